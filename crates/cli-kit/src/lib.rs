@@ -1,0 +1,1 @@
+//! How the tools talk to people and scripts.

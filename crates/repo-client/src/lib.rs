@@ -1,0 +1,1 @@
+//! From URL to verified file, from repository to refreshed metadata.

@@ -1,0 +1,1 @@
+//! Installed packages: the rpm database in SQLite, read and written.

@@ -1,0 +1,1 @@
+//! What an RPM package is: header, payload, NEVRA, EVR, dependencies, files, scriptlets.

@@ -1,0 +1,1 @@
+//! What an RPM repository is: .repo files, repomd.xml and the records it lists.

@@ -1,0 +1,1 @@
+//! A safe face over libsolv: pool, repositories, solver, problems, cache.

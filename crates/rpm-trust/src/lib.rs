@@ -1,0 +1,1 @@
+//! Who may sign what: keyring, policy, verdicts on packages and metadata.

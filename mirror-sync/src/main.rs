@@ -1,0 +1,3 @@
+//! Local mirrors of RPM repositories.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! createrepo and its friends.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! A package manager for RPM systems in one static binary.
+
+fn main() {}
