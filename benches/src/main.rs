@@ -1,3 +1,87 @@
-//! Whole-process benchmarks against dnf.
+//! Whole-process benchmarks: `tdnf` against `dnf` (Debian's, that is today's yum) and `rpm`.
+//!
+//! Every figure is a whole process as the operating system accounts it (`/usr/bin/time`): user plus
+//! system CPU seconds, wall seconds, peak resident memory. Medians of several runs, both programs in
+//! turn within one run, so that a drift of the machine hits both alike.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
-fn main() {}
+mod cases;
+mod lab;
+mod measure;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What was asked for on the command line.
+struct Ask {
+    tdnf: PathBuf,
+    runs: usize,
+    only: Option<String>,
+    write: bool,
+}
+
+const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--write]";
+
+fn parse() -> Result<Ask, String> {
+    let mut ask = Ask {
+        tdnf: PathBuf::new(),
+        runs: 5,
+        only: None,
+        write: false,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value; {USAGE}"));
+        match word.as_str() {
+            "--tdnf" => ask.tdnf = value()?.into(),
+            "--runs" => ask.runs = value()?.parse().map_err(|_| USAGE.to_owned())?,
+            "--only" => ask.only = Some(value()?),
+            "--write" => ask.write = true,
+            _ => return Err(USAGE.to_owned()),
+        }
+    }
+    if ask.tdnf.as_os_str().is_empty() || ask.runs == 0 {
+        return Err(USAGE.to_owned());
+    }
+    ask.tdnf = ask
+        .tdnf
+        .canonicalize()
+        .map_err(|e| format!("{}: {e}", ask.tdnf.display()))?;
+    Ok(ask)
+}
+
+fn run() -> Result<bool, String> {
+    let ask = parse()?;
+    let lab = lab::Lab::set_up(&ask.tdnf)?;
+    let mut rows = Vec::new();
+    for case in cases::all(&lab)? {
+        if ask
+            .only
+            .as_ref()
+            .is_some_and(|word| !case.name.contains(word.as_str()))
+        {
+            continue;
+        }
+        eprintln!("==> {}", case.name);
+        rows.push(case.run(ask.runs)?);
+    }
+    let text = report::table(&rows, &lab, ask.runs);
+    print!("{text}");
+    if ask.write {
+        let path = report::write(&text)?;
+        eprintln!("written: {}", path.display());
+    }
+    Ok(rows.iter().all(report::Row::reached))
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(message) => {
+            eprintln!("benches: {message}");
+            ExitCode::from(2)
+        }
+    }
+}

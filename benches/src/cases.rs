@@ -1,0 +1,278 @@
+//! The cases, one per performance line of the project's issues.
+
+use crate::lab::{FIVE, Lab, must};
+use crate::measure::{Figures, Program, median};
+use crate::report::{Mark, Row};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What happens before each counted run of either program, not measured.
+type Prepare = Box<dyn Fn() -> Result<(), String>>;
+
+/// One case: our command, the peer's, and the marks to keep.
+pub(crate) struct Case {
+    pub name: &'static str,
+    ours: Program,
+    peer: Option<(&'static str, Program)>,
+    prepare: Prepare,
+    mark: Mark,
+    scratch: PathBuf,
+}
+
+impl Case {
+    /// One uncounted warm-up of each, then `runs` pairs in turn.
+    pub(crate) fn run(&self, runs: usize) -> Result<Row, String> {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for counted in 0..=runs {
+            (self.prepare)()?;
+            let figures = self.ours.run(&self.scratch)?;
+            if counted > 0 {
+                ours.push(figures);
+            }
+            let Some((_, program)) = &self.peer else {
+                continue;
+            };
+            (self.prepare)()?;
+            let figures: Figures = program.run(&self.scratch)?;
+            if counted > 0 {
+                theirs.push(figures);
+            }
+        }
+        let peer = self.peer.as_ref().map(|(name, _)| (*name, median(&theirs)));
+        Ok(Row {
+            name: self.name,
+            ours: median(&ours),
+            peer,
+            mark: self.mark,
+        })
+    }
+}
+
+fn nothing() -> Prepare {
+    Box::new(|| Ok(()))
+}
+
+fn removing(paths: Vec<PathBuf>) -> Prepare {
+    Box::new(move || {
+        for path in &paths {
+            if path.exists() {
+                std::fs::remove_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// `tdnf` in a root of the lab.
+fn tdnf(lab: &Lab, root: &Path, words: &[&str], good: &[i32]) -> Program {
+    let mut all = vec![
+        lab.tdnf.display().to_string(),
+        "--installroot".to_owned(),
+        root.display().to_string(),
+        "--releasever=5".to_owned(),
+    ];
+    all.extend(words.iter().map(|w| (*w).to_owned()));
+    Program::new(&all, good)
+}
+
+/// `dnf` in the same root, with configuration and cache of its own in it.
+fn dnf(root: &Path, words: &[&str], good: &[i32]) -> Program {
+    let root = root.display();
+    let mut all = vec![
+        "dnf".to_owned(),
+        format!("--config={root}/etc/dnf.conf"),
+        format!("--installroot={root}"),
+        format!("--setopt=reposdir={root}/etc/yum.repos.d"),
+        format!("--setopt=cachedir={root}/var/cache/dnf"),
+        "--releasever=5".to_owned(),
+        "--forcearch=x86_64".to_owned(),
+    ];
+    all.extend(words.iter().map(|w| (*w).to_owned()));
+    Program::new(&all, good)
+}
+
+fn with_five<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    words.iter().copied().chain(FIVE).collect()
+}
+
+fn caches(root: &Path) -> Vec<PathBuf> {
+    ["tdnf", "dnf"]
+        .map(|name| root.join("var/cache").join(name))
+        .to_vec()
+}
+
+fn once(program: &Program, scratch: &Path) -> Result<(), String> {
+    program.run(scratch).map(|_| ())
+}
+
+/// Builds every case; warm ones get their caches filled here.
+pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
+    let mut cases = metadata(lab)?;
+    cases.extend(solving(lab)?);
+    cases.extend(installing(lab)?);
+    Ok(cases)
+}
+
+fn metadata(lab: &Lab) -> Result<Vec<Case>, String> {
+    let scratch = lab.scratch.clone();
+    let lean = lab.root("lean", "big", "skip_md_filelists=1")?;
+    let full = lab.root("full", "big", "skip_md_filelists=0")?;
+    let fresh = lab.root("fresh", "big", "skip_md_filelists=1")?;
+    once(&tdnf(lab, &fresh, &["makecache"], &[0]), &scratch)?;
+    once(&dnf(&fresh, &["makecache"], &[0]), &scratch)?;
+    Ok(vec![
+        Case {
+            name: "cold makecache, primary only",
+            ours: tdnf(lab, &lean, &["makecache"], &[0]),
+            peer: None,
+            prepare: removing(caches(&lean)),
+            mark: Mark {
+                cpu: Some(0.9),
+                wall: Some(0.7),
+                memory: Some(60.0),
+                ..Mark::default()
+            },
+            scratch: scratch.clone(),
+        },
+        Case {
+            name: "cold makecache with filelists",
+            ours: tdnf(lab, &full, &["makecache"], &[0]),
+            peer: Some(("dnf", dnf(&full, &["makecache"], &[0]))),
+            prepare: removing(caches(&full)),
+            mark: Mark {
+                cpu: Some(4.5),
+                memory: Some(200.0),
+                ..Mark::default()
+            },
+            scratch: scratch.clone(),
+        },
+        Case {
+            name: "makecache, nothing new",
+            ours: tdnf(lab, &fresh, &["makecache"], &[0]),
+            peer: Some(("dnf", dnf(&fresh, &["makecache"], &[0]))),
+            prepare: nothing(),
+            mark: Mark {
+                cpu: Some(0.03),
+                ..Mark::default()
+            },
+            scratch,
+        },
+    ])
+}
+
+fn solving(lab: &Lab) -> Result<Vec<Case>, String> {
+    let scratch = lab.scratch.clone();
+    let warm = lab.root("warm", "big", "skip_md_filelists=1")?;
+    let filled = lab.root("filled", "big", "skip_md_filelists=1")?;
+    std::fs::create_dir_all(filled.join("var/lib/rpm")).map_err(|e| e.to_string())?;
+    lab.fill(&filled, 300)?;
+    let mut cases = Vec::new();
+    for (name, root, cpu) in [
+        ("warm install --assumeno of the five", &warm, 0.10),
+        ("the same with 300 packages installed", &filled, 0.13),
+    ] {
+        once(&tdnf(lab, root, &["makecache"], &[0]), &scratch)?;
+        once(&dnf(root, &["makecache"], &[0]), &scratch)?;
+        cases.push(Case {
+            name,
+            ours: tdnf(lab, root, &with_five(&["install", "--assumeno"]), &[8]),
+            peer: Some((
+                "dnf -C",
+                dnf(root, &with_five(&["-C", "install", "--assumeno"]), &[1]),
+            )),
+            prepare: nothing(),
+            mark: Mark {
+                cpu: Some(cpu),
+                memory: Some(50.0),
+                ..Mark::default()
+            },
+            scratch: scratch.clone(),
+        });
+    }
+    cases.push(Case {
+        name: "list installed, 300 packages",
+        ours: tdnf(lab, &filled, &["list", "installed"], &[0]),
+        peer: Some(("dnf -C", dnf(&filled, &["-C", "list", "--installed"], &[0]))),
+        prepare: nothing(),
+        mark: Mark {
+            wall: Some(0.015),
+            ..Mark::default()
+        },
+        scratch: scratch.clone(),
+    });
+    cases.push(Case {
+        name: "--version",
+        ours: Program::new(
+            &[lab.tdnf.display().to_string(), "--version".to_owned()],
+            &[0],
+        ),
+        peer: Some(("dnf", Program::new(&["dnf", "--version"], &[0]))),
+        prepare: nothing(),
+        mark: Mark {
+            wall: Some(0.005),
+            ..Mark::default()
+        },
+        scratch,
+    });
+    Ok(cases)
+}
+
+/// A real install of the five from the recipe repository against `rpm -i` of the same files.
+fn installing(lab: &Lab) -> Result<Vec<Case>, String> {
+    let scratch = lab.scratch.clone();
+    let plan = lab.root("plan", "recipe", "")?;
+    let files = scratch.join("files");
+    let download = tdnf(
+        lab,
+        &plan,
+        &with_five(&[
+            "-y",
+            "install",
+            "--downloadonly",
+            "--downloaddir",
+            &files.display().to_string(),
+        ]),
+        &[0],
+    );
+    std::fs::create_dir_all(&files).map_err(|e| e.to_string())?;
+    once(&download, &scratch)?;
+    let mut packages: Vec<String> = std::fs::read_dir(&files)
+        .map_err(|e| e.to_string())?
+        .filter_map(|entry| entry.ok().map(|e| e.path().display().to_string()))
+        .collect();
+    packages.sort();
+    let root = lab.root("install", "recipe", "")?;
+    once(&tdnf(lab, &root, &["makecache"], &[0]), &scratch)?;
+    let saved = scratch.join("install-saved");
+    must(Command::new("cp").arg("-a").arg(&root).arg(&saved))?;
+    let mut rpm = vec!["rpm", "--root"];
+    let root_text = root.display().to_string();
+    rpm.extend([
+        root_text.as_str(),
+        "--dbpath",
+        "/var/lib/rpm",
+        "--nosignature",
+        "-i",
+    ]);
+    rpm.extend(packages.iter().map(String::as_str));
+    let mut ours = vec!["-y", "-C", "install"];
+    ours.extend(packages.iter().map(String::as_str));
+    let reset_root = root.clone();
+    Ok(vec![Case {
+        name: "real install of the five, files on disk",
+        ours: tdnf(lab, &root, &[&["--nogpgcheck"], &ours[..]].concat(), &[0]),
+        peer: Some(("rpm -i", Program::new(&rpm, &[0]))),
+        prepare: Box::new(move || {
+            if reset_root.exists() {
+                std::fs::remove_dir_all(&reset_root).map_err(|e| e.to_string())?;
+            }
+            must(Command::new("cp").arg("-a").arg(&saved).arg(&reset_root))?;
+            must(&mut Command::new("sync"))
+        }),
+        mark: Mark {
+            wall_ratio: Some(1.3),
+            ..Mark::default()
+        },
+        scratch,
+    }])
+}
