@@ -143,9 +143,7 @@ impl Lab {
         Ok(Lab {
             tdnf,
             scratch,
-            big,
             big_is_real,
-            recipe,
             url,
             server,
             _scratch_guard: guard,
