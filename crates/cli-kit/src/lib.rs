@@ -1,1 +1,33 @@
-//! How the tools talk to people and scripts.
+//! How the tools talk to people and scripts: the only crate that prints.
+//!
+//! - [`Printer`] owns standard output and standard error and knows the three levels of the
+//!   tools: *info* (stdout; dropped by `-q` and by JSON), *crit* (stdout; dropped by JSON only)
+//!   and *err* (stderr, always). JSON goes to stdout.
+//! - [`Progress`] shows transfers: bars on a terminal, one plain line per finished file
+//!   otherwise.
+//! - [`Answer`] is what a person said to a yes/no question.
+//! - [`human_size`] is the one way sizes are written.
+//!
+//! Invariant: nothing here decides anything; callers pass values and get values back.
+
+mod printer;
+mod progress;
+mod prompt;
+mod size;
+#[cfg(test)]
+mod tests;
+
+pub use printer::{Mode, Printer, Recorded};
+pub use progress::{Progress, TransferId};
+pub use prompt::Answer;
+pub use size::human_size;
+
+/// Turns an error number into a process exit code: the number modulo 256.
+///
+/// A number that is a multiple of 256 would read as success; it becomes 1.
+pub fn exit_code(number: u32) -> u8 {
+    match u8::try_from(number % 256).unwrap_or(1) {
+        0 if number != 0 => 1,
+        code => code,
+    }
+}

@@ -1,0 +1,205 @@
+//! Where text goes.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+/// What the user asked for about output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mode {
+    /// `-q`: no info lines.
+    pub quiet: bool,
+    /// `-v`: progress lines also where standard output is no terminal.
+    pub verbose: bool,
+    /// `-j`: standard output carries JSON only.
+    pub json: bool,
+}
+
+/// Columns if standard output is no terminal, or does not say.
+const DEFAULT_WIDTH: usize = 80;
+
+/// What a recording printer got.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Bytes for standard output.
+    pub out: String,
+    /// Bytes for standard error.
+    pub err: String,
+}
+
+enum Sink {
+    Standard,
+    Recording(Recorded),
+}
+
+/// The owner of both output streams; clones share them. Write errors (a closed pipe, a full
+/// disk) are remembered, not raised: see [`Printer::failed`].
+#[derive(Clone)]
+pub struct Printer {
+    mode: Mode,
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    sink: Sink,
+    /// A drawing to clear before text is written, set by progress bars.
+    bars: Option<indicatif::MultiProgress>,
+    failed: Option<io::ErrorKind>,
+}
+
+impl Printer {
+    /// A printer on the process's own streams.
+    pub fn standard(mode: Mode) -> Self {
+        Self::with(mode, Sink::Standard)
+    }
+
+    /// A printer that keeps everything, for tests.
+    pub fn recording(mode: Mode) -> Self {
+        Self::with(mode, Sink::Recording(Recorded::default()))
+    }
+
+    fn with(mode: Mode, sink: Sink) -> Self {
+        let inner = Inner {
+            sink,
+            bars: None,
+            failed: None,
+        };
+        Self {
+            mode,
+            inner: Arc::new(Mutex::new(inner)),
+        }
+    }
+
+    /// The mode it was made with.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What was printed so far, if this printer records.
+    pub fn recorded(&self) -> Recorded {
+        match &self.lock().sink {
+            Sink::Recording(text) => text.clone(),
+            Sink::Standard => Recorded::default(),
+        }
+    }
+
+    /// The first write error on standard output, if any: a tool whose data could not be written
+    /// must not report success. A closed pipe counts.
+    pub fn failed(&self) -> Option<io::ErrorKind> {
+        self.lock().failed
+    }
+
+    /// A line on stdout that `-q` and `-j` drop.
+    pub fn info(&self, line: &str) {
+        if !self.mode.quiet && !self.mode.json {
+            self.write_out(line, true);
+        }
+    }
+
+    /// A line on stdout that only `-j` drops: the result of a query.
+    pub fn crit(&self, line: &str) {
+        if !self.mode.json {
+            self.write_out(line, true);
+        }
+    }
+
+    /// Text on stdout as it is, without a line break at the end; only `-j` drops it.
+    pub fn crit_part(&self, text: &str) {
+        if !self.mode.json {
+            self.write_out(text, false);
+        }
+    }
+
+    /// A line on stderr, always.
+    pub fn err(&self, line: &str) {
+        let mut inner = self.lock();
+        inner.with_bars_hidden(|inner| {
+            if let Sink::Recording(text) = &mut inner.sink {
+                text.err.push_str(line);
+                text.err.push('\n');
+                return;
+            }
+            // Nothing can be done about a stderr that cannot be written.
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        });
+    }
+
+    /// A value as one line of JSON on stdout, without a line break at the end, as scripts that
+    /// read tdnf expect; only in JSON mode.
+    pub fn json(&self, value: &impl Serialize) {
+        if !self.mode.json {
+            return;
+        }
+        match serde_json::to_string(value) {
+            Ok(text) => self.write_out(&text, false),
+            Err(error) => self.err(&format!("Error: cannot write JSON: {error}")),
+        }
+    }
+
+    /// Columns of standard output; 80 where it is no terminal.
+    pub fn width(&self) -> usize {
+        if matches!(self.lock().sink, Sink::Recording(_)) {
+            return DEFAULT_WIDTH;
+        }
+        match rustix::termios::tcgetwinsize(io::stdout()) {
+            Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+            _ => DEFAULT_WIDTH,
+        }
+    }
+
+    /// Whether standard output is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.lock().sink, Sink::Standard) && io::stdout().is_terminal()
+    }
+
+    /// Writes out what is still buffered; call it before other programs write to the streams.
+    pub fn flush(&self) {
+        if matches!(self.lock().sink, Sink::Standard) {
+            let _ = io::stdout().flush();
+        }
+    }
+
+    pub(crate) fn set_bars(&self, bars: Option<indicatif::MultiProgress>) {
+        self.lock().bars = bars;
+    }
+
+    fn write_out(&self, text: &str, end_line: bool) {
+        let mut inner = self.lock();
+        inner.with_bars_hidden(|inner| inner.write_out(text, end_line));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere leaves at worst half a line: printing goes on.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn with_bars_hidden(&mut self, write: impl FnOnce(&mut Self)) {
+        match self.bars.clone() {
+            Some(bars) => bars.suspend(|| write(self)),
+            None => write(self),
+        }
+    }
+
+    fn write_out(&mut self, text: &str, end_line: bool) {
+        if let Sink::Recording(recorded) = &mut self.sink {
+            recorded.out.push_str(text);
+            if end_line {
+                recorded.out.push('\n');
+            }
+            return;
+        }
+        let mut out = io::stdout().lock();
+        let mut result = out.write_all(text.as_bytes());
+        if end_line {
+            result = result.and_then(|()| out.write_all(b"\n"));
+        } else {
+            result = result.and_then(|()| out.flush());
+        }
+        if let Err(error) = result {
+            self.failed.get_or_insert(error.kind());
+        }
+    }
+}

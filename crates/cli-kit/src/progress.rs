@@ -1,0 +1,137 @@
+//! Transfers as people see them: bars on a terminal, plain lines otherwise.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::Printer;
+
+/// Names one transfer among those that are under way.
+pub type TransferId = u64;
+
+struct Transfer {
+    label: String,
+    total: Option<u64>,
+    done: u64,
+    bar: Option<ProgressBar>,
+}
+
+/// How this run shows transfers.
+enum Style {
+    Bars(MultiProgress),
+    Lines,
+    Silent,
+}
+
+/// Shows transfers through a [`Printer`]; can be shared between threads.
+///
+/// A terminal gets bars. Otherwise one line `LABEL PCT% BYTES` is printed per finished transfer
+/// in verbose mode only, as tdnf does; quiet and JSON modes show nothing.
+pub struct Progress {
+    printer: Printer,
+    style: Style,
+    transfers: Mutex<HashMap<TransferId, Transfer>>,
+}
+
+impl Progress {
+    /// Decides the style from the printer's mode and stream.
+    pub fn new(printer: &Printer) -> Self {
+        let mode = printer.mode();
+        let style = if mode.quiet || mode.json {
+            Style::Silent
+        } else if printer.is_terminal() {
+            let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
+            printer.set_bars(Some(bars.clone()));
+            Style::Bars(bars)
+        } else if mode.verbose {
+            Style::Lines
+        } else {
+            Style::Silent
+        };
+        Self {
+            printer: printer.clone(),
+            style,
+            transfers: Mutex::default(),
+        }
+    }
+
+    /// A transfer begins; `total` is its size in bytes where it is known.
+    pub fn start(&self, id: TransferId, label: &str, total: Option<u64>) {
+        let bar = match &self.style {
+            Style::Bars(bars) => Some(bars.add(new_bar(label, total))),
+            Style::Lines | Style::Silent => None,
+        };
+        let transfer = Transfer {
+            label: label.to_owned(),
+            total,
+            done: 0,
+            bar,
+        };
+        self.lock().insert(id, transfer);
+    }
+
+    /// `done` bytes of the transfer are there.
+    pub fn advance(&self, id: TransferId, done: u64) {
+        if let Some(transfer) = self.lock().get_mut(&id) {
+            transfer.done = done;
+            if let Some(bar) = &transfer.bar {
+                bar.set_position(done);
+            }
+        }
+    }
+
+    /// The transfer has ended, well or badly.
+    pub fn finish(&self, id: TransferId, well: bool) {
+        let Some(transfer) = self.lock().remove(&id) else {
+            return;
+        };
+        if let Some(bar) = &transfer.bar {
+            bar.finish_and_clear();
+        }
+        let bytes = if well {
+            transfer.total.unwrap_or(transfer.done)
+        } else {
+            transfer.done
+        };
+        let percent = match transfer.total {
+            _ if well => 100,
+            Some(total) if total > 0 => bytes.saturating_mul(100) / total,
+            _ => 0,
+        };
+        match self.style {
+            Style::Bars(_) => {
+                self.printer
+                    .info(&format!("{:<35} {bytes:>10} {percent}%", transfer.label));
+            }
+            Style::Lines => self
+                .printer
+                .info(&format!("{} {percent}% {bytes}", transfer.label)),
+            Style::Silent => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, Transfer>> {
+        self.transfers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.printer.set_bars(None);
+    }
+}
+
+fn new_bar(label: &str, total: Option<u64>) -> ProgressBar {
+    let bar = match total {
+        Some(total) => ProgressBar::new(total),
+        None => ProgressBar::new_spinner(),
+    };
+    let template = "{prefix:35!} {bytes:>10} {bytes_per_sec:>12} {percent:>3}% [{wide_bar}]";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.with_prefix(label.to_owned())
+}

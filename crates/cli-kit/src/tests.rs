@@ -1,0 +1,68 @@
+use super::*;
+
+#[test]
+fn sizes_are_written_as_tdnf_does() {
+    assert_eq!(human_size(0), "  0.00b");
+    assert_eq!(human_size(65), " 65.00b");
+    assert_eq!(human_size(1024), "1024.00b");
+    assert_eq!(human_size(6649), "  6.49k");
+    assert_eq!(human_size(3 << 30), "  3.00G");
+}
+
+#[test]
+fn exit_codes_never_read_as_success() {
+    assert_eq!(exit_code(0), 0);
+    assert_eq!(exit_code(1011), 243);
+    assert_eq!(exit_code(1525), 245);
+    assert_eq!(exit_code(1280), 1);
+}
+
+#[test]
+fn levels_follow_the_mode() {
+    let quiet = Printer::recording(Mode {
+        quiet: true,
+        ..Mode::default()
+    });
+    quiet.info("progress");
+    quiet.crit("result");
+    quiet.err("problem");
+    assert_eq!(
+        quiet.recorded(),
+        Recorded {
+            out: "result\n".into(),
+            err: "problem\n".into()
+        }
+    );
+
+    let json = Printer::recording(Mode {
+        json: true,
+        ..Mode::default()
+    });
+    json.info("progress");
+    json.crit("result");
+    json.json(&["a", "b\n"]);
+    assert_eq!(json.recorded().out, r#"["a","b\n"]"#);
+}
+
+#[test]
+fn a_question_is_asked_again_until_it_is_answered() {
+    let printer = Printer::recording(Mode::default());
+    let mut input = &b"maybe\nYES\n"[..];
+    assert_eq!(printer.ask_from("ok? ", &mut input), Answer::Yes);
+    assert_eq!(printer.recorded().out, "ok? ok? ");
+    assert_eq!(printer.ask_from("", &mut &b"\n"[..]), Answer::No);
+    assert_eq!(printer.ask_from("", &mut &b""[..]), Answer::EndOfInput);
+}
+
+#[test]
+fn verbose_runs_print_a_line_per_finished_transfer() {
+    let printer = Printer::recording(Mode {
+        verbose: true,
+        ..Mode::default()
+    });
+    let progress = Progress::new(&printer);
+    progress.start(1, "basic", Some(4007));
+    progress.advance(1, 100);
+    progress.finish(1, true);
+    assert_eq!(printer.recorded().out, "basic 100% 4007\n");
+}
