@@ -1,1 +1,10 @@
 //! For tests only: sandbox roots, package and repository builders, a server that misbehaves.
+//!
+//! Everything here panics with a clear line when the machine lacks what a test needs, except for what is allowed to
+//! be absent (real fixtures, oracle roots): then the function answers `None` after printing `skipped: ...`.
+
+pub mod fixtures;
+pub mod root;
+pub mod rpm;
+pub mod rpmdb;
+pub mod tree;

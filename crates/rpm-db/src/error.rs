@@ -1,0 +1,145 @@
+//! What can go wrong with an rpm database.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Every failure of this crate. Each names the file or directory that it is about.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DbError {
+    /// A directory or file could not be looked at, made or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A path below the root has more symbolic links than a sane system.
+    #[error("{}: too many symbolic links", path.display())]
+    Links {
+        /// The path as asked for.
+        path: PathBuf,
+    },
+    /// The database path is not absolute or holds a NUL byte.
+    #[error("rpm database path '{}' is not an absolute path", path.display())]
+    RelativePath {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The database is of the Berkeley DB kind, which nothing here can read.
+    #[error(
+        "{} is a Berkeley DB rpm database, which is not supported; convert it first with `rpmdb --rebuilddb` of an rpm that reads it",
+        path.display()
+    )]
+    BerkeleyDb {
+        /// The `Packages` file.
+        path: PathBuf,
+    },
+    /// The database is of the ndb kind, which is only read.
+    #[error("{} is an ndb rpm database, which can be read but not changed", path.display())]
+    NdbReadOnly {
+        /// The `Packages.db` file.
+        path: PathBuf,
+    },
+    /// The ndb file breaks its own format.
+    #[error("{}: damaged ndb database: {why}", path.display())]
+    Ndb {
+        /// The `Packages.db` file.
+        path: PathBuf,
+        /// Which rule it breaks.
+        why: &'static str,
+    },
+    /// There is no database.
+    #[error("{}: no rpm database here", path.display())]
+    Missing {
+        /// The database directory.
+        path: PathBuf,
+    },
+    /// The file is no SQLite database or its pages are damaged.
+    #[error("{}: the rpm database is damaged ({source})", path.display())]
+    Corrupt {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Others kept the database busy for longer than [`crate::schema::BUSY_TIMEOUT`].
+    #[error("{}: the rpm database is in use by another program", path.display())]
+    Busy {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// No more room for the database.
+    #[error("{}: no space left for the rpm database", path.display())]
+    Full {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The database was opened for reading, or its files may not be written.
+    #[error("{}: the rpm database is read-only", path.display())]
+    ReadOnly {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// Recent changes stand in the write-ahead log, and this user may not read them.
+    #[error(
+        "{}: changes are pending in the write-ahead log; run a query once as the owner",
+        path.display()
+    )]
+    PendingLog {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// Any other failure of SQLite.
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// Another process holds the transaction lock.
+    #[error("{} is locked by {}", path.display(), holder(*pid))]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Its holder; none when the holder lives in another pid namespace or on another host.
+        pid: Option<u32>,
+    },
+}
+
+impl DbError {
+    /// For `map_err` on calls of the file system.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+
+    /// For `map_err` on calls of SQLite: sorts the failure by what the user can do about it.
+    pub(crate) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self + '_ {
+        move |source| {
+            let path = path.to_path_buf();
+            match source.sqlite_error_code() {
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                    Self::Corrupt { path, source }
+                }
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+                Some(ErrorCode::DiskFull) => Self::Full { path },
+                Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
+                _ => Self::Sqlite { path, source },
+            }
+        }
+    }
+}
+
+fn holder(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) => format!("process {pid}"),
+        None => "another process".to_owned(),
+    }
+}

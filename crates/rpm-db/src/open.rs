@@ -1,0 +1,264 @@
+//! Opening a database for reading or writing.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, DEFAULT_NAME, FileControl, OpenFlags};
+
+use crate::ndb::NdbFile;
+use crate::{Backend, DbError, DbLocation, schema};
+
+/// An open rpm database.
+///
+/// While it is open nobody in this process may open and close `rpmdb.sqlite` by other means: closing any descriptor
+/// of that file drops SQLite's locks.
+#[derive(Debug)]
+pub struct Db {
+    pub(crate) store: Store,
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+pub(crate) enum Store {
+    Sqlite { conn: Connection, writable: bool },
+    Ndb(NdbFile),
+    Empty,
+}
+
+impl Db {
+    /// Opens for reading, as any user; makes no database. A place without one reads as an empty database.
+    ///
+    /// On a read-only file system, or where this user may not make SQLite's side files, the database is read as
+    /// a file that nobody changes, provided no changes wait in its log.
+    ///
+    /// # Errors
+    /// [`DbError::BerkeleyDb`], [`DbError::Corrupt`], [`DbError::PendingLog`], [`DbError::Ndb`], or the file cannot
+    /// be read.
+    pub fn open_read(location: &DbLocation) -> Result<Self, DbError> {
+        let path = location.file();
+        let store = match location.backend {
+            Backend::Bdb => return Err(DbError::BerkeleyDb { path }),
+            Backend::None => Store::Empty,
+            Backend::Ndb => Store::Ndb(NdbFile::open(&path)?),
+            Backend::Sqlite => Store::Sqlite {
+                conn: open_for_reading(&path)?,
+                writable: false,
+            },
+        };
+        Ok(Self { store, path })
+    }
+
+    /// Opens for writing; makes the directory (0755) and the database (0644) when there is none.
+    ///
+    /// The caller holds the [`crate::TransactionLock`] (take it after [`create_directory`]).
+    ///
+    /// # Errors
+    /// [`DbError::BerkeleyDb`] and [`DbError::NdbReadOnly`] for the formats that are not written; otherwise as SQLite
+    /// and the file system say.
+    pub fn open_write(location: &DbLocation) -> Result<Self, DbError> {
+        let path = location.file();
+        match location.backend {
+            Backend::Bdb => return Err(DbError::BerkeleyDb { path }),
+            Backend::Ndb => return Err(DbError::NdbReadOnly { path }),
+            Backend::Sqlite | Backend::None => {}
+        }
+        create_directory(location)?;
+        let fresh = fs::metadata(&path).map_or(true, |meta| meta.len() == 0);
+        let conn = open_for_writing(&path, fresh)?;
+        let writable = true;
+        Ok(Self {
+            store: Store::Sqlite { conn, writable },
+            path,
+        })
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Number of headers, `gpg-pubkey` entries included.
+    ///
+    /// # Errors
+    /// The database is damaged or busy.
+    pub fn count(&self) -> Result<usize, DbError> {
+        match &self.store {
+            Store::Empty => Ok(0),
+            Store::Ndb(file) => Ok(file.len()),
+            Store::Sqlite { conn, .. } => conn
+                .query_row("SELECT count(*) FROM Packages", [], |row| {
+                    row.get::<_, i64>(0)
+                })
+                .map(|n| usize::try_from(n).unwrap_or(0))
+                .map_err(DbError::sqlite(&self.path)),
+        }
+    }
+
+    pub(crate) fn writable(&self) -> Result<&Connection, DbError> {
+        match &self.store {
+            Store::Sqlite {
+                conn,
+                writable: true,
+            } => Ok(conn),
+            _ => Err(DbError::ReadOnly {
+                path: self.path.clone(),
+            }),
+        }
+    }
+
+    /// Writes the log into the database, so that the main file alone is complete. Done on drop as well.
+    ///
+    /// # Errors
+    /// The database is damaged, or the disk is full. A reader in the way is no error.
+    pub fn checkpoint(&self) -> Result<(), DbError> {
+        self.writable()?
+            .query_row("PRAGMA wal_checkpoint = TRUNCATE", [], |_| Ok(()))
+            .map_err(DbError::sqlite(&self.path))
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        if let Store::Sqlite {
+            conn,
+            writable: true,
+        } = &self.store
+        {
+            // As rpm does at close. What fails here is done by the next writer; nothing is lost.
+            let _ = conn.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint = TRUNCATE;");
+        }
+    }
+}
+
+/// Makes the database directory below the root, 0755, and all that lead to it.
+///
+/// # Errors
+/// No permission, no space, read-only file system.
+pub fn create_directory(location: &DbLocation) -> Result<(), DbError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(&location.dir)
+        .map_err(DbError::io(&location.dir))
+}
+
+/// SQLite refuses every symbolic link in the path, so that a link put there after the search leads nowhere.
+const COMMON: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+    .union(OpenFlags::SQLITE_OPEN_NOFOLLOW)
+    .union(OpenFlags::SQLITE_OPEN_URI);
+
+fn open_for_reading(path: &Path) -> Result<Connection, DbError> {
+    let flags = COMMON | OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let sqlite = DbError::sqlite(path);
+    let error = match Connection::open_with_flags(uri(path, ""), flags).and_then(prepare_reading) {
+        Ok(conn) => return Ok(conn),
+        Err(error) => error,
+    };
+    use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+    if !matches!(
+        error.sqlite_error_code(),
+        Some(CannotOpen | ReadOnly | PermissionDenied)
+    ) {
+        return Err(sqlite(error));
+    }
+    // The side files could not be made or opened. If the file itself cannot be read this fails as well.
+    fs::File::open(path).map_err(DbError::io(path))?;
+    if has_pending_log(path) {
+        return Err(DbError::PendingLog {
+            path: path.to_path_buf(),
+        });
+    }
+    Connection::open_with_flags(uri(path, "?immutable=1"), flags)
+        .and_then(prepare_reading)
+        .map_err(sqlite)
+}
+
+/// The first read finds out whether the side files can be used.
+fn prepare_reading(conn: Connection) -> rusqlite::Result<Connection> {
+    settle(&conn)?;
+    conn.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+    Ok(conn)
+}
+
+fn open_for_writing(path: &Path, fresh: bool) -> Result<Connection, DbError> {
+    let sqlite = DbError::sqlite(path);
+    let flags = COMMON | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let open = || -> rusqlite::Result<Connection> {
+        let conn = Connection::open_with_flags(uri(path, ""), flags)?;
+        // Before anything else: without it the last writer's close removes the side files, and after that
+        // unprivileged queries of real rpm fail (reference 2.2).
+        conn.file_control(DEFAULT_NAME, FileControl::PersistWal(&mut 1))?;
+        settle(&conn)?;
+        conn.execute_batch("PRAGMA secure_delete = OFF")?;
+        conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        let pages = schema::CHECKPOINT_PAGES;
+        conn.query_row(&format!("PRAGMA wal_autocheckpoint = {pages}"), [], |_| {
+            Ok(())
+        })?;
+        if fresh {
+            conn.execute_batch("PRAGMA synchronous = OFF")?;
+        }
+        let sql = schema::create_statements();
+        conn.execute_batch(&format!("BEGIN IMMEDIATE;\n{sql}COMMIT;"))?;
+        conn.execute_batch("PRAGMA synchronous = FULL")?;
+        conn.set_prepared_statement_cache_capacity(64);
+        Ok(conn)
+    };
+    let conn = open().map_err(&sqlite)?;
+    set_mode(path, fresh)?;
+    Ok(conn)
+}
+
+/// rpm's files are 0644 whatever the umask was when they were made.
+fn set_mode(path: &Path, fresh: bool) -> Result<(), DbError> {
+    use std::os::unix::fs::PermissionsExt;
+    if !fresh {
+        return Ok(());
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let file = PathBuf::from(name);
+        match fs::metadata(&file) {
+            Ok(meta) if meta.mode() & 0o777 != 0o644 => {
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o644))
+                    .map_err(DbError::io(&file))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What holds for readers and writers: patience, and no trust in what a stranger's schema may contain.
+fn settle(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(schema::BUSY_TIMEOUT)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    Ok(())
+}
+
+fn has_pending_log(path: &Path) -> bool {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    fs::metadata(PathBuf::from(name)).is_ok_and(|meta| meta.len() > 0)
+}
+
+/// A path as SQLite's URI form wants it: bytes with a meaning in URIs are escaped.
+fn uri(path: &Path, query: &str) -> PathBuf {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut text = b"file://".to_vec();
+    for &byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b'%' | b'?' | b'#') {
+            text.extend(format!("%{byte:02X}").bytes());
+        } else {
+            text.push(byte);
+        }
+    }
+    text.extend(query.bytes());
+    PathBuf::from(std::ffi::OsString::from_vec(text))
+}

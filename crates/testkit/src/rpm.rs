@@ -1,0 +1,238 @@
+//! The real `rpm`, `rpmbuild` and `createrepo_c`, as oracles and as builders.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use sha2::{Digest, Sha256};
+
+use crate::fixtures;
+
+/// Where the database stands inside an oracle root while it is asked.
+const ORACLE_MOUNT: &str = "/mnt";
+
+/// A way to call an rpm: which version, on which database, as whom.
+#[derive(Clone, Debug)]
+pub struct Rpm {
+    root: Option<PathBuf>,
+    dbpath: Option<PathBuf>,
+    oracle: Option<PathBuf>,
+    unprivileged: bool,
+}
+
+impl Rpm {
+    /// The machine's rpm on the database directory `dbpath`.
+    pub fn on_db(dbpath: &Path) -> Self {
+        Self {
+            root: None,
+            dbpath: Some(dbpath.to_path_buf()),
+            oracle: None,
+            unprivileged: false,
+        }
+    }
+
+    /// The machine's rpm with `--root root` and the database at `dbpath` inside it.
+    pub fn on_root(root: &Path, dbpath: &Path) -> Self {
+        Self {
+            root: Some(root.to_path_buf()),
+            ..Self::on_db(dbpath)
+        }
+    }
+
+    /// The rpm of an oracle root (see [`fixtures::oracle`]) on the database directory `dbpath`, which is bound into
+    /// the root in a mount namespace of its own. Paths in arguments are seen from inside. Needs root's rights.
+    pub fn oracle(oracle: &Path, dbpath: &Path) -> Self {
+        Self {
+            oracle: Some(oracle.to_path_buf()),
+            ..Self::on_db(dbpath)
+        }
+    }
+
+    /// The same, run as the user `nobody`.
+    #[must_use]
+    pub fn unprivileged(mut self) -> Self {
+        self.unprivileged = true;
+        self
+    }
+
+    /// Runs `rpm` with these arguments.
+    pub fn run<A: AsRef<OsStr>>(&self, args: &[A]) -> Output {
+        self.run_program("rpm", args)
+    }
+
+    /// Runs `rpm` or one of its siblings (`rpmdb`, `rpmkeys`).
+    pub fn run_program<A: AsRef<OsStr>>(&self, program: &str, args: &[A]) -> Output {
+        let mut command = self.command(program);
+        command.args(args);
+        command.output().expect("rpm runs")
+    }
+
+    /// Standard output of a call that must succeed.
+    pub fn ok<A: AsRef<OsStr>>(&self, args: &[A]) -> String {
+        let shown: Vec<_> = args.iter().map(|a| a.as_ref().to_owned()).collect();
+        succeeded(self.run(args), &shown)
+    }
+
+    /// Standard output of a sibling's call that must succeed.
+    pub fn program_ok<A: AsRef<OsStr>>(&self, program: &str, args: &[A]) -> String {
+        let shown: Vec<_> = args.iter().map(|a| a.as_ref().to_owned()).collect();
+        succeeded(self.run_program(program, args), &shown)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut words: Vec<OsString> = Vec::new();
+        if let Some(oracle) = &self.oracle {
+            words.extend(["unshare", "-m", "sh", "-ec"].map(OsString::from));
+            words.push(
+                "mount --bind \"$1\" \"$2$3\"; root=$2; shift 3; exec chroot \"$root\" \"$@\""
+                    .into(),
+            );
+            words.push("sh".into());
+            words.extend(self.dbpath.iter().map(|p| p.clone().into_os_string()));
+            words.push(oracle.into());
+            words.push(ORACLE_MOUNT.into());
+        }
+        if self.unprivileged {
+            words.extend(
+                [
+                    "setpriv",
+                    "--reuid=65534",
+                    "--regid=65534",
+                    "--clear-groups",
+                ]
+                .map(OsString::from),
+            );
+        }
+        words.push(program.into());
+        if let Some(root) = &self.root {
+            words.extend(["--root".into(), root.into()]);
+        }
+        if let Some(dbpath) = &self.dbpath {
+            let seen = if self.oracle.is_some() {
+                Path::new(ORACLE_MOUNT)
+            } else {
+                dbpath
+            };
+            words.extend(["--dbpath".into(), seen.into()]);
+        }
+        words.extend(["--define", "_db_backend sqlite"].map(OsString::from));
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().expect("there is a program"));
+        command
+            .args(words)
+            .env("LC_ALL", "C.UTF-8")
+            .env("HOME", "/nonexistent");
+        command
+    }
+}
+
+fn succeeded(output: Output, shown: &[OsString]) -> String {
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{shown:?} failed: {}\n{out}{err}",
+        output.status
+    );
+    out
+}
+
+/// Builds the binary packages of a spec with `rpmbuild` and answers their paths, sorted. `sources` are written beside
+/// it. The result is kept in [`fixtures::cache_dir`] under the digest of all input.
+pub fn build_spec(spec: &str, sources: &[(&str, &[u8])]) -> Vec<PathBuf> {
+    build_spec_with(spec, sources, &[])
+}
+
+/// [`build_spec`] with further `--define` values, for instance `_binary_payload w19.zstdio`.
+pub fn build_spec_with(spec: &str, sources: &[(&str, &[u8])], defines: &[&str]) -> Vec<PathBuf> {
+    let mut hasher = Sha256::new();
+    hasher.update(spec);
+    for (name, data) in sources {
+        hasher.update(name.as_bytes());
+        hasher.update([0]);
+        hasher.update(data);
+    }
+    for define in defines {
+        hasher.update(define.as_bytes());
+        hasher.update([0]);
+    }
+    let key: String = hasher
+        .finalize()
+        .iter()
+        .take(12)
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let cache = fixtures::cache_dir();
+    let kept = cache.join(&key);
+    if !kept.is_dir() {
+        let work = tempfile::tempdir_in(&cache).expect("the cache is writable");
+        rpmbuild(work.path(), spec, sources, defines);
+        // Another test process may have been faster; its result is as good.
+        let _ = fs::rename(work.path().join("RPMS"), &kept);
+    }
+    packages_in(&kept)
+}
+
+fn rpmbuild(top: &Path, spec: &str, sources: &[(&str, &[u8])], defines: &[&str]) {
+    let source_dir = top.join("SOURCES");
+    fs::create_dir_all(&source_dir).expect("the cache is writable");
+    for (name, data) in sources {
+        fs::write(source_dir.join(name), data).expect("the cache is writable");
+    }
+    let file = top.join("package.spec");
+    fs::write(&file, spec).expect("the cache is writable");
+    let mut command = Command::new("rpmbuild");
+    command.args(["-bb", "--nodeps", "--define"]);
+    command.arg(format!("_topdir {}", top.display()));
+    let fixed = [
+        "_buildhost tests.invalid",
+        "debug_package %{nil}",
+        "_build_id_links none",
+    ];
+    for define in fixed.iter().chain(defines) {
+        command.args(["--define", define]);
+    }
+    let output = command.arg(&file).output().expect("rpmbuild runs");
+    assert!(
+        output.status.success(),
+        "rpmbuild failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// All `.rpm` files below a folder, sorted.
+pub fn packages_in(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir)
+            .expect("the folder is readable")
+            .flatten()
+        {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension() == Some(OsStr::new("rpm")) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Runs `createrepo_c` on a folder of packages.
+pub fn createrepo<A: AsRef<OsStr>>(dir: &Path, args: &[A]) {
+    let output = Command::new("createrepo_c")
+        .arg("--quiet")
+        .args(args)
+        .arg(dir)
+        .output()
+        .expect("createrepo_c runs");
+    assert!(
+        output.status.success(),
+        "createrepo_c failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
