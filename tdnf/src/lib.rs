@@ -1,0 +1,70 @@
+//! A package manager for RPM systems in one static binary.
+//!
+//! One run goes through these modules in order, each a step with its own type:
+//! [`args`] (what was typed) → [`settings`] (what it means) → [`session`] (what is open) →
+//! [`goal`] (what is asked of the solver) → [`plan`] (what will change; pure data) → [`fetch`] →
+//! [`verify`] → transaction → [`history`] → [`view`] (what is shown). [`commands`] holds one
+//! record per command; [`error`] alone knows error numbers, texts and exit codes.
+//!
+//! Invariants: only the printer prints; below [`session`] nobody reads the environment, the
+//! clock or the command line; a session opens only what the command's NEEDS name.
+
+pub mod args;
+pub mod commands;
+pub mod error;
+pub mod view;
+
+use std::process::ExitCode;
+
+use cli_kit::{Mode, Printer};
+
+/// The version that `--version` and the user agent name.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the program on a command line and says how it ended.
+pub fn run(argv: impl IntoIterator<Item = String>) -> ExitCode {
+    let argv: Vec<String> = argv.into_iter().collect();
+    let (printer, outcome) = match args::parse(argv.iter().cloned()) {
+        Ok(args) => {
+            let printer = Printer::standard(mode(&args));
+            let outcome = commands::dispatch(&args, &printer);
+            (printer, outcome)
+        }
+        Err(failure) => (Printer::standard(guessed_mode(&argv)), Err(failure)),
+    };
+    ExitCode::from(match outcome {
+        Ok(_)
+            if printer
+                .failed()
+                .is_some_and(|kind| kind != std::io::ErrorKind::BrokenPipe) =>
+        {
+            printer.err("Error: standard output cannot be written");
+            1
+        }
+        Ok(code) => code,
+        Err(failure) => {
+            view::failure(&printer, &failure);
+            failure.exit_code()
+        }
+    })
+}
+
+fn mode(args: &args::Args) -> Mode {
+    Mode {
+        quiet: args.flag("quiet"),
+        verbose: args.flag("verbose"),
+        json: args.flag("json"),
+    }
+}
+
+/// The mode of a command line that cannot be read: JSON where its flag is spelt out.
+fn guessed_mode(argv: &[String]) -> Mode {
+    let json = argv
+        .iter()
+        .skip(1)
+        .any(|word| matches!(word.as_str(), "-j" | "--json"));
+    Mode {
+        json,
+        ..Mode::default()
+    }
+}
