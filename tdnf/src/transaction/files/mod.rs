@@ -1,0 +1,303 @@
+//! What happens to each file: rpm's rules as pure functions (reference 4.3 to 4.5).
+
+#[cfg(test)]
+mod tests;
+
+/// File flags of tag 1037.
+pub mod flag {
+    /// `%config`.
+    pub const CONFIG: u32 = 1;
+    /// `%doc`.
+    pub const DOC: u32 = 2;
+    /// `%config(missingok)`.
+    pub const MISSINGOK: u32 = 8;
+    /// `%config(noreplace)`.
+    pub const NOREPLACE: u32 = 16;
+    /// `%ghost`: owned, not in the payload.
+    pub const GHOST: u32 = 64;
+    /// `%license`.
+    pub const LICENSE: u32 = 128;
+}
+
+/// File states of tag 1029.
+pub mod state {
+    /// Installed.
+    pub const NORMAL: u8 = 0;
+    /// Another package's file stands there.
+    pub const REPLACED: u8 = 1;
+    /// Left out on purpose (documentation, language).
+    pub const NOT_INSTALLED: u8 = 2;
+    /// Below a shared network path.
+    pub const NET_SHARED: u8 = 3;
+    /// The file of the preferred color stands there.
+    pub const WRONG_COLOR: u8 = 4;
+}
+
+/// What kind of thing a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// A socket.
+    Socket,
+}
+
+impl Kind {
+    /// The kind of a mode with its type bits; `None` for type bits that mean nothing.
+    pub fn of_mode(mode: u32) -> Option<Kind> {
+        Some(match mode & 0o170000 {
+            0o100000 => Kind::Regular,
+            0o040000 => Kind::Directory,
+            0o120000 => Kind::Symlink,
+            0o010000 => Kind::Fifo,
+            0o020000 => Kind::CharDevice,
+            0o060000 => Kind::BlockDevice,
+            0o140000 => Kind::Socket,
+            _ => return None,
+        })
+    }
+
+    /// In words, for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Regular => "file",
+            Kind::Directory => "directory",
+            Kind::Symlink => "symbolic link",
+            Kind::Fifo => "named pipe",
+            Kind::CharDevice | Kind::BlockDevice => "device",
+            Kind::Socket => "socket",
+        }
+    }
+}
+
+/// One file as a package header describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits and type bits.
+    pub mode: u32,
+    /// Flags, see [`flag`].
+    pub flags: u32,
+    /// Size in bytes.
+    pub size: u64,
+    /// Algorithm (OpenPGP hash number) and digest of a regular file.
+    pub digest: (u32, &'a [u8]),
+    /// Target of a symbolic link.
+    pub link: &'a [u8],
+    /// Name of the user.
+    pub user: &'a [u8],
+    /// Name of the group.
+    pub group: &'a [u8],
+    /// Device number as rpm stores it, 16 bit.
+    pub rdev: u32,
+    /// ELF class: 0 none, 1 32 bit, 2 64 bit.
+    pub color: u32,
+    /// Languages, separated by `|`.
+    pub languages: &'a [u8],
+}
+
+impl Entry<'_> {
+    fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    fn same_content(&self, other: &Entry<'_>) -> bool {
+        match (self.kind, other.kind) {
+            (Kind::Regular, Kind::Regular) => self.digest == other.digest,
+            (Kind::Symlink, Kind::Symlink) => self.link == other.link,
+            _ => false,
+        }
+    }
+}
+
+/// What is on the disk at a path.
+pub trait Disk {
+    /// The kind of thing; `None` when there is nothing.
+    fn kind(&self) -> Option<Kind>;
+    /// A regular file or link with exactly the content of `entry`.
+    fn holds(&self, entry: &Entry<'_>) -> bool;
+}
+
+/// What is done with a file of a package that is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Written and put over whatever is there.
+    Create,
+    /// What is there is renamed to `.rpmorig`, then as `Create`.
+    Backup,
+    /// What is there is renamed to `.rpmsave`, then as `Create`.
+    Save,
+    /// Written as `.rpmnew`; what is there stays.
+    AltName,
+    /// The disk stays as it is; the file counts as installed.
+    Skip,
+    /// The disk stays as it is; the file gets this state.
+    SkipState(u8),
+}
+
+/// What is done with a file of a package that is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// Deleted.
+    Erase,
+    /// Renamed to `.rpmsave`.
+    Save,
+    /// Left.
+    Skip,
+}
+
+/// Which files the user does not want.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// No `%doc`.
+    pub no_docs: bool,
+    /// Only these languages; empty means all.
+    pub languages: Vec<String>,
+    /// The transaction color, 0 when colors do not matter.
+    pub color: u32,
+}
+
+impl Wanted {
+    /// The state of a file that is left out; `None` when it is installed (reference 4.3).
+    pub fn left_out(&self, entry: &Entry<'_>) -> Option<u8> {
+        if entry.color != 0 && self.color != 0 && entry.color & self.color == 0 {
+            return Some(state::WRONG_COLOR);
+        }
+        if entry.has(flag::LICENSE) {
+            return None;
+        }
+        let language = || {
+            self.languages.is_empty()
+                || entry.languages.is_empty()
+                || entry.languages.split(|&b| b == b'|').any(|l| {
+                    self.languages
+                        .iter()
+                        .any(|w| w == "all" || w.as_bytes() == l)
+                })
+        };
+        let left = !language() || (self.no_docs && entry.has(flag::DOC));
+        left.then_some(state::NOT_INSTALLED)
+    }
+}
+
+/// A new file whose path an installed package owns already: `old` is that package's entry.
+pub fn replace_owned(old: &Entry<'_>, new: &Entry<'_>, disk: &dyn Disk) -> Action {
+    if !old.has(flag::CONFIG) && !new.has(flag::CONFIG) {
+        return Action::Create;
+    }
+    if new.has(flag::GHOST) {
+        return Action::Skip;
+    }
+    if disk.kind().is_none() {
+        return if new.has(flag::MISSINGOK) {
+            Action::Skip
+        } else {
+            Action::Create
+        };
+    }
+    if !matches!(old.kind, Kind::Regular | Kind::Symlink) {
+        return Action::Create;
+    }
+    if disk.holds(new) || disk.holds(old) {
+        return Action::Create;
+    }
+    if !new.has(flag::CONFIG) {
+        return Action::Save;
+    }
+    if old.same_content(new) {
+        return Action::Skip;
+    }
+    if new.has(flag::NOREPLACE) {
+        Action::AltName
+    } else {
+        Action::Save
+    }
+}
+
+/// A new file whose path nobody owns.
+pub fn replace_unowned(new: &Entry<'_>, disk: &dyn Disk) -> Action {
+    if !changed_config(new, disk) {
+        Action::Create
+    } else if new.has(flag::NOREPLACE) {
+        Action::AltName
+    } else {
+        Action::Backup
+    }
+}
+
+/// A file of a package that is erased; nobody else who stays owns it.
+pub fn remove(entry: &Entry<'_>, disk: &dyn Disk) -> Removal {
+    if !changed_config(entry, disk) {
+        Removal::Erase
+    } else if entry.has(flag::GHOST) {
+        Removal::Skip
+    } else {
+        Removal::Save
+    }
+}
+
+/// A `%config` entry that exists on the disk with other content.
+fn changed_config(entry: &Entry<'_>, disk: &dyn Disk) -> bool {
+    if !entry.has(flag::CONFIG) || disk.kind().is_none() || entry.kind == Kind::Directory {
+        return false;
+    }
+    // A ghost has no content to compare with: it counts as changed.
+    entry.has(flag::GHOST) || !disk.holds(entry)
+}
+
+/// May both packages own the path? (rpmfilesCompare of rpm)
+pub fn compatible(a: &Entry<'_>, b: &Entry<'_>) -> bool {
+    if a.has(flag::GHOST) || b.has(flag::GHOST) {
+        return true;
+    }
+    let links = a.kind == Kind::Symlink && b.kind == Kind::Symlink;
+    let sized = matches!(a.kind, Kind::Regular | Kind::Symlink);
+    if (a.mode != b.mode && !links)
+        || (sized && a.size != b.size)
+        || a.user != b.user
+        || a.group != b.group
+    {
+        return false;
+    }
+    match a.kind {
+        Kind::Regular | Kind::Symlink => a.same_content(b),
+        Kind::CharDevice | Kind::BlockDevice => a.rdev == b.rdev,
+        _ => true,
+    }
+}
+
+/// Who wins when two ELF files of different class want one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColorWinner {
+    /// The first.
+    First,
+    /// The second.
+    Second,
+}
+
+/// The preferred ELF class, `%_prefer_color`: 64 bit.
+const PREFERRED_COLOR: u32 = 2;
+
+/// Settles a conflict of two files by color, where colors matter; `None` when it stays one.
+pub fn color_winner(first: u32, second: u32, transaction: u32) -> Option<ColorWinner> {
+    if transaction == 0 || first == 0 || second == 0 || first == second {
+        None
+    } else if first & PREFERRED_COLOR != 0 {
+        Some(ColorWinner::First)
+    } else if second & PREFERRED_COLOR != 0 {
+        Some(ColorWinner::Second)
+    } else {
+        None
+    }
+}

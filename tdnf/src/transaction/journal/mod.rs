@@ -1,0 +1,236 @@
+//! The journal: what the transaction is about to do, written before it is done.
+//!
+//! A file of records that only grows: `length (u32) | checksum (8 bytes) | body`, numbers in
+//! little endian, the checksum being the first bytes of the SHA-256 of the body. A torn or
+//! damaged tail ends the journal there: what follows was never relied upon, because the writer
+//! syncs the file before it makes a step that a record must announce.
+//!
+//! Undoing needs no record per file step: every step is planned in an [`Record::Element`], synced
+//! by [`Record::Prepared`], and whether it was made is seen on the disk (see [`Op`]).
+
+mod record;
+#[cfg(test)]
+mod tests;
+
+pub use record::{Op, Record};
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
+
+use super::error::{TransactionError, printable};
+use super::root::{RootDir, join};
+
+/// The file name of the journal in the state directory.
+pub(crate) const FILE_NAME: &[u8] = b"journal";
+/// The version of the format, in the first record.
+pub(crate) const VERSION: u32 = 1;
+/// A journal larger than this is not read.
+const MAX_JOURNAL: u64 = 1 << 30;
+/// Records are gathered up to this size before they are written.
+const BUFFER: usize = 256 << 10;
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    dir: OwnedFd,
+    path: String,
+    buffer: Vec<u8>,
+    records: u64,
+}
+
+impl Journal {
+    /// Makes a new journal in `state_dir` (a path in the root); there must be none.
+    pub fn create(root: &RootDir, state_dir: &[u8]) -> Result<Journal, TransactionError> {
+        let path = printable(&join(state_dir, FILE_NAME));
+        let (dir, _) = root
+            .create_dirs(state_dir)
+            .map_err(|e| TransactionError::file("cannot create", state_dir, e))?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let fd = match fs::openat(&dir, FILE_NAME, flags, Mode::from_raw_mode(0o600)) {
+            Ok(fd) => fd,
+            Err(Errno::EXIST) => return Err(TransactionError::RecoveryPending { journal: path }),
+            Err(e) => return Err(failed(&path, e)),
+        };
+        fs::fsync(&dir).map_err(|e| failed(&path, e))?;
+        Ok(Journal {
+            file: File::from(fd),
+            dir,
+            path,
+            buffer: Vec::new(),
+            records: 0,
+        })
+    }
+
+    /// Opens the journal that an interrupted transaction left, with its records; `None` when
+    /// there is none. With `read_only` nothing is changed, else a torn tail is cut off.
+    pub fn open(
+        root: &RootDir,
+        state_dir: &[u8],
+        read_only: bool,
+    ) -> Result<Option<(Journal, Vec<Record>)>, TransactionError> {
+        let path = printable(&join(state_dir, FILE_NAME));
+        let dir = match root.open_dir(state_dir) {
+            Ok(dir) => dir,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(e) => return Err(failed(&path, e)),
+        };
+        let access = if read_only {
+            OFlags::RDONLY
+        } else {
+            OFlags::RDWR
+        };
+        let flags = access | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = match fs::openat(&dir, FILE_NAME, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(e) => return Err(failed(&path, e)),
+        };
+        let mut journal = Journal {
+            file,
+            dir,
+            path,
+            buffer: Vec::new(),
+            records: 0,
+        };
+        let records = journal.read_back(read_only)?;
+        Ok(Some((journal, records)))
+    }
+
+    /// Adds a record; it reaches the disk with the next [`Journal::sync`], the file before.
+    pub fn add(&mut self, record: &Record) -> Result<(), TransactionError> {
+        let body = record.encode();
+        let length = u32::try_from(body.len()).map_err(|_| self.error("record too long"))?;
+        self.buffer.extend_from_slice(&length.to_le_bytes());
+        self.buffer.extend_from_slice(&checksum(&body));
+        self.buffer.extend_from_slice(&body);
+        self.records += 1;
+        if self.buffer.len() >= BUFFER {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes what was added: a killed process loses nothing after this, a power cut may.
+    pub fn flush(&mut self) -> Result<(), TransactionError> {
+        let written = self.file.write_all(&self.buffer);
+        self.buffer.clear();
+        written.map_err(|e| self.error(&e.to_string()))?;
+        debug::step(self.records);
+        Ok(())
+    }
+
+    /// Writes what was added and waits until it is on the disk.
+    pub fn sync(&mut self) -> Result<(), TransactionError> {
+        self.flush()?;
+        self.file
+            .sync_data()
+            .map_err(|e| self.error(&e.to_string()))
+    }
+
+    /// The transaction is over: deletes the journal.
+    pub fn remove(self) -> Result<(), TransactionError> {
+        let gone = fs::unlinkat(&self.dir, FILE_NAME, AtFlags::empty());
+        gone.and_then(|()| fs::fsync(&self.dir))
+            .map_err(|e| failed(&self.path, e))
+    }
+
+    /// The path of the journal in the root.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn read_back(&mut self, read_only: bool) -> Result<Vec<Record>, TransactionError> {
+        let length = self
+            .file
+            .metadata()
+            .map_err(|e| self.error(&e.to_string()))?
+            .len();
+        if length > MAX_JOURNAL {
+            return Err(self.error("larger than any journal of this program"));
+        }
+        let mut bytes = Vec::new();
+        self.file
+            .read_to_end(&mut bytes)
+            .map_err(|e| self.error(&e.to_string()))?;
+        let (records, good) = parse(&bytes).map_err(|reason| self.error(reason))?;
+        if !read_only {
+            let end = SeekFrom::Start(good as u64);
+            let cut = self
+                .file
+                .set_len(good as u64)
+                .and_then(|()| self.file.seek(end));
+            cut.map_err(|e| self.error(&e.to_string()))?;
+        }
+        Ok(records)
+    }
+
+    fn error(&self, reason: &str) -> TransactionError {
+        TransactionError::Journal {
+            path: self.path.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+fn failed(path: &str, errno: Errno) -> TransactionError {
+    TransactionError::Journal {
+        path: path.to_owned(),
+        reason: errno.to_string(),
+    }
+}
+
+fn checksum(body: &[u8]) -> [u8; 8] {
+    let mut sum = [0; 8];
+    sum.copy_from_slice(&Sha256::digest(body)[..8]);
+    sum
+}
+
+/// The records of `bytes` up to the first damaged one, and where the good part ends. A record
+/// that is whole but not understood is an error: a newer version wrote it.
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Vec<Record>, usize), &'static str> {
+    let mut records = Vec::new();
+    let mut at = 0;
+    while let Some(body) = next_body(bytes, at) {
+        records.push(Record::decode(body).ok_or("not understood: written by a newer version?")?);
+        at += 12 + body.len();
+    }
+    Ok((records, at))
+}
+
+fn next_body(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let head = bytes.get(at..at.checked_add(12)?)?;
+    let (length, sum) = head.split_at(4);
+    let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
+    let start = at + 12;
+    let body = bytes.get(start..start.checked_add(length)?)?;
+    (checksum(body) == *sum).then_some(body)
+}
+
+/// A place where tests stop the process as a power button would.
+pub(crate) mod debug {
+    /// Kills this process when TDNF_TEST_KILL_STEP says so; nothing in a release build.
+    #[cfg(debug_assertions)]
+    pub(crate) fn step(_records: u64) {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static STEPS: AtomicU64 = AtomicU64::new(0);
+        let step = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
+        let wanted = std::env::var("TDNF_TEST_KILL_STEP")
+            .ok()
+            .and_then(|n| n.parse().ok());
+        if wanted == Some(step) {
+            let me = rustix::process::getpid();
+            let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+        }
+    }
+
+    /// Kills this process when TDNF_TEST_KILL_STEP says so; nothing in a release build.
+    #[cfg(not(debug_assertions))]
+    pub(crate) fn step(_records: u64) {}
+}

@@ -1,0 +1,172 @@
+//! The transaction: from verified packages to the new system, or back to the old one.
+//!
+//! The promise (ARCHITECTURE.md, the commit point): whatever stops the program, the next start
+//! finds the system of before or the system of after. How it is kept:
+//!
+//! 1. [`run`] reads all headers, decides each file ([`files`]), looks for conflicts and space.
+//!    Nothing has changed so far, and every problem is reported at once.
+//! 2. Payloads are unpacked into a private directory on each target file system, digests checked
+//!    on the way ([`stage`]); the journal names every step that will be made ([`journal`]).
+//! 3. Scriptlets run and files move into place, element by element ([`commit`]); each old file is
+//!    first kept under a backup name. Up to here everything can be undone ([`recover`]).
+//! 4. The commit point: the changes of the rpm database are written in **one** sqlite
+//!    transaction, between two marks of the journal.
+//! 5. Then only forward: backups are deleted, `%posttrans` and transaction file triggers run.
+//!
+//! The rows of the rpm database are written at the commit point and not before. The architecture
+//! allows one sqlite transaction held open all the way; writing at the end has the same result
+//! for every reader (a scriptlet that asks `rpm -q` sees the database of before) but holds no
+//! write lock while foreign code runs, and needs no memory for uncommitted pages.
+
+pub mod error;
+pub mod event;
+pub mod files;
+pub mod journal;
+pub mod order;
+pub mod root;
+
+pub use error::{Problem, TransactionError};
+pub use event::{Event, ScriptStream, TransactionObserver, Warning};
+pub use root::RootDir;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::PathBuf;
+
+/// Where the journal lives by default: a directory in the root.
+pub const STATE_DIR: &str = "/var/lib/tdnf/transaction";
+
+/// One change that is asked for.
+#[derive(Debug)]
+pub enum Element {
+    /// A package file is installed.
+    Install(Install),
+    /// An installed package is removed.
+    Erase(Erase),
+}
+
+/// A package to be installed. It must have been verified: the transaction checks digests again
+/// (of header, payload and files, from this descriptor), but asks for no signature.
+#[derive(Debug)]
+pub struct Install {
+    /// The package file, opened; it was verified through this descriptor.
+    pub file: File,
+    /// Its name, for messages.
+    pub path: PathBuf,
+    /// What the install means for packages of the same name.
+    pub mode: Mode,
+}
+
+/// What an install means for installed packages of the same name. The erase elements are given
+/// by the caller in every case (the solver knows them); the mode allows older and equal versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A new package, or one more version side by side.
+    Install,
+    /// Replaces an older version.
+    Upgrade,
+    /// Replaces the same version.
+    Reinstall,
+    /// Replaces a newer version.
+    Downgrade,
+}
+
+/// An installed package to be removed.
+#[derive(Debug, Clone, Copy)]
+pub struct Erase {
+    /// Its number in the rpm database.
+    pub hnum: u32,
+    /// The position in the list of the install that replaces or obsoletes it.
+    pub linked_to: Option<usize>,
+}
+
+/// How a transaction is to be run.
+pub struct Options<'a> {
+    /// The time of the transaction, seconds since 1970: INSTALLTID and INSTALLTIME.
+    pub now: u64,
+    /// Do all checks, change nothing.
+    pub test_only: bool,
+    /// Run no scriptlet and no trigger (tsflags=noscripts).
+    pub no_scripts: bool,
+    /// Install no documentation (tsflags=nodocs).
+    pub no_docs: bool,
+    /// Run no trigger.
+    pub no_triggers: bool,
+    /// Install only files of these languages; empty means all.
+    pub languages: Vec<String>,
+    /// New content wins over files of other packages (`--replacefiles`).
+    pub replace_files: bool,
+    /// Do not look at free space.
+    pub ignore_space: bool,
+    /// The machine's architecture, as rpm names it.
+    pub arch: String,
+    /// The transaction color: 3 where 32 and 64 bit programs live together, else 0.
+    pub color: u32,
+    /// `$1` of %posttrans counts the replaced package, as rpm since 4.18 does.
+    pub posttrans_counts_replaced: bool,
+    /// Directory of the journal, as a path in the root.
+    pub state_dir: String,
+    /// This program: it is started again to run scriptlets in the root.
+    pub runner: PathBuf,
+    /// The variables that scriptlets may see, chosen by the caller from the user's environment
+    /// with [`scripts::allowed_variable`].
+    pub environment: Vec<(OsString, OsString)>,
+    /// Asked between steps before the commit point; `true` undoes everything.
+    pub cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Options<'_> {
+    /// The usual options at time `now` on `arch`; nothing cancels.
+    pub fn new(now: u64, arch: &str) -> Options<'static> {
+        Options {
+            now,
+            test_only: false,
+            no_scripts: false,
+            no_docs: false,
+            no_triggers: false,
+            languages: Vec::new(),
+            replace_files: false,
+            ignore_space: false,
+            arch: arch.to_owned(),
+            color: color_of(arch),
+            posttrans_counts_replaced: true,
+            state_dir: STATE_DIR.to_owned(),
+            runner: PathBuf::from("/proc/self/exe"),
+            environment: Vec::new(),
+            cancelled: &|| false,
+        }
+    }
+}
+
+/// `%_transaction_color` of an architecture (rpm's platform macros).
+fn color_of(arch: &str) -> u32 {
+    match arch {
+        "x86_64" | "amd64" | "x86_64_v2" | "x86_64_v3" | "x86_64_v4" | "aarch64" | "ppc64"
+        | "ppc64le" | "s390x" | "riscv64" | "loongarch64" => 3,
+        "ia64" => 2,
+        _ => 0,
+    }
+}
+
+/// A transaction that happened.
+#[must_use = "warnings of scriptlets must be shown"]
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// INSTALLTID of the new rows.
+    pub tid: u32,
+    /// NEVRA of what was installed, in the order of the transaction.
+    pub installed: Vec<String>,
+    /// NEVRA of what was removed, in the order of the transaction.
+    pub erased: Vec<String>,
+    /// What did not go as it should but did not stop the transaction.
+    pub warnings: Vec<Warning>,
+}
+
+impl Committed {
+    /// Some scriptlet failed although everything was installed.
+    pub fn scriptlets_failed(&self) -> bool {
+        self.warnings
+            .iter()
+            .any(|w| matches!(w, Warning::Scriptlet { .. }))
+    }
+}
