@@ -12,6 +12,7 @@
 pub mod args;
 pub mod commands;
 pub mod error;
+pub mod transaction;
 pub mod view;
 
 use std::process::ExitCode;
