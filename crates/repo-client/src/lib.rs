@@ -1,1 +1,31 @@
 //! From URL to verified file, from repository to refreshed metadata.
+//!
+//! The only crate that speaks HTTP and the only one with async inside; its public functions
+//! block, and tell an [`Observer`] what happens meanwhile. [`fetch`] gets files, resumed and
+//! checked while they stream. Nothing here reads the environment or the clock.
+
+mod client;
+mod dns;
+mod download;
+mod error;
+mod event;
+mod fetch;
+mod limit;
+mod options;
+mod part;
+mod path;
+mod redact;
+mod tls;
+mod transport;
+
+pub use client::Client;
+pub use download::{Fetched, FileRequest, MAX_UNKNOWN};
+pub use error::{CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, TlsFault};
+pub use event::{Event, Observer, Silent};
+pub use fetch::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};
+pub use options::{
+    Access, CA_BUNDLES, ClientOptions, DEFAULT_MIN_RATE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Proxy,
+    ProxyEnvironment, Tls,
+};
+pub use path::{MAX_NAME, free_space, join_below, require_space};
+pub use redact::redact;

@@ -1,0 +1,217 @@
+//! The client: one runtime, connections kept between requests, nothing started before it is used.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use reqwest::{NoProxy, Url, redirect};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::dns::Lookup;
+use crate::error::{Cause, Error, Result};
+use crate::limit::Limiter;
+use crate::options::{Access, ClientOptions, Proxy, Tls};
+use crate::tls;
+
+/// Speaks to servers. Making one costs nothing: runtime, TLS and name lookup start with the
+/// first request that needs them. Keep one for the run of the program: it keeps connections and
+/// remembers which mirrors failed.
+pub struct Client {
+    options: ClientOptions,
+    runtime: OnceLock<Runtime>,
+    lookup: Lookup,
+    by_settings: Mutex<HashMap<Settings, reqwest::Client>>,
+    limiters: Mutex<HashMap<String, Arc<Limiter>>>,
+    failures: Mutex<HashMap<String, u32>>,
+    next_id: AtomicU64,
+}
+
+/// Requests with equal settings share connections. Plain HTTP never loads certificates.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Settings {
+    tls: Option<Tls>,
+    connect: Duration,
+}
+
+impl Client {
+    /// A client that has done nothing yet.
+    pub fn new(options: ClientOptions) -> Self {
+        Self {
+            options,
+            runtime: OnceLock::new(),
+            lookup: Lookup::default(),
+            by_settings: Mutex::default(),
+            limiters: Mutex::default(),
+            failures: Mutex::default(),
+            next_id: AtomicU64::new(1),
+        }
+    }
+
+    /// Runs `work` to its end on the calling thread.
+    pub(crate) fn block_on<F: Future>(&self, work: F) -> Result<F::Output> {
+        if self.runtime.get().is_none() {
+            let made = Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(4)
+                .build()
+                .map_err(|e| Error::Setup(e.to_string()))?;
+            let _ = self.runtime.set(made);
+        }
+        let runtime = self
+            .runtime
+            .get()
+            .ok_or_else(|| Error::Setup("no runtime".into()))?;
+        Ok(runtime.block_on(work))
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether the caller asked to stop.
+    pub(crate) fn stopped(&self) -> bool {
+        self.options
+            .stop
+            .as_ref()
+            .is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+
+    /// Sleeps, but ends early with [`Cause::Stopped`] when asked to stop.
+    pub(crate) async fn pause(&self, mut left: Duration) -> std::result::Result<(), Cause> {
+        const SLICE: Duration = Duration::from_millis(100);
+        while !left.is_zero() {
+            if self.stopped() {
+                return Err(Cause::Stopped);
+            }
+            let now = left.min(SLICE);
+            tokio::time::sleep(now).await;
+            left -= now;
+        }
+        Ok(())
+    }
+
+    /// The speed limit shared by all transfers of a repository.
+    pub(crate) fn limiter(&self, access: &Access) -> Option<Arc<Limiter>> {
+        if access.throttle == 0 {
+            return None;
+        }
+        let mut all = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = all
+            .entry(access.repo.clone())
+            .or_insert_with(|| Arc::new(Limiter::new(access.throttle)));
+        Some(Arc::clone(one))
+    }
+
+    /// Remembers that the server of `url` failed.
+    pub(crate) fn blame(&self, url: &Url) {
+        let mut all = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(origin(url)).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+
+    /// Puts servers that failed in this run behind the others; otherwise the order stays.
+    pub(crate) fn order(&self, urls: &mut [Url]) {
+        let all = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        urls.sort_by_key(|url| all.get(&origin(url)).copied().unwrap_or(0));
+    }
+
+    /// The reqwest client for `url` under the repository's settings.
+    pub(crate) fn http(
+        &self,
+        access: &Access,
+        url: &Url,
+    ) -> std::result::Result<reqwest::Client, Cause> {
+        let secure = url.scheme() == "https";
+        let tls = secure.then(|| access.tls.clone());
+        let settings = Settings {
+            tls,
+            connect: access.timeout,
+        };
+        let mut all = self
+            .by_settings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = all.get(&settings) {
+            return Ok(ready.clone());
+        }
+        let made = self.build(&settings)?;
+        all.insert(settings, made.clone());
+        Ok(made)
+    }
+
+    fn build(&self, settings: &Settings) -> std::result::Result<reqwest::Client, Cause> {
+        // Redirects are followed by our own rules; the environment is not read below the caller.
+        let mut builder = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .dns_resolver(self.lookup.clone())
+            .connect_timeout(settings.connect)
+            .no_proxy();
+        if !self.options.user_agent.is_empty() {
+            builder = builder.user_agent(&self.options.user_agent);
+        }
+        for proxy in self.proxies()? {
+            builder = builder.proxy(proxy);
+        }
+        builder = match &settings.tls {
+            Some(tls) if tls.verify => builder.tls_certs_only(tls::trusted(&self.options, tls)?),
+            Some(_) => builder
+                .tls_certs_only([])
+                .tls_danger_accept_invalid_certs(true),
+            None => builder.tls_certs_only([]),
+        };
+        if let Some(identity) = settings
+            .tls
+            .as_ref()
+            .map(tls::identity)
+            .transpose()?
+            .flatten()
+        {
+            builder = builder.identity(identity);
+        }
+        builder
+            .build()
+            .map_err(|e| Cause::Broken(e.without_url().to_string()))
+    }
+
+    fn proxies(&self) -> std::result::Result<Vec<reqwest::Proxy>, Cause> {
+        let bad = |e: reqwest::Error| Cause::Proxy(e.without_url().to_string());
+        if let Some(Proxy {
+            url,
+            username,
+            password,
+        }) = &self.options.proxy
+        {
+            let mut proxy = reqwest::Proxy::all(url.as_str()).map_err(bad)?;
+            if let (Some(user), Some(password)) = (username, password) {
+                proxy = proxy.basic_auth(user, password);
+            }
+            return Ok(vec![proxy]);
+        }
+        let env = &self.options.proxy_environment;
+        let skip = || env.no_proxy.as_deref().and_then(NoProxy::from_string);
+        let mut list = Vec::new();
+        let filled = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
+        if let Some(url) = filled(&env.http) {
+            list.push(reqwest::Proxy::http(url).map_err(bad)?.no_proxy(skip()));
+        }
+        if let Some(url) = filled(&env.https) {
+            list.push(reqwest::Proxy::https(url).map_err(bad)?.no_proxy(skip()));
+        }
+        if let Some(url) = filled(&env.all) {
+            list.push(reqwest::Proxy::all(url).map_err(bad)?.no_proxy(skip()));
+        }
+        Ok(list)
+    }
+}
+
+fn origin(url: &Url) -> String {
+    format!(
+        "{}://{}:{:?}",
+        url.scheme(),
+        url.host_str().unwrap_or(""),
+        url.port_or_known_default()
+    )
+}

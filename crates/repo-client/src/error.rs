@@ -1,0 +1,365 @@
+//! What can go wrong, each with its URL, path or repository.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error of this crate. All text is free of credentials.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be had from any of its URLs.
+    #[error("{label}: {}", list_failures(failures))]
+    Transfer {
+        /// What was fetched.
+        label: String,
+        /// What each URL answered, in the order tried; the last word of each URL only.
+        failures: Vec<Failure>,
+    },
+    /// A repository has no baseurl, mirrorlist or metalink, or its list is empty.
+    #[error("repository {repo}: no URL: set baseurl, mirrorlist or metalink")]
+    NoUrl {
+        /// Repository id.
+        repo: String,
+    },
+    /// Text that should be a URL is not one, or its scheme is not http, https or file.
+    #[error("{url}: {why}")]
+    BadUrl {
+        /// Redacted URL.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// A file name from outside would leave its folder.
+    #[error("{name}: not a path below {}: {why}", root.display())]
+    UnsafePath {
+        /// The name as given.
+        name: String,
+        /// The folder it had to stay in.
+        root: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A file or folder of ours could not be read or written.
+    #[error("{}: cannot {what}: {source}", path.display())]
+    Io {
+        /// Path.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// Cause.
+        source: io::Error,
+    },
+    /// Only the cache may be used, and it does not hold what is needed.
+    #[error("repository {repo}: {what} is not in the cache {}", path.display())]
+    NotCached {
+        /// Repository id.
+        repo: String,
+        /// What is missing or damaged.
+        what: String,
+        /// Cache folder.
+        path: PathBuf,
+    },
+    /// The file system cannot hold what is to be fetched.
+    #[error("{}: not enough space: {needed} bytes needed, {free} free", path.display())]
+    NoSpace {
+        /// Folder.
+        path: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free for this user.
+        free: u64,
+    },
+    /// The network side could not be started.
+    #[error("cannot start the network client: {0}")]
+    Setup(String),
+}
+
+/// One URL and why it could not give the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Redacted URL.
+    pub url: String,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.url, self.cause)
+    }
+}
+
+fn list_failures(failures: &[Failure]) -> String {
+    match failures {
+        [] => "no mirror left".to_owned(),
+        [one] => one.to_string(),
+        many => {
+            let list: Vec<String> = many.iter().map(Failure::to_string).collect();
+            format!("all {} mirrors failed: {}", many.len(), list.join("; "))
+        }
+    }
+}
+
+/// Why one URL could not give a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The host name has no address.
+    #[error("cannot resolve the host name: {0}")]
+    Dns(String),
+    /// No connection.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// The proxy refused or could not be reached.
+    #[error("proxy: {0}")]
+    Proxy(String),
+    /// The TLS handshake failed.
+    #[error("TLS: {fault}{}", detail(.text))]
+    Tls {
+        /// What kind of fault.
+        fault: TlsFault,
+        /// The library's words.
+        text: String,
+    },
+    /// An HTTP status that is no success.
+    #[error("HTTP status {}{}", .0, status_words(*.0))]
+    Status(u16),
+    /// No answer, or no byte, within the time limit.
+    #[error("no answer within {0} seconds")]
+    Timeout(u64),
+    /// The transfer was slower than `minrate` for the whole time window.
+    #[error("too slow: {got} bytes in {seconds} seconds")]
+    TooSlow {
+        /// Bytes that came in the window.
+        got: u64,
+        /// Length of the window in seconds.
+        seconds: u64,
+    },
+    /// The connection broke, or the server does not speak HTTP.
+    #[error("transfer broken off: {0}")]
+    Broken(String),
+    /// The file ended early.
+    #[error("file cut off: {got} bytes of {expected}")]
+    Truncated {
+        /// Bytes that came.
+        got: u64,
+        /// Bytes expected.
+        expected: u64,
+    },
+    /// More bytes than may be.
+    #[error("file is larger than the {limit} bytes it may have")]
+    TooLarge {
+        /// Limit in bytes.
+        limit: u64,
+    },
+    /// The server announces another size than the metadata.
+    #[error("size {got} differs from the expected {expected}")]
+    Size {
+        /// Announced or found.
+        got: u64,
+        /// From the metadata.
+        expected: u64,
+    },
+    /// The content is not what the metadata says.
+    #[error("checksum {got} differs from the expected {expected}")]
+    Digest {
+        /// Found, `algorithm:hex`.
+        got: String,
+        /// From the metadata, `algorithm:hex`.
+        expected: String,
+    },
+    /// A web page came instead of the file.
+    #[error("got HTML, not a repository: login page?")]
+    Html,
+    /// The server lies about ranges, and did again after a clean restart.
+    #[error("wrong answer to a range request: {0}")]
+    Range(String),
+    /// A redirect that is not followed.
+    #[error("redirect refused: {0}")]
+    Redirect(String),
+    /// No such local file.
+    #[error("no such file")]
+    NotFound,
+    /// A local file could not be read.
+    #[error("cannot read: {0}")]
+    Read(String),
+    /// `repo_gpgcheck` is on and repomd.xml.asc is missing, bad, or by a key that is not trusted.
+    #[error("metadata signature: {0}")]
+    Signature(String),
+    /// The metadata is not readable as metadata.
+    #[error("{0}")]
+    Malformed(String),
+    /// Signed metadata older than what was seen before.
+    #[error("metadata is older than seen before (revision {offered}, seen {seen})")]
+    Older {
+        /// Offered revision or timestamp.
+        offered: u64,
+        /// Highest seen.
+        seen: u64,
+    },
+    /// Metadata from the future.
+    #[error(
+        "metadata is dated in the future ({stamp}, now {now}): clock looks wrong, here or there"
+    )]
+    Future {
+        /// Its timestamp or revision.
+        stamp: u64,
+        /// Our clock, seconds since 1970.
+        now: u64,
+    },
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// Which TLS rule failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// Validity is over.
+    #[error("the server's certificate has expired (or the clock here is wrong)")]
+    Expired,
+    /// Validity has not begun.
+    #[error("the server's certificate is not valid yet (or the clock here is wrong)")]
+    NotYetValid,
+    /// Issued for another name.
+    #[error("the server's certificate is for another host")]
+    WrongHost,
+    /// No chain to a CA that is trusted.
+    #[error("the server's certificate is from an unknown CA: name it with sslcacert")]
+    UnknownCa,
+    /// Revoked.
+    #[error("the server's certificate is revoked")]
+    Revoked,
+    /// The server wants a client certificate, or another one.
+    #[error(
+        "the server wants a client certificate, or refuses ours: set sslclientcert and sslclientkey"
+    )]
+    ClientCertificate,
+    /// A CA, certificate or key file of ours is unreadable or holds nothing usable.
+    #[error("certificate file")]
+    LocalFile,
+    /// No CA file was found.
+    #[error("no CA certificates found: install ca-certificates or set sslcacert")]
+    NoCa,
+    /// Any other handshake failure (old protocol versions among them).
+    #[error("handshake failed")]
+    Handshake,
+}
+
+fn detail(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(" ({text})")
+    }
+}
+
+fn status_words(status: u16) -> &'static str {
+    match status {
+        401 => " (unauthorized: username and password?)",
+        403 => " (forbidden)",
+        404 | 410 => " (not found)",
+        407 => " (the proxy wants a login)",
+        429 => " (too many requests)",
+        500..=599 => " (server error)",
+        _ => "",
+    }
+}
+
+/// tdnf's error number for HTTP status >= 400 (ERROR_TDNF_INVALID_REPO_FILE family, 1622).
+pub const CODE_HTTP_STATUS: u32 = 1622;
+/// tdnf's base for curl errors: 1201 + CURLcode.
+pub const CODE_CURL_BASE: u32 = 1201;
+
+impl Cause {
+    /// Whether asking again (here or at another mirror, later) may help.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Dns(_) | Self::Connect(_) | Self::Proxy(_) | Self::Timeout(_) => true,
+            Self::TooSlow { .. } | Self::Broken(_) | Self::Truncated { .. } => true,
+            Self::Status(code) => matches!(code, 408 | 425 | 429 | 500 | 502..=504),
+            _ => false,
+        }
+    }
+
+    /// libcurl's error code that stands for this situation, if there is one.
+    pub fn curl_code(&self) -> Option<u32> {
+        Some(match self {
+            Self::Dns(_) => 6,
+            Self::Connect(_) => 7,
+            Self::Proxy(_) => 97,
+            Self::Tls {
+                fault: TlsFault::ClientCertificate,
+                ..
+            } => 56,
+            Self::Tls {
+                fault: TlsFault::LocalFile,
+                ..
+            } => 58,
+            Self::Tls {
+                fault: TlsFault::NoCa,
+                ..
+            } => 77,
+            Self::Tls {
+                fault: TlsFault::Handshake,
+                ..
+            } => 35,
+            Self::Tls { .. } => 60,
+            Self::Timeout(_) | Self::TooSlow { .. } => 28,
+            Self::Broken(_) => 56,
+            Self::Truncated { .. } => 18,
+            Self::TooLarge { .. } => 63,
+            Self::Range(_) => 33,
+            Self::Redirect(_) => 47,
+            Self::NotFound | Self::Read(_) => 37,
+            Self::Stopped => 42,
+            _ => return None,
+        })
+    }
+
+    /// tdnf's error number for this situation: 1622 for a status, 1201 + CURLcode, 2501 for a
+    /// digest, 2004 for a metadata signature; none for what tdnf has no number for.
+    pub fn tdnf_code(&self) -> Option<u32> {
+        match self {
+            Self::Status(_) => Some(CODE_HTTP_STATUS),
+            Self::Digest { .. } | Self::Size { .. } => Some(2501),
+            Self::Signature(_) => Some(2004),
+            other => other.curl_code().map(|code| CODE_CURL_BASE + code),
+        }
+    }
+}
+
+impl Error {
+    /// What each URL answered; empty unless this is [`Error::Transfer`].
+    pub fn failures(&self) -> &[Failure] {
+        match self {
+            Self::Transfer { failures, .. } => failures,
+            _ => &[],
+        }
+    }
+
+    /// tdnf's error number of the first failure that has one (see [`Cause::tdnf_code`]).
+    pub fn tdnf_code(&self) -> Option<u32> {
+        match self {
+            Self::BadUrl { .. } => Some(CODE_CURL_BASE + 3),
+            Self::NoSpace { .. } => Some(1036),
+            _ => self
+                .failures()
+                .iter()
+                .find_map(|failure| failure.cause.tdnf_code()),
+        }
+    }
+
+    pub(crate) fn io(path: impl Into<PathBuf>, what: &'static str, source: io::Error) -> Self {
+        Self::Io {
+            path: path.into(),
+            what,
+            source,
+        }
+    }
+}

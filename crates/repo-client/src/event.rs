@@ -1,0 +1,109 @@
+//! What happens during a refresh or a fetch, told as it happens.
+
+/// Receives events. Called from the thread that called into this crate, never for long: a slow
+/// observer slows the transfer. Every URL in an event is already redacted.
+pub trait Observer: Send + Sync {
+    /// One thing happened.
+    fn event(&self, event: Event<'_>);
+}
+
+/// An observer that ignores everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _event: Event<'_>) {}
+}
+
+/// One event. `id` names a transfer; it is unique for the life of the [`crate::Client`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A transfer begins. `total` in bytes if known; `resumed` bytes are already on disk.
+    Started {
+        /// Transfer.
+        id: u64,
+        /// What is fetched, in the caller's words.
+        label: &'a str,
+        /// Expected size in bytes.
+        total: Option<u64>,
+        /// Bytes kept from an earlier run.
+        resumed: u64,
+    },
+    /// The transfer now stands at `bytes` of its file (it may go back after a clean restart).
+    Progress {
+        /// Transfer.
+        id: u64,
+        /// Bytes of the file on disk.
+        bytes: u64,
+    },
+    /// The transfer ended well.
+    Finished {
+        /// Transfer.
+        id: u64,
+        /// Final size in bytes.
+        bytes: u64,
+    },
+    /// The transfer was given up; the error comes with the result.
+    Failed {
+        /// Transfer.
+        id: u64,
+    },
+    /// All mirrors failed for a passing reason; the next round starts after `delay_ms`.
+    Retry {
+        /// Transfer.
+        id: u64,
+        /// What is fetched.
+        label: &'a str,
+        /// Number of the coming round, from 1.
+        attempt: u32,
+        /// Rounds allowed.
+        limit: u32,
+        /// Pause before it, in milliseconds.
+        delay_ms: u64,
+    },
+    /// One mirror failed for this file; another one is asked (if there is one).
+    MirrorFailed {
+        /// Transfer.
+        id: u64,
+        /// What is fetched.
+        label: &'a str,
+        /// Redacted URL.
+        url: &'a str,
+        /// Why.
+        cause: &'a crate::Cause,
+    },
+    /// A repository could not be refreshed; the error comes with the result.
+    RepoFailed {
+        /// Repository id.
+        repo: &'a str,
+        /// Why, one line.
+        why: &'a str,
+    },
+    /// A repository could not be refreshed and its last good metadata is used instead.
+    OldCacheUsed {
+        /// Repository id.
+        repo: &'a str,
+        /// Why, one line.
+        why: &'a str,
+    },
+    /// A repository offers unsigned metadata older than what was seen before.
+    OlderMetadata {
+        /// Repository id.
+        repo: &'a str,
+        /// Timestamp seen before, seconds since 1970.
+        seen: u64,
+        /// Timestamp offered, seconds since 1970.
+        offered: u64,
+    },
+    /// Server certificates of a repository are not checked (`sslverify=0`).
+    UnverifiedTls {
+        /// Repository id.
+        repo: &'a str,
+    },
+    /// Another process refreshes the same cache; this one waits for it.
+    Waiting {
+        /// Repository id.
+        repo: &'a str,
+    },
+}

@@ -1,0 +1,162 @@
+//! How servers are spoken to: for all repositories ([`ClientOptions`]) and for one ([`Access`]).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use reqwest::Url;
+
+/// Time limit for a connection, and for silence, when the configuration names none.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes per second below which a transfer counts as stuck when `minrate` is not set.
+pub const DEFAULT_MIN_RATE: u64 = 64;
+/// Extra rounds over all mirrors when `retries` is not set (tdnf's default).
+pub const DEFAULT_RETRIES: u32 = 10;
+/// CA bundles looked for, in this order: Debian, Fedora/Photon, openSUSE, Alpine.
+pub const CA_BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Settings of a [`crate::Client`].
+#[derive(Clone, Default)]
+pub struct ClientOptions {
+    /// `User-Agent` header.
+    pub user_agent: String,
+    /// `proxy=` of tdnf.conf, for every repository; then the environment is not looked at.
+    pub proxy: Option<Proxy>,
+    /// Proxy variables of the environment, read by the caller.
+    pub proxy_environment: ProxyEnvironment,
+    /// CA bundle files tried in order; empty means [`CA_BUNDLES`].
+    pub ca_bundles: Vec<PathBuf>,
+    /// Set to true to stop all transfers soon (they end with [`crate::Cause::Stopped`] and can
+    /// be resumed).
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+/// A proxy server.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Proxy {
+    /// URL, `http://`, `https://` or `socks5://`; without scheme it is http.
+    pub url: String,
+    /// Login; used only if both are set.
+    pub username: Option<String>,
+    /// Password.
+    pub password: Option<String>,
+}
+
+/// The environment's proxy variables, as strings.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct ProxyEnvironment {
+    /// `http_proxy` (lower case only, as curl).
+    pub http: Option<String>,
+    /// `https_proxy` or `HTTPS_PROXY`.
+    pub https: Option<String>,
+    /// `all_proxy` or `ALL_PROXY`.
+    pub all: Option<String>,
+    /// `no_proxy` or `NO_PROXY`.
+    pub no_proxy: Option<String>,
+}
+
+/// How the servers of one repository are spoken to.
+#[derive(Clone)]
+pub struct Access {
+    /// Repository id, for messages and for the shared speed limit.
+    pub repo: String,
+    /// Basic auth user; sent only to the hosts in `origins`, and only with a password.
+    pub username: Option<String>,
+    /// Basic auth password.
+    pub password: Option<String>,
+    /// URLs whose scheme, host and port may see the login: the ones the configuration names.
+    pub origins: Vec<String>,
+    /// Limit for a connection, and the window for `min_rate`.
+    pub timeout: Duration,
+    /// Bytes per second; slower over a whole `timeout` means [`crate::Cause::TooSlow`].
+    pub min_rate: u64,
+    /// Bytes per second over all transfers of this repository; 0 means no limit.
+    pub throttle: u64,
+    /// Extra rounds over all mirrors after passing failures.
+    pub retries: u32,
+    /// TLS settings.
+    pub tls: Tls,
+}
+
+/// TLS settings of one repository.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Tls {
+    /// Check certificate and host name (`sslverify`).
+    pub verify: bool,
+    /// Extra CA file (`sslcacert`); trusted beside the system's bundle.
+    pub ca: Option<PathBuf>,
+    /// Client certificate, PEM (`sslclientcert`).
+    pub client_cert: Option<PathBuf>,
+    /// Client key, PEM (`sslclientkey`); none means that it is in the certificate's file.
+    pub client_key: Option<PathBuf>,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            verify: true,
+            ca: None,
+            client_cert: None,
+            client_key: None,
+        }
+    }
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            repo: String::new(),
+            username: None,
+            password: None,
+            origins: Vec::new(),
+            timeout: DEFAULT_TIMEOUT,
+            min_rate: DEFAULT_MIN_RATE,
+            throttle: 0,
+            retries: DEFAULT_RETRIES,
+            tls: Tls::default(),
+        }
+    }
+}
+
+impl Access {
+    /// User and password for `url`: its own, else the repository's if the host is one the
+    /// configuration names.
+    pub(crate) fn login_for(&self, url: &Url) -> Option<(String, Option<String>)> {
+        if !url.username().is_empty() || url.password().is_some() {
+            let user = decode_percent(url.username());
+            return Some((user, url.password().map(decode_percent)));
+        }
+        let (user, password) = (self.username.as_ref()?, self.password.as_ref()?);
+        let known = self
+            .origins
+            .iter()
+            .filter_map(|text| Url::parse(text).ok())
+            .any(|origin| origin.origin() == url.origin());
+        known.then(|| (user.clone(), Some(password.clone())))
+    }
+}
+
+/// `%41` becomes `A`; bytes that are no UTF-8 become the replacement character.
+pub(crate) fn decode_percent(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        if let (b'%', [high, low, after @ ..]) = (first, tail)
+            && let (Some(h), Some(l)) = ((*high as char).to_digit(16), (*low as char).to_digit(16))
+        {
+            out.push((h * 16 + l) as u8);
+            rest = after;
+        } else {
+            out.push(first);
+            rest = tail;
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

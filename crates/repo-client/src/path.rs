@@ -1,0 +1,125 @@
+//! Files below a folder: names from outside never leave it.
+
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::error::{Error, Result};
+
+/// Longest relative name, in bytes.
+pub const MAX_NAME: usize = 4096;
+
+/// `root` joined with a relative `name` of plain parts. The name must not be empty, absolute,
+/// longer than [`MAX_NAME`], hold `..`, `.`, empty parts, backslashes, control characters, or an
+/// encoded dot, slash or NUL.
+pub fn join_below(root: &Path, name: &str) -> Result<PathBuf> {
+    let refuse = |why| {
+        let shown: String = name
+            .chars()
+            .take(200)
+            .flat_map(char::escape_debug)
+            .collect();
+        Err(Error::UnsafePath {
+            name: shown,
+            root: root.to_owned(),
+            why,
+        })
+    };
+    if name.is_empty() || name.len() > MAX_NAME {
+        return refuse("empty or too long");
+    }
+    if name.chars().any(|c| c.is_control() || c == '\\') {
+        return refuse("control character or backslash");
+    }
+    let lower = name.to_ascii_lowercase();
+    if ["%2e", "%2f", "%5c", "%00"]
+        .iter()
+        .any(|code| lower.contains(code))
+    {
+        return refuse("encoded dot, slash or NUL");
+    }
+    if name
+        .split('/')
+        .any(|part| matches!(part, "" | "." | "..") || part.len() > 255)
+    {
+        return refuse("empty, '.', '..' or overlong part");
+    }
+    let plain = Path::new(name)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if plain {
+        Ok(root.join(name))
+    } else {
+        refuse("not relative")
+    }
+}
+
+/// Creates the folders between `root` and the file `path` below it (mode 0755 and umask). A
+/// symlink in between is refused: another user's link must not send our files elsewhere.
+pub(crate) fn create_parents(root: &Path, path: &Path) -> Result<()> {
+    fs::create_dir_all(root).map_err(|e| Error::io(root, "create", e))?;
+    let Some(relative) = path.strip_prefix(root).ok().and_then(Path::parent) else {
+        return Ok(());
+    };
+    let mut dir = root.to_owned();
+    for part in relative.components() {
+        dir.push(part);
+        match fs::create_dir(&dir) {
+            Ok(()) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                let kind = fs::symlink_metadata(&dir).map_err(|e| Error::io(&dir, "look at", e))?;
+                if !kind.is_dir() {
+                    let source = std::io::Error::from(std::io::ErrorKind::NotADirectory);
+                    return Err(Error::io(&dir, "use as a folder", source));
+                }
+            }
+            Err(e) => return Err(Error::io(&dir, "create", e)),
+        }
+    }
+    Ok(())
+}
+
+/// Opens `path` without following a symlink at its end.
+pub(crate) fn open_plain(path: &Path, flags: OFlags) -> std::io::Result<File> {
+    let all = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let fd: OwnedFd = rustix::fs::open(path, all, Mode::from_raw_mode(0o644))?;
+    let file = File::from(fd);
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
+    Ok(file)
+}
+
+/// `path` with `suffix` added to its last part.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Bytes that this user may still write on the file system that holds `path` (or its nearest
+/// existing parent).
+pub fn free_space(path: &Path) -> Result<u64> {
+    let existing = path
+        .ancestors()
+        .find(|dir| dir.exists())
+        .unwrap_or(Path::new("/"));
+    let stat =
+        rustix::fs::statvfs(existing).map_err(|e| Error::io(existing, "look at", e.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Fails with [`Error::NoSpace`] if `needed` bytes do not fit at `path`.
+pub fn require_space(path: &Path, needed: u64) -> Result<()> {
+    let free = free_space(path)?;
+    if needed > free {
+        return Err(Error::NoSpace {
+            path: path.to_owned(),
+            needed,
+            free,
+        });
+    }
+    Ok(())
+}

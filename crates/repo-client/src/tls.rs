@@ -1,0 +1,109 @@
+//! Certificates: which CAs are trusted, who we are, and what a failed handshake meant.
+
+use std::error::Error as StdError;
+use std::path::Path;
+
+use reqwest::{Certificate, Identity};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{AlertDescription, CertificateError, RootCertStore};
+
+use crate::error::{Cause, TlsFault};
+use crate::options::{CA_BUNDLES, ClientOptions, Tls};
+
+fn fault(fault: TlsFault, text: impl Into<String>) -> Cause {
+    Cause::Tls {
+        fault,
+        text: text.into(),
+    }
+}
+
+/// The certificates that may sign a server's: the first system bundle that can be read, and
+/// `sslcacert`. Certificates the library cannot use are left out; none at all is an error.
+pub(crate) fn trusted(options: &ClientOptions, tls: &Tls) -> Result<Vec<Certificate>, Cause> {
+    let mut found = Vec::new();
+    if options.ca_bundles.is_empty() {
+        CA_BUNDLES
+            .iter()
+            .any(|path| load(Path::new(path), &mut found).is_ok());
+    } else {
+        options
+            .ca_bundles
+            .iter()
+            .any(|path| load(path, &mut found).is_ok());
+    }
+    if let Some(path) = &tls.ca {
+        load(path, &mut found).map_err(|why| fault(TlsFault::LocalFile, why))?;
+    }
+    if found.is_empty() {
+        return Err(fault(TlsFault::NoCa, ""));
+    }
+    Ok(found)
+}
+
+fn load(path: &Path, found: &mut Vec<Certificate>) -> Result<(), String> {
+    let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let text = std::fs::read(path).map_err(|e| named(&e))?;
+    let before = found.len();
+    let mut store = RootCertStore::empty();
+    for der in CertificateDer::pem_slice_iter(&text).filter_map(Result::ok) {
+        if let Ok(usable) = Certificate::from_der(&der)
+            && store.add(der).is_ok()
+        {
+            found.push(usable);
+        }
+    }
+    if found.len() == before {
+        Err(named(&"no certificate in it"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Our own certificate and key, if the repository names one.
+pub(crate) fn identity(tls: &Tls) -> Result<Option<Identity>, Cause> {
+    let Some(cert) = &tls.client_cert else {
+        return Ok(None);
+    };
+    let read = |path: &Path| {
+        std::fs::read(path)
+            .map_err(|e| fault(TlsFault::LocalFile, format!("{}: {e}", path.display())))
+    };
+    let mut pem = read(cert)?;
+    if let Some(key) = &tls.client_key {
+        pem.push(b'\n');
+        pem.extend(read(key)?);
+    }
+    let whole = Identity::from_pem(&pem).map_err(|e| {
+        let why = e
+            .source()
+            .map_or_else(|| e.to_string(), ToString::to_string);
+        fault(TlsFault::LocalFile, format!("{}: {why}", cert.display()))
+    })?;
+    Ok(Some(whole))
+}
+
+/// What a TLS error of the library means.
+pub(crate) fn classify(error: &rustls::Error) -> Cause {
+    use CertificateError as C;
+    let kind = match error {
+        rustls::Error::InvalidCertificate(why) => match why {
+            C::Expired | C::ExpiredContext { .. } => TlsFault::Expired,
+            C::NotValidYet | C::NotValidYetContext { .. } => TlsFault::NotYetValid,
+            C::NotValidForName | C::NotValidForNameContext { .. } => TlsFault::WrongHost,
+            C::UnknownIssuer => TlsFault::UnknownCa,
+            C::Revoked => TlsFault::Revoked,
+            _ => TlsFault::Handshake,
+        },
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::AccessDenied,
+        ) => TlsFault::ClientCertificate,
+        _ => TlsFault::Handshake,
+    };
+    fault(kind, error.to_string())
+}

@@ -1,0 +1,4 @@
+//! Ways to a file: HTTP(S) and the local file system.
+
+pub(crate) mod file;
+pub(crate) mod http;
