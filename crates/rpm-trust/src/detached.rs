@@ -1,0 +1,142 @@
+//! Detached signatures over metadata: `repomd.xml.asc`.
+
+use sequoia_openpgp::armor::Kind;
+
+use crate::TrustError;
+use crate::armor;
+use crate::package::{SignatureCheck, parse_signatures};
+use crate::trust::Moment;
+use crate::{Keyring, MAX_DETACHED_SIGNATURES, MAX_SIGNATURE_PACKET, SignatureState, SignedBy};
+
+const SIGNATURE_LABEL: &str = "PGP SIGNATURE";
+
+/// What every signature of the file came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetachedOutcome {
+    /// One state for each signature, in the order of the file; never empty.
+    pub signatures: Vec<SignatureState>,
+}
+
+impl DetachedOutcome {
+    /// The key that vouches for the data: some signature is good and none is bad.
+    ///
+    /// A signature by an unknown key beside a good one is fine (keys are rotated that way); a
+    /// signature that contradicts the data never is.
+    pub fn accepted(&self) -> Option<&SignedBy> {
+        if self.signatures.iter().any(SignatureState::is_broken) {
+            return None;
+        }
+        self.signatures.iter().find_map(|state| match state {
+            SignatureState::Good(key) => Some(key),
+            _ => None,
+        })
+    }
+
+    /// The state that explains a refusal: broken before not trusted before unknown.
+    pub fn refusal(&self) -> Option<&SignatureState> {
+        if self.accepted().is_some() {
+            return None;
+        }
+        let not_trusted = |state: &&_| matches!(state, SignatureState::NotTrusted { .. });
+        let unknown = |state: &&_| matches!(state, SignatureState::NoKey { .. });
+        let all = || self.signatures.iter();
+        all()
+            .find(|state| state.is_broken())
+            .or_else(|| all().find(not_trusted))
+            .or_else(|| all().find(unknown))
+    }
+
+    /// One line that says why the data is refused, naming the keys that signed and the keys that
+    /// would be accepted. None when it is accepted.
+    pub fn explain(&self, keyring: &Keyring) -> Option<String> {
+        let state = self.refusal()?;
+        if !matches!(state, SignatureState::NoKey { .. }) {
+            return Some(state.to_string());
+        }
+        let signers: Vec<&str> = self
+            .signatures
+            .iter()
+            .filter_map(SignatureState::key_id)
+            .collect();
+        let trusted = keyring.key_ids();
+        let trusted = if trusted.is_empty() {
+            "none".into()
+        } else {
+            trusted.join(", ")
+        };
+        Some(format!(
+            "signed by key {}, trusted: {trusted}",
+            signers.join(", ")
+        ))
+    }
+}
+
+/// Checks `data` against a detached signature file, armored or binary. Keys must be fit when the
+/// signature was made and at `now`: metadata is meant to be fresh.
+///
+/// # Errors
+/// Only when the file is no detached signature: clear-signed text, a message, a key, text around
+/// the armor, over a limit. Everything about a signature is a state in the outcome.
+pub fn verify_detached(
+    keyring: &Keyring,
+    signature: &[u8],
+    data: &[u8],
+    now: u64,
+) -> Result<DetachedOutcome, TrustError> {
+    let packets = packets_of(signature)?;
+    let signatures = parse_signatures(&packets, MAX_DETACHED_SIGNATURES)
+        .map_err(|found| TrustError::NotDetached { found })?;
+    if signatures.is_empty() {
+        return Err(TrustError::NotDetached {
+            found: "nothing".into(),
+        });
+    }
+    let judge = |signature| match SignatureCheck::of(signature) {
+        Ok(mut check) => {
+            check.update(data);
+            check.conclude(keyring, Moment::MadeAndNow, now)
+        }
+        Err(state) => state,
+    };
+    Ok(DetachedOutcome {
+        signatures: signatures.into_iter().map(judge).collect(),
+    })
+}
+
+/// The binary packets of a signature file.
+fn packets_of(signature: &[u8]) -> Result<Vec<u8>, TrustError> {
+    let limit = 2 * MAX_SIGNATURE_PACKET * MAX_DETACHED_SIGNATURES;
+    if signature.len() > limit {
+        return Err(TrustError::TooLarge {
+            what: "signature file",
+            size: signature.len(),
+            limit,
+        });
+    }
+    if armor::is_binary(signature) {
+        return Ok(signature.to_vec());
+    }
+    let found = armor::split(signature, MAX_DETACHED_SIGNATURES)?;
+    if let Some(other) = found
+        .blocks
+        .iter()
+        .find(|block| block.label != SIGNATURE_LABEL)
+    {
+        return Err(TrustError::NotDetached {
+            found: other.label.to_ascii_lowercase(),
+        });
+    }
+    if found.blocks.is_empty() {
+        return Err(TrustError::NotDetached {
+            found: "no signature block".into(),
+        });
+    }
+    if found.text_outside {
+        return Err(TrustError::TextOutsideArmor);
+    }
+    let mut packets = Vec::new();
+    for block in &found.blocks {
+        packets.extend(armor::decode(block, Kind::Signature)?);
+    }
+    Ok(packets)
+}

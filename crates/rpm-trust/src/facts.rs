@@ -1,0 +1,194 @@
+//! What people and the database are told about a key.
+
+use base64::Engine;
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::armor::{Kind, Writer};
+use sequoia_openpgp::cert::amalgamation::ValidateAmalgamation;
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{KeyParts, KeyRole};
+use sequoia_openpgp::types::RevocationStatus;
+use std::io::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::trust;
+
+/// Longest user id shown or stored, in characters.
+const MAX_USER_ID: usize = 256;
+
+/// One subkey of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubkeyInfo {
+    /// Fingerprint, lower case hex.
+    pub fingerprint: String,
+    /// Key id, 16 lower case hex digits.
+    pub key_id: String,
+    /// True when the subkey may sign data.
+    pub signs: bool,
+}
+
+/// The facts of one certificate: enough for an import prompt and for the `gpg-pubkey` header
+/// (reference 2.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// Fingerprint of the primary key, lower case hex (40 digits, 64 for version 6).
+    pub fingerprint: String,
+    /// Key id of the primary key, 16 lower case hex digits.
+    pub key_id: String,
+    /// Primary user id, control characters replaced; empty when the certificate has none.
+    pub user_id: String,
+    /// Creation time of the primary key, seconds since 1970.
+    pub created: u64,
+    /// When the primary key expires, seconds since 1970; None: never.
+    pub expires: Option<u64>,
+    /// True when the certificate is revoked.
+    pub revoked: bool,
+    /// Algorithm and size, for example `RSA 4096`.
+    pub algorithm: String,
+    /// Why signatures by the primary key would not be trusted (`DSA1024`), None when it is strong.
+    pub weak: Option<String>,
+    /// The subkeys in the order of the certificate.
+    pub subkeys: Vec<SubkeyInfo>,
+    /// The certificate as binary packets: the content of `PUBKEYS` before base64.
+    pub binary: Vec<u8>,
+}
+
+impl KeyInfo {
+    /// Facts of `cert` as they stand at `now`.
+    ///
+    /// `binary` are the certificate's packets as they were read: rpm stores and compares those.
+    pub(crate) fn of(cert: &Cert, binary: Vec<u8>, now: u64) -> KeyInfo {
+        let primary = cert.primary_key();
+        let valid = primary
+            .with_policy(trust::structure(), trust::time(now))
+            .ok();
+        KeyInfo {
+            fingerprint: hex(primary.key().fingerprint().as_bytes()),
+            key_id: hex(primary.key().keyid().as_bytes()),
+            user_id: user_id(cert, now),
+            created: seconds(primary.key().creation_time()),
+            expires: valid
+                .as_ref()
+                .and_then(|key| key.key_expiration_time())
+                .map(seconds),
+            revoked: matches!(
+                cert.revocation_status(trust::structure(), trust::time(now)),
+                RevocationStatus::Revoked(_)
+            ),
+            algorithm: describe(primary.key()),
+            weak: trust::weak_key(primary.key()),
+            subkeys: subkeys(cert, now),
+            binary,
+        }
+    }
+
+    /// ASCII armor of the certificate, as rpm keeps it in the description of `gpg-pubkey`.
+    pub fn armored(&self) -> String {
+        let encode = || -> std::io::Result<Vec<u8>> {
+            let mut writer =
+                Writer::new(Vec::new(), Kind::PublicKey).map_err(std::io::Error::other)?;
+            writer.write_all(&self.binary)?;
+            writer.finalize()
+        };
+        // Writing into memory cannot fail; if it ever did, an empty text is no key.
+        encode()
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// Base64 of the certificate, lines of 64 columns each ended by a newline: the string of tag
+    /// `PUBKEYS`.
+    pub fn base64(&self) -> String {
+        let whole = base64::engine::general_purpose::STANDARD.encode(&self.binary);
+        let mut wrapped = String::with_capacity(whole.len() + whole.len() / 64 + 1);
+        for (index, character) in whole.chars().enumerate() {
+            if index > 0 && index % 64 == 0 {
+                wrapped.push('\n');
+            }
+            wrapped.push(character);
+        }
+        wrapped.push('\n');
+        wrapped
+    }
+
+    /// Version of the `gpg-pubkey` package as rpm up to 5 writes it: the last 8 digits of the key
+    /// id.
+    pub fn short_id(&self) -> &str {
+        self.key_id.get(8..).unwrap_or(&self.key_id)
+    }
+
+    /// The fingerprint in groups of four upper case digits, as people compare it.
+    pub fn pretty_fingerprint(&self) -> String {
+        let digits: Vec<char> = self.fingerprint.to_uppercase().chars().collect();
+        digits
+            .chunks(4)
+            .map(|group| group.iter().collect::<String>())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+fn subkeys(cert: &Cert, now: u64) -> Vec<SubkeyInfo> {
+    cert.keys()
+        .subkeys()
+        .map(|subkey| SubkeyInfo {
+            fingerprint: hex(subkey.key().fingerprint().as_bytes()),
+            key_id: hex(subkey.key().keyid().as_bytes()),
+            signs: subkey
+                .with_policy(trust::structure(), trust::time(now))
+                .is_ok_and(|valid| valid.for_signing()),
+        })
+        .collect()
+}
+
+/// The user id that stands for the certificate: the primary one, else the first.
+pub(crate) fn user_id(cert: &Cert, now: u64) -> String {
+    let valid = cert.with_policy(trust::structure(), trust::time(now)).ok();
+    let bytes = valid
+        .as_ref()
+        .and_then(|valid| valid.primary_userid().ok())
+        .map(|id| id.component().value().to_vec())
+        .or_else(|| {
+            cert.userids()
+                .next()
+                .map(|id| id.component().value().to_vec())
+        })
+        .unwrap_or_default();
+    // What the certificate's owner wrote goes to terminals: no control characters.
+    String::from_utf8_lossy(&bytes)
+        .chars()
+        .take(MAX_USER_ID)
+        .map(|character| {
+            if character.is_control() {
+                '?'
+            } else {
+                character
+            }
+        })
+        .collect()
+}
+
+/// Algorithm and size in bits of a key.
+pub(crate) fn describe<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> String {
+    let name = trust::key_algorithm(key);
+    match key.mpis().bits() {
+        Some(bits) => format!("{name} {bits}"),
+        None => name,
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+pub(crate) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
+}

@@ -1,0 +1,272 @@
+//! The certificates that may sign.
+
+use std::collections::HashMap;
+
+use sequoia_openpgp::armor::Kind;
+use sequoia_openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
+use sequoia_openpgp::cert::raw::RawCertParser;
+use sequoia_openpgp::packet::key::PublicParts;
+use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::{Cert, KeyHandle, KeyID};
+
+use crate::armor;
+use crate::facts::hex;
+use crate::{KeyInfo, MAX_KEY_FILE, MAX_KEYS, MAX_KEYS_PER_FILE, MAX_SUBKEYS, TrustError};
+
+const PUBLIC_LABEL: &str = "PGP PUBLIC KEY BLOCK";
+const PRIVATE_LABEL: &str = "PGP PRIVATE KEY BLOCK";
+
+/// A set of certificates. Several may share a key id: each candidate is tried.
+#[derive(Debug, Clone, Default)]
+pub struct Keyring {
+    certs: Vec<Entry>,
+    /// Key id of every primary and subkey -> indices into `certs`.
+    by_key_id: HashMap<[u8; 8], Vec<usize>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    cert: Cert,
+    binary: Vec<u8>,
+}
+
+impl Keyring {
+    /// An empty keyring.
+    pub fn new() -> Keyring {
+        Keyring::default()
+    }
+
+    /// Reads a key file, armored or binary, with one or several certificates, adds all of them
+    /// and returns their fingerprints (lower case hex) in the order of the file. Adding a
+    /// certificate again merges what is new (signatures, expiry, revocations).
+    ///
+    /// Nothing is added when any certificate of the file is refused.
+    ///
+    /// # Errors
+    /// See [`read_keys`].
+    pub fn add_armored_or_binary(&mut self, data: &[u8]) -> Result<Vec<String>, TrustError> {
+        let entries = read_entries(data)?;
+        if self.certs.len().saturating_add(entries.len()) > MAX_KEYS {
+            return Err(TrustError::TooMany {
+                what: "keys in the keyring",
+                limit: MAX_KEYS,
+            });
+        }
+        let mut added = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let fingerprint = hex(entry.cert.fingerprint().as_bytes());
+            self.insert(entry);
+            if !added.contains(&fingerprint) {
+                added.push(fingerprint);
+            }
+        }
+        Ok(added)
+    }
+
+    /// Facts of every certificate as they stand at `now`.
+    pub fn keys(&self, now: u64) -> Vec<KeyInfo> {
+        self.certs
+            .iter()
+            .map(|entry| KeyInfo::of(&entry.cert, entry.binary.clone(), now))
+            .collect()
+    }
+
+    /// The certificate with this fingerprint (any case), if the keyring has it.
+    pub fn key(&self, fingerprint: &str, now: u64) -> Option<KeyInfo> {
+        self.certs
+            .iter()
+            .find(|entry| {
+                hex(entry.cert.fingerprint().as_bytes()).eq_ignore_ascii_case(fingerprint)
+            })
+            .map(|entry| KeyInfo::of(&entry.cert, entry.binary.clone(), now))
+    }
+
+    /// True when some primary key or subkey has this key id (16 hex digits, any case).
+    pub fn has_key_id(&self, key_id: &str) -> bool {
+        self.by_key_id
+            .keys()
+            .any(|known| hex(known).eq_ignore_ascii_case(key_id))
+    }
+
+    /// Key ids of the primary keys, 16 lower case hex digits each.
+    pub fn key_ids(&self) -> Vec<String> {
+        self.certs
+            .iter()
+            .map(|entry| hex(entry.cert.keyid().as_bytes()))
+            .collect()
+    }
+
+    /// Number of certificates.
+    pub fn len(&self) -> usize {
+        self.certs.len()
+    }
+
+    /// True when there is no certificate.
+    pub fn is_empty(&self) -> bool {
+        self.certs.is_empty()
+    }
+
+    /// Every key, primary or sub, that `issuer` may mean.
+    pub(crate) fn candidates(
+        &self,
+        issuer: &KeyHandle,
+    ) -> Vec<ErasedKeyAmalgamation<'_, PublicParts>> {
+        let Some(indices) = id_bytes(&KeyID::from(issuer)).and_then(|id| self.by_key_id.get(&id))
+        else {
+            return Vec::new();
+        };
+        indices
+            .iter()
+            .filter_map(|&index| self.certs.get(index))
+            .flat_map(|entry| entry.cert.keys())
+            .filter(|key| key.key().key_handle().aliases(issuer))
+            .collect()
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let known = self
+            .certs
+            .iter()
+            .position(|other| other.cert.fingerprint() == entry.cert.fingerprint());
+        let index = match known {
+            Some(index) => {
+                if let Some(known) = self.certs.get_mut(index)
+                    && let Ok(merged) = known.cert.clone().merge_public(entry.cert.clone())
+                {
+                    *known = Entry {
+                        cert: merged,
+                        binary: entry.binary,
+                    };
+                }
+                index
+            }
+            None => {
+                self.certs.push(entry);
+                self.certs.len() - 1
+            }
+        };
+        let Some(entry) = self.certs.get(index) else {
+            return;
+        };
+        for key in entry.cert.keys() {
+            if let Some(id) = id_bytes(&key.key().keyid()) {
+                let indices = self.by_key_id.entry(id).or_default();
+                if !indices.contains(&index) {
+                    indices.push(index);
+                }
+            }
+        }
+    }
+}
+
+fn id_bytes(id: &KeyID) -> Option<[u8; 8]> {
+    id.as_bytes().try_into().ok()
+}
+
+/// Reads a key file without adding it anywhere: what an import prompt shows before it asks.
+///
+/// # Errors
+/// The file or a certificate is over a limit, is no key, is a private key, is malformed, has no
+/// self-signature, or has a subkey without a valid binding signature (CVE-2021-3521).
+pub fn read_keys(data: &[u8], now: u64) -> Result<Vec<KeyInfo>, TrustError> {
+    let entries = read_entries(data)?;
+    Ok(entries
+        .into_iter()
+        .map(|entry| KeyInfo::of(&entry.cert, entry.binary, now))
+        .collect())
+}
+
+fn read_entries(data: &[u8]) -> Result<Vec<Entry>, TrustError> {
+    if data.len() > MAX_KEY_FILE {
+        let size = data.len();
+        return Err(TrustError::TooLarge {
+            what: "key file",
+            size,
+            limit: MAX_KEY_FILE,
+        });
+    }
+    let mut entries = Vec::new();
+    if armor::is_binary(data) {
+        read_packets(data, &mut entries)?;
+    } else {
+        for block in armor::split(data, MAX_KEYS_PER_FILE)?.blocks {
+            match block.label {
+                PUBLIC_LABEL => {
+                    read_packets(&armor::decode(&block, Kind::PublicKey)?, &mut entries)?;
+                }
+                PRIVATE_LABEL => {
+                    read_packets(&armor::decode(&block, Kind::SecretKey)?, &mut entries)?;
+                }
+                // Some key files carry a clear-signed announcement around the key.
+                _ => {}
+            }
+        }
+    }
+    if entries.is_empty() {
+        Err(TrustError::NoKey)
+    } else {
+        Ok(entries)
+    }
+}
+
+fn read_packets(packets: &[u8], entries: &mut Vec<Entry>) -> Result<(), TrustError> {
+    let malformed = |error: &dyn std::fmt::Display| TrustError::MalformedKey {
+        why: error.to_string(),
+    };
+    // The raw parser only cuts packets apart: it never unpacks compressed data (no bomb).
+    let parser = RawCertParser::from_bytes(packets).map_err(|error| malformed(&error))?;
+    for raw in parser {
+        let raw = raw.map_err(|error| malformed(&error))?;
+        if entries.len() >= MAX_KEYS_PER_FILE {
+            return Err(TrustError::TooMany {
+                what: "keys in one file",
+                limit: MAX_KEYS_PER_FILE,
+            });
+        }
+        if raw.keys().count() > MAX_SUBKEYS {
+            return Err(TrustError::TooMany {
+                what: "subkeys in one key",
+                limit: MAX_SUBKEYS,
+            });
+        }
+        let binary = raw.as_bytes().to_vec();
+        let cert = Cert::try_from(raw).map_err(|error| malformed(&error))?;
+        check_structure(&cert)?;
+        entries.push(Entry { cert, binary });
+    }
+    Ok(())
+}
+
+/// A certificate must vouch for itself and for each of its subkeys.
+fn check_structure(cert: &Cert) -> Result<(), TrustError> {
+    let fingerprint = || hex(cert.fingerprint().as_bytes());
+    if cert.is_tsk() {
+        return Err(TrustError::PrivateKey {
+            fingerprint: fingerprint(),
+        });
+    }
+    let self_signed = cert.primary_key().self_signatures().next().is_some()
+        || cert
+            .userids()
+            .any(|id| id.self_signatures().next().is_some())
+        || cert.primary_key().self_revocations().next().is_some();
+    if !self_signed {
+        return Err(TrustError::UnsignedKey {
+            fingerprint: fingerprint(),
+        });
+    }
+    for subkey in cert.keys().subkeys() {
+        // The library keeps a binding here only when it verified and, for a signing subkey, when
+        // the back-signature verified too.
+        let bound =
+            subkey.self_signatures().next().is_some() || subkey.self_revocations().next().is_some();
+        if !bound {
+            let subkey = hex(subkey.key().fingerprint().as_bytes());
+            return Err(TrustError::UnboundSubkey {
+                fingerprint: fingerprint(),
+                subkey,
+            });
+        }
+    }
+    Ok(())
+}

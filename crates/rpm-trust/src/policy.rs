@@ -1,0 +1,434 @@
+//! From what is known about one package to accept or refuse: the table of reference 1.8.
+
+use std::fmt;
+
+use crate::{Distrust, SignatureState, SignedBy};
+
+/// What a signature covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Covers {
+    /// The main header (tags 267, 268, 278).
+    Header,
+    /// The main header and the payload (tags 1002, 1005).
+    HeaderAndPayload,
+}
+
+/// Digest algorithms by name; rpm-pkg computes them, this crate only weighs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum DigestName {
+    Md5,
+    Sha1,
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+    Sha3_256,
+    Sha3_512,
+}
+
+impl DigestName {
+    /// True from SHA-224 on: nobody can make two files with one digest.
+    pub fn is_strong(self) -> bool {
+        self >= DigestName::Sha224
+    }
+
+    /// From rpm's number (`FILEDIGESTALGO`, reference 1.6); None for unknown numbers.
+    pub fn from_rpm_id(id: u32) -> Option<DigestName> {
+        match id {
+            0 | 1 => Some(DigestName::Md5),
+            2 => Some(DigestName::Sha1),
+            8 => Some(DigestName::Sha256),
+            9 => Some(DigestName::Sha384),
+            10 => Some(DigestName::Sha512),
+            11 => Some(DigestName::Sha224),
+            12 => Some(DigestName::Sha3_256),
+            14 => Some(DigestName::Sha3_512),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for DigestName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DigestName::Md5 => "MD5",
+            DigestName::Sha1 => "SHA1",
+            DigestName::Sha224 => "SHA224",
+            DigestName::Sha256 => "SHA256",
+            DigestName::Sha384 => "SHA384",
+            DigestName::Sha512 => "SHA512",
+            DigestName::Sha3_256 => "SHA3-256",
+            DigestName::Sha3_512 => "SHA3-512",
+        })
+    }
+}
+
+/// What became of the strongest digest over one part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DigestState {
+    /// Matches.
+    Good(DigestName),
+    /// Does not match, or has no valid form.
+    Bad(DigestName),
+    /// The package carries none.
+    #[default]
+    Absent,
+}
+
+impl DigestState {
+    fn good(self) -> Option<DigestName> {
+        match self {
+            DigestState::Good(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// The per-file digests of the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FileDigests {
+    /// The package has no regular file: there is no content to bind.
+    NoFiles,
+    /// `FILEDIGESTALGO`; whoever unpacks compares every file with it.
+    Algorithm(DigestName),
+    /// Files without digests, or an unknown algorithm.
+    #[default]
+    Unknown,
+}
+
+/// Everything known about one package before it is judged.
+///
+/// Where several digests cover one part, the caller reports `Bad` when any of them is bad (the
+/// compressed payload digest is forgiven when its uncompressed twin matches, and the other way
+/// round), else `Good` with the strongest.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// Every signature that rpm would look at (reference 1.8), with what it covers.
+    pub signatures: Vec<(Covers, SignatureState)>,
+    /// SHA1, SHA256, SHA3-256 of the header, from the signature header.
+    pub header_digest: DigestState,
+    /// 5092, 5097, 5121.. : the payload's digest, from the main header.
+    pub payload_digest: DigestState,
+    /// MD5 over header and payload (1004).
+    pub header_payload_digest: DigestState,
+    /// The per-file digests of the header.
+    pub file_digests: FileDigests,
+    /// Items of the signature header that have no valid form (wrong type, size or hex).
+    pub malformed: Vec<String>,
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// gpgcheck is on: only signed packages of known keys.
+    #[default]
+    GpgCheck,
+    /// gpgcheck is off for this package (`gpgcheck=0`, `--nogpgcheck`): a missing signature, an
+    /// unknown or an expired key are accepted and said so. Broken ones never are.
+    NoGpgCheck,
+}
+
+/// How the payload is tied to the signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// A payload digest inside the signed header.
+    PayloadDigest(DigestName),
+    /// File digests inside the signed header; the unpacker must compare each file.
+    FileDigests(DigestName),
+    /// The package has no file content.
+    NoContent,
+    /// A signature over header and payload.
+    WholeSignature,
+}
+
+/// Why a package was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// Signed by a trusted key that covers everything.
+    Signed {
+        /// Who signed.
+        key: SignedBy,
+        /// What covers the payload.
+        binding: Binding,
+    },
+    /// A check was waived by the user's setting; the reason it would have been refused for.
+    Waived(Refusal),
+}
+
+/// Why a package was refused, or would have been without the user's waiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The bytes contradict a signature; no override.
+    BadSignature(SignatureState),
+    /// The bytes contradict a digest; no override.
+    BadDigest {
+        /// `header`, `payload` or `header and payload`.
+        part: &'static str,
+        /// Which algorithm.
+        digest: DigestName,
+    },
+    /// An item of the signature header has no valid form; no override.
+    MalformedItem(String),
+    /// Signed, but nothing ties the payload to the signature.
+    PayloadNotCovered(SignedBy),
+    /// Valid signature by a key that may not be relied on.
+    NotTrusted {
+        /// Who signed.
+        key: SignedBy,
+        /// Why it does not count.
+        why: Distrust,
+    },
+    /// Signed only by keys that are not known.
+    UnknownKey {
+        /// Their key ids.
+        key_ids: Vec<String>,
+    },
+    /// No signature.
+    Unsigned,
+    /// No signature, and nothing stronger than this digest covers the package.
+    UnsignedWeakDigest(DigestName),
+    /// No signature, and no digest covers header and payload.
+    Unprotected,
+}
+
+impl Refusal {
+    /// A stable word for JSON and history.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::BadSignature(_) => "bad-signature",
+            Refusal::BadDigest { .. } => "bad-digest",
+            Refusal::MalformedItem(_) => "malformed",
+            Refusal::PayloadNotCovered(_) => "payload-not-covered",
+            Refusal::NotTrusted { why, .. } => why.code(),
+            Refusal::UnknownKey { .. } => "unknown-key",
+            Refusal::Unsigned => "unsigned",
+            Refusal::UnsignedWeakDigest(_) => "unsigned-weak-digest",
+            Refusal::Unprotected => "unprotected",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::BadSignature(state) => state.fmt(f),
+            Refusal::BadDigest { part, digest } => write!(f, "{digest} digest of {part} is wrong"),
+            Refusal::MalformedItem(what) => write!(f, "malformed signature header: {what}"),
+            Refusal::PayloadNotCovered(key) => {
+                write!(
+                    f,
+                    "signature by key {} does not cover the payload",
+                    key.key_id
+                )
+            }
+            Refusal::NotTrusted { key, why } => {
+                write!(f, "signature by key {} not trusted: {why}", key.key_id)
+            }
+            Refusal::UnknownKey { key_ids } => {
+                write!(f, "signed by unknown key {}", key_ids.join(", "))
+            }
+            Refusal::Unsigned => f.write_str("not signed"),
+            Refusal::UnsignedWeakDigest(name) => write!(f, "not signed, only {name} digests"),
+            Refusal::Unprotected => f.write_str("not signed, and no digest covers it"),
+        }
+    }
+}
+
+/// The judgement over one package. It is kept in plan, JSON and history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// May be installed.
+    Accepted(Acceptance),
+    /// Must not be installed.
+    Refused(Refusal),
+}
+
+impl Verdict {
+    /// True when the package may be installed.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Verdict::Accepted(_))
+    }
+
+    /// The check that was waived, when there was one: worth a warning.
+    pub fn waived(&self) -> Option<&Refusal> {
+        match self {
+            Verdict::Accepted(Acceptance::Waived(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The trusted signer, when there is one.
+    pub fn signer(&self) -> Option<&SignedBy> {
+        match self {
+            Verdict::Accepted(Acceptance::Signed { key, .. }) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// A stable word for JSON and history: `signed`, `waived:unsigned`, `refused:bad-digest`.
+    pub fn code(&self) -> String {
+        match self {
+            Verdict::Accepted(Acceptance::Signed { .. }) => "signed".into(),
+            Verdict::Accepted(Acceptance::Waived(why)) => format!("waived:{}", why.code()),
+            Verdict::Refused(why) => format!("refused:{}", why.code()),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Accepted(Acceptance::Signed { key, .. }) => {
+                write!(f, "signed by key {}", key.key_id)
+            }
+            Verdict::Accepted(Acceptance::Waived(why)) => write!(f, "{why} (check is off)"),
+            Verdict::Refused(why) => why.fmt(f),
+        }
+    }
+}
+
+/// Judges one package.
+pub fn judge(evidence: &Evidence, policy: Policy) -> Verdict {
+    if let Some(refusal) = broken(evidence) {
+        return Verdict::Refused(refusal);
+    }
+    let refusal = match good_signer(evidence) {
+        Some((key, whole)) => match binding(evidence, whole) {
+            Some(binding) => {
+                return Verdict::Accepted(Acceptance::Signed {
+                    key: key.clone(),
+                    binding,
+                });
+            }
+            None => Refusal::PayloadNotCovered(key.clone()),
+        },
+        None => not_signed(evidence),
+    };
+    if policy == Policy::NoGpgCheck && may_be_waived(&refusal) {
+        return Verdict::Accepted(Acceptance::Waived(refusal));
+    }
+    Verdict::Refused(refusal)
+}
+
+/// Anything that contradicts the bytes.
+fn broken(evidence: &Evidence) -> Option<Refusal> {
+    if let Some(item) = evidence.malformed.first() {
+        return Some(Refusal::MalformedItem(item.clone()));
+    }
+    if let Some((_, state)) = evidence
+        .signatures
+        .iter()
+        .find(|(_, state)| state.is_broken())
+    {
+        return Some(Refusal::BadSignature(state.clone()));
+    }
+    let digests = [
+        ("header", evidence.header_digest),
+        ("payload", evidence.payload_digest),
+        ("header and payload", evidence.header_payload_digest),
+    ];
+    digests.into_iter().find_map(|(part, state)| match state {
+        DigestState::Bad(digest) => Some(Refusal::BadDigest { part, digest }),
+        _ => None,
+    })
+}
+
+/// A good signature, the wider one first; true when it covers the payload itself.
+fn good_signer(evidence: &Evidence) -> Option<(&SignedBy, bool)> {
+    let by = |wanted: Covers| {
+        evidence
+            .signatures
+            .iter()
+            .find_map(move |(covers, state)| match state {
+                SignatureState::Good(key) if *covers == wanted => Some(key),
+                _ => None,
+            })
+    };
+    by(Covers::HeaderAndPayload)
+        .map(|key| (key, true))
+        .or_else(|| by(Covers::Header).map(|key| (key, false)))
+}
+
+/// What ties the payload to a header that somebody trusted has signed. The strongest is named.
+fn binding(evidence: &Evidence, whole: bool) -> Option<Binding> {
+    if let Some(name) = evidence
+        .payload_digest
+        .good()
+        .filter(|name| name.is_strong())
+    {
+        return Some(Binding::PayloadDigest(name));
+    }
+    if whole {
+        return Some(Binding::WholeSignature);
+    }
+    match evidence.file_digests {
+        FileDigests::NoFiles => Some(Binding::NoContent),
+        FileDigests::Algorithm(name) if name >= DigestName::Sha256 => {
+            Some(Binding::FileDigests(name))
+        }
+        _ => None,
+    }
+}
+
+/// Why a package without a good signature is refused, the gravest reason first.
+fn not_signed(evidence: &Evidence) -> Refusal {
+    // An expired key may be waived, other distrust may not: report that first.
+    let mut distrusted: Vec<(&SignedBy, &Distrust)> = evidence
+        .signatures
+        .iter()
+        .filter_map(|(_, state)| match state {
+            SignatureState::NotTrusted { key, why } => Some((key, why)),
+            _ => None,
+        })
+        .collect();
+    distrusted.sort_by_key(|(_, why)| matches!(why, Distrust::KeyExpired { .. }));
+    if let Some((key, why)) = distrusted.first() {
+        return Refusal::NotTrusted {
+            key: (*key).clone(),
+            why: (*why).clone(),
+        };
+    }
+    let mut key_ids: Vec<String> = evidence
+        .signatures
+        .iter()
+        .filter_map(|(_, state)| state.key_id().map(str::to_owned))
+        .collect();
+    key_ids.dedup();
+    if !key_ids.is_empty() {
+        return Refusal::UnknownKey { key_ids };
+    }
+    match digest_cover(evidence) {
+        None => Refusal::Unprotected,
+        Some(name) if name.is_strong() => Refusal::Unsigned,
+        Some(name) => Refusal::UnsignedWeakDigest(name),
+    }
+}
+
+/// The weakest link of the best digests that together cover header and payload.
+fn digest_cover(evidence: &Evidence) -> Option<DigestName> {
+    let parts = match (
+        evidence.header_digest.good(),
+        evidence.payload_digest.good(),
+    ) {
+        (Some(header), Some(payload)) => Some(header.min(payload)),
+        _ => None,
+    };
+    parts.max(evidence.header_payload_digest.good())
+}
+
+/// The second column of the table: what `gpgcheck=0` lets pass.
+fn may_be_waived(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::BadSignature(_)
+        | Refusal::BadDigest { .. }
+        | Refusal::MalformedItem(_)
+        | Refusal::Unprotected => false,
+        Refusal::NotTrusted { why, .. } => matches!(why, Distrust::KeyExpired { .. }),
+        Refusal::PayloadNotCovered(_)
+        | Refusal::UnknownKey { .. }
+        | Refusal::Unsigned
+        | Refusal::UnsignedWeakDigest(_) => true,
+    }
+}
