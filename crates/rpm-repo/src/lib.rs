@@ -1,1 +1,32 @@
-//! What an RPM repository is: .repo files, repomd.xml and the records it lists.
+//! What an RPM repository is: `.repo` files, `repomd.xml` and the records it lists.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`ini`] | the text form of `.repo` files and `tdnf.conf` |
+//! | [`config`] | the keys of these files: [`config::RepoConfig`], [`config::MainConfig`] |
+//! | [`vars`] | `$releasever`, `$basearch` and the variable directories |
+//! | [`layout`] | which relative paths a repository may name, and where its cache lives |
+//! | [`compress`] | decompressing, hashing and verifying readers |
+//! | [`xml`] | the one guarded XML reader all parsers share |
+//! | [`repomd`] | `repomd.xml`, reading and writing |
+//! | [`primary`] [`filelists`] [`other`] | per package records, streamed through a callback |
+//! | [`mirrorlist`] | where else a repository is to be had |
+//!
+//! Invariants: nothing here touches the network, prints, or reads environment or clock. Every size
+//! that comes from outside has a named limit. No input makes a function panic.
+
+pub mod compress;
+pub mod config;
+mod error;
+pub mod filelists;
+pub mod ini;
+pub mod layout;
+pub mod mirrorlist;
+pub mod other;
+pub mod primary;
+mod record;
+pub mod repomd;
+pub mod vars;
+pub mod xml;
+
+pub use error::{Error, Place, Result};

@@ -1,0 +1,50 @@
+//! A reader that hashes and counts what passes.
+
+use std::io::{self, Read};
+
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+
+/// Hashes and counts what is read through it.
+#[derive(Debug)]
+pub struct HashingReader<R> {
+    stream: R,
+    hasher: Option<Hasher>,
+    count: u64,
+}
+
+impl<R: Read> HashingReader<R> {
+    /// Wraps a stream; without an algorithm it only counts.
+    pub fn new(stream: R, algo: Option<DigestAlgo>) -> HashingReader<R> {
+        HashingReader {
+            stream,
+            hasher: algo.map(Hasher::new),
+            count: 0,
+        }
+    }
+
+    /// The stream below; what is read from it directly is neither counted nor hashed.
+    pub fn stream_mut(&mut self) -> &mut R {
+        &mut self.stream
+    }
+
+    /// Bytes read so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The digest of everything read so far; `None` without an algorithm or when asked again.
+    pub fn take_digest(&mut self) -> Option<Digest> {
+        self.hasher.take().map(Hasher::finish)
+    }
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(out)?;
+        if let (Some(hasher), Some(data)) = (&mut self.hasher, out.get(..count)) {
+            hasher.update(data);
+        }
+        self.count += count as u64;
+        Ok(count)
+    }
+}

@@ -1,0 +1,17 @@
+//! The keys of `tdnf.conf` and of `.repo` files.
+//!
+//! Every value knows its place ([`RepoConfig::place_of`], [`MainConfig::place_of`]); keys nobody knows
+//! are kept by name so that a tool can mention them, and have no effect.
+
+mod main_config;
+mod repo;
+mod secret;
+mod value;
+
+pub use main_config::{MainConfig, MinVersion, read_main_config};
+pub use repo::{RepoConfig, UnknownVariable, read_repo_dir, read_repo_dirs, read_repo_file};
+pub use secret::Secret;
+pub use value::{parse_bool, parse_bytes, parse_expire, parse_list};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! The text form of `.repo` files and `tdnf.conf`.
+//!
+//! `[section]` lines, `key = value` lines, comments on their own lines (`#` or `;`), empty lines
+//! anywhere, and continuation lines: an indented line goes on with the value above, joined with one
+//! space. An indented line that starts with a known key and `=` is a key of its own, because C tdnf
+//! has no continuation and people indent keys. There are no inline comments and no quotes. A later
+//! key of the same name wins. A line that is none of these is an error with file and line.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Place, Result};
+
+/// Largest configuration file in bytes.
+pub const MAX_FILE: u64 = 4 << 20;
+/// Longest value in bytes, continuation lines joined.
+pub const MAX_VALUE: usize = 256 << 10;
+
+/// A parsed file.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The sections in the order of the file; two of the same name stay two.
+    pub sections: Vec<Section>,
+}
+
+/// One `[name]` and what follows it.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// The text between the brackets, trimmed.
+    pub name: String,
+    /// Where the section starts.
+    pub place: Place,
+    /// The keys in the order of the file.
+    pub entries: Vec<Entry>,
+}
+
+/// One `key = value`.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key, trimmed.
+    pub key: String,
+    /// The value, trimmed, continuation lines joined with one space.
+    pub value: String,
+    /// Where the key stands.
+    pub place: Place,
+}
+
+impl Section {
+    /// The value that counts for a key: the last one.
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.key == key)
+    }
+}
+
+/// Reads and parses a file. `is_key` knows the keys that may be indented.
+///
+/// Errors: the file cannot be read, is larger than [`MAX_FILE`], or has a bad line.
+pub fn read(path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
+    let text = read_limited(path, MAX_FILE)?;
+    parse(&text, path, is_key)
+}
+
+/// Reads a whole small file, refusing more than `limit` bytes.
+pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    use std::io::Read;
+    let io = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = std::fs::File::open(path).map_err(io)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::FileTooLarge {
+            path: path.to_owned(),
+            limit,
+        });
+    }
+    Ok(bytes)
+}
+
+/// Parses the bytes of a file; `path` is only for messages.
+pub fn parse(bytes: &[u8], path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
+    let file: Arc<Path> = Arc::from(path);
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut parser = Parser {
+        sections: Vec::new(),
+        open_value: false,
+        is_key,
+    };
+    for (index, line) in bytes.split(|&b| b == b'\n').enumerate() {
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        parser.line(line, Place::line(&file, number))?;
+    }
+    Ok(Document {
+        sections: parser.sections,
+    })
+}
+
+struct Parser {
+    sections: Vec<Section>,
+    /// The last entry may be continued by an indented line.
+    open_value: bool,
+    is_key: fn(&str) -> bool,
+}
+
+impl Parser {
+    fn line(&mut self, line: &[u8], place: Place) -> Result<()> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Ok(line) = std::str::from_utf8(line) else {
+            return Err(Error::Syntax {
+                place,
+                what: "the line is not UTF-8",
+            });
+        };
+        if line.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(Error::Syntax {
+                place,
+                what: "the line has a control character",
+            });
+        }
+        let text = line.trim();
+        if text.is_empty() {
+            self.open_value = false;
+            return Ok(());
+        }
+        if text.starts_with(['#', ';']) {
+            return Ok(());
+        }
+        if self.open_value && line.starts_with([' ', '\t']) && !self.is_indented_key(text) {
+            return self.go_on(text, place);
+        }
+        match text.strip_prefix('[') {
+            Some(rest) => self.section(rest, place),
+            None => self.entry(text, place),
+        }
+    }
+
+    /// True for `key = ...` with a known key, and for a section header.
+    fn is_indented_key(&self, text: &str) -> bool {
+        let key = text.split_once('=').map(|(key, _)| key.trim());
+        key.is_some_and(self.is_key) || (text.starts_with('[') && text.ends_with(']'))
+    }
+
+    fn section(&mut self, rest: &str, place: Place) -> Result<()> {
+        let Some(name) = rest.strip_suffix(']') else {
+            return Err(Error::Syntax {
+                place,
+                what: "a section line must end with ]",
+            });
+        };
+        self.open_value = false;
+        self.sections.push(Section {
+            name: name.trim().to_owned(),
+            place,
+            entries: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn entry(&mut self, text: &str, place: Place) -> Result<()> {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(Error::Syntax {
+                place,
+                what: "expected [section] or key = value",
+            });
+        };
+        let Some(section) = self.sections.last_mut() else {
+            return Err(Error::Syntax {
+                place,
+                what: "a key before the first [section]",
+            });
+        };
+        let (key, value) = (key.trim(), value.trim());
+        if key.is_empty() {
+            return Err(Error::Syntax {
+                place,
+                what: "an empty key",
+            });
+        }
+        check_length(value.len(), &place)?;
+        section.entries.push(Entry {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            place,
+        });
+        self.open_value = true;
+        Ok(())
+    }
+
+    fn go_on(&mut self, text: &str, place: Place) -> Result<()> {
+        if let Some(entry) = self.sections.last_mut().and_then(|s| s.entries.last_mut()) {
+            check_length(entry.value.len() + text.len(), &place)?;
+            if !entry.value.is_empty() {
+                entry.value.push(' ');
+            }
+            entry.value.push_str(text);
+        }
+        Ok(())
+    }
+}
+
+fn check_length(length: usize, place: &Place) -> Result<()> {
+    if length > MAX_VALUE {
+        return Err(Error::Syntax {
+            place: place.clone(),
+            what: "the value is too long",
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Which relative paths a repository may name, and the name of its cache directory.
+
+use std::fmt;
+
+use crate::error::{Error, Result, quoted};
+use crate::vars;
+
+/// Longest location in bytes.
+pub const MAX_HREF: usize = 4096;
+
+/// A location from metadata that was found safe: relative, downward, plain.
+///
+/// Safe means, both as written and after percent-decoding once: not empty, at most [`MAX_HREF`]
+/// bytes, no scheme, no leading `/`, no `.`, `..` or empty component, no backslash, no NUL, newline
+/// or other control character, valid UTF-8. A `%` that is not followed by two hexadecimal digits
+/// stands for itself (rpm file names may hold `%`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Href(String);
+
+impl Href {
+    /// Checks a location. Errors: [`Error::BadHref`] with the reason.
+    pub fn parse(text: &str) -> Result<Href> {
+        match fault(text) {
+            None => Ok(Href(text.to_owned())),
+            Some(why) => Err(Error::BadHref {
+                href: quoted(text),
+                why,
+            }),
+        }
+    }
+
+    /// The location as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path below a cache directory: the location as written (not percent-decoded, as other
+    /// tools of this kind keep it).
+    pub fn path(&self) -> &std::path::Path {
+        std::path::Path::new(&self.0)
+    }
+
+    /// The last component.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The URL below a base: one `/` between the two.
+    pub fn join_to(&self, base: &str) -> String {
+        format!("{}/{}", base.trim_end_matches('/'), self.0)
+    }
+}
+
+impl fmt::Display for Href {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a location may not be used, or `None` if it may. Allocates nothing for plain locations.
+pub fn fault(text: &str) -> Option<&'static str> {
+    if text.len() > MAX_HREF {
+        return Some("it is too long");
+    }
+    plain_fault(text).or_else(|| {
+        if !text.contains('%') {
+            return None;
+        }
+        match String::from_utf8(percent_decoded(text.as_bytes())) {
+            Ok(decoded) => plain_fault(&decoded),
+            Err(_) => Some("its percent-encoding is not UTF-8"),
+        }
+    })
+}
+
+fn plain_fault(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        return Some("it is empty");
+    }
+    if text.bytes().any(|b| b < 0x20 || b == 0x7f) || text.chars().any(char::is_control) {
+        return Some("it has a control character");
+    }
+    if text.contains('\\') {
+        return Some("it has a backslash");
+    }
+    if text.starts_with('/') {
+        return Some("it is an absolute path");
+    }
+    if has_scheme(text) {
+        return Some("it is a URL of its own");
+    }
+    text.split('/').find_map(|part| match part {
+        "" => Some("it has an empty component"),
+        "." => Some("it has a . component"),
+        ".." => Some("it has a .. component"),
+        _ => None,
+    })
+}
+
+/// True for `scheme:` in front (RFC 3986 3.1) when what follows is `//` or there is no `/` before it.
+/// A package file name may hold a colon only after a digit epoch (`foo-1:2.rpm` has no scheme: `-`
+/// is legal in schemes, so only `:/` and one-word schemes followed by a slash count).
+fn has_scheme(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    well_formed && (rest.starts_with('/') || !rest.contains('/') && !rest.contains('.'))
+}
+
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, after)) = rest.split_first() {
+        let hex = |b: u8| char::from(b).to_digit(16);
+        match (first, after) {
+            (b'%', [high, low, tail @ ..]) if hex(*high).is_some() && hex(*low).is_some() => {
+                let value = hex(*high).unwrap_or(0) * 16 + hex(*low).unwrap_or(0);
+                out.push(u8::try_from(value).unwrap_or(0));
+                rest = tail;
+            }
+            _ => {
+                out.push(first);
+                rest = after;
+            }
+        }
+    }
+    out
+}
+
+/// A base URL that metadata names itself (`xml:base`), judged against the URL it came from: it must
+/// have the same scheme or be https, and must not be `file:` unless the repository is.
+///
+/// Errors: [`Error::BadHref`].
+pub fn check_base(base: &str, repository_url: &str) -> Result<()> {
+    let scheme = |url: &str| url.split_once("://").map(|(s, _)| s.to_ascii_lowercase());
+    let clean = !base.chars().any(|c| c.is_control() || c == '\\') && base.len() <= MAX_HREF;
+    let dotted = base
+        .split('/')
+        .any(|part| percent_decoded(part.as_bytes()) == b"..");
+    let why = match scheme(base) {
+        _ if !clean || dotted => "it has a .. component, a backslash or a control character",
+        Some(own) if own == "https" || Some(&own) == scheme(repository_url).as_ref() => {
+            return Ok(());
+        }
+        Some(_) => "its scheme is neither https nor that of the repository",
+        None => "it is no URL",
+    };
+    Err(Error::BadHref {
+        href: quoted(base),
+        why,
+    })
+}
+
+/// The name of a repository's cache directory: `<id>-<h>`, h = the first 8 hexadecimal digits of
+/// SHA-256 of the expanded metalink, else mirrorlist, else first baseurl, else of nothing.
+///
+/// Safe for any id, and two ids never share a name: bytes other than letters, digits and `._-+:@~`
+/// are written `%XX`, as is a leading dot; an id that gets longer than 200 bytes becomes `%` and its SHA-256.
+pub fn cache_dir_name(id: &str, url: Option<&str>) -> String {
+    let mut name = String::with_capacity(id.len() + 9);
+    for (index, byte) in id.bytes().enumerate() {
+        let plain = byte.is_ascii_alphanumeric() || b"_-+:@~".contains(&byte);
+        if plain || (byte == b'.' && index > 0) {
+            name.push(char::from(byte));
+        } else {
+            name.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    if name.len() > MAX_PLAIN_ID {
+        name = format!("%{}", sha256_hex(id.as_bytes()));
+    }
+    let hash = sha256_hex(url.unwrap_or_default().as_bytes());
+    name.push('-');
+    name.push_str(&hash[..8]);
+    name
+}
+
+/// Longest id that is written out in a cache directory's name (file names end at 255 bytes).
+const MAX_PLAIN_ID: usize = 200;
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    use std::fmt::Write;
+    let mut out = String::with_capacity(64);
+    for byte in sha2::Sha256::digest(bytes) {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
+
+/// The `.repo` files of a directory, by name; none if it does not exist.
+pub fn repo_files(dir: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
+    let mut files = vars::plain_files(dir)?;
+    files.retain(|path| path.extension().is_some_and(|e| e == "repo"));
+    Ok(files)
+}

@@ -1,0 +1,311 @@
+//! The parser of `primary.xml`.
+
+use std::io::Read;
+use std::ops::ControlFlow;
+
+use super::Summary;
+use super::package::{Dep, FileKind, PrimaryPackage};
+use crate::error::{Result, quoted};
+use crate::layout;
+use crate::record::{Span, keep};
+use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number, number32};
+
+type Parsed<T> = std::result::Result<T, Fault>;
+
+/// Reads a primary document; `document` is its name in errors. `each` sees every package in the
+/// order of the document and may stop the reading.
+///
+/// Packages are handed out before the end of the stream, hence before a verifying stream has
+/// verified it: whatever was made of them must be thrown away when this returns an error.
+///
+/// Errors: what [`XmlReader`] refuses; a package without name, arch, version, checksum or
+/// location; numbers that are none or too large; a location that may not be followed; a limit.
+pub fn read(
+    document: &str,
+    stream: impl Read,
+    limits: &Limits,
+    each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
+) -> Result<Summary> {
+    let mut parser = Parser {
+        xml: XmlReader::new(document, stream, limits),
+        package: PrimaryPackage::default(),
+        limits: *limits,
+    };
+    let mut summary = Summary::from_root(&parser.xml.root("metadata")?);
+    loop {
+        match parser.xml.next()? {
+            Event::Start(tag) if tag.name() == b"package" => {
+                if summary.records == limits.max_records {
+                    return Err(parser.xml.error("too many packages"));
+                }
+                parser.package()?;
+                summary.records += 1;
+                if each(&parser.package).is_break() {
+                    return Ok(summary);
+                }
+            }
+            Event::Start(_) => parser.xml.skip()?,
+            Event::End => break,
+            Event::Other => {}
+        }
+    }
+    parser.xml.finish()?;
+    summary.complete = true;
+    Ok(summary)
+}
+
+struct Parser<'d, R> {
+    xml: XmlReader<'d, R>,
+    package: PrimaryPackage,
+    limits: Limits,
+}
+
+/// A child of `package` or `format` that holds text or attributes.
+enum Field {
+    Text(fn(&mut PrimaryPackage, Span)),
+    Done,
+    Format,
+    Deps(usize),
+    File(FileKind),
+}
+
+impl<R: Read> Parser<'_, R> {
+    fn package(&mut self) -> Result<()> {
+        self.package.clear();
+        self.children(0)?;
+        self.complete().map_err(|fault| self.xml.fault(fault))?;
+        self.package.location_fault = layout::fault(self.package.refused_location());
+        match self.package.location_fault {
+            Some(why) if self.limits.refuse_bad_locations => {
+                let href = quoted(self.package.refused_location());
+                Err(self
+                    .xml
+                    .error(format!("refused package location {href:?}: {why}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The children of `package` (level 0) and of `format` (level 1).
+    fn children(&mut self, level: u32) -> Result<()> {
+        loop {
+            let field = match self.xml.next()? {
+                Event::End => return Ok(()),
+                Event::Other => continue,
+                Event::Start(tag) => field(&tag, &mut self.package, &self.limits),
+            };
+            match field {
+                Ok(Field::Text(put)) => {
+                    let span = self.text()?;
+                    put(&mut self.package, span);
+                }
+                Ok(Field::Format) if level == 0 => self.children(1)?,
+                Ok(Field::Deps(list)) => self.deps(list)?,
+                Ok(Field::File(kind)) => {
+                    let path = self.text()?;
+                    self.package.files.push((path, kind));
+                    if self.package.files.len() > self.limits.max_items {
+                        return Err(self.xml.error("a package with too many files"));
+                    }
+                }
+                Ok(Field::Done | Field::Format) => self.xml.skip()?,
+                Err(fault) => return Err(self.xml.fault(fault)),
+            }
+        }
+    }
+
+    fn text(&mut self) -> Result<Span> {
+        let start = self.package.text.len();
+        self.xml
+            .text_into(&mut self.package.text, self.limits.max_record_text)?;
+        Ok(Span::since(start, &self.package.text))
+    }
+
+    fn deps(&mut self, list: usize) -> Result<()> {
+        loop {
+            let dep = match self.xml.next()? {
+                Event::End => return Ok(()),
+                Event::Other => continue,
+                Event::Start(tag) if tag.name() == b"entry" => {
+                    dep(&tag, &mut self.package.text, self.limits.max_record_text)
+                }
+                Event::Start(_) => {
+                    self.xml.skip()?;
+                    continue;
+                }
+            };
+            let dep = dep.map_err(|fault| self.xml.fault(fault))?;
+            self.xml.skip()?;
+            let Some(deps) = self.package.deps.get_mut(list) else {
+                continue;
+            };
+            deps.push(dep);
+            if deps.len() > self.limits.max_items {
+                return Err(self.xml.error("a package with too many dependencies"));
+            }
+        }
+    }
+
+    /// What a package cannot be without.
+    fn complete(&self) -> Parsed<()> {
+        let package = &self.package;
+        let missing = [
+            (package.name(), "a package without a name"),
+            (package.arch(), "a package without an architecture"),
+            (package.version(), "a package without a version"),
+            (package.checksum(), "a package without a checksum"),
+        ];
+        if let Some((_, what)) = missing.iter().find(|(text, _)| text.is_empty()) {
+            return Err(Fault(what));
+        }
+        if !package.checksum().bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Fault("a package checksum that is not hexadecimal"));
+        }
+        if layout::fault(package.name()).is_some() || package.name().contains('/') {
+            return Err(Fault("a package name that could be a path"));
+        }
+        Ok(())
+    }
+}
+
+/// Takes the attributes of a child, and says what else is to be done with it.
+fn field(tag: &Tag<'_>, package: &mut PrimaryPackage, limits: &Limits) -> Parsed<Field> {
+    let max = limits.max_record_text;
+    let field = match tag.name() {
+        b"name" => Field::Text(|p, s| p.texts.name = s),
+        b"arch" => Field::Text(|p, s| p.texts.arch = s),
+        b"summary" => Field::Text(|p, s| p.texts.summary = s),
+        b"description" => Field::Text(|p, s| p.texts.description = s),
+        b"packager" => Field::Text(|p, s| p.texts.packager = s),
+        b"url" => Field::Text(|p, s| p.texts.url = s),
+        b"license" => Field::Text(|p, s| p.texts.license = s),
+        b"vendor" => Field::Text(|p, s| p.texts.vendor = s),
+        b"group" => Field::Text(|p, s| p.texts.group = s),
+        b"buildhost" => Field::Text(|p, s| p.texts.buildhost = s),
+        b"sourcerpm" => Field::Text(|p, s| p.texts.sourcerpm = s),
+        b"checksum" => {
+            tag.attributes(|key, value| {
+                if key == b"type" {
+                    package.texts.checksum_type = keep(value, &mut package.text, max)?;
+                }
+                Ok(())
+            })?;
+            Field::Text(|p, s| p.texts.checksum = s)
+        }
+        b"format" => Field::Format,
+        b"file" => Field::File(file_kind(tag)?),
+        b"provides" => Field::Deps(0),
+        b"requires" => Field::Deps(1),
+        b"conflicts" => Field::Deps(2),
+        b"obsoletes" => Field::Deps(3),
+        b"recommends" => Field::Deps(4),
+        b"suggests" => Field::Deps(5),
+        b"supplements" => Field::Deps(6),
+        b"enhances" => Field::Deps(7),
+        name => return attributes_only(name, tag, package, max),
+    };
+    Ok(field)
+}
+
+/// The children that hold attributes and nothing else.
+fn attributes_only(
+    name: &[u8],
+    tag: &Tag<'_>,
+    package: &mut PrimaryPackage,
+    max: usize,
+) -> Parsed<Field> {
+    let PrimaryPackage {
+        text,
+        texts,
+        numbers,
+        ..
+    } = package;
+    tag.attributes(|key, value| {
+        match (name, key) {
+            (b"version", b"epoch") => numbers.epoch = epoch(value)?.unwrap_or(0),
+            (b"version", b"ver") => texts.version = keep(value, text, max)?,
+            (b"version", b"rel") => texts.release = keep(value, text, max)?,
+            (b"location", b"href") => texts.location = keep(value, text, max)?,
+            (b"location", b"base") => texts.location_base = keep(value, text, max)?,
+            (b"time", b"file") => numbers.file_time = number(value)?,
+            (b"time", b"build") => numbers.build_time = number(value)?,
+            (b"size", b"package") => numbers.package_size = size(value)?,
+            (b"size", b"installed") => numbers.installed_size = size(value)?,
+            (b"size", b"archive") => numbers.archive_size = size(value)?,
+            (b"header-range", b"start") => numbers.header_start = size(value)?,
+            (b"header-range", b"end") => numbers.header_end = size(value)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(Field::Done)
+}
+
+/// A size in bytes: what fits a file offset (below 2^63).
+pub(crate) fn size(value: &str) -> Parsed<u64> {
+    let size = number(value)?;
+    if i64::try_from(size).is_err() {
+        return Err(Fault("a size that is too large"));
+    }
+    Ok(size)
+}
+
+/// An epoch; an empty one is none.
+pub(crate) fn epoch(value: &str) -> Parsed<Option<u32>> {
+    if value.is_empty() {
+        Ok(None)
+    } else {
+        number32(value).map(Some)
+    }
+}
+
+/// `<file type="dir|ghost">`.
+pub(crate) fn file_kind(tag: &Tag<'_>) -> Parsed<FileKind> {
+    let mut kind = FileKind::File;
+    tag.attributes(|key, value| {
+        kind = match (key, value) {
+            (b"type", "dir") => FileKind::Dir,
+            (b"type", "ghost") => FileKind::Ghost,
+            _ => kind,
+        };
+        Ok(())
+    })?;
+    Ok(kind)
+}
+
+#[inline]
+fn dep(tag: &Tag<'_>, text: &mut String, max: usize) -> Parsed<Dep> {
+    let mut dep = Dep::default();
+    tag.attributes(|key, value| {
+        match key {
+            b"name" => dep.name = keep(value, text, max)?,
+            b"flags" => dep.flags = flags(value)?,
+            b"epoch" => dep.epoch = epoch(value)?,
+            b"ver" => dep.version = keep(value, text, max)?,
+            b"rel" => dep.release = keep(value, text, max)?,
+            b"pre" => dep.pre = value != "0",
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if dep.name.is_empty() {
+        return Err(Fault("a dependency without a name"));
+    }
+    Ok(dep)
+}
+
+/// rpm's comparison bits.
+fn flags(value: &str) -> Parsed<u8> {
+    const LESS: u8 = 2;
+    const GREATER: u8 = 4;
+    const EQUAL: u8 = 8;
+    Ok(match value {
+        "EQ" => EQUAL,
+        "LT" => LESS,
+        "GT" => GREATER,
+        "LE" => LESS | EQUAL,
+        "GE" => GREATER | EQUAL,
+        "" => 0,
+        _ => return Err(Fault("a dependency with an unknown comparison")),
+    })
+}

@@ -1,0 +1,160 @@
+//! What the record parsers share: text kept in one reused buffer, and the summary they return.
+
+use crate::xml::{Fault, Limits, Tag};
+
+/// What a parser saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// The number of records the document announces (`packages="N"`), if it does.
+    pub declared: Option<u64>,
+    /// The records that were read.
+    pub records: u64,
+    /// False if the callback stopped the reading; then the stream was not read to its end, and a
+    /// verifying stream has verified nothing.
+    pub complete: bool,
+}
+
+impl Summary {
+    /// Takes the announced number from the root's attributes; a number that is none is ignored.
+    pub(crate) fn from_root(attributes: &[(String, String)]) -> Summary {
+        let declared = attributes.iter().find(|(key, _)| key == "packages");
+        let declared = declared.and_then(|(_, value)| crate::xml::number(value).ok());
+        Summary {
+            declared,
+            ..Summary::default()
+        }
+    }
+}
+
+/// A piece of a record's text buffer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// From `start` to the end of the buffer. The buffer's limit keeps it below 4 GiB.
+    #[inline]
+    pub(crate) fn since(start: usize, text: &str) -> Span {
+        let at = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Span {
+            start: at(start),
+            end: at(text.len()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn of(self, text: &str) -> &str {
+        text.get(self.start as usize..self.end as usize)
+            .unwrap_or("")
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// Appends a raw attribute value to a record's buffer.
+#[inline]
+pub(crate) fn keep(raw: &str, text: &mut String, max: usize) -> Result<Span, Fault> {
+    if text.len() + raw.len() > max {
+        return Err(Fault("a record with too much text"));
+    }
+    let start = text.len();
+    crate::xml::unescape_into(raw, text)?;
+    Ok(Span::since(start, text))
+}
+
+/// How filelists and other name the package that a record belongs to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PackageKey {
+    pub(crate) pkgid: Span,
+    pub(crate) name: Span,
+    pub(crate) arch: Span,
+    pub(crate) version: Span,
+    pub(crate) release: Span,
+    pub(crate) epoch: u32,
+}
+
+impl PackageKey {
+    /// From `<package pkgid= name= arch=>`.
+    pub(crate) fn from_tag(
+        tag: &Tag<'_>,
+        text: &mut String,
+        limits: &Limits,
+    ) -> Result<PackageKey, Fault> {
+        let mut key = PackageKey::default();
+        tag.attributes(|name, value| {
+            let slot = match name {
+                b"pkgid" => &mut key.pkgid,
+                b"name" => &mut key.name,
+                b"arch" => &mut key.arch,
+                _ => return Ok(()),
+            };
+            *slot = keep(value, text, limits.max_record_text)?;
+            Ok(())
+        })?;
+        if key.pkgid.is_empty() || key.name.is_empty() {
+            return Err(Fault("a package without pkgid or name"));
+        }
+        Ok(key)
+    }
+
+    /// From `<version epoch= ver= rel=>`.
+    pub(crate) fn version_from(
+        &mut self,
+        tag: &Tag<'_>,
+        text: &mut String,
+        limits: &Limits,
+    ) -> Result<(), Fault> {
+        let max = limits.max_record_text;
+        tag.attributes(|name, value| {
+            match name {
+                b"epoch" => self.epoch = crate::primary::epoch(value)?.unwrap_or(0),
+                b"ver" => self.version = keep(value, text, max)?,
+                b"rel" => self.release = keep(value, text, max)?,
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The getters of the key that filelists and other share.
+macro_rules! key_texts {
+    ($type:ident) => {
+        impl $type {
+            /// The checksum of the package file in hexadecimal: the key to primary.
+            pub fn pkgid(&self) -> &str {
+                self.key.pkgid.of(&self.text)
+            }
+
+            /// The package's name.
+            pub fn name(&self) -> &str {
+                self.key.name.of(&self.text)
+            }
+
+            /// The package's architecture.
+            pub fn arch(&self) -> &str {
+                self.key.arch.of(&self.text)
+            }
+
+            /// The package's epoch; 0 if there is none.
+            pub fn epoch(&self) -> u32 {
+                self.key.epoch
+            }
+
+            /// The package's version.
+            pub fn version(&self) -> &str {
+                self.key.version.of(&self.text)
+            }
+
+            /// The package's release.
+            pub fn release(&self) -> &str {
+                self.key.release.of(&self.text)
+            }
+        }
+    };
+}
+pub(crate) use key_texts;

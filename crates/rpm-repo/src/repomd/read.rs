@@ -1,0 +1,210 @@
+//! The parser of `repomd.xml`.
+
+use std::io::Read;
+
+use rpm_pkg::digest::{Digest, DigestAlgo};
+
+use super::{MAX_RECORDS, MAX_SIZE, Record, Repomd};
+use crate::error::{Error, Result, quoted};
+use crate::layout::Href;
+use crate::primary::size;
+use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number, unescape_into};
+
+/// Longest text of one element in bytes.
+const MAX_TEXT: usize = 64 << 10;
+
+/// Parses a `repomd.xml`; `document` is its name in errors.
+///
+/// A file from before open checksums and sizes were written is fine; a record without location is
+/// not. Timestamps with a fraction (old createrepo) count as their whole seconds. Of two checksums with unknown
+/// algorithms nothing is kept: the record then has no checksum, and it is for the caller to refuse it.
+///
+/// Errors: larger than [`MAX_SIZE`]; more than [`MAX_RECORDS`]; what [`XmlReader`] refuses; a
+/// location that may not be followed; a checksum of the wrong length; numbers that are none.
+pub fn parse(document: &str, bytes: &[u8]) -> Result<Repomd> {
+    if bytes.len() > MAX_SIZE {
+        return Err(Error::Document {
+            document: document.to_owned(),
+            position: MAX_SIZE as u64,
+            what: "repomd.xml is too large".to_owned(),
+        });
+    }
+    let mut parser = Parser {
+        xml: XmlReader::new(document, bytes, &Limits::default()),
+    };
+    parser.repomd()
+}
+
+struct Parser<'d, R> {
+    xml: XmlReader<'d, R>,
+}
+
+/// The children of `repomd`, `data` and `tags` that are looked at.
+enum Child {
+    Data(String),
+    Tags,
+    Revision,
+    Other,
+}
+
+/// What is known of a record while it is read.
+#[derive(Default)]
+struct Draft {
+    href: Option<String>,
+    base: Option<String>,
+    checksum: Option<Digest>,
+    open_checksum: Option<Digest>,
+    size: Option<u64>,
+    open_size: Option<u64>,
+    timestamp: Option<u64>,
+}
+
+impl<R: Read> Parser<'_, R> {
+    fn repomd(&mut self) -> Result<Repomd> {
+        self.xml.root("repomd")?;
+        let mut repomd = Repomd::default();
+        loop {
+            let child = match self.xml.next()? {
+                Event::Start(tag) => repomd_child(&tag),
+                Event::End => break,
+                Event::Other => continue,
+            };
+            match child.map_err(|fault| self.xml.fault(fault))? {
+                Child::Data(kind) => {
+                    let record = self.data(kind)?;
+                    repomd.records.push(record);
+                    if repomd.records.len() > MAX_RECORDS {
+                        return Err(self.xml.error("too many records"));
+                    }
+                }
+                Child::Tags => self.tags(&mut repomd)?,
+                Child::Revision => {
+                    let text = self.xml.text(MAX_TEXT)?;
+                    repomd.revision = Some(text.trim().to_owned()).filter(|t| !t.is_empty());
+                }
+                Child::Other => self.xml.skip()?,
+            }
+        }
+        self.xml.finish()?;
+        Ok(repomd)
+    }
+
+    fn data(&mut self, kind: String) -> Result<Record> {
+        let mut draft = Draft::default();
+        loop {
+            let (name, attribute) = match self.xml.next()? {
+                Event::Start(tag) => (tag.name().to_vec(), data_child(&tag, &mut draft)),
+                Event::End => break,
+                Event::Other => continue,
+            };
+            let attribute = attribute.map_err(|fault| self.xml.fault(fault))?;
+            if name == b"location" {
+                self.xml.skip()?;
+                continue;
+            }
+            let text = self.xml.text(MAX_TEXT)?;
+            draft
+                .put(&name, attribute, text.trim())
+                .map_err(|fault| self.xml.fault(fault))?;
+        }
+        let Some(href) = draft.href else {
+            return Err(self
+                .xml
+                .error(format!("record {} has no location", quoted(&kind))));
+        };
+        let href = Href::parse(&href).map_err(|error| self.xml.error(error.to_string()))?;
+        Ok(Record {
+            kind,
+            href,
+            base: draft.base,
+            checksum: draft.checksum,
+            open_checksum: draft.open_checksum,
+            size: draft.size,
+            open_size: draft.open_size,
+            timestamp: draft.timestamp,
+        })
+    }
+
+    fn tags(&mut self, repomd: &mut Repomd) -> Result<()> {
+        loop {
+            let (name, cpe) = match self.xml.next()? {
+                Event::Start(tag) => (tag.name().to_vec(), tag.attribute(b"cpeid")),
+                Event::End => return Ok(()),
+                Event::Other => continue,
+            };
+            let cpe = cpe.map_err(|fault| self.xml.fault(fault))?;
+            let text = self.xml.text(MAX_TEXT)?;
+            match name.as_slice() {
+                b"repo" => repomd.repo_tags.push(text),
+                b"content" => repomd.content_tags.push(text),
+                b"distro" => repomd.distro_tags.push((cpe, text)),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Draft {
+    fn put(
+        &mut self,
+        name: &[u8],
+        attribute: Option<String>,
+        text: &str,
+    ) -> std::result::Result<(), Fault> {
+        match name {
+            b"checksum" => self.checksum = digest(attribute.as_deref(), text)?,
+            b"open-checksum" => self.open_checksum = digest(attribute.as_deref(), text)?,
+            b"size" => self.size = Some(size(text)?),
+            b"open-size" => self.open_size = Some(size(text)?),
+            b"timestamp" => {
+                let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+                self.timestamp = Some(number(whole)?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn repomd_child(tag: &Tag<'_>) -> std::result::Result<Child, Fault> {
+    Ok(match tag.name() {
+        b"data" => match tag.attribute(b"type")? {
+            Some(kind) if !kind.is_empty() => Child::Data(kind),
+            _ => return Err(Fault("a record without a type")),
+        },
+        b"tags" => Child::Tags,
+        b"revision" => Child::Revision,
+        _ => Child::Other,
+    })
+}
+
+/// Takes the location; returns the `type` of anything else.
+fn data_child(tag: &Tag<'_>, draft: &mut Draft) -> std::result::Result<Option<String>, Fault> {
+    if tag.name() != b"location" {
+        return tag.attribute(b"type");
+    }
+    tag.attributes(|key, value| {
+        let slot = match key {
+            b"href" => &mut draft.href,
+            b"base" => &mut draft.base,
+            _ => return Ok(()),
+        };
+        let mut text = String::new();
+        unescape_into(value, &mut text)?;
+        *slot = Some(text);
+        Ok(())
+    })?;
+    Ok(None)
+}
+
+/// A checksum; one of an unknown algorithm is none.
+fn digest(kind: Option<&str>, text: &str) -> std::result::Result<Option<Digest>, Fault> {
+    let kind = kind.ok_or(Fault("a checksum without a type"))?;
+    match DigestAlgo::from_name(kind) {
+        None => Ok(None),
+        Some(algo) => match Digest::from_hex(algo, text) {
+            Ok(digest) => Ok(Some(digest)),
+            Err(_) => Err(Fault("a checksum that does not fit its type")),
+        },
+    }
+}

@@ -1,0 +1,512 @@
+//! The one XML reader that all parsers of this crate share: quick-xml behind guards.
+//!
+//! What it refuses, whatever the document: DOCTYPE (so no entities of one's own, no external
+//! subsets), references other than the five of XML and numbers, encodings other than UTF-8, nesting
+//! deeper than [`Limits::max_depth`], a tag or text longer than [`Limits::max_event`], anything but
+//! white space and comments around the root element, a document that ends inside an element.
+//! Elements and attributes are known by their local names: prefixes are dropped.
+
+use std::io::{self, BufRead, Read};
+
+use quick_xml::events::{BytesStart, Event as RawEvent};
+use quick_xml::reader::Reader;
+
+use crate::error::{Error, Result, quoted};
+
+/// What a document may hold at most. [`Limits::default`] suits repositories of 100,000 packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Deepest nesting of elements.
+    pub max_depth: u32,
+    /// Longest tag or text in bytes, as written.
+    pub max_event: usize,
+    /// Most records (packages, advisories, groups) in a document.
+    pub max_records: u64,
+    /// Most bytes of text in one record.
+    pub max_record_text: usize,
+    /// Most items (dependencies, files, changelog entries, references) in one record.
+    pub max_items: usize,
+    /// Whether a package location that may not be followed refuses the whole document (the default)
+    /// or is left to [`crate::primary::PrimaryPackage::location_fault`].
+    pub refuse_bad_locations: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_depth: 64,
+            max_event: 1 << 20,
+            max_records: 4_000_000,
+            max_record_text: 64 << 20,
+            max_items: 2_000_000,
+            refuse_bad_locations: true,
+        }
+    }
+}
+
+/// Bytes read from the stream at a time.
+const BLOCK: usize = 64 << 10;
+
+/// A guarded pull parser. Each element that [`XmlReader::next`] opened must be finished: by reading
+/// to its [`Event::End`], by [`XmlReader::text_into`], or by [`XmlReader::skip`].
+pub struct XmlReader<'d, R> {
+    reader: Reader<Guard<R>>,
+    buffer: Vec<u8>,
+    document: &'d str,
+    depth: u32,
+    max_depth: u32,
+    /// `<a/>` was read: the next event is its end.
+    pending_end: bool,
+    /// The root element was opened (and, at depth 0, closed).
+    has_root: bool,
+}
+
+/// What comes next inside an element.
+pub enum Event<'e> {
+    /// A child opens.
+    Start(Tag<'e>),
+    /// The element closes.
+    End,
+    /// Text, a comment: nothing of interest between elements.
+    Other,
+}
+
+/// An opening tag.
+pub struct Tag<'e>(BytesStart<'e>);
+
+impl Tag<'_> {
+    /// The name without prefix.
+    pub fn name(&self) -> &[u8] {
+        local(self.0.name().0).as_bytes()
+    }
+
+    /// Calls `f` with the local name and the raw (still escaped) value of every attribute; the
+    /// namespace declarations are left out. Errors: malformed attributes; what `f` returns.
+    #[inline]
+    pub fn attributes(
+        &self,
+        mut f: impl FnMut(&[u8], &str) -> std::result::Result<(), Fault>,
+    ) -> std::result::Result<(), Fault> {
+        let mut attributes = self.0.attributes();
+        attributes.with_checks(false);
+        for attribute in attributes {
+            let Ok(attribute) = attribute else {
+                return Err(Fault("malformed attributes"));
+            };
+            let key = attribute.key.0;
+            if key.starts_with("xmlns") {
+                continue;
+            }
+            f(local(key).as_bytes(), &attribute.value)?;
+        }
+        Ok(())
+    }
+
+    /// One attribute, unescaped, if present.
+    pub fn attribute(&self, name: &[u8]) -> std::result::Result<Option<String>, Fault> {
+        let mut found = None;
+        self.attributes(|key, value| {
+            if key == name && found.is_none() {
+                let mut text = String::new();
+                unescape_into(value, &mut text)?;
+                found = Some(text);
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+fn collect(tag: &Tag<'_>) -> std::result::Result<Vec<(String, String)>, Fault> {
+    let mut out = Vec::new();
+    tag.attributes(|key, value| {
+        let mut text = String::new();
+        unescape_into(value, &mut text)?;
+        out.push((String::from_utf8_lossy(key).into_owned(), text));
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+#[inline]
+fn local(name: &str) -> &str {
+    match name.bytes().position(|b| b == b':') {
+        Some(at) => name.get(at + 1..).unwrap_or(name),
+        None => name,
+    }
+}
+
+/// What is wrong with a piece of a document, before the document's name and position are added
+/// with [`XmlReader::fault`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault(pub &'static str);
+
+impl<'d, R: Read> XmlReader<'d, R> {
+    /// Starts a document; `document` is its name in errors.
+    pub fn new(document: &'d str, stream: R, limits: &Limits) -> XmlReader<'d, R> {
+        let guard = Guard {
+            stream,
+            block: vec![0; BLOCK].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            used: 0,
+            limit: limits.max_event,
+            exceeded: false,
+        };
+        XmlReader {
+            reader: Reader::from_reader(guard),
+            buffer: Vec::with_capacity(4096),
+            document,
+            depth: 0,
+            max_depth: limits.max_depth,
+            pending_end: false,
+            has_root: false,
+        }
+    }
+
+    /// Reads up to the root element, whose local name must be `name`, and returns its attributes.
+    pub fn root(&mut self, name: &str) -> Result<Vec<(String, String)>> {
+        loop {
+            let attributes = match self.next()? {
+                Event::Start(tag) if tag.name() == name.as_bytes() => collect(&tag),
+                Event::Start(_) => return Err(self.error(format!("this is no <{name}> document"))),
+                Event::End | Event::Other => continue,
+            };
+            return attributes.map_err(|fault| self.fault(fault));
+        }
+    }
+
+    /// The next event inside the element that is open. At the top level only the root is left to come.
+    #[inline]
+    #[allow(clippy::should_implement_trait)] // it lends from the reader
+    pub fn next(&mut self) -> Result<Event<'_>> {
+        if self.pending_end {
+            self.pending_end = false;
+            self.depth -= 1;
+            return Ok(Event::End);
+        }
+        self.buffer.clear();
+        self.reader.get_mut().used = 0;
+        let event = match self.reader.read_event_into(&mut self.buffer) {
+            Ok(event) => event,
+            Err(error) => return Err(syntax(self.document, &self.reader, error)),
+        };
+        let what = match event {
+            RawEvent::Start(tag)
+                if self.depth < self.max_depth && (self.depth > 0 || !self.has_root) =>
+            {
+                self.depth += 1;
+                self.has_root = true;
+                return Ok(Event::Start(Tag(tag)));
+            }
+            RawEvent::Empty(tag)
+                if self.depth < self.max_depth && (self.depth > 0 || !self.has_root) =>
+            {
+                self.depth += 1;
+                self.has_root = true;
+                self.pending_end = true;
+                return Ok(Event::Start(Tag(tag)));
+            }
+            RawEvent::End(_) if self.depth > 0 => {
+                self.depth -= 1;
+                return Ok(Event::End);
+            }
+            RawEvent::Text(text) if self.depth > 0 || is_blank(&text) => return Ok(Event::Other),
+            RawEvent::CData(_) | RawEvent::GeneralRef(_) if self.depth > 0 => {
+                return Ok(Event::Other);
+            }
+            RawEvent::Comment(_) | RawEvent::PI(_) => return Ok(Event::Other),
+            RawEvent::Decl(decl) => match decl.encoding() {
+                None => return Ok(Event::Other),
+                Some(Ok(name)) if is_utf8(&name) => return Ok(Event::Other),
+                Some(_) => "its encoding is not UTF-8".to_owned(),
+            },
+            RawEvent::Start(_) | RawEvent::Empty(_) if self.depth > 0 => {
+                "nested too deep".to_owned()
+            }
+            RawEvent::Start(_) | RawEvent::Empty(_) => "a second root element".to_owned(),
+            RawEvent::End(_) => "an end without a start".to_owned(),
+            RawEvent::DocType(_) => "a DOCTYPE, which repository metadata never has".to_owned(),
+            RawEvent::Eof if !self.has_root => "it holds no XML element".to_owned(),
+            RawEvent::Eof => "it ends inside an element".to_owned(),
+            RawEvent::Text(text) => format!("text outside of elements: {}", quoted(text.trim())),
+            _ => "text outside of elements".to_owned(),
+        };
+        Err(document_error(self.document, &self.reader, what))
+    }
+
+    /// Appends the text of the element that was just opened and finishes it. Child elements are
+    /// passed over. Errors: a reference that is refused; `out` would grow over `max` bytes.
+    pub fn text_into(&mut self, out: &mut String, max: usize) -> Result<()> {
+        if self.pending_end {
+            self.pending_end = false;
+            self.depth -= 1;
+            return Ok(());
+        }
+        loop {
+            self.buffer.clear();
+            self.reader.get_mut().used = 0;
+            let event = match self.reader.read_event_into(&mut self.buffer) {
+                Ok(event) => event,
+                Err(error) => return Err(syntax(self.document, &self.reader, error)),
+            };
+            let fault = match event {
+                RawEvent::Text(text) if out.len() + text.len() <= max => {
+                    out.push_str(&text);
+                    continue;
+                }
+                RawEvent::CData(text) if out.len() + text.len() <= max => {
+                    out.push_str(&text);
+                    continue;
+                }
+                RawEvent::Text(_) | RawEvent::CData(_) => "the text is too long",
+                RawEvent::GeneralRef(name) => match reference(&name) {
+                    Ok(c) => {
+                        out.push(c);
+                        continue;
+                    }
+                    Err(Fault(what)) => what,
+                },
+                RawEvent::End(_) => {
+                    self.depth -= 1;
+                    return Ok(());
+                }
+                RawEvent::Start(_) if self.depth < self.max_depth => {
+                    self.depth += 1;
+                    self.skip()?;
+                    continue;
+                }
+                RawEvent::Empty(_) | RawEvent::Comment(_) | RawEvent::PI(_) => continue,
+                RawEvent::Start(_) => "nested too deep",
+                RawEvent::Eof => "it ends inside an element",
+                RawEvent::DocType(_) | RawEvent::Decl(_) => "a declaration inside an element",
+            };
+            return Err(document_error(
+                self.document,
+                &self.reader,
+                fault.to_owned(),
+            ));
+        }
+    }
+
+    /// The text of the element that was just opened, at most `max` bytes; finishes the element.
+    pub fn text(&mut self, max: usize) -> Result<String> {
+        let mut out = String::new();
+        self.text_into(&mut out, max)?;
+        Ok(out)
+    }
+
+    /// Finishes the element that was just opened without looking at it.
+    #[inline]
+    pub fn skip(&mut self) -> Result<()> {
+        let outer = self.depth - 1;
+        loop {
+            if let Event::End = self.next()?
+                && self.depth == outer
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    /// After the root was closed: reads to the end of the stream, so that whoever verifies the
+    /// stream has seen all of it. Errors: anything but white space and comments is left.
+    pub fn finish(&mut self) -> Result<()> {
+        loop {
+            self.buffer.clear();
+            self.reader.get_mut().used = 0;
+            let event = match self.reader.read_event_into(&mut self.buffer) {
+                Ok(event) => event,
+                Err(error) => return Err(syntax(self.document, &self.reader, error)),
+            };
+            match event {
+                RawEvent::Eof => return Ok(()),
+                RawEvent::Comment(_) | RawEvent::PI(_) => {}
+                RawEvent::Text(text) if is_blank(&text) => {}
+                _ => {
+                    let what = "something follows the root element".to_owned();
+                    return Err(document_error(self.document, &self.reader, what));
+                }
+            }
+        }
+    }
+
+    /// Offset in the stream, in bytes.
+    pub fn position(&self) -> u64 {
+        self.reader.buffer_position()
+    }
+
+    /// The error for a fault at the current position.
+    pub fn fault(&self, fault: Fault) -> Error {
+        self.error(fault.0)
+    }
+
+    /// An error at the current position.
+    pub fn error(&self, what: impl Into<String>) -> Error {
+        document_error(self.document, &self.reader, what.into())
+    }
+}
+
+fn document_error<R: Read>(document: &str, reader: &Reader<Guard<R>>, what: String) -> Error {
+    let position = reader.buffer_position();
+    Error::Document {
+        document: document.to_owned(),
+        position,
+        what,
+    }
+}
+
+fn syntax<R: Read>(document: &str, reader: &Reader<Guard<R>>, error: quick_xml::Error) -> Error {
+    match error {
+        quick_xml::Error::Io(_) if reader.get_ref().exceeded => {
+            document_error(document, reader, "a tag or text is too long".to_owned())
+        }
+        quick_xml::Error::Io(source) => {
+            let source = std::sync::Arc::try_unwrap(source)
+                .unwrap_or_else(|shared| io::Error::new(shared.kind(), shared.to_string()));
+            Error::Stream {
+                document: document.to_owned(),
+                source,
+            }
+        }
+        other => document_error(document, reader, quoted(&other.to_string())),
+    }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_whitespace()) || text == "\u{feff}"
+}
+
+fn is_utf8(name: &str) -> bool {
+    ["utf-8", "utf8", "us-ascii", "ascii"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// The character of `&name;`: the five of XML 1.0 4.6 and the numbers of 4.1.
+fn reference(name: &str) -> std::result::Result<char, Fault> {
+    let number = match name {
+        "amp" => return Ok('&'),
+        "lt" => return Ok('<'),
+        "gt" => return Ok('>'),
+        "quot" => return Ok('"'),
+        "apos" => return Ok('\''),
+        _ => name
+            .strip_prefix('#')
+            .ok_or(Fault("an entity that XML does not define itself"))?,
+    };
+    let code = match number.strip_prefix('x') {
+        Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            u32::from_str_radix(hex, 16).ok()
+        }
+        None if number.bytes().all(|b| b.is_ascii_digit()) => number.parse().ok(),
+        _ => None,
+    };
+    // XML 1.0 2.2: no control characters but tab, line feed and carriage return.
+    code.and_then(char::from_u32)
+        .filter(|&c| c >= ' ' || matches!(c, '\t' | '\n' | '\r'))
+        .ok_or(Fault("a character reference that is no character"))
+}
+
+/// Appends a raw attribute value, references replaced.
+#[inline]
+pub fn unescape_into(raw: &str, out: &mut String) -> std::result::Result<(), Fault> {
+    if !raw.as_bytes().contains(&b'&') {
+        out.push_str(raw);
+        return Ok(());
+    }
+    let mut rest = raw;
+    while let Some((before, after)) = rest.split_once('&') {
+        out.push_str(before);
+        let (name, tail) = after.split_once(';').ok_or(Fault("an & without a ;"))?;
+        out.push(reference(name)?);
+        rest = tail;
+    }
+    out.push_str(rest);
+    Ok(())
+}
+
+/// A whole number without sign; the text may be padded with white space.
+#[inline]
+pub fn number(text: &str) -> std::result::Result<u64, Fault> {
+    let text = text.trim_ascii();
+    if text.is_empty() {
+        return Err(Fault("an empty number"));
+    }
+    let mut value = 0_u64;
+    for byte in text.bytes() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(Fault("a number that is not made of digits"));
+        }
+        value = value
+            .checked_mul(10)
+            .and_then(|v| v.checked_add(u64::from(digit)))
+            .ok_or(Fault("a number that is too large"))?;
+    }
+    Ok(value)
+}
+
+/// A [`number`] that fits into 32 bits.
+#[inline]
+pub fn number32(text: &str) -> std::result::Result<u32, Fault> {
+    u32::try_from(number(text)?).map_err(|_| Fault("a number that is too large"))
+}
+
+/// A buffered stream that fails when one event takes more than a limit.
+struct Guard<R> {
+    stream: R,
+    block: Box<[u8]>,
+    start: usize,
+    end: usize,
+    /// Bytes consumed since the last event began.
+    used: usize,
+    limit: usize,
+    exceeded: bool,
+}
+
+impl<R: Read> Guard<R> {
+    #[cold]
+    fn refill(&mut self) -> io::Result<()> {
+        if self.used > self.limit {
+            self.exceeded = true;
+            return Err(io::Error::other("a tag or text is too long"));
+        }
+        (self.start, self.end) = (0, 0);
+        loop {
+            match self.stream.read(&mut self.block) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(count) => {
+                    self.end = count.min(self.block.len());
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Guard<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut available = self.fill_buf()?;
+        let count = available.read(out)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: Read> BufRead for Guard<R> {
+    #[inline]
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.start >= self.end {
+            self.refill()?;
+        }
+        Ok(self.block.get(self.start..self.end).unwrap_or_default())
+    }
+
+    #[inline]
+    fn consume(&mut self, count: usize) {
+        self.start += count;
+        self.used += count;
+    }
+}
