@@ -7,4 +7,5 @@ pub mod fixtures;
 pub mod root;
 pub mod rpm;
 pub mod rpmdb;
+pub mod server;
 pub mod tree;

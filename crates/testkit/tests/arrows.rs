@@ -16,13 +16,31 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("repo-client", &["rpm-repo", "rpm-trust", "rpm-pkg"]),
     (
         "tdnf",
-        &["cli-kit", "repo-client", "rpm-db", "rpm-pkg", "rpm-repo", "rpm-solv", "rpm-trust"],
+        &[
+            "cli-kit",
+            "repo-client",
+            "rpm-db",
+            "rpm-pkg",
+            "rpm-repo",
+            "rpm-solv",
+            "rpm-trust",
+        ],
     ),
     (
         "mirror-sync",
-        &["cli-kit", "repo-client", "rpm-pkg", "rpm-repo", "rpm-solv", "rpm-trust"],
+        &[
+            "cli-kit",
+            "repo-client",
+            "rpm-pkg",
+            "rpm-repo",
+            "rpm-solv",
+            "rpm-trust",
+        ],
     ),
-    ("repo-tools", &["cli-kit", "rpm-pkg", "rpm-repo", "rpm-trust"]),
+    (
+        "repo-tools",
+        &["cli-kit", "rpm-pkg", "rpm-repo", "rpm-trust"],
+    ),
     ("testkit", &[]),
     ("benches", &[]),
 ];
@@ -71,7 +89,10 @@ fn table(manifest: &str, wanted: &str) -> BTreeSet<String> {
         if !inside || line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let name: String = line.chars().take_while(|c| !matches!(c, '.' | ' ' | '=')).collect();
+        let name: String = line
+            .chars()
+            .take_while(|c| !matches!(c, '.' | ' ' | '='))
+            .collect();
         names.insert(name);
     }
     names
@@ -85,8 +106,15 @@ fn manifests() -> BTreeMap<String, String> {
         .chain(["tdnf", "repo-tools", "mirror-sync", "benches"].map(|tool| root().join(tool)));
     for folder in folders {
         let text = std::fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
-        let name = folder.file_name().expect("a folder name").to_string_lossy().into_owned();
-        assert!(text.contains(&format!("name = \"{name}\"")), "{name}: folder and crate name differ");
+        let name = folder
+            .file_name()
+            .expect("a folder name")
+            .to_string_lossy()
+            .into_owned();
+        assert!(
+            text.contains(&format!("name = \"{name}\"")),
+            "{name}: folder and crate name differ"
+        );
         found.insert(name, text);
     }
     found
@@ -94,16 +122,24 @@ fn manifests() -> BTreeMap<String, String> {
 
 fn allowed(table: &[(&'static str, &'static [&'static str])], name: &str) -> BTreeSet<String> {
     let row = table.iter().find(|(from, _)| *from == name);
-    row.map(|(_, to)| to.iter().map(|s| (*s).to_owned()).collect()).unwrap_or_default()
+    row.map(|(_, to)| to.iter().map(|s| (*s).to_owned()).collect())
+        .unwrap_or_default()
 }
 
 #[test]
 fn every_crate_is_on_the_map() {
     let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
     for name in manifests().keys() {
-        assert!(known.contains(name.as_str()), "{name} is not on the map: ARCHITECTURE.md first");
+        assert!(
+            known.contains(name.as_str()),
+            "{name} is not on the map: ARCHITECTURE.md first"
+        );
     }
-    assert_eq!(known.len(), manifests().len(), "the map names a crate that is not there");
+    assert_eq!(
+        known.len(),
+        manifests().len(),
+        "the map names a crate that is not there"
+    );
 }
 
 #[test]
@@ -111,17 +147,27 @@ fn arrows_go_one_way() {
     let all = manifests();
     let ours: BTreeSet<String> = all.keys().cloned().collect();
     for (name, manifest) in &all {
-        let runtime: BTreeSet<String> =
-            table(manifest, "dependencies").intersection(&ours).cloned().collect();
-        let extra: Vec<_> = runtime.difference(&allowed(ARROWS, name)).cloned().collect();
+        let runtime: BTreeSet<String> = table(manifest, "dependencies")
+            .intersection(&ours)
+            .cloned()
+            .collect();
+        let extra: Vec<_> = runtime
+            .difference(&allowed(ARROWS, name))
+            .cloned()
+            .collect();
         assert!(extra.is_empty(), "{name} may not depend on {extra:?}");
 
         let mut dev_allowed = allowed(ARROWS, name);
         dev_allowed.extend(allowed(DEV_ARROWS, name));
-        let dev: BTreeSet<String> =
-            table(manifest, "dev-dependencies").intersection(&ours).cloned().collect();
+        let dev: BTreeSet<String> = table(manifest, "dev-dependencies")
+            .intersection(&ours)
+            .cloned()
+            .collect();
         let extra: Vec<_> = dev.difference(&dev_allowed).cloned().collect();
-        assert!(extra.is_empty(), "the tests of {name} may not depend on {extra:?}");
+        assert!(
+            extra.is_empty(),
+            "the tests of {name} may not depend on {extra:?}"
+        );
     }
 }
 
@@ -145,7 +191,10 @@ fn unsafe_code_is_denied_but_in_one_crate() {
         if name == "rpm-solv" {
             assert!(manifest.contains("undocumented_unsafe_blocks = \"deny\""));
         } else {
-            assert!(manifest.contains("[lints]\nworkspace = true"), "{name} opts out of the lints");
+            assert!(
+                manifest.contains("[lints]\nworkspace = true"),
+                "{name} opts out of the lints"
+            );
         }
     }
 }
