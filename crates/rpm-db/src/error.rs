@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rpm_pkg::header::HeaderError;
 use rusqlite::ErrorCode;
 
 /// Every failure of this crate. Each names the file or directory that it is about.
@@ -100,6 +101,68 @@ pub enum DbError {
         path: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
+    },
+    /// A stored header breaks rpm's rules.
+    #[error("{}: header {hnum} is damaged: {source}", path.display())]
+    BadRecord {
+        /// The database file.
+        path: PathBuf,
+        /// The header's number.
+        hnum: u32,
+        /// Which rule it breaks.
+        source: HeaderError,
+    },
+    /// A header to be stored breaks rpm's rules.
+    #[error("{what} is no valid header: {source}")]
+    BadHeader {
+        /// Package or thing.
+        what: String,
+        /// Which rule it breaks.
+        source: HeaderError,
+    },
+    /// A header to be stored, or a stored one, lacks name, version or release.
+    #[error("{}: header {hnum} has no name, version or release", path.display())]
+    Nameless {
+        /// The database file.
+        path: PathBuf,
+        /// The header's number, 0 for one that is not stored yet.
+        hnum: u32,
+    },
+    /// The package's headers contradict each other or the facts of its installation.
+    #[error("{package}: tag {tag} {why}")]
+    BadPackage {
+        /// Name of the package.
+        package: String,
+        /// The tag.
+        tag: u32,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A key's ids are not hex digits of the right length.
+    #[error("key '{key}' has an id that is not hex of its length")]
+    BadKey {
+        /// The fingerprint as given.
+        key: String,
+    },
+    /// A header would be larger than rpm accepts.
+    #[error("a header of {bytes} bytes is larger than rpm accepts")]
+    HeaderTooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// No header has this number.
+    #[error("{}: no header has the number {hnum}", path.display())]
+    NoRecord {
+        /// The database file.
+        path: PathBuf,
+        /// The number asked for.
+        hnum: u32,
+    },
+    /// A change is under way already.
+    #[error("{}: a transaction of this program is open already", path.display())]
+    Nested {
+        /// The database file.
+        path: PathBuf,
     },
     /// Another process holds the transaction lock.
     #[error("{} is locked by {}", path.display(), holder(*pid))]

@@ -9,18 +9,28 @@
 //! * [`lock`]: rpm's own transaction lock;
 //! * [`check`]: do index rows and headers agree?
 
+pub mod blob;
+pub mod check;
+pub mod index;
+pub mod installed;
 pub mod location;
 pub mod lock;
+pub mod pubkey;
 pub mod schema;
 
 mod error;
-#[allow(dead_code)] // Read by the iteration that comes next.
 mod ndb;
 mod open;
+mod read;
+mod rich;
 mod root;
+mod write;
 
 pub use error::DbError;
+pub use installed::{FileState, InstallFacts, InstalledHeader};
 pub use location::{Backend, DbLocation, Search};
 pub use lock::{TransactionLock, Wait};
 pub use open::{Db, create_directory};
+pub use read::{Damaged, Match};
 pub use schema::Index;
+pub use write::WriteTransaction;

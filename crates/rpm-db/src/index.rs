@@ -1,0 +1,132 @@
+//! The rows that one header has in each index table (reference 2.3). The same function writes them and checks them.
+
+use std::collections::HashSet;
+
+use rpm_pkg::header::{Header, tag};
+
+use crate::schema::Index;
+
+/// Requirement flags of rpm: `rpmlib/rpmds.h`.
+mod sense {
+    pub(super) const POSTTRANS: u32 = 1 << 5;
+    pub(super) const PRETRANS: u32 = 1 << 7;
+    pub(super) const PRE: u32 = 1 << 9;
+    pub(super) const POST: u32 = 1 << 10;
+    pub(super) const PREUN: u32 = 1 << 11;
+    pub(super) const POSTUN: u32 = 1 << 12;
+    pub(super) const PREUNTRANS: u32 = 1 << 20;
+    pub(super) const POSTUNTRANS: u32 = 1 << 21;
+    pub(super) const RPMLIB: u32 = 1 << 24;
+    pub(super) const KEYRING: u32 = 1 << 26;
+    pub(super) const META: u32 = 1 << 29;
+    /// Needed while the package is being installed.
+    pub(super) const INSTALL: u32 = PRE | POST | RPMLIB | KEYRING | PRETRANS | POSTTRANS;
+    /// Needed while it is being erased, hence for as long as it is installed.
+    pub(super) const ERASE: u32 = PREUN | POSTUN | PREUNTRANS | POSTUNTRANS;
+}
+
+/// One row of an index table, without the header number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Row {
+    /// The key: text without NUL (not always UTF-8), or bytes for [`Index::is_blob`] tables.
+    pub key: Vec<u8>,
+    /// Which element of the tag, or which script in the two file trigger tables.
+    pub idx: u32,
+}
+
+/// All rows of `header` in the table `index`.
+pub fn rows(header: &Header, index: Index) -> Vec<Row> {
+    match index {
+        Index::Name | Index::Sha1header => single(header.string(index.tag())),
+        Index::Group => single(Some(header.string(tag::GROUP).unwrap_or(b"Unknown"))),
+        // The key is in the byte order of the machine, unlike the value in the header.
+        Index::Installtid => {
+            let tid = header.u32(tag::INSTALLTID).map(u32::to_ne_bytes);
+            single(tid.as_ref().map(<[u8; 4]>::as_slice))
+        }
+        Index::Sigmd5 => single(header.bin(tag::SIGMD5)),
+        Index::Filetriggername => by_script(header, index, tag::FILETRIGGERINDEX),
+        Index::Transfiletriggername => by_script(header, index, tag::TRANSFILETRIGGERINDEX),
+        Index::Triggername => distinct(header, index),
+        Index::Requirename => requirements(header),
+        _ => elements(header, index),
+    }
+}
+
+fn single(key: Option<&[u8]>) -> Vec<Row> {
+    let row = |key: &[u8]| Row {
+        key: key.to_vec(),
+        idx: 0,
+    };
+    key.map(row).into_iter().collect()
+}
+
+/// The strings of a table's tag with their numbers.
+fn numbered(header: &Header, index: Index) -> impl Iterator<Item = (u32, &[u8])> {
+    (0u32..).zip(header.strings(index.tag()))
+}
+
+fn elements(header: &Header, index: Index) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(header.count(index.tag()));
+    for (idx, key) in numbered(header, index) {
+        push(&mut rows, index, key, idx);
+    }
+    rows
+}
+
+fn requirements(header: &Header) -> Vec<Row> {
+    let mut flags = header.u32s(tag::REQUIREFLAGS);
+    let mut rows = Vec::new();
+    for (idx, key) in numbered(header, Index::Requirename) {
+        if !flags.next().is_some_and(is_transient) {
+            push(&mut rows, Index::Requirename, key, idx);
+        }
+    }
+    rows
+}
+
+/// Whether a requirement ends with the installation, so that nobody asks for it later.
+fn is_transient(flags: u32) -> bool {
+    flags & sense::INSTALL != 0 && flags & (sense::ERASE | sense::META) == 0
+}
+
+fn by_script(header: &Header, index: Index, script_tag: u32) -> Vec<Row> {
+    let mut scripts = header.u32s(script_tag);
+    numbered(header, index)
+        .map(|(idx, key)| Row {
+            key: stored(key),
+            idx: scripts.next().unwrap_or(idx),
+        })
+        .collect()
+}
+
+fn distinct(header: &Header, index: Index) -> Vec<Row> {
+    let mut seen = HashSet::new();
+    numbered(header, index)
+        .filter(|(_, key)| seen.insert(*key))
+        .map(|(idx, key)| Row {
+            key: stored(key),
+            idx,
+        })
+        .collect()
+}
+
+fn push(rows: &mut Vec<Row>, index: Index, key: &[u8], idx: u32) {
+    rows.push(Row {
+        key: stored(key),
+        idx,
+    });
+    if index.may_be_rich() && key.starts_with(b"(") {
+        let names = crate::rich::index_names(key);
+        rows.extend(names.into_iter().map(|key| Row { key, idx }));
+    }
+}
+
+/// rpm stores an empty string (the base name of `/`) as one NUL byte.
+fn stored(key: &[u8]) -> Vec<u8> {
+    if key.is_empty() {
+        vec![0]
+    } else {
+        key.to_vec()
+    }
+}

@@ -1,0 +1,273 @@
+//! The header of an installed package, made of its package headers and of facts about the installation
+//! (reference 2.4).
+
+use rpm_pkg::header::{Header, TagType, tag};
+
+use crate::DbError;
+use crate::blob::{self, Value};
+
+/// State of a file of an installed package, tag 1029.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FileState {
+    /// Installed; `%ghost` files too.
+    Normal = 0,
+    /// Another package's file stands in its place.
+    Replaced = 1,
+    /// Left out: documentation, language or configuration not wanted.
+    NotInstalled = 2,
+    /// On a shared network file system that is not written.
+    NetShared = 3,
+    /// A file of the other word size stands in its place.
+    WrongColor = 4,
+}
+
+impl FileState {
+    /// The state with this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Normal,
+            1 => Self::Replaced,
+            2 => Self::NotInstalled,
+            3 => Self::NetShared,
+            4 => Self::WrongColor,
+            _ => return None,
+        })
+    }
+
+    /// States of all files of a database header; one that is missing or unknown reads as normal.
+    pub fn of(header: &Header) -> impl Iterator<Item = Self> + '_ {
+        let states = header.bin(tag::FILESTATES).unwrap_or_default();
+        states
+            .iter()
+            .map(|n| Self::from_number(*n).unwrap_or(Self::Normal))
+    }
+}
+
+/// What only the transaction knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InstallFacts<'a> {
+    /// Seconds since 1970 when this package was installed.
+    pub time: u32,
+    /// Seconds since 1970 when the transaction began; the same for all its packages.
+    pub tid: u32,
+    /// The transaction color: 3 on 64-bit machines with a 32-bit sibling, else 0 (reference 5.7).
+    pub color: u32,
+    /// One state per file; empty stands for all normal.
+    pub states: &'a [FileState],
+    /// Hex digests of the whole package file with rpm's algorithm numbers (8 SHA-256, 10 SHA-512); rpm 6 stores
+    /// them, older ones ignore them.
+    pub package_digests: &'a [(u32, &'a str)],
+    /// Also copy tags 278 and 279 of the signature header, as rpm 6 does and 4.x does not.
+    pub openpgp: bool,
+}
+
+/// A signature tag and the tag it has in a database.
+struct Translation {
+    from: u32,
+    to: u32,
+    kind: TagType,
+    /// Elements demanded; 0 for any number.
+    count: u32,
+    /// May stand in the main header instead, as it did in old packages.
+    either: bool,
+}
+
+const fn translation(from: u32, to: u32, kind: TagType, count: u32, either: bool) -> Translation {
+    Translation {
+        from,
+        to,
+        kind,
+        count,
+        either,
+    }
+}
+
+/// rpm 4.18, `lib/package.c`, `xlateTags`.
+const TRANSLATIONS: [Translation; 15] = [
+    translation(tag::SIG_SIZE, tag::SIGSIZE, TagType::Int32, 1, false),
+    translation(tag::SIG_PGP, tag::SIGPGP, TagType::Bin, 0, false),
+    translation(tag::SIG_MD5, tag::SIGMD5, TagType::Bin, 16, false),
+    translation(tag::SIG_GPG, tag::SIGGPG, TagType::Bin, 0, false),
+    translation(
+        tag::SIG_PAYLOADSIZE,
+        tag::ARCHIVESIZE,
+        TagType::Int32,
+        1,
+        true,
+    ),
+    translation(
+        tag::SIG_FILESIGNATURES,
+        tag::FILESIGNATURES,
+        TagType::StringArray,
+        0,
+        true,
+    ),
+    translation(
+        tag::SIG_FILESIGNATURELENGTH,
+        tag::FILESIGNATURELENGTH,
+        TagType::Int32,
+        1,
+        true,
+    ),
+    translation(
+        tag::VERITYSIGNATURES,
+        tag::VERITYSIGNATURES,
+        TagType::StringArray,
+        0,
+        false,
+    ),
+    translation(
+        tag::VERITYSIGNATUREALGO,
+        tag::VERITYSIGNATUREALGO,
+        TagType::Int32,
+        1,
+        false,
+    ),
+    translation(tag::SHA1HEADER, tag::SHA1HEADER, TagType::String, 1, false),
+    translation(
+        tag::SHA256HEADER,
+        tag::SHA256HEADER,
+        TagType::String,
+        1,
+        false,
+    ),
+    translation(tag::DSAHEADER, tag::DSAHEADER, TagType::Bin, 0, false),
+    translation(tag::RSAHEADER, tag::RSAHEADER, TagType::Bin, 0, false),
+    translation(tag::LONGSIGSIZE, tag::LONGSIGSIZE, TagType::Int64, 1, false),
+    translation(
+        tag::LONGARCHIVESIZE,
+        tag::LONGARCHIVESIZE,
+        TagType::Int64,
+        1,
+        false,
+    ),
+];
+/// What rpm 6 copies besides.
+const OPENPGP: [Translation; 2] = [
+    translation(tag::OPENPGP, tag::OPENPGP, TagType::StringArray, 0, false),
+    translation(
+        tag::SHA3_256HEADER,
+        tag::SHA3_256HEADER,
+        TagType::String,
+        1,
+        false,
+    ),
+];
+/// Elements of a copied signature tag.
+const MAX_SIGNATURE_COUNT: u32 = 16 << 20;
+/// Signature tags from here on do not count in version 6 packages.
+const LEGACY_SIGNATURES: u32 = 1000;
+
+/// The blob that [`crate::WriteTransaction::add`] takes, for a package that was just installed.
+#[derive(Clone, Debug)]
+pub struct InstalledHeader {
+    blob: Vec<u8>,
+}
+
+impl InstalledHeader {
+    /// Puts the package's headers and the facts together.
+    ///
+    /// # Errors
+    /// [`DbError::BadPackage`] for packages that rpm refuses too: a signature tag of the wrong type or size, or one
+    /// that the main header also has; a number of states that is not the number of files.
+    pub fn from_package(
+        signature: &Header,
+        main: &Header,
+        facts: &InstallFacts<'_>,
+    ) -> Result<Self, DbError> {
+        let mut added = translated(signature, main, facts)?;
+        let files = main.count(tag::BASENAMES);
+        if !facts.states.is_empty() && facts.states.len() != files {
+            return Err(bad(main, tag::FILESTATES, "has not one state per file"));
+        }
+        let states: Vec<u8> = match facts.states {
+            [] => vec![FileState::Normal as u8; files],
+            states => states.iter().map(|s| *s as u8).collect(),
+        };
+        added.push(Value::chars(tag::FILESTATES, &states));
+        added.push(Value::u32s(tag::INSTALLTIME, &[facts.time]));
+        added.push(Value::u32s(tag::INSTALLCOLOR, &[facts.color]));
+        added.push(Value::u32s(tag::INSTALLTID, &[facts.tid]));
+        if let Some(prefixes) = main.entry(tag::PREFIXES) {
+            added.push(Value::copy(tag::INSTPREFIXES, &prefixes));
+        }
+        if !main.has(tag::SOURCERPM) && !main.has(tag::SOURCEPACKAGE) {
+            added.push(Value::string(tag::SOURCERPM, b"(none)"));
+        }
+        let (algos, digests): (Vec<u32>, Vec<&str>) = facts.package_digests.iter().copied().unzip();
+        added.push(Value::strings(tag::PACKAGEDIGESTS, &digests));
+        added.push(Value::u32s(tag::PACKAGEDIGESTALGOS, &algos));
+        let blob = blob::with_dribbles(main, added)?;
+        Ok(Self { blob })
+    }
+
+    /// The same header with other file states, for [`crate::WriteTransaction::rewrite`]. Its region and all other
+    /// added tags stay.
+    ///
+    /// # Errors
+    /// [`DbError::BadPackage`] when the number of states is not the number of files.
+    pub fn with_states(stored: &Header, states: &[FileState]) -> Result<Self, DbError> {
+        if states.len() != stored.count(tag::BASENAMES) {
+            return Err(bad(stored, tag::FILESTATES, "has not one state per file"));
+        }
+        let numbers: Vec<u8> = states.iter().map(|s| *s as u8).collect();
+        let mut added: Vec<Value> = stored
+            .entries()
+            .filter(|entry| !entry.in_region && entry.tag != tag::FILESTATES)
+            .map(|entry| Value::copy(entry.tag, &entry))
+            .collect();
+        added.push(Value::chars(tag::FILESTATES, &numbers));
+        let blob = blob::with_dribbles(stored, added)?;
+        Ok(Self { blob })
+    }
+
+    /// The bytes to be stored.
+    pub fn into_blob(self) -> Vec<u8> {
+        self.blob
+    }
+
+    /// The bytes to be stored.
+    pub fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+}
+
+/// Signature tags that a database header also has, under their numbers there.
+fn translated(
+    signature: &Header,
+    main: &Header,
+    facts: &InstallFacts<'_>,
+) -> Result<Vec<Value>, DbError> {
+    let newer: &[Translation] = if facts.openpgp { &OPENPGP } else { &[] };
+    let is_v6 = main.has(tag::RPMFORMAT);
+    let mut values = Vec::new();
+    for rule in TRANSLATIONS.iter().chain(newer) {
+        let counts = !(is_v6 && rule.from >= LEGACY_SIGNATURES);
+        let found = signature.entry(rule.from).filter(|_| counts);
+        if main.has(rule.to) {
+            if rule.either && found.is_none() {
+                continue;
+            }
+            return Err(bad(main, rule.to, "stands in the main header too"));
+        }
+        let Some(entry) = found else { continue };
+        let count_is_right = match rule.count {
+            0 => (1..=MAX_SIGNATURE_COUNT).contains(&entry.count),
+            n => entry.count == n,
+        };
+        if entry.kind != rule.kind || !count_is_right {
+            return Err(bad(main, rule.from, "has a wrong type or size"));
+        }
+        values.push(Value::copy(rule.to, &entry));
+    }
+    Ok(values)
+}
+
+fn bad(main: &Header, tag: u32, why: &'static str) -> DbError {
+    DbError::BadPackage {
+        package: String::from_utf8_lossy(main.string(tag::NAME).unwrap_or_default()).into_owned(),
+        tag,
+        why,
+    }
+}

@@ -1,0 +1,286 @@
+//! Reading headers and looking keys up.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use rpm_pkg::header::{Header, HeaderError, Kind, tag};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row};
+use sha2::{Digest, Sha256};
+
+use crate::index;
+use crate::open::Store;
+use crate::{Db, DbError, Index};
+
+/// A place in a header that an index names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Match {
+    /// The header's number.
+    pub hnum: u32,
+    /// The element of the table's tag: number of the file, provide, requirement.
+    pub idx: u32,
+}
+
+/// A stored header that cannot be used.
+#[derive(Debug)]
+pub struct Damaged {
+    /// Its number.
+    pub hnum: u32,
+    /// What is wrong with it; none when only name, version or release are missing.
+    pub why: Option<HeaderError>,
+}
+
+/// Binds a key as text that need not be UTF-8, or as bytes.
+pub(crate) struct Key<'a>(pub(crate) Index, pub(crate) &'a [u8]);
+
+impl ToSql for Key<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(if self.0.is_blob() {
+            ValueRef::Blob(self.1)
+        } else {
+            ValueRef::Text(self.1)
+        }))
+    }
+}
+
+impl Db {
+    /// Calls `visit` for each header in the order of their numbers, until it breaks. As with rpm, headers that
+    /// cannot be used are passed over: they are the answer.
+    ///
+    /// The structure of each header is checked, its digests are not (see [`Db::check`]).
+    ///
+    /// # Errors
+    /// The database itself is damaged or busy.
+    pub fn for_each(
+        &self,
+        visit: &mut dyn FnMut(u32, Header) -> ControlFlow<()>,
+    ) -> Result<Vec<Damaged>, DbError> {
+        let mut damaged = Vec::new();
+        self.for_each_blob(&mut |hnum, blob| match parse(blob) {
+            Ok(header) => visit(hnum, header),
+            Err(why) => {
+                damaged.push(Damaged { hnum, why });
+                ControlFlow::Continue(())
+            }
+        })?;
+        Ok(damaged)
+    }
+
+    pub(crate) fn for_each_blob(
+        &self,
+        visit: &mut dyn FnMut(u32, Vec<u8>) -> ControlFlow<()>,
+    ) -> Result<(), DbError> {
+        match &self.store {
+            Store::Empty => Ok(()),
+            Store::Ndb(file) => {
+                for hnum in file.numbers() {
+                    let blob = file.blob(hnum)?.unwrap_or_default();
+                    if visit(hnum, blob).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Store::Sqlite { conn, .. } => {
+                each_row(conn, visit).map_err(DbError::sqlite(self.path()))
+            }
+        }
+    }
+
+    /// The header with this number.
+    ///
+    /// # Errors
+    /// [`DbError::BadRecord`] or [`DbError::Nameless`] when it cannot be used, or the database is damaged or busy.
+    pub fn get(&self, hnum: u32) -> Result<Option<Header>, DbError> {
+        let blob = match &self.store {
+            Store::Empty => None,
+            Store::Ndb(file) => file.blob(hnum)?,
+            Store::Sqlite { conn, .. } => conn
+                .prepare_cached("SELECT blob FROM Packages WHERE hnum = ?")
+                .and_then(|mut s| s.query_row([hnum], |row| row.get(0)).optional())
+                .map_err(DbError::sqlite(self.path()))?,
+        };
+        let Some(blob) = blob else { return Ok(None) };
+        let path = self.path().to_path_buf();
+        match parse(blob) {
+            Ok(header) => Ok(Some(header)),
+            Err(Some(source)) => Err(DbError::BadRecord { path, hnum, source }),
+            Err(None) => Err(DbError::Nameless { path, hnum }),
+        }
+    }
+
+    /// All places where `key` stands in a table, sorted. Text is compared byte by byte.
+    ///
+    /// # Errors
+    /// The database is damaged or busy.
+    pub fn find(&self, table: Index, key: &[u8]) -> Result<Vec<Match>, DbError> {
+        let mut found = match &self.store {
+            Store::Sqlite { conn, .. } => {
+                select(conn, table, key).map_err(DbError::sqlite(self.path()))?
+            }
+            _ => self.scan(table, key)?,
+        };
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Databases without index tables are read from end to end.
+    fn scan(&self, table: Index, key: &[u8]) -> Result<Vec<Match>, DbError> {
+        let mut found = Vec::new();
+        self.for_each(&mut |hnum, header| {
+            let rows = index::rows(&header, table).into_iter();
+            found.extend(
+                rows.filter(|row| row.key == key)
+                    .map(|row| Match { hnum, idx: row.idx }),
+            );
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// The headers of all packages with this name, by number.
+    ///
+    /// # Errors
+    /// As [`Db::find`] and [`Db::get`].
+    pub fn by_name(&self, name: &str) -> Result<Vec<(u32, Header)>, DbError> {
+        let mut headers = Vec::new();
+        for found in self.find(Index::Name, name.as_bytes())? {
+            if let Some(header) = self.get(found.hnum)? {
+                headers.push((found.hnum, header));
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Provides with this name, of any version.
+    ///
+    /// # Errors
+    /// As [`Db::find`].
+    pub fn providers(&self, name: &str) -> Result<Vec<Match>, DbError> {
+        self.find(Index::Providename, name.as_bytes())
+    }
+
+    /// Requirements with this name, of any version; operands of rich ones included.
+    ///
+    /// # Errors
+    /// As [`Db::find`].
+    pub fn requirers(&self, name: &str) -> Result<Vec<Match>, DbError> {
+        self.find(Index::Requirename, name.as_bytes())
+    }
+
+    /// Files with exactly this absolute path, in any state; `idx` is the file's number. Symbolic links between
+    /// directories are the caller's business.
+    ///
+    /// # Errors
+    /// As [`Db::find`] and [`Db::get`].
+    pub fn file_owners(&self, path: &[u8]) -> Result<Vec<Match>, DbError> {
+        let cut = path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);
+        let (dir, base) = path.split_at_checked(cut).unwrap_or_default();
+        let key: &[u8] = if base.is_empty() { &[0] } else { base };
+        let mut owners = Vec::new();
+        let mut last: Option<(u32, Header)> = None;
+        for found in self.find(Index::Basenames, key)? {
+            if last.as_ref().is_none_or(|(hnum, _)| *hnum != found.hnum) {
+                last = self.get(found.hnum)?.map(|header| (found.hnum, header));
+            }
+            let is_here = last
+                .as_ref()
+                .is_some_and(|(_, header)| dir_of(header, found.idx) == Some(dir));
+            if is_here {
+                owners.push(found);
+            }
+        }
+        Ok(owners)
+    }
+
+    /// The database cookie that tdnf's history keeps: hex SHA-256 over each distinct package name in byte order,
+    /// followed by the numbers of its headers.
+    ///
+    /// # Errors
+    /// The database is damaged or busy.
+    pub fn cookie(&self) -> Result<String, DbError> {
+        let mut names: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
+        let mut add = |name: &[u8], hnum| names.entry(name.to_vec()).or_default().push(hnum);
+        match &self.store {
+            Store::Sqlite { conn, .. } => {
+                each_name(conn, &mut add).map_err(DbError::sqlite(self.path()))?;
+            }
+            _ => {
+                self.for_each(&mut |hnum, header| {
+                    add(header.string(tag::NAME).unwrap_or_default(), hnum);
+                    ControlFlow::Continue(())
+                })?;
+            }
+        }
+        let mut hasher = Sha256::new();
+        for (name, numbers) in names {
+            hasher.update(name);
+            for hnum in numbers {
+                hasher.update(hnum.to_ne_bytes());
+            }
+        }
+        let digest = hasher.finalize();
+        Ok(digest.iter().map(|b| format!("{b:02x}")).collect())
+    }
+}
+
+/// A header is a database record only with name, version and release.
+pub(crate) fn parse(blob: Vec<u8>) -> Result<Header, Option<HeaderError>> {
+    let header = Header::parse(blob, Kind::Database).map_err(Some)?;
+    let is_named = [tag::NAME, tag::VERSION, tag::RELEASE]
+        .iter()
+        .all(|tag| header.string(*tag).is_some());
+    if is_named { Ok(header) } else { Err(None) }
+}
+
+fn dir_of(header: &Header, file: u32) -> Option<&[u8]> {
+    let number = header
+        .u32s(tag::DIRINDEXES)
+        .nth(usize::try_from(file).ok()?)?;
+    header
+        .strings(tag::DIRNAMES)
+        .nth(usize::try_from(number).ok()?)
+}
+
+fn each_row(
+    conn: &Connection,
+    visit: &mut dyn FnMut(u32, Vec<u8>) -> ControlFlow<()>,
+) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached("SELECT hnum, blob FROM Packages ORDER BY hnum")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if visit(row.get(0)?, bytes(row, 1)?).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn each_name(conn: &Connection, add: &mut dyn FnMut(&[u8], u32)) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached("SELECT key, hnum FROM Name ORDER BY rowid")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        add(&bytes(row, 0)?, row.get(1)?);
+    }
+    Ok(())
+}
+
+/// Text or bytes of a column; nothing for other types, which no rpm writes there.
+pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<u8>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+        _ => Vec::new(),
+    })
+}
+
+fn select(conn: &Connection, table: Index, key: &[u8]) -> rusqlite::Result<Vec<Match>> {
+    let sql = format!("SELECT hnum, idx FROM '{}' WHERE key = ?", table.table());
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map([Key(table, key)], |row| {
+        Ok(Match {
+            hnum: row.get(0)?,
+            idx: row.get(1)?,
+        })
+    })?;
+    rows.collect()
+}
