@@ -1,5 +1,9 @@
 //! What is shown: view models as text or JSON.
 
+pub mod packages;
+pub mod plan;
+pub mod repos;
+
 use cli_kit::Printer;
 use serde::Serialize;
 

@@ -1,0 +1,27 @@
+//! The tables (reference 17).
+
+/// Makes what is missing. C tdnf makes the same tables, on demand and without indexes.
+pub(super) const CREATE: &str = "
+CREATE TABLE IF NOT EXISTS rpms(Id INTEGER PRIMARY KEY AUTOINCREMENT, nevra TEXT);
+CREATE TABLE IF NOT EXISTS transactions(Id INTEGER PRIMARY KEY AUTOINCREMENT,
+    cookie TEXT, cmdline TEXT, timestamp INTEGER, type INTEGER);
+CREATE TABLE IF NOT EXISTS trans_items(Id INTEGER PRIMARY KEY AUTOINCREMENT,
+    trans_id INTEGER, type INTEGER, rpm_id INTEGER);
+CREATE TABLE IF NOT EXISTS names(Id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);
+CREATE TABLE IF NOT EXISTS flag_set(Id INTEGER PRIMARY KEY AUTOINCREMENT,
+    trans_id INTEGER, name_id INTEGER, value INTEGER);
+";
+
+/// Names whose newest flag says auto-installed.
+pub(super) const AUTO_NAMES: &str = "
+SELECT names.name FROM flag_set JOIN names ON names.Id = flag_set.name_id
+WHERE flag_set.Id = (SELECT MAX(newer.Id) FROM flag_set AS newer
+                     WHERE newer.name_id = flag_set.name_id)
+  AND flag_set.value = 1";
+
+/// Items of all transactions in order, with the kind of item.
+pub(super) const ITEMS: &str = "
+SELECT transactions.type, transactions.Id, trans_items.type, rpms.nevra
+FROM transactions JOIN trans_items ON trans_items.trans_id = transactions.Id
+JOIN rpms ON rpms.Id = trans_items.rpm_id
+ORDER BY transactions.Id, trans_items.Id";

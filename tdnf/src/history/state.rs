@@ -1,0 +1,42 @@
+//! What the history says is installed.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
+use super::{BASE, IN_SET, REMOVED, schema};
+
+/// What the rpm database holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// `name-[epoch:]version-release.arch` of every package, the epoch only if it is set.
+    pub nevras: BTreeSet<String>,
+    /// rpm's cookie of the database.
+    pub cookie: String,
+}
+
+/// Replays all transactions: a base set starts anew, deltas add and remove.
+pub(super) fn current(db: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut rows = db.prepare(schema::ITEMS)?;
+    let mut items = rows.query([])?;
+    let mut set = BTreeSet::new();
+    let mut base = None;
+    while let Some(item) = items.next()? {
+        let (kind, id): (i64, i64) = (item.get(0)?, item.get(1)?);
+        if kind == BASE && base != Some(id) {
+            base = Some(id);
+            set.clear();
+        }
+        let (change, nevra): (i64, String) = (item.get(2)?, item.get(3)?);
+        match change {
+            REMOVED => {
+                set.remove(&nevra);
+            }
+            _ if kind == BASE && change != IN_SET => {}
+            _ => {
+                set.insert(nevra);
+            }
+        }
+    }
+    Ok(set)
+}

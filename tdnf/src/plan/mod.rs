@@ -1,0 +1,175 @@
+//! What a transaction will change: pure data in transaction order.
+//!
+//! View, JSON, history and executor read the same [`Plan`]; nothing is decided after it.
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+/// What happens to one package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub enum Action {
+    /// A new package.
+    Install,
+    /// A newer version takes the place of an installed one.
+    Upgrade,
+    /// An older version takes the place of an installed one.
+    Downgrade,
+    /// The same version again.
+    Reinstall,
+    /// An installed package goes.
+    Remove,
+    /// An installed package goes because a new one obsoletes it.
+    Obsolete,
+}
+
+/// Why a change is part of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Reason {
+    /// It was asked for.
+    User,
+    /// Something that was asked for needs it.
+    Dependency,
+    /// Something that was asked for recommends it, or it supplements that.
+    WeakDependency,
+    /// Nothing needs it any more.
+    Unneeded,
+    /// What it replaces, obsoletes or needs changes.
+    Consequence,
+}
+
+/// Name, version and architecture of a package, in parts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Identity {
+    /// Name.
+    pub name: String,
+    /// Epoch; 0 where there is none.
+    pub epoch: u32,
+    /// Version.
+    pub version: String,
+    /// Release.
+    pub release: String,
+    /// Architecture.
+    pub arch: String,
+}
+
+impl Identity {
+    /// `[epoch:]version-release`, the epoch only if it is not 0.
+    pub fn evr(&self) -> String {
+        match self.epoch {
+            0 => self.version_release(),
+            epoch => format!("{epoch}:{}", self.version_release()),
+        }
+    }
+
+    /// `version-release`.
+    pub fn version_release(&self) -> String {
+        format!("{}-{}", self.version, self.release)
+    }
+
+    /// `name-[epoch:]version-release.arch`.
+    pub fn nevra(&self) -> String {
+        format!("{}-{}.{}", self.name, self.evr(), self.arch)
+    }
+
+    /// `name-version-release.arch`, as transactions are reported.
+    pub fn nvra(&self) -> String {
+        format!("{}-{}.{}", self.name, self.version_release(), self.arch)
+    }
+}
+
+/// Where a package file comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// Repository id; `@cmdline` for a file of the command line.
+    pub repo: String,
+    /// Path below the repository's base URLs, or of the file of the command line.
+    pub location: String,
+    /// `xml:base` of the metadata, if it names another base URL.
+    pub base: Option<String>,
+    /// (algorithm, hex digest) of the file as the metadata has it.
+    pub checksum: Option<(String, String)>,
+    /// Size of the file in bytes; 0 if unknown.
+    pub size: u64,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What happens.
+    pub action: Action,
+    /// To which package.
+    pub package: Identity,
+    /// Why.
+    pub reason: Reason,
+    /// Bytes on disk when installed.
+    pub install_size: u64,
+    /// Where its file comes from; `None` for packages that go.
+    pub origin: Option<Origin>,
+    /// Its number in the rpm database; `None` for packages that come.
+    pub installed_number: Option<u32>,
+    /// Numbers in the rpm database of what it takes the place of (upgrade, downgrade, reinstall)
+    /// or obsoletes.
+    pub replaces: Vec<u32>,
+}
+
+impl Change {
+    /// The repository as tables show it.
+    pub fn repo(&self) -> &str {
+        self.origin.as_ref().map_or("@System", |origin| &origin.repo)
+    }
+
+    /// Bytes to fetch; 0 for packages that go.
+    pub fn download_size(&self) -> u64 {
+        self.origin.as_ref().map_or(0, |origin| origin.size)
+    }
+
+    /// Whether a package file is needed.
+    pub fn is_incoming(&self) -> bool {
+        self.origin.is_some()
+    }
+}
+
+/// A whole transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[must_use]
+pub struct Plan {
+    /// Changes in transaction order: what must be there before comes before.
+    pub changes: Vec<Change>,
+    /// Words that matched nothing and were left out (`--skip-broken`).
+    pub unavailable: Vec<String>,
+}
+
+/// Order of the groups in the table.
+pub const GROUPS: [Action; 6] = [
+    Action::Install,
+    Action::Upgrade,
+    Action::Downgrade,
+    Action::Remove,
+    Action::Reinstall,
+    Action::Obsolete,
+];
+
+impl Plan {
+    /// Whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The changes of one kind, in order. A package that goes because it is obsoleted counts
+    /// under [`Action::Obsolete`] alone (C tdnf lists it twice).
+    pub fn of(&self, action: Action) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(move |change| change.action == action)
+    }
+
+    /// Changes that need a package file.
+    pub fn incoming(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| change.is_incoming())
+    }
+
+    /// Bytes to fetch at most: what is in no cache yet may be less.
+    pub fn download_size(&self) -> u64 {
+        self.incoming().map(Change::download_size).fold(0, u64::saturating_add)
+    }
+}

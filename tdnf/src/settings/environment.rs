@@ -1,0 +1,56 @@
+//! What the process finds around it. Read once; nothing below the settings asks again.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The environment of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Effective user id.
+    pub euid: u32,
+    /// Seconds since 1970.
+    pub now: u64,
+    /// The machine's name for its architecture (`x86_64`).
+    pub machine: String,
+    /// The user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`).
+    pub user_cache: Option<PathBuf>,
+    /// `http_proxy`.
+    pub http_proxy: Option<String>,
+    /// `https_proxy` or `HTTPS_PROXY`.
+    pub https_proxy: Option<String>,
+    /// `all_proxy` or `ALL_PROXY`.
+    pub all_proxy: Option<String>,
+    /// `no_proxy` or `NO_PROXY`.
+    pub no_proxy: Option<String>,
+}
+
+impl Environment {
+    /// Reads the process's environment, clock and user. `SOURCE_DATE_EPOCH` stands for the clock
+    /// where it is set, so that roots can be built twice alike.
+    pub fn of_process() -> Self {
+        let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home_cache = || absolute("HOME").map(|home| home.join(".cache"));
+        Self {
+            euid: rustix::process::geteuid().as_raw(),
+            now: clock(),
+            machine: rustix::system::uname().machine().to_string_lossy().into_owned(),
+            user_cache: absolute("XDG_CACHE_HOME").or_else(home_cache),
+            // Upper case http_proxy can be set by a web request's header; curl ignores it, too.
+            http_proxy: variable("http_proxy"),
+            https_proxy: variable("https_proxy").or_else(|| variable("HTTPS_PROXY")),
+            all_proxy: variable("all_proxy").or_else(|| variable("ALL_PROXY")),
+            no_proxy: variable("no_proxy").or_else(|| variable("NO_PROXY")),
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn clock() -> u64 {
+    if let Some(fixed) = variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()) {
+        return fixed;
+    }
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
+}

@@ -1,0 +1,243 @@
+//! What the words mean: command line, tdnf.conf and environment become [`Settings`].
+//!
+//! Later layers win: defaults, tdnf.conf, `--setopt`, options. [`Settings::source_of`] tells
+//! which layer a configuration value came from.
+
+mod environment;
+mod overrides;
+mod paths;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use rpm_repo::config::{MainConfig, read_main_config};
+
+use crate::args::Args;
+use crate::error::{Code, Failure, Outcome};
+
+pub use environment::Environment;
+pub use overrides::{RepoOverride, RepoSwitch, TemporaryRepo};
+
+/// Where the configuration is if nobody says otherwise.
+pub const CONFIG_FILE: &str = "/etc/tdnf/tdnf.conf";
+
+/// How questions are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Ask the user.
+    Ask,
+    /// `-y`; it wins over `--assumeno`.
+    Yes,
+    /// `--assumeno`.
+    No,
+}
+
+/// What is checked of packages before they are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checks {
+    /// Signatures (off: `--nogpgcheck`, `--skipsignature`).
+    pub signatures: bool,
+    /// Digests inside the package (off: `--nogpgcheck`, `--skipdigest`).
+    pub digests: bool,
+}
+
+/// What `--downloadonly` means for a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DownloadOnly {
+    /// `--downloaddir`: a flat directory for the packages.
+    pub dir: Option<PathBuf>,
+    /// `--alldeps`: act as if nothing were installed.
+    pub alldeps: bool,
+    /// `--nodeps`: the named packages alone.
+    pub nodeps: bool,
+}
+
+/// What is left out of the solver's problems.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Skips {
+    /// `--skip-broken`.
+    pub broken: bool,
+    /// `--skipconflicts`.
+    pub conflicts: bool,
+    /// `--skipobsoletes`.
+    pub obsoletes: bool,
+}
+
+/// Everything a run goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// tdnf.conf with `--setopt` applied.
+    pub main: MainConfig,
+    /// The system that is worked on; `/` without `--installroot`.
+    pub root: PathBuf,
+    /// The configuration file that was read.
+    pub config_file: PathBuf,
+    /// Directories of `.repo` files.
+    pub repo_dirs: Vec<PathBuf>,
+    /// Directories of variables.
+    pub vars_dirs: Vec<PathBuf>,
+    /// The metadata and package cache.
+    pub cache_dir: PathBuf,
+    /// Where the history is.
+    pub persist_dir: PathBuf,
+    /// `--releasever`.
+    pub releasever: Option<String>,
+    /// The architecture packages must fit: the machine's, or `--forcearch`.
+    pub arch: String,
+    /// Whether `--forcearch` was given.
+    pub arch_forced: bool,
+    /// `--rpmdefine "_dbpath X"`.
+    pub dbpath: Option<String>,
+    /// Answers.
+    pub consent: Consent,
+    /// Package checks.
+    pub checks: Checks,
+    /// `--downloadonly`.
+    pub download_only: Option<DownloadOnly>,
+    /// Leniency of the solver.
+    pub skips: Skips,
+    /// `--best`.
+    pub best: bool,
+    /// `--allowerasing`.
+    pub allow_erasing: bool,
+    /// Remove dependencies nobody needs together with what needed them.
+    pub clean_requirements: bool,
+    /// `--testonly`.
+    pub test_only: bool,
+    /// `--cacheonly`.
+    pub cache_only: bool,
+    /// `--refresh`.
+    pub refresh: bool,
+    /// Names and globs to leave out: `--exclude`, and excludepkgs unless `--disableexcludes`.
+    pub excludes: Vec<String>,
+    /// The part of `excludes` that tdnf.conf names; every changing command mentions it.
+    pub conf_excludes: Vec<String>,
+    /// `tsflags=` of `--setopt`: `noscripts`, `nodocs`.
+    pub tsflags: Vec<String>,
+    /// Which repositories to switch on and off, in order.
+    pub switches: Vec<RepoSwitch>,
+    /// `--setopt REPO.KEY=VALUE`, in order.
+    pub repo_overrides: Vec<RepoOverride>,
+    /// `--repofrompath`.
+    pub temporary_repos: Vec<TemporaryRepo>,
+    /// The command line for the history.
+    pub command_line: String,
+    /// The process's surroundings.
+    pub environment: Environment,
+    /// Things worth a word that do not stop the run.
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// Works out what a command line means. Reads the configuration file and nothing else.
+    pub fn resolve(args: &Args, environment: Environment) -> Outcome<Self> {
+        check_combinations(args)?;
+        let root = PathBuf::from(args.value("installroot").unwrap_or("/"));
+        let config_file = paths::config_file(args, &root);
+        let mut main = read_main_config(&config_file)?;
+        let mut warnings = Vec::new();
+        let repo_overrides = overrides::apply_setopts(args, &mut main, &mut warnings)?;
+        let places = paths::Places::of(args, &main, &root);
+        let keep_excludes = !args.flag("disableexcludes");
+        let conf_excludes = if keep_excludes { main.excludepkgs.clone() } else { Vec::new() };
+        let given = args.values("exclude").flat_map(|list| list.split([',', ':']));
+        let given = given.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+        Ok(Self {
+            repo_dirs: places.repo_dirs,
+            vars_dirs: places.vars_dirs,
+            cache_dir: places.cache_dir,
+            persist_dir: places.persist_dir,
+            releasever: args.value("releasever").map(str::to_owned),
+            arch: args.value("forcearch").unwrap_or(&environment.machine).to_owned(),
+            arch_forced: args.value("forcearch").is_some(),
+            dbpath: dbpath(args),
+            consent: consent(args),
+            checks: checks(args),
+            download_only: args.flag("downloadonly").then(|| download_only(args)),
+            skips: Skips {
+                broken: args.flag("skip-broken"),
+                conflicts: args.flag("skipconflicts"),
+                obsoletes: args.flag("skipobsoletes"),
+            },
+            best: args.flag("best") && !args.flag("nobest"),
+            allow_erasing: args.flag("allowerasing"),
+            clean_requirements: main.clean_requirements_on_remove && !args.flag("noautoremove"),
+            test_only: args.flag("testonly"),
+            cache_only: args.flag("cacheonly"),
+            refresh: args.flag("refresh"),
+            excludes: conf_excludes.iter().cloned().chain(given).collect(),
+            conf_excludes,
+            tsflags: args.values("tsflags").map(str::to_owned).collect(),
+            switches: overrides::switches(args),
+            repo_overrides,
+            temporary_repos: overrides::temporary_repos(args)?,
+            command_line: args.line(),
+            main,
+            root,
+            config_file,
+            environment,
+            warnings,
+        })
+    }
+
+    /// Where a configuration value came from, in words.
+    pub fn source_of(&self, key: &str) -> String {
+        match self.main.place_of(key) {
+            Some(place) => place.to_string(),
+            None => "default".to_owned(),
+        }
+    }
+}
+
+/// Options that need others.
+fn check_combinations(args: &Args) -> Outcome<()> {
+    if args.flag("downloadonly") {
+        return Ok(());
+    }
+    let without = [
+        ("downloaddir", Code::DOWNLOADDIR_REQUIRES_DOWNLOADONLY),
+        ("alldeps", Code::ALLDEPS_REQUIRES_DOWNLOADONLY),
+        ("nodeps", Code::NODEPS_REQUIRES_DOWNLOADONLY),
+    ];
+    match without.into_iter().find(|(option, _)| args.value(option).is_some()) {
+        Some((_, code)) => Err(code.into()),
+        None => Ok(()),
+    }
+}
+
+fn consent(args: &Args) -> Consent {
+    match (args.flag("assumeyes"), args.flag("assumeno")) {
+        (true, _) => Consent::Yes,
+        (false, true) => Consent::No,
+        (false, false) => Consent::Ask,
+    }
+}
+
+fn checks(args: &Args) -> Checks {
+    let none = args.flag("nogpgcheck");
+    Checks {
+        signatures: !none && !args.flag("skipsignature"),
+        digests: !none && !args.flag("skipdigest"),
+    }
+}
+
+fn download_only(args: &Args) -> DownloadOnly {
+    DownloadOnly {
+        dir: args.value("downloaddir").map(PathBuf::from),
+        alldeps: args.flag("alldeps"),
+        nodeps: args.flag("nodeps"),
+    }
+}
+
+/// The last `--rpmdefine` of `_dbpath`; other macros have no meaning here.
+fn dbpath(args: &Args) -> Option<String> {
+    let definitions: Vec<&str> = args.values("rpmdefine").collect();
+    let named = definitions.iter().rev().find_map(|text| text.trim().strip_prefix("_dbpath"))?;
+    Some(named.trim().to_owned()).filter(|path| !path.is_empty())
+}
+
+/// A value of `--setopt` or an option that is wrong.
+fn bad_value(key: &str, value: &str, expected: &str) -> Failure {
+    Failure::because(Code::INVALID_PARAMETER, format!("{key}={value}: {expected} expected"))
+}

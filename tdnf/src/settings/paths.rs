@@ -1,0 +1,62 @@
+//! Which files and directories a run uses, with and without an installroot.
+
+use std::path::{Path, PathBuf};
+
+use rpm_repo::config::MainConfig;
+
+use super::CONFIG_FILE;
+use crate::args::{Args, Origin};
+
+/// The directories of a run.
+pub(super) struct Places {
+    pub(super) repo_dirs: Vec<PathBuf>,
+    pub(super) vars_dirs: Vec<PathBuf>,
+    pub(super) cache_dir: PathBuf,
+    pub(super) persist_dir: PathBuf,
+}
+
+/// The configuration file: `-c`, else the root's own if it has one, else the host's.
+pub(super) fn config_file(args: &Args, root: &Path) -> PathBuf {
+    if let Some(given) = args.value("config") {
+        return PathBuf::from(given);
+    }
+    let inside = below(root, Path::new(CONFIG_FILE));
+    if inside.is_file() { inside } else { PathBuf::from(CONFIG_FILE) }
+}
+
+impl Places {
+    /// With an installroot: cache and history are below it (the cache not if `--setopt` names
+    /// it); `.repo` files and variables are those below it where it has such a directory.
+    pub(super) fn of(args: &Args, main: &MainConfig, root: &Path) -> Self {
+        let given = |key: &str| {
+            args.entries.iter().any(|entry| entry.origin == Origin::Setopt && entry.key == key)
+        };
+        let own_or_host = |dirs: &[PathBuf]| {
+            let choose = |dir: &PathBuf| {
+                let inside = below(root, dir);
+                if inside.is_dir() { inside } else { dir.clone() }
+            };
+            dirs.iter().map(choose).collect::<Vec<_>>()
+        };
+        let repo_dirs = if given("reposdir") || given("repodir") {
+            main.repo_dirs.clone()
+        } else {
+            own_or_host(&main.repo_dirs)
+        };
+        let cache_dir = match given("cachedir") {
+            true => main.cache_dir.clone(),
+            false => below(root, &main.cache_dir),
+        };
+        Self {
+            repo_dirs,
+            vars_dirs: own_or_host(&main.vars_dirs),
+            cache_dir,
+            persist_dir: below(root, &main.persist_dir),
+        }
+    }
+}
+
+/// `path` inside `root`.
+pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}

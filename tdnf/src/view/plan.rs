@@ -1,0 +1,126 @@
+//! A plan as table and as JSON.
+
+use std::fmt::Write as _;
+
+use cli_kit::{Printer, human_size};
+use serde::Serialize;
+
+use crate::plan::{Action, Change, GROUPS, Plan};
+
+/// Percent of the width for name, arch, evr, repo, install size and download size.
+const COLUMNS: [usize; 6] = [20, 15, 20, 15, 10, 10];
+
+/// Shows what will change: the table at level info, or the JSON object.
+pub fn show(printer: &Printer, plan: &Plan) {
+    if printer.mode().json {
+        printer.json(&shape(plan));
+    } else {
+        printer.info(table(plan, printer.width()).trim_end_matches('\n'));
+    }
+}
+
+/// The table that stands before the question.
+pub fn table(plan: &Plan, width: usize) -> String {
+    let mut text = String::new();
+    for word in &plan.unavailable {
+        let _ = writeln!(text, "No package {word} available");
+    }
+    for action in GROUPS {
+        let changes: Vec<&Change> = plan.of(action).collect();
+        if !changes.is_empty() {
+            put_group(&mut text, heading(action), &changes, width);
+        }
+    }
+    text
+}
+
+fn heading(action: Action) -> &'static str {
+    match action {
+        Action::Install => "Installing:",
+        Action::Upgrade => "Upgrading:",
+        Action::Downgrade => "Downgrading:",
+        Action::Remove => "Removing:",
+        Action::Reinstall => "Reinstalling:",
+        Action::Obsolete => "Obsoleting:",
+    }
+}
+
+fn put_group(text: &mut String, heading: &str, changes: &[&Change], width: usize) {
+    let [name, arch, evr, repo, installed, download] = COLUMNS.map(|percent| width * percent / 100);
+    let _ = writeln!(text, "\n{heading}");
+    let (mut total_installed, mut total_download) = (0_u64, 0_u64);
+    for change in changes {
+        total_installed = total_installed.saturating_add(change.install_size);
+        total_download = total_download.saturating_add(change.download_size());
+        let _ = writeln!(
+            text,
+            "{:<name$} {:<arch$} {:<evr$} {:<repo$} {:<installed$} {:>download$}",
+            change.package.name,
+            change.package.arch,
+            change.package.evr(),
+            change.repo(),
+            human_size(change.install_size),
+            human_size(change.download_size()),
+        );
+    }
+    let _ = writeln!(text, "\nTotal installed size: {}", human_size(total_installed));
+    let _ = writeln!(text, "Total download size: {}", human_size(total_download));
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(rename = "Name")]
+    name: &'a str,
+    #[serde(rename = "Arch")]
+    arch: &'a str,
+    #[serde(rename = "Evr")]
+    evr: String,
+    #[serde(rename = "InstallSize")]
+    install_size: u64,
+    #[serde(rename = "Repo")]
+    repo: &'a str,
+}
+
+/// The JSON object of tdnf: one array per kind of change that there is.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Shape<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unavailable: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    install: Vec<Row<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    upgrade: Vec<Row<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    downgrade: Vec<Row<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remove: Vec<Row<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reinstall: Vec<Row<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    obsolete: Vec<Row<'a>>,
+}
+
+/// The plan in that shape.
+pub fn shape(plan: &Plan) -> Shape<'_> {
+    let rows = |action| plan.of(action).map(row).collect();
+    Shape {
+        unavailable: &plan.unavailable,
+        install: rows(Action::Install),
+        upgrade: rows(Action::Upgrade),
+        downgrade: rows(Action::Downgrade),
+        remove: rows(Action::Remove),
+        reinstall: rows(Action::Reinstall),
+        obsolete: rows(Action::Obsolete),
+    }
+}
+
+fn row(change: &Change) -> Row<'_> {
+    Row {
+        name: &change.package.name,
+        arch: &change.package.arch,
+        evr: change.package.version_release(),
+        install_size: change.install_size,
+        repo: change.repo(),
+    }
+}
