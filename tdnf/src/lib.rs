@@ -12,6 +12,10 @@
 pub mod args;
 pub mod commands;
 pub mod error;
+pub mod history;
+pub mod plan;
+pub mod session;
+pub mod settings;
 pub mod transaction;
 pub mod view;
 

@@ -1,12 +1,18 @@
 //! The commands: one record each, with what it needs opened.
 
+mod clean;
+mod repolist;
+
 use cli_kit::Printer;
 use serde::Serialize;
 
 use crate::args::{Args, help};
 use crate::error::{Code, Failure, Outcome};
+use crate::session::Session;
+use crate::settings::{Environment, Settings};
 
-/// What a command needs; the session opens nothing else.
+/// What a command needs before it runs. Repositories, metadata and the rpm database are opened
+/// by the session when the command asks for them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Effective user 0, else error 1601.
@@ -14,6 +20,22 @@ pub struct Needs {
     /// The instance lock, and recovery of what an earlier run left.
     pub lock: bool,
 }
+
+impl Needs {
+    /// A command that only reads.
+    pub const NOTHING: Self = Self {
+        root: false,
+        lock: false,
+    };
+    /// A command that changes the system.
+    pub const CHANGES: Self = Self {
+        root: true,
+        lock: true,
+    };
+}
+
+/// What a command does: gets the session and the words behind its name, returns the exit code.
+pub type Run = fn(&Session<'_>, &[String]) -> Outcome<u8>;
 
 /// A command.
 pub struct Command {
@@ -25,18 +47,19 @@ pub struct Command {
     pub usage: &'static str,
     /// One line of help.
     pub about: &'static str,
-    /// What must be open when it runs.
+    /// What it needs before it runs.
     pub needs: Needs,
+    /// What it does.
+    pub run: Run,
 }
 
-/// Every command.
-pub const ALL: &[Command] = &[];
+/// Every command, by name.
+pub const ALL: &[Command] = &[clean::COMMAND, repolist::COMMAND];
 
 #[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
 struct Version {
-    #[serde(rename = "Name")]
     name: &'static str,
-    #[serde(rename = "Version")]
     version: &'static str,
 }
 
@@ -53,15 +76,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Outcome<u8> {
     }
     let word = args.command();
     if args.flag("help") || word == Some("help") {
-        let named = if word == Some("help") {
-            args.operands().first().map(String::as_str)
-        } else {
-            word
-        };
-        let text = named
-            .and_then(find)
-            .map_or_else(help::overview, help::of_command);
-        printer.crit(text.trim_end());
+        show_help(args, printer);
         return Ok(0);
     }
     let Some(word) = word else {
@@ -69,8 +84,26 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Outcome<u8> {
             .remark("You need to give some command")
             .remark(help::overview().trim_end()));
     };
-    let _command = find(word).ok_or_else(|| no_such_command(word))?;
-    Ok(0)
+    let command = find(word).ok_or_else(|| no_such_command(word))?;
+    let environment = Environment::of_process();
+    if command.needs.root && environment.euid != 0 {
+        return Err(Failure::new(Code::PERM).hint(format!("try 'sudo tdnf {}'", args.line())));
+    }
+    let settings = Settings::resolve(args, environment)?;
+    let session = Session::open(settings, args, printer, command.needs)?;
+    (command.run)(&session, args.operands())
+}
+
+/// The text of the command that is named, else the whole text.
+fn show_help(args: &Args, printer: &Printer) {
+    let named = match args.command() {
+        Some("help") => args.operands().first().map(String::as_str),
+        other => other,
+    };
+    let text = named
+        .and_then(find)
+        .map_or_else(help::overview, help::of_command);
+    printer.crit(text.trim_end());
 }
 
 /// Finds a command by name or alias.

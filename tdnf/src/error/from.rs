@@ -1,1 +1,65 @@
 //! What the errors of the library crates become.
+
+use super::{Code, Failure};
+use crate::history::HistoryError;
+
+impl From<rpm_repo::Error> for Failure {
+    fn from(error: rpm_repo::Error) -> Self {
+        use rpm_repo::Error;
+        let code = match &error {
+            Error::Read { source, .. } => Code::errno(source),
+            Error::BadMetadataExpire { .. } => Code::METADATA_EXPIRE_PARSE,
+            Error::DuplicateRepo { .. } => Code::DUPLICATE_REPO_ID,
+            Error::BadHref { .. } => Code::URL_INVALID,
+            _ => Code::INVALID_REPO_FILE,
+        };
+        match error {
+            // The words that scripts know.
+            Error::DuplicateRepo { .. } => Self::because(code, format!("ERROR: {error}")),
+            _ => Self::because(code, error.to_string()),
+        }
+    }
+}
+
+impl From<repo_client::Error> for Failure {
+    fn from(error: repo_client::Error) -> Self {
+        use repo_client::Error;
+        let code = match &error {
+            Error::NoUrl { .. } => Code::BASEURL_DOES_NOT_EXIST,
+            Error::NotCached { .. } => Code::CACHE_DISABLED,
+            Error::UnsafePath { .. } => Code::URL_INVALID,
+            Error::NoSpace { .. } => Code::CACHE_DIR_OUT_OF_DISK_SPACE,
+            Error::Io { source, .. } => Code::errno(source),
+            _ => error.tdnf_code().map_or(Code::REPO_PERFORM, Code),
+        };
+        let failure = Self::because(code, format!("Error: {error}"));
+        match code {
+            Code::CACHE_DISABLED => failure.hint("leave --cacheonly out, or run 'tdnf makecache'"),
+            Code::ACCESS_DENIED => failure.hint(
+                "run it as root, use --cacheonly, or name another cache with --setopt=cachedir=DIR",
+            ),
+            _ => failure,
+        }
+    }
+}
+
+impl From<rpm_db::DbError> for Failure {
+    fn from(error: rpm_db::DbError) -> Self {
+        use rpm_db::DbError;
+        let code = match &error {
+            DbError::Io { source, .. } => Code::errno(source),
+            _ => Code::RPMTS_OPENDB_FAILED,
+        };
+        Self::because(code, format!("Error: {error}"))
+    }
+}
+
+impl From<HistoryError> for Failure {
+    fn from(error: HistoryError) -> Self {
+        let code = match &error {
+            HistoryError::Io { source, .. } => Code::errno(source),
+            HistoryError::Sqlite { .. } => Code::HISTORY_ERROR,
+        };
+        Self::because(code, format!("Error: {error}"))
+    }
+}

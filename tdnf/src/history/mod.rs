@@ -80,7 +80,10 @@ impl History {
     fn with(path: &Path, flags: OpenFlags) -> Result<Self, HistoryError> {
         let name = path.display().to_string();
         match Connection::open_with_flags(path, flags) {
-            Ok(connection) => Ok(Self { connection, path: name }),
+            Ok(connection) => Ok(Self {
+                connection,
+                path: name,
+            }),
             Err(source) => Err(HistoryError::Sqlite { path: name, source }),
         }
     }
@@ -89,8 +92,10 @@ impl History {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, HistoryError> {
-        work(&self.connection)
-            .map_err(|source| HistoryError::Sqlite { path: self.path.clone(), source })
+        work(&self.connection).map_err(|source| HistoryError::Sqlite {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// Brings the history up to what is installed: a base set if it is empty, else a delta named
@@ -238,6 +243,9 @@ fn id_of(db: &Connection, table: &str, column: &str, text: &str) -> rusqlite::Re
     if let Some(id) = found.next() {
         return id;
     }
-    db.execute(&format!("INSERT INTO {table}({column}) VALUES (?1)"), [text])?;
+    db.execute(
+        &format!("INSERT INTO {table}({column}) VALUES (?1)"),
+        [text],
+    )?;
     Ok(db.last_insert_rowid())
 }

@@ -117,7 +117,9 @@ pub struct Change {
 impl Change {
     /// The repository as tables show it.
     pub fn repo(&self) -> &str {
-        self.origin.as_ref().map_or("@System", |origin| &origin.repo)
+        self.origin
+            .as_ref()
+            .map_or("@System", |origin| &origin.repo)
     }
 
     /// Bytes to fetch; 0 for packages that go.
@@ -160,7 +162,9 @@ impl Plan {
     /// The changes of one kind, in order. A package that goes because it is obsoleted counts
     /// under [`Action::Obsolete`] alone (C tdnf lists it twice).
     pub fn of(&self, action: Action) -> impl Iterator<Item = &Change> {
-        self.changes.iter().filter(move |change| change.action == action)
+        self.changes
+            .iter()
+            .filter(move |change| change.action == action)
     }
 
     /// Changes that need a package file.
@@ -170,6 +174,8 @@ impl Plan {
 
     /// Bytes to fetch at most: what is in no cache yet may be less.
     pub fn download_size(&self) -> u64 {
-        self.incoming().map(Change::download_size).fold(0, u64::saturating_add)
+        self.incoming()
+            .map(Change::download_size)
+            .fold(0, u64::saturating_add)
     }
 }

@@ -31,7 +31,10 @@ fn install(name: &str) -> Change {
 
 #[test]
 fn the_table_is_that_of_tdnf() {
-    let plan = Plan { changes: vec![install("tdnf-test-one")], unavailable: Vec::new() };
+    let plan = Plan {
+        changes: vec![install("tdnf-test-one")],
+        unavailable: Vec::new(),
+    };
     assert_eq!(
         view::plan::table(&plan, 80),
         "\nInstalling:\n\
@@ -42,7 +45,10 @@ fn the_table_is_that_of_tdnf() {
 
 #[test]
 fn json_is_that_of_tdnf() {
-    let plan = Plan { changes: vec![install("tdnf-test-one")], unavailable: Vec::new() };
+    let plan = Plan {
+        changes: vec![install("tdnf-test-one")],
+        unavailable: Vec::new(),
+    };
     assert_eq!(
         serde_json::to_string(&view::plan::shape(&plan)).unwrap(),
         r#"{"Install":[{"Name":"tdnf-test-one","Arch":"x86_64","Evr":"1.0.1-2","InstallSize":65,"Repo":"photon-test"}]}"#

@@ -28,12 +28,19 @@ impl Environment {
     /// Reads the process's environment, clock and user. `SOURCE_DATE_EPOCH` stands for the clock
     /// where it is set, so that roots can be built twice alike.
     pub fn of_process() -> Self {
-        let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute = |name| {
+            variable(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
         let home_cache = || absolute("HOME").map(|home| home.join(".cache"));
         Self {
             euid: rustix::process::geteuid().as_raw(),
             now: clock(),
-            machine: rustix::system::uname().machine().to_string_lossy().into_owned(),
+            machine: rustix::system::uname()
+                .machine()
+                .to_string_lossy()
+                .into_owned(),
             user_cache: absolute("XDG_CACHE_HOME").or_else(home_cache),
             // Upper case http_proxy can be set by a web request's header; curl ignores it, too.
             http_proxy: variable("http_proxy"),
@@ -52,5 +59,7 @@ fn clock() -> u64 {
     if let Some(fixed) = variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()) {
         return fixed;
     }
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |passed| passed.as_secs())
 }

@@ -140,16 +140,28 @@ impl Settings {
         let repo_overrides = overrides::apply_setopts(args, &mut main, &mut warnings)?;
         let places = paths::Places::of(args, &main, &root);
         let keep_excludes = !args.flag("disableexcludes");
-        let conf_excludes = if keep_excludes { main.excludepkgs.clone() } else { Vec::new() };
-        let given = args.values("exclude").flat_map(|list| list.split([',', ':']));
-        let given = given.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+        let conf_excludes = if keep_excludes {
+            main.excludepkgs.clone()
+        } else {
+            Vec::new()
+        };
+        let given = args
+            .values("exclude")
+            .flat_map(|list| list.split([',', ':']));
+        let given = given
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned);
         Ok(Self {
             repo_dirs: places.repo_dirs,
             vars_dirs: places.vars_dirs,
             cache_dir: places.cache_dir,
             persist_dir: places.persist_dir,
             releasever: args.value("releasever").map(str::to_owned),
-            arch: args.value("forcearch").unwrap_or(&environment.machine).to_owned(),
+            arch: args
+                .value("forcearch")
+                .unwrap_or(&environment.machine)
+                .to_owned(),
             arch_forced: args.value("forcearch").is_some(),
             dbpath: dbpath(args),
             consent: consent(args),
@@ -181,6 +193,23 @@ impl Settings {
         })
     }
 
+    /// What servers are told about this program: `tdnf/VERSION ID/VERSION_ID`, the latter from the
+    /// root's os-release.
+    pub fn user_agent(&self) -> String {
+        let field = |text: &str, key: &str| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            line.map_or("UNKNOWN", |value| value.trim_matches(['"', '\'']))
+                .to_owned()
+        };
+        let text = std::fs::read_to_string(self.root.join("etc/os-release")).unwrap_or_default();
+        let (id, version) = (field(&text, "ID"), field(&text, "VERSION_ID"));
+        let plain = |c: char| c.is_ascii_graphic();
+        let text = format!("tdnf/{} {id}/{version}", crate::VERSION);
+        text.chars().filter(|c| plain(*c) || *c == ' ').collect()
+    }
+
     /// Where a configuration value came from, in words.
     pub fn source_of(&self, key: &str) -> String {
         match self.main.place_of(key) {
@@ -200,7 +229,10 @@ fn check_combinations(args: &Args) -> Outcome<()> {
         ("alldeps", Code::ALLDEPS_REQUIRES_DOWNLOADONLY),
         ("nodeps", Code::NODEPS_REQUIRES_DOWNLOADONLY),
     ];
-    match without.into_iter().find(|(option, _)| args.value(option).is_some()) {
+    match without
+        .into_iter()
+        .find(|(option, _)| args.value(option).is_some())
+    {
         Some((_, code)) => Err(code.into()),
         None => Ok(()),
     }
@@ -233,11 +265,17 @@ fn download_only(args: &Args) -> DownloadOnly {
 /// The last `--rpmdefine` of `_dbpath`; other macros have no meaning here.
 fn dbpath(args: &Args) -> Option<String> {
     let definitions: Vec<&str> = args.values("rpmdefine").collect();
-    let named = definitions.iter().rev().find_map(|text| text.trim().strip_prefix("_dbpath"))?;
+    let named = definitions
+        .iter()
+        .rev()
+        .find_map(|text| text.trim().strip_prefix("_dbpath"))?;
     Some(named.trim().to_owned()).filter(|path| !path.is_empty())
 }
 
 /// A value of `--setopt` or an option that is wrong.
 fn bad_value(key: &str, value: &str, expected: &str) -> Failure {
-    Failure::because(Code::INVALID_PARAMETER, format!("{key}={value}: {expected} expected"))
+    Failure::because(
+        Code::INVALID_PARAMETER,
+        format!("{key}={value}: {expected} expected"),
+    )
 }

@@ -1,7 +1,7 @@
 //! What the command line says about configuration values and repositories.
 
+use rpm_repo::Place;
 use rpm_repo::config::MainConfig;
-use rpm_repo::error::Place;
 
 use super::bad_value;
 use crate::args::{Args, Origin, find};
@@ -45,7 +45,7 @@ const OTHER_KEYS: &[&str] = &["tsflags"];
 
 /// The place that values from the command line name.
 fn command_line_place() -> Place {
-    Place::new("--setopt", 0)
+    Place::named("--setopt")
 }
 
 /// Applies `--setopt KEY=VALUE` to the configuration; returns those that name a repository.
@@ -57,7 +57,11 @@ pub(super) fn apply_setopts(
 ) -> Outcome<Vec<RepoOverride>> {
     let mut overrides = Vec::new();
     let place = command_line_place();
-    for entry in args.entries.iter().filter(|entry| entry.origin == Origin::Setopt) {
+    for entry in args
+        .entries
+        .iter()
+        .filter(|entry| entry.origin == Origin::Setopt)
+    {
         if let Some((repo, key)) = entry.key.rsplit_once('.') {
             overrides.push(RepoOverride {
                 repo: repo.to_owned(),
@@ -83,7 +87,10 @@ pub(super) fn switches(args: &Args) -> Vec<RepoSwitch> {
         "repo" | "repoid" => Some(RepoSwitch::Only(value.to_owned())),
         _ => None,
     };
-    args.entries.iter().filter_map(|entry| switch(&entry.key, &entry.value)).collect()
+    args.entries
+        .iter()
+        .filter_map(|entry| switch(&entry.key, &entry.value))
+        .collect()
 }
 
 /// Repositories of this run.
@@ -111,5 +118,8 @@ fn temporary_repo(text: &str) -> Outcome<TemporaryRepo> {
         let path = std::path::absolute(path).map_err(|_| wrong())?;
         format!("file://{}", path.display())
     };
-    Ok(TemporaryRepo { id: id.to_owned(), url })
+    Ok(TemporaryRepo {
+        id: id.to_owned(),
+        url,
+    })
 }

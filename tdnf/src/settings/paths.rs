@@ -21,7 +21,11 @@ pub(super) fn config_file(args: &Args, root: &Path) -> PathBuf {
         return PathBuf::from(given);
     }
     let inside = below(root, Path::new(CONFIG_FILE));
-    if inside.is_file() { inside } else { PathBuf::from(CONFIG_FILE) }
+    if inside.is_file() {
+        inside
+    } else {
+        PathBuf::from(CONFIG_FILE)
+    }
 }
 
 impl Places {
@@ -29,7 +33,9 @@ impl Places {
     /// it); `.repo` files and variables are those below it where it has such a directory.
     pub(super) fn of(args: &Args, main: &MainConfig, root: &Path) -> Self {
         let given = |key: &str| {
-            args.entries.iter().any(|entry| entry.origin == Origin::Setopt && entry.key == key)
+            args.entries
+                .iter()
+                .any(|entry| entry.origin == Origin::Setopt && entry.key == key)
         };
         let own_or_host = |dirs: &[PathBuf]| {
             let choose = |dir: &PathBuf| {

@@ -58,7 +58,12 @@ struct ListShape<'a> {
 impl<'a> ListShape<'a> {
     fn of(row: &'a PackageRow) -> Self {
         let PackageRow { identity, repo, .. } = row;
-        Self { name: &identity.name, arch: &identity.arch, evr: identity.evr(), repo }
+        Self {
+            name: &identity.name,
+            arch: &identity.arch,
+            evr: identity.evr(),
+            repo,
+        }
     }
 }
 
@@ -160,8 +165,13 @@ impl<'a> InfoShape<'a> {
 pub fn search(printer: &Printer, rows: &[PackageRow]) {
     if printer.mode().json {
         let shape = |row| {
-            let PackageRow { identity, summary, .. }: &PackageRow = row;
-            SearchShape { name: &identity.name, summary }
+            let PackageRow {
+                identity, summary, ..
+            }: &PackageRow = row;
+            SearchShape {
+                name: &identity.name,
+                summary,
+            }
         };
         return printer.json(&rows.iter().map(shape).collect::<Vec<_>>());
     }
@@ -176,16 +186,30 @@ pub fn search(printer: &Printer, rows: &[PackageRow]) {
 pub fn provides(printer: &Printer, rows: &[PackageRow]) {
     if printer.mode().json {
         let shape = |row| {
-            let PackageRow { identity, summary, .. }: &PackageRow = row;
+            let PackageRow {
+                identity, summary, ..
+            }: &PackageRow = row;
             let (name, arch) = (&identity.name, &identity.arch);
-            ProvidesShape { name, arch, evr: identity.evr(), summary }
+            ProvidesShape {
+                name,
+                arch,
+                evr: identity.evr(),
+                summary,
+            }
         };
         return printer.json(&rows.iter().map(shape).collect::<Vec<_>>());
     }
     let mut text = String::new();
     for row in rows {
         let id = &row.identity;
-        let _ = writeln!(text, "{}-{}.{} : {}", id.name, id.evr(), id.arch, row.summary);
+        let _ = writeln!(
+            text,
+            "{}-{}.{} : {}",
+            id.name,
+            id.evr(),
+            id.arch,
+            row.summary
+        );
         let _ = writeln!(text, "Repo\t : {}", row.repo);
     }
     printer.crit_part(&text);

@@ -63,7 +63,11 @@ fn put_group(text: &mut String, heading: &str, changes: &[&Change], width: usize
             human_size(change.download_size()),
         );
     }
-    let _ = writeln!(text, "\nTotal installed size: {}", human_size(total_installed));
+    let _ = writeln!(
+        text,
+        "\nTotal installed size: {}",
+        human_size(total_installed)
+    );
     let _ = writeln!(text, "Total download size: {}", human_size(total_download));
 }
 

@@ -1,0 +1,76 @@
+//! `clean TYPE`: removes cached data of all configured repositories, on or off.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::{Command, Needs};
+use crate::error::{Code, Failure, Outcome};
+use crate::session::Session;
+
+pub(super) const COMMAND: Command = Command {
+    name: "clean",
+    aliases: &[],
+    usage: "packages|metadata|dbcache|keys|expire-cache|all",
+    about: "Remove cached data",
+    needs: Needs::NOTHING,
+    run,
+};
+
+/// What can be cleaned, and what that is below the directory of a repository.
+const PARTS: [(&str, &[&str]); 5] = [
+    ("metadata", &["repodata"]),
+    ("dbcache", &["solvcache", "catalog"]),
+    ("packages", &["rpms"]),
+    ("keys", &["keys"]),
+    ("expire-cache", &["lastrefresh", "mirrorlist"]),
+];
+
+fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let word = words
+        .first()
+        .ok_or(Code::CLEAN_REQUIRES_OPTION)?
+        .to_lowercase();
+    let chosen: Vec<_> = PARTS
+        .iter()
+        .filter(|(name, _)| word == "all" || word == *name)
+        .collect();
+    if chosen.is_empty() {
+        let unsupported = word == "plugins";
+        return Err(if unsupported {
+            Code::CLEAN_UNSUPPORTED
+        } else {
+            Code::CLI_NO_MATCH
+        }
+        .into());
+    }
+    let names: Vec<&str> = chosen.iter().map(|(name, _)| *name).collect();
+    for repo in session.repos()? {
+        session
+            .printer
+            .info(&format!("cleaning {}: {}", repo.id, names.join(" ")));
+        let dir = session.repo_cache(&repo);
+        for part in chosen.iter().flat_map(|(_, parts)| parts.iter()) {
+            remove(&dir.join(part))?;
+        }
+        // Fails while something is left in it, which is right.
+        let _ = fs::remove_dir(&dir);
+    }
+    session.printer.info("Done.");
+    Ok(0)
+}
+
+/// Removes a file or a whole directory; links are removed, not followed.
+fn remove(path: &Path) -> Outcome<()> {
+    let kind = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Failure::io(path, &error)),
+    };
+    let removed = if kind.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    removed.map_err(|error| Failure::io(path, &error))
+}

@@ -1,0 +1,196 @@
+//! What is open during a run: nothing until a command asks for it.
+
+mod lock;
+mod releasever;
+mod repos;
+#[cfg(test)]
+mod tests;
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use cli_kit::Printer;
+use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
+use rpm_db::{Backend, Db, DbLocation, Search};
+use rpm_repo::config::RepoConfig;
+use rpm_repo::vars::Vars;
+
+use crate::args::Args;
+use crate::commands::Needs;
+use crate::error::Outcome;
+use crate::settings::Settings;
+
+pub use lock::InstanceLock;
+pub use repos::glob;
+
+/// A run of one command.
+pub struct Session<'a> {
+    /// What the run goes by.
+    pub settings: Settings,
+    /// The words, for options of one command.
+    pub args: &'a Args,
+    /// Where text goes.
+    pub printer: &'a Printer,
+    cache_dir: PathBuf,
+    client: OnceCell<Client>,
+    _lock: Option<InstanceLock>,
+}
+
+impl<'a> Session<'a> {
+    /// Opens what `needs` names: the lock for commands that change things, nothing otherwise.
+    pub fn open(
+        settings: Settings,
+        args: &'a Args,
+        printer: &'a Printer,
+        needs: Needs,
+    ) -> Outcome<Self> {
+        let lock = if needs.lock {
+            let path = InstanceLock::path(&settings.root, &settings.persist_dir);
+            Some(InstanceLock::acquire(&path, printer)?)
+        } else {
+            None
+        };
+        let cache_dir = usable_cache(&settings);
+        for warning in &settings.warnings {
+            printer.info(&format!("WARNING: {warning}"));
+        }
+        Ok(Self {
+            settings,
+            args,
+            printer,
+            cache_dir,
+            client: OnceCell::new(),
+            _lock: lock,
+        })
+    }
+
+    /// All repositories, on or off. `$releasever` is looked up in the rpm database only if a
+    /// repository that is on uses it.
+    pub fn repos(&self) -> Outcome<Vec<RepoConfig>> {
+        let mut vars = self.vars()?;
+        let found = repos::read(&self.settings, &vars)?;
+        let uses = |repo: &&RepoConfig| {
+            repo.unknown_variables
+                .iter()
+                .any(|v| v.name == "releasever")
+        };
+        if !found.iter().any(|repo| uses(&repo)) {
+            return Ok(found);
+        }
+        match releasever::detect(self) {
+            Ok(version) => vars.set_built_in("releasever", &version),
+            // Only a repository that is on and needs it is worth an error.
+            Err(failure)
+                if found
+                    .iter()
+                    .filter(|repo| repo.enabled)
+                    .any(|repo| uses(&repo)) =>
+            {
+                return Err(failure);
+            }
+            Err(_) => return Ok(found),
+        }
+        repos::read(&self.settings, &vars)
+    }
+
+    /// The repositories that are on, preferred ones first.
+    pub fn enabled_repos(&self) -> Outcome<Vec<RepoConfig>> {
+        let mut repos = self.repos()?;
+        repos.retain(|repo| repo.enabled);
+        repos.sort_by_key(|repo| repo.priority);
+        Ok(repos)
+    }
+
+    fn vars(&self) -> Outcome<Vars> {
+        let mut vars = Vars::new();
+        vars.set_built_in("basearch", &self.settings.arch);
+        vars.set_built_in("arch", &self.settings.arch);
+        if let Some(version) = &self.settings.releasever {
+            vars.set_built_in("releasever", version);
+        }
+        for dir in &self.settings.vars_dirs {
+            vars.add_dir(dir)?;
+        }
+        Ok(vars)
+    }
+
+    /// The cache directory: the configured one, or the user's own where that cannot be written.
+    pub fn cache_dir(&self) -> &Path {
+        &self.cache_dir
+    }
+
+    /// The directory of one repository below the cache directory.
+    pub fn repo_cache(&self, repo: &RepoConfig) -> PathBuf {
+        self.cache_dir.join(repo.cache_dir_name())
+    }
+
+    /// Where the rpm database of the root is.
+    pub fn db_location(&self) -> Outcome<DbLocation> {
+        let dbpath = self.settings.dbpath.as_deref().map(Path::new);
+        let host = Some(Path::new("/"));
+        Ok(rpm_db::location::find(&self.settings.root, Search { dbpath, host })?)
+    }
+
+    /// The rpm database, opened for reading; `None` if there is none yet.
+    pub fn db(&self) -> Outcome<Option<Db>> {
+        if !self.settings.root.exists() {
+            return Ok(None);
+        }
+        let location = self.db_location()?;
+        match location.backend {
+            Backend::None => Ok(None),
+            _ => Ok(Some(Db::open_read(&location)?)),
+        }
+    }
+
+    /// The network client; nothing is started before the first request.
+    pub fn client(&self) -> &Client {
+        self.client
+            .get_or_init(|| Client::new(client_options(&self.settings)))
+    }
+}
+
+/// The configured cache if this user may write there, else the user's own.
+fn usable_cache(settings: &Settings) -> PathBuf {
+    let configured = &settings.cache_dir;
+    if settings.environment.euid == 0 || is_writable(configured) {
+        return configured.clone();
+    }
+    match &settings.environment.user_cache {
+        // What is there already serves a run that fetches nothing.
+        Some(own) if !(settings.cache_only && configured.is_dir()) => own.join("tdnf"),
+        _ => configured.clone(),
+    }
+}
+
+/// Whether files can be made in `dir`, or in the nearest directory above that exists.
+fn is_writable(dir: &Path) -> bool {
+    let existing = dir.ancestors().find(|dir| dir.exists());
+    existing.is_some_and(|dir| rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok())
+}
+
+fn client_options(settings: &Settings) -> ClientOptions {
+    let main = &settings.main;
+    let environment = &settings.environment;
+    ClientOptions {
+        user_agent: settings.user_agent(),
+        proxy: main.proxy.as_ref().map(|url| Proxy {
+            url: url.clone(),
+            username: main
+                .proxy_username
+                .as_ref()
+                .map(|secret| secret.expose().to_owned()),
+            password: main
+                .proxy_password
+                .as_ref()
+                .map(|secret| secret.expose().to_owned()),
+        }),
+        proxy_environment: ProxyEnvironment {
+            http: environment.http_proxy.clone(),
+            https: environment.https_proxy.clone(),
+            all: environment.all_proxy.clone(),
+            no_proxy: environment.no_proxy.clone(),
+        },
+        ..ClientOptions::default()
+    }
+}
