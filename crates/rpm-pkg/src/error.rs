@@ -112,4 +112,16 @@ pub enum Error {
     /// A digest string could not be read.
     #[error(transparent)]
     Digest(#[from] crate::digest::DigestError),
+    /// A package file was refused.
+    #[error(transparent)]
+    Package(#[from] crate::package::PackageError),
+    /// A file list was refused.
+    #[error(transparent)]
+    Files(#[from] crate::files::FilesError),
+    /// A payload was refused.
+    #[error(transparent)]
+    Payload(#[from] crate::payload::PayloadError),
+    /// A header could not be written.
+    #[error(transparent)]
+    Write(#[from] crate::header::WriteError),
 }

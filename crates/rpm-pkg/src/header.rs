@@ -8,9 +8,15 @@ mod read;
 pub mod tag;
 #[cfg(test)]
 mod tests;
+mod write;
+
+use std::sync::Arc;
 
 pub use crate::error::HeaderError;
 pub use iter::{Strings, U16s, U32s, U64s};
+pub use write::{
+    DatabaseHeader, HeaderBuilder, MAX_SIGNATURE_COUNT, SignatureTags, Value, WriteError,
+};
 
 /// The eight bytes before every header in a file; not stored in databases, but part of what
 /// header digests and signatures cover.
@@ -155,11 +161,11 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// A checked header that owns its bytes.
+/// A checked header that owns its bytes. A clone shares them.
 #[derive(Clone)]
 pub struct Header {
     /// Counts, index, data: all that follows the magic.
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     kind: Kind,
     /// Position of the data area in `bytes`.
     data_start: usize,
@@ -229,12 +235,12 @@ impl Header {
 
     /// The bytes as stored, without magic: for a database header exactly the blob.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_slice()
     }
 
     /// The magic and the bytes as stored; for a main header the input of header digests.
     pub fn bytes_with_magic(&self) -> Vec<u8> {
-        [MAGIC.as_slice(), &self.bytes].concat()
+        [MAGIC.as_slice(), self.bytes()].concat()
     }
 
     /// The bytes that digests and signatures of the header cover.
@@ -361,6 +367,14 @@ impl Header {
         self.entry(tag)
             .filter(|e| matches!(e.kind, TagType::Bin | TagType::Char | TagType::Int8))
             .map(|e| e.data)
+    }
+
+    /// Where the value of `tag` lies in [`Header::bytes`].
+    pub(crate) fn value_range(&self, tag: u32) -> Option<std::ops::Range<usize>> {
+        let index = self.slots.partition_point(|slot| slot.tag < tag);
+        let slot = self.slots.get(index).filter(|slot| slot.tag == tag)?;
+        let start = self.data_start + slot.offset as usize;
+        Some(start..start + slot.length as usize)
     }
 
     fn raw(&self, tag: u32, kind: TagType) -> &[u8] {

@@ -8,7 +8,14 @@ pub mod dep;
 pub mod digest;
 pub mod error;
 pub mod evr;
+pub mod files;
 pub mod header;
 pub mod nevra;
+pub mod package;
+pub mod payload;
+pub mod script;
 
-pub use error::{Error, HeaderError};
+pub use error::{EntryProblem, Error, HeaderError};
+pub use files::FilesError;
+pub use package::PackageError;
+pub use payload::PayloadError;

@@ -95,7 +95,7 @@ pub(super) fn parse(bytes: Vec<u8>, kind: Kind) -> Result<Header, HeaderError> {
         slots: sort(slots),
         region_entries: region.entries,
         region_data: region.data,
-        bytes,
+        bytes: bytes.into(),
     })
 }
 

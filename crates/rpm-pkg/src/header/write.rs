@@ -1,0 +1,344 @@
+//! Writing headers: new ones, and database records made of a package's header.
+//!
+//! Layout: reference 1.3 and 2.4, as rpm 4.18 writes it.
+
+use super::{ENTRY_SIZE, Header, HeaderError, INTRO_SIZE, Kind, TagType, tag};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// Most elements of a signature header's entry that is copied into a database record.
+pub const MAX_SIGNATURE_COUNT: u32 = 16 * 1024 * 1024;
+
+/// Why a header could not be written.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// What was written would not be accepted by a reader.
+    #[error("header to be written is invalid: {0}")]
+    Invalid(#[from] HeaderError),
+    /// A string holds a NUL.
+    #[error("value of tag {0} has a NUL inside a string")]
+    Nul(u32),
+    /// A signature header's entry has the wrong type or too many elements.
+    #[error("signature tag {0} has the wrong type or size")]
+    Signature(u32),
+}
+
+/// A value to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Bytes of type CHAR.
+    Char(Vec<u8>),
+    /// 8-bit integers.
+    Int8(Vec<u8>),
+    /// 16-bit integers.
+    Int16(Vec<u16>),
+    /// 32-bit integers.
+    Int32(Vec<u32>),
+    /// 64-bit integers.
+    Int64(Vec<u64>),
+    /// One string, without NUL.
+    String(Vec<u8>),
+    /// Bytes.
+    Bin(Vec<u8>),
+    /// Strings, without NULs.
+    StringArray(Vec<Vec<u8>>),
+    /// A translated text; usually one string.
+    I18nString(Vec<Vec<u8>>),
+}
+
+impl Value {
+    /// One 32-bit integer.
+    pub fn int32(value: u32) -> Self {
+        Value::Int32(vec![value])
+    }
+
+    /// One string.
+    pub fn string(value: impl AsRef<[u8]>) -> Self {
+        Value::String(value.as_ref().to_vec())
+    }
+
+    /// An array of strings.
+    pub fn strings<T: AsRef<[u8]>>(values: impl IntoIterator<Item = T>) -> Self {
+        Value::StringArray(values.into_iter().map(|v| v.as_ref().to_vec()).collect())
+    }
+
+    fn encode(&self) -> Encoded {
+        let join = |strings: &[Vec<u8>]| {
+            strings
+                .iter()
+                .flat_map(|s| s.iter().copied().chain([0]))
+                .collect::<Vec<u8>>()
+        };
+        let (kind, count, data) = match self {
+            Value::Char(v) => (TagType::Char, v.len(), v.clone()),
+            Value::Int8(v) => (TagType::Int8, v.len(), v.clone()),
+            Value::Int16(v) => (
+                TagType::Int16,
+                v.len(),
+                v.iter().flat_map(|n| n.to_be_bytes()).collect(),
+            ),
+            Value::Int32(v) => (
+                TagType::Int32,
+                v.len(),
+                v.iter().flat_map(|n| n.to_be_bytes()).collect(),
+            ),
+            Value::Int64(v) => (
+                TagType::Int64,
+                v.len(),
+                v.iter().flat_map(|n| n.to_be_bytes()).collect(),
+            ),
+            Value::String(v) => (TagType::String, 1, v.iter().copied().chain([0]).collect()),
+            Value::Bin(v) => (TagType::Bin, v.len(), v.clone()),
+            Value::StringArray(v) => (TagType::StringArray, v.len(), join(v)),
+            Value::I18nString(v) => (TagType::I18nString, v.len(), join(v)),
+        };
+        Encoded {
+            kind,
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            data,
+        }
+    }
+
+    fn has_inner_nul(&self) -> bool {
+        match self {
+            Value::String(v) => v.contains(&0),
+            Value::StringArray(v) | Value::I18nString(v) => v.iter().any(|s| s.contains(&0)),
+            _ => false,
+        }
+    }
+}
+
+/// A value in its stored form.
+#[derive(Debug, Clone)]
+struct Encoded {
+    kind: TagType,
+    count: u32,
+    data: Vec<u8>,
+}
+
+/// Index and data while they grow.
+#[derive(Default)]
+struct Area {
+    index: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Area {
+    fn push(&mut self, tag: u32, value: &Encoded) {
+        let aligned = self.data.len().next_multiple_of(value.kind.size() as usize);
+        self.data.resize(aligned, 0);
+        let offset = self.data.len() as u32;
+        for field in [tag, value.kind as u32, offset, value.count] {
+            self.index.extend(field.to_be_bytes());
+        }
+        self.data.extend(&value.data);
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(INTRO_SIZE + self.index.len() + self.data.len());
+        bytes.extend(((self.index.len() / ENTRY_SIZE) as u32).to_be_bytes());
+        bytes.extend((self.data.len() as u32).to_be_bytes());
+        bytes.extend(self.index);
+        bytes.extend(self.data);
+        bytes
+    }
+}
+
+/// Makes a header from nothing, with a region around all its entries: what `gpg-pubkey` records
+/// begin as, and what tests need.
+#[derive(Debug, Clone, Default)]
+pub struct HeaderBuilder {
+    values: BTreeMap<u32, Encoded>,
+    nul: Option<u32>,
+}
+
+impl HeaderBuilder {
+    /// Starts without entries.
+    pub fn new() -> Self {
+        HeaderBuilder::default()
+    }
+
+    /// Sets the value of `tag`; an earlier one is replaced. Order does not matter.
+    pub fn add(&mut self, tag: u32, value: Value) -> &mut Self {
+        if value.has_inner_nul() {
+            self.nul = Some(tag);
+        }
+        self.values.insert(tag, value.encode());
+        self
+    }
+
+    /// Writes the header and checks it as a reader would.
+    ///
+    /// # Errors
+    /// Values that no reader accepts: no elements, wrong type for a known tag, NULs in strings.
+    pub fn build(&self, kind: Kind) -> Result<Header, WriteError> {
+        if let Some(tag) = self.nul {
+            return Err(WriteError::Nul(tag));
+        }
+        let region = if kind == Kind::Signature {
+            tag::HEADERSIGNATURES
+        } else {
+            tag::HEADERIMMUTABLE
+        };
+        let mut area = Area {
+            index: vec![0; ENTRY_SIZE],
+            data: Vec::new(),
+        };
+        for (tag, value) in &self.values {
+            area.push(*tag, value);
+        }
+        let index_size = area.index.len() as u32;
+        let write = |offset: u32| {
+            [region, TagType::Bin as u32, offset, ENTRY_SIZE as u32]
+                .map(u32::to_be_bytes)
+                .concat()
+        };
+        let entry = write(area.data.len() as u32);
+        for (to, from) in area.index.iter_mut().zip(entry) {
+            *to = from;
+        }
+        area.data.extend(write(index_size.wrapping_neg()));
+        Ok(Header::parse(area.into_bytes(), kind)?)
+    }
+}
+
+/// Which tags of a signature header a database record takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureTags {
+    /// Those that rpm 4.16 to 4.20 copies.
+    Rpm4,
+    /// Also OPENPGP 278 and SHA3_256 279, as rpm 6 does.
+    Rpm6,
+}
+
+/// Tag in the signature header, tag in the database record.
+const SIGNATURE_TAGS: [(u32, u32); 15] = [
+    (tag::DSAHEADER, tag::DSAHEADER),
+    (tag::RSAHEADER, tag::RSAHEADER),
+    (tag::SHA1HEADER, tag::SHA1HEADER),
+    (tag::LONGSIGSIZE, tag::LONGSIGSIZE),
+    (tag::LONGARCHIVESIZE, tag::LONGARCHIVESIZE),
+    (tag::SHA256HEADER, tag::SHA256HEADER),
+    (tag::SIG_FILESIGNATURES, tag::FILESIGNATURES),
+    (tag::SIG_FILESIGNATURELENGTH, tag::FILESIGNATURELENGTH),
+    (tag::VERITYSIGNATURES, tag::VERITYSIGNATURES),
+    (tag::VERITYSIGNATUREALGO, tag::VERITYSIGNATUREALGO),
+    (tag::SIG_SIZE, tag::SIGSIZE),
+    (tag::SIG_PGP, tag::SIGPGP),
+    (tag::SIG_MD5, tag::SIGMD5),
+    (tag::SIG_GPG, tag::SIGGPG),
+    (tag::SIG_PAYLOADSIZE, tag::ARCHIVESIZE),
+];
+
+/// Those that only rpm 6 copies.
+const SIGNATURE_TAGS_6: [(u32, u32); 2] = [
+    (tag::OPENPGP, tag::OPENPGP),
+    (tag::SHA3_256HEADER, tag::SHA3_256HEADER),
+];
+
+/// First tag that a v6 package's signature header must not use.
+const FIRST_LEGACY_TAG: u32 = 1000;
+
+/// A database record in the making: a package's region, never altered, and entries added to it.
+#[derive(Debug, Clone)]
+pub struct DatabaseHeader {
+    base: Header,
+    added: BTreeMap<u32, Encoded>,
+    nul: Option<u32>,
+}
+
+impl DatabaseHeader {
+    /// Starts from a package's main header (or one from [`HeaderBuilder`]). A database record
+    /// keeps its added entries, so that changing file states is `from_header`, `add`, `build`.
+    pub fn from_header(main: &Header) -> Self {
+        let added = main
+            .entries()
+            .filter(|entry| !entry.in_region)
+            .map(|entry| {
+                let value = Encoded {
+                    kind: entry.kind,
+                    count: entry.count,
+                    data: entry.data.to_vec(),
+                };
+                (entry.tag, value)
+            });
+        DatabaseHeader {
+            added: added.collect(),
+            base: main.clone(),
+            nul: None,
+        }
+    }
+
+    /// Whether region or added entries have `tag`.
+    pub fn has(&self, tag: u32) -> bool {
+        self.added.contains_key(&tag) || self.base.has(tag)
+    }
+
+    /// Adds an entry; one of the same tag is replaced (in the region: shadowed).
+    pub fn add(&mut self, tag: u32, value: Value) -> &mut Self {
+        if value.has_inner_nul() {
+            self.nul = Some(tag);
+        }
+        self.added.insert(tag, value.encode());
+        self
+    }
+
+    /// Copies what a record keeps of the package's signature header: digests, signatures, sizes,
+    /// under their database tags, unless the main header has the tag already. In a v6 package
+    /// (tags 999 and 279 present) tags of 1000 and above are ignored.
+    ///
+    /// # Errors
+    /// [`WriteError::Signature`] when an entry has the wrong type or more than
+    /// [`MAX_SIGNATURE_COUNT`] elements; rpm takes the package as invalid then.
+    pub fn copy_signature(
+        &mut self,
+        signature: &Header,
+        which: SignatureTags,
+    ) -> Result<&mut Self, WriteError> {
+        let v6 = signature.has(tag::SIG_RESERVED) && signature.has(tag::SHA3_256HEADER);
+        let newer: &[(u32, u32)] = if which == SignatureTags::Rpm6 {
+            &SIGNATURE_TAGS_6
+        } else {
+            &[]
+        };
+        for (from, to) in SIGNATURE_TAGS.iter().chain(newer) {
+            if (v6 && *from >= FIRST_LEGACY_TAG) || self.has(*to) {
+                continue;
+            }
+            let Some(entry) = signature.entry(*from) else {
+                continue;
+            };
+            let fits = tag::known_type(*to).is_none_or(|kind| kind == entry.kind);
+            if !fits || entry.count >= MAX_SIGNATURE_COUNT {
+                return Err(WriteError::Signature(*from));
+            }
+            let value = Encoded {
+                kind: entry.kind,
+                count: entry.count,
+                data: entry.data.to_vec(),
+            };
+            self.added.insert(*to, value);
+        }
+        Ok(self)
+    }
+
+    /// Writes the record: the blob for the database's Packages table, as a checked header whose
+    /// [`Header::bytes`] are the blob.
+    ///
+    /// # Errors
+    /// As [`HeaderBuilder::build`].
+    pub fn build(&self) -> Result<Header, WriteError> {
+        if let Some(tag) = self.nul {
+            return Err(WriteError::Nul(tag));
+        }
+        let region = self.base.immutable_region();
+        let mut area = Area {
+            index: region.index.to_vec(),
+            data: region.data.to_vec(),
+        };
+        for (tag, value) in &self.added {
+            area.push(*tag, value);
+        }
+        Ok(Header::parse(area.into_bytes(), Kind::Database)?)
+    }
+}
