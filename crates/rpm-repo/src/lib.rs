@@ -10,22 +10,27 @@
 //! | [`xml`] | the one guarded XML reader all parsers share |
 //! | [`repomd`] | `repomd.xml`, reading and writing |
 //! | [`primary`] [`filelists`] [`other`] | per package records, streamed through a callback |
-//! | [`mirrorlist`] | where else a repository is to be had |
+//! | [`updateinfo`] [`comps`] [`modules`] | advisories, groups, module documents |
+//! | [`mirrorlist`] [`metalink`] | where else a repository is to be had |
 //!
 //! Invariants: nothing here touches the network, prints, or reads environment or clock. Every size
 //! that comes from outside has a named limit. No input makes a function panic.
 
 pub mod compress;
+pub mod comps;
 pub mod config;
 mod error;
 pub mod filelists;
 pub mod ini;
 pub mod layout;
+pub mod metalink;
 pub mod mirrorlist;
+pub mod modules;
 pub mod other;
 pub mod primary;
 mod record;
 pub mod repomd;
+pub mod updateinfo;
 pub mod vars;
 pub mod xml;
 

@@ -59,6 +59,8 @@ pub struct XmlReader<'d, R> {
     pending_end: bool,
     /// The root element was opened (and, at depth 0, closed).
     has_root: bool,
+    /// `<!DOCTYPE name PUBLIC ...>` without a subset of its own is passed over.
+    plain_doctype: bool,
 }
 
 /// What comes next inside an element.
@@ -161,7 +163,14 @@ impl<'d, R: Read> XmlReader<'d, R> {
             max_depth: limits.max_depth,
             pending_end: false,
             has_root: false,
+            plain_doctype: false,
         }
+    }
+
+    /// Passes over a DOCTYPE that declares nothing itself, as comps has one. Nothing is fetched.
+    pub(crate) fn allow_plain_doctype(mut self) -> Self {
+        self.plain_doctype = true;
+        self
     }
 
     /// Reads up to the root element, whose local name must be `name`, and returns its attributes.
@@ -226,6 +235,11 @@ impl<'d, R: Read> XmlReader<'d, R> {
             }
             RawEvent::Start(_) | RawEvent::Empty(_) => "a second root element".to_owned(),
             RawEvent::End(_) => "an end without a start".to_owned(),
+            RawEvent::DocType(text)
+                if self.plain_doctype && !self.has_root && !text.contains('[') =>
+            {
+                return Ok(Event::Other);
+            }
             RawEvent::DocType(_) => "a DOCTYPE, which repository metadata never has".to_owned(),
             RawEvent::Eof if !self.has_root => "it holds no XML element".to_owned(),
             RawEvent::Eof => "it ends inside an element".to_owned(),

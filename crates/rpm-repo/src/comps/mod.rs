@@ -1,0 +1,335 @@
+//! `comps.xml` (record `group`): groups, environments, categories and language packs.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use crate::error::Result;
+use crate::xml::{Event, Fault, Limits, XmlReader};
+
+#[cfg(test)]
+mod tests;
+
+/// Longest text of one element in bytes.
+const MAX_TEXT: usize = 64 << 10;
+
+/// A parsed comps document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comps {
+    /// `group`, in the order of the document.
+    pub groups: Vec<Group>,
+    /// `environment`, in the order of the document.
+    pub environments: Vec<Environment>,
+    /// `category`, in the order of the document.
+    pub categories: Vec<Category>,
+    /// `langpacks/match`: name and the pattern of what to install for it.
+    pub langpacks: Vec<(String, String)>,
+}
+
+/// A text with its translations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Localized {
+    /// The text without `xml:lang`.
+    pub text: String,
+    /// Language to text.
+    pub translations: BTreeMap<String, String>,
+}
+
+/// How much a group wants a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PackageKind {
+    /// Always installed with the group (also when the type is absent or unknown).
+    #[default]
+    Mandatory,
+    /// Installed unless asked otherwise.
+    Default,
+    /// Installed only if asked for.
+    Optional,
+    /// Installed if the package that `requires` names is.
+    Conditional,
+}
+
+/// One package of a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupPackage {
+    /// The name.
+    pub name: String,
+    /// How much the group wants it.
+    pub kind: PackageKind,
+    /// For [`PackageKind::Conditional`]: the package it depends on.
+    pub requires: Option<String>,
+}
+
+/// One group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// The id; never empty.
+    pub id: String,
+    /// The name people see.
+    pub name: Localized,
+    /// The description.
+    pub description: Localized,
+    /// `default`: marked for installation from the start.
+    pub default: bool,
+    /// `uservisible`; true if absent.
+    pub user_visible: bool,
+    /// `display_order`; smaller is earlier.
+    pub display_order: Option<u32>,
+    /// `langonly`: the language the group is for.
+    pub lang_only: Option<String>,
+    /// The packages.
+    pub packages: Vec<GroupPackage>,
+}
+
+/// One environment: a set of groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// The id; never empty.
+    pub id: String,
+    /// The name people see.
+    pub name: Localized,
+    /// The description.
+    pub description: Localized,
+    /// `display_order`; smaller is earlier.
+    pub display_order: Option<u32>,
+    /// `grouplist`: ids of groups that belong to it.
+    pub groups: Vec<String>,
+    /// `optionlist`: ids of groups that may be added, and whether that is the default.
+    pub options: Vec<(String, bool)>,
+}
+
+/// One category: a heading over groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Category {
+    /// The id; never empty.
+    pub id: String,
+    /// The name people see.
+    pub name: Localized,
+    /// The description.
+    pub description: Localized,
+    /// `display_order`; smaller is earlier.
+    pub display_order: Option<u32>,
+    /// Ids of its groups.
+    pub groups: Vec<String>,
+}
+
+/// One child of a group, an environment or a category, as it was found.
+struct Child {
+    name: Vec<u8>,
+    lang: Option<String>,
+    kind: Option<String>,
+    requires: Option<String>,
+    default: Option<String>,
+}
+
+/// Reads a comps document; `document` is its name in errors.
+///
+/// A DOCTYPE is refused everywhere else; comps is the one document that real tools write with one
+/// (`<!DOCTYPE comps PUBLIC ...>`): it is passed over if it has no internal subset, and nothing is fetched.
+///
+/// Errors: what [`XmlReader`] refuses; a group, environment or category without id; a limit.
+pub fn read(document: &str, stream: impl Read, limits: &Limits) -> Result<Comps> {
+    let xml = XmlReader::new(document, stream, limits).allow_plain_doctype();
+    let mut parser = Parser {
+        xml,
+        limits: *limits,
+    };
+    parser.xml.root("comps")?;
+    let mut comps = Comps::default();
+    while let Some(child) = parser.child()? {
+        match child.name.as_slice() {
+            b"group" => comps.groups.push(parser.group()?),
+            b"environment" => comps.environments.push(parser.environment()?),
+            b"category" => comps.categories.push(parser.category()?),
+            b"langpacks" => parser.langpacks(&mut comps.langpacks)?,
+            _ => parser.xml.skip()?,
+        }
+        let count = comps.groups.len() + comps.environments.len() + comps.categories.len();
+        if count as u64 > limits.max_records {
+            return Err(parser.xml.error("too many groups"));
+        }
+    }
+    parser.xml.finish()?;
+    Ok(comps)
+}
+
+struct Parser<'d, R> {
+    xml: XmlReader<'d, R>,
+    limits: Limits,
+}
+
+impl<R: Read> Parser<'_, R> {
+    /// The next child of the open element; `None` at its end.
+    fn child(&mut self) -> Result<Option<Child>> {
+        loop {
+            let child = match self.xml.next()? {
+                Event::Start(tag) => (|| {
+                    Ok::<Child, Fault>(Child {
+                        name: tag.name().to_vec(),
+                        lang: tag.attribute(b"lang")?,
+                        kind: tag.attribute(b"type")?,
+                        requires: tag.attribute(b"requires")?,
+                        default: tag.attribute(b"default")?,
+                    })
+                })(),
+                Event::End => return Ok(None),
+                Event::Other => continue,
+            };
+            return child.map(Some).map_err(|fault| self.xml.fault(fault));
+        }
+    }
+
+    fn text(&mut self) -> Result<String> {
+        Ok(self.xml.text(MAX_TEXT)?.trim().to_owned())
+    }
+
+    fn localized(&mut self, lang: Option<String>, into: &mut Localized) -> Result<()> {
+        let text = self.text()?;
+        match lang {
+            None => into.text = text,
+            Some(lang) => {
+                into.translations.insert(lang, text);
+            }
+        }
+        Ok(())
+    }
+
+    fn boolean(&mut self) -> Result<bool> {
+        Ok(crate::config::parse_bool(&self.text()?).unwrap_or(false))
+    }
+
+    fn order(&mut self) -> Result<Option<u32>> {
+        Ok(self.text()?.parse().ok())
+    }
+
+    fn group(&mut self) -> Result<Group> {
+        let mut group = Group {
+            user_visible: true,
+            ..Group::default()
+        };
+        while let Some(child) = self.child()? {
+            match child.name.as_slice() {
+                b"id" => group.id = self.text()?,
+                b"name" => self.localized(child.lang, &mut group.name)?,
+                b"description" => self.localized(child.lang, &mut group.description)?,
+                b"default" => group.default = self.boolean()?,
+                b"uservisible" => group.user_visible = self.boolean()?,
+                b"display_order" => group.display_order = self.order()?,
+                b"langonly" => group.lang_only = Some(self.text()?),
+                b"packagelist" => self.packages(&mut group.packages)?,
+                _ => self.xml.skip()?,
+            }
+        }
+        self.check_id(&group.id)?;
+        Ok(group)
+    }
+
+    fn packages(&mut self, packages: &mut Vec<GroupPackage>) -> Result<()> {
+        while let Some(child) = self.child()? {
+            if child.name != b"packagereq" {
+                self.xml.skip()?;
+                continue;
+            }
+            let kind = match child.kind.as_deref() {
+                Some("default") => PackageKind::Default,
+                Some("optional") => PackageKind::Optional,
+                Some("conditional") => PackageKind::Conditional,
+                _ => PackageKind::Mandatory,
+            };
+            let name = self.text()?;
+            packages.push(GroupPackage {
+                name,
+                kind,
+                requires: child.requires,
+            });
+            self.check_count(packages.len())?;
+        }
+        Ok(())
+    }
+
+    fn environment(&mut self) -> Result<Environment> {
+        let mut environment = Environment::default();
+        while let Some(child) = self.child()? {
+            match child.name.as_slice() {
+                b"id" => environment.id = self.text()?,
+                b"name" => self.localized(child.lang, &mut environment.name)?,
+                b"description" => self.localized(child.lang, &mut environment.description)?,
+                b"display_order" => environment.display_order = self.order()?,
+                b"grouplist" => {
+                    let ids = self.ids()?;
+                    environment.groups.extend(ids.into_iter().map(|(id, _)| id));
+                }
+                b"optionlist" => environment.options.extend(self.ids()?),
+                _ => self.xml.skip()?,
+            }
+        }
+        self.check_id(&environment.id)?;
+        Ok(environment)
+    }
+
+    fn category(&mut self) -> Result<Category> {
+        let mut category = Category::default();
+        while let Some(child) = self.child()? {
+            match child.name.as_slice() {
+                b"id" => category.id = self.text()?,
+                b"name" => self.localized(child.lang, &mut category.name)?,
+                b"description" => self.localized(child.lang, &mut category.description)?,
+                b"display_order" => category.display_order = self.order()?,
+                b"grouplist" => {
+                    let ids = self.ids()?;
+                    category.groups.extend(ids.into_iter().map(|(id, _)| id));
+                }
+                _ => self.xml.skip()?,
+            }
+        }
+        self.check_id(&category.id)?;
+        Ok(category)
+    }
+
+    /// `groupid` elements and their `default` flag.
+    fn ids(&mut self) -> Result<Vec<(String, bool)>> {
+        let mut ids = Vec::new();
+        while let Some(child) = self.child()? {
+            if child.name != b"groupid" {
+                self.xml.skip()?;
+                continue;
+            }
+            let default = child
+                .default
+                .and_then(|text| crate::config::parse_bool(&text));
+            ids.push((self.text()?, default.unwrap_or(false)));
+            self.check_count(ids.len())?;
+        }
+        Ok(ids)
+    }
+
+    fn langpacks(&mut self, langpacks: &mut Vec<(String, String)>) -> Result<()> {
+        loop {
+            let found = match self.xml.next()? {
+                Event::Start(tag) => tag
+                    .attribute(b"name")
+                    .and_then(|name| Ok(name.zip(tag.attribute(b"install")?))),
+                Event::End => return Ok(()),
+                Event::Other => continue,
+            };
+            langpacks.extend(found.map_err(|fault| self.xml.fault(fault))?);
+            self.xml.skip()?;
+            self.check_count(langpacks.len())?;
+        }
+    }
+
+    fn check_id(&self, id: &str) -> Result<()> {
+        if id.is_empty() {
+            return Err(self
+                .xml
+                .error("a group, environment or category without an id"));
+        }
+        Ok(())
+    }
+
+    fn check_count(&self, count: usize) -> Result<()> {
+        if count > self.limits.max_items {
+            return Err(self.xml.error("too many items"));
+        }
+        Ok(())
+    }
+}

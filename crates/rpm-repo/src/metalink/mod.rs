@@ -1,0 +1,194 @@
+//! Metalink files: mirrors of `repomd.xml` with its checksums.
+
+use std::io::Read;
+
+use rpm_pkg::digest::{Digest, DigestAlgo};
+
+use crate::error::{Error, Result};
+use crate::mirrorlist::is_url;
+use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number};
+
+#[cfg(test)]
+mod tests;
+
+/// Largest metalink file in bytes.
+pub const MAX_SIZE: usize = 4 << 20;
+/// Most mirrors that are kept; the rest is passed over.
+pub const MAX_MIRRORS: usize = 1000;
+/// Longest URL or checksum in bytes.
+const MAX_TEXT: usize = 64 << 10;
+/// The file that counts.
+const FILE_NAME: &str = "repomd.xml";
+/// What every useful URL ends in.
+const URL_END: &str = "repodata/repomd.xml";
+
+/// What a metalink file says of `repomd.xml`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metalink {
+    /// Checksums of the strongest type that is listed, those that are well-formed; `repomd.xml` must match one
+    /// of them. Empty if the file lists none at all; it is for the caller to refuse that (C tdnf: 1004).
+    pub hashes: Vec<Digest>,
+    /// Checksums of the older revisions that the servers may still have (`mm0:alternates`): not for trust.
+    pub alternates: usize,
+    /// Size of `repomd.xml` in bytes, if given.
+    pub size: Option<u64>,
+    /// Base URLs of the repository (what stands before `repodata/repomd.xml`), preferred ones first.
+    pub urls: Vec<String>,
+}
+
+#[derive(Default)]
+struct Draft {
+    hashes: Vec<(DigestAlgo, String)>,
+    urls: Vec<(u64, String)>,
+    size: Option<u64>,
+    alternates: usize,
+}
+
+/// Parses a metalink (version 3) file; `document` is its name in errors.
+///
+/// Kept: `http`, `https`, `ftp` and `file` URLs that end in `repodata/repomd.xml`, sorted by
+/// preference (highest first, ties in file order). Everything else is passed over, as is a hash of
+/// an unknown type. A preference or size that is no number counts as none.
+///
+/// Errors: larger than [`MAX_SIZE`]; what [`XmlReader`] refuses; no `<file name="repomd.xml">`; every
+/// hash of the strongest listed type is malformed (C tdnf accepts that without any check: a hole).
+pub fn parse(document: &str, bytes: &[u8]) -> Result<Metalink> {
+    if bytes.len() > MAX_SIZE {
+        return Err(Error::Document {
+            document: document.to_owned(),
+            position: MAX_SIZE as u64,
+            what: "the metalink is too large".to_owned(),
+        });
+    }
+    let mut xml = XmlReader::new(document, bytes, &Limits::default());
+    xml.root("metalink")?;
+    let mut draft = None;
+    walk(&mut xml, Inside::Metalink, &mut draft)?;
+    xml.finish()?;
+    let Some(draft) = draft else {
+        return Err(xml.error("no file repomd.xml in the metalink"));
+    };
+    draft.finish().map_err(|fault| xml.fault(fault))
+}
+
+/// Where in the file we are: only `metalink/files/file/{size,verification/hash,resources/url}` counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Metalink,
+    Files,
+    File,
+    Verification,
+    Resources,
+    Alternates,
+}
+
+/// What to do with a child.
+enum Child {
+    Enter(Inside),
+    Hash(Option<DigestAlgo>),
+    Url(u64),
+    Size,
+    Pass,
+}
+
+fn walk<R: Read>(
+    xml: &mut XmlReader<'_, R>,
+    inside: Inside,
+    draft: &mut Option<Draft>,
+) -> Result<()> {
+    loop {
+        let child = match xml.next()? {
+            Event::Start(tag) => child(&tag, inside),
+            Event::End => return Ok(()),
+            Event::Other => continue,
+        };
+        match child.map_err(|fault| xml.fault(fault))? {
+            Child::Enter(next) => {
+                if next == Inside::File {
+                    draft.get_or_insert_default();
+                }
+                walk(xml, next, draft)?;
+            }
+            Child::Pass => xml.skip()?,
+            leaf => {
+                let text = xml.text(MAX_TEXT)?;
+                if let Some(draft) = draft {
+                    draft.put(leaf, text.trim());
+                }
+            }
+        }
+    }
+}
+
+fn child(tag: &Tag<'_>, inside: Inside) -> std::result::Result<Child, Fault> {
+    Ok(match (inside, tag.name()) {
+        (Inside::Metalink, b"files") => Child::Enter(Inside::Files),
+        (Inside::Files, b"file") if tag.attribute(b"name")?.as_deref() == Some(FILE_NAME) => {
+            Child::Enter(Inside::File)
+        }
+        (Inside::File, b"size") => Child::Size,
+        (Inside::File, b"verification") => Child::Enter(Inside::Verification),
+        (Inside::File, b"resources") => Child::Enter(Inside::Resources),
+        (Inside::File, b"alternates") => Child::Enter(Inside::Alternates),
+        (Inside::Alternates, b"alternate") => Child::Hash(None),
+        (Inside::Verification, b"hash") => {
+            let algo = tag
+                .attribute(b"type")?
+                .and_then(|kind| DigestAlgo::from_name(&kind));
+            algo.map_or(Child::Pass, |algo| Child::Hash(Some(algo)))
+        }
+        (Inside::Resources, b"url") => {
+            let preference = tag.attribute(b"preference")?;
+            Child::Url(
+                preference
+                    .and_then(|text| number(&text).ok())
+                    .unwrap_or(0)
+                    .min(100),
+            )
+        }
+        _ => Child::Pass,
+    })
+}
+
+impl Draft {
+    fn put(&mut self, leaf: Child, text: &str) {
+        match leaf {
+            Child::Hash(Some(algo)) => self.hashes.push((algo, text.to_owned())),
+            Child::Hash(None) => self.alternates += 1,
+            Child::Size => self.size = number(text).ok(),
+            Child::Url(preference) => {
+                if let Some(base) = text.strip_suffix(URL_END)
+                    && base.ends_with('/')
+                    && is_url(text)
+                    && self.urls.len() < MAX_MIRRORS
+                {
+                    self.urls.push((preference, base.to_owned()));
+                }
+            }
+            Child::Enter(_) | Child::Pass => {}
+        }
+    }
+
+    fn finish(mut self) -> std::result::Result<Metalink, Fault> {
+        let strongest = self.hashes.iter().map(|&(algo, _)| algo).max();
+        let of_strongest = self
+            .hashes
+            .iter()
+            .filter(|(algo, _)| Some(*algo) == strongest);
+        let hashes: Vec<Digest> = of_strongest
+            .filter_map(|(algo, hex)| Digest::from_hex(*algo, hex).ok())
+            .collect();
+        if strongest.is_some() && hashes.is_empty() {
+            return Err(Fault("the strongest checksum of the metalink is malformed"));
+        }
+        self.urls
+            .sort_by_key(|&(preference, _)| std::cmp::Reverse(preference));
+        let urls = self.urls.into_iter().map(|(_, url)| url).collect();
+        Ok(Metalink {
+            hashes,
+            alternates: self.alternates,
+            size: self.size,
+            urls,
+        })
+    }
+}

@@ -1,0 +1,48 @@
+use super::*;
+
+fn all(text: &str) -> Result<Vec<Advisory>> {
+    let mut out = Vec::new();
+    read("u", text.as_bytes(), &Limits::default(), &mut |advisory| {
+        out.push(advisory);
+        ControlFlow::Continue(())
+    })?;
+    Ok(out)
+}
+
+#[test]
+fn every_field_of_an_advisory() {
+    let got = all(
+        "<updates><update from=\"a@b\" status=\"final\" type=\"security\" version=\"2\"><id>X-1</id>\
+         <title>T &amp; t</title><issued date=\"2020-01-02 03:04:05\"/><updated date=\"2021-01-01\"/>\
+         <severity>Important</severity><description>D</description><solution/><references>\
+         <reference href=\"http://h\" id=\"CVE-1\" type=\"cve\" title=\"CVE-1\"/></references>\
+         <pkglist><collection short=\"s\"><name>C</name><package name=\"n\" version=\"1\" release=\"2\" \
+         epoch=\"3\" arch=\"noarch\" src=\"n.src.rpm\"><filename>n.rpm</filename>\
+         <reboot_suggested>True</reboot_suggested></package></collection></pkglist></update></updates>",
+    )
+    .unwrap();
+    let advisory = &got[0];
+    assert_eq!(
+        (advisory.id.as_str(), advisory.kind.as_str()),
+        ("X-1", "security")
+    );
+    assert_eq!(advisory.title, "T & t");
+    assert_eq!(advisory.severity, "Important");
+    assert_eq!(advisory.issued, "2020-01-02 03:04:05");
+    assert_eq!(advisory.references[0].id, "CVE-1");
+    let package = &advisory.packages[0];
+    assert_eq!((package.name.as_str(), package.epoch), ("n", 3));
+    assert_eq!(
+        (package.filename.as_str(), package.collection.as_str()),
+        ("n.rpm", "C")
+    );
+    assert!(package.reboot_suggested && advisory.reboot_suggested);
+}
+
+#[test]
+fn an_advisory_without_id_and_a_package_without_name_are_refused() {
+    assert!(all("<updates><update><title>x</title></update></updates>").is_err());
+    let text = "<updates><update><id>x</id><pkglist><collection><package version=\"1\"/>\
+                </collection></pkglist></update></updates>";
+    assert!(all(text).is_err());
+}
