@@ -96,7 +96,7 @@ pub fn verify_detached(
             check.update(data);
             check.conclude(keyring, Moment::MadeAndNow, now)
         }
-        Err(state) => state,
+        Err(state) => *state,
     };
     Ok(DetachedOutcome {
         signatures: signatures.into_iter().map(judge).collect(),

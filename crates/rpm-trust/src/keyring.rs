@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use sequoia_openpgp::armor::Kind;
 use sequoia_openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
-use sequoia_openpgp::cert::raw::RawCertParser;
+use sequoia_openpgp::cert::raw::{RawCert, RawCertParser};
+use sequoia_openpgp::packet::Tag;
 use sequoia_openpgp::packet::key::PublicParts;
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::{Cert, KeyHandle, KeyID};
@@ -229,10 +230,36 @@ fn read_packets(packets: &[u8], entries: &mut Vec<Entry>) -> Result<(), TrustErr
                 limit: MAX_SUBKEYS,
             });
         }
+        check_packets(&raw)?;
         let binary = raw.as_bytes().to_vec();
         let cert = Cert::try_from(raw).map_err(|error| malformed(&error))?;
         check_structure(&cert)?;
         entries.push(Entry { cert, binary });
+    }
+    Ok(())
+}
+
+/// Each subkey packet is followed by a signature. The library merges a bare copy of a subkey with
+/// a signed one; rpm refuses such a certificate (CVE-2021-3521) and so do we.
+fn check_packets(raw: &RawCert<'_>) -> Result<(), TrustError> {
+    let mut bare_subkey = false;
+    for packet in raw
+        .packets()
+        .map(|packet| packet.tag())
+        .chain([Tag::PublicSubkey])
+    {
+        match packet {
+            Tag::Signature => bare_subkey = false,
+            Tag::PublicSubkey | Tag::SecretSubkey if bare_subkey => {
+                let fingerprint = hex(raw.fingerprint().as_bytes());
+                return Err(TrustError::UnboundSubkey {
+                    fingerprint,
+                    subkey: "(bare copy)".into(),
+                });
+            }
+            Tag::PublicSubkey | Tag::SecretSubkey => bare_subkey = true,
+            _ => {}
+        }
     }
     Ok(())
 }

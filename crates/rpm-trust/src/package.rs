@@ -8,7 +8,7 @@ use sequoia_openpgp::packet::Signature;
 use sequoia_openpgp::packet::key::PublicParts;
 use sequoia_openpgp::parse::{PacketParser, PacketParserResult, Parse};
 use sequoia_openpgp::types::SignatureType;
-use sequoia_openpgp::{KeyHandle, KeyID, Packet};
+use sequoia_openpgp::{KeyID, Packet};
 
 use crate::trust::{self, Moment};
 use crate::{Distrust, Keyring, MAX_SIGNATURE_PACKET, SignatureState, SignedBy};
@@ -29,13 +29,14 @@ impl SignatureCheck {
     /// # Errors
     /// [`SignatureState::Malformed`] when these bytes are not exactly one signature over binary
     /// data.
-    pub fn new(packet: &[u8]) -> Result<SignatureCheck, SignatureState> {
-        let signature = parse_one(packet).map_err(|why| SignatureState::Malformed { why })?;
+    pub fn new(packet: &[u8]) -> Result<SignatureCheck, Box<SignatureState>> {
+        let signature =
+            parse_one(packet).map_err(|why| Box::new(SignatureState::Malformed { why }))?;
         SignatureCheck::of(signature)
     }
 
-    pub(crate) fn of(signature: Signature) -> Result<SignatureCheck, SignatureState> {
-        let malformed = |why: String| SignatureState::Malformed { why };
+    pub(crate) fn of(signature: Signature) -> Result<SignatureCheck, Box<SignatureState>> {
+        let malformed = |why: String| Box::new(SignatureState::Malformed { why });
         if signature.typ() != SignatureType::Binary {
             return Err(malformed(format!(
                 "it is a {}, not over binary data",
@@ -147,7 +148,7 @@ pub fn verify_package_signature(
 ) -> io::Result<SignatureState> {
     let mut check = match SignatureCheck::new(packet) {
         Ok(check) => check,
-        Err(state) => return Ok(state),
+        Err(state) => return Ok(*state),
     };
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -214,10 +215,7 @@ fn same_algorithm(signature: &Signature, key: &Candidate<'_>) -> bool {
 
 fn issuer_text(signature: &Signature) -> String {
     let issuers = signature.get_issuers();
-    let id = issuers.iter().find_map(|issuer| match issuer {
-        KeyHandle::KeyID(id) => Some(id.to_hex()),
-        // The key id of a version 4 key is the end of its fingerprint; version 6: its beginning.
-        KeyHandle::Fingerprint(fingerprint) => Some(KeyID::from(fingerprint).to_hex()),
-    });
+    // The key id of a version 4 key is the end of its fingerprint; version 6: its beginning.
+    let id = issuers.first().map(|issuer| KeyID::from(issuer).to_hex());
     id.unwrap_or_default().to_ascii_lowercase()
 }

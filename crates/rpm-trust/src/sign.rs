@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 use sequoia_openpgp::armor::{Kind, Writer};
 use sequoia_openpgp::cert::{CertBuilder, CipherSuite};
-use sequoia_openpgp::packet::Signature;
 use sequoia_openpgp::packet::signature::SignatureBuilder;
+use sequoia_openpgp::packet::{Signature, Tag, UserID};
 use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::serialize::{Marshal, MarshalInto};
 use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
@@ -79,12 +79,13 @@ impl SigningKey {
             .set_cipher_suite(suite)
             .set_creation_time(trust::time(new.created))
             .set_validity_period(new.lifetime.map(std::time::Duration::from_secs))
-            .set_primary_key_flags(flags)
+            .set_primary_key_flags(flags.clone())
             .add_userid(new.user_id);
         if new.signing_subkey {
             builder = builder.add_signing_subkey();
         }
         let (cert, revocation) = builder.generate().map_err(cannot)?;
+        let cert = rebind(cert, new, flags)?;
         Ok(SigningKey {
             cert,
             revocation: Some(revocation),
@@ -237,6 +238,37 @@ impl SigningKey {
         let key = fit.ok_or_else(|| cannot("no private key that may sign"))?;
         key.key().clone().into_keypair().map_err(cannot)
     }
+}
+
+/// Binds the user id again in words that rpm up to 4.18 understands: it refuses a certificate with
+/// a direct key signature, and one whose user id is marked primary in a critical subpacket.
+fn rebind(cert: Cert, new: &NewKey<'_>, flags: KeyFlags) -> Result<Cert, TrustError> {
+    let primary = cert
+        .primary_key()
+        .key()
+        .clone()
+        .parts_into_secret()
+        .map_err(cannot)?;
+    let mut signer = primary.clone().into_keypair().map_err(cannot)?;
+    let user_id = UserID::from(new.user_id);
+    let binding = SignatureBuilder::new(SignatureType::PositiveCertification)
+        .set_signature_creation_time(trust::time(new.created))
+        .and_then(|builder| builder.set_key_flags(flags))
+        .and_then(|builder| {
+            builder.set_key_validity_period(new.lifetime.map(std::time::Duration::from_secs))
+        })
+        .and_then(|builder| user_id.bind(&mut signer, &cert, builder))
+        .map_err(cannot)?;
+    let subkeys = cert
+        .into_tsk()
+        .into_packets()
+        .skip_while(|packet| !matches!(packet.tag(), Tag::SecretSubkey));
+    let head = [
+        Packet::from(primary),
+        Packet::from(user_id),
+        Packet::from(binding),
+    ];
+    Cert::from_packets(head.into_iter().chain(subkeys)).map_err(cannot)
 }
 
 fn cannot(error: impl std::fmt::Display) -> TrustError {

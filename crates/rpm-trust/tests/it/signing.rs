@@ -1,0 +1,185 @@
+//! gpg and rpm on the other side.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rpm_trust::sign::{KeyAlgorithm, NewKey, SignatureHash, SigningKey};
+use rpm_trust::{Keyring, SignatureState, verify_detached, verify_package_signature};
+
+use crate::fixtures::NOW;
+
+const DATA: &[u8] = b"what is signed";
+
+fn present() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
+}
+
+fn gpg(home: &Path, arguments: &[&str]) -> Output {
+    Command::new("gpg")
+        .args([
+            "--homedir",
+            home.to_str().unwrap(),
+            "--batch",
+            "--yes",
+            "--quiet",
+        ])
+        .args(["--pinentry-mode", "loopback", "--passphrase", ""])
+        .args(arguments)
+        .output()
+        .expect("gpg is installed")
+}
+
+fn succeeds(output: Output) -> Output {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+#[test]
+fn gpg_signs_we_verify() {
+    for algorithm in ["rsa3072", "dsa2048", "ed25519", "nistp256", "nistp384"] {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("data");
+        std::fs::write(&file, DATA).unwrap();
+        succeeds(gpg(
+            home.path(),
+            &["--quick-gen-key", "gpg <g@example.org>", algorithm, "sign"],
+        ));
+        let public = succeeds(gpg(home.path(), &["--armor", "--export"])).stdout;
+        let mut keyring = Keyring::new();
+        keyring.add_armored_or_binary(&public).unwrap();
+        let name = file.to_str().unwrap();
+        let sign = ["--armor", "--output", "-", "--detach-sign", name];
+        let text = succeeds(gpg(home.path(), &sign)).stdout;
+        let outcome = verify_detached(&keyring, &text, DATA, present()).unwrap();
+        assert!(outcome.accepted().is_some(), "{algorithm}: {outcome:?}");
+        let outcome = verify_detached(&keyring, &text, b"else", present()).unwrap();
+        assert!(
+            matches!(outcome.refusal(), Some(SignatureState::Bad { .. })),
+            "{algorithm}"
+        );
+
+        // The other algorithms make gpg take a longer hash or refuse.
+        if algorithm == "rsa3072" {
+            let sign = [
+                "--digest-algo",
+                "SHA1",
+                "--output",
+                "-",
+                "--detach-sign",
+                name,
+            ];
+            let weak = succeeds(gpg(home.path(), &sign)).stdout;
+            let state = verify_package_signature(&keyring, &weak, DATA, present()).unwrap();
+            assert_eq!(state.code(), "weak", "{algorithm}: {state}");
+        }
+
+        let clear = succeeds(gpg(home.path(), &["--output", "-", "--clearsign", name])).stdout;
+        assert!(verify_detached(&keyring, &clear, DATA, present()).is_err());
+        let inline = succeeds(gpg(home.path(), &["--output", "-", "--sign", name])).stdout;
+        assert!(verify_detached(&keyring, &inline, DATA, present()).is_err());
+    }
+}
+
+#[test]
+fn we_sign_gpg_verifies() {
+    let now = present();
+    for (algorithm, subkey) in [
+        (KeyAlgorithm::Rsa2048, false),
+        (KeyAlgorithm::Ed25519, true),
+        (KeyAlgorithm::NistP256, false),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let new = NewKey {
+            user_id: "Us <us@example.org>",
+            algorithm,
+            created: now - 100,
+            lifetime: None,
+            signing_subkey: subkey,
+        };
+        let key = SigningKey::generate(&new).unwrap();
+        let (public, data, signature) = (
+            home.path().join("key"),
+            home.path().join("data"),
+            home.path().join("data.asc"),
+        );
+        std::fs::write(&public, key.public_armored().unwrap()).unwrap();
+        std::fs::write(&data, DATA).unwrap();
+        std::fs::write(&signature, key.sign_detached(DATA, now - 5).unwrap()).unwrap();
+        succeeds(gpg(home.path(), &["--import", public.to_str().unwrap()]));
+        let files = [
+            "--verify",
+            signature.to_str().unwrap(),
+            data.to_str().unwrap(),
+        ];
+        succeeds(gpg(home.path(), &files));
+        // The private key survives its own text.
+        let again = SigningKey::from_armored(key.private_armored().unwrap().as_bytes()).unwrap();
+        assert_eq!(again.fingerprint(), key.fingerprint());
+        let packet = again
+            .sign_packet(DATA, now - 5, SignatureHash::Sha512)
+            .unwrap();
+        let mut keyring = Keyring::new();
+        keyring
+            .add_armored_or_binary(key.public_armored().unwrap().as_bytes())
+            .unwrap();
+        assert!(
+            verify_package_signature(&keyring, &packet, DATA, now)
+                .unwrap()
+                .is_good()
+        );
+        let private = key.private_armored().unwrap();
+        assert!(
+            Keyring::new()
+                .add_armored_or_binary(private.as_bytes())
+                .is_err()
+        );
+    }
+}
+
+#[test]
+fn rpm_imports_our_key_and_lists_it() {
+    let home = tempfile::tempdir().unwrap();
+    let new = NewKey {
+        user_id: "Us <us@example.org>",
+        algorithm: KeyAlgorithm::Rsa2048,
+        created: NOW - 100_000_000,
+        lifetime: None,
+        signing_subkey: false,
+    };
+    let key = SigningKey::generate(&new).unwrap();
+    let file = home.path().join("key");
+    std::fs::write(&file, key.public_armored().unwrap()).unwrap();
+    let db = home.path().join("db");
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program)
+            .arg("--dbpath")
+            .arg(&db)
+            .args(arguments)
+            .output();
+        succeeds(output.expect("rpm is installed")).stdout
+    };
+    run("rpmkeys", &["--import", file.to_str().unwrap()]);
+    let tags = run(
+        "rpm",
+        &[
+            "-q",
+            "gpg-pubkey",
+            "--qf",
+            "%{VERSION} %{PACKAGER} [%{PUBKEYS}]",
+        ],
+    );
+    let facts = rpm_trust::read_keys(&std::fs::read(&file).unwrap(), NOW)
+        .unwrap()
+        .remove(0);
+    let tags = String::from_utf8(tags).unwrap();
+    let expected = format!(
+        "{} Us <us@example.org> {}",
+        facts.short_id(),
+        facts.base64()
+    );
+    assert_eq!(tags.trim_end(), expected.trim_end());
+}
