@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use rpm_pkg::dep::rich;
 use rpm_pkg::header::{Header, tag};
 
 use crate::schema::Index;
@@ -94,7 +95,7 @@ fn by_script(header: &Header, index: Index, script_tag: u32) -> Vec<Row> {
     let mut scripts = header.u32s(script_tag);
     numbered(header, index)
         .map(|(idx, key)| Row {
-            key: stored(key),
+            key: key.to_vec(),
             idx: scripts.next().unwrap_or(idx),
         })
         .collect()
@@ -105,7 +106,7 @@ fn distinct(header: &Header, index: Index) -> Vec<Row> {
     numbered(header, index)
         .filter(|(_, key)| seen.insert(*key))
         .map(|(idx, key)| Row {
-            key: stored(key),
+            key: key.to_vec(),
             idx,
         })
         .collect()
@@ -113,20 +114,16 @@ fn distinct(header: &Header, index: Index) -> Vec<Row> {
 
 fn push(rows: &mut Vec<Row>, index: Index, key: &[u8], idx: u32) {
     rows.push(Row {
-        key: stored(key),
+        key: key.to_vec(),
         idx,
     });
     if index.may_be_rich() && key.starts_with(b"(") {
-        let names = crate::rich::index_names(key);
-        rows.extend(names.into_iter().map(|key| Row { key, idx }));
-    }
-}
-
-/// rpm stores an empty string (the base name of `/`) as one NUL byte.
-fn stored(key: &[u8]) -> Vec<u8> {
-    if key.is_empty() {
-        vec![0]
-    } else {
-        key.to_vec()
+        let names = std::str::from_utf8(key).map(rich::index_names);
+        // Text that is no rich dependency has the one row only.
+        let names = names.unwrap_or(Ok(Vec::new())).unwrap_or_default();
+        rows.extend(names.into_iter().map(|name| Row {
+            key: name.into_bytes(),
+            idx,
+        }));
     }
 }

@@ -58,8 +58,9 @@ pub struct InstallFacts<'a> {
     /// Hex digests of the whole package file with rpm's algorithm numbers (8 SHA-256, 10 SHA-512); rpm 6 stores
     /// them, older ones ignore them.
     pub package_digests: &'a [(u32, &'a str)],
-    /// Also copy tags 278 and 279 of the signature header, as rpm 6 does and 4.x does not.
-    pub openpgp: bool,
+    /// Do as rpm 6, not as 4.x: copy tags 278 and 279 of the signature header too, and ignore signature tags from
+    /// 1000 on in version 6 packages. Each rpm reads both.
+    pub as_rpm6: bool,
 }
 
 /// A signature tag and the tag it has in a database.
@@ -156,7 +157,7 @@ const OPENPGP: [Translation; 2] = [
 ];
 /// Elements of a copied signature tag.
 const MAX_SIGNATURE_COUNT: u32 = 16 << 20;
-/// Signature tags from here on do not count in version 6 packages.
+/// Signature tags from here on do not count for rpm 6 in version 6 packages.
 const LEGACY_SIGNATURES: u32 = 1000;
 
 /// The blob that [`crate::WriteTransaction::add`] takes, for a package that was just installed.
@@ -239,8 +240,8 @@ fn translated(
     main: &Header,
     facts: &InstallFacts<'_>,
 ) -> Result<Vec<Value>, DbError> {
-    let newer: &[Translation] = if facts.openpgp { &OPENPGP } else { &[] };
-    let is_v6 = main.has(tag::RPMFORMAT);
+    let newer: &[Translation] = if facts.as_rpm6 { &OPENPGP } else { &[] };
+    let is_v6 = facts.as_rpm6 && main.has(tag::RPMFORMAT);
     let mut values = Vec::new();
     for rule in TRANSLATIONS.iter().chain(newer) {
         let counts = !(is_v6 && rule.from >= LEGACY_SIGNATURES);

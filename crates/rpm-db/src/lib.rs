@@ -22,7 +22,6 @@ mod error;
 mod ndb;
 mod open;
 mod read;
-mod rich;
 mod root;
 mod write;
 

@@ -235,6 +235,8 @@ fn set_mode(path: &Path, fresh: bool) -> Result<(), DbError> {
 /// What holds for readers and writers: patience, and no trust in what a stranger's schema may contain.
 fn settle(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(schema::BUSY_TIMEOUT)?;
+    // As in rpm; the bundled SQLite has it on.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;

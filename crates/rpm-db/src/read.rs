@@ -176,10 +176,9 @@ impl Db {
     pub fn file_owners(&self, path: &[u8]) -> Result<Vec<Match>, DbError> {
         let cut = path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);
         let (dir, base) = path.split_at_checked(cut).unwrap_or_default();
-        let key: &[u8] = if base.is_empty() { &[0] } else { base };
         let mut owners = Vec::new();
         let mut last: Option<(u32, Header)> = None;
-        for found in self.find(Index::Basenames, key)? {
+        for found in self.find(Index::Basenames, base)? {
             if last.as_ref().is_none_or(|(hnum, _)| *hnum != found.hnum) {
                 last = self.get(found.hnum)?.map(|header| (found.hnum, header));
             }

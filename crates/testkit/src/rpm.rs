@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use sha2::{Digest, Sha256};
 
@@ -40,8 +40,8 @@ impl Rpm {
         }
     }
 
-    /// The rpm of an oracle root (see [`fixtures::oracle`]) on the database directory `dbpath`, which is bound into
-    /// the root in a mount namespace of its own. Paths in arguments are seen from inside. Needs root's rights.
+    /// The rpm of an oracle root (see [`fixtures::oracle`]) on the database directory `dbpath`, whose parent is bound
+    /// into the root in a mount namespace of its own. Paths in arguments are seen from inside. Needs root's rights.
     pub fn oracle(oracle: &Path, dbpath: &Path) -> Self {
         Self {
             oracle: Some(oracle.to_path_buf()),
@@ -80,7 +80,8 @@ impl Rpm {
         succeeded(self.run_program(program, args), &shown)
     }
 
-    fn command(&self, program: &str) -> Command {
+    /// The call without its own arguments, for tests that watch it while it runs.
+    pub fn command(&self, program: &str) -> Command {
         let mut words: Vec<OsString> = Vec::new();
         if let Some(oracle) = &self.oracle {
             words.extend(["unshare", "-m", "sh", "-ec"].map(OsString::from));
@@ -89,7 +90,8 @@ impl Rpm {
                     .into(),
             );
             words.push("sh".into());
-            words.extend(self.dbpath.iter().map(|p| p.clone().into_os_string()));
+            let parent = self.dbpath.as_deref().and_then(Path::parent);
+            words.extend(parent.map(|p| p.as_os_str().to_owned()));
             words.push(oracle.into());
             words.push(ORACLE_MOUNT.into());
         }
@@ -109,10 +111,11 @@ impl Rpm {
             words.extend(["--root".into(), root.into()]);
         }
         if let Some(dbpath) = &self.dbpath {
+            let name = dbpath.file_name().unwrap_or_default();
             let seen = if self.oracle.is_some() {
-                Path::new(ORACLE_MOUNT)
+                Path::new(ORACLE_MOUNT).join(name)
             } else {
-                dbpath
+                dbpath.clone()
             };
             words.extend(["--dbpath".into(), seen.into()]);
         }
@@ -122,7 +125,8 @@ impl Rpm {
         command
             .args(words)
             .env("LC_ALL", "C.UTF-8")
-            .env("HOME", "/nonexistent");
+            .env("HOME", "/nonexistent")
+            .stdin(Stdio::null());
         command
     }
 }

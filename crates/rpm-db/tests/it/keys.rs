@@ -1,0 +1,94 @@
+//! `gpg-pubkey` entries.
+
+use rpm_db::pubkey::{self, KeyFacts, KeyForm};
+use rpm_db::{Db, DbLocation};
+use testkit::rpm::Rpm;
+use testkit::rpmdb;
+
+use crate::common::{NOW, folder};
+
+const FINGERPRINT: &str = "52b3c03c794a984c053e02df6881c8af151c5ec4";
+const CREATED: u32 = 0x6a50_c62d;
+
+/// Imports a real key with real rpm, and writes the same key with ours.
+fn both(form: KeyForm) -> Option<(tempfile::TempDir, tempfile::TempDir)> {
+    let real = testkit::fixtures::real()?;
+    let key = real.join("Lemric+photon-php/RPM-GPG-KEY-photon-php");
+    let (ours, theirs) = (folder(), folder());
+    Rpm::on_db(theirs.path()).program_ok("rpmkeys", &["--import", key.to_str().unwrap()]);
+    let their_db = Db::open_read(&DbLocation::at(theirs.path()).unwrap()).unwrap();
+    let (_, header) = their_db.by_name("gpg-pubkey").unwrap().remove(0);
+    let stored = pubkey::read(&header).unwrap();
+    let facts = KeyFacts {
+        base64: &stored.base64,
+        armored: header.text(rpm_pkg::header::tag::DESCRIPTION).unwrap(),
+        user_id: "Photon PHP RPM Repository <packages@lemric.com>",
+        fingerprint: FINGERPRINT,
+        key_id: "6881c8af151c5ec4",
+        subkeys: &[("944ff08095823205", CREATED)],
+        created: CREATED,
+    };
+    let blob = pubkey::header(&facts, form, "4.18.0", NOW).unwrap();
+    let db = Db::open_write(&DbLocation::at(ours.path()).unwrap()).unwrap();
+    let mut tx = db.begin().unwrap();
+    tx.add(&blob).unwrap();
+    tx.commit().unwrap();
+    Some((ours, theirs))
+}
+
+#[test]
+fn the_header_is_the_one_that_rpm_makes() {
+    let Some((ours, theirs)) = both(KeyForm::KeyId) else {
+        return;
+    };
+    let dump =
+        |dir: &tempfile::TempDir| rpmdb::dump(&dir.path().join("rpmdb.sqlite"), &rpmdb::TIMES);
+    assert_eq!(rpmdb::differences(&dump(&ours), &dump(&theirs)), [""; 0]);
+    let rpm = Rpm::on_db(ours.path());
+    let shown = rpm.ok(&["-qi", "gpg-pubkey"]);
+    assert!(shown.contains("Photon PHP RPM Repository"), "{shown}");
+    rpm.ok(&["-e", "gpg-pubkey-151c5ec4-6a50c62d"]);
+    assert_eq!(rpm.ok(&["-qa"]), "");
+}
+
+#[test]
+fn packages_verify_with_a_key_we_stored() {
+    let Some((ours, _theirs)) = both(KeyForm::KeyId) else {
+        return;
+    };
+    let file = testkit::fixtures::real()
+        .unwrap()
+        .join("Lemric+photon-php/x86_64/libzip-1.11.4-1.photon5.x86_64.rpm");
+    let said = Rpm::on_db(ours.path()).program_ok("rpmkeys", &["-Kv", file.to_str().unwrap()]);
+    assert!(said.contains("95823205: OK"), "{said}");
+}
+
+#[test]
+fn rpm_6_reads_both_forms() {
+    let Some(root) = testkit::fixtures::oracle("sid") else {
+        return;
+    };
+    for form in [KeyForm::KeyId, KeyForm::Fingerprint] {
+        let Some((ours, _theirs)) = both(form) else {
+            return;
+        };
+        let rpm = Rpm::oracle(&root, ours.path());
+        let said = rpm.program_ok("rpmkeys", &["--define", "_keyring rpmdb", "--list"]);
+        assert!(said.contains(FINGERPRINT), "{form:?}: {said}");
+        rpm.program_ok("rpmdb", &["--verifydb"]);
+    }
+}
+
+#[test]
+fn ids_that_are_no_hex_are_refused() {
+    let facts = KeyFacts {
+        base64: "",
+        armored: "",
+        user_id: "",
+        fingerprint: "../../etc",
+        key_id: "",
+        subkeys: &[],
+        created: 0,
+    };
+    assert!(pubkey::header(&facts, KeyForm::KeyId, "4.18.0", 0).is_err());
+}

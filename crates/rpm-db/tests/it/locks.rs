@@ -1,0 +1,115 @@
+//! `.rpm.lock` between us and real rpm.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rpm_db::{DbError, TransactionLock, Wait, lock};
+use testkit::rpm::{Rpm, build_spec};
+
+use crate::common::{folder, recipes, write_ours};
+
+const SLEEPER: &str = "Name: sleeper
+Version: 1
+Release: 1
+Summary: Sleeps while it is installed
+License: none
+BuildArch: noarch
+%description
+For tests.
+%pre -p <lua>
+posix.sleep(2)
+%files
+";
+
+fn take(dir: &std::path::Path, wait: Wait) -> Result<TransactionLock, DbError> {
+    TransactionLock::acquire(dir, wait, &mut |_| true)
+}
+
+#[test]
+fn rpm_waits_for_us() {
+    let dir = folder();
+    write_ours(dir.path(), &recipes());
+    let rpm = Rpm::on_db(dir.path());
+    let erase = [
+        "-e",
+        "--justdb",
+        "--nodeps",
+        "--noscripts",
+        "--notriggers",
+        "alpha",
+    ];
+    let held = take(dir.path(), Wait::Never).unwrap();
+    assert!(held.is_held());
+    assert_eq!(
+        lock::current_holder(dir.path()).unwrap(),
+        Some(std::process::id())
+    );
+    let output = rpm.run(&erase);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("lock"), "{said}");
+    // Queries go on, and a second try of our own neither succeeds nor frees the first.
+    assert_eq!(rpm.ok(&["-qa"]).lines().count(), 4);
+    assert!(matches!(
+        take(dir.path(), Wait::Never),
+        Err(DbError::Locked { .. })
+    ));
+    assert!(!rpm.run(&erase).status.success());
+    drop(held);
+    rpm.ok(&erase);
+    assert!(dir.path().join(".rpm.lock").exists());
+}
+
+#[test]
+fn we_wait_for_rpm() {
+    let root = folder();
+    let dbpath = root.path().join("var/lib/rpm");
+    fs::create_dir_all(&dbpath).unwrap();
+    let package = build_spec(SLEEPER, &[]).remove(0);
+    let mut rpm = Rpm::on_root(root.path(), std::path::Path::new("/var/lib/rpm"))
+        .command("rpm")
+        .args(["-i", "--nodeps", "--noplugins"])
+        .arg(&package)
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    let error = loop {
+        match take(&dbpath, Wait::Never) {
+            Err(error) => break error,
+            Ok(lock) => drop(lock),
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "rpm never took its lock"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let DbError::Locked { pid, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(pid, Some(rpm.id()));
+    let mut asked = Vec::new();
+    let refused = TransactionLock::acquire(&dbpath, Wait::Forever, &mut |pid| {
+        asked.push(pid);
+        false
+    });
+    assert!(matches!(refused, Err(DbError::Locked { .. })));
+    assert_eq!(asked, [Some(rpm.id())]);
+    let held = take(&dbpath, Wait::AtMost(Duration::from_secs(20))).unwrap();
+    assert!(rpm.wait().unwrap().success());
+    drop(held);
+    assert_eq!(lock::current_holder(&dbpath).unwrap(), None);
+}
+
+#[test]
+fn a_link_in_place_of_the_lock_is_refused() {
+    let dir = folder();
+    let outside = folder();
+    let target = outside.path().join("file");
+    std::os::unix::fs::symlink(&target, dir.path().join(".rpm.lock")).unwrap();
+    assert!(matches!(
+        take(dir.path(), Wait::Never),
+        Err(DbError::Io { .. })
+    ));
+    assert!(!target.exists());
+}

@@ -1,0 +1,12 @@
+//! rpm-db against real rpm databases and the real rpm.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+mod damage;
+mod fixtures;
+mod keys;
+mod locks;
+mod places;
+mod rows;
+mod speed;
+mod versions;

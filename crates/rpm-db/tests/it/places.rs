@@ -1,0 +1,185 @@
+//! Where a database is looked for, and opening it under hard conditions.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use rpm_db::location::{self, Backend, Search};
+use rpm_db::{Db, DbError, DbLocation};
+
+use crate::common::{folder, recipes, write_ours};
+
+fn find(root: &Path, dbpath: Option<&str>) -> DbLocation {
+    let search = Search {
+        dbpath: dbpath.map(Path::new),
+        host: None,
+    };
+    location::find(root, search).unwrap()
+}
+
+#[test]
+fn an_empty_root_has_the_default_place() {
+    let root = folder();
+    let found = find(root.path(), None);
+    assert_eq!(
+        found.dir,
+        root.path().canonicalize().unwrap().join("var/lib/rpm")
+    );
+    assert_eq!(found.backend, Backend::None);
+    let db = Db::open_read(&found).unwrap();
+    assert_eq!(db.count().unwrap(), 0);
+    assert!(db.by_name("x").unwrap().is_empty());
+    assert_eq!(db.cookie().unwrap().len(), 64);
+    assert!(!found.dir.exists());
+    drop(Db::open_write(&found).unwrap());
+    assert_eq!(find(root.path(), None).backend, Backend::Sqlite);
+}
+
+#[test]
+fn each_known_directory_is_probed() {
+    for dir in location::DIRECTORIES {
+        let root = folder();
+        let dir = root.path().join(dir.trim_start_matches('/'));
+        fs::create_dir_all(&dir).unwrap();
+        write_ours(&dir, &[]);
+        let found = find(root.path(), None);
+        assert_eq!(found.dir, dir.canonicalize().unwrap());
+        assert_eq!(found.backend, Backend::Sqlite);
+    }
+}
+
+#[test]
+fn links_stay_inside_the_root() {
+    let root = folder();
+    let outside = folder();
+    write_ours(outside.path(), &[]);
+    fs::create_dir_all(root.path().join("var/lib")).unwrap();
+    symlink(outside.path(), root.path().join("var/lib/rpm")).unwrap();
+    let found = find(root.path(), None);
+    assert_eq!(found.backend, Backend::None);
+    assert!(found.dir.starts_with(root.path().canonicalize().unwrap()));
+    // `..` and absolute links count from the root.
+    fs::remove_file(root.path().join("var/lib/rpm")).unwrap();
+    symlink(
+        "../../../../../../usr/lib/sysimage/rpm",
+        root.path().join("var/lib/rpm"),
+    )
+    .unwrap();
+    let real = root.path().join("usr/lib/sysimage/rpm");
+    fs::create_dir_all(&real).unwrap();
+    write_ours(&real, &[]);
+    assert_eq!(
+        find(root.path(), Some("/var/lib/rpm")).dir,
+        real.canonicalize().unwrap()
+    );
+    symlink("loop", root.path().join("loop")).unwrap();
+    let search = Search {
+        dbpath: Some(Path::new("/loop/rpm")),
+        host: None,
+    };
+    assert!(matches!(
+        location::find(root.path(), search),
+        Err(DbError::Links { .. })
+    ));
+}
+
+#[test]
+fn a_database_file_that_is_a_link_is_not_followed() {
+    let (dir, outside) = (folder(), folder());
+    write_ours(outside.path(), &[]);
+    symlink(
+        outside.path().join("rpmdb.sqlite"),
+        dir.path().join("rpmdb.sqlite"),
+    )
+    .unwrap();
+    let location = DbLocation::at(dir.path()).unwrap();
+    assert!(Db::open_read(&location).is_err());
+    assert!(Db::open_write(&location).is_err());
+}
+
+#[test]
+fn macro_files_say_where() {
+    let (root, host) = (folder(), folder());
+    fs::create_dir_all(host.path().join("usr/lib/rpm")).unwrap();
+    fs::write(
+        host.path().join("usr/lib/rpm/macros"),
+        "%_dbpath\t%{_usr}/lib/sysimage/rpm\n",
+    )
+    .unwrap();
+    let search = Search {
+        dbpath: None,
+        host: Some(host.path()),
+    };
+    let found = location::find(root.path(), search).unwrap();
+    assert!(found.dir.ends_with("usr/lib/sysimage/rpm"));
+    fs::create_dir_all(root.path().join("etc/rpm")).unwrap();
+    fs::write(root.path().join("etc/rpm/macros.db"), "%_dbpath /opt/db\n").unwrap();
+    let found = location::find(root.path(), search).unwrap();
+    assert!(found.dir.ends_with("opt/db"));
+    fs::write(
+        root.path().join("etc/rpm/macros.db"),
+        "%_dbpath %(rm -rf /)\n",
+    )
+    .unwrap();
+    let found = location::find(root.path(), search).unwrap();
+    assert!(found.dir.ends_with("usr/lib/sysimage/rpm"));
+}
+
+/// What [`others_may_read`] runs as another user.
+#[test]
+fn child_reads() {
+    let Some(dir) = std::env::var_os("RPM_DB_TEST_DIR") else {
+        return;
+    };
+    match Db::open_read(&DbLocation::at(Path::new(&dir)).unwrap()) {
+        Ok(db) => println!("headers: {}", db.count().unwrap()),
+        Err(e) => println!("error: {e:?}"),
+    }
+}
+
+fn read_as_nobody(dir: &Path) -> String {
+    // The other user need not be able to reach the target folder.
+    let place = folder();
+    let program = place.path().join("test");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&program)
+        .args(["--exact", "places::child_reads", "--nocapture"])
+        .env("RPM_DB_TEST_DIR", dir)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn others_may_read() {
+    let dir = folder();
+    write_ours(dir.path(), &recipes());
+    assert!(read_as_nobody(dir.path()).contains("headers: 4"));
+    // As after a writer that removed the side files.
+    for side in ["rpmdb.sqlite-wal", "rpmdb.sqlite-shm"] {
+        fs::remove_file(dir.path().join(side)).unwrap();
+    }
+    let said = read_as_nobody(dir.path());
+    assert!(said.contains("headers: 4"), "{said}");
+    assert!(!dir.path().join("rpmdb.sqlite-wal").exists());
+    fs::write(dir.path().join("rpmdb.sqlite-wal"), vec![1; 5000]).unwrap();
+    let said = read_as_nobody(dir.path());
+    assert!(said.contains("PendingLog"), "{said}");
+}
+
+#[test]
+fn our_own_reads_leave_the_database_usable_by_others() {
+    let dir = folder();
+    write_ours(dir.path(), &recipes());
+    for _ in 0..2 {
+        let db = Db::open_read(&DbLocation::at(dir.path()).unwrap()).unwrap();
+        assert_eq!(db.count().unwrap(), 4);
+        drop(db);
+        assert!(dir.path().join("rpmdb.sqlite-shm").exists());
+        let nobody = testkit::rpm::Rpm::on_db(dir.path()).unprivileged();
+        assert_eq!(nobody.ok(&["-qa"]).lines().count(), 4);
+    }
+}
