@@ -1,8 +1,8 @@
 //! From URL to verified file, from repository to refreshed metadata.
 //!
 //! The only crate that speaks HTTP and the only one with async inside; its public functions
-//! block, and tell an [`Observer`] what happens meanwhile. [`fetch`] gets files, resumed and
-//! checked while they stream. Nothing here reads the environment or the clock.
+//! block, and tell an [`Observer`] what happens meanwhile. [`refresh`] brings repositories up to
+//! date; [`fetch`] gets files, resumed and checked while they stream. Nothing here reads the environment or the clock.
 
 mod client;
 mod dns;
@@ -15,6 +15,7 @@ mod options;
 mod part;
 mod path;
 mod redact;
+mod refresh;
 mod tls;
 mod transport;
 
@@ -29,3 +30,6 @@ pub use options::{
 };
 pub use path::{MAX_NAME, free_space, join_below, require_space};
 pub use redact::redact;
+pub use refresh::{
+    MetadataSet, PartFile, RepoRefresh, SignatureCheck, join_url, keyring_check, refresh,
+};

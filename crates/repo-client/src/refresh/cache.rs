@@ -1,0 +1,298 @@
+//! The cache folder of one repository: reading, locking, swapping.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rpm_repo::repomd::{self, Repomd};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, Timespec, Timestamps};
+
+use super::index::NewIndex;
+use super::state::{MAX_STATE, STATE, State, stamp};
+use super::{PartFile, Run, local_name};
+use crate::error::{Error, Result};
+use crate::part::hash_file;
+use crate::path::open_plain;
+
+/// A clock may be this much behind the file system's without the cache counting as expired.
+const CLOCK_SLACK: u64 = 60;
+
+/// The folder.
+pub(crate) struct Cache {
+    root: PathBuf,
+}
+
+/// A set read back, each byte known to be what was checked.
+pub(crate) struct Loaded {
+    pub(crate) repomd: Repomd,
+    pub(crate) digest: Digest,
+    pub(crate) parts: Vec<PartFile>,
+    /// Wanted kinds that the repository has and the cache has not (or not whole).
+    pub(crate) missing: Vec<String>,
+    pub(crate) state: State,
+}
+
+pub(crate) enum Lock {
+    Held(File),
+    Busy,
+    Impossible,
+}
+
+impl Cache {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The current set.
+    pub(crate) fn live(&self) -> PathBuf {
+        self.root.join("repodata")
+    }
+
+    /// The set being fetched.
+    pub(crate) fn staging(&self) -> PathBuf {
+        self.root.join("repodata.new")
+    }
+
+    pub(crate) fn try_lock(&self) -> Result<Lock> {
+        let unwritable = |kind| {
+            matches!(
+                kind,
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+            )
+        };
+        match fs::create_dir_all(&self.root) {
+            Err(e) if unwritable(e.kind()) && self.live().is_dir() => return Ok(Lock::Impossible),
+            Err(e) => return Err(Error::io(&self.root, "create", e)),
+            Ok(()) => {}
+        }
+        let path = self.root.join(".lock");
+        let file = match open_plain(&path, OFlags::RDWR | OFlags::CREATE) {
+            Err(e) if unwritable(e.kind()) => return Ok(Lock::Impossible),
+            other => other.map_err(|e| Error::io(&path, "open", e))?,
+        };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Lock::Held(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Lock::Busy),
+            Err(e) => Err(Error::io(&path, "lock", e.into())),
+        }
+    }
+
+    /// Undoes the half of a swap that had no exchange to use.
+    pub(crate) fn recover(&self) {
+        let kept = self.root.join("repodata.old");
+        if kept.is_dir() && !self.live().exists() {
+            let _ = fs::rename(&kept, self.live());
+        } else if kept.is_dir() {
+            let _ = fs::remove_dir_all(&kept);
+        }
+    }
+
+    /// Whether the last refresh is younger than `expire` (`None`: never expires). The marker's
+    /// change time counts, as in C tdnf. A marker from the future counts as expired.
+    pub(crate) fn is_fresh(&self, now: u64, expire: Option<Duration>) -> bool {
+        let Ok(about) = fs::symlink_metadata(self.root.join("lastrefresh")) else {
+            return false;
+        };
+        let Some(expire) = expire else { return true };
+        let then = u64::try_from(about.ctime()).unwrap_or(0);
+        if then > now.saturating_add(CLOCK_SLACK) {
+            return false;
+        }
+        now.saturating_sub(then) < expire.as_secs()
+    }
+
+    /// Marks the cache as refreshed now.
+    pub(crate) fn touch(&self) -> Result<()> {
+        let path = self.root.join("lastrefresh");
+        let file = open_plain(&path, OFlags::WRONLY | OFlags::CREATE)
+            .map_err(|e| Error::io(&path, "write", e))?;
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: rustix::fs::UTIME_NOW,
+        };
+        let both = Timestamps {
+            last_access: now,
+            last_modification: now,
+        };
+        rustix::fs::futimens(&file, &both).map_err(|e| Error::io(&path, "write", e.into()))
+    }
+
+    /// The current set, if its index is whole and, where asked for, signed.
+    pub(crate) fn load(&self, run: &Run<'_>) -> Option<Loaded> {
+        let dir = self.live();
+        let text = self.read(&dir.join(STATE), MAX_STATE)?;
+        let state = State::parse(std::str::from_utf8(&text).ok()?)?;
+        let path = dir.join("repomd.xml");
+        let bytes = self.read(&path, repomd::MAX_SIZE as u64)?;
+        let mut hasher = Hasher::new(DigestAlgo::Sha256);
+        hasher.update(&bytes);
+        let digest = hasher.finish();
+        if digest.to_string() != state.repomd {
+            return None;
+        }
+        if run.repo.config.repo_gpgcheck {
+            let signature = self.read(&dir.join("repomd.xml.asc"), super::index::MAX_SIGNATURE)?;
+            run.repo.check_signature?(&signature, &bytes).ok()?;
+        }
+        let repomd = repomd::parse(&path.display().to_string(), &bytes).ok()?;
+        let (mut parts, mut missing) = (Vec::new(), Vec::new());
+        for kind in run.wanted() {
+            match (repomd.record(kind), kind) {
+                (None, "primary") => missing.push(kind.to_owned()),
+                (None, _) => {}
+                (Some(record), _) => {
+                    let name = local_name(record);
+                    let path = dir.join(&name);
+                    if state.is_untouched(&name, &path) || is_whole(&path, record) {
+                        let (kind, record) = (kind.to_owned(), record.clone());
+                        parts.push(PartFile { kind, path, record });
+                    } else {
+                        missing.push(kind.to_owned());
+                    }
+                }
+            }
+        }
+        Some(Loaded {
+            repomd,
+            digest,
+            parts,
+            missing,
+            state,
+        })
+    }
+
+    fn read(&self, path: &Path, limit: u64) -> Option<Vec<u8>> {
+        let file = open_plain(path, OFlags::RDONLY).ok()?;
+        let mut bytes = Vec::new();
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .ok()?;
+        (bytes.len() as u64 <= limit).then_some(bytes)
+    }
+
+    /// Writes index, signature and state beside the staged parts.
+    pub(crate) fn write_index(&self, new: &NewIndex, files: &[PartFile]) -> Result<()> {
+        let dir = self.staging();
+        write(&dir.join("repomd.xml"), &new.bytes)?;
+        if let Some(signature) = &new.signature {
+            write(&dir.join("repomd.xml.asc"), signature)?;
+        }
+        self.write_state(&dir, &new.state, files)
+    }
+
+    /// Writes the state of the set in `dir`.
+    pub(crate) fn write_state(&self, dir: &Path, state: &State, files: &[PartFile]) -> Result<()> {
+        let mut state = state.clone();
+        for file in files {
+            let about = fs::symlink_metadata(&file.path)
+                .map_err(|e| Error::io(&file.path, "look at", e))?;
+            let name = local_name(&file.record);
+            state.parts.retain(|(known, _)| *known != name);
+            state.parts.push((name, stamp(&about)));
+        }
+        let path = dir.join(STATE);
+        let beside = dir.join("tdnf.state.new");
+        write(&beside, state.text().as_bytes())?;
+        fs::rename(&beside, &path).map_err(|e| Error::io(&path, "put in place", e))
+    }
+
+    /// Puts the staged set in the place of the current one. With `keep` there is a good set to
+    /// lose: the new one is made safe on disk first.
+    pub(crate) fn swap(&self, keep: bool) -> Result<()> {
+        let (live, staging) = (self.live(), self.staging());
+        remove_leftovers(&staging);
+        if keep {
+            for name in ["repomd.xml", STATE] {
+                let path = staging.join(name);
+                sync(&path)?;
+            }
+            sync(&staging)?;
+        }
+        match rustix::fs::renameat_with(CWD, &staging, CWD, &live, RenameFlags::EXCHANGE) {
+            Ok(()) => {
+                let _ = fs::remove_dir_all(&staging);
+                return Ok(());
+            }
+            Err(rustix::io::Errno::NOENT) => {}
+            Err(_) if live.exists() => {
+                // No exchange on this file system: recover() mends what a crash in between leaves.
+                let kept = self.root.join("repodata.old");
+                let _ = fs::remove_dir_all(&kept);
+                fs::rename(&live, &kept).map_err(|e| Error::io(&live, "set aside", e))?;
+            }
+            Err(_) => {}
+        }
+        fs::rename(&staging, &live).map_err(|e| Error::io(&live, "put in place", e))?;
+        let _ = fs::remove_dir_all(self.root.join("repodata.old"));
+        Ok(())
+    }
+
+    /// Highest (timestamp, revision) seen.
+    pub(crate) fn seen(&self) -> Option<(u64, u64)> {
+        let bytes = self.read(&self.root.join("seen"), 4096)?;
+        let text = String::from_utf8(bytes).ok()?;
+        let (time, revision) = text.trim().split_once(' ')?;
+        Some((time.parse().ok()?, revision.parse().ok()?))
+    }
+
+    /// Notes the age of an accepted index. A clock that is plainly wrong notes nothing.
+    pub(crate) fn remember(&self, repomd: &Repomd, now: u64) {
+        if now < super::index::PLAUSIBLE_NOW {
+            return;
+        }
+        let age = super::index::age(repomd);
+        // Not fatal: only the next comparison suffers.
+        let _ = write(
+            &self.root.join("seen"),
+            format!("{} {}\n", age.0, age.1).as_bytes(),
+        );
+    }
+}
+
+fn is_whole(path: &Path, record: &repomd::Record) -> bool {
+    let Some(wanted) = record.checksum else {
+        return false;
+    };
+    let Ok(file) = open_plain(path, OFlags::RDONLY) else {
+        return false;
+    };
+    let Ok((found, size)) = hash_file(file, wanted.algo()) else {
+        return false;
+    };
+    found == wanted && record.size.is_none_or(|expected| expected == size)
+}
+
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+    let mut file = open_plain(path, flags).map_err(|e| Error::io(path, "write", e))?;
+    file.write_all(bytes)
+        .map_err(|e| Error::io(path, "write", e))
+}
+
+fn sync(path: &Path) -> Result<()> {
+    let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
+    file.sync_data().map_err(|e| Error::io(path, "sync", e))
+}
+
+/// Parts of parts do not belong into a whole set.
+fn remove_leftovers(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(".part") || name.ends_with(".part.info") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

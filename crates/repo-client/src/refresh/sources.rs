@@ -1,0 +1,179 @@
+//! Where a repository is to be had: metalink, mirrorlist or baseurl, in this order of strength.
+
+use reqwest::Url;
+use rpm_pkg::digest::Digest;
+use rpm_repo::{metalink, mirrorlist};
+use rustix::fs::OFlags;
+use std::io::Read;
+use std::path::PathBuf;
+
+use super::Run;
+use super::cache::write;
+use crate::download::parse_url;
+use crate::error::{Cause, Error, Failure, Result};
+use crate::event::Event;
+use crate::path::open_plain;
+use crate::redact::{redact, redact_url};
+use crate::transport::http::Ask;
+
+/// Base URLs, best first, and what a metalink says of the index.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Sources {
+    pub(crate) bases: Vec<String>,
+    pub(crate) hashes: Vec<Digest>,
+}
+
+/// The URL of a file below a base: the base keeps its query (a token), `#` and `?` of the file
+/// name are escaped, everything else of it stays as the metadata has it.
+pub fn join_url(base: &str, href: &str) -> Result<String> {
+    let mut url = parse_url(base)?;
+    let href = href.replace('#', "%23").replace('?', "%3F");
+    let path = format!("{}/{href}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url.into())
+}
+
+enum List<'a> {
+    Metalink(&'a str),
+    Mirrors(&'a str),
+}
+
+impl List<'_> {
+    fn url(&self) -> &str {
+        match self {
+            Self::Metalink(url) | Self::Mirrors(url) => url,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Metalink(_) => "metalink",
+            Self::Mirrors(_) => "mirrorlist",
+        }
+    }
+
+    fn parse(&self, bytes: &[u8]) -> std::result::Result<Sources, String> {
+        let name = redact(self.url());
+        let mut sources = match self {
+            Self::Mirrors(_) => Sources {
+                bases: mirrorlist::parse(&name, bytes).map_err(|e| e.to_string())?,
+                hashes: Vec::new(),
+            },
+            Self::Metalink(_) => {
+                let link = metalink::parse(&name, bytes).map_err(|e| e.to_string())?;
+                if link.hashes.is_empty() {
+                    return Err(format!(
+                        "{name}: no checksum for repomd.xml in the metalink"
+                    ));
+                }
+                Sources {
+                    bases: link.urls,
+                    hashes: link.hashes,
+                }
+            }
+        };
+        // A list from a server may not send us to local files; what we cannot speak is passed over.
+        let local = self.url().starts_with("file:");
+        sources
+            .bases
+            .retain(|base| parse_url(base).is_ok_and(|url| local || url.scheme() != "file"));
+        if sources.bases.is_empty() {
+            return Err(format!("{name}: no usable URL in the {}", self.name()));
+        }
+        Ok(sources)
+    }
+}
+
+impl Run<'_> {
+    fn list(&self) -> Option<List<'_>> {
+        let config = self.repo.config;
+        let metalink = config.metalink.as_deref().map(List::Metalink);
+        metalink.or_else(|| config.mirrorlist.as_deref().map(List::Mirrors))
+    }
+
+    /// Base URLs without asking anybody: from the configuration, or a list kept in the cache.
+    pub(crate) fn known_bases(&self) -> Vec<String> {
+        match self.list() {
+            None => self.repo.config.baseurl.clone(),
+            Some(list) => self.cached_list(&list).map(|s| s.bases).unwrap_or_default(),
+        }
+    }
+
+    fn list_path(&self, list: &List<'_>) -> PathBuf {
+        self.cache.root().join(list.name())
+    }
+
+    fn cached_list(&self, list: &List<'_>) -> Option<Sources> {
+        let file = open_plain(&self.list_path(list), OFlags::RDONLY).ok()?;
+        let mut bytes = Vec::new();
+        file.take(metalink::MAX_SIZE as u64)
+            .read_to_end(&mut bytes)
+            .ok()?;
+        list.parse(&bytes).ok()
+    }
+
+    /// Base URLs in the order to be tried: servers that failed in this run go last.
+    pub(crate) async fn sources(&self) -> Result<Sources> {
+        let mut sources = match self.list() {
+            Some(list) => self.asked_list(&list).await?,
+            None => Sources {
+                bases: self.repo.config.baseurl.clone(),
+                hashes: Vec::new(),
+            },
+        };
+        if sources.bases.is_empty() {
+            return Err(Error::NoUrl {
+                repo: self.repo.config.id.clone(),
+            });
+        }
+        let mut urls: Vec<Url> = sources
+            .bases
+            .iter()
+            .map(|base| parse_url(base))
+            .collect::<Result<_>>()?;
+        self.client.order(&mut urls);
+        sources.bases = urls.into_iter().map(String::from).collect();
+        Ok(sources)
+    }
+
+    /// The list from its server; the cached one if the server fails, but never for a metalink:
+    /// its digests are what it is for.
+    async fn asked_list(&self, list: &List<'_>) -> Result<Sources> {
+        let url = parse_url(list.url())?;
+        let limit = metalink::MAX_SIZE as u64;
+        let got = match self.small(&url, &Ask::default(), limit).await {
+            Ok(Some(small)) => match list.parse(&small.bytes) {
+                Ok(sources) => Ok((sources, small.bytes)),
+                Err(_) if crate::part::looks_like_html(&small.bytes) => Err(Cause::Html),
+                Err(why) => Err(Cause::Malformed(why)),
+            },
+            Ok(None) => Err(Cause::Status(304)),
+            Err(cause) => Err(cause),
+        };
+        match got {
+            Ok((sources, bytes)) => {
+                write(&self.list_path(list), &bytes)?;
+                Ok(sources)
+            }
+            Err(cause) => {
+                let label = format!("{}: {}", self.repo.config.id, list.name());
+                let shown = redact_url(&url);
+                let id = self.client.next_id();
+                self.observer.event(Event::MirrorFailed {
+                    id,
+                    label: &label,
+                    url: &shown,
+                    cause: &cause,
+                });
+                let kept = match list {
+                    List::Mirrors(_) => self.cached_list(list),
+                    List::Metalink(_) => None,
+                };
+                kept.ok_or(Error::Transfer {
+                    label,
+                    failures: vec![Failure { url: shown, cause }],
+                })
+            }
+        }
+    }
+}
