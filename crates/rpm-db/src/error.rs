@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rpm_pkg::header::HeaderError;
+use rpm_pkg::header::{HeaderError, WriteError};
 use rusqlite::ErrorCode;
 
 /// Every failure of this crate. Each names the file or directory that it is about.
@@ -144,11 +144,13 @@ pub enum DbError {
         /// The fingerprint as given.
         key: String,
     },
-    /// A header would be larger than rpm accepts.
-    #[error("a header of {bytes} bytes is larger than rpm accepts")]
-    HeaderTooLarge {
-        /// Its size.
-        bytes: usize,
+    /// A header cannot be put together.
+    #[error("{what}: {source}")]
+    Unwritable {
+        /// Package or key.
+        what: String,
+        /// Why not.
+        source: WriteError,
     },
     /// No header has this number.
     #[error("{}: no header has the number {hnum}", path.display())]

@@ -1,10 +1,9 @@
 //! The header of an installed package, made of its package headers and of facts about the installation
 //! (reference 2.4).
 
-use rpm_pkg::header::{Header, TagType, tag};
+use rpm_pkg::header::{DatabaseHeader, Entry, Header, TagType, Value, tag};
 
 use crate::DbError;
-use crate::blob::{self, Value};
 
 /// State of a file of an installed package, tag 1029.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,30 +176,31 @@ impl InstalledHeader {
         main: &Header,
         facts: &InstallFacts<'_>,
     ) -> Result<Self, DbError> {
-        let mut added = translated(signature, main, facts)?;
-        let files = main.count(tag::BASENAMES);
-        if !facts.states.is_empty() && facts.states.len() != files {
-            return Err(bad(main, tag::FILESTATES, "has not one state per file"));
-        }
-        let states: Vec<u8> = match facts.states {
-            [] => vec![FileState::Normal as u8; files],
-            states => states.iter().map(|s| *s as u8).collect(),
+        let mut record = DatabaseHeader::from_header(main);
+        copy_signature(&mut record, signature, main, facts)?;
+        let states = match facts.states {
+            [] => vec![FileState::Normal; main.count(tag::BASENAMES)],
+            states => states.to_vec(),
         };
-        added.push(Value::chars(tag::FILESTATES, &states));
-        added.push(Value::u32s(tag::INSTALLTIME, &[facts.time]));
-        added.push(Value::u32s(tag::INSTALLCOLOR, &[facts.color]));
-        added.push(Value::u32s(tag::INSTALLTID, &[facts.tid]));
+        set_states(&mut record, main, &states)?;
+        record
+            .add(tag::INSTALLTIME, Value::int32(facts.time))
+            .add(tag::INSTALLCOLOR, Value::int32(facts.color))
+            .add(tag::INSTALLTID, Value::int32(facts.tid));
         if let Some(prefixes) = main.entry(tag::PREFIXES) {
-            added.push(Value::copy(tag::INSTPREFIXES, &prefixes));
+            record.add(tag::INSTPREFIXES, value(&prefixes));
         }
         if !main.has(tag::SOURCERPM) && !main.has(tag::SOURCEPACKAGE) {
-            added.push(Value::string(tag::SOURCERPM, b"(none)"));
+            record.add(tag::SOURCERPM, Value::string("(none)"));
         }
-        let (algos, digests): (Vec<u32>, Vec<&str>) = facts.package_digests.iter().copied().unzip();
-        added.push(Value::strings(tag::PACKAGEDIGESTS, &digests));
-        added.push(Value::u32s(tag::PACKAGEDIGESTALGOS, &algos));
-        let blob = blob::with_dribbles(main, added)?;
-        Ok(Self { blob })
+        if !facts.package_digests.is_empty() {
+            let (algos, digests): (Vec<u32>, Vec<&str>) =
+                facts.package_digests.iter().copied().unzip();
+            record
+                .add(tag::PACKAGEDIGESTS, Value::strings(digests))
+                .add(tag::PACKAGEDIGESTALGOS, Value::Int32(algos));
+        }
+        finish(&record, main)
     }
 
     /// The same header with other file states, for [`crate::WriteTransaction::rewrite`]. Its region and all other
@@ -209,18 +209,9 @@ impl InstalledHeader {
     /// # Errors
     /// [`DbError::BadPackage`] when the number of states is not the number of files.
     pub fn with_states(stored: &Header, states: &[FileState]) -> Result<Self, DbError> {
-        if states.len() != stored.count(tag::BASENAMES) {
-            return Err(bad(stored, tag::FILESTATES, "has not one state per file"));
-        }
-        let numbers: Vec<u8> = states.iter().map(|s| *s as u8).collect();
-        let mut added: Vec<Value> = stored
-            .entries()
-            .filter(|entry| !entry.in_region && entry.tag != tag::FILESTATES)
-            .map(|entry| Value::copy(entry.tag, &entry))
-            .collect();
-        added.push(Value::chars(tag::FILESTATES, &numbers));
-        let blob = blob::with_dribbles(stored, added)?;
-        Ok(Self { blob })
+        let mut record = DatabaseHeader::from_header(stored);
+        set_states(&mut record, stored, states)?;
+        finish(&record, stored)
     }
 
     /// The bytes to be stored.
@@ -234,15 +225,41 @@ impl InstalledHeader {
     }
 }
 
-/// Signature tags that a database header also has, under their numbers there.
-fn translated(
+fn finish(record: &DatabaseHeader, main: &Header) -> Result<InstalledHeader, DbError> {
+    let header = record.build().map_err(|source| DbError::Unwritable {
+        what: name(main),
+        source,
+    })?;
+    Ok(InstalledHeader {
+        blob: header.bytes().to_vec(),
+    })
+}
+
+/// Puts one state per file; packages without files have no such tag.
+fn set_states(
+    record: &mut DatabaseHeader,
+    main: &Header,
+    states: &[FileState],
+) -> Result<(), DbError> {
+    if states.len() != main.count(tag::BASENAMES) {
+        return Err(bad(main, tag::FILESTATES, "has not one state per file"));
+    }
+    if !states.is_empty() {
+        let numbers = states.iter().map(|s| *s as u8).collect();
+        record.add(tag::FILESTATES, Value::Char(numbers));
+    }
+    Ok(())
+}
+
+/// Adds the signature tags that a database header also has, under their numbers there.
+fn copy_signature(
+    record: &mut DatabaseHeader,
     signature: &Header,
     main: &Header,
     facts: &InstallFacts<'_>,
-) -> Result<Vec<Value>, DbError> {
+) -> Result<(), DbError> {
     let newer: &[Translation] = if facts.as_rpm6 { &OPENPGP } else { &[] };
     let is_v6 = facts.as_rpm6 && main.has(tag::RPMFORMAT);
-    let mut values = Vec::new();
     for rule in TRANSLATIONS.iter().chain(newer) {
         let counts = !(is_v6 && rule.from >= LEGACY_SIGNATURES);
         let found = signature.entry(rule.from).filter(|_| counts);
@@ -260,14 +277,42 @@ fn translated(
         if entry.kind != rule.kind || !count_is_right {
             return Err(bad(main, rule.from, "has a wrong type or size"));
         }
-        values.push(Value::copy(rule.to, &entry));
+        record.add(rule.to, value(&entry));
     }
-    Ok(values)
+    Ok(())
+}
+
+/// An entry as a value to be written.
+fn value(entry: &Entry<'_>) -> Value {
+    let texts = || entry.strings().map(<[u8]>::to_vec).collect::<Vec<_>>();
+    match entry.kind {
+        TagType::Char => Value::Char(entry.data.to_vec()),
+        TagType::Int8 => Value::Int8(entry.data.to_vec()),
+        TagType::Int16 => Value::Int16(numbers(entry.data, u16::from_be_bytes)),
+        TagType::Int32 => Value::Int32(numbers(entry.data, u32::from_be_bytes)),
+        TagType::Int64 => Value::Int64(numbers(entry.data, u64::from_be_bytes)),
+        TagType::Bin => Value::Bin(entry.data.to_vec()),
+        TagType::String => Value::String(texts().pop().unwrap_or_default()),
+        TagType::StringArray => Value::StringArray(texts()),
+        TagType::I18nString => Value::I18nString(texts()),
+    }
+}
+
+fn numbers<const N: usize, T>(data: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+    data.as_chunks()
+        .0
+        .iter()
+        .map(|bytes| read(*bytes))
+        .collect()
+}
+
+fn name(main: &Header) -> String {
+    String::from_utf8_lossy(main.string(tag::NAME).unwrap_or_default()).into_owned()
 }
 
 fn bad(main: &Header, tag: u32, why: &'static str) -> DbError {
     DbError::BadPackage {
-        package: String::from_utf8_lossy(main.string(tag::NAME).unwrap_or_default()).into_owned(),
+        package: name(main),
         tag,
         why,
     }

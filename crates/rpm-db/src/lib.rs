@@ -9,7 +9,6 @@
 //! * [`lock`]: rpm's own transaction lock;
 //! * [`check`]: do index rows and headers agree?
 
-pub mod blob;
 pub mod check;
 pub mod index;
 pub mod installed;

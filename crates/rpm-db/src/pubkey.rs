@@ -1,10 +1,9 @@
 //! Trusted keys as rpm keeps them in its database: headers named `gpg-pubkey` (reference 2.6).
 
 use rpm_pkg::digest::DigestAlgo;
-use rpm_pkg::header::{Header, tag};
+use rpm_pkg::header::{DatabaseHeader, Header, HeaderBuilder, Kind, Value, tag};
 
 use crate::DbError;
-use crate::blob::{self, Value};
 
 /// Sense flags KEYRING and EQUAL.
 const PROVIDE_FLAGS: u32 = (1 << 26) | (1 << 3);
@@ -57,7 +56,8 @@ pub struct StoredKey {
 /// transaction id.
 ///
 /// # Errors
-/// [`DbError::BadKey`] when a key id or fingerprint is not hex of its length.
+/// [`DbError::BadKey`] when a key id or fingerprint is not hex of its length, [`DbError::Unwritable`] when a text holds
+/// a NUL.
 pub fn header(
     facts: &KeyFacts<'_>,
     form: KeyForm,
@@ -72,44 +72,48 @@ pub fn header(
     };
     let (names, versions) = provides(facts, form);
     let flags = vec![PROVIDE_FLAGS; names.len()];
-    let region = vec![
-        Value::strings(tag::PUBKEYS, &[wrap(facts.base64)]),
-        Value::string(tag::NAME, b"gpg-pubkey"),
-        Value::string(tag::VERSION, version.as_bytes()),
-        Value::string(tag::RELEASE, release.as_bytes()),
-        Value::i18n(
-            tag::SUMMARY,
-            format!("{} public key", facts.user_id).as_bytes(),
-        ),
-        Value::i18n(tag::DESCRIPTION, facts.armored.as_bytes()),
-        Value::u32s(tag::BUILDTIME, &[facts.created]),
-        Value::string(tag::BUILDHOST, b"localhost"),
-        Value::u32s(tag::SIZE, &[0]),
-        Value::string(tag::LICENSE, b"pubkey"),
-        Value::string(tag::PACKAGER, facts.user_id.as_bytes()),
-        Value::i18n(tag::GROUP, b"Public Keys"),
-        Value::string(tag::SOURCERPM, b"(none)"),
-        Value::strings(tag::PROVIDENAME, &names),
-        Value::string(tag::RPMVERSION, rpm_version.as_bytes()),
-        Value::u32s(tag::PROVIDEFLAGS, &flags),
-        Value::strings(tag::PROVIDEVERSION, &versions),
-    ];
-    blob::standalone(region, |header| digests_and_times(header, form, now))
+    let i18n = |text: &str| Value::I18nString(vec![text.as_bytes().to_vec()]);
+    let mut region = HeaderBuilder::new();
+    region
+        .add(tag::PUBKEYS, Value::strings([wrap(facts.base64)]))
+        .add(tag::NAME, Value::string("gpg-pubkey"))
+        .add(tag::VERSION, Value::string(version))
+        .add(tag::RELEASE, Value::string(release))
+        .add(tag::SUMMARY, i18n(&format!("{} public key", facts.user_id)))
+        .add(tag::DESCRIPTION, i18n(facts.armored))
+        .add(tag::BUILDTIME, Value::int32(facts.created))
+        .add(tag::BUILDHOST, Value::string("localhost"))
+        .add(tag::SIZE, Value::int32(0))
+        .add(tag::LICENSE, Value::string("pubkey"))
+        .add(tag::PACKAGER, Value::string(facts.user_id))
+        .add(tag::GROUP, i18n("Public Keys"))
+        .add(tag::SOURCERPM, Value::string("(none)"))
+        .add(tag::PROVIDENAME, Value::strings(names))
+        .add(tag::RPMVERSION, Value::string(rpm_version))
+        .add(tag::PROVIDEFLAGS, Value::Int32(flags))
+        .add(tag::PROVIDEVERSION, Value::strings(versions));
+    let unwritable = |source| DbError::Unwritable {
+        what: format!("key {}", facts.fingerprint),
+        source,
+    };
+    let header = region.build(Kind::Main).map_err(unwritable)?;
+    let record = with_digests_and_times(&header, form, now);
+    Ok(record.build().map_err(unwritable)?.bytes().to_vec())
 }
 
-fn digests_and_times(header: &Header, form: KeyForm, now: u32) -> Vec<Value> {
+fn with_digests_and_times(header: &Header, form: KeyForm, now: u32) -> DatabaseHeader {
     let region = header.immutable_region();
-    let digest = |tag, algo| Value::string(tag, region.digest(algo).hex().as_bytes());
-    let mut added = vec![
-        digest(tag::SHA1HEADER, DigestAlgo::Sha1),
-        digest(tag::SHA256HEADER, DigestAlgo::Sha256),
-        Value::u32s(tag::INSTALLTIME, &[now]),
-        Value::u32s(tag::INSTALLTID, &[now]),
-    ];
+    let digest = |algo| Value::string(region.digest(algo).hex());
+    let mut record = DatabaseHeader::from_header(header);
+    record
+        .add(tag::SHA1HEADER, digest(DigestAlgo::Sha1))
+        .add(tag::SHA256HEADER, digest(DigestAlgo::Sha256))
+        .add(tag::INSTALLTIME, Value::int32(now))
+        .add(tag::INSTALLTID, Value::int32(now));
     if form == KeyForm::Fingerprint {
-        added.push(digest(tag::SHA3_256HEADER, DigestAlgo::Sha3_256));
+        record.add(tag::SHA3_256HEADER, digest(DigestAlgo::Sha3_256));
     }
-    added
+    record
 }
 
 /// Names and versions of what the key provides: user id, then short and long id of the key and of its subkeys.
