@@ -1,0 +1,175 @@
+//! Package files of a plan: from URL to a checked file in the cache.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use repo_client::{Cause, FileRequest, fetch as fetch_files, join_below, require_space};
+use rpm_pkg::digest::{Digest, DigestAlgo};
+use rpm_repo::layout::Href;
+
+use crate::error::{Code, Failure, Outcome};
+use crate::plan::{Change, Origin, Plan};
+use crate::session::{Session, Source};
+use crate::view::progress::NetworkView;
+
+/// Folder of package files below the cache directory of a repository.
+const PACKAGES: &str = "rpms";
+/// The pseudo repository of files on the command line.
+pub const CMDLINE: &str = "@cmdline";
+/// Largest package file whose size no metadata tells (files of the command line).
+const MAX_PACKAGE: u64 = 16 << 30;
+
+/// A package file that is there and is the one the metadata names.
+#[derive(Debug)]
+pub struct FetchedPackage {
+    /// Its change in the plan.
+    pub change: usize,
+    /// The file.
+    pub path: PathBuf,
+    /// It lies in our cache and may be removed after use.
+    pub cached: bool,
+}
+
+/// All package files of a plan.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Fetched {
+    /// In the order of the plan.
+    pub packages: Vec<FetchedPackage>,
+}
+
+impl Fetched {
+    /// Removes what a successful run need not keep.
+    pub fn remove_cached(&self) {
+        for package in self.packages.iter().filter(|package| package.cached) {
+            // A file that stays is only space; `clean packages` finds it again.
+            let _ = fs::remove_file(&package.path);
+        }
+    }
+}
+
+/// Fails if the file system of the cache cannot hold the package files (before the question is
+/// asked). Files of local repositories are used where they are.
+pub fn check_space(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<()> {
+    let remote = |change: &&Change| {
+        let origin = change.origin.as_ref();
+        let source = origin.and_then(|o| sources.iter().find(|s| s.config.id == o.repo));
+        source.is_some_and(|s| s.set.base_urls.iter().any(|url| !url.starts_with("file:")))
+    };
+    let needed = plan.incoming().filter(remote).map(Change::download_size);
+    let needed = needed.fold(0, u64::saturating_add);
+    let dir = session.cache_dir();
+    let existing = dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
+    if needed > 0 {
+        require_space(existing, needed)?;
+    }
+    Ok(())
+}
+
+/// Fetches every package file of the plan, several at a time. Size and digest are checked while
+/// the bytes come; what is in the cache already is checked, too, and fetched again if it is bad.
+pub fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<Fetched> {
+    let sources: BTreeMap<&str, &Source> =
+        sources.iter().map(|source| (source.config.id.as_str(), source)).collect();
+    let mut fetched = Fetched::default();
+    let mut requests = Vec::new();
+    let mut waiting = Vec::new();
+    for (index, change) in plan.changes.iter().enumerate() {
+        let Some(origin) = &change.origin else { continue };
+        if origin.repo == CMDLINE {
+            let path = PathBuf::from(&origin.location);
+            fetched.packages.push(FetchedPackage { change: index, path, cached: false });
+            continue;
+        }
+        let source = sources.get(origin.repo.as_str()).ok_or_else(|| {
+            Failure::because(Code::BASE, format!("repository {} is not open", origin.repo))
+        })?;
+        requests.push(request(session, change, origin, source)?);
+        waiting.push((index, origin));
+    }
+    let view = NetworkView::new(session.printer);
+    for ((index, origin), result) in
+        waiting.into_iter().zip(fetch_files(session.client(), requests, 0, &view))
+    {
+        let file = result.map_err(|error| refused(origin, error))?;
+        if file.url.is_none() && file.transferred == 0 && !is_local(&file.path, session) {
+            let name = plan.changes.get(index).map_or("", |change| &change.package.name);
+            session.printer.info(&format!("{name} package already downloaded"));
+        }
+        let cached = file.path.starts_with(session.cache_dir());
+        fetched.packages.push(FetchedPackage { change: index, path: file.path, cached });
+    }
+    fetched.packages.sort_by_key(|package| package.change);
+    Ok(fetched)
+}
+
+/// Whether a file is one of a local repository, used in place.
+fn is_local(path: &Path, session: &Session<'_>) -> bool {
+    let download_dir = session.settings.download_only.as_ref().and_then(|only| only.dir.as_ref());
+    !path.starts_with(session.cache_dir()) && !download_dir.is_some_and(|dir| path.starts_with(dir))
+}
+
+fn request(
+    session: &Session<'_>,
+    change: &Change,
+    origin: &Origin,
+    source: &Source,
+) -> Outcome<FileRequest> {
+    let href = Href::parse(&origin.location)?;
+    let urls = source.set.urls_of(&href, origin.base.as_deref())?;
+    let download_dir = session.settings.download_only.as_ref().and_then(|only| only.dir.as_ref());
+    let dest = match download_dir {
+        Some(dir) => join_below(dir, href.file_name())?,
+        None => join_below(&session.repo_cache(&source.config).join(PACKAGES), href.as_str())?,
+    };
+    let digest = match &origin.checksum {
+        Some((algorithm, hex)) => Some(parse_digest(origin, algorithm, hex)?),
+        None => None,
+    };
+    Ok(FileRequest {
+        access: source.set.access.clone(),
+        size: (origin.size > 0).then_some(origin.size),
+        digest,
+        max_size: MAX_PACKAGE,
+        in_place: download_dir.is_none(),
+        ..FileRequest::new(change.package.nvra(), urls, dest)
+    })
+}
+
+fn parse_digest(origin: &Origin, algorithm: &str, hex: &str) -> Outcome<Digest> {
+    let parsed = DigestAlgo::from_name(algorithm).map(|algo| Digest::from_hex(algo, hex));
+    match parsed {
+        Some(Ok(digest)) => Ok(digest),
+        _ => Err(Failure::because(
+            Code::CHECKSUM_MISMATCH,
+            format!("{}: the metadata has no usable checksum ({algorithm})", origin.location),
+        )),
+    }
+}
+
+/// A package file that could not be had or is not the one the metadata names.
+fn refused(origin: &Origin, error: repo_client::Error) -> Failure {
+    let causes = error.failures();
+    let code = if causes.iter().any(|f| matches!(f.cause, Cause::Digest { .. })) {
+        Some(Code::CHECKSUM_MISMATCH)
+    } else if causes.iter().any(|f| matches!(f.cause, Cause::Size { .. } | Cause::TooLarge { .. })) {
+        Some(Code::SIZE_MISMATCH)
+    } else {
+        None
+    };
+    let mut failure = Failure::from(error);
+    match code {
+        Some(Code::CHECKSUM_MISMATCH) => failure.details.push(format!(
+            "rpm file ({}) Checksum FAILED (digest mismatch)",
+            origin.location
+        )),
+        Some(_) => {}
+        None => {
+            let hint = "if the repository has just been changed, run 'tdnf makecache' and try again";
+            failure = failure.hint(hint);
+        }
+    }
+    failure.code = code.unwrap_or(failure.code);
+    failure.detail(format!("Error processing package: {}", origin.location))
+}

@@ -1,0 +1,177 @@
+//! Keys: those of the rpm database, and those that repositories name in `gpgkey`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use repo_client::{Access, FileRequest, Silent, fetch};
+use rpm_db::{Db, pubkey};
+use rpm_pkg::header::tag;
+use rpm_repo::config::RepoConfig;
+use rpm_trust::{KeyInfo, Keyring, read_keys};
+
+use crate::error::{Code, Failure, Outcome};
+use crate::session::Session;
+
+/// Largest key file.
+const MAX_KEY_FILE: u64 = 1 << 20;
+
+/// The keys that the rpm database of the root trusts. Keys that cannot be read are passed over:
+/// they trust nothing.
+pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
+    let mut keyring = Keyring::new();
+    let Some(db) = session.db()? else { return Ok(keyring) };
+    for (_, header) in db.by_name("gpg-pubkey")? {
+        if let Some(text) = header.text(tag::PUBKEYS) {
+            let armored = armor(text);
+            if let Err(error) = keyring.add_armored_or_binary(armored.as_bytes()) {
+                session.printer.info(&format!("warning: a key of the rpm database is unusable: {error}"));
+            }
+        }
+    }
+    Ok(keyring)
+}
+
+/// Base64 of a certificate as the armor that key readers take.
+fn armor(base64: &str) -> String {
+    format!("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{}\n-----END PGP PUBLIC KEY BLOCK-----\n", base64.trim())
+}
+
+/// The keys of a repository's `gpgkey`, for its signed index. They need not be imported.
+pub fn repository_keyring(session: &Session<'_>, repo: &RepoConfig) -> Outcome<Keyring> {
+    let mut keyring = Keyring::new();
+    for url in &repo.gpgkey {
+        let data = read_key_url(session, repo, url)?;
+        keyring.add_armored_or_binary(&data).map_err(|error| bad_key_file(url, &error))?;
+    }
+    if repo.gpgkey.is_empty() {
+        return Err(Failure::new(Code::NO_GPGKEY_CONF_ENTRY)
+            .detail(format!("repository {}: repo_gpgcheck=1 needs gpgkey", repo.id)));
+    }
+    Ok(keyring)
+}
+
+/// A key that a repository offers.
+#[derive(Debug, Clone)]
+pub struct OfferedKey {
+    /// Where it was read.
+    pub url: String,
+    /// The key.
+    pub key: KeyInfo,
+}
+
+/// All keys that a repository's `gpgkey` offers.
+pub fn offered_keys(session: &Session<'_>, repo: &RepoConfig) -> Outcome<Vec<OfferedKey>> {
+    let now = session.settings.environment.now;
+    let mut offered = Vec::new();
+    for url in &repo.gpgkey {
+        let data = read_key_url(session, repo, url)?;
+        let keys = read_keys(&data, now).map_err(|error| bad_key_file(url, &error))?;
+        offered.extend(keys.into_iter().map(|key| OfferedKey { url: url.clone(), key }));
+    }
+    Ok(offered)
+}
+
+fn bad_key_file(url: &str, error: &rpm_trust::TrustError) -> Failure {
+    let url = repo_client::redact(url);
+    Failure::because(Code::INVALID_PUBKEY_FILE, format!("{url}: {error}"))
+}
+
+/// Reads a key from a file or over https. Plain http and ftp are refused: whoever sits on the
+/// line could put in a key of his own.
+fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
+    let shown = repo_client::redact(url);
+    if url.contains('#') {
+        return Err(Failure::because(Code::KEYURL_INVALID, format!("{shown}: '#' in a key URL")));
+    }
+    if let Some(path) = url.strip_prefix("file://") {
+        return read_key_file(Path::new(path));
+    }
+    if url.starts_with('/') {
+        return read_key_file(Path::new(url));
+    }
+    if !url.starts_with("https://") {
+        return Err(Failure::because(
+            Code::KEYURL_UNSUPPORTED,
+            format!("{shown}: keys are only taken from file:// and https:// URLs"),
+        )
+        .hint("fetch the key by a safe way, compare its fingerprint, and name the file in gpgkey"));
+    }
+    let dest = session.repo_cache(repo).join("keys").join(key_file_name(url));
+    let mut request = FileRequest::new(format!("{} (key)", repo.id), vec![url.to_owned()], &dest);
+    request.access = std::sync::Arc::new(Access::from_config(repo));
+    request.max_size = MAX_KEY_FILE;
+    for result in fetch(session.client(), vec![request], 1, &Silent) {
+        result?;
+    }
+    read_key_file(&dest)
+}
+
+/// A file name for the key of a URL: nothing of the URL's path is used as a path.
+fn key_file_name(url: &str) -> PathBuf {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(url.as_bytes());
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    PathBuf::from(format!("{hex}.key"))
+}
+
+fn read_key_file(path: &Path) -> Outcome<Vec<u8>> {
+    let size = fs::metadata(path).map_err(|error| Failure::io(path, &error))?.len();
+    if size > MAX_KEY_FILE {
+        return Err(Failure::because(
+            Code::INVALID_PUBKEY_FILE,
+            format!("{}: larger than a key file may be", path.display()),
+        ));
+    }
+    fs::read(path).map_err(|error| Failure::io(path, &error))
+}
+
+/// Stores keys in the rpm database as `gpg-pubkey` packages; keys that are there already are
+/// left alone.
+pub fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let location = session.db_location()?;
+    rpm_db::create_directory(&location)?;
+    let _lock = session.database_lock(&location)?;
+    let db = Db::open_write(&location)?;
+    let known = known_versions(&db)?;
+    let now = u32::try_from(session.settings.environment.now).unwrap_or(u32::MAX);
+    let mut transaction = db.begin()?;
+    for key in keys {
+        if !known.contains(&key.short_id().to_owned()) && !known.contains(&key.fingerprint) {
+            transaction.add(&header_of(key, now)?)?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn header_of(key: &KeyInfo, now: u32) -> Outcome<Vec<u8>> {
+    let created = u32::try_from(key.created).unwrap_or(u32::MAX);
+    let signing: Vec<(&str, u32)> = key
+        .subkeys
+        .iter()
+        .filter(|subkey| subkey.signs)
+        .map(|subkey| (subkey.key_id.as_str(), created))
+        .collect();
+    let (base64, armored) = (key.base64(), key.armored());
+    let facts = pubkey::KeyFacts {
+        base64: &base64,
+        armored: &armored,
+        user_id: &key.user_id,
+        fingerprint: &key.fingerprint,
+        key_id: &key.key_id,
+        subkeys: &signing,
+        created,
+    };
+    Ok(pubkey::header(&facts, pubkey::KeyForm::default(), "4.18.0", now)?)
+}
+
+fn known_versions(db: &Db) -> Outcome<Vec<String>> {
+    let mut versions = Vec::new();
+    for (_, header) in db.by_name("gpg-pubkey")? {
+        versions.extend(header.text(tag::VERSION).map(str::to_owned));
+    }
+    Ok(versions)
+}

@@ -1,0 +1,117 @@
+//! Metadata of the repositories that are on.
+
+use std::collections::BTreeMap;
+
+use repo_client::{MetadataSet, RepoRefresh, SignatureCheck, refresh};
+use rpm_repo::config::RepoConfig;
+
+use super::Session;
+use crate::error::{Code, Failure, Outcome};
+use crate::keys;
+use crate::view::progress::NetworkView;
+
+/// A repository with its metadata.
+pub struct Source {
+    /// Its configuration.
+    pub config: RepoConfig,
+    /// Its metadata, on disk and checked.
+    pub set: MetadataSet,
+}
+
+/// How eagerly metadata is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// When the cache has expired, or with `--refresh`.
+    WhenExpired,
+    /// Always.
+    Forced,
+}
+
+/// Parts every command needs.
+pub const PRIMARY: &[&str] = &["primary"];
+
+impl Session<'_> {
+    /// Brings the repositories that are on up to date and returns them, preferred ones first.
+    /// A repository that cannot be had stops the run, unless it says `skip_if_unavailable`.
+    pub fn sources(&self, parts: &[&str], freshness: Freshness) -> Outcome<Vec<Source>> {
+        let repos = self.enabled_repos()?;
+        let names = repos.iter().map(|repo| (repo.id.clone(), repo.name.clone())).collect();
+        let results = self.refresh(&repos, parts, freshness, names)?;
+        let mut sources = Vec::new();
+        for (config, result) in repos.into_iter().zip(results) {
+            match result {
+                Ok(set) => sources.push(Source { config, set }),
+                Err(error) => self.unavailable(&config, error)?,
+            }
+        }
+        Ok(sources)
+    }
+
+    fn refresh(
+        &self,
+        repos: &[RepoConfig],
+        parts: &[&str],
+        freshness: Freshness,
+        names: BTreeMap<String, String>,
+    ) -> Outcome<Vec<repo_client::Result<MetadataSet>>> {
+        let settings = &self.settings;
+        let view = NetworkView::for_repos(self.printer, names);
+        let force = freshness == Freshness::Forced || settings.refresh;
+        let checks = self.signature_checks(repos)?;
+        let wishes: Vec<RepoRefresh<'_>> = repos
+            .iter()
+            .zip(&checks)
+            .map(|(config, check)| RepoRefresh {
+                config,
+                cache: self.repo_cache(config),
+                parts,
+                force: force && !settings.cache_only,
+                cache_only: settings.cache_only,
+                stale_ok: false,
+                allow_older: false,
+                now: settings.environment.now,
+                check_signature: check.as_deref(),
+            })
+            .collect();
+        if force && !settings.cache_only {
+            repos.iter().for_each(|repo| view.refreshing(&repo.id));
+        }
+        Ok(refresh(self.client(), &wishes, &view))
+    }
+
+    /// One check for each repository that wants its index signed, with the repository's keys.
+    fn signature_checks(&self, repos: &[RepoConfig]) -> Outcome<Vec<Option<Box<SignatureCheck<'static>>>>> {
+        let now = self.settings.environment.now;
+        let mut checks: Vec<Option<Box<SignatureCheck<'static>>>> = Vec::new();
+        for repo in repos {
+            if !repo.repo_gpgcheck || self.settings.cache_only {
+                checks.push(None);
+                continue;
+            }
+            let keyring = keys::repository_keyring(self, repo)?;
+            checks.push(Some(Box::new(move |signature: &[u8], data: &[u8]| {
+                let outcome = rpm_trust::verify_detached(&keyring, signature, data, now)
+                    .map_err(|error| error.to_string())?;
+                match outcome.accepted() {
+                    Some(_) => Ok(()),
+                    None => Err(outcome.explain(&keyring).unwrap_or_else(|| "not signed".into())),
+                }
+            })));
+        }
+        Ok(checks)
+    }
+
+    /// Says that a repository cannot be had; an error unless the repository may be skipped.
+    fn unavailable(&self, config: &RepoConfig, error: repo_client::Error) -> Outcome<()> {
+        let failure = Failure::from(error)
+            .detail(format!("Error: Failed to synchronize cache for repo '{}'", config.name));
+        if !config.skip_if_unavailable || failure.code == Code::ACCESS_DENIED {
+            return Err(failure);
+        }
+        for line in &failure.details {
+            self.printer.err(line);
+        }
+        self.printer.info(&format!("Disabling Repo: '{}'", config.name));
+        Ok(())
+    }
+}

@@ -1,0 +1,346 @@
+//! Every package of a plan is opened once, judged, and handed on by descriptor.
+//!
+//! [`Verified`] can only come out of [`verify`]: a package without a verdict cannot be installed.
+//! A check that was switched off is a verdict, too, and is kept.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::header::tag;
+use rpm_pkg::package::{Covers, DigestChoice, DigestOutcome, Package, PackageError};
+use rpm_repo::config::RepoConfig;
+use rpm_trust::policy::{self, DigestName, DigestState, Evidence, FileDigests, Policy};
+use rpm_trust::{KeyInfo, Keyring, Refusal, SignatureCheck, SignatureState, Verdict, judge};
+
+use crate::error::{Code, Failure, Outcome};
+use crate::fetch::Fetched;
+use crate::keys;
+use crate::plan::{Change, Plan};
+use crate::session::{Session, Source};
+use crate::settings::Consent;
+
+/// Bytes read at a time.
+const CHUNK: usize = 128 * 1024;
+
+/// A package that may be installed.
+#[derive(Debug)]
+pub struct VerifiedPackage {
+    /// Its change in the plan.
+    pub change: usize,
+    /// The descriptor that was verified, at the start of the file.
+    pub file: File,
+    /// Its name, for messages.
+    pub path: PathBuf,
+    /// The judgement.
+    pub verdict: Verdict,
+}
+
+/// All packages of a plan, judged.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Verified {
+    /// In the order of the plan.
+    pub packages: Vec<VerifiedPackage>,
+    /// Keys that the user accepted; they are to be stored before the transaction.
+    pub accepted_keys: Vec<KeyInfo>,
+}
+
+/// Judges every fetched package. The first that is refused stops the run; nothing has changed
+/// then.
+pub fn verify(
+    session: &Session<'_>,
+    plan: &Plan,
+    fetched: &Fetched,
+    sources: &[Source],
+) -> Outcome<Verified> {
+    let mut judge = Judge {
+        session,
+        keyring: keys::database_keyring(session)?,
+        accepted: Vec::new(),
+    };
+    let mut packages = Vec::new();
+    for item in &fetched.packages {
+        let Some(change) = plan.changes.get(item.change) else { continue };
+        let repo = sources.iter().find(|source| source.config.id == change.repo());
+        let result = judge.package(&item.path, change, repo.map(|source| &source.config));
+        match result {
+            Ok((file, verdict)) => packages.push(VerifiedPackage {
+                change: item.change,
+                file,
+                path: item.path.clone(),
+                verdict,
+            }),
+            Err(failure) => {
+                if item.cached && is_damage(failure.code) {
+                    // The next run fetches it again.
+                    let _ = std::fs::remove_file(&item.path);
+                }
+                let location = change.origin.as_ref().map_or("", |origin| &origin.location);
+                return Err(failure.detail(format!("Error processing package: {location}")));
+            }
+        }
+    }
+    Ok(Verified { packages, accepted_keys: judge.accepted })
+}
+
+/// Whether a refusal says that the bytes of the file are bad.
+fn is_damage(code: Code) -> bool {
+    matches!(code, Code::RPMRC_FAIL | Code::CHECKSUM_MISMATCH | Code::SIZE_MISMATCH)
+}
+
+struct Judge<'a, 'b> {
+    session: &'a Session<'b>,
+    keyring: Keyring,
+    accepted: Vec<KeyInfo>,
+}
+
+impl Judge<'_, '_> {
+    fn package(
+        &mut self,
+        path: &Path,
+        change: &Change,
+        repo: Option<&RepoConfig>,
+    ) -> Outcome<(File, Verdict)> {
+        let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
+        let now = self.session.settings.environment.now;
+        // Packages of the command line are checked like those of a repository.
+        let check = self.session.settings.checks.signatures && repo.is_none_or(|repo| repo.gpgcheck);
+        let policy = if check { Policy::GpgCheck } else { Policy::NoGpgCheck };
+        let evidence = examine(&file, path, change, &self.keyring, now)?;
+        let mut verdict = judge(&evidence, policy);
+        if let Verdict::Refused(Refusal::UnknownKey { key_ids }) = &verdict
+            && self.offer_keys(path, &file, change, repo, key_ids)?
+        {
+            verdict = judge(&examine(&file, path, change, &self.keyring, now)?, policy);
+        }
+        match &verdict {
+            Verdict::Accepted(_) => Ok((rewound(file, path)?, verdict)),
+            Verdict::Refused(refusal) => Err(refused(path, refusal)),
+        }
+    }
+
+    /// Looks among the keys that the repository names for one that verifies this package, and
+    /// asks whether it may be trusted. Keys that verify nothing are never offered.
+    fn offer_keys(
+        &mut self,
+        path: &Path,
+        file: &File,
+        change: &Change,
+        repo: Option<&RepoConfig>,
+        key_ids: &[String],
+    ) -> Outcome<bool> {
+        let unknown = || {
+            format!("{}: signed by key {}, which is not known", path.display(), key_ids.join(", "))
+        };
+        let Some(repo) = repo.filter(|repo| !repo.gpgkey.is_empty()) else {
+            return Err(Failure::because(Code::NO_GPGKEY_CONF_ENTRY, unknown()));
+        };
+        let now = self.session.settings.environment.now;
+        for offered in keys::offered_keys(self.session, repo)? {
+            let mut alone = Keyring::new();
+            if alone.add_armored_or_binary(&offered.key.binary).is_err() {
+                continue;
+            }
+            let evidence = examine(file, path, change, &alone, now)?;
+            if !judge(&evidence, Policy::GpgCheck).is_accepted() {
+                continue;
+            }
+            self.ask(&offered)?;
+            self.keyring
+                .add_armored_or_binary(&offered.key.binary)
+                .map_err(|error| Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string()))?;
+            self.accepted.push(offered.key);
+            return Ok(true);
+        }
+        Err(Failure::because(Code::RPM_GPG_NO_MATCH, unknown())
+            .detail(format!("none of the keys in gpgkey of repository {} made it", repo.id)))
+    }
+
+    fn ask(&self, offered: &keys::OfferedKey) -> Outcome<()> {
+        let printer = self.session.printer;
+        printer.crit(&format!("importing key from {}", repo_client::redact(&offered.url)));
+        printer.crit(&format!("    User id     : {}", offered.key.user_id));
+        printer.crit(&format!("    Fingerprint : {}", offered.key.pretty_fingerprint()));
+        self.session.confirm()
+    }
+}
+
+/// Puts the descriptor back to the start of the file for whoever reads next.
+fn rewound(mut file: File, path: &Path) -> Outcome<File> {
+    file.seek(SeekFrom::Start(0)).map_err(|error| Failure::io(path, &error))?;
+    Ok(file)
+}
+
+/// The number and words of a refusal.
+fn refused(path: &Path, refusal: &Refusal) -> Failure {
+    let code = match refusal {
+        Refusal::Unsigned | Refusal::UnsignedWeakDigest(_) | Refusal::Unprotected => {
+            Code::RPM_NOT_SIGNED
+        }
+        Refusal::NotTrusted { .. } => Code::RPMRC_NOTTRUSTED,
+        Refusal::UnknownKey { .. } => Code::RPMRC_NOKEY,
+        _ => Code::RPMRC_FAIL,
+    };
+    Failure::because(code, format!("package {}: {refusal}", path.display()))
+}
+
+fn broken(path: &Path, error: &PackageError) -> Failure {
+    match error {
+        PackageError::Io(source) => Failure::io(path, source),
+        _ => Failure::because(Code::RPMRC_FAIL, format!("package {}: {error}", path.display())),
+    }
+}
+
+/// Reads the whole file once: headers, digests, signatures; and compares the name inside with
+/// that of the plan.
+fn examine(
+    file: &File,
+    path: &Path,
+    change: &Change,
+    keyring: &Keyring,
+    now: u64,
+) -> Outcome<Evidence> {
+    let mut start = file;
+    start.seek(SeekFrom::Start(0)).map_err(|error| Failure::io(path, &error))?;
+    let reader = BufReader::with_capacity(CHUNK, file);
+    let mut package = Package::open(reader).map_err(|error| broken(path, &error))?;
+    check_identity(&package, path, change)?;
+    let mut evidence = Evidence { file_digests: file_digests(&package), ..Evidence::default() };
+    match package.verify_header_digests() {
+        Ok(items) => {
+            let best = items.first().and_then(|item| name_of(item.expected.algo()));
+            evidence.header_digest = best.map_or(DigestState::Absent, DigestState::Good);
+        }
+        Err(PackageError::HeaderDigest { item }) => {
+            let name = name_of(item.expected.algo()).unwrap_or(DigestName::Sha256);
+            evidence.header_digest = DigestState::Bad(name);
+        }
+        Err(error) => evidence.malformed.push(error.to_string()),
+    }
+    let mut checks = Vec::new();
+    match package.signatures() {
+        Ok(items) => {
+            let region = package.header.immutable_region();
+            for item in items {
+                let covers = item.covers;
+                match SignatureCheck::new(&item.packet) {
+                    Ok(mut check) => {
+                        region.chunks().iter().for_each(|chunk| check.update(chunk));
+                        checks.push((covers, Ok(check)));
+                    }
+                    Err(state) => checks.push((covers, Err(state))),
+                }
+            }
+        }
+        Err(error) => evidence.malformed.push(error.to_string()),
+    }
+    read_payload(&mut package, path, &mut evidence, &mut checks)?;
+    evidence.signatures = checks
+        .into_iter()
+        .map(|(covers, check)| {
+            let state = check.map_or_else(|state| state, |check| check.finish(keyring, now));
+            (wording(covers), state)
+        })
+        .collect();
+    Ok(evidence)
+}
+
+type Check = (Covers, Result<SignatureCheck, SignatureState>);
+
+fn read_payload(
+    package: &mut Package<BufReader<&File>>,
+    path: &Path,
+    evidence: &mut Evidence,
+    checks: &mut [Check],
+) -> Outcome<()> {
+    let mut digests = match package.payload_digests(DigestChoice::All) {
+        Ok(digests) => digests,
+        Err(error) => {
+            evidence.malformed.push(error.to_string());
+            return Ok(());
+        }
+    };
+    let mut buffer = vec![0_u8; CHUNK];
+    loop {
+        let count = package.reader_mut().read(&mut buffer).map_err(|error| Failure::io(path, &error))?;
+        let Some(data) = buffer.get(..count).filter(|data| !data.is_empty()) else { break };
+        digests.update_stored(data);
+        for (covers, check) in checks.iter_mut() {
+            if let (Covers::HeaderAndPayload, Ok(check)) = (covers, check) {
+                check.update(data);
+            }
+        }
+    }
+    let outcomes = digests.finish();
+    evidence.payload_digest = state_of(&outcomes, Covers::Payload);
+    evidence.header_payload_digest = state_of(&outcomes, Covers::HeaderAndPayload);
+    Ok(())
+}
+
+/// Bad if any digest of this part is bad, else good by the strongest.
+fn state_of(outcomes: &[DigestOutcome], covers: Covers) -> DigestState {
+    let part = || outcomes.iter().filter(|outcome| outcome.item.covers == covers);
+    let name = |outcome: &DigestOutcome| name_of(outcome.item.expected.algo());
+    if let Some(bad) = part().find(|outcome| !outcome.good) {
+        return DigestState::Bad(name(bad).unwrap_or(DigestName::Sha256));
+    }
+    part().filter_map(name).max().map_or(DigestState::Absent, DigestState::Good)
+}
+
+fn name_of(algo: DigestAlgo) -> Option<DigestName> {
+    DigestName::from_rpm_id(algo.rpm_id())
+}
+
+fn wording(covers: Covers) -> policy::Covers {
+    match covers {
+        Covers::Header => policy::Covers::Header,
+        _ => policy::Covers::HeaderAndPayload,
+    }
+}
+
+fn file_digests<R: Read>(package: &Package<R>) -> FileDigests {
+    let header = &package.header;
+    if !header.has(tag::BASENAMES) && !header.has(tag::OLDFILENAMES) {
+        return FileDigests::NoFiles;
+    }
+    let algorithm = header.u32(tag::FILEDIGESTALGO).unwrap_or(0);
+    DigestName::from_rpm_id(algorithm).map_or(FileDigests::Unknown, FileDigests::Algorithm)
+}
+
+/// A package that is not the one the plan names is refused, whatever its checksum says.
+fn check_identity<R>(package: &Package<R>, path: &Path, change: &Change) -> Outcome<()>
+where
+    R: Read,
+{
+    let inside = package.nevra();
+    let id = &change.package;
+    let arch_fits = inside.arch == id.arch;
+    let same = inside.name == id.name
+        && inside.evr.epoch_or_zero() == id.epoch
+        && inside.evr.version == id.version
+        && inside.evr.release == id.release;
+    if same && arch_fits {
+        return Ok(());
+    }
+    Err(Failure::because(
+        Code::RPMRC_FAIL,
+        format!("package {}: it is {inside}, not {} as the metadata says", path.display(), id.nevra()),
+    ))
+}
+
+impl Session<'_> {
+    /// Asks for consent as the settings say: 1032 for no, 1033 if there is no answer.
+    pub fn confirm(&self) -> Outcome<()> {
+        match self.settings.consent {
+            Consent::Yes => Ok(()),
+            Consent::No => Err(Code::OPERATION_ABORTED.into()),
+            Consent::Ask => match self.printer.ask("Is this ok [y/N]: ") {
+                cli_kit::Answer::Yes => Ok(()),
+                cli_kit::Answer::No => Err(Code::OPERATION_ABORTED.into()),
+                cli_kit::Answer::EndOfInput => Err(Code::INVALID_INPUT.into()),
+            },
+        }
+    }
+}
