@@ -60,7 +60,10 @@ pub fn check_space(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Ou
     let needed = plan.incoming().filter(remote).map(Change::download_size);
     let needed = needed.fold(0, u64::saturating_add);
     let dir = session.cache_dir();
-    let existing = dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
+    let existing = dir
+        .ancestors()
+        .find(|dir| dir.is_dir())
+        .unwrap_or(Path::new("/"));
     if needed > 0 {
         require_space(existing, needed)?;
     }
@@ -70,35 +73,57 @@ pub fn check_space(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Ou
 /// Fetches every package file of the plan, several at a time. Size and digest are checked while
 /// the bytes come; what is in the cache already is checked, too, and fetched again if it is bad.
 pub fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<Fetched> {
-    let sources: BTreeMap<&str, &Source> =
-        sources.iter().map(|source| (source.config.id.as_str(), source)).collect();
+    let sources: BTreeMap<&str, &Source> = sources
+        .iter()
+        .map(|source| (source.config.id.as_str(), source))
+        .collect();
     let mut fetched = Fetched::default();
     let mut requests = Vec::new();
     let mut waiting = Vec::new();
     for (index, change) in plan.changes.iter().enumerate() {
-        let Some(origin) = &change.origin else { continue };
+        let Some(origin) = &change.origin else {
+            continue;
+        };
         if origin.repo == CMDLINE {
             let path = PathBuf::from(&origin.location);
-            fetched.packages.push(FetchedPackage { change: index, path, cached: false });
+            fetched.packages.push(FetchedPackage {
+                change: index,
+                path,
+                cached: false,
+            });
             continue;
         }
         let source = sources.get(origin.repo.as_str()).ok_or_else(|| {
-            Failure::because(Code::BASE, format!("repository {} is not open", origin.repo))
+            Failure::because(
+                Code::BASE,
+                format!("repository {} is not open", origin.repo),
+            )
         })?;
         requests.push(request(session, change, origin, source)?);
         waiting.push((index, origin));
     }
     let view = NetworkView::new(session.printer);
     for ((index, origin), result) in
-        waiting.into_iter().zip(fetch_files(session.client(), requests, 0, &view))
+        waiting
+            .into_iter()
+            .zip(fetch_files(session.client(), requests, 0, &view))
     {
         let file = result.map_err(|error| refused(origin, error))?;
         if file.url.is_none() && file.transferred == 0 && !is_local(&file.path, session) {
-            let name = plan.changes.get(index).map_or("", |change| &change.package.name);
-            session.printer.info(&format!("{name} package already downloaded"));
+            let name = plan
+                .changes
+                .get(index)
+                .map_or("", |change| &change.package.name);
+            session
+                .printer
+                .info(&format!("{name} package already downloaded"));
         }
         let cached = file.path.starts_with(session.cache_dir());
-        fetched.packages.push(FetchedPackage { change: index, path: file.path, cached });
+        fetched.packages.push(FetchedPackage {
+            change: index,
+            path: file.path,
+            cached,
+        });
     }
     fetched.packages.sort_by_key(|package| package.change);
     Ok(fetched)
@@ -106,7 +131,11 @@ pub fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<
 
 /// Whether a file is one of a local repository, used in place.
 fn is_local(path: &Path, session: &Session<'_>) -> bool {
-    let download_dir = session.settings.download_only.as_ref().and_then(|only| only.dir.as_ref());
+    let download_dir = session
+        .settings
+        .download_only
+        .as_ref()
+        .and_then(|only| only.dir.as_ref());
     !path.starts_with(session.cache_dir()) && !download_dir.is_some_and(|dir| path.starts_with(dir))
 }
 
@@ -118,10 +147,17 @@ fn request(
 ) -> Outcome<FileRequest> {
     let href = Href::parse(&origin.location)?;
     let urls = source.set.urls_of(&href, origin.base.as_deref())?;
-    let download_dir = session.settings.download_only.as_ref().and_then(|only| only.dir.as_ref());
+    let download_dir = session
+        .settings
+        .download_only
+        .as_ref()
+        .and_then(|only| only.dir.as_ref());
     let dest = match download_dir {
         Some(dir) => join_below(dir, href.file_name())?,
-        None => join_below(&session.repo_cache(&source.config).join(PACKAGES), href.as_str())?,
+        None => join_below(
+            &session.repo_cache(&source.config).join(PACKAGES),
+            href.as_str(),
+        )?,
     };
     let digest = match &origin.checksum {
         Some((algorithm, hex)) => Some(parse_digest(origin, algorithm, hex)?),
@@ -143,7 +179,10 @@ fn parse_digest(origin: &Origin, algorithm: &str, hex: &str) -> Outcome<Digest> 
         Some(Ok(digest)) => Ok(digest),
         _ => Err(Failure::because(
             Code::CHECKSUM_MISMATCH,
-            format!("{}: the metadata has no usable checksum ({algorithm})", origin.location),
+            format!(
+                "{}: the metadata has no usable checksum ({algorithm})",
+                origin.location
+            ),
         )),
     }
 }
@@ -151,9 +190,15 @@ fn parse_digest(origin: &Origin, algorithm: &str, hex: &str) -> Outcome<Digest> 
 /// A package file that could not be had or is not the one the metadata names.
 fn refused(origin: &Origin, error: repo_client::Error) -> Failure {
     let causes = error.failures();
-    let code = if causes.iter().any(|f| matches!(f.cause, Cause::Digest { .. })) {
+    let code = if causes
+        .iter()
+        .any(|f| matches!(f.cause, Cause::Digest { .. }))
+    {
         Some(Code::CHECKSUM_MISMATCH)
-    } else if causes.iter().any(|f| matches!(f.cause, Cause::Size { .. } | Cause::TooLarge { .. })) {
+    } else if causes
+        .iter()
+        .any(|f| matches!(f.cause, Cause::Size { .. } | Cause::TooLarge { .. }))
+    {
         Some(Code::SIZE_MISMATCH)
     } else {
         None
@@ -166,7 +211,8 @@ fn refused(origin: &Origin, error: repo_client::Error) -> Failure {
         )),
         Some(_) => {}
         None => {
-            let hint = "if the repository has just been changed, run 'tdnf makecache' and try again";
+            let hint =
+                "if the repository has just been changed, run 'tdnf makecache' and try again";
             failure = failure.hint(hint);
         }
     }

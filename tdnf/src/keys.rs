@@ -19,12 +19,16 @@ const MAX_KEY_FILE: u64 = 1 << 20;
 /// they trust nothing.
 pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
     let mut keyring = Keyring::new();
-    let Some(db) = session.db()? else { return Ok(keyring) };
+    let Some(db) = session.db()? else {
+        return Ok(keyring);
+    };
     for (_, header) in db.by_name("gpg-pubkey")? {
         if let Some(text) = header.text(tag::PUBKEYS) {
             let armored = armor(text);
             if let Err(error) = keyring.add_armored_or_binary(armored.as_bytes()) {
-                session.printer.info(&format!("warning: a key of the rpm database is unusable: {error}"));
+                session.printer.info(&format!(
+                    "warning: a key of the rpm database is unusable: {error}"
+                ));
             }
         }
     }
@@ -33,7 +37,10 @@ pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
 
 /// Base64 of a certificate as the armor that key readers take.
 fn armor(base64: &str) -> String {
-    format!("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{}\n-----END PGP PUBLIC KEY BLOCK-----\n", base64.trim())
+    format!(
+        "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{}\n-----END PGP PUBLIC KEY BLOCK-----\n",
+        base64.trim()
+    )
 }
 
 /// The keys of a repository's `gpgkey`, for its signed index. They need not be imported.
@@ -41,11 +48,15 @@ pub fn repository_keyring(session: &Session<'_>, repo: &RepoConfig) -> Outcome<K
     let mut keyring = Keyring::new();
     for url in &repo.gpgkey {
         let data = read_key_url(session, repo, url)?;
-        keyring.add_armored_or_binary(&data).map_err(|error| bad_key_file(url, &error))?;
+        keyring
+            .add_armored_or_binary(&data)
+            .map_err(|error| bad_key_file(url, &error))?;
     }
     if repo.gpgkey.is_empty() {
-        return Err(Failure::new(Code::NO_GPGKEY_CONF_ENTRY)
-            .detail(format!("repository {}: repo_gpgcheck=1 needs gpgkey", repo.id)));
+        return Err(Failure::new(Code::NO_GPGKEY_CONF_ENTRY).detail(format!(
+            "repository {}: repo_gpgcheck=1 needs gpgkey",
+            repo.id
+        )));
     }
     Ok(keyring)
 }
@@ -66,7 +77,10 @@ pub fn offered_keys(session: &Session<'_>, repo: &RepoConfig) -> Outcome<Vec<Off
     for url in &repo.gpgkey {
         let data = read_key_url(session, repo, url)?;
         let keys = read_keys(&data, now).map_err(|error| bad_key_file(url, &error))?;
-        offered.extend(keys.into_iter().map(|key| OfferedKey { url: url.clone(), key }));
+        offered.extend(keys.into_iter().map(|key| OfferedKey {
+            url: url.clone(),
+            key,
+        }));
     }
     Ok(offered)
 }
@@ -81,7 +95,10 @@ fn bad_key_file(url: &str, error: &rpm_trust::TrustError) -> Failure {
 fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
     let shown = repo_client::redact(url);
     if url.contains('#') {
-        return Err(Failure::because(Code::KEYURL_INVALID, format!("{shown}: '#' in a key URL")));
+        return Err(Failure::because(
+            Code::KEYURL_INVALID,
+            format!("{shown}: '#' in a key URL"),
+        ));
     }
     if let Some(path) = url.strip_prefix("file://") {
         return read_key_file(Path::new(path));
@@ -94,9 +111,14 @@ fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<
             Code::KEYURL_UNSUPPORTED,
             format!("{shown}: keys are only taken from file:// and https:// URLs"),
         )
-        .hint("fetch the key by a safe way, compare its fingerprint, and name the file in gpgkey"));
+        .hint(
+            "fetch the key by a safe way, compare its fingerprint, and name the file in gpgkey",
+        ));
     }
-    let dest = session.repo_cache(repo).join("keys").join(key_file_name(url));
+    let dest = session
+        .repo_cache(repo)
+        .join("keys")
+        .join(key_file_name(url));
     let mut request = FileRequest::new(format!("{} (key)", repo.id), vec![url.to_owned()], &dest);
     request.access = std::sync::Arc::new(Access::from_config(repo));
     request.max_size = MAX_KEY_FILE;
@@ -110,12 +132,18 @@ fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<
 fn key_file_name(url: &str) -> PathBuf {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(url.as_bytes());
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     PathBuf::from(format!("{hex}.key"))
 }
 
 fn read_key_file(path: &Path) -> Outcome<Vec<u8>> {
-    let size = fs::metadata(path).map_err(|error| Failure::io(path, &error))?.len();
+    let size = fs::metadata(path)
+        .map_err(|error| Failure::io(path, &error))?
+        .len();
     if size > MAX_KEY_FILE {
         return Err(Failure::because(
             Code::INVALID_PUBKEY_FILE,
@@ -148,12 +176,11 @@ pub fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
 }
 
 fn header_of(key: &KeyInfo, now: u32) -> Outcome<Vec<u8>> {
-    let created = u32::try_from(key.created).unwrap_or(u32::MAX);
-    let signing: Vec<(&str, u32)> = key
-        .subkeys
-        .iter()
-        .filter(|subkey| subkey.signs)
-        .map(|subkey| (subkey.key_id.as_str(), created))
+    let seconds = |time| u32::try_from(time).unwrap_or(u32::MAX);
+    let created = seconds(key.created);
+    let signing = key.subkeys.iter().filter(|subkey| subkey.signs);
+    let signing: Vec<(&str, u32)> = signing
+        .map(|subkey| (subkey.key_id.as_str(), seconds(subkey.created)))
         .collect();
     let (base64, armored) = (key.base64(), key.armored());
     let facts = pubkey::KeyFacts {
@@ -165,7 +192,12 @@ fn header_of(key: &KeyInfo, now: u32) -> Outcome<Vec<u8>> {
         subkeys: &signing,
         created,
     };
-    Ok(pubkey::header(&facts, pubkey::KeyForm::default(), "4.18.0", now)?)
+    Ok(pubkey::header(
+        &facts,
+        pubkey::KeyForm::default(),
+        "4.18.0",
+        now,
+    )?)
 }
 
 fn known_versions(db: &Db) -> Outcome<Vec<String>> {

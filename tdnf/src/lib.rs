@@ -12,11 +12,14 @@
 pub mod args;
 pub mod commands;
 pub mod error;
+pub mod fetch;
 pub mod history;
+pub mod keys;
 pub mod plan;
 pub mod session;
 pub mod settings;
 pub mod transaction;
+pub mod verify;
 pub mod view;
 
 use std::process::ExitCode;

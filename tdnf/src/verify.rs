@@ -11,8 +11,10 @@ use rpm_pkg::digest::DigestAlgo;
 use rpm_pkg::header::tag;
 use rpm_pkg::package::{Covers, DigestChoice, DigestOutcome, Package, PackageError};
 use rpm_repo::config::RepoConfig;
-use rpm_trust::policy::{self, DigestName, DigestState, Evidence, FileDigests, Policy};
-use rpm_trust::{KeyInfo, Keyring, Refusal, SignatureCheck, SignatureState, Verdict, judge};
+use rpm_trust::policy::{
+    self, DigestName, DigestState, Evidence, FileDigests, Policy, Refusal, Verdict, judge,
+};
+use rpm_trust::{KeyInfo, Keyring, SignatureCheck, SignatureState};
 
 use crate::error::{Code, Failure, Outcome};
 use crate::fetch::Fetched;
@@ -55,16 +57,20 @@ pub fn verify(
     fetched: &Fetched,
     sources: &[Source],
 ) -> Outcome<Verified> {
-    let mut judge = Judge {
+    let mut bench = Judge {
         session,
         keyring: keys::database_keyring(session)?,
         accepted: Vec::new(),
     };
     let mut packages = Vec::new();
     for item in &fetched.packages {
-        let Some(change) = plan.changes.get(item.change) else { continue };
-        let repo = sources.iter().find(|source| source.config.id == change.repo());
-        let result = judge.package(&item.path, change, repo.map(|source| &source.config));
+        let Some(change) = plan.changes.get(item.change) else {
+            continue;
+        };
+        let repo = sources
+            .iter()
+            .find(|source| source.config.id == change.repo());
+        let result = bench.package(&item.path, change, repo.map(|source| &source.config));
         match result {
             Ok((file, verdict)) => packages.push(VerifiedPackage {
                 change: item.change,
@@ -82,12 +88,18 @@ pub fn verify(
             }
         }
     }
-    Ok(Verified { packages, accepted_keys: judge.accepted })
+    Ok(Verified {
+        packages,
+        accepted_keys: bench.accepted,
+    })
 }
 
 /// Whether a refusal says that the bytes of the file are bad.
 fn is_damage(code: Code) -> bool {
-    matches!(code, Code::RPMRC_FAIL | Code::CHECKSUM_MISMATCH | Code::SIZE_MISMATCH)
+    matches!(
+        code,
+        Code::RPMRC_FAIL | Code::CHECKSUM_MISMATCH | Code::SIZE_MISMATCH
+    )
 }
 
 struct Judge<'a, 'b> {
@@ -106,8 +118,13 @@ impl Judge<'_, '_> {
         let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
         let now = self.session.settings.environment.now;
         // Packages of the command line are checked like those of a repository.
-        let check = self.session.settings.checks.signatures && repo.is_none_or(|repo| repo.gpgcheck);
-        let policy = if check { Policy::GpgCheck } else { Policy::NoGpgCheck };
+        let check =
+            self.session.settings.checks.signatures && repo.is_none_or(|repo| repo.gpgcheck);
+        let policy = if check {
+            Policy::GpgCheck
+        } else {
+            Policy::NoGpgCheck
+        };
         let evidence = examine(&file, path, change, &self.keyring, now)?;
         let mut verdict = judge(&evidence, policy);
         if let Verdict::Refused(Refusal::UnknownKey { key_ids }) = &verdict
@@ -132,7 +149,11 @@ impl Judge<'_, '_> {
         key_ids: &[String],
     ) -> Outcome<bool> {
         let unknown = || {
-            format!("{}: signed by key {}, which is not known", path.display(), key_ids.join(", "))
+            format!(
+                "{}: signed by key {}, which is not known",
+                path.display(),
+                key_ids.join(", ")
+            )
         };
         let Some(repo) = repo.filter(|repo| !repo.gpgkey.is_empty()) else {
             return Err(Failure::because(Code::NO_GPGKEY_CONF_ENTRY, unknown()));
@@ -154,22 +175,33 @@ impl Judge<'_, '_> {
             self.accepted.push(offered.key);
             return Ok(true);
         }
-        Err(Failure::because(Code::RPM_GPG_NO_MATCH, unknown())
-            .detail(format!("none of the keys in gpgkey of repository {} made it", repo.id)))
+        Err(
+            Failure::because(Code::RPM_GPG_NO_MATCH, unknown()).detail(format!(
+                "none of the keys in gpgkey of repository {} made it",
+                repo.id
+            )),
+        )
     }
 
     fn ask(&self, offered: &keys::OfferedKey) -> Outcome<()> {
         let printer = self.session.printer;
-        printer.crit(&format!("importing key from {}", repo_client::redact(&offered.url)));
+        printer.crit(&format!(
+            "importing key from {}",
+            repo_client::redact(&offered.url)
+        ));
         printer.crit(&format!("    User id     : {}", offered.key.user_id));
-        printer.crit(&format!("    Fingerprint : {}", offered.key.pretty_fingerprint()));
+        printer.crit(&format!(
+            "    Fingerprint : {}",
+            offered.key.pretty_fingerprint()
+        ));
         self.session.confirm()
     }
 }
 
 /// Puts the descriptor back to the start of the file for whoever reads next.
 fn rewound(mut file: File, path: &Path) -> Outcome<File> {
-    file.seek(SeekFrom::Start(0)).map_err(|error| Failure::io(path, &error))?;
+    file.seek(SeekFrom::Start(0))
+        .map_err(|error| Failure::io(path, &error))?;
     Ok(file)
 }
 
@@ -189,7 +221,10 @@ fn refused(path: &Path, refusal: &Refusal) -> Failure {
 fn broken(path: &Path, error: &PackageError) -> Failure {
     match error {
         PackageError::Io(source) => Failure::io(path, source),
-        _ => Failure::because(Code::RPMRC_FAIL, format!("package {}: {error}", path.display())),
+        _ => Failure::because(
+            Code::RPMRC_FAIL,
+            format!("package {}: {error}", path.display()),
+        ),
     }
 }
 
@@ -203,11 +238,16 @@ fn examine(
     now: u64,
 ) -> Outcome<Evidence> {
     let mut start = file;
-    start.seek(SeekFrom::Start(0)).map_err(|error| Failure::io(path, &error))?;
+    start
+        .seek(SeekFrom::Start(0))
+        .map_err(|error| Failure::io(path, &error))?;
     let reader = BufReader::with_capacity(CHUNK, file);
     let mut package = Package::open(reader).map_err(|error| broken(path, &error))?;
     check_identity(&package, path, change)?;
-    let mut evidence = Evidence { file_digests: file_digests(&package), ..Evidence::default() };
+    let mut evidence = Evidence {
+        file_digests: file_digests(&package),
+        ..Evidence::default()
+    };
     match package.verify_header_digests() {
         Ok(items) => {
             let best = items.first().and_then(|item| name_of(item.expected.algo()));
@@ -240,14 +280,14 @@ fn examine(
     evidence.signatures = checks
         .into_iter()
         .map(|(covers, check)| {
-            let state = check.map_or_else(|state| state, |check| check.finish(keyring, now));
+            let state = check.map_or_else(|state| *state, |check| check.finish(keyring, now));
             (wording(covers), state)
         })
         .collect();
     Ok(evidence)
 }
 
-type Check = (Covers, Result<SignatureCheck, SignatureState>);
+type Check = (Covers, Result<SignatureCheck, Box<SignatureState>>);
 
 fn read_payload(
     package: &mut Package<BufReader<&File>>,
@@ -264,8 +304,13 @@ fn read_payload(
     };
     let mut buffer = vec![0_u8; CHUNK];
     loop {
-        let count = package.reader_mut().read(&mut buffer).map_err(|error| Failure::io(path, &error))?;
-        let Some(data) = buffer.get(..count).filter(|data| !data.is_empty()) else { break };
+        let count = package
+            .reader_mut()
+            .read(&mut buffer)
+            .map_err(|error| Failure::io(path, &error))?;
+        let Some(data) = buffer.get(..count).filter(|data| !data.is_empty()) else {
+            break;
+        };
         digests.update_stored(data);
         for (covers, check) in checks.iter_mut() {
             if let (Covers::HeaderAndPayload, Ok(check)) = (covers, check) {
@@ -281,12 +326,19 @@ fn read_payload(
 
 /// Bad if any digest of this part is bad, else good by the strongest.
 fn state_of(outcomes: &[DigestOutcome], covers: Covers) -> DigestState {
-    let part = || outcomes.iter().filter(|outcome| outcome.item.covers == covers);
+    let part = || {
+        outcomes
+            .iter()
+            .filter(|outcome| outcome.item.covers == covers)
+    };
     let name = |outcome: &DigestOutcome| name_of(outcome.item.expected.algo());
     if let Some(bad) = part().find(|outcome| !outcome.good) {
         return DigestState::Bad(name(bad).unwrap_or(DigestName::Sha256));
     }
-    part().filter_map(name).max().map_or(DigestState::Absent, DigestState::Good)
+    part()
+        .filter_map(name)
+        .max()
+        .map_or(DigestState::Absent, DigestState::Good)
 }
 
 fn name_of(algo: DigestAlgo) -> Option<DigestName> {
@@ -326,7 +378,11 @@ where
     }
     Err(Failure::because(
         Code::RPMRC_FAIL,
-        format!("package {}: it is {inside}, not {} as the metadata says", path.display(), id.nevra()),
+        format!(
+            "package {}: it is {inside}, not {} as the metadata says",
+            path.display(),
+            id.nevra()
+        ),
     ))
 }
 

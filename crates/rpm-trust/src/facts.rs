@@ -22,6 +22,8 @@ pub struct SubkeyInfo {
     pub fingerprint: String,
     /// Key id, 16 lower case hex digits.
     pub key_id: String,
+    /// Creation time, seconds since 1970.
+    pub created: u64,
     /// True when the subkey may sign data.
     pub signs: bool,
 }
@@ -134,6 +136,7 @@ fn subkeys(cert: &Cert, now: u64) -> Vec<SubkeyInfo> {
         .map(|subkey| SubkeyInfo {
             fingerprint: hex(subkey.key().fingerprint().as_bytes()),
             key_id: hex(subkey.key().keyid().as_bytes()),
+            created: seconds(subkey.key().creation_time()),
             signs: subkey
                 .with_policy(trust::structure(), trust::time(now))
                 .is_ok_and(|valid| valid.for_signing()),

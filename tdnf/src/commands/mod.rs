@@ -1,6 +1,7 @@
 //! The commands: one record each, with what it needs opened.
 
 mod clean;
+mod makecache;
 mod repolist;
 
 use cli_kit::Printer;
@@ -54,7 +55,7 @@ pub struct Command {
 }
 
 /// Every command, by name.
-pub const ALL: &[Command] = &[clean::COMMAND, repolist::COMMAND];
+pub const ALL: &[Command] = &[clean::COMMAND, makecache::COMMAND, repolist::COMMAND];
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

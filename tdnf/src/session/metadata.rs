@@ -35,7 +35,10 @@ impl Session<'_> {
     /// A repository that cannot be had stops the run, unless it says `skip_if_unavailable`.
     pub fn sources(&self, parts: &[&str], freshness: Freshness) -> Outcome<Vec<Source>> {
         let repos = self.enabled_repos()?;
-        let names = repos.iter().map(|repo| (repo.id.clone(), repo.name.clone())).collect();
+        let names = repos
+            .iter()
+            .map(|repo| (repo.id.clone(), repo.name.clone()))
+            .collect();
         let results = self.refresh(&repos, parts, freshness, names)?;
         let mut sources = Vec::new();
         for (config, result) in repos.into_iter().zip(results) {
@@ -80,7 +83,10 @@ impl Session<'_> {
     }
 
     /// One check for each repository that wants its index signed, with the repository's keys.
-    fn signature_checks(&self, repos: &[RepoConfig]) -> Outcome<Vec<Option<Box<SignatureCheck<'static>>>>> {
+    fn signature_checks(
+        &self,
+        repos: &[RepoConfig],
+    ) -> Outcome<Vec<Option<Box<SignatureCheck<'static>>>>> {
         let now = self.settings.environment.now;
         let mut checks: Vec<Option<Box<SignatureCheck<'static>>>> = Vec::new();
         for repo in repos {
@@ -94,7 +100,9 @@ impl Session<'_> {
                     .map_err(|error| error.to_string())?;
                 match outcome.accepted() {
                     Some(_) => Ok(()),
-                    None => Err(outcome.explain(&keyring).unwrap_or_else(|| "not signed".into())),
+                    None => Err(outcome
+                        .explain(&keyring)
+                        .unwrap_or_else(|| "not signed".into())),
                 }
             })));
         }
@@ -103,15 +111,18 @@ impl Session<'_> {
 
     /// Says that a repository cannot be had; an error unless the repository may be skipped.
     fn unavailable(&self, config: &RepoConfig, error: repo_client::Error) -> Outcome<()> {
-        let failure = Failure::from(error)
-            .detail(format!("Error: Failed to synchronize cache for repo '{}'", config.name));
+        let failure = Failure::from(error).detail(format!(
+            "Error: Failed to synchronize cache for repo '{}'",
+            config.name
+        ));
         if !config.skip_if_unavailable || failure.code == Code::ACCESS_DENIED {
             return Err(failure);
         }
         for line in &failure.details {
             self.printer.err(line);
         }
-        self.printer.info(&format!("Disabling Repo: '{}'", config.name));
+        self.printer
+            .info(&format!("Disabling Repo: '{}'", config.name));
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What is open during a run: nothing until a command asks for it.
 
 mod lock;
+mod metadata;
 mod releasever;
 mod repos;
 #[cfg(test)]
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
-use rpm_db::{Backend, Db, DbLocation, Search};
+use rpm_db::{Backend, Db, DbLocation, Search, TransactionLock, Wait};
 use rpm_repo::config::RepoConfig;
 use rpm_repo::vars::Vars;
 
@@ -21,6 +22,7 @@ use crate::error::Outcome;
 use crate::settings::Settings;
 
 pub use lock::InstanceLock;
+pub use metadata::{Freshness, PRIMARY, Source};
 pub use repos::glob;
 
 /// A run of one command.
@@ -128,7 +130,10 @@ impl<'a> Session<'a> {
     pub fn db_location(&self) -> Outcome<DbLocation> {
         let dbpath = self.settings.dbpath.as_deref().map(Path::new);
         let host = Some(Path::new("/"));
-        Ok(rpm_db::location::find(&self.settings.root, Search { dbpath, host })?)
+        Ok(rpm_db::location::find(
+            &self.settings.root,
+            Search { dbpath, host },
+        )?)
     }
 
     /// The rpm database, opened for reading; `None` if there is none yet.
@@ -141,6 +146,25 @@ impl<'a> Session<'a> {
             Backend::None => Ok(None),
             _ => Ok(Some(Db::open_read(&location)?)),
         }
+    }
+
+    /// rpm's own lock on the database; waits for its holder and says so.
+    pub fn database_lock(&self, location: &DbLocation) -> Outcome<TransactionLock> {
+        let mut waiting = |pid: Option<u32>| {
+            let holder = pid.map_or_else(
+                || "another process".to_owned(),
+                |pid| format!("process {pid}"),
+            );
+            self.printer.info(&format!(
+                "waiting for {holder}, which holds the rpm database"
+            ));
+            true
+        };
+        Ok(TransactionLock::acquire(
+            &location.dir,
+            Wait::Forever,
+            &mut waiting,
+        )?)
     }
 
     /// The network client; nothing is started before the first request.

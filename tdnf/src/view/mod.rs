@@ -2,6 +2,7 @@
 
 pub mod packages;
 pub mod plan;
+pub mod progress;
 pub mod repos;
 
 use cli_kit::Printer;

@@ -23,15 +23,23 @@ impl<'a> NetworkView<'a> {
 
     /// A view for a refresh of the repositories `names` (id to name).
     pub fn for_repos(printer: &'a Printer, names: BTreeMap<String, String>) -> Self {
-        Self { printer, progress: Progress::new(printer), names, told: Mutex::default() }
+        Self {
+            printer,
+            progress: Progress::new(printer),
+            names,
+            told: Mutex::default(),
+        }
     }
 
     /// Says once that a repository is being refreshed.
     pub fn refreshing(&self, repo: &str) {
-        let Some(name) = self.names.get(repo) else { return };
+        let Some(name) = self.names.get(repo) else {
+            return;
+        };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert(repo.to_owned()) {
-            self.printer.info(&format!("Refreshing metadata for: '{name}'"));
+            self.printer
+                .info(&format!("Refreshing metadata for: '{name}'"));
         }
     }
 
@@ -43,7 +51,9 @@ impl<'a> NetworkView<'a> {
 impl Observer for NetworkView<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::Started { id, label, total, .. } => {
+            Event::Started {
+                id, label, total, ..
+            } => {
                 if let Some((repo, _)) = label.split_once(':') {
                     self.refreshing(repo);
                 }
@@ -63,19 +73,27 @@ impl Observer for NetworkView<'_> {
             }
             Event::OldCacheUsed { repo, why } => {
                 let name = self.name(repo);
-                self.printer.err(&format!("warning: repo '{name}': {why}; using old metadata"));
+                self.printer.err(&format!(
+                    "warning: repo '{name}': {why}; using old metadata"
+                ));
             }
             Event::OlderMetadata { repo, .. } => {
                 let name = self.name(repo);
-                self.printer.err(&format!("warning: repo '{name}' offers older metadata than before"));
+                self.printer.err(&format!(
+                    "warning: repo '{name}' offers older metadata than before"
+                ));
             }
             Event::UnverifiedTls { repo } => {
                 let name = self.name(repo);
-                self.printer.err(&format!("warning: repo '{name}': certificates are not checked"));
+                self.printer.err(&format!(
+                    "warning: repo '{name}': certificates are not checked"
+                ));
             }
             Event::Waiting { repo } => {
                 let name = self.name(repo);
-                self.printer.info(&format!("waiting for another process that refreshes '{name}'"));
+                self.printer.info(&format!(
+                    "waiting for another process that refreshes '{name}'"
+                ));
             }
             // The error comes with the result.
             _ => {}
