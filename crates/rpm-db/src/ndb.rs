@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::DbError;
+use crate::schema::MAX_HEADER;
 
 const FILE_MAGIC: u32 = u32::from_le_bytes(*b"RpmP");
 const SLOT_MAGIC: u32 = u32::from_le_bytes(*b"Slot");
@@ -22,8 +23,6 @@ const BLOCK: u64 = 16;
 const TAIL: u64 = 12;
 /// Slot pages read: four million packages.
 const MAX_SLOT_PAGES: u32 = 1 << 14;
-/// Bytes of one header; rpm's own limit.
-const MAX_BLOB: u32 = 256 << 20;
 
 /// An open `Packages.db` and the place of each header in it.
 #[derive(Debug)]
@@ -102,7 +101,7 @@ impl NdbFile {
         if word(&head, 0) != BLOB_MAGIC || word(&head, 4) != package {
             return Err(self.damaged("a header without its mark"));
         }
-        if length > MAX_BLOB || u64::from(length) + 16 + TAIL > room {
+        if length > MAX_HEADER || u64::from(length) + 16 + TAIL > room {
             return Err(self.damaged("a header larger than its blocks"));
         }
         let mut tail = [0; TAIL as usize];

@@ -126,7 +126,9 @@ impl Drop for Db {
             writable: true,
         } = &self.store
         {
-            // As rpm does at close. What fails here is done by the next writer; nothing is lost.
+            // As rpm does at close, but without waiting for readers. What fails here is done by the next writer;
+            // nothing is lost.
+            let _ = conn.busy_timeout(schema::CLOSE_TIMEOUT);
             let _ = conn.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint = TRUNCATE;");
         }
     }
@@ -197,12 +199,11 @@ fn open_for_writing(path: &Path, fresh: bool) -> Result<Connection, DbError> {
         conn.query_row(&format!("PRAGMA wal_autocheckpoint = {pages}"), [], |_| {
             Ok(())
         })?;
-        if fresh {
-            conn.execute_batch("PRAGMA synchronous = OFF")?;
-        }
+        // rpm switches this off while it creates a database. A power loss could then leave an empty main file beside
+        // a log with a committed installation, which SQLite would throw away.
+        conn.execute_batch("PRAGMA synchronous = FULL")?;
         let sql = schema::create_statements();
         conn.execute_batch(&format!("BEGIN IMMEDIATE;\n{sql}COMMIT;"))?;
-        conn.execute_batch("PRAGMA synchronous = FULL")?;
         conn.set_prepared_statement_cache_capacity(64);
         Ok(conn)
     };

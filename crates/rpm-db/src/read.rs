@@ -10,7 +10,11 @@ use sha2::{Digest, Sha256};
 
 use crate::index;
 use crate::open::Store;
-use crate::{Db, DbError, Index};
+use crate::{Db, DbError, Index, schema};
+
+/// A header that is too long reads as empty, which is no header.
+const EACH: &str = "SELECT hnum, iif(length(blob) <= ?1, blob, x'') FROM Packages ORDER BY hnum";
+const GET: &str = "SELECT iif(length(blob) <= ?2, blob, x'') FROM Packages WHERE hnum = ?1";
 
 /// A place in a header that an index names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,8 +100,11 @@ impl Db {
             Store::Empty => None,
             Store::Ndb(file) => file.blob(hnum)?,
             Store::Sqlite { conn, .. } => conn
-                .prepare_cached("SELECT blob FROM Packages WHERE hnum = ?")
-                .and_then(|mut s| s.query_row([hnum], |row| row.get(0)).optional())
+                .prepare_cached(GET)
+                .and_then(|mut s| {
+                    let limits = [hnum, schema::MAX_HEADER];
+                    s.query_row(limits, |row| bytes(row, 0)).optional()
+                })
                 .map_err(DbError::sqlite(self.path()))?,
         };
         let Some(blob) = blob else { return Ok(None) };
@@ -245,8 +252,8 @@ fn each_row(
     conn: &Connection,
     visit: &mut dyn FnMut(u32, Vec<u8>) -> ControlFlow<()>,
 ) -> rusqlite::Result<()> {
-    let mut statement = conn.prepare_cached("SELECT hnum, blob FROM Packages ORDER BY hnum")?;
-    let mut rows = statement.query([])?;
+    let mut statement = conn.prepare_cached(EACH)?;
+    let mut rows = statement.query([schema::MAX_HEADER])?;
     while let Some(row) = rows.next()? {
         if visit(row.get(0)?, bytes(row, 1)?).is_break() {
             break;

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// How long a busy database is waited for; rpm waits as long.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long closing waits for readers before it leaves the log to the next writer.
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
+/// Bytes of a header; longer values in the database are not even read.
+pub const MAX_HEADER: u32 = 256 << 20;
 /// Pages in the write-ahead log before SQLite copies them into the database; rpm's number.
 pub(crate) const CHECKPOINT_PAGES: u32 = 10_000;
 

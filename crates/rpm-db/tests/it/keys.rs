@@ -31,8 +31,11 @@ fn both(form: KeyForm) -> Option<(tempfile::TempDir, tempfile::TempDir)> {
     let blob = pubkey::header(&facts, form, "4.18.0", NOW).unwrap();
     let db = Db::open_write(&DbLocation::at(ours.path()).unwrap()).unwrap();
     let mut tx = db.begin().unwrap();
-    tx.add(&blob).unwrap();
+    let hnum = tx.add(&blob).unwrap();
     tx.commit().unwrap();
+    let keys = pubkey::all(&db).unwrap();
+    assert_eq!(keys[0].0, hnum);
+    assert_eq!(keys[0].1.base64, stored.base64);
     Some((ours, theirs))
 }
 
@@ -91,4 +94,34 @@ fn ids_that_are_no_hex_are_refused() {
         created: 0,
     };
     assert!(pubkey::header(&facts, KeyForm::KeyId, "4.18.0", 0).is_err());
+}
+
+#[test]
+fn keys_in_files_are_found() {
+    let (root, outside) = (folder(), folder());
+    let store = root.path().join("var/lib/rpm/pubkeys");
+    std::fs::create_dir_all(store.join("52")).unwrap();
+    std::fs::write(
+        store.join(format!("gpg-pubkey-{FINGERPRINT}.key")),
+        "armored",
+    )
+    .unwrap();
+    std::fs::write(store.join("52").join(&FINGERPRINT[2..]), "binary").unwrap();
+    std::fs::write(store.join("writelock"), "").unwrap();
+    std::fs::write(outside.path().join("secret"), "not a key").unwrap();
+    std::os::unix::fs::symlink(
+        outside.path().join("secret"),
+        store.join("gpg-pubkey-x.key"),
+    )
+    .unwrap();
+    std::os::unix::fs::symlink(outside.path(), store.join("ab")).unwrap();
+    let found = rpm_db::location::find(root.path(), rpm_db::Search::default()).unwrap();
+    let files = pubkey::files(&found).unwrap();
+    let contents: Vec<_> = files.into_iter().map(|f| f.bytes).collect();
+    assert_eq!(contents, [b"binary".to_vec(), b"armored".to_vec()]);
+    assert!(
+        pubkey::all(&Db::open_read(&found).unwrap())
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rpm_db::{DbError, TransactionLock, Wait, lock};
+use rpm_db::{Db, DbError, DbLocation, TransactionLock, Wait, lock};
 use testkit::rpm::{Rpm, build_spec};
 
-use crate::common::{folder, recipes, write_ours};
+use crate::common::{folder, installed, recipes, write_ours};
 
 const SLEEPER: &str = "Name: sleeper
 Version: 1
@@ -99,6 +99,68 @@ fn we_wait_for_rpm() {
     assert!(rpm.wait().unwrap().success());
     drop(held);
     assert_eq!(lock::current_holder(&dbpath).unwrap(), None);
+}
+
+/// Threats row 98: the kernel frees the lock of a holder that is killed; the file stays.
+#[test]
+fn a_killed_holder_leaves_no_lock() {
+    let root = folder();
+    let dbpath = root.path().join("var/lib/rpm");
+    fs::create_dir_all(&dbpath).unwrap();
+    let package = build_spec(SLEEPER, &[]).remove(0);
+    let mut rpm = Rpm::on_root(root.path(), std::path::Path::new("/var/lib/rpm"))
+        .command("rpm")
+        .args(["-i", "--nodeps", "--noplugins"])
+        .arg(&package)
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while lock::current_holder(&dbpath).unwrap().is_none() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "rpm never took its lock"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    rpm.kill().unwrap();
+    rpm.wait().unwrap();
+    assert!(take(&dbpath, Wait::Never).unwrap().is_held());
+    assert!(dbpath.join(".rpm.lock").exists());
+}
+
+/// Threats row 97: writers one after the other, readers in between, nothing lost.
+#[test]
+fn many_at_once() {
+    let dir = folder();
+    write_ours(dir.path(), &[]);
+    let blobs: Vec<Vec<u8>> = recipes().iter().map(|f| installed(f)).collect();
+    std::thread::scope(|scope| {
+        for number in 0..20 {
+            let (dir, blobs) = (dir.path(), &blobs);
+            scope.spawn(move || {
+                let held = take(dir, Wait::Forever).unwrap();
+                let location = DbLocation::at(dir).unwrap();
+                let db = Db::open_write(&location).unwrap();
+                let mut tx = db.begin().unwrap();
+                tx.add(&blobs[number % blobs.len()]).unwrap();
+                tx.commit().unwrap();
+                drop(db);
+                drop(held);
+            });
+        }
+        for _ in 0..5 {
+            let dir = dir.path();
+            scope.spawn(move || Rpm::on_db(dir).ok(&["-qa"]));
+            scope.spawn(move || {
+                let db = Db::open_read(&DbLocation::at(dir).unwrap()).unwrap();
+                assert!(db.count().unwrap() <= 20);
+            });
+        }
+    });
+    let db = Db::open_read(&DbLocation::at(dir.path()).unwrap()).unwrap();
+    assert_eq!(db.count().unwrap(), 20);
+    assert_eq!(db.check().unwrap(), []);
+    assert_eq!(Rpm::on_db(dir.path()).ok(&["-qa"]).lines().count(), 20);
 }
 
 #[test]

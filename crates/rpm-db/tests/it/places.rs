@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rpm_db::location::{self, Backend, Search};
-use rpm_db::{Db, DbError, DbLocation};
+use rpm_db::{Db, DbError, DbLocation, TransactionLock, Wait};
 
 use crate::common::{folder, recipes, write_ours};
 
@@ -136,6 +136,10 @@ fn child_reads() {
         Ok(db) => println!("headers: {}", db.count().unwrap()),
         Err(e) => println!("error: {e:?}"),
     }
+    match TransactionLock::acquire(Path::new(&dir), Wait::Never, &mut |_| true) {
+        Ok(lock) => println!("lock held: {}", lock.is_held()),
+        Err(e) => println!("no lock: {e:?}"),
+    }
 }
 
 fn read_as_nobody(dir: &Path) -> String {
@@ -168,6 +172,32 @@ fn others_may_read() {
     fs::write(dir.path().join("rpmdb.sqlite-wal"), vec![1; 5000]).unwrap();
     let said = read_as_nobody(dir.path());
     assert!(said.contains("PendingLog"), "{said}");
+}
+
+/// Whether or not side files are there.
+#[test]
+fn read_only_file_systems_are_read() {
+    let dir = folder();
+    write_ours(dir.path(), &recipes());
+    for keep in [true, false] {
+        if !keep {
+            for side in ["rpmdb.sqlite-wal", "rpmdb.sqlite-shm"] {
+                fs::remove_file(dir.path().join(side)).unwrap();
+            }
+        }
+        let output = Command::new("unshare")
+            .args(["-m", "sh", "-ec"])
+            .arg("mount --bind \"$1\" \"$1\"; mount -o remount,ro,bind \"$1\"; exec \"$2\" --exact places::child_reads --nocapture")
+            .arg("sh")
+            .arg(dir.path())
+            .arg(std::env::current_exe().unwrap())
+            .env("RPM_DB_TEST_DIR", dir.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("headers: 4"), "{said}");
+        assert!(said.contains("lock held: false"), "{said}");
+    }
 }
 
 #[test]
