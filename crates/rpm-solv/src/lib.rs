@@ -1,1 +1,41 @@
 //! A safe face over libsolv: pool, repositories, solver, problems, cache.
+//!
+//! * [`Pool`] holds repositories and their packages; [`Pool::add_repo`], [`Pool::add_package`] and
+//!   [`Pool::load_cache`] fill it, [`Pool::prepare`] indexes it.
+//! * [`CacheWriter`] turns a stream of packages into a file that [`Pool::load_cache`] loads by bulk
+//!   copies; what the solver does not need (summaries, locations, checksums) stays in the file.
+//! * [`Pool::select`] finds packages by what a user typed; [`Job`] says what to do with them;
+//!   [`Pool::solve`] answers with a [`Solution`] in transaction order or with [`Problem`]s.
+//!
+//! Invariants: ids are checked against the pool at each use; no raw pointer leaves the crate; all
+//! calls into C happen on a pool that this crate created and alone frees.
+
+mod cache;
+mod deps;
+mod error;
+mod facts;
+mod ffi;
+mod files;
+mod goal;
+mod input;
+mod pool;
+mod problem;
+mod query;
+mod queue;
+mod rich;
+mod search;
+mod select;
+mod solver;
+mod step;
+
+pub use cache::{CacheFile, CacheWriter};
+pub use error::SolvError;
+pub use facts::Facts;
+pub use files::path_hash;
+pub use goal::{Action, Job, JobFlags, SolverOptions, Target};
+pub use input::{DepInput, DepKind, EvrInput, PackageFacts, PackageInput, Relation};
+pub use pool::{Pool, RepoId, SolvableId, compare_evr};
+pub use problem::{Fix, FixKind, Problem, Rule, RuleKind};
+pub use select::{SelectFlags, Selection};
+pub use solver::Outcome;
+pub use step::{Reason, Solution, Step, StepKind};

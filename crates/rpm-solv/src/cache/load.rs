@@ -1,0 +1,312 @@
+//! Loading a cache file into a pool.
+
+use super::{CacheFile, SOLVABLE_WORDS, Section};
+use crate::deps;
+use crate::error::SolvError;
+use crate::ffi::{self, Id};
+use crate::pool::MAX_PACKAGES;
+use std::ptr::NonNull;
+
+// Allocation steps of strpool.c, poolid.c and repo.c: arrays that libsolv is to grow must be a whole number of them long.
+const STRING_BLOCK: usize = 2047;
+const STRINGSPACE_BLOCK: usize = 65535;
+const REL_BLOCK: usize = 1023;
+const IDARRAY_BLOCK: usize = 4095;
+/// Relation flags end below this number (pool.h: REL_ERROR is 31).
+const MAX_REL_FLAGS: u32 = 32;
+/// Most bytes of text, relations or array entries (libsolv counts them in `int`).
+const MAX_COUNT: usize = 0x3fff_ffff;
+
+/// A cache file's sections, checked: every number is a valid index.
+struct Parts {
+    text: Vec<u8>,
+    /// Where each string begins.
+    strings: Vec<u32>,
+    /// Name, evr, flags.
+    rels: Vec<[u32; 3]>,
+    solvables: Vec<[u32; SOLVABLE_WORDS]>,
+    arrays: Vec<u32>,
+}
+
+impl Parts {
+    fn read(cache: &CacheFile) -> Result<Self, SolvError> {
+        let damaged = || cache.unusable("its numbers do not fit together");
+        let text = cache.section(Section::Strings)?;
+        if text.last() != Some(&0) || text.len() > MAX_COUNT {
+            return Err(damaged());
+        }
+        let mut strings = vec![0];
+        strings.extend(memchr::memchr_iter(0, &text).map(|end| end as u32 + 1));
+        strings.pop();
+        let rels = groups(cache.words(Section::Relations)?).ok_or_else(damaged)?;
+        let solvables = groups(cache.words(Section::Solvables)?).ok_or_else(damaged)?;
+        let arrays = cache.words(Section::Arrays)?;
+        let parts = Self {
+            text,
+            strings,
+            rels,
+            solvables,
+            arrays,
+        };
+        let fits = parts.rels.len() <= MAX_COUNT
+            && parts.solvables.len() as u64 <= MAX_PACKAGES
+            && parts.solvables.len() == cache.package_count()
+            && parts.arrays.len() <= MAX_COUNT
+            && parts.indexes_fit();
+        fits.then_some(parts).ok_or_else(damaged)
+    }
+
+    fn indexes_fit(&self) -> bool {
+        let strings = self.strings.len() as u32;
+        let rels = self.rels.len() as u32;
+        let is_id = |id: u32, rels: u32| {
+            if id & ffi::REL_BIT == 0 {
+                id < strings
+            } else {
+                let rel = id & !ffi::REL_BIT;
+                rel > 0 && rel < rels
+            }
+        };
+        let arrays = self.arrays.len() as u32;
+        strings >= ffi::KNOWN_STRINGS as u32
+            && rels > 0
+            // A relation is made of earlier ones: no circles.
+            && self.rels.iter().enumerate().all(|(index, [name, evr, flags])| {
+                is_id(*name, index as u32) && is_id(*evr, index as u32) && *flags < MAX_REL_FLAGS
+            })
+            && (arrays == 0 || self.arrays.last() == Some(&0))
+            && self.arrays.iter().all(|id| is_id(*id, rels))
+            && self.solvables.iter().all(|words| {
+                words[..4].iter().all(|id| *id < strings)
+                    && words[0] > 0
+                    && words[1] > 0
+                    && words[2] > 0
+                    && words[4..].iter().all(|offset| *offset == 0 || *offset < arrays)
+            })
+    }
+
+    fn string(&self, index: usize) -> &[u8] {
+        let start = self.strings[index] as usize;
+        let end = self
+            .strings
+            .get(index + 1)
+            .map_or(self.text.len(), |next| *next as usize);
+        &self.text[start..end - 1]
+    }
+}
+
+fn groups<const N: usize>(words: Vec<u32>) -> Option<Vec<[u32; N]>> {
+    let (groups, rest) = words.as_chunks::<N>();
+    rest.is_empty().then(|| groups.to_vec())
+}
+
+impl CacheFile {
+    /// Puts all packages into `repo`: first solvable and how many.
+    pub(crate) fn load_into(
+        &mut self,
+        pool: NonNull<ffi::Pool>,
+        repo: *mut ffi::Repo,
+    ) -> Result<(Id, Id), SolvError> {
+        let parts = Parts::read(self)?;
+        for index in ffi::KNOWN_STRINGS as usize..parts.strings.len() {
+            let text = parts.string(index);
+            if text.first() == Some(&b'/') {
+                self.own_paths.insert(text.to_vec());
+            }
+        }
+        // SAFETY: pool and repository are live and belong together (the pool passes its own); the parts were checked.
+        unsafe {
+            let (known, fresh) = {
+                let pool = pool.as_ref();
+                let length = if pool.ss.nstrings > ffi::KNOWN_STRINGS {
+                    *pool.ss.strings.add(ffi::KNOWN_STRINGS as usize)
+                } else {
+                    pool.ss.sstrings
+                };
+                let known: &[u8] =
+                    std::slice::from_raw_parts(pool.ss.stringspace.cast(), length as usize);
+                let fresh = pool.ss.nstrings == ffi::KNOWN_STRINGS
+                    && pool.nrels == 1
+                    && (*repo).idarraydata.is_null()
+                    && pool.whatprovides.is_null();
+                (known, fresh)
+            };
+            if !parts.text.starts_with(known) {
+                return Err(self.unusable("it was made by another libsolv"));
+            }
+            Ok(if fresh {
+                take_over(pool.as_ptr(), repo, &parts)
+            } else {
+                merge(pool.as_ptr(), repo, &parts)
+            })
+        }
+    }
+}
+
+/// Copies everything into an empty pool: ids stay what they are in the file.
+///
+/// # Safety
+/// `pool` must be live and hold nothing but its known strings, `repo` be its and empty, `parts` checked.
+unsafe fn take_over(pool: *mut ffi::Pool, repo: *mut ffi::Repo, parts: &Parts) -> (Id, Id) {
+    // SAFETY: solv_extend_realloc gives room for at least the given number of elements, keeps the rest of the struct
+    // valid, and aborts when out of memory; the copies are as long as what they copy. The hashes are freed, so that libsolv builds them anew.
+    unsafe {
+        let p = &mut *pool;
+        ffi::pool_freeidhashes(pool);
+        p.ss.stringspace = ffi::solv_extend_realloc(
+            p.ss.stringspace.cast(),
+            parts.text.len() + 1,
+            1,
+            STRINGSPACE_BLOCK,
+        )
+        .cast();
+        std::ptr::copy_nonoverlapping(
+            parts.text.as_ptr(),
+            p.ss.stringspace.cast(),
+            parts.text.len(),
+        );
+        p.ss.sstrings = parts.text.len() as u32;
+        p.ss.strings = ffi::solv_extend_realloc(
+            p.ss.strings.cast(),
+            parts.strings.len() + 1,
+            4,
+            STRING_BLOCK,
+        )
+        .cast();
+        std::ptr::copy_nonoverlapping(parts.strings.as_ptr(), p.ss.strings, parts.strings.len());
+        p.ss.nstrings = parts.strings.len() as i32;
+        let size = size_of::<ffi::Reldep>();
+        p.rels =
+            ffi::solv_extend_realloc(p.rels.cast(), parts.rels.len() + 1, size, REL_BLOCK).cast();
+        std::ptr::copy_nonoverlapping(
+            parts.rels.as_ptr().cast::<ffi::Reldep>(),
+            p.rels,
+            parts.rels.len(),
+        );
+        p.nrels = parts.rels.len() as i32;
+        let arrays = parts.arrays.as_ptr().cast::<Id>();
+        set_arrays(repo, arrays, parts.arrays.len());
+        add_solvables(pool, repo, parts, 0, &|id| id as Id)
+    }
+}
+
+/// Gives an empty repository its dependency arrays.
+///
+/// # Safety
+/// `repo` must be live and without arrays; `length` ids must be readable at `arrays`.
+unsafe fn set_arrays(repo: *mut ffi::Repo, arrays: *const Id, length: usize) {
+    if length == 0 {
+        return;
+    }
+    // SAFETY: as in take_over; libsolv's `lastoff` stays 0, which no list has as its offset.
+    unsafe {
+        let room = ffi::solv_extend_realloc(
+            std::ptr::null_mut(),
+            length + 1,
+            size_of::<Id>(),
+            IDARRAY_BLOCK,
+        );
+        std::ptr::copy_nonoverlapping(arrays, room.cast(), length);
+        (*repo).idarraydata = room.cast();
+        (*repo).idarraysize = length as i32;
+    }
+}
+
+/// Adds everything to a pool that already holds something: ids are mapped.
+///
+/// # Safety
+/// `pool` must be live, `repo` one of its repositories, `parts` checked.
+unsafe fn merge(pool: *mut ffi::Pool, repo: *mut ffi::Repo, parts: &Parts) -> (Id, Id) {
+    // SAFETY: pool and repository are live (caller), and mapped ids come from the pool itself.
+    unsafe {
+        ffi::stringpool_reserve(
+            &mut (*pool).ss,
+            parts.strings.len() as i32,
+            parts.text.len() as u32,
+        );
+        let mut strings = Vec::with_capacity(parts.strings.len());
+        for index in 0..parts.strings.len() {
+            strings.push(match index {
+                0 => 0,
+                known if known < ffi::KNOWN_STRINGS as usize => known as Id,
+                _ => deps::intern(pool, parts.string(index)),
+            });
+        }
+        let mut rels: Vec<Id> = Vec::with_capacity(parts.rels.len());
+        for (index, [name, evr, flags]) in parts.rels.iter().enumerate() {
+            let map = |id: u32| map_id(id, &strings, &rels);
+            rels.push(if index == 0 {
+                0
+            } else {
+                ffi::pool_rel2id(pool, map(*name), map(*evr), *flags as i32, 1)
+            });
+        }
+        let map = |id: u32| map_id(id, &strings, &rels);
+        let arrays: Vec<Id> = parts.arrays.iter().map(|id| map(*id)).collect();
+        let moved = if (*repo).idarraydata.is_null() {
+            set_arrays(repo, arrays.as_ptr(), arrays.len());
+            0
+        } else {
+            let before = (*repo).idarraysize as usize;
+            let room = (*repo).idarraydata.cast();
+            let room: *mut Id = ffi::solv_extend_realloc(
+                room,
+                before + arrays.len() + 1,
+                size_of::<Id>(),
+                IDARRAY_BLOCK,
+            )
+            .cast();
+            std::ptr::copy_nonoverlapping(arrays.as_ptr(), room.add(before), arrays.len());
+            (*repo).idarraydata = room;
+            (*repo).idarraysize = (before + arrays.len()) as i32;
+            before as u32
+        };
+        add_solvables(pool, repo, parts, moved, &map)
+    }
+}
+
+fn map_id(id: u32, strings: &[Id], rels: &[Id]) -> Id {
+    if id & ffi::REL_BIT == 0 {
+        strings[id as usize]
+    } else {
+        rels[(id & !ffi::REL_BIT) as usize]
+    }
+}
+
+/// # Safety
+/// `pool` must be live, `repo` one of its repositories; mapped ids and moved offsets must be valid there.
+unsafe fn add_solvables(
+    pool: *mut ffi::Pool,
+    repo: *mut ffi::Repo,
+    parts: &Parts,
+    moved: u32,
+    map: &dyn Fn(u32) -> Id,
+) -> (Id, Id) {
+    let count = parts.solvables.len() as Id;
+    if count == 0 {
+        // SAFETY: the pool is live.
+        return (unsafe { (*pool).nsolvables }, 0);
+    }
+    // SAFETY: repo_add_solvable_block makes `count` zeroed solvables that belong to the repository.
+    unsafe {
+        let start = ffi::repo_add_solvable_block(repo, count);
+        let block =
+            std::slice::from_raw_parts_mut((*pool).solvables.add(start as usize), count as usize);
+        let at = |offset: u32| if offset == 0 { 0 } else { offset + moved };
+        for (solvable, words) in block.iter_mut().zip(&parts.solvables) {
+            solvable.name = map(words[0]);
+            solvable.arch = map(words[1]);
+            solvable.evr = map(words[2]);
+            solvable.vendor = map(words[3]);
+            solvable.provides = at(words[4]);
+            solvable.obsoletes = at(words[5]);
+            solvable.conflicts = at(words[6]);
+            solvable.requires = at(words[7]);
+            solvable.recommends = at(words[8]);
+            solvable.suggests = at(words[9]);
+            solvable.supplements = at(words[10]);
+            solvable.enhances = at(words[11]);
+        }
+        (start, count)
+    }
+}

@@ -1,0 +1,239 @@
+//! Opening a cache file and reading facts from it.
+
+use super::{FOOTER, Footer, MAGIC, Place, Section};
+use crate::error::SolvError;
+use crate::facts::{self, Facts, RECORD_HEAD};
+use crate::files::FileIndex;
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Largest section that is read into memory.
+const MAX_SECTION: u64 = 1 << 31;
+/// How much is read to get one record: most fit.
+const RECORD_GUESS: usize = 4096;
+
+/// An open cache file whose key matched.
+pub struct CacheFile {
+    file: File,
+    path: PathBuf,
+    footer: Footer,
+    index: Option<FileIndex>,
+    pub(super) own_paths: HashSet<Vec<u8>>,
+}
+
+impl CacheFile {
+    /// Opens a cache file.
+    ///
+    /// # Errors
+    /// [`SolvError::Io`] if it cannot be opened, [`SolvError::CacheUnusable`] if it is damaged, of another version or of
+    /// another key: callers build it again.
+    pub fn open(path: &Path, key: &[u8]) -> Result<Self, SolvError> {
+        let io = |source| SolvError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let unusable = |why| SolvError::CacheUnusable {
+            path: path.to_owned(),
+            why,
+        };
+        let file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        let end = length
+            .checked_sub(FOOTER as u64)
+            .filter(|end| *end >= 8)
+            .ok_or_else(|| unusable("it is too short"))?;
+        let mut magic = [0; 8];
+        file.read_exact_at(&mut magic, 0).map_err(io)?;
+        let mut bytes = [0; FOOTER];
+        file.read_exact_at(&mut bytes, end).map_err(io)?;
+        let footer = Footer::decode(&bytes)
+            .filter(|_| u64::from_ne_bytes(magic) == MAGIC)
+            .ok_or_else(|| unusable("it is damaged or of another version"))?;
+        if footer.key != key {
+            return Err(unusable("it was made from other metadata"));
+        }
+        let mut at = 8;
+        for place in footer.places {
+            if place.offset != at {
+                return Err(unusable("its sections do not follow each other"));
+            }
+            at = at
+                .checked_add(place.length)
+                .filter(|at| *at <= end)
+                .ok_or_else(|| unusable("a section is too long"))?;
+        }
+        if at != end {
+            return Err(unusable("its sections do not fill it"));
+        }
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            footer,
+            index: None,
+            own_paths: HashSet::new(),
+        })
+    }
+
+    /// How many packages the file says it holds.
+    #[must_use]
+    pub fn package_count(&self) -> usize {
+        (self.place(Section::Starts).length / 8) as usize
+    }
+
+    pub(super) fn place(&self, section: Section) -> Place {
+        self.footer.places[section as usize]
+    }
+
+    pub(super) fn unusable(&self, why: &'static str) -> SolvError {
+        SolvError::CacheUnusable {
+            path: self.path.clone(),
+            why,
+        }
+    }
+
+    fn io(&self, source: std::io::Error) -> SolvError {
+        SolvError::Io {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    /// A section's bytes, checked.
+    pub(super) fn section(&self, section: Section) -> Result<Vec<u8>, SolvError> {
+        let place = self.place(section);
+        if place.length > MAX_SECTION {
+            return Err(self.unusable("a section is too long"));
+        }
+        let mut bytes = vec![0; place.length as usize];
+        self.file
+            .read_exact_at(&mut bytes, place.offset)
+            .map_err(|source| self.io(source))?;
+        if xxh3_64(&bytes) != place.hash {
+            return Err(self.unusable("a section is damaged"));
+        }
+        Ok(bytes)
+    }
+
+    /// A section's bytes as 32-bit numbers.
+    pub(super) fn words(&self, section: Section) -> Result<Vec<u32>, SolvError> {
+        let bytes = self.section(section)?;
+        if bytes.len() % 4 != 0 {
+            return Err(self.unusable("a section is damaged"));
+        }
+        Ok(bytes
+            .chunks_exact(4)
+            .map(|chunk| u32::from_ne_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]))
+            .collect())
+    }
+
+    /// Whether packages of this file depend on `path`: then its holders in this file already provide it.
+    pub(crate) fn knows_path(&self, path: &[u8]) -> bool {
+        self.own_paths.contains(path)
+    }
+
+    /// The file index, read when first asked for.
+    pub(crate) fn file_index(&mut self) -> Result<&FileIndex, SolvError> {
+        if self.index.is_none() {
+            let hashes = self.section(Section::FileHashes)?;
+            let packages = self.words(Section::FilePackages)?;
+            if hashes.len() != packages.len() * 8 {
+                return Err(self.unusable("its file index is damaged"));
+            }
+            let entries = hashes
+                .chunks_exact(8)
+                .zip(packages)
+                .map(|(chunk, package)| {
+                    let mut hash = [0; 8];
+                    hash.copy_from_slice(chunk);
+                    (u64::from_ne_bytes(hash), package)
+                })
+                .collect();
+            self.index = Some(FileIndex::from_sorted(entries));
+        }
+        self.index
+            .as_ref()
+            .ok_or_else(|| self.unusable("its file index is damaged"))
+    }
+
+    /// The facts of package `index`.
+    pub(crate) fn facts(&self, index: u32) -> Result<Facts, SolvError> {
+        let starts = self.place(Section::Starts);
+        let region = self.place(Section::Facts);
+        let damaged = || self.unusable("a record is damaged");
+        if u64::from(index) >= starts.length / 8 {
+            return Err(damaged());
+        }
+        let mut word = [0; 8];
+        self.file
+            .read_exact_at(&mut word, starts.offset + u64::from(index) * 8)
+            .map_err(|source| self.io(source))?;
+        let start = u64::from_ne_bytes(word);
+        let end = region.offset + region.length;
+        let room = end
+            .checked_sub(start)
+            .filter(|_| start >= region.offset)
+            .ok_or_else(damaged)?;
+        let mut record = vec![0; room.min(RECORD_GUESS as u64) as usize];
+        self.file
+            .read_exact_at(&mut record, start)
+            .map_err(|source| self.io(source))?;
+        let (length, ..) = facts::head(&record).ok_or_else(damaged)?;
+        let whole = length + RECORD_HEAD;
+        if whole as u64 > room {
+            return Err(damaged());
+        }
+        if whole > record.len() {
+            record.resize(whole, 0);
+            self.file
+                .read_exact_at(&mut record, start)
+                .map_err(|source| self.io(source))?;
+        }
+        facts::body(&record, index)
+            .and_then(facts::decode)
+            .ok_or_else(damaged)
+    }
+
+    /// Reads all records in order, `buffer` bytes at a time, and hands each body to `visit` with its package number.
+    pub(crate) fn scan(
+        &self,
+        buffer: usize,
+        visit: &mut dyn FnMut(u32, &[u8]),
+    ) -> Result<(), SolvError> {
+        let region = self.place(Section::Facts);
+        let end = region.offset + region.length;
+        let mut at = region.offset;
+        let mut index = 0;
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut want = buffer;
+        while at < end {
+            bytes.resize((end - at).min(want as u64) as usize, 0);
+            self.file
+                .read_exact_at(&mut bytes, at)
+                .map_err(|source| self.io(source))?;
+            let mut used = 0;
+            want = buffer;
+            while let Some(rest) = bytes.get(used..).filter(|rest| rest.len() >= RECORD_HEAD) {
+                let (length, ..) =
+                    facts::head(rest).ok_or_else(|| self.unusable("a record is damaged"))?;
+                let whole = length + RECORD_HEAD;
+                if whole > rest.len() {
+                    want = want.max(whole);
+                    break;
+                }
+                let body =
+                    facts::body(rest, index).ok_or_else(|| self.unusable("a record is damaged"))?;
+                visit(index, body);
+                index += 1;
+                used += whole;
+            }
+            if used == 0 && at + bytes.len() as u64 == end {
+                return Err(self.unusable("a record is damaged"));
+            }
+            at += used as u64;
+        }
+        Ok(())
+    }
+}

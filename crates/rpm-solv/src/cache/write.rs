@@ -1,0 +1,287 @@
+//! Writing a cache file from a stream of packages.
+
+use super::{Footer, MAGIC, MAX_KEY, Place, SECTIONS, SOLVABLE_WORDS, Section};
+use crate::deps::{self, Scratch};
+use crate::error::SolvError;
+use crate::facts;
+use crate::ffi::{self, Id};
+use crate::files::FileIndex;
+use crate::input::PackageInput;
+use crate::pool::{MAX_PACKAGES, add_file_provide};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Facts are handed to the file in pieces of this size.
+const FLUSH_AT: usize = 256 << 10;
+
+/// Builds a cache file. Memory holds what the solver needs; facts go straight to the file.
+pub struct CacheWriter {
+    raw: NonNull<ffi::Pool>,
+    repo: *mut ffi::Repo,
+    scratch: Scratch,
+    files: FileIndex,
+    starts: Vec<u64>,
+    pending: Vec<u8>,
+    out: BufWriter<File>,
+    at: u64,
+    path: PathBuf,
+    footer: Footer,
+}
+
+impl CacheWriter {
+    /// Starts a file at `path`, replacing what is there: callers give a temporary name and rename afterwards.
+    /// `key` (at most 96 bytes) names the metadata: [`super::CacheFile::open`] asks for the same one.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn create(path: &Path, key: &[u8]) -> Result<Self, SolvError> {
+        let io = |source| SolvError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut out = BufWriter::with_capacity(FLUSH_AT, File::create(path).map_err(io)?);
+        out.write_all(&MAGIC.to_ne_bytes()).map_err(io)?;
+        // SAFETY: a new pool with one repository; both are used by this writer alone and freed with it.
+        let (raw, repo) = unsafe {
+            let raw = ffi::pool_create();
+            ffi::pool_setdisttype(raw, ffi::DISTTYPE_RPM as i32);
+            (raw, ffi::repo_create(raw, c"cache".as_ptr()))
+        };
+        let raw = NonNull::new(raw).ok_or_else(|| io(std::io::ErrorKind::OutOfMemory.into()))?;
+        Ok(Self {
+            raw,
+            repo,
+            scratch: Scratch::default(),
+            files: FileIndex::default(),
+            starts: Vec::new(),
+            pending: Vec::with_capacity(FLUSH_AT * 2),
+            out,
+            at: 8,
+            path: path.to_owned(),
+            footer: Footer {
+                key: key[..key.len().min(MAX_KEY)].to_vec(),
+                places: [Place::default(); SECTIONS],
+            },
+        })
+    }
+
+    /// Adds a package.
+    ///
+    /// # Errors
+    /// Too many packages, or the file cannot be written.
+    pub fn add(&mut self, input: &PackageInput<'_>) -> Result<(), SolvError> {
+        if self.starts.len() as u64 >= MAX_PACKAGES {
+            return Err(SolvError::TooLarge {
+                repo: self.path.display().to_string(),
+                what: "packages",
+                limit: MAX_PACKAGES,
+            });
+        }
+        let index = self.starts.len() as u32;
+        // SAFETY: pool and repository are this writer's.
+        unsafe { deps::add_package(self.raw.as_ptr(), self.repo, input, &mut self.scratch) };
+        for path in input.files {
+            self.files.add(path, index);
+        }
+        self.starts.push(self.at + self.pending.len() as u64);
+        facts::encode(&input.facts, index, &mut self.pending);
+        if self.pending.len() >= FLUSH_AT {
+            self.flush_facts()?;
+        }
+        Ok(())
+    }
+
+    /// How many packages were added.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether no package was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// Paths that packages of this repository depend on and none was found for in its own files.
+    #[must_use]
+    pub fn missing_paths(&mut self) -> Vec<Vec<u8>> {
+        self.files.sort();
+        let files = &self.files;
+        self.path_strings()
+            .into_iter()
+            .map(|(path, _)| path)
+            .filter(|path| files.find(path).next().is_none())
+            .collect()
+    }
+
+    /// Writes the rest and closes the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn finish(mut self) -> Result<(), SolvError> {
+        self.flush_facts()?;
+        self.footer.places[Section::Facts as usize] = Place {
+            offset: 8,
+            length: self.at - 8,
+            hash: 0,
+        };
+        self.pending = Vec::new();
+        self.files.sort();
+        self.add_file_provides();
+        let starts: Vec<u8> = self.starts.iter().flat_map(|at| at.to_ne_bytes()).collect();
+        self.section(Section::Starts, &starts)?;
+        self.write_pool()?;
+        let files = std::mem::take(&mut self.files);
+        let hashes: Vec<u8> = files
+            .entries()
+            .iter()
+            .flat_map(|(hash, _)| hash.to_ne_bytes())
+            .collect();
+        self.section(Section::FileHashes, &hashes)?;
+        let packages: Vec<u8> = files
+            .entries()
+            .iter()
+            .flat_map(|(_, package)| package.to_ne_bytes())
+            .collect();
+        self.section(Section::FilePackages, &packages)?;
+        let footer = self.footer.encode();
+        self.out
+            .write_all(&footer)
+            .map_err(|source| self.io(source))?;
+        self.out.flush().map_err(|source| self.io(source))
+    }
+
+    fn write_pool(&mut self) -> Result<(), SolvError> {
+        // SAFETY: the pool is live and not changed while these slices are in use; libsolv keeps sstrings bytes of text, nrels
+        // relations (three 32-bit numbers each) and idarraysize ids there.
+        let (strings, relations, arrays) = unsafe {
+            let pool = self.raw.as_ref();
+            let repo = &*self.repo;
+            (
+                bytes_at(pool.ss.stringspace.cast(), pool.ss.sstrings as usize),
+                bytes_at(
+                    pool.rels.cast(),
+                    pool.nrels as usize * size_of::<ffi::Reldep>(),
+                ),
+                bytes_at(
+                    repo.idarraydata.cast(),
+                    repo.idarraysize as usize * size_of::<Id>(),
+                ),
+            )
+        };
+        self.section(Section::Strings, strings)?;
+        self.section(Section::Relations, relations)?;
+        let solvables = self.solvable_words();
+        self.section(Section::Solvables, &solvables)?;
+        self.section(Section::Arrays, arrays)
+    }
+
+    fn solvable_words(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.starts.len() * SOLVABLE_WORDS * 4);
+        // SAFETY: the repository's solvables lie between start and end of the live pool's array, without gaps: nothing is ever removed here.
+        let solvables = unsafe {
+            let repo = &*self.repo;
+            let first = self.raw.as_ref().solvables.add(repo.start as usize);
+            std::slice::from_raw_parts(first, self.starts.len())
+        };
+        for s in solvables {
+            let words = [
+                s.name as u32,
+                s.arch as u32,
+                s.evr as u32,
+                s.vendor as u32,
+                s.provides,
+                s.obsoletes,
+                s.conflicts,
+                s.requires,
+                s.recommends,
+                s.suggests,
+                s.supplements,
+                s.enhances,
+            ];
+            out.extend(words.into_iter().flat_map(u32::to_ne_bytes));
+        }
+        out
+    }
+
+    fn path_strings(&self) -> Vec<(Vec<u8>, Id)> {
+        // SAFETY: the pool is live; ids below nstrings have NUL-terminated strings.
+        unsafe {
+            let strings = &self.raw.as_ref().ss;
+            (ffi::KNOWN_STRINGS..strings.nstrings)
+                .filter_map(|id| {
+                    let text = strings
+                        .stringspace
+                        .add(*strings.strings.add(id as usize) as usize);
+                    (*text == b'/' as std::os::raw::c_char)
+                        .then(|| (std::ffi::CStr::from_ptr(text).to_bytes().to_vec(), id))
+                })
+                .collect()
+        }
+    }
+
+    /// Paths that this repository's packages depend on become provides of the packages that hold them.
+    fn add_file_provides(&mut self) {
+        for (path, id) in self.path_strings() {
+            for package in self.files.find(&path) {
+                // SAFETY: package numbers count this repository's solvables from its start.
+                unsafe {
+                    let solvable = (*self.repo).start + package as Id;
+                    add_file_provide(self.raw.as_ptr(), solvable, id);
+                }
+            }
+        }
+    }
+
+    fn flush_facts(&mut self) -> Result<(), SolvError> {
+        let pending = std::mem::take(&mut self.pending);
+        self.out
+            .write_all(&pending)
+            .map_err(|source| self.io(source))?;
+        self.at += pending.len() as u64;
+        self.pending = pending;
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn section(&mut self, section: Section, bytes: &[u8]) -> Result<(), SolvError> {
+        self.footer.places[section as usize] = Place {
+            offset: self.at,
+            length: bytes.len() as u64,
+            hash: xxh3_64(bytes),
+        };
+        self.out
+            .write_all(bytes)
+            .map_err(|source| self.io(source))?;
+        self.at += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn io(&self, source: std::io::Error) -> SolvError {
+        SolvError::Io {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+/// # Safety
+/// `length` initialised bytes must stay readable and unchanged at `at`; `at` may be null if `length` is 0.
+unsafe fn bytes_at<'a>(at: *const u8, length: usize) -> &'a [u8] {
+    if at.is_null() || length == 0 {
+        return &[];
+    }
+    // SAFETY: as the caller promises.
+    unsafe { std::slice::from_raw_parts(at, length) }
+}
+
+impl Drop for CacheWriter {
+    fn drop(&mut self) {
+        // SAFETY: the pool is this writer's own and is freed once, with its repository.
+        unsafe { ffi::pool_free(self.raw.as_ptr()) }
+    }
+}

@@ -1,0 +1,47 @@
+//! What can go wrong in this crate.
+
+use std::path::PathBuf;
+
+/// One variant per situation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SolvError {
+    /// An id that this pool never gave out.
+    #[error("no such package in the pool: id {0}")]
+    NoSuchSolvable(u32),
+    /// A repository id that this pool never gave out.
+    #[error("no such repository in the pool: id {0}")]
+    NoSuchRepo(u32),
+    /// A name or argument holds a NUL byte.
+    #[error("{0:?} holds a NUL byte")]
+    Nul(String),
+    /// More packages, dependencies or text than the pool can number.
+    #[error("repository {repo} is too large: more than {limit} {what}")]
+    TooLarge {
+        /// Repository name.
+        repo: String,
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit that was passed.
+        limit: u64,
+    },
+    /// The cache file was written for other metadata, by another version, or is damaged.
+    #[error("cache {path} cannot be used: {why}")]
+    CacheUnusable {
+        /// The cache file.
+        path: PathBuf,
+        /// What does not fit.
+        why: &'static str,
+    },
+    /// The cache file could not be read or written.
+    #[error("cache {path}: {source}")]
+    Io {
+        /// The cache file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A dependency that does not follow rpm's grammar.
+    #[error("{0:?} is not a dependency")]
+    BadDependency(String),
+}

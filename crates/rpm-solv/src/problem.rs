@@ -1,0 +1,224 @@
+//! Why there is no solution.
+
+use crate::ffi::{self, Id};
+use crate::pool::{Pool, SolvableId};
+use crate::queue::Queue;
+use crate::solver::RawSolver;
+use std::ffi::CStr;
+
+/// The kinds of rule that matter to a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RuleKind {
+    /// The package does not fit: architecture, excluded, disabled repository.
+    NotInstallable,
+    /// Nothing provides what the package requires.
+    NothingProvides,
+    /// Requires something whose providers cannot be installed.
+    Requires,
+    /// Conflicts with itself.
+    SelfConflict,
+    /// Two packages conflict.
+    Conflicts,
+    /// Two packages of one name.
+    SameName,
+    /// One obsoletes the other.
+    Obsoletes,
+    /// An installed package must be kept or updated.
+    Update,
+    /// A job.
+    Job,
+    /// A job about something that nothing provides.
+    JobNothingProvides,
+    /// A job about a name that no package has.
+    JobUnknownPackage,
+    /// Distribution upgrade.
+    DistUpgrade,
+    /// Inferior architecture.
+    InferiorArch,
+    /// Only the best candidate is allowed.
+    Best,
+    /// Anything else.
+    Other,
+}
+
+/// One link of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// What kind of rule.
+    pub kind: RuleKind,
+    /// The package the rule is about.
+    pub source: Option<SolvableId>,
+    /// The package it meets.
+    pub target: Option<SolvableId>,
+    /// The dependency it is about, as text.
+    pub dep: Option<String>,
+    /// libsolv's own words.
+    pub text: String,
+}
+
+/// What a fix changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FixKind {
+    /// Drop the job with this index.
+    DropJob(usize),
+    /// Install this one although it is of an inferior architecture, not the best, or forbidden by distribution upgrade.
+    Accept(SolvableId),
+    /// Erase the installed package.
+    Erase(SolvableId),
+    /// Let the first installed package become the second.
+    Replace(SolvableId, SolvableId),
+    /// Anything else.
+    Other,
+}
+
+/// One way out: all its elements together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// The changes, each with libsolv's own words.
+    pub elements: Vec<(FixKind, String)>,
+}
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The rule that says most: what tdnf prints.
+    pub main: Rule,
+    /// All rules that clash.
+    pub chain: Vec<Rule>,
+    /// Ways out.
+    pub fixes: Vec<Fix>,
+}
+
+/// `SOLVER_SOLUTION_JOB` of solver.h: the element is a job.
+const SOLUTION_JOB: Id = 0;
+
+/// Reads all problems out of a solver that found no solution.
+pub(crate) fn read_problems(pool: &Pool, solver: &mut RawSolver) -> Vec<Problem> {
+    // SAFETY: the solver is live and has run.
+    let count = unsafe { ffi::solver_problem_count(solver.as_ptr()) } as Id;
+    (1..=count)
+        .map(|problem| {
+            // SAFETY: the problem number is within the solver's count.
+            let main = unsafe { ffi::solver_findproblemrule(solver.as_ptr(), problem) };
+            let mut rules = Queue::new();
+            // SAFETY: as above; the queue is initialised.
+            unsafe {
+                ffi::solver_findallproblemrules(solver.as_ptr(), problem, rules.as_mut_ptr());
+            }
+            Problem {
+                main: read_rule(pool, solver, main),
+                chain: rules
+                    .ids()
+                    .iter()
+                    .map(|rule| read_rule(pool, solver, *rule))
+                    .collect(),
+                fixes: read_fixes(pool, solver, problem),
+            }
+        })
+        .collect()
+}
+
+fn read_rule(pool: &Pool, solver: &mut RawSolver, rule: Id) -> Rule {
+    let (mut source, mut target, mut dep) = (0, 0, 0);
+    // SAFETY: the solver is live and the rule number its own; the text lies in pool-owned temporary space and is copied at once.
+    let (kind, text) = unsafe {
+        let kind = ffi::solver_ruleinfo(solver.as_ptr(), rule, &mut source, &mut target, &mut dep);
+        let text = ffi::solver_problemruleinfo2str(solver.as_ptr(), kind, source, target, dep);
+        (kind, owned(text))
+    };
+    Rule {
+        kind: rule_kind(kind),
+        source: known(pool, source),
+        target: known(pool, target),
+        dep: (dep != 0).then(|| {
+            // SAFETY: `dep` is an id of the live pool; the text is copied at once.
+            unsafe { owned(ffi::pool_dep2str(pool.raw.as_ptr(), dep)) }
+        }),
+        text,
+    }
+}
+
+fn rule_kind(kind: ffi::SolverRuleinfo) -> RuleKind {
+    match kind {
+        ffi::SolverRuleinfo_SOLVER_RULE_PKG_NOT_INSTALLABLE => RuleKind::NotInstallable,
+        ffi::SolverRuleinfo_SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP => RuleKind::NothingProvides,
+        ffi::SolverRuleinfo_SOLVER_RULE_PKG_REQUIRES => RuleKind::Requires,
+        ffi::SolverRuleinfo_SOLVER_RULE_PKG_SELF_CONFLICT => RuleKind::SelfConflict,
+        ffi::SolverRuleinfo_SOLVER_RULE_PKG_CONFLICTS => RuleKind::Conflicts,
+        ffi::SolverRuleinfo_SOLVER_RULE_PKG_SAME_NAME => RuleKind::SameName,
+        ffi::SolverRuleinfo_SOLVER_RULE_PKG_OBSOLETES
+        | ffi::SolverRuleinfo_SOLVER_RULE_PKG_IMPLICIT_OBSOLETES
+        | ffi::SolverRuleinfo_SOLVER_RULE_PKG_INSTALLED_OBSOLETES
+        | ffi::SolverRuleinfo_SOLVER_RULE_YUMOBS => RuleKind::Obsoletes,
+        ffi::SolverRuleinfo_SOLVER_RULE_UPDATE | ffi::SolverRuleinfo_SOLVER_RULE_FEATURE => {
+            RuleKind::Update
+        }
+        ffi::SolverRuleinfo_SOLVER_RULE_JOB => RuleKind::Job,
+        ffi::SolverRuleinfo_SOLVER_RULE_JOB_NOTHING_PROVIDES_DEP => RuleKind::JobNothingProvides,
+        ffi::SolverRuleinfo_SOLVER_RULE_JOB_UNKNOWN_PACKAGE => RuleKind::JobUnknownPackage,
+        ffi::SolverRuleinfo_SOLVER_RULE_DISTUPGRADE => RuleKind::DistUpgrade,
+        ffi::SolverRuleinfo_SOLVER_RULE_INFARCH => RuleKind::InferiorArch,
+        ffi::SolverRuleinfo_SOLVER_RULE_BEST => RuleKind::Best,
+        _ => RuleKind::Other,
+    }
+}
+
+fn read_fixes(pool: &Pool, solver: &mut RawSolver, problem: Id) -> Vec<Fix> {
+    // SAFETY: the problem number is within the solver's count.
+    let count = unsafe { ffi::solver_solution_count(solver.as_ptr(), problem) } as Id;
+    (1..=count)
+        .map(|solution| {
+            let mut elements = Vec::new();
+            let (mut element, mut p, mut rp) = (0, 0, 0);
+            loop {
+                // SAFETY: problem and solution are within the solver's counts; the element walks from 0 as the API asks.
+                element = unsafe {
+                    ffi::solver_next_solutionelement(
+                        solver.as_ptr(),
+                        problem,
+                        solution,
+                        element,
+                        &mut p,
+                        &mut rp,
+                    )
+                };
+                if element == 0 {
+                    break;
+                }
+                // SAFETY: p and rp come from the solver; the text is copied at once.
+                let text =
+                    unsafe { owned(ffi::solver_solutionelement2str(solver.as_ptr(), p, rp)) };
+                elements.push((fix_kind(pool, p, rp), text));
+            }
+            Fix { elements }
+        })
+        .collect()
+}
+
+fn fix_kind(pool: &Pool, p: Id, rp: Id) -> FixKind {
+    match (p, known(pool, p), known(pool, rp)) {
+        (SOLUTION_JOB, ..) => FixKind::DropJob((rp.max(1) - 1) as usize / 2),
+        (i32::MIN..=-1, _, Some(id)) => FixKind::Accept(id),
+        (_, Some(old), Some(new)) => FixKind::Replace(old, new),
+        (_, Some(old), None) if rp == 0 => FixKind::Erase(old),
+        _ => FixKind::Other,
+    }
+}
+
+fn known(pool: &Pool, id: Id) -> Option<SolvableId> {
+    pool.solvable(SolvableId(id)).map(|_| SolvableId(id))
+}
+
+/// # Safety
+/// `text` must be null or a NUL-terminated string that stays for the call.
+unsafe fn owned(text: *const std::os::raw::c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: as the caller promises.
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
+}

@@ -1,0 +1,200 @@
+//! From what a user typed to packages: libsolv's selections (reference: tdnf-behaviour 13).
+
+use crate::error::SolvError;
+use crate::ffi::{self, Id};
+use crate::goal::{Action, Job, JobFlags, Target};
+use crate::pool::{Pool, SolvableId};
+use crate::queue::Queue;
+use std::ffi::CString;
+
+/// How a spec is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SelectFlags {
+    /// As a package name.
+    pub name: bool,
+    /// As a capability, if no name matched.
+    pub provides: bool,
+    /// As a path in file lists, before anything else.
+    pub files: bool,
+    /// `*`, `?` and `[]` match.
+    pub glob: bool,
+    /// `name-version-release.arch` and its shorter forms, if nothing else matched.
+    pub canon: bool,
+    /// A `.arch` ending.
+    pub dot_arch: bool,
+    /// `name >= version`.
+    pub relation: bool,
+    /// Upper and lower case are the same.
+    pub ignore_case: bool,
+    /// Installed packages only.
+    pub installed_only: bool,
+    /// Source packages, too.
+    pub with_source: bool,
+    /// Source packages only.
+    pub source_only: bool,
+}
+
+impl Default for SelectFlags {
+    /// What `install`, `list` and most commands use: all but files, case and source packages.
+    fn default() -> Self {
+        Self {
+            name: true,
+            provides: true,
+            files: false,
+            glob: true,
+            canon: true,
+            dot_arch: true,
+            relation: true,
+            ignore_case: false,
+            installed_only: false,
+            with_source: false,
+            source_only: false,
+        }
+    }
+}
+
+impl SelectFlags {
+    fn bits(self) -> i32 {
+        let bits = [
+            (self.name, ffi::SELECTION_NAME),
+            (self.provides, ffi::SELECTION_PROVIDES),
+            (self.glob, ffi::SELECTION_GLOB),
+            (self.canon, ffi::SELECTION_CANON),
+            (self.dot_arch, ffi::SELECTION_DOTARCH),
+            (self.relation, ffi::SELECTION_REL),
+            (self.ignore_case, ffi::SELECTION_NOCASE),
+            (self.installed_only, ffi::SELECTION_INSTALLED_ONLY),
+            (self.with_source, ffi::SELECTION_WITH_SOURCE),
+            (self.source_only, ffi::SELECTION_SOURCE_ONLY),
+        ];
+        bits.into_iter()
+            .filter(|(on, _)| *on)
+            .fold(0, |bits, (_, bit)| bits | bit as i32)
+    }
+}
+
+/// What a spec selected, and how it was understood.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selection {
+    pub(crate) pairs: Vec<(Id, Id)>,
+    /// Found as a path in file lists.
+    pub by_file: bool,
+    /// Found as a package name.
+    pub by_name: bool,
+    /// Found as a capability.
+    pub by_provides: bool,
+    /// Found only when case was ignored.
+    pub case_ignored: bool,
+    solvables: Vec<SolvableId>,
+}
+
+impl Selection {
+    /// Whether nothing was selected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.solvables.is_empty()
+    }
+
+    /// The packages, in pool order.
+    #[must_use]
+    pub fn solvables(&self) -> &[SolvableId] {
+        &self.solvables
+    }
+
+    /// Jobs that do `action` to what was selected, leaving the choice among candidates to the solver.
+    #[must_use]
+    pub fn jobs(&self, action: Action, flags: JobFlags) -> Vec<Job> {
+        if self.pairs.is_empty() && !self.solvables.is_empty() {
+            return vec![Job::new(
+                action,
+                Target::OneOf(self.solvables.clone()),
+                flags,
+            )];
+        }
+        self.pairs
+            .iter()
+            .map(|(how, what)| Job::new(action, Target::Selected(*how, *what), flags))
+            .collect()
+    }
+}
+
+impl Pool {
+    /// What `spec` selects. Nothing found is an empty selection. With `retry_ignoring_case` a spec that finds nothing is tried again so.
+    ///
+    /// # Errors
+    /// The spec holds a NUL byte, or the pool could not be prepared.
+    pub fn select(
+        &mut self,
+        spec: &str,
+        flags: SelectFlags,
+        retry_ignoring_case: bool,
+    ) -> Result<Selection, SolvError> {
+        let selection = self.select_once(spec, flags)?;
+        if !selection.is_empty() || !retry_ignoring_case || flags.ignore_case {
+            return Ok(selection);
+        }
+        let mut selection = self.select_once(
+            spec,
+            SelectFlags {
+                ignore_case: true,
+                ..flags
+            },
+        )?;
+        selection.case_ignored = !selection.is_empty();
+        Ok(selection)
+    }
+
+    fn select_once(&mut self, spec: &str, flags: SelectFlags) -> Result<Selection, SolvError> {
+        self.prepare()?;
+        if flags.files && spec.starts_with('/') {
+            let found = self.select_file(spec, flags)?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        let c_spec = CString::new(spec).map_err(|_| SolvError::Nul(spec.to_owned()))?;
+        let mut queue = Queue::new();
+        let mut solvables = Queue::new();
+        // SAFETY: the pool is live and prepared; both queues are initialised; the spec ends with NUL.
+        let how = unsafe {
+            let pool = self.raw.as_ptr();
+            let how = ffi::selection_make(pool, queue.as_mut_ptr(), c_spec.as_ptr(), flags.bits());
+            ffi::selection_solvables(pool, queue.as_mut_ptr(), solvables.as_mut_ptr());
+            how
+        };
+        let mut found = Selection {
+            pairs: queue
+                .ids()
+                .chunks_exact(2)
+                .map(|pair| (pair[0], pair[1]))
+                .collect(),
+            by_name: how & ffi::SELECTION_NAME as i32 != 0,
+            by_provides: how & ffi::SELECTION_PROVIDES as i32 != 0,
+            solvables: solvables
+                .ids()
+                .iter()
+                .map(|id| SolvableId(*id))
+                .filter(|id| self.solvable(*id).is_some())
+                .collect(),
+            ..Selection::default()
+        };
+        found.solvables.sort_unstable();
+        found.solvables.dedup();
+        if found.is_empty() && spec.starts_with('/') && flags.provides {
+            return self.select_file(spec, flags);
+        }
+        Ok(found)
+    }
+
+    fn select_file(&mut self, spec: &str, flags: SelectFlags) -> Result<Selection, SolvError> {
+        let mut owners = self.file_owners(spec.as_bytes())?;
+        owners.retain(|id| {
+            (!flags.installed_only || self.is_installed(*id)) && !self.is_excluded(*id)
+        });
+        Ok(Selection {
+            by_file: !owners.is_empty(),
+            solvables: owners,
+            ..Selection::default()
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! Running the solver.
+
+use crate::error::SolvError;
+use crate::ffi::{self, Id};
+use crate::goal::{Job, SolverOptions};
+use crate::pool::{Pool, SolvableId};
+use crate::problem::{Problem, read_problems};
+use crate::queue::{Queue, queue_ids};
+use crate::step::{Reason, Solution, Step, StepKind};
+use std::ptr::NonNull;
+
+/// What the solver says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It can be done so.
+    Solved(Solution),
+    /// It cannot be done.
+    Problems(Vec<Problem>),
+}
+
+/// A solver of a live pool; freed when dropped.
+pub(crate) struct RawSolver(NonNull<ffi::Solver>);
+
+impl RawSolver {
+    pub(crate) fn as_ptr(&mut self) -> *mut ffi::Solver {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for RawSolver {
+    fn drop(&mut self) {
+        // SAFETY: made by solver_create and freed once, while its pool is live (it never leaves Pool::solve).
+        unsafe { ffi::solver_free(self.0.as_ptr()) }
+    }
+}
+
+/// A transaction of a live solver's pool; freed when dropped.
+struct RawTransaction(NonNull<ffi::Transaction>);
+
+impl Drop for RawTransaction {
+    fn drop(&mut self) {
+        // SAFETY: made by solver_create_transaction and freed once, while its pool is live.
+        unsafe { ffi::transaction_free(self.0.as_ptr()) }
+    }
+}
+
+/// How steps are classified: by the new package, obsoleted ones named with it.
+const STEP_MODE: i32 = (ffi::SOLVER_TRANSACTION_SHOW_ACTIVE
+    | ffi::SOLVER_TRANSACTION_SHOW_ALL
+    | ffi::SOLVER_TRANSACTION_SHOW_OBSOLETES) as i32;
+
+impl Pool {
+    /// Solves `jobs`. Job order does not matter to the result; problems name jobs by index.
+    ///
+    /// # Errors
+    /// A job names a package that is not of this pool, or the pool could not be prepared.
+    pub fn solve(&mut self, jobs: &[Job], options: &SolverOptions) -> Result<Outcome, SolvError> {
+        self.prepare()?;
+        let mut queue = Queue::new();
+        for job in jobs {
+            let (how, what) = job.encode(self)?;
+            queue.extend(&[how, what]);
+        }
+        // SAFETY: the pool is live and prepared.
+        let raw = unsafe { ffi::solver_create(self.raw.as_ptr()) };
+        let Some(raw) = NonNull::new(raw) else {
+            return Err(SolvError::TooLarge {
+                repo: String::new(),
+                what: "memory",
+                limit: 0,
+            });
+        };
+        let mut solver = RawSolver(raw);
+        // SAFETY: solver and queue are live; each `how, what` pair was made for this pool.
+        let problems = unsafe {
+            for (flag, value) in options.pairs() {
+                ffi::solver_set_flag(solver.as_ptr(), flag, value);
+            }
+            ffi::solver_solve(solver.as_ptr(), queue.as_mut_ptr())
+        };
+        if problems != 0 {
+            return Ok(Outcome::Problems(read_problems(self, &mut solver)));
+        }
+        Ok(Outcome::Solved(self.read_solution(&mut solver)))
+    }
+
+    fn read_solution(&self, solver: &mut RawSolver) -> Solution {
+        let mut solution = Solution::default();
+        let (mut unneeded, mut recommended, mut suggested) =
+            (Queue::new(), Queue::new(), Queue::new());
+        // SAFETY: the solver is live and has found a solution; the queues are initialised.
+        let raw = unsafe {
+            ffi::solver_get_unneeded(solver.as_ptr(), unneeded.as_mut_ptr(), 0);
+            ffi::solver_get_recommendations(
+                solver.as_ptr(),
+                recommended.as_mut_ptr(),
+                suggested.as_mut_ptr(),
+                1,
+            );
+            let raw = ffi::solver_create_transaction(solver.as_ptr());
+            ffi::transaction_order(raw, 0);
+            raw
+        };
+        solution.unneeded = solvable_ids(&unneeded);
+        solution.recommended = solvable_ids(&recommended);
+        solution.suggested = solvable_ids(&suggested);
+        if let Some(transaction) = NonNull::new(raw).map(RawTransaction) {
+            // SAFETY: the transaction is live; its steps do not change while they are read.
+            let steps = unsafe { queue_ids(&(*transaction.0.as_ptr()).steps) }.to_vec();
+            solution.steps = steps
+                .into_iter()
+                .filter_map(|id| read_step(self, solver, &transaction, id))
+                .collect();
+        }
+        solution
+    }
+}
+
+fn read_step(
+    pool: &Pool,
+    solver: &mut RawSolver,
+    transaction: &RawTransaction,
+    id: Id,
+) -> Option<Step> {
+    pool.solvable(SolvableId(id))?;
+    // SAFETY: the transaction is live and the id one of its steps.
+    let kind = unsafe { ffi::transaction_type(transaction.0.as_ptr(), id, STEP_MODE) } as u32;
+    let kind = match kind {
+        ffi::SOLVER_TRANSACTION_ERASE => StepKind::Erase,
+        ffi::SOLVER_TRANSACTION_INSTALL | ffi::SOLVER_TRANSACTION_MULTIINSTALL => StepKind::Install,
+        ffi::SOLVER_TRANSACTION_REINSTALL | ffi::SOLVER_TRANSACTION_MULTIREINSTALL => {
+            StepKind::Reinstall
+        }
+        ffi::SOLVER_TRANSACTION_UPGRADE => StepKind::Upgrade,
+        ffi::SOLVER_TRANSACTION_DOWNGRADE => StepKind::Downgrade,
+        ffi::SOLVER_TRANSACTION_CHANGE => StepKind::Change,
+        ffi::SOLVER_TRANSACTION_OBSOLETES => StepKind::Obsoletes,
+        _ => return None,
+    };
+    let mut replaced = Queue::new();
+    if kind != StepKind::Erase {
+        // SAFETY: the transaction is live, the id one of its steps, the queue initialised.
+        unsafe {
+            ffi::transaction_all_obs_pkgs(transaction.0.as_ptr(), id, replaced.as_mut_ptr());
+        }
+    }
+    let mut info = 0;
+    // SAFETY: the solver is live and has decided about the package.
+    let why = unsafe { ffi::solver_describe_decision(solver.as_ptr(), id, &mut info) } as u32;
+    let reason = match why {
+        ffi::SOLVER_REASON_RESOLVE_JOB => Reason::User,
+        ffi::SOLVER_REASON_WEAKDEP
+        | ffi::SOLVER_REASON_RECOMMENDED
+        | ffi::SOLVER_REASON_SUPPLEMENTED => Reason::Weak,
+        ffi::SOLVER_REASON_UPDATE_INSTALLED => Reason::Update,
+        ffi::SOLVER_REASON_CLEANDEPS_ERASE => Reason::Clean,
+        ffi::SOLVER_REASON_UNIT_RULE => unit_reason(solver, info),
+        _ => Reason::Dependency,
+    };
+    Some(Step {
+        kind,
+        solvable: SolvableId(id),
+        replaces: solvable_ids(&replaced),
+        reason,
+    })
+}
+
+/// A decision that followed from one rule: from a job's rule it is the user's.
+fn unit_reason(solver: &mut RawSolver, rule: Id) -> Reason {
+    // SAFETY: the solver is live and the rule number its own.
+    let class = unsafe { ffi::solver_ruleclass(solver.as_ptr(), rule) };
+    match class {
+        ffi::SolverRuleinfo_SOLVER_RULE_JOB => Reason::User,
+        ffi::SolverRuleinfo_SOLVER_RULE_UPDATE
+        | ffi::SolverRuleinfo_SOLVER_RULE_FEATURE
+        | ffi::SolverRuleinfo_SOLVER_RULE_DISTUPGRADE => Reason::Update,
+        _ => Reason::Dependency,
+    }
+}
+
+fn solvable_ids(queue: &Queue) -> Vec<SolvableId> {
+    queue.ids().iter().copied().map(SolvableId).collect()
+}

@@ -1,0 +1,65 @@
+//! The solver's answer: what changes, in transaction order.
+
+use crate::pool::SolvableId;
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StepKind {
+    /// A new package.
+    Install,
+    /// In place of an older version.
+    Upgrade,
+    /// In place of a newer version.
+    Downgrade,
+    /// The same package again.
+    Reinstall,
+    /// The same version with other content.
+    Change,
+    /// In place of packages of another name.
+    Obsoletes,
+    /// Gone, with nothing in its place.
+    Erase,
+}
+
+/// Why a step is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A job asked for it.
+    User,
+    /// Another package needs it (or, erased, must go with another).
+    Dependency,
+    /// A weak dependency.
+    Weak,
+    /// Update of what is installed.
+    Update,
+    /// Erased because nobody needs it any more.
+    Clean,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What is done.
+    pub kind: StepKind,
+    /// The new package, or the erased one.
+    pub solvable: SolvableId,
+    /// Installed packages that go in its favour: old versions and obsoleted packages.
+    pub replaces: Vec<SolvableId>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Solution {
+    /// Changes in an order that respects dependencies.
+    pub steps: Vec<Step>,
+    /// Installed packages that neither the user nor another package asks for afterwards.
+    pub unneeded: Vec<SolvableId>,
+    /// Recommended packages that are not installed.
+    pub recommended: Vec<SolvableId>,
+    /// Suggested packages that are not installed.
+    pub suggested: Vec<SolvableId>,
+}
