@@ -135,12 +135,11 @@ impl<'a> EvrRef<'a> {
 
     /// Compares epochs (missing is 0), then versions, then releases (missing sorts first).
     pub fn compare(&self, other: &EvrRef<'_>) -> Ordering {
-        self.compare_version(other).then_with(|| {
-            vercmp(
-                self.release.unwrap_or_default(),
-                other.release.unwrap_or_default(),
-            )
-        })
+        self.compare_version(other)
+            .then_with(|| match (self.release, other.release) {
+                (Some(a), Some(b)) => vercmp(a, b),
+                (a, b) => a.is_some().cmp(&b.is_some()),
+            })
     }
 
     /// Compares epochs and versions only.

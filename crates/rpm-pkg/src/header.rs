@@ -6,8 +6,6 @@
 mod iter;
 mod read;
 pub mod tag;
-#[cfg(test)]
-mod tests;
 mod write;
 
 use std::sync::Arc;

@@ -224,7 +224,12 @@ impl<'a> Parser<'a> {
         if self.rest.is_empty() {
             return Err(RichError::Unclosed);
         }
-        let word = self.word();
+        // A comma is a blank between operands, but not after a word such as `and`.
+        let is_end = |c: char| c.is_ascii_whitespace() || c == ')';
+        let (word, rest) = self
+            .rest
+            .split_at(self.rest.find(is_end).unwrap_or(self.rest.len()));
+        self.rest = rest;
         Op::parse(word).ok_or_else(|| RichError::UnknownOp(word.to_owned()))
     }
 
@@ -295,11 +300,15 @@ fn assemble(operands: Vec<Rich>, ops: &[Op]) -> Result<Rich, RichError> {
 }
 
 impl Rich {
+    /// Whether only plain dependencies, `or`, `with` and `without` are inside, at any depth.
     fn fits_with(&self) -> bool {
-        matches!(
-            self,
-            Rich::Plain(_) | Rich::Chain(Op::Or | Op::With | Op::Without, _)
-        )
+        match self {
+            Rich::Plain(_) => true,
+            Rich::Chain(Op::Or | Op::With | Op::Without, sides) => {
+                sides.iter().all(Rich::fits_with)
+            }
+            _ => false,
+        }
     }
 
     /// Whether `if` and `unless` stand where rpm allows them.
@@ -326,9 +335,11 @@ impl Rich {
                     (Op::Unless, Context::And) => return Err(RichError::UnlessInAnd),
                     _ => {}
                 }
-                // `a if b` is `a or not b`: the condition stands where the opposite decides.
                 then.check_context(context)?;
-                condition.check_context(context)?;
+                // rpm looks at a condition by itself: it must be valid in one of both contexts.
+                condition
+                    .check_context(Context::And)
+                    .or_else(|_| condition.check_context(Context::Or))?;
                 otherwise
                     .iter()
                     .try_for_each(|side| side.check_context(context))

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::error::{EntryProblem, HeaderError};
 
-/// Tags below this one are reserved.
+/// Tags below this one are reserved; rpm's tags are signed, negative ones invalid.
 const FIRST_TAG: u32 = 100;
 
 /// The two counts at the start of a header, checked against the limits.
@@ -195,7 +195,7 @@ fn check_entries(
 }
 
 fn check_entry(raw: &RawEntry, data: &[u8], kind: Kind) -> Result<Slot, EntryProblem> {
-    if raw.tag < FIRST_TAG {
+    if raw.tag < FIRST_TAG || i32::try_from(raw.tag).is_err() {
         return Err(EntryProblem::Tag);
     }
     let value = TagType::from_number(raw.kind).ok_or(EntryProblem::Type)?;

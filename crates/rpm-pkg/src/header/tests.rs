@@ -1,1 +1,0 @@
-// Filled with the tests against real rpm.

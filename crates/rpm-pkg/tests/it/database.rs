@@ -1,0 +1,166 @@
+//! Database records: byte for byte what real rpm stores.
+
+use crate::support::{have_rpm, real_rpms, run};
+use rpm_pkg::files::FileList;
+use rpm_pkg::header::{
+    DatabaseHeader, Header, HeaderBuilder, Kind, SignatureTags, Value, WriteError, tag,
+};
+use rpm_pkg::package::Package;
+use std::path::Path;
+
+/// The record that real rpm makes of a package, in a database of its own.
+fn record_of_real_rpm(package: &Path) -> Option<Vec<u8>> {
+    let dir = tempfile::tempdir().unwrap();
+    let dbpath = dir.path().to_str().unwrap();
+    let flags = "-i --nodeps --justdb --noscripts --notriggers --nosignature --nodigest \
+        --ignorearch --ignoreos --ignoresize --nofiledigest";
+    let args = ["--define", "_pkgverify_level none", "--dbpath", dbpath].into_iter();
+    let (ok, _) = run(
+        "rpm",
+        args.chain(flags.split_whitespace())
+            .chain([package.to_str()?]),
+    );
+    if !ok {
+        return None;
+    }
+    let file = dir.path().join("rpmdb.sqlite");
+    let (ok, hex) = run(
+        "sqlite3",
+        [file.to_str()?, "select hex(blob) from Packages"],
+    );
+    assert!(ok);
+    let hex = String::from_utf8(hex).unwrap();
+    let pairs = hex.trim().as_bytes().chunks_exact(2);
+    Some(
+        pairs
+            .map(|p| u8::from_str_radix(std::str::from_utf8(p).unwrap(), 16).unwrap())
+            .collect(),
+    )
+}
+
+#[test]
+fn records_equal_those_of_real_rpm() {
+    if !have_rpm()
+        || std::process::Command::new("sqlite3")
+            .arg("-version")
+            .output()
+            .is_err()
+    {
+        println!("skipped: no rpm or sqlite3");
+        return;
+    }
+    let (mut same, mut wrong) = (0, Vec::new());
+    let rpms = real_rpms()
+        .into_iter()
+        .filter(|rpm| rpm.digest_check == "OK");
+    for rpm in rpms.step_by(6) {
+        let bytes = std::fs::read(&rpm.path).unwrap();
+        let Ok(package) = Package::open(bytes.as_slice()) else {
+            continue;
+        };
+        if package.is_source() {
+            continue;
+        }
+        let Some(theirs) = record_of_real_rpm(&rpm.path) else {
+            println!("rpm does not install {}", rpm.name);
+            continue;
+        };
+        let real = Header::parse(theirs.as_slice(), Kind::Database).unwrap();
+        let mut record = DatabaseHeader::from_header(&package.header);
+        record
+            .copy_signature(&package.signature, SignatureTags::Rpm4)
+            .unwrap();
+        let files = FileList::from_header(&package.header).unwrap().len();
+        if files > 0 {
+            record.add(tag::FILESTATES, Value::Char(vec![0; files]));
+        }
+        // Times and the machine's color are the only values taken from rpm.
+        for tag in [tag::INSTALLTIME, tag::INSTALLCOLOR, tag::INSTALLTID] {
+            record.add(tag, Value::int32(real.u32(tag).unwrap()));
+        }
+        if let Some(prefixes) = real.entry(tag::INSTPREFIXES) {
+            record.add(tag::INSTPREFIXES, Value::strings(prefixes.strings()));
+        }
+        let ours = record.build().unwrap();
+        if ours.bytes() == theirs {
+            same += 1;
+        } else {
+            let added = |h: &Header| {
+                let tags = h
+                    .entries()
+                    .filter(|e| !e.in_region)
+                    .map(|e| (e.tag, e.data.len()));
+                tags.collect::<Vec<_>>()
+            };
+            wrong.push(format!(
+                "{}: {:?} / {:?}",
+                rpm.name,
+                added(&ours),
+                added(&real)
+            ));
+        }
+        assert_eq!(real.immutable_region().to_vec(), package.header_bytes());
+        let again = DatabaseHeader::from_header(&real).build().unwrap();
+        assert_eq!(
+            again.bytes(),
+            theirs,
+            "{}: a record that is not changed",
+            rpm.name
+        );
+    }
+    println!("{same} records are the same");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(same >= 30 || real_rpms().is_empty(), "{same}");
+}
+
+#[test]
+fn a_header_from_nothing_reads_back() {
+    let mut builder = HeaderBuilder::new();
+    builder.add(tag::NAME, Value::string("gpg-pubkey"));
+    builder.add(tag::SUMMARY, Value::I18nString(vec![b"key".to_vec()]));
+    builder.add(tag::PROVIDENAME, Value::strings(["gpg(a)", "gpg(b)"]));
+    builder.add(tag::BUILDTIME, Value::int32(5));
+    builder.add(tag::LONGSIZE, Value::Int64(vec![1 << 40]));
+    builder.add(tag::FILEMODES, Value::Int16(vec![0o100644]));
+    let header = builder.build(Kind::Main).unwrap();
+    assert_eq!(header.text(tag::NAME), Some("gpg-pubkey"));
+    assert_eq!(
+        header.strings(tag::PROVIDENAME).collect::<Vec<_>>(),
+        [b"gpg(a)", b"gpg(b)"]
+    );
+    assert_eq!(header.u64(tag::LONGSIZE), Some(1 << 40));
+    assert_eq!(header.uint(tag::FILEMODES), Some(0o100644));
+    let mut record = DatabaseHeader::from_header(&header);
+    record
+        .add(tag::INSTALLTIME, Value::int32(9))
+        .add(tag::NAME, Value::string("shadow"));
+    let record = record.build().unwrap();
+    assert_eq!(record.u32(tag::INSTALLTIME), Some(9));
+    assert_eq!(record.text(tag::NAME), Some("shadow"));
+    assert_eq!(
+        record.immutable_region().to_vec(),
+        header.bytes_with_magic()
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_not_written() {
+    let mut builder = HeaderBuilder::new();
+    builder.add(tag::NAME, Value::string("a\0b"));
+    assert_eq!(
+        builder.build(Kind::Main).unwrap_err(),
+        WriteError::Nul(tag::NAME)
+    );
+    builder = HeaderBuilder::new();
+    builder.add(tag::NAME, Value::int32(1));
+    assert!(matches!(
+        builder.build(Kind::Main),
+        Err(WriteError::Invalid(_))
+    ));
+    builder = HeaderBuilder::new();
+    builder.add(tag::FILESTATES, Value::Char(Vec::new()));
+    assert!(matches!(
+        builder.build(Kind::Main),
+        Err(WriteError::Invalid(_))
+    ));
+}
