@@ -11,7 +11,8 @@ pub const MAX_MIRRORS: usize = 1000;
 /// (`http`, `https`, `ftp` or `file`); lines that are none are passed over, as librepo does. A later
 /// caller must not let a list from the network name `file:` URLs: see [`crate::layout::check_base`].
 ///
-/// `document` is the list's name in errors. Errors: too large, not UTF-8, or no URL in it (an HTML page).
+/// `document` is the list's name in errors. Errors: too large, not UTF-8, or lines but no URL among
+/// them (an HTML page). A list of nothing but comments is empty.
 pub fn parse(document: &str, bytes: &[u8]) -> Result<Vec<String>> {
     let refuse = |position: usize, what: &str| Error::Document {
         document: document.to_owned(),
@@ -29,7 +30,8 @@ pub fn parse(document: &str, bytes: &[u8]) -> Result<Vec<String>> {
         .take(MAX_MIRRORS)
         .map(str::to_owned)
         .collect();
-    if urls.is_empty() && text.lines().any(|line| !line.trim().is_empty()) {
+    let is_content = |line: &str| !line.is_empty() && !line.starts_with('#');
+    if urls.is_empty() && text.lines().map(str::trim).any(is_content) {
         return Err(refuse(0, "no URL in the mirror list"));
     }
     Ok(urls)

@@ -266,14 +266,15 @@ impl<'d, R: Read> XmlReader<'d, R> {
             };
             let fault = match event {
                 RawEvent::Text(text) if out.len() + text.len() <= max => {
-                    out.push_str(&text);
+                    push_lines(&text, out);
                     continue;
                 }
                 RawEvent::CData(text) if out.len() + text.len() <= max => {
-                    out.push_str(&text);
+                    push_lines(&text, out);
                     continue;
                 }
                 RawEvent::Text(_) | RawEvent::CData(_) => "the text is too long",
+                RawEvent::GeneralRef(_) if out.len() >= max => "the text is too long",
                 RawEvent::GeneralRef(name) => match reference(&name) {
                     Ok(c) => {
                         out.push(c);
@@ -387,6 +388,21 @@ fn syntax<R: Read>(document: &str, reader: &Reader<Guard<R>>, error: quick_xml::
     }
 }
 
+/// Appends text with its line ends made `\n` (XML 1.0 2.11).
+#[inline]
+fn push_lines(text: &str, out: &mut String) {
+    if !text.as_bytes().contains(&b'\r') {
+        return out.push_str(text);
+    }
+    let mut rest = text;
+    while let Some((line, after)) = rest.split_once('\r') {
+        out.push_str(line);
+        out.push('\n');
+        rest = after.strip_prefix('\n').unwrap_or(after);
+    }
+    out.push_str(rest);
+}
+
 fn is_blank(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_whitespace()) || text == "\u{feff}"
 }
@@ -422,21 +438,36 @@ fn reference(name: &str) -> std::result::Result<char, Fault> {
         .ok_or(Fault("a character reference that is no character"))
 }
 
-/// Appends a raw attribute value, references replaced.
+/// Appends a raw attribute value: references replaced, white space made spaces (XML 1.0 3.3.3).
 #[inline]
 pub fn unescape_into(raw: &str, out: &mut String) -> std::result::Result<(), Fault> {
-    if !raw.as_bytes().contains(&b'&') {
-        out.push_str(raw);
-        return Ok(());
+    if raw.bytes().any(|b| b == b'&' || b < b' ') {
+        return unescape_slowly(raw, out);
     }
+    out.push_str(raw);
+    Ok(())
+}
+
+#[cold]
+fn unescape_slowly(raw: &str, out: &mut String) -> std::result::Result<(), Fault> {
+    let spaced = |text: &str, out: &mut String| {
+        let text = text.replace("\r\n", " ");
+        out.extend(text.chars().map(|c| {
+            if matches!(c, '\t' | '\n' | '\r') {
+                ' '
+            } else {
+                c
+            }
+        }));
+    };
     let mut rest = raw;
     while let Some((before, after)) = rest.split_once('&') {
-        out.push_str(before);
+        spaced(before, out);
         let (name, tail) = after.split_once(';').ok_or(Fault("an & without a ;"))?;
         out.push(reference(name)?);
         rest = tail;
     }
-    out.push_str(rest);
+    spaced(rest, out);
     Ok(())
 }
 

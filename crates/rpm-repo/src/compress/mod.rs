@@ -16,9 +16,6 @@ pub use verified::{Expected, MAX_OPEN_SIZE, MAX_PACKED_SIZE, StreamPart, Verifie
 use rpm_pkg::digest::Digest;
 use std::io;
 
-#[cfg(test)]
-mod tests;
-
 /// Why a stream was refused. It travels inside an [`io::Error`]: see [`StreamError::of`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

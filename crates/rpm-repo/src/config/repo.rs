@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::value::{bad, boolean, bytes, optional, parse_expire, parse_list, whole};
+use super::value::{bad, boolean, bytes, optional, parse_expire, parse_list, throttle, whole};
 use super::{MainConfig, Secret};
 use crate::error::{Error, Place, Result, quoted};
 use crate::ini::{self, Section};
@@ -54,7 +54,7 @@ pub struct RepoConfig {
     pub timeout: Option<Duration>,
     /// `minrate`: bytes per second below which a transfer is too slow; 0 is no limit.
     pub minrate: u64,
-    /// `throttle`: bytes per second a transfer may use; 0 is no limit.
+    /// `throttle`: bytes per second a transfer may use; 0 (also a percentage) is no limit.
     pub throttle: u64,
     /// `retries` per file; 10 if absent.
     pub retries: u32,
@@ -225,7 +225,7 @@ impl RepoConfig {
             "skip_md_updateinfo" => self.skip_md_updateinfo = boolean(place, key, value)?,
             "skip_md_other" => self.skip_md_other = boolean(place, key, value)?,
             "minrate" => self.minrate = bytes(place, key, value)?,
-            "throttle" => self.throttle = bytes(place, key, value)?,
+            "throttle" => self.throttle = throttle(place, key, value)?,
             "retries" => self.retries = whole(place, key, value)?,
             "timeout" => {
                 let seconds = whole(place, key, value)?;

@@ -84,6 +84,15 @@ pub(super) fn bytes(place: &Place, key: &str, value: &str) -> Result<u64> {
     })
 }
 
+/// `throttle`: bytes, or dnf's percentage of `bandwidth`, a key that tdnf has not: no limit then, as
+/// in dnf without `bandwidth`.
+pub(super) fn throttle(place: &Place, key: &str, value: &str) -> Result<u64> {
+    match value.strip_suffix('%').and_then(parse_u64) {
+        Some(percent) if percent <= 100 => Ok(0),
+        _ => bytes(place, key, value),
+    }
+}
+
 pub(super) fn whole(place: &Place, key: &str, value: &str) -> Result<u32> {
     parse_u64(value)
         .and_then(|n| u32::try_from(n).ok())

@@ -12,9 +12,6 @@ pub use crate::record::Summary;
 use crate::record::{PackageKey, Span, key_texts};
 use crate::xml::{Event, Limits, XmlReader};
 
-#[cfg(test)]
-mod tests;
-
 /// One package of filelists; lent to the callback of [`read`] and filled again for the next.
 #[derive(Debug, Default)]
 pub struct FilelistsPackage {

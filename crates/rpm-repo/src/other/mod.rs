@@ -8,9 +8,6 @@ pub use crate::record::Summary;
 use crate::record::{PackageKey, Span, keep, key_texts};
 use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number};
 
-#[cfg(test)]
-mod tests;
-
 /// One package of other; lent to the callback of [`read`] and filled again for the next.
 #[derive(Debug, Default)]
 pub struct OtherPackage {

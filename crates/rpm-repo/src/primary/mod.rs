@@ -10,6 +10,3 @@ pub use crate::record::Summary;
 pub use package::{DepKind, DepRecord, FileKind, FileRecord, PrimaryPackage};
 pub use parse::read;
 pub(crate) use parse::{epoch, file_kind, size};
-
-#[cfg(test)]
-mod tests;

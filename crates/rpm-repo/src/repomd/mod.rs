@@ -11,9 +11,6 @@ use crate::layout::Href;
 pub use read::parse;
 pub use write::write;
 
-#[cfg(test)]
-mod tests;
-
 /// Largest `repomd.xml` in bytes.
 pub const MAX_SIZE: usize = 10 << 20;
 /// Most records in one `repomd.xml` (real ones have up to 40).

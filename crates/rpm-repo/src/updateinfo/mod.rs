@@ -94,7 +94,9 @@ pub struct AdvisoryPackage {
 /// order of the document and may stop the reading. As with [`crate::primary::read`], what was
 /// made of them must be thrown away when this returns an error.
 ///
-/// Errors: what [`XmlReader`] refuses; an advisory without id, a package without name; a limit.
+/// A package without a name can match nothing and is left out.
+///
+/// Errors: what [`XmlReader`] refuses; an advisory without id; a limit.
 pub fn read(
     document: &str,
     stream: impl Read,
@@ -227,7 +229,9 @@ impl<R: Read> Parser<'_, R> {
                 Some(mut package) => {
                     package.collection.clone_from(&name);
                     self.package(&mut package)?;
-                    advisory.packages.push(package);
+                    if !package.name.is_empty() {
+                        advisory.packages.push(package);
+                    }
                     self.check_count(advisory.packages.len())?;
                 }
             }
@@ -325,9 +329,6 @@ fn package_tag(tag: &Tag<'_>) -> Parsed<AdvisoryPackage> {
     // Bodhi once wrote Python's None.
     if epoch_text != "None" {
         package.epoch = epoch(&epoch_text)?.unwrap_or(0);
-    }
-    if package.name.is_empty() {
-        return Err(Fault("an advisory package without a name"));
     }
     Ok(package)
 }

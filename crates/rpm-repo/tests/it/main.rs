@@ -1,0 +1,10 @@
+//! rpm-repo against real input and real tools.
+
+// Clippy knows only functions marked #[test] as tests; these are helpers of tests as well.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod created;
+mod fixtures;
+mod real;
+mod repo_files;
+mod rows;

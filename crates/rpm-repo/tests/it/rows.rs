@@ -1,0 +1,557 @@
+//! Rows of `threats-and-faults.md` that this crate answers for, by number and name.
+
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
+
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_repo::compress::{Ahead, Decoder, Expected, StreamError, StreamPart, VerifiedReader};
+use rpm_repo::config::{MainConfig, read_repo_file};
+use rpm_repo::layout::{Href, cache_dir_name, check_base};
+use rpm_repo::primary::{self, PrimaryPackage};
+use rpm_repo::vars::Vars;
+use rpm_repo::xml::Limits;
+use rpm_repo::{Result, comps, filelists, metalink, other, repomd, updateinfo};
+
+/// A repomd with one primary record at `location`, attributes and all.
+fn repomd_with(location: &str) -> Result<repomd::Repomd> {
+    let text = format!(
+        "<repomd xmlns=\"http://linux.duke.edu/metadata/repo\"><data type=\"primary\">\
+         <location {location}/></data></repomd>"
+    );
+    repomd::parse("repomd.xml", text.as_bytes())
+}
+
+/// A primary with one package; `fields` stand behind what every package must have.
+fn primary_with(location: &str, fields: &str) -> Result<Vec<String>> {
+    let text = format!(
+        "<metadata xmlns:rpm=\"r\" packages=\"1\"><package type=\"rpm\"><name>a</name><arch>noarch</arch>\
+         <version epoch=\"0\" ver=\"1\" rel=\"1\"/><checksum type=\"sha256\">00</checksum>\
+         <location {location}/>{fields}</package></metadata>"
+    );
+    names(text.as_bytes())
+}
+
+fn names(stream: impl Read) -> Result<Vec<String>> {
+    let mut out = Vec::new();
+    let mut each = |p: &PrimaryPackage| {
+        out.push(p.name().to_owned());
+        ControlFlow::Continue(())
+    };
+    primary::read("primary.xml", stream, &Limits::default(), &mut each)?;
+    Ok(out)
+}
+
+fn attribute(href: &str) -> String {
+    format!(
+        "href=\"{}\"",
+        href.replace('&', "&amp;").replace('\n', "&#10;")
+    )
+}
+
+const EVIL: &[&str] = &[
+    "../../etc/cron.d/x",
+    "a/../../b",
+    "..",
+    "repodata/..",
+    "./x",
+    "a//b",
+    "/etc/shadow",
+    "",
+    "%2e%2e/x",
+    "a/..%2f..%2fx",
+    "%2E./x",
+    "a%2f..%2fx",
+    "..\\x",
+    "\\..\\x",
+    "a%5c..%5cx",
+    "a\nb",
+    "a%0ab",
+    "a%00b",
+    "a\u{7f}b",
+    "a\u{85}b",
+    "%ff%fe",
+    "%c0%ae%c0%ae/x",
+];
+
+#[test]
+fn row_31_href_dotdot_and_row_32_href_encoded() {
+    for href in EVIL {
+        assert!(Href::parse(href).is_err(), "{href:?}");
+        let error = repomd_with(&attribute(href)).unwrap_err().to_string();
+        assert!(error.contains("refused location"), "{href:?}: {error}");
+        let error = primary_with(&attribute(href), "").unwrap_err().to_string();
+        assert!(
+            error.contains("refused package location"),
+            "{href:?}: {error}"
+        );
+        assert!(!error.contains('\n'), "{error:?}");
+    }
+    assert!(Href::parse(&"a".repeat(4097)).is_err());
+    for good in [
+        "repodata/a-primary.xml.gz",
+        "Packages/a/a-1:2~b^c+d-1.x86_64.rpm",
+        "a..b/...c",
+        "x%20y",
+        "100%",
+    ] {
+        assert_eq!(Href::parse(good).unwrap().as_str(), good);
+        assert!(primary_with(&attribute(good), "").is_ok(), "{good}");
+    }
+}
+
+#[test]
+fn row_33_a_refused_location_can_be_passed_over_when_asked() {
+    let limits = Limits {
+        refuse_bad_locations: false,
+        ..Limits::default()
+    };
+    let text = "<metadata><package><name>a</name><arch>x</arch><version ver=\"1\"/>\
+                <checksum type=\"sha256\">00</checksum><location href=\"../x\"/></package></metadata>";
+    let mut seen = 0;
+    primary::read("p", text.as_bytes(), &limits, &mut |package| {
+        assert_eq!(package.location(), "");
+        assert_eq!(package.refused_location(), "../x");
+        assert!(package.location_fault().is_some());
+        seen += 1;
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(seen, 1);
+}
+
+#[test]
+fn row_34_href_absolute_url() {
+    for href in [
+        "file:///etc/shadow",
+        "http://10.0.0.1/x",
+        "https://h/x",
+        "FTP://h/x",
+        "//h/x",
+        "http:%2f%2fh/x",
+    ] {
+        assert!(Href::parse(href).is_err(), "{href}");
+    }
+    let record = repomd_with("xml:base=\"file:///etc\" href=\"shadow\"")
+        .unwrap()
+        .records
+        .remove(0);
+    let base = record.base.unwrap();
+    assert!(check_base(&base, "http://h/repo/").is_err());
+    assert!(check_base(&base, "file:///srv/repo/").is_ok());
+    assert!(check_base("http://other/", "https://h/repo/").is_err());
+    assert!(check_base("https://other/", "http://h/repo/").is_ok());
+    assert!(check_base("http://other/x", "http://h/repo/").is_ok());
+    assert!(check_base("http://other/a/%2e%2e/x", "http://h/repo/").is_err());
+    assert!(check_base("../x", "http://h/repo/").is_err());
+}
+
+#[test]
+fn row_36_repo_path_escape() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.repo");
+    std::fs::write(&path, "[a]\nname=A\npath=../other\n").unwrap();
+    let error = read_repo_file(&path, &MainConfig::default(), &Vars::new())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("x.repo:3: key path is not allowed in repository a"),
+        "{error}"
+    );
+}
+
+#[test]
+fn row_39_repo_id_odd() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.repo");
+    for id in ["..", ".", "", "a/b", "../x", "x\u{85}y", &"i".repeat(300)] {
+        std::fs::write(&path, format!("[{id}]\n")).unwrap();
+        let error = read_repo_file(&path, &MainConfig::default(), &Vars::new()).unwrap_err();
+        assert!(error.to_string().contains("x.repo:1"), "{id:?}: {error}");
+    }
+    let ids = [
+        "a",
+        "A",
+        "a b",
+        "a_b",
+        "a%20b",
+        "ä",
+        "..",
+        ".",
+        "",
+        "a/b",
+        ".hidden",
+        "a-12345678",
+        "a\nb",
+    ];
+    let long: Vec<String> = (0..3).map(|n| format!("{}{n}", "i".repeat(300))).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    for id in ids.into_iter().chain(long.iter().map(String::as_str)) {
+        for url in [None, Some("http://a/"), Some("http://b/")] {
+            let name = cache_dir_name(id, url);
+            assert!(
+                name.len() <= 255 && !name.contains('/') && !name.starts_with('.'),
+                "{name}"
+            );
+            assert!(name.bytes().all(|b| b.is_ascii_graphic()), "{name}");
+            assert!(seen.insert(name.clone()), "{name} twice");
+        }
+    }
+    // The form of the C program: see the reference, section 11.
+    let digest = Hasher::digest(DigestAlgo::Sha256, b"http://h/r").hex();
+    assert_eq!(
+        cache_dir_name("photon", Some("http://h/r")),
+        format!("photon-{}", &digest[..8])
+    );
+}
+
+#[test]
+fn row_41_compressed_vs_open_hash() {
+    let packed = gzip(b"<metadata/>");
+    let sha = |bytes: &[u8]| Some(Hasher::digest(DigestAlgo::Sha256, bytes));
+    let good = Expected {
+        size: Some(packed.len() as u64),
+        checksum: sha(&packed),
+        open_size: Some(11),
+        open_checksum: sha(b"<metadata/>"),
+    };
+    let read = |bytes: &[u8], expected: &Expected| -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        VerifiedReader::new(bytes, "p.xml.gz", expected.clone())?.read_to_end(&mut out)?;
+        Ok(out)
+    };
+    assert_eq!(read(&packed, &good).unwrap(), b"<metadata/>");
+    let other_open = Expected {
+        open_checksum: sha(b"x"),
+        ..good.clone()
+    };
+    let error = read(&packed, &other_open).unwrap_err();
+    assert!(matches!(
+        StreamError::of(&error),
+        Some(StreamError::Checksum {
+            part: StreamPart::Open,
+            ..
+        })
+    ));
+    let other_packed = Expected {
+        checksum: sha(b"x"),
+        ..good.clone()
+    };
+    let error = read(&packed, &other_packed).unwrap_err();
+    assert!(matches!(
+        StreamError::of(&error),
+        Some(StreamError::Checksum {
+            part: StreamPart::Packed,
+            ..
+        })
+    ));
+    let longer = [packed.clone(), b"trailing".to_vec()].concat();
+    assert!(read(&longer, &good).is_err());
+    assert!(read(&packed[..packed.len() - 1], &good).is_err());
+    assert!(
+        read(
+            &packed,
+            &Expected {
+                open_size: Some(12),
+                ..good.clone()
+            }
+        )
+        .is_err()
+    );
+    assert!(
+        read(
+            &packed,
+            &Expected {
+                open_size: Some(10),
+                ..good.clone()
+            }
+        )
+        .is_err()
+    );
+    // The error passes through the thread that reads ahead, and through a parser.
+    let mut ahead =
+        Ahead::spawn(move || VerifiedReader::new(io::Cursor::new(packed), "p.xml.gz", other_open))
+            .unwrap();
+    let error = names(&mut ahead).unwrap_err().to_string();
+    assert!(
+        error.contains("checksum of the decompressed data differs"),
+        "{error}"
+    );
+}
+
+#[test]
+fn row_43_billion_laughs_xxe_and_external_dtd() {
+    let laughs = "<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">]>";
+    let xxe = "<!DOCTYPE l [<!ENTITY a SYSTEM \"file:///etc/passwd\">]>";
+    let external = "<!DOCTYPE l SYSTEM \"http://127.0.0.1:1/x.dtd\">";
+    let limits = Limits::default();
+    for doctype in [laughs, xxe, external, ""] {
+        let with = |root: &str, body: &str| {
+            format!("<?xml version=\"1.0\"?>{doctype}<{root}>{body}</{root}>")
+        };
+        let package = "<package pkgid=\"0\" name=\"&b;\"><file>&b;</file><changelog>&b;</changelog></package>";
+        let main = "<package><name>&b;</name></package>";
+        let text = with("metadata", main);
+        assert!(names(text.as_bytes()).is_err());
+        let text = with("filelists", package);
+        let each = &mut |_: &filelists::FilelistsPackage| ControlFlow::Continue(());
+        assert!(filelists::read("f", text.as_bytes(), &limits, each).is_err());
+        let text = with("otherdata", package);
+        let each = &mut |_: &other::OtherPackage| ControlFlow::Continue(());
+        assert!(other::read("o", text.as_bytes(), &limits, each).is_err());
+        let text = with("updates", "<update><id>&b;</id></update>");
+        let each = &mut |_| ControlFlow::Continue(());
+        assert!(updateinfo::read("u", text.as_bytes(), &limits, each).is_err());
+        let text = with("comps", "<group><id>&b;</id></group>");
+        assert!(comps::read("c", text.as_bytes(), &limits).is_err());
+        assert!(repomd::parse("r", with("repomd", "<revision>&b;</revision>").as_bytes()).is_err());
+        let body = "<files><file name=\"repomd.xml\"><size>&b;</size></file></files>";
+        assert!(metalink::parse("m", with("metalink", body).as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn row_44_number_overflow() {
+    let location = attribute("a.rpm");
+    let sizes = |value: &str| format!("<size package=\"{value}\" installed=\"0\" archive=\"0\"/>");
+    assert!(primary_with(&location, &sizes("9223372036854775807")).is_ok());
+    for value in [
+        "-1",
+        "9223372036854775808",
+        "18446744073709551616",
+        "1e99",
+        "0x10",
+        "+1",
+        "1.5",
+        "",
+        "٣",
+    ] {
+        assert!(primary_with(&location, &sizes(value)).is_err(), "{value}");
+    }
+    for epoch in ["4294967296", "-1", "x"] {
+        let fields = format!("<version epoch=\"{epoch}\" ver=\"1\"/>");
+        assert!(primary_with(&location, &fields).is_err(), "{epoch}");
+        let fields = format!(
+            "<format><rpm:requires><rpm:entry name=\"a\" flags=\"EQ\" epoch=\"{epoch}\"/></rpm:requires></format>"
+        );
+        assert!(primary_with(&location, &fields).is_err(), "{epoch}");
+    }
+    assert!(
+        primary_with(
+            &location,
+            "<time file=\"18446744073709551616\" build=\"0\"/>"
+        )
+        .is_err()
+    );
+    for value in ["-1", "9223372036854775808", "1e9"] {
+        let text = format!(
+            "<repomd><data type=\"p\"><location href=\"a\"/><size>{value}</size></data></repomd>"
+        );
+        assert!(repomd::parse("r", text.as_bytes()).is_err(), "{value}");
+    }
+}
+
+/// Repeats a text for as many bytes as wanted, without holding them.
+struct Repeat {
+    text: &'static [u8],
+    left: u64,
+    at: usize,
+}
+
+impl Read for Repeat {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut count = 0;
+        while count < out.len() && self.left > 0 {
+            out[count] = self.text[self.at];
+            self.at = (self.at + 1) % self.text.len();
+            self.left -= 1;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+fn repeat(text: &'static [u8], bytes: u64) -> Repeat {
+    Repeat {
+        text,
+        left: bytes,
+        at: 0,
+    }
+}
+
+#[test]
+fn row_45_deep_xml_huge_attribute_and_many_provides() {
+    let deep = (&b"<metadata>"[..]).chain(repeat(b"<a>", 3_000_000));
+    assert!(
+        names(deep)
+            .unwrap_err()
+            .to_string()
+            .contains("nested too deep")
+    );
+    let deep = (&b"<metadata><package><name>"[..]).chain(repeat(b"<a>", 3_000_000));
+    assert!(
+        names(deep)
+            .unwrap_err()
+            .to_string()
+            .contains("nested too deep")
+    );
+    let attribute = (&b"<metadata><package a=\""[..]).chain(repeat(b"x", 1 << 30));
+    assert!(
+        names(attribute)
+            .unwrap_err()
+            .to_string()
+            .contains("too long")
+    );
+    let text = (&b"<metadata><package><name>"[..]).chain(repeat(b"x", 1 << 30));
+    assert!(names(text).unwrap_err().to_string().contains("too long"));
+    let comment = (&b"<metadata><!--"[..]).chain(repeat(b"x", 1 << 30));
+    assert!(names(comment).unwrap_err().to_string().contains("too long"));
+    let references = (&b"<metadata><package><name>"[..]).chain(repeat(b"&amp;", 1 << 30));
+    let limits = Limits {
+        max_record_text: 1 << 20,
+        ..Limits::default()
+    };
+    let each = &mut |_: &PrimaryPackage| ControlFlow::Continue(());
+    let error = primary::read("p", references, &limits, each).unwrap_err();
+    assert!(error.to_string().contains("too long"), "{error}");
+    let start = b"<metadata><package><format><provides>";
+    let provides = (&start[..]).chain(repeat(b"<entry name=\"x\"/>", 1_700_000_000));
+    assert!(
+        names(provides)
+            .unwrap_err()
+            .to_string()
+            .contains("too many dependencies")
+    );
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn row_46_bombs_stop_at_the_announced_size() {
+    const SIZE: u64 = 64 << 20;
+    let zeros = || repeat(b"\0", SIZE);
+    let mut gz = flate2::read::GzEncoder::new(zeros(), flate2::Compression::fast());
+    let mut xz = liblzma::read::XzEncoder::new(zeros(), 0);
+    let mut bz = bzip2::read::BzEncoder::new(zeros(), bzip2::Compression::fast());
+    let mut zst = zstd::stream::read::Encoder::new(zeros(), 1).unwrap();
+    let encoders: [(&str, &mut dyn Read); 4] = [
+        ("a.gz", &mut gz),
+        ("a.xz", &mut xz),
+        ("a.bz2", &mut bz),
+        ("a.zst", &mut zst),
+    ];
+    for (name, encoder) in encoders {
+        let mut packed = Vec::new();
+        encoder.read_to_end(&mut packed).unwrap();
+        assert!(packed.len() < 1 << 20, "{name}: {}", packed.len());
+        let expected = Expected {
+            open_size: Some(1000),
+            ..Expected::default()
+        };
+        let mut reader = VerifiedReader::new(&packed[..], name, expected).unwrap();
+        let mut buffer = [0; 600];
+        let mut got = 0;
+        let error = loop {
+            match reader.read(&mut buffer) {
+                Ok(count) => got += count,
+                Err(error) => break error,
+            }
+        };
+        assert!(got <= 1000, "{name}: {got}");
+        assert_eq!(
+            StreamError::of(&error),
+            Some(&StreamError::TooLarge {
+                part: StreamPart::Open,
+                limit: 1000
+            })
+        );
+        assert!(reader.read(&mut buffer).is_err());
+        // Without a bomb's mark the same stream is fine.
+        let expected = Expected {
+            open_size: Some(SIZE),
+            ..Expected::default()
+        };
+        let mut reader = VerifiedReader::new(&packed[..], name, expected).unwrap();
+        assert_eq!(
+            io::copy(&mut reader, &mut io::sink()).unwrap(),
+            SIZE,
+            "{name}"
+        );
+        assert!(reader.is_verified());
+    }
+}
+
+#[test]
+fn row_46_a_zstd_window_of_2_gib_is_refused() {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(30).unwrap();
+    encoder.write_all(b"hello").unwrap();
+    let packed = encoder.finish().unwrap();
+    let mut decoder = Decoder::new(&packed[..], "a.zst").unwrap();
+    assert!(io::copy(&mut decoder, &mut io::sink()).is_err());
+}
+
+#[test]
+fn row_47_an_endless_body_stops_at_the_expected_size() {
+    let expected = Expected {
+        size: Some(5000),
+        ..Expected::default()
+    };
+    let reader = VerifiedReader::new(repeat(b"x", u64::MAX), "a.xml", expected);
+    let error = reader
+        .and_then(|mut r| io::copy(&mut r, &mut io::sink()))
+        .unwrap_err();
+    assert!(
+        matches!(StreamError::of(&error), Some(StreamError::TooLarge { .. })),
+        "{error}"
+    );
+}
+
+#[test]
+fn row_48_endless_repomd() {
+    let mut text = b"<repomd>".to_vec();
+    text.resize(repomd::MAX_SIZE + 1, b' ');
+    assert!(
+        repomd::parse("r", &text)
+            .unwrap_err()
+            .to_string()
+            .contains("too large")
+    );
+    let many = format!(
+        "<repomd>{}</repomd>",
+        "<data type=\"a\"><location href=\"a\"/></data>".repeat(1001)
+    );
+    assert!(
+        repomd::parse("r", many.as_bytes())
+            .unwrap_err()
+            .to_string()
+            .contains("too many records")
+    );
+}
+
+#[test]
+fn html_and_cut_documents_are_refused() {
+    for text in [
+        "",
+        " ",
+        "<html><body>404</body></html>",
+        "not xml",
+        "<metadata>",
+        "<metadata></filelists>",
+        "<metadata/><metadata/>",
+        "<metadata/>x",
+        "<metadata><package><name>a</name>",
+    ] {
+        assert!(names(text.as_bytes()).is_err(), "{text}");
+    }
+    let error = Decoder::new(&b"<html>"[..], "primary.xml.gz")
+        .err()
+        .unwrap();
+    assert_eq!(error.to_string(), "primary.xml.gz is no gzip data");
+    let utf16 = "<?xml version=\"1.0\" encoding=\"UTF-16\"?><metadata/>";
+    assert!(names(utf16.as_bytes()).is_err());
+    assert!(names(&b"<metadata><package><name>\xff</name></package></metadata>"[..]).is_err());
+}
