@@ -91,3 +91,39 @@ impl Sandbox {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Sandbox;
+    use crate::tree;
+
+    #[test]
+    fn a_shell_runs_in_the_root() {
+        let root = Sandbox::with_shell();
+        assert_eq!(root.chroot(&["/bin/sh", "-c", "echo $((6 * 7))"]), "42\n");
+    }
+
+    #[test]
+    fn trees_differ_by_any_trait() {
+        let roots = [Sandbox::empty(), Sandbox::empty()];
+        let read = || roots.each_ref().map(|r| tree::read(r.path(), &|_| false));
+        for root in &roots {
+            root.write("etc/file", "same");
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
+            let file = std::fs::File::options()
+                .write(true)
+                .open(root.join("etc/file"));
+            file.and_then(|f| f.set_modified(time)).unwrap();
+        }
+        let [left, right] = read();
+        assert!(tree::differences(&left, &right).is_empty());
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(roots[0].join("etc/file"), "user.test", b"1", flags).unwrap();
+        roots[1].write("etc/more", "");
+        let [left, right] = read();
+        let lines = tree::differences(&left, &right);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        let skipped = tree::read(roots[1].path(), &|path| path.ends_with("more"));
+        assert_eq!(skipped.len(), 2);
+    }
+}

@@ -1,12 +1,16 @@
 //! Other rpm versions, and other users, work with what we wrote.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rpm_db::check::Finding;
 use rpm_db::{Db, DbLocation, FileState, InstalledHeader};
+use rpm_pkg::header::tag;
 use testkit::rpm::Rpm;
+use testkit::rpmdb;
 
-use crate::common::{folder, recipes, write_ours};
+use crate::common::{folder, headers, recipes, write_ours};
 
 const ERASE: [&str; 6] = [
     "-e",
@@ -89,6 +93,84 @@ fn oracle(name: &str) {
     let top = folder();
     let dir = ours(top.path());
     use_it(&Rpm::oracle(&root, &dir), &dir);
+}
+
+fn wrong_digests(dir: &Path) -> BTreeSet<u32> {
+    let db = Db::open_read(&DbLocation::at(dir).unwrap()).unwrap();
+    let numbers = db
+        .check()
+        .unwrap()
+        .into_iter()
+        .map(|finding| match finding {
+            Finding::Digest { hnum, .. } => hnum,
+            other => panic!("{other:?}"),
+        });
+    numbers.collect()
+}
+
+/// Numbers in lines `error: rpmdbNextIterator: skipping h#     109`.
+fn hidden_by_rpm(dir: &Path) -> BTreeSet<u32> {
+    let output = Rpm::on_db(dir).run(&["-qa"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    said.lines()
+        .filter_map(|line| line.split_once("skipping h#"))
+        .map(|(_, number)| number.trim().parse().unwrap())
+        .collect()
+}
+
+/// All good real packages in one database: every rpm lists them, finds no fault, and rebuilds the same rows.
+fn real_packages(rpm: &dyn Fn(&Path) -> Rpm) {
+    let Some(rpms) = testkit::fixtures::real_rpms() else {
+        return;
+    };
+    let mut files: Vec<_> = rpms
+        .into_iter()
+        .filter(|r| r.error.is_empty())
+        .map(|r| r.path)
+        .filter(|path| headers(path).is_ok_and(|(_, main)| !main.has(tag::SOURCEPACKAGE)))
+        .collect();
+    // rpm hides headers with a wrong digest, which our check finds, and one with a malformed signature packet, which
+    // is for the trust policy to refuse before it is ever stored.
+    let scratch = folder();
+    write_ours(scratch.path(), &files);
+    let wrong = wrong_digests(scratch.path());
+    let hidden = hidden_by_rpm(scratch.path());
+    assert!(wrong.is_subset(&hidden), "{wrong:?} {hidden:?}");
+    assert!(hidden.len() <= wrong.len() + 1, "{wrong:?} {hidden:?}");
+    let mut number = 0;
+    files.retain(|_| {
+        number += 1;
+        !hidden.contains(&number)
+    });
+    let top = folder();
+    let dir = top.path().join("db");
+    fs::create_dir(&dir).unwrap();
+    write_ours(&dir, &files);
+    let rpm = rpm(&dir);
+    assert_eq!(rpm.ok(&["-qa"]).lines().count(), files.len());
+    rpm.program_ok("rpmdb", &["--verifydb"]);
+    let rows = || {
+        let mut dump = rpmdb::dump(&dir.join("rpmdb.sqlite"), &[]);
+        dump.remove("sqlite_sequence");
+        dump
+    };
+    let before = rows();
+    rpm.program_ok("rpmdb", &["--rebuilddb"]);
+    assert_eq!(rpmdb::differences(&before, &rows()), [""; 0]);
+}
+
+#[test]
+fn real_packages_under_4_18() {
+    real_packages(&|dir| Rpm::on_db(dir));
+}
+
+#[test]
+fn real_packages_under_other_versions() {
+    for name in ["bullseye", "trixie", "sid"] {
+        if let Some(root) = testkit::fixtures::oracle(name) {
+            real_packages(&|dir| Rpm::oracle(&root, dir));
+        }
+    }
 }
 
 #[test]
