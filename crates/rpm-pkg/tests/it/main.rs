@@ -3,6 +3,7 @@
 // A test says what is wrong by failing; clippy.toml allows this in #[test] functions only.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod contents;
 mod database;
 mod dependency;
 mod evr;
