@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+
 use crate::error::{Error, Result, quoted};
 use crate::vars;
 
@@ -175,7 +177,7 @@ pub fn cache_dir_name(id: &str, url: Option<&str>) -> String {
     }
     let hash = sha256_hex(url.unwrap_or_default().as_bytes());
     name.push('-');
-    name.push_str(&hash[..8]);
+    name.extend(hash.chars().take(8));
     name
 }
 
@@ -183,14 +185,7 @@ pub fn cache_dir_name(id: &str, url: Option<&str>) -> String {
 const MAX_PLAIN_ID: usize = 200;
 
 fn sha256_hex(bytes: &[u8]) -> String {
-    use sha2::Digest;
-    use std::fmt::Write;
-    let mut out = String::with_capacity(64);
-    for byte in sha2::Sha256::digest(bytes) {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    Hasher::digest(DigestAlgo::Sha256, bytes).hex()
 }
 
 /// The `.repo` files of a directory, by name; none if it does not exist.

@@ -5,6 +5,7 @@
 
 mod created;
 mod fixtures;
+mod mutated;
 mod real;
 mod repo_files;
 mod rows;
