@@ -8,6 +8,23 @@
 //! * [`installed`] and [`pubkey`]: make the header blobs that are stored;
 //! * [`lock`]: rpm's own transaction lock;
 //! * [`check`]: do index rows and headers agree?
+//!
+//! ```no_run
+//! # fn main() -> Result<(), rpm_db::DbError> {
+//! use std::path::Path;
+//! use rpm_db::{Db, Search, TransactionLock, Wait, create_directory, location};
+//!
+//! let place = location::find(Path::new("/srv/root"), Search::default())?;
+//! create_directory(&place)?;
+//! let _lock = TransactionLock::acquire(&place.dir, Wait::Forever, &mut |_pid| true)?;
+//! let db = Db::open_write(&place)?;
+//! let mut tx = db.begin()?;
+//! for (hnum, _header) in db.by_name("old-package")? {
+//!     tx.remove(hnum)?;
+//! }
+//! tx.commit()
+//! # }
+//! ```
 
 pub mod check;
 pub mod index;

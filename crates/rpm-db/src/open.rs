@@ -1,7 +1,8 @@
 //! Opening a database for reading or writing.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -134,16 +135,26 @@ impl Drop for Db {
     }
 }
 
-/// Makes the database directory below the root, 0755, and all that lead to it.
+/// Makes the database directory and all that lead to it, 0755 whatever the umask is.
 ///
 /// # Errors
 /// No permission, no space, read-only file system.
 pub fn create_directory(location: &DbLocation) -> Result<(), DbError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(&location.dir)
-        .map_err(DbError::io(&location.dir))
+    let missing: Vec<&Path> = location
+        .dir
+        .ancestors()
+        .take_while(|dir| fs::symlink_metadata(dir).is_err())
+        .collect();
+    for dir in missing.into_iter().rev() {
+        match fs::create_dir(dir) {
+            Ok(()) => fs::set_permissions(dir, fs::Permissions::from_mode(0o755))
+                .map_err(DbError::io(dir))?,
+            // Somebody else was faster.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(DbError::io(dir)(e)),
+        }
+    }
+    Ok(())
 }
 
 /// SQLite refuses every symbolic link in the path, so that a link put there after the search leads nowhere.
@@ -214,7 +225,6 @@ fn open_for_writing(path: &Path, fresh: bool) -> Result<Connection, DbError> {
 
 /// rpm's files are 0644 whatever the umask was when they were made.
 fn set_mode(path: &Path, fresh: bool) -> Result<(), DbError> {
-    use std::os::unix::fs::PermissionsExt;
     if !fresh {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use rpm_db::check::Finding;
 use rpm_db::{Db, DbError, DbLocation, Index};
 
-use crate::common::{folder, recipes, write_ours};
+use crate::common::{folder, installed, recipes, write_ours};
 
 /// Uses every way of reading; answers whether anything was noticed.
 fn read_all(dir: &Path) -> Result<bool, DbError> {
@@ -148,4 +148,90 @@ fn damaged_ndb() {
         fs::write(&file, &good[..length]).unwrap();
         assert!(read_all(dir.path()).is_err(), "{length}");
     }
+}
+
+/// What [`a_full_disk_changes_nothing`] runs on a small file system.
+#[test]
+fn child_fills_the_disk() {
+    let Some(dir) = std::env::var_os("RPM_DB_TEST_SMALL") else {
+        return;
+    };
+    let location = DbLocation::at(Path::new(&dir)).unwrap();
+    let files = recipes();
+    write_ours(Path::new(&dir), &files);
+    {
+        let db = Db::open_write(&location).unwrap();
+        let blob = installed(&files[0]);
+        let mut tx = db.begin().unwrap();
+        let mut result = Ok(0);
+        for _ in 0..2000 {
+            result = tx.add(&blob);
+            if result.is_err() {
+                break;
+            }
+        }
+        let error = result.map(|_| tx.commit()).unwrap_err();
+        assert!(matches!(error, DbError::Full { .. }), "{error}");
+    }
+    let db = Db::open_read(&DbLocation::at(Path::new(&dir)).unwrap()).unwrap();
+    assert_eq!(db.count().unwrap(), files.len());
+    assert_eq!(db.check().unwrap(), []);
+    println!("nothing changed");
+}
+
+#[test]
+fn a_full_disk_changes_nothing() {
+    recipes();
+    let dir = folder();
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-ec"])
+        .arg("mount -t tmpfs -o size=1m tmpfs \"$1\"; exec \"$2\" --exact damage::child_fills_the_disk --nocapture")
+        .arg("sh")
+        .arg(dir.path())
+        .arg(std::env::current_exe().unwrap())
+        .env("RPM_DB_TEST_SMALL", dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("nothing changed"), "{said}{error}");
+}
+
+/// What [`a_killed_writer_leaves_the_old_state`] runs.
+#[test]
+fn child_dies_while_writing() {
+    let Some(dir) = std::env::var_os("RPM_DB_TEST_KILL") else {
+        return;
+    };
+    let db = Db::open_write(&DbLocation::at(Path::new(&dir)).unwrap()).unwrap();
+    let mut tx = db.begin().unwrap();
+    for file in recipes() {
+        tx.add(&installed(&file)).unwrap();
+    }
+    tx.remove(1).unwrap();
+    std::process::abort();
+}
+
+#[test]
+fn a_killed_writer_leaves_the_old_state() {
+    let dir = folder();
+    let files = recipes();
+    write_ours(dir.path(), &files);
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "damage::child_dies_while_writing"])
+        .env("RPM_DB_TEST_KILL", dir.path())
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(!status.success());
+    let rpm = testkit::rpm::Rpm::on_db(dir.path());
+    assert_eq!(
+        rpm.clone().unprivileged().ok(&["-qa"]).lines().count(),
+        files.len()
+    );
+    let db = Db::open_read(&DbLocation::at(dir.path()).unwrap()).unwrap();
+    assert_eq!(db.count().unwrap(), files.len());
+    assert_eq!(db.check().unwrap(), []);
+    rpm.program_ok("rpmdb", &["--verifydb"]);
 }

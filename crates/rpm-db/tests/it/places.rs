@@ -213,3 +213,35 @@ fn our_own_reads_leave_the_database_usable_by_others() {
         assert_eq!(nobody.ok(&["-qa"]).lines().count(), 4);
     }
 }
+
+/// What [`the_umask_does_not_matter`] runs.
+#[test]
+fn child_creates() {
+    if let Some(dir) = std::env::var_os("RPM_DB_TEST_CREATE") {
+        write_ours(&Path::new(&dir).join("var/lib/rpm"), &recipes());
+    }
+}
+
+/// Others may query a database that was created under a strict umask.
+#[test]
+fn the_umask_does_not_matter() {
+    use std::os::unix::fs::PermissionsExt;
+    recipes();
+    let root = folder();
+    let status = Command::new("sh")
+        .args(["-c", "umask 077; exec \"$0\" --exact places::child_creates"])
+        .arg(std::env::current_exe().unwrap())
+        .env("RPM_DB_TEST_CREATE", root.path())
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let dir = root.path().join("var/lib/rpm");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o755);
+    for name in ["rpmdb.sqlite", "rpmdb.sqlite-wal", "rpmdb.sqlite-shm"] {
+        assert_eq!(mode(&dir.join(name)), 0o644, "{name}");
+    }
+    let nobody = testkit::rpm::Rpm::on_db(&dir).unprivileged();
+    assert_eq!(nobody.ok(&["-qa"]).lines().count(), 4);
+}
