@@ -164,3 +164,39 @@ fn what_cannot_be_read_is_not_written() {
         Err(WriteError::Invalid(_))
     ));
 }
+
+#[test]
+fn records_of_a_real_system_are_read_and_written_back() {
+    let Some(dir) = crate::support::fixtures() else {
+        return;
+    };
+    let found = run(
+        "find",
+        [dir.join("real").to_str().unwrap(), "-name", "*.sqlite"],
+    )
+    .1;
+    let mut records = 0;
+    for file in String::from_utf8(found).unwrap().lines() {
+        // A database that is not one of rpm's has no such table.
+        let query = "select hex(blob) from Packages";
+        let uri = format!("file:{file}?immutable=1");
+        let (ok, lines) = run("sqlite3", ["-readonly", &uri, query]);
+        if !ok {
+            continue;
+        }
+        for line in lines.split(|c| *c == b'\n').filter(|line| !line.is_empty()) {
+            let byte = |p: &[u8]| u8::from_str_radix(std::str::from_utf8(p).unwrap(), 16).unwrap();
+            let blob: Vec<u8> = line.chunks_exact(2).map(byte).collect();
+            let header = Header::parse(blob.as_slice(), Kind::Database).unwrap();
+            let nevra = rpm_pkg::nevra::Nevra::from_header(&header).unwrap();
+            let files = FileList::from_header(&header).unwrap();
+            let states = header.count(tag::FILESTATES);
+            assert_eq!(files.len(), states, "{nevra}");
+            let again = DatabaseHeader::from_header(&header).build().unwrap();
+            assert_eq!(again.bytes(), blob, "{nevra}");
+            records += 1;
+        }
+    }
+    println!("{records} records");
+    assert!(records > 100, "{records}");
+}

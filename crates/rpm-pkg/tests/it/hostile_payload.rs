@@ -293,3 +293,27 @@ fn random_changes_of_an_archive_never_panic() {
         }
     }
 }
+
+/// The order of the archive must not matter: a search per name would take minutes here.
+#[test]
+fn fifty_thousand_files_in_any_order() {
+    let names: Vec<String> = (0..50_000).map(|n| format!("f{n:05}")).collect();
+    let files: Vec<(&str, &str, u32)> = names.iter().map(|n| ("/usr/", n.as_str(), 1)).collect();
+    let write = |name: &String| entry(format!("./usr/{name}").as_bytes(), 1, b"x");
+    let forward: Vec<u8> = names.iter().flat_map(write).chain(trailer()).collect();
+    let backward: Vec<u8> = names
+        .iter()
+        .rev()
+        .flat_map(write)
+        .chain(trailer())
+        .collect();
+    for (order, archive) in [("forward", forward), ("backward", backward)] {
+        let zstd = zstd::encode_all(archive.as_slice(), 1).unwrap();
+        for (form, data) in [(None, &archive), (Some("zstd"), &zstd)] {
+            let start = std::time::Instant::now();
+            assert_eq!(read(&files, data, form).unwrap().entries, 50_000);
+            println!("{order} {form:?}: {:?}", start.elapsed());
+            assert!(start.elapsed().as_secs() < 10);
+        }
+    }
+}
