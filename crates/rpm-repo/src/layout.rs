@@ -140,9 +140,11 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
 pub fn check_base(base: &str, repository_url: &str) -> Result<()> {
     let scheme = |url: &str| url.split_once("://").map(|(s, _)| s.to_ascii_lowercase());
     let clean = !base.chars().any(|c| c.is_control() || c == '\\') && base.len() <= MAX_HREF;
-    let dotted = base
-        .split('/')
-        .any(|part| percent_decoded(part.as_bytes()) == b"..");
+    let decoded = percent_decoded(base.as_bytes());
+    let dotted = decoded
+        .split(|&b| b == b'/' || b == b'\\')
+        .any(|part| part == b"..")
+        || decoded.iter().any(u8::is_ascii_control);
     let why = match scheme(base) {
         _ if !clean || dotted => "it has a .. component, a backslash or a control character",
         Some(own) if own == "https" || Some(&own) == scheme(repository_url).as_ref() => {

@@ -76,3 +76,6 @@ impl From<StreamError> for io::Error {
         io::Error::new(io::ErrorKind::InvalidData, error)
     }
 }
+
+#[cfg(test)]
+mod tests;

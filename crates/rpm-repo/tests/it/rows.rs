@@ -142,6 +142,9 @@ fn row_34_href_absolute_url() {
     assert!(check_base("https://other/", "http://h/repo/").is_ok());
     assert!(check_base("http://other/x", "http://h/repo/").is_ok());
     assert!(check_base("http://other/a/%2e%2e/x", "http://h/repo/").is_err());
+    assert!(check_base("http://other/a%2f%2e%2e%2fx", "http://h/repo/").is_err());
+    assert!(check_base("http://other/a%5c..%5cx", "http://h/repo/").is_err());
+    assert!(check_base("http://other/a%0ax", "http://h/repo/").is_err());
     assert!(check_base("../x", "http://h/repo/").is_err());
 }
 

@@ -209,3 +209,6 @@ fn check_length(length: usize, place: &Place) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
