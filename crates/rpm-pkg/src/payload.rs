@@ -446,7 +446,14 @@ fn archive_size(files: &FileList) -> u64 {
     (0..files.len()).fold(SLACK, |sum, index| {
         let (dir, base) = files.path_parts(index);
         let name = (dir.len() + base.len() + 2) as u64;
-        sum.saturating_add(files.payload_size(index))
+        // Some builders put ghosts into the archive; they are skipped, but counted.
+        let ghost = files.flags(index).is_ghost();
+        let data = if ghost {
+            files.size(index)
+        } else {
+            files.payload_size(index)
+        };
+        sum.saturating_add(data)
             .saturating_add(name + ENTRY_OVERHEAD)
     })
 }
