@@ -218,3 +218,40 @@ fn each_check_has_its_error() {
     ));
     assert_eq!(MAGIC.len(), 8);
 }
+
+#[test]
+fn random_changes_of_whole_packages_never_panic() {
+    use rpm_pkg::package::DigestChoice;
+    use rpm_pkg::payload::PayloadLimits;
+    let mut random = Random(0x5eed_0003);
+    let (mut opened, mut passed) = (0, 0);
+    let small = |p: &PathBuf| std::fs::metadata(p).is_ok_and(|m| m.len() < 12_000);
+    let rpms = real_rpms().into_iter().filter(|r| r.digest_check == "OK");
+    let paths = rpms.map(|r| r.path).filter(small);
+    for path in paths.step_by(7).take(12) {
+        let bytes = std::fs::read(&path).unwrap();
+        for _ in 0..600 {
+            let mut changed = bytes.clone();
+            for _ in 0..=random.below(2) {
+                let at = random.below(changed.len());
+                changed[at] = random.next() as u8;
+            }
+            let Ok(package) = Package::open(changed.as_slice()) else {
+                continue;
+            };
+            opened += 1;
+            let _ = (
+                package.digests(),
+                package.signatures(),
+                package.verify_header_digests(),
+            );
+            let limits = PayloadLimits::default();
+            let Ok(payload) = package.into_payload(DigestChoice::All, limits) else {
+                continue;
+            };
+            passed += usize::from(payload.finish().is_ok());
+        }
+    }
+    println!("{opened} opened, {passed} read to their end");
+    assert!(opened > 100 || fixtures().is_none());
+}
