@@ -10,6 +10,7 @@
 //! clock or the command line; a session opens only what the command's NEEDS name.
 
 pub mod args;
+pub mod catalog;
 pub mod commands;
 pub mod error;
 pub mod fetch;

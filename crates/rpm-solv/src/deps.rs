@@ -5,6 +5,7 @@
 use crate::ffi::{self, Id};
 use crate::input::{DepInput, EvrInput, PackageInput, Relation};
 use crate::rich::rich_id;
+use std::fmt::Write;
 
 /// Buffers reused from package to package.
 #[derive(Default)]
@@ -28,25 +29,13 @@ pub(crate) unsafe fn intern(pool: *mut ffi::Pool, text: &[u8]) -> Id {
 fn write_evr(evr: &EvrInput<'_>, out: &mut String) {
     out.clear();
     let mut version = evr.version;
-    let mut epoch = evr.epoch.trim_start_matches('0');
-    if epoch.is_empty() {
+    if evr.epoch != 0 {
+        let _ = write!(out, "{}:", evr.epoch);
+    } else if let Some((before, after)) = version.split_once(':')
+        && before.bytes().all(|byte| byte == b'0')
+    {
         // "0:1-1" in one piece means the same as "1-1".
-        if let Some((before, after)) = version.split_once(':')
-            && before.bytes().all(|byte| byte == b'0')
-        {
-            version = after;
-        }
-        let digits = version.bytes().take_while(u8::is_ascii_digit).count();
-        if evr.version == version
-            && version.as_bytes().get(digits) == Some(&b':')
-            && !evr.epoch.is_empty()
-        {
-            epoch = "0";
-        }
-    }
-    if !epoch.is_empty() {
-        out.push_str(epoch);
-        out.push(':');
+        version = after;
     }
     out.push_str(version);
     if !evr.release.is_empty() {

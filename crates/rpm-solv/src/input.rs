@@ -41,11 +41,11 @@ impl Relation {
     }
 }
 
-/// A version as metadata writes it; empty parts are absent, epoch `0` counts as absent.
+/// A version as metadata writes it; empty parts are absent.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EvrInput<'a> {
-    /// Decimal epoch.
-    pub epoch: &'a str,
+    /// Epoch; none and 0 are the same.
+    pub epoch: u32,
     /// Version; may also hold the whole `epoch:version-release`.
     pub version: &'a str,
     /// Release.

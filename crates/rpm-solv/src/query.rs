@@ -13,11 +13,12 @@ use std::ffi::CStr;
 impl Pool {
     /// All packages in pool order: repository by repository as added, inside each in metadata order.
     pub fn solvables(&self) -> impl Iterator<Item = SolvableId> + '_ {
-        // SAFETY: the pool is live.
-        let count = unsafe { self.raw.as_ref() }.nsolvables;
-        (2..count)
-            .map(SolvableId)
-            .filter(|id| self.solvable(*id).is_some())
+        self.repos().flat_map(|repo| self.repo_solvables(repo))
+    }
+
+    /// Sorts packages into pool order.
+    pub fn sort(&self, ids: &mut [SolvableId]) {
+        ids.sort_by_key(|id| (self.repo_of(*id).ok(), *id));
     }
 
     /// Packages of one repository, in its order.
@@ -264,7 +265,7 @@ impl Pool {
             }
         }
         found.retain(|id| self.solvable(*id).is_some());
-        found.sort_unstable();
+        self.sort(&mut found);
         Ok(found)
     }
 
@@ -291,7 +292,7 @@ impl Pool {
             ffi::pool_whatmatchesdep(self.raw.as_ptr(), key as Id, dep, queue.as_mut_ptr(), 0);
         }
         let mut found: Vec<_> = queue.ids().iter().copied().map(SolvableId).collect();
-        found.sort_unstable();
+        self.sort(&mut found);
         Ok(found)
     }
 
@@ -360,7 +361,7 @@ impl Pool {
                 }
             }
         }
-        found.sort_unstable();
+        self.sort(&mut found);
         found.dedup();
         Ok(found)
     }

@@ -178,7 +178,7 @@ impl Pool {
                 .collect(),
             ..Selection::default()
         };
-        found.solvables.sort_unstable();
+        self.sort(&mut found.solvables);
         found.solvables.dedup();
         if found.is_empty() && spec.starts_with('/') && flags.provides {
             return self.select_file(spec, flags);

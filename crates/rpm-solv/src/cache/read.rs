@@ -35,11 +35,22 @@ impl CacheFile {
             path: path.to_owned(),
             source,
         };
+        Self::with_file(File::open(path).map_err(io)?, path, key)
+    }
+
+    /// As [`Self::open`], from a file that is open for reading; `path` is its name in messages.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn with_file(file: File, path: &Path, key: &[u8]) -> Result<Self, SolvError> {
+        let io = |source| SolvError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let unusable = |why| SolvError::CacheUnusable {
             path: path.to_owned(),
             why,
         };
-        let file = File::open(path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
         let end = length
             .checked_sub(FOOTER as u64)

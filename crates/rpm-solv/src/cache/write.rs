@@ -38,11 +38,23 @@ impl CacheWriter {
     /// # Errors
     /// The file cannot be created.
     pub fn create(path: &Path, key: &[u8]) -> Result<Self, SolvError> {
+        let file = File::create(path).map_err(|source| SolvError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::with_file(file, path, key)
+    }
+
+    /// Starts in an empty file that is open for writing; `path` is its name in messages.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn with_file(file: File, path: &Path, key: &[u8]) -> Result<Self, SolvError> {
         let io = |source| SolvError::Io {
             path: path.to_owned(),
             source,
         };
-        let mut out = BufWriter::with_capacity(FLUSH_AT, File::create(path).map_err(io)?);
+        let mut out = BufWriter::with_capacity(FLUSH_AT, file);
         out.write_all(&MAGIC.to_ne_bytes()).map_err(io)?;
         // SAFETY: a new pool with one repository; both are used by this writer alone and freed with it.
         let (raw, repo) = unsafe {

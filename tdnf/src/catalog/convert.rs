@@ -1,0 +1,78 @@
+//! From metadata records to what the pool takes.
+
+use rpm_repo::primary::{DepKind, DepRecord, PrimaryPackage};
+use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, Relation};
+
+/// Lends `package` to `add` in the pool's form.
+pub(crate) fn with_primary<T>(
+    package: &PrimaryPackage,
+    add: impl FnOnce(&PackageInput<'_>) -> T,
+) -> T {
+    let mut deps = Vec::with_capacity(64);
+    let mut ends = [0; 8];
+    for (end, kind) in ends.iter_mut().zip(DepKind::ALL) {
+        deps.extend(package.deps(kind).map(dep));
+        *end = deps.len();
+    }
+    let list = |kind: DepKind| {
+        let index = kind as usize;
+        let start = if index == 0 { 0 } else { ends[index - 1] };
+        &deps[start..ends[index]]
+    };
+    let files: Vec<&[u8]> = package.files().map(|file| file.path.as_bytes()).collect();
+    let (header_start, header_end) = package.header_range();
+    add(&PackageInput {
+        name: package.name(),
+        arch: package.arch(),
+        evr: EvrInput {
+            epoch: package.epoch(),
+            version: package.version(),
+            release: package.release(),
+        },
+        vendor: package.vendor(),
+        provides: list(DepKind::Provides),
+        requires: list(DepKind::Requires),
+        conflicts: list(DepKind::Conflicts),
+        obsoletes: list(DepKind::Obsoletes),
+        recommends: list(DepKind::Recommends),
+        suggests: list(DepKind::Suggests),
+        supplements: list(DepKind::Supplements),
+        enhances: list(DepKind::Enhances),
+        files: &files,
+        facts: PackageFacts {
+            summary: package.summary(),
+            description: package.description(),
+            url: package.url(),
+            license: package.license(),
+            group: package.group(),
+            packager: package.packager(),
+            buildhost: package.buildhost(),
+            sourcerpm: package.sourcerpm(),
+            location: package.location(),
+            location_base: package.location_base().unwrap_or_default(),
+            checksum_kind: package.checksum_type(),
+            checksum: package.checksum(),
+            build_time: package.build_time(),
+            file_time: package.file_time(),
+            package_size: package.package_size(),
+            installed_size: package.installed_size(),
+            archive_size: package.archive_size(),
+            header_start,
+            header_end,
+            database_number: 0,
+        },
+    })
+}
+
+fn dep(record: DepRecord<'_>) -> DepInput<'_> {
+    DepInput {
+        name: record.name,
+        relation: Relation::from_rpm_sense(record.flags),
+        evr: EvrInput {
+            epoch: record.epoch.unwrap_or(0),
+            version: record.version,
+            release: record.release,
+        },
+        pre: record.pre,
+    }
+}

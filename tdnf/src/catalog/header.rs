@@ -1,0 +1,182 @@
+//! From package headers to what the pool takes.
+
+use super::error::CatalogError;
+use rpm_pkg::dep::{DepGroup, Deps};
+use rpm_pkg::files::FileList;
+use rpm_pkg::header::{Header, tag};
+use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, Relation};
+use std::borrow::Cow;
+
+/// rpm's sense bits for "needed by scriptlets" (PREREQ, SCRIPT_PRE, SCRIPT_POST, SCRIPT_PREUN,
+/// SCRIPT_POSTUN), the ones createrepo marks `pre="1"`.
+const PRE_SENSE: u32 = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+
+/// What a header alone does not say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Outside<'a> {
+    /// Where the package file is; empty for installed packages.
+    pub(crate) location: &'a str,
+    /// Its size in bytes.
+    pub(crate) package_size: u64,
+    /// Number in the rpm database; 0 if not installed.
+    pub(crate) database_number: u32,
+}
+
+type Text<'a> = Cow<'a, str>;
+
+fn text(bytes: Option<&[u8]>) -> Text<'_> {
+    String::from_utf8_lossy(bytes.unwrap_or_default())
+}
+
+struct OwnedDep<'a> {
+    name: Text<'a>,
+    evr: Text<'a>,
+    flags: u32,
+}
+
+fn owned(header: &Header, group: DepGroup) -> Vec<OwnedDep<'_>> {
+    Deps::of(header, group)
+        .map(|dep| OwnedDep {
+            name: String::from_utf8_lossy(dep.name),
+            evr: String::from_utf8_lossy(dep.evr),
+            flags: dep.flags.0,
+        })
+        .collect()
+}
+
+fn borrowed<'a>(deps: &'a [OwnedDep<'_>]) -> Vec<DepInput<'a>> {
+    deps.iter()
+        .map(|dep| DepInput {
+            name: &dep.name,
+            relation: if dep.evr.is_empty() {
+                Relation::ANY
+            } else {
+                Relation::from_rpm_sense(dep.flags)
+            },
+            evr: EvrInput {
+                version: &dep.evr,
+                ..EvrInput::default()
+            },
+            pre: dep.flags & PRE_SENSE != 0,
+        })
+        .collect()
+}
+
+/// Lends the package that `header` describes to `add` in the pool's form.
+///
+/// # Errors
+/// The header has no name, version or release, or what `add` says.
+pub(crate) fn with_header<T>(
+    header: &Header,
+    what: &str,
+    outside: &Outside<'_>,
+    add: impl FnOnce(&PackageInput<'_>) -> Result<T, rpm_solv::SolvError>,
+) -> Result<T, CatalogError> {
+    let get = |tag| text(header.string(tag));
+    let (name, version, release) = (get(tag::NAME), get(tag::VERSION), get(tag::RELEASE));
+    if name.is_empty() || version.is_empty() || release.is_empty() {
+        return Err(CatalogError::NotAPackage {
+            what: what.to_owned(),
+        });
+    }
+    let arch = arch(header);
+    let groups = [
+        DepGroup::Provides,
+        DepGroup::Requires,
+        DepGroup::Conflicts,
+        DepGroup::Obsoletes,
+        DepGroup::Recommends,
+        DepGroup::Suggests,
+        DepGroup::Supplements,
+        DepGroup::Enhances,
+    ]
+    .map(|group| owned(header, group));
+    let [
+        provides,
+        requires,
+        conflicts,
+        obsoletes,
+        recommends,
+        suggests,
+        supplements,
+        enhances,
+    ] = groups.each_ref().map(|deps| borrowed(deps));
+    let paths = paths(header);
+    let files: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
+    let summary = get(tag::SUMMARY);
+    let description = get(tag::DESCRIPTION);
+    let (url, license, group) = (get(tag::URL), get(tag::LICENSE), get(tag::GROUP));
+    let (packager, vendor) = (get(tag::PACKAGER), get(tag::VENDOR));
+    let (buildhost, sourcerpm) = (get(tag::BUILDHOST), get(tag::SOURCERPM));
+    let number = |tag| header.uint(tag);
+    Ok(add(&PackageInput {
+        name: &name,
+        arch: &arch,
+        evr: EvrInput {
+            epoch: header.u32(tag::EPOCH).unwrap_or(0),
+            version: &version,
+            release: &release,
+        },
+        vendor: &vendor,
+        provides: &provides,
+        requires: &requires,
+        conflicts: &conflicts,
+        obsoletes: &obsoletes,
+        recommends: &recommends,
+        suggests: &suggests,
+        supplements: &supplements,
+        enhances: &enhances,
+        files: &files,
+        facts: PackageFacts {
+            summary: &summary,
+            description: &description,
+            url: &url,
+            license: &license,
+            group: &group,
+            packager: &packager,
+            buildhost: &buildhost,
+            sourcerpm: &sourcerpm,
+            location: outside.location,
+            build_time: number(tag::BUILDTIME).unwrap_or(0),
+            file_time: number(tag::INSTALLTIME).unwrap_or(0),
+            package_size: outside.package_size,
+            installed_size: number(tag::LONGSIZE)
+                .or_else(|| number(tag::SIZE))
+                .unwrap_or(0),
+            archive_size: number(tag::LONGARCHIVESIZE)
+                .or_else(|| number(tag::ARCHIVESIZE))
+                .unwrap_or(0),
+            database_number: outside.database_number,
+            ..PackageFacts::default()
+        },
+    })?)
+}
+
+/// The architecture as metadata names it: `src` or `nosrc` for source packages; keys in the database
+/// (`gpg-pubkey`) have none and count as `noarch`.
+fn arch(header: &Header) -> Text<'_> {
+    let is_source = header.has(tag::SOURCEPACKAGE);
+    if is_source && (header.has(tag::NOSOURCE) || header.has(tag::NOPATCH)) {
+        return Cow::Borrowed("nosrc");
+    }
+    if is_source {
+        return Cow::Borrowed("src");
+    }
+    match text(header.string(tag::ARCH)) {
+        arch if arch.is_empty() || arch == "(none)" => Cow::Borrowed("noarch"),
+        arch => arch,
+    }
+}
+
+/// All paths of a package; none if its file list cannot be read (the solver then finds no files in it).
+fn paths(header: &Header) -> Vec<Vec<u8>> {
+    let Ok(list) = FileList::from_header(header) else {
+        return Vec::new();
+    };
+    (0..list.len())
+        .map(|index| {
+            let (dir, base) = list.path_parts(index);
+            [dir, base].concat()
+        })
+        .collect()
+}

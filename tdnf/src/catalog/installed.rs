@@ -1,0 +1,50 @@
+//! Installed packages in the pool's form, cached under the database's cookie.
+
+use super::error::CatalogError;
+use super::header::{Outside, with_header};
+use super::store::open_or_make;
+use rpm_db::Db;
+use rpm_pkg::header::tag;
+use rpm_solv::{CacheFile, CacheWriter};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// The cache of installed packages, made anew when the database's cookie changed. `path` is where it
+/// may be kept; without one it is made for this run only.
+///
+/// # Errors
+/// The database cannot be read.
+pub(crate) fn installed_cache(db: &Db, path: Option<&Path>) -> Result<CacheFile, CatalogError> {
+    let key = format!("installed {}", db.cookie()?);
+    open_or_make(path, "installed packages", key.as_bytes(), &mut |writer| {
+        fill(db, writer)
+    })
+}
+
+fn fill(db: &Db, writer: &mut CacheWriter) -> Result<(), CatalogError> {
+    // Sorted by name, as all lists show them; headers are read one by one, to hold one at a time.
+    let mut order = Vec::new();
+    db.for_each(&mut |hnum, header| {
+        let name = header.string(tag::NAME).unwrap_or_default();
+        if name != b"gpg-pubkey" {
+            order.push((name.to_vec(), hnum));
+        }
+        ControlFlow::Continue(())
+    })?;
+    order.sort();
+    for (_, hnum) in order {
+        let Some(header) = db.get(hnum)? else {
+            continue;
+        };
+        let outside = Outside {
+            database_number: hnum,
+            ..Outside::default()
+        };
+        let what = format!("{hnum} of the rpm database");
+        match with_header(&header, &what, &outside, |input| writer.add(input)) {
+            Err(CatalogError::NotAPackage { .. }) | Ok(()) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

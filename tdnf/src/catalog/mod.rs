@@ -1,0 +1,135 @@
+//! The catalog: all packages a command looks at, in one pool.
+//!
+//! Each repository's primary metadata is turned once into a cache file of the pool's own form
+//! (`<repo cache>/catalog/primary`, named by repomd.xml's digest); the installed packages likewise
+//! (named by the database's cookie). Opening a catalog loads these by copies. Damage to a cache is
+//! noticed and answered by making it anew.
+
+mod convert;
+mod error;
+mod header;
+mod installed;
+mod repo;
+mod store;
+
+pub use error::CatalogError;
+pub use repo::{CATALOG_DIR, primary_cache};
+
+use header::{Outside, with_header};
+use repo_client::MetadataSet;
+use rpm_db::Db;
+use rpm_pkg::header::Header;
+use rpm_solv::{Pool, RepoId, SolvableId};
+use std::path::Path;
+
+/// Name of the repository of installed packages.
+pub const SYSTEM_REPO: &str = "@System";
+/// Name of the repository of packages given as files.
+pub const FILES_REPO: &str = "@cmdline";
+
+/// A repository to be opened.
+#[derive(Clone, Copy)]
+pub struct RepoSource<'a> {
+    /// Its metadata on disk.
+    pub set: &'a MetadataSet,
+    /// `priority=` of the .repo file: lower is preferred.
+    pub priority: i32,
+}
+
+/// The installed packages to be opened.
+#[derive(Clone, Copy)]
+pub struct InstalledSource<'a> {
+    /// The database.
+    pub db: &'a Db,
+    /// Where their cache may be kept.
+    pub cache: Option<&'a Path>,
+}
+
+/// All packages, in one pool.
+pub struct Catalog {
+    /// The pool; repositories stand in list order: installed, then as given, then files.
+    pub pool: Pool,
+    /// Installed packages.
+    pub installed: RepoId,
+    /// Repositories in the order they were given.
+    pub repos: Vec<RepoId>,
+    /// Packages given as files on the command line.
+    pub files: RepoId,
+}
+
+impl Catalog {
+    /// Opens repositories (preferred first) and installed packages for a machine of `arch`.
+    ///
+    /// # Errors
+    /// Metadata or database cannot be read.
+    pub fn open(
+        arch: &str,
+        installed: Option<InstalledSource<'_>>,
+        sources: &[RepoSource<'_>],
+    ) -> Result<Self, CatalogError> {
+        let mut pool = Pool::new(arch)?;
+        let system = pool.add_repo(SYSTEM_REPO, 0)?;
+        pool.set_installed(system)?;
+        let mut loads = Vec::new();
+        if let Some(source) = installed {
+            loads.push((system, installed::installed_cache(source.db, source.cache)?));
+        }
+        let mut repos = Vec::new();
+        for source in sources {
+            let repo = pool.add_repo(&source.set.repo, source.priority)?;
+            repos.push(repo);
+            loads.push((repo, primary_cache(source.set)?));
+        }
+        let files = pool.add_repo(FILES_REPO, 0)?;
+        // An empty pool takes a cache over as it is; so the largest goes first.
+        loads.sort_by_key(|(_, cache)| std::cmp::Reverse(cache.package_count()));
+        for (repo, cache) in loads {
+            pool.load_cache(repo, cache)?;
+        }
+        Ok(Self {
+            pool,
+            installed: system,
+            repos,
+            files,
+        })
+    }
+
+    /// Adds a package file that was given on the command line. `location` is its path or URL.
+    ///
+    /// # Errors
+    /// The header has no name, version or release.
+    pub fn add_file(
+        &mut self,
+        header: &Header,
+        location: &str,
+        package_size: u64,
+    ) -> Result<SolvableId, CatalogError> {
+        let outside = Outside {
+            location,
+            package_size,
+            database_number: 0,
+        };
+        let (pool, repo) = (&mut self.pool, self.files);
+        with_header(header, location, &outside, |input| {
+            pool.add_package(repo, input)
+        })
+    }
+
+    /// Hides every package, installed ones too, that one of the `patterns` names by name or glob.
+    pub fn exclude(&mut self, patterns: &[String]) {
+        let hidden = self
+            .pool
+            .solvables()
+            .filter(|id| {
+                let name = self.pool.name(*id);
+                patterns.iter().any(|pattern| matches(pattern, name))
+            })
+            .collect();
+        self.pool.set_excluded(hidden);
+    }
+}
+
+/// Shell pattern match of a name: `*`, `?` and `[...]`.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    rpm_solv::glob_matches(pattern.as_bytes(), name.as_bytes())
+}

@@ -1,0 +1,81 @@
+//! A repository's cache: primary metadata in the pool's own form.
+
+use super::convert::with_primary;
+use super::error::CatalogError;
+use super::store::open_or_make;
+use repo_client::MetadataSet;
+use rpm_repo::compress::{Ahead, VerifiedReader};
+use rpm_solv::{CacheFile, CacheWriter};
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+/// The folder of our caches, beside `repodata` in a repository's cache folder.
+pub const CATALOG_DIR: &str = "catalog";
+
+/// Where a file of our cache stands for a repository.
+pub(crate) fn cache_path(set: &MetadataSet, name: &str) -> Option<PathBuf> {
+    Some(set.dir.parent()?.join(CATALOG_DIR).join(name))
+}
+
+/// The cache key: the state of the repository, as repomd.xml's digest names it.
+pub(crate) fn cache_key(set: &MetadataSet, part: &str) -> Vec<u8> {
+    let mut key = part.as_bytes().to_vec();
+    key.extend_from_slice(set.repomd_digest.hex().as_bytes());
+    key
+}
+
+/// Opens a repository's cache; makes it first if it is not there, damaged, or of other metadata.
+///
+/// # Errors
+/// The metadata cannot be read, or no cache can be written.
+pub fn primary_cache(set: &MetadataSet) -> Result<CacheFile, CatalogError> {
+    open_or_make(
+        cache_path(set, "primary").as_deref(),
+        &set.repo,
+        &cache_key(set, "primary "),
+        &mut |writer| fill(set, writer),
+    )
+}
+
+fn fill(set: &MetadataSet, writer: &mut CacheWriter) -> Result<(), CatalogError> {
+    let stream = open_part(set, "primary")?;
+    let name = format!("{} primary", set.repo);
+    let mut refused = None;
+    let limits = rpm_repo::xml::Limits::default();
+    let summary =
+        rpm_repo::primary::read(&name, stream, &limits, &mut |package| match with_primary(
+            package,
+            |input| writer.add(input),
+        ) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                refused = Some(error);
+                ControlFlow::Break(())
+            }
+        });
+    if let Some(error) = refused {
+        return Err(error.into());
+    }
+    summary.map_err(|source| CatalogError::Metadata {
+        repo: set.repo.clone(),
+        source,
+    })?;
+    Ok(())
+}
+
+/// A part as a stream that is decompressed and checked against repomd.xml in a thread of its own.
+pub(crate) fn open_part(set: &MetadataSet, kind: &str) -> Result<Ahead, CatalogError> {
+    let part = set.part(kind).ok_or_else(|| CatalogError::NoPrimary {
+        repo: set.repo.clone(),
+    })?;
+    let failed = |source| CatalogError::Part {
+        repo: set.repo.clone(),
+        path: part.path.clone(),
+        source,
+    };
+    let file = File::open(&part.path).map_err(failed)?;
+    let name = part.path.display().to_string();
+    let expected = part.record.expected();
+    Ahead::spawn(move || VerifiedReader::new(file, &name, expected)).map_err(failed)
+}
