@@ -6,12 +6,18 @@
 //! white space and comments around the root element, a document that ends inside an element.
 //! Elements and attributes are known by their local names: prefixes are dropped.
 
-use std::io::{self, BufRead, Read};
+mod guard;
+mod text;
+
+use std::io::{self, Read};
 
 use quick_xml::events::{BytesStart, Event as RawEvent};
 use quick_xml::reader::Reader;
 
 use crate::error::{Error, Result, quoted};
+use guard::Guard;
+pub use text::{number, number32, unescape_into};
+use text::{push_lines, reference};
 
 /// What a document may hold at most. [`Limits::default`] suits repositories of 100,000 packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +49,6 @@ impl Default for Limits {
         }
     }
 }
-
-/// Bytes read from the stream at a time.
-const BLOCK: usize = 64 << 10;
 
 /// A guarded pull parser. Each element that [`XmlReader::next`] opened must be finished: by reading
 /// to its [`Event::End`], by [`XmlReader::text_into`], or by [`XmlReader::skip`].
@@ -146,17 +149,8 @@ pub struct Fault(pub &'static str);
 impl<'d, R: Read> XmlReader<'d, R> {
     /// Starts a document; `document` is its name in errors.
     pub fn new(document: &'d str, stream: R, limits: &Limits) -> XmlReader<'d, R> {
-        let guard = Guard {
-            stream,
-            block: vec![0; BLOCK].into_boxed_slice(),
-            start: 0,
-            end: 0,
-            used: 0,
-            limit: limits.max_event,
-            exceeded: false,
-        };
         XmlReader {
-            reader: Reader::from_reader(guard),
+            reader: Reader::from_reader(Guard::new(stream, limits.max_event)),
             buffer: Vec::with_capacity(4096),
             document,
             depth: 0,
@@ -388,21 +382,6 @@ fn syntax<R: Read>(document: &str, reader: &Reader<Guard<R>>, error: quick_xml::
     }
 }
 
-/// Appends text with its line ends made `\n` (XML 1.0 2.11).
-#[inline]
-fn push_lines(text: &str, out: &mut String) {
-    if !text.as_bytes().contains(&b'\r') {
-        return out.push_str(text);
-    }
-    let mut rest = text;
-    while let Some((line, after)) = rest.split_once('\r') {
-        out.push_str(line);
-        out.push('\n');
-        rest = after.strip_prefix('\n').unwrap_or(after);
-    }
-    out.push_str(rest);
-}
-
 fn is_blank(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_whitespace()) || text == "\u{feff}"
 }
@@ -411,147 +390,4 @@ fn is_utf8(name: &str) -> bool {
     ["utf-8", "utf8", "us-ascii", "ascii"]
         .iter()
         .any(|known| name.eq_ignore_ascii_case(known))
-}
-
-/// The character of `&name;`: the five of XML 1.0 4.6 and the numbers of 4.1.
-fn reference(name: &str) -> std::result::Result<char, Fault> {
-    let number = match name {
-        "amp" => return Ok('&'),
-        "lt" => return Ok('<'),
-        "gt" => return Ok('>'),
-        "quot" => return Ok('"'),
-        "apos" => return Ok('\''),
-        _ => name
-            .strip_prefix('#')
-            .ok_or(Fault("an entity that XML does not define itself"))?,
-    };
-    let code = match number.strip_prefix('x') {
-        Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            u32::from_str_radix(hex, 16).ok()
-        }
-        None if number.bytes().all(|b| b.is_ascii_digit()) => number.parse().ok(),
-        _ => None,
-    };
-    // XML 1.0 2.2: no control characters but tab, line feed and carriage return.
-    code.and_then(char::from_u32)
-        .filter(|&c| c >= ' ' || matches!(c, '\t' | '\n' | '\r'))
-        .ok_or(Fault("a character reference that is no character"))
-}
-
-/// Appends a raw attribute value: references replaced, white space made spaces (XML 1.0 3.3.3).
-#[inline]
-pub fn unescape_into(raw: &str, out: &mut String) -> std::result::Result<(), Fault> {
-    if raw.bytes().any(|b| b == b'&' || b < b' ') {
-        return unescape_slowly(raw, out);
-    }
-    out.push_str(raw);
-    Ok(())
-}
-
-#[cold]
-fn unescape_slowly(raw: &str, out: &mut String) -> std::result::Result<(), Fault> {
-    let spaced = |text: &str, out: &mut String| {
-        let text = text.replace("\r\n", " ");
-        out.extend(text.chars().map(|c| {
-            if matches!(c, '\t' | '\n' | '\r') {
-                ' '
-            } else {
-                c
-            }
-        }));
-    };
-    let mut rest = raw;
-    while let Some((before, after)) = rest.split_once('&') {
-        spaced(before, out);
-        let (name, tail) = after.split_once(';').ok_or(Fault("an & without a ;"))?;
-        out.push(reference(name)?);
-        rest = tail;
-    }
-    spaced(rest, out);
-    Ok(())
-}
-
-/// A whole number without sign; the text may be padded with white space.
-#[inline]
-pub fn number(text: &str) -> std::result::Result<u64, Fault> {
-    let text = text.trim_ascii();
-    if text.is_empty() {
-        return Err(Fault("an empty number"));
-    }
-    let mut value = 0_u64;
-    for byte in text.bytes() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return Err(Fault("a number that is not made of digits"));
-        }
-        value = value
-            .checked_mul(10)
-            .and_then(|v| v.checked_add(u64::from(digit)))
-            .ok_or(Fault("a number that is too large"))?;
-    }
-    Ok(value)
-}
-
-/// A [`number`] that fits into 32 bits.
-#[inline]
-pub fn number32(text: &str) -> std::result::Result<u32, Fault> {
-    u32::try_from(number(text)?).map_err(|_| Fault("a number that is too large"))
-}
-
-/// A buffered stream that fails when one event takes more than a limit.
-struct Guard<R> {
-    stream: R,
-    block: Box<[u8]>,
-    start: usize,
-    end: usize,
-    /// Bytes consumed since the last event began.
-    used: usize,
-    limit: usize,
-    exceeded: bool,
-}
-
-impl<R: Read> Guard<R> {
-    #[cold]
-    fn refill(&mut self) -> io::Result<()> {
-        if self.used > self.limit {
-            self.exceeded = true;
-            return Err(io::Error::other("a tag or text is too long"));
-        }
-        (self.start, self.end) = (0, 0);
-        loop {
-            match self.stream.read(&mut self.block) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(count) => {
-                    self.end = count.min(self.block.len());
-                    return Ok(());
-                }
-            }
-        }
-    }
-}
-
-impl<R: Read> Read for Guard<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let mut available = self.fill_buf()?;
-        let count = available.read(out)?;
-        self.consume(count);
-        Ok(count)
-    }
-}
-
-impl<R: Read> BufRead for Guard<R> {
-    #[inline]
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.start >= self.end {
-            self.refill()?;
-        }
-        Ok(self.block.get(self.start..self.end).unwrap_or_default())
-    }
-
-    #[inline]
-    fn consume(&mut self, count: usize) {
-        self.start += count;
-        self.used += count;
-    }
 }
