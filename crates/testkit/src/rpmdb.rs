@@ -1,46 +1,68 @@
-//! Two `rpmdb.sqlite` files compared row by row.
+//! Two `rpmdb.sqlite` files compared row by row, read with python3's sqlite3: an SQLite that is not ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-
-use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, OpenFlags};
+use std::process::Command;
 
 /// Tags whose values differ between any two runs: INSTALLTIME and INSTALLTID.
 pub const TIMES: [u32; 2] = [1008, 1128];
 
+/// One value: its SQLite type and its bytes (integers as decimal text).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cell {
+    /// `integer`, `text`, `blob`, `real` or `null`.
+    pub kind: String,
+    /// The bytes as stored; text need not be UTF-8.
+    pub bytes: Vec<u8>,
+}
+
 /// All rows of all tables, each table sorted.
-pub type Dump = BTreeMap<String, Vec<Vec<Value>>>;
+pub type Dump = BTreeMap<String, Vec<Vec<Cell>>>;
+
+/// Prints one line per row: the table, then type and hex bytes of each column.
+const PRINT_ROWS: &str = "
+import sqlite3, sys
+db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True)
+for (table,) in db.execute(\"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_stat%'\").fetchall():
+    print(table)
+    columns = [row[1] for row in db.execute(f'PRAGMA table_info(\\'{table}\\')')]
+    cells = ', '.join(f'typeof(\"{c}\"), hex(\"{c}\")' for c in columns)
+    for row in db.execute(f'SELECT {cells} FROM \\'{table}\\''):
+        print(table, *row, sep='\\t')
+";
+const PRINT_SCHEMA: &str = "
+import sqlite3, sys
+db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True)
+for (sql,) in db.execute(\"SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_stat%'\"):
+    print(sql)
+";
 
 /// Reads a database, with the 32-bit values of `masked` tags in header blobs set to zero, and the keys of the
 /// `Installtid` table too when 1128 is one of them. SQLite's own statistics are left out.
 pub fn dump(file: &Path, masked: &[u32]) -> Dump {
-    let conn = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-    let names = strings(
-        &conn,
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'sqlite_stat1'",
-    );
     let mut tables = Dump::new();
-    for name in names {
-        let mut rows = rows(&conn, &name);
-        for row in &mut rows {
-            mask(&name, row, masked);
+    for line in python(PRINT_ROWS, file).lines() {
+        let mut words = line.split('\t');
+        let table = words.next().unwrap_or_default().to_owned();
+        let words: Vec<_> = words.collect();
+        let mut row: Vec<Cell> = words.chunks_exact(2).map(|c| cell(c[0], c[1])).collect();
+        mask(&table, &mut row, masked);
+        let rows = tables.entry(table).or_default();
+        // The line that only names a table stands for one without rows.
+        if !row.is_empty() {
+            rows.push(row);
         }
-        rows.sort_by_cached_key(|row| format!("{row:?}"));
-        tables.insert(name, rows);
     }
+    tables.values_mut().for_each(|rows| rows.sort());
     tables
 }
 
 /// The statements that made the tables and indexes of a database, sorted.
 pub fn schema(file: &Path) -> Vec<String> {
-    let conn = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-    let mut all = strings(
-        &conn,
-        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_stat%'",
-    );
+    let mut all: Vec<_> = python(PRINT_SCHEMA, file)
+        .lines()
+        .map(str::to_owned)
+        .collect();
     all.sort();
     all
 }
@@ -53,13 +75,11 @@ pub fn differences(left: &Dump, right: &Dump) -> Vec<String> {
     names.dedup();
     let none = Vec::new();
     for name in names {
-        let (a, b) = (
-            left.get(name).unwrap_or(&none),
-            right.get(name).unwrap_or(&none),
-        );
+        let a = left.get(name).unwrap_or(&none);
+        let b = right.get(name).unwrap_or(&none);
         lines.extend(only(a, b).map(|row| format!("{name}: only left: {row}")));
         lines.extend(only(b, a).map(|row| format!("{name}: only right: {row}")));
-        if a.len() != b.len() {
+        if left.contains_key(name) != right.contains_key(name) || a.len() != b.len() {
             lines.push(format!("{name}: {} rows != {} rows", a.len(), b.len()));
         }
     }
@@ -67,59 +87,50 @@ pub fn differences(left: &Dump, right: &Dump) -> Vec<String> {
     lines
 }
 
-fn only<'a>(a: &'a [Vec<Value>], b: &'a [Vec<Value>]) -> impl Iterator<Item = String> + 'a {
-    let known: std::collections::HashSet<String> = b.iter().map(|row| format!("{row:?}")).collect();
+fn only<'a>(a: &'a [Vec<Cell>], b: &'a [Vec<Cell>]) -> impl Iterator<Item = String> + 'a {
+    let known: HashSet<&Vec<Cell>> = b.iter().collect();
     a.iter()
-        .map(|row| format!("{row:?}"))
-        .filter(move |row| !known.contains(row))
-        .map(|row| row.chars().take(6000).collect())
+        .filter(move |row| !known.contains(*row))
+        .map(|row| row.iter().map(show).collect::<Vec<_>>().join(" | "))
 }
 
-fn strings(conn: &Connection, sql: &str) -> Vec<String> {
-    let mut statement = conn.prepare(sql).expect("the database is sound");
-    let rows = statement.query_map([], |row| row.get(0));
-    rows.and_then(Iterator::collect)
-        .expect("the database is sound")
-}
-
-fn rows(conn: &Connection, table: &str) -> Vec<Vec<Value>> {
-    let mut statement = conn
-        .prepare(&format!("SELECT * FROM '{table}'"))
-        .expect("the database is sound");
-    let columns = statement.column_count();
-    let rows = statement.query_map([], |row| {
-        (0..columns)
-            .map(|i| row.get_ref(i).map(keep_bytes))
-            .collect()
-    });
-    rows.and_then(Iterator::collect)
-        .expect("the database is sound")
-}
-
-/// Keys need not be UTF-8: such text is kept as bytes.
-fn keep_bytes(value: ValueRef<'_>) -> Value {
-    match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(i) => Value::Integer(i),
-        ValueRef::Real(r) => Value::Real(r),
-        ValueRef::Blob(b) => Value::Blob(b.to_vec()),
-        ValueRef::Text(t) => match std::str::from_utf8(t) {
-            Ok(text) => Value::Text(text.to_owned()),
-            Err(_) => Value::Text(format!("{t:?}")),
-        },
+/// Text and numbers as they are, bytes as hex.
+fn show(cell: &Cell) -> String {
+    if cell.kind == "blob" {
+        cell.bytes.iter().map(|b| format!("{b:02x}")).collect()
+    } else {
+        cell.bytes.escape_ascii().to_string()
     }
 }
 
-fn mask(table: &str, row: &mut [Value], masked: &[u32]) {
-    let blob = row.iter_mut().find_map(|value| match value {
-        Value::Blob(bytes) => Some(bytes),
-        _ => None,
-    });
-    let Some(bytes) = blob else { return };
+fn python(script: &str, file: &Path) -> String {
+    let output = Command::new("/usr/bin/python3")
+        .args(["-I", "-S", "-c", script])
+        .arg(file)
+        .output()
+        .expect("python3 runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {error}", file.display());
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn cell(kind: &str, hex: &str) -> Cell {
+    let digit = |b: u8| char::from(b).to_digit(16).unwrap_or(0) as u8;
+    let bytes = hex.as_bytes().chunks_exact(2);
+    Cell {
+        kind: kind.to_owned(),
+        bytes: bytes.map(|p| digit(p[0]) << 4 | digit(p[1])).collect(),
+    }
+}
+
+fn mask(table: &str, row: &mut [Cell], masked: &[u32]) {
+    let Some(cell) = row.iter_mut().find(|cell| cell.kind == "blob") else {
+        return;
+    };
     if table == "Packages" {
-        mask_header(bytes, masked);
+        mask_header(&mut cell.bytes, masked);
     } else if table == "Installtid" && masked.contains(&1128) {
-        bytes.fill(0);
+        cell.bytes.fill(0);
     }
 }
 
