@@ -1,0 +1,192 @@
+//! `list`, `info` and `check-update`.
+
+use std::collections::BTreeSet;
+
+use rpm_solv::{SelectFlags, SolvableId};
+
+use super::query::{Detail, installed, rows};
+use super::{Command, Needs};
+use crate::error::{Code, Outcome};
+use crate::goal;
+use crate::session::{Freshness, PRIMARY, Packages, Session};
+use crate::view::packages::{self, PackageRow};
+
+const SCOPES: &str = "[all|installed|available|upgrades|downgrades] [PACKAGE...]";
+
+pub(super) const LIST: Command = Command {
+    name: "list",
+    aliases: &[],
+    usage: SCOPES,
+    about: "List a package or groups of packages",
+    needs: Needs::NOTHING,
+    run: |session, words| {
+        let rows = find(session, words, Detail::Line)?;
+        packages::list(session.printer, &rows);
+        Ok(0)
+    },
+};
+
+pub(super) const INFO: Command = Command {
+    name: "info",
+    aliases: &[],
+    usage: SCOPES,
+    about: "Display details about a package or group of packages",
+    needs: Needs::NOTHING,
+    run: |session, words| {
+        let rows = find(session, words, Detail::All)?;
+        packages::info(session.printer, &rows);
+        Ok(0)
+    },
+};
+
+pub(super) const CHECK_UPDATE: Command = Command {
+    name: "check-update",
+    aliases: &[],
+    usage: "[PACKAGE...]",
+    about: "Check for available package upgrades",
+    needs: Needs::NOTHING,
+    run: check_update,
+};
+
+/// Which packages are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    All,
+    Installed,
+    Available,
+    Upgrades,
+    Downgrades,
+}
+
+impl Scope {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            // The last three read as everything in tdnf; they get their own meaning later.
+            "all" | "extras" | "obsoletes" | "recent" => Self::All,
+            "installed" => Self::Installed,
+            "available" => Self::Available,
+            "upgrades" | "updates" => Self::Upgrades,
+            "downgrades" => Self::Downgrades,
+            _ => return None,
+        })
+    }
+}
+
+/// The scope of a command line and the words behind it: an argument beats an option, the last
+/// option wins.
+fn scope<'w>(session: &Session<'_>, words: &'w [String]) -> (Scope, &'w [String]) {
+    if let Some((first, rest)) = words.split_first()
+        && let Some(scope) = Scope::parse(first)
+    {
+        return (scope, rest);
+    }
+    let options = session.args.entries.iter().rev();
+    let option = options.filter(|entry| entry.value != "0").find_map(|entry| Scope::parse(&entry.key));
+    (option.unwrap_or(Scope::All), words)
+}
+
+fn find(session: &Session<'_>, words: &[String], detail: Detail) -> Outcome<Vec<PackageRow>> {
+    let (scope, words) = scope(session, words);
+    if scope == Scope::Installed && words.is_empty() {
+        return installed(session, detail);
+    }
+    let sources = match scope {
+        Scope::Installed => Vec::new(),
+        _ => session.sources(PRIMARY, Freshness::WhenExpired)?,
+    };
+    let mut packages = session.packages(sources)?;
+    let chosen = choose(session, &mut packages, scope, words)?;
+    if chosen.is_empty() && !words.is_empty() && !session.printer.mode().json {
+        return Err(Code::NO_MATCH.into());
+    }
+    rows(&packages, chosen, detail)
+}
+
+fn choose(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    scope: Scope,
+    words: &[String],
+) -> Outcome<Vec<SolvableId>> {
+    let named = named(session, packages, words)?;
+    Ok(match scope {
+        Scope::All => named,
+        Scope::Installed => keep(packages, named, true),
+        Scope::Available => keep(packages, named, false),
+        Scope::Upgrades => changes(packages, &named, std::cmp::Ordering::Greater),
+        Scope::Downgrades => changes(packages, &named, std::cmp::Ordering::Less),
+    })
+}
+
+/// Everything the words name, in pool order; no word names everything. Source packages are not
+/// listed unless a word names them.
+fn named(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    words: &[String],
+) -> Outcome<Vec<SolvableId>> {
+    if words.is_empty() {
+        let mut all: Vec<SolvableId> = packages.pool.solvables().collect();
+        let (installed, others): (Vec<_>, Vec<_>) =
+            all.drain(..).partition(|id| packages.pool.is_installed(*id));
+        return Ok(in_order(packages, installed.into_iter().chain(others)));
+    }
+    let mut found = BTreeSet::new();
+    for word in words {
+        let flags = SelectFlags { with_source: true, ..SelectFlags::default() };
+        found.extend(goal::select(session, packages, word, flags)?.solvables().iter().copied());
+    }
+    Ok(in_order(packages, found))
+}
+
+/// Installed packages by name, then repositories in their order.
+fn in_order(packages: &Packages, ids: impl IntoIterator<Item = SolvableId>) -> Vec<SolvableId> {
+    let (mut installed, mut others): (Vec<_>, Vec<_>) =
+        ids.into_iter().partition(|id| packages.pool.is_installed(*id));
+    installed.sort_by_key(|id| packages.pool.name(*id));
+    let rank = |id: &SolvableId| {
+        let repo = packages.pool.repo_of(*id).ok();
+        packages.repos.iter().position(|known| Some(*known) == repo)
+    };
+    others.sort_by_key(|id| (rank(id), *id));
+    installed.append(&mut others);
+    installed
+}
+
+fn keep(packages: &Packages, ids: Vec<SolvableId>, installed: bool) -> Vec<SolvableId> {
+    ids.into_iter().filter(|id| packages.pool.is_installed(*id) == installed).collect()
+}
+
+/// Every available version above (or below) the installed ones of the names.
+fn changes(
+    packages: &Packages,
+    named: &[SolvableId],
+    wanted: std::cmp::Ordering,
+) -> Vec<SolvableId> {
+    let pool = &packages.pool;
+    let mut installed: std::collections::BTreeMap<&str, SolvableId> = Default::default();
+    let names: BTreeSet<&str> = named.iter().map(|id| pool.name(*id)).collect();
+    for id in pool.repo_solvables(packages.installed).filter(|id| names.contains(pool.name(*id))) {
+        let best = installed.entry(pool.name(id)).or_insert(id);
+        if pool.compare_versions(id, *best) == wanted {
+            *best = id;
+        }
+    }
+    let offered = pool.solvables().filter(|id| !pool.is_installed(*id));
+    let chosen = offered.filter(|id| {
+        let installed = installed.get(pool.name(*id));
+        installed.is_some_and(|have| pool.compare_versions(*id, *have) == wanted)
+    });
+    in_order(packages, chosen)
+}
+
+/// Exit code 100 if there is anything, where the configuration asks for dnf's way.
+fn check_update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
+    let mut packages = session.packages(sources)?;
+    let chosen = choose(session, &mut packages, Scope::Upgrades, words)?;
+    let rows = rows(&packages, chosen, Detail::Line)?;
+    packages::list(session.printer, &rows);
+    let compat = session.settings.main.dnf_check_update_compat;
+    Ok(if compat && !rows.is_empty() { 100 } else { 0 })
+}

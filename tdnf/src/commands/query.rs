@@ -1,0 +1,101 @@
+//! Rows of packages for the commands that only read.
+
+use std::ops::ControlFlow;
+
+use rpm_pkg::header::{Header, tag};
+use rpm_solv::SolvableId;
+
+use crate::error::Outcome;
+use crate::plan::Identity;
+use crate::session::{Packages, Session};
+use crate::view::packages::PackageRow;
+
+/// How much of a package a view needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Name, version, architecture, repository.
+    Line,
+    /// Everything.
+    All,
+}
+
+/// The row of a package of the catalog.
+pub(super) fn row(packages: &Packages, id: SolvableId, detail: Detail) -> Outcome<PackageRow> {
+    let identity = packages.identity(id);
+    let repo = packages.repo_of(id);
+    if detail == Detail::Line {
+        return Ok(plain(identity, repo));
+    }
+    let facts = packages.pool.facts(id)?;
+    Ok(PackageRow {
+        identity,
+        repo,
+        install_size: facts.installed_size,
+        download_size: facts.package_size,
+        summary: facts.summary,
+        url: Some(facts.url).filter(|url| !url.is_empty()),
+        license: facts.license,
+        description: facts.description,
+    })
+}
+
+/// Rows of several packages.
+pub(super) fn rows(
+    packages: &Packages,
+    ids: impl IntoIterator<Item = SolvableId>,
+    detail: Detail,
+) -> Outcome<Vec<PackageRow>> {
+    ids.into_iter().map(|id| row(packages, id, detail)).collect()
+}
+
+/// All installed packages straight from the rpm database, by name: neither repositories nor
+/// solver are opened. Keys are no packages.
+pub(super) fn installed(session: &Session<'_>, detail: Detail) -> Outcome<Vec<PackageRow>> {
+    let mut rows = Vec::new();
+    if let Some(db) = session.db()? {
+        db.for_each(&mut |_, header| {
+            if header.string(tag::NAME) != Some(b"gpg-pubkey") {
+                rows.push(header_row(&header, detail));
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    rows.sort_by(|a, b| a.identity.name.cmp(&b.identity.name));
+    Ok(rows)
+}
+
+fn header_row(header: &Header, detail: Detail) -> PackageRow {
+    let text = |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
+    let identity = Identity {
+        name: text(tag::NAME),
+        epoch: header.u32(tag::EPOCH).unwrap_or(0),
+        version: text(tag::VERSION),
+        release: text(tag::RELEASE),
+        arch: text(tag::ARCH),
+    };
+    let row = plain(identity, "@System".to_owned());
+    if detail == Detail::Line {
+        return row;
+    }
+    PackageRow {
+        install_size: header.uint(tag::LONGSIZE).or_else(|| header.uint(tag::SIZE)).unwrap_or(0),
+        summary: text(tag::SUMMARY),
+        url: Some(text(tag::URL)).filter(|url| !url.is_empty()),
+        license: text(tag::LICENSE),
+        description: text(tag::DESCRIPTION),
+        ..row
+    }
+}
+
+fn plain(identity: Identity, repo: String) -> PackageRow {
+    PackageRow {
+        identity,
+        repo,
+        install_size: 0,
+        download_size: 0,
+        summary: String::new(),
+        url: None,
+        license: String::new(),
+        description: String::new(),
+    }
+}

@@ -1,0 +1,61 @@
+//! `search` and `provides`.
+
+use rpm_solv::SelectFlags;
+
+use super::query::{Detail, rows};
+use super::{Command, Needs};
+use crate::error::{Code, Outcome};
+use crate::goal;
+use crate::session::{Freshness, PRIMARY, Session};
+use crate::view::packages;
+
+pub(super) const SEARCH: Command = Command {
+    name: "search",
+    aliases: &[],
+    usage: "STRING...",
+    about: "Search package details for the given string",
+    needs: Needs::NOTHING,
+    run: search,
+};
+
+pub(super) const PROVIDES: Command = Command {
+    name: "provides",
+    aliases: &["whatprovides"],
+    usage: "NAME|CAPABILITY|PATH",
+    about: "Find what package provides the given value",
+    needs: Needs::NOTHING,
+    run: provides,
+};
+
+fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    // The keyword `all` may stand first; it changes nothing.
+    let words = match words.split_first() {
+        Some((first, rest)) if first.eq_ignore_ascii_case("all") && !rest.is_empty() => rest,
+        _ => words,
+    };
+    if words.is_empty() {
+        return Err(Code::NO_SEARCH_RESULTS.into());
+    }
+    let packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
+    let needles: Vec<&str> = words.iter().map(String::as_str).collect();
+    let found = packages.pool.search(&needles)?.concat();
+    if found.is_empty() && !session.printer.mode().json {
+        return Err(Code::NO_SEARCH_RESULTS.into());
+    }
+    packages::search(session.printer, &rows(&packages, found, Detail::All)?);
+    Ok(0)
+}
+
+fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let word = words.first().ok_or(Code::PROVIDES_EXPECT_ARG)?;
+    let parts: &[&str] = if word.contains('/') { &["primary", "filelists"] } else { PRIMARY };
+    let mut packages = session.packages(session.sources(parts, Freshness::WhenExpired)?)?;
+    let flags = SelectFlags { files: true, ..SelectFlags::default() };
+    let found = goal::select(session, &mut packages, word, flags)?;
+    if found.is_empty() {
+        return Err(Code::NO_DATA.into());
+    }
+    let rows = rows(&packages, found.solvables().iter().rev().copied(), Detail::All)?;
+    packages::provides(session.printer, &rows);
+    Ok(0)
+}

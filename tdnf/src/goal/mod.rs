@@ -1,0 +1,121 @@
+//! From words to solver jobs, and from the solver's answer to a [`Plan`].
+//!
+//! The choice among versions is tdnf's (reference 5.6 to 5.12): the best package of a name is
+//! chosen here, and the solver finds what else it takes.
+
+mod change;
+mod erase;
+mod install;
+mod policy;
+mod problems;
+mod solve;
+
+use std::collections::BTreeSet;
+
+use rpm_solv::{Action, Job, SelectFlags, Selection, SolvableId};
+
+use crate::error::{Code, Failure, Outcome};
+use crate::session::{Packages, Session};
+
+pub use change::{downgrade, reinstall, update};
+pub use erase::{autoremove, erase};
+pub use install::install;
+pub use policy::Policy;
+pub use solve::solve;
+
+/// What is asked of the solver.
+#[derive(Debug, Default)]
+pub struct Goal {
+    /// Wishes.
+    pub jobs: Vec<Job>,
+    /// Whether installed packages may be removed to fulfil them.
+    pub allow_uninstall: bool,
+    /// Whether dependencies that nobody needs afterwards go, too.
+    pub clean_dependencies: bool,
+    /// Packages that were named, and with them everything of their name, count as asked for.
+    pub requested: BTreeSet<String>,
+    /// Words that matched nothing and were left out (`--skip-broken`).
+    pub unavailable: Vec<String>,
+}
+
+impl Goal {
+    /// Asks for exactly this package.
+    fn want(&mut self, catalog: &Packages, id: SolvableId) {
+        self.requested.insert(catalog.pool.name(id).to_owned());
+        self.jobs.push(Job::solvable(Action::Install, id));
+    }
+
+    /// Asks that this installed package goes.
+    fn unwant(&mut self, id: SolvableId) {
+        self.allow_uninstall = true;
+        self.jobs.push(Job::solvable(Action::Erase, id));
+    }
+}
+
+/// Selects what a word names and says how it was understood where that is not plain.
+pub fn select(
+    session: &Session<'_>,
+    catalog: &mut Packages,
+    word: &str,
+    flags: SelectFlags,
+) -> Outcome<Selection> {
+    let selection = catalog.pool.select(word, flags, true)?;
+    if selection.is_empty() {
+        return Ok(selection);
+    }
+    if selection.case_ignored {
+        session.printer.info(&format!("[ignoring case for '{word}']"));
+    }
+    if selection.by_file {
+        session.printer.info(&format!("[using file list match for '{word}']"));
+    } else if selection.by_provides {
+        session.printer.info(&format!("[using capability match for '{word}']"));
+    }
+    Ok(selection)
+}
+
+/// A word that nothing has: said on stderr; an error unless such words are left out.
+fn not_found(session: &Session<'_>, goal: &mut Goal, word: &str) -> Outcome<()> {
+    let line = format!("{word} package not found or not installed");
+    if !session.settings.skips.broken {
+        return Err(Failure::because(Code::NO_MATCH, line));
+    }
+    session.printer.err(&line);
+    goal.unavailable.push(word.to_owned());
+    Ok(())
+}
+
+/// Whether a word is a pattern.
+fn is_glob(word: &str) -> bool {
+    word.contains(['*', '?', '['])
+}
+
+impl Packages {
+    /// The best of some packages of one name: of the preferred repository, then of the best
+    /// architecture, then the newest. Excluded packages are out.
+    fn best(&self, candidates: &[SolvableId]) -> Option<SolvableId> {
+        let considered = candidates.iter().copied().filter(|id| !self.pool.is_excluded(*id));
+        considered.reduce(|best, next| if self.is_better(next, best) { next } else { best })
+    }
+
+    fn is_better(&self, next: SolvableId, best: SolvableId) -> bool {
+        let rank = |id| (self.priority(id), self.arch_rank(id));
+        match rank(next).cmp(&rank(best)) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Greater => false,
+            std::cmp::Ordering::Equal => self.pool.compare_versions(next, best).is_gt(),
+        }
+    }
+
+    /// 0 for the architecture of the system and `noarch`, 1 for others it can run.
+    fn arch_rank(&self, id: SolvableId) -> u8 {
+        let arch = self.pool.arch(id);
+        u8::from(arch != self.arch && arch != "noarch")
+    }
+
+    /// Installed packages of a name.
+    fn installed_named(&self, name: &str) -> Vec<SolvableId> {
+        let Some(repo) = self.pool.installed() else { return Vec::new() };
+        self.pool.repo_solvables(repo).filter(|id| self.pool.name(*id) == name).collect()
+    }
+}

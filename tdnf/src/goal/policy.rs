@@ -1,0 +1,107 @@
+//! Locks, protected packages, lowest versions and excludes: what the administrator decided.
+
+use std::fs;
+use std::path::Path;
+
+use rpm_pkg::evr::Evr;
+use rpm_solv::{Action, Job, SolvableId};
+
+use crate::error::{Code, Failure, Outcome};
+use crate::plan::{Action as Change, Plan};
+use crate::session::{Packages, Session, glob};
+
+/// The decisions that are in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// `locks.d`: exact names whose installed version stays.
+    pub locks: Vec<String>,
+    /// `protected.d`: exact names that are never removed.
+    pub protected: Vec<String>,
+    /// `minversions` and `minversions.d`: name and lowest version.
+    pub minimum: Vec<(String, String)>,
+}
+
+impl Policy {
+    /// Reads the directories beside the configuration file. Every line is an entry; empty lines
+    /// and those that begin with `#` are not.
+    pub fn read(session: &Session<'_>) -> Outcome<Self> {
+        let settings = &session.settings;
+        let dir = settings.config_file.parent().unwrap_or(Path::new("/"));
+        let mut minimum: Vec<(String, String)> =
+            settings.main.minversions.iter().map(|m| (m.name.clone(), m.evr.clone())).collect();
+        for line in lines(&dir.join("minversions.d"))? {
+            let (name, evr) = line.split_once('=').ok_or_else(|| {
+                Failure::because(Code::INVALID_PARAMETER, format!("minversions.d: '{line}': name=version expected"))
+            })?;
+            minimum.push((name.trim().to_owned(), evr.trim().to_owned()));
+        }
+        Ok(Self {
+            locks: lines(&dir.join("locks.d"))?,
+            protected: lines(&dir.join("protected.d"))?,
+            minimum,
+        })
+    }
+
+    /// Hides what is excluded or too old from selections and the solver.
+    pub fn apply(&self, session: &Session<'_>, catalog: &mut Packages) {
+        let excludes = &session.settings.excludes;
+        if excludes.is_empty() && self.minimum.is_empty() {
+            return;
+        }
+        let pool = &catalog.pool;
+        let hidden = |id: &SolvableId| {
+            let name = pool.name(*id);
+            excludes.iter().any(|pattern| glob(pattern, name))
+                || self.minimum.iter().any(|(low, evr)| low == name && self.is_below(pool.evr(*id), evr))
+        };
+        let excluded: Vec<SolvableId> = pool.solvables().filter(hidden).collect();
+        catalog.pool.set_excluded(excluded);
+    }
+
+    fn is_below(&self, evr: &str, lowest: &str) -> bool {
+        Evr::parse(evr) < Evr::parse(lowest)
+    }
+
+    /// Jobs that keep locked packages as they are.
+    pub fn locks(&self, catalog: &Packages) -> Vec<Job> {
+        let locked = self.locks.iter().flat_map(|name| catalog.installed_named(name));
+        locked.map(|id| Job::solvable(Action::Lock, id)).collect()
+    }
+
+    /// Refuses a plan that removes a protected package (1030).
+    pub fn check(&self, plan: &Plan) -> Outcome<()> {
+        let mut failure = Failure::new(Code::PROTECTED);
+        for change in &plan.changes {
+            let name = &change.package.name;
+            let what = match change.action {
+                Change::Remove => "removed",
+                Change::Obsolete => "obsoleted",
+                _ => continue,
+            };
+            if self.protected.iter().any(|protected| protected == name) {
+                failure.details.push(match change.reason {
+                    crate::plan::Reason::User => format!("package {name} is protected"),
+                    _ => format!("package {name} would be {what} but it is protected"),
+                });
+            }
+        }
+        if failure.details.is_empty() { Ok(()) } else { Err(failure) }
+    }
+}
+
+/// The lines of all `*.conf` files of a directory, by file name; no directory, no lines.
+fn lines(dir: &Path) -> Outcome<Vec<String>> {
+    let mut files: Vec<_> = match fs::read_dir(dir) {
+        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+        Err(_) => return Ok(Vec::new()),
+    };
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+    files.sort();
+    let mut all = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).map_err(|error| Failure::io(&file, &error))?;
+        let lines = text.lines().map(str::trim);
+        all.extend(lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned));
+    }
+    Ok(all)
+}

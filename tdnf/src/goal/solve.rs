@@ -1,0 +1,252 @@
+//! Running the solver and reading its answer as a [`Plan`].
+
+use std::collections::BTreeSet;
+
+use rpm_solv::{
+    Action as Wish, FixKind, Job, JobFlags, Outcome as Answer, Problem, Solution, SolvableId,
+    SolverOptions, Step, StepKind, Target,
+};
+
+use super::problems::{explain, is_skipped};
+use super::{Goal, Policy};
+use crate::error::{Code, Outcome};
+use crate::plan::{Action, Change, Identity, Origin, Plan, Reason};
+use crate::session::{Packages, Session};
+
+/// Rounds of dropping jobs that cannot be done, and of trimming install-only packages.
+const MAX_ROUNDS: usize = 20;
+
+/// Solves a goal. `auto` are the names of packages that came as dependencies.
+pub fn solve(
+    session: &Session<'_>,
+    catalog: &mut Packages,
+    goal: &Goal,
+    policy: &Policy,
+    auto: &BTreeSet<String>,
+) -> Outcome<Plan> {
+    let mut jobs = jobs(session, catalog, goal, policy, auto);
+    let options = SolverOptions {
+        allow_uninstall: goal.allow_uninstall || session.settings.allow_erasing,
+        ..SolverOptions::default()
+    };
+    for _ in 0..MAX_ROUNDS {
+        match catalog.pool.solve(&jobs, &options)? {
+            Answer::Solved(solution) => {
+                let surplus = surplus(session, catalog, &solution);
+                if surplus.is_empty() {
+                    let plan = read(catalog, &solution, goal)?;
+                    policy.check(&plan)?;
+                    return Ok(plan);
+                }
+                jobs.extend(surplus.into_iter().map(|id| Job::solvable(Wish::Erase, id)));
+            }
+            Answer::Problems(problems) => jobs = without(session, catalog, &jobs, &problems)?,
+        }
+    }
+    Err(Code::SOLV_FAILED.into())
+}
+
+/// Packages that came as a dependency and that nothing installed needs any more.
+pub fn unneeded(
+    catalog: &mut Packages,
+    auto: &BTreeSet<String>,
+) -> Outcome<Vec<SolvableId>> {
+    let jobs = user_installed(catalog, auto);
+    match catalog.pool.solve(&jobs, &SolverOptions::default())? {
+        Answer::Solved(mut solution) => {
+            solution.unneeded.retain(|id| auto.contains(catalog.pool.name(*id)));
+            Ok(solution.unneeded)
+        }
+        Answer::Problems(problems) => Err(explain(catalog, &problems)),
+    }
+}
+
+fn jobs(
+    session: &Session<'_>,
+    catalog: &Packages,
+    goal: &Goal,
+    policy: &Policy,
+    auto: &BTreeSet<String>,
+) -> Vec<Job> {
+    let mut jobs = goal.jobs.clone();
+    for job in &mut jobs {
+        job.flags.force_best |= session.settings.best && job.action != Wish::Erase;
+        // Only what goes may take its dependencies along: an update must not remove what the
+        // user asked for earlier (C tdnf does).
+        job.flags.clean_deps |= goal.clean_dependencies && job.action == Wish::Erase;
+    }
+    if goal.clean_dependencies {
+        jobs.extend(user_installed(catalog, auto));
+    }
+    jobs.extend(policy.locks(catalog));
+    for name in &session.settings.main.installonlypkgs {
+        jobs.push(Job::new(Wish::MultiVersion, Target::Name(name.clone()), JobFlags::default()));
+    }
+    jobs
+}
+
+fn user_installed(catalog: &Packages, auto: &BTreeSet<String>) -> Vec<Job> {
+    let Some(repo) = catalog.pool.installed() else { return Vec::new() };
+    let all = catalog.pool.repo_solvables(repo);
+    let asked = all.filter(|id| !auto.contains(catalog.pool.name(*id)));
+    asked.map(|id| Job::solvable(Wish::UserInstalled, id)).collect()
+}
+
+/// The jobs without those that cannot be done, if the user allowed that.
+fn without(
+    session: &Session<'_>,
+    catalog: &Packages,
+    jobs: &[Job],
+    problems: &[Problem],
+) -> Outcome<Vec<Job>> {
+    let skips = session.settings.skips;
+    let left: Vec<Problem> =
+        problems.iter().filter(|problem| !is_skipped(problem, skips)).cloned().collect();
+    if !left.is_empty() {
+        return Err(explain(catalog, &left));
+    }
+    let mut dropped = BTreeSet::new();
+    for fix in problems.iter().flat_map(|problem| &problem.fixes) {
+        for (kind, _) in &fix.elements {
+            if let FixKind::DropJob(index) = kind {
+                dropped.insert(*index);
+            }
+        }
+    }
+    if dropped.is_empty() {
+        return Err(explain(catalog, problems));
+    }
+    let kept = jobs.iter().enumerate().filter(|(index, _)| !dropped.contains(index));
+    Ok(kept.map(|(_, job)| job.clone()).collect())
+}
+
+/// Installed versions of install-only packages that are too many after the solution: the oldest.
+fn surplus(session: &Session<'_>, catalog: &Packages, solution: &Solution) -> Vec<SolvableId> {
+    let main = &session.settings.main;
+    let limit = usize::try_from(main.installonly_limit).unwrap_or(usize::MAX).max(1);
+    let mut surplus = Vec::new();
+    for name in &main.installonlypkgs {
+        let pool = &catalog.pool;
+        let named = |step: &&Step| pool.name(step.solvable) == name;
+        let erased: Vec<_> = solution
+            .steps
+            .iter()
+            .filter(|step| step.kind == StepKind::Erase)
+            .map(|step| step.solvable)
+            .collect();
+        let coming = solution.steps.iter().filter(named).filter(|s| s.kind != StepKind::Erase).count();
+        let mut staying = catalog.installed_named(name);
+        staying.retain(|id| !erased.contains(id));
+        staying.sort_by(|a, b| pool.compare_versions(*a, *b));
+        if coming > 0 {
+            let over = (staying.len() + coming).saturating_sub(limit);
+            surplus.extend(staying.into_iter().take(over));
+        }
+    }
+    surplus
+}
+
+/// The solver's answer as a plan.
+fn read(catalog: &Packages, solution: &Solution, goal: &Goal) -> Outcome<Plan> {
+    let mut plan = Plan { unavailable: goal.unavailable.clone(), ..Plan::default() };
+    let mut gone = BTreeSet::new();
+    for step in &solution.steps {
+        let (action, name) = (action(step.kind), catalog.pool.name(step.solvable));
+        let mut change = change(catalog, step.solvable, action, reason(step, goal, name))?;
+        if action == Action::Remove {
+            if gone.insert(step.solvable) {
+                plan.changes.push(change);
+            }
+            continue;
+        }
+        for old in &step.replaces {
+            change.replaces.extend(catalog.database_number(*old)?);
+        }
+        plan.changes.push(change);
+        for old in &step.replaces {
+            if catalog.pool.name(*old) != name && gone.insert(*old) {
+                plan.changes.push(self::change(catalog, *old, Action::Obsolete, Reason::Consequence)?);
+            }
+        }
+    }
+    Ok(plan)
+}
+
+fn action(kind: StepKind) -> Action {
+    match kind {
+        StepKind::Upgrade => Action::Upgrade,
+        StepKind::Downgrade => Action::Downgrade,
+        StepKind::Reinstall | StepKind::Change => Action::Reinstall,
+        StepKind::Erase => Action::Remove,
+        _ => Action::Install,
+    }
+}
+
+fn reason(step: &Step, goal: &Goal, name: &str) -> Reason {
+    if goal.requested.contains(name) {
+        return Reason::User;
+    }
+    match step.reason {
+        rpm_solv::Reason::User => Reason::User,
+        rpm_solv::Reason::Dependency => Reason::Dependency,
+        rpm_solv::Reason::Weak => Reason::WeakDependency,
+        rpm_solv::Reason::Clean => Reason::Unneeded,
+        _ => Reason::Consequence,
+    }
+}
+
+fn change(
+    catalog: &Packages,
+    id: SolvableId,
+    action: Action,
+    reason: Reason,
+) -> Outcome<Change> {
+    let facts = catalog.pool.facts(id)?;
+    let installed = catalog.pool.is_installed(id);
+    let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let checksum = text(&facts.checksum).map(|hex| (facts.checksum_kind.clone(), hex));
+    let origin = Origin {
+        repo: catalog.repo_of(id),
+        location: facts.location.clone(),
+        base: text(&facts.location_base),
+        checksum,
+        size: facts.package_size,
+    };
+    Ok(Change {
+        action,
+        package: catalog.identity(id),
+        reason,
+        install_size: facts.installed_size,
+        origin: (!installed).then_some(origin),
+        installed_number: installed.then_some(facts.database_number),
+        replaces: Vec::new(),
+    })
+}
+
+impl Packages {
+    /// Name, version and architecture of a package.
+    pub fn identity(&self, id: SolvableId) -> Identity {
+        let (epoch, version, release) = self.pool.evr_parts(id);
+        Identity {
+            name: self.pool.name(id).to_owned(),
+            epoch,
+            version: version.to_owned(),
+            release: release.to_owned(),
+            arch: self.pool.arch(id).to_owned(),
+        }
+    }
+
+    /// The repository of a package as tables show it.
+    pub fn repo_of(&self, id: SolvableId) -> String {
+        if self.pool.is_installed(id) {
+            return "@System".to_owned();
+        }
+        self.pool.repo_of(id).map_or_else(|_| String::new(), |repo| self.pool.repo_name(repo).to_owned())
+    }
+
+    /// The number of an installed package in the rpm database.
+    fn database_number(&self, id: SolvableId) -> Outcome<Option<u32>> {
+        let facts = self.pool.facts(id)?;
+        Ok(self.pool.is_installed(id).then_some(facts.database_number))
+    }
+}
