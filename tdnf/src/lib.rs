@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod commands;
 pub mod error;
 pub mod fetch;
+pub mod goal;
 pub mod history;
 pub mod keys;
 pub mod plan;

@@ -81,7 +81,9 @@ fn scope<'w>(session: &Session<'_>, words: &'w [String]) -> (Scope, &'w [String]
         return (scope, rest);
     }
     let options = session.args.entries.iter().rev();
-    let option = options.filter(|entry| entry.value != "0").find_map(|entry| Scope::parse(&entry.key));
+    let option = options
+        .filter(|entry| entry.value != "0")
+        .find_map(|entry| Scope::parse(&entry.key));
     (option.unwrap_or(Scope::All), words)
 }
 
@@ -127,22 +129,32 @@ fn named(
 ) -> Outcome<Vec<SolvableId>> {
     if words.is_empty() {
         let mut all: Vec<SolvableId> = packages.pool.solvables().collect();
-        let (installed, others): (Vec<_>, Vec<_>) =
-            all.drain(..).partition(|id| packages.pool.is_installed(*id));
+        let (installed, others): (Vec<_>, Vec<_>) = all
+            .drain(..)
+            .partition(|id| packages.pool.is_installed(*id));
         return Ok(in_order(packages, installed.into_iter().chain(others)));
     }
     let mut found = BTreeSet::new();
     for word in words {
-        let flags = SelectFlags { with_source: true, ..SelectFlags::default() };
-        found.extend(goal::select(session, packages, word, flags)?.solvables().iter().copied());
+        let flags = SelectFlags {
+            with_source: true,
+            ..SelectFlags::default()
+        };
+        found.extend(
+            goal::select(session, packages, word, flags)?
+                .solvables()
+                .iter()
+                .copied(),
+        );
     }
     Ok(in_order(packages, found))
 }
 
 /// Installed packages by name, then repositories in their order.
 fn in_order(packages: &Packages, ids: impl IntoIterator<Item = SolvableId>) -> Vec<SolvableId> {
-    let (mut installed, mut others): (Vec<_>, Vec<_>) =
-        ids.into_iter().partition(|id| packages.pool.is_installed(*id));
+    let (mut installed, mut others): (Vec<_>, Vec<_>) = ids
+        .into_iter()
+        .partition(|id| packages.pool.is_installed(*id));
     installed.sort_by_key(|id| packages.pool.name(*id));
     let rank = |id: &SolvableId| {
         let repo = packages.pool.repo_of(*id).ok();
@@ -154,7 +166,9 @@ fn in_order(packages: &Packages, ids: impl IntoIterator<Item = SolvableId>) -> V
 }
 
 fn keep(packages: &Packages, ids: Vec<SolvableId>, installed: bool) -> Vec<SolvableId> {
-    ids.into_iter().filter(|id| packages.pool.is_installed(*id) == installed).collect()
+    ids.into_iter()
+        .filter(|id| packages.pool.is_installed(*id) == installed)
+        .collect()
 }
 
 /// Every available version above (or below) the installed ones of the names.
@@ -166,7 +180,10 @@ fn changes(
     let pool = &packages.pool;
     let mut installed: std::collections::BTreeMap<&str, SolvableId> = Default::default();
     let names: BTreeSet<&str> = named.iter().map(|id| pool.name(*id)).collect();
-    for id in pool.repo_solvables(packages.installed).filter(|id| names.contains(pool.name(*id))) {
+    for id in pool
+        .repo_solvables(packages.installed)
+        .filter(|id| names.contains(pool.name(*id)))
+    {
         let best = installed.entry(pool.name(id)).or_insert(id);
         if pool.compare_versions(id, *best) == wanted {
             *best = id;

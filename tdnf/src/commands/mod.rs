@@ -1,8 +1,11 @@
 //! The commands: one record each, with what it needs opened.
 
 mod clean;
+mod list;
 mod makecache;
+mod query;
 mod repolist;
+mod search;
 
 use cli_kit::Printer;
 use serde::Serialize;
@@ -55,7 +58,16 @@ pub struct Command {
 }
 
 /// Every command, by name.
-pub const ALL: &[Command] = &[clean::COMMAND, makecache::COMMAND, repolist::COMMAND];
+pub const ALL: &[Command] = &[
+    list::CHECK_UPDATE,
+    clean::COMMAND,
+    list::INFO,
+    list::LIST,
+    makecache::COMMAND,
+    search::PROVIDES,
+    repolist::COMMAND,
+    search::SEARCH,
+];
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -45,7 +45,9 @@ pub(super) fn rows(
     ids: impl IntoIterator<Item = SolvableId>,
     detail: Detail,
 ) -> Outcome<Vec<PackageRow>> {
-    ids.into_iter().map(|id| row(packages, id, detail)).collect()
+    ids.into_iter()
+        .map(|id| row(packages, id, detail))
+        .collect()
 }
 
 /// All installed packages straight from the rpm database, by name: neither repositories nor
@@ -78,7 +80,10 @@ fn header_row(header: &Header, detail: Detail) -> PackageRow {
         return row;
     }
     PackageRow {
-        install_size: header.uint(tag::LONGSIZE).or_else(|| header.uint(tag::SIZE)).unwrap_or(0),
+        install_size: header
+            .uint(tag::LONGSIZE)
+            .or_else(|| header.uint(tag::SIZE))
+            .unwrap_or(0),
         summary: text(tag::SUMMARY),
         url: Some(text(tag::URL)).filter(|url| !url.is_empty()),
         license: text(tag::LICENSE),

@@ -48,14 +48,25 @@ fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 
 fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let word = words.first().ok_or(Code::PROVIDES_EXPECT_ARG)?;
-    let parts: &[&str] = if word.contains('/') { &["primary", "filelists"] } else { PRIMARY };
+    let parts: &[&str] = if word.contains('/') {
+        &["primary", "filelists"]
+    } else {
+        PRIMARY
+    };
     let mut packages = session.packages(session.sources(parts, Freshness::WhenExpired)?)?;
-    let flags = SelectFlags { files: true, ..SelectFlags::default() };
+    let flags = SelectFlags {
+        files: true,
+        ..SelectFlags::default()
+    };
     let found = goal::select(session, &mut packages, word, flags)?;
     if found.is_empty() {
         return Err(Code::NO_DATA.into());
     }
-    let rows = rows(&packages, found.solvables().iter().rev().copied(), Detail::All)?;
+    let rows = rows(
+        &packages,
+        found.solvables().iter().rev().copied(),
+        Detail::All,
+    )?;
     packages::provides(session.printer, &rows);
     Ok(0)
 }

@@ -63,3 +63,24 @@ impl From<HistoryError> for Failure {
         Self::because(code, format!("Error: {error}"))
     }
 }
+
+impl From<rpm_solv::SolvError> for Failure {
+    fn from(error: rpm_solv::SolvError) -> Self {
+        Self::because(Code::SOLV_FAILED, format!("Error: {error}"))
+    }
+}
+
+impl From<crate::catalog::CatalogError> for Failure {
+    fn from(error: crate::catalog::CatalogError) -> Self {
+        use crate::catalog::CatalogError;
+        match error {
+            CatalogError::Database(error) => error.into(),
+            CatalogError::Solv(error) => error.into(),
+            CatalogError::Metadata { .. } | CatalogError::Part { .. } => {
+                Self::because(Code::INVALID_REPO_FILE, format!("Error: {error}"))
+                    .hint("run 'tdnf clean metadata' and try again")
+            }
+            other => Self::because(Code::BASE, format!("Error: {other}")),
+        }
+    }
+}

@@ -49,8 +49,9 @@ fn update_word(
             continue;
         };
         found = true;
-        let (_, candidates): (Vec<_>, Vec<_>) =
-            candidates.into_iter().partition(|id| catalog.pool.is_installed(*id));
+        let (_, candidates): (Vec<_>, Vec<_>) = candidates
+            .into_iter()
+            .partition(|id| catalog.pool.is_installed(*id));
         match catalog.best(&candidates) {
             Some(best) if catalog.pool.compare_versions(best, installed).is_gt() => {
                 goal.want(catalog, best);
@@ -63,20 +64,21 @@ fn update_word(
             _ => {}
         }
     }
-    if found { Ok(()) } else { not_found(session, goal, word) }
+    if found {
+        Ok(())
+    } else {
+        not_found(session, goal, word)
+    }
 }
 
 /// Adds what `downgrade [WORD...]` asks for: the highest version below the lowest installed one.
-pub fn downgrade(
-    session: &Session<'_>,
-    catalog: &mut Packages,
-    words: &[String],
-) -> Outcome<Goal> {
+pub fn downgrade(session: &Session<'_>, catalog: &mut Packages, words: &[String]) -> Outcome<Goal> {
     let mut goal = Goal::default();
     if words.is_empty() {
-        let installed: Vec<_> = catalog.pool.installed().map_or_else(Vec::new, |repo| {
-            catalog.pool.repo_solvables(repo).collect()
-        });
+        let installed: Vec<_> = catalog
+            .pool
+            .installed()
+            .map_or_else(Vec::new, |repo| catalog.pool.repo_solvables(repo).collect());
         for (name, _) in by_name(catalog, &installed) {
             let candidates = catalog.available_named(&name);
             if let Some(lower) = below_installed(catalog, &name, &candidates) {
@@ -102,7 +104,9 @@ pub fn downgrade(
             candidates.retain(|id| catalog.pool.name(*id) == name);
             match below_installed(catalog, &name, &candidates) {
                 Some(lower) => goal.want(catalog, lower),
-                None => session.printer.err(&format!("There is no downgrade path for {name}.")),
+                None => session
+                    .printer
+                    .err(&format!("There is no downgrade path for {name}.")),
             }
         }
     }
@@ -110,22 +114,36 @@ pub fn downgrade(
 }
 
 /// The best candidate below every installed version of a name.
-fn below_installed(catalog: &Packages, name: &str, candidates: &[SolvableId]) -> Option<SolvableId> {
+fn below_installed(
+    catalog: &Packages,
+    name: &str,
+    candidates: &[SolvableId],
+) -> Option<SolvableId> {
     let pool = &catalog.pool;
     let installed = catalog.installed_named(name);
     let lowest = installed.into_iter().reduce(|low, next| {
-        if pool.compare_versions(next, low).is_lt() { next } else { low }
+        if pool.compare_versions(next, low).is_lt() {
+            next
+        } else {
+            low
+        }
     })?;
     let lower = candidates.iter().copied();
     let lower: Vec<_> = lower
-        .filter(|id| pool.compare_versions(*id, lowest).is_lt() && pool.arch(*id) == pool.arch(lowest))
+        .filter(|id| {
+            pool.compare_versions(*id, lowest).is_lt() && pool.arch(*id) == pool.arch(lowest)
+        })
         .collect();
     catalog.best(&lower)
 }
 
 fn newest(catalog: &Packages, packages: &[SolvableId]) -> Option<SolvableId> {
     packages.iter().copied().reduce(|best, next| {
-        if catalog.pool.compare_versions(next, best).is_gt() { next } else { best }
+        if catalog.pool.compare_versions(next, best).is_gt() {
+            next
+        } else {
+            best
+        }
     })
 }
 
@@ -143,11 +161,17 @@ pub fn reinstall(
             goal.want(catalog, *file);
         } else {
             let nevra = catalog.pool.nevra(*file);
-            return Err(Failure::because(Code::NO_MATCH, format!("{nevra} is not installed")));
+            return Err(Failure::because(
+                Code::NO_MATCH,
+                format!("{nevra} is not installed"),
+            ));
         }
     }
     for word in words {
-        let flags = SelectFlags { installed_only: true, ..SelectFlags::default() };
+        let flags = SelectFlags {
+            installed_only: true,
+            ..SelectFlags::default()
+        };
         let selection = select(session, catalog, word, flags)?;
         if selection.is_empty() {
             not_found(session, &mut goal, word)?;

@@ -14,7 +14,10 @@ pub fn erase(session: &Session<'_>, catalog: &mut Packages, words: &[String]) ->
         ..Goal::default()
     };
     for word in words {
-        let flags = SelectFlags { installed_only: true, ..SelectFlags::default() };
+        let flags = SelectFlags {
+            installed_only: true,
+            ..SelectFlags::default()
+        };
         let installed = select(session, catalog, word, flags)?;
         if !installed.is_empty() {
             for id in installed.solvables() {
@@ -23,7 +26,11 @@ pub fn erase(session: &Session<'_>, catalog: &mut Packages, words: &[String]) ->
             continue;
         }
         // Known, but not installed: there is nothing to do for it.
-        if catalog.pool.select(word, SelectFlags::default(), true)?.is_empty() {
+        if catalog
+            .pool
+            .select(word, SelectFlags::default(), true)?
+            .is_empty()
+        {
             not_found(session, &mut goal, word)?;
         }
     }

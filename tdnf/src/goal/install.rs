@@ -50,7 +50,10 @@ pub(super) fn by_name(
 ) -> BTreeMap<String, Vec<SolvableId>> {
     let mut names: BTreeMap<String, Vec<SolvableId>> = BTreeMap::new();
     for id in packages {
-        names.entry(catalog.pool.name(*id).to_owned()).or_default().push(*id);
+        names
+            .entry(catalog.pool.name(*id).to_owned())
+            .or_default()
+            .push(*id);
     }
     names
 }
@@ -65,8 +68,10 @@ fn want_best(
     candidates: &[SolvableId],
     plain: bool,
 ) -> Outcome<()> {
-    let (installed, available): (Vec<_>, Vec<_>) =
-        candidates.iter().copied().partition(|id| catalog.pool.is_installed(*id));
+    let (installed, available): (Vec<_>, Vec<_>) = candidates
+        .iter()
+        .copied()
+        .partition(|id| catalog.pool.is_installed(*id));
     let best = catalog.best(&available);
     let newest = catalog.best(&installed);
     if plain && newest.is_none() {
@@ -78,7 +83,12 @@ fn want_best(
     }
     match (best, newest) {
         (Some(best), Some(installed)) => {
-            let multi = session.settings.main.installonlypkgs.iter().any(|only| only == name);
+            let multi = session
+                .settings
+                .main
+                .installonlypkgs
+                .iter()
+                .any(|only| only == name);
             let newer = catalog.pool.compare_versions(best, installed).is_gt();
             if newer || (multi && catalog.pool.evr(best) != catalog.pool.evr(installed)) {
                 want_unless_installed(session, catalog, goal, best);
@@ -89,7 +99,9 @@ fn want_best(
         (Some(best), None) => want_unless_installed(session, catalog, goal, best),
         (None, Some(installed)) => already_installed(session, catalog, goal, installed),
         // Everything of this name is excluded.
-        (None, None) => session.printer.info(&format!("all packages named {name} are excluded")),
+        (None, None) => session
+            .printer
+            .info(&format!("all packages named {name} are excluded")),
     }
     Ok(())
 }
@@ -99,9 +111,7 @@ fn obsoleters(catalog: &mut Packages, name: &str) -> Outcome<Vec<SolvableId>> {
     let mut found = catalog.pool.whatmatches(DepKind::Obsoletes, name)?;
     let providers = catalog.pool.whatprovides(name)?;
     let pool = &catalog.pool;
-    found.retain(|id| {
-        providers.contains(id) && !pool.is_installed(*id) && pool.name(*id) != name
-    });
+    found.retain(|id| providers.contains(id) && !pool.is_installed(*id) && pool.name(*id) != name);
     Ok(found)
 }
 
@@ -113,8 +123,13 @@ fn want_unless_installed(
     id: SolvableId,
 ) {
     let pool = &catalog.pool;
-    let same = |other: &SolvableId| pool.evr(*other) == pool.evr(id) && pool.arch(*other) == pool.arch(id);
-    match catalog.installed_named(pool.name(id)).into_iter().find(same) {
+    let same =
+        |other: &SolvableId| pool.evr(*other) == pool.evr(id) && pool.arch(*other) == pool.arch(id);
+    match catalog
+        .installed_named(pool.name(id))
+        .into_iter()
+        .find(same)
+    {
         Some(installed) => already_installed(session, catalog, goal, installed),
         None => goal.want(catalog, id),
     }
@@ -123,17 +138,28 @@ fn want_unless_installed(
 /// Says that there is nothing to do for a package; it counts as asked for from now on.
 fn already_installed(session: &Session<'_>, catalog: &Packages, goal: &mut Goal, id: SolvableId) {
     let name = catalog.pool.name(id);
-    session.printer.err(&format!("Package {name} is already installed."));
+    session
+        .printer
+        .err(&format!("Package {name} is already installed."));
     goal.requested.insert(name.to_owned());
 }
 
 /// Wants any provider of a capability; the solver chooses.
 fn want_any(session: &Session<'_>, catalog: &Packages, goal: &mut Goal, selection: &Selection) {
     let pool = &catalog.pool;
-    if let Some(id) = selection.solvables().iter().copied().find(|id| pool.is_installed(*id)) {
+    if let Some(id) = selection
+        .solvables()
+        .iter()
+        .copied()
+        .find(|id| pool.is_installed(*id))
+    {
         return already_installed(session, catalog, goal, id);
     }
-    let names = selection.solvables().iter().map(|id| pool.name(*id).to_owned());
+    let names = selection
+        .solvables()
+        .iter()
+        .map(|id| pool.name(*id).to_owned());
     goal.requested.extend(names);
-    goal.jobs.extend(selection.jobs(Action::Install, JobFlags::default()));
+    goal.jobs
+        .extend(selection.jobs(Action::Install, JobFlags::default()));
 }

@@ -21,7 +21,7 @@ pub use change::{downgrade, reinstall, update};
 pub use erase::{autoremove, erase};
 pub use install::install;
 pub use policy::Policy;
-pub use solve::solve;
+pub use solve::{solve, unneeded};
 
 /// What is asked of the solver.
 #[derive(Debug, Default)]
@@ -64,12 +64,18 @@ pub fn select(
         return Ok(selection);
     }
     if selection.case_ignored {
-        session.printer.info(&format!("[ignoring case for '{word}']"));
+        session
+            .printer
+            .info(&format!("[ignoring case for '{word}']"));
     }
     if selection.by_file {
-        session.printer.info(&format!("[using file list match for '{word}']"));
+        session
+            .printer
+            .info(&format!("[using file list match for '{word}']"));
     } else if selection.by_provides {
-        session.printer.info(&format!("[using capability match for '{word}']"));
+        session
+            .printer
+            .info(&format!("[using capability match for '{word}']"));
     }
     Ok(selection)
 }
@@ -94,8 +100,17 @@ impl Packages {
     /// The best of some packages of one name: of the preferred repository, then of the best
     /// architecture, then the newest. Excluded packages are out.
     fn best(&self, candidates: &[SolvableId]) -> Option<SolvableId> {
-        let considered = candidates.iter().copied().filter(|id| !self.pool.is_excluded(*id));
-        considered.reduce(|best, next| if self.is_better(next, best) { next } else { best })
+        let considered = candidates
+            .iter()
+            .copied()
+            .filter(|id| !self.pool.is_excluded(*id));
+        considered.reduce(|best, next| {
+            if self.is_better(next, best) {
+                next
+            } else {
+                best
+            }
+        })
     }
 
     fn is_better(&self, next: SolvableId, best: SolvableId) -> bool {
@@ -115,7 +130,12 @@ impl Packages {
 
     /// Installed packages of a name.
     fn installed_named(&self, name: &str) -> Vec<SolvableId> {
-        let Some(repo) = self.pool.installed() else { return Vec::new() };
-        self.pool.repo_solvables(repo).filter(|id| self.pool.name(*id) == name).collect()
+        let Some(repo) = self.pool.installed() else {
+            return Vec::new();
+        };
+        self.pool
+            .repo_solvables(repo)
+            .filter(|id| self.pool.name(*id) == name)
+            .collect()
     }
 }

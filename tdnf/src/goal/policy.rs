@@ -27,11 +27,18 @@ impl Policy {
     pub fn read(session: &Session<'_>) -> Outcome<Self> {
         let settings = &session.settings;
         let dir = settings.config_file.parent().unwrap_or(Path::new("/"));
-        let mut minimum: Vec<(String, String)> =
-            settings.main.minversions.iter().map(|m| (m.name.clone(), m.evr.clone())).collect();
+        let mut minimum: Vec<(String, String)> = settings
+            .main
+            .minversions
+            .iter()
+            .map(|m| (m.name.clone(), m.evr.clone()))
+            .collect();
         for line in lines(&dir.join("minversions.d"))? {
             let (name, evr) = line.split_once('=').ok_or_else(|| {
-                Failure::because(Code::INVALID_PARAMETER, format!("minversions.d: '{line}': name=version expected"))
+                Failure::because(
+                    Code::INVALID_PARAMETER,
+                    format!("minversions.d: '{line}': name=version expected"),
+                )
             })?;
             minimum.push((name.trim().to_owned(), evr.trim().to_owned()));
         }
@@ -52,7 +59,10 @@ impl Policy {
         let hidden = |id: &SolvableId| {
             let name = pool.name(*id);
             excludes.iter().any(|pattern| glob(pattern, name))
-                || self.minimum.iter().any(|(low, evr)| low == name && self.is_below(pool.evr(*id), evr))
+                || self
+                    .minimum
+                    .iter()
+                    .any(|(low, evr)| low == name && self.is_below(pool.evr(*id), evr))
         };
         let excluded: Vec<SolvableId> = pool.solvables().filter(hidden).collect();
         catalog.pool.set_excluded(excluded);
@@ -64,7 +74,10 @@ impl Policy {
 
     /// Jobs that keep locked packages as they are.
     pub fn locks(&self, catalog: &Packages) -> Vec<Job> {
-        let locked = self.locks.iter().flat_map(|name| catalog.installed_named(name));
+        let locked = self
+            .locks
+            .iter()
+            .flat_map(|name| catalog.installed_named(name));
         locked.map(|id| Job::solvable(Action::Lock, id)).collect()
     }
 
@@ -85,23 +98,36 @@ impl Policy {
                 });
             }
         }
-        if failure.details.is_empty() { Ok(()) } else { Err(failure) }
+        if failure.details.is_empty() {
+            Ok(())
+        } else {
+            Err(failure)
+        }
     }
 }
 
 /// The lines of all `*.conf` files of a directory, by file name; no directory, no lines.
 fn lines(dir: &Path) -> Outcome<Vec<String>> {
     let mut files: Vec<_> = match fs::read_dir(dir) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+        Ok(entries) => entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect(),
         Err(_) => return Ok(Vec::new()),
     };
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "conf")
+    });
     files.sort();
     let mut all = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).map_err(|error| Failure::io(&file, &error))?;
         let lines = text.lines().map(str::trim);
-        all.extend(lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_owned));
+        all.extend(
+            lines
+                .filter(|l| !l.is_empty() && !l.starts_with('#'))
+                .map(str::to_owned),
+        );
     }
     Ok(all)
 }

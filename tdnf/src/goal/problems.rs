@@ -3,8 +3,8 @@
 
 use rpm_solv::{FixKind, Problem, Rule, RuleKind, SolvableId};
 
-use crate::session::Packages;
 use crate::error::{Code, Failure};
+use crate::session::Packages;
 use crate::settings::Skips;
 
 /// Links of a chain that are shown.
@@ -25,16 +25,33 @@ pub(super) fn is_skipped(problem: &Problem, skips: Skips) -> bool {
 pub(super) fn explain(catalog: &Packages, problems: &[Problem]) -> Failure {
     let mut failure = Failure::new(Code::SOLV_FAILED);
     for (index, problem) in problems.iter().enumerate() {
-        failure.details.push(format!("{}. {}", index + 1, problem.main.text));
-        let links = problem.chain.iter().filter(|rule| rule.text != problem.main.text);
+        failure
+            .details
+            .push(format!("{}. {}", index + 1, problem.main.text));
+        let links = problem
+            .chain
+            .iter()
+            .filter(|rule| rule.text != problem.main.text);
         for rule in links.take(MAX_LINKS) {
-            failure.details.push(format!("   - {}{}", rule.text, origin(catalog, rule)));
+            failure
+                .details
+                .push(format!("   - {}{}", rule.text, origin(catalog, rule)));
         }
     }
-    failure.details.push(format!("Found {} problem(s) while resolving", problems.len()));
-    for fix in problems.iter().flat_map(|problem| &problem.fixes).take(MAX_FIXES) {
-        let words: Vec<String> =
-            fix.elements.iter().map(|(kind, text)| advice(catalog, kind, text)).collect();
+    failure.details.push(format!(
+        "Found {} problem(s) while resolving",
+        problems.len()
+    ));
+    for fix in problems
+        .iter()
+        .flat_map(|problem| &problem.fixes)
+        .take(MAX_FIXES)
+    {
+        let words: Vec<String> = fix
+            .elements
+            .iter()
+            .map(|(kind, text)| advice(catalog, kind, text))
+            .collect();
         failure.hints.push(words.join(", and "));
     }
     failure.hints.dedup();
@@ -48,7 +65,10 @@ fn origin(catalog: &Packages, rule: &Rule) -> String {
         if pool.is_installed(id) {
             return Some("installed".to_owned());
         }
-        Some(format!("repository {}", pool.repo_name(pool.repo_of(id).ok()?)))
+        Some(format!(
+            "repository {}",
+            pool.repo_name(pool.repo_of(id).ok()?)
+        ))
     };
     match rule.source.and_then(of) {
         Some(place) => format!(" ({place})"),

@@ -47,14 +47,13 @@ pub fn solve(
 }
 
 /// Packages that came as a dependency and that nothing installed needs any more.
-pub fn unneeded(
-    catalog: &mut Packages,
-    auto: &BTreeSet<String>,
-) -> Outcome<Vec<SolvableId>> {
+pub fn unneeded(catalog: &mut Packages, auto: &BTreeSet<String>) -> Outcome<Vec<SolvableId>> {
     let jobs = user_installed(catalog, auto);
     match catalog.pool.solve(&jobs, &SolverOptions::default())? {
         Answer::Solved(mut solution) => {
-            solution.unneeded.retain(|id| auto.contains(catalog.pool.name(*id)));
+            solution
+                .unneeded
+                .retain(|id| auto.contains(catalog.pool.name(*id)));
             Ok(solution.unneeded)
         }
         Answer::Problems(problems) => Err(explain(catalog, &problems)),
@@ -80,16 +79,24 @@ fn jobs(
     }
     jobs.extend(policy.locks(catalog));
     for name in &session.settings.main.installonlypkgs {
-        jobs.push(Job::new(Wish::MultiVersion, Target::Name(name.clone()), JobFlags::default()));
+        jobs.push(Job::new(
+            Wish::MultiVersion,
+            Target::Name(name.clone()),
+            JobFlags::default(),
+        ));
     }
     jobs
 }
 
 fn user_installed(catalog: &Packages, auto: &BTreeSet<String>) -> Vec<Job> {
-    let Some(repo) = catalog.pool.installed() else { return Vec::new() };
+    let Some(repo) = catalog.pool.installed() else {
+        return Vec::new();
+    };
     let all = catalog.pool.repo_solvables(repo);
     let asked = all.filter(|id| !auto.contains(catalog.pool.name(*id)));
-    asked.map(|id| Job::solvable(Wish::UserInstalled, id)).collect()
+    asked
+        .map(|id| Job::solvable(Wish::UserInstalled, id))
+        .collect()
 }
 
 /// The jobs without those that cannot be done, if the user allowed that.
@@ -100,8 +107,11 @@ fn without(
     problems: &[Problem],
 ) -> Outcome<Vec<Job>> {
     let skips = session.settings.skips;
-    let left: Vec<Problem> =
-        problems.iter().filter(|problem| !is_skipped(problem, skips)).cloned().collect();
+    let left: Vec<Problem> = problems
+        .iter()
+        .filter(|problem| !is_skipped(problem, skips))
+        .cloned()
+        .collect();
     if !left.is_empty() {
         return Err(explain(catalog, &left));
     }
@@ -116,14 +126,19 @@ fn without(
     if dropped.is_empty() {
         return Err(explain(catalog, problems));
     }
-    let kept = jobs.iter().enumerate().filter(|(index, _)| !dropped.contains(index));
+    let kept = jobs
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !dropped.contains(index));
     Ok(kept.map(|(_, job)| job.clone()).collect())
 }
 
 /// Installed versions of install-only packages that are too many after the solution: the oldest.
 fn surplus(session: &Session<'_>, catalog: &Packages, solution: &Solution) -> Vec<SolvableId> {
     let main = &session.settings.main;
-    let limit = usize::try_from(main.installonly_limit).unwrap_or(usize::MAX).max(1);
+    let limit = usize::try_from(main.installonly_limit)
+        .unwrap_or(usize::MAX)
+        .max(1);
     let mut surplus = Vec::new();
     for name in &main.installonlypkgs {
         let pool = &catalog.pool;
@@ -134,7 +149,12 @@ fn surplus(session: &Session<'_>, catalog: &Packages, solution: &Solution) -> Ve
             .filter(|step| step.kind == StepKind::Erase)
             .map(|step| step.solvable)
             .collect();
-        let coming = solution.steps.iter().filter(named).filter(|s| s.kind != StepKind::Erase).count();
+        let coming = solution
+            .steps
+            .iter()
+            .filter(named)
+            .filter(|s| s.kind != StepKind::Erase)
+            .count();
         let mut staying = catalog.installed_named(name);
         staying.retain(|id| !erased.contains(id));
         staying.sort_by(|a, b| pool.compare_versions(*a, *b));
@@ -148,7 +168,10 @@ fn surplus(session: &Session<'_>, catalog: &Packages, solution: &Solution) -> Ve
 
 /// The solver's answer as a plan.
 fn read(catalog: &Packages, solution: &Solution, goal: &Goal) -> Outcome<Plan> {
-    let mut plan = Plan { unavailable: goal.unavailable.clone(), ..Plan::default() };
+    let mut plan = Plan {
+        unavailable: goal.unavailable.clone(),
+        ..Plan::default()
+    };
     let mut gone = BTreeSet::new();
     for step in &solution.steps {
         let (action, name) = (action(step.kind), catalog.pool.name(step.solvable));
@@ -165,7 +188,12 @@ fn read(catalog: &Packages, solution: &Solution, goal: &Goal) -> Outcome<Plan> {
         plan.changes.push(change);
         for old in &step.replaces {
             if catalog.pool.name(*old) != name && gone.insert(*old) {
-                plan.changes.push(self::change(catalog, *old, Action::Obsolete, Reason::Consequence)?);
+                plan.changes.push(self::change(
+                    catalog,
+                    *old,
+                    Action::Obsolete,
+                    Reason::Consequence,
+                )?);
             }
         }
     }
@@ -195,12 +223,7 @@ fn reason(step: &Step, goal: &Goal, name: &str) -> Reason {
     }
 }
 
-fn change(
-    catalog: &Packages,
-    id: SolvableId,
-    action: Action,
-    reason: Reason,
-) -> Outcome<Change> {
+fn change(catalog: &Packages, id: SolvableId, action: Action, reason: Reason) -> Outcome<Change> {
     let facts = catalog.pool.facts(id)?;
     let installed = catalog.pool.is_installed(id);
     let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
@@ -241,7 +264,10 @@ impl Packages {
         if self.pool.is_installed(id) {
             return "@System".to_owned();
         }
-        self.pool.repo_of(id).map_or_else(|_| String::new(), |repo| self.pool.repo_name(repo).to_owned())
+        self.pool.repo_of(id).map_or_else(
+            |_| String::new(),
+            |repo| self.pool.repo_name(repo).to_owned(),
+        )
     }
 
     /// The number of an installed package in the rpm database.

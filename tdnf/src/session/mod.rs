@@ -2,6 +2,7 @@
 
 mod lock;
 mod metadata;
+mod packages;
 mod releasever;
 mod repos;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::settings::Settings;
 
 pub use lock::InstanceLock;
 pub use metadata::{Freshness, PRIMARY, Source};
+pub use packages::Packages;
 pub use repos::glob;
 
 /// A run of one command.

@@ -40,18 +40,33 @@ impl Session<'_> {
     /// Opens the installed packages and those of `sources`. With `--alldeps` nothing counts as
     /// installed.
     pub fn packages(&self, sources: Vec<Source>) -> Outcome<Packages> {
-        let alldeps = self.settings.download_only.as_ref().is_some_and(|only| only.alldeps);
+        let alldeps = self
+            .settings
+            .download_only
+            .as_ref()
+            .is_some_and(|only| only.alldeps);
         let db = if alldeps { None } else { self.db()? };
         let cache = self.cache_dir().join(INSTALLED_CACHE);
-        let installed = db.as_ref().map(|db| InstalledSource { db, cache: Some(&cache) });
+        let installed = db.as_ref().map(|db| InstalledSource {
+            db,
+            cache: Some(&cache),
+        });
         let wishes: Vec<RepoSource<'_>> = sources
             .iter()
-            .map(|source| RepoSource { set: &source.set, priority: source.config.priority })
+            .map(|source| RepoSource {
+                set: &source.set,
+                priority: source.config.priority,
+            })
             .collect();
         let catalog = Catalog::open(&self.settings.arch, installed, &wishes)?;
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
-        Ok(Packages { catalog, priorities, sources, arch: self.settings.arch.clone() })
+        Ok(Packages {
+            catalog,
+            priorities,
+            sources,
+            arch: self.settings.arch.clone(),
+        })
     }
 }
 
@@ -60,7 +75,8 @@ impl Packages {
     /// preferred to everything.
     pub fn priority(&self, id: SolvableId) -> i32 {
         let repo = self.pool.repo_of(id).ok();
-        repo.and_then(|repo| self.priorities.get(&repo).copied()).unwrap_or(i32::MIN)
+        repo.and_then(|repo| self.priorities.get(&repo).copied())
+            .unwrap_or(i32::MIN)
     }
 
     /// Packages of a name that repositories have and that are not excluded.
