@@ -179,6 +179,9 @@ impl Transfer<'_> {
             .iter()
             .map(|u| parse_url(u))
             .collect::<Result<_>>()?;
+        if urls.is_empty() {
+            return Err(self.failed(Vec::new()));
+        }
         self.client.order(&mut urls);
         let mut mirrors: Vec<Mirror> = urls
             .into_iter()
@@ -502,10 +505,10 @@ impl Transfer<'_> {
             (416, Some(_)) => Ok(Answer::Mistaken("416".into())),
             (206, None) => Err(Cause::Range("206 though no range was asked for".into()).into()),
             (200, _) => {
+                self.announced(response)?;
                 if part.len() > 0 {
                     part.restart()?;
                 }
-                self.announced(response)?;
                 Ok(Answer::Body)
             }
             _ => Err(Fault::Mirror(

@@ -249,7 +249,7 @@ impl Cache {
         if now < super::index::PLAUSIBLE_NOW {
             return;
         }
-        let age = super::index::age(repomd);
+        let age = super::index::age(repomd).max(self.seen().unwrap_or_default());
         // Not fatal: only the next comparison suffers.
         let _ = write(
             &self.root.join("seen"),

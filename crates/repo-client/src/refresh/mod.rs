@@ -17,6 +17,7 @@ mod parts;
 mod sources;
 mod state;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +116,19 @@ pub struct PartFile {
     pub path: PathBuf,
     /// What repomd.xml says of it.
     pub record: Record,
+}
+
+/// Without the URLs: they may hold a login.
+impl fmt::Debug for MetadataSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetadataSet")
+            .field("repo", &self.repo)
+            .field("dir", &self.dir)
+            .field("repomd_digest", &self.repomd_digest)
+            .field("from_cache", &self.from_cache)
+            .field("stale", &self.stale)
+            .finish_non_exhaustive()
+    }
 }
 
 impl MetadataSet {

@@ -167,15 +167,14 @@ pub(crate) fn classify(error: &reqwest::Error, limit: Duration) -> Cause {
         if let Some(known) = known_cause(level) {
             return known;
         }
-        // An io::Error hides the error it carries from source().
-        let inner = level
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        if let Some(inside) = inner {
+        // An io::Error hides the error it carries from source(), and carries others of its kind.
+        let mut carrier = level.downcast_ref::<std::io::Error>();
+        while let Some(inside) = carrier.and_then(std::io::Error::get_ref) {
             let inside: &(dyn StdError + 'static) = inside;
             if let Some(known) = known_cause(inside) {
                 return known;
             }
+            carrier = inside.downcast_ref::<std::io::Error>();
         }
         last = level.to_string();
         next = level.source();

@@ -182,7 +182,10 @@ fn content(shared: &Shared, seen: &Seen, answer: &Answer) -> Option<Content> {
             let about = std::fs::metadata(&path)
                 .ok()
                 .filter(|about| about.is_file())?;
-            (std::fs::read(&path).ok()?, (about.mtime(), about.ino()))
+            (
+                std::fs::read(&path).ok()?,
+                (about.mtime(), about.ino() ^ about.mtime_nsec() as u64),
+            )
         }
     };
     let honest = format!("\"{:x}-{:x}-{:x}\"", stamp.0, stamp.1, body.len());

@@ -1,0 +1,177 @@
+//! What the tests share: a served folder, a client, a repository made by createrepo_c.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use repo_client::{
+    Access, Client, ClientOptions, Event, FileRequest, MetadataSet, Observer, RepoRefresh,
+};
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rpm_repo::config::{MainConfig, RepoConfig};
+use rpm_repo::vars::Vars;
+use tempfile::TempDir;
+use testkit::server::Server;
+
+/// Events as text, for assertions.
+#[derive(Default)]
+pub(crate) struct Log(pub(crate) Mutex<Vec<String>>);
+
+impl Observer for Log {
+    fn event(&self, event: Event<'_>) {
+        if !matches!(event, Event::Progress { .. }) {
+            self.0.lock().unwrap().push(format!("{event:?}"));
+        }
+    }
+}
+
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().unwrap().join("\n")
+    }
+}
+
+pub(crate) fn client() -> Client {
+    Client::new(ClientOptions {
+        user_agent: "tdnf/test".into(),
+        ..ClientOptions::default()
+    })
+}
+
+pub(crate) fn access() -> Arc<Access> {
+    Arc::new(Access {
+        timeout: Duration::from_millis(700),
+        retries: 2,
+        ..Access::default()
+    })
+}
+
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
+    let mut hasher = Hasher::new(DigestAlgo::Sha256);
+    hasher.update(bytes);
+    hasher.finish()
+}
+
+/// Bytes without a pattern that a wrong offset could hide in.
+pub(crate) fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 24) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// A folder, served.
+pub(crate) struct Site {
+    pub(crate) dir: TempDir,
+    pub(crate) server: Server,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let www = dir.path().join("www");
+        std::fs::create_dir(&www).unwrap();
+        let server = Server::start(&www);
+        Self { dir, server }
+    }
+
+    pub(crate) fn www(&self) -> PathBuf {
+        self.dir.path().join("www")
+    }
+
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.www().join(name), bytes).unwrap();
+    }
+
+    pub(crate) fn out(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A request for `name` with everything known.
+    pub(crate) fn request(&self, name: &str, bytes: &[u8]) -> FileRequest {
+        FileRequest {
+            access: access(),
+            size: Some(bytes.len() as u64),
+            digest: Some(digest(bytes)),
+            ..FileRequest::new(
+                name,
+                vec![self.server.url(&format!("/{name}"))],
+                self.out(name),
+            )
+        }
+    }
+}
+
+/// Files below `dir` with their bytes: "nothing changed" is equality of two of these.
+pub(crate) fn snapshot(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return all;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            all.extend(snapshot(&path));
+        } else {
+            all.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Runs createrepo_c over a folder, with a revision; false if the machine has no createrepo_c.
+pub(crate) fn createrepo(dir: &Path, revision: &str) {
+    let done = Command::new("createrepo_c")
+        .args(["-q", "--general-compress-type=gz", "--revision", revision])
+        .arg(dir)
+        .output()
+        .expect("createrepo_c");
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+pub(crate) fn config(lines: &str) -> RepoConfig {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("r.repo");
+    std::fs::write(
+        &path,
+        format!("[r]\nenabled=1\nretries=1\ntimeout=1\n{lines}\n"),
+    )
+    .unwrap();
+    let all = rpm_repo::config::read_repo_file(&path, &MainConfig::default(), &Vars::default());
+    all.unwrap().remove(0)
+}
+
+pub(crate) fn now() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+pub(crate) fn job<'a>(config: &'a RepoConfig, cache: &Path) -> RepoRefresh<'a> {
+    RepoRefresh {
+        config,
+        cache: cache.to_owned(),
+        parts: &["primary", "filelists"],
+        force: false,
+        cache_only: false,
+        stale_ok: false,
+        allow_older: false,
+        now: now(),
+        check_signature: None,
+    }
+}
+
+pub(crate) fn refresh_one(job: RepoRefresh<'_>, log: &Log) -> repo_client::Result<MetadataSet> {
+    repo_client::refresh(&client(), &[job], log).remove(0)
+}

@@ -1,0 +1,722 @@
+//! Metadata: rows 1 to 8, 31 to 35, 48, 54, 77 to 84, expiry, swapping, mirrors.
+
+use std::path::{Path, PathBuf};
+
+use repo_client::{Cause, Error, MetadataSet, RepoRefresh, keyring_check, refresh};
+use rpm_repo::config::RepoConfig;
+use rpm_trust::Keyring;
+use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
+use testkit::server::Answer;
+
+use crate::fixture::{
+    Log, Site, client, config, createrepo, job, noise, now, refresh_one, snapshot,
+};
+
+const REPOMD: &str = "/repodata/repomd.xml";
+
+/// A served repository and a cache.
+struct Repo {
+    site: Site,
+    config: RepoConfig,
+}
+
+impl Repo {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(lines: &str) -> Self {
+        let site = Site::new();
+        createrepo(&site.www(), "20");
+        let config = config(&format!("baseurl={}\n{lines}", site.server.url("/")));
+        Self { site, config }
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.site.out("cache")
+    }
+
+    fn job(&self) -> RepoRefresh<'_> {
+        job(&self.config, &self.cache())
+    }
+
+    fn go(&self) -> repo_client::Result<MetadataSet> {
+        refresh_one(
+            RepoRefresh {
+                force: true,
+                ..self.job()
+            },
+            &Log::default(),
+        )
+    }
+
+    fn repomd(&self) -> PathBuf {
+        self.site.www().join("repodata/repomd.xml")
+    }
+
+    /// Changes what is published.
+    fn publish(&self, revision: &str) {
+        std::fs::remove_dir_all(self.site.www().join("repodata")).unwrap();
+        createrepo(&self.site.www(), revision);
+    }
+
+    /// Edits repomd.xml as text.
+    fn edit(&self, change: impl Fn(&str) -> String) {
+        let text = std::fs::read_to_string(self.repomd()).unwrap();
+        std::fs::write(self.repomd(), change(&text)).unwrap();
+    }
+
+    /// A refresh that must fail without touching the last good set; its causes.
+    fn must_fail(&self) -> Vec<Cause> {
+        let live = self.cache().join("repodata");
+        let before = snapshot(&live);
+        let error = self.go().expect_err("must fail");
+        assert_eq!(snapshot(&live), before, "the last good set was touched");
+        error
+            .failures()
+            .iter()
+            .map(|failure| failure.cause.clone())
+            .collect()
+    }
+}
+
+fn path_of(set: &MetadataSet, kind: &str) -> PathBuf {
+    set.part(kind)
+        .unwrap_or_else(|| panic!("no {kind}"))
+        .path
+        .clone()
+}
+
+#[test]
+fn first_refresh_then_cache_then_nothing_new() {
+    let repo = Repo::new();
+    let set = refresh_one(repo.job(), &Log::default()).unwrap();
+    assert!(!set.from_cache);
+    assert_eq!(set.repomd.revision.as_deref(), Some("20"));
+    for kind in ["primary", "filelists"] {
+        let path = path_of(&set, kind);
+        assert!(path.starts_with(repo.cache().join("repodata")));
+        let published = repo
+            .site
+            .www()
+            .join("repodata")
+            .join(path.file_name().unwrap());
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            std::fs::read(published).unwrap()
+        );
+    }
+    assert!(set.part("other").is_none());
+    assert_eq!(repo.site.server.seen().len(), 3);
+    // Not expired: no request at all.
+    repo.site.server.forget();
+    let again = refresh_one(repo.job(), &Log::default()).unwrap();
+    assert!(again.from_cache && repo.site.server.seen().is_empty());
+    assert_eq!(again.base_urls, set.base_urls);
+    // Asked again: one conditional request.
+    assert!(repo.go().unwrap().from_cache);
+    let seen = repo.site.server.seen();
+    assert_eq!(seen.len(), 1);
+    assert!(seen[0].header("if-none-match").is_some());
+    // Expired by the clock.
+    repo.site.server.forget();
+    let later = RepoRefresh {
+        now: now() + 200_000,
+        ..repo.job()
+    };
+    assert!(
+        refresh_one(later.clone(), &Log::default())
+            .unwrap()
+            .from_cache
+    );
+    assert_eq!(repo.site.server.seen().len(), 1);
+    // cache_only asks nobody, however old.
+    repo.site.server.forget();
+    assert!(
+        refresh_one(
+            RepoRefresh {
+                cache_only: true,
+                ..later
+            },
+            &Log::default()
+        )
+        .is_ok()
+    );
+    assert!(repo.site.server.seen().is_empty());
+}
+
+#[test]
+fn a_part_wanted_later_is_fetched_alone() {
+    let repo = Repo::new();
+    refresh_one(repo.job(), &Log::default()).unwrap();
+    repo.site.server.forget();
+    let all: &[&str] = &["primary", "filelists", "other"];
+    let set = refresh_one(
+        RepoRefresh {
+            parts: all,
+            ..repo.job()
+        },
+        &Log::default(),
+    )
+    .unwrap();
+    assert!(set.part("other").is_some());
+    assert_eq!(
+        repo.site.server.seen().len(),
+        1,
+        "{:?}",
+        repo.site.server.seen()
+    );
+    let only = RepoRefresh {
+        parts: all,
+        cache_only: true,
+        ..repo.job()
+    };
+    assert!(refresh_one(only, &Log::default()).is_ok());
+}
+
+#[test]
+fn a_new_revision_replaces_the_set_as_one() {
+    let repo = Repo::new();
+    let old = repo.go().unwrap();
+    repo.publish("21");
+    let new = repo.go().unwrap();
+    assert_eq!(new.repomd.revision.as_deref(), Some("21"));
+    assert_ne!(old.repomd_digest, new.repomd_digest);
+    let names: Vec<_> = snapshot(&repo.cache())
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect();
+    assert!(
+        !names
+            .iter()
+            .any(|path| path.to_string_lossy().contains("repodata.")),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn not_in_the_cache() {
+    let repo = Repo::new();
+    let only = RepoRefresh {
+        cache_only: true,
+        ..repo.job()
+    };
+    assert!(matches!(
+        refresh_one(only, &Log::default()),
+        Err(Error::NotCached { .. })
+    ));
+    assert!(repo.site.server.seen().is_empty());
+}
+
+#[test]
+fn row_04_metadata_swap_after_check() {
+    let repo = Repo::new();
+    let set = repo.go().unwrap();
+    repo.publish("21");
+    let text = std::fs::read_to_string(repo.repomd()).unwrap();
+    let at = text.find("-primary.xml.gz").unwrap();
+    let start = text[..at].rfind('/').unwrap() + 1;
+    let file = repo.site.www().join("repodata").join(&text[start..at + 15]);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    // createrepo_c of an empty folder gives equal parts for equal content: the old one is reused
+    // and the altered one never asked for. So take the old one away.
+    std::fs::remove_file(path_of(&set, "primary")).unwrap();
+    let causes = repo.must_fail();
+    assert!(
+        causes
+            .iter()
+            .any(|cause| matches!(cause, Cause::Digest { .. })),
+        "{causes:?}"
+    );
+}
+
+#[test]
+fn row_05_mix_and_match() {
+    let repo = Repo::new();
+    repo.go().unwrap();
+    repo.publish("21");
+    // Another filelists of the same name: genuine, but not the one this index names.
+    repo.edit(|text| {
+        let at = text.find("type=\"filelists\"").unwrap();
+        let sum = text[at..].find("type=\"sha256\">").unwrap() + at + 14;
+        format!("{}{}{}", &text[..sum], "0".repeat(64), &text[sum + 64..])
+    });
+    let causes = repo.must_fail();
+    assert!(
+        causes
+            .iter()
+            .any(|cause| matches!(cause, Cause::Digest { .. })),
+        "{causes:?}"
+    );
+}
+
+#[test]
+fn row_06_304_lie() {
+    let repo = Repo::new();
+    let set = repo.go().unwrap();
+    repo.site.server.always(
+        REPOMD,
+        Answer {
+            not_modified: true,
+            ..Answer::default()
+        },
+    );
+    // An altered part is fetched again.
+    let primary = path_of(&set, "primary");
+    let good = std::fs::read(&primary).unwrap();
+    let mut bad = good.clone();
+    bad[20] ^= 1;
+    std::fs::write(&primary, &bad).unwrap();
+    repo.go().unwrap();
+    assert_eq!(std::fs::read(&primary).unwrap(), good);
+    // An altered index is not trusted, whatever the server says.
+    let index = repo.cache().join("repodata/repomd.xml");
+    let text = std::fs::read_to_string(&index).unwrap();
+    std::fs::write(&index, text.replace("<revision>20", "<revision>99")).unwrap();
+    let causes = repo.go().unwrap_err();
+    assert!(causes.to_string().contains("304"), "{causes}");
+    repo.site.server.behave();
+    assert_eq!(repo.go().unwrap().repomd.revision.as_deref(), Some("20"));
+}
+
+fn key(who: &str) -> SigningKey {
+    let new = NewKey {
+        user_id: who,
+        algorithm: KeyAlgorithm::Ed25519,
+        created: now() - 1000,
+        lifetime: None,
+        signing_subkey: false,
+    };
+    SigningKey::generate(&new).unwrap()
+}
+
+fn ring(key: &SigningKey) -> Keyring {
+    let mut ring = Keyring::new();
+    ring.add_armored_or_binary(key.public_armored().unwrap().as_bytes())
+        .unwrap();
+    ring
+}
+
+fn sign(repo: &Repo, key: &SigningKey) {
+    let bytes = std::fs::read(repo.repomd()).unwrap();
+    let text = key.sign_detached(bytes.as_slice(), now() - 10).unwrap();
+    std::fs::write(repo.site.www().join("repodata/repomd.xml.asc"), text).unwrap();
+}
+
+fn signed_go(repo: &Repo, ring: &Keyring, allow_older: bool) -> repo_client::Result<MetadataSet> {
+    let check = keyring_check(ring, now());
+    let job = RepoRefresh {
+        check_signature: Some(&check),
+        allow_older,
+        force: true,
+        ..repo.job()
+    };
+    refresh_one(job, &Log::default())
+}
+
+#[test]
+fn row_01_replay_old_repomd() {
+    let repo = Repo::with("repo_gpgcheck=1");
+    let key = key("a");
+    let ring = ring(&key);
+    sign(&repo, &key);
+    let old = snapshot(&repo.site.www());
+    signed_go(&repo, &ring, false).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    repo.publish("21");
+    sign(&repo, &key);
+    signed_go(&repo, &ring, false).unwrap();
+    let live = snapshot(&repo.cache().join("repodata"));
+    for (path, bytes) in &old {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let error = signed_go(&repo, &ring, false).unwrap_err();
+    assert!(
+        error.to_string().contains("older than seen before"),
+        "{error}"
+    );
+    assert_eq!(snapshot(&repo.cache().join("repodata")), live);
+    assert_eq!(
+        signed_go(&repo, &ring, true)
+            .unwrap()
+            .repomd
+            .revision
+            .as_deref(),
+        Some("20")
+    );
+}
+
+#[test]
+fn row_03_fast_forward() {
+    let repo = Repo::new();
+    repo.go().unwrap();
+    let original = std::fs::read_to_string(repo.repomd()).unwrap();
+    for revision in ["9223372036854775808", "18446744073709551615"] {
+        repo.edit(|_| original.replace("<revision>20", &format!("<revision>{revision}")));
+        let causes = repo.must_fail();
+        assert!(matches!(causes[0], Cause::Future { .. }), "{causes:?}");
+    }
+    repo.edit(|_| {
+        let at = original.find("<timestamp>").unwrap() + 11;
+        let end = original[at..].find('<').unwrap() + at;
+        format!("{}4070908800{}", &original[..at], &original[end..])
+    });
+    let causes = repo.must_fail();
+    assert!(
+        causes[0].to_string().contains("clock looks wrong"),
+        "{causes:?}"
+    );
+}
+
+#[test]
+fn row_07_repomd_asc_missing() {
+    let repo = Repo::with("repo_gpgcheck=1");
+    let ring = ring(&key("a"));
+    let error = signed_go(&repo, &ring, false).unwrap_err();
+    assert!(
+        error.to_string().contains("repomd.xml.asc is missing"),
+        "{error}"
+    );
+    assert_eq!(error.tdnf_code(), Some(2004));
+    assert!(!repo.cache().join("repodata").exists());
+    let no_key = refresh_one(repo.job(), &Log::default()).unwrap_err();
+    assert!(no_key.to_string().contains("set gpgkey"), "{no_key}");
+}
+
+#[test]
+fn row_08_repomd_asc_other_key() {
+    let repo = Repo::with("repo_gpgcheck=1");
+    let (trusted, other) = (key("a"), key("b"));
+    sign(&repo, &other);
+    let error = signed_go(&repo, &ring(&trusted), false)
+        .unwrap_err()
+        .to_string();
+    for id in [trusted.key_id(), other.key_id()] {
+        assert!(
+            error.to_lowercase().contains(&id.to_lowercase()),
+            "{id} not in {error}"
+        );
+    }
+    // The right key, but other bytes; then right, and the cache is checked again when read.
+    sign(&repo, &trusted);
+    repo.edit(|text| text.replace("<revision>20", "<revision>21"));
+    assert!(signed_go(&repo, &ring(&trusted), false).is_err());
+    sign(&repo, &trusted);
+    signed_go(&repo, &ring(&trusted), false).unwrap();
+    let keys = ring(&other);
+    let check = keyring_check(&keys, now());
+    let only = RepoRefresh {
+        cache_only: true,
+        check_signature: Some(&check),
+        ..repo.job()
+    };
+    assert!(matches!(
+        refresh_one(only, &Log::default()),
+        Err(Error::NotCached { .. })
+    ));
+}
+
+/// Puts `href` in place of primary's location; whatever happens, nothing is written elsewhere.
+fn with_href(href: &str) -> Vec<Cause> {
+    let repo = Repo::new();
+    repo.go().unwrap();
+    repo.edit(|text| {
+        let at = text.find("type=\"primary\"").unwrap();
+        let start = text[at..].find("href=\"").unwrap() + at + 6;
+        let end = text[start..].find('"').unwrap() + start;
+        format!("{}{href}{}", &text[..start], &text[end..])
+    });
+    let outside = |dir: &Path| {
+        let all = snapshot(dir).into_iter();
+        all.filter(|(path, _)| !path.starts_with(repo.cache()))
+            .collect::<Vec<_>>()
+    };
+    let before = outside(repo.site.dir.path());
+    let causes = repo.must_fail();
+    assert_eq!(outside(repo.site.dir.path()), before, "{href}");
+    causes
+}
+
+#[test]
+fn row_31_href_dotdot() {
+    for href in ["../../etc/cron.d/x", "a/../../b", "..", "repodata/../../x"] {
+        assert!(matches!(with_href(href)[0], Cause::Malformed(_)), "{href}");
+    }
+}
+
+#[test]
+fn row_32_href_encoded() {
+    let long = "a/".repeat(3000) + "b";
+    for href in [
+        "%2e%2e/x", "..%2fx", "\\..\\x", "a%00b", "a&#10;b", "a&#0;b", &long,
+    ] {
+        assert!(
+            matches!(with_href(href)[0], Cause::Malformed(_)),
+            "{href:.40}"
+        );
+    }
+}
+
+#[test]
+fn row_34_href_absolute_url() {
+    for href in ["file:///etc/shadow", "http://127.0.0.1:1/x", "/etc/shadow"] {
+        assert!(matches!(with_href(href)[0], Cause::Malformed(_)), "{href}");
+    }
+    // xml:base: never file: from a server.
+    let repo = Repo::new();
+    repo.edit(|text| text.replace("<location href", "<location xml:base=\"file:///etc/\" href"));
+    let error = repo.go().unwrap_err();
+    assert!(matches!(error, Error::BadUrl { .. }), "{error}");
+}
+
+#[test]
+fn row_35_content_disposition_is_ignored() {
+    let repo = Repo::new();
+    let headers = vec![(
+        "Content-Disposition".into(),
+        "attachment; filename=../../x".into(),
+    )];
+    repo.site.server.always(
+        REPOMD,
+        Answer {
+            headers,
+            ..Answer::default()
+        },
+    );
+    repo.go().unwrap();
+    assert!(repo.cache().join("repodata/repomd.xml").exists());
+    assert!(!repo.site.dir.path().join("x").exists());
+}
+
+#[test]
+fn row_48_endless_repomd() {
+    let repo = Repo::new();
+    repo.go().unwrap();
+    repo.site.server.always(
+        REPOMD,
+        Answer {
+            endless: true,
+            status: Some(200),
+            ..Answer::default()
+        },
+    );
+    assert_eq!(repo.must_fail()[0], Cause::TooLarge { limit: 10 << 20 });
+    repo.site.server.always(
+        REPOMD,
+        Answer {
+            length: Some(1 << 40),
+            status: Some(200),
+            ..Answer::default()
+        },
+    );
+    assert_eq!(repo.must_fail()[0], Cause::TooLarge { limit: 10 << 20 });
+}
+
+#[test]
+fn row_54_html_instead_of_metadata() {
+    let repo = Repo::new();
+    repo.go().unwrap();
+    repo.site.server.always(REPOMD, Answer::login_page());
+    assert_eq!(repo.must_fail(), [Cause::Html]);
+    let redirected = Answer::redirect(302, "/login");
+    repo.site.server.always(REPOMD, redirected);
+    repo.site.server.always("/login", Answer::login_page());
+    assert_eq!(repo.must_fail(), [Cause::Html]);
+}
+
+#[test]
+fn row_75_mirrors_of_metadata() {
+    let (dead, corrupt) = (Site::new(), Repo::new());
+    let repo = Repo::new();
+    corrupt.edit(|text| {
+        text.replace("type=\"sha256\">", "type=\"sha256\">00")
+            .replace("</checksum>", "")
+    });
+    let list = format!(
+        "# mirrors\nhttp://127.0.0.1:1/\n{}\n{}\nfile:///etc\n{}\n",
+        dead.server.url("/"),
+        corrupt.site.server.url("/"),
+        repo.site.server.url("/")
+    );
+    dead.put("list", list.as_bytes());
+    let config = config(&format!("mirrorlist={}", dead.server.url("/list")));
+    let cache = dead.out("cache");
+    let log = Log::default();
+    let set = refresh_one(job(&config, &cache), &log).unwrap();
+    assert!(
+        set.base_urls[0].starts_with(&repo.site.server.url("/")),
+        "{:?}",
+        set.base_urls
+    );
+    assert!(!set.base_urls.iter().any(|url| url.starts_with("file:")));
+    assert!(log.text().contains("127.0.0.1:1"), "{}", log.text());
+    // The list is kept: packages can be had without asking for it again.
+    dead.server.forget();
+    let again = refresh_one(job(&config, &cache), &log).unwrap();
+    assert!(!again.base_urls.is_empty() && dead.server.seen().is_empty());
+}
+
+#[test]
+fn row_76_no_mirror_left_and_old_set_used_if_wanted() {
+    let repo = Repo::new();
+    repo.go().unwrap();
+    repo.site.server.always(REPOMD, Answer::status(500));
+    let log = Log::default();
+    let stale = RepoRefresh {
+        force: true,
+        stale_ok: true,
+        ..repo.job()
+    };
+    assert!(refresh_one(stale, &log).unwrap().stale);
+    assert!(log.text().contains("OldCacheUsed"));
+    let error = repo.go().unwrap_err();
+    assert!(error.to_string().contains("HTTP status 500"), "{error}");
+    assert_eq!(error.tdnf_code(), Some(1622));
+}
+
+#[test]
+fn an_interrupted_refresh_goes_on() {
+    let repo = Repo::new();
+    let text = std::fs::read_to_string(repo.repomd()).unwrap();
+    let at = text.find("-filelists.xml.gz").unwrap();
+    let start = text[..at].rfind('/').unwrap();
+    let filelists = format!("/repodata{}", &text[start..at + 17]);
+    repo.site.server.next(&filelists, [Answer::cut_at(50)]);
+    repo.site.server.always(&filelists, Answer::status(404));
+    assert!(repo.go().is_err());
+    assert!(!repo.cache().join("repodata").exists());
+    repo.site.server.behave();
+    repo.site.server.forget();
+    repo.go().unwrap();
+    let seen = repo.site.server.seen();
+    assert_eq!(seen.len(), 2, "index and the rest of filelists: {seen:?}");
+    assert_eq!(seen[1].header("range"), Some("bytes=50-"));
+}
+
+#[test]
+fn a_dead_repository_does_not_hold_up_the_others() {
+    let (good, other) = (Repo::new(), Repo::new());
+    let dead = config("baseurl=http://127.0.0.1:1/");
+    let cache = good.site.out("dead");
+    let jobs = [good.job(), job(&dead, &cache), other.job()];
+    let results = refresh(&client(), &jobs, &Log::default());
+    assert!(results[0].is_ok() && results[1].is_err() && results[2].is_ok());
+}
+
+#[test]
+fn file_repository() {
+    let repo = Repo::new();
+    let config = config(&format!("baseurl=file://{}", repo.site.www().display()));
+    let cache = repo.site.out("filecache");
+    let set = refresh_one(job(&config, &cache), &Log::default()).unwrap();
+    assert!(path_of(&set, "primary").starts_with(&cache));
+    let forced = RepoRefresh {
+        force: true,
+        ..job(&config, &cache)
+    };
+    assert!(refresh_one(forced, &Log::default()).unwrap().from_cache);
+}
+
+#[test]
+fn metalink_digest_is_required() {
+    let repo = Repo::new();
+    let bytes = std::fs::read(repo.repomd()).unwrap();
+    let metalink = |hash: &str| {
+        format!(
+            "<?xml version=\"1.0\"?><metalink version=\"3.0\" xmlns=\"http://www.metalinker.org/\"><files>\
+             <file name=\"repomd.xml\"><size>{}</size><verification><hash type=\"sha256\">{hash}</hash>\
+             </verification><resources><url protocol=\"http\" preference=\"100\">{}</url></resources>\
+             </file></files></metalink>",
+            bytes.len(),
+            repo.site.server.url(REPOMD)
+        )
+    };
+    let config = config(&format!("metalink={}", repo.site.server.url("/ml")));
+    let cache = repo.site.out("mlcache");
+    repo.site.put("ml", metalink(&"0".repeat(64)).as_bytes());
+    let error = refresh_one(job(&config, &cache), &Log::default()).unwrap_err();
+    assert_eq!(error.tdnf_code(), Some(2501), "{error}");
+    repo.site.put(
+        "ml",
+        metalink(&crate::fixture::digest(&bytes).hex()).as_bytes(),
+    );
+    assert!(refresh_one(job(&config, &cache), &Log::default()).is_ok());
+}
+
+#[test]
+fn row_83_garbage_in_the_cache() {
+    let repo = Repo::new();
+    std::fs::create_dir_all(repo.cache().join("repodata.new/x")).unwrap();
+    std::fs::create_dir_all(repo.cache().join("repodata/repomd.xml")).unwrap();
+    std::fs::write(repo.cache().join("repodata/tdnf.state"), noise(300)).unwrap();
+    repo.go().unwrap();
+    let set = refresh_one(repo.job(), &Log::default()).unwrap();
+    assert!(set.from_cache);
+}
+
+#[test]
+fn real_nginx_serves_ranges_and_304() {
+    let site = Site::new();
+    createrepo(&site.www(), "20");
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let dir = site.out("nginx");
+    std::fs::create_dir(&dir).unwrap();
+    let text = format!(
+        "daemon off; master_process off; pid {0}/pid; error_log {0}/error; events {{}} http {{ access_log {0}/access; \
+         client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; \
+         uwsgi_temp_path {0}/u; scgi_temp_path {0}/s; \
+         server {{ listen 127.0.0.1:{port}; root {1}; }} }} user root;",
+        dir.display(),
+        site.www().display()
+    );
+    std::fs::write(dir.join("conf"), text).unwrap();
+    let started = std::process::Command::new("nginx")
+        .arg("-c")
+        .arg(dir.join("conf"))
+        .spawn();
+    let Ok(mut nginx) = started else {
+        println!("skipped: no nginx");
+        return;
+    };
+    let began = std::time::Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+        && began.elapsed().as_secs() < 10
+    {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let config = config(&format!("baseurl=http://127.0.0.1:{port}/"));
+    let cache = site.out("cache");
+    let first = refresh_one(job(&config, &cache), &Log::default());
+    let second = refresh_one(
+        RepoRefresh {
+            force: true,
+            ..job(&config, &cache)
+        },
+        &Log::default(),
+    );
+    let body = noise(500_000);
+    site.put("f", &body);
+    let mut request = site.request("f", &body);
+    std::fs::write(site.out("f.part"), &body[..200_000]).unwrap();
+    let info = format!(
+        "want {} 500000\nurl x\netag \nmodified \n",
+        request.digest.unwrap()
+    );
+    std::fs::write(site.out("f.part.info"), info).unwrap();
+    request.urls = vec![format!("http://127.0.0.1:{port}/f")];
+    let file = repo_client::fetch(&client(), vec![request], 1, &Log::default()).remove(0);
+    nginx.kill().unwrap();
+    nginx.wait().unwrap();
+    assert!(!first.unwrap().from_cache);
+    assert!(second.unwrap().from_cache);
+    assert_eq!(file.unwrap().transferred, 300_000);
+    let log = std::fs::read_to_string(dir.join("access")).unwrap();
+    assert!(log.contains(" 304 ") && log.contains(" 206 "), "{log}");
+}

@@ -1,0 +1,295 @@
+//! Row 79: certificates good and bad, against a real nginx.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use repo_client::{
+    Access, Cause, Client, ClientOptions, FileRequest, Proxy, Silent, Tls, TlsFault, fetch,
+};
+use testkit::server::Answer;
+
+use crate::fixture::{Site, access, noise};
+
+fn openssl(dir: &Path, line: &str) {
+    let done = Command::new("openssl")
+        .args(line.split(' '))
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "openssl {line}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+const EC: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+
+/// Certificate and key `name` by `ca`, for `san`, for `days`.
+fn certificate(dir: &Path, name: &str, ca: &str, san: &str, days: i32) {
+    std::fs::write(dir.join("ext"), format!("subjectAltName={san}\n")).unwrap();
+    openssl(
+        dir,
+        &format!("req {EC} -keyout {name}.key -out {name}.csr -subj /CN={name}"),
+    );
+    openssl(
+        dir,
+        &format!(
+            "x509 -req -in {name}.csr -CA {ca}.crt -CAkey {ca}.key -CAcreateserial -days {days} \
+             -extfile ext -out {name}.crt"
+        ),
+    );
+}
+
+/// nginx with one TLS port for each kind of certificate.
+struct Servers {
+    site: Site,
+    nginx: Child,
+    ports: Vec<u16>,
+}
+
+const KINDS: [&str; 5] = ["good", "expired", "other", "stranger", "client"];
+
+impl Servers {
+    fn start() -> Self {
+        let site = Site::new();
+        let dir = site.out("tls");
+        std::fs::create_dir(&dir).unwrap();
+        for ca in ["ca", "foreign"] {
+            openssl(
+                &dir,
+                &format!("req -x509 {EC} -keyout {ca}.key -out {ca}.crt -days 30 -subj /CN={ca}"),
+            );
+        }
+        let here = "IP:127.0.0.1,DNS:localhost";
+        certificate(&dir, "good", "ca", here, 30);
+        certificate(&dir, "expired", "ca", here, -1);
+        certificate(&dir, "other", "ca", "DNS:other.example", 30);
+        certificate(&dir, "stranger", "foreign", here, 30);
+        certificate(&dir, "client", "ca", here, 30);
+        certificate(&dir, "user", "ca", "DNS:user", 30);
+        certificate(&dir, "baduser", "foreign", "DNS:user", 30);
+        let listeners: Vec<_> = KINDS
+            .iter()
+            .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let ports: Vec<u16> = listeners
+            .iter()
+            .map(|l| l.local_addr().unwrap().port())
+            .collect();
+        drop(listeners);
+        let d = dir.display();
+        let mut servers = String::new();
+        for (kind, port) in KINDS.iter().zip(&ports) {
+            let asks = if *kind == "client" {
+                format!("ssl_client_certificate {d}/ca.crt; ssl_verify_client on;")
+            } else {
+                String::new()
+            };
+            servers.push_str(&format!(
+                "server {{ listen 127.0.0.1:{port} ssl; root {}; ssl_certificate {d}/{kind}.crt; \
+                 ssl_certificate_key {d}/{kind}.key; {asks} }}\n",
+                site.www().display()
+            ));
+        }
+        let text = format!(
+            "daemon off; master_process off; user root; pid {d}/pid; error_log {d}/error; events {{}} http {{ access_log off; \
+             client_body_temp_path {d}/b; proxy_temp_path {d}/p; fastcgi_temp_path {d}/f; \
+             uwsgi_temp_path {d}/u; scgi_temp_path {d}/s; {servers} }}"
+        );
+        std::fs::write(dir.join("conf"), text).unwrap();
+        let nginx = Command::new("nginx")
+            .arg("-c")
+            .arg(dir.join("conf"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let began = Instant::now();
+        for port in &ports {
+            while std::net::TcpStream::connect(("127.0.0.1", *port)).is_err() {
+                assert!(
+                    began.elapsed() < Duration::from_secs(20),
+                    "nginx did not come up"
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        Self { site, nginx, ports }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.site.out("tls").join(name)
+    }
+
+    fn request(&self, kind: &str, tls: Tls) -> FileRequest {
+        let at = KINDS.iter().position(|known| *known == kind).unwrap();
+        let mut request = self.site.request("f", &noise(3000));
+        request.urls = vec![format!("https://127.0.0.1:{}/f", self.ports[at])];
+        let timeout = Duration::from_secs(10);
+        request.access = Arc::new(Access {
+            tls,
+            retries: 0,
+            timeout,
+            ..(*access()).clone()
+        });
+        request
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        let _ = self.nginx.kill();
+        let _ = self.nginx.wait();
+    }
+}
+
+/// Fetches with only `bundle` as the system's CA file.
+fn go(bundle: &Path, request: &FileRequest) -> Result<(), Cause> {
+    let options = ClientOptions {
+        ca_bundles: vec![bundle.to_owned()],
+        ..ClientOptions::default()
+    };
+    let result = fetch(&Client::new(options), vec![request.clone()], 1, &Silent).remove(0);
+    let _ = std::fs::remove_file(&request.dest);
+    result
+        .map(|_| ())
+        .map_err(|error| error.failures()[0].cause.clone())
+}
+
+fn fault(result: Result<(), Cause>) -> TlsFault {
+    match result {
+        Err(Cause::Tls { fault, .. }) => fault,
+        other => panic!("not a TLS fault: {other:?}"),
+    }
+}
+
+#[test]
+fn row_79_certificates() {
+    let servers = Servers::start();
+    servers.site.put("f", &noise(3000));
+    let ca = servers.path("ca.crt");
+    let (none, plain) = (servers.path("no-such-file"), Tls::default());
+    let with = |kind, tls: &Tls| servers.request(kind, tls.clone());
+
+    assert_eq!(go(&ca, &with("good", &plain)), Ok(()));
+    assert_eq!(fault(go(&ca, &with("expired", &plain))), TlsFault::Expired);
+    assert_eq!(fault(go(&ca, &with("other", &plain))), TlsFault::WrongHost);
+    assert_eq!(
+        fault(go(&ca, &with("stranger", &plain))),
+        TlsFault::UnknownCa
+    );
+
+    // No system bundle: said plainly; sslcacert alone is enough (an empty chroot).
+    assert_eq!(fault(go(&none, &with("good", &plain))), TlsFault::NoCa);
+    let own = Tls {
+        ca: Some(ca.clone()),
+        ..plain.clone()
+    };
+    assert_eq!(go(&none, &with("good", &own)), Ok(()));
+    let missing = Tls {
+        ca: Some(none.clone()),
+        ..plain.clone()
+    };
+    assert_eq!(fault(go(&ca, &with("good", &missing))), TlsFault::LocalFile);
+
+    // sslverify=0 of this repository only.
+    let blind = Tls {
+        verify: false,
+        ..plain.clone()
+    };
+    for kind in ["expired", "other", "stranger"] {
+        assert_eq!(go(&none, &with(kind, &blind)), Ok(()), "{kind}");
+    }
+
+    // Client certificates.
+    let user = |name: &str| Tls {
+        client_cert: Some(servers.path(&format!("{name}.crt"))),
+        client_key: Some(servers.path(&format!("{name}.key"))),
+        ..plain.clone()
+    };
+    assert_eq!(go(&ca, &with("client", &user("user"))), Ok(()));
+    // nginx lets the handshake pass and answers 400.
+    assert_eq!(go(&ca, &with("client", &plain)), Err(Cause::Status(400)));
+    assert_eq!(
+        go(&ca, &with("client", &user("baduser"))),
+        Err(Cause::Status(400))
+    );
+    assert_eq!(
+        fault(go(&ca, &with("client", &user("nobody")))),
+        TlsFault::LocalFile
+    );
+
+    // Through a proxy's tunnel, with and without its login.
+    let login = Some(("px".to_owned(), "pw".to_owned()));
+    servers.site.server.always(
+        "CONNECT",
+        Answer {
+            login,
+            ..Answer::default()
+        },
+    );
+    let through = |username: Option<&str>| {
+        let proxy = Proxy {
+            url: servers.site.server.url(""),
+            username: username.map(str::to_owned),
+            password: Some("pw".into()),
+        };
+        let options = ClientOptions {
+            proxy: Some(proxy),
+            ca_bundles: vec![ca.clone()],
+            ..ClientOptions::default()
+        };
+        let request = with("good", &plain);
+        fetch(&Client::new(options), vec![request], 1, &Silent).remove(0)
+    };
+    let refused = through(None).unwrap_err();
+    assert!(
+        matches!(refused.failures()[0].cause, Cause::Proxy(_)),
+        "{refused}"
+    );
+    assert!(through(Some("px")).is_ok());
+
+    // A redirect from https down to http is refused.
+    let error = row_51_downgrade(&servers, &ca);
+    assert!(matches!(error, Err(Cause::Redirect(_))), "{error:?}");
+}
+
+/// nginx redirects a folder's name to the folder, over http if told so.
+fn row_51_downgrade(servers: &Servers, ca: &Path) -> Result<(), Cause> {
+    // The tunnel ends at our own plain server for this host name, so make the redirect there:
+    // a TLS server that answers with our bytes is openssl's.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let page = servers.path("moved");
+    std::fs::write(
+        &page,
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/f\r\nContent-Length: 0\r\n\r\n",
+    )
+    .unwrap();
+    let mut tls_server = Command::new("openssl")
+        .args([
+            "s_server", "-quiet", "-HTTP", "-cert", "good.crt", "-key", "good.key", "-accept",
+        ])
+        .arg(format!("127.0.0.1:{port}"))
+        .current_dir(servers.path(""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+        && began.elapsed().as_secs() < 10
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut request = servers.request("good", Tls::default());
+    request.urls = vec![format!("https://127.0.0.1:{port}/moved")];
+    let outcome = go(ca, &request);
+    tls_server.kill().unwrap();
+    tls_server.wait().unwrap();
+    outcome
+}
