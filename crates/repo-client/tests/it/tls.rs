@@ -288,6 +288,7 @@ fn row_51_downgrade(servers: &Servers, ca: &Path) -> Result<(), Cause> {
     }
     let mut request = servers.request("good", Tls::default());
     request.urls = vec![format!("https://127.0.0.1:{port}/moved")];
+    let _ = std::fs::remove_file(&request.dest);
     let outcome = go(ca, &request);
     tls_server.kill().unwrap();
     tls_server.wait().unwrap();
