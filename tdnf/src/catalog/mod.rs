@@ -7,12 +7,14 @@
 
 mod convert;
 mod error;
+mod filelists;
 mod header;
 mod installed;
 mod repo;
 mod store;
 
 pub use error::CatalogError;
+pub use filelists::FoundFile;
 pub use repo::{CATALOG_DIR, primary_cache};
 
 use header::{Outside, with_header};

@@ -1,0 +1,115 @@
+//! Paths outside primary metadata: read from filelists when somebody asks for them.
+
+use super::error::CatalogError;
+use super::repo::open_part;
+use super::{Catalog, RepoSource};
+use rpm_solv::{RepoId, SolvableId};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+/// A path that was looked for, and a package that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundFile {
+    /// The package.
+    pub solvable: SolvableId,
+    /// The path.
+    pub path: String,
+}
+
+/// A match before its package is known in the pool.
+struct Hit {
+    pkgid: String,
+    name: String,
+    path: String,
+}
+
+impl Catalog {
+    /// Every file of the repositories whose path `wanted` accepts, in pool order. Repositories whose
+    /// filelists are not on disk are passed over. `sources` are the ones the catalog was opened with.
+    ///
+    /// # Errors
+    /// Filelists are damaged or cannot be read.
+    pub fn find_files(
+        &self,
+        sources: &[RepoSource<'_>],
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<FoundFile>, CatalogError> {
+        let mut found = Vec::new();
+        for (source, repo) in sources.iter().zip(&self.repos) {
+            if source.set.part("filelists").is_some() {
+                let hits = read_hits(source, wanted)?;
+                self.place(*repo, hits, &mut found)?;
+            }
+        }
+        found.sort_by_key(|file| file.solvable);
+        found.dedup();
+        Ok(found)
+    }
+
+    /// Looks up in filelists the paths that packages depend on and nobody is known to provide, and
+    /// adds them as provides: the solver can then use them. Says how many were looked for.
+    ///
+    /// # Errors
+    /// As [`Catalog::find_files`].
+    pub fn add_missing_paths(&mut self, sources: &[RepoSource<'_>]) -> Result<usize, CatalogError> {
+        let missing: HashSet<String> = self.pool.missing_paths()?.into_iter().collect();
+        if missing.is_empty() {
+            return Ok(0);
+        }
+        for file in self.find_files(sources, &|path| missing.contains(path))? {
+            self.pool
+                .add_file_provide(file.solvable, file.path.as_bytes())?;
+        }
+        Ok(missing.len())
+    }
+
+    fn place(
+        &self,
+        repo: RepoId,
+        hits: Vec<Hit>,
+        found: &mut Vec<FoundFile>,
+    ) -> Result<(), CatalogError> {
+        if hits.is_empty() {
+            return Ok(());
+        }
+        let names: HashSet<&str> = hits.iter().map(|hit| hit.name.as_str()).collect();
+        for solvable in self.pool.repo_solvables(repo) {
+            let name = self.pool.name(solvable);
+            if !names.contains(name) {
+                continue;
+            }
+            let checksum = self.pool.facts(solvable)?.checksum;
+            let mine = hits.iter().filter(|hit| hit.pkgid == checksum);
+            found.extend(mine.map(|hit| FoundFile {
+                solvable,
+                path: hit.path.clone(),
+            }));
+        }
+        Ok(())
+    }
+}
+
+fn read_hits(
+    source: &RepoSource<'_>,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Hit>, CatalogError> {
+    let stream = open_part(source.set, "filelists")?;
+    let name = format!("{} filelists", source.set.repo);
+    let limits = rpm_repo::xml::Limits::default();
+    let mut hits = Vec::new();
+    rpm_repo::filelists::read(&name, stream, &limits, &mut |package| {
+        for file in package.files().filter(|file| wanted(file.path)) {
+            hits.push(Hit {
+                pkgid: package.pkgid().to_owned(),
+                name: package.name().to_owned(),
+                path: file.path.to_owned(),
+            });
+        }
+        ControlFlow::Continue(())
+    })
+    .map_err(|source_error| CatalogError::Metadata {
+        repo: source.set.repo.clone(),
+        source: source_error,
+    })?;
+    Ok(hits)
+}
