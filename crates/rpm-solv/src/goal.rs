@@ -2,7 +2,7 @@
 
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
-use crate::pool::{Pool, SolvableId};
+use crate::pool::{Pool, RepoId, SolvableId};
 
 /// What to do with a job's packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +74,8 @@ pub enum Target {
     Name(String),
     /// Packages that provide this.
     Provides(String),
+    /// Packages of a repository.
+    Repo(RepoId),
     /// All packages.
     All,
     /// One element of a selection.
@@ -150,6 +152,11 @@ impl Job {
             }
             Target::Name(name) => (ffi::SOLVER_SOLVABLE_NAME, pool.parse_dep(name)?),
             Target::Provides(dep) => (ffi::SOLVER_SOLVABLE_PROVIDES, pool.parse_dep(dep)?),
+            Target::Repo(repo) => {
+                let raw = pool.slot(*repo)?.raw;
+                // SAFETY: the repository is live as long as the pool.
+                (ffi::SOLVER_SOLVABLE_REPO, unsafe { (*raw).repoid })
+            }
             Target::All => (ffi::SOLVER_SOLVABLE_ALL, 0),
             Target::Selected(how, what) => (*how as u32, *what),
         };

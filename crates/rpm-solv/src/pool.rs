@@ -67,7 +67,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// An empty pool for packages that `arch` (`x86_64`, `aarch64`, ...) can run; `noarch` always fits.
+    /// An empty pool for packages that `arch` (`x86_64`, `aarch64`, ...) can run; `noarch` always fits. An empty
+    /// `arch` takes packages of all architectures.
     ///
     /// # Errors
     /// `arch` holds a NUL byte.
@@ -210,7 +211,7 @@ impl Pool {
         if self.prepared {
             return Ok(());
         }
-        if !self.arch_set {
+        if !self.arch_set && !self.arch.is_empty() {
             // SAFETY: the pool is live, and the string ends with NUL.
             unsafe { ffi::pool_setarch(self.raw.as_ptr(), self.arch.as_ptr()) };
             self.arch_set = true;

@@ -55,6 +55,24 @@ impl Pool {
     /// # Errors
     /// A job names a package that is not of this pool, or the pool could not be prepared.
     pub fn solve(&mut self, jobs: &[Job], options: &SolverOptions) -> Result<Outcome, SolvError> {
+        let (problems, solution) = self.solve_as_far_as_possible(jobs, options)?;
+        Ok(if problems.is_empty() {
+            Outcome::Solved(solution)
+        } else {
+            Outcome::Problems(problems)
+        })
+    }
+
+    /// As [`Self::solve`], but where there are problems it also tells what could be done with the jobs
+    /// and rules that caused them left out: for commands that skip what is broken.
+    ///
+    /// # Errors
+    /// As [`Self::solve`].
+    pub fn solve_as_far_as_possible(
+        &mut self,
+        jobs: &[Job],
+        options: &SolverOptions,
+    ) -> Result<(Vec<Problem>, Solution), SolvError> {
         self.prepare()?;
         let mut queue = Queue::new();
         for job in jobs {
@@ -78,17 +96,20 @@ impl Pool {
             }
             ffi::solver_solve(solver.as_ptr(), queue.as_mut_ptr())
         };
-        if problems != 0 {
-            return Ok(Outcome::Problems(read_problems(self, &mut solver)));
-        }
-        Ok(Outcome::Solved(self.read_solution(&mut solver)))
+        let solution = self.read_solution(&mut solver);
+        let problems = if problems == 0 {
+            Vec::new()
+        } else {
+            read_problems(self, &mut solver)
+        };
+        Ok((problems, solution))
     }
 
     fn read_solution(&self, solver: &mut RawSolver) -> Solution {
         let mut solution = Solution::default();
         let (mut unneeded, mut recommended, mut suggested) =
             (Queue::new(), Queue::new(), Queue::new());
-        // SAFETY: the solver is live and has found a solution; the queues are initialised.
+        // SAFETY: the solver is live and has run; the queues are initialised.
         let raw = unsafe {
             ffi::solver_get_unneeded(solver.as_ptr(), unneeded.as_mut_ptr(), 0);
             ffi::solver_get_recommendations(

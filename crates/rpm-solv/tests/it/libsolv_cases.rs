@@ -1,0 +1,348 @@
+//! libsolv's own solver cases that use rpm semantics give through this crate what libsolv says they must.
+
+use crate::reader::{self, Case, Run};
+use rpm_solv::{
+    Action, FixKind, Job, JobFlags, Pool, Problem, Solution, SolvableId, SolverOptions, StepKind,
+    Target,
+};
+use std::path::{Path, PathBuf};
+
+/// libsolv's numbers of solver flags by their names in test cases (solver.h of 0.7.39).
+const FLAGS: &[(&str, u32)] = &[
+    ("allowdowngrade", 1),
+    ("allowarchchange", 2),
+    ("allowvendorchange", 3),
+    ("allowuninstall", 4),
+    ("noupdateprovide", 5),
+    ("splitprovides", 6),
+    ("ignorerecommended", 7),
+    ("addalreadyrecommended", 8),
+    ("noinfarchcheck", 9),
+    ("allownamechange", 10),
+    ("keepexplicitobsoletes", 11),
+    ("bestobeypolicy", 12),
+    ("noautotarget", 13),
+    ("dupallowdowngrade", 14),
+    ("dupallowarchchange", 15),
+    ("dupallowvendorchange", 16),
+    ("dupallownamechange", 17),
+    ("keeporphans", 18),
+    ("breakorphans", 19),
+    ("focusinstalled", 20),
+    ("yumobsoletes", 21),
+    ("needupdateprovide", 22),
+    ("focusbest", 24),
+    ("strongrecommends", 25),
+    ("installalsoupdates", 26),
+    ("onlynamespacerecommended", 27),
+    ("strictrepopriority", 28),
+    ("focusnew", 29),
+];
+
+fn fixtures() -> Option<PathBuf> {
+    if let Some(dir) = std::env::var_os("TDNF_SHARED") {
+        return Some(PathBuf::from(dir).join("fixtures/real"));
+    }
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|dir| dir.join("shared/fixtures/real"))
+        .find(|dir| dir.is_dir())
+}
+
+fn files_below(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else if path.extension().is_some_and(|end| end == "t") {
+            found.push(path);
+        }
+    }
+}
+
+fn build(case: &Case) -> Pool {
+    let mut pool = Pool::new(&case.arch).unwrap();
+    for repo in &case.repos {
+        let id = pool.add_repo(&repo.name, -repo.priority).unwrap();
+        for package in &repo.packages {
+            reader::with_input(package, |input| pool.add_package(id, input)).unwrap();
+        }
+        if repo.name == case.installed {
+            pool.set_installed(id).unwrap();
+        }
+    }
+    pool
+}
+
+fn label(pool: &Pool, id: SolvableId) -> String {
+    let repo = pool.repo_of(id).unwrap();
+    format!("{}@{}", pool.nevra(id), pool.repo_name(repo))
+}
+
+fn find(pool: &Pool, text: &str) -> Option<SolvableId> {
+    let wanted = |id: &SolvableId| label(pool, *id) == text;
+    pool.solvables().find(wanted)
+}
+
+fn job(pool: &Pool, text: &str) -> Option<Job> {
+    let (text, flags) = match text.rsplit_once(" [") {
+        Some((text, flags)) => (text, flags.trim_end_matches(']')),
+        None => (text, ""),
+    };
+    let mut words = text.splitn(3, ' ');
+    let action = match words.next()? {
+        "install" => Action::Install,
+        "erase" => Action::Erase,
+        "update" => Action::Update,
+        "weakendeps" => Action::WeakenDeps,
+        "multiversion" | "noobsoletes" => Action::MultiVersion,
+        "lock" => Action::Lock,
+        "distupgrade" => Action::DistUpgrade,
+        "verify" => Action::Verify,
+        "droporphaned" => Action::DropOrphaned,
+        "userinstalled" => Action::UserInstalled,
+        "allowuninstall" => Action::AllowUninstall,
+        "favor" => Action::Favor,
+        "disfavor" => Action::Disfavor,
+        "blacklist" => Action::Blacklist,
+        "excludefromweak" => Action::ExcludeFromWeak,
+        _ => return None,
+    };
+    let kind = words.next()?;
+    let what = words.next()?;
+    let target = match kind {
+        "pkg" => Target::Solvable(find(pool, what)?),
+        "oneof" if what == "nothing" => Target::OneOf(Vec::new()),
+        "oneof" => {
+            let ids = what.split(' ').map(|word| find(pool, word));
+            Target::OneOf(ids.collect::<Option<_>>()?)
+        }
+        "name" => Target::Name(reader::rich(what)),
+        "provides" => Target::Provides(reader::rich(what)),
+        "repo" => Target::Repo(pool.repos().find(|repo| pool.repo_name(*repo) == what)?),
+        "all" => Target::All,
+        _ => return None,
+    };
+    if what.starts_with("namespace:") {
+        return None;
+    }
+    let mut set = JobFlags::default();
+    for flag in flags.split(',').filter(|flag| !flag.is_empty()) {
+        match flag {
+            "weak" => set.weak = true,
+            "cleandeps" => set.clean_deps = true,
+            "forcebest" => set.force_best = true,
+            "targeted" => set.targeted = true,
+            "essential" => set.extra |= 0x02_0000,
+            "orupdate" => set.extra |= 0x08_0000,
+            "notbyuser" => set.extra |= 0x40_0000,
+            "setev" => set.extra |= 0x0100_0000,
+            "setevr" => set.extra |= 0x0200_0000,
+            "setarch" => set.extra |= 0x0400_0000,
+            "setvendor" => set.extra |= 0x0800_0000,
+            "setrepo" => set.extra |= 0x1000_0000,
+            "noautoset" => set.extra |= 0x2000_0000,
+            _ => return None,
+        }
+    }
+    Some(Job::new(action, target, set))
+}
+
+fn options(run: &Run) -> Option<SolverOptions> {
+    let mut extra = Vec::new();
+    for flag in &run.solver_flags {
+        let (name, on) = match flag.strip_prefix('!') {
+            Some(name) => (name, false),
+            None => (flag.as_str(), true),
+        };
+        let (_, number) = FLAGS.iter().find(|(have, _)| *have == name)?;
+        extra.push((*number, on));
+    }
+    Some(SolverOptions {
+        allow_downgrade: false,
+        allow_arch_change: false,
+        allow_vendor_change: false,
+        allow_name_change: true,
+        allow_uninstall: false,
+        best_obey_policy: false,
+        keep_orphans: false,
+        yum_obsoletes: false,
+        install_also_updates: false,
+        ignore_recommended: false,
+        extra: extra.leak(),
+    })
+}
+
+fn solution_lines(pool: &Pool, solution: &Solution) -> Vec<String> {
+    let mut lines = Vec::new();
+    for step in &solution.steps {
+        let new = label(pool, step.solvable);
+        let word = match step.kind {
+            StepKind::Erase => "erase",
+            StepKind::Upgrade => "upgrade",
+            StepKind::Downgrade => "downgrade",
+            StepKind::Reinstall => "reinstall",
+            StepKind::Change => "change",
+            _ => "install",
+        };
+        let mut same_name = 0;
+        for old in &step.replaces {
+            if word != "install" && pool.name(*old) == pool.name(step.solvable) {
+                lines.push(format!("{word} {} {new}", label(pool, *old)));
+                same_name += 1;
+            } else {
+                lines.push(format!("erase {}", label(pool, *old)));
+            }
+        }
+        if word == "install" || word == "erase" || same_name == 0 {
+            lines.push(format!("{word} {new}"));
+        }
+    }
+    lines
+}
+
+fn problem_lines(pool: &Pool, run: &Run, problem: &Problem) -> Vec<String> {
+    let mut lines = vec![format!("info {}", problem.main.text)];
+    for (kind, _) in problem.fixes.iter().flat_map(|fix| &fix.elements) {
+        lines.push(match kind {
+            FixKind::DropJob(index) => format!("solution deljob {}", run.jobs[*index]),
+            FixKind::Accept(id) => format!("solution allow {}", label(pool, *id)),
+            FixKind::Erase(id) => format!("solution erase {}", label(pool, *id)),
+            FixKind::Replace(old, new) => {
+                let (old, new) = (label(pool, *old), label(pool, *new));
+                format!("solution replace {old} {new}")
+            }
+            _ => "solution unknown".to_owned(),
+        });
+    }
+    lines
+}
+
+fn outcome_lines(pool: &Pool, run: &Run, problems: &[Problem], solution: &Solution) -> Vec<String> {
+    let mut lines = solution_lines(pool, solution);
+    // A package that is upgraded is not listed as erased, though something else obsoletes it, too.
+    let upgraded: Vec<String> = lines
+        .iter()
+        .filter(|line| !line.starts_with("erase "))
+        .filter_map(|line| line.split(' ').nth(1).map(|old| format!("erase {old}")))
+        .collect();
+    lines.retain(|line| !upgraded.contains(line));
+    lines.extend(
+        problems
+            .iter()
+            .flat_map(|problem| problem_lines(pool, run, problem)),
+    );
+    lines.retain(|line| wants(run, line));
+    lines.sort();
+    lines.dedup();
+    lines
+}
+
+/// Whether the case says something about lines of this kind.
+fn wants(run: &Run, line: &str) -> bool {
+    let is_problem = line.starts_with("info ") || line.starts_with("solution ");
+    let kind = if is_problem {
+        "problems"
+    } else {
+        "transaction"
+    };
+    run.wanted.iter().any(|want| want == kind)
+}
+
+/// Expected lines in the same form: without ids of problems and solutions, erasures without their cause.
+fn expected_lines(run: &Run) -> Vec<String> {
+    let mut lines: Vec<String> = run
+        .expected
+        .iter()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[0] {
+                "erase" => Some(words[..2].join(" ")),
+                "install" | "upgrade" | "downgrade" | "reinstall" | "change" => Some(line.clone()),
+                "problem" if words[2] == "info" => Some(words[2..].join(" ")),
+                "problem" if words[2] == "solution" => {
+                    Some(format!("solution {}", words[4..].join(" ")))
+                }
+                _ => None,
+            }
+        })
+        .collect();
+    lines.sort();
+    lines.dedup();
+    lines
+}
+
+/// Why a run is not carried out, if it is not.
+fn skip_reason(case: &Case, run: &Run) -> Option<String> {
+    if !["", "*", "rpm"].contains(&case.disttype.as_str()) {
+        return Some(format!("semantics of {}", case.disttype));
+    }
+    if let Some(directive) = case.unsupported.first() {
+        return Some(format!("directive {directive}"));
+    }
+    if run.jobs.iter().any(|job| job.starts_with("noop")) {
+        return Some("tests a selection, not the solver".to_owned());
+    }
+    let compares = ["transaction", "problems"];
+    if !run
+        .wanted
+        .iter()
+        .any(|want| compares.contains(&want.as_str()))
+    {
+        return Some(format!("expects only {}", run.wanted.join(",")));
+    }
+    None
+}
+
+#[test]
+fn libsolvs_own_cases_pass() {
+    let Some(real) = fixtures() else {
+        println!("skipped: no real fixtures");
+        return;
+    };
+    let root = real.join("openSUSE+libsolv/test/testcases");
+    let mut files = Vec::new();
+    files_below(&root, &mut files);
+    files.sort();
+    let (mut passed, mut skipped, mut failed) = (0, Vec::new(), Vec::new());
+    for file in &files {
+        let case = reader::read(file);
+        let name = file.strip_prefix(&root).unwrap().display().to_string();
+        for (index, run) in case.runs.iter().enumerate() {
+            let name = format!("{name}#{}", index + 1);
+            if let Some(reason) = skip_reason(&case, run) {
+                skipped.push(format!("{name}: {reason}"));
+                continue;
+            }
+            let mut pool = build(&case);
+            pool.prepare().unwrap();
+            let jobs: Option<Vec<Job>> = run.jobs.iter().map(|text| job(&pool, text)).collect();
+            let (Some(jobs), Some(options)) = (jobs, options(run)) else {
+                skipped.push(format!("{name}: a job or flag this test does not know"));
+                continue;
+            };
+            let (problems, solution) = pool.solve_as_far_as_possible(&jobs, &options).unwrap();
+            let found = outcome_lines(&pool, run, &problems, &solution);
+            let expected = expected_lines(run);
+            if found == expected {
+                passed += 1;
+            } else {
+                failed.push(format!(
+                    "{name}\n  found    {found:#?}\n  expected {expected:#?}"
+                ));
+            }
+        }
+    }
+    println!("{passed} runs passed, {} skipped:", skipped.len());
+    skipped.iter().for_each(|line| println!("  {line}"));
+    assert!(
+        failed.is_empty(),
+        "{} failed:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
+    assert!(passed >= MINIMUM_PASSED, "only {passed} runs passed");
+}
+
+/// So many runs must have been carried out, that a change of the reader does not quietly skip them.
+const MINIMUM_PASSED: usize = 180;

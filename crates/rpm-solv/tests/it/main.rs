@@ -1,0 +1,8 @@
+//! Tests of the public face: rpm's version rules, libsolv's own solver cases.
+
+// Helpers of tests fail by panic, as tests do.
+#![allow(clippy::unwrap_used)]
+
+mod libsolv_cases;
+mod reader;
+mod versions;
