@@ -72,7 +72,7 @@ pub enum TransactionError {
     },
     /// The rpm database refused a step.
     #[error("rpm database: {0}")]
-    Database(String),
+    Database(#[from] rpm_db::DbError),
     /// The journal cannot be written or read.
     #[error("transaction journal {path}: {reason}")]
     Journal {

@@ -13,6 +13,9 @@
 //!    transaction, between two marks of the journal.
 //! 5. Then only forward: backups are deleted, `%posttrans` and transaction file triggers run.
 //!
+//! Not there yet: triggers, file triggers and transaction file triggers. They belong between the
+//! scriptlets of an element and after the commit point (both in [`commit`]).
+//!
 //! The rows of the rpm database are written at the commit point and not before. The architecture
 //! allows one sqlite transaction held open all the way; writing at the end has the same result
 //! for every reader (a scriptlet that asks `rpm -q` sees the database of before) but holds no
@@ -23,11 +26,25 @@ pub mod event;
 pub mod files;
 pub mod journal;
 pub mod order;
+pub mod recover;
 pub mod root;
+pub mod scripts;
+
+mod apply;
+mod commit;
+mod disk;
+mod element;
+mod installed;
+mod mounts;
+mod plan;
+mod run;
+mod stage;
 
 pub use error::{Problem, TransactionError};
 pub use event::{Event, ScriptStream, TransactionObserver, Warning};
+pub use recover::{Recovery, pending, recover};
 pub use root::RootDir;
+pub use run::run;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -86,12 +103,10 @@ pub struct Options<'a> {
     pub now: u64,
     /// Do all checks, change nothing.
     pub test_only: bool,
-    /// Run no scriptlet and no trigger (tsflags=noscripts).
+    /// Run no scriptlet (tsflags=noscripts).
     pub no_scripts: bool,
     /// Install no documentation (tsflags=nodocs).
     pub no_docs: bool,
-    /// Run no trigger.
-    pub no_triggers: bool,
     /// Install only files of these languages; empty means all.
     pub languages: Vec<String>,
     /// New content wins over files of other packages (`--replacefiles`).
@@ -123,7 +138,6 @@ impl Options<'_> {
             test_only: false,
             no_scripts: false,
             no_docs: false,
-            no_triggers: false,
             languages: Vec::new(),
             replace_files: false,
             ignore_space: false,

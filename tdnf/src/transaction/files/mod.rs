@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use rpm_pkg::digest::Digest;
+
 /// File flags of tag 1037.
 pub mod flag {
     /// `%config`.
@@ -91,8 +93,8 @@ pub struct Entry<'a> {
     pub flags: u32,
     /// Size in bytes.
     pub size: u64,
-    /// Algorithm (OpenPGP hash number) and digest of a regular file.
-    pub digest: (u32, &'a [u8]),
+    /// Digest of a regular file; `None` for the empty files of very old packages.
+    pub digest: Option<Digest>,
     /// Target of a symbolic link.
     pub link: &'a [u8],
     /// Name of the user.

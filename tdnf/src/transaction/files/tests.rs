@@ -1,6 +1,12 @@
 //! The verified results of reference 4.4, cell by cell.
 
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+
 use super::*;
+
+fn digest(content: &[u8]) -> Digest {
+    Hasher::digest(DigestAlgo::Sha256, content)
+}
 
 /// Content is named by one letter: `1` of the old package, `2` of the new one, `e` edited.
 struct At(Option<u8>);
@@ -11,7 +17,7 @@ impl Disk for At {
     }
 
     fn holds(&self, entry: &Entry<'_>) -> bool {
-        entry.kind == Kind::Regular && self.0.is_some_and(|c| entry.digest.1 == [c])
+        entry.kind == Kind::Regular && self.0.is_some_and(|c| entry.digest == Some(digest(&[c])))
     }
 }
 
@@ -21,7 +27,7 @@ fn entry(content: &'static [u8], flags: u32) -> Entry<'static> {
         mode: 0o100644,
         flags,
         size: 1,
-        digest: (8, content),
+        digest: Some(digest(content)),
         link: b"",
         user: b"root",
         group: b"root",

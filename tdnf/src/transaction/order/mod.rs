@@ -3,8 +3,11 @@
 //! All installs come before all erasures. Acyclic relations are honoured; a cycle is broken at
 //! a relation that no scriptlet needs, if there is one.
 
+mod relations;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use relations::{Member, relations};
 
 use std::collections::BTreeSet;
 

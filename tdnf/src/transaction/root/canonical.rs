@@ -27,11 +27,6 @@ impl Canonical {
         self.links.insert(path, target);
     }
 
-    /// Forgets what was seen on the disk (a scriptlet may have changed it).
-    pub(crate) fn forget(&mut self) {
-        self.known.clear();
-    }
-
     /// The resolved form of the directory `dir`; no slash at the end, the root is empty.
     /// An untrusted link on the way is refused with ELOOP.
     pub(crate) fn dir(&mut self, root: &RootDir, dir: &[u8]) -> Result<Vec<u8>, Errno> {

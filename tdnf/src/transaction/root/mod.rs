@@ -20,7 +20,6 @@ pub(crate) use xattr::{CAPABILITY_XATTR, encode_capabilities};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
@@ -192,13 +191,4 @@ pub(crate) fn join(dir: &[u8], base: &[u8]) -> Vec<u8> {
     }
     path.extend_from_slice(base);
     path
-}
-
-/// A path in the root as the host names it, for messages and for mount points only.
-pub(crate) fn host_path(root: &RootDir, path: &[u8]) -> PathBuf {
-    let mut host = root.path.clone();
-    for component in components(path) {
-        host.push(std::ffi::OsStr::from_bytes(component));
-    }
-    host
 }

@@ -1,0 +1,405 @@
+//! From staged files to the new system: scriptlets, renames, the commit point, and what follows.
+
+use std::collections::HashMap;
+
+use rpm_db::{FileState, InstallFacts, InstalledHeader};
+
+use super::apply::{Applier, link_kept};
+use super::element::{Deed, Loaded, Script, ScriptKind};
+use super::error::{TransactionError, printable};
+use super::event::{Event, TransactionObserver, Warning};
+use super::installed::Installed;
+use super::journal::{Journal, Op, Record};
+use super::plan::{ElementPlan, FilePlan};
+use super::recover::{Undoable, undo};
+use super::root::{Owners, RootDir};
+use super::scripts::{BodyFile, Call, Ended, Runner};
+use super::stage::Stages;
+use super::{Committed, Options};
+
+/// Bit 2 of a script's flags: a failure is an error whatever the type.
+const CRITICAL: u32 = 4;
+
+/// Everything a running transaction needs.
+pub(crate) struct Execution<'a, 'd> {
+    pub root: &'a RootDir,
+    pub installed: Installed<'d>,
+    pub options: &'a Options<'a>,
+    pub observer: &'a mut dyn TransactionObserver,
+    pub journal: Journal,
+    pub elements: Vec<Loaded>,
+    pub done: Committed,
+    /// How many packages of a name were added less those removed so far.
+    pub counts: HashMap<String, i64>,
+    /// Users and groups of the root; read again after each scriptlet.
+    pub owners: Option<Owners>,
+}
+
+impl Execution<'_, '_> {
+    /// How many packages of this name are installed at this moment.
+    pub(crate) fn count(&self, name: &str) -> Result<i64, TransactionError> {
+        Ok(self.installed.count(name)? + self.counts.get(name).copied().unwrap_or(0))
+    }
+
+    /// Runs every %pretrans. True when there was one.
+    pub(crate) fn pretrans(&mut self) -> Result<bool, TransactionError> {
+        let mut any = false;
+        for index in 0..self.elements.len() {
+            any |= self.element_script(index, ScriptKind::PreTrans, true, 1)?;
+        }
+        Ok(any)
+    }
+
+    /// Everything from the first %pre to the last erased file. An error leaves the undoing to
+    /// the caller.
+    pub(crate) fn elements(
+        &mut self,
+        stages: &Stages,
+        plan: &FilePlan,
+    ) -> Result<(), TransactionError> {
+        let total = self.elements.len();
+        for (index, files) in plan.elements.iter().enumerate() {
+            self.check_cancelled()?;
+            let Some(element) = self.elements.get(index) else {
+                continue;
+            };
+            let package = element.package.nevra.clone();
+            let position = index + 1;
+            if element.is_install() {
+                self.observer.event(Event::Installing {
+                    position,
+                    total,
+                    package: &package,
+                });
+                self.install(stages, index, files)?;
+                self.done.installed.push(package);
+            } else {
+                self.observer.event(Event::Erasing {
+                    position,
+                    total,
+                    package: &package,
+                });
+                self.erase(stages, index, files)?;
+                self.done.erased.push(package);
+            }
+            self.tell_kept(files);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_cancelled(&self) -> Result<(), TransactionError> {
+        if (self.options.cancelled)() {
+            Err(TransactionError::Cancelled)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn tell_kept(&mut self, files: &ElementPlan) {
+        for (path, kept) in &files.kept {
+            self.warn(Warning::ConfigKept {
+                path: printable(path),
+                saved_as: printable(kept),
+            });
+        }
+    }
+
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        self.observer.event(Event::Warning(&warning));
+        self.done.warnings.push(warning);
+    }
+
+    fn install(
+        &mut self,
+        stages: &Stages,
+        index: usize,
+        files: &ElementPlan,
+    ) -> Result<(), TransactionError> {
+        self.element_script(index, ScriptKind::Pre, true, 1)?;
+        self.apply(stages, index, files)?;
+        self.add_count(index, 1);
+        // The count includes this package already.
+        self.element_script(index, ScriptKind::Post, true, 0)?;
+        Ok(())
+    }
+
+    fn erase(
+        &mut self,
+        stages: &Stages,
+        index: usize,
+        files: &ElementPlan,
+    ) -> Result<(), TransactionError> {
+        self.element_script(index, ScriptKind::PreUn, false, -1)?;
+        self.apply(stages, index, files)?;
+        self.element_script(index, ScriptKind::PostUn, false, -1)?;
+        self.add_count(index, -1);
+        Ok(())
+    }
+
+    fn add_count(&mut self, index: usize, by: i64) {
+        if let Some(element) = self.elements.get(index) {
+            *self.counts.entry(element.package.name.clone()).or_insert(0) += by;
+        }
+    }
+
+    /// The file steps of one element.
+    fn apply(
+        &mut self,
+        stages: &Stages,
+        index: usize,
+        files: &ElementPlan,
+    ) -> Result<(), TransactionError> {
+        if link_kept(self.root, stages, &files.steps)? {
+            self.journal.add(&Record::Begin(index as u32))?;
+            self.journal.sync()?;
+        }
+        if self.owners.is_none() {
+            let read = Owners::read(self.root);
+            let read =
+                read.map_err(|e| TransactionError::file("cannot read", b"/etc/passwd", e))?;
+            self.owners = Some(read);
+        }
+        let (Some(element), Some(owners)) = (self.elements.get(index), &self.owners) else {
+            return Ok(());
+        };
+        let mut warnings = Vec::new();
+        let mut applier = Applier {
+            root: self.root,
+            stages,
+            package: &element.package,
+            owners,
+            privileged: rustix::process::geteuid().is_root(),
+            warnings: &mut warnings,
+        };
+        let applied = files.steps.iter().try_for_each(|step| applier.apply(step));
+        warnings.into_iter().for_each(|warning| self.warn(warning));
+        applied
+    }
+
+    /// Runs a scriptlet of an element, if it is of the right kind and has one. `$1` is the
+    /// number of packages of that name plus `by`.
+    fn element_script(
+        &mut self,
+        index: usize,
+        kind: ScriptKind,
+        install: bool,
+        by: i64,
+    ) -> Result<bool, TransactionError> {
+        let Some(element) = self
+            .elements
+            .get(index)
+            .filter(|e| e.is_install() == install)
+        else {
+            return Ok(false);
+        };
+        if self.options.no_scripts {
+            return Ok(false);
+        }
+        let Some(script) = kind.of(&element.package.header) else {
+            return Ok(false);
+        };
+        let (nevra, name) = (element.package.nevra.clone(), element.package.name.clone());
+        let count = self.count(&name)? + by;
+        self.run_script(
+            &nevra,
+            kind.label(),
+            &script,
+            &[count],
+            Vec::new(),
+            kind.fatal(),
+        )?;
+        Ok(true)
+    }
+
+    /// Runs one scriptlet, journalled as started and as done.
+    pub(crate) fn run_script(
+        &mut self,
+        nevra: &str,
+        label: &str,
+        script: &Script,
+        arguments: &[i64],
+        input: Vec<u8>,
+        fatal: bool,
+    ) -> Result<(), TransactionError> {
+        let body = BodyFile::choose(self.root, script.body.as_deref());
+        self.journal.add(&Record::ScriptStart {
+            nevra: nevra.to_owned(),
+            script: label.to_owned(),
+            body: body.path().to_vec(),
+        })?;
+        self.journal.flush()?;
+        let runner = Runner {
+            root: self.root,
+            program: &self.options.runner,
+            environment: &self.options.environment,
+        };
+        let call = Call {
+            package: nevra,
+            script: label,
+            program: &script.program,
+            body: script.body.as_deref(),
+            arguments,
+            input,
+        };
+        let ended = runner.run(&call, &body, self.observer)?;
+        self.owners = None;
+        self.journal.add(&Record::ScriptEnd {
+            ok: ended == Ended::Well,
+        })?;
+        self.journal.flush()?;
+        let Ended::Badly(status) = ended else {
+            return Ok(());
+        };
+        let (package, script_name) = (nevra.to_owned(), label.to_owned());
+        if fatal || script.flags & CRITICAL != 0 {
+            return Err(TransactionError::Scriptlet {
+                package,
+                script: script_name,
+                status,
+            });
+        }
+        self.warn(Warning::Scriptlet {
+            package,
+            script: script_name,
+            status,
+        });
+        Ok(())
+    }
+
+    /// The commit point: everything on the disk, then all rows of the database at once.
+    pub(crate) fn commit_database(
+        &mut self,
+        stages: &Stages,
+        plan: &FilePlan,
+    ) -> Result<(), TransactionError> {
+        stages.sync()?;
+        let mut erased = Vec::new();
+        let mut added = Vec::new();
+        for element in &self.elements {
+            match element.deed {
+                Deed::Erase { hnum, .. } => erased.push(hnum),
+                Deed::Install { .. } => added.push(element.package.nevra.clone()),
+            }
+        }
+        self.journal.add(&Record::Committing {
+            erased: erased.clone(),
+            added,
+        })?;
+        self.journal.sync()?;
+        self.observer.event(Event::Committing);
+        let mut tx = self.installed.db.begin()?;
+        for (element, files) in self.elements.iter().zip(&plan.elements) {
+            if let Deed::Install { signature, .. } = &element.deed {
+                let header = self.stored_header(element, signature, files)?;
+                tx.add(header.blob())?;
+            }
+        }
+        for (&hnum, files) in &replaced_by_record(&plan.replaced) {
+            if !erased.contains(&hnum) {
+                let header = self.installed.db.get(hnum)?;
+                if let Some(header) = header {
+                    tx.rewrite(hnum, with_replaced(&header, files)?.blob())?;
+                }
+            }
+        }
+        for hnum in erased {
+            tx.remove(hnum)?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    fn stored_header(
+        &self,
+        element: &Loaded,
+        signature: &rpm_pkg::header::Header,
+        files: &ElementPlan,
+    ) -> Result<InstalledHeader, TransactionError> {
+        let states: Vec<FileState> = files
+            .states
+            .iter()
+            .map(|&state| FileState::from_number(state).unwrap_or(FileState::Normal))
+            .collect();
+        let facts = InstallFacts {
+            time: u32::try_from(self.options.now).unwrap_or(u32::MAX),
+            tid: self.done.tid,
+            color: self.options.color,
+            states: &states,
+            ..InstallFacts::default()
+        };
+        Ok(InstalledHeader::from_package(
+            signature,
+            &element.package.header,
+            &facts,
+        )?)
+    }
+
+    /// Marks the journal: only forward from here.
+    pub(crate) fn mark_committed(&mut self) -> Result<(), TransactionError> {
+        let mut scripts = Vec::new();
+        for element in self.elements.iter().filter(|e| e.is_install()) {
+            if ScriptKind::PostTrans.of(&element.package.header).is_some() {
+                scripts.push(format!("{} %posttrans", element.package.nevra));
+            }
+        }
+        self.journal.add(&Record::Committed { scripts })?;
+        self.journal.sync()
+    }
+
+    /// What runs after the commit point. The counts of before are in the database now.
+    pub(crate) fn after_commit(&mut self) -> Result<(), TransactionError> {
+        self.counts.clear();
+        self.installed.changed();
+        for index in 0..self.elements.len() {
+            let replaced = self.options.posttrans_counts_replaced && self.has_partner(index);
+            self.element_script(index, ScriptKind::PostTrans, true, i64::from(replaced))?;
+        }
+        Ok(())
+    }
+
+    fn has_partner(&self, index: usize) -> bool {
+        let linked = |e: &Loaded| matches!(e.deed, Deed::Erase { linked_to, .. } if linked_to == Some(index));
+        self.elements.iter().any(linked)
+    }
+
+    /// Restores the old system after an error before the commit point.
+    pub(crate) fn undo_all(
+        &mut self,
+        stages: &Stages,
+        plan: &FilePlan,
+    ) -> Result<(), TransactionError> {
+        let undoable = |files: &'_ ElementPlan| -> Vec<Op> { super::plan::ops(files) };
+        let ops: Vec<Vec<Op>> = plan.elements.iter().map(undoable).collect();
+        let elements: Vec<Undoable<'_>> = ops
+            .iter()
+            .map(|ops| Undoable {
+                ops: ops.iter().collect(),
+                begun: true,
+            })
+            .collect();
+        undo(self.root, stages, &elements)?;
+        stages.sync()
+    }
+}
+
+/// Files that were replaced, by record.
+fn replaced_by_record(replaced: &[(u32, u32)]) -> HashMap<u32, Vec<u32>> {
+    let mut by_record: HashMap<u32, Vec<u32>> = HashMap::new();
+    for &(hnum, file) in replaced {
+        by_record.entry(hnum).or_default().push(file);
+    }
+    by_record
+}
+
+fn with_replaced(
+    header: &rpm_pkg::header::Header,
+    files: &[u32],
+) -> Result<InstalledHeader, TransactionError> {
+    let mut states: Vec<FileState> = FileState::of(header).collect();
+    for &file in files {
+        if let Some(state) = states.get_mut(file as usize) {
+            *state = FileState::Replaced;
+        }
+    }
+    Ok(InstalledHeader::with_states(header, &states)?)
+}

@@ -1,0 +1,282 @@
+//! The elements of a transaction with their headers read.
+
+use std::fs::File;
+use std::io::{BufReader, Seek, SeekFrom};
+
+use rpm_db::{Db, FileState};
+use rpm_pkg::files::FileList;
+use rpm_pkg::header::{Header, tag};
+use rpm_pkg::nevra::{self, Nevra};
+use rpm_pkg::package::Package;
+
+use super::error::{Problem, TransactionError};
+use super::files::{Entry, Kind};
+use super::{Element, Erase, Install, Mode, Options};
+
+/// A package as the transaction needs it: to be installed, to be erased, or installed already.
+#[derive(Debug)]
+pub(crate) struct PackageFacts {
+    pub nevra: String,
+    pub name: String,
+    pub header: Header,
+    pub files: FileList,
+    /// One state per file.
+    pub states: Vec<u8>,
+}
+
+impl PackageFacts {
+    /// Reads what a header says; `what` names it in errors.
+    pub(crate) fn read(header: Header, what: &str) -> Result<PackageFacts, TransactionError> {
+        let bad = |reason: String| TransactionError::Package {
+            package: what.into(),
+            reason,
+        };
+        let nevra = Nevra::from_header(&header).map_err(|e| bad(e.to_string()))?;
+        let files = FileList::from_header(&header).map_err(|e| bad(e.to_string()))?;
+        let states = FileState::of(&header).map(|state| state as u8);
+        let mut states: Vec<u8> = states.collect();
+        states.resize(files.len(), 0);
+        Ok(PackageFacts {
+            nevra: nevra.to_string(),
+            name: nevra.name.clone(),
+            header,
+            files,
+            states,
+        })
+    }
+
+    /// The package of a database record.
+    pub(crate) fn installed(db: &Db, hnum: u32) -> Result<PackageFacts, TransactionError> {
+        let what = format!("record {hnum} of the rpm database");
+        match db.get(hnum)? {
+            Some(header) => PackageFacts::read(header, &what),
+            None => Err(TransactionError::Package {
+                package: what,
+                reason: "is not there".to_owned(),
+            }),
+        }
+    }
+
+    /// File `index` in the form of the file rules. `None` for an index out of range or type bits
+    /// that mean nothing.
+    pub(crate) fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        let file = self.files.get(index)?;
+        Some(Entry {
+            kind: Kind::of_mode(u32::from(file.mode))?,
+            mode: u32::from(file.mode),
+            flags: file.flags.0,
+            size: file.size,
+            digest: file.digest,
+            link: file.linkto,
+            user: file.user.as_bytes(),
+            group: file.group.as_bytes(),
+            rdev: u32::from(file.rdev),
+            color: file.color,
+            languages: file.langs,
+        })
+    }
+
+    /// Directory and base name of a file as packaged.
+    pub(crate) fn name_of(&self, index: usize) -> (&[u8], &[u8]) {
+        self.files.path_parts(index)
+    }
+}
+
+/// What is done with a package.
+#[derive(Debug)]
+pub(crate) enum Deed {
+    /// It is installed from this file.
+    Install {
+        file: File,
+        mode: Mode,
+        signature: Header,
+    },
+    /// It is removed.
+    Erase { hnum: u32, linked_to: Option<usize> },
+}
+
+/// One element.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub package: PackageFacts,
+    pub deed: Deed,
+}
+
+impl Loaded {
+    pub(crate) fn is_install(&self) -> bool {
+        matches!(self.deed, Deed::Install { .. })
+    }
+}
+
+/// Reads all headers. Packages that cannot be installed at all are reported together.
+pub(crate) fn load(
+    db: &Db,
+    elements: Vec<Element>,
+    options: &Options<'_>,
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<Loaded>, TransactionError> {
+    let mut loaded = Vec::with_capacity(elements.len());
+    for element in elements {
+        loaded.push(match element {
+            Element::Install(install) => load_install(install, options, problems)?,
+            Element::Erase(Erase { hnum, linked_to }) => Loaded {
+                package: PackageFacts::installed(db, hnum)?,
+                deed: Deed::Erase { hnum, linked_to },
+            },
+        });
+    }
+    Ok(loaded)
+}
+
+fn load_install(
+    install: Install,
+    options: &Options<'_>,
+    problems: &mut Vec<Problem>,
+) -> Result<Loaded, TransactionError> {
+    let Install {
+        mut file,
+        path,
+        mode,
+    } = install;
+    let what = path.display().to_string();
+    let bad = |reason: String| TransactionError::Package {
+        package: what.clone(),
+        reason,
+    };
+    file.seek(SeekFrom::Start(0))
+        .map_err(|e| bad(e.to_string()))?;
+    let package = Package::open(BufReader::new(&mut file)).map_err(|e| bad(e.to_string()))?;
+    let (signature, header) = (package.signature, package.header);
+    let package = PackageFacts::read(header, &what)?;
+    if let Some(reason) = unsupported(&package) {
+        problems.push(Problem::Unsupported {
+            package: package.nevra.clone(),
+            reason,
+        });
+    } else if !fits(&package, options) {
+        problems.push(Problem::Architecture {
+            package: package.nevra.clone(),
+        });
+    }
+    Ok(Loaded {
+        package,
+        deed: Deed::Install {
+            file,
+            mode,
+            signature,
+        },
+    })
+}
+
+/// Why a package cannot be installed by this program.
+fn unsupported(package: &PackageFacts) -> Option<String> {
+    let header = &package.header;
+    if nevra::is_source(header) {
+        return Some("a source package is not installed".to_owned());
+    }
+    match header.text(tag::PAYLOADFORMAT) {
+        None | Some("cpio") => {}
+        Some(other) => return Some(format!("payload format {other} is not supported")),
+    }
+    (package.name == "gpg-pubkey").then(|| "the name gpg-pubkey is reserved".to_owned())
+}
+
+/// Is the package for this machine? (the compatible lists of rpm's rpmrc)
+fn fits(package: &PackageFacts, options: &Options<'_>) -> bool {
+    let os = package.header.text(tag::OS).unwrap_or("linux");
+    let arch = package.header.text(tag::ARCH).unwrap_or("noarch");
+    os.eq_ignore_ascii_case("linux") && arch_fits(&options.arch, arch)
+}
+
+fn arch_fits(machine: &str, arch: &str) -> bool {
+    const X86: [&str; 8] = [
+        "x86_64", "amd64", "em64t", "athlon", "i686", "i586", "i486", "i386",
+    ];
+    arch == "noarch"
+        || arch == machine
+        || match machine {
+            "x86_64" | "amd64" => X86.contains(&arch),
+            "x86_64_v2" => X86.contains(&arch),
+            "x86_64_v3" => arch == "x86_64_v2" || X86.contains(&arch),
+            "x86_64_v4" => ["x86_64_v2", "x86_64_v3"].contains(&arch) || X86.contains(&arch),
+            "i686" => ["i586", "i486", "i386"].contains(&arch),
+            "ppc64le" => arch == "fat",
+            "s390x" => arch == "s390",
+            "armv7hl" | "armv7hnl" => ["armv7hl", "armv6hl"].contains(&arch),
+            _ => false,
+        }
+}
+
+/// One scriptlet as a header holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Script {
+    /// Interpreter and arguments.
+    pub program: Vec<Vec<u8>>,
+    /// The text.
+    pub body: Option<Vec<u8>>,
+    /// Bit 0: macros to expand, bit 1: query format to expand, bit 2: failure is an error.
+    pub flags: u32,
+}
+
+/// The scriptlets of a package that a transaction runs, with rpm's name for messages, whether
+/// a failure stops the element, and the tags of body, program and flags (reference 3.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScriptKind {
+    PreTrans,
+    Pre,
+    Post,
+    PreUn,
+    PostUn,
+    PostTrans,
+}
+
+impl ScriptKind {
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            ScriptKind::PreTrans => "%pretrans",
+            ScriptKind::Pre => "%prein",
+            ScriptKind::Post => "%post",
+            ScriptKind::PreUn => "%preun",
+            ScriptKind::PostUn => "%postun",
+            ScriptKind::PostTrans => "%posttrans",
+        }
+    }
+
+    /// A failure undoes the transaction. rpm keeps both versions when %preun fails; here the
+    /// old system comes back instead (reference 3.6).
+    pub(crate) fn fatal(self) -> bool {
+        matches!(
+            self,
+            ScriptKind::PreTrans | ScriptKind::Pre | ScriptKind::PreUn
+        )
+    }
+
+    fn tags(self) -> (u32, u32, u32) {
+        match self {
+            ScriptKind::PreTrans => (1151, 1153, 5024),
+            ScriptKind::Pre => (1023, 1085, 5020),
+            ScriptKind::Post => (1024, 1086, 5021),
+            ScriptKind::PreUn => (1025, 1087, 5022),
+            ScriptKind::PostUn => (1026, 1088, 5023),
+            ScriptKind::PostTrans => (1152, 1154, 5025),
+        }
+    }
+
+    /// The scriptlet of this kind in a header. It exists if it has a body or a program.
+    pub(crate) fn of(self, header: &Header) -> Option<Script> {
+        let (body, program, flags) = self.tags();
+        if !header.has(body) && !header.has(program) {
+            return None;
+        }
+        let mut words: Vec<Vec<u8>> = header.strings(program).map(<[u8]>::to_vec).collect();
+        if words.is_empty() {
+            words.push(b"/bin/sh".to_vec());
+        }
+        let body = header.string(body).map(<[u8]>::to_vec);
+        Some(Script {
+            program: words,
+            body,
+            flags: header.u32(flags).unwrap_or(0),
+        })
+    }
+}

@@ -1,0 +1,328 @@
+//! The way back, and what is done about a transaction that was interrupted.
+
+use rpm_db::{Db, Index};
+use rpm_pkg::header::tag;
+use rustix::fs::{self, AtFlags, Gid, Mode, Uid};
+use rustix::io::Errno;
+
+use super::apply::{mark_undone, stage_dir};
+use super::error::TransactionError;
+use super::journal::{Journal, Op, Record, debug};
+use super::root::{RootDir, split};
+use super::scripts::remove_body;
+use super::stage::{Stages, backup_name, remove_stages, staged_name};
+
+/// What an interrupted transaction came to.
+#[must_use = "the user must be told"]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// The new system is complete; otherwise the old one was restored.
+    pub finished: bool,
+    /// NEVRA of what was to be installed.
+    pub installs: Vec<String>,
+    /// NEVRA of what was to be removed.
+    pub erasures: Vec<String>,
+    /// Scriptlets that had run ("NEVRA %pre"): what they did to the system stays.
+    pub scripts_done: Vec<String>,
+    /// The scriptlet that was running. It is not run again.
+    pub script_interrupted: Option<String>,
+    /// Scriptlets that were to run and did not.
+    pub scripts_missed: Vec<String>,
+}
+
+/// Has a transaction been interrupted? Changes nothing; any user may ask.
+pub fn pending(root: &RootDir, state_dir: &str) -> Result<bool, TransactionError> {
+    Ok(Journal::open(root, state_dir.as_bytes(), true)?.is_some())
+}
+
+/// Finishes or undoes an interrupted transaction; `None` when there is none. The caller holds
+/// the lock of the rpm database.
+pub fn recover(
+    root: &RootDir,
+    db: &Db,
+    state_dir: &str,
+) -> Result<Option<Recovery>, TransactionError> {
+    let Some((journal, records)) = Journal::open(root, state_dir.as_bytes(), false)? else {
+        return Ok(None);
+    };
+    let story = Story::of(&records);
+    for record in &records {
+        if let Record::ScriptStart { body, .. } = record {
+            remove_body(root, body);
+        }
+    }
+    let finished = story.committed || story.database_committed(db)?;
+    if !finished && story.prepared {
+        let stages = Stages::open(root, &story.stages)?;
+        undo(root, &stages, &story.undoable())?;
+        stages.sync()?;
+    }
+    remove_stages(root, &story.stages)?;
+    journal.remove()?;
+    Ok(Some(story.tell(finished)))
+}
+
+/// The steps of one element for undoing.
+pub(crate) struct Undoable<'a> {
+    /// Its steps in order.
+    pub ops: Vec<&'a Op>,
+    /// Its kept files were linked.
+    pub begun: bool,
+}
+
+/// Undoes all steps, last first. May be interrupted and repeated.
+pub(crate) fn undo(
+    root: &RootDir,
+    stages: &Stages,
+    elements: &[Undoable<'_>],
+) -> Result<(), TransactionError> {
+    for element in elements.iter().rev() {
+        for op in element.ops.iter().rev() {
+            if element.begun || !matches!(op, Op::Keep { .. }) {
+                debug::step(0);
+                undo_op(root, stages, op)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn undo_op(root: &RootDir, stages: &Stages, op: &Op) -> Result<(), TransactionError> {
+    let failed = |e: Errno| TransactionError::file("cannot restore", op.target(), e);
+    match op {
+        Op::Place { target, mount, id } | Op::Keep { target, mount, id } => {
+            undo_place(root, stages, target, *mount, *id)
+        }
+        Op::Remove { target, mount, id } => put_back(root, stages, target, *mount, *id).map(drop),
+        Op::MakeDir { target } => {
+            let Ok((dir, base)) = root.open_parent(target) else {
+                return Ok(());
+            };
+            match fs::unlinkat(dir, base, AtFlags::REMOVEDIR) {
+                // A scriptlet's files stay, and so does the directory they are in.
+                Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {
+                    Ok(())
+                }
+                Err(e) => Err(failed(e)),
+            }
+        }
+        Op::RemoveDir {
+            target,
+            mode,
+            uid,
+            gid,
+        } => {
+            if root.lstat(target).map_err(failed)?.is_some() {
+                return Ok(());
+            }
+            root.create_dirs(target).map_err(failed)?;
+            own_dir(root, target, *mode, *uid, *gid).map_err(failed)
+        }
+        Op::DirOwner {
+            target,
+            mode,
+            uid,
+            gid,
+        } => match own_dir(root, target, *mode, *uid, *gid) {
+            Ok(()) | Err(Errno::NOENT | Errno::ROFS | Errno::PERM) => Ok(()),
+            Err(e) => Err(failed(e)),
+        },
+    }
+}
+
+fn own_dir(root: &RootDir, target: &[u8], mode: u32, uid: u32, gid: u32) -> Result<(), Errno> {
+    let dir = root.open_dir(target)?;
+    let stat = fs::fstat(&dir)?;
+    if (stat.st_uid, stat.st_gid) != (uid, gid) {
+        fs::fchown(&dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
+    fs::fchmod(&dir, Mode::from_raw_mode(mode & 0o7777))
+}
+
+/// A file that was placed goes back to the staging directory, so that repeating this finds the
+/// step not made; what it replaced takes its place again.
+fn undo_place(
+    root: &RootDir,
+    stages: &Stages,
+    target: &[u8],
+    mount: u32,
+    id: u32,
+) -> Result<(), TransactionError> {
+    let failed = |e: Errno| TransactionError::file("cannot restore", target, e);
+    let Some(stage) = stages.dir(mount) else {
+        return Ok(());
+    };
+    let staged = staged_name(id);
+    let made = !exists(stage, &staged).map_err(failed)?;
+    if exists(stage, &backup_name(id)).map_err(failed)? {
+        if made {
+            mark_undone(stage, id).map_err(failed)?;
+        }
+        return put_back(root, stages, target, mount, id).map(drop);
+    }
+    if !made {
+        return Ok(());
+    }
+    let moved = root
+        .open_parent(target)
+        .and_then(|(dir, base)| fs::renameat(dir, base, stage, &staged));
+    match moved {
+        Ok(()) => Ok(()),
+        Err(Errno::NOENT | Errno::NOTDIR) => mark_undone(stage, id).map_err(failed),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+/// The backup goes back to its place, if there is one.
+fn put_back(
+    root: &RootDir,
+    stages: &Stages,
+    target: &[u8],
+    mount: u32,
+    id: u32,
+) -> Result<bool, TransactionError> {
+    let failed = |e: Errno| TransactionError::file("cannot restore", target, e);
+    let stage = stage_dir(stages, mount)?;
+    let backup = backup_name(id);
+    if !exists(stage, &backup).map_err(failed)? {
+        return Ok(false);
+    }
+    let (parent, base) = split(target);
+    let (dir, _) = root.create_dirs(parent).map_err(failed)?;
+    fs::renameat(stage, &backup, &dir, base).map_err(failed)?;
+    // Renaming one of two links of a file onto the other does nothing: take the name away.
+    match fs::unlinkat(stage, &backup, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+fn exists(dir: std::os::fd::BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
+    match fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// What a journal tells.
+#[derive(Default)]
+struct Story<'r> {
+    tid: u32,
+    stages: Vec<Vec<u8>>,
+    /// Elements by position: NEVRA, installed, steps, begun.
+    elements: Vec<(&'r str, bool, &'r [Op], bool)>,
+    prepared: bool,
+    committing: Option<(&'r [u32], &'r [String])>,
+    committed: bool,
+    scripts_done: Vec<String>,
+    script_running: Option<String>,
+    scripts_planned: &'r [String],
+}
+
+impl<'r> Story<'r> {
+    fn of(records: &'r [Record]) -> Story<'r> {
+        let mut story = Story::default();
+        for record in records {
+            story.hear(record);
+        }
+        story
+    }
+
+    fn hear(&mut self, record: &'r Record) {
+        match record {
+            Record::Start { tid, .. } => self.tid = *tid,
+            Record::Staging(dirs) => self.stages = dirs.clone(),
+            Record::Element {
+                index,
+                nevra,
+                install,
+                ops,
+            } => {
+                let index = *index as usize;
+                if index >= self.elements.len() {
+                    self.elements.resize(index + 1, ("", false, &[], false));
+                }
+                if let Some(element) = self.elements.get_mut(index) {
+                    *element = (nevra, *install, ops, false);
+                }
+            }
+            Record::Prepared => self.prepared = true,
+            Record::Begin(index) => {
+                if let Some(element) = self.elements.get_mut(*index as usize) {
+                    element.3 = true;
+                }
+            }
+            Record::ScriptStart { nevra, script, .. } => {
+                self.script_running = Some(format!("{nevra} {script}"));
+            }
+            Record::ScriptEnd { .. } => self.scripts_done.extend(self.script_running.take()),
+            Record::Committing { erased, added } => self.committing = Some((erased, added)),
+            Record::Committed { scripts } => {
+                self.committed = true;
+                self.scripts_planned = scripts;
+            }
+        }
+    }
+
+    fn undoable(&self) -> Vec<Undoable<'r>> {
+        let one = |&(_, _, ops, begun): &(&str, bool, &'r [Op], bool)| Undoable {
+            ops: ops.iter().collect(),
+            begun,
+        };
+        self.elements.iter().map(one).collect()
+    }
+
+    /// Did the database commit happen, although its mark is missing? All its changes came
+    /// together, so one of them tells.
+    fn database_committed(&self, db: &Db) -> Result<bool, TransactionError> {
+        let Some((erased, added)) = self.committing else {
+            return Ok(false);
+        };
+        if let Some(&hnum) = erased.first() {
+            return Ok(db.get(hnum)?.is_none());
+        }
+        let Some(first) = added.first() else {
+            return Ok(false);
+        };
+        let nevra = rpm_pkg::nevra::Nevra::parse(first).ok();
+        let Some(nevra) = nevra else { return Ok(false) };
+        for found in db.find(Index::Name, nevra.name.as_bytes())? {
+            let header = db.get(found.hnum)?;
+            let same = header.as_ref().is_some_and(|header| {
+                header.u32(tag::INSTALLTID) == Some(self.tid)
+                    && rpm_pkg::nevra::Nevra::from_header(header).is_ok_and(|n| n == nevra)
+            });
+            if same {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn tell(self, finished: bool) -> Recovery {
+        let names = |wanted: bool| {
+            let of = self
+                .elements
+                .iter()
+                .filter(|e| e.1 == wanted && !e.0.is_empty());
+            of.map(|e| e.0.to_owned()).collect()
+        };
+        let missed = |script: &&String| {
+            !self.scripts_done.contains(script) && self.script_running.as_ref() != Some(script)
+        };
+        Recovery {
+            finished,
+            installs: names(true),
+            erasures: names(false),
+            scripts_missed: self
+                .scripts_planned
+                .iter()
+                .filter(missed)
+                .cloned()
+                .collect(),
+            scripts_done: self.scripts_done,
+            script_interrupted: self.script_running,
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Staging: every new file is written into a private directory of its target file system, and
+//! its content is proven there, before anything is changed.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rpm_pkg::package::{DigestChoice, Package, payload_passes};
+use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits};
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::element::{Deed, Loaded, PackageFacts};
+use super::error::{TransactionError, printable};
+use super::files::Kind;
+use super::journal::{Op, debug};
+use super::mounts::Mounts;
+use super::plan::ElementPlan;
+use super::root::{RootDir, split};
+
+/// Content is copied in pieces of this size.
+const PIECE: usize = 128 << 10;
+
+/// The opened staging directories, by their number.
+#[derive(Debug)]
+pub(crate) struct Stages {
+    pub dirs: Vec<Option<OwnedFd>>,
+}
+
+impl Stages {
+    /// Makes the staging directories; they must not exist. The journal names them already.
+    pub(crate) fn create(root: &RootDir, mounts: &Mounts) -> Result<Stages, TransactionError> {
+        let mut dirs = Vec::with_capacity(mounts.list.len());
+        for mount in &mounts.list {
+            let failed = |e: Errno| TransactionError::file("cannot create", &mount.stage, e);
+            let (parent, base) = root.open_parent(&mount.stage).map_err(failed)?;
+            fs::mkdirat(&parent, base, Mode::RWXU).map_err(failed)?;
+            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let dir = fs::openat(&parent, base, flags, Mode::empty()).map_err(failed)?;
+            // A default ACL of the parent would be inherited by every staged file.
+            for name in ["system.posix_acl_default", "system.posix_acl_access"] {
+                let _ = fs::fremovexattr(&dir, name);
+            }
+            fs::fchmod(&dir, Mode::RWXU).map_err(failed)?;
+            dirs.push(Some(dir));
+        }
+        Ok(Stages { dirs })
+    }
+
+    /// Opens staging directories that an interrupted transaction left; some may be gone.
+    pub(crate) fn open(root: &RootDir, paths: &[Vec<u8>]) -> Result<Stages, TransactionError> {
+        let open = |path: &Vec<u8>| match root.open_dir(path) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(TransactionError::file("cannot open", path, e)),
+        };
+        Ok(Stages {
+            dirs: paths.iter().map(open).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The directory with this number.
+    pub(crate) fn dir(&self, mount: u32) -> Option<BorrowedFd<'_>> {
+        self.dirs.get(mount as usize)?.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Waits until everything written to these file systems is on their disks.
+    pub(crate) fn sync(&self) -> Result<(), TransactionError> {
+        for dir in self.dirs.iter().flatten() {
+            fs::syncfs(dir).map_err(|e| TransactionError::file("cannot sync", b"/", e))?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of a staged file.
+pub(crate) fn staged_name(id: u32) -> String {
+    format!("n{id}")
+}
+
+/// The name of a backup.
+pub(crate) fn backup_name(id: u32) -> String {
+    format!("b{id}")
+}
+
+/// Where file `index` of a package is staged.
+type Places = HashMap<u32, (u32, u32)>;
+
+/// Unpacks the payload of an element and makes its links and special files.
+pub(crate) fn stage_element(
+    stages: &Stages,
+    element: &mut Loaded,
+    plan: &ElementPlan,
+) -> Result<(), TransactionError> {
+    let Deed::Install { file, .. } = &mut element.deed else {
+        return Ok(());
+    };
+    let mut places = Places::new();
+    for step in &plan.steps {
+        if let (Op::Place { mount, id, .. }, Some(index)) = (&step.op, step.file) {
+            places.insert(index, (*mount, *id));
+        }
+    }
+    let stager = Stager {
+        stages,
+        package: &element.package,
+        places: &places,
+    };
+    stager.make_specials()?;
+    stager.unpack(file)?;
+    stager.check_complete()
+}
+
+/// Writes one package.
+struct Stager<'a> {
+    stages: &'a Stages,
+    package: &'a PackageFacts,
+    places: &'a Places,
+}
+
+impl Stager<'_> {
+    fn failed(&self, index: usize, error: impl Into<std::io::Error>) -> TransactionError {
+        let path = self.package.files.path(index);
+        TransactionError::file("cannot write", &path, error)
+    }
+
+    fn place(&self, index: usize) -> Option<(BorrowedFd<'_>, String)> {
+        let (mount, id) = self.places.get(&(index as u32))?;
+        Some((self.stages.dir(*mount)?, staged_name(*id)))
+    }
+
+    /// Links, pipes and devices carry no content.
+    fn make_specials(&self) -> Result<(), TransactionError> {
+        for &index in self.places.keys() {
+            let index = index as usize;
+            let (Some(entry), Some((dir, name))) = (self.package.entry(index), self.place(index))
+            else {
+                continue;
+            };
+            let private = Mode::from_raw_mode(0o600);
+            // rpm stores device numbers in 16 bits: major << 8 | minor.
+            let device = fs::makedev(entry.rdev >> 8 & 0xff, entry.rdev & 0xff);
+            let special = |kind| fs::mknodat(dir, &name, kind, private, device);
+            let made = match entry.kind {
+                Kind::Regular | Kind::Directory => continue,
+                Kind::Symlink => fs::symlinkat(entry.link, dir, &name),
+                Kind::Fifo => special(fs::FileType::Fifo),
+                Kind::CharDevice => special(fs::FileType::CharacterDevice),
+                Kind::BlockDevice => special(fs::FileType::BlockDevice),
+                Kind::Socket => special(fs::FileType::Socket),
+            };
+            made.map_err(|e| self.failed(index, e))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the whole payload, with every digest of package and files checked.
+    fn unpack(&self, file: &mut File) -> Result<(), TransactionError> {
+        let read = |e: std::io::Error| self.payload_error(e.to_string());
+        file.seek(SeekFrom::Start(0)).map_err(read)?;
+        let package = Package::open(BufReader::with_capacity(PIECE, file))
+            .map_err(|e| self.payload_error(e.to_string()))?;
+        if package.header.bytes() != self.package.header.bytes() {
+            return Err(self.payload_error("the file was changed while in use".to_owned()));
+        }
+        package
+            .verify_header_digests()
+            .map_err(|e| self.payload_error(e.to_string()))?;
+        let mut payload = package
+            .into_payload(DigestChoice::Strongest, PayloadLimits::default())
+            .map_err(|e| self.unpack_error(e))?;
+        let mut piece = vec![0; PIECE];
+        while let Some(entry) = payload.next_entry().map_err(|e| self.unpack_error(e))? {
+            self.write_entry(entry.index, &mut payload, &mut piece)?;
+        }
+        let summary = payload.finish().map_err(|e| self.unpack_error(e))?;
+        if payload_passes(&summary.digests) {
+            Ok(())
+        } else {
+            Err(self.payload_error("a digest of the package does not match".to_owned()))
+        }
+    }
+
+    fn payload_error(&self, reason: String) -> TransactionError {
+        TransactionError::Payload {
+            package: self.package.nevra.clone(),
+            reason,
+        }
+    }
+
+    fn unpack_error(&self, error: PayloadError) -> TransactionError {
+        self.payload_error(error.to_string())
+    }
+
+    /// Writes a regular file; the members of a hard link set come with the member that has the
+    /// content.
+    fn write_entry(
+        &self,
+        index: usize,
+        payload: &mut Payload<BufReader<&mut File>>,
+        piece: &mut [u8],
+    ) -> Result<(), TransactionError> {
+        if self
+            .package
+            .entry(index)
+            .is_none_or(|entry| entry.kind != Kind::Regular)
+        {
+            return Ok(());
+        }
+        let set = self.package.files.hardlink_set(index).unwrap_or_default();
+        if set.last().is_some_and(|&last| last != index) {
+            return Ok(());
+        }
+        let single = [index];
+        let members = if set.is_empty() { &single[..] } else { set };
+        let mut first: Option<(BorrowedFd<'_>, String)> = None;
+        for &member in members {
+            let Some((dir, name)) = self.place(member) else {
+                continue;
+            };
+            match &first {
+                None => {
+                    self.write_content(member, dir, &name, payload, piece)?;
+                    first = Some((dir, name));
+                }
+                Some((from, original)) => {
+                    fs::linkat(from, original, dir, &name, AtFlags::empty())
+                        .map_err(|e| self.failed(member, e))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_content(
+        &self,
+        index: usize,
+        dir: BorrowedFd<'_>,
+        name: &str,
+        payload: &mut Payload<BufReader<&mut File>>,
+        piece: &mut [u8],
+    ) -> Result<(), TransactionError> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))
+            .map_err(|e| self.failed(index, e))?;
+        let mut file = File::from(fd);
+        debug::step(0);
+        loop {
+            match payload.read_data(piece) {
+                Ok(0) => return Ok(()),
+                Ok(count) => {
+                    let data = piece.get(..count).unwrap_or_default();
+                    file.write_all(data).map_err(|e| self.failed(index, e))?;
+                }
+                Err(PayloadError::FileDigest(_)) => {
+                    return Err(TransactionError::FileDigest {
+                        package: self.package.nevra.clone(),
+                        path: printable(&self.package.files.path(index)),
+                    });
+                }
+                Err(e) => return Err(self.unpack_error(e)),
+            }
+        }
+    }
+
+    /// Every file that the plan places must be staged now.
+    fn check_complete(&self) -> Result<(), TransactionError> {
+        for &index in self.places.keys() {
+            let index = index as usize;
+            let Some((dir, name)) = self.place(index) else {
+                continue;
+            };
+            if fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_err() {
+                let path = printable(&self.package.files.path(index));
+                return Err(self.payload_error(format!("{path} is missing in the payload")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Deletes the staging directories with what is left in them: staged files, backups of replaced
+/// and erased ones. A backup loses its set-id bits and capabilities first: another hard link of
+/// it may live elsewhere (CVE-2021-35937 and older).
+pub(crate) fn remove_stages(root: &RootDir, paths: &[Vec<u8>]) -> Result<(), TransactionError> {
+    for path in paths {
+        let failed = |e: Errno| TransactionError::file("cannot remove", path, e);
+        let dir = match root.open_dir(path) {
+            Ok(dir) => dir,
+            Err(Errno::NOENT) => continue,
+            Err(e) => return Err(failed(e)),
+        };
+        empty_stage(&dir).map_err(failed)?;
+        let (parent, base) = root.open_parent(path).map_err(failed)?;
+        debug_assert_eq!(base, split(path).1);
+        fs::unlinkat(parent, base, AtFlags::REMOVEDIR).map_err(failed)?;
+        debug::step(0);
+    }
+    Ok(())
+}
+
+fn empty_stage(dir: &OwnedFd) -> Result<(), Errno> {
+    let mut names = Vec::new();
+    for entry in fs::Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(name.to_vec());
+        }
+    }
+    for name in names {
+        if name.starts_with(b"b") {
+            strip_privileges(dir, &name);
+        }
+        fs::unlinkat(dir, name.as_slice(), AtFlags::empty())?;
+    }
+    Ok(())
+}
+
+/// Takes set-id bits and capabilities from a regular file that is about to lose a name.
+fn strip_privileges(dir: &OwnedFd, name: &[u8]) {
+    let Ok(stat) = fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else {
+        return;
+    };
+    let regular = fs::FileType::from_raw_mode(stat.st_mode).is_file();
+    // The last link needs nothing: the file is gone right after.
+    if !regular || stat.st_nlink < 2 {
+        return;
+    }
+    if let Ok(file) = super::root::open_regular(dir.as_fd(), name) {
+        // Failing here leaves what was there before this transaction, no more.
+        let _ = fs::fremovexattr(&file, super::root::CAPABILITY_XATTR);
+        if stat.st_mode & 0o6000 != 0 {
+            let _ = fs::fchmod(&file, Mode::from_raw_mode(stat.st_mode & 0o1777));
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Transactions against the real rpm 4.18: the same packages into copies of the same root.
+
+mod differential;
+mod failures;
+mod kill;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rpm_db::{Db, Index, Search, location};
+use tdnf::transaction::{
+    self, Committed, Element, Erase, Event, Install, Mode, Options, RootDir, TransactionError,
+    TransactionObserver,
+};
+use testkit::root::Sandbox;
+use testkit::{rpm, rpmdb, tree};
+
+/// The time that all transactions of these tests happen at.
+const NOW: u64 = 1_700_000_000;
+
+/// Everything the scriptlets said, in order.
+#[derive(Default)]
+struct Transcript(Vec<u8>);
+
+impl TransactionObserver for Transcript {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::ScriptOutput { bytes, .. } = event {
+            self.0.extend_from_slice(bytes);
+        }
+    }
+}
+
+/// Needs root's rights: owners, chroot.
+fn unprivileged() -> bool {
+    let no = !rustix::process::geteuid().is_root();
+    if no {
+        println!("skipped: needs root");
+    }
+    no
+}
+
+fn options() -> Options<'static> {
+    let mut options = Options::new(NOW, "x86_64");
+    options.runner = PathBuf::from(env!("CARGO_BIN_EXE_tdnf"));
+    options
+}
+
+fn open_db(root: &Path) -> Db {
+    let place = location::find(root, Search::default()).unwrap();
+    Db::open_write(&place).unwrap()
+}
+
+/// What is to be done, in words of a test.
+#[derive(Clone, Copy)]
+enum Ask<'a> {
+    /// `rpm -U --oldpackage --replacepkgs`
+    Upgrade(&'a Path),
+    /// `rpm -i`
+    Install(&'a Path),
+    /// `rpm -e`
+    Erase(&'a str),
+}
+
+/// The elements of a transaction; every installed package of an upgraded name is erased, and
+/// what the new one obsoletes as well.
+fn elements(db: &Db, asks: &[Ask<'_>]) -> Vec<Element> {
+    let mut elements = Vec::new();
+    let mut erasures = Vec::new();
+    for ask in asks {
+        match ask {
+            Ask::Upgrade(path) | Ask::Install(path) => {
+                let package = rpm_pkg::package::Package::open(File::open(path).unwrap()).unwrap();
+                let mut names = vec![package.nevra().name.clone()];
+                let obsoletes = rpm_pkg::dep::DepGroup::Obsoletes;
+                names.extend(
+                    rpm_pkg::dep::Deps::of(&package.header, obsoletes).map(|d| d.to_dep().name),
+                );
+                if matches!(ask, Ask::Upgrade(_)) {
+                    for name in names {
+                        erasures.extend(hnums(db, &name).map(|h| (h, Some(elements.len()))));
+                    }
+                }
+                let file = File::open(path).unwrap();
+                elements.push(Element::Install(Install {
+                    file,
+                    path: path.to_path_buf(),
+                    mode: Mode::Upgrade,
+                }));
+            }
+            Ask::Erase(name) => erasures.extend(hnums(db, name).map(|h| (h, None))),
+        }
+    }
+    let erase = |(hnum, linked_to)| Element::Erase(Erase { hnum, linked_to });
+    elements.extend(erasures.into_iter().map(erase));
+    elements
+}
+
+fn hnums(db: &Db, name: &str) -> impl Iterator<Item = u32> + use<> {
+    db.find(Index::Name, name.as_bytes())
+        .unwrap()
+        .into_iter()
+        .map(|m| m.hnum)
+}
+
+/// Runs a transaction on a root.
+fn run(
+    root: &Path,
+    asks: &[Ask<'_>],
+    options: &Options<'_>,
+    observer: &mut dyn TransactionObserver,
+) -> Result<Committed, TransactionError> {
+    let db = open_db(root);
+    let root = RootDir::open(root).unwrap();
+    transaction::run(&root, &db, elements(&db, asks), options, observer)
+}
+
+/// Does the same with real rpm; answers what the scriptlets said.
+fn run_rpm(root: &Path, asks: &[Ask<'_>]) -> String {
+    let mut said = String::new();
+    let mut command = Command::new("rpm");
+    command
+        .arg("--root")
+        .arg(root)
+        .args(["--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature"]);
+    command.args(["--define", "_db_backend sqlite"]);
+    match asks.first() {
+        Some(Ask::Erase(_)) => command.arg("-e"),
+        Some(Ask::Install(_)) => command.args(["-i", "--oldpackage"]),
+        _ => command.args(["-U", "--oldpackage", "--replacepkgs"]),
+    };
+    for ask in asks {
+        match ask {
+            Ask::Upgrade(path) | Ask::Install(path) => command.arg(path),
+            Ask::Erase(name) => command.arg(name),
+        };
+    }
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    said.push_str(&String::from_utf8_lossy(&output.stdout));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "rpm failed: {said}{err}");
+    said
+}
+
+/// The tree of a root without database, state directory and scriptlets' directory.
+fn tree_of(root: &Path) -> std::collections::BTreeMap<PathBuf, tree::Entry> {
+    tree::read(root, &|path| {
+        ["var/lib/rpm", "var/lib/tdnf", "var/tmp"]
+            .iter()
+            .any(|p| path == Path::new(p))
+    })
+}
+
+/// `rpm -Va` by real rpm must find nothing.
+fn verify_clean(root: &Path) {
+    let output = Command::new("rpm")
+        .arg("--root")
+        .arg(root)
+        .args([
+            "--dbpath",
+            "/var/lib/rpm",
+            "-Va",
+            "--nodeps",
+            "--define",
+            "_db_backend sqlite",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.trim().is_empty(), "rpm -Va says:\n{text}");
+}
+
+/// A spec with name, version and further text.
+fn spec(name: &str, version: &str, preamble: &str, install: &str, rest: &str) -> String {
+    format!(
+        "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: test\nLicense: MIT\n\
+         BuildArch: noarch\nAutoReqProv: no\n{preamble}\n%description\ntest\n%install\n\
+         mkdir -p %{{buildroot}}\n{install}\n{rest}\n"
+    )
+}
+
+fn build(name: &str, version: &str, preamble: &str, install: &str, rest: &str) -> PathBuf {
+    rpm::build_spec(&spec(name, version, preamble, install, rest), &[]).remove(0)
+}
+
+/// Two equal roots: one for rpm, one for us.
+struct Pair {
+    rpm: Sandbox,
+    ours: Sandbox,
+}
+
+impl Pair {
+    fn new() -> Pair {
+        let pair = Pair {
+            rpm: Sandbox::with_shell(),
+            ours: Sandbox::with_shell(),
+        };
+        pair.each(|root| std::fs::create_dir_all(root.join("var/lib/rpm")).unwrap());
+        pair
+    }
+
+    fn each(&self, change: impl Fn(&Sandbox)) {
+        change(&self.rpm);
+        change(&self.ours);
+    }
+
+    /// The same transaction on both; tree, database and transcript must be equal.
+    fn run(&self, asks: &[Ask<'_>]) -> Committed {
+        let mut transcript = Transcript::default();
+        let done = run(self.ours.path(), asks, &options(), &mut transcript)
+            .unwrap_or_else(|e| panic!("{e}"));
+        let theirs = run_rpm(self.rpm.path(), asks);
+        let ours = String::from_utf8_lossy(&transcript.0).into_owned();
+        assert_eq!(
+            ours, theirs,
+            "what the scriptlets said: ours left, rpm's right"
+        );
+        self.compare();
+        done
+    }
+
+    fn same(&self, asks: &[Ask<'_>]) {
+        drop(self.run(asks));
+    }
+
+    fn compare(&self) {
+        let trees = tree::differences(&tree_of(self.ours.path()), &tree_of(self.rpm.path()));
+        assert!(
+            trees.is_empty(),
+            "ours left, rpm's right:\n{}",
+            trees.join("\n")
+        );
+        let dump =
+            |root: &Sandbox| rpmdb::dump(&root.join("var/lib/rpm/rpmdb.sqlite"), &rpmdb::TIMES);
+        let rows = rpmdb::differences(&dump(&self.ours), &dump(&self.rpm));
+        assert!(
+            rows.is_empty(),
+            "ours left, rpm's right:\n{}",
+            rows.join("\n")
+        );
+    }
+}
