@@ -3,9 +3,10 @@
 use futures_util::stream::{self, StreamExt};
 
 use crate::client::Client;
-use crate::download::{Fetched, FileRequest, download};
+use crate::download::download;
 use crate::error::{Error, Result};
 use crate::event::Observer;
+use crate::request::{Fetched, FileRequest};
 
 /// Files fetched at the same time when the caller has no opinion.
 pub const DEFAULT_PARALLEL: usize = 4;

@@ -16,11 +16,14 @@ mod part;
 mod path;
 mod redact;
 mod refresh;
+mod request;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod transport;
 
 pub use client::Client;
-pub use download::{Fetched, FileRequest, MAX_UNKNOWN};
+
 pub use error::{CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, TlsFault};
 pub use event::{Event, Observer, Silent};
 pub use fetch::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};
@@ -33,3 +36,4 @@ pub use redact::redact;
 pub use refresh::{
     MetadataSet, PartFile, RepoRefresh, SignatureCheck, join_url, keyring_check, refresh,
 };
+pub use request::{Fetched, FileRequest, MAX_UNKNOWN};

@@ -260,7 +260,7 @@ impl Run<'_> {
 
     async fn run(&self) -> Result<MetadataSet> {
         if self.repo.cache_only {
-            return self.from_cache_only();
+            return self.read_cache_only();
         }
         let _lock = self.lock().await?;
         self.cache.recover();
@@ -275,7 +275,7 @@ impl Run<'_> {
         {
             return Ok(self.set(loaded, self.known_bases(), true, false));
         }
-        match self.from_servers(old.as_ref(), fresh).await {
+        match self.ask_servers(old.as_ref(), fresh).await {
             Ok(set) => Ok(set),
             Err(error) => match old.filter(|old| self.repo.stale_ok && old.missing.is_empty()) {
                 None => Err(error),
@@ -291,7 +291,7 @@ impl Run<'_> {
         }
     }
 
-    fn from_cache_only(&self) -> Result<MetadataSet> {
+    fn read_cache_only(&self) -> Result<MetadataSet> {
         let absent = |what: String| Error::NotCached {
             repo: self.id().to_owned(),
             what,
@@ -307,7 +307,7 @@ impl Run<'_> {
         }
     }
 
-    async fn from_servers(&self, old: Option<&Loaded>, fresh: bool) -> Result<MetadataSet> {
+    async fn ask_servers(&self, old: Option<&Loaded>, fresh: bool) -> Result<MetadataSet> {
         if !self.access.tls.verify {
             self.observer
                 .event(Event::UnverifiedTls { repo: self.id() });

@@ -11,9 +11,10 @@ use rpm_repo::repomd::{Record, Repomd};
 use super::cache::Loaded;
 use super::index::NewIndex;
 use super::{MetadataSet, PartFile, Run, join_url, local_name};
-use crate::download::{FileRequest, download};
+use crate::download::download;
 use crate::error::{Cause, Error, Failure, Result};
 use crate::path::{create_parents, join_below};
+use crate::request::FileRequest;
 
 /// Most bytes of a part whose size repomd.xml does not name (4 GiB).
 pub(crate) const MAX_PART: u64 = 4 << 30;

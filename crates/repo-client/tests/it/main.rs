@@ -1,5 +1,8 @@
 //! Against a server that misbehaves, a real nginx, and real TLS.
 
+// The helpers beside the tests may fail the test, too.
+#![allow(clippy::unwrap_used)]
+
 mod fixture;
 mod metadata;
 mod packages;
