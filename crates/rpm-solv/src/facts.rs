@@ -100,6 +100,15 @@ pub(crate) fn texts_of(body: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((take(body, &mut at)?, take(body, &mut at)?))
 }
 
+/// The checksum in a body: the last of its texts.
+pub(crate) fn checksum_of(body: &[u8]) -> Option<&[u8]> {
+    let mut at = 0;
+    for _ in 1..TEXTS {
+        take(body, &mut at)?;
+    }
+    take(body, &mut at)
+}
+
 /// A body as [`Facts`].
 pub(crate) fn decode(body: &[u8]) -> Option<Facts> {
     let mut at = 0;

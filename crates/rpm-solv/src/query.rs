@@ -16,6 +16,19 @@ impl Pool {
         self.repos().flat_map(|repo| self.repo_solvables(repo))
     }
 
+    /// The package at a place in a repository's order.
+    #[must_use]
+    pub fn solvable_at(&self, repo: RepoId, index: usize) -> Option<SolvableId> {
+        let mut index = i32::try_from(index).ok()?;
+        for block in &self.repos.get(repo.0)?.blocks {
+            if index < block.count {
+                return Some(SolvableId(block.start + index));
+            }
+            index -= block.count;
+        }
+        None
+    }
+
     /// Sorts packages into pool order.
     pub fn sort(&self, ids: &mut [SolvableId]) {
         ids.sort_by_key(|id| (self.repo_of(*id).ok(), *id));

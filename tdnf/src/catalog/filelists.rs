@@ -1,6 +1,7 @@
 //! Paths outside primary metadata: read from filelists when somebody asks for them.
 
 use super::error::CatalogError;
+use super::path_index::path_index;
 use super::repo::open_part;
 use super::{Catalog, RepoSource};
 use rpm_solv::{RepoId, SolvableId};
@@ -46,6 +47,38 @@ impl Catalog {
         Ok(found)
     }
 
+    /// The holders of exact paths, from the index of filelists (made first if need be), in pool order.
+    /// Repositories whose filelists are not on disk are passed over.
+    ///
+    /// # Errors
+    /// As [`Catalog::find_files`].
+    pub fn find_paths<'p>(
+        &self,
+        sources: &[RepoSource<'_>],
+        paths: impl Iterator<Item = &'p str> + Clone,
+    ) -> Result<Vec<FoundFile>, CatalogError> {
+        let mut found = Vec::new();
+        for (source, repo) in sources.iter().zip(&self.repos) {
+            if source.set.part("filelists").is_none() {
+                continue;
+            }
+            let index = path_index(source.set)?;
+            for path in paths.clone() {
+                for package in index.find(path.as_bytes())? {
+                    found.extend(
+                        self.pool
+                            .solvable_at(*repo, package as usize)
+                            .map(|solvable| FoundFile {
+                                solvable,
+                                path: path.to_owned(),
+                            }),
+                    );
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Looks up in filelists the paths that packages depend on and nobody is known to provide, and
     /// adds them as provides: the solver can then use them. Says how many were looked for.
     ///
@@ -56,7 +89,7 @@ impl Catalog {
         if missing.is_empty() {
             return Ok(0);
         }
-        for file in self.find_files(sources, &|path| missing.contains(path))? {
+        for file in self.find_paths(sources, missing.iter().map(String::as_str))? {
             self.pool
                 .add_file_provide(file.solvable, file.path.as_bytes())?;
         }

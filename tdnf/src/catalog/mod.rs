@@ -10,11 +10,13 @@ mod error;
 mod filelists;
 mod header;
 mod installed;
+mod path_index;
 mod repo;
 mod store;
 
 pub use error::CatalogError;
 pub use filelists::FoundFile;
+pub use path_index::{PathIndex, path_index};
 pub use repo::{CATALOG_DIR, primary_cache};
 
 use header::{Outside, with_header};

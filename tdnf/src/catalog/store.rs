@@ -40,7 +40,7 @@ pub(crate) fn open_or_make(
     in_memory(what, key, fill)
 }
 
-fn create_beside(path: &Path) -> Option<(PathBuf, File)> {
+pub(crate) fn create_beside(path: &Path) -> Option<(PathBuf, File)> {
     let dir = path.parent()?;
     std::fs::create_dir_all(dir).ok()?;
     let mut name = path.file_name()?.to_owned();

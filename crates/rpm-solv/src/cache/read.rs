@@ -207,6 +207,19 @@ impl CacheFile {
             .ok_or_else(damaged)
     }
 
+    /// [`crate::path_hash`] of each package's checksum text, in file order: how other metadata names packages.
+    ///
+    /// # Errors
+    /// The file is damaged or cannot be read.
+    pub fn checksum_hashes(&self) -> Result<Vec<u64>, SolvError> {
+        let mut hashes = Vec::with_capacity(self.package_count());
+        self.scan(1 << 20, &mut |_, body| {
+            let checksum = facts::checksum_of(body).unwrap_or_default();
+            hashes.push(crate::path_hash(checksum));
+        })?;
+        Ok(hashes)
+    }
+
     /// Reads all records in order, `buffer` bytes at a time, and hands each body to `visit` with its package number.
     pub(crate) fn scan(
         &self,
