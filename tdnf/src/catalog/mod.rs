@@ -13,6 +13,8 @@ mod installed;
 mod path_index;
 mod repo;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use error::CatalogError;
 pub use filelists::FoundFile;

@@ -1,0 +1,105 @@
+//! Real repositories go through the cache and are solved.
+
+use super::convert::with_primary;
+use rpm_repo::compress::Decoder;
+use rpm_solv::{
+    Action, CacheFile, CacheWriter, JobFlags, Outcome, Pool, SelectFlags, SolverOptions,
+};
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+fn fixtures() -> Option<PathBuf> {
+    if let Some(dir) = std::env::var_os("TDNF_SHARED") {
+        return Some(PathBuf::from(dir).join("fixtures/real"));
+    }
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|dir| dir.join("shared/fixtures/real"))
+        .find(|dir| dir.is_dir())
+}
+
+/// Makes a cache of a primary file and loads it.
+fn load(primary: &Path, arch: &str) -> Pool {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("primary");
+    let mut writer = CacheWriter::create(&path, b"key").unwrap();
+    let name = primary.display().to_string();
+    let stream = Decoder::new(File::open(primary).unwrap(), &name).unwrap();
+    let limits = rpm_repo::xml::Limits::default();
+    let stream = BufReader::new(stream);
+    let summary = rpm_repo::primary::read(&name, stream, &limits, &mut |package| {
+        with_primary(package, |input| writer.add(input)).unwrap();
+        ControlFlow::Continue(())
+    });
+    assert!(summary.unwrap().complete);
+    writer.finish().unwrap();
+    let mut pool = Pool::new(arch).unwrap();
+    let repo = pool.add_repo("real", 50).unwrap();
+    let cache = CacheFile::open(&path, b"key").unwrap();
+    pool.load_cache(repo, cache).unwrap();
+    pool
+}
+
+/// How many of every `step`-th package can be installed by name, and how many were tried.
+fn installable(pool: &mut Pool, step: usize) -> (usize, usize) {
+    let names: Vec<String> = pool
+        .solvables()
+        .filter(|id| !matches!(pool.arch(*id), "src" | "nosrc"))
+        .step_by(step)
+        .map(|id| pool.name(id).to_owned())
+        .collect();
+    let mut solved = 0;
+    for name in &names {
+        let selection = pool.select(name, SelectFlags::default(), false).unwrap();
+        assert!(!selection.is_empty(), "{name}");
+        let jobs = selection.jobs(Action::Install, JobFlags::default());
+        match pool.solve(&jobs, &SolverOptions::default()).unwrap() {
+            Outcome::Solved(solution) => {
+                assert!(!solution.steps.is_empty(), "{name}");
+                solved += 1;
+            }
+            Outcome::Problems(problems) => {
+                assert!(problems.iter().all(|problem| !problem.main.text.is_empty()));
+                assert!(problems.iter().all(|problem| !problem.fixes.is_empty()));
+            }
+        }
+    }
+    (solved, names.len())
+}
+
+#[test]
+fn openeuler_is_loaded_and_solved() {
+    let Some(real) = fixtures() else {
+        println!("skipped: no real fixtures");
+        return;
+    };
+    let dir = "openeuler-mirror+pkgship/test/cli/init_command/import_relation_case/sqlites/xml";
+    let primary = real.join(dir).join("repodata/openeuler-primary.xml.gz");
+    let mut pool = load(&primary, "x86_64");
+    assert_eq!(pool.solvables().count(), 16_545);
+    let (solved, tried) = installable(&mut pool, 200);
+    println!("openEuler: {solved} of {tried} names install");
+    assert!(solved * 10 >= tried * 9, "{solved} of {tried}");
+    let bash = pool.whatprovides("bash").unwrap();
+    assert!(bash.iter().any(|id| pool.name(*id) == "bash"));
+    let facts = pool.facts(bash[0]).unwrap();
+    assert!(facts.location.ends_with(".rpm") && !facts.checksum.is_empty());
+}
+
+#[test]
+fn centos_stream_9_baseos_is_loaded_and_solved() {
+    let Some(real) = fixtures() else {
+        println!("skipped: no real fixtures");
+        return;
+    };
+    let dir = "osbuild+osbuild/_history/baseos-bc08eed1/test/data/testrepos/baseos/repodata";
+    let file = "130494033cb9bffa40828ebc814d016920d9ce5d60041467af283ffcf38adef0-primary.xml.gz";
+    let mut pool = load(&real.join(dir).join(file), "x86_64");
+    assert_eq!(pool.solvables().count(), 1_125);
+    let (solved, tried) = installable(&mut pool, 6);
+    println!("CentOS Stream 9 BaseOS: {solved} of {tried} names install");
+    assert!(solved * 100 >= tried * 95, "{solved} of {tried}");
+    assert!(!pool.file_owners(b"/usr/bin/bash").unwrap().is_empty());
+}
