@@ -113,15 +113,19 @@ impl Printer {
 
     /// A line on stderr, always.
     pub fn err(&self, line: &str) {
+        self.err_part(&format!("{line}\n"));
+    }
+
+    /// Text on stderr as it is, without a line break at the end.
+    pub fn err_part(&self, text: &str) {
         let mut inner = self.lock();
         inner.with_bars_hidden(|inner| {
-            if let Sink::Recording(text) = &mut inner.sink {
-                text.err.push_str(line);
-                text.err.push('\n');
+            if let Sink::Recording(recorded) = &mut inner.sink {
+                recorded.err.push_str(text);
                 return;
             }
             // Nothing can be done about a stderr that cannot be written.
-            let _ = writeln!(io::stderr().lock(), "{line}");
+            let _ = io::stderr().lock().write_all(text.as_bytes());
         });
     }
 

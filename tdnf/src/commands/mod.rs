@@ -1,6 +1,8 @@
 //! The commands: one record each, with what it needs opened.
 
+mod change;
 mod clean;
+mod files;
 mod list;
 mod makecache;
 mod query;
@@ -59,14 +61,20 @@ pub struct Command {
 
 /// Every command, by name.
 pub const ALL: &[Command] = &[
+    change::AUTOREMOVE,
     list::CHECK_UPDATE,
     clean::COMMAND,
+    change::DOWNGRADE,
+    change::ERASE,
     list::INFO,
+    change::INSTALL,
     list::LIST,
     makecache::COMMAND,
     search::PROVIDES,
+    change::REINSTALL,
     repolist::COMMAND,
     search::SEARCH,
+    change::UPDATE,
 ];
 
 #[derive(Serialize)]
@@ -104,6 +112,9 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Outcome<u8> {
     }
     let settings = Settings::resolve(args, environment)?;
     let session = Session::open(settings, args, printer, command.needs)?;
+    if command.needs.lock {
+        crate::execute::recover(&session)?;
+    }
     (command.run)(&session, args.operands())
 }
 

@@ -21,7 +21,7 @@ pub use change::{downgrade, reinstall, update};
 pub use erase::{autoremove, erase};
 pub use install::install;
 pub use policy::Policy;
-pub use solve::{solve, unneeded};
+pub use solve::{named_only, solve, unneeded};
 
 /// What is asked of the solver.
 #[derive(Debug, Default)]

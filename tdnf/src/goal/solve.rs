@@ -46,6 +46,22 @@ pub fn solve(
     Err(Code::SOLV_FAILED.into())
 }
 
+/// The named packages alone, without the solver (`--nodeps`, download only).
+pub fn named_only(packages: &Packages, goal: &Goal) -> Outcome<Plan> {
+    let mut plan = Plan { unavailable: goal.unavailable.clone(), ..Plan::default() };
+    for job in &goal.jobs {
+        let id = match &job.target {
+            Target::Solvable(id) => Some(*id),
+            Target::OneOf(ids) => ids.first().copied(),
+            _ => None,
+        };
+        if let Some(id) = id.filter(|id| !packages.pool.is_installed(*id)) {
+            plan.changes.push(change(packages, id, Action::Install, Reason::User)?);
+        }
+    }
+    Ok(plan)
+}
+
 /// Packages that came as a dependency and that nothing installed needs any more.
 pub fn unneeded(catalog: &mut Packages, auto: &BTreeSet<String>) -> Outcome<Vec<SolvableId>> {
     let jobs = user_installed(catalog, auto);

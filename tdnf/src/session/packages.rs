@@ -79,6 +79,11 @@ impl Packages {
             .unwrap_or(i32::MIN)
     }
 
+    /// Whether a package of this name is installed.
+    pub fn is_installed_name(&self, name: &str) -> bool {
+        self.pool.repo_solvables(self.installed).any(|id| self.pool.name(id) == name)
+    }
+
     /// Packages of a name that repositories have and that are not excluded.
     pub fn available_named(&self, name: &str) -> Vec<SolvableId> {
         let all = self.pool.solvables();

@@ -1,7 +1,10 @@
 //! What the process finds around it. Read once; nothing below the settings asks again.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::transaction::scripts::allowed_variable;
 
 /// The environment of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub struct Environment {
     pub machine: String,
     /// The user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`).
     pub user_cache: Option<PathBuf>,
+    /// Variables of the user that scriptlets may see.
+    pub script_variables: Vec<(OsString, OsString)>,
     /// `http_proxy`.
     pub http_proxy: Option<String>,
     /// `https_proxy` or `HTTPS_PROXY`.
@@ -42,6 +47,9 @@ impl Environment {
                 .to_string_lossy()
                 .into_owned(),
             user_cache: absolute("XDG_CACHE_HOME").or_else(home_cache),
+            script_variables: std::env::vars_os()
+                .filter(|(name, _)| allowed_variable(name))
+                .collect(),
             // Upper case http_proxy can be set by a web request's header; curl ignores it, too.
             http_proxy: variable("http_proxy"),
             https_proxy: variable("https_proxy").or_else(|| variable("HTTPS_PROXY")),

@@ -1,0 +1,83 @@
+//! Package files on the command line: paths, `file://` and other URLs.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use repo_client::{FileRequest, fetch};
+use rpm_pkg::package::Package;
+use rpm_solv::SolvableId;
+
+use crate::error::{Code, Failure, Outcome};
+use crate::fetch::CMDLINE;
+use crate::session::{Packages, Session};
+use crate::view::progress::NetworkView;
+
+/// Schemes a package file may be fetched by.
+const SCHEMES: [&str; 2] = ["http://", "https://"];
+
+/// Splits words into those that name package files and all others.
+pub(super) fn split(words: &[String]) -> (Vec<String>, Vec<String>) {
+    words.iter().cloned().partition(|word| is_file(word))
+}
+
+fn is_file(word: &str) -> bool {
+    let remote = SCHEMES.iter().any(|scheme| word.starts_with(scheme));
+    let path = word.strip_prefix("file://").unwrap_or(word);
+    (remote && word.ends_with(".rpm"))
+        || word.starts_with("file://")
+        || (path.ends_with(".rpm") && (path.contains('/') || Path::new(path).exists()))
+}
+
+/// Adds the files to the catalog; remote ones are fetched first.
+pub(super) fn add(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    words: &[String],
+) -> Outcome<Vec<SolvableId>> {
+    let mut ids = Vec::new();
+    for word in words {
+        let path = if SCHEMES.iter().any(|scheme| word.starts_with(scheme)) {
+            fetched(session, word)?
+        } else {
+            let path = word.strip_prefix("file://").unwrap_or(word);
+            std::path::absolute(path).map_err(|error| Failure::io(Path::new(path), &error))?
+        };
+        ids.push(add_one(packages, &path)?);
+    }
+    Ok(ids)
+}
+
+fn add_one(packages: &mut Packages, path: &Path) -> Outcome<SolvableId> {
+    let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
+    let size = file.metadata().map_err(|error| Failure::io(path, &error))?.len();
+    let package = Package::open(BufReader::new(file)).map_err(|error| {
+        Failure::because(Code::RPMRC_FAIL, format!("package {}: {error}", path.display()))
+    })?;
+    if package.is_source() {
+        return Err(Failure::because(
+            Code::INVALID_PARAMETER,
+            format!("package '{}' appears to be a source rpm, which cannot be installed yet", path.display()),
+        ));
+    }
+    let location = path.to_str().ok_or_else(|| {
+        Failure::because(Code::INVALID_PARAMETER, format!("{}: not a UTF-8 path", path.display()))
+    })?;
+    Ok(packages.add_file(&package.header, location, size)?)
+}
+
+/// Fetches a package by URL into the cache. Its name there comes from the URL's last part.
+fn fetched(session: &Session<'_>, url: &str) -> Outcome<PathBuf> {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let dir = session.cache_dir().join(CMDLINE).join("rpms");
+    let dest = repo_client::join_below(&dir, name)?;
+    let request = FileRequest::new(name, vec![url.to_owned()], &dest);
+    let view = NetworkView::new(session.printer);
+    // A file of an earlier run may be another one of the same name.
+    let _ = std::fs::remove_file(&dest);
+    for result in fetch(session.client(), vec![request], 1, &view) {
+        result?;
+    }
+    Ok(dest)
+}

@@ -1,0 +1,185 @@
+//! The transaction of a plan, told as tdnf tells it.
+
+use cli_kit::Printer;
+
+use crate::error::{Code, Failure, Outcome};
+use crate::plan::{Action, Change, Plan};
+use crate::session::Session;
+use crate::transaction::{
+    self, Element, Erase, Event, Install, Mode, Options, Recovery, RootDir, ScriptStream,
+    TransactionError, TransactionObserver, Warning,
+};
+use crate::verify::Verified;
+use rpm_db::Db;
+
+/// Runs the transaction; returns the warnings that are worth a word afterwards.
+pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Outcome<Vec<String>> {
+    let settings = &session.settings;
+    let (root, db, _lock) = open(session)?;
+    let mut options = Options::new(settings.environment.now, &settings.arch);
+    options.test_only = settings.test_only;
+    options.no_scripts = settings.tsflags.iter().any(|flag| flag == "noscripts");
+    options.no_triggers = options.no_scripts;
+    options.no_docs = settings.tsflags.iter().any(|flag| flag == "nodocs");
+    options.environment.clone_from(&settings.environment.script_variables);
+    session.printer.flush();
+    let elements = elements(plan, verified);
+    let mut teller = Teller { printer: session.printer, running: false, test: settings.test_only };
+    match transaction::run(&root, &db, elements, &options, &mut teller) {
+        Ok(committed) => Ok(committed.warnings.iter().map(warning_line).collect()),
+        Err(error) => Err(stopped(error)),
+    }
+}
+
+fn open(session: &Session<'_>) -> Outcome<(RootDir, Db, rpm_db::TransactionLock)> {
+    let root = &session.settings.root;
+    std::fs::create_dir_all(root).map_err(|error| Failure::io(root, &error))?;
+    let location = session.db_location()?;
+    rpm_db::create_directory(&location)?;
+    let lock = session.database_lock(&location)?;
+    let db = Db::open_write(&location)?;
+    Ok((RootDir::open(root).map_err(stopped)?, db, lock))
+}
+
+/// Finishes or undoes what an earlier run left, and says which. Nothing happens where there is
+/// no journal.
+pub fn recover(session: &Session<'_>) -> Outcome<()> {
+    if !session.settings.root.is_dir() {
+        return Ok(());
+    }
+    let root = RootDir::open(&session.settings.root).map_err(stopped)?;
+    if !transaction::pending(&root, transaction::STATE_DIR).map_err(stopped)? {
+        return Ok(());
+    }
+    let (root, db, _lock) = open(session)?;
+    if let Some(recovery) =
+        transaction::recover(&root, &db, transaction::STATE_DIR).map_err(stopped)?
+    {
+        say_recovery(session.printer, &recovery);
+    }
+    Ok(())
+}
+
+fn say_recovery(printer: &Printer, recovery: &Recovery) {
+    let what = if recovery.finished { "has been finished" } else { "has been undone" };
+    printer.err(&format!("warning: an interrupted transaction {what}"));
+    for package in &recovery.installs {
+        printer.err(&format!("    install {package}"));
+    }
+    for package in &recovery.erasures {
+        printer.err(&format!("    remove {package}"));
+    }
+    if let Some(script) = &recovery.script_interrupted {
+        printer.err(&format!("warning: {script} was running when it stopped; it is not run again"));
+    }
+    for script in &recovery.scripts_missed {
+        printer.err(&format!("warning: {script} did not run"));
+    }
+}
+
+/// The elements of a plan in its order: each install right before what it replaces, then the
+/// removals.
+fn elements(plan: &Plan, verified: Verified) -> Vec<Element> {
+    let mut elements = Vec::new();
+    let mut packages = verified.packages.into_iter().peekable();
+    for (index, change) in plan.changes.iter().enumerate() {
+        if let Some(package) = packages.next_if(|package| package.change == index) {
+            let position = elements.len();
+            let install = Install { file: package.file, path: package.path, mode: mode(change) };
+            elements.push(Element::Install(install));
+            let replaced = change.replaces.iter();
+            elements.extend(replaced.map(|hnum| erase(*hnum, Some(position))));
+        } else if change.action == Action::Remove {
+            elements.extend(change.installed_number.map(|hnum| erase(hnum, None)));
+        }
+    }
+    elements
+}
+
+fn erase(hnum: u32, linked_to: Option<usize>) -> Element {
+    Element::Erase(Erase { hnum, linked_to })
+}
+
+fn mode(change: &Change) -> Mode {
+    match change.action {
+        Action::Upgrade => Mode::Upgrade,
+        Action::Downgrade => Mode::Downgrade,
+        Action::Reinstall => Mode::Reinstall,
+        _ => Mode::Install,
+    }
+}
+
+/// Tells the events of a transaction.
+struct Teller<'a> {
+    printer: &'a Printer,
+    running: bool,
+    test: bool,
+}
+
+impl Teller<'_> {
+    fn start(&mut self) {
+        if !self.running && !self.test {
+            self.running = true;
+            self.printer.info("Running transaction");
+        }
+    }
+}
+
+impl TransactionObserver for Teller<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Checking => self.printer.info("Testing transaction"),
+            Event::Installing { package, .. } => {
+                self.start();
+                self.printer.info(&format!("Installing/Updating: {package}"));
+            }
+            Event::Erasing { package, .. } => {
+                self.start();
+                self.printer.info(&format!("Removing: {package}"));
+            }
+            Event::ScriptStarted { .. } => self.start(),
+            Event::ScriptOutput { stream, bytes, .. } => self.script_output(stream, bytes),
+            Event::RollingBack => self.printer.err("undoing what was done so far"),
+            _ => {}
+        }
+    }
+}
+
+impl Teller<'_> {
+    /// A scriptlet's words go where it sent them; in JSON mode standard output is data only.
+    fn script_output(&self, stream: ScriptStream, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        if stream == ScriptStream::Out && !self.printer.mode().json {
+            self.printer.crit_part(&text);
+        } else {
+            self.printer.err_part(&text);
+        }
+    }
+}
+
+fn warning_line(warning: &Warning) -> String {
+    match warning {
+        Warning::Scriptlet { .. } => format!("warning: %{}", warning.to_string().trim_start_matches('%')),
+        _ => format!("warning: {warning}"),
+    }
+}
+
+/// The number and words of a transaction that did not happen.
+fn stopped(error: TransactionError) -> Failure {
+    let failure = Failure::new(Code::TRANSACTION_FAILED);
+    match error {
+        TransactionError::Problems(problems) => {
+            let first = failure.remark(format!("Found {} problems", problems.len()));
+            problems.iter().fold(first, |failure, problem| failure.remark(problem.to_string()))
+        }
+        TransactionError::Database(error) => {
+            let failure = Failure::from(error);
+            Failure { code: Code::TRANSACTION_FAILED, ..failure }
+        }
+        TransactionError::Scriptlet { package, script, status } => failure
+            .remark(format!("package {package}: script error in {}in", script.trim_end_matches("in")))
+            .detail(format!("error: {script}({package}) scriptlet failed, {status}"))
+            .hint("nothing has changed; what the scriptlet itself did stays"),
+        other => failure.detail(format!("error: {other}")),
+    }
+}

@@ -1,0 +1,170 @@
+//! From a goal to a changed system: plan, consent, download, verification, transaction, history.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use rpm_db::Db;
+use rpm_pkg::header::tag;
+
+use crate::error::{Code, Outcome};
+use crate::fetch::{self, Fetched};
+use crate::goal::{self, Goal, Policy};
+use crate::history::{History, Installed};
+use crate::keys;
+use crate::plan::{Action, Plan, Reason};
+use crate::session::{Packages, Session};
+use crate::settings::Consent;
+use crate::verify::{self, Verified};
+use crate::view;
+
+/// Names of packages that came as dependencies, as the history knows them.
+pub fn auto_installed(session: &Session<'_>) -> Outcome<BTreeSet<String>> {
+    match History::open_read(&session.settings.persist_dir)? {
+        Some(history) => Ok(history.auto_installed()?),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
+/// Solves a goal, shows the plan, asks, and carries it out as far as the settings say.
+pub fn perform(
+    session: &Session<'_>,
+    mut packages: Packages,
+    goal: &Goal,
+    policy: &Policy,
+) -> Outcome<u8> {
+    let auto = auto_installed(session)?;
+    let plan = plan(session, &mut packages, goal, policy, &auto)?;
+    if plan.is_empty() {
+        mark_requested(session, &packages, goal, &auto)?;
+        return Err(Code::NOTHING_TO_DO.into());
+    }
+    fetch::check_space(session, &plan, &packages.sources)?;
+    view::plan::show(session.printer, &plan);
+    if session.settings.download_only.is_some() {
+        session.printer.info("tdnf will only download packages needed for the transaction");
+    }
+    if session.printer.mode().json && session.settings.consent == Consent::No {
+        return Ok(0);
+    }
+    session.confirm()?;
+    let fetched = fetch::fetch(session, &plan, &packages.sources)?;
+    let verified = verify::verify(session, &plan, &fetched, &packages.sources)?;
+    say_waived(session, &verified);
+    if session.settings.download_only.is_some() {
+        return Ok(0);
+    }
+    commit(session, goal, &plan, &fetched, verified)
+}
+
+fn plan(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    goal: &Goal,
+    policy: &Policy,
+    auto: &BTreeSet<String>,
+) -> Outcome<Plan> {
+    if session.settings.download_only.as_ref().is_some_and(|only| only.nodeps) {
+        return goal::named_only(packages, goal);
+    }
+    goal::solve(session, packages, goal, policy, auto)
+}
+
+/// A check that was switched off is never silent.
+fn say_waived(session: &Session<'_>, verified: &Verified) {
+    for package in &verified.packages {
+        if let Some(refusal) = package.verdict.waived() {
+            session.printer.err(&format!("warning: {}: {refusal}", package.path.display()));
+        }
+    }
+}
+
+/// Stores accepted keys, runs the transaction, and records it.
+fn commit(
+    session: &Session<'_>,
+    goal: &Goal,
+    plan: &Plan,
+    fetched: &Fetched,
+    verified: Verified,
+) -> Outcome<u8> {
+    let settings = &session.settings;
+    if !settings.test_only {
+        keys::import(session, &verified.accepted_keys)?;
+    }
+    let history = if settings.test_only { None } else { Some(open_history(session)?) };
+    let warnings = crate::execute::run(session, plan, verified)?;
+    if let Some(history) = history {
+        record(session, &history, goal, plan)?;
+        if !settings.main.keepcache {
+            fetched.remove_cached();
+        }
+    }
+    for line in warnings {
+        session.printer.err(&line);
+    }
+    Ok(0)
+}
+
+/// Opens the history and brings it up to what is installed now.
+fn open_history(session: &Session<'_>) -> Outcome<History> {
+    let history = History::open(&session.settings.persist_dir)?;
+    history.sync(&installed_now(session)?, session.settings.environment.now)?;
+    Ok(history)
+}
+
+fn record(session: &Session<'_>, history: &History, goal: &Goal, plan: &Plan) -> Outcome<()> {
+    let settings = &session.settings;
+    let names = |auto: bool| -> Vec<String> {
+        let installs = plan.of(Action::Install);
+        let chosen = installs.filter(|change| (change.reason != Reason::User) == auto);
+        chosen.map(|change| change.package.name.clone()).collect()
+    };
+    let mut user = names(false);
+    user.extend(goal.requested.iter().cloned());
+    user.sort();
+    user.dedup();
+    let now = settings.environment.now;
+    history.record(&installed_now(session)?, &settings.command_line, now, &names(true), &user)?;
+    Ok(())
+}
+
+/// What the rpm database holds, as the history writes it.
+fn installed_now(session: &Session<'_>) -> Outcome<Installed> {
+    let Some(db) = session.db()? else { return Ok(Installed::default()) };
+    Ok(Installed { nevras: nevras(&db)?, cookie: db.cookie()? })
+}
+
+fn nevras(db: &Db) -> Outcome<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    db.for_each(&mut |_, header| {
+        let text = |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
+        let epoch = header.u32(tag::EPOCH).map_or_else(String::new, |epoch| format!("{epoch}:"));
+        let (name, version, release) = (text(tag::NAME), text(tag::VERSION), text(tag::RELEASE));
+        let arch = match text(tag::ARCH) {
+            arch if arch.is_empty() => String::new(),
+            arch => format!(".{arch}"),
+        };
+        all.insert(format!("{name}-{epoch}{version}-{release}{arch}"));
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
+/// Packages that were asked for and are installed already as dependencies count as asked for
+/// from now on.
+fn mark_requested(
+    session: &Session<'_>,
+    packages: &Packages,
+    goal: &Goal,
+    auto: &BTreeSet<String>,
+) -> Outcome<()> {
+    let installed = |name: &&String| packages.is_installed_name(name);
+    let promoted: Vec<String> =
+        goal.requested.intersection(auto).filter(installed).cloned().collect();
+    if promoted.is_empty() || session.settings.test_only || session.settings.consent == Consent::No {
+        return Ok(());
+    }
+    let settings = &session.settings;
+    let history = open_history(session)?;
+    history.mark(&promoted, false, &settings.command_line, settings.environment.now)?;
+    Ok(())
+}
