@@ -19,12 +19,17 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Outcome<Ve
     let mut options = Options::new(settings.environment.now, &settings.arch);
     options.test_only = settings.test_only;
     options.no_scripts = settings.tsflags.iter().any(|flag| flag == "noscripts");
-    options.no_triggers = options.no_scripts;
     options.no_docs = settings.tsflags.iter().any(|flag| flag == "nodocs");
-    options.environment.clone_from(&settings.environment.script_variables);
+    options
+        .environment
+        .clone_from(&settings.environment.script_variables);
     session.printer.flush();
     let elements = elements(plan, verified);
-    let mut teller = Teller { printer: session.printer, running: false, test: settings.test_only };
+    let mut teller = Teller {
+        printer: session.printer,
+        running: false,
+        test: settings.test_only,
+    };
     match transaction::run(&root, &db, elements, &options, &mut teller) {
         Ok(committed) => Ok(committed.warnings.iter().map(warning_line).collect()),
         Err(error) => Err(stopped(error)),
@@ -61,7 +66,11 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
 }
 
 fn say_recovery(printer: &Printer, recovery: &Recovery) {
-    let what = if recovery.finished { "has been finished" } else { "has been undone" };
+    let what = if recovery.finished {
+        "has been finished"
+    } else {
+        "has been undone"
+    };
     printer.err(&format!("warning: an interrupted transaction {what}"));
     for package in &recovery.installs {
         printer.err(&format!("    install {package}"));
@@ -70,7 +79,9 @@ fn say_recovery(printer: &Printer, recovery: &Recovery) {
         printer.err(&format!("    remove {package}"));
     }
     if let Some(script) = &recovery.script_interrupted {
-        printer.err(&format!("warning: {script} was running when it stopped; it is not run again"));
+        printer.err(&format!(
+            "warning: {script} was running when it stopped; it is not run again"
+        ));
     }
     for script in &recovery.scripts_missed {
         printer.err(&format!("warning: {script} did not run"));
@@ -85,7 +96,11 @@ fn elements(plan: &Plan, verified: Verified) -> Vec<Element> {
     for (index, change) in plan.changes.iter().enumerate() {
         if let Some(package) = packages.next_if(|package| package.change == index) {
             let position = elements.len();
-            let install = Install { file: package.file, path: package.path, mode: mode(change) };
+            let install = Install {
+                file: package.file,
+                path: package.path,
+                mode: mode(change),
+            };
             elements.push(Element::Install(install));
             let replaced = change.replaces.iter();
             elements.extend(replaced.map(|hnum| erase(*hnum, Some(position))));
@@ -131,7 +146,8 @@ impl TransactionObserver for Teller<'_> {
             Event::Checking => self.printer.info("Testing transaction"),
             Event::Installing { package, .. } => {
                 self.start();
-                self.printer.info(&format!("Installing/Updating: {package}"));
+                self.printer
+                    .info(&format!("Installing/Updating: {package}"));
             }
             Event::Erasing { package, .. } => {
                 self.start();
@@ -159,7 +175,9 @@ impl Teller<'_> {
 
 fn warning_line(warning: &Warning) -> String {
     match warning {
-        Warning::Scriptlet { .. } => format!("warning: %{}", warning.to_string().trim_start_matches('%')),
+        Warning::Scriptlet { .. } => {
+            format!("warning: %{}", warning.to_string().trim_start_matches('%'))
+        }
         _ => format!("warning: {warning}"),
     }
 }
@@ -170,15 +188,29 @@ fn stopped(error: TransactionError) -> Failure {
     match error {
         TransactionError::Problems(problems) => {
             let first = failure.remark(format!("Found {} problems", problems.len()));
-            problems.iter().fold(first, |failure, problem| failure.remark(problem.to_string()))
+            problems.iter().fold(first, |failure, problem| {
+                failure.remark(problem.to_string())
+            })
         }
         TransactionError::Database(error) => {
             let failure = Failure::from(error);
-            Failure { code: Code::TRANSACTION_FAILED, ..failure }
+            Failure {
+                code: Code::TRANSACTION_FAILED,
+                ..failure
+            }
         }
-        TransactionError::Scriptlet { package, script, status } => failure
-            .remark(format!("package {package}: script error in {}in", script.trim_end_matches("in")))
-            .detail(format!("error: {script}({package}) scriptlet failed, {status}"))
+        TransactionError::Scriptlet {
+            package,
+            script,
+            status,
+        } => failure
+            .remark(format!(
+                "package {package}: script error in {}in",
+                script.trim_end_matches("in")
+            ))
+            .detail(format!(
+                "error: {script}({package}) scriptlet failed, {status}"
+            ))
             .hint("nothing has changed; what the scriptlet itself did stays"),
         other => failure.detail(format!("error: {other}")),
     }

@@ -41,7 +41,9 @@ pub fn perform(
     fetch::check_space(session, &plan, &packages.sources)?;
     view::plan::show(session.printer, &plan);
     if session.settings.download_only.is_some() {
-        session.printer.info("tdnf will only download packages needed for the transaction");
+        session
+            .printer
+            .info("tdnf will only download packages needed for the transaction");
     }
     if session.printer.mode().json && session.settings.consent == Consent::No {
         return Ok(0);
@@ -63,7 +65,12 @@ fn plan(
     policy: &Policy,
     auto: &BTreeSet<String>,
 ) -> Outcome<Plan> {
-    if session.settings.download_only.as_ref().is_some_and(|only| only.nodeps) {
+    if session
+        .settings
+        .download_only
+        .as_ref()
+        .is_some_and(|only| only.nodeps)
+    {
         return goal::named_only(packages, goal);
     }
     goal::solve(session, packages, goal, policy, auto)
@@ -73,7 +80,9 @@ fn plan(
 fn say_waived(session: &Session<'_>, verified: &Verified) {
     for package in &verified.packages {
         if let Some(refusal) = package.verdict.waived() {
-            session.printer.err(&format!("warning: {}: {refusal}", package.path.display()));
+            session
+                .printer
+                .err(&format!("warning: {}: {refusal}", package.path.display()));
         }
     }
 }
@@ -90,7 +99,11 @@ fn commit(
     if !settings.test_only {
         keys::import(session, &verified.accepted_keys)?;
     }
-    let history = if settings.test_only { None } else { Some(open_history(session)?) };
+    let history = if settings.test_only {
+        None
+    } else {
+        Some(open_history(session)?)
+    };
     let warnings = crate::execute::run(session, plan, verified)?;
     if let Some(history) = history {
         record(session, &history, goal, plan)?;
@@ -123,21 +136,35 @@ fn record(session: &Session<'_>, history: &History, goal: &Goal, plan: &Plan) ->
     user.sort();
     user.dedup();
     let now = settings.environment.now;
-    history.record(&installed_now(session)?, &settings.command_line, now, &names(true), &user)?;
+    history.record(
+        &installed_now(session)?,
+        &settings.command_line,
+        now,
+        &names(true),
+        &user,
+    )?;
     Ok(())
 }
 
 /// What the rpm database holds, as the history writes it.
 fn installed_now(session: &Session<'_>) -> Outcome<Installed> {
-    let Some(db) = session.db()? else { return Ok(Installed::default()) };
-    Ok(Installed { nevras: nevras(&db)?, cookie: db.cookie()? })
+    let Some(db) = session.db()? else {
+        return Ok(Installed::default());
+    };
+    Ok(Installed {
+        nevras: nevras(&db)?,
+        cookie: db.cookie()?,
+    })
 }
 
 fn nevras(db: &Db) -> Outcome<BTreeSet<String>> {
     let mut all = BTreeSet::new();
     db.for_each(&mut |_, header| {
-        let text = |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
-        let epoch = header.u32(tag::EPOCH).map_or_else(String::new, |epoch| format!("{epoch}:"));
+        let text =
+            |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
+        let epoch = header
+            .u32(tag::EPOCH)
+            .map_or_else(String::new, |epoch| format!("{epoch}:"));
         let (name, version, release) = (text(tag::NAME), text(tag::VERSION), text(tag::RELEASE));
         let arch = match text(tag::ARCH) {
             arch if arch.is_empty() => String::new(),
@@ -158,13 +185,23 @@ fn mark_requested(
     auto: &BTreeSet<String>,
 ) -> Outcome<()> {
     let installed = |name: &&String| packages.is_installed_name(name);
-    let promoted: Vec<String> =
-        goal.requested.intersection(auto).filter(installed).cloned().collect();
-    if promoted.is_empty() || session.settings.test_only || session.settings.consent == Consent::No {
+    let promoted: Vec<String> = goal
+        .requested
+        .intersection(auto)
+        .filter(installed)
+        .cloned()
+        .collect();
+    if promoted.is_empty() || session.settings.test_only || session.settings.consent == Consent::No
+    {
         return Ok(());
     }
     let settings = &session.settings;
     let history = open_history(session)?;
-    history.mark(&promoted, false, &settings.command_line, settings.environment.now)?;
+    history.mark(
+        &promoted,
+        false,
+        &settings.command_line,
+        settings.environment.now,
+    )?;
     Ok(())
 }

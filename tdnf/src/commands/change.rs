@@ -42,9 +42,12 @@ pub(super) const DOWNGRADE: Command = Command {
     about: "Downgrade a package",
     needs: Needs::CHANGES,
     run: |session, words| {
-        change(session, words, Words::Optional, |session, packages, words, _| {
-            goal::downgrade(session, packages, words)
-        })
+        change(
+            session,
+            words,
+            Words::Optional,
+            |session, packages, words, _| goal::downgrade(session, packages, words),
+        )
     },
 };
 
@@ -88,7 +91,11 @@ fn change(session: &Session<'_>, words: &[String], need: Words, ask: AskFor) -> 
 /// Erasing asks no repository: what is installed is all it needs.
 fn remove(session: &Session<'_>, words: &[String], need: Words) -> Outcome<u8> {
     require(words, need)?;
-    let sources = if session.settings.cache_only { Vec::new() } else { known_sources(session)? };
+    let sources = if session.settings.cache_only {
+        Vec::new()
+    } else {
+        known_sources(session)?
+    };
     let (mut packages, policy) = open(session, sources)?;
     let goal = goal::erase(session, &mut packages, words)?;
     transact::perform(session, packages, &goal, &policy)
@@ -132,7 +139,9 @@ fn open(
 ) -> Outcome<(Packages, Policy)> {
     let conf_excludes = &session.settings.conf_excludes;
     if !conf_excludes.is_empty() {
-        session.printer.info("Warning: The following packages are excluded from tdnf.conf:");
+        session
+            .printer
+            .info("Warning: The following packages are excluded from tdnf.conf:");
         for name in conf_excludes {
             session.printer.info(&format!("  {name}"));
         }

@@ -50,18 +50,30 @@ pub(super) fn add(
 
 fn add_one(packages: &mut Packages, path: &Path) -> Outcome<SolvableId> {
     let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
-    let size = file.metadata().map_err(|error| Failure::io(path, &error))?.len();
+    let size = file
+        .metadata()
+        .map_err(|error| Failure::io(path, &error))?
+        .len();
     let package = Package::open(BufReader::new(file)).map_err(|error| {
-        Failure::because(Code::RPMRC_FAIL, format!("package {}: {error}", path.display()))
+        Failure::because(
+            Code::RPMRC_FAIL,
+            format!("package {}: {error}", path.display()),
+        )
     })?;
     if package.is_source() {
         return Err(Failure::because(
             Code::INVALID_PARAMETER,
-            format!("package '{}' appears to be a source rpm, which cannot be installed yet", path.display()),
+            format!(
+                "package '{}' appears to be a source rpm, which cannot be installed yet",
+                path.display()
+            ),
         ));
     }
     let location = path.to_str().ok_or_else(|| {
-        Failure::because(Code::INVALID_PARAMETER, format!("{}: not a UTF-8 path", path.display()))
+        Failure::because(
+            Code::INVALID_PARAMETER,
+            format!("{}: not a UTF-8 path", path.display()),
+        )
     })?;
     Ok(packages.add_file(&package.header, location, size)?)
 }

@@ -48,7 +48,10 @@ pub fn solve(
 
 /// The named packages alone, without the solver (`--nodeps`, download only).
 pub fn named_only(packages: &Packages, goal: &Goal) -> Outcome<Plan> {
-    let mut plan = Plan { unavailable: goal.unavailable.clone(), ..Plan::default() };
+    let mut plan = Plan {
+        unavailable: goal.unavailable.clone(),
+        ..Plan::default()
+    };
     for job in &goal.jobs {
         let id = match &job.target {
             Target::Solvable(id) => Some(*id),
@@ -56,7 +59,8 @@ pub fn named_only(packages: &Packages, goal: &Goal) -> Outcome<Plan> {
             _ => None,
         };
         if let Some(id) = id.filter(|id| !packages.pool.is_installed(*id)) {
-            plan.changes.push(change(packages, id, Action::Install, Reason::User)?);
+            plan.changes
+                .push(change(packages, id, Action::Install, Reason::User)?);
         }
     }
     Ok(plan)

@@ -81,7 +81,9 @@ impl Packages {
 
     /// Whether a package of this name is installed.
     pub fn is_installed_name(&self, name: &str) -> bool {
-        self.pool.repo_solvables(self.installed).any(|id| self.pool.name(id) == name)
+        self.pool
+            .repo_solvables(self.installed)
+            .any(|id| self.pool.name(id) == name)
     }
 
     /// Packages of a name that repositories have and that are not excluded.
