@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SignatureHash, SigningKey};
 use rpm_trust::{Keyring, SignatureState, verify_detached, verify_package_signature};
 
-use crate::fixtures::NOW;
+use crate::fixtures::{NOW, cut};
 
 const DATA: &[u8] = b"what is signed";
 
@@ -182,4 +182,89 @@ fn rpm_imports_our_key_and_lists_it() {
         facts.base64()
     );
     assert_eq!(tags.trim_end(), expected.trim_end());
+}
+
+/// A signature header that holds one header signature and the header's SHA-256.
+fn signature_header(tag: u32, packet: &[u8], sha256: &str) -> Vec<u8> {
+    let digest = [sha256.as_bytes(), b"\0"].concat();
+    let store = [packet, &digest].concat();
+    let number = |value: usize| u32::try_from(value).unwrap().to_be_bytes();
+    let entry = |tag: u32, kind: u32, offset: [u8; 4], count: usize| {
+        [tag.to_be_bytes(), kind.to_be_bytes(), offset, number(count)].concat()
+    };
+    // The region entry points at its trailer behind the data: minus the size of three entries.
+    let trailer = entry(62, 7, (-48_i32).to_be_bytes(), 16);
+    let mut header = vec![0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
+    header.extend(number(3));
+    header.extend(number(store.len() + 16));
+    header.extend(entry(62, 7, number(store.len()), 16));
+    header.extend(entry(tag, 7, number(0), packet.len()));
+    header.extend(entry(273, 6, number(packet.len()), 1));
+    header.extend(store);
+    header.extend(trailer);
+    header.resize(header.len().next_multiple_of(8), 0);
+    header
+}
+
+/// An unsigned package made by rpmbuild.
+fn built(folder: &Path) -> Vec<u8> {
+    let spec = folder.join("t.spec");
+    let text = "Name: t\nVersion: 1\nRelease: 1\nSummary: t\nLicense: t\nBuildArch: noarch\n\
+                %description\nt\n%files\n";
+    std::fs::write(&spec, text).unwrap();
+    let top = format!("_topdir {}", folder.display());
+    let mut rpmbuild = Command::new("rpmbuild");
+    rpmbuild
+        .args(["-bb", "--quiet", "--define", &top])
+        .arg(&spec);
+    succeeds(rpmbuild.output().expect("rpmbuild is installed"));
+    std::fs::read(folder.join("RPMS/noarch/t-1-1.noarch.rpm")).unwrap()
+}
+
+#[test]
+fn rpm_verifies_packages_that_we_sign() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = built(folder.path());
+    let parts = cut(&package).unwrap();
+    for algorithm in [KeyAlgorithm::Rsa2048, KeyAlgorithm::Ed25519] {
+        let now = present();
+        let new = NewKey {
+            user_id: "Us <us@example.org>",
+            algorithm,
+            created: now - 100,
+            lifetime: None,
+            signing_subkey: false,
+        };
+        let key = SigningKey::generate(&new).unwrap();
+        let packet = key
+            .sign_packet(&parts.header[..], now - 5, SignatureHash::Sha256)
+            .unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let header = home.path().join("header");
+        std::fs::write(&header, &parts.header).unwrap();
+        let sum = succeeds(Command::new("sha256sum").arg(&header).output().unwrap()).stdout;
+        let sum = String::from_utf8(sum).unwrap();
+        let tag = if key.is_rsa() { 268 } else { 267 };
+        let signature = signature_header(tag, &packet, sum.split(' ').next().unwrap());
+        let signed = [&package[..96], &signature, &parts.header, &parts.payload].concat();
+        let (file, public) = (home.path().join("t.rpm"), home.path().join("key"));
+        std::fs::write(&file, signed).unwrap();
+        std::fs::write(&public, key.public_armored().unwrap()).unwrap();
+        let rpmkeys = |arguments: [&std::ffi::OsStr; 2]| {
+            let db = home.path().join("db");
+            let output = Command::new("rpmkeys")
+                .arg("--dbpath")
+                .arg(db)
+                .args(arguments)
+                .output();
+            String::from_utf8(succeeds(output.unwrap()).stdout).unwrap()
+        };
+        rpmkeys(["--import".as_ref(), public.as_os_str()]);
+        let said = rpmkeys(["-Kv".as_ref(), file.as_os_str()]);
+        let line = said
+            .lines()
+            .find(|line| line.contains("Signature"))
+            .unwrap_or_default();
+        assert!(line.ends_with(": OK"), "{said}");
+    }
 }
