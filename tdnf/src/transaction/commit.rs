@@ -378,7 +378,9 @@ impl Execution<'_, '_> {
             })
             .collect();
         undo(self.root, stages, &elements)?;
-        stages.sync()
+        stages.sync()?;
+        self.journal.add(&Record::RolledBack)?;
+        self.journal.sync()
     }
 }
 

@@ -84,6 +84,13 @@ pub enum TransactionError {
     /// The user or a signal asked to stop, before the commit point.
     #[error("stopped on request: the system is as it was before")]
     Cancelled,
+    /// The new system is complete and recorded; what comes after the commit point failed. The
+    /// journal is kept if it could be, and the next start goes on.
+    #[error("everything was installed, but what follows failed: {cause}")]
+    AfterCommit {
+        /// What failed.
+        cause: Box<TransactionError>,
+    },
     /// Undoing failed after an error: the journal is kept, and the next start tries again.
     #[error("{cause}; undoing failed too: {undo}; the next start will try again")]
     UndoFailed {

@@ -1,6 +1,7 @@
 //! The file systems that a transaction writes to.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{self, AtFlags, StatVfsMountFlags, StatxFlags};
@@ -40,11 +41,13 @@ pub(crate) struct Mounts {
 impl Mounts {
     /// None so far; staging directories will have this name.
     pub(crate) fn new(tid: u32) -> Mounts {
+        let random = RandomState::new().build_hasher().finish();
         Mounts {
             list: Vec::new(),
             by_key: HashMap::new(),
             by_dir: HashMap::new(),
-            stage_name: format!(".tdnf-stage-{tid:08x}").into_bytes(),
+            // Nobody can foresee it: the top of a mount may be writable for all.
+            stage_name: format!(".tdnf-stage-{tid:08x}-{random:016x}").into_bytes(),
         }
     }
 

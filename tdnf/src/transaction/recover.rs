@@ -7,8 +7,8 @@ use rustix::io::Errno;
 
 use super::apply::{mark_undone, stage_dir};
 use super::error::TransactionError;
-use super::journal::{Journal, Op, Record, debug};
-use super::root::{RootDir, split};
+use super::journal::{FILE_NAME, Journal, Op, Record, debug};
+use super::root::{RootDir, join, split};
 use super::scripts::remove_body;
 use super::stage::{Stages, backup_name, remove_stages, staged_name};
 
@@ -32,7 +32,11 @@ pub struct Recovery {
 
 /// Has a transaction been interrupted? Changes nothing; any user may ask.
 pub fn pending(root: &RootDir, state_dir: &str) -> Result<bool, TransactionError> {
-    Ok(Journal::open(root, state_dir.as_bytes(), true)?.is_some())
+    let path = join(state_dir.as_bytes(), FILE_NAME);
+    match root.lstat(&path) {
+        Ok(found) => Ok(found.is_some()),
+        Err(e) => Err(TransactionError::file("cannot look at", &path, e)),
+    }
 }
 
 /// Finishes or undoes an interrupted transaction; `None` when there is none. The caller holds
@@ -42,7 +46,7 @@ pub fn recover(
     db: &Db,
     state_dir: &str,
 ) -> Result<Option<Recovery>, TransactionError> {
-    let Some((journal, records)) = Journal::open(root, state_dir.as_bytes(), false)? else {
+    let Some((mut journal, records)) = Journal::open(root, state_dir.as_bytes(), false)? else {
         return Ok(None);
     };
     let story = Story::of(&records);
@@ -51,11 +55,13 @@ pub fn recover(
             remove_body(root, body);
         }
     }
-    let finished = story.committed || story.database_committed(db)?;
-    if !finished && story.prepared {
+    let finished = !story.rolled_back && (story.committed || story.database_committed(db)?);
+    if !finished && story.prepared && !story.rolled_back {
         let stages = Stages::open(root, &story.stages)?;
         undo(root, &stages, &story.undoable())?;
         stages.sync()?;
+        journal.add(&Record::RolledBack)?;
+        journal.sync()?;
     }
     remove_stages(root, &story.stages)?;
     journal.remove()?;
@@ -213,6 +219,7 @@ struct Story<'r> {
     /// Elements by position: NEVRA, installed, steps, begun.
     elements: Vec<(&'r str, bool, &'r [Op], bool)>,
     prepared: bool,
+    rolled_back: bool,
     committing: Option<(&'r [u32], &'r [String])>,
     committed: bool,
     scripts_done: Vec<String>,
@@ -248,6 +255,7 @@ impl<'r> Story<'r> {
                 }
             }
             Record::Prepared => self.prepared = true,
+            Record::RolledBack => self.rolled_back = true,
             Record::Begin(index) => {
                 if let Some(element) = self.elements.get_mut(*index as usize) {
                     element.3 = true;

@@ -13,6 +13,7 @@ use super::journal::{Journal, Record, VERSION};
 use super::mounts::Mounts;
 use super::order::{Member, relations, sequence};
 use super::plan::{FilePlan, Planner, ops};
+use super::recover::pending;
 use super::root::RootDir;
 use super::stage::{Stages, remove_stages, stage_element};
 use super::{Committed, Element, Mode, Options};
@@ -25,7 +26,7 @@ use super::{Committed, Element, Mode, Options};
 ///
 /// # Errors
 /// Whatever the error, the system is as before, but for what scriptlets did, and unless the
-/// error is [`TransactionError::UndoFailed`].
+/// error is [`TransactionError::UndoFailed`] or [`TransactionError::AfterCommit`].
 pub fn run(
     root: &RootDir,
     db: &Db,
@@ -34,10 +35,9 @@ pub fn run(
     observer: &mut dyn TransactionObserver,
 ) -> Result<Committed, TransactionError> {
     observer.event(Event::Checking);
-    if let Some((journal, _)) = Journal::open(root, options.state_dir.as_bytes(), true)? {
-        return Err(TransactionError::RecoveryPending {
-            journal: journal.path().to_owned(),
-        });
+    if pending(root, &options.state_dir)? {
+        let journal = options.state_dir.clone();
+        return Err(TransactionError::RecoveryPending { journal });
     }
     let tid = u32::try_from(options.now).unwrap_or(u32::MAX);
     let mut installed = Installed::new(db)?;
@@ -138,8 +138,18 @@ fn execute(
             },
         });
     }
+    finish(execution, &mounts).map_err(|cause| TransactionError::AfterCommit {
+        cause: Box::new(cause),
+    })
+}
+
+/// Everything after the commit point.
+fn finish(
+    mut execution: Execution<'_, '_>,
+    mounts: &Mounts,
+) -> Result<Committed, TransactionError> {
     execution.mark_committed()?;
-    remove_stages(execution.root, &stage_paths(&mounts))?;
+    remove_stages(execution.root, &stage_paths(mounts))?;
     execution.after_commit()?;
     let Execution { journal, done, .. } = execution;
     journal.remove()?;

@@ -131,7 +131,7 @@ fn upgrade_table() {
 #[test]
 fn a_digest_of_another_algorithm_never_compares_equal() {
     let old = Entry {
-        digest: (1, b"1"),
+        digest: Some(Hasher::digest(DigestAlgo::Md5, b"1")),
         ..entry(b"1", CONFIG)
     };
     let new = entry(b"1", CONFIG);

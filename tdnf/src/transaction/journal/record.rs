@@ -121,6 +121,8 @@ pub enum Record {
         /// "NEVRA %posttrans" and so on.
         scripts: Vec<String>,
     },
+    /// Every step was undone and is on the disk: only staging directories are left to delete.
+    RolledBack,
 }
 
 impl Record {
@@ -162,6 +164,7 @@ impl Record {
                 erased.iter().fold(&mut out, |out, hnum| out.number(*hnum))
             }
             Record::Committed { scripts } => out.tag(9).list(scripts.iter().map(String::as_bytes)),
+            Record::RolledBack => out.tag(10),
         };
         out.0
     }
@@ -198,6 +201,7 @@ impl Record {
             9 => Record::Committed {
                 scripts: from.texts()?,
             },
+            10 => Record::RolledBack,
             _ => return None,
         };
         from.0.is_empty().then_some(record)

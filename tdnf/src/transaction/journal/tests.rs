@@ -60,6 +60,7 @@ fn sample() -> Vec<Record> {
         Record::Committed {
             scripts: vec!["a-1-1.noarch %posttrans".into()],
         },
+        Record::RolledBack,
     ]
 }
 

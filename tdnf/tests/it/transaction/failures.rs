@@ -1,1 +1,294 @@
-//! Failures.
+//! What goes wrong before the commit point leaves the old system. Rows of the list of threats
+//! and faults are named.
+
+use std::cell::Cell;
+
+use tdnf::transaction::{Problem, Warning};
+
+use super::*;
+
+/// Runs a transaction that must fail, and proves that nothing has changed.
+fn fails(root: &Path, asks: &[Ask<'_>], options: &Options<'_>) -> TransactionError {
+    drop(open_db(root));
+    let dump = || rpmdb::dump(&root.join("var/lib/rpm/rpmdb.sqlite"), &[]);
+    let (tree, rows) = (tree_of(root), dump());
+    let error = run(root, asks, options, &mut ()).expect_err("must fail");
+    let differences = tree::differences(&tree_of(root), &tree);
+    assert!(differences.is_empty(), "{error}: {differences:#?}");
+    assert!(
+        rpmdb::differences(&dump(), &rows).is_empty(),
+        "{error}: rows"
+    );
+    let dir = RootDir::open(root).unwrap();
+    assert!(!transaction::pending(&dir, transaction::STATE_DIR).unwrap());
+    error
+}
+
+fn problems(error: TransactionError) -> Vec<Problem> {
+    match error {
+        TransactionError::Problems(problems) => problems,
+        other => panic!("{other}"),
+    }
+}
+
+fn with_script(version: &str, script: &str) -> PathBuf {
+    let install = format!(
+        "mkdir -p %{{buildroot}}/opt/w\necho {version} > %{{buildroot}}/opt/w/f\n\
+         echo o > %{{buildroot}}/opt/w/only{version}"
+    );
+    build(
+        "w",
+        version,
+        "",
+        &install,
+        &format!("%files\n/opt/w\n{script}\n"),
+    )
+}
+
+#[test]
+fn a_failing_pre_or_preun_restores_the_old_system() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let first = with_script("1", "%preun\n[ $1 = 0 ] || exit 5");
+    drop(run(root.path(), &[Ask::Upgrade(&first)], &options(), &mut ()).unwrap());
+    for script in ["%pretrans\nexit 7", "%pre\nexit 7", "%post\n:"] {
+        let next = with_script("2", script);
+        let error = fails(root.path(), &[Ask::Upgrade(&next)], &options());
+        assert!(
+            matches!(error, TransactionError::Scriptlet { .. }),
+            "{error}"
+        );
+    }
+    drop(run(root.path(), &[Ask::Erase("w")], &options(), &mut ()).unwrap());
+    assert!(!root.join("opt/w").exists());
+}
+
+#[test]
+fn a_failing_post_is_a_warning() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let package = with_script("3", "%post\necho said >&2\nexit 9");
+    let done = run(root.path(), &[Ask::Upgrade(&package)], &options(), &mut ()).unwrap();
+    assert!(done.scriptlets_failed());
+    let expected = Warning::Scriptlet {
+        package: "w-3-1.noarch".into(),
+        script: "%post".into(),
+        status: "exit status 9".into(),
+    };
+    assert_eq!(done.warnings, [expected]);
+    verify_clean(root.path());
+}
+
+fn one_file(name: &str, path: &str, content: &str) -> PathBuf {
+    let install = format!(
+        "mkdir -p \"%{{buildroot}}$(dirname {path})\"\nprintf '%%s' {content} > %{{buildroot}}{path}"
+    );
+    build(name, "1", "", &install, &format!("%files\n{path}"))
+}
+
+/// Row 69, file_conflict: both packages are named, before anything changes.
+#[test]
+fn row_69_file_conflicts_name_both_packages() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let (a, b) = (
+        one_file("ca", "/opt/c/f", "aa"),
+        one_file("cb", "/opt/c/f", "bb"),
+    );
+    let found = problems(fails(
+        root.path(),
+        &[Ask::Upgrade(&a), Ask::Upgrade(&b)],
+        &options(),
+    ));
+    assert_eq!(
+        found.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["file /opt/c/f conflicts between cb-1-1.noarch and ca-1-1.noarch"]
+    );
+    drop(run(root.path(), &[Ask::Upgrade(&a)], &options(), &mut ()).unwrap());
+    let found = problems(fails(root.path(), &[Ask::Upgrade(&b)], &options()));
+    assert_eq!(
+        found[0].to_string(),
+        "file /opt/c/f from cb-1-1.noarch conflicts with file from installed ca-1-1.noarch"
+    );
+}
+
+/// Row 61, symlink_then_file, across two packages: the file stays in the root.
+#[test]
+fn row_61_a_link_to_an_absolute_path_stays_in_the_root() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let link = build(
+        "ln",
+        "1",
+        "",
+        "mkdir -p %{buildroot}/opt\nln -s /etc %{buildroot}/opt/d",
+        "%files\n/opt/d",
+    );
+    let file = one_file("lf", "/opt/d/tdnf-row-61", "x");
+    drop(
+        run(
+            root.path(),
+            &[Ask::Upgrade(&link), Ask::Upgrade(&file)],
+            &options(),
+            &mut (),
+        )
+        .unwrap(),
+    );
+    assert!(root.join("etc/tdnf-row-61").exists());
+    assert!(!Path::new("/etc/tdnf-row-61").exists());
+    verify_clean(root.path());
+}
+
+/// Row 65, names_with_shell.
+#[test]
+fn row_65_names_never_reach_a_shell() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let package = build(
+        "sh",
+        "1",
+        "",
+        "mkdir -p %{buildroot}/opt/sh\n: > \"%{buildroot}/opt/sh/'\\$(touch pwned);x\"",
+        "%files\n/opt/sh",
+    );
+    drop(run(root.path(), &[Ask::Upgrade(&package)], &options(), &mut ()).unwrap());
+    assert!(root.join("opt/sh/'$(touch pwned);x").exists());
+    verify_clean(root.path());
+}
+
+/// Row 66, content_before_digest: the last byte of a file is wrong.
+#[test]
+fn row_66_wrong_content_is_never_visible() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let text = spec(
+        "dig",
+        "1",
+        "",
+        "mkdir -p %{buildroot}/opt/dig\necho MARKER-OF-THE-FILE > %{buildroot}/opt/dig/f",
+        "%files\n%attr(4755,root,root) /opt/dig/f",
+    );
+    let good = rpm::build_spec_with(&text, &[], &["_binary_payload w.ufdio"]).remove(0);
+    let mut bytes = std::fs::read(good).unwrap();
+    let marker = b"MARKER-OF-THE-FILE\n";
+    let at = bytes
+        .windows(marker.len())
+        .position(|w| w == marker)
+        .unwrap();
+    bytes[at + marker.len() - 1] ^= 1;
+    let bad = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(bad.path(), bytes).unwrap();
+    let error = fails(root.path(), &[Ask::Upgrade(bad.path())], &options());
+    assert!(
+        matches!(error, TransactionError::FileDigest { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_request_to_stop_undoes_everything() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let (a, b) = (
+        one_file("sa", "/opt/s/a", "a"),
+        one_file("sb", "/opt/s/b", "b"),
+    );
+    for allowed in 0..5 {
+        let asked = Cell::new(0);
+        let cancelled = || {
+            asked.set(asked.get() + 1);
+            asked.get() > allowed
+        };
+        let options = Options {
+            cancelled: &cancelled,
+            ..options()
+        };
+        let error = fails(root.path(), &[Ask::Upgrade(&a), Ask::Upgrade(&b)], &options);
+        assert!(matches!(error, TransactionError::Cancelled), "{error}");
+    }
+}
+
+/// A mounted tmpfs, unmounted when dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(at: PathBuf, options: &str) -> Option<Mounted> {
+        std::fs::create_dir_all(&at).unwrap();
+        let mut command = Command::new("mount");
+        let status = command
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&at)
+            .status();
+        status.is_ok_and(|s| s.success()).then_some(Mounted(at))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// Row 89, enospc_root and inodes: told before; and when it happens anyway, undone.
+#[test]
+fn row_89_a_full_disk() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let Some(_mounted) = Mounted::new(root.join("opt"), "size=1m,nr_inodes=20") else {
+        println!("skipped: cannot mount");
+        return;
+    };
+    let big = build(
+        "big",
+        "1",
+        "",
+        "mkdir -p %{buildroot}/opt/b\nhead -c 3000000 /dev/zero > %{buildroot}/opt/b/f",
+        "%files\n/opt/b",
+    );
+    let found = problems(fails(root.path(), &[Ask::Upgrade(&big)], &options()));
+    assert!(
+        matches!(found[..], [Problem::DiskSpace { .. }]),
+        "{found:?}"
+    );
+    let options = Options {
+        ignore_space: true,
+        ..options()
+    };
+    let error = fails(root.path(), &[Ask::Upgrade(&big)], &options);
+    assert!(error.to_string().contains("No space left"), "{error}");
+}
+
+/// Row 91, ro_fs.
+#[test]
+fn row_91_a_read_only_file_system_is_told_before() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let Some(_mounted) = Mounted::new(root.join("opt"), "ro") else {
+        println!("skipped: cannot mount");
+        return;
+    };
+    let package = one_file("ro", "/opt/ro", "x");
+    let found = problems(fails(root.path(), &[Ask::Upgrade(&package)], &options()));
+    assert!(
+        found[0].to_string().contains("read-only file system"),
+        "{found:?}"
+    );
+}
