@@ -8,6 +8,7 @@ use crate::ffi::{self, Id};
 use crate::files::FileIndex;
 use crate::input::PackageInput;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 
@@ -60,7 +61,7 @@ pub struct Pool {
     arch_set: bool,
     pub(crate) repos: Vec<RepoSlot>,
     pub(crate) installed: Option<RepoId>,
-    excluded: Vec<SolvableId>,
+    excluded: HashSet<SolvableId>,
     considered: Option<Box<ffi::Map>>,
     pub(crate) prepared: bool,
     scratch: Scratch,
@@ -91,7 +92,7 @@ impl Pool {
             arch_set: false,
             repos: Vec::new(),
             installed: None,
-            excluded: Vec::new(),
+            excluded: HashSet::new(),
             considered: None,
             prepared: false,
             scratch: Scratch::default(),
@@ -193,7 +194,7 @@ impl Pool {
 
     /// Hides packages from selections and the solver, in place of those hidden before.
     pub fn set_excluded(&mut self, excluded: Vec<SolvableId>) {
-        self.excluded = excluded;
+        self.excluded = excluded.into_iter().collect();
         self.prepared = false;
     }
 
