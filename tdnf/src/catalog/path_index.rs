@@ -130,11 +130,21 @@ fn write(file: File, head: &[u8], data: &[Vec<u64>]) -> io::Result<()> {
 
 fn build(set: &MetadataSet, key: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u64>>), CatalogError> {
     let packages = primary_cache(set)?.checksum_hashes()?;
+    let stream = open_part(set, "filelists")?;
+    let data = collect(&set.repo, stream, &packages)?;
+    Ok(encode(key, data))
+}
+
+/// Reads filelists into buckets; `packages` are the hashes of primary's checksums in its order.
+fn collect(
+    repo: &str,
+    stream: impl io::Read,
+    packages: &[u64],
+) -> Result<Vec<Vec<u64>>, CatalogError> {
     let mut by_hash: HashMap<u64, usize> = HashMap::new();
     let mut data = vec![Vec::new(); BUCKETS];
     let mut next = 0;
-    let stream = open_part(set, "filelists")?;
-    let name = format!("{} filelists", set.repo);
+    let name = format!("{repo} filelists");
     let limits = rpm_repo::xml::Limits::default();
     rpm_repo::filelists::read(&name, stream, &limits, &mut |package| {
         let hash = path_hash(package.pkgid().as_bytes());
@@ -158,9 +168,14 @@ fn build(set: &MetadataSet, key: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u64>>), Cata
         ControlFlow::Continue(())
     })
     .map_err(|source| CatalogError::Metadata {
-        repo: set.repo.clone(),
+        repo: repo.to_owned(),
         source,
     })?;
+    Ok(data)
+}
+
+/// Sorts the buckets and makes the head that goes before them.
+fn encode(key: &[u8], mut data: Vec<Vec<u64>>) -> (Vec<u8>, Vec<Vec<u64>>) {
     let mut head = Vec::with_capacity(HEAD);
     head.extend_from_slice(MAGIC);
     head.extend_from_slice(&(key.len() as u64).to_le_bytes());
@@ -179,7 +194,7 @@ fn build(set: &MetadataSet, key: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u64>>), Cata
         at += bytes.len() as u64;
     }
     head.extend_from_slice(&path_hash(&head).to_le_bytes());
-    Ok((head, data))
+    (head, data)
 }
 
 /// Bucket of a path and its 40 bits, shifted to their place.
@@ -226,5 +241,59 @@ impl PathIndex {
             .take_while(|entry| entry & !mask == bits)
             .map(|entry| (entry & mask) as u32)
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const XML: &str = r#"<?xml version="1.0"?>
+<filelists xmlns="http://linux.duke.edu/metadata/filelists" packages="3">
+<package pkgid="bb" name="b" arch="noarch"><version epoch="0" ver="1" rel="1"/>
+<file>/usr/bin/b</file><file type="dir">/usr/share/both</file></package>
+<package pkgid="aa" name="a" arch="noarch"><version epoch="0" ver="1" rel="1"/>
+<file>/usr/bin/a</file><file type="dir">/usr/share/both</file></package>
+<package pkgid="zz" name="z" arch="noarch"><version epoch="0" ver="1" rel="1"/>
+<file>/usr/bin/z</file></package>
+</filelists>"#;
+
+    fn index(damage: Option<usize>) -> Option<PathIndex> {
+        let packages = [path_hash(b"aa"), path_hash(b"bb")];
+        let data = collect("r", XML.as_bytes(), &packages).unwrap();
+        let (mut all, data) = encode(b"key", data);
+        all.extend(data.iter().flatten().flat_map(|entry| entry.to_le_bytes()));
+        if let Some(at) = damage {
+            all[at] ^= 1;
+        }
+        Some(PathIndex {
+            buckets: parse_head(&all, b"key")?,
+            place: Place::Memory(all),
+            repo: "r".to_owned(),
+        })
+    }
+
+    #[test]
+    fn paths_lead_to_packages_in_primarys_order() {
+        let index = index(None).unwrap();
+        assert_eq!(index.find(b"/usr/bin/a").unwrap(), [0]);
+        assert_eq!(index.find(b"/usr/bin/b").unwrap(), [1]);
+        assert_eq!(index.find(b"/usr/share/both").unwrap(), [0, 1]);
+        // Not in primary, not in filelists.
+        assert!(index.find(b"/usr/bin/z").unwrap().is_empty());
+        assert!(index.find(b"/nowhere").unwrap().is_empty());
+    }
+
+    #[test]
+    fn damage_is_noticed() {
+        for at in (0..HEAD).step_by(7) {
+            assert!(index(Some(at)).is_none(), "byte {at}");
+        }
+        for at in HEAD..HEAD + 32 {
+            let index = index(Some(at)).unwrap();
+            let paths = [&b"/usr/bin/a"[..], b"/usr/bin/b", b"/usr/share/both"];
+            let failed = paths.iter().filter(|path| index.find(path).is_err());
+            assert!(failed.count() >= 1, "byte {at}");
+        }
     }
 }
