@@ -33,6 +33,9 @@ pub(crate) struct Execution<'a, 'd> {
     pub counts: HashMap<String, i64>,
     /// Users and groups of the root; read again after each scriptlet.
     pub owners: Option<Owners>,
+    /// How many elements are done: they are in the system, or gone from it, although the
+    /// database does not say so yet.
+    pub finished: usize,
 }
 
 impl Execution<'_, '_> {
@@ -82,6 +85,7 @@ impl Execution<'_, '_> {
                 self.erase(stages, index, files)?;
                 self.done.erased.push(package);
             }
+            self.finished = index + 1;
             self.tell_kept(files);
         }
         Ok(())
@@ -115,12 +119,13 @@ impl Execution<'_, '_> {
         index: usize,
         files: &ElementPlan,
     ) -> Result<(), TransactionError> {
+        self.trigger_prein(index)?;
         self.element_script(index, ScriptKind::Pre, true, 1)?;
         self.apply(stages, index, files)?;
         self.add_count(index, 1);
         // The count includes this package already.
         self.element_script(index, ScriptKind::Post, true, 0)?;
-        Ok(())
+        self.trigger_in(index)
     }
 
     fn erase(
@@ -129,9 +134,11 @@ impl Execution<'_, '_> {
         index: usize,
         files: &ElementPlan,
     ) -> Result<(), TransactionError> {
+        self.trigger_un(index)?;
         self.element_script(index, ScriptKind::PreUn, false, -1)?;
         self.apply(stages, index, files)?;
         self.element_script(index, ScriptKind::PostUn, false, -1)?;
+        self.trigger_postun(index)?;
         self.add_count(index, -1);
         Ok(())
     }

@@ -13,8 +13,8 @@
 //!    transaction, between two marks of the journal.
 //! 5. Then only forward: backups are deleted, `%posttrans` and transaction file triggers run.
 //!
-//! Not there yet: triggers, file triggers and transaction file triggers. They belong between the
-//! scriptlets of an element and after the commit point (both in [`commit`]).
+//! Not there yet: file triggers and transaction file triggers. They belong between the scriptlets
+//! of an element, beside the package triggers, and after the commit point (both in [`commit`]).
 //!
 //! The rows of the rpm database are written at the commit point and not before. The architecture
 //! allows one sqlite transaction held open all the way; writing at the end has the same result
@@ -39,6 +39,7 @@ mod mounts;
 mod plan;
 mod run;
 mod stage;
+mod triggers;
 
 pub use error::{Problem, TransactionError};
 pub use event::{Event, ScriptStream, TransactionObserver, Warning};

@@ -79,6 +79,7 @@ pub fn run(
         done,
         counts: HashMap::new(),
         owners: None,
+        finished: 0,
     };
     execute(execution, checked)
 }

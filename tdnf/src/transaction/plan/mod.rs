@@ -152,8 +152,10 @@ impl<'a, 'd> Planner<'a, 'd> {
             return Ok(ElementPlan::default());
         };
         let package = &element.package;
-        let mut plan = ElementPlan::default();
-        plan.states = self.left_out(element);
+        let mut plan = ElementPlan {
+            states: self.left_out(element),
+            ..ElementPlan::default()
+        };
         for i in 0..package.files.len() {
             let (Some(entry), Some(&left_out)) = (package.entry(i), plan.states.get(i)) else {
                 continue;

@@ -199,12 +199,9 @@ impl Planner<'_, '_> {
         let Some(stat) = disk.stat().copied() else {
             return Ok(());
         };
-        let file = Some(file as u32);
         let is_dir = FileType::from_raw_mode(stat.st_mode).is_dir();
-        let listed_dir = package
-            .entry(file.unwrap_or_default() as usize)
-            .map(|e| e.kind)
-            == Some(Kind::Directory);
+        let listed_dir = package.entry(file).map(|e| e.kind) == Some(Kind::Directory);
+        let file = Some(file as u32);
         if is_dir || listed_dir {
             if is_dir && !target.is_empty() && target != b"/" {
                 let mode = stat.st_mode & 0o7777;

@@ -289,3 +289,38 @@ fn shared_files_survive_one_owner() {
     pair.same(&[Ask::Erase("shb")]);
     assert!(!pair.ours.join("opt/shared").exists());
 }
+
+/// A package with every kind of package trigger on two names.
+fn triggering(name: &str, version: &str) -> PathBuf {
+    let install = format!("mkdir -p %{{buildroot}}/opt/{name}");
+    let mut rest = format!("%files\n/opt/{name}\n");
+    for kind in ["triggerprein", "triggerin", "triggerun", "triggerpostun"] {
+        for on in ["ta", "tb"].into_iter().filter(|on| *on != name) {
+            rest.push_str(&format!(
+                "%{kind} -- {on}\necho \"{name}-{version} {kind} {on} $1 $2\"\n"
+            ));
+        }
+    }
+    let other = if name == "ta" { "tb" } else { "ta" };
+    rest.push_str(&format!(
+        "%triggerin -- {other} > 1\necho newer\n%post\necho post\n%preun\necho preun\n"
+    ));
+    build(name, version, "", &install, &rest)
+}
+
+#[test]
+fn package_triggers_in_order_with_their_arguments() {
+    if unprivileged() {
+        return;
+    }
+    let (a1, a2) = (triggering("ta", "1"), triggering("ta", "2"));
+    let (b1, b2) = (triggering("tb", "1"), triggering("tb", "2"));
+    let pair = Pair::new();
+    pair.same(&[Ask::Upgrade(&b1)]);
+    pair.same(&[Ask::Upgrade(&a1)]);
+    pair.same(&[Ask::Upgrade(&a2)]);
+    pair.same(&[Ask::Upgrade(&a2)]);
+    pair.same(&[Ask::Upgrade(&b2)]);
+    pair.same(&[Ask::Erase("ta")]);
+    pair.same(&[Ask::Erase("tb")]);
+}

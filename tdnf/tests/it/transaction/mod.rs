@@ -1,5 +1,8 @@
 //! Transactions against the real rpm 4.18: the same packages into copies of the same root.
 
+// The helpers of tests are tests: what they cannot do ends the test.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 mod differential;
 mod failures;
 mod kill;
@@ -144,11 +147,22 @@ fn run_rpm(root: &Path, asks: &[Ask<'_>]) -> String {
 
 /// The tree of a root without database, state directory and scriptlets' directory.
 fn tree_of(root: &Path) -> std::collections::BTreeMap<PathBuf, tree::Entry> {
-    tree::read(root, &|path| {
-        ["var/lib/rpm", "var/lib/tdnf", "var/tmp"]
-            .iter()
-            .any(|p| path == Path::new(p))
-    })
+    const OTHERS: [&str; 3] = ["var/lib/rpm", "var/lib/tdnf", "var/tmp"];
+    let mut tree = tree::read(root, &|path| {
+        OTHERS.iter().any(|other| path == Path::new(other))
+    });
+    // Two sandboxes may be made in different seconds.
+    for made in ["bin", "sbin", "lib", "lib64", "etc/passwd", "etc/group"] {
+        if let Some(entry) = tree.get_mut(Path::new(made)) {
+            entry.mtime = 0;
+        }
+    }
+    for (path, entry) in &mut tree {
+        if path.starts_with("usr") {
+            entry.mtime = 0;
+        }
+    }
+    tree
 }
 
 /// `rpm -Va` by real rpm must find nothing.
