@@ -62,7 +62,8 @@ pub fn near_command(word: &str) -> Option<String> {
 fn suggestion(error: &clap::Error, kind: ContextKind) -> Option<String> {
     match error.get(kind)? {
         ContextValue::String(name) => Some(name.clone()),
-        ContextValue::Strings(names) => names.first().cloned(),
+        // The best one stands last.
+        ContextValue::Strings(names) => names.last().cloned(),
         _ => None,
     }
 }

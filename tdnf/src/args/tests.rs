@@ -117,3 +117,13 @@ fn no_option_is_named_twice() {
         );
     }
 }
+
+#[test]
+fn near_names_are_found() {
+    assert_eq!(help::near_command("instal").as_deref(), Some("install"));
+    assert_eq!(
+        help::near_option("--enablerpo=x").as_deref(),
+        Some("--enablerepo")
+    );
+    assert_eq!(help::near_command("zzzzz"), None);
+}

@@ -6,7 +6,7 @@ use super::query::{Detail, rows};
 use super::{Command, Needs};
 use crate::error::{Code, Outcome};
 use crate::goal;
-use crate::session::{Freshness, PRIMARY, Session};
+use crate::session::{Freshness, PRIMARY, Session, glob};
 use crate::view::packages;
 
 pub(super) const SEARCH: Command = Command {
@@ -48,25 +48,26 @@ fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 
 fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let word = words.first().ok_or(Code::PROVIDES_EXPECT_ARG)?;
-    let parts: &[&str] = if word.contains('/') {
-        &["primary", "filelists"]
-    } else {
-        PRIMARY
-    };
-    let mut packages = session.packages(session.sources(parts, Freshness::WhenExpired)?)?;
+    let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let flags = SelectFlags {
         files: true,
         ..SelectFlags::default()
     };
-    let found = goal::select(session, &mut packages, word, flags)?;
+    let mut found = goal::select(session, &mut packages, word, flags)?
+        .solvables()
+        .to_vec();
+    if found.is_empty() && (word.contains('/') || word.starts_with('*')) {
+        found = packages.owners_of(session, &|path| glob(word, path))?;
+        if !found.is_empty() {
+            session
+                .printer
+                .info(&format!("[using file list match for '{word}']"));
+        }
+    }
     if found.is_empty() {
         return Err(Code::NO_DATA.into());
     }
-    let rows = rows(
-        &packages,
-        found.solvables().iter().rev().copied(),
-        Detail::All,
-    )?;
+    let rows = rows(&packages, found.into_iter().rev(), Detail::All)?;
     packages::provides(session.printer, &rows);
     Ok(0)
 }

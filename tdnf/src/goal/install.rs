@@ -23,7 +23,9 @@ pub fn install(
     for word in words {
         let selection = select(session, catalog, word, SelectFlags::default())?;
         let available = available(catalog, &selection);
-        if available.is_empty() && selection.is_empty() {
+        if selection.is_empty() && word.starts_with('/') {
+            want_owner(session, catalog, &mut goal, word)?;
+        } else if available.is_empty() && selection.is_empty() {
             not_found(session, &mut goal, word)?;
         } else if selection.by_provides {
             want_any(session, catalog, &mut goal, &selection);
@@ -142,6 +144,26 @@ fn already_installed(session: &Session<'_>, catalog: &Packages, goal: &mut Goal,
         .printer
         .err(&format!("Package {name} is already installed."));
     goal.requested.insert(name.to_owned());
+}
+
+/// Wants the best package that owns a path which only the file lists know.
+fn want_owner(
+    session: &Session<'_>,
+    catalog: &mut Packages,
+    goal: &mut Goal,
+    path: &str,
+) -> Outcome<()> {
+    let owners = catalog.owners_of(session, &|owned| owned == path)?;
+    match catalog.best(&owners) {
+        Some(id) => {
+            session
+                .printer
+                .info(&format!("[using file list match for '{path}']"));
+            want_unless_installed(session, catalog, goal, id);
+            Ok(())
+        }
+        None => not_found(session, goal, path),
+    }
 }
 
 /// Wants any provider of a capability; the solver chooses.

@@ -40,10 +40,24 @@ pub fn solve(
                 }
                 jobs.extend(surplus.into_iter().map(|id| Job::solvable(Wish::Erase, id)));
             }
-            Answer::Problems(problems) => jobs = without(session, catalog, &jobs, &problems)?,
+            Answer::Problems(problems) => {
+                // A path outside primary metadata may be in the file lists.
+                if !mentions_path(&problems) || !catalog.learn_missing_paths(session)? {
+                    jobs = without(session, catalog, &jobs, &problems)?;
+                }
+            }
         }
     }
     Err(Code::SOLV_FAILED.into())
+}
+
+/// Whether a problem is about a path that nothing provides.
+fn mentions_path(problems: &[Problem]) -> bool {
+    let rules = problems
+        .iter()
+        .flat_map(|problem| problem.chain.iter().chain([&problem.main]));
+    let mut deps = rules.filter_map(|rule| rule.dep.as_deref());
+    deps.any(|dep| dep.starts_with('/') || dep.contains(" /") || dep.contains("(/"))
 }
 
 /// The named packages alone, without the solver (`--nodeps`, download only).

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use rpm_solv::{RepoId, SolvableId};
 
-use super::{Session, Source};
+use super::{Freshness, Session, Source};
 use crate::catalog::{Catalog, InstalledSource, RepoSource};
 use crate::error::Outcome;
 
@@ -20,7 +20,11 @@ pub struct Packages {
     pub sources: Vec<Source>,
     /// The architecture of the system.
     pub arch: String,
+    has_file_lists: bool,
 }
+
+/// Parts that tell every path of every package.
+const WITH_FILE_LISTS: &[&str] = &["primary", "filelists"];
 
 impl Deref for Packages {
     type Target = Catalog;
@@ -51,14 +55,7 @@ impl Session<'_> {
             db,
             cache: Some(&cache),
         });
-        let wishes: Vec<RepoSource<'_>> = sources
-            .iter()
-            .map(|source| RepoSource {
-                set: &source.set,
-                priority: source.config.priority,
-            })
-            .collect();
-        let catalog = Catalog::open(&self.settings.arch, installed, &wishes)?;
+        let catalog = Catalog::open(&self.settings.arch, installed, &wishes(&sources))?;
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
         Ok(Packages {
@@ -66,11 +63,64 @@ impl Session<'_> {
             priorities,
             sources,
             arch: self.settings.arch.clone(),
+            has_file_lists: false,
         })
     }
 }
 
+fn wishes(sources: &[Source]) -> Vec<RepoSource<'_>> {
+    let wish = |source| {
+        let Source { config, set }: &Source = source;
+        RepoSource {
+            set,
+            priority: config.priority,
+        }
+    };
+    sources.iter().map(wish).collect()
+}
+
 impl Packages {
+    /// Fetches the file lists of the repositories, once; says whether they are new.
+    pub fn load_file_lists(&mut self, session: &Session<'_>) -> Outcome<bool> {
+        if self.has_file_lists || self.sources.is_empty() {
+            return Ok(false);
+        }
+        self.has_file_lists = true;
+        let complete = session.sources(WITH_FILE_LISTS, Freshness::WhenExpired)?;
+        let same = |a: &Source, b: &Source| a.set.repomd_digest == b.set.repomd_digest;
+        if complete.len() == self.sources.len()
+            && complete
+                .iter()
+                .zip(&self.sources)
+                .all(|(new, old)| same(new, old))
+        {
+            self.sources = complete;
+        }
+        Ok(true)
+    }
+
+    /// Teaches the solver the paths outside primary metadata that packages depend on; says
+    /// whether it may have learnt something.
+    pub fn learn_missing_paths(&mut self, session: &Session<'_>) -> Outcome<bool> {
+        if !self.load_file_lists(session)? {
+            return Ok(false);
+        }
+        Ok(self.catalog.add_missing_paths(&wishes(&self.sources))? > 0)
+    }
+
+    /// Packages of the repositories that own a path that `wanted` accepts.
+    pub fn owners_of(
+        &mut self,
+        session: &Session<'_>,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Outcome<Vec<SolvableId>> {
+        self.load_file_lists(session)?;
+        let found = self.catalog.find_files(&wishes(&self.sources), wanted)?;
+        let mut owners: Vec<SolvableId> = found.into_iter().map(|file| file.solvable).collect();
+        owners.dedup();
+        Ok(owners)
+    }
+
     /// Priority of a package's repository: lower is preferred; files of the command line are
     /// preferred to everything.
     pub fn priority(&self, id: SolvableId) -> i32 {

@@ -1,3 +1,4 @@
 //! Integration tests of the tdnf package.
 
+mod cli;
 mod transaction;

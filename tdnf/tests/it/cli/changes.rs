@@ -1,0 +1,265 @@
+//! Commands that change the system. They need root, as tdnf does.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use testkit::rpm::createrepo;
+
+use super::{Ran, Site, Spec, plain};
+
+fn site() -> Option<Site> {
+    if !rustix::process::geteuid().is_root() {
+        testkit::fixtures::skipped("not root");
+        return None;
+    }
+    Some(Site::with(&[
+        plain("alpha", "1.0"),
+        plain("alpha", "2.0"),
+        Spec {
+            name: "beta",
+            version: "1.0",
+            lines: "Requires: gamma",
+        },
+        plain("gamma", "1.0"),
+        Spec {
+            name: "delta",
+            version: "1.0",
+            lines: "Requires: nothing-has-this",
+        },
+        Spec {
+            name: "omega",
+            version: "1.0",
+            lines: "Obsoletes: gamma < 2\nProvides: gamma = 2",
+        },
+    ]))
+}
+
+#[test]
+fn install_takes_what_is_needed_and_erase_leaves_the_rest() {
+    let Some(site) = site() else { return };
+    let ran = site
+        .run(&["-y", "install", "beta", "--exclude=omega"])
+        .well();
+    assert!(ran.out.contains("\nInstalling:\ngamma"), "{ran:?}");
+    assert!(
+        ran.out.ends_with(
+            "Testing transaction\nRunning transaction\nInstalling/Updating: gamma-1.0-1.noarch\n\
+         Installing/Updating: beta-1.0-1.noarch\n"
+        ),
+        "{ran:?}"
+    );
+    assert_eq!(site.rpm_names(), ["beta-1.0", "gamma-1.0"]);
+    assert_eq!(site.rpm(&["-Va"]), "");
+    let again = site.run(&["-y", "install", "beta"]).well();
+    assert_eq!(
+        again.err,
+        "Package beta is already installed.\nNothing to do.\n"
+    );
+    let ran = site.run(&["-y", "erase", "beta"]).well();
+    assert!(
+        ran.out
+            .ends_with("Running transaction\nRemoving: beta-1.0-1.noarch\n"),
+        "{ran:?}"
+    );
+    assert_eq!(site.rpm_names(), ["gamma-1.0"]);
+    site.run(&["-y", "autoremove"]).well();
+    assert!(site.rpm_names().is_empty());
+    assert_eq!(
+        site.run(&["-y", "autoremove"]).well().err,
+        "Nothing to do.\n"
+    );
+}
+
+#[test]
+fn versions_go_up_and_down() {
+    let Some(site) = site() else { return };
+    site.run(&["-y", "install", "alpha=1.0"]).well();
+    assert_eq!(site.run(&["check-update"]).well().out.lines().count(), 1);
+    assert!(
+        site.run(&["-y", "update", "alpha"])
+            .well()
+            .out
+            .contains("\nUpgrading:\nalpha ")
+    );
+    assert_eq!(site.rpm_names(), ["alpha-2.0"]);
+    assert_eq!(site.run(&["-y", "update"]).well().err, "Nothing to do.\n");
+    assert!(
+        site.run(&["-y", "reinstall", "alpha"])
+            .well()
+            .out
+            .contains("\nReinstalling:\nalpha ")
+    );
+    assert!(
+        site.run(&["-y", "downgrade", "alpha"])
+            .well()
+            .out
+            .contains("\nDowngrading:\nalpha ")
+    );
+    assert_eq!(site.rpm_names(), ["alpha-1.0"]);
+    let ran = site.run(&["-y", "downgrade", "alpha"]).well();
+    assert_eq!(
+        ran.err,
+        "There is no downgrade path for alpha.\nNothing to do.\n"
+    );
+    site.run(&["-y", "update"]).well();
+    assert_eq!(site.rpm_names(), ["alpha-2.0"]);
+    assert_eq!(
+        fs::read_to_string(site.path("root/opt/alpha")).unwrap(),
+        "alpha 2.0\n"
+    );
+}
+
+#[test]
+fn what_obsoletes_a_package_takes_its_place() {
+    let Some(site) = site() else { return };
+    site.run(&["-y", "install", "gamma=1.0"]).well();
+    assert_eq!(site.rpm_names(), ["gamma-1.0"]);
+    let ran = site.run(&["-y", "install", "omega"]).well();
+    assert!(ran.out.contains("\nObsoleting:\ngamma "), "{ran:?}");
+    assert_eq!(site.rpm_names(), ["omega-1.0"]);
+}
+
+#[test]
+fn the_question_is_asked_and_answered() {
+    let Some(site) = site() else { return };
+    site.run(&["install", "gamma=1.0"])
+        .fails(9, "Error(1033) : Invalid input.");
+    site.run(&["--assumeno", "install", "alpha"])
+        .fails(8, "Error(1032) : Operation aborted.");
+    let json = site
+        .run(&["-j", "--assumeno", "install", "alpha"])
+        .well()
+        .out;
+    assert!(
+        json.starts_with(r#"{"Install":[{"Name":"alpha","Arch":"noarch","Evr":"2.0-1","#),
+        "{json}"
+    );
+    let mut child = site
+        .command(&["install", "alpha"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"what\ny\n").unwrap();
+    let ran = Ran::of(child.wait_with_output().unwrap()).well();
+    assert!(
+        ran.out
+            .contains("Is this ok [y/N]: Is this ok [y/N]: Testing transaction\n"),
+        "{ran:?}"
+    );
+    assert_eq!(site.rpm_names(), ["alpha-2.0"]);
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    let Some(site) = site() else { return };
+    site.run(&["-y", "install"]).fails(
+        233,
+        "Error(1001) : Package name expected but was not provided",
+    );
+    let ran = site
+        .run(&["-y", "install", "nosuch"])
+        .fails(243, "Error(1011) : No matching packages");
+    assert!(
+        ran.err
+            .starts_with("nosuch package not found or not installed\n")
+    );
+    let ran = site
+        .run(&["-y", "install", "delta"])
+        .fails(21, "Error(1301) : Solv general runtime error");
+    assert!(
+        ran.err
+            .starts_with("1. nothing provides nothing-has-this needed by delta-1.0-1.noarch\n"),
+        "{ran:?}"
+    );
+    assert!(ran.err.contains("Found 1 problem(s) while resolving\n"));
+    site.run(&["-y", "install", "--skip-broken", "delta", "alpha"])
+        .well();
+    assert_eq!(site.rpm_names(), ["alpha-2.0"]);
+    site.run(&["-y", "erase", "nosuch"])
+        .fails(243, "Error(1011) : No matching packages");
+    assert_eq!(
+        site.run(&["-y", "erase", "beta"]).well().err,
+        "Nothing to do.\n"
+    );
+}
+
+#[test]
+fn only_what_was_asked_for_happens() {
+    let Some(site) = site() else { return };
+    let ran = site.run(&["-y", "install", "--testonly", "alpha"]).well();
+    assert!(ran.out.ends_with("Testing transaction\n"), "{ran:?}");
+    assert!(site.rpm_names().is_empty());
+    let dir = site.path("dl").display().to_string();
+    let words = [
+        "-y",
+        "install",
+        "--downloadonly",
+        "--downloaddir",
+        &dir,
+        "--exclude=omega",
+        "beta",
+    ];
+    let ran = site.run(&words).well();
+    assert!(
+        ran.out
+            .ends_with("tdnf will only download packages needed for the transaction\n"),
+        "{ran:?}"
+    );
+    let mut names: Vec<_> = fs::read_dir(&dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["beta-1.0-1.noarch.rpm", "gamma-1.0-1.noarch.rpm"]);
+    assert!(site.rpm_names().is_empty());
+    let path = format!("{dir}/gamma-1.0-1.noarch.rpm");
+    let ran = site.run(&["-y", "--nogpgcheck", "install", &path]).well();
+    assert!(ran.out.contains(" @cmdline "), "{ran:?}");
+    assert_eq!(site.rpm_names(), ["gamma-1.0"]);
+}
+
+#[test]
+fn decisions_of_the_administrator_stand() {
+    let Some(site) = site() else { return };
+    site.run(&["-y", "install", "alpha=1.0", "gamma=1.0"])
+        .well();
+    site.write("protected.d/a.conf", "gamma\n");
+    let ran = site.run(&["-y", "erase", "gamma"]);
+    let line = "Error(1030) : The operation would result in removing a protected package.";
+    assert!(
+        ran.fails(6, line)
+            .err
+            .starts_with("package gamma is protected\n")
+    );
+    site.write("locks.d/a.conf", "alpha\n");
+    let ran = site.run(&["-y", "install", "alpha=2.0"]);
+    ran.fails(21, "Error(1301) : Solv general runtime error");
+    assert_eq!(
+        site.run(&["-y", "update", "--exclude", "al*,omega"])
+            .well()
+            .err,
+        "Nothing to do.\n"
+    );
+    assert_eq!(site.rpm_names(), ["alpha-1.0", "gamma-1.0"]);
+}
+
+#[test]
+fn a_package_that_is_not_the_one_of_the_metadata_is_refused() {
+    let Some(site) = site() else { return };
+    let target = site.path("repo/alpha-2.0-1.noarch.rpm");
+    let good = fs::read(&target).unwrap();
+    let mut bad = good.clone();
+    let last = bad.len() - 1;
+    bad[last] ^= 1;
+    fs::write(&target, &bad).unwrap();
+    site.run(&["-y", "install", "alpha"])
+        .fails(248, "Error(1528) : File checksum does not match.");
+    assert!(site.rpm_names().is_empty());
+    // The right checksum of the wrong package: the index names beta's file alpha.
+    fs::write(&target, &good).unwrap();
+    site.run(&["-y", "install", "alpha"]).well();
+    createrepo::<&str>(&site.path("repo"), &[]);
+}

@@ -1,0 +1,223 @@
+//! The binary on real repositories: packages by rpmbuild, metadata by createrepo_c, results asked
+//! of the real rpm.
+
+mod changes;
+mod queries;
+mod refusals;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use testkit::rpm::{build_spec, createrepo};
+
+/// What a run said and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// A root, a configuration and a repository directory, all temporary.
+pub(crate) struct Site {
+    dir: tempfile::TempDir,
+}
+
+/// One package of a test repository.
+pub(crate) struct Spec<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    /// Further header lines (`Requires: x`).
+    pub(crate) lines: &'a str,
+}
+
+pub(crate) const fn plain<'a>(name: &'a str, version: &'a str) -> Spec<'a> {
+    Spec {
+        name,
+        version,
+        lines: "",
+    }
+}
+
+impl Spec<'_> {
+    fn build(&self) -> PathBuf {
+        let Spec {
+            name,
+            version,
+            lines,
+        } = self;
+        let spec = format!(
+            "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: test of {name}\nLicense: none\n\
+             BuildArch: noarch\n{lines}\n%description\nA package for tests.\n\
+             %install\nmkdir -p %{{buildroot}}/opt\necho {name} {version} > %{{buildroot}}/opt/{name}\n\
+             %files\n/opt/{name}\n"
+        );
+        build_spec(&spec, &[])
+            .into_iter()
+            .next()
+            .expect("one package is built")
+    }
+}
+
+impl Site {
+    /// A site whose repository `test` has these packages; gpgcheck is off.
+    pub(crate) fn with(specs: &[Spec<'_>]) -> Self {
+        let site = Self {
+            dir: tempfile::tempdir().expect("a temporary folder can be made"),
+        };
+        fs::create_dir_all(site.path("repo")).expect("ours");
+        fs::create_dir_all(site.path("repos.d")).expect("ours");
+        fs::create_dir_all(site.path("root")).expect("ours");
+        for spec in specs {
+            site.add(spec);
+        }
+        createrepo::<&str>(&site.path("repo"), &[]);
+        site.write("repos.d/test.repo", &site.repo_text("gpgcheck=0"));
+        site.write(
+            "tdnf.conf",
+            &format!(
+                "[main]\nreposdir={}\ncachedir={}\n",
+                site.path("repos.d").display(),
+                "/var/cache/tdnf"
+            ),
+        );
+        site
+    }
+
+    pub(crate) fn repo_text(&self, keys: &str) -> String {
+        let url = self.path("repo").display().to_string();
+        format!("[test]\nname=Test packages\nbaseurl=file://{url}\nenabled=1\n{keys}\n")
+    }
+
+    /// Builds one more package into the repository; its metadata stays as it is.
+    pub(crate) fn add(&self, spec: &Spec<'_>) -> PathBuf {
+        let built = spec.build();
+        let name = built.file_name().expect("a package has a name");
+        let target = self.path("repo").join(name);
+        fs::copy(&built, &target).expect("ours");
+        target
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    pub(crate) fn write(&self, below: &str, text: &str) {
+        let path = self.path(below);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("ours");
+        fs::write(path, text).expect("ours");
+    }
+
+    /// Runs tdnf on this site with no input.
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        let output = self
+            .command(words)
+            .stdin(Stdio::null())
+            .output()
+            .expect("tdnf runs");
+        Ran::of(output)
+    }
+
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tdnf"));
+        command
+            .arg("-c")
+            .arg(self.path("tdnf.conf"))
+            .arg("--installroot")
+            .arg(self.path("root"))
+            .args(words)
+            .env_clear();
+        command
+    }
+
+    /// Names of what the real rpm finds installed, sorted.
+    pub(crate) fn rpm_names(&self) -> Vec<String> {
+        let text = self.rpm(&["-qa", "--qf", "%{NAME}-%{VERSION}\\n"]);
+        let mut names: Vec<String> = text.lines().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn rpm(&self, words: &[&str]) -> String {
+        let output = Command::new("rpm")
+            .arg("--root")
+            .arg(self.path("root"))
+            .args(["--dbpath", "/var/lib/rpm"])
+            .args(words)
+            .output()
+            .expect("rpm runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("tdnf ends by itself"),
+            out: String::from_utf8(output.stdout).expect("text"),
+            err: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
+    /// Asserts success.
+    #[track_caller]
+    pub(crate) fn well(self) -> Self {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self
+    }
+
+    /// Asserts a failure with this exit code and a line of standard error.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32, line: &str) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        assert!(
+            self.err.lines().any(|found| found == line),
+            "no line '{line}' in {self:#?}"
+        );
+        self
+    }
+}
+
+/// Runs tdnf with words alone.
+pub(crate) fn bare(words: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tdnf"));
+    Ran::of(
+        command
+            .args(words)
+            .env_clear()
+            .stdin(Stdio::null())
+            .output()
+            .expect("tdnf runs"),
+    )
+}
+
+/// The repository's own conf folder.
+fn conf_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../conf")
+}
+
+#[test]
+fn what_is_shipped_in_conf_is_read() {
+    let site = Site::with(&[]);
+    fs::copy(
+        conf_dir().join("example.repo"),
+        site.path("repos.d/example.repo"),
+    )
+    .unwrap();
+    let conf = conf_dir().join("tdnf.conf").display().to_string();
+    let repos = format!("--setopt=reposdir={}", site.path("repos.d").display());
+    let ran = bare(&[
+        "-c",
+        &conf,
+        &repos,
+        "--releasever=5",
+        "-j",
+        "repolist",
+        "all",
+    ])
+    .well();
+    assert!(ran.out.contains(
+        r#"{"Repo":"example","RepoName":"Example packages 5 (x86_64)","Enabled":false}"#
+    ));
+}
