@@ -178,6 +178,16 @@ fn unsupported(package: &PackageFacts) -> Option<String> {
         None | Some("cpio") => {}
         Some(other) => return Some(format!("payload format {other} is not supported")),
     }
+    let expands = |kind: &ScriptKind| {
+        let script = kind.of(header);
+        script.is_some_and(|s| s.flags & EXPANDED != 0 && s.body.is_some_and(|b| b.contains(&b'%')))
+    };
+    if let Some(kind) = ScriptKind::ALL.iter().find(|kind| expands(kind)) {
+        return Some(format!(
+            "its {} needs macros expanded at install time",
+            kind.label()
+        ));
+    }
     (package.name == "gpg-pubkey").then(|| "the name gpg-pubkey is reserved".to_owned())
 }
 
@@ -230,7 +240,19 @@ pub(crate) enum ScriptKind {
     PostTrans,
 }
 
+/// Bits 0 and 1 of a script's flags: macros or a query format are expanded at install time.
+const EXPANDED: u32 = 3;
+
 impl ScriptKind {
+    const ALL: [ScriptKind; 6] = [
+        ScriptKind::PreTrans,
+        ScriptKind::Pre,
+        ScriptKind::Post,
+        ScriptKind::PreUn,
+        ScriptKind::PostUn,
+        ScriptKind::PostTrans,
+    ];
+
     pub(crate) fn label(self) -> &'static str {
         match self {
             ScriptKind::PreTrans => "%pretrans",
