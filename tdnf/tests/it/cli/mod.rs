@@ -4,6 +4,7 @@
 mod changes;
 mod queries;
 mod refusals;
+mod signed;
 
 use std::fs;
 use std::path::{Path, PathBuf};
