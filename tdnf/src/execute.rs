@@ -65,6 +65,22 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
     Ok(())
 }
 
+/// Says that an earlier run was interrupted; a command that only reads changes nothing about it.
+pub fn say_pending(session: &Session<'_>) {
+    let Ok(root) = RootDir::open(&session.settings.root) else {
+        return;
+    };
+    if matches!(
+        transaction::pending(&root, transaction::STATE_DIR),
+        Ok(true)
+    ) {
+        session.printer.err(
+            "warning: a transaction was interrupted; the next command that changes something \
+             finishes or undoes it",
+        );
+    }
+}
+
 fn say_recovery(printer: &Printer, recovery: &Recovery) {
     let what = if recovery.finished {
         "has been finished"

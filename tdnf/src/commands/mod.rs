@@ -114,7 +114,10 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Outcome<u8> {
     let session = Session::open(settings, args, printer, command.needs)?;
     if command.needs.lock {
         crate::execute::recover(&session)?;
+    } else {
+        crate::execute::say_pending(&session);
     }
+    show_options(args, printer);
     (command.run)(&session, args.operands())
 }
 
@@ -136,7 +139,38 @@ pub fn find(word: &str) -> Option<&'static Command> {
         .find(|command| command.name == word || command.aliases.contains(&word))
 }
 
+/// `-v` shows the ordered list that options and `--setopt` fill.
+fn show_options(args: &Args, printer: &Printer) {
+    if !printer.mode().verbose || args.entries.is_empty() {
+        return;
+    }
+    printer.info("Setting options:");
+    for entry in &args.entries {
+        printer.info(&format!("\t{} = {}", entry.key, entry.value));
+    }
+}
+
+/// Commands of C tdnf that this version does not have.
+const NOT_YET: [&str; 10] = [
+    "check",
+    "check-local",
+    "count",
+    "distro-sync",
+    "history",
+    "mark",
+    "repoquery",
+    "reposync",
+    "updateinfo",
+    "automatic",
+];
+
 fn no_such_command(word: &str) -> Failure {
+    if NOT_YET.contains(&word) {
+        return Failure::because(
+            Code::NO_SUCH_CMD,
+            format!("the command {word} is not part of this version yet"),
+        );
+    }
     let failure = Failure::new(Code::NO_SUCH_CMD).remark(format!(
         "No such command: {word}. Please use /usr/bin/tdnf --help"
     ));

@@ -43,6 +43,14 @@ impl<'a> NetworkView<'a> {
         }
     }
 
+    /// Says once what a mirror answered; each retry would say it again.
+    fn mirror_failed(&self, line: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(line.to_owned()) {
+            self.printer.info(line);
+        }
+    }
+
     fn name<'b>(&'b self, repo: &'b str) -> &'b str {
         self.names.get(repo).map_or(repo, String::as_str)
     }
@@ -69,7 +77,7 @@ impl Observer for NetworkView<'_> {
                 self.printer.info(&format!("retrying {attempt}/{limit}"));
             }
             Event::MirrorFailed { url, cause, .. } => {
-                self.printer.info(&format!("{url}: {cause}"));
+                self.mirror_failed(&format!("{url}: {cause}"))
             }
             Event::OldCacheUsed { repo, why } => {
                 let name = self.name(repo);
