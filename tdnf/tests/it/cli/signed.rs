@@ -11,9 +11,9 @@ use super::{Site, plain};
 /// A throw-away gpg key; its public half is in `NAME.asc` of the site.
 fn make_key(site: &Site, name: &str) {
     let home = site.path(&format!("gpg-{name}"));
-    fs::create_dir_all(&home).unwrap();
+    fs::create_dir_all(&home).expect("the site is ours");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    fs::set_permissions(&home, mode).unwrap();
+    fs::set_permissions(&home, mode).expect("the site is ours");
     let mail = format!("{name}@tests.invalid");
     let user = format!("{name} <{mail}>");
     gpg(&home, &["--quick-gen-key", &user, "rsa2048", "sign", "0"]);
@@ -41,7 +41,7 @@ fn gpg(home: &Path, words: &[&str]) -> String {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("the site is ours")
 }
 
 fn sign(site: &Site, name: &str, file: &Path) {
