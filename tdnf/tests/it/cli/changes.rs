@@ -263,3 +263,29 @@ fn a_package_that_is_not_the_one_of_the_metadata_is_refused() {
     site.run(&["-y", "install", "alpha"]).well();
     createrepo::<&str>(&site.path("repo"), &[]);
 }
+
+#[test]
+fn wrong_package() {
+    let Some(site) = site() else { return };
+    // The index says alpha 2.0 for the file of beta, with beta's true checksum and size.
+    let repodata = site.path("repo/repodata");
+    createrepo(&site.path("repo"), &["--simple-md-filenames"]);
+    let script = "gunzip -k primary.xml.gz && sed -i 's|<name>beta</name>|<name>zeta</name>|' primary.xml \
+                  && modifyrepo_c --remove primary . && \
+                  modifyrepo_c --mdtype=primary --simple-md-filenames primary.xml .";
+    let status = std::process::Command::new("sh")
+        .args(["-c", script])
+        .current_dir(&repodata)
+        .stdout(Stdio::null())
+        .status()
+        .expect("sh runs");
+    assert!(status.success());
+    let ran = site.run(&["-y", "install", "zeta", "--exclude=omega"]);
+    assert_eq!(ran.code, 1472 % 256, "{ran:?}");
+    assert!(
+        ran.err
+            .contains("it is beta-1.0-1.noarch, not zeta-1.0-1.noarch"),
+        "{ran:?}"
+    );
+    assert!(site.rpm_names().is_empty());
+}
