@@ -31,7 +31,8 @@ pub(crate) struct Execution<'a, 'd> {
     pub done: Committed,
     /// How many packages of a name were added less those removed so far.
     pub counts: HashMap<String, i64>,
-    /// Users and groups of the root; read again after each scriptlet.
+    /// Users and groups of the root; read again after each scriptlet and after each element that
+    /// changes them.
     pub owners: Option<Owners>,
     /// How many elements are done: they are in the system, or gone from it, although the
     /// database does not say so yet.
@@ -179,6 +180,9 @@ impl Execution<'_, '_> {
             warnings: &mut warnings,
         };
         let applied = files.steps.iter().try_for_each(|step| applier.apply(step));
+        if changes_owners(files) {
+            self.owners = None;
+        }
         warnings.into_iter().for_each(|warning| self.warn(warning));
         applied
     }
@@ -389,6 +393,14 @@ impl Execution<'_, '_> {
         self.journal.add(&Record::RolledBack)?;
         self.journal.sync()
     }
+}
+
+/// Does the element bring or take away the files that names of owners are looked up in? The
+/// elements after it need the new ones: the first packages of a root bring its users.
+fn changes_owners(files: &ElementPlan) -> bool {
+    let sources: [&[u8]; 2] = [b"/etc/passwd", b"/etc/group"];
+    let targets = files.steps.iter().map(|step| step.op.target());
+    targets.into_iter().any(|t| sources.contains(&t))
 }
 
 /// Files that were replaced, by record.

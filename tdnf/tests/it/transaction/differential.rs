@@ -50,6 +50,45 @@ fn all_kinds_of_files() {
     pair.same(&[Ask::Erase("files")]);
 }
 
+/// Users and groups come with a package of the same transaction, without any scriptlet.
+#[test]
+fn owners_of_the_same_transaction() {
+    if unprivileged() {
+        return;
+    }
+    let install = "mkdir -p %{buildroot}/etc\necho root:x:0: > %{buildroot}/etc/group\n\
+                   echo staff:x:50: >> %{buildroot}/etc/group\n\
+                   echo news:x:9:9::/: > %{buildroot}/etc/passwd";
+    let users = build(
+        "users",
+        "1",
+        "",
+        install,
+        "%files\n/etc/passwd\n/etc/group\n",
+    );
+    let install = "mkdir -p %{buildroot}/var/local\necho x > %{buildroot}/var/local/x";
+    let rest = "%files\n%dir %attr(2775,root,staff) /var/local\n\
+                %attr(4755,news,staff) /var/local/x\n";
+    let owned = |name: &str, preamble: &str| {
+        let install = install.replace("local", name);
+        let rest = rest.replace("local", name);
+        build(name, "1", preamble, &install, &rest)
+    };
+    // Installed before there are users: root owns it.
+    let first = owned("first", "");
+    let late = owned("late", "Requires: users");
+    let pair = Pair::new();
+    pair.each(|root| {
+        std::fs::remove_file(root.join("etc/passwd")).unwrap();
+        std::fs::remove_file(root.join("etc/group")).unwrap();
+    });
+    pair.same(&[Ask::Upgrade(&first)]);
+    pair.same(&[Ask::Upgrade(&late), Ask::Upgrade(&users)]);
+    let mode = std::fs::metadata(pair.ours.join("var/late")).unwrap();
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!((mode.mode() & 0o7777, mode.gid()), (0o2775, 50));
+}
+
 /// A package whose scriptlets print their names and arguments.
 fn scripted(name: &str, version: &str, preamble: &str) -> PathBuf {
     let install = format!(
