@@ -11,6 +11,7 @@ mod filelists;
 mod header;
 mod installed;
 mod path_index;
+mod prepare;
 mod repo;
 mod store;
 #[cfg(test)]
@@ -19,9 +20,11 @@ mod tests;
 pub use error::CatalogError;
 pub use filelists::FoundFile;
 pub use path_index::{PathIndex, path_index};
+pub use prepare::prepare;
 pub use repo::{CATALOG_DIR, primary_cache};
 
 use header::{Outside, with_header};
+use prepare::side_by_side;
 use repo_client::MetadataSet;
 use rpm_db::Db;
 use rpm_pkg::header::Header;
@@ -81,10 +84,11 @@ impl Catalog {
             loads.push((system, installed::installed_cache(source.db, source.cache)?));
         }
         let mut repos = Vec::new();
-        for source in sources {
+        let caches = side_by_side(sources, |source| primary_cache(source.set));
+        for (source, cache) in sources.iter().zip(caches) {
             let repo = pool.add_repo(&source.set.repo, source.priority)?;
             repos.push(repo);
-            loads.push((repo, primary_cache(source.set)?));
+            loads.push((repo, cache?));
         }
         let files = pool.add_repo(FILES_REPO, 0)?;
         // An empty pool takes a cache over as it is; so the largest goes first.

@@ -1,8 +1,13 @@
-//! `makecache`: fetches the metadata of all repositories that are on.
+//! `makecache`: fetches the metadata of all repositories that are on, and makes of it what later runs
+//! read instead.
 
 use super::{Command, Needs};
+use crate::catalog;
 use crate::error::Outcome;
-use crate::session::{Freshness, PRIMARY, Session};
+use crate::session::{Freshness, Session};
+
+/// All parts that some command reads; `skip_md_*` leaves parts out.
+const PARTS: &[&str] = &["primary", "filelists", "updateinfo"];
 
 pub(super) const COMMAND: Command = Command {
     name: "makecache",
@@ -14,7 +19,9 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
-    session.sources(PRIMARY, Freshness::Forced)?;
+    let sources = session.sources(PARTS, Freshness::Forced)?;
+    let sets: Vec<_> = sources.iter().map(|source| &source.set).collect();
+    catalog::prepare(&sets)?;
     session.printer.crit("Metadata cache created.");
     Ok(0)
 }
