@@ -63,7 +63,7 @@ impl History {
         })?;
         let path = persist_dir.join(FILE);
         let history = Self::with(&path, OpenFlags::default())?;
-        history.run(|db| db.execute_batch(schema::CREATE))?;
+        history.run(|db| in_one(db, |db| db.execute_batch(schema::CREATE)))?;
         Ok(history)
     }
 
@@ -98,10 +98,18 @@ impl History {
         })
     }
 
+    /// As [`Self::run`], all or nothing: one commit is also much cheaper than one per row.
+    fn change<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, HistoryError> {
+        self.run(|db| in_one(db, work))
+    }
+
     /// Brings the history up to what is installed: a base set if it is empty, else a delta named
     /// `(unknown)` if others changed the database since.
     pub fn sync(&self, installed: &Installed, now: u64) -> Result<(), HistoryError> {
-        self.run(|db| match last_cookie(db)? {
+        self.change(|db| match last_cookie(db)? {
             None => add_base(db, installed, now),
             Some(cookie) if cookie == installed.cookie => Ok(()),
             Some(_) => add_delta(db, installed, "(unknown)", now).map(|_| ()),
@@ -118,7 +126,7 @@ impl History {
         auto: &[String],
         user: &[String],
     ) -> Result<(), HistoryError> {
-        self.run(|db| {
+        self.change(|db| {
             let transaction = add_delta(db, installed, command_line, now)?;
             for (names, value) in [(auto, 1), (user, 0)] {
                 for name in names {
@@ -137,7 +145,7 @@ impl History {
         command_line: &str,
         now: u64,
     ) -> Result<(), HistoryError> {
-        self.run(|db| {
+        self.change(|db| {
             let cookie = last_cookie(db)?.unwrap_or_default();
             let transaction = add_transaction(db, &cookie, command_line, now, DELTA)?;
             for name in names {
@@ -164,13 +172,11 @@ fn last_cookie(db: &Connection) -> rusqlite::Result<Option<String>> {
 }
 
 fn add_base(db: &Connection, installed: &Installed, now: u64) -> rusqlite::Result<()> {
-    in_one(db, |db| {
-        let transaction = add_transaction(db, &installed.cookie, "(set)", now, BASE)?;
-        for nevra in &installed.nevras {
-            add_item(db, transaction, IN_SET, nevra)?;
-        }
-        Ok(())
-    })
+    let transaction = add_transaction(db, &installed.cookie, "(set)", now, BASE)?;
+    for nevra in &installed.nevras {
+        add_item(db, transaction, IN_SET, nevra)?;
+    }
+    Ok(())
 }
 
 fn add_delta(
@@ -180,16 +186,14 @@ fn add_delta(
     now: u64,
 ) -> rusqlite::Result<i64> {
     let before = state::current(db)?;
-    in_one(db, |db| {
-        let transaction = add_transaction(db, &installed.cookie, command_line, now, DELTA)?;
-        for nevra in installed.nevras.difference(&before) {
-            add_item(db, transaction, ADDED, nevra)?;
-        }
-        for nevra in before.difference(&installed.nevras) {
-            add_item(db, transaction, REMOVED, nevra)?;
-        }
-        Ok(transaction)
-    })
+    let transaction = add_transaction(db, &installed.cookie, command_line, now, DELTA)?;
+    for nevra in installed.nevras.difference(&before) {
+        add_item(db, transaction, ADDED, nevra)?;
+    }
+    for nevra in before.difference(&installed.nevras) {
+        add_item(db, transaction, REMOVED, nevra)?;
+    }
+    Ok(transaction)
 }
 
 fn in_one<T>(
