@@ -128,7 +128,7 @@ impl Lab {
         must(
             Command::new("bash")
                 .arg(project.join("fixtures/recipe/build.sh"))
-                .arg(cache()),
+                .arg(cache().join("repo")),
         )?;
         let recipe = cache()
             .join("repo")
