@@ -113,8 +113,8 @@ fn elements(plan: &Plan, verified: Verified) -> Vec<Element> {
         if let Some(package) = packages.next_if(|package| package.change == index) {
             let position = elements.len();
             let install = Install {
-                file: package.file,
                 path: package.path,
+                identity: package.identity,
                 mode: mode(change),
             };
             elements.push(Element::Install(install));

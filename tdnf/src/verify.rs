@@ -1,4 +1,4 @@
-//! Every package of a plan is opened once, judged, and handed on by descriptor.
+//! Every package of a plan is opened, judged, and handed on by the identity of what was judged.
 //!
 //! [`Verified`] can only come out of [`verify`]: a package without a verdict cannot be installed.
 //! A check that was switched off is a verdict, too, and is kept.
@@ -22,6 +22,7 @@ use crate::keys;
 use crate::plan::{Change, Plan};
 use crate::session::{Session, Source};
 use crate::settings::Consent;
+use crate::transaction::Identity;
 
 /// Bytes read at a time.
 const CHUNK: usize = 128 * 1024;
@@ -31,10 +32,10 @@ const CHUNK: usize = 128 * 1024;
 pub struct VerifiedPackage {
     /// Its change in the plan.
     pub change: usize,
-    /// The descriptor that was verified, at the start of the file.
-    pub file: File,
-    /// Its name, for messages.
+    /// The file.
     pub path: PathBuf,
+    /// What was judged; the transaction takes nothing else from the file.
+    pub identity: Identity,
     /// The judgement.
     pub verdict: Verdict,
 }
@@ -72,10 +73,10 @@ pub fn verify(
             .find(|source| source.config.id == change.repo());
         let result = bench.package(&item.path, change, repo.map(|source| &source.config));
         match result {
-            Ok((file, verdict)) => packages.push(VerifiedPackage {
+            Ok((identity, verdict)) => packages.push(VerifiedPackage {
                 change: item.change,
-                file,
                 path: item.path.clone(),
+                identity,
                 verdict,
             }),
             Err(failure) => {
@@ -114,7 +115,7 @@ impl Judge<'_, '_> {
         path: &Path,
         change: &Change,
         repo: Option<&RepoConfig>,
-    ) -> Outcome<(File, Verdict)> {
+    ) -> Outcome<(Identity, Verdict)> {
         let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
         let now = self.session.settings.environment.now;
         // Packages of the command line are checked like those of a repository.
@@ -125,15 +126,16 @@ impl Judge<'_, '_> {
         } else {
             Policy::NoGpgCheck
         };
-        let evidence = examine(&file, path, change, &self.keyring, now)?;
+        let (mut identity, evidence) = examine(&file, path, change, &self.keyring, now)?;
         let mut verdict = judge(&evidence, policy);
         if let Verdict::Refused(Refusal::UnknownKey { key_ids }) = &verdict
             && self.offer_keys(path, &file, change, repo, key_ids)?
         {
-            verdict = judge(&examine(&file, path, change, &self.keyring, now)?, policy);
+            let (again, evidence) = examine(&file, path, change, &self.keyring, now)?;
+            (identity, verdict) = (again, judge(&evidence, policy));
         }
         match &verdict {
-            Verdict::Accepted(_) => Ok((rewound(file, path)?, verdict)),
+            Verdict::Accepted(_) => Ok((identity, verdict)),
             Verdict::Refused(refusal) => Err(refused(path, refusal)),
         }
     }
@@ -164,7 +166,7 @@ impl Judge<'_, '_> {
             if alone.add_armored_or_binary(&offered.key.binary).is_err() {
                 continue;
             }
-            let evidence = examine(file, path, change, &alone, now)?;
+            let (_, evidence) = examine(file, path, change, &alone, now)?;
             if !judge(&evidence, Policy::GpgCheck).is_accepted() {
                 continue;
             }
@@ -198,13 +200,6 @@ impl Judge<'_, '_> {
     }
 }
 
-/// Puts the descriptor back to the start of the file for whoever reads next.
-fn rewound(mut file: File, path: &Path) -> Outcome<File> {
-    file.seek(SeekFrom::Start(0))
-        .map_err(|error| Failure::io(path, &error))?;
-    Ok(file)
-}
-
 /// The number and words of a refusal.
 fn refused(path: &Path, refusal: &Refusal) -> Failure {
     let code = match refusal {
@@ -236,7 +231,7 @@ fn examine(
     change: &Change,
     keyring: &Keyring,
     now: u64,
-) -> Outcome<Evidence> {
+) -> Outcome<(Identity, Evidence)> {
     let mut start = file;
     start
         .seek(SeekFrom::Start(0))
@@ -244,6 +239,7 @@ fn examine(
     let reader = BufReader::with_capacity(CHUNK, file);
     let mut package = Package::open(reader).map_err(|error| broken(path, &error))?;
     check_identity(&package, path, change)?;
+    let identity = Identity::of(&package);
     let mut evidence = Evidence {
         file_digests: file_digests(&package),
         ..Evidence::default()
@@ -284,7 +280,7 @@ fn examine(
             (wording(covers), state)
         })
         .collect();
-    Ok(evidence)
+    Ok((identity, evidence))
 }
 
 type Check = (Covers, Result<SignatureCheck, Box<SignatureState>>);

@@ -1,9 +1,11 @@
 //! The elements of a transaction with their headers read.
 
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use rpm_db::{Db, FileState};
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
 use rpm_pkg::nevra::{self, Nevra};
@@ -82,12 +84,32 @@ impl PackageFacts {
     }
 }
 
+/// Which package a verdict is about: a digest of its whole signature header and its whole main
+/// header. Every digest and signature that was judged lies in the two, so bytes that keep to them
+/// are the bytes that were judged (threat model, row 25).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity(Digest);
+
+impl Identity {
+    /// The identity of an opened package.
+    pub fn of<R: Read>(package: &Package<R>) -> Identity {
+        let mut hasher = Hasher::new(DigestAlgo::Sha256);
+        for header in [&package.signature, &package.header] {
+            let bytes = header.bytes();
+            hasher.update(&(bytes.len() as u64).to_be_bytes());
+            hasher.update(bytes);
+        }
+        Identity(hasher.finish())
+    }
+}
+
 /// What is done with a package.
 #[derive(Debug)]
 pub(crate) enum Deed {
     /// It is installed from this file.
     Install {
-        file: File,
+        path: PathBuf,
+        identity: Identity,
         mode: Mode,
         signature: Header,
     },
@@ -128,24 +150,43 @@ pub(crate) fn load(
     Ok(loaded)
 }
 
+/// Bytes of a package file that are read at a time.
+const PIECE: usize = 128 << 10;
+
+/// A package file as it is read.
+pub(crate) type Source = BufReader<File>;
+
+/// Opens a package file that was verified before.
+pub(crate) fn open_verified(
+    path: &Path,
+    identity: &Identity,
+) -> Result<Package<Source>, TransactionError> {
+    let bad = |reason: String| TransactionError::Package {
+        package: path.display().to_string(),
+        reason,
+    };
+    let file = File::open(path).map_err(|e| bad(e.to_string()))?;
+    let reader = BufReader::with_capacity(PIECE, file);
+    let package = Package::open(reader).map_err(|e| bad(e.to_string()))?;
+    if Identity::of(&package) == *identity {
+        Ok(package)
+    } else {
+        Err(bad("the file was changed after it was verified".to_owned()))
+    }
+}
+
 fn load_install(
     install: Install,
     options: &Options<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<Loaded, TransactionError> {
     let Install {
-        mut file,
         path,
+        identity,
         mode,
     } = install;
     let what = path.display().to_string();
-    let bad = |reason: String| TransactionError::Package {
-        package: what.clone(),
-        reason,
-    };
-    file.seek(SeekFrom::Start(0))
-        .map_err(|e| bad(e.to_string()))?;
-    let package = Package::open(BufReader::new(&mut file)).map_err(|e| bad(e.to_string()))?;
+    let package = open_verified(&path, &identity)?;
     let (signature, header) = (package.signature, package.header);
     let package = PackageFacts::read(header, &what)?;
     if let Some(reason) = unsupported(&package) {
@@ -161,7 +202,8 @@ fn load_install(
     Ok(Loaded {
         package,
         deed: Deed::Install {
-            file,
+            path,
+            identity,
             mode,
             signature,
         },

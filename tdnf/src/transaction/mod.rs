@@ -41,6 +41,7 @@ mod run;
 mod stage;
 mod triggers;
 
+pub use element::Identity;
 pub use error::{Problem, TransactionError};
 pub use event::{Event, ScriptStream, TransactionObserver, Warning};
 pub use recover::{Recovery, pending, recover};
@@ -48,7 +49,6 @@ pub use root::RootDir;
 pub use run::run;
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::PathBuf;
 
 /// Where the journal lives by default: a directory in the root.
@@ -63,14 +63,16 @@ pub enum Element {
     Erase(Erase),
 }
 
-/// A package to be installed. It must have been verified: the transaction checks digests again
-/// (of header, payload and files, from this descriptor), but asks for no signature.
+/// A package to be installed. It must have been verified: the transaction asks for no signature,
+/// but whatever it reads must have the verified [`Identity`], and payload and files the digests
+/// that the verified headers name. So the file need not be held open meanwhile: a transaction may
+/// have more packages than a process may have descriptors.
 #[derive(Debug)]
 pub struct Install {
-    /// The package file, opened; it was verified through this descriptor.
-    pub file: File,
-    /// Its name, for messages.
+    /// The package file.
     pub path: PathBuf,
+    /// What was verified.
+    pub identity: Identity,
     /// What the install means for packages of the same name.
     pub mode: Mode,
 }

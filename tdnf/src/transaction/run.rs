@@ -207,7 +207,7 @@ fn stage(
     let stages = Stages::create(execution.root, mounts)?;
     let total = execution.elements.iter().filter(|e| e.is_install()).count();
     let mut position = 0;
-    for (element, files) in execution.elements.iter_mut().zip(&plan.elements) {
+    for (element, files) in execution.elements.iter().zip(&plan.elements) {
         if element.is_install() {
             position += 1;
             let package = &element.package.nevra;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rpm_pkg::package::{DigestChoice, Package, payload_passes};
@@ -11,7 +11,7 @@ use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::element::{Deed, Loaded, PackageFacts};
+use super::element::{Deed, Loaded, PackageFacts, Source, open_verified};
 use super::error::{TransactionError, printable};
 use super::files::Kind;
 use super::journal::{Op, debug};
@@ -90,10 +90,10 @@ type Places = HashMap<u32, (u32, u32)>;
 /// Unpacks the payload of an element and makes its links and special files.
 pub(crate) fn stage_element(
     stages: &Stages,
-    element: &mut Loaded,
+    element: &Loaded,
     plan: &ElementPlan,
 ) -> Result<(), TransactionError> {
-    let Deed::Install { file, .. } = &mut element.deed else {
+    let Deed::Install { path, identity, .. } = &element.deed else {
         return Ok(());
     };
     let mut places = Places::new();
@@ -108,7 +108,7 @@ pub(crate) fn stage_element(
         places: &places,
     };
     stager.make_specials()?;
-    stager.unpack(file)?;
+    stager.unpack(open_verified(path, identity)?)?;
     stager.check_complete()
 }
 
@@ -156,14 +156,7 @@ impl Stager<'_> {
     }
 
     /// Reads the whole payload, with every digest of package and files checked.
-    fn unpack(&self, file: &mut File) -> Result<(), TransactionError> {
-        let read = |e: std::io::Error| self.payload_error(e.to_string());
-        file.seek(SeekFrom::Start(0)).map_err(read)?;
-        let package = Package::open(BufReader::with_capacity(PIECE, file))
-            .map_err(|e| self.payload_error(e.to_string()))?;
-        if package.header.bytes() != self.package.header.bytes() {
-            return Err(self.payload_error("the file was changed while in use".to_owned()));
-        }
+    fn unpack(&self, package: Package<Source>) -> Result<(), TransactionError> {
         package
             .verify_header_digests()
             .map_err(|e| self.payload_error(e.to_string()))?;
@@ -198,7 +191,7 @@ impl Stager<'_> {
     fn write_entry(
         &self,
         index: usize,
-        payload: &mut Payload<BufReader<&mut File>>,
+        payload: &mut Payload<Source>,
         piece: &mut [u8],
     ) -> Result<(), TransactionError> {
         if self
@@ -238,7 +231,7 @@ impl Stager<'_> {
         index: usize,
         dir: BorrowedFd<'_>,
         name: &str,
-        payload: &mut Payload<BufReader<&mut File>>,
+        payload: &mut Payload<Source>,
         piece: &mut [u8],
     ) -> Result<(), TransactionError> {
         let flags =

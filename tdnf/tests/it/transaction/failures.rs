@@ -197,6 +197,94 @@ fn row_66_wrong_content_is_never_visible() {
     );
 }
 
+/// Does something to a file when an event comes.
+struct Attack<F: FnMut(&Event<'_>)>(F);
+
+impl<F: FnMut(&Event<'_>)> TransactionObserver for Attack<F> {
+    fn event(&mut self, event: Event<'_>) {
+        self.0(&event);
+    }
+}
+
+/// Row 25, cache_poison_rpm: between the verdict and the transaction, or between two of its
+/// steps, the file in the cache becomes another proper package of the same name and version: put
+/// in its place, or written over it while it may be open.
+#[test]
+fn row_25_cache_poison_rpm() {
+    if unprivileged() {
+        return;
+    }
+    let good = one_file("poison", "/opt/p/f", "good");
+    let evil = one_file("poison", "/opt/p/f", "evil");
+    let root = Sandbox::with_shell();
+    std::fs::create_dir_all(root.join("var/lib/rpm")).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let file = cache.path().join("poison-1-1.noarch.rpm");
+    let swap = || {
+        let other = cache.path().join("other");
+        std::fs::copy(&evil, &other).unwrap();
+        std::fs::rename(other, &file).unwrap();
+    };
+    let rewrite = || std::fs::write(&file, std::fs::read(&evil).unwrap()).unwrap();
+    let attacks: [&dyn Fn(); 2] = [&swap, &rewrite];
+    for attack in attacks {
+        for moment in ["verified", "checking", "staging"] {
+            std::fs::copy(&good, &file).unwrap();
+            let before = tree_of(root.path());
+            let db = open_db(root.path());
+            let elements = elements(&db, &[Ask::Upgrade(&file)]);
+            let at = |now: &str| {
+                if now == moment {
+                    attack();
+                }
+            };
+            at("verified");
+            let mut observer = Attack(|event: &Event<'_>| match event {
+                Event::Checking => at("checking"),
+                Event::Staging { .. } => at("staging"),
+                _ => {}
+            });
+            let opened = RootDir::open(root.path()).unwrap();
+            let error = transaction::run(&opened, &db, elements, &options(), &mut observer)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("changed after it was verified"), "{error}");
+            assert_eq!(db.count().unwrap(), 0);
+            let changes = tree::differences(&tree_of(root.path()), &before);
+            assert!(changes.is_empty(), "{changes:?}");
+        }
+    }
+}
+
+/// The same with the payload alone: the headers are those that were verified.
+#[test]
+fn row_25_another_payload_under_the_verified_headers() {
+    if unprivileged() {
+        return;
+    }
+    let (good, evil) = (
+        one_file("payload", "/opt/p/f", "good"),
+        one_file("payload", "/opt/p/f", "evil"),
+    );
+    let parts = |path: &Path| {
+        let package = rpm_pkg::package::Package::open(File::open(path).unwrap()).unwrap();
+        let at = usize::try_from(package.payload_offset()).unwrap();
+        let bytes = std::fs::read(path).unwrap();
+        (bytes[..at].to_vec(), bytes[at..].to_vec())
+    };
+    let mixed = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(mixed.path(), [parts(&good).0, parts(&evil).1].concat()).unwrap();
+    let root = Sandbox::with_shell();
+    let error = fails(root.path(), &[Ask::Upgrade(mixed.path())], &options());
+    assert!(
+        matches!(
+            error,
+            TransactionError::FileDigest { .. } | TransactionError::Payload { .. }
+        ),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_request_to_stop_undoes_everything() {
     if unprivileged() {

@@ -13,8 +13,8 @@ use std::process::Command;
 
 use rpm_db::{Db, Index, Search, location};
 use tdnf::transaction::{
-    self, Committed, Element, Erase, Event, Install, Mode, Options, RootDir, TransactionError,
-    TransactionObserver,
+    self, Committed, Element, Erase, Event, Identity, Install, Mode, Options, RootDir,
+    TransactionError, TransactionObserver,
 };
 use testkit::root::Sandbox;
 use testkit::{rpm, rpmdb, tree};
@@ -84,10 +84,9 @@ fn elements(db: &Db, asks: &[Ask<'_>]) -> Vec<Element> {
                         erasures.extend(hnums(db, &name).map(|h| (h, Some(elements.len()))));
                     }
                 }
-                let file = File::open(path).unwrap();
                 elements.push(Element::Install(Install {
-                    file,
                     path: path.to_path_buf(),
+                    identity: Identity::of(&package),
                     mode: Mode::Upgrade,
                 }));
             }
