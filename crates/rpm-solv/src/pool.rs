@@ -219,10 +219,31 @@ impl Pool {
         }
         self.add_file_provides()?;
         self.apply_excludes();
-        // SAFETY: the pool is live; the considered map, if any, has a bit for each solvable.
-        unsafe { ffi::pool_createwhatprovides(self.raw.as_ptr()) };
+        self.index_provides();
         self.prepared = true;
         Ok(())
+    }
+
+    /// libsolv throws its hash tables away when it indexes provides, and builds them again for the next lookup;
+    /// nothing that they depend on changes meanwhile, so they are kept.
+    fn index_provides(&mut self) {
+        // SAFETY: the pool is live; the considered map, if any, has a bit for each solvable. A table taken out has one
+        // owner at all times: it goes back only where libsolv made no other, and then no string or relation was added.
+        unsafe {
+            let pool = self.raw.as_mut();
+            let (strings, mask) = (pool.ss.stringhashtbl, pool.ss.stringhashmask);
+            let count = pool.ss.nstrings;
+            pool.ss.stringhashtbl = std::ptr::null_mut();
+            pool.ss.stringhashmask = 0;
+            ffi::pool_createwhatprovides(self.raw.as_ptr());
+            let pool = self.raw.as_mut();
+            if pool.ss.stringhashtbl.is_null() && pool.ss.nstrings == count {
+                pool.ss.stringhashtbl = strings;
+                pool.ss.stringhashmask = mask;
+            } else {
+                ffi::solv_free(strings.cast());
+            }
+        }
     }
 
     fn apply_excludes(&mut self) {

@@ -85,6 +85,19 @@ impl Parts {
             })
     }
 
+    /// The hash table of strings; `None` if it is not one that libsolv can search: of a power of two, with ids
+    /// only, and at least half empty, so that every search ends.
+    fn hashes(&self, cache: &CacheFile) -> Result<Option<Vec<u32>>, SolvError> {
+        let hashes = cache.words(Section::StringHashes)?;
+        let strings = self.strings.len() as u32;
+        let used = hashes.iter().filter(|id| **id != 0).count();
+        let fits = hashes.len().is_power_of_two()
+            && hashes.len() <= MAX_COUNT
+            && used <= hashes.len() / 2
+            && hashes.iter().all(|id| *id < strings);
+        Ok(fits.then_some(hashes))
+    }
+
     fn string(&self, index: usize) -> &[u8] {
         let start = self.strings[index] as usize;
         let end = self
@@ -135,7 +148,8 @@ impl CacheFile {
                 return Err(self.unusable("it was made by another libsolv"));
             }
             Ok(if fresh {
-                take_over(pool.as_ptr(), repo, &parts)
+                let hashes = parts.hashes(self)?;
+                take_over(pool.as_ptr(), repo, &parts, hashes.as_deref())
             } else {
                 merge(pool.as_ptr(), repo, &parts)
             })
@@ -147,9 +161,15 @@ impl CacheFile {
 ///
 /// # Safety
 /// `pool` must be live and hold nothing but its known strings, `repo` be its and empty, `parts` checked.
-unsafe fn take_over(pool: *mut ffi::Pool, repo: *mut ffi::Repo, parts: &Parts) -> (Id, Id) {
+unsafe fn take_over(
+    pool: *mut ffi::Pool,
+    repo: *mut ffi::Repo,
+    parts: &Parts,
+    hashes: Option<&[u32]>,
+) -> (Id, Id) {
     // SAFETY: solv_extend_realloc gives room for at least the given number of elements, keeps the rest of the struct
-    // valid, and aborts when out of memory; the copies are as long as what they copy. The hashes are freed, so that libsolv builds them anew.
+    // valid, and aborts when out of memory; the copies are as long as what they copy. The hashes of before are freed: without
+    // a table libsolv builds one.
     unsafe {
         let p = &mut *pool;
         ffi::pool_freeidhashes(pool);
@@ -175,6 +195,13 @@ unsafe fn take_over(pool: *mut ffi::Pool, repo: *mut ffi::Repo, parts: &Parts) -
         .cast();
         std::ptr::copy_nonoverlapping(parts.strings.as_ptr(), p.ss.strings, parts.strings.len());
         p.ss.nstrings = parts.strings.len() as i32;
+        if let Some(hashes) = hashes {
+            let room =
+                ffi::solv_extend_realloc(std::ptr::null_mut(), hashes.len(), size_of::<Id>(), 0);
+            std::ptr::copy_nonoverlapping(hashes.as_ptr(), room.cast(), hashes.len());
+            p.ss.stringhashtbl = room.cast();
+            p.ss.stringhashmask = hashes.len() as u32 - 1;
+        }
         let size = size_of::<ffi::Reldep>();
         p.rels =
             ffi::solv_extend_realloc(p.rels.cast(), parts.rels.len() + 1, size, REL_BLOCK).cast();

@@ -1,9 +1,9 @@
 //! The cache file of a repository.
 //!
 //! ```text
-//! magic | fact records ... | fact starts | string space | relations | solvables | id arrays | file index | footer
+//! magic | fact records ... | fact starts | string space | relations | solvables | id arrays | file index | string hashes | footer
 //! ```
-//! Strings, relations, solvables and arrays are libsolv's own, numbered as in a pool that holds this
+//! Strings, relations, solvables, arrays and hashes are libsolv's own, numbered as in a pool that holds this
 //! repository alone: an empty pool takes them over by copies, any other pool maps them. Each section
 //! carries a checksum in the footer, the footer one of its own, each fact record one of its own.
 //! Numbers are checked before they are used as indexes, so that not even a file with right checksums
@@ -20,7 +20,7 @@ pub use read::CacheFile;
 pub use write::CacheWriter;
 
 /// Format version and byte order: another value means "build it again".
-pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"rpmsolv1");
+pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"rpmsolv2");
 /// Longest key.
 pub(crate) const MAX_KEY: usize = 96;
 /// Numbers per solvable: name, arch, evr, vendor and eight offsets.
@@ -37,9 +37,10 @@ pub(crate) enum Section {
     Arrays,
     FileHashes,
     FilePackages,
+    StringHashes,
 }
 
-pub(crate) const SECTIONS: usize = 8;
+pub(crate) const SECTIONS: usize = 9;
 
 /// Where a section lies and what it must hash to (not used for facts: their records have their own).
 #[derive(Debug, Clone, Copy, Default)]

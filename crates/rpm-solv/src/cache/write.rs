@@ -160,6 +160,7 @@ impl CacheWriter {
             .flat_map(|(_, package)| package.to_ne_bytes())
             .collect();
         self.section(Section::FilePackages, &packages)?;
+        self.write_hashes()?;
         let footer = self.footer.encode();
         self.out
             .write_all(&footer)
@@ -190,6 +191,17 @@ impl CacheWriter {
         let solvables = self.solvable_words();
         self.section(Section::Solvables, &solvables)?;
         self.section(Section::Arrays, arrays)
+    }
+
+    /// libsolv's hash table of strings: without it a pool hashes all strings when it loads them.
+    fn write_hashes(&mut self) -> Result<(), SolvError> {
+        // SAFETY: the pool is live and not changed while the slice is in use; a hash table has mask + 1 entries.
+        let hashes = unsafe {
+            let strings = &self.raw.as_ref().ss;
+            let entries = strings.stringhashmask as usize + 1;
+            bytes_at(strings.stringhashtbl.cast(), entries * size_of::<Id>())
+        };
+        self.section(Section::StringHashes, hashes)
     }
 
     fn solvable_words(&self) -> Vec<u8> {
