@@ -3,6 +3,8 @@
 //! [`Verified`] can only come out of [`verify`]: a package without a verdict cannot be installed.
 //! A check that was switched off is a verdict, too, and is kept.
 
+mod promised;
+
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -17,9 +19,9 @@ use rpm_trust::policy::{
 use rpm_trust::{KeyInfo, Keyring, SignatureCheck, SignatureState};
 
 use crate::error::{Code, Failure, Outcome};
-use crate::fetch::Fetched;
+use crate::fetch::{CMDLINE, Fetched};
 use crate::keys;
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Origin, Plan};
 use crate::session::{Session, Source};
 use crate::settings::Consent;
 use crate::transaction::Identity;
@@ -240,6 +242,7 @@ fn examine(
     let mut package = Package::open(reader).map_err(|error| broken(path, &error))?;
     check_identity(&package, path, change)?;
     let identity = Identity::of(&package);
+    check_promise(&package, path, change)?;
     let mut evidence = Evidence {
         file_digests: file_digests(&package),
         ..Evidence::default()
@@ -380,6 +383,29 @@ where
             id.nevra()
         ),
     ))
+}
+
+/// The plan was made of what the metadata says: a package that needs or provides something else
+/// is not what was planned. The header is right, the repository is broken.
+fn check_promise<R>(package: &Package<R>, path: &Path, change: &Change) -> Outcome<()>
+where
+    R: Read,
+{
+    let from_repo = |origin: &&Origin| origin.repo != CMDLINE;
+    let Some(origin) = change.origin.as_ref().filter(from_repo) else {
+        return Ok(());
+    };
+    match promised::broken(&package.header, &origin.promised) {
+        None => Ok(()),
+        Some(difference) => Err(Failure::because(
+            Code::RPMRC_FAIL,
+            format!(
+                "package {}: it {difference}, but the metadata of repository {} says otherwise",
+                path.display(),
+                origin.repo
+            ),
+        )),
+    }
 }
 
 impl Session<'_> {

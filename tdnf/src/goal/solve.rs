@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use rpm_solv::{
-    Action as Wish, FixKind, Job, JobFlags, Outcome as Answer, Problem, Solution, SolvableId,
-    SolverOptions, Step, StepKind, Target,
+    Action as Wish, DepKind, FixKind, Job, JobFlags, Outcome as Answer, Problem, Solution,
+    SolvableId, SolverOptions, Step, StepKind, Target,
 };
 
 use super::problems::{explain, is_skipped};
 use super::{Goal, Policy};
 use crate::error::{Code, Outcome};
-use crate::plan::{Action, Change, Identity, Origin, Plan, Reason};
+use crate::plan::{Action, Change, Identity, Origin, Plan, Promised, Reason};
 use crate::session::{Packages, Session};
 
 /// Rounds of dropping jobs that cannot be done, and of trimming install-only packages.
@@ -268,6 +268,11 @@ fn change(catalog: &Packages, id: SolvableId, action: Action, reason: Reason) ->
         base: text(&facts.location_base),
         checksum,
         size: facts.package_size,
+        promised: if installed {
+            Promised::default()
+        } else {
+            promised(catalog, id)
+        },
     };
     Ok(Change {
         action,
@@ -278,6 +283,16 @@ fn change(catalog: &Packages, id: SolvableId, action: Action, reason: Reason) ->
         installed_number: installed.then_some(facts.database_number),
         replaces: Vec::new(),
     })
+}
+
+fn promised(catalog: &Packages, id: SolvableId) -> Promised {
+    let deps = |kind| catalog.pool.deps(id, kind);
+    let mut requires = deps(DepKind::Requires);
+    requires.extend(deps(DepKind::RequiresPre));
+    Promised {
+        provides: deps(DepKind::Provides),
+        requires,
+    }
 }
 
 impl Packages {

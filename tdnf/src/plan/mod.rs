@@ -92,6 +92,18 @@ pub struct Origin {
     pub checksum: Option<(String, String)>,
     /// Size of the file in bytes; 0 if unknown.
     pub size: u64,
+    /// What the solver was told about its dependencies.
+    #[serde(skip)]
+    pub promised: Promised,
+}
+
+/// Dependencies of a package as the metadata has them, each as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Promised {
+    /// Provides, without files.
+    pub provides: Vec<String>,
+    /// Requires, those of scriptlets among them.
+    pub requires: Vec<String>,
 }
 
 /// One change.

@@ -23,6 +23,7 @@ fn install(name: &str) -> Change {
             base: None,
             checksum: None,
             size: 6649,
+            promised: Promised::default(),
         }),
         installed_number: None,
         replaces: Vec::new(),

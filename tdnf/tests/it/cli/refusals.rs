@@ -1,6 +1,11 @@
 //! Packages that must not be installed.
 
-use super::{Site, plain};
+use std::fs;
+use std::process::Command;
+
+use testkit::rpm::createrepo;
+
+use super::{Site, Spec, plain};
 
 #[test]
 fn unsigned_rpm_gpgcheck1() {
@@ -64,4 +69,100 @@ fn releasever_without_a_release_package_is_explained() {
     assert_eq!(ran.code, 1022 % 256, "{ran:?}");
     assert!(ran.err.contains("--releasever"), "{ran:?}");
     site.run(&["repolist", "--disablerepo=rel"]).well();
+}
+
+/// The repository's primary metadata as text, by createrepo_c.
+fn primary(site: &Site) -> String {
+    let _ = fs::remove_dir_all(site.path("repo/repodata"));
+    createrepo::<&str>(&site.path("repo"), &[]);
+    let entries = fs::read_dir(site.path("repo/repodata")).expect("written");
+    let file = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.to_string_lossy().ends_with("primary.xml.gz"))
+        .expect("written");
+    let output = Command::new("gzip").arg("-dc").arg(file).output();
+    String::from_utf8(output.expect("gzip runs").stdout).expect("text")
+}
+
+/// What stands between two texts in the entry of `alpha`.
+fn part<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
+    let entry = &text[text.find("<name>alpha<").expect("alpha is in it")..];
+    let rest = &entry[entry.find(from).expect("there") + from.len()..];
+    &rest[..rest.find(to).expect("there")]
+}
+
+/// Puts `text` as the only metadata of the repository.
+fn put_primary(site: &Site, text: &str) {
+    use sha2::{Digest as _, Sha256};
+    let digest: String = Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    fs::remove_dir_all(site.path("repo/repodata")).expect("ours");
+    site.write("repo/repodata/primary.xml", text);
+    let index = format!(
+        "<repomd xmlns=\"http://linux.duke.edu/metadata/repo\"><revision>1</revision>\
+         <data type=\"primary\"><checksum type=\"sha256\">{digest}</checksum>\
+         <location href=\"repodata/primary.xml\"/><size>{}</size></data></repomd>",
+        text.len()
+    );
+    site.write("repo/repodata/repomd.xml", &index);
+}
+
+/// A repository whose metadata says `told` of alpha, whose package says `true_lines`. Checksum
+/// and size of the metadata are those of the package.
+fn with_promise(told: &str, true_lines: &str) -> Site {
+    let alpha = |lines| Spec {
+        name: "alpha",
+        version: "1.0",
+        lines,
+    };
+    let site = Site::with(&[alpha(told), plain("beta", "1.0")]);
+    let lying = primary(&site);
+    site.add(&alpha(true_lines));
+    let honest = primary(&site);
+    let mut text = lying.clone();
+    for (from, to) in [("pkgid=\"YES\">", "<"), ("<size package=\"", "\"")] {
+        text = text.replace(
+            &format!("{from}{}{to}", part(&lying, from, to)),
+            &format!("{from}{}{to}", part(&honest, from, to)),
+        );
+    }
+    put_primary(&site, &text);
+    site
+}
+
+#[test]
+fn row_29_extraneous_dep() {
+    if !rustix::process::geteuid().is_root() {
+        testkit::fixtures::skipped("not root");
+        return;
+    }
+    let cases = [
+        ("Requires: beta", "", "it does not require beta"),
+        ("", "Requires: beta", "it requires beta"),
+        ("", "Requires(pre): beta", "it requires beta"),
+        (
+            "Requires: beta",
+            "Requires: beta > 0",
+            "it does not require beta",
+        ),
+        ("Provides: x = 2", "", "it does not provide x = 2"),
+        ("", "Provides: x = 2", "it provides x = 2"),
+    ];
+    for (told, truth, difference) in cases {
+        let site = with_promise(told, truth);
+        let ran = site.run(&["-y", "install", "alpha"]);
+        assert_eq!(ran.code, 1472 % 256, "{ran:?}");
+        let line = format!("{difference}, but the metadata of repository test says otherwise\n");
+        assert!(ran.err.contains(&line), "{line} in {ran:?}");
+        assert!(site.rpm_names().is_empty());
+    }
+    let site = with_promise(
+        "Requires: beta >= 0:1.0-1, (beta or alpha)",
+        "Requires: beta >= 1.0-1, (beta  or alpha), alpha = 1.0",
+    );
+    site.run(&["-y", "install", "alpha"]).well();
+    assert_eq!(site.rpm_names(), ["alpha-1.0", "beta-1.0"]);
 }
