@@ -3,6 +3,7 @@
 use cli_kit::Printer;
 
 use crate::error::{Code, Failure, Outcome};
+use crate::interrupt::{Interrupt, Phase};
 use crate::plan::{Action, Change, Plan};
 use crate::session::Session;
 use crate::transaction::{
@@ -16,7 +17,9 @@ use rpm_db::Db;
 pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Outcome<Vec<String>> {
     let settings = &session.settings;
     let (root, db, _lock) = open(session)?;
+    let cancelled = || session.interrupt.is_raised();
     let mut options = Options::new(settings.environment.now, &settings.arch);
+    options.cancelled = &cancelled;
     options.test_only = settings.test_only;
     options.no_scripts = settings.tsflags.iter().any(|flag| flag == "noscripts");
     options.no_docs = settings.tsflags.iter().any(|flag| flag == "nodocs");
@@ -27,12 +30,22 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Outcome<Ve
     let elements = elements(plan, verified);
     let mut teller = Teller {
         printer: session.printer,
+        interrupt: &session.interrupt,
         running: false,
         test: settings.test_only,
     };
+    session.go_on()?;
+    session.interrupt.enter(Phase::Undoable);
     match transaction::run(&root, &db, elements, &options, &mut teller) {
-        Ok(committed) => Ok(committed.warnings.iter().map(warning_line).collect()),
-        Err(error) => Err(stopped(error)),
+        // The history still has to be written: the phase lasts until the caller ends it.
+        Ok(committed) => {
+            session.interrupt.enter(Phase::Committed);
+            Ok(committed.warnings.iter().map(warning_line).collect())
+        }
+        Err(error) => {
+            session.interrupt.enter(Phase::Open);
+            Err(stopped(error))
+        }
     }
 }
 
@@ -57,12 +70,13 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
         return Ok(());
     }
     let (root, db, _lock) = open(session)?;
-    if let Some(recovery) =
-        transaction::recover(&root, &db, transaction::STATE_DIR).map_err(stopped)?
-    {
+    let recovery = session.interrupt.during(Phase::Committed, || {
+        transaction::recover(&root, &db, transaction::STATE_DIR).map_err(stopped)
+    })?;
+    if let Some(recovery) = recovery {
         say_recovery(session.printer, &recovery);
     }
-    Ok(())
+    session.go_on()
 }
 
 /// Says that an earlier run was interrupted; a command that only reads changes nothing about it.
@@ -143,6 +157,7 @@ fn mode(change: &Change) -> Mode {
 /// Tells the events of a transaction.
 struct Teller<'a> {
     printer: &'a Printer,
+    interrupt: &'a Interrupt,
     running: bool,
     test: bool,
 }
@@ -171,6 +186,9 @@ impl TransactionObserver for Teller<'_> {
             }
             Event::ScriptStarted { .. } => self.start(),
             Event::ScriptOutput { stream, bytes, .. } => self.script_output(stream, bytes),
+            Event::Committing => {
+                self.interrupt.enter(Phase::Committed);
+            }
             Event::RollingBack => self.printer.err("undoing what was done so far"),
             _ => {}
         }
@@ -228,6 +246,10 @@ fn stopped(error: TransactionError) -> Failure {
                 "error: {script}({package}) scriptlet failed, {status}"
             ))
             .hint("nothing has changed; what the scriptlet itself did stays"),
+        TransactionError::Cancelled => Failure::because(
+            Code::OPERATION_ABORTED,
+            "the transaction was stopped and undone; nothing has changed",
+        ),
         other => failure.detail(format!("error: {other}")),
     }
 }

@@ -103,11 +103,8 @@ pub fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<
         waiting.push((index, origin));
     }
     let view = NetworkView::new(session.printer);
-    for ((index, origin), result) in
-        waiting
-            .into_iter()
-            .zip(fetch_files(session.client(), requests, 0, &view))
-    {
+    let results = session.transfer(|| fetch_files(session.client(), requests, 0, &view))?;
+    for ((index, origin), result) in waiting.into_iter().zip(results) {
         let file = result.map_err(|error| refused(origin, error))?;
         if file.url.is_none() && file.transferred == 0 && !is_local(&file.path, session) {
             let name = plan

@@ -10,6 +10,7 @@ use rpm_repo::config::RepoConfig;
 use rpm_trust::{KeyInfo, Keyring, read_keys};
 
 use crate::error::{Code, Failure, Outcome};
+use crate::interrupt::Phase;
 use crate::session::Session;
 
 /// Largest key file.
@@ -122,7 +123,7 @@ fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<
     let mut request = FileRequest::new(format!("{} (key)", repo.id), vec![url.to_owned()], &dest);
     request.access = std::sync::Arc::new(Access::from_config(repo));
     request.max_size = MAX_KEY_FILE;
-    for result in fetch(session.client(), vec![request], 1, &Silent) {
+    for result in session.transfer(|| fetch(session.client(), vec![request], 1, &Silent))? {
         result?;
     }
     read_key_file(&dest)
@@ -165,6 +166,7 @@ pub fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
     let db = Db::open_write(&location)?;
     let known = known_versions(&db)?;
     let now = u32::try_from(session.settings.environment.now).unwrap_or(u32::MAX);
+    let before = session.interrupt.enter(Phase::Committed);
     let mut transaction = db.begin()?;
     for key in keys {
         if !known.contains(&key.short_id().to_owned()) && !known.contains(&key.fingerprint) {
@@ -172,7 +174,8 @@ pub fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
         }
     }
     transaction.commit()?;
-    Ok(())
+    session.interrupt.enter(before);
+    session.go_on()
 }
 
 fn header_of(key: &KeyInfo, now: u32) -> Outcome<Vec<u8>> {

@@ -7,7 +7,8 @@
 //! record per command; [`error`] alone knows error numbers, texts and exit codes.
 //!
 //! Invariants: only the printer prints; below [`session`] nobody reads the environment, the
-//! clock or the command line; a session opens only what the command's NEEDS name.
+//! clock or the command line; a session opens only what the command's NEEDS name. Signals are
+//! heard by [`interrupt`] alone.
 
 pub mod args;
 pub mod catalog;
@@ -17,6 +18,7 @@ pub mod execute;
 pub mod fetch;
 pub mod goal;
 pub mod history;
+pub mod interrupt;
 pub mod keys;
 pub mod plan;
 pub mod session;

@@ -10,6 +10,7 @@ use crate::error::{Code, Outcome};
 use crate::fetch::{self, Fetched};
 use crate::goal::{self, Goal, Policy};
 use crate::history::{History, Installed};
+use crate::interrupt::Phase;
 use crate::keys;
 use crate::plan::{Action, Plan, Reason};
 use crate::session::{Packages, Session};
@@ -111,8 +112,14 @@ fn commit(
             fetched.remove_cached();
         }
     }
+    session.interrupt.enter(Phase::Open);
     for line in warnings {
         session.printer.err(&line);
+    }
+    if session.interrupt.is_raised() {
+        session
+            .printer
+            .err("the transaction was past the point of return and has been finished");
     }
     Ok(0)
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::args::{Args, help};
 use crate::error::{Code, Failure, Outcome};
+use crate::interrupt::Interrupt;
 use crate::session::Session;
 use crate::settings::{Environment, Settings};
 
@@ -111,7 +112,25 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Outcome<u8> {
         return Err(Failure::new(Code::PERM).hint(format!("try 'sudo tdnf {}'", args.line())));
     }
     let settings = Settings::resolve(args, environment)?;
-    let session = Session::open(settings, args, printer, command.needs)?;
+    let interrupt = Interrupt::listen(printer);
+    let outcome = run(command, settings, args, printer, interrupt.clone());
+    match (outcome, interrupt.exit_code()) {
+        (Err(failure), Some(code)) => {
+            crate::view::failure(printer, &failure);
+            Ok(code)
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+fn run(
+    command: &Command,
+    settings: Settings,
+    args: &Args,
+    printer: &Printer,
+    interrupt: Interrupt,
+) -> Outcome<u8> {
+    let session = Session::open(settings, args, printer, interrupt, command.needs)?;
     if command.needs.lock {
         crate::execute::recover(&session)?;
     } else {

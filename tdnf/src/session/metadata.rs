@@ -79,7 +79,7 @@ impl Session<'_> {
         if force && !settings.cache_only {
             repos.iter().for_each(|repo| view.refreshing(&repo.id));
         }
-        Ok(refresh(self.client(), &wishes, &view))
+        self.transfer(|| refresh(self.client(), &wishes, &view))
     }
 
     /// One check for each repository that wants its index signed, with the repository's keys.

@@ -19,7 +19,8 @@ use rpm_repo::vars::Vars;
 
 use crate::args::Args;
 use crate::commands::Needs;
-use crate::error::Outcome;
+use crate::error::{Code, Outcome};
+use crate::interrupt::{Interrupt, Phase};
 use crate::settings::Settings;
 
 pub use lock::InstanceLock;
@@ -35,6 +36,8 @@ pub struct Session<'a> {
     pub args: &'a Args,
     /// Where text goes.
     pub printer: &'a Printer,
+    /// Whether the user asked to stop, and what that means at the moment.
+    pub interrupt: Interrupt,
     cache_dir: PathBuf,
     client: OnceCell<Client>,
     _lock: Option<InstanceLock>,
@@ -46,6 +49,7 @@ impl<'a> Session<'a> {
         settings: Settings,
         args: &'a Args,
         printer: &'a Printer,
+        interrupt: Interrupt,
         needs: Needs,
     ) -> Outcome<Self> {
         let lock = if needs.lock {
@@ -62,6 +66,7 @@ impl<'a> Session<'a> {
             settings,
             args,
             printer,
+            interrupt,
             cache_dir,
             client: OnceCell::new(),
             _lock: lock,
@@ -172,7 +177,21 @@ impl<'a> Session<'a> {
     /// The network client; nothing is started before the first request.
     pub fn client(&self) -> &Client {
         self.client
-            .get_or_init(|| Client::new(client_options(&self.settings)))
+            .get_or_init(|| Client::new(client_options(&self.settings, &self.interrupt)))
+    }
+
+    /// Transfers files: a signal ends that, keeps what has come, and ends the run.
+    pub fn transfer<T>(&self, work: impl FnOnce() -> T) -> Outcome<T> {
+        let value = self.interrupt.during(Phase::Transfer, work);
+        self.go_on().map(|()| value)
+    }
+
+    /// An error if a signal asked to stop.
+    pub fn go_on(&self) -> Outcome<()> {
+        if self.interrupt.is_raised() {
+            return Err(Code::OPERATION_ABORTED.into());
+        }
+        Ok(())
     }
 }
 
@@ -195,7 +214,7 @@ fn is_writable(dir: &Path) -> bool {
     existing.is_some_and(|dir| rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok())
 }
 
-fn client_options(settings: &Settings) -> ClientOptions {
+fn client_options(settings: &Settings, interrupt: &Interrupt) -> ClientOptions {
     let main = &settings.main;
     let environment = &settings.environment;
     ClientOptions {
@@ -217,6 +236,7 @@ fn client_options(settings: &Settings) -> ClientOptions {
             all: environment.all_proxy.clone(),
             no_proxy: environment.no_proxy.clone(),
         },
+        stop: Some(interrupt.stop_flag()),
         ..ClientOptions::default()
     }
 }

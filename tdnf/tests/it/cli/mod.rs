@@ -2,6 +2,7 @@
 //! of the real rpm.
 
 mod changes;
+mod interrupts;
 mod queries;
 mod refusals;
 mod signed;

@@ -1,0 +1,207 @@
+//! Ctrl-C, SIGTERM and SIGHUP: a run stops where nothing is lost.
+//!
+//! What a signal does depends on the [`Phase`] of the run. A thread of its own hears the signals,
+//! so that the answer comes at once, whatever the run is busy with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use cli_kit::Printer;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// What a run is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Reading, solving, asking: nothing has changed and the process may end at any moment.
+    Open = 0,
+    /// Files are coming: what is there of them is kept for the next run.
+    Transfer = 1,
+    /// The transaction, before its commit point: it can be undone.
+    Undoable = 2,
+    /// The transaction, behind its commit point, or the records of it: it must be finished.
+    Committed = 3,
+}
+
+impl Phase {
+    fn of(number: u8) -> Self {
+        match number {
+            0 => Self::Open,
+            1 => Self::Transfer,
+            2 => Self::Undoable,
+            _ => Self::Committed,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What the network client looks at.
+    stop: Arc<AtomicBool>,
+    /// The first signal that came; 0 for none.
+    signal: AtomicU8,
+    phase: AtomicU8,
+}
+
+/// The signals of a run; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    state: Arc<State>,
+}
+
+impl Interrupt {
+    /// Listens from now on. Signals that the process was started to ignore (`nohup`) stay
+    /// ignored. Where nothing can be listened to, signals end the process as they always do.
+    pub fn listen(printer: &Printer) -> Self {
+        let interrupt = Self::default();
+        let ignored = ignored_signals();
+        let wanted: Vec<i32> = [SIGINT, SIGTERM, SIGHUP]
+            .into_iter()
+            .filter(|signal| ignored & (1 << (signal - 1)) == 0)
+            .collect();
+        let Ok(mut signals) = Signals::new(wanted) else {
+            return interrupt;
+        };
+        let (heard, printer) = (interrupt.clone(), printer.clone());
+        // Without the thread the signals would be lost; then they must not be caught at all.
+        let handle = signals.handle();
+        let spawned = std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for signal in signals.forever() {
+                    heard.hear(signal, &printer);
+                }
+            });
+        if spawned.is_err() {
+            handle.close();
+        }
+        interrupt
+    }
+
+    /// The flag that ends transfers.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.state.stop)
+    }
+
+    /// Whether a signal asked to stop.
+    pub fn is_raised(&self) -> bool {
+        self.state.signal.load(Ordering::SeqCst) != 0
+    }
+
+    /// The exit code of a run that a signal stopped: 128 and its number, as shells count.
+    pub fn exit_code(&self) -> Option<u8> {
+        match self.state.signal.load(Ordering::SeqCst) {
+            0 => None,
+            signal => Some(signal.saturating_add(128)),
+        }
+    }
+
+    /// From now on a signal means what `phase` says. Returns the phase before.
+    pub fn enter(&self, phase: Phase) -> Phase {
+        Phase::of(self.state.phase.swap(phase as u8, Ordering::SeqCst))
+    }
+
+    /// Does some work in a phase.
+    pub fn during<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
+        let before = self.enter(phase);
+        let value = work();
+        self.enter(before);
+        value
+    }
+
+    fn hear(&self, signal: i32, printer: &Printer) {
+        let number = u8::try_from(signal).unwrap_or(u8::MAX);
+        let first = self
+            .state
+            .signal
+            .compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok();
+        self.state.stop.store(true, Ordering::SeqCst);
+        let phase = Phase::of(self.state.phase.load(Ordering::SeqCst));
+        let words = answer(phase, name(signal), first);
+        // A second signal while files come ends the run at once: nothing has changed.
+        if phase == Phase::Open || (phase == Phase::Transfer && !first) {
+            // Not the shared printer: the run may hold it, writing to a pipe that nobody reads.
+            Printer::standard(printer.mode()).err(&words);
+            std::process::exit(i32::from(number.saturating_add(128)));
+        }
+        printer.err(&words);
+    }
+}
+
+fn name(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "Ctrl-C",
+        SIGTERM => "SIGTERM",
+        _ => "SIGHUP",
+    }
+}
+
+/// What a person is told.
+fn answer(phase: Phase, name: &str, first: bool) -> String {
+    match (phase, first) {
+        (Phase::Open, _) | (Phase::Transfer, false) => {
+            format!("{name}: stopped, nothing has changed")
+        }
+        (Phase::Transfer, true) => format!(
+            "{name}: stopping, nothing has changed; the next run goes on with what was fetched"
+        ),
+        (Phase::Undoable, true) => {
+            format!("{name}: stopping, what was done so far is undone")
+        }
+        (Phase::Undoable, false) => format!(
+            "{name}: already stopping; please wait until the old state is back (if this process \
+             is killed, the next tdnf run does it)"
+        ),
+        (Phase::Committed, true) => {
+            format!("{name}: too late to undo, the transaction is being finished")
+        }
+        (Phase::Committed, false) => format!(
+            "{name}: the transaction is still being finished; please wait (if this process is \
+             killed, the next tdnf run finishes it)"
+        ),
+    }
+}
+
+/// The signals that are ignored, a bit each from signal 1 on; none where the system does not say.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .unwrap_or("0");
+    u64::from_str_radix(mask.trim(), 16).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_signal_counts_and_the_second_is_explained() {
+        let printer = Printer::recording(cli_kit::Mode::default());
+        let interrupt = Interrupt::default();
+        assert_eq!(interrupt.exit_code(), None);
+        interrupt.enter(Phase::Undoable);
+        interrupt.hear(SIGTERM, &printer);
+        interrupt.hear(SIGINT, &printer);
+        assert_eq!(interrupt.exit_code(), Some(143));
+        assert!(interrupt.stop_flag().load(Ordering::SeqCst));
+        let said = printer.recorded().err;
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(
+            lines[0],
+            "SIGTERM: stopping, what was done so far is undone"
+        );
+        assert!(lines[1].starts_with("Ctrl-C: already stopping"), "{said}");
+    }
+
+    #[test]
+    fn a_phase_ends_with_its_work() {
+        let interrupt = Interrupt::default();
+        let inside = interrupt.during(Phase::Transfer, || interrupt.enter(Phase::Transfer));
+        assert_eq!(inside, Phase::Transfer);
+        assert_eq!(interrupt.enter(Phase::Open), Phase::Open);
+    }
+}
