@@ -1,22 +1,21 @@
 //! The cases, one per performance line of the project's issues.
 
-use crate::lab::{FIVE, Lab, must};
+use crate::lab::{FIVE, Lab};
 use crate::measure::{Figures, Program, median};
 use crate::report::{Mark, Row};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// What happens before each counted run of either program, not measured.
-type Prepare = Box<dyn Fn() -> Result<(), String>>;
+pub(crate) type Prepare = Box<dyn Fn() -> Result<(), String>>;
 
 /// One case: our command, the peer's, and the marks to keep.
 pub(crate) struct Case {
     pub name: &'static str,
-    ours: Program,
-    peer: Option<(&'static str, Program)>,
-    prepare: Prepare,
-    mark: Mark,
-    scratch: PathBuf,
+    pub ours: Program,
+    pub peer: Option<(&'static str, Program)>,
+    pub prepare: Prepare,
+    pub mark: Mark,
+    pub scratch: PathBuf,
 }
 
 impl Case {
@@ -64,7 +63,7 @@ fn removing(paths: Vec<PathBuf>) -> Prepare {
 }
 
 /// `tdnf` in a root of the lab.
-fn tdnf(lab: &Lab, root: &Path, words: &[&str], good: &[i32]) -> Program {
+pub(crate) fn tdnf(lab: &Lab, root: &Path, words: &[&str], good: &[i32]) -> Program {
     let mut all = vec![
         lab.tdnf.display().to_string(),
         "--installroot".to_owned(),
@@ -76,7 +75,7 @@ fn tdnf(lab: &Lab, root: &Path, words: &[&str], good: &[i32]) -> Program {
 }
 
 /// `dnf` in the same root, with configuration and cache of its own in it.
-fn dnf(root: &Path, words: &[&str], good: &[i32]) -> Program {
+pub(crate) fn dnf(root: &Path, words: &[&str], good: &[i32]) -> Program {
     let root = root.display();
     let mut all = vec![
         "dnf".to_owned(),
@@ -91,7 +90,7 @@ fn dnf(root: &Path, words: &[&str], good: &[i32]) -> Program {
     Program::new(&all, good)
 }
 
-fn with_five<'a>(words: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn with_five<'a>(words: &[&'a str]) -> Vec<&'a str> {
     words.iter().copied().chain(FIVE).collect()
 }
 
@@ -101,7 +100,7 @@ fn caches(root: &Path) -> Vec<PathBuf> {
         .to_vec()
 }
 
-fn once(program: &Program, scratch: &Path) -> Result<(), String> {
+pub(crate) fn once(program: &Program, scratch: &Path) -> Result<(), String> {
     program.run(scratch).map(|_| ())
 }
 
@@ -109,7 +108,7 @@ fn once(program: &Program, scratch: &Path) -> Result<(), String> {
 pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
     let mut cases = metadata(lab)?;
     cases.extend(solving(lab)?);
-    cases.extend(installing(lab)?);
+    cases.extend(crate::install::all(lab)?);
     Ok(cases)
 }
 
@@ -215,64 +214,4 @@ fn solving(lab: &Lab) -> Result<Vec<Case>, String> {
         scratch,
     });
     Ok(cases)
-}
-
-/// A real install of the five from the recipe repository against `rpm -i` of the same files.
-fn installing(lab: &Lab) -> Result<Vec<Case>, String> {
-    let scratch = lab.scratch.clone();
-    let plan = lab.root("plan", "recipe", "")?;
-    let files = scratch.join("files");
-    let download = tdnf(
-        lab,
-        &plan,
-        &with_five(&[
-            "-y",
-            "install",
-            "--downloadonly",
-            "--downloaddir",
-            &files.display().to_string(),
-        ]),
-        &[0],
-    );
-    std::fs::create_dir_all(&files).map_err(|e| e.to_string())?;
-    once(&download, &scratch)?;
-    let mut packages: Vec<String> = std::fs::read_dir(&files)
-        .map_err(|e| e.to_string())?
-        .filter_map(|entry| entry.ok().map(|e| e.path().display().to_string()))
-        .collect();
-    packages.sort();
-    let root = lab.root("install", "recipe", "")?;
-    once(&tdnf(lab, &root, &["makecache"], &[0]), &scratch)?;
-    let saved = scratch.join("install-saved");
-    must(Command::new("cp").arg("-a").arg(&root).arg(&saved))?;
-    let mut rpm = vec!["rpm", "--root"];
-    let root_text = root.display().to_string();
-    rpm.extend([
-        root_text.as_str(),
-        "--dbpath",
-        "/var/lib/rpm",
-        "--nosignature",
-        "-i",
-    ]);
-    rpm.extend(packages.iter().map(String::as_str));
-    let mut ours = vec!["-y", "-C", "install"];
-    ours.extend(packages.iter().map(String::as_str));
-    let reset_root = root.clone();
-    Ok(vec![Case {
-        name: "real install of the five, files on disk",
-        ours: tdnf(lab, &root, &[&["--nogpgcheck"], &ours[..]].concat(), &[0]),
-        peer: Some(("rpm -i", Program::new(&rpm, &[0]))),
-        prepare: Box::new(move || {
-            if reset_root.exists() {
-                std::fs::remove_dir_all(&reset_root).map_err(|e| e.to_string())?;
-            }
-            must(Command::new("cp").arg("-a").arg(&saved).arg(&reset_root))?;
-            must(&mut Command::new("sync"))
-        }),
-        mark: Mark {
-            wall_ratio: Some(1.3),
-            ..Mark::default()
-        },
-        scratch,
-    }])
 }

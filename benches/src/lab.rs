@@ -1,5 +1,6 @@
 //! What the cases stand on: a large repository over loopback HTTP, roots, installed packages.
 
+use crate::limit::Group;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +18,8 @@ pub(crate) struct Lab {
     pub big_is_real: bool,
     /// `http://127.0.0.1:PORT`.
     pub url: String,
+    /// A control group of 128 MB, where one can be made.
+    pub group: Option<Group>,
     server: Child,
     _scratch_guard: Scratch,
 }
@@ -145,6 +148,7 @@ impl Lab {
             scratch,
             big_is_real,
             url,
+            group: Group::new(128 << 20),
             server,
             _scratch_guard: guard,
         })

@@ -1,12 +1,14 @@
 //! Whole-process benchmarks: `tdnf` against `dnf` (Debian's, that is today's yum) and `rpm`.
 //!
-//! Every figure is a whole process as the operating system accounts it (`/usr/bin/time`): user plus
-//! system CPU seconds, wall seconds, peak resident memory. Medians of several runs, both programs in
+//! Every figure is a whole process as the operating system accounts it: user plus system CPU seconds,
+//! wall seconds (bash's `time`, in milliseconds), peak resident memory (`/usr/bin/time`). Medians of several runs, both programs in
 //! turn within one run, so that a drift of the machine hits both alike.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod cases;
+mod install;
 mod lab;
+mod limit;
 mod measure;
 mod report;
 

@@ -1,6 +1,6 @@
 //! One run of one command, and the median of several.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The accounting of one finished process with all its children.
@@ -22,7 +22,17 @@ pub(crate) struct Program {
     pub words: Vec<String>,
     /// Exit codes that count as success: tdnf answers `--assumeno` with 8, dnf with 1.
     pub good: Vec<i32>,
+    /// A control group that limits its memory.
+    pub group: Option<PathBuf>,
 }
+
+/// Runs `$3...` with its output in `$2`; peak memory goes to `$1.memory`, user, system and wall seconds
+/// to `$1.time`. bash counts in milliseconds, /usr/bin/time alone knows the peak.
+const SCRIPT: &str = r#"
+TIMEFORMAT='%3U %3S %3R'
+if [ -n "$GROUP" ]; then echo $$ > "$GROUP/cgroup.procs" || exit 99; fi
+{ time /usr/bin/time -q -f %M -o "$1.memory" "${@:3}" > "$2" 2>&1; } 2> "$1.time"
+"#;
 
 impl Program {
     pub(crate) fn new<S: AsRef<str>>(words: &[S], good: &[i32]) -> Program {
@@ -30,44 +40,31 @@ impl Program {
         Program {
             words,
             good: good.to_vec(),
+            group: None,
         }
     }
 
-    /// Runs it once under `/usr/bin/time`; output is dropped, stdin is empty.
+    /// Runs it once; output is dropped, stdin is empty.
     pub(crate) fn run(&self, scratch: &Path) -> Result<Figures, String> {
-        let figures = scratch.join("time.txt");
-        let output = scratch.join("output.txt");
-        let log = std::fs::File::create(&output).map_err(|e| e.to_string())?;
-        let started = std::time::Instant::now();
-        let status = Command::new("/usr/bin/time")
-            .args(["-q", "-f", "%U %S %M", "-o"])
-            .arg(&figures)
+        let (figures, output) = (scratch.join("run"), scratch.join("output.txt"));
+        let status = Command::new("bash")
+            .args(["-c", SCRIPT, "bash"])
+            .args([&figures, &output])
             .args(&self.words)
             .env("LC_ALL", "C")
+            .env("GROUP", self.group.as_deref().unwrap_or(Path::new("")))
             .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(|e| e.to_string())?)
-            .stderr(log)
             .status()
-            .map_err(|e| format!("/usr/bin/time: {e}"))?;
-        let wall = started.elapsed().as_secs_f64();
+            .map_err(|e| format!("bash: {e}"))?;
         let code = status.code().unwrap_or(-1);
         if !self.good.contains(&code) {
-            let said = std::fs::read_to_string(&output).unwrap_or_default();
-            let tail: Vec<&str> = said.lines().rev().take(12).collect();
-            let tail: Vec<&str> = tail.into_iter().rev().collect();
-            return Err(format!(
-                "{:?} ended with {code}:\n{}",
-                self.words,
-                tail.join("\n")
-            ));
+            return Err(self.failure(code, &output));
         }
-        let text = std::fs::read_to_string(&figures).map_err(|e| e.to_string())?;
-        let numbers: Vec<f64> = text
-            .split_whitespace()
-            .filter_map(|word| word.parse().ok())
-            .collect();
-        let [user, system, kib] = numbers[..] else {
-            return Err(format!("/usr/bin/time wrote {text:?}"));
+        let [user, system, wall] = numbers(&figures.with_extension("time"))?[..] else {
+            return Err("bash wrote no times".to_owned());
+        };
+        let [kib] = numbers(&figures.with_extension("memory"))?[..] else {
+            return Err("/usr/bin/time wrote no peak".to_owned());
         };
         Ok(Figures {
             cpu: user + system,
@@ -76,6 +73,21 @@ impl Program {
             code,
         })
     }
+
+    fn failure(&self, code: i32, output: &Path) -> String {
+        let said = std::fs::read_to_string(output).unwrap_or_default();
+        let mut tail: Vec<&str> = said.lines().rev().take(12).collect();
+        tail.reverse();
+        format!("{:?} ended with {code}:\n{}", self.words, tail.join("\n"))
+    }
+}
+
+fn numbers(file: &Path) -> Result<Vec<f64>, String> {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    Ok(text
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect())
 }
 
 fn median_of(mut values: Vec<f64>) -> f64 {

@@ -63,9 +63,9 @@ pub(crate) fn table(rows: &[Row], lab: &Lab, runs: usize) -> String {
     );
     let _ = writeln!(
         out,
-        "| case | tdnf cpu s | wall s | MiB | peer | cpu s | wall s | MiB | cpu ratio | mark |"
+        "| case | tdnf cpu s | wall s | MiB | peer | cpu s | wall s | MiB | cpu ratio | wall ratio | mark |"
     );
-    let _ = writeln!(out, "|---|---|---|---|---|---|---|---|---|---|");
+    let _ = writeln!(out, "|---|---|---|---|---|---|---|---|---|---|---|");
     for row in rows {
         let ours = &row.ours;
         let _ = write!(
@@ -76,13 +76,14 @@ pub(crate) fn table(rows: &[Row], lab: &Lab, runs: usize) -> String {
         let _ = match &row.peer {
             Some((name, p)) => write!(
                 out,
-                "| {name} | {:.3} | {:.3} | {:.1} | {:.3} ",
+                "| {name} | {:.3} | {:.3} | {:.1} | {:.3} | {:.3} ",
                 p.cpu,
                 p.wall,
                 p.memory,
-                ours.cpu / p.cpu.max(0.001)
+                ours.cpu / p.cpu.max(0.001),
+                ours.wall / p.wall.max(0.001)
             ),
-            None => write!(out, "| | | | | "),
+            None => write!(out, "| | | | | | "),
         };
         let misses = row.misses();
         let verdict = if misses.is_empty() {

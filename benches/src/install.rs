@@ -1,0 +1,130 @@
+//! Real installs of the five packages from the recipe repository.
+
+use crate::cases::{Case, Prepare, dnf, once, tdnf, with_five};
+use crate::lab::{FIVE, Lab, must};
+use crate::measure::Program;
+use crate::report::Mark;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
+    Ok(vec![on_disk(lab)?, over_http(lab)?, in_little_memory(lab)?])
+}
+
+/// Keeps the root as it is now and gives it back before every run, all written to disk.
+fn anew(lab: &Lab, root: &Path) -> Result<Prepare, String> {
+    let name = root.file_name().unwrap_or_default().to_string_lossy();
+    let saved = lab.scratch.join(format!("{name}-saved"));
+    must(Command::new("cp").arg("-a").arg(root).arg(&saved))?;
+    let root = root.to_owned();
+    Ok(Box::new(move || {
+        if root.exists() {
+            std::fs::remove_dir_all(&root).map_err(|e| e.to_string())?;
+        }
+        must(Command::new("cp").arg("-a").arg(&saved).arg(&root))?;
+        must(&mut Command::new("sync"))
+    }))
+}
+
+/// The package files of the five and of all they need.
+fn files(lab: &Lab) -> Result<Vec<String>, String> {
+    let root = lab.root("plan", "recipe", "")?;
+    let folder = lab.scratch.join("files");
+    std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+    let place = folder.display().to_string();
+    let words = ["-y", "install", "--downloadonly", "--downloaddir", &place];
+    once(&tdnf(lab, &root, &with_five(&words), &[0]), &lab.scratch)?;
+    let entries = std::fs::read_dir(&folder).map_err(|e| e.to_string())?;
+    let mut packages: Vec<String> = entries
+        .filter_map(|entry| entry.ok().map(|e| e.path().display().to_string()))
+        .collect();
+    packages.sort();
+    Ok(packages)
+}
+
+/// Against `rpm -i` of the same files. Neither checks signatures; both check digests.
+fn on_disk(lab: &Lab) -> Result<Case, String> {
+    let packages = files(lab)?;
+    let root = lab.root("install", "recipe", "")?;
+    once(&tdnf(lab, &root, &["makecache"], &[0]), &lab.scratch)?;
+    let place = root.display().to_string();
+    let mut rpm = vec!["rpm", "--root", &place, "--dbpath", "/var/lib/rpm"];
+    rpm.extend(["--nosignature", "-i"]);
+    rpm.extend(packages.iter().map(String::as_str));
+    let mut ours = vec!["--nogpgcheck", "-y", "-C", "install"];
+    ours.extend(packages.iter().map(String::as_str));
+    Ok(Case {
+        name: "real install of the five, files on disk",
+        ours: tdnf(lab, &root, &ours, &[0]),
+        peer: Some(("rpm -i", Program::new(&rpm, &[0]))),
+        prepare: anew(lab, &root)?,
+        mark: Mark {
+            wall_ratio: Some(1.3),
+            ..Mark::default()
+        },
+        scratch: lab.scratch.clone(),
+    })
+}
+
+/// From metadata in the cache to the installed system, packages fetched; against dnf.
+fn over_http(lab: &Lab) -> Result<Case, String> {
+    let root = lab.root("whole", "recipe", "")?;
+    once(&tdnf(lab, &root, &["makecache"], &[0]), &lab.scratch)?;
+    once(&dnf(&root, &["makecache"], &[0]), &lab.scratch)?;
+    let words = with_five(&["-y", "install"]);
+    Ok(Case {
+        name: "real install of the five, fetched",
+        ours: tdnf(lab, &root, &words, &[0]),
+        peer: Some(("dnf", dnf(&root, &words, &[0]))),
+        prepare: anew(lab, &root)?,
+        mark: Mark::default(),
+        scratch: lab.scratch.clone(),
+    })
+}
+
+/// With the large repository enabled beside the recipe's, everything cold, in 128 MB.
+fn in_little_memory(lab: &Lab) -> Result<Case, String> {
+    let root = lab.root("both", "recipe", "priority=10")?;
+    lab.root("both", "big", "skip_md_filelists=1")?;
+    let prepare = anew(lab, &root)?;
+    let excludes = only_in_big(lab, &root)?;
+    prepare()?;
+    let mut words = with_five(&["-y", "install"]);
+    words.extend(excludes.iter().map(String::as_str));
+    let mut ours = tdnf(lab, &root, &words, &[0]);
+    ours.group = lab.group.as_ref().map(|group| group.0.clone());
+    Ok(Case {
+        name: if ours.group.is_some() {
+            "cold install of the five in 128 MB, large repository on"
+        } else {
+            "cold install of the five, large repository on (no control group here: peak only)"
+        },
+        ours,
+        peer: None,
+        prepare,
+        mark: Mark {
+            memory: Some(128.0),
+            ..Mark::default()
+        },
+        scratch: lab.scratch.clone(),
+    })
+}
+
+/// The large repository has metadata only: what the plan wants of it (recommended packages) is excluded.
+fn only_in_big(lab: &Lab, root: &Path) -> Result<Vec<String>, String> {
+    let root: PathBuf = root.to_owned();
+    let program = tdnf(lab, &root, &["install", "--assumeno"], &[8]);
+    let output = Command::new(&lab.tdnf)
+        .args(program.words.iter().skip(1))
+        .args(FIVE)
+        .output()
+        .map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let rows = text.lines().map(|line| line.split_whitespace().collect());
+    Ok(rows
+        .filter_map(|row: Vec<&str>| match row[..] {
+            [name, _, _, "big", ..] => Some(format!("--exclude={name}")),
+            _ => None,
+        })
+        .collect())
+}
