@@ -57,7 +57,11 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         .solvables()
         .to_vec();
     if found.is_empty() && (word.contains('/') || word.starts_with('*')) {
-        found = packages.owners_of(session, &|path| glob(word, path))?;
+        found = if goal::is_glob(word) {
+            packages.owners_of(session, &|path| glob(word, path))?
+        } else {
+            packages.owners_of_path(session, word)?
+        };
         if !found.is_empty() {
             session
                 .printer

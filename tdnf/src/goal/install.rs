@@ -153,7 +153,7 @@ fn want_owner(
     goal: &mut Goal,
     path: &str,
 ) -> Outcome<()> {
-    let owners = catalog.owners_of(session, &|owned| owned == path)?;
+    let owners = catalog.owners_of_path(session, path)?;
     match catalog.best(&owners) {
         Some(id) => {
             session

@@ -92,7 +92,7 @@ fn not_found(session: &Session<'_>, goal: &mut Goal, word: &str) -> Outcome<()> 
 }
 
 /// Whether a word is a pattern.
-fn is_glob(word: &str) -> bool {
+pub fn is_glob(word: &str) -> bool {
     word.contains(['*', '?', '['])
 }
 

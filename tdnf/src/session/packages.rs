@@ -108,7 +108,19 @@ impl Packages {
         Ok(self.catalog.add_missing_paths(&wishes(&self.sources))? > 0)
     }
 
-    /// Packages of the repositories that own a path that `wanted` accepts.
+    /// Packages of the repositories that own exactly this path: asked of the index of file lists.
+    pub fn owners_of_path(
+        &mut self,
+        session: &Session<'_>,
+        path: &str,
+    ) -> Outcome<Vec<SolvableId>> {
+        self.load_file_lists(session)?;
+        let sources = wishes(&self.sources);
+        let found = self.catalog.find_paths(&sources, std::iter::once(path))?;
+        Ok(found.into_iter().map(|file| file.solvable).collect())
+    }
+
+    /// Packages of the repositories that own a path that `wanted` accepts: all file lists are read.
     pub fn owners_of(
         &mut self,
         session: &Session<'_>,
