@@ -66,6 +66,16 @@ pub(crate) fn keep(raw: &str, text: &mut String, max: usize) -> Result<Span, Fau
     Ok(Span::since(start, text))
 }
 
+/// The architecture as metadata has it: `src` for every source package, `nosrc` ones too.
+pub(crate) fn arch(header: &rpm_pkg::header::Header) -> &[u8] {
+    use rpm_pkg::header::tag;
+    if header.u32(tag::SOURCEPACKAGE).unwrap_or(0) != 0 {
+        b"src"
+    } else {
+        header.string(tag::ARCH).unwrap_or_default()
+    }
+}
+
 /// How filelists and other name the package that a record belongs to.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PackageKey {
@@ -78,6 +88,31 @@ pub(crate) struct PackageKey {
 }
 
 impl PackageKey {
+    /// From a package's header and its checksum.
+    pub(crate) fn from_header(
+        header: &rpm_pkg::header::Header,
+        checksum: &str,
+        text: &mut String,
+    ) -> PackageKey {
+        use rpm_pkg::header::tag;
+        let start = text.len();
+        text.push_str(checksum);
+        let pkgid = Span::since(start, text);
+        let mut put = |bytes: &[u8]| {
+            let start = text.len();
+            crate::xml::push_clean(bytes, text);
+            Span::since(start, text)
+        };
+        PackageKey {
+            pkgid,
+            name: put(header.string(tag::NAME).unwrap_or_default()),
+            arch: put(arch(header)),
+            version: put(header.string(tag::VERSION).unwrap_or_default()),
+            release: put(header.string(tag::RELEASE).unwrap_or_default()),
+            epoch: header.u32(tag::EPOCH).unwrap_or(0),
+        }
+    }
+
     /// From `<package pkgid= name= arch=>`.
     pub(crate) fn from_tag(
         tag: &Tag<'_>,
@@ -119,6 +154,20 @@ impl PackageKey {
             Ok(())
         })
     }
+}
+
+/// Appends `<package ...>` and `<version/>` of filelists and other.
+pub(crate) fn push_key(key: &PackageKey, text: &str, out: &mut String) {
+    use crate::xml::{push_number, push_pair};
+    out.push_str("<package");
+    push_pair("pkgid", key.pkgid.of(text), out);
+    push_pair("name", key.name.of(text), out);
+    push_pair("arch", key.arch.of(text), out);
+    out.push_str(">\n  <version");
+    push_number("epoch", key.epoch.into(), out);
+    push_pair("ver", key.version.of(text), out);
+    push_pair("rel", key.release.of(text), out);
+    out.push_str("/>\n");
 }
 
 /// The getters of the key that filelists and other share.

@@ -5,11 +5,13 @@
 
 mod ahead;
 mod decoder;
+mod encoder;
 mod hashing;
 mod verified;
 
 pub use ahead::{Ahead, BLOCK};
 pub use decoder::{Decoder, Format, MAX_XZ_MEMORY, MAX_ZSTD_WINDOW_LOG};
+pub use encoder::{Encoder, Written};
 pub use hashing::HashingReader;
 pub use verified::{Expected, MAX_OPEN_SIZE, MAX_PACKED_SIZE, StreamPart, VerifiedReader};
 

@@ -3,6 +3,10 @@
 //! The largest document of a repository by far (600 MB for 65,000 packages): one reused package, one
 //! text buffer, no allocation per file.
 
+mod header;
+pub(crate) use header::each_file;
+mod write;
+
 use std::io::Read;
 use std::ops::ControlFlow;
 
@@ -11,6 +15,7 @@ use crate::primary::{FileKind, FileRecord};
 pub use crate::record::Summary;
 use crate::record::{PackageKey, Span, key_texts};
 use crate::xml::{Event, Limits, XmlReader};
+pub use write::{END, begin, write_package};
 
 /// One package of filelists; lent to the callback of [`read`] and filled again for the next.
 #[derive(Debug, Default)]

@@ -1,5 +1,8 @@
 //! `other.xml`: the changelogs of every package.
 
+mod header;
+mod write;
+
 use std::io::Read;
 use std::ops::ControlFlow;
 
@@ -7,6 +10,8 @@ use crate::error::Result;
 pub use crate::record::Summary;
 use crate::record::{PackageKey, Span, keep, key_texts};
 use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number};
+pub use header::CHANGELOG_LIMIT;
+pub use write::{END, begin, write_package};
 
 /// One package of other; lent to the callback of [`read`] and filled again for the next.
 #[derive(Debug, Default)]

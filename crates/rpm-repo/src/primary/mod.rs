@@ -3,10 +3,15 @@
 //! The parser is a pull parser with one [`PrimaryPackage`] that is filled again for every package:
 //! all its texts lie in one buffer, so that a repository of 65,000 packages costs no allocation per field.
 
+mod header;
 mod package;
 mod parse;
+mod write;
 
 pub use crate::record::Summary;
+pub use header::{FileFacts, is_primary};
 pub use package::{DepKind, DepRecord, FileKind, FileRecord, PrimaryPackage};
 pub use parse::read;
 pub(crate) use parse::{epoch, file_kind, size};
+pub(crate) use write::push_file;
+pub use write::{END, begin, write_package};

@@ -6,6 +6,7 @@
 //! white space and comments around the root element, a document that ends inside an element.
 //! Elements and attributes are known by their local names: prefixes are dropped.
 
+mod escape;
 mod guard;
 mod text;
 
@@ -15,6 +16,8 @@ use quick_xml::events::{BytesStart, Event as RawEvent};
 use quick_xml::reader::Reader;
 
 use crate::error::{Error, Result, quoted};
+pub use escape::{push_attribute, push_clean, push_text};
+pub(crate) use escape::{push_element, push_number, push_pair};
 use guard::Guard;
 pub use text::{number, number32, unescape_into};
 use text::{push_lines, reference};

@@ -1,0 +1,133 @@
+//! Writing compressed streams, hashed on both sides.
+
+use std::io::{self, Write};
+
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+
+use super::Format;
+
+/// Compression levels: what the formats' own tools use by default (bzip2 has no other). None of the
+/// formats writes a time or a name, so that equal input gives equal bytes.
+const GZIP_LEVEL: u32 = 6;
+const XZ_LEVEL: u32 = 5;
+const ZSTD_LEVEL: i32 = 10;
+
+/// What is known of a written stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Checksum of the file.
+    pub checksum: Digest,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// Checksum of what went in.
+    pub open_checksum: Digest,
+    /// Size of what went in.
+    pub open_size: u64,
+}
+
+/// Compresses what is written, and hashes and counts it before and after.
+pub struct Encoder<W: Write> {
+    inner: Inner<Tap<W>>,
+    open: Hasher,
+    open_size: u64,
+}
+
+enum Inner<W: Write> {
+    Plain(W),
+    Gzip(flate2::write::GzEncoder<W>),
+    Bzip2(bzip2::write::BzEncoder<W>),
+    Xz(liblzma::write::XzEncoder<W>),
+    Zstd(zstd::Encoder<'static, W>),
+}
+
+struct Tap<W> {
+    out: W,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<W: Write> Write for Tap<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(data)?;
+        self.hasher.update(data.get(..count).unwrap_or_default());
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Encoder<W> {
+    /// Starts a stream. Errors: a format that is only read (zchunk); the library refuses to start.
+    pub fn new(out: W, format: Format, algo: DigestAlgo) -> io::Result<Encoder<W>> {
+        let tap = Tap {
+            out,
+            hasher: Hasher::new(algo),
+            size: 0,
+        };
+        let inner = match format {
+            Format::Plain => Inner::Plain(tap),
+            Format::Gzip => {
+                let level = flate2::Compression::new(GZIP_LEVEL);
+                Inner::Gzip(flate2::write::GzEncoder::new(tap, level))
+            }
+            Format::Bzip2 => {
+                let level = bzip2::Compression::best();
+                Inner::Bzip2(bzip2::write::BzEncoder::new(tap, level))
+            }
+            Format::Xz => Inner::Xz(liblzma::write::XzEncoder::new(tap, XZ_LEVEL)),
+            Format::Zstd => Inner::Zstd(zstd::Encoder::new(tap, ZSTD_LEVEL)?),
+            format => return Err(super::StreamError::Unsupported { format }.into()),
+        };
+        Ok(Encoder {
+            inner,
+            open: Hasher::new(algo),
+            open_size: 0,
+        })
+    }
+
+    /// Ends the stream; returns what it was written to and what is known of it.
+    pub fn finish(self) -> io::Result<(W, Written)> {
+        let tap = match self.inner {
+            Inner::Plain(tap) => tap,
+            Inner::Gzip(encoder) => encoder.finish()?,
+            Inner::Bzip2(encoder) => encoder.finish()?,
+            Inner::Xz(encoder) => encoder.finish()?,
+            Inner::Zstd(encoder) => encoder.finish()?,
+        };
+        let written = Written {
+            checksum: tap.hasher.finish(),
+            size: tap.size,
+            open_checksum: self.open.finish(),
+            open_size: self.open_size,
+        };
+        Ok((tap.out, written))
+    }
+}
+
+impl<W: Write> Write for Encoder<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let count = match &mut self.inner {
+            Inner::Plain(out) => out.write(data)?,
+            Inner::Gzip(out) => out.write(data)?,
+            Inner::Bzip2(out) => out.write(data)?,
+            Inner::Xz(out) => out.write(data)?,
+            Inner::Zstd(out) => out.write(data)?,
+        };
+        self.open.update(data.get(..count).unwrap_or_default());
+        self.open_size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.inner {
+            Inner::Plain(out) => out.flush(),
+            Inner::Gzip(out) => out.flush(),
+            Inner::Bzip2(out) => out.flush(),
+            Inner::Xz(out) => out.flush(),
+            Inner::Zstd(out) => out.flush(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A package of `other.xml` from the header of a package file.
+
+use rpm_pkg::header::{Header, tag};
+
+use super::{Entry, OtherPackage};
+use crate::record::{PackageKey, Span};
+use crate::xml::push_clean;
+
+/// How many changelog entries of a package createrepo_c takes, the newest ones.
+pub const CHANGELOG_LIMIT: usize = 10;
+
+impl OtherPackage {
+    /// Fills this from a package's header and the checksum of its file in hexadecimal, with at most
+    /// `limit` changelog entries.
+    pub fn fill(&mut self, header: &Header, checksum: &str, limit: usize) {
+        self.text.clear();
+        self.changelogs.clear();
+        self.key = PackageKey::from_header(header, checksum, &mut self.text);
+        let names = header.strings(tag::CHANGELOGNAME);
+        let texts = header.strings(tag::CHANGELOGTEXT);
+        let times = header.u32s(tag::CHANGELOGTIME);
+        for ((author, text), time) in names.zip(texts).zip(times).take(limit) {
+            let author = self.put(author.trim_suffix_spaces());
+            let text = self.put(text);
+            let date = time.into();
+            self.changelogs.push(Entry { author, date, text });
+        }
+        self.spread_dates();
+        self.changelogs.reverse();
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Span {
+        let start = self.text.len();
+        push_clean(bytes, &mut self.text);
+        Span::since(start, &self.text)
+    }
+
+    /// Entries of one day stand in the header newest first with equal times; readers order by time.
+    /// Each newer one gets a second more, as createrepo does it.
+    fn spread_dates(&mut self) {
+        let mut last = None;
+        for at in 0..self.changelogs.len() {
+            let Some(date) = self.changelogs.get(at).map(|entry| entry.date) else {
+                return;
+            };
+            if last != Some(date) {
+                last = Some(date);
+                continue;
+            }
+            let mut wanted = date;
+            for entry in self.changelogs.iter_mut().take(at).rev() {
+                if entry.date != wanted {
+                    break;
+                }
+                entry.date += 1;
+                wanted += 1;
+            }
+        }
+    }
+}
+
+/// Bytes without the spaces at their end; one byte always stays.
+trait TrimSpaces {
+    fn trim_suffix_spaces(&self) -> &[u8];
+}
+
+impl TrimSpaces for [u8] {
+    fn trim_suffix_spaces(&self) -> &[u8] {
+        let end = self.iter().rposition(|b| *b != b' ').map_or(1, |at| at + 1);
+        self.get(..end).unwrap_or_default()
+    }
+}

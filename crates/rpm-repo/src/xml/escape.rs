@@ -1,0 +1,81 @@
+//! From values to raw text: what may stand in a document, and how.
+
+/// Appends the content of a header string: UTF-8 as it is, anything else byte by byte as Latin-1
+/// (what createrepo does with names of the years before UTF-8). Characters that XML 1.0 2.2 does
+/// not have are left out.
+pub fn push_clean(bytes: &[u8], out: &mut String) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if bytes.iter().all(|b| *b >= b' ' && *b < 0xef) => out.push_str(text),
+        Ok(text) => out.extend(text.chars().filter(|c| is_xml(*c))),
+        Err(_) => out.extend(bytes.iter().copied().map(char::from).filter(|c| is_xml(*c))),
+    }
+}
+
+fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}')
+}
+
+/// Appends element content.
+pub fn push_text(text: &str, out: &mut String) {
+    push(text, false, out);
+}
+
+/// Appends an attribute value, without the quotes around it.
+pub fn push_attribute(text: &str, out: &mut String) {
+    push(text, true, out);
+}
+
+/// A carriage return would be read back as a line feed (XML 1.0 2.11), white space in attributes as
+/// spaces (3.3.3): both are written as numbers.
+fn push(text: &str, in_attribute: bool, out: &mut String) {
+    let mut done = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let replacement = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'\r' => "&#13;",
+            b'"' if in_attribute => "&quot;",
+            b'\n' if in_attribute => "&#10;",
+            b'\t' if in_attribute => "&#9;",
+            b'\t' | b'\n' | b' '.. => continue,
+            _ => "",
+        };
+        out.push_str(text.get(done..at).unwrap_or_default());
+        out.push_str(replacement);
+        done = at + 1;
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+}
+
+/// Appends `indent`, `<name>`, the text and `</name>`, or `<name/>` when there is none.
+pub(crate) fn push_element(indent: &str, name: &str, text: &str, out: &mut String) {
+    for part in [indent, "<", name] {
+        out.push_str(part);
+    }
+    if text.is_empty() {
+        out.push_str("/>\n");
+        return;
+    }
+    out.push('>');
+    push_text(text, out);
+    for part in ["</", name, ">\n"] {
+        out.push_str(part);
+    }
+}
+
+/// Appends ` name="value"`.
+pub(crate) fn push_pair(name: &str, value: &str, out: &mut String) {
+    for part in [" ", name, "=\""] {
+        out.push_str(part);
+    }
+    push_attribute(value, out);
+    out.push('"');
+}
+
+/// Appends ` name="number"`.
+pub(crate) fn push_number(name: &str, value: u64, out: &mut String) {
+    use std::fmt::Write as _;
+    // Writing into a string cannot fail.
+    let _ = write!(out, " {name}=\"{value}\"");
+}
