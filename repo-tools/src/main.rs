@@ -1,3 +1,8 @@
 //! createrepo and its friends.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    ExitCode::from(repo_tools::run(words.collect()))
+}

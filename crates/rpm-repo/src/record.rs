@@ -69,7 +69,7 @@ pub(crate) fn keep(raw: &str, text: &mut String, max: usize) -> Result<Span, Fau
 /// The architecture as metadata has it: `src` for every source package, `nosrc` ones too.
 pub(crate) fn arch(header: &rpm_pkg::header::Header) -> &[u8] {
     use rpm_pkg::header::tag;
-    if header.u32(tag::SOURCEPACKAGE).unwrap_or(0) != 0 {
+    if rpm_pkg::nevra::is_source(header) {
         b"src"
     } else {
         header.string(tag::ARCH).unwrap_or_default()

@@ -47,13 +47,12 @@ impl OtherPackage {
                 last = Some(date);
                 continue;
             }
-            let mut wanted = date;
-            for entry in self.changelogs.iter_mut().take(at).rev() {
+            let newer = self.changelogs.iter_mut().take(at).rev();
+            for (wanted, entry) in (date..).zip(newer) {
                 if entry.date != wanted {
                     break;
                 }
                 entry.date += 1;
-                wanted += 1;
             }
         }
     }

@@ -1,0 +1,212 @@
+//! Whether a repository is what it says: checksums of all records, documents that agree, every
+//! package against its metadata, dependencies that something in it provides.
+
+mod closure;
+mod packages;
+
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use rpm_repo::compress::{Format, HashingReader};
+use rpm_repo::repomd::Record;
+
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::repository::Repository;
+
+/// What is checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Checks {
+    /// Read every package file.
+    pub packages: bool,
+    /// Look for unresolved dependencies.
+    pub closure: bool,
+    /// Threads that read packages.
+    pub workers: usize,
+}
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// One line per problem, each naming what it is about.
+    pub problems: Vec<String>,
+    /// Packages in primary.
+    pub packages: usize,
+    /// Packages that lie elsewhere and were not read.
+    pub elsewhere: usize,
+}
+
+/// What the documents say of a package.
+struct Entry {
+    location: String,
+    base: bool,
+    size: u64,
+    time: u64,
+    checksum_type: String,
+    checksum: String,
+    nevra: String,
+    changelogs: usize,
+    /// Hashes of its records in primary, filelists and other, written anew.
+    hashes: [u64; 3],
+}
+
+/// Checks a repository.
+///
+/// # Errors
+/// Only what prevents the check as a whole; everything else is a problem in the report.
+pub fn run(repository: &Repository, checks: &Checks) -> Result<Report> {
+    let mut report = Report::default();
+    for record in &repository.repomd.records {
+        if let Err(problem) = check_record(repository, record) {
+            report.problems.push(problem);
+        }
+    }
+    for document in Document::ALL {
+        if repository.repomd.record(document.kind()).is_none() {
+            report
+                .problems
+                .push(format!("repomd.xml has no {} record", document.kind()));
+        }
+    }
+    if !report.problems.is_empty() {
+        // What is known to be damaged is not compared with anything.
+        return Ok(report);
+    }
+    let entries = read_documents(repository, &mut report)?;
+    report.packages = entries.len();
+    report.elsewhere = entries.iter().filter(|entry| entry.base).count();
+    if checks.packages {
+        report
+            .problems
+            .extend(packages::run(repository, &entries, checks.workers));
+    }
+    if checks.closure {
+        report.problems.extend(closure::run(repository)?);
+    }
+    Ok(report)
+}
+
+fn check_record(repository: &Repository, record: &Record) -> std::result::Result<(), String> {
+    if record.base.is_some() {
+        return Ok(());
+    }
+    let name = record.href.to_string();
+    if record.checksum.is_none() {
+        return Err(format!(
+            "{name}: repomd.xml has no checksum that this program knows"
+        ));
+    }
+    let path = repository.file(record);
+    let told = |error: io::Error| format!("{name}: {error}");
+    if Format::of_name(&name) == Format::Zchunk {
+        return check_packed(&path, record)
+            .map_err(told)?
+            .map_or(Ok(()), |what| Err(format!("{name}: {what}")));
+    }
+    let (_, mut stream) = repository
+        .open_record(record)
+        .map_err(|error| error.to_string())?;
+    io::copy(&mut stream, &mut io::sink())
+        .map(drop)
+        .map_err(told)
+}
+
+/// A compression that is not read: the file alone is checked.
+fn check_packed(path: &Path, record: &Record) -> io::Result<Option<&'static str>> {
+    let algo = record.checksum.map(|digest| digest.algo());
+    let mut stream = HashingReader::new(std::fs::File::open(path)?, algo);
+    io::copy(&mut stream.by_ref(), &mut io::sink())?;
+    Ok(match (record.size, stream.take_digest()) {
+        (Some(size), _) if size != stream.count() => Some("its size is not that of repomd.xml"),
+        (_, digest) if digest != record.checksum => Some("its checksum is not that of repomd.xml"),
+        _ => None,
+    })
+}
+
+fn read_documents(repository: &Repository, report: &mut Report) -> Result<Vec<Entry>> {
+    let mut entries: Vec<Entry> = Vec::new();
+    repository.packages(&mut |package| {
+        if let Some(why) = package.location_fault() {
+            let location = package.refused_location();
+            report
+                .problems
+                .push(format!("{location:?}: bad location: {why}"));
+        }
+        entries.push(Entry {
+            location: package.location().to_owned(),
+            base: package.location_base().is_some(),
+            size: package.package_size(),
+            time: package.file_time(),
+            checksum_type: package.checksum_type().to_owned(),
+            checksum: package.checksum().to_owned(),
+            nevra: crate::nevra(package),
+            changelogs: 0,
+            hashes: [0; 3],
+        });
+        ControlFlow::Continue(())
+    })?;
+    for (number, document) in Document::ALL.into_iter().enumerate() {
+        read_document(repository, document, number, &mut entries, report)?;
+    }
+    Ok(entries)
+}
+
+fn read_document(
+    repository: &Repository,
+    document: Document,
+    number: usize,
+    entries: &mut [Entry],
+    report: &mut Report,
+) -> Result<()> {
+    let (name, stream) = repository.open_kind(document.kind())?;
+    let mut place = 0;
+    let mut text = String::new();
+    let count = entries.len();
+    let summary = document.each(&name, stream, None, &mut |checksum, write| {
+        text.clear();
+        write(&mut text);
+        match entries.get_mut(place) {
+            Some(entry) if entry.checksum == checksum => {
+                if let Some(hash) = entry.hashes.get_mut(number) {
+                    *hash = crate::hash(&text);
+                }
+                if document == Document::Other {
+                    entry.changelogs = text.matches("\n  <changelog ").count();
+                }
+            }
+            Some(entry) => report.problems.push(format!(
+                "{}: {} has another package in its place",
+                entry.nevra,
+                document.kind()
+            )),
+            None => {}
+        }
+        place += 1;
+        ControlFlow::Continue(())
+    })?;
+    if place != count {
+        report.problems.push(format!(
+            "{} has {place} packages, primary {count}",
+            document.kind()
+        ));
+    }
+    if let Some(declared) = summary
+        .declared
+        .filter(|declared| *declared != place as u64)
+    {
+        report.problems.push(format!(
+            "{} announces {declared} packages and has {place}",
+            document.kind()
+        ));
+    }
+    Ok(())
+}
+
+/// For callers that want the exit code: an error if there are problems.
+pub fn judge(report: &Report) -> Result<()> {
+    match report.problems.len() {
+        0 => Ok(()),
+        count => Err(Error::Problems(count)),
+    }
+}

@@ -1,0 +1,95 @@
+//! Every package file against its metadata.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rpm_pkg::digest::DigestAlgo;
+
+use super::Entry;
+use crate::package::{Reader, RecordStyle};
+use crate::repository::Repository;
+
+/// Reads all packages; the problems are in the order of the metadata.
+pub(super) fn run(repository: &Repository, entries: &[Entry], workers: usize) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let mut reader = Reader::default();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(entry) = entries.get(index) else {
+                        return;
+                    };
+                    if let Some(problem) = check(repository, entry, &mut reader)
+                        && let Ok(mut found) = found.lock()
+                    {
+                        found.push((index, problem));
+                    }
+                }
+            });
+        }
+    });
+    let mut found = found.into_inner().unwrap_or_default();
+    found.sort();
+    found.into_iter().map(|(_, problem)| problem).collect()
+}
+
+fn check(repository: &Repository, entry: &Entry, reader: &mut Reader) -> Option<String> {
+    if entry.base || entry.location.is_empty() {
+        return None;
+    }
+    let name = &entry.location;
+    let Some(checksum) = DigestAlgo::from_name(&entry.checksum_type) else {
+        return Some(format!("{name}: unknown checksum {}", entry.checksum_type));
+    };
+    let path = repository.dir.join(name);
+    match std::fs::metadata(&path) {
+        Err(error) => return Some(format!("{name}: {error}")),
+        Ok(meta) if meta.len() != entry.size => {
+            let size = entry.size;
+            return Some(format!(
+                "{name}: has {} bytes, primary says {size}",
+                meta.len()
+            ));
+        }
+        Ok(_) => {}
+    }
+    let style = RecordStyle {
+        checksum,
+        base: None,
+        changelogs: entry.changelogs,
+    };
+    let records = match reader.read(&path, name, &style, Some(entry.time)) {
+        Ok((records, _)) => records,
+        Err(fault) => return Some(format!("{name}: {fault}")),
+    };
+    if !records.checksum.eq_ignore_ascii_case(&entry.checksum) {
+        return Some(format!("{name}: checksum is not that of primary"));
+    }
+    // `sha` and `sha1` are one algorithm under two names, which the record repeats.
+    let [primary, filelists, other] = &records.texts;
+    let primary = match entry.checksum_type == checksum.name() {
+        true => crate::hash(primary),
+        false => {
+            let ours = format!("type=\"{}\"", checksum.name());
+            let theirs = format!("type=\"{}\"", entry.checksum_type);
+            crate::hash(&primary.replacen(&ours, &theirs, 1))
+        }
+    };
+    let hashes = [primary, crate::hash(filelists), crate::hash(other)];
+    let kinds = crate::document::Document::ALL.map(crate::document::Document::kind);
+    let differing: Vec<_> = kinds
+        .iter()
+        .zip(hashes.iter().zip(&entry.hashes))
+        .filter(|(_, (ours, theirs))| ours != theirs)
+        .map(|(kind, _)| *kind)
+        .collect();
+    (!differing.is_empty()).then(|| {
+        format!(
+            "{name}: {} say something else than the package",
+            differing.join(", ")
+        )
+    })
+}

@@ -1,0 +1,149 @@
+//! `diff A B`: what a repository has more, less or otherwise than another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use clap::{Arg, ArgMatches, Command};
+use serde::Serialize;
+
+use super::query::nevra;
+use super::{Entry, Session, flag, text};
+use crate::error::{Error, Result};
+use crate::repository::Repository;
+use rpm_pkg::evr::Evr;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "diff",
+    programs: &[],
+    args,
+    run,
+};
+
+fn args(command: Command) -> Command {
+    command
+        .about("Compares two repositories in directories: added, removed and changed packages")
+        .arg(Arg::new("old").required(true).value_name("OLD"))
+        .arg(Arg::new("new").required(true).value_name("NEW"))
+        .arg(flag("json", "One JSON document"))
+        .arg(flag("exit-code", "Exit with 1 when they differ"))
+}
+
+/// Name and architecture; in it versions and the checksums of their packages.
+type Packages = BTreeMap<(String, String), BTreeMap<Evr, BTreeSet<String>>>;
+
+/// What differs.
+#[derive(Debug, Default, Serialize)]
+struct Difference {
+    added: Vec<String>,
+    removed: Vec<String>,
+    changed: Vec<Change>,
+}
+
+/// Packages of one name and architecture on both sides.
+#[derive(Debug, Serialize)]
+struct Change {
+    name: String,
+    arch: String,
+    old: Vec<String>,
+    new: Vec<String>,
+    /// The same version with other content.
+    rebuilt: bool,
+}
+
+fn read(dir: &str) -> Result<Packages> {
+    let repository = Repository::open(Path::new(dir))?;
+    let mut packages = Packages::new();
+    repository.packages(&mut |package| {
+        let key = (package.name().to_owned(), package.arch().to_owned());
+        let evr = Evr::new(Some(package.epoch()), package.version(), package.release());
+        let versions = packages.entry(key).or_default();
+        versions
+            .entry(evr)
+            .or_default()
+            .insert(package.checksum().to_owned());
+        ControlFlow::Continue(())
+    })?;
+    Ok(packages)
+}
+
+fn run(args: &ArgMatches, session: &Session) -> Result<()> {
+    let old = read(&text(args, "old").unwrap_or_default())?;
+    let new = read(&text(args, "new").unwrap_or_default())?;
+    let difference = compare(&old, &new);
+    let printer = &session.printer;
+    for (sign, list) in [("-", &difference.removed), ("+", &difference.added)] {
+        list.iter()
+            .for_each(|package| printer.crit(&format!("{sign} {package}")));
+    }
+    for change in &difference.changed {
+        let Change {
+            name,
+            arch,
+            old,
+            new,
+            rebuilt,
+        } = change;
+        let line = match rebuilt {
+            true => format!("! {name}.{arch}: {} has other content", old.join(" ")),
+            false => format!("~ {name}.{arch}: {} -> {}", old.join(" "), new.join(" ")),
+        };
+        printer.crit(&line);
+    }
+    printer.json(&difference);
+    let count = difference.added.len() + difference.removed.len() + difference.changed.len();
+    printer.info(&format!(
+        "{} added, {} removed, {} changed",
+        difference.added.len(),
+        difference.removed.len(),
+        difference.changed.len()
+    ));
+    if args.get_flag("exit-code") && count > 0 {
+        return Err(Error::Problems(count));
+    }
+    Ok(())
+}
+
+fn compare(old: &Packages, new: &Packages) -> Difference {
+    let mut difference = Difference::default();
+    let none = BTreeMap::new();
+    let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    for key in keys {
+        let (name, arch) = key;
+        let before = old.get(key).unwrap_or(&none);
+        let after = new.get(key).unwrap_or(&none);
+        let full = |evr: &Evr| nevra(name, evr.epoch_or_zero(), &evr.version, &evr.release, arch);
+        let gone: Vec<&Evr> = before
+            .keys()
+            .filter(|evr| !after.contains_key(evr))
+            .collect();
+        let come: Vec<&Evr> = after
+            .keys()
+            .filter(|evr| !before.contains_key(evr))
+            .collect();
+        for (evr, sums) in before {
+            if after.get(evr).is_some_and(|other| other != sums) {
+                difference.changed.push(Change {
+                    name: name.clone(),
+                    arch: arch.clone(),
+                    old: vec![evr.to_string()],
+                    new: vec![evr.to_string()],
+                    rebuilt: true,
+                });
+            }
+        }
+        if gone.is_empty() || come.is_empty() {
+            difference.removed.extend(gone.into_iter().map(full));
+            difference.added.extend(come.into_iter().map(full));
+        } else {
+            difference.changed.push(Change {
+                name: name.clone(),
+                arch: arch.clone(),
+                old: gone.iter().map(ToString::to_string).collect(),
+                new: come.iter().map(ToString::to_string).collect(),
+                rebuilt: false,
+            });
+        }
+    }
+    difference
+}

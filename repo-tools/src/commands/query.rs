@@ -1,0 +1,285 @@
+//! `query DIR [PATTERN...]`: what a repository holds.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use rpm_pkg::evr::Evr;
+use rpm_repo::primary::{DepKind, DepRecord, PrimaryPackage};
+use rpm_repo::xml::Limits;
+use rpm_repo::{filelists, other};
+use serde::Serialize;
+
+use super::{Entry, Session, flag, text, texts, value};
+use crate::error::{Error, Result};
+use crate::repository::Repository;
+use crate::scan::matches;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "query",
+    programs: &[],
+    args,
+    run,
+};
+
+const LISTS: [(&str, DepKind); 8] = [
+    ("provides", DepKind::Provides),
+    ("requires", DepKind::Requires),
+    ("conflicts", DepKind::Conflicts),
+    ("obsoletes", DepKind::Obsoletes),
+    ("recommends", DepKind::Recommends),
+    ("suggests", DepKind::Suggests),
+    ("supplements", DepKind::Supplements),
+    ("enhances", DepKind::Enhances),
+];
+
+fn args(command: Command) -> Command {
+    let command = command
+        .about("Lists packages of a repository in a directory, or what they hold")
+        .arg(Arg::new("dir").required(true).value_name("DIR"))
+        .arg(
+            Arg::new("pattern")
+                .value_name("PATTERN")
+                .action(ArgAction::Append)
+                .help("Name, name.arch or full name; * and ? stand for anything"),
+        )
+        .arg(flag("json", "One JSON document"))
+        .arg(flag(
+            "latest",
+            "Only the highest version of each name and architecture",
+        ))
+        .arg(flag("info", "Print what primary says in words"))
+        .arg(flag("location", "Print locations"))
+        .arg(flag("files", "Print all files"))
+        .arg(flag("changelog", "Print changelogs"))
+        .arg(value(
+            "whatprovides",
+            "Packages that provide a name or file of primary",
+        ))
+        .arg(value("whatrequires", "Packages that require a name"));
+    LISTS.iter().fold(command, |command, (name, _)| {
+        command.arg(flag(name, "Print these dependencies"))
+    })
+}
+
+/// One package as JSON.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    epoch: u32,
+    version: String,
+    release: String,
+    arch: String,
+    location: String,
+    checksum: String,
+    size: u64,
+    summary: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<String>,
+    #[serde(skip)]
+    place: u64,
+}
+
+impl Row {
+    fn nevra(&self) -> String {
+        nevra(
+            &self.name,
+            self.epoch,
+            &self.version,
+            &self.release,
+            &self.arch,
+        )
+    }
+}
+
+pub(super) fn nevra(name: &str, epoch: u32, version: &str, release: &str, arch: &str) -> String {
+    match epoch {
+        0 => format!("{name}-{version}-{release}.{arch}"),
+        _ => format!("{name}-{epoch}:{version}-{release}.{arch}"),
+    }
+}
+
+fn run(args: &ArgMatches, session: &Session) -> Result<()> {
+    let repository = Repository::open(Path::new(&text(args, "dir").unwrap_or_default()))?;
+    let patterns = texts(args, "pattern");
+    let mut rows = Vec::new();
+    let mut place = 0;
+    repository.packages(&mut |package| {
+        if is_wanted(package, &patterns, args) {
+            rows.push(row(package, place, args));
+        }
+        place += 1;
+        ControlFlow::Continue(())
+    })?;
+    if args.get_flag("latest") {
+        rows = latest(rows);
+    }
+    if args.get_flag("files") || args.get_flag("changelog") {
+        more(&repository, &mut rows, args.get_flag("files"))?;
+    }
+    if rows.is_empty() && !patterns.is_empty() {
+        return Err(Error::Usage(format!(
+            "no package matches {}",
+            patterns.join(" ")
+        )));
+    }
+    rows.sort_by_cached_key(Row::nevra);
+    let lists = ["info", "location", "files", "changelog"]
+        .into_iter()
+        .chain(LISTS.map(|(n, _)| n));
+    let asks_lines = lists.into_iter().any(|name| args.get_flag(name));
+    for row in &rows {
+        if !asks_lines {
+            session.printer.crit(&row.nevra());
+        }
+        row.lines.iter().for_each(|line| session.printer.crit(line));
+    }
+    session.printer.json(&rows);
+    Ok(())
+}
+
+fn is_wanted(package: &PrimaryPackage, patterns: &[String], args: &ArgMatches) -> bool {
+    let (name, arch) = (package.name(), package.arch());
+    let full = crate::nevra(package);
+    let short = format!("{name}.{arch}");
+    let plain = full.strip_suffix(&format!(".{arch}")).unwrap_or(&full);
+    let is_named = patterns.is_empty()
+        || patterns.iter().any(|pattern| {
+            [name, &short, &full, plain]
+                .iter()
+                .any(|text| matches(pattern.as_bytes(), text.as_bytes()))
+        });
+    let has = |kind, wanted: &str| package.deps(kind).any(|dep| dep.name == wanted);
+    is_named
+        && text(args, "whatprovides").is_none_or(|wanted| {
+            has(DepKind::Provides, &wanted) || package.files().any(|file| file.path == wanted)
+        })
+        && text(args, "whatrequires").is_none_or(|wanted| has(DepKind::Requires, &wanted))
+}
+
+fn row(package: &PrimaryPackage, place: u64, args: &ArgMatches) -> Row {
+    let mut lines = Vec::new();
+    if args.get_flag("location") {
+        lines.push(package.location().to_owned());
+    }
+    for (option, kind) in LISTS {
+        if args.get_flag(option) {
+            lines.extend(package.deps(kind).map(|dep| shown(&dep)));
+        }
+    }
+    if args.get_flag("info") {
+        lines.extend(info(package));
+    }
+    Row {
+        name: package.name().to_owned(),
+        epoch: package.epoch(),
+        version: package.version().to_owned(),
+        release: package.release().to_owned(),
+        arch: package.arch().to_owned(),
+        location: package.location().to_owned(),
+        checksum: format!("{}:{}", package.checksum_type(), package.checksum()),
+        size: package.package_size(),
+        summary: package.summary().to_owned(),
+        lines,
+        place,
+    }
+}
+
+fn info(package: &PrimaryPackage) -> Vec<String> {
+    let mut lines: Vec<String> = [
+        ("Name", package.name()),
+        ("Version", package.version()),
+        ("Release", package.release()),
+        ("Arch", package.arch()),
+        ("License", package.license()),
+        ("URL", package.url()),
+        ("Source", package.sourcerpm()),
+        ("Location", package.location()),
+        ("Checksum", package.checksum()),
+        ("Summary", package.summary()),
+    ]
+    .iter()
+    .map(|(key, value)| format!("{key:<9}: {value}"))
+    .collect();
+    lines.push(format!(
+        "{:<9}: {}",
+        "Size",
+        cli_kit::human_size(package.package_size())
+    ));
+    lines.push(format!("{}\n", package.description()));
+    lines
+}
+
+/// A dependency as rpm prints it.
+pub(crate) fn shown(dep: &DepRecord<'_>) -> String {
+    let relation = match dep.flags {
+        2 => "<",
+        4 => ">",
+        8 => "=",
+        10 => "<=",
+        12 => ">=",
+        _ => return dep.name.to_owned(),
+    };
+    let mut out = format!("{} {relation} ", dep.name);
+    if let Some(epoch) = dep.epoch.filter(|epoch| *epoch > 0) {
+        out.push_str(&format!("{epoch}:"));
+    }
+    out.push_str(dep.version);
+    if !dep.release.is_empty() {
+        out.push('-');
+        out.push_str(dep.release);
+    }
+    out
+}
+
+fn latest(rows: Vec<Row>) -> Vec<Row> {
+    let mut best: BTreeMap<(String, String), (Evr, Row)> = BTreeMap::new();
+    for row in rows {
+        let evr = Evr::new(Some(row.epoch), row.version.as_str(), row.release.as_str());
+        let key = (row.name.clone(), row.arch.clone());
+        let is_better = best.get(&key).is_none_or(|(old, _)| evr > *old);
+        if is_better {
+            best.insert(key, (evr, row));
+        }
+    }
+    best.into_values().map(|(_, row)| row).collect()
+}
+
+/// Adds files or changelogs to the rows.
+fn more(repository: &Repository, rows: &mut [Row], files: bool) -> Result<()> {
+    let wanted: HashSet<u64> = rows.iter().map(|row| row.place).collect();
+    let mut found: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let mut place = 0;
+    let limits = Limits::default();
+    if files {
+        let (name, stream) = repository.open_kind("filelists")?;
+        filelists::read(&name, stream, &limits, &mut |package| {
+            if wanted.contains(&place) {
+                found.insert(
+                    place,
+                    package.files().map(|file| file.path.to_owned()).collect(),
+                );
+            }
+            place += 1;
+            ControlFlow::Continue(())
+        })?;
+    } else {
+        let (name, stream) = repository.open_kind("other")?;
+        other::read(&name, stream, &limits, &mut |package| {
+            if wanted.contains(&place) {
+                let lines = package
+                    .changelogs()
+                    .map(|entry| format!("{} {}\n{}", entry.date, entry.author, entry.text));
+                found.insert(place, lines.collect());
+            }
+            place += 1;
+            ControlFlow::Continue(())
+        })?;
+    }
+    for row in rows {
+        row.lines
+            .extend(found.remove(&row.place).unwrap_or_default());
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Records that other people's files bring: comps, updateinfo, modules, anything.
+
+use std::fs;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rpm_repo::compress::{Expected, Format, VerifiedReader};
+use rpm_repo::repomd::Record;
+use rpm_repo::xml::Limits;
+use rpm_repo::{comps, modules, updateinfo};
+
+use crate::document::{FileStyle, NewFile, suffix};
+use crate::error::{Error, Result};
+
+/// A file to be taken in.
+#[derive(Debug, Clone)]
+pub struct Extra {
+    /// The record's type.
+    pub kind: String,
+    /// The file, compressed or not.
+    pub path: PathBuf,
+    /// Another name for the file in repodata.
+    pub name: Option<String>,
+    /// Its compression in repodata; none: that of all such records.
+    pub format: Option<Format>,
+}
+
+/// A file that was read and found good.
+pub(crate) struct Loaded {
+    pub(crate) extra: Extra,
+    pub(crate) digest: Digest,
+}
+
+/// Reads all of them once: a bad one is named before anything is written.
+pub(crate) fn load(extras: &[Extra]) -> Result<Vec<Loaded>> {
+    extras
+        .iter()
+        .map(|extra| {
+            check(extra)?;
+            let digest = Hasher::digest_reader(DigestAlgo::Sha256, open(&extra.path)?)
+                .map_err(Error::file(&extra.path, "read"))?;
+            let extra = extra.clone();
+            Ok(Loaded { extra, digest })
+        })
+        .collect()
+}
+
+fn open(path: &Path) -> Result<impl Read + use<>> {
+    let file = fs::File::open(path).map_err(Error::file(path, "read"))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    VerifiedReader::new(file, &name, Expected::default()).map_err(Error::file(path, "read"))
+}
+
+/// The kinds that this program understands must be what they claim.
+fn check(extra: &Extra) -> Result<()> {
+    let name = extra.path.display().to_string();
+    let limits = Limits::default();
+    match extra.kind.as_str() {
+        "group" => comps::read(&name, open(&extra.path)?, &limits).map(drop)?,
+        "updateinfo" => updateinfo::read(&name, open(&extra.path)?, &limits, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .map(drop)?,
+        "modules" => modules::read(&name, open(&extra.path)?).map(drop)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Writes the file into the new repodata and adds its record, instead of one of the same type. comps
+/// are there twice, as createrepo does it: as they are and compressed.
+pub(crate) fn add_record(
+    loaded: &Loaded,
+    style: &FileStyle,
+    records: &mut Vec<Record>,
+) -> Result<()> {
+    let extra = &loaded.extra;
+    let format = extra.format.unwrap_or(style.format);
+    let style = FileStyle {
+        format,
+        ..style.clone()
+    };
+    records.retain(|record| !is_kind(&record.kind, &extra.kind));
+    if extra.kind == "group" && format != Format::Plain {
+        let plain = FileStyle {
+            format: Format::Plain,
+            ..style.clone()
+        };
+        records.push(write(extra, "group", &plain)?);
+        let kind = format!("group{}", suffix(format).replace('.', "_"));
+        records.push(write(extra, &kind, &style)?);
+    } else {
+        records.push(write(extra, &extra.kind, &style)?);
+    }
+    Ok(())
+}
+
+/// Writes the file into the new repodata and describes it.
+pub(crate) fn add_one(loaded: &Loaded, style: &FileStyle) -> Result<Record> {
+    write(&loaded.extra, &loaded.extra.kind, style)
+}
+
+/// Whether a record is of a kind or another form of it (`group_gz` of `group`).
+pub(crate) fn is_kind(record: &str, kind: &str) -> bool {
+    let rest = record.strip_prefix(kind);
+    rest.is_some_and(|rest| matches!(rest, "" | "_gz" | "_xz" | "_zst" | "_bz2" | "_zck" | "_db"))
+}
+
+fn write(extra: &Extra, kind: &str, style: &FileStyle) -> Result<Record> {
+    let own = extra.path.file_name().unwrap_or_default().to_string_lossy();
+    let mut stem = extra.name.as_deref().unwrap_or(&own);
+    let packed = Format::of_name(stem);
+    if packed != Format::Plain && packed != Format::Zchunk {
+        stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+    }
+    let mut file = NewFile::create(kind, stem, style)?;
+    let mut stream = open(&extra.path)?;
+    let mut block = vec![0; 64 << 10];
+    loop {
+        let count = stream
+            .read(&mut block)
+            .map_err(Error::file(&extra.path, "read"))?;
+        if count == 0 {
+            return file.finish();
+        }
+        file.write(block.get(..count).unwrap_or_default())?;
+    }
+}

@@ -1,0 +1,185 @@
+//! The small decisions around a run: names, records that stay, repomd.xml, what counts as the same.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_repo::repomd::{self, Record, Repomd};
+
+use super::extras::{Loaded, is_kind};
+use super::{Built, Options, Plan};
+use crate::error::{Error, PackageFault, Result};
+use crate::repository::Repository;
+use crate::scan::Found;
+use crate::state;
+
+/// Records that describe the packages: they never outlive a change of them. The databases are
+/// those of yum.
+const PACKAGE_KINDS: [&str; 3] = ["primary", "filelists", "other"];
+
+/// Whether a record, or a database made of it, describes the packages.
+pub(crate) fn is_package_kind(record: &str) -> bool {
+    PACKAGE_KINDS.iter().any(|kind| is_kind(record, kind))
+}
+
+/// The location in metadata of a file.
+pub(super) fn href(location: &str, options: &Options) -> Result<String> {
+    let mut rest = location;
+    for _ in 0..options.cut_dirs {
+        rest = rest.split_once('/').map_or(rest, |(_, rest)| rest);
+    }
+    if options.prefix.is_empty() {
+        return Ok(rest.to_owned());
+    }
+    let href = format!("{}/{rest}", options.prefix.trim_end_matches('/'));
+    match rpm_repo::layout::fault(&href) {
+        None => Ok(href),
+        Some(why) => Err(Error::Package {
+            path: location.into(),
+            fault: PackageFault::Location(why),
+        }),
+    }
+}
+
+/// All options that decide what metadata look like, in one line: first those that decide a
+/// package's records, then, after a bar, the others.
+pub(super) fn fingerprint(options: &Options, extras: &[Loaded]) -> String {
+    let tags = &options.tags;
+    let mut line = format!(
+        "{} {} {:?} {:?} {} | {} {} {} {} {} {:?} {:?} {:?} {:?}",
+        options.style.checksum,
+        options.style.changelogs,
+        options.style.base,
+        options.prefix,
+        options.cut_dirs,
+        options.format,
+        options.general,
+        options.repomd_checksum,
+        options.unique_names,
+        options.keep_records,
+        options.revision,
+        tags.repo_tags,
+        tags.content_tags,
+        tags.distro_tags,
+    );
+    for loaded in extras {
+        // Writing into a string cannot fail.
+        let _ = write!(
+            line,
+            " {:?} {:?} {:?} {}",
+            loaded.extra.kind,
+            loaded.extra.path.file_name().unwrap_or_default(),
+            loaded.extra.format,
+            loaded.digest.hex()
+        );
+    }
+    line
+}
+
+/// The part of a fingerprint that decides a package's records.
+pub(super) fn record_style(fingerprint: &str) -> &str {
+    fingerprint.split(" | ").next().unwrap_or_default()
+}
+
+/// The records of the old repository that stay beside the new ones.
+pub(super) fn kept_records(old: &Repomd, new: &[Record]) -> Vec<Record> {
+    let is_ours = |record: &Record| {
+        is_package_kind(&record.kind)
+            || new
+                .iter()
+                .any(|n| n.kind == record.kind || is_form_of(&record.kind, &n.kind))
+    };
+    let kept = old
+        .records
+        .iter()
+        .filter(|r| !is_ours(r) && r.base.is_none());
+    kept.cloned().collect()
+}
+
+fn is_form_of(old: &str, new: &str) -> bool {
+    is_kind(old, new) || (new.starts_with("group") && is_kind(old, "group"))
+}
+
+/// The new repomd.xml.
+pub(super) fn repomd(options: &Options, records: Vec<Record>) -> Repomd {
+    let revision = options
+        .revision
+        .clone()
+        .unwrap_or_else(|| options.time.to_string());
+    Repomd {
+        revision: Some(revision),
+        records,
+        ..options.tags.clone()
+    }
+}
+
+/// Whether a new repomd.xml would say nothing new: times apart, it names the same files.
+pub(super) fn is_same(old: &Repomd, new: &Repomd, options: &Options) -> bool {
+    let facts = |record: &Record| {
+        (
+            record.kind.clone(),
+            record.href.clone(),
+            record.checksum,
+            record.open_checksum,
+        )
+    };
+    let all = |repomd: &Repomd| repomd.records.iter().map(facts).collect::<Vec<_>>();
+    let revision = options.revision.is_none() || old.revision == new.revision;
+    revision
+        && all(old) == all(new)
+        && (&old.repo_tags, &old.content_tags, &old.distro_tags)
+            == (&new.repo_tags, &new.content_tags, &new.distro_tags)
+}
+
+/// Writes repomd.xml into a directory; returns its SHA-256 in hexadecimal.
+pub(crate) fn write_repomd(repomd: &Repomd, dir: &Path) -> Result<String> {
+    let path = dir.join("repomd.xml");
+    let mut bytes = Vec::new();
+    repomd::write(repomd, &mut bytes).map_err(Error::file(&path, "write"))?;
+    fs::write(&path, &bytes).map_err(Error::file(&path, "write"))?;
+    Ok(Hasher::digest(DigestAlgo::Sha256, &bytes).hex())
+}
+
+/// The lines of the state. A bad package has none: the next run opens it again.
+pub(super) fn lines(plan: &Plan<'_>, built: &Built) -> String {
+    let mut out = String::new();
+    for (found, stamp) in plan.found.iter().zip(&built.stamps) {
+        if let Some(stamp) = stamp {
+            let found = Found {
+                location: found.location.clone(),
+                stamp: *stamp,
+            };
+            state::line(&found, &mut out);
+        }
+    }
+    out
+}
+
+/// Names in repodata that have a meaning of their own; signatures die with what they signed.
+fn fixed_names(name: &str) -> bool {
+    name.starts_with("repomd.xml")
+}
+
+/// Files in repodata that nobody lists and that were not made by a tool of this kind: they stay.
+pub(crate) fn foreign_names(repodata: &Path, old: Option<&Repository>) -> BTreeSet<String> {
+    let listed: BTreeSet<&str> = old
+        .iter()
+        .flat_map(|old| old.repomd.records.iter().map(|r| r.href.file_name()))
+        .collect();
+    let is_made = |name: &str| {
+        let digits = name.bytes().take_while(u8::is_ascii_hexdigit).count();
+        (digits >= 32 && name.as_bytes().get(digits) == Some(&b'-'))
+            || PACKAGE_KINDS.iter().any(|kind| {
+                let rest = name.strip_prefix(kind);
+                rest.is_some_and(|rest| rest.starts_with(".xml") || rest.starts_with(".sqlite"))
+            })
+    };
+    let entries = fs::read_dir(repodata).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !listed.contains(name.as_str()) && !is_made(name) && !fixed_names(name))
+        .collect()
+}

@@ -1,0 +1,364 @@
+//! `createrepo`: a tree of packages becomes a repository.
+//!
+//! Scan the tree; take over the records of files that are as they were; read the others by their
+//! headers, in parallel; write the three documents in order; let the new repodata take the place of
+//! the old one. A tree in which nothing changed is recognised by the state of the last run: then no
+//! package and no document is opened and no byte written.
+
+mod build;
+mod extras;
+mod finish;
+mod reuse;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cli_kit::Printer;
+use rpm_pkg::digest::DigestAlgo;
+use rpm_repo::compress::Format;
+use rpm_repo::repomd::{Record, Repomd};
+
+use crate::document::{FileStyle, OldRecords};
+use crate::error::{Error, PackageFault, Result};
+use crate::package::RecordStyle;
+use crate::repository::Repository;
+use crate::scan::{Choice, Found, Scan, Stamp, scan};
+use crate::stage::Stage;
+use crate::state::{self, State};
+pub use extras::Extra;
+pub(crate) use extras::{add_one, add_record, is_kind, load};
+pub(crate) use finish::{foreign_names, is_package_kind, write_repomd};
+
+/// What is to be made, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The tree of packages.
+    pub dir: PathBuf,
+    /// Where `repodata` goes.
+    pub out: PathBuf,
+    /// Which files count.
+    pub choice: Choice,
+    /// How packages become records.
+    pub style: RecordStyle,
+    /// Compression of primary, filelists and other.
+    pub format: Format,
+    /// Compression of everything else.
+    pub general: Format,
+    /// Checksum in repomd.xml.
+    pub repomd_checksum: DigestAlgo,
+    /// Whether file names begin with their checksum.
+    pub unique_names: bool,
+    /// Put in front of every location.
+    pub prefix: String,
+    /// Directories cut from the front of every location.
+    pub cut_dirs: usize,
+    /// Threads that read packages.
+    pub workers: usize,
+    /// Whether records of unchanged packages are taken over.
+    pub update: bool,
+    /// Whether a file of the same name counts as unchanged without a look at it.
+    pub skip_stat: bool,
+    /// Generations of older repodata that stay for readers under way.
+    pub retain: usize,
+    /// Whether records that are not ours to make (updateinfo, modules, ...) stay.
+    pub keep_records: bool,
+    /// Records to be taken in.
+    pub extras: Vec<Extra>,
+    /// `tags` of repomd.xml; its records are not used.
+    pub tags: Repomd,
+    /// Whether bad packages are warnings.
+    pub skip_broken: bool,
+    /// Revision, if asked for.
+    pub revision: Option<String>,
+    /// The present time or what stands for it, seconds since 1970.
+    pub time: u64,
+    /// Where to write the names of the packages that were opened.
+    pub read_list: Option<PathBuf>,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Packages in the metadata.
+    pub packages: usize,
+    /// Packages that were opened.
+    pub read: usize,
+    /// Packages that could not be used.
+    pub bad: usize,
+    /// Whether repodata was replaced.
+    pub changed: bool,
+}
+
+/// A tree, and what is to be done with each of its files.
+struct Plan<'o> {
+    options: &'o Options,
+    found: Vec<Found>,
+    hrefs: Vec<String>,
+    steps: Vec<Step>,
+    old: Option<OldRecords>,
+    /// The full name of each package that is taken over, as a hash, by place.
+    names: HashMap<u64, u64>,
+}
+
+/// What is done with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Read,
+    Keep(u64),
+}
+
+/// What came out of reading and writing.
+struct Built {
+    records: Vec<Record>,
+    bad: Vec<(PathBuf, PackageFault)>,
+    /// The state in which each file was read; none for bad ones.
+    stamps: Vec<Option<Stamp>>,
+    warnings: Vec<String>,
+    read: Vec<String>,
+}
+
+/// Makes or refreshes a repository.
+///
+/// # Errors
+/// What [`Error`] says; [`Error::BadPackages`] after each of them was named on `printer`. Unless
+/// [`Options::skip_broken`] is set, bad packages leave an existing repodata as it is; where there
+/// was none, the good packages are indexed.
+pub fn run(options: &Options, printer: &Printer) -> Result<Outcome> {
+    if !options.dir.is_dir() {
+        let what = format!("{} is no directory", options.dir.display());
+        return Err(Error::Usage(what));
+    }
+    let stage = Stage::open(&options.out)?;
+    let old = open_old(&options.out, printer)?;
+    let state = State::read(&stage.state_file());
+    let state = state.filter(|s| old.as_ref().is_some_and(|old| old.digest == s.repomd));
+    let extras = load(&options.extras)?;
+    let fingerprint = finish::fingerprint(options, &extras);
+    let Scan { found, bad } = scan(&options.dir, &options.choice)?;
+    let mut work = Work {
+        options,
+        printer,
+        stage,
+        old,
+        state,
+        extras,
+        fingerprint,
+        scan_bad: bad,
+    };
+    if options.update && work.is_unchanged(&found) {
+        return Ok(Outcome {
+            packages: found.len(),
+            read: 0,
+            bad: 0,
+            changed: false,
+        });
+    }
+    work.make(found)
+}
+
+/// The old repository; one that cannot be read is replaced, and that is said.
+fn open_old(out: &Path, printer: &Printer) -> Result<Option<Arc<Repository>>> {
+    match Repository::open(out) {
+        Ok(old) => Ok(Some(Arc::new(old))),
+        Err(Error::NoRepository(_)) => Ok(None),
+        Err(error @ Error::Metadata(_)) => {
+            printer.err(&format!("Warning: old metadata are not used: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A run under way.
+struct Work<'o> {
+    options: &'o Options,
+    printer: &'o Printer,
+    stage: Stage,
+    old: Option<Arc<Repository>>,
+    state: Option<State>,
+    extras: Vec<extras::Loaded>,
+    fingerprint: String,
+    scan_bad: Vec<(PathBuf, PackageFault)>,
+}
+
+impl Work<'_> {
+    fn is_unchanged(&self, found: &[Found]) -> bool {
+        let (Some(old), Some(state)) = (&self.old, &self.state) else {
+            return false;
+        };
+        let mut lines = String::new();
+        found
+            .iter()
+            .for_each(|found| state::line(found, &mut lines));
+        let is_there = |record: &Record| {
+            std::fs::metadata(old.file(record))
+                .is_ok_and(|m| record.size.is_none_or(|s| s == m.len()))
+        };
+        self.scan_bad.is_empty()
+            && state.options == self.fingerprint
+            && state.place == state::place(&self.options.dir)
+            && state.packages == lines
+            && old.repomd.records.iter().all(is_there)
+    }
+
+    fn make(&mut self, found: Vec<Found>) -> Result<Outcome> {
+        let hrefs = found
+            .iter()
+            .map(|f| finish::href(&f.location, self.options))
+            .collect::<Result<Vec<_>>>()?;
+        let reuse = reuse::plan(self, &found, &hrefs);
+        let plan = match reuse {
+            Ok(reuse) => reuse.into_plan(self.options, found, hrefs),
+            Err(error) => {
+                self.printer
+                    .err(&format!("Warning: old metadata are not used: {error}"));
+                reuse::Reuse::none(found.len()).into_plan(self.options, found, hrefs)
+            }
+        };
+        let built = build::run(&plan, &self.file_style(self.stage.begin()?));
+        let (plan, built) = match built {
+            Err(error @ Error::Damaged { .. }) if plan.old.is_some() => {
+                self.printer
+                    .err(&format!("Warning: old metadata are not used: {error}"));
+                let none = reuse::Reuse::none(plan.found.len());
+                let plan = none.into_plan(self.options, plan.found, plan.hrefs);
+                std::fs::remove_dir_all(self.stage.new_dir())
+                    .map_err(Error::file(self.stage.new_dir(), "remove"))?;
+                let built = build::run(&plan, &self.file_style(self.stage.begin()?))?;
+                (plan, built)
+            }
+            built => (plan, built?),
+        };
+        self.finish(&plan, built)
+    }
+
+    fn file_style(&self, dir: PathBuf) -> FileStyle {
+        FileStyle {
+            dir,
+            format: self.options.format,
+            checksum: self.options.repomd_checksum,
+            unique_names: self.options.unique_names,
+            timestamp: self.options.time,
+        }
+    }
+
+    fn finish(&mut self, plan: &Plan<'_>, mut built: Built) -> Result<Outcome> {
+        built.bad.splice(..0, self.scan_bad.drain(..));
+        let word = if self.options.skip_broken {
+            "Warning"
+        } else {
+            "Error"
+        };
+        for (path, fault) in &built.bad {
+            self.printer
+                .err(&format!("{word}: {}: {fault}", path.display()));
+        }
+        for warning in &built.warnings {
+            self.printer.err(&format!("Warning: {warning}"));
+        }
+        if let Some(path) = &self.options.read_list {
+            std::fs::write(path, built.read.concat()).map_err(Error::file(path, "write"))?;
+        }
+        let bad = built.bad.len();
+        let all = plan.found.len() + self.bad_before(plan, bad, &built);
+        let fails = bad > 0 && !self.options.skip_broken;
+        if fails && self.old.is_some() {
+            let dir = self.stage.new_dir();
+            std::fs::remove_dir_all(&dir).map_err(Error::file(dir, "remove"))?;
+            let then = "the metadata stay as they were (--skip-broken leaves such packages out)";
+            return Err(Error::BadPackages { bad, all, then });
+        }
+        let changed = self.publish(plan, &built)?;
+        if fails {
+            let then = "the others were indexed (--skip-broken makes this a warning)";
+            return Err(Error::BadPackages { bad, all, then });
+        }
+        Ok(Outcome {
+            packages: built.stamps.iter().flatten().count(),
+            read: built.read.len(),
+            bad,
+            changed,
+        })
+    }
+
+    /// Bad packages that the scan already left out.
+    fn bad_before(&self, plan: &Plan<'_>, bad: usize, built: &Built) -> usize {
+        let unread = plan.found.len() - built.stamps.iter().flatten().count();
+        bad.saturating_sub(unread)
+    }
+
+    /// Completes the new repodata and puts it in place; false if it would be as the old one.
+    fn publish(&self, plan: &Plan<'_>, built: &Built) -> Result<bool> {
+        let style = FileStyle {
+            format: self.options.general,
+            ..self.file_style(self.stage.new_dir())
+        };
+        let mut records = built.records.clone();
+        for extra in &self.extras {
+            add_record(extra, &style, &mut records)?;
+        }
+        let mut names = BTreeSet::new();
+        if let Some(old) = self.old.as_ref().filter(|_| self.options.keep_records) {
+            let kept = finish::kept_records(&old.repomd, &records);
+            names.extend(kept.iter().map(|r| r.href.file_name().to_owned()));
+            records.extend(kept);
+        }
+        let repomd = finish::repomd(self.options, records);
+        let same = self
+            .old
+            .as_ref()
+            .filter(|old| finish::is_same(&old.repomd, &repomd, self.options));
+        let mut state = State {
+            repomd: String::new(),
+            options: self.fingerprint.clone(),
+            place: state::place(&self.options.dir),
+            generations: Vec::new(),
+            packages: finish::lines(plan, built),
+        };
+        if let Some(old) = same {
+            let dir = self.stage.new_dir();
+            std::fs::remove_dir_all(&dir).map_err(Error::file(dir, "remove"))?;
+            state.repomd = old.digest.clone();
+            state.generations = self
+                .state
+                .as_ref()
+                .map(|s| s.generations.clone())
+                .unwrap_or_default();
+            self.stage.save_state(&state.to_bytes())?;
+            return Ok(false);
+        }
+        state.repomd = finish::write_repomd(&repomd, &self.stage.new_dir())?;
+        state.generations = self.generations();
+        names.extend(state.generations.iter().flatten().cloned());
+        names.extend(finish::foreign_names(
+            &self.stage.repodata(),
+            self.old.as_deref(),
+        ));
+        self.stage.keep(&names)?;
+        self.stage.publish()?;
+        self.stage.save_state(&state.to_bytes())?;
+        Ok(true)
+    }
+
+    /// The files that stay for readers under way: those of the present repodata, then older ones.
+    fn generations(&self) -> Vec<Vec<String>> {
+        let Some(old) = &self.old else {
+            return Vec::new();
+        };
+        let now = old
+            .repomd
+            .records
+            .iter()
+            .map(|r| r.href.file_name().to_owned());
+        let now = now.filter(|name| !name.contains(' ')).collect();
+        let older = self
+            .state
+            .iter()
+            .flat_map(|state| state.generations.iter().cloned());
+        std::iter::once(now)
+            .chain(older)
+            .take(self.options.retain)
+            .collect()
+    }
+}

@@ -1,0 +1,200 @@
+//! Which records of the old metadata are still right.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::{Options, Plan, Step, Work};
+use crate::document::OldRecords;
+use crate::error::Result;
+use crate::scan::{Found, Stamp};
+use crate::state;
+
+/// What is taken over.
+pub(super) struct Reuse {
+    steps: Vec<Step>,
+    old: Option<OldRecords>,
+    names: HashMap<u64, u64>,
+}
+
+/// What primary says of one package.
+struct Entry {
+    place: u64,
+    size: u64,
+    time: u64,
+    checksum: String,
+    name: u64,
+}
+
+impl Reuse {
+    /// Nothing is taken over.
+    pub(super) fn none(count: usize) -> Reuse {
+        Reuse {
+            steps: vec![Step::Read; count],
+            old: None,
+            names: HashMap::new(),
+        }
+    }
+
+    pub(super) fn into_plan(
+        self,
+        options: &Options,
+        found: Vec<Found>,
+        hrefs: Vec<String>,
+    ) -> Plan<'_> {
+        Plan {
+            options,
+            found,
+            hrefs,
+            steps: self.steps,
+            old: self.old,
+            names: self.names,
+        }
+    }
+}
+
+/// Compares the tree with the old primary.
+pub(super) fn plan(work: &Work<'_>, found: &[Found], hrefs: &[String]) -> Result<Reuse> {
+    let none = Ok(Reuse::none(found.len()));
+    let Some(old) = work.old.as_ref().filter(|_| work.options.update) else {
+        return none;
+    };
+    let complete = crate::document::Document::ALL.iter().all(|document| {
+        old.repomd
+            .record(document.kind())
+            .is_some_and(|r| r.checksum.is_some())
+    });
+    let other_records = work.state.as_ref().is_some_and(|s| {
+        super::finish::record_style(&s.options) != super::finish::record_style(&work.fingerprint)
+    });
+    if !complete || other_records {
+        return none;
+    }
+    let mut entries = read_primary(work, old)?;
+    let here = state::place(&work.options.dir);
+    let state = work.state.as_ref().filter(|state| state.place == here);
+    let stamps = state.map(|state| state.stamps());
+    let mut places: Vec<Option<u64>> = Vec::with_capacity(found.len());
+    for (found, href) in found.iter().zip(hrefs) {
+        let before = stamps
+            .as_ref()
+            .map(|stamps| stamps.get(found.location.as_str()));
+        let same = entries.get(href.as_str()).filter(|entry| {
+            work.options.skip_stat
+                || is_same(entry, &found.stamp, before.map(Option::<&Stamp>::copied))
+        });
+        places.push(same.map(|entry| entry.place));
+    }
+    keep_ascending(&mut places);
+    let mut by_place: HashMap<u64, Entry> = entries.drain().map(|(_, e)| (e.place, e)).collect();
+    let kept: Vec<u64> = places.iter().flatten().copied().collect();
+    let mut checksums = Vec::with_capacity(kept.len());
+    let mut names = HashMap::with_capacity(kept.len());
+    for place in &kept {
+        if let Some(entry) = by_place.remove(place) {
+            names.insert(*place, entry.name);
+            checksums.push(entry.checksum);
+        }
+    }
+    Ok(Reuse {
+        steps: places
+            .iter()
+            .map(|p| p.map_or(Step::Read, Step::Keep))
+            .collect(),
+        old: (!kept.is_empty()).then(|| OldRecords {
+            repository: Arc::clone(old),
+            kept: Arc::new(kept),
+            checksums: Arc::new(checksums),
+        }),
+        names,
+    })
+}
+
+/// `before`: none if there is no state of the last run to compare with; in it, none if that run did
+/// not see the file.
+fn is_same(entry: &Entry, now: &Stamp, before: Option<Option<Stamp>>) -> bool {
+    let as_before = match before {
+        Some(before) => before == Some(*now),
+        None => true,
+    };
+    as_before && entry.size == now.size && entry.time == now.time()
+}
+
+fn read_primary(
+    work: &Work<'_>,
+    old: &crate::repository::Repository,
+) -> Result<HashMap<String, Entry>> {
+    let style = &work.options.style;
+    let mut entries = HashMap::new();
+    let mut place = 0;
+    old.packages(&mut |package| {
+        let right_style = package.checksum_type() == style.checksum.name()
+            && package.location_base() == style.base.as_deref();
+        if right_style && package.location_fault().is_none() {
+            let nevra = crate::nevra(package);
+            let entry = Entry {
+                place,
+                size: package.package_size(),
+                time: package.file_time(),
+                checksum: package.checksum().to_owned(),
+                name: crate::hash(&nevra),
+            };
+            entries.insert(package.location().to_owned(), entry);
+        }
+        place += 1;
+        ControlFlow::Continue(())
+    })?;
+    Ok(entries)
+}
+
+/// The documents are read and written from front to back: of the places only a longest ascending
+/// sequence can be taken over. Metadata of this program and of createrepo_c are in order anyway.
+fn keep_ascending(places: &mut [Option<u64>]) {
+    // ends[n]: index of the smallest place that ends an ascending sequence of n + 1.
+    let mut ends: Vec<usize> = Vec::new();
+    let mut before: Vec<Option<usize>> = vec![None; places.len()];
+    for index in 0..places.len() {
+        let Some(place) = places.get(index).copied().flatten() else {
+            continue;
+        };
+        let at = ends.partition_point(|end| places.get(*end).copied().flatten() < Some(place));
+        if let Some(slot) = before.get_mut(index) {
+            *slot = at.checked_sub(1).and_then(|at| ends.get(at)).copied();
+        }
+        match ends.get_mut(at) {
+            Some(end) => *end = index,
+            None => ends.push(index),
+        }
+    }
+    let mut kept = vec![false; places.len()];
+    let mut at = ends.last().copied();
+    while let Some(index) = at {
+        if let Some(slot) = kept.get_mut(index) {
+            *slot = true;
+        }
+        at = before.get(index).copied().flatten();
+    }
+    for (place, kept) in places.iter_mut().zip(kept) {
+        if !kept {
+            *place = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::keep_ascending;
+
+    #[test]
+    fn the_longest_ascending_sequence_stays() {
+        let mut places = [Some(9), None, Some(0), Some(1), Some(7), Some(2), Some(3)];
+        keep_ascending(&mut places);
+        assert_eq!(
+            places,
+            [None, None, Some(0), Some(1), None, Some(2), Some(3)]
+        );
+        let mut places = [Some(2), Some(2), Some(1)];
+        keep_ascending(&mut places);
+        assert_eq!(places.iter().flatten().count(), 1);
+    }
+}

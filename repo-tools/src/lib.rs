@@ -1,0 +1,54 @@
+//! createrepo and its friends: makes, changes, merges, checks, compares, signs and asks RPM
+//! repositories that lie in directories.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`commands`] | what the user types, and what is printed |
+//! | [`create`] | a tree of packages becomes a repository |
+//! | [`scan`] [`package`] | which files there are; what one of them holds |
+//! | [`document`] | primary, filelists, other: written in a thread each |
+//! | [`state`] [`stage`] | what the last run saw; how new repodata take the place of old |
+//! | [`repository`] | an existing repository |
+//! | [`select`] [`merge`] | documents made of records of existing ones |
+//! | [`update`] | changing an existing repository's records |
+//! | [`check`] | whether a repository is what it says |
+//!
+//! Invariants: a repository is replaced as one or not at all; memory does not grow with the size of
+//! the documents; the same tree and options give the same bytes. No network, no sqlite, no libsolv.
+
+pub mod check;
+pub mod commands;
+pub mod create;
+pub mod document;
+mod error;
+pub mod merge;
+pub mod package;
+pub mod repository;
+pub mod scan;
+pub mod select;
+#[cfg(feature = "sign")]
+pub mod sign;
+pub mod stage;
+pub mod state;
+pub mod update;
+
+pub use commands::run;
+pub use error::{Error, PackageFault, Result};
+
+/// A 64-bit hash, the same in every run: to know texts again without keeping them.
+pub(crate) fn hash(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The full name of a package of primary.
+pub(crate) fn nevra(package: &rpm_repo::primary::PrimaryPackage) -> String {
+    let (name, version) = (package.name(), package.version());
+    let (release, arch) = (package.release(), package.arch());
+    match package.epoch() {
+        0 => format!("{name}-{version}-{release}.{arch}"),
+        epoch => format!("{name}-{epoch}:{version}-{release}.{arch}"),
+    }
+}

@@ -1,0 +1,248 @@
+//! Several repositories become one, in bounded memory: first the primaries are read to choose
+//! packages, then each document is copied from record to record.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rpm_pkg::evr::Evr;
+use rpm_repo::repomd::Record;
+
+use crate::document::{FileStyle, NewFile};
+use crate::error::{Error, Result};
+use crate::repository::Repository;
+use crate::select::Source;
+
+/// Which of several packages with the same name and architecture are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// The first one.
+    First,
+    /// The one whose file is the newest.
+    Newest,
+    /// The one with the highest epoch, version and release.
+    Highest,
+    /// All with different epoch, version or release; of equal ones the first.
+    All,
+}
+
+/// A chosen package.
+struct Winner {
+    source: usize,
+    place: u64,
+    checksum: String,
+    evr: Evr,
+    time: u64,
+}
+
+/// Chooses packages. `bases` are what packages without a base get, per repository; `arches` are
+/// the wanted architectures, all when empty.
+pub fn choose(
+    repositories: &[(Arc<Repository>, Option<String>)],
+    method: Method,
+    arches: &[String],
+) -> Result<Vec<Source>> {
+    let mut chosen: HashMap<(String, String), Vec<Winner>> = HashMap::new();
+    for (number, (repository, _)) in repositories.iter().enumerate() {
+        let mut place = 0;
+        repository.packages(&mut |package| {
+            let wanted = arches.is_empty() || arches.iter().any(|arch| arch == package.arch());
+            if wanted {
+                let winners = chosen
+                    .entry((package.name().to_owned(), package.arch().to_owned()))
+                    .or_default();
+                let new = Winner {
+                    source: number,
+                    place,
+                    checksum: package.checksum().to_owned(),
+                    evr: Evr::new(Some(package.epoch()), package.version(), package.release()),
+                    time: package.file_time(),
+                };
+                compete(winners, new, method);
+            }
+            place += 1;
+            ControlFlow::Continue(())
+        })?;
+    }
+    let mut sources: Vec<Source> = repositories
+        .iter()
+        .map(|(repository, base)| Source {
+            repository: Arc::clone(repository),
+            kept: Vec::new(),
+            base: base.clone(),
+        })
+        .collect();
+    for winner in chosen.into_values().flatten() {
+        if let Some(source) = sources.get_mut(winner.source) {
+            source.kept.push((winner.place, winner.checksum));
+        }
+    }
+    sources
+        .iter_mut()
+        .for_each(|source| source.kept.sort_unstable());
+    Ok(sources)
+}
+
+fn compete(winners: &mut Vec<Winner>, new: Winner, method: Method) {
+    let Some(old) = winners.first_mut() else {
+        return winners.push(new);
+    };
+    let better = match method {
+        Method::First => false,
+        Method::Newest => new.time > old.time,
+        Method::Highest => new.evr.cmp(&old.evr) == Ordering::Greater,
+        Method::All => {
+            if winners.iter().all(|winner| winner.evr != new.evr) {
+                winners.push(new);
+            }
+            return;
+        }
+    };
+    if better {
+        *old = new;
+    }
+}
+
+/// Writes the advisories of all repositories into one updateinfo; of equal ids the first. None if no
+/// repository has any.
+pub fn updateinfo(repositories: &[Arc<Repository>], style: &FileStyle) -> Result<Option<Record>> {
+    const KIND: &str = "updateinfo";
+    let having: Vec<_> = repositories
+        .iter()
+        .filter(|r| r.repomd.record(KIND).is_some())
+        .collect();
+    if having.is_empty() {
+        return Ok(None);
+    }
+    let mut file = NewFile::create(KIND, "updateinfo.xml", style)?;
+    file.write(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<updates>\n")?;
+    let mut seen = std::collections::HashSet::new();
+    for repository in having {
+        let mut ids = Vec::new();
+        let (name, stream) = repository.open_kind(KIND)?;
+        rpm_repo::updateinfo::read(&name, stream, &rpm_repo::xml::Limits::default(), &mut |a| {
+            ids.push(a.id.clone());
+            ControlFlow::Continue(())
+        })?;
+        let (name, stream) = repository.open_kind(KIND)?;
+        let mut ids = ids.into_iter();
+        elements(
+            &name,
+            stream,
+            b"<update",
+            b"</update>",
+            &mut |element| match ids.next() {
+                Some(id) if seen.insert(id.clone()) => {
+                    file.write(b"  ")?;
+                    file.write(element)?;
+                    file.write(b"\n")
+                }
+                _ => Ok(()),
+            },
+        )?;
+    }
+    file.write(b"</updates>\n")?;
+    file.finish().map(Some)
+}
+
+/// Largest single element that is copied.
+const MAX_ELEMENT: usize = 64 << 20;
+
+/// Calls `each` with the raw text of every element that starts with `open` and a space or `>`. The
+/// document must have been read by a real parser before.
+fn elements(
+    name: &str,
+    mut stream: impl Read,
+    open: &[u8],
+    close: &[u8],
+    each: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let path = || PathBuf::from(name);
+    let mut buffer: Vec<u8> = Vec::new();
+    let mut block = vec![0; 64 << 10];
+    loop {
+        let count = stream
+            .read(&mut block)
+            .map_err(Error::file(path(), "read"))?;
+        if count == 0 {
+            return Ok(());
+        }
+        buffer.extend(block.get(..count).unwrap_or_default());
+        let mut used = 0;
+        while let Some(start) = find_open(&buffer, used, open) {
+            let Some(end) = find(&buffer, start, close) else {
+                used = start;
+                break;
+            };
+            let end = end + close.len();
+            each(buffer.get(start..end).unwrap_or_default())?;
+            used = end;
+        }
+        if used == 0 && find_open(&buffer, 0, open).is_none() {
+            // Only a possible beginning at the very end is of interest.
+            used = buffer.len().saturating_sub(open.len() + 1);
+        }
+        buffer.drain(..used);
+        if buffer.len() > MAX_ELEMENT {
+            let what = "one element is too large".to_owned();
+            return Err(Error::Damaged { path: path(), what });
+        }
+    }
+}
+
+fn find(text: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
+    let rest = text.get(from..)?;
+    rest.windows(wanted.len())
+        .position(|w| w == wanted)
+        .map(|at| at + from)
+}
+
+fn find_open(text: &[u8], mut from: usize, open: &[u8]) -> Option<usize> {
+    while let Some(at) = find(text, from, open) {
+        match text.get(at + open.len()) {
+            Some(b' ' | b'>' | b'\n' | b'\t' | b'\r') => return Some(at),
+            Some(_) => from = at + open.len(),
+            None => return None,
+        }
+    }
+    None
+}
+
+/// Writes the text of all records of a kind, one after the other (modules are YAML documents).
+pub fn concatenated(
+    kind: &str,
+    stem: &str,
+    repositories: &[Arc<Repository>],
+    style: &FileStyle,
+) -> Result<Option<Record>> {
+    let having: Vec<_> = repositories
+        .iter()
+        .filter(|r| r.repomd.record(kind).is_some())
+        .collect();
+    if having.is_empty() {
+        return Ok(None);
+    }
+    let mut file = NewFile::create(kind, stem, style)?;
+    let mut block = vec![0; 64 << 10];
+    for repository in having {
+        let (name, mut stream) = repository.open_kind(kind)?;
+        let mut last = b'\n';
+        loop {
+            let count = stream
+                .read(&mut block)
+                .map_err(Error::file(&name, "read"))?;
+            let Some(piece) = block.get(..count).filter(|piece| !piece.is_empty()) else {
+                break;
+            };
+            file.write(piece)?;
+            last = piece.last().copied().unwrap_or(last);
+        }
+        if last != b'\n' {
+            file.write(b"\n")?;
+        }
+    }
+    file.finish().map(Some)
+}

@@ -1,0 +1,135 @@
+//! Reading one package file: headers, checksum, records.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::header::tag;
+use rpm_pkg::package::Package;
+use rpm_repo::compress::HashingReader;
+use rpm_repo::filelists::{self, FilelistsPackage};
+use rpm_repo::other::{self, OtherPackage};
+use rpm_repo::primary::{self, FileFacts, PrimaryPackage};
+
+use crate::error::PackageFault;
+use crate::scan::Stamp;
+
+/// Bytes read at a time.
+const BLOCK: usize = 128 << 10;
+
+/// How packages are turned into records.
+#[derive(Debug, Clone)]
+pub struct RecordStyle {
+    /// Checksum of package files.
+    pub checksum: DigestAlgo,
+    /// `xml:base` of every location.
+    pub base: Option<String>,
+    /// Most changelog entries per package.
+    pub changelogs: usize,
+}
+
+/// The records of one package, ready to be written.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// For primary, filelists and other.
+    pub texts: [String; 3],
+    /// The full name.
+    pub nevra: String,
+    /// The checksum in hexadecimal.
+    pub checksum: String,
+}
+
+/// One worker's reusable memory.
+#[derive(Default)]
+pub struct Reader {
+    primary: PrimaryPackage,
+    filelists: FilelistsPackage,
+    other: OtherPackage,
+    block: Vec<u8>,
+}
+
+type Stream = HashingReader<BufReader<File>>;
+
+impl Reader {
+    /// Reads the package at `path`, which metadata call `href`. Returns the file's state at reading.
+    /// `time` stands for the file's modification time, if given.
+    ///
+    /// # Errors
+    /// Headers that rpm would refuse or whose digests differ; a file shorter than its signature
+    /// header says; a file that changed meanwhile.
+    pub fn read(
+        &mut self,
+        path: &Path,
+        href: &str,
+        style: &RecordStyle,
+        time: Option<u64>,
+    ) -> Result<(Records, Stamp), PackageFault> {
+        let file = File::open(path)?;
+        let before = Stamp::of(&file.metadata()?);
+        let buffered = BufReader::with_capacity(BLOCK, file);
+        let stream = HashingReader::new(buffered, Some(style.checksum));
+        let mut package = Package::open(stream)?;
+        package.verify_header_digests()?;
+        check_length(&package, before.size)?;
+        self.drain(package.reader_mut())?;
+        let stream = package.reader_mut();
+        let read = stream.count();
+        let checksum = stream.take_digest();
+        let after = Stamp::of(&stream.stream_mut().get_ref().metadata()?);
+        if read != before.size || after.size != before.size || after.mtime != before.mtime {
+            return Err(PackageFault::Changed);
+        }
+        let checksum = checksum.ok_or(PackageFault::Changed)?;
+        let facts = FileFacts {
+            location: href,
+            base: style.base.as_deref(),
+            time: time.unwrap_or_else(|| before.time()),
+            size: before.size,
+            checksum,
+        };
+        Ok((self.records(&package, &facts, style.changelogs), before))
+    }
+
+    fn drain(&mut self, stream: &mut Stream) -> io::Result<()> {
+        self.block.resize(BLOCK, 0);
+        while stream.read(&mut self.block)? > 0 {}
+        Ok(())
+    }
+
+    fn records(
+        &mut self,
+        package: &Package<Stream>,
+        facts: &FileFacts<'_>,
+        changelogs: usize,
+    ) -> Records {
+        let mut records = Records {
+            nevra: package.nevra().to_string(),
+            checksum: facts.checksum.hex(),
+            ..Records::default()
+        };
+        let [primary, filelists, other] = &mut records.texts;
+        self.primary.fill(package, facts);
+        primary::write_package(&self.primary, primary);
+        self.filelists.fill(&package.header, &records.checksum);
+        filelists::write_package(&self.filelists, filelists);
+        self.other
+            .fill(&package.header, &records.checksum, changelogs);
+        other::write_package(&self.other, other);
+        records
+    }
+}
+
+/// The signature header says how long header and payload are together.
+fn check_length<R: Read>(package: &Package<R>, found: u64) -> Result<(), PackageFault> {
+    let sizes = [tag::LONGSIGSIZE, tag::SIG_SIZE];
+    let size = sizes.iter().find_map(|t| package.signature.uint(*t));
+    let Some(expected) = size.and_then(|size| size.checked_add(package.header_range().start))
+    else {
+        return Ok(());
+    };
+    if found < expected {
+        return Err(PackageFault::Truncated { expected, found });
+    }
+    Ok(())
+}

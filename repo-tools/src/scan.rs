@@ -1,0 +1,215 @@
+//! Which package files a tree holds.
+
+use std::collections::HashSet;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, PackageFault, Result};
+use crate::stage::WORK_DIR;
+
+/// Deepest nesting of directories.
+const MAX_DEPTH: usize = 64;
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time: seconds since 1970, nanoseconds.
+    pub mtime: (i64, i64),
+    /// Time of the last change of any kind, which no program can set.
+    pub ctime: (i64, i64),
+    /// Inode number.
+    pub inode: u64,
+}
+
+impl Stamp {
+    /// Of a file's metadata.
+    pub fn of(meta: &Metadata) -> Stamp {
+        Stamp {
+            size: meta.len(),
+            mtime: (meta.mtime(), meta.mtime_nsec()),
+            ctime: (meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+        }
+    }
+
+    /// Seconds since 1970 as metadata has them; 0 for times before.
+    pub fn time(&self) -> u64 {
+        u64::try_from(self.mtime.0).unwrap_or(0)
+    }
+}
+
+/// A package file of the tree.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Path below the scanned directory.
+    pub location: String,
+    /// When it was seen.
+    pub stamp: Stamp,
+}
+
+impl Found {
+    /// The last component.
+    pub fn file_name(&self) -> &str {
+        self.location.rsplit('/').next().unwrap_or(&self.location)
+    }
+}
+
+/// Which files count.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Patterns on the path below the directory; `*` and `?` match slashes too.
+    pub excludes: Vec<String>,
+    /// Exactly these paths instead of all `*.rpm`.
+    pub list: Option<Vec<String>>,
+    /// Whether symbolic links are passed over.
+    pub skip_symlinks: bool,
+}
+
+/// What a scan gives.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// Usable files, by file name, then by path.
+    pub found: Vec<Found>,
+    /// Files that cannot be indexed whatever they hold.
+    pub bad: Vec<(PathBuf, PackageFault)>,
+}
+
+/// Looks for package files below `dir`.
+///
+/// # Errors
+/// A directory cannot be read; directories are nested deeper than 64 levels.
+pub fn scan(dir: &Path, choice: &Choice) -> Result<Scan> {
+    let mut scan = Scan::default();
+    match &choice.list {
+        Some(list) => {
+            let mut seen = HashSet::new();
+            for name in list {
+                let name = name.strip_prefix("./").unwrap_or(name);
+                if seen.insert(name) && !choice.is_excluded(name) {
+                    scan.add(dir, name);
+                }
+            }
+        }
+        None => scan.walk(dir, "", choice, &mut Vec::new())?,
+    }
+    scan.found.sort_unstable_by(|a, b| {
+        (a.file_name(), a.location.as_str()).cmp(&(b.file_name(), b.location.as_str()))
+    });
+    Ok(scan)
+}
+
+impl Choice {
+    fn is_excluded(&self, location: &str) -> bool {
+        self.excludes
+            .iter()
+            .any(|pattern| matches(pattern.as_bytes(), location.as_bytes()))
+    }
+}
+
+impl Scan {
+    fn add(&mut self, dir: &Path, location: &str) {
+        let path = dir.join(location);
+        if let Some(why) = rpm_repo::layout::fault(location) {
+            return self.bad.push((path, PackageFault::Location(why)));
+        }
+        match fs::metadata(&path) {
+            Ok(meta) if meta.is_file() => self.found.push(Found {
+                location: location.to_owned(),
+                stamp: Stamp::of(&meta),
+            }),
+            Ok(_) => {}
+            Err(error) => self.bad.push((path, error.into())),
+        }
+    }
+
+    /// `above` holds the directories on the way here, against circles of links.
+    fn walk(
+        &mut self,
+        dir: &Path,
+        below: &str,
+        choice: &Choice,
+        above: &mut Vec<(u64, u64)>,
+    ) -> Result<()> {
+        let here = dir.join(below);
+        let meta = fs::metadata(&here).map_err(Error::file(&here, "read"))?;
+        let id = (meta.dev(), meta.ino());
+        if above.contains(&id) {
+            return Ok(());
+        }
+        if above.len() >= MAX_DEPTH {
+            return Err(Error::Usage(format!(
+                "{}: directories are nested deeper than {MAX_DEPTH} levels",
+                here.display()
+            )));
+        }
+        above.push(id);
+        for entry in fs::read_dir(&here).map_err(Error::file(&here, "read"))? {
+            let entry = entry.map_err(Error::file(&here, "read"))?;
+            let kind = entry.file_type().map_err(Error::file(&here, "read"))?;
+            let name = entry.file_name();
+            let is_package = name.as_encoded_bytes().ends_with(b".rpm");
+            let Some(name) = name.to_str() else {
+                if is_package {
+                    let fault = PackageFault::Location("it is not UTF-8");
+                    self.bad.push((entry.path(), fault));
+                }
+                continue;
+            };
+            let location = if below.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{below}/{name}")
+            };
+            if kind.is_symlink() && choice.skip_symlinks {
+                continue;
+            }
+            let is_dir = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
+            if is_dir && name != WORK_DIR {
+                self.walk(dir, &location, choice, above)?;
+            } else if !is_dir && is_package && !choice.is_excluded(&location) {
+                self.add(dir, &location);
+            }
+        }
+        above.pop();
+        Ok(())
+    }
+}
+
+/// Whether `text` is what `pattern` describes: `*` any bytes, `?` any one character.
+pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(b'?') => {
+                p += 1;
+                t += 1;
+                // The rest of a UTF-8 character.
+                while text.get(t).is_some_and(|b| b & 0xc0 == 0x80) {
+                    t += 1;
+                }
+            }
+            Some(c) if text.get(t) == Some(c) => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((at, from)) = star else { return false };
+                star = Some((at, from + 1));
+                (p, t) = (at + 1, from + 1);
+            }
+        }
+    }
+    pattern
+        .get(p..)
+        .unwrap_or_default()
+        .iter()
+        .all(|c| *c == b'*')
+}

@@ -1,0 +1,187 @@
+//! Signing: `repomd.xml.asc`, and header signatures of packages.
+//!
+//! A package gets one signature of its main header (tag 268 for RSA, 267 for others; format 6: 278),
+//! as `rpmsign` of rpm 4.18 makes it. Older signatures go; digests, sizes and file signatures stay.
+//! The payload is not touched: the header names its digest.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use rpm_pkg::header::{Entry, Header, HeaderBuilder, Kind, MAGIC, TagType, Value, WriteError, tag};
+use rpm_pkg::package::{LEAD_SIZE, Package};
+use rpm_trust::sign::{SignatureHash, SigningKey};
+
+use crate::error::{Error, PackageFault, Result};
+use crate::repository::Repository;
+use crate::stage::REPODATA;
+
+/// Tags of signatures, all of which a new one replaces: header only (267, 268, 278), header and
+/// payload (1002, 1005), and the space that was reserved for them (999 stays: format 6 is known by
+/// it).
+const SIGNATURES: [u32; 6] = [267, 268, 278, 1002, 1005, 1008];
+/// Largest private key file.
+const MAX_KEY: u64 = 1 << 20;
+
+/// Reads an unencrypted private key, armored or binary.
+pub fn read_key(path: &Path) -> Result<SigningKey> {
+    let meta = fs::metadata(path).map_err(Error::file(path, "read"))?;
+    if meta.len() > MAX_KEY {
+        return Err(Error::Usage(format!(
+            "{}: too large for a key",
+            path.display()
+        )));
+    }
+    let data = fs::read(path).map_err(Error::file(path, "read"))?;
+    Ok(SigningKey::from_armored(&data)?)
+}
+
+/// Signs `repomd.xml` of the repository in `dir`; `with_key` also writes the public key beside it.
+pub fn repository(dir: &Path, key: &SigningKey, with_key: bool, now: u64) -> Result<()> {
+    let repository = Repository::open(dir)?;
+    let _stage = crate::stage::Stage::open(&repository.dir)?;
+    let path = repository.dir.join(REPODATA).join("repomd.xml");
+    let data = fs::read(&path).map_err(Error::file(&path, "read"))?;
+    let signature = key.sign_detached(data.as_slice(), now)?;
+    replace(&path.with_extension("xml.asc"), signature.as_bytes())?;
+    if with_key {
+        replace(
+            &path.with_extension("xml.key"),
+            key.public_armored()?.as_bytes(),
+        )?;
+    }
+    Ok(())
+}
+
+/// Writes a file as one.
+fn replace(path: &Path, data: &[u8]) -> Result<()> {
+    let new = path.with_extension("new");
+    let write = || {
+        let mut file = File::create(&new)?;
+        file.write_all(data)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().map_err(Error::file(path, "write"))
+}
+
+/// Signs the package at `path`, which is replaced as one.
+///
+/// # Errors
+/// The package cannot be read or its header digests differ; the key cannot sign.
+pub fn package(path: &Path, key: &SigningKey, now: u64) -> Result<()> {
+    let told = |fault: PackageFault| Error::Package {
+        path: path.to_owned(),
+        fault,
+    };
+    let file = File::open(path).map_err(Error::file(path, "read"))?;
+    let meta = file.metadata().map_err(Error::file(path, "read"))?;
+    let package = Package::open(BufReader::new(file)).map_err(|e| told(e.into()))?;
+    package
+        .verify_header_digests()
+        .map_err(|e| told(e.into()))?;
+    let region = package.header_bytes();
+    let packet = key.sign_packet(region.as_slice(), now, SignatureHash::Sha256)?;
+    let signature = signature_header(&package.signature, package.is_v6(), key.is_rsa(), packet);
+    let signature = signature.map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    let start = package.header_range().start;
+    let mut source = package.into_reader().into_inner();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!(".{name}.signing"));
+    let written = write_package(&mut source, &new, &signature, start, &meta);
+    let written = written.and_then(|()| fs::rename(&new, path));
+    if let Err(error) = written {
+        // The package is as it was; a left-over copy helps nobody.
+        let _ = fs::remove_file(&new);
+        return Err(Error::file(path, "write")(error));
+    }
+    Ok(())
+}
+
+fn write_package(
+    source: &mut File,
+    new: &Path,
+    signature: &Header,
+    start: u64,
+    meta: &fs::Metadata,
+) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = meta.permissions().mode();
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(new)?;
+    let mut out = BufWriter::new(file);
+    source.seek(SeekFrom::Start(0))?;
+    io::copy(
+        &mut io::Read::take(&mut *source, LEAD_SIZE as u64),
+        &mut out,
+    )?;
+    out.write_all(&MAGIC)?;
+    out.write_all(signature.bytes())?;
+    let size = signature.bytes().len() + MAGIC.len();
+    let padding = size.next_multiple_of(8) - size;
+    out.write_all([0; 8].get(..padding).unwrap_or_default())?;
+    source.seek(SeekFrom::Start(start))?;
+    io::copy(source, &mut out)?;
+    out.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()
+}
+
+/// The old signature header with one new signature instead of the old ones.
+fn signature_header(
+    old: &Header,
+    is_v6: bool,
+    is_rsa: bool,
+    packet: Vec<u8>,
+) -> std::result::Result<Header, WriteError> {
+    let mut builder = HeaderBuilder::new();
+    for entry in old
+        .entries()
+        .filter(|entry| !SIGNATURES.contains(&entry.tag))
+    {
+        builder.add(entry.tag, value(&entry));
+    }
+    if is_v6 {
+        builder.add(
+            tag::OPENPGP,
+            Value::strings([BASE64_STANDARD.encode(&packet)]),
+        );
+    } else if is_rsa {
+        builder.add(tag::RSAHEADER, Value::Bin(packet));
+    } else {
+        builder.add(tag::DSAHEADER, Value::Bin(packet));
+    }
+    builder.build(Kind::Signature)
+}
+
+fn value(entry: &Entry<'_>) -> Value {
+    let strings = || entry.strings().map(<[u8]>::to_vec).collect();
+    match entry.kind {
+        TagType::Char => Value::Char(entry.data.to_vec()),
+        TagType::Int8 => Value::Int8(entry.data.to_vec()),
+        TagType::Int16 => Value::Int16(numbers(entry.data, u16::from_be_bytes)),
+        TagType::Int32 => Value::Int32(numbers(entry.data, u32::from_be_bytes)),
+        TagType::Int64 => Value::Int64(numbers(entry.data, u64::from_be_bytes)),
+        TagType::String => Value::string(entry.strings().next().unwrap_or_default()),
+        TagType::Bin => Value::Bin(entry.data.to_vec()),
+        TagType::StringArray => Value::StringArray(strings()),
+        TagType::I18nString => Value::I18nString(strings()),
+    }
+}
+
+fn numbers<T, const N: usize>(data: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+    data.as_chunks::<N>()
+        .0
+        .iter()
+        .map(|bytes| read(*bytes))
+        .collect()
+}

@@ -1,0 +1,167 @@
+//! Where a new repodata is made, and how it takes the place of the old one as one.
+//!
+//! Beside `repodata` stands `.repo-tools` with a lock, the state of the last run and, during a run,
+//! the new directory. The exchange is one `renameat2(RENAME_EXCHANGE)`: whoever looks sees the old
+//! repodata or the new one. On file systems without it there are two renames, and the next run
+//! finishes what a kill between them left.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::error::{Error, Result};
+
+/// The working directory beside `repodata`.
+pub const WORK_DIR: &str = ".repo-tools";
+/// The repository's own directory.
+pub const REPODATA: &str = "repodata";
+
+/// The right to change a repository, and the place to do it.
+#[derive(Debug)]
+pub struct Stage {
+    root: PathBuf,
+    /// Held locked until the end.
+    _lock: File,
+}
+
+impl Stage {
+    /// Takes the lock of the repository in `root` and clears what an earlier run left.
+    ///
+    /// # Errors
+    /// Another run holds the lock; the directory cannot be written.
+    pub fn open(root: &Path) -> Result<Stage> {
+        let work = root.join(WORK_DIR);
+        fs::create_dir_all(&work).map_err(Error::file(&work, "create"))?;
+        let path = work.join("lock");
+        let lock = File::create(&path).map_err(Error::file(&path, "create"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy(root.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(Error::file(path, "lock")(error)),
+        }
+        let stage = Stage {
+            root: root.to_owned(),
+            _lock: lock,
+        };
+        let repodata = stage.repodata();
+        if fs::symlink_metadata(&repodata).is_ok_and(|meta| meta.is_symlink()) {
+            return Err(Error::LinkedRepodata(repodata));
+        }
+        stage.clear()?;
+        Ok(stage)
+    }
+
+    /// `repodata`.
+    pub fn repodata(&self) -> PathBuf {
+        self.root.join(REPODATA)
+    }
+
+    /// The directory in the making.
+    pub fn new_dir(&self) -> PathBuf {
+        self.root.join(WORK_DIR).join("new")
+    }
+
+    fn old_dir(&self) -> PathBuf {
+        self.root.join(WORK_DIR).join("old")
+    }
+
+    /// The file with the state of the last run.
+    pub fn state_file(&self) -> PathBuf {
+        self.root.join(WORK_DIR).join("state")
+    }
+
+    fn clear(&self) -> Result<()> {
+        let (old, repodata) = (self.old_dir(), self.repodata());
+        if old.exists() && !repodata.exists() {
+            fs::rename(&old, &repodata).map_err(Error::file(&repodata, "restore"))?;
+        }
+        for left in [old, self.new_dir()] {
+            remove_dir(&left)?;
+        }
+        let state = self.state_file().with_extension("new");
+        match fs::remove_file(&state) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::file(state, "remove")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the empty new directory.
+    pub fn begin(&self) -> Result<PathBuf> {
+        let dir = self.new_dir();
+        fs::create_dir(&dir).map_err(Error::file(&dir, "create"))?;
+        Ok(dir)
+    }
+
+    /// Takes files of the present repodata over into the new one, as links where possible. Files
+    /// that the new one has already, or that are gone, are passed over.
+    pub fn keep(&self, names: &BTreeSet<String>) -> Result<()> {
+        for name in names {
+            let (from, to) = (self.repodata().join(name), self.new_dir().join(name));
+            if to.exists() || !from.is_file() {
+                continue;
+            }
+            if fs::hard_link(&from, &to).is_err() {
+                fs::copy(&from, &to).map_err(Error::file(&to, "copy"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes everything to disk and lets the new directory take the place of the old one.
+    pub fn publish(&self) -> Result<()> {
+        let (new, repodata) = (self.new_dir(), self.repodata());
+        for entry in fs::read_dir(&new).map_err(Error::file(&new, "read"))? {
+            let path = entry.map_err(Error::file(&new, "read"))?.path();
+            sync(&path)?;
+        }
+        sync(&new)?;
+        if repodata.exists() {
+            self.exchange(&new, &repodata)?;
+        } else {
+            fs::rename(&new, &repodata).map_err(Error::file(&repodata, "create"))?;
+        }
+        sync(&self.root)?;
+        remove_dir(&new)?;
+        remove_dir(&self.old_dir())
+    }
+
+    fn exchange(&self, new: &Path, repodata: &Path) -> Result<()> {
+        match renameat_with(CWD, new, CWD, repodata, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                let old = self.old_dir();
+                fs::rename(repodata, &old).map_err(Error::file(repodata, "move"))?;
+                fs::rename(new, repodata).map_err(Error::file(repodata, "replace"))
+            }
+            Err(error) => Err(Error::file(repodata, "replace")(error.into())),
+        }
+    }
+
+    /// Writes the state as one.
+    pub fn save_state(&self, state: &[u8]) -> Result<()> {
+        let path = self.state_file();
+        let new = path.with_extension("new");
+        fs::write(&new, state).map_err(Error::file(&new, "write"))?;
+        fs::rename(&new, &path).map_err(Error::file(&path, "replace"))
+    }
+}
+
+fn sync(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::file(path, "sync"))
+}
+
+fn remove_dir(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::file(dir, "remove")(error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,74 @@
+//! Changing the records of an existing repository: what modifyrepo and prune publish.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rpm_repo::repomd::Repomd;
+
+use crate::create::{foreign_names, write_repomd};
+use crate::error::Result;
+use crate::repository::Repository;
+use crate::stage::Stage;
+use crate::state::State;
+
+/// An existing repository, locked, with a new repodata in the making.
+#[derive(Debug)]
+pub struct Update {
+    stage: Stage,
+    /// The repository as it is.
+    pub old: Repository,
+    /// The last run's state, if it belongs to this repodata.
+    pub state: Option<State>,
+}
+
+impl Update {
+    /// Locks the repository in `dir` and begins a new repodata.
+    ///
+    /// # Errors
+    /// None there, or another run works on it.
+    pub fn begin(dir: &Path) -> Result<Update> {
+        let dir = Repository::open(dir)?.dir;
+        let stage = Stage::open(&dir)?;
+        let old = Repository::open(&dir)?;
+        let state = State::read(&stage.state_file()).filter(|state| state.repomd == old.digest);
+        stage.begin()?;
+        Ok(Update { stage, old, state })
+    }
+
+    /// Where new files of repodata go.
+    pub fn dir(&self) -> std::path::PathBuf {
+        self.stage.new_dir()
+    }
+
+    /// Publishes `repomd`, whose files stand in the new directory or in the present repodata. The
+    /// files of the present one stay for readers under way. False, and nothing written, if it says
+    /// what the present one says.
+    pub fn publish(mut self, repomd: &Repomd) -> Result<bool> {
+        if *repomd == self.old.repomd {
+            let dir = self.dir();
+            std::fs::remove_dir_all(&dir).map_err(crate::Error::file(dir, "remove"))?;
+            return Ok(false);
+        }
+        let digest = write_repomd(repomd, &self.dir())?;
+        let mut names: BTreeSet<String> = foreign_names(&self.stage.repodata(), Some(&self.old));
+        let old = self.old.repomd.records.iter();
+        let old: Vec<String> = old.map(|r| r.href.file_name().to_owned()).collect();
+        names.extend(old.iter().cloned());
+        names.extend(repomd.records.iter().map(|r| r.href.file_name().to_owned()));
+        self.stage.keep(&names)?;
+        self.stage.publish()?;
+        let mut state = self.state.take().unwrap_or_default();
+        // Without a state of its own the repository gets one that knows no package: then the
+        // next createrepo compares with primary.
+        if state.options.is_empty() {
+            return Ok(true);
+        }
+        state.repomd = digest;
+        state
+            .generations
+            .insert(0, old.into_iter().filter(|n| !n.contains(' ')).collect());
+        state.generations.truncate(1);
+        self.stage.save_state(&state.to_bytes())?;
+        Ok(true)
+    }
+}
