@@ -17,6 +17,9 @@ use rpm_repo::{filelists, other, primary};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 
+/// Gets a package's checksum, and a function that appends its record.
+pub type EachRecord<'e> = dyn FnMut(&str, &dyn Fn(&mut String)) -> ControlFlow<()> + 'e;
+
 /// A document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Document {
@@ -66,7 +69,7 @@ impl Document {
         name: &str,
         stream: impl Read,
         base: Option<&str>,
-        each: &mut dyn FnMut(&str, &dyn Fn(&mut String)) -> ControlFlow<()>,
+        each: &mut EachRecord<'_>,
     ) -> rpm_repo::Result<rpm_repo::primary::Summary> {
         let limits = Limits::default();
         match self {

@@ -1,0 +1,151 @@
+//! check finds what is planted, and agrees with dnf repoclosure.
+
+use std::fs;
+use std::path::Path;
+
+use crate::lab::{dnf_result, must, ok, run, text, tree};
+
+fn problems(dir: &Path, more: &[&str]) -> (i32, Vec<String>) {
+    let mut args = vec!["check", "-q", text(dir)];
+    args.extend(more);
+    let (code, out, _) = run(&args);
+    (code, out.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn planted_faults_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    ok(&["createrepo", text(&tree)]);
+    assert_eq!(problems(&tree, &["--no-closure"]), (0, vec![]));
+    let package = tree.join("one/odd-1.0~rc1-1.noarch.rpm");
+    let good = fs::read(&package).unwrap();
+    let mut data = good.clone();
+    *data.last_mut().unwrap() ^= 1;
+    fs::write(&package, &data).unwrap();
+    fs::remove_file(tree.join("one/bare-1.0~rc1-1.noarch.rpm")).unwrap();
+    fs::copy(
+        tree.join("two/plain-1.0~rc1-2.noarch.rpm"),
+        tree.join("one/plain-1.0~rc1-1.noarch.rpm"),
+    )
+    .unwrap();
+    fs::write(tree.join("two/bare-1.0~rc1-2.noarch.rpm"), b"").unwrap();
+    let (code, found) = problems(&tree, &["--no-closure"]);
+    assert_eq!((code, found.len()), (1, 4), "{found:?}");
+    for (name, what) in [
+        ("one/bare", "No such file"),
+        ("one/odd", "checksum"),
+        ("two/bare", "has 0 bytes"),
+        ("one/plain", ""),
+    ] {
+        assert!(
+            found
+                .iter()
+                .any(|line| line.contains(name) && line.contains(what)),
+            "{name}: {found:?}"
+        );
+    }
+    assert_eq!(problems(&tree, &["--no-closure", "--no-packages"]).0, 0);
+    let repository = repo_tools::repository::Repository::open(&tree).unwrap();
+    for kind in ["primary", "filelists", "other"] {
+        let file = repository.file(repository.record(kind).unwrap());
+        let good = fs::read(&file).unwrap();
+        fs::write(&file, &good[..good.len() - 1]).unwrap();
+        let (code, found) = problems(&tree, &[]);
+        assert!(
+            code == 1 && found.len() == 1 && found[0].contains(kind),
+            "{found:?}"
+        );
+        fs::write(&file, &good).unwrap();
+    }
+}
+
+/// A record whose checksum is right and whose content is another package's.
+#[test]
+fn metadata_of_other_packages() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    ok(&[
+        "createrepo",
+        text(&tree),
+        "--compress",
+        "none",
+        "--simple-md-filenames",
+    ]);
+    let file = tree.join("repodata/primary.xml");
+    let text = fs::read_to_string(&file)
+        .unwrap()
+        .replace("name=\"thing\"", "name=\"thong\"");
+    fs::write(&file, text).unwrap();
+    // Signed off by a repomd.xml that fits.
+    must(
+        "modifyrepo_c",
+        &[
+            "-q".replace("-q", "--no-compress").as_str(),
+            "--simple-md-filenames",
+            "--mdtype",
+            "primary",
+            file.to_str().unwrap(),
+            tree.join("repodata").to_str().unwrap(),
+        ],
+    );
+    let (code, found) = problems(&tree, &["--no-closure"]);
+    assert_eq!(code, 1);
+    assert!(
+        found
+            .iter()
+            .any(|line| line.contains("one/odd") && line.contains("primary say")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn createrepo_c_metadata_are_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    for sum in ["sha256", "sha1", "sha"] {
+        must("createrepo_c", &["-q", "-s", sum, text(&tree)]);
+        assert_eq!(problems(&tree, &["--no-closure"]), (0, vec![]), "{sum}");
+    }
+}
+
+#[test]
+fn closure_as_dnf_sees_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    fs::create_dir(tree.join("three")).unwrap();
+    let spec = "Name: needs\nVersion: 1\nRelease: 1\nSummary: s\nLicense: MIT\nBuildArch: noarch\n\
+        Requires: odd > 3:1.0~rc1-1\nRequires: odd > 3:1.0~rc1-2\nRequires: thing = 4:5\nRequires: thing > 5:1\n\
+        Requires: /usr/share/a\nRequires: /opt/plain\nRequires: (plain or nothing)\nRequires: (nothing or naught)\n\
+        Requires: (plain and nothing)\nRequires: (plain if nothing)\nRequires: config(odd)\n%description\nd\n%files\n";
+    for package in testkit::rpm::build_spec(spec, &[]) {
+        fs::copy(
+            &package,
+            tree.join("three").join(package.file_name().unwrap()),
+        )
+        .unwrap();
+    }
+    ok(&["createrepo", text(&tree)]);
+    let (code, found) = problems(&tree, &[]);
+    assert_eq!(code, 1);
+    let mut ours: Vec<String> = found
+        .iter()
+        .map(|line| line.split_once(": nothing provides ").unwrap())
+        .map(|(package, dep)| format!("{package} {dep}"))
+        .collect();
+    ours.sort();
+    let (code, out, err) = dnf_result(&tree, &["repoclosure"]);
+    assert_eq!(code, 1, "{out}{err}");
+    let mut theirs = Vec::new();
+    let mut package = String::new();
+    for line in out.lines() {
+        if let Some(rest) = line.strip_prefix("package: ") {
+            package = rest.split(" from ").next().unwrap().to_owned();
+        } else if line.starts_with("    ") {
+            theirs.push(format!("{package} {}", line.trim()));
+        }
+    }
+    theirs.sort();
+    theirs.dedup();
+    assert_eq!(ours, theirs);
+}

@@ -1,0 +1,198 @@
+//! Signatures that real rpm and gpg accept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
+use testkit::rpm::Rpm;
+
+use crate::lab::{finished, must, ok, packages, run, text, tree};
+
+/// A key as private and public file.
+fn key(dir: &Path, name: &str, algorithm: KeyAlgorithm) -> (PathBuf, PathBuf) {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let key = SigningKey::generate(&NewKey {
+        user_id: "Example <sign@example.org>",
+        algorithm,
+        created: now - 100,
+        lifetime: None,
+        signing_subkey: false,
+    })
+    .unwrap();
+    let (private, public) = (
+        dir.join(format!("{name}.key")),
+        dir.join(format!("{name}.pub")),
+    );
+    fs::write(&private, key.private_armored().unwrap()).unwrap();
+    fs::write(&public, key.public_armored().unwrap()).unwrap();
+    (private, public)
+}
+
+#[test]
+fn rpmkeys_accepts_signed_packages() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("db");
+    fs::create_dir(&db).unwrap();
+    let rpm = Rpm::on_db(&db);
+    for (name, algorithm) in [
+        ("rsa", KeyAlgorithm::Rsa2048),
+        ("ed", KeyAlgorithm::Ed25519),
+    ] {
+        let (private, public) = key(dir.path(), name, algorithm);
+        let package = dir.path().join(format!("{name}.rpm"));
+        fs::copy(&packages("1")[1], &package).unwrap();
+        ok(&["sign", "--key", text(&private), text(&package)]);
+        let unknown = rpm.run_program("rpmkeys", &["-Kv", text(&package)]);
+        assert!(
+            !unknown.status.success(),
+            "{}",
+            String::from_utf8_lossy(&unknown.stdout)
+        );
+        rpm.program_ok("rpmkeys", &["--import", text(&public)]);
+        let said = rpm.program_ok("rpmkeys", &["-Kv", text(&package)]);
+        assert!(
+            said.contains("Signature, key ID") && !said.contains("NO"),
+            "{said}"
+        );
+        // Signing again replaces the signature.
+        ok(&["sign", "--key", text(&private), text(&package)]);
+        let said = rpm.program_ok("rpmkeys", &["-Kv", text(&package)]);
+        assert_eq!(said.matches("Signature, key ID").count(), 1, "{said}");
+        assert!(!dir.path().join(format!(".{name}.rpm.signing")).exists());
+        let one = |path: &Path| {
+            must(
+                "rpm",
+                &[
+                    "-qp",
+                    "--nosignature",
+                    "--qf",
+                    "[%{FILENAMES} %{FILEDIGESTS}\n]%{SHA256HEADER}",
+                    text(path),
+                ],
+            )
+        };
+        assert_eq!(one(&package), one(&packages("1")[1]));
+    }
+}
+
+/// Signed packages of others are signed anew; formats 4 and 6, several digests.
+#[test]
+fn real_packages_are_signed() {
+    let Some(rpms) = testkit::fixtures::real_rpms() else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("db");
+    fs::create_dir(&db).unwrap();
+    let rpm = Rpm::on_db(&db);
+    let (private, public) = key(dir.path(), "rsa", KeyAlgorithm::Rsa2048);
+    rpm.program_ok("rpmkeys", &["--import", text(&public)]);
+    let mut signed = 0;
+    for real in rpms.iter().filter(|r| {
+        r.name.contains("rpm-rs") || r.name.contains("Lemric") || r.name.contains("AL2023")
+    }) {
+        let package = dir.path().join("p.rpm");
+        fs::copy(&real.path, &package).unwrap();
+        let bare = rpm.run_program("rpmkeys", &["-K", "--nosignature", text(&package)]);
+        if !bare.status.success() || run(&["sign", "--key", text(&private), text(&package)]).0 != 0
+        {
+            continue;
+        }
+        let (code, out, err) = finished(rpm.run_program("rpmkeys", &["-Kv", text(&package)]));
+        let is_v6 = out.lines().all(|line| !line.contains("Signature"));
+        assert!(code == 0, "{}: {out}{err}", real.name);
+        println!(
+            "{}: {}",
+            real.name,
+            if is_v6 {
+                "format 6, signature unknown to this rpm"
+            } else {
+                "signed"
+            }
+        );
+        signed += 1;
+    }
+    assert!(signed > 10, "{signed}");
+}
+
+/// rpm 6 knows the signatures of format 6 too.
+#[test]
+fn rpm_6_accepts_signed_packages() {
+    let Some(root) = testkit::fixtures::oracle("sid") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("db");
+    fs::create_dir(&db).unwrap();
+    let (private, public) = key(dir.path(), "rsa", KeyAlgorithm::Rsa2048);
+    let mut all = vec![packages("1")[1].clone()];
+    if let Some(rpms) = testkit::fixtures::real_rpms() {
+        let six = rpms
+            .iter()
+            .filter(|r| r.name.contains("/v6/") && r.name.contains("rpm-rs"));
+        all.extend(six.map(|r| r.path.clone()).take(3));
+    }
+    let rpm = Rpm::oracle(&root, &db);
+    rpm.program_ok(
+        "rpmkeys",
+        &[
+            "--import",
+            &format!("/mnt/{}", public.file_name().unwrap().to_str().unwrap()),
+        ],
+    );
+    for source in all {
+        let package = dir.path().join("p.rpm");
+        fs::copy(&source, &package).unwrap();
+        ok(&["sign", "--key", text(&private), text(&package)]);
+        let said = rpm.program_ok("rpmkeys", &["-Kv", "/mnt/p.rpm"]);
+        assert!(
+            said.to_lowercase().contains("signature"),
+            "{}: {said}",
+            source.display()
+        );
+        println!("{}:\n{said}", source.display());
+    }
+}
+
+#[test]
+fn gpg_accepts_repomd() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    ok(&["createrepo", text(&tree)]);
+    let (private, public) = key(dir.path(), "rsa", KeyAlgorithm::Rsa2048);
+    ok(&["sign", "--key", text(&private), "--with-key", text(&tree)]);
+    let home = tempfile::Builder::new()
+        .prefix("g")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let gpg = |args: &[&str]| {
+        let output = Command::new("gpg")
+            .arg("--homedir")
+            .arg(home.path())
+            .args(["--batch", "-q"])
+            .args(args)
+            .output();
+        finished(output.unwrap())
+    };
+    assert_eq!(gpg(&["--import", text(&public)]).0, 0);
+    let (repomd, asc) = (
+        tree.join("repodata/repomd.xml"),
+        tree.join("repodata/repomd.xml.asc"),
+    );
+    let (code, _, err) = gpg(&["--verify", text(&asc), text(&repomd)]);
+    assert!(code == 0 && err.contains("Good signature"), "{err}");
+    assert_eq!(
+        fs::read(tree.join("repodata/repomd.xml.key")).unwrap(),
+        fs::read(&public).unwrap()
+    );
+    assert!(ok(&["createrepo", text(&tree)]).contains("nothing changed"));
+    assert!(asc.exists());
+    // A changed repository is not signed any more.
+    fs::remove_file(tree.join("one/bare-1.0~rc1-1.noarch.rpm")).unwrap();
+    ok(&["createrepo", text(&tree)]);
+    assert!(!asc.exists());
+}
