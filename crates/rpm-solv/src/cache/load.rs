@@ -35,11 +35,13 @@ impl Parts {
         if text.last() != Some(&0) || text.len() > MAX_COUNT {
             return Err(damaged());
         }
-        let mut strings = vec![0];
+        // Texts are some twenty bytes long: the room is right at once for most repositories.
+        let mut strings = Vec::with_capacity(text.len() / 18);
+        strings.push(0);
         strings.extend(memchr::memchr_iter(0, &text).map(|end| end as u32 + 1));
         strings.pop();
-        let rels = groups(cache.words(Section::Relations)?).ok_or_else(damaged)?;
-        let solvables = groups(cache.words(Section::Solvables)?).ok_or_else(damaged)?;
+        let rels = cache.groups(Section::Relations)?;
+        let solvables = cache.groups(Section::Solvables)?;
         let arrays = cache.words(Section::Arrays)?;
         let parts = Self {
             text,
@@ -106,11 +108,6 @@ impl Parts {
             .map_or(self.text.len(), |next| *next as usize);
         &self.text[start..end - 1]
     }
-}
-
-fn groups<const N: usize>(words: Vec<u32>) -> Option<Vec<[u32; N]>> {
-    let (groups, rest) = words.as_chunks::<N>();
-    rest.is_empty().then(|| groups.to_vec())
 }
 
 impl CacheFile {
