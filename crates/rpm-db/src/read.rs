@@ -131,6 +131,36 @@ impl Db {
         Ok(found)
     }
 
+    /// All places whose key in a table begins with `prefix`, with their keys, sorted.
+    ///
+    /// # Errors
+    /// As [`Db::find`].
+    pub fn find_prefix(
+        &self,
+        table: Index,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, Match)>, DbError> {
+        let mut found = match &self.store {
+            Store::Sqlite { conn, .. } => {
+                select_prefix(conn, table, prefix).map_err(DbError::sqlite(self.path()))?
+            }
+            _ => self.scan_prefix(table, prefix)?,
+        };
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    fn scan_prefix(&self, table: Index, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Match)>, DbError> {
+        let mut found = Vec::new();
+        self.for_each(&mut |hnum, header| {
+            let rows = index::rows(&header, table).into_iter();
+            let rows = rows.filter(|row| row.key.starts_with(prefix));
+            found.extend(rows.map(|row| (row.key, Match { hnum, idx: row.idx })));
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
     /// Databases without index tables are read from end to end.
     fn scan(&self, table: Index, key: &[u8]) -> Result<Vec<Match>, DbError> {
         let mut found = Vec::new();
@@ -277,6 +307,28 @@ pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<u8>> {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
         _ => Vec::new(),
     })
+}
+
+/// Keys are compared byte by byte, so those with a prefix stand together from the prefix on.
+fn select_prefix(
+    conn: &Connection,
+    table: Index,
+    prefix: &[u8],
+) -> rusqlite::Result<Vec<(Vec<u8>, Match)>> {
+    let table_name = table.table();
+    let sql = format!("SELECT key, hnum, idx FROM '{table_name}' WHERE key >= ? ORDER BY key");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query([Key(table, prefix)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key = bytes(row, 0)?;
+        if !key.starts_with(prefix) {
+            break;
+        }
+        let (hnum, idx) = (row.get(1)?, row.get(2)?);
+        found.push((key, Match { hnum, idx }));
+    }
+    Ok(found)
 }
 
 fn select(conn: &Connection, table: Index, key: &[u8]) -> rusqlite::Result<Vec<Match>> {

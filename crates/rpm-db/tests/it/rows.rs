@@ -118,3 +118,25 @@ fn real_packages_have_the_same_rows() {
     );
     assert!(compared > 250, "{compared}");
 }
+
+/// Keys with a prefix, in a table of text and byte by byte.
+#[test]
+fn keys_are_found_by_their_prefix() {
+    let ours = folder();
+    write_ours(ours.path(), &recipes());
+    let db = Db::open_read(&DbLocation::at(ours.path()).unwrap()).unwrap();
+    let keys = |prefix: &[u8]| {
+        let found = db.find_prefix(rpm_db::Index::Dirnames, prefix).unwrap();
+        found.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    let all = keys(b"");
+    assert!(!all.is_empty());
+    for cut in [1, 2, 5, 9] {
+        for key in all.iter().filter(|key| key.len() >= cut) {
+            let prefix = &key[..cut];
+            let expected: Vec<_> = all.iter().filter(|k| k.starts_with(prefix)).collect();
+            assert_eq!(keys(prefix).iter().collect::<Vec<_>>(), expected);
+        }
+    }
+    assert!(keys(b"/no/such/").is_empty());
+}
