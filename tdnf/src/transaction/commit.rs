@@ -8,6 +8,7 @@ use super::apply::{Applier, link_kept};
 use super::element::{Deed, Loaded, Script, ScriptKind};
 use super::error::{TransactionError, printable};
 use super::event::{Event, TransactionObserver, Warning};
+use super::file_triggers::{Band, FileTriggers};
 use super::installed::Installed;
 use super::journal::{Journal, Op, Record};
 use super::plan::{ElementPlan, FilePlan};
@@ -15,6 +16,7 @@ use super::recover::{Undoable, undo};
 use super::root::{Owners, RootDir};
 use super::scripts::{BodyFile, Call, Ended, Runner};
 use super::stage::Stages;
+use super::triggers::Due;
 use super::{Committed, Options};
 
 /// Bit 2 of a script's flags: a failure is an error whatever the type.
@@ -37,6 +39,10 @@ pub(crate) struct Execution<'a, 'd> {
     /// How many elements are done: they are in the system, or gone from it, although the
     /// database does not say so yet.
     pub finished: usize,
+    /// Packages with file triggers.
+    pub file_triggers: FileTriggers,
+    /// File triggers that run after the commit point.
+    pub last: Vec<Due>,
 }
 
 impl Execution<'_, '_> {
@@ -61,6 +67,7 @@ impl Execution<'_, '_> {
         stages: &Stages,
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
+        self.transaction_file_triggers_un(plan)?;
         let total = self.elements.len();
         for (index, files) in plan.elements.iter().enumerate() {
             self.check_cancelled()?;
@@ -75,7 +82,7 @@ impl Execution<'_, '_> {
                     total,
                     package: &package,
                 });
-                self.install(stages, index, files)?;
+                self.install(stages, index, plan)?;
                 self.done.installed.push(package);
             } else {
                 self.observer.event(Event::Erasing {
@@ -83,7 +90,7 @@ impl Execution<'_, '_> {
                     total,
                     package: &package,
                 });
-                self.erase(stages, index, files)?;
+                self.erase(stages, index, plan)?;
                 self.done.erased.push(package);
             }
             self.finished = index + 1;
@@ -118,28 +125,34 @@ impl Execution<'_, '_> {
         &mut self,
         stages: &Stages,
         index: usize,
-        files: &ElementPlan,
+        plan: &FilePlan,
     ) -> Result<(), TransactionError> {
         self.trigger_prein(index)?;
         self.element_script(index, ScriptKind::Pre, true, 1)?;
-        self.apply(stages, index, files)?;
+        self.apply(stages, index, plan)?;
         self.add_count(index, 1);
+        self.file_triggers_in(plan, index, Band::High)?;
         // The count includes this package already.
         self.element_script(index, ScriptKind::Post, true, 0)?;
-        self.trigger_in(index)
+        self.trigger_in(index)?;
+        self.file_triggers_in(plan, index, Band::Low)
     }
 
     fn erase(
         &mut self,
         stages: &Stages,
         index: usize,
-        files: &ElementPlan,
+        plan: &FilePlan,
     ) -> Result<(), TransactionError> {
+        self.file_triggers_un(plan, index, Band::High)?;
         self.trigger_un(index)?;
         self.element_script(index, ScriptKind::PreUn, false, -1)?;
-        self.apply(stages, index, files)?;
+        self.file_triggers_un(plan, index, Band::Low)?;
+        self.apply(stages, index, plan)?;
+        self.file_triggers_postun(plan, index, Band::High)?;
         self.element_script(index, ScriptKind::PostUn, false, -1)?;
         self.trigger_postun(index)?;
+        self.file_triggers_postun(plan, index, Band::Low)?;
         self.add_count(index, -1);
         Ok(())
     }
@@ -155,8 +168,11 @@ impl Execution<'_, '_> {
         &mut self,
         stages: &Stages,
         index: usize,
-        files: &ElementPlan,
+        plan: &FilePlan,
     ) -> Result<(), TransactionError> {
+        let Some(files) = plan.elements.get(index) else {
+            return Ok(());
+        };
         if link_kept(self.root, stages, &files.steps)? {
             self.journal.add(&Record::Begin(index as u32))?;
             self.journal.sync()?;
@@ -283,6 +299,7 @@ impl Execution<'_, '_> {
         stages: &Stages,
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
+        self.last = self.last_file_triggers(plan)?;
         stages.sync()?;
         let mut erased = Vec::new();
         let mut added = Vec::new();
@@ -353,6 +370,8 @@ impl Execution<'_, '_> {
                 scripts.push(format!("{} %posttrans", element.package.nevra));
             }
         }
+        let last = self.last.iter();
+        scripts.extend(last.map(|due| format!("{} {}", due.nevra, due.label)));
         self.journal.add(&Record::Committed { scripts })?;
         self.journal.sync()
     }
@@ -365,7 +384,8 @@ impl Execution<'_, '_> {
             let replaced = self.options.posttrans_counts_replaced && self.has_partner(index);
             self.element_script(index, ScriptKind::PostTrans, true, i64::from(replaced))?;
         }
-        Ok(())
+        let last = std::mem::take(&mut self.last);
+        self.run_due(last)
     }
 
     fn has_partner(&self, index: usize) -> bool {

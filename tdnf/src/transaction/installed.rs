@@ -65,6 +65,18 @@ impl<'d> Installed<'d> {
             .collect())
     }
 
+    /// All places of keys with a prefix in an index, with the keys.
+    pub(crate) fn find_prefix(
+        &self,
+        index: Index,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, Match)>, TransactionError> {
+        if self.empty {
+            return Ok(Vec::new());
+        }
+        Ok(self.db.find_prefix(index, prefix)?)
+    }
+
     /// All places where `key` stands in an index.
     pub(crate) fn find(&self, index: Index, key: &[u8]) -> Result<Vec<Match>, TransactionError> {
         if self.empty {

@@ -13,9 +13,6 @@
 //!    transaction, between two marks of the journal.
 //! 5. Then only forward: backups are deleted, `%posttrans` and transaction file triggers run.
 //!
-//! Not there yet: file triggers and transaction file triggers. They belong between the scriptlets
-//! of an element, beside the package triggers, and after the commit point (both in [`commit`]).
-//!
 //! The rows of the rpm database are written at the commit point and not before. The architecture
 //! allows one sqlite transaction held open all the way; writing at the end has the same result
 //! for every reader (a scriptlet that asks `rpm -q` sees the database of before) but holds no
@@ -34,6 +31,7 @@ mod apply;
 mod commit;
 mod disk;
 mod element;
+mod file_triggers;
 mod installed;
 mod mounts;
 mod plan;

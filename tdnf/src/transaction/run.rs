@@ -8,6 +8,7 @@ use super::commit::Execution;
 use super::element::{Deed, Loaded, ScriptKind, load};
 use super::error::{Problem, TransactionError};
 use super::event::{Event, TransactionObserver};
+use super::file_triggers::FileTriggers;
 use super::installed::Installed;
 use super::journal::{Journal, Record, VERSION};
 use super::mounts::Mounts;
@@ -63,6 +64,7 @@ pub fn run(
     if options.test_only || elements.is_empty() {
         return Ok(done);
     }
+    let file_triggers = FileTriggers::read(&installed, &elements)?;
     let mut journal = Journal::create(root, options.state_dir.as_bytes())?;
     journal.add(&Record::Start {
         version: VERSION,
@@ -80,6 +82,8 @@ pub fn run(
         counts: HashMap::new(),
         owners: None,
         finished: 0,
+        file_triggers,
+        last: Vec::new(),
     };
     execute(execution, checked)
 }

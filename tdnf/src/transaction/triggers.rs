@@ -32,12 +32,19 @@ const FLAGS: u32 = 1068;
 const INDEXES: u32 = 1069;
 
 /// One trigger that is to run.
-struct Due {
-    nevra: String,
-    label: &'static str,
-    fatal: bool,
-    script: Script,
-    arguments: [i64; 2],
+pub(crate) struct Due {
+    /// The package that has the trigger.
+    pub nevra: String,
+    /// rpm's name of the kind.
+    pub label: &'static str,
+    /// A failure stops the transaction.
+    pub fatal: bool,
+    /// What to run.
+    pub script: Script,
+    /// `$1` and, if there is one, `$2`.
+    pub arguments: Vec<i64>,
+    /// What it reads.
+    pub input: Vec<u8>,
 }
 
 /// One condition of a package's triggers.
@@ -89,7 +96,8 @@ impl Execution<'_, '_> {
         self.run_due(due)
     }
 
-    fn run_due(&mut self, due: Vec<Due>) -> Result<(), TransactionError> {
+    /// Runs triggers in this order.
+    pub(crate) fn run_due(&mut self, due: Vec<Due>) -> Result<(), TransactionError> {
         if self.options.no_scripts {
             return Ok(());
         }
@@ -99,9 +107,10 @@ impl Execution<'_, '_> {
             fatal,
             script,
             arguments,
+            input,
         } in due
         {
-            self.run_script(&nevra, label, &script, &arguments, Vec::new(), fatal)?;
+            self.run_script(&nevra, label, &script, &arguments, input, fatal)?;
         }
         Ok(())
     }
@@ -207,7 +216,7 @@ impl Execution<'_, '_> {
     }
 
     /// Is the record still installed at this moment?
-    fn is_present(&self, hnum: u32) -> bool {
+    pub(crate) fn is_present(&self, hnum: u32) -> bool {
         let gone = self.elements.iter().take(self.finished);
         !gone
             .into_iter()
@@ -263,6 +272,7 @@ fn due_of(
         label,
         fatal,
         script,
-        arguments,
+        arguments: arguments.to_vec(),
+        input: Vec::new(),
     })
 }

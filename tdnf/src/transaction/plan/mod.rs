@@ -26,6 +26,9 @@ pub(crate) struct ElementPlan {
     pub steps: Vec<Step>,
     /// The state of each file in the database (installs only).
     pub states: Vec<u8>,
+    /// The same, but every file that the element leaves alone counts as not installed. Of an
+    /// erasure the files that it removes are [`state::NORMAL`].
+    pub touched: Vec<u8>,
     /// Configuration files that are kept beside: file and kept name.
     pub kept: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -154,6 +157,7 @@ impl<'a, 'd> Planner<'a, 'd> {
         let package = &element.package;
         let mut plan = ElementPlan {
             states: self.left_out(element),
+            touched: vec![state::NOT_INSTALLED; package.files.len()],
             ..ElementPlan::default()
         };
         for i in 0..package.files.len() {
@@ -171,6 +175,11 @@ impl<'a, 'd> Planner<'a, 'd> {
                     *state = left_out;
                 }
                 continue;
+            }
+            if action != Action::Skip
+                && let Some(touched) = plan.touched.get_mut(i)
+            {
+                *touched = state::NORMAL;
             }
             self.owned.entry(target.clone()).or_insert((index, i));
             if entry.flags & flag::GHOST == 0 {

@@ -5,7 +5,7 @@ use rustix::fs::FileType;
 use super::super::disk::DiskFile;
 use super::super::element::{Loaded, PackageFacts};
 use super::super::error::TransactionError;
-use super::super::files::{Action, Entry, Kind, Removal};
+use super::super::files::{Action, Entry, Kind, Removal, state};
 use super::super::journal::Op;
 use super::super::root::split;
 use super::{ElementPlan, Planner};
@@ -171,7 +171,10 @@ impl Planner<'_, '_> {
         &mut self,
         package: &PackageFacts,
     ) -> Result<ElementPlan, TransactionError> {
-        let mut plan = ElementPlan::default();
+        let mut plan = ElementPlan {
+            touched: vec![state::NOT_INSTALLED; package.files.len()],
+            ..ElementPlan::default()
+        };
         for i in (0..package.files.len()).rev() {
             let Some(entry) = package.entry(i) else {
                 continue;
@@ -180,6 +183,9 @@ impl Planner<'_, '_> {
             let target = self.target(dir, base)?;
             let removal = self.judge_removal(package, i, &entry, &target)?;
             if removal != Removal::Skip {
+                if let Some(touched) = plan.touched.get_mut(i) {
+                    *touched = state::NORMAL;
+                }
                 self.add_removal(&mut plan, package, i, &target, removal)?;
             }
         }

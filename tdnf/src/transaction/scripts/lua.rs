@@ -3,7 +3,7 @@
 //! Runs in the child that has entered the root already ([`super::runner`]).
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::os::unix::ffi::OsStringExt;
 
 use mlua::{Lua, MultiValue, Table, Value, Variadic};
@@ -108,6 +108,7 @@ fn rpm_library(lua: &Lua) -> mlua::Result<Table> {
             Ok(a.cmp(&b) as i32)
         })?,
     )?;
+    rpm.set("next_file", lua.create_function(next_file)?)?;
     rpm.set("glob", lua.create_function(glob)?)?;
     rpm.set("execute", lua.create_function(execute)?)?;
     rpm.set(
@@ -117,6 +118,18 @@ fn rpm_library(lua: &Lua) -> mlua::Result<Table> {
         })?,
     )?;
     Ok(rpm)
+}
+
+/// `rpm.next_file()`: the next path that set off a file trigger, or nil. They come one per line.
+fn next_file(lua: &Lua, _: ()) -> mlua::Result<Value> {
+    let mut line = Vec::new();
+    if std::io::stdin().lock().read_until(b'\n', &mut line)? == 0 {
+        return Ok(Value::Nil);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    Ok(Value::String(lua.create_string(line)?))
 }
 
 /// A Lua string as the system takes it.

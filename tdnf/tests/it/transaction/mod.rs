@@ -5,6 +5,7 @@
 
 mod differential;
 mod failures;
+mod file_triggers;
 mod kill;
 
 use std::fs::File;

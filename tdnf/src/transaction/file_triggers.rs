@@ -1,0 +1,441 @@
+//! File triggers and transaction file triggers: scriptlets that run when paths with a prefix come
+//! or go (reference 3.5; what is not said there was compared with rpm 4.18).
+//!
+//! A file trigger of an installed package (the element's own included) looks at the files of the
+//! element. When the package of a trigger comes or goes itself, the trigger looks at the files of
+//! all packages that are installed at that moment, but for its own when it comes.
+//! Transaction file triggers look at all packages that the transaction brings or takes away.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use rpm_db::Index;
+use rpm_pkg::header::Header;
+use rpm_pkg::nevra::Nevra;
+use rpm_pkg::script::{Trigger, TriggerClass, triggers};
+
+use super::commit::Execution;
+use super::element::{Deed, Loaded, PackageFacts, Script};
+use super::error::TransactionError;
+use super::files::state;
+use super::installed::Installed;
+use super::plan::FilePlan;
+use super::triggers::Due;
+
+/// Triggers of this priority and above run before `%post` and `%preun`, the others after them.
+const PRIORITY_BOUND: u32 = 10_000;
+
+/// Sense flags.
+const IN: u32 = 1 << 16;
+const UN: u32 = 1 << 17;
+const POSTUN: u32 = 1 << 18;
+
+/// The two moments of an element at which file triggers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Band {
+    /// Before the scriptlet.
+    High,
+    /// After it.
+    Low,
+}
+
+impl Band {
+    fn has(self, trigger: &Trigger) -> bool {
+        (trigger.priority >= PRIORITY_BOUND) == (self == Band::High)
+    }
+}
+
+/// Where a package stands: in the database of before, or among the elements. The order is that
+/// of the numbers that rpm's database gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Record(u32),
+    Element(usize),
+}
+
+/// A package with file triggers.
+#[derive(Debug)]
+struct Owner {
+    place: Place,
+    nevra: String,
+    file: Vec<Trigger>,
+    transaction: Vec<Trigger>,
+}
+
+impl Owner {
+    fn of(place: Place, header: &Header) -> Option<Owner> {
+        let file = triggers(header, TriggerClass::File);
+        let transaction = triggers(header, TriggerClass::TransactionFile);
+        if file.is_empty() && transaction.is_empty() {
+            return None;
+        }
+        let nevra = Nevra::from_header(header).ok()?.to_string();
+        Some(Owner {
+            place,
+            nevra,
+            file,
+            transaction,
+        })
+    }
+}
+
+/// All packages with file triggers, installed or to be installed. Most systems have a handful.
+#[derive(Debug, Default)]
+pub(crate) struct FileTriggers {
+    owners: Rc<Vec<Owner>>,
+}
+
+impl FileTriggers {
+    /// Finds them.
+    pub(crate) fn read(
+        installed: &Installed<'_>,
+        elements: &[Loaded],
+    ) -> Result<FileTriggers, TransactionError> {
+        let mut records = BTreeSet::new();
+        for table in [Index::Filetriggername, Index::Transfiletriggername] {
+            let found = installed.find_prefix(table, b"")?;
+            records.extend(found.into_iter().map(|(_, place)| place.hnum));
+        }
+        let mut owners = Vec::new();
+        for hnum in records {
+            if let Some(header) = installed.db.get(hnum)? {
+                owners.extend(Owner::of(Place::Record(hnum), &header));
+            }
+        }
+        let installs = elements.iter().enumerate().filter(|(_, e)| e.is_install());
+        owners
+            .extend(installs.filter_map(|(i, e)| Owner::of(Place::Element(i), &e.package.header)));
+        Ok(FileTriggers {
+            owners: Rc::new(owners),
+        })
+    }
+}
+
+/// One trigger that was set off, in the order to run.
+type Fired<'o> = BTreeMap<(Reverse<u32>, Place, usize), (&'o Owner, &'o Trigger, Vec<u8>)>;
+
+fn senses(trigger: &Trigger, sense: u32) -> bool {
+    trigger.conditions.iter().any(|c| c.flags.0 & sense != 0)
+}
+
+fn fire<'o>(fired: &mut Fired<'o>, owner: &'o Owner, trigger: &'o Trigger, input: Vec<u8>) {
+    let key = (Reverse(trigger.priority), owner.place, trigger.index);
+    fired.insert(key, (owner, trigger, input));
+}
+
+/// The scripts of what was set off. `$1` is 0, as in rpm before 4.20.
+fn dues(fired: Fired<'_>, label: &'static str) -> Vec<Due> {
+    let due = |(owner, trigger, input): (&Owner, &Trigger, Vec<u8>)| Due {
+        nevra: owner.nevra.clone(),
+        label,
+        fatal: false,
+        script: Script {
+            program: vec![trigger.program.clone()],
+            body: trigger.body.clone(),
+            flags: trigger.flags,
+        },
+        arguments: vec![0],
+        input,
+    };
+    fired.into_values().map(due).collect()
+}
+
+/// The paths with a prefix of the trigger's, one per line: prefix by prefix.
+fn matching(trigger: &Trigger, mut add: impl FnMut(&[u8], &mut Vec<u8>)) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for condition in &trigger.conditions {
+        add(&condition.name, &mut lines);
+    }
+    lines
+}
+
+/// The files of a package with a prefix whose state says that they are on the disk.
+fn add_files(package: &PackageFacts, states: &[u8], prefix: &[u8], lines: &mut Vec<u8>) {
+    for index in 0..package.files.len() {
+        let there = matches!(
+            states.get(index),
+            Some(&(state::NORMAL | state::NET_SHARED))
+        );
+        let (dir, base) = package.name_of(index);
+        if there && has_prefix(dir, base, prefix) {
+            lines.extend_from_slice(dir);
+            lines.extend_from_slice(base);
+            lines.push(b'\n');
+        }
+    }
+}
+
+fn has_prefix(dir: &[u8], base: &[u8], prefix: &[u8]) -> bool {
+    match prefix.strip_prefix(dir) {
+        Some(rest) => base.starts_with(rest),
+        None => dir.starts_with(prefix),
+    }
+}
+
+/// Does the package have files in a directory with the prefix? rpm asks its table of directories
+/// first, so a prefix that names a file finds nothing.
+fn has_directory(package: &PackageFacts, prefix: &[u8]) -> bool {
+    let mut dirs = package.header.strings(rpm_pkg::header::tag::DIRNAMES);
+    dirs.any(|dir| dir.starts_with(prefix))
+}
+
+impl Execution<'_, '_> {
+    /// After the files of an install are in place: triggers of others, then its own.
+    pub(crate) fn file_triggers_in(
+        &mut self,
+        plan: &FilePlan,
+        index: usize,
+        band: Band,
+    ) -> Result<(), TransactionError> {
+        let mut due = self.fired_by_files(plan, index, IN, band, "%filetriggerin");
+        due.extend(self.own_fired(plan, index, IN, band, "%filetriggerin")?);
+        self.run_due(due)
+    }
+
+    /// Before the files of an erasure go: its own triggers, then those of others.
+    pub(crate) fn file_triggers_un(
+        &mut self,
+        plan: &FilePlan,
+        index: usize,
+        band: Band,
+    ) -> Result<(), TransactionError> {
+        let mut due = self.own_fired(plan, index, UN, band, "%filetriggerun")?;
+        due.extend(self.fired_by_files(plan, index, UN, band, "%filetriggerun"));
+        self.run_due(due)
+    }
+
+    /// After the files of an erasure are gone.
+    pub(crate) fn file_triggers_postun(
+        &mut self,
+        plan: &FilePlan,
+        index: usize,
+        band: Band,
+    ) -> Result<(), TransactionError> {
+        let due = self.fired_by_files(plan, index, POSTUN, band, "%filetriggerpostun");
+        self.run_due(due)
+    }
+
+    /// Is a package installed while element `index` is being done?
+    fn is_there(&self, place: Place, index: usize) -> bool {
+        match place {
+            Place::Record(hnum) => self.is_present(hnum),
+            Place::Element(element) => element < self.finished || element == index,
+        }
+    }
+
+    fn is_own(&self, place: Place, index: usize) -> bool {
+        match (place, self.elements.get(index).map(|e| &e.deed)) {
+            (Place::Element(element), _) => element == index,
+            (Place::Record(number), Some(Deed::Erase { hnum, .. })) => number == *hnum,
+            _ => false,
+        }
+    }
+
+    /// Triggers of all packages that the files of an element set off; files that it left alone do not count.
+    fn fired_by_files(
+        &self,
+        plan: &FilePlan,
+        index: usize,
+        sense: u32,
+        band: Band,
+        label: &'static str,
+    ) -> Vec<Due> {
+        let (Some(element), Some(files)) = (self.elements.get(index), plan.elements.get(index))
+        else {
+            return Vec::new();
+        };
+        let owners = Rc::clone(&self.file_triggers.owners);
+        let mut fired = Fired::new();
+        for owner in owners.iter() {
+            if !self.is_there(owner.place, index) {
+                continue;
+            }
+            let wanted = |t: &&Trigger| band.has(t) && senses(t, sense);
+            for trigger in owner.file.iter().filter(wanted) {
+                let lines = matching(trigger, |prefix, lines| {
+                    add_files(&element.package, &files.touched, prefix, lines);
+                });
+                if !lines.is_empty() {
+                    fire(&mut fired, owner, trigger, lines);
+                }
+            }
+        }
+        dues(fired, label)
+    }
+
+    /// The element's own triggers, set off by any package that is installed.
+    fn own_fired(
+        &mut self,
+        plan: &FilePlan,
+        index: usize,
+        sense: u32,
+        band: Band,
+        label: &'static str,
+    ) -> Result<Vec<Due>, TransactionError> {
+        let owners = Rc::clone(&self.file_triggers.owners);
+        let Some(owner) = owners.iter().find(|o| self.is_own(o.place, index)) else {
+            return Ok(Vec::new());
+        };
+        let wanted: Vec<&Trigger> = owner
+            .file
+            .iter()
+            .filter(|t| band.has(t) && senses(t, sense))
+            .collect();
+        // What it brings itself has set it off already.
+        let but = (sense == IN).then_some(owner.place);
+        let mut fired = Fired::new();
+        for trigger in wanted {
+            let lines = self.everywhere(plan, index, trigger, but)?;
+            if !lines.is_empty() {
+                fire(&mut fired, owner, trigger, lines);
+            }
+        }
+        Ok(dues(fired, label))
+    }
+
+    /// The paths of all packages but one that are installed while element `index` is being done.
+    fn everywhere(
+        &mut self,
+        plan: &FilePlan,
+        index: usize,
+        trigger: &Trigger,
+        but: Option<Place>,
+    ) -> Result<Vec<u8>, TransactionError> {
+        let mut lines = Vec::new();
+        for condition in &trigger.conditions {
+            let prefix = condition.name.as_slice();
+            let found = self.installed.find_prefix(Index::Dirnames, prefix)?;
+            let records: BTreeSet<u32> = found.into_iter().map(|(_, place)| place.hnum).collect();
+            for hnum in records {
+                if self.is_present(hnum) && but != Some(Place::Record(hnum)) {
+                    let package = self.installed.package(hnum)?;
+                    add_files(&package, &package.states, prefix, &mut lines);
+                }
+            }
+            for (other, (element, files)) in self.elements.iter().zip(&plan.elements).enumerate() {
+                let place = Place::Element(other);
+                let there = element.is_install() && self.is_there(place, index);
+                if there && but != Some(place) && has_directory(&element.package, prefix) {
+                    add_files(&element.package, &files.states, prefix, &mut lines);
+                }
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Before the first element: triggers on what the transaction takes away.
+    pub(crate) fn transaction_file_triggers_un(
+        &mut self,
+        plan: &FilePlan,
+    ) -> Result<(), TransactionError> {
+        let label = "%transfiletriggerun";
+        let mut due = self.fired_by_transaction(plan, UN, label);
+        due.extend(self.own_fired_by_transaction(plan, UN, label)?);
+        self.run_due(due)
+    }
+
+    /// What is to run after everything: triggers of packages that stay on what came, triggers on
+    /// what went, and the triggers of what came. To be asked when all elements are done and the
+    /// database has not been written.
+    pub(crate) fn last_file_triggers(
+        &mut self,
+        plan: &FilePlan,
+    ) -> Result<Vec<Due>, TransactionError> {
+        if self.options.no_scripts {
+            return Ok(Vec::new());
+        }
+        let mut due = self.fired_by_transaction(plan, IN, "%transfiletriggerin");
+        due.extend(self.fired_after_transaction());
+        due.extend(self.own_fired_by_transaction(plan, IN, "%transfiletriggerin")?);
+        Ok(due)
+    }
+
+    /// Does the transaction leave this package alone?
+    fn is_bystander(&self, place: Place) -> bool {
+        let leaves = |hnum| {
+            let erased = |e: &Loaded| matches!(e.deed, Deed::Erase { hnum: h, .. } if h == hnum);
+            self.elements.iter().any(erased)
+        };
+        matches!(place, Place::Record(hnum) if !leaves(hnum))
+    }
+
+    fn fired_by_transaction(&self, plan: &FilePlan, sense: u32, label: &'static str) -> Vec<Due> {
+        let owners = Rc::clone(&self.file_triggers.owners);
+        let mut fired = Fired::new();
+        for owner in owners.iter().filter(|o| self.is_bystander(o.place)) {
+            for trigger in owner.transaction.iter().filter(|t| senses(t, sense)) {
+                let lines = matching(trigger, |prefix, lines| {
+                    for (element, files) in self.elements.iter().zip(&plan.elements) {
+                        let package = &element.package;
+                        let chosen = element.is_install() == (sense == IN);
+                        if chosen && has_directory(package, prefix) {
+                            let states = match element.is_install() {
+                                true => &files.states,
+                                false => &package.states,
+                            };
+                            add_files(package, states, prefix, lines);
+                        }
+                    }
+                });
+                if !lines.is_empty() {
+                    fire(&mut fired, owner, trigger, lines);
+                }
+            }
+        }
+        dues(fired, label)
+    }
+
+    fn own_fired_by_transaction(
+        &mut self,
+        plan: &FilePlan,
+        sense: u32,
+        label: &'static str,
+    ) -> Result<Vec<Due>, TransactionError> {
+        let owners = Rc::clone(&self.file_triggers.owners);
+        let mut due = Vec::new();
+        for index in 0..self.elements.len() {
+            let chosen = self.elements.get(index).map(Loaded::is_install) == Some(sense == IN);
+            let owner = owners.iter().find(|o| self.is_own(o.place, index));
+            let Some(owner) = owner.filter(|_| chosen) else {
+                continue;
+            };
+            let mut fired = Fired::new();
+            for trigger in owner.transaction.iter().filter(|t| senses(t, sense)) {
+                // No element but those that are finished.
+                let lines = self.everywhere(plan, usize::MAX, trigger, None)?;
+                if !lines.is_empty() {
+                    fire(&mut fired, owner, trigger, lines);
+                }
+            }
+            due.extend(dues(fired, label));
+        }
+        Ok(due)
+    }
+
+    /// Triggers of what is installed in the end on what went; they are told no paths.
+    fn fired_after_transaction(&self) -> Vec<Due> {
+        let owners = Rc::clone(&self.file_triggers.owners);
+        let mut fired = Fired::new();
+        for owner in owners.iter() {
+            if !self.is_bystander(owner.place) && matches!(owner.place, Place::Record(_)) {
+                continue;
+            }
+            for trigger in owner.transaction.iter().filter(|t| senses(t, POSTUN)) {
+                // rpm (4.18) looks at the first prefix only, here and nowhere else.
+                let Some(condition) = trigger.conditions.first() else {
+                    continue;
+                };
+                let mut lines = Vec::new();
+                for element in self.elements.iter().filter(|e| !e.is_install()) {
+                    let package = &element.package;
+                    add_files(package, &package.states, &condition.name, &mut lines);
+                }
+                if !lines.is_empty() {
+                    fire(&mut fired, owner, trigger, Vec::new());
+                }
+            }
+        }
+        dues(fired, "%transfiletriggerpostun")
+    }
+}
