@@ -15,6 +15,8 @@ use crate::session::Session;
 
 /// Largest key file.
 const MAX_KEY_FILE: u64 = 1 << 20;
+/// The rpm whose form a database without rpm package gets.
+const WRITTEN_AS: &str = "4.18.0";
 
 /// The keys that the rpm database of the root trusts. Keys that cannot be read are passed over:
 /// they trust nothing.
@@ -165,12 +167,13 @@ pub fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
     let _lock = session.database_lock(&location)?;
     let db = Db::open_write(&location)?;
     let known = known_versions(&db)?;
+    let rpm = rpm_version(&db)?;
     let now = u32::try_from(session.settings.environment.now).unwrap_or(u32::MAX);
     let before = session.interrupt.enter(Phase::Committed);
     let mut transaction = db.begin()?;
     for key in keys {
         if !known.contains(&key.short_id().to_owned()) && !known.contains(&key.fingerprint) {
-            transaction.add(&header_of(key, now)?)?;
+            transaction.add(&header_of(key, now, &rpm)?)?;
         }
     }
     transaction.commit()?;
@@ -178,7 +181,7 @@ pub fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
     session.go_on()
 }
 
-fn header_of(key: &KeyInfo, now: u32) -> Outcome<Vec<u8>> {
+fn header_of(key: &KeyInfo, now: u32, rpm: &str) -> Outcome<Vec<u8>> {
     let seconds = |time| u32::try_from(time).unwrap_or(u32::MAX);
     let created = seconds(key.created);
     let signing = key.subkeys.iter().filter(|subkey| subkey.signs);
@@ -195,12 +198,26 @@ fn header_of(key: &KeyInfo, now: u32) -> Outcome<Vec<u8>> {
         subkeys: &signing,
         created,
     };
-    Ok(pubkey::header(
-        &facts,
-        pubkey::KeyForm::default(),
-        "4.18.0",
-        now,
-    )?)
+    Ok(pubkey::header(&facts, key_form(rpm), rpm, now)?)
+}
+
+/// The version of the rpm that is installed in the root: it is the one that will read the key.
+/// Without one, that of the rpm whose format is written here.
+fn rpm_version(db: &Db) -> Outcome<String> {
+    let installed = db.by_name("rpm")?;
+    let mut versions = installed
+        .iter()
+        .filter_map(|(_, header)| header.text(tag::VERSION));
+    Ok(versions.next().unwrap_or(WRITTEN_AS).to_owned())
+}
+
+/// rpm 6 names keys by their fingerprint.
+fn key_form(rpm: &str) -> pubkey::KeyForm {
+    let major = rpm.split('.').next().and_then(|major| major.parse().ok());
+    match major {
+        Some(6_u32..) => pubkey::KeyForm::Fingerprint,
+        _ => pubkey::KeyForm::KeyId,
+    }
 }
 
 fn known_versions(db: &Db) -> Outcome<Vec<String>> {
