@@ -105,7 +105,24 @@ fn commit(
     } else {
         Some(open_history(session)?)
     };
-    let warnings = crate::execute::run(session, plan, verified)?;
+    let warnings = match crate::execute::run(session, plan, verified) {
+        Ok(warnings) => warnings,
+        Err(failure) => {
+            if let Some(history) = &history {
+                let reason = failure
+                    .details
+                    .last()
+                    .map_or_else(|| failure.code.text(), String::clone);
+                // Why the transaction failed matters more than that it could not be written down.
+                let _ = history.record_failure(
+                    &settings.command_line,
+                    settings.environment.now,
+                    &reason,
+                );
+            }
+            return Err(failure);
+        }
+    };
     if let Some(history) = history {
         record(session, &history, goal, plan)?;
         if !settings.main.keepcache {
@@ -125,7 +142,7 @@ fn commit(
 }
 
 /// Opens the history and brings it up to what is installed now.
-fn open_history(session: &Session<'_>) -> Outcome<History> {
+pub fn open_history(session: &Session<'_>) -> Outcome<History> {
     let history = History::open(&session.settings.persist_dir)?;
     history.sync(&installed_now(session)?, session.settings.environment.now)?;
     Ok(history)

@@ -6,6 +6,7 @@
 //! noticed and answered by making it anew.
 
 mod convert;
+mod details;
 mod error;
 mod filelists;
 mod header;
@@ -17,6 +18,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use details::ChangelogEntry;
 pub use error::CatalogError;
 pub use filelists::FoundFile;
 pub use path_index::{PathIndex, path_index};

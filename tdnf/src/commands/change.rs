@@ -1,4 +1,4 @@
-//! `install`, `reinstall`, `update`, `downgrade`, `erase` and `autoremove`.
+//! `install`, `reinstall`, `update`, `distro-sync`, `downgrade`, `erase` and `autoremove`.
 
 use rpm_solv::SolvableId;
 
@@ -48,6 +48,19 @@ pub(super) const DOWNGRADE: Command = Command {
             Words::Optional,
             |session, packages, words, _| goal::downgrade(session, packages, words),
         )
+    },
+};
+
+pub(super) const DISTRO_SYNC: Command = Command {
+    name: "distro-sync",
+    aliases: &[],
+    usage: "",
+    about: "Bring every package to the version the repositories have, up or down",
+    needs: Needs::CHANGES,
+    run: |session, words| {
+        change(session, words, Words::Optional, |_, _, _, _| {
+            Ok(goal::distro_sync())
+        })
     },
 };
 

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use rpm_solv::{SelectFlags, SolvableId};
+use rpm_solv::{DepKind, SelectFlags, SolvableId};
 
 use super::query::{Detail, installed, rows};
+use super::repoquery::extras;
 use super::{Command, Needs};
 use crate::error::{Code, Outcome};
 use crate::goal;
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::view::packages::{self, PackageRow};
 
-const SCOPES: &str = "[all|installed|available|upgrades|downgrades] [PACKAGE...]";
+const SCOPES: &str =
+    "[all|installed|available|upgrades|downgrades|extras|obsoletes|recent] [PACKAGE...]";
+/// What is recent, in seconds: a week, as in dnf.
+const RECENT: u64 = 7 * 24 * 60 * 60;
 
 pub(super) const LIST: Command = Command {
     name: "list",
@@ -56,13 +60,21 @@ enum Scope {
     Available,
     Upgrades,
     Downgrades,
+    /// Installed, and in no repository.
+    Extras,
+    /// Available, and obsoleting something installed.
+    Obsoletes,
+    /// Available, and new in its repository.
+    Recent,
 }
 
 impl Scope {
     fn parse(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
-            // The last three read as everything in tdnf; they get their own meaning later.
-            "all" | "extras" | "obsoletes" | "recent" => Self::All,
+            "all" => Self::All,
+            "extras" => Self::Extras,
+            "obsoletes" => Self::Obsoletes,
+            "recent" => Self::Recent,
             "installed" => Self::Installed,
             "available" => Self::Available,
             "upgrades" | "updates" => Self::Upgrades,
@@ -117,12 +129,15 @@ fn choose(
         Scope::Available => keep(packages, named, false),
         Scope::Upgrades => changes(packages, &named, std::cmp::Ordering::Greater),
         Scope::Downgrades => changes(packages, &named, std::cmp::Ordering::Less),
+        Scope::Extras => extras(packages, keep(packages, named, true)),
+        Scope::Obsoletes => obsoleters(packages, keep(packages, named, false))?,
+        Scope::Recent => recent(session, packages, keep(packages, named, false))?,
     })
 }
 
 /// Everything the words name, in pool order; no word names everything. Source packages are not
 /// listed unless a word names them.
-fn named(
+pub(super) fn named(
     session: &Session<'_>,
     packages: &mut Packages,
     words: &[String],
@@ -151,7 +166,10 @@ fn named(
 }
 
 /// Installed packages by name, then repositories in their order.
-fn in_order(packages: &Packages, ids: impl IntoIterator<Item = SolvableId>) -> Vec<SolvableId> {
+pub(super) fn in_order(
+    packages: &Packages,
+    ids: impl IntoIterator<Item = SolvableId>,
+) -> Vec<SolvableId> {
     let (mut installed, mut others): (Vec<_>, Vec<_>) = ids
         .into_iter()
         .partition(|id| packages.pool.is_installed(*id));
@@ -165,14 +183,43 @@ fn in_order(packages: &Packages, ids: impl IntoIterator<Item = SolvableId>) -> V
     installed
 }
 
-fn keep(packages: &Packages, ids: Vec<SolvableId>, installed: bool) -> Vec<SolvableId> {
+pub(super) fn keep(packages: &Packages, ids: Vec<SolvableId>, installed: bool) -> Vec<SolvableId> {
     ids.into_iter()
         .filter(|id| packages.pool.is_installed(*id) == installed)
         .collect()
 }
 
+/// Packages that obsolete an installed one.
+fn obsoleters(packages: &mut Packages, mut ids: Vec<SolvableId>) -> Outcome<Vec<SolvableId>> {
+    let installed: Vec<SolvableId> = packages.pool.repo_solvables(packages.installed).collect();
+    let mut found = BTreeSet::new();
+    for id in installed {
+        let (name, evr) = (packages.pool.name(id), packages.pool.evr(id));
+        let own = format!("{name} = {evr}");
+        found.extend(packages.pool.whatmatches(DepKind::Obsoletes, &own)?);
+    }
+    ids.retain(|id| found.contains(id));
+    Ok(ids)
+}
+
+/// Packages whose file came into the repository during the last [`RECENT`].
+fn recent(
+    session: &Session<'_>,
+    packages: &Packages,
+    ids: Vec<SolvableId>,
+) -> Outcome<Vec<SolvableId>> {
+    let since = session.settings.environment.now.saturating_sub(RECENT);
+    let mut found = Vec::new();
+    for id in ids {
+        if packages.pool.facts(id)?.file_time >= since {
+            found.push(id);
+        }
+    }
+    Ok(found)
+}
+
 /// Every available version above (or below) the installed ones of the names.
-fn changes(
+pub(super) fn changes(
     packages: &Packages,
     named: &[SolvableId],
     wanted: std::cmp::Ordering,

@@ -35,6 +35,15 @@ pub fn update(
     Ok(goal)
 }
 
+/// What `distro-sync` asks for: every package in the version the repositories have. Words are not
+/// looked at, as in tdnf.
+pub fn distro_sync() -> Goal {
+    Goal {
+        jobs: vec![Job::all(Action::DistUpgrade)],
+        ..Goal::default()
+    }
+}
+
 fn update_word(
     session: &Session<'_>,
     catalog: &mut Packages,

@@ -5,6 +5,7 @@
 
 mod change;
 mod erase;
+mod exact;
 mod install;
 mod policy;
 mod problems;
@@ -17,8 +18,9 @@ use rpm_solv::{Action, Job, SelectFlags, Selection, SolvableId};
 use crate::error::{Code, Failure, Outcome};
 use crate::session::{Packages, Session};
 
-pub use change::{downgrade, reinstall, update};
+pub use change::{distro_sync, downgrade, reinstall, update};
 pub use erase::{autoremove, erase};
+pub use exact::{Exact, check, exactly, installed_exactly};
 pub use install::install;
 pub use policy::Policy;
 pub use solve::{named_only, solve, unneeded};

@@ -52,7 +52,7 @@ pub fn solve(
 }
 
 /// Whether a problem is about a path that nothing provides.
-fn mentions_path(problems: &[Problem]) -> bool {
+pub(super) fn mentions_path(problems: &[Problem]) -> bool {
     let rules = problems
         .iter()
         .flat_map(|problem| problem.chain.iter().chain([&problem.main]));

@@ -3,6 +3,7 @@
 //! The schema is that of C tdnf (reference 17), so that either program continues what the other
 //! began. A package without a flag counts as asked for.
 
+mod read;
 mod schema;
 mod state;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
+pub use read::{Entry, Failed, Flags};
 pub use state::Installed;
 
 /// File name below the persist directory.
@@ -133,6 +135,25 @@ impl History {
                     set_flag(db, transaction, name, value)?;
                 }
             }
+            Ok(())
+        })
+    }
+
+    /// Records a transaction that was begun and did not happen.
+    pub fn record_failure(
+        &self,
+        command_line: &str,
+        now: u64,
+        reason: &str,
+    ) -> Result<(), HistoryError> {
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        self.change(|db| {
+            db.execute(schema::CREATE_FAILURES, [])?;
+            db.execute(
+                "INSERT INTO failed_transactions(after_trans, cmdline, timestamp, reason) \
+                 SELECT COALESCE(MAX(Id), 0), ?1, ?2, ?3 FROM transactions",
+                params![command_line, now, reason],
+            )?;
             Ok(())
         })
     }

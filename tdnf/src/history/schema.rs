@@ -12,6 +12,12 @@ CREATE TABLE IF NOT EXISTS flag_set(Id INTEGER PRIMARY KEY AUTOINCREMENT,
     trans_id INTEGER, name_id INTEGER, value INTEGER);
 ";
 
+/// Transactions that did not happen. C tdnf knows nothing of this table and leaves it alone; in
+/// its own tables such a row would be a change without a change.
+pub(super) const CREATE_FAILURES: &str = "
+CREATE TABLE IF NOT EXISTS failed_transactions(Id INTEGER PRIMARY KEY AUTOINCREMENT,
+    after_trans INTEGER, cmdline TEXT, timestamp INTEGER, reason TEXT)";
+
 /// Names whose newest flag says auto-installed.
 pub(super) const AUTO_NAMES: &str = "
 SELECT names.name FROM flag_set JOIN names ON names.Id = flag_set.name_id

@@ -17,12 +17,20 @@ pub struct Installed {
 
 /// Replays all transactions: a base set starts anew, deltas add and remove.
 pub(super) fn current(db: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    up_to(db, i64::MAX)
+}
+
+/// As [`current`], as it was after transaction `last`.
+pub(super) fn up_to(db: &Connection, last: i64) -> rusqlite::Result<BTreeSet<String>> {
     let mut rows = db.prepare(schema::ITEMS)?;
     let mut items = rows.query([])?;
     let mut set = BTreeSet::new();
     let mut base = None;
     while let Some(item) = items.next()? {
         let (kind, id): (i64, i64) = (item.get(0)?, item.get(1)?);
+        if id > last {
+            break;
+        }
         if kind == BASE && base != Some(id) {
             base = Some(id);
             set.clear();

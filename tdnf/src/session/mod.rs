@@ -19,7 +19,7 @@ use rpm_repo::vars::Vars;
 
 use crate::args::Args;
 use crate::commands::Needs;
-use crate::error::{Code, Outcome};
+use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Phase};
 use crate::settings::Settings;
 
@@ -71,6 +71,18 @@ impl<'a> Session<'a> {
             client: OnceCell::new(),
             _lock: lock,
         })
+    }
+
+    /// The lock of commands that change things, for subcommands that alone need it; error 1601
+    /// for other users than root.
+    pub fn change_lock(&self) -> Outcome<InstanceLock> {
+        let settings = &self.settings;
+        if settings.environment.euid != 0 {
+            let hint = format!("try 'sudo tdnf {}'", settings.command_line);
+            return Err(Failure::new(Code::PERM).hint(hint));
+        }
+        let path = InstanceLock::path(&settings.root, &settings.persist_dir);
+        InstanceLock::acquire(&path, self.printer)
     }
 
     /// All repositories, on or off. `$releasever` is looked up in the rpm database only if a

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 
+use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 
 use super::{Freshness, Session, Source};
-use crate::catalog::{Catalog, InstalledSource, RepoSource};
+use crate::catalog::{Catalog, ChangelogEntry, InstalledSource, RepoSource};
 use crate::error::Outcome;
 
 /// File below the cache directory that keeps the installed packages in the pool's form.
@@ -55,6 +56,19 @@ impl Session<'_> {
             db,
             cache: Some(&cache),
         });
+        self.assemble(sources, installed)
+    }
+
+    /// No package at all: neither installed nor available.
+    pub fn no_packages(&self) -> Outcome<Packages> {
+        self.assemble(Vec::new(), None)
+    }
+
+    fn assemble(
+        &self,
+        sources: Vec<Source>,
+        installed: Option<InstalledSource<'_>>,
+    ) -> Outcome<Packages> {
         let catalog = Catalog::open(&self.settings.arch, installed, &wishes(&sources))?;
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
@@ -131,6 +145,24 @@ impl Packages {
         let mut owners: Vec<SolvableId> = found.into_iter().map(|file| file.solvable).collect();
         owners.dedup();
         Ok(owners)
+    }
+
+    /// All paths of packages of repositories whose sources were opened with their file lists.
+    pub fn file_lists(&self, ids: &[SolvableId]) -> Outcome<HashMap<SolvableId, Vec<String>>> {
+        Ok(self.catalog.files_of(&wishes(&self.sources), ids)?)
+    }
+
+    /// The changelogs of packages of repositories whose sources were opened with `other`.
+    pub fn changelogs(
+        &self,
+        ids: &[SolvableId],
+    ) -> Outcome<HashMap<SolvableId, Vec<ChangelogEntry>>> {
+        Ok(self.catalog.changelogs_of(&wishes(&self.sources), ids)?)
+    }
+
+    /// The advisories of repositories whose sources were opened with `updateinfo`.
+    pub fn advisories(&self) -> Outcome<Vec<Advisory>> {
+        Ok(self.catalog.advisories_of(&wishes(&self.sources))?)
     }
 
     /// Priority of a package's repository: lower is preferred; files of the command line are

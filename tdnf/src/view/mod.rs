@@ -1,5 +1,7 @@
 //! What is shown: view models as text or JSON.
 
+pub mod advisories;
+pub mod history;
 pub mod packages;
 pub mod plan;
 pub mod progress;

@@ -2,10 +2,13 @@
 //! of the real rpm.
 
 mod changes;
+mod history;
 mod interrupts;
 mod queries;
 mod refusals;
+mod repoquery;
 mod signed;
+mod updateinfo;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,132 @@
+//! File lists and changelogs of chosen packages, read from metadata when somebody asks for them.
+
+use super::error::CatalogError;
+use super::repo::open_part;
+use super::{Catalog, RepoSource};
+use rpm_repo::updateinfo::Advisory;
+use rpm_solv::{RepoId, SolvableId};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+/// A changelog entry that owns its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangelogEntry {
+    /// Who, often with the version.
+    pub author: String,
+    /// When, seconds since 1970.
+    pub date: u64,
+    /// What.
+    pub text: String,
+}
+
+impl Catalog {
+    /// All paths of each of `wanted` that repositories have, in metadata order. `sources` are the
+    /// ones the catalog was opened with; those without filelists on disk are passed over.
+    ///
+    /// # Errors
+    /// Filelists are damaged or cannot be read.
+    pub fn files_of(
+        &self,
+        sources: &[RepoSource<'_>],
+        wanted: &[SolvableId],
+    ) -> Result<HashMap<SolvableId, Vec<String>>, CatalogError> {
+        let mut found = HashMap::new();
+        for (source, repo) in sources.iter().zip(&self.repos) {
+            let ids = self.by_checksum(*repo, wanted)?;
+            if ids.is_empty() || source.set.part("filelists").is_none() {
+                continue;
+            }
+            let stream = open_part(source.set, "filelists")?;
+            let name = format!("{} filelists", source.set.repo);
+            let limits = rpm_repo::xml::Limits::default();
+            rpm_repo::filelists::read(&name, stream, &limits, &mut |package| {
+                if let Some(id) = ids.get(package.pkgid()) {
+                    let paths = package.files().map(|file| file.path.to_owned()).collect();
+                    found.insert(*id, paths);
+                }
+                ControlFlow::Continue(())
+            })
+            .map_err(|error| broken(source, error))?;
+        }
+        Ok(found)
+    }
+
+    /// The changelog of each of `wanted`, newest entry first. As [`Catalog::files_of`].
+    ///
+    /// # Errors
+    /// The metadata is damaged or cannot be read.
+    pub fn changelogs_of(
+        &self,
+        sources: &[RepoSource<'_>],
+        wanted: &[SolvableId],
+    ) -> Result<HashMap<SolvableId, Vec<ChangelogEntry>>, CatalogError> {
+        let mut found = HashMap::new();
+        for (source, repo) in sources.iter().zip(&self.repos) {
+            let ids = self.by_checksum(*repo, wanted)?;
+            if ids.is_empty() || source.set.part("other").is_none() {
+                continue;
+            }
+            let stream = open_part(source.set, "other")?;
+            let name = format!("{} other", source.set.repo);
+            let limits = rpm_repo::xml::Limits::default();
+            rpm_repo::other::read(&name, stream, &limits, &mut |package| {
+                if let Some(id) = ids.get(package.pkgid()) {
+                    let entries = package.changelogs().map(|entry| ChangelogEntry {
+                        author: entry.author.to_owned(),
+                        date: entry.date,
+                        text: entry.text.to_owned(),
+                    });
+                    let mut entries: Vec<_> = entries.collect();
+                    entries.sort_by_key(|entry| std::cmp::Reverse(entry.date));
+                    found.insert(*id, entries);
+                }
+                ControlFlow::Continue(())
+            })
+            .map_err(|error| broken(source, error))?;
+        }
+        Ok(found)
+    }
+
+    /// The advisories of all repositories that have any.
+    ///
+    /// # Errors
+    /// The metadata is damaged or cannot be read.
+    pub fn advisories_of(&self, sources: &[RepoSource<'_>]) -> Result<Vec<Advisory>, CatalogError> {
+        let mut found = Vec::new();
+        for source in sources {
+            if source.set.part("updateinfo").is_none() {
+                continue;
+            }
+            let stream = open_part(source.set, "updateinfo")?;
+            let name = format!("{} updateinfo", source.set.repo);
+            let limits = rpm_repo::xml::Limits::default();
+            rpm_repo::updateinfo::read(&name, stream, &limits, &mut |advisory| {
+                found.push(advisory);
+                ControlFlow::Continue(())
+            })
+            .map_err(|error| broken(source, error))?;
+        }
+        Ok(found)
+    }
+
+    fn by_checksum(
+        &self,
+        repo: RepoId,
+        wanted: &[SolvableId],
+    ) -> Result<HashMap<String, SolvableId>, CatalogError> {
+        let mut ids = HashMap::new();
+        for id in wanted {
+            if self.pool.repo_of(*id)? == repo {
+                ids.insert(self.pool.facts(*id)?.checksum, *id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+fn broken(source: &RepoSource<'_>, error: rpm_repo::Error) -> CatalogError {
+    CatalogError::Metadata {
+        repo: source.set.repo.clone(),
+        source: error,
+    }
+}

@@ -1,0 +1,96 @@
+//! `check` and `check-local`: can everything that is offered be installed?
+
+use std::path::{Path, PathBuf};
+
+use rpm_solv::{Action, Job, JobFlags, Target};
+
+use super::{Command, Needs, files};
+use crate::error::{Code, Failure, Outcome};
+use crate::goal;
+use crate::session::{Freshness, PRIMARY, Packages, Session};
+
+/// Deepest folder that `check-local` looks into.
+const MAX_DEPTH: usize = 32;
+
+pub(super) const CHECK: Command = Command {
+    name: "check",
+    aliases: &[],
+    usage: "",
+    about: "Check the packages of all repositories for problems",
+    needs: Needs::NOTHING,
+    run: |session, _| {
+        let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
+        let mut names: Vec<&str> = packages
+            .pool
+            .solvables()
+            .filter(|id| !packages.pool.is_installed(*id) && packages.pool.arch(*id) != "src")
+            .map(|id| packages.pool.name(id))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let job = |name: &str| {
+            let target = Target::Name(name.to_owned());
+            Job::new(Action::Install, target, JobFlags::default())
+        };
+        let jobs: Vec<Job> = names.into_iter().map(job).collect();
+        solve(session, &mut packages, &jobs)
+    },
+};
+
+pub(super) const CHECK_LOCAL: Command = Command {
+    name: "check-local",
+    aliases: &[],
+    usage: "DIR",
+    about: "Check the packages below a folder for problems, as if nothing else existed",
+    needs: Needs::NOTHING,
+    run: check_local,
+};
+
+fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let dir = words.first().ok_or(Code::CHECKLOCAL_EXPECT_DIR)?;
+    session
+        .printer
+        .info(&format!("Checking all packages from: {dir}"));
+    let mut found = Vec::new();
+    packages_below(Path::new(dir), MAX_DEPTH, &mut found)?;
+    found.sort();
+    session
+        .printer
+        .info(&format!("Found {} packages", found.len()));
+    let mut packages = session.no_packages()?;
+    let words: Vec<String> = found
+        .iter()
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    let ids = files::add(session, &mut packages, &words)?;
+    let jobs: Vec<Job> = ids
+        .into_iter()
+        .map(|id| Job::solvable(Action::Install, id))
+        .collect();
+    solve(session, &mut packages, &jobs)
+}
+
+fn solve(session: &Session<'_>, packages: &mut Packages, jobs: &[Job]) -> Outcome<u8> {
+    goal::check(session, packages, jobs)?;
+    session.printer.info("Check completed without issues");
+    Ok(0)
+}
+
+/// Package files below a folder; names that begin with a dot are passed over.
+fn packages_below(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Outcome<()> {
+    let failed = |error: &std::io::Error| Failure::io(dir, error);
+    for entry in std::fs::read_dir(dir).map_err(|error| failed(&error))? {
+        let entry = entry.map_err(|error| failed(&error))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|error| failed(&error))?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if kind.is_dir() && depth > 0 {
+            packages_below(&path, depth - 1, found)?;
+        } else if path.extension().is_some_and(|end| end == "rpm") && path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! `history`: what was done, and doing it backwards or again.
+
+use std::collections::BTreeSet;
+
+use super::{Command, Needs};
+use crate::error::{Code, Failure, Outcome};
+use crate::goal::{self, Goal, Policy};
+use crate::history::{Entry, Flags, History};
+use crate::session::{Freshness, PRIMARY, Packages, Session};
+use crate::settings::Consent;
+use crate::transact;
+use crate::view::history as view;
+
+pub(super) const COMMAND: Command = Command {
+    name: "history",
+    aliases: &[],
+    usage: "[list|info|init|update|undo|redo|rollback] [FROM[-TO]]",
+    about: "Show past transactions, undo or repeat them",
+    // The subcommands that change something ask for more when they run.
+    needs: Needs::NOTHING,
+    run,
+};
+
+fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let (word, rest) = match words.split_first() {
+        Some((first, rest)) => (first.as_str(), rest),
+        None => ("list", words),
+    };
+    match word {
+        "init" | "update" => {
+            let _lock = session.change_lock()?;
+            transact::open_history(session)?;
+            Ok(0)
+        }
+        "undo" | "redo" | "rollback" => {
+            let _lock = session.change_lock()?;
+            crate::execute::recover(session)?;
+            travel(session, word, rest)
+        }
+        "info" => list(session, rest, true),
+        "list" => list(session, rest, session.args.flag("info")),
+        // A number alone is a range; other words are passed over, as tdnf does.
+        other => {
+            let range = if other.starts_with(|c: char| c.is_ascii_digit()) {
+                words
+            } else {
+                rest
+            };
+            list(session, range, session.args.flag("info"))
+        }
+    }
+}
+
+/// Numbers of transactions, both inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Range {
+    from: i64,
+    to: i64,
+}
+
+impl Range {
+    /// `FROM[-TO]`, or `--from` and `--to`.
+    fn of(session: &Session<'_>, words: &[String]) -> Outcome<Option<Self>> {
+        let number = |text: &str| {
+            let parsed = text.parse::<i64>().ok().filter(|number| *number >= 0);
+            parsed.ok_or_else(|| bad(format!("'{text}' is not the number of a transaction")))
+        };
+        let option = |name| session.args.value(name).map(number).transpose();
+        let (mut from, mut to) = (option("from")?, option("to")?);
+        if let Some(word) = words.first() {
+            match word.split_once('-') {
+                Some((first, last)) => (from, to) = (Some(number(first)?), Some(number(last)?)),
+                None => from = Some(number(word)?),
+            }
+        }
+        let range = match (from, to) {
+            (None, None) => return Ok(None),
+            (Some(from), None) => Self { from, to: from },
+            (from, Some(to)) => Self {
+                from: from.unwrap_or(1),
+                to,
+            },
+        };
+        if range.from > range.to {
+            return Err(bad(format!("{} comes after {}", range.from, range.to)));
+        }
+        Ok(Some(range))
+    }
+}
+
+fn bad(line: String) -> Failure {
+    Failure::because(Code::INVALID_PARAMETER, line)
+}
+
+fn list(session: &Session<'_>, words: &[String], info: bool) -> Outcome<u8> {
+    let range = Range::of(session, words)?;
+    let Some(history) = History::open_read(&session.settings.persist_dir)? else {
+        return Err(Failure::new(Code::HISTORY_NODB)
+            .hint("nothing was recorded yet; 'tdnf history init' begins it"));
+    };
+    let inside = |id: i64| range.is_none_or(|range| (range.from..=range.to).contains(&id));
+    let mut entries = history.entries()?;
+    entries.retain(|entry| inside(entry.id));
+    let mut failures = history.failures()?;
+    failures.retain(|failed| inside(failed.after));
+    if session.args.flag("reverse") {
+        entries.reverse();
+        failures.reverse();
+    }
+    view::list(session.printer, &entries, &failures, info);
+    Ok(0)
+}
+
+/// Brings the system from one recorded state to another.
+fn travel(session: &Session<'_>, word: &str, words: &[String]) -> Outcome<u8> {
+    let history = transact::open_history(session)?;
+    let entries = history.entries()?;
+    let (before, after, flags) = states(session, word, words, &history, &entries)?;
+    let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
+    let policy = Policy::read(session)?;
+    policy.apply(session, &mut packages);
+    let is_package = |nevra: &&String| !nevra.starts_with("gpg-pubkey-");
+    let wanted: Vec<&String> = after.difference(&before).filter(is_package).collect();
+    let unwanted: Vec<&String> = before.difference(&after).filter(is_package).collect();
+    let goal = goal_of(&mut packages, &wanted, &unwanted)?;
+    let line = &session.settings.command_line;
+    let now = session.settings.environment.now;
+    let newest = entries.last().map_or(0, |entry| entry.id);
+    let current = history.flags_at(newest)?;
+    let changed: Flags = flags
+        .into_iter()
+        .filter(|(name, value)| current.get(name).copied().unwrap_or(0) != *value)
+        .collect();
+    if goal.jobs.is_empty() {
+        if changed.is_empty() {
+            return Err(Code::NOTHING_TO_DO.into());
+        }
+        session.confirm()?;
+        history.set_flags(&changed, line, now)?;
+        return Ok(0);
+    }
+    drop(history);
+    let code = transact::perform(session, packages, &goal, &policy)?;
+    let settings = &session.settings;
+    let shown_only = session.printer.mode().json && settings.consent == Consent::No;
+    let nothing_done = shown_only || settings.test_only || settings.download_only.is_some();
+    if !nothing_done && !changed.is_empty() {
+        transact::open_history(session)?.set_flags_of_newest(&changed)?;
+    }
+    Ok(code)
+}
+
+type States = (BTreeSet<String>, BTreeSet<String>, Flags);
+
+/// The state to leave, the state to reach, and the marks that belong to the latter.
+fn states(
+    session: &Session<'_>,
+    word: &str,
+    words: &[String],
+    history: &History,
+    entries: &[Entry],
+) -> Outcome<States> {
+    let newest = entries.last().map_or(0, |entry| entry.id);
+    let range = Range::of(session, words)?
+        .ok_or_else(|| bad(format!("history {word} needs the number of a transaction")))?;
+    let at = |id: i64| history.state_at(id).map_err(Failure::from);
+    if word == "rollback" {
+        let to = if session.args.value("to").is_some() {
+            range.to
+        } else {
+            range.from
+        };
+        if to < 1 {
+            return Err(bad("the first transaction is 1".to_owned()));
+        }
+        return Ok((at(newest)?, at(to)?, complete(history, to, newest)?));
+    }
+    if range.from < 2 {
+        return Err(bad(
+            "the first transaction that can be undone is 2".to_owned()
+        ));
+    }
+    let before = range.from - 1;
+    Ok(match word {
+        "undo" => (
+            at(range.to)?,
+            at(before)?,
+            marks(history, range.to, before)?,
+        ),
+        _ => (
+            at(before)?,
+            at(range.to)?,
+            marks(history, before, range.to)?,
+        ),
+    })
+}
+
+/// The marks that differ between two states, as they are in the second.
+fn marks(history: &History, from: i64, to: i64) -> Outcome<Flags> {
+    complete(history, to, from)
+}
+
+/// The marks at `to`; names that only have one at `other` get the default.
+fn complete(history: &History, to: i64, other: i64) -> Outcome<Flags> {
+    let there = history.flags_at(to)?;
+    let here = history.flags_at(other)?;
+    let names = here.keys().chain(there.keys());
+    let value = |flags: &Flags, name: &String| flags.get(name).copied().unwrap_or(0);
+    Ok(names
+        .filter(|name| value(&here, name) != value(&there, name))
+        .map(|name| (name.clone(), value(&there, name)))
+        .collect())
+}
+
+/// Installs and removals by full name. What no repository has is named before anything changes.
+fn goal_of(packages: &mut Packages, wanted: &[&String], unwanted: &[&String]) -> Outcome<Goal> {
+    let mut goal = Goal::default();
+    let mut missing = Vec::new();
+    for nevra in wanted {
+        match goal::exactly(packages, nevra) {
+            goal::Exact::Installed => {}
+            goal::Exact::Available(id) => goal.want_exactly(packages, id),
+            goal::Exact::Missing => missing.push((*nevra).clone()),
+        }
+    }
+    if !missing.is_empty() {
+        let first =
+            Failure::new(Code::NO_MATCH).detail("The following packages could not be resolved:");
+        let failure = missing
+            .iter()
+            .fold(first, |failure, nevra| failure.detail(format!("  {nevra}")));
+        return Err(failure.hint(
+            "enable a repository that still has them, or name one with --repofrompath ID,URL",
+        ));
+    }
+    for nevra in unwanted {
+        if let Some(id) = goal::installed_exactly(packages, nevra) {
+            goal.drop_exactly(packages, id);
+        }
+    }
+    Ok(goal)
+}

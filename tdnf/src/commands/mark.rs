@@ -1,0 +1,74 @@
+//! `mark install|remove`: who wanted a package.
+
+use rpm_solv::SelectFlags;
+
+use super::{Command, Needs};
+use crate::error::{Code, Failure, Outcome};
+use crate::goal;
+use crate::session::Session;
+use crate::transact;
+
+pub(super) const COMMAND: Command = Command {
+    name: "mark",
+    aliases: &[],
+    usage: "install|remove PACKAGE...",
+    about: "Mark installed packages as asked for, or as dependencies",
+    needs: Needs::CHANGES,
+    run,
+};
+
+fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let Some((action, specs)) = words.split_first() else {
+        return Err(Failure::new(Code::INVALID_PARAMETER)
+            .remark("need action ('install' or 'remove') as argument"));
+    };
+    let auto = match action.as_str() {
+        "install" => false,
+        "remove" => true,
+        _ => {
+            return Err(Failure::new(Code::CLI_INVALID_ARGUMENT)
+                .remark(format!("unknown action '{action}'")));
+        }
+    };
+    if specs.is_empty() {
+        return Err(
+            Failure::new(Code::INVALID_PARAMETER).remark("need package spec(s) as argument")
+        );
+    }
+    let mut packages = session.packages(Vec::new())?;
+    let flags = SelectFlags {
+        installed_only: true,
+        ..SelectFlags::default()
+    };
+    let mut names = Vec::new();
+    for spec in specs {
+        let selection = goal::select(session, &mut packages, spec, flags)?;
+        if selection.is_empty() {
+            session
+                .printer
+                .info(&format!("{spec} package not found or not installed"));
+        }
+        let found = selection.solvables().iter();
+        names.extend(found.map(|id| packages.pool.name(*id).to_owned()));
+    }
+    if names.is_empty() {
+        return Err(Code::NO_MATCH.into());
+    }
+    let word = if auto {
+        "autoinstalled"
+    } else {
+        "userinstalled"
+    };
+    for name in &names {
+        session.printer.info(&format!("marking {name} as {word}"));
+    }
+    let settings = &session.settings;
+    let history = transact::open_history(session)?;
+    history.mark(
+        &names,
+        auto,
+        &settings.command_line,
+        settings.environment.now,
+    )?;
+    Ok(0)
+}

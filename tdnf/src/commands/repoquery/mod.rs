@@ -1,0 +1,333 @@
+//! `repoquery`: which packages, and what of them.
+
+mod format;
+mod select;
+
+pub(in crate::commands) use select::extras;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
+
+use rpm_pkg::files::FileList;
+use rpm_pkg::header::{Header, tag};
+use rpm_solv::{DepKind, SolvableId};
+use serde::Serialize;
+
+use super::{Command, Needs};
+use crate::catalog::ChangelogEntry;
+use crate::error::{Code, Outcome};
+use crate::session::{Freshness, Packages, Session};
+
+pub(super) const COMMAND: Command = Command {
+    name: "repoquery",
+    aliases: &[],
+    usage: "[select options] [query options] [PACKAGE]",
+    about: "Query repositories",
+    needs: Needs::NOTHING,
+    run,
+};
+
+/// What is shown of each package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Query<'a> {
+    Name,
+    Files,
+    Deps(&'static Dep),
+    Changelogs,
+    Source,
+    Format(&'a str),
+}
+
+/// A kind of dependency that can be asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Dep {
+    /// Option and tag.
+    name: &'static str,
+    /// Key in JSON.
+    key: &'static str,
+    kinds: &'static [DepKind],
+}
+
+/// What "depends" means.
+const DEPENDS: &[DepKind] = &[
+    DepKind::Requires,
+    DepKind::Recommends,
+    DepKind::Suggests,
+    DepKind::Supplements,
+    DepKind::Enhances,
+];
+
+const fn dep(name: &'static str, key: &'static str, kinds: &'static [DepKind]) -> Dep {
+    Dep { name, key, kinds }
+}
+
+static DEPS: [Dep; 10] = [
+    dep("provides", "Provides", &[DepKind::Provides]),
+    dep("obsoletes", "Obsoletes", &[DepKind::Obsoletes]),
+    dep("conflicts", "Conflicts", &[DepKind::Conflicts]),
+    dep("requires", "Requires", &[DepKind::Requires]),
+    dep("recommends", "Recommends", &[DepKind::Recommends]),
+    dep("suggests", "Suggests", &[DepKind::Suggests]),
+    dep("supplements", "Supplements", &[DepKind::Supplements]),
+    dep("enhances", "Enhances", &[DepKind::Enhances]),
+    dep("depends", "Depends", DEPENDS),
+    dep("requires-pre", "RequiresPre", &[DepKind::RequiresPre]),
+];
+
+impl<'a> Query<'a> {
+    /// The one query option; two of them are error 917. Their place on the command line does not
+    /// matter.
+    fn of(session: &'a Session<'_>) -> Outcome<Self> {
+        let args = session.args;
+        let deps = DEPS.iter().filter(|dep| args.flag(dep.name));
+        let mut all: Vec<Self> = deps.map(Self::Deps).collect();
+        let plain = [
+            ("list", Self::Files),
+            ("changelogs", Self::Changelogs),
+            ("source", Self::Source),
+        ];
+        all.extend(
+            plain
+                .into_iter()
+                .filter(|(name, _)| args.flag(name))
+                .map(|(_, query)| query),
+        );
+        all.extend(args.value("qf").map(Self::Format));
+        match all.as_slice() {
+            [] => Ok(Self::Name),
+            [one] => Ok(*one),
+            _ => Err(Code::INVALID_MIXED_QUERY.into()),
+        }
+    }
+
+    /// The parts of the metadata that it takes.
+    fn parts(self) -> &'static [&'static str] {
+        match self {
+            Self::Files => &["primary", "filelists"],
+            Self::Changelogs => &["primary", "other"],
+            _ => &["primary"],
+        }
+    }
+}
+
+fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let query = Query::of(session)?;
+    if let Query::Format(format) = query {
+        format::check(format)?;
+    }
+    let scope = select::Scope::of(session)?;
+    if words.len() > 1 {
+        return Err(Code::CLI_INVALID_ARGUMENT.into());
+    }
+    let sources = if scope.needs_repositories() {
+        session.sources(query.parts(), Freshness::WhenExpired)?
+    } else {
+        Vec::new()
+    };
+    let mut packages = session.packages(sources)?;
+    let chosen = select::choose(session, &mut packages, scope, words.first())?;
+    if chosen.is_empty() {
+        return Err(Code::NO_DATA.into());
+    }
+    let details = Details::read(session, &packages, &chosen, query)?;
+    if session.printer.mode().json {
+        let shapes: Outcome<Vec<Shape>> = chosen
+            .iter()
+            .map(|id| shape(&packages, *id, query, &details))
+            .collect();
+        session.printer.json(&shapes?);
+    } else {
+        session
+            .printer
+            .crit_part(&text(&packages, &chosen, query, &details)?);
+    }
+    Ok(0)
+}
+
+/// What is not in the pool.
+#[derive(Default)]
+struct Details {
+    files: HashMap<SolvableId, Vec<String>>,
+    changelogs: HashMap<SolvableId, Vec<ChangelogEntry>>,
+}
+
+impl Details {
+    fn read(
+        session: &Session<'_>,
+        packages: &Packages,
+        chosen: &[SolvableId],
+        query: Query<'_>,
+    ) -> Outcome<Self> {
+        let mut details = Self::default();
+        match query {
+            Query::Files => details.files = packages.file_lists(chosen)?,
+            Query::Changelogs => details.changelogs = packages.changelogs(chosen)?,
+            _ => return Ok(details),
+        }
+        let mut installed = HashMap::new();
+        for id in chosen.iter().filter(|id| packages.pool.is_installed(**id)) {
+            installed.insert(packages.pool.facts(*id)?.database_number, *id);
+        }
+        let db = if installed.is_empty() {
+            None
+        } else {
+            session.db()?
+        };
+        if let Some(db) = db {
+            db.for_each(&mut |number, header| {
+                if let Some(id) = installed.get(&number) {
+                    details.files.insert(*id, files(&header));
+                    details.changelogs.insert(*id, changelog(&header));
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(details)
+    }
+}
+
+fn files(header: &Header) -> Vec<String> {
+    let Ok(list) = FileList::from_header(header) else {
+        return Vec::new();
+    };
+    let paths = (0..list.len()).map(|index| list.path(index));
+    paths
+        .map(|path| String::from_utf8_lossy(&path).into_owned())
+        .collect()
+}
+
+fn changelog(header: &Header) -> Vec<ChangelogEntry> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let times = header.u32s(tag::CHANGELOGTIME);
+    let names = header.strings(tag::CHANGELOGNAME);
+    let texts = header.strings(tag::CHANGELOGTEXT);
+    times
+        .zip(names.zip(texts))
+        .map(|(date, (author, entry))| ChangelogEntry {
+            author: text(author),
+            date: u64::from(date),
+            text: text(entry),
+        })
+        .collect()
+}
+
+/// The dependencies of a package, of all the kinds that count.
+fn deps(packages: &Packages, id: SolvableId, dep: &Dep) -> Vec<String> {
+    let kinds = dep.kinds.iter();
+    kinds
+        .flat_map(|kind| packages.pool.deps(id, *kind))
+        .collect()
+}
+
+/// `NAME-VERSION-RELEASE.src` of the source package; empty if the metadata does not say.
+fn source(packages: &Packages, id: SolvableId) -> Outcome<String> {
+    let facts = packages.pool.facts(id)?;
+    let name = facts.sourcerpm;
+    Ok(name.strip_suffix(".rpm").unwrap_or(&name).to_owned())
+}
+
+/// `Www Mmm dd yyyy`, as changelogs write it.
+fn day(date: u64) -> String {
+    let time = i64::try_from(date)
+        .ok()
+        .and_then(|date| chrono::DateTime::from_timestamp(date, 0));
+    time.map_or_else(String::new, |time| time.format("%a %b %d %Y").to_string())
+}
+
+fn text(
+    packages: &Packages,
+    chosen: &[SolvableId],
+    query: Query<'_>,
+    details: &Details,
+) -> Outcome<String> {
+    let mut lines = Vec::new();
+    for id in chosen {
+        match query {
+            Query::Name => lines.push(packages.identity(*id).nvra()),
+            Query::Files => lines.extend(details.files.get(id).into_iter().flatten().cloned()),
+            Query::Deps(dep) => lines.extend(deps(packages, *id, dep)),
+            Query::Changelogs => {
+                let entries = details.changelogs.get(id).into_iter().flatten();
+                lines.extend(
+                    entries.map(|entry| {
+                        format!("{} {}\n{}", day(entry.date), entry.author, entry.text)
+                    }),
+                );
+            }
+            Query::Source => lines.push(source(packages, *id)?),
+            Query::Format(format) => lines.push(format::fill(packages, *id, format)?),
+        }
+    }
+    if matches!(query, Query::Files | Query::Deps(_)) {
+        let unique: BTreeSet<String> = lines.into_iter().collect();
+        lines = unique.into_iter().collect();
+    }
+    Ok(lines.into_iter().map(|line| line + "\n").collect())
+}
+
+/// A package in JSON: the keys in tdnf's order.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shape {
+    nevra: String,
+    name: String,
+    arch: String,
+    evr: String,
+    repo: String,
+    #[serde(flatten)]
+    detail: BTreeMap<&'static str, Detail>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Detail {
+    Text(String),
+    Texts(Vec<String>),
+    Changes(Vec<ChangeShape>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChangeShape {
+    time: String,
+    author: String,
+    text: String,
+}
+
+fn shape(
+    packages: &Packages,
+    id: SolvableId,
+    query: Query<'_>,
+    details: &Details,
+) -> Outcome<Shape> {
+    let identity = packages.identity(id);
+    let files = || details.files.get(&id).cloned().unwrap_or_default();
+    let change = |entry: &ChangelogEntry| ChangeShape {
+        time: day(entry.date),
+        author: entry.author.clone(),
+        text: entry.text.clone(),
+    };
+    let changes = || {
+        details
+            .changelogs
+            .get(&id)
+            .into_iter()
+            .flatten()
+            .map(change)
+    };
+    let detail = match query {
+        Query::Files => Some(("Files", Detail::Texts(files()))),
+        Query::Deps(dep) => Some((dep.key, Detail::Texts(deps(packages, id, dep)))),
+        Query::Changelogs => Some(("ChangeLogs", Detail::Changes(changes().collect()))),
+        Query::Source => Some(("Source", Detail::Text(source(packages, id)?))),
+        Query::Name | Query::Format(_) => None,
+    };
+    Ok(Shape {
+        nevra: identity.nvra(),
+        evr: identity.evr(),
+        name: identity.name,
+        arch: identity.arch,
+        repo: packages.repo_of(id),
+        detail: detail.into_iter().collect(),
+    })
+}

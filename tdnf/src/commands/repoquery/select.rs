@@ -1,0 +1,195 @@
+//! Which packages a query is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rpm_solv::{DepKind, SelectFlags, SolvableId};
+
+use super::DEPENDS;
+use crate::commands::list::{changes, in_order, keep};
+use crate::error::{Code, Failure, Outcome};
+use crate::goal;
+use crate::session::{Packages, Session};
+use crate::transact;
+
+/// The packages that are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Available,
+    Installed,
+    /// Installed packages that no repository has in this version.
+    Extras,
+    /// Installed packages of which there is more than one version.
+    Duplicates,
+    /// Available packages above the installed ones.
+    Upgrades,
+    /// Installed packages that were asked for.
+    UserInstalled,
+}
+
+impl Scope {
+    pub(super) fn of(session: &Session<'_>) -> Outcome<Self> {
+        let on = |name| session.args.flag(name);
+        let plain = on("installed") || on("available");
+        if on("extras") && (plain || on("duplicates")) || on("duplicates") && plain {
+            return Err(Failure::because(
+                Code::INVALID_PARAMETER,
+                "--extras, --duplicates and --installed or --available exclude each other",
+            ));
+        }
+        Ok(if on("extras") {
+            Self::Extras
+        } else if on("duplicates") {
+            Self::Duplicates
+        } else if on("userinstalled") {
+            Self::UserInstalled
+        } else if on("upgrades") {
+            Self::Upgrades
+        } else if on("installed") && !on("available") {
+            Self::Installed
+        } else {
+            Self::Available
+        })
+    }
+
+    /// What is installed can be asked without any repository.
+    pub(super) fn needs_repositories(self) -> bool {
+        matches!(self, Self::Available | Self::Extras | Self::Upgrades)
+    }
+}
+
+/// The `--what...` options and the kinds of dependencies they look at.
+const WHAT: [(&str, &[DepKind]); 9] = [
+    ("whatprovides", &[DepKind::Provides]),
+    ("whatobsoletes", &[DepKind::Obsoletes]),
+    ("whatconflicts", &[DepKind::Conflicts]),
+    ("whatrequires", &[DepKind::Requires]),
+    ("whatrecommends", &[DepKind::Recommends]),
+    ("whatsuggests", &[DepKind::Suggests]),
+    ("whatsupplements", &[DepKind::Supplements]),
+    ("whatenhances", &[DepKind::Enhances]),
+    ("whatdepends", DEPENDS),
+];
+
+/// The packages in list order.
+pub(super) fn choose(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    scope: Scope,
+    spec: Option<&String>,
+) -> Outcome<Vec<SolvableId>> {
+    let named: Vec<SolvableId> = match spec {
+        None => packages.pool.solvables().collect(),
+        Some(spec) => {
+            let flags = SelectFlags {
+                with_source: true,
+                ..SelectFlags::default()
+            };
+            goal::select(session, packages, spec, flags)?
+                .solvables()
+                .to_vec()
+        }
+    };
+    let mut chosen = in_scope(session, packages, scope, named)?;
+    let arches: Vec<&str> = session.args.values("arch").collect();
+    chosen.retain(|id| arches.is_empty() || arches.contains(&packages.pool.arch(*id)));
+    for path in session.args.values("file") {
+        let owners = file_owners(session, packages, path)?;
+        chosen.retain(|id| owners.contains(id));
+    }
+    for (option, kinds) in WHAT {
+        for capabilities in session.args.values(option) {
+            let found = with_dependency(session, packages, kinds, capabilities)?;
+            chosen.retain(|id| found.contains(id));
+        }
+    }
+    Ok(in_order(packages, chosen))
+}
+
+fn in_scope(
+    session: &Session<'_>,
+    packages: &Packages,
+    scope: Scope,
+    named: Vec<SolvableId>,
+) -> Outcome<Vec<SolvableId>> {
+    Ok(match scope {
+        Scope::Available => keep(packages, named, false),
+        Scope::Installed => keep(packages, named, true),
+        Scope::Extras => extras(packages, keep(packages, named, true)),
+        Scope::Duplicates => duplicates(packages, keep(packages, named, true)),
+        Scope::Upgrades => {
+            let newer = changes(packages, &named, std::cmp::Ordering::Greater);
+            newer.into_iter().filter(|id| named.contains(id)).collect()
+        }
+        Scope::UserInstalled => {
+            let auto = transact::auto_installed(session)?;
+            let mut chosen = keep(packages, named, true);
+            chosen.retain(|id| !auto.contains(packages.pool.name(*id)));
+            chosen
+        }
+    })
+}
+
+/// Those that no repository has in this version and architecture.
+pub(in crate::commands) fn extras(
+    packages: &Packages,
+    mut installed: Vec<SolvableId>,
+) -> Vec<SolvableId> {
+    let pool = &packages.pool;
+    let key = |id| (pool.name(id), pool.evr(id), pool.arch(id));
+    let offered: BTreeSet<_> = pool
+        .solvables()
+        .filter(|id| !pool.is_installed(*id))
+        .map(key)
+        .collect();
+    installed.retain(|id| !offered.contains(&key(*id)));
+    installed
+}
+
+fn duplicates(packages: &Packages, mut installed: Vec<SolvableId>) -> Vec<SolvableId> {
+    let pool = &packages.pool;
+    let key = |id| (pool.name(id), pool.arch(id));
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for id in pool.repo_solvables(packages.installed) {
+        *counts.entry(key(id)).or_default() += 1;
+    }
+    installed.retain(|id| counts.get(&key(*id)).is_some_and(|count| *count > 1));
+    installed
+}
+
+fn file_owners(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    path: &str,
+) -> Outcome<BTreeSet<SolvableId>> {
+    let mut owners: BTreeSet<SolvableId> = packages
+        .pool
+        .file_owners(path.as_bytes())?
+        .into_iter()
+        .collect();
+    owners.extend(packages.owners_of(session, &|found| found == path)?);
+    Ok(owners)
+}
+
+/// Packages with one of some capabilities, separated by commas: by name alone, or with a relation
+/// where one is given.
+fn with_dependency(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    kinds: &[DepKind],
+    capabilities: &str,
+) -> Outcome<BTreeSet<SolvableId>> {
+    let mut found = BTreeSet::new();
+    for capability in capabilities.split(',').map(str::trim) {
+        for kind in kinds {
+            found.extend(if capability.contains(['<', '=', '>']) {
+                packages.pool.whatmatches(*kind, capability)?
+            } else {
+                packages.pool.solvables_with_dep_name(*kind, capability)
+            });
+        }
+        if kinds.contains(&DepKind::Provides) && capability.starts_with('/') {
+            found.extend(file_owners(session, packages, capability)?);
+        }
+    }
+    Ok(found)
+}

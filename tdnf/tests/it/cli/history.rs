@@ -1,0 +1,222 @@
+//! `history`, and the scopes of `list` that need it or the installed packages.
+
+use super::{Site, Spec, plain};
+
+fn site() -> Option<Site> {
+    if !rustix::process::geteuid().is_root() {
+        testkit::fixtures::skipped("not root");
+        return None;
+    }
+    Some(Site::with(&[
+        plain("alpha", "1.0"),
+        plain("alpha", "2.0"),
+        Spec {
+            name: "beta",
+            version: "1.0",
+            lines: "Requires: gamma",
+        },
+        plain("gamma", "1.0"),
+        Spec {
+            name: "failing",
+            version: "1.0",
+            lines: "%pre -p <lua>\nerror('no')\n",
+        },
+        Spec {
+            name: "delta",
+            version: "1.0",
+            lines: "Requires: nothing-has-this\nObsoletes: alpha < 2",
+        },
+    ]))
+}
+
+/// The table without dates.
+fn table(text: &str) -> Vec<String> {
+    let row = |line: &str| {
+        let (front, back) = line.split_at(45.min(line.len()));
+        let counts = back.find('+').map_or("", |at| &back[at..]);
+        format!("{} {}", front.trim_end(), counts.trim_end())
+    };
+    text.lines().map(row).collect()
+}
+
+#[test]
+fn history_is_listed() {
+    let Some(site) = site() else { return };
+    site.run(&["history"])
+        .fails(10, "Error(1802) : History database error");
+    site.run(&["history", "init"]).well();
+    site.run(&["-y", "install", "beta"]).well();
+    site.run(&["-y", "erase", "beta"]).well();
+    let all = site.run(&["history"]).well().out;
+    assert_eq!(
+        all.lines().next(),
+        Some("ID   cmd line                                date/time             +add  / -rem")
+    );
+    let rows = table(&all);
+    assert_eq!(rows.len(), 4, "{all}");
+    assert!(
+        rows[1].starts_with("   1 (set)") && rows[1].ends_with("+0    / -0"),
+        "{all}"
+    );
+    assert!(rows[2].ends_with("+2    / -0"), "{all}");
+    assert!(rows[3].ends_with("+0    / -1"), "{all}");
+    let one = site.run(&["history", "list", "2-3"]).well().out;
+    assert_eq!(one.lines().count(), 3, "{one}");
+    assert_eq!(site.run(&["history", "3"]).well().out.lines().count(), 2);
+    assert_eq!(
+        site.run(&["history", "--to", "2"])
+            .well()
+            .out
+            .lines()
+            .count(),
+        3
+    );
+    let reverse = site.run(&["history", "--reverse"]).well().out;
+    assert!(
+        reverse
+            .lines()
+            .nth(1)
+            .is_some_and(|row| row.starts_with("   3 "))
+    );
+    site.run(&["history", "list", "5-3"])
+        .fails(86, "Error(1622) : Invalid argument");
+    let info = site.run(&["history", "info", "2"]).well().out;
+    assert!(
+        info.ends_with("added: beta-1.0-1.noarch, gamma-1.0-1.noarch\n\n"),
+        "{info}"
+    );
+    let json = site
+        .run(&["-j", "history", "--info", "--from", "3"])
+        .well()
+        .out;
+    assert!(json.starts_with(r#"[{"Id":3,"CmdLine":"#), "{json}");
+    assert!(
+        json.ends_with(
+            r#""AddedCount":0,"RemovedCount":1,"Added":[],"Removed":["beta-1.0-1.noarch"]}]"#
+        ),
+        "{json}"
+    );
+}
+
+#[test]
+fn a_failed_transaction_is_recorded_as_failed() {
+    let Some(site) = site() else { return };
+    assert_ne!(site.run(&["-y", "install", "failing"]).code, 0);
+    let plain = site.run(&["history"]).well().out;
+    assert_eq!(
+        plain.lines().count(),
+        2,
+        "the table is that of tdnf: {plain}"
+    );
+    let info = site.run(&["history", "--info"]).well().out;
+    assert!(info.contains(" failed\nreason: "), "{info}");
+    assert!(info.contains("failing-1.0-1.noarch"), "{info}");
+}
+
+#[test]
+fn history_undoes_repeats_and_rolls_back() {
+    let Some(site) = site() else { return };
+    site.run(&["history", "init"]).well();
+    site.run(&["-y", "install", "beta"]).well();
+    site.run(&["-y", "install", "alpha=1.0"]).well();
+    site.run(&["-y", "update", "alpha"]).well();
+    let ran = site.run(&["-y", "history", "undo", "4"]).well();
+    assert!(ran.out.contains("\nDowngrading:\nalpha "), "{ran:?}");
+    assert_eq!(site.rpm_names(), ["alpha-1.0", "beta-1.0", "gamma-1.0"]);
+    site.run(&["-y", "history", "redo", "4"]).well();
+    assert_eq!(site.rpm_names(), ["alpha-2.0", "beta-1.0", "gamma-1.0"]);
+    let ran = site.run(&["--assumeno", "history", "rollback", "2"]);
+    assert!(
+        ran.out.contains("\nRemoving:\nalpha "),
+        "the plan is shown: {ran:?}"
+    );
+    assert_eq!(ran.code, 8, "{ran:?}");
+    site.run(&["-y", "history", "rollback", "--to", "2"]).well();
+    assert_eq!(site.rpm_names(), ["beta-1.0", "gamma-1.0"]);
+    site.run(&["-y", "history", "rollback", "1"]).well();
+    assert!(site.rpm_names().is_empty());
+    let ran = site.run(&["-y", "history", "rollback", "1"]).well();
+    assert_eq!(ran.err, "Nothing to do.\n");
+    site.run(&["-y", "history", "redo", "2"]).well();
+    assert_eq!(
+        site.run(&["repoquery", "--userinstalled"]).well().out,
+        "beta-1.0-1.noarch\n",
+        "the mark of a dependency comes back"
+    );
+    let ran = site.run(&["-y", "--disablerepo=*", "history", "redo", "3"]);
+    let ran = ran.fails(243, "The following packages could not be resolved:");
+    assert!(ran.err.contains("\n  alpha-1.0-1.noarch\n"), "{ran:?}");
+    site.run(&["-y", "history", "undo", "1"])
+        .fails(86, "Error(1622) : Invalid argument");
+    site.run(&["-y", "history", "rollback"])
+        .fails(86, "Error(1622) : Invalid argument");
+    assert_eq!(
+        site.run(&["-y", "history", "undo", "999"]).well().err,
+        "Nothing to do.\n"
+    );
+}
+
+#[test]
+fn check_finds_what_cannot_be_installed() {
+    let site = Site::with(&[
+        plain("alpha", "1.0"),
+        Spec {
+            name: "delta",
+            version: "1.0",
+            lines: "Requires: nothing-has-this",
+        },
+    ]);
+    let ran = site
+        .run(&["check"])
+        .fails(21, "Error(1301) : Solv general runtime error");
+    assert!(
+        ran.err
+            .starts_with("1. nothing provides nothing-has-this needed by delta-1.0-1.noarch\n"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.err.contains("Found 1 problem(s) while resolving\n"),
+        "{ran:?}"
+    );
+    let ran = site.run(&["check", "--skip-broken"]).well();
+    assert!(
+        ran.out.ends_with("Check completed without issues\n"),
+        "{ran:?}"
+    );
+    site.run(&["check-local"]).fails(
+        138,
+        "Error(906) : check-local requires path to rpm directory as a parameter",
+    );
+    let dir = site.path("repo").display().to_string();
+    let ran = site.run(&["check-local", &dir]);
+    assert_eq!(ran.code, 21, "{ran:?}");
+    std::fs::remove_file(site.path("repo/delta-1.0-1.noarch.rpm")).expect("ours");
+    assert_eq!(
+        site.run(&["check-local", &dir]).well().out,
+        format!(
+            "Checking all packages from: {dir}\nFound 1 packages\nCheck completed without issues\n"
+        )
+    );
+    site.run(&["check-local", "/nonexistent"])
+        .fails(66, "Error(1602) : No such file or directory");
+}
+
+#[test]
+fn list_has_every_scope() {
+    let Some(site) = site() else { return };
+    site.run(&["-y", "install", "alpha=1.0", "gamma"]).well();
+    let names = |words: &[&str]| -> Vec<String> {
+        let out = site.run(&[&["list"], words].concat()).well().out;
+        let rows = out.lines().filter(|line| line.contains(".noarch"));
+        rows.map(|row| row.split(' ').next().unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&["obsoletes"]), ["delta.noarch"]);
+    assert_eq!(names(&["extras"]), [""; 0]);
+    assert_eq!(names(&["recent", "gamma"]), ["gamma.noarch"]);
+    assert_eq!(names(&["upgrades"]), ["alpha.noarch"]);
+    assert_eq!(
+        names(&["--disablerepo=*", "extras"]),
+        ["alpha.noarch", "gamma.noarch"]
+    );
+}
