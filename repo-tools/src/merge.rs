@@ -39,7 +39,7 @@ struct Winner {
 }
 
 /// Chooses packages. `bases` are what packages without a base get, per repository; `arches` are
-/// the wanted architectures, all when empty.
+/// the wanted architectures besides noarch, all when empty.
 pub fn choose(
     repositories: &[(Arc<Repository>, Option<String>)],
     method: Method,
@@ -49,7 +49,8 @@ pub fn choose(
     for (number, (repository, _)) in repositories.iter().enumerate() {
         let mut place = 0;
         repository.packages(&mut |package| {
-            let wanted = arches.is_empty() || arches.iter().any(|arch| arch == package.arch());
+            let arch = package.arch();
+            let wanted = arches.is_empty() || arch == "noarch" || arches.iter().any(|a| a == arch);
             if wanted {
                 let winners = chosen
                     .entry((package.name().to_owned(), package.arch().to_owned()))

@@ -70,7 +70,10 @@ fn evr(dep: &DepRecord<'_>) -> String {
     if dep.version.is_empty() {
         return String::new();
     }
-    let mut text = format!("{}:{}", dep.epoch.unwrap_or(0), dep.version);
+    let mut text = match dep.epoch.unwrap_or(0) {
+        0 => dep.version.to_owned(),
+        epoch => format!("{epoch}:{}", dep.version),
+    };
     if !dep.release.is_empty() {
         text.push('-');
         text.push_str(dep.release);

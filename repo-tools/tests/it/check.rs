@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::lab::{dnf_result, must, ok, run, text, tree};
+use crate::lab::{finished, must, ok, run, text, tree};
 
 fn problems(dir: &Path, more: &[&str]) -> (i32, Vec<String>) {
     let mut args = vec!["check", "-q", text(dir)];
@@ -134,18 +134,59 @@ fn closure_as_dnf_sees_it() {
         .map(|(package, dep)| format!("{package} {dep}"))
         .collect();
     ours.sort();
-    let (code, out, err) = dnf_result(&tree, &["repoclosure"]);
-    assert_eq!(code, 1, "{out}{err}");
-    let mut theirs = Vec::new();
-    let mut package = String::new();
-    for line in out.lines() {
-        if let Some(rest) = line.strip_prefix("package: ") {
-            package = rest.split(" from ").next().unwrap().to_owned();
-        } else if line.starts_with("    ") {
-            theirs.push(format!("{package} {}", line.trim()));
-        }
-    }
+    let Some(mut theirs) = closure_of_dnf(&tree, dir.path()) else {
+        return;
+    };
+    // dnf asks who provides a conditional dependency, and nobody has to: its package can be
+    // installed as long as the condition does not hold. Of `and` it takes one side for enough.
+    let is_plain = |line: &String| !line.contains(" if ") && !line.contains(" and ");
+    assert!(
+        ours.contains(&"needs-1-1.noarch (plain and nothing)".to_owned()),
+        "{ours:?}"
+    );
+    let plain = |lines: &mut Vec<String>| lines.retain(is_plain);
+    plain(&mut ours);
+    plain(&mut theirs);
     theirs.sort();
     theirs.dedup();
     assert_eq!(ours, theirs);
+}
+
+/// What dnf's repoclosure asks of each requirement, through dnf's own Python interface: the plugin
+/// itself is not everywhere.
+const CLOSURE: &str = r#"
+import sys, dnf
+base = dnf.Base()
+base.conf.installroot = sys.argv[2]
+base.conf.cachedir = sys.argv[2] + "/cache"
+base.conf.substitutions["releasever"] = "1"
+base.repos.add_new_repo("t", base.conf, baseurl=["file://" + sys.argv[1]])
+base.fill_sack(load_system_repo=False)
+available = base.sack.query().available()
+for package in available:
+    for wanted in package.requires:
+        text = str(wanted)
+        if text.startswith(("solvable:", "rpmlib(")):
+            continue
+        if not available.filter(provides=wanted):
+            print(package, text)
+"#;
+
+fn closure_of_dnf(tree: &Path, scratch: &Path) -> Option<Vec<String>> {
+    let python = "/usr/bin/python3";
+    let has_dnf = std::process::Command::new(python)
+        .args(["-c", "import dnf"])
+        .output();
+    if !has_dnf.is_ok_and(|output| output.status.success()) {
+        testkit::fixtures::skipped("no dnf for python3");
+        return None;
+    }
+    let root = scratch.join("root");
+    fs::create_dir(&root).unwrap();
+    let output = std::process::Command::new(python)
+        .args(["-c", CLOSURE, text(tree), text(&root)])
+        .output();
+    let (code, out, err) = finished(output.unwrap());
+    assert_eq!(code, 0, "{err}");
+    Some(out.lines().map(str::to_owned).collect())
 }

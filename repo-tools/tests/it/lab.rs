@@ -169,13 +169,6 @@ pub(crate) fn bytes(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// What dnf sees in a repository.
 pub(crate) fn dnf(dir: &Path, words: &[&str]) -> String {
-    let (code, out, err) = dnf_result(dir, words);
-    assert_eq!(code, 0, "dnf {words:?}\n{out}{err}");
-    out
-}
-
-/// [`dnf`] with its exit code.
-pub(crate) fn dnf_result(dir: &Path, words: &[&str]) -> (i32, String, String) {
     let scratch = tempfile::tempdir().unwrap();
     let from = format!("t,file://{}", dir.canonicalize().unwrap().display());
     let mut command = Command::new("dnf");
@@ -190,5 +183,7 @@ pub(crate) fn dnf_result(dir: &Path, words: &[&str]) -> (i32, String, String) {
             scratch.path().join("cache").display()
         ))
         .args(words);
-    finished(command.output().expect("dnf runs"))
+    let (code, out, err) = finished(command.output().expect("dnf runs"));
+    assert_eq!(code, 0, "dnf {words:?}\n{out}{err}");
+    out
 }

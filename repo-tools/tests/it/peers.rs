@@ -135,11 +135,15 @@ fn each_updates_what_the_other_made() {
     ok(&["createrepo", text(&tree), "--read-pkgs-list", text(&list)]);
     assert_eq!(fs::read_to_string(&list).unwrap(), "");
     assert_eq!(parsed(&tree), theirs);
-    // Theirs over ours: nothing either.
+    // Theirs over ours: nothing either, and the same as theirs over theirs (which writes & of
+    // changelog authors twice escaped).
     let read = dir.path().join("read");
     peer(&tree, &tree, &["--update", "--read-pkgs-list", text(&read)]);
     assert_eq!(fs::read_to_string(&read).unwrap().trim(), "");
-    assert_eq!(parsed(&tree), theirs);
+    let own = dir.path().join("own");
+    peer(&tree, &own, &[]);
+    peer(&tree, &own, &["--update"]);
+    assert_eq!(parsed(&tree), parsed(&own));
     // And ours again over that.
     fs::remove_file(tree.join("one/bare-1.0~rc1-1.noarch.rpm")).unwrap();
     ok(&["createrepo", text(&tree), "--read-pkgs-list", text(&list)]);
@@ -151,13 +155,19 @@ fn each_updates_what_the_other_made() {
 /// All real packages in one tree, the broken ones among them.
 ///
 /// Deliberate differences from createrepo_c 0.17: files that end before their package does and
-/// headers whose digest is wrong are refused (createrepo_c indexes what nobody can install), and
+/// headers whose digest is wrong are refused (createrepo_c indexes what nobody can install), so are
+/// packages in the v3 format (rpm 6 installs none, nor do we), and
 /// Latin-1 characters from A0 to BF stay (createrepo_c loses them).
 #[test]
 fn all_real_packages() {
     let Some(rpms) = testkit::fixtures::real_rpms() else {
         return;
     };
+    let is_package = |path: &Path| path.extension().is_some_and(|end| end == "rpm");
+    let rpms: Vec<_> = rpms
+        .into_iter()
+        .filter(|rpm| is_package(&rpm.path))
+        .collect();
     let dir = tempfile::tempdir().unwrap();
     let tree = dir.path().join("tree");
     for (number, rpm) in rpms.iter().enumerate() {
@@ -188,10 +198,12 @@ fn all_real_packages() {
     {
         let line = bad.iter().find(|line| line.contains(location.as_str()));
         let line = line.unwrap_or_else(|| panic!("{location} is missing and not named"));
-        assert!(
-            line.contains("cut short") || line.contains("does not match"),
-            "{line}"
-        );
+        let reasons = [
+            "cut short",
+            "does not match",
+            "v3 packages are not supported",
+        ];
+        assert!(reasons.iter().any(|why| line.contains(why)), "{line}");
     }
     let mut different = 0;
     for (location, text) in &mine {

@@ -6,11 +6,12 @@ use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
 use super::Format;
 
-/// Compression levels: what the formats' own tools use by default (bzip2 has no other). None of the
-/// formats writes a time or a name, so that equal input gives equal bytes.
+/// Compression levels: of xz and zstd such that three documents at once stay below 60 MB of memory
+/// (xz 5, which createrepo_c takes, needs 94 MB for each). None of the formats writes a time or a
+/// name, so that equal input gives equal bytes.
 const GZIP_LEVEL: u32 = 6;
-const XZ_LEVEL: u32 = 5;
-const ZSTD_LEVEL: i32 = 10;
+const XZ_LEVEL: u32 = 2;
+const ZSTD_LEVEL: i32 = 9;
 
 /// What is known of a written stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
