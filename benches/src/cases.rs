@@ -109,6 +109,7 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
     let mut cases = metadata(lab)?;
     cases.extend(solving(lab)?);
     cases.extend(crate::install::all(lab)?);
+    cases.extend(crate::repo_tools::all(lab)?);
     Ok(cases)
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn must(command: &mut Command) -> Result<(), String> {
     ))
 }
 
-fn cache() -> PathBuf {
+/// Where the recipe puts what it makes.
+pub(crate) fn cache() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
     std::env::var_os("TDNF_CACHE").map_or_else(|| home().join(".cache/tdnf-dev"), PathBuf::from)
 }

@@ -10,6 +10,7 @@ mod install;
 mod lab;
 mod limit;
 mod measure;
+mod repo_tools;
 mod report;
 
 use std::path::PathBuf;
