@@ -18,12 +18,14 @@ pub(super) const CREATE_FAILURES: &str = "
 CREATE TABLE IF NOT EXISTS failed_transactions(Id INTEGER PRIMARY KEY AUTOINCREMENT,
     after_trans INTEGER, cmdline TEXT, timestamp INTEGER, reason TEXT)";
 
-/// Names whose newest flag says auto-installed.
+/// Names whose newest flag says auto-installed. Beside `MAX`, SQLite takes the other columns from the
+/// row that has it (its documentation of SELECT, "bare columns"); a subquery for each row would
+/// read the table as often as it has rows.
 pub(super) const AUTO_NAMES: &str = "
-SELECT names.name FROM flag_set JOIN names ON names.Id = flag_set.name_id
-WHERE flag_set.Id = (SELECT MAX(newer.Id) FROM flag_set AS newer
-                     WHERE newer.name_id = flag_set.name_id)
-  AND flag_set.value = 1";
+SELECT names.name
+FROM (SELECT name_id, value, MAX(Id) FROM flag_set GROUP BY name_id) AS newest
+JOIN names ON names.Id = newest.name_id
+WHERE newest.value = 1";
 
 /// Items of all transactions in order, with the kind of item.
 pub(super) const ITEMS: &str = "
