@@ -26,12 +26,12 @@ pub(crate) struct Program {
     pub group: Option<PathBuf>,
 }
 
-/// Runs `$3...` with its output in `$2`; peak memory goes to `$1.memory`, user, system and wall seconds
-/// to `$1.time`. bash counts in milliseconds, /usr/bin/time alone knows the peak.
+/// Runs `$3...` with its output in `$2`; user, system and wall seconds go to `$1`. bash counts in
+/// milliseconds; only /usr/bin/time around it knows the peak memory (a bash takes 4 MiB of its own).
 const SCRIPT: &str = r#"
 TIMEFORMAT='%3U %3S %3R'
 if [ -n "$GROUP" ]; then echo $$ > "$GROUP/cgroup.procs" || exit 99; fi
-{ time /usr/bin/time -q -f %M -o "$1.memory" "${@:3}" > "$2" 2>&1; } 2> "$1.time"
+{ time "${@:3}" > "$2" 2>&1; } 2> "$1"
 "#;
 
 impl Program {
@@ -46,24 +46,27 @@ impl Program {
 
     /// Runs it once; output is dropped, stdin is empty.
     pub(crate) fn run(&self, scratch: &Path) -> Result<Figures, String> {
-        let (figures, output) = (scratch.join("run"), scratch.join("output.txt"));
-        let status = Command::new("bash")
-            .args(["-c", SCRIPT, "bash"])
-            .args([&figures, &output])
+        let [times, peak, output] =
+            ["times.txt", "peak.txt", "output.txt"].map(|name| scratch.join(name));
+        let status = Command::new("/usr/bin/time")
+            .args(["-q", "-f", "%M", "-o"])
+            .arg(&peak)
+            .args(["bash", "-c", SCRIPT, "bash"])
+            .args([&times, &output])
             .args(&self.words)
             .env("LC_ALL", "C")
             .env("GROUP", self.group.as_deref().unwrap_or(Path::new("")))
             .stdin(Stdio::null())
             .status()
-            .map_err(|e| format!("bash: {e}"))?;
+            .map_err(|e| format!("/usr/bin/time: {e}"))?;
         let code = status.code().unwrap_or(-1);
         if !self.good.contains(&code) {
             return Err(self.failure(code, &output));
         }
-        let [user, system, wall] = numbers(&figures.with_extension("time"))?[..] else {
+        let [user, system, wall] = numbers(&times)?[..] else {
             return Err("bash wrote no times".to_owned());
         };
-        let [kib] = numbers(&figures.with_extension("memory"))?[..] else {
+        let [kib] = numbers(&peak)?[..] else {
             return Err("/usr/bin/time wrote no peak".to_owned());
         };
         Ok(Figures {
