@@ -108,6 +108,12 @@ impl Execution<'_, '_> {
     }
 
     fn tell_kept(&mut self, files: &ElementPlan) {
+        for path in &files.mounted {
+            self.warn(Warning::File {
+                path: printable(path),
+                reason: "not removed: it is a mount point".to_owned(),
+            });
+        }
         for (path, kept) in &files.kept {
             self.warn(Warning::ConfigKept {
                 path: printable(path),

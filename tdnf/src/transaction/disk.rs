@@ -41,6 +41,17 @@ impl<'a> DiskFile<'a> {
         self.stat.as_ref()
     }
 
+    /// Is a file of somewhere else mounted here?
+    pub(crate) fn is_mounted(&self) -> Result<bool, TransactionError> {
+        let mounted = self.stat.is_some() && self.kind() != Some(Kind::Directory);
+        if !mounted {
+            return Ok(false);
+        }
+        self.root
+            .is_mount_point(self.path)
+            .map_err(|e| TransactionError::file("cannot look at", self.path, e))
+    }
+
     fn hash(&self, algo: DigestAlgo) -> Option<Digest> {
         let file = self.root.open_file(self.path).ok()?;
         Hasher::digest_reader(algo, BufReader::new(file)).ok()

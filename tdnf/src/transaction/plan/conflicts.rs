@@ -51,6 +51,13 @@ impl Planner<'_, '_> {
             action,
             Action::Skip | Action::SkipState(_) | Action::AltName
         );
+        // /etc/hosts of a container: the rename would fail, so the new file stands beside it.
+        if acts && entry.kind != Kind::Directory && disk.is_mounted()? {
+            return Ok(match disk.holds(entry) {
+                true => Action::Skip,
+                false => Action::AltName,
+            });
+        }
         if acts && entry.flags & flag::GHOST == 0 {
             self.check_type(element, entry, target, &owners, &disk);
         }

@@ -31,6 +31,8 @@ pub(crate) struct ElementPlan {
     pub touched: Vec<u8>,
     /// Configuration files that are kept beside: file and kept name.
     pub kept: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Files that stay because something is mounted on them.
+    pub mounted: Vec<Vec<u8>>,
 }
 
 /// The plan of all elements.

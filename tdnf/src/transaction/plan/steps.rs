@@ -222,6 +222,10 @@ impl Planner<'_, '_> {
             }
             return Ok(());
         }
+        if disk.is_mounted()? {
+            plan.mounted.push(target.to_vec());
+            return Ok(());
+        }
         let mount = self
             .mounts
             .of_dir(self.root, split(target).0, &package.nevra)?;

@@ -107,6 +107,20 @@ impl RootDir {
         Ok((self.open_dir(dir)?, base))
     }
 
+    /// Is something mounted at `path` itself (a file of the host over one of a container)? It can
+    /// be neither replaced nor removed. Kernels before 5.8 do not tell; the answer is no then.
+    pub fn is_mount_point(&self, path: &[u8]) -> Result<bool, Errno> {
+        let (dir, base) = self.open_parent(path)?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        match fs::statx(dir, base, flags, fs::StatxFlags::empty()) {
+            Ok(stat) => Ok(stat
+                .stx_attributes
+                .contains(fs::StatxAttributes::MOUNT_ROOT)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NOSYS) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     /// What is at `path`, a last symbolic link not followed; `None` when nothing is there.
     pub fn lstat(&self, path: &[u8]) -> Result<Option<Stat>, Errno> {
         if components(path).next().is_none() {

@@ -331,6 +331,50 @@ impl Drop for Mounted {
     }
 }
 
+/// A file of the host that is mounted over one of a container is neither replaced nor removed;
+/// rpm fails there.
+#[test]
+fn a_file_with_a_mount_on_it_stays() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    root.write("etc/hosts", "of the container\n");
+    root.write("srv/hosts", "of the host\n");
+    let at = root.join("etc/hosts");
+    let mut mount = Command::new("mount");
+    let status = mount.arg("--bind").arg(root.join("srv/hosts")).arg(&at);
+    if !status.status().is_ok_and(|status| status.success()) {
+        println!("skipped: nothing can be mounted here");
+        return;
+    }
+    let mounted = Mounted(at);
+    let hosts = one_file("hosts", "/etc/hosts", "new");
+    let failing = build(
+        "failing",
+        "1",
+        "Requires: hosts",
+        "",
+        "%pre\nexit 1\n%files\n",
+    );
+    fails(
+        root.path(),
+        &[Ask::Upgrade(&hosts), Ask::Upgrade(&failing)],
+        &options(),
+    );
+    let done = run(root.path(), &[Ask::Upgrade(&hosts)], &options(), &mut ()).unwrap();
+    let warnings: Vec<String> = done.warnings.iter().map(Warning::to_string).collect();
+    assert_eq!(warnings, ["/etc/hosts created as /etc/hosts.rpmnew"]);
+    assert_eq!(root.read("etc/hosts"), "of the host\n");
+    assert_eq!(root.read("etc/hosts.rpmnew"), "new");
+    let done = run(root.path(), &[Ask::Erase("hosts")], &options(), &mut ()).unwrap();
+    let warnings: Vec<String> = done.warnings.iter().map(Warning::to_string).collect();
+    assert_eq!(warnings, ["/etc/hosts: not removed: it is a mount point"]);
+    assert_eq!(root.read("etc/hosts"), "of the host\n");
+    drop(mounted);
+    assert_eq!(root.read("etc/hosts"), "of the container\n");
+}
+
 /// Row 89, enospc_root and inodes: told before; and when it happens anyway, undone.
 #[test]
 fn row_89_a_full_disk() {
