@@ -13,6 +13,17 @@
 //! | [`update`] | changing an existing repository's records |
 //! | [`check`] | whether a repository is what it says |
 //!
+//! What createrepo makes is equal, field by field, to what createrepo_c 0.17 makes, but for:
+//! - packages that end before their signature header says, whose header digests are wrong, or in the
+//!   v3 format are named and refused: nobody can install them;
+//! - Latin-1 characters from A0 to BF in old texts stay, createrepo_c drops them;
+//! - by default records of others (comps, updateinfo, ...) stay over a new run, and the metadata of
+//!   the run before stay beside the new for readers under way;
+//! - no databases for yum, no zchunk, no delta packages, no split media.
+//!
+//! `check` differs from `dnf repoclosure` on rich dependencies: a conditional one is fulfilled when
+//! its condition can stay away, and `and` needs both sides.
+//!
 //! Invariants: a repository is replaced as one or not at all; memory does not grow with the size of
 //! the documents; the same tree and options give the same bytes. No network, no sqlite, no libsolv.
 

@@ -6,10 +6,10 @@
 //! | [`config`] | the keys of these files: [`config::RepoConfig`], [`config::MainConfig`] |
 //! | [`vars`] | `$releasever`, `$basearch` and the variable directories |
 //! | [`layout`] | which relative paths a repository may name, and where its cache lives |
-//! | [`compress`] | decompressing, hashing and verifying readers |
+//! | [`compress`] | decompressing, hashing and verifying readers; the compressing writer |
 //! | [`xml`] | the one guarded XML reader all parsers share |
 //! | [`repomd`] | `repomd.xml`, reading and writing |
-//! | [`primary`] [`filelists`] [`other`] | per package records, streamed through a callback |
+//! | [`primary`] [`filelists`] [`other`] | per package records, streamed through a callback; filled from headers and written |
 //! | [`updateinfo`] [`comps`] [`modules`] | advisories, groups, module documents |
 //! | [`mirrorlist`] [`metalink`] | where else a repository is to be had |
 //!

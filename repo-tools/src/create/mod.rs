@@ -300,7 +300,16 @@ impl Work<'_> {
         }
         let mut names = BTreeSet::new();
         if let Some(old) = self.old.as_ref().filter(|_| self.options.keep_records) {
-            let kept = finish::kept_records(&old.repomd, &records);
+            let mut kept = finish::kept_records(&old.repomd, &records);
+            kept.retain(|record| {
+                let is_there = old.file(record).is_file();
+                if !is_there {
+                    let what =
+                        format!("record {} is dropped: {} is gone", record.kind, record.href);
+                    self.printer.err(&format!("Warning: {what}"));
+                }
+                is_there
+            });
             names.extend(kept.iter().map(|r| r.href.file_name().to_owned()));
             records.extend(kept);
         }

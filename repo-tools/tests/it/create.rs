@@ -288,6 +288,13 @@ fn records_of_others_are_taken_in_and_stay() {
     assert_eq!(kinds(), all);
     assert_eq!(run(&["check", text(&tree), "--no-closure"]).0, 0);
     assert!(crate::lab::dnf(&tree, &["group", "list", "--hidden"]).contains('G'));
+    let repository = repo_tools::repository::Repository::open(&tree).unwrap();
+    fs::remove_file(repository.file(repository.record("productid").unwrap())).unwrap();
+    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    assert_eq!(code, 0);
+    assert!(err.contains("record productid is dropped"), "{err}");
+    let all = &all[..5];
+    assert_eq!(kinds(), all);
     fs::write(&comps, "<comps><group>").unwrap();
     let (code, _, err) = run(&["createrepo", text(&tree), "-g", text(&comps)]);
     assert_eq!(code, 1);
