@@ -122,6 +122,9 @@ fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<
         .repo_cache(repo)
         .join("keys")
         .join(key_file_name(url));
+    if session.settings.cache_only {
+        return read_key_file(&dest);
+    }
     let mut request = FileRequest::new(format!("{} (key)", repo.id), vec![url.to_owned()], &dest);
     request.access = std::sync::Arc::new(Access::from_config(repo));
     request.max_size = MAX_KEY_FILE;

@@ -90,7 +90,7 @@ impl Session<'_> {
         let now = self.settings.environment.now;
         let mut checks: Vec<Option<Box<SignatureCheck<'static>>>> = Vec::new();
         for repo in repos {
-            if !repo.repo_gpgcheck || self.settings.cache_only {
+            if !repo.repo_gpgcheck {
                 checks.push(None);
                 continue;
             }
