@@ -20,6 +20,7 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Outcome<Ve
     let cancelled = || session.interrupt.is_raised();
     let mut options = Options::new(settings.environment.now, &settings.arch);
     options.cancelled = &cancelled;
+    options.runner.clone_from(&settings.environment.program);
     options.test_only = settings.test_only;
     options.no_scripts = settings.tsflags.iter().any(|flag| flag == "noscripts");
     options.no_docs = settings.tsflags.iter().any(|flag| flag == "nodocs");
