@@ -49,9 +49,6 @@ pub fn perform(
     if session.printer.mode().json && session.settings.consent == Consent::No {
         return Ok(0);
     }
-    if session.settings.download_only.is_none() && session.settings.consent != Consent::No {
-        crate::execute::check_writable(session)?;
-    }
     session.confirm()?;
     let fetched = fetch::fetch(session, &plan, &packages.sources)?;
     let verified = verify::verify(session, &plan, &fetched, &packages.sources)?;
@@ -91,7 +88,8 @@ fn say_waived(session: &Session<'_>, verified: &Verified) {
     }
 }
 
-/// Stores accepted keys, runs the transaction, and records it.
+/// Runs the transaction, stores accepted keys, and records both. A transaction that fails leaves
+/// the keys as they were, too.
 fn commit(
     session: &Session<'_>,
     goal: &Goal,
@@ -100,9 +98,7 @@ fn commit(
     verified: Verified,
 ) -> Outcome<u8> {
     let settings = &session.settings;
-    if !settings.test_only {
-        keys::import(session, &verified.accepted_keys)?;
-    }
+    let accepted_keys = verified.accepted_keys.clone();
     let history = if settings.test_only {
         None
     } else {
@@ -127,6 +123,7 @@ fn commit(
         }
     };
     if let Some(history) = history {
+        keys::import(session, &accepted_keys)?;
         record(session, &history, goal, plan)?;
         if !settings.main.keepcache {
             fetched.remove_cached();

@@ -48,7 +48,7 @@ pub struct VerifiedPackage {
 pub struct Verified {
     /// In the order of the plan.
     pub packages: Vec<VerifiedPackage>,
-    /// Keys that the user accepted; they are to be stored before the transaction.
+    /// Keys that the user accepted; they are to be stored with the transaction.
     pub accepted_keys: Vec<KeyInfo>,
 }
 
@@ -163,14 +163,21 @@ impl Judge<'_, '_> {
             return Err(Failure::because(Code::NO_GPGKEY_CONF_ENTRY, unknown()));
         };
         let now = self.session.settings.environment.now;
+        let mut reason = None;
         for offered in keys::offered_keys(self.session, repo)? {
             let mut alone = Keyring::new();
             if alone.add_armored_or_binary(&offered.key.binary).is_err() {
                 continue;
             }
             let (_, evidence) = examine(file, path, change, &alone, now)?;
-            if !judge(&evidence, Policy::GpgCheck).is_accepted() {
-                continue;
+            match judge(&evidence, Policy::GpgCheck) {
+                Verdict::Accepted(_) => {}
+                // It is by this key, but the key, or what it covers, does not do.
+                Verdict::Refused(refusal) => {
+                    let by_another = matches!(refusal, Refusal::UnknownKey { .. });
+                    reason = reason.or((!by_another).then_some(refusal));
+                    continue;
+                }
             }
             self.ask(&offered)?;
             self.keyring
@@ -178,6 +185,9 @@ impl Judge<'_, '_> {
                 .map_err(|error| Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string()))?;
             self.accepted.push(offered.key);
             return Ok(true);
+        }
+        if let Some(refusal) = reason {
+            return Err(refused(path, &refusal));
         }
         Err(
             Failure::because(Code::RPM_GPG_NO_MATCH, unknown()).detail(format!(
@@ -247,6 +257,10 @@ fn examine(
         file_digests: file_digests(&package),
         ..Evidence::default()
     };
+    // A signature header that the database could not take is refused now, not half-way.
+    if let Err(error) = rpm_db::check_signature_header(&package.signature, &package.header) {
+        evidence.malformed.push(error.to_string());
+    }
     match package.verify_header_digests() {
         Ok(items) => {
             let best = items.first().and_then(|item| name_of(item.expected.algo()));

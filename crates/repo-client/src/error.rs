@@ -190,6 +190,9 @@ pub enum Cause {
     /// `repo_gpgcheck` is on and repomd.xml.asc is missing, bad, or by a key that is not trusted.
     #[error("metadata signature: {0}")]
     Signature(String),
+    /// repomd.xml.asc could not be had.
+    #[error("repomd.xml.asc: {0}")]
+    SignatureFile(Box<Cause>),
     /// The metadata is not readable as metadata.
     #[error("{0}")]
     Malformed(String),
@@ -283,6 +286,7 @@ impl Cause {
             Self::Dns(_) | Self::Connect(_) | Self::Proxy(_) | Self::Timeout(_) => true,
             Self::TooSlow { .. } | Self::Broken(_) | Self::Truncated { .. } => true,
             Self::Status(code) => matches!(code, 408 | 425 | 429 | 500 | 502..=504),
+            Self::SignatureFile(cause) => cause.is_passing(),
             _ => false,
         }
     }
@@ -318,6 +322,7 @@ impl Cause {
             Self::Redirect(_) => 47,
             Self::NotFound | Self::Read(_) => 37,
             Self::Stopped => 42,
+            Self::SignatureFile(cause) => return cause.curl_code(),
             _ => return None,
         })
     }
@@ -327,6 +332,7 @@ impl Cause {
     pub fn tdnf_code(&self) -> Option<u32> {
         match self {
             Self::Status(_) => Some(CODE_HTTP_STATUS),
+            Self::SignatureFile(cause) => cause.tdnf_code(),
             Self::Digest { .. } | Self::Size { .. } => Some(2501),
             Self::Signature(_) => Some(2004),
             other => other.curl_code().map(|code| CODE_CURL_BASE + code),

@@ -258,8 +258,30 @@ fn copy_signature(
     main: &Header,
     facts: &InstallFacts<'_>,
 ) -> Result<(), DbError> {
-    let newer: &[Translation] = if facts.as_rpm6 { &OPENPGP } else { &[] };
-    let is_v6 = facts.as_rpm6 && main.has(tag::RPMFORMAT);
+    for (tag, entry) in translated(signature, main, facts.as_rpm6)? {
+        record.add(tag, value(&entry));
+    }
+    Ok(())
+}
+
+/// Checks that a package's signature header can become part of a database header, so that a bad
+/// one is refused before anything has changed.
+///
+/// # Errors
+/// [`DbError::BadPackage`], as [`InstalledHeader::from_package`].
+pub fn check_signature_header(signature: &Header, main: &Header) -> Result<(), DbError> {
+    translated(signature, main, false).map(drop)
+}
+
+/// The entries to be copied with the numbers they get.
+fn translated<'a>(
+    signature: &'a Header,
+    main: &Header,
+    as_rpm6: bool,
+) -> Result<Vec<(u32, Entry<'a>)>, DbError> {
+    let newer: &[Translation] = if as_rpm6 { &OPENPGP } else { &[] };
+    let is_v6 = as_rpm6 && main.has(tag::RPMFORMAT);
+    let mut entries = Vec::new();
     for rule in TRANSLATIONS.iter().chain(newer) {
         let counts = !(is_v6 && rule.from >= LEGACY_SIGNATURES);
         let found = signature.entry(rule.from).filter(|_| counts);
@@ -277,9 +299,9 @@ fn copy_signature(
         if entry.kind != rule.kind || !count_is_right {
             return Err(bad(main, rule.from, "has a wrong type or size"));
         }
-        record.add(rule.to, value(&entry));
+        entries.push((rule.to, entry));
     }
-    Ok(())
+    Ok(entries)
 }
 
 /// An entry as a value to be written.

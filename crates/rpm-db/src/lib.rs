@@ -42,7 +42,7 @@ mod root;
 mod write;
 
 pub use error::DbError;
-pub use installed::{FileState, InstallFacts, InstalledHeader};
+pub use installed::{FileState, InstallFacts, InstalledHeader, check_signature_header};
 pub use location::{Backend, DbLocation, Search};
 pub use lock::{TransactionLock, Wait};
 pub use open::{Db, create_directory};

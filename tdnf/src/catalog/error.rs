@@ -51,3 +51,15 @@ pub enum CatalogError {
         source: std::io::Error,
     },
 }
+
+impl CatalogError {
+    /// The repository whose metadata is at fault.
+    pub fn repo(&self) -> Option<&str> {
+        match self {
+            Self::NoPrimary { repo } | Self::Part { repo, .. } | Self::Metadata { repo, .. } => {
+                Some(repo)
+            }
+            _ => None,
+        }
+    }
+}

@@ -66,6 +66,9 @@ pub struct Command {
     pub run: Run,
 }
 
+/// Cache files that may be found damaged in one run.
+const MAX_DAMAGED_CACHES: usize = 16;
+
 /// Every command, by name.
 pub const ALL: &[Command] = &[
     change::AUTOREMOVE,
@@ -151,7 +154,27 @@ fn run(
         crate::execute::say_pending(&session);
     }
     show_options(args, printer);
-    (command.run)(&session, args.operands())
+    run_healing(command, &session, args.operands())
+}
+
+/// Runs a command. A cache file of ours that turns out to be damaged is made anew: until the
+/// solver is done nothing has been changed or shown, so the command just begins again.
+fn run_healing(command: &Command, session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    for _ in 0..MAX_DAMAGED_CACHES {
+        let failure = match (command.run)(session, words) {
+            Err(failure) if failure.damaged_cache.is_some() => failure,
+            other => return other,
+        };
+        let removed = failure.damaged_cache.as_ref().map(std::fs::remove_file);
+        if !matches!(removed, Some(Ok(()))) {
+            return Err(failure);
+        }
+        for line in &failure.details {
+            let note = line.trim_start_matches("Error: ");
+            session.printer.err(&format!("{note}; it is made anew"));
+        }
+    }
+    (command.run)(session, words)
 }
 
 /// The text of the command that is named, else the whole text.

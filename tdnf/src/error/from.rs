@@ -66,7 +66,14 @@ impl From<HistoryError> for Failure {
 
 impl From<rpm_solv::SolvError> for Failure {
     fn from(error: rpm_solv::SolvError) -> Self {
-        Self::because(Code::SOLV_FAILED, format!("Error: {error}"))
+        let failure = Self::because(Code::SOLV_FAILED, format!("Error: {error}"));
+        match error {
+            rpm_solv::SolvError::CacheUnusable { path, .. } => Self {
+                damaged_cache: Some(path),
+                ..failure
+            },
+            _ => failure,
+        }
     }
 }
 

@@ -168,6 +168,8 @@ pub struct Failure {
     pub hints: Vec<String>,
     /// Lines for stdout that come first (texts that tdnf prints at level crit).
     pub remarks: Vec<String>,
+    /// A cache file that is damaged: the run can begin anew without it.
+    pub damaged_cache: Option<std::path::PathBuf>,
 }
 
 /// The result of everything in this program that can stop a run.
@@ -181,6 +183,7 @@ impl Failure {
             details: Vec::new(),
             hints: Vec::new(),
             remarks: Vec::new(),
+            damaged_cache: None,
         }
     }
 

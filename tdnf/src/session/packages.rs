@@ -7,8 +7,8 @@ use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 
 use super::{Freshness, Session, Source};
-use crate::catalog::{Catalog, ChangelogEntry, InstalledSource, RepoSource};
-use crate::error::Outcome;
+use crate::catalog::{Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource};
+use crate::error::{Failure, Outcome};
 
 /// File below the cache directory that keeps the installed packages in the pool's form.
 const INSTALLED_CACHE: &str = "installed.catalog";
@@ -69,7 +69,9 @@ impl Session<'_> {
         sources: Vec<Source>,
         installed: Option<InstalledSource<'_>>,
     ) -> Outcome<Packages> {
-        let catalog = Catalog::open(&self.settings.arch, installed, &wishes(&sources))?;
+        let opened = Catalog::open(&self.settings.arch, installed, &wishes(&sources));
+        let catalog = opened.map_err(|error| rejected(&sources, error))?;
+        sources.iter().for_each(|source| source.set.accept());
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
         Ok(Packages {
@@ -79,6 +81,20 @@ impl Session<'_> {
             arch: self.settings.arch.clone(),
             has_file_lists: false,
         })
+    }
+}
+
+/// A set that cannot be read gives way to the last good one.
+fn rejected(sources: &[Source], error: CatalogError) -> Failure {
+    let of_error = |source: &&Source| error.repo() == Some(source.config.id.as_str());
+    let restored = sources
+        .iter()
+        .find(of_error)
+        .is_some_and(|s| s.set.reject());
+    let failure = Failure::from(error);
+    match restored {
+        true => failure.hint("the metadata of before is kept: --cacheonly uses it"),
+        false => failure,
     }
 }
 

@@ -86,14 +86,46 @@ impl Cache {
         }
     }
 
+    /// The set before the current one, until somebody has read the current one to its end.
+    fn former(&self) -> PathBuf {
+        self.root.join("repodata.old")
+    }
+
     /// Undoes the half of a swap that had no exchange to use.
     pub(crate) fn recover(&self) {
-        let kept = self.root.join("repodata.old");
-        if kept.is_dir() && !self.live().exists() {
-            let _ = fs::rename(&kept, self.live());
-        } else if kept.is_dir() {
-            let _ = fs::remove_dir_all(&kept);
+        if !self.live().exists() {
+            let _ = fs::rename(self.former(), self.live());
         }
+    }
+
+    /// The current set was read to its end: the former one is not needed any more.
+    pub(crate) fn accept(&self) {
+        let former = self.former();
+        if former.exists() {
+            let _ = fs::remove_dir_all(former);
+        }
+    }
+
+    /// The current set cannot be read: the former one takes its place, if there is one, and the
+    /// next run asks the servers.
+    pub(crate) fn reject(&self) -> bool {
+        let former = self.former();
+        let Ok(Lock::Held(_lock)) = self.try_lock() else {
+            return false;
+        };
+        let exchanged =
+            rustix::fs::renameat_with(CWD, &former, CWD, self.live(), RenameFlags::EXCHANGE);
+        let restored = match exchanged {
+            Ok(()) => fs::remove_dir_all(&former).is_ok(),
+            Err(_) if former.is_dir() => {
+                fs::remove_dir_all(self.live()).is_ok() && fs::rename(&former, self.live()).is_ok()
+            }
+            Err(_) => false,
+        };
+        if restored {
+            let _ = fs::remove_file(self.root.join("lastrefresh"));
+        }
+        restored
     }
 
     /// Whether the last refresh is younger than `expire` (`None`: never expires). The marker's
@@ -208,7 +240,7 @@ impl Cache {
     /// Puts the staged set in the place of the current one. With `keep` there is a good set to
     /// lose: the new one is made safe on disk first.
     pub(crate) fn swap(&self, keep: bool) -> Result<()> {
-        let (live, staging) = (self.live(), self.staging());
+        let (live, staging, former) = (self.live(), self.staging(), self.former());
         remove_leftovers(&staging);
         if keep {
             for name in ["repomd.xml", STATE] {
@@ -219,21 +251,21 @@ impl Cache {
         }
         match rustix::fs::renameat_with(CWD, &staging, CWD, &live, RenameFlags::EXCHANGE) {
             Ok(()) => {
-                let _ = fs::remove_dir_all(&staging);
+                // A former set is still there: the one just replaced has never been read.
+                if former.exists() || fs::rename(&staging, &former).is_err() {
+                    let _ = fs::remove_dir_all(&staging);
+                }
                 return Ok(());
             }
             Err(rustix::io::Errno::NOENT) => {}
             Err(_) if live.exists() => {
                 // No exchange on this file system: recover() mends what a crash in between leaves.
-                let kept = self.root.join("repodata.old");
-                let _ = fs::remove_dir_all(&kept);
-                fs::rename(&live, &kept).map_err(|e| Error::io(&live, "set aside", e))?;
+                let _ = fs::remove_dir_all(&former);
+                fs::rename(&live, &former).map_err(|e| Error::io(&live, "set aside", e))?;
             }
             Err(_) => {}
         }
-        fs::rename(&staging, &live).map_err(|e| Error::io(&live, "put in place", e))?;
-        let _ = fs::remove_dir_all(self.root.join("repodata.old"));
-        Ok(())
+        fs::rename(&staging, &live).map_err(|e| Error::io(&live, "put in place", e))
     }
 
     /// Highest (timestamp, revision) seen.

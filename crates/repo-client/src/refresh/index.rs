@@ -178,7 +178,8 @@ impl Run<'_> {
             Ok(None) | Err(Cause::Status(404 | 410) | Cause::NotFound) => {
                 return Err(Cause::Signature("repomd.xml.asc is missing".into()));
             }
-            Err(other) => return Err(other),
+            Err(Cause::Stopped) => return Err(Cause::Stopped),
+            Err(other) => return Err(Cause::SignatureFile(Box::new(other))),
         };
         check(&small.bytes, data).map_err(Cause::Signature)?;
         Ok(small.bytes)

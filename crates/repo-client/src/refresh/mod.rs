@@ -4,7 +4,9 @@
 //! its signature, the parts still compressed, and `tdnf.state`), `repodata.new/` (a set being
 //! fetched; kept after a failure so that the next run goes on), `lastrefresh`, `mirrorlist` or
 //! `metalink`, `seen` (highest age seen) and `.lock`. A new set takes the place of the old one by
-//! one exchange of the two folders; until then the old one is not touched.
+//! one exchange of the two folders; until then the old one is not touched. It stays as
+//! `repodata.old/` until the new one was read to its end ([`MetadataSet::accept`],
+//! [`MetadataSet::reject`]).
 //!
 //! What is checked here: repomd.xml.asc before repomd.xml is parsed, repomd.xml against a
 //! metalink's digest, every part's size and checksum while it streams. The open (decompressed)
@@ -132,6 +134,22 @@ impl fmt::Debug for MetadataSet {
 }
 
 impl MetadataSet {
+    /// Says that this set was read to its end and is good: the set before it, which was kept in
+    /// case it is not, is removed.
+    pub fn accept(&self) {
+        self.cache().accept();
+    }
+
+    /// Says that this set cannot be read, though it is what the index names: the last good set
+    /// takes its place. False if there is none, or the cache is not ours to change.
+    pub fn reject(&self) -> bool {
+        self.cache().reject()
+    }
+
+    fn cache(&self) -> Cache {
+        Cache::new(self.dir.parent().unwrap_or(&self.dir))
+    }
+
     /// The file of a kind, if it is there.
     pub fn part(&self, kind: &str) -> Option<&PartFile> {
         self.parts.iter().find(|part| part.kind == kind)

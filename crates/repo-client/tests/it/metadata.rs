@@ -184,6 +184,8 @@ fn a_new_revision_replaces_the_set_as_one() {
     let new = repo.go().unwrap();
     assert_eq!(new.repomd.revision.as_deref(), Some("21"));
     assert_ne!(old.repomd_digest, new.repomd_digest);
+    // The former set is kept until somebody has read the new one.
+    new.accept();
     let names: Vec<_> = snapshot(&repo.cache())
         .into_iter()
         .map(|(path, _)| path)

@@ -111,6 +111,9 @@ impl<R: Read> Package<R> {
         let mut items = Vec::new();
         for (tag, algo, covers) in SIGNATURE_DIGESTS {
             if let Some(entry) = self.signature.entry(tag) {
+                if entry.kind != TagType::String {
+                    return Err(PackageError::Malformed(tag));
+                }
                 let expected = text_digest(entry, algo)?;
                 let source = DigestSource::SignatureHeader;
                 items.push(DigestItem {
