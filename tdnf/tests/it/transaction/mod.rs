@@ -7,7 +7,6 @@ mod differential;
 mod failures;
 mod file_triggers;
 mod kill;
-mod random;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,503 @@
+//! The whole program on a stage: a root with a real rpm database, repositories of packages by the
+//! real rpmbuild and createrepo_c behind a server that can misbehave, and the state before and
+//! after a run.
+//!
+//! "Refused" ([`Scene::refuses`]) is always the same promise: a non-zero exit, one line that says
+//! what and why, no panic, at most 256 MiB, and database, files, keys, history and the last good
+//! metadata as before.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
+use tempfile::TempDir;
+use testkit::rpm::{Rpm, build_spec};
+use testkit::rpmdb::{self, Dump};
+use testkit::server::Server;
+use testkit::tree::{self, Entry};
+
+use crate::scene_repo::Published;
+use crate::scene_rpm::RpmFile;
+
+/// Most memory that a run may use, in KiB: the common bound of the reference.
+pub(crate) const MAX_PEAK_KIB: u64 = 256 * 1024;
+/// A run that takes longer is killed and so fails its test.
+const MAX_SECONDS: u32 = 180;
+/// Where packages and metadata are cached below the root.
+pub(crate) const CACHE: &str = "var/cache/tdnf";
+const DATABASES: [&str; 2] = ["var/lib/rpm/rpmdb.sqlite", "var/lib/tdnf/history.db"];
+/// Files that only say that somebody looked: locks and SQLite's own.
+const VOLATILE: [&str; 8] = [
+    "var/lib/rpm/.rpm.lock",
+    "var/lib/rpm/rpmdb.sqlite",
+    "var/lib/rpm/rpmdb.sqlite-shm",
+    "var/lib/rpm/rpmdb.sqlite-wal",
+    "var/lib/tdnf/history.db",
+    "var/lib/tdnf/history.db-journal",
+    "var/lib/tdnf/.tdnf-instance-lockfile",
+    CACHE,
+];
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock is after 1970")
+        .as_secs()
+}
+
+/// A key made an hour ago that lives for ever.
+pub(crate) fn new_key(user_id: &str) -> SigningKey {
+    key_of(user_id, now() - 3600, None)
+}
+
+/// A key made at `created` with a lifetime in seconds.
+pub(crate) fn key_of(user_id: &str, created: u64, lifetime: Option<u64>) -> SigningKey {
+    let new = NewKey {
+        user_id,
+        algorithm: KeyAlgorithm::Ed25519,
+        created,
+        lifetime,
+        signing_subkey: false,
+    };
+    SigningKey::generate(&new).expect("a key can be made")
+}
+
+/// Builds `NAME-VERSION-1.noarch` with one file `/usr/share/scene/NAME` of some 30 KiB that does
+/// not compress, and these further header lines. Not signed.
+pub(crate) fn package(name: &str, version: &str, lines: &str) -> RpmFile {
+    let spec = format!(
+        "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: Scene package {name}\n\
+         License: Apache-2.0\nBuildArch: noarch\n{lines}\n\
+         %description\nA package for tests.\n\
+         %install\nmkdir -p %{{buildroot}}/usr/share/scene\n\
+         cp %{{_sourcedir}}/noise %{{buildroot}}/usr/share/scene/{name}\n\
+         echo {name} {version} >> %{{buildroot}}/usr/share/scene/{name}\n\
+         %files\n/usr/share/scene/{name}\n"
+    );
+    let built = build_spec(&spec, &[("noise", &noise(30_000))]);
+    RpmFile::read(built.first().expect("one package is built"))
+}
+
+/// Bytes that do not compress, the same each time.
+pub(crate) fn noise(len: usize) -> Vec<u8> {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    (0..len).map(|_| random.next() as u8).collect()
+}
+
+/// A small generator with a seed, so that every run of a test does the same.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 20
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+}
+
+/// What a run said and how it ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// None: killed by a signal.
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+    /// Peak resident memory in KiB.
+    pub(crate) peak: u64,
+    pub(crate) time: Duration,
+}
+
+impl Run {
+    /// Both outputs.
+    pub(crate) fn text(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+
+    /// The run did what it was asked to.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.text());
+        self
+    }
+
+    /// One line of the output has all these words.
+    #[track_caller]
+    pub(crate) fn says(&self, words: &[&str]) {
+        let text = self.text();
+        let found = text
+            .lines()
+            .any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(found, "no line has all of {words:?}:\n{text}");
+    }
+
+    /// A clean refusal: an exit code, no panic, bounded memory, a line with these words.
+    #[track_caller]
+    pub(crate) fn refused(&self, words: &[&str]) {
+        let text = self.text();
+        assert!(
+            self.code.is_some(),
+            "killed by a signal after {:?}:\n{text}",
+            self.time
+        );
+        assert_ne!(self.code, Some(0), "not refused:\n{text}");
+        assert!(!text.contains("panicked"), "{text}");
+        assert!(self.peak <= MAX_PEAK_KIB, "{} KiB:\n{text}", self.peak);
+        self.says(words);
+    }
+}
+
+/// Everything that a refused run must leave as it was.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Files of the root, without cache, locks and databases.
+    files: BTreeMap<PathBuf, Entry>,
+    /// Rows of the rpm database (trusted keys among them) and of the history.
+    databases: Vec<Option<Dump>>,
+    /// The last good metadata of every repository.
+    metadata: BTreeMap<PathBuf, Entry>,
+}
+
+impl State {
+    fn differences(&self, other: &Self) -> Vec<String> {
+        let mut lines = tree::differences(&self.files, &other.files);
+        lines.extend(tree::differences(&self.metadata, &other.metadata));
+        for (left, right) in self.databases.iter().zip(&other.databases) {
+            match (left, right) {
+                (Some(left), Some(right)) => lines.extend(rpmdb::differences(left, right)),
+                (None, None) => {}
+                _ => lines.push("a database came or went".into()),
+            }
+        }
+        lines
+    }
+}
+
+/// A root, a web folder and its server, and the key of the repositories.
+pub(crate) struct Scene {
+    dir: TempDir,
+    /// Serves [`Scene::www`].
+    pub(crate) server: Server,
+    /// Signs packages and metadata.
+    pub(crate) key: SigningKey,
+}
+
+impl Scene {
+    /// A root with one package by the real rpm, no repository yet.
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        fs::create_dir(dir.path().join("www")).expect("ours");
+        let copied = Command::new("cp")
+            .arg("-a")
+            .args([template(), &dir.path().join("root")])
+            .status();
+        assert!(copied.is_ok_and(|status| status.success()));
+        let scene = Self {
+            server: Server::start(&dir.path().join("www")),
+            key: new_key("Scene <scene@tests.invalid>"),
+            dir,
+        };
+        let key = scene.key.public_armored().expect("a key has a text");
+        scene.write("keys/scene.asc", &key);
+        scene
+    }
+
+    /// A scene whose repository `main` has these packages, signed unless they are already, with
+    /// signed metadata; both are checked.
+    pub(crate) fn with(packages: &[&RpmFile]) -> (Self, Published) {
+        let scene = Self::new();
+        let sign = |package: &&RpmFile| match package.is_signed() {
+            true => (*package).clone(),
+            false => (*package).clone().signed(&scene.key),
+        };
+        let signed: Vec<RpmFile> = packages.iter().map(sign).collect();
+        let published = scene.publish("main", &signed.iter().collect::<Vec<_>>());
+        scene.configure("main", "");
+        (scene, published)
+    }
+
+    /// A path beside the root and the web folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The install root.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.path("root")
+    }
+
+    /// The served folder.
+    pub(crate) fn www(&self) -> PathBuf {
+        self.path("www")
+    }
+
+    /// Writes a file beside the root, with its folders.
+    pub(crate) fn write(&self, name: &str, data: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("ours");
+        fs::write(&path, data).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        path
+    }
+
+    /// `file://` URL of the key file that [`Scene::write_key`] or the scene itself wrote.
+    pub(crate) fn key_url(&self, name: &str) -> String {
+        format!(
+            "file://{}",
+            self.path(&format!("keys/{name}.asc")).display()
+        )
+    }
+
+    /// Writes a public key for `gpgkey=`.
+    pub(crate) fn write_key(&self, name: &str, key: &SigningKey) -> String {
+        let text = key.public_armored().expect("a key has a text");
+        self.write(&format!("keys/{name}.asc"), text);
+        self.key_url(name)
+    }
+
+    /// Publishes packages under `/NAME/` on the server, signed by the scene's key.
+    pub(crate) fn publish(&self, name: &str, packages: &[&RpmFile]) -> Published {
+        let published = Published::create(&self.www().join(name), packages);
+        published.write(Some(&self.key));
+        published
+    }
+
+    /// Writes the `.repo` file of a published repository. Lines given later win.
+    pub(crate) fn configure(&self, name: &str, lines: &str) {
+        let text = format!(
+            "[{name}]\nname={name}\nenabled=1\nbaseurl={}\ngpgcheck=1\nrepo_gpgcheck=1\n\
+             gpgkey={}\nretries=1\ntimeout=5\nmetadata_expire=never\n{lines}\n",
+            self.server.url(&format!("/{name}")),
+            self.key_url("scene"),
+        );
+        self.write_repo(name, &last_wins(&text));
+    }
+
+    /// Writes a `.repo` file as it is.
+    pub(crate) fn write_repo(&self, name: &str, text: &str) {
+        self.write(&format!("root/etc/yum.repos.d/{name}.repo"), text);
+    }
+
+    /// Runs tdnf on the root with nothing of this process's environment.
+    pub(crate) fn tdnf(&self, args: &[&str]) -> Run {
+        self.tdnf_under(&[], args)
+    }
+
+    /// The same, below another program (`strace -e ...`).
+    pub(crate) fn tdnf_under(&self, wrapper: &[&str], args: &[&str]) -> Run {
+        let usage = self.path("usage");
+        let start = Instant::now();
+        let output = Command::new("/usr/bin/python3")
+            .args(["-I", "-S", "-c", WATCH])
+            .arg(MAX_SECONDS.to_string())
+            .arg(&usage)
+            .args(wrapper)
+            .arg(env!("CARGO_BIN_EXE_tdnf"))
+            .arg("--installroot")
+            .arg(self.root())
+            .args(args)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", "/nonexistent")
+            .env("LC_ALL", "C.UTF-8")
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("python3 runs");
+        let text = fs::read_to_string(&usage).expect("the watcher wrote what it saw");
+        let mut words = text.split_whitespace().map(|word| word.parse::<i64>());
+        let mut next = || words.next().and_then(Result::ok).expect("two numbers");
+        let code = next();
+        Run {
+            code: i32::try_from(code).ok().filter(|code| *code >= 0),
+            peak: u64::try_from(next()).unwrap_or(0),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            time: start.elapsed(),
+        }
+    }
+
+    /// `tdnf -y install ...`.
+    pub(crate) fn install(&self, words: &[&str]) -> Run {
+        let args: Vec<&str> = ["-y", "install"].iter().chain(words).copied().collect();
+        self.tdnf(&args)
+    }
+
+    /// Everything that a refused run must not change.
+    pub(crate) fn state(&self) -> State {
+        let root = self.root();
+        let skip = |path: &Path| VOLATILE.iter().any(|name| path == Path::new(name));
+        let cache = root.join(CACHE);
+        let foreign = |path: &Path| {
+            let mut parts = path.iter().skip(1);
+            parts.next().is_some_and(|part| part != "repodata")
+        };
+        let metadata = match cache.is_dir() {
+            true => tree::read(&cache, &foreign),
+            false => BTreeMap::new(),
+        };
+        let databases = DATABASES.map(|name| {
+            let file = root.join(name);
+            file.is_file().then(|| rpmdb::dump(&file, &[]))
+        });
+        State {
+            files: tree::read(&root, &skip),
+            databases: databases.into(),
+            metadata: metadata
+                .into_iter()
+                .filter(|(path, _)| path.iter().count() > 2)
+                .map(|(path, entry)| (path, Entry { names: 1, ..entry }))
+                .collect(),
+        }
+    }
+
+    /// Runs tdnf and holds it to the common promise of a refusal.
+    #[track_caller]
+    pub(crate) fn refuses(&self, args: &[&str], words: &[&str]) -> Run {
+        let before = self.state();
+        let run = self.tdnf(args);
+        run.refused(words);
+        self.unchanged(&before, &run);
+        run
+    }
+
+    /// `refuses` for `tdnf -y install ...` when the metadata is good: it is fetched before.
+    #[track_caller]
+    pub(crate) fn refuses_install(&self, what: &[&str], words: &[&str]) -> Run {
+        self.tdnf(&["makecache"]);
+        let args: Vec<&str> = ["-y", "install"].iter().chain(what).copied().collect();
+        self.refuses(&args, words)
+    }
+
+    /// Nothing differs from `before`, and no temporary file is left but what a later run resumes.
+    #[track_caller]
+    pub(crate) fn unchanged(&self, before: &State, run: &Run) {
+        let lines = before.differences(&self.state());
+        assert!(lines.is_empty(), "changed: {lines:#?}\n{}", run.text());
+        let cache = self.root().join(CACHE);
+        let left: Vec<PathBuf> = match cache.is_dir() {
+            true => tree::read(&cache, &|_| false).into_keys().collect(),
+            false => Vec::new(),
+        };
+        let temporary = |path: &&PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.ends_with(".tmp") || name.starts_with(".tmp")
+        };
+        let left: Vec<_> = left.iter().filter(temporary).collect();
+        assert!(left.is_empty(), "left behind: {left:?}");
+    }
+
+    /// Files of the cache whose path ends so, by their path.
+    pub(crate) fn cached(&self, ending: &str) -> Vec<PathBuf> {
+        let cache = self.root().join(CACHE);
+        let all = tree::read(&cache, &|_| false);
+        let files = all.into_iter().filter(|(_, entry)| entry.kind == "file");
+        let paths = files.map(|(path, _)| cache.join(path));
+        paths
+            .filter(|path| path.to_string_lossy().ends_with(ending))
+            .collect()
+    }
+
+    /// The real rpm on the root.
+    pub(crate) fn rpm(&self) -> Rpm {
+        Rpm::on_root(&self.root(), Path::new("/var/lib/rpm"))
+    }
+
+    /// Names of installed packages, keys left out, as the real rpm tells them.
+    pub(crate) fn installed(&self) -> Vec<String> {
+        let text = self.rpm().ok(&["-qa", "--qf", "%{name}-%{version}\\n"]);
+        let names = text.lines().filter(|name| !name.starts_with("gpg-pubkey"));
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    /// Trusted keys as the real rpm tells them.
+    pub(crate) fn trusted_keys(&self) -> Vec<String> {
+        let text = self.rpm().ok(&["-qa", "gpg-pubkey*"]);
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+/// Runs a command, killed after so many seconds; writes its exit code (-1 for a signal) and its
+/// peak memory in KiB.
+const WATCH: &str = "
+import os, signal, sys
+pid = os.fork()
+if pid == 0:
+    signal.alarm(int(sys.argv[1]))
+    os.execvp(sys.argv[3], sys.argv[3:])
+_, status, usage = os.wait4(pid, 0)
+code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
+with open(sys.argv[2], 'w') as file:
+    file.write(f'{code} {usage.ru_maxrss}')
+";
+
+/// A root as every scene begins with, made once per process: one package by the real rpm.
+fn template() -> &'static PathBuf {
+    static TEMPLATE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, root) = TEMPLATE.get_or_init(|| {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let root = dir.path().join("root");
+        for name in [
+            "etc/tdnf",
+            "etc/yum.repos.d",
+            "var/lib/rpm",
+            "var/lib/tdnf",
+            "var/cache",
+        ] {
+            fs::create_dir_all(root.join(name)).expect("ours");
+        }
+        fs::write(root.join("etc/tdnf/tdnf.conf"), "[main]\ngpgcheck=1\n").expect("ours");
+        let file = dir.path().join("first.rpm");
+        fs::write(&file, package("first", "1", "").bytes()).expect("ours");
+        let file = file.to_string_lossy();
+        Rpm::on_root(&root, Path::new("/var/lib/rpm")).ok(&["-i", "--nosignature", &file]);
+        // One run of ours makes history and state folders, as any system has them.
+        let ready = package("ready", "1", "").bytes();
+        fs::write(dir.path().join("ready.rpm"), ready).expect("ours");
+        for words in [
+            ["--nogpgcheck", "install", "./ready.rpm"],
+            ["-q", "erase", "ready"],
+        ] {
+            let run = Command::new(env!("CARGO_BIN_EXE_tdnf"))
+                .arg("--installroot")
+                .arg(&root)
+                .arg("-y")
+                .args(words)
+                .current_dir(dir.path())
+                .env_clear()
+                .output()
+                .expect("tdnf runs");
+            assert!(run.status.success(), "{run:?}");
+        }
+        (dir, root)
+    });
+    root
+}
+
+/// Of lines `KEY=VALUE` with one key only the last stays.
+fn last_wins(text: &str) -> String {
+    let key = |line: &str| line.split_once('=').map(|(key, _)| key.to_owned());
+    let lines: Vec<&str> = text.lines().collect();
+    let is_last = |(index, line): &(usize, &&str)| {
+        let own = key(line);
+        own.is_none() || !lines.iter().skip(index + 1).any(|other| key(other) == own)
+    };
+    let kept = lines.iter().enumerate().filter(is_last);
+    kept.map(|(_, line)| format!("{line}\n")).collect()
+}
+
+/// SHA-256 of a file, for "the same bytes".
+pub(crate) fn digest(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    crate::scene_rpm::sha256(&bytes)
+}
