@@ -1,6 +1,10 @@
 //! The transaction of a plan, told as tdnf tells it.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
 use cli_kit::Printer;
+use rustix::fs::{StatVfsMountFlags, fstatvfs};
 
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Phase};
@@ -20,6 +24,7 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Outcome<Ve
     let cancelled = || session.interrupt.is_raised();
     let mut options = Options::new(settings.environment.now, &settings.arch);
     options.cancelled = &cancelled;
+    options.runner.clone_from(&settings.environment.program);
     options.test_only = settings.test_only;
     options.no_scripts = settings.tsflags.iter().any(|flag| flag == "noscripts");
     options.no_docs = settings.tsflags.iter().any(|flag| flag == "nodocs");
@@ -57,6 +62,36 @@ fn open(session: &Session<'_>) -> Outcome<(RootDir, Db, rpm_db::TransactionLock)
     let lock = session.database_lock(&location)?;
     let db = Db::open_write(&location)?;
     Ok((RootDir::open(root).map_err(stopped)?, db, lock))
+}
+
+/// Fails if the programs or the rpm database of the root are on a read-only file system: that is
+/// told before anything is fetched. Every file system that the packages really touch is looked at
+/// again when the packages are there.
+pub fn check_writable(session: &Session<'_>) -> Outcome<()> {
+    let root = &session.settings.root;
+    if !root.is_dir() {
+        return Ok(());
+    }
+    let dir = RootDir::open(root).map_err(stopped)?;
+    let database = session.db_location()?;
+    let inside = database.dir.strip_prefix(&database.root);
+    let inside = Path::new("/").join(inside.unwrap_or(&database.dir));
+    for path in [PathBuf::from("/usr"), inside] {
+        // What is missing will be made in the nearest directory that exists.
+        let mut existing = path.ancestors();
+        let found = existing.find_map(|path| {
+            let fd = dir.open_dir(path.as_os_str().as_bytes()).ok()?;
+            Some((path, fstatvfs(&fd).ok()?.f_flag))
+        });
+        if let Some((path, flags)) = found
+            && flags.contains(StatVfsMountFlags::RDONLY)
+        {
+            return Err(Failure::new(Code::TRANSACTION_FAILED)
+                .detail(format!("error: {}: read-only file system", path.display()))
+                .hint("nothing was fetched; mount it writable and try again"));
+        }
+    }
+    Ok(())
 }
 
 /// Finishes or undoes what an earlier run left, and says which. Nothing happens where there is

@@ -49,6 +49,9 @@ pub fn perform(
     if session.printer.mode().json && session.settings.consent == Consent::No {
         return Ok(0);
     }
+    if session.settings.download_only.is_none() && session.settings.consent != Consent::No {
+        crate::execute::check_writable(session)?;
+    }
     session.confirm()?;
     let fetched = fetch::fetch(session, &plan, &packages.sources)?;
     let verified = verify::verify(session, &plan, &fetched, &packages.sources)?;

@@ -38,7 +38,7 @@ pub fn solve(
                     policy.check(&plan)?;
                     return Ok(plan);
                 }
-                jobs.extend(surplus.into_iter().map(|id| Job::solvable(Wish::Erase, id)));
+                jobs.extend(surplus);
             }
             Answer::Problems(problems) => {
                 // A path outside primary metadata may be in the file lists.
@@ -167,37 +167,36 @@ fn without(
     Ok(kept.map(|(_, job)| job.clone()).collect())
 }
 
-/// Installed versions of install-only packages that are too many after the solution: the oldest.
-fn surplus(session: &Session<'_>, catalog: &Packages, solution: &Solution) -> Vec<SolvableId> {
+/// The jobs that keep install-only packages within their limit: the oldest versions go, and what
+/// was to come stays wanted (without that, an update would be content with those that are left).
+fn surplus(session: &Session<'_>, catalog: &Packages, solution: &Solution) -> Vec<Job> {
     let main = &session.settings.main;
     let limit = usize::try_from(main.installonly_limit)
         .unwrap_or(usize::MAX)
         .max(1);
-    let mut surplus = Vec::new();
+    let pool = &catalog.pool;
+    let steps = |erase: bool| {
+        let of_kind = move |step: &&Step| (step.kind == StepKind::Erase) == erase;
+        solution.steps.iter().filter(of_kind).map(|s| s.solvable)
+    };
+    let erased: BTreeSet<_> = steps(true).collect();
+    let mut jobs = Vec::new();
     for name in &main.installonlypkgs {
-        let pool = &catalog.pool;
-        let named = |step: &&Step| pool.name(step.solvable) == name;
-        let erased: Vec<_> = solution
-            .steps
-            .iter()
-            .filter(|step| step.kind == StepKind::Erase)
-            .map(|step| step.solvable)
-            .collect();
-        let coming = solution
-            .steps
-            .iter()
-            .filter(named)
-            .filter(|s| s.kind != StepKind::Erase)
-            .count();
+        let coming: Vec<_> = steps(false).filter(|id| pool.name(*id) == name).collect();
         let mut staying = catalog.installed_named(name);
         staying.retain(|id| !erased.contains(id));
         staying.sort_by(|a, b| pool.compare_versions(*a, *b));
-        if coming > 0 {
-            let over = (staying.len() + coming).saturating_sub(limit);
-            surplus.extend(staying.into_iter().take(over));
+        let over = (staying.len() + coming.len()).saturating_sub(limit);
+        if !coming.is_empty() && over > 0 && !staying.is_empty() {
+            let keep = coming
+                .into_iter()
+                .map(|id| Job::solvable(Wish::Install, id));
+            jobs.extend(keep);
+            let oldest = staying.into_iter().take(over);
+            jobs.extend(oldest.map(|id| Job::solvable(Wish::Erase, id)));
         }
     }
-    surplus
+    jobs
 }
 
 /// The solver's answer as a plan.

@@ -1,6 +1,7 @@
 //! What the process finds around it. Read once; nothing below the settings asks again.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,8 @@ pub struct Environment {
     pub now: u64,
     /// The machine's name for its architecture (`x86_64`).
     pub machine: String,
+    /// This program, as it can be started again.
+    pub program: PathBuf,
     /// The user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`).
     pub user_cache: Option<PathBuf>,
     /// Variables of the user that scriptlets may see.
@@ -46,6 +49,7 @@ impl Environment {
                 .machine()
                 .to_string_lossy()
                 .into_owned(),
+            program: own_program(),
             user_cache: absolute("XDG_CACHE_HOME").or_else(home_cache),
             script_variables: std::env::vars_os()
                 .filter(|(name, _)| allowed_variable(name))
@@ -57,6 +61,18 @@ impl Environment {
             no_proxy: variable("no_proxy").or_else(|| variable("NO_PROXY")),
         }
     }
+}
+
+/// The running file itself; where `/proc` is not mounted (a bare chroot), the path that it was
+/// started by.
+fn own_program() -> PathBuf {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.symlink_metadata().is_ok() {
+        return running;
+    }
+    let path = OsStr::from_bytes(rustix::param::linux_execfn().to_bytes());
+    // A relative path would be lost with the directory.
+    std::path::absolute(path).unwrap_or(running)
 }
 
 fn variable(name: &str) -> Option<String> {

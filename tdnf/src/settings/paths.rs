@@ -1,11 +1,16 @@
 //! Which files and directories a run uses, with and without an installroot.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
 
 use rpm_repo::config::MainConfig;
 
 use super::CONFIG_FILE;
 use crate::args::{Args, Origin};
+
+/// How many symbolic links one path of a root may lead through.
+const MAX_LINKS: u32 = 40;
 
 /// The directories of a run.
 pub(super) struct Places {
@@ -62,7 +67,38 @@ impl Places {
     }
 }
 
-/// `path` inside `root`.
+/// `path` inside `root`, its symbolic links followed as if `root` were `/`: a link of an image to
+/// `/srv` means the image's own `/srv`. Never leads out of `root`.
 pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
-    root.join(path.strip_prefix("/").unwrap_or(path))
+    let parts = |path: &Path| -> Vec<OsString> {
+        let parts = path.components().rev().map(|part| match part {
+            Component::Normal(name) => name.to_owned(),
+            Component::ParentDir => OsString::from(".."),
+            _ => OsString::new(),
+        });
+        parts.filter(|part| !part.is_empty()).collect()
+    };
+    let mut left = parts(path);
+    let mut resolved = PathBuf::new();
+    let mut links = 0;
+    while let Some(part) = left.pop() {
+        if part == ".." {
+            resolved.pop();
+            continue;
+        }
+        let next = resolved.join(&part);
+        let Ok(target) = fs::read_link(root.join(&next)) else {
+            resolved = next;
+            continue;
+        };
+        links += 1;
+        // A link too many is left out: what remains is a directory of the root.
+        if links <= MAX_LINKS {
+            if target.is_absolute() {
+                resolved = PathBuf::new();
+            }
+            left.extend(parts(&target));
+        }
+    }
+    root.join(resolved)
 }

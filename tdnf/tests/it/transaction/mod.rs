@@ -7,6 +7,7 @@ mod differential;
 mod failures;
 mod file_triggers;
 mod kill;
+mod random;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

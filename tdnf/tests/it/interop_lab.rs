@@ -1,0 +1,418 @@
+//! What the interop tests stand on: the recipe repositories, nginx, roots that tdnf or the real
+//! rpm installs into, and questions to several versions of rpm.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use testkit::fixtures;
+use testkit::root::Sandbox;
+use testkit::{rpm, rpmdb, tree};
+
+/// Where the database of a root stands.
+pub(crate) const DBPATH: &str = "/var/lib/rpm";
+/// The five programs of issue 2.
+pub(crate) const FIVE: [&str; 5] = ["ipset", "socat", "ethtool", "ebtables", "tar"];
+
+/// Needs root's rights: owners, chroot, mounts.
+pub(crate) fn unprivileged() -> bool {
+    let no = !rustix::process::geteuid().is_root();
+    if no {
+        fixtures::skipped("needs root");
+    }
+    no
+}
+
+/// The program under test.
+pub(crate) fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_tdnf"))
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/recipe")
+}
+
+/// The output folder of a recipe script; made once per version of the scripts.
+fn made_by(script: &str) -> PathBuf {
+    let mut key = DefaultHasher::new();
+    for name in [script, "common.sh", "debian2rpm.py"] {
+        fs::read(scripts().join(name)).unwrap().hash(&mut key);
+    }
+    let folder = fixtures::cache_dir().join(format!("{script}-{:016x}", key.finish()));
+    if !folder.is_dir() {
+        let work = tempfile::tempdir_in(fixtures::cache_dir()).unwrap();
+        let out = work.path().join("out");
+        ok(Command::new("bash").arg(scripts().join(script)).arg(&out));
+        // Another test process may have been faster; its result is as good.
+        let _ = fs::rename(&out, &folder);
+    }
+    folder
+}
+
+/// The repository of real packages. Not to be changed.
+pub(crate) fn recipe() -> PathBuf {
+    made_by("build.sh")
+}
+
+/// The small packages: `repo`, `unsigned`, `other`, `expired`. Not to be changed.
+pub(crate) fn small() -> PathBuf {
+    made_by("small.sh")
+}
+
+/// A copy of a folder, beside the caches so that files can be shared with the original.
+pub(crate) fn copy(from: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir_in(fixtures::cache_dir()).unwrap();
+    let from = from.join(".");
+    ok(Command::new("cp")
+        .args(["-a", "--reflink=auto"])
+        .arg(from)
+        .arg(to.path()));
+    to
+}
+
+/// Standard output of a command that must succeed.
+pub(crate) fn ok(command: &mut Command) -> String {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    succeeded(&output, &format!("{command:?}"))
+}
+
+fn succeeded(output: &Output, what: &str) -> String {
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{what}: {}\n{out}{err}",
+        output.status
+    );
+    out
+}
+
+/// A private nginx in front of a copy of a folder.
+pub(crate) struct Nginx {
+    dir: tempfile::TempDir,
+    /// Its URL.
+    pub url: String,
+}
+
+impl Nginx {
+    pub(crate) fn start(folder: &Path) -> Nginx {
+        let dir = copy(folder);
+        let mut serve = Command::new("bash");
+        serve.arg(scripts().join("serve.sh")).arg(dir.path());
+        // nginx stays in the background and would hold a pipe open.
+        let log = fs::File::create(dir.path().with_extension("log")).unwrap();
+        let status = serve
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .status();
+        assert!(status.unwrap().success(), "serve.sh failed");
+        let _ = fs::remove_file(dir.path().with_extension("log"));
+        let url = fs::read_to_string(state(dir.path()).join("url")).unwrap();
+        Nginx {
+            url: url.trim().to_owned(),
+            dir,
+        }
+    }
+
+    /// The `.repo` file that serve.sh wrote: signatures of packages and metadata are checked.
+    pub(crate) fn repo_file(&self) -> String {
+        fs::read_to_string(state(self.dir.path()).join("recipe.repo")).unwrap()
+    }
+}
+
+fn state(dir: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.serve", dir.display()))
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let mut stop = Command::new("bash");
+        stop.arg(scripts().join("serve.sh"))
+            .arg("--stop")
+            .arg(self.dir.path());
+        let _ = stop.status();
+    }
+}
+
+/// A `.repo` section with both signature checks on.
+pub(crate) fn repo_section(id: &str, url: &str, folder: &Path) -> String {
+    let key = folder.join("RPM-GPG-KEY-recipe");
+    format!(
+        "[{id}]\nname={id}\nbaseurl={url}\ngpgkey=file://{}\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\n",
+        key.display()
+    )
+}
+
+/// A repository of these files, without signatures.
+pub(crate) fn plain_repo(files: &[PathBuf]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir_in(fixtures::cache_dir()).unwrap();
+    for file in files {
+        fs::copy(file, dir.path().join(file.file_name().unwrap())).unwrap();
+    }
+    rpm::createrepo(dir.path(), &["--no-database"]);
+    dir
+}
+
+/// A `.repo` section of a folder with no signature check.
+pub(crate) fn open_section(id: &str, folder: &Path) -> String {
+    format!(
+        "[{id}]\nname={id}\nbaseurl=file://{}\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n",
+        folder.display()
+    )
+}
+
+/// A root that tdnf works on from outside.
+pub(crate) struct Site {
+    pub(crate) root: Sandbox,
+}
+
+impl Site {
+    /// An empty root but for tdnf.conf and one `.repo` file.
+    pub(crate) fn new(repo_file: &str) -> Site {
+        let root = Sandbox::empty();
+        root.write("etc/tdnf/tdnf.conf", shipped_conf());
+        root.write("etc/yum.repos.d/test.repo", repo_file);
+        Site { root }
+    }
+
+    /// The recipe repository of small packages, read from its folder.
+    pub(crate) fn small() -> Site {
+        let folder = small().join("repo");
+        let url = format!("file://{}", folder.display());
+        Site::new(&repo_section("small", &url, &folder))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// `tdnf --installroot ROOT --releasever 12 WORDS`.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.arg("--installroot").arg(self.path());
+        command.args(["--releasever", "12"]).args(words);
+        command
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("http_proxy")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// Standard output of a run that must succeed.
+    pub(crate) fn ok(&self, words: &[&str]) -> String {
+        ok(&mut self.command(words))
+    }
+
+    /// Standard error and status of a run that must fail.
+    pub(crate) fn refused(&self, words: &[&str]) -> (String, i32) {
+        let output = self.run(words);
+        let out = String::from_utf8_lossy(&output.stdout);
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success(),
+            "{words:?} must fail\n{out}\n{err}"
+        );
+        let code = output.status.code();
+        (err, code.expect("not killed"))
+    }
+
+    /// What a run of these words would install, as `name-version-release.arch`, in its order.
+    pub(crate) fn plan(&self, words: &[&str]) -> Vec<String> {
+        let text = self.ok(&[&["-j", "--assumeno"], words].concat());
+        let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let rows = ["Install", "Upgrade", "Downgrade", "Reinstall"]
+            .iter()
+            .filter_map(|group| plan.get(group)?.as_array());
+        let nevra = |row: &serde_json::Value| {
+            let field = |name: &str| row[name].as_str().unwrap().to_owned();
+            let evr = field("Evr");
+            let evr = evr
+                .split_once(':')
+                .map_or(evr.as_str(), |(_, rest)| rest)
+                .to_owned();
+            format!("{}-{evr}.{}", field("Name"), field("Arch"))
+        };
+        rows.flatten().map(nevra).collect()
+    }
+
+    /// `tdnf list installed`, as `name-version-release.arch` without epochs.
+    pub(crate) fn listed(&self) -> BTreeSet<String> {
+        let text = self.ok(&["-j", "list", "installed"]);
+        let list: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let nevra = |row: &serde_json::Value| {
+            let evr = row["Evr"].as_str().unwrap();
+            let evr = evr.split_once(':').map_or(evr, |(_, rest)| rest);
+            let (name, arch) = (row["Name"].as_str().unwrap(), row["Arch"].as_str().unwrap());
+            format!("{name}-{evr}.{arch}")
+        };
+        let rows = list.as_array().unwrap().iter().map(nevra);
+        rows.filter(|name| !name.starts_with("gpg-pubkey"))
+            .collect()
+    }
+
+    /// The machine's rpm on this root.
+    pub(crate) fn rpm(&self) -> Tongs {
+        Tongs {
+            root: self.path().to_owned(),
+            oracle: None,
+        }
+    }
+}
+
+/// The tdnf.conf that is shipped.
+pub(crate) fn shipped_conf() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../conf/tdnf.conf")).unwrap()
+}
+
+/// A real rpm held to a root from outside: the machine's, or that of an oracle root.
+pub(crate) struct Tongs {
+    pub(crate) root: PathBuf,
+    pub(crate) oracle: Option<PathBuf>,
+}
+
+/// Binds the root ($1) into the oracle ($2) in a mount namespace of its own.
+const BIND: &str =
+    "mount --bind \"$1\" \"$2/mnt\"; oracle=$2; shift 2; exec chroot \"$oracle\" \"$@\"";
+
+impl Tongs {
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command;
+        let mut root = self.root.as_path();
+        match &self.oracle {
+            None => command = Command::new(program),
+            Some(oracle) => {
+                command = Command::new("unshare");
+                command.args(["-m", "sh", "-ec", BIND, "sh"]);
+                command.args([root, oracle]).arg(program);
+                root = Path::new("/mnt");
+            }
+        }
+        command.arg("--root").arg(root);
+        command.args(["--dbpath", DBPATH, "--define", "_db_backend sqlite"]);
+        command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
+        self.command("rpm").args(words).output().unwrap()
+    }
+
+    pub(crate) fn ok<A: AsRef<OsStr>>(&self, words: &[A]) -> String {
+        ok(self.command("rpm").args(words))
+    }
+
+    /// `rpm -qa` without keys, sorted.
+    pub(crate) fn all(&self) -> BTreeSet<String> {
+        let format = "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n";
+        let text = self.ok(&["-qa", "--qf", format]);
+        let lines = text.lines().filter(|line| !line.starts_with("gpg-pubkey"));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// `rpm -Va` finds nothing but changed configuration files; the database is sound.
+    pub(crate) fn verify(&self) {
+        let output = self.run(&["-Va"]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let err = String::from_utf8_lossy(&output.stderr);
+        let config = |line: &str| line.get(9..13) == Some("  c ");
+        let bad: Vec<&str> = text.lines().filter(|line| !config(line)).collect();
+        assert!(bad.is_empty(), "rpm -Va says:\n{text}{err}");
+        assert!(
+            output.status.success() || !text.is_empty(),
+            "rpm -Va: {err}"
+        );
+        ok(self.command("rpmdb").arg("--verifydb"));
+    }
+}
+
+/// The packages that a root holds, in the order of their installation.
+pub(crate) fn in_order(root: &Path) -> Vec<String> {
+    let script = "import sqlite3, sys\n\
+        db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True)\n\
+        rows = db.execute('SELECT key, hnum FROM Name ORDER BY hnum')\n\
+        print(*(key for key, _ in rows), sep='\\n')";
+    let file = database(root);
+    let text = ok(Command::new("python3").args(["-c", script]).arg(file));
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The database file of a root.
+pub(crate) fn database(root: &Path) -> PathBuf {
+    root.join(DBPATH.trim_start_matches('/'))
+        .join("rpmdb.sqlite")
+}
+
+/// Files that are tdnf's own or differ between any two runs.
+fn own(path: &Path) -> bool {
+    let names = [
+        "etc/tdnf",
+        "etc/yum.repos.d",
+        "var/cache/tdnf",
+        "var/lib/tdnf",
+        "var/lib/rpm",
+        // Holds inode numbers.
+        "var/cache/ldconfig/aux-cache",
+    ];
+    names.iter().any(|name| path == Path::new(name))
+}
+
+/// Fails unless two roots hold the same files and the same rows. Times after `since` (seconds) are
+/// those of files that scriptlets wrote, and are not compared.
+#[track_caller]
+pub(crate) fn same(ours: &Path, theirs: &Path, since: i64) {
+    let read = |root: &Path| {
+        let mut tree = tree::read(root, &own);
+        for entry in tree.values_mut().filter(|entry| entry.mtime >= since) {
+            entry.mtime = 0;
+        }
+        // Parents of what was skipped may stand on one side only.
+        for dir in ["etc", "var", "var/cache", "var/lib", "var/tmp"] {
+            tree.remove(Path::new(dir));
+        }
+        tree
+    };
+    let trees = tree::differences(&read(ours), &read(theirs));
+    assert!(
+        trees.is_empty(),
+        "ours left, rpm's right:\n{}",
+        trees.join("\n")
+    );
+    let dump = |root: &Path| rpmdb::dump(&database(root), &rpmdb::TIMES);
+    let rows = rpmdb::differences(&dump(ours), &dump(theirs));
+    assert!(
+        rows.is_empty(),
+        "ours left, rpm's right:\n{}",
+        rows.join("\n")
+    );
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.unwrap().as_secs()).unwrap()
+}
+
+/// The package file `NAME-VERSION-RELEASE.ARCH.rpm` of a repository folder.
+pub(crate) fn file_of(repo: &Path, nevra: &str) -> PathBuf {
+    let name = format!("{nevra}.rpm");
+    let places = [repo.join("Packages").join(&name), repo.join(&name)];
+    let found = places.into_iter().find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not in {}", repo.display()))
+}
+
+/// Builds a package of one spec.
+pub(crate) fn built(spec: &str) -> PathBuf {
+    rpm::build_spec(spec, &[]).remove(0)
+}
