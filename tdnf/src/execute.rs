@@ -17,10 +17,29 @@ use crate::transaction::{
 use crate::verify::Verified;
 use rpm_db::Db;
 
+/// Why a transaction did not come to its end.
+#[derive(Debug)]
+pub struct Stopped {
+    /// What to tell.
+    pub failure: Failure,
+    /// A scriptlet or a change had begun (and was undone). Where nothing had, the package was
+    /// refused, and there is nothing for the history to remember.
+    pub begun: bool,
+}
+
+impl Stopped {
+    fn before(failure: Failure) -> Stopped {
+        Stopped {
+            failure,
+            begun: false,
+        }
+    }
+}
+
 /// Runs the transaction; returns the warnings that are worth a word afterwards.
-pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Outcome<Vec<String>> {
+pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec<String>, Stopped> {
     let settings = &session.settings;
-    let (root, db, _lock) = open(session)?;
+    let (root, db, _lock) = open(session).map_err(Stopped::before)?;
     let cancelled = || session.interrupt.is_raised();
     let mut options = Options::new(settings.environment.now, &settings.arch);
     options.cancelled = &cancelled;
@@ -39,7 +58,7 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Outcome<Ve
         running: false,
         test: settings.test_only,
     };
-    session.go_on()?;
+    session.go_on().map_err(Stopped::before)?;
     session.interrupt.enter(Phase::Undoable);
     match transaction::run(&root, &db, elements, &options, &mut teller) {
         // The history still has to be written: the phase lasts until the caller ends it.
@@ -49,7 +68,10 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Outcome<Ve
         }
         Err(error) => {
             session.interrupt.enter(Phase::Open);
-            Err(stopped(error))
+            Err(Stopped {
+                failure: stopped(error),
+                begun: teller.running,
+            })
         }
     }
 }

@@ -7,6 +7,7 @@ use rpm_db::Db;
 use rpm_pkg::header::tag;
 
 use crate::error::{Code, Outcome};
+use crate::execute::Stopped;
 use crate::fetch::{self, Fetched};
 use crate::goal::{self, Goal, Policy};
 use crate::history::{History, Installed};
@@ -109,8 +110,8 @@ fn commit(
     };
     let warnings = match crate::execute::run(session, plan, verified) {
         Ok(warnings) => warnings,
-        Err(failure) => {
-            if let Some(history) = &history {
+        Err(Stopped { failure, begun }) => {
+            if let Some(history) = history.as_ref().filter(|_| begun) {
                 let reason = failure
                     .details
                     .last()
