@@ -2,11 +2,7 @@
 
 use std::process::ExitCode;
 
-use cli_kit::{Mode, Printer};
-
-/// No command exists yet: every call is refused, so that no script takes silence for a mirror.
 fn main() -> ExitCode {
-    Printer::standard(Mode::default())
-        .err("mirror-sync: no command is built yet; nothing was mirrored");
-    ExitCode::FAILURE
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    ExitCode::from(mirror_sync::run(words.collect()))
 }
