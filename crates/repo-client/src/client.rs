@@ -207,7 +207,8 @@ impl Client {
     }
 }
 
-fn origin(url: &Url) -> String {
+/// `scheme://host:port`: what counts as one server.
+pub(crate) fn origin(url: &Url) -> String {
     format!(
         "{}://{}:{:?}",
         url.scheme(),

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, ETAG, LAST_MODIFIED};
 use reqwest::{Response, Url};
 use rpm_pkg::digest::Digest;
@@ -536,7 +537,7 @@ enum Answer {
 pub(crate) async fn next_chunk(
     response: &mut Response,
     limit: Duration,
-) -> std::result::Result<Option<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>>, Cause> {
+) -> std::result::Result<Option<Bytes>, Cause> {
     match tokio::time::timeout(limit, response.chunk()).await {
         Err(_) => Err(Cause::Timeout(limit.as_secs())),
         Ok(Err(e)) => Err(crate::transport::http::classify(&e, limit)),

@@ -14,6 +14,7 @@ mod limit;
 mod options;
 mod part;
 mod path;
+mod ranges;
 mod redact;
 mod refresh;
 mod request;
@@ -32,6 +33,7 @@ pub use options::{
     ProxyEnvironment, Tls,
 };
 pub use path::{MAX_NAME, free_space, join_below, require_space};
+pub use ranges::{Bell, RangeEvent, RangeId, RangeRequest, Ranges};
 pub use redact::redact;
 pub use refresh::{
     MetadataSet, PartFile, RepoRefresh, SignatureCheck, join_url, keyring_check, refresh,

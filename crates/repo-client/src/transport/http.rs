@@ -28,6 +28,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 pub(crate) struct Ask {
     /// First byte wanted.
     pub(crate) from: Option<u64>,
+    /// Byte after the last one wanted; none means to the end.
+    pub(crate) to: Option<u64>,
     /// Validator for `If-Range`.
     pub(crate) if_range: Option<String>,
     /// Validator for `If-None-Match`.
@@ -44,7 +46,8 @@ impl Ask {
             (ACCEPT_ENCODING, "identity".to_owned()),
         ];
         if let Some(from) = self.from {
-            list.push((RANGE, format!("bytes={from}-")));
+            let last = self.to.map(|to| to.saturating_sub(1).to_string());
+            list.push((RANGE, format!("bytes={from}-{}", last.unwrap_or_default())));
             list.extend(self.if_range.clone().map(|value| (IF_RANGE, value)));
         }
         list.extend(self.etag.clone().map(|value| (IF_NONE_MATCH, value)));

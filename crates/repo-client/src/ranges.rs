@@ -1,0 +1,420 @@
+//! Ranges of files: many requests at once, their bytes handed over as they come.
+//!
+//! This is transport only. What is asked of which server, how often and for what is the caller's
+//! policy (`mirror-sync`'s scheduler); headers, logins, redirects, TLS, timeouts and speed limits are
+//! handled here, and an answer that does not fit its request is an error, never data.
+
+use std::collections::HashMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::FutureExt;
+use futures_util::stream::{self, AbortHandle, Abortable, SelectAll, Stream, StreamExt};
+use reqwest::header::{CONTENT_TYPE, ETAG};
+use reqwest::{Response, Url};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::client::{Client, origin};
+use crate::download::{next_chunk, parse_url};
+use crate::error::{Cause, Result};
+use crate::limit::{Limiter, Pace};
+use crate::options::Access;
+use crate::part::looks_like_html;
+use crate::transport::file;
+use crate::transport::http::{Ask, content_range, get, retry_after, text_header};
+
+/// Bytes handed over by one [`Ranges::wait`] before it returns, give or take one piece.
+const BATCH: usize = 1 << 20;
+/// Piece size when reading local files.
+const BLOCK: usize = 256 * 1024;
+
+/// One range to be asked of one server.
+#[derive(Clone)]
+pub struct RangeRequest {
+    /// Full URL (http, https, file).
+    pub url: String,
+    /// How the server is spoken to.
+    pub access: Arc<Access>,
+    /// First byte.
+    pub from: u64,
+    /// Byte after the last; none means to the end of the file.
+    pub to: Option<u64>,
+    /// Strong `ETag` that the file must still have; otherwise all of it comes ([`RangeEvent::Opened`]).
+    pub if_range: Option<String>,
+}
+
+impl RangeRequest {
+    fn is_whole(&self) -> bool {
+        self.from == 0 && self.to.is_none()
+    }
+}
+
+/// Names a request for the life of its [`Ranges`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RangeId(u64);
+
+/// What a request met.
+#[derive(Debug)]
+pub enum RangeEvent {
+    /// The answer begins.
+    Opened {
+        /// First byte that comes: the one asked for, or 0 if the server sends the whole file
+        /// (it knows no ranges, or the file has changed).
+        from: u64,
+        /// Size of the whole file, if the server says so.
+        total: Option<u64>,
+        /// Strong `ETag`.
+        etag: Option<String>,
+        /// From the request to its answer.
+        waited: Duration,
+    },
+    /// The next bytes; never beyond the range asked for.
+    Data(Bytes),
+    /// The answer ended as announced. Whether it was long enough is for the caller to see.
+    Ended,
+    /// The request failed; nothing more comes.
+    Failed {
+        /// Why.
+        cause: Cause,
+        /// How long the server asks to stay away.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// Wakes a [`Ranges::wait`] from another thread.
+#[derive(Clone, Default)]
+pub struct Bell(Arc<Notify>);
+
+impl Bell {
+    /// The running or next [`Ranges::wait`] returns at once.
+    pub fn ring(&self) {
+        self.0.notify_one();
+    }
+}
+
+type Running<'c> = Abortable<Pin<Box<dyn Stream<Item = (RangeId, RangeEvent)> + 'c>>>;
+
+/// Requests under way. Nothing moves outside of [`Ranges::wait`].
+pub struct Ranges<'c> {
+    client: &'c Client,
+    running: SelectAll<Running<'c>>,
+    stops: HashMap<RangeId, AbortHandle>,
+    global: Option<Arc<Limiter>>,
+    per_host: Option<u64>,
+    hosts: HashMap<String, Arc<Limiter>>,
+    bell: Bell,
+    next: u64,
+}
+
+impl<'c> Ranges<'c> {
+    /// No request yet. `global` and `per_host` are bytes per second over all requests, and over
+    /// those to one server.
+    pub fn new(client: &'c Client, global: Option<u64>, per_host: Option<u64>) -> Self {
+        Self {
+            client,
+            running: SelectAll::new(),
+            stops: HashMap::new(),
+            global: global.map(|rate| Arc::new(Limiter::new(rate))),
+            per_host,
+            hosts: HashMap::new(),
+            bell: Bell::default(),
+            next: 0,
+        }
+    }
+
+    /// A bell for [`Ranges::wait`].
+    pub fn bell(&self) -> Bell {
+        self.bell.clone()
+    }
+
+    /// Begins a request.
+    ///
+    /// # Errors
+    /// A URL that is none, or not http, https or file.
+    pub fn start(&mut self, request: RangeRequest) -> Result<RangeId> {
+        let url = parse_url(&request.url)?;
+        let id = RangeId(self.next);
+        self.next = self.next.wrapping_add(1);
+        let limiters = self.limiters(&url, &request.access);
+        let piece = Piece {
+            client: self.client,
+            url,
+            request,
+            limiters,
+        };
+        let events = piece.events().map(move |event| (id, event));
+        let (handle, registration) = AbortHandle::new_pair();
+        let boxed: Pin<Box<dyn Stream<Item = _> + 'c>> = Box::pin(events);
+        self.running.push(Abortable::new(boxed, registration));
+        self.stops.insert(id, handle);
+        Ok(id)
+    }
+
+    /// Ends a request; nothing more comes of it. Its connection is closed unless its answer had
+    /// been read to the end.
+    pub fn stop(&mut self, id: RangeId) {
+        if let Some(handle) = self.stops.remove(&id) {
+            handle.abort();
+        }
+    }
+
+    /// Requests under way.
+    pub fn len(&self) -> usize {
+        self.stops.len()
+    }
+
+    /// Whether no request is under way.
+    pub fn is_empty(&self) -> bool {
+        self.stops.is_empty()
+    }
+
+    /// What happened; waits for the first event until `limit` is over or the bell rings.
+    ///
+    /// # Errors
+    /// The network side could not be started.
+    pub fn wait(&mut self, limit: Duration) -> Result<Vec<(RangeId, RangeEvent)>> {
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        let (client, bell) = (self.client, self.bell.clone());
+        client.block_on(async {
+            let nobody = self.running.is_empty();
+            tokio::select! {
+                first = self.running.next(), if !nobody => self.keep(first, &mut events, &mut bytes),
+                () = bell.0.notified() => {}
+                () = tokio::time::sleep(limit) => {}
+            }
+            while bytes < BATCH
+                && let Some(Some(event)) = self.running.next().now_or_never()
+            {
+                self.keep(Some(event), &mut events, &mut bytes);
+            }
+        })?;
+        Ok(events)
+    }
+
+    fn keep(
+        &mut self,
+        event: Option<(RangeId, RangeEvent)>,
+        events: &mut Vec<(RangeId, RangeEvent)>,
+        bytes: &mut usize,
+    ) {
+        let Some((id, event)) = event else { return };
+        // Polled once more before the abort was seen.
+        if !self.stops.contains_key(&id) {
+            return;
+        }
+        match &event {
+            RangeEvent::Data(data) => *bytes += data.len(),
+            RangeEvent::Ended | RangeEvent::Failed { .. } => {
+                self.stops.remove(&id);
+            }
+            RangeEvent::Opened { .. } => {}
+        }
+        events.push((id, event));
+    }
+
+    fn limiters(&mut self, url: &Url, access: &Access) -> Vec<Arc<Limiter>> {
+        if url.scheme() == "file" {
+            return Vec::new();
+        }
+        let per_host = self.per_host.map(|rate| {
+            let one = self.hosts.entry(origin(url));
+            Arc::clone(one.or_insert_with(|| Arc::new(Limiter::new(rate))))
+        });
+        let ours = self.client.limiter(access);
+        self.global
+            .iter()
+            .cloned()
+            .chain(per_host)
+            .chain(ours)
+            .collect()
+    }
+}
+
+/// One request with what it needs.
+struct Piece<'c> {
+    client: &'c Client,
+    url: Url,
+    request: RangeRequest,
+    limiters: Vec<Arc<Limiter>>,
+}
+
+enum State<'c> {
+    Ask(Piece<'c>),
+    Body(Box<Body<'c>>),
+    Local(std::fs::File, Option<u64>),
+    Over,
+}
+
+struct Body<'c> {
+    piece: Piece<'c>,
+    response: Response,
+    pace: Pace,
+    /// Bytes that may still come.
+    left: Option<u64>,
+    /// Said to be a web page, and nothing has come yet.
+    page: bool,
+}
+
+impl<'c> Piece<'c> {
+    fn events(self) -> impl Stream<Item = RangeEvent> + 'c {
+        stream::unfold(State::Ask(self), |state| async move {
+            let step = match state {
+                State::Ask(piece) if piece.url.scheme() == "file" => piece.open_local(),
+                State::Ask(piece) => piece.ask().await,
+                State::Body(body) => body.more().await,
+                State::Local(file, left) => read_local(file, left),
+                State::Over => return None,
+            };
+            Some(step.unwrap_or_else(|(cause, retry_after)| {
+                (RangeEvent::Failed { cause, retry_after }, State::Over)
+            }))
+        })
+    }
+
+    async fn ask(self) -> Step<'c> {
+        let request = &self.request;
+        let ask = Ask {
+            from: (!request.is_whole()).then_some(request.from),
+            to: request.to,
+            if_range: request.if_range.clone(),
+            ..Ask::default()
+        };
+        let began = Instant::now();
+        let response = get(self.client, &request.access, &self.url, &ask)
+            .await
+            .map_err(|cause| (cause, None))?;
+        let waited = began.elapsed();
+        let (from, total) = self.judge(&response)?;
+        let etag = text_header(response.headers(), ETAG).filter(|tag| !tag.starts_with("W/"));
+        let end = if from == request.from {
+            request.to
+        } else {
+            None
+        };
+        let page = from == 0
+            && text_header(response.headers(), CONTENT_TYPE)
+                .is_some_and(|kind| kind.starts_with("text/html"));
+        let pace = Pace::new(request.access.timeout, request.access.min_rate);
+        let left = end.or(total).map(|end| end.saturating_sub(from));
+        let opened = RangeEvent::Opened {
+            from,
+            total,
+            etag,
+            waited,
+        };
+        let body = Body {
+            piece: self,
+            response,
+            pace,
+            left,
+            page,
+        };
+        Ok((opened, State::Body(Box::new(body))))
+    }
+
+    /// First byte and total size of an answer that fits the request.
+    fn judge(&self, response: &Response) -> std::result::Result<(u64, Option<u64>), Fault> {
+        let wrong = |why: String| Err((Cause::Range(why), None));
+        let asked = self.request.from;
+        match response.status().as_u16() {
+            200 => Ok((0, response.content_length())),
+            206 if self.request.is_whole() => wrong("206 though no range was asked for".into()),
+            206 => match content_range(response.headers()) {
+                Some((first, total)) if first == asked => Ok((first, total)),
+                Some((first, _)) => wrong(format!("asked from byte {asked}, got byte {first}")),
+                None => wrong("206 without a valid Content-Range".into()),
+            },
+            416 => wrong(format!("the server's file ends before byte {asked}")),
+            code => Err((Cause::Status(code), retry_after(response.headers()))),
+        }
+    }
+
+    fn open_local(self) -> Step<'c> {
+        let mut from = file::open(&self.url).map_err(|cause| (cause, None))?;
+        let read = |e: std::io::Error| (Cause::Read(e.to_string()), None);
+        let total = from.metadata().map_err(read)?.len();
+        let first = self.request.from;
+        from.seek(SeekFrom::Start(first)).map_err(read)?;
+        let opened = RangeEvent::Opened {
+            from: first,
+            total: Some(total),
+            etag: None,
+            waited: Duration::ZERO,
+        };
+        let left = self.request.to.map(|to| to.saturating_sub(first));
+        Ok((opened, State::Local(from, left)))
+    }
+}
+
+type Fault = (Cause, Option<Duration>);
+type Step<'c> = std::result::Result<(RangeEvent, State<'c>), Fault>;
+
+impl<'c> Body<'c> {
+    async fn more(mut self: Box<Self>) -> Step<'c> {
+        if self.left == Some(0) && self.response.content_length().is_some() {
+            // Read to the end, so that the connection is kept for the next request.
+            let limit = self.piece.request.access.timeout;
+            let _ = next_chunk(&mut self.response, limit).await;
+            return Ok((RangeEvent::Ended, State::Over));
+        }
+        let failed = |cause| (cause, None);
+        let limit = self.piece.request.access.timeout;
+        let chunk = next_chunk(&mut self.response, limit)
+            .await
+            .map_err(failed)?;
+        let Some(chunk) = chunk else {
+            return Ok((RangeEvent::Ended, State::Over));
+        };
+        if self.piece.client.stopped() {
+            return Err(failed(Cause::Stopped));
+        }
+        if self.page && looks_like_html(&chunk) {
+            return Err(failed(Cause::Html));
+        }
+        self.page = false;
+        let length = chunk.len() as u64;
+        if let Some(left) = self.left {
+            let limit = left;
+            self.left = Some(
+                left.checked_sub(length)
+                    .ok_or((Cause::TooLarge { limit }, None))?,
+            );
+        }
+        self.pace.count(chunk.len()).map_err(failed)?;
+        let wait = self
+            .piece
+            .limiters
+            .iter()
+            .map(|one| one.charge(chunk.len()))
+            .max();
+        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+            self.piece.client.pause(wait).await.map_err(failed)?;
+            self.pace.excuse(wait);
+        }
+        Ok((RangeEvent::Data(chunk), State::Body(self)))
+    }
+}
+
+fn read_local<'c>(mut from: std::fs::File, left: Option<u64>) -> Step<'c> {
+    let room = left.map_or(BLOCK, |left| {
+        usize::try_from(left).unwrap_or(BLOCK).min(BLOCK)
+    });
+    let mut buffer = vec![0; room];
+    let got = from
+        .read(&mut buffer)
+        .map_err(|e| (Cause::Read(e.to_string()), None))?;
+    if got == 0 {
+        return Ok((RangeEvent::Ended, State::Over));
+    }
+    buffer.truncate(got);
+    let left = left.map(|left| left.saturating_sub(got as u64));
+    Ok((
+        RangeEvent::Data(Bytes::from(buffer)),
+        State::Local(from, left),
+    ))
+}
