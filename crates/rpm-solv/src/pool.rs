@@ -198,6 +198,13 @@ impl Pool {
         self.prepared = false;
     }
 
+    /// Sets a flag of the pool by its number in libsolv's `pool.h` (`POOL_FLAG_*`): for reading its test cases.
+    pub fn set_flag(&mut self, number: u32, on: bool) {
+        // SAFETY: the pool is live; a number that it does not know is ignored.
+        unsafe { ffi::pool_set_flag(self.raw.as_ptr(), number as i32, i32::from(on)) };
+        self.prepared = false;
+    }
+
     /// Whether a package is hidden.
     #[must_use]
     pub fn is_excluded(&self, id: SolvableId) -> bool {

@@ -24,6 +24,15 @@ pub struct TestRepo {
 #[derive(Debug, Default, Clone)]
 pub struct Run {
     pub jobs: Vec<String>,
+    /// Flags of the pool, and packages hidden in it: both stay for the runs that follow.
+    pub pool_flags: Vec<String>,
+    pub disabled: Vec<String>,
+    /// Pairs of versions to compare.
+    pub comparisons: Vec<(String, String)>,
+    /// Namespaces that the case answers for.
+    pub namespaces: bool,
+    /// The run makes a dependency from its text.
+    pub makes_ids: bool,
     pub solver_flags: Vec<String>,
     pub wanted: Vec<String>,
     pub expected: Vec<String>,
@@ -91,12 +100,26 @@ pub fn read(path: &Path) -> Case {
                 run.expected = inline;
             }
             "nextjob" => {
-                // Flags do not outlive a solver.
-                case.runs.push(std::mem::take(&mut run));
-                if words.get(1) == Some(&"reusesolver") {
-                    case.unsupported.push("nextjob reusesolver".to_owned());
-                }
+                // Flags do not outlive a solver, those of the pool do. A solver that is used again
+                // (`reusesolver`) must find what a new one finds.
+                let next = Run {
+                    pool_flags: run.pool_flags.clone(),
+                    disabled: run.disabled.clone(),
+                    ..Run::default()
+                };
+                case.runs.push(std::mem::replace(&mut run, next));
             }
+            "poolflags" => {
+                let flags = words[1..].iter().flat_map(|word| word.split(','));
+                run.pool_flags.extend(flags.map(str::to_owned));
+            }
+            "disable" if words[1] == "pkg" => run.disabled.push(words[2].to_owned()),
+            "evrcmp" => {
+                let pair = (words[1].to_owned(), words[2].to_owned());
+                run.comparisons.push(pair);
+            }
+            "namespace" => run.namespaces = true,
+            "genid" => run.makes_ids = true,
             // Names of features the library must have been built with: it was.
             "feature" => {}
             other => case.unsupported.push(other.to_owned()),
