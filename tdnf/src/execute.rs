@@ -15,6 +15,7 @@ use crate::transaction::{
     TransactionError, TransactionObserver, Warning,
 };
 use crate::verify::Verified;
+use crate::view::transcript::Transcript;
 use rpm_db::Db;
 
 /// Why a transaction did not come to its end.
@@ -57,17 +58,25 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec
         interrupt: &session.interrupt,
         running: false,
         test: settings.test_only,
+        transcript: Transcript::default(),
     };
     session.go_on().map_err(Stopped::before)?;
     session.interrupt.enter(Phase::Undoable);
-    match transaction::run(&root, &db, elements, &options, &mut teller) {
+    let result = transaction::run(&root, &db, elements, &options, &mut teller);
+    let mut transcript = std::mem::take(&mut teller.transcript);
+    match result {
         // The history still has to be written: the phase lasts until the caller ends it.
         Ok(committed) => {
             session.interrupt.enter(Phase::Committed);
-            Ok(committed.warnings.iter().map(warning_line).collect())
+            let warnings: Vec<String> = committed.warnings.iter().map(warning_line).collect();
+            transcript.committed = !settings.test_only;
+            transcript.warnings.clone_from(&warnings);
+            session.printer.field("Transaction", &transcript);
+            Ok(warnings)
         }
         Err(error) => {
             session.interrupt.enter(Phase::Open);
+            session.printer.field("Transaction", &transcript);
             Err(Stopped {
                 failure: stopped(error),
                 begun: teller.running,
@@ -217,6 +226,7 @@ struct Teller<'a> {
     interrupt: &'a Interrupt,
     running: bool,
     test: bool,
+    transcript: Transcript,
 }
 
 impl Teller<'_> {
@@ -234,15 +244,28 @@ impl TransactionObserver for Teller<'_> {
             Event::Checking => self.printer.info("Testing transaction"),
             Event::Installing { package, .. } => {
                 self.start();
+                self.transcript.installed.push(package.to_owned());
                 self.printer
                     .info(&format!("Installing/Updating: {package}"));
             }
             Event::Erasing { package, .. } => {
                 self.start();
+                self.transcript.removed.push(package.to_owned());
                 self.printer.info(&format!("Removing: {package}"));
             }
-            Event::ScriptStarted { .. } => self.start(),
-            Event::ScriptOutput { stream, bytes, .. } => self.script_output(stream, bytes),
+            Event::ScriptStarted { package, script } => {
+                self.start();
+                self.transcript.script(package, script);
+            }
+            Event::ScriptOutput {
+                package,
+                script,
+                stream,
+                bytes,
+            } => {
+                self.transcript.output(package, script, stream, bytes);
+                self.script_output(stream, bytes);
+            }
             Event::Committing => {
                 self.interrupt.enter(Phase::Committed);
             }

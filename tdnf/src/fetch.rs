@@ -143,7 +143,6 @@ fn request(
     source: &Source,
 ) -> Outcome<FileRequest> {
     let href = Href::parse(&origin.location)?;
-    let urls = source.set.urls_of(&href, origin.base.as_deref())?;
     let download_dir = session
         .settings
         .download_only
@@ -156,6 +155,23 @@ fn request(
             href.as_str(),
         )?,
     };
+    let request = request_to(&change.package.nvra(), origin, source, dest)?;
+    Ok(FileRequest {
+        in_place: download_dir.is_none(),
+        ..request
+    })
+}
+
+/// What fetches a package of a repository to `dest`, with the size and digest that the metadata
+/// promises.
+pub(crate) fn request_to(
+    label: &str,
+    origin: &Origin,
+    source: &Source,
+    dest: PathBuf,
+) -> Outcome<FileRequest> {
+    let href = Href::parse(&origin.location)?;
+    let urls = source.set.urls_of(&href, origin.base.as_deref())?;
     let digest = match &origin.checksum {
         Some((algorithm, hex)) => Some(parse_digest(origin, algorithm, hex)?),
         None => None,
@@ -165,8 +181,7 @@ fn request(
         size: (origin.size > 0).then_some(origin.size),
         digest,
         max_size: MAX_PACKAGE,
-        in_place: download_dir.is_none(),
-        ..FileRequest::new(change.package.nvra(), urls, dest)
+        ..FileRequest::new(label, urls, dest)
     })
 }
 
@@ -185,7 +200,7 @@ fn parse_digest(origin: &Origin, algorithm: &str, hex: &str) -> Outcome<Digest> 
 }
 
 /// A package file that could not be had or is not the one the metadata names.
-fn refused(origin: &Origin, error: repo_client::Error) -> Failure {
+pub(crate) fn refused(origin: &Origin, error: repo_client::Error) -> Failure {
     let causes = error.failures();
     let code = if causes
         .iter()

@@ -6,6 +6,9 @@
 //! [`verify`] → transaction → [`history`] → [`view`] (what is shown). [`commands`] holds one
 //! record per command; [`error`] alone knows error numbers, texts and exit codes.
 //!
+//! The companion programs (`tdnf-config`, `tdnf-automatic`, ...) are the same binary under other
+//! names: [`programs`].
+//!
 //! Invariants: only the printer prints; below [`session`] nobody reads the environment, the
 //! clock or the command line; a session opens only what the command's NEEDS name. Signals are
 //! heard by [`interrupt`] alone.
@@ -21,6 +24,7 @@ pub mod history;
 pub mod interrupt;
 pub mod keys;
 pub mod plan;
+pub mod programs;
 pub mod session;
 pub mod settings;
 pub mod transact;
@@ -35,39 +39,50 @@ use cli_kit::{Mode, Printer};
 /// The version that `--version` and the user agent name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Runs the program on a command line and says how it ended.
+/// Runs the program that argv\[0\] names on a command line and says how it ended.
 pub fn run(argv: impl IntoIterator<Item = String>) -> ExitCode {
     let argv: Vec<String> = argv.into_iter().collect();
-    let (printer, outcome) = match args::parse(argv.iter().cloned()) {
+    ExitCode::from(match programs::chosen(&argv) {
+        Some((program, words)) => (program.run)(&words),
+        None => tdnf(&argv),
+    })
+}
+
+/// `tdnf` itself, also as `yum`, `tyum` and `tdnfj`.
+fn tdnf(argv: &[String]) -> u8 {
+    let (printer, command, outcome) = match args::parse(argv.iter().cloned()) {
         Ok(args) => {
             let printer = Printer::standard(mode(&args));
             let outcome = commands::dispatch(&args, &printer);
-            (printer, outcome)
+            let command = args.command().map(str::to_owned);
+            (printer, command, outcome)
         }
-        Err(failure) => (Printer::standard(guessed_mode(&argv)), Err(failure)),
+        Err(failure) => (Printer::standard(guessed_mode(argv)), None, Err(failure)),
     };
-    ExitCode::from(match outcome {
-        Ok(_)
-            if printer
-                .failed()
-                .is_some_and(|kind| kind != std::io::ErrorKind::BrokenPipe) =>
-        {
-            printer.err("Error: standard output cannot be written");
-            1
-        }
+    let code = match outcome {
         Ok(code) => code,
         Err(failure) => {
             view::failure(&printer, &failure);
             failure.exit_code()
         }
-    })
+    };
+    view::close(&printer, command.as_deref(), code);
+    let unwritten = printer
+        .failed()
+        .is_some_and(|kind| kind != std::io::ErrorKind::BrokenPipe);
+    if code == 0 && unwritten {
+        printer.err("Error: standard output cannot be written");
+        return 1;
+    }
+    code
 }
 
 fn mode(args: &args::Args) -> Mode {
     Mode {
         quiet: args.flag("quiet"),
         verbose: args.flag("verbose"),
-        json: args.flag("json"),
+        json: args.wants_json(),
+        document: args.value("json-version") == Some("2"),
     }
 }
 

@@ -176,11 +176,16 @@ fn record(session: &Session<'_>, history: &History, goal: &Goal, plan: &Plan) ->
 
 /// What the rpm database holds, as the history writes it.
 fn installed_now(session: &Session<'_>) -> Outcome<Installed> {
-    let Some(db) = session.db()? else {
-        return Ok(Installed::default());
-    };
+    match session.db()? {
+        Some(db) => installed_in(&db),
+        None => Ok(Installed::default()),
+    }
+}
+
+/// The packages of a database, as the history writes them.
+pub(crate) fn installed_in(db: &Db) -> Outcome<Installed> {
     Ok(Installed {
-        nevras: nevras(&db)?,
+        nevras: nevras(db)?,
         cookie: db.cookie()?,
     })
 }

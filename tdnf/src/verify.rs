@@ -105,6 +105,24 @@ fn is_damage(code: Code) -> bool {
     )
 }
 
+/// Judges a package file that is kept and not installed: it must be the package `expected`, whole,
+/// and signed by a key of `keyring`.
+pub fn file(
+    session: &Session<'_>,
+    path: &Path,
+    expected: &crate::plan::Identity,
+    keyring: &Keyring,
+) -> Outcome<()> {
+    let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
+    let change = Change::bare(expected.clone());
+    let now = session.settings.environment.now;
+    let (_, evidence) = examine(&file, path, &change, keyring, now)?;
+    match judge(&evidence, Policy::GpgCheck) {
+        Verdict::Accepted(_) => Ok(()),
+        Verdict::Refused(refusal) => Err(refused(path, &refusal)),
+    }
+}
+
 struct Judge<'a, 'b> {
     session: &'a Session<'b>,
     keyring: Keyring,

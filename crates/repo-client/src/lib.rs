@@ -32,7 +32,7 @@ pub use options::{
     Access, CA_BUNDLES, ClientOptions, DEFAULT_MIN_RATE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Proxy,
     ProxyEnvironment, Tls,
 };
-pub use path::{MAX_NAME, free_space, join_below, require_space};
+pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
 pub use ranges::{Bell, RangeEvent, RangeId, RangeRequest, Ranges};
 pub use redact::redact;
 pub use refresh::{

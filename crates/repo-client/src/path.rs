@@ -58,7 +58,7 @@ pub fn join_below(root: &Path, name: &str) -> Result<PathBuf> {
 
 /// Creates the folders between `root` and the file `path` below it (mode 0755 and umask). A
 /// symlink in between is refused: another user's link must not send our files elsewhere.
-pub(crate) fn create_parents(root: &Path, path: &Path) -> Result<()> {
+pub fn create_parents(root: &Path, path: &Path) -> Result<()> {
     fs::create_dir_all(root).map_err(|e| Error::io(root, "create", e))?;
     let Some(relative) = path.strip_prefix(root).ok().and_then(Path::parent) else {
         return Ok(());

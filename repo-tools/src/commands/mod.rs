@@ -77,6 +77,7 @@ pub fn run(mut words: Vec<String>) -> u8 {
             .flatten()
             .copied()
             .unwrap_or(false),
+        document: false,
     };
     let printer = Printer::standard(mode);
     let session = Session {

@@ -78,6 +78,11 @@ impl Args {
         self.words.get(1..).unwrap_or_default()
     }
 
+    /// Whether standard output is to be JSON.
+    pub fn wants_json(&self) -> bool {
+        self.flag("json") || self.value("json-version").is_some()
+    }
+
     /// The command line for the history: words of argv behind argv\[0\], options first, as
     /// getopt leaves them.
     pub fn line(&self) -> String {

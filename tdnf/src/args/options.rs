@@ -372,6 +372,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         New,
         "act as a machine of this architecture",
     ),
+    valued(
+        "json-version",
+        "N",
+        New,
+        "as --json, in the shape of version N: 1 (that of tdnf 3.6) or 2",
+    ),
     flag("nobest", New, "accept older versions (the default)"),
 ];
 

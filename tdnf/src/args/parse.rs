@@ -43,7 +43,18 @@ pub fn parse(argv: impl IntoIterator<Item = String>) -> Outcome<Args> {
         ));
     }
     check_installroot(&args)?;
+    check_json_version(&args)?;
     Ok(args)
+}
+
+fn check_json_version(args: &Args) -> Outcome<()> {
+    match args.value("json-version") {
+        None | Some("1" | "2") => Ok(()),
+        Some(other) => Err(Failure::because(
+            Code::INVALID_PARAMETER,
+            format!("--json-version={other}: the versions are 1 and 2"),
+        )),
+    }
 }
 
 /// `--installroot` must be absolute; said before everything else, even `--version`.

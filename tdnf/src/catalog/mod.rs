@@ -23,6 +23,7 @@ pub use error::CatalogError;
 pub use filelists::FoundFile;
 pub use path_index::{PathIndex, path_index};
 pub use prepare::prepare;
+pub(crate) use repo::open_part;
 pub use repo::{CATALOG_DIR, primary_cache};
 
 use header::{Outside, with_header};

@@ -12,6 +12,7 @@ mod mark;
 mod query;
 mod repolist;
 mod repoquery;
+mod reposync;
 mod search;
 mod updateinfo;
 
@@ -90,6 +91,7 @@ pub const ALL: &[Command] = &[
     change::REINSTALL,
     repolist::COMMAND,
     repoquery::COMMAND,
+    reposync::COMMAND,
     search::SEARCH,
     change::UPDATE,
     updateinfo::COMMAND,
@@ -206,15 +208,10 @@ fn show_options(args: &Args, printer: &Printer) {
     }
 }
 
-/// Commands of C tdnf that this version does not have.
-const NOT_YET: [&str; 2] = ["reposync", "automatic"];
-
 fn no_such_command(word: &str) -> Failure {
-    if NOT_YET.contains(&word) {
-        return Failure::because(
-            Code::NO_SUCH_CMD,
-            format!("the command {word} is not part of this version yet"),
-        );
+    if word == "automatic" {
+        return Failure::new(Code::NO_SUCH_CMD)
+            .hint("'automatic' stands first, its options behind it: 'tdnf automatic --help'");
     }
     let failure = Failure::new(Code::NO_SUCH_CMD).remark(format!(
         "No such command: {word}. Please use /usr/bin/tdnf --help"

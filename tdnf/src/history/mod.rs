@@ -59,12 +59,18 @@ const REMOVED: i64 = 2;
 impl History {
     /// Opens the history for writing and makes what is missing of it.
     pub fn open(persist_dir: &Path) -> Result<Self, HistoryError> {
-        fs::create_dir_all(persist_dir).map_err(|source| HistoryError::Io {
-            path: persist_dir.display().to_string(),
-            source,
-        })?;
-        let path = persist_dir.join(FILE);
-        let history = Self::with(&path, OpenFlags::default())?;
+        Self::open_file(&persist_dir.join(FILE))
+    }
+
+    /// As [`History::open`], with the path of the file itself.
+    pub fn open_file(path: &Path) -> Result<Self, HistoryError> {
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).map_err(|source| HistoryError::Io {
+                path: dir.display().to_string(),
+                source,
+            })?;
+        }
+        let history = Self::with(path, OpenFlags::default())?;
         history.run(|db| in_one(db, |db| db.execute_batch(schema::CREATE)))?;
         Ok(history)
     }

@@ -127,6 +127,19 @@ pub struct Change {
 }
 
 impl Change {
+    /// An install of a package of which nothing but the name is known.
+    pub fn bare(package: Identity) -> Self {
+        Self {
+            action: Action::Install,
+            package,
+            reason: Reason::User,
+            install_size: 0,
+            origin: None,
+            installed_number: None,
+            replaces: Vec::new(),
+        }
+    }
+
     /// The repository as tables show it.
     pub fn repo(&self) -> &str {
         self.origin

@@ -4,9 +4,11 @@
 mod changes;
 mod history;
 mod interrupts;
+mod programs;
 mod queries;
 mod refusals;
 mod repoquery;
+mod reposync;
 mod signed;
 mod updateinfo;
 

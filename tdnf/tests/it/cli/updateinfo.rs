@@ -23,6 +23,17 @@ const ADVISORIES: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 </updates>
 "#;
 
+/// Adds the advisories to the repository's metadata.
+pub(super) fn publish_advisories(site: &Site) {
+    site.write("updateinfo.xml", ADVISORIES);
+    let output = Command::new("modifyrepo_c")
+        .arg(site.path("updateinfo.xml"))
+        .arg(site.path("repo/repodata"))
+        .output()
+        .expect("modifyrepo_c runs");
+    assert!(output.status.success(), "{output:?}");
+}
+
 #[test]
 fn advisories_about_what_is_installed() {
     if !rustix::process::geteuid().is_root() {
@@ -34,13 +45,7 @@ fn advisories_about_what_is_installed() {
         (&*none.out, &*none.err),
         ("\n0 updates.\n", "No data available\n")
     );
-    site.write("updateinfo.xml", ADVISORIES);
-    let output = Command::new("modifyrepo_c")
-        .arg(site.path("updateinfo.xml"))
-        .arg(site.path("repo/repodata"))
-        .output()
-        .expect("modifyrepo_c runs");
-    assert!(output.status.success(), "{output:?}");
+    publish_advisories(&site);
     site.run(&["-y", "--refresh", "install", "alpha=1.0"])
         .well();
     let out = |words: &[&str]| {

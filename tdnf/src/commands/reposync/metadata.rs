@@ -1,0 +1,70 @@
+//! `reposync --download-metadata`: repomd.xml and every file it lists, as published.
+
+use std::fs;
+use std::path::Path;
+
+use repo_client::{FileRequest, fetch, join_below};
+use rpm_repo::repomd::Record;
+
+use crate::error::{Failure, Outcome};
+use crate::session::{Session, Source};
+use crate::view::progress::NetworkView;
+
+/// Largest metadata file whose size repomd.xml does not name.
+const MAX_PART: u64 = 4 << 30;
+/// The index, and its signature where there is one.
+const INDEX: [&str; 2] = ["repomd.xml.asc", "repomd.xml"];
+
+/// Copies the metadata to `folder`. The index comes last: until then a reader of the folder finds
+/// the one of before, with all its files.
+pub(super) fn copy(session: &Session<'_>, source: &Source, folder: &Path) -> Outcome<()> {
+    let mut requests = Vec::new();
+    for record in &source.set.repomd.records {
+        requests.push(request(source, record, folder)?);
+    }
+    let view = NetworkView::new(session.printer);
+    for result in session.transfer(|| fetch(session.client(), requests, 0, &view))? {
+        result?;
+    }
+    for name in INDEX {
+        let from = source.set.dir.join(name);
+        let to = join_below(folder, &format!("repodata/{name}"))?;
+        if from.is_file() {
+            repo_client::create_parents(folder, &to)?;
+            replace(&from, &to)?;
+        } else {
+            // The signature of an older index would no longer fit.
+            let _ = fs::remove_file(&to);
+        }
+    }
+    Ok(())
+}
+
+fn request(source: &Source, record: &Record, folder: &Path) -> Outcome<FileRequest> {
+    let dest = join_below(folder, record.href.as_str())?;
+    repo_client::create_parents(folder, &dest)?;
+    if let Some(part) = source.set.part(&record.kind).filter(|_| !dest.exists()) {
+        // What the cache has need not be fetched; it is checked like everything that is there.
+        replace(&part.path, &dest)?;
+    }
+    let label = format!("{}: {}", source.config.id, record.kind);
+    let urls = source.set.urls_of(&record.href, record.base.as_deref())?;
+    Ok(FileRequest {
+        access: source.set.access.clone(),
+        size: record.size,
+        digest: record.checksum,
+        max_size: MAX_PART,
+        ..FileRequest::new(label, urls, dest)
+    })
+}
+
+/// Copies a file under a temporary name and renames it: nobody sees half of it.
+fn replace(from: &Path, to: &Path) -> Outcome<()> {
+    let mut name = to.as_os_str().to_owned();
+    name.push(".part");
+    let part = Path::new(&name);
+    // A link that stands there already is not written through.
+    let _ = fs::remove_file(part);
+    fs::copy(from, part).map_err(|error| Failure::io(part, &error))?;
+    fs::rename(part, to).map_err(|error| Failure::io(to, &error))
+}

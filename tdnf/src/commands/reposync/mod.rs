@@ -1,0 +1,291 @@
+//! `reposync`: copies repositories to a folder, every file checked against the metadata.
+
+mod metadata;
+mod surplus;
+mod wanted;
+
+use std::path::{Path, PathBuf};
+
+use repo_client::{FileRequest, fetch, join_below};
+use serde::Serialize;
+
+use super::{Command, Needs};
+use crate::error::{Code, Failure, Outcome};
+use crate::fetch::request_to;
+use crate::keys;
+use crate::session::{Freshness, PRIMARY, Session, Source};
+use crate::verify;
+use crate::view::progress::NetworkView;
+use wanted::{Refused, Wanted};
+
+/// Most `--arch` options, as in tdnf.
+const MAX_ARCHES: usize = 10;
+
+pub(super) const COMMAND: Command = Command {
+    name: "reposync",
+    aliases: &[],
+    usage: "[reposync options]",
+    about: "Download all packages from one or more repositories to a directory",
+    needs: Needs::NOTHING,
+    run,
+};
+
+/// What the options ask for.
+struct Wish {
+    /// Only these architectures; empty: all.
+    arches: Vec<String>,
+    /// Only source packages.
+    source: bool,
+    newest_only: bool,
+    /// Print URLs, fetch nothing.
+    urls: bool,
+    /// Packages without a good signature are not kept.
+    gpgcheck: bool,
+    /// Packages that the repository does not have (any more) are removed.
+    delete: bool,
+    metadata: bool,
+    /// Files go right below the folder, not below a folder of the repository's id.
+    no_repo_path: bool,
+    target: PathBuf,
+    metadata_target: Option<PathBuf>,
+}
+
+impl Wish {
+    fn of(session: &Session<'_>) -> Outcome<Self> {
+        let args = session.args;
+        let folder = |name: &str| match args.value(name) {
+            Some(path) => absolute(Path::new(path)).map(Some),
+            None => Ok(None),
+        };
+        let wish = Self {
+            arches: args.values("arch").map(str::to_owned).collect(),
+            source: args.flag("source"),
+            newest_only: args.flag("newest-only"),
+            urls: args.flag("urls"),
+            gpgcheck: args.flag("gpgcheck"),
+            delete: args.flag("delete"),
+            metadata: args.flag("download-metadata"),
+            no_repo_path: args.flag("norepopath"),
+            target: match folder("download-path")? {
+                Some(path) => path,
+                None => absolute(Path::new("."))?,
+            },
+            metadata_target: folder("metadata-path")?,
+        };
+        let wrong = |line: &str| Err(Failure::because(Code::INVALID_PARAMETER, line));
+        if wish.source && !wish.arches.is_empty() {
+            return wrong("--source and --arch cannot be combined");
+        }
+        if wish.arches.len() > MAX_ARCHES {
+            return wrong("--arch can be given ten times at most");
+        }
+        if wish.no_repo_path && wish.delete {
+            return wrong("--norepopath and --delete cannot be combined");
+        }
+        Ok(wish)
+    }
+
+    /// The folder of a repository's files.
+    fn folder(&self, source: &Source) -> Outcome<PathBuf> {
+        self.below(&self.target, source)
+    }
+
+    fn metadata_folder(&self, source: &Source) -> Outcome<PathBuf> {
+        self.below(
+            self.metadata_target.as_deref().unwrap_or(&self.target),
+            source,
+        )
+    }
+
+    fn below(&self, folder: &Path, source: &Source) -> Outcome<PathBuf> {
+        if self.no_repo_path {
+            return Ok(folder.to_owned());
+        }
+        Ok(join_below(folder, &source.config.id)?)
+    }
+}
+
+fn absolute(path: &Path) -> Outcome<PathBuf> {
+    std::path::absolute(path).map_err(|error| Failure::io(path, &error))
+}
+
+/// What happened to one repository, for JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Report {
+    repo: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    urls: Vec<String>,
+    packages: usize,
+    downloaded: usize,
+    deleted: Vec<String>,
+    failed: Vec<String>,
+}
+
+fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
+    let wish = Wish::of(session)?;
+    if wish.no_repo_path && session.enabled_repos()?.len() > 1 {
+        return Err(Failure::because(
+            Code::INVALID_PARAMETER,
+            "--norepopath: the files of several repositories would be mixed up",
+        )
+        .hint("name one repository with --repo ID"));
+    }
+    let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
+    let mut reports = Vec::new();
+    let mut first = None;
+    for source in &sources {
+        let (report, failure) = sync(session, &wish, source)?;
+        first = first.or(failure);
+        reports.push(report);
+    }
+    if !reports.is_empty() {
+        session.printer.field("Data", &reports);
+    }
+    match first {
+        None => Ok(0),
+        Some(failure) => Err(Failure::new(failure.code).detail(missing(&reports))),
+    }
+}
+
+fn missing(reports: &[Report]) -> String {
+    let failed: usize = reports.iter().map(|report| report.failed.len()).sum();
+    let all: usize = reports.iter().map(|report| report.packages).sum();
+    format!("{failed} of {all} files are missing; the others are there")
+}
+
+/// Copies one repository. A file that cannot be had does not stop the others: the first such
+/// failure comes back with the report.
+fn sync(session: &Session<'_>, wish: &Wish, source: &Source) -> Outcome<(Report, Option<Failure>)> {
+    let (wanted, refused) = wanted::read(&source.set, wish)?;
+    let mut report = Report {
+        repo: source.config.id.clone(),
+        urls: Vec::new(),
+        packages: wanted.len() + refused.len(),
+        downloaded: 0,
+        deleted: Vec::new(),
+        failed: Vec::new(),
+    };
+    let mut first = None;
+    for Refused { name, failure } in refused {
+        tell(session, &name, &failure);
+        report.failed.push(name);
+        first.get_or_insert(failure);
+    }
+    if wish.urls {
+        for package in &wanted {
+            let url = package.urls(source)?.into_iter().next().unwrap_or_default();
+            session.printer.crit(&url);
+            report.urls.push(url);
+        }
+        return Ok((report, first));
+    }
+    let folder = wish.folder(source)?;
+    let (got, failures) = packages(session, source, &wanted, &folder)?;
+    report.downloaded = got.iter().filter(|file| file.fresh).count();
+    for (name, failure) in failures {
+        tell(session, &name, &failure);
+        report.failed.push(name);
+        first.get_or_insert(failure);
+    }
+    if wish.gpgcheck {
+        for (name, failure) in check(session, source, &got)? {
+            tell(session, &name, &failure);
+            report.failed.push(name);
+            first.get_or_insert(failure);
+        }
+    }
+    if wish.metadata {
+        metadata::copy(session, source, &wish.metadata_folder(source)?)?;
+    }
+    if wish.delete {
+        let keep: Vec<&str> = wanted.iter().map(|package| package.location()).collect();
+        report.deleted = surplus::remove(session.printer, &folder, &keep)?;
+    }
+    Ok((report, first))
+}
+
+fn tell(session: &Session<'_>, name: &str, failure: &Failure) {
+    for line in &failure.details {
+        session.printer.err(line);
+    }
+    session.printer.err(&format!(
+        "Error({}) : {}: {}",
+        failure.code.0,
+        name,
+        failure.code.text()
+    ));
+}
+
+/// A package file that is there.
+struct Got<'a> {
+    package: &'a Wanted,
+    path: PathBuf,
+    /// It came in this run.
+    fresh: bool,
+}
+
+type Failures = Vec<(String, Failure)>;
+
+/// Fetches the packages; those that are there and right are left alone.
+fn packages<'a>(
+    session: &Session<'_>,
+    source: &Source,
+    wanted: &'a [Wanted],
+    folder: &Path,
+) -> Outcome<(Vec<Got<'a>>, Failures)> {
+    let mut failures = Vec::new();
+    let mut requests: Vec<FileRequest> = Vec::new();
+    let mut asked = Vec::new();
+    for package in wanted {
+        match request(source, package, folder) {
+            Ok(request) => {
+                requests.push(request);
+                asked.push(package);
+            }
+            Err(failure) => failures.push((package.name(), failure)),
+        }
+    }
+    let view = NetworkView::new(session.printer);
+    let results = session.transfer(|| fetch(session.client(), requests, 0, &view))?;
+    let mut got = Vec::new();
+    for (package, result) in asked.into_iter().zip(results) {
+        match result {
+            Ok(file) => got.push(Got {
+                package,
+                path: file.path,
+                fresh: file.url.is_some(),
+            }),
+            Err(error) => failures.push((
+                package.name(),
+                crate::fetch::refused(&package.origin, error),
+            )),
+        }
+    }
+    Ok((got, failures))
+}
+
+fn request(source: &Source, package: &Wanted, folder: &Path) -> Outcome<FileRequest> {
+    let dest = join_below(folder, package.location())?;
+    repo_client::create_parents(folder, &dest)?;
+    request_to(&package.name(), &package.origin, source, dest)
+}
+
+/// Checks the signatures of packages by the keys of the rpm database and of the repository;
+/// those without a good one are removed.
+fn check(session: &Session<'_>, source: &Source, got: &[Got<'_>]) -> Outcome<Failures> {
+    let mut keyring = keys::database_keyring(session)?;
+    for offered in keys::offered_keys(session, &source.config)? {
+        keyring
+            .add_armored_or_binary(&offered.key.binary)
+            .map_err(|error| Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string()))?;
+    }
+    let mut failures = Vec::new();
+    for file in got {
+        if let Err(failure) = verify::file(session, &file.path, &file.package.identity, &keyring) {
+            std::fs::remove_file(&file.path).map_err(|error| Failure::io(&file.path, &error))?;
+            failures.push((file.package.name(), failure));
+        }
+    }
+    Ok(failures)
+}

@@ -1,0 +1,153 @@
+//! Which packages of a repository are copied: read from primary metadata alone.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use repo_client::MetadataSet;
+use rpm_pkg::evr::EvrRef;
+use rpm_repo::layout::Href;
+use rpm_repo::primary::PrimaryPackage;
+use rpm_repo::xml::Limits;
+
+use super::Wish;
+use crate::catalog;
+use crate::error::{Code, Failure, Outcome};
+use crate::plan::{Identity, Origin, Promised};
+use crate::session::Source;
+
+/// Architectures of source packages.
+const SOURCE: [&str; 2] = ["src", "nosrc"];
+
+/// A package that is to be copied.
+pub(super) struct Wanted {
+    pub(super) identity: Identity,
+    pub(super) origin: Origin,
+}
+
+impl Wanted {
+    fn of(set: &MetadataSet, package: &PrimaryPackage) -> Self {
+        let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        Self {
+            identity: identity(package),
+            origin: Origin {
+                repo: set.repo.clone(),
+                location: package.location().to_owned(),
+                base: package.location_base().map(str::to_owned),
+                checksum: text(package.checksum())
+                    .map(|hex| (package.checksum_type().to_owned(), hex)),
+                size: package.package_size(),
+                promised: Promised::default(),
+            },
+        }
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.identity.nvra()
+    }
+
+    pub(super) fn location(&self) -> &str {
+        &self.origin.location
+    }
+
+    /// Where its file is to be had, best first.
+    pub(super) fn urls(&self, source: &Source) -> Outcome<Vec<String>> {
+        let href = Href::parse(&self.origin.location)?;
+        Ok(source.set.urls_of(&href, self.origin.base.as_deref())?)
+    }
+}
+
+/// A package whose location may not be followed.
+pub(super) struct Refused {
+    pub(super) name: String,
+    pub(super) failure: Failure,
+}
+
+fn identity(package: &PrimaryPackage) -> Identity {
+    Identity {
+        name: package.name().to_owned(),
+        epoch: package.epoch(),
+        version: package.version().to_owned(),
+        release: package.release().to_owned(),
+        arch: package.arch().to_owned(),
+    }
+}
+
+/// Reads primary metadata: what is wanted, in its order, and what may not be followed.
+pub(super) fn read(set: &MetadataSet, wish: &Wish) -> Outcome<(Vec<Wanted>, Vec<Refused>)> {
+    let limits = Limits {
+        refuse_bad_locations: false,
+        ..Limits::default()
+    };
+    let (mut wanted, mut refused) = (Vec::new(), Vec::new());
+    let stream = catalog::open_part(set, "primary")?;
+    let name = format!("{} primary", set.repo);
+    rpm_repo::primary::read(&name, stream, &limits, &mut |package| {
+        if !fits(wish, package.arch()) {
+            return ControlFlow::Continue(());
+        }
+        match package.location_fault() {
+            None => wanted.push(Wanted::of(set, package)),
+            Some(why) => refused.push(refusal(set, package, why)),
+        }
+        ControlFlow::Continue(())
+    })?;
+    if wish.newest_only {
+        wanted = newest(wanted);
+    }
+    Ok((wanted, refused))
+}
+
+fn fits(wish: &Wish, arch: &str) -> bool {
+    if wish.source {
+        return SOURCE.contains(&arch);
+    }
+    wish.arches.is_empty() || wish.arches.iter().any(|wanted| wanted == arch)
+}
+
+fn refusal(set: &MetadataSet, package: &PrimaryPackage, why: &str) -> Refused {
+    let shown: String = package
+        .refused_location()
+        .chars()
+        .take(200)
+        .flat_map(char::escape_debug)
+        .collect();
+    Refused {
+        name: identity(package).nvra(),
+        failure: Failure::because(
+            Code::URL_INVALID,
+            format!(
+                "Error: repository {}: refused package location '{shown}': {why}",
+                set.repo
+            ),
+        ),
+    }
+}
+
+/// The newest version of each name and architecture, in the order of the metadata.
+fn newest(all: Vec<Wanted>) -> Vec<Wanted> {
+    let mut best: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for (index, package) in all.iter().enumerate() {
+        let id = &package.identity;
+        let place = best
+            .entry((id.name.clone(), id.arch.clone()))
+            .or_insert(index);
+        if let Some(old) = all.get(*place)
+            && compare(id, &old.identity).is_gt()
+        {
+            *place = index;
+        }
+    }
+    let chosen: std::collections::BTreeSet<usize> = best.into_values().collect();
+    all.into_iter()
+        .enumerate()
+        .filter(|(index, _)| chosen.contains(index))
+        .map(|(_, package)| package)
+        .collect()
+}
+
+fn compare(left: &Identity, right: &Identity) -> Ordering {
+    let text = |id: &Identity| format!("{}:{}", id.epoch, id.version_release());
+    let (left, right) = (text(left), text(right));
+    EvrRef::parse(left.as_bytes()).compare(&EvrRef::parse(right.as_bytes()))
+}

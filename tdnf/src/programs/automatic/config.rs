@@ -1,0 +1,112 @@
+//! `automatic.conf`. A key or value that nobody knows stops the run: a typing error must not
+//! decide what is installed at night.
+
+use std::path::{Path, PathBuf};
+
+use rpm_repo::config::parse_bool;
+use rpm_repo::ini;
+
+use super::{End, Stop};
+
+/// Longest `random_sleep` and `network_online_timeout`, in seconds.
+const MAX_SECONDS: u64 = 24 * 60 * 60;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UpgradeType {
+    All,
+    Security,
+}
+
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) upgrade_type: UpgradeType,
+    /// Seconds; with `--timer`.
+    pub(super) random_sleep: u64,
+    /// Seconds that the repositories may take to be reachable.
+    pub(super) network_online_timeout: u64,
+    pub(super) show_updates: bool,
+    pub(super) apply_updates: bool,
+    pub(super) system_name: String,
+    pub(super) emit_to_stdio: bool,
+    pub(super) emit_to_file: Option<PathBuf>,
+    /// `-c` for tdnf.
+    pub(super) tdnf_conf: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            upgrade_type: UpgradeType::All,
+            random_sleep: 0,
+            network_online_timeout: 0,
+            show_updates: true,
+            apply_updates: false,
+            system_name: rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned(),
+            emit_to_stdio: true,
+            emit_to_file: None,
+            tdnf_conf: None,
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn read(path: &Path) -> Result<Self, Stop> {
+        if !path.exists() {
+            let why = format!("{}: no such configuration file", path.display());
+            return Err(Stop(End::NoConfig, why));
+        }
+        let invalid = |why: String| Stop(End::Invalid, why);
+        let document = ini::read(path, |_| false).map_err(|error| invalid(error.to_string()))?;
+        let mut config = Self::default();
+        for section in &document.sections {
+            for entry in &section.entries {
+                let (key, value) = (entry.key.as_str(), entry.value.as_str());
+                let set = config.set(&section.name, key, value);
+                set.map_err(|why| invalid(format!("{}: {key} = {value}: {why}", entry.place)))?;
+            }
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, section: &str, key: &str, value: &str) -> Result<(), &'static str> {
+        let path =
+            || Some(PathBuf::from(value)).filter(|path| !value.is_empty() && path.is_absolute());
+        match (section, key) {
+            ("commands", "upgrade_type") => {
+                self.upgrade_type = match value {
+                    "all" => UpgradeType::All,
+                    "security" => UpgradeType::Security,
+                    _ => return Err("'all' or 'security' expected"),
+                }
+            }
+            ("commands", "random_sleep") => self.random_sleep = seconds(value)?,
+            ("commands", "network_online_timeout") => self.network_online_timeout = seconds(value)?,
+            ("commands", "show_updates") => self.show_updates = boolean(value)?,
+            ("commands", "apply_updates") => self.apply_updates = boolean(value)?,
+            ("emitter", "system_name") if value.is_empty() => {}
+            ("emitter", "system_name") => self.system_name = value.to_owned(),
+            ("emitter", "emit_to_stdio") => self.emit_to_stdio = boolean(value)?,
+            ("emitter", "emit_to_file") if value.is_empty() => {}
+            ("emitter", "emit_to_file") => {
+                self.emit_to_file = Some(path().ok_or("an absolute path expected")?);
+            }
+            ("base", "tdnf_conf") => {
+                self.tdnf_conf = Some(path().ok_or("an absolute path expected")?);
+            }
+            _ => return Err("nobody knows this key here"),
+        }
+        Ok(())
+    }
+}
+
+fn seconds(value: &str) -> Result<u64, &'static str> {
+    let number = value.parse().ok().filter(|seconds| *seconds <= MAX_SECONDS);
+    number.ok_or("seconds expected, a day at most")
+}
+
+fn boolean(value: &str) -> Result<bool, &'static str> {
+    parse_bool(value).ok_or("yes or no expected")
+}

@@ -1,0 +1,320 @@
+//! `tdnf-automatic`: looks for updates, reports them, installs them. For timers.
+//!
+//! Everything is done by `tdnf` itself in a child: an automatic update goes the same way through
+//! checks and transaction as one that is typed.
+
+mod config;
+
+use std::fs::OpenOptions;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use cli_kit::{Mode, Printer};
+use serde_json::Value;
+
+use crate::error::{Failure, Outcome};
+use crate::settings::Environment;
+use config::{Config, UpgradeType};
+
+const CONFIG_FILE: &str = "/etc/tdnf/automatic.conf";
+
+const HELP: &str = "\
+tdnf-automatic help:
+tdnf-automatic [{-c|--conf config-file}(optional)] [{-i|--install}] [{-n|--notify}] [{-t|--timer}] [{-h|--help}] [{-v|--version}]
+
+-c, --conf\ttdnf-automatic configuration file (Optional argument)
+-i, --install\tOverride automatic.conf apply_updates and install updates
+-n, --notify\tShow available updates
+-t, --timer\tWait up to random_sleep seconds first
+    --installroot\tWork on the system below a directory
+-h, --help\tShow this help message
+-v, --version\tShow tdnf-automatic version information
+";
+
+/// Pause between two tries to reach the repositories.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// How a run ends, other than well: numbers of errno, as scripts know them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// No configuration file.
+    NoConfig = 2,
+    NotRoot = 13,
+    /// A bad option or configuration.
+    Invalid = 22,
+    /// The repositories could not be reached in time.
+    Timeout = 62,
+    /// No repository is on.
+    NoRepos = 64,
+    /// The updates cannot be installed as they are.
+    Unsolvable = 65,
+    /// The report could not be written.
+    Report = 77,
+    /// The metadata could not be refreshed.
+    Refresh = 121,
+    /// Installing failed.
+    Failed = 125,
+}
+
+/// A run that stops: how, and why.
+struct Stop(End, String);
+
+#[derive(Default)]
+struct Options {
+    conf: Option<PathBuf>,
+    root: Option<String>,
+    install: bool,
+    notify: bool,
+    timer: bool,
+}
+
+pub(super) fn run(words: &[String]) -> u8 {
+    let printer = Printer::standard(Mode::default());
+    printer.crit(&format!("\ntdnf-automatic - started at {}...\n", date()));
+    let code = match work(&printer, words) {
+        Ok(()) => 0,
+        Err(Stop(end, why)) => {
+            printer.err(&why);
+            end as u8
+        }
+    };
+    printer.crit(&format!(
+        "\ntdnf-automatic - completed with exit status {code} at {}...\n",
+        date()
+    ));
+    code
+}
+
+fn date() -> String {
+    Utc::now().format("%a %b %d %H:%M:%S UTC %Y").to_string()
+}
+
+fn work(printer: &Printer, words: &[String]) -> Result<(), Stop> {
+    if words.iter().any(|word| word == "-h" || word == "--help") {
+        printer.crit(&format!("\n{HELP}"));
+        return Ok(());
+    }
+    if words.iter().any(|word| word == "-v" || word == "--version") {
+        printer.crit(&format!("tdnf-automatic - version {}", crate::VERSION));
+        return Ok(());
+    }
+    let options = Options::parse(words)?;
+    let environment = Environment::of_process();
+    if environment.euid != 0 {
+        return Err(Stop(
+            End::NotRoot,
+            "tdnf-automatic must be run as root".into(),
+        ));
+    }
+    let path = options.conf.clone().unwrap_or_else(|| CONFIG_FILE.into());
+    let config = Config::read(&path)?;
+    if options.timer {
+        sleep(random_pause(config.random_sleep));
+    }
+    Run {
+        printer,
+        program: environment.program,
+        config,
+        options,
+    }
+    .go()
+}
+
+impl Options {
+    fn parse(words: &[String]) -> Result<Self, Stop> {
+        let mut options = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut value = || {
+                let missing = || Stop(End::Invalid, format!("{word} needs a value\n\n{HELP}"));
+                words.next().cloned().ok_or_else(missing)
+            };
+            match word.as_str() {
+                "-c" | "--conf" => options.conf = Some(value()?.into()),
+                "--installroot" => options.root = Some(value()?),
+                "-i" | "--install" => options.install = true,
+                "-n" | "--notify" => options.notify = true,
+                "-t" | "--timer" => options.timer = true,
+                other => {
+                    let why = format!("unknown option '{other}'\n\n{HELP}");
+                    return Err(Stop(End::Invalid, why));
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// A pause of at most so many seconds, so that a fleet does not ask at the same moment.
+fn random_pause(most: u64) -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    Duration::from_secs(random.checked_rem(most.saturating_add(1)).unwrap_or(0))
+}
+
+struct Run<'a> {
+    printer: &'a Printer,
+    program: PathBuf,
+    config: Config,
+    options: Options,
+}
+
+impl Run<'_> {
+    fn go(&self) -> Result<(), Stop> {
+        if self
+            .tdnf(&["-q", "repolist", "enabled"])?
+            .out
+            .trim()
+            .is_empty()
+        {
+            return Err(Stop(End::NoRepos, "no repository is enabled".into()));
+        }
+        self.refresh()?;
+        self.printer.crit("RefreshCache success...");
+        let updates = self.updates()?;
+        let name = &self.config.system_name;
+        if updates.is_empty() {
+            return self.emit(&format!("\nNo updates are available on - {name}\n"));
+        }
+        let list = updates.join("\n");
+        if self.options.notify || self.config.show_updates {
+            self.emit(&format!(
+                "\nThe following updates are available on - {name}:\n{list}\n"
+            ))?;
+        }
+        if self.options.notify && !self.options.install {
+            return Ok(());
+        }
+        if self.options.install || self.config.apply_updates {
+            let ran = self.tdnf(&self.upgrade("-y"))?;
+            if ran.code != 0 {
+                let why = format!("installing updates failed\n{}{}", ran.out, ran.err);
+                self.emit(&format!(
+                    "\nUpdates could not be installed on - {name}\n{why}"
+                ))?;
+                return Err(Stop(End::Failed, why));
+            }
+            self.printer.err_part(&ran.err);
+            self.emit(&format!(
+                "\nThe following updates have been installed on - {name}:\n{list}\n"
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// Brings metadata up to date; where the network may come later, asks again for a while.
+    fn refresh(&self) -> Result<(), Stop> {
+        let started = Instant::now();
+        let limit = Duration::from_secs(self.config.network_online_timeout);
+        loop {
+            let ran = self.tdnf(&["-q", "--refresh", "makecache"])?;
+            if ran.code == 0 {
+                return Ok(());
+            }
+            let waited = started.elapsed();
+            if waited + PAUSE <= limit {
+                sleep(PAUSE);
+                continue;
+            }
+            let end = if limit.is_zero() {
+                End::Refresh
+            } else {
+                End::Timeout
+            };
+            return Err(Stop(
+                end,
+                format!("refreshing metadata failed\n{}", ran.err),
+            ));
+        }
+    }
+
+    /// What an upgrade would bring, each as `name-version-release`.
+    fn updates(&self) -> Result<Vec<String>, Stop> {
+        let mut words = self.upgrade("--assumeno");
+        words.insert(0, "-j");
+        let ran = self.tdnf(&words)?;
+        if ran.code != 0 {
+            let why = format!("the updates cannot be installed as they are\n{}", ran.err);
+            return Err(Stop(End::Unsolvable, why));
+        }
+        let plan: Value = serde_json::from_str(&ran.out).unwrap_or(Value::Null);
+        let groups = ["Install", "Upgrade", "Downgrade"];
+        let rows = groups
+            .iter()
+            .filter_map(|group| plan.get(group)?.as_array());
+        let name = |row: &Value| {
+            let part = |key: &str| {
+                row.get(key)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            format!("{}-{}", part("Name"), part("Evr"))
+        };
+        Ok(rows.flatten().map(name).collect())
+    }
+
+    fn upgrade(&self, consent: &'static str) -> Vec<&'static str> {
+        match self.config.upgrade_type {
+            UpgradeType::All => vec![consent, "upgrade"],
+            UpgradeType::Security => vec![consent, "--security", "update"],
+        }
+    }
+
+    fn tdnf(&self, words: &[&str]) -> Result<Ran, Stop> {
+        let mut all: Vec<String> = Vec::new();
+        if let Some(conf) = &self.config.tdnf_conf {
+            all.extend(["-c".to_owned(), conf.display().to_string()]);
+        }
+        if let Some(root) = &self.options.root {
+            all.extend(["--installroot".to_owned(), root.clone()]);
+        }
+        all.extend(words.iter().map(|word| (*word).to_owned()));
+        child(&self.program, &all).map_err(|failure| Stop(End::Failed, failure.to_string()))
+    }
+
+    /// Tells the administrator: on standard output, and behind what the report file has.
+    fn emit(&self, text: &str) -> Result<(), Stop> {
+        if self.config.emit_to_stdio {
+            self.printer.crit(text);
+        }
+        let Some(path) = &self.config.emit_to_file else {
+            return Ok(());
+        };
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .and_then(|mut file| writeln!(file, "{}{text}", date()))
+            .map_err(|error| Stop(End::Report, format!("{}: {error}", path.display())))
+    }
+}
+
+/// What a child said and how it ended.
+pub(super) struct Ran {
+    pub(super) code: u8,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+/// Runs this binary as `tdnf`.
+pub(super) fn child(program: &Path, words: &[String]) -> Outcome<Ran> {
+    let output = Command::new(program)
+        .arg0("tdnf")
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Failure::io(program, &error))?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let code = output.status.code().unwrap_or(1);
+    Ok(Ran {
+        code: u8::try_from(code).unwrap_or(1),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    })
+}

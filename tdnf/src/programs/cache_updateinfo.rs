@@ -1,0 +1,64 @@
+//! `tdnf-cache-updateinfo`: keeps what `tdnf updateinfo` says in a file, so that a login need not
+//! wait for it.
+
+use std::fs;
+use std::path::Path;
+
+use cli_kit::{Mode, Printer};
+
+use crate::args;
+use crate::error::{Failure, Outcome};
+use crate::programs::automatic::child;
+use crate::settings::{Environment, Settings};
+use crate::view;
+
+/// The file below the cache directory.
+pub(super) const FILE: &str = "cached-updateinfo.txt";
+
+pub(super) fn run(words: &[String]) -> u8 {
+    let printer = Printer::standard(Mode::default());
+    if words.iter().any(|word| word == "-h" || word == "--help") {
+        printer.crit(
+            "Usage: tdnf-cache-updateinfo [tdnf options]\n\n\
+             Writes what 'tdnf -q --refresh updateinfo' says to cached-updateinfo.txt in the cache\n\
+             directory.",
+        );
+        return 0;
+    }
+    match keep(words) {
+        Ok(code) => code,
+        Err(failure) => {
+            view::failure(&printer, &failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn keep(words: &[String]) -> Outcome<u8> {
+    let argv = std::iter::once("tdnf".to_owned()).chain(words.iter().cloned());
+    let args = args::parse(argv)?;
+    let environment = Environment::of_process();
+    let program = environment.program.clone();
+    let settings = Settings::resolve(&args, environment)?;
+    let mut command: Vec<String> = ["-q", "--refresh"].map(str::to_owned).into();
+    command.extend(words.iter().cloned());
+    command.push("updateinfo".to_owned());
+    let ran = child(&program, &command)?;
+    if ran.code != 0 {
+        // The file of before stays: old advice is better than none.
+        Printer::standard(Mode::default()).err_part(&ran.err);
+        return Ok(ran.code);
+    }
+    let dir = &settings.cache_dir;
+    fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
+    replace(&dir.join(FILE), &ran.out)?;
+    Ok(0)
+}
+
+/// Writes a file under a temporary name and renames it.
+fn replace(path: &Path, text: &str) -> Outcome<()> {
+    let part = path.with_extension("tmp");
+    let _ = fs::remove_file(&part);
+    fs::write(&part, text).map_err(|error| Failure::io(&part, &error))?;
+    fs::rename(&part, path).map_err(|error| Failure::io(path, &error))
+}

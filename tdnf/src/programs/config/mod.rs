@@ -1,0 +1,302 @@
+//! `tdnf-config`: reads and changes tdnf.conf and `.repo` files from scripts.
+
+mod file;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cli_kit::{Mode, Printer};
+use rpm_repo::config::{MainConfig, read_main_config};
+use rpm_repo::layout::repo_files;
+
+use crate::settings::CONFIG_FILE;
+use file::IniFile;
+
+const USAGE: &str = "\
+Usage: tdnf-config [-c CONFIG] [-f REPOFILE] [-j] COMMAND ...
+
+    create REPO KEY=VALUE...        make a repository, in a file of its own or in REPOFILE
+    edit REPO|main KEY=VALUE...     set keys of a repository or of tdnf.conf
+    get REPO|main KEY               print a value
+    remove REPO|main KEY...         remove keys
+    removerepo REPO                 remove a repository, and its file if nothing is left in it
+    dump REPO|main                  print the whole section (-j: as JSON)
+
+Exit codes: 1 usage, 2 system error, 3 no such repository, 4 no such key, 5 exists already.";
+
+/// Why a run stops: its exit code, and a line for standard error.
+struct Stop(u8, String);
+
+type Result<T> = std::result::Result<T, Stop>;
+
+fn usage(line: impl Into<String>) -> Stop {
+    Stop(1, line.into())
+}
+
+fn system(path: &Path, error: &dyn std::fmt::Display) -> Stop {
+    Stop(2, format!("{}: {error}", path.display()))
+}
+
+/// Name of the section of tdnf.conf.
+const MAIN: &str = "main";
+
+pub(super) fn run(words: &[String]) -> u8 {
+    let (options, words) = match Options::parse(words) {
+        Ok(parsed) => parsed,
+        Err(stop) => return end(&Printer::standard(Mode::default()), &stop),
+    };
+    let printer = Printer::standard(Mode {
+        json: options.json,
+        ..Mode::default()
+    });
+    let Some((command, words)) = words.split_first().filter(|_| !options.help) else {
+        printer.crit(USAGE);
+        return 0;
+    };
+    let done = match command.as_str() {
+        "create" => options.create(words),
+        "edit" => options.edit(words),
+        "get" => options.get(&printer, words),
+        "remove" => options.remove(words),
+        "removerepo" => options.remove_repo(words),
+        "dump" => options.dump(&printer, words),
+        other => Err(usage(format!("unknown command '{other}'\n\n{USAGE}"))),
+    };
+    match done {
+        Ok(()) if printer.failed().is_some() => 2,
+        Ok(()) => 0,
+        Err(stop) => end(&printer, &stop),
+    }
+}
+
+fn end(printer: &Printer, stop: &Stop) -> u8 {
+    printer.err(&stop.1);
+    stop.0
+}
+
+#[derive(Default)]
+struct Options {
+    config: Option<PathBuf>,
+    repo_file: Option<PathBuf>,
+    json: bool,
+    help: bool,
+}
+
+impl Options {
+    fn parse(words: &[String]) -> Result<(Self, Vec<String>)> {
+        let mut options = Self::default();
+        let mut rest = Vec::new();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut path = || {
+                let value = words.next().map(PathBuf::from);
+                value.ok_or_else(|| usage(format!("{word} needs a file")))
+            };
+            match word.as_str() {
+                "-c" | "--config" => options.config = Some(path()?),
+                "-f" | "--file" => options.repo_file = Some(path()?),
+                "-j" | "--json" => options.json = true,
+                "-h" | "--help" => options.help = true,
+                other if other.starts_with('-') && other.len() > 1 => {
+                    return Err(usage(format!("unknown option '{other}'\n\n{USAGE}")));
+                }
+                other => rest.push(other.to_owned()),
+            }
+        }
+        Ok((options, rest))
+    }
+
+    fn config(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| CONFIG_FILE.into())
+    }
+
+    /// The directory of new `.repo` files, and all directories of them.
+    fn repo_dirs(&self) -> Result<Vec<PathBuf>> {
+        let config = self.config();
+        let main = match read_main_config(&config) {
+            Ok(main) => main,
+            Err(_) if !config.exists() => MainConfig::default(),
+            Err(error) => return Err(Stop(2, error.to_string())),
+        };
+        Ok(main.repo_dirs)
+    }
+
+    /// The file that has a section: tdnf.conf for `main`, else the `.repo` file.
+    fn file_of(&self, section: &str) -> Result<Option<IniFile>> {
+        let files = match (&self.repo_file, section) {
+            (_, MAIN) => vec![self.config()],
+            (Some(file), _) => vec![file.clone()],
+            (None, _) => self.repo_files()?,
+        };
+        for path in files {
+            if !path.exists() {
+                continue;
+            }
+            let file = IniFile::read(&path)?;
+            if file.has(section) {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
+    fn repo_files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for dir in self.repo_dirs()? {
+            files.extend(repo_files(&dir).map_err(|error| Stop(2, error.to_string()))?);
+        }
+        Ok(files)
+    }
+
+    fn existing(&self, section: &str) -> Result<IniFile> {
+        let missing = || match section {
+            MAIN => Stop(3, format!("{}: no section 'main'", self.config().display())),
+            _ => Stop(3, format!("repo '{section}' not found")),
+        };
+        self.file_of(section)?.ok_or_else(missing)
+    }
+
+    fn create(&self, words: &[String]) -> Result<()> {
+        let (repo, pairs) = named_pairs(words)?;
+        if repo == MAIN {
+            return Err(usage("'main' is the section of tdnf.conf"));
+        }
+        check_id(repo)?;
+        if self.file_of(repo)?.is_some() {
+            return Err(Stop(5, format!("repo '{repo}' already exists")));
+        }
+        let path = match &self.repo_file {
+            Some(file) => file.clone(),
+            None => {
+                let dirs = self.repo_dirs()?;
+                let dir = dirs.first().ok_or_else(|| usage("no repodir"))?;
+                fs::create_dir_all(dir).map_err(|error| system(dir, &error))?;
+                dir.join(format!("{repo}.repo"))
+            }
+        };
+        let mut file = if path.exists() {
+            IniFile::read(&path)?
+        } else {
+            IniFile::new(&path)
+        };
+        file.add_section(repo);
+        for (key, value) in pairs {
+            file.set(repo, key, value);
+        }
+        file.write()
+    }
+
+    fn edit(&self, words: &[String]) -> Result<()> {
+        let (section, pairs) = named_pairs(words)?;
+        let mut file = self.existing(section)?;
+        for (key, value) in pairs {
+            file.set(section, key, value);
+        }
+        file.write()
+    }
+
+    fn get(&self, printer: &Printer, words: &[String]) -> Result<()> {
+        let [section, key] = words else {
+            return Err(usage("get needs a repo (or 'main') and a key"));
+        };
+        let file = self.existing(section)?;
+        let value = file
+            .get(section, key)
+            .ok_or_else(|| missing_key(section, key))?;
+        printer.crit(value);
+        printer.json(&value);
+        Ok(())
+    }
+
+    fn remove(&self, words: &[String]) -> Result<()> {
+        let (section, keys) = match words.split_first() {
+            Some((section, keys)) if !keys.is_empty() => (section, keys),
+            _ => return Err(usage("remove needs a repo (or 'main') and keys")),
+        };
+        let mut file = self.existing(section)?;
+        for key in keys {
+            if !file.remove(section, key) {
+                return Err(missing_key(section, key));
+            }
+        }
+        file.write()
+    }
+
+    fn remove_repo(&self, words: &[String]) -> Result<()> {
+        let [repo] = words else {
+            return Err(usage("removerepo needs a repo"));
+        };
+        if repo == MAIN {
+            return Err(usage("'main' is the section of tdnf.conf"));
+        }
+        let mut file = self.existing(repo)?;
+        file.remove_section(repo);
+        if file.is_empty() {
+            file.delete()
+        } else {
+            file.write()
+        }
+    }
+
+    fn dump(&self, printer: &Printer, words: &[String]) -> Result<()> {
+        let [section] = words else {
+            return Err(usage("dump needs a repo (or 'main')"));
+        };
+        let file = self.existing(section)?;
+        printer.crit_part(&file.text_of(section));
+        printer.json(&serde_json::json!({ section: file.json_of(section) }));
+        Ok(())
+    }
+}
+
+fn missing_key(section: &str, key: &str) -> Stop {
+    Stop(4, format!("'{key}' not found in '{section}'"))
+}
+
+/// `SECTION KEY=VALUE...`
+fn named_pairs(words: &[String]) -> Result<(&str, Vec<(&str, &str)>)> {
+    let Some((section, pairs)) = words.split_first() else {
+        return Err(usage("the name of a repo (or 'main') is missing"));
+    };
+    let pair = |word: &'_ String| -> Result<()> {
+        match word.split_once('=') {
+            Some((key, value)) if is_key(key.trim()) && !value.chars().any(char::is_control) => {
+                Ok(())
+            }
+            _ => Err(usage(format!(
+                "'{}': key=value expected",
+                word.escape_debug()
+            ))),
+        }
+    };
+    pairs.iter().try_for_each(pair)?;
+    let split = pairs.iter().filter_map(|word| word.split_once('='));
+    Ok((
+        section,
+        split
+            .map(|(key, value)| (key.trim(), value.trim()))
+            .collect(),
+    ))
+}
+
+/// A key can stand in front of `=` and is no comment.
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && !key.starts_with(['#', ';', '[']) && !key.chars().any(char::is_control)
+}
+
+/// An id becomes the name of a section and of a file.
+fn check_id(id: &str) -> Result<()> {
+    let bad = id.is_empty()
+        || id.starts_with('.')
+        || id.len() > 200
+        || id
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || "/[]".contains(c));
+    if bad {
+        return Err(usage(format!(
+            "'{}' cannot be the id of a repo",
+            id.escape_debug()
+        )));
+    }
+    Ok(())
+}

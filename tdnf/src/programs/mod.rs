@@ -1,0 +1,60 @@
+//! The companion programs: the same binary, chosen by the name that it was started by.
+
+pub mod automatic;
+mod cache_updateinfo;
+mod config;
+mod history_util;
+
+/// A program of this binary.
+pub struct Program {
+    /// The name of its link.
+    pub name: &'static str,
+    /// One line on what it does.
+    pub about: &'static str,
+    /// Runs it on the words behind argv\[0\]; returns the exit code.
+    pub run: fn(&[String]) -> u8,
+}
+
+/// All of them, `tdnf` itself left out.
+pub const ALL: &[Program] = &[
+    Program {
+        name: "tdnf-automatic",
+        about: "Look for updates, report them, install them: for timers",
+        run: automatic::run,
+    },
+    Program {
+        name: "tdnf-cache-updateinfo",
+        about: "Keep a summary of advisories for the message of the day",
+        run: cache_updateinfo::run,
+    },
+    Program {
+        name: "tdnf-config",
+        about: "Read and change tdnf.conf and .repo files",
+        run: config::run,
+    },
+    Program {
+        name: "tdnf-history-util",
+        about: "Begin or update the history, and mark packages, from a scriptlet",
+        run: history_util::run,
+    },
+];
+
+/// Other names of `tdnf` itself.
+pub const ALIASES: [&str; 3] = ["yum", "tyum", "tdnfj"];
+
+/// The program that argv names, with its words; `None` is `tdnf`. `tdnf automatic` is
+/// `tdnf-automatic`.
+pub(crate) fn chosen(argv: &[String]) -> Option<(&'static Program, Vec<String>)> {
+    let (first, rest) = argv.split_first()?;
+    let name = first.rsplit('/').next().unwrap_or(first);
+    let named = |name: &str| ALL.iter().find(|program| program.name == name);
+    if let Some(program) = named(name) {
+        return Some((program, rest.to_vec()));
+    }
+    match rest.split_first() {
+        Some((word, rest)) if word == "automatic" => {
+            Some((named("tdnf-automatic")?, rest.to_vec()))
+        }
+        _ => None,
+    }
+}

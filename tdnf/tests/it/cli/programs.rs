@@ -1,0 +1,373 @@
+//! The companion programs: links to the one binary.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::{Ran, Site, conf_dir, plain};
+
+impl Site {
+    /// A link to the binary under another name.
+    pub(crate) fn link(&self, name: &str) -> PathBuf {
+        let path = self.path(&format!("bin/{name}"));
+        if !path.exists() {
+            fs::create_dir_all(self.path("bin")).unwrap();
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tdnf"), &path).unwrap();
+        }
+        path
+    }
+
+    /// Runs the binary by another name, with these words alone.
+    pub(crate) fn program(&self, name: &str, words: &[&str]) -> Ran {
+        let output = Command::new(self.link(name))
+            .args(words)
+            .env_clear()
+            .stdin(Stdio::null())
+            .current_dir(self.path(""))
+            .output()
+            .expect("the link runs");
+        Ran::of(output)
+    }
+
+    fn places(&self) -> [String; 4] {
+        let conf = self.path("tdnf.conf").display().to_string();
+        let root = self.path("root").display().to_string();
+        ["-c".into(), conf, "--installroot".into(), root]
+    }
+}
+
+fn needs_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        testkit::fixtures::skipped("not root");
+    }
+    root
+}
+
+#[test]
+fn other_names_of_tdnf() {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let places = site.places();
+    let mut words: Vec<&str> = places.iter().map(String::as_str).collect();
+    words.extend(["-q", "list", "alpha"]);
+    let line = site.program("tdnf", &words).well().out;
+    assert!(line.starts_with("alpha.noarch"), "{line}");
+    for name in ["yum", "tyum"] {
+        assert_eq!(site.program(name, &words).well().out, line, "{name}");
+    }
+    assert_eq!(
+        site.program("tdnfj", &words).well().out,
+        r#"[{"Name":"alpha","Arch":"noarch","Evr":"1.0-1","Repo":"test"}]"#
+    );
+}
+
+#[test]
+fn tdnf_config_reads_and_changes() {
+    let site = Site::with(&[]);
+    let text = "# about\n[one]\nname=One\n#metalink=x\nbaseurl=http://a/\n  http://b/\nenabled=1\n\n[two]\nname=Two\n";
+    site.write("repos.d/both.repo", text);
+    let conf = site.path("tdnf.conf").display().to_string();
+    let config = |words: &[&str]| site.program("tdnf-config", &[&["-c", &conf], words].concat());
+    assert_eq!(
+        config(&["dump", "one"]).well().out,
+        "[one]\nname = One\n#metalink=x\nbaseurl = http://a/ http://b/\nenabled = 1\n\n"
+    );
+    assert_eq!(
+        config(&["-j", "dump", "one"]).well().out,
+        r##"{"one":{".comment":"#metalink=x","baseurl":"http://a/ http://b/","enabled":"1","name":"One"}}"##
+    );
+    assert_eq!(config(&["get", "one", "name"]).well().out, "One\n");
+    let cache = config(&["get", "main", "cachedir"]).well().out;
+    assert_eq!(cache, "/var/cache/tdnf\n");
+    config(&["get", "main", "nosuch"]).fails(4, "'nosuch' not found in 'main'");
+    // A repository of its own.
+    config(&[
+        "create",
+        "foo",
+        "name=Foo",
+        "baseurl=http://foo.bar",
+        "enabled=0",
+    ])
+    .well();
+    let made = fs::read_to_string(site.path("repos.d/foo.repo")).unwrap();
+    assert_eq!(
+        made,
+        "[foo]\nname = Foo\nbaseurl = http://foo.bar\nenabled = 0\n"
+    );
+    config(&["create", "foo", "name=Foo"]).fails(5, "repo 'foo' already exists");
+    config(&["edit", "foo", "enabled=1", "gpgcheck=0"]).well();
+    let made = fs::read_to_string(site.path("repos.d/foo.repo")).unwrap();
+    assert_eq!(
+        made,
+        "[foo]\nname = Foo\nbaseurl = http://foo.bar\nenabled = 1\ngpgcheck = 0\n"
+    );
+    // tdnf itself sees it.
+    let listed = site.run(&["-j", "repolist"]).well().out;
+    assert!(
+        listed.contains(r#"{"Repo":"foo","RepoName":"Foo","Enabled":true}"#),
+        "{listed}"
+    );
+    config(&["remove", "foo", "gpgcheck"]).well();
+    config(&["remove", "foo", "gpgcheck"]).fails(4, "'gpgcheck' not found in 'foo'");
+    config(&["removerepo", "foo"]).well();
+    assert!(!site.path("repos.d/foo.repo").exists());
+    config(&["removerepo", "foo"]).fails(3, "repo 'foo' not found");
+    // A file keeps its other section, its comments and its mode.
+    let secret = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(site.path("repos.d/both.repo"), secret).unwrap();
+    config(&["removerepo", "one"]).well();
+    let left = fs::read_to_string(site.path("repos.d/both.repo")).unwrap();
+    assert_eq!(left, "# about\n[two]\nname = Two\n");
+    let mode = fs::metadata(site.path("repos.d/both.repo"))
+        .unwrap()
+        .permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+        0o600
+    );
+    // Nothing gets out of the folder, and no line breaks into a file.
+    for id in ["../evil", "a]b", "", ".hidden", "a b"] {
+        assert_eq!(config(&["create", id, "name=x"]).code, 1, "{id}");
+    }
+    assert_eq!(config(&["edit", "two", "name=x\n[main]"]).code, 1);
+    assert_eq!(config(&["nosuch"]).code, 1);
+    config(&["edit", "main", "keepcache=1"]).well();
+    assert_eq!(config(&["get", "main", "keepcache"]).well().out, "1\n");
+}
+
+#[test]
+fn tdnf_history_util_begins_and_marks() {
+    if !needs_root() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    site.run(&["-y", "install", "alpha"]).well();
+    let root = site.path("root").display().to_string();
+    let file = site.path("other.db").display().to_string();
+    let util = |words: &[&str]| {
+        site.program(
+            "tdnf-history-util",
+            &[&["-r", &root, "-f", &file], words].concat(),
+        )
+    };
+    util(&[]).fails(1, "command expected");
+    util(&["init"]).well();
+    util(&["mark", "remove", "alpha"]).well();
+    // The real sqlite3 reads what was written.
+    let rows = |query: &str| {
+        let output = Command::new("sqlite3")
+            .arg(&file)
+            .arg(query)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(
+        rows("SELECT type, cmdline FROM transactions"),
+        format!("0|(set)\n1|-r {root} -f {file} mark remove alpha\n")
+    );
+    assert_eq!(
+        rows("SELECT name, value FROM flag_set JOIN names ON names.Id = name_id"),
+        "alpha|1\n"
+    );
+    util(&["update"]).well();
+    assert_eq!(rows("SELECT COUNT(*) FROM transactions"), "2\n");
+    // Without -f it is the history of the root.
+    site.program(
+        "tdnf-history-util",
+        &["-r", &root, "mark", "remove", "alpha"],
+    )
+    .well();
+    let listed = site.run(&["-q", "repoquery", "--userinstalled"]);
+    assert!(!listed.out.contains("alpha"), "{listed:?}");
+}
+
+/// Runs tdnf-automatic with a configuration.
+fn automatic(site: &Site, conf: &str, words: &[&str]) -> Ran {
+    let tdnf = site.path("tdnf.conf").display().to_string();
+    site.write(
+        "automatic.conf",
+        &format!("{conf}\n[base]\ntdnf_conf={tdnf}\n"),
+    );
+    let conf = site.path("automatic.conf").display().to_string();
+    let root = site.path("root").display().to_string();
+    site.program(
+        "tdnf-automatic",
+        &[&["-c", &conf, "--installroot", &root], words].concat(),
+    )
+}
+
+#[test]
+fn tdnf_automatic_reports_and_installs() {
+    if !needs_root() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0"), plain("beta", "1.0")]);
+    site.run(&["-y", "install", "alpha", "beta"]).well();
+    let quiet = automatic(&site, "[emitter]\nsystem_name=box", &[]).well();
+    assert!(
+        quiet.out.contains("No updates are available on - box"),
+        "{quiet:?}"
+    );
+    site.add(&plain("alpha", "2.0"));
+    testkit::rpm::createrepo::<&str>(&site.path("repo"), &[]);
+    let report = site.path("report.txt").display().to_string();
+    let conf = format!("[emitter]\nsystem_name=box\nemit_to_file={report}");
+    let shown = automatic(&site, &conf, &[]).well();
+    assert!(
+        shown
+            .out
+            .contains("\nThe following updates are available on - box:\nalpha-2.0-1\n"),
+        "{shown:?}"
+    );
+    assert!(
+        shown.out.contains("completed with exit status 0 at "),
+        "{shown:?}"
+    );
+    assert!(fs::read_to_string(&report).unwrap().contains("alpha-2.0-1"));
+    assert_eq!(site.rpm_names(), ["alpha-1.0", "beta-1.0"]);
+    automatic(&site, "[commands]\napply_updates=yes", &["--notify"]).well();
+    assert_eq!(site.rpm_names(), ["alpha-1.0", "beta-1.0"]);
+    let done = automatic(
+        &site,
+        "[commands]\napply_updates=yes\n[emitter]\nsystem_name=box",
+        &[],
+    )
+    .well();
+    assert!(
+        done.out
+            .contains("have been installed on - box:\nalpha-2.0-1"),
+        "{done:?}"
+    );
+    assert_eq!(site.rpm_names(), ["alpha-2.0", "beta-1.0"]);
+}
+
+#[test]
+fn row_15_tdnf_automatic_checks_like_tdnf() {
+    if !needs_root() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    site.run(&["-y", "install", "alpha"]).well();
+    site.add(&plain("alpha", "2.0"));
+    testkit::rpm::createrepo::<&str>(&site.path("repo"), &[]);
+    // The update is not signed, and the repository wants signatures now.
+    site.write("repos.d/test.repo", &site.repo_text("gpgcheck=1"));
+    let ran = automatic(&site, "[emitter]\nsystem_name=box", &["--install"]);
+    assert_eq!(ran.code, 125, "{ran:?}");
+    assert!(ran.err.contains("Error(1510)"), "{ran:?}");
+    assert_eq!(site.rpm_names(), ["alpha-1.0"]);
+}
+
+#[test]
+fn tdnf_automatic_refuses_what_it_does_not_know() {
+    if !needs_root() {
+        return;
+    }
+    let site = Site::with(&[]);
+    for wrong in [
+        "[commands]\nupgrade_type=some",
+        "[commands]\napply_updates=perhaps",
+        "[commands]\nrandom_sleep=-1",
+        "[commands]\napply_update=yes",
+        "[emitter]\nemit_to_file=relative",
+        "[comands]\napply_updates=yes",
+    ] {
+        let ran = automatic(&site, wrong, &[]);
+        assert_eq!(ran.code, 22, "{wrong}: {ran:?}");
+        assert!(ran.err.contains("automatic.conf"), "{ran:?}");
+    }
+    assert_eq!(site.program("tdnf-automatic", &["--nosuch"]).code, 22);
+    assert_eq!(
+        site.program("tdnf-automatic", &["-c", "/nonexistent"]).code,
+        2
+    );
+    let help = site.program("tdnf-automatic", &["-h"]).well();
+    assert!(help.out.contains("tdnf-automatic help:"), "{help:?}");
+    let version = site.program("tdnf", &["automatic", "-v"]).well();
+    assert!(
+        version.out.contains("tdnf-automatic - version"),
+        "{version:?}"
+    );
+    // A repository that is not there.
+    site.write(
+        "repos.d/test.repo",
+        "[gone]\nbaseurl=file:///nonexistent\nenabled=1\n",
+    );
+    assert_eq!(automatic(&site, "", &[]).code, 121);
+    site.write(
+        "repos.d/test.repo",
+        "[gone]\nbaseurl=file:///nonexistent\nenabled=0\n",
+    );
+    assert_eq!(automatic(&site, "", &[]).code, 64);
+    // The shipped configuration is understood: it stops where its tdnf.conf is not there.
+    let text = fs::read_to_string(conf_dir().join("automatic.conf")).unwrap();
+    let text = text.replace("/etc/tdnf/tdnf.conf", "/nonexistent/tdnf.conf");
+    site.write("shipped.conf", &text);
+    let shipped = site.path("shipped.conf").display().to_string();
+    assert_eq!(site.program("tdnf-automatic", &["-c", &shipped]).code, 64);
+}
+
+#[test]
+fn cached_updateinfo_and_message_of_the_day() {
+    if !needs_root() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0"), plain("alpha", "2.0")]);
+    super::updateinfo::publish_advisories(&site);
+    site.run(&["-y", "--refresh", "install", "alpha=1.0"])
+        .well();
+    let places = site.places();
+    let words: Vec<&str> = places.iter().map(String::as_str).collect();
+    site.program("tdnf-cache-updateinfo", &words).well();
+    let file = site.path("root/var/cache/tdnf/cached-updateinfo.txt");
+    let expected = "1 Security notice(s)\n1 Bugfix notice(s)\n";
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+    // A repository that cannot be reached leaves what is known.
+    site.write(
+        "repos.d/test.repo",
+        "[gone]\nbaseurl=file:///nonexistent\nenabled=1\n",
+    );
+    assert_ne!(site.program("tdnf-cache-updateinfo", &words).code, 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+    let output = Command::new("sh")
+        .arg(conf_dir().join("motdgen.d/02-tdnf-updateinfo.sh"))
+        .env("TDNF_UPDATEINFO", &file)
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+}
+
+#[test]
+fn units_start_programs_that_exist() {
+    let mut started = 0;
+    for entry in fs::read_dir(conf_dir().join("systemd")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        if path.extension().is_some_and(|ending| ending == "timer") {
+            assert!(
+                path.with_extension("service").is_file(),
+                "{}",
+                path.display()
+            );
+            assert!(text.contains("OnCalendar="), "{}", path.display());
+            continue;
+        }
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart=/usr/bin/"))
+            .unwrap();
+        let (name, words) = line.split_once(' ').unwrap_or((line, ""));
+        let known = tdnf::programs::ALL
+            .iter()
+            .any(|program| program.name == name);
+        assert!(known, "{}: {name}", path.display());
+        // Its options are understood: with --help behind them nothing else happens.
+        let site = Site::with(&[]);
+        let words: Vec<&str> = words.split_whitespace().chain(["--help"]).collect();
+        site.program(name, &words).well();
+        started += 1;
+    }
+    assert_eq!(started, 4);
+}
