@@ -1,6 +1,13 @@
 //! What the record parsers share: text kept in one reused buffer, and the summary they return.
 
-use crate::xml::{Fault, Limits, Tag};
+use std::io::Read;
+use std::ops::ControlFlow;
+
+use crate::error::Result;
+use crate::xml::{Event, Fault, Limits, Tag, XmlReader};
+
+/// What is read from a single tag.
+pub(crate) type Parsed<T> = std::result::Result<T, Fault>;
 
 /// What a parser saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,7 +64,7 @@ impl Span {
 
 /// Appends a raw attribute value to a record's buffer.
 #[inline]
-pub(crate) fn keep(raw: &str, text: &mut String, max: usize) -> Result<Span, Fault> {
+pub(crate) fn keep(raw: &str, text: &mut String, max: usize) -> Parsed<Span> {
     if text.len() + raw.len() > max {
         return Err(Fault("a record with too much text"));
     }
@@ -118,7 +125,7 @@ impl PackageKey {
         tag: &Tag<'_>,
         text: &mut String,
         limits: &Limits,
-    ) -> Result<PackageKey, Fault> {
+    ) -> Parsed<PackageKey> {
         let mut key = PackageKey::default();
         tag.attributes(|name, value| {
             let slot = match name {
@@ -142,7 +149,7 @@ impl PackageKey {
         tag: &Tag<'_>,
         text: &mut String,
         limits: &Limits,
-    ) -> Result<(), Fault> {
+    ) -> Parsed<()> {
         let max = limits.max_record_text;
         tag.attributes(|name, value| {
             match name {
@@ -153,6 +160,98 @@ impl PackageKey {
             }
             Ok(())
         })
+    }
+}
+
+/// A package of filelists or other: a key, and items that each are one element with a text.
+pub(crate) trait Listing: Default {
+    /// The document's root element.
+    const ROOT: &'static str;
+    /// The element of an item.
+    const ITEM: &'static [u8];
+    /// What is said of a package with more items than the limit allows.
+    const TOO_MANY: &'static str;
+    /// What an item's attributes say.
+    type Item;
+
+    /// Key and text buffer.
+    fn key(&mut self) -> (&mut PackageKey, &mut String);
+
+    /// Forgets all items.
+    fn clear_items(&mut self);
+
+    /// Reads the attributes of an item; what it keeps goes to `text`.
+    fn item(tag: &Tag<'_>, text: &mut String, limits: &Limits) -> Parsed<Self::Item>;
+
+    /// Adds an item and its text; returns how many there are now.
+    fn push(&mut self, item: Self::Item, text: Span) -> usize;
+}
+
+/// Reads a document of listings: [`crate::filelists::read`] and [`crate::other::read`].
+pub(crate) fn read_listings<L: Listing>(
+    document: &str,
+    stream: impl Read,
+    limits: &Limits,
+    each: &mut dyn FnMut(&L) -> ControlFlow<()>,
+) -> Result<Summary> {
+    let mut xml = XmlReader::new(document, stream, limits);
+    let mut package = L::default();
+    let mut summary = Summary::from_root(&xml.root(L::ROOT)?);
+    loop {
+        match xml.next()? {
+            Event::Start(tag) if tag.name() == b"package" => {
+                package.clear_items();
+                let (key, text) = package.key();
+                text.clear();
+                *key = PackageKey::from_tag(&tag, text, limits).map_err(|f| xml.fault(f))?;
+            }
+            Event::Start(_) => {
+                xml.skip()?;
+                continue;
+            }
+            Event::End => break,
+            Event::Other => continue,
+        }
+        if summary.records == limits.max_records {
+            return Err(xml.error("too many packages"));
+        }
+        read_items(&mut xml, &mut package, limits)?;
+        summary.records += 1;
+        if each(&package).is_break() {
+            return Ok(summary);
+        }
+    }
+    xml.finish()?;
+    summary.complete = true;
+    Ok(summary)
+}
+
+fn read_items<R: Read, L: Listing>(
+    xml: &mut XmlReader<'_, R>,
+    package: &mut L,
+    limits: &Limits,
+) -> Result<()> {
+    loop {
+        let (key, text) = package.key();
+        let item = match xml.next()? {
+            Event::Start(tag) if tag.name() == L::ITEM => L::item(&tag, text, limits).map(Some),
+            Event::Start(tag) if tag.name() == b"version" => {
+                key.version_from(&tag, text, limits).map(|()| None)
+            }
+            Event::Start(_) => Ok(None),
+            Event::End => return Ok(()),
+            Event::Other => continue,
+        };
+        let Some(item) = item.map_err(|fault| xml.fault(fault))? else {
+            xml.skip()?;
+            continue;
+        };
+        let start = text.len();
+        xml.text_into(text, limits.max_record_text)?;
+        let span = Span::since(start, text);
+        if package.push(item, span) > limits.max_items {
+            return Err(xml.error(L::TOO_MANY));
+        }
     }
 }
 

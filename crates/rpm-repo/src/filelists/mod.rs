@@ -13,8 +13,8 @@ use std::ops::ControlFlow;
 use crate::error::Result;
 use crate::primary::{FileKind, FileRecord};
 pub use crate::record::Summary;
-use crate::record::{PackageKey, Span, key_texts};
-use crate::xml::{Event, Limits, XmlReader};
+use crate::record::{Listing, PackageKey, Parsed, Span, key_texts, read_listings};
+use crate::xml::{Limits, Tag};
 pub use write::{END, begin, write_package};
 
 /// One package of filelists; lent to the callback of [`read`] and filled again for the next.
@@ -48,65 +48,29 @@ pub fn read(
     limits: &Limits,
     each: &mut dyn FnMut(&FilelistsPackage) -> ControlFlow<()>,
 ) -> Result<Summary> {
-    let mut xml = XmlReader::new(document, stream, limits);
-    let mut package = FilelistsPackage::default();
-    let mut summary = Summary::from_root(&xml.root("filelists")?);
-    loop {
-        match xml.next()? {
-            Event::Start(tag) if tag.name() == b"package" => {
-                package.text.clear();
-                package.files.clear();
-                let key = PackageKey::from_tag(&tag, &mut package.text, limits);
-                package.key = key.map_err(|fault| xml.fault(fault))?;
-            }
-            Event::Start(_) => {
-                xml.skip()?;
-                continue;
-            }
-            Event::End => break,
-            Event::Other => continue,
-        }
-        if summary.records == limits.max_records {
-            return Err(xml.error("too many packages"));
-        }
-        children(&mut xml, &mut package, limits)?;
-        summary.records += 1;
-        if each(&package).is_break() {
-            return Ok(summary);
-        }
-    }
-    xml.finish()?;
-    summary.complete = true;
-    Ok(summary)
+    read_listings(document, stream, limits, each)
 }
 
-fn children<R: Read>(
-    xml: &mut XmlReader<'_, R>,
-    package: &mut FilelistsPackage,
-    limits: &Limits,
-) -> Result<()> {
-    loop {
-        let kind = match xml.next()? {
-            Event::Start(tag) if tag.name() == b"file" => crate::primary::file_kind(&tag).map(Some),
-            Event::Start(tag) if tag.name() == b"version" => package
-                .key
-                .version_from(&tag, &mut package.text, limits)
-                .map(|()| None),
-            Event::Start(_) => Ok(None),
-            Event::End => return Ok(()),
-            Event::Other => continue,
-        };
-        let Some(kind) = kind.map_err(|fault| xml.fault(fault))? else {
-            xml.skip()?;
-            continue;
-        };
-        let start = package.text.len();
-        xml.text_into(&mut package.text, limits.max_record_text)?;
-        package
-            .files
-            .push((Span::since(start, &package.text), kind));
-        if package.files.len() > limits.max_items {
-            return Err(xml.error("a package with too many files"));
-        }
+impl Listing for FilelistsPackage {
+    const ROOT: &'static str = "filelists";
+    const ITEM: &'static [u8] = b"file";
+    const TOO_MANY: &'static str = "a package with too many files";
+    type Item = FileKind;
+
+    fn key(&mut self) -> (&mut PackageKey, &mut String) {
+        (&mut self.key, &mut self.text)
+    }
+
+    fn clear_items(&mut self) {
+        self.files.clear();
+    }
+
+    fn item(tag: &Tag<'_>, _: &mut String, _: &Limits) -> Parsed<FileKind> {
+        crate::primary::file_kind(tag)
+    }
+
+    fn push(&mut self, kind: FileKind, path: Span) -> usize {
+        self.files.push((path, kind));
+        self.files.len()
     }
 }

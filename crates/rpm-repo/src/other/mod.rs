@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use crate::error::Result;
 pub use crate::record::Summary;
-use crate::record::{PackageKey, Span, keep, key_texts};
-use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number};
+use crate::record::{Listing, PackageKey, Parsed, Span, keep, key_texts, read_listings};
+use crate::xml::{Limits, Tag, number};
 pub use header::CHANGELOG_LIMIT;
 pub use write::{END, begin, write_package};
 
@@ -22,7 +22,7 @@ pub struct OtherPackage {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+pub(crate) struct Entry {
     author: Span,
     date: u64,
     text: Span,
@@ -63,67 +63,30 @@ pub fn read(
     limits: &Limits,
     each: &mut dyn FnMut(&OtherPackage) -> ControlFlow<()>,
 ) -> Result<Summary> {
-    let mut xml = XmlReader::new(document, stream, limits);
-    let mut package = OtherPackage::default();
-    let mut summary = Summary::from_root(&xml.root("otherdata")?);
-    loop {
-        match xml.next()? {
-            Event::Start(tag) if tag.name() == b"package" => {
-                package.text.clear();
-                package.changelogs.clear();
-                let key = PackageKey::from_tag(&tag, &mut package.text, limits);
-                package.key = key.map_err(|fault| xml.fault(fault))?;
-            }
-            Event::Start(_) => {
-                xml.skip()?;
-                continue;
-            }
-            Event::End => break,
-            Event::Other => continue,
-        }
-        if summary.records == limits.max_records {
-            return Err(xml.error("too many packages"));
-        }
-        children(&mut xml, &mut package, limits)?;
-        summary.records += 1;
-        if each(&package).is_break() {
-            return Ok(summary);
-        }
-    }
-    xml.finish()?;
-    summary.complete = true;
-    Ok(summary)
+    read_listings(document, stream, limits, each)
 }
 
-fn children<R: Read>(
-    xml: &mut XmlReader<'_, R>,
-    package: &mut OtherPackage,
-    limits: &Limits,
-) -> Result<()> {
-    loop {
-        let entry = match xml.next()? {
-            Event::Start(tag) if tag.name() == b"changelog" => {
-                changelog(&tag, &mut package.text, limits).map(Some)
-            }
-            Event::Start(tag) if tag.name() == b"version" => package
-                .key
-                .version_from(&tag, &mut package.text, limits)
-                .map(|()| None),
-            Event::Start(_) => Ok(None),
-            Event::End => return Ok(()),
-            Event::Other => continue,
-        };
-        let Some(mut entry) = entry.map_err(|fault| xml.fault(fault))? else {
-            xml.skip()?;
-            continue;
-        };
-        let start = package.text.len();
-        xml.text_into(&mut package.text, limits.max_record_text)?;
-        entry.text = Span::since(start, &package.text);
-        package.changelogs.push(entry);
-        if package.changelogs.len() > limits.max_items {
-            return Err(xml.error("a package with too many changelog entries"));
-        }
+impl Listing for OtherPackage {
+    const ROOT: &'static str = "otherdata";
+    const ITEM: &'static [u8] = b"changelog";
+    const TOO_MANY: &'static str = "a package with too many changelog entries";
+    type Item = Entry;
+
+    fn key(&mut self) -> (&mut PackageKey, &mut String) {
+        (&mut self.key, &mut self.text)
+    }
+
+    fn clear_items(&mut self) {
+        self.changelogs.clear();
+    }
+
+    fn item(tag: &Tag<'_>, text: &mut String, limits: &Limits) -> Parsed<Entry> {
+        changelog(tag, text, limits)
+    }
+
+    fn push(&mut self, entry: Entry, text: Span) -> usize {
+        self.changelogs.push(Entry { text, ..entry });
+        self.changelogs.len()
     }
 }
 
@@ -143,5 +106,3 @@ fn changelog(tag: &Tag<'_>, text: &mut String, limits: &Limits) -> Parsed<Entry>
     })?;
     Ok(entry)
 }
-
-type Parsed<T> = std::result::Result<T, Fault>;
