@@ -12,6 +12,9 @@ use super::Format;
 const GZIP_LEVEL: u32 = 6;
 const XZ_LEVEL: u32 = 2;
 const ZSTD_LEVEL: i32 = 9;
+/// Bytes that a compressor gets at a time, always as many: what it makes of them would otherwise
+/// depend on how the writer cut its text, and an updated document would differ from a new one.
+const BLOCK: usize = 128 << 10;
 
 /// What is known of a written stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +29,12 @@ pub struct Written {
     pub open_size: u64,
 }
 
-/// Compresses what is written, and hashes and counts it before and after.
+/// Compresses what is written, and hashes and counts it before and after. Equal bytes give equal
+/// files, in whatever pieces they were written.
 pub struct Encoder<W: Write> {
     inner: Inner<Tap<W>>,
+    /// What has come since the last full block.
+    block: Vec<u8>,
     open: Hasher,
     open_size: u64,
 }
@@ -84,13 +90,15 @@ impl<W: Write> Encoder<W> {
         };
         Ok(Encoder {
             inner,
+            block: Vec::with_capacity(BLOCK),
             open: Hasher::new(algo),
             open_size: 0,
         })
     }
 
     /// Ends the stream; returns what it was written to and what is known of it.
-    pub fn finish(self) -> io::Result<(W, Written)> {
+    pub fn finish(mut self) -> io::Result<(W, Written)> {
+        self.pass_on()?;
         let tap = match self.inner {
             Inner::Plain(tap) => tap,
             Inner::Gzip(encoder) => encoder.finish()?,
@@ -108,27 +116,41 @@ impl<W: Write> Encoder<W> {
     }
 }
 
+impl<W: Write> Encoder<W> {
+    fn pass_on(&mut self) -> io::Result<()> {
+        self.open.update(&self.block);
+        self.open_size += self.block.len() as u64;
+        self.inner.as_write().write_all(&self.block)?;
+        self.block.clear();
+        Ok(())
+    }
+}
+
+impl<W: Write> Inner<W> {
+    fn as_write(&mut self) -> &mut dyn Write {
+        match self {
+            Inner::Plain(out) => out,
+            Inner::Gzip(out) => out,
+            Inner::Bzip2(out) => out,
+            Inner::Xz(out) => out,
+            Inner::Zstd(out) => out,
+        }
+    }
+}
+
 impl<W: Write> Write for Encoder<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let count = match &mut self.inner {
-            Inner::Plain(out) => out.write(data)?,
-            Inner::Gzip(out) => out.write(data)?,
-            Inner::Bzip2(out) => out.write(data)?,
-            Inner::Xz(out) => out.write(data)?,
-            Inner::Zstd(out) => out.write(data)?,
-        };
-        self.open.update(data.get(..count).unwrap_or_default());
-        self.open_size += count as u64;
-        Ok(count)
+        let room = BLOCK - self.block.len();
+        let (now, _) = data.split_at(room.min(data.len()));
+        self.block.extend_from_slice(now);
+        if self.block.len() == BLOCK {
+            self.pass_on()?;
+        }
+        Ok(now.len())
     }
 
+    /// Does nothing: a flush would cut a block short. [`Encoder::finish`] writes everything.
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.inner {
-            Inner::Plain(out) => out.flush(),
-            Inner::Gzip(out) => out.flush(),
-            Inner::Bzip2(out) => out.flush(),
-            Inner::Xz(out) => out.flush(),
-            Inner::Zstd(out) => out.flush(),
-        }
+        Ok(())
     }
 }
