@@ -197,7 +197,7 @@ fn record(kind: String, name: &str, written: &Written, style: &FileStyle) -> Res
 /// One piece of a document, in order.
 #[derive(Debug)]
 pub enum Piece {
-    /// The record of a package that was read now.
+    /// The records of packages that were read now.
     Fresh(String),
     /// The record that stands at this place of the old document.
     Old(u64),

@@ -29,14 +29,14 @@ pub struct RecordStyle {
     pub changelogs: usize,
 }
 
-/// The records of one package, ready to be written.
-#[derive(Debug, Default)]
-pub struct Records {
-    /// For primary, filelists and other.
-    pub texts: [String; 3],
-    /// The full name.
-    pub nevra: String,
-    /// The checksum in hexadecimal.
+/// What is to be remembered of a package that was read.
+#[derive(Debug, Clone)]
+pub struct Noted {
+    /// The file's state at reading.
+    pub stamp: Stamp,
+    /// Hash of the full name.
+    pub name: u64,
+    /// The file's checksum in hexadecimal.
     pub checksum: String,
 }
 
@@ -52,19 +52,21 @@ pub struct Reader {
 type Stream = HashingReader<BufReader<File>>;
 
 impl Reader {
-    /// Reads the package at `path`, which metadata call `href`. Returns the file's state at reading.
-    /// `time` stands for the file's modification time, if given.
+    /// Reads the package at `path`, which metadata call `href`, and appends its records to `texts`:
+    /// those for primary, filelists and other. `time` stands for the file's modification time, if
+    /// given.
     ///
     /// # Errors
     /// Headers that rpm would refuse or whose digests differ; a file shorter than its signature
-    /// header says; a file that changed meanwhile.
+    /// header says; a file that changed meanwhile. Then nothing was appended.
     pub fn read(
         &mut self,
         path: &Path,
         href: &str,
         style: &RecordStyle,
         time: Option<u64>,
-    ) -> Result<(Records, Stamp), PackageFault> {
+        texts: &mut [String; 3],
+    ) -> Result<Noted, PackageFault> {
         let file = File::open(path)?;
         let before = Stamp::of(&file.metadata()?);
         let buffered = BufReader::with_capacity(BLOCK, file);
@@ -88,7 +90,13 @@ impl Reader {
             size: before.size,
             checksum,
         };
-        Ok((self.records(&package, &facts, style.changelogs), before))
+        let checksum = facts.checksum.hex();
+        self.records(&package, &facts, &checksum, style.changelogs, texts);
+        Ok(Noted {
+            stamp: before,
+            name: crate::hash(&package.nevra().to_string()),
+            checksum,
+        })
     }
 
     fn drain(&mut self, stream: &mut Stream) -> io::Result<()> {
@@ -101,22 +109,17 @@ impl Reader {
         &mut self,
         package: &Package<Stream>,
         facts: &FileFacts<'_>,
+        checksum: &str,
         changelogs: usize,
-    ) -> Records {
-        let mut records = Records {
-            nevra: package.nevra().to_string(),
-            checksum: facts.checksum.hex(),
-            ..Records::default()
-        };
-        let [primary, filelists, other] = &mut records.texts;
+        texts: &mut [String; 3],
+    ) {
+        let [primary, filelists, other] = texts;
         self.primary.fill(package, facts);
         primary::write_package(&self.primary, primary);
-        self.filelists.fill(&package.header, &records.checksum);
+        self.filelists.fill(&package.header, checksum);
         filelists::write_package(&self.filelists, filelists);
-        self.other
-            .fill(&package.header, &records.checksum, changelogs);
+        self.other.fill(&package.header, checksum, changelogs);
         other::write_package(&self.other, other);
-        records
     }
 }
 

@@ -61,15 +61,16 @@ fn check(repository: &Repository, entry: &Entry, reader: &mut Reader) -> Option<
         base: None,
         changelogs: entry.changelogs,
     };
-    let records = match reader.read(&path, name, &style, Some(entry.time)) {
-        Ok((records, _)) => records,
+    let mut texts = Default::default();
+    let noted = match reader.read(&path, name, &style, Some(entry.time), &mut texts) {
+        Ok(noted) => noted,
         Err(fault) => return Some(format!("{name}: {fault}")),
     };
-    if !records.checksum.eq_ignore_ascii_case(&entry.checksum) {
+    if !noted.checksum.eq_ignore_ascii_case(&entry.checksum) {
         return Some(format!("{name}: checksum is not that of primary"));
     }
     // `sha` and `sha1` are one algorithm under two names, which the record repeats.
-    let [primary, filelists, other] = &records.texts;
+    let [primary, filelists, other] = &texts;
     let primary = match entry.checksum_type == checksum.name() {
         true => crate::hash(primary),
         false => {

@@ -1,6 +1,7 @@
 //! Readers, writers, and the thread between them that keeps the order.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -11,15 +12,27 @@ use rpm_repo::repomd::Record;
 use super::{Built, Plan, Step};
 use crate::document::{self, Document, FileStyle, Piece};
 use crate::error::{Error, PackageFault, Result};
-use crate::package::{Reader, Records};
-use crate::scan::Stamp;
+use crate::package::{Noted, Reader};
 
 /// Pieces that may wait for the writer of a document.
 const WAITING: usize = 8;
-/// Packages under way for each reading thread, finished ones that wait for their turn included.
+/// Batches under way for each reading thread, finished ones that wait for their turn included.
 const AHEAD: usize = 4;
+/// Most packages in a batch, and the size in bytes of package files from which on it gets no more:
+/// handing small packages over one by one would cost more than reading them.
+const BATCH_PACKAGES: usize = 16;
+const BATCH_BYTES: u64 = 512 << 10;
 
-type Done = (usize, std::result::Result<(Records, Stamp), PackageFault>);
+/// What a reading thread makes of a batch.
+struct Read {
+    /// The records of all good packages, for primary, filelists and other.
+    texts: [String; 3],
+    /// For each package in turn.
+    outcomes: Vec<std::result::Result<Noted, PackageFault>>,
+}
+
+/// A batch by its number.
+type Done = (usize, Read);
 type Writer<'s> = ScopedJoinHandle<'s, Result<Option<Record>>>;
 
 /// Reads what is to be read and writes the documents.
@@ -32,6 +45,7 @@ pub(super) fn run(plan: &Plan<'_>, style: &FileStyle) -> Result<Built> {
         read: Vec::new(),
     };
     let count = plan.found.len() as u64;
+    let batches = &batches(plan);
     let records = std::thread::scope(|scope| {
         let mut pieces = Vec::new();
         let mut writers: Vec<Writer<'_>> = Vec::new();
@@ -45,19 +59,15 @@ pub(super) fn run(plan: &Plan<'_>, style: &FileStyle) -> Result<Built> {
         let (give, tasks) = channel();
         let tasks = Arc::new(Mutex::new(tasks));
         let (send, done) = channel();
-        let reading = plan
-            .steps
-            .iter()
-            .filter(|step| **step == Step::Read)
-            .count();
-        for _ in 0..plan.options.workers.min(reading) {
+        for _ in 0..plan.options.workers.min(batches.len()) {
             let send = send.clone();
             let tasks = Arc::clone(&tasks);
-            scope.spawn(move || work(plan, &tasks, &send));
+            scope.spawn(move || work(plan, batches, &tasks, &send));
         }
         drop(send);
         let order = Order {
             plan,
+            batches,
             give,
             done,
             pieces,
@@ -86,18 +96,55 @@ pub(super) fn run(plan: &Plan<'_>, style: &FileStyle) -> Result<Built> {
     Ok(built)
 }
 
+/// The packages that are to be read, in runs that follow each other in the plan.
+fn batches(plan: &Plan<'_>) -> Vec<Range<usize>> {
+    let mut all: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (index, (step, found)) in plan.steps.iter().zip(&plan.found).enumerate() {
+        if *step != Step::Read {
+            continue;
+        }
+        let size = found.stamp.size;
+        match all.last_mut() {
+            Some(last)
+                if last.end == index && last.len() < BATCH_PACKAGES && bytes < BATCH_BYTES =>
+            {
+                last.end = index + 1;
+                bytes = bytes.saturating_add(size);
+            }
+            _ => {
+                all.push(index..index + 1);
+                bytes = size;
+            }
+        }
+    }
+    all
+}
+
 /// A reading thread.
-fn work(plan: &Plan<'_>, tasks: &Mutex<Receiver<usize>>, done: &Sender<Done>) {
+fn work(
+    plan: &Plan<'_>,
+    batches: &[Range<usize>],
+    tasks: &Mutex<Receiver<usize>>,
+    done: &Sender<Done>,
+) {
     let mut reader = Reader::default();
     loop {
         let task = tasks.lock().map(|tasks| tasks.recv());
-        let Ok(Ok(index)) = task else { return };
-        let (Some(found), Some(href)) = (plan.found.get(index), plan.hrefs.get(index)) else {
-            return;
+        let Ok(Ok(number)) = task else { return };
+        let mut read = Read {
+            texts: Default::default(),
+            outcomes: Vec::new(),
         };
-        let path = plan.options.dir.join(&found.location);
-        let read = reader.read(&path, href, &plan.options.style, None);
-        if done.send((index, read)).is_err() {
+        for index in batches.get(number).cloned().unwrap_or_default() {
+            let (Some(found), Some(href)) = (plan.found.get(index), plan.hrefs.get(index)) else {
+                return;
+            };
+            let path = plan.options.dir.join(&found.location);
+            let outcome = reader.read(&path, href, &plan.options.style, None, &mut read.texts);
+            read.outcomes.push(outcome);
+        }
+        if done.send((number, read)).is_err() {
             return;
         }
     }
@@ -105,6 +152,7 @@ fn work(plan: &Plan<'_>, tasks: &Mutex<Receiver<usize>>, done: &Sender<Done>) {
 
 struct Order<'p> {
     plan: &'p Plan<'p>,
+    batches: &'p [Range<usize>],
     give: Sender<usize>,
     done: Receiver<Done>,
     pieces: Vec<SyncSender<Piece>>,
@@ -117,33 +165,35 @@ impl Order<'_> {
     /// writer has ended; that one knows why.
     fn run(mut self, built: &mut Built) -> Result<()> {
         let plan = self.plan;
-        let mut next = 0;
-        let mut under_way = 0;
-        let mut early: BTreeMap<usize, _> = BTreeMap::new();
         let window = plan.options.workers.max(1) * AHEAD;
-        for (index, step) in plan.steps.iter().enumerate() {
-            while under_way < window && next < plan.steps.len() {
-                if plan.steps.get(next) == Some(&Step::Read) {
-                    self.give.send(next).map_err(|_| Error::Thread)?;
-                    under_way += 1;
-                }
-                next += 1;
+        let mut early: BTreeMap<usize, Read> = BTreeMap::new();
+        let (mut given, mut taken, mut index) = (0, 0, 0);
+        while let Some(step) = plan.steps.get(index) {
+            while given < self.batches.len() && given < taken + window {
+                self.give.send(given).map_err(|_| Error::Thread)?;
+                given += 1;
             }
             let sent = match *step {
                 Step::Keep(place) => {
                     self.keep(index, place, built);
+                    index += 1;
                     self.send_old(place)
                 }
                 Step::Read => {
                     let read = loop {
-                        if let Some(read) = early.remove(&index) {
+                        if let Some(read) = early.remove(&taken) {
                             break read;
                         }
                         let (ready, read) = self.done.recv().map_err(|_| Error::Thread)?;
                         early.insert(ready, read);
                     };
-                    under_way -= 1;
-                    self.fresh(index, read, built)
+                    if read.outcomes.is_empty() {
+                        return Err(Error::Thread);
+                    }
+                    taken += 1;
+                    let first = index;
+                    index += read.outcomes.len();
+                    self.fresh(first, read, built)
                 }
             };
             if !sent {
@@ -197,34 +247,29 @@ impl Order<'_> {
             .all(|pieces| pieces.send(Piece::Old(place)).is_ok())
     }
 
-    fn fresh(
-        &mut self,
-        index: usize,
-        read: std::result::Result<(Records, Stamp), PackageFault>,
-        built: &mut Built,
-    ) -> bool {
-        let Some(found) = self.plan.found.get(index) else {
-            return true;
-        };
-        match read {
-            Ok((records, stamp)) => {
-                if let Some(slot) = built.stamps.get_mut(index) {
-                    *slot = Some(stamp);
+    /// Notes and passes on a batch that begins at `first`.
+    fn fresh(&mut self, first: usize, read: Read, built: &mut Built) -> bool {
+        for (index, outcome) in (first..).zip(read.outcomes) {
+            let Some(found) = self.plan.found.get(index) else {
+                continue;
+            };
+            match outcome {
+                Ok(noted) => {
+                    if let Some(slot) = built.stamps.get_mut(index) {
+                        *slot = Some(noted.stamp);
+                    }
+                    built.read.push(format!("{}\n", found.location));
+                    self.note(index, noted.name, crate::hash(&noted.checksum), built);
                 }
-                built.read.push(format!("{}\n", found.location));
-                let name = crate::hash(&records.nevra);
-                self.note(index, name, crate::hash(&records.checksum), built);
-                let texts = records.texts.into_iter();
-                self.pieces
-                    .iter()
-                    .zip(texts)
-                    .all(|(pieces, text)| pieces.send(Piece::Fresh(text)).is_ok())
-            }
-            Err(fault) => {
-                let path: PathBuf = self.plan.options.dir.join(&found.location);
-                built.bad.push((path, fault));
-                true
+                Err(fault) => {
+                    let path: PathBuf = self.plan.options.dir.join(&found.location);
+                    built.bad.push((path, fault));
+                }
             }
         }
+        self.pieces
+            .iter()
+            .zip(read.texts)
+            .all(|(pieces, text)| pieces.send(Piece::Fresh(text)).is_ok())
     }
 }

@@ -53,6 +53,42 @@ fn one_changed_package_costs_one_package() {
     assert_eq!(parsed(&tree), parsed(&fresh));
 }
 
+/// Whether records were taken over or read does not show in the files.
+#[test]
+fn an_update_gives_the_bytes_of_a_run_from_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for compression in ["gz", "xz", "zst"] {
+        let tree = tree(&dir.path().join(compression));
+        ok(&["createrepo", text(&tree), "--compress", compression]);
+        for package in packages("3") {
+            let to = tree.join("two").join(package.file_name().unwrap());
+            fs::copy(&package, to).unwrap();
+        }
+        let time = ["--revision", "7", "--set-timestamp-to-revision"];
+        let make = |more: &[&str]| {
+            let mut args = vec!["createrepo", text(&tree), "--compress", compression];
+            args.extend(time);
+            args.extend(["--retain-old-md", "0"]);
+            args.extend(more);
+            ok(&args);
+        };
+        assert_eq!(
+            read_list(dir.path(), &tree, &["--compress", compression]).len(),
+            3
+        );
+        make(&[]);
+        let fresh = dir.path().join(format!("{compression}-fresh"));
+        make(&["-o", text(&fresh), "--no-update"]);
+        let relative = |dir: &Path| {
+            let files = bytes(&dir.join("repodata")).into_iter();
+            files
+                .map(|(path, bytes)| (path.file_name().unwrap().to_owned(), bytes))
+                .collect::<Vec<_>>()
+        };
+        assert!(relative(&tree) == relative(&fresh), "{compression}");
+    }
+}
+
 #[test]
 fn equal_trees_give_equal_bytes_with_any_number_of_workers() {
     let dir = tempfile::tempdir().unwrap();
