@@ -52,9 +52,10 @@ pub fn choose(
             let arch = package.arch();
             let wanted = arches.is_empty() || arch == "noarch" || arches.iter().any(|a| a == arch);
             if wanted {
+                // Most names have one version: a vector of its own accord takes room for four.
                 let winners = chosen
                     .entry((package.name().to_owned(), package.arch().to_owned()))
-                    .or_default();
+                    .or_insert_with(|| Vec::with_capacity(1));
                 let new = Winner {
                     source: number,
                     place,
