@@ -1,8 +1,10 @@
 //! Against createrepo_c and dnf: the same metadata, exchanged in both directions.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use repo_tools::document::Document;
 use repo_tools::repository::Repository;
 
 use crate::lab::{dnf, must, ok, parsed, run, text, tree};
@@ -94,32 +96,33 @@ fn dnf_sees_the_same() {
     let tree = tree(dir.path());
     let theirs = dir.path().join("theirs");
     peer(&tree, &theirs, &[]);
-    for compression in ["gz", "xz", "zst"] {
+    let ours = ["gz", "xz", "zst"].map(|compression| {
         let ours = dir.path().join(compression);
+        let options = ["--compress", compression];
         ok(&[
-            "createrepo",
-            text(&tree),
-            "-o",
-            text(&ours),
-            "--compress",
-            compression,
-        ]);
-        for query in [
-            &[
-                "repoquery",
-                "--qf",
-                "%{name} %{evr} %{arch} %{location} %{summary} %{size} %{buildtime}",
-            ][..],
-            &["repoquery", "--requires", "odd"],
-            &["repoquery", "--provides", "odd"],
-            &["repoquery", "--recommends", "odd"],
-            &["repoquery", "-l", "odd"],
-            &["repoquery", "--changelogs", "odd"],
-            &["repoquery", "--whatprovides", "/opt/plain"],
-        ] {
-            let shown = dnf(&ours, query);
-            assert!(!shown.is_empty(), "{query:?}");
-            assert_eq!(shown, dnf(&theirs, query), "{compression} {query:?}");
+            &["createrepo", text(&tree), "-o", text(&ours)],
+            &options[..],
+        ]
+        .concat());
+        ours
+    });
+    for query in [
+        &[
+            "repoquery",
+            "--qf",
+            "%{name} %{evr} %{arch} %{location} %{summary} %{size} %{buildtime}",
+        ][..],
+        &["repoquery", "--requires", "odd"],
+        &["repoquery", "--provides", "odd"],
+        &["repoquery", "--recommends", "odd"],
+        &["repoquery", "-l", "odd"],
+        &["repoquery", "--changelogs", "odd"],
+        &["repoquery", "--whatprovides", "/opt/plain"],
+    ] {
+        let shown = dnf(&theirs, query);
+        assert!(!shown.is_empty(), "{query:?}");
+        for ours in &ours {
+            assert_eq!(shown, dnf(ours, query), "{} {query:?}", ours.display());
         }
     }
 }
@@ -214,6 +217,14 @@ fn all_real_packages() {
         }
     }
     assert!(different <= 1);
+    for document in [Document::Filelists, Document::Other] {
+        let (mine, theirs) = (by_checksum(&ours, document), by_checksum(&theirs, document));
+        let unlike: Vec<_> = mine
+            .iter()
+            .filter(|(checksum, text)| theirs.get(*checksum) != Some(text))
+            .collect();
+        assert!(unlike.len() <= different, "{document:?} {unlike:#?}");
+    }
     println!(
         "{} packages equal, {} refused and named",
         mine.len() - different,
@@ -234,8 +245,21 @@ fn all_real_packages() {
     dnf(&ours, &["repoquery"]);
 }
 
-fn by_location(dir: &Path) -> std::collections::BTreeMap<String, String> {
-    let mut found = std::collections::BTreeMap::new();
+fn by_checksum(dir: &Path, document: Document) -> BTreeMap<String, String> {
+    let repository = Repository::open(dir).unwrap();
+    let (name, stream) = repository.open_kind(document.kind()).unwrap();
+    let mut found = BTreeMap::new();
+    document
+        .each(&name, stream, None, &mut |checksum, write| {
+            write(found.entry(checksum.to_owned()).or_default());
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    found
+}
+
+fn by_location(dir: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
     let repository = Repository::open(dir).unwrap();
     repository
         .packages(&mut |package| {
