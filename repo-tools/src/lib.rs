@@ -43,7 +43,7 @@ pub mod stage;
 pub mod state;
 pub mod update;
 
-pub use commands::run;
+pub use commands::{parser, run};
 pub use error::{Error, PackageFault, Result};
 
 /// A 64-bit hash, the same in every run: to know texts again without keeping them.

@@ -20,7 +20,12 @@ pub(super) const ENTRY: Entry = Entry {
 fn args(command: Command) -> Command {
     command
         .about("Checks checksums, every package against its metadata, and dependencies")
-        .arg(Arg::new("dir").required(true).value_name("DIR"))
+        .arg(
+            Arg::new("dir")
+                .required(true)
+                .value_name("DIR")
+                .help("The repository"),
+        )
         .arg(flag("no-packages", "Do not read package files"))
         .arg(flag(
             "no-closure",

@@ -35,7 +35,12 @@ const ALREADY: [&str; 7] = [
 fn args(command: Command) -> Command {
     let command = command
         .about("Makes or refreshes a repository of a tree of packages")
-        .arg(Arg::new("dir").required(true).value_name("DIR"))
+        .arg(
+            Arg::new("dir")
+                .required(true)
+                .value_name("DIR")
+                .help("The tree of packages"),
+        )
         .arg(values("excludes", "Leave out paths that match the pattern").short('x'))
         .arg(value(
             "basedir",

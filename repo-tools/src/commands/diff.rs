@@ -23,8 +23,18 @@ pub(super) const ENTRY: Entry = Entry {
 fn args(command: Command) -> Command {
     command
         .about("Compares two repositories in directories: added, removed and changed packages")
-        .arg(Arg::new("old").required(true).value_name("OLD"))
-        .arg(Arg::new("new").required(true).value_name("NEW"))
+        .arg(
+            Arg::new("old")
+                .required(true)
+                .value_name("OLD")
+                .help("The one repository"),
+        )
+        .arg(
+            Arg::new("new")
+                .required(true)
+                .value_name("NEW")
+                .help("The other"),
+        )
         .arg(flag("json", "One JSON document"))
         .arg(flag("exit-code", "Exit with 1 when they differ"))
 }

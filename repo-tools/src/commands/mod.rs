@@ -98,7 +98,8 @@ pub fn run(mut words: Vec<String>) -> u8 {
     code
 }
 
-fn parser() -> Command {
+/// The command line: what `--help` and the man pages are made of.
+pub fn parser() -> Command {
     let quiet = Arg::new("quiet")
         .short('q')
         .long("quiet")
@@ -110,10 +111,12 @@ fn parser() -> Command {
     let mut parser = Command::new("repo-tools")
         .about("Makes, changes, merges, checks, compares, signs and asks RPM repositories")
         .version(env!("CARGO_PKG_VERSION"))
+        .after_help(EXIT_CODES)
         .subcommand_required(true)
         .arg_required_else_help(true);
     for entry in COMMANDS {
         let command = Command::new(entry.name)
+            .after_help(EXIT_CODES)
             .arg(quiet.clone().help("Say nothing but errors and results"))
             .arg(verbose.clone().help("Say more"));
         parser = parser.subcommand((entry.args)(command));
@@ -135,6 +138,9 @@ fn usage(error: &clap::Error) -> u8 {
         }
     }
 }
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done; 1 something is wrong and was named; 2 the arguments cannot be used.";
 
 /// The only look at clock and environment: SOURCE_DATE_EPOCH stands for the present time.
 fn now() -> u64 {

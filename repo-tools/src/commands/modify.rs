@@ -27,7 +27,11 @@ fn args(command: Command) -> Command {
                 .help("The file to add, or with --remove a type")
                 .value_name("FILE"),
         )
-        .arg(Arg::new("repodata").value_name("REPODATA"))
+        .arg(
+            Arg::new("repodata")
+                .value_name("REPODATA")
+                .help("The repository's repodata directory"),
+        )
         .arg(value(
             "mdtype",
             "Type of the record; by default the file's name up to the first dot",

@@ -30,7 +30,12 @@ fn args(command: Command) -> Command {
         .about(
             "Keeps the newest versions of each package; removes the others from metadata and disk",
         )
-        .arg(Arg::new("dir").required(true).value_name("DIR"))
+        .arg(
+            Arg::new("dir")
+                .required(true)
+                .value_name("DIR")
+                .help("The repository"),
+        )
         .arg(
             value("keep", "Versions to keep of each name and architecture")
                 .short('k')

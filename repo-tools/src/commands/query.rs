@@ -37,7 +37,12 @@ const LISTS: [(&str, DepKind); 8] = [
 fn args(command: Command) -> Command {
     let command = command
         .about("Lists packages of a repository in a directory, or what they hold")
-        .arg(Arg::new("dir").required(true).value_name("DIR"))
+        .arg(
+            Arg::new("dir")
+                .required(true)
+                .value_name("DIR")
+                .help("The repository"),
+        )
         .arg(
             Arg::new("pattern")
                 .value_name("PATTERN")

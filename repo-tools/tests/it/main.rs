@@ -3,6 +3,7 @@
 
 mod check;
 mod create;
+mod guide;
 mod killed;
 mod lab;
 mod others;
