@@ -209,10 +209,7 @@ impl Client {
 
 /// `scheme://host:port`: what counts as one server.
 pub(crate) fn origin(url: &Url) -> String {
-    format!(
-        "{}://{}:{:?}",
-        url.scheme(),
-        url.host_str().unwrap_or(""),
-        url.port_or_known_default()
-    )
+    let host = url.host_str().unwrap_or("");
+    let port = url.port_or_known_default().map(|port| format!(":{port}"));
+    format!("{}://{host}{}", url.scheme(), port.unwrap_or_default())
 }

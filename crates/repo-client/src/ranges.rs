@@ -32,6 +32,14 @@ const BATCH: usize = 1 << 20;
 /// Piece size when reading local files.
 const BLOCK: usize = 256 * 1024;
 
+/// What counts as one server: `scheme://host:port` of a URL, without login.
+///
+/// # Errors
+/// A URL that is none, or not http, https or file.
+pub fn server_of(url: &str) -> Result<String> {
+    parse_url(url).map(|url| origin(&url))
+}
+
 /// One range to be asked of one server.
 #[derive(Clone)]
 pub struct RangeRequest {
@@ -65,6 +73,8 @@ pub enum RangeEvent {
         /// First byte that comes: the one asked for, or 0 if the server sends the whole file
         /// (it knows no ranges, or the file has changed).
         from: u64,
+        /// Whether it is the range asked for and no more.
+        partial: bool,
         /// Size of the whole file, if the server says so.
         total: Option<u64>,
         /// Strong `ETag`.
@@ -72,7 +82,7 @@ pub enum RangeEvent {
         /// From the request to its answer.
         waited: Duration,
     },
-    /// The next bytes; never beyond the range asked for.
+    /// The next bytes. A careless server may send more than the range asked for.
     Data(Bytes),
     /// The answer ended as announced. Whether it was long enough is for the caller to see.
     Ended,
@@ -254,7 +264,7 @@ struct Body<'c> {
     piece: Piece<'c>,
     response: Response,
     pace: Pace,
-    /// Bytes that may still come.
+    /// Bytes that are announced and have not come.
     left: Option<u64>,
     /// Said to be a web page, and nothing has come yet.
     page: bool,
@@ -291,18 +301,15 @@ impl<'c> Piece<'c> {
         let waited = began.elapsed();
         let (from, total) = self.judge(&response)?;
         let etag = text_header(response.headers(), ETAG).filter(|tag| !tag.starts_with("W/"));
-        let end = if from == request.from {
-            request.to
-        } else {
-            None
-        };
+        let partial = response.status().as_u16() == 206;
         let page = from == 0
             && text_header(response.headers(), CONTENT_TYPE)
                 .is_some_and(|kind| kind.starts_with("text/html"));
         let pace = Pace::new(request.access.timeout, request.access.min_rate);
-        let left = end.or(total).map(|end| end.saturating_sub(from));
+        let left = response.content_length();
         let opened = RangeEvent::Opened {
             from,
+            partial,
             total,
             etag,
             waited,
@@ -342,6 +349,7 @@ impl<'c> Piece<'c> {
         from.seek(SeekFrom::Start(first)).map_err(read)?;
         let opened = RangeEvent::Opened {
             from: first,
+            partial: !self.request.is_whole(),
             total: Some(total),
             etag: None,
             waited: Duration::ZERO,
@@ -356,7 +364,7 @@ type Step<'c> = std::result::Result<(RangeEvent, State<'c>), Fault>;
 
 impl<'c> Body<'c> {
     async fn more(mut self: Box<Self>) -> Step<'c> {
-        if self.left == Some(0) && self.response.content_length().is_some() {
+        if self.left == Some(0) {
             // Read to the end, so that the connection is kept for the next request.
             let limit = self.piece.request.access.timeout;
             let _ = next_chunk(&mut self.response, limit).await;
@@ -378,13 +386,7 @@ impl<'c> Body<'c> {
         }
         self.page = false;
         let length = chunk.len() as u64;
-        if let Some(left) = self.left {
-            let limit = left;
-            self.left = Some(
-                left.checked_sub(length)
-                    .ok_or((Cause::TooLarge { limit }, None))?,
-            );
-        }
+        self.left = self.left.map(|left| left.saturating_sub(length));
         self.pace.count(chunk.len()).map_err(failed)?;
         let wait = self
             .piece

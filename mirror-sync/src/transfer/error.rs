@@ -30,6 +30,12 @@ pub enum Error {
         /// Cause.
         source: io::Error,
     },
+    /// Another process fetches the same file.
+    #[error("{}: another process is at it", path.display())]
+    Busy {
+        /// Its part.
+        path: PathBuf,
+    },
     /// Whoever takes the finished files refused one: the run ends.
     #[error("{0}")]
     Sink(Box<dyn std::error::Error + Send + Sync>),
@@ -40,6 +46,13 @@ pub enum Error {
 
 /// Result of a transfer.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn io(path: impl Into<PathBuf>, what: &'static str, source: io::Error) -> Self {
+        let path = path.into();
+        Self::Io { path, what, source }
+    }
+}
 
 fn list(failures: &[Failure]) -> String {
     match failures {

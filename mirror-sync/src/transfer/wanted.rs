@@ -96,6 +96,13 @@ pub enum LimitKind {
         /// In use.
         connections: usize,
     },
+    /// The time is spent waiting for answers to many small requests.
+    Latency {
+        /// From a request to its answer.
+        answer: Duration,
+        /// In use.
+        connections: usize,
+    },
     /// Our own limit (`--limit-rate`) is reached.
     Own {
         /// The limit.
@@ -132,6 +139,15 @@ impl fmt::Display for LimitKind {
                 f,
                 "packets are lost on the way: {} per connection on average; {connections} {} in use",
                 rate(bps),
+                many(connections)
+            ),
+            Self::Latency {
+                answer,
+                connections,
+            } => write!(
+                f,
+                "each small file waits {} ms for its answer; {connections} {} in use",
+                answer.as_millis(),
                 many(connections)
             ),
             Self::Own { bps } => write!(f, "the configured limit of {} is reached", rate(bps)),

@@ -139,20 +139,22 @@ fn respond(shared: &Shared, out: &mut TcpStream, seen: &Seen, answer: &Answer) -
     let from = seen
         .header("range")
         .filter(|_| valid && !answer.ignore_range)
-        .and_then(first_byte);
+        .and_then(asked_range);
     match from {
-        Some(from) if from >= total => {
+        Some((from, _)) if from >= total => {
             headers.push(("Content-Range".into(), format!("bytes */{total}")));
             send(shared, out, answer, 416, &[], &headers)
         }
-        Some(from) => {
+        Some((from, last)) => {
             let from = (from + answer.shift_range as usize).min(total.saturating_sub(1));
+            let last = last.unwrap_or(total).clamp(from, total - 1);
             headers.push((
                 "Content-Range".into(),
-                format!("bytes {from}-{}/{total}", total - 1),
+                format!("bytes {from}-{last}/{total}"),
             ));
             let status = answer.status.unwrap_or(206);
-            send(shared, out, answer, status, &content.body[from..], &headers)
+            let body = &content.body[from..=last];
+            send(shared, out, answer, status, body, &headers)
         }
         None => send(
             shared,
@@ -165,13 +167,10 @@ fn respond(shared: &Shared, out: &mut TcpStream, seen: &Seen, answer: &Answer) -
     }
 }
 
-fn first_byte(range: &str) -> Option<usize> {
-    range
-        .strip_prefix("bytes=")?
-        .split('-')
-        .next()?
-        .parse()
-        .ok()
+/// First byte and, if given, last byte of `bytes=FIRST-LAST`.
+fn asked_range(range: &str) -> Option<(usize, Option<usize>)> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()))
 }
 
 fn content(shared: &Shared, seen: &Seen, answer: &Answer) -> Option<Content> {

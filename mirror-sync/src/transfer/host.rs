@@ -1,0 +1,164 @@
+//! One server: what it has given, how it fails, and how long it is left alone.
+
+use std::time::{Duration, Instant};
+
+use repo_client::Cause;
+
+use super::wanted::LimitKind;
+
+/// First rest after a failure; doubled each time.
+const FIRST_REST: Duration = Duration::from_millis(250);
+/// Longest rest.
+const MAX_REST: Duration = Duration::from_secs(8);
+/// Rest after a refusal that names no time.
+const REFUSAL_REST: Duration = Duration::from_secs(1);
+
+/// How long a server is believed to bear no more than it had when it refused.
+const CAPPED: Duration = Duration::from_secs(60);
+
+/// A server of this run.
+#[derive(Debug)]
+pub(crate) struct Host {
+    /// `scheme://host:port`.
+    pub(crate) name: String,
+    /// Requests under way.
+    pub(crate) in_use: usize,
+    /// Most it accepts; less than what we may once it has refused.
+    pub(crate) cap: usize,
+    pub(crate) bytes: u64,
+    pub(crate) requests: u64,
+    pub(crate) errors: u64,
+    /// Bytes of files that turned out right: only such a server is believed.
+    pub(crate) verified: u64,
+    /// It brought bytes that were wrong: nothing more is asked of it.
+    pub(crate) liar: bool,
+    /// It sends whole files, whatever range is asked for.
+    pub(crate) no_ranges: bool,
+    /// Failures since the last success.
+    pub(crate) failures: u32,
+    /// Failed as often as it may: nothing more is asked of it.
+    pub(crate) dead: bool,
+    rest_until: Option<Instant>,
+    /// Until when it is believed to bear no more than `cap`.
+    capped_until: Option<Instant>,
+    /// Time to the answer: the first one alone, and the latest.
+    pub(crate) waited_first: Option<Duration>,
+    pub(crate) waited_last: Duration,
+    waited_sum: Duration,
+    busy: Duration,
+    first_use: Option<Instant>,
+    last_use: Option<Instant>,
+    pub(crate) limit: LimitKind,
+}
+
+impl Host {
+    pub(crate) fn new(name: String, cap: usize) -> Self {
+        Self {
+            name,
+            in_use: 0,
+            cap: cap.max(1),
+            bytes: 0,
+            requests: 0,
+            errors: 0,
+            verified: 0,
+            liar: false,
+            no_ranges: false,
+            failures: 0,
+            dead: false,
+            rest_until: None,
+            capped_until: None,
+            waited_first: None,
+            waited_last: Duration::ZERO,
+            waited_sum: Duration::ZERO,
+            busy: Duration::ZERO,
+            first_use: None,
+            last_use: None,
+            limit: LimitKind::Unknown,
+        }
+    }
+
+    /// Whether it will be asked again in this run.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.dead && !self.liar
+    }
+
+    /// Whether it may be asked now.
+    pub(crate) fn is_ready(&self, now: Instant) -> bool {
+        self.is_usable() && self.rest_until.is_none_or(|until| now >= until)
+    }
+
+    /// A request begins.
+    pub(crate) fn asked(&mut self, now: Instant) {
+        self.in_use += 1;
+        self.requests += 1;
+        self.first_use.get_or_insert(now);
+    }
+
+    /// A request is over, `lasted` after it began.
+    pub(crate) fn over(&mut self, now: Instant, lasted: Duration) {
+        self.in_use = self.in_use.saturating_sub(1);
+        self.busy += lasted;
+        self.last_use = Some(now);
+    }
+
+    /// An answer began.
+    pub(crate) fn answered(&mut self, waited: Duration) {
+        self.waited_first.get_or_insert(waited);
+        self.waited_last = waited;
+        self.waited_sum += waited;
+    }
+
+    /// Bytes came: whatever failed before is over.
+    pub(crate) fn gave(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.failures = 0;
+    }
+
+    /// Share of the connections' time spent waiting for answers.
+    pub(crate) fn waiting_share(&self) -> f64 {
+        self.waited_sum.as_secs_f64() / self.busy.as_secs_f64().max(0.001)
+    }
+
+    /// Bytes per second while it was in use.
+    pub(crate) fn rate(&self) -> u64 {
+        let (Some(from), Some(to)) = (self.first_use, self.last_use) else {
+            return 0;
+        };
+        let spent = to.duration_since(from).as_secs_f64().max(0.001);
+        (self.bytes as f64 / spent) as u64
+    }
+
+    /// 429 or 503: it wants fewer requests. True if it bears those it has: then it gets no more.
+    pub(crate) fn refused(&mut self, now: Instant, asked: Option<Duration>) -> bool {
+        let rest = asked.unwrap_or(REFUSAL_REST);
+        self.rest_until = Some(now + rest);
+        let bears = self.in_use > 0;
+        if bears {
+            self.cap = self.cap.min(self.in_use);
+            self.capped_until = Some(now + rest.max(CAPPED));
+        }
+        bears
+    }
+
+    /// Time heals: after a while it may bear `most` again.
+    pub(crate) fn recover(&mut self, now: Instant, most: usize) {
+        if self.capped_until.is_some_and(|until| now >= until) {
+            self.capped_until = None;
+            self.cap = most.max(1);
+        }
+    }
+
+    /// A failure of the server, not of one file. `limit` failures in a row and it is given up.
+    pub(crate) fn failed(&mut self, now: Instant, cause: &Cause, limit: u32) {
+        self.errors += 1;
+        self.failures = self.failures.saturating_add(1);
+        self.rest_until = Some(now + rest_after(self.failures));
+        self.dead |= self.failures > limit || matches!(cause, Cause::Tls { .. });
+    }
+}
+
+/// How long to leave something alone after so many failures in a row.
+pub(crate) fn rest_after(failures: u32) -> Duration {
+    let doubled = FIRST_REST.saturating_mul(1 << failures.saturating_sub(1).min(8));
+    doubled.min(MAX_REST)
+}

@@ -1,0 +1,315 @@
+//! The unfinished file on disk: bytes written where they belong, hashed as far as they join up.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rpm_pkg::digest::Hasher;
+use rustix::fs::{FlockOperation, OFlags};
+
+use super::error::{Error, Result};
+use super::journal::{Journal, Memory, url_key, with_suffix};
+use super::segments::{Segments, Span};
+use super::wanted::Wanted;
+
+/// Written down after so many bytes, or so long.
+const NOTE_BYTES: u64 = 256 * 1024;
+const NOTE_AFTER: Duration = Duration::from_millis(200);
+/// Synced after so many bytes, or so long.
+const SYNC_BYTES: u64 = 4 << 20;
+const SYNC_AFTER: Duration = Duration::from_secs(10);
+
+/// A part, open and ours. Dropping it keeps it for the next run.
+pub(crate) struct Part {
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<File>,
+    journal: Journal,
+    /// Whether the journal is on disk at all: small files are done before they need one.
+    begun: bool,
+    sources: Vec<(String, Option<String>)>,
+    hasher: Option<Hasher>,
+    hashed: u64,
+    pending: Vec<Span>,
+    pending_bytes: u64,
+    noted: Instant,
+    unsynced: u64,
+    synced: Instant,
+    syncing: Option<Vec<Span>>,
+}
+
+impl Part {
+    /// Opens or creates the part of a file and puts what is there into `map`; none if another
+    /// process fills it.
+    pub(crate) fn open<K: Copy + PartialEq>(
+        wanted: &Wanted,
+        map: &mut Segments<K>,
+        now: Instant,
+    ) -> Result<Option<Self>> {
+        let path = with_suffix(&wanted.partial, ".part");
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).map_err(|e| Error::io(dir, "create", e))?;
+        }
+        let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits();
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        options.custom_flags(flags.cast_signed());
+        let file = options
+            .open(&path)
+            .map_err(|e| Error::io(&path, "open", e))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(e) => return Err(Error::io(&path, "lock", e.into())),
+        }
+        // The holder before us may have given the file its name between our open and our lock.
+        let held = file
+            .metadata()
+            .map_err(|e| Error::io(&path, "look at", e))?
+            .ino();
+        if fs::symlink_metadata(&path).map(|named| named.ino()).ok() != Some(held) {
+            return Ok(None);
+        }
+        let journal = with_suffix(&wanted.partial, ".journal");
+        let mut part = Self {
+            path,
+            file: Arc::new(file),
+            journal: Journal::new(journal, wanted.digest, wanted.size),
+            begun: false,
+            sources: wanted
+                .sources
+                .iter()
+                .map(|url| (url_key(url), None))
+                .collect(),
+            hasher: wanted.digest.map(|digest| Hasher::new(digest.algo())),
+            hashed: 0,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            noted: now,
+            unsynced: 0,
+            synced: now,
+            syncing: None,
+        };
+        part.adopt(wanted, map)?;
+        Ok(Some(part))
+    }
+
+    fn adopt<K: Copy + PartialEq>(&mut self, wanted: &Wanted, map: &mut Segments<K>) -> Result<()> {
+        let there = self
+            .file
+            .metadata()
+            .map_err(|e| Error::io(&self.path, "look at", e))?
+            .len();
+        let Some(memory) = self.journal.read().filter(|_| there > 0) else {
+            return self
+                .file
+                .set_len(0)
+                .map_err(|e| Error::io(&self.path, "empty", e));
+        };
+        for span in &memory.got {
+            let (key, etag) = memory.sources.get(span.source).cloned().unwrap_or_default();
+            let known = self.sources.iter().position(|(ours, _)| *ours == key);
+            // Without a digest only bytes of the same version of the same URL can be told to fit.
+            if wanted.digest.is_none() && (known.is_none() || etag.is_none()) {
+                continue;
+            }
+            // A source that is no longer named keeps a place of its own, to be blamed if need be.
+            let source = known.unwrap_or_else(|| {
+                self.sources.push((key, None));
+                self.sources.len() - 1
+            });
+            if let Some(slot) = self.sources.get_mut(source) {
+                slot.1 = etag;
+            }
+            let to = span.to.min(there).min(map.size());
+            if span.from < to {
+                map.add(Span {
+                    from: span.from,
+                    to,
+                    source,
+                });
+            }
+        }
+        // After a kill the page cache may still be ahead of the disk.
+        self.file
+            .sync_data()
+            .map_err(|e| Error::io(&self.path, "sync", e))?;
+        self.begun = true;
+        let memory = self.memory(map.done().to_vec());
+        self.journal.rewrite(&memory, true)
+    }
+
+    fn begin<K: Copy + PartialEq>(&mut self, map: &Segments<K>) -> Result<()> {
+        self.begun = true;
+        let memory = self.memory(map.done().to_vec());
+        self.journal.rewrite(&memory, false)?;
+        self.pending.clear();
+        self.pending_bytes = 0;
+        Ok(())
+    }
+
+    fn memory(&self, got: Vec<Span>) -> Memory {
+        let sources = self.sources.clone();
+        Memory { sources, got }
+    }
+
+    /// The `ETag` that a source gave, in this or an earlier run.
+    pub(crate) fn etag(&self, source: usize) -> Option<&str> {
+        self.sources.get(source)?.1.as_deref()
+    }
+
+    /// Notes a source's `ETag`; false if it is another one than before.
+    pub(crate) fn set_etag(&mut self, source: usize, etag: Option<String>) -> Result<bool> {
+        let Some((key, known)) = self.sources.get_mut(source) else {
+            return Ok(true);
+        };
+        if *known == etag {
+            return Ok(true);
+        }
+        let same = known.is_none() || etag.is_none();
+        if etag.is_some() {
+            *known = etag;
+            if self.begun {
+                self.journal.source(source, key, known.as_deref())?;
+            }
+        }
+        Ok(same)
+    }
+
+    /// Writes new bytes; `data` begins at `from`.
+    pub(crate) fn write(&mut self, from: u64, fresh: &[Span], data: &[u8]) -> Result<()> {
+        for span in fresh {
+            let piece = usize::try_from(span.from - from)
+                .ok()
+                .zip(usize::try_from(span.to - from).ok())
+                .and_then(|(a, b)| data.get(a..b))
+                .unwrap_or_default();
+            self.file
+                .write_all_at(piece, span.from)
+                .map_err(|e| Error::io(&self.path, "write", e))?;
+            if span.from == self.hashed
+                && let Some(hasher) = &mut self.hasher
+            {
+                hasher.update(piece);
+                self.hashed = span.to;
+            }
+            self.pending_bytes += span.to - span.from;
+            self.unsynced += span.to - span.from;
+            match self
+                .pending
+                .iter_mut()
+                .find(|p| p.to == span.from && p.source == span.source)
+            {
+                Some(before) => before.to = span.to,
+                None => self.pending.push(*span),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down what has come, if it is time to.
+    pub(crate) fn note<K: Copy + PartialEq>(
+        &mut self,
+        map: &Segments<K>,
+        now: Instant,
+        at_once: bool,
+    ) -> Result<()> {
+        let due = self.pending_bytes >= NOTE_BYTES || now.duration_since(self.noted) >= NOTE_AFTER;
+        if self.pending.is_empty() || !(due || at_once) {
+            return Ok(());
+        }
+        self.noted = now;
+        if !self.begun {
+            return self.begin(map);
+        }
+        self.journal.append(&self.pending)?;
+        self.pending.clear();
+        self.pending_bytes = 0;
+        Ok(())
+    }
+
+    /// A handle to be synced, if it is time to; [`Part::synced`] is to be called afterwards.
+    pub(crate) fn sync_due<K: Copy + PartialEq>(
+        &mut self,
+        map: &Segments<K>,
+        now: Instant,
+    ) -> Option<Arc<File>> {
+        let due = self.unsynced >= SYNC_BYTES
+            || (self.unsynced > 0 && now.duration_since(self.synced) >= SYNC_AFTER);
+        if !due || self.syncing.is_some() {
+            return None;
+        }
+        self.syncing = Some(map.done().to_vec());
+        self.unsynced = 0;
+        self.synced = now;
+        Some(Arc::clone(&self.file))
+    }
+
+    /// The data asked for by [`Part::sync_due`] are on the disk: a journal that says so, to be synced.
+    pub(crate) fn synced<K: Copy + PartialEq>(
+        &mut self,
+        map: &Segments<K>,
+    ) -> Result<Option<File>> {
+        let Some(safe) = self.syncing.take() else {
+            return Ok(None);
+        };
+        self.begun = true;
+        // Bytes may have been dropped meanwhile: what is no longer there is not claimed.
+        let still: Vec<Span> = safe
+            .into_iter()
+            .filter(|span| {
+                map.done()
+                    .iter()
+                    .any(|d| d.from <= span.from && d.to >= span.to)
+            })
+            .collect();
+        let memory = self.memory(still);
+        self.journal.rewrite(&memory, true)?;
+        self.journal.append(map.done())?;
+        self.pending.clear();
+        self.pending_bytes = 0;
+        Ok(self.journal.handle())
+    }
+
+    /// Bytes from `from` on were dropped: the hash begins again if it had seen them.
+    pub(crate) fn dropped<K: Copy + PartialEq>(
+        &mut self,
+        map: &Segments<K>,
+        from: u64,
+    ) -> Result<()> {
+        if from < self.hashed {
+            self.hasher = self.hasher.as_ref().map(|old| Hasher::new(old.algo()));
+            self.hashed = 0;
+        }
+        self.syncing = None;
+        self.begin(map)
+    }
+
+    /// Hash of the first bytes, and how many those are.
+    pub(crate) fn take_hash(&mut self) -> (Option<Hasher>, u64) {
+        let fresh = self.hasher.as_ref().map(|old| Hasher::new(old.algo()));
+        let hashed = std::mem::take(&mut self.hashed);
+        (std::mem::replace(&mut self.hasher, fresh), hashed)
+    }
+
+    /// Bytes that are there.
+    pub(crate) fn read_at(&self, from: u64, length: usize) -> Option<Vec<u8>> {
+        let mut data = vec![0; length];
+        self.file.read_exact_at(&mut data, from).ok()?;
+        Some(data)
+    }
+
+    /// The file has its name: the journal goes.
+    pub(crate) fn finished(mut self) {
+        if self.begun {
+            self.journal.remove();
+        }
+    }
+
+    /// Removes part and journal.
+    pub(crate) fn discard(mut self) {
+        let _ = fs::remove_file(&self.path);
+        self.journal.remove();
+    }
+}

@@ -1,0 +1,367 @@
+//! How many connections each server is worth: found by trying.
+//!
+//! Every server begins with one. While the total grows, connections are doubled (all servers at
+//! once, so that a step is judged as one). At the top, a server whose connections have become
+//! slower than its first one was alone is halved again for as long as the total holds: what
+//! does not help is given back. Once a minute one more is tried, for lines change.
+
+/// First window: the first answer often comes in a burst.
+const FIRST: f64 = 1.0;
+/// Window of a step up.
+const STEP: f64 = 0.5;
+/// Window for a judgement that stays.
+const LONG: f64 = 2.5;
+/// Time for new connections to get going before a long window.
+const SETTLE: f64 = 0.5;
+/// Pause between trials when all is settled.
+const REST: f64 = 60.0;
+/// The total must grow by this factor, or a step has not helped.
+const HELPS: f64 = 1.10;
+/// Of the growth that more connections promise, this much must come.
+const SHARE: f64 = 0.25;
+/// Connections that keep this much of the first one's rate do not disturb each other.
+const ALONE: f64 = 0.7;
+
+/// What one server stands at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reading {
+    /// Bytes so far.
+    pub(crate) bytes: u64,
+    /// Connections in use.
+    pub(crate) in_use: usize,
+    /// Most it may have.
+    pub(crate) cap: usize,
+    /// Whether it is asked at all now.
+    pub(crate) active: bool,
+}
+
+/// One server's standing in the probe.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    /// Connections it is to have.
+    pub(crate) target: usize,
+    /// Rate of its first connection when it was alone.
+    pub(crate) alone: Option<f64>,
+    /// Rate in the last window, bytes per second.
+    pub(crate) rate: f64,
+    /// Connections that the rate was measured with.
+    measured: usize,
+    mark: u64,
+    base: f64,
+    before: usize,
+    /// Gave back what did not help: not to be tried again before all is settled.
+    held: bool,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            target: 1,
+            alone: None,
+            rate: 0.0,
+            measured: 1,
+            mark: 0,
+            base: 0.0,
+            before: 1,
+            held: false,
+        }
+    }
+}
+
+impl Standing {
+    /// Share of the first connection's rate that each one has now.
+    pub(crate) fn share(&self) -> f64 {
+        let each = self.rate / self.measured.max(1) as f64;
+        self.alone
+            .filter(|alone| *alone > 0.0)
+            .map_or(1.0, |alone| each / alone)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    /// Nothing has come yet.
+    Waiting,
+    Up {
+        first: bool,
+    },
+    Top,
+    Down,
+    Steady,
+}
+
+/// The probe over all servers of a run. Times are seconds since the run began.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    phase: Phase,
+    since: f64,
+    window: f64,
+    total: f64,
+    servers: Vec<Standing>,
+    active: Vec<bool>,
+}
+
+impl Probe {
+    pub(crate) fn new(servers: usize) -> Self {
+        Self {
+            phase: Phase::Waiting,
+            since: 0.0,
+            window: FIRST,
+            total: 0.0,
+            servers: vec![Standing::default(); servers],
+            active: vec![false; servers],
+        }
+    }
+
+    /// Connections that a server is to have.
+    pub(crate) fn target(&self, server: usize) -> usize {
+        self.servers.get(server).map_or(1, |one| one.target)
+    }
+
+    pub(crate) fn standing(&self, server: usize) -> Standing {
+        self.servers.get(server).copied().unwrap_or_default()
+    }
+
+    /// A server refused another connection: it gets no more than it had.
+    pub(crate) fn refused(&mut self, server: usize, had: usize) {
+        if let Some(one) = self.servers.get_mut(server) {
+            one.target = one.target.min(had.max(1));
+            one.before = one.before.min(one.target);
+        }
+    }
+
+    /// Looks at the servers; true when something is settled that was not before.
+    pub(crate) fn tick(&mut self, now: f64, readings: &[Reading]) -> bool {
+        if self.phase == Phase::Waiting {
+            if readings.iter().any(|one| one.bytes > 0) {
+                self.begin(Phase::Up { first: true }, FIRST, now, readings);
+            }
+            return false;
+        }
+        let active: Vec<bool> = readings.iter().map(|one| one.active).collect();
+        if active != self.active && self.phase != Phase::Steady {
+            let window = if matches!(self.phase, Phase::Up { .. }) {
+                STEP
+            } else {
+                LONG
+            };
+            let phase = if self.phase == Phase::Down {
+                Phase::Top
+            } else {
+                self.phase
+            };
+            self.begin(phase, window, now, readings);
+            return false;
+        }
+        self.settle(now, readings);
+        if now - self.since < self.window {
+            return false;
+        }
+        self.measure(now, readings);
+        match self.phase {
+            Phase::Waiting => false,
+            Phase::Up { first } => self.judge_up(first, now, readings),
+            Phase::Top => self.judge_top(now, readings),
+            Phase::Down => self.judge_down(now, readings),
+            Phase::Steady => {
+                self.total = self.sum();
+                self.keep_base();
+                for one in &mut self.servers {
+                    one.held = false;
+                }
+                self.grow(now, readings, |n| n + 1);
+                false
+            }
+        }
+    }
+
+    /// Long windows begin when the new connections have got going.
+    fn settle(&mut self, now: f64, readings: &[Reading]) {
+        if self.since > now {
+            for (one, reading) in self.servers.iter_mut().zip(readings) {
+                one.mark = reading.bytes;
+            }
+        }
+    }
+
+    fn begin(&mut self, phase: Phase, window: f64, now: f64, readings: &[Reading]) {
+        (self.phase, self.window) = (phase, window);
+        self.since = if window >= LONG && phase != Phase::Steady {
+            now + SETTLE
+        } else {
+            now
+        };
+        self.active = readings.iter().map(|one| one.active).collect();
+        for (one, reading) in self.servers.iter_mut().zip(readings) {
+            one.mark = reading.bytes;
+        }
+    }
+
+    fn measure(&mut self, now: f64, readings: &[Reading]) {
+        let spent = (now - self.since).max(0.001);
+        for (one, reading) in self.servers.iter_mut().zip(readings) {
+            one.rate = reading.bytes.saturating_sub(one.mark) as f64 / spent;
+            one.measured = reading.in_use.max(1);
+            if one.alone.is_none() && one.measured == 1 && one.rate > 0.0 {
+                one.alone = Some(one.rate);
+            }
+        }
+    }
+
+    fn sum(&self) -> f64 {
+        self.servers.iter().map(|one| one.rate).sum()
+    }
+
+    fn keep_base(&mut self) {
+        for one in &mut self.servers {
+            one.base = one.rate;
+            one.before = one.target;
+        }
+    }
+
+    /// Gives more to every server that uses what it has; false if there is none.
+    fn grow(&mut self, now: f64, readings: &[Reading], more: impl Fn(usize) -> usize) -> bool {
+        let mut any = false;
+        for (one, reading) in self.servers.iter_mut().zip(readings) {
+            if reading.active
+                && !one.held
+                && reading.in_use >= one.target
+                && one.target < reading.cap
+            {
+                one.target = more(one.target).min(reading.cap);
+                any = true;
+            }
+        }
+        if any {
+            self.begin(Phase::Up { first: false }, STEP, now, readings);
+        } else {
+            self.begin(Phase::Top, LONG, now, readings);
+        }
+        any
+    }
+
+    fn judge_up(&mut self, first: bool, now: f64, readings: &[Reading]) -> bool {
+        let helped = first || self.sum() >= self.total * HELPS;
+        if helped {
+            for one in &mut self.servers {
+                let promised = one.target as f64 / one.before.max(1) as f64 - 1.0;
+                let needed = one.base * (1.0 + (promised * SHARE).max(HELPS - 1.0));
+                if !first && one.target > one.before && one.rate < needed {
+                    // Others have grown, this one has not: it gives back at once.
+                    one.target = one.before;
+                    one.held = true;
+                }
+            }
+            self.total = self.sum();
+            self.keep_base();
+            self.grow(now, readings, |n| n * 2);
+        } else {
+            self.begin(Phase::Top, LONG, now, readings);
+        }
+        false
+    }
+
+    fn judge_top(&mut self, now: f64, readings: &[Reading]) -> bool {
+        self.total = self.sum();
+        self.keep_base();
+        self.shrink(now, readings)
+    }
+
+    /// Halves every server whose connections disturb each other; true if there is none.
+    fn shrink(&mut self, now: f64, readings: &[Reading]) -> bool {
+        let mut any = false;
+        for (one, reading) in self.servers.iter_mut().zip(readings) {
+            one.before = one.target;
+            if reading.active
+                && one.target > 1
+                && reading.in_use >= one.target
+                && one.share() < ALONE
+            {
+                one.target /= 2;
+                any = true;
+            }
+        }
+        if any {
+            self.begin(Phase::Down, LONG, now, readings);
+            return false;
+        }
+        self.begin(Phase::Steady, REST, now, readings);
+        true
+    }
+
+    fn judge_down(&mut self, now: f64, readings: &[Reading]) -> bool {
+        if self.sum() * HELPS >= self.total {
+            return self.shrink(now, readings);
+        }
+        for one in &mut self.servers {
+            one.target = one.before;
+        }
+        self.begin(Phase::Steady, REST, now, readings);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs the probe against servers whose rate is a function of their connections.
+    fn settle(caps: &[usize], rate: impl Fn(&[usize]) -> Vec<f64>) -> (Vec<usize>, f64) {
+        let mut probe = Probe::new(caps.len());
+        let mut bytes = vec![0.0; caps.len()];
+        let mut now = 0.0;
+        loop {
+            now += 0.1;
+            let n: Vec<usize> = (0..caps.len()).map(|i| probe.target(i)).collect();
+            for (sum, rate) in bytes.iter_mut().zip(rate(&n)) {
+                *sum += rate * 0.1;
+            }
+            let readings: Vec<Reading> = (0..caps.len())
+                .map(|i| Reading {
+                    bytes: bytes[i] as u64,
+                    in_use: n[i],
+                    cap: caps[i],
+                    active: true,
+                })
+                .collect();
+            if probe.tick(now, &readings) {
+                return ((0..caps.len()).map(|i| probe.target(i)).collect(), now);
+            }
+            assert!(now < 100.0, "never settled: {probe:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_per_connection_is_met_with_all_that_are_allowed() {
+        let (n, after) = settle(&[16], |n| vec![5_000.0 * n[0] as f64]);
+        assert_eq!(n, [16]);
+        assert!(after < 8.0, "{after}");
+    }
+
+    #[test]
+    fn a_limit_per_client_leaves_one_connection() {
+        let (n, _) = settle(&[16], |_| vec![20_000.0]);
+        assert_eq!(n, [1]);
+    }
+
+    #[test]
+    fn a_full_line_keeps_as_many_as_fill_it() {
+        let (n, _) = settle(&[16], |n| vec![(4e6 * n[0] as f64).min(12.5e6)]);
+        assert_eq!(n, [4]);
+    }
+
+    #[test]
+    fn each_server_is_judged_for_itself() {
+        let (n, _) = settle(&[6, 6], |n| vec![5_000.0 * n[0] as f64, 20_000.0]);
+        assert_eq!(n, [6, 1]);
+    }
+
+    #[test]
+    fn one_line_for_all_servers_is_not_filled_with_connections() {
+        let (n, _) = settle(&[6, 6, 6], |n| {
+            let all: usize = n.iter().sum();
+            n.iter().map(|n| 9e6 * *n as f64 / all as f64).collect()
+        });
+        assert_eq!(n, [1, 1, 1]);
+    }
+}
