@@ -1,4 +1,9 @@
-//! mirror-sync against servers that misbehave, nginx, dnf and real packages.
+//! mirror-sync against servers that misbehave, rpmbuild, createrepo_c, dnf, tdnf, gpg and nginx.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod clients;
+mod guards;
+mod scene;
+mod selection;
+mod snapshots;
 mod transfer;

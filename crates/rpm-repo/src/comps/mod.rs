@@ -8,6 +8,9 @@ use crate::xml::{Event, Fault, Limits, XmlReader};
 
 #[cfg(test)]
 mod tests;
+mod write;
+
+pub use write::write;
 
 /// Longest text of one element in bytes.
 const MAX_TEXT: usize = 64 << 10;

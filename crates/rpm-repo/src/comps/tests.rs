@@ -30,3 +30,18 @@ fn row_43_a_doctype_with_an_internal_subset_is_refused_in_comps_too() {
     let text = "<!DOCTYPE comps [<!ENTITY a \"b\">]><comps/>";
     assert!(read("c", text.as_bytes(), &Limits::default()).is_err());
 }
+
+#[test]
+fn what_is_written_is_read_back_the_same() {
+    let text = "<comps><group><id>g</id><name>G &lt;</name><name xml:lang=\"de\">Gr</name>\
+        <description>d</description><default>true</default><uservisible>false</uservisible>\
+        <display_order>7</display_order><langonly>de</langonly><packagelist>\
+        <packagereq type=\"conditional\" requires=\"r\">p</packagereq><packagereq type=\"optional\">q</packagereq>\
+        </packagelist></group><environment><id>e</id><name>E</name><grouplist><groupid>g</groupid></grouplist>\
+        <optionlist><groupid default=\"true\">h</groupid></optionlist></environment><category><id>c</id>\
+        <grouplist><groupid>g</groupid></grouplist></category><langpacks><match name=\"a\" install=\"a-%s\"/>\
+        </langpacks></comps>";
+    let first = read("c", text.as_bytes(), &Limits::default()).unwrap();
+    let again = read("c", super::write(&first).as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(again, first);
+}

@@ -32,13 +32,24 @@ const LISTS: [(DepKind, &str); 8] = [
 /// Appends one package in the form of createrepo_c. The same package always gives the same bytes,
 /// whether it came from a header or from an older document.
 pub fn write_package(package: &PrimaryPackage, out: &mut String) {
-    write_at(package, package.refused_location(), None, out);
+    write_at(
+        package,
+        package.refused_location(),
+        package.location_base(),
+        out,
+    );
 }
 
 impl PrimaryPackage {
     /// Appends the package as [`write_package`] does, but with another location, and base if given.
     pub fn write_moved(&self, location: &str, base: Option<&str>, out: &mut String) {
-        write_at(self, location, base, out);
+        write_at(self, location, base.or(self.location_base()), out);
+    }
+
+    /// Appends the package as [`write_package`] does, without `xml:base`: its file lies in the
+    /// repository itself now.
+    pub fn write_here(&self, out: &mut String) {
+        write_at(self, self.refused_location(), None, out);
     }
 }
 
@@ -67,7 +78,7 @@ fn write_at(package: &PrimaryPackage, location: &str, base: Option<&str>, out: &
     push_number("installed", package.installed_size(), out);
     push_number("archive", package.archive_size(), out);
     out.push_str("/>\n  <location");
-    if let Some(base) = base.or(package.location_base()) {
+    if let Some(base) = base {
         push_pair("xml:base", base, out);
     }
     push_pair("href", location, out);

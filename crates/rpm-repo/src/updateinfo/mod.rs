@@ -10,6 +10,9 @@ use crate::xml::{Event, Fault, Limits, Tag, XmlReader, unescape_into};
 
 #[cfg(test)]
 mod tests;
+mod write;
+
+pub use write::{BEGIN, END, write_advisory};
 
 /// One advisory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

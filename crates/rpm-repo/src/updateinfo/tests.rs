@@ -46,3 +46,20 @@ fn an_advisory_without_id_is_refused_a_package_without_name_left_out() {
                 </collection></pkglist></update></updates>";
     assert!(all(text).unwrap()[0].packages.is_empty());
 }
+
+#[test]
+fn what_is_written_is_read_back_the_same() {
+    let text = "<updates><update from=\"a@b\" status=\"final\" type=\"security\" version=\"2\"><id>X-1</id>\
+         <title>T &amp; t</title><issued date=\"2020-01-02\"/><severity>Low</severity><description>D\n\
+         d</description><reboot_suggested/><references><reference href=\"http://h?a&amp;b\" id=\"CVE-1\" \
+         type=\"cve\" title=\"&quot;\"/></references><pkglist><collection><name>C</name>\
+         <package name=\"n\" version=\"1\" release=\"2\" epoch=\"3\" arch=\"noarch\" src=\"n.src.rpm\">\
+         <filename>n.rpm</filename><restart_suggested>True</restart_suggested></package></collection>\
+         <collection><name>D</name><package name=\"m\" version=\"1\" release=\"2\" arch=\"noarch\" src=\"\">\
+         <filename>m.rpm</filename></package></collection></pkglist></update></updates>";
+    let first = all(text).unwrap();
+    let mut out = BEGIN.to_owned();
+    first.iter().for_each(|one| write_advisory(one, &mut out));
+    out.push_str(END);
+    assert_eq!(all(&out).unwrap(), first);
+}

@@ -1,0 +1,475 @@
+//! One TOML file, and the same by flags: what is mirrored, whence, where to, and how.
+//!
+//! Every key can also be set from the command line with `--set KEY=VALUE` (see [`set`]), so that a
+//! mirror can run without a file. A key nobody knows is an error: a typing mistake in `max_delete`
+//! must not switch a guard off in silence.
+
+pub mod set;
+mod units;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rpm_repo::config::{MainConfig, RepoConfig, Secret};
+use rpm_repo::{Place, layout};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+pub use units::{Bytes, Span};
+
+/// Largest configuration file in bytes.
+const MAX_CONFIG: u64 = 4 << 20;
+/// Where the file is looked for.
+pub const DEFAULT_FILE: &str = "/etc/mirror-sync.toml";
+
+/// Everything that is configured.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The mirror itself.
+    #[serde(default)]
+    pub mirror: Mirror,
+    /// How hard upstream may be used.
+    #[serde(default)]
+    pub limits: LimitSection,
+    /// The server.
+    #[serde(default)]
+    pub serve: Serve,
+    /// Programs run at certain points.
+    #[serde(default)]
+    pub hooks: Hooks,
+    /// URL prefixes that moved: old to new.
+    #[serde(default)]
+    pub rewrite: BTreeMap<String, String>,
+    /// Repositories by id.
+    #[serde(default)]
+    pub repo: BTreeMap<String, RepoSection>,
+    /// Bundles for isolated sites.
+    #[serde(default)]
+    pub bundle: BundleSection,
+}
+
+/// `[mirror]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mirror {
+    /// The directory that holds everything. Required.
+    pub path: PathBuf,
+    /// What people call it.
+    pub name: String,
+    /// The URL under which clients see `public/`; for the ready `.repo` file.
+    pub url: Option<String>,
+    /// Private key (armored) that signs metadata made here.
+    pub sign_key: Option<PathBuf>,
+    /// Snapshots kept for each repository; 0 keeps all.
+    pub keep_snapshots: usize,
+    /// Snapshots younger than this are kept in any case.
+    pub keep_for: Span,
+    /// How long files of a former publication stay reachable for clients under way.
+    pub grace: Span,
+    /// Most packages that may disappear at once, in percent of what is published.
+    pub max_delete_percent: u64,
+    /// Most packages that may disappear at once; 0 means no such limit.
+    pub max_delete: usize,
+    /// Directories with RPMs that may be used instead of fetching (an ISO, a cache).
+    pub seed: Vec<PathBuf>,
+    /// Bytes the mirror may occupy; 0 means the disk.
+    pub quota: Bytes,
+}
+
+impl Default for Mirror {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            name: "RPM mirror".to_owned(),
+            url: None,
+            sign_key: None,
+            keep_snapshots: 10,
+            keep_for: Span(Duration::from_secs(7 * 86_400)),
+            grace: Span(Duration::from_secs(86_400)),
+            max_delete_percent: 20,
+            max_delete: 0,
+            seed: Vec::new(),
+            quota: Bytes(0),
+        }
+    }
+}
+
+/// `[limits]`. The defaults are polite: public mirrors count more than 8 connections as abuse.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitSection {
+    /// Bytes per second over everything; 0 means no limit.
+    pub rate: Bytes,
+    /// Bytes per second from one host; 0 means no limit.
+    pub rate_per_host: Bytes,
+    /// Most connections to one host.
+    pub connections_per_host: usize,
+    /// Most connections for one file.
+    pub connections_per_file: usize,
+}
+
+impl Default for LimitSection {
+    fn default() -> Self {
+        Self {
+            rate: Bytes(0),
+            rate_per_host: Bytes(0),
+            connections_per_host: 6,
+            connections_per_file: 6,
+        }
+    }
+}
+
+/// `[serve]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Serve {
+    /// Address and port.
+    pub listen: String,
+    /// Most connections at once; more wait.
+    pub max_connections: usize,
+    /// How long upstream's index counts as current in proxy mode.
+    pub proxy_expire: Span,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            max_connections: 1024,
+            proxy_expire: Span(Duration::from_secs(300)),
+        }
+    }
+}
+
+/// `[hooks]`: shell commands; the report comes on standard input.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hooks {
+    /// After a repository was published (`MIRROR_SYNC_REPO`, `MIRROR_SYNC_SNAPSHOT`).
+    pub published: Option<String>,
+    /// After a run that ended well.
+    pub success: Option<String>,
+    /// After a run that did not.
+    pub failure: Option<String>,
+}
+
+/// `[bundle]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BundleSection {
+    /// Public keys that may sign bundles for this site.
+    pub keys: Vec<PathBuf>,
+}
+
+/// How a repository is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Fetched by `sync`.
+    #[default]
+    Mirror,
+    /// Filled by `serve` as clients ask.
+    Proxy,
+}
+
+/// `[repo.ID]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RepoSection {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Mirror or proxy.
+    pub mode: Mode,
+    /// Left out of runs that name no repository.
+    pub disabled: bool,
+    /// URLs of the same repository, preferred first.
+    pub baseurl: OneOrMany,
+    /// URL of a list of such URLs.
+    pub mirrorlist: Option<String>,
+    /// URL of a metalink.
+    pub metalink: Option<String>,
+    /// Files or `file:` URLs of the keys that sign this repository.
+    pub gpgkey: OneOrMany,
+    /// Whether packages must be signed by one of these keys.
+    pub gpgcheck: Option<bool>,
+    /// Whether repomd.xml must be signed by one of these keys.
+    pub repo_gpgcheck: bool,
+    /// Login, sent only to the hosts named here.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<String>,
+    /// Check server certificates.
+    pub sslverify: Option<bool>,
+    /// Further CA file.
+    pub sslcacert: Option<PathBuf>,
+    /// Client certificate.
+    pub sslclientcert: Option<PathBuf>,
+    /// Client key.
+    pub sslclientkey: Option<PathBuf>,
+    /// Seconds without a byte after which a transfer counts as dead.
+    pub timeout: Option<Span>,
+    /// What of it is mirrored; everything if absent.
+    pub select: Select,
+}
+
+/// `[repo.ID.select]`. What is not restricted here is taken.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Select {
+    /// Architectures (`x86_64`, `noarch`, `src`).
+    pub arch: Vec<String>,
+    /// Shell patterns of names or full names; at least one must match.
+    pub include: Vec<String>,
+    /// Shell patterns; none may match.
+    pub exclude: Vec<String>,
+    /// Only the newest N versions of each name and architecture; 0 means all.
+    pub newest: usize,
+    /// Built on or after this day (`2026-01-31`).
+    pub built_after: Option<String>,
+    /// Built before this day.
+    pub built_before: Option<String>,
+    /// Without source packages.
+    pub no_source: bool,
+    /// Without debuginfo and debugsource packages.
+    pub no_debug: bool,
+    /// Only packages of advisories: kinds (`security`), ids, or CVE names.
+    pub advisories: Vec<String>,
+    /// Only these packages and all that they need.
+    pub packages: Vec<String>,
+    /// Nothing but what packages lists of other repositories need from here.
+    pub only_needed: bool,
+    /// These and all that they need are published first, the rest follows.
+    pub first: Vec<String>,
+    /// Recommended packages count as needed.
+    pub recommends: bool,
+    /// File with the packages that every client has already, one `name-version-release.arch` a line.
+    pub installed: Option<PathBuf>,
+}
+
+impl Select {
+    /// Whether anything is left out, so that metadata must be made to match.
+    pub fn is_everything(&self) -> bool {
+        let Select {
+            first: _,
+            recommends: _,
+            installed: _,
+            ..
+        } = self;
+        let plain = Select {
+            first: self.first.clone(),
+            recommends: self.recommends,
+            installed: self.installed.clone(),
+            ..Select::default()
+        };
+        *self == plain
+    }
+
+    /// Whether the solver is asked.
+    pub fn wants_closure(&self) -> bool {
+        !self.packages.is_empty() || self.only_needed
+    }
+}
+
+/// One text or several.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Texts")]
+pub struct OneOrMany(pub Vec<String>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<Texts> for OneOrMany {
+    fn from(texts: Texts) -> Self {
+        match texts {
+            Texts::One(text) => Self(vec![text]),
+            Texts::Many(texts) => Self(texts),
+        }
+    }
+}
+
+impl Config {
+    /// The keys of a repository as files, `file://` taken off.
+    pub fn key_files(&self, id: &str) -> Vec<PathBuf> {
+        let list = self.repo.get(id).map(|repo| repo.gpgkey.0.as_slice());
+        let plain = |text: &String| PathBuf::from(text.strip_prefix("file://").unwrap_or(text));
+        list.unwrap_or_default().iter().map(plain).collect()
+    }
+
+    /// What the client needs to know of a repository.
+    ///
+    /// # Errors
+    /// An id that cannot name a directory.
+    pub fn client_config(&self, id: &str, section: &RepoSection) -> Result<RepoConfig> {
+        let place = Place::named(&format!("[repo.{id}]"));
+        let mut config = RepoConfig::new(id, place, &MainConfig::default())?;
+        config.sslverify = section.sslverify.unwrap_or(true);
+        config.baseurl = section.baseurl.0.iter().map(|u| self.moved(u)).collect();
+        config.mirrorlist = section.mirrorlist.as_deref().map(|u| self.moved(u));
+        config.metalink = section.metalink.as_deref().map(|u| self.moved(u));
+        config.repo_gpgcheck = section.repo_gpgcheck;
+        config.gpgcheck = self.checks_packages(section);
+        config.username = section.username.as_deref().map(Secret::new);
+        config.password = section.password.as_deref().map(Secret::new);
+        config.timeout = section.timeout.map(|span| span.0);
+        config.sslcacert.clone_from(&section.sslcacert);
+        config.sslclientcert.clone_from(&section.sslclientcert);
+        config.sslclientkey.clone_from(&section.sslclientkey);
+        Ok(config)
+    }
+
+    /// Whether packages of a repository must be signed: as it says, else when it names keys.
+    pub fn checks_packages(&self, section: &RepoSection) -> bool {
+        section.gpgcheck.unwrap_or(!section.gpgkey.0.is_empty())
+    }
+
+    fn moved(&self, url: &str) -> String {
+        let fits = self.rewrite.iter().filter(|(old, _)| url.starts_with(*old));
+        match fits.max_by_key(|(old, _)| old.len()) {
+            Some((old, new)) => format!("{new}{}", url.get(old.len()..).unwrap_or_default()),
+            None => url.to_owned(),
+        }
+    }
+
+    /// Looks for what cannot work, before anything is done.
+    pub(crate) fn check(&self, place: &str) -> Result<()> {
+        let wrong = |what: String| {
+            Err(Error::Config {
+                place: place.to_owned(),
+                what,
+            })
+        };
+        if self.mirror.path.as_os_str().is_empty() {
+            return wrong("mirror.path is missing: the directory that holds the mirror".into());
+        }
+        if self.mirror.max_delete_percent > 100 {
+            return wrong("mirror.max_delete_percent is a percentage: 0 to 100".into());
+        }
+        for (id, repo) in &self.repo {
+            if let Some(why) = unfit(id) {
+                return wrong(format!("repo.{id}: {why}"));
+            }
+            let places = usize::from(!repo.baseurl.0.is_empty())
+                + usize::from(repo.mirrorlist.is_some())
+                + usize::from(repo.metalink.is_some());
+            if places == 0 {
+                return wrong(format!(
+                    "repo.{id}: no URL: set baseurl, mirrorlist or metalink"
+                ));
+            }
+            if self.checks_packages(repo) && repo.gpgkey.0.is_empty() {
+                return wrong(format!(
+                    "repo.{id}: gpgcheck is on, but gpgkey names no key"
+                ));
+            }
+            if repo.repo_gpgcheck && repo.gpgkey.0.is_empty() {
+                return wrong(format!(
+                    "repo.{id}: repo_gpgcheck is on, but gpgkey names no key"
+                ));
+            }
+            for (key, day) in [
+                ("built_after", &repo.select.built_after),
+                ("built_before", &repo.select.built_before),
+            ] {
+                if let Some(day) = day
+                    && units::day(day).is_none()
+                {
+                    return wrong(format!(
+                        "repo.{id}.select.{key} = {day}: expected a day as 2026-01-31"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Seconds since 1970 at the start of a day written `2026-01-31`.
+pub(crate) fn day_start(text: &str) -> Option<u64> {
+    units::day(text)
+}
+
+/// Names of `public/` that are not repositories.
+const RESERVED: [&str; 6] = [
+    "snapshots",
+    "metrics",
+    "status.json",
+    "index.html",
+    "mirror.repo",
+    "keys",
+];
+
+/// Why a text cannot be the name of a repository or channel.
+pub fn unfit(id: &str) -> Option<&'static str> {
+    if id.is_empty() || id.len() > 200 {
+        return Some("an id has 1 to 200 characters");
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+:~".contains(c);
+    if !id.chars().all(plain) || layout::fault(id).is_some() {
+        return Some("an id consists of letters, digits and ._-+:~");
+    }
+    if id.starts_with('.') {
+        return Some("an id does not begin with a dot");
+    }
+    RESERVED
+        .contains(&id)
+        .then_some("this name is taken: the mirror has a page of that name")
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// The file cannot be read, is no TOML, or has a key or value that makes no sense.
+pub fn read(path: &Path) -> Result<toml::Table> {
+    let about = std::fs::metadata(path).map_err(Error::file(path, "read"))?;
+    if about.len() > MAX_CONFIG {
+        return Err(Error::Config {
+            place: path.display().to_string(),
+            what: format!("larger than {MAX_CONFIG} bytes"),
+        });
+    }
+    let text = std::fs::read_to_string(path).map_err(Error::file(path, "read"))?;
+    // Checked for its own sake, too: only here is the line of a mistake known.
+    let _: Config = toml::from_str(&text)
+        .map_err(|error| in_place(&path.display().to_string(), &text, &error))?;
+    toml::from_str(&text).map_err(|error| in_place(&path.display().to_string(), &text, &error))
+}
+
+/// A table as configuration.
+///
+/// # Errors
+/// As [`read`].
+pub fn from_table(table: toml::Table, place: &str) -> Result<Config> {
+    let config: Config = table
+        .try_into()
+        .map_err(|error: toml::de::Error| Error::Config {
+            place: place.to_owned(),
+            what: one_line(error.message()),
+        })?;
+    config.check(place)?;
+    Ok(config)
+}
+
+fn in_place(name: &str, text: &str, error: &toml::de::Error) -> Error {
+    let line = error.span().map(|span| {
+        text.get(..span.start)
+            .map_or(0, |t| t.matches('\n').count())
+            + 1
+    });
+    Error::Config {
+        place: line.map_or(name.to_owned(), |line| format!("{name}:{line}")),
+        what: one_line(error.message()),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+use super::*;
+
+fn config(text: &str) -> Result<Config> {
+    let place = "mirror.toml";
+    let table: toml::Table = toml::from_str(text).map_err(|e| in_place(place, text, &e))?;
+    from_table(table, place)
+}
+
+#[test]
+fn a_small_file_is_enough() {
+    let text =
+        "[mirror]\npath = \"/srv/mirror\"\n[repo.base]\nbaseurl = \"https://example.com/base\"\n";
+    let config = config(text).expect("it is a configuration");
+    assert_eq!(config.mirror.max_delete_percent, 20);
+    assert!(config.repo["base"].select.is_everything());
+    assert_eq!(config.repo["base"].baseurl.0, ["https://example.com/base"]);
+}
+
+#[test]
+fn a_key_nobody_knows_is_named_with_its_line() {
+    let path = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&path, "[mirror]\npath = \"/x\"\nmax_delet = 3\n").expect("written");
+    let error = read(path.path()).expect_err("refused").to_string();
+    assert!(error.contains(":3: "), "{error}");
+    assert!(error.contains("max_delet"), "{error}");
+}
+
+#[test]
+fn what_cannot_work_is_said_before_anything_is_done() {
+    for (text, expected) in [
+        ("[repo.a]\nbaseurl = \"x\"", "mirror.path is missing"),
+        ("[mirror]\npath = \"/x\"\n[repo.a]\n", "no URL"),
+        (
+            "[mirror]\npath = \"/x\"\n[repo.a]\nbaseurl = \"x\"\nrepo_gpgcheck = true",
+            "names no key",
+        ),
+        (
+            "[mirror]\npath = \"/x\"\n[repo.snapshots]\nbaseurl = \"x\"",
+            "name is taken",
+        ),
+        (
+            "[mirror]\npath = \"/x\"\n[repo.\"../up\"]\nbaseurl = \"x\"",
+            "letters, digits",
+        ),
+        (
+            "[mirror]\npath = \"/x\"\n[repo.a]\nbaseurl = \"x\"\nselect.built_after = \"yesterday\"",
+            "expected a day",
+        ),
+    ] {
+        let error = config(text).expect_err(text).to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn flags_set_what_the_file_sets() {
+    let mut table = toml::Table::new();
+    for word in [
+        "mirror.path=/srv/mirror",
+        "mirror.grace=2h",
+        "repo.photon-5.0.baseurl=https://example.com/x",
+        "repo.photon-5.0.select.newest=2",
+        "repo.photon-5.0.select.arch=[\"x86_64\", \"noarch\"]",
+        "repo.photon-5.0.gpgcheck=false",
+    ] {
+        set::set(&mut table, word).expect(word);
+    }
+    let config = from_table(table, "command line").expect("it is a configuration");
+    let repo = &config.repo["photon-5.0"];
+    assert_eq!(repo.select.newest, 2);
+    assert_eq!(repo.select.arch, ["x86_64", "noarch"]);
+    assert_eq!(repo.gpgcheck, Some(false));
+    assert_eq!(config.mirror.grace.0.as_secs(), 7200);
+    let mut table = toml::Table::new();
+    for wrong in ["novalue", "=1", "a..b=1"] {
+        assert!(set::set(&mut table, wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn sizes_spans_and_days() {
+    assert_eq!(Bytes::parse("10M"), Some(Bytes(10 << 20)));
+    assert_eq!(Bytes::parse("4.4G").map(|b| b.0 >> 20), Some(4505));
+    assert_eq!(Bytes::parse("5 kB"), Some(Bytes(5 << 10)));
+    assert_eq!(Bytes::parse("5 parsec"), None);
+    assert_eq!(Span::parse("24h"), Some(Span(Duration::from_secs(86_400))));
+    assert_eq!(Span::parse("99999999999999999999d"), None);
+    assert_eq!(day_start("1970-01-02"), Some(86_400));
+}
+
+#[test]
+fn a_moved_host_is_rewritten() {
+    let text = "[mirror]\npath = \"/x\"\n[rewrite]\n\"https://old/\" = \"https://new/\"\n[repo.a]\nbaseurl = \"https://old/a\"\n";
+    let config = config(text).expect("it is a configuration");
+    let client = config.client_config("a", &config.repo["a"]).expect("an id");
+    assert_eq!(client.baseurl, ["https://new/a"]);
+}

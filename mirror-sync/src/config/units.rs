@@ -1,0 +1,100 @@
+//! Sizes, spans of time and days as people write them.
+
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Deserializer};
+
+/// A number of bytes: `1048576`, `"10M"`, `"4.4G"` (1024).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(pub u64);
+
+/// A span of time: seconds, or `"90s"`, `"15m"`, `"24h"`, `"7d"`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Raw {
+    Number(u64),
+    Text(String),
+}
+
+impl Bytes {
+    /// Reads `10M` and the like.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (digits, unit) = split(text);
+        let factor: u64 = match unit.trim_end_matches(['b', 'B', 'i']) {
+            "" => 1,
+            "k" | "K" => 1 << 10,
+            "m" | "M" => 1 << 20,
+            "g" | "G" => 1 << 30,
+            "t" | "T" => 1 << 40,
+            _ => return None,
+        };
+        let (whole, tenths) = digits.split_once('.').unwrap_or((digits, "0"));
+        let fraction: u64 = tenths.get(..1)?.parse().ok()?;
+        let whole: u64 = whole.parse().ok()?;
+        whole
+            .checked_mul(factor)?
+            .checked_add(fraction * (factor / 10))
+            .map(Self)
+    }
+}
+
+impl Span {
+    /// Reads `24h` and the like.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (digits, unit) = split(text.trim());
+        let factor = match unit {
+            "" | "s" => 1,
+            "m" | "min" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            "w" => 7 * 86_400,
+            _ => return None,
+        };
+        let number: u64 = digits.parse().ok()?;
+        number
+            .checked_mul(factor)
+            .map(Duration::from_secs)
+            .map(Self)
+    }
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    (digits, unit.trim())
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        match Raw::deserialize(input)? {
+            Raw::Number(number) => Ok(Self(number)),
+            Raw::Text(text) => Self::parse(&text).ok_or_else(|| {
+                serde::de::Error::custom(format!("{text:?}: expected a size such as \"10M\""))
+            }),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        match Raw::deserialize(input)? {
+            Raw::Number(number) => Ok(Self(Duration::from_secs(number))),
+            Raw::Text(text) => Self::parse(&text).ok_or_else(|| {
+                serde::de::Error::custom(format!("{text:?}: expected a time such as \"24h\""))
+            }),
+        }
+    }
+}
+
+/// Seconds since 1970 at the start of a day (UTC).
+pub(super) fn day(text: &str) -> Option<u64> {
+    let day = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?;
+    u64::try_from(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp()).ok()
+}

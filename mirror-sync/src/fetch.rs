@@ -1,0 +1,252 @@
+//! Brings files into the store: through the one scheduler, judged by workers as they come.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use repo_client::{Access, Client};
+use rpm_pkg::digest::Digest;
+use rpm_trust::Keyring;
+
+use crate::config::LimitSection;
+use crate::error::{Error, Result};
+use crate::layout::Layout;
+use crate::store::Store;
+use crate::talk::Talk;
+use crate::transfer::{self, Limits, Wanted};
+use crate::trust;
+
+/// Most threads that judge packages.
+const MAX_JUDGES: usize = 8;
+
+/// One file to have.
+#[derive(Clone)]
+pub struct Job {
+    /// Repository.
+    pub repo: String,
+    /// Path below the repository.
+    pub path: String,
+    /// URLs, preferred first.
+    pub urls: Vec<String>,
+    /// Bytes.
+    pub size: Option<u64>,
+    /// Digest: its name in the store.
+    pub digest: Digest,
+    /// 0 first.
+    pub priority: u32,
+    /// How the servers are spoken to.
+    pub access: Arc<Access>,
+    /// Keys that must have signed it, and whether that is demanded; none for metadata.
+    pub trust: Option<(Arc<Keyring>, bool)>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Haul {
+    /// Bytes received.
+    pub bytes: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// What kept it from being faster, in words.
+    pub limit: Option<String>,
+    /// Files that could not be had: repository, path, why.
+    pub failed: Vec<(String, String, String)>,
+}
+
+/// The tools of the work.
+pub struct Fetcher<'a> {
+    /// The network.
+    pub client: &'a Client,
+    /// The mirror.
+    pub layout: &'a Layout,
+    /// Its store.
+    pub store: &'a Store,
+    /// How hard upstream may be used.
+    pub limits: &'a LimitSection,
+    /// Who is told.
+    pub talk: &'a Talk,
+    /// Set to true to stop.
+    pub stop: &'a AtomicBool,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+impl Fetcher<'_> {
+    /// Gets what the store lacks, and judges what it has but was never judged for its repository.
+    /// A file that fails does not stop the others.
+    ///
+    /// # Errors
+    /// Stopped; the store cannot be written.
+    pub fn run(&self, jobs: Vec<Job>) -> Result<Haul> {
+        let mut haul = Haul::default();
+        if jobs.is_empty() {
+            return Ok(haul);
+        }
+        self.store.mark()?;
+        let partial = self.layout.partial();
+        std::fs::create_dir_all(&partial).map_err(Error::file(&partial, "create"))?;
+        let mut by_id: HashMap<String, Vec<Job>> = HashMap::new();
+        let mut ids: HashMap<String, String> = HashMap::new();
+        let (mut wanted, mut there) = (Vec::new(), Vec::new());
+        for job in jobs {
+            if self.store.has(&job.digest, job.size) {
+                there.push(job);
+                continue;
+            }
+            // Two repositories that list the same content share one transfer.
+            let key = crate::store::digest_text(&job.digest);
+            let id = ids
+                .entry(key.clone())
+                .or_insert_with(|| format!("{}/{}", job.repo, job.path));
+            let known = by_id.entry(id.clone()).or_default();
+            if known.is_empty() {
+                wanted.push(wanted_file(id, &key, &job, &partial));
+            }
+            known.push(job);
+        }
+        let failed = Mutex::new(Vec::new());
+        let summary = self.work(wanted, there, &by_id, &failed)?;
+        haul.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        haul.bytes = summary.bytes;
+        haul.requests = summary.requests;
+        haul.limit =
+            (summary.limit != transfer::LimitKind::Unknown).then(|| summary.limit.to_string());
+        for (id, error) in summary.failed {
+            for job in by_id.get(&id).into_iter().flatten() {
+                let why = plain(&id, &error.to_string());
+                haul.failed.push((job.repo.clone(), job.path.clone(), why));
+            }
+        }
+        Ok(haul)
+    }
+
+    fn limits(&self) -> Limits {
+        let some = |bytes: u64| (bytes > 0).then_some(bytes);
+        Limits {
+            global_bps: some(self.limits.rate.0),
+            per_host_bps: some(self.limits.rate_per_host.0),
+            connections_per_host: self.limits.connections_per_host.max(1),
+            connections_per_file: self.limits.connections_per_file.max(1),
+            ..Limits::default()
+        }
+    }
+
+    fn work(
+        &self,
+        wanted: Vec<Wanted>,
+        there: Vec<Job>,
+        by_id: &HashMap<String, Vec<Job>>,
+        failed: &Mutex<Vec<(String, String, String)>>,
+    ) -> Result<transfer::Summary> {
+        let (send, receive) = mpsc::channel::<(PathBuf, bool, Vec<Job>)>();
+        let receive = Mutex::new(receive);
+        let trouble: Mutex<Option<Error>> = Mutex::new(None);
+        let judges = std::thread::available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            for _ in 0..judges.min(MAX_JUDGES) {
+                scope.spawn(|| {
+                    loop {
+                        let next = receive
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .recv();
+                        let Ok((path, fresh, jobs)) = next else { break };
+                        if let Err(error) = self.take(&path, fresh, &jobs, failed) {
+                            let mut slot = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                            slot.get_or_insert(error);
+                        }
+                    }
+                });
+            }
+            for job in there.into_iter().filter(|job| job.trust.is_some()) {
+                let path = self.store.path(&job.digest);
+                let _ = send.send((path, false, vec![job]));
+            }
+            let mut sink = |done: transfer::Fetched| {
+                let jobs = by_id.get(&done.id).cloned().unwrap_or_default();
+                let _ = send.send((done.path, true, jobs));
+                Ok(())
+            };
+            let summary = if wanted.is_empty() {
+                Ok(transfer::Summary::default())
+            } else {
+                let limits = self.limits();
+                transfer::fetch_all(
+                    self.client,
+                    wanted,
+                    &limits,
+                    self.talk,
+                    &mut sink,
+                    self.stop,
+                )
+            };
+            drop(send);
+            summary
+        })
+        .map_err(|error| match error {
+            transfer::Error::Stopped => Error::Stopped,
+            transfer::Error::Client(error) => Error::Client(error),
+            other => Error::Repository {
+                repo: "transfer".into(),
+                what: other.to_string(),
+            },
+        })
+        .and_then(|summary| {
+            match trouble.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                Some(error) => Err(error),
+                None => Ok(summary),
+            }
+        })
+    }
+
+    /// Judges one file for each repository that wants it; good for one is good for the store.
+    fn take(
+        &self,
+        path: &Path,
+        fresh: bool,
+        jobs: &[Job],
+        failed: &Mutex<Vec<(String, String, String)>>,
+    ) -> Result<()> {
+        let mut good = false;
+        for job in jobs {
+            let verdict = match &job.trust {
+                None => Ok(String::new()),
+                Some((ring, check)) => trust::judge_package(path, ring, *check, self.now),
+            };
+            match verdict {
+                Ok(_) => good = true,
+                Err(why) => {
+                    let mut list = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    list.push((job.repo.clone(), job.path.clone(), why));
+                }
+            }
+        }
+        match jobs.first() {
+            Some(job) if good && fresh => self.store.adopt(path, &job.digest, job.size).map(|_| ()),
+            _ if fresh => {
+                let _ = std::fs::remove_file(path);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn wanted_file(id: &str, key: &str, job: &Job, partial: &Path) -> Wanted {
+    Wanted {
+        id: id.to_owned(),
+        sources: job.urls.clone(),
+        size: job.size,
+        digest: Some(job.digest),
+        partial: partial.join(key.replace(':', "-")),
+        priority: job.priority,
+        access: Arc::clone(&job.access),
+    }
+}
+
+/// An error without the id in front, which the caller writes itself.
+fn plain(id: &str, text: &str) -> String {
+    let text = text.strip_prefix(id).unwrap_or(text);
+    text.trim_start_matches(": ").to_owned()
+}

@@ -1,0 +1,242 @@
+//! Where everything lies below the mirror's directory.
+//!
+//! ```text
+//! ROOT/
+//!   public/                    document root of any web server
+//!     ID -> .live/current/ID/N         what clients use: one symbolic link, switched as one
+//!     CHANNEL/ID -> ...                the same for promoted snapshots
+//!     snapshots/ID/STAMP/              every snapshot, as it was
+//!     keys/  mirror.repo  index.html  status.json  metrics
+//!   store/ALGO/xx/HEX          every file once, by its digest; read-only, never rewritten
+//!   proxied/ALGO/xx/HEX        what clients of repositories in proxy mode asked for
+//!   partial/                   files on their way
+//!   state/ID/                  upstream's metadata, manifests of snapshots, what was seen
+//!   lock
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+/// The channel that `public/ID` stands for.
+pub const CURRENT: &str = "current";
+/// Largest state or manifest file (a manifest of 400,000 packages has 100 MB).
+const MAX_STATE: u64 = 512 << 20;
+
+/// The directories of a mirror.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+/// The right to change a mirror; ends with the value, or with the process.
+#[derive(Debug)]
+#[must_use]
+pub struct Lock {
+    _file: File,
+}
+
+impl Layout {
+    /// The mirror at `root`.
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    /// The mirror's directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What the world sees.
+    pub fn public(&self) -> PathBuf {
+        self.root.join("public")
+    }
+
+    /// The content store.
+    pub fn store(&self) -> PathBuf {
+        self.root.join("store")
+    }
+
+    /// What clients of repositories in proxy mode asked for: apart from the store, because no
+    /// snapshot holds it.
+    pub fn proxied(&self) -> PathBuf {
+        self.root.join("proxied")
+    }
+
+    /// Files on their way.
+    pub fn partial(&self) -> PathBuf {
+        self.root.join("partial")
+    }
+
+    /// The state of one repository.
+    pub fn state(&self, id: &str) -> PathBuf {
+        self.root.join("state").join(id)
+    }
+
+    /// Upstream's metadata of one repository, as the client keeps it.
+    pub fn metadata(&self, id: &str) -> PathBuf {
+        self.state(id).join("metadata")
+    }
+
+    /// The manifests of one repository's snapshots.
+    pub fn manifests(&self, id: &str) -> PathBuf {
+        self.state(id).join("snapshots")
+    }
+
+    /// The manifest of a snapshot.
+    pub fn manifest(&self, id: &str, stamp: &str) -> PathBuf {
+        self.manifests(id).join(format!("{stamp}.json"))
+    }
+
+    /// The trees of one repository's snapshots.
+    pub fn trees(&self, id: &str) -> PathBuf {
+        self.public().join("snapshots").join(id)
+    }
+
+    /// The tree of a snapshot.
+    pub fn tree(&self, id: &str, stamp: &str) -> PathBuf {
+        self.trees(id).join(stamp)
+    }
+
+    /// The trees that were published under a channel.
+    pub fn live(&self, channel: &str, id: &str) -> PathBuf {
+        self.public().join(".live").join(channel).join(id)
+    }
+
+    /// The link that clients follow.
+    pub fn link(&self, channel: &str, id: &str) -> PathBuf {
+        match channel {
+            CURRENT => self.public().join(id),
+            other => self.public().join(other).join(id),
+        }
+    }
+
+    /// Takes the lock, waiting up to `wait`.
+    ///
+    /// # Errors
+    /// Another process holds it still; the directory cannot be written.
+    pub fn lock(&self, wait: Duration) -> Result<Lock> {
+        fs::create_dir_all(&self.root).map_err(Error::file(&self.root, "create"))?;
+        let path = self.root.join("lock");
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(Error::file(&path, "open"))?;
+        let mut left = wait;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if !left.is_zero() => {
+                    let pause = left.min(Duration::from_millis(200));
+                    std::thread::sleep(pause);
+                    left -= pause;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let holder = fs::read_to_string(&path).unwrap_or_default();
+                    return Err(Error::Busy {
+                        path: self.root.clone(),
+                        holder: holder.trim().to_owned(),
+                    });
+                }
+                Err(TryLockError::Error(error)) => return Err(Error::file(path, "lock")(error)),
+            }
+        }
+        // Only for the message of whoever waits: the lock itself is the kernel's.
+        let _ = file.set_len(0);
+        let _ = writeln!(file, "process {}", std::process::id());
+        Ok(Lock { _file: file })
+    }
+}
+
+/// Writes a file as one: whoever reads sees the old text or the new one.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(data)?;
+        file.sync_data()?;
+        fs::rename(&beside, path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        Error::file(path, "write")(error)
+    })
+}
+
+/// Writes a value as JSON, as one.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_vec(value)
+        .map_err(|error| Error::file(path, "write")(std::io::Error::other(error)))?;
+    write_whole(path, &text)
+}
+
+/// Reads a value; none if there is no such file.
+///
+/// # Errors
+/// The file cannot be read, is too large, or is not what was written.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let about = match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(Error::file(path, "read"))?,
+    };
+    if about.len() > MAX_STATE {
+        return Err(Error::file(path, "read")(std::io::Error::other(
+            "too large",
+        )));
+    }
+    let data = fs::read(path).map_err(Error::file(path, "read"))?;
+    let value = serde_json::from_slice(&data)
+        .map_err(|error| Error::file(path, "understand")(std::io::Error::other(error)))?;
+    Ok(Some(value))
+}
+
+/// Removes a directory tree, if it is there.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn remove_tree(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file(dir, "remove")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Names in a directory, sorted; none if it does not exist.
+///
+/// # Errors
+/// It cannot be read.
+pub fn names_in(dir: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(Error::file(dir, "read"))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::file(dir, "read"))?;
+        names.extend(entry.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,224 @@
+//! What a snapshot consists of, and what is known of a repository between runs.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use rpm_pkg::digest::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::layout::{self, Layout};
+use crate::store;
+
+/// The form of manifests and states; raised when readers of the old form would misunderstand.
+pub const FORMAT: u32 = 1;
+
+/// One file of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Path below the repository.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// `sha256:hex`: its name in the store.
+    pub digest: String,
+    /// The package's full name; none for metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+}
+
+impl Entry {
+    /// The digest as a value.
+    ///
+    /// # Errors
+    /// The manifest is damaged.
+    pub fn digest(&self) -> Result<Digest> {
+        store::parse_digest(&self.digest)
+            .ok_or_else(|| Error::NotFound(format!("{}: manifest without a digest", self.path)))
+    }
+}
+
+/// One snapshot: a whole, checked set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Repository.
+    pub repo: String,
+    /// Its name: `20261121T131500Z`.
+    pub stamp: String,
+    /// Seconds since 1970.
+    pub made: u64,
+    /// SHA-256 of upstream's repomd.xml.
+    pub upstream: String,
+    /// Upstream's revision.
+    pub revision: Option<String>,
+    /// Upstream's latest timestamp, seconds since 1970.
+    pub timestamp: u64,
+    /// What was selected, as a digest: another selection is another snapshot.
+    pub selection: String,
+    /// The metadata were made here to match a selection.
+    pub made_here: bool,
+    /// Only what was asked for first; the rest follows.
+    #[serde(default)]
+    pub first_light: bool,
+    /// Packages.
+    pub packages: usize,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// The files, by path.
+    pub files: Vec<Entry>,
+}
+
+/// What is remembered of a repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// Latest upstream timestamp and revision ever accepted.
+    pub seen: (u64, u64),
+    /// When a run last tried, seconds since 1970.
+    pub last_try: u64,
+    /// When a run last ended with upstream's current set published.
+    pub last_success: u64,
+    /// How the last run ended: `new`, `nothing-new`, `partial`, `failed`.
+    pub outcome: String,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Bytes per second of the last transfer worth measuring.
+    pub rate: u64,
+    /// Bytes that the last run received.
+    pub received: u64,
+    /// What the last transfer met, in words.
+    pub limit: Option<String>,
+    /// The newest snapshot that `current` ever showed: after a rollback a later run does not bring
+    /// it back, only something newer than it.
+    pub newest_shown: String,
+    /// What each channel published, oldest first.
+    pub published: BTreeMap<String, Vec<Publication>>,
+}
+
+/// One publication of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    /// The snapshot.
+    pub stamp: String,
+    /// When, seconds since 1970.
+    pub at: u64,
+    /// The number of its tree.
+    pub tree: u64,
+}
+
+impl State {
+    /// The snapshot that a channel publishes now.
+    pub fn current(&self, channel: &str) -> Option<&Publication> {
+        self.published.get(channel)?.last()
+    }
+}
+
+/// Reads what is remembered; nothing yet is the default.
+///
+/// # Errors
+/// The file is damaged.
+pub fn read_state(layout: &Layout, id: &str) -> Result<State> {
+    Ok(layout::read_json(&layout.state(id).join("state.json"))?.unwrap_or_default())
+}
+
+/// Writes it.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_state(layout: &Layout, id: &str, state: &State) -> Result<()> {
+    layout::write_json(&layout.state(id).join("state.json"), state)
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// There is no such snapshot, or it is of a form that this version does not know.
+pub fn read(layout: &Layout, id: &str, stamp: &str) -> Result<Manifest> {
+    let path = layout.manifest(id, stamp);
+    let manifest: Option<Manifest> = layout::read_json(&path)?;
+    let manifest = manifest.ok_or_else(|| {
+        Error::NotFound(format!(
+            "repository {id} has no snapshot {stamp}: see `mirror-sync snapshot list {id}`"
+        ))
+    })?;
+    if manifest.format != FORMAT {
+        return Err(Error::NotFound(format!(
+            "{}: written by a newer mirror-sync (format {})",
+            path.display(),
+            manifest.format
+        )));
+    }
+    Ok(manifest)
+}
+
+/// The names of all snapshots of a repository, oldest first.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn stamps(layout: &Layout, id: &str) -> Result<Vec<String>> {
+    let names = layout::names_in(&layout.manifests(id))?;
+    Ok(names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".json"))
+        .filter(|stamp| !stamp.starts_with('.'))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// A point in time as a snapshot's name.
+pub fn stamp(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(0);
+    let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    time.format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// A point in time for people.
+pub fn date(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(0);
+    let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// The last second that a date means: `2026-11-20` is all of that day, `2026-11-20T03:00Z` that
+/// minute; a stamp is itself.
+pub fn date_end(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_digit() || "-:TZ".contains(c));
+    if !plain {
+        return None;
+    }
+    let filled = match digits.len() {
+        8 => format!("{digits}235959"),
+        12 => format!("{digits}59"),
+        14 => digits,
+        _ => return None,
+    };
+    let (day, time) = filled.split_at_checked(8)?;
+    Some(format!("{day}T{time}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_name_snapshots() {
+        assert_eq!(stamp(0), "19700101T000000Z");
+        assert_eq!(date_end("2026-11-20").as_deref(), Some("20261120T235959Z"));
+        assert_eq!(
+            date_end("2026-11-20T03:00Z").as_deref(),
+            Some("20261120T030059Z")
+        );
+        assert_eq!(
+            date_end("20261120T030001Z").as_deref(),
+            Some("20261120T030001Z")
+        );
+        for wrong in ["", "yesterday", "2026", "../../etc", "20261120T0300011"] {
+            assert_eq!(date_end(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Packages and all that they need, found by the solver over all repositories of the run.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use rpm_pkg::nevra::Nevra;
+use rpm_repo::compress::VerifiedReader;
+use rpm_repo::primary::{self, DepKind, DepRecord, PrimaryPackage};
+use rpm_repo::repomd::Record;
+use rpm_repo::{filelists, xml::Limits};
+use rpm_solv::{
+    Action, DepInput, EvrInput, Job, JobFlags, Outcome, PackageInput, Pool, Relation, RepoId,
+    SelectFlags, SolvableId, SolverOptions, StepKind,
+};
+
+use crate::error::{Error, Result};
+use crate::upstream;
+
+/// Most packages in a list of what is installed already.
+const MAX_INSTALLED: usize = 1_000_000;
+/// Largest such list in bytes.
+const MAX_LIST: u64 = 256 << 20;
+
+/// One repository that the solver may take packages from.
+pub struct Source<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its primary.
+    pub primary: (&'a Path, &'a Record),
+    /// Its filelists, if it has them.
+    pub filelists: Option<(PathBuf, Record)>,
+    /// Which locations may be taken.
+    pub keep: &'a dyn Fn(&str) -> bool,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Packages, as `install` takes them.
+    pub specs: Vec<String>,
+    /// Bring what is installed to the newest version.
+    pub upgrade: bool,
+    /// Recommended packages count as needed.
+    pub recommends: bool,
+    /// Full names of what is there already.
+    pub installed: Vec<String>,
+    /// The architecture to solve for.
+    pub arch: String,
+}
+
+/// The answer: locations by repository, and what could not be had.
+#[derive(Debug, Default)]
+pub struct Closure {
+    /// Repository id to the locations of its packages.
+    pub chosen: BTreeMap<String, BTreeSet<String>>,
+    /// Wishes that cannot be fulfilled: the wish and why.
+    pub failed: Vec<(String, String)>,
+}
+
+/// The list of what is installed: one full name a line; `#` begins a comment.
+///
+/// # Errors
+/// The file cannot be read; a line is no full name.
+pub fn read_installed(path: &Path) -> Result<Vec<String>> {
+    let size = std::fs::metadata(path)
+        .map_err(Error::file(path, "read"))?
+        .len();
+    if size > MAX_LIST {
+        return Err(Error::file(path, "read")(std::io::Error::other(
+            "too large",
+        )));
+    }
+    let text = std::fs::read_to_string(path).map_err(Error::file(path, "read"))?;
+    let mut names = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let name = line.split('#').next().unwrap_or_default().trim();
+        // A key in the database has no architecture and is no package.
+        if name.is_empty() || name.starts_with("gpg-pubkey-") {
+            continue;
+        }
+        if Nevra::parse(name).is_err() {
+            return Err(Error::Config {
+                place: format!("{}:{}", path.display(), at + 1),
+                what: format!("{name:?}: expected name-[epoch:]version-release.arch"),
+            });
+        }
+        names.push(name.to_owned());
+        if names.len() > MAX_INSTALLED {
+            return Err(Error::file(path, "read")(std::io::Error::other(
+                "too many lines",
+            )));
+        }
+    }
+    Ok(names)
+}
+
+struct Bench {
+    pool: Pool,
+    installed: RepoId,
+    /// Full names without epoch of what is installed and not yet found in a repository.
+    open: BTreeMap<String, Nevra>,
+    places: HashMap<SolvableId, (String, String)>,
+    by_checksum: HashMap<(String, String), SolvableId>,
+}
+
+/// Finds what the wish needs.
+///
+/// # Errors
+/// Metadata cannot be read. What cannot be solved stands in [`Closure::failed`].
+pub fn closure(sources: &[Source<'_>], wish: &Wish) -> Result<Closure> {
+    let mut pool = Pool::new(&wish.arch)?;
+    let installed = pool.add_repo("@System", 0)?;
+    pool.set_installed(installed)?;
+    let open = wish
+        .installed
+        .iter()
+        .filter_map(|text| Nevra::parse(text).ok())
+        .map(|nevra| (plain_name(&nevra), nevra))
+        .collect();
+    let mut bench = Bench {
+        pool,
+        installed,
+        open,
+        places: HashMap::new(),
+        by_checksum: HashMap::new(),
+    };
+    for source in sources {
+        bench.load(source)?;
+    }
+    bench.load_unknown_installed()?;
+    bench.answer_paths(sources)?;
+    bench.solve(wish)
+}
+
+fn plain_name(nevra: &Nevra) -> String {
+    let evr = &nevra.evr;
+    format!(
+        "{}-{}-{}.{}",
+        nevra.name, evr.version, evr.release, nevra.arch
+    )
+}
+
+impl Bench {
+    fn load(&mut self, source: &Source<'_>) -> Result<()> {
+        let repo = self.pool.add_repo(source.id, 50)?;
+        let (path, record) = source.primary;
+        let stream = upstream::open(path, record)?;
+        let limits = Limits {
+            refuse_bad_locations: false,
+            ..Limits::default()
+        };
+        let mut failed = None;
+        primary::read(source.id, stream, &limits, &mut |package| match self
+            .take(source, repo, package)
+        {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn take(&mut self, source: &Source<'_>, repo: RepoId, package: &PrimaryPackage) -> Result<()> {
+        let name = format!(
+            "{}-{}-{}.{}",
+            package.name(),
+            package.version(),
+            package.release(),
+            package.arch()
+        );
+        if let Some(nevra) = self.open.get(&name)
+            && nevra.evr.epoch.is_none_or(|epoch| epoch == package.epoch())
+        {
+            let installed = self.installed;
+            self.add(installed, package)?;
+            self.open.remove(&name);
+        }
+        if package.location_fault().is_some()
+            || !(source.keep)(package.location())
+            || matches!(package.arch(), "src" | "nosrc")
+        {
+            return Ok(());
+        }
+        let id = self.add(repo, package)?;
+        let place = (source.id.to_owned(), package.location().to_owned());
+        self.places.insert(id, place);
+        let key = (source.id.to_owned(), package.checksum().to_owned());
+        self.by_checksum.insert(key, id);
+        Ok(())
+    }
+
+    fn add(&mut self, repo: RepoId, package: &PrimaryPackage) -> Result<SolvableId> {
+        let list = |kind| package.deps(kind).map(dep).collect::<Vec<_>>();
+        let files: Vec<&[u8]> = package.files().map(|file| file.path.as_bytes()).collect();
+        let lists = DepKind::ALL.map(list);
+        let of = |kind: DepKind| lists.get(kind as usize).map_or(&[][..], Vec::as_slice);
+        Ok(self.pool.add_package(
+            repo,
+            &PackageInput {
+                name: package.name(),
+                arch: package.arch(),
+                evr: EvrInput {
+                    epoch: package.epoch(),
+                    version: package.version(),
+                    release: package.release(),
+                },
+                vendor: package.vendor(),
+                provides: of(DepKind::Provides),
+                requires: of(DepKind::Requires),
+                conflicts: of(DepKind::Conflicts),
+                obsoletes: of(DepKind::Obsoletes),
+                recommends: of(DepKind::Recommends),
+                suggests: of(DepKind::Suggests),
+                supplements: of(DepKind::Supplements),
+                enhances: of(DepKind::Enhances),
+                files: &files,
+                ..PackageInput::default()
+            },
+        )?)
+    }
+
+    /// What is installed and in no repository provides at least itself.
+    fn load_unknown_installed(&mut self) -> Result<()> {
+        for nevra in std::mem::take(&mut self.open).into_values() {
+            let installed = self.installed;
+            self.pool.add_package(
+                installed,
+                &PackageInput {
+                    name: &nevra.name,
+                    arch: &nevra.arch,
+                    evr: EvrInput {
+                        epoch: nevra.evr.epoch_or_zero(),
+                        version: &nevra.evr.version,
+                        release: &nevra.evr.release,
+                    },
+                    ..PackageInput::default()
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Asks the file lists for paths that packages need and primary does not tell of.
+    fn answer_paths(&mut self, sources: &[Source<'_>]) -> Result<()> {
+        let missing: BTreeSet<String> = self.pool.missing_paths()?.into_iter().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for source in sources {
+            let Some((path, record)) = &source.filelists else {
+                continue;
+            };
+            let stream: VerifiedReader<File> = upstream::open(path, record)?;
+            let mut found: Vec<(SolvableId, String)> = Vec::new();
+            filelists::read(source.id, stream, &Limits::default(), &mut |package| {
+                let key = (source.id.to_owned(), package.pkgid().to_owned());
+                if let Some(id) = self.by_checksum.get(&key) {
+                    let hits = package.files().filter(|file| missing.contains(file.path));
+                    found.extend(hits.map(|file| (*id, file.path.to_owned())));
+                }
+                ControlFlow::Continue(())
+            })?;
+            for (id, path) in found {
+                self.pool.add_file_provide(id, path.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn solve(mut self, wish: &Wish) -> Result<Closure> {
+        let mut closure = Closure::default();
+        let mut groups: Vec<(String, Vec<Job>)> = Vec::new();
+        for spec in &wish.specs {
+            let selection = self.pool.select(spec, SelectFlags::default(), false)?;
+            if selection.is_empty() {
+                let why = "no repository of this mirror has it".to_owned();
+                closure.failed.push((spec.clone(), why));
+                continue;
+            }
+            let jobs = selection.jobs(Action::Install, JobFlags::default());
+            groups.push((spec.clone(), jobs));
+        }
+        if wish.upgrade {
+            groups.push(("upgrade".into(), vec![Job::all(Action::Update)]));
+        }
+        let options = SolverOptions {
+            ignore_recommended: !wish.recommends,
+            ..SolverOptions::default()
+        };
+        // Together, as one transaction would; what cannot stand together is solved one by one, so
+        // that one bad wish does not keep the others out.
+        let all: Vec<Job> = groups.iter().flat_map(|(_, jobs)| jobs.clone()).collect();
+        if let Outcome::Solved(solution) = self.pool.solve(&all, &options)? {
+            self.collect(&solution.steps, &mut closure);
+            return Ok(closure);
+        }
+        for (spec, jobs) in groups {
+            match self.pool.solve(&jobs, &options)? {
+                Outcome::Solved(solution) => self.collect(&solution.steps, &mut closure),
+                Outcome::Problems(problems) => {
+                    let why = problems.first().map(|p| p.main.text.clone());
+                    closure.failed.push((spec, why.unwrap_or_default()));
+                }
+            }
+        }
+        Ok(closure)
+    }
+
+    fn collect(&self, steps: &[rpm_solv::Step], closure: &mut Closure) {
+        for step in steps {
+            if step.kind == StepKind::Erase {
+                continue;
+            }
+            if let Some((repo, location)) = self.places.get(&step.solvable) {
+                let set = closure.chosen.entry(repo.clone()).or_default();
+                set.insert(location.clone());
+            }
+        }
+    }
+}
+
+fn dep(record: DepRecord<'_>) -> DepInput<'_> {
+    DepInput {
+        name: record.name,
+        relation: Relation::from_rpm_sense(record.flags),
+        evr: EvrInput {
+            epoch: record.epoch.unwrap_or(0),
+            version: record.version,
+            release: record.release,
+        },
+        pre: record.pre,
+    }
+}

@@ -1,0 +1,79 @@
+//! What a run is going to do, as data: which packages, which metadata, what is fetched, what goes.
+
+pub mod closure;
+pub mod select;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::manifest::Manifest;
+
+/// What is going to change, for people and `--json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Packages wanted.
+    pub packages: usize,
+    /// Their bytes, metadata included.
+    pub bytes: u64,
+    /// Files to be fetched.
+    pub to_fetch: usize,
+    /// Their bytes.
+    pub to_fetch_bytes: u64,
+    /// Packages that are new.
+    pub added: Vec<String>,
+    /// Packages that go.
+    pub removed: Vec<String>,
+}
+
+/// Compares two sets of package names.
+pub fn differences(old: Option<&Manifest>, new: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
+    let had: BTreeSet<String> = old.map(package_names).unwrap_or_default();
+    let added = new.difference(&had).cloned().collect();
+    let removed = had.difference(new).cloned().collect();
+    (added, removed)
+}
+
+/// The full names of a snapshot's packages.
+pub fn package_names(manifest: &Manifest) -> BTreeSet<String> {
+    let names = manifest.files.iter().filter_map(|f| f.package.clone());
+    names.collect()
+}
+
+/// Stops a run that would take away too much: an empty list upstream is more often a broken
+/// upstream than an empty repository.
+///
+/// # Errors
+/// More than `percent` percent of the packages, or more than `most` (0: no such limit), would go.
+pub fn guard(
+    repo: &str,
+    old: Option<&Manifest>,
+    removed: usize,
+    left: usize,
+    percent: u64,
+    most: usize,
+) -> Result<()> {
+    let Some(old) = old.filter(|old| old.packages > 0) else {
+        return Ok(());
+    };
+    let had = old.packages;
+    // A newer version takes the place of the old one: what counts is what nothing replaces, and
+    // how much smaller the whole becomes.
+    let lost = removed.min(had.saturating_sub(left));
+    let told = |why: String| {
+        Err(Error::DeleteGuard {
+            repo: repo.to_owned(),
+            gone: lost,
+            had,
+            why,
+        })
+    };
+    if most > 0 && lost > most {
+        return told(format!("more than max_delete = {most}"));
+    }
+    if (lost as u64).saturating_mul(100) > (had as u64).saturating_mul(percent) {
+        return told(format!("more than max_delete_percent = {percent}"));
+    }
+    Ok(())
+}

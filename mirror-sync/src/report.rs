@@ -1,0 +1,187 @@
+//! What a run did, for people and for `--json`.
+
+use cli_kit::{Printer, human_size};
+use serde::Serialize;
+
+use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error};
+use crate::plan::Change;
+
+/// How the work on one repository ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A new snapshot was published.
+    New,
+    /// What is published is current.
+    NothingNew,
+    /// Only told what would be done.
+    Planned,
+    /// Some files are missing; nothing was published.
+    Partial,
+    /// It failed; nothing was published.
+    #[default]
+    Failed,
+}
+
+impl Outcome {
+    /// The word for state files and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::New => "new",
+            Outcome::NothingNew => "nothing-new",
+            Outcome::Planned => "planned",
+            Outcome::Partial => "partial",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
+/// One repository.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RepoReport {
+    /// Its id.
+    pub id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The snapshot that is published now.
+    pub snapshot: Option<String>,
+    /// A first snapshot with what was asked for first, published before the rest.
+    pub first_light: Option<String>,
+    /// What was, or would be, changed.
+    pub change: Change,
+    /// Seconds the transfer is expected to take at the rate measured last; none if never measured.
+    pub expected_seconds: Option<u64>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Files that could not be taken, and why.
+    pub failed: Vec<(String, String)>,
+    /// Snapshots that went by the retention rule.
+    pub expired: Vec<String>,
+    /// How the failure counts for the exit code.
+    #[serde(skip)]
+    pub code: u8,
+}
+
+impl RepoReport {
+    /// Notes a failure.
+    pub fn fail(&mut self, error: &Error) {
+        self.code = error.exit_code();
+        self.outcome = if self.code == EXIT_PARTIAL {
+            Outcome::Partial
+        } else {
+            Outcome::Failed
+        };
+        self.error = Some(error.to_string());
+    }
+}
+
+/// A run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// Form of this document.
+    pub format: u32,
+    /// When it began, seconds since 1970.
+    pub started: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// The exit code.
+    pub exit_code: u8,
+    /// Bytes received.
+    pub bytes_received: u64,
+    /// Requests sent for packages and metadata parts (the index not counted).
+    pub requests: u64,
+    /// What kept the transfer from being faster, in words.
+    pub limit: Option<String>,
+    /// The repositories in the order of the configuration.
+    pub repos: Vec<RepoReport>,
+}
+
+impl Report {
+    /// The exit code that follows from the outcomes.
+    pub fn judge(&mut self) -> u8 {
+        let is = |outcome: Outcome| move |repo: &RepoReport| repo.outcome == outcome;
+        let bad = |repo: &&RepoReport| matches!(repo.outcome, Outcome::Failed | Outcome::Partial);
+        let failures = self.repos.iter().filter(bad).count();
+        self.exit_code = if failures == 0 {
+            let current = self.repos.iter().all(is(Outcome::NothingNew));
+            if current { EXIT_NOTHING_NEW } else { EXIT_DONE }
+        } else if failures < self.repos.len() || self.repos.iter().any(is(Outcome::Partial)) {
+            EXIT_PARTIAL
+        } else {
+            EXIT_FAILED
+        };
+        self.exit_code
+    }
+
+    /// Tells it.
+    pub fn print(&self, printer: &Printer) {
+        printer.json(self);
+        for repo in &self.repos {
+            print_repo(repo, printer);
+        }
+        if self.bytes_received > 0 {
+            let size = human_size(self.bytes_received);
+            let limit = self
+                .limit
+                .as_deref()
+                .map_or(String::new(), |l| format!("; {l}"));
+            printer.info(&format!(
+                "{} received in {:.1} s{limit}",
+                size.trim(),
+                self.seconds
+            ));
+        }
+    }
+}
+
+fn print_repo(repo: &RepoReport, printer: &Printer) {
+    let change = &repo.change;
+    let snapshot = repo.snapshot.as_deref().unwrap_or("-");
+    let counts = format!(
+        "{} packages, {}; {} new, {} gone",
+        change.packages,
+        human_size(change.bytes).trim(),
+        change.added.len(),
+        change.removed.len()
+    );
+    match repo.outcome {
+        Outcome::New => printer.info(&format!("{}: published {snapshot}: {counts}", repo.id)),
+        Outcome::NothingNew => {
+            printer.info(&format!("{}: nothing new, {snapshot} is current", repo.id))
+        }
+        Outcome::Planned => {
+            let time = repo.expected_seconds.map_or_else(
+                || "time unknown: nothing was measured yet".to_owned(),
+                |seconds| format!("about {} at the last measured rate", time(seconds)),
+            );
+            printer.crit(&format!(
+                "{}: {counts}; {} files, {} to fetch, {time}",
+                repo.id,
+                change.to_fetch,
+                human_size(change.to_fetch_bytes).trim(),
+            ));
+            for name in &change.added {
+                printer.info(&format!("  + {name}"));
+            }
+            for name in &change.removed {
+                printer.info(&format!("  - {name}"));
+            }
+        }
+        Outcome::Partial | Outcome::Failed => {}
+    }
+    for (what, why) in &repo.failed {
+        printer.err(&format!("{}: {what}: {why}", repo.id));
+    }
+    if let Some(error) = &repo.error {
+        printer.err(&format!("Error: {error}"));
+    }
+}
+
+/// A span of time for people.
+pub fn time(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        _ => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}

@@ -1,0 +1,234 @@
+//! Snapshots as people use them: listed, compared, promoted, rolled back to.
+
+use std::collections::BTreeMap;
+
+use cli_kit::{Printer, human_size};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::layout::{CURRENT, Layout};
+use crate::manifest::{self, Manifest, State};
+use crate::publish;
+use crate::store::Store;
+
+/// One line of the list.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// Repository.
+    pub repo: String,
+    /// Snapshot.
+    pub stamp: String,
+    /// Packages.
+    pub packages: usize,
+    /// Bytes.
+    pub bytes: u64,
+    /// Upstream's timestamp, seconds since 1970.
+    pub upstream: u64,
+    /// Metadata made here, or upstream's own.
+    pub made_here: bool,
+    /// Channels that show it.
+    pub channels: Vec<String>,
+}
+
+/// All snapshots of these repositories.
+///
+/// # Errors
+/// A manifest cannot be read.
+pub fn list(layout: &Layout, ids: &[String]) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for id in ids {
+        let state = manifest::read_state(layout, id)?;
+        for stamp in manifest::stamps(layout, id)? {
+            let manifest = manifest::read(layout, id, &stamp)?;
+            lines.push(Line {
+                repo: id.clone(),
+                channels: channels_of(&state, &stamp),
+                stamp,
+                packages: manifest.packages,
+                bytes: manifest.bytes,
+                upstream: manifest.timestamp,
+                made_here: manifest.made_here,
+            });
+        }
+    }
+    Ok(lines)
+}
+
+fn channels_of(state: &State, stamp: &str) -> Vec<String> {
+    let showing = |(name, list): (&String, &Vec<manifest::Publication>)| {
+        let last = list.last()?;
+        (last.stamp == stamp).then(|| name.clone())
+    };
+    state.published.iter().filter_map(showing).collect()
+}
+
+/// Prints the list.
+pub fn print_list(lines: &[Line], printer: &Printer) {
+    printer.json(&lines);
+    for line in lines {
+        let size = human_size(line.bytes);
+        printer.crit(&format!(
+            "{:<24} {:<18} {:>7} packages {size:>9}  upstream {}  {}",
+            line.repo,
+            line.stamp,
+            line.packages,
+            manifest::date(line.upstream),
+            line.channels.join(" ")
+        ));
+    }
+}
+
+/// The snapshot that a word names: a stamp, or the newest at or before a date.
+///
+/// # Errors
+/// There is none.
+pub fn find(layout: &Layout, id: &str, word: &str) -> Result<Manifest> {
+    manifest::read(layout, id, &find_stamp(layout, id, word)?)
+}
+
+/// The same, only its name.
+///
+/// # Errors
+/// There is none.
+pub fn find_stamp(layout: &Layout, id: &str, word: &str) -> Result<String> {
+    let mut stamps = manifest::stamps(layout, id)?;
+    if stamps.iter().any(|stamp| stamp == word) {
+        return Ok(word.to_owned());
+    }
+    let none = || {
+        Error::NotFound(format!(
+            "repository {id} has no snapshot of {word} or before: see `mirror-sync snapshot list {id}`"
+        ))
+    };
+    let end = manifest::date_end(word).ok_or_else(none)?;
+    stamps.retain(|stamp| *stamp <= end);
+    stamps.pop().ok_or_else(none)
+}
+
+/// What a channel shows.
+///
+/// # Errors
+/// It shows nothing.
+pub fn shown(layout: &Layout, id: &str, channel: &str) -> Result<Manifest> {
+    let state = manifest::read_state(layout, id)?;
+    let shown = state.current(channel).ok_or_else(|| {
+        Error::NotFound(format!(
+            "channel {channel} of repository {id} shows nothing yet"
+        ))
+    })?;
+    manifest::read(layout, id, &shown.stamp)
+}
+
+/// What changed between two snapshots.
+#[derive(Debug, Default, Serialize)]
+pub struct Diff {
+    /// The older one.
+    pub from: String,
+    /// The newer one.
+    pub to: String,
+    /// Paths that are only in the newer one.
+    pub added: Vec<String>,
+    /// Paths that are only in the older one.
+    pub removed: Vec<String>,
+    /// Paths with other content.
+    pub changed: Vec<String>,
+}
+
+/// Compares packages by path and content.
+pub fn diff(from: &Manifest, to: &Manifest) -> Diff {
+    let packages = |manifest: &Manifest| -> BTreeMap<String, String> {
+        let list = manifest.files.iter().filter(|file| file.package.is_some());
+        list.map(|file| (file.path.clone(), file.digest.clone()))
+            .collect()
+    };
+    let (old, new) = (packages(from), packages(to));
+    let mut diff = Diff {
+        from: from.stamp.clone(),
+        to: to.stamp.clone(),
+        ..Diff::default()
+    };
+    for (path, digest) in &new {
+        match old.get(path) {
+            None => diff.added.push(path.clone()),
+            Some(former) if former != digest => diff.changed.push(path.clone()),
+            Some(_) => {}
+        }
+    }
+    let gone = old.keys().filter(|path| !new.contains_key(*path));
+    diff.removed.extend(gone.cloned());
+    diff
+}
+
+/// Prints it.
+pub fn print_diff(diff: &Diff, printer: &Printer) {
+    printer.json(diff);
+    for (sign, list) in [
+        ("+", &diff.added),
+        ("-", &diff.removed),
+        ("~", &diff.changed),
+    ] {
+        for path in list {
+            printer.crit(&format!("{sign} {path}"));
+        }
+    }
+}
+
+/// Who changes what channels show.
+pub struct Publisher<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The mirror.
+    pub layout: &'a Layout,
+    /// Its store.
+    pub store: &'a Store,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+impl Publisher<'_> {
+    /// Lets a channel show a snapshot.
+    ///
+    /// # Errors
+    /// A name that cannot be a channel; the disk is full.
+    pub fn show(&self, channel: &str, manifest: &Manifest) -> Result<()> {
+        if channel != CURRENT {
+            if let Some(why) = crate::config::unfit(channel) {
+                return Err(Error::Usage(format!("channel {channel}: {why}")));
+            }
+            if self.config.repo.contains_key(channel) {
+                return Err(Error::Usage(format!(
+                    "channel {channel}: a repository has this name"
+                )));
+            }
+        }
+        let mut state = manifest::read_state(self.layout, &manifest.repo)?;
+        let grace = self.config.mirror.grace.0.as_secs();
+        publish::switch(
+            self.layout,
+            self.store,
+            channel,
+            manifest,
+            &mut state,
+            grace,
+            self.now,
+        )
+    }
+
+    /// The snapshot to go back to: the newest that is older than what the channel shows.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn before(&self, id: &str, channel: &str) -> Result<Manifest> {
+        let shown = shown(self.layout, id, channel)?;
+        let stamps = manifest::stamps(self.layout, id)?;
+        let former = stamps.iter().rfind(|stamp| **stamp < shown.stamp);
+        let former = former.ok_or_else(|| {
+            Error::NotFound(format!(
+                "repository {id} has no snapshot before {}",
+                shown.stamp
+            ))
+        })?;
+        manifest::read(self.layout, id, former)
+    }
+}

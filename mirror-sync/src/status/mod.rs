@@ -1,0 +1,201 @@
+//! How the mirror is: one model, and its forms for people, programs and Prometheus.
+
+mod metrics;
+mod page;
+mod ready;
+
+use cli_kit::{Printer, human_size};
+use serde::Serialize;
+
+use crate::config::{Config, Mode};
+use crate::error::Result;
+use crate::layout::{self, CURRENT, Layout};
+use crate::manifest;
+
+pub use metrics::metrics;
+pub use page::page;
+pub use ready::{publish_keys, repo_file};
+
+/// The mirror.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Status {
+    /// Form of this document.
+    pub format: u32,
+    /// What people call it.
+    pub name: String,
+    /// The program's version.
+    pub version: String,
+    /// When this was looked at, seconds since 1970.
+    pub now: u64,
+    /// Whether every repository's last run ended well.
+    pub healthy: bool,
+    /// Bytes free for the mirror.
+    pub disk_free: u64,
+    /// Bytes of what is published.
+    pub published_bytes: u64,
+    /// The repositories by id.
+    pub repos: Vec<RepoStatus>,
+}
+
+/// One repository.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RepoStatus {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// `mirror` or `proxy`.
+    pub mode: &'static str,
+    /// How the last run ended: `new`, `nothing-new`, `partial`, `failed`, or empty if none was.
+    pub outcome: String,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When a run last tried, seconds since 1970; 0 if never.
+    pub last_try: u64,
+    /// When the mirror was last known to be what upstream has; 0 if never.
+    pub last_success: u64,
+    /// Seconds since then.
+    pub lag_seconds: Option<u64>,
+    /// The snapshot that clients get.
+    pub snapshot: Option<String>,
+    /// Upstream's own time of it, seconds since 1970.
+    pub upstream_time: u64,
+    /// Only what was asked for first is there yet.
+    pub first_light: bool,
+    /// A part of upstream, with metadata made here.
+    pub part: bool,
+    /// Packages.
+    pub packages: usize,
+    /// Bytes.
+    pub bytes: u64,
+    /// Bytes per second of the last transfer.
+    pub rate: u64,
+    /// What kept it from being faster.
+    pub limit: Option<String>,
+    /// Snapshots that are kept, newest first.
+    pub snapshots: Vec<String>,
+    /// What each channel shows.
+    pub channels: Vec<(String, String)>,
+    /// Whether its metadata carry a signature.
+    pub signed_metadata: bool,
+}
+
+impl RepoStatus {
+    /// Whether the last run ended well.
+    pub fn is_well(&self) -> bool {
+        self.mode == "proxy" || matches!(self.outcome.as_str(), "new" | "nothing-new")
+    }
+}
+
+/// Looks at the mirror.
+///
+/// # Errors
+/// State files cannot be read.
+pub fn collect(config: &Config, layout: &Layout, now: u64) -> Result<Status> {
+    let mut status = Status {
+        format: 1,
+        name: config.mirror.name.clone(),
+        version: crate::VERSION.to_owned(),
+        now,
+        disk_free: repo_client::free_space(layout.root()).unwrap_or(0),
+        ..Status::default()
+    };
+    for (id, section) in &config.repo {
+        let mut repo = RepoStatus {
+            id: id.clone(),
+            name: section.name.clone().unwrap_or_else(|| id.clone()),
+            mode: match section.mode {
+                Mode::Mirror => "mirror",
+                Mode::Proxy => "proxy",
+            },
+            ..RepoStatus::default()
+        };
+        fill(&mut repo, layout, now)?;
+        status.published_bytes += repo.bytes;
+        status.repos.push(repo);
+    }
+    status.healthy = status.repos.iter().all(RepoStatus::is_well);
+    Ok(status)
+}
+
+fn fill(repo: &mut RepoStatus, layout: &Layout, now: u64) -> Result<()> {
+    let state = manifest::read_state(layout, &repo.id)?;
+    repo.outcome.clone_from(&state.outcome);
+    repo.error.clone_from(&state.error);
+    (repo.last_try, repo.last_success) = (state.last_try, state.last_success);
+    repo.lag_seconds = (state.last_success > 0).then(|| now.saturating_sub(state.last_success));
+    repo.rate = state.rate;
+    repo.limit.clone_from(&state.limit);
+    repo.snapshots = manifest::stamps(layout, &repo.id)?;
+    repo.snapshots.reverse();
+    for (channel, list) in &state.published {
+        if let Some(shown) = list.last() {
+            repo.channels.push((channel.clone(), shown.stamp.clone()));
+        }
+    }
+    let Some(shown) = state.current(CURRENT) else {
+        return Ok(());
+    };
+    repo.snapshot = Some(shown.stamp.clone());
+    let Ok(manifest) = manifest::read(layout, &repo.id, &shown.stamp) else {
+        return Ok(());
+    };
+    repo.upstream_time = manifest.timestamp;
+    repo.first_light = manifest.first_light;
+    repo.part = manifest.made_here;
+    (repo.packages, repo.bytes) = (manifest.packages, manifest.bytes);
+    let signature = "repodata/repomd.xml.asc";
+    repo.signed_metadata = manifest.files.iter().any(|file| file.path == signature);
+    Ok(())
+}
+
+/// Writes the pages that any web server can show: status, metrics, the ready `.repo` file, keys.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn write_pages(config: &Config, layout: &Layout, now: u64) -> Result<()> {
+    let status = collect(config, layout, now)?;
+    let public = layout.public();
+    publish_keys(config, layout)?;
+    layout::write_whole(&public.join("index.html"), page(&status, config).as_bytes())?;
+    layout::write_json(&public.join("status.json"), &status)?;
+    layout::write_whole(&public.join("metrics"), metrics(&status).as_bytes())?;
+    if let Some(url) = &config.mirror.url {
+        let text = repo_file(config, &status, url);
+        layout::write_whole(&public.join("mirror.repo"), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Tells it on a terminal.
+pub fn print(status: &Status, printer: &Printer) {
+    printer.json(status);
+    for repo in &status.repos {
+        let age = repo.lag_seconds.map_or("never".to_owned(), ago);
+        printer.crit(&format!(
+            "{:<24} {:<12} {:>7} packages {:>9}  same as upstream: {age}  {}",
+            repo.id,
+            if repo.mode == "proxy" {
+                "proxy"
+            } else {
+                &repo.outcome
+            },
+            repo.packages,
+            human_size(repo.bytes),
+            repo.snapshot.as_deref().unwrap_or("-"),
+        ));
+        if let Some(error) = &repo.error {
+            printer.crit(&format!("    {error}"));
+        }
+    }
+}
+
+/// A span of time as people say it.
+pub fn ago(seconds: u64) -> String {
+    match seconds {
+        0..=89 => "just now".to_owned(),
+        90..=5399 => format!("{} minutes ago", (seconds + 30) / 60),
+        5400..=129_599 => format!("{} hours ago", (seconds + 1800) / 3600),
+        _ => format!("{} days ago", (seconds + 43_200) / 86_400),
+    }
+}

@@ -1,0 +1,77 @@
+//! What a client needs: a `.repo` file that checks everything that can be checked, and the keys.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::Status;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::layout::{self, Layout};
+use crate::trust;
+
+/// The text of the `.repo` file for clients that reach the mirror at `url`.
+pub fn repo_file(config: &Config, status: &Status, url: &str) -> String {
+    let url = url.trim_end_matches('/');
+    let name = config.mirror.name.replace(['\n', '\r'], " ");
+    let mut out = format!("# {name}: put this file into /etc/yum.repos.d/\n");
+    for repo in &status.repos {
+        let Some(section) = config.repo.get(&repo.id) else {
+            continue;
+        };
+        let made_here = repo.part && config.mirror.sign_key.is_some();
+        let mut keys = Vec::new();
+        for number in 0..section.gpgkey.0.len() {
+            keys.push(format!("{url}/keys/{}-{number}.asc", repo.id));
+        }
+        if made_here {
+            keys.push(format!("{url}/keys/mirror.asc"));
+        }
+        let check = u8::from(config.checks_packages(section));
+        // Only what the mirror itself has checked, or signs itself, is promised to be signed.
+        let signed = repo.signed_metadata && (section.repo_gpgcheck || made_here);
+        let id = &repo.id;
+        // Writing into a string cannot fail.
+        let _ = write!(
+            out,
+            "\n[{id}]\nname={}\nbaseurl={url}/{id}\nenabled=1\ngpgcheck={check}\nrepo_gpgcheck={}\n",
+            repo.name.replace(['\n', '\r'], " "),
+            u8::from(signed)
+        );
+        if !keys.is_empty() {
+            let _ = writeln!(out, "gpgkey={}", keys.join(" "));
+        }
+    }
+    out
+}
+
+/// Puts the public keys where clients find them.
+///
+/// # Errors
+/// A key cannot be read, or the directory not written.
+pub fn publish_keys(config: &Config, layout: &Layout) -> Result<()> {
+    let dir = layout.public().join("keys");
+    for id in config.repo.keys() {
+        for (number, path) in config.key_files(id).iter().enumerate() {
+            // Read as a key first: a private key named by mistake must never be published.
+            trust::keyring(std::slice::from_ref(path))?;
+            let data = trust::key_bytes(path)?;
+            write_changed(&dir.join(format!("{id}-{number}.asc")), &data)?;
+        }
+    }
+    if let Some(path) = &config.mirror.sign_key {
+        let key = trust::signing_key(path)?;
+        let text = key.public_armored().map_err(|source| Error::Trust {
+            what: path.display().to_string(),
+            source,
+        })?;
+        write_changed(&dir.join("mirror.asc"), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn write_changed(path: &Path, data: &[u8]) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|there| there == data) {
+        return Ok(());
+    }
+    layout::write_whole(path, data)
+}

@@ -1,0 +1,587 @@
+//! Looking at upstream and deciding what of it is wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use repo_client::{Access, MetadataSet, join_url};
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_repo::repomd::Record;
+use rpm_trust::Keyring;
+
+use crate::config::{RepoSection, Select};
+use crate::error::{Error, Result};
+use crate::fetch::{Fetcher, Job};
+use crate::manifest::{self, Manifest, State};
+use crate::plan::closure::{self, Closure, Source, Wish};
+use crate::plan::select;
+use crate::report::{Outcome, RepoReport, Report};
+use crate::store::digest_text;
+use crate::sync::Run;
+use crate::talk::Talk;
+use crate::trust;
+use crate::upstream::{self, Listed, Question, Upstream};
+
+/// The work on one repository.
+pub(super) struct Work {
+    /// Its id.
+    pub(super) id: String,
+    /// Its configuration.
+    pub(super) section: RepoSection,
+    /// Its keys.
+    pub(super) keyring: Arc<Keyring>,
+    /// Whether packages must be signed by them.
+    pub(super) check: bool,
+    /// What upstream has; none after a failure.
+    pub(super) upstream: Option<Upstream>,
+    /// Which of its packages are wanted, by place.
+    pub(super) keep: Vec<bool>,
+    /// Locations of what is to be published first.
+    pub(super) first: BTreeSet<String>,
+    /// What is published now.
+    pub(super) current: Option<Manifest>,
+    /// What is remembered.
+    pub(super) state: State,
+    /// What was selected, and whose signatures count, as a digest.
+    pub(super) selection: String,
+    /// What is told in the end.
+    pub(super) report: RepoReport,
+    /// Nothing more to do.
+    pub(super) done: bool,
+}
+
+/// Looks at one repository. A failure stands in the report.
+pub(super) fn look(run: &Run<'_>, talk: &Talk, id: &str) -> Work {
+    let section = run.config.repo.get(id).cloned().unwrap_or_default();
+    let mut work = Work {
+        id: id.to_owned(),
+        check: run.config.checks_packages(&section),
+        section,
+        keyring: Arc::default(),
+        upstream: None,
+        keep: Vec::new(),
+        first: BTreeSet::new(),
+        current: None,
+        state: State::default(),
+        selection: String::new(),
+        report: RepoReport {
+            id: id.to_owned(),
+            ..RepoReport::default()
+        },
+        done: false,
+    };
+    if let Err(error) = work.look(run, talk) {
+        work.end(run, Err(error));
+    }
+    work
+}
+
+impl Work {
+    fn look(&mut self, run: &Run<'_>, talk: &Talk) -> Result<()> {
+        self.state = manifest::read_state(&run.layout, &self.id)?;
+        if let Some(shown) = self.state.current(crate::layout::CURRENT) {
+            // A manifest that was lost costs a comparison, not the run.
+            self.current = manifest::read(&run.layout, &self.id, &shown.stamp).ok();
+            self.report.snapshot = Some(shown.stamp.clone());
+        }
+        self.keyring = Arc::new(trust::keyring(&run.config.key_files(&self.id))?);
+        self.selection = self.selection(run)?;
+        self.ask(run, talk)
+    }
+
+    fn ask(&mut self, run: &Run<'_>, talk: &Talk) -> Result<()> {
+        let config = run.config.client_config(&self.id, &self.section)?;
+        let question = Question {
+            config: &config,
+            keyring: &self.keyring,
+            ask: true,
+            allow_older: run.options.allow_older,
+            now: run.now,
+        };
+        let (set, older) = upstream::refresh(&run.client, &run.layout, &question, talk)?;
+        self.refuse_older(run, &set, older)?;
+        let same = self.is_known(run, &digest_text(&set.repomd_digest));
+        if same && !run.options.force && !self.section.select.wants_closure() {
+            self.report.outcome = Outcome::NothingNew;
+            self.done = true;
+        }
+        let (packages, refused) = if self.done {
+            (Vec::new(), Vec::new())
+        } else {
+            keep_primary(run, &set)?;
+            upstream::list(&set)?
+        };
+        self.report.failed.clone_from(&refused);
+        self.upstream = Some(Upstream {
+            set,
+            packages,
+            refused,
+            older,
+        });
+        Ok(())
+    }
+
+    /// Whether the newest set that was ever published is of this index and selection. What was
+    /// rolled back from stays so until upstream has something newer.
+    fn is_known(&self, run: &Run<'_>, upstream: &str) -> bool {
+        let fits = |manifest: &Manifest| {
+            manifest.upstream == upstream
+                && manifest.selection == self.selection
+                && !manifest.first_light
+        };
+        let newest = &self.state.newest_shown;
+        self.current.as_ref().is_some_and(|current| {
+            fits(current)
+                || (*newest > current.stamp
+                    && manifest::read(&run.layout, &self.id, newest).is_ok_and(|m| fits(&m)))
+        })
+    }
+
+    /// The rollback guard: nothing older than what was accepted once.
+    fn refuse_older(
+        &self,
+        run: &Run<'_>,
+        set: &MetadataSet,
+        older: Option<(u64, u64)>,
+    ) -> Result<()> {
+        let offered = upstream::age(set);
+        let told = |seen: u64, offered: u64| {
+            Err(Error::Older {
+                repo: self.id.clone(),
+                offered: manifest::date(offered),
+                seen: manifest::date(seen),
+            })
+        };
+        if run.options.allow_older {
+            return Ok(());
+        }
+        if offered < self.state.seen {
+            return told(self.state.seen.0, offered.0);
+        }
+        match older {
+            Some((offered, seen)) if self.state.seen.0 > 0 => told(seen, offered),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks again after files were missing; true if upstream has another set now.
+    pub(super) fn moved(&mut self, run: &Run<'_>, talk: &Talk) -> bool {
+        let before = self.upstream.as_ref().map(|up| up.set.repomd_digest);
+        let former = std::mem::take(&mut self.keep);
+        let looked = self.ask(run, talk);
+        let now = self.upstream.as_ref().map(|up| up.set.repomd_digest);
+        if looked.is_err() || self.done || before == now {
+            self.keep = former;
+            return false;
+        }
+        run.printer.info(&format!(
+            "{}: upstream was published anew meanwhile: going on with its new set",
+            self.id
+        ));
+        let mut works = [std::mem::replace(self, empty())];
+        select(run, talk, &mut works, &mut Report::default());
+        let [work] = works;
+        *self = work;
+        if self.upstream.is_some() && !self.done {
+            self.plan(run);
+        }
+        true
+    }
+
+    /// What decides whether a snapshot is still the one wanted.
+    fn selection(&self, run: &Run<'_>) -> Result<String> {
+        let mut text = serde_json::to_string(&self.section.select).unwrap_or_default();
+        for key in self.keyring.key_ids() {
+            text.push_str(&key);
+        }
+        text.push_str(&format!(" check={}", self.check));
+        if let Some(path) = &self.section.select.installed {
+            text.push_str(&closure::read_installed(path)?.join("\n"));
+        }
+        if !self.section.select.is_everything() {
+            text.push_str(&format!(" key={:?}", run.config.mirror.sign_key));
+        }
+        let digest = Hasher::digest(DigestAlgo::Sha256, text.as_bytes());
+        Ok(digest_text(&digest))
+    }
+
+    /// Wanted packages with their places.
+    pub(super) fn packages(&self) -> impl Iterator<Item = (usize, &Listed)> {
+        let list = self.upstream.iter().flat_map(|up| up.packages.iter());
+        list.enumerate()
+            .filter(|(at, _)| self.keep.get(*at).copied().unwrap_or(false))
+    }
+
+    /// Whether the metadata are made here.
+    pub(super) fn made_here(&self) -> bool {
+        !self.section.select.is_everything()
+    }
+
+    /// The records of upstream's index that are wanted as files.
+    pub(super) fn records(&self) -> Vec<Record> {
+        let all = self.upstream.iter().flat_map(|up| &up.set.repomd.records);
+        let made_here = self.made_here();
+        all.filter(|record| !made_here || crate::regenerate::is_kept(record))
+            .cloned()
+            .collect()
+    }
+
+    /// All files of this repository that the store must have.
+    pub(super) fn jobs(&self) -> Vec<Job> {
+        if self.upstream.is_none() || self.done {
+            return Vec::new();
+        }
+        let packages = self.packages().map(|(_, package)| package);
+        let mut jobs: Vec<Job> = packages.filter_map(|p| self.package_job(p, 1)).collect();
+        jobs.extend(self.records().iter().filter_map(|r| self.record_job(r)));
+        jobs
+    }
+
+    /// The files of what is published first; nothing if something is published already.
+    pub(super) fn first_jobs(&self) -> Vec<Job> {
+        if self.first.is_empty() || self.current.is_some() || self.done {
+            return Vec::new();
+        }
+        let wanted = self
+            .packages()
+            .map(|(_, package)| package)
+            .filter(|package| self.first.contains(&package.location));
+        let mut jobs: Vec<Job> = wanted.filter_map(|p| self.package_job(p, 0)).collect();
+        let up = self.upstream.as_ref();
+        let records = up.map(|up| up.set.repomd.records.as_slice());
+        let kept = records
+            .unwrap_or_default()
+            .iter()
+            .filter(|record| crate::regenerate::is_kept(record));
+        jobs.extend(kept.filter_map(|record| self.record_job(record)));
+        jobs
+    }
+
+    fn package_job(&self, package: &Listed, priority: u32) -> Option<Job> {
+        let set = &self.upstream.as_ref()?.set;
+        // Judged for this repository when it was published last.
+        let known = self.judged(&digest_text(&package.digest));
+        Some(Job {
+            repo: self.id.clone(),
+            path: package.location.clone(),
+            urls: urls(set, &package.location, package.base.as_deref()),
+            size: Some(package.size),
+            digest: package.digest,
+            priority,
+            access: Arc::clone(&set.access),
+            trust: (!known).then(|| (Arc::clone(&self.keyring), self.check)),
+        })
+    }
+
+    fn judged(&self, digest: &str) -> bool {
+        self.current.as_ref().is_some_and(|current| {
+            current.selection == self.selection
+                && current
+                    .files
+                    .iter()
+                    .any(|file| file.package.is_some() && file.digest == digest)
+        })
+    }
+
+    /// A part of the metadata.
+    pub(super) fn record_job(&self, record: &Record) -> Option<Job> {
+        let set = &self.upstream.as_ref()?.set;
+        Some(Job {
+            repo: self.id.clone(),
+            path: record.href.as_str().to_owned(),
+            urls: urls(set, record.href.as_str(), record.base.as_deref()),
+            size: record.size,
+            digest: record.checksum?,
+            priority: 0,
+            access: Arc::clone(&set.access),
+            trust: None,
+        })
+    }
+}
+
+fn empty() -> Work {
+    Work {
+        id: String::new(),
+        section: RepoSection::default(),
+        keyring: Arc::default(),
+        check: false,
+        upstream: None,
+        keep: Vec::new(),
+        first: BTreeSet::new(),
+        current: None,
+        state: State::default(),
+        selection: String::new(),
+        report: RepoReport::default(),
+        done: true,
+    }
+}
+
+/// URLs of a file; an `xml:base` that may not be followed gives none, and the file is then named
+/// as one that cannot be had.
+fn urls(set: &MetadataSet, path: &str, base: Option<&str>) -> Vec<String> {
+    let Ok(href) = rpm_repo::layout::Href::parse(path) else {
+        return Vec::new();
+    };
+    set.urls_of(&href, base).unwrap_or_default()
+}
+
+/// Decides which packages of each repository are wanted. Failures stand in the reports.
+pub(super) fn select(run: &Run<'_>, talk: &Talk, works: &mut [Work], report: &mut Report) {
+    for work in works.iter_mut() {
+        if work.upstream.is_none() || work.done {
+            continue;
+        }
+        if let Err(error) = fetch_parts(run, talk, work, report).and_then(|()| work.filter(run)) {
+            work.end(run, Err(error));
+        }
+    }
+    let asks = |work: &Work| {
+        let select = &work.section.select;
+        work.upstream.is_some()
+            && !work.done
+            && (select.wants_closure() || (!select.first.is_empty() && work.current.is_none()))
+    };
+    if !works.iter().any(asks) {
+        return;
+    }
+    if let Err(error) = solve(run, works) {
+        let text = error.to_string();
+        for work in works.iter_mut().filter(|work| asks(work)) {
+            let what = text.clone();
+            let repo = work.id.clone();
+            work.end(run, Err(Error::Repository { repo, what }));
+        }
+    }
+}
+
+/// Gets the parts that selecting needs: all that are kept where something is left out.
+fn fetch_parts(run: &Run<'_>, talk: &Talk, work: &Work, report: &mut Report) -> Result<()> {
+    let select = &work.section.select;
+    if select.is_everything() && select.first.is_empty() {
+        return Ok(());
+    }
+    let up = work.upstream.as_ref();
+    let records = up.map(|up| up.set.repomd.records.as_slice());
+    let kept = records
+        .unwrap_or_default()
+        .iter()
+        .filter(|record| record.kind != "primary" && crate::regenerate::is_kept(record));
+    let jobs = kept.filter_map(|record| work.record_job(record)).collect();
+    let fetcher = Fetcher {
+        client: &run.client,
+        layout: &run.layout,
+        store: &run.store,
+        limits: &run.config.limits,
+        talk,
+        stop: &run.stop,
+        now: run.now,
+    };
+    let haul = fetcher.run(jobs)?;
+    report.bytes_received += haul.bytes;
+    report.requests += haul.requests;
+    match haul.failed.first() {
+        None => Ok(()),
+        Some((repo, path, why)) => Err(Error::Partial {
+            repo: repo.clone(),
+            missing: haul.failed.len(),
+            wanted: haul.failed.len(),
+            first: format!("{path}: {why}"),
+        }),
+    }
+}
+
+impl Work {
+    fn filter(&mut self, run: &Run<'_>) -> Result<()> {
+        let select = self.section.select.clone();
+        let Some(up) = &self.upstream else {
+            return Ok(());
+        };
+        let advised = if select.advisories.is_empty() {
+            None
+        } else {
+            let record = up.set.repomd.record("updateinfo");
+            let record = record.ok_or_else(|| Error::Repository {
+                repo: self.id.clone(),
+                what: "advisories are selected, but upstream publishes none (no updateinfo)".into(),
+            })?;
+            let path = stored(run, record);
+            let stream = upstream::open(&path, record)?;
+            Some(select::advised(&self.id, stream, &select.advisories)?)
+        };
+        self.keep = select::wanted(&up.packages, &select, advised.as_ref());
+        Ok(())
+    }
+}
+
+/// Says whether a location may be taken.
+type Filter<'a> = Box<dyn Fn(&str) -> bool + 'a>;
+
+/// Where a part lies in the store.
+fn stored(run: &Run<'_>, record: &Record) -> PathBuf {
+    let digest = record.checksum;
+    digest.map_or_else(PathBuf::new, |digest| run.store.path(&digest))
+}
+
+/// Asks the solver for all repositories together.
+fn solve(run: &Run<'_>, works: &mut [Work]) -> Result<()> {
+    let wish = wish_of(run, works, |select| &select.packages)?;
+    let chosen = ask_solver(run, works, &wish)?;
+    name_failures(works, &chosen, |select| &select.packages);
+    let firsts = wish_of(run, works, |select| &select.first)?;
+    let first = if firsts.specs.is_empty() {
+        Closure::default()
+    } else {
+        ask_solver(run, works, &firsts)?
+    };
+    name_failures(works, &first, |select| &select.first);
+    for work in works.iter_mut() {
+        if work.done || work.upstream.is_none() {
+            continue;
+        }
+        let none = BTreeSet::new();
+        work.first = first.chosen.get(&work.id).cloned().unwrap_or_default();
+        if !work.section.select.wants_closure() {
+            continue;
+        }
+        let wanted = chosen.chosen.get(&work.id).unwrap_or(&none);
+        let up = work.upstream.iter().flat_map(|up| up.packages.iter());
+        let picked: Vec<bool> = up
+            .map(|package| wanted.contains(&package.location))
+            .collect();
+        work.keep = picked;
+        work.settle_if_same(run);
+    }
+    Ok(())
+}
+
+impl Work {
+    /// A closure that came out the same from the same upstream is nothing new.
+    fn settle_if_same(&mut self, run: &Run<'_>) {
+        let Some((current, up)) = self.current.as_ref().zip(self.upstream.as_ref()) else {
+            return;
+        };
+        let had: BTreeSet<&str> = current
+            .files
+            .iter()
+            .filter(|file| file.package.is_some())
+            .map(|file| file.path.as_str())
+            .collect();
+        let now: BTreeSet<&str> = self.packages().map(|(_, p)| p.location.as_str()).collect();
+        let same = current.upstream == digest_text(&up.set.repomd_digest)
+            && current.selection == self.selection
+            && !current.first_light
+            && had == now;
+        if same && !run.options.force {
+            self.report.outcome = Outcome::NothingNew;
+            self.done = true;
+        }
+    }
+}
+
+fn wish_of(_run: &Run<'_>, works: &[Work], list: impl Fn(&Select) -> &Vec<String>) -> Result<Wish> {
+    let mut wish = Wish {
+        arch: std::env::consts::ARCH.to_owned(),
+        ..Wish::default()
+    };
+    for work in works {
+        let select = &work.section.select;
+        wish.specs.extend(list(select).iter().cloned());
+        wish.recommends |= select.recommends;
+        if let Some(path) = &select.installed {
+            wish.installed.extend(closure::read_installed(path)?);
+        }
+        let foreign = |arch: &&String| !matches!(arch.as_str(), "noarch" | "src" | "nosrc");
+        if let Some(arch) = select.arch.iter().find(foreign) {
+            wish.arch.clone_from(arch);
+        }
+    }
+    wish.specs.sort();
+    wish.specs.dedup();
+    Ok(wish)
+}
+
+fn ask_solver(run: &Run<'_>, works: &[Work], wish: &Wish) -> Result<Closure> {
+    let mut kept: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for work in works {
+        let locations = work.packages().map(|(_, p)| p.location.as_str());
+        kept.insert(&work.id, locations.collect());
+    }
+    let filters: Vec<Filter<'_>> = works
+        .iter()
+        .map(|work| {
+            let set = kept.get(work.id.as_str()).cloned().unwrap_or_default();
+            // A repository that is current and complete offers all that it has.
+            let all = work.done;
+            Box::new(move |location: &str| all || set.contains(location)) as Box<_>
+        })
+        .collect();
+    let mut sources = Vec::new();
+    for (work, keep) in works.iter().zip(&filters) {
+        let Some(part) = work.upstream.as_ref().and_then(|up| up.set.part("primary")) else {
+            continue;
+        };
+        let up = work.upstream.as_ref();
+        let record = up.and_then(|up| up.set.repomd.record("filelists"));
+        let filelists = record
+            .map(|record| (stored(run, record), record.clone()))
+            .filter(|(path, _)| path.is_file());
+        sources.push(Source {
+            id: &work.id,
+            primary: (Path::new(&part.path), &part.record),
+            filelists,
+            keep: keep.as_ref(),
+        });
+    }
+    closure::closure(&sources, wish)
+}
+
+/// A wish that nobody can fulfil makes the set of the repository that asked incomplete.
+fn name_failures(works: &mut [Work], closure: &Closure, list: impl Fn(&Select) -> &Vec<String>) {
+    for work in works.iter_mut() {
+        let mine = list(&work.section.select).clone();
+        for (spec, why) in closure
+            .failed
+            .iter()
+            .filter(|(spec, _)| mine.contains(spec))
+        {
+            if let Some(up) = &mut work.upstream {
+                up.refused.push((spec.clone(), why.clone()));
+            }
+            work.report.failed.push((spec.clone(), why.clone()));
+        }
+    }
+}
+
+/// Puts the primary that the client just fetched into the store, so that it is not fetched again.
+fn keep_primary(run: &Run<'_>, set: &MetadataSet) -> Result<()> {
+    let Some(part) = set.part("primary") else {
+        return Ok(());
+    };
+    let Some(digest) = part.record.checksum else {
+        return Ok(());
+    };
+    if run.store.has(&digest, part.record.size) {
+        return Ok(());
+    }
+    let partial = run.layout.partial();
+    std::fs::create_dir_all(&partial).map_err(Error::file(&partial, "create"))?;
+    let copy = partial.join(format!("primary-{}", set.repo));
+    std::fs::copy(&part.path, &copy).map_err(Error::file(&copy, "copy"))?;
+    run.store.mark()?;
+    run.store.adopt(&copy, &digest, part.record.size)?;
+    Ok(())
+}
+
+/// The URL of a file beside the index.
+pub(super) fn beside_index(set: &MetadataSet, name: &str) -> Vec<String> {
+    let path = format!("repodata/{name}");
+    let joined = set.base_urls.iter().map(|base| join_url(base, &path));
+    joined.filter_map(|url| url.ok()).collect()
+}
+
+/// The access of a set, with little patience: for files that need not exist.
+pub(super) fn once(set: &MetadataSet) -> Arc<Access> {
+    let mut access = Access::clone(&set.access);
+    access.retries = 0;
+    Arc::new(access)
+}

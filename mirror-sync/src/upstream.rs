@@ -1,0 +1,256 @@
+//! What upstream has now: index, metadata, and the list of packages that they name.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Mutex;
+
+use repo_client::{Client, Event, MetadataSet, Observer, RepoRefresh, keyring_check};
+use rpm_pkg::digest::Digest;
+use rpm_pkg::evr::Evr;
+use rpm_repo::compress::VerifiedReader;
+use rpm_repo::config::RepoConfig;
+use rpm_repo::layout::Href;
+use rpm_repo::primary::{self, PrimaryPackage};
+use rpm_repo::repomd::Record;
+use rpm_repo::xml::Limits;
+use rpm_trust::Keyring;
+
+use crate::error::{Error, Result};
+use crate::layout::Layout;
+
+/// One package as upstream lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub evr: Evr,
+    /// Architecture; `src` for source packages.
+    pub arch: String,
+    /// Where it is below the repository.
+    pub location: String,
+    /// `xml:base`, if it lies elsewhere.
+    pub base: Option<String>,
+    /// Bytes.
+    pub size: u64,
+    /// Digest.
+    pub digest: Digest,
+    /// Build time, seconds since 1970.
+    pub built: u64,
+}
+
+impl Listed {
+    /// The full name.
+    pub fn nevra(&self) -> String {
+        let Evr {
+            epoch,
+            version,
+            release,
+        } = &self.evr;
+        let (name, arch) = (&self.name, &self.arch);
+        match epoch {
+            None | Some(0) => format!("{name}-{version}-{release}.{arch}"),
+            Some(epoch) => format!("{name}-{epoch}:{version}-{release}.{arch}"),
+        }
+    }
+}
+
+/// Packages that cannot be taken, and why.
+pub type Refused = Vec<(String, String)>;
+
+/// Everything that upstream's metadata say.
+pub struct Upstream {
+    /// The index and where it came from.
+    pub set: MetadataSet,
+    /// The packages in the order of primary.
+    pub packages: Vec<Listed>,
+    /// Packages that cannot be taken, and why.
+    pub refused: Refused,
+    /// Requests that were answered by "older than seen before".
+    pub older: Option<(u64, u64)>,
+}
+
+/// Hears of metadata that are older than what was seen, and hands everything on.
+struct Ears<'a> {
+    next: &'a dyn Observer,
+    older: Mutex<Option<(u64, u64)>>,
+}
+
+impl Observer for Ears<'_> {
+    fn event(&self, event: Event<'_>) {
+        if let Event::OlderMetadata { seen, offered, .. } = event
+            && let Ok(mut older) = self.older.lock()
+        {
+            *older = Some((offered, seen));
+        }
+        self.next.event(event);
+    }
+}
+
+/// How upstream is asked.
+pub struct Question<'a> {
+    /// The repository.
+    pub config: &'a RepoConfig,
+    /// Its keys.
+    pub keyring: &'a Keyring,
+    /// Ask although nothing has expired; always, but for the offline proxy.
+    pub ask: bool,
+    /// Take metadata older than seen before.
+    pub allow_older: bool,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// Brings upstream's index and primary up to date: one conditional request when nothing is new.
+///
+/// # Errors
+/// Upstream cannot be reached, or what it offers is refused.
+pub fn refresh(
+    client: &Client,
+    layout: &Layout,
+    question: &Question<'_>,
+    observer: &dyn Observer,
+) -> Result<(MetadataSet, Option<(u64, u64)>)> {
+    let check = keyring_check(question.keyring, question.now);
+    let request = RepoRefresh {
+        config: question.config,
+        cache: layout.metadata(&question.config.id),
+        parts: &["primary"],
+        force: question.ask,
+        cache_only: !question.ask,
+        stale_ok: false,
+        allow_older: question.allow_older,
+        now: question.now,
+        check_signature: Some(&check),
+    };
+    let ears = Ears {
+        next: observer,
+        older: Mutex::new(None),
+    };
+    let mut results = repo_client::refresh(client, &[request], &ears);
+    let set = results.pop().ok_or(Error::Stopped)??;
+    let older = ears.older.into_inner().unwrap_or_default();
+    Ok((set, older))
+}
+
+/// Opens a part: decompressed and checked while it is read.
+///
+/// # Errors
+/// It cannot be read.
+pub fn open(path: &Path, record: &Record) -> Result<VerifiedReader<File>> {
+    let file = File::open(path).map_err(Error::file(path, "read"))?;
+    VerifiedReader::new(file, record.href.file_name(), record.expected())
+        .map_err(Error::file(path, "read"))
+}
+
+/// Reads primary.
+///
+/// # Errors
+/// It is not what the index says, or two packages claim one path.
+pub fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
+    let part = set.part("primary").ok_or_else(|| Error::Repository {
+        repo: set.repo.clone(),
+        what: "repomd.xml lists no primary".into(),
+    })?;
+    let stream = open(&part.path, &part.record)?;
+    // One package with a path that leads astray must not keep the others out: it is named.
+    let limits = Limits {
+        refuse_bad_locations: false,
+        ..Limits::default()
+    };
+    let mut packages = Vec::new();
+    let mut refused = Vec::new();
+    let name = part.path.display().to_string();
+    let summary = primary::read(&name, stream, &limits, &mut |package| {
+        match listed(package) {
+            Ok(one) => packages.push(one),
+            Err(why) => refused.push((name_of(package), why)),
+        }
+        ControlFlow::Continue(())
+    })?;
+    if summary.declared.is_some_and(|told| told != summary.records) {
+        return Err(Error::Repository {
+            repo: set.repo.clone(),
+            what: format!(
+                "primary announces {} packages and lists {}",
+                summary.declared.unwrap_or(0),
+                summary.records
+            ),
+        });
+    }
+    claim_paths_once(&set.repo, &mut packages)?;
+    set.accept();
+    Ok((packages, refused))
+}
+
+fn name_of(package: &PrimaryPackage) -> String {
+    let (name, version) = (package.name(), package.version());
+    format!("{name}-{version}-{}.{}", package.release(), package.arch())
+}
+
+fn listed(package: &PrimaryPackage) -> std::result::Result<Listed, String> {
+    if let Some(fault) = package.location_fault() {
+        let shown: String = package.refused_location().chars().take(120).collect();
+        return Err(format!("refused location {shown:?}: {fault}"));
+    }
+    let location = package.location();
+    Href::parse(location).map_err(|error| error.to_string())?;
+    if location == "repodata" || location.starts_with("repodata/") {
+        return Err(format!(
+            "refused location {location:?}: it is a place of metadata"
+        ));
+    }
+    let digest = package
+        .digest()
+        .ok_or_else(|| format!("no checksum of a known kind ({})", package.checksum_type()))?;
+    Ok(Listed {
+        name: package.name().to_owned(),
+        evr: Evr {
+            epoch: Some(package.epoch()),
+            version: package.version().to_owned(),
+            release: package.release().to_owned(),
+        },
+        arch: package.arch().to_owned(),
+        location: location.to_owned(),
+        base: package.location_base().map(str::to_owned),
+        size: package.package_size(),
+        digest,
+        built: package.build_time(),
+    })
+}
+
+/// One path is one file: the same package listed twice is one, two contents under one path cannot
+/// both be mirrored.
+fn claim_paths_once(repo: &str, packages: &mut Vec<Listed>) -> Result<()> {
+    let mut seen: BTreeMap<String, Digest> = BTreeMap::new();
+    let mut clash = None;
+    packages.retain(|package| match seen.get(&package.location) {
+        Some(digest) => {
+            if *digest != package.digest {
+                clash.get_or_insert_with(|| package.location.clone());
+            }
+            false
+        }
+        None => {
+            seen.insert(package.location.clone(), package.digest);
+            true
+        }
+    });
+    match clash {
+        None => Ok(()),
+        Some(path) => Err(Error::Repository {
+            repo: repo.to_owned(),
+            what: format!("two packages with different content have the path {path}"),
+        }),
+    }
+}
+
+/// How old an index is: latest timestamp, then revision.
+pub fn age(set: &MetadataSet) -> (u64, u64) {
+    (
+        set.repomd.max_timestamp().unwrap_or(0),
+        set.repomd.revision_number().unwrap_or(0),
+    )
+}

@@ -1,0 +1,243 @@
+//! Reads every published file again and mends what is damaged.
+//!
+//! The store is hashed, each content once. A damaged file is taken out and fetched again from
+//! upstream by its digest, and only that; trees that held the damaged copy are linked anew, by
+//! rename, so that no reader ever sees half a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use cli_kit::Printer;
+use rpm_pkg::digest::Digest;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, Error, Result};
+use crate::fetch::{Fetcher, Job};
+use crate::layout::Layout;
+use crate::manifest::{self, Entry};
+use crate::store::{Store, hash_file};
+use crate::sync::Run;
+use crate::talk::Talk;
+use crate::trust;
+use crate::upstream::{self, Question};
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+pub struct Verified {
+    /// Files read.
+    pub files: usize,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Damaged or missing: repository, path, what is wrong.
+    pub damaged: Vec<(String, String, String)>,
+    /// Names in trees that did not lead to the stored file and were linked anew.
+    pub relinked: usize,
+    /// Damaged files that are whole again.
+    pub repaired: usize,
+    /// Those that are not, and why.
+    pub failed: Vec<(String, String, String)>,
+}
+
+impl Verified {
+    /// 0 if all is well now; 4 if damage is left after a repair, 1 if it was only looked for.
+    pub fn exit_code(&self, repair: bool) -> u8 {
+        match (self.damaged.is_empty(), repair, self.failed.is_empty()) {
+            (true, ..) | (false, true, true) => EXIT_DONE,
+            (false, true, false) => EXIT_PARTIAL,
+            (false, false, _) => EXIT_FAILED,
+        }
+    }
+
+    /// Tells it.
+    pub fn print(&self, printer: &Printer) {
+        printer.json(self);
+        for (repo, path, why) in &self.damaged {
+            printer.err(&format!("{repo}: {path}: {why}"));
+        }
+        for (repo, path, why) in &self.failed {
+            printer.err(&format!("Error: {repo}: {path} is still damaged: {why}"));
+        }
+        printer.info(&format!(
+            "{} files read, {} damaged, {} repaired",
+            self.files,
+            self.damaged.len(),
+            self.repaired
+        ));
+    }
+}
+
+/// Every file that some snapshot of these repositories needs, each content once.
+fn needed(layout: &Layout, ids: &[String]) -> Result<BTreeMap<String, (String, Entry)>> {
+    let mut all = BTreeMap::new();
+    for id in ids {
+        for stamp in manifest::stamps(layout, id)? {
+            for entry in manifest::read(layout, id, &stamp)?.files {
+                all.entry(entry.digest.clone())
+                    .or_insert((id.clone(), entry));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Verifies, and repairs if asked to. The caller holds the lock.
+///
+/// # Errors
+/// The mirror cannot be read.
+pub fn verify(run: &Run<'_>, ids: &[String], repair: bool) -> Result<Verified> {
+    let mut found = Verified::default();
+    let mut bad: Vec<(Digest, String, Entry)> = Vec::new();
+    for (id, entry) in needed(&run.layout, ids)?.into_values() {
+        let digest = entry.digest()?;
+        found.files += 1;
+        found.bytes += entry.size;
+        let why = match hash_file(&run.store.path(&digest), digest.algo()) {
+            Ok((got, size)) if got == digest && size == entry.size => continue,
+            Ok((_, size)) if size != entry.size => {
+                format!("{size} bytes instead of {}", entry.size)
+            }
+            Ok(_) => "its checksum is wrong".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        found.damaged.push((id.clone(), entry.path.clone(), why));
+        bad.push((digest, id, entry));
+    }
+    if repair {
+        mend(run, &bad, &mut found)?;
+        found.relinked = relink(&run.layout, &run.store, ids)?;
+        run.store.sync()?;
+    }
+    Ok(found)
+}
+
+fn mend(run: &Run<'_>, bad: &[(Digest, String, Entry)], found: &mut Verified) -> Result<()> {
+    if bad.is_empty() {
+        return Ok(());
+    }
+    for (digest, _, _) in bad {
+        run.store.forget(digest);
+    }
+    let talk = Talk::new(run.printer);
+    let mut jobs = Vec::new();
+    let ids: BTreeSet<&String> = bad.iter().map(|(_, id, _)| id).collect();
+    for id in ids {
+        match source_of(run, id, &talk) {
+            Ok(source) => {
+                let mine = bad.iter().filter(|(_, repo, _)| repo == id);
+                jobs.extend(mine.map(|(digest, id, entry)| source.job(*digest, id, entry)));
+            }
+            Err(error) => {
+                let mine = bad.iter().filter(|(_, repo, _)| repo == id);
+                let why = error.to_string();
+                found.failed.extend(
+                    mine.map(|(_, id, entry)| (id.clone(), entry.path.clone(), why.clone())),
+                );
+            }
+        }
+    }
+    let fetcher = Fetcher {
+        client: &run.client,
+        layout: &run.layout,
+        store: &run.store,
+        limits: &run.config.limits,
+        talk: &talk,
+        stop: &run.stop,
+        now: run.now,
+    };
+    let haul = fetcher.run(jobs)?;
+    found.failed.extend(haul.failed);
+    found.repaired = bad.len().saturating_sub(found.failed.len());
+    Ok(())
+}
+
+/// Where a repository's files can be had again.
+struct Origin {
+    set: repo_client::MetadataSet,
+    ring: std::sync::Arc<rpm_trust::Keyring>,
+    check: bool,
+}
+
+fn source_of(run: &Run<'_>, id: &str, talk: &Talk) -> Result<Origin> {
+    let config: &Config = run.config;
+    let section = config.repo.get(id).ok_or_else(|| {
+        Error::NotFound(format!(
+            "repository {id} is not in the configuration any more"
+        ))
+    })?;
+    let ring = std::sync::Arc::new(trust::keyring(&config.key_files(id))?);
+    let client_config = config.client_config(id, section)?;
+    let question = Question {
+        config: &client_config,
+        keyring: &ring,
+        // What is kept of upstream's metadata says where its servers are.
+        ask: false,
+        allow_older: false,
+        now: run.now,
+    };
+    let (set, _) = upstream::refresh(&run.client, &run.layout, &question, talk)?;
+    Ok(Origin {
+        set,
+        ring,
+        check: config.checks_packages(section),
+    })
+}
+
+impl Origin {
+    fn job(&self, digest: Digest, id: &str, entry: &Entry) -> Job {
+        let href = rpm_repo::layout::Href::parse(&entry.path).ok();
+        let urls = href.and_then(|href| self.set.urls_of(&href, None).ok());
+        let package = entry.package.is_some();
+        Job {
+            repo: id.to_owned(),
+            path: entry.path.clone(),
+            urls: urls.unwrap_or_default(),
+            size: Some(entry.size),
+            digest,
+            priority: 0,
+            access: std::sync::Arc::clone(&self.set.access),
+            trust: package.then(|| (std::sync::Arc::clone(&self.ring), self.check)),
+        }
+    }
+}
+
+/// Lets every name of every tree lead to the stored file again.
+fn relink(layout: &Layout, store: &Store, ids: &[String]) -> Result<usize> {
+    let mut count = 0;
+    for id in ids {
+        let state = manifest::read_state(layout, id)?;
+        for stamp in manifest::stamps(layout, id)? {
+            let files = manifest::read(layout, id, &stamp)?.files;
+            let mut trees = vec![layout.tree(id, &stamp)];
+            for (channel, list) in &state.published {
+                let shown = list.iter().filter(|one| one.stamp == stamp);
+                trees.extend(shown.map(|one| layout.live(channel, id).join(one.tree.to_string())));
+            }
+            for tree in trees.iter().filter(|tree| tree.is_dir()) {
+                for entry in &files {
+                    count += usize::from(relink_one(store, entry, tree)?);
+                }
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn relink_one(store: &Store, entry: &Entry, tree: &std::path::Path) -> Result<bool> {
+    let digest = entry.digest()?;
+    let path = repo_client::join_below(tree, &entry.path)?;
+    let Ok(stored) = fs::metadata(store.path(&digest)) else {
+        return Ok(false);
+    };
+    if fs::symlink_metadata(&path).is_ok_and(|named| named.ino() == stored.ino()) {
+        return Ok(false);
+    }
+    let parent = path.parent().unwrap_or(tree);
+    fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
+    let beside = parent.join(format!(".relink.{}", std::process::id()));
+    let _ = fs::remove_file(&beside);
+    store.link(&digest, &beside)?;
+    fs::rename(&beside, &path).map_err(Error::file(&path, "replace"))?;
+    Ok(true)
+}

@@ -1,0 +1,420 @@
+//! What must not happen: partial sets, replays, mass deletion, paths that lead astray, damage.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+
+use testkit::server::Answer;
+
+use crate::scene::{Run, Scene};
+
+/// Changes the index of upstream so that it names a changed primary.
+fn rewrite_primary(scene: &Scene, repo: &str, change: impl Fn(&str) -> String) {
+    let dir = scene.path("up").join(repo);
+    let repodata = dir.join("repodata");
+    let primary = fs::read_dir(&repodata)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.to_string_lossy().ends_with("primary.xml.gz"))
+        .unwrap();
+    let unpacked = Command::new("gzip")
+        .arg("-dc")
+        .arg(&primary)
+        .output()
+        .unwrap();
+    let text = change(&String::from_utf8(unpacked.stdout).unwrap());
+    fs::remove_file(&primary).unwrap();
+    fs::write(scene.path("primary.xml"), text).unwrap();
+    for words in [["--remove", "primary"], ["--mdtype", "primary"]] {
+        let mut command = Command::new("modifyrepo_c");
+        if words[0] == "--remove" {
+            command.args(words).arg(&repodata);
+        } else {
+            command
+                .args(words)
+                .arg(scene.path("primary.xml"))
+                .arg(&repodata);
+        }
+        Run::of(command.output().unwrap()).ends(0);
+    }
+}
+
+#[test]
+fn a_partial_set_is_never_published_and_what_came_is_kept() {
+    let scene = Scene::usual();
+    scene.sync();
+    let before = scene.published("base");
+    scene.put("base", "delta", "1", "");
+    scene.put("base", "omega", "1", "");
+    scene.publish("base");
+    scene
+        .server
+        .always("/base/Packages/omega-1-1.noarch.rpm", Answer::status(404));
+    let run = scene.run(&["sync"]).ends(4);
+    assert!(run.err.contains("omega-1-1.noarch.rpm"), "{}", run.err);
+    assert!(run.err.contains("nothing was published"), "{}", run.err);
+    assert_eq!(scene.published("base"), before);
+    scene.server.behave();
+    scene.server.forget();
+    scene.sync();
+    let asked = scene.server.seen_at("/base/Packages/delta-1-1.noarch.rpm");
+    assert!(asked.is_empty(), "delta was fetched twice");
+    assert!(scene.published("base").iter().any(|f| f.contains("omega")));
+}
+
+#[test]
+fn row_31_32_33_34_a_location_that_leads_astray_is_named_and_the_rest_goes_on() {
+    for bad in [
+        "../../etc/cron.d/x",
+        "a/../../b",
+        "%2e%2e/x.rpm",
+        "..%2fx.rpm",
+        "\\..\\x.rpm",
+        "/etc/shadow",
+        "file:///etc/shadow",
+        "repodata/repomd.xml",
+    ] {
+        let scene = Scene::usual();
+        rewrite_primary(&scene, "base", |text| {
+            text.replace("Packages/gamma-1-1.noarch.rpm", bad)
+        });
+        let run = scene.run(&["sync"]).ends(4);
+        assert!(run.err.contains("gamma-1-1.noarch"), "{bad}: {}", run.err);
+        assert!(!scene.public("base").exists(), "{bad}");
+        // The other packages are there for the run after upstream has mended it.
+        let asked = scene.server.seen_at("/base/Packages/alpha-1-1.noarch.rpm");
+        assert_eq!(asked.len(), 1, "{bad}");
+        let outside = scene.path("mirror");
+        let names = crate::scene::files_in(&outside);
+        assert!(
+            names
+                .iter()
+                .all(|n| !n.ends_with("/x") && !n.contains("cron")),
+            "{names:?}"
+        );
+    }
+}
+
+#[test]
+fn row_34_a_base_elsewhere_is_only_followed_to_https_or_the_same_scheme() {
+    let scene = Scene::usual();
+    rewrite_primary(&scene, "base", |text| {
+        text.replace(
+            "<location href=\"Packages/gamma",
+            "<location xml:base=\"file:///etc\" href=\"Packages/gamma",
+        )
+    });
+    let run = scene.run(&["sync"]).ends(4);
+    assert!(run.err.contains("gamma-1-1.noarch.rpm"), "{}", run.err);
+    assert!(!scene.public("base").exists());
+}
+
+#[test]
+fn row_35_36_ids_and_headers_name_no_path() {
+    let scene = Scene::usual();
+    scene.server.always(
+        "/base/Packages/gamma-1-1.noarch.rpm",
+        Answer {
+            headers: vec![(
+                "Content-Disposition".into(),
+                "attachment; filename=../../x".into(),
+            )],
+            ..Answer::default()
+        },
+    );
+    scene.sync();
+    assert!(scene.public("base/Packages/gamma-1-1.noarch.rpm").is_file());
+    for id in ["../base", "a/b", ".hidden", "snapshots"] {
+        scene.config_text(&format!(
+            "[mirror]\npath = {:?}\n[repo.{id:?}]\nbaseurl = \"http://127.0.0.1:1/\"\n",
+            scene.path("mirror")
+        ));
+        scene.run(&["sync"]).ends(2);
+    }
+}
+
+#[test]
+fn row_110_delete_guard() {
+    let scene = Scene::usual();
+    for n in 0..7 {
+        scene.put("base", &format!("many{n}"), "1", "");
+    }
+    scene.publish("base");
+    scene.sync();
+    let before = scene.published("base");
+    // An empty list.
+    scene.take("base", "");
+    scene.publish("base");
+    let run = scene.run(&["sync"]).ends(1);
+    assert!(
+        run.err.contains("10 of 10 packages would go"),
+        "{}",
+        run.err
+    );
+    assert!(run.err.contains("--allow-delete"), "{}", run.err);
+    assert_eq!(scene.published("base"), before);
+    // 2 of 10 may go, 3 may not; a newer version is no deletion.
+    for name in ["alpha", "beta", "gamma"] {
+        scene.put("base", name, "2", "");
+    }
+    for n in 0..4 {
+        scene.put("base", &format!("many{n}"), "1", "");
+    }
+    scene.publish("base");
+    scene.run(&["sync"]).ends(1);
+    scene.put("base", "many4", "1", "");
+    scene.publish("base");
+    scene.sync();
+    scene.take("base", "many");
+    scene.publish("base");
+    scene.run(&["sync"]).ends(1);
+    scene.run(&["sync", "--allow-delete"]).ends(0);
+}
+
+#[test]
+fn row_111_upstream_changes_while_it_is_mirrored() {
+    let scene = Scene::usual();
+    scene.sync();
+    // The new index names delta 1; while it is fetched upstream replaces it by delta 2.
+    scene.put("base", "delta", "1", "");
+    scene.publish("base");
+    let old_index = fs::read(scene.path("up/base/repodata/repomd.xml")).unwrap();
+    let primary = fs::read_dir(scene.path("up/base/repodata"))
+        .unwrap()
+        .flatten()
+        .find(|e| e.file_name().to_string_lossy().ends_with("primary.xml.gz"))
+        .unwrap();
+    let old_primary = (primary.file_name(), fs::read(primary.path()).unwrap());
+    scene.take("base", "delta");
+    scene.put("base", "delta", "2", "");
+    scene.publish("base");
+    let name = old_primary.0.to_string_lossy().into_owned();
+    scene
+        .server
+        .next("/base/repodata/repomd.xml", [Answer::body(old_index)]);
+    scene.server.next(
+        &format!("/base/repodata/{name}"),
+        [Answer::body(old_primary.1)],
+    );
+    scene.run(&["sync"]).ends(0);
+    let published = scene.published("base");
+    assert!(
+        published.contains(&"Packages/delta-2-1.noarch.rpm".to_owned()),
+        "{published:?}"
+    );
+    let url = format!("file://{}", scene.public("base").display());
+    assert_eq!(
+        scene.dnf_list(&url),
+        ["alpha-1", "beta-1", "delta-2", "gamma-1"]
+    );
+}
+
+#[test]
+fn row_112_a_changed_file_is_a_new_inode_and_the_snapshot_stays() {
+    let scene = Scene::usual();
+    scene.sync();
+    let package = "Packages/gamma-1-1.noarch.rpm";
+    let snapshot = scene.run(&["snapshot", "list", "--json"]).ends(0).json();
+    let stamp = snapshot[0]["stamp"].as_str().unwrap().to_owned();
+    let old = scene.public("snapshots/base").join(&stamp).join(package);
+    let (inode, bytes) = (fs::metadata(&old).unwrap().ino(), fs::read(&old).unwrap());
+    // The same name with other content.
+    scene.take("base", "gamma");
+    let other = crate::scene::package("gamma", "1", "URL: https://example.com/other");
+    fs::copy(other, scene.path("up/base").join(package)).unwrap();
+    scene.publish("base");
+    scene.sync();
+    assert_eq!(fs::metadata(&old).unwrap().ino(), inode);
+    assert_eq!(fs::read(&old).unwrap(), bytes);
+    let new = scene.public("base").join(package);
+    assert_ne!(fs::metadata(&new).unwrap().ino(), inode);
+    assert_eq!(
+        fs::read(&new).unwrap(),
+        fs::read(scene.path("up/base").join(package)).unwrap()
+    );
+    // Nobody can write into what is shared.
+    assert_eq!(fs::metadata(&new).unwrap().mode() & 0o222, 0);
+}
+
+#[test]
+fn row_118_a_clock_from_the_future_changes_nothing() {
+    let scene = Scene::usual();
+    let future = || Answer {
+        headers: vec![(
+            "Last-Modified".into(),
+            "Fri, 01 Jan 2100 00:00:00 GMT".into(),
+        )],
+        etag: Some(String::new()),
+        ..Answer::default()
+    };
+    scene.server.always("/base/repodata/repomd.xml", future());
+    scene.sync();
+    scene.put("base", "delta", "1", "");
+    scene.publish("base");
+    scene.sync();
+    assert!(scene.published("base").iter().any(|f| f.contains("delta")));
+    scene.run(&["sync"]).ends(3);
+}
+
+#[test]
+fn older_metadata_than_seen_before_are_refused() {
+    let scene = Scene::usual();
+    let age = |seconds: u64| {
+        let dir = scene.path("up/base");
+        let revision = seconds.to_string();
+        testkit::rpm::createrepo(
+            &dir,
+            &[
+                "--general-compress-type=gz",
+                "--no-database",
+                "--revision",
+                &revision,
+                "--set-timestamp-to-revision",
+            ],
+        );
+    };
+    age(1_700_000_000);
+    scene.sync();
+    scene.put("base", "delta", "1", "");
+    age(1_700_086_400);
+    scene.sync();
+    let before = scene.published("base");
+    scene.take("base", "delta");
+    age(1_700_000_000);
+    let run = scene.run(&["sync"]).ends(1);
+    assert!(run.err.contains("older"), "{}", run.err);
+    assert_eq!(scene.published("base"), before);
+    // It stays refused, and can be wanted.
+    scene.run(&["sync"]).ends(1);
+    scene
+        .run(&["sync", "--allow-older", "--allow-delete"])
+        .ends(0);
+}
+
+#[test]
+fn verify_finds_a_flipped_bit_and_fetches_only_that_file() {
+    let scene = Scene::usual();
+    scene.sync();
+    let path = scene.public("base/Packages/beta-1-1.noarch.rpm");
+    let good = fs::read(&path).unwrap();
+    let mut bad = good.clone();
+    bad[9_000] ^= 1;
+    // As a disk does it: in the inode that all trees share.
+    let real = fs::canonicalize(&path).unwrap();
+    Run::of(
+        Command::new("chmod")
+            .arg("u+w")
+            .arg(&real)
+            .output()
+            .unwrap(),
+    )
+    .ends(0);
+    fs::write(&real, &bad).unwrap();
+    let run = scene.run(&["verify", "--no-repair"]).ends(1);
+    assert!(
+        run.err
+            .contains("beta-1-1.noarch.rpm: its checksum is wrong"),
+        "{}",
+        run.err
+    );
+    scene.server.forget();
+    scene.run(&["verify"]).ends(0);
+    let asked: Vec<String> = scene
+        .server
+        .seen()
+        .into_iter()
+        .map(|seen| seen.path)
+        .collect();
+    assert_eq!(asked, ["/base/Packages/beta-1-1.noarch.rpm"]);
+    assert_eq!(fs::read(&path).unwrap(), good);
+    scene.run(&["verify", "--no-repair"]).ends(0);
+}
+
+/// Signed packages and metadata: what no key of the repository signed is not taken.
+#[test]
+fn packages_and_metadata_must_be_signed_by_the_repositorys_key() {
+    let scene = Scene::usual();
+    let home = scene.path("gnupg");
+    fs::create_dir_all(&home).unwrap();
+    Run::of(
+        Command::new("chmod")
+            .arg("700")
+            .arg(&home)
+            .output()
+            .unwrap(),
+    )
+    .ends(0);
+    let gpg = |words: &[&str]| {
+        let mut command = Command::new("gpg");
+        command
+            .arg("--homedir")
+            .arg(&home)
+            .args(["--batch", "--yes"])
+            .args(words);
+        Run::of(command.output().unwrap()).ends(0)
+    };
+    gpg(&[
+        "--passphrase",
+        "",
+        "--quick-generate-key",
+        "stage@example.com",
+        "rsa2048",
+        "sign",
+        "never",
+    ]);
+    let key = gpg(&["--armor", "--export", "stage@example.com"]).out;
+    fs::write(scene.path("key.asc"), key).unwrap();
+    for name in ["alpha", "beta"] {
+        sign(
+            &home,
+            &scene.path(&format!("up/base/Packages/{name}-1-1.noarch.rpm")),
+        );
+    }
+    scene.publish("base");
+    let lines = format!(
+        "gpgkey = {:?}\nrepo_gpgcheck = true\n",
+        scene.path("key.asc")
+    );
+    scene.config(&lines);
+    let run = scene.run(&["sync"]).ends(1);
+    assert!(run.err.contains("repomd.xml.asc is missing"), "{}", run.err);
+    let index = scene.path("up/base/repodata/repomd.xml");
+    gpg(&["--armor", "--detach-sign", index.to_str().unwrap()]);
+    let run = scene.run(&["sync"]).ends(4);
+    assert!(
+        run.err.contains("gamma-1-1.noarch.rpm: not signed"),
+        "{}",
+        run.err
+    );
+    assert!(!scene.public("base").exists());
+    sign(&home, &scene.path("up/base/Packages/gamma-1-1.noarch.rpm"));
+    scene.publish("base");
+    gpg(&["--armor", "--detach-sign", index.to_str().unwrap()]);
+    scene.sync();
+    // The client can check the same: upstream's signature is there beside upstream's index.
+    gpg(&[
+        "--verify",
+        scene
+            .public("base/repodata/repomd.xml.asc")
+            .to_str()
+            .unwrap(),
+        scene.public("base/repodata/repomd.xml").to_str().unwrap(),
+    ]);
+}
+
+fn sign(home: &std::path::Path, package: &std::path::Path) {
+    let mut command = Command::new("rpmsign");
+    command
+        .args([
+            "--addsign",
+            "--define",
+            "_gpg_name stage@example.com",
+            "--define",
+            "__gpg /usr/bin/gpg",
+            "--define",
+        ])
+        .arg(format!("_gpg_path {}", home.display()))
+        .arg(package);
+    Run::of(command.output().unwrap()).ends(0);
+}

@@ -1,0 +1,232 @@
+//! A mirror on a stage: an upstream made by rpmbuild and createrepo_c behind a server that can
+//! misbehave, our program, and real clients.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+use testkit::rpm::{build_spec, createrepo};
+use testkit::server::Server;
+
+/// How a run ended and what it said.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Run {
+    pub(crate) fn of(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+
+    /// The run must have ended so.
+    pub(crate) fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}{}", self.out, self.err);
+        assert!(!self.err.contains("panicked"), "{}", self.err);
+        self
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
+    }
+}
+
+/// The stage.
+pub(crate) struct Scene {
+    pub(crate) dir: TempDir,
+    pub(crate) server: Server,
+}
+
+impl Scene {
+    /// With an empty upstream.
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(dir.path().join("up")).expect("ours");
+        let server = Server::start(&dir.path().join("up"));
+        Self { dir, server }
+    }
+
+    /// With the repository `base` of alpha (needs beta), beta, gamma, and its configuration.
+    pub(crate) fn usual() -> Self {
+        let scene = Self::new();
+        scene.put("base", "alpha", "1", "Requires: beta");
+        scene.put("base", "beta", "1", "");
+        scene.put("base", "gamma", "1", "");
+        scene.publish("base");
+        scene.config("");
+        scene
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Where clients look.
+    pub(crate) fn public(&self, name: &str) -> PathBuf {
+        self.path("mirror/public").join(name)
+    }
+
+    /// Puts a package into a repository of upstream.
+    pub(crate) fn put(&self, repo: &str, name: &str, version: &str, lines: &str) -> PathBuf {
+        let built = package(name, version, lines);
+        let to = self.path("up").join(repo).join("Packages");
+        fs::create_dir_all(&to).expect("ours");
+        let to = to.join(built.file_name().expect("a file"));
+        fs::copy(&built, &to).expect("ours");
+        to
+    }
+
+    /// Takes the packages whose file names begin so away.
+    pub(crate) fn take(&self, repo: &str, start: &str) {
+        let dir = self.path("up").join(repo).join("Packages");
+        for entry in fs::read_dir(&dir).expect("it is there").flatten() {
+            if entry.file_name().to_string_lossy().starts_with(start) {
+                fs::remove_file(entry.path()).expect("ours");
+            }
+        }
+    }
+
+    /// Lets createrepo_c write the metadata.
+    pub(crate) fn publish(&self, repo: &str) {
+        let dir = self.path("up").join(repo);
+        fs::create_dir_all(&dir).expect("ours");
+        createrepo(&dir, &["--general-compress-type=gz", "--no-database"]);
+    }
+
+    /// The configuration: the mirror, the repository `base`, and more lines.
+    pub(crate) fn config(&self, lines: &str) {
+        let text = format!(
+            "[mirror]\npath = {:?}\n\n[repo.base]\nbaseurl = {:?}\n{lines}\n",
+            self.path("mirror"),
+            self.server.url("/base")
+        );
+        self.config_text(&text);
+    }
+
+    pub(crate) fn config_text(&self, text: &str) {
+        fs::write(self.path("mirror.toml"), text).expect("ours");
+    }
+
+    /// Our program, ready to run.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mirror-sync"));
+        command
+            .arg("--config")
+            .arg(self.path("mirror.toml"))
+            .args(words)
+            .stdin(Stdio::null())
+            .env("LC_ALL", "C.UTF-8");
+        command
+    }
+
+    /// Runs our program.
+    pub(crate) fn run(&self, words: &[&str]) -> Run {
+        Run::of(self.command(words).output().expect("the program runs"))
+    }
+
+    /// `sync` that must publish.
+    pub(crate) fn sync(&self) -> Run {
+        self.run(&["sync"]).ends(0)
+    }
+
+    /// What `public/REPO` holds: relative paths, sorted.
+    pub(crate) fn published(&self, repo: &str) -> Vec<String> {
+        files_in(&self.public(repo))
+    }
+
+    /// The packages that real dnf sees in a directory or at a URL.
+    pub(crate) fn dnf_list(&self, url: &str) -> Vec<String> {
+        let out = self
+            .dnf(url, &["repoquery", "--qf", "%{name}-%{version}"])
+            .ends(0);
+        let mut names: Vec<String> = out.out.lines().map(str::to_owned).collect();
+        names.retain(|name| !name.is_empty());
+        names.sort();
+        names
+    }
+
+    /// Real dnf with one repository, in a root of its own.
+    pub(crate) fn dnf(&self, url: &str, words: &[&str]) -> Run {
+        let root = self.path("dnf-root");
+        fs::create_dir_all(&root).expect("ours");
+        let mut command = Command::new("dnf");
+        command
+            .arg(format!("--installroot={}", root.display()))
+            .arg(format!(
+                "--setopt=cachedir={}",
+                root.join("cache").display()
+            ))
+            .args(["--quiet", "--assumeyes", "--setopt=reposdir=/nonexistent"])
+            .args(["--setopt=install_weak_deps=0", "--setopt=tsflags=nodocs"])
+            .args([
+                "--releasever=1",
+                "--nogpgcheck",
+                "--setopt=metadata_expire=0",
+            ])
+            .arg(format!("--repofrompath=m,{url}"))
+            .args(words)
+            .stdin(Stdio::null())
+            .env("LC_ALL", "C.UTF-8");
+        Run::of(command.output().expect("dnf runs"))
+    }
+}
+
+/// All files below a directory, relative, sorted; links are followed.
+pub(crate) fn files_in(dir: &Path) -> Vec<String> {
+    fn walk(root: &Path, dir: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else if let Ok(name) = path.strip_prefix(root) {
+                found.push(name.to_string_lossy().into_owned());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let real = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    walk(&real, &real, &mut found);
+    found.sort();
+    found
+}
+
+/// A package `NAME-VERSION-1.noarch` with one file that does not compress.
+pub(crate) fn package(name: &str, version: &str, lines: &str) -> PathBuf {
+    let spec = format!(
+        "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: Package {name}\n\
+         License: Apache-2.0\nBuildArch: noarch\n{lines}\n\
+         %description\nA package for tests.\n%install\nmkdir -p %{{buildroot}}/usr/share/stage\n\
+         cp %{{_sourcedir}}/noise %{{buildroot}}/usr/share/stage/{name}\n\
+         echo {name} {version} >> %{{buildroot}}/usr/share/stage/{name}\n\
+         %files\n/usr/share/stage/{name}\n"
+    );
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 20) as u8
+    })
+    .take(20_000)
+    .collect();
+    let built = build_spec(&spec, &[("noise", &noise)]);
+    built.first().expect("one package").clone()
+}
+
+/// The tdnf of this checkout, if it was built.
+pub(crate) fn tdnf() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_BIN_EXE_mirror-sync")).with_file_name("tdnf");
+    let named = std::env::var_os("TDNF_RELEASE_BINARY").map(PathBuf::from);
+    named
+        .into_iter()
+        .chain([beside])
+        .find(|path| path.is_file())
+}

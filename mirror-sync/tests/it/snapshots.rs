@@ -1,0 +1,144 @@
+//! Snapshots: listed, compared, promoted, rolled back to, kept and forgotten.
+
+use std::fs;
+
+use crate::scene::Scene;
+
+/// Three versions of the repository, each published.
+fn three() -> (Scene, Vec<String>) {
+    let scene = Scene::usual();
+    scene.sync();
+    for version in ["2", "3"] {
+        scene.take("base", "gamma");
+        scene.put("base", "gamma", version, "");
+        scene.publish("base");
+        scene.sync();
+    }
+    let list = scene
+        .run(&["snapshot", "list", "base", "--json"])
+        .ends(0)
+        .json();
+    let stamps: Vec<String> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["stamp"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(stamps.len(), 3, "{list}");
+    (scene, stamps)
+}
+
+#[test]
+fn diff_promote_and_rollback() {
+    let (scene, stamps) = three();
+    let diff = scene
+        .run(&["snapshot", "diff", "base", &stamps[0], &stamps[2]])
+        .ends(0);
+    assert_eq!(
+        diff.out,
+        "+ Packages/gamma-3-1.noarch.rpm\n- Packages/gamma-1-1.noarch.rpm\n"
+    );
+    scene
+        .run(&[
+            "snapshot",
+            "promote",
+            "base",
+            "--to",
+            "prod",
+            "--snapshot",
+            &stamps[1],
+        ])
+        .ends(0);
+    let prod = format!("file://{}", scene.public("prod/base").display());
+    assert_eq!(scene.dnf_list(&prod), ["alpha-1", "beta-1", "gamma-2"]);
+    scene.run(&["snapshot", "rollback", "base"]).ends(0);
+    let current = format!("file://{}", scene.public("base").display());
+    assert_eq!(scene.dnf_list(&current), ["alpha-1", "beta-1", "gamma-2"]);
+    // It stays so until upstream has something newer than what was rolled back from.
+    scene.run(&["sync"]).ends(3);
+    assert_eq!(scene.dnf_list(&current), ["alpha-1", "beta-1", "gamma-2"]);
+    scene.put("base", "delta", "1", "");
+    scene.publish("base");
+    scene.sync();
+    assert_eq!(
+        scene.dnf_list(&current),
+        ["alpha-1", "beta-1", "delta-1", "gamma-3"]
+    );
+    scene
+        .run(&["snapshot", "promote", "base", "--to", "base"])
+        .ends(2);
+    scene
+        .run(&["snapshot", "promote", "base", "--to", "../x"])
+        .ends(2);
+}
+
+#[test]
+fn by_date_is_the_newest_at_or_before() {
+    let (scene, stamps) = three();
+    let day = format!(
+        "{}-{}-{}",
+        &stamps[2][..4],
+        &stamps[2][4..6],
+        &stamps[2][6..8]
+    );
+    scene
+        .run(&[
+            "snapshot",
+            "promote",
+            "base",
+            "--to",
+            "dated",
+            "--snapshot",
+            &day,
+        ])
+        .ends(0);
+    let dated = format!("file://{}", scene.public("dated/base").display());
+    assert_eq!(scene.dnf_list(&dated), ["alpha-1", "beta-1", "gamma-3"]);
+    let run = scene
+        .run(&["snapshot", "rollback", "base", "1999-01-01"])
+        .ends(1);
+    assert!(
+        run.err.contains("no snapshot of 1999-01-01 or before"),
+        "{}",
+        run.err
+    );
+}
+
+/// Clients that read the old index a moment ago still find what it names; after the grace time it goes.
+#[test]
+fn old_metadata_and_packages_stay_for_the_grace_time() {
+    let (scene, _) = three();
+    let names = scene.published("base");
+    for version in 1..=3 {
+        let name = format!("Packages/gamma-{version}-1.noarch.rpm");
+        assert!(names.contains(&name), "{names:?}");
+    }
+    let primaries = names
+        .iter()
+        .filter(|n| n.ends_with("primary.xml.gz"))
+        .count();
+    assert_eq!(primaries, 3, "{names:?}");
+    scene.config("[mirror.x]\n");
+    scene.config_text(&format!(
+        "[mirror]\npath = {:?}\ngrace = 0\nkeep_snapshots = 1\nkeep_for = 0\n[repo.base]\nbaseurl = {:?}\n",
+        scene.path("mirror"),
+        scene.server.url("/base")
+    ));
+    scene.take("base", "gamma");
+    scene.put("base", "gamma", "4", "");
+    scene.publish("base");
+    scene.sync();
+    let names = scene.published("base");
+    assert!(!names.iter().any(|n| n.contains("gamma-1")), "{names:?}");
+    let left = scene.run(&["snapshot", "list", "base"]).ends(0).out;
+    assert!(left.lines().count() <= 2, "{left}");
+    // What no snapshot uses any more can be taken out of the store.
+    scene.run(&["clean", "--all"]).ends(0);
+    let stored = crate::scene::files_in(&scene.path("mirror/store"));
+    let gone = fs::read(crate::scene::package("gamma", "1", "")).unwrap();
+    let held = stored
+        .iter()
+        .any(|name| fs::read(scene.path("mirror/store").join(name)).unwrap() == gone);
+    assert!(!held);
+    scene.run(&["verify", "--no-repair"]).ends(0);
+}
