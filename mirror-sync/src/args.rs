@@ -169,6 +169,7 @@ pub fn mode(matches: &ArgMatches) -> Mode {
         quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
         json: matches.get_flag("json"),
+        ..Mode::default()
     }
 }
 

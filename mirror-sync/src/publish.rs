@@ -208,7 +208,7 @@ pub fn retain(
     let surplus = stamps.len().saturating_sub(keep);
     let mut gone = Vec::new();
     for stamp in stamps.into_iter().take(surplus) {
-        if in_use(&stamp) || stamp >= oldest {
+        if in_use(&stamp) || (keep_for > 0 && stamp >= oldest) {
             continue;
         }
         let path = layout.manifest(id, &stamp);
