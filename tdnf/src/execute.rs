@@ -1,5 +1,6 @@
 //! The transaction of a plan, told as tdnf tells it.
 
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -184,13 +185,19 @@ fn say_recovery(printer: &Printer, recovery: &Recovery) {
     }
 }
 
-/// The elements of a plan in its order: each install right before what it replaces, then the
-/// removals.
+/// The elements of a plan, by name: each install right before what it replaces, and removals.
+/// Where no dependency decides, the order of a transaction follows from this one, as that of rpm
+/// follows from the order of its arguments; it must not depend on the solver.
 fn elements(plan: &Plan, verified: Verified) -> Vec<Element> {
+    let mut packages: HashMap<usize, _> = HashMap::new();
+    for package in verified.packages {
+        packages.insert(package.change, package);
+    }
+    let mut changes: Vec<(usize, &Change)> = plan.changes.iter().enumerate().collect();
+    changes.sort_by_key(|(index, change)| (&change.package, *index));
     let mut elements = Vec::new();
-    let mut packages = verified.packages.into_iter().peekable();
-    for (index, change) in plan.changes.iter().enumerate() {
-        if let Some(package) = packages.next_if(|package| package.change == index) {
+    for (index, change) in changes {
+        if let Some(package) = packages.remove(&index) {
             let position = elements.len();
             let install = Install {
                 path: package.path,

@@ -12,7 +12,8 @@ use rpm_pkg::nevra::{self, Nevra};
 use rpm_pkg::package::Package;
 
 use super::error::{Problem, TransactionError};
-use super::files::{Entry, Kind};
+use super::files::{Entry, Kind, flag};
+use super::root::Canonical;
 use super::{Element, Erase, Install, Mode, Options};
 
 /// A package as the transaction needs it: to be installed, to be erased, or installed already.
@@ -127,6 +128,17 @@ pub(crate) struct Loaded {
 impl Loaded {
     pub(crate) fn is_install(&self) -> bool {
         matches!(self.deed, Deed::Install { .. })
+    }
+
+    /// Tells of the symbolic links that the package brings: they may stand for directories.
+    pub(crate) fn add_links(&self, canonical: &mut Canonical) {
+        let package = &self.package;
+        for i in 0..package.files.len() {
+            let link = package.entry(i).filter(|e| e.kind == Kind::Symlink);
+            if let Some(entry) = link.filter(|e| e.flags & flag::GHOST == 0) {
+                canonical.add_link(package.files.path(i), entry.link.to_vec());
+            }
+        }
     }
 }
 

@@ -12,10 +12,10 @@ use super::file_triggers::FileTriggers;
 use super::installed::Installed;
 use super::journal::{Journal, Record, VERSION};
 use super::mounts::Mounts;
-use super::order::{Member, relations, sequence};
+use super::order::{Member, sequence};
 use super::plan::{FilePlan, Planner, ops};
 use super::recover::pending;
-use super::root::RootDir;
+use super::root::{Canonical, RootDir};
 use super::stage::{Stages, remove_stages, stage_element};
 use super::{Committed, Element, Mode, Options};
 
@@ -43,7 +43,7 @@ pub fn run(
     let tid = u32::try_from(options.now).unwrap_or(u32::MAX);
     let mut installed = Installed::new(db)?;
     let mut problems = Vec::new();
-    let elements = ordered(load(db, elements, options, &mut problems)?);
+    let elements = ordered(root, load(db, elements, options, &mut problems)?, options);
     find_installed(&installed, &elements, &mut problems)?;
     let checked = check(
         root,
@@ -266,7 +266,7 @@ fn abandon(
 }
 
 /// The elements in the order to be done; links between them follow.
-fn ordered(elements: Vec<Loaded>) -> Vec<Loaded> {
+fn ordered(root: &RootDir, elements: Vec<Loaded>, options: &Options<'_>) -> Vec<Loaded> {
     let members: Vec<Member<'_>> = elements
         .iter()
         .map(|element| Member {
@@ -275,8 +275,11 @@ fn ordered(elements: Vec<Loaded>) -> Vec<Loaded> {
             files: &element.package.files,
         })
         .collect();
-    let installs: Vec<bool> = members.iter().map(|member| member.install).collect();
-    let order = sequence(&installs, &relations(&members));
+    let mut canonical = Canonical::default();
+    for element in elements.iter().filter(|element| element.is_install()) {
+        element.add_links(&mut canonical);
+    }
+    let order = sequence(&members, options.color, root, &mut canonical);
     drop(members);
     let mut place = vec![0; order.len()];
     for (new, &old) in order.iter().enumerate() {

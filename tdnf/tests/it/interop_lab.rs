@@ -337,17 +337,6 @@ impl Tongs {
     }
 }
 
-/// The packages that a root holds, in the order of their installation.
-pub(crate) fn in_order(root: &Path) -> Vec<String> {
-    let script = "import sqlite3, sys\n\
-        db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True)\n\
-        rows = db.execute('SELECT key, hnum FROM Name ORDER BY hnum')\n\
-        print(*(key for key, _ in rows), sep='\\n')";
-    let file = database(root);
-    let text = ok(Command::new("python3").args(["-c", script]).arg(file));
-    text.lines().map(str::to_owned).collect()
-}
-
 /// The database file of a root.
 pub(crate) fn database(root: &Path) -> PathBuf {
     root.join(DBPATH.trim_start_matches('/'))

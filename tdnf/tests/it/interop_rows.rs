@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use testkit::root::Sandbox;
 
 use crate::interop_lab::{
-    DBPATH, Site, built, file_of, in_order, now, ok, open_section, plain_repo, recipe,
-    repo_section, same, shipped_conf, small, unprivileged,
+    DBPATH, Site, built, file_of, now, ok, open_section, plain_repo, recipe, repo_section, same,
+    shipped_conf, small, unprivileged,
 };
 
 /// The real rpm or a sibling on a root.
@@ -80,47 +80,23 @@ impl Twins {
         plan.iter().map(|n| file_of(&self.repo, n)).collect()
     }
 
-    /// tdnf does `words`, rpm does `theirs` with the packages that tdnf planned, in the order in
-    /// which tdnf installed them.
+    /// tdnf does `words`, rpm does `theirs` with the packages that tdnf planned, by name: so does
+    /// tdnf hand them to the transaction. Both order them from there.
     fn both(&self, words: &[&str], theirs: &[&str]) -> Vec<String> {
-        let plan = self.site.plan(words);
-        self.site.ok(&[words, &["-y"]].concat());
-        let order = in_order(self.site.path());
-        let place = |nevra: &String| {
-            let is = |name: &&String| {
-                let rest = nevra.strip_prefix(name.as_str());
-                rest.is_some_and(|rest| rest.starts_with('-') && rest.matches('-').count() == 2)
-            };
-            // Of several versions the one just installed has the greatest number.
-            order
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| is(name))
-                .map(|(n, _)| n)
-                .max()
-        };
-        let mut plan = plan;
-        plan.sort_by_key(place);
-        // Of packages that do not need each other rpm takes the last one first.
-        if !theirs.contains(&"--noorder") {
-            plan.reverse();
-        }
-        ok(self
-            .tool("rpm")
-            .arg("--nosignature")
-            .args(theirs)
-            .args(self.files(&plan)));
-        self.same();
+        let plan = self.both_unverified(words, theirs);
+        self.site.rpm().verify();
         plan
     }
 
     fn install(&self, names: &[&str]) -> Vec<String> {
-        self.both(&[&["install"], names].concat(), &["-i", "--noorder"])
+        self.both(&[&["install"], names].concat(), &["-i"])
     }
 
     fn erase(&self, names: &[&str]) {
         let words = [&["erase", "-y", "--noautoremove"], names].concat();
         self.site.ok(&words);
+        let mut names = names.to_vec();
+        names.sort_unstable();
         ok(self.tool("rpm").arg("-e").args(names));
         self.same();
     }
@@ -276,16 +252,24 @@ impl Twins {
     }
 
     /// As `both`; edited configuration files make `rpm -Va` speak.
-    fn both_unverified(&self, words: &[&str], theirs: &[&str]) {
-        let plan = self.site.plan(words);
+    fn both_unverified(&self, words: &[&str], theirs: &[&str]) -> Vec<String> {
+        let mut plan = self.site.plan(words);
+        plan.sort_by_cached_key(|nevra| name_and_rest(nevra));
         self.site.ok(&[words, &["-y"]].concat());
-        ok(self
-            .tool("rpm")
-            .arg("--nosignature")
-            .args(theirs)
-            .args(self.files(&plan)));
+        let mut command = self.tool("rpm");
+        command.arg("--nosignature").args(theirs);
+        ok(command.args(self.files(&plan)));
         self.same_but_verify();
+        plan
     }
+}
+
+/// Name, and version, release and architecture, of a NEVRA without epoch.
+fn name_and_rest(nevra: &str) -> (String, String) {
+    let mut parts = nevra.rsplitn(3, '-');
+    let rest = [parts.next().unwrap(), parts.next().unwrap()];
+    let name = parts.next().unwrap().to_owned();
+    (name, format!("{}-{}", rest[1], rest[0]))
 }
 
 #[test]

@@ -2,36 +2,46 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rpm_pkg::dep::{Dep, DepFlags, DepGroup, Deps};
+use rpm_pkg::dep::rich::{self, Op, Rich};
+use rpm_pkg::dep::{Dep, DepGroup, DepRef, Deps};
 use rpm_pkg::files::FileList;
-use rpm_pkg::header::Header;
+use rpm_pkg::header::{Header, tag};
 
-use super::Relation;
+use super::super::root::{Canonical, RootDir, join, split};
+use super::PREFERRED_COLOR;
+use super::graph::Graph;
 
 /// rpm's sense flags (reference 5.2).
+const POSTTRANS: u32 = 1 << 5;
+const PREREQ: u32 = 1 << 6;
 const PRETRANS: u32 = 1 << 7;
+const INTERP: u32 = 1 << 8;
 const PRE: u32 = 1 << 9;
 const POST: u32 = 1 << 10;
 const PREUN: u32 = 1 << 11;
 const POSTUN: u32 = 1 << 12;
 const VERIFY: u32 = 1 << 13;
+const PREUNTRANS: u32 = 1 << 20;
+const POSTUNTRANS: u32 = 1 << 21;
 const RPMLIB: u32 = 1 << 24;
 const KEYRING: u32 = 1 << 26;
 const CONFIG: u32 = 1 << 28;
 const META: u32 = 1 << 29;
-const PREREQ: u32 = 1 << 6;
-const POSTTRANS: u32 = 1 << 5;
 
 /// Dependencies that never order, unless a scriptlet needs them.
-const WITHOUT_ORDER: u32 = RPMLIB | CONFIG | PRETRANS | POSTTRANS | VERIFY | META;
+const WITHOUT_ORDER: u32 =
+    RPMLIB | CONFIG | PRETRANS | POSTTRANS | PREUNTRANS | POSTUNTRANS | VERIFY | META;
 const BY_SCRIPTS: u32 = PRE | POST | PREUN | POSTUN;
 
-/// Dependencies that order. Weak ones order without the strong mark (rpm 4.18).
-const GROUPS: [DepGroup; 4] = [
-    DepGroup::Requires,
-    DepGroup::OrderWithRequires,
-    DepGroup::Recommends,
-    DepGroup::Suggests,
+/// Dependencies that order, in rpm's order, and whether the one that carries them comes first.
+/// Weak ones order without the strong mark (rpm 4.18).
+const GROUPS: [(DepGroup, bool); 6] = [
+    (DepGroup::Requires, false),
+    (DepGroup::Recommends, false),
+    (DepGroup::Suggests, false),
+    (DepGroup::Supplements, true),
+    (DepGroup::Enhances, true),
+    (DepGroup::OrderWithRequires, false),
 ];
 
 /// What ordering needs to know of an element.
@@ -44,76 +54,175 @@ pub(crate) struct Member<'a> {
     pub files: &'a FileList,
 }
 
-/// All relations between the members.
-pub(crate) fn relations(members: &[Member<'_>]) -> Vec<Relation> {
-    let mut provides: HashMap<String, Vec<(usize, Dep)>> = HashMap::new();
-    for (index, member) in members.iter().enumerate() {
-        for dep in Deps::of(member.header, DepGroup::Provides) {
-            let dep = dep.to_dep();
-            provides
-                .entry(dep.name.clone())
-                .or_default()
-                .push((index, dep));
+/// A dependency and what it belongs to.
+struct Wish {
+    member: usize,
+    backwards: bool,
+    weak: bool,
+    /// ELF classes of the files that it comes from.
+    color: u32,
+}
+
+/// The installs or the erasures, and what they offer.
+pub(super) struct Relations<'a> {
+    members: &'a [&'a Member<'a>],
+    provides: HashMap<&'a [u8], Vec<(usize, DepRef<'a>)>>,
+    /// Files that somebody requires, as resolved paths.
+    files: HashMap<Vec<u8>, Vec<usize>>,
+    /// Required paths, and what they resolve to.
+    resolved: HashMap<Vec<u8>, Vec<u8>>,
+    colors: Vec<Colors>,
+    /// Packages for 32 and 64 bit live together: the color of a provider counts.
+    colored: bool,
+    graph: Graph,
+}
+
+impl<'a> Relations<'a> {
+    pub(super) fn new(
+        members: &'a [&'a Member<'a>],
+        install: bool,
+        color: u32,
+        root: &RootDir,
+        canonical: &mut Canonical,
+    ) -> Relations<'a> {
+        let mut provides: HashMap<&[u8], Vec<(usize, DepRef<'_>)>> = HashMap::new();
+        for (index, member) in members.iter().enumerate() {
+            for dep in Deps::of(member.header, DepGroup::Provides) {
+                provides.entry(dep.name).or_default().push((index, dep));
+            }
+        }
+        let colors: Vec<Colors> = members.iter().map(|member| Colors::of(member)).collect();
+        let mut relations = Relations {
+            members,
+            provides,
+            files: HashMap::new(),
+            resolved: HashMap::new(),
+            graph: Graph::new(colors.iter().map(|colors| colors.package), install),
+            colors,
+            colored: color != 0,
+        };
+        relations.find_files(root, canonical);
+        relations
+    }
+
+    /// All relations between the members.
+    pub(super) fn graph(mut self) -> Graph {
+        for (index, member) in self.members.iter().enumerate() {
+            for (group, backwards) in GROUPS {
+                for (number, dep) in Deps::of(member.header, group).enumerate() {
+                    let requires = group == DepGroup::Requires;
+                    let colors = self.colors.get(index).filter(|_| requires);
+                    let wish = Wish {
+                        member: index,
+                        backwards,
+                        weak: !requires && group != DepGroup::OrderWithRequires,
+                        color: colors.map_or(0, |colors| colors.of_require(number)),
+                    };
+                    self.add(&wish, &dep);
+                }
+            }
+        }
+        self.graph
+    }
+
+    fn add(&mut self, wish: &Wish, dep: &DepRef<'_>) {
+        let Some(strong) = orders(dep.flags.0, self.graph.install) else {
+            return;
+        };
+        let strong = strong && !wish.weak;
+        if dep.is_rich() {
+            // The parts of an expression have no color.
+            let wish = Wish { color: 0, ..*wish };
+            for part in ordering_parts(dep) {
+                self.add_plain(&wish, &part.borrow(), strong);
+            }
+        } else {
+            self.add_plain(wish, dep, strong);
         }
     }
-    add_files(members, &mut provides);
-    let mut found = Vec::new();
-    for (index, member) in members.iter().enumerate() {
-        for group in GROUPS {
-            let weak = matches!(group, DepGroup::Recommends | DepGroup::Suggests);
-            for dep in Deps::of(member.header, group) {
-                let dep = dep.to_dep();
-                let Some(strong) = orders(dep.flags.0, member.install) else {
+
+    fn add_plain(&mut self, wish: &Wish, dep: &DepRef<'_>, strong: bool) {
+        if let Some(provider) = self.provider(wish, dep) {
+            self.graph
+                .relate(wish.member, provider, strong, wish.backwards);
+        }
+    }
+
+    /// The member that a dependency means: of several the one of the right color, then the one
+    /// that needs it itself, then the first.
+    fn provider(&self, wish: &Wish, dep: &DepRef<'_>) -> Option<usize> {
+        let with_file = self.resolved.get(dep.name).and_then(|p| self.files.get(p));
+        if let Some(owners) = with_file {
+            return self.best(wish, owners.iter().copied());
+        }
+        let provided = self.provides.get(dep.name)?;
+        let fit = provided.iter().filter(|(_, p)| p.overlaps(dep));
+        self.best(wish, fit.map(|(index, _)| *index))
+    }
+
+    fn best(&self, wish: &Wish, candidates: impl Iterator<Item = usize>) -> Option<usize> {
+        let wanted = match wish.color {
+            0 => PREFERRED_COLOR,
+            color => color,
+        };
+        let score = |index: usize| {
+            let color = self.colors.get(index).map_or(0, |colors| colors.package);
+            let matches = self.colored && color == wanted;
+            2 * u8::from(matches) + u8::from(index == wish.member)
+        };
+        // Of equals `max_by_key` answers the last one, so they are counted from the end.
+        let scored = candidates.enumerate();
+        let best = scored.max_by_key(|&(at, index)| (score(index), std::cmp::Reverse(at)));
+        best.map(|(_, index)| index)
+    }
+
+    /// Finds the owners of files that somebody requires. The directory of a path may lead
+    /// through symbolic links: `/bin/sh` is `/usr/bin/sh` in many roots. A directory that cannot
+    /// be resolved is taken by its name; to install into it fails later, with the reason.
+    fn find_files(&mut self, root: &RootDir, canonical: &mut Canonical) {
+        let mut resolve = |dir: &[u8], base: &[u8]| {
+            let path = canonical.path(root, dir, base);
+            path.unwrap_or_else(|_| join(dir.strip_suffix(b"/").unwrap_or(dir), base))
+        };
+        let mut bases: HashSet<Vec<u8>> = HashSet::new();
+        for name in self.wanted_paths() {
+            let (dir, base) = split(&name);
+            bases.insert(base.to_vec());
+            let path = resolve(dir, base);
+            self.resolved.insert(name, path);
+        }
+        let wanted: HashSet<&Vec<u8>> = self.resolved.values().collect();
+        for (index, member) in self.members.iter().enumerate() {
+            for file in 0..member.files.len() {
+                let (dir, base) = member.files.path_parts(file);
+                if !bases.contains(base) {
                     continue;
-                };
-                for wanted in operands(&dep) {
-                    let provider = provider(members, &provides, index, &wanted);
-                    found.extend(
-                        provider
-                            .map(|other| relation(other, index, strong && !weak, member.install)),
-                    );
+                }
+                let path = resolve(dir, base);
+                if wanted.contains(&path) {
+                    self.files.entry(path).or_default().push(index);
                 }
             }
         }
     }
-    found
-}
 
-/// Files that somebody requires are provided like names.
-fn add_files(members: &[Member<'_>], provides: &mut HashMap<String, Vec<(usize, Dep)>>) {
-    let mut wanted: HashSet<Vec<u8>> = HashSet::new();
-    for member in members {
-        for dep in GROUPS
-            .iter()
-            .flat_map(|&group| Deps::of(member.header, group))
-        {
-            let dep = dep.to_dep();
-            let paths = operands(&dep)
-                .into_iter()
-                .filter(|dep| dep.name.starts_with('/'));
-            wanted.extend(paths.map(|dep| dep.name.into_bytes()));
-        }
-    }
-    if wanted.is_empty() {
-        return;
-    }
-    for (index, member) in members.iter().enumerate() {
-        for path in (0..member.files.len()).map(|i| member.files.path(i)) {
-            if let (true, Ok(name)) = (wanted.contains(&path), String::from_utf8(path)) {
-                let dep = Dep::new(name.clone(), DepFlags(0), "");
-                provides.entry(name).or_default().push((index, dep));
+    fn wanted_paths(&self) -> HashSet<Vec<u8>> {
+        let mut wanted = HashSet::new();
+        let members = self.members.iter();
+        let deps = members.flat_map(|member| {
+            let groups = GROUPS.iter();
+            groups.flat_map(|(group, _)| Deps::of(member.header, *group))
+        });
+        for dep in deps {
+            if dep.name.starts_with(b"/") {
+                wanted.insert(dep.name.to_vec());
+            } else if dep.is_rich() && dep.name.contains(&b'/') {
+                let names = ordering_parts(&dep).into_iter().map(|part| part.name);
+                let paths = names.filter(|name| name.starts_with('/'));
+                wanted.extend(paths.map(String::into_bytes));
             }
         }
-    }
-}
-
-/// A requirer is installed after, and erased before, what it needs.
-fn relation(needed: usize, by: usize, strong: bool, install: bool) -> Relation {
-    let (before, after) = if install { (needed, by) } else { (by, needed) };
-    Relation {
-        before,
-        after,
-        strong,
+        wanted
     }
 }
 
@@ -122,50 +231,76 @@ fn orders(flags: u32, install: bool) -> Option<bool> {
     if flags & WITHOUT_ORDER != 0 && flags & BY_SCRIPTS == 0 {
         return None;
     }
-    let strong = if install {
-        PRE | POST | KEYRING
-    } else {
-        PREUN | POSTUN
+    let strong = match install {
+        true => PRE | POST | RPMLIB | KEYRING | PRETRANS | POSTTRANS,
+        false => PREUN | POSTUN | PREUNTRANS | POSTUNTRANS,
     };
-    Some(flags & (strong | PREREQ) != 0)
+    // PREREQ alone comes from packages older than the scriptlet flags.
+    let legacy = flags & (PREREQ | INTERP | BY_SCRIPTS | VERIFY) == PREREQ;
+    Some(flags & strong != 0 || legacy)
 }
 
-/// The plain dependencies of one that may be rich: every name in it, without ranges.
-fn operands(dep: &Dep) -> Vec<Dep> {
-    if !dep.is_rich() {
-        return vec![dep.clone()];
+/// The parts of an expression that order, as rpm 4.18 takes them: all sides of `and` and `or`,
+/// the left side of `with` and `without`, what `if` and `unless` are about. Conditions do not
+/// order, nor does what stands behind `else`. A bad expression has no parts.
+fn ordering_parts(dep: &DepRef<'_>) -> Vec<Dep> {
+    fn add(rich: Rich, parts: &mut Vec<Dep>) {
+        match rich {
+            Rich::Plain(dep) => parts.push(dep),
+            Rich::Chain(Op::And | Op::Or, sides) => {
+                sides.into_iter().for_each(|side| add(side, parts));
+            }
+            Rich::Chain(_, sides) => sides.into_iter().take(1).for_each(|side| add(side, parts)),
+            Rich::Conditional { then, .. } => add(*then, parts),
+        }
     }
-    let names = rpm_pkg::dep::rich::index_names(&dep.name).unwrap_or_default();
-    let plain = names
-        .into_iter()
-        .filter(|name| !name.starts_with(['!', '(']));
-    plain.map(|name| Dep::new(name, DepFlags(0), "")).collect()
+    let mut parts = Vec::new();
+    let text = std::str::from_utf8(dep.name).ok();
+    if let Some(Ok(rich)) = text.map(rich::parse) {
+        add(rich, &mut parts);
+    }
+    parts
 }
 
-/// The member of the same kind that satisfies `dep`, itself excluded: a package that satisfies
-/// its own need is ordered after nobody for it.
-fn provider(
-    members: &[Member<'_>],
-    provides: &HashMap<String, Vec<(usize, Dep)>>,
-    index: usize,
-    dep: &Dep,
-) -> Option<usize> {
-    let install = members.get(index)?.install;
-    let alike = |other: usize| members.get(other).is_some_and(|m| m.install == install);
-    let mut candidates = provides
-        .get(&dep.name)
-        .into_iter()
-        .flatten()
-        .filter(|(other, provided)| alike(*other) && provided.overlaps(dep))
-        .map(|(other, _)| *other)
-        .peekable();
-    if candidates.peek().is_some() {
-        let all: Vec<usize> = candidates.collect();
-        return if all.contains(&index) {
-            None
-        } else {
-            all.first().copied()
-        };
+/// ELF classes (bit 0: 32 bit, bit 1: 64 bit) of the dependencies of a package.
+struct Colors {
+    /// For requires that files have: number and classes of those files.
+    requires: HashMap<u32, u32>,
+    /// All classes of files that require or provide something.
+    package: u32,
+}
+
+impl Colors {
+    /// The header says which dependencies each file has: DEPENDSDICT holds the kind (`P` or `R`)
+    /// in the highest byte and the number of the dependency in the others.
+    fn of(member: &Member<'_>) -> Colors {
+        let header = member.header;
+        let dictionary: Vec<u32> = header.u32s(tag::DEPENDSDICT).collect();
+        let first = header.u32s(tag::FILEDEPENDSX);
+        let counts = header.u32s(tag::FILEDEPENDSN);
+        let colors = header.u32s(tag::FILECOLORS);
+        let mut requires: HashMap<u32, u32> = HashMap::new();
+        let mut package = 0;
+        // Each entry belongs to one file; a header that says otherwise is not followed.
+        let mut left = dictionary.len();
+        for ((first, count), color) in first.zip(counts).zip(colors) {
+            let count = left.min(count as usize);
+            left -= count;
+            for entry in dictionary.iter().skip(first as usize).take(count) {
+                match (entry >> 24) as u8 {
+                    b'P' => {}
+                    b'R' => *requires.entry(entry & 0x00ff_ffff).or_default() |= color,
+                    _ => continue,
+                }
+                package |= color;
+            }
+        }
+        Colors { requires, package }
     }
-    None
+
+    fn of_require(&self, number: usize) -> u32 {
+        let number = u32::try_from(number).ok();
+        let color = number.and_then(|number| self.requires.get(&number));
+        color.copied().unwrap_or(0)
+    }
 }

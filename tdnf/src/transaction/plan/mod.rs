@@ -124,14 +124,7 @@ impl<'a, 'd> Planner<'a, 'd> {
                 self.leaving.insert(hnum);
                 continue;
             }
-            let package = &element.package;
-            for i in 0..package.files.len() {
-                let link = package.entry(i).filter(|e| e.kind == Kind::Symlink);
-                if let Some(entry) = link.filter(|e| e.flags & flag::GHOST == 0) {
-                    let path = package.files.path(i);
-                    self.canonical.add_link(path, entry.link.to_vec());
-                }
-            }
+            element.add_links(&mut self.canonical);
         }
     }
 

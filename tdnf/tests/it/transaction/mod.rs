@@ -7,6 +7,7 @@ mod differential;
 mod failures;
 mod file_triggers;
 mod kill;
+mod order;
 mod random;
 
 use std::fs::File;

@@ -1,10 +1,9 @@
 //! Random transactions against real rpm 4.18: after each one tree, database and what the
 //! scriptlets said are equal.
 //!
-//! No difference is allowed. What is known to differ is not generated: the order of elements that
-//! do not need each other (here everything needs what comes before it in the list of names), and
-//! transactions that fail (rpm stops half way, we undo), and the time of a file that several new
-//! packages share: which of them writes it depends on who owned it before (the times are equal).
+//! No difference is allowed. What is known to differ is not generated: transactions that fail
+//! (rpm stops half way, we undo), and the time of a file that several new packages share: which
+//! of them writes it depends on who owned it before (the times are equal).
 
 use super::*;
 
@@ -14,10 +13,32 @@ const VERSIONS: usize = 3;
 const STEPS: usize = 60;
 
 /// xorshift: the same numbers for the same seed, everywhere.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    /// From `TDNF_TEST_SEED`, or always the same; printed.
+    pub(super) fn seeded() -> Random {
+        let seed = std::env::var("TDNF_TEST_SEED").ok();
+        let seed = seed.and_then(|s| s.parse().ok()).unwrap_or(20_261_121);
+        println!("TDNF_TEST_SEED={seed}");
+        Random(seed)
+    }
+
+    /// Some of the numbers below `limit`, at least one and at most `most`, in any order.
+    pub(super) fn some_of(&mut self, limit: usize, most: usize) -> Vec<usize> {
+        let mut all: Vec<usize> = (0..limit).collect();
+        self.shuffle(&mut all);
+        all.truncate(1 + self.below(most));
+        all
+    }
+
+    pub(super) fn shuffle<T>(&mut self, list: &mut [T]) {
+        for i in (1..list.len()).rev() {
+            list.swap(i, self.below(i + 1));
+        }
+    }
+
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -61,10 +82,12 @@ fn package(name: &str, version: usize) -> PathBuf {
             "%{script}\necho {name}-{version} {script} $1\n[ -e /opt/r/{name}/same ] && echo there\n:\n"
         ));
     }
-    let needs = NAMES.iter().take_while(|other| **other != name);
-    let needs: String = needs.map(|other| format!("Requires: {other}\n")).collect();
+    let needs = match name {
+        "rc" => "Requires: ra\n",
+        _ => "",
+    };
     let rest = format!("{rest}%files\n{files}");
-    build(name, &version.to_string(), &needs, &install, &rest)
+    build(name, &version.to_string(), needs, &install, &rest)
 }
 
 /// Something an administrator does, the same on both roots.
@@ -100,10 +123,7 @@ fn random_transactions() {
     if unprivileged() {
         return;
     }
-    let seed = std::env::var("TDNF_TEST_SEED").ok();
-    let seed = seed.and_then(|s| s.parse().ok()).unwrap_or(20_261_121);
-    println!("TDNF_TEST_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random::seeded();
     let packages: Vec<Vec<PathBuf>> = NAMES
         .iter()
         .map(|name| (1..=VERSIONS).map(|v| package(name, v)).collect())
