@@ -222,6 +222,7 @@ pub(crate) fn refused(origin: &Origin, error: repo_client::Error) -> Failure {
             origin.location
         )),
         Some(_) => {}
+        None if !failure.hints.is_empty() => {}
         None => {
             let hint =
                 "if the repository has just been changed, run 'tdnf makecache' and try again";

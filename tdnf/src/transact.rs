@@ -11,6 +11,7 @@ use crate::execute::Stopped;
 use crate::fetch::{self, Fetched};
 use crate::goal::{self, Goal, Policy};
 use crate::history::{History, Installed};
+use crate::hooks;
 use crate::interrupt::Phase;
 use crate::keys;
 use crate::plan::{Action, Plan, Reason};
@@ -40,27 +41,41 @@ pub fn perform(
         mark_requested(session, &packages, goal, &auto)?;
         return Err(Code::NOTHING_TO_DO.into());
     }
-    fetch::check_space(session, &plan, &packages.sources)?;
-    view::plan::show(session.printer, &plan);
-    if session.settings.download_only.is_some() {
-        session
-            .printer
-            .info("tdnf will only download packages needed for the transaction");
-    }
-    if session.printer.mode().json && session.settings.consent == Consent::No {
+    let Some((fetched, verified)) = obtain(session, &packages, &plan)? else {
         return Ok(0);
-    }
-    if session.settings.download_only.is_none() && session.settings.consent != Consent::No {
-        crate::execute::check_writable(session)?;
-    }
-    session.confirm()?;
-    let fetched = fetch::fetch(session, &plan, &packages.sources)?;
-    let verified = verify::verify(session, &plan, &fetched, &packages.sources)?;
-    say_waived(session, &verified);
+    };
     if session.settings.download_only.is_some() {
         return Ok(0);
     }
     commit(session, goal, &plan, &fetched, verified)
+}
+
+/// Shows a plan, asks, fetches its packages and judges them. `None`: the plan was only to be
+/// shown.
+pub fn obtain(
+    session: &Session<'_>,
+    packages: &Packages,
+    plan: &Plan,
+) -> Outcome<Option<(Fetched, Verified)>> {
+    let settings = &session.settings;
+    fetch::check_space(session, plan, &packages.sources)?;
+    view::plan::show(session.printer, plan);
+    if settings.download_only.is_some() {
+        session
+            .printer
+            .info("tdnf will only download packages needed for the transaction");
+    }
+    if session.printer.mode().json && settings.consent == Consent::No {
+        return Ok(None);
+    }
+    if settings.download_only.is_none() && settings.consent != Consent::No {
+        crate::execute::check_writable(session)?;
+    }
+    session.confirm()?;
+    let fetched = fetch::fetch(session, plan, &packages.sources)?;
+    let verified = verify::verify(session, plan, &fetched, &packages.sources)?;
+    say_waived(session, &verified);
+    Ok(Some((fetched, verified)))
 }
 
 fn plan(
@@ -108,6 +123,9 @@ fn commit(
     } else {
         Some(open_history(session)?)
     };
+    if !settings.test_only {
+        hooks::before(session, plan)?;
+    }
     let warnings = match crate::execute::run(session, plan, verified) {
         Ok(warnings) => warnings,
         Err(Stopped { failure, begun }) => {
@@ -129,6 +147,7 @@ fn commit(
     if let Some(history) = history {
         keys::import(session, &accepted_keys)?;
         record(session, &history, goal, plan)?;
+        hooks::after(session, plan);
         if !settings.main.keepcache {
             fetched.remove_cached();
         }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::Printer;
+use crate::{Printer, human_size};
 
 /// Names one transfer among those that are under way.
 pub type TransferId = u64;
@@ -27,16 +28,34 @@ enum Style {
 /// Shows transfers through a [`Printer`]; can be shared between threads.
 ///
 /// A terminal gets bars. Otherwise one line `LABEL PCT% BYTES` is printed per finished transfer
-/// in verbose mode only, as tdnf does; quiet and JSON modes show nothing.
+/// in verbose mode only, as tdnf does, and in long runs a line from time to time, so that a log
+/// shows that something goes on; quiet and JSON modes show nothing.
 pub struct Progress {
     printer: Printer,
     style: Style,
+    beat: Mutex<Beat>,
     transfers: Mutex<HashMap<TransferId, Transfer>>,
+}
+
+/// Pause between two lines of a long run.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// When the last line was printed, and what has been done until then.
+struct Beat {
+    every: Duration,
+    last: Instant,
+    finished: usize,
+    bytes: u64,
 }
 
 impl Progress {
     /// Decides the style from the printer's mode and stream.
     pub fn new(printer: &Printer) -> Self {
+        Self::with_heartbeat(printer, HEARTBEAT)
+    }
+
+    /// As [`Progress::new`], with another pause between the lines of a long run.
+    pub fn with_heartbeat(printer: &Printer, every: Duration) -> Self {
         let mode = printer.mode();
         let style = if mode.quiet || mode.json {
             Style::Silent
@@ -52,8 +71,33 @@ impl Progress {
         Self {
             printer: printer.clone(),
             style,
+            beat: Mutex::new(Beat {
+                every,
+                last: Instant::now(),
+                finished: 0,
+                bytes: 0,
+            }),
             transfers: Mutex::default(),
         }
+    }
+
+    /// In a long run, a line on how far it is.
+    fn beat(&self) {
+        if matches!(self.style, Style::Bars(_)) {
+            return;
+        }
+        let mut beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner);
+        if beat.last.elapsed() < beat.every {
+            return;
+        }
+        beat.last = Instant::now();
+        let under_way: u64 = self.lock().values().map(|transfer| transfer.done).sum();
+        let bytes = beat.bytes.saturating_add(under_way);
+        self.printer.info(&format!(
+            "still transferring: {} finished, {} so far",
+            beat.finished,
+            human_size(bytes).trim_start()
+        ));
     }
 
     /// A transfer begins; `total` is its size in bytes where it is known.
@@ -79,6 +123,7 @@ impl Progress {
                 bar.set_position(done);
             }
         }
+        self.beat();
     }
 
     /// The transfer has ended, well or badly.
@@ -89,6 +134,10 @@ impl Progress {
         if let Some(bar) = &transfer.bar {
             bar.finish_and_clear();
         }
+        let mut beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner);
+        beat.finished += usize::from(well);
+        beat.bytes = beat.bytes.saturating_add(transfer.done);
+        drop(beat);
         let bytes = if well {
             transfer.total.unwrap_or(transfer.done)
         } else {

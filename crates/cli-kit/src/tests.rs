@@ -66,3 +66,46 @@ fn verbose_runs_print_a_line_per_finished_transfer() {
     progress.finish(1, true);
     assert_eq!(printer.recorded().out, "basic 100% 4007\n");
 }
+
+#[test]
+fn long_runs_show_that_they_go_on() {
+    let printer = Printer::recording(Mode::default());
+    let progress = Progress::with_heartbeat(&printer, std::time::Duration::ZERO);
+    progress.start(1, "basic", Some(4096));
+    progress.advance(1, 2048);
+    assert_eq!(
+        printer.recorded().out,
+        "still transferring: 0 finished, 2.00k so far\n"
+    );
+    // Not every time: the next line comes after the pause.
+    let printer = Printer::recording(Mode::default());
+    let progress = Progress::new(&printer);
+    progress.start(1, "basic", Some(4096));
+    progress.advance(1, 2048);
+    assert_eq!(printer.recorded().out, "");
+    let quiet = Printer::recording(Mode {
+        quiet: true,
+        ..Mode::default()
+    });
+    let progress = Progress::with_heartbeat(&quiet, std::time::Duration::ZERO);
+    progress.start(1, "basic", None);
+    progress.advance(1, 1);
+    assert_eq!(quiet.recorded().out, "");
+}
+
+#[test]
+fn a_document_is_one_object() {
+    let printer = Printer::recording(Mode {
+        json: true,
+        document: true,
+        ..Mode::default()
+    });
+    printer.crit("for people");
+    printer.json(&["a"]);
+    printer.field("ExitCode", &0);
+    printer.close();
+    assert_eq!(
+        printer.recorded().out,
+        "{\"Data\":[\"a\"],\"ExitCode\":0}\n"
+    );
+}

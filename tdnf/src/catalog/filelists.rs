@@ -5,7 +5,7 @@ use super::path_index::path_index;
 use super::repo::open_part;
 use super::{Catalog, RepoSource};
 use rpm_solv::{RepoId, SolvableId};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 /// A path that was looked for, and a package that holds it.
@@ -80,18 +80,31 @@ impl Catalog {
     }
 
     /// Looks up in filelists the paths that packages depend on and nobody is known to provide, and
-    /// adds them as provides: the solver can then use them. Says how many were looked for.
+    /// adds them as provides: the solver can then use them. `other_name` tells under which other
+    /// name a path may be listed. Says how many were looked for.
     ///
     /// # Errors
     /// As [`Catalog::find_files`].
-    pub fn add_missing_paths(&mut self, sources: &[RepoSource<'_>]) -> Result<usize, CatalogError> {
-        let missing: HashSet<String> = self.pool.missing_paths()?.into_iter().collect();
+    pub fn add_missing_paths(
+        &mut self,
+        sources: &[RepoSource<'_>],
+        other_name: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<usize, CatalogError> {
+        // Listed name to required names.
+        let mut missing: HashMap<String, Vec<String>> = HashMap::new();
+        for path in self.pool.missing_paths()? {
+            for listed in other_name(&path).into_iter().chain([path.clone()]) {
+                missing.entry(listed).or_default().push(path.clone());
+            }
+        }
         if missing.is_empty() {
             return Ok(0);
         }
-        for file in self.find_paths(sources, missing.iter().map(String::as_str))? {
-            self.pool
-                .add_file_provide(file.solvable, file.path.as_bytes())?;
+        for file in self.find_paths(sources, missing.keys().map(String::as_str))? {
+            for required in missing.get(&file.path).into_iter().flatten() {
+                self.pool
+                    .add_file_provide(file.solvable, required.as_bytes())?;
+            }
         }
         Ok(missing.len())
     }

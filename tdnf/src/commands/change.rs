@@ -2,7 +2,8 @@
 
 use rpm_solv::SolvableId;
 
-use super::{Command, Needs, files};
+use super::files::{self, Kind};
+use super::{Command, Needs, security, source, updateinfo};
 use crate::error::{Code, Outcome};
 use crate::goal::{self, Goal, Policy};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
@@ -14,7 +15,11 @@ pub(super) const INSTALL: Command = Command {
     usage: "PACKAGE|FILE.rpm|URL...",
     about: "Install a package or packages on your system",
     needs: Needs::CHANGES,
-    run: |session, words| change(session, words, Words::Needed, goal::install),
+    run: |session, words| match () {
+        () if session.args.flag("builddeps") => source::build_deps(session, words),
+        () if session.args.flag("source") => source::install(session, words),
+        () => change(session, words, Words::Needed, goal::install),
+    },
 };
 
 pub(super) const REINSTALL: Command = Command {
@@ -32,7 +37,10 @@ pub(super) const UPDATE: Command = Command {
     usage: "[PACKAGE|FILE.rpm...]",
     about: "Upgrade a package or packages on your system",
     needs: Needs::CHANGES,
-    run: |session, words| change(session, words, Words::Optional, goal::update),
+    run: |session, words| match updateinfo::is_filtered(session) {
+        true => security::update(session, words),
+        false => change(session, words, Words::Optional, goal::update),
+    },
 };
 
 pub(super) const DOWNGRADE: Command = Command {
@@ -84,7 +92,7 @@ pub(super) const AUTOREMOVE: Command = Command {
 
 /// Whether a command can do without words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Words {
+pub(super) enum Words {
     Needed,
     Optional,
 }
@@ -96,7 +104,7 @@ fn change(session: &Session<'_>, words: &[String], need: Words, ask: AskFor) -> 
     let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
     let (mut packages, policy) = open(session, sources)?;
     let (given, words) = files::split(words);
-    let given = files::add(session, &mut packages, &given)?;
+    let given = files::add(session, &mut packages, &given, Kind::Binary)?;
     let goal = ask(session, &mut packages, &words, &given)?;
     transact::perform(session, packages, &goal, &policy)
 }
@@ -132,21 +140,21 @@ fn autoremove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let (mut packages, policy) = open(session, Vec::new())?;
     let auto = transact::auto_installed(session)?;
     let unneeded = match words {
-        [] => goal::unneeded(&mut packages, &auto)?,
+        [] => goal::unneeded(session, &mut packages, &auto)?,
         _ => Vec::new(),
     };
     let goal = goal::autoremove(session, &mut packages, words, &unneeded)?;
     transact::perform(session, packages, &goal, &policy)
 }
 
-fn require(words: &[String], need: Words) -> Outcome<()> {
+pub(super) fn require(words: &[String], need: Words) -> Outcome<()> {
     if words.is_empty() && need == Words::Needed {
         return Err(Code::PACKAGE_REQUIRED.into());
     }
     Ok(())
 }
 
-fn open(
+pub(super) fn open(
     session: &Session<'_>,
     sources: Vec<crate::session::Source>,
 ) -> Outcome<(Packages, Policy)> {

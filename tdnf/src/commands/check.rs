@@ -1,16 +1,13 @@
 //! `check` and `check-local`: can everything that is offered be installed?
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rpm_solv::{Action, Job, JobFlags, Target};
 
 use super::{Command, Needs, files};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Code, Outcome};
 use crate::goal;
-use crate::session::{Freshness, PRIMARY, Packages, Session};
-
-/// Deepest folder that `check-local` looks into.
-const MAX_DEPTH: usize = 32;
+use crate::session::{Freshness, PRIMARY, Packages, Session, packages_below};
 
 pub(super) const CHECK: Command = Command {
     name: "check",
@@ -51,9 +48,7 @@ fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     session
         .printer
         .info(&format!("Checking all packages from: {dir}"));
-    let mut found = Vec::new();
-    packages_below(Path::new(dir), MAX_DEPTH, &mut found)?;
-    found.sort();
+    let found = packages_below(Path::new(dir))?;
     session
         .printer
         .info(&format!("Found {} packages", found.len()));
@@ -62,7 +57,7 @@ fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         .iter()
         .map(|path| path.to_string_lossy().into_owned())
         .collect();
-    let ids = files::add(session, &mut packages, &words)?;
+    let ids = files::add(session, &mut packages, &words, files::Kind::Binary)?;
     let jobs: Vec<Job> = ids
         .into_iter()
         .map(|id| Job::solvable(Action::Install, id))
@@ -74,23 +69,4 @@ fn solve(session: &Session<'_>, packages: &mut Packages, jobs: &[Job]) -> Outcom
     goal::check(session, packages, jobs)?;
     session.printer.info("Check completed without issues");
     Ok(0)
-}
-
-/// Package files below a folder; names that begin with a dot are passed over.
-fn packages_below(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Outcome<()> {
-    let failed = |error: &std::io::Error| Failure::io(dir, error);
-    for entry in std::fs::read_dir(dir).map_err(|error| failed(&error))? {
-        let entry = entry.map_err(|error| failed(&error))?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(|error| failed(&error))?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if kind.is_dir() && depth > 0 {
-            packages_below(&path, depth - 1, found)?;
-        } else if path.extension().is_some_and(|end| end == "rpm") && path.is_file() {
-            found.push(path);
-        }
-    }
-    Ok(())
 }

@@ -16,6 +16,13 @@ use crate::view::progress::NetworkView;
 /// Schemes a package file may be fetched by.
 const SCHEMES: [&str; 2] = ["http://", "https://"];
 
+/// Which packages a command takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Binary,
+    Source,
+}
+
 /// Splits words into those that name package files and all others.
 pub(super) fn split(words: &[String]) -> (Vec<String>, Vec<String>) {
     words.iter().cloned().partition(|word| is_file(word))
@@ -34,6 +41,7 @@ pub(super) fn add(
     session: &Session<'_>,
     packages: &mut Packages,
     words: &[String],
+    kind: Kind,
 ) -> Outcome<Vec<SolvableId>> {
     let mut ids = Vec::new();
     for word in words {
@@ -43,12 +51,12 @@ pub(super) fn add(
             let path = word.strip_prefix("file://").unwrap_or(word);
             std::path::absolute(path).map_err(|error| Failure::io(Path::new(path), &error))?
         };
-        ids.push(add_one(packages, &path)?);
+        ids.push(add_one(packages, &path, kind)?);
     }
     Ok(ids)
 }
 
-fn add_one(packages: &mut Packages, path: &Path) -> Outcome<SolvableId> {
+fn add_one(packages: &mut Packages, path: &Path, kind: Kind) -> Outcome<SolvableId> {
     let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
     let size = file
         .metadata()
@@ -60,13 +68,18 @@ fn add_one(packages: &mut Packages, path: &Path) -> Outcome<SolvableId> {
             format!("package {}: {error}", path.display()),
         )
     })?;
-    if package.is_source() {
+    let wrong = match (kind, package.is_source()) {
+        (Kind::Binary, true) => Some(
+            "appears to be a source rpm - use --source to install, or --builddeps to install its \
+             build dependencies",
+        ),
+        (Kind::Source, false) => Some("is not a source rpm"),
+        _ => None,
+    };
+    if let Some(wrong) = wrong {
         return Err(Failure::because(
             Code::INVALID_PARAMETER,
-            format!(
-                "package '{}' appears to be a source rpm, which cannot be installed yet",
-                path.display()
-            ),
+            format!("package '{}' {wrong}", path.display()),
         ));
     }
     let location = path.to_str().ok_or_else(|| {

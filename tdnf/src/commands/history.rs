@@ -216,9 +216,10 @@ fn complete(history: &History, to: i64, other: i64) -> Outcome<Flags> {
 fn goal_of(packages: &mut Packages, wanted: &[&String], unwanted: &[&String]) -> Outcome<Goal> {
     let mut goal = Goal::default();
     let mut missing = Vec::new();
+    let names = goal::Names::of(packages);
     for nevra in wanted {
-        match goal::exactly(packages, nevra) {
-            goal::Exact::Installed => {}
+        match names.find(packages, nevra) {
+            goal::Exact::Installed(_) => {}
             goal::Exact::Available(id) => goal.want_exactly(packages, id),
             goal::Exact::Missing => missing.push((*nevra).clone()),
         }
@@ -234,7 +235,7 @@ fn goal_of(packages: &mut Packages, wanted: &[&String], unwanted: &[&String]) ->
         ));
     }
     for nevra in unwanted {
-        if let Some(id) = goal::installed_exactly(packages, nevra) {
+        if let goal::Exact::Installed(id) = names.find(packages, nevra) {
             goal.drop_exactly(packages, id);
         }
     }

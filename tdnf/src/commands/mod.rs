@@ -14,6 +14,8 @@ mod repolist;
 mod repoquery;
 mod reposync;
 mod search;
+mod security;
+mod source;
 mod updateinfo;
 
 use cli_kit::Printer;

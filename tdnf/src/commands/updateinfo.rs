@@ -7,7 +7,7 @@ use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{SelectFlags, SolvableId};
 
 use super::{Command, Needs};
-use crate::error::{Code, Outcome};
+use crate::error::{Code, Failure, Outcome};
 use crate::goal;
 use crate::session::{Freshness, Packages, Session};
 use crate::view::advisories as view;
@@ -42,7 +42,7 @@ impl Mode {
 
 /// Which advisories count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
+pub(super) enum Scope {
     /// Those that bring something newer than what is installed.
     Available,
     /// Those whose packages are installed already, in that version or a newer one.
@@ -95,7 +95,10 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let filter = Filter::of(session)?;
     let mut found = packages.advisories()?;
     found.retain(|advisory| {
-        filter.takes(advisory) && concerns(&packages, &installed, advisory, scope)
+        filter.takes(advisory)
+            && concerned(&packages, &installed, advisory, scope)
+                .next()
+                .is_some()
     });
     match mode {
         Mode::Summary => view::summary(session.printer, &found),
@@ -109,7 +112,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 }
 
 /// The installed packages that the words name; no word names all.
-fn installed(
+pub(super) fn installed(
     session: &Session<'_>,
     packages: &mut Packages,
     specs: &[String],
@@ -132,52 +135,82 @@ fn installed(
     Ok(found)
 }
 
-fn concerns(
-    packages: &Packages,
-    installed: &[SolvableId],
-    advisory: &Advisory,
+/// The installed packages that an advisory is about.
+pub(super) fn concerned<'a>(
+    packages: &'a Packages,
+    installed: &'a [SolvableId],
+    advisory: &'a Advisory,
     scope: Scope,
-) -> bool {
-    advisory.packages.iter().any(|advised| {
+) -> impl Iterator<Item = SolvableId> + 'a {
+    let pool = &packages.pool;
+    advisory.packages.iter().flat_map(move |advised| {
         let text = format!("{}:{}-{}", advised.epoch, advised.version, advised.release);
-        installed.iter().any(|id| {
-            packages.pool.name(*id) == advised.name
-                && packages.pool.arch(*id) == advised.arch
+        installed.iter().copied().filter(move |id| {
+            pool.name(*id) == advised.name
+                && pool.arch(*id) == advised.arch
                 && scope.takes(
                     EvrRef::parse(text.as_bytes())
-                        .compare(&EvrRef::parse(packages.pool.evr(*id).as_bytes())),
+                        .compare(&EvrRef::parse(pool.evr(*id).as_bytes())),
                 )
         })
     })
 }
 
+/// Severities in words as numbers: the least CVSS score of each.
+const WORDS: [(&str, f64); 6] = [
+    ("low", 0.1),
+    ("moderate", 4.0),
+    ("medium", 4.0),
+    ("important", 7.0),
+    ("high", 7.0),
+    ("critical", 9.0),
+];
+
+fn severity(text: &str) -> Option<f64> {
+    let text = text.trim().to_ascii_lowercase();
+    let word = WORDS.iter().find(|(word, _)| *word == text);
+    match word {
+        Some((_, number)) => Some(*number),
+        None => text.parse::<f64>().ok().filter(|number| number.is_finite()),
+    }
+}
+
 /// `--security`, `--sec-severity` and `--reboot-required`.
-struct Filter {
+pub(super) struct Filter {
     security: bool,
     severity: Option<f64>,
     reboot: bool,
 }
 
 impl Filter {
-    fn of(session: &Session<'_>) -> Outcome<Self> {
+    pub(super) fn of(session: &Session<'_>) -> Outcome<Self> {
         let args = session.args;
-        let number = |text: &str| text.trim().parse::<f64>().ok();
-        let severity = match args.value("sec-severity") {
-            Some(text) => Some(number(text).ok_or(Code::INVALID_PARAMETER)?),
+        let least = match args.value("sec-severity") {
+            Some(text) => Some(severity(text).ok_or_else(|| {
+                let line = format!(
+                    "--sec-severity={text}: a number, or low, moderate, important or critical"
+                );
+                Failure::because(Code::INVALID_PARAMETER, line)
+            })?),
             None => None,
         };
         Ok(Self {
             security: args.flag("security"),
-            severity,
+            severity: least,
             reboot: args.flag("reboot-required"),
         })
     }
 
-    /// A severity in words counts as 0, as in tdnf.
-    fn takes(&self, advisory: &Advisory) -> bool {
-        let severity = advisory.severity.trim().parse::<f64>().unwrap_or(0.0);
+    pub(super) fn takes(&self, advisory: &Advisory) -> bool {
+        let own = severity(&advisory.severity).unwrap_or(0.0);
         (!self.security || advisory.kind == "security")
-            && self.severity.is_none_or(|least| severity >= least)
+            && self.severity.is_none_or(|least| own >= least)
             && (!self.reboot || view::needs_reboot(advisory))
     }
+}
+
+/// Whether the command line asks for advisories of a kind.
+pub(super) fn is_filtered(session: &Session<'_>) -> bool {
+    let args = session.args;
+    args.flag("security") || args.flag("reboot-required") || args.value("sec-severity").is_some()
 }

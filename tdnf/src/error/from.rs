@@ -1,6 +1,6 @@
 //! What the errors of the library crates become.
 
-use super::{Code, Failure};
+use super::{Code, Failure, advice};
 use crate::history::HistoryError;
 
 impl From<rpm_repo::Error> for Failure {
@@ -32,13 +32,27 @@ impl From<repo_client::Error> for Failure {
             Error::Io { source, .. } => Code::errno(source),
             _ => error.tdnf_code().map_or(Code::REPO_PERFORM, Code),
         };
+        let advice = error
+            .failures()
+            .last()
+            .and_then(|failure| advice::for_transfer(&failure.cause));
         let failure = Self::because(code, format!("Error: {error}"));
         match code {
+            Code::CACHE_DIR_OUT_OF_DISK_SPACE => failure.hint(
+                "free some space ('tdnf clean packages'), or name another place with \
+                 --setopt=cachedir=DIR",
+            ),
+            Code::BASEURL_DOES_NOT_EXIST => {
+                failure.hint("set baseurl=, mirrorlist= or metalink= in the .repo file")
+            }
             Code::CACHE_DISABLED => failure.hint("leave --cacheonly out, or run 'tdnf makecache'"),
             Code::ACCESS_DENIED => failure.hint(
                 "run it as root, use --cacheonly, or name another cache with --setopt=cachedir=DIR",
             ),
-            _ => failure,
+            _ => match advice {
+                Some(advice) => failure.hint(advice),
+                None => failure,
+            },
         }
     }
 }

@@ -21,3 +21,37 @@ fn nothing_to_do_is_success() {
     assert_eq!(Failure::new(Code::NO_MATCH).exit_code(), 243);
     assert_eq!(Failure::new(Code::transfer(7)).exit_code(), 184);
 }
+
+#[test]
+fn the_documented_exit_codes_are_these() {
+    let text = include_str!("../../../docs/exit-codes.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| {
+            line.split(" | ")
+                .map(|cell| cell.trim_matches(['|', ' ']))
+                .collect()
+        })
+        .filter(|row: &Vec<&str>| row.len() >= 3 && row[0].parse::<u32>().is_ok())
+        .filter(|row| {
+            row[2]
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit())
+        })
+        .collect();
+    assert_eq!(rows.len(), table::TABLE.len());
+    for (row, (number, name, words)) in rows.iter().zip(table::TABLE) {
+        assert_eq!(row[0], number.to_string());
+        assert_eq!(row[2], *name);
+        assert_eq!(
+            row[1],
+            Failure::new(Code(*number)).exit_code().to_string(),
+            "{number}"
+        );
+        assert_eq!(
+            row.get(3).copied().unwrap_or_default(),
+            words.unwrap_or_default().trim(),
+            "{number}"
+        );
+    }
+}

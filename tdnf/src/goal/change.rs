@@ -26,7 +26,7 @@ pub fn update(
                 goal.want(catalog, *file);
             }
             Some(_) => {}
-            None => not_found(session, &mut goal, &name)?,
+            None => not_found(session, catalog, &mut goal, &name)?,
         }
     }
     for word in words {
@@ -76,7 +76,7 @@ fn update_word(
     if found {
         Ok(())
     } else {
-        not_found(session, goal, word)
+        not_found(session, catalog, goal, word)
     }
 }
 
@@ -99,13 +99,13 @@ pub fn downgrade(session: &Session<'_>, catalog: &mut Packages, words: &[String]
     for word in words {
         let selection = select(session, catalog, word, SelectFlags::default())?;
         if selection.is_empty() {
-            not_found(session, &mut goal, word)?;
+            not_found(session, catalog, &mut goal, word)?;
             continue;
         }
         for (name, _) in by_name(catalog, selection.solvables()) {
             if catalog.installed_named(&name).is_empty() {
                 if !is_glob(word) {
-                    not_found(session, &mut goal, word)?;
+                    not_found(session, catalog, &mut goal, word)?;
                 }
                 continue;
             }
@@ -183,7 +183,7 @@ pub fn reinstall(
         };
         let selection = select(session, catalog, word, flags)?;
         if selection.is_empty() {
-            not_found(session, &mut goal, word)?;
+            not_found(session, catalog, &mut goal, word)?;
         }
         for installed in selection.solvables() {
             reinstall_one(session, catalog, &mut goal, *installed)?;

@@ -31,7 +31,7 @@ pub fn erase(session: &Session<'_>, catalog: &mut Packages, words: &[String]) ->
             .select(word, SelectFlags::default(), true)?
             .is_empty()
         {
-            not_found(session, &mut goal, word)?;
+            not_found(session, catalog, &mut goal, word)?;
         }
     }
     Ok(goal)

@@ -1,5 +1,8 @@
 //! Packages by their whole name, as the history keeps them, and checks without a plan.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use rpm_solv::{Job, Outcome as Answer, SolvableId, SolverOptions};
 
 use super::Goal;
@@ -11,50 +14,57 @@ use crate::session::{Packages, Session};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exact {
     /// It is installed.
-    Installed,
+    Installed(SolvableId),
     /// A repository has it.
     Available(SolvableId),
     /// Nobody has it.
     Missing,
 }
 
-/// Looks for a package by its whole name; the preferred repository wins.
-pub fn exactly(catalog: &Packages, nevra: &str) -> Exact {
-    if installed_exactly(catalog, nevra).is_some() {
-        return Exact::Installed;
-    }
-    let offered = catalog
-        .pool
-        .solvables()
-        .filter(|id| !catalog.pool.is_installed(*id) && is(catalog, *id, nevra));
-    let found: Vec<SolvableId> = offered.collect();
-    match catalog.best(&found) {
-        Some(id) => Exact::Available(id),
-        None => Exact::Missing,
-    }
+/// All packages by their whole names: made once for many look-ups.
+pub struct Names {
+    installed: HashMap<String, SolvableId>,
+    available: HashMap<String, Vec<SolvableId>>,
 }
 
-/// The installed package of this name.
-pub fn installed_exactly(catalog: &Packages, nevra: &str) -> Option<SolvableId> {
-    let mut installed = catalog.pool.repo_solvables(catalog.installed);
-    installed.find(|id| is(catalog, *id, nevra))
+impl Names {
+    /// Reads the names of all packages that are not excluded.
+    pub fn of(catalog: &Packages) -> Self {
+        let mut names = Self {
+            installed: HashMap::new(),
+            available: HashMap::new(),
+        };
+        for id in catalog.pool.solvables() {
+            let nevra = catalog.identity(id).nevra();
+            if catalog.pool.is_installed(id) {
+                names.installed.insert(nevra, id);
+            } else {
+                names.available.entry(nevra).or_default().push(id);
+            }
+        }
+        names
+    }
+
+    /// Looks for a package by its whole name; the preferred repository wins.
+    pub fn find(&self, catalog: &Packages, nevra: &str) -> Exact {
+        let key = plain(nevra);
+        if let Some(id) = self.installed.get(&*key) {
+            return Exact::Installed(*id);
+        }
+        let found = self.available.get(&*key).map(Vec::as_slice);
+        match catalog.best(found.unwrap_or_default()) {
+            Some(id) => Exact::Available(id),
+            None => Exact::Missing,
+        }
+    }
 }
 
 /// An explicit epoch of 0 is none.
-fn is(catalog: &Packages, id: SolvableId, nevra: &str) -> bool {
-    if !nevra.starts_with(catalog.pool.name(id)) {
-        return false;
+fn plain(nevra: &str) -> Cow<'_, str> {
+    match nevra.contains("-0:") {
+        true => Cow::Owned(nevra.replacen("-0:", "-", 1)),
+        false => Cow::Borrowed(nevra),
     }
-    let identity = catalog.identity(id);
-    identity.nevra() == nevra
-        || identity.epoch == 0
-            && nevra
-                == format!(
-                    "{}-0:{}.{}",
-                    identity.name,
-                    identity.version_release(),
-                    identity.arch
-                )
 }
 
 impl Goal {
@@ -77,11 +87,13 @@ impl Goal {
 pub fn check(session: &Session<'_>, catalog: &mut Packages, jobs: &[Job]) -> Outcome<()> {
     let options = SolverOptions::default();
     let mut answer = catalog.pool.solve(jobs, &options)?;
-    if let Answer::Problems(problems) = &answer
-        && super::solve::mentions_path(problems)
-        && catalog.learn_missing_paths(session)?
-    {
-        answer = catalog.pool.solve(jobs, &options)?;
+    for learn in [Packages::learn_merged_paths, Packages::learn_missing_paths] {
+        if let Answer::Problems(problems) = &answer
+            && super::solve::mentions_path(problems)
+            && learn(catalog, session)?
+        {
+            answer = catalog.pool.solve(jobs, &options)?;
+        }
     }
     let Answer::Problems(mut problems) = answer else {
         return Ok(());
@@ -90,6 +102,6 @@ pub fn check(session: &Session<'_>, catalog: &mut Packages, jobs: &[Job]) -> Out
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(explain(catalog, &problems))
+        Err(explain(session, catalog, &[], &problems))
     }
 }

@@ -26,7 +26,7 @@ pub fn install(
         if selection.is_empty() && word.starts_with('/') {
             want_owner(session, catalog, &mut goal, word)?;
         } else if available.is_empty() && selection.is_empty() {
-            not_found(session, &mut goal, word)?;
+            not_found(session, catalog, &mut goal, word)?;
         } else if selection.by_provides {
             want_any(session, catalog, &mut goal, &selection);
         } else {
@@ -162,7 +162,7 @@ fn want_owner(
             want_unless_installed(session, catalog, goal, id);
             Ok(())
         }
-        None => not_found(session, goal, path),
+        None => not_found(session, catalog, goal, path),
     }
 }
 

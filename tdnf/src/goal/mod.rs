@@ -7,9 +7,11 @@ mod change;
 mod erase;
 mod exact;
 mod install;
+mod missing;
 mod policy;
 mod problems;
 mod solve;
+mod source;
 
 use std::collections::BTreeSet;
 
@@ -20,10 +22,11 @@ use crate::session::{Packages, Session};
 
 pub use change::{distro_sync, downgrade, reinstall, update};
 pub use erase::{autoremove, erase};
-pub use exact::{Exact, check, exactly, installed_exactly};
+pub use exact::{Exact, Names, check};
 pub use install::install;
 pub use policy::Policy;
 pub use solve::{named_only, solve, unneeded};
+pub use source::{build_deps, sources};
 
 /// What is asked of the solver.
 #[derive(Debug, Default)]
@@ -82,11 +85,18 @@ pub fn select(
     Ok(selection)
 }
 
-/// A word that nothing has: said on stderr; an error unless such words are left out.
-fn not_found(session: &Session<'_>, goal: &mut Goal, word: &str) -> Outcome<()> {
+/// A word that nothing has: said on stderr, with what is like it; an error unless such words are
+/// left out.
+fn not_found(
+    session: &Session<'_>,
+    catalog: &Packages,
+    goal: &mut Goal,
+    word: &str,
+) -> Outcome<()> {
     let line = format!("{word} package not found or not installed");
     if !session.settings.skips.broken {
-        return Err(Failure::because(Code::NO_MATCH, line));
+        let failure = Failure::because(Code::NO_MATCH, line);
+        return Err(missing::advise(session, catalog, word, failure));
     }
     session.printer.err(&line);
     goal.unavailable.push(word.to_owned());
@@ -128,6 +138,17 @@ impl Packages {
     fn arch_rank(&self, id: SolvableId) -> u8 {
         let arch = self.pool.arch(id);
         u8::from(arch != self.arch && arch != "noarch")
+    }
+
+    /// Whether this system can run a package: its own architecture, `noarch`, or, as the solver
+    /// knows, one that it is compatible with.
+    fn runs_here(&self, id: SolvableId) -> bool {
+        let arch = self.pool.arch(id);
+        let compatible: &[&str] = match self.arch.as_str() {
+            "x86_64" => &["i686", "i586", "i486", "i386"],
+            _ => &[],
+        };
+        arch == self.arch || arch == "noarch" || compatible.contains(&arch)
     }
 
     /// Installed packages of a name.

@@ -1,10 +1,12 @@
 //! The solver's problems in words: libsolv's line first (scripts match it), then the chain with
 //! repositories, then ways out.
 
+use std::collections::BTreeSet;
+
 use rpm_solv::{FixKind, Problem, Rule, RuleKind, SolvableId};
 
 use crate::error::{Code, Failure};
-use crate::session::Packages;
+use crate::session::{Packages, Session};
 use crate::settings::Skips;
 
 /// Links of a chain that are shown.
@@ -22,21 +24,30 @@ pub(super) fn is_skipped(problem: &Problem, skips: Skips) -> bool {
 }
 
 /// Error 1301 with everything a person needs to go on.
-pub(super) fn explain(catalog: &Packages, problems: &[Problem]) -> Failure {
+pub(super) fn explain(
+    session: &Session<'_>,
+    catalog: &Packages,
+    locks: &[String],
+    problems: &[Problem],
+) -> Failure {
     let mut failure = Failure::new(Code::SOLV_FAILED);
     for (index, problem) in problems.iter().enumerate() {
+        let main = &problem.main;
         failure
             .details
-            .push(format!("{}. {}", index + 1, problem.main.text));
-        let links = problem
-            .chain
-            .iter()
-            .filter(|rule| rule.text != problem.main.text);
-        for rule in links.take(MAX_LINKS) {
-            failure
-                .details
-                .push(format!("   - {}{}", rule.text, origin(catalog, rule)));
+            .push(format!("{}. {}", index + 1, main.text));
+        let asked = session.args.words.join(" ");
+        failure
+            .details
+            .push(format!("   - asked for: tdnf {asked}"));
+        let links = problem.chain.iter().filter(|rule| rule.text != main.text);
+        for rule in std::iter::once(main).chain(links).take(MAX_LINKS) {
+            let place = origin(catalog, rule);
+            if rule.text != main.text || !place.is_empty() {
+                failure.details.push(format!("   - {}{place}", rule.text));
+            }
         }
+        add_causes(catalog, locks, problem, &mut failure);
     }
     failure.details.push(format!(
         "Found {} problem(s) while resolving",
@@ -58,22 +69,98 @@ pub(super) fn explain(catalog: &Packages, problems: &[Problem]) -> Failure {
     failure
 }
 
+/// What the administrator decided and what does not fit this system, in words: the solver's own
+/// only say that there is nothing.
+fn add_causes(catalog: &Packages, locks: &[String], problem: &Problem, failure: &mut Failure) {
+    let pool = &catalog.pool;
+    let all = || std::iter::once(&problem.main).chain(&problem.chain);
+    let rules = || all().filter(|rule| !is_job(rule));
+    let mut seen = BTreeSet::new();
+    let mut say = |failure: &mut Failure, line: String, hint: &str| {
+        if seen.insert(line.clone()) {
+            failure.details.push(format!("   - {line}"));
+            failure.hints.push(hint.to_owned());
+        }
+    };
+    for id in rules().filter_map(|rule| rule.source) {
+        if pool.is_excluded(id) {
+            say(failure, excluded(catalog, id), UNEXCLUDE);
+        }
+        if locks.iter().any(|name| name == pool.name(id)) {
+            let line = format!("{} is locked (locks.d)", pool.nevra(id));
+            say(failure, line, UNLOCK);
+        }
+    }
+    // A job about a locked package names no package in its rule.
+    let silent = rules().all(|rule| rule.source.is_none());
+    for name in locks.iter().filter(|_| silent) {
+        say(failure, format!("{name} is locked (locks.d)"), UNLOCK);
+    }
+    let missing = rules().filter(|rule| rule.kind == RuleKind::NothingProvides);
+    for dep in missing.filter_map(|rule| rule.dep.as_deref()) {
+        let name = dep.split([' ', '(']).next().unwrap_or(dep);
+        for id in pool
+            .solvables()
+            .filter(|id| pool.name(*id) == name)
+            .take(MAX_LINKS)
+        {
+            if pool.is_excluded(id) {
+                say(failure, excluded(catalog, id), UNEXCLUDE);
+            } else if catalog.runs_here(id) {
+                let line = format!("there is {}{}", pool.nevra(id), place_of(catalog, id));
+                say(
+                    failure,
+                    line,
+                    "another version may be in a repository that is switched off",
+                );
+            } else {
+                let line = format!("{} does not run on {}", pool.nevra(id), catalog.arch);
+                say(failure, line, "look for a package of this architecture");
+            }
+        }
+    }
+}
+
+const UNEXCLUDE: &str = "take it in for this run: --disableexcludes (for excludepkgs of tdnf.conf), \
+                         or leave --exclude out; minversions keep what is too old out";
+const UNLOCK: &str = "remove its line in locks.d beside tdnf.conf to let it change";
+
+fn excluded(catalog: &Packages, id: SolvableId) -> String {
+    let place = place_of(catalog, id);
+    format!("{}{place} is excluded", catalog.pool.nevra(id))
+}
+
+/// ` (installed)` or ` (repository X)`.
+fn place_of(catalog: &Packages, id: SolvableId) -> String {
+    let pool = &catalog.pool;
+    if pool.is_installed(id) {
+        return " (installed)".to_owned();
+    }
+    let name = pool.repo_of(id).map(|repo| pool.repo_name(repo));
+    name.map_or_else(|_| String::new(), |name| format!(" (repository {name})"))
+}
+
+/// Whether a rule is about what was asked for: the packages it names mean nothing.
+fn is_job(rule: &Rule) -> bool {
+    matches!(
+        rule.kind,
+        RuleKind::Job | RuleKind::JobNothingProvides | RuleKind::JobUnknownPackage
+    )
+}
+
 /// Where the packages of a rule come from.
 fn origin(catalog: &Packages, rule: &Rule) -> String {
-    let of = |id: SolvableId| {
-        let pool = &catalog.pool;
-        if pool.is_installed(id) {
-            return Some("installed".to_owned());
-        }
-        Some(format!(
-            "repository {}",
-            pool.repo_name(pool.repo_of(id).ok()?)
-        ))
-    };
-    match rule.source.and_then(of) {
-        Some(place) => format!(" ({place})"),
-        None => String::new(),
+    if is_job(rule) {
+        return String::new();
     }
+    let source = rule.source.map(|id| place_of(catalog, id));
+    let target = rule.target.filter(|target| Some(*target) != rule.source);
+    let target = target.map(|id| format!("; {}{}", catalog.pool.nevra(id), place_of(catalog, id)));
+    format!(
+        "{}{}",
+        source.unwrap_or_default(),
+        target.unwrap_or_default()
+    )
 }
 
 /// A way out as a command where there is one.

@@ -42,8 +42,11 @@ pub fn solve(
             }
             Answer::Problems(problems) => {
                 // A path outside primary metadata may be in the file lists.
-                if !mentions_path(&problems) || !catalog.learn_missing_paths(session)? {
-                    jobs = without(session, catalog, &jobs, &problems)?;
+                if !mentions_path(&problems)
+                    || !catalog.learn_merged_paths(session)?
+                        && !catalog.learn_missing_paths(session)?
+                {
+                    jobs = without(session, catalog, policy, &jobs, &problems)?;
                 }
             }
         }
@@ -81,7 +84,11 @@ pub fn named_only(packages: &Packages, goal: &Goal) -> Outcome<Plan> {
 }
 
 /// Packages that came as a dependency and that nothing installed needs any more.
-pub fn unneeded(catalog: &mut Packages, auto: &BTreeSet<String>) -> Outcome<Vec<SolvableId>> {
+pub fn unneeded(
+    session: &Session<'_>,
+    catalog: &mut Packages,
+    auto: &BTreeSet<String>,
+) -> Outcome<Vec<SolvableId>> {
     let jobs = user_installed(catalog, auto);
     match catalog.pool.solve(&jobs, &SolverOptions::default())? {
         Answer::Solved(mut solution) => {
@@ -90,7 +97,7 @@ pub fn unneeded(catalog: &mut Packages, auto: &BTreeSet<String>) -> Outcome<Vec<
                 .retain(|id| auto.contains(catalog.pool.name(*id)));
             Ok(solution.unneeded)
         }
-        Answer::Problems(problems) => Err(explain(catalog, &problems)),
+        Answer::Problems(problems) => Err(explain(session, catalog, &[], &problems)),
     }
 }
 
@@ -137,6 +144,7 @@ fn user_installed(catalog: &Packages, auto: &BTreeSet<String>) -> Vec<Job> {
 fn without(
     session: &Session<'_>,
     catalog: &Packages,
+    policy: &Policy,
     jobs: &[Job],
     problems: &[Problem],
 ) -> Outcome<Vec<Job>> {
@@ -147,7 +155,7 @@ fn without(
         .cloned()
         .collect();
     if !left.is_empty() {
-        return Err(explain(catalog, &left));
+        return Err(explain(session, catalog, &policy.locks, &left));
     }
     let mut dropped = BTreeSet::new();
     for fix in problems.iter().flat_map(|problem| &problem.fixes) {
@@ -158,7 +166,7 @@ fn without(
         }
     }
     if dropped.is_empty() {
-        return Err(explain(catalog, problems));
+        return Err(explain(session, catalog, &policy.locks, problems));
     }
     let kept = jobs
         .iter()

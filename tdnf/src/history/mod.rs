@@ -9,7 +9,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -200,8 +200,9 @@ fn last_cookie(db: &Connection) -> rusqlite::Result<Option<String>> {
 
 fn add_base(db: &Connection, installed: &Installed, now: u64) -> rusqlite::Result<()> {
     let transaction = add_transaction(db, &installed.cookie, "(set)", now, BASE)?;
+    let mut items = Items::of(db, transaction)?;
     for nevra in &installed.nevras {
-        add_item(db, transaction, IN_SET, nevra)?;
+        items.add(IN_SET, nevra)?;
     }
     Ok(())
 }
@@ -214,11 +215,12 @@ fn add_delta(
 ) -> rusqlite::Result<i64> {
     let before = state::current(db)?;
     let transaction = add_transaction(db, &installed.cookie, command_line, now, DELTA)?;
+    let mut items = Items::of(db, transaction)?;
     for nevra in installed.nevras.difference(&before) {
-        add_item(db, transaction, ADDED, nevra)?;
+        items.add(ADDED, nevra)?;
     }
     for nevra in before.difference(&installed.nevras) {
-        add_item(db, transaction, REMOVED, nevra)?;
+        items.add(REMOVED, nevra)?;
     }
     Ok(transaction)
 }
@@ -248,17 +250,47 @@ fn add_transaction(
     Ok(db.last_insert_rowid())
 }
 
-fn add_item(db: &Connection, transaction: i64, kind: i64, nevra: &str) -> rusqlite::Result<()> {
-    let rpm = id_of(db, "rpms", "nevra", nevra)?;
-    db.execute(
-        "INSERT INTO trans_items(trans_id, type, rpm_id) VALUES (?1, ?2, ?3)",
-        params![transaction, kind, rpm],
-    )?;
-    Ok(())
+/// Writes the items of a transaction. The names that the table has are read once: it has no index
+/// (that of C tdnf has none), so that a look-up for each item would read it as often.
+struct Items<'a> {
+    db: &'a Connection,
+    transaction: i64,
+    known: HashMap<String, i64>,
+}
+
+impl<'a> Items<'a> {
+    fn of(db: &'a Connection, transaction: i64) -> rusqlite::Result<Self> {
+        // Of two rows of one name the first counts, as in C tdnf.
+        let mut rows = db.prepare("SELECT nevra, Id FROM rpms ORDER BY Id DESC")?;
+        let known = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Self {
+            db,
+            transaction,
+            known: known.collect::<rusqlite::Result<_>>()?,
+        })
+    }
+
+    fn add(&mut self, kind: i64, nevra: &str) -> rusqlite::Result<()> {
+        let rpm = match self.known.get(nevra) {
+            Some(id) => *id,
+            None => {
+                self.db
+                    .prepare_cached("INSERT INTO rpms(nevra) VALUES (?1)")?
+                    .execute([nevra])?;
+                let id = self.db.last_insert_rowid();
+                self.known.insert(nevra.to_owned(), id);
+                id
+            }
+        };
+        self.db
+            .prepare_cached("INSERT INTO trans_items(trans_id, type, rpm_id) VALUES (?1, ?2, ?3)")?
+            .execute(params![self.transaction, kind, rpm])?;
+        Ok(())
+    }
 }
 
 fn set_flag(db: &Connection, transaction: i64, name: &str, value: i64) -> rusqlite::Result<()> {
-    let name = id_of(db, "names", "name", name)?;
+    let name = name_id(db, name)?;
     db.execute(
         "INSERT INTO flag_set(trans_id, name_id, value) VALUES (?1, ?2, ?3)",
         params![transaction, name, value],
@@ -266,17 +298,13 @@ fn set_flag(db: &Connection, transaction: i64, name: &str, value: i64) -> rusqli
     Ok(())
 }
 
-/// The id of `text` in one of the two tables of texts; it is added if it is new.
-fn id_of(db: &Connection, table: &str, column: &str, text: &str) -> rusqlite::Result<i64> {
-    let select = format!("SELECT Id FROM {table} WHERE {column} = ?1 LIMIT 1");
-    let mut rows = db.prepare_cached(&select)?;
-    let mut found = rows.query_map([text], |row| row.get(0))?;
+/// The id of a package name; it is added if it is new.
+fn name_id(db: &Connection, name: &str) -> rusqlite::Result<i64> {
+    let mut rows = db.prepare_cached("SELECT Id FROM names WHERE name = ?1 LIMIT 1")?;
+    let mut found = rows.query_map([name], |row| row.get(0))?;
     if let Some(id) = found.next() {
         return id;
     }
-    db.execute(
-        &format!("INSERT INTO {table}({column}) VALUES (?1)"),
-        [text],
-    )?;
+    db.execute("INSERT INTO names(name) VALUES (?1)", [name])?;
     Ok(db.last_insert_rowid())
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use repo_client::{MetadataSet, RepoRefresh, SignatureCheck, refresh};
 use rpm_repo::config::RepoConfig;
 
-use super::Session;
+use super::{Session, from_dir};
 use crate::error::{Code, Failure, Outcome};
 use crate::keys;
+use crate::settings::RepoOrigin;
 use crate::view::progress::NetworkView;
 
 /// A repository with its metadata.
@@ -35,6 +36,7 @@ impl Session<'_> {
     /// A repository that cannot be had stops the run, unless it says `skip_if_unavailable`.
     pub fn sources(&self, parts: &[&str], freshness: Freshness) -> Outcome<Vec<Source>> {
         let repos = self.enabled_repos()?;
+        self.publish_folders(&repos)?;
         let names = repos
             .iter()
             .map(|repo| (repo.id.clone(), repo.name.clone()))
@@ -47,7 +49,56 @@ impl Session<'_> {
                 Err(error) => self.unavailable(&config, error)?,
             }
         }
+        for source in sources.iter().filter(|source| !source.set.from_cache) {
+            crate::hooks::refreshed(self, source);
+        }
         Ok(sources)
+    }
+
+    /// Repositories that are off and whose metadata is in the cache, however old; nothing is
+    /// fetched.
+    pub fn cached_disabled_sources(&self) -> Outcome<Vec<Source>> {
+        let mut repos = self.repos()?;
+        repos.retain(|repo| !repo.enabled);
+        repos.retain(|repo| self.repo_cache(repo).join("repodata/repomd.xml").is_file());
+        let view = NetworkView::new(self.printer);
+        let mut found = Vec::new();
+        for config in repos {
+            // Its signature was checked when it was fetched; nothing is installed from here.
+            let mut unsigned = config.clone();
+            unsigned.repo_gpgcheck = false;
+            let wish = RepoRefresh {
+                config: &unsigned,
+                cache: self.repo_cache(&config),
+                parts: PRIMARY,
+                force: false,
+                cache_only: true,
+                stale_ok: true,
+                allow_older: false,
+                now: self.settings.environment.now,
+                check_signature: None,
+            };
+            let sets = refresh(self.client(), &[wish], &view);
+            found.extend(sets.into_iter().flatten().map(|set| Source {
+                config: config.clone(),
+                set,
+            }));
+        }
+        Ok(found)
+    }
+
+    /// Makes the metadata of `--repofromdir` repositories that are on.
+    fn publish_folders(&self, repos: &[RepoConfig]) -> Outcome<()> {
+        for temporary in &self.settings.temporary_repos {
+            let on = repos.iter().any(|repo| repo.id == temporary.id);
+            if let RepoOrigin::Dir(dir) = &temporary.origin
+                && on
+            {
+                let made = from_dir::metadata_dir(self.cache_dir(), &temporary.id);
+                from_dir::publish(dir, &made)?;
+            }
+        }
+        Ok(())
     }
 
     fn refresh(
@@ -116,7 +167,11 @@ impl Session<'_> {
             config.name
         ));
         if !config.skip_if_unavailable || failure.code == Code::ACCESS_DENIED {
-            return Err(failure);
+            let id = &config.id;
+            return Err(failure.hint(format!(
+                "to go on without it: --disablerepo={id}, or skip_if_unavailable=1 in {}",
+                config.source
+            )));
         }
         for line in &failure.details {
             self.printer.err(line);

@@ -1,31 +1,36 @@
 //! What is open during a run: nothing until a command asks for it.
 
+mod from_dir;
 mod lock;
 mod metadata;
 mod packages;
+mod plugins;
 mod releasever;
 mod repos;
 #[cfg(test)]
 mod tests;
+mod usr_merge;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
 use rpm_db::{Backend, Db, DbLocation, Search, TransactionLock, Wait};
-use rpm_repo::config::RepoConfig;
+use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig};
 use rpm_repo::vars::Vars;
 
-use crate::args::Args;
+use crate::args::{Args, nearest};
 use crate::commands::Needs;
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Phase};
 use crate::settings::Settings;
 
+pub use from_dir::packages_below;
 pub use lock::InstanceLock;
 pub use metadata::{Freshness, PRIMARY, Source};
 pub use packages::Packages;
+pub use plugins::Plugins;
 pub use repos::glob;
 
 /// A run of one command.
@@ -38,8 +43,12 @@ pub struct Session<'a> {
     pub printer: &'a Printer,
     /// Whether the user asked to stop, and what that means at the moment.
     pub interrupt: Interrupt,
+    /// Which of the built-in plugins are on.
+    pub plugins: Plugins,
     cache_dir: PathBuf,
     client: OnceCell<Client>,
+    /// Warnings about the configuration were printed.
+    typos_told: Cell<bool>,
     _lock: Option<InstanceLock>,
 }
 
@@ -52,6 +61,7 @@ impl<'a> Session<'a> {
         interrupt: Interrupt,
         needs: Needs,
     ) -> Outcome<Self> {
+        let plugins = Plugins::resolve(args, &settings, printer)?;
         let lock = if needs.lock {
             let path = InstanceLock::path(&settings.root, &settings.persist_dir);
             Some(InstanceLock::acquire(&path, printer)?)
@@ -67,8 +77,10 @@ impl<'a> Session<'a> {
             args,
             printer,
             interrupt,
+            plugins,
             cache_dir,
             client: OnceCell::new(),
+            typos_told: Cell::new(false),
             _lock: lock,
         })
     }
@@ -89,7 +101,7 @@ impl<'a> Session<'a> {
     /// repository that is on uses it.
     pub fn repos(&self) -> Outcome<Vec<RepoConfig>> {
         let mut vars = self.vars()?;
-        let found = repos::read(&self.settings, &vars)?;
+        let found = repos::read(&self.settings, &self.cache_dir, &vars)?;
         let uses = |repo: &&RepoConfig| {
             repo.unknown_variables
                 .iter()
@@ -111,15 +123,37 @@ impl<'a> Session<'a> {
             }
             Err(_) => return Ok(found),
         }
-        repos::read(&self.settings, &vars)
+        repos::read(&self.settings, &self.cache_dir, &vars)
     }
 
     /// The repositories that are on, preferred ones first.
     pub fn enabled_repos(&self) -> Outcome<Vec<RepoConfig>> {
         let mut repos = self.repos()?;
         repos.retain(|repo| repo.enabled);
+        if !self.typos_told.replace(true) {
+            self.tell_typos(&repos);
+            let signed = repos.iter().filter(|repo| repo.repo_gpgcheck);
+            let signed: Vec<String> = signed.map(|repo| repo.id.clone()).collect();
+            self.plugins.warn(self.printer, &signed);
+        }
+        repos.iter_mut().for_each(|repo| self.plugins.apply(repo));
         repos.sort_by_key(|repo| repo.priority);
         Ok(repos)
+    }
+
+    /// Keys that nobody knows have no effect; one that looks like a mistyped key is worth a word.
+    fn tell_typos(&self, repos: &[RepoConfig]) {
+        let main = self.settings.main.unknown_keys.iter();
+        let main = main.map(|unknown| (unknown, MAIN_KEYS));
+        let others = repos.iter().flat_map(|repo| &repo.unknown_keys);
+        let others = others.map(|unknown| (unknown, REPO_KEYS));
+        for ((key, place), known) in main.chain(others) {
+            if let Some(near) = nearest(key, known.iter().copied()) {
+                self.printer.err(&format!(
+                    "warning: {place}: nobody knows the key '{key}': did you mean '{near}'?"
+                ));
+            }
+        }
     }
 
     fn vars(&self) -> Outcome<Vars> {

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 
-use super::{Freshness, Session, Source};
+use super::{Freshness, Session, Source, usr_merge};
 use crate::catalog::{Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource};
 use crate::error::{Failure, Outcome};
 
@@ -22,6 +22,7 @@ pub struct Packages {
     /// The architecture of the system.
     pub arch: String,
     has_file_lists: bool,
+    knows_merged_paths: bool,
 }
 
 /// Parts that tell every path of every package.
@@ -59,6 +60,11 @@ impl Session<'_> {
         self.assemble(sources, installed)
     }
 
+    /// The packages of `sources` alone; nothing counts as installed.
+    pub fn packages_of(&self, sources: Vec<Source>) -> Outcome<Packages> {
+        self.assemble(sources, None)
+    }
+
     /// No package at all: neither installed nor available.
     pub fn no_packages(&self) -> Outcome<Packages> {
         self.assemble(Vec::new(), None)
@@ -80,6 +86,7 @@ impl Session<'_> {
             sources,
             arch: self.settings.arch.clone(),
             has_file_lists: false,
+            knows_merged_paths: false,
         })
     }
 }
@@ -135,7 +142,38 @@ impl Packages {
         if !self.load_file_lists(session)? {
             return Ok(false);
         }
-        Ok(self.catalog.add_missing_paths(&wishes(&self.sources))? > 0)
+        let merged = usr_merge::merged(&session.settings.root);
+        let other = |path: &str| usr_merge::other_name(path, &merged);
+        let looked_for = self
+            .catalog
+            .add_missing_paths(&wishes(&self.sources), &other)?;
+        Ok(looked_for > 0)
+    }
+
+    /// Teaches the solver, once, that `/bin/x` and `/usr/bin/x` are one file where `/bin` of the
+    /// root is a link; says whether it has learnt something.
+    pub fn learn_merged_paths(&mut self, session: &Session<'_>) -> Outcome<bool> {
+        if std::mem::replace(&mut self.knows_merged_paths, true) {
+            return Ok(false);
+        }
+        let merged = usr_merge::merged(&session.settings.root);
+        if merged.is_empty() {
+            return Ok(false);
+        }
+        let mut learnt = false;
+        let pool = &mut self.catalog.pool;
+        for path in pool.missing_paths()? {
+            let Some(other) = usr_merge::other_name(&path, &merged) else {
+                continue;
+            };
+            let mut owners = pool.file_owners(other.as_bytes())?;
+            owners.extend(pool.whatprovides(&other)?);
+            for id in owners {
+                pool.add_file_provide(id, path.as_bytes())?;
+                learnt = true;
+            }
+        }
+        Ok(learnt)
     }
 
     /// Packages of the repositories that own exactly this path: asked of the index of file lists.

@@ -1,15 +1,18 @@
 //! Which repositories a run has, and which of them are on.
 
+use std::path::Path;
+
 use rpm_repo::Place;
 use rpm_repo::config::{RepoConfig, read_repo_dirs};
 use rpm_repo::vars::Vars;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::settings::{RepoSwitch, Settings};
+use crate::session::from_dir;
+use crate::settings::{RepoOrigin, RepoSwitch, Settings, file_url};
 
 /// Reads all repositories of the settings: `.repo` files, those of the command line, overrides
 /// and switches, in this order.
-pub(super) fn read(settings: &Settings, vars: &Vars) -> Outcome<Vec<RepoConfig>> {
+pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Vec<RepoConfig>> {
     let missing = settings.repo_dirs.iter().find(|dir| !dir.is_dir());
     if let Some(dir) = missing
         && settings.temporary_repos.is_empty()
@@ -21,9 +24,22 @@ pub(super) fn read(settings: &Settings, vars: &Vars) -> Outcome<Vec<RepoConfig>>
     }
     let mut repos = read_repo_dirs(&settings.repo_dirs, &settings.main, vars)?;
     for temporary in &settings.temporary_repos {
-        let place = Place::named("--repofrompath");
+        let (option, url) = match &temporary.origin {
+            RepoOrigin::Url(url) => ("--repofrompath", url.clone()),
+            RepoOrigin::Dir(dir) => {
+                // Its metadata is made when it is asked for.
+                std::fs::read_dir(dir).map_err(|error| Failure::io(dir, &error))?;
+                let made = from_dir::metadata_dir(cache, &temporary.id);
+                ("--repofromdir", file_url(&made))
+            }
+        };
+        let place = Place::named(option);
         let mut repo = RepoConfig::new(&temporary.id, place.clone(), &settings.main)?;
-        repo.set("baseurl", &temporary.url, &place, vars)?;
+        repo.set("baseurl", &url, &place, vars)?;
+        if matches!(temporary.origin, RepoOrigin::Dir(_)) {
+            // What lies in the folder now counts.
+            repo.metadata_expire = Some(std::time::Duration::ZERO);
+        }
         repo.enabled = true;
         if repos.iter().any(|known| known.id == repo.id) {
             return Err(Failure::because(

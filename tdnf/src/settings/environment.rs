@@ -18,6 +18,8 @@ pub struct Environment {
     pub machine: String,
     /// This program, as it can be started again.
     pub program: PathBuf,
+    /// The user's home directory.
+    pub home: Option<PathBuf>,
     /// The user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`).
     pub user_cache: Option<PathBuf>,
     /// Variables of the user that scriptlets may see.
@@ -50,6 +52,7 @@ impl Environment {
                 .to_string_lossy()
                 .into_owned(),
             program: own_program(),
+            home: absolute("HOME"),
             user_cache: absolute("XDG_CACHE_HOME").or_else(home_cache),
             script_variables: std::env::vars_os()
                 .filter(|(name, _)| allowed_variable(name))

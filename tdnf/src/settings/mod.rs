@@ -9,7 +9,7 @@ mod paths;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rpm_repo::config::{MainConfig, read_main_config};
 
@@ -17,7 +17,7 @@ use crate::args::Args;
 use crate::error::{Code, Failure, Outcome};
 
 pub use environment::Environment;
-pub use overrides::{RepoOverride, RepoSwitch, TemporaryRepo};
+pub use overrides::{RepoOrigin, RepoOverride, RepoSwitch, TemporaryRepo, file_url};
 
 /// Where the configuration is if nobody says otherwise.
 pub const CONFIG_FILE: &str = "/etc/tdnf/tdnf.conf";
@@ -81,6 +81,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Where the history is.
     pub persist_dir: PathBuf,
+    /// Conf files of plugins.
+    pub plugin_conf_dir: PathBuf,
     /// `--releasever`.
     pub releasever: Option<String>,
     /// The architecture packages must fit: the machine's, or `--forcearch`.
@@ -89,6 +91,8 @@ pub struct Settings {
     pub arch_forced: bool,
     /// `--rpmdefine "_dbpath X"`.
     pub dbpath: Option<String>,
+    /// `--rpmdefine "_topdir X"`.
+    pub topdir: Option<String>,
     /// Answers.
     pub consent: Consent,
     /// Package checks.
@@ -157,13 +161,15 @@ impl Settings {
             vars_dirs: places.vars_dirs,
             cache_dir: places.cache_dir,
             persist_dir: places.persist_dir,
+            plugin_conf_dir: places.plugin_conf_dir,
             releasever: args.value("releasever").map(str::to_owned),
             arch: args
                 .value("forcearch")
                 .unwrap_or(&environment.machine)
                 .to_owned(),
             arch_forced: args.value("forcearch").is_some(),
-            dbpath: dbpath(args),
+            dbpath: defined(args, "_dbpath"),
+            topdir: defined(args, "_topdir"),
             consent: consent(args),
             checks: checks(args),
             download_only: args.flag("downloadonly").then(|| download_only(args)),
@@ -191,6 +197,17 @@ impl Settings {
             environment,
             warnings,
         })
+    }
+
+    /// The build tree that source packages are unpacked to: `_topdir`, else `rpmbuild` in the
+    /// home directory; inside the root.
+    pub fn build_tree(&self) -> PathBuf {
+        let home = self.environment.home.as_deref();
+        let top = match &self.topdir {
+            Some(given) => PathBuf::from(given),
+            None => home.unwrap_or(Path::new("/root")).join("rpmbuild"),
+        };
+        paths::below(&self.root, &top)
     }
 
     /// What servers are told about this program: `tdnf/VERSION ID/VERSION_ID`, the latter from the
@@ -262,14 +279,14 @@ fn download_only(args: &Args) -> DownloadOnly {
     }
 }
 
-/// The last `--rpmdefine` of `_dbpath`; other macros have no meaning here.
-fn dbpath(args: &Args) -> Option<String> {
+/// The last `--rpmdefine` of a macro.
+fn defined(args: &Args, name: &str) -> Option<String> {
     let definitions: Vec<&str> = args.values("rpmdefine").collect();
-    let named = definitions
-        .iter()
-        .rev()
-        .find_map(|text| text.trim().strip_prefix("_dbpath"))?;
-    Some(named.trim().to_owned()).filter(|path| !path.is_empty())
+    let bodies = definitions.iter().rev().filter_map(|text| {
+        let body = text.trim().strip_prefix(name)?;
+        body.starts_with(char::is_whitespace).then(|| body.trim())
+    });
+    bodies.map(str::to_owned).find(|body| !body.is_empty())
 }
 
 /// A value of `--setopt` or an option that is wrong.

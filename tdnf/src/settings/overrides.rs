@@ -1,11 +1,13 @@
 //! What the command line says about configuration values and repositories.
 
+use std::path::{Path, PathBuf};
+
 use rpm_repo::Place;
 use rpm_repo::config::MainConfig;
 
 use super::bad_value;
 use crate::args::{Args, Origin, find};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::Outcome;
 
 /// Switches repositories on or off, by id or glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +33,22 @@ pub struct RepoOverride {
     pub place: Place,
 }
 
-/// `--repofrompath ID,URL`.
+/// `--repofrompath ID,URL` and `--repofromdir ID,DIR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemporaryRepo {
     /// The id.
     pub id: String,
-    /// The base URL; a directory becomes `file://`.
-    pub url: String,
+    /// Where its packages are.
+    pub origin: RepoOrigin,
+}
+
+/// Where the packages of a repository of this run are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepoOrigin {
+    /// A repository with metadata; a directory has become `file://`.
+    Url(String),
+    /// A folder of packages without metadata.
+    Dir(PathBuf),
 }
 
 /// Keys of `--setopt` that are no configuration keys and no options.
@@ -93,33 +104,51 @@ pub(super) fn switches(args: &Args) -> Vec<RepoSwitch> {
         .collect()
 }
 
-/// Repositories of this run.
+/// Repositories of this run, in the order of the command line.
 pub(super) fn temporary_repos(args: &Args) -> Outcome<Vec<TemporaryRepo>> {
-    if args.value("repofromdir").is_some() {
-        return Err(Failure::because(
-            Code::INVALID_PARAMETER,
-            "--repofromdir: a directory without metadata cannot be used as a repository yet",
-        )
-        .hint("run createrepo on the directory and use --repofrompath"));
+    let mut repos = Vec::new();
+    for entry in &args.entries {
+        if matches!(entry.key.as_str(), "repofrompath" | "repofromdir") {
+            repos.push(temporary_repo(&entry.key, &entry.value)?);
+        }
     }
-    args.values("repofrompath").map(temporary_repo).collect()
+    Ok(repos)
 }
 
-fn temporary_repo(text: &str) -> Outcome<TemporaryRepo> {
-    let wrong = || bad_value("repofrompath", text, "ID,URL or ID,DIRECTORY");
+fn temporary_repo(option: &str, text: &str) -> Outcome<TemporaryRepo> {
+    let from_dir = option == "repofromdir";
+    let expected = match from_dir {
+        true => "ID,DIRECTORY",
+        false => "ID,URL or ID,DIRECTORY",
+    };
+    let wrong = || bad_value(option, text, expected);
     let (id, path) = text.split_once(',').ok_or_else(wrong)?;
     let (id, path) = (id.trim(), path.trim());
     if id.is_empty() || path.is_empty() {
         return Err(wrong());
     }
-    let url = if path.contains("://") {
-        path.to_owned()
-    } else {
-        let path = std::path::absolute(path).map_err(|_| wrong())?;
-        format!("file://{}", path.display())
+    let absolute = || std::path::absolute(path).map_err(|_| wrong());
+    let origin = match (from_dir, path.contains("://")) {
+        (true, _) => RepoOrigin::Dir(absolute()?),
+        (false, true) => RepoOrigin::Url(path.to_owned()),
+        (false, false) => RepoOrigin::Url(file_url(&absolute()?)),
     };
     Ok(TemporaryRepo {
         id: id.to_owned(),
-        url,
+        origin,
     })
+}
+
+/// A `file://` URL of an absolute path.
+pub fn file_url(path: &Path) -> String {
+    let mut url = String::from("file://");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        let plain = byte.is_ascii_alphanumeric() || b"/._~+-@:,=".contains(byte);
+        if plain {
+            url.push(char::from(*byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    url
 }

@@ -18,6 +18,7 @@ pub(super) struct Places {
     pub(super) vars_dirs: Vec<PathBuf>,
     pub(super) cache_dir: PathBuf,
     pub(super) persist_dir: PathBuf,
+    pub(super) plugin_conf_dir: PathBuf,
 }
 
 /// The configuration file: `-c`, else the root's own if it has one, else the host's.
@@ -61,6 +62,9 @@ impl Places {
         Self {
             repo_dirs,
             vars_dirs: own_or_host(&main.vars_dirs),
+            plugin_conf_dir: own_or_host(std::slice::from_ref(&main.pluginconfpath))
+                .pop()
+                .unwrap_or_default(),
             cache_dir,
             persist_dir: below(root, &main.persist_dir),
         }

@@ -40,6 +40,7 @@ mod stage;
 mod triggers;
 
 pub use element::Identity;
+pub(crate) use element::open_verified;
 pub use error::{Problem, TransactionError};
 pub use event::{Event, ScriptStream, TransactionObserver, Warning};
 pub use recover::{Recovery, pending, recover};

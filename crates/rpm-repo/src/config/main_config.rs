@@ -107,7 +107,8 @@ impl Default for MainConfig {
     }
 }
 
-const KEYS: &[&str] = &[
+/// Every key that has an effect.
+pub const KEYS: &[&str] = &[
     "reposdir",
     "repodir",
     "cachedir",

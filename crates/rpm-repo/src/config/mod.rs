@@ -8,8 +8,10 @@ mod repo;
 mod secret;
 mod value;
 
-pub use main_config::{MainConfig, MinVersion, read_main_config};
-pub use repo::{RepoConfig, UnknownVariable, read_repo_dir, read_repo_dirs, read_repo_file};
+pub use main_config::{KEYS as MAIN_KEYS, MainConfig, MinVersion, read_main_config};
+pub use repo::{
+    KEYS as REPO_KEYS, RepoConfig, UnknownVariable, read_repo_dir, read_repo_dirs, read_repo_file,
+};
 pub use secret::Secret;
 pub use value::{parse_bool, parse_bytes, parse_expire, parse_list};
 

@@ -94,7 +94,7 @@ pub struct UnknownVariable {
 }
 
 /// Every key that has an effect.
-const KEYS: &[&str] = &[
+pub const KEYS: &[&str] = &[
     "name",
     "baseurl",
     "mirrorlist",

@@ -220,3 +220,103 @@ fn list_has_every_scope() {
         ["alpha.noarch", "gamma.noarch"]
     );
 }
+
+/// A history as C tdnf leaves it: its schema, a base set and two deltas.
+const HISTORY_OF_C: &str = "
+CREATE TABLE rpms(Id INTEGER PRIMARY KEY AUTOINCREMENT, nevra TEXT);
+CREATE TABLE transactions(Id INTEGER PRIMARY KEY AUTOINCREMENT, cookie TEXT, cmdline TEXT, timestamp INTEGER, type INTEGER);
+CREATE TABLE trans_items(Id INTEGER PRIMARY KEY AUTOINCREMENT, trans_id INTEGER, type INTEGER, rpm_id INTEGER);
+CREATE TABLE names(Id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);
+CREATE TABLE flag_set(Id INTEGER PRIMARY KEY AUTOINCREMENT, trans_id INTEGER, name_id INTEGER, value INTEGER);
+INSERT INTO rpms(nevra) VALUES ('alpha-1.0-1.noarch'), ('beta-1.0-1.noarch'), ('gamma-1.0-1.noarch');
+INSERT INTO transactions(cookie, cmdline, timestamp, type) VALUES
+ ('0000', '(set)', 1700000000, 0), ('1111', '-y install beta', 1700000100, 1), ('COOKIE', '(unknown)', 1700000200, 1);
+INSERT INTO trans_items(trans_id, type, rpm_id) VALUES (1, 0, 1), (2, 1, 2), (2, 1, 3);
+INSERT INTO names(name) VALUES ('gamma');
+INSERT INTO flag_set(trans_id, name_id, value) VALUES (2, 1, 1);
+";
+
+#[test]
+fn a_history_of_c_tdnf_is_continued() {
+    let Some(site) = site() else { return };
+    site.run(&["-y", "install", "alpha=1.0", "beta"]).well();
+    let file = site.path("root/var/lib/tdnf/history.db");
+    let sqlite = |text: &str| {
+        let output = std::process::Command::new("sqlite3")
+            .arg(&file)
+            .arg(text)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let cookie = sqlite("SELECT cookie FROM transactions ORDER BY Id DESC LIMIT 1");
+    std::fs::remove_file(&file).unwrap();
+    sqlite(&HISTORY_OF_C.replace("COOKIE", cookie.trim()));
+    // Its marks count: gamma came as a dependency.
+    let asked = site.run(&["-q", "repoquery", "--userinstalled"]).well().out;
+    assert_eq!(asked, "alpha-1.0-1.noarch\nbeta-1.0-1.noarch\n");
+    site.run(&["-y", "erase", "beta"]).well();
+    // The next row is ours, in its form; nothing was found to be unknown.
+    assert_eq!(
+        sqlite("SELECT Id, cmdline, type FROM transactions ORDER BY Id"),
+        "1|(set)|0\n2|-y install beta|1\n3|(unknown)|1\n4|-c CONF --installroot ROOT -y erase beta|1\n"
+            .replace("-c CONF --installroot ROOT", &{
+                let conf = site.path("tdnf.conf").display().to_string();
+                let root = site.path("root").display().to_string();
+                format!("--config {conf} --installroot {root}")
+            })
+    );
+    assert_eq!(
+        sqlite(
+            "SELECT trans_items.type, nevra FROM trans_items JOIN rpms ON rpms.Id = rpm_id WHERE trans_id = 4"
+        ),
+        "2|beta-1.0-1.noarch\n"
+    );
+    assert_eq!(
+        sqlite("SELECT COUNT(*) FROM rpms"),
+        "3\n",
+        "known names are used again"
+    );
+    // And it is undone.
+    site.run(&["-y", "history", "undo", "4"]).well();
+    assert_eq!(site.rpm_names(), ["alpha-1.0", "beta-1.0", "gamma-1.0"]);
+    site.run(&["-y", "history", "rollback", "1"]).well();
+    assert_eq!(site.rpm_names(), ["alpha-1.0"]);
+}
+
+#[test]
+fn the_cookie_is_that_of_librpm() {
+    let Some(site) = site() else { return };
+    let librpm = || {
+        let code = "import rpm, sys; rpm.addMacro('_dbpath', sys.argv[1]); \
+                    ts = rpm.TransactionSet('/'); ts.openDB(); print(ts.dbCookie())";
+        let output = std::process::Command::new("/usr/bin/python3")
+            .args(["-I", "-c", code])
+            .arg(site.path("root/var/lib/rpm"))
+            .output()
+            .expect("python3 runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let ours = || {
+        let file = site.path("root/var/lib/tdnf/history.db");
+        let output = std::process::Command::new("sqlite3")
+            .arg(file)
+            .arg("SELECT cookie FROM transactions ORDER BY Id DESC LIMIT 1")
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for words in [
+        &["install", "beta"][..],
+        &["install", "alpha=1.0"],
+        &["erase", "beta"],
+        &["update"],
+    ] {
+        site.run(&[&["-y"], words].concat()).well();
+        let cookie = librpm();
+        assert_eq!(cookie.trim().len(), 64, "{cookie}");
+        assert_eq!(ours(), cookie, "{words:?}");
+    }
+}

@@ -1,15 +1,19 @@
 //! The binary on real repositories: packages by rpmbuild, metadata by createrepo_c, results asked
 //! of the real rpm.
 
+mod answers;
 mod changes;
 mod history;
 mod interrupts;
+mod json;
+mod plugins;
 mod programs;
 mod queries;
 mod refusals;
 mod repoquery;
 mod reposync;
 mod signed;
+mod sources;
 mod updateinfo;
 
 use std::fs;

@@ -85,3 +85,57 @@ fn advisories_about_what_is_installed() {
     site.run(&["updateinfo", "list", "nosuch"])
         .fails(243, "Error(1011) : No matching packages");
 }
+
+#[test]
+fn updates_can_be_limited_to_advisories() {
+    if !rustix::process::geteuid().is_root() {
+        return testkit::fixtures::skipped("not root");
+    }
+    let site = Site::with(&[
+        plain("alpha", "1.0"),
+        plain("alpha", "2.0"),
+        plain("beta", "1.0"),
+        plain("beta", "2.0"),
+    ]);
+    site.run(&["-y", "install", "alpha=1.0", "beta=1.0"]).well();
+    let security = ["-y", "--security", "update"];
+    let none = site.run(&security).well();
+    assert_eq!(none.err, "No data available\n");
+    assert!(none.out.ends_with("\n0 updates.\n"), "{none:?}");
+    publish_advisories(&site);
+    site.run(&["makecache"]).well();
+    let plan = |words: &[&str]| {
+        site.run(&[&["-j", "--assumeno"], words].concat())
+            .well()
+            .out
+    };
+    let alpha = r#"{"Upgrade":[{"Name":"alpha","Arch":"noarch","Evr":"2.0-1","#;
+    for words in [
+        &["--security", "update"][..],
+        &["--security", "update", "alpha"],
+        &["--sec-severity=7.5", "update"],
+        &["--sec-severity=high", "update"],
+        &["--reboot-required", "upgrade"],
+    ] {
+        let plan = plan(words);
+        assert!(
+            plan.starts_with(alpha) && !plan.contains("beta"),
+            "{words:?}: {plan}"
+        );
+    }
+    for words in [
+        &["--security", "update", "beta"][..],
+        &["--sec-severity=8", "update"],
+        &["--sec-severity=critical", "update"],
+    ] {
+        assert_eq!(
+            site.run(words).well().err,
+            "No data available\n",
+            "{words:?}"
+        );
+    }
+    assert_eq!(site.run(&["--sec-severity=much", "update"]).code, 86);
+    assert_eq!(site.run(&["--security", "update", "nosuch"]).code, 243);
+    site.run(&security).well();
+    assert_eq!(site.rpm_names(), ["alpha-2.0", "beta-1.0"]);
+}

@@ -1,0 +1,38 @@
+//! The known word that a mistyped one is most like.
+
+/// Edits that a word may be away, by its length: one for short words, a quarter for long ones.
+fn allowed(length: usize) -> usize {
+    (length / 4).clamp(1, 3)
+}
+
+/// The known word that takes the fewest edits; `None` if all are too far away. Words of one or
+/// two letters are like everything.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = word.chars().count();
+    if length < 3 {
+        return None;
+    }
+    let most = allowed(length);
+    let fits = |other: &&str| other.chars().count().abs_diff(length) <= most;
+    let scored = known.into_iter().filter(fits).filter_map(|other| {
+        let edits = strsim::damerau_levenshtein(word, other);
+        (edits <= most && other != word).then_some((edits, other))
+    });
+    scored.min().map(|(_, other)| other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn words_that_are_like_others() {
+        let known = ["socat", "ipset", "ethtool", "ebtables"];
+        assert_eq!(nearest("socta", known), Some("socat"));
+        assert_eq!(nearest("ethtol", known), Some("ethtool"));
+        assert_eq!(nearest("gpgchek", ["gpgcheck", "gpgkey"]), Some("gpgcheck"));
+        assert_eq!(nearest("nosuch", known), None);
+        assert_eq!(nearest("so", known), None);
+        assert_eq!(nearest("socat", ["socat"]), None);
+    }
+}

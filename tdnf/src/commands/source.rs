@@ -1,0 +1,54 @@
+//! `install --source` and `install --builddeps`.
+
+use super::change::{Words, open, require};
+use super::files::{self, Kind};
+use crate::error::Outcome;
+use crate::goal::{self, Goal, Policy};
+use crate::session::{Freshness, PRIMARY, Packages, Session};
+use crate::source_files;
+use crate::transact;
+
+/// Unpacks source packages into the build tree (`_topdir`). Nothing is solved, and the rpm
+/// database is not touched.
+pub(super) fn install(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let (packages, _, goal) = chosen(session, words)?;
+    let plan = goal::named_only(&packages, &goal)?;
+    let Some((_, verified)) = transact::obtain(session, &packages, &plan)? else {
+        return Ok(0);
+    };
+    if session.settings.download_only.is_some() || session.settings.test_only {
+        return Ok(0);
+    }
+    for package in &verified.packages {
+        let name = plan
+            .changes
+            .get(package.change)
+            .map(|change| &change.package);
+        if let Some(id) = name {
+            session.printer.info(&format!(
+                "Installing/Updating: {}-{} (source)",
+                id.name,
+                id.version_release()
+            ));
+        }
+        source_files::unpack(&session.settings, package)?;
+    }
+    Ok(0)
+}
+
+/// Installs what source packages need to be built.
+pub(super) fn build_deps(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let (packages, policy, sources) = chosen(session, words)?;
+    let goal = goal::build_deps(&packages, &sources);
+    transact::perform(session, packages, &goal, &policy)
+}
+
+fn chosen(session: &Session<'_>, words: &[String]) -> Outcome<(Packages, Policy, Goal)> {
+    require(words, Words::Needed)?;
+    let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
+    let (mut packages, policy) = open(session, sources)?;
+    let (given, words) = files::split(words);
+    let given = files::add(session, &mut packages, &given, Kind::Source)?;
+    let goal = goal::sources(session, &mut packages, &words, &given)?;
+    Ok((packages, policy, goal))
+}

@@ -1,0 +1,50 @@
+//! What to do next when a transfer failed.
+
+use repo_client::{Cause, TlsFault};
+
+/// One line for a person, by the cause.
+pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
+    Some(match cause {
+        Cause::Dns(_) => {
+            "check the host name in the URL and the name servers in /etc/resolv.conf; behind a \
+             proxy, name it with proxy= in tdnf.conf or in https_proxy"
+        }
+        Cause::Connect(_) => {
+            "check that the server is up and can be reached from here; behind a proxy, name it \
+             with proxy= in tdnf.conf or in https_proxy"
+        }
+        Cause::Proxy(_) | Cause::Status(407) => {
+            "check proxy=, proxy_username= and proxy_password= in tdnf.conf, and the variables \
+             http_proxy, https_proxy and no_proxy"
+        }
+        Cause::Status(401) => "set username= and password= in the .repo file",
+        Cause::Status(403) => "the server refuses this client: ask whoever runs it",
+        Cause::Status(404 | 410) | Cause::NotFound => {
+            "check the URL and $releasever ('tdnf repolist' names the repositories that are on); \
+             if the repository has just been changed, run 'tdnf makecache'"
+        }
+        Cause::Status(429 | 500..=599) => "the server is in trouble: try again later",
+        Cause::Timeout(_) | Cause::TooSlow { .. } | Cause::Broken(_) | Cause::Truncated { .. } => {
+            "try again: what has come is kept and continued; timeout= and minrate= of the .repo \
+             file set the limits"
+        }
+        Cause::Html => "a web page came instead: log in to the network, or correct the URL",
+        Cause::Digest { .. } | Cause::Size { .. } => {
+            "the mirror is damaged or is being changed: run 'tdnf makecache' and try again, or \
+             use another mirror"
+        }
+        Cause::Signature(_) | Cause::SignatureFile(_) => {
+            "nothing of it is used; compare gpgkey= of the .repo file with the key that the \
+             publisher names, and ask him if they differ"
+        }
+        Cause::Tls {
+            fault: TlsFault::Expired | TlsFault::NotYetValid,
+            ..
+        }
+        | Cause::Future { .. } => "check the date of this machine first ('date')",
+        Cause::Older { .. } => {
+            "the mirror is behind, or somebody offers old packages: use another mirror"
+        }
+        _ => return None,
+    })
+}

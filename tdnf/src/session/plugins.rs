@@ -1,0 +1,154 @@
+//! The plugins of C tdnf, which are part of this program: signed metadata and metalinks. Their
+//! conf files, names and switches are those of C tdnf.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cli_kit::Printer;
+use rpm_repo::config::{RepoConfig, parse_bool};
+use rpm_repo::ini;
+
+use crate::args::Args;
+use crate::error::{Code, Failure, Outcome};
+use crate::session::glob;
+use crate::settings::Settings;
+
+/// `repo_gpgcheck=1`.
+const REPO_GPGCHECK: &str = "tdnfrepogpgcheck";
+/// `metalink=`.
+const METALINK: &str = "tdnfmetalink";
+/// Where C tdnf looks for the files of plugins.
+const PLUGIN_PATH: &str = "/usr/lib/tdnf-plugins";
+
+/// Which of them are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plugins {
+    /// Signatures of metadata are checked where a repository asks for it.
+    pub repo_gpgcheck: bool,
+    /// Metalinks are followed.
+    pub metalink: bool,
+    /// Hooks are run.
+    pub hooks: bool,
+}
+
+impl Plugins {
+    /// Works out what is on: everything, unless a conf file (`enabled=0`), `--disableplugin` or
+    /// `--noplugins` says otherwise. With `plugins=1` in tdnf.conf each plugin that has a conf
+    /// file is named, as C tdnf does; one that is not part of this program is named as missing.
+    pub(super) fn resolve(args: &Args, settings: &Settings, printer: &Printer) -> Outcome<Self> {
+        if args.flag("noplugins") {
+            return Ok(Self {
+                repo_gpgcheck: false,
+                metalink: false,
+                hooks: false,
+            });
+        }
+        let mut configured = read_dir(&settings.plugin_conf_dir)?;
+        let named: Vec<String> = configured.keys().cloned().collect();
+        for name in [REPO_GPGCHECK, METALINK] {
+            configured.entry(name.to_owned()).or_insert(true);
+        }
+        switch(args, &mut configured)?;
+        if settings.main.plugins {
+            for name in named {
+                if configured.get(&name) == Some(&true) {
+                    tell(settings, printer, &name);
+                }
+            }
+        }
+        let on = |name: &str| configured.get(name) == Some(&true);
+        Ok(Self {
+            repo_gpgcheck: on(REPO_GPGCHECK),
+            metalink: on(METALINK),
+            hooks: true,
+        })
+    }
+
+    /// What a repository is without the plugins that are off.
+    pub(super) fn apply(self, repo: &mut RepoConfig) {
+        if !self.metalink {
+            repo.metalink = None;
+        }
+        if !self.repo_gpgcheck {
+            repo.repo_gpgcheck = false;
+        }
+    }
+
+    /// A check that is switched off is never silent.
+    pub(super) fn warn(self, printer: &Printer, wanted: &[String]) {
+        for repo in wanted.iter().filter(|_| !self.repo_gpgcheck) {
+            printer.err(&format!(
+                "warning: repo '{repo}': repo_gpgcheck=1 is not checked: plugin {REPO_GPGCHECK} \
+                 is switched off"
+            ));
+        }
+    }
+}
+
+fn tell(settings: &Settings, printer: &Printer, name: &str) {
+    if [REPO_GPGCHECK, METALINK].contains(&name) {
+        return printer.info(&format!("Loaded plugin: {name}"));
+    }
+    let dir = settings.main.pluginpath.as_deref();
+    let file = dir
+        .unwrap_or(Path::new(PLUGIN_PATH))
+        .join(format!("lib{name}.so"));
+    printer.err(&format!("Error loading plugin: {}", file.display()));
+    printer.err(&format!(
+        "Error: 1519 {name}: only {REPO_GPGCHECK} and {METALINK} are known; hooks do the work of \
+         others"
+    ));
+}
+
+/// The conf files of a directory: plugin to `enabled`. No directory, no plugins.
+fn read_dir(dir: &Path) -> Outcome<BTreeMap<String, bool>> {
+    let mut found = BTreeMap::new();
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Ok(found);
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let is_conf = path.extension().is_some_and(|ending| ending == "conf");
+        let Some(name) = path.file_stem().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        if !is_conf {
+            continue;
+        }
+        let document = ini::read(&path, |key| key == "enabled")?;
+        let main = document
+            .sections
+            .iter()
+            .find(|section| section.name == "main");
+        let on = match main.and_then(|section| section.get("enabled")) {
+            None => false,
+            Some(entry) => parse_bool(&entry.value).ok_or_else(|| {
+                let line = format!("{}: enabled={}: 0 or 1 expected", entry.place, entry.value);
+                Failure::because(Code::INVALID_PARAMETER, line)
+            })?,
+        };
+        found.insert(name.to_owned(), on);
+    }
+    Ok(found)
+}
+
+/// `--enableplugin` and `--disableplugin` in the order of the command line.
+fn switch(args: &Args, plugins: &mut BTreeMap<String, bool>) -> Outcome<()> {
+    for entry in &args.entries {
+        let on = match entry.key.as_str() {
+            "enableplugin" => true,
+            "disableplugin" => false,
+            _ => continue,
+        };
+        if entry.value.contains('/') {
+            let line = format!("--{}={}: a name, not a path", entry.key, entry.value);
+            return Err(Failure::because(Code::INVALID_PARAMETER, line));
+        }
+        for (name, state) in plugins.iter_mut() {
+            if glob(&entry.value, name) {
+                *state = on;
+            }
+        }
+    }
+    Ok(())
+}

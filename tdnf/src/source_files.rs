@@ -1,0 +1,132 @@
+//! Source packages unpacked into a build tree, as `rpm -i X.src.rpm` does: the spec file to
+//! `SPECS`, everything else to `SOURCES`.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rpm_pkg::files::{FileFlags, FileType};
+use rpm_pkg::package::{DigestChoice, payload_passes};
+use rpm_pkg::payload::{Payload, PayloadLimits};
+
+use crate::error::{Code, Failure, Outcome};
+use crate::settings::Settings;
+use crate::transaction;
+use crate::verify::VerifiedPackage;
+
+/// Copied at a time.
+const PIECE: usize = 128 << 10;
+/// Permission bits that a file of a source package may have.
+const MODE: u32 = 0o755;
+
+/// A file that is written and waits for its name.
+struct Staged {
+    part: PathBuf,
+    path: PathBuf,
+}
+
+/// Unpacks one package. Files get their names when the whole payload was read and is right.
+pub fn unpack(settings: &Settings, package: &VerifiedPackage) -> Outcome<()> {
+    let mut staged = Vec::new();
+    let done = stage(settings, package, &mut staged).and_then(|()| place(&staged));
+    if done.is_err() {
+        for file in &staged {
+            let _ = fs::remove_file(&file.part);
+        }
+    }
+    done
+}
+
+fn bad(path: &Path, why: &dyn std::fmt::Display) -> Failure {
+    let line = format!("package {}: {why}", path.display());
+    Failure::because(Code::TRANSACTION_FAILED, line)
+}
+
+fn stage(settings: &Settings, package: &VerifiedPackage, staged: &mut Vec<Staged>) -> Outcome<()> {
+    let source = &package.path;
+    let opened = transaction::open_verified(source, &package.identity)
+        .map_err(|error| bad(source, &error))?;
+    let mut payload = opened
+        .into_payload(DigestChoice::Strongest, PayloadLimits::default())
+        .map_err(|error| bad(source, &error))?;
+    let top = settings.build_tree();
+    while let Some(entry) = payload.next_entry().map_err(|error| bad(source, &error))? {
+        let Some(file) = payload.files().get(entry.index) else {
+            continue;
+        };
+        let folder = match file.flags.has(FileFlags::SPECFILE) {
+            true => "SPECS",
+            false => "SOURCES",
+        };
+        let (mode, kind) = (u32::from(file.mode) & MODE, file.kind);
+        let name = plain_name(file.base).ok_or_else(|| bad(source, &"a file with a bad name"))?;
+        if kind != FileType::Regular {
+            return Err(bad(source, &"a file that is no regular one"));
+        }
+        let dir = top.join(folder);
+        fs::create_dir_all(&dir).map_err(|error| Failure::io(&dir, &error))?;
+        let path = dir.join(&name);
+        let part = dir.join(format!(
+            ".tdnf-{}-{}.part",
+            std::process::id(),
+            staged.len()
+        ));
+        staged.push(Staged {
+            part: part.clone(),
+            path,
+        });
+        let out = create(&part, mode | 0o600)?;
+        write(&mut payload, out, &part, source)?;
+    }
+    let summary = payload.finish().map_err(|error| bad(source, &error))?;
+    if payload_passes(&summary.digests) {
+        Ok(())
+    } else {
+        Err(bad(source, &"a digest does not match"))
+    }
+}
+
+/// The name of a file without folders; `None` if it is not one.
+fn plain_name(base: &[u8]) -> Option<PathBuf> {
+    let text = std::str::from_utf8(base).ok()?;
+    let wrong = matches!(text, "" | "." | "..") || text.contains('/');
+    (!wrong && !text.chars().any(char::is_control)).then(|| PathBuf::from(OsStr::from_bytes(base)))
+}
+
+fn create(path: &Path, mode: u32) -> Outcome<File> {
+    let _ = fs::remove_file(path);
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .map_err(|error| Failure::io(path, &error))
+}
+
+fn write<R: std::io::Read>(
+    payload: &mut Payload<R>,
+    mut out: File,
+    path: &Path,
+    source: &Path,
+) -> Outcome<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let got = payload
+            .read_data(&mut piece)
+            .map_err(|error| bad(source, &error))?;
+        let Some(data) = piece.get(..got).filter(|data| !data.is_empty()) else {
+            return out.sync_data().map_err(|error| Failure::io(path, &error));
+        };
+        out.write_all(data)
+            .map_err(|error| Failure::io(path, &error))?;
+    }
+}
+
+fn place(staged: &[Staged]) -> Outcome<()> {
+    staged.iter().try_for_each(|file| {
+        fs::rename(&file.part, &file.path).map_err(|error| Failure::io(&file.path, &error))
+    })
+}

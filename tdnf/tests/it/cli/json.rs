@@ -1,0 +1,164 @@
+//! Every JSON output is read by Python's json, the one that scripts use.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::{Site, Spec, plain};
+
+/// What Python's json makes of a text, written back by it.
+fn python(text: &str) -> Value {
+    let code = "import json, sys; json.dump(json.load(sys.stdin), sys.stdout)";
+    let mut child = Command::new("/usr/bin/python3")
+        .args(["-I", "-S", "-c", code])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs");
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "Python cannot read: {text}");
+    serde_json::from_slice(&output.stdout).expect("Python writes JSON")
+}
+
+fn site() -> Option<Site> {
+    if !rustix::process::geteuid().is_root() {
+        testkit::fixtures::skipped("not root");
+        return None;
+    }
+    Some(Site::with(&[
+        plain("alpha", "1"),
+        plain("alpha", "2"),
+        Spec {
+            name: "loud",
+            version: "1",
+            lines: "URL: http://loud.invalid/\n%post -p <lua>\nprint('said \"so\"\\tand \\\\ more')\n",
+        },
+        Spec {
+            name: "bad",
+            version: "1",
+            lines: "%pre -p <lua>\nerror('no')\n",
+        },
+    ]))
+}
+
+#[test]
+fn every_command_prints_json_that_python_reads() {
+    let Some(site) = site() else { return };
+    site.run(&["-y", "install", "alpha=1"]).well();
+    super::updateinfo::publish_advisories(&site);
+    let with_data: [&[&str]; 24] = [
+        &["--version"],
+        &["list"],
+        &["list", "installed"],
+        &["list", "--upgrades"],
+        &["list", "nosuch"],
+        &["check-update"],
+        &["info"],
+        &["search", "test"],
+        &["search", "nosuch"],
+        &["provides", "alpha"],
+        &["repolist", "all"],
+        &["repoquery"],
+        &["repoquery", "--installed"],
+        &["repoquery", "--list"],
+        &["repoquery", "--requires"],
+        &["repoquery", "--changelogs"],
+        &["repoquery", "--source"],
+        &["count"],
+        &["--refresh", "updateinfo"],
+        &["updateinfo", "list", "all"],
+        &["updateinfo", "info", "all"],
+        &["history"],
+        &["history", "--info"],
+        &["--assumeno", "update"],
+    ];
+    for words in with_data {
+        let ran = site.run(&[&["-j"], words].concat()).well();
+        let first = python(&ran.out);
+        let second = site.run(&[&["--json-version=2"], words].concat()).well();
+        let document = python(&second.out);
+        assert_eq!(document["Version"], 2, "{words:?}");
+        assert_eq!(document["ExitCode"], 0, "{words:?}");
+        assert_eq!(document["Data"], first, "{words:?}");
+        assert!(document.get("Error").is_none(), "{words:?}");
+    }
+    let without: [&[&str]; 5] = [
+        &["makecache"],
+        &["check"],
+        &["clean", "packages"],
+        &["mark", "install", "alpha"],
+        &["repoquery", "nosuch"],
+    ];
+    for words in without {
+        assert_eq!(
+            site.run(&[&["-j"], words].concat()).well().out,
+            "",
+            "{words:?}"
+        );
+        let second = site.run(&[&["--json-version=2"], words].concat()).well();
+        let document = python(&second.out);
+        assert_eq!(document["Command"], *words.first().unwrap());
+        assert!(document.get("Data").is_none(), "{document}");
+    }
+    for words in [
+        &["install", "nosuch"][..],
+        &["nosuch"],
+        &["--nosuch"],
+        &["install"],
+    ] {
+        let ran = site.run(&[&["-j"], words].concat());
+        let error = python(&ran.out);
+        let second = site.run(&[&["--json-version=2"], words].concat());
+        assert_eq!(second.code, ran.code);
+        if words == ["--nosuch"] {
+            continue;
+        }
+        let document = python(&second.out);
+        assert_eq!(document["Error"]["Number"], error["Error"], "{words:?}");
+        assert_eq!(
+            document["Error"]["Message"], error["ErrorMessage"],
+            "{words:?}"
+        );
+        assert_eq!(document["ExitCode"], ran.code);
+    }
+    assert_eq!(site.run(&["--json-version=3", "list"]).code, 86);
+}
+
+#[test]
+fn a_transaction_tells_what_its_scriptlets_said() {
+    let Some(site) = site() else { return };
+    let ran = site
+        .run(&["--json-version=2", "-y", "install", "loud"])
+        .well();
+    let document = python(&ran.out);
+    assert_eq!(document["Data"]["Install"][0]["Name"], "loud");
+    let transaction = &document["Transaction"];
+    assert_eq!(transaction["Committed"], true);
+    assert_eq!(transaction["Installed"][0], "loud-1-1.noarch");
+    let scriptlet = &transaction["Scriptlets"][0];
+    assert_eq!(scriptlet["Package"], "loud-1-1.noarch");
+    assert_eq!(scriptlet["Script"], "%post");
+    assert_eq!(scriptlet["Output"], "said \"so\"\tand \\ more\n");
+    // A failing one: one document still, with plan, error and what ran.
+    let ran = site.run(&["--json-version=2", "-y", "install", "bad"]);
+    assert_eq!(ran.code, 245);
+    let document = python(&ran.out);
+    assert_eq!(document["Data"]["Install"][0]["Name"], "bad");
+    assert_eq!(document["Error"]["Number"], 1525);
+    assert_eq!(document["Transaction"]["Committed"], false);
+    assert_eq!(document["ExitCode"], 245);
+    // -j: the plan alone on standard output, and scriptlets on the other.
+    let ran = site.run(&["-j", "-y", "reinstall", "loud"]).well();
+    python(&ran.out);
+    assert!(ran.err.contains("said \"so\""), "{ran:?}");
+    let copied = site.run(&["--json-version=2", "reposync", "--urls"]).well();
+    let document = python(&copied.out);
+    assert_eq!(document["Data"][0]["Urls"].as_array().unwrap().len(), 4);
+}
