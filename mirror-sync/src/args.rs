@@ -65,7 +65,7 @@ pub fn command() -> Command {
             flag("quiet", "Only errors").short('q').global(true),
             flag("verbose", "One line for each file").short('v').global(true),
         ])
-        .subcommands([sync(), verify(), snapshot(), status(), clean(), key()])
+        .subcommands([sync(), verify(), snapshot(), status(), clean(), key(), crate::bundle::commands::command()])
         .after_help(
             "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 nothing new,\n\
              4 partial: something is missing; what came is kept, and nothing that is not whole was published.",

@@ -12,6 +12,7 @@
 //! | [`regenerate`] | metadata of a part of a repository |
 //! | [`sync`] [`publish`] | one run over the repositories; the atomic switch |
 //! | [`verify`] | flipped bits found and mended |
+//! | [`bundle`] | updates for sites without a network |
 //! | [`report`] [`talk`] [`status`] | what is told: of a run, meanwhile, of the mirror |
 //!
 //! Invariants: clients see whole, checked sets only; a stored file is never rewritten; what came is
@@ -19,6 +20,7 @@
 //! selected. Only this file reads the clock, the environment and signals.
 
 pub mod args;
+pub mod bundle;
 pub mod config;
 mod error;
 pub mod fetch;
@@ -103,6 +105,7 @@ fn dispatch(matches: &ArgMatches, printer: &Printer) -> Result<u8> {
         "verify" => verify_command(sub, &common, printer),
         "snapshot" => snapshot_command(sub, &common, printer),
         "clean" => clean(sub, &common, printer),
+        "bundle" => bundle_command(sub, &common, printer),
         "status" => {
             let layout = Layout::new(&common.config.mirror.path);
             status::print(&status::collect(&common.config, &layout, now())?, printer);
@@ -187,6 +190,18 @@ fn sync_command(sub: &ArgMatches, common: &Common, printer: &Printer) -> Result<
         hooks::run(&common.config.hooks, &report, printer);
     }
     Ok(report.exit_code)
+}
+
+fn bundle_command(sub: &ArgMatches, common: &Common, printer: &Printer) -> Result<u8> {
+    let (name, sub) = sub
+        .subcommand()
+        .ok_or_else(|| Error::Usage("no command".into()))?;
+    if let Some(code) = bundle::commands::look(name, sub, common, now(), printer)? {
+        return Ok(code);
+    }
+    with_run(common, &Options::default(), printer, |run| {
+        bundle::commands::change(name, sub, run)
+    })
 }
 
 /// All repositories, or the ones named, which must be known.

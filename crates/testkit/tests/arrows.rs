@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "cli-kit",
             "repo-client",
+            "rpm-db",
             "rpm-pkg",
             "rpm-repo",
             "rpm-solv",

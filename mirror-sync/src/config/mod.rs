@@ -161,6 +161,8 @@ pub struct Hooks {
 pub struct BundleSection {
     /// Public keys that may sign bundles for this site.
     pub keys: Vec<PathBuf>,
+    /// What this site is called.
+    pub site: Option<String>,
 }
 
 /// How a repository is kept.
@@ -172,6 +174,8 @@ pub enum Mode {
     Mirror,
     /// Filled by `serve` as clients ask.
     Proxy,
+    /// Filled by `bundle apply`.
+    Bundle,
 }
 
 /// `[repo.ID]`.
@@ -357,7 +361,7 @@ impl Config {
             let places = usize::from(!repo.baseurl.0.is_empty())
                 + usize::from(repo.mirrorlist.is_some())
                 + usize::from(repo.metalink.is_some());
-            if places == 0 {
+            if places == 0 && repo.mode != Mode::Bundle {
                 return wrong(format!(
                     "repo.{id}: no URL: set baseurl, mirrorlist or metalink"
                 ));

@@ -107,6 +107,7 @@ pub fn collect(config: &Config, layout: &Layout, now: u64) -> Result<Status> {
             mode: match section.mode {
                 Mode::Mirror => "mirror",
                 Mode::Proxy => "proxy",
+                Mode::Bundle => "bundle",
             },
             ..RepoStatus::default()
         };

@@ -403,7 +403,8 @@ fn packages_and_metadata_must_be_signed_by_the_repositorys_key() {
     ]);
 }
 
-fn sign(home: &std::path::Path, package: &std::path::Path) {
+/// Signs a package with the key in a gpg home.
+pub(crate) fn sign(home: &std::path::Path, package: &std::path::Path) {
     let mut command = Command::new("rpmsign");
     command
         .args([

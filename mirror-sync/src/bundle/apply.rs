@@ -1,0 +1,216 @@
+//! A bundle becomes what clients of the isolated site see. Everything is checked before anything
+//! changes: signature, site, order, age, every digest, every vendor signature, and that nothing is
+//! missing. A run that was killed is simply run again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::contents::Goal;
+use super::opened::{Opened, canonical, open};
+use super::record::{self, Applied, Receipt};
+use crate::error::{Error, Result};
+use crate::layout::{self, CURRENT};
+use crate::manifest::{self, Entry};
+use crate::publish;
+use crate::snapshot::Publisher;
+use crate::store::parse_digest;
+use crate::sync::Run;
+use crate::trust;
+
+/// What was done.
+#[derive(Debug, Serialize)]
+pub struct Done {
+    /// The bundle.
+    pub bundle: String,
+    /// Packages that came, by repository.
+    pub added: BTreeMap<String, Vec<String>>,
+    /// Packages that went, by repository.
+    pub removed: BTreeMap<String, Vec<String>>,
+    /// Nothing was changed: it was only looked at.
+    pub dry_run: bool,
+}
+
+/// Files that came with the bundle, by their names in the store.
+type Came = BTreeMap<String, (PathBuf, u64)>;
+
+/// Applies the bundle in these parts. The caller holds the mirror's lock.
+///
+/// # Errors
+/// [`Error::Bundle`] says why it was refused; then nothing was changed.
+pub fn apply(run: &Run<'_>, parts: &[PathBuf], dry_run: bool) -> Result<Done> {
+    let keys = trust::keyring(&run.config.bundle.keys)?;
+    let bundle = open(parts, &keys, run.now)?;
+    let mut applied = record::applied(&run.layout)?;
+    in_order(run, &bundle, &applied)?;
+    for goal in &bundle.contents.repos {
+        let id = &goal.whole.repo;
+        if !run.config.repo.contains_key(id) {
+            return Err(bundle.refuse(format!(
+                "it brings repository {id}, which is not configured here (`[repo.{id}]` with `mode = \"bundle\"` and its gpgkey)"
+            )));
+        }
+    }
+    repo_client::require_space(run.layout.root(), bundle.contents.bytes())?;
+    let stage = run.layout.partial().join(format!("bundle-{}", bundle.name));
+    layout::remove_tree(&stage)?;
+    std::fs::create_dir_all(&stage).map_err(Error::file(&stage, "create"))?;
+    let result = staged(run, &bundle, &stage, dry_run);
+    layout::remove_tree(&stage)?;
+    result?;
+    if !dry_run {
+        applied.site.clone_from(&bundle.contents.site);
+        let receipt = Receipt::new(&bundle.contents, &bundle.reference, run.now);
+        applied.receipts.push(receipt);
+        record::write_applied(&run.layout, &applied)?;
+    }
+    let names = |list: fn(&Goal) -> &Vec<String>| {
+        let goals = bundle.contents.repos.iter();
+        goals
+            .map(|goal| (goal.whole.repo.clone(), list(goal).clone()))
+            .collect()
+    };
+    Ok(Done {
+        added: names(|goal| &goal.added),
+        removed: names(|goal| &goal.removed),
+        bundle: bundle.name,
+        dry_run,
+    })
+}
+
+/// The right site, not expired, not a replay, nothing left out before it.
+fn in_order(run: &Run<'_>, bundle: &Opened, applied: &Applied) -> Result<()> {
+    let contents = &bundle.contents;
+    let configured = run.config.bundle.site.as_deref();
+    let known = (!applied.site.is_empty()).then_some(applied.site.as_str());
+    if let Some(here) = configured.or(known)
+        && here != contents.site
+    {
+        return Err(bundle.refuse(format!("it is for site {}, this is {here}", contents.site)));
+    }
+    if let Some(end) = contents.expires.filter(|end| *end <= run.now) {
+        return Err(bundle.refuse(format!("it expired on {}", manifest::date(end))));
+    }
+    let last = applied.receipts.last().map(|receipt| &receipt.bundle);
+    if let Some(last) = last.filter(|last| contents.number <= last.number) {
+        return Err(bundle.refuse(if last.id == bundle.reference.id {
+            "it was applied already".to_owned()
+        } else {
+            format!(
+                "bundle {} was applied already: this one is older",
+                last.number
+            )
+        }));
+    }
+    match &contents.previous {
+        Some(previous) if Some(previous) != last => Err(bundle.refuse(format!(
+            "it follows bundle {}, {}; apply that one first, or ask for a full one",
+            previous.number,
+            match last {
+                Some(last) => format!("but {} was the last one applied here", last.number),
+                None => "which was never applied here".to_owned(),
+            }
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn staged(run: &Run<'_>, bundle: &Opened, stage: &std::path::Path, dry_run: bool) -> Result<()> {
+    let found = bundle.unpack(Some(stage))?;
+    let came = bundle.by_digest(&found);
+    complete(run, bundle, &came)?;
+    signed(run, bundle, &came)?;
+    if dry_run {
+        return Ok(());
+    }
+    run.store.mark()?;
+    for (digest, (path, size)) in &came {
+        if let Some(digest) = parse_digest(digest) {
+            run.store.adopt(path, &digest, Some(*size))?;
+        }
+    }
+    for goal in &bundle.contents.repos {
+        publish(run, goal)?;
+    }
+    Ok(())
+}
+
+/// Every file of every set came now, or is here since an earlier bundle.
+fn complete(run: &Run<'_>, bundle: &Opened, came: &Came) -> Result<()> {
+    let mut missing: Vec<&Entry> = Vec::new();
+    for entry in bundle
+        .contents
+        .repos
+        .iter()
+        .flat_map(|goal| &goal.whole.files)
+    {
+        let sent = came.get(&canonical(&entry.digest));
+        let fits = sent.is_some_and(|(_, size)| *size == entry.size);
+        if !fits && !run.store.has(&entry.digest()?, Some(entry.size)) {
+            missing.push(entry);
+        }
+    }
+    match missing.first() {
+        None => Ok(()),
+        Some(first) => Err(bundle.refuse(format!(
+            "{} files that an earlier bundle brought are not here ({}): ask for a full one",
+            missing.len(),
+            first.path
+        ))),
+    }
+}
+
+/// Every package that came is signed by its vendor, as the site's configuration demands.
+fn signed(run: &Run<'_>, bundle: &Opened, came: &Came) -> Result<()> {
+    for goal in &bundle.contents.repos {
+        let id = &goal.whole.repo;
+        let section = run.config.repo.get(id).cloned().unwrap_or_default();
+        let keys = trust::keyring(&run.config.key_files(id))?;
+        let check = run.config.checks_packages(&section);
+        let packages = goal.whole.files.iter().filter_map(|file| {
+            let name = file.package.as_ref()?;
+            Some((name, came.get(&canonical(&file.digest))?))
+        });
+        for (name, (path, _)) in packages {
+            let told = trust::judge_package(path, &keys, check, run.now)
+                .map_err(|why| bundle.refuse(format!("{id}: {name}: {why}")))?;
+            if told != *name {
+                return Err(bundle.refuse(format!("{id}: {name} is really {told}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn publish(run: &Run<'_>, goal: &Goal) -> Result<()> {
+    let whole = &goal.whole;
+    publish::snapshot(&run.layout, &run.store, whole)?;
+    let publisher = Publisher {
+        config: run.config,
+        layout: &run.layout,
+        store: &run.store,
+        now: run.now,
+    };
+    publisher.show(CURRENT, whole)?;
+    let mirror = &run.config.mirror;
+    let state = manifest::read_state(&run.layout, &whole.repo)?;
+    let keep_for = mirror.keep_for.0.as_secs();
+    let keep = mirror.keep_snapshots;
+    publish::retain(&run.layout, &whole.repo, &state, keep, keep_for, run.now)?;
+    Ok(())
+}
+
+/// The full names that two sets do not share: what comes, what goes.
+pub(super) fn changes(old: &[Entry], new: &[Entry]) -> (Vec<String>, Vec<String>) {
+    let names = |list: &[Entry]| -> BTreeSet<String> {
+        list.iter()
+            .filter_map(|entry| entry.package.clone())
+            .collect()
+    };
+    let (old, new) = (names(old), names(new));
+    (
+        new.difference(&old).cloned().collect(),
+        old.difference(&new).cloned().collect(),
+    )
+}

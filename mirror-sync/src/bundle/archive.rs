@@ -1,0 +1,184 @@
+//! The form of a part: a tar file that any tar unpacks. `bundle.json` and `bundle.json.asc` come
+//! first, then files.
+//!
+//! Reading trusts nothing: only plain files, names of bounded length, and nothing is written by
+//! name: the caller decides where a file goes.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tar::{Archive, Builder, EntryType, Header};
+
+use super::contents::Packed;
+use crate::error::{Error, Result};
+
+/// The description.
+pub const JSON: &str = "bundle.json";
+/// Its signature.
+pub const SIGNATURE: &str = "bundle.json.asc";
+/// Largest description (400,000 packages have 200 MB).
+const MAX_JSON: u64 = 512 << 20;
+/// Largest signature.
+const MAX_SIGNATURE: u64 = 1 << 20;
+/// Longest name.
+const MAX_NAME: u64 = 4096;
+
+/// The first two members of a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// `bundle.json`.
+    pub json: Vec<u8>,
+    /// `bundle.json.asc`.
+    pub signature: Vec<u8>,
+}
+
+/// Writes a part as one: under its name it is there whole or not at all.
+///
+/// # Errors
+/// A source cannot be read or has another size than it should; the disk is full.
+pub fn write(path: &Path, head: &Head, files: &[(&Packed, PathBuf)], made: u64) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let written = write_to(&beside, head, files, made);
+    let written = written.and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        Error::file(path, "write")(error)
+    })
+}
+
+fn write_to(path: &Path, head: &Head, files: &[(&Packed, PathBuf)], made: u64) -> io::Result<()> {
+    let mut tar = Builder::new(BufWriter::with_capacity(256 << 10, File::create(path)?));
+    append(
+        &mut tar,
+        JSON,
+        head.json.len() as u64,
+        made,
+        head.json.as_slice(),
+    )?;
+    let signature = head.signature.as_slice();
+    append(&mut tar, SIGNATURE, signature.len() as u64, made, signature)?;
+    for (file, source) in files {
+        let data = File::open(source)?;
+        if data.metadata()?.len() != file.size {
+            let what = format!("{}: not {} bytes", source.display(), file.size);
+            return Err(io::Error::other(what));
+        }
+        append(&mut tar, &file.path, file.size, made, data)?;
+    }
+    let file = tar.into_inner()?.into_inner()?;
+    file.sync_all()
+}
+
+fn append<W: Write>(
+    tar: &mut Builder<W>,
+    path: &str,
+    size: u64,
+    made: u64,
+    data: impl Read,
+) -> io::Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_mtime(made);
+    header.set_size(size);
+    tar.append_data(&mut header, path, data)
+}
+
+/// Reads the head of a part.
+///
+/// # Errors
+/// It is no part of a bundle.
+pub fn head(path: &Path) -> Result<Head> {
+    let mut head = None;
+    walk(
+        path,
+        &mut |found| {
+            head = Some(found);
+            Ok(false)
+        },
+        &mut |_, _, _| Ok(()),
+    )?;
+    head.ok_or_else(|| no_bundle(path, "it is empty"))
+}
+
+/// Hands over every file of a part: name, size, content. `head` is asked first.
+///
+/// # Errors
+/// It is no part of a bundle or ends early; what the callbacks say.
+pub fn read(
+    path: &Path,
+    head: &mut dyn FnMut(Head) -> Result<()>,
+    each: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>,
+) -> Result<()> {
+    walk(path, &mut |found| head(found).map(|()| true), each)
+}
+
+fn no_bundle(path: &Path, what: &str) -> Error {
+    Error::Bundle {
+        bundle: path.display().to_string(),
+        what: format!("this is no part of a bundle: {what}"),
+    }
+}
+
+/// `head` says whether to go on.
+fn walk(
+    path: &Path,
+    head: &mut dyn FnMut(Head) -> Result<bool>,
+    each: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>,
+) -> Result<()> {
+    let told = |error: io::Error| no_bundle(path, &error.to_string());
+    let file = File::open(path).map_err(Error::file(path, "read"))?;
+    let mut tar = Archive::new(BufReader::with_capacity(256 << 10, file));
+    let mut json = None;
+    let mut begun = false;
+    let mut long = None;
+    for entry in tar.entries().map_err(told)?.raw(true) {
+        let mut entry = entry.map_err(told)?;
+        let size = entry.header().entry_size().map_err(told)?;
+        match entry.header().entry_type() {
+            EntryType::Regular => {}
+            EntryType::GNULongName if size <= MAX_NAME && long.is_none() => {
+                let data = small(&mut entry, MAX_NAME).map_err(told)?;
+                let name = data.split(|byte| *byte == 0).next().unwrap_or_default();
+                long = Some(String::from_utf8_lossy(name).into_owned());
+                continue;
+            }
+            _ => return Err(no_bundle(path, "it holds something else than plain files")),
+        }
+        let short = || String::from_utf8_lossy(&entry.header().path_bytes()).into_owned();
+        let name = long.take().unwrap_or_else(short);
+        match (name.as_str(), json.take()) {
+            (JSON, None) if !begun => json = Some(small(&mut entry, MAX_JSON).map_err(told)?),
+            (SIGNATURE, Some(json)) if !begun => {
+                begun = true;
+                let signature = small(&mut entry, MAX_SIGNATURE).map_err(told)?;
+                if !head(Head { json, signature })? {
+                    return Ok(());
+                }
+            }
+            _ if begun => each(&name, size, &mut entry)?,
+            _ => {
+                return Err(no_bundle(
+                    path,
+                    "it does not begin with bundle.json and its signature",
+                ));
+            }
+        }
+    }
+    if begun {
+        return Ok(());
+    }
+    Err(no_bundle(path, "bundle.json or its signature is missing"))
+}
+
+/// A small member, whole.
+fn small(entry: &mut impl Read, max: u64) -> io::Result<Vec<u8>> {
+    let mut data = Vec::new();
+    entry.take(max + 1).read_to_end(&mut data)?;
+    if data.len() as u64 > max {
+        return Err(io::Error::other("a member is too large"));
+    }
+    Ok(data)
+}

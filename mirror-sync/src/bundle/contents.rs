@@ -1,0 +1,189 @@
+//! What a bundle says of itself: `bundle.json`, which is signed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+use serde::{Deserialize, Serialize};
+
+use crate::config;
+use crate::manifest::{self, Manifest};
+use crate::store::parse_digest;
+
+/// The form of [`Contents`]; raised when readers of the old form would misunderstand.
+pub const FORMAT: u32 = 1;
+/// Most parts of a bundle.
+pub const MAX_PARTS: u32 = 10_000;
+
+/// One bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The site that it is for.
+    pub site: String,
+    /// Its number: each bundle for a site has a higher one than all before.
+    pub number: u64,
+    /// The bundle that must have been applied last; none: a full one, which needs nothing.
+    pub previous: Option<Reference>,
+    /// Seconds since 1970.
+    pub made: u64,
+    /// It is refused from then on, seconds since 1970.
+    pub expires: Option<u64>,
+    /// What made it.
+    pub tool: String,
+    /// How many files it is split into.
+    pub parts: u32,
+    /// What the site has after it.
+    pub repos: Vec<Goal>,
+    /// What is in it.
+    pub files: Vec<Packed>,
+}
+
+/// Names one bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// Its number.
+    pub number: u64,
+    /// SHA-256 of its `bundle.json` in hexadecimal.
+    pub id: String,
+}
+
+/// One repository as it is afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Goal {
+    /// The whole set, packages that the site has already included.
+    pub whole: Manifest,
+    /// Full names of packages that come.
+    pub added: Vec<String>,
+    /// Full names of packages that go.
+    pub removed: Vec<String>,
+}
+
+/// One file in the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    /// Its path in the bundle.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// Its name in the store (`sha512:hex`), where that is another digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
+    /// The part that holds it, from 1.
+    pub part: u32,
+}
+
+impl Packed {
+    /// Its name in the store.
+    pub fn digest(&self) -> String {
+        let plain = || format!("sha256:{}", self.sha256);
+        self.stored.clone().unwrap_or_else(plain)
+    }
+}
+
+/// The id of a bundle.
+pub fn id_of(json: &[u8]) -> String {
+    Hasher::digest(DigestAlgo::Sha256, json).hex()
+}
+
+impl Contents {
+    /// Whether the site needs nothing before it.
+    pub fn is_full(&self) -> bool {
+        self.previous.is_none()
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// The file name of a part.
+    pub fn part_name(&self, part: u32) -> String {
+        let Contents { site, number, .. } = self;
+        match self.parts {
+            1 => format!("{site}-{number:04}.tbundle"),
+            parts => format!("{site}-{number:04}.{part}of{parts}.tbundle"),
+        }
+    }
+
+    /// Looks for what cannot be, whoever signed it.
+    ///
+    /// # Errors
+    /// One line that says what.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!("form {} is not known here", self.format));
+        }
+        if let Some(why) = config::unfit(&self.site) {
+            return Err(format!("site {:?}: {why}", self.site));
+        }
+        if self.number == 0 || !(1..=MAX_PARTS).contains(&self.parts) {
+            return Err("its number or that of its parts makes no sense".into());
+        }
+        let mut ids = BTreeSet::new();
+        for Goal { whole, .. } in &self.repos {
+            check_goal(whole)?;
+            if !ids.insert(&whole.repo) {
+                return Err(format!("repository {} is in it twice", whole.repo));
+            }
+        }
+        let mut paths = BTreeSet::new();
+        for file in &self.files {
+            check_path(&file.path)?;
+            let digests = parse_digest(&format!("sha256:{}", file.sha256)).is_some()
+                && parse_digest(&file.digest()).is_some();
+            if !digests || !(1..=self.parts).contains(&file.part) {
+                return Err(format!("{}: no digest or no such part", file.path));
+            }
+            if !paths.insert(file.path.as_str()) {
+                return Err(format!("{} is in it twice", file.path));
+            }
+        }
+        Ok(())
+    }
+
+    /// The files by path.
+    pub fn by_path(&self) -> BTreeMap<&str, &Packed> {
+        let pairs = self.files.iter().map(|file| (file.path.as_str(), file));
+        pairs.collect()
+    }
+}
+
+fn check_goal(whole: &Manifest) -> std::result::Result<(), String> {
+    let id = &whole.repo;
+    if let Some(why) = config::unfit(id) {
+        return Err(format!("repository {id:?}: {why}"));
+    }
+    if whole.format != manifest::FORMAT {
+        return Err(format!("repository {id}: its form is not known here"));
+    }
+    if manifest::date_end(&whole.stamp).as_ref() != Some(&whole.stamp) {
+        return Err(format!("repository {id}: {:?} is no snapshot", whole.stamp));
+    }
+    let mut paths = BTreeSet::new();
+    for entry in &whole.files {
+        check_path(&entry.path)?;
+        if parse_digest(&entry.digest).is_none() {
+            return Err(format!("{}: no digest", entry.path));
+        }
+        if !paths.insert(entry.path.as_str()) {
+            return Err(format!("repository {id}: {} is in it twice", entry.path));
+        }
+    }
+    if !paths.contains("repodata/repomd.xml") {
+        return Err(format!("repository {id} has no repodata/repomd.xml"));
+    }
+    Ok(())
+}
+
+/// Nothing in a bundle may lead anywhere but below the directory it is taken to.
+fn check_path(path: &str) -> std::result::Result<(), String> {
+    if let Some(why) = rpm_repo::layout::fault(path) {
+        return Err(format!("path {path:?}: {why}"));
+    }
+    let below = repo_client::join_below(Path::new("/x"), path);
+    below.map_or_else(|error| Err(error.to_string()), |_: PathBuf| Ok(()))
+}

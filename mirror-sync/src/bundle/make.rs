@@ -1,0 +1,467 @@
+//! Makes a bundle of what the mirror has: what the requests need, less what the site has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use repo_client::{Access, MetadataSet, PartFile};
+use rpm_pkg::digest::DigestAlgo;
+use rpm_trust::sign::SigningKey;
+
+use super::apply::changes;
+use super::archive::{self, Head};
+use super::contents::{Contents, FORMAT, Goal, MAX_PARTS, Packed, Reference, id_of};
+use super::record::{self, Receipt};
+use super::request::Request;
+use crate::error::{Error, Result};
+use crate::layout::CURRENT;
+use crate::manifest::{self, Entry, Manifest};
+use crate::plan::closure::{self, Source, Wish};
+use crate::regenerate::{self, Order};
+use crate::store::{digest_text, hash_file, parse_digest};
+use crate::sync::Run;
+use crate::{snapshot, upstream};
+
+/// What is asked of [`make`].
+#[derive(Debug, Default)]
+pub struct Orders {
+    /// The site.
+    pub site: String,
+    /// What its hosts ask for; everything if there is none.
+    pub requests: Vec<Request>,
+    /// What it confirmed.
+    pub receipts: Vec<Receipt>,
+    /// Repositories; those of the requests, or all, if empty.
+    pub repos: Vec<String>,
+    /// Snapshot or date; what is published if none.
+    pub snapshot: Option<String>,
+    /// Nothing counts as known to the site.
+    pub full: bool,
+    /// What earlier bundles brought and nobody asks for now goes.
+    pub only_requested: bool,
+    /// Most bytes of a part; 0: one part.
+    pub split: u64,
+    /// Seconds until it is refused.
+    pub expires: Option<u64>,
+    /// Where the parts go.
+    pub out: PathBuf,
+}
+
+/// What was made.
+#[derive(Debug)]
+pub struct Made {
+    /// The description.
+    pub contents: Contents,
+    /// The parts.
+    pub parts: Vec<PathBuf>,
+    /// Wishes that cannot be fulfilled, and why.
+    pub failed: Vec<(String, String)>,
+}
+
+/// One repository on its way.
+struct Work {
+    source: Manifest,
+    set: MetadataSet,
+    packages: Vec<upstream::Listed>,
+    /// Locations that the site shall have.
+    keep: BTreeSet<String>,
+}
+
+/// Makes a bundle; none if the site has everything. The caller holds the mirror's lock.
+///
+/// # Errors
+/// A snapshot is missing or damaged; a receipt does not fit; the disk is full.
+pub fn make(run: &Run<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<Made>> {
+    let mut made = record::made(&run.layout, &orders.site)?;
+    let requests = orders.requests.iter().filter_map(|one| one.last.as_ref());
+    let receipts = orders.receipts.iter().map(|one| &one.bundle);
+    for told in requests.chain(receipts) {
+        made.confirm(&orders.site, told)?;
+    }
+    record::write_made(&run.layout, &orders.site, &made)?;
+    let previous = made.confirmed.clone().filter(|_| !orders.full);
+    let before = previous
+        .as_ref()
+        .map(|told| record::contents(&run.layout, &orders.site, told.number))
+        .transpose()?;
+    let mut works = Vec::new();
+    for id in repositories(run, orders)? {
+        works.push(Work::open(run, &id, orders.snapshot.as_deref())?);
+    }
+    let failed = choose(&mut works, orders, before.as_ref())?;
+    let builder = Builder {
+        run,
+        key,
+        previous: before.as_ref(),
+    };
+    let mut files = Vec::new();
+    let mut repos = Vec::new();
+    for work in &works {
+        repos.push(builder.goal(work, &mut files)?);
+    }
+    // A repository that nobody spoke of this time stays as it is.
+    let kept = before.iter().flat_map(|old| &old.repos);
+    for old in kept.filter(|old| works.iter().all(|work| work.source.repo != old.whole.repo)) {
+        repos.push(Goal {
+            added: Vec::new(),
+            removed: Vec::new(),
+            ..old.clone()
+        });
+    }
+    let same = |goal: &Goal| goal.added.is_empty() && goal.removed.is_empty();
+    if before.is_some() && repos.iter().all(same) && !files.iter().any(|(f, _)| is_news(f)) {
+        return Ok(None);
+    }
+    let parts = split(&mut files, orders.split)?;
+    let contents = Contents {
+        format: FORMAT,
+        site: orders.site.clone(),
+        number: made.next(),
+        previous,
+        made: run.now,
+        expires: orders.expires.map(|span| run.now.saturating_add(span)),
+        tool: format!("mirror-sync/{}", crate::VERSION),
+        parts,
+        repos,
+        files: files.iter().map(|(file, _)| file.clone()).collect(),
+    };
+    let parts = write(&contents, &files, orders, key, run.now)?;
+    let json = json_of(&contents)?;
+    made.bundles.push(Reference {
+        number: contents.number,
+        id: id_of(&json),
+    });
+    record::keep_contents(&run.layout, &contents)?;
+    record::write_made(&run.layout, &orders.site, &made)?;
+    Ok(Some(Made {
+        contents,
+        parts,
+        failed,
+    }))
+}
+
+/// Whether a file is worth a bundle: metadata made anew of the same packages are not.
+fn is_news(file: &Packed) -> bool {
+    !file.path.contains("repodata/")
+}
+
+fn json_of(contents: &Contents) -> Result<Vec<u8>> {
+    serde_json::to_vec(contents)
+        .map_err(|error| Error::file("bundle.json", "write")(std::io::Error::other(error)))
+}
+
+fn repositories(run: &Run<'_>, orders: &Orders) -> Result<Vec<String>> {
+    let mut ids: BTreeSet<String> = orders.repos.iter().cloned().collect();
+    if ids.is_empty() {
+        ids.extend(orders.requests.iter().flat_map(|one| one.repos.clone()));
+    }
+    let open = orders.requests.iter().any(|one| one.repos.is_empty());
+    if ids.is_empty() || (orders.repos.is_empty() && open) {
+        ids.extend(run.config.repo.keys().cloned());
+    }
+    match ids.iter().find(|id| !run.config.repo.contains_key(*id)) {
+        Some(id) => Err(Error::Usage(format!("no repository {id} in this mirror"))),
+        None => Ok(ids.into_iter().collect()),
+    }
+}
+
+impl Work {
+    fn open(run: &Run<'_>, id: &str, word: Option<&str>) -> Result<Work> {
+        let source = match word {
+            Some(word) => snapshot::find(&run.layout, id, word)?,
+            None => snapshot::shown(&run.layout, id, CURRENT)?,
+        };
+        let entry = |path: &str| source.files.iter().find(|file| file.path == path);
+        let index = entry("repodata/repomd.xml").ok_or_else(|| damaged(id, "no repomd.xml"))?;
+        let path = run.store.path(&index.digest()?);
+        let bytes = std::fs::read(&path).map_err(Error::file(&path, "read"))?;
+        let repomd = rpm_repo::repomd::parse(&path.display().to_string(), &bytes)?;
+        let mut parts = Vec::new();
+        for record in &repomd.records {
+            let file = entry(record.href.as_str());
+            let file = file.ok_or_else(|| damaged(id, &format!("no {}", record.href)))?;
+            parts.push(PartFile {
+                kind: record.kind.clone(),
+                path: run.store.path(&file.digest()?),
+                record: record.clone(),
+            });
+        }
+        let set = MetadataSet {
+            repo: id.to_owned(),
+            dir: run.layout.partial().join("bundle/repodata"),
+            repomd_digest: rpm_pkg::digest::Hasher::digest(DigestAlgo::Sha256, &bytes),
+            repomd,
+            parts,
+            base_urls: Vec::new(),
+            access: Arc::new(Access::default()),
+            from_cache: true,
+            stale: false,
+        };
+        let (packages, _) = upstream::list(&set)?;
+        Ok(Work {
+            source,
+            set,
+            packages,
+            keep: BTreeSet::new(),
+        })
+    }
+
+    fn is_whole(&self) -> bool {
+        self.keep.len() == self.packages.len()
+    }
+}
+
+fn damaged(id: &str, what: &str) -> Error {
+    Error::Repository {
+        repo: id.to_owned(),
+        what: format!("{what} in the snapshot: run `mirror-sync verify`"),
+    }
+}
+
+/// Decides what the site shall have of each repository; wishes that cannot be fulfilled.
+fn choose(
+    works: &mut [Work],
+    orders: &Orders,
+    before: Option<&Contents>,
+) -> Result<Vec<(String, String)>> {
+    let mut failed = Vec::new();
+    let mut chosen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for request in &orders.requests {
+        let wish = Wish {
+            specs: request.packages.clone(),
+            upgrade: request.upgrade,
+            recommends: request.recommends,
+            installed: request.installed.clone(),
+            arch: request.arch.clone(),
+        };
+        let closure = closure::closure(&sources(works, request), &wish)?;
+        failed.extend(closure.failed);
+        for (id, set) in closure.chosen {
+            chosen.entry(id).or_default().extend(set);
+        }
+    }
+    for work in works {
+        let all = work.packages.iter().map(|package| package.location.clone());
+        if orders.requests.is_empty() {
+            work.keep = all.collect();
+            continue;
+        }
+        let mut keep = chosen.remove(&work.source.repo).unwrap_or_default();
+        if !orders.only_requested {
+            let old = before.iter().flat_map(|old| &old.repos);
+            let old = old.filter(|old| old.whole.repo == work.source.repo);
+            let had: BTreeSet<&str> = old
+                .flat_map(|old| &old.whole.files)
+                .map(|file| file.path.as_str())
+                .collect();
+            keep.extend(all.filter(|location| had.contains(location.as_str())));
+        }
+        work.keep = keep;
+    }
+    Ok(failed)
+}
+
+fn sources<'w>(works: &'w [Work], request: &Request) -> Vec<Source<'w>> {
+    let wanted =
+        |work: &&Work| request.repos.is_empty() || request.repos.contains(&work.source.repo);
+    let source = |work: &'w Work| {
+        let primary = work.set.part("primary")?;
+        let lists = work.set.part("filelists");
+        Some(Source {
+            id: &work.source.repo,
+            primary: (&primary.path, &primary.record),
+            filelists: lists.map(|part| (part.path.clone(), part.record.clone())),
+            keep: &|_| true,
+        })
+    };
+    works.iter().filter(wanted).filter_map(source).collect()
+}
+
+/// Turns decisions into files.
+struct Builder<'b> {
+    run: &'b Run<'b>,
+    key: &'b SigningKey,
+    previous: Option<&'b Contents>,
+}
+
+impl Builder<'_> {
+    /// What a repository is afterwards; what has to come is added to `files`.
+    fn goal(&self, work: &Work, files: &mut Vec<(Packed, PathBuf)>) -> Result<Goal> {
+        let id = &work.source.repo;
+        let old = self.previous.iter().flat_map(|old| &old.repos);
+        let old = old.map(|old| &old.whole).find(|old| old.repo == *id);
+        let packages = self.packages(work, &|_| true);
+        let old_packages = old.map(|old| old.files.as_slice()).unwrap_or_default();
+        let (added, removed) = changes(old_packages, &packages);
+        let whole = match old {
+            // Nothing new: the metadata stay, too.
+            Some(old)
+                if added.is_empty()
+                    && removed.is_empty()
+                    && old.upstream == work.source.upstream =>
+            {
+                old.clone()
+            }
+            _ => self.manifest(work, packages, old)?,
+        };
+        let had = |digest: &str| {
+            let mut all = self.previous.iter().flat_map(|old| &old.repos);
+            all.any(|old| old.whole.files.iter().any(|file| file.digest == digest))
+        };
+        let had: BTreeSet<&str> = {
+            let entries = whole.files.iter().map(|file| file.digest.as_str());
+            entries.filter(|digest| had(digest)).collect()
+        };
+        let comes = |entry: &Entry| !had.contains(entry.digest.as_str());
+        let fresh: Vec<&Entry> = whole.files.iter().filter(|file| comes(file)).collect();
+        let new_packages = fresh.iter().filter(|file| file.package.is_some()).count();
+        let is_plain = new_packages == whole.packages;
+        for entry in fresh {
+            let is_package = entry.package.is_some();
+            let folder = if is_package || is_plain { "" } else { "whole/" };
+            files.push(self.packed(&format!("{folder}{id}/{}", entry.path), entry)?);
+        }
+        if !is_plain && new_packages > 0 {
+            // Unpacked, this bundle is a repository of what it brings.
+            let packages = self.packages(work, &|digest| !had.contains(digest));
+            for entry in self.metadata(work, &packages)? {
+                files.push(self.packed(&format!("{id}/{}", entry.path), &entry)?);
+            }
+        }
+        Ok(Goal {
+            whole,
+            added,
+            removed,
+        })
+    }
+
+    /// The packages that the site shall have.
+    fn packages(&self, work: &Work, wanted: &dyn Fn(&str) -> bool) -> Vec<Entry> {
+        let kept = work
+            .packages
+            .iter()
+            .filter(|p| work.keep.contains(&p.location));
+        kept.map(|package| Entry {
+            path: package.location.clone(),
+            size: package.size,
+            digest: digest_text(&package.digest),
+            package: Some(package.nevra()),
+        })
+        .filter(|entry| wanted(&entry.digest))
+        .collect()
+    }
+
+    fn metadata(&self, work: &Work, packages: &[Entry]) -> Result<Vec<Entry>> {
+        regenerate::write(&Order {
+            set: &work.set,
+            store: &self.run.store,
+            keep: &packages.iter().map(|entry| entry.path.as_str()).collect(),
+            work: &self.run.layout.partial().join("bundle-metadata"),
+            key: Some(self.key),
+            now: self.run.now,
+        })
+    }
+
+    fn manifest(
+        &self,
+        work: &Work,
+        packages: Vec<Entry>,
+        old: Option<&Manifest>,
+    ) -> Result<Manifest> {
+        let source = &work.source;
+        let count = packages.len();
+        let mut files = packages;
+        if work.is_whole() {
+            let others = source.files.iter().filter(|file| file.package.is_none());
+            files.extend(others.cloned());
+        } else {
+            files.extend(self.metadata(work, &files)?);
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut at = self.run.now;
+        while old.is_some_and(|old| manifest::stamp(at) <= old.stamp) {
+            at += 1;
+        }
+        Ok(Manifest {
+            stamp: manifest::stamp(at),
+            made: self.run.now,
+            selection: "bundle".to_owned(),
+            made_here: source.made_here || !work.is_whole(),
+            first_light: false,
+            packages: count,
+            bytes: files.iter().map(|file| file.size).sum(),
+            files,
+            ..source.clone()
+        })
+    }
+
+    fn packed(&self, path: &str, entry: &Entry) -> Result<(Packed, PathBuf)> {
+        let source = self.run.store.path(&entry.digest()?);
+        let (sha256, size) =
+            hash_file(&source, DigestAlgo::Sha256).map_err(Error::file(&source, "read"))?;
+        let digest = parse_digest(&entry.digest);
+        let is_sha256 = digest.is_some_and(|digest| digest.algo() == DigestAlgo::Sha256);
+        if size != entry.size || (is_sha256 && digest != Some(sha256)) {
+            return Err(damaged("store", &entry.path));
+        }
+        let file = Packed {
+            path: path.to_owned(),
+            size,
+            sha256: sha256.hex(),
+            stored: (!is_sha256).then(|| entry.digest.clone()),
+            part: 1,
+        };
+        Ok((file, source))
+    }
+}
+
+/// Gives each file its part: as many parts as are needed for `most` bytes each.
+fn split(files: &mut [(Packed, PathBuf)], most: u64) -> Result<u32> {
+    let (mut part, mut bytes) = (1_u32, 0_u64);
+    for (file, _) in files {
+        if most > 0 && bytes > 0 && bytes.saturating_add(file.size) > most {
+            part += 1;
+            bytes = 0;
+        }
+        if part > MAX_PARTS {
+            return Err(Error::Usage(format!(
+                "more than {MAX_PARTS} parts: split less"
+            )));
+        }
+        bytes = bytes.saturating_add(file.size);
+        file.part = part;
+    }
+    Ok(part)
+}
+
+fn write(
+    contents: &Contents,
+    files: &[(Packed, PathBuf)],
+    orders: &Orders,
+    key: &SigningKey,
+    now: u64,
+) -> Result<Vec<PathBuf>> {
+    let json = json_of(contents)?;
+    let signature = key
+        .sign_detached(json.as_slice(), now)
+        .map_err(|source| Error::Trust {
+            what: "the bundle's key".into(),
+            source,
+        })?;
+    let head = Head {
+        json,
+        signature: signature.into_bytes(),
+    };
+    let out: &Path = &orders.out;
+    std::fs::create_dir_all(out).map_err(Error::file(out, "create"))?;
+    repo_client::require_space(out, contents.bytes())?;
+    let mut parts = Vec::new();
+    for number in 1..=contents.parts {
+        let of_part = files.iter().filter(|(file, _)| file.part == number);
+        let list: Vec<(&Packed, PathBuf)> = of_part.map(|(f, p)| (f, p.clone())).collect();
+        let path = out.join(contents.part_name(number));
+        archive::write(&path, &head, &list, contents.made)?;
+        parts.push(path);
+    }
+    Ok(parts)
+}

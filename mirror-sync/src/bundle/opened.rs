@@ -1,0 +1,224 @@
+//! A bundle on disk, from outside: nothing of it is believed before its signature was checked, and
+//! no file before its digest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_trust::{Keyring, verify_detached};
+
+use super::archive;
+use super::contents::{Contents, Packed, Reference, id_of};
+use crate::error::{Error, Result};
+use crate::store::{digest_text, parse_digest};
+
+/// Bytes read at a time.
+const BLOCK: usize = 128 << 10;
+
+/// A bundle whose parts agree and whose signature is good.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it says.
+    pub contents: Contents,
+    /// Its number and id.
+    pub reference: Reference,
+    /// What it is called in messages.
+    pub name: String,
+    head: archive::Head,
+    parts: Vec<PathBuf>,
+}
+
+impl Opened {
+    /// An error about this bundle.
+    pub fn refuse(&self, what: impl Into<String>) -> Error {
+        Error::Bundle {
+            bundle: self.name.clone(),
+            what: what.into(),
+        }
+    }
+}
+
+/// Opens the parts of one bundle and checks its signature against `keys`.
+///
+/// # Errors
+/// Not parts of one bundle; not signed by one of the keys.
+pub fn open(parts: &[PathBuf], keys: &Keyring, now: u64) -> Result<Opened> {
+    let first = parts
+        .first()
+        .ok_or_else(|| Error::Usage("no bundle named".into()))?;
+    let head = archive::head(first)?;
+    let refuse = |what: String| Error::Bundle {
+        bundle: first.display().to_string(),
+        what,
+    };
+    if keys.is_empty() {
+        return Err(Error::Usage(
+            "bundle.keys names no key: whose bundles are to be trusted?".into(),
+        ));
+    }
+    let outcome = verify_detached(keys, &head.signature, &head.json, now)
+        .map_err(|error| refuse(format!("its signature cannot be read: {error}")))?;
+    if outcome.accepted().is_none() {
+        let why = outcome.explain(keys).unwrap_or_default();
+        return Err(refuse(format!("not signed by a key of bundle.keys: {why}")));
+    }
+    let contents: Contents = serde_json::from_slice(&head.json)
+        .map_err(|error| refuse(format!("its description cannot be understood: {error}")))?;
+    contents.check().map_err(refuse)?;
+    let (site, number) = (&contents.site, contents.number);
+    Ok(Opened {
+        name: format!("{site}-{number:04}"),
+        reference: Reference {
+            number,
+            id: id_of(&head.json),
+        },
+        contents,
+        head,
+        parts: parts.to_vec(),
+    })
+}
+
+impl Opened {
+    /// Reads every file and checks it; with `into` they are kept there, under plain numbers. Says
+    /// where each is, by its path in the bundle.
+    ///
+    /// # Errors
+    /// A file is missing, is not as described, or is not described.
+    pub fn unpack(&self, into: Option<&Path>) -> Result<BTreeMap<String, PathBuf>> {
+        let known = self.contents.by_path();
+        let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
+        let mut block = vec![0; BLOCK];
+        for part in &self.parts {
+            let mut same = |head: archive::Head| {
+                if head == self.head {
+                    return Ok(());
+                }
+                Err(self.refuse(format!("{} is a part of another bundle", part.display())))
+            };
+            archive::read(part, &mut same, &mut |name, size, data| {
+                let Some(file) = known.get(name) else {
+                    return Err(self.refuse(format!("it holds {name:?}, which it does not list")));
+                };
+                if found.contains_key(name) {
+                    return Err(self.refuse(format!("{name} is in it twice")));
+                }
+                let to = into.map(|dir| dir.join(found.len().to_string()));
+                self.take(file, size, data, to.as_deref(), &mut block)?;
+                found.insert(name.to_owned(), to.unwrap_or_default());
+                Ok(())
+            })?;
+        }
+        let missing = || {
+            known
+                .values()
+                .filter(|file| !found.contains_key(&file.path))
+        };
+        let Some(first) = missing().next() else {
+            return Ok(found);
+        };
+        let parts: BTreeSet<String> = missing()
+            .map(|file| self.contents.part_name(file.part))
+            .collect();
+        let parts: Vec<String> = parts.into_iter().collect();
+        Err(self.refuse(format!(
+            "{} files are missing ({}): {}",
+            missing().count(),
+            first.path,
+            parts.join(", ")
+        )))
+    }
+
+    /// Reads one file; writes it if there is a place for it.
+    fn take(
+        &self,
+        file: &Packed,
+        size: u64,
+        data: &mut dyn Read,
+        to: Option<&Path>,
+        block: &mut [u8],
+    ) -> Result<()> {
+        let wrong = |what: &str| self.refuse(format!("{}: {what}", file.path));
+        if size != file.size {
+            return Err(wrong("its size is not the one described"));
+        }
+        let mut out = to
+            .map(|path| File::create(path).map_err(Error::file(path, "create")))
+            .transpose()?;
+        let mut sha256 = Hasher::new(DigestAlgo::Sha256);
+        let stored = file.stored.as_deref().and_then(parse_digest);
+        let mut other = stored.map(|digest| Hasher::new(digest.algo()));
+        let mut left = size;
+        while left > 0 {
+            let count = data
+                .read(block)
+                .map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+            let Some(piece) = block.get(..count).filter(|piece| !piece.is_empty()) else {
+                return Err(wrong("it is cut short"));
+            };
+            left = left.saturating_sub(count as u64);
+            sha256.update(piece);
+            if let Some(other) = &mut other {
+                other.update(piece);
+            }
+            if let (Some(out), Some(path)) = (&mut out, to) {
+                out.write_all(piece).map_err(Error::file(path, "write"))?;
+            }
+        }
+        let good = sha256.finish().hex() == file.sha256 && other.map(Hasher::finish) == stored;
+        if !good {
+            return Err(wrong("its digest is not the one described"));
+        }
+        Ok(())
+    }
+
+    /// Puts the bundle's plain repositories into a new directory.
+    ///
+    /// # Errors
+    /// As [`Opened::unpack`]; the directory exists.
+    pub fn extract(&self, dir: &Path) -> Result<()> {
+        if dir.exists() {
+            let what = format!("{} exists: give a new directory", dir.display());
+            return Err(Error::Usage(what));
+        }
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        let making = dir.with_file_name(format!(".{name}.new"));
+        crate::layout::remove_tree(&making)?;
+        let done = self.extract_to(&making);
+        let done =
+            done.and_then(|()| fs::rename(&making, dir).map_err(Error::file(dir, "put in place")));
+        if done.is_err() {
+            crate::layout::remove_tree(&making)?;
+        }
+        done
+    }
+
+    fn extract_to(&self, making: &Path) -> Result<()> {
+        let raw = making.join(".raw");
+        fs::create_dir_all(&raw).map_err(Error::file(&raw, "create"))?;
+        for (path, file) in self.unpack(Some(&raw))? {
+            let to = repo_client::join_below(making, &path)?;
+            let parent = to.parent().unwrap_or(making);
+            fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
+            fs::rename(&file, &to).map_err(Error::file(&to, "put in place"))?;
+        }
+        crate::layout::remove_tree(&raw)
+    }
+
+    /// The names of what it brings, in the terms of the store: digest to the file.
+    pub(crate) fn by_digest(
+        &self,
+        found: &BTreeMap<String, PathBuf>,
+    ) -> BTreeMap<String, (PathBuf, u64)> {
+        let files = self.contents.files.iter();
+        files
+            .filter_map(|file| Some((file.digest(), (found.get(&file.path)?.clone(), file.size))))
+            .collect()
+    }
+}
+
+/// A digest in the form of manifests, whatever case it came in.
+pub(crate) fn canonical(digest: &str) -> String {
+    parse_digest(digest).map_or_else(|| digest.to_owned(), |digest| digest_text(&digest))
+}

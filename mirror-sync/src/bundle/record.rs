@@ -1,0 +1,171 @@
+//! What both sides remember: the site, which bundles it applied; the maker, which it made and which
+//! of them were confirmed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::contents::{Contents, Reference};
+use crate::error::{Error, Result};
+use crate::layout::{Layout, read_json, write_json};
+
+/// The form of these files.
+const FORMAT: u32 = 1;
+
+/// The way back: what was applied where. The site writes it, the maker reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The site.
+    pub site: String,
+    /// The bundle.
+    pub bundle: Reference,
+    /// When, seconds since 1970.
+    pub at: u64,
+    /// Snapshot of each repository that it brought.
+    pub repos: BTreeMap<String, String>,
+}
+
+/// What a site applied, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Applied {
+    /// The site.
+    pub site: String,
+    /// One receipt for each bundle.
+    pub receipts: Vec<Receipt>,
+}
+
+/// What was made for one site.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Made {
+    /// All bundles, oldest first.
+    pub bundles: Vec<Reference>,
+    /// The last one that the site confirmed.
+    pub confirmed: Option<Reference>,
+}
+
+impl Receipt {
+    /// A receipt of now.
+    pub fn new(contents: &Contents, bundle: &Reference, at: u64) -> Receipt {
+        let stamps = contents.repos.iter().map(|goal| &goal.whole);
+        Receipt {
+            format: FORMAT,
+            site: contents.site.clone(),
+            bundle: bundle.clone(),
+            at,
+            repos: stamps
+                .map(|whole| (whole.repo.clone(), whole.stamp.clone()))
+                .collect(),
+        }
+    }
+
+    /// Reads a receipt that was carried here.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(path: &Path) -> Result<Receipt> {
+        let receipt: Option<Receipt> = read_json(path)?;
+        let receipt =
+            receipt.ok_or_else(|| Error::NotFound(format!("{}: no such file", path.display())))?;
+        if receipt.format != FORMAT {
+            let what = format!("{}: a receipt of a form not known here", path.display());
+            return Err(Error::NotFound(what));
+        }
+        Ok(receipt)
+    }
+}
+
+fn applied_file(layout: &Layout) -> PathBuf {
+    layout.root().join("bundles/applied.json")
+}
+
+/// What this site applied.
+///
+/// # Errors
+/// The file is damaged.
+pub fn applied(layout: &Layout) -> Result<Applied> {
+    Ok(read_json(&applied_file(layout))?.unwrap_or_default())
+}
+
+/// Writes it.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_applied(layout: &Layout, applied: &Applied) -> Result<()> {
+    write_json(&applied_file(layout), applied)
+}
+
+fn made_dir(layout: &Layout, site: &str) -> PathBuf {
+    layout.root().join("bundles/made").join(site)
+}
+
+/// What was made for a site.
+///
+/// # Errors
+/// The file is damaged.
+pub fn made(layout: &Layout, site: &str) -> Result<Made> {
+    Ok(read_json(&made_dir(layout, site).join("made.json"))?.unwrap_or_default())
+}
+
+/// Writes it.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_made(layout: &Layout, site: &str, made: &Made) -> Result<()> {
+    write_json(&made_dir(layout, site).join("made.json"), made)
+}
+
+/// Keeps what a bundle says, for the one after it.
+///
+/// # Errors
+/// It cannot be written.
+pub fn keep_contents(layout: &Layout, contents: &Contents) -> Result<()> {
+    let name = format!("{}.json", contents.number);
+    write_json(&made_dir(layout, &contents.site).join(name), contents)
+}
+
+/// What a bundle of before said.
+///
+/// # Errors
+/// It is not kept any more.
+pub fn contents(layout: &Layout, site: &str, number: u64) -> Result<Contents> {
+    let path = made_dir(layout, site).join(format!("{number}.json"));
+    let contents: Option<Contents> = read_json(&path)?;
+    contents.ok_or_else(|| {
+        Error::NotFound(format!(
+            "{}: what bundle {number} held is not known any more; make a full one with `--full`",
+            path.display()
+        ))
+    })
+}
+
+impl Made {
+    /// Takes a site's word for what it has; none of it may be unknown here.
+    ///
+    /// # Errors
+    /// It names a bundle that was not made here.
+    pub fn confirm(&mut self, site: &str, told: &Reference) -> Result<()> {
+        if !self.bundles.contains(told) {
+            return Err(Error::Usage(format!(
+                "site {site} has bundle {} ({:.12}), which was not made here",
+                told.number, told.id
+            )));
+        }
+        let newer = |known: &Reference| known.number < told.number;
+        if self.confirmed.as_ref().is_none_or(newer) {
+            self.confirmed = Some(told.clone());
+        }
+        Ok(())
+    }
+
+    /// The number of the next bundle.
+    pub fn next(&self) -> u64 {
+        self.bundles
+            .last()
+            .map_or(1, |last| last.number.saturating_add(1))
+    }
+}

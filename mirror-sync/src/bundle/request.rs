@@ -1,0 +1,110 @@
+//! What an isolated host asks for: a file of a few kilobytes that somebody carries out.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use rpm_db::{Db, Search};
+use rpm_pkg::nevra::Nevra;
+use serde::{Deserialize, Serialize};
+
+use super::contents::Reference;
+use crate::error::{Error, Result};
+use crate::layout::read_json;
+
+/// The form of a request.
+const FORMAT: u32 = 1;
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The site that it is for.
+    pub site: String,
+    /// When, seconds since 1970.
+    pub made: u64,
+    /// Repositories that may serve it; all if empty.
+    pub repos: Vec<String>,
+    /// The architecture of the host.
+    pub arch: String,
+    /// Full names of what is installed.
+    pub installed: Vec<String>,
+    /// What is to be installed, as `install` takes it.
+    pub packages: Vec<String>,
+    /// Whether what is installed is to be brought to the newest version.
+    pub upgrade: bool,
+    /// Whether recommended packages count as needed.
+    pub recommends: bool,
+    /// The bundle that was applied last.
+    pub last: Option<Reference>,
+}
+
+impl Request {
+    /// An empty one.
+    pub fn new(site: &str, arch: &str, now: u64) -> Request {
+        Request {
+            format: FORMAT,
+            site: site.to_owned(),
+            made: now,
+            repos: Vec::new(),
+            arch: arch.to_owned(),
+            installed: Vec::new(),
+            packages: Vec::new(),
+            upgrade: false,
+            recommends: false,
+            last: None,
+        }
+    }
+
+    /// Reads a request that was carried here.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(path: &Path) -> Result<Request> {
+        let request: Option<Request> = read_json(path)?;
+        let wrong = |what: String| Error::Usage(format!("{}: {what}", path.display()));
+        let request = request.ok_or_else(|| wrong("no such file".into()))?;
+        if request.format != FORMAT {
+            return Err(wrong("a request of a form not known here".into()));
+        }
+        if let Some(why) = crate::config::unfit(&request.site) {
+            return Err(wrong(format!("site {:?}: {why}", request.site)));
+        }
+        let word = |text: &String| !text.is_empty() && !text.starts_with('-');
+        if let Some(bad) = request.packages.iter().find(|text| !word(text)) {
+            return Err(wrong(format!("package {bad:?} is no name")));
+        }
+        if let Some(bad) = request
+            .installed
+            .iter()
+            .find(|name| Nevra::parse(name).is_err())
+        {
+            return Err(wrong(format!("installed package {bad:?} is no full name")));
+        }
+        Ok(request)
+    }
+}
+
+/// Full names of the packages installed in a root. Keys are no packages.
+///
+/// # Errors
+/// There is no database, or it cannot be read.
+pub fn installed_in(root: &Path) -> Result<Vec<String>> {
+    let told = |error: rpm_db::DbError| {
+        Error::file(root, "read the packages installed in")(std::io::Error::other(error))
+    };
+    let location = rpm_db::location::find(root, Search::default()).map_err(told)?;
+    let db = Db::open_read(&location).map_err(told)?;
+    let mut names = Vec::new();
+    db.for_each(&mut |_, header| {
+        if let Ok(nevra) = Nevra::from_header(&header)
+            && nevra.name != "gpg-pubkey"
+        {
+            names.push(nevra.to_string());
+        }
+        ControlFlow::Continue(())
+    })
+    .map_err(told)?;
+    names.sort();
+    Ok(names)
+}
