@@ -182,3 +182,95 @@ fn small(entry: &mut impl Read, max: u64) -> io::Result<Vec<u8>> {
     }
     Ok(data)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// A tar file of these entries: kind, name, content.
+    fn tar_of(entries: &[(EntryType, &str, &[u8])]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut tar = Builder::new(file.reopen().unwrap());
+        for (kind, name, data) in entries {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_size(data.len() as u64);
+            let place = header.as_gnu_mut().unwrap();
+            place.name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_cksum();
+            tar.append(&header, *data).unwrap();
+        }
+        tar.finish().unwrap();
+        file
+    }
+
+    fn names(file: &tempfile::NamedTempFile) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        read(file.path(), &mut |_| Ok(()), &mut |name, _, _| {
+            names.push(name.to_owned());
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    const FILE: EntryType = EntryType::Regular;
+    const HEAD: [(EntryType, &str, &[u8]); 2] = [(FILE, JSON, b"{}"), (FILE, SIGNATURE, b"s")];
+
+    #[test]
+    fn long_names_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("source");
+        fs::write(&source, "x").unwrap();
+        let long = format!("base/Packages/{}.rpm", "n".repeat(180));
+        let packed = Packed {
+            path: long.clone(),
+            size: 1,
+            sha256: String::new(),
+            stored: None,
+            part: 1,
+        };
+        let head = Head {
+            json: b"{}".to_vec(),
+            signature: b"s".to_vec(),
+        };
+        let path = dir.path().join("part");
+        write(&path, &head, &[(&packed, source)], 0).unwrap();
+        let mut seen = Vec::new();
+        read(
+            &path,
+            &mut |found| {
+                assert_eq!(found, head);
+                Ok(())
+            },
+            &mut |name, size, _| {
+                seen.push((name.to_owned(), size));
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(seen, [(long, 1)]);
+    }
+
+    #[test]
+    fn row_31_only_plain_files_behind_a_head() {
+        let link = [HEAD[0], HEAD[1], (EntryType::Symlink, "base", &b""[..])];
+        let device = [HEAD[0], HEAD[1], (EntryType::Char, "base/null", &b""[..])];
+        let directory = [HEAD[0], HEAD[1], (EntryType::Directory, "base", &b""[..])];
+        for bad in [&link[..], &device, &directory, &HEAD[..1], &HEAD[1..], &[]] {
+            assert!(names(&tar_of(bad)).is_err(), "{bad:?}");
+        }
+        let twice = [HEAD[0], HEAD[1], HEAD[0]];
+        // Handed over as a file that no description names.
+        assert_eq!(names(&tar_of(&twice)).unwrap(), [JSON]);
+        let name = vec![b'n'; 5000];
+        let long = [HEAD[0], HEAD[1], (EntryType::GNULongName, "L", &name[..])];
+        assert!(names(&tar_of(&long)).is_err());
+        let fits = [HEAD[0], HEAD[1], (FILE, "../x", &b"1"[..])];
+        assert_eq!(
+            names(&tar_of(&fits)).unwrap(),
+            ["../x"],
+            "named, never written"
+        );
+    }
+}

@@ -187,3 +187,96 @@ fn check_path(path: &str) -> std::result::Result<(), String> {
     let below = repo_client::join_below(Path::new("/x"), path);
     below.map_or_else(|error| Err(error.to_string()), |_: PathBuf| Ok(()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Entry;
+
+    fn entry(path: &str) -> Entry {
+        Entry {
+            path: path.to_owned(),
+            size: 1,
+            digest: format!("sha256:{}", "a".repeat(64)),
+            package: None,
+        }
+    }
+
+    fn contents() -> Contents {
+        let whole = Manifest {
+            format: manifest::FORMAT,
+            repo: "base".into(),
+            stamp: "20261121T120000Z".into(),
+            made: 1,
+            upstream: String::new(),
+            revision: None,
+            timestamp: 0,
+            selection: String::new(),
+            made_here: true,
+            first_light: false,
+            packages: 0,
+            bytes: 1,
+            files: vec![entry("repodata/repomd.xml")],
+        };
+        Contents {
+            format: FORMAT,
+            site: "ship".into(),
+            number: 1,
+            previous: None,
+            made: 1,
+            expires: None,
+            tool: String::new(),
+            parts: 1,
+            repos: vec![Goal {
+                whole,
+                added: Vec::new(),
+                removed: Vec::new(),
+            }],
+            files: vec![Packed {
+                path: "base/repodata/repomd.xml".into(),
+                size: 1,
+                sha256: "a".repeat(64),
+                stored: None,
+                part: 1,
+            }],
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_parts() {
+        let mut one = contents();
+        assert_eq!(one.check(), Ok(()));
+        assert_eq!(one.part_name(1), "ship-0001.tbundle");
+        one.parts = 3;
+        assert_eq!(one.part_name(2), "ship-0001.2of3.tbundle");
+    }
+
+    /// Whoever signed it: no path leads out, nothing is there twice, no name is a trap.
+    #[test]
+    fn row_31_hostile_descriptions_are_refused() {
+        type Change = fn(&mut Contents);
+        let changes: [Change; 16] = [
+            |c| c.format = 2,
+            |c| c.number = 0,
+            |c| c.parts = 0,
+            |c| c.parts = u32::MAX,
+            |c| c.site = "../ship".into(),
+            |c| c.files[0].path = "../../etc/passwd".into(),
+            |c| c.files[0].path = "/etc/passwd".into(),
+            |c| c.files[0].path = "base/a\0b".into(),
+            |c| c.files[0].sha256 = "short".into(),
+            |c| c.files[0].stored = Some("crc32:00".into()),
+            |c| c.files[0].part = 2,
+            |c| c.files.push(c.files[0].clone()),
+            |c| c.repos[0].whole.repo = ".live".into(),
+            |c| c.repos[0].whole.stamp = "../x".into(),
+            |c| c.repos[0].whole.files.push(entry("a/../../b")),
+            |c| c.repos[0].whole.files.clear(),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut one = contents();
+            change(&mut one);
+            assert!(one.check().is_err(), "change {number} passed");
+        }
+    }
+}

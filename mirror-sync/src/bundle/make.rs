@@ -93,6 +93,12 @@ pub fn make(run: &Run<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<M
         run,
         key,
         previous: before.as_ref(),
+        had: before
+            .iter()
+            .flat_map(|old| &old.repos)
+            .flat_map(|old| &old.whole.files)
+            .map(|file| file.digest.as_str())
+            .collect(),
     };
     let mut files = Vec::new();
     let mut repos = Vec::new();
@@ -282,6 +288,8 @@ struct Builder<'b> {
     run: &'b Run<'b>,
     key: &'b SigningKey,
     previous: Option<&'b Contents>,
+    /// Names in the store of all files that the site has.
+    had: BTreeSet<&'b str>,
 }
 
 impl Builder<'_> {
@@ -304,15 +312,7 @@ impl Builder<'_> {
             }
             _ => self.manifest(work, packages, old)?,
         };
-        let had = |digest: &str| {
-            let mut all = self.previous.iter().flat_map(|old| &old.repos);
-            all.any(|old| old.whole.files.iter().any(|file| file.digest == digest))
-        };
-        let had: BTreeSet<&str> = {
-            let entries = whole.files.iter().map(|file| file.digest.as_str());
-            entries.filter(|digest| had(digest)).collect()
-        };
-        let comes = |entry: &Entry| !had.contains(entry.digest.as_str());
+        let comes = |entry: &Entry| !self.had.contains(entry.digest.as_str());
         let fresh: Vec<&Entry> = whole.files.iter().filter(|file| comes(file)).collect();
         let new_packages = fresh.iter().filter(|file| file.package.is_some()).count();
         let is_plain = new_packages == whole.packages;
@@ -323,7 +323,7 @@ impl Builder<'_> {
         }
         if !is_plain && new_packages > 0 {
             // Unpacked, this bundle is a repository of what it brings.
-            let packages = self.packages(work, &|digest| !had.contains(digest));
+            let packages = self.packages(work, &|digest| !self.had.contains(digest));
             for entry in self.metadata(work, &packages)? {
                 files.push(self.packed(&format!("{id}/{}", entry.path), &entry)?);
             }
