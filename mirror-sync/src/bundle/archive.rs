@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn row_31_only_plain_files_behind_a_head() {
+    fn row_113_only_plain_files_behind_a_head() {
         let link = [HEAD[0], HEAD[1], (EntryType::Symlink, "base", &b""[..])];
         let device = [HEAD[0], HEAD[1], (EntryType::Char, "base/null", &b""[..])];
         let directory = [HEAD[0], HEAD[1], (EntryType::Directory, "base", &b""[..])];

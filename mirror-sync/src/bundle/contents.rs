@@ -253,7 +253,7 @@ mod tests {
 
     /// Whoever signed it: no path leads out, nothing is there twice, no name is a trap.
     #[test]
-    fn row_31_hostile_descriptions_are_refused() {
+    fn row_113_hostile_descriptions_are_refused() {
         type Change = fn(&mut Contents);
         let changes: [Change; 16] = [
             |c| c.format = 2,

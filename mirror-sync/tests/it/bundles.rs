@@ -315,7 +315,7 @@ fn plain(gap: &Gap, bundle: &str, to: &Path) {
 
 /// What is not whole, not signed, not next or not for this site changes nothing.
 #[test]
-fn a_tampered_reordered_replayed_or_incomplete_bundle_changes_nothing() {
+fn row_113_a_tampered_reordered_replayed_or_incomplete_bundle_changes_nothing() {
     let gap = Gap::new();
     let first = gap.make(&["--site", "ship"]);
     gap.put("delta", "1", "");
@@ -371,6 +371,66 @@ fn a_tampered_reordered_replayed_or_incomplete_bundle_changes_nothing() {
     gap.refused(&late, "it expired");
     let other = gap.make(&["--site", "island"]);
     gap.refused(&other, "it is for site island");
+}
+
+/// Killed at any moment of applying, a site shows the old set or the new one, and applying again
+/// ends with the new one.
+#[test]
+fn row_113_killed_while_applying() {
+    const MOMENTS: u32 = 30;
+    let gap = Gap::new();
+    let first = gap.make(&["--site", "ship"]);
+    gap.apply(&first).ends(0);
+    let receipt = gap.path("receipt.json");
+    let receipt = receipt.to_str().unwrap();
+    gap.inside(&["bundle", "receipt", "--output", receipt])
+        .ends(0);
+    gap.put("delta", "1", "");
+    gap.publish();
+    let second = gap.make(&["--receipt", receipt]);
+    let (inside, kept) = (gap.path("inside"), gap.path("kept"));
+    let copy = |from: &Path, to: &Path| {
+        let _ = fs::remove_dir_all(to);
+        let done = Command::new("cp").arg("-a").args([from, to]).output();
+        Run::of(done.unwrap()).ends(0);
+    };
+    let shown = || {
+        let dir = gap.path("inside/public/base");
+        let index = fs::read(dir.join("repodata/repomd.xml")).unwrap();
+        (index, files_in(&dir.join("Packages")))
+    };
+    copy(&inside, &kept);
+    let before = shown();
+    let started = std::time::Instant::now();
+    gap.apply(&second).ends(0);
+    let whole = started.elapsed();
+    let after = shown();
+    assert_ne!(before.0, after.0);
+    let (mut old, mut new) = (0, 0);
+    for moment in 0..MOMENTS {
+        copy(&kept, &inside);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mirror-sync"))
+            .arg("--config")
+            .arg(gap.path("inside.toml"))
+            .args(["--quiet", "bundle", "apply", &second[0]])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole.mul_f64(1.2) * moment / MOMENTS);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        match shown() {
+            now if now == before => old += 1,
+            now if now == after => new += 1,
+            now => panic!("moment {moment}: neither old nor new: {:?}", now.1),
+        }
+        let run = gap.apply(&second);
+        let done = run.code == 0 || run.err.contains("was applied already");
+        assert!(done, "moment {moment}: {}", run.err);
+        assert!(shown() == after, "moment {moment}");
+        assert!(files_in(&gap.path("inside/partial")).is_empty());
+    }
+    println!("{old} times the old set, {new} times the new one; a run takes {whole:?}");
+    assert!(old > 0, "the moments do not cover the run");
 }
 
 /// Bits anywhere in the file, the end cut off, another key.
