@@ -65,7 +65,7 @@ pub fn command() -> Command {
             flag("quiet", "Only errors").short('q').global(true),
             flag("verbose", "One line for each file").short('v').global(true),
         ])
-        .subcommands([sync(), verify(), snapshot(), status(), clean(), key(), crate::bundle::commands::command()])
+        .subcommands([sync(), verify(), snapshot(), status(), clean(), serve(), key(), crate::bundle::commands::command()])
         .after_help(
             "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 nothing new,\n\
              4 partial: something is missing; what came is kept, and nothing that is not whole was published.",
@@ -143,6 +143,16 @@ fn status() -> Command {
     Command::new("status").about("How the mirror is: each repository, its age, its size")
 }
 
+fn serve() -> Command {
+    Command::new("serve")
+        .about("Serves the mirror over HTTP, and fills repositories in proxy mode on demand")
+        .args([value(
+            "listen",
+            "ADDRESS",
+            "Address and port (serve.listen)",
+        )])
+}
+
 fn clean() -> Command {
     Command::new("clean")
         .about("Removes what no snapshot uses")
@@ -193,6 +203,11 @@ pub fn common(matches: &ArgMatches) -> Result<Common> {
     }
     if let Some(rate) = matches.get_one::<String>("limit-rate") {
         set::set_text(&mut table, &["limits", "rate"], rate);
+    }
+    if let Some(("serve", sub)) = matches.subcommand()
+        && let Some(address) = sub.get_one::<String>("listen")
+    {
+        set::set_text(&mut table, &["serve", "listen"], address);
     }
     let config = config::from_table(table, &path.display().to_string())?;
     let wait = match matches.get_one::<String>("wait") {

@@ -11,6 +11,7 @@
 //! | [`trust`] | keys and verdicts |
 //! | [`regenerate`] | metadata of a part of a repository |
 //! | [`sync`] [`publish`] | one run over the repositories; the atomic switch |
+//! | [`serve`] | HTTP: files, pages, proxy mode |
 //! | [`verify`] | flipped bits found and mended |
 //! | [`bundle`] | updates for sites without a network |
 //! | [`report`] [`talk`] [`status`] | what is told: of a run, meanwhile, of the mirror |
@@ -31,6 +32,7 @@ pub mod plan;
 pub mod publish;
 pub mod regenerate;
 pub mod report;
+pub mod serve;
 pub mod snapshot;
 pub mod status;
 pub mod store;
@@ -106,6 +108,7 @@ fn dispatch(matches: &ArgMatches, printer: &Printer) -> Result<u8> {
         "snapshot" => snapshot_command(sub, &common, printer),
         "clean" => clean(sub, &common, printer),
         "bundle" => bundle_command(sub, &common, printer),
+        "serve" => serve_command(&common, printer),
         "status" => {
             let layout = Layout::new(&common.config.mirror.path);
             status::print(&status::collect(&common.config, &layout, now())?, printer);
@@ -227,6 +230,17 @@ fn verify_command(sub: &ArgMatches, common: &Common, printer: &Printer) -> Resul
         found.print(printer);
         Ok(found.exit_code(repair))
     })
+}
+
+fn serve_command(common: &Common, printer: &Printer) -> Result<u8> {
+    let stop = stop_flag();
+    serve::serve(serve::Setting {
+        config: &common.config,
+        client: client(&stop),
+        printer,
+        stop,
+    })?;
+    Ok(EXIT_DONE)
 }
 
 fn clean(sub: &ArgMatches, common: &Common, printer: &Printer) -> Result<u8> {

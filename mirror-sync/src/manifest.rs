@@ -197,6 +197,7 @@ pub fn date_end(text: &str) -> Option<String> {
         14 => digits,
         _ => return None,
     };
+    chrono::NaiveDateTime::parse_from_str(&filled, "%Y%m%d%H%M%S").ok()?;
     let (day, time) = filled.split_at_checked(8)?;
     Some(format!("{day}T{time}Z"))
 }
@@ -217,7 +218,14 @@ mod tests {
             date_end("20261120T030001Z").as_deref(),
             Some("20261120T030001Z")
         );
-        for wrong in ["", "yesterday", "2026", "../../etc", "20261120T0300011"] {
+        for wrong in [
+            "",
+            "yesterday",
+            "2026",
+            "../../etc",
+            "20261120T0300011",
+            "2026-99-99",
+        ] {
             assert_eq!(date_end(wrong), None, "{wrong}");
         }
     }

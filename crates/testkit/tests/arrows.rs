@@ -64,7 +64,8 @@ const DEV_ARROWS: &[(&str, &[&str])] = &[
 const ONLY_USER: &[(&str, &[&str])] = &[
     ("sequoia-openpgp", &["rpm-trust"]),
     ("reqwest", &["repo-client"]),
-    ("tokio", &["repo-client"]),
+    ("tokio", &["repo-client", "mirror-sync"]),
+    ("hyper", &["mirror-sync"]),
     ("hickory-resolver", &["repo-client"]),
     ("libsolv-sys", &["rpm-solv"]),
     ("rusqlite", &["rpm-db", "tdnf"]),

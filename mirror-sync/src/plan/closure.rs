@@ -23,10 +23,16 @@ const MAX_INSTALLED: usize = 1_000_000;
 /// Largest such list in bytes.
 const MAX_LIST: u64 = 256 << 20;
 
+/// Priorities as in .repo files: a lower number is preferred.
+const PREFERRED: i32 = 10;
+const USUAL: i32 = 50;
+
 /// One repository that the solver may take packages from.
 pub struct Source<'a> {
     /// Its id.
     pub id: &'a str,
+    /// What it has is taken from it, even if others have it newer.
+    pub preferred: bool,
     /// Its primary.
     pub primary: (&'a Path, &'a Record),
     /// Its filelists, if it has them.
@@ -144,7 +150,8 @@ fn plain_name(nevra: &Nevra) -> String {
 
 impl Bench {
     fn load(&mut self, source: &Source<'_>) -> Result<()> {
-        let repo = self.pool.add_repo(source.id, 50)?;
+        let priority = if source.preferred { PREFERRED } else { USUAL };
+        let repo = self.pool.add_repo(source.id, priority)?;
         let (path, record) = source.primary;
         let stream = upstream::open(path, record)?;
         let limits = Limits {

@@ -6,6 +6,7 @@
 
 mod finish;
 mod prepare;
+mod solve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

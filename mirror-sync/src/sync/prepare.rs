@@ -1,7 +1,7 @@
 //! Looking at upstream and deciding what of it is wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use repo_client::{Access, MetadataSet, join_url};
@@ -9,11 +9,11 @@ use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::repomd::Record;
 use rpm_trust::Keyring;
 
-use crate::config::{RepoSection, Select};
+use crate::config::RepoSection;
 use crate::error::{Error, Result};
 use crate::fetch::{Fetcher, Job};
 use crate::manifest::{self, Manifest, State};
-use crate::plan::closure::{self, Closure, Source, Wish};
+use crate::plan::closure;
 use crate::plan::select;
 use crate::report::{Outcome, RepoReport, Report};
 use crate::store::digest_text;
@@ -344,7 +344,7 @@ pub(super) fn select(run: &Run<'_>, talk: &Talk, works: &mut [Work], report: &mu
     if !works.iter().any(asks) {
         return;
     }
-    if let Err(error) = solve(run, works) {
+    if let Err(error) = super::solve::solve(run, works) {
         let text = error.to_string();
         for work in works.iter_mut().filter(|work| asks(work)) {
             let what = text.clone();
@@ -413,143 +413,10 @@ impl Work {
     }
 }
 
-/// Says whether a location may be taken.
-type Filter<'a> = Box<dyn Fn(&str) -> bool + 'a>;
-
 /// Where a part lies in the store.
-fn stored(run: &Run<'_>, record: &Record) -> PathBuf {
+pub(super) fn stored(run: &Run<'_>, record: &Record) -> PathBuf {
     let digest = record.checksum;
     digest.map_or_else(PathBuf::new, |digest| run.store.path(&digest))
-}
-
-/// Asks the solver for all repositories together.
-fn solve(run: &Run<'_>, works: &mut [Work]) -> Result<()> {
-    let wish = wish_of(run, works, |select| &select.packages)?;
-    let chosen = ask_solver(run, works, &wish)?;
-    name_failures(works, &chosen, |select| &select.packages);
-    let firsts = wish_of(run, works, |select| &select.first)?;
-    let first = if firsts.specs.is_empty() {
-        Closure::default()
-    } else {
-        ask_solver(run, works, &firsts)?
-    };
-    name_failures(works, &first, |select| &select.first);
-    for work in works.iter_mut() {
-        if work.done || work.upstream.is_none() {
-            continue;
-        }
-        let none = BTreeSet::new();
-        work.first = first.chosen.get(&work.id).cloned().unwrap_or_default();
-        if !work.section.select.wants_closure() {
-            continue;
-        }
-        let wanted = chosen.chosen.get(&work.id).unwrap_or(&none);
-        let up = work.upstream.iter().flat_map(|up| up.packages.iter());
-        let picked: Vec<bool> = up
-            .map(|package| wanted.contains(&package.location))
-            .collect();
-        work.keep = picked;
-        work.settle_if_same(run);
-    }
-    Ok(())
-}
-
-impl Work {
-    /// A closure that came out the same from the same upstream is nothing new.
-    fn settle_if_same(&mut self, run: &Run<'_>) {
-        let Some((current, up)) = self.current.as_ref().zip(self.upstream.as_ref()) else {
-            return;
-        };
-        let had: BTreeSet<&str> = current
-            .files
-            .iter()
-            .filter(|file| file.package.is_some())
-            .map(|file| file.path.as_str())
-            .collect();
-        let now: BTreeSet<&str> = self.packages().map(|(_, p)| p.location.as_str()).collect();
-        let same = current.upstream == digest_text(&up.set.repomd_digest)
-            && current.selection == self.selection
-            && !current.first_light
-            && had == now;
-        if same && !run.options.force {
-            self.report.outcome = Outcome::NothingNew;
-            self.done = true;
-        }
-    }
-}
-
-fn wish_of(_run: &Run<'_>, works: &[Work], list: impl Fn(&Select) -> &Vec<String>) -> Result<Wish> {
-    let mut wish = Wish {
-        arch: std::env::consts::ARCH.to_owned(),
-        ..Wish::default()
-    };
-    for work in works {
-        let select = &work.section.select;
-        wish.specs.extend(list(select).iter().cloned());
-        wish.recommends |= select.recommends;
-        if let Some(path) = &select.installed {
-            wish.installed.extend(closure::read_installed(path)?);
-        }
-        let foreign = |arch: &&String| !matches!(arch.as_str(), "noarch" | "src" | "nosrc");
-        if let Some(arch) = select.arch.iter().find(foreign) {
-            wish.arch.clone_from(arch);
-        }
-    }
-    wish.specs.sort();
-    wish.specs.dedup();
-    Ok(wish)
-}
-
-fn ask_solver(run: &Run<'_>, works: &[Work], wish: &Wish) -> Result<Closure> {
-    let mut kept: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for work in works {
-        let locations = work.packages().map(|(_, p)| p.location.as_str());
-        kept.insert(&work.id, locations.collect());
-    }
-    let filters: Vec<Filter<'_>> = works
-        .iter()
-        .map(|work| {
-            let set = kept.get(work.id.as_str()).cloned().unwrap_or_default();
-            // A repository that is current and complete offers all that it has.
-            let all = work.done;
-            Box::new(move |location: &str| all || set.contains(location)) as Box<_>
-        })
-        .collect();
-    let mut sources = Vec::new();
-    for (work, keep) in works.iter().zip(&filters) {
-        let Some(part) = work.upstream.as_ref().and_then(|up| up.set.part("primary")) else {
-            continue;
-        };
-        let up = work.upstream.as_ref();
-        let record = up.and_then(|up| up.set.repomd.record("filelists"));
-        let filelists = record
-            .map(|record| (stored(run, record), record.clone()))
-            .filter(|(path, _)| path.is_file());
-        sources.push(Source {
-            id: &work.id,
-            primary: (Path::new(&part.path), &part.record),
-            filelists,
-            keep: keep.as_ref(),
-        });
-    }
-    closure::closure(&sources, wish)
-}
-
-/// A wish that nobody can fulfil makes the set of the repository that asked incomplete.
-fn name_failures(works: &mut [Work], closure: &Closure, list: impl Fn(&Select) -> &Vec<String>) {
-    for work in works.iter_mut() {
-        let mine = list(&work.section.select).clone();
-        for (spec, why) in closure
-            .failed
-            .iter()
-            .filter(|(spec, _)| mine.contains(spec))
-        {
-            if let Some(up) = &mut work.upstream {
-                up.refused.push((spec.clone(), why.clone()));
-            }
-            work.report.failed.push((spec.clone(), why.clone()));
-        }
-    }
 }
 
 /// Puts the primary that the client just fetched into the store, so that it is not fetched again.

@@ -336,33 +336,8 @@ fn verify_finds_a_flipped_bit_and_fetches_only_that_file() {
 fn packages_and_metadata_must_be_signed_by_the_repositorys_key() {
     let scene = Scene::usual();
     let home = scene.path("gnupg");
-    fs::create_dir_all(&home).unwrap();
-    Run::of(
-        Command::new("chmod")
-            .arg("700")
-            .arg(&home)
-            .output()
-            .unwrap(),
-    )
-    .ends(0);
-    let gpg = |words: &[&str]| {
-        let mut command = Command::new("gpg");
-        command
-            .arg("--homedir")
-            .arg(&home)
-            .args(["--batch", "--yes"])
-            .args(words);
-        Run::of(command.output().unwrap()).ends(0)
-    };
-    gpg(&[
-        "--passphrase",
-        "",
-        "--quick-generate-key",
-        "stage@example.com",
-        "rsa2048",
-        "sign",
-        "never",
-    ]);
+    gpg_home(&home);
+    let gpg = |words: &[&str]| gpg(&home, words);
     let key = gpg(&["--armor", "--export", "stage@example.com"]).out;
     fs::write(scene.path("key.asc"), key).unwrap();
     for name in ["alpha", "beta"] {
@@ -403,7 +378,29 @@ fn packages_and_metadata_must_be_signed_by_the_repositorys_key() {
     ]);
 }
 
-/// Signs a package with the key in a gpg home.
+/// A gpg of its own with a key for stage@example.com.
+pub(crate) fn gpg_home(home: &std::path::Path) {
+    fs::create_dir_all(home).unwrap();
+    Run::of(Command::new("chmod").arg("700").arg(home).output().unwrap()).ends(0);
+    let words = [
+        "--quick-generate-key",
+        "stage@example.com",
+        "rsa2048",
+        "sign",
+        "never",
+    ];
+    gpg(home, &[&["--passphrase", ""][..], &words].concat());
+}
+
+/// Runs gpg there; it must end well.
+pub(crate) fn gpg(home: &std::path::Path, words: &[&str]) -> Run {
+    let mut command = Command::new("gpg");
+    command.arg("--homedir").arg(home);
+    command.args(["--batch", "--yes"]).args(words);
+    Run::of(command.output().unwrap()).ends(0)
+}
+
+/// Signs a package with the real rpmsign.
 pub(crate) fn sign(home: &std::path::Path, package: &std::path::Path) {
     let mut command = Command::new("rpmsign");
     command

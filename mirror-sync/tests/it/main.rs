@@ -1,10 +1,13 @@
 //! mirror-sync against servers that misbehave, rpmbuild, createrepo_c, dnf, tdnf, gpg and nginx.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod atomic;
 mod bundles;
 mod clients;
 mod guards;
+mod guide;
 mod scene;
 mod selection;
+mod serving;
 mod snapshots;
 mod transfer;

@@ -164,7 +164,12 @@ impl Scene {
                 "--setopt=cachedir={}",
                 root.join("cache").display()
             ))
-            .args(["--quiet", "--assumeyes", "--setopt=reposdir=/nonexistent"])
+            .args([
+                "--quiet",
+                "--assumeyes",
+                "--refresh",
+                "--setopt=reposdir=/nonexistent",
+            ])
             .args(["--setopt=install_weak_deps=0", "--setopt=tsflags=nodocs"])
             .args([
                 "--releasever=1",

@@ -148,6 +148,20 @@ fn a_closure_reaches_into_other_repositories() {
     assert_eq!(list("extra"), ["alpha-1"]);
 }
 
+/// What a repository has itself is taken from it, although another one offers the same.
+#[test]
+fn a_closure_prefers_its_own_repository() {
+    let scene = rich();
+    scene.config(&format!(
+        "[repo.part]\nbaseurl = {:?}\nselect.packages = [\"alpha\"]\n",
+        scene.server.url("/base")
+    ));
+    scene.sync();
+    let list = scene.dnf_list(&format!("file://{}", scene.public("part").display()));
+    assert_eq!(list, ["alpha-2", "beta-1", "gamma-1"]);
+    scene.run(&["sync"]).ends(3);
+}
+
 #[test]
 fn what_is_asked_for_first_is_published_first() {
     let scene = rich();

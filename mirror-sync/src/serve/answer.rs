@@ -1,0 +1,319 @@
+//! Files as answers: validators, conditions, ranges (RFC 9110), and a body that is read as it goes.
+
+use std::io::SeekFrom;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use chrono::DateTime;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncSeekExt, ReadBuf};
+
+/// Bytes read and sent at a time.
+const CHUNK: usize = 64 << 10;
+/// Largest file held in memory for its answer: the index, so that it is one moment's.
+const SMALL: u64 = 64 << 10;
+
+/// What is sent.
+pub enum Content {
+    /// Nothing, or text.
+    Text(Option<Bytes>),
+    /// A part of a file.
+    File {
+        /// The open file, where the part begins.
+        file: File,
+        /// Bytes still to be sent.
+        left: u64,
+    },
+}
+
+/// The type of all answers.
+pub type Answer = Response<Content>;
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        match &mut *self {
+            Content::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+            Content::File { left: 0, .. } => Poll::Ready(None),
+            Content::File { file, left } => {
+                let room = usize::try_from(*left).unwrap_or(CHUNK).min(CHUNK);
+                let mut buffer = vec![0; room];
+                let mut read = ReadBuf::new(&mut buffer);
+                ready!(Pin::new(file).poll_read(cx, &mut read))?;
+                let count = read.filled().len();
+                if count == 0 {
+                    // Stored files are never rewritten, so this is a damaged disk: break off, so
+                    // that the client does not take a short file for a whole one.
+                    let error = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                *left -= count as u64;
+                buffer.truncate(count);
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from(buffer)))))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Content::Text(text) => {
+                SizeHint::with_exact(text.as_ref().map_or(0, |t| t.len() as u64))
+            }
+            Content::File { left, .. } => SizeHint::with_exact(*left),
+        }
+    }
+}
+
+/// Text with a status.
+pub fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Content::Text(Some(body.into())));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    answer
+}
+
+/// A refusal of one line.
+pub fn refusal(status: StatusCode, why: &str) -> Answer {
+    text(status, "text/plain; charset=utf-8", format!("{why}\n"))
+}
+
+/// Opens a file below `root`: links may lead anywhere below it and nowhere else.
+pub fn open(root: &Path, path: &str) -> std::io::Result<std::fs::File> {
+    let how = OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let dir: OwnedFd = openat2(
+        CWD,
+        root,
+        how | OFlags::DIRECTORY,
+        Mode::empty(),
+        ResolveFlags::empty(),
+    )?;
+    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let fd = openat2(&dir, path, how, Mode::empty(), inside)?;
+    let file = std::fs::File::from(fd);
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(std::io::Error::from(std::io::ErrorKind::NotFound))
+    }
+}
+
+/// The answer that is this file, or what the request's conditions make of it.
+///
+/// # Errors
+/// The file cannot be read.
+pub async fn file<B>(
+    request: &Request<B>,
+    path: &str,
+    file: std::fs::File,
+) -> std::io::Result<Answer> {
+    let about = file.metadata()?;
+    let size = about.len();
+    // Inode and time of writing to the nanosecond: a stored file is never rewritten.
+    let tag = format!(
+        "\"{:x}-{:x}-{:x}{:08x}\"",
+        about.ino(),
+        size,
+        about.mtime(),
+        about.mtime_nsec()
+    );
+    let modified = http_date(about.mtime());
+    let range = match conditions(request.headers(), &tag, &modified, size) {
+        Verdict::NotModified => return Ok(validated(StatusCode::NOT_MODIFIED, &tag, &modified)),
+        Verdict::Unsatisfiable => {
+            let mut answer = validated(StatusCode::RANGE_NOT_SATISFIABLE, &tag, &modified);
+            set(
+                &mut answer,
+                header::CONTENT_RANGE,
+                &format!("bytes */{size}"),
+            );
+            return Ok(answer);
+        }
+        Verdict::Whole => None,
+        Verdict::Part(start, end) => Some((start, end)),
+    };
+    let (start, end) = range.unwrap_or((0, size));
+    let left = end.saturating_sub(start);
+    let status = match range {
+        Some(_) => StatusCode::PARTIAL_CONTENT,
+        None => StatusCode::OK,
+    };
+    let mut answer = validated(status, &tag, &modified);
+    set(&mut answer, header::ACCEPT_RANGES, "bytes");
+    set(&mut answer, header::CONTENT_TYPE, content_type(path));
+    set(&mut answer, header::CONTENT_LENGTH, &left.to_string());
+    if range.is_some() {
+        let shown = format!("bytes {start}-{}/{size}", end.saturating_sub(1));
+        set(&mut answer, header::CONTENT_RANGE, &shown);
+    }
+    if path.ends_with("repomd.xml") || path.ends_with("repomd.xml.asc") {
+        // A cache between here and the client must ask each time; everything else never changes.
+        set(&mut answer, header::CACHE_CONTROL, "no-cache");
+    }
+    if request.method() == Method::HEAD || left == 0 {
+        return Ok(answer);
+    }
+    let mut file = File::from_std(file);
+    file.seek(SeekFrom::Start(start)).await?;
+    *answer.body_mut() = if left <= SMALL {
+        let mut data = vec![0; usize::try_from(left).unwrap_or(0)];
+        tokio::io::AsyncReadExt::read_exact(&mut file, &mut data).await?;
+        Content::Text(Some(Bytes::from(data)))
+    } else {
+        Content::File { file, left }
+    };
+    Ok(answer)
+}
+
+fn validated(status: StatusCode, tag: &str, modified: &str) -> Answer {
+    let mut answer = Response::new(Content::Text(None));
+    *answer.status_mut() = status;
+    set(&mut answer, header::ETAG, tag);
+    set(&mut answer, header::LAST_MODIFIED, modified);
+    answer
+}
+
+fn set(answer: &mut Answer, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        answer.headers_mut().insert(name, value);
+    }
+}
+
+enum Verdict {
+    NotModified,
+    Unsatisfiable,
+    Whole,
+    Part(u64, u64),
+}
+
+/// Conditions in the order of RFC 9110 13.2.2.
+fn conditions(headers: &HeaderMap, tag: &str, modified: &str, size: u64) -> Verdict {
+    let value = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    if let Some(tags) = value(header::IF_NONE_MATCH) {
+        let same = |one: &str| one.trim() == "*" || one.trim().trim_start_matches("W/") == tag;
+        if tags.split(',').any(same) {
+            return Verdict::NotModified;
+        }
+    } else if value(header::IF_MODIFIED_SINCE).is_some_and(|since| since == modified) {
+        // Only the very same date: a snapshot that was rolled back to is older and yet new.
+        return Verdict::NotModified;
+    }
+    let Some(range) = value(header::RANGE) else {
+        return Verdict::Whole;
+    };
+    if value(header::IF_RANGE).is_some_and(|seen| seen != tag && seen != modified) {
+        return Verdict::Whole;
+    }
+    range_of(range, size)
+}
+
+/// One range; several, or what is none, count as not asked for (RFC 9110 14.2).
+fn range_of(text: &str, size: u64) -> Verdict {
+    let Some(spec) = text.strip_prefix("bytes=") else {
+        return Verdict::Whole;
+    };
+    let Some((first, last)) = spec.trim().split_once('-') else {
+        return Verdict::Whole;
+    };
+    let number = |text: &str| -> Option<u64> {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse().unwrap_or(u64::MAX))
+    };
+    match (
+        first.trim(),
+        number(first.trim()),
+        last.trim(),
+        number(last.trim()),
+    ) {
+        (_, Some(start), "", None) if start < size => Verdict::Part(start, size),
+        (_, Some(start), _, Some(end)) if end < start => Verdict::Whole,
+        (_, Some(start), _, Some(end)) if start < size => {
+            Verdict::Part(start, end.saturating_add(1).min(size))
+        }
+        (_, Some(_), "", None) | (_, Some(_), _, Some(_)) => Verdict::Unsatisfiable,
+        ("", None, _, Some(0)) => Verdict::Unsatisfiable,
+        ("", None, _, Some(count)) if size > 0 => Verdict::Part(size.saturating_sub(count), size),
+        ("", None, _, Some(_)) => Verdict::Unsatisfiable,
+        _ => Verdict::Whole,
+    }
+}
+
+fn http_date(seconds: i64) -> String {
+    let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit('.').next().unwrap_or_default() {
+        "rpm" => "application/x-rpm",
+        "xml" => "application/xml",
+        "gz" => "application/gzip",
+        "xz" => "application/x-xz",
+        "zst" => "application/zstd",
+        "asc" | "key" => "application/pgp-keys",
+        "json" => "application/json",
+        "html" => "text/html; charset=utf-8",
+        "yaml" | "repo" | "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_116_ranges() {
+        let part = |text, size| match range_of(text, size) {
+            Verdict::Part(start, end) => Some((start, end)),
+            _ => None,
+        };
+        assert_eq!(part("bytes=0-0", 10), Some((0, 1)));
+        assert_eq!(part("bytes=5-", 10), Some((5, 10)));
+        assert_eq!(part("bytes=-3", 10), Some((7, 10)));
+        assert_eq!(part("bytes=-30", 10), Some((0, 10)));
+        assert_eq!(part("bytes=8-99999999999999999999999", 10), Some((8, 10)));
+        for whole in [
+            "bytes=0-1,3-4",
+            "items=0-1",
+            "bytes=5-2",
+            "bytes=a-b",
+            "bytes",
+            "bytes=-",
+        ] {
+            assert!(matches!(range_of(whole, 10), Verdict::Whole), "{whole}");
+        }
+        for none in [
+            "bytes=10-",
+            "bytes=10-20",
+            "bytes=-0",
+            "bytes=99999999999999999999999-",
+        ] {
+            assert!(
+                matches!(range_of(none, 10), Verdict::Unsatisfiable),
+                "{none}"
+            );
+        }
+        assert!(matches!(range_of("bytes=-1", 0), Verdict::Unsatisfiable));
+    }
+}

@@ -1,0 +1,342 @@
+//! The mirror over HTTP: files, ranges, conditions, pages; repositories in proxy mode on demand.
+//!
+//! Async stands here and in repo-client alone: ten thousand slow clients cost a task each, not a
+//! thread. Only `GET` and `HEAD` are answered, only what lies below `public/` is shown, a client
+//! that takes nothing for a minute is dropped. Work that blocks (filling the proxy's store) runs on
+//! threads of its own.
+
+pub mod answer;
+mod proxy;
+pub mod route;
+mod stream;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cli_kit::Printer;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HOST, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use repo_client::Client;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::config::{Config, Mode};
+use crate::error::{Error, Result};
+use crate::layout::Layout;
+use crate::store::Store;
+use crate::{manifest, snapshot, status};
+use answer::{Answer, refusal, text};
+use proxy::Proxy;
+use route::{Target, route};
+use stream::Patient;
+
+/// Time for a request's headers to come in.
+const HEADERS_WITHIN: Duration = Duration::from_secs(20);
+/// Largest head of a request in bytes.
+const MAX_HEAD: usize = 32 << 10;
+/// Most headers of a request.
+const MAX_HEADERS: usize = 64;
+
+/// What the server works with.
+pub struct Server {
+    config: Config,
+    layout: Layout,
+    proxies: Vec<Arc<Proxy>>,
+    requests: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// What it needs from outside.
+pub struct Setting<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The network, for proxy mode.
+    pub client: Client,
+    /// Who prints.
+    pub printer: &'a Printer,
+    /// Set to true to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// The address cannot be used; a key of a proxied repository cannot be read.
+pub fn serve(setting: Setting<'_>) -> Result<()> {
+    let layout = Layout::new(&setting.config.mirror.path);
+    let public = layout.public();
+    std::fs::create_dir_all(&public).map_err(Error::file(&public, "create"))?;
+    status::publish_keys(setting.config, &layout)?;
+    let client = Arc::new(setting.client);
+    let mut proxies = Vec::new();
+    for (id, section) in &setting.config.repo {
+        if section.mode == Mode::Proxy {
+            let store = Store::open(&layout.proxied())?;
+            let proxy = Proxy::new(setting.config, &layout, store, Arc::clone(&client), id)?;
+            proxies.push(Arc::new(proxy));
+        }
+    }
+    let server = Arc::new(Server {
+        config: setting.config.clone(),
+        layout,
+        proxies,
+        requests: AtomicU64::new(0),
+        refused: AtomicU64::new(0),
+    });
+    let address = setting.config.serve.listen.clone();
+    let told = |why: String| Error::Serve {
+        address: address.clone(),
+        why,
+    };
+    let limit = connections(setting.config.serve.max_connections);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(
+            std::thread::available_parallelism()
+                .map_or(2, usize::from)
+                .min(8),
+        )
+        .enable_all()
+        .build()
+        .map_err(|error| told(error.to_string()))?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(&address)
+            .await
+            .map_err(|error| told(error.to_string()))?;
+        let local = listener
+            .local_addr()
+            .map_err(|error| told(error.to_string()))?;
+        setting.printer.info(&format!(
+            "serving {} on http://{local}/",
+            server.config.mirror.name
+        ));
+        accept(server, listener, limit, &setting.stop).await;
+        Ok(())
+    })
+}
+
+/// As many connections as wished and as file descriptors allow (two for each).
+fn connections(wished: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: now.maximum,
+        maximum: now.maximum,
+    };
+    let limit = match setrlimit(Resource::Nofile, most) {
+        Ok(()) => now.maximum,
+        Err(_) => now.current,
+    };
+    let files = limit
+        .and_then(|n| usize::try_from(n).ok())
+        .unwrap_or(usize::MAX);
+    wished.min(files.saturating_sub(64) / 2).max(1)
+}
+
+async fn accept(server: Arc<Server>, listener: TcpListener, limit: usize, stop: &AtomicBool) {
+    let room = Arc::new(Semaphore::new(limit));
+    while !stop.load(Ordering::Relaxed) {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let next = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
+        let stream = match next {
+            Ok(Ok((stream, _))) => stream,
+            // Out of descriptors, or a client that was gone already: the next one may do.
+            Ok(Err(_)) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+            Err(_) => continue,
+        };
+        let server = Arc::clone(&server);
+        tokio::spawn(async move {
+            let _permit = permit;
+            let local = stream.local_addr().ok();
+            let service = service_fn(|request| {
+                let server = Arc::clone(&server);
+                async move { Ok::<_, Infallible>(server.answer(request, local).await) }
+            });
+            let io = TokioIo::new(Patient::new(stream));
+            // Whatever ends a connection concerns only that client.
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADERS_WITHIN)
+                .max_buf_size(MAX_HEAD)
+                .max_headers(MAX_HEADERS)
+                .serve_connection(io, service)
+                .await;
+        });
+    }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+impl Server {
+    async fn answer(&self, request: Request<Incoming>, local: Option<SocketAddr>) -> Answer {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = self.decide(&request, local).await;
+        if answer.status().is_client_error() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    async fn decide(&self, request: &Request<Incoming>, local: Option<SocketAddr>) -> Answer {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return answer;
+        }
+        let Some(target) = route(request.uri().path()) else {
+            return refusal(StatusCode::NOT_FOUND, "no such file");
+        };
+        match target {
+            Target::Health => text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"),
+            Target::File(path) => self.file(request, &path).await,
+            Target::Dated { date, repo, path } => self.dated(request, &date, &repo, &path).await,
+            page => self.page(&page, request, local).await,
+        }
+    }
+
+    /// A page: made on a thread of its own, state files are read for it.
+    async fn page(
+        &self,
+        page: &Target,
+        request: &Request<Incoming>,
+        local: Option<SocketAddr>,
+    ) -> Answer {
+        let (config, layout) = (self.config.clone(), self.layout.clone());
+        let collected =
+            tokio::task::spawn_blocking(move || status::collect(&config, &layout, now())).await;
+        let Ok(Ok(status)) = collected else {
+            return refusal(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the mirror's state cannot be read",
+            );
+        };
+        match page {
+            Target::Status => {
+                let body = serde_json::to_vec(&status).unwrap_or_default();
+                text(StatusCode::OK, "application/json", body)
+            }
+            Target::Metrics => {
+                let mut body = status::metrics(&status);
+                self.own_metrics(&mut body);
+                text(
+                    StatusCode::OK,
+                    "text/plain; version=0.0.4; charset=utf-8",
+                    body,
+                )
+            }
+            Target::RepoFile => {
+                let url = self.url(request, local);
+                let body = status::repo_file(&self.config, &status, &url);
+                text(StatusCode::OK, "text/plain; charset=utf-8", body)
+            }
+            _ => {
+                let mut config = self.config.clone();
+                config.mirror.url = Some(self.url(request, local));
+                let body = status::page(&status, &config);
+                text(StatusCode::OK, "text/html; charset=utf-8", body)
+            }
+        }
+    }
+
+    fn own_metrics(&self, out: &mut String) {
+        let lines = [
+            ("http_requests_total", "Requests answered.", &self.requests),
+            ("http_refused_total", "Requests refused.", &self.refused),
+        ];
+        for (name, help, count) in lines {
+            let count = count.load(Ordering::Relaxed);
+            out.push_str(&format!(
+                "# HELP mirror_sync_{name} {help}\n# TYPE mirror_sync_{name} counter\nmirror_sync_{name} {count}\n"
+            ));
+        }
+    }
+
+    /// The URL under which this client reached us: the configured one, else the one it used, as
+    /// far as that can be a host and port.
+    fn url(&self, request: &Request<Incoming>, local: Option<SocketAddr>) -> String {
+        if let Some(url) = &self.config.mirror.url {
+            return url.clone();
+        }
+        let host = request
+            .headers()
+            .get(HOST)
+            .and_then(|host| host.to_str().ok());
+        let plain = |host: &&str| {
+            !host.is_empty()
+                && host.len() < 256
+                && host
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c))
+        };
+        let host = host.filter(plain).map(str::to_owned);
+        let host = host.or_else(|| local.map(|address| address.to_string()));
+        format!(
+            "http://{}",
+            host.unwrap_or_else(|| self.config.serve.listen.clone())
+        )
+    }
+
+    async fn file(&self, request: &Request<Incoming>, path: &str) -> Answer {
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        let proxy = self.proxies.iter().find(|proxy| proxy.id() == first);
+        let (root, path) = match proxy {
+            None => (self.layout.public(), path.to_owned()),
+            Some(proxy) => match proxy::fetch(proxy, rest).await {
+                Ok(place) => place,
+                Err(answer) => return *answer,
+            },
+        };
+        send(request, root, &path, rest).await
+    }
+
+    async fn dated(
+        &self,
+        request: &Request<Incoming>,
+        date: &str,
+        repo: &str,
+        path: &str,
+    ) -> Answer {
+        if !self.config.repo.contains_key(repo) || manifest::date_end(date).is_none() {
+            return refusal(StatusCode::NOT_FOUND, "no such snapshot");
+        }
+        let (layout, id, word) = (self.layout.clone(), repo.to_owned(), date.to_owned());
+        let found = tokio::task::spawn_blocking(move || snapshot::find_stamp(&layout, &id, &word));
+        match found.await {
+            Ok(Ok(stamp)) => {
+                let path = format!("snapshots/{repo}/{stamp}/{path}");
+                send(request, self.layout.public(), &path, &path).await
+            }
+            _ => refusal(StatusCode::NOT_FOUND, "no snapshot of that day or before"),
+        }
+    }
+}
+
+/// Opens and sends a file below `root`; `shown` is what clients call it.
+async fn send(request: &Request<Incoming>, root: PathBuf, path: &str, shown: &str) -> Answer {
+    let name = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || answer::open(&root, &name)).await;
+    let Ok(Ok(file)) = opened else {
+        return refusal(StatusCode::NOT_FOUND, "no such file");
+    };
+    match answer::file(request, shown, file).await {
+        Ok(answer) => answer,
+        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be read"),
+    }
+}

@@ -1,0 +1,331 @@
+//! A repository in proxy mode: filled as clients ask.
+//!
+//! The index is asked for at most once per `serve.proxy_expire`; with it comes every part of the
+//! metadata, so that what is shown is one whole, checked set. A package is fetched by its digest
+//! when the first client asks for it, once however many ask, and shown when it is whole and was
+//! judged: an error page, a poisoned or a half object can never be stored. If upstream is away the
+//! last whole set is served, and every package that is in the store.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cli_kit::{Mode, Printer};
+use hyper::StatusCode;
+use repo_client::{Access, Client, Silent};
+use rpm_pkg::digest::Digest;
+use rpm_repo::config::RepoConfig;
+use rpm_trust::Keyring;
+
+use super::answer::{Answer, refusal};
+use crate::config::{Config, LimitSection};
+use crate::error::{Error, Result};
+use crate::fetch::{Fetcher, Job};
+use crate::layout::Layout;
+use crate::store::Store;
+use crate::talk::Talk;
+use crate::trust;
+use crate::upstream::{self, Question};
+
+/// A failure is remembered so long: a thousand clients must not ask upstream a thousand times.
+const REMEMBER_FAILURE: Duration = Duration::from_secs(2);
+/// Former sets that clients under way may still ask for.
+const FORMER_SETS: usize = 3;
+
+/// One file that the current set names.
+#[derive(Clone)]
+struct Known {
+    urls: Vec<String>,
+    size: Option<u64>,
+    digest: Digest,
+    package: bool,
+}
+
+/// One whole set.
+struct Set {
+    index: Digest,
+    files: HashMap<String, Known>,
+    access: Arc<Access>,
+}
+
+#[derive(Default)]
+struct Shown {
+    sets: Vec<Arc<Set>>,
+    asked: Option<Instant>,
+}
+
+/// One lock per file that is being fetched.
+type Flight = Arc<Mutex<Option<(Instant, String)>>>;
+
+/// The repository.
+pub(super) struct Proxy {
+    config: RepoConfig,
+    keyring: Arc<Keyring>,
+    check: bool,
+    limits: LimitSection,
+    layout: Layout,
+    store: Store,
+    client: Arc<Client>,
+    expire: Duration,
+    shown: Mutex<Shown>,
+    refreshing: Mutex<()>,
+    flights: Mutex<HashMap<String, Flight>>,
+}
+
+impl Proxy {
+    pub(super) fn new(
+        config: &Config,
+        layout: &Layout,
+        store: Store,
+        client: Arc<Client>,
+        id: &str,
+    ) -> Result<Self> {
+        let section = config.repo.get(id).cloned().unwrap_or_default();
+        Ok(Self {
+            config: config.client_config(id, &section)?,
+            keyring: Arc::new(trust::keyring(&config.key_files(id))?),
+            check: config.checks_packages(&section),
+            limits: config.limits.clone(),
+            layout: layout.clone(),
+            store,
+            client,
+            expire: config.serve.proxy_expire.0,
+            shown: Mutex::default(),
+            refreshing: Mutex::default(),
+            flights: Mutex::default(),
+        })
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.config.id
+    }
+
+    fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The current set, asked for anew if it is time.
+    fn current(&self) -> Result<Arc<Set>> {
+        // One asks, the others wait for the answer.
+        let _one = self
+            .refreshing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (fresh, last) = {
+            let shown = self.shown();
+            let fresh = shown.asked.is_some_and(|then| then.elapsed() < self.expire);
+            (fresh, shown.sets.last().cloned())
+        };
+        if let Some(set) = last.as_ref().filter(|_| fresh) {
+            return Ok(Arc::clone(set));
+        }
+        let asked = self.ask(true);
+        self.shown().asked = Some(Instant::now());
+        let set = match (asked, last) {
+            (Ok(set), _) => set,
+            (Err(_), Some(last)) => return Ok(last),
+            // Upstream is away and this process is young: what a former one left.
+            (Err(error), None) => self.ask(false).map_err(|_| error)?,
+        };
+        let mut shown = self.shown();
+        if shown.sets.last().is_none_or(|last| last.index != set.index) {
+            shown.sets.push(Arc::clone(&set));
+            let surplus = shown.sets.len().saturating_sub(FORMER_SETS);
+            shown.sets.drain(..surplus);
+        }
+        Ok(set)
+    }
+
+    fn ask(&self, ask: bool) -> Result<Arc<Set>> {
+        let question = Question {
+            config: &self.config,
+            keyring: &self.keyring,
+            ask,
+            allow_older: false,
+            now: super::now(),
+        };
+        let (set, _) = upstream::refresh(&self.client, &self.layout, &question, &Silent)?;
+        if let Some(last) = self.shown().sets.last()
+            && last.index == set.repomd_digest
+        {
+            return Ok(Arc::clone(last));
+        }
+        let (packages, _) = upstream::list(&set)?;
+        let mut files = HashMap::new();
+        let urls = |path: &str, base: Option<&str>| {
+            let href = rpm_repo::layout::Href::parse(path).ok();
+            href.and_then(|href| set.urls_of(&href, base).ok())
+                .unwrap_or_default()
+        };
+        for package in packages {
+            let known = Known {
+                urls: urls(&package.location, package.base.as_deref()),
+                size: Some(package.size),
+                digest: package.digest,
+                package: true,
+            };
+            files.insert(package.location, known);
+        }
+        for record in &set.repomd.records {
+            if let Some(digest) = record.checksum {
+                let path = record.href.as_str().to_owned();
+                let known = Known {
+                    urls: urls(&path, record.base.as_deref()),
+                    size: record.size,
+                    digest,
+                    package: false,
+                };
+                files.insert(path, known);
+            }
+        }
+        for name in ["repomd.xml", "repomd.xml.asc"] {
+            let path = set.dir.join(name);
+            if let Ok(data) = std::fs::read(&path) {
+                let known = Known {
+                    urls: Vec::new(),
+                    size: Some(data.len() as u64),
+                    digest: self.store.put(&data)?,
+                    package: false,
+                };
+                files.insert(format!("repodata/{name}"), known);
+            }
+        }
+        let made = Arc::new(Set {
+            index: set.repomd_digest,
+            files,
+            access: Arc::clone(&set.access),
+        });
+        // All parts at once: a client that has the index finds what it names, whatever upstream
+        // does next.
+        for (path, known) in made.files.iter().filter(|(_, known)| !known.package) {
+            self.have(&made, path, known)?;
+        }
+        Ok(made)
+    }
+
+    /// The stored file of a path, fetched if need be. None if no set names it.
+    fn find(&self, path: &str) -> Result<Option<PathBuf>> {
+        // Only the index says whether there is something new; the rest is immutable.
+        let is_index = path.starts_with("repodata/repomd.xml");
+        let known_sets = || self.shown().sets.clone();
+        let mut sets = if is_index || known_sets().is_empty() {
+            vec![self.current()?]
+        } else {
+            known_sets()
+        };
+        sets.reverse();
+        for set in sets {
+            if let Some(known) = set.files.get(path) {
+                return self.have(&set, path, known).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn have(&self, set: &Set, path: &str, known: &Known) -> Result<PathBuf> {
+        let place = self.store.path(&known.digest);
+        if self.store.has(&known.digest, known.size) {
+            return Ok(place);
+        }
+        let key = crate::store::digest_text(&known.digest);
+        let flight = {
+            let mut all = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(key.clone()).or_default())
+        };
+        let mut failure = flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.store.has(&known.digest, known.size) {
+            return Ok(place);
+        }
+        let failed = |why: &str| Error::Repository {
+            repo: self.id().to_owned(),
+            what: format!("{path}: {why}"),
+        };
+        if let Some((then, why)) = failure.as_ref()
+            && then.elapsed() < REMEMBER_FAILURE
+        {
+            return Err(failed(why));
+        }
+        let result = self.fetch(set, path, known);
+        *failure = match &result {
+            Ok(()) => None,
+            Err(error) => Some((Instant::now(), error.to_string())),
+        };
+        drop(failure);
+        let mut all = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if result.is_ok() {
+            all.remove(&key);
+        }
+        result.map(|()| place)
+    }
+
+    fn fetch(&self, set: &Set, path: &str, known: &Known) -> Result<()> {
+        let silent = Printer::standard(Mode {
+            quiet: true,
+            ..Mode::default()
+        });
+        let talk = Talk::new(&silent);
+        let fetcher = Fetcher {
+            client: &self.client,
+            layout: &self.layout,
+            store: &self.store,
+            limits: &self.limits,
+            talk: &talk,
+            stop: &AtomicBool::new(false),
+            now: super::now(),
+        };
+        let job = Job {
+            repo: self.id().to_owned(),
+            path: path.to_owned(),
+            urls: known.urls.clone(),
+            size: known.size,
+            digest: known.digest,
+            priority: 0,
+            access: Arc::clone(&set.access),
+            trust: known
+                .package
+                .then(|| (Arc::clone(&self.keyring), self.check)),
+        };
+        let haul = fetcher.run(vec![job])?;
+        match haul.failed.into_iter().next() {
+            None => Ok(()),
+            Some((repo, path, why)) => Err(Error::Repository {
+                repo,
+                what: format!("{path}: {why}"),
+            }),
+        }
+    }
+}
+
+/// Where the file of a request lies: the directory and the name below it.
+pub(super) async fn fetch(
+    proxy: &Arc<Proxy>,
+    path: &str,
+) -> std::result::Result<(PathBuf, String), Box<Answer>> {
+    let (ours, name) = (Arc::clone(proxy), path.to_owned());
+    let found = tokio::task::spawn_blocking(move || ours.find(&name)).await;
+    let missing = || Box::new(refusal(StatusCode::NOT_FOUND, "upstream has no such file"));
+    match found {
+        Ok(Ok(Some(place))) => {
+            let root = proxy.store_root();
+            let inside = place.strip_prefix(&root).map_err(|_| missing())?;
+            Ok((root.clone(), inside.to_string_lossy().into_owned()))
+        }
+        Ok(Ok(None)) => Err(missing()),
+        Ok(Err(error)) => Err(Box::new(refusal(
+            StatusCode::BAD_GATEWAY,
+            &error.to_string(),
+        ))),
+        Err(_) => Err(Box::new(refusal(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the request could not be worked on",
+        ))),
+    }
+}
+
+impl Proxy {
+    fn store_root(&self) -> PathBuf {
+        self.layout.proxied()
+    }
+}

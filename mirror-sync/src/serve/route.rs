@@ -1,0 +1,136 @@
+//! What a request's path means. Pure: no file is touched.
+
+/// Longest path after decoding, in bytes.
+const MAX_PATH: usize = 4096;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The page for people.
+    Page,
+    /// `/status.json`.
+    Status,
+    /// `/metrics`.
+    Metrics,
+    /// `/mirror.repo`.
+    RepoFile,
+    /// `/healthz`.
+    Health,
+    /// A file below `public/`.
+    File(String),
+    /// `/@DATE/REPO/PATH`: the repository as it was.
+    Dated {
+        /// Date or stamp.
+        date: String,
+        /// Repository.
+        repo: String,
+        /// Path below it.
+        path: String,
+    },
+}
+
+/// Understands a path; none for what no file of ours can be called.
+pub fn route(raw: &str) -> Option<Target> {
+    let path = raw.split(['?', '#']).next().unwrap_or_default();
+    let path = decoded(path)?;
+    let path = path.strip_prefix('/')?;
+    match path {
+        "" | "index.html" => return Some(Target::Page),
+        "status.json" => return Some(Target::Status),
+        "metrics" => return Some(Target::Metrics),
+        "mirror.repo" => return Some(Target::RepoFile),
+        "healthz" => return Some(Target::Health),
+        _ => {}
+    }
+    if !is_plain(path) {
+        return None;
+    }
+    if let Some(rest) = path.strip_prefix('@') {
+        let (date, rest) = rest.split_once('/')?;
+        let (repo, path) = rest.split_once('/')?;
+        return Some(Target::Dated {
+            date: date.to_owned(),
+            repo: repo.to_owned(),
+            path: path.to_owned(),
+        });
+    }
+    Some(Target::File(path.to_owned()))
+}
+
+/// Relative, downward, visible: no empty, `.`, `..` or hidden part, no backslash or control
+/// character.
+fn is_plain(path: &str) -> bool {
+    let fits = !path.is_empty() && path.len() <= MAX_PATH;
+    let clean = !path.chars().any(|c| c.is_control() || c == '\\');
+    let visible = |part: &str| !part.is_empty() && !part.starts_with('.') && part.len() <= 255;
+    fits && clean && path.split('/').all(visible)
+}
+
+/// Percent-decoded once; none if the result is no UTF-8 or a `%` has no digits after it.
+fn decoded(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        if first != b'%' {
+            out.push(first);
+            rest = tail;
+            continue;
+        }
+        let (digits, after) = tail.split_at_checked(2)?;
+        let digits = std::str::from_utf8(digits).ok()?;
+        out.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = after;
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_116_paths_that_lead_astray_mean_nothing() {
+        for bad in [
+            "/../etc/passwd",
+            "/base/../../etc/passwd",
+            "/%2e%2e/etc/passwd",
+            "/base/%2e%2e%2f%2e%2e%2fetc/passwd",
+            "/..%5c..%5cetc",
+            "//etc/passwd",
+            "/base//x",
+            "/./x",
+            "/.live/current/base/1/repodata/repomd.xml",
+            "/base/.making",
+            "/a%00b",
+            "/a%0ab",
+            "/%ff",
+            "/%zz",
+            "/%2",
+            "/%+f/x",
+            "",
+            "base",
+            "/@2026-01-01",
+            "/@2026-01-01/base",
+        ] {
+            assert_eq!(route(bad), None, "{bad}");
+        }
+        assert_eq!(route(&format!("/{}", "a/".repeat(4000))), None);
+    }
+
+    #[test]
+    fn good_paths_mean_what_they_say() {
+        assert_eq!(route("/"), Some(Target::Page));
+        assert_eq!(
+            route("/base/Packages/a%2Bb-1.rpm?x=1"),
+            Some(Target::File("base/Packages/a+b-1.rpm".into()))
+        );
+        assert_eq!(
+            route("/@2026-11-20/base/repodata/repomd.xml"),
+            Some(Target::Dated {
+                date: "2026-11-20".into(),
+                repo: "base".into(),
+                path: "repodata/repomd.xml".into(),
+            })
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! What users read: the guide, the shipped configuration and units.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::scene::{Run, Scene};
+
+fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+/// The lines of the guide's blocks of one language in one chapter.
+fn blocks(chapter: &str, language: &str) -> Vec<String> {
+    let guide = fs::read_to_string(shipped("docs/mirror-sync.md")).unwrap();
+    let start = guide
+        .find(&format!("\n## {chapter}\n"))
+        .expect("the chapter is there");
+    let text = &guide[start + 4..];
+    let text = text.split("\n## ").next().unwrap();
+    let fence = format!("```{language}\n");
+    let blocks = text.split(&fence).skip(1);
+    blocks
+        .map(|block| block.split("```").next().unwrap_or("").to_owned())
+        .collect()
+}
+
+#[test]
+fn a_mirror_in_five_minutes() {
+    let scene = Scene::usual();
+    let home = scene.path("gnupg");
+    crate::guards::gpg_home(&home);
+    let key = crate::guards::gpg(&home, &["--armor", "--export", "stage@example.com"]).out;
+    fs::write(scene.path("key.asc"), key).unwrap();
+    for name in ["alpha", "beta", "gamma"] {
+        let package = scene.path(&format!("up/base/Packages/{name}-1-1.noarch.rpm"));
+        crate::guards::sign(&home, &package);
+    }
+    scene.publish("base");
+    let config = blocks("A mirror in five minutes", "toml").concat();
+    scene.config_text(&config.replace("UPSTREAM", &scene.server.url("/base")));
+    let bin = scene.path("bin");
+    fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mirror-sync"), bin.join("mirror-sync")).unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut count = 0;
+    for line in blocks("A mirror in five minutes", "sh").concat().lines() {
+        let output = Command::new("sh")
+            .args(["-c", line])
+            .current_dir(scene.dir.path())
+            .env("PATH", &path)
+            .output();
+        let run = Run::of(output.unwrap());
+        assert!(run.code == 0, "{line}: {}{}", run.out, run.err);
+        count += 1;
+    }
+    assert!(count >= 12, "{count}");
+    let guide = fs::read_to_string(shipped("docs/mirror-sync.md")).unwrap();
+    for code in 0..=4 {
+        assert!(guide.contains(&format!("| {code} |")), "exit code {code}");
+    }
+}
+
+#[test]
+fn the_shipped_configuration_is_read_with_all_its_comments_taken_away() {
+    let text = fs::read_to_string(shipped("conf/mirror-sync.toml")).unwrap();
+    let scene = Scene::usual();
+    let root = scene.path("mirror");
+    for all in [false, true] {
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with("# "))
+            .map(|line| line.strip_prefix('#').filter(|_| all).unwrap_or(line))
+            .collect();
+        scene.config_text(
+            &lines
+                .join("\n")
+                .replace("/srv/mirror", root.to_str().unwrap()),
+        );
+        let status = scene.run(&["status", "--json"]).ends(0).json();
+        assert_eq!(status["repos"].as_array().unwrap().len(), 2, "{status}");
+    }
+}
+
+#[test]
+fn systemd_takes_the_units() {
+    if Command::new("systemd-analyze")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        return testkit::fixtures::skipped("no systemd-analyze");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("systemd-analyze");
+    command.args(["verify", "--man=no", "--recursive-errors=no"]);
+    for name in [
+        "mirror-sync.service",
+        "mirror-sync.timer",
+        "mirror-sync-serve.service",
+    ] {
+        let text = fs::read_to_string(shipped("conf/systemd").join(name)).unwrap();
+        let text = text.replace("/usr/bin/mirror-sync", env!("CARGO_BIN_EXE_mirror-sync"));
+        fs::write(dir.path().join(name), text).unwrap();
+        command.arg(dir.path().join(name));
+    }
+    let run = Run::of(command.output().unwrap());
+    assert!(
+        run.code == 0 && run.err.is_empty(),
+        "{}{}",
+        run.out,
+        run.err
+    );
+}

@@ -1,0 +1,358 @@
+//! The server: what is shown and what is not, ranges and conditions as curl and dnf use them, slow
+//! clients, proxy mode.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use testkit::server::Answer;
+
+use crate::scene::{Run, Scene};
+
+/// A running `mirror-sync serve`; ends with the value.
+pub(crate) struct Serving {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Serving {
+    pub(crate) fn start(scene: &Scene) -> Self {
+        let mut child = scene
+            .command(&["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let out = child.stdout.take().expect("piped");
+        let mut line = String::new();
+        BufReader::new(out)
+            .read_line(&mut line)
+            .expect("it tells its address");
+        let url = line.split("http://").nth(1).expect("a URL in its line");
+        let address = url.trim().trim_end_matches('/').to_owned();
+        Self { child, address }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Sends bytes as they are; everything that comes back.
+    fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Status line and headers of a request without a body in the answer.
+    fn status(&self, method: &str, path: &str, headers: &str) -> (u16, String) {
+        let answer = self.raw(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: m\r\nConnection: close\r\n{headers}\r\n"
+        ));
+        let code = answer.split(' ').nth(1).and_then(|c| c.parse().ok());
+        (code.unwrap_or(0), answer)
+    }
+}
+
+fn curl(words: &[&str]) -> Run {
+    Run::of(
+        Command::new("curl")
+            .args(["-sS"])
+            .args(words)
+            .output()
+            .unwrap(),
+    )
+}
+
+#[test]
+fn row_116_only_public_files_and_only_reading() {
+    let scene = Scene::usual();
+    scene.sync();
+    fs::write(scene.path("mirror/secret"), "secret").unwrap();
+    std::os::unix::fs::symlink("/etc", scene.public("escape")).unwrap();
+    let serving = Serving::start(&scene);
+    for path in [
+        "/../secret",
+        "/..%2fsecret",
+        "/%2e%2e/secret",
+        "/base/../../secret",
+        "/base/..%2f..%2fsecret",
+        "//etc/passwd",
+        "/.live/current/base/1/repodata/repomd.xml",
+        "/escape/passwd",
+        "/base",
+        "/base/Packages",
+        "/state/base/state.json",
+        "/nosuch",
+        "/@2026-99-99/base/repodata/repomd.xml",
+        "/@2000-01-01/base/repodata/repomd.xml",
+    ] {
+        let (code, answer) = serving.status("GET", path, "");
+        assert_eq!(code, 404, "{path}: {answer}");
+        assert!(
+            !answer.contains("root:") && !answer.contains("secret"),
+            "{path}"
+        );
+    }
+    for method in ["PUT", "POST", "DELETE", "OPTIONS", "TRACE"] {
+        assert_eq!(
+            serving.status(method, "/base/repodata/repomd.xml", "").0,
+            405,
+            "{method}"
+        );
+    }
+    assert_eq!(
+        serving
+            .status("GET", &format!("/{}", "a".repeat(60_000)), "")
+            .0
+            / 100,
+        4
+    );
+    let (code, answer) = serving.status("HEAD", "/base/repodata/repomd.xml", "");
+    assert_eq!(code, 200);
+    assert!(answer.ends_with("\r\n\r\n"), "HEAD has no body: {answer}");
+    let size = fs::metadata(scene.public("base/repodata/repomd.xml"))
+        .unwrap()
+        .len();
+    assert!(
+        answer
+            .to_lowercase()
+            .contains(&format!("content-length: {size}")),
+        "{answer}"
+    );
+}
+
+#[test]
+fn row_116_ranges_and_conditions_as_curl_uses_them() {
+    let scene = Scene::usual();
+    scene.sync();
+    let serving = Serving::start(&scene);
+    let package = "base/Packages/alpha-1-1.noarch.rpm";
+    let whole = fs::read(scene.public(package)).unwrap();
+    let (url, got) = (serving.url(&format!("/{package}")), scene.path("got"));
+    let got_text = got.to_str().unwrap();
+    // Cut off and gone on with, as wget -c and curl -C do.
+    fs::write(&got, &whole[..5000]).unwrap();
+    curl(&["-C", "-", "-o", got_text, &url]).ends(0);
+    assert_eq!(fs::read(&got).unwrap(), whole);
+    for (range, expected) in [
+        ("0-0", &whole[..1]),
+        ("100-199", &whole[100..200]),
+        ("-7", &whole[whole.len() - 7..]),
+        ("19000-", &whole[19_000..]),
+    ] {
+        curl(&["-r", range, "-o", got_text, &url]).ends(0);
+        assert_eq!(fs::read(&got).unwrap(), expected, "{range}");
+    }
+    let (code, _) = serving.status("GET", &format!("/{package}"), "Range: bytes=99999999-\r\n");
+    assert_eq!(code, 416);
+    let (code, answer) = serving.status("GET", "/base/repodata/repomd.xml", "");
+    assert_eq!(code, 200);
+    let header = |name: &str| {
+        let line = answer
+            .lines()
+            .find(|line| line.to_lowercase().starts_with(name));
+        line.unwrap().split_once(": ").unwrap().1.trim().to_owned()
+    };
+    let tag = header("etag");
+    let ask = |headers: &str| {
+        serving
+            .status("GET", "/base/repodata/repomd.xml", headers)
+            .0
+    };
+    assert_eq!(ask(&format!("If-None-Match: {tag}\r\n")), 304);
+    assert_eq!(ask("If-None-Match: \"other\"\r\n"), 200);
+    let modified = header("last-modified");
+    assert_eq!(ask(&format!("If-Modified-Since: {modified}\r\n")), 304);
+    assert_eq!(
+        ask("If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n"),
+        200
+    );
+    assert_eq!(ask("If-Range: \"other\"\r\nRange: bytes=0-1\r\n"), 200);
+    assert_eq!(
+        ask(&format!("If-Range: {tag}\r\nRange: bytes=0-1\r\n")),
+        206
+    );
+}
+
+/// Thousands of clients that send half a request, or take no byte: others are served meanwhile.
+#[test]
+fn row_116_slow_clients_do_not_keep_others_out() {
+    let scene = Scene::usual();
+    scene.sync();
+    let serving = Serving::start(&scene);
+    let mut slow = Vec::new();
+    for number in 0..2000 {
+        let Ok(mut stream) = TcpStream::connect(&serving.address) else {
+            break;
+        };
+        let half: &[u8] = if number % 2 == 0 {
+            b"GET / HTTP/1.1\r\nHost:"
+        } else {
+            b"GET /base/Packages/alpha-1-1.noarch.rpm HTTP/1.1\r\nHost: m\r\n\r\n"
+        };
+        let _ = stream.write_all(half);
+        slow.push(stream);
+    }
+    assert!(slow.len() > 400, "{}", slow.len());
+    let list = scene.dnf_list(&serving.url("/base"));
+    assert_eq!(list, ["alpha-1", "beta-1", "gamma-1"]);
+}
+
+#[test]
+fn pages_say_what_is_and_dnf_uses_the_ready_repo_file() {
+    let scene = Scene::usual();
+    scene.config("name = \"Base & <Updates>\"\n");
+    scene.sync();
+    scene.put("base", "delta", "1", "");
+    scene.publish("base");
+    scene
+        .server
+        .always("/base/Packages/delta-1-1.noarch.rpm", Answer::status(404));
+    scene.run(&["sync"]).ends(4);
+    let serving = Serving::start(&scene);
+    let page = curl(&[&serving.url("/")]).ends(0).out;
+    assert!(page.contains("Base &amp; &lt;Updates&gt;"), "{page}");
+    assert!(page.contains("last good set is served"), "{page}");
+    assert!(
+        !page.contains("src=") && !page.contains("@import"),
+        "nothing is fetched"
+    );
+    let status: serde_json::Value =
+        serde_json::from_str(&curl(&[&serving.url("/status.json")]).ends(0).out).unwrap();
+    assert_eq!(status["repos"][0]["outcome"], "partial");
+    assert_eq!(status["repos"][0]["packages"], 3);
+    let metrics = curl(&[&serving.url("/metrics")]).ends(0).out;
+    assert!(
+        metrics.contains("mirror_sync_up{repo=\"base\"} 0"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("mirror_sync_packages{repo=\"base\"} 3"),
+        "{metrics}"
+    );
+    let text = curl(&[&serving.url("/mirror.repo")]).ends(0).out;
+    assert!(
+        text.contains(&format!("baseurl={}", serving.url("/base"))),
+        "{text}"
+    );
+    let repos = scene.path("repos.d");
+    fs::create_dir_all(&repos).unwrap();
+    fs::write(repos.join("mirror.repo"), text).unwrap();
+    let root = scene.path("dnf-root");
+    let mut command = Command::new("dnf");
+    command
+        .arg(format!("--installroot={}", root.display()))
+        .arg(format!("--setopt=reposdir={}", repos.display()))
+        .arg(format!(
+            "--setopt=cachedir={}",
+            root.join("cache").display()
+        ))
+        .args(["-q", "-y", "--releasever=1", "install", "alpha"]);
+    Run::of(command.output().unwrap()).ends(0);
+    assert!(root.join("usr/share/stage/beta").is_file());
+}
+
+#[test]
+fn a_day_in_the_path_is_the_repository_of_that_day() {
+    let scene = Scene::usual();
+    scene.sync();
+    let serving = Serving::start(&scene);
+    let stamp = scene.run(&["snapshot", "list", "--json"]).ends(0).json()[0]["stamp"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    scene.put("base", "delta", "1", "");
+    scene.publish("base");
+    scene.sync();
+    assert_eq!(scene.dnf_list(&serving.url("/base")).len(), 4);
+    assert_eq!(
+        scene
+            .dnf_list(&serving.url(&format!("/@{stamp}/base")))
+            .len(),
+        3
+    );
+    let day = format!("{}-{}-{}", &stamp[..4], &stamp[4..6], &stamp[6..8]);
+    assert_eq!(
+        scene.dnf_list(&serving.url(&format!("/@{day}/base"))).len(),
+        4
+    );
+}
+
+/// Proxy mode: fetched once however many ask, checked, kept, served when upstream is away.
+#[test]
+fn row_117_proxy_cache() {
+    let scene = Scene::usual();
+    scene.config("mode = \"proxy\"\n[serve]\nproxy_expire = 0\n");
+    let serving = Serving::start(&scene);
+    let url = serving.url("/base");
+    // An error, a web page and a poisoned object are not stored and not shown.
+    for (name, bad) in [
+        ("alpha", Answer::status(404)),
+        ("beta", Answer::login_page()),
+        ("gamma", Answer::body(vec![7_u8; 30_000])),
+    ] {
+        let package = format!("/base/Packages/{name}-1-1.noarch.rpm");
+        scene.server.always(&package, bad);
+        let (code, answer) = serving.status("GET", &package, "");
+        assert_eq!(code, 502, "{answer}");
+        let stored = crate::scene::files_in(&scene.path("mirror/proxied"));
+        assert!(stored.iter().all(|name| {
+            fs::metadata(scene.path("mirror/proxied").join(name))
+                .unwrap()
+                .len()
+                < 20_000
+        }));
+    }
+    // A failure is remembered for two seconds.
+    std::thread::sleep(Duration::from_millis(2_100));
+    scene.server.behave();
+    assert_eq!(scene.dnf_list(&url), ["alpha-1", "beta-1", "gamma-1"]);
+    // Twenty ask at once: upstream is asked once.
+    scene.server.forget();
+    let package = "/base/Packages/alpha-1-1.noarch.rpm";
+    scene.server.always(
+        package,
+        Answer {
+            delay: Some(Duration::from_millis(400)),
+            ..Answer::default()
+        },
+    );
+    let whole = fs::read(scene.path("up").join(&package[1..])).unwrap();
+    std::thread::scope(|scope| {
+        for number in 0..20 {
+            let (serving, scene, whole) = (&serving, &scene, &whole);
+            scope.spawn(move || {
+                let to = scene.path(&format!("got{number}"));
+                curl(&["-f", "-o", to.to_str().unwrap(), &serving.url(package)]).ends(0);
+                assert_eq!(&fs::read(&to).unwrap(), whole);
+            });
+        }
+    });
+    assert_eq!(scene.server.seen_at(package).len(), 1);
+    scene.server.behave();
+    scene.dnf(&url, &["install", "alpha"]).ends(0);
+    // Upstream is gone: the last whole set, and what is there.
+    fs::rename(scene.path("up"), scene.path("away")).unwrap();
+    assert_eq!(scene.dnf_list(&url), ["alpha-1", "beta-1", "gamma-1"]);
+    assert_eq!(serving.status("GET", package, "").0, 200);
+    drop(serving);
+    let serving = Serving::start(&scene);
+    assert_eq!(
+        scene.dnf_list(&serving.url("/base")),
+        ["alpha-1", "beta-1", "gamma-1"]
+    );
+}
