@@ -275,6 +275,7 @@ fn sources<'w>(works: &'w [Work], request: &Request) -> Vec<Source<'w>> {
         let lists = work.set.part("filelists");
         Some(Source {
             id: &work.source.repo,
+            preferred: false,
             primary: (&primary.path, &primary.record),
             filelists: lists.map(|part| (part.path.clone(), part.record.clone())),
             keep: &|_| true,
