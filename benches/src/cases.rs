@@ -104,12 +104,18 @@ pub(crate) fn once(program: &Program, scratch: &Path) -> Result<(), String> {
     program.run(scratch).map(|_| ())
 }
 
-/// Builds every case; warm ones get their caches filled here.
-pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
-    let mut cases = metadata(lab)?;
-    cases.extend(solving(lab)?);
-    cases.extend(crate::install::all(lab)?);
-    cases.extend(crate::repo_tools::all(lab)?);
+/// Builds every case of a group, or of all; warm ones get their caches filled here.
+pub(crate) fn all(lab: &Lab, group: Option<&str>) -> Result<Vec<Case>, String> {
+    let wanted = |name: &str| group.is_none_or(|group| group == name);
+    let mut cases = Vec::new();
+    if wanted("tdnf") {
+        cases.extend(metadata(lab)?);
+        cases.extend(solving(lab)?);
+        cases.extend(crate::install::all(lab)?);
+    }
+    if wanted("repo-tools") {
+        cases.extend(crate::repo_tools::all(lab)?);
+    }
     Ok(cases)
 }
 

@@ -21,16 +21,18 @@ struct Ask {
     tdnf: PathBuf,
     runs: usize,
     only: Option<String>,
+    group: Option<String>,
     write: bool,
 }
 
-const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--write]";
+const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, repo-tools";
 
 fn parse() -> Result<Ask, String> {
     let mut ask = Ask {
         tdnf: PathBuf::new(),
         runs: 5,
         only: None,
+        group: None,
         write: false,
     };
     let mut words = std::env::args().skip(1);
@@ -40,6 +42,7 @@ fn parse() -> Result<Ask, String> {
             "--tdnf" => ask.tdnf = value()?.into(),
             "--runs" => ask.runs = value()?.parse().map_err(|_| USAGE.to_owned())?,
             "--only" => ask.only = Some(value()?),
+            "--group" => ask.group = Some(value()?),
             "--write" => ask.write = true,
             _ => return Err(USAGE.to_owned()),
         }
@@ -58,7 +61,7 @@ fn run() -> Result<bool, String> {
     let ask = parse()?;
     let lab = lab::Lab::set_up(&ask.tdnf)?;
     let mut rows = Vec::new();
-    for case in cases::all(&lab)? {
+    for case in cases::all(&lab, ask.group.as_deref())? {
         if ask
             .only
             .as_ref()
@@ -72,7 +75,7 @@ fn run() -> Result<bool, String> {
     let text = report::table(&rows, &lab, ask.runs);
     print!("{text}");
     if ask.write {
-        let path = report::write(&text)?;
+        let path = report::write(&text, ask.group.as_deref())?;
         eprintln!("written: {}", path.display());
     }
     Ok(rows.iter().all(report::Row::reached))

@@ -63,7 +63,7 @@ pub(crate) fn table(rows: &[Row], lab: &Lab, runs: usize) -> String {
     );
     let _ = writeln!(
         out,
-        "| case | tdnf cpu s | wall s | MiB | peer | cpu s | wall s | MiB | cpu ratio | wall ratio | mark |"
+        "| case | ours: cpu s | wall s | MiB | peer | cpu s | wall s | MiB | cpu ratio | wall ratio | mark |"
     );
     let _ = writeln!(out, "|---|---|---|---|---|---|---|---|---|---|---|");
     for row in rows {
@@ -96,8 +96,8 @@ pub(crate) fn table(rows: &[Row], lab: &Lab, runs: usize) -> String {
     out
 }
 
-/// Writes the table under `benches/results/`, named by the day.
-pub(crate) fn write(text: &str) -> Result<PathBuf, String> {
+/// Writes the table under `benches/results/`, named by the day and the group.
+pub(crate) fn write(text: &str, group: Option<&str>) -> Result<PathBuf, String> {
     let day = std::process::Command::new("date")
         .arg("+%F")
         .output()
@@ -105,7 +105,8 @@ pub(crate) fn write(text: &str) -> Result<PathBuf, String> {
     let day = String::from_utf8_lossy(&day.stdout).trim().to_owned();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
     std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-    let path = folder.join(format!("{day}.md"));
+    let end = group.map_or_else(String::new, |group| format!("-{group}"));
+    let path = folder.join(format!("{day}{end}.md"));
     std::fs::write(&path, text).map_err(|e| e.to_string())?;
     Ok(path)
 }
