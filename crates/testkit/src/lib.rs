@@ -8,4 +8,5 @@ pub mod root;
 pub mod rpm;
 pub mod rpmdb;
 pub mod server;
+pub mod step;
 pub mod tree;
