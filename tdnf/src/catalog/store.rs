@@ -3,7 +3,9 @@
 
 use super::error::CatalogError;
 use rpm_solv::{CacheFile, CacheWriter, SolvError};
-use std::fs::File;
+use rustix::fs::FlockOperation;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Opens the cache at `path` if it was made for `key`, and makes it with `fill` otherwise.
@@ -40,13 +42,22 @@ pub(crate) fn open_or_make(
     in_memory(what, key, fill)
 }
 
+/// The temporary file beside `path`, empty. It has one name, so that what a killed run left of it is used again; while
+/// another run writes it there is none for us.
 pub(crate) fn create_beside(path: &Path) -> Option<(PathBuf, File)> {
     let dir = path.parent()?;
     std::fs::create_dir_all(dir).ok()?;
     let mut name = path.file_name()?.to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
+    name.push(".tmp");
     let temporary = dir.join(name);
-    let file = File::create(&temporary).ok()?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    let file = options.open(&temporary).ok()?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    // Whoever held the lock may have moved it to its place meanwhile.
+    let (ours, named) = (file.metadata().ok()?, std::fs::metadata(&temporary).ok()?);
+    ((ours.dev(), ours.ino()) == (named.dev(), named.ino())).then_some(())?;
+    file.set_len(0).ok()?;
     Some((temporary, file))
 }
 
