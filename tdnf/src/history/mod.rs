@@ -11,9 +11,10 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
+use rustix::fs::{Access, access};
 
 pub use read::{Entry, Failed, Flags};
 pub use state::Installed;
@@ -81,8 +82,31 @@ impl History {
         if !path.is_file() {
             return Ok(None);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Self::with(&path, flags).map(Some)
+        // What a killed run left half written can be undone only by who may write.
+        let undoes = log_of(persist_dir).exists() && access(&path, Access::WRITE_OK).is_ok();
+        let flags = if undoes {
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        };
+        Self::with(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map(Some)
+    }
+
+    /// Undoes what a killed run left half written; nothing happens where nothing was. The caller holds the lock of
+    /// commands that change things: nobody is writing.
+    pub fn settle(persist_dir: &Path) -> Result<(), HistoryError> {
+        let path = persist_dir.join(FILE);
+        if !path.is_file() || !log_of(persist_dir).exists() {
+            return Ok(());
+        }
+        let history = Self::with(&path, OpenFlags::default())?;
+        // Reading undoes; a log that had not come so far is only taken away by the next change.
+        history.run(|db| {
+            in_one(db, |db| {
+                let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+                db.pragma_update(None, "user_version", version)
+            })
+        })
     }
 
     fn with(path: &Path, flags: OpenFlags) -> Result<Self, HistoryError> {
@@ -190,6 +214,11 @@ impl History {
             names.collect()
         })
     }
+}
+
+/// SQLite's rollback journal of the history: there only while something is written, or after a crash.
+fn log_of(persist_dir: &Path) -> PathBuf {
+    persist_dir.join(format!("{FILE}-journal"))
 }
 
 fn last_cookie(db: &Connection) -> rusqlite::Result<Option<String>> {
