@@ -8,6 +8,7 @@ use cli_kit::Printer;
 use rustix::fs::{StatVfsMountFlags, fstatvfs};
 
 use crate::error::{Code, Failure, Outcome};
+use crate::history::History;
 use crate::interrupt::{Interrupt, Phase};
 use crate::plan::{Action, Change, Plan};
 use crate::session::Session;
@@ -27,6 +28,8 @@ pub struct Stopped {
     /// A scriptlet or a change had begun (and was undone). Where nothing had, the package was
     /// refused, and there is nothing for the history to remember.
     pub begun: bool,
+    /// The system is the new one all the same: what failed came after the commit point.
+    pub committed: bool,
 }
 
 impl Stopped {
@@ -34,6 +37,7 @@ impl Stopped {
         Stopped {
             failure,
             begun: false,
+            committed: false,
         }
     }
 }
@@ -76,11 +80,19 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec
             Ok(warnings)
         }
         Err(error) => {
-            session.interrupt.enter(Phase::Open);
+            let committed = matches!(error, TransactionError::AfterCommit { .. });
+            let phase = if committed {
+                Phase::Committed
+            } else {
+                Phase::Open
+            };
+            session.interrupt.enter(phase);
+            transcript.committed = committed;
             session.printer.field("Transaction", &transcript);
             Err(Stopped {
                 failure: stopped(error),
                 begun: teller.running,
+                committed,
             })
         }
     }
@@ -133,6 +145,7 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
         return Ok(());
     }
     let root = RootDir::open(&session.settings.root).map_err(stopped)?;
+    History::settle(&session.settings.persist_dir)?;
     if !transaction::pending(&root, transaction::STATE_DIR).map_err(stopped)? {
         return Ok(());
     }

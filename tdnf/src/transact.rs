@@ -20,6 +20,10 @@ use crate::settings::Consent;
 use crate::verify::{self, Verified};
 use crate::view;
 
+/// Said when the transaction is done and could not be written down.
+const ONLY_THE_RECORD: &str = "everything was installed or removed as planned; what failed is the record of it (keys, \
+     history): the next tdnf run brings the history up to date";
+
 /// Names of packages that came as dependencies, as the history knows them.
 pub fn auto_installed(session: &Session<'_>) -> Outcome<BTreeSet<String>> {
     match History::open_read(&session.settings.persist_dir)? {
@@ -126,9 +130,11 @@ fn commit(
     if !settings.test_only {
         hooks::before(session, plan)?;
     }
-    let warnings = match crate::execute::run(session, plan, verified) {
-        Ok(warnings) => warnings,
-        Err(Stopped { failure, begun }) => {
+    let (warnings, failure) = match crate::execute::run(session, plan, verified) {
+        Ok(warnings) => (warnings, None),
+        // The packages are there: they belong into the history.
+        Err(stopped) if stopped.committed => (Vec::new(), Some(stopped.failure)),
+        Err(Stopped { failure, begun, .. }) => {
             if let Some(history) = history.as_ref().filter(|_| begun) {
                 let reason = failure
                     .details
@@ -145,9 +151,10 @@ fn commit(
         }
     };
     if let Some(history) = history {
-        keys::import(session, &accepted_keys)?;
-        record(session, &history, goal, plan)?;
+        let written = keys::import(session, &accepted_keys)
+            .and_then(|()| record(session, &history, goal, plan));
         hooks::after(session, plan);
+        written.map_err(|failure| failure.hint(ONLY_THE_RECORD))?;
         if !settings.main.keepcache {
             fetched.remove_cached();
         }
@@ -161,7 +168,7 @@ fn commit(
             .printer
             .err("the transaction was past the point of return and has been finished");
     }
-    Ok(0)
+    failure.map_or(Ok(0), Err)
 }
 
 /// Opens the history and brings it up to what is installed now.

@@ -1,6 +1,6 @@
 //! From staged files to the new system: scriptlets, renames, the commit point, and what follows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rpm_db::{FileState, InstallFacts, InstalledHeader};
 
@@ -39,10 +39,14 @@ pub(crate) struct Execution<'a, 'd> {
     /// How many elements are done: they are in the system, or gone from it, although the
     /// database does not say so yet.
     pub finished: usize,
+    /// Elements whose kept files are linked.
+    pub begun: HashSet<usize>,
     /// Packages with file triggers.
     pub file_triggers: FileTriggers,
     /// File triggers that run after the commit point.
     pub last: Vec<Due>,
+    /// The commit point is passed: nothing that fails from here on may stop the rest.
+    pub committed: bool,
 }
 
 impl Execution<'_, '_> {
@@ -180,6 +184,7 @@ impl Execution<'_, '_> {
             return Ok(());
         };
         if link_kept(self.root, stages, &files.steps)? {
+            self.begun.insert(index);
             self.journal.add(&Record::Begin(index as u32))?;
             self.journal.sync()?;
         }
@@ -254,13 +259,12 @@ impl Execution<'_, '_> {
         input: Vec<u8>,
         fatal: bool,
     ) -> Result<(), TransactionError> {
-        let body = BodyFile::choose(self.root, script.body.as_deref());
+        let body = BodyFile::choose(self.root, &self.options.state_dir, script.body.as_deref());
         self.journal.add(&Record::ScriptStart {
             nevra: nevra.to_owned(),
             script: label.to_owned(),
-            body: body.path().to_vec(),
         })?;
-        self.journal.flush()?;
+        self.flush_journal()?;
         let runner = Runner {
             root: self.root,
             program: &self.options.runner,
@@ -274,12 +278,15 @@ impl Execution<'_, '_> {
             arguments,
             input,
         };
-        let ended = runner.run(&call, &body, self.observer)?;
+        let ended = match runner.run(&call, &body, self.observer) {
+            Err(error) if self.committed => Ended::Badly(error.to_string()),
+            other => other?,
+        };
         self.owners = None;
         self.journal.add(&Record::ScriptEnd {
             ok: ended == Ended::Well,
         })?;
-        self.journal.flush()?;
+        self.flush_journal()?;
         let Ended::Badly(status) = ended else {
             return Ok(());
         };
@@ -297,6 +304,14 @@ impl Execution<'_, '_> {
             status,
         });
         Ok(())
+    }
+
+    /// Writes the journal. Behind the commit point a record of a scriptlet only serves a message of the next start.
+    fn flush_journal(&mut self) -> Result<(), TransactionError> {
+        match self.journal.flush() {
+            Err(_) if self.committed => Ok(()),
+            other => other,
+        }
     }
 
     /// The commit point: everything on the disk, then all rows of the database at once.
@@ -409,15 +424,15 @@ impl Execution<'_, '_> {
         let ops: Vec<Vec<Op>> = plan.elements.iter().map(undoable).collect();
         let elements: Vec<Undoable<'_>> = ops
             .iter()
-            .map(|ops| Undoable {
+            .enumerate()
+            .map(|(index, ops)| Undoable {
                 ops: ops.iter().collect(),
-                begun: true,
+                begun: self.begun.contains(&index),
             })
             .collect();
         undo(self.root, stages, &elements)?;
         stages.sync()?;
-        self.journal.add(&Record::RolledBack)?;
-        self.journal.sync()
+        self.journal.roll_back()
     }
 }
 

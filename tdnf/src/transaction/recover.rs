@@ -1,5 +1,7 @@
 //! The way back, and what is done about a transaction that was interrupted.
 
+use std::os::fd::BorrowedFd;
+
 use rpm_db::{Db, Index};
 use rpm_pkg::header::tag;
 use rustix::fs::{self, AtFlags, Gid, Mode, Uid};
@@ -50,18 +52,13 @@ pub fn recover(
         return Ok(None);
     };
     let story = Story::of(&records);
-    for record in &records {
-        if let Record::ScriptStart { body, .. } = record {
-            remove_body(root, body);
-        }
-    }
+    remove_body(root, state_dir);
     let finished = !story.rolled_back && (story.committed || story.database_committed(db)?);
     if !finished && story.prepared && !story.rolled_back {
         let stages = Stages::open(root, &story.stages)?;
         undo(root, &stages, &story.undoable())?;
         stages.sync()?;
-        journal.add(&Record::RolledBack)?;
-        journal.sync()?;
+        journal.roll_back()?;
     }
     remove_stages(root, &story.stages)?;
     journal.remove()?;
@@ -162,7 +159,7 @@ fn undo_place(
     let made = !exists(stage, &staged).map_err(failed)?;
     if exists(stage, &backup_name(id)).map_err(failed)? {
         if made {
-            mark_undone(stage, id).map_err(failed)?;
+            keep_new(root, stage, target, id).map_err(failed)?;
         }
         return put_back(root, stages, target, mount, id).map(drop);
     }
@@ -177,6 +174,15 @@ fn undo_place(
         Err(Errno::NOENT | Errno::NOTDIR) => mark_undone(stage, id).map_err(failed),
         Err(e) => Err(failed(e)),
     }
+}
+
+/// Gives the new file its staged name back, beside the one that it is about to lose. A link needs no room, which a full
+/// disk may not have.
+fn keep_new(root: &RootDir, stage: BorrowedFd<'_>, target: &[u8], id: u32) -> Result<(), Errno> {
+    let linked = root
+        .open_parent(target)
+        .and_then(|(dir, base)| fs::linkat(dir, base, stage, staged_name(id), AtFlags::empty()));
+    linked.or_else(|_| mark_undone(stage, id))
 }
 
 /// The backup goes back to its place, if there is one.
@@ -203,7 +209,7 @@ fn put_back(
     }
 }
 
-fn exists(dir: std::os::fd::BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
+fn exists(dir: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
     match fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(_) => Ok(true),
         Err(Errno::NOENT) => Ok(false),
@@ -261,7 +267,7 @@ impl<'r> Story<'r> {
                     element.3 = true;
                 }
             }
-            Record::ScriptStart { nevra, script, .. } => {
+            Record::ScriptStart { nevra, script } => {
                 self.script_running = Some(format!("{nevra} {script}"));
             }
             Record::ScriptEnd { .. } => self.scripts_done.extend(self.script_running.take()),

@@ -1,6 +1,6 @@
 //! The transaction from its first check to its last cleaning.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rpm_db::Db;
 
@@ -16,6 +16,7 @@ use super::order::{Member, sequence};
 use super::plan::{FilePlan, Planner, ops};
 use super::recover::pending;
 use super::root::{Canonical, RootDir};
+use super::scripts::remove_body;
 use super::stage::{Stages, remove_stages, stage_element};
 use super::{Committed, Element, Mode, Options};
 
@@ -82,8 +83,10 @@ pub fn run(
         counts: HashMap::new(),
         owners: None,
         finished: 0,
+        begun: HashSet::new(),
         file_triggers,
         last: Vec::new(),
+        committed: false,
     };
     execute(execution, checked)
 }
@@ -148,17 +151,25 @@ fn execute(
     })
 }
 
-/// Everything after the commit point.
+/// Everything after the commit point. What can be done is done, whatever failed before it.
 fn finish(
     mut execution: Execution<'_, '_>,
     mounts: &Mounts,
 ) -> Result<Committed, TransactionError> {
-    execution.mark_committed()?;
-    remove_stages(execution.root, &stage_paths(mounts))?;
-    execution.after_commit()?;
+    execution.committed = true;
+    let marked = execution.mark_committed();
+    let removed = remove_stages(execution.root, &stage_paths(mounts));
+    // A disk that was full has room now.
+    let marked = marked.or_else(|_| execution.mark_committed());
+    let ran = execution.after_commit();
+    remove_body(execution.root, &execution.options.state_dir);
+    // With backups still there the journal stays: the next start deletes both.
+    removed?;
     let Execution { journal, done, .. } = execution;
     journal.remove()?;
-    Ok(done)
+    // Without the journal nobody asks for the mark.
+    drop(marked);
+    ran.map(|()| done)
 }
 
 /// Runs %pretrans; if there was one, everything is checked again: it may have changed the disk.
@@ -251,11 +262,15 @@ fn stage_paths(mounts: &Mounts) -> Vec<Vec<u8>> {
 /// Nothing of the system has changed, or everything was undone: takes the staging directories
 /// and the journal away and gives the cause back.
 fn abandon(
-    execution: Execution<'_, '_>,
+    mut execution: Execution<'_, '_>,
     cause: TransactionError,
     mounts: Option<&Mounts>,
 ) -> TransactionError {
-    let removed = mounts.map_or(Ok(()), |m| remove_stages(execution.root, &stage_paths(m)));
+    remove_body(execution.root, &execution.options.state_dir);
+    let removed = mounts.map_or(Ok(()), |mounts| {
+        execution.journal.roll_back()?;
+        remove_stages(execution.root, &stage_paths(mounts))
+    });
     match removed.and_then(|()| execution.journal.remove()) {
         Ok(()) => cause,
         Err(undo) => TransactionError::UndoFailed {

@@ -288,7 +288,9 @@ pub(crate) fn remove_stages(root: &RootDir, paths: &[Vec<u8>]) -> Result<(), Tra
         empty_stage(&dir).map_err(failed)?;
         let (parent, base) = root.open_parent(path).map_err(failed)?;
         debug_assert_eq!(base, split(path).1);
-        fs::unlinkat(parent, base, AtFlags::REMOVEDIR).map_err(failed)?;
+        fs::unlinkat(&parent, base, AtFlags::REMOVEDIR).map_err(failed)?;
+        // The journal, which knows this name, may lie on another file system and must not be gone first.
+        fs::fsync(&parent).map_err(failed)?;
         debug::step(0);
     }
     Ok(())

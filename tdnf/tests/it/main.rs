@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod cli;
+mod crash;
 mod interop;
 mod interop_binary;
 mod interop_lab;

@@ -41,6 +41,10 @@ pub struct Journal {
     dir: OwnedFd,
     path: String,
     buffer: Vec<u8>,
+    /// Where the file ends: whole records only.
+    length: u64,
+    /// Where [`Record::Prepared`] begins, once it is there.
+    prepared: Option<u64>,
     records: u64,
 }
 
@@ -63,6 +67,8 @@ impl Journal {
             dir,
             path,
             buffer: Vec::new(),
+            length: 0,
+            prepared: None,
             records: 0,
         })
     }
@@ -96,6 +102,8 @@ impl Journal {
             dir,
             path,
             buffer: Vec::new(),
+            length: 0,
+            prepared: None,
             records: 0,
         };
         let records = journal.read_back(read_only)?;
@@ -104,6 +112,9 @@ impl Journal {
 
     /// Adds a record; it reaches the disk with the next [`Journal::sync`], the file before.
     pub fn add(&mut self, record: &Record) -> Result<(), TransactionError> {
+        if *record == Record::Prepared {
+            self.prepared = Some(self.length + self.buffer.len() as u64);
+        }
         let body = record.encode();
         let length = u32::try_from(body.len()).map_err(|_| self.error("record too long"))?;
         self.buffer.extend_from_slice(&length.to_le_bytes());
@@ -120,8 +131,17 @@ impl Journal {
     /// Writes what was added: a killed process loses nothing after this, a power cut may.
     pub fn flush(&mut self) -> Result<(), TransactionError> {
         let written = self.file.write_all(&self.buffer);
+        let added = self.buffer.len() as u64;
         self.buffer.clear();
-        written.map_err(|e| self.error(&e.to_string()))?;
+        match written {
+            Ok(()) => self.length += added,
+            Err(e) => {
+                // Half a record would hide all that follow it: the disk may have room again for those.
+                let _ = self.file.set_len(self.length);
+                let _ = self.file.seek(SeekFrom::Start(self.length));
+                return Err(self.error(&e.to_string()));
+            }
+        }
         debug::step(self.records);
         Ok(())
     }
@@ -132,6 +152,27 @@ impl Journal {
         self.file
             .sync_data()
             .map_err(|e| self.error(&e.to_string()))
+    }
+
+    /// Everything is undone and on the disk: what is staged may go now, and must never be taken for steps that were
+    /// made. On a full disk, where the record has no room, the journal is cut off instead: nothing was prepared then.
+    pub fn roll_back(&mut self) -> Result<(), TransactionError> {
+        let Some(prepared) = self.prepared else {
+            return Ok(());
+        };
+        if self
+            .add(&Record::RolledBack)
+            .and_then(|()| self.sync())
+            .is_err()
+        {
+            let cut = self
+                .file
+                .set_len(prepared)
+                .and_then(|()| self.file.sync_data());
+            cut.map_err(|e| self.error(&e.to_string()))?;
+        }
+        self.prepared = None;
+        Ok(())
     }
 
     /// The transaction is over: deletes the journal.
@@ -160,13 +201,20 @@ impl Journal {
             .read_to_end(&mut bytes)
             .map_err(|e| self.error(&e.to_string()))?;
         let (records, good) = parse(&bytes).map_err(|reason| self.error(reason))?;
+        let mut at = 0;
+        for record in &records {
+            if *record == Record::Prepared {
+                self.prepared = Some(at);
+            }
+            at += 12 + record.encode().len() as u64;
+        }
         if !read_only {
             let end = SeekFrom::Start(good as u64);
             let cut = self
                 .file
                 .set_len(good as u64)
                 .and_then(|()| self.file.seek(end));
-            cut.map_err(|e| self.error(&e.to_string()))?;
+            self.length = cut.map_err(|e| self.error(&e.to_string()))?;
         }
         Ok(records)
     }

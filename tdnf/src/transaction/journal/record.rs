@@ -101,8 +101,6 @@ pub enum Record {
         nevra: String,
         /// "%pre" and so on.
         script: String,
-        /// The file with its body, as a path in the root; may be empty.
-        body: Vec<u8>,
     },
     /// The scriptlet that was started last is over.
     ScriptEnd {
@@ -149,15 +147,9 @@ impl Record {
             }
             Record::Prepared => out.tag(4),
             Record::Begin(index) => out.tag(5).number(*index),
-            Record::ScriptStart {
-                nevra,
-                script,
-                body,
-            } => out
-                .tag(6)
-                .bytes(nevra.as_bytes())
-                .bytes(script.as_bytes())
-                .bytes(body),
+            Record::ScriptStart { nevra, script } => {
+                out.tag(6).bytes(nevra.as_bytes()).bytes(script.as_bytes())
+            }
             Record::ScriptEnd { ok } => out.tag(7).tag(u8::from(*ok)),
             Record::Committing { erased, added } => {
                 out.tag(8).list(added.iter().map(String::as_bytes));
@@ -189,7 +181,6 @@ impl Record {
             6 => Record::ScriptStart {
                 nevra: from.text()?,
                 script: from.text()?,
-                body: from.bytes()?.to_vec(),
             },
             7 => Record::ScriptEnd {
                 ok: from.tag()? != 0,

@@ -49,7 +49,6 @@ fn sample() -> Vec<Record> {
         Record::ScriptStart {
             nevra: "a-1-1.noarch".into(),
             script: "%pre".into(),
-            body: b"/var/tmp/rpm-tmp.x".to_vec(),
         },
         Record::ScriptEnd { ok: true },
         Record::Begin(3),

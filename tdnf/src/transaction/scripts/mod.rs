@@ -14,7 +14,6 @@ mod tests;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -33,10 +32,9 @@ use super::root::{RootDir, join};
 
 /// `%_install_script_path` of rpm when it is not set.
 const SCRIPT_PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/X11R6/bin";
-/// `%_tmppath`: bodies are written there, in the root.
-const TEMP_DIR: &[u8] = b"/var/tmp";
-/// How rpm names the files of bodies; the rest is random.
-const TEMP_PREFIX: &str = "rpm-tmp.";
+/// The body of the scriptlet that runs, beside the journal. rpm takes a random name in /var/tmp; here the directory is
+/// root's alone, and whoever finds the journal of a dead run finds the body, too.
+const BODY_NAME: &[u8] = b"scriptlet";
 /// A daemon may keep the streams of a scriptlet that is over; they are read this much longer.
 const LINGER: Duration = Duration::from_millis(200);
 /// Output is handed on in pieces of this size at most.
@@ -109,13 +107,9 @@ pub(crate) struct BodyFile<'a> {
 }
 
 impl<'a> BodyFile<'a> {
-    /// Chooses a name that nobody can foresee; nothing is written yet. Without a body the path
-    /// is empty.
-    pub(crate) fn choose(root: &'a RootDir, body: Option<&[u8]>) -> BodyFile<'a> {
-        let path = body.map(|_| {
-            let number = std::hash::RandomState::new().build_hasher().finish();
-            join(TEMP_DIR, format!("{TEMP_PREFIX}{number:016x}").as_bytes())
-        });
+    /// Chooses the place below the journal's directory; nothing is written yet. Without a body the path is empty.
+    pub(crate) fn choose(root: &'a RootDir, state_dir: &str, body: Option<&[u8]>) -> BodyFile<'a> {
+        let path = body.map(|_| join(state_dir.as_bytes(), BODY_NAME));
         BodyFile { root, path }
     }
 
@@ -129,14 +123,12 @@ impl<'a> BodyFile<'a> {
             return Ok(());
         };
         let failed = |e: io::Error| TransactionError::file("cannot write scriptlet", path, e);
-        let (dir, base) = match self.root.open_parent(path) {
-            Err(Errno::NOENT) => {
-                let made = self.root.create_dirs(TEMP_DIR);
-                made.and_then(|_| self.root.open_parent(path))
-                    .map_err(|e| failed(e.into()))?
-            }
-            other => other.map_err(|e| failed(e.into()))?,
-        };
+        let (dir, base) = self.root.open_parent(path).map_err(|e| failed(e.into()))?;
+        // A daemon may still read the body of an earlier scriptlet: it keeps its file.
+        match fs::unlinkat(&dir, base, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(e) => return Err(failed(e.into())),
+        }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o600);
         let fd = fs::openat(dir, base, flags, mode).map_err(|e| failed(e.into()))?;
@@ -147,19 +139,17 @@ impl<'a> BodyFile<'a> {
 impl Drop for BodyFile<'_> {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            remove_body(self.root, path);
+            remove_path(self.root, path);
         }
     }
 }
 
-/// Deletes the file of a body, also one that an interrupted transaction left.
-pub(crate) fn remove_body(root: &RootDir, path: &[u8]) {
-    let ours = path
-        .strip_prefix(TEMP_DIR)
-        .and_then(|p| p.strip_prefix(b"/"));
-    if !ours.is_some_and(|base| base.starts_with(TEMP_PREFIX.as_bytes())) {
-        return;
-    }
+/// Deletes the body that an interrupted transaction left, or that could not be deleted when its scriptlet ended.
+pub(crate) fn remove_body(root: &RootDir, state_dir: &str) {
+    remove_path(root, &join(state_dir.as_bytes(), BODY_NAME));
+}
+
+fn remove_path(root: &RootDir, path: &[u8]) {
     if let Ok((dir, base)) = root.open_parent(path) {
         // Nothing can be done about a body that cannot be deleted, and it does no harm.
         let _ = fs::unlinkat(dir, base, AtFlags::empty());

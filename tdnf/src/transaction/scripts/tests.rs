@@ -21,16 +21,20 @@ fn loader_and_shell_variables_are_kept_away() {
 }
 
 #[test]
-fn only_our_own_bodies_are_deleted() {
+fn a_body_that_was_left_is_replaced_and_goes_with_its_scriptlet() {
     let dir = tempfile::tempdir().unwrap();
     let root = RootDir::open(dir.path()).unwrap();
-    std::fs::create_dir_all(dir.path().join("var/tmp")).unwrap();
-    for name in ["var/tmp/rpm-tmp.0123", "var/tmp/other", "file"] {
-        std::fs::write(dir.path().join(name), "").unwrap();
-    }
-    for path in ["/var/tmp/rpm-tmp.0123", "/var/tmp/other", "/file", ""] {
-        remove_body(&root, path.as_bytes());
-    }
-    assert!(!dir.path().join("var/tmp/rpm-tmp.0123").exists());
-    assert!(dir.path().join("var/tmp/other").exists() && dir.path().join("file").exists());
+    let place = dir.path().join("state/scriptlet");
+    std::fs::create_dir(dir.path().join("state")).unwrap();
+    std::fs::write(dir.path().join("other"), "kept").unwrap();
+    std::os::unix::fs::symlink("../other", &place).unwrap();
+    let body = BodyFile::choose(&root, "/state", Some(b"echo"));
+    body.write(b"echo").unwrap();
+    assert_eq!(std::fs::read(&place).unwrap(), b"echo");
+    drop(body);
+    assert!(!place.exists());
+    assert_eq!(std::fs::read(dir.path().join("other")).unwrap(), b"kept");
+    std::fs::write(&place, "left").unwrap();
+    remove_body(&root, "/state");
+    assert!(!place.exists());
 }

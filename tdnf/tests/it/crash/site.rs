@@ -1,0 +1,306 @@
+//! The root before the upgrade, copies of it, and what must hold after every accident.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use tdnf::transaction::{RootDir, STATE_DIR, pending};
+use tempfile::TempDir;
+use testkit::root::Sandbox;
+use testkit::{fixtures, rpmdb, step, tree};
+
+use super::specs::{LOG, OLD, UPGRADED, packages};
+use crate::interop_lab::{database, ok, open_section, plain_repo, program, shipped_conf};
+
+/// Every run happens at this time, so that two of them have the same rows.
+const NOW: &str = "1700000000";
+
+/// Files and rows.
+pub(super) struct State {
+    tree: BTreeMap<PathBuf, tree::Entry>,
+    rows: rpmdb::Dump,
+    /// Every name in the root, also of what is not compared.
+    names: Vec<PathBuf>,
+    /// `rpm -Va` by real rpm.
+    verify: String,
+}
+
+/// The scene: made once per process.
+pub(super) struct Scene {
+    pub(super) base: Sandbox,
+    pub(super) old: State,
+    pub(super) new: State,
+    /// The calls of the upgrade that change something: name, and whether the program itself makes it.
+    pub(super) calls: Vec<(&'static str, bool)>,
+    /// The first write to the rpm database in it.
+    commit: usize,
+    /// The first call after the journal says that the database is committed.
+    committed: usize,
+    _repo: TempDir,
+}
+
+/// Which system was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Old,
+    New,
+}
+
+/// Can this machine step programs, as root?
+pub(super) fn possible() -> bool {
+    if !rustix::process::geteuid().is_root() {
+        fixtures::skipped("needs root");
+        return false;
+    }
+    if !step::available() {
+        fixtures::skipped("programs are stepped on x86-64 only");
+        return false;
+    }
+    true
+}
+
+/// Where copies of the root are made: in memory where there is room.
+pub(super) fn quick_dir() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let room = rustix::fs::statvfs(memory).map_or(0, |vfs| vfs.f_bavail * vfs.f_frsize);
+    if room > 1 << 30 {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// A copy of a folder with everything that it says of itself.
+pub(super) fn copy(from: &Path) -> TempDir {
+    let to = tempfile::tempdir_in(quick_dir()).unwrap();
+    let mut command = Command::new("cp");
+    ok(command
+        .args(["-a", "--reflink=auto"])
+        .arg(from.join("."))
+        .arg(to.path()));
+    to
+}
+
+/// tdnf on a root.
+pub(super) fn tdnf(root: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command
+        .arg("--installroot")
+        .arg(root)
+        .args(["--releasever", "1"])
+        .args(words);
+    command
+        .env("SOURCE_DATE_EPOCH", NOW)
+        .env("LC_ALL", "C.UTF-8")
+        .env_remove("HOME");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// The upgrade of the five.
+pub(super) fn upgrade(root: &Path) -> Command {
+    tdnf(root, &[&["-y", "update"], &UPGRADED[..]].concat())
+}
+
+/// A start that has nothing to do but what was left.
+pub(super) fn next_start_command(root: &Path) -> Command {
+    tdnf(root, &["-y", "install", "shell"])
+}
+
+fn next_start(root: &Path) -> Output {
+    next_start_command(root).output().unwrap()
+}
+
+/// The scene of this process.
+pub(super) fn scene() -> &'static Scene {
+    static SCENE: OnceLock<Scene> = OnceLock::new();
+    SCENE.get_or_init(Scene::new)
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let repo = plain_repo(&packages());
+        let base = Sandbox::with_shell();
+        base.write(
+            "etc/passwd",
+            "root:x:0:0:root:/root:/bin/sh\nbin:x:2:2:bin:/:/bin/false\n",
+        );
+        base.write("etc/group", "root:x:0:\nbin:x:2:\n");
+        base.write("etc/tdnf/tdnf.conf", shipped_conf());
+        base.write(
+            "etc/yum.repos.d/crash.repo",
+            open_section("crash", repo.path()),
+        );
+        base.write(LOG, "");
+        ok(&mut tdnf(
+            base.path(),
+            &[&["-y", "install"], &OLD[..]].concat(),
+        ));
+        for name in ["alpha", "alpha-keep", "alpha-gone"] {
+            base.write(&format!("etc/{name}.conf"), "edited\n");
+        }
+        let started = next_start(base.path());
+        assert!(started.status.success(), "{started:?}");
+        let old = State::of(base.path());
+        let done = copy(base.path());
+        let (mut commit, mut committed) = (0, 0);
+        let mut calls = Vec::new();
+        let run = step::run(&upgrade(done.path()), done.path(), &mut |call| {
+            if commit == 0 && call.file.ends_with("rpmdb.sqlite-wal") && call.name == "pwrite64" {
+                commit = call.number;
+            }
+            if commit > 0 && committed == 0 && call.name == "unlinkat" {
+                committed = call.number;
+            }
+            calls.push((call.name, call.own));
+            step::Order::Go
+        });
+        assert_eq!(run.code, Some(0), "{}", run.output);
+        assert!(commit > 0 && committed > commit, "{commit} {committed}");
+        let started = next_start(done.path());
+        assert!(started.status.success(), "{started:?}");
+        let new = State::of(done.path());
+        assert!(!old.differences(&new).is_empty());
+        Scene {
+            base,
+            old,
+            new,
+            calls,
+            commit,
+            committed,
+            _repo: repo,
+        }
+    }
+
+    /// A call at which every file is in its place, and the database is not committed yet, or just so.
+    pub(super) fn commit_call(&self, before: bool) -> usize {
+        if before {
+            self.commit
+        } else {
+            self.committed + 5
+        }
+    }
+}
+
+impl State {
+    pub(super) fn of(root: &Path) -> State {
+        let rows = rpmdb::dump(&database(root), &[]);
+        let verify = rpm_verify(root);
+        let all = tree::read(root, &|_| false);
+        let mut tree = all.clone();
+        let own = ["var/cache", "var/lib/tdnf", "var/lib/rpm", LOG];
+        tree.retain(|path, _| !own.iter().any(|own| path.starts_with(own)));
+        // Made by the first scriptlet, and no file of a package.
+        tree.remove(Path::new("var/tmp"));
+        State {
+            tree,
+            rows,
+            names: all.into_keys().collect(),
+            verify,
+        }
+    }
+
+    pub(super) fn differences(&self, other: &State) -> Vec<String> {
+        let mut lines = tree::differences(&self.tree, &other.tree);
+        lines.extend(rpmdb::differences(&self.rows, &other.rows));
+        if self.verify != other.verify {
+            lines.push(format!("rpm -Va: {:?} != {:?}", self.verify, other.verify));
+        }
+        lines
+    }
+}
+
+/// What `rpm -Va` and `rpmdb --verifydb` say; the latter must be content.
+fn rpm_verify(root: &Path) -> String {
+    let tool = |name: &str| {
+        let mut command = Command::new(name);
+        command.arg("--root").arg(root);
+        command.args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite"]);
+        command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+        command
+    };
+    ok(tool("rpmdb").arg("--verifydb"));
+    let output = tool("rpm").arg("-Va").output().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+impl Scene {
+    /// Starts the program again and looks at what it makes of the root.
+    pub(super) fn judge(&self, root: &Path) -> Result<Found, String> {
+        let next = next_start(root);
+        let said = String::from_utf8_lossy(&next.stderr).into_owned();
+        if !next.status.success() {
+            return Err(format!("the next start fails: {:?}\n{said}", next.status));
+        }
+        let found = self.judge_without_start(root);
+        found.map_err(|why| format!("{why}\nthe next start said: {said}"))
+    }
+
+    /// The old system or the new one, entirely, and nothing beside.
+    pub(super) fn judge_without_start(&self, root: &Path) -> Result<Found, String> {
+        let dir = RootDir::open(root).map_err(|e| e.to_string())?;
+        if pending(&dir, STATE_DIR).map_err(|e| e.to_string())? {
+            return Err("the journal is still there".to_owned());
+        }
+        let state = State::of(root);
+        let (to_old, to_new) = (state.differences(&self.old), state.differences(&self.new));
+        if !to_old.is_empty() && !to_new.is_empty() {
+            return Err(format!(
+                "found left, old right: {to_old:#?}\nfound left, new right: {to_new:#?}"
+            ));
+        }
+        let known = |name: &PathBuf| self.old.names.contains(name) || self.new.names.contains(name);
+        let strange: Vec<&PathBuf> = state.names.iter().filter(|name| !known(name)).collect();
+        if !strange.is_empty() {
+            return Err(format!("left behind: {strange:?}"));
+        }
+        Ok(if to_new.is_empty() {
+            Found::New
+        } else {
+            Found::Old
+        })
+    }
+
+    /// The upgrade again: it must come to its end now.
+    pub(super) fn goes_on(&self, root: &Path) -> Result<(), String> {
+        let output = upgrade(root).output().unwrap();
+        if !output.status.success() {
+            return Err(format!("the second upgrade: {output:?}"));
+        }
+        match self.judge(root)? {
+            Found::New => Ok(()),
+            Found::Old => Err("the second upgrade changed nothing".to_owned()),
+        }
+    }
+}
+
+const INSIDE: &str = "TDNF_TEST_OWN_MOUNTS";
+
+/// Runs the test of this name again in a mount namespace of its own, so that nothing stays mounted whatever happens.
+/// True inside it.
+pub(super) fn own_mounts(test: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    if !possible() {
+        return false;
+    }
+    let allowed = Command::new("unshare")
+        .args(["-m", "true"])
+        .output()
+        .unwrap();
+    if !allowed.status.success() {
+        fixtures::skipped("no mount namespaces here");
+        return false;
+    }
+    let mut command = Command::new("unshare");
+    command.arg("-m").arg(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("crash::{test}"), "--nocapture"]);
+    let output = command.env(INSIDE, "1").output().unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    println!("{text}");
+    assert!(output.status.success(), "{test} failed: see above");
+    assert!(text.contains("1 passed"), "{test} did not run");
+    false
+}
