@@ -76,6 +76,7 @@ pub fn available() -> bool {
 
 /// Runs `command` (program, arguments and variables of it) to its end and asks `decide` about every call that changes
 /// something below `root`.
+#[allow(clippy::zombie_processes)] // The tracer waits for it, and for every child of it.
 pub fn run(command: &Command, root: &Path, decide: &mut dyn FnMut(&Call) -> Order) -> Ended {
     let mut output = tempfile::tempfile().expect("a temporary file can be made");
     let mut gate = Command::new("sh");

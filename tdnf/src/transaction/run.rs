@@ -66,12 +66,7 @@ pub fn run(
         return Ok(done);
     }
     let file_triggers = FileTriggers::read(&installed, &elements)?;
-    let mut journal = Journal::create(root, options.state_dir.as_bytes())?;
-    journal.add(&Record::Start {
-        version: VERSION,
-        tid,
-    })?;
-    journal.sync()?;
+    let journal = begin_journal(root, options, tid)?;
     let execution = Execution {
         root,
         installed,
@@ -89,6 +84,25 @@ pub fn run(
         committed: false,
     };
     execute(execution, checked)
+}
+
+/// The journal with its first record; none where that has no room.
+fn begin_journal(
+    root: &RootDir,
+    options: &Options<'_>,
+    tid: u32,
+) -> Result<Journal, TransactionError> {
+    let mut journal = Journal::create(root, options.state_dir.as_bytes())?;
+    let version = VERSION;
+    let begun = journal.add(&Record::Start { version, tid });
+    match begun.and_then(|()| journal.sync()) {
+        Ok(()) => Ok(journal),
+        Err(cause) => {
+            // What cannot be removed now is removed by the next start: nothing was done.
+            let _ = journal.remove();
+            Err(cause)
+        }
+    }
 }
 
 /// Plan and file systems that belong together.

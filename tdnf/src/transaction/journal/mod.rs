@@ -61,7 +61,10 @@ impl Journal {
             Err(Errno::EXIST) => return Err(TransactionError::RecoveryPending { journal: path }),
             Err(e) => return Err(failed(&path, e)),
         };
-        fs::fsync(&dir).map_err(|e| failed(&path, e))?;
+        if let Err(e) = fs::fsync(&dir) {
+            let _ = fs::unlinkat(&dir, FILE_NAME, AtFlags::empty());
+            return Err(failed(&path, e));
+        }
         Ok(Journal {
             file: File::from(fd),
             dir,
