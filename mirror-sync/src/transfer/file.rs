@@ -161,8 +161,8 @@ pub(crate) struct Stream {
     /// When bytes came last (or it began).
     pub(crate) last: Instant,
     pub(crate) bytes: u64,
-    /// The answer has begun.
-    pub(crate) opened: bool,
+    /// Something else was coming from the server when it began.
+    pub(crate) loaded: bool,
     /// It asked for a range.
     pub(crate) ranged: bool,
     /// It brings what is there already, to be compared.
@@ -189,7 +189,7 @@ impl Stream {
             began: now,
             last: now,
             bytes: 0,
-            opened: false,
+            loaded: false,
             ranged,
             sample: None,
             marks: [(now, 0); 2],

@@ -41,9 +41,12 @@ pub(crate) struct Host {
     rest_until: Option<Instant>,
     /// Until when it is believed to bear no more than `cap`.
     capped_until: Option<Instant>,
-    /// Time to the answer: the first one alone, and the latest.
-    pub(crate) waited_first: Option<Duration>,
-    pub(crate) waited_last: Duration,
+    /// The fastest answer.
+    pub(crate) fastest: Option<Duration>,
+    /// The slowest answer while something else was coming from here.
+    pub(crate) loaded: Option<Duration>,
+    /// Best rate of one connection, bytes per second.
+    pub(crate) best: f64,
     waited_sum: Duration,
     busy: Duration,
     first_use: Option<Instant>,
@@ -67,8 +70,9 @@ impl Host {
             dead: false,
             rest_until: None,
             capped_until: None,
-            waited_first: None,
-            waited_last: Duration::ZERO,
+            fastest: None,
+            loaded: None,
+            best: 0.0,
             waited_sum: Duration::ZERO,
             busy: Duration::ZERO,
             first_use: None,
@@ -102,9 +106,11 @@ impl Host {
     }
 
     /// An answer began.
-    pub(crate) fn answered(&mut self, waited: Duration) {
-        self.waited_first.get_or_insert(waited);
-        self.waited_last = waited;
+    pub(crate) fn answered(&mut self, waited: Duration, loaded: bool) {
+        self.fastest = Some(self.fastest.map_or(waited, |fastest| fastest.min(waited)));
+        if loaded {
+            self.loaded = self.loaded.max(Some(waited));
+        }
         self.waited_sum += waited;
     }
 

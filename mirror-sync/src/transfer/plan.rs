@@ -348,7 +348,8 @@ impl Run<'_> {
                     continue;
                 }
                 let stalled = now.duration_since(stream.last).as_secs_f64() > REST_LASTS;
-                if !known && claim.source != source && !stalled {
+                let old = now.duration_since(stream.began).as_secs_f64() > REST_LASTS;
+                if !known && claim.source != source && !old {
                     continue;
                 }
                 let rest = (claim.to - claim.at) as f64;
@@ -408,23 +409,24 @@ impl Run<'_> {
             .iter_mut()
             .filter_map(|(id, s)| Some((*id, s.host, s.file, s.rate(now)?)))
             .collect();
-        let best = rates.iter().map(|one| one.3).fold(0.0, f64::max);
+        for (_, host, _, rate) in &rates {
+            if let Some(host) = self.hosts.get_mut(*host) {
+                host.best = host.best.max(*rate);
+            }
+        }
         for (id, host, file, rate) in rates {
             let old = self
                 .streams
                 .get(&id)
                 .is_some_and(|s| now.duration_since(s.began) >= self.limits.patience);
-            let other = self.files.get(file).is_some_and(|file| {
+            let better = self.files.get(file).is_some_and(|file| {
                 file.sources.iter().any(|one| {
-                    one.host != host
-                        && !one.out
-                        && self
-                            .hosts
-                            .get(one.host)
-                            .is_some_and(|h| h.is_usable() && h.bytes > 0)
+                    let other = self.hosts.get(one.host).filter(|h| h.is_usable());
+                    let best = other.map_or(0.0, |host| host.best);
+                    one.host != host && !one.out && rate < best * USELESS_SHARE
                 })
             });
-            if old && other && rate < USELESS && rate < best * USELESS_SHARE {
+            if old && better && rate < USELESS {
                 let got = self.streams.get(&id).map_or(0, |s| s.bytes);
                 let seconds = self.limits.patience.as_secs();
                 let cause = Cause::TooSlow { got, seconds };

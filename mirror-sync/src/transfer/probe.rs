@@ -13,6 +13,12 @@ const STEP: f64 = 0.5;
 const LONG: f64 = 2.5;
 /// Time for new connections to get going before a long window.
 const SETTLE: f64 = 0.5;
+/// Windows last this many answers at least, up to so many seconds.
+const ANSWERS: f64 = 4.0;
+const MAX_SLOW: f64 = 3.0;
+/// Least window where packets are lost, and the share at which connections are kept there.
+const LOSSY: f64 = 1.5;
+const LOSSY_SHARE: f64 = 0.35;
 /// Pause between trials when all is settled.
 const REST: f64 = 60.0;
 /// The total must grow by this factor, or a step has not helped.
@@ -45,7 +51,9 @@ pub(crate) struct Standing {
     /// Rate in the last window, bytes per second.
     pub(crate) rate: f64,
     /// Connections that the rate was measured with.
-    measured: usize,
+    pub(crate) measured: usize,
+    /// Most that were measured: what limits can be told only if more were tried.
+    pub(crate) tried: usize,
     mark: u64,
     base: f64,
     before: usize,
@@ -60,6 +68,7 @@ impl Default for Standing {
             alone: None,
             rate: 0.0,
             measured: 1,
+            tried: 0,
             mark: 0,
             base: 0.0,
             before: 1,
@@ -96,6 +105,10 @@ pub(crate) struct Probe {
     phase: Phase,
     since: f64,
     window: f64,
+    /// Time that an answer takes: windows must be longer.
+    answer: f64,
+    /// Packets are lost: rates jump about, and windows must be longer.
+    lossy: bool,
     total: f64,
     servers: Vec<Standing>,
     active: Vec<bool>,
@@ -107,6 +120,8 @@ impl Probe {
             phase: Phase::Waiting,
             since: 0.0,
             window: FIRST,
+            answer: 0.0,
+            lossy: false,
             total: 0.0,
             servers: vec![Standing::default(); servers],
             active: vec![false; servers],
@@ -122,6 +137,16 @@ impl Probe {
         self.servers.get(server).copied().unwrap_or_default()
     }
 
+    /// Whether the next look will judge something.
+    pub(crate) fn is_due(&self, now: f64) -> bool {
+        now - self.since >= self.window
+    }
+
+    /// Says whether packets are lost on the way.
+    pub(crate) fn set_lossy(&mut self, lossy: bool) {
+        self.lossy = lossy;
+    }
+
     /// A server refused another connection: it gets no more than it had.
     pub(crate) fn refused(&mut self, server: usize, had: usize) {
         if let Some(one) = self.servers.get_mut(server) {
@@ -130,8 +155,9 @@ impl Probe {
         }
     }
 
-    /// Looks at the servers; true when something is settled that was not before.
-    pub(crate) fn tick(&mut self, now: f64, readings: &[Reading]) -> bool {
+    /// Looks at the servers, whose answers take `answer` seconds; true when something is settled that was not before.
+    pub(crate) fn tick(&mut self, now: f64, answer: f64, readings: &[Reading]) -> bool {
+        self.answer = answer;
         if self.phase == Phase::Waiting {
             if readings.iter().any(|one| one.bytes > 0) {
                 self.begin(Phase::Up { first: true }, FIRST, now, readings);
@@ -154,7 +180,7 @@ impl Probe {
             return false;
         }
         self.settle(now, readings);
-        if now - self.since < self.window {
+        if !self.is_due(now) {
             return false;
         }
         self.measure(now, readings);
@@ -185,9 +211,12 @@ impl Probe {
     }
 
     fn begin(&mut self, phase: Phase, window: f64, now: f64, readings: &[Reading]) {
-        (self.phase, self.window) = (phase, window);
+        // Nothing can be seen of a step before its connections have had answers.
+        let slow = (self.answer * ANSWERS).min(MAX_SLOW);
+        let least = if self.lossy { LOSSY.max(slow) } else { slow };
+        (self.phase, self.window) = (phase, window.max(least));
         self.since = if window >= LONG && phase != Phase::Steady {
-            now + SETTLE
+            now + SETTLE.max(2.0 * self.answer)
         } else {
             now
         };
@@ -202,8 +231,9 @@ impl Probe {
         for (one, reading) in self.servers.iter_mut().zip(readings) {
             one.rate = reading.bytes.saturating_sub(one.mark) as f64 / spent;
             one.measured = reading.in_use.max(1);
-            if one.alone.is_none() && one.measured == 1 && one.rate > 0.0 {
-                one.alone = Some(one.rate);
+            one.tried = one.tried.max(one.measured);
+            if one.measured == 1 && one.rate > 0.0 {
+                one.alone = Some(one.alone.unwrap_or(0.0).max(one.rate));
             }
         }
     }
@@ -242,11 +272,12 @@ impl Probe {
 
     fn judge_up(&mut self, first: bool, now: f64, readings: &[Reading]) -> bool {
         let helped = first || self.sum() >= self.total * HELPS;
+        let several = readings.iter().filter(|one| one.active).count() > 1;
         if helped {
             for one in &mut self.servers {
                 let promised = one.target as f64 / one.before.max(1) as f64 - 1.0;
                 let needed = one.base * (1.0 + (promised * SHARE).max(HELPS - 1.0));
-                if !first && one.target > one.before && one.rate < needed {
+                if several && !first && one.target > one.before && one.rate < needed {
                     // Others have grown, this one has not: it gives back at once.
                     one.target = one.before;
                     one.held = true;
@@ -270,12 +301,13 @@ impl Probe {
     /// Halves every server whose connections disturb each other; true if there is none.
     fn shrink(&mut self, now: f64, readings: &[Reading]) -> bool {
         let mut any = false;
+        let least = if self.lossy { LOSSY_SHARE } else { ALONE };
         for (one, reading) in self.servers.iter_mut().zip(readings) {
             one.before = one.target;
             if reading.active
                 && one.target > 1
                 && reading.in_use >= one.target
-                && one.share() < ALONE
+                && one.share() < least
             {
                 one.target /= 2;
                 any = true;
@@ -324,7 +356,7 @@ mod tests {
                     active: true,
                 })
                 .collect();
-            if probe.tick(now, &readings) {
+            if probe.tick(now, 0.01, &readings) {
                 return ((0..caps.len()).map(|i| probe.target(i)).collect(), now);
             }
             assert!(now < 100.0, "never settled: {probe:?}");

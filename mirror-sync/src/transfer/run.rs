@@ -169,8 +169,13 @@ impl<'a> Run<'a> {
         };
         let readings: Vec<Reading> = self.hosts.iter().enumerate().map(reading).collect();
         let time = now.duration_since(self.began).as_secs_f64();
-        if self.probe.tick(time, &readings) {
-            self.name_limits(now);
+        let answers = active.iter().filter_map(|at| self.hosts.get(*at)?.fastest);
+        let answer = answers.max().unwrap_or_default().as_secs_f64();
+        if self.probe.is_due(time) {
+            self.probe.set_lossy(self.evidence.is_lossy());
+        }
+        if self.probe.tick(time, answer, &readings) {
+            self.name_limits();
         }
         Ok(())
     }
@@ -206,10 +211,10 @@ impl<'a> Run<'a> {
         let Some(stream) = self.streams.get_mut(&id) else {
             return Ok(());
         };
-        stream.opened = true;
         let (at, source, ranged) = (stream.file, stream.source, stream.ranged);
+        let loaded = stream.loaded;
         if let Some(host) = self.hosts.get_mut(stream.host) {
-            host.answered(waited);
+            host.answered(waited, loaded);
         }
         let Some(file) = self.files.get_mut(at) else {
             return Ok(());
@@ -631,8 +636,9 @@ impl<'a> Run<'a> {
         true
     }
 
-    pub(crate) fn add_stream(&mut self, id: RangeId, stream: Stream, sample: Option<Sample>) {
+    pub(crate) fn add_stream(&mut self, id: RangeId, mut stream: Stream, sample: Option<Sample>) {
         if let Some(host) = self.hosts.get_mut(stream.host) {
+            stream.loaded = host.in_use > 0;
             host.asked(stream.began);
         }
         self.summary.requests += 1;
@@ -641,7 +647,7 @@ impl<'a> Run<'a> {
     }
 
     fn report(mut self) -> Summary {
-        self.name_limits(Instant::now());
+        self.name_limits();
         for host in &self.hosts {
             let report = HostReport {
                 bytes: host.bytes,

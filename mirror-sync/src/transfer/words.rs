@@ -1,9 +1,8 @@
 //! Which limit a transfer met, told from what was measured.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::file::Stream;
 use super::run::Run;
 use super::wanted::{Event, LimitKind};
 
@@ -13,8 +12,12 @@ const OWN: f64 = 0.85;
 const EACH: f64 = 0.6;
 /// Answers that wait so much longer under load stand in a queue.
 const QUEUE: Duration = Duration::from_millis(20);
+/// ... and so many times as long: a new connection alone makes it twice.
+const QUEUED: f64 = 2.2;
 /// Packets out of order, per packet received, that mean loss.
 const LOSS: f64 = 0.002;
+/// Connections that together bring so many times what the first one did help.
+const MORE: f64 = 1.3;
 /// Received packets before that can be told.
 const PACKETS: u64 = 200;
 /// Share of time spent waiting for answers that means that nothing else matters.
@@ -39,6 +42,11 @@ impl Evidence {
     }
 
     /// Share of packets out of order since then.
+    /// Whether packets have been lost since then.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.loss() > LOSS
+    }
+
     fn loss(&self) -> f64 {
         let now = Self::begin();
         let received = now.received.saturating_sub(self.received);
@@ -64,13 +72,13 @@ fn counter(table: &str, group: &str, name: &str) -> u64 {
 
 impl Run<'_> {
     /// Says of each server what limits it.
-    pub(crate) fn name_limits(&mut self, now: Instant) {
-        let loss = self.evidence.loss();
+    pub(crate) fn name_limits(&mut self) {
+        let lossy = self.evidence.is_lossy();
         let total: f64 = (0..self.hosts.len())
             .map(|at| self.probe.standing(at).rate)
             .sum();
         for at in 0..self.hosts.len() {
-            let limit = self.limit_of(at, loss, total, now);
+            let limit = self.limit_of(at, lossy, total);
             let Some(host) = self.hosts.get_mut(at) else {
                 continue;
             };
@@ -91,7 +99,7 @@ impl Run<'_> {
         global.is_some_and(|own| total >= OWN * own as f64)
     }
 
-    fn limit_of(&mut self, at: usize, loss: f64, total: f64, now: Instant) -> LimitKind {
+    fn limit_of(&self, at: usize, lossy: bool, total: f64) -> LimitKind {
         let standing = self.probe.standing(at);
         let Some(host) = self.hosts.get(at).filter(|host| host.bytes > 0) else {
             return LimitKind::Unknown;
@@ -102,51 +110,43 @@ impl Run<'_> {
         {
             return LimitKind::Own { bps };
         }
-        if standing.rate <= 0.0 || standing.alone.is_none() {
+        // What limits can be told only where more than one connection was tried.
+        if standing.rate <= 0.0 || standing.alone.is_none() || standing.tried < 2 {
             return LimitKind::Unknown;
         }
         let bps = standing.rate as u64;
-        let connections = standing.target;
+        let connections = standing.measured;
         let each = bps / connections.max(1) as u64;
-        if loss > LOSS {
-            return LimitKind::Loss {
-                bps: each,
-                connections,
-            };
-        }
         if host.waiting_share() > WAITING {
-            let answer = host.waited_first.unwrap_or_default();
+            let answer = host.fastest.unwrap_or_default();
             return LimitKind::Latency {
                 answer,
                 connections,
             };
         }
-        let streams = self.streams.values_mut().filter(|s| s.host == at);
-        let rates: Vec<f64> = streams.filter_map(|s: &mut Stream| s.rate(now)).collect();
-        if connections > 1 && standing.share() >= EACH && !uneven(&rates) {
+        // A full line loses packets, too; but there more connections do not bring more.
+        let more = standing
+            .alone
+            .is_some_and(|alone| standing.rate >= MORE * alone);
+        if connections > 1 && lossy && more {
+            return LimitKind::Loss {
+                bps: each,
+                connections,
+            };
+        }
+        if connections > 1 && standing.share() >= EACH {
             return LimitKind::PerConnection {
                 bps: each,
                 connections,
             };
         }
-        let before = host.waited_first.unwrap_or_default();
-        let queue = host.waited_last > before.mul_f64(1.5) + QUEUE;
+        let (alone, loaded) = (host.fastest.unwrap_or_default(), host.loaded);
+        let queue = loaded.is_some_and(|loaded| loaded > alone.mul_f64(QUEUED) + QUEUE);
         match (queue, connections) {
             (false, 1) => LimitKind::PerClient { bps },
             _ => LimitKind::FullLink { bps },
         }
     }
-}
-
-/// Whether the rates differ as they do when packets are lost.
-fn uneven(rates: &[f64]) -> bool {
-    let n = rates.len() as f64;
-    if rates.len() < 3 {
-        return false;
-    }
-    let mean = rates.iter().sum::<f64>() / n;
-    let spread = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / n;
-    spread.sqrt() > 0.6 * mean
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod bundles;
 mod clients;
 mod guards;
 mod guide;
+mod lab;
 mod scene;
 mod selection;
 mod serving;

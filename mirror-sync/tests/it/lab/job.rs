@@ -1,0 +1,153 @@
+//! A client as a process of its own: to be put into a namespace, and to be killed.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use mirror_sync::transfer::{LimitKind, Limits, Silent, Wanted, fetch_all};
+use repo_client::{Client, ClientOptions};
+use rpm_pkg::digest::{Digest, DigestAlgo};
+
+/// Names the job for [`the_client_of_the_laboratory`].
+const JOB: &str = "MIRROR_LAB_JOB";
+
+/// What a run came to.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) seconds: f64,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) requests: u64,
+    pub(crate) connections: usize,
+    pub(crate) limit: String,
+    pub(crate) failed: String,
+}
+
+pub(crate) fn limits(connections: usize) -> Limits {
+    Limits {
+        connections_per_host: connections,
+        ..Limits::default()
+    }
+}
+
+/// Runs a transfer here.
+pub(crate) fn run(wanted: Vec<Wanted>, connections: usize) -> Outcome {
+    let client = Client::new(ClientOptions::default());
+    let began = Instant::now();
+    let never = AtomicBool::new(false);
+    let mut sink = |_| Ok(());
+    let all = limits(connections);
+    let done = fetch_all(&client, wanted, &all, &Silent, &mut sink, &never).unwrap();
+    let words = |limit: LimitKind| limit.to_string();
+    Outcome {
+        seconds: began.elapsed().as_secs_f64(),
+        files: done.files,
+        bytes: done.bytes,
+        requests: done.requests,
+        connections: done.connections,
+        limit: words(done.limit),
+        failed: done
+            .failed
+            .iter()
+            .map(|(_, why)| why.to_string())
+            .collect::<Vec<_>>()
+            .join("; "),
+    }
+}
+
+/// Writes a job down.
+pub(crate) fn write(path: &Path, wanted: &[Wanted], connections: usize) {
+    let mut text = format!("{connections}\n");
+    for one in wanted {
+        let hex = one.digest.map(|digest| digest.hex()).unwrap();
+        let (size, partial) = (one.size.unwrap(), one.partial.display());
+        writeln!(
+            text,
+            "{}\t{size}\t{hex}\t{partial}\t{}",
+            one.id,
+            one.sources.join("\t")
+        )
+        .unwrap();
+    }
+    std::fs::write(path, text).unwrap();
+}
+
+/// Makes a command run the job at `path`.
+pub(crate) fn client(mut command: Command, path: &Path) -> Command {
+    command.args([
+        "--exact",
+        "lab::job::the_client_of_the_laboratory",
+        "--ignored",
+        "--nocapture",
+    ]);
+    command
+        .env(JOB, path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    command
+}
+
+/// The path of this test program.
+pub(crate) fn program() -> std::path::PathBuf {
+    std::env::current_exe().unwrap()
+}
+
+/// Reads what a client said.
+pub(crate) fn outcome(output: &std::process::Output) -> Outcome {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let value = |key: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        line.unwrap_or_else(|| {
+            panic!(
+                "no {key} in {text}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
+        .to_owned()
+    };
+    let number = |key: &str| value(key).parse::<f64>().unwrap();
+    Outcome {
+        seconds: number("seconds"),
+        files: number("files") as u64,
+        bytes: number("bytes") as u64,
+        requests: number("requests") as u64,
+        connections: number("connections") as usize,
+        limit: value("limit"),
+        failed: value("failed"),
+    }
+}
+
+#[test]
+#[ignore = "started by the other tests as a process of its own"]
+fn the_client_of_the_laboratory() {
+    let Some(path) = std::env::var_os(JOB) else {
+        return;
+    };
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let connections = lines.next().unwrap().parse().unwrap();
+    let wanted = lines.map(|line| {
+        let words: Vec<&str> = line.split('\t').collect();
+        Wanted {
+            id: words[0].to_owned(),
+            size: Some(words[1].parse().unwrap()),
+            digest: Some(Digest::from_hex(DigestAlgo::Sha256, words[2]).unwrap()),
+            partial: words[3].into(),
+            sources: words[4..].iter().map(|url| (*url).to_owned()).collect(),
+            priority: 0,
+            access: Default::default(),
+        }
+    });
+    let got = run(wanted.collect(), connections);
+    println!();
+    println!(
+        "seconds={}\nfiles={}\nbytes={}",
+        got.seconds, got.files, got.bytes
+    );
+    println!("requests={}\nconnections={}", got.requests, got.connections);
+    println!("limit={}\nfailed={}", got.limit, got.failed);
+}

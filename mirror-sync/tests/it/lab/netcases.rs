@@ -1,0 +1,164 @@
+//! Cases over a line of its own between two namespaces: rate, delay, loss.
+
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use mirror_sync::transfer::Wanted;
+
+use super::job::{self, Outcome};
+use super::net::{Link, Nginx, Physics};
+use super::{at, rate, row, scaled};
+use crate::transfer::{Shelf, noise};
+
+/// Payload of a full packet: 1500 bytes less IP and TCP headers with timestamps.
+const PAYLOAD: f64 = 1448.0 / 1500.0;
+
+fn fetch(link: &Link, shelf: &Shelf, wanted: &[Wanted], connections: usize) -> Outcome {
+    let file = shelf.www().with_file_name("job");
+    job::write(&file, wanted, connections);
+    let output: Output = job::client(link.client.command(job::program()), &file)
+        .output()
+        .unwrap();
+    let got = job::outcome(&output);
+    assert_eq!(
+        (got.files, got.failed.as_str()),
+        (wanted.len() as u64, ""),
+        "{got:?}"
+    );
+    got
+}
+
+fn base() -> Vec<String> {
+    vec!["http://10.9.0.2".to_owned()]
+}
+
+#[test]
+fn case_a_a_full_line() {
+    let (bits, size) = scaled((10_000_000, 12_000_000), (100_000_000, 280_000_000));
+    let shelf = Shelf::new();
+    shelf.put("f", &noise(size, 1));
+    let link = Link::new(Physics {
+        bits,
+        delay: 10,
+        loss: 0,
+        queue: 100,
+    });
+    let _nginx = Nginx::start_in(&link.server, &shelf.www(), "");
+    let got = fetch(&link, &shelf, &at(&shelf, &["f".to_owned()], &base()), 6);
+    let (limit, result) = (
+        bits as f64 / 8000.0 * PAYLOAD,
+        rate(size as u64, got.seconds),
+    );
+    row("A", "full line, RTT 20 ms", limit, result, "kB/s", &got);
+    assert!(
+        result >= limit * scaled(0.90, 0.97),
+        "{result} of {limit} kB/s: {got:?}"
+    );
+    assert!(got.limit.contains("the line is full"), "{}", got.limit);
+}
+
+/// Rate of so many raw curl streams at once, each on its own part of the file.
+fn raw(link: &Link, size: usize, streams: usize, seconds: u64) -> f64 {
+    let part = size / streams;
+    let began = Instant::now();
+    let children: Vec<_> = (0..streams)
+        .map(|at| {
+            let mut command: Command = link.client.command("curl");
+            let range = format!("{}-{}", at * part, (at + 1) * part - 1);
+            command.args([
+                "-s",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{size_download}",
+                "-m",
+                &seconds.to_string(),
+                "-r",
+                &range,
+            ]);
+            command
+                .arg("http://10.9.0.2/f")
+                .stdout(std::process::Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    let count = |child: std::process::Child| {
+        let output = child.wait_with_output().unwrap();
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse::<u64>()
+            .unwrap_or(0)
+    };
+    let bytes: u64 = children.into_iter().map(count).sum();
+    rate(bytes, began.elapsed().as_secs_f64())
+}
+
+#[test]
+fn case_d_loss() {
+    for loss in scaled(vec![5], vec![2, 5, 10]) {
+        let shelf = Shelf::new();
+        let size = scaled(3_000_000, 24_000_000);
+        shelf.put("f", &noise(size, 1));
+        let link = Link::new(Physics {
+            bits: 10_000_000,
+            delay: 125,
+            loss,
+            queue: 200,
+        });
+        let _nginx = Nginx::start_in(&link.server, &shelf.www(), "");
+        let tries = scaled(vec![16], vec![1, 2, 4, 8, 16, 32]);
+        let best = tries
+            .iter()
+            .map(|n| raw(&link, size, *n, scaled(6, 30)))
+            .fold(0.0, f64::max);
+        let got = fetch(&link, &shelf, &at(&shelf, &["f".to_owned()], &base()), 32);
+        let result = rate(size as u64, got.seconds);
+        row(
+            "D",
+            &format!("{loss} % loss, RTT 250 ms, 10 Mbit"),
+            best,
+            result,
+            "kB/s",
+            &got,
+        );
+        assert!(
+            result >= best * scaled(0.40, 0.90),
+            "{result} of {best} kB/s: {got:?}"
+        );
+        assert!(got.limit.contains("packets are lost"), "{}", got.limit);
+    }
+}
+
+#[test]
+fn case_h_many_small_files_far_away() {
+    let (count, size) = scaled((150, 20_000), (2000, 100_000));
+    let shelf = Shelf::new();
+    let names: Vec<String> = (0..count).map(|number| format!("f{number}")).collect();
+    for (number, name) in names.iter().enumerate() {
+        shelf.put(name, &noise(size, number as u64));
+    }
+    let link = Link::new(Physics {
+        bits: 50_000_000,
+        delay: 125,
+        loss: 0,
+        queue: 200,
+    });
+    let _nginx = Nginx::start_in(&link.server, &shelf.www(), "");
+    let got = fetch(&link, &shelf, &at(&shelf, &names, &base()), 6);
+    // One round trip for each request, six at a time; the best there can be without pipelining.
+    let limit = 0.25 * count as f64 / 6.0;
+    row(
+        "H",
+        &format!("{count} files of {size} bytes, RTT 250 ms"),
+        1.0 / limit,
+        1.0 / got.seconds,
+        "/s",
+        &got,
+    );
+    assert!(
+        limit >= got.seconds * scaled(0.45, 0.85),
+        "{} s, at best {limit} s: {got:?}",
+        got.seconds
+    );
+    assert!(got.limit.contains("waits"), "{}", got.limit);
+}
