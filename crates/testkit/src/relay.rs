@@ -18,6 +18,9 @@ pub struct Line {
     pub each: Option<u64>,
 }
 
+/// Time that a bucket may be behind.
+const CREDIT: Duration = Duration::from_millis(200);
+
 struct Shared {
     to: SocketAddr,
     line: Line,
@@ -168,7 +171,7 @@ impl Shared {
         number: usize,
     ) -> std::io::Result<()> {
         let slowest = self.line.total.into_iter().chain(self.line.each).min();
-        let piece = slowest.map_or(65_536, |rate| (rate / 50).clamp(16, 16_384));
+        let piece = slowest.map_or(65_536, |rate| (rate / 200).clamp(16, 16_384));
         let mut buffer = vec![0; usize::try_from(piece).unwrap_or(4096)];
         let own = Mutex::new(None);
         loop {
@@ -197,7 +200,9 @@ fn pay(bucket: &Mutex<Option<Instant>>, rate: Option<u64>, bytes: usize) {
     let until = {
         let mut free = lock(bucket);
         let now = Instant::now();
-        let next = free.unwrap_or(now).max(now) + cost;
+        // A machine that is late may catch up a little, as a real bucket lets it.
+        let earliest = now.checked_sub(CREDIT).unwrap_or(now);
+        let next = free.unwrap_or(now).max(earliest) + cost;
         *free = Some(next);
         next
     };

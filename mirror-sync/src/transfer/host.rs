@@ -43,8 +43,8 @@ pub(crate) struct Host {
     capped_until: Option<Instant>,
     /// The fastest answer.
     pub(crate) fastest: Option<Duration>,
-    /// The slowest answer while something else was coming from here.
-    pub(crate) loaded: Option<Duration>,
+    /// Answers while something else was coming from here: their time, and how many.
+    loaded: (Duration, u32),
     /// Best rate of one connection, bytes per second.
     pub(crate) best: f64,
     waited_sum: Duration,
@@ -71,7 +71,7 @@ impl Host {
             rest_until: None,
             capped_until: None,
             fastest: None,
-            loaded: None,
+            loaded: (Duration::ZERO, 0),
             best: 0.0,
             waited_sum: Duration::ZERO,
             busy: Duration::ZERO,
@@ -109,7 +109,8 @@ impl Host {
     pub(crate) fn answered(&mut self, waited: Duration, loaded: bool) {
         self.fastest = Some(self.fastest.map_or(waited, |fastest| fastest.min(waited)));
         if loaded {
-            self.loaded = self.loaded.max(Some(waited));
+            self.loaded.0 += waited;
+            self.loaded.1 += 1;
         }
         self.waited_sum += waited;
     }
@@ -118,6 +119,11 @@ impl Host {
     pub(crate) fn gave(&mut self, bytes: u64) {
         self.bytes += bytes;
         self.failures = 0;
+    }
+
+    /// Mean time of answers while something else was coming from here.
+    pub(crate) fn answers_loaded(&self) -> Option<Duration> {
+        self.loaded.0.checked_div(self.loaded.1)
     }
 
     /// Share of the connections' time spent waiting for answers.

@@ -73,6 +73,9 @@ impl Run<'_> {
     /// One more request to a server; false if there is nothing for it.
     fn give_work(&mut self, host: usize, now: Instant) -> Result<bool> {
         let unknown = self.hosts.get(host).is_some_and(|one| one.verified == 0);
+        if unknown && self.awaits_verdict(host) {
+            return Ok(false);
+        }
         // A server that has proved nothing yet begins with a file of its own.
         let mixed_first = !unknown;
         let mut work = if mixed_first {
@@ -95,6 +98,19 @@ impl Run<'_> {
             Some(work) => self.ask(host, &work, now),
             None => Ok(false),
         }
+    }
+
+    /// Whether the first bytes of a server are being checked: before, nothing more is asked of it if
+    /// there are others.
+    fn awaits_verdict(&self, host: usize) -> bool {
+        let brought = |at: &usize| {
+            let file = self.files.get(*at).filter(|f| f.stage == Stage::Checking);
+            file.is_some_and(|file| {
+                let mut sources = file.map.contributors().into_iter();
+                sources.any(|(source, _)| file.sources.get(source).is_some_and(|s| s.host == host))
+            })
+        };
+        self.hosts.len() > 1 && self.open.iter().any(brought)
     }
 
     fn next_file(&mut self, host: usize, now: Instant) -> Option<usize> {

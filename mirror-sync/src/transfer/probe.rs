@@ -7,6 +7,8 @@
 
 /// First window: the first answer often comes in a burst.
 const FIRST: f64 = 1.0;
+/// The first window waits so long for a second piece.
+const PATIENCE: f64 = 5.0;
 /// Window of a step up.
 const STEP: f64 = 0.5;
 /// Window for a judgement that stays.
@@ -109,6 +111,7 @@ pub(crate) struct Probe {
     answer: f64,
     /// Packets are lost: rates jump about, and windows must be longer.
     lossy: bool,
+    settled: bool,
     total: f64,
     servers: Vec<Standing>,
     active: Vec<bool>,
@@ -122,6 +125,7 @@ impl Probe {
             window: FIRST,
             answer: 0.0,
             lossy: false,
+            settled: false,
             total: 0.0,
             servers: vec![Standing::default(); servers],
             active: vec![false; servers],
@@ -135,6 +139,16 @@ impl Probe {
 
     pub(crate) fn standing(&self, server: usize) -> Standing {
         self.servers.get(server).copied().unwrap_or_default()
+    }
+
+    /// Whether something was settled in this run: before, no limit is known.
+    pub(crate) fn has_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Whether connections beyond the targets are to be given back at once.
+    pub(crate) fn sheds(&self) -> bool {
+        matches!(self.phase, Phase::Down | Phase::Steady)
     }
 
     /// Whether the next look will judge something.
@@ -183,6 +197,16 @@ impl Probe {
         if !self.is_due(now) {
             return false;
         }
+        let first = self.phase == (Phase::Up { first: true });
+        let silent = self
+            .servers
+            .iter()
+            .zip(readings)
+            .all(|(one, r)| r.bytes == one.mark);
+        if first && silent && now - self.since < PATIENCE {
+            // Some servers hand out a second's worth at once, and then nothing for a while.
+            return false;
+        }
         self.measure(now, readings);
         match self.phase {
             Phase::Waiting => false,
@@ -214,6 +238,7 @@ impl Probe {
         // Nothing can be seen of a step before its connections have had answers.
         let slow = (self.answer * ANSWERS).min(MAX_SLOW);
         let least = if self.lossy { LOSSY.max(slow) } else { slow };
+        self.settled |= phase == Phase::Steady;
         (self.phase, self.window) = (phase, window.max(least));
         self.since = if window >= LONG && phase != Phase::Steady {
             now + SETTLE.max(2.0 * self.answer)
@@ -232,7 +257,11 @@ impl Probe {
             one.rate = reading.bytes.saturating_sub(one.mark) as f64 / spent;
             one.measured = reading.in_use.max(1);
             one.tried = one.tried.max(one.measured);
-            if one.measured == 1 && one.rate > 0.0 {
+            let each = one.rate / one.measured as f64;
+            if self.lossy && one.measured <= 2 {
+                // What the first one brought before its first loss is no measure.
+                one.alone = one.alone.map(|alone| alone.min(each));
+            } else if one.measured == 1 && one.rate > 0.0 {
                 one.alone = Some(one.alone.unwrap_or(0.0).max(one.rate));
             }
         }
@@ -271,13 +300,16 @@ impl Probe {
     }
 
     fn judge_up(&mut self, first: bool, now: f64, readings: &[Reading]) -> bool {
-        let helped = first || self.sum() >= self.total * HELPS;
+        // Where packets are lost more connections help, though no short window shows it: what they
+        // are worth is seen at the top.
+        let helped = first || self.lossy || self.sum() >= self.total * HELPS;
         let several = readings.iter().filter(|one| one.active).count() > 1;
         if helped {
             for one in &mut self.servers {
                 let promised = one.target as f64 / one.before.max(1) as f64 - 1.0;
                 let needed = one.base * (1.0 + (promised * SHARE).max(HELPS - 1.0));
-                if several && !first && one.target > one.before && one.rate < needed {
+                if several && !first && !self.lossy && one.target > one.before && one.rate < needed
+                {
                     // Others have grown, this one has not: it gives back at once.
                     one.target = one.before;
                     one.held = true;

@@ -171,6 +171,9 @@ impl<'a> Run<'a> {
         let time = now.duration_since(self.began).as_secs_f64();
         let answers = active.iter().filter_map(|at| self.hosts.get(*at)?.fastest);
         let answer = answers.max().unwrap_or_default().as_secs_f64();
+        if self.probe.sheds() {
+            self.shed(now);
+        }
         if self.probe.is_due(time) {
             self.probe.set_lossy(self.evidence.is_lossy());
         }
@@ -178,6 +181,23 @@ impl<'a> Run<'a> {
             self.name_limits();
         }
         Ok(())
+    }
+
+    /// Gives back the connections that did not help: those that have brought least.
+    fn shed(&mut self, now: Instant) {
+        for at in 0..self.hosts.len() {
+            let target = self.probe.target(at);
+            while self.hosts.get(at).is_some_and(|host| host.in_use > target) {
+                let ours = self.streams.iter().filter(|(_, stream)| stream.host == at);
+                let Some(id) = ours
+                    .min_by_key(|(_, stream)| stream.bytes)
+                    .map(|(id, _)| *id)
+                else {
+                    break;
+                };
+                self.close(id, now);
+            }
+        }
     }
 
     fn event(&mut self, id: RangeId, event: RangeEvent) -> Result<()> {

@@ -13,13 +13,13 @@ const EACH: f64 = 0.6;
 /// Answers that wait so much longer under load stand in a queue.
 const QUEUE: Duration = Duration::from_millis(20);
 /// ... and so many times as long: a new connection alone makes it twice.
-const QUEUED: f64 = 2.2;
+const QUEUED: f64 = 2.0;
 /// Packets out of order, per packet received, that mean loss.
 const LOSS: f64 = 0.002;
 /// Connections that together bring so many times what the first one did help.
 const MORE: f64 = 1.3;
 /// Received packets before that can be told.
-const PACKETS: u64 = 200;
+const PACKETS: u64 = 50;
 /// Share of time spent waiting for answers that means that nothing else matters.
 const WAITING: f64 = 0.5;
 
@@ -124,6 +124,9 @@ impl Run<'_> {
                 connections,
             };
         }
+        if !self.probe.has_settled() {
+            return LimitKind::Unknown;
+        }
         // A full line loses packets, too; but there more connections do not bring more.
         let more = standing
             .alone
@@ -140,11 +143,12 @@ impl Run<'_> {
                 connections,
             };
         }
-        let (alone, loaded) = (host.fastest.unwrap_or_default(), host.loaded);
+        let (alone, loaded) = (host.fastest.unwrap_or_default(), host.answers_loaded());
         let queue = loaded.is_some_and(|loaded| loaded > alone.mul_f64(QUEUED) + QUEUE);
-        match (queue, connections) {
-            (false, 1) => LimitKind::PerClient { bps },
-            _ => LimitKind::FullLink { bps },
+        if queue {
+            LimitKind::FullLink { bps }
+        } else {
+            LimitKind::PerClient { bps }
         }
     }
 }

@@ -7,7 +7,7 @@ use mirror_sync::transfer::Wanted;
 
 use super::job::{self, Outcome};
 use super::net::{Link, Nginx, Physics};
-use super::{at, rate, row, scaled};
+use super::{at, full, rate, row, scaled};
 use crate::transfer::{Shelf, noise};
 
 /// Payload of a full packet: 1500 bytes less IP and TCP headers with timestamps.
@@ -41,7 +41,7 @@ fn case_a_a_full_line() {
         bits,
         delay: 10,
         loss: 0,
-        queue: 100,
+        queue: 200,
     });
     let _nginx = Nginx::start_in(&link.server, &shelf.www(), "");
     let got = fetch(&link, &shelf, &at(&shelf, &["f".to_owned()], &base()), 6);
@@ -125,7 +125,10 @@ fn case_d_loss() {
             result >= best * scaled(0.40, 0.90),
             "{result} of {best} kB/s: {got:?}"
         );
-        assert!(got.limit.contains("packets are lost"), "{}", got.limit);
+        // A short run may end before anything is settled; then nothing is claimed.
+        let words = got.limit.as_str();
+        let honest = words == "no limit found" && !full();
+        assert!(honest || words.contains("packets are lost"), "{words}");
     }
 }
 
