@@ -79,7 +79,8 @@ pub enum LimitKind {
         /// In use.
         connections: usize,
     },
-    /// All connections together get no more than one; answers come as fast as before.
+    /// All connections together get no more than one, and no queue is seen: the server's limit for
+    /// one client, or a line whose queue is short.
     PerClient {
         /// Of all together.
         bps: u64,
@@ -131,7 +132,8 @@ impl fmt::Display for LimitKind {
             ),
             Self::PerClient { bps } => write!(
                 f,
-                "upstream gives {} to one client, however many connections it has",
+                "no more than {} comes, however many connections there are: upstream's limit for \
+                 one client, or a full line",
                 rate(bps)
             ),
             Self::FullLink { bps } => write!(f, "the line is full at {}", rate(bps)),
