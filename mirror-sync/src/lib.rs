@@ -8,6 +8,7 @@
 //! | [`upstream`] | what upstream has now |
 //! | [`plan`] | which packages are wanted (filters, solver), and whether too many would go |
 //! | [`transfer`] [`fetch`] | many files from many mirrors; from there into the store, each judged |
+//! | [`seed`] | packages that are at hand already |
 //! | [`trust`] | keys and verdicts |
 //! | [`regenerate`] | metadata of a part of a repository |
 //! | [`sync`] [`publish`] | one run over the repositories; the atomic switch |
@@ -32,6 +33,7 @@ pub mod plan;
 pub mod publish;
 pub mod regenerate;
 pub mod report;
+pub mod seed;
 pub mod serve;
 pub mod snapshot;
 pub mod status;

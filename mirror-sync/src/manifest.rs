@@ -86,8 +86,6 @@ pub struct State {
     pub error: Option<String>,
     /// Bytes per second of the last transfer worth measuring.
     pub rate: u64,
-    /// Bytes that the last run received.
-    pub received: u64,
     /// What the last transfer met, in words.
     pub limit: Option<String>,
     /// The newest snapshot that `current` ever showed: after a rollback a later run does not bring

@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use cli_kit::{Mode, Printer};
@@ -31,6 +31,8 @@ use crate::upstream::{self, Question};
 
 /// A failure is remembered so long: a thousand clients must not ask upstream a thousand times.
 const REMEMBER_FAILURE: Duration = Duration::from_secs(2);
+/// How long a client waits for upstream's index while there is an older set to be shown.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Former sets that clients under way may still ask for.
 const FORMER_SETS: usize = 3;
 
@@ -71,6 +73,7 @@ pub(super) struct Proxy {
     expire: Duration,
     shown: Mutex<Shown>,
     refreshing: Mutex<()>,
+    renewing: AtomicBool,
     flights: Mutex<HashMap<String, Flight>>,
 }
 
@@ -94,6 +97,7 @@ impl Proxy {
             expire: config.serve.proxy_expire.0,
             shown: Mutex::default(),
             refreshing: Mutex::default(),
+            renewing: AtomicBool::new(false),
             flights: Mutex::default(),
         })
     }
@@ -106,24 +110,48 @@ impl Proxy {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The current set, asked for anew if it is time.
-    fn current(&self) -> Result<Arc<Set>> {
+    /// The current set, asked for anew if it is time. A client does not wait long for an upstream
+    /// that does not answer: it gets the last set, and the answer is there for a later one.
+    fn current(self: &Arc<Self>) -> Result<Arc<Set>> {
+        let Some(last) = self.last() else {
+            return self.renew();
+        };
+        if self.is_fresh() || self.renewing.swap(true, Ordering::AcqRel) {
+            return Ok(last);
+        }
+        let (done, ended) = mpsc::channel();
+        let ours = Arc::clone(self);
+        std::thread::spawn(move || {
+            let renewed = ours.renew();
+            ours.renewing.store(false, Ordering::Release);
+            // Nobody waits any more if it took too long.
+            let _ = done.send(renewed.is_ok());
+        });
+        let _ = ended.recv_timeout(PATIENCE);
+        Ok(self.last().unwrap_or(last))
+    }
+
+    fn last(&self) -> Option<Arc<Set>> {
+        self.shown().sets.last().cloned()
+    }
+
+    fn is_fresh(&self) -> bool {
+        let asked = self.shown().asked;
+        asked.is_some_and(|then| then.elapsed() < self.expire)
+    }
+
+    fn renew(&self) -> Result<Arc<Set>> {
         // One asks, the others wait for the answer.
         let _one = self
             .refreshing
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let (fresh, last) = {
-            let shown = self.shown();
-            let fresh = shown.asked.is_some_and(|then| then.elapsed() < self.expire);
-            (fresh, shown.sets.last().cloned())
-        };
-        if let Some(set) = last.as_ref().filter(|_| fresh) {
-            return Ok(Arc::clone(set));
+        if let Some(set) = self.last().filter(|_| self.is_fresh()) {
+            return Ok(set);
         }
         let asked = self.ask(true);
         self.shown().asked = Some(Instant::now());
-        let set = match (asked, last) {
+        let set = match (asked, self.last()) {
             (Ok(set), _) => set,
             (Err(_), Some(last)) => return Ok(last),
             // Upstream is away and this process is young: what a former one left.
@@ -206,7 +234,7 @@ impl Proxy {
     }
 
     /// The stored file of a path, fetched if need be. None if no set names it.
-    fn find(&self, path: &str) -> Result<Option<PathBuf>> {
+    fn find(self: &Arc<Self>, path: &str) -> Result<Option<PathBuf>> {
         // Only the index says whether there is something new; the rest is immutable.
         let is_index = path.starts_with("repodata/repomd.xml");
         let known_sets = || self.shown().sets.clone();

@@ -22,6 +22,7 @@ use crate::fetch::{Fetcher, Haul, Job};
 use crate::layout::Layout;
 use crate::plan;
 use crate::report::{Outcome, Report};
+use crate::seed::Seeds;
 use crate::store::Store;
 use crate::talk::Talk;
 use prepare::Work;
@@ -128,6 +129,13 @@ fn carry_out(run: &Run<'_>, talk: &Talk, works: &mut [Work], report: &mut Report
         now: run.now,
     };
     check_space(run, works)?;
+    let wanted: Vec<Job> = works.iter().flat_map(Work::jobs).collect();
+    let seeds = Seeds::scan(&run.config.mirror.seed)?;
+    let found = seeds.sow(&wanted, &run.store, &run.layout.partial())?;
+    if found > 0 {
+        run.printer
+            .info(&format!("{found} files were at hand already (mirror.seed)"));
+    }
     first_light(run, &fetcher, works, report)?;
     let mut retried = BTreeSet::new();
     loop {

@@ -108,6 +108,35 @@ fn flags_alone_are_enough() {
     assert!(root.join("public/base/repodata/repomd.xml").is_file());
 }
 
+/// What lies on a medium is not fetched, unless it is damaged.
+#[test]
+fn packages_at_hand_are_not_fetched() {
+    let scene = Scene::usual();
+    let medium = scene.path("medium/x86_64");
+    fs::create_dir_all(&medium).unwrap();
+    for name in ["alpha", "beta"] {
+        let file = format!("{name}-1-1.noarch.rpm");
+        let mut bytes = fs::read(scene.path("up/base/Packages").join(&file)).unwrap();
+        if name == "beta" {
+            bytes[10_000] ^= 1;
+        }
+        fs::write(medium.join(file), bytes).unwrap();
+    }
+    scene.config_text(&format!(
+        "[mirror]\npath = {:?}\nseed = [{:?}]\n[repo.base]\nbaseurl = {:?}\n",
+        scene.path("mirror"),
+        scene.path("medium"),
+        scene.server.url("/base")
+    ));
+    scene.sync();
+    let asked = |name: &str| {
+        let path = format!("/base/Packages/{name}-1-1.noarch.rpm");
+        scene.server.seen_at(&path).len()
+    };
+    assert_eq!((asked("alpha"), asked("beta"), asked("gamma")), (0, 1, 1));
+    scene.run(&["verify", "--no-repair"]).ends(0);
+}
+
 /// Programs of the operator hear of what happened.
 #[test]
 fn hooks_get_the_report() {

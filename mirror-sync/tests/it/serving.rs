@@ -345,6 +345,19 @@ fn row_117_proxy_cache() {
     assert_eq!(scene.server.seen_at(package).len(), 1);
     scene.server.behave();
     scene.dnf(&url, &["install", "alpha"]).ends(0);
+    // Upstream does not answer: clients wait a little and get the last whole set.
+    scene.server.always(
+        "/base/repodata/repomd.xml",
+        Answer {
+            delay: Some(Duration::from_secs(20)),
+            ..Answer::default()
+        },
+    );
+    assert_eq!(
+        serving.status("GET", "/base/repodata/repomd.xml", "").0,
+        200
+    );
+    scene.server.behave();
     // Upstream is gone: the last whole set, and what is there.
     fs::rename(scene.path("up"), scene.path("away")).unwrap();
     assert_eq!(scene.dnf_list(&url), ["alpha-1", "beta-1", "gamma-1"]);

@@ -1,0 +1,90 @@
+//! Packages that are at hand already: an ISO, a cache, another mirror (`mirror.seed`).
+//!
+//! A file of the right name and size is copied and hashed; only if it is what the metadata name
+//! does it go into the store. There it is judged like everything that was fetched.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::fetch::Job;
+use crate::store::{Store, hash_file};
+
+/// Most files looked at.
+const MAX_FILES: usize = 2_000_000;
+
+/// Packages by file name and size.
+#[derive(Debug, Default)]
+pub struct Seeds {
+    files: HashMap<(String, u64), Vec<PathBuf>>,
+}
+
+impl Seeds {
+    /// Looks through directories; links are not followed.
+    ///
+    /// # Errors
+    /// A directory cannot be read: a medium that was forgotten should be noticed.
+    pub fn scan(dirs: &[PathBuf]) -> Result<Seeds> {
+        let mut seeds = Seeds::default();
+        let mut open: Vec<PathBuf> = dirs.to_vec();
+        let mut count = 0;
+        while let Some(dir) = open.pop() {
+            for entry in fs::read_dir(&dir).map_err(Error::file(&dir, "read"))? {
+                let entry = entry.map_err(Error::file(&dir, "read"))?;
+                let about = entry
+                    .metadata()
+                    .map_err(Error::file(entry.path(), "look at"))?;
+                count += 1;
+                if count > MAX_FILES {
+                    return Err(Error::file(dir, "read")(std::io::Error::other(
+                        "too many files",
+                    )));
+                }
+                if about.is_dir() {
+                    open.push(entry.path());
+                } else if let Ok(name) = entry.file_name().into_string()
+                    && name.ends_with(".rpm")
+                    && about.is_file()
+                {
+                    let key = (name, about.len());
+                    seeds.files.entry(key).or_default().push(entry.path());
+                }
+            }
+        }
+        Ok(seeds)
+    }
+
+    /// Brings what these jobs want and the store lacks into the store; how many files.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn sow(&self, jobs: &[Job], store: &Store, partial: &Path) -> Result<usize> {
+        let mut count = 0;
+        if self.files.is_empty() {
+            return Ok(count);
+        }
+        fs::create_dir_all(partial).map_err(Error::file(partial, "create"))?;
+        store.mark()?;
+        for job in jobs {
+            let name = job.path.rsplit('/').next().unwrap_or_default().to_owned();
+            let Some(size) = job.size.filter(|_| !store.has(&job.digest, job.size)) else {
+                continue;
+            };
+            for path in self.files.get(&(name, size)).into_iter().flatten() {
+                let copy = partial.join("seed");
+                let fits = fs::copy(path, &copy)
+                    .and_then(|_| hash_file(&copy, job.digest.algo()))
+                    .is_ok_and(|(found, _)| found == job.digest);
+                if fits {
+                    store.adopt(&copy, &job.digest, job.size)?;
+                    count += 1;
+                    break;
+                }
+                // Damaged, or another package of that name: upstream has the right one.
+                let _ = fs::remove_file(&copy);
+            }
+        }
+        Ok(count)
+    }
+}
