@@ -207,12 +207,15 @@ impl Judge<'_, '_> {
         if let Some(refusal) = reason {
             return Err(refused(path, &refusal));
         }
-        Err(
-            Failure::because(Code::RPM_GPG_NO_MATCH, unknown()).detail(format!(
+        Err(Failure::because(Code::RPM_GPG_NO_MATCH, unknown())
+            .detail(format!(
                 "none of the keys in gpgkey of repository {} made it",
                 repo.id
-            )),
-        )
+            ))
+            .hint(
+                "compare the key that the publisher names with gpgkey= of the .repo file; nothing \
+                 was installed",
+            ))
     }
 
     fn ask(&self, offered: &keys::OfferedKey) -> Outcome<()> {

@@ -111,7 +111,13 @@ pub fn downgrade(session: &Session<'_>, catalog: &mut Packages, words: &[String]
             }
             let mut candidates = available(catalog, &selection);
             candidates.retain(|id| catalog.pool.name(*id) == name);
-            match below_installed(catalog, &name, &candidates) {
+            let lower = below_installed(catalog, &name, &candidates).or_else(|| {
+                // One that minversions hide: the solver says that it is disabled.
+                let old = catalog.too_old.iter().copied();
+                let old: Vec<_> = old.filter(|id| catalog.pool.name(*id) == name).collect();
+                below_installed(catalog, &name, &old).filter(|_| *word == name)
+            });
+            match lower {
                 Some(lower) => goal.want(catalog, lower),
                 None => session
                     .printer
@@ -143,7 +149,9 @@ fn below_installed(
             pool.compare_versions(*id, lowest).is_lt() && pool.arch(*id) == pool.arch(lowest)
         })
         .collect();
-    catalog.best(&lower)
+    catalog
+        .best(&lower)
+        .or_else(|| catalog.best_too_old(&lower))
 }
 
 fn newest(catalog: &Packages, packages: &[SolvableId]) -> Option<SolvableId> {

@@ -26,7 +26,7 @@ pub fn install(
         if selection.is_empty() && word.starts_with('/') {
             want_owner(session, catalog, &mut goal, word)?;
         } else if available.is_empty() && selection.is_empty() {
-            not_found(session, catalog, &mut goal, word)?;
+            want_hidden(session, catalog, &mut goal, word)?;
         } else if selection.by_provides {
             want_any(session, catalog, &mut goal, &selection);
         } else {
@@ -75,6 +75,12 @@ fn want_best(
         .copied()
         .partition(|id| catalog.pool.is_installed(*id));
     let best = catalog.best(&available);
+    if best.is_none()
+        && let Some(old) = catalog.best_too_old(&available)
+    {
+        want_unless_installed(session, catalog, goal, old);
+        return Ok(());
+    }
     let newest = catalog.best(&installed);
     if plain && newest.is_none() {
         let obsoleters = obsoleters(catalog, name)?;
@@ -104,6 +110,27 @@ fn want_best(
         (None, None) => session
             .printer
             .info(&format!("all packages named {name} are excluded")),
+    }
+    Ok(())
+}
+
+/// A word that nothing fits which may be installed: `minversions` may hide what it means, which
+/// the solver then refuses in words, or an exclude, which leaves nothing to do.
+fn want_hidden(
+    session: &Session<'_>,
+    catalog: &mut Packages,
+    goal: &mut Goal,
+    word: &str,
+) -> Outcome<()> {
+    let hidden = catalog.select_hidden(word)?;
+    if let Some(old) = catalog.best_too_old(&hidden) {
+        goal.want(catalog, old);
+    } else if hidden.is_empty() {
+        not_found(session, catalog, goal, word)?;
+    } else {
+        session
+            .printer
+            .info(&format!("all packages that {word} names are excluded"));
     }
     Ok(())
 }

@@ -125,6 +125,35 @@ impl Packages {
         })
     }
 
+    /// What a word names among the packages that excludes and `minversions` hide.
+    fn select_hidden(&mut self, word: &str) -> Outcome<Vec<SolvableId>> {
+        let pool = &self.pool;
+        let hidden: Vec<SolvableId> = pool
+            .solvables()
+            .filter(|id| pool.is_excluded(*id))
+            .collect();
+        if hidden.is_empty() {
+            return Ok(hidden);
+        }
+        self.pool.set_excluded(Vec::new());
+        let selection = self.pool.select(word, SelectFlags::default(), false);
+        self.pool.set_excluded(hidden);
+        let mut found = selection?.solvables().to_vec();
+        found.retain(|id| self.pool.is_excluded(*id));
+        Ok(found)
+    }
+
+    /// The best of the candidates, where `minversions` alone hides all of them: the solver is
+    /// asked for it and says that it is disabled.
+    fn best_too_old(&self, candidates: &[SolvableId]) -> Option<SolvableId> {
+        let old = candidates.iter().copied();
+        old.filter(|id| self.too_old.contains(id))
+            .reduce(|best, next| match self.is_better(next, best) {
+                true => next,
+                false => best,
+            })
+    }
+
     fn is_better(&self, next: SolvableId, best: SolvableId) -> bool {
         let rank = |id| (self.priority(id), self.arch_rank(id));
         match rank(next).cmp(&rank(best)) {

@@ -1,5 +1,6 @@
 //! Locks, protected packages, lowest versions and excludes: what the administrator decided.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -56,20 +57,23 @@ impl Policy {
             return;
         }
         let pool = &catalog.pool;
-        let hidden = |id: &SolvableId| {
+        let excluded = |id: &SolvableId| {
             let name = pool.name(*id);
             excludes.iter().any(|pattern| glob(pattern, name))
-                || self
-                    .minimum
-                    .iter()
-                    .any(|(low, evr)| low == name && self.is_below(pool.evr(*id), evr))
         };
-        let excluded: Vec<SolvableId> = pool.solvables().filter(hidden).collect();
-        catalog.pool.set_excluded(excluded);
-    }
-
-    fn is_below(&self, evr: &str, lowest: &str) -> bool {
-        Evr::parse(evr) < Evr::parse(lowest)
+        let too_old = |id: &SolvableId| {
+            let (name, evr) = (pool.name(*id), pool.evr(*id));
+            // What is installed already stays as it is.
+            let mut lowest = self.minimum.iter().filter(|(low, _)| low == name);
+            !pool.is_installed(*id)
+                && lowest.any(|(_, lowest)| Evr::parse(evr) < Evr::parse(lowest))
+        };
+        let mut hidden: Vec<SolvableId> = pool.solvables().filter(excluded).collect();
+        let old = pool.solvables().filter(too_old).filter(|id| !excluded(id));
+        let old: HashSet<SolvableId> = old.collect();
+        hidden.extend(&old);
+        catalog.too_old = old;
+        catalog.pool.set_excluded(hidden);
     }
 
     /// Jobs that keep locked packages as they are.

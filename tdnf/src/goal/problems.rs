@@ -127,7 +127,11 @@ const UNLOCK: &str = "remove its line in locks.d beside tdnf.conf to let it chan
 
 fn excluded(catalog: &Packages, id: SolvableId) -> String {
     let place = place_of(catalog, id);
-    format!("{}{place} is excluded", catalog.pool.nevra(id))
+    let why = match catalog.too_old.contains(&id) {
+        true => "is older than minversions allow",
+        false => "is excluded",
+    };
+    format!("{}{place} {why}", catalog.pool.nevra(id))
 }
 
 /// ` (installed)` or ` (repository X)`.

@@ -1,6 +1,6 @@
 //! All packages that a command looks at.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 
 use rpm_repo::updateinfo::Advisory;
@@ -23,6 +23,8 @@ pub struct Packages {
     pub arch: String,
     has_file_lists: bool,
     knows_merged_paths: bool,
+    /// Hidden because `minversions` asks for a newer one.
+    pub too_old: HashSet<SolvableId>,
 }
 
 /// Parts that tell every path of every package.
@@ -87,6 +89,7 @@ impl Session<'_> {
             arch: self.settings.arch.clone(),
             has_file_lists: false,
             knows_merged_paths: false,
+            too_old: HashSet::new(),
         })
     }
 }

@@ -226,6 +226,14 @@ pub fn refresh(
     }
 }
 
+/// How a run came into a cache.
+enum Entered {
+    /// The cache is ours, or not ours to write.
+    Locked(Option<std::fs::File>),
+    /// Another process has it, and what is there will do.
+    Fresh(Box<MetadataSet>),
+}
+
 /// One repository's run: what all its steps need.
 pub(crate) struct Run<'a> {
     pub(crate) client: &'a Client,
@@ -280,7 +288,10 @@ impl Run<'_> {
         if self.repo.cache_only {
             return self.read_cache_only();
         }
-        let _lock = self.lock().await?;
+        let _lock = match self.lock().await? {
+            Entered::Locked(file) => file,
+            Entered::Fresh(set) => return Ok(*set),
+        };
         self.cache.recover();
         let old = self.cache.load(self);
         let fresh = !self.repo.force
@@ -431,15 +442,29 @@ impl Run<'_> {
         }
     }
 
-    /// Waits until no other process refreshes this cache. A cache that is not ours to write is
-    /// read without a lock.
-    async fn lock(&self) -> Result<Option<std::fs::File>> {
+    /// The set of the cache, if it is whole and has not expired.
+    fn fresh_set(&self) -> Option<MetadataSet> {
+        let expire = self.repo.config.metadata_expire;
+        if self.repo.force || !self.cache.is_fresh(self.repo.now, expire) {
+            return None;
+        }
+        let loaded = self.cache.load(self)?;
+        let whole = loaded.missing.is_empty();
+        whole.then(|| self.set(&loaded, self.known_bases(), true, false))
+    }
+
+    /// Waits until no other process refreshes this cache; whoever is content with what is there
+    /// does not wait. A cache that is not ours to write is read without a lock.
+    async fn lock(&self) -> Result<Entered> {
         let mut told = false;
         loop {
             match self.cache.try_lock()? {
-                cache::Lock::Held(file) => return Ok(Some(file)),
-                cache::Lock::Impossible => return Ok(None),
+                cache::Lock::Held(file) => return Ok(Entered::Locked(Some(file))),
+                cache::Lock::Impossible => return Ok(Entered::Locked(None)),
                 cache::Lock::Busy => {}
+            }
+            if let Some(set) = self.fresh_set() {
+                return Ok(Entered::Fresh(Box::new(set)));
             }
             if !std::mem::replace(&mut told, true) {
                 self.observer.event(Event::Waiting { repo: self.id() });

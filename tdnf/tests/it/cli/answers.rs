@@ -305,3 +305,197 @@ fn typing_errors_in_the_configuration() {
         "{text}"
     );
 }
+
+#[test]
+fn a_wrong_key() {
+    let wrong = crate::scene::new_key("Somebody <else@tests.invalid>");
+    let package = crate::scene::package("app", "1", "");
+    let (scene, _) = crate::scene::Scene::with(&[&package.signed(&wrong)]);
+    let ran = scene.install(&["app"]);
+    let text = ran.text();
+    assert_eq!(ran.code, Some(234), "{text}");
+    let lines: Vec<&str> = ran.err.lines().collect();
+    assert!(
+        lines[0].contains("app-1.rpm: signed by key ")
+            && lines[0].ends_with(", which is not known"),
+        "{text}"
+    );
+    assert_eq!(
+        lines[1..],
+        [
+            "none of the keys in gpgkey of repository main made it",
+            "Error processing package: Packages/app-1.rpm",
+            "Error(1514) : RPM is signed but failed to match with known keys. Use --nogpgcheck to ignore.",
+            "Hint: compare the key that the publisher names with gpgkey= of the .repo file; nothing was installed",
+        ],
+        "{text}"
+    );
+}
+
+#[test]
+fn a_full_disk() {
+    if !needs_root() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1")]);
+    // The repository comes over the network: packages of a local one are used in place.
+    let server = Server::start(&site.path("repo"));
+    let url = server.url("/");
+    site.write(
+        "repos.d/test.repo",
+        &format!("[test]\nenabled=1\ngpgcheck=0\nbaseurl={url}\n"),
+    );
+    let cache = site.path("cache").display().to_string();
+    let option = format!("--setopt=cachedir={cache}");
+    let root = site.path("root").display().to_string();
+    let conf = site.path("tdnf.conf").display().to_string();
+    // The metadata fits, one byte more does not.
+    let script = format!(
+        "mkdir -p {cache} && mount -t tmpfs -o size=256k none {cache} && \
+         \"$0\" \"$@\" -q makecache && \
+         head -c 10000000 /dev/zero > {cache}/full 2>/dev/null; exec \"$0\" \"$@\" -y install alpha"
+    );
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", &script, env!("CARGO_BIN_EXE_tdnf")])
+        .args(["-c", &conf, "--installroot", &root, &option])
+        .stdin(Stdio::null())
+        .output()
+        .expect("unshare runs");
+    let text = shown(&site, &Ran::of(output));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[1].starts_with("Error: SITE/cache: not enough space: ")
+            && lines[1].ends_with(" 0 free"),
+        "{text}"
+    );
+    assert_eq!(
+        lines[2..],
+        [
+            "Error(1036) : Insufficient disk space at cache directory /var/cache/tdnf (unless specified \
+             differently in config). Try freeing space first.",
+            "Hint: free some space ('tdnf clean packages'), or name another place with --setopt=cachedir=DIR",
+            "exit 12",
+        ],
+        "{text}"
+    );
+    assert!(site.rpm_names().is_empty());
+}
+
+#[test]
+fn every_command_has_its_own_help() {
+    for command in tdnf::commands::ALL {
+        let usage = format!("Usage: tdnf [options] {}", command.name);
+        for words in [
+            &[command.name, "--help"][..],
+            &["help", command.name],
+            &["-h", command.name],
+        ] {
+            let ran = bare(words).well();
+            assert!(ran.out.contains(&usage), "{words:?}: {}", ran.out);
+            assert!(ran.out.contains(command.about), "{words:?}: {}", ran.out);
+        }
+        for alias in command.aliases {
+            assert!(
+                bare(&[alias, "--help"]).well().out.contains(&usage),
+                "{alias}"
+            );
+        }
+    }
+}
+
+#[test]
+fn readers_never_wait_for_a_lock() {
+    if !needs_root() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1")]);
+    site.run(&["makecache"]).well();
+    let cache = fs::read_dir(site.path("root/var/cache/tdnf")).unwrap();
+    let cache = cache
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.join(".lock").exists());
+    let lock = cache.expect("the cache has a lock").join(".lock");
+    // Somebody refreshes, and somebody installs, for longer than this test may take.
+    let instance = site.path("root/var/lib/tdnf/.tdnf-instance-lockfile");
+    fs::create_dir_all(instance.parent().unwrap()).unwrap();
+    fs::write(&instance, "").unwrap();
+    let hold = "import fcntl, sys, time\n\
+                a = open(sys.argv[1], 'r+'); fcntl.flock(a, fcntl.LOCK_EX)\n\
+                b = open(sys.argv[2], 'r+'); fcntl.lockf(b, fcntl.LOCK_EX)\n\
+                print('held', flush=True); time.sleep(600)\n";
+    let mut holder = Command::new("/usr/bin/python3")
+        .args(["-I", "-S", "-c", hold])
+        .args([&lock, &instance])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs");
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(holder.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    assert_eq!(line, "held\n");
+    for words in [
+        &["list"][..],
+        &["-q", "info", "alpha"],
+        &["repolist"],
+        &["search", "alpha"],
+        &["repoquery"],
+        &["history", "list"],
+    ] {
+        let ran = site.run(words);
+        assert!(
+            !ran.out.contains("waiting") && !ran.err.contains("waiting"),
+            "{ran:?}"
+        );
+    }
+    // Who wants new metadata has to wait, and says so.
+    let mut waiting = site
+        .command(&["--refresh", "list"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = std::io::BufReader::new(waiting.stdout.take().unwrap());
+    let mut told = String::new();
+    while !told.contains("waiting for another process that refreshes") {
+        let read = std::io::BufRead::read_line(&mut out, &mut told).unwrap();
+        assert_ne!(read, 0, "{told}");
+    }
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+}
+
+#[test]
+fn lowest_versions_are_the_solvers_business() {
+    if !needs_root() {
+        return;
+    }
+    let site = Site::with(&[
+        plain("alpha", "1"),
+        plain("alpha", "2"),
+        plain("alpha", "3"),
+    ]);
+    site.write("minversions.d/alpha.conf", "alpha=2\n");
+    let ran = site.run(&["-y", "install", "alpha=1"]);
+    let ran = ran.fails(21, "1. package alpha-1-1.noarch is disabled");
+    assert!(
+        ran.err
+            .contains("   - alpha-1-1.noarch (repository test) is older than minversions allow\n"),
+        "{ran:?}"
+    );
+    site.run(&["-y", "install", "alpha=2"]).well();
+    site.run(&["-y", "downgrade", "alpha"])
+        .fails(21, "1. package alpha-1-1.noarch is disabled");
+    site.run(&["-y", "update"]).well();
+    assert_eq!(site.rpm_names(), ["alpha-3"]);
+    site.run(&["-y", "downgrade", "alpha"]).well();
+    assert_eq!(site.rpm_names(), ["alpha-2"]);
+    // In tdnf.conf, too; what is older already may stay, and may go.
+    fs::remove_dir_all(site.path("minversions.d")).unwrap();
+    let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
+    site.write("tdnf.conf", &format!("{conf}minversions=alpha=9 other=1\n"));
+    let ran = site.run(&["-y", "update"]).well();
+    assert_eq!(ran.err, "Nothing to do.\n");
+    site.run(&["-y", "erase", "alpha"]).well();
+    assert!(site.rpm_names().is_empty());
+}
