@@ -20,7 +20,7 @@ use super::element::{Deed, Loaded, PackageFacts, Script};
 use super::error::TransactionError;
 use super::files::state;
 use super::installed::Installed;
-use super::plan::FilePlan;
+use super::plan::{ElementPlan, FilePlan};
 use super::triggers::Due;
 
 /// Triggers of this priority and above run before `%post` and `%preun`, the others after them.
@@ -363,13 +363,23 @@ impl Execution<'_, '_> {
     fn fired_by_transaction(&self, plan: &FilePlan, sense: u32, label: &'static str) -> Vec<Due> {
         let owners = Rc::clone(&self.file_triggers.owners);
         let mut fired = Fired::new();
+        let mut chosen: Vec<(&Loaded, &ElementPlan)> = self
+            .elements
+            .iter()
+            .zip(&plan.elements)
+            .filter(|(element, _)| element.is_install() == (sense == IN))
+            .collect();
+        // By number in the database, which for new packages is the order of the transaction.
+        chosen.sort_by_key(|(element, _)| match element.deed {
+            Deed::Erase { hnum, .. } => hnum,
+            Deed::Install { .. } => 0,
+        });
         for owner in owners.iter().filter(|o| self.is_bystander(o.place)) {
             for trigger in owner.transaction.iter().filter(|t| senses(t, sense)) {
                 let lines = matching(trigger, |prefix, lines| {
-                    for (element, files) in self.elements.iter().zip(&plan.elements) {
+                    for (element, files) in &chosen {
                         let package = &element.package;
-                        let chosen = element.is_install() == (sense == IN);
-                        if chosen && has_directory(package, prefix) {
+                        if has_directory(package, prefix) {
                             let states = match element.is_install() {
                                 true => &files.states,
                                 false => &package.states,

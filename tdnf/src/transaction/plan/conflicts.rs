@@ -9,7 +9,7 @@ use super::super::files::{
     Action, ColorWinner, Disk, Entry, Kind, Removal, color_winner, compatible, flag, remove,
     replace_owned, replace_unowned, state,
 };
-use super::Planner;
+use super::{NewOwner, Planner};
 
 /// Another owner of a path, from the database.
 struct Owner {
@@ -47,6 +47,11 @@ impl Planner<'_, '_> {
                 action = decided;
             }
         }
+        // What an administrator changed was kept by an element before.
+        let again = self.owned.contains_key(target);
+        if again && matches!(action, Action::Save | Action::Backup | Action::AltName) {
+            return Ok(Action::Skip);
+        }
         let acts = !matches!(
             action,
             Action::Skip | Action::SkipState(_) | Action::AltName
@@ -73,12 +78,13 @@ impl Planner<'_, '_> {
         entry: &Entry<'_>,
         target: &[u8],
     ) -> Option<Action> {
-        let &(other_index, other_file) = self.owned.get(target)?;
-        let other = &elements.get(other_index)?.package;
-        let other_entry = other.entry(other_file)?;
+        let &owner = self.owned.get(target)?;
+        let other = &elements.get(owner.element)?.package;
+        let other_entry = other.entry(owner.file)?;
         if compatible(&other_entry, entry) {
-            let written = other_entry.flags & flag::GHOST == 0;
-            return written.then_some(Action::Skip);
+            // rpm looks at the one before only: of many owners every other one writes the file,
+            // and the last of those gives it its time.
+            return owner.writes.then_some(Action::Skip);
         }
         match color_winner(other_entry.color, entry.color, self.options.color) {
             Some(ColorWinner::First) => return Some(Action::SkipState(state::WRONG_COLOR)),
@@ -190,26 +196,75 @@ impl Planner<'_, '_> {
         Ok(owners)
     }
 
+    /// Finds changed configuration files of erased packages. Of several such packages that own
+    /// one, the first acts, unlike with other files.
+    pub(super) fn find_saved(&mut self, elements: &[Loaded]) -> Result<(), TransactionError> {
+        for (index, element) in elements.iter().enumerate().filter(|(_, e)| !e.is_install()) {
+            let package = &element.package;
+            for file in 0..package.files.len() {
+                let entry = package.entry(file);
+                let Some(entry) = entry.filter(|entry| entry.flags & flag::CONFIG != 0) else {
+                    continue;
+                };
+                let (dir, base) = package.name_of(file);
+                let target = self.target(dir, base)?;
+                if !self.saved.contains_key(&target)
+                    && self.decide_removal(package, file, &entry, &target)? == Some(Removal::Save)
+                {
+                    self.saved.insert(target, index);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What to do with a file of an erased package. A path is handled once.
     pub(super) fn judge_removal(
+        &mut self,
+        package: &PackageFacts,
+        element: usize,
+        file: usize,
+        entry: &Entry<'_>,
+        target: &[u8],
+    ) -> Result<Removal, TransactionError> {
+        if self
+            .saved
+            .get(target)
+            .is_some_and(|&first| first != element)
+        {
+            return Ok(Removal::Skip);
+        }
+        let Some(removal) = self.decide_removal(package, file, entry, target)? else {
+            return Ok(Removal::Skip);
+        };
+        // Elements that come earlier in the order and own the path as well leave it to this one.
+        let owner = NewOwner {
+            element: usize::MAX,
+            file,
+            writes: false,
+        };
+        self.owned.insert(target.to_vec(), owner);
+        Ok(removal)
+    }
+
+    /// `None` when the path stays with somebody, or is judged already.
+    fn decide_removal(
         &mut self,
         package: &PackageFacts,
         file: usize,
         entry: &Entry<'_>,
         target: &[u8],
-    ) -> Result<Removal, TransactionError> {
+    ) -> Result<Option<Removal>, TransactionError> {
         if package.states.get(file) != Some(&state::NORMAL) || self.owned.contains_key(target) {
-            return Ok(Removal::Skip);
+            return Ok(None);
         }
         let owners = self.owners(target)?;
         if owners
             .iter()
             .any(|owner| !self.leaving.contains(&owner.hnum))
         {
-            return Ok(Removal::Skip);
+            return Ok(None);
         }
-        // Elements that come earlier in the order and own the path as well leave it to this one.
-        self.owned.insert(target.to_vec(), (usize::MAX, file));
-        Ok(remove(entry, &DiskFile::look(self.root, target)?))
+        Ok(Some(remove(entry, &DiskFile::look(self.root, target)?)))
     }
 }

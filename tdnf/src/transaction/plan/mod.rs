@@ -44,6 +44,17 @@ pub(crate) struct FilePlan {
     pub replaced: Vec<(u32, u32)>,
 }
 
+/// An element that owns a path.
+#[derive(Debug, Clone, Copy)]
+struct NewOwner {
+    /// Its position; [`usize::MAX`] for erasures.
+    element: usize,
+    /// The number of the file.
+    file: usize,
+    /// It puts the file in place; otherwise it leaves what is there.
+    writes: bool,
+}
+
 /// Makes the plan.
 pub(crate) struct Planner<'a, 'd> {
     pub root: &'a RootDir,
@@ -57,8 +68,11 @@ pub(crate) struct Planner<'a, 'd> {
     canonical: Canonical,
     /// Records that this transaction erases.
     leaving: HashSet<u32>,
-    /// Paths that an install element owns: the element and file that write it.
-    owned: HashMap<Vec<u8>, (usize, usize)>,
+    /// Paths that an element of this transaction owns, and the last one that does.
+    owned: HashMap<Vec<u8>, NewOwner>,
+    /// Configuration files that are kept beside when their packages go, and the erasure that
+    /// does it.
+    saved: HashMap<Vec<u8>, usize>,
     /// Directories that will exist.
     dirs: HashSet<Vec<u8>>,
     /// Number of the next staged file or backup.
@@ -90,6 +104,7 @@ impl<'a, 'd> Planner<'a, 'd> {
             canonical: Canonical::default(),
             leaving: HashSet::new(),
             owned: HashMap::new(),
+            saved: HashMap::new(),
             dirs: HashSet::new(),
             next_id: 0,
             replaced: Vec::new(),
@@ -106,10 +121,11 @@ impl<'a, 'd> Planner<'a, 'd> {
                 *plan = self.install(elements, index)?;
             }
         }
+        self.find_saved(elements)?;
         // From the back: of several erased packages that own a path, only the last one acts.
         for (index, element) in elements.iter().enumerate().rev() {
             if let (false, Some(plan)) = (element.is_install(), plans.get_mut(index)) {
-                *plan = self.erase(&element.package)?;
+                *plan = self.erase(&element.package, index)?;
             }
         }
         Ok(FilePlan {
@@ -176,7 +192,12 @@ impl<'a, 'd> Planner<'a, 'd> {
             {
                 *touched = state::NORMAL;
             }
-            self.owned.entry(target.clone()).or_insert((index, i));
+            let owner = NewOwner {
+                element: index,
+                file: i,
+                writes: action != Action::Skip && entry.flags & flag::GHOST == 0,
+            };
+            self.owned.insert(target.clone(), owner);
             if entry.flags & flag::GHOST == 0 {
                 self.add_steps(&mut plan, element, i, &entry, &target, action)?;
             }

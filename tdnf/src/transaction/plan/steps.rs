@@ -170,6 +170,7 @@ impl Planner<'_, '_> {
     pub(super) fn erase(
         &mut self,
         package: &PackageFacts,
+        element: usize,
     ) -> Result<ElementPlan, TransactionError> {
         let mut plan = ElementPlan {
             touched: vec![state::NOT_INSTALLED; package.files.len()],
@@ -181,7 +182,7 @@ impl Planner<'_, '_> {
             };
             let (dir, base) = package.name_of(i);
             let target = self.target(dir, base)?;
-            let removal = self.judge_removal(package, i, &entry, &target)?;
+            let removal = self.judge_removal(package, element, i, &entry, &target)?;
             if removal != Removal::Skip {
                 if let Some(touched) = plan.touched.get_mut(i) {
                     *touched = state::NORMAL;
