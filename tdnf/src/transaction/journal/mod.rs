@@ -8,10 +8,12 @@
 //! Undoing needs no record per file step: every step is planned in an [`Record::Element`], synced
 //! by [`Record::Prepared`], and whether it was made is seen on the disk (see [`Op`]).
 
+mod frame;
 mod record;
 #[cfg(test)]
 mod tests;
 
+pub use frame::{frame, parse};
 pub use record::{Op, Record};
 
 use std::fs::File;
@@ -20,7 +22,6 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
-use sha2::{Digest, Sha256};
 
 use super::error::{TransactionError, printable};
 use super::root::{RootDir, join};
@@ -119,10 +120,10 @@ impl Journal {
             self.prepared = Some(self.length + self.buffer.len() as u64);
         }
         let body = record.encode();
-        let length = u32::try_from(body.len()).map_err(|_| self.error("record too long"))?;
-        self.buffer.extend_from_slice(&length.to_le_bytes());
-        self.buffer.extend_from_slice(&checksum(&body));
-        self.buffer.extend_from_slice(&body);
+        if u32::try_from(body.len()).is_err() {
+            return Err(self.error("record too long"));
+        }
+        self.buffer.extend(frame(&body));
         self.records += 1;
         if self.buffer.len() >= BUFFER {
             self.flush()
@@ -235,33 +236,6 @@ fn failed(path: &str, errno: Errno) -> TransactionError {
         path: path.to_owned(),
         reason: errno.to_string(),
     }
-}
-
-fn checksum(body: &[u8]) -> [u8; 8] {
-    let mut sum = [0; 8];
-    sum.copy_from_slice(&Sha256::digest(body)[..8]);
-    sum
-}
-
-/// The records of `bytes` up to the first damaged one, and where the good part ends. A record
-/// that is whole but not understood is an error: a newer version wrote it.
-pub(crate) fn parse(bytes: &[u8]) -> Result<(Vec<Record>, usize), &'static str> {
-    let mut records = Vec::new();
-    let mut at = 0;
-    while let Some(body) = next_body(bytes, at) {
-        records.push(Record::decode(body).ok_or("not understood: written by a newer version?")?);
-        at += 12 + body.len();
-    }
-    Ok((records, at))
-}
-
-fn next_body(bytes: &[u8], at: usize) -> Option<&[u8]> {
-    let head = bytes.get(at..at.checked_add(12)?)?;
-    let (length, sum) = head.split_at(4);
-    let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
-    let start = at + 12;
-    let body = bytes.get(start..start.checked_add(length)?)?;
-    (checksum(body) == *sum).then_some(body)
 }
 
 /// A place where tests stop the process as a power button would.

@@ -125,7 +125,7 @@ pub enum Record {
 
 impl Record {
     /// The body of the record.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         match self {
             Record::Start { version, tid } => out.tag(1).number(*version).number(*tid),
@@ -162,7 +162,7 @@ impl Record {
     }
 
     /// The record of a body; `None` when it is not understood.
-    pub(crate) fn decode(body: &[u8]) -> Option<Record> {
+    pub fn decode(body: &[u8]) -> Option<Record> {
         let mut from = Reader(body);
         let record = match from.tag()? {
             1 => Record::Start {

@@ -8,7 +8,9 @@ use std::os::unix::ffi::OsStringExt;
 
 use mlua::{Lua, MultiValue, Table, Value, Variadic};
 
-use super::posix;
+use super::macros::{expand, lookup};
+use super::pattern::matches;
+use super::{PREFIX_VARIABLE, posix};
 
 /// Why a script failed.
 pub(super) enum Failure {
@@ -21,31 +23,6 @@ impl From<mlua::Error> for Failure {
         Failure::Script(error.to_string())
     }
 }
-
-/// Directory macros of rpm for a 64 bit system with `/usr/lib64` or without; those that packages'
-/// scriptlets were seen to expand.
-const MACROS: [(&str, &str); 17] = [
-    ("_prefix", "/usr"),
-    ("_exec_prefix", "/usr"),
-    ("_bindir", "/usr/bin"),
-    ("_sbindir", "/usr/sbin"),
-    ("_libdir", "/usr/lib64"),
-    ("_libexecdir", "/usr/libexec"),
-    ("_datadir", "/usr/share"),
-    ("_datarootdir", "/usr/share"),
-    ("_sysconfdir", "/etc"),
-    ("_sharedstatedir", "/var/lib"),
-    ("_localstatedir", "/var"),
-    ("_var", "/var"),
-    ("_tmppath", "/var/tmp"),
-    ("_mandir", "/usr/share/man"),
-    ("_infodir", "/usr/share/info"),
-    ("_docdir", "/usr/share/doc"),
-    ("_rundir", "/run"),
-];
-
-/// How deep macros may be nested.
-const MAX_DEPTH: u32 = 16;
 
 /// Runs the script in the file that the first argument names; the others are its numbers.
 pub(super) fn run(arguments: &[OsString]) -> Result<(), Failure> {
@@ -68,6 +45,15 @@ pub(super) fn run(arguments: &[OsString]) -> Result<(), Failure> {
     globals.set("posix", posix::library(&lua)?)?;
     globals.set("rpm", rpm_library(&lua)?)?;
     globals.set("print", lua.create_function(print)?)?;
+    let prefix = |number: usize| std::env::var_os(format!("{PREFIX_VARIABLE}{number}"));
+    let prefixes: Vec<OsString> = (0..).map_while(prefix).collect();
+    if !prefixes.is_empty() {
+        let texts = prefixes
+            .iter()
+            .map(|p| lua.create_string(p.as_encoded_bytes()));
+        let texts = texts.collect::<mlua::Result<Vec<_>>>()?;
+        globals.set(PREFIX_VARIABLE, lua.create_sequence_from(texts)?)?;
+    }
     let options = lua.create_table()?;
     lua.load(body.as_slice())
         .set_name("scriptlet")
@@ -95,7 +81,7 @@ fn rpm_library(lua: &Lua) -> mlua::Result<Table> {
     let rpm = lua.create_table()?;
     rpm.set(
         "expand",
-        lua.create_function(|_, text: String| Ok(expand(&text, 0)))?,
+        lua.create_function(|_, text: String| Ok(expand(&text)))?,
     )?;
     rpm.set(
         "isdefined",
@@ -162,82 +148,6 @@ fn execute(lua: &Lua, words: Variadic<OsStringArg>) -> mlua::Result<MultiValue> 
     ]))
 }
 
-fn lookup(name: &str) -> Option<&'static str> {
-    MACROS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, value)| *value)
-}
-
-/// Expands `%{name}`, `%name`, `%{?name}`, `%{?name:text}`, `%{!?name:text}` and `%%`; what is
-/// not known stays as it is, like rpm does.
-fn expand(text: &str, depth: u32) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix('%') {
-            out.push('%');
-            rest = after;
-        } else if let Some((inner, after)) = braced(rest) {
-            match expand_braced(inner, depth) {
-                Some(value) => out.push_str(&value),
-                None => out.push_str(&format!("%{{{inner}}}")),
-            }
-            rest = after;
-        } else {
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            let (name, after) = rest.split_at(end.unwrap_or(rest.len()));
-            match lookup(name) {
-                Some(value) => out.push_str(value),
-                None => out.push_str(&format!("%{name}")),
-            }
-            rest = after;
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The text within the braces that `text` begins with, and what follows them.
-fn braced(text: &str) -> Option<(&str, &str)> {
-    let inner = text.strip_prefix('{')?;
-    let mut depth = 1;
-    for (at, c) in inner.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some((&inner[..at], &inner[at + 1..]));
-        }
-    }
-    None
-}
-
-fn expand_braced(inner: &str, depth: u32) -> Option<String> {
-    if depth >= MAX_DEPTH {
-        return None;
-    }
-    let flags = inner.find(|c| c != '!' && c != '?').unwrap_or(inner.len());
-    let (flags, rest) = inner.split_at(flags);
-    if flags.is_empty() {
-        return lookup(rest).map(str::to_owned);
-    }
-    let (name, text) = rest
-        .split_once(':')
-        .map_or((rest, None), |(n, t)| (n, Some(t)));
-    let value = lookup(name);
-    let negated = flags.matches('!').count() % 2 == 1;
-    Some(match (value, negated, text) {
-        (Some(_), false, Some(text)) | (None, true, Some(text)) => expand(text, depth + 1),
-        (Some(value), false, None) => value.to_owned(),
-        _ => String::new(),
-    })
-}
-
 /// `rpm.glob(pattern)`: the paths that match, sorted.
 fn glob(_: &Lua, (pattern, _flags): (String, Option<String>)) -> mlua::Result<Vec<String>> {
     let mut found = vec![if pattern.starts_with('/') { "/" } else { "" }.to_owned()];
@@ -274,77 +184,4 @@ fn glob(_: &Lua, (pattern, _flags): (String, Option<String>)) -> mlua::Result<Ve
         paths.push(pattern);
     }
     Ok(paths)
-}
-
-/// Shell pattern matching of one path component: `*`, `?`, `[a-z]`, `[!a]`.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    let Some((&first, rest)) = pattern.split_first() else {
-        return name.is_empty();
-    };
-    match first {
-        b'*' => (0..=name.len()).any(|skip| matches(rest, &name[skip..])),
-        b'?' => name
-            .split_first()
-            .is_some_and(|(_, name)| matches(rest, name)),
-        b'[' => match (rest.iter().position(|&b| b == b']'), name.split_first()) {
-            (Some(end), Some((&byte, name))) => {
-                in_set(&rest[..end], byte) && matches(&rest[end + 1..], name)
-            }
-            _ => false,
-        },
-        _ => name
-            .split_first()
-            .is_some_and(|(&b, name)| b == first && matches(rest, name)),
-    }
-}
-
-fn in_set(set: &[u8], byte: u8) -> bool {
-    let (negated, mut set) = match set.split_first() {
-        Some((b'!' | b'^', rest)) => (true, rest),
-        _ => (false, set),
-    };
-    let mut found = false;
-    while let Some((&low, rest)) = set.split_first() {
-        match rest {
-            [b'-', high, after @ ..] => {
-                found |= (low..=*high).contains(&byte);
-                set = after;
-            }
-            _ => {
-                found |= low == byte;
-                set = rest;
-            }
-        }
-    }
-    found != negated
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn path_macros_expand_as_in_rpm() {
-        for (text, expected) in [
-            ("%{_bindir}/x", "/usr/bin/x"),
-            ("%_sysconfdir/y", "/etc/y"),
-            ("%{?_var}", "/var"),
-            ("%{?nothing}", ""),
-            ("%{!?nothing:%{_prefix}/z}", "/usr/z"),
-            ("%{?_prefix:a%{_var}}", "a/var"),
-            ("%{unknown} %%", "%{unknown} %"),
-            ("100%", "100%"),
-            ("%{open", "%{open"),
-        ] {
-            assert_eq!(expand(text, 0), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn patterns() {
-        assert!(matches(b"a*.so.[0-9]", b"abc.so.5"));
-        assert!(!matches(b"a*.so.[!0-9]", b"abc.so.5"));
-        assert!(matches(b"?x", b"yx"));
-        assert!(!matches(b"[", b"x"));
-    }
 }

@@ -8,6 +8,8 @@
 pub mod runner;
 
 mod lua;
+mod macros;
+mod pattern;
 mod posix;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,9 @@ const SCRIPT_PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/X11R6/bin";
 /// The body of the scriptlet that runs, beside the journal. rpm takes a random name in /var/tmp; here the directory is
 /// root's alone, and whoever finds the journal of a dead run finds the body, too.
 const BODY_NAME: &[u8] = b"scriptlet";
+/// Tells scriptlets of relocatable packages where the package is; with a number behind it for
+/// each prefix.
+const PREFIX_VARIABLE: &str = "RPM_INSTALL_PREFIX";
 /// A daemon may keep the streams of a scriptlet that is over; they are read this much longer.
 const LINGER: Duration = Duration::from_millis(200);
 /// Output is handed on in pieces of this size at most.
@@ -79,6 +84,8 @@ pub(crate) struct Call<'a> {
     pub arguments: &'a [i64],
     /// What it reads: paths of a file trigger, one per line.
     pub input: Vec<u8>,
+    /// Where a relocatable package is.
+    pub prefixes: &'a [Vec<u8>],
 }
 
 /// Where and how scriptlets run.
@@ -204,6 +211,13 @@ impl Runner<'_> {
             .env_clear()
             .envs(self.environment.iter().map(|(k, v)| (k, v)));
         command.env("PATH", SCRIPT_PATH);
+        for (number, prefix) in call.prefixes.iter().enumerate() {
+            let prefix = OsStr::from_bytes(prefix);
+            if number == 0 {
+                command.env(PREFIX_VARIABLE, prefix);
+            }
+            command.env(format!("{PREFIX_VARIABLE}{number}"), prefix);
+        }
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

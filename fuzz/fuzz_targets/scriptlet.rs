@@ -1,0 +1,105 @@
+//! Scriptlets and triggers as a header holds them, the macros in Lua ones, and what they read.
+//!
+//! Input: texts, separated by NUL; the first byte chooses what they are.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rpm_pkg::header::{HeaderBuilder, Kind, Value, tag};
+use rpm_pkg::script::{ScriptletKind, Scriptlets, TriggerClass, triggers};
+
+// Taken in by path: the whole program would bring its network and solver into this build.
+#[path = "../../tdnf/src/transaction/sysusers/line.rs"]
+mod line;
+#[path = "../../tdnf/src/transaction/scripts/macros.rs"]
+mod macros;
+#[path = "../../tdnf/src/transaction/scripts/pattern.rs"]
+mod pattern;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((form, rest)) = data.split_first() else {
+        return;
+    };
+    let texts: Vec<Vec<u8>> = rest.split(|b| *b == 0).map(<[u8]>::to_vec).collect();
+    match form % 4 {
+        0 => scriptlets(*form, texts),
+        1 => package_triggers(*form, &texts),
+        2 => {
+            let text = String::from_utf8_lossy(rest);
+            let _ = macros::expand(&text);
+            let half = texts.first().map(Vec::as_slice).unwrap_or_default();
+            let _ = pattern::matches(half, texts.last().unwrap_or(&texts[0]));
+        }
+        _ => {
+            let provides = texts
+                .chunks(2)
+                .map(|pair| (pair[0].as_slice(), pair.last()));
+            for (name, version) in provides {
+                let version = version.map(Vec::as_slice).unwrap_or_default();
+                let _ = line::Line::of_provide(name, version);
+            }
+        }
+    }
+});
+
+fn scriptlets(form: u8, texts: Vec<Vec<u8>>) {
+    let kind = ScriptletKind::ALL[usize::from(form / 4) % ScriptletKind::ALL.len()];
+    let (body, program, flags) = kind.tags();
+    let mut header = HeaderBuilder::new();
+    header.add(body, Value::String(texts[0].clone()));
+    header.add(program, Value::StringArray(texts));
+    header.add(flags, Value::int32(u32::from(form)));
+    let Ok(header) = header.build(Kind::Main) else {
+        return;
+    };
+    let all = Scriptlets::from_header(&header);
+    assert!(
+        all.get(kind)
+            .is_some_and(|script| !script.program.is_empty())
+    );
+}
+
+/// The numbers are the bytes of the last text.
+fn package_triggers(form: u8, texts: &[Vec<u8>]) {
+    let numbers: Vec<u32> = texts
+        .last()
+        .into_iter()
+        .flatten()
+        .map(|b| u32::from(*b))
+        .collect();
+    if numbers.is_empty() {
+        return;
+    }
+    let half = texts.len().div_ceil(2);
+    let (scripts, names) = (
+        Value::strings(&texts[..half]),
+        Value::strings(&texts[half - 1..]),
+    );
+    let mut header = HeaderBuilder::new();
+    let (class, tags) = match form & 4 {
+        0 => (
+            TriggerClass::Package,
+            [tag::TRIGGERSCRIPTS, tag::TRIGGERNAME, tag::TRIGGERVERSION],
+        ),
+        _ => (
+            TriggerClass::File,
+            [
+                tag::FILETRIGGERSCRIPTS,
+                tag::FILETRIGGERNAME,
+                tag::FILETRIGGERVERSION,
+            ],
+        ),
+    };
+    header
+        .add(tags[0], scripts)
+        .add(tags[1], names.clone())
+        .add(tags[2], names);
+    header.add(tag::TRIGGERINDEX, Value::Int32(numbers.clone()));
+    header.add(tag::FILETRIGGERINDEX, Value::Int32(numbers.clone()));
+    header.add(tag::FILETRIGGERFLAGS, Value::Int32(numbers.clone()));
+    header.add(tag::FILETRIGGERPRIORITIES, Value::Int32(numbers));
+    if let Ok(header) = header.build(Kind::Main) {
+        for trigger in triggers(&header, class) {
+            assert!(!trigger.program.is_empty() || header.has(tag::TRIGGERSCRIPTPROG));
+        }
+    }
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# seeds.sh CACHE CORPUS: first inputs of the fuzz targets. Packages are those of the recipe
+# repositories, if they were made; the rest is written here.
+set -euo pipefail
+cache=$1 corpus=$2
+mkdir -p "$corpus"/{header,payload,scriptlet,journal}
+corpus=$(realpath "$corpus")
+
+find "$cache" -name '*.rpm' -size -60k 2>/dev/null | sort | head -60 | while read -r file; do
+  head -c 32768 "$file" > "$corpus/header/$(basename "$file")"
+done
+
+# The files that the payload target's header names, in every compression.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/d/c"
+cd "$work"
+printf x > d/a
+head -c 100 /dev/zero | tr '\0' x > d/b
+printf xxxxxxx > d/h
+ln d/h d/i
+ln -s a d/l
+: > d/z
+printf './d/%s\n' a b c h i l z | cpio -o -H newc --quiet > plain
+number=0
+for pack in cat 'gzip -c' 'xz -c' 'xz --format=lzma -c' 'zstd -q -c' 'bzip2 -c'; do
+  { printf "\\x0$number"; $pack < plain; } > "$corpus/payload/seed-$number"
+  number=$((number + 1))
+done
+
+line=dSBhbHBoYSAtICJBbHBoYSB1c2VyIiAvdmFyL3N1IC9iaW4vc2gA
+printf '\x00/bin/sh\x00-e' > "$corpus/scriptlet/program"
+printf '\x01body\x00/usr/lib\x00foo' > "$corpus/scriptlet/trigger"
+printf '\x02%%{?_var:%%{_bindir}/x}' > "$corpus/scriptlet/macro"
+printf '\x02a*[!b-c]?\x00abcd' > "$corpus/scriptlet/pattern"
+printf '\x03user(alpha)\x00%s' "$line" > "$corpus/scriptlet/account"
+printf '\x01\x09\x01\x01\x00\x00\x00\x05\x00\x00\x00\x01\x04\x01\x0a' > "$corpus/journal/records"
