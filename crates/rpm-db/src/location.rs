@@ -159,13 +159,17 @@ fn is_absent(error: &io::Error) -> bool {
 
 /// `%_dbpath` as the macro files of a root set it; none when it is computed in a way that only rpm can follow.
 fn macro_dbpath(root: &Path) -> Option<PathBuf> {
-    let mut found = None;
-    for path in macro_files(root) {
-        if let Some(value) = read_macro(&path) {
-            found = literal(&value);
-        }
-    }
-    found
+    literal(&configured_macro(root, "_dbpath")?)
+}
+
+/// The text of a macro as the macro files of a root set it, the last one that does; not expanded.
+pub fn configured_macro(root: &Path, name: &str) -> Option<String> {
+    let root = fs::canonicalize(root).ok()?;
+    let files = macro_files(&root);
+    files
+        .iter()
+        .filter_map(|path| read_macro(path, name))
+        .last()
 }
 
 fn macro_files(root: &Path) -> Vec<PathBuf> {
@@ -189,8 +193,8 @@ fn macro_files(root: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The last `%_dbpath VALUE` of a file. Symbolic links and special files are not read: they may point anywhere.
-fn read_macro(path: &Path) -> Option<String> {
+/// The last `%NAME VALUE` of a file. Symbolic links and special files are not read: they may point anywhere.
+fn read_macro(path: &Path, name: &str) -> Option<String> {
     if !fs::symlink_metadata(path).ok()?.is_file() {
         return None;
     }
@@ -199,7 +203,7 @@ fn read_macro(path: &Path) -> Option<String> {
     file.take(MAX_MACRO_FILE).read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text);
     text.lines()
-        .filter_map(|line| line.trim_start().strip_prefix("%_dbpath"))
+        .filter_map(|line| line.trim_start().strip_prefix('%')?.strip_prefix(name))
         .filter(|rest| rest.starts_with([' ', '\t']))
         .map(|rest| rest.trim().to_owned())
         .next_back()

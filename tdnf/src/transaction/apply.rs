@@ -10,6 +10,7 @@ use super::error::{TransactionError, printable};
 use super::event::Warning;
 use super::files::Kind;
 use super::journal::{Op, debug};
+use super::label;
 use super::plan::Step;
 use super::root::{CAPABILITY_XATTR, Owners, RootDir, encode_capabilities, open_regular, split};
 use super::stage::{Stages, backup_name, staged_name};
@@ -25,6 +26,10 @@ pub(crate) struct Applier<'a> {
     pub owners: &'a Owners,
     /// Only root may give files away and set capabilities.
     pub privileged: bool,
+    /// File capabilities are set.
+    pub caps: bool,
+    /// New files get the SELinux label of what they replace, or of their directory.
+    pub labels: bool,
     pub warnings: &'a mut Vec<Warning>,
 }
 
@@ -50,7 +55,8 @@ pub(crate) fn link_kept(
             fs::linkat(dir, base, stage, staged_name(*id), AtFlags::empty())
         });
         match linked {
-            Ok(()) => {}
+            // It was linked before its staging directory had to change.
+            Ok(()) | Err(Errno::EXIST) => {}
             // A scriptlet took it away meanwhile: the marker says that there is nothing to do.
             Err(Errno::NOENT) => mark_undone(stage, *id).map_err(failed)?,
             Err(e) => return Err(failed(e)),
@@ -80,6 +86,9 @@ impl Applier<'_> {
             Op::Place { target, mount, id } => {
                 if let Some(file) = step.file {
                     self.dress(file as usize, *mount, *id)?;
+                }
+                if self.labels {
+                    self.label(target, *mount, *id)?;
                 }
                 self.place(target, *mount, *id)
             }
@@ -111,7 +120,7 @@ impl Applier<'_> {
             let mode = mode_bits(u32::from(facts.mode), known);
             fs::chmodat(dir, &name, mode, AtFlags::empty()).map_err(failed)?;
         }
-        if kind == Some(Kind::Regular) && self.privileged && !facts.caps.is_empty() {
+        if kind == Some(Kind::Regular) && self.caps && !facts.caps.is_empty() {
             self.set_capabilities(dir, &name, facts.caps, &path)?;
         }
         fs::utimensat(dir, &name, &times(facts.mtime), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)
@@ -176,6 +185,17 @@ impl Applier<'_> {
                 e,
             )),
         }
+    }
+
+    fn label(&self, target: &[u8], mount: u32, id: u32) -> Result<(), TransactionError> {
+        let (dir, base) = self.parent(target)?;
+        label::copy(
+            dir.as_fd(),
+            base,
+            stage_dir(self.stages, mount)?,
+            &staged_name(id),
+        )
+        .map_err(|e| TransactionError::file("cannot set the label of", target, e))
     }
 
     fn place(&self, target: &[u8], mount: u32, id: u32) -> Result<(), TransactionError> {

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use rpm_db::{FileState, InstallFacts, InstalledHeader};
 
-use super::apply::{Applier, link_kept};
+use super::cross_device::{Moved, Settings};
 use super::element::{Deed, Loaded, Script, ScriptKind};
 use super::error::{TransactionError, printable};
 use super::event::{Event, TransactionObserver, Warning};
 use super::file_triggers::{Band, FileTriggers};
 use super::installed::Installed;
 use super::journal::{Journal, Op, Record};
+use super::label;
 use super::plan::{ElementPlan, FilePlan};
 use super::recover::{Undoable, undo};
 use super::root::{Owners, RootDir};
@@ -47,6 +48,8 @@ pub(crate) struct Execution<'a, 'd> {
     pub last: Vec<Due>,
     /// The commit point is passed: nothing that fails from here on may stop the rest.
     pub committed: bool,
+    /// Staging directories, and steps that had to change theirs.
+    pub moved: Moved,
 }
 
 impl Execution<'_, '_> {
@@ -64,13 +67,31 @@ impl Execution<'_, '_> {
         Ok(any)
     }
 
+    /// Runs every %preuntrans. `$1` is the number of packages of the name, without this one when
+    /// nothing takes its place.
+    fn preuntrans(&mut self) -> Result<(), TransactionError> {
+        for index in 0..self.elements.len() {
+            let deed = self.elements.get(index).map(|e| &e.deed);
+            let alone = matches!(
+                deed,
+                Some(Deed::Erase {
+                    linked_to: None,
+                    ..
+                })
+            );
+            self.element_script(index, ScriptKind::PreUnTrans, false, -i64::from(alone))?;
+        }
+        Ok(())
+    }
+
     /// Everything from the first %pre to the last erased file. An error leaves the undoing to
     /// the caller.
     pub(crate) fn elements(
         &mut self,
-        stages: &Stages,
+        stages: &mut Stages,
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
+        self.preuntrans()?;
         self.transaction_file_triggers_un(plan)?;
         let total = self.elements.len();
         for (index, files) in plan.elements.iter().enumerate() {
@@ -133,10 +154,11 @@ impl Execution<'_, '_> {
 
     fn install(
         &mut self,
-        stages: &Stages,
+        stages: &mut Stages,
         index: usize,
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
+        self.sysusers(index)?;
         self.trigger_prein(index)?;
         self.element_script(index, ScriptKind::Pre, true, 1)?;
         self.apply(stages, index, plan)?;
@@ -150,7 +172,7 @@ impl Execution<'_, '_> {
 
     fn erase(
         &mut self,
-        stages: &Stages,
+        stages: &mut Stages,
         index: usize,
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
@@ -176,37 +198,27 @@ impl Execution<'_, '_> {
     /// The file steps of one element.
     fn apply(
         &mut self,
-        stages: &Stages,
+        stages: &mut Stages,
         index: usize,
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
         let Some(files) = plan.elements.get(index) else {
             return Ok(());
         };
-        if link_kept(self.root, stages, &files.steps)? {
-            self.begun.insert(index);
-            self.journal.add(&Record::Begin(index as u32))?;
-            self.journal.sync()?;
-        }
         if self.owners.is_none() {
             let read = Owners::read(self.root);
             let read =
                 read.map_err(|e| TransactionError::file("cannot read", b"/etc/passwd", e))?;
             self.owners = Some(read);
         }
-        let (Some(element), Some(owners)) = (self.elements.get(index), &self.owners) else {
-            return Ok(());
+        let privileged = rustix::process::geteuid().is_root();
+        let settings = Settings {
+            privileged,
+            caps: privileged && !self.options.no_caps,
+            labels: privileged && !self.options.no_contexts && label::in_use(self.root.fd()),
         };
         let mut warnings = Vec::new();
-        let mut applier = Applier {
-            root: self.root,
-            stages,
-            package: &element.package,
-            owners,
-            privileged: rustix::process::geteuid().is_root(),
-            warnings: &mut warnings,
-        };
-        let applied = files.steps.iter().try_for_each(|step| applier.apply(step));
+        let applied = self.make_steps(stages, index, files, settings, &mut warnings);
         if changes_owners(files) {
             self.owners = None;
         }
@@ -230,7 +242,7 @@ impl Execution<'_, '_> {
         else {
             return Ok(false);
         };
-        if self.options.no_scripts {
+        if self.options.no_scripts || self.options.just_db {
             return Ok(false);
         }
         let Some(script) = kind.of(&element.package.header) else {
@@ -259,6 +271,11 @@ impl Execution<'_, '_> {
         input: Vec<u8>,
         fatal: bool,
     ) -> Result<(), TransactionError> {
+        if script.needs_expansion() {
+            // Only of a package that another program installed: ours are refused.
+            let status = "not run: its macros cannot be expanded".to_owned();
+            return self.script_failed(nevra, label, status, fatal);
+        }
         let body = BodyFile::choose(self.root, &self.options.state_dir, script.body.as_deref());
         self.journal.add(&Record::ScriptStart {
             nevra: nevra.to_owned(),
@@ -277,6 +294,7 @@ impl Execution<'_, '_> {
             body: script.body.as_deref(),
             arguments,
             input,
+            prefixes: &script.prefixes,
         };
         let ended = match runner.run(&call, &body, self.observer) {
             Err(error) if self.committed => Ended::Badly(error.to_string()),
@@ -290,17 +308,27 @@ impl Execution<'_, '_> {
         let Ended::Badly(status) = ended else {
             return Ok(());
         };
-        let (package, script_name) = (nevra.to_owned(), label.to_owned());
-        if fatal || script.flags & CRITICAL != 0 {
+        self.script_failed(nevra, label, status, fatal || script.flags & CRITICAL != 0)
+    }
+
+    fn script_failed(
+        &mut self,
+        nevra: &str,
+        label: &str,
+        status: String,
+        fatal: bool,
+    ) -> Result<(), TransactionError> {
+        let (package, script) = (nevra.to_owned(), label.to_owned());
+        if fatal {
             return Err(TransactionError::Scriptlet {
                 package,
-                script: script_name,
+                script,
                 status,
             });
         }
         self.warn(Warning::Scriptlet {
             package,
-            script: script_name,
+            script,
             status,
         });
         Ok(())
@@ -391,6 +419,14 @@ impl Execution<'_, '_> {
                 scripts.push(format!("{} %posttrans", element.package.nevra));
             }
         }
+        for element in self.elements.iter().filter(|e| !e.is_install()) {
+            if ScriptKind::PostUnTrans
+                .of(&element.package.header)
+                .is_some()
+            {
+                scripts.push(format!("{} %postuntrans", element.package.nevra));
+            }
+        }
         let last = self.last.iter();
         scripts.extend(last.map(|due| format!("{} {}", due.nevra, due.label)));
         self.journal.add(&Record::Committed { scripts })?;
@@ -404,6 +440,9 @@ impl Execution<'_, '_> {
         for index in 0..self.elements.len() {
             let replaced = self.options.posttrans_counts_replaced && self.has_partner(index);
             self.element_script(index, ScriptKind::PostTrans, true, i64::from(replaced))?;
+        }
+        for index in 0..self.elements.len() {
+            self.element_script(index, ScriptKind::PostUnTrans, false, 0)?;
         }
         let last = std::mem::take(&mut self.last);
         self.run_due(last)
@@ -420,8 +459,10 @@ impl Execution<'_, '_> {
         stages: &Stages,
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
-        let undoable = |files: &'_ ElementPlan| -> Vec<Op> { super::plan::ops(files) };
-        let ops: Vec<Vec<Op>> = plan.elements.iter().map(undoable).collect();
+        let elements = plan.elements.iter().enumerate();
+        let ops: Vec<Vec<Op>> = elements
+            .map(|(index, files)| self.moved.ops(index, files))
+            .collect();
         let elements: Vec<Undoable<'_>> = ops
             .iter()
             .enumerate()

@@ -10,6 +10,7 @@ use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
 use rpm_pkg::nevra::{self, Nevra};
 use rpm_pkg::package::Package;
+use rpm_pkg::script::{TriggerClass, triggers};
 
 use super::error::{Problem, TransactionError};
 use super::files::{Entry, Kind, flag};
@@ -232,17 +233,31 @@ fn unsupported(package: &PackageFacts) -> Option<String> {
         None | Some("cpio") => {}
         Some(other) => return Some(format!("payload format {other} is not supported")),
     }
-    let expands = |kind: &ScriptKind| {
-        let script = kind.of(header);
-        script.is_some_and(|s| s.flags & EXPANDED != 0 && s.body.is_some_and(|b| b.contains(&b'%')))
-    };
-    if let Some(kind) = ScriptKind::ALL.iter().find(|kind| expands(kind)) {
+    if let Some(script) = expanding(header) {
         return Some(format!(
-            "its {} needs macros expanded at install time",
-            kind.label()
+            "its {script} needs macros expanded at install time, which is not supported"
         ));
     }
     (package.name == "gpg-pubkey").then(|| "the name gpg-pubkey is reserved".to_owned())
+}
+
+/// The scriptlet or trigger that would have to be expanded.
+fn expanding(header: &Header) -> Option<&'static str> {
+    let expands = |kind: &&ScriptKind| kind.of(header).is_some_and(|s| s.needs_expansion());
+    if let Some(kind) = ScriptKind::ALL.iter().find(expands) {
+        return Some(kind.label());
+    }
+    let classes = [
+        (TriggerClass::Package, "trigger"),
+        (TriggerClass::File, "file trigger"),
+        (TriggerClass::TransactionFile, "transaction file trigger"),
+    ];
+    let expands = |class| {
+        let mut all = triggers(header, class).into_iter();
+        all.any(|trigger| needs_expansion(trigger.flags, trigger.body.as_deref()))
+    };
+    let found = classes.into_iter().find(|(class, _)| expands(*class));
+    found.map(|(_, name)| name)
 }
 
 /// Is the package for this machine? (the compatible lists of rpm's rpmrc)
@@ -280,6 +295,8 @@ pub(crate) struct Script {
     pub body: Option<Vec<u8>>,
     /// Bit 0: macros to expand, bit 1: query format to expand, bit 2: failure is an error.
     pub flags: u32,
+    /// Where a relocatable package is: for `RPM_INSTALL_PREFIX`.
+    pub prefixes: Vec<Vec<u8>>,
 }
 
 /// The scriptlets of a package that a transaction runs, with rpm's name for messages, whether
@@ -292,19 +309,35 @@ pub(crate) enum ScriptKind {
     PreUn,
     PostUn,
     PostTrans,
+    PreUnTrans,
+    PostUnTrans,
 }
 
 /// Bits 0 and 1 of a script's flags: macros or a query format are expanded at install time.
 const EXPANDED: u32 = 3;
 
+impl Script {
+    /// Must the body be expanded before it can run? Macros are rpm's own language, and this
+    /// program claims no `rpmlib(ScriptletExpansion)`.
+    pub(crate) fn needs_expansion(&self) -> bool {
+        needs_expansion(self.flags, self.body.as_deref())
+    }
+}
+
+fn needs_expansion(flags: u32, body: Option<&[u8]>) -> bool {
+    flags & EXPANDED != 0 && body.is_some_and(|body| body.contains(&b'%'))
+}
+
 impl ScriptKind {
-    const ALL: [ScriptKind; 6] = [
+    const ALL: [ScriptKind; 8] = [
         ScriptKind::PreTrans,
         ScriptKind::Pre,
         ScriptKind::Post,
         ScriptKind::PreUn,
         ScriptKind::PostUn,
         ScriptKind::PostTrans,
+        ScriptKind::PreUnTrans,
+        ScriptKind::PostUnTrans,
     ];
 
     pub(crate) fn label(self) -> &'static str {
@@ -315,15 +348,17 @@ impl ScriptKind {
             ScriptKind::PreUn => "%preun",
             ScriptKind::PostUn => "%postun",
             ScriptKind::PostTrans => "%posttrans",
+            ScriptKind::PreUnTrans => "%preuntrans",
+            ScriptKind::PostUnTrans => "%postuntrans",
         }
     }
 
-    /// A failure undoes the transaction. rpm keeps both versions when %preun fails; here the
+    /// A failure undoes the transaction. rpm keeps both versions when %preun or %preuntrans fails; here the
     /// old system comes back instead (reference 3.6).
     pub(crate) fn fatal(self) -> bool {
         matches!(
             self,
-            ScriptKind::PreTrans | ScriptKind::Pre | ScriptKind::PreUn
+            ScriptKind::PreTrans | ScriptKind::Pre | ScriptKind::PreUn | ScriptKind::PreUnTrans
         )
     }
 
@@ -335,6 +370,8 @@ impl ScriptKind {
             ScriptKind::PreUn => (1025, 1087, 5022),
             ScriptKind::PostUn => (1026, 1088, 5023),
             ScriptKind::PostTrans => (1152, 1154, 5025),
+            ScriptKind::PreUnTrans => (5103, 5105, 5107),
+            ScriptKind::PostUnTrans => (5104, 5106, 5108),
         }
     }
 
@@ -349,10 +386,16 @@ impl ScriptKind {
             words.push(b"/bin/sh".to_vec());
         }
         let body = header.string(body).map(<[u8]>::to_vec);
+        let prefixes = match header.has(tag::INSTPREFIXES) {
+            true => header.strings(tag::INSTPREFIXES),
+            // Packages are installed where they were built to be.
+            false => header.strings(tag::PREFIXES),
+        };
         Some(Script {
             program: words,
             body,
             flags: header.u32(flags).unwrap_or(0),
+            prefixes: prefixes.map(<[u8]>::to_vec).collect(),
         })
     }
 }

@@ -99,6 +99,13 @@ pub enum Warning {
         /// "user x" or "group x".
         owner: String,
     },
+    /// A line of a package that names a user or group is not understood; it was passed over.
+    Account {
+        /// NEVRA.
+        package: String,
+        /// The line.
+        line: String,
+    },
     /// A configuration file was kept: the new one stands beside it, or the old one does.
     ConfigKept {
         /// The path of the file.
@@ -127,6 +134,12 @@ impl std::fmt::Display for Warning {
             }
             Warning::UnknownOwner { package, owner } => {
                 write!(f, "{package}: {owner} does not exist - using root")
+            }
+            Warning::Account { package, line } => {
+                write!(
+                    f,
+                    "{package}: user or group not made, not understood: {line}"
+                )
             }
             Warning::ConfigKept { path, saved_as } if saved_as.ends_with(".rpmnew") => {
                 write!(f, "{path} created as {saved_as}")

@@ -134,6 +134,7 @@ fn dues(fired: Fired<'_>, label: &'static str) -> Vec<Due> {
             program: vec![trigger.program.clone()],
             body: trigger.body.clone(),
             flags: trigger.flags,
+            prefixes: Vec::new(),
         },
         arguments: vec![0],
         input,
@@ -342,7 +343,7 @@ impl Execution<'_, '_> {
         &mut self,
         plan: &FilePlan,
     ) -> Result<Vec<Due>, TransactionError> {
-        if self.options.no_scripts {
+        if self.runs_no_trigger() {
             return Ok(Vec::new());
         }
         let mut due = self.fired_by_transaction(plan, IN, "%transfiletriggerin");

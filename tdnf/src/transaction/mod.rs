@@ -26,13 +26,16 @@ pub mod order;
 pub mod recover;
 pub mod root;
 pub mod scripts;
+pub mod sysusers;
 
 mod apply;
 mod commit;
+mod cross_device;
 mod disk;
 mod element;
 mod file_triggers;
 mod installed;
+mod label;
 mod mounts;
 mod plan;
 mod run;
@@ -109,8 +112,19 @@ pub struct Options<'a> {
     pub no_scripts: bool,
     /// Install no documentation (tsflags=nodocs).
     pub no_docs: bool,
-    /// Install only files of these languages; empty means all.
+    /// Run no trigger of any kind (tsflags=notriggers).
+    pub no_triggers: bool,
+    /// Set no file capabilities (tsflags=nocaps).
+    pub no_caps: bool,
+    /// Set no SELinux labels (tsflags=nocontexts).
+    pub no_contexts: bool,
+    /// Change the database alone: no file, no scriptlet (tsflags=justdb).
+    pub just_db: bool,
+    /// Install only files of these languages; empty means all (`%_install_langs`).
     pub languages: Vec<String>,
+    /// Directories and files below which nothing is touched: another machine keeps them
+    /// (`%_netsharedpath`). Absolute, without a slash at the end.
+    pub net_shared: Vec<Vec<u8>>,
     /// New content wins over files of other packages (`--replacefiles`).
     pub replace_files: bool,
     /// Do not look at free space.
@@ -140,7 +154,12 @@ impl Options<'_> {
             test_only: false,
             no_scripts: false,
             no_docs: false,
+            no_triggers: false,
+            no_caps: false,
+            no_contexts: false,
+            just_db: false,
             languages: Vec::new(),
+            net_shared: Vec::new(),
             replace_files: false,
             ignore_space: false,
             arch: arch.to_owned(),

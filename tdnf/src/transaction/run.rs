@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rpm_db::Db;
 
 use super::commit::Execution;
+use super::cross_device::Moved;
 use super::element::{Deed, Loaded, ScriptKind, load};
 use super::error::{Problem, TransactionError};
 use super::event::{Event, TransactionObserver};
@@ -82,6 +83,7 @@ pub fn run(
         file_triggers,
         last: Vec::new(),
         committed: false,
+        moved: Moved::default(),
     };
     execute(execution, checked)
 }
@@ -140,39 +142,36 @@ fn execute(
 ) -> Result<Committed, TransactionError> {
     let (plan, mounts) = match prepare(&mut execution, checked) {
         Ok(ready) => ready,
-        Err(cause) => return Err(abandon(execution, cause, None)),
+        Err(cause) => return Err(abandon(execution, cause)),
     };
-    let stages = match stage(&mut execution, &plan, &mounts) {
+    let mut stages = match stage(&mut execution, &plan, &mounts) {
         Ok(stages) => stages,
-        Err(cause) => return Err(abandon(execution, cause, Some(&mounts))),
+        Err(cause) => return Err(abandon(execution, cause)),
     };
     let changed = execution
-        .elements(&stages, &plan)
+        .elements(&mut stages, &plan)
         .and_then(|()| execution.check_cancelled())
         .and_then(|()| execution.commit_database(&stages, &plan));
     if let Err(cause) = changed {
         execution.observer.event(Event::RollingBack);
         return Err(match execution.undo_all(&stages, &plan) {
-            Ok(()) => abandon(execution, cause, Some(&mounts)),
+            Ok(()) => abandon(execution, cause),
             Err(undo) => TransactionError::UndoFailed {
                 cause: Box::new(cause),
                 undo: Box::new(undo),
             },
         });
     }
-    finish(execution, &mounts).map_err(|cause| TransactionError::AfterCommit {
+    finish(execution).map_err(|cause| TransactionError::AfterCommit {
         cause: Box::new(cause),
     })
 }
 
 /// Everything after the commit point. What can be done is done, whatever failed before it.
-fn finish(
-    mut execution: Execution<'_, '_>,
-    mounts: &Mounts,
-) -> Result<Committed, TransactionError> {
+fn finish(mut execution: Execution<'_, '_>) -> Result<Committed, TransactionError> {
     execution.committed = true;
     let marked = execution.mark_committed();
-    let removed = remove_stages(execution.root, &stage_paths(mounts));
+    let removed = remove_stages(execution.root, &execution.moved.paths);
     // A disk that was full has room now.
     let marked = marked.or_else(|_| execution.mark_committed());
     let ran = execution.after_commit();
@@ -229,9 +228,10 @@ fn stage(
     plan: &FilePlan,
     mounts: &Mounts,
 ) -> Result<Stages, TransactionError> {
+    execution.moved.paths = stage_paths(mounts);
     execution
         .journal
-        .add(&Record::Staging(stage_paths(mounts)))?;
+        .add(&Record::Staging(execution.moved.paths.clone()))?;
     execution.journal.sync()?;
     let stages = Stages::create(execution.root, mounts)?;
     let total = execution.elements.iter().filter(|e| e.is_install()).count();
@@ -275,16 +275,15 @@ fn stage_paths(mounts: &Mounts) -> Vec<Vec<u8>> {
 
 /// Nothing of the system has changed, or everything was undone: takes the staging directories
 /// and the journal away and gives the cause back.
-fn abandon(
-    mut execution: Execution<'_, '_>,
-    cause: TransactionError,
-    mounts: Option<&Mounts>,
-) -> TransactionError {
+fn abandon(mut execution: Execution<'_, '_>, cause: TransactionError) -> TransactionError {
     remove_body(execution.root, &execution.options.state_dir);
-    let removed = mounts.map_or(Ok(()), |mounts| {
-        execution.journal.roll_back()?;
-        remove_stages(execution.root, &stage_paths(mounts))
-    });
+    let removed = match execution.moved.paths.is_empty() {
+        true => Ok(()),
+        false => {
+            let marked = execution.journal.roll_back();
+            marked.and_then(|()| remove_stages(execution.root, &execution.moved.paths))
+        }
+    };
     match removed.and_then(|()| execution.journal.remove()) {
         Ok(()) => cause,
         Err(undo) => TransactionError::UndoFailed {

@@ -31,21 +31,27 @@ pub(crate) struct Stages {
 impl Stages {
     /// Makes the staging directories; they must not exist. The journal names them already.
     pub(crate) fn create(root: &RootDir, mounts: &Mounts) -> Result<Stages, TransactionError> {
-        let mut dirs = Vec::with_capacity(mounts.list.len());
+        let mut stages = Stages { dirs: Vec::new() };
         for mount in &mounts.list {
-            let failed = |e: Errno| TransactionError::file("cannot create", &mount.stage, e);
-            let (parent, base) = root.open_parent(&mount.stage).map_err(failed)?;
-            fs::mkdirat(&parent, base, Mode::RWXU).map_err(failed)?;
-            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let dir = fs::openat(&parent, base, flags, Mode::empty()).map_err(failed)?;
-            // A default ACL of the parent would be inherited by every staged file.
-            for name in ["system.posix_acl_default", "system.posix_acl_access"] {
-                let _ = fs::fremovexattr(&dir, name);
-            }
-            fs::fchmod(&dir, Mode::RWXU).map_err(failed)?;
-            dirs.push(Some(dir));
+            stages.add(root, &mount.stage)?;
         }
-        Ok(Stages { dirs })
+        Ok(stages)
+    }
+
+    /// Makes one more, which must not exist, and answers its number.
+    pub(crate) fn add(&mut self, root: &RootDir, path: &[u8]) -> Result<u32, TransactionError> {
+        let failed = |e: Errno| TransactionError::file("cannot create", path, e);
+        let (parent, base) = root.open_parent(path).map_err(failed)?;
+        fs::mkdirat(&parent, base, Mode::RWXU).map_err(failed)?;
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let dir = fs::openat(&parent, base, flags, Mode::empty()).map_err(failed)?;
+        // A default ACL of the parent would be inherited by every staged file.
+        for name in ["system.posix_acl_default", "system.posix_acl_access"] {
+            let _ = fs::fremovexattr(&dir, name);
+        }
+        fs::fchmod(&dir, Mode::RWXU).map_err(failed)?;
+        self.dirs.push(Some(dir));
+        Ok(self.dirs.len() as u32 - 1)
     }
 
     /// Opens staging directories that an interrupted transaction left; some may be gone.

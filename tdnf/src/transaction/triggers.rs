@@ -76,6 +76,11 @@ impl Execution<'_, '_> {
         self.run_due(others)
     }
 
+    /// Triggers are scriptlets, too.
+    pub(crate) fn runs_no_trigger(&self) -> bool {
+        self.options.no_scripts || self.options.no_triggers || self.options.just_db
+    }
+
     fn run_triggers(
         &mut self,
         index: usize,
@@ -83,7 +88,7 @@ impl Execution<'_, '_> {
         others_first: bool,
         by: i64,
     ) -> Result<(), TransactionError> {
-        if self.options.no_scripts {
+        if self.runs_no_trigger() {
             return Ok(());
         }
         let mut due = self.others(index, kind, by)?;
@@ -98,7 +103,7 @@ impl Execution<'_, '_> {
 
     /// Runs triggers in this order.
     pub(crate) fn run_due(&mut self, due: Vec<Due>) -> Result<(), TransactionError> {
-        if self.options.no_scripts {
+        if self.runs_no_trigger() {
             return Ok(());
         }
         for Due {
@@ -265,6 +270,7 @@ fn due_of(
         program: vec![program.to_vec()],
         body: (!body.is_empty()).then(|| body.to_vec()),
         flags: owner.u32s(SCRIPT_FLAGS).nth(condition.script).unwrap_or(0),
+        prefixes: Vec::new(),
     };
     let nevra = Nevra::from_header(owner).ok()?.to_string();
     Some(Due {

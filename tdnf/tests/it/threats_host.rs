@@ -402,6 +402,104 @@ fn row_91_ro_fs() {
     }
 }
 
+/// A directory of another project quota takes nothing by rename (EXDEV): its files are staged
+/// inside it, and a failure or a kill in the middle still leaves the old system.
+#[test]
+fn a_directory_of_another_project_is_staged_inside() {
+    if !own_mounts("a_directory_of_another_project_is_staged_inside") {
+        return;
+    }
+    let package = |version: &str, rest: &str| {
+        built(&format!(
+            "Name: proj\nVersion: {version}\nRelease: 1\nSummary: test\nLicense: MIT\n\
+             BuildArch: noarch\nAutoReqProv: no\n%description\ntest\n%install\n\
+             mkdir -p %{{buildroot}}/usr/share/small/p %{{buildroot}}/opt\n\
+             cd %{{buildroot}}/usr/share/small/p\n\
+             for f in a b only-{version} conf; do echo $f {version} > $f; done\n\
+             ln a hard; ln -s a link; echo {version} > %{{buildroot}}/opt/proj\n{rest}\n\
+             %files\n%config /usr/share/small/p/conf\n/usr/share/small/p/[abhlo]*\n/opt/proj\n"
+        ))
+    };
+    let repo = plain_repo(&[
+        package("1", ""),
+        package("2", ""),
+        package("3", "%post\n:\n%triggerprein -- proj\n:\n"),
+        package("4", "%preun\nexit 1\n"),
+    ]);
+    let image = tempfile::NamedTempFile::new().unwrap();
+    image.as_file().set_len(512 << 20).unwrap();
+    ok(Command::new("mkfs.xfs")
+        .arg("-q")
+        .arg("-f")
+        .arg(image.path()));
+    let site = Site::small();
+    let site_section = open_section("proj", repo.path());
+    site.root.write("etc/yum.repos.d/proj.repo", site_section);
+    site.ok(&["install", "-y", "tiny-shell"]);
+    let usr = site.root.join("usr");
+    let kept = copy(&usr);
+    let mounted = Command::new("mount")
+        .args(["-o", "loop"])
+        .arg(image.path())
+        .arg(&usr)
+        .status();
+    if !mounted.unwrap().success() {
+        fixtures::skipped("no loop mounts here");
+        return;
+    }
+    ok(Command::new("cp")
+        .arg("-a")
+        .arg(kept.path().join("."))
+        .arg(&usr));
+    let dir = site.root.join("usr/share/small/p");
+    fs::create_dir_all(&dir).unwrap();
+    ok(Command::new("chattr").args(["-p", "7"]).arg(&dir));
+    ok(Command::new("chattr").arg("+P").arg(&dir));
+    fs::write(usr.join("probe"), "").unwrap();
+    let refused = fs::rename(usr.join("probe"), dir.join("probe")).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::CrossesDevices);
+    fs::remove_file(usr.join("probe")).unwrap();
+    site.ok(&["install", "-y", "proj-1"]);
+    site.rpm().verify();
+    assert!(!dir.join("probe").exists());
+    site.root.write("usr/share/small/p/conf", "edited\n");
+    site.ok(&["update", "-y", "proj-2"]);
+    assert_eq!(site.root.read("usr/share/small/p/conf"), "conf 2\n");
+    assert_eq!(site.root.read("usr/share/small/p/conf.rpmsave"), "edited\n");
+    assert!(!dir.join("only-1").exists());
+    site.rpm().verify();
+    let left = |site: &Site| {
+        let all = tree::read(site.path(), &|path| path == Path::new("var/cache"));
+        let stages = all
+            .into_keys()
+            .filter(|p| p.to_string_lossy().contains(".tdnf-stage"));
+        stages.collect::<Vec<_>>()
+    };
+    assert_eq!(left(&site), Vec::<PathBuf>::new());
+    // An error behind the moved steps undoes them all.
+    site.ok(&["install", "-y", "proj-4"]);
+    let before = state(site.path());
+    let (said, _) = site.refused(&["downgrade", "-y", "proj-3"]);
+    assert!(said.contains("%preun"), "{said}");
+    let changed = differences(&state(site.path()), &before);
+    assert!(changed.is_empty(), "{changed:#?}");
+    assert_eq!(left(&site), Vec::<PathBuf>::new());
+    // So does the next start after a kill, whenever it comes.
+    for step in [12_u32, 16, 20, 24, 28] {
+        let mut command = site.command(&["downgrade", "-y", "proj-3"]);
+        let _ = command
+            .env("TDNF_TEST_KILL_STEP", step.to_string())
+            .output()
+            .unwrap();
+        site.ok(&["install", "-y", "tiny-shell"]);
+        let changed = differences(&state(site.path()), &before);
+        assert!(changed.is_empty(), "step {step}: {changed:#?}");
+        assert_eq!(left(&site), Vec::<PathBuf>::new());
+    }
+    site.rpm().verify();
+    ok(Command::new("umount").arg(&usr));
+}
+
 /// The program as the user nobody, who may read the root but not write to it.
 fn as_nobody(site: &Site, words: &[&str]) -> (String, String, Option<i32>) {
     // The build folder may be closed to nobody.

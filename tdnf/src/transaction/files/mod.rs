@@ -166,15 +166,20 @@ pub struct Wanted {
     pub no_docs: bool,
     /// Only these languages; empty means all.
     pub languages: Vec<String>,
+    /// Paths below which nothing is touched.
+    pub net_shared: Vec<Vec<u8>>,
     /// The transaction color, 0 when colors do not matter.
     pub color: u32,
 }
 
 impl Wanted {
     /// The state of a file that is left out; `None` when it is installed (reference 4.3).
-    pub fn left_out(&self, entry: &Entry<'_>) -> Option<u8> {
+    pub fn left_out(&self, path: &[u8], entry: &Entry<'_>) -> Option<u8> {
         if entry.color != 0 && self.color != 0 && entry.color & self.color == 0 {
             return Some(state::WRONG_COLOR);
+        }
+        if self.net_shared.iter().any(|shared| is_below(path, shared)) {
+            return Some(state::NET_SHARED);
         }
         if entry.has(flag::LICENSE) {
             return None;
@@ -183,14 +188,19 @@ impl Wanted {
             self.languages.is_empty()
                 || entry.languages.is_empty()
                 || entry.languages.split(|&b| b == b'|').any(|l| {
-                    self.languages
-                        .iter()
-                        .any(|w| w == "all" || w.as_bytes() == l)
+                    let wanted = |w: &String| w == "all" || w.as_bytes().starts_with(l);
+                    !l.is_empty() && self.languages.iter().any(wanted)
                 })
         };
         let left = !language() || (self.no_docs && entry.has(flag::DOC));
         left.then_some(state::NOT_INSTALLED)
     }
+}
+
+/// Is `path` this one or one below it?
+fn is_below(path: &[u8], top: &[u8]) -> bool {
+    let rest = path.strip_prefix(top);
+    rest.is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
 }
 
 /// A new file whose path an installed package owns already: `old` is that package's entry.

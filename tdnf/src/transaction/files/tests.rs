@@ -213,33 +213,40 @@ fn shared_files_must_be_alike() {
 #[test]
 fn unwanted_files_get_a_state() {
     let wanted = Wanted {
+        net_shared: vec![b"/opt/shared".to_vec()],
         no_docs: true,
         languages: vec!["de".into()],
         color: 2,
     };
     let plain = entry(b"1", 0);
-    assert_eq!(wanted.left_out(&plain), None);
+    assert_eq!(wanted.left_out(b"/f", &plain), None);
     assert_eq!(
-        wanted.left_out(&entry(b"1", DOC)),
+        wanted.left_out(b"/f", &entry(b"1", DOC)),
         Some(state::NOT_INSTALLED)
     );
-    assert_eq!(wanted.left_out(&entry(b"1", DOC | LICENSE)), None);
+    assert_eq!(wanted.left_out(b"/f", &entry(b"1", DOC | LICENSE)), None);
     assert_eq!(
-        wanted.left_out(&Entry {
-            languages: b"fr",
-            ..plain
-        }),
+        wanted.left_out(
+            b"/f",
+            &Entry {
+                languages: b"fr",
+                ..plain
+            }
+        ),
         Some(state::NOT_INSTALLED)
     );
     assert_eq!(
-        wanted.left_out(&Entry {
-            languages: b"fr|de",
-            ..plain
-        }),
+        wanted.left_out(
+            b"/f",
+            &Entry {
+                languages: b"fr|de",
+                ..plain
+            }
+        ),
         None
     );
     assert_eq!(
-        wanted.left_out(&Entry { color: 1, ..plain }),
+        wanted.left_out(b"/f", &Entry { color: 1, ..plain }),
         Some(state::WRONG_COLOR)
     );
 }

@@ -99,6 +99,7 @@ impl<'a, 'd> Planner<'a, 'd> {
             wanted: Wanted {
                 no_docs: options.no_docs,
                 languages: options.languages.clone(),
+                net_shared: options.net_shared.clone(),
                 color: options.color,
             },
             canonical: Canonical::default(),
@@ -171,6 +172,9 @@ impl<'a, 'd> Planner<'a, 'd> {
             touched: vec![state::NOT_INSTALLED; package.files.len()],
             ..ElementPlan::default()
         };
+        if self.options.just_db {
+            return Ok(plan);
+        }
         for i in 0..package.files.len() {
             let (Some(entry), Some(&left_out)) = (package.entry(i), plan.states.get(i)) else {
                 continue;
@@ -212,7 +216,7 @@ impl<'a, 'd> Planner<'a, 'd> {
         let left_out = |i| {
             package
                 .entry(i)
-                .and_then(|entry| self.wanted.left_out(&entry))
+                .and_then(|entry| self.wanted.left_out(&package.files.path(i), &entry))
         };
         let mut states: Vec<u8> = (0..package.files.len())
             .map(|i| left_out(i).unwrap_or(state::NORMAL))

@@ -176,7 +176,11 @@ impl Planner<'_, '_> {
             touched: vec![state::NOT_INSTALLED; package.files.len()],
             ..ElementPlan::default()
         };
-        for i in (0..package.files.len()).rev() {
+        let count = match self.options.just_db {
+            true => 0,
+            false => package.files.len(),
+        };
+        for i in (0..count).rev() {
             let Some(entry) = package.entry(i) else {
                 continue;
             };

@@ -15,7 +15,7 @@ mod tests;
 
 pub(crate) use canonical::Canonical;
 pub(crate) use owners::Owners;
-pub(crate) use xattr::{CAPABILITY_XATTR, encode_capabilities};
+pub(crate) use xattr::{CAPABILITY_XATTR, SELINUX_XATTR, encode_capabilities};
 
 use std::fs::File;
 use std::io::{self, Read};

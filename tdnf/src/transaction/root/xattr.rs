@@ -3,6 +3,9 @@
 /// The extended attribute that holds file capabilities.
 pub(crate) const CAPABILITY_XATTR: &str = "security.capability";
 
+/// The extended attribute that holds an SELinux label.
+pub(crate) const SELINUX_XATTR: &str = "security.selinux";
+
 /// `VFS_CAP_REVISION_2` of linux/capability.h.
 const REVISION_2: u32 = 0x0200_0000;
 /// `VFS_CAP_FLAGS_EFFECTIVE`.

@@ -1,0 +1,449 @@
+//! What is rare: %preuntrans and %postuntrans, users and groups of sysusers.d, flags that leave
+//! something out, labels, relocatable packages, signatures of files.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use tdnf::transaction::{Problem, Warning};
+use testkit::fixtures;
+
+use super::*;
+use crate::scene_rpm::{Item, RpmFile};
+
+/// Runs a shell script inside an oracle root, with `dir` at `/mnt`, `/proc` and `/dev`.
+fn in_oracle(oracle: &Path, dir: &Path, script: &str) -> String {
+    let mounts = "mount --bind \"$1\" \"$2/mnt\"; mount -t proc proc \"$2/proc\"; \
+                  mount --bind /dev \"$2/dev\"; exec chroot \"$2\" /bin/sh -ec \"$3\"";
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-ec", mounts, "sh"])
+        .args([dir, oracle])
+        .arg(format!("cd /mnt; {script}"))
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {text}{err}");
+    text
+}
+
+/// Builds a spec with an oracle's rpmbuild into `dir`.
+fn oracle_build(oracle: &Path, dir: &Path, name: &str, spec: &str) -> PathBuf {
+    fs::write(dir.join("x.spec"), spec).unwrap();
+    let build = "rpmbuild -bb --quiet --define '_topdir /mnt/top' x.spec >/mnt/log 2>&1 || \
+                 { cat /mnt/log; exit 1; }; mv top/RPMS/*/*.rpm /mnt/";
+    in_oracle(oracle, dir, build);
+    dir.join(format!("{name}.noarch.rpm"))
+}
+
+fn shell_root(path: &Path) {
+    let made = Sandbox::with_shell();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(made.path())
+        .arg(path)
+        .status();
+    assert!(copied.unwrap().success());
+    fs::create_dir_all(path.join("var/lib/rpm")).unwrap();
+}
+
+const RPM: &str = "rpm --root /mnt/theirs --dbpath /var/lib/rpm --noplugins --nosignature --nodeps";
+
+fn untrans(name: &str, version: &str, preamble: &str) -> String {
+    let mut rest = "%files\n".to_owned();
+    for script in [
+        "pretrans",
+        "preuntrans",
+        "pre",
+        "post",
+        "preun",
+        "postun",
+        "posttrans",
+        "postuntrans",
+    ] {
+        rest.push_str(&format!(
+            "%{script}\necho \"{name}-{version} {script} $1 $#\"\n"
+        ));
+    }
+    spec(name, version, preamble, "", &rest)
+}
+
+/// Order and arguments of %preuntrans and %postuntrans, as rpm 4.20 and 6.1 run them.
+#[test]
+fn scriptlets_around_erasures() {
+    if unprivileged() {
+        return;
+    }
+    for suite in ["trixie", "sid"] {
+        let Some(oracle) = fixtures::oracle(suite) else {
+            continue;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let [a1, a2, b, o] = [
+            ("a", "1", ""),
+            ("a", "2", ""),
+            ("b", "1", "Requires(pre): a"),
+            ("o", "1", "Obsoletes: a"),
+        ]
+        .map(|(name, version, preamble)| {
+            let text = untrans(name, version, preamble);
+            oracle_build(&oracle, dir.path(), &format!("{name}-{version}-1"), &text)
+        });
+        let ours = dir.path().join("ours");
+        shell_root(&ours);
+        shell_root(&dir.path().join("theirs"));
+        let steps: [(&str, &[Ask<'_>]); 6] = [
+            (
+                "-U a-1-1.noarch.rpm b-1-1.noarch.rpm",
+                &[Ask::Upgrade(&a1), Ask::Upgrade(&b)],
+            ),
+            ("-U a-2-1.noarch.rpm", &[Ask::Upgrade(&a2)]),
+            ("-U --oldpackage a-1-1.noarch.rpm", &[Ask::Upgrade(&a1)]),
+            ("-U o-1-1.noarch.rpm", &[Ask::Upgrade(&o)]),
+            ("-e b", &[Ask::Erase("b")]),
+            ("-e o", &[Ask::Erase("o")]),
+        ];
+        for (words, asks) in steps {
+            let mut transcript = Transcript::default();
+            let done = run(&ours, asks, &options(), &mut transcript);
+            drop(done.unwrap_or_else(|e| panic!("{e}")));
+            let theirs = in_oracle(&oracle, dir.path(), &format!("{RPM} {words}"));
+            let ours = String::from_utf8_lossy(&transcript.0).into_owned();
+            assert_eq!(ours, theirs, "{suite} {words}: ours left, rpm's right");
+            assert!(
+                words.contains("b-1") || theirs.contains("untrans"),
+                "{words}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_failing_preuntrans_undoes_everything() {
+    let Some(oracle) = fixtures::oracle("trixie") else {
+        return;
+    };
+    if unprivileged() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let rest = "%files\n/opt/f\n%preuntrans\nexit 3\n";
+    let install = "mkdir -p %{buildroot}/opt; echo f > %{buildroot}/opt/f";
+    let text = spec("f", "1", "", install, rest);
+    let file = oracle_build(&oracle, dir.path(), "f-1-1", &text);
+    let root = Sandbox::with_shell();
+    drop(run(root.path(), &[Ask::Upgrade(&file)], &options(), &mut ()).unwrap());
+    let error = run(root.path(), &[Ask::Erase("f")], &options(), &mut ()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("%preuntrans scriptlet failed, exit status 3"),
+        "{error}"
+    );
+    assert!(root.join("opt/f").exists());
+    verify_clean(root.path());
+    // rpm's own way out.
+    let mut options = options();
+    options.no_scripts = true;
+    drop(run(root.path(), &[Ask::Erase("f")], &options, &mut ()).unwrap());
+    assert!(!root.join("opt/f").exists());
+}
+
+/// Name, number where one was asked for, and members, of passwd and group.
+fn accounts(root: &Path) -> BTreeMap<String, (Option<u32>, String)> {
+    let mut all = BTreeMap::new();
+    for (file, asked, last) in [
+        ("passwd", &["beta", "delta"][..], 4),
+        ("group", &["gam"], 3),
+    ] {
+        let text = fs::read_to_string(root.join("etc").join(file)).unwrap();
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split(':').collect();
+            let id = asked
+                .contains(&fields[0])
+                .then(|| fields[2].parse().unwrap());
+            // The script of rpm loses the comment of a user that a membership made before.
+            let last = if fields[0] == "alpha" {
+                ""
+            } else {
+                fields[last]
+            };
+            all.insert(format!("{file}:{}", fields[0]), (id, last.to_owned()));
+        }
+    }
+    all
+}
+
+/// The users and groups that rpm 4.20 makes are made, before %pre and before the files.
+#[test]
+fn users_of_sysusers_d_own_the_files() {
+    let Some(oracle) = fixtures::oracle("trixie") else {
+        return;
+    };
+    if unprivileged() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let conf = "# comment\nu alpha - \"Alpha user\" /var/su /bin/sh\nu beta 345\ng gam 456\n\
+                u delta 460:gam \"D\"\nm alpha gam\nu! locked - \"L\"\n";
+    let install = format!(
+        "mkdir -p %{{buildroot}}/usr/lib/sysusers.d %{{buildroot}}/var/su\n\
+         cat > %{{buildroot}}/usr/lib/sysusers.d/su.conf <<'X'\n{conf}X"
+    );
+    let rest = "%pre\nwhile IFS=: read -r name rest; do echo $name; done < /etc/passwd\n\
+                %files\n/usr/lib/sysusers.d/su.conf\n%attr(0750,alpha,gam) /var/su\n";
+    // rpmbuild reads the lines and writes the provides.
+    let text = spec("su", "1", "", &install, rest).replace("AutoReqProv: no", "");
+    let file = oracle_build(&oracle, dir.path(), "su-1-1", &text);
+    let (ours, theirs) = (dir.path().join("ours"), dir.path().join("theirs"));
+    for root in [&ours, &theirs] {
+        shell_root(root);
+        fs::write(root.join("etc/shadow"), "root:*:1::::::\n").unwrap();
+    }
+    let mut transcript = Transcript::default();
+    let done = run(&ours, &[Ask::Upgrade(&file)], &options(), &mut transcript).unwrap();
+    assert_eq!(done.warnings, []);
+    for name in ["alpha", "beta", "delta", "locked"] {
+        let said = String::from_utf8_lossy(&transcript.0).into_owned();
+        assert!(said.lines().any(|line| line == name), "{said}");
+    }
+    in_oracle(&oracle, dir.path(), &format!("{RPM} -U su-1-1.noarch.rpm"));
+    assert_eq!(accounts(&ours), accounts(&theirs), "ours left, rpm's right");
+    let passwd = fs::read_to_string(ours.join("etc/passwd")).unwrap();
+    assert!(passwd.contains(":Alpha user:/var/su:/bin/sh\n"), "{passwd}");
+    let shadow = fs::read_to_string(ours.join("etc/shadow")).unwrap();
+    assert!(
+        shadow.contains(&format!("locked:!*:{}:::::1:", NOW / 86_400)),
+        "{shadow}"
+    );
+    use std::os::unix::fs::MetadataExt;
+    let meta = fs::metadata(ours.join("var/su")).unwrap();
+    let id = |name: &str| {
+        let line = passwd.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split(':').nth(2).unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!(
+        (meta.uid(), meta.gid(), meta.mode() & 0o7777),
+        (id("alpha:"), 456, 0o750)
+    );
+    verify_clean(&ours);
+}
+
+/// A line that is not understood is named and stops nothing.
+#[test]
+fn a_strange_account_line_is_named() {
+    if unprivileged() {
+        return;
+    }
+    let file = build("odd", "1", "Provides: user(odd) = dXg1", "", "%files\n");
+    let root = Sandbox::with_shell();
+    let done = run(root.path(), &[Ask::Upgrade(&file)], &options(), &mut ()).unwrap();
+    assert!(matches!(&done.warnings[..], [Warning::Account { line, .. }] if line == "ux5"));
+    assert_eq!(root.read("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
+}
+
+fn rich() -> PathBuf {
+    let install = "mkdir -p %{buildroot}/opt/r/share %{buildroot}/opt/r/doc\n\
+                   cd %{buildroot}/opt/r\n\
+                   for f in plain de en de_AT caps share/x doc/d; do echo $f > $f; done";
+    let rest = "%pre\necho pre\n%post\necho post\n%preun\necho preun\n\
+                %filetriggerin -- /opt\necho file trigger\n\
+                %transfiletriggerin -- /opt\necho transaction file trigger\n\
+                %triggerin -- rich\necho trigger\n\
+                %files\n%dir /opt/r\n/opt/r/plain\n/opt/r/share\n%dir /opt/r/doc\n\
+                %doc /opt/r/doc/d\n%caps(cap_net_raw=ep) /opt/r/caps\n\
+                %lang(de) /opt/r/de\n%lang(en) /opt/r/en\n%lang(de_AT) /opt/r/de_AT\n";
+    build("rich", "1", "", install, rest)
+}
+
+/// One flag: its name, the words for rpm, what it sets for us.
+type Flag = (&'static str, &'static [&'static str], fn(&mut Options<'_>));
+
+const FLAGS: [Flag; 8] = [
+    ("noscripts", &["--noscripts"], |o| o.no_scripts = true),
+    ("notriggers", &["--notriggers"], |o| o.no_triggers = true),
+    ("nodocs", &["--excludedocs"], |o| o.no_docs = true),
+    ("nocaps", &["--nocaps"], |o| o.no_caps = true),
+    ("justdb", &["--justdb"], |o| o.just_db = true),
+    ("languages", &["--define", "_install_langs de_DE:fr"], |o| {
+        o.languages = vec!["de_DE".into(), "fr".into()];
+    }),
+    ("no language", &["--define", "_install_langs xx"], |o| {
+        o.languages = vec!["xx".into()]
+    }),
+    (
+        "shared",
+        &["--define", "_netsharedpath /opt/r/share:/opt/r/pla"],
+        |o| {
+            o.net_shared = vec![b"/opt/r/share".to_vec(), b"/opt/r/pla".to_vec()];
+        },
+    ),
+];
+
+/// Each flag leaves out what rpm leaves out, at the install and at the erasure.
+#[test]
+fn flags_leave_out_what_rpm_leaves_out() {
+    if unprivileged() {
+        return;
+    }
+    let file = rich();
+    for (name, words, set) in FLAGS {
+        let pair = Pair::new();
+        let mut options = options();
+        set(&mut options);
+        let steps = [
+            (vec!["-U", file.to_str().unwrap()], Ask::Upgrade(&file)),
+            (vec!["-e", "rich"], Ask::Erase("rich")),
+        ];
+        for (mode, ask) in steps {
+            let mut transcript = Transcript::default();
+            let done = run(pair.ours.path(), &[ask], &options, &mut transcript);
+            drop(done.unwrap_or_else(|e| panic!("{name}: {e}")));
+            let mut rpm = Command::new("rpm");
+            rpm.arg("--root").arg(pair.rpm.path());
+            rpm.args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite"]);
+            rpm.arg("--nodeps");
+            // Flags that only an install knows mean nothing to an erasure.
+            let install_only = ["--excludedocs", "--nocaps"];
+            let words = words
+                .iter()
+                .filter(|w| mode[0] == "-U" || !install_only.contains(w));
+            let output = rpm.args(words).args(&mode).output().unwrap();
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{name}: {err}");
+            let theirs = String::from_utf8_lossy(&output.stdout).into_owned();
+            let ours = String::from_utf8_lossy(&transcript.0).into_owned();
+            assert_eq!(ours, theirs, "{name} {mode:?}: ours left, rpm's right");
+            pair.compare();
+        }
+    }
+}
+
+/// Macros in scriptlets and triggers are refused before anything happens.
+#[test]
+fn scriptlets_to_be_expanded_are_refused() {
+    if unprivileged() {
+        return;
+    }
+    for (rest, what) in [
+        ("%post -e\necho %%{name}\n", "%post"),
+        ("%preun -q\necho %%{name}\n", "%preun"),
+        ("%triggerin -e -- x\necho %%{name}\n", "trigger"),
+        ("%filetriggerin -e -- /opt\necho %%{name}\n", "file trigger"),
+        (
+            "%transfiletriggerin -e -- /opt\necho %%{name}\n",
+            "transaction file trigger",
+        ),
+    ] {
+        let file = build("e", "1", "", "", &format!("{rest}%files\n"));
+        let root = Sandbox::with_shell();
+        let error = run(root.path(), &[Ask::Upgrade(&file)], &options(), &mut ()).unwrap_err();
+        let TransactionError::Problems(problems) = error else {
+            panic!("{what}: {error}");
+        };
+        let text = format!("its {what} needs macros expanded at install time");
+        assert!(
+            matches!(&problems[..], [Problem::Unsupported { reason, .. }] if reason.starts_with(&text)),
+            "{problems:?}"
+        );
+    }
+}
+
+/// A relocatable package is installed where it was built to be, and its scriptlets are told.
+#[test]
+fn relocatable_packages() {
+    if unprivileged() {
+        return;
+    }
+    let install = "mkdir -p %{buildroot}/opt/one %{buildroot}/opt/two";
+    let rest = "%post\necho $RPM_INSTALL_PREFIX $RPM_INSTALL_PREFIX0 $RPM_INSTALL_PREFIX1\n\
+                %preun\necho $RPM_INSTALL_PREFIX $RPM_INSTALL_PREFIX1\n\
+                %pre -p <lua>\nprint(RPM_INSTALL_PREFIX[1], RPM_INSTALL_PREFIX[2])\n\
+                %files\n/opt/one\n/opt/two\n";
+    let file = build(
+        "rel",
+        "1",
+        "Prefix: /opt/one\nPrefix: /opt/two",
+        install,
+        rest,
+    );
+    let pair = Pair::new();
+    pair.same(&[Ask::Upgrade(&file)]);
+    pair.same(&[Ask::Erase("rel")]);
+}
+
+/// IMA and fs-verity signatures of files are kept in the database as rpm keeps them.
+#[test]
+fn signatures_of_files_are_kept() {
+    if unprivileged() {
+        return;
+    }
+    let install = "mkdir -p %{buildroot}/opt; echo s > %{buildroot}/opt/s";
+    let file = build("signed", "1", "", install, "%files\n/opt/s\n");
+    let mut package = RpmFile::read(&file);
+    for item in [
+        Item::texts(274, &["0302045678abcd"]),
+        Item::number(275, 7),
+        Item::texts(276, &["AAECAw=="]),
+        Item::number(277, 1),
+    ] {
+        crate::scene_rpm::replace(&mut package.signature, item);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("signed.rpm");
+    fs::write(&file, package.sealed().bytes()).unwrap();
+    let pair = Pair::new();
+    pair.same(&[Ask::Upgrade(&file)]);
+    let tags = "%{FILESIGNATURES} %{FILESIGNATURELENGTH} %{VERITYSIGNATURES}";
+    let mut rpm = Command::new("rpm");
+    rpm.arg("--root").arg(pair.ours.path());
+    rpm.args(["--dbpath", "/var/lib/rpm", "-q", "--qf", tags, "signed"]);
+    let output = rpm
+        .args(["--define", "_db_backend sqlite"])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "0302045678abcd 7 AAECAw=="
+    );
+}
+
+fn label(path: &Path) -> Option<String> {
+    let mut room = [0; 256];
+    let length = rustix::fs::lgetxattr(path, "security.selinux", &mut room).ok()?;
+    Some(String::from_utf8_lossy(&room[..length]).into_owned())
+}
+
+/// New files get the label of what they replace, else that of their directory.
+#[test]
+fn labels_come_from_the_place() {
+    if unprivileged() {
+        return;
+    }
+    let install = "mkdir -p %{buildroot}/opt/l; cd %{buildroot}/opt/l; echo x > old; echo x > new; ln -s new link";
+    let file = build("labelled", "1", "", install, "%files\n/opt/l/*\n");
+    for skipped in [false, true] {
+        let root = Sandbox::with_shell();
+        root.write("opt/l/old", "before");
+        let set = |path: &str, text: &str| {
+            let flags = rustix::fs::XattrFlags::empty();
+            rustix::fs::lsetxattr(root.join(path), "security.selinux", text.as_bytes(), flags)
+        };
+        if set("", "u:r:root_t:s0").is_err() {
+            fixtures::skipped("no security attributes on this file system");
+            return;
+        }
+        set("opt/l", "u:r:dir_t:s0").unwrap();
+        set("opt/l/old", "u:r:old_t:s0").unwrap();
+        let mut options = options();
+        options.no_contexts = skipped;
+        drop(run(root.path(), &[Ask::Upgrade(&file)], &options, &mut ()).unwrap());
+        let labels = ["old", "new", "link"].map(|name| label(&root.join(&format!("opt/l/{name}"))));
+        let expected = match skipped {
+            true => [None, None, None],
+            false => ["old_t", "dir_t", "dir_t"].map(|kind| Some(format!("u:r:{kind}:s0"))),
+        };
+        assert_eq!(labels, expected);
+    }
+}
