@@ -378,6 +378,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         New,
         "as --json, in the shape of version N: 1 (that of tdnf 3.6) or 2",
     ),
+    valued(
+        "lock-timeout",
+        "SECONDS",
+        New,
+        "how long to wait for another run that changes the system (for ever)",
+    ),
+    flag("repair", New, "with check-installed: put right what can be"),
     flag("nobest", New, "accept older versions (the default)"),
 ];
 

@@ -4,13 +4,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cli_kit::Printer;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
+use rustix::process::{Flock, FlockType, fcntl_getlk};
 
-use crate::error::{Failure, Outcome};
+use super::Holder;
+use crate::error::{Code, Failure, Outcome};
+use crate::settings::Settings;
 
 /// The lock of the running system: the file that C tdnf locks, too, so that both respect each
 /// other.
@@ -19,12 +22,20 @@ const HOST_FILE: &str = "/var/run/.tdnf-instance-lockfile";
 const ROOT_FILE: &str = ".tdnf-instance-lockfile";
 /// How often a waiting run looks again.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Longest lock file that is looked at.
+const MAX_FILE: u64 = 4096;
 
 /// A held lock; the kernel releases it with the process, whatever ends that. The file stays: who
 /// removed it would let two others in (C tdnf does).
 #[derive(Debug)]
 pub struct InstanceLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for InstanceLock {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 impl InstanceLock {
@@ -37,8 +48,16 @@ impl InstanceLock {
         }
     }
 
-    /// Takes the lock; waits for its holder and says so.
-    pub fn acquire(path: &Path, printer: &Printer) -> Outcome<Self> {
+    /// Takes the words out of the file: nobody is to be told of this run any more.
+    pub fn clear(&self) {
+        // An empty file keeps its time.
+        if self.file.metadata().is_ok_and(|meta| meta.len() > 0) {
+            let _ = self.file.set_len(0);
+        }
+    }
+
+    /// Takes the lock; waits for its holder as long as the settings say, and says for whom.
+    pub fn acquire(path: &Path, settings: &Settings, printer: &Printer) -> Outcome<Self> {
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
         }
@@ -49,6 +68,7 @@ impl InstanceLock {
             .truncate(false)
             .open(path)
             .map_err(|error| Failure::io(path, &error))?;
+        let start = Instant::now();
         let mut told = false;
         loop {
             match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -56,33 +76,62 @@ impl InstanceLock {
                 Err(Errno::AGAIN | Errno::ACCESS) => {}
                 Err(error) => return Err(Failure::io(path, &error.into())),
             }
+            if settings
+                .lock_timeout
+                .is_some_and(|limit| start.elapsed() >= limit)
+            {
+                return Err(still_held(path, &holder(&mut file)));
+            }
             if !told {
                 told = true;
                 printer.crit(&format!(
                     "waiting for tdnf_instance lock on {}",
                     path.display()
                 ));
-                if let Some(pid) = holder(&mut file) {
-                    printer.info(&format!("it is held by process {pid}"));
-                }
+                printer.info(&format!("it is held by {}", holder(&mut file)));
             }
             sleep(PAUSE);
         }
+        let this = Holder::this(&settings.command_line, settings.environment.clock);
         // Who holds it is only for people: a disk without room is no reason to stop.
-        let _ = write_pid(&mut file);
-        Ok(Self { _file: file })
+        let _ = write(&mut file, &this);
+        Ok(Self { file })
     }
 }
 
-fn holder(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.seek(SeekFrom::Start(0)).ok()?;
-    file.take(16).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+/// A lock that somebody kept for too long. Such a lock is never broken: the kernel frees it with
+/// its holder.
+pub(super) fn still_held(path: &Path, holder: &Holder) -> Failure {
+    Failure::because(
+        Code::LOCKED,
+        format!("Error: {} is held by {holder}", path.display()),
+    )
+    .hint("wait for it to end, or give --lock-timeout more seconds; nothing has changed")
 }
 
-fn write_pid(file: &mut File) -> std::io::Result<()> {
+/// The kernel knows the process, the file what it does; where the two disagree the kernel is
+/// right.
+fn holder(file: &mut File) -> Holder {
+    let wished = Flock::from(FlockType::WriteLock);
+    let lock = fcntl_getlk(&*file, &wished).ok().flatten();
+    let pid = lock.and_then(|lock| u32::try_from(lock.pid?.as_raw_nonzero().get()).ok());
+    let mut text = String::new();
+    let read = file.seek(SeekFrom::Start(0));
+    let read = read.and_then(|_| file.take(MAX_FILE).read_to_string(&mut text));
+    let noted = read.ok().and_then(|_| Holder::of_text(&text));
+    match (pid, noted) {
+        (Some(pid), Some(noted)) if noted.pid == Some(pid) => {
+            noted.or(Holder::of_process(Some(pid)))
+        }
+        (Some(pid), _) => Holder::of_process(Some(pid)),
+        // A process of another container has no number here, but it may have left its words.
+        (None, Some(noted)) => Holder { pid: None, ..noted },
+        (None, None) => Holder::default(),
+    }
+}
+
+fn write(file: &mut File, holder: &Holder) -> std::io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     file.set_len(0)?;
-    write!(file, "{}", std::process::id())
+    file.write_all(holder.to_text().as_bytes())
 }

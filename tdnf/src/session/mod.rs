@@ -1,6 +1,7 @@
 //! What is open during a run: nothing until a command asks for it.
 
 mod from_dir;
+mod holder;
 mod lock;
 mod metadata;
 mod packages;
@@ -27,6 +28,7 @@ use crate::interrupt::{Interrupt, Phase};
 use crate::settings::Settings;
 
 pub use from_dir::packages_below;
+pub use holder::Holder;
 pub use lock::InstanceLock;
 pub use metadata::{Freshness, PRIMARY, Source};
 pub use packages::Packages;
@@ -49,7 +51,7 @@ pub struct Session<'a> {
     client: OnceCell<Client>,
     /// Warnings about the configuration were printed.
     typos_told: Cell<bool>,
-    _lock: Option<InstanceLock>,
+    lock: Option<InstanceLock>,
 }
 
 impl<'a> Session<'a> {
@@ -64,7 +66,7 @@ impl<'a> Session<'a> {
         let plugins = Plugins::resolve(args, &settings, printer)?;
         let lock = if needs.lock {
             let path = InstanceLock::path(&settings.root, &settings.persist_dir);
-            Some(InstanceLock::acquire(&path, printer)?)
+            Some(InstanceLock::acquire(&path, &settings, printer)?)
         } else {
             None
         };
@@ -81,7 +83,7 @@ impl<'a> Session<'a> {
             cache_dir,
             client: OnceCell::new(),
             typos_told: Cell::new(false),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -94,7 +96,14 @@ impl<'a> Session<'a> {
             return Err(Failure::new(Code::PERM).hint(hint));
         }
         let path = InstanceLock::path(&settings.root, &settings.persist_dir);
-        InstanceLock::acquire(&path, self.printer)
+        InstanceLock::acquire(&path, settings, self.printer)
+    }
+
+    /// Nothing more will be written: the lock's file says no more who holds it.
+    pub fn quieten_lock(&self) {
+        if let Some(lock) = &self.lock {
+            lock.clear();
+        }
     }
 
     /// All repositories, on or off. `$releasever` is looked up in the rpm database only if a
@@ -204,20 +213,22 @@ impl<'a> Session<'a> {
     /// rpm's own lock on the database; waits for its holder and says so.
     pub fn database_lock(&self, location: &DbLocation) -> Outcome<TransactionLock> {
         let mut waiting = |pid: Option<u32>| {
-            let holder = pid.map_or_else(
-                || "another process".to_owned(),
-                |pid| format!("process {pid}"),
-            );
-            self.printer.info(&format!(
-                "waiting for {holder}, which holds the rpm database"
+            let holder = Holder::of_process(pid);
+            self.printer.crit(&format!(
+                "waiting for the rpm database, which is held by {holder}"
             ));
             true
         };
-        Ok(TransactionLock::acquire(
-            &location.dir,
-            Wait::Forever,
-            &mut waiting,
-        )?)
+        let wait = match self.settings.lock_timeout {
+            Some(limit) => Wait::AtMost(limit),
+            None => Wait::Forever,
+        };
+        match TransactionLock::acquire(&location.dir, wait, &mut waiting) {
+            Err(rpm_db::DbError::Locked { path, pid }) => {
+                Err(lock::still_held(&path, &Holder::of_process(pid)))
+            }
+            other => Ok(other?),
+        }
     }
 
     /// The network client; nothing is started before the first request.

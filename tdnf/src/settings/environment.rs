@@ -12,10 +12,16 @@ use crate::transaction::scripts::allowed_variable;
 pub struct Environment {
     /// Effective user id.
     pub euid: u32,
-    /// Seconds since 1970.
+    /// Seconds since 1970, or `SOURCE_DATE_EPOCH`: what is written into the root.
     pub now: u64,
+    /// Seconds since 1970 by the clock: what is told to people.
+    pub clock: u64,
+    /// `SOURCE_DATE_EPOCH`: roots are to be built twice alike.
+    pub source_date: Option<u64>,
     /// The machine's name for its architecture (`x86_64`).
     pub machine: String,
+    /// Release of the running kernel.
+    pub kernel: String,
     /// This program, as it can be started again.
     pub program: PathBuf,
     /// The user's home directory.
@@ -43,12 +49,19 @@ impl Environment {
                 .map(PathBuf::from)
                 .filter(|path| path.is_absolute())
         };
+        let source_date = variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
         let home_cache = || absolute("HOME").map(|home| home.join(".cache"));
         Self {
             euid: rustix::process::geteuid().as_raw(),
-            now: clock(),
+            now: source_date.unwrap_or_else(clock),
+            clock: clock(),
+            source_date,
             machine: rustix::system::uname()
                 .machine()
+                .to_string_lossy()
+                .into_owned(),
+            kernel: rustix::system::uname()
+                .release()
                 .to_string_lossy()
                 .into_owned(),
             program: own_program(),
@@ -83,9 +96,6 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn clock() -> u64 {
-    if let Some(fixed) = variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()) {
-        return fixed;
-    }
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs())

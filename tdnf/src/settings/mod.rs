@@ -8,8 +8,10 @@ mod overrides;
 mod paths;
 #[cfg(test)]
 mod tests;
+mod tsflags;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rpm_repo::config::{MainConfig, read_main_config};
 
@@ -18,6 +20,7 @@ use crate::error::{Code, Failure, Outcome};
 
 pub use environment::Environment;
 pub use overrides::{RepoOrigin, RepoOverride, RepoSwitch, TemporaryRepo, file_url};
+pub use tsflags::TsFlags;
 
 /// Where the configuration is if nobody says otherwise.
 pub const CONFIG_FILE: &str = "/etc/tdnf/tdnf.conf";
@@ -107,6 +110,8 @@ pub struct Settings {
     pub allow_erasing: bool,
     /// Remove dependencies nobody needs together with what needed them.
     pub clean_requirements: bool,
+    /// How long to wait for a lock: `--lock-timeout`, else `lock_timeout`; for ever unless given.
+    pub lock_timeout: Option<Duration>,
     /// `--testonly`.
     pub test_only: bool,
     /// `--cacheonly`.
@@ -117,8 +122,10 @@ pub struct Settings {
     pub excludes: Vec<String>,
     /// The part of `excludes` that tdnf.conf names; every changing command mentions it.
     pub conf_excludes: Vec<String>,
-    /// `tsflags=` of `--setopt`: `noscripts`, `nodocs`.
-    pub tsflags: Vec<String>,
+    /// `tsflags=` of `--setopt`.
+    pub tsflags: TsFlags,
+    /// `--rpmdefine` of macros that change what is installed.
+    pub defines: Vec<(String, String)>,
     /// Which repositories to switch on and off, in order.
     pub switches: Vec<RepoSwitch>,
     /// `--setopt REPO.KEY=VALUE`, in order.
@@ -142,6 +149,7 @@ impl Settings {
         let mut main = read_main_config(&config_file)?;
         let mut warnings = Vec::new();
         let repo_overrides = overrides::apply_setopts(args, &mut main, &mut warnings)?;
+        let tsflags = TsFlags::of(args, &mut warnings);
         let places = paths::Places::of(args, &main, &root);
         let keep_excludes = !args.flag("disableexcludes");
         let conf_excludes = if keep_excludes {
@@ -156,7 +164,9 @@ impl Settings {
             .map(str::trim)
             .filter(|name| !name.is_empty())
             .map(str::to_owned);
+        let lock_timeout = lock_timeout(args)?.or(main.lock_timeout);
         Ok(Self {
+            lock_timeout: lock_timeout.map(|seconds| Duration::from_secs(seconds.into())),
             repo_dirs: places.repo_dirs,
             vars_dirs: places.vars_dirs,
             cache_dir: places.cache_dir,
@@ -181,12 +191,13 @@ impl Settings {
             best: args.flag("best") && !args.flag("nobest"),
             allow_erasing: args.flag("allowerasing"),
             clean_requirements: main.clean_requirements_on_remove && !args.flag("noautoremove"),
-            test_only: args.flag("testonly"),
+            test_only: args.flag("testonly") || tsflags.test,
             cache_only: args.flag("cacheonly"),
             refresh: args.flag("refresh"),
             excludes: conf_excludes.iter().cloned().chain(given).collect(),
             conf_excludes,
-            tsflags: args.values("tsflags").map(str::to_owned).collect(),
+            tsflags,
+            defines: defines(args),
             switches: overrides::switches(args),
             repo_overrides,
             temporary_repos: overrides::temporary_repos(args)?,
@@ -287,6 +298,25 @@ fn defined(args: &Args, name: &str) -> Option<String> {
         body.starts_with(char::is_whitespace).then(|| body.trim())
     });
     bodies.map(str::to_owned).find(|body| !body.is_empty())
+}
+
+fn lock_timeout(args: &Args) -> Outcome<Option<u32>> {
+    let Some(text) = args.value("lock-timeout") else {
+        return Ok(None);
+    };
+    let seconds = text.trim().parse();
+    let wrong = || bad_value("lock-timeout", text, "a number of seconds");
+    seconds.map(Some).map_err(|_| wrong())
+}
+
+/// All of `--rpmdefine "NAME VALUE"`, in order; a percent sign before the name is left out.
+fn defines(args: &Args) -> Vec<(String, String)> {
+    let one = |text: &str| {
+        let text = text.trim().trim_start_matches('%');
+        let (name, value) = text.split_once([' ', '\t'])?;
+        Some((name.to_owned(), value.trim().to_owned()))
+    };
+    args.values("rpmdefine").filter_map(one).collect()
 }
 
 /// A value of `--setopt` or an option that is wrong.

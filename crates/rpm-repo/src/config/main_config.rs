@@ -52,6 +52,9 @@ pub struct MainConfig {
     pub vars_dirs: Vec<PathBuf>,
     /// `openmax`: open files allowed before a transaction; 1024; 0 leaves the limit alone.
     pub openmax: u32,
+    /// `lock_timeout`: seconds to wait for another run that changes the system; for ever unless
+    /// given. C tdnf has no such key.
+    pub lock_timeout: Option<u32>,
     /// `dnf_check_update_compat`; false.
     pub dnf_check_update_compat: bool,
     /// `distrosync_reinstall_changed`; false.
@@ -99,6 +102,7 @@ impl Default for MainConfig {
             pluginconfpath: PathBuf::from("/etc/tdnf/pluginconf.d"),
             vars_dirs: paths(&["/etc/tdnf/vars", "/etc/dnf/vars", "/etc/yum/vars"]),
             openmax: 1024,
+            lock_timeout: None,
             dnf_check_update_compat: false,
             distrosync_reinstall_changed: false,
             unknown_keys: Vec::new(),
@@ -130,6 +134,7 @@ pub const KEYS: &[&str] = &[
     "pluginconfpath",
     "varsdir",
     "openmax",
+    "lock_timeout",
     "dnf_check_update_compat",
     "distrosync_reinstall_changed",
 ];
@@ -182,6 +187,7 @@ impl MainConfig {
             "proxy_username" => self.proxy_username = optional(value).map(|v| Secret::new(&v)),
             "proxy_password" => self.proxy_password = optional(value).map(|v| Secret::new(&v)),
             "installonly_limit" => self.installonly_limit = whole(place, key, value)?,
+            "lock_timeout" => self.lock_timeout = Some(whole(place, key, value)?),
             "openmax" => self.openmax = whole(place, key, value)?,
             "gpgcheck" => self.gpgcheck = Some(boolean(place, key, value)?),
             "keepcache" => self.keepcache = boolean(place, key, value)?,
