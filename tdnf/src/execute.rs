@@ -12,6 +12,7 @@ use crate::history::History;
 use crate::interrupt::{Interrupt, Phase};
 use crate::plan::{Action, Change, Plan};
 use crate::session::Session;
+use crate::settings::Settings;
 use crate::transaction::{
     self, Element, Erase, Event, Install, Mode, Options, Recovery, RootDir, ScriptStream,
     TransactionError, TransactionObserver, Warning,
@@ -51,8 +52,7 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec
     options.cancelled = &cancelled;
     options.runner.clone_from(&settings.environment.program);
     options.test_only = settings.test_only;
-    options.no_scripts = settings.tsflags.iter().any(|flag| flag == "noscripts");
-    options.no_docs = settings.tsflags.iter().any(|flag| flag == "nodocs");
+    apply_flags(&mut options, settings);
     options
         .environment
         .clone_from(&settings.environment.script_variables);
@@ -96,6 +96,65 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec
             })
         }
     }
+}
+
+/// `tsflags`, and the macros of rpm that choose files: from `--rpmdefine`, else from the host's
+/// macro files, which rpm reads for every root.
+fn apply_flags(options: &mut Options<'_>, settings: &Settings) {
+    let flags = settings.tsflags;
+    let value = |name: &str| {
+        let mut defined = settings.defines.iter().rev();
+        let defined = defined.find(|(defined, _)| defined == name);
+        let configured = || rpm_db::location::configured_macro(Path::new("/"), name);
+        let value = defined.map(|(_, value)| value.clone()).or_else(configured);
+        value
+            .filter(|value| !value.contains('%'))
+            .unwrap_or_default()
+    };
+    let list = |name: &str| {
+        let words = value(name);
+        let words = words
+            .split(':')
+            .map(str::trim)
+            .filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect::<Vec<String>>()
+    };
+    options.no_scripts = flags.no_scripts;
+    options.no_docs = flags.no_docs || value("_excludedocs").parse().is_ok_and(|n: i32| n != 0);
+    options.no_triggers = flags.no_triggers;
+    options.no_caps = flags.no_caps;
+    options.no_contexts = flags.no_contexts;
+    options.just_db = flags.just_db;
+    options.languages = list("_install_langs");
+    let shared = list("_netsharedpath").into_iter();
+    let shared = shared.filter(|path| path.len() > 1 && path.starts_with('/'));
+    options.net_shared = shared
+        .map(|path| path.trim_end_matches('/').as_bytes().to_vec())
+        .collect();
+}
+
+/// Removes records of the rpm database with the files that they alone own; no scriptlet runs.
+pub(crate) fn erase_records(session: &Session<'_>, numbers: &[u32]) -> Outcome<()> {
+    let (root, db, _lock) = open(session)?;
+    let settings = &session.settings;
+    let mut options = Options::new(settings.environment.now, &settings.arch);
+    options.runner.clone_from(&settings.environment.program);
+    options.test_only = settings.test_only;
+    options.no_scripts = true;
+    let elements = numbers.iter().map(|&hnum| erase(hnum, None)).collect();
+    let mut teller = Teller {
+        printer: session.printer,
+        interrupt: &session.interrupt,
+        running: false,
+        test: settings.test_only,
+    };
+    let done = session.interrupt.during(Phase::Committed, || {
+        transaction::run(&root, &db, elements, &options, &mut teller)
+    });
+    for warning in &done.map_err(stopped)?.warnings {
+        session.printer.err(&warning_line(warning));
+    }
+    Ok(())
 }
 
 fn open(session: &Session<'_>) -> Outcome<(RootDir, Db, rpm_db::TransactionLock)> {
@@ -317,7 +376,7 @@ fn warning_line(warning: &Warning) -> String {
 }
 
 /// The number and words of a transaction that did not happen.
-fn stopped(error: TransactionError) -> Failure {
+pub(crate) fn stopped(error: TransactionError) -> Failure {
     let failure = Failure::new(Code::TRANSACTION_FAILED);
     match error {
         TransactionError::Problems(problems) => {

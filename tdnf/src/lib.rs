@@ -14,6 +14,7 @@
 //! heard by [`interrupt`] alone.
 
 pub mod args;
+pub mod audit;
 pub mod catalog;
 pub mod commands;
 pub mod error;
@@ -26,6 +27,7 @@ pub mod interrupt;
 pub mod keys;
 pub mod plan;
 pub mod programs;
+mod reproducible;
 pub mod session;
 pub mod settings;
 pub mod source_files;

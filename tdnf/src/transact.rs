@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use rpm_db::Db;
+use rpm_db::{Db, Index};
 use rpm_pkg::header::tag;
 
-use crate::error::{Code, Outcome};
+use crate::error::{Code, Failure, Outcome};
 use crate::execute::Stopped;
 use crate::fetch::{self, Fetched};
 use crate::goal::{self, Goal, Policy};
@@ -14,7 +15,7 @@ use crate::history::{History, Installed};
 use crate::hooks;
 use crate::interrupt::Phase;
 use crate::keys;
-use crate::plan::{Action, Plan, Reason};
+use crate::plan::{Action, Change, Plan, Reason};
 use crate::session::{Packages, Session};
 use crate::settings::Consent;
 use crate::verify::{self, Verified};
@@ -45,6 +46,7 @@ pub fn perform(
         mark_requested(session, &packages, goal, &auto)?;
         return Err(Code::NOTHING_TO_DO.into());
     }
+    keep_running_kernel(session, &plan)?;
     let Some((fetched, verified)) = obtain(session, &packages, &plan)? else {
         return Ok(0);
     };
@@ -98,6 +100,43 @@ fn plan(
         return goal::named_only(packages, goal);
     }
     goal::solve(session, packages, goal, policy, auto)
+}
+
+/// Refuses a plan that takes the running kernel away (1030): the machine could load no module any
+/// more and might not start again. An upgrade that replaces it is what was asked for.
+fn keep_running_kernel(session: &Session<'_>, plan: &Plan) -> Outcome<()> {
+    let gone = |change: &&Change| matches!(change.action, Action::Remove | Action::Obsolete);
+    let removed: Vec<&Change> = plan.changes.iter().filter(gone).collect();
+    let (false, true) = (removed.is_empty(), session.settings.root == Path::new("/")) else {
+        return Ok(());
+    };
+    let Some(db) = session.db()? else {
+        return Ok(());
+    };
+    let release = &session.settings.environment.kernel;
+    let owners = |index, key: String| db.find(index, key.as_bytes());
+    let mut running = owners(Index::Dirnames, format!("/lib/modules/{release}/"))?;
+    running.extend(owners(
+        Index::Dirnames,
+        format!("/usr/lib/modules/{release}/"),
+    )?);
+    running.extend(owners(Index::Basenames, format!("vmlinuz-{release}"))?);
+    let mut failure = Failure::new(Code::PROTECTED);
+    for change in removed {
+        if running
+            .iter()
+            .any(|owner| Some(owner.hnum) == change.installed_number)
+        {
+            let name = &change.package.name;
+            failure
+                .details
+                .push(format!("package {name} holds the running kernel {release}"));
+        }
+    }
+    match failure.details.is_empty() {
+        true => Ok(()),
+        false => Err(failure.hint("boot another kernel first")),
+    }
 }
 
 /// A check that was switched off is never silent.
@@ -158,6 +197,7 @@ fn commit(
         if !settings.main.keepcache {
             fetched.remove_cached();
         }
+        crate::reproducible::settle(session)?;
     }
     session.interrupt.enter(Phase::Open);
     for line in warnings {

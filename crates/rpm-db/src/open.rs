@@ -135,6 +135,31 @@ impl Drop for Db {
     }
 }
 
+/// Bytes of SQLite's shared memory file as it is made.
+const SHARED_MEMORY: usize = 32 * 1024;
+
+/// Takes what is random out of the side files of a database that nobody has open: the shared memory file keeps its
+/// place, which unprivileged readers need, and becomes zeros; SQLite makes its content anew. Does nothing while
+/// changes wait in the log.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn make_reproducible(location: &DbLocation) -> Result<(), DbError> {
+    let path = location.file();
+    let mut name = path.clone().into_os_string();
+    name.push("-shm");
+    let shared = PathBuf::from(name);
+    if has_pending_log(&path) || !shared.is_file() {
+        return Ok(());
+    }
+    let zeros = [0; SHARED_MEMORY];
+    let same = fs::read(&shared).is_ok_and(|bytes| bytes == zeros);
+    if same {
+        return Ok(());
+    }
+    fs::write(&shared, zeros).map_err(DbError::io(&shared))
+}
+
 /// Makes the database directory and all that lead to it, 0755 whatever the umask is.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 mod change;
 mod check;
+mod check_installed;
 mod clean;
 mod count;
 mod files;
@@ -76,6 +77,7 @@ const MAX_DAMAGED_CACHES: usize = 16;
 pub const ALL: &[Command] = &[
     change::AUTOREMOVE,
     check::CHECK,
+    check_installed::CHECK_INSTALLED,
     check::CHECK_LOCAL,
     list::CHECK_UPDATE,
     clean::COMMAND,

@@ -169,6 +169,30 @@ pub(crate) fn open_section(id: &str, folder: &Path) -> String {
     )
 }
 
+/// What a root with a shell that no package owns lacks for the solver.
+const SHELL: &str = "Name: shell-of-the-root\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\n\
+                     BuildArch: noarch\nProvides: /bin/sh\n%description\ntest\n%files\n";
+
+/// A root with a shell, for which one package stands in the database, and one repository of these
+/// packages.
+pub(crate) fn shell_site(packages: &[PathBuf]) -> (Site, tempfile::TempDir) {
+    let repo = plain_repo(packages);
+    let root = Sandbox::with_shell();
+    root.write("etc/tdnf/tdnf.conf", "[main]\n");
+    root.write(
+        "etc/yum.repos.d/test.repo",
+        open_section("test", repo.path()),
+    );
+    fs::create_dir_all(root.join("var/lib/rpm")).unwrap();
+    let mut rpm = Command::new("rpm");
+    rpm.arg("--root")
+        .arg(root.path())
+        .args(["--dbpath", DBPATH]);
+    rpm.args(["--define", "_db_backend sqlite", "-i", "--nosignature"]);
+    ok(rpm.arg(built(SHELL)));
+    (Site { root }, repo)
+}
+
 /// A root that tdnf works on from outside.
 pub(crate) struct Site {
     pub(crate) root: Sandbox,

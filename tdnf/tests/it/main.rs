@@ -3,6 +3,7 @@
 // The helpers beside the tests may fail the test, too, and say what they measured.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod audit;
 mod cli;
 mod crash;
 mod interop;
@@ -15,6 +16,8 @@ mod scene_repo;
 mod scene_rpm;
 mod threats_files;
 mod threats_host;
+mod threats_locks;
 mod threats_net;
+mod threats_process;
 mod threats_trust;
 mod transaction;

@@ -1,0 +1,116 @@
+//! `check-installed`: is what is installed whole?
+
+use rpm_pkg::dep::{DepGroup, Deps};
+use rpm_pkg::header::{Header, tag};
+
+use super::{Command, Needs};
+use crate::audit::{self, Finding};
+use crate::error::{Failure, Outcome};
+use crate::execute;
+use crate::session::Session;
+use crate::transact;
+use crate::transaction::RootDir;
+
+pub(super) const CHECK_INSTALLED: Command = Command {
+    name: "check-installed",
+    aliases: &[],
+    usage: "[--repair]",
+    about: "Look for what an interrupted rpm left in database and folders, and repair it",
+    needs: Needs::NOTHING,
+    run,
+};
+
+fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
+    let repairs = session.args.flag("repair");
+    let _lock = match repairs {
+        true => {
+            let lock = session.change_lock()?;
+            execute::recover(session)?;
+            Some(lock)
+        }
+        false => None,
+    };
+    let findings = look(session)?;
+    session.printer.json(&findings);
+    for finding in &findings {
+        session.printer.crit(&finding.to_string());
+    }
+    if findings.is_empty() {
+        session
+            .printer
+            .info("Everything that is installed is whole");
+        return Ok(0);
+    }
+    let repairable =
+        |f: &&Finding| matches!(f, Finding::Duplicate { .. } | Finding::Leftover { .. });
+    let count = findings.iter().filter(repairable).count();
+    if !repairs {
+        if count > 0 {
+            let hint = format!("'tdnf check-installed --repair' puts {count} of them right");
+            session.printer.info(&hint);
+        }
+        return Ok(1);
+    }
+    if count > 0 {
+        session.confirm()?;
+        repair(session, &findings)?;
+    }
+    advise(session, &findings);
+    Ok(u8::from(count < findings.len()))
+}
+
+fn look(session: &Session<'_>) -> Outcome<Vec<Finding>> {
+    let Some(db) = session.db()? else {
+        return Ok(Vec::new());
+    };
+    let root = RootDir::open(&session.settings.root).map_err(execute::stopped)?;
+    let side_by_side = |header: &Header| {
+        let name = header.text(tag::NAME).unwrap_or_default();
+        let names = &session.settings.main.installonlypkgs;
+        names.iter().any(|known| known == name)
+            || Deps::of(header, DepGroup::Provides)
+                .any(|dep| dep.name.starts_with(b"installonlypkg("))
+    };
+    Ok(audit::look(&root, &db, &side_by_side)?)
+}
+
+/// Surplus records go with the files that they alone own; no scriptlet runs, because those of the
+/// interrupted run may have run already.
+fn repair(session: &Session<'_>, findings: &[Finding]) -> Outcome<()> {
+    let number = |finding: &Finding| match finding {
+        Finding::Duplicate { number, .. } => Some(*number),
+        _ => None,
+    };
+    let numbers: Vec<u32> = findings.iter().filter_map(number).collect();
+    if !numbers.is_empty() {
+        execute::erase_records(session, &numbers)?;
+        // The history hears of what is installed now.
+        drop(transact::open_history(session)?);
+    }
+    let location = session.db_location()?;
+    let _lock = session.database_lock(&location)?;
+    let root = RootDir::open(&session.settings.root).map_err(execute::stopped)?;
+    audit::remove_leftovers(&root, findings)
+        .map_err(|(path, error)| Failure::io(std::path::Path::new(&path), &error))
+}
+
+/// What only a fresh copy of the package puts right.
+fn advise(session: &Session<'_>, findings: &[Finding]) {
+    for finding in findings {
+        match finding {
+            Finding::Incomplete { package, .. } => {
+                let name = rpm_pkg::nevra::Nevra::parse(package)
+                    .map_or_else(|_| package.clone(), |nevra| nevra.name);
+                session
+                    .printer
+                    .err(&format!("'tdnf reinstall {name}' brings its files again"));
+            }
+            Finding::Database { .. } => {
+                session
+                    .printer
+                    .err("'rpmdb --rebuilddb' makes the indexes anew");
+            }
+            _ => {}
+        }
+    }
+}
