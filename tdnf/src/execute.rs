@@ -147,6 +147,7 @@ pub(crate) fn erase_records(session: &Session<'_>, numbers: &[u32]) -> Outcome<(
         interrupt: &session.interrupt,
         running: false,
         test: settings.test_only,
+        transcript: Transcript::default(),
     };
     let done = session.interrupt.during(Phase::Committed, || {
         transaction::run(&root, &db, elements, &options, &mut teller)

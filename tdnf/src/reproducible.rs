@@ -35,14 +35,24 @@ pub(crate) fn settle(session: &Session<'_>) -> Outcome<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let clamped = fs::open(root, flags, Mode::empty()).and_then(|dir| {
         let device = fs::fstat(&dir)?.st_dev;
-        Clamp { epoch, device }.directory(dir, 0)
+        let begun = settings.environment.clock;
+        let clamp = Clamp {
+            epoch,
+            begun,
+            device,
+        };
+        clamp.directory(dir, 0)
     });
     clamped.map_err(|error| Failure::io(root, &error.into()))
 }
 
-/// Sets every time of change that is later than this back to it.
+/// Sets back the time of everything that changed during this run. Files of packages have the
+/// times that their packages name, which are the same for every build.
 struct Clamp {
+    /// Where to.
     epoch: u64,
+    /// When this run began.
+    begun: u64,
     /// Other file systems are not entered: `/proc` and the like may be mounted in the root.
     device: u64,
 }
@@ -79,7 +89,8 @@ impl Clamp {
 
     fn times(&self, stat: &fs::Stat) -> Option<Timestamps> {
         let epoch = i64::try_from(self.epoch).ok()?;
-        let late = (stat.st_mtime, stat.st_mtime_nsec) > (epoch, 0);
+        let begun = i64::try_from(self.begun).ok()?;
+        let late = stat.st_mtime >= begun && (stat.st_mtime, stat.st_mtime_nsec) > (epoch, 0);
         late.then_some(Timestamps {
             last_access: Timespec {
                 tv_sec: 0,
