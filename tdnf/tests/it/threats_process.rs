@@ -238,7 +238,7 @@ fn row_96_bare_surroundings() {
     let section = "[test]\nname=t\nbaseurl=file:///repo\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n";
     site.root.write("etc/yum.repos.d/test.repo", section);
     fs::remove_dir_all(site.root.join("tmp")).unwrap();
-    let mut apart = Command::new("chroot");
+    let mut apart = Command::new("/usr/sbin/chroot");
     apart
         .arg(site.path())
         .args(["/tdnf", "--releasever", "12", "install", "-y"]);
