@@ -166,10 +166,7 @@ fn macro_dbpath(root: &Path) -> Option<PathBuf> {
 pub fn configured_macro(root: &Path, name: &str) -> Option<String> {
     let root = fs::canonicalize(root).ok()?;
     let files = macro_files(&root);
-    files
-        .iter()
-        .filter_map(|path| read_macro(path, name))
-        .last()
+    files.iter().rev().find_map(|path| read_macro(path, name))
 }
 
 fn macro_files(root: &Path) -> Vec<PathBuf> {
