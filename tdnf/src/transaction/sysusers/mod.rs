@@ -62,7 +62,6 @@ impl Execution<'_, '_> {
         self.journal.add(&Record::ScriptStart {
             nevra: package.clone(),
             script: "sysusers".to_owned(),
-            body: Vec::new(),
         })?;
         self.journal.flush()?;
         let made = create(self.root, &lines.understood, self.options.now / 86_400);
