@@ -113,6 +113,9 @@ pub(crate) fn all(lab: &Lab, group: Option<&str>) -> Result<Vec<Case>, String> {
         cases.extend(solving(lab)?);
         cases.extend(crate::install::all(lab)?);
     }
+    if wanted("tdnf") || wanted("many") {
+        cases.extend(crate::many::all(lab)?);
+    }
     if wanted("repo-tools") {
         cases.extend(crate::repo_tools::all(lab)?);
     }

@@ -12,7 +12,7 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
 }
 
 /// Keeps the root as it is now and gives it back before every run, all written to disk.
-fn anew(lab: &Lab, root: &Path) -> Result<Prepare, String> {
+pub(crate) fn anew(lab: &Lab, root: &Path) -> Result<Prepare, String> {
     let name = root.file_name().unwrap_or_default().to_string_lossy();
     let saved = lab.scratch.join(format!("{name}-saved"));
     must(Command::new("cp").arg("-a").arg(root).arg(&saved))?;

@@ -9,6 +9,7 @@ mod cases;
 mod install;
 mod lab;
 mod limit;
+mod many;
 mod measure;
 mod repo_tools;
 mod report;
@@ -25,7 +26,7 @@ struct Ask {
     write: bool,
 }
 
-const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, repo-tools";
+const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many (of tdnf), repo-tools";
 
 fn parse() -> Result<Ask, String> {
     let mut ask = Ask {

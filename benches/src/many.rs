@@ -1,0 +1,101 @@
+//! One install of 600 packages into an empty root, staging and journal included.
+
+use crate::cases::{Case, once, tdnf};
+use crate::install::anew;
+use crate::lab::{Lab, cache, must};
+use crate::measure::Program;
+use crate::report::Mark;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How many packages.
+const COUNT: usize = 600;
+
+/// Against `rpm -i` of the same files. Neither checks signatures; both check digests.
+pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
+    let packages = packages()?;
+    let root = lab.root("many", "recipe", "")?;
+    once(&tdnf(lab, &root, &["makecache"], &[0]), &lab.scratch)?;
+    let place = root.display().to_string();
+    let mut rpm = vec!["rpm", "--root", &place, "--dbpath", "/var/lib/rpm"];
+    rpm.extend(["--nosignature", "-i"]);
+    rpm.extend(packages.iter().map(String::as_str));
+    let mut ours = vec!["--nogpgcheck", "-y", "-C", "install"];
+    ours.extend(packages.iter().map(String::as_str));
+    Ok(vec![Case {
+        name: "install of 600 packages into an empty root",
+        ours: tdnf(lab, &root, &ours, &[0]),
+        peer: Some(("rpm -i", Program::new(&rpm, &[0]))),
+        prepare: anew(lab, &root)?,
+        mark: Mark {
+            wall_ratio: Some(1.3),
+            memory: Some(120.0),
+            ..Mark::default()
+        },
+        scratch: lab.scratch.clone(),
+    }])
+}
+
+/// The files of the packages, built once by `rpmbuild`: four small files each, and a megabyte in every tenth.
+fn packages() -> Result<Vec<String>, String> {
+    let folder = cache().join("many-1");
+    if !folder.exists() {
+        let work = cache().join(format!("many-work-{}", std::process::id()));
+        std::fs::create_dir_all(&work).map_err(|e| format!("{}: {e}", work.display()))?;
+        build(&work)?;
+        std::fs::rename(work.join("RPMS/noarch"), &folder)
+            .map_err(|e| format!("{}: {e}", folder.display()))?;
+        std::fs::remove_dir_all(&work).map_err(|e| e.to_string())?;
+    }
+    let entries = std::fs::read_dir(&folder).map_err(|e| e.to_string())?;
+    let paths = entries.filter_map(|entry| entry.ok().map(|e| e.path()));
+    let mut files: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+    files.sort();
+    if files.len() == COUNT {
+        Ok(files)
+    } else {
+        Err(format!(
+            "{}: {} packages, not {COUNT}",
+            folder.display(),
+            files.len()
+        ))
+    }
+}
+
+/// One source package with all of them.
+fn build(work: &Path) -> Result<(), String> {
+    let mut spec =
+        "Name: many\nVersion: 1\nRelease: 1\nSummary: bench\nLicense: MIT\nBuildArch: noarch\n\
+                    AutoReqProv: no\n%description\nbench\n%install\n"
+            .to_owned();
+    let _ = writeln!(
+        spec,
+        "for n in $(seq {COUNT}); do\nd=%{{buildroot}}/usr/share/many/$n; mkdir -p $d\n\
+         for f in 1 2 3; do echo $n $f > $d/$f; done\nhead -c 20000 /dev/urandom > $d/4\n\
+         [ $((n % 10)) != 0 ] || head -c 1000000 /dev/urandom > $d/5\ndone"
+    );
+    for n in 1..=COUNT {
+        let _ = writeln!(
+            spec,
+            "%package p{n}\nSummary: bench\nAutoReqProv: no\n%description p{n}\nbench\n\
+             %files p{n}\n/usr/share/many/{n}"
+        );
+    }
+    let file: PathBuf = work.join("many.spec");
+    std::fs::write(&file, spec).map_err(|e| format!("{}: {e}", file.display()))?;
+    let mut rpmbuild = Command::new("rpmbuild");
+    rpmbuild.args([
+        "-bb",
+        "--quiet",
+        "--define",
+        &format!("_topdir {}", work.display()),
+    ]);
+    rpmbuild.args([
+        "--define",
+        "_binary_payload w3.zstdio",
+        "--define",
+        "__os_install_post %{nil}",
+    ]);
+    must(rpmbuild.arg(&file))
+}
