@@ -105,7 +105,7 @@ pub(crate) fn once(program: &Program, scratch: &Path) -> Result<(), String> {
 }
 
 /// Builds every case of a group, or of all; warm ones get their caches filled here.
-pub(crate) fn all(lab: &Lab, group: Option<&str>) -> Result<Vec<Case>, String> {
+pub(crate) fn all(lab: &mut Lab, group: Option<&str>) -> Result<Vec<Case>, String> {
     let wanted = |name: &str| group.is_none_or(|group| group == name);
     let mut cases = Vec::new();
     if wanted("tdnf") {
@@ -118,6 +118,9 @@ pub(crate) fn all(lab: &Lab, group: Option<&str>) -> Result<Vec<Case>, String> {
     }
     if wanted("repo-tools") {
         cases.extend(crate::repo_tools::all(lab)?);
+    }
+    if wanted("mirror-sync") {
+        cases.extend(crate::mirror::all(lab)?);
     }
     Ok(cases)
 }

@@ -21,6 +21,7 @@ pub(crate) struct Lab {
     /// A control group of 128 MB, where one can be made.
     pub group: Option<Group>,
     server: Child,
+    more: Vec<Child>,
     _scratch_guard: Scratch,
 }
 
@@ -35,8 +36,10 @@ impl Drop for Scratch {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        for server in std::iter::once(&mut self.server).chain(&mut self.more) {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
     }
 }
 
@@ -94,19 +97,25 @@ fn free_port() -> Result<u16, String> {
     Ok(socket.local_addr().map_err(|e| e.to_string())?.port())
 }
 
-/// nginx with a configuration of its own, in the foreground, on loopback.
-fn serve(scratch: &Path, big: &Path, recipe: &Path) -> Result<(Child, String), String> {
+/// Another nginx that lives as long as the lab, with these locations; its URL.
+pub(crate) fn serve_more(lab: &mut Lab, locations: &str) -> Result<String, String> {
+    let scratch = lab.scratch.join(format!("server-{}", lab.more.len()));
+    std::fs::create_dir_all(&scratch).map_err(|e| e.to_string())?;
+    let (child, url) = serve(&scratch, locations)?;
+    lab.more.push(child);
+    Ok(url)
+}
+
+/// nginx with a configuration of its own, as one process in the foreground, on loopback.
+fn serve(scratch: &Path, locations: &str) -> Result<(Child, String), String> {
     let port = free_port()?;
     let configuration = format!(
-        "daemon off; pid {dir}/nginx.pid; error_log {dir}/error.log; worker_processes 1; user root;\n\
+        "daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/error.log; user root;\n\
          events {{}}\nhttp {{ access_log off; sendfile on;\n\
          client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;\n\
          uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
-         server {{ listen 127.0.0.1:{port};\n\
-         location /big/ {{ alias {big}/; }}\nlocation /recipe/ {{ alias {recipe}/; }} }} }}\n",
+         server {{ listen 127.0.0.1:{port};\n{locations} }} }}\n",
         dir = scratch.display(),
-        big = big.display(),
-        recipe = recipe.display(),
     );
     let file = scratch.join("nginx.conf");
     std::fs::write(&file, configuration).map_err(|e| e.to_string())?;
@@ -142,7 +151,12 @@ impl Lab {
         let scratch = std::env::temp_dir().join(format!("tdnf-bench-{}", std::process::id()));
         std::fs::create_dir_all(&scratch).map_err(|e| e.to_string())?;
         let guard = Scratch(scratch.clone());
-        let (server, url) = serve(&scratch, &big, &recipe)?;
+        let locations = format!(
+            "location /big/ {{ alias {}/; }}\nlocation /recipe/ {{ alias {}/; }}",
+            big.display(),
+            recipe.display()
+        );
+        let (server, url) = serve(&scratch, &locations)?;
         let tdnf = tdnf.to_owned();
         Ok(Lab {
             tdnf,
@@ -151,6 +165,7 @@ impl Lab {
             url,
             group: Group::new(128 << 20),
             server,
+            more: Vec::new(),
             _scratch_guard: guard,
         })
     }

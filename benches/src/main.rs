@@ -11,6 +11,7 @@ mod lab;
 mod limit;
 mod many;
 mod measure;
+mod mirror;
 mod repo_tools;
 mod report;
 
@@ -26,7 +27,7 @@ struct Ask {
     write: bool,
 }
 
-const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many (of tdnf), repo-tools";
+const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many (of tdnf), repo-tools, mirror-sync";
 
 fn parse() -> Result<Ask, String> {
     let mut ask = Ask {
@@ -60,9 +61,9 @@ fn parse() -> Result<Ask, String> {
 
 fn run() -> Result<bool, String> {
     let ask = parse()?;
-    let lab = lab::Lab::set_up(&ask.tdnf)?;
+    let mut lab = lab::Lab::set_up(&ask.tdnf)?;
     let mut rows = Vec::new();
-    for case in cases::all(&lab, ask.group.as_deref())? {
+    for case in cases::all(&mut lab, ask.group.as_deref())? {
         if ask
             .only
             .as_ref()
