@@ -9,6 +9,7 @@ mod file_triggers;
 mod kill;
 mod order;
 mod random;
+mod real;
 mod wide;
 
 use std::fs::File;
