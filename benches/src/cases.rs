@@ -122,6 +122,9 @@ pub(crate) fn all(lab: &mut Lab, group: Option<&str>) -> Result<Vec<Case>, Strin
     if wanted("mirror-sync") {
         cases.extend(crate::mirror::all(lab)?);
     }
+    if wanted("queries") {
+        cases.extend(crate::queries::all(lab)?);
+    }
     Ok(cases)
 }
 

@@ -219,17 +219,45 @@ impl Lab {
                     .arg(&file),
             )?;
         }
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&packages)
-            .map_err(|e| e.to_string())?
-            .filter_map(|entry| entry.ok().map(|e| e.path()))
-            .collect();
-        files.sort();
-        must(
-            Command::new("rpm")
-                .args(["-i", "--justdb", "--nodeps", "--nosignature", "--root"])
-                .arg(root)
-                .args(["--dbpath", "/var/lib/rpm"])
-                .args(files),
-        )
+        enter(root, &packages)
     }
+
+    /// Packages of these names in version 0, without files.
+    pub(crate) fn fill_old(&self, root: &Path, names: &[String]) -> Result<(), String> {
+        let top = self.scratch.join("rpmbuild-old");
+        std::fs::create_dir_all(&top).map_err(|e| e.to_string())?;
+        let mut spec = String::from(
+            "Name: old\nVersion: 0\nRelease: 0\nSummary: s\nLicense: MIT\nBuildArch: noarch\n%description\nd\n",
+        );
+        for name in names {
+            spec.push_str(&format!(
+                "%package -n {name}\nSummary: old\n%description -n {name}\nd\n%files -n {name}\n"
+            ));
+        }
+        let file = top.join("old.spec");
+        std::fs::write(&file, spec).map_err(|e| e.to_string())?;
+        must(
+            Command::new("rpmbuild")
+                .args(["-bb", "--quiet", "--define"])
+                .arg(format!("_topdir {}", top.display()))
+                .arg(&file),
+        )?;
+        enter(root, &top.join("RPMS/noarch"))
+    }
+}
+
+/// The packages of a folder in the database of a root, by the real rpm.
+fn enter(root: &Path, packages: &Path) -> Result<(), String> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(packages)
+        .map_err(|e| e.to_string())?
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .collect();
+    files.sort();
+    must(
+        Command::new("rpm")
+            .args(["-i", "--justdb", "--nodeps", "--nosignature", "--root"])
+            .arg(root)
+            .args(["--dbpath", "/var/lib/rpm"])
+            .args(files),
+    )
 }

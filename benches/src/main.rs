@@ -12,6 +12,7 @@ mod limit;
 mod many;
 mod measure;
 mod mirror;
+mod queries;
 mod repo_tools;
 mod report;
 
@@ -27,7 +28,7 @@ struct Ask {
     write: bool,
 }
 
-const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many (of tdnf), repo-tools, mirror-sync";
+const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many (of tdnf), queries, repo-tools, mirror-sync";
 
 fn parse() -> Result<Ask, String> {
     let mut ask = Ask {
