@@ -14,6 +14,10 @@ bench *args:
 build:
     ./dev build
 
+# The binary, links, man pages, completions, units and configuration below DESTDIR.
+install destdir:
+    ./dev install {{ if destdir =~ '^DESTDIR=' { destdir } else { 'DESTDIR=' + destdir } }}
+
 # The smallest binary, for shipping.
 dist:
     cargo build --profile dist --locked -p tdnf

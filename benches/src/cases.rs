@@ -113,6 +113,9 @@ pub(crate) fn all(lab: &mut Lab, group: Option<&str>) -> Result<Vec<Case>, Strin
         cases.extend(solving(lab)?);
         cases.extend(crate::install::all(lab)?);
     }
+    if wanted("tdnf") || wanted("queries") {
+        cases.extend(crate::queries::all(lab)?);
+    }
     if wanted("tdnf") || wanted("many") {
         cases.extend(crate::many::all(lab)?);
     }
@@ -121,9 +124,6 @@ pub(crate) fn all(lab: &mut Lab, group: Option<&str>) -> Result<Vec<Case>, Strin
     }
     if wanted("mirror-sync") {
         cases.extend(crate::mirror::all(lab)?);
-    }
-    if wanted("queries") {
-        cases.extend(crate::queries::all(lab)?);
     }
     Ok(cases)
 }

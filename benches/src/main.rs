@@ -28,7 +28,7 @@ struct Ask {
     write: bool,
 }
 
-const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many (of tdnf), queries, repo-tools, mirror-sync";
+const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many and queries (of tdnf), repo-tools, mirror-sync";
 
 fn parse() -> Result<Ask, String> {
     let mut ask = Ask {

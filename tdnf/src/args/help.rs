@@ -68,6 +68,37 @@ fn suggestion(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
+/// The parser's tables as clap knows them, for man pages: of the whole program, or of one command
+/// with the options that concern it.
+pub fn parser(command: Option<&'static commands::Command>) -> Command {
+    let Some(command) = command else {
+        return definition()
+            .about("A package manager for RPM systems")
+            .override_usage("tdnf [options] COMMAND");
+    };
+    let usage = format!("tdnf [options] {} {}", command.name, command.usage);
+    let options = OPTIONS
+        .iter()
+        .filter(|option| concerns(option.group, command.name));
+    Command::new(format!("tdnf-{}", command.name))
+        .about(command.about)
+        .override_usage(usage.trim_end().to_owned())
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(options.map(argument))
+}
+
+/// Whether options of a group mean anything to a command.
+fn concerns(group: Group, command: &str) -> bool {
+    match group {
+        Group::Common | Group::New => true,
+        Group::QuerySelect | Group::Query => command == "repoquery",
+        Group::Sync => command == "reposync" || command == "repoquery",
+        Group::Scope => ["list", "info", "updateinfo", "history"].contains(&command),
+        Group::Ignored => false,
+    }
+}
+
 fn definition() -> Command {
     let arguments = OPTIONS
         .iter()

@@ -2,6 +2,7 @@
 
 pub mod automatic;
 mod cache_updateinfo;
+mod complete;
 mod config;
 mod history_util;
 
@@ -39,6 +40,13 @@ pub const ALL: &[Program] = &[
     },
 ];
 
+/// Asked by the completions of the shells.
+const COMPLETE: Program = Program {
+    name: "tdnf-complete",
+    about: "Candidates for the completion of a shell",
+    run: complete::run,
+};
+
 /// Other names of `tdnf` itself.
 pub const ALIASES: [&str; 3] = ["yum", "tyum", "tdnfj"];
 
@@ -55,6 +63,7 @@ pub(crate) fn chosen(argv: &[String]) -> Option<(&'static Program, Vec<String>)>
         Some((word, rest)) if word == "automatic" => {
             Some((named("tdnf-automatic")?, rest.to_vec()))
         }
+        Some((word, rest)) if word == complete::WORD => Some((&COMPLETE, rest.to_vec())),
         _ => None,
     }
 }

@@ -1,0 +1,144 @@
+//! The pages: those of commands from the parser's own tables, those of files from [`formats`].
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use tdnf::args::help;
+use tdnf::{commands, programs};
+
+use super::formats;
+
+/// The text of a page by its file name (`tdnf-install.8`).
+pub(crate) type Page = (String, Vec<u8>);
+
+/// Writes every page into a directory, which is made; returns the files.
+pub(crate) fn write(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(dir)?;
+    let mut files = Vec::new();
+    for (name, text) in all()? {
+        let path = dir.join(name);
+        std::fs::write(&path, text)?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+/// Every page.
+pub(crate) fn all() -> io::Result<Vec<Page>> {
+    let mut pages = vec![overview()?];
+    for command in commands::ALL {
+        pages.push(of_command(command)?);
+        // `man tdnf-upgrade` finds the page of `update`.
+        let to = format!(".so man8/tdnf-{}.8\n", command.name);
+        let names = command.aliases.iter();
+        pages.extend(names.map(|alias| (format!("tdnf-{alias}.8"), to.clone().into_bytes())));
+    }
+    pages.extend(formats::ALL.iter().map(of_format));
+    Ok(pages)
+}
+
+fn man(parser: clap::Command, title: &str) -> Man {
+    Man::new(parser)
+        .title(title)
+        .section("8")
+        .source(format!("tdnf {}", tdnf::VERSION))
+        .manual("tdnf")
+        .date("")
+}
+
+/// Everything but the options, which come after it.
+fn front(man: &Man, text: &mut Vec<u8>) -> io::Result<()> {
+    man.render_title(text)?;
+    man.render_name_section(text)?;
+    man.render_synopsis_section(text)?;
+    man.render_description_section(text)
+}
+
+fn overview() -> io::Result<Page> {
+    let man = man(help::parser(None), "tdnf");
+    let mut text = Vec::new();
+    front(&man, &mut text)?;
+    let mut list = Roff::new();
+    list.control("SH", ["COMMANDS"]);
+    for command in commands::ALL {
+        list.control("TP", []);
+        list.text([
+            bold(format!("tdnf {}", command.name)),
+            roman(format!(" {}", command.usage)),
+        ]);
+        list.text([roman(format!(
+            "{}; see tdnf-{}(8)",
+            command.about, command.name
+        ))]);
+    }
+    list.control("SH", ["PROGRAMS"]);
+    for program in programs::ALL {
+        list.control("TP", []);
+        list.text([bold(program.name)]);
+        list.text([roman(program.about)]);
+    }
+    list.to_writer(&mut text)?;
+    man.render_options_section(&mut text)?;
+    let names = formats::ALL
+        .iter()
+        .map(|format| format!("{}(5)", format.name));
+    see_also(&names.collect::<Vec<_>>(), &mut text)?;
+    Ok(("tdnf.8".to_owned(), text))
+}
+
+fn of_command(command: &'static commands::Command) -> io::Result<Page> {
+    let name = format!("tdnf-{}", command.name);
+    let man = man(help::parser(Some(command)), &name);
+    let mut text = Vec::new();
+    front(&man, &mut text)?;
+    if !command.aliases.is_empty() {
+        let mut also = Roff::new();
+        also.control("PP", []);
+        also.text([roman(format!(
+            "Also called: {}.",
+            command.aliases.join(", ")
+        ))]);
+        also.to_writer(&mut text)?;
+    }
+    man.render_options_section(&mut text)?;
+    see_also(
+        &["tdnf(8)".to_owned(), "tdnf.conf(5)".to_owned()],
+        &mut text,
+    )?;
+    Ok((format!("{name}.8"), text))
+}
+
+fn see_also(names: &[String], text: &mut Vec<u8>) -> io::Result<()> {
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([roman(names.join(", "))]);
+    roff.to_writer(text)
+}
+
+fn of_format(format: &formats::Format) -> Page {
+    let mut roff = Roff::new();
+    let source = format!("tdnf {}", tdnf::VERSION);
+    roff.control("TH", [format.name, "5", "", source.as_str(), "tdnf"]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman(format!("{} - {}", format.name, format.about))]);
+    roff.control("SH", ["DESCRIPTION"]);
+    for paragraph in format.text {
+        roff.control("PP", []);
+        roff.text([roman(*paragraph)]);
+    }
+    roff.control("SH", ["KEYS"]);
+    for (key, default, text) in format.keys {
+        roff.control("TP", []);
+        roff.text([bold(*key), roman(format!(" (default: {default})"))]);
+        roff.text([roman(*text)]);
+    }
+    roff.control("SH", ["SEE ALSO"]);
+    let others = formats::ALL
+        .iter()
+        .filter(|other| other.name != format.name);
+    let others: Vec<String> = others.map(|other| format!("{}(5)", other.name)).collect();
+    roff.text([roman(format!("tdnf(8), {}", others.join(", ")))]);
+    (format!("{}.5", format.name), roff.render().into_bytes())
+}
