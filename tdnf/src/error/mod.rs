@@ -131,6 +131,11 @@ impl Code {
     }
 }
 
+/// Every number of the table.
+pub fn numbers() -> impl Iterator<Item = u32> {
+    table::TABLE.iter().map(|(number, ..)| *number)
+}
+
 /// The system's words for an errno.
 fn system_text(errno: u32) -> String {
     let text = std::io::Error::from_raw_os_error(i32::try_from(errno).unwrap_or(0)).to_string();

@@ -15,6 +15,7 @@ mod reposync;
 mod signed;
 mod sources;
 mod updateinfo;
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,216 @@
+//! `docs/compat.md`: every command, option, key and error number with a test that covers it.
+//!
+//! The rows come from the program's own tables and, where the reference is at hand, from its
+//! tables too: a row that the document lacks fails here, and so does a test that it names and
+//! that is not there. `TDNF_UPDATE_DOCS=1` writes the document anew.
+
+mod reference;
+mod sources;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use sources::{Covering, Kind, Sources};
+use tdnf::args::{BARE_LETTERS, OPTIONS};
+use tdnf::{commands, error};
+
+/// A table of the document.
+struct Table {
+    title: &'static str,
+    kind: Kind,
+    /// Names of the rows, in order.
+    rows: Vec<String>,
+}
+
+fn document() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/compat.md")
+}
+
+/// The rows that there must be.
+fn tables() -> Vec<Table> {
+    let reference = reference::Reference::read();
+    let known = |list: fn(&reference::Reference) -> &BTreeSet<String>| {
+        reference
+            .as_ref()
+            .map_or_else(BTreeSet::new, |all| list(all).clone())
+    };
+    let all = |own: Vec<String>, reference: BTreeSet<String>| -> Vec<String> {
+        let names: BTreeSet<String> = own.into_iter().chain(reference).collect();
+        names.into_iter().collect()
+    };
+    let names = |list: &[&str]| {
+        list.iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let own_commands = commands::ALL
+        .iter()
+        .flat_map(|command| std::iter::once(command.name).chain(command.aliases.iter().copied()));
+    let own_commands = names(&own_commands.chain(["help"]).collect::<Vec<_>>());
+    let letters = OPTIONS.iter().filter_map(|option| option.short);
+    let letters = letters.chain(BARE_LETTERS.iter().map(|(letter, _)| *letter));
+    let letters = letters.map(|letter| format!("-{letter}"));
+    let long = OPTIONS.iter().map(|option| format!("--{}", option.long));
+    let mut numbers: Vec<u32> = error::numbers().collect();
+    numbers.extend(
+        known(|all| &all.errors)
+            .iter()
+            .filter_map(|number| number.parse::<u32>().ok()),
+    );
+    numbers.sort_unstable();
+    numbers.dedup();
+    vec![
+        Table {
+            title: "Commands",
+            kind: Kind::Command,
+            rows: all(own_commands, known(|all| &all.commands)),
+        },
+        Table {
+            title: "Options",
+            kind: Kind::Option,
+            rows: all(long.chain(letters).collect(), known(|all| &all.options)),
+        },
+        Table {
+            title: "Keys of tdnf.conf",
+            kind: Kind::MainKey,
+            rows: all(
+                names(rpm_repo::config::MAIN_KEYS),
+                known(|all| &all.main_keys),
+            ),
+        },
+        Table {
+            title: "Keys of .repo files",
+            kind: Kind::RepoKey,
+            rows: all(
+                names(rpm_repo::config::REPO_KEYS),
+                known(|all| &all.repo_keys),
+            ),
+        },
+        Table {
+            title: "Error numbers",
+            kind: Kind::Error,
+            rows: numbers.iter().map(u32::to_string).collect(),
+        },
+    ]
+}
+
+/// The document as it is: of each table, row and cell.
+fn read(text: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut tables: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let mut title = String::new();
+    for line in text.lines() {
+        if let Some(found) = line.strip_prefix("## ") {
+            found.clone_into(&mut title);
+        }
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        if let ["", name, tests, ""] = cells.as_slice()
+            && !name.starts_with("--- ")
+            && *name != "---"
+            && *tests != "covered by"
+        {
+            let name = name.trim_matches('`').to_owned();
+            let before = tables
+                .entry(title.clone())
+                .or_default()
+                .insert(name.clone(), (*tests).to_owned());
+            assert!(before.is_none(), "{name} stands twice under {title}");
+        }
+    }
+    tables
+}
+
+fn written(tables: &[Table], covering: &Covering<'_>) -> String {
+    let mut text = String::from(
+        "# What is covered, and by which test\n\n\
+         Every command, option, configuration key and error number of C tdnf 3.6 and of this program, with a test.\n\
+         Numbers are those of the reference's samples, which `tdnf/tests/it/samples` plays; names are those of test\n\
+         functions. `TDNF_UPDATE_DOCS=1 cargo test -p tdnf compat` writes this file; the same test without the variable\n\
+         fails where a row is missing or a test is not there. What differs from C tdnf is in `differences.md`.\n",
+    );
+    for table in tables {
+        text.push_str(&format!(
+            "\n## {}\n\n| name | covered by |\n|---|---|\n",
+            table.title
+        ));
+        for row in &table.rows {
+            text.push_str(&format!(
+                "| `{row}` | {} |\n",
+                covering.cell(table.kind, row)
+            ));
+        }
+    }
+    text
+}
+
+#[test]
+fn compat_table_is_complete() {
+    let sources = Sources::read();
+    let covering = Covering::of(&sources);
+    let tables = tables();
+    if std::env::var_os("TDNF_UPDATE_DOCS").is_some() {
+        std::fs::write(document(), written(&tables, &covering)).expect("docs/ is ours");
+    }
+    let text = std::fs::read_to_string(document()).expect("docs/compat.md is there");
+    let document = read(&text);
+    let mut wrong = Vec::new();
+    for table in &tables {
+        let empty = BTreeMap::new();
+        let rows = document.get(table.title).unwrap_or(&empty);
+        for name in &table.rows {
+            match rows.get(name) {
+                None => wrong.push(format!("{}: no row {name}", table.title)),
+                Some(cell) => {
+                    let unknown = covering.unknown(cell);
+                    wrong.extend(
+                        unknown
+                            .into_iter()
+                            .map(|what| format!("{}: {name}: {what}", table.title)),
+                    );
+                }
+            }
+        }
+        let stale = rows.keys().filter(|name| !table.rows.contains(name));
+        if reference::Reference::read().is_some() {
+            wrong.extend(stale.map(|name| format!("{}: nobody knows {name}", table.title)));
+        }
+    }
+    assert!(wrong.is_empty(), "docs/compat.md:\n{}", wrong.join("\n"));
+}
+
+/// Every number of the reference has its text here, and the exit code that scripts know.
+#[test]
+fn error_numbers_and_texts_are_those_of_the_reference() {
+    let Some(reference) = reference::Reference::read() else {
+        return testkit::fixtures::skipped("no reference/tdnf-behaviour.md in the shared folder");
+    };
+    let own: BTreeSet<u32> = error::numbers().collect();
+    let mut wrong = Vec::new();
+    for (number, text) in &reference.error_texts {
+        if !own.contains(number) {
+            wrong.push(format!("{number} is not in the table"));
+        }
+        let code = error::Code(*number);
+        let shown = code.text();
+        let expected = match text.as_str() {
+            "(curl text)" => continue,
+            // The system's text, also for numbers that are no errno.
+            "(no own text)" if (1601..2000).contains(number) => continue,
+            "(no own text)" => "Unknown error".to_owned(),
+            text => text.trim_start_matches("(strerror) ").to_owned(),
+        };
+        if shown != expected {
+            wrong.push(format!("{number}: '{shown}' instead of '{expected}'"));
+        }
+        let exit = error::Failure::new(code).exit_code();
+        let known = match number {
+            905 | 1661 => 0,
+            // A failure must not read as success.
+            number if number % 256 == 0 => 1,
+            number => (number % 256) as u8,
+        };
+        if exit != known {
+            wrong.push(format!("{number}: exit code {exit} instead of {known}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
