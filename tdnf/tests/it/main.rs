@@ -5,12 +5,15 @@
 
 mod audit;
 mod cli;
+mod compat;
 mod crash;
 mod interop;
 mod interop_binary;
 mod interop_lab;
 mod interop_memory;
 mod interop_rows;
+mod manual;
+mod samples;
 mod scene;
 mod scene_repo;
 mod scene_rpm;
