@@ -14,7 +14,7 @@ use crate::plan::{Action, Change, Plan};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::transaction::{
-    self, Element, Erase, Event, Install, Mode, Options, Recovery, RootDir, ScriptStream,
+    self, Element, Erase, Event, Install, Mode, Options, Problem, Recovery, RootDir, ScriptStream,
     TransactionError, TransactionObserver, Warning,
 };
 use crate::verify::Verified;
@@ -376,11 +376,29 @@ fn warning_line(warning: &Warning) -> String {
     }
 }
 
+/// Requires(pretrans) that are not installed have a number of their own.
+fn needed_before(failure: Failure, problems: &[Problem]) -> Failure {
+    let needed = problems.iter().filter_map(|problem| match problem {
+        Problem::NeededBefore { dep, .. } => Some(dep),
+        _ => None,
+    });
+    needed.fold(failure, |failure, dep| {
+        let failure = failure.detail(format!(
+            "Detected rpm pre-transaction dependency errors. Install {dep} first to resolve this failure."
+        ));
+        Failure {
+            code: Code::RPM_CHECK,
+            ..failure
+        }
+    })
+}
+
 /// The number and words of a transaction that did not happen.
 pub(crate) fn stopped(error: TransactionError) -> Failure {
     let failure = Failure::new(Code::TRANSACTION_FAILED);
     match error {
         TransactionError::Problems(problems) => {
+            let failure = needed_before(failure, &problems);
             let first = failure.remark(format!("Found {} problems", problems.len()));
             problems.iter().fold(first, |failure, problem| {
                 failure.remark(problem.to_string())

@@ -106,7 +106,7 @@ pub fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<
     let results = session.transfer(|| fetch_files(session.client(), requests, 0, &view))?;
     for ((index, origin), result) in waiting.into_iter().zip(results) {
         let file = result.map_err(|error| refused(origin, error))?;
-        if file.url.is_none() && file.transferred == 0 && !is_local(&file.path, session) {
+        if file.url.is_none() && file.transferred == 0 && is_asked_for(&file.path, session) {
             let name = plan
                 .changes
                 .get(index)
@@ -126,14 +126,14 @@ pub fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<
     Ok(fetched)
 }
 
-/// Whether a file is one of a local repository, used in place.
-fn is_local(path: &Path, session: &Session<'_>) -> bool {
+/// Whether a file lies in `--downloaddir`: that it was there already is only told of those.
+fn is_asked_for(path: &Path, session: &Session<'_>) -> bool {
     let download_dir = session
         .settings
         .download_only
         .as_ref()
         .and_then(|only| only.dir.as_ref());
-    !path.starts_with(session.cache_dir()) && !download_dir.is_some_and(|dir| path.starts_with(dir))
+    download_dir.is_some_and(|dir| path.starts_with(dir))
 }
 
 fn request(

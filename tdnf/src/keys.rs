@@ -29,7 +29,7 @@ pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
         if let Some(text) = header.text(tag::PUBKEYS) {
             let armored = armor(text);
             if let Err(error) = keyring.add_armored_or_binary(armored.as_bytes()) {
-                session.printer.info(&format!(
+                session.printer.err(&format!(
                     "warning: a key of the rpm database is unusable: {error}"
                 ));
             }

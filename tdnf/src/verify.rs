@@ -224,8 +224,8 @@ impl Judge<'_, '_> {
             "importing key from {}",
             repo_client::redact(&offered.url)
         ));
-        printer.crit(&format!("    User id     : {}", offered.key.user_id));
-        printer.crit(&format!(
+        printer.err(&format!("    User id     : {}", offered.key.user_id));
+        printer.err(&format!(
             "    Fingerprint : {}",
             offered.key.pretty_fingerprint()
         ));

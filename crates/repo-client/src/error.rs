@@ -93,6 +93,17 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Cause {
+    /// The HTTP status that was answered instead of the file.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status(status) => Some(*status),
+            _ => None,
+        }
+    }
+}
+
 fn list_failures(failures: &[Failure]) -> String {
     match failures {
         [] => "no mirror left".to_owned(),

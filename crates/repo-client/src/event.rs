@@ -19,6 +19,11 @@ impl Observer for Silent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// The servers of a repository are about to be asked for its index.
+    RepoAsked {
+        /// Repository id.
+        repo: &'a str,
+    },
     /// A transfer begins. `total` in bytes if known; `resumed` bytes are already on disk.
     Started {
         /// Transfer.

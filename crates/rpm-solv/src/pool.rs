@@ -192,10 +192,11 @@ impl Pool {
         Ok(start as u32..(start + count) as u32)
     }
 
-    /// Hides packages from selections and the solver, in place of those hidden before.
-    pub fn set_excluded(&mut self, excluded: Vec<SolvableId>) {
-        self.excluded = excluded.into_iter().collect();
+    /// Hides packages from selections and the solver, in place of those hidden before, which are returned.
+    pub fn set_excluded(&mut self, excluded: Vec<SolvableId>) -> Vec<SolvableId> {
+        let before = std::mem::replace(&mut self.excluded, excluded.into_iter().collect());
         self.prepared = false;
+        before.into_iter().collect()
     }
 
     /// Sets a flag of the pool by its number in libsolv's `pool.h` (`POOL_FLAG_*`): for reading its test cases.

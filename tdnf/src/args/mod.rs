@@ -18,8 +18,10 @@ pub use parse::parse;
 /// Where an entry of the ordered list came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// An option of its own.
+    /// An option by its long name.
     Option,
+    /// An option by its letter.
+    Letter,
     /// `--setopt key=value`.
     Setopt,
 }
@@ -44,6 +46,8 @@ pub struct Args {
     pub entries: Vec<Entry>,
     /// Everything that is no option: the command and its arguments.
     pub words: Vec<String>,
+    /// The options as they were typed, with their values.
+    pub typed: Vec<String>,
 }
 
 impl Args {
@@ -88,18 +92,12 @@ impl Args {
     /// The command line for the history: words of argv behind argv\[0\], options first, as
     /// getopt leaves them.
     pub fn line(&self) -> String {
-        let options = self
-            .entries
+        let words: Vec<&str> = self
+            .typed
             .iter()
-            .map(|entry| match (entry.origin, find(&entry.key)) {
-                (Origin::Option, Some(spec)) if spec.value.is_none() => match spec.short {
-                    Some(letter) => format!("-{letter}"),
-                    None => format!("--{}", entry.key),
-                },
-                (Origin::Option, _) => format!("--{} {}", entry.key, entry.value),
-                (Origin::Setopt, _) => format!("--setopt={}={}", entry.key, entry.value),
-            });
-        let words: Vec<String> = options.chain(self.words.iter().cloned()).collect();
+            .chain(&self.words)
+            .map(String::as_str)
+            .collect();
         words.join(" ")
     }
 }

@@ -33,7 +33,13 @@ pub fn parse(argv: impl IntoIterator<Item = String>) -> Outcome<Args> {
         }
         match word.strip_prefix('-') {
             None | Some("") => args.words.push(word),
-            Some(_) => args.take_option(&word, &mut rest)?,
+            Some(_) => {
+                let next = rest.as_slice().first().cloned();
+                let left = rest.len();
+                args.take_option(&word, &mut rest)?;
+                args.typed.push(word);
+                args.typed.extend(next.filter(|_| rest.len() < left));
+            }
         }
     }
     if args.words.iter().any(String::is_empty) {
@@ -113,7 +119,7 @@ impl Args {
                 "1".to_owned()
             };
             if let Some(spec) = spec {
-                self.push(spec.long, &value, Origin::Option)?;
+                self.push(spec.long, &value, Origin::Letter)?;
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! `check` and `check-local`: can everything that is offered be installed?
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rpm_solv::{Action, Job, JobFlags, Target};
@@ -25,8 +26,17 @@ pub(super) const CHECK: Command = Command {
             .collect();
         names.sort_unstable();
         names.dedup();
-        let job = |name: &str| {
-            let target = Target::Name(name.to_owned());
+        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        // Asking for a name whose place another package has taken gets that one.
+        let mut taken = BTreeSet::new();
+        for name in &names {
+            if goal::has_successor(&mut packages, name)? {
+                taken.insert(name.clone());
+            }
+        }
+        names.retain(|name| !taken.contains(name));
+        let job = |name: String| {
+            let target = Target::Name(name);
             Job::new(Action::Install, target, JobFlags::default())
         };
         let jobs: Vec<Job> = names.into_iter().map(job).collect();

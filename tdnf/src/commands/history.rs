@@ -37,8 +37,8 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
             crate::execute::recover(session)?;
             travel(session, word, rest)
         }
-        "info" => list(session, rest, true),
-        "list" => list(session, rest, session.args.flag("info")),
+        "info" => list(session, rest, Shown::Everything),
+        "list" => list(session, rest, Shown::of(session)),
         // A number alone is a range; other words are passed over, as tdnf does.
         other => {
             let range = if other.starts_with(|c: char| c.is_ascii_digit()) {
@@ -46,7 +46,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
             } else {
                 rest
             };
-            list(session, range, session.args.flag("info"))
+            list(session, range, Shown::of(session))
         }
     }
 }
@@ -92,7 +92,27 @@ fn bad(line: String) -> Failure {
     Failure::because(Code::INVALID_PARAMETER, line)
 }
 
-fn list(session: &Session<'_>, words: &[String], info: bool) -> Outcome<u8> {
+/// How much of each transaction is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// A row.
+    Rows,
+    /// And what came and went: `--info`, in the form that scripts know.
+    Packages,
+    /// And the transactions that failed: `history info`.
+    Everything,
+}
+
+impl Shown {
+    fn of(session: &Session<'_>) -> Self {
+        match session.args.flag("info") {
+            true => Self::Packages,
+            false => Self::Rows,
+        }
+    }
+}
+
+fn list(session: &Session<'_>, words: &[String], shown: Shown) -> Outcome<u8> {
     let range = Range::of(session, words)?;
     let Some(history) = History::open_read(&session.settings.persist_dir)? else {
         return Err(Failure::new(Code::HISTORY_NODB)
@@ -101,13 +121,16 @@ fn list(session: &Session<'_>, words: &[String], info: bool) -> Outcome<u8> {
     let inside = |id: i64| range.is_none_or(|range| (range.from..=range.to).contains(&id));
     let mut entries = history.entries()?;
     entries.retain(|entry| inside(entry.id));
-    let mut failures = history.failures()?;
+    let mut failures = match shown {
+        Shown::Everything => history.failures()?,
+        _ => Vec::new(),
+    };
     failures.retain(|failed| inside(failed.after));
     if session.args.flag("reverse") {
         entries.reverse();
         failures.reverse();
     }
-    view::list(session.printer, &entries, &failures, info);
+    view::list(session.printer, &entries, &failures, shown != Shown::Rows);
     Ok(0)
 }
 
@@ -136,6 +159,9 @@ fn travel(session: &Session<'_>, word: &str, words: &[String]) -> Outcome<u8> {
             return Err(Code::NOTHING_TO_DO.into());
         }
         session.confirm()?;
+        // As C tdnf says it; nothing but marks changes.
+        session.printer.info("Testing transaction");
+        session.printer.info("Running transaction");
         history.set_flags(&changed, line, now)?;
         return Ok(0);
     }

@@ -165,7 +165,7 @@ pub(super) fn named(
     Ok(in_order(packages, found))
 }
 
-/// Installed packages by name, then repositories in their order.
+/// Installed packages by name and version, then repositories in their order.
 pub(super) fn in_order(
     packages: &Packages,
     ids: impl IntoIterator<Item = SolvableId>,
@@ -173,7 +173,10 @@ pub(super) fn in_order(
     let (mut installed, mut others): (Vec<_>, Vec<_>) = ids
         .into_iter()
         .partition(|id| packages.pool.is_installed(*id));
-    installed.sort_by_key(|id| packages.pool.name(*id));
+    installed.sort_by(|a, b| {
+        let names = packages.pool.name(*a).cmp(packages.pool.name(*b));
+        names.then_with(|| packages.pool.compare_versions(*a, *b))
+    });
     let rank = |id: &SolvableId| {
         let repo = packages.pool.repo_of(*id).ok();
         packages.repos.iter().position(|known| Some(*known) == repo)

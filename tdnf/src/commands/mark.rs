@@ -46,7 +46,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         if selection.is_empty() {
             session
                 .printer
-                .info(&format!("{spec} package not found or not installed"));
+                .err(&format!("{spec} package not found or not installed"));
         }
         let found = selection.solvables().iter();
         names.extend(found.map(|id| packages.pool.name(*id).to_owned()));

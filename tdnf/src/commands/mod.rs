@@ -22,7 +22,7 @@ mod updateinfo;
 use cli_kit::Printer;
 use serde::Serialize;
 
-use crate::args::{Args, help};
+use crate::args::{Args, Entry, Origin, help};
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::session::Session;
@@ -201,13 +201,15 @@ pub fn find(word: &str) -> Option<&'static Command> {
         .find(|command| command.name == word || command.aliases.contains(&word))
 }
 
-/// `-v` shows the ordered list that options and `--setopt` fill.
+/// `-v` shows the ordered list that long options and `--setopt` fill.
 fn show_options(args: &Args, printer: &Printer) {
-    if !printer.mode().verbose || args.entries.is_empty() {
+    let named = |entry: &&Entry| entry.origin != Origin::Letter;
+    let mut shown = args.entries.iter().filter(named).peekable();
+    if !printer.mode().verbose || shown.peek().is_none() {
         return;
     }
     printer.info("Setting options:");
-    for entry in &args.entries {
+    for entry in shown {
         printer.info(&format!("\t{} = {}", entry.key, entry.value));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use rpm_pkg::evr::Evr;
 use rpm_pkg::header::{Header, tag};
 use rpm_solv::SolvableId;
 
@@ -50,7 +51,7 @@ pub(super) fn rows(
         .collect()
 }
 
-/// All installed packages straight from the rpm database, by name: neither repositories nor
+/// All installed packages straight from the rpm database, by name and version: neither repositories nor
 /// solver are opened. Keys are no packages.
 pub(super) fn installed(session: &Session<'_>, detail: Detail) -> Outcome<Vec<PackageRow>> {
     let mut rows = Vec::new();
@@ -62,7 +63,12 @@ pub(super) fn installed(session: &Session<'_>, detail: Detail) -> Outcome<Vec<Pa
             ControlFlow::Continue(())
         })?;
     }
-    rows.sort_by(|a, b| a.identity.name.cmp(&b.identity.name));
+    rows.sort_by(|a, b| {
+        let (left, right) = (&a.identity, &b.identity);
+        let evr = |id: &Identity| Evr::parse(&id.evr());
+        let names = left.name.cmp(&right.name);
+        names.then_with(|| evr(left).cmp(&evr(right)))
+    });
     Ok(rows)
 }
 

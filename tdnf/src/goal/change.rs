@@ -119,13 +119,22 @@ pub fn downgrade(session: &Session<'_>, catalog: &mut Packages, words: &[String]
             });
             match lower {
                 Some(lower) => goal.want(catalog, lower),
-                None => session
-                    .printer
-                    .err(&format!("There is no downgrade path for {name}.")),
+                None => no_path(session, catalog, &name)?,
             }
         }
     }
     Ok(goal)
+}
+
+/// Says that there is nothing lower; an error if there is, below the lowest version allowed.
+fn no_path(session: &Session<'_>, catalog: &mut Packages, name: &str) -> Outcome<()> {
+    let hidden = super::hidden(catalog, name)?;
+    if let Some(lower) = lower_versions(catalog, name, &hidden).first() {
+        return super::left_out(session, catalog, &[*lower], name);
+    }
+    let line = format!("There is no downgrade path for {name}.");
+    session.printer.err(&line);
+    Ok(())
 }
 
 /// The best candidate below every installed version of a name.
@@ -134,6 +143,14 @@ fn below_installed(
     name: &str,
     candidates: &[SolvableId],
 ) -> Option<SolvableId> {
+    let lower = lower_versions(catalog, name, candidates);
+    catalog
+        .best(&lower)
+        .or_else(|| catalog.best_too_old(&lower))
+}
+
+/// The candidates below every installed version of a name.
+fn lower_versions(catalog: &Packages, name: &str, candidates: &[SolvableId]) -> Vec<SolvableId> {
     let pool = &catalog.pool;
     let installed = catalog.installed_named(name);
     let lowest = installed.into_iter().reduce(|low, next| {
@@ -142,16 +159,18 @@ fn below_installed(
         } else {
             low
         }
-    })?;
+    });
+    let Some(lowest) = lowest else {
+        return Vec::new();
+    };
     let lower = candidates.iter().copied();
-    let lower: Vec<_> = lower
+    lower
         .filter(|id| {
-            pool.compare_versions(*id, lowest).is_lt() && pool.arch(*id) == pool.arch(lowest)
+            pool.compare_versions(*id, lowest).is_lt()
+                && pool.arch(*id) == pool.arch(lowest)
+                && !pool.is_installed(*id)
         })
-        .collect();
-    catalog
-        .best(&lower)
-        .or_else(|| catalog.best_too_old(&lower))
+        .collect()
 }
 
 fn newest(catalog: &Packages, packages: &[SolvableId]) -> Option<SolvableId> {
@@ -209,6 +228,10 @@ fn reinstall_one(
     let nevra = catalog.pool.nevra(installed);
     let mut same = catalog.available_named(catalog.pool.name(installed));
     same.retain(|id| same_package(catalog, *id, installed));
+    let excluded: Vec<SolvableId> = hidden_same(catalog, installed);
+    if same.is_empty() && !excluded.is_empty() {
+        return super::left_out(session, catalog, &excluded, catalog.pool.name(installed));
+    }
     if same.is_empty() {
         let line = format!("{nevra}: no repository that is on has this version");
         return if session.settings.skips.broken {
@@ -222,6 +245,19 @@ fn reinstall_one(
         goal.want(catalog, id);
     }
     Ok(())
+}
+
+/// Excluded packages of repositories that are the very same as an installed one.
+fn hidden_same(catalog: &Packages, installed: SolvableId) -> Vec<SolvableId> {
+    let pool = &catalog.pool;
+    let hidden = pool
+        .solvables()
+        .filter(|id| pool.is_excluded(*id) && !pool.is_installed(*id));
+    hidden
+        .filter(|id| {
+            pool.name(*id) == pool.name(installed) && same_package(catalog, *id, installed)
+        })
+        .collect()
 }
 
 fn same_package(catalog: &Packages, left: SolvableId, right: SolvableId) -> bool {

@@ -130,9 +130,14 @@ fn want_hidden(
     } else {
         session
             .printer
-            .info(&format!("all packages that {word} names are excluded"));
+            .err(&format!("all packages that {word} names are excluded"));
     }
     Ok(())
+}
+
+/// Whether another package obsoletes and provides a name.
+pub fn has_successor(catalog: &mut Packages, name: &str) -> Outcome<bool> {
+    Ok(!obsoleters(catalog, name)?.is_empty())
 }
 
 /// Packages that obsolete and provide a name.

@@ -18,12 +18,12 @@ use std::collections::BTreeSet;
 use rpm_solv::{Action, Job, SelectFlags, Selection, SolvableId};
 
 use crate::error::{Code, Failure, Outcome};
-use crate::session::{Packages, Session};
+use crate::session::{Packages, Session, glob};
 
 pub use change::{distro_sync, downgrade, reinstall, update};
 pub use erase::{autoremove, erase};
 pub use exact::{Exact, Names, check};
-pub use install::install;
+pub use install::{has_successor, install};
 pub use policy::Policy;
 pub use solve::{named_only, solve, unneeded};
 pub use source::{build_deps, sources};
@@ -85,14 +85,19 @@ pub fn select(
     Ok(selection)
 }
 
-/// A word that nothing has: said on stderr, with what is like it; an error unless such words are
-/// left out.
+/// A word that nothing has: said on stderr, with what is like it; an error unless such words are left out. Where the
+/// administrator hid what it names, that is said, and the word is passed over (an exclude) or
+/// refused (`minversions`), as in tdnf.
 fn not_found(
     session: &Session<'_>,
-    catalog: &Packages,
+    catalog: &mut Packages,
     goal: &mut Goal,
     word: &str,
 ) -> Outcome<()> {
+    let hidden = hidden(catalog, word)?;
+    if !hidden.is_empty() {
+        return left_out(session, catalog, &hidden, word);
+    }
     let line = format!("{word} package not found or not installed");
     if !session.settings.skips.broken {
         let failure = Failure::because(Code::NO_MATCH, line);
@@ -101,6 +106,52 @@ fn not_found(
     session.printer.err(&line);
     goal.unavailable.push(word.to_owned());
     Ok(())
+}
+
+/// What a word would name if nothing were excluded.
+fn hidden(catalog: &mut Packages, word: &str) -> Outcome<Vec<SolvableId>> {
+    let excluded = catalog.pool.set_excluded(Vec::new());
+    if excluded.is_empty() {
+        return Ok(Vec::new());
+    }
+    let named = catalog.pool.select(word, SelectFlags::default(), true);
+    catalog.pool.set_excluded(excluded);
+    Ok(named?.solvables().to_vec())
+}
+
+/// Packages that are hidden: passed over with a word where an exclude did it, refused where they
+/// are below the lowest version allowed (the words of tdnf's solver).
+fn left_out(
+    session: &Session<'_>,
+    catalog: &Packages,
+    hidden: &[SolvableId],
+    word: &str,
+) -> Outcome<()> {
+    let excludes = &session.settings.excludes;
+    let by_name = |id: &&SolvableId| {
+        let name = catalog.pool.name(**id);
+        excludes.iter().any(|pattern| glob(pattern, name))
+    };
+    if hidden.iter().any(|id| by_name(&id)) {
+        session.printer.err(&format!(
+            "{word} is excluded (--exclude, or excludepkgs of {})",
+            session.settings.config_file.display()
+        ));
+        return Ok(());
+    }
+    Err(disabled(catalog, hidden))
+}
+
+/// Error 1301 for packages below their lowest version.
+fn disabled(catalog: &Packages, hidden: &[SolvableId]) -> Failure {
+    let mut failure = Failure::new(Code::SOLV_FAILED);
+    for (at, id) in hidden.iter().enumerate() {
+        let nevra = catalog.pool.nevra(*id);
+        failure = failure.detail(format!("{}. package {nevra} is disabled", at + 1));
+    }
+    failure
+        .detail(format!("Found {} problem(s) while resolving", hidden.len()))
+        .hint("minversions of the configuration asks for a newer version")
 }
 
 /// Whether a word is a pattern.

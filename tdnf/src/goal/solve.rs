@@ -34,7 +34,7 @@ pub fn solve(
             Answer::Solved(solution) => {
                 let surplus = surplus(session, catalog, &solution);
                 if surplus.is_empty() {
-                    let plan = read(catalog, &solution, goal)?;
+                    let plan = read(session, catalog, &solution, goal)?;
                     policy.check(&plan)?;
                     return Ok(plan);
                 }
@@ -208,13 +208,22 @@ fn surplus(session: &Session<'_>, catalog: &Packages, solution: &Solution) -> Ve
 }
 
 /// The solver's answer as a plan.
-fn read(catalog: &Packages, solution: &Solution, goal: &Goal) -> Outcome<Plan> {
+fn read(
+    session: &Session<'_>,
+    catalog: &Packages,
+    solution: &Solution,
+    goal: &Goal,
+) -> Outcome<Plan> {
     let mut plan = Plan {
         unavailable: goal.unavailable.clone(),
         ..Plan::default()
     };
     let mut gone = BTreeSet::new();
+    let mut replaced = BTreeSet::new();
     for step in &solution.steps {
+        if is_unchanged(session, goal, step.kind) {
+            continue;
+        }
         let (action, name) = (action(step.kind), catalog.pool.name(step.solvable));
         let mut change = change(catalog, step.solvable, action, reason(step, goal, name))?;
         if action == Action::Remove {
@@ -223,7 +232,8 @@ fn read(catalog: &Packages, solution: &Solution, goal: &Goal) -> Outcome<Plan> {
             }
             continue;
         }
-        for old in &step.replaces {
+        // Several packages may obsolete one; it goes with the first of them, once.
+        for old in step.replaces.iter().filter(|old| replaced.insert(**old)) {
             change.replaces.extend(catalog.database_number(*old)?);
         }
         plan.changes.push(change);
@@ -239,6 +249,15 @@ fn read(catalog: &Packages, solution: &Solution, goal: &Goal) -> Outcome<Plan> {
         }
     }
     Ok(plan)
+}
+
+/// Whether a step of `distro-sync` would put the same version there again: only done where
+/// `distrosync_reinstall_changed` asks for it.
+fn is_unchanged(session: &Session<'_>, goal: &Goal, kind: StepKind) -> bool {
+    let syncs = goal.jobs.iter().any(|job| job.action == Wish::DistUpgrade);
+    syncs
+        && matches!(kind, StepKind::Reinstall | StepKind::Change)
+        && !session.settings.main.distrosync_reinstall_changed
 }
 
 fn action(kind: StepKind) -> Action {

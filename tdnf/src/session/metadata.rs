@@ -127,9 +127,6 @@ impl Session<'_> {
                 check_signature: check.as_deref(),
             })
             .collect();
-        if force && !settings.cache_only {
-            repos.iter().for_each(|repo| view.refreshing(&repo.id));
-        }
         self.transfer(|| refresh(self.client(), &wishes, &view))
     }
 
@@ -162,7 +159,15 @@ impl Session<'_> {
 
     /// Says that a repository cannot be had; an error unless the repository may be skipped.
     fn unavailable(&self, config: &RepoConfig, error: repo_client::Error) -> Outcome<()> {
-        let failure = Failure::from(error).detail(format!(
+        let no_url = matches!(error, repo_client::Error::NoUrl { .. });
+        let mut failure = Failure::from(error);
+        if no_url {
+            let name = &config.name;
+            failure = failure.detail(format!(
+                "Error: Cannot find a valid base URL for repo: {name}"
+            ));
+        }
+        let failure = failure.detail(format!(
             "Error: Failed to synchronize cache for repo '{}'",
             config.name
         ));
@@ -176,6 +181,9 @@ impl Session<'_> {
         for line in &failure.details {
             self.printer.err(line);
         }
+        let code = failure.code;
+        self.printer
+            .err(&format!("Error({}) : {}", code.0, code.text()));
         self.printer
             .info(&format!("Disabling Repo: '{}'", config.name));
         Ok(())

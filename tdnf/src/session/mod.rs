@@ -72,7 +72,7 @@ impl<'a> Session<'a> {
         };
         let cache_dir = usable_cache(&settings);
         for warning in &settings.warnings {
-            printer.info(&format!("WARNING: {warning}"));
+            printer.err(&format!("WARNING: {warning}"));
         }
         Ok(Self {
             settings,

@@ -102,6 +102,7 @@ impl Execution<'_, '_> {
             let package = element.package.nevra.clone();
             let position = index + 1;
             if element.is_install() {
+                self.before_install(index)?;
                 self.observer.event(Event::Installing {
                     position,
                     total,
@@ -110,6 +111,7 @@ impl Execution<'_, '_> {
                 self.install(stages, index, plan)?;
                 self.done.installed.push(package);
             } else {
+                self.before_erase(index, plan)?;
                 self.observer.event(Event::Erasing {
                     position,
                     total,
@@ -152,15 +154,20 @@ impl Execution<'_, '_> {
         self.done.warnings.push(warning);
     }
 
+    /// What runs before the first file of a package; rpm tells of the package after it.
+    fn before_install(&mut self, index: usize) -> Result<(), TransactionError> {
+        self.sysusers(index)?;
+        self.trigger_prein(index)?;
+        self.element_script(index, ScriptKind::Pre, true, 1)?;
+        Ok(())
+    }
+
     fn install(
         &mut self,
         stages: &mut Stages,
         index: usize,
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
-        self.sysusers(index)?;
-        self.trigger_prein(index)?;
-        self.element_script(index, ScriptKind::Pre, true, 1)?;
         self.apply(stages, index, plan)?;
         self.add_count(index, 1);
         self.file_triggers_in(plan, index, Band::High)?;
@@ -170,16 +177,20 @@ impl Execution<'_, '_> {
         self.file_triggers_in(plan, index, Band::Low)
     }
 
+    /// What runs before the first file of a package goes; rpm tells of the package after it.
+    fn before_erase(&mut self, index: usize, plan: &FilePlan) -> Result<(), TransactionError> {
+        self.file_triggers_un(plan, index, Band::High)?;
+        self.trigger_un(index)?;
+        self.element_script(index, ScriptKind::PreUn, false, -1)?;
+        self.file_triggers_un(plan, index, Band::Low)
+    }
+
     fn erase(
         &mut self,
         stages: &mut Stages,
         index: usize,
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
-        self.file_triggers_un(plan, index, Band::High)?;
-        self.trigger_un(index)?;
-        self.element_script(index, ScriptKind::PreUn, false, -1)?;
-        self.file_triggers_un(plan, index, Band::Low)?;
         self.apply(stages, index, plan)?;
         self.file_triggers_postun(plan, index, Band::High)?;
         self.element_script(index, ScriptKind::PostUn, false, -1)?;

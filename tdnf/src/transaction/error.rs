@@ -142,6 +142,13 @@ pub enum Problem {
         /// What the package brings.
         wanted: &'static str,
     },
+    /// A %pretrans needs something that is not installed yet.
+    NeededBefore {
+        /// What it needs.
+        dep: String,
+        /// NEVRA of the package.
+        package: String,
+    },
     /// This very package is installed already.
     AlreadyInstalled {
         /// NEVRA.
@@ -208,7 +215,10 @@ impl fmt::Display for Problem {
                 other,
                 installed: false,
             } => {
-                write!(f, "file {path} conflicts between {package} and {other}")
+                write!(
+                    f,
+                    "file {path} conflicts between attempted installs of {package} and {other}"
+                )
             }
             Problem::TypeConflict {
                 path,
@@ -221,6 +231,7 @@ impl fmt::Display for Problem {
                     "{path} is a {present} but {package} brings a {wanted} there"
                 )
             }
+            Problem::NeededBefore { dep, package } => write!(f, "{dep} is needed by {package}"),
             Problem::AlreadyInstalled { package } => write!(f, "{package} is already installed"),
             Problem::Architecture { package } => {
                 write!(f, "{package} is for a different architecture")

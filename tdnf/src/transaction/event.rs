@@ -26,7 +26,7 @@ pub enum Event<'a> {
         /// NEVRA.
         package: &'a str,
     },
-    /// A package is being installed.
+    /// The files of a package are being installed; its %pre has run.
     Installing {
         /// Position among all elements, from 1.
         position: usize,
@@ -35,7 +35,7 @@ pub enum Event<'a> {
         /// NEVRA.
         package: &'a str,
     },
-    /// A package is being removed.
+    /// The files of a package are being removed; its %preun has run.
     Erasing {
         /// Position among all elements, from 1.
         position: usize,

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rpm_db::Db;
+use rpm_pkg::dep::{Dep, DepFlags, DepGroup, Deps};
 
 use super::commit::Execution;
 use super::cross_device::Moved;
@@ -21,6 +22,45 @@ use super::scripts::remove_body;
 use super::stage::{Stages, remove_stages, stage_element};
 use super::{Committed, Element, Mode, Options};
 
+/// Requires(pretrans) that nothing installed satisfies: a %pretrans runs before the first package
+/// of the transaction is there, so what comes with it does not count (rpm's rpmtsCheck). Paths are
+/// left to the %pretrans itself: an interpreter may be there without a package that says so.
+fn needed_before(
+    installed: &Installed<'_>,
+    elements: &[Loaded],
+) -> Result<Vec<Problem>, TransactionError> {
+    let mut unmet = Vec::new();
+    for element in elements.iter().filter(|element| element.is_install()) {
+        for dep in Deps::of(&element.package.header, DepGroup::Requires) {
+            let dep = dep.to_dep();
+            let before = dep.flags.0 & DepFlags::PRETRANS.0 != 0;
+            let by_rpm = dep.name.starts_with("rpmlib(") || dep.is_rich();
+            let path = dep.name.starts_with('/');
+            if before && !by_rpm && !path && !is_met(installed, &dep)? {
+                unmet.push(Problem::NeededBefore {
+                    dep: dep.to_string(),
+                    package: element.package.nevra.clone(),
+                });
+            }
+        }
+    }
+    Ok(unmet)
+}
+
+/// Whether an installed package provides a dependency.
+fn is_met(installed: &Installed<'_>, dep: &Dep) -> Result<bool, TransactionError> {
+    for found in installed.db.providers(&dep.name)? {
+        let Some(header) = installed.db.get(found.hnum)? else {
+            continue;
+        };
+        let mut provides = Deps::of(&header, DepGroup::Provides);
+        if provides.any(|provided| provided.to_dep().overlaps(dep)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Makes the changes that `elements` ask for, or none.
 ///
 /// The caller holds the lock of the rpm database, has called [`super::recover`], and has verified
@@ -37,7 +77,6 @@ pub fn run(
     options: &Options<'_>,
     observer: &mut dyn TransactionObserver,
 ) -> Result<Committed, TransactionError> {
-    observer.event(Event::Checking);
     if pending(root, &options.state_dir)? {
         let journal = options.state_dir.clone();
         return Err(TransactionError::RecoveryPending { journal });
@@ -46,6 +85,11 @@ pub fn run(
     let mut installed = Installed::new(db)?;
     let mut problems = Vec::new();
     let elements = ordered(root, load(db, elements, options, &mut problems)?, options);
+    let unmet = needed_before(&installed, &elements)?;
+    if !unmet.is_empty() {
+        return Err(TransactionError::Problems(unmet));
+    }
+    observer.event(Event::Checking);
     find_installed(&installed, &elements, &mut problems)?;
     let checked = check(
         root,

@@ -26,12 +26,20 @@ pub fn table(plan: &Plan, width: usize) -> String {
         let _ = writeln!(text, "No package {word} available");
     }
     for action in GROUPS {
-        let changes: Vec<&Change> = plan.of(action).collect();
+        let changes = shown(plan, action);
         if !changes.is_empty() {
             put_group(&mut text, heading(action), &changes, width);
         }
     }
     text
+}
+
+/// The changes of a group. What is obsoleted is also removed, and C tdnf lists it under both.
+fn shown(plan: &Plan, action: Action) -> Vec<&Change> {
+    let also = plan
+        .of(Action::Obsolete)
+        .filter(|_| action == Action::Remove);
+    plan.of(action).chain(also).collect()
 }
 
 fn heading(action: Action) -> &'static str {
@@ -107,7 +115,7 @@ pub struct Shape<'a> {
 
 /// The plan in that shape.
 pub fn shape(plan: &Plan) -> Shape<'_> {
-    let rows = |action| plan.of(action).map(row).collect();
+    let rows = |action| shown(plan, action).into_iter().map(row).collect();
     Shape {
         unavailable: &plan.unavailable,
         install: rows(Action::Install),

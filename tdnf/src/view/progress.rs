@@ -32,7 +32,7 @@ impl<'a> NetworkView<'a> {
     }
 
     /// Says once that a repository is being refreshed.
-    pub fn refreshing(&self, repo: &str) {
+    fn refreshing(&self, repo: &str) {
         let Some(name) = self.names.get(repo) else {
             return;
         };
@@ -47,7 +47,7 @@ impl<'a> NetworkView<'a> {
     fn mirror_failed(&self, line: &str) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert(line.to_owned()) {
-            self.printer.info(line);
+            self.printer.err(line);
         }
     }
 
@@ -59,14 +59,10 @@ impl<'a> NetworkView<'a> {
 impl Observer for NetworkView<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
+            Event::RepoAsked { repo } => self.refreshing(repo),
             Event::Started {
                 id, label, total, ..
-            } => {
-                if let Some((repo, _)) = label.split_once(':') {
-                    self.refreshing(repo);
-                }
-                self.progress.start(id, label, total);
-            }
+            } => self.progress.start(id, label, total),
             Event::Progress { id, bytes } => self.progress.advance(id, bytes),
             Event::Finished { id, bytes } => {
                 self.progress.advance(id, bytes);
@@ -77,7 +73,15 @@ impl Observer for NetworkView<'_> {
                 self.printer.info(&format!("retrying {attempt}/{limit}"));
             }
             Event::MirrorFailed { url, cause, .. } => {
-                self.mirror_failed(&format!("{url}: {cause}"))
+                // The words that scripts know.
+                let line = match cause.status() {
+                    Some(status) => format!(
+                        "Error: {status} when downloading {url}. Please check repo url or \
+                         refresh metadata with 'tdnf makecache'."
+                    ),
+                    None => format!("Error: {url}: {cause}"),
+                };
+                self.mirror_failed(&line);
             }
             Event::OldCacheUsed { repo, why } => {
                 let name = self.name(repo);

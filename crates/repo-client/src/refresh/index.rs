@@ -102,7 +102,20 @@ impl Run<'_> {
             }
             urls = open;
             let pause = Duration::from_millis(250 << round.min(4));
-            if urls.is_empty() || self.client.pause(pause).await.is_err() {
+            if urls.is_empty() {
+                break;
+            }
+            let limit = self.access.retries.min(MAX_ROUNDS);
+            if round < limit {
+                self.observer.event(Event::Retry {
+                    id,
+                    label: &label,
+                    attempt: round + 1,
+                    limit,
+                    delay_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                });
+            }
+            if self.client.pause(pause).await.is_err() {
                 break;
             }
         }

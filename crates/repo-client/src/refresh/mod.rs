@@ -341,6 +341,12 @@ impl Run<'_> {
             self.observer
                 .event(Event::UnverifiedTls { repo: self.id() });
         }
+        let config = self.repo.config;
+        let named = config.mirrorlist.is_some() || config.metalink.is_some();
+        if !(fresh && old.is_some()) && (named || !config.baseurl.is_empty()) {
+            let repo = self.id();
+            self.observer.event(Event::RepoAsked { repo });
+        }
         let sources = self.sources().await?;
         if let Some(old) = old.filter(|_| fresh) {
             // Not expired, only parts are missing: no need to ask for the index, unless the

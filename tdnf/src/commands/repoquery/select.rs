@@ -166,7 +166,7 @@ fn file_owners(
         .file_owners(path.as_bytes())?
         .into_iter()
         .collect();
-    owners.extend(packages.owners_of(session, &|found| found == path)?);
+    owners.extend(packages.owners_of_path(session, path)?);
     Ok(owners)
 }
 

@@ -257,7 +257,7 @@ fn no_root() {
     let ran = nobody(&["install", "alpha"]);
     assert_eq!((ran.code, ran.out.as_str()), (65, ""), "{ran:?}");
     let hint = format!(
-        "Hint: try 'sudo tdnf --config {} install alpha'\n",
+        "Hint: try 'sudo tdnf -c {} install alpha'\n",
         site.path("tdnf.conf").display()
     );
     assert_eq!(

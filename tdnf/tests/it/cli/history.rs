@@ -108,7 +108,7 @@ fn a_failed_transaction_is_recorded_as_failed() {
         2,
         "the table is that of tdnf: {plain}"
     );
-    let info = site.run(&["history", "--info"]).well().out;
+    let info = site.run(&["history", "info"]).well().out;
     assert!(info.contains(" failed\nreason: "), "{info}");
     assert!(info.contains("failing-1.0-1.noarch"), "{info}");
 }
@@ -264,7 +264,7 @@ fn a_history_of_c_tdnf_is_continued() {
             .replace("-c CONF --installroot ROOT", &{
                 let conf = site.path("tdnf.conf").display().to_string();
                 let root = site.path("root").display().to_string();
-                format!("--config {conf} --installroot {root}")
+                format!("-c {conf} --installroot {root}")
             })
     );
     assert_eq!(

@@ -115,11 +115,11 @@ fn only_a_key_that_verifies_the_package_is_imported() {
     use_keys(&site, &[url("other"), url("right")]);
     let ran = site.run(&["-y", "install", "alpha"]).well();
     assert!(
-        ran.out
+        ran.err
             .contains("    User id     : right <right@tests.invalid>\n    Fingerprint : "),
         "{ran:?}"
     );
-    assert!(!ran.out.contains("other@tests.invalid"), "{ran:?}");
+    assert!(!ran.err.contains("other@tests.invalid"), "{ran:?}");
     let names = site.rpm(&["-qa", "--qf", "%{NAME} %{SUMMARY}\\n", "gpg-pubkey"]);
     assert_eq!(names, "gpg-pubkey right <right@tests.invalid> public key\n");
 

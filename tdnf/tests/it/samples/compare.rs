@@ -91,6 +91,7 @@ fn is_explanation(line: &str) -> bool {
     let known = [
         " package not found or not installed",
         " is excluded (--exclude",
+        " names are excluded",
     ];
     words.iter().any(|word| line.starts_with(word)) || known.iter().any(|word| line.contains(word))
 }

@@ -108,7 +108,7 @@ fn row_69_file_conflicts_name_both_packages() {
     ));
     assert_eq!(
         found.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["file /opt/c/f conflicts between ca-1-1.noarch and cb-1-1.noarch"]
+        ["file /opt/c/f conflicts between attempted installs of ca-1-1.noarch and cb-1-1.noarch"]
     );
     drop(run(root.path(), &[Ask::Upgrade(&a)], &options(), &mut ()).unwrap());
     let found = problems(fails(root.path(), &[Ask::Upgrade(&b)], &options()));
