@@ -53,6 +53,7 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec
     options.runner.clone_from(&settings.environment.program);
     options.test_only = settings.test_only;
     apply_flags(&mut options, settings);
+    options.needs_checked = true;
     options
         .environment
         .clone_from(&settings.environment.script_variables);

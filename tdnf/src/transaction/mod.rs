@@ -120,6 +120,8 @@ pub struct Options<'a> {
     pub no_contexts: bool,
     /// Change the database alone: no file, no scriptlet (tsflags=justdb).
     pub just_db: bool,
+    /// Requires(pretrans) are checked; off: as rpm does with `--nodeps`.
+    pub needs_checked: bool,
     /// Install only files of these languages; empty means all (`%_install_langs`).
     pub languages: Vec<String>,
     /// Directories and files below which nothing is touched: another machine keeps them
@@ -158,6 +160,7 @@ impl Options<'_> {
             no_caps: false,
             no_contexts: false,
             just_db: false,
+            needs_checked: false,
             languages: Vec::new(),
             net_shared: Vec::new(),
             replace_files: false,

@@ -85,9 +85,11 @@ pub fn run(
     let mut installed = Installed::new(db)?;
     let mut problems = Vec::new();
     let elements = ordered(root, load(db, elements, options, &mut problems)?, options);
-    let unmet = needed_before(&installed, &elements)?;
-    if !unmet.is_empty() {
-        return Err(TransactionError::Problems(unmet));
+    if options.needs_checked {
+        let unmet = needed_before(&installed, &elements)?;
+        if !unmet.is_empty() {
+            return Err(TransactionError::Problems(unmet));
+        }
     }
     observer.event(Event::Checking);
     find_installed(&installed, &elements, &mut problems)?;

@@ -280,7 +280,7 @@ fn sort_rows(lines: Vec<String>) -> Vec<String> {
         let is_status = |word: &&str| ["enabled", "disabled"].contains(word);
         if words.len() == 6 && is_size(words[4]) && is_size(words[5]) {
             1
-        } else if words.len() > 2 && words.last().is_some_and(|word| is_status(word)) {
+        } else if words.len() > 2 && words.last().is_some_and(is_status) {
             2
         } else if line.starts_with("cleaning ") {
             3
