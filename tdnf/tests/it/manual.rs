@@ -1,8 +1,8 @@
 //! Man pages, completion and the command that installs them.
 
-#[path = "../../examples/man/formats.rs"]
+#[path = "../../examples/tdnf-man/formats.rs"]
 mod formats;
-#[path = "../../examples/man/pages.rs"]
+#[path = "../../examples/tdnf-man/pages.rs"]
 mod pages;
 
 use std::collections::BTreeSet;

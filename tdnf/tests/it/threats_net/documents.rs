@@ -135,14 +135,7 @@ fn row_45_deep_xml_huge_attr() {
     let entry = "<rpm:entry name=\"a\"/>";
     let end = "</rpm:provides>";
     let provides = text.replace(end, &format!("{}{end}", entry.repeat(3_000_000)));
-    for (what, text) in [
-        ("nesting", deep),
-        ("nesting without end", unclosed),
-        ("attribute", attribute),
-        ("text", long_text),
-        ("name", long_name),
-        ("provides", provides),
-    ] {
+    for text in [deep, unclosed, attribute, long_text, long_name, provides] {
         let mut lying = next(&published);
         lying.primary().text = text.into_bytes();
         lying.write(Some(&scene.key));
@@ -214,14 +207,15 @@ fn row_46_zstd_window_of_two_gigabytes() {
 #[test]
 fn row_46_a_part_is_not_what_its_name_says() {
     let (scene, published) = cached_scene();
-    for (name, bytes) in [
-        ("noise", crate::scene::noise(5000)),
-        ("a cut stream", {
+    for bytes in [
+        crate::scene::noise(5000),
+        // A cut stream.
+        {
             let packed = Packer::Gzip.pack(&published.parts[0].text);
             packed[..packed.len() / 2].to_vec()
-        }),
-        ("plain text", Packer::None.pack(&published.parts[0].text)),
-        ("nothing", Vec::new()),
+        },
+        Packer::None.pack(&published.parts[0].text),
+        Vec::new(),
     ] {
         let mut lying = next(&published);
         lying.parts[0].packed = Some(bytes);
