@@ -83,6 +83,7 @@ pub(crate) fn dnf(root: &Path, words: &[&str], good: &[i32]) -> Program {
         format!("--installroot={root}"),
         format!("--setopt=reposdir={root}/etc/yum.repos.d"),
         format!("--setopt=cachedir={root}/var/cache/dnf"),
+        "--disableplugin=local".to_owned(),
         "--releasever=5".to_owned(),
         "--forcearch=x86_64".to_owned(),
     ];

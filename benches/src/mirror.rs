@@ -104,6 +104,7 @@ fn reposync(lab: &Lab, repo: &str, url: &str) -> Result<Program, String> {
     let words = [
         "dnf",
         "--quiet",
+        "--disableplugin=local",
         "--releasever=5",
         &format!("--repofrompath={repo},{url}/{repo}/"),
         &format!("--setopt=cachedir={out}/cache"),

@@ -52,6 +52,7 @@ fn dnf(root: &Path, url: &str) -> Run {
         .args([
             "-q",
             "-y",
+            "--disableplugin=local",
             "--refresh",
             "--setopt=reposdir=/nonexistent",
             "--nogpgcheck",

@@ -153,7 +153,8 @@ impl Scene {
         names
     }
 
-    /// Real dnf with one repository, in a root of its own.
+    /// Real dnf with one repository, in a root of its own. Its plugin that keeps packages of
+    /// earlier runs as a repository would show what other tests made.
     pub(crate) fn dnf(&self, url: &str, words: &[&str]) -> Run {
         let root = self.path("dnf-root");
         fs::create_dir_all(&root).expect("ours");
@@ -166,6 +167,7 @@ impl Scene {
             ))
             .args([
                 "--quiet",
+                "--disableplugin=local",
                 "--assumeyes",
                 "--refresh",
                 "--setopt=reposdir=/nonexistent",

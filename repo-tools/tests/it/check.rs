@@ -158,9 +158,10 @@ fn closure_of_dnf(tree: &Path, scratch: &Path) -> Option<Vec<String>> {
     let root = format!("--installroot={}", scratch.join("root").display());
     let cache = format!("--setopt=cachedir={}", scratch.join("cache").display());
     let dnf = |words: &[&str]| {
-        let options = ["-q", "--releasever=1", "--repo=t", "--repofrompath", &from];
+        let options = ["-q", "--disableplugin=local", "--releasever=1", "--repo=t"];
         let mut command = std::process::Command::new("dnf");
-        command.args(options).args([&root, &cache]).args(words);
+        command.args(options).args(["--repofrompath", &from]);
+        command.args([&root, &cache]).args(words);
         finished(command.env("LC_ALL", "C").output().unwrap())
     };
     if dnf(&["repoclosure", "--help"]).0 != 0 {

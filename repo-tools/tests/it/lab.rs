@@ -173,7 +173,8 @@ pub(crate) fn dnf(dir: &Path, words: &[&str]) -> String {
     let from = format!("t,file://{}", dir.canonicalize().unwrap().display());
     let mut command = Command::new("dnf");
     command
-        .args(["-q", "--releasever=1", "--repofrompath", &from, "--repo=t"])
+        .args(["-q", "--disableplugin=local", "--releasever=1"])
+        .args(["--repofrompath", &from, "--repo=t"])
         .arg(format!(
             "--installroot={}",
             scratch.path().join("root").display()

@@ -313,6 +313,7 @@ fn what_we_write_reads_the_same_and_dnf_takes_it() {
     let cache = format!("--setopt=cachedir={cache}");
     let args = [
         "-q",
+        "--disableplugin=local",
         "--installroot",
         &root,
         "--releasever=1",

@@ -127,6 +127,7 @@ fn reposync_metadata_is_the_published_one() {
     let output = Command::new("dnf")
         .args([
             "-q",
+            "--disableplugin=local",
             "--disablerepo=*",
             &copy,
             "--enablerepo=copy",
