@@ -82,6 +82,11 @@ const MAIN: &[(&str, &str, &str)] = &[
         "Remove dependencies that nobody needs together with what needed them.",
     ),
     ("keepcache", "0", "Keep downloaded packages."),
+    (
+        "lock_timeout",
+        "for ever",
+        "How many seconds to wait for another program that holds a lock.",
+    ),
     ("excludepkgs", "none", "Names or globs that are left out."),
     (
         "minversions",

@@ -91,12 +91,15 @@ fn row_44_number_overflow() {
     assert_eq!(scene.installed(), ["first-1"]);
     // Sizes that fit a number and no disk.
     let from = format!("package=\"{size}\"");
-    for number in ["9223372036854775807", "18446744073709551615"] {
+    for (number, word) in [
+        ("9223372036854775807", "space"),
+        ("18446744073709551615", "too large"),
+    ] {
         let to = format!("package=\"{number}\"");
         next(&published)
             .replace("primary", &from, &to)
             .write(Some(&scene.key));
-        scene.refuses_install(&["app"], &["space"]);
+        scene.refuses_install(&["app"], &[word]);
     }
     // In HTTP.
     next(&published).write(Some(&scene.key));
