@@ -99,7 +99,8 @@ fn row_44_number_overflow() {
         next(&published)
             .replace("primary", &from, &to)
             .write(Some(&scene.key));
-        scene.refuses_install(&["app"], &[word]);
+        let run = scene.tdnf(&["-y", "--refresh", "install", "app"]);
+        run.refused(&[word]);
     }
     // In HTTP.
     next(&published).write(Some(&scene.key));
