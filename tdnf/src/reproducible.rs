@@ -4,9 +4,12 @@
 //! are the times of files and directories that were made on the way, the side files of the
 //! database, and the words in the lock file.
 
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use rpm_pkg::header::{Header, tag};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
@@ -26,6 +29,11 @@ pub(crate) fn settle(session: &Session<'_>) -> Outcome<()> {
     if settings.root == Path::new("/") || settings.test_only {
         return Ok(());
     }
+    let begun = settings.environment.clock;
+    let mut packaged = Packaged::since(begun);
+    if let Some(db) = session.db()? {
+        db.for_each(&mut |_, header| packaged.add(&header))?;
+    }
     let location = session.db_location()?;
     let lock = session.database_lock(&location)?;
     rpm_db::make_reproducible(&location)?;
@@ -35,10 +43,10 @@ pub(crate) fn settle(session: &Session<'_>) -> Outcome<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let clamped = fs::open(root, flags, Mode::empty()).and_then(|dir| {
         let device = fs::fstat(&dir)?.st_dev;
-        let begun = settings.environment.clock;
         let clamp = Clamp {
             epoch,
             begun,
+            packaged,
             device,
         };
         clamp.directory(dir, 0)
@@ -46,13 +54,48 @@ pub(crate) fn settle(session: &Session<'_>) -> Outcome<()> {
     clamped.map_err(|error| Failure::io(root, &error.into()))
 }
 
-/// Sets back the time of everything that changed during this run. Files of packages have the
+/// The files of packages that are as young as this run, or younger: made within its first second,
+/// or by a machine whose clock is ahead. Seldom any.
+struct Packaged {
+    /// Unix seconds.
+    begun: u64,
+    /// Last name and time. The path is left out: links among the directories of the root may give
+    /// a file another one than its package says.
+    files: HashSet<(Vec<u8>, u32)>,
+}
+
+impl Packaged {
+    fn since(begun: u64) -> Self {
+        let files = HashSet::new();
+        Self { begun, files }
+    }
+
+    fn add(&mut self, header: &Header) -> ControlFlow<()> {
+        let times = header.u32s(tag::FILEMTIMES);
+        for (name, time) in header.strings(tag::BASENAMES).zip(times) {
+            if u64::from(time) >= self.begun {
+                self.files.insert((name.to_vec(), time));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn has(&self, name: &[u8], stat: &fs::Stat) -> bool {
+        let time = u32::try_from(stat.st_mtime).ok();
+        let whole = time.filter(|_| stat.st_mtime_nsec == 0 && !self.files.is_empty());
+        whole.is_some_and(|time| self.files.contains(&(name.to_vec(), time)))
+    }
+}
+
+/// Sets back the time of everything that changed during this run. Files of packages keep the
 /// times that their packages name, which are the same for every build.
 struct Clamp {
     /// Where to.
     epoch: u64,
     /// When this run began.
     begun: u64,
+    /// What keeps its time all the same.
+    packaged: Packaged,
     /// Other file systems are not entered: `/proc` and the like may be mounted in the root.
     device: u64,
 }
@@ -77,7 +120,10 @@ impl Clamp {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let below = fs::openat(&dir, name, flags, Mode::empty())?;
                 self.directory(below, depth + 1)?;
-            } else if let Some(times) = self.times(&stat) {
+                continue;
+            }
+            let times = self.times(&stat);
+            if let Some(times) = times.filter(|_| !self.packaged.has(name.to_bytes(), &stat)) {
                 fs::utimensat(&dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
             }
         }

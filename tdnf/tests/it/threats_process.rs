@@ -2,7 +2,7 @@
 //! itself, and what it must not take away; and roots that are built twice alike.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -411,6 +411,22 @@ fn row_104_time_jump() {
         .unwrap();
     assert!(undone.status.success(), "{}", text(&undone));
     assert!(!site.root.join("opt/t3").exists() && site.root.join("opt/t2").exists());
+    site.rpm().verify();
+}
+
+/// A package made on a machine whose clock is ahead, or a moment ago, keeps the times of its files
+/// where a root is to be built twice alike.
+#[test]
+fn files_younger_than_the_run_keep_their_time() {
+    if unprivileged() {
+        return;
+    }
+    let ahead = "touch -d '2037-01-01 00:00:00 UTC' %{buildroot}/opt/young\n";
+    let (site, _repo) = shell_site(&[package("young", "1", ahead)]);
+    let mut command = site.command(&["install", "-y", "young"]);
+    ok(command.env("SOURCE_DATE_EPOCH", "1600000000"));
+    let stat = fs::metadata(site.root.join("opt/young")).unwrap();
+    assert_eq!(stat.mtime(), 2_114_380_800);
     site.rpm().verify();
 }
 
