@@ -9,14 +9,10 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use rpm_pkg::digest::DigestAlgo;
-use rpm_pkg::header::tag;
-use rpm_pkg::package::{Covers, DigestChoice, DigestOutcome, Package, PackageError};
+use rpm_pkg::package::{Package, PackageError};
 use rpm_repo::config::RepoConfig;
-use rpm_trust::policy::{
-    self, DigestName, DigestState, Evidence, FileDigests, Policy, Refusal, Verdict, judge,
-};
-use rpm_trust::{KeyInfo, Keyring, SignatureCheck, SignatureState};
+use rpm_trust::policy::{Evidence, Policy, Refusal, Verdict, judge};
+use rpm_trust::{KeyInfo, Keyring};
 
 use crate::error::{Code, Failure, Outcome};
 use crate::fetch::{CMDLINE, Fetched};
@@ -274,125 +270,14 @@ fn examine(
     check_identity(&package, path, change)?;
     let identity = Identity::of(&package);
     check_promise(&package, path, change)?;
-    let mut evidence = Evidence {
-        file_digests: file_digests(&package),
-        ..Evidence::default()
-    };
+    let stored = rpm_db::check_signature_header(&package.signature, &package.header);
+    let mut evidence =
+        repo_client::evidence(&mut package, keyring, now).map_err(|error| broken(path, &error))?;
     // A signature header that the database could not take is refused now, not half-way.
-    if let Err(error) = rpm_db::check_signature_header(&package.signature, &package.header) {
-        evidence.malformed.push(error.to_string());
+    if let Err(error) = stored {
+        evidence.malformed.insert(0, error.to_string());
     }
-    match package.verify_header_digests() {
-        Ok(items) => {
-            let best = items.first().and_then(|item| name_of(item.expected.algo()));
-            evidence.header_digest = best.map_or(DigestState::Absent, DigestState::Good);
-        }
-        Err(PackageError::HeaderDigest { item }) => {
-            let name = name_of(item.expected.algo()).unwrap_or(DigestName::Sha256);
-            evidence.header_digest = DigestState::Bad(name);
-        }
-        Err(error) => evidence.malformed.push(error.to_string()),
-    }
-    let mut checks = Vec::new();
-    match package.signatures() {
-        Ok(items) => {
-            let region = package.header.immutable_region();
-            for item in items {
-                let covers = item.covers;
-                match SignatureCheck::new(&item.packet) {
-                    Ok(mut check) => {
-                        region.chunks().iter().for_each(|chunk| check.update(chunk));
-                        checks.push((covers, Ok(check)));
-                    }
-                    Err(state) => checks.push((covers, Err(state))),
-                }
-            }
-        }
-        Err(error) => evidence.malformed.push(error.to_string()),
-    }
-    read_payload(&mut package, path, &mut evidence, &mut checks)?;
-    evidence.signatures = checks
-        .into_iter()
-        .map(|(covers, check)| {
-            let state = check.map_or_else(|state| *state, |check| check.finish(keyring, now));
-            (wording(covers), state)
-        })
-        .collect();
     Ok((identity, evidence))
-}
-
-type Check = (Covers, Result<SignatureCheck, Box<SignatureState>>);
-
-fn read_payload(
-    package: &mut Package<BufReader<&File>>,
-    path: &Path,
-    evidence: &mut Evidence,
-    checks: &mut [Check],
-) -> Outcome<()> {
-    let mut digests = match package.payload_digests(DigestChoice::All) {
-        Ok(digests) => digests,
-        Err(error) => {
-            evidence.malformed.push(error.to_string());
-            return Ok(());
-        }
-    };
-    let mut buffer = vec![0_u8; CHUNK];
-    loop {
-        let count = package
-            .reader_mut()
-            .read(&mut buffer)
-            .map_err(|error| Failure::io(path, &error))?;
-        let Some(data) = buffer.get(..count).filter(|data| !data.is_empty()) else {
-            break;
-        };
-        digests.update_stored(data);
-        for (covers, check) in checks.iter_mut() {
-            if let (Covers::HeaderAndPayload, Ok(check)) = (covers, check) {
-                check.update(data);
-            }
-        }
-    }
-    let outcomes = digests.finish();
-    evidence.payload_digest = state_of(&outcomes, Covers::Payload);
-    evidence.header_payload_digest = state_of(&outcomes, Covers::HeaderAndPayload);
-    Ok(())
-}
-
-/// Bad if any digest of this part is bad, else good by the strongest.
-fn state_of(outcomes: &[DigestOutcome], covers: Covers) -> DigestState {
-    let part = || {
-        outcomes
-            .iter()
-            .filter(|outcome| outcome.item.covers == covers)
-    };
-    let name = |outcome: &DigestOutcome| name_of(outcome.item.expected.algo());
-    if let Some(bad) = part().find(|outcome| !outcome.good) {
-        return DigestState::Bad(name(bad).unwrap_or(DigestName::Sha256));
-    }
-    part()
-        .filter_map(name)
-        .max()
-        .map_or(DigestState::Absent, DigestState::Good)
-}
-
-fn name_of(algo: DigestAlgo) -> Option<DigestName> {
-    DigestName::from_rpm_id(algo.rpm_id())
-}
-
-fn wording(covers: Covers) -> policy::Covers {
-    match covers {
-        Covers::Header => policy::Covers::Header,
-        _ => policy::Covers::HeaderAndPayload,
-    }
-}
-
-fn file_digests<R: Read>(package: &Package<R>) -> FileDigests {
-    let header = &package.header;
-    if !header.has(tag::BASENAMES) && !header.has(tag::OLDFILENAMES) {
-        return FileDigests::NoFiles;
-    }
-    let algorithm = header.u32(tag::FILEDIGESTALGO).unwrap_or(0);
-    DigestName::from_rpm_id(algorithm).map_or(FileDigests::Unknown, FileDigests::Algorithm)
 }
 
 /// A package that is not the one the plan names is refused, whatever its checksum says.

@@ -9,6 +9,7 @@ mod dns;
 mod download;
 mod error;
 mod event;
+mod evidence;
 mod fetch;
 mod limit;
 mod options;
@@ -27,6 +28,7 @@ pub use client::Client;
 
 pub use error::{CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, TlsFault};
 pub use event::{Event, Observer, Silent};
+pub use evidence::evidence;
 pub use fetch::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};
 pub use options::{
     Access, CA_BUNDLES, ClientOptions, DEFAULT_MIN_RATE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Proxy,

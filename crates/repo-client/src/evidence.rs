@@ -1,0 +1,126 @@
+//! What a package file says about itself, gathered in one pass for the judge of `rpm-trust`.
+
+use std::io::Read;
+
+use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::header::tag;
+use rpm_pkg::package::{Covers, DigestChoice, DigestOutcome, Package, PackageError};
+use rpm_trust::policy::{self, DigestName, DigestState, Evidence, FileDigests};
+use rpm_trust::{Keyring, SignatureCheck, SignatureState};
+
+/// Bytes read at a time.
+const CHUNK: usize = 128 * 1024;
+
+type Check = (Covers, Result<SignatureCheck, Box<SignatureState>>);
+
+/// Reads a package to its end: the digests of header and payload, and its signatures as `keyring`
+/// sees them at `now` (seconds since 1970). What is damaged is part of the evidence.
+///
+/// # Errors
+/// The package cannot be read.
+pub fn evidence<R: Read>(
+    package: &mut Package<R>,
+    keyring: &Keyring,
+    now: u64,
+) -> Result<Evidence, PackageError> {
+    let mut evidence = Evidence {
+        file_digests: file_digests(package),
+        ..Evidence::default()
+    };
+    match package.verify_header_digests() {
+        Ok(items) => {
+            let best = items.first().and_then(|item| name_of(item.expected.algo()));
+            evidence.header_digest = best.map_or(DigestState::Absent, DigestState::Good);
+        }
+        Err(PackageError::HeaderDigest { item }) => {
+            let name = name_of(item.expected.algo()).unwrap_or(DigestName::Sha256);
+            evidence.header_digest = DigestState::Bad(name);
+        }
+        Err(error) => evidence.malformed.push(error.to_string()),
+    }
+    let mut checks: Vec<Check> = Vec::new();
+    match package.signatures() {
+        Ok(items) => {
+            let region = package.header.immutable_region();
+            for item in items {
+                let mut check = SignatureCheck::new(&item.packet);
+                if let Ok(check) = &mut check {
+                    region.chunks().iter().for_each(|chunk| check.update(chunk));
+                }
+                checks.push((item.covers, check));
+            }
+        }
+        Err(error) => evidence.malformed.push(error.to_string()),
+    }
+    read_payload(package, &mut evidence, &mut checks)?;
+    evidence.signatures = checks
+        .into_iter()
+        .map(|(covers, check)| {
+            let state = check.map_or_else(|state| *state, |check| check.finish(keyring, now));
+            let covers = match covers {
+                Covers::Header => policy::Covers::Header,
+                _ => policy::Covers::HeaderAndPayload,
+            };
+            (covers, state)
+        })
+        .collect();
+    Ok(evidence)
+}
+
+fn read_payload<R: Read>(
+    package: &mut Package<R>,
+    evidence: &mut Evidence,
+    checks: &mut [Check],
+) -> Result<(), PackageError> {
+    let mut digests = match package.payload_digests(DigestChoice::All) {
+        Ok(digests) => digests,
+        Err(error) => {
+            evidence.malformed.push(error.to_string());
+            return Ok(());
+        }
+    };
+    let mut buffer = vec![0_u8; CHUNK];
+    loop {
+        let count = package
+            .reader_mut()
+            .read(&mut buffer)
+            .map_err(PackageError::Io)?;
+        let Some(data) = buffer.get(..count).filter(|data| !data.is_empty()) else {
+            break;
+        };
+        digests.update_stored(data);
+        for (covers, check) in checks.iter_mut() {
+            if let (Covers::HeaderAndPayload, Ok(check)) = (covers, check) {
+                check.update(data);
+            }
+        }
+    }
+    let outcomes = digests.finish();
+    evidence.payload_digest = state_of(&outcomes, Covers::Payload);
+    evidence.header_payload_digest = state_of(&outcomes, Covers::HeaderAndPayload);
+    Ok(())
+}
+
+/// Bad if any digest of this part is bad, else good by the strongest.
+fn state_of(outcomes: &[DigestOutcome], covers: Covers) -> DigestState {
+    let part = || outcomes.iter().filter(|one| one.item.covers == covers);
+    let name = |one: &DigestOutcome| name_of(one.item.expected.algo());
+    if let Some(bad) = part().find(|one| !one.good) {
+        return DigestState::Bad(name(bad).unwrap_or(DigestName::Sha256));
+    }
+    let best = part().filter_map(name).max();
+    best.map_or(DigestState::Absent, DigestState::Good)
+}
+
+fn name_of(algo: DigestAlgo) -> Option<DigestName> {
+    DigestName::from_rpm_id(algo.rpm_id())
+}
+
+fn file_digests<R: Read>(package: &Package<R>) -> FileDigests {
+    let header = &package.header;
+    if !header.has(tag::BASENAMES) && !header.has(tag::OLDFILENAMES) {
+        return FileDigests::NoFiles;
+    }
+    let algorithm = header.u32(tag::FILEDIGESTALGO).unwrap_or(0);
+    DigestName::from_rpm_id(algorithm).map_or(FileDigests::Unknown, FileDigests::Algorithm)
+}
