@@ -78,6 +78,8 @@ pub(crate) fn tdnf(lab: &Lab, root: &Path, words: &[&str], good: &[i32]) -> Prog
 pub(crate) fn dnf(root: &Path, words: &[&str], good: &[i32]) -> Program {
     let root = root.display();
     let mut all = vec![
+        "env".to_owned(),
+        format!("HOME={root}/root"),
         "dnf".to_owned(),
         format!("--config={root}/etc/dnf.conf"),
         format!("--installroot={root}"),

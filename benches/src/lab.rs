@@ -184,6 +184,8 @@ impl Lab {
             "[main]\ngpgcheck=0\nkeepcache=0\ncachedir=/var/cache/tdnf\n",
         )?;
         write("etc/dnf.conf", "[main]\ngpgcheck=0\nplugins=0\n")?;
+        // Debian's librpm keeps a user's database elsewhere: dnf would see nothing installed.
+        write("root/.rpmmacros", "%_dbpath /var/lib/rpm\n")?;
         let section = format!(
             "[{repo}]\nname={repo}\nbaseurl={}/{repo}/\nenabled=1\ngpgcheck=0\n{extra}\n",
             self.url

@@ -64,6 +64,7 @@ fn run() -> Result<bool, String> {
     let ask = parse()?;
     let mut lab = lab::Lab::set_up(&ask.tdnf)?;
     let mut rows = Vec::new();
+    let mut broken = 0;
     for case in cases::all(&mut lab, ask.group.as_deref())? {
         if ask
             .only
@@ -73,13 +74,22 @@ fn run() -> Result<bool, String> {
             continue;
         }
         eprintln!("==> {}", case.name);
-        rows.push(case.run(ask.runs)?);
+        match case.run(ask.runs) {
+            Ok(row) => rows.push(row),
+            Err(why) => {
+                eprintln!("benches: {}: {why}", case.name);
+                broken += 1;
+            }
+        }
     }
     let text = report::table(&rows, &lab, ask.runs);
     print!("{text}");
     if ask.write {
         let path = report::write(&text, ask.group.as_deref())?;
         eprintln!("written: {}", path.display());
+    }
+    if broken > 0 {
+        return Err(format!("{broken} cases could not be run"));
     }
     Ok(rows.iter().all(report::Row::reached))
 }
