@@ -47,11 +47,11 @@ pub enum RuleKind {
 pub struct Rule {
     /// What kind of rule.
     pub kind: RuleKind,
-    /// The package the rule is about.
+    /// The package the rule is about; none for a job.
     pub source: Option<SolvableId>,
-    /// The package it meets.
+    /// The package it meets; none for a job.
     pub target: Option<SolvableId>,
-    /// The dependency it is about, as text.
+    /// The dependency it is about, as text; of a job, the name or dependency that it names.
     pub dep: Option<String>,
     /// libsolv's own words.
     pub text: String,
@@ -80,15 +80,13 @@ pub struct Fix {
     pub elements: Vec<(FixKind, String)>,
 }
 
-/// One problem.
+/// One problem. Its ways out are asked for with [`Pool::ways_out`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The rule that says most: what tdnf prints.
     pub main: Rule,
     /// All rules that clash.
     pub chain: Vec<Rule>,
-    /// Ways out.
-    pub fixes: Vec<Fix>,
 }
 
 /// `SOLVER_SOLUTION_JOB` of solver.h: the element is a job.
@@ -114,7 +112,6 @@ pub(crate) fn read_problems(pool: &Pool, solver: &mut RawSolver) -> Vec<Problem>
                     .iter()
                     .map(|rule| read_rule(pool, solver, *rule))
                     .collect(),
-                fixes: read_fixes(pool, solver, problem),
             }
         })
         .collect()
@@ -123,11 +120,13 @@ pub(crate) fn read_problems(pool: &Pool, solver: &mut RawSolver) -> Vec<Problem>
 fn read_rule(pool: &Pool, solver: &mut RawSolver, rule: Id) -> Rule {
     let (mut source, mut target, mut dep) = (0, 0, 0);
     // SAFETY: the solver is live and the rule number its own; the text lies in pool-owned temporary space and is copied at once.
-    let (kind, text) = unsafe {
+    let (class, kind, text) = unsafe {
         let kind = ffi::solver_ruleinfo(solver.as_ptr(), rule, &mut source, &mut target, &mut dep);
         let text = ffi::solver_problemruleinfo2str(solver.as_ptr(), kind, source, target, dep);
-        (kind, owned(text))
+        let class = ffi::solver_ruleclass(solver.as_ptr(), rule);
+        (class, kind, owned(text))
     };
+    let [source, target, dep] = meaning(class, [source, target, dep]);
     Rule {
         kind: rule_kind(kind),
         source: known(pool, source),
@@ -137,6 +136,23 @@ fn read_rule(pool: &Pool, solver: &mut RawSolver, rule: Id) -> Rule {
             unsafe { owned(ffi::pool_dep2str(pool.raw.as_ptr(), dep)) }
         }),
         text,
+    }
+}
+
+/// Source, target and dependency of a rule, 0 where `solver_ruleinfo` says something else with the
+/// number: for a job its place, its kind and what it selects; for others the number of a rule.
+fn meaning(class: ffi::SolverRuleinfo, [source, target, dep]: [Id; 3]) -> [Id; 3] {
+    match class {
+        ffi::SolverRuleinfo_SOLVER_RULE_JOB => {
+            let select = target as u32 & ffi::SOLVER_SELECTMASK;
+            let names = [ffi::SOLVER_SOLVABLE_NAME, ffi::SOLVER_SOLVABLE_PROVIDES];
+            [0, 0, if names.contains(&select) { dep } else { 0 }]
+        }
+        ffi::SolverRuleinfo_SOLVER_RULE_BEST => [source, 0, dep],
+        ffi::SolverRuleinfo_SOLVER_RULE_CHOICE | ffi::SolverRuleinfo_SOLVER_RULE_RECOMMENDS => {
+            [0, 0, dep]
+        }
+        _ => [source, target, dep],
     }
 }
 
@@ -163,6 +179,23 @@ fn rule_kind(kind: ffi::SolverRuleinfo) -> RuleKind {
         ffi::SolverRuleinfo_SOLVER_RULE_BEST => RuleKind::Best,
         _ => RuleKind::Other,
     }
+}
+
+/// The ways out of the problems, in their order, until there are `limit` of them. Each is found by
+/// solving again without one of the rules that clash, which takes its time where there are many.
+pub(crate) fn read_ways_out(pool: &Pool, solver: &mut RawSolver, limit: usize) -> Vec<Vec<Fix>> {
+    // SAFETY: the solver is live and has run.
+    let count = unsafe { ffi::solver_problem_count(solver.as_ptr()) } as Id;
+    let (mut all, mut found) = (Vec::new(), 0);
+    for problem in 1..=count {
+        if found >= limit {
+            break;
+        }
+        let fixes = read_fixes(pool, solver, problem);
+        found += fixes.len();
+        all.push(fixes);
+    }
+    all
 }
 
 fn read_fixes(pool: &Pool, solver: &mut RawSolver, problem: Id) -> Vec<Fix> {

@@ -264,6 +264,12 @@ impl Pool {
     /// # Errors
     /// `dep` is not a dependency, or preparing failed.
     pub fn whatprovides(&mut self, dep: &str) -> Result<Vec<SolvableId>, SolvError> {
+        if self.is_new_path(dep) {
+            self.prepare()?;
+            let mut found = self.file_owners(dep.as_bytes())?;
+            found.retain(|id| self.counts_as_provider(*id));
+            return Ok(found);
+        }
         let dep = self.parse_dep(dep)?;
         self.prepare()?;
         let mut found = Vec::new();
@@ -282,11 +288,42 @@ impl Pool {
         Ok(found)
     }
 
+    /// Whether `dep` is a path that no package depends on so far. A question must not add it to the
+    /// pool: [`Self::missing_paths`] would list it.
+    fn is_new_path(&self, dep: &str) -> bool {
+        dep.starts_with('/')
+            && !dep.contains(char::is_whitespace)
+            && !dep.contains('\0')
+            && self.known_string(dep).is_none()
+    }
+
+    /// Whether libsolv counts the package among providers: it is installed, or it could be.
+    fn counts_as_provider(&self, id: SolvableId) -> bool {
+        if self.is_installed(id) {
+            return true;
+        }
+        let Some(solvable) = self.solvable(id) else {
+            return false;
+        };
+        // SAFETY: the pool is live; id2arch, if there is one, has an entry for each id up to lastarch.
+        let fits = unsafe {
+            let pool = self.raw.as_ref();
+            pool.id2arch.is_null()
+                || (solvable.arch > 0
+                    && solvable.arch <= pool.lastarch
+                    && *pool.id2arch.add(solvable.arch as usize) != 0)
+        };
+        fits && !self.is_excluded(id) && !matches!(self.arch(id), "src" | "nosrc")
+    }
+
     /// Packages with a dependency of this kind that `dep` satisfies (versions and all), in pool order.
     ///
     /// # Errors
     /// `dep` is not a dependency, or preparing failed.
     pub fn whatmatches(&mut self, kind: DepKind, dep: &str) -> Result<Vec<SolvableId>, SolvError> {
+        if self.is_new_path(dep) {
+            return Ok(Vec::new());
+        }
         let dep = self.parse_dep(dep)?;
         self.prepare()?;
         let key = match kind {

@@ -4,7 +4,7 @@ use crate::error::SolvError;
 use crate::ffi::{self, Id};
 use crate::goal::{Job, SolverOptions};
 use crate::pool::{Pool, SolvableId};
-use crate::problem::{Problem, read_problems};
+use crate::problem::{Fix, Problem, read_problems, read_ways_out};
 use crate::queue::{Queue, queue_ids};
 use crate::step::{Reason, Solution, Step, StepKind};
 use std::ptr::NonNull;
@@ -29,7 +29,7 @@ impl RawSolver {
 
 impl Drop for RawSolver {
     fn drop(&mut self) {
-        // SAFETY: made by solver_create and freed once, while its pool is live (it never leaves Pool::solve).
+        // SAFETY: made by solver_create and freed once, while its pool is live (it never leaves the methods of Pool that run it).
         unsafe { ffi::solver_free(self.0.as_ptr()) }
     }
 }
@@ -55,11 +55,11 @@ impl Pool {
     /// # Errors
     /// A job names a package that is not of this pool, or the pool could not be prepared.
     pub fn solve(&mut self, jobs: &[Job], options: &SolverOptions) -> Result<Outcome, SolvError> {
-        let (problems, solution) = self.solve_as_far_as_possible(jobs, options)?;
-        Ok(if problems.is_empty() {
-            Outcome::Solved(solution)
+        let (mut solver, solved) = self.run_solver(jobs, options)?;
+        Ok(if solved {
+            Outcome::Solved(self.read_solution(&mut solver))
         } else {
-            Outcome::Problems(problems)
+            Outcome::Problems(read_problems(self, &mut solver))
         })
     }
 
@@ -73,6 +73,38 @@ impl Pool {
         jobs: &[Job],
         options: &SolverOptions,
     ) -> Result<(Vec<Problem>, Solution), SolvError> {
+        let (mut solver, solved) = self.run_solver(jobs, options)?;
+        let solution = self.read_solution(&mut solver);
+        let problems = if solved {
+            Vec::new()
+        } else {
+            read_problems(self, &mut solver)
+        };
+        Ok((problems, solution))
+    }
+
+    /// The ways out of the problems that [`Self::solve`] named for the same jobs and options: a list
+    /// for each problem, in order, and no further lists once there are `limit` ways out. This solves
+    /// again and tries what could be left out, so it is for problems that are shown or skipped.
+    ///
+    /// # Errors
+    /// As [`Self::solve`].
+    pub fn ways_out(
+        &mut self,
+        jobs: &[Job],
+        options: &SolverOptions,
+        limit: usize,
+    ) -> Result<Vec<Vec<Fix>>, SolvError> {
+        let (mut solver, _) = self.run_solver(jobs, options)?;
+        Ok(read_ways_out(self, &mut solver, limit))
+    }
+
+    /// A solver that has run, and whether it found a solution.
+    fn run_solver(
+        &mut self,
+        jobs: &[Job],
+        options: &SolverOptions,
+    ) -> Result<(RawSolver, bool), SolvError> {
         self.prepare()?;
         let mut queue = Queue::new();
         for job in jobs {
@@ -96,13 +128,7 @@ impl Pool {
             }
             ffi::solver_solve(solver.as_ptr(), queue.as_mut_ptr())
         };
-        let solution = self.read_solution(&mut solver);
-        let problems = if problems == 0 {
-            Vec::new()
-        } else {
-            read_problems(self, &mut solver)
-        };
-        Ok((problems, solution))
+        Ok((solver, problems == 0))
     }
 
     fn read_solution(&self, solver: &mut RawSolver) -> Solution {

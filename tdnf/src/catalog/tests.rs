@@ -62,7 +62,10 @@ fn installable(pool: &mut Pool, step: usize) -> (usize, usize) {
             }
             Outcome::Problems(problems) => {
                 assert!(problems.iter().all(|problem| !problem.main.text.is_empty()));
-                assert!(problems.iter().all(|problem| !problem.fixes.is_empty()));
+                let fixes = pool.ways_out(&jobs, &SolverOptions::default(), usize::MAX);
+                let fixes = fixes.unwrap();
+                assert_eq!(fixes.len(), problems.len());
+                assert!(fixes.iter().all(|fixes| !fixes.is_empty()));
             }
         }
     }

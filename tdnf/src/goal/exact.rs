@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rpm_solv::{Job, Outcome as Answer, SolvableId, SolverOptions};
 
 use super::Goal;
-use super::problems::{explain, is_skipped};
+use super::problems::{MAX_FIXES, explain, is_skipped};
 use crate::error::Outcome;
 use crate::session::{Packages, Session};
 
@@ -100,8 +100,8 @@ pub fn check(session: &Session<'_>, catalog: &mut Packages, jobs: &[Job]) -> Out
     };
     problems.retain(|problem| !is_skipped(problem, session.settings.skips));
     if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(explain(session, catalog, &[], &problems))
+        return Ok(());
     }
+    let ways_out = catalog.pool.ways_out(jobs, &options, MAX_FIXES)?;
+    Err(explain(session, catalog, &[], &problems, &ways_out))
 }

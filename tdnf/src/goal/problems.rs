@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rpm_solv::{FixKind, Problem, Rule, RuleKind, SolvableId};
+use rpm_solv::{Fix, FixKind, Problem, Rule, RuleKind, SolvableId};
 
 use crate::error::{Code, Failure};
 use crate::session::{Packages, Session};
@@ -12,7 +12,7 @@ use crate::settings::Skips;
 /// Links of a chain that are shown.
 const MAX_LINKS: usize = 8;
 /// Ways out that are shown.
-const MAX_FIXES: usize = 3;
+pub(super) const MAX_FIXES: usize = 3;
 
 /// Whether the user asked to leave out problems of this kind.
 pub(super) fn is_skipped(problem: &Problem, skips: Skips) -> bool {
@@ -29,6 +29,7 @@ pub(super) fn explain(
     catalog: &Packages,
     locks: &[String],
     problems: &[Problem],
+    ways_out: &[Vec<Fix>],
 ) -> Failure {
     let mut failure = Failure::new(Code::SOLV_FAILED);
     for (index, problem) in problems.iter().enumerate() {
@@ -53,11 +54,7 @@ pub(super) fn explain(
         "Found {} problem(s) while resolving",
         problems.len()
     ));
-    for fix in problems
-        .iter()
-        .flat_map(|problem| &problem.fixes)
-        .take(MAX_FIXES)
-    {
+    for fix in ways_out.iter().flatten().take(MAX_FIXES) {
         let words: Vec<String> = fix
             .elements
             .iter()
@@ -74,7 +71,6 @@ pub(super) fn explain(
 fn add_causes(catalog: &Packages, locks: &[String], problem: &Problem, failure: &mut Failure) {
     let pool = &catalog.pool;
     let all = || std::iter::once(&problem.main).chain(&problem.chain);
-    let rules = || all().filter(|rule| !is_job(rule));
     let mut seen = BTreeSet::new();
     let mut say = |failure: &mut Failure, line: String, hint: &str| {
         if seen.insert(line.clone()) {
@@ -82,7 +78,7 @@ fn add_causes(catalog: &Packages, locks: &[String], problem: &Problem, failure: 
             failure.hints.push(hint.to_owned());
         }
     };
-    for id in rules().filter_map(|rule| rule.source) {
+    for id in all().filter_map(|rule| rule.source) {
         if pool.is_excluded(id) {
             say(failure, excluded(catalog, id), UNEXCLUDE);
         }
@@ -91,12 +87,14 @@ fn add_causes(catalog: &Packages, locks: &[String], problem: &Problem, failure: 
             say(failure, line, UNLOCK);
         }
     }
-    // A job about a locked package names no package in its rule.
-    let silent = rules().all(|rule| rule.source.is_none());
-    for name in locks.iter().filter(|_| silent) {
+    // The job that keeps a locked package names it.
+    let named = |name: &str| {
+        all().any(|rule| rule.kind == RuleKind::Job && rule.dep.as_deref() == Some(name))
+    };
+    for name in locks.iter().filter(|name| named(name)) {
         say(failure, format!("{name} is locked (locks.d)"), UNLOCK);
     }
-    let missing = rules().filter(|rule| rule.kind == RuleKind::NothingProvides);
+    let missing = all().filter(|rule| rule.kind == RuleKind::NothingProvides);
     for dep in missing.filter_map(|rule| rule.dep.as_deref()) {
         let name = dep.split([' ', '(']).next().unwrap_or(dep);
         for id in pool
@@ -144,19 +142,8 @@ fn place_of(catalog: &Packages, id: SolvableId) -> String {
     name.map_or_else(|_| String::new(), |name| format!(" (repository {name})"))
 }
 
-/// Whether a rule is about what was asked for: the packages it names mean nothing.
-fn is_job(rule: &Rule) -> bool {
-    matches!(
-        rule.kind,
-        RuleKind::Job | RuleKind::JobNothingProvides | RuleKind::JobUnknownPackage
-    )
-}
-
 /// Where the packages of a rule come from.
 fn origin(catalog: &Packages, rule: &Rule) -> String {
-    if is_job(rule) {
-        return String::new();
-    }
     let source = rule.source.map(|id| place_of(catalog, id));
     let target = rule.target.filter(|target| Some(*target) != rule.source);
     let target = target.map(|id| format!("; {}{}", catalog.pool.nevra(id), place_of(catalog, id)));

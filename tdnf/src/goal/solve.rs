@@ -7,7 +7,7 @@ use rpm_solv::{
     SolvableId, SolverOptions, Step, StepKind, Target,
 };
 
-use super::problems::{explain, is_skipped};
+use super::problems::{MAX_FIXES, explain, is_skipped};
 use super::{Goal, Policy};
 use crate::error::{Code, Outcome};
 use crate::plan::{Action, Change, Identity, Origin, Plan, Promised, Reason};
@@ -46,7 +46,7 @@ pub fn solve(
                     || !catalog.learn_merged_paths(session)?
                         && !catalog.learn_missing_paths(session)?
                 {
-                    jobs = without(session, catalog, policy, &jobs, &problems)?;
+                    jobs = without(session, catalog, policy, (&jobs, &options), &problems)?;
                 }
             }
         }
@@ -90,14 +90,18 @@ pub fn unneeded(
     auto: &BTreeSet<String>,
 ) -> Outcome<Vec<SolvableId>> {
     let jobs = user_installed(catalog, auto);
-    match catalog.pool.solve(&jobs, &SolverOptions::default())? {
+    let options = SolverOptions::default();
+    match catalog.pool.solve(&jobs, &options)? {
         Answer::Solved(mut solution) => {
             solution
                 .unneeded
                 .retain(|id| auto.contains(catalog.pool.name(*id)));
             Ok(solution.unneeded)
         }
-        Answer::Problems(problems) => Err(explain(session, catalog, &[], &problems)),
+        Answer::Problems(problems) => {
+            let ways_out = catalog.pool.ways_out(&jobs, &options, MAX_FIXES)?;
+            Err(explain(session, catalog, &[], &problems, &ways_out))
+        }
     }
 }
 
@@ -140,39 +144,52 @@ fn user_installed(catalog: &Packages, auto: &BTreeSet<String>) -> Vec<Job> {
         .collect()
 }
 
-/// The jobs without those that cannot be done, if the user allowed that.
+/// The jobs without those that cannot be done, if the user allowed that. Ways out are only looked
+/// for here, where they are shown or taken: finding all of them takes its time.
 fn without(
     session: &Session<'_>,
-    catalog: &Packages,
+    catalog: &mut Packages,
     policy: &Policy,
-    jobs: &[Job],
+    (jobs, options): (&[Job], &SolverOptions),
     problems: &[Problem],
 ) -> Outcome<Vec<Job>> {
     let skips = session.settings.skips;
-    let left: Vec<Problem> = problems
+    let is_left: Vec<bool> = problems
         .iter()
-        .filter(|problem| !is_skipped(problem, skips))
-        .cloned()
+        .map(|problem| !is_skipped(problem, skips))
         .collect();
-    if !left.is_empty() {
-        return Err(explain(session, catalog, &policy.locks, &left));
+    // The first few are enough where all problems are shown.
+    let limit = match is_left.iter().all(|left| *left) {
+        true => MAX_FIXES,
+        false => usize::MAX,
+    };
+    let ways_out = catalog.pool.ways_out(jobs, options, limit)?;
+    if is_left.contains(&true) {
+        let left = of_those(problems, &is_left);
+        let ways_out = of_those(&ways_out, &is_left);
+        return Err(explain(session, catalog, &policy.locks, &left, &ways_out));
     }
     let mut dropped = BTreeSet::new();
-    for fix in problems.iter().flat_map(|problem| &problem.fixes) {
-        for (kind, _) in &fix.elements {
-            if let FixKind::DropJob(index) = kind {
-                dropped.insert(*index);
-            }
+    for (kind, _) in ways_out.iter().flatten().flat_map(|fix| &fix.elements) {
+        if let FixKind::DropJob(index) = kind {
+            dropped.insert(*index);
         }
     }
     if dropped.is_empty() {
-        return Err(explain(session, catalog, &policy.locks, problems));
+        let locks = &policy.locks;
+        return Err(explain(session, catalog, locks, problems, &ways_out));
     }
     let kept = jobs
         .iter()
         .enumerate()
         .filter(|(index, _)| !dropped.contains(index));
     Ok(kept.map(|(_, job)| job.clone()).collect())
+}
+
+/// The elements whose mark is set.
+fn of_those<T: Clone>(all: &[T], marks: &[bool]) -> Vec<T> {
+    let marked = all.iter().zip(marks).filter(|(_, mark)| **mark);
+    marked.map(|(element, _)| element.clone()).collect()
 }
 
 /// The jobs that keep install-only packages within their limit: the oldest versions go, and what
