@@ -204,6 +204,9 @@ pub enum Cause {
     /// repomd.xml.asc could not be had.
     #[error("repomd.xml.asc: {0}")]
     SignatureFile(Box<Cause>),
+    /// A metalink that names no checksum of repomd.xml.
+    #[error("no checksum for repomd.xml in the metalink")]
+    NoChecksum,
     /// The metadata is not readable as metadata.
     #[error("{0}")]
     Malformed(String),
@@ -287,6 +290,8 @@ fn status_words(status: u16) -> &'static str {
 
 /// tdnf's error number for HTTP status >= 400 (ERROR_TDNF_INVALID_REPO_FILE family, 1622).
 pub const CODE_HTTP_STATUS: u32 = 1622;
+/// tdnf's error number for a metalink without a checksum (ERROR_TDNF_INVALID_REPO_FILE).
+pub(crate) const CODE_INVALID_REPO: u32 = 1004;
 /// tdnf's base for curl errors: 1201 + CURLcode.
 pub const CODE_CURL_BASE: u32 = 1201;
 
@@ -339,13 +344,14 @@ impl Cause {
     }
 
     /// tdnf's error number for this situation: 1622 for a status, 1201 + CURLcode, 2501 for a
-    /// digest, 2004 for a metadata signature; none for what tdnf has no number for.
+    /// digest, 2004 for a metadata signature, 1004 for a metalink without digest; none for what tdnf has no number for.
     pub fn tdnf_code(&self) -> Option<u32> {
         match self {
             Self::Status(_) => Some(CODE_HTTP_STATUS),
             Self::SignatureFile(cause) => cause.tdnf_code(),
             Self::Digest { .. } | Self::Size { .. } => Some(2501),
             Self::Signature(_) => Some(2004),
+            Self::NoChecksum => Some(CODE_INVALID_REPO),
             other => other.curl_code().map(|code| CODE_CURL_BASE + code),
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use rpm_pkg::evr::Evr;
-use rpm_solv::{Action, Job, SolvableId};
+use rpm_solv::{Action, Job, JobFlags, SolvableId, Target};
 
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{Action as Change, Plan};
@@ -76,13 +76,13 @@ impl Policy {
         catalog.pool.set_excluded(hidden);
     }
 
-    /// Jobs that keep locked packages as they are.
+    /// Jobs that keep locked packages as they are: the installed versions stay, and no other
+    /// comes, not even beside them.
     pub fn locks(&self, catalog: &Packages) -> Vec<Job> {
-        let locked = self
-            .locks
-            .iter()
-            .flat_map(|name| catalog.installed_named(name));
-        locked.map(|id| Job::solvable(Action::Lock, id)).collect()
+        let installed = |name: &&String| !catalog.installed_named(name).is_empty();
+        let locked = self.locks.iter().filter(installed).cloned();
+        let lock = |name| Job::new(Action::Lock, Target::Name(name), JobFlags::default());
+        locked.map(lock).collect()
     }
 
     /// Refuses a plan that removes a protected package (1030).

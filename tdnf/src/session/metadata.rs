@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use repo_client::{MetadataSet, RepoRefresh, SignatureCheck, refresh};
 use rpm_repo::config::RepoConfig;
 
-use super::{Session, from_dir};
+use super::{Session, from_dir, plugins};
 use crate::error::{Code, Failure, Outcome};
 use crate::keys;
 use crate::settings::RepoOrigin;
@@ -148,9 +148,7 @@ impl Session<'_> {
                     .map_err(|error| error.to_string())?;
                 match outcome.accepted() {
                     Some(_) => Ok(()),
-                    None => Err(outcome
-                        .explain(&keyring)
-                        .unwrap_or_else(|| "not signed".into())),
+                    None => Err(plugins::signature_words(&outcome, &keyring)),
                 }
             })));
         }
@@ -160,7 +158,9 @@ impl Session<'_> {
     /// Says that a repository cannot be had; an error unless the repository may be skipped.
     fn unavailable(&self, config: &RepoConfig, error: repo_client::Error) -> Outcome<()> {
         let no_url = matches!(error, repo_client::Error::NoUrl { .. });
+        let of_plugins = plugins::lines_about(config, &error);
         let mut failure = Failure::from(error);
+        failure.details.extend(of_plugins);
         if no_url {
             let name = &config.name;
             failure = failure.detail(format!(

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cli_kit::Printer;
+use repo_client::Cause;
 use rpm_repo::config::{RepoConfig, parse_bool};
 use rpm_repo::ini;
+use rpm_trust::{DetachedOutcome, Keyring, SignatureState};
 
 use crate::args::Args;
 use crate::error::{Code, Failure, Outcome};
@@ -85,6 +87,47 @@ impl Plugins {
     }
 }
 
+/// Why signed metadata is refused, in the words of C tdnf's plugin first.
+pub(super) fn signature_words(outcome: &DetachedOutcome, trusted: &Keyring) -> String {
+    let explanation = outcome.explain(trusted);
+    let explanation = explanation.as_deref().unwrap_or("not signed");
+    match outcome.refusal() {
+        Some(SignatureState::NoKey { .. }) => format!("No public key: {explanation}"),
+        Some(SignatureState::Bad { key_id, why }) => {
+            format!("Bad signature: by key {key_id}: {why}")
+        }
+        _ => explanation.to_owned(),
+    }
+}
+
+/// What the plugins of C tdnf say about metadata that they refuse: lines that scripts know.
+pub(super) fn lines_about(repo: &RepoConfig, error: &repo_client::Error) -> Vec<String> {
+    let repo_client::Error::Transfer { label, failures } = error else {
+        return Vec::new();
+    };
+    let Some(cause) = failures.last().map(|failure| &failure.cause) else {
+        return Vec::new();
+    };
+    let of_metalink = || {
+        let of_list = label.ends_with(": metalink");
+        repo.metalink.is_some() && (of_list || label.ends_with(": repomd.xml"))
+    };
+    match cause {
+        Cause::Signature(why) => vec![
+            format!("repo md signature check: {why}"),
+            "Plugin error: repogpgcheck plugin error: failed to verify signature".to_owned(),
+        ],
+        Cause::Digest { .. } if of_metalink() => vec![
+            "Error: Validating Checksum (repomd.xml) FAILED (digest mismatch)".to_owned(),
+            format!("Plugin error: metalink plugin error: {cause}"),
+        ],
+        Cause::NoChecksum | Cause::Malformed(_) if of_metalink() => {
+            vec![format!("Plugin error: metalink plugin error: {cause}")]
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn tell(settings: &Settings, printer: &Printer, name: &str) {
     if [REPO_GPGCHECK, METALINK].contains(&name) {
         return printer.info(&format!("Loaded plugin: {name}"));
@@ -95,8 +138,9 @@ fn tell(settings: &Settings, printer: &Printer, name: &str) {
         .join(format!("lib{name}.so"));
     printer.err(&format!("Error loading plugin: {}", file.display()));
     printer.err(&format!(
-        "Error: 1519 {name}: only {REPO_GPGCHECK} and {METALINK} are known; hooks do the work of \
-         others"
+        "Error: 1519 dlerror: {}: only {REPO_GPGCHECK} and {METALINK} are known; hooks do the work \
+         of others",
+        file.display()
     ));
 }
 

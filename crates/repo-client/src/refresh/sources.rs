@@ -52,19 +52,18 @@ impl List<'_> {
         }
     }
 
-    fn parse(&self, bytes: &[u8]) -> std::result::Result<Sources, String> {
+    fn parse(&self, bytes: &[u8]) -> std::result::Result<Sources, Cause> {
         let name = redact(self.url());
+        let malformed = |error: rpm_repo::Error| Cause::Malformed(error.to_string());
         let mut sources = match self {
             Self::Mirrors(_) => Sources {
-                bases: mirrorlist::parse(&name, bytes).map_err(|e| e.to_string())?,
+                bases: mirrorlist::parse(&name, bytes).map_err(malformed)?,
                 hashes: Vec::new(),
             },
             Self::Metalink(_) => {
-                let link = metalink::parse(&name, bytes).map_err(|e| e.to_string())?;
+                let link = metalink::parse(&name, bytes).map_err(malformed)?;
                 if link.hashes.is_empty() {
-                    return Err(format!(
-                        "{name}: no checksum for repomd.xml in the metalink"
-                    ));
+                    return Err(Cause::NoChecksum);
                 }
                 Sources {
                     bases: link.urls,
@@ -78,7 +77,8 @@ impl List<'_> {
             .bases
             .retain(|base| parse_url(base).is_ok_and(|url| local || url.scheme() != "file"));
         if sources.bases.is_empty() {
-            return Err(format!("{name}: no usable URL in the {}", self.name()));
+            let why = format!("{name}: no usable URL in the {}", self.name());
+            return Err(Cause::Malformed(why));
         }
         Ok(sources)
     }
@@ -145,7 +145,7 @@ impl Run<'_> {
             Ok(Some(small)) => match list.parse(&small.bytes) {
                 Ok(sources) => Ok((sources, small.bytes)),
                 Err(_) if crate::part::looks_like_html(&small.bytes) => Err(Cause::Html),
-                Err(why) => Err(Cause::Malformed(why)),
+                Err(cause) => Err(cause),
             },
             Ok(None) => Err(Cause::Status(304)),
             Err(cause) => Err(cause),

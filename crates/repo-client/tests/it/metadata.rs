@@ -506,6 +506,14 @@ fn metalink_digest_is_required() {
     repo.site.put("ml", metalink(&"0".repeat(64)).as_bytes());
     let error = refresh_one(job(&config, &cache), &Log::default()).unwrap_err();
     assert_eq!(error.tdnf_code(), Some(2501), "{error}");
+    let without = metalink("").replace("<hash type=\"sha256\"></hash>", "");
+    repo.site.put("ml", without.as_bytes());
+    let error = refresh_one(job(&config, &cache), &Log::default()).unwrap_err();
+    assert!(
+        matches!(error.failures()[0].cause, Cause::NoChecksum),
+        "{error}"
+    );
+    assert_eq!(error.tdnf_code(), Some(1004), "{error}");
     repo.site.put(
         "ml",
         metalink(&crate::fixture::digest(&bytes).hex()).as_bytes(),

@@ -3,7 +3,7 @@
 //! Everything is done by `tdnf` itself in a child: an automatic update goes the same way through
 //! checks and transaction as one that is typed.
 
-mod config;
+pub(super) mod config;
 
 use std::fs::OpenOptions;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -184,7 +184,7 @@ impl Run<'_> {
         let list = updates.join("\n");
         if self.options.notify || self.config.show_updates {
             self.emit(&format!(
-                "\nThe following updates are available on - {name}:\n{list}\n"
+                "\nThe following updates are available on - {name}:\n{list}\n\n"
             ))?;
         }
         if self.options.notify && !self.options.install {
@@ -201,7 +201,7 @@ impl Run<'_> {
             }
             self.printer.err_part(&ran.err);
             self.emit(&format!(
-                "\nThe following updates have been installed on - {name}:\n{list}\n"
+                "\nThe following updates have been installed on - {name}:\n{list}\n\n"
             ))?;
         }
         Ok(())

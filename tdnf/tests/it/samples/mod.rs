@@ -143,7 +143,7 @@ fn check(part: RangeInclusive<u32>, steps: &[Step]) {
     );
     let mut wrong = Vec::new();
     for (number, lines) in &outcome.different {
-        if !listed.different.contains(number) {
+        if !listed.differs(*number) {
             let command = &samples[number].command;
             wrong.push(format!(
                 "[{number}] {command}\n    {}",
@@ -151,12 +151,10 @@ fn check(part: RangeInclusive<u32>, steps: &[Step]) {
             ));
         }
     }
-    for number in listed.different.range(part.clone()) {
-        if outcome.equal.contains(number) {
-            wrong.push(format!(
-                "[{number}] is equal, but docs/differences.md says that it differs"
-            ));
-        }
+    for number in outcome.equal.iter().filter(|n| listed.differs(**n)) {
+        wrong.push(format!(
+            "[{number}] is equal, but docs/differences.md says that it differs"
+        ));
     }
     for number in samples.range(part).map(|(number, _)| *number) {
         let rebuilt = outcome.equal.contains(&number) || outcome.different.contains_key(&number);
@@ -190,27 +188,92 @@ fn samples_of_part_4() {
     check(3001..=3999, part_4::STEPS);
 }
 
-/// Percent of the played samples that are equal; each of the others is a fix of the C program's
-/// behaviour and listed.
-const LEAST_EQUAL: usize = 85;
+/// Percent of the counted samples that are equal. Counted is what is rebuilt and where the C
+/// program's answer is none of the plain faults that the reference lists (a crash, a hole, an
+/// option that is ignored); each of those, too, is played and stands in the documentation.
+const LEAST_EQUAL: usize = 95;
 
-/// Most samples are equal, enough are rebuilt, and none is listed twice.
+/// Nearly all counted samples are equal, enough are counted, none is listed twice, and what is
+/// listed as a fault is one.
 #[test]
 fn nearly_all_samples_are_equal() {
     let Some(samples) = samples() else { return };
     let listed = Listed::read();
-    let known: BTreeSet<u32> = samples.keys().copied().collect();
-    assert!(listed.different.is_disjoint(&listed.not_rebuilt));
-    assert!(listed.different.is_subset(&known) && listed.not_rebuilt.is_subset(&known));
+    let quirks: BTreeSet<u32> = listed.quirks.keys().copied().collect();
+    let lists = [&quirks, &listed.fixes, &listed.not_rebuilt];
+    let named: Vec<u32> = lists.into_iter().flatten().copied().collect();
+    let different: BTreeSet<u32> = named.iter().copied().collect();
+    assert_eq!(named.len(), different.len(), "one is listed twice");
+    assert!(named.iter().all(|number| samples.contains_key(number)));
+    if let Some(faults) = reference::faults() {
+        let wrong = listed
+            .quirks
+            .iter()
+            .find(|(_, fault)| !faults.contains(fault));
+        assert_eq!(wrong, None, "the reference has no such fault");
+    }
     let rebuilt = samples.len() - listed.not_rebuilt.len();
-    let equal = rebuilt - listed.different.len();
+    let equal = rebuilt - quirks.len() - listed.fixes.len();
+    let counted = rebuilt - quirks.len();
     println!(
-        "{} samples, {rebuilt} rebuilt, {equal} equal",
-        samples.len()
+        "{} samples, {rebuilt} played: {equal} equal, {} faults of the C program, {} further \
+         fixes; {equal} of {counted} without the faults",
+        samples.len(),
+        quirks.len(),
+        listed.fixes.len(),
     );
-    assert!(rebuilt >= 300, "{rebuilt} are rebuilt");
+    assert!(counted >= 300, "{counted} are counted");
     assert!(
-        equal * 100 >= rebuilt * LEAST_EQUAL,
-        "{equal} of {rebuilt} are equal"
+        equal * 100 >= counted * LEAST_EQUAL,
+        "{equal} of {counted} are equal"
     );
+}
+
+/// Every command and every error number of the samples is played and among those that are equal,
+/// but for the numbers that only a listed difference has.
+#[test]
+fn equal_samples_have_every_command_and_error() {
+    let Some(samples) = samples() else { return };
+    let listed = Listed::read();
+    let is_equal = |number: &u32| !listed.differs(*number) && !listed.not_rebuilt.contains(number);
+    let of = |kind: fn(&Sample) -> BTreeSet<String>| {
+        let all: BTreeSet<String> = samples.values().flat_map(kind).collect();
+        let equal = samples.iter().filter(|(number, _)| is_equal(number));
+        let equal: BTreeSet<String> = equal.flat_map(|(_, sample)| kind(sample)).collect();
+        let left: Vec<String> = all.difference(&equal).cloned().collect();
+        (all.len(), left)
+    };
+    let (commands, left) = of(commands_of);
+    println!("{commands} commands");
+    assert!(
+        commands >= 25 && left.is_empty(),
+        "{commands}, without {left:?}"
+    );
+    let (errors, left) = of(errors_of);
+    println!("{errors} error numbers, only in listed differences: {left:?}");
+    assert_eq!(left, ONLY_DIFFERENT);
+}
+
+/// Error numbers of samples that all are listed as different. With 1514 only the import of keys
+/// differs, 1613 and 1801 are answered.
+const ONLY_DIFFERENT: &[&str] = &["1514", "1613", "1801"];
+
+/// The commands that a sample's line names.
+fn commands_of(sample: &Sample) -> BTreeSet<String> {
+    let all = tdnf::commands::ALL.iter();
+    let names: Vec<&str> = all
+        .flat_map(|command| std::iter::once(command.name).chain(command.aliases.iter().copied()))
+        .collect();
+    let words = sample.command.split_whitespace();
+    // The first of them is the command, what follows are its words.
+    let first = words.filter(|word| names.contains(word)).take(1);
+    first.map(str::to_owned).collect()
+}
+
+/// The numbers of `Error(N)`.
+fn errors_of(sample: &Sample) -> BTreeSet<String> {
+    let text = format!("{}\n{}", sample.out, sample.err);
+    let found = text.split("Error(").skip(1);
+    let numbers = found.filter_map(|rest| rest.split_once(") :"));
+    numbers.map(|(number, _)| number.to_owned()).collect()
 }

@@ -1,6 +1,6 @@
 //! The runs of the reference as they stand in `tdnf-samples.txt`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// One run of the C program.
@@ -19,6 +19,15 @@ pub(super) struct Sample {
 fn file() -> Option<PathBuf> {
     let path = testkit::fixtures::shared()?.join("reference/tdnf-samples.txt");
     path.is_file().then_some(path)
+}
+
+/// The numbers of the faults that the reference lists in its last section; none without it.
+pub(super) fn faults() -> Option<BTreeSet<u32>> {
+    let path = testkit::fixtures::shared()?.join("reference/tdnf-behaviour.md");
+    let text = std::fs::read_to_string(path).ok()?;
+    let (_, last) = text.rsplit_once("\n## 22. ")?;
+    let number = |line: &str| line.split_once(". ")?.0.parse().ok();
+    Some(last.lines().filter_map(number).collect())
 }
 
 /// All samples by number, or none after saying that the test is skipped.
