@@ -129,10 +129,11 @@ fn of_format(format: &formats::Format) -> Page {
         roff.text([roman(*paragraph)]);
     }
     roff.control("SH", ["KEYS"]);
-    for (key, default, text) in format.keys {
+    for key in format.keys {
         roff.control("TP", []);
-        roff.text([bold(*key), roman(format!(" (default: {default})"))]);
-        roff.text([roman(*text)]);
+        let default = format!(" (default: {})", key.default);
+        roff.text([bold(key.name), roman(default)]);
+        roff.text([roman(key.about)]);
     }
     roff.control("SH", ["SEE ALSO"]);
     let others = formats::ALL

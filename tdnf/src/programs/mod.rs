@@ -6,6 +6,9 @@ mod complete;
 mod config;
 mod history_util;
 
+/// The keys of `automatic.conf`.
+pub const AUTOMATIC_KEYS: &[rpm_repo::config::Key] = automatic::config::KEYS;
+
 /// A program of this binary.
 pub struct Program {
     /// The name of its link.

@@ -157,7 +157,7 @@ impl<'a> Session<'a> {
         let others = repos.iter().flat_map(|repo| &repo.unknown_keys);
         let others = others.map(|unknown| (unknown, REPO_KEYS));
         for ((key, place), known) in main.chain(others) {
-            if let Some(near) = nearest(key, known.iter().copied()) {
+            if let Some(near) = nearest(key, known.iter().map(|key| key.name)) {
                 self.printer.err(&format!(
                     "warning: {place}: nobody knows the key '{key}': did you mean '{near}'?"
                 ));

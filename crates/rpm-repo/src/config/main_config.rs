@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Secret;
+use super::keys::{MAIN_KEYS, is_named};
 use super::value::{bad, boolean, optional, parse_list, whole};
 use crate::error::{Place, Result};
 use crate::ini;
@@ -111,44 +112,12 @@ impl Default for MainConfig {
     }
 }
 
-/// Every key that has an effect.
-pub const KEYS: &[&str] = &[
-    "reposdir",
-    "repodir",
-    "cachedir",
-    "persistdir",
-    "gpgcheck",
-    "installonly_limit",
-    "installonlypkgs",
-    "clean_requirements_on_remove",
-    "keepcache",
-    "excludepkgs",
-    "minversions",
-    "distroverpkg",
-    "proxy",
-    "proxy_username",
-    "proxy_password",
-    "sslverify",
-    "plugins",
-    "pluginpath",
-    "pluginconfpath",
-    "varsdir",
-    "openmax",
-    "lock_timeout",
-    "dnf_check_update_compat",
-    "distrosync_reinstall_changed",
-];
-
-fn is_key(key: &str) -> bool {
-    KEYS.contains(&key)
-}
-
 /// Reads `tdnf.conf`: the section `[main]`, or the first section if there is no `[main]` (C tdnf
 /// takes the first whatever its name). A file without sections gives the defaults.
 ///
 /// Errors: the file cannot be read (`ErrorKind::NotFound` is tdnf error 1602), a bad line, a bad value.
 pub fn read_main_config(path: &Path) -> Result<MainConfig> {
-    let document = ini::read(path, is_key)?;
+    let document = ini::read(path, |key| is_named(MAIN_KEYS, key))?;
     let mut config = MainConfig::default();
     let named = document
         .sections

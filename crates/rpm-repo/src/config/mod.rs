@@ -3,15 +3,15 @@
 //! Every value knows its place ([`RepoConfig::place_of`], [`MainConfig::place_of`]); keys nobody knows
 //! are kept by name so that a tool can mention them, and have no effect.
 
+mod keys;
 mod main_config;
 mod repo;
 mod secret;
 mod value;
 
-pub use main_config::{KEYS as MAIN_KEYS, MainConfig, MinVersion, read_main_config};
-pub use repo::{
-    KEYS as REPO_KEYS, RepoConfig, UnknownVariable, read_repo_dir, read_repo_dirs, read_repo_file,
-};
+pub use keys::{Key, MAIN_KEYS, REPO_KEYS};
+pub use main_config::{MainConfig, MinVersion, read_main_config};
+pub use repo::{RepoConfig, UnknownVariable, read_repo_dir, read_repo_dirs, read_repo_file};
 pub use secret::Secret;
 pub use value::{parse_bool, parse_bytes, parse_expire, parse_list};
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::keys::{REPO_KEYS, is_named};
 use super::value::{bad, boolean, bytes, optional, parse_expire, parse_list, throttle, whole};
 use super::{MainConfig, Secret};
 use crate::error::{Error, Place, Result, quoted};
@@ -93,34 +94,6 @@ pub struct UnknownVariable {
     pub place: Place,
 }
 
-/// Every key that has an effect.
-pub const KEYS: &[&str] = &[
-    "name",
-    "baseurl",
-    "mirrorlist",
-    "metalink",
-    "enabled",
-    "gpgcheck",
-    "repo_gpgcheck",
-    "gpgkey",
-    "priority",
-    "skip_if_unavailable",
-    "metadata_expire",
-    "username",
-    "password",
-    "timeout",
-    "minrate",
-    "throttle",
-    "retries",
-    "sslverify",
-    "sslcacert",
-    "sslclientcert",
-    "sslclientkey",
-    "skip_md_filelists",
-    "skip_md_updateinfo",
-    "skip_md_other",
-];
-
 /// Keys that other package managers know; here only so that they may be indented.
 const FOREIGN_KEYS: &[&str] = &[
     "type",
@@ -134,7 +107,7 @@ const FOREIGN_KEYS: &[&str] = &[
 ];
 
 fn is_key(key: &str) -> bool {
-    KEYS.contains(&key) || FOREIGN_KEYS.contains(&key) || key == "path"
+    is_named(REPO_KEYS, key) || FOREIGN_KEYS.contains(&key) || key == "path"
 }
 
 impl RepoConfig {

@@ -3,13 +3,38 @@
 
 use std::path::{Path, PathBuf};
 
-use rpm_repo::config::parse_bool;
+use rpm_repo::config::{Key, parse_bool};
 use rpm_repo::ini;
 
 use super::{End, Stop};
 
 /// Longest `random_sleep` and `network_online_timeout`, in seconds.
 const MAX_SECONDS: u64 = 24 * 60 * 60;
+
+/// Every key, for the man page.
+pub(crate) const KEYS: &[Key] = &[
+    Key::new("upgrade_type", "all", "all or security."),
+    Key::new(
+        "random_sleep",
+        "0",
+        "Most seconds to wait before it begins.",
+    ),
+    Key::new(
+        "network_online_timeout",
+        "0",
+        "Seconds to wait for the network.",
+    ),
+    Key::new("show_updates", "yes", "Report what could be updated."),
+    Key::new("apply_updates", "no", "Install it."),
+    Key::new("system_name", "the host's name", "Name in reports."),
+    Key::new("emit_to_stdio", "yes", "Report on standard output."),
+    Key::new("emit_to_file", "none", "Report into this file."),
+    Key::new(
+        "tdnf_conf",
+        "/etc/tdnf/tdnf.conf",
+        "Configuration for the runs.",
+    ),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UpgradeType {

@@ -43,6 +43,10 @@ fn tables() -> Vec<Table> {
             .map(|name| (*name).to_owned())
             .collect::<Vec<_>>()
     };
+    let keys = |list: &[rpm_repo::config::Key]| {
+        let all = list.iter().map(|key| key.name.to_owned());
+        all.collect::<Vec<_>>()
+    };
     let own_commands = commands::ALL
         .iter()
         .flat_map(|command| std::iter::once(command.name).chain(command.aliases.iter().copied()));
@@ -74,7 +78,7 @@ fn tables() -> Vec<Table> {
             title: "Keys of tdnf.conf",
             kind: Kind::MainKey,
             rows: all(
-                names(rpm_repo::config::MAIN_KEYS),
+                keys(rpm_repo::config::MAIN_KEYS),
                 known(|all| &all.main_keys),
             ),
         },
@@ -82,7 +86,7 @@ fn tables() -> Vec<Table> {
             title: "Keys of .repo files",
             kind: Kind::RepoKey,
             rows: all(
-                names(rpm_repo::config::REPO_KEYS),
+                keys(rpm_repo::config::REPO_KEYS),
                 known(|all| &all.repo_keys),
             ),
         },
