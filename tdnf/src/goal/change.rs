@@ -3,7 +3,7 @@
 use rpm_solv::{Action, Job, SelectFlags, SolvableId};
 
 use super::install::{available, by_name};
-use super::{Goal, is_glob, not_found, select};
+use super::{Goal, is_glob, not_found, select, select_known};
 use crate::error::{Code, Failure, Outcome};
 use crate::session::{Packages, Session};
 
@@ -97,11 +97,8 @@ pub fn downgrade(session: &Session<'_>, catalog: &mut Packages, words: &[String]
         return Ok(goal);
     }
     for word in words {
-        let selection = select(session, catalog, word, SelectFlags::default())?;
-        if selection.is_empty() {
-            not_found(session, catalog, &mut goal, word)?;
-            continue;
-        }
+        let flags = SelectFlags::default();
+        let selection = select_known(session, catalog, &mut goal, word, flags)?;
         for (name, _) in by_name(catalog, selection.solvables()) {
             if catalog.installed_named(&name).is_empty() {
                 if !is_glob(word) {
@@ -208,10 +205,7 @@ pub fn reinstall(
             installed_only: true,
             ..SelectFlags::default()
         };
-        let selection = select(session, catalog, word, flags)?;
-        if selection.is_empty() {
-            not_found(session, catalog, &mut goal, word)?;
-        }
+        let selection = select_known(session, catalog, &mut goal, word, flags)?;
         for installed in selection.solvables() {
             reinstall_one(session, catalog, &mut goal, *installed)?;
         }

@@ -85,6 +85,21 @@ pub fn select(
     Ok(selection)
 }
 
+/// As [`select`]; a word that names nothing ends as [`not_found`] says.
+fn select_known(
+    session: &Session<'_>,
+    catalog: &mut Packages,
+    goal: &mut Goal,
+    word: &str,
+    flags: SelectFlags,
+) -> Outcome<Selection> {
+    let selection = select(session, catalog, word, flags)?;
+    if selection.is_empty() {
+        not_found(session, catalog, goal, word)?;
+    }
+    Ok(selection)
+}
+
 /// A word that nothing has: said on stderr, with what is like it; an error unless such words are left out. Where the
 /// administrator hid what it names, that is said, and the word is passed over (an exclude) or
 /// refused (`minversions`), as in tdnf.

@@ -3,7 +3,7 @@
 use rpm_solv::{Action, DepKind, Job, JobFlags, SelectFlags, SolvableId, Target};
 
 use super::install::by_name;
-use super::{Goal, not_found, select};
+use super::{Goal, select_known};
 use crate::error::Outcome;
 use crate::session::{Packages, Session};
 
@@ -23,10 +23,7 @@ pub fn sources(
             source_only: true,
             ..SelectFlags::default()
         };
-        let selection = select(session, catalog, word, flags)?;
-        if selection.is_empty() {
-            not_found(session, catalog, &mut goal, word)?;
-        }
+        let selection = select_known(session, catalog, &mut goal, word, flags)?;
         for (_, candidates) in by_name(catalog, selection.solvables()) {
             if let Some(best) = catalog.best(&candidates) {
                 goal.want(catalog, best);

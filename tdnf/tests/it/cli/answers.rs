@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use testkit::server::{Answer, Server};
 
-use super::{Ran, Site, Spec, bare, plain};
+use super::{Ran, Site, Spec, bare, needs_root, plain};
 
 /// Output with the site's own paths and ports replaced.
 fn shown(site: &Site, ran: &Ran) -> String {
@@ -19,14 +19,6 @@ fn shown(site: &Site, ran: &Ran) -> String {
         rest = rest[at + 10..].trim_start_matches(|c: char| c.is_ascii_digit());
     }
     plain + rest
-}
-
-fn needs_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        testkit::fixtures::skipped("not root");
-    }
-    root
 }
 
 #[test]

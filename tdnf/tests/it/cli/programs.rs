@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{Ran, Site, conf_dir, plain};
+use super::{Ran, Site, conf_dir, needs_root, plain};
 
 impl Site {
     /// A link to the binary under another name.
@@ -34,14 +34,6 @@ impl Site {
         let root = self.path("root").display().to_string();
         ["-c".into(), conf, "--installroot".into(), root]
     }
-}
-
-fn needs_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        testkit::fixtures::skipped("not root");
-    }
-    root
 }
 
 #[test]

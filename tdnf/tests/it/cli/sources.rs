@@ -6,7 +6,7 @@ use std::process::Command;
 
 use testkit::rpm::createrepo;
 
-use super::{Site, Spec, plain};
+use super::{Site, Spec, needs_root, plain};
 
 /// A source package `app` by rpmbuild, with a patch and what it needs to be built.
 fn source_package(site: &Site) -> PathBuf {
@@ -42,14 +42,6 @@ fn tree(top: &Path) -> Vec<(String, Vec<u8>)> {
     }
     files.sort();
     files
-}
-
-fn needs_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        testkit::fixtures::skipped("not root");
-    }
-    root
 }
 
 #[test]

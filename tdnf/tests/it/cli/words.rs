@@ -1,16 +1,11 @@
 //! Words that the other tests do not use: aliases, scopes, dependency options, keys.
 
+use std::fs;
+use std::process::{Command, Stdio};
+
 use testkit::server::Server;
 
-use super::{Site, Spec, plain};
-
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        testkit::fixtures::skipped("not root");
-    }
-    root
-}
+use super::{Site, Spec, needs_root, plain};
 
 #[test]
 fn every_kind_of_dependency_selects_and_shows() {
@@ -52,7 +47,7 @@ fn every_kind_of_dependency_selects_and_shows() {
 
 #[test]
 fn scopes_as_options_and_short_words() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0"), plain("alpha", "2.0")]);
@@ -80,7 +75,7 @@ fn scopes_as_options_and_short_words() {
 
 #[test]
 fn keys_of_the_configuration_take_effect() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
@@ -109,7 +104,7 @@ fn keys_of_the_configuration_take_effect() {
 
 #[test]
 fn distrosync_reinstall_changed_takes_what_the_repository_has_now() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
@@ -192,4 +187,116 @@ fn a_proxy_is_asked_with_its_own_login() {
     let seen = server.seen();
     let first = seen.first().expect("the proxy was asked");
     assert_eq!(first.header("proxy-authorization"), Some("Basic dTpw"));
+}
+
+/// `$releasever`, from what provides the release, and variables of dnf's and yum's directories.
+#[test]
+fn variables_of_the_release_and_of_dnf() {
+    if !needs_root() {
+        return;
+    }
+    let release = |name, lines| Spec {
+        name,
+        version: "5.0",
+        lines,
+    };
+    let site = Site::with(&[
+        release("versioned", "Provides: system-release(releasever) = 9.1-2"),
+        release("plain", "Provides: system-release"),
+        release("old", "Provides: redhat-release >= 3"),
+        plain("own", "7"),
+    ]);
+    let line =
+        "[v]\nname=v $releasever ${releasever} $mine $basearch\nbaseurl=file:///x\nenabled=0\n";
+    site.write("repos.d/v.repo", line);
+    let shown = |words: &[&str]| {
+        let words = [&["-j"][..], words, &["repolist", "disabled"]].concat();
+        let ran = site.run(&words).well();
+        let rows: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+        let rows = rows.as_array().expect("a list");
+        let row = rows
+            .iter()
+            .find(|row| row["Repo"] == "v")
+            .expect("it is off");
+        row["RepoName"].as_str().unwrap_or_default().to_owned()
+    };
+    let arch = std::env::consts::ARCH;
+    for (package, version) in [("versioned", "9.1"), ("plain", "5.0"), ("old", "5.0")] {
+        let words = ["-y", "--releasever=1", "install", package];
+        site.run(&words).well();
+        assert_eq!(
+            shown(&[]),
+            format!("v {version} {version}  {arch}"),
+            "{package}"
+        );
+        site.run(&["-y", "--releasever=1", "erase", package]).well();
+    }
+    // Nothing provides it: no crash, and what to do, only where the repository is used.
+    let ran = site.run(&["--enablerepo=v", "list"]);
+    let ran = ran.fails(
+        254,
+        "Error(1022) : distroverpkg config entry is set to a package that is not installed. \
+         Check /etc/tdnf/tdnf.conf",
+    );
+    assert!(
+        ran.err
+            .contains("Hint: give the release on the command line: --releasever")
+    );
+    site.run(&["list"]).well();
+    // The key of tdnf.conf names others; the command line goes before both.
+    site.run(&["-y", "install", "own"]).well();
+    let conf = fs::read_to_string(site.path("tdnf.conf")).expect("written");
+    site.write("tdnf.conf", &format!("{conf}distroverpkg=nosuch own\n"));
+    assert_eq!(shown(&[]), format!("v 7 7  {arch}"));
+    assert_eq!(shown(&["--releasever=8"]), format!("v 8 8  {arch}"));
+    // The directories of the root: the first definition counts, and a file beats what is built in.
+    site.write("root/etc/yum/vars/mine", "yum\n");
+    assert_eq!(shown(&[]), format!("v 7 7 yum {arch}"));
+    site.write("root/etc/dnf/vars/mine", "dnf\n");
+    assert_eq!(shown(&[]), format!("v 7 7 dnf {arch}"));
+    site.write("root/etc/tdnf/vars/mine", " tdnf \nanother line\n");
+    assert_eq!(shown(&[]), format!("v 7 7 tdnf {arch}"));
+    site.write("root/etc/dnf/vars/releasever", "44\n");
+    assert_eq!(shown(&[]), format!("v 44 44 tdnf {arch}"));
+}
+
+/// Bars on a terminal, and no colours, whether NO_COLOR asks for it or not.
+#[test]
+fn a_terminal_gets_bars_without_colours() {
+    if !needs_root() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let server = Server::start(&site.path("repo"));
+    let url = server.url("/");
+    let text = format!("[test]\nname=Far away\nenabled=1\ngpgcheck=0\nbaseurl={url}\n");
+    site.write("repos.d/test.repo", &text);
+    let line = format!(
+        "stty cols 100 rows 40; exec '{}' -c '{}' --installroot '{}' -y --downloadonly install alpha",
+        env!("CARGO_BIN_EXE_tdnf"),
+        site.path("tdnf.conf").display(),
+        site.path("root").display(),
+    );
+    for no_color in [None, Some("1")] {
+        let _ = fs::remove_dir_all(site.path("root/var/cache"));
+        let output = Command::new("script")
+            .args(["-qefc", &line, "/dev/null"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("TERM", "xterm-256color")
+            .envs(no_color.map(|value| ("NO_COLOR", value)))
+            .stdin(Stdio::null())
+            .output()
+            .expect("script runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        assert!(text.contains("100% ["), "a bar: {text:?}");
+        assert!(text.contains("\nInstalling:\r\nalpha "), "{text:?}");
+        // Sequences that end with m set colours and weights.
+        for sequence in text.split("\u{1b}[").skip(1) {
+            let end = sequence.find(|c: char| c.is_ascii_alphabetic());
+            let end = end.and_then(|at| sequence[at..].chars().next());
+            assert_ne!(end, Some('m'), "{text:?}");
+        }
+    }
 }
