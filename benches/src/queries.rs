@@ -96,8 +96,18 @@ const QUESTIONS: &[Question] = &[
     },
 ];
 
-/// The candidates that a shell completes a name with; on the clock, because a person waits.
-const COMPLETION: &[&str] = &["install", "soc"];
+/// A name that bash completes, from its own start on; on the clock, because a person waits. Ends
+/// with 1 if there are no candidates.
+const COMPLETION: &str = r#"
+    source "$1"
+    COMP_LINE="$2 install soc"
+    COMP_POINT=${#COMP_LINE}
+    _tdnf
+    [ "${#COMPREPLY[@]}" -gt 0 ]
+"#;
+
+/// The completion that is shipped.
+const BASH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../conf/completions/tdnf.bash");
 
 /// The cases; none without the large repository.
 pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
@@ -129,16 +139,20 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
         });
     }
     cases.push(Case {
-        name: "completion of a package's name",
+        name: "completion of a package's name in bash",
         ours: crate::measure::Program::new(
             &[
-                lab.tdnf.display().to_string(),
-                "__complete".to_owned(),
-                "--installroot".to_owned(),
-                root.display().to_string(),
-                "--releasever=5".to_owned(),
-                COMPLETION[0].to_owned(),
-                COMPLETION[1].to_owned(),
+                "bash".to_owned(),
+                "--norc".to_owned(),
+                "-c".to_owned(),
+                COMPLETION.to_owned(),
+                "bash".to_owned(),
+                BASH.to_owned(),
+                format!(
+                    "{} --installroot {} --releasever=5",
+                    lab.tdnf.display(),
+                    root.display()
+                ),
             ],
             &[0],
         ),
