@@ -1,32 +1,15 @@
-//! Man pages, completion and the command that installs them.
+//! Man pages, completion and the commands of `./dev` about them and about valgrind.
 
 #[path = "../../examples/tdnf-man/formats.rs"]
 mod formats;
 #[path = "../../examples/tdnf-man/pages.rs"]
 mod pages;
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use crate::cli::{Site, plain};
-
-/// The pages of files name every key that is read, and none else.
-#[test]
-fn pages_of_files_name_every_key() {
-    for (name, known) in [
-        ("tdnf.conf", rpm_repo::config::MAIN_KEYS),
-        ("tdnf.repo", rpm_repo::config::REPO_KEYS),
-    ] {
-        let format = formats::ALL
-            .iter()
-            .find(|format| format.name == name)
-            .expect("it has a page");
-        let told: BTreeSet<&str> = format.keys.iter().map(|(key, ..)| *key).collect();
-        assert_eq!(told, known.iter().copied().collect(), "{name}");
-    }
-}
 
 /// groff formats every page without a word of warning, and each option of the table is in them.
 #[test]
@@ -126,38 +109,177 @@ fn install_puts_everything_in_place() {
     );
 }
 
-/// Candidates that a real bash gets for a line.
-fn bash(site: &Site, line: &str) -> Vec<String> {
+/// The reading commands under valgrind: `./dev valgrind` makes the binary that it can look into.
+#[test]
+fn reading_commands_under_valgrind() {
+    if std::env::var_os("TDNF_VALGRIND_BINARY").is_none() {
+        return testkit::fixtures::skipped("no TDNF_VALGRIND_BINARY: ./dev valgrind makes one");
+    }
+    let output = Command::new("bash")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../dev"))
+        .arg("valgrind")
+        .output()
+        .expect("bash runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("valgrind tdnf history"), "{said}");
+}
+
+/// What a shell finds as `tdnf`, as its PATH.
+fn path_with_tdnf(site: &Site) -> String {
     let bin = site.path("bin");
     fs::create_dir_all(&bin).expect("ours");
-    let link = bin.join("tdnf");
-    let _ = std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tdnf"), &link);
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conf/completions/tdnf.bash");
+    let _ = std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tdnf"), bin.join("tdnf"));
+    format!("{}:/usr/bin:/bin", bin.display())
+}
+
+/// A line about the site's root.
+fn line_of(site: &Site, line: &str) -> String {
+    let options = format!(
+        "tdnf -c {} --installroot {} ",
+        site.path("tdnf.conf").display(),
+        site.path("root").display()
+    );
+    line.replacen("tdnf ", &options, 1)
+}
+
+fn completion_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../conf/completions")
+        .join(name)
+}
+
+fn lines_of(output: Output) -> Vec<String> {
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines = text.lines().filter(|line| !line.is_empty());
+    lines.map(str::to_owned).collect()
+}
+
+/// Candidates that a real bash gets for a line.
+fn bash(site: &Site, line: &str) -> Vec<String> {
     let script = r#"
         source "$1"
         COMP_LINE=$2 COMP_POINT=${#2}
         _tdnf
         printf '%s\n' "${COMPREPLY[@]}"
     "#;
-    let options = format!(
-        "tdnf -c {} --installroot {} ",
-        site.path("tdnf.conf").display(),
-        site.path("root").display()
-    );
-    let line = line.replacen("tdnf ", &options, 1);
     let output = Command::new("bash")
         .args(["--norc", "-c", script, "bash"])
-        .arg(file)
-        .arg(line)
-        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .arg(completion_file("tdnf.bash"))
+        .arg(line_of(site, line))
+        .env("PATH", path_with_tdnf(site))
+        .output();
+    lines_of(output.expect("bash runs"))
+}
+
+/// Candidates that a real fish gets, each with its description, sorted as fish does.
+fn fish(site: &Site, line: &str) -> Vec<String> {
+    let output = Command::new("fish")
+        .args(["--no-config", "-c", "source $argv[1]; complete -C $argv[2]"])
+        .arg(completion_file("tdnf.fish"))
+        .arg(line_of(site, line))
+        .env_clear()
+        .env("PATH", path_with_tdnf(site))
+        .env("HOME", site.path("home"))
+        .output();
+    lines_of(output.expect("fish runs"))
+}
+
+/// An interactive zsh that completes `$LINE`, tells in `$OUT` what was offered and what became of
+/// the line, and ends. `compadd -O` says which of its words fit.
+const ZSHRC: &str = r#"
+PS1='> '
+fpath=($FUNCTIONS $fpath)
+autoload -Uz compinit
+compinit -u -D
+compadd() {
+    local -a fits
+    builtin compadd -O fits "$@"
+    (( $#fits )) && print -rl -- $fits >> $OUT
+    builtin compadd "$@"
+}
+zle-line-init() {
+    BUFFER=$LINE CURSOR=$#LINE
+    zle complete-word
+    print -r -- "line ${BUFFER#$LINE}" >> $OUT
+    BUFFER=exit
+    zle accept-line
+}
+zle -N zle-line-init
+"#;
+
+/// Candidates that a real zsh gets, and as the last line what was added to the line.
+fn zsh(site: &Site, line: &str) -> Vec<String> {
+    site.write("zsh/.zshrc", ZSHRC);
+    let out = site.path("zsh/out");
+    let _ = fs::remove_file(&out);
+    let output = Command::new("script")
+        .args(["-qec", "zsh -i", "/dev/null"])
+        .env_clear()
+        .env("PATH", path_with_tdnf(site))
+        .env("HOME", site.path("zsh"))
+        .env("ZDOTDIR", site.path("zsh"))
+        .env("TERM", "vt100")
+        .env("FUNCTIONS", completion_file(""))
+        .env("LINE", line_of(site, line))
+        .env("OUT", &out)
+        .stdin(Stdio::null())
         .output()
-        .expect("bash runs");
+        .expect("script runs");
     assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines()
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect()
+    let text = fs::read_to_string(&out).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn completion_in_a_real_zsh() {
+    let site = Site::with(&[plain("alpha", "1.0"), plain("alphabet", "1.0")]);
+    site.run(&["makecache"]).well();
+    assert_eq!(zsh(&site, "tdnf instal"), ["install", "line l "]);
+    assert_eq!(
+        zsh(&site, "tdnf install alp"),
+        ["alpha", "alphabet", "line ha"]
+    );
+    assert_eq!(
+        zsh(&site, "tdnf clean exp"),
+        ["expire-cache", "line ire-cache "]
+    );
+    // The value follows at once.
+    assert_eq!(zsh(&site, "tdnf --enabler"), ["--enablerepo=", "line epo="]);
+    assert_eq!(
+        zsh(&site, "tdnf --enablerepo=te"),
+        ["--enablerepo=test", "line st "]
+    );
+    assert_eq!(zsh(&site, "tdnf erase alp"), ["line "]);
+    // A file is the shell's business.
+    let path = site.path("repos.d/te").display().to_string();
+    let found = zsh(&site, &format!("tdnf install {path}"));
+    assert_eq!(found.last().map(String::as_str), Some("line st.repo "));
+}
+
+#[test]
+fn completion_in_a_real_fish() {
+    let site = Site::with(&[plain("alpha", "1.0"), plain("alphabet", "1.0")]);
+    site.run(&["makecache"]).well();
+    let words = |line: &str| -> Vec<String> {
+        let found = fish(&site, line).into_iter();
+        let words = found.map(|line| line.split('\t').next().unwrap_or_default().to_owned());
+        words.collect()
+    };
+    let install = fish(&site, "tdnf instal");
+    assert_eq!(
+        install,
+        ["install\tInstall a package or packages on your system"]
+    );
+    assert_eq!(words("tdnf install alp"), ["alpha", "alphabet"]);
+    assert_eq!(words("tdnf clean exp"), ["expire-cache"]);
+    assert_eq!(words("tdnf --enabler"), ["--enablerepo="]);
+    assert_eq!(words("tdnf --enablerepo=te"), ["--enablerepo=test"]);
+    assert!(words("tdnf erase alp").is_empty());
+    let path = site.path("repos.d/te").display().to_string();
+    let found = words(&format!("tdnf install {path}"));
+    assert_eq!(found, [format!("{path}st.repo")]);
 }
 
 #[test]
