@@ -20,6 +20,8 @@ pub(crate) struct Lab {
     pub url: String,
     /// A control group of 128 MB, where one can be made.
     pub group: Option<Group>,
+    /// What was found out besides the timed runs.
+    pub notes: Vec<crate::report::Note>,
     server: Child,
     more: Vec<Child>,
     _scratch_guard: Scratch,
@@ -164,6 +166,7 @@ impl Lab {
             big_is_real,
             url,
             group: Group::new(128 << 20),
+            notes: Vec::new(),
             server,
             more: Vec::new(),
             _scratch_guard: guard,

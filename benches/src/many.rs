@@ -4,7 +4,7 @@ use crate::cases::{Case, once, tdnf};
 use crate::install::anew;
 use crate::lab::{Lab, cache, must};
 use crate::measure::Program;
-use crate::report::Mark;
+use crate::report::{Mark, Note};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,22 +12,35 @@ use std::process::Command;
 /// How many packages.
 const COUNT: usize = 600;
 
+/// What waits for the disk.
+const SYNCS: &str = "trace=fsync,fdatasync,syncfs,sync,sync_file_range,msync";
+
 /// Against `rpm -i` of the same files. Neither checks signatures; both check digests.
-pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
+pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
     let packages = packages()?;
     let root = lab.root("many", "recipe", "")?;
     once(&tdnf(lab, &root, &["makecache"], &[0]), &lab.scratch)?;
-    let place = root.display().to_string();
-    let mut rpm = vec!["rpm", "--root", &place, "--dbpath", "/var/lib/rpm"];
-    rpm.extend(["--nosignature", "-i"]);
-    rpm.extend(packages.iter().map(String::as_str));
-    let mut ours = vec!["--nogpgcheck", "-y", "-C", "install"];
-    ours.extend(packages.iter().map(String::as_str));
+    let (ours, theirs) = programs(lab, &root, &packages);
+    let prepare = anew(lab, &root)?;
+    let one = programs(lab, &root, packages.get(..1).unwrap_or_default());
+    let mut counts = Vec::new();
+    for program in [&one.0, &ours, &one.1, &theirs] {
+        prepare()?;
+        counts.push(syncs(program, &lab.scratch)?);
+    }
+    lab.notes.push(Note {
+        text: format!(
+            "Calls that wait for the disk, one package and {COUNT}: tdnf {} and {}, rpm -i {} and {}. \
+             Ours must not grow with the packages.",
+            counts[0], counts[1], counts[2], counts[3]
+        ),
+        reached: counts[1] <= counts[0],
+    });
     Ok(vec![Case {
         name: "install of 600 packages into an empty root",
-        ours: tdnf(lab, &root, &ours, &[0]),
-        peer: Some(("rpm -i", Program::new(&rpm, &[0]))),
-        prepare: anew(lab, &root)?,
+        ours,
+        peer: Some(("rpm -i", theirs)),
+        prepare,
         mark: Mark {
             wall_ratio: Some(1.3),
             memory: Some(120.0),
@@ -35,6 +48,43 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
         },
         scratch: lab.scratch.clone(),
     }])
+}
+
+/// Our command and rpm's for these files.
+fn programs(lab: &Lab, root: &Path, packages: &[String]) -> (Program, Program) {
+    let place = root.display().to_string();
+    let mut rpm = vec!["rpm", "--root", &place, "--dbpath", "/var/lib/rpm"];
+    rpm.extend(["--nosignature", "-i"]);
+    rpm.extend(packages.iter().map(String::as_str));
+    let mut ours = vec!["--nogpgcheck", "-y", "-C", "install"];
+    ours.extend(packages.iter().map(String::as_str));
+    (tdnf(lab, root, &ours, &[0]), Program::new(&rpm, &[0]))
+}
+
+/// How often a program and its children wait for the disk.
+fn syncs(program: &Program, scratch: &Path) -> Result<usize, String> {
+    let log = scratch.join("syncs.txt");
+    let mut words: Vec<String> = [
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        SYNCS,
+        "-e",
+        "signal=none",
+        "-o",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    words.push(log.display().to_string());
+    words.extend(program.words.iter().cloned());
+    once(&Program::new(&words, &program.good), scratch)?;
+    let text = std::fs::read_to_string(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+    // A call that another one interrupted stands on two lines.
+    Ok(text
+        .lines()
+        .filter(|line| !line.contains("resumed>"))
+        .count())
 }
 
 /// The files of the packages, built once by `rpmbuild`: four small files each, and a megabyte in every tenth.

@@ -23,6 +23,13 @@ pub(crate) struct Row {
     pub mark: Mark,
 }
 
+/// A finding that is counted, not timed.
+pub(crate) struct Note {
+    pub text: String,
+    /// Whether its mark holds.
+    pub reached: bool,
+}
+
 impl Row {
     /// What the case did not reach, in words; empty when all of its marks hold.
     fn misses(&self) -> Vec<String> {
@@ -92,6 +99,10 @@ pub(crate) fn table(rows: &[Row], lab: &Lab, runs: usize) -> String {
             misses.join("; ")
         };
         let _ = writeln!(out, "| {verdict} |");
+    }
+    for note in &lab.notes {
+        let verdict = if note.reached { "reached" } else { "missed" };
+        let _ = writeln!(out, "\n{} Mark: {verdict}.", note.text);
     }
     out
 }
