@@ -68,8 +68,6 @@ pub struct Upstream {
     pub packages: Vec<Listed>,
     /// Packages that cannot be taken, and why.
     pub refused: Refused,
-    /// Requests that were answered by "older than seen before".
-    pub older: Option<(u64, u64)>,
 }
 
 /// Hears of metadata that are older than what was seen, and hands everything on.

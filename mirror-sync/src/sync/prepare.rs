@@ -116,7 +116,6 @@ impl Work {
             set,
             packages,
             refused,
-            older,
         });
         Ok(())
     }

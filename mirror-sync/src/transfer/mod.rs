@@ -6,7 +6,9 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`wanted`] [`error`] | what is asked, told and answered |
-//! | [`run`] | the loop: what came, what failed, what is done |
+//! | [`run`] | the loop: who is told what came, and the clocks |
+//! | [`answers`] | what an answer does: its bytes, its end, its failure |
+//! | [`outcome`] | what happens to a file: begun, whole, checked, handed over, given up |
 //! | [`plan`] | who is asked for what next: segments, stealing, hedging |
 //! | [`probe`] | how many connections a server is worth |
 //! | [`words`] | which limit was met |
@@ -14,12 +16,14 @@
 //! | [`host`] [`file`] [`segments`] | one server; one file; the map of its bytes |
 //! | [`part`] [`journal`] [`finish`] | the unfinished file on disk, and what takes the disk's time |
 
+mod answers;
 mod blame;
 mod error;
 mod file;
 mod finish;
 mod host;
 mod journal;
+mod outcome;
 mod part;
 mod plan;
 mod probe;
@@ -37,8 +41,8 @@ pub use wanted::{
     Event, Fetched, HostReport, LimitKind, Limits, Observer, POLITE, Silent, Summary, Wanted,
 };
 
-/// Gets all files; each goes to `sink` as soon as it is whole, checked and on the disk under its
-/// name ([`Wanted::partial`]). A file that cannot be had does not stop the others: it stands in
+/// Gets all files; each goes to `sink` as soon as it is whole, checked and under its name
+/// ([`Wanted::partial`]); whoever keeps it syncs it (the store does so for all at once). A file that cannot be had does not stop the others: it stands in
 /// [`Summary::failed`].
 ///
 /// # Errors
