@@ -131,6 +131,10 @@ pub struct Serve {
     pub max_connections: usize,
     /// How long upstream's index counts as current in proxy mode.
     pub proxy_expire: Span,
+    /// How long a package of a repository in proxy mode stays that nobody asks for; 0 is for ever.
+    pub proxy_keep: Span,
+    /// Bytes that the repositories in proxy mode may take together; 0 is no limit.
+    pub proxy_quota: Bytes,
 }
 
 impl Default for Serve {
@@ -139,6 +143,8 @@ impl Default for Serve {
             listen: "127.0.0.1:8080".to_owned(),
             max_connections: 1024,
             proxy_expire: Span(Duration::from_secs(300)),
+            proxy_keep: Span(Duration::from_secs(90 * 86_400)),
+            proxy_quota: Bytes(0),
         }
     }
 }

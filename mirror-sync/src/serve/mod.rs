@@ -6,6 +6,7 @@
 //! threads of its own.
 
 pub mod answer;
+mod evict;
 mod proxy;
 pub mod route;
 mod stream;
@@ -44,6 +45,9 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(20);
 const MAX_HEAD: usize = 32 << 10;
 /// Most headers of a request.
 const MAX_HEADERS: usize = 64;
+
+/// Time between two looks at what the proxy's store may give away.
+const EVICT_EVERY: Duration = Duration::from_secs(3600);
 
 /// What the server works with.
 pub struct Server {
@@ -117,9 +121,20 @@ pub fn serve(setting: Setting<'_>) -> Result<()> {
             "serving {} on http://{local}/",
             server.config.mirror.name
         ));
+        tokio::spawn(evict_now_and_then(Arc::clone(&server)));
         accept(server, listener, limit, &setting.stop).await;
         Ok(())
     })
+}
+
+/// Keeps the store of the repositories in proxy mode within its limits. A failure costs room only,
+/// and the next look comes.
+async fn evict_now_and_then(server: Arc<Server>) {
+    while !server.proxies.is_empty() {
+        let ours = Arc::clone(&server);
+        let _ = tokio::task::spawn_blocking(move || proxy::evict(&ours.proxies, now())).await;
+        tokio::time::sleep(EVICT_EVERY).await;
+    }
 }
 
 /// As many connections as wished and as file descriptors allow (two for each).

@@ -6,7 +6,7 @@
 //! judged: an error page, a poisoned or a half object can never be stored. If upstream is away the
 //! last whole set is served, and every package that is in the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -20,6 +20,7 @@ use rpm_repo::config::RepoConfig;
 use rpm_trust::Keyring;
 
 use super::answer::{Answer, refusal};
+use super::evict::{self, Keep};
 use crate::config::{Config, LimitSection};
 use crate::error::{Error, Result};
 use crate::fetch::{Fetcher, Job};
@@ -71,6 +72,7 @@ pub(super) struct Proxy {
     store: Store,
     client: Arc<Client>,
     expire: Duration,
+    keep: Keep,
     shown: Mutex<Shown>,
     refreshing: Mutex<()>,
     renewing: AtomicBool,
@@ -95,6 +97,10 @@ impl Proxy {
             store,
             client,
             expire: config.serve.proxy_expire.0,
+            keep: Keep {
+                unused: config.serve.proxy_keep.0,
+                bytes: config.serve.proxy_quota.0,
+            },
             shown: Mutex::default(),
             refreshing: Mutex::default(),
             renewing: AtomicBool::new(false),
@@ -246,7 +252,9 @@ impl Proxy {
         sets.reverse();
         for set in sets {
             if let Some(known) = set.files.get(path) {
-                return self.have(&set, path, known).map(Some);
+                let place = self.have(&set, path, known)?;
+                evict::used(&place, super::now());
+                return Ok(Some(place));
             }
         }
         Ok(None)
@@ -349,6 +357,27 @@ pub(super) async fn fetch(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the request could not be worked on",
         ))),
+    }
+}
+
+/// Keeps the store that all proxied repositories share within its limits. Before each of them has
+/// a set, here or from a former run, it cannot be told which metadata are needed: then nothing goes.
+///
+/// # Errors
+/// The store cannot be read or changed.
+pub(super) fn evict(proxies: &[Arc<Proxy>], now: u64) -> Result<(usize, u64)> {
+    let mut needed = HashSet::new();
+    for proxy in proxies {
+        let sets = match proxy.last() {
+            Some(_) => proxy.shown().sets.clone(),
+            None => vec![proxy.ask(false)?],
+        };
+        let files = sets.iter().flat_map(|set| set.files.values());
+        needed.extend(files.filter(|one| !one.package).map(|one| one.digest));
+    }
+    match proxies.first() {
+        Some(one) => evict::evict(&one.store, one.keep, &needed, now),
+        None => Ok((0, 0)),
     }
 }
 

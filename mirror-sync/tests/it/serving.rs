@@ -370,3 +370,45 @@ fn row_117_proxy_cache() {
         ["alpha-1", "beta-1", "gamma-1"]
     );
 }
+
+/// What was asked for longest ago leaves the proxy's store; what is shown of the metadata does not.
+#[test]
+fn the_proxys_store_is_kept_within_its_limits() {
+    let scene = Scene::usual();
+    scene.config("mode = \"proxy\"\n[serve]\nproxy_quota = \"30k\"\n");
+    let serving = Serving::start(&scene);
+    let package = |name: &str| format!("/base/Packages/{name}-1-1.noarch.rpm");
+    for name in ["alpha", "beta", "gamma"] {
+        assert_eq!(serving.status("GET", &package(name), "").0, 200);
+    }
+    drop(serving);
+    let store = scene.path("mirror/proxied");
+    let large = || {
+        let files = crate::scene::files_in(&store).into_iter();
+        let files = files.map(|name| store.join(name));
+        let mut large: Vec<_> = files
+            .filter(|path| fs::metadata(path).unwrap().len() > 20_000)
+            .collect();
+        large.sort();
+        large
+    };
+    let stored = large();
+    assert_eq!(stored.len(), 3);
+    // Used one, two and three hours ago.
+    for (hours, path) in stored.iter().enumerate() {
+        let ago = Duration::from_secs(3600 * (hours as u64 + 1));
+        let then = std::time::SystemTime::now() - ago;
+        fs::File::open(path).unwrap().set_modified(then).unwrap();
+    }
+    fs::rename(scene.path("up"), scene.path("away")).unwrap();
+    let serving = Serving::start(&scene);
+    for _ in 0..100 {
+        if large().len() == 1 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(large(), stored[..1]);
+    let url = serving.url("/base");
+    assert_eq!(scene.dnf_list(&url), ["alpha-1", "beta-1", "gamma-1"]);
+}
