@@ -16,7 +16,7 @@ use super::wanted::Wanted;
 
 /// Written down after so many bytes, or so long.
 const NOTE_BYTES: u64 = 16 * 1024;
-const NOTE_AFTER: Duration = Duration::from_millis(20);
+const NOTE_AFTER: Duration = Duration::from_millis(10);
 /// Synced after so many bytes, or so long.
 const SYNC_BYTES: u64 = 4 << 20;
 const SYNC_AFTER: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
-use testkit::server::Answer;
+use testkit::server::{Answer, Server};
 
 use crate::scene::{Run, Scene};
 
@@ -208,6 +208,130 @@ fn row_111_upstream_changes_while_it_is_mirrored() {
         scene.dnf_list(&url),
         ["alpha-1", "beta-1", "delta-2", "gamma-1"]
     );
+}
+
+/// Upstream is published anew after the closure was solved: the package that was planned is gone
+/// and its successor needs another one. Solved once more, and the new set is published.
+#[test]
+fn row_77_republished_after_solving() {
+    let scene = Scene::usual();
+    scene.config("select.packages = [\"alpha\"]");
+    scene.put("base", "alpha", "2", "Requires: beta");
+    let old = published_now(&scene);
+    scene.take("base", "alpha");
+    scene.put("base", "alpha", "3", "Requires: gamma");
+    scene.publish("base");
+    let replay = |rounds: usize| {
+        for (path, data) in &old {
+            let answers = (0..rounds).map(|_| Answer::body(data.clone()));
+            scene.server.next(path, answers);
+        }
+    };
+    replay(1);
+    scene.run(&["sync"]).ends(0);
+    let url = format!("file://{}", scene.public("base").display());
+    assert_eq!(scene.dnf_list(&url), ["alpha-3", "gamma-1"]);
+    let asked = scene.server.seen();
+    let of = |name: &str| asked.iter().filter(|s| s.path.contains(name)).count();
+    assert_eq!(
+        of("repomd.xml") - of("repomd.xml."),
+        2,
+        "looked again, once"
+    );
+    assert!(of("alpha-2") >= 1 && of("beta-1") <= 1);
+}
+
+/// A chunked index at one server that refuses ranges, one with a bad chunk, one with a poisoned
+/// header, and a good one: the file comes whole and right, and the real `unzck` reads it.
+#[test]
+fn row_86_zchunk_without_ranges_bad_chunk_poisoned_header() {
+    let scene = Scene::usual();
+    let text: String = crate::transfer::noise(900_000, 86)
+        .iter()
+        .map(|byte| format!("{byte:02x}\n"))
+        .collect();
+    let plain = scene.path("primary.xml");
+    fs::write(&plain, &text).unwrap();
+    let chunked = scene.path("primary.xml.zck");
+    let ok = |command: &mut Command| Run::of(command.output().unwrap()).ends(0);
+    ok(Command::new("zck").arg("-o").arg(&chunked).arg(&plain));
+    let name = "primary.xml.zck";
+    let whole = fs::read(&chunked).unwrap();
+    fs::copy(&chunked, scene.path("up/base/repodata").join(name)).unwrap();
+    // modifyrepo_c of Debian is built without zchunk: it would unpack the file.
+    let index = scene.path("up/base/repodata/repomd.xml");
+    let record = format!(
+        "<data type=\"primary_zck\"><checksum type=\"sha256\">{}</checksum>\
+         <location href=\"repodata/{name}\"/><timestamp>1</timestamp><size>{}</size></data></repomd>",
+        crate::transfer::digest(&whole).hex(),
+        whole.len()
+    );
+    let text_of_index = fs::read_to_string(&index).unwrap();
+    fs::write(&index, text_of_index.replace("</repomd>", &record)).unwrap();
+    let path = format!("/base/repodata/{name}");
+    assert!(whole.len() > 800_000, "{}", whole.len());
+    let flipped = |at: usize| {
+        let mut wrong = whole.clone();
+        wrong[at] ^= 1;
+        wrong
+    };
+    let servers: Vec<Server> = (0..4).map(|_| Server::start(&scene.path("up"))).collect();
+    let slow = Answer {
+        pieces: Some((16_384, std::time::Duration::from_millis(5))),
+        ..Answer::default()
+    };
+    let with_body = |body: Vec<u8>| Answer {
+        pieces: slow.pieces,
+        ..Answer::body(body)
+    };
+    servers[0].always(
+        &path,
+        Answer {
+            ignore_range: true,
+            ..slow.clone()
+        },
+    );
+    servers[1].always(&path, with_body(flipped(whole.len() - 1000)));
+    servers[2].always(&path, with_body(flipped(20)));
+    servers[3].always(&path, slow.clone());
+    let bases: Vec<String> = servers.iter().map(|one| one.url("/base")).collect();
+    scene.config_text(&format!(
+        "[mirror]\npath = {:?}\n[repo.base]\nbaseurl = {bases:?}\n",
+        scene.path("mirror")
+    ));
+    scene.run(&["sync"]).ends(0);
+    let published = scene.public("base/repodata").join(name);
+    assert!(fs::read(&published).unwrap() == whole);
+    let read = Command::new("unzck").arg("-c").arg(&published).output();
+    assert!(read.unwrap().stdout == text.as_bytes());
+    assert_eq!(scene.run(&["verify", "--no-repair"]).code, 0);
+    // Only bad bytes are there: nothing is published, and each server is named.
+    for server in &servers[..1] {
+        server.always(&path, with_body(flipped(5)));
+    }
+    servers[3].always(&path, Answer::status(404));
+    scene.config_text(&format!(
+        "[mirror]\npath = {:?}\n[repo.base]\nbaseurl = {bases:?}\n",
+        scene.path("second")
+    ));
+    let run = scene.run(&["sync"]).ends(4);
+    for base in &bases {
+        assert!(run.err.contains(base.as_str()), "{base}: {}", run.err);
+    }
+    assert!(!scene.path("second/public/base").exists());
+}
+
+/// The index of now and every file of the metadata that it names, by the path they are asked at.
+fn published_now(scene: &Scene) -> Vec<(String, Vec<u8>)> {
+    scene.publish("base");
+    let entries = fs::read_dir(scene.path("up/base/repodata")).unwrap();
+    entries
+        .flatten()
+        .map(|entry| {
+            let path = format!("/base/repodata/{}", entry.file_name().to_string_lossy());
+            (path, fs::read(entry.path()).unwrap())
+        })
+        .collect()
 }
 
 #[test]

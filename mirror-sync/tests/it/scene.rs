@@ -207,6 +207,11 @@ pub(crate) fn files_in(dir: &Path) -> Vec<String> {
 
 /// A package `NAME-VERSION-1.noarch` with one file that does not compress.
 pub(crate) fn package(name: &str, version: &str, lines: &str) -> PathBuf {
+    package_of(name, version, lines, 20_000)
+}
+
+/// [`package`] with a file of so many bytes.
+pub(crate) fn package_of(name: &str, version: &str, lines: &str, bytes: usize) -> PathBuf {
     let spec = format!(
         "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: Package {name}\n\
          License: Apache-2.0\nBuildArch: noarch\n{lines}\n\
@@ -222,7 +227,7 @@ pub(crate) fn package(name: &str, version: &str, lines: &str) -> PathBuf {
         state ^= state << 17;
         (state >> 20) as u8
     })
-    .take(20_000)
+    .take(bytes)
     .collect();
     let built = build_spec(&spec, &[("noise", &noise)]);
     built.first().expect("one package").clone()
