@@ -17,6 +17,10 @@ const LARGE: usize = 6_000_000;
 const EACH: usize = 100_000;
 /// Connections that mirror-sync may have there.
 const CONNECTIONS: usize = 16;
+/// Several packages behind a tighter limit: how many, their bytes, bytes per second of one
+/// connection. dnf fetches three at once, so mirror-sync may have twice as many connections.
+const SEVERAL: (usize, usize, usize) = (8, 4_000_000, 50_000);
+const SEVERAL_CONNECTIONS: usize = 32;
 
 pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
     let program = lab.tdnf.with_file_name("mirror-sync");
@@ -27,17 +31,21 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
     let top = lab.scratch.join("upstream");
     let many = packages(&top.join("many"), "many", PACKAGES, 30_000)?;
     let large = packages(&top.join("large"), "large", 1, LARGE)?;
+    let (count, size, each) = SEVERAL;
+    let several = packages(&top.join("several"), "several", count, size)?;
     let locations = format!(
-        "location /many/ {{ alias {}/; }}\nlocation /large/ {{ alias {}/; limit_rate {EACH}; }}",
+        "location /many/ {{ alias {}/; }}\nlocation /large/ {{ alias {}/; limit_rate {EACH}; }}\n\
+         location /several/ {{ alias {}/; limit_rate {each}; }}",
         many.display(),
-        large.display()
+        large.display(),
+        several.display()
     );
     let url = serve_more(lab, &locations)?;
     let file = first_rpm(&large)?;
     Ok(vec![
         Case {
             name: "mirror of 600 packages",
-            ours: ours(lab, &program, "many", &url)?,
+            ours: ours(lab, &program, "many", &url, CONNECTIONS)?,
             peer: Some(("dnf reposync", reposync(lab, "many", &url)?)),
             prepare: empty(lab),
             mark: ratio(0.6),
@@ -45,7 +53,7 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
         },
         Case {
             name: "6 MB at 100 kB/s per connection",
-            ours: ours(lab, &program, "large", &url)?,
+            ours: ours(lab, &program, "large", &url, CONNECTIONS)?,
             peer: Some(("wget -c", wget(lab, &format!("{url}/large/{file}")))),
             prepare: empty(lab),
             mark: ratio(0.125),
@@ -53,8 +61,16 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
         },
         Case {
             name: "the same against dnf reposync",
-            ours: ours(lab, &program, "large", &url)?,
+            ours: ours(lab, &program, "large", &url, CONNECTIONS)?,
             peer: Some(("dnf reposync", reposync(lab, "large", &url)?)),
+            prepare: empty(lab),
+            mark: ratio(0.125),
+            scratch: lab.scratch.clone(),
+        },
+        Case {
+            name: "8 packages of 4 MB at 50 kB/s per connection",
+            ours: ours(lab, &program, "several", &url, SEVERAL_CONNECTIONS)?,
+            peer: Some(("dnf reposync", reposync(lab, "several", &url)?)),
             prepare: empty(lab),
             mark: ratio(0.125),
             scratch: lab.scratch.clone(),
@@ -84,11 +100,17 @@ fn empty(lab: &Lab) -> crate::cases::Prepare {
     })
 }
 
-fn ours(lab: &Lab, program: &Path, repo: &str, url: &str) -> Result<Program, String> {
+fn ours(
+    lab: &Lab,
+    program: &Path,
+    repo: &str,
+    url: &str,
+    connections: usize,
+) -> Result<Program, String> {
     let file = lab.scratch.join(format!("{repo}.toml"));
     let text = format!(
-        "[mirror]\npath = \"{}/ours\"\n[limits]\nconnections_per_host = {CONNECTIONS}\n\
-         connections_per_file = {CONNECTIONS}\n[repo.{repo}]\nbaseurl = \"{url}/{repo}/\"\n",
+        "[mirror]\npath = \"{}/ours\"\n[limits]\nconnections_per_host = {connections}\n\
+         connections_per_file = {connections}\n[repo.{repo}]\nbaseurl = \"{url}/{repo}/\"\n",
         out(lab).display()
     );
     std::fs::write(&file, text).map_err(|e| e.to_string())?;
