@@ -1,4 +1,4 @@
-//! What takes the disk's time: hashing the rest of a file, syncing, giving it its name. Done in
+//! What takes the disk's time: hashing the rest of a file, giving it its name, syncing a part. Done in
 //! threads, so that the network never waits for a disk.
 
 use std::fs::{self, File};
@@ -15,8 +15,6 @@ use super::error::{Error, Result};
 
 /// Buffer for reading back.
 const BUFFER: usize = 1 << 20;
-/// Files synced together at most.
-const TOGETHER: usize = 256;
 
 /// A file that has all its bytes.
 pub(crate) struct Whole {
@@ -62,12 +60,8 @@ impl Finisher {
         let (said, done) = channel();
         let (also, bells) = (said.clone(), (bell.clone(), bell.clone()));
         let finish = std::thread::spawn(move || {
-            while let Ok(first) = wholes.recv() {
-                let mut batch = vec![first];
-                batch.extend(wholes.try_iter().take(TOGETHER));
-                for one in finish_batch(batch) {
-                    let _ = said.send(one);
-                }
+            while let Ok(one) = wholes.recv() {
+                let _ = said.send(finish(one));
                 bells.0.ring();
             }
         });
@@ -128,29 +122,17 @@ impl Drop for Finisher {
     }
 }
 
-/// Checks each, brings the good ones to the disk (one sync of the file system for many) and only
-/// then gives them their names: a name always stands for whole content.
-fn finish_batch(batch: Vec<Whole>) -> Vec<Done> {
-    let mut out = Vec::new();
-    let mut good = Vec::new();
-    for mut one in batch {
-        match check(&mut one) {
-            Ok(None) => good.push(one),
-            Ok(Some(found)) => out.push(Done::Mismatch(one.file, found)),
-            Err(error) => out.push(Done::Failed(one.file, error)),
-        }
-    }
-    let together = good.len() > 2
-        && good
-            .first()
-            .is_some_and(|one| rustix::fs::syncfs(&*one.handle).is_ok());
-    for one in good {
-        out.push(match name(&one, !together) {
+/// Checks a file and gives it its name. It is not synced here: a file that a crash of the machine
+/// left under its name is hashed again before it is believed, in a later run and in the store.
+fn finish(mut one: Whole) -> Done {
+    match check(&mut one) {
+        Ok(Some(found)) => Done::Mismatch(one.file, found),
+        Err(error) => Done::Failed(one.file, error),
+        Ok(None) => match name(&one) {
             Ok(()) => Done::Finished(one.file),
             Err(error) => Done::Failed(one.file, error),
-        });
+        },
     }
-    out
 }
 
 /// The digest that was found, if it is not the wanted one.
@@ -180,7 +162,7 @@ fn check(one: &mut Whole) -> Result<Option<Digest>> {
     Ok((found != wanted).then_some(found))
 }
 
-fn name(one: &Whole, sync: bool) -> Result<()> {
+fn name(one: &Whole) -> Result<()> {
     let failed = |what| move |e| Error::io(&one.part, what, e);
     if one.part == one.dest {
         return Ok(());
@@ -188,8 +170,5 @@ fn name(one: &Whole, sync: bool) -> Result<()> {
     one.handle
         .set_len(one.size)
         .map_err(failed("cut to size"))?;
-    if sync {
-        one.handle.sync_data().map_err(failed("sync"))?;
-    }
     fs::rename(&one.part, &one.dest).map_err(|e| Error::io(&one.dest, "put in place", e))
 }

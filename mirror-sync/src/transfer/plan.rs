@@ -15,7 +15,7 @@ const SEGMENT: u64 = 256 * 1024;
 /// First segment of a large file, before any rate is known.
 const FIRST: u64 = 1 << 20;
 /// A segment is to last so long, in seconds.
-const LASTS: f64 = 10.0;
+const LASTS: f64 = 30.0;
 /// Smallest rest that is taken from a slow request at the end, and how long it must last.
 const REST: u64 = 16 * 1024;
 const REST_LASTS: f64 = 2.0;
@@ -454,6 +454,31 @@ impl Run<'_> {
                 }
                 self.failed(id, cause, None)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Ends requests that have brought something and now are silent: a connection can die without a
+    /// word, and the next one finds the server at its new address.
+    pub(crate) fn drop_silent(&mut self, now: Instant) -> Result<()> {
+        let patience = self.limits.patience;
+        if self
+            .limits
+            .global_bps
+            .or(self.limits.per_host_bps)
+            .is_some()
+        {
+            // It may be we who do not read.
+            return Ok(());
+        }
+        let silent = |stream: &Stream| {
+            stream.bytes > 0 && now.duration_since(stream.last.max(stream.began)) >= patience
+        };
+        let all = self.streams.iter().filter(|(_, stream)| silent(stream));
+        let silent: Vec<(RangeId, u64)> = all.map(|(id, stream)| (*id, stream.bytes)).collect();
+        for (id, got) in silent {
+            let seconds = patience.as_secs();
+            self.failed(id, Cause::TooSlow { got, seconds }, None)?;
         }
         Ok(())
     }

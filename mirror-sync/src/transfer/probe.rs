@@ -1,9 +1,11 @@
 //! How many connections each server is worth: found by trying.
 //!
 //! Every server begins with one. While the total grows, connections are doubled (all servers at
-//! once, so that a step is judged as one). At the top, a server whose connections have become
-//! slower than its first one was alone is halved again for as long as the total holds: what
-//! does not help is given back. Once a minute one more is tried, for lines change.
+//! once, so that a step is judged as one). Where rates jump about - far away, or with packets lost -
+//! one step that does not show is no proof: only two in a row end the way up. At the top, a server
+//! whose connections have become slower than its first one was alone is halved again for as long
+//! as the total holds: what does not help is given back. After a minute, and then ever more
+//! seldom, a few more are tried, for lines change.
 
 /// First window: the first answer often comes in a burst.
 const FIRST: f64 = 1.0;
@@ -18,11 +20,19 @@ const SETTLE: f64 = 0.5;
 /// Windows last this many answers at least, up to so many seconds.
 const ANSWERS: f64 = 4.0;
 const MAX_SLOW: f64 = 3.0;
-/// Least window where packets are lost, and the share at which connections are kept there.
-const LOSSY: f64 = 1.5;
-const LOSSY_SHARE: f64 = 0.35;
-/// Pause between trials when all is settled.
+/// Answers that take so long are far away: what a step brings shows late.
+const FAR: f64 = 0.05;
+/// There a step up lasts this many answers.
+const FAR_ANSWERS: f64 = 1.5;
+/// Where packets are lost, the total must have grown by this factor over half of the connections.
+const LOSSY_HELPS: f64 = 1.2;
+/// Pause between trials when all is settled; doubled each time that nothing has changed.
 const REST: f64 = 60.0;
+const MAX_REST: f64 = 600.0;
+/// What a trial adds: one connection, or a fourth of those there are, so that it can be seen.
+const TRIAL: usize = 4;
+/// Doublings that are remembered.
+const LEVELS: usize = 10;
 /// The total must grow by this factor, or a step has not helped.
 const HELPS: f64 = 1.10;
 /// Of the growth that more connections promise, this much must come.
@@ -59,6 +69,8 @@ pub(crate) struct Standing {
     mark: u64,
     base: f64,
     before: usize,
+    /// Connections and the rate that was last measured with them, one pair for each doubling.
+    seen: [(usize, f64); LEVELS],
     /// Gave back what did not help: not to be tried again before all is settled.
     held: bool,
 }
@@ -74,6 +86,7 @@ impl Default for Standing {
             mark: 0,
             base: 0.0,
             before: 1,
+            seen: [(0, 0.0); LEVELS],
             held: false,
         }
     }
@@ -86,6 +99,23 @@ impl Standing {
         self.alone
             .filter(|alone| *alone > 0.0)
             .map_or(1.0, |alone| each / alone)
+    }
+
+    fn note(&mut self) {
+        let level = self.measured.max(1).ilog2() as usize;
+        if let Some(slot) = self.seen.get_mut(level) {
+            *slot = (self.measured, self.rate);
+        }
+    }
+
+    /// Whether half of the connections may well do as much.
+    fn is_crowded(&self, lossy: bool) -> bool {
+        if !lossy {
+            return self.share() < ALONE;
+        }
+        // What the first one brought before its first loss is no measure: what half of them did is.
+        let half = self.seen.iter().find(|(n, _)| *n == self.target / 2);
+        half.is_none_or(|(_, rate)| self.rate < rate * LOSSY_HELPS)
     }
 }
 
@@ -112,6 +142,11 @@ pub(crate) struct Probe {
     /// Packets are lost: rates jump about, and windows must be longer.
     lossy: bool,
     settled: bool,
+    /// The last step did not show, and the next one is under way.
+    doubted: bool,
+    /// What is tried was added to something settled.
+    trial: bool,
+    rest: f64,
     total: f64,
     servers: Vec<Standing>,
     active: Vec<bool>,
@@ -126,6 +161,9 @@ impl Probe {
             answer: 0.0,
             lossy: false,
             settled: false,
+            doubted: false,
+            trial: false,
+            rest: REST,
             total: 0.0,
             servers: vec![Standing::default(); servers],
             active: vec![false; servers],
@@ -214,15 +252,21 @@ impl Probe {
             Phase::Top => self.judge_top(now, readings),
             Phase::Down => self.judge_down(now, readings),
             Phase::Steady => {
-                self.total = self.sum();
-                self.keep_base();
-                for one in &mut self.servers {
-                    one.held = false;
-                }
-                self.grow(now, readings, |n| n + 1);
+                self.again(now, readings);
                 false
             }
         }
+    }
+
+    /// Lines change: some more are tried, and what is crowded now is found.
+    fn again(&mut self, now: f64, readings: &[Reading]) {
+        self.total = self.sum();
+        self.keep_base();
+        self.rest = (self.rest * 2.0).min(MAX_REST);
+        for one in &mut self.servers {
+            one.held = false;
+        }
+        self.trial = self.grow(now, readings, |n| n + (n / TRIAL).max(1));
     }
 
     /// Long windows begin when the new connections have got going.
@@ -236,8 +280,13 @@ impl Probe {
 
     fn begin(&mut self, phase: Phase, window: f64, now: f64, readings: &[Reading]) {
         // Nothing can be seen of a step before its connections have had answers.
-        let slow = (self.answer * ANSWERS).min(MAX_SLOW);
-        let least = if self.lossy { LOSSY.max(slow) } else { slow };
+        let up = matches!(phase, Phase::Up { .. });
+        let answers = if up && self.is_noisy() {
+            FAR_ANSWERS
+        } else {
+            ANSWERS
+        };
+        let least = (self.answer * answers).min(MAX_SLOW);
         self.settled |= phase == Phase::Steady;
         (self.phase, self.window) = (phase, window.max(least));
         self.since = if window >= LONG && phase != Phase::Steady {
@@ -257,6 +306,7 @@ impl Probe {
             one.rate = reading.bytes.saturating_sub(one.mark) as f64 / spent;
             one.measured = reading.in_use.max(1);
             one.tried = one.tried.max(one.measured);
+            one.note();
             let each = one.rate / one.measured as f64;
             if self.lossy && one.measured <= 2 {
                 // What the first one brought before its first loss is no measure.
@@ -299,29 +349,53 @@ impl Probe {
         any
     }
 
+    /// Whether one step that does not show is no proof.
+    fn is_noisy(&self) -> bool {
+        self.lossy || self.answer >= FAR
+    }
+
     fn judge_up(&mut self, first: bool, now: f64, readings: &[Reading]) -> bool {
-        // Where packets are lost more connections help, though no short window shows it: what they
-        // are worth is seen at the top.
-        let helped = first || self.lossy || self.sum() >= self.total * HELPS;
-        let several = readings.iter().filter(|one| one.active).count() > 1;
+        let helped = first || self.sum() >= self.total * HELPS;
+        let trial = std::mem::take(&mut self.trial);
         if helped {
-            for one in &mut self.servers {
-                let promised = one.target as f64 / one.before.max(1) as f64 - 1.0;
-                let needed = one.base * (1.0 + (promised * SHARE).max(HELPS - 1.0));
-                if several && !first && !self.lossy && one.target > one.before && one.rate < needed
-                {
-                    // Others have grown, this one has not: it gives back at once.
-                    one.target = one.before;
-                    one.held = true;
-                }
-            }
+            self.doubted = false;
+            self.rest = REST;
+            self.hold_back(first, readings);
             self.total = self.sum();
             self.keep_base();
             self.grow(now, readings, |n| n * 2);
+        } else if self.is_noisy() && !self.doubted {
+            self.trial = trial;
+            // The next step is judged by what was before this one.
+            self.doubted = true;
+            self.grow(now, readings, |n| n * 2);
+        } else if trial {
+            self.doubted = false;
+            for one in &mut self.servers {
+                one.target = one.before;
+            }
+            self.begin(Phase::Steady, self.rest, now, readings);
         } else {
+            self.doubted = false;
             self.begin(Phase::Top, LONG, now, readings);
         }
         false
+    }
+
+    /// Of several servers some have grown, and one has not: it gives back at once.
+    fn hold_back(&mut self, first: bool, readings: &[Reading]) {
+        let several = readings.iter().filter(|one| one.active).count() > 1;
+        if first || !several || self.is_noisy() {
+            return;
+        }
+        for one in &mut self.servers {
+            let promised = one.target as f64 / one.before.max(1) as f64 - 1.0;
+            let needed = one.base * (1.0 + (promised * SHARE).max(HELPS - 1.0));
+            if one.target > one.before && one.rate < needed {
+                one.target = one.before;
+                one.held = true;
+            }
+        }
     }
 
     fn judge_top(&mut self, now: f64, readings: &[Reading]) -> bool {
@@ -333,13 +407,13 @@ impl Probe {
     /// Halves every server whose connections disturb each other; true if there is none.
     fn shrink(&mut self, now: f64, readings: &[Reading]) -> bool {
         let mut any = false;
-        let least = if self.lossy { LOSSY_SHARE } else { ALONE };
+        let lossy = self.lossy;
         for (one, reading) in self.servers.iter_mut().zip(readings) {
             one.before = one.target;
             if reading.active
                 && one.target > 1
                 && reading.in_use >= one.target
-                && one.share() < least
+                && one.is_crowded(lossy)
             {
                 one.target /= 2;
                 any = true;
@@ -349,7 +423,7 @@ impl Probe {
             self.begin(Phase::Down, LONG, now, readings);
             return false;
         }
-        self.begin(Phase::Steady, REST, now, readings);
+        self.begin(Phase::Steady, self.rest, now, readings);
         true
     }
 
@@ -358,9 +432,14 @@ impl Probe {
             return self.shrink(now, readings);
         }
         for one in &mut self.servers {
+            if one.target < one.before {
+                // They are needed after all: what the first one brought was no measure.
+                let each = one.base / one.before.max(1) as f64;
+                one.alone = one.alone.map(|alone| alone.min(each));
+            }
             one.target = one.before;
         }
-        self.begin(Phase::Steady, REST, now, readings);
+        self.begin(Phase::Steady, self.rest, now, readings);
         true
     }
 }

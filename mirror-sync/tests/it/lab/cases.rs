@@ -5,29 +5,67 @@ use std::time::{Duration, Instant};
 use testkit::relay::{Line, Relay};
 use testkit::server::{Answer, Server};
 
+use mirror_sync::transfer::Wanted;
+
 use super::job::{self, Outcome};
 use super::net::Nginx;
 use super::{at, full, rate, row, scaled};
 use crate::transfer::{Shelf, noise};
 
-fn one_file(size: usize) -> (Shelf, Vec<String>) {
-    let shelf = Shelf::new();
-    shelf.put("f", &noise(size, 1));
-    (shelf, vec!["f".to_owned()])
+/// One file behind nginx.
+struct Far {
+    shelf: Shelf,
+    nginx: Nginx,
+    size: usize,
 }
 
-fn whole(got: &Outcome, files: u64) {
+impl Far {
+    /// A file of so many bytes; `more` are directives for nginx.
+    fn new(size: usize, more: &str) -> Self {
+        let shelf = Shelf::new();
+        shelf.put("f", &noise(size, 1));
+        let nginx = Nginx::start(&shelf.www(), more);
+        Self { shelf, nginx, size }
+    }
+
+    /// A line to it.
+    fn line(&self, total: Option<u64>, each: Option<u64>) -> Relay {
+        Relay::start(self.nginx.port, Line { total, each })
+    }
+
+    /// The file at these servers.
+    fn wanted(&self, bases: &[String]) -> Vec<Wanted> {
+        at(&self.shelf, &["f".to_owned()], bases)
+    }
+
+    /// Gets the file, which must come whole.
+    fn fetch(&self, bases: &[String], connections: usize) -> Outcome {
+        whole(job::run(self.wanted(bases), connections), 1)
+    }
+
+    /// Kilobytes per second of a run.
+    fn rate(&self, got: &Outcome) -> f64 {
+        rate(self.size as u64, got.seconds)
+    }
+
+    /// Per cent of the file that a line carried twice.
+    fn twice(&self, relay: &Relay) -> f64 {
+        let size = self.size as u64;
+        relay.bytes().saturating_sub(size) as f64 / size as f64 * 100.0
+    }
+}
+
+fn whole(got: Outcome, files: u64) -> Outcome {
     assert_eq!((got.files, got.failed.as_str()), (files, ""), "{got:?}");
+    got
 }
 
 #[test]
 fn case_b_a_cap_per_connection() {
     let (size, each) = scaled((12_000_000, 50_000), (56_000_000, 5_000));
-    let (shelf, names) = one_file(size);
-    let nginx = Nginx::start(&shelf.www(), &format!("limit_rate {each};"));
-    let got = job::run(at(&shelf, &names, &[nginx.url("")]), 16);
-    whole(&got, 1);
-    let (limit, result) = (16.0 * each as f64 / 1000.0, rate(size as u64, got.seconds));
+    let far = Far::new(size, &format!("limit_rate {each};"));
+    let got = far.fetch(&[far.nginx.url("")], 16);
+    let (limit, result) = (16.0 * each as f64 / 1000.0, far.rate(&got));
     row(
         "B",
         "cap per connection, 16 allowed",
@@ -50,30 +88,21 @@ fn case_b_a_cap_per_connection() {
 #[test]
 fn case_c_a_cap_per_client() {
     let (size, total) = scaled((1_200_000, 100_000), (2_400_000, 20_000));
-    let (shelf, names) = one_file(size);
-    let nginx = Nginx::start(&shelf.www(), "");
-    let relay = Relay::start(
-        nginx.port,
-        Line {
-            total: Some(total),
-            each: None,
-        },
-    );
-    let watch = std::thread::scope(|scope| {
-        let run = scope.spawn(|| job::run(at(&shelf, &names, &[relay.url("")]), 16));
+    let far = Far::new(size, "");
+    let relay = far.line(Some(total), None);
+    let (got, late) = std::thread::scope(|scope| {
+        let run = scope.spawn(|| far.fetch(&[relay.url("")], 16));
         let mut late = 0;
         let began = Instant::now();
         while !run.is_finished() {
             std::thread::sleep(Duration::from_millis(100));
-            if began.elapsed() > Duration::from_secs(scaled(10, 60)) {
+            if began.elapsed() > Duration::from_secs(scaled(8, 15)) {
                 late = late.max(relay.open());
             }
         }
         (run.join().unwrap(), late)
     });
-    let (got, late) = watch;
-    whole(&got, 1);
-    let (limit, result) = (total as f64 / 1000.0, rate(size as u64, got.seconds));
+    let (limit, result) = (total as f64 / 1000.0, far.rate(&got));
     row("C", "cap per client", limit, result, "kB/s", &got);
     assert!(
         result >= limit * scaled(0.92, 0.97),
@@ -116,8 +145,7 @@ fn case_e_good_stale_and_corrupt_mirrors() {
     let relays = rates.map(relay);
     let mut bases: Vec<String> = relays.iter().map(|relay| relay.url("")).collect();
     bases.extend([stale.url(""), corrupt.url("")]);
-    let got = job::run(at(&shelf, &names, &bases), 6);
-    whole(&got, 60);
+    let got = whole(job::run(at(&shelf, &names, &bases), 6), 60);
     let (limit, result) = (
         rates.iter().sum::<u64>() as f64 / 1000.0,
         rate(size, got.seconds),
@@ -152,19 +180,12 @@ fn case_e_good_stale_and_corrupt_mirrors() {
 #[test]
 fn case_f_resets_an_outage_and_connections_that_die_silently() {
     let (size, total) = scaled((6_000_000, 500_000), (56_000_000, 200_000));
-    let (shelf, names) = one_file(size);
-    let nginx = Nginx::start(&shelf.www(), "");
-    let relay = Relay::start(
-        nginx.port,
-        Line {
-            total: Some(total),
-            each: None,
-        },
-    );
+    let far = Far::new(size, "");
+    let relay = far.line(Some(total), None);
     let every = Duration::from_secs(scaled(3, 60));
     let outage = Duration::from_secs(scaled(2, 30));
     let got = std::thread::scope(|scope| {
-        let run = scope.spawn(|| job::run(at(&shelf, &names, &[relay.url("")]), 6));
+        let run = scope.spawn(|| far.fetch(&[relay.url("")], 6));
         let mut step = 0;
         let mut next = Instant::now() + every;
         while !run.is_finished() {
@@ -187,8 +208,7 @@ fn case_f_resets_an_outage_and_connections_that_die_silently() {
         }
         run.join().unwrap()
     });
-    whole(&got, 1);
-    let twice = relay.bytes().saturating_sub(size as u64) as f64 / size as f64 * 100.0;
+    let twice = far.twice(&relay);
     row(
         "F",
         "resets, an outage, silence; fetched twice",
@@ -204,17 +224,10 @@ fn case_f_resets_an_outage_and_connections_that_die_silently() {
 fn case_g_killed_again_and_again() {
     let (size, total) = scaled((3_600_000, 300_000), (56_000_000, 200_000));
     let every = Duration::from_secs(scaled(4, 30));
-    let (shelf, names) = one_file(size);
-    let nginx = Nginx::start(&shelf.www(), "");
-    let relay = Relay::start(
-        nginx.port,
-        Line {
-            total: Some(total),
-            each: None,
-        },
-    );
-    let wanted = at(&shelf, &names, &[relay.url("")]);
-    let file = shelf.www().with_file_name("job");
+    let far = Far::new(size, "");
+    let relay = far.line(Some(total), None);
+    let wanted = far.wanted(&[relay.url("")]);
+    let file = far.shelf.www().with_file_name("job");
     job::write(&file, &wanted, 6);
     let mut kills = 0;
     let output = loop {
@@ -238,11 +251,10 @@ fn case_g_killed_again_and_again() {
         kills += 1;
         assert!(kills < 40, "no progress");
     };
-    let got = job::outcome(&output);
-    whole(&got, 1);
+    let got = whole(job::outcome(&output), 1);
     assert!(kills >= 2, "killed {kills} times only");
-    assert!(std::fs::read(shelf.partial("f")).unwrap() == noise(size, 1));
-    let twice = relay.bytes().saturating_sub(size as u64) as f64 / size as f64 * 100.0;
+    assert!(std::fs::read(far.shelf.partial("f")).unwrap() == noise(size, 1));
+    let twice = far.twice(&relay);
     row(
         "G",
         &format!("SIGKILL {kills} times; fetched twice"),
@@ -256,40 +268,20 @@ fn case_g_killed_again_and_again() {
 
 #[test]
 fn case_k_a_server_that_knows_no_ranges() {
-    let (shelf, names) = one_file(3_000_000);
-    let nginx = Nginx::start(&shelf.www(), "max_ranges 0; limit_rate 600000;");
-    let got = job::run(at(&shelf, &names, &[nginx.url("")]), 6);
-    whole(&got, 1);
-    row(
-        "K",
-        "no ranges",
-        600.0,
-        rate(3_000_000, got.seconds),
-        "kB/s",
-        &got,
-    );
-    assert!(nginx.requests() <= 3, "{} requests", nginx.requests());
+    let far = Far::new(3_000_000, "max_ranges 0; limit_rate 600000;");
+    let got = far.fetch(&[far.nginx.url("")], 6);
+    row("K", "no ranges", 600.0, far.rate(&got), "kB/s", &got);
+    let requests = far.nginx.requests();
+    assert!(requests <= 3, "{requests} requests");
 }
 
 #[test]
 fn case_l_a_mirror_that_trickles_beside_a_good_one() {
-    let (shelf, names) = one_file(scaled(4_000_000, 20_000_000));
-    let nginx = Nginx::start(&shelf.www(), "");
-    let line = |each| {
-        Relay::start(
-            nginx.port,
-            Line {
-                total: None,
-                each: Some(each),
-            },
-        )
-    };
-    let (slow, good) = (line(100), line(200_000));
-    let alone = job::run(at(&shelf, &names, &[good.url("")]), 6);
-    whole(&alone, 1);
-    std::fs::remove_file(shelf.partial("f")).unwrap();
-    let both = job::run(at(&shelf, &names, &[slow.url(""), good.url("")]), 6);
-    whole(&both, 1);
+    let far = Far::new(scaled(4_000_000, 20_000_000), "");
+    let (slow, good) = (far.line(None, Some(100)), far.line(None, Some(200_000)));
+    let alone = far.fetch(&[good.url("")], 6);
+    std::fs::remove_file(far.shelf.partial("f")).unwrap();
+    let both = far.fetch(&[slow.url(""), good.url("")], 6);
     let penalty = both.seconds - alone.seconds;
     row(
         "L",
