@@ -207,17 +207,23 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
     }
     let root = RootDir::open(&session.settings.root).map_err(stopped)?;
     History::settle(&session.settings.persist_dir)?;
-    if !transaction::pending(&root, transaction::STATE_DIR).map_err(stopped)? {
-        return Ok(());
+    if transaction::pending(&root, transaction::STATE_DIR).map_err(stopped)? {
+        recover_files(session)?;
     }
     let (root, db, _lock) = open(session)?;
     let recovery = session.interrupt.during(Phase::Committed, || {
         transaction::recover(&root, &db, transaction::STATE_DIR).map_err(stopped)
+    // The lock of the database is free again: nothing else may open it while it is held.
+    crate::transact::settle_history(session)?;
+    session.go_on()
+}
+
+fn recover_files(session: &Session<'_>) -> Outcome<()> {
     })?;
     if let Some(recovery) = recovery {
         say_recovery(session.printer, &recovery);
     }
-    session.go_on()
+    Ok(())
 }
 
 /// Says that an earlier run was interrupted; a command that only reads changes nothing about it.

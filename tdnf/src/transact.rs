@@ -11,7 +11,7 @@ use crate::error::{Code, Failure, Outcome};
 use crate::execute::Stopped;
 use crate::fetch::{self, Fetched};
 use crate::goal::{self, Goal, Policy};
-use crate::history::{History, Installed};
+use crate::history::{self, Begun, Flags, History, Installed};
 use crate::hooks;
 use crate::interrupt::Phase;
 use crate::keys;
@@ -24,6 +24,10 @@ use crate::view;
 /// Said when the transaction is done and could not be written down.
 const ONLY_THE_RECORD: &str = "everything was installed or removed as planned; what failed is the record of it (keys, \
      history): the next tdnf run brings the history up to date";
+
+/// Said when the transaction is done and recorded, and the root is not as it would be made again.
+const ONLY_THE_TIMES: &str = "everything was installed or removed as planned, and recorded; what failed is to give the root the \
+     times of SOURCE_DATE_EPOCH";
 
 /// Names of packages that came as dependencies, as the history knows them.
 pub fn auto_installed(session: &Session<'_>) -> Outcome<BTreeSet<String>> {
@@ -166,38 +170,37 @@ fn commit(
     } else {
         Some(open_history(session)?)
     };
-    if !settings.test_only {
+    let begun = begun(session, goal, plan);
+    if let Some(history) = &history {
         hooks::before(session, plan)?;
+        history.begin(&begun)?;
     }
     let (warnings, failure) = match crate::execute::run(session, plan, verified) {
         Ok(warnings) => (warnings, None),
         // The packages are there: they belong into the history.
         Err(stopped) if stopped.committed => (Vec::new(), Some(stopped.failure)),
-        Err(Stopped { failure, begun, .. }) => {
-            if let Some(history) = history.as_ref().filter(|_| begun) {
-                let reason = failure
-                    .details
-                    .last()
-                    .map_or_else(|| failure.code.text(), String::clone);
-                // Why the transaction failed matters more than that it could not be written down.
-                let _ = history.record_failure(
-                    &settings.command_line,
-                    settings.environment.now,
-                    &reason,
-                );
-            }
+        Err(Stopped {
+            failure,
+            begun: changed,
+            ..
+        }) => {
+            // Why the transaction failed matters more than that it could not be written down.
+            let _ = history.map(|history| match changed {
+                true => record_failure(session, &history, &failure),
+                false => Ok(history.drop_begun()?),
+            });
             return Err(failure);
         }
     };
     if let Some(history) = history {
         let written = keys::import(session, &accepted_keys)
-            .and_then(|()| record(session, &history, goal, plan));
+            .and_then(|()| Ok(history.record(&begun, &installed_now(session)?)?));
         hooks::after(session, plan);
         written.map_err(|failure| failure.hint(ONLY_THE_RECORD))?;
         if !settings.main.keepcache {
             fetched.remove_cached();
         }
-        crate::reproducible::settle(session)?;
+        crate::reproducible::settle(session).map_err(|failure| failure.hint(ONLY_THE_TIMES))?;
     }
     session.interrupt.enter(Phase::Open);
     for line in warnings {
@@ -218,25 +221,55 @@ pub fn open_history(session: &Session<'_>) -> Outcome<History> {
     Ok(history)
 }
 
-fn record(session: &Session<'_>, history: &History, goal: &Goal, plan: &Plan) -> Outcome<()> {
+/// What the history will say of a plan that has been carried out.
+fn begun(session: &Session<'_>, goal: &Goal, plan: &Plan) -> Begun {
     let settings = &session.settings;
-    let names = |auto: bool| -> Vec<String> {
-        let installs = plan.of(Action::Install);
-        let chosen = installs.filter(|change| (change.reason != Reason::User) == auto);
-        chosen.map(|change| change.package.name.clone()).collect()
+    let mut flags = Flags::new();
+    for change in plan.of(Action::Install) {
+        let auto = change.reason != Reason::User;
+        flags.insert(change.package.name.clone(), i64::from(auto));
+    }
+    flags.extend(goal.requested.iter().map(|name| (name.clone(), 0)));
+    flags.extend(goal.marks.clone());
+    let gone = |change: &&Change| matches!(change.action, Action::Remove | Action::Obsolete);
+    let (removed, added): (Vec<&Change>, Vec<&Change>) = plan.changes.iter().partition(gone);
+    let names = |changes: Vec<&Change>| {
+        let nevras = changes.into_iter().map(|change| change.package.nevra());
+        nevras.collect()
     };
-    let mut user = names(false);
-    user.extend(goal.requested.iter().cloned());
-    user.sort();
-    user.dedup();
+    Begun {
+        command_line: settings.command_line.clone(),
+        now: settings.environment.now,
+        flags,
+        added: names(added),
+        removed: names(removed),
+    }
+}
+
+fn record_failure(session: &Session<'_>, history: &History, failure: &Failure) -> Outcome<()> {
+    let settings = &session.settings;
+    let reason = failure.details.last();
+    let reason = reason.map_or_else(|| failure.code.text(), String::clone);
     let now = settings.environment.now;
-    history.record(
-        &installed_now(session)?,
-        &settings.command_line,
-        now,
-        &names(true),
-        &user,
-    )?;
+    Ok(history.record_failure(&settings.command_line, now, &reason)?)
+}
+
+/// Records the transaction of a run that was killed behind its commit point, marks included. The
+/// caller has finished or undone what its journal says.
+pub(crate) fn settle_history(session: &Session<'_>) -> Outcome<()> {
+    let persist_dir = &session.settings.persist_dir;
+    let left = match History::open_read(persist_dir)? {
+        Some(history) => history.has_begun()?,
+        None => false,
+    };
+    if left {
+        let settled = History::open(persist_dir)?.settle_begun(&installed_now(session)?)?;
+        if settled == history::Outcome::Recorded {
+            session
+                .printer
+                .err("warning: the history of an interrupted transaction has been completed");
+        }
+    }
     Ok(())
 }
 

@@ -7,7 +7,6 @@ use crate::error::{Code, Failure, Outcome};
 use crate::goal::{self, Goal, Policy};
 use crate::history::{Entry, Flags, History};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
-use crate::settings::Consent;
 use crate::transact;
 use crate::view::history as view;
 
@@ -29,6 +28,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     match word {
         "init" | "update" => {
             let _lock = session.change_lock()?;
+            crate::execute::recover(session)?;
             transact::open_history(session)?;
             Ok(0)
         }
@@ -145,7 +145,7 @@ fn travel(session: &Session<'_>, word: &str, words: &[String]) -> Outcome<u8> {
     let is_package = |nevra: &&String| !nevra.starts_with("gpg-pubkey-");
     let wanted: Vec<&String> = after.difference(&before).filter(is_package).collect();
     let unwanted: Vec<&String> = before.difference(&after).filter(is_package).collect();
-    let goal = goal_of(&mut packages, &wanted, &unwanted)?;
+    let mut goal = goal_of(&mut packages, &wanted, &unwanted)?;
     let line = &session.settings.command_line;
     let now = session.settings.environment.now;
     let newest = entries.last().map_or(0, |entry| entry.id);
@@ -166,14 +166,8 @@ fn travel(session: &Session<'_>, word: &str, words: &[String]) -> Outcome<u8> {
         return Ok(0);
     }
     drop(history);
-    let code = transact::perform(session, packages, &goal, &policy)?;
-    let settings = &session.settings;
-    let shown_only = session.printer.mode().json && settings.consent == Consent::No;
-    let nothing_done = shown_only || settings.test_only || settings.download_only.is_some();
-    if !nothing_done && !changed.is_empty() {
-        transact::open_history(session)?.set_flags_of_newest(&changed)?;
-    }
-    Ok(code)
+    goal.marks = changed;
+    transact::perform(session, packages, &goal, &policy)
 }
 
 type States = (BTreeSet<String>, BTreeSet<String>, Flags);

@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use rpm_solv::{Action, Job, SelectFlags, Selection, SolvableId};
 
 use crate::error::{Code, Failure, Outcome};
+use crate::history::Flags;
 use crate::session::{Packages, Session, glob};
 
 pub use change::{distro_sync, downgrade, reinstall, update};
@@ -39,6 +40,8 @@ pub struct Goal {
     pub clean_dependencies: bool,
     /// Packages that were named, and with them everything of their name, count as asked for.
     pub requested: BTreeSet<String>,
+    /// Marks that the history sets besides: names, and 1 for auto-installed.
+    pub marks: Flags,
     /// Words that matched nothing and were left out (`--skip-broken`).
     pub unavailable: Vec<String>,
 }

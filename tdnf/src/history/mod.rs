@@ -3,6 +3,7 @@
 //! The schema is that of C tdnf (reference 17), so that either program continues what the other
 //! began. A package without a flag counts as asked for.
 
+mod begun;
 mod read;
 mod schema;
 mod state;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, params};
 use rustix::fs::{Access, access};
 
+pub use begun::{Begun, Outcome};
 pub use read::{Entry, Failed, Flags};
 pub use state::Installed;
 
@@ -148,27 +150,6 @@ impl History {
         })
     }
 
-    /// Records a transaction that has succeeded; `installed` is what is installed after it.
-    /// Packages of `auto` become auto-installed, those of `user` asked for.
-    pub fn record(
-        &self,
-        installed: &Installed,
-        command_line: &str,
-        now: u64,
-        auto: &[String],
-        user: &[String],
-    ) -> Result<(), HistoryError> {
-        self.change(|db| {
-            let transaction = add_delta(db, installed, command_line, now)?;
-            for (names, value) in [(auto, 1), (user, 0)] {
-                for name in names {
-                    set_flag(db, transaction, name, value)?;
-                }
-            }
-            Ok(())
-        })
-    }
-
     /// Records a transaction that was begun and did not happen.
     pub fn record_failure(
         &self,
@@ -178,6 +159,7 @@ impl History {
     ) -> Result<(), HistoryError> {
         let now = i64::try_from(now).unwrap_or(i64::MAX);
         self.change(|db| {
+            begun::forget(db)?;
             db.execute(schema::CREATE_FAILURES, [])?;
             db.execute(
                 "INSERT INTO failed_transactions(after_trans, cmdline, timestamp, reason) \

@@ -114,20 +114,6 @@ impl History {
             Ok(())
         })
     }
-
-    /// Sets marks as part of the newest transaction.
-    pub fn set_flags_of_newest(&self, flags: &Flags) -> Result<(), HistoryError> {
-        self.change(|db| {
-            let newest: i64 =
-                db.query_row("SELECT COALESCE(MAX(Id), 0) FROM transactions", [], |row| {
-                    row.get(0)
-                })?;
-            for (name, value) in flags {
-                set_flag(db, newest, name, *value)?;
-            }
-            Ok(())
-        })
-    }
 }
 
 fn fill(db: &Connection, entries: &mut [Entry]) -> rusqlite::Result<()> {

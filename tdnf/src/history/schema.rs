@@ -18,6 +18,13 @@ pub(super) const CREATE_FAILURES: &str = "
 CREATE TABLE IF NOT EXISTS failed_transactions(Id INTEGER PRIMARY KEY AUTOINCREMENT,
     after_trans INTEGER, cmdline TEXT, timestamp INTEGER, reason TEXT)";
 
+/// The transaction that is being made: one at most. C tdnf leaves these tables alone, too.
+pub(super) const CREATE_BEGUN: &str = "
+CREATE TABLE IF NOT EXISTS begun_transaction(Id INTEGER PRIMARY KEY AUTOINCREMENT,
+    cookie TEXT, cmdline TEXT, timestamp INTEGER);
+CREATE TABLE IF NOT EXISTS begun_items(Id INTEGER PRIMARY KEY AUTOINCREMENT, type INTEGER, nevra TEXT);
+CREATE TABLE IF NOT EXISTS begun_flags(Id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, value INTEGER)";
+
 /// Names whose newest flag says auto-installed. Beside `MAX`, SQLite takes the other columns from the
 /// row that has it (its documentation of SELECT, "bare columns"); a subquery for each row would
 /// read the table as often as it has rows.

@@ -8,6 +8,18 @@ fn installed(nevras: &[&str], cookie: &str) -> Installed {
     }
 }
 
+fn begun(command_line: &str, now: u64, flags: &[(&str, i64)]) -> Begun {
+    let flags = flags
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), *value));
+    Begun {
+        command_line: command_line.to_owned(),
+        now,
+        flags: flags.collect(),
+        ..Begun::default()
+    }
+}
+
 fn items(history: &History) -> Vec<(i64, i64, i64, String)> {
     let mut rows = history.connection.prepare(schema::ITEMS).unwrap();
     let all = rows
@@ -30,11 +42,8 @@ fn a_base_set_comes_first_and_deltas_follow() {
         .unwrap();
     history
         .record(
+            &begun("install b", 12, &[]),
             &installed(&["a-1-1.noarch", "b-1-1.noarch"], "c2"),
-            "install b",
-            12,
-            &[],
-            &[],
         )
         .unwrap();
     history
@@ -57,8 +66,9 @@ fn the_newest_flag_counts() {
     let set = installed(&["a-1-1.noarch", "b-1-1.noarch"], "c");
     history.sync(&installed(&[], "0"), 1).unwrap();
     let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let marks = [("a", 0), ("b", 1), ("c", 1)];
     history
-        .record(&set, "install a", 2, &names(&["b", "c"]), &names(&["a"]))
+        .record(&begun("install a", 2, &marks), &set)
         .unwrap();
     assert_eq!(
         history
@@ -85,4 +95,65 @@ fn the_newest_flag_counts() {
 fn no_history_is_no_error() {
     let dir = tempfile::tempdir().unwrap();
     assert!(History::open_read(dir.path()).unwrap().is_none());
+}
+
+/// What a killed run had begun is recorded if it is seen to have happened, else forgotten.
+#[test]
+fn what_was_begun_is_recorded_if_it_happened() {
+    let before = installed(&["a-0:1-1.noarch", "old-1-1.noarch"], "c1");
+    for (after, added, removed, outcome) in [
+        (&before, &["b-1-1.noarch"][..], &[][..], Outcome::Dropped),
+        (
+            &installed(&["a-0:1-1.noarch", "b-1-1.noarch", "old-1-1.noarch"], "c2"),
+            &["b-1-1.noarch"],
+            &[],
+            Outcome::Recorded,
+        ),
+        // Somebody else changed something.
+        (
+            &installed(
+                &["a-0:1-1.noarch", "other-1-1.noarch", "old-1-1.noarch"],
+                "c2",
+            ),
+            &["b-1-1.noarch"],
+            &["old-1-1.noarch"],
+            Outcome::Dropped,
+        ),
+        (
+            &installed(&["a-0:1-1.noarch"], "c2"),
+            &[],
+            &["old-1-1.noarch"],
+            Outcome::Recorded,
+        ),
+        // A reinstall shows in the cookie alone.
+        (
+            &installed(&["a-0:1-1.noarch", "old-1-1.noarch"], "c2"),
+            &["a-1-1.noarch"],
+            &[],
+            Outcome::Recorded,
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let history = History::open(dir.path()).unwrap();
+        history.sync(&before, 1).unwrap();
+        let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect();
+        let begun = Begun {
+            added: names(added),
+            removed: names(removed),
+            ..begun("the command", 2, &[("b", 1)])
+        };
+        history.begin(&begun).unwrap();
+        assert!(history.has_begun().unwrap());
+        assert_eq!(history.settle_begun(after).unwrap(), outcome, "{after:?}");
+        assert!(!history.has_begun().unwrap());
+        assert_eq!(history.settle_begun(after).unwrap(), Outcome::Nothing);
+        let recorded = outcome == Outcome::Recorded;
+        assert_eq!(history.auto_installed().unwrap().contains("b"), recorded);
+        let entries = history.entries().unwrap();
+        assert_eq!(entries.len(), 1 + usize::from(recorded));
+        assert_eq!(
+            entries.last().unwrap().command_line == "the command",
+            recorded
+        );
+    }
 }
