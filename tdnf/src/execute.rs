@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cli_kit::Printer;
 use rustix::fs::{StatVfsMountFlags, fstatvfs};
+use rustix::io::Errno;
 
 use crate::error::{Code, Failure, Outcome};
 use crate::history::History;
@@ -14,8 +15,8 @@ use crate::plan::{Action, Change, Plan};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::transaction::{
-    self, Element, Erase, Event, Install, Mode, Options, Problem, Recovery, RootDir, ScriptStream,
-    TransactionError, TransactionObserver, Warning,
+    self, DEVICE_FAILED, Element, Erase, Event, Generation, Install, Mode, OWNER_FAILED, Options,
+    Problem, Recovery, RootDir, ScriptStream, TransactionError, TransactionObserver, Warning,
 };
 use crate::verify::Verified;
 use crate::view::transcript::Transcript;
@@ -54,6 +55,8 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec
     options.test_only = settings.test_only;
     apply_flags(&mut options, settings);
     options.needs_checked = true;
+    let rpm = crate::keys::rpm_version(&db).map_err(Stopped::before)?;
+    options.generation = Generation::of_version(&rpm);
     options
         .environment
         .clone_from(&settings.environment.script_variables);
@@ -210,15 +213,15 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
     if transaction::pending(&root, transaction::STATE_DIR).map_err(stopped)? {
         recover_files(session)?;
     }
-    let (root, db, _lock) = open(session)?;
-    let recovery = session.interrupt.during(Phase::Committed, || {
-        transaction::recover(&root, &db, transaction::STATE_DIR).map_err(stopped)
     // The lock of the database is free again: nothing else may open it while it is held.
     crate::transact::settle_history(session)?;
     session.go_on()
 }
 
 fn recover_files(session: &Session<'_>) -> Outcome<()> {
+    let (root, db, _lock) = open(session)?;
+    let recovery = session.interrupt.during(Phase::Committed, || {
+        transaction::recover(&root, &db, transaction::STATE_DIR).map_err(stopped)
     })?;
     if let Some(recovery) = recovery {
         say_recovery(session.printer, &recovery);
@@ -435,6 +438,26 @@ pub(crate) fn stopped(error: TransactionError) -> Failure {
             Code::OPERATION_ABORTED,
             "the transaction was stopped and undone; nothing has changed",
         ),
-        other => failure.detail(format!("error: {other}")),
+        other => match rootless_hint(&other) {
+            Some(hint) => failure.detail(format!("error: {other}")).hint(hint),
+            None => failure.detail(format!("error: {other}")),
+        },
+    }
+}
+
+/// What root of a user namespace cannot do, and the way out.
+fn rootless_hint(error: &TransactionError) -> Option<&'static str> {
+    let TransactionError::File { action, source, .. } = error else {
+        return None;
+    };
+    match (*action, source.raw_os_error().map(Errno::from_raw_os_error)) {
+        (OWNER_FAILED, Some(Errno::INVAL)) => Some(
+            "its owner has no number in this user namespace: map more of them (newuidmap, newgidmap, /etc/subuid), \
+             or run as root",
+        ),
+        (DEVICE_FAILED, Some(Errno::PERM)) => {
+            Some("device files cannot be made in a user namespace: run as root")
+        }
+        _ => None,
     }
 }

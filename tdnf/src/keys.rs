@@ -204,9 +204,10 @@ fn header_of(key: &KeyInfo, now: u32, rpm: &str) -> Outcome<Vec<u8>> {
     Ok(pubkey::header(&facts, key_form(rpm), rpm, now)?)
 }
 
-/// The version of the rpm that is installed in the root: it is the one that will read the key.
+/// The version of the rpm that is installed in the root: the one that will read the key, and whose
+/// rules packages expect.
 /// Without one, that of the rpm whose format is written here.
-fn rpm_version(db: &Db) -> Outcome<String> {
+pub(crate) fn rpm_version(db: &Db) -> Outcome<String> {
     let installed = db.by_name("rpm")?;
     let mut versions = installed
         .iter()

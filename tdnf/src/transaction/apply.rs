@@ -6,11 +6,11 @@ use rustix::fs::{self, AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timest
 use rustix::io::Errno;
 
 use super::element::PackageFacts;
-use super::error::{TransactionError, printable};
+use super::error::{OWNER_FAILED, TransactionError, printable};
 use super::event::Warning;
 use super::files::Kind;
 use super::journal::{Op, debug};
-use super::label;
+use super::label::Labels;
 use super::plan::Step;
 use super::root::{CAPABILITY_XATTR, Owners, RootDir, encode_capabilities, open_regular, split};
 use super::stage::{Stages, backup_name, staged_name};
@@ -28,8 +28,8 @@ pub(crate) struct Applier<'a> {
     pub privileged: bool,
     /// File capabilities are set.
     pub caps: bool,
-    /// New files get the SELinux label of what they replace, or of their directory.
-    pub labels: bool,
+    /// The SELinux labels of new files.
+    pub labels: &'a Labels,
     pub warnings: &'a mut Vec<Warning>,
 }
 
@@ -87,15 +87,24 @@ impl Applier<'_> {
                 if let Some(file) = step.file {
                     self.dress(file as usize, *mount, *id)?;
                 }
-                if self.labels {
-                    self.label(target, *mount, *id)?;
-                }
+                self.label(target, step.file, *mount, *id)?;
                 self.place(target, *mount, *id)
             }
             Op::Keep { target, mount, id } => self.place_kept(target, *mount, *id),
             Op::Remove { target, mount, id } => self.remove(target, *mount, *id),
             Op::MakeDir { target } => self.make_dir(target, step.file),
-            Op::RemoveDir { target, .. } => self.remove_dir(target),
+            Op::RemoveDir {
+                target,
+                mode,
+                uid,
+                gid,
+                mount,
+                id,
+            } => {
+                let owner = (*mode, *uid, *gid);
+                self.remove_dir(target, owner, stage_dir(self.stages, *mount)?, *id);
+                Ok(())
+            }
             Op::DirOwner { target, .. } => self.dress_dir(target, step.file),
         }
     }
@@ -107,10 +116,10 @@ impl Applier<'_> {
             return Ok(());
         };
         let path = facts.path();
-        let failed = |e: Errno| TransactionError::file("cannot set the owner of", &path, e);
+        let failed = |e: Errno| TransactionError::file(OWNER_FAILED, &path, e);
         let dir = stage_dir(self.stages, mount)?;
         let name = staged_name(id);
-        let kind = Kind::of_mode(u32::from(facts.mode));
+        let kind = Kind::from_mode(facts.mode);
         let (uid, gid, known) = self.owner(facts.user, facts.group);
         if self.privileged {
             fs::chownat(dir, &name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
@@ -187,15 +196,27 @@ impl Applier<'_> {
         }
     }
 
-    fn label(&self, target: &[u8], mount: u32, id: u32) -> Result<(), TransactionError> {
+    fn label(
+        &self,
+        target: &[u8],
+        file: Option<u32>,
+        mount: u32,
+        id: u32,
+    ) -> Result<(), TransactionError> {
+        if !self.labels.in_use() {
+            return Ok(());
+        }
+        let facts = file.and_then(|i| self.package.files.get(i as usize));
+        let kind = facts.and_then(|facts| Kind::from_mode(facts.mode));
         let (dir, base) = self.parent(target)?;
-        label::copy(
-            dir.as_fd(),
-            base,
-            stage_dir(self.stages, mount)?,
-            &staged_name(id),
-        )
-        .map_err(|e| TransactionError::file("cannot set the label of", target, e))
+        let stage = stage_dir(self.stages, mount)?;
+        self.labels
+            .set(
+                (target, kind.unwrap_or(Kind::Regular)),
+                (dir.as_fd(), base),
+                (stage, &staged_name(id)),
+            )
+            .map_err(|e| TransactionError::file("cannot set the label of", target, e))
     }
 
     fn place(&self, target: &[u8], mount: u32, id: u32) -> Result<(), TransactionError> {
@@ -237,7 +258,11 @@ impl Applier<'_> {
     fn make_dir(&mut self, target: &[u8], file: Option<u32>) -> Result<(), TransactionError> {
         let (dir, base) = self.parent(target)?;
         match fs::mkdirat(dir, base, Mode::RWXU) {
-            Ok(()) => {}
+            Ok(()) => {
+                let made = self.root.open_dir(target);
+                made.and_then(|made| self.labels.set_dir(target, made.as_fd()))
+                    .map_err(|e| TransactionError::file("cannot set the label of", target, e))?;
+            }
             Err(Errno::EXIST) if self.root.open_dir(target).is_ok() => {}
             Err(e) => return Err(TransactionError::file("cannot create directory", target, e)),
         }
@@ -276,24 +301,29 @@ impl Applier<'_> {
                 });
                 Ok(())
             }
-            other => other.map_err(|e| TransactionError::file("cannot set owner of", target, e)),
+            other => other.map_err(|e| TransactionError::file(OWNER_FAILED, target, e)),
         }
     }
 
     /// A directory goes if it is empty; as in rpm, anything else in its way is no error.
-    fn remove_dir(&mut self, target: &[u8]) -> Result<(), TransactionError> {
+    fn remove_dir(
+        &mut self,
+        target: &[u8],
+        owner: (u32, u32, u32),
+        stage: BorrowedFd<'_>,
+        id: u32,
+    ) {
         let Ok((dir, base)) = self.root.open_parent(target) else {
-            return Ok(());
+            return;
         };
-        match fs::unlinkat(dir, base, AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
+        match back_up_dir(dir.as_fd(), base, owner, stage, id) {
+            Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
             Err(e) => {
                 let reason = format!("directory not removed: {e}");
                 self.warnings.push(Warning::File {
                     path: printable(target),
                     reason,
                 });
-                Ok(())
             }
         }
     }
@@ -310,6 +340,49 @@ fn back_up(dir: BorrowedFd<'_>, base: &[u8], stage: BorrowedFd<'_>, id: u32) -> 
         }
         Err(e) => Err(e),
     }
+}
+
+/// An empty directory moves to the backup name. Nobody but root can put anything into it there: it
+/// is closed, and goes back if somebody was faster.
+fn back_up_dir(
+    dir: BorrowedFd<'_>,
+    base: &[u8],
+    (mode, uid, gid): (u32, u32, u32),
+    stage: BorrowedFd<'_>,
+    id: u32,
+) -> Result<(), Errno> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let old = fs::openat(dir, base, flags, Mode::empty())?;
+    if !is_empty(&old)? {
+        return Err(Errno::NOTEMPTY);
+    }
+    let name = backup_name(id);
+    match fs::renameat_with(dir, base, stage, &name, RenameFlags::NOREPLACE) {
+        Ok(()) => {}
+        // The lower layer of an overlay, another project quota, a file system without the flag, no
+        // room for one more name: it is made anew if it has to come back.
+        Err(_) => return fs::unlinkat(dir, base, AtFlags::REMOVEDIR),
+    }
+    if rustix::process::geteuid().is_root() {
+        let _ = fs::fchown(&old, Some(Uid::ROOT), Some(Gid::ROOT));
+    }
+    fs::fchmod(&old, Mode::RWXU)?;
+    if is_empty(&old)? {
+        return Ok(());
+    }
+    fs::fchown(&old, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    fs::fchmod(&old, Mode::from_raw_mode(mode))?;
+    fs::renameat_with(stage, &name, dir, base, RenameFlags::NOREPLACE)?;
+    Err(Errno::NOTEMPTY)
+}
+
+fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {
+    for entry in fs::Dir::read_from(dir)? {
+        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Permission bits; without set-id bits when the owner is not who it should be.

@@ -1,24 +1,25 @@
 //! From staged files to the new system: scriptlets, renames, the commit point, and what follows.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use rpm_db::{FileState, InstallFacts, InstalledHeader};
 
 use super::cross_device::{Moved, Settings};
-use super::element::{Deed, Loaded, Script, ScriptKind};
+use super::element::{Deed, Loaded, Script, ScriptKind, file_digests};
 use super::error::{TransactionError, printable};
 use super::event::{Event, TransactionObserver, Warning};
 use super::file_triggers::{Band, FileTriggers};
 use super::installed::Installed;
 use super::journal::{Journal, Op, Record};
-use super::label;
+use super::label::Labels;
 use super::plan::{ElementPlan, FilePlan};
 use super::recover::{Undoable, undo};
 use super::root::{Owners, RootDir};
 use super::scripts::{BodyFile, Call, Ended, Runner};
 use super::stage::Stages;
 use super::triggers::Due;
-use super::{Committed, Options};
+use super::{Committed, Generation, Options};
 
 /// Bit 2 of a script's flags: a failure is an error whatever the type.
 const CRITICAL: u32 = 4;
@@ -37,6 +38,8 @@ pub(crate) struct Execution<'a, 'd> {
     /// Users and groups of the root; read again after each scriptlet and after each element that
     /// changes them.
     pub owners: Option<Owners>,
+    /// SELinux labels of new files, once they are known.
+    pub labels: Option<Rc<Labels>>,
     /// How many elements are done: they are in the system, or gone from it, although the
     /// database does not say so yet.
     pub finished: usize,
@@ -71,15 +74,8 @@ impl Execution<'_, '_> {
     /// nothing takes its place.
     fn preuntrans(&mut self) -> Result<(), TransactionError> {
         for index in 0..self.elements.len() {
-            let deed = self.elements.get(index).map(|e| &e.deed);
-            let alone = matches!(
-                deed,
-                Some(Deed::Erase {
-                    linked_to: None,
-                    ..
-                })
-            );
-            self.element_script(index, ScriptKind::PreUnTrans, false, -i64::from(alone))?;
+            let alone = -i64::from(!self.is_replaced(index));
+            self.element_script(index, ScriptKind::PreUnTrans, false, alone)?;
         }
         Ok(())
     }
@@ -223,18 +219,36 @@ impl Execution<'_, '_> {
             self.owners = Some(read);
         }
         let privileged = rustix::process::geteuid().is_root();
+        let mut warnings = Vec::new();
         let settings = Settings {
             privileged,
             caps: privileged && !self.options.no_caps,
-            labels: privileged && !self.options.no_contexts && label::in_use(self.root.fd()),
+            labels: self.labels(privileged, &mut warnings)?,
         };
-        let mut warnings = Vec::new();
-        let applied = self.make_steps(stages, index, files, settings, &mut warnings);
+        let applied = self.make_steps(stages, index, files, &settings, &mut warnings);
         if changes_owners(files) {
             self.owners = None;
         }
         warnings.into_iter().for_each(|warning| self.warn(warning));
         applied
+    }
+
+    /// The labels of the root as its policy was before the first file, as rpm reads it.
+    fn labels(
+        &mut self,
+        privileged: bool,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Rc<Labels>, TransactionError> {
+        if let Some(labels) = &self.labels {
+            return Ok(Rc::clone(labels));
+        }
+        let read = match privileged && !self.options.no_contexts {
+            true => Labels::of(self.root, warnings)?,
+            false => Labels::none(),
+        };
+        let labels = Rc::new(read);
+        self.labels = Some(Rc::clone(&labels));
+        Ok(labels)
     }
 
     /// Runs a scriptlet of an element, if it is of the right kind and has one. `$1` is the
@@ -361,6 +375,7 @@ impl Execution<'_, '_> {
     ) -> Result<(), TransactionError> {
         self.last = self.last_file_triggers(plan)?;
         stages.sync()?;
+        let digests = self.package_digests()?;
         let mut erased = Vec::new();
         let mut added = Vec::new();
         for element in &self.elements {
@@ -376,9 +391,10 @@ impl Execution<'_, '_> {
         self.journal.sync()?;
         self.observer.event(Event::Committing);
         let mut tx = self.installed.db.begin()?;
-        for (element, files) in self.elements.iter().zip(&plan.elements) {
+        let elements = self.elements.iter().zip(&plan.elements);
+        for ((element, files), digests) in elements.zip(&digests) {
             if let Deed::Install { signature, .. } = &element.deed {
-                let header = self.stored_header(element, signature, files)?;
+                let header = self.stored_header(element, signature, files, digests)?;
                 tx.add(header.blob())?;
             }
         }
@@ -397,12 +413,24 @@ impl Execution<'_, '_> {
         Ok(())
     }
 
+    /// Digests of the whole files that are installed, by element: rpm 6 keeps them in its records.
+    fn package_digests(&self) -> Result<Vec<Vec<(u32, String)>>, TransactionError> {
+        let kept = self.options.generation >= Generation::Rpm6;
+        let digests = |element: &Loaded| match &element.deed {
+            Deed::Install { path, .. } if kept => file_digests(path),
+            _ => Ok(Vec::new()),
+        };
+        self.elements.iter().map(digests).collect()
+    }
+
     fn stored_header(
         &self,
         element: &Loaded,
         signature: &rpm_pkg::header::Header,
         files: &ElementPlan,
+        digests: &[(u32, String)],
     ) -> Result<InstalledHeader, TransactionError> {
+        let digests: Vec<(u32, &str)> = digests.iter().map(|(a, hex)| (*a, &hex[..])).collect();
         let states: Vec<FileState> = files
             .states
             .iter()
@@ -413,6 +441,8 @@ impl Execution<'_, '_> {
             tid: self.done.tid,
             color: self.options.color,
             states: &states,
+            package_digests: &digests,
+            as_rpm6: self.options.generation >= Generation::Rpm6,
             ..InstallFacts::default()
         };
         Ok(InstalledHeader::from_package(
@@ -449,7 +479,8 @@ impl Execution<'_, '_> {
         self.counts.clear();
         self.installed.changed();
         for index in 0..self.elements.len() {
-            let replaced = self.options.posttrans_counts_replaced && self.has_partner(index);
+            let counted = self.options.generation >= Generation::Rpm4_18;
+            let replaced = counted && self.has_partner(index);
             self.element_script(index, ScriptKind::PostTrans, true, i64::from(replaced))?;
         }
         for index in 0..self.elements.len() {
@@ -459,7 +490,16 @@ impl Execution<'_, '_> {
         self.run_due(last)
     }
 
-    fn has_partner(&self, index: usize) -> bool {
+    /// Does an install of this transaction take the place of this erasure?
+    pub(crate) fn is_replaced(&self, index: usize) -> bool {
+        let deed = self.elements.get(index).map(|e| &e.deed);
+        let linked =
+            |deed: &Deed| matches!(deed, Deed::Erase { linked_to, .. } if linked_to.is_some());
+        deed.is_some_and(linked)
+    }
+
+    /// Does this install take the place of an erasure?
+    pub(crate) fn has_partner(&self, index: usize) -> bool {
         let linked = |e: &Loaded| matches!(e.deed, Deed::Erase { linked_to, .. } if linked_to == Some(index));
         self.elements.iter().any(linked)
     }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::rc::Rc;
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -18,6 +19,7 @@ use super::apply::{Applier, link_kept, stage_dir};
 use super::commit::Execution;
 use super::error::TransactionError;
 use super::journal::{Op, Record};
+use super::label::Labels;
 use super::plan::{ElementPlan, Step, ops};
 use super::root::{join, open_regular, split};
 use super::stage::{Stages, backup_name, staged_name};
@@ -221,7 +223,7 @@ impl Execution<'_, '_> {
         stages: &mut Stages,
         index: usize,
         files: &ElementPlan,
-        settings: Settings,
+        settings: &Settings,
         warnings: &mut Vec<super::Warning>,
     ) -> Result<(), TransactionError> {
         let mut steps = self.begin(stages, index, files)?;
@@ -237,7 +239,7 @@ impl Execution<'_, '_> {
                 owners,
                 privileged: settings.privileged,
                 caps: settings.caps,
-                labels: settings.labels,
+                labels: &settings.labels,
                 warnings: &mut *warnings,
             };
             let mut refused = None;
@@ -263,14 +265,14 @@ fn remove(dir: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
 }
 
 /// What the steps of all elements have in common.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Settings {
     /// See [`Applier`].
     pub privileged: bool,
     /// See [`Applier`].
     pub caps: bool,
     /// See [`Applier`].
-    pub labels: bool,
+    pub labels: Rc<Labels>,
 }
 
 /// Copies a staged file; links among what is copied stay links. Owner and mode come later, with

@@ -7,7 +7,7 @@ use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rustix::fs::Stat;
 
 use super::error::TransactionError;
-use super::files::{Disk, Entry, Kind};
+use super::files::{Disk, Entry, Kind, kind_of_mode};
 use super::root::RootDir;
 
 /// A path of the root.
@@ -62,7 +62,7 @@ impl Disk for DiskFile<'_> {
     fn kind(&self) -> Option<Kind> {
         self.stat
             .as_ref()
-            .and_then(|stat| Kind::of_mode(stat.st_mode))
+            .and_then(|stat| kind_of_mode(stat.st_mode))
     }
 
     fn holds(&self, entry: &Entry<'_>) -> bool {

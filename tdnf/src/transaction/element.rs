@@ -66,7 +66,7 @@ impl PackageFacts {
     pub(crate) fn entry(&self, index: usize) -> Option<Entry<'_>> {
         let file = self.files.get(index)?;
         Some(Entry {
-            kind: Kind::of_mode(u32::from(file.mode))?,
+            kind: Kind::from_mode(file.mode)?,
             mode: u32::from(file.mode),
             flags: file.flags.0,
             size: file.size,
@@ -186,6 +186,29 @@ pub(crate) fn open_verified(
     } else {
         Err(bad("the file was changed after it was verified".to_owned()))
     }
+}
+
+/// SHA-256 and SHA-512 of a package file, with the numbers that rpm has for them.
+pub(crate) fn file_digests(path: &Path) -> Result<Vec<(u32, String)>, TransactionError> {
+    let bad = |e: std::io::Error| TransactionError::Package {
+        package: path.display().to_string(),
+        reason: e.to_string(),
+    };
+    let mut hashers = [(8, DigestAlgo::Sha256), (10, DigestAlgo::Sha512)]
+        .map(|(number, algo)| (number, Hasher::new(algo)));
+    let mut file = File::open(path).map_err(bad)?;
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece).map_err(bad)? {
+            0 => break,
+            count => hashers
+                .iter_mut()
+                .for_each(|(_, hasher)| hasher.update(piece.get(..count).unwrap_or_default())),
+        }
+    }
+    Ok(hashers
+        .map(|(number, hasher)| (number, hasher.finish().hex()))
+        .into())
 }
 
 fn load_install(

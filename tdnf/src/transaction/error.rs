@@ -4,6 +4,11 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+/// [`TransactionError::File`]: a file or directory could not be given its owner.
+pub const OWNER_FAILED: &str = "cannot set the owner of";
+/// [`TransactionError::File`]: a link, pipe, device or socket could not be made.
+pub const DEVICE_FAILED: &str = "cannot make";
+
 /// Why a transaction did not happen. Unless a variant says otherwise, the system is as it was
 /// before: every change was undone or none was made.
 #[derive(Debug, thiserror::Error)]

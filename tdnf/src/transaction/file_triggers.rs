@@ -15,6 +15,7 @@ use rpm_pkg::header::Header;
 use rpm_pkg::nevra::Nevra;
 use rpm_pkg::script::{Trigger, TriggerClass, triggers};
 
+use super::Generation;
 use super::commit::Execution;
 use super::element::{Deed, Loaded, PackageFacts, Script};
 use super::error::TransactionError;
@@ -58,6 +59,7 @@ enum Place {
 #[derive(Debug)]
 struct Owner {
     place: Place,
+    name: String,
     nevra: String,
     file: Vec<Trigger>,
     transaction: Vec<Trigger>,
@@ -70,10 +72,11 @@ impl Owner {
         if file.is_empty() && transaction.is_empty() {
             return None;
         }
-        let nevra = Nevra::from_header(header).ok()?.to_string();
+        let nevra = Nevra::from_header(header).ok()?;
         Some(Owner {
             place,
-            nevra,
+            name: nevra.name.clone(),
+            nevra: nevra.to_string(),
             file,
             transaction,
         })
@@ -124,9 +127,15 @@ fn fire<'o>(fired: &mut Fired<'o>, owner: &'o Owner, trigger: &'o Trigger, input
     fired.insert(key, (owner, trigger, input));
 }
 
-/// The scripts of what was set off. `$1` is 0, as in rpm before 4.20.
-fn dues(fired: Fired<'_>, label: &'static str) -> Vec<Due> {
-    let due = |(owner, trigger, input): (&Owner, &Trigger, Vec<u8>)| Due {
+/// A trigger that is to run with these arguments.
+fn due_of(
+    owner: &Owner,
+    trigger: &Trigger,
+    label: &'static str,
+    arguments: Vec<i64>,
+    input: Vec<u8>,
+) -> Due {
+    Due {
         nevra: owner.nevra.clone(),
         label,
         fatal: false,
@@ -136,10 +145,9 @@ fn dues(fired: Fired<'_>, label: &'static str) -> Vec<Due> {
             flags: trigger.flags,
             prefixes: Vec::new(),
         },
-        arguments: vec![0],
+        arguments,
         input,
-    };
-    fired.into_values().map(due).collect()
+    }
 }
 
 /// The paths with a prefix of the trigger's, one per line: prefix by prefix.
@@ -189,7 +197,7 @@ impl Execution<'_, '_> {
         index: usize,
         band: Band,
     ) -> Result<(), TransactionError> {
-        let mut due = self.fired_by_files(plan, index, IN, band, "%filetriggerin");
+        let mut due = self.fired_by_files(plan, index, IN, band, "%filetriggerin")?;
         due.extend(self.own_fired(plan, index, IN, band, "%filetriggerin")?);
         self.run_due(due)
     }
@@ -202,7 +210,7 @@ impl Execution<'_, '_> {
         band: Band,
     ) -> Result<(), TransactionError> {
         let mut due = self.own_fired(plan, index, UN, band, "%filetriggerun")?;
-        due.extend(self.fired_by_files(plan, index, UN, band, "%filetriggerun"));
+        due.extend(self.fired_by_files(plan, index, UN, band, "%filetriggerun")?);
         self.run_due(due)
     }
 
@@ -213,7 +221,7 @@ impl Execution<'_, '_> {
         index: usize,
         band: Band,
     ) -> Result<(), TransactionError> {
-        let due = self.fired_by_files(plan, index, POSTUN, band, "%filetriggerpostun");
+        let due = self.fired_by_files(plan, index, POSTUN, band, "%filetriggerpostun")?;
         self.run_due(due)
     }
 
@@ -233,6 +241,35 @@ impl Execution<'_, '_> {
         }
     }
 
+    /// The scripts of what was set off. Since 4.20 rpm tells them how many packages there are:
+    /// `told` answers it of an owner. Before, `$1` is 0.
+    fn dues(
+        &self,
+        fired: Fired<'_>,
+        label: &'static str,
+        told: impl Fn(&Owner) -> Result<Vec<i64>, TransactionError>,
+    ) -> Result<Vec<Due>, TransactionError> {
+        let counted = self.options.generation >= Generation::Rpm4_20;
+        let due = |(owner, trigger, input): (&Owner, &Trigger, Vec<u8>)| {
+            let arguments = match counted {
+                true => told(owner)?,
+                false => vec![0],
+            };
+            Ok(due_of(owner, trigger, label, arguments, input))
+        };
+        fired.into_values().map(due).collect()
+    }
+
+    /// Since rpm 6 an upgraded package that has a trigger in both versions runs it once: the new
+    /// one on what comes and on what is gone, the old one before something goes.
+    fn leaves_it_to_the_other(&self, place: Place, sense: u32) -> bool {
+        self.options.generation >= Generation::Rpm6
+            && match place {
+                Place::Record(_) => sense != UN && !self.is_bystander(place),
+                Place::Element(_) => sense == UN,
+            }
+    }
+
     /// Triggers of all packages that the files of an element set off; files that it left alone do not count.
     fn fired_by_files(
         &self,
@@ -241,15 +278,16 @@ impl Execution<'_, '_> {
         sense: u32,
         band: Band,
         label: &'static str,
-    ) -> Vec<Due> {
+    ) -> Result<Vec<Due>, TransactionError> {
         let (Some(element), Some(files)) = (self.elements.get(index), plan.elements.get(index))
         else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let owners = Rc::clone(&self.file_triggers.owners);
         let mut fired = Fired::new();
         for owner in owners.iter() {
-            if !self.is_there(owner.place, index) {
+            if !self.is_there(owner.place, index) || self.leaves_it_to_the_other(owner.place, sense)
+            {
                 continue;
             }
             let wanted = |t: &&Trigger| band.has(t) && senses(t, sense);
@@ -262,7 +300,11 @@ impl Execution<'_, '_> {
                 }
             }
         }
-        dues(fired, label)
+        let by = if sense == IN { 0 } else { -1 };
+        let count = self.count(&element.package.name)? + by;
+        self.dues(fired, label, |owner| {
+            Ok(vec![self.count(&owner.name)?, count])
+        })
     }
 
     /// The element's own triggers, set off by any package that is installed.
@@ -292,7 +334,10 @@ impl Execution<'_, '_> {
                 fire(&mut fired, owner, trigger, lines);
             }
         }
-        Ok(dues(fired, label))
+        let by = if sense == IN { 0 } else { -1 };
+        self.dues(fired, label, |owner| {
+            Ok(vec![self.count(&owner.name)? + by, 1])
+        })
     }
 
     /// The paths of all packages but one that are installed while element `index` is being done.
@@ -331,7 +376,7 @@ impl Execution<'_, '_> {
         plan: &FilePlan,
     ) -> Result<(), TransactionError> {
         let label = "%transfiletriggerun";
-        let mut due = self.fired_by_transaction(plan, UN, label);
+        let mut due = self.fired_by_transaction(plan, UN, label)?;
         due.extend(self.own_fired_by_transaction(plan, UN, label)?);
         self.run_due(due)
     }
@@ -346,8 +391,8 @@ impl Execution<'_, '_> {
         if self.runs_no_trigger() {
             return Ok(Vec::new());
         }
-        let mut due = self.fired_by_transaction(plan, IN, "%transfiletriggerin");
-        due.extend(self.fired_after_transaction());
+        let mut due = self.fired_by_transaction(plan, IN, "%transfiletriggerin")?;
+        due.extend(self.fired_after_transaction()?);
         due.extend(self.own_fired_by_transaction(plan, IN, "%transfiletriggerin")?);
         Ok(due)
     }
@@ -361,7 +406,12 @@ impl Execution<'_, '_> {
         matches!(place, Place::Record(hnum) if !leaves(hnum))
     }
 
-    fn fired_by_transaction(&self, plan: &FilePlan, sense: u32, label: &'static str) -> Vec<Due> {
+    fn fired_by_transaction(
+        &self,
+        plan: &FilePlan,
+        sense: u32,
+        label: &'static str,
+    ) -> Result<Vec<Due>, TransactionError> {
         let owners = Rc::clone(&self.file_triggers.owners);
         let mut fired = Fired::new();
         let mut chosen: Vec<(&Loaded, &ElementPlan)> = self
@@ -394,7 +444,7 @@ impl Execution<'_, '_> {
                 }
             }
         }
-        dues(fired, label)
+        self.dues(fired, label, |owner| Ok(vec![self.count(&owner.name)?]))
     }
 
     fn own_fired_by_transaction(
@@ -419,13 +469,20 @@ impl Execution<'_, '_> {
                     fire(&mut fired, owner, trigger, lines);
                 }
             }
-            due.extend(dues(fired, label));
+            // As %posttrans and %preuntrans are told.
+            let by = match sense {
+                IN => i64::from(self.has_partner(index)),
+                _ => -i64::from(!self.is_replaced(index)),
+            };
+            due.extend(self.dues(fired, label, |owner| {
+                Ok(vec![self.count(&owner.name)? + by])
+            })?);
         }
         Ok(due)
     }
 
     /// Triggers of what is installed in the end on what went; they are told no paths.
-    fn fired_after_transaction(&self) -> Vec<Due> {
+    fn fired_after_transaction(&self) -> Result<Vec<Due>, TransactionError> {
         let owners = Rc::clone(&self.file_triggers.owners);
         let mut fired = Fired::new();
         for owner in owners.iter() {
@@ -447,6 +504,8 @@ impl Execution<'_, '_> {
                 }
             }
         }
-        dues(fired, "%transfiletriggerpostun")
+        self.dues(fired, "%transfiletriggerpostun", |owner| {
+            Ok(vec![self.count(&owner.name)?])
+        })
     }
 }

@@ -21,6 +21,7 @@
 pub mod error;
 pub mod event;
 pub mod files;
+pub mod generation;
 pub mod journal;
 pub mod order;
 pub mod recover;
@@ -44,8 +45,9 @@ mod triggers;
 
 pub use element::Identity;
 pub(crate) use element::open_verified;
-pub use error::{Problem, TransactionError};
+pub use error::{DEVICE_FAILED, OWNER_FAILED, Problem, TransactionError};
 pub use event::{Event, ScriptStream, TransactionObserver, Warning};
+pub use generation::Generation;
 pub use recover::{Recovery, pending, recover};
 pub use root::RootDir;
 pub use run::run;
@@ -135,8 +137,8 @@ pub struct Options<'a> {
     pub arch: String,
     /// The transaction color: 3 where 32 and 64 bit programs live together, else 0.
     pub color: u32,
-    /// `$1` of %posttrans counts the replaced package, as rpm since 4.18 does.
-    pub posttrans_counts_replaced: bool,
+    /// The rpm whose rules are followed where generations differ.
+    pub generation: Generation,
     /// Directory of the journal, as a path in the root.
     pub state_dir: String,
     /// This program: it is started again to run scriptlets in the root.
@@ -167,7 +169,7 @@ impl Options<'_> {
             ignore_space: false,
             arch: arch.to_owned(),
             color: color_of(arch),
-            posttrans_counts_replaced: true,
+            generation: Generation::Rpm4_18,
             state_dir: STATE_DIR.to_owned(),
             runner: PathBuf::from("/proc/self/exe"),
             environment: Vec::new(),

@@ -1,10 +1,10 @@
 //! The way back, and what is done about a transaction that was interrupted.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rpm_db::{Db, Index};
 use rpm_pkg::header::tag;
-use rustix::fs::{self, AtFlags, Gid, Mode, Uid};
+use rustix::fs::{self, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 
 use super::apply::{mark_undone, stage_dir};
@@ -114,12 +114,11 @@ fn undo_op(root: &RootDir, stages: &Stages, op: &Op) -> Result<(), TransactionEr
             mode,
             uid,
             gid,
+            mount,
+            id,
         } => {
-            if root.lstat(target).map_err(failed)?.is_some() {
-                return Ok(());
-            }
-            root.create_dirs(target).map_err(failed)?;
-            own_dir(root, target, *mode, *uid, *gid).map_err(failed)
+            let owner = (*mode, *uid, *gid);
+            undo_remove_dir(root, stages, target, owner, (*mount, *id)).map_err(failed)
         }
         Op::DirOwner {
             target,
@@ -133,13 +132,48 @@ fn undo_op(root: &RootDir, stages: &Stages, op: &Op) -> Result<(), TransactionEr
     }
 }
 
-fn own_dir(root: &RootDir, target: &[u8], mode: u32, uid: u32, gid: u32) -> Result<(), Errno> {
-    let dir = root.open_dir(target)?;
-    let stat = fs::fstat(&dir)?;
-    if (stat.st_uid, stat.st_gid) != (uid, gid) {
-        fs::fchown(&dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+/// A directory that was removed comes back as it was; where it could not be kept, a new one.
+fn undo_remove_dir(
+    root: &RootDir,
+    stages: &Stages,
+    target: &[u8],
+    (mode, uid, gid): (u32, u32, u32),
+    (mount, id): (u32, u32),
+) -> Result<(), Errno> {
+    if root.lstat(target)?.is_some() {
+        return Ok(());
     }
-    fs::fchmod(&dir, Mode::from_raw_mode(mode & 0o7777))
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let backup = backup_name(id);
+    let kept = stages
+        .dir(mount)
+        .map(|stage| (stage, fs::openat(stage, &backup, flags, Mode::empty())));
+    match kept {
+        Some((stage, Ok(old))) => {
+            // First its owner: once it is back nothing tells that it lacks it.
+            dress(&old, mode, uid, gid)?;
+            let (parent, base) = split(target);
+            let (dir, _) = root.create_dirs(parent)?;
+            fs::renameat_with(stage, &backup, dir, base, RenameFlags::NOREPLACE)
+        }
+        Some((_, Err(Errno::NOENT))) | None => {
+            root.create_dirs(target)?;
+            own_dir(root, target, mode, uid, gid)
+        }
+        Some((_, Err(e))) => Err(e),
+    }
+}
+
+fn own_dir(root: &RootDir, target: &[u8], mode: u32, uid: u32, gid: u32) -> Result<(), Errno> {
+    dress(&root.open_dir(target)?, mode, uid, gid)
+}
+
+fn dress(dir: &OwnedFd, mode: u32, uid: u32, gid: u32) -> Result<(), Errno> {
+    let stat = fs::fstat(dir)?;
+    if (stat.st_uid, stat.st_gid) != (uid, gid) {
+        fs::fchown(dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
+    fs::fchmod(dir, Mode::from_raw_mode(mode & 0o7777))
 }
 
 /// A file that was placed goes back to the staging directory, so that repeating this finds the

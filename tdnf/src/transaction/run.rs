@@ -124,6 +124,7 @@ pub fn run(
         done,
         counts: HashMap::new(),
         owners: None,
+        labels: None,
         finished: 0,
         begun: HashSet::new(),
         file_triggers,
@@ -353,7 +354,12 @@ fn ordered(root: &RootDir, elements: Vec<Loaded>, options: &Options<'_>) -> Vec<
     for element in elements.iter().filter(|element| element.is_install()) {
         element.add_links(&mut canonical);
     }
-    let order = sequence(&members, options.color, root, &mut canonical);
+    let order = sequence(
+        &members,
+        (options.generation, options.color),
+        root,
+        &mut canonical,
+    );
     drop(members);
     let mut place = vec![0; order.len()];
     for (new, &old) in order.iter().enumerate() {

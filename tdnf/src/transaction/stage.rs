@@ -12,7 +12,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::element::{Deed, Loaded, PackageFacts, Source, open_verified};
-use super::error::{TransactionError, printable};
+use super::error::{DEVICE_FAILED, TransactionError, printable};
 use super::files::Kind;
 use super::journal::{Op, debug};
 use super::mounts::Mounts;
@@ -156,7 +156,10 @@ impl Stager<'_> {
                 Kind::BlockDevice => special(fs::FileType::BlockDevice),
                 Kind::Socket => special(fs::FileType::Socket),
             };
-            made.map_err(|e| self.failed(index, e))?;
+            made.map_err(|e| {
+                let path = self.package.files.path(index);
+                TransactionError::file(DEVICE_FAILED, &path, e)
+            })?;
         }
         Ok(())
     }
@@ -315,9 +318,30 @@ fn empty_stage(dir: &OwnedFd) -> Result<(), Errno> {
         if name.starts_with(b"b") {
             strip_privileges(dir, &name);
         }
-        fs::unlinkat(dir, name.as_slice(), AtFlags::empty())?;
+        match fs::unlinkat(dir, name.as_slice(), AtFlags::empty()) {
+            Ok(()) => {}
+            Err(Errno::ISDIR) => remove_dir(dir, &name)?,
+            Err(e) => return Err(e),
+        }
     }
     Ok(())
+}
+
+/// A directory was empty when it came here; only root's own processes could put files into it since.
+fn remove_dir(stage: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
+    let gone = fs::unlinkat(stage, name, AtFlags::REMOVEDIR);
+    if !matches!(gone, Err(Errno::NOTEMPTY | Errno::EXIST)) {
+        return gone;
+    }
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = fs::openat(stage, name, flags, Mode::empty())?;
+    for entry in fs::Dir::read_from(&dir)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            fs::unlinkat(&dir, entry.file_name(), AtFlags::empty())?;
+        }
+    }
+    fs::unlinkat(stage, name, AtFlags::REMOVEDIR)
 }
 
 /// Takes set-id bits and capabilities from a regular file that is about to lose a name.

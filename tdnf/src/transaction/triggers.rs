@@ -9,6 +9,7 @@ use rpm_pkg::dep::{Dep, DepFlags};
 use rpm_pkg::header::Header;
 use rpm_pkg::nevra::Nevra;
 
+use super::Generation;
 use super::commit::Execution;
 use super::element::{Deed, Script};
 use super::error::TransactionError;
@@ -91,6 +92,10 @@ impl Execution<'_, '_> {
         if self.runs_no_trigger() {
             return Ok(());
         }
+        let kind = match kind {
+            UN if self.options.generation >= Generation::Rpm6 => (UN.0, UN.1, true),
+            other => other,
+        };
         let mut due = self.others(index, kind, by)?;
         let own = self.own(index, kind, by)?;
         if others_first {

@@ -4,6 +4,7 @@
 mod tests;
 
 use rpm_pkg::digest::Digest;
+pub use rpm_pkg::files::FileType as Kind;
 
 /// File flags of tag 1037.
 pub mod flag {
@@ -35,50 +36,20 @@ pub mod state {
     pub const WRONG_COLOR: u8 = 4;
 }
 
-/// What kind of thing a path is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    Regular,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Symlink,
-    /// A named pipe.
-    Fifo,
-    /// A character device.
-    CharDevice,
-    /// A block device.
-    BlockDevice,
-    /// A socket.
-    Socket,
+/// The kind of a thing on the disk by its mode; `None` for type bits that mean nothing.
+pub fn kind_of_mode(mode: u32) -> Option<Kind> {
+    Kind::from_mode((mode & 0o177_777) as u16)
 }
 
-impl Kind {
-    /// The kind of a mode with its type bits; `None` for type bits that mean nothing.
-    pub fn of_mode(mode: u32) -> Option<Kind> {
-        Some(match mode & 0o170000 {
-            0o100000 => Kind::Regular,
-            0o040000 => Kind::Directory,
-            0o120000 => Kind::Symlink,
-            0o010000 => Kind::Fifo,
-            0o020000 => Kind::CharDevice,
-            0o060000 => Kind::BlockDevice,
-            0o140000 => Kind::Socket,
-            _ => return None,
-        })
-    }
-
-    /// In words, for messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Regular => "file",
-            Kind::Directory => "directory",
-            Kind::Symlink => "symbolic link",
-            Kind::Fifo => "named pipe",
-            Kind::CharDevice | Kind::BlockDevice => "device",
-            Kind::Socket => "socket",
-        }
+/// A kind in words, for messages.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Regular => "file",
+        Kind::Directory => "directory",
+        Kind::Symlink => "symbolic link",
+        Kind::Fifo => "named pipe",
+        Kind::CharDevice | Kind::BlockDevice => "device",
+        Kind::Socket => "socket",
     }
 }
 

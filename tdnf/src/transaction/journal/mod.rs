@@ -17,8 +17,9 @@ pub use frame::{frame, parse};
 pub use record::{Op, Record};
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
@@ -159,7 +160,8 @@ impl Journal {
     }
 
     /// Everything is undone and on the disk: what is staged may go now, and must never be taken for steps that were
-    /// made. On a full disk, where the record has no room, the journal is cut off instead: nothing was prepared then.
+    /// made. A full disk may have no room for the record; then it takes the place of [`Record::Prepared`], which has
+    /// its length. What follows there stays: it may name further staging directories.
     pub fn roll_back(&mut self) -> Result<(), TransactionError> {
         let Some(prepared) = self.prepared else {
             return Ok(());
@@ -169,14 +171,25 @@ impl Journal {
             .and_then(|()| self.sync())
             .is_err()
         {
-            let cut = self
-                .file
-                .set_len(prepared)
-                .and_then(|()| self.file.sync_data());
-            cut.map_err(|e| self.error(&e.to_string()))?;
+            self.buffer.clear();
+            self.replace_prepared(prepared)
+                .map_err(|e| self.error(&e.to_string()))?;
         }
         self.prepared = None;
         Ok(())
+    }
+
+    fn replace_prepared(&self, prepared: u64) -> io::Result<()> {
+        // It had no room itself.
+        if prepared >= self.length {
+            return Ok(());
+        }
+        let over = self
+            .file
+            .write_all_at(&frame(&Record::RolledBack.encode()), prepared);
+        // Where even that needs room the journal is cut off: nothing was prepared then.
+        over.or_else(|_| self.file.set_len(prepared))?;
+        self.file.sync_data()
     }
 
     /// The transaction is over: deletes the journal.

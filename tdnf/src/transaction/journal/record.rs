@@ -44,7 +44,8 @@ pub enum Op {
         /// Absolute path in the root.
         target: Vec<u8>,
     },
-    /// A directory is removed if it is empty.
+    /// A directory is removed if it is empty: it moves to the backup name, so that it comes back
+    /// with all it had where there is no room for a new one. Without a backup it is made anew.
     RemoveDir {
         /// Absolute path in the root.
         target: Vec<u8>,
@@ -54,6 +55,10 @@ pub enum Op {
         uid: u32,
         /// Group of before.
         gid: u32,
+        /// Staging directory.
+        mount: u32,
+        /// Number of the backup.
+        id: u32,
     },
     /// Owner and permissions of a directory change.
     DirOwner {
@@ -223,12 +228,16 @@ impl Op {
                 mode,
                 uid,
                 gid,
+                mount,
+                id,
             } => out
                 .tag(5)
                 .bytes(target)
                 .number(*mode)
                 .number(*uid)
-                .number(*gid),
+                .number(*gid)
+                .number(*mount)
+                .number(*id),
             Op::DirOwner {
                 target,
                 mode,
@@ -268,6 +277,8 @@ impl Op {
                 mode: from.number()?,
                 uid: from.number()?,
                 gid: from.number()?,
+                mount: from.number()?,
+                id: from.number()?,
             },
             6 => Op::DirOwner {
                 target,

@@ -36,6 +36,8 @@ fn sample() -> Vec<Record> {
                     mode: 0o755,
                     uid: 1,
                     gid: 2,
+                    mount: 1,
+                    id: 8,
                 },
                 Op::DirOwner {
                     target: at("o"),
@@ -114,4 +116,31 @@ fn a_flipped_bit_ends_the_journal_there() {
         assert!(records.len() < sample().len());
         assert_eq!(records[..], sample()[..records.len()]);
     }
+}
+
+/// A full disk has no room for the last record: it takes the place of another one, and what
+/// follows that one stays.
+#[test]
+fn rolling_back_without_room_loses_no_staging_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = RootDir::open(dir.path()).unwrap();
+    let state = b"/var/lib/tdnf/transaction";
+    let mut journal = Journal::create(&root, state).unwrap();
+    let own = Record::Staging(vec![
+        b"/.tdnf-stage".to_vec(),
+        b"/opt/d/.tdnf-stage".to_vec(),
+    ]);
+    let mut all = sample();
+    all.truncate(4);
+    all.push(own);
+    for record in &all {
+        journal.add(record).unwrap();
+    }
+    journal.sync().unwrap();
+    let prepared = journal.prepared.unwrap();
+    journal.replace_prepared(prepared).unwrap();
+    drop(journal);
+    let (_, records) = Journal::open(&root, state, true).unwrap().unwrap();
+    all[3] = Record::RolledBack;
+    assert_eq!(records, all);
 }

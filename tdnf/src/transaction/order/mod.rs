@@ -1,5 +1,7 @@
 //! The order of a transaction: what is needed comes first, and where nothing decides, the order
-//! that rpm 4.18 has (reference 5.6). Seen at `rpm -ivv --test`, which prints its order.
+//! that rpm 4.18 has (reference 5.6). Seen at `rpm -ivv --test`, which prints its order. Where the
+//! root has another rpm, its order: 4.20 takes no notice of weak dependencies, 6 goes through the
+//! members of a loop from the other end.
 //!
 //! 1. Every dependency that a package of the same transaction provides becomes a relation
 //!    ([`relations`]). Relations between erasures point the other way.
@@ -21,16 +23,18 @@ pub(crate) use relations::Member;
 
 use relations::Relations;
 
+use super::Generation;
 use super::root::{Canonical, RootDir};
 
 /// The color that rpm prefers where nothing else is set (`%_prefer_color`): 64 bit.
 const PREFERRED_COLOR: u32 = 2;
 
-/// The positions of the members in the order to be done. `color` is the transaction color; files
-/// that are needed are looked for below `root`, through links that the members bring.
+/// The positions of the members in the order to be done, as `generation` has it. `color` is the
+/// transaction color; files that are needed are looked for below `root`, through links that the
+/// members bring.
 pub(crate) fn sequence(
     members: &[Member<'_>],
-    color: u32,
+    (generation, color): (Generation, u32),
     root: &RootDir,
     canonical: &mut Canonical,
 ) -> Vec<usize> {
@@ -40,9 +44,9 @@ pub(crate) fn sequence(
             .filter(|&i| members.get(i).is_some_and(|m| m.install == install))
             .collect();
         let chosen: Vec<&Member<'_>> = part.iter().filter_map(|&i| members.get(i)).collect();
-        let graph = Relations::new(&chosen, install, color, root, canonical).graph();
+        let graph = Relations::new(&chosen, install, (generation, color), root, canonical).graph();
         order.extend(
-            walk::walk(graph)
+            walk::walk(graph, generation)
                 .into_iter()
                 .filter_map(|i| part.get(i).copied()),
         );

@@ -7,6 +7,7 @@ use rpm_pkg::dep::{Dep, DepGroup, DepRef, Deps};
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
 
+use super::super::Generation;
 use super::super::root::{Canonical, RootDir, join, split};
 use super::PREFERRED_COLOR;
 use super::graph::Graph;
@@ -34,7 +35,7 @@ const WITHOUT_ORDER: u32 =
 const BY_SCRIPTS: u32 = PRE | POST | PREUN | POSTUN;
 
 /// Dependencies that order, in rpm's order, and whether the one that carries them comes first.
-/// Weak ones order without the strong mark (rpm 4.18).
+/// Weak ones order without the strong mark, before rpm 4.20.
 const GROUPS: [(DepGroup, bool); 6] = [
     (DepGroup::Requires, false),
     (DepGroup::Recommends, false),
@@ -74,6 +75,8 @@ pub(super) struct Relations<'a> {
     colors: Vec<Colors>,
     /// Packages for 32 and 64 bit live together: the color of a provider counts.
     colored: bool,
+    /// Weak dependencies order.
+    weak: bool,
     graph: Graph,
 }
 
@@ -81,7 +84,7 @@ impl<'a> Relations<'a> {
     pub(super) fn new(
         members: &'a [&'a Member<'a>],
         install: bool,
-        color: u32,
+        (generation, color): (Generation, u32),
         root: &RootDir,
         canonical: &mut Canonical,
     ) -> Relations<'a> {
@@ -100,6 +103,7 @@ impl<'a> Relations<'a> {
             graph: Graph::new(colors.iter().map(|colors| colors.package), install),
             colors,
             colored: color != 0,
+            weak: generation < Generation::Rpm4_20,
         };
         relations.find_files(root, canonical);
         relations
@@ -109,13 +113,17 @@ impl<'a> Relations<'a> {
     pub(super) fn graph(mut self) -> Graph {
         for (index, member) in self.members.iter().enumerate() {
             for (group, backwards) in GROUPS {
+                let strong = matches!(group, DepGroup::Requires | DepGroup::OrderWithRequires);
+                if !strong && !self.weak {
+                    continue;
+                }
                 for (number, dep) in Deps::of(member.header, group).enumerate() {
                     let requires = group == DepGroup::Requires;
                     let colors = self.colors.get(index).filter(|_| requires);
                     let wish = Wish {
                         member: index,
                         backwards,
-                        weak: !requires && group != DepGroup::OrderWithRequires,
+                        weak: !strong,
                         color: colors.map_or(0, |colors| colors.of_require(number)),
                     };
                     self.add(&wish, &dep);

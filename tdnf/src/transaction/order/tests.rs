@@ -1,5 +1,6 @@
 //! The walk over made up relations. Real packages and the real rpm are in the integration tests.
 
+use super::super::Generation;
 use super::graph::Graph;
 use super::walk::walk;
 
@@ -10,7 +11,7 @@ fn order(colors: &[u32], install: bool, relations: &[(usize, usize, bool)]) -> V
     for &(by, needed, strong) in relations {
         graph.relate(by, needed, strong, false);
     }
-    walk(graph)
+    walk(graph, Generation::Rpm4_18)
 }
 
 #[test]

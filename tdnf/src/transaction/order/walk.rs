@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::super::Generation;
 use super::PREFERRED_COLOR;
 use super::graph::Graph;
 use super::loops::{self, Loops};
@@ -10,8 +11,14 @@ use super::loops::{self, Loops};
 const UNREACHED: usize = usize::MAX;
 
 /// All elements of a graph in the order to be done.
-pub(super) fn walk(graph: Graph) -> Vec<usize> {
-    let loops = loops::find(&graph);
+pub(super) fn walk(graph: Graph, generation: Generation) -> Vec<usize> {
+    let mut loops = loops::find(&graph);
+    if generation >= Generation::Rpm6 {
+        loops
+            .members
+            .iter_mut()
+            .for_each(|members| members.reverse());
+    }
     let outside = |members: &Vec<usize>| {
         let first = members.first().and_then(|&m| loops.of.get(m));
         let needs = members.iter().flat_map(|&member| graph.needs(member));

@@ -6,8 +6,8 @@ use super::super::disk::DiskFile;
 use super::super::element::{Loaded, PackageFacts};
 use super::super::error::{Problem, TransactionError, printable};
 use super::super::files::{
-    Action, ColorWinner, Disk, Entry, Kind, Removal, color_winner, compatible, flag, remove,
-    replace_owned, replace_unowned, state,
+    Action, ColorWinner, Disk, Entry, Kind, Removal, color_winner, compatible, flag, kind_name,
+    remove, replace_owned, replace_unowned, state,
 };
 use super::{NewOwner, Planner};
 
@@ -169,7 +169,7 @@ impl Planner<'_, '_> {
             path: printable(target),
             package: element.package.nevra.clone(),
             present,
-            wanted: entry.kind.name(),
+            wanted: kind_name(entry.kind),
         });
     }
 

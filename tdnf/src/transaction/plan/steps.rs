@@ -215,13 +215,15 @@ impl Planner<'_, '_> {
         let file = Some(file as u32);
         if is_dir || listed_dir {
             if is_dir && !target.is_empty() && target != b"/" {
-                let mode = stat.st_mode & 0o7777;
-                let target = target.to_vec();
+                let parent = split(target).0;
+                let mount = self.mounts.of_dir(self.root, parent, &package.nevra)?;
                 let op = Op::RemoveDir {
-                    target,
-                    mode,
+                    target: target.to_vec(),
+                    mode: stat.st_mode & 0o7777,
                     uid: stat.st_uid,
                     gid: stat.st_gid,
+                    mount,
+                    id: self.new_id(),
                 };
                 plan.steps.push(Step { op, file });
             }
