@@ -22,5 +22,7 @@ mod threats_host;
 mod threats_locks;
 mod threats_net;
 mod threats_process;
+mod threats_rootless;
+mod threats_scripts;
 mod threats_trust;
 mod transaction;

@@ -7,8 +7,10 @@
 mod disk;
 mod faults;
 mod full;
+mod history;
 mod kill;
 mod power;
+mod race;
 mod signals;
 mod site;
 mod specs;

@@ -51,7 +51,7 @@ pub(super) fn packages() -> Vec<PathBuf> {
     files
 }
 
-fn built(name: &str, version: &str, tags: &str, install: &str, rest: &str) -> PathBuf {
+pub(super) fn built(name: &str, version: &str, tags: &str, install: &str, rest: &str) -> PathBuf {
     let spec = format!(
         "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: test\nLicense: MIT\nAutoReqProv: no\n{tags}\n\
          %global __os_install_post %{{nil}}\n%description\ntest\n%install\nmkdir -p %{{buildroot}}\n{install}\n{rest}\n"

@@ -46,7 +46,7 @@ impl Tally {
         failures
             .iter()
             .take(SHOWN)
-            .for_each(|failure| println!("{failure}\n"));
+            .for_each(|failure| println!("{}\n", failure.get(..4000).unwrap_or(failure)));
         assert!(
             failures.is_empty(),
             "{bad} of {points} points failed: see above"

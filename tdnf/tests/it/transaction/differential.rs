@@ -291,6 +291,7 @@ fn an_empty_root() {
     let pair = Pair {
         rpm: Sandbox::empty(),
         ours: Sandbox::empty(),
+        oracle: None,
     };
     let mut transcript = Transcript::default();
     let done = run(

@@ -1,4 +1,5 @@
-//! Transactions against the real rpm 4.18: the same packages into copies of the same root.
+//! Transactions against the real rpm 4.18, and against rpm 4.20 and 6.1 where their roots are: the same packages into
+//! copies of the same root.
 
 // The helpers of tests are tests: what they cannot do ends the test.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
@@ -6,10 +7,14 @@
 mod differential;
 mod failures;
 mod file_triggers;
+mod generations;
 mod kill;
+mod labels;
+mod oracle;
 mod order;
 mod random;
 mod real;
+mod rows;
 mod wide;
 
 use std::fs::File;
@@ -18,7 +23,7 @@ use std::process::Command;
 
 use rpm_db::{Db, Index, Search, location};
 use tdnf::transaction::{
-    self, Committed, Element, Erase, Event, Identity, Install, Mode, Options, RootDir,
+    self, Committed, Element, Erase, Event, Generation, Identity, Install, Mode, Options, RootDir,
     TransactionError, TransactionObserver,
 };
 use testkit::root::Sandbox;
@@ -135,14 +140,20 @@ fn run(
     transaction::run(&root, &db, elements(&db, asks), options, observer)
 }
 
-/// Does the same with real rpm; answers what the scriptlets said.
+/// Does the same with the machine's rpm; answers what the scriptlets said.
 fn run_rpm(root: &Path, asks: &[Ask<'_>]) -> String {
-    let mut said = String::new();
     let mut command = Command::new("rpm");
-    command
-        .arg("--root")
-        .arg(root)
-        .args(["--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature"]);
+    command.arg("--root").arg(root);
+    let output = asked(command, asks, &Path::to_path_buf).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "rpm failed: {said}{err}");
+    said
+}
+
+/// What rpm is told; `seen` says how it sees a package file.
+fn asked(mut command: Command, asks: &[Ask<'_>], seen: &dyn Fn(&Path) -> PathBuf) -> Command {
+    command.args(["--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature"]);
     command.args(["--define", "_db_backend sqlite"]);
     match asks.first() {
         Some(Ask::Erase(_)) => command.arg("-e"),
@@ -151,15 +162,12 @@ fn run_rpm(root: &Path, asks: &[Ask<'_>]) -> String {
     };
     for ask in asks {
         match ask {
-            Ask::Upgrade(path) | Ask::Install(path) => command.arg(path),
+            Ask::Upgrade(path) | Ask::Install(path) => command.arg(seen(path)),
             Ask::Erase(name) => command.arg(name),
         };
     }
-    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
-    said.push_str(&String::from_utf8_lossy(&output.stdout));
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "rpm failed: {said}{err}");
-    said
+    command.stdin(std::process::Stdio::null());
+    command
 }
 
 /// The tree of a root without database, state directory and scriptlets' directory.
@@ -218,13 +226,20 @@ fn build(name: &str, version: &str, preamble: &str, install: &str, rest: &str) -
 struct Pair {
     rpm: Sandbox,
     ours: Sandbox,
+    /// Another rpm than the machine's.
+    oracle: Option<oracle::Oracle>,
 }
 
 impl Pair {
     fn new() -> Pair {
+        Pair::with(None)
+    }
+
+    fn with(oracle: Option<oracle::Oracle>) -> Pair {
         let pair = Pair {
             rpm: Sandbox::with_shell(),
             ours: Sandbox::with_shell(),
+            oracle,
         };
         pair.each(|root| std::fs::create_dir_all(root.join("var/lib/rpm")).unwrap());
         pair
@@ -238,9 +253,16 @@ impl Pair {
     /// The same transaction on both; tree, database and transcript must be equal.
     fn run(&self, asks: &[Ask<'_>]) -> Committed {
         let mut transcript = Transcript::default();
-        let done = run(self.ours.path(), asks, &options(), &mut transcript)
+        let mut options = options();
+        if let Some(oracle) = &self.oracle {
+            options.generation = oracle.generation;
+        }
+        let done = run(self.ours.path(), asks, &options, &mut transcript)
             .unwrap_or_else(|e| panic!("{e}"));
-        let theirs = run_rpm(self.rpm.path(), asks);
+        let theirs = match &self.oracle {
+            None => run_rpm(self.rpm.path(), asks),
+            Some(oracle) => oracle.run_rpm(self.rpm.path(), asks),
+        };
         let ours = String::from_utf8_lossy(&transcript.0).into_owned();
         let differ = ours.lines().zip(theirs.lines()).position(|(a, b)| a != b);
         let at = differ.unwrap_or(0).saturating_sub(3);

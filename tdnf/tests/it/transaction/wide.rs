@@ -7,35 +7,9 @@ use std::fs;
 use tdnf::transaction::{Problem, Warning};
 use testkit::fixtures;
 
+use super::oracle::{in_oracle, oracle_build};
 use super::*;
 use crate::scene_rpm::{Item, RpmFile};
-
-/// Runs a shell script inside an oracle root, with `dir` at `/mnt`, `/proc` and `/dev`.
-fn in_oracle(oracle: &Path, dir: &Path, script: &str) -> String {
-    let mounts = "mount --bind \"$1\" \"$2/mnt\"; mount -t proc proc \"$2/proc\"; \
-                  mount --bind /dev \"$2/dev\"; exec chroot \"$2\" /bin/sh -ec \"$3\"";
-    let output = Command::new("unshare")
-        .args(["-m", "sh", "-ec", mounts, "sh"])
-        .args([dir, oracle])
-        .arg(format!("cd /mnt; {script}"))
-        .env("LC_ALL", "C.UTF-8")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}: {text}{err}");
-    text
-}
-
-/// Builds a spec with an oracle's rpmbuild into `dir`.
-fn oracle_build(oracle: &Path, dir: &Path, name: &str, spec: &str) -> PathBuf {
-    fs::write(dir.join("x.spec"), spec).unwrap();
-    let build = "rpmbuild -bb --quiet --define '_topdir /mnt/top' x.spec >/mnt/log 2>&1 || \
-                 { cat /mnt/log; exit 1; }; mv top/RPMS/*/*.rpm /mnt/";
-    in_oracle(oracle, dir, build);
-    dir.join(format!("{name}.noarch.rpm"))
-}
 
 fn shell_root(path: &Path) {
     let made = Sandbox::with_shell();
@@ -407,43 +381,4 @@ fn signatures_of_files_are_kept() {
         String::from_utf8_lossy(&output.stdout),
         "0302045678abcd 7 AAECAw=="
     );
-}
-
-fn label(path: &Path) -> Option<String> {
-    let mut room = [0; 256];
-    let length = rustix::fs::lgetxattr(path, "security.selinux", &mut room).ok()?;
-    Some(String::from_utf8_lossy(&room[..length]).into_owned())
-}
-
-/// New files get the label of what they replace, else that of their directory.
-#[test]
-fn labels_come_from_the_place() {
-    if unprivileged() {
-        return;
-    }
-    let install = "mkdir -p %{buildroot}/opt/l; cd %{buildroot}/opt/l; echo x > old; echo x > new; ln -s new link";
-    let file = build("labelled", "1", "", install, "%files\n/opt/l/*\n");
-    for skipped in [false, true] {
-        let root = Sandbox::with_shell();
-        root.write("opt/l/old", "before");
-        let set = |path: &str, text: &str| {
-            let flags = rustix::fs::XattrFlags::empty();
-            rustix::fs::lsetxattr(root.join(path), "security.selinux", text.as_bytes(), flags)
-        };
-        if set("", "u:r:root_t:s0").is_err() {
-            fixtures::skipped("no security attributes on this file system");
-            return;
-        }
-        set("opt/l", "u:r:dir_t:s0").unwrap();
-        set("opt/l/old", "u:r:old_t:s0").unwrap();
-        let mut options = options();
-        options.no_contexts = skipped;
-        drop(run(root.path(), &[Ask::Upgrade(&file)], &options, &mut ()).unwrap());
-        let labels = ["old", "new", "link"].map(|name| label(&root.join(&format!("opt/l/{name}"))));
-        let expected = match skipped {
-            true => [None, None, None],
-            false => ["old_t", "dir_t", "dir_t"].map(|kind| Some(format!("u:r:{kind}:s0"))),
-        };
-        assert_eq!(labels, expected);
-    }
 }

@@ -1,0 +1,77 @@
+//! Other generations of rpm, in roots that debootstrap made (`./dev oracles`).
+
+use testkit::fixtures;
+
+use super::*;
+
+/// Package files and a root are bound into the oracle, with `/proc` and `/dev`.
+const BIND: &str = "mount --bind \"$1\" \"$3/mnt\"; mount --bind \"$2\" \"$3/media\"; \
+                    mount -t proc proc \"$3/proc\"; mount --bind /dev \"$3/dev\"; \
+                    oracle=$3; shift 3; exec chroot \"$oracle\" \"$@\"";
+
+/// One of them.
+pub(super) struct Oracle {
+    root: PathBuf,
+    pub(super) generation: Generation,
+}
+
+impl Oracle {
+    /// That of a Debian suite; none after a word about it.
+    pub(super) fn of(suite: &str) -> Option<Oracle> {
+        let root = fixtures::oracle(suite).filter(|_| !unprivileged())?;
+        let version = in_oracle(&root, &fixtures::cache_dir(), "rpm --version");
+        let version = version.trim().rsplit(' ').next().unwrap();
+        println!("{suite}: rpm {version}");
+        Some(Oracle {
+            generation: Generation::of_version(version),
+            root,
+        })
+    }
+
+    /// As [`run_rpm`] with this rpm. Its unshare plugin, and what else it has, stays out.
+    pub(super) fn run_rpm(&self, root: &Path, asks: &[Ask<'_>]) -> String {
+        let files = fixtures::cache_dir();
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-ec", BIND, "sh"]);
+        command.args([root, &files, &self.root]);
+        command.args(["rpm", "--root", "/mnt", "--noplugins"]);
+        command.env("LC_ALL", "C.UTF-8");
+        let seen = |path: &Path| Path::new("/media").join(path.strip_prefix(&files).unwrap());
+        let output = asked(command, asks, &seen).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let err = String::from_utf8_lossy(&output.stderr);
+        // rpm 6 reports a failed %post in its exit code, too.
+        let failed = self.generation >= Generation::Rpm6
+            && err.contains("scriptlet failed")
+            && !err.contains("error:");
+        assert!(output.status.success() || failed, "rpm failed: {said}{err}");
+        said
+    }
+}
+
+/// Runs a shell script inside an oracle root, with `dir` at `/mnt`, `/proc` and `/dev`.
+pub(super) fn in_oracle(oracle: &Path, dir: &Path, script: &str) -> String {
+    let mounts = "mount --bind \"$1\" \"$2/mnt\"; mount -t proc proc \"$2/proc\"; \
+                  mount --bind /dev \"$2/dev\"; exec chroot \"$2\" /bin/sh -ec \"$3\"";
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-ec", mounts, "sh"])
+        .args([dir, oracle])
+        .arg(format!("cd /mnt; {script}"))
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {text}{err}");
+    text
+}
+
+/// Builds a spec with an oracle's rpmbuild into `dir`.
+pub(super) fn oracle_build(oracle: &Path, dir: &Path, name: &str, spec: &str) -> PathBuf {
+    std::fs::write(dir.join("x.spec"), spec).unwrap();
+    let build = "rpmbuild -bb --quiet --define '_topdir /mnt/top' x.spec >/mnt/log 2>&1 || \
+                 { cat /mnt/log; exit 1; }; mv top/RPMS/*/*.rpm /mnt/";
+    in_oracle(oracle, dir, build);
+    dir.join(format!("{name}.noarch.rpm"))
+}
