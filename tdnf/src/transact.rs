@@ -168,12 +168,18 @@ fn commit(
     let history = if settings.test_only {
         None
     } else {
-        Some(open_history(session)?)
+        // A signal must not stop it in the middle of a write.
+        let opened = session
+            .interrupt
+            .during(Phase::Undoable, || open_history(session));
+        Some(opened?)
     };
     let begun = begun(session, goal, plan);
     if let Some(history) = &history {
         hooks::before(session, plan)?;
-        history.begin(&begun)?;
+        session
+            .interrupt
+            .during(Phase::Undoable, || history.begin(&begun))?;
     }
     let (warnings, failure) = match crate::execute::run(session, plan, verified) {
         Ok(warnings) => (warnings, None),
@@ -185,10 +191,13 @@ fn commit(
             ..
         }) => {
             // Why the transaction failed matters more than that it could not be written down.
-            let _ = history.map(|history| match changed {
-                true => record_failure(session, &history, &failure),
-                false => Ok(history.drop_begun()?),
-            });
+            let _ = session
+                .interrupt
+                .during(Phase::Undoable, || match &history {
+                    Some(history) if changed => record_failure(session, history, &failure),
+                    Some(history) => Ok(history.drop_begun()?),
+                    None => Ok(()),
+                });
             return Err(failure);
         }
     };

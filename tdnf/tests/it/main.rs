@@ -17,6 +17,7 @@ mod samples;
 mod scene;
 mod scene_repo;
 mod scene_rpm;
+mod threats_db;
 mod threats_files;
 mod threats_host;
 mod threats_locks;

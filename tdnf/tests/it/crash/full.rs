@@ -1,16 +1,20 @@
-//! Row 89: the disk is full from some call on, and stays full; there is no room for files, or no inode.
+//! Row 89: the disk is full from some call on, and stays full; there is no room for files, or no inode, or none for the
+//! journal.
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use testkit::root::Sandbox;
 use testkit::step::{self, Order};
+use testkit::tree;
 
 use super::disk::Bench;
-use super::site::{Found, Scene, copy, own_mounts, scene, upgrade};
+use super::site::{Found, Scene, copy, own_mounts, scene, tdnf, upgrade};
+use super::specs::built;
 use super::tally::{Tally, points};
-use crate::interop_lab::ok;
+use crate::interop_lab::{ok, open_section, plain_repo, shipped_conf};
 
 /// Points of a sample.
 const SAMPLE: usize = 40;
@@ -62,10 +66,6 @@ fn filled(scene: &Scene, bench: &Bench, fill: Fill, point: usize) -> Result<Foun
         .arg("-rf")
         .arg(bench.path("disk/filling")));
     let told = |why: String| format!("{why}\nit said: {}", run.output);
-    // A directory that was removed needs room to come back: then it says so, and the next start does it.
-    if while_full.is_err() && run.output.contains("the next start will try again") {
-        return scene.judge(&root).map_err(told);
-    }
     let found = while_full.map_err(told)?;
     let errors = run
         .output
@@ -120,4 +120,79 @@ fn row_89_the_inodes_run_out_at_any_call() {
         &["-N", "800"],
         take_all_inodes,
     );
+}
+
+/// Two versions of files in a directory that takes nothing by rename.
+fn project_packages() -> Vec<PathBuf> {
+    let tags = "Provides: /bin/sh\nBuildArch: noarch";
+    let mut all = vec![built("shell", "1", tags, "", "%files\n")];
+    for version in ["1", "2"] {
+        let install = format!(
+            "mkdir -p %{{buildroot}}/opt/p\ncd %{{buildroot}}/opt/p\nfor f in a b c; do echo {version} > $f; done"
+        );
+        let files = "%files\n/opt/p/a\n/opt/p/b\n/opt/p/c\n";
+        all.push(built("proj", version, "BuildArch: noarch", &install, files));
+    }
+    all
+}
+
+/// The journal has no room from the moment on at which a directory got a staging directory of its own; the program is
+/// killed while it takes the staging directories away. The next start knows of all of them.
+#[test]
+fn row_89_no_room_to_roll_back_an_own_staging_directory() {
+    if !own_mounts("full::row_89_no_room_to_roll_back_an_own_staging_directory") {
+        return;
+    }
+    let repo = plain_repo(&project_packages());
+    let base = Sandbox::with_shell();
+    base.write("etc/tdnf/tdnf.conf", shipped_conf());
+    base.write(
+        "etc/yum.repos.d/crash.repo",
+        open_section("crash", repo.path()),
+    );
+    fs::create_dir_all(base.join("opt/p")).unwrap();
+    let bench = Bench::new();
+    let root = bench.disk("xfs", &[], base.path());
+    let dir = root.join("opt/p");
+    ok(Command::new("chattr").args(["-p", "7"]).arg(&dir));
+    ok(Command::new("chattr").arg("+P").arg(&dir));
+    ok(&mut tdnf(&root, &["-y", "install", "proj-1"]));
+    let stages = || {
+        let all = tree::read(&root, &|_| false).into_keys();
+        all.filter(|path| path.to_string_lossy().contains(".tdnf-stage"))
+            .count()
+    };
+    let old = tree::read(&dir, &|_| false);
+    for kill_after in 1..=6 {
+        let (mut made, mut replaced, mut left) = (0, false, kill_after);
+        let run = step::run(
+            &tdnf(&root, &["-y", "update", "proj"]),
+            &root,
+            &mut |call| {
+                let journal = call.file.ends_with("transaction/journal");
+                made += usize::from(call.name == "mkdirat" && call.file.contains(".tdnf-stage"));
+                if made > 1 && journal && call.name == "write" {
+                    return Order::Fail(28);
+                }
+                replaced |= journal && call.name == "pwrite64";
+                if replaced {
+                    left -= 1;
+                }
+                if left == 0 { Order::KillAll } else { Order::Go }
+            },
+        );
+        assert!(replaced, "{}", run.output);
+        assert_eq!(run.code, None, "killed: {}", run.output);
+        assert!(
+            kill_after > 3 || stages() > 1,
+            "both staging directories are there"
+        );
+        ok(&mut tdnf(&root, &["-y", "install", "shell"]));
+        assert_eq!(stages(), 0, "killed {kill_after} calls behind");
+        let differences = tree::differences(&tree::read(&dir, &|_| false), &old);
+        assert!(differences.is_empty(), "{differences:#?}");
+    }
+    ok(&mut tdnf(&root, &["-y", "update", "proj"]));
+    assert_eq!(fs::read_to_string(dir.join("a")).unwrap(), "2\n");
+    bench.unmount("disk");
 }

@@ -1,0 +1,252 @@
+//! Row 70 of threats-and-faults.md: rpm databases that are damaged, or that claim impossible sizes, and packages with a
+//! million files. Nothing crashes, nothing is written over the damage, what can be read is still shown.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use testkit::tree;
+
+use crate::interop_lab::{Site, built, database, ok, shell_site, unprivileged};
+use crate::scene_rpm::{Item, RpmFile, kind};
+
+/// Damaged places that are tried in each kind of database.
+const PLACES: usize = 40;
+/// Nothing may take longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn package(name: &str) -> PathBuf {
+    built(&format!(
+        "Name: {name}\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
+         AutoReqProv: no\n%description\ntest\n%install\nmkdir -p %{{buildroot}}/opt/{name}\n\
+         for n in $(seq 40); do echo $n > %{{buildroot}}/opt/{name}/file-$n; done\n%files\n/opt/{name}\n"
+    ))
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
+/// Runs it; whatever comes of it, it ends by itself, soon, and says what is wrong in a few lines.
+#[track_caller]
+fn tried(site: &Site, words: &[&str], what: &str) -> Output {
+    let began = Instant::now();
+    let output = site.run(words);
+    let said = text(&output);
+    assert!(
+        output.status.code().is_some(),
+        "{what}: {words:?} crashed: {said}"
+    );
+    assert!(!said.contains("panicked"), "{what}: {words:?}: {said}");
+    assert!(
+        began.elapsed() < PATIENCE,
+        "{what}: {words:?} takes too long"
+    );
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() {
+        assert!(
+            err.contains("Error(") && err.lines().count() <= 6,
+            "{what}: {words:?}: {err}"
+        );
+    }
+    output
+}
+
+/// xorshift, from the same seed everywhere.
+fn random(state: &mut u64, limit: usize) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    usize::try_from(*state >> 11).unwrap() % limit
+}
+
+fn installed_site() -> (Site, tempfile::TempDir) {
+    let names = ["one", "two", "three", "four", "five", "six"];
+    let mut packages: Vec<PathBuf> = names.iter().map(|name| package(name)).collect();
+    packages.push(package("fresh"));
+    let (site, repo) = shell_site(&packages);
+    site.ok(&[&["install", "-y"], &names[..]].concat());
+    (site, repo)
+}
+
+/// The files of the packages.
+fn files(site: &Site) -> usize {
+    tree::read(&site.root.join("opt"), &|_| false).len()
+}
+
+#[test]
+fn row_70_damaged_pages_of_sqlite() {
+    if unprivileged() {
+        return;
+    }
+    let (site, _repo) = installed_site();
+    let file = database(site.path());
+    // All of it into the one file.
+    let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA wal_checkpoint(TRUNCATE)')";
+    ok(Command::new("/usr/bin/python3")
+        .args(["-c", script])
+        .arg(&file));
+    let good = fs::read(&file).unwrap();
+    let before = files(&site);
+    let mut state = 0x2545_f491_4f6c_dd1d;
+    let (mut refused, mut listed) = (0, 0);
+    for number in 0..PLACES {
+        let mut bad = good.clone();
+        // Heads of pages, anywhere, and a file cut short.
+        let at = match number % 3 {
+            0 => random(&mut state, good.len() / 4096) * 4096,
+            _ => random(&mut state, good.len() - 512),
+        };
+        match number % 8 {
+            7 => bad.truncate(at),
+            n if n % 2 == 0 => bad[at..at + 128].fill(0xff),
+            _ => (at..at + 128).for_each(|at| bad[at] = random(&mut state, 256) as u8),
+        }
+        for side in ["-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{side}", file.display()));
+        }
+        fs::write(&file, &bad).unwrap();
+        let what = format!("place {number}, byte {at}");
+        let list = tried(&site, &["list", "installed"], &what);
+        listed += usize::from(list.status.success());
+        let output = tried(&site, &["install", "-y", "fresh"], &what);
+        if output.status.success() {
+            // Nothing that was asked for was hurt.
+            assert!(site.root.join("opt/fresh/file-40").exists(), "{what}");
+            fs::remove_dir_all(site.root.join("opt/fresh")).unwrap();
+        } else {
+            refused += 1;
+            assert_eq!(files(&site), before, "{what}: {}", text(&output));
+        }
+    }
+    println!("{PLACES} places: {listed} lists, {refused} installs refused");
+    assert!(refused > 0 && listed > 0);
+    fs::write(&file, &good).unwrap();
+    for side in ["-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{side}", file.display()));
+    }
+    site.ok(&["install", "-y", "fresh"]);
+    site.rpm().verify();
+}
+
+/// Records whose headers claim more than there is, up to the ends of the numbers.
+#[test]
+fn row_70_headers_of_impossible_sizes() {
+    if unprivileged() {
+        return;
+    }
+    let (site, _repo) = installed_site();
+    let file = database(site.path());
+    let script = "
+import sqlite3, struct, sys
+db = sqlite3.connect(sys.argv[1])
+entries, data = int(sys.argv[2]), int(sys.argv[3])
+blob = struct.pack('>II', entries, data) + bytes(int(sys.argv[4]))
+db.execute('DELETE FROM Packages WHERE hnum = 99')
+db.execute('INSERT INTO Packages VALUES (99, ?)', (blob,))
+db.commit()
+";
+    let before = files(&site);
+    for (entries, data, rest) in [
+        (0x7fff_ffff_u32, 0x7fff_ffff_u32, 64),
+        (0xffff_ffff, 0xffff_ffff, 64),
+        (0x7fff_ffff, 16, 64),
+        (1, 0x7fff_ffff, 64),
+        (0x1000_0000, 0, 64),
+        (0, 0, 0),
+        (4, 4, 0),
+        (2, 64, 96),
+    ] {
+        let words = [entries, data, rest].map(|number| number.to_string());
+        ok(Command::new("/usr/bin/python3")
+            .args(["-c", script])
+            .arg(&file)
+            .args(words));
+        let what = format!("{entries} entries, {data} bytes");
+        let list = tried(&site, &["list", "installed"], &what);
+        let said = text(&list);
+        // What can be read is shown, or the record is named.
+        assert!(
+            said.contains("three") || said.contains("99"),
+            "{what}: {said}"
+        );
+        let output = tried(&site, &["install", "-y", "fresh"], &what);
+        if !output.status.success() {
+            assert_eq!(files(&site), before, "{what}");
+        } else {
+            site.ok(&["erase", "-y", "fresh"]);
+        }
+    }
+}
+
+/// A package that says it has a million files, and has them.
+#[test]
+fn row_70_a_million_files() {
+    if unprivileged() {
+        return;
+    }
+    const FILES: u32 = 1_000_000;
+    let plain = RpmFile::read(&package("million"));
+    let numbers = |tag: u32, of: &dyn Fn(u32) -> u32| Item {
+        tag,
+        kind: kind::INT32,
+        count: FILES,
+        data: (0..FILES).flat_map(|n| of(n).to_be_bytes()).collect(),
+    };
+    let shorts = |tag: u32, value: u16| Item {
+        tag,
+        kind: 3,
+        count: FILES,
+        data: (0..FILES).flat_map(|_| value.to_be_bytes()).collect(),
+    };
+    let texts = |tag: u32, of: &dyn Fn(u32) -> String| Item {
+        tag,
+        kind: kind::STRINGS,
+        count: FILES,
+        data: (0..FILES)
+            .flat_map(|n| [of(n).as_bytes(), b"\0"].concat())
+            .collect(),
+    };
+    let dirs: Vec<String> = (0..1000).map(|n| format!("/opt/dir-{n}/")).collect();
+    let dirs: Vec<&str> = dirs.iter().map(String::as_str).collect();
+    // All of them ghosts: nothing is unpacked, everything is judged.
+    let million = plain.edit(|items| {
+        for item in [
+            numbers(1028, &|_| 0),
+            shorts(1030, 0o100_644),
+            shorts(1033, 0),
+            numbers(1034, &|_| 1_600_000_000),
+            texts(1035, &|_| String::new()),
+            texts(1036, &|_| String::new()),
+            numbers(1037, &|_| 64),
+            texts(1039, &|_| "root".to_owned()),
+            texts(1040, &|_| "root".to_owned()),
+            numbers(1045, &|_| u32::MAX),
+            numbers(1095, &|_| 1),
+            numbers(1096, &|n| n + 1),
+            texts(1097, &|_| String::new()),
+            numbers(1116, &|n| n % 1000),
+            texts(1117, &|n| format!("file-{n}")),
+            Item::texts(1118, &dirs),
+        ] {
+            crate::scene_rpm::replace(items, item);
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("million-1-1.noarch.rpm");
+    fs::write(&path, million.bytes()).unwrap();
+    let (site, _repo) = shell_site(&[package("plain")]);
+    let words = [
+        "-y",
+        "--nogpgcheck",
+        "--setopt=tsflags=test",
+        "install",
+        path.to_str().unwrap(),
+    ];
+    let output = tried(&site, &words, "a million files");
+    println!("{:?} {}", output.status, text(&output));
+    assert!(!site.root.join("opt").exists());
+    site.ok(&["install", "-y", "plain"]);
+    site.rpm().verify();
+}
