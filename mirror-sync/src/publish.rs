@@ -15,8 +15,8 @@ use crate::layout::{self, Layout};
 use crate::manifest::{self, Entry, Manifest, Publication, State};
 use crate::store::Store;
 
-/// Makes the tree of a snapshot and writes its manifest. A tree without manifest is what a kill
-/// left: it is made anew.
+/// Makes the tree of a snapshot. Its manifest is written by [`switch`], when the tree is on disk; a
+/// tree without manifest is what a kill left: it is made anew.
 ///
 /// # Errors
 /// A file is not in the store; the disk is full.
@@ -26,12 +26,10 @@ pub fn snapshot(layout: &Layout, store: &Store, manifest: &Manifest) -> Result<(
     layout::remove_tree(&making)?;
     link_files(store, &manifest.files, &making)?;
     layout::remove_tree(&tree)?;
-    fs::rename(&making, &tree).map_err(Error::file(&tree, "put in place"))?;
-    store.sync()?;
-    layout::write_json(&layout.manifest(&manifest.repo, &manifest.stamp), manifest)
+    fs::rename(&making, &tree).map_err(Error::file(&tree, "put in place"))
 }
 
-/// Lets a channel show a snapshot.
+/// Lets a channel show a snapshot; one sync brings all of it to the disk.
 ///
 /// # Errors
 /// The snapshot is not there; the disk is full.
@@ -54,6 +52,10 @@ pub fn switch(
     link_files(store, &manifest.files, &tree)?;
     link_grace(layout, store, manifest, &former, grace, now, &tree)?;
     store.sync()?;
+    let written = layout.manifest(id, &manifest.stamp);
+    if manifest::read(layout, id, &manifest.stamp).ok().as_ref() != Some(manifest) {
+        layout::write_json(&written, manifest)?;
+    }
     point(layout, channel, id, &tree)?;
     let mut list = former;
     list.push(Publication {

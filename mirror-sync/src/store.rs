@@ -87,11 +87,16 @@ impl Store {
             let _ = fs::remove_file(file);
             return Ok(path);
         }
-        let parent = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
         fs::set_permissions(file, fs::Permissions::from_mode(0o444))
             .map_err(Error::file(file, "protect"))?;
-        fs::rename(file, &path).map_err(Error::file(&path, "put in place"))?;
+        let renamed = fs::rename(file, &path).or_else(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                return Err(error);
+            }
+            fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
+            fs::rename(file, &path)
+        });
+        renamed.map_err(Error::file(&path, "put in place"))?;
         Ok(path)
     }
 
@@ -143,7 +148,9 @@ impl Store {
         let path = self.root.join(MARK);
         if !path.exists() {
             let boot = fs::read(BOOT_ID).unwrap_or_default();
-            crate::layout::write_whole(&path, &boot)?;
+            // Not synced: a journalling file system never has the names that follow without this one,
+            // and a mark that a crash has emptied is one of another boot.
+            fs::write(&path, &boot).map_err(Error::file(&path, "write"))?;
         }
         Ok(())
     }

@@ -149,7 +149,9 @@ impl Run<'_> {
         };
         if let Some(part) = &mut file.part {
             part.write(arrived.from, &arrived.fresh, data)?;
-            part.note(&file.map, now, false)?;
+            if !file.map.is_whole() {
+                part.note(&file.map, now, false)?;
+            }
             if let Some(handle) = part.sync_due(&file.map, now) {
                 self.finisher.sync(at, handle);
             }

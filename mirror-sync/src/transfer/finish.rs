@@ -167,8 +167,11 @@ fn name(one: &Whole) -> Result<()> {
     if one.part == one.dest {
         return Ok(());
     }
-    one.handle
-        .set_len(one.size)
-        .map_err(failed("cut to size"))?;
+    let there = one.handle.metadata().map_err(failed("look at"))?.len();
+    if there != one.size {
+        one.handle
+            .set_len(one.size)
+            .map_err(failed("cut to size"))?;
+    }
     fs::rename(&one.part, &one.dest).map_err(|e| Error::io(&one.dest, "put in place", e))
 }

@@ -1,6 +1,7 @@
 //! The unfinished file on disk: bytes written where they belong, hashed as far as they join up.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,16 +49,18 @@ impl Part {
         now: Instant,
     ) -> Result<Option<Self>> {
         let path = with_suffix(&wanted.partial, ".part");
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).map_err(|e| Error::io(dir, "create", e))?;
-        }
         let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits();
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         options.custom_flags(flags.cast_signed());
-        let file = options
-            .open(&path)
-            .map_err(|e| Error::io(&path, "open", e))?;
+        let opened = options.open(&path).or_else(|error| match path.parent() {
+            Some(dir) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(dir)?;
+                options.open(&path)
+            }
+            _ => Err(error),
+        });
+        let file = opened.map_err(|e| Error::io(&path, "open", e))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
@@ -101,7 +104,10 @@ impl Part {
             .metadata()
             .map_err(|e| Error::io(&self.path, "look at", e))?
             .len();
-        let Some(memory) = self.journal.read().filter(|_| there > 0) else {
+        if there == 0 {
+            return Ok(());
+        }
+        let Some(memory) = self.journal.read() else {
             return self
                 .file
                 .set_len(0)
@@ -215,7 +221,9 @@ impl Part {
         now: Instant,
         at_once: bool,
     ) -> Result<()> {
-        let due = self.pending_bytes >= NOTE_BYTES || now.duration_since(self.noted) >= NOTE_AFTER;
+        // What is done in no time needs no journal: one file less to create and to remove.
+        let many = self.begun && self.pending_bytes >= NOTE_BYTES;
+        let due = many || now.duration_since(self.noted) >= NOTE_AFTER;
         if self.pending.is_empty() || !(due || at_once) {
             return Ok(());
         }
