@@ -373,15 +373,19 @@ impl Run<'_> {
                     && stream.rate(now).zip(ours).is_some_and(|(theirs, ours)| {
                         rest / theirs.max(1.0) > REST_LASTS + 3.0 * rest / ours.max(1.0)
                     });
-                if stalled || slow {
-                    return Some(Work {
-                        file: *at,
-                        source,
-                        from: claim.at,
-                        to: claim.to,
-                        sample: false,
-                    });
+                if !(stalled || slow) {
+                    continue;
                 }
+                let Some((from, to)) = file.map.missing(claim.at, claim.to) else {
+                    continue;
+                };
+                return Some(Work {
+                    file: *at,
+                    source,
+                    from,
+                    to,
+                    sample: false,
+                });
             }
         }
         None

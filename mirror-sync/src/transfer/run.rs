@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use repo_client::{Client, RangeId, Ranges, server_of};
 
 use super::error::{Error, Result};
-use super::file::{Sample, Stream, WantedFile};
+use super::file::{Sample, Stage, Stream, WantedFile};
 use super::finish::Finisher;
 use super::host::Host;
 use super::probe::{Probe, Reading};
@@ -134,15 +134,23 @@ impl<'a> Run<'a> {
     fn tick(&mut self, now: Instant) -> Result<()> {
         self.drop_useless(now)?;
         self.drop_silent(now)?;
+        let mut overtaken = Vec::new();
         for at in self.open.clone() {
             let Some(file) = self.files.get_mut(at) else {
                 continue;
             };
+            if file.stage != Stage::Open {
+                continue;
+            }
             let Some(part) = &mut file.part else { continue };
+            overtaken.extend(file.map.overtaken());
             part.note(&file.map, now, false)?;
             if let Some(handle) = part.sync_due(&file.map, now) {
                 self.finisher.sync(at, handle);
             }
+        }
+        for id in overtaken {
+            self.close(id, now);
         }
         for host in &mut self.hosts {
             host.recover(now, self.limits.connections_per_host);

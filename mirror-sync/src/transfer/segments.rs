@@ -146,6 +146,29 @@ impl<K: Copy + PartialEq> Segments<K> {
         (end < self.size).then_some((end, self.size))
     }
 
+    /// The first bytes of `from..to` that are not there.
+    pub(crate) fn missing(&self, from: u64, to: u64) -> Option<(u64, u64)> {
+        let mut at = from;
+        for span in &self.done {
+            if span.to <= at {
+                continue;
+            }
+            if span.from > at {
+                return (at < to).then(|| (at, to.min(span.from)));
+            }
+            at = span.to;
+        }
+        (at < to).then_some((at, to))
+    }
+
+    /// Requests whose bytes others have brought meanwhile.
+    pub(crate) fn overtaken(&self) -> Vec<K> {
+        let open = self.claims.iter().filter(|claim| claim.at < claim.to);
+        open.filter(|claim| self.missing(claim.at, claim.to).is_none())
+            .map(|claim| claim.key)
+            .collect()
+    }
+
     /// Bytes that nobody is to bring yet.
     pub(crate) fn unclaimed(&self) -> u64 {
         let coming: u64 = self.claims.iter().map(|claim| claim.to - claim.at).sum();
@@ -273,6 +296,21 @@ mod tests {
         assert_eq!(map.done(), &[span(20, 40, 0)]);
         map.add(span(0, 100, 2));
         assert!(map.is_whole());
+    }
+
+    #[test]
+    fn what_others_brought_is_not_asked_for_again() {
+        let mut map: Segments<u32> = Segments::new(100);
+        map.claim(1, 0, 40, 0);
+        map.claim(2, 40, 100, 0);
+        assert_eq!(map.missing(0, 40), Some((0, 40)));
+        map.add(span(10, 20, 1));
+        assert_eq!(map.missing(0, 40), Some((0, 10)));
+        assert_eq!(map.missing(10, 40), Some((20, 40)));
+        assert!(map.overtaken().is_empty());
+        map.add(span(0, 40, 1));
+        assert_eq!(map.missing(0, 40), None);
+        assert_eq!(map.overtaken(), [1]);
     }
 
     #[test]
