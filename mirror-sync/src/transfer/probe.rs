@@ -23,9 +23,13 @@ const MAX_SLOW: f64 = 3.0;
 /// Answers that take so long are far away: what a step brings shows late.
 const FAR: f64 = 0.05;
 /// There a step up lasts this many answers.
-const FAR_ANSWERS: f64 = 1.5;
+const FAR_ANSWERS: f64 = 1.0;
+/// ... and no longer than the first window of one that is near.
+const FAR_FIRST: f64 = 0.5;
 /// Where packets are lost, the total must have grown by this factor over half of the connections.
-const LOSSY_HELPS: f64 = 1.2;
+const LOSSY_HELPS: f64 = 1.08;
+/// ... and half of them must do as much, but for this, or they stay.
+const LOSSY_HOLDS: f64 = 1.03;
 /// Pause between trials when all is settled; doubled each time that nothing has changed.
 const REST: f64 = 60.0;
 const MAX_REST: f64 = 600.0;
@@ -212,7 +216,8 @@ impl Probe {
         self.answer = answer;
         if self.phase == Phase::Waiting {
             if readings.iter().any(|one| one.bytes > 0) {
-                self.begin(Phase::Up { first: true }, FIRST, now, readings);
+                let window = if self.is_noisy() { FAR_FIRST } else { FIRST };
+                self.begin(Phase::Up { first: true }, window, now, readings);
             }
             return false;
         }
@@ -310,7 +315,7 @@ impl Probe {
             let each = one.rate / one.measured as f64;
             if self.lossy && one.measured <= 2 {
                 // What the first one brought before its first loss is no measure.
-                one.alone = one.alone.map(|alone| alone.min(each));
+                one.alone = Some(one.alone.map_or(each, |alone| alone.min(each)));
             } else if one.measured == 1 && one.rate > 0.0 {
                 one.alone = Some(one.alone.unwrap_or(0.0).max(one.rate));
             }
@@ -428,7 +433,8 @@ impl Probe {
     }
 
     fn judge_down(&mut self, now: f64, readings: &[Reading]) -> bool {
-        if self.sum() * HELPS >= self.total {
+        let holds = if self.lossy { LOSSY_HOLDS } else { HELPS };
+        if self.sum() * holds >= self.total {
             return self.shrink(now, readings);
         }
         for one in &mut self.servers {
@@ -450,13 +456,23 @@ mod tests {
 
     /// Runs the probe against servers whose rate is a function of their connections.
     fn settle(caps: &[usize], rate: impl Fn(&[usize]) -> Vec<f64>) -> (Vec<usize>, f64) {
+        settle_at(0.01, false, caps, |n, _| rate(n))
+    }
+
+    /// ... whose answers take so long, and which may lose packets; the rate knows the time, too.
+    fn settle_at(
+        answer: f64,
+        lossy: bool,
+        caps: &[usize],
+        rate: impl Fn(&[usize], f64) -> Vec<f64>,
+    ) -> (Vec<usize>, f64) {
         let mut probe = Probe::new(caps.len());
         let mut bytes = vec![0.0; caps.len()];
         let mut now = 0.0;
         loop {
             now += 0.1;
             let n: Vec<usize> = (0..caps.len()).map(|i| probe.target(i)).collect();
-            for (sum, rate) in bytes.iter_mut().zip(rate(&n)) {
+            for (sum, rate) in bytes.iter_mut().zip(rate(&n, now)) {
                 *sum += rate * 0.1;
             }
             let readings: Vec<Reading> = (0..caps.len())
@@ -467,7 +483,10 @@ mod tests {
                     active: true,
                 })
                 .collect();
-            if probe.tick(now, 0.01, &readings) {
+            if probe.is_due(now) {
+                probe.set_lossy(lossy && now > 3.0);
+            }
+            if probe.tick(now, answer, &readings) {
                 return ((0..caps.len()).map(|i| probe.target(i)).collect(), now);
             }
             assert!(now < 100.0, "never settled: {probe:?}");
@@ -506,5 +525,22 @@ mod tests {
             n.iter().map(|n| 9e6 * *n as f64 / all as f64).collect()
         });
         assert_eq!(n, [1, 1, 1]);
+    }
+
+    #[test]
+    fn loss_far_away_is_met_with_all_that_are_allowed_though_rates_jump_about() {
+        for seed in 0..20 {
+            let jump = |now: f64| 1.0 + 0.35 * ((now * 13.7 + f64::from(seed)).sin());
+            let (n, _) = settle_at(0.25, true, &[32], |n, now| {
+                vec![20_000.0 * n[0] as f64 * jump(now)]
+            });
+            assert_eq!(n, [32], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_limit_per_client_far_away_leaves_few_connections() {
+        let (n, _) = settle_at(0.25, false, &[16], |_, _| vec![20_000.0]);
+        assert_eq!(n, [1]);
     }
 }
