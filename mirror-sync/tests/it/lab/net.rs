@@ -53,14 +53,14 @@ impl Namespace {
         command
     }
 
-    fn ip(&self, words: &[&str]) {
+    pub(crate) fn ip(&self, words: &[&str]) {
         let output = self.command("ip").args(words).output().expect("ip runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "ip {words:?}: {said}");
     }
 }
 
-fn first_line(child: &mut Child) {
+pub(crate) fn first_line(child: &mut Child) {
     let out = child.stdout.take().expect("a pipe");
     let mut line = String::new();
     BufReader::new(out).read_line(&mut line).expect("a line");

@@ -6,7 +6,7 @@ use std::time::Instant;
 use mirror_sync::transfer::Wanted;
 
 use super::job::{self, Outcome};
-use super::net::{Link, Nginx, Physics};
+use super::net::{Link, Nginx, Owned, Physics, first_line};
 use super::{at, full, rate, row, scaled};
 use crate::scene::{Run, Scene};
 use crate::transfer::{Shelf, noise};
@@ -27,6 +27,72 @@ fn fetch(link: &Link, shelf: &Shelf, wanted: &[Wanted], connections: usize) -> O
         "{got:?}"
     );
     got
+}
+
+/// The server gets another address in the middle of a run, and its name follows; the old address
+/// answers nothing any more.
+#[test]
+fn case_f_another_address() {
+    let size = scaled(6_000_000, 56_000_000);
+    let shelf = Shelf::new();
+    shelf.put("f", &noise(size, 1));
+    let link = Link::new(Physics {
+        bits: 8_000_000,
+        delay: 10,
+        loss: 0,
+        queue: 200,
+    });
+    link.server
+        .ip(&["addr", "add", "10.9.0.3/32", "dev", "far"]);
+    // The way back stays when the old address goes.
+    let back = ["route", "add", "10.9.0.1", "dev", "far", "metric", "50"];
+    link.server.ip(&back);
+    link.client.ip(&["route", "add", "10.9.0.3", "dev", "near"]);
+    let nginx = Nginx::start_in(&link.server, &shelf.www(), "");
+    let address = shelf.www().with_file_name("address");
+    std::fs::write(&address, "10.9.0.2").unwrap();
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/lab/names.py");
+    let mut names = link.client.command("python3");
+    names.arg(script).arg(&address).stdout(Stdio::piped());
+    let mut names = Owned(names.spawn().unwrap());
+    first_line(&mut names.0);
+    let resolv = shelf.www().with_file_name("resolv.conf");
+    std::fs::write(&resolv, "nameserver 127.0.0.1\n").unwrap();
+    let file = shelf.www().with_file_name("job");
+    let bases = ["http://mirror.example".to_owned()];
+    job::write(&file, &at(&shelf, &["f".to_owned()], &bases), 6);
+    let mut command = link.client.command("unshare");
+    let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+    command.args(["--mount", "sh", "-c", script]).arg(&resolv);
+    command.arg(job::program());
+    let child = job::client(command, &file).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    std::fs::write(&address, "10.9.0.3").unwrap();
+    link.server.ip(&[
+        "addr",
+        "del",
+        "10.9.0.2/32",
+        "peer",
+        "10.9.0.1",
+        "dev",
+        "far",
+    ]);
+    let got = job::outcome(&child.wait_with_output().unwrap());
+    assert_eq!((got.files, got.failed.as_str()), (1, ""), "{got:?}");
+    let best = size as f64 / (1_000_000.0 * PAYLOAD);
+    let penalty = got.seconds - best;
+    row(
+        "F",
+        "another address in the middle; penalty",
+        15.0,
+        penalty,
+        "s",
+        &got,
+    );
+    let twice = got.bytes.saturating_sub(size as u64);
+    assert!(twice * 50 <= size as u64, "{twice} bytes came twice");
+    assert!(penalty <= 15.0, "{penalty} s: {got:?}");
+    drop(nginx);
 }
 
 fn base() -> Vec<String> {
