@@ -9,6 +9,8 @@ use crate::error::{Code, Failure};
 use crate::session::{Packages, Session};
 use crate::settings::Skips;
 
+/// Problems that are explained; of further ones the solver's line is enough.
+const MAX_EXPLAINED: usize = 10;
 /// Links of a chain that are shown.
 const MAX_LINKS: usize = 8;
 /// Ways out that are shown.
@@ -37,6 +39,9 @@ pub(super) fn explain(
         failure
             .details
             .push(format!("{}. {}", index + 1, main.text));
+        if index >= MAX_EXPLAINED {
+            continue;
+        }
         let asked = session.args.words.join(" ");
         failure
             .details
@@ -62,8 +67,20 @@ pub(super) fn explain(
             .collect();
         failure.hints.push(words.join(", and "));
     }
-    failure.hints.dedup();
+    let drops_job = |fix: &Fix| matches!(fix.elements.as_slice(), [(FixKind::DropJob(_), _)]);
+    if names_several(&session.args.words) && ways_out.iter().flatten().any(drops_job) {
+        let hint = "to go on without what cannot be done: --skip-broken";
+        failure.hints.push(hint.to_owned());
+    }
+    let mut said = BTreeSet::new();
+    failure.hints.retain(|hint| said.insert(hint.clone()));
     failure
+}
+
+/// Whether a command line names packages of which some can be left out.
+fn names_several(words: &[String]) -> bool {
+    let commands = ["install", "reinstall", "update", "upgrade", "downgrade"];
+    words.len() > 2 && commands.contains(&words[0].as_str())
 }
 
 /// What the administrator decided and what does not fit this system, in words: the solver's own

@@ -150,6 +150,53 @@ fn sets_without_a_solution() {
 }
 
 #[test]
+fn many_problems_are_named_and_the_first_ones_explained() {
+    if !needs_root() {
+        return;
+    }
+    let names: Vec<String> = (0..12).map(|n| format!("app{n}")).collect();
+    let broken = |name| Spec {
+        name,
+        version: "1",
+        lines: "Requires: nothing-has-this",
+    };
+    let specs: Vec<Spec<'_>> = names.iter().map(|name| broken(name)).collect();
+    let site = Site::with(&specs);
+    let words: Vec<&str> = ["install"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    let ran = site
+        .run(&words)
+        .fails(21, "Found 12 problem(s) while resolving");
+    let count = |text: &str| ran.err.lines().filter(|line| line.contains(text)).count();
+    // The line with the number is what C tdnf prints for each.
+    assert_eq!(
+        count(". nothing provides nothing-has-this needed by app"),
+        12,
+        "{ran:?}"
+    );
+    assert_eq!(count("   - asked for: "), 10, "{ran:?}");
+    assert_eq!(count("Hint: do not ask to install app"), 3, "{ran:?}");
+    let hint = "Hint: to go on without what cannot be done: --skip-broken";
+    assert_eq!(ran.err.lines().last(), Some(hint));
+    // And so it is.
+    let good = site.add(&plain("good", "1"));
+    assert!(good.is_file());
+    testkit::rpm::createrepo::<&str>(&site.path("repo"), &[]);
+    site.run(&[
+        "--refresh",
+        "-y",
+        "--skip-broken",
+        "install",
+        "good",
+        "app0",
+    ])
+    .well();
+    assert_eq!(site.rpm_names(), ["good-1"]);
+}
+
+#[test]
 fn a_dead_mirror() {
     let site = Site::with(&[]);
     // A port that nobody listens on: it was ours a moment ago.
