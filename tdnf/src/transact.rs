@@ -24,12 +24,10 @@ use crate::view;
 /// Said when the transaction is done and could not be written down.
 const ONLY_THE_RECORD: &str = "everything was installed or removed as planned; what failed is the record of it (keys, \
      history): the next tdnf run brings the history up to date";
-const ONLY_THE_TIMES: &str = "everything was installed or removed as planned; what failed is setting back the times of files \
-     to SOURCE_DATE_EPOCH: build the root anew if it must be the same byte for byte";
 
 /// Said when the transaction is done and recorded, and the root is not as it would be made again.
-const ONLY_THE_TIMES: &str = "everything was installed or removed as planned, and recorded; what failed is to give the root the \
-     times of SOURCE_DATE_EPOCH";
+const ONLY_THE_TIMES: &str = "everything was installed or removed as planned; what failed is setting back the times of files \
+     to SOURCE_DATE_EPOCH: build the root anew if it must be the same byte for byte";
 
 /// Names of packages that came as dependencies, as the history knows them.
 pub fn auto_installed(session: &Session<'_>) -> Outcome<BTreeSet<String>> {
