@@ -443,7 +443,6 @@ impl Execution<'_, '_> {
             states: &states,
             package_digests: &digests,
             as_rpm6: self.options.generation >= Generation::Rpm6,
-            ..InstallFacts::default()
         };
         Ok(InstalledHeader::from_package(
             signature,

@@ -26,9 +26,9 @@ const NONE: &[u8] = b"<<none>>";
 pub(super) fn policy_name(config: &[u8]) -> Option<Vec<u8>> {
     let value = |key: &[u8]| {
         let lines = config.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
-        let values =
+        let mut values =
             lines.filter_map(|line| line.strip_prefix(key)?.trim_ascii().strip_prefix(b"="));
-        values.last().map(<[u8]>::trim_ascii)
+        values.next_back().map(<[u8]>::trim_ascii)
     };
     if value(b"SELINUX").is_none_or(|mode| mode.eq_ignore_ascii_case(b"disabled")) {
         return None;
