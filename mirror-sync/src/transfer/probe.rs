@@ -26,8 +26,9 @@ const FAR: f64 = 0.05;
 const FAR_ANSWERS: f64 = 1.0;
 /// ... and no longer than the first window of one that is near.
 const FAR_FIRST: f64 = 0.5;
-/// Where packets are lost, the total must have grown by this factor over half of the connections.
-const LOSSY_HELPS: f64 = 1.08;
+/// Where packets are lost connections stall in turn, and those that fill the line in one window do
+/// not in the next: they stay unless all of them bring less than this share of what half did.
+const LOSSY_HELPS: f64 = 0.95;
 /// ... and half of them must do as much, but for this, or they stay.
 const LOSSY_HOLDS: f64 = 1.03;
 /// Pause between trials when all is settled; doubled each time that nothing has changed.
