@@ -75,7 +75,7 @@ fn case_b_a_cap_per_connection() {
         &got,
     );
     assert!(
-        result >= limit * scaled(0.80, 0.95),
+        result >= limit * scaled(0.84, 0.95),
         "{result} of {limit} kB/s: {got:?}"
     );
     assert!(
@@ -83,6 +83,9 @@ fn case_b_a_cap_per_connection() {
         "{}",
         got.limit
     );
+    // Segments of 256 kB; only at the end are they shared out in smaller pieces.
+    let most = 2 * (size as u64 >> 18) + 16 * 8;
+    assert!(got.requests <= most, "{got:?}");
 }
 
 #[test]
@@ -105,7 +108,7 @@ fn case_c_a_cap_per_client() {
     let (limit, result) = (total as f64 / 1000.0, far.rate(&got));
     row("C", "cap per client", limit, result, "kB/s", &got);
     assert!(
-        result >= limit * scaled(0.92, 0.97),
+        result >= limit * scaled(0.96, 0.97),
         "{result} of {limit} kB/s: {got:?}"
     );
     assert!(late <= 2, "{late} connections are kept");
@@ -159,7 +162,7 @@ fn case_e_good_stale_and_corrupt_mirrors() {
         &got,
     );
     assert!(
-        result >= limit * scaled(0.80, 0.90),
+        result >= limit * scaled(0.84, 0.90),
         "{result} of {limit} kB/s: {got:?}"
     );
     for (number, name) in names.iter().enumerate() {
