@@ -1,8 +1,8 @@
 //! How many connections each server is worth: found by trying.
 //!
 //! Every server begins with one. While the total grows, connections are doubled (all servers at
-//! once, so that a step is judged as one). Where rates jump about - far away, or with packets lost -
-//! one step that does not show is no proof: only two in a row end the way up. At the top, a server
+//! once, so that a step is judged as one). One step that does not show is no proof, for servers hand
+//! out bursts and packets are lost: only two in a row end the way up. At the top, a server
 //! whose connections have become slower than its first one was alone is halved again for as long
 //! as the total holds: what does not help is given back. After a minute, and then ever more
 //! seldom, a few more are tried, for lines change.
@@ -355,7 +355,7 @@ impl Probe {
         any
     }
 
-    /// Whether one step that does not show is no proof.
+    /// Whether rates jump about: far away, or with packets lost.
     fn is_noisy(&self) -> bool {
         self.lossy || self.answer >= FAR
     }
@@ -370,7 +370,7 @@ impl Probe {
             self.total = self.sum();
             self.keep_base();
             self.grow(now, readings, |n| n * 2);
-        } else if self.is_noisy() && !self.doubted {
+        } else if !self.doubted && (self.is_noisy() || !trial) {
             self.trial = trial;
             // The next step is judged by what was before this one.
             self.doubted = true;
