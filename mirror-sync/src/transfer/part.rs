@@ -17,7 +17,10 @@ use super::wanted::Wanted;
 
 /// Written down after so many bytes, or so long.
 const NOTE_BYTES: u64 = 16 * 1024;
-const NOTE_AFTER: Duration = Duration::from_millis(10);
+const NOTE_AFTER: Duration = Duration::from_millis(2);
+/// The journal is begun so long after the part: what is done in no time needs none, and is one file
+/// less to create and to remove.
+const BEGIN_AFTER: Duration = Duration::from_millis(10);
 /// Synced after so many bytes, or so long.
 const SYNC_BYTES: u64 = 4 << 20;
 const SYNC_AFTER: Duration = Duration::from_secs(10);
@@ -221,9 +224,12 @@ impl Part {
         now: Instant,
         at_once: bool,
     ) -> Result<()> {
-        // What is done in no time needs no journal: one file less to create and to remove.
-        let many = self.begun && self.pending_bytes >= NOTE_BYTES;
-        let due = many || now.duration_since(self.noted) >= NOTE_AFTER;
+        let since = now.duration_since(self.noted);
+        let due = if self.begun {
+            self.pending_bytes >= NOTE_BYTES || since >= NOTE_AFTER
+        } else {
+            since >= BEGIN_AFTER
+        };
         if self.pending.is_empty() || !(due || at_once) {
             return Ok(());
         }

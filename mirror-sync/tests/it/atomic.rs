@@ -217,13 +217,15 @@ fn row_109_sync_kill_resume() {
     scene.publish("base");
     let base = scene.server.url("");
     let port = base.trim_end_matches('/').rsplit(':').next().unwrap();
+    // One connection: what each has on the wire at a kill is lost, and the line counts it.
     let line = Line {
         total: Some(500_000),
         each: None,
     };
     let relay = Relay::start(port.parse().unwrap(), line);
     scene.config_text(&format!(
-        "[mirror]\npath = {:?}\n[repo.base]\nbaseurl = {:?}\n",
+        "[mirror]\npath = {:?}\n[limits]\nconnections_per_host = 1\n\
+         [repo.base]\nbaseurl = {:?}\n",
         scene.path("mirror"),
         relay.url("/base")
     ));
