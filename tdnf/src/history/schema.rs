@@ -20,10 +20,10 @@ CREATE TABLE IF NOT EXISTS failed_transactions(Id INTEGER PRIMARY KEY AUTOINCREM
 
 /// The transaction that is being made: one at most. C tdnf leaves these tables alone, too.
 pub(super) const CREATE_BEGUN: &str = "
-CREATE TABLE IF NOT EXISTS begun_transaction(Id INTEGER PRIMARY KEY AUTOINCREMENT,
+CREATE TABLE IF NOT EXISTS begun_transaction(Id INTEGER PRIMARY KEY,
     cookie TEXT, cmdline TEXT, timestamp INTEGER);
-CREATE TABLE IF NOT EXISTS begun_items(Id INTEGER PRIMARY KEY AUTOINCREMENT, type INTEGER, nevra TEXT);
-CREATE TABLE IF NOT EXISTS begun_flags(Id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, value INTEGER)";
+CREATE TABLE IF NOT EXISTS begun_items(Id INTEGER PRIMARY KEY, type INTEGER, nevra TEXT);
+CREATE TABLE IF NOT EXISTS begun_flags(Id INTEGER PRIMARY KEY, name TEXT, value INTEGER)";
 
 /// Names whose newest flag says auto-installed. Beside `MAX`, SQLite takes the other columns from the
 /// row that has it (its documentation of SELECT, "bare columns"); a subquery for each row would
