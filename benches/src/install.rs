@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, Prepare, dnf, once, tdnf, with_five};
 use crate::lab::{FIVE, Lab, must};
-use crate::measure::Program;
+use crate::many::programs;
 use crate::report::Mark;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,21 +42,16 @@ fn files(lab: &Lab) -> Result<Vec<String>, String> {
     Ok(packages)
 }
 
-/// Against `rpm -i` of the same files. Neither checks signatures; both check digests.
+/// Against `rpm -i` of the same files.
 fn on_disk(lab: &Lab) -> Result<Case, String> {
     let packages = files(lab)?;
     let root = lab.root("install", "recipe", "")?;
     once(&tdnf(lab, &root, &["makecache"], &[0]), &lab.scratch)?;
-    let place = root.display().to_string();
-    let mut rpm = vec!["rpm", "--root", &place, "--dbpath", "/var/lib/rpm"];
-    rpm.extend(["--nosignature", "-i"]);
-    rpm.extend(packages.iter().map(String::as_str));
-    let mut ours = vec!["--nogpgcheck", "-y", "-C", "install"];
-    ours.extend(packages.iter().map(String::as_str));
+    let (ours, theirs) = programs(lab, &root, &packages);
     Ok(Case {
         name: "real install of the five, files on disk",
-        ours: tdnf(lab, &root, &ours, &[0]),
-        peer: Some(("rpm -i", Program::new(&rpm, &[0]))),
+        ours,
+        peer: Some(("rpm -i", theirs)),
         prepare: anew(lab, &root)?,
         mark: Mark {
             wall_ratio: Some(1.3),

@@ -15,7 +15,7 @@ const COUNT: usize = 600;
 /// What waits for the disk.
 const SYNCS: &str = "trace=fsync,fdatasync,syncfs,sync,sync_file_range,msync";
 
-/// Against `rpm -i` of the same files. Neither checks signatures; both check digests.
+/// Against `rpm -i` of the same files.
 pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
     let packages = packages()?;
     let root = lab.root("many", "recipe", "")?;
@@ -50,8 +50,8 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
     }])
 }
 
-/// Our command and rpm's for these files.
-fn programs(lab: &Lab, root: &Path, packages: &[String]) -> (Program, Program) {
+/// Our command and rpm's for these files. Neither checks signatures; both check digests.
+pub(crate) fn programs(lab: &Lab, root: &Path, packages: &[String]) -> (Program, Program) {
     let place = root.display().to_string();
     let mut rpm = vec!["rpm", "--root", &place, "--dbpath", "/var/lib/rpm"];
     rpm.extend(["--nosignature", "-i"]);
