@@ -347,7 +347,7 @@ fn back_up(dir: BorrowedFd<'_>, base: &[u8], stage: BorrowedFd<'_>, id: u32) -> 
 fn back_up_dir(
     dir: BorrowedFd<'_>,
     base: &[u8],
-    (mode, uid, gid): (u32, u32, u32),
+    owner: (u32, u32, u32),
     stage: BorrowedFd<'_>,
     id: u32,
 ) -> Result<(), Errno> {
@@ -370,10 +370,18 @@ fn back_up_dir(
     if is_empty(&old)? {
         return Ok(());
     }
-    fs::fchown(&old, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
-    fs::fchmod(&old, Mode::from_raw_mode(mode))?;
+    give_back(&old, owner)?;
     fs::renameat_with(stage, &name, dir, base, RenameFlags::NOREPLACE)?;
     Err(Errno::NOTEMPTY)
+}
+
+/// A directory gets back mode, user and group. Giving it to whom it has is no change: that needs no right.
+pub(crate) fn give_back(dir: &OwnedFd, (mode, uid, gid): (u32, u32, u32)) -> Result<(), Errno> {
+    let stat = fs::fstat(dir)?;
+    if (stat.st_uid, stat.st_gid) != (uid, gid) {
+        fs::fchown(dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
+    fs::fchmod(dir, Mode::from_raw_mode(mode & 0o7777))
 }
 
 fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {

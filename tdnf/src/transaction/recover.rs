@@ -1,13 +1,13 @@
 //! The way back, and what is done about a transaction that was interrupted.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 use rpm_db::{Db, Index};
 use rpm_pkg::header::tag;
-use rustix::fs::{self, AtFlags, Gid, Mode, OFlags, RenameFlags, Uid};
+use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::apply::{mark_undone, stage_dir};
+use super::apply::{give_back, mark_undone, stage_dir};
 use super::error::TransactionError;
 use super::journal::{FILE_NAME, Journal, Op, Record, debug};
 use super::root::{RootDir, join, split};
@@ -151,7 +151,7 @@ fn undo_remove_dir(
     match kept {
         Some((stage, Ok(old))) => {
             // First its owner: once it is back nothing tells that it lacks it.
-            dress(&old, mode, uid, gid)?;
+            give_back(&old, (mode, uid, gid))?;
             let (parent, base) = split(target);
             let (dir, _) = root.create_dirs(parent)?;
             fs::renameat_with(stage, &backup, dir, base, RenameFlags::NOREPLACE)
@@ -165,15 +165,7 @@ fn undo_remove_dir(
 }
 
 fn own_dir(root: &RootDir, target: &[u8], mode: u32, uid: u32, gid: u32) -> Result<(), Errno> {
-    dress(&root.open_dir(target)?, mode, uid, gid)
-}
-
-fn dress(dir: &OwnedFd, mode: u32, uid: u32, gid: u32) -> Result<(), Errno> {
-    let stat = fs::fstat(dir)?;
-    if (stat.st_uid, stat.st_gid) != (uid, gid) {
-        fs::fchown(dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
-    }
-    fs::fchmod(dir, Mode::from_raw_mode(mode & 0o7777))
+    give_back(&root.open_dir(target)?, (mode, uid, gid))
 }
 
 /// A file that was placed goes back to the staging directory, so that repeating this finds the
