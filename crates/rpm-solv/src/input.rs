@@ -52,6 +52,22 @@ pub struct EvrInput<'a> {
     pub release: &'a str,
 }
 
+impl<'a> EvrInput<'a> {
+    /// From the three parts of a metadata record.
+    #[must_use]
+    pub const fn new(epoch: Option<u32>, version: &'a str, release: &'a str) -> Self {
+        let epoch = match epoch {
+            Some(epoch) => epoch,
+            None => 0,
+        };
+        Self {
+            epoch,
+            version,
+            release,
+        }
+    }
+}
+
 /// One dependency.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DepInput<'a> {
@@ -63,6 +79,19 @@ pub struct DepInput<'a> {
     pub evr: EvrInput<'a>,
     /// Needed before the package's scripts run.
     pub pre: bool,
+}
+
+impl<'a> DepInput<'a> {
+    /// From a metadata record: `sense` has rpm's bits, as [`Relation::from_rpm_sense`] takes them.
+    #[must_use]
+    pub const fn from_rpm(name: &'a str, sense: u32, evr: EvrInput<'a>, pre: bool) -> Self {
+        Self {
+            name,
+            relation: Relation::from_rpm_sense(sense),
+            evr,
+            pre,
+        }
+    }
 }
 
 /// The kinds of dependency a package has.

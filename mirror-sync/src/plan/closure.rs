@@ -11,8 +11,8 @@ use rpm_repo::primary::{self, DepKind, DepRecord, PrimaryPackage};
 use rpm_repo::repomd::Record;
 use rpm_repo::{filelists, xml::Limits};
 use rpm_solv::{
-    Action, DepInput, EvrInput, Job, JobFlags, Outcome, PackageInput, Pool, Relation, RepoId,
-    SelectFlags, SolvableId, SolverOptions, StepKind,
+    Action, DepInput, EvrInput, Job, JobFlags, Outcome, PackageInput, Pool, RepoId, SelectFlags,
+    SolvableId, SolverOptions, StepKind,
 };
 
 use crate::error::{Error, Result};
@@ -331,14 +331,6 @@ impl Bench {
 }
 
 fn dep(record: DepRecord<'_>) -> DepInput<'_> {
-    DepInput {
-        name: record.name,
-        relation: Relation::from_rpm_sense(record.flags),
-        evr: EvrInput {
-            epoch: record.epoch.unwrap_or(0),
-            version: record.version,
-            release: record.release,
-        },
-        pre: record.pre,
-    }
+    let evr = EvrInput::new(record.epoch, record.version, record.release);
+    DepInput::from_rpm(record.name, record.flags, evr, record.pre)
 }

@@ -1,7 +1,7 @@
 //! From metadata records to what the pool takes.
 
 use rpm_repo::primary::{DepKind, DepRecord, PrimaryPackage};
-use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, Relation};
+use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput};
 
 /// Lends `package` to `add` in the pool's form.
 pub(crate) fn with_primary<T>(
@@ -65,14 +65,6 @@ pub(crate) fn with_primary<T>(
 }
 
 fn dep(record: DepRecord<'_>) -> DepInput<'_> {
-    DepInput {
-        name: record.name,
-        relation: Relation::from_rpm_sense(record.flags),
-        evr: EvrInput {
-            epoch: record.epoch.unwrap_or(0),
-            version: record.version,
-            release: record.release,
-        },
-        pre: record.pre,
-    }
+    let evr = EvrInput::new(record.epoch, record.version, record.release);
+    DepInput::from_rpm(record.name, record.flags, evr, record.pre)
 }
