@@ -9,6 +9,15 @@ pub fn skipped(why: &str) {
     eprintln!("skipped: {why}");
 }
 
+/// Whether a test that needs root has to be skipped; says so.
+pub fn unprivileged() -> bool {
+    let no = !rustix::process::geteuid().is_root();
+    if no {
+        skipped("needs root");
+    }
+    no
+}
+
 /// The `shared` folder beside the checkout: `TDNF_SHARED`, else found by walking up from `CARGO_MANIFEST_DIR`.
 pub fn shared() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("TDNF_SHARED") {

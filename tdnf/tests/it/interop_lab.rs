@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use testkit::fixtures;
+pub(crate) use testkit::fixtures::unprivileged;
 use testkit::root::Sandbox;
 use testkit::{rpm, rpmdb, tree};
 
@@ -17,15 +18,6 @@ use testkit::{rpm, rpmdb, tree};
 pub(crate) const DBPATH: &str = "/var/lib/rpm";
 /// The five programs of issue 2.
 pub(crate) const FIVE: [&str; 5] = ["ipset", "socat", "ethtool", "ebtables", "tar"];
-
-/// Needs root's rights: owners, chroot, mounts.
-pub(crate) fn unprivileged() -> bool {
-    let no = !rustix::process::geteuid().is_root();
-    if no {
-        fixtures::skipped("needs root");
-    }
-    no
-}
 
 /// The program under test.
 pub(crate) fn program() -> PathBuf {

@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use testkit::fixtures::unprivileged;
 use testkit::server::{Answer, Server};
 
-use super::{Ran, Site, Spec, bare, needs_root, plain};
+use super::{Ran, Site, Spec, bare, plain};
 
 /// Output with the site's own paths and ports replaced.
 fn shown(site: &Site, ran: &Ran) -> String {
@@ -35,7 +36,7 @@ fn a_mistyped_command() {
 
 #[test]
 fn a_package_that_nobody_has() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("socat", "1")]);
@@ -77,7 +78,7 @@ fn a_package_that_nobody_has() {
 
 #[test]
 fn sets_without_a_solution() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[
@@ -151,7 +152,7 @@ fn sets_without_a_solution() {
 
 #[test]
 fn many_problems_are_named_and_the_first_ones_explained() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let names: Vec<String> = (0..12).map(|n| format!("app{n}")).collect();
@@ -266,7 +267,7 @@ fn a_web_page_instead_of_a_repository() {
 
 #[test]
 fn no_root() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1")]);
@@ -373,7 +374,7 @@ fn a_wrong_key() {
 
 #[test]
 fn a_full_disk() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1")]);
@@ -444,7 +445,7 @@ fn every_command_has_its_own_help() {
 
 #[test]
 fn readers_never_wait_for_a_lock() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1")]);
@@ -506,7 +507,7 @@ fn readers_never_wait_for_a_lock() {
 
 #[test]
 fn lowest_versions_are_the_solvers_business() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[

@@ -4,13 +4,13 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
+use testkit::fixtures::unprivileged;
 use testkit::rpm::createrepo;
 
 use super::{Ran, Site, Spec, plain};
 
 fn site() -> Option<Site> {
-    if !rustix::process::geteuid().is_root() {
-        testkit::fixtures::skipped("not root");
+    if unprivileged() {
         return None;
     }
     Some(Site::with(&[

@@ -1,10 +1,11 @@
 //! `history`, and the scopes of `list` that need it or the installed packages.
 
+use testkit::fixtures::unprivileged;
+
 use super::{Site, Spec, plain};
 
 fn site() -> Option<Site> {
-    if !rustix::process::geteuid().is_root() {
-        testkit::fixtures::skipped("not root");
+    if unprivileged() {
         return None;
     }
     Some(Site::with(&[

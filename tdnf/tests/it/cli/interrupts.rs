@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use testkit::fixtures::unprivileged;
 use testkit::server::{Answer, Server};
 
 use super::{Ran, Site, Spec, plain};
@@ -71,8 +72,7 @@ fn slow(kind: &str) -> String {
 }
 
 fn slow_site(kind: &str) -> Option<Site> {
-    if !rustix::process::geteuid().is_root() {
-        testkit::fixtures::skipped("not root");
+    if unprivileged() {
         return None;
     }
     let lines = slow(kind);
@@ -85,8 +85,8 @@ fn slow_site(kind: &str) -> Option<Site> {
 
 #[test]
 fn row_93_sigint_phases_download() {
-    if !rustix::process::geteuid().is_root() {
-        return testkit::fixtures::skipped("not root");
+    if unprivileged() {
+        return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
     let server = Server::start(&site.path("repo"));
@@ -137,8 +137,8 @@ fn row_93_sigint_phases_download() {
 
 #[test]
 fn row_93_sigint_phases_question() {
-    if !rustix::process::geteuid().is_root() {
-        return testkit::fixtures::skipped("not root");
+    if unprivileged() {
+        return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
     for (sent, name, code) in [

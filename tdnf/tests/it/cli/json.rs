@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use testkit::fixtures::unprivileged;
+
 use super::{Site, Spec, plain};
 
 /// What Python's json makes of a text, written back by it.
@@ -28,8 +30,7 @@ fn python(text: &str) -> Value {
 }
 
 fn site() -> Option<Site> {
-    if !rustix::process::geteuid().is_root() {
-        testkit::fixtures::skipped("not root");
+    if unprivileged() {
         return None;
     }
     Some(Site::with(&[

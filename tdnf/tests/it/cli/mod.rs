@@ -23,15 +23,6 @@ use std::process::{Command, Output, Stdio};
 
 use testkit::rpm::{build_spec, createrepo};
 
-/// Whether the test runs as root; says that it is skipped otherwise.
-fn needs_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        testkit::fixtures::skipped("not root");
-    }
-    root
-}
-
 /// What a run said and how it ended.
 #[derive(Debug)]
 pub(crate) struct Ran {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use testkit::fixtures::unprivileged;
+
 use super::{Site, Spec, plain};
 
 /// A site whose repository wants signed metadata that it does not have.
@@ -152,8 +154,8 @@ fn hook(site: &Site, point: &str, name: &str, end: &str) {
 
 #[test]
 fn hooks_are_told_and_can_stop_a_transaction() {
-    if !rustix::process::geteuid().is_root() {
-        return testkit::fixtures::skipped("not root");
+    if unprivileged() {
+        return;
     }
     let site = Site::with(&[
         Spec {
@@ -232,8 +234,8 @@ fn hooks_are_told_and_can_stop_a_transaction() {
 
 #[test]
 fn row_38_hooks_of_an_installroot_do_not_run() {
-    if !rustix::process::geteuid().is_root() {
-        return testkit::fixtures::skipped("not root");
+    if unprivileged() {
+        return;
     }
     let site = Site::with(&[plain("alpha", "1")]);
     // The root has a configuration and hooks of its own: they are the image's, not ours.

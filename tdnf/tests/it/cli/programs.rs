@@ -4,7 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{Ran, Site, conf_dir, needs_root, plain};
+use testkit::fixtures::unprivileged;
+
+use super::{Ran, Site, conf_dir, plain};
 
 impl Site {
     /// A link to the binary under another name.
@@ -129,7 +131,7 @@ fn tdnf_config_reads_and_changes() {
 
 #[test]
 fn tdnf_history_util_begins_and_marks() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
@@ -191,7 +193,7 @@ fn automatic(site: &Site, conf: &str, words: &[&str]) -> Ran {
 
 #[test]
 fn tdnf_automatic_reports_and_installs() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0"), plain("beta", "1.0")]);
@@ -236,7 +238,7 @@ fn tdnf_automatic_reports_and_installs() {
 
 #[test]
 fn row_15_tdnf_automatic_checks_like_tdnf() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
@@ -253,7 +255,7 @@ fn row_15_tdnf_automatic_checks_like_tdnf() {
 
 #[test]
 fn tdnf_automatic_refuses_what_it_does_not_know() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[]);
@@ -302,7 +304,7 @@ fn tdnf_automatic_refuses_what_it_does_not_know() {
 
 #[test]
 fn cached_updateinfo_and_message_of_the_day() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0"), plain("alpha", "2.0")]);

@@ -3,14 +3,14 @@
 use std::fs;
 use std::process::Command;
 
+use testkit::fixtures::unprivileged;
 use testkit::rpm::createrepo;
 
 use super::{Site, Spec, plain};
 
 #[test]
 fn unsigned_rpm_gpgcheck1() {
-    if !rustix::process::geteuid().is_root() {
-        testkit::fixtures::skipped("not root");
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
@@ -135,8 +135,7 @@ fn with_promise(told: &str, true_lines: &str) -> Site {
 
 #[test]
 fn row_29_extraneous_dep() {
-    if !rustix::process::geteuid().is_root() {
-        testkit::fixtures::skipped("not root");
+    if unprivileged() {
         return;
     }
     let cases = [

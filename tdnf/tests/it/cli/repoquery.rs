@@ -1,5 +1,7 @@
 //! `repoquery`, `count`, `mark` and `distro-sync`.
 
+use testkit::fixtures::unprivileged;
+
 use super::{Site, Spec, plain};
 
 fn site() -> Site {
@@ -97,8 +99,8 @@ fn repoquery_shows() {
 
 #[test]
 fn repoquery_knows_what_is_installed_and_why() {
-    if !rustix::process::geteuid().is_root() {
-        return testkit::fixtures::skipped("not root");
+    if unprivileged() {
+        return;
     }
     let site = site();
     site.run(&["-y", "install", "beta", "alpha=1.0"]).well();

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use testkit::fixtures::unprivileged;
 use testkit::rpm::createrepo;
 
 use super::{Site, plain};
@@ -72,8 +73,7 @@ fn sign(site: &Site, name: &str, file: &Path) {
 }
 
 fn signed_site() -> Option<Site> {
-    if !rustix::process::geteuid().is_root() {
-        testkit::fixtures::skipped("not root");
+    if unprivileged() {
         return None;
     }
     let site = Site::with(&[]);

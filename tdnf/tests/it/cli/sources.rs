@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use testkit::fixtures::unprivileged;
 use testkit::rpm::createrepo;
 
-use super::{Site, Spec, needs_root, plain};
+use super::{Site, Spec, plain};
 
 /// A source package `app` by rpmbuild, with a patch and what it needs to be built.
 fn source_package(site: &Site) -> PathBuf {
@@ -46,7 +47,7 @@ fn tree(top: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn source_packages_are_unpacked_as_rpm_does_it() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("lib", "1")]);
@@ -145,7 +146,7 @@ fn source_packages_are_unpacked_as_rpm_does_it() {
 
 #[test]
 fn builddeps_are_installed() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("lib", "1"), plain("tool", "1"), plain("other", "1")]);
@@ -168,7 +169,7 @@ fn builddeps_are_installed() {
 
 #[test]
 fn a_folder_is_a_repository() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1")]);
@@ -224,7 +225,7 @@ fn a_folder_is_a_repository() {
 
 #[test]
 fn downloads_with_and_without_dependencies() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[
@@ -273,7 +274,7 @@ fn downloads_with_and_without_dependencies() {
 
 #[test]
 fn paths_of_a_merged_usr() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     // The file lies in /usr/opt... for rpm; what is required is below /bin.

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use testkit::fixtures::unprivileged;
+
 use super::{Site, plain};
 
 const ADVISORIES: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -36,8 +38,8 @@ pub(super) fn publish_advisories(site: &Site) {
 
 #[test]
 fn advisories_about_what_is_installed() {
-    if !rustix::process::geteuid().is_root() {
-        return testkit::fixtures::skipped("not root");
+    if unprivileged() {
+        return;
     }
     let site = Site::with(&[plain("alpha", "1.0"), plain("alpha", "2.0")]);
     let none = site.run(&["-q", "updateinfo"]).well();
@@ -88,8 +90,8 @@ fn advisories_about_what_is_installed() {
 
 #[test]
 fn updates_can_be_limited_to_advisories() {
-    if !rustix::process::geteuid().is_root() {
-        return testkit::fixtures::skipped("not root");
+    if unprivileged() {
+        return;
     }
     let site = Site::with(&[
         plain("alpha", "1.0"),

@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use testkit::fixtures::unprivileged;
 use testkit::server::Server;
 
-use super::{Site, Spec, needs_root, plain};
+use super::{Site, Spec, plain};
 
 #[test]
 fn every_kind_of_dependency_selects_and_shows() {
@@ -47,7 +48,7 @@ fn every_kind_of_dependency_selects_and_shows() {
 
 #[test]
 fn scopes_as_options_and_short_words() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0"), plain("alpha", "2.0")]);
@@ -75,7 +76,7 @@ fn scopes_as_options_and_short_words() {
 
 #[test]
 fn keys_of_the_configuration_take_effect() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
@@ -104,7 +105,7 @@ fn keys_of_the_configuration_take_effect() {
 
 #[test]
 fn distrosync_reinstall_changed_takes_what_the_repository_has_now() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
@@ -192,7 +193,7 @@ fn a_proxy_is_asked_with_its_own_login() {
 /// `$releasever`, from what provides the release, and variables of dnf's and yum's directories.
 #[test]
 fn variables_of_the_release_and_of_dnf() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let release = |name, lines| Spec {
@@ -263,7 +264,7 @@ fn variables_of_the_release_and_of_dnf() {
 /// Bars on a terminal, and no colours, whether NO_COLOR asks for it or not.
 #[test]
 fn a_terminal_gets_bars_without_colours() {
-    if !needs_root() {
+    if unprivileged() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);

@@ -50,8 +50,7 @@ pub(super) enum Found {
 
 /// Can this machine step programs, as root?
 pub(super) fn possible() -> bool {
-    if !rustix::process::geteuid().is_root() {
-        fixtures::skipped("needs root");
+    if fixtures::unprivileged() {
         return false;
     }
     if !step::available() {

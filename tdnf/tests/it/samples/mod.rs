@@ -22,6 +22,7 @@ use std::ops::RangeInclusive;
 use listed::Listed;
 use reference::{Sample, samples};
 use stage::{Call, Stage};
+use testkit::fixtures::unprivileged;
 
 /// A sample that the tests play.
 pub(crate) struct Played {
@@ -128,8 +129,8 @@ fn run(
 #[track_caller]
 fn check(part: RangeInclusive<u32>, steps: &[Step]) {
     let Some(samples) = samples() else { return };
-    if !rustix::process::geteuid().is_root() {
-        return testkit::fixtures::skipped("not root");
+    if unprivileged() {
+        return;
     }
     let outcome = play(&samples, steps);
     let listed = Listed::read();

@@ -26,6 +26,7 @@ use tdnf::transaction::{
     self, Committed, Element, Erase, Event, Generation, Identity, Install, Mode, Options, RootDir,
     TransactionError, TransactionObserver,
 };
+use testkit::fixtures::unprivileged;
 use testkit::root::Sandbox;
 use testkit::{rpm, rpmdb, tree};
 
@@ -42,15 +43,6 @@ impl TransactionObserver for Transcript {
             self.0.extend_from_slice(bytes);
         }
     }
-}
-
-/// Needs root's rights: owners, chroot.
-fn unprivileged() -> bool {
-    let no = !rustix::process::geteuid().is_root();
-    if no {
-        println!("skipped: needs root");
-    }
-    no
 }
 
 fn options() -> Options<'static> {
