@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
 use rpm_db::{Backend, Db, DbLocation, Search, TransactionLock, Wait};
-use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig};
+use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, UnreadableValue};
 use rpm_repo::vars::Vars;
 
 use crate::args::{Args, nearest};
@@ -51,6 +51,7 @@ pub struct Session<'a> {
     client: OnceCell<Client>,
     /// Warnings about the configuration were printed.
     typos_told: Cell<bool>,
+    values_told: Cell<bool>,
     lock: Option<InstanceLock>,
 }
 
@@ -74,6 +75,7 @@ impl<'a> Session<'a> {
         for warning in &settings.warnings {
             printer.err(&format!("WARNING: {warning}"));
         }
+        tell_unreadable(printer, &settings.main.unreadable_values);
         Ok(Self {
             settings,
             args,
@@ -83,6 +85,7 @@ impl<'a> Session<'a> {
             cache_dir,
             client: OnceCell::new(),
             typos_told: Cell::new(false),
+            values_told: Cell::new(false),
             lock,
         })
     }
@@ -111,6 +114,11 @@ impl<'a> Session<'a> {
     pub fn repos(&self) -> Outcome<Vec<RepoConfig>> {
         let mut vars = self.vars()?;
         let found = repos::read(&self.settings, &self.cache_dir, &vars)?;
+        if !self.values_told.replace(true) {
+            // Of repositories that are off, too: the value may be that of `enabled`.
+            let values = found.iter().flat_map(|repo| &repo.unreadable_values);
+            tell_unreadable(self.printer, values);
+        }
         let uses = |repo: &&RepoConfig| {
             repo.unknown_variables
                 .iter()
@@ -269,6 +277,13 @@ fn usable_cache(settings: &Settings) -> PathBuf {
 fn is_writable(dir: &Path) -> bool {
     let existing = dir.ancestors().find(|dir| dir.exists());
     existing.is_some_and(|dir| rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok())
+}
+
+/// Says which lines of configuration files have no effect.
+fn tell_unreadable<'v>(printer: &Printer, values: impl IntoIterator<Item = &'v UnreadableValue>) {
+    for value in values {
+        printer.err(&format!("warning: {value}"));
+    }
 }
 
 fn client_options(settings: &Settings, interrupt: &Interrupt) -> ClientOptions {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Secret;
 use super::keys::{MAIN_KEYS, is_named};
+use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{bad, boolean, optional, parse_list, whole};
 use crate::error::{Place, Result};
 use crate::ini;
@@ -62,6 +63,8 @@ pub struct MainConfig {
     pub distrosync_reinstall_changed: bool,
     /// Keys nobody knows, with their places; they have no effect.
     pub unknown_keys: Vec<(String, Place)>,
+    /// Lines whose value cannot be read; they have no effect.
+    pub unreadable_values: Vec<UnreadableValue>,
     places: BTreeMap<String, Place>,
 }
 
@@ -107,6 +110,7 @@ impl Default for MainConfig {
             dnf_check_update_compat: false,
             distrosync_reinstall_changed: false,
             unknown_keys: Vec::new(),
+            unreadable_values: Vec::new(),
             places: BTreeMap::new(),
         }
     }
@@ -115,7 +119,8 @@ impl Default for MainConfig {
 /// Reads `tdnf.conf`: the section `[main]`, or the first section if there is no `[main]` (C tdnf
 /// takes the first whatever its name). A file without sections gives the defaults.
 ///
-/// Errors: the file cannot be read (`ErrorKind::NotFound` is tdnf error 1602), a bad line, a bad value.
+/// Errors: the file cannot be read (`ErrorKind::NotFound` is tdnf error 1602), a bad line, a bad value of a
+/// key that checks something.
 pub fn read_main_config(path: &Path) -> Result<MainConfig> {
     let document = ini::read(path, |key| is_named(MAIN_KEYS, key))?;
     let mut config = MainConfig::default();
@@ -129,7 +134,9 @@ pub fn read_main_config(path: &Path) -> Result<MainConfig> {
         .iter()
         .filter(|section| section.name == "main");
     for entry in mains.chain(first).flat_map(|section| &section.entries) {
-        config.set(&entry.key, &entry.value, &entry.place)?;
+        let outcome = config.set(&entry.key, &entry.value, &entry.place);
+        let unreadable = pass_over(outcome, MAIN_KEYS, config.place_of(&entry.key))?;
+        config.unreadable_values.extend(unreadable);
     }
     Ok(config)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::keys::{REPO_KEYS, is_named};
+use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{bad, boolean, bytes, optional, parse_expire, parse_list, throttle, whole};
 use super::{MainConfig, Secret};
 use crate::error::{Error, Place, Result, quoted};
@@ -80,6 +81,8 @@ pub struct RepoConfig {
     pub unknown_variables: Vec<UnknownVariable>,
     /// Keys nobody knows, with their places; they have no effect.
     pub unknown_keys: Vec<(String, Place)>,
+    /// Lines whose value cannot be read; they have no effect.
+    pub unreadable_values: Vec<UnreadableValue>,
     places: BTreeMap<String, Place>,
 }
 
@@ -151,6 +154,7 @@ impl RepoConfig {
             source,
             unknown_variables: Vec::new(),
             unknown_keys: Vec::new(),
+            unreadable_values: Vec::new(),
             places: BTreeMap::new(),
         })
     }
@@ -269,7 +273,7 @@ fn id_fault(id: &str) -> Option<&'static str> {
 
 /// Reads every `.repo` file of a directory in the order of their names; no directory, no repos.
 ///
-/// Errors: the first bad file, section or value; two sections with one id.
+/// Errors: the first bad file or section, or bad value of a key that checks something; two sections with one id.
 pub fn read_repo_dir(dir: &Path, main: &MainConfig, vars: &Vars) -> Result<Vec<RepoConfig>> {
     read_repo_dirs(&[dir.to_owned()], main, vars)
 }
@@ -309,7 +313,9 @@ pub fn read_repo_file(path: &Path, main: &MainConfig, vars: &Vars) -> Result<Vec
 fn from_section(section: &Section, main: &MainConfig, vars: &Vars) -> Result<RepoConfig> {
     let mut repo = RepoConfig::new(&section.name, section.place.clone(), main)?;
     for entry in &section.entries {
-        repo.set(&entry.key, &entry.value, &entry.place, vars)?;
+        let outcome = repo.set(&entry.key, &entry.value, &entry.place, vars);
+        let unreadable = pass_over(outcome, REPO_KEYS, repo.place_of(&entry.key))?;
+        repo.unreadable_values.extend(unreadable);
     }
     Ok(repo)
 }

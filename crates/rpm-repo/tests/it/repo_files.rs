@@ -108,13 +108,13 @@ fn errors_name_file_line_and_key() {
     let error = |text: &str| read(text).unwrap_err().to_string();
     let at = |line: u32| format!("{}:{line}: ", path.display());
     assert_eq!(
-        error("[a]\nenabled=perhaps\n"),
-        at(2) + "enabled = perhaps: expected a boolean such as 1, 0, yes or no"
+        error("[a]\ngpgcheck=perhaps\n"),
+        at(2) + "gpgcheck = perhaps: expected a boolean such as 1, 0, yes or no"
     );
     assert!(
         error("[a]\n\nmetadata_expire=soon\n").starts_with(&(at(3) + "metadata_expire = soon"))
     );
-    assert!(error("[a]\npriority=high").contains("a.repo:2: priority = high: expected"));
+    assert!(error("[a]\nsslverify=high").contains("a.repo:2: sslverify = high: expected"));
     assert!(error("name=x\n").contains("a.repo:1: a key before the first [section]"));
     assert!(error("[a\n").contains("must end with ]"));
     assert!(error("[a]\nnonsense\n").contains("a.repo:2: expected [section] or key = value"));
@@ -133,4 +133,56 @@ fn errors_name_file_line_and_key() {
         ("b", 50, 10)
     );
     assert!(!repos[1].enabled && repos[1].gpgcheck && repos[1].sslverify);
+}
+
+#[test]
+fn unreadable_values_have_no_effect_where_nothing_is_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.repo");
+    let text = "[a]\nenabled=perhaps\npriority=high\nretries=3\nretries=-1\nminrate=much\n\
+                skip_if_unavailable=\ntimeout=1.5\nthrottle=fast\n";
+    std::fs::write(&path, text).unwrap();
+    let repos = read_repo_file(&path, &MainConfig::default(), &Vars::new()).unwrap();
+    let repo = &repos[0];
+    assert!(!repo.enabled && !repo.skip_if_unavailable);
+    assert_eq!((repo.priority, repo.retries, repo.minrate), (50, 3, 0));
+    assert_eq!((repo.timeout, repo.throttle), (None, 0));
+    let said: Vec<String> = repo
+        .unreadable_values
+        .iter()
+        .map(|v| v.to_string())
+        .collect();
+    let line = |number: usize, rest: &str| format!("{}:{number}: {rest}", path.display());
+    assert_eq!(
+        said[..3],
+        [
+            line(
+                2,
+                "enabled = perhaps: expected a boolean such as 1, 0, yes or no; the default (0) counts"
+            ),
+            line(
+                3,
+                "priority = high: expected a whole number; the default (50) counts"
+            ),
+            line(
+                5,
+                "retries = -1: expected a whole number, zero or more; line 4 counts"
+            ),
+        ]
+    );
+    assert_eq!(said.len(), 7);
+
+    let conf = dir.path().join("tdnf.conf");
+    std::fs::write(&conf, "[main]\ninstallonly_limit=many\nkeepcache=perhaps\n").unwrap();
+    let main = read_main_config(&conf).unwrap();
+    assert_eq!((main.installonly_limit, main.keepcache), (2, false));
+    assert_eq!(main.unreadable_values.len(), 2);
+    for key in ["gpgcheck", "sslverify", "minversions"] {
+        std::fs::write(&conf, format!("[main]\n{key}=perhaps\n")).unwrap();
+        let error = read_main_config(&conf).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("tdnf.conf:2: {key} = perhaps: expected")),
+            "{error}"
+        );
+    }
 }

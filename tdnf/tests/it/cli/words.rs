@@ -104,6 +104,62 @@ fn keys_of_the_configuration_take_effect() {
 }
 
 #[test]
+fn values_that_cannot_be_read_are_passed_over_unless_they_check_something() {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let good = site.repo_text("gpgcheck=0");
+    site.write("repos.d/test.repo", &format!("{good}priority=abc\n"));
+    let off = "[off]\nname=off\nbaseurl=file:///nowhere\nenabled=perhaps\n";
+    site.write("repos.d/off.repo", off);
+    let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
+    site.write("tdnf.conf", &format!("{conf}installonly_limit=many\n"));
+    let warning =
+        |file: &str, rest: &str| format!("warning: {}:{rest}\n", site.path(file).display());
+    let (conf, off, priority) = (
+        warning(
+            "tdnf.conf",
+            "4: installonly_limit = many: expected a whole number, zero or more; the default (2) counts",
+        ),
+        warning(
+            "repos.d/off.repo",
+            "4: enabled = perhaps: expected a boolean such as 1, 0, yes or no; the default (0) counts",
+        ),
+        warning(
+            "repos.d/test.repo",
+            "6: priority = abc: expected a whole number; the default (50) counts",
+        ),
+    );
+    let ran = site.run(&["list"]).well();
+    assert_eq!(ran.err, format!("{conf}{off}{priority}"));
+    assert!(ran.out.contains("alpha.noarch"), "{ran:?}");
+    // Each once, also where the repositories are not used.
+    assert_eq!(site.run(&["repolist", "all"]).well().err, ran.err);
+    assert_eq!(
+        site.run(&["history", "list"])
+            .err
+            .matches("warning: ")
+            .count(),
+        1
+    );
+    for (key, value) in [
+        ("gpgcheck", "perhaps"),
+        ("repo_gpgcheck", "2x"),
+        ("sslverify", ""),
+    ] {
+        site.write("repos.d/test.repo", &format!("{good}{key}={value}\n"));
+        let ran = site.run(&["list"]);
+        let words = format!("test.repo:6: {key} = {value}: expected a boolean");
+        assert!(ran.code == 236 && ran.err.contains(&words), "{ran:?}");
+    }
+    // What was typed is not passed over.
+    site.write("repos.d/test.repo", &good);
+    let typed = site.run(&["--setopt=test.priority=abc", "list"]);
+    assert!(
+        typed.code != 0 && typed.err.contains("--setopt: priority = abc: expected"),
+        "{typed:?}"
+    );
+}
+
+#[test]
 fn distrosync_reinstall_changed_takes_what_the_repository_has_now() {
     if unprivileged() {
         return;
