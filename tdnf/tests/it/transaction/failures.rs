@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use tdnf::transaction::{Problem, Warning};
 
+use super::oracle::Oracle;
 use super::*;
 
 /// Runs a transaction that must fail, and proves that nothing has changed.
@@ -81,6 +82,56 @@ fn a_failing_post_is_a_warning() {
     };
     assert_eq!(done.warnings, [expected]);
     verify_clean(root.path());
+}
+
+/// A failing %triggerun is a warning before rpm 6. Since then the package stays, and here with it all
+/// that the transaction had done by then: rpm 6 leaves an upgraded package there in both versions.
+#[test]
+fn a_failing_triggerun_stops_what_rpm_6_stops() {
+    let watch = "%triggerun -- gone\necho gone $1 $2\n[ ! -e /opt/stop ] || exit 3\n%files";
+    let watch = build("watch", "1", "", "", watch);
+    let gone = ["1", "2"].map(|version| {
+        let install =
+            format!("mkdir -p %{{buildroot}}/opt/gone\n: > %{{buildroot}}/opt/gone/{version}");
+        build("gone", version, "", &install, "%files\n/opt/gone")
+    });
+    for suite in ["trixie", "sid"] {
+        let Some(oracle) = Oracle::of(suite) else {
+            continue;
+        };
+        let mut options = options();
+        options.generation = oracle.generation;
+        let pair = Pair::with(Some(oracle));
+        pair.same(&[Ask::Upgrade(&watch), Ask::Upgrade(&gone[0])]);
+        pair.each(|root| root.write("opt/stop", ""));
+        let (erase, upgrade) = ([Ask::Erase("gone")], [Ask::Upgrade(&gone[1])]);
+        if options.generation < Generation::Rpm6 {
+            for asks in [&upgrade, &erase] {
+                let done = pair.run(asks);
+                assert!(done.scriptlets_failed(), "{suite}: {:?}", done.warnings);
+            }
+            continue;
+        }
+        let rpm = |asks: &[Ask<'_>]| {
+            let output = pair.oracle.as_ref().unwrap().try_rpm(pair.rpm.path(), asks);
+            assert!(!output.status.success(), "{suite}: {output:?}");
+        };
+        let error = fails(pair.ours.path(), &erase, &options).to_string();
+        assert!(
+            error.contains("watch-1-1.noarch") && error.contains("%triggerun"),
+            "{error}"
+        );
+        rpm(&erase);
+        pair.compare();
+        fails(pair.ours.path(), &upgrade, &options);
+        rpm(&upgrade);
+        let left = rpm::Rpm::on_db(&pair.rpm.join("var/lib/rpm")).run(&["-qa"]);
+        let left = String::from_utf8_lossy(&left.stdout).into_owned();
+        assert!(
+            left.contains("gone-1-1.") && left.contains("gone-2-1."),
+            "{left}"
+        );
+    }
 }
 
 fn one_file(name: &str, path: &str, content: &str) -> PathBuf {
