@@ -14,9 +14,9 @@ bench *args:
 build:
     ./dev build
 
-# The binary, links, man pages, completions, units and configuration below DESTDIR.
+# The binary, links, man pages, completions, units and configuration below DIR: `just install DESTDIR=DIR`.
 install destdir:
-    ./dev install {{ if destdir =~ '^DESTDIR=' { destdir } else { 'DESTDIR=' + destdir } }}
+    ./dev install {{quote(destdir)}}
 
 # The smallest binary, for shipping.
 dist:

@@ -109,6 +109,48 @@ fn install_puts_everything_in_place() {
     );
 }
 
+/// `just` need not be there: each of its recipes is a command of `./dev`, or of cargo, with the words that were given.
+#[test]
+fn recipes_of_just_are_commands_of_dev() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let recipes = fs::read_to_string(root.join("justfile")).expect("it is there");
+    let usage = Command::new("bash")
+        .arg(root.join("dev"))
+        .output()
+        .expect("bash runs");
+    let usage = String::from_utf8_lossy(&usage.stdout).into_owned();
+    let known = |name: &str| {
+        usage
+            .lines()
+            .any(|line| line.split_whitespace().next() == Some(name))
+    };
+    let (mut recipe, mut seen) = (String::new(), Vec::new());
+    for line in recipes
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let Some(body) = line.strip_prefix("    ") else {
+            recipe = line.trim_end_matches(':').to_owned();
+            continue;
+        };
+        let words: Vec<&str> = body.split_whitespace().collect();
+        let (name, arguments) = match recipe.split_once(' ') {
+            Some((name, argument)) => (name, argument.trim_start_matches('*')),
+            None => (recipe.as_str(), ""),
+        };
+        let given = match arguments {
+            "" => words.len() == 2,
+            "destdir" => words[2..] == ["{{quote(destdir)}}"],
+            other => words[2..] == [format!("{{{{{other}}}}}")],
+        };
+        let good = words[0] == "cargo"
+            || (words[0] == "./dev" && words[1] == name && known(name) && given);
+        assert!(good, "{recipe}: {body}");
+        seen.push(name.to_owned());
+    }
+    assert!(seen.iter().any(|name| name == "install"), "{seen:?}");
+}
+
 /// The reading commands under valgrind: `./dev valgrind` makes the binary that it can look into.
 #[test]
 fn reading_commands_under_valgrind() {
