@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::thread::JoinHandle;
 
 use cli_kit::Printer;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::{Handle, Signals};
 
 /// What a run is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +51,19 @@ pub struct Interrupt {
     state: Arc<State>,
 }
 
-impl Interrupt {
+/// The thread that hears the signals of a run. It ends with this value, and with it every answer to
+/// a signal: whoever has it keeps it until all is printed, so that a run which writes into a pipe
+/// that nobody reads can still be stopped.
+#[derive(Debug, Default)]
+pub struct Listener {
+    thread: Option<(Handle, JoinHandle<()>)>,
+}
+
+impl Listener {
     /// Listens from now on. Signals that the process was started to ignore (`nohup`) stay
     /// ignored. Where nothing can be listened to, signals end the process as they always do.
-    pub fn listen(printer: &Printer) -> Self {
-        let interrupt = Self::default();
+    pub fn start(&mut self, printer: &Printer) -> Interrupt {
+        let interrupt = Interrupt::default();
         let ignored = ignored_signals();
         let wanted: Vec<i32> = [SIGINT, SIGTERM, SIGHUP]
             .into_iter()
@@ -64,7 +73,6 @@ impl Interrupt {
             return interrupt;
         };
         let (heard, printer) = (interrupt.clone(), printer.clone());
-        // Without the thread the signals would be lost; then they must not be caught at all.
         let handle = signals.handle();
         let spawned = std::thread::Builder::new()
             .name("signals".to_owned())
@@ -73,12 +81,26 @@ impl Interrupt {
                     heard.hear(signal, &printer);
                 }
             });
-        if spawned.is_err() {
-            handle.close();
+        match spawned {
+            Ok(thread) => self.thread = Some((handle, thread)),
+            // Without the thread the signals would be lost; then they must not be caught at all.
+            Err(_) => handle.close(),
         }
         interrupt
     }
+}
 
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some((handle, thread)) = self.thread.take() {
+            handle.close();
+            // It does nothing but print; had that panicked, nobody would be left to be told.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Interrupt {
     /// The flag that ends transfers.
     pub fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.state.stop)

@@ -39,6 +39,7 @@ pub mod view;
 use std::process::ExitCode;
 
 use cli_kit::{Mode, Printer};
+use interrupt::Listener;
 
 /// The version that `--version` and the user agent name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -54,10 +55,12 @@ pub fn run(argv: impl IntoIterator<Item = String>) -> ExitCode {
 
 /// `tdnf` itself, also as `yum`, `tyum` and `tdnfj`.
 fn tdnf(argv: &[String]) -> u8 {
+    // Ends when all is printed.
+    let mut listener = Listener::default();
     let (printer, command, outcome) = match args::parse(argv.iter().cloned()) {
         Ok(args) => {
             let printer = Printer::standard(mode(&args));
-            let outcome = commands::dispatch(&args, &printer);
+            let outcome = commands::dispatch(&args, &printer, &mut listener);
             let command = args.command().map(str::to_owned);
             (printer, command, outcome)
         }

@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use crate::args::{Args, Entry, Origin, help};
 use crate::error::{Code, Failure, Outcome};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Listener};
 use crate::session::Session;
 use crate::settings::{Environment, Settings};
 
@@ -109,8 +109,8 @@ struct Version {
 }
 
 /// Runs the command that the words name and returns the exit code. `--version` and help come
-/// first and open nothing.
-pub fn dispatch(args: &Args, printer: &Printer) -> Outcome<u8> {
+/// first and open nothing, and signals are heard by `listener` only after them.
+pub fn dispatch(args: &Args, printer: &Printer, listener: &mut Listener) -> Outcome<u8> {
     if args.flag("version") {
         printer.crit(&format!("tdnf: {}", crate::VERSION));
         printer.json(&Version {
@@ -135,7 +135,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Outcome<u8> {
         return Err(Failure::new(Code::PERM).hint(format!("try 'sudo tdnf {}'", args.line())));
     }
     let settings = Settings::resolve(args, environment)?;
-    let interrupt = Interrupt::listen(printer);
+    let interrupt = listener.start(printer);
     let outcome = run(command, settings, args, printer, interrupt.clone());
     match (outcome, interrupt.exit_code()) {
         (Err(failure), Some(code)) => {

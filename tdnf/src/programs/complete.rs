@@ -10,7 +10,7 @@ use cli_kit::{Mode, Printer};
 
 use crate::args::{self, Args, Group, OPTIONS, OptionSpec};
 use crate::commands::{self, Needs};
-use crate::interrupt::Interrupt;
+use crate::interrupt::Listener;
 use crate::session::{Freshness, PRIMARY, Session};
 use crate::settings::{Environment, Settings};
 
@@ -305,6 +305,7 @@ fn with_session(
     printer: &Printer,
     ask: impl FnOnce(&Session<'_>) -> Option<Vec<String>>,
 ) -> Vec<String> {
+    let mut listener = Listener::default();
     let open = || -> Option<Vec<String>> {
         let silent = ["tdnf", "-q", "-C", "--noplugins"].map(str::to_owned);
         // The option whose value is being typed has none yet.
@@ -314,7 +315,7 @@ fn with_session(
         };
         let args: Args = args::parse(silent.into_iter().chain(complete.iter().cloned())).ok()?;
         let settings = Settings::resolve(&args, Environment::of_process()).ok()?;
-        let interrupt = Interrupt::listen(printer);
+        let interrupt = listener.start(printer);
         let session = Session::open(settings, &args, printer, interrupt, Needs::NOTHING).ok()?;
         ask(&session)
     };
