@@ -32,6 +32,8 @@ pub struct Client {
 struct Settings {
     tls: Option<Tls>,
     connect: Duration,
+    /// HTTP/1.1 only: requests at the same time have a connection each.
+    apart: bool,
 }
 
 impl Client {
@@ -116,17 +118,21 @@ impl Client {
         urls.sort_by_key(|url| all.get(&origin(url)).copied().unwrap_or(0));
     }
 
-    /// The reqwest client for `url` under the repository's settings.
+    /// The reqwest client for `url` under the repository's settings; one whose requests share no
+    /// connection if they are to be `apart`.
     pub(crate) fn http(
         &self,
         access: &Access,
         url: &Url,
+        apart: bool,
     ) -> std::result::Result<reqwest::Client, Cause> {
         let secure = url.scheme() == "https";
         let tls = secure.then(|| access.tls.clone());
         let settings = Settings {
             tls,
             connect: access.timeout,
+            // Without TLS there is no HTTP/2 here.
+            apart: apart && secure,
         };
         let mut all = self
             .by_settings
@@ -154,6 +160,9 @@ impl Client {
         }
         for proxy in self.proxies()? {
             builder = builder.proxy(proxy);
+        }
+        if settings.apart {
+            builder = builder.http1_only();
         }
         builder = match &settings.tls {
             Some(tls) if tls.verify => builder.tls_certs_only(tls::trusted(&self.options, tls)?),

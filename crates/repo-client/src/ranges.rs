@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, AbortHandle, Abortable, SelectAll, Stream, StreamExt};
 use reqwest::header::{CONTENT_TYPE, ETAG};
-use reqwest::{Response, Url};
+use reqwest::{Response, Url, Version};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -53,6 +53,9 @@ pub struct RangeRequest {
     pub to: Option<u64>,
     /// Strong `ETag` that the file must still have; otherwise all of it comes ([`RangeEvent::Opened`]).
     pub if_range: Option<String>,
+    /// It may share a connection with others (HTTP/2) where the server knows how. Otherwise it has
+    /// one of its own while it lasts: many servers and lines limit each connection.
+    pub shared: bool,
 }
 
 impl RangeRequest {
@@ -81,6 +84,8 @@ pub enum RangeEvent {
         etag: Option<String>,
         /// From the request to its answer.
         waited: Duration,
+        /// It shares its connection with others (HTTP/2).
+        multiplexed: bool,
     },
     /// The next bytes. A careless server may send more than the range asked for.
     Data(Bytes),
@@ -292,6 +297,7 @@ impl<'c> Piece<'c> {
             from: (!request.is_whole()).then_some(request.from),
             to: request.to,
             if_range: request.if_range.clone(),
+            apart: !request.shared,
             ..Ask::default()
         };
         let began = Instant::now();
@@ -313,6 +319,7 @@ impl<'c> Piece<'c> {
             total,
             etag,
             waited,
+            multiplexed: response.version() == Version::HTTP_2,
         };
         let body = Body {
             piece: self,
@@ -353,6 +360,7 @@ impl<'c> Piece<'c> {
             total: Some(total),
             etag: None,
             waited: Duration::ZERO,
+            multiplexed: false,
         };
         let left = self.request.to.map(|to| to.saturating_sub(first));
         Ok((opened, State::Local(from, left)))

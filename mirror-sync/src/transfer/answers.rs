@@ -26,7 +26,9 @@ impl Run<'_> {
                 total,
                 etag,
                 waited,
+                multiplexed,
             } => {
+                self.told(id, multiplexed);
                 let whole = !partial;
                 self.opened(
                     id,
@@ -42,6 +44,18 @@ impl Run<'_> {
             RangeEvent::Data(data) => self.data(id, &data),
             RangeEvent::Ended => self.ended(id),
             RangeEvent::Failed { cause, retry_after } => self.failed(id, cause, retry_after),
+        }
+    }
+
+    /// An answer tells whether its server lets requests share a connection.
+    fn told(&mut self, id: RangeId, multiplexed: bool) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let Some(size) = stream.shared else { return };
+        stream.shared = multiplexed.then_some(size);
+        if let Some(host) = self.hosts.get_mut(stream.host) {
+            host.tells(multiplexed, size);
         }
     }
 
@@ -129,7 +143,7 @@ impl Run<'_> {
         self.summary.bytes += length;
         let (at, source) = (stream.file, stream.source);
         if let Some(host) = self.hosts.get_mut(stream.host) {
-            host.gave(length);
+            host.gave(length, now);
         }
         let Some(file) = self.files.get_mut(at) else {
             return Ok(());

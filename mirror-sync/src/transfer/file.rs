@@ -41,6 +41,9 @@ pub(crate) struct Source {
     not_before: Option<Instant>,
 }
 
+/// A file up to this size is asked for whole, over a connection shared with others if there is one.
+const SMALL: u64 = 1 << 20;
+
 /// A file and all that is known of it.
 pub(crate) struct WantedFile {
     pub(crate) wanted: Wanted,
@@ -146,6 +149,12 @@ impl WantedFile {
         }
     }
 
+    /// Whether it is small, and nothing of it is there or asked for.
+    pub(crate) fn is_small(&self) -> bool {
+        let untouched = self.map.claims().is_empty() && self.map.done().is_empty();
+        untouched && self.map.size() <= SMALL
+    }
+
     /// Most failures in a row before something is given up.
     pub(crate) fn retries(&self) -> u32 {
         self.wanted.access.retries
@@ -165,6 +174,8 @@ pub(crate) struct Stream {
     pub(crate) loaded: bool,
     /// It asked for a range.
     pub(crate) ranged: bool,
+    /// Size of the file, if it shares its connection with others, or would if the server knew how.
+    pub(crate) shared: Option<u64>,
     /// It brings what is there already, to be compared.
     pub(crate) sample: Option<Sample>,
     pub(crate) marks: [(Instant, u64); 2],
@@ -191,6 +202,7 @@ impl Stream {
             bytes: 0,
             loaded: false,
             ranged,
+            shared: None,
             sample: None,
             marks: [(now, 0); 2],
         }

@@ -16,13 +16,48 @@ const REFUSAL_REST: Duration = Duration::from_secs(1);
 /// How long a server is believed to bear no more than it had when it refused.
 const CAPPED: Duration = Duration::from_secs(60);
 
+/// Most requests under way over one shared connection (HTTP/2). Servers allow a hundred and more. Those
+/// that are sent together come together; so many that the line is busy while the next are asked for.
+const STREAMS: usize = 64;
+
+/// Bytes asked for ahead over a shared connection before any rate is known, and how many seconds'
+/// worth afterwards: on a slow one each request would wait for all others.
+const AHEAD: u64 = 256 * 1024;
+const AHEAD_LASTS: f64 = 2.0;
+/// The present rate is over one of these ...
+const LATELY: Duration = Duration::from_millis(500);
+/// ... and the best one is forgotten as slowly as this: one packet lost holds up all that share a
+/// connection, and they go on at once when it has come again.
+const FADES: f64 = 0.9;
+
+/// What a server has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Another connection.
+    Connection,
+    /// Another small file over the connection that is shared already.
+    Stream,
+}
+
 /// A server of this run.
 #[derive(Debug)]
 pub(crate) struct Host {
     /// `scheme://host:port`.
     pub(crate) name: String,
-    /// Requests under way.
-    pub(crate) in_use: usize,
+    /// Requests under way that have a connection each.
+    own: usize,
+    /// Requests under way that share one, if the server knows how.
+    shared: usize,
+    /// Whether it does (HTTP/2), once an answer has told.
+    multiplexed: Option<bool>,
+    /// Most requests that may share the connection.
+    streams: usize,
+    /// Size of the files that are to come over it.
+    ahead: u64,
+    /// When the present rate was last taken, and the bytes then.
+    mark: Option<(Instant, u64)>,
+    /// The best rate lately, bytes per second.
+    lately: Option<f64>,
     /// Most it accepts; less than what we may once it has refused.
     pub(crate) cap: usize,
     pub(crate) bytes: u64,
@@ -58,7 +93,13 @@ impl Host {
     pub(crate) fn new(name: String, cap: usize) -> Self {
         Self {
             name,
-            in_use: 0,
+            own: 0,
+            shared: 0,
+            multiplexed: None,
+            streams: STREAMS,
+            ahead: 0,
+            mark: None,
+            lately: None,
             cap: cap.max(1),
             bytes: 0,
             requests: 0,
@@ -91,16 +132,70 @@ impl Host {
         self.is_usable() && self.rest_until.is_none_or(|until| now >= until)
     }
 
-    /// A request begins.
-    pub(crate) fn asked(&mut self, now: Instant) {
-        self.in_use += 1;
+    /// Connections in use.
+    pub(crate) fn in_use(&self) -> usize {
+        let shared = match self.multiplexed {
+            Some(true) => self.shared.min(1),
+            _ => self.shared,
+        };
+        self.own + shared
+    }
+
+    /// What it has room for if it is to have so many connections.
+    pub(crate) fn room(&self, target: usize) -> Option<Room> {
+        if self.in_use() < self.cap.min(target) {
+            return Some(Room::Connection);
+        }
+        (self.is_multiplexed() && self.shared > 0 && self.shares()).then_some(Room::Stream)
+    }
+
+    /// Whether another small file may share the connection now, as far as is known.
+    pub(crate) fn shares(&self) -> bool {
+        if !self.multiplexed.unwrap_or(true) || self.shared >= self.streams {
+            return false;
+        }
+        let worth = |rate: f64| ((rate * AHEAD_LASTS) as u64).max(1);
+        self.ahead < self.lately.map_or(AHEAD, worth)
+    }
+
+    /// Whether its small files are known to share a connection.
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.multiplexed == Some(true)
+    }
+
+    /// An answer has told whether requests share a connection; this one was to.
+    pub(crate) fn tells(&mut self, multiplexed: bool, size: u64) {
+        self.multiplexed = Some(multiplexed);
+        if !multiplexed {
+            self.leave(Some(size));
+            self.own += 1;
+        }
+    }
+
+    fn leave(&mut self, shared: Option<u64>) {
+        if let Some(size) = shared {
+            self.shared = self.shared.saturating_sub(1);
+            self.ahead = self.ahead.saturating_sub(size);
+        } else {
+            self.own = self.own.saturating_sub(1);
+        }
+    }
+
+    /// A request begins; `shared` is the size of a file that is to share a connection.
+    pub(crate) fn asked(&mut self, shared: Option<u64>, now: Instant) {
+        if let Some(size) = shared {
+            self.shared += 1;
+            self.ahead = self.ahead.saturating_add(size);
+        } else {
+            self.own += 1;
+        }
         self.requests += 1;
         self.first_use.get_or_insert(now);
     }
 
     /// A request is over, `lasted` after it began.
-    pub(crate) fn over(&mut self, now: Instant, lasted: Duration) {
-        self.in_use = self.in_use.saturating_sub(1);
+    pub(crate) fn over(&mut self, shared: Option<u64>, now: Instant, lasted: Duration) {
+        self.leave(shared);
         self.busy += lasted;
         self.last_use = Some(now);
     }
@@ -116,7 +211,14 @@ impl Host {
     }
 
     /// Bytes came: whatever failed before is over.
-    pub(crate) fn gave(&mut self, bytes: u64) {
+    pub(crate) fn gave(&mut self, bytes: u64, now: Instant) {
+        let (at, before) = *self.mark.get_or_insert((now, self.bytes));
+        let spent = now.duration_since(at);
+        if spent >= LATELY {
+            let rate = self.bytes.saturating_sub(before) as f64 / spent.as_secs_f64();
+            self.lately = Some(self.lately.map_or(rate, |best| rate.max(best * FADES)));
+            self.mark = Some((now, self.bytes));
+        }
         self.bytes += bytes;
         self.failures = 0;
     }
@@ -144,9 +246,10 @@ impl Host {
     pub(crate) fn refused(&mut self, now: Instant, asked: Option<Duration>) -> bool {
         let rest = asked.unwrap_or(REFUSAL_REST);
         self.rest_until = Some(now + rest);
-        let bears = self.in_use > 0;
+        let bears = self.in_use() > 0;
         if bears {
-            self.cap = self.cap.min(self.in_use);
+            self.cap = self.cap.min(self.in_use());
+            self.streams = self.streams.min(self.shared.max(1));
             self.capped_until = Some(now + rest.max(CAPPED));
         }
         bears
@@ -157,6 +260,7 @@ impl Host {
         if self.capped_until.is_some_and(|until| now >= until) {
             self.capped_until = None;
             self.cap = most.max(1);
+            self.streams = STREAMS;
         }
     }
 

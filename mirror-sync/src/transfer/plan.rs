@@ -6,7 +6,7 @@ use repo_client::{Cause, RangeId, RangeRequest};
 
 use super::error::{Error, Result};
 use super::file::{Sample, Stage, Stream, WantedFile};
-use super::host::Host;
+use super::host::{Host, Room};
 use super::run::Run;
 use super::segments::Claim;
 
@@ -43,7 +43,7 @@ impl Run<'_> {
     /// Servers that are in use now: the first ones that can be asked, in order.
     pub(crate) fn enabled(&self, now: Instant) -> Vec<usize> {
         let ready =
-            |(at, host): (usize, &Host)| (host.in_use > 0 || host.is_ready(now)).then_some(at);
+            |(at, host): (usize, &Host)| (host.in_use() > 0 || host.is_ready(now)).then_some(at);
         let usable = self
             .hosts
             .iter()
@@ -59,36 +59,40 @@ impl Run<'_> {
     pub(crate) fn plan(&mut self) -> Result<()> {
         let now = Instant::now();
         for host in self.enabled(now) {
-            while self.may_ask(host, now) && self.give_work(host, now)? {}
+            while let Some(room) = self.room(host, now)
+                && self.give_work(host, room, now)?
+            {}
         }
         self.bury(now)
     }
 
-    fn may_ask(&self, host: usize, now: Instant) -> bool {
-        self.hosts.get(host).is_some_and(|one| {
-            one.is_ready(now) && one.in_use < one.cap.min(self.probe.target(host))
-        })
+    fn room(&self, host: usize, now: Instant) -> Option<Room> {
+        let one = self.hosts.get(host).filter(|one| one.is_ready(now))?;
+        one.room(self.probe.target(host))
     }
 
     /// One more request to a server; false if there is nothing for it.
-    fn give_work(&mut self, host: usize, now: Instant) -> Result<bool> {
+    fn give_work(&mut self, host: usize, room: Room, now: Instant) -> Result<bool> {
         let unknown = self.hosts.get(host).is_some_and(|one| one.verified == 0);
         if unknown && self.awaits_verdict(host) {
             return Ok(false);
         }
         // A server that has proved nothing yet begins with a file of its own.
         let mixed_first = !unknown;
-        let mut work = if mixed_first {
-            self.gap_at(host, now)
-        } else {
-            self.alone_at(host, now)
+        let mut work = match room {
+            Room::Stream => self.small_at(host, now),
+            Room::Connection if mixed_first => self.gap_at(host, now),
+            Room::Connection => self.alone_at(host, now),
         };
         while work.is_none() && self.open.len() < self.streams.len() + OPEN {
-            let Some(at) = self.next_file(host, now) else {
+            let Some(at) = self.next_file(host, room, now) else {
                 break;
             };
             self.begin(at, now)?;
             work = self.gap_in(at, host, now);
+        }
+        if room == Room::Stream {
+            return work.map_or(Ok(false), |work| self.ask(host, &work, now));
         }
         let work = work
             .or_else(|| self.gap_at(host, now))
@@ -113,12 +117,12 @@ impl Run<'_> {
         self.hosts.len() > 1 && self.open.iter().any(brought)
     }
 
-    fn next_file(&mut self, host: usize, now: Instant) -> Option<usize> {
+    fn next_file(&mut self, host: usize, room: Room, now: Instant) -> Option<usize> {
         let files = &self.files;
         let fits = |at: &usize| {
-            files
-                .get(*at)
-                .is_some_and(|f| f.source_at(host, now).is_some())
+            files.get(*at).is_some_and(|f| {
+                f.source_at(host, now).is_some() && (room == Room::Connection || f.is_small())
+            })
         };
         let place = self.queue.iter().take(1000).position(fits)?;
         self.queue.remove(place)
@@ -126,6 +130,13 @@ impl Run<'_> {
 
     fn gap_at(&self, host: usize, now: Instant) -> Option<Work> {
         self.open.iter().find_map(|at| self.gap_in(*at, host, now))
+    }
+
+    /// A small file that nobody is at.
+    fn small_at(&self, host: usize, now: Instant) -> Option<Work> {
+        let small = |at: &&usize| self.files.get(**at).is_some_and(WantedFile::is_small);
+        let mut open = self.open.iter().filter(small);
+        open.find_map(|at| self.gap_in(*at, host, now))
     }
 
     /// A gap in a file that has no bytes of others.
@@ -263,7 +274,7 @@ impl Run<'_> {
     fn each(&self, host: usize) -> Option<f64> {
         let standing = self.probe.standing(host);
         (standing.rate > 0.0)
-            .then(|| standing.rate / self.hosts.get(host).map_or(1, |h| h.in_use.max(1)) as f64)
+            .then(|| standing.rate / self.hosts.get(host).map_or(1, |h| h.in_use().max(1)) as f64)
     }
 
     /// The second half of the request that would take longest.
@@ -360,7 +371,9 @@ impl Run<'_> {
                 let Some(stream) = self.streams.get_mut(&claim.key) else {
                     continue;
                 };
-                if twice || claim.at >= claim.to || stream.sample.is_some() {
+                // Over the same connection it would come no sooner.
+                let same = stream.shared.is_some() && stream.host == host;
+                if twice || same || claim.at >= claim.to || stream.sample.is_some() {
                     continue;
                 }
                 let stalled = now.duration_since(stream.last).as_secs_f64() > REST_LASTS;
@@ -400,6 +413,8 @@ impl Run<'_> {
         };
         let size = file.map.size();
         let whole = work.from == 0 && work.to >= size;
+        let shares = self.hosts.get(host).is_some_and(Host::shares);
+        let shared = (file.is_small() && whole && shares).then_some(size);
         let etag = file.part.as_ref().and_then(|part| part.etag(work.source));
         let request = RangeRequest {
             url: url.clone(),
@@ -407,6 +422,7 @@ impl Run<'_> {
             from: work.from,
             to: (!whole && work.to != u64::MAX).then_some(work.to),
             if_range: etag.filter(|_| !whole).map(str::to_owned),
+            shared: shared.is_some(),
         };
         let id = self.ranges.start(request)?;
         let sample = work.sample.then(|| Sample {
@@ -417,7 +433,8 @@ impl Run<'_> {
         if sample.is_none() {
             file.map.claim(id, work.from, work.to, work.source);
         }
-        let stream = Stream::new(work.file, work.source, host, !whole, now);
+        let mut stream = Stream::new(work.file, work.source, host, !whole, now);
+        stream.shared = shared;
         self.add_stream(id, stream, sample);
         Ok(true)
     }

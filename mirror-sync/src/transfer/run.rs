@@ -160,8 +160,8 @@ impl<'a> Run<'a> {
         let own = self.own_limit_reached();
         let reading = |(at, host): (usize, &Host)| Reading {
             bytes: host.bytes,
-            in_use: host.in_use,
-            cap: if own { host.in_use } else { host.cap },
+            in_use: host.in_use(),
+            cap: if own { host.in_use() } else { host.cap },
             active: active.contains(&at),
         };
         let readings: Vec<Reading> = self.hosts.iter().enumerate().map(reading).collect();
@@ -184,8 +184,13 @@ impl<'a> Run<'a> {
     fn shed(&mut self, now: Instant) {
         for at in 0..self.hosts.len() {
             let target = self.probe.target(at);
-            while self.hosts.get(at).is_some_and(|host| host.in_use > target) {
-                let ours = self.streams.iter().filter(|(_, stream)| stream.host == at);
+            while self
+                .hosts
+                .get(at)
+                .is_some_and(|host| host.in_use() > target)
+            {
+                let own = |stream: &Stream| stream.host == at && stream.shared.is_none();
+                let ours = self.streams.iter().filter(|(_, stream)| own(stream));
                 let Some(id) = ours
                     .min_by_key(|(_, stream)| stream.bytes)
                     .map(|(id, _)| *id)
@@ -204,7 +209,7 @@ impl<'a> Run<'a> {
             return;
         };
         if let Some(host) = self.hosts.get_mut(stream.host) {
-            host.over(now, now.duration_since(stream.began));
+            host.over(stream.shared, now, now.duration_since(stream.began));
         }
         if let Some(file) = self.files.get_mut(stream.file) {
             file.map.release(id);
@@ -213,12 +218,13 @@ impl<'a> Run<'a> {
 
     pub(crate) fn add_stream(&mut self, id: RangeId, mut stream: Stream, sample: Option<Sample>) {
         if let Some(host) = self.hosts.get_mut(stream.host) {
-            stream.loaded = host.in_use > 0;
-            host.asked(stream.began);
+            stream.loaded = host.in_use() > 0;
+            host.asked(stream.shared, stream.began);
         }
         self.summary.requests += 1;
         self.streams.insert(id, Stream { sample, ..stream });
-        self.summary.connections = self.summary.connections.max(self.streams.len());
+        let connections = self.hosts.iter().map(Host::in_use).sum();
+        self.summary.connections = self.summary.connections.max(connections);
     }
 
     fn report(mut self) -> Summary {

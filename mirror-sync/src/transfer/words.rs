@@ -14,6 +14,9 @@ const EACH: f64 = 0.6;
 const QUEUE: Duration = Duration::from_millis(20);
 /// ... and so many times as long: a new connection alone makes it twice.
 const QUEUED: f64 = 2.0;
+/// Where packets are lost, too: a line that is full loses packets, but a queue as long as this is
+/// before no lossy line that is not full.
+const SURELY_QUEUED: f64 = 3.0;
 /// Packets out of order, per packet received, that mean loss.
 const LOSS: f64 = 0.002;
 /// Connections that together bring so many times what the first one did help.
@@ -41,12 +44,12 @@ impl Evidence {
         }
     }
 
-    /// Share of packets out of order since then.
     /// Whether packets have been lost since then.
     pub(crate) fn is_lossy(&self) -> bool {
         self.loss() > LOSS
     }
 
+    /// Share of packets out of order since then.
     fn loss(&self) -> f64 {
         let now = Self::begin();
         let received = now.received.saturating_sub(self.received);
@@ -117,7 +120,7 @@ impl Run<'_> {
         let bps = standing.rate as u64;
         let connections = standing.measured;
         let each = bps / connections.max(1) as u64;
-        if host.waiting_share() > WAITING {
+        if host.waiting_share() > WAITING && !host.is_multiplexed() {
             let answer = host.fastest.unwrap_or_default();
             return LimitKind::Latency {
                 answer,
@@ -127,25 +130,25 @@ impl Run<'_> {
         if !self.probe.has_settled() {
             return LimitKind::Unknown;
         }
+        let (alone, loaded) = (host.fastest.unwrap_or_default(), host.answers_loaded());
+        let queue = |times: f64| loaded.is_some_and(|loaded| loaded > alone.mul_f64(times) + QUEUE);
         // A full line loses packets, too; but there more connections do not bring more.
         let more = standing
             .alone
             .is_some_and(|alone| standing.rate >= MORE * alone);
-        if connections > 1 && lossy && more {
+        if connections > 1 && lossy && more && !queue(SURELY_QUEUED) {
             return LimitKind::Loss {
                 bps: each,
                 connections,
             };
         }
-        if connections > 1 && standing.share() >= EACH {
+        if connections > 1 && standing.share() >= EACH && !(lossy && queue(SURELY_QUEUED)) {
             return LimitKind::PerConnection {
                 bps: each,
                 connections,
             };
         }
-        let (alone, loaded) = (host.fastest.unwrap_or_default(), host.answers_loaded());
-        let queue = loaded.is_some_and(|loaded| loaded > alone.mul_f64(QUEUED) + QUEUE);
-        if queue {
+        if queue(QUEUED) {
             LimitKind::FullLink { bps }
         } else {
             LimitKind::PerClient { bps }

@@ -36,6 +36,8 @@ pub(crate) struct Ask {
     pub(crate) etag: Option<String>,
     /// Date for `If-Modified-Since`.
     pub(crate) modified: Option<String>,
+    /// On a connection that nothing else uses meanwhile.
+    pub(crate) apart: bool,
 }
 
 impl Ask {
@@ -77,7 +79,7 @@ pub(crate) async fn get(
         let _ = bare.set_username("");
         let _ = bare.set_password(None);
         bare.set_fragment(None);
-        let mut request = client.http(access, &at)?.get(bare);
+        let mut request = client.http(access, &at, ask.apart)?.get(bare);
         for (name, value) in ask.headers() {
             request = request.header(name, value);
         }

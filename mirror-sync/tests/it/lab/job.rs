@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use mirror_sync::transfer::{LimitKind, Limits, Silent, Wanted, fetch_all};
-use repo_client::{Client, ClientOptions};
+use repo_client::{Access, Client, ClientOptions, Tls};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 
 /// Names the job for [`the_client_of_the_laboratory`].
@@ -52,6 +53,7 @@ pub(crate) fn run(wanted: Vec<Wanted>, connections: usize) -> Outcome {
             .failed
             .iter()
             .map(|(_, why)| why.to_string())
+            .take(3)
             .collect::<Vec<_>>()
             .join("; "),
     }
@@ -59,7 +61,8 @@ pub(crate) fn run(wanted: Vec<Wanted>, connections: usize) -> Outcome {
 
 /// Writes a job down.
 pub(crate) fn write(path: &Path, wanted: &[Wanted], connections: usize) {
-    let mut text = format!("{connections}\n");
+    let ca = wanted.first().and_then(|one| one.access.tls.ca.clone());
+    let mut text = format!("{connections}\t{}\n", ca.unwrap_or_default().display());
     for one in wanted {
         let hex = one.digest.map(|digest| digest.hex()).unwrap();
         let (size, partial) = (one.size.unwrap(), one.partial.display());
@@ -129,7 +132,16 @@ fn the_client_of_the_laboratory() {
     };
     let text = std::fs::read_to_string(path).unwrap();
     let mut lines = text.lines();
-    let connections = lines.next().unwrap().parse().unwrap();
+    let (connections, ca) = lines.next().unwrap().split_once('\t').unwrap();
+    let connections = connections.parse().unwrap();
+    let tls = Tls {
+        ca: (!ca.is_empty()).then(|| ca.into()),
+        ..Tls::default()
+    };
+    let access = Arc::new(Access {
+        tls,
+        ..Access::default()
+    });
     let wanted = lines.map(|line| {
         let words: Vec<&str> = line.split('\t').collect();
         Wanted {
@@ -139,7 +151,7 @@ fn the_client_of_the_laboratory() {
             partial: words[3].into(),
             sources: words[4..].iter().map(|url| (*url).to_owned()).collect(),
             priority: 0,
-            access: Default::default(),
+            access: Arc::clone(&access),
         }
     });
     let got = run(wanted.collect(), connections);

@@ -145,7 +145,7 @@ impl Nginx {
             .local_addr()
             .unwrap()
             .port();
-        let nginx = Self::spawn(Command::new("nginx"), port, www, more);
+        let nginx = Self::spawn(Command::new("nginx"), port, "", www, more);
         for _ in 0..200 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return nginx;
@@ -157,29 +157,44 @@ impl Nginx {
 
     /// In a namespace, at port 80 of all its addresses.
     pub(crate) fn start_in(namespace: &Namespace, www: &Path, more: &str) -> Self {
-        let nginx = Self::spawn(namespace.command("nginx"), 80, www, more);
+        let nginx = Self::spawn(namespace.command("nginx"), 80, "", www, more);
+        nginx.wait_in(namespace)
+    }
+
+    /// ... and with HTTP/2 at port 443, by the certificate and key in `tls`.
+    pub(crate) fn start_secure_in(namespace: &Namespace, www: &Path, tls: &Path) -> Self {
+        let tls = tls.display();
+        let secure = format!(
+            "listen 443 ssl http2; ssl_certificate {tls}/cert.pem; ssl_certificate_key {tls}/key.pem;"
+        );
+        let nginx = Self::spawn(namespace.command("nginx"), 80, &secure, www, "");
+        nginx.wait_in(namespace)
+    }
+
+    fn wait_in(self, namespace: &Namespace) -> Self {
         for _ in 0..200 {
             let mut asks = namespace.command("curl");
             asks.args(["-s", "-o", "/dev/null", "http://127.0.0.1/"]);
             if asks.status().is_ok_and(|status| status.success()) {
-                return nginx;
+                return self;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
         panic!("nginx did not come up");
     }
 
-    fn spawn(mut command: Command, port: u16, www: &Path, more: &str) -> Self {
+    fn spawn(mut command: Command, port: u16, secure: &str, www: &Path, more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().display();
         let text = format!(
             "daemon off; pid {at}/pid; error_log {at}/error.log; master_process off; user root;\n\
              events {{ worker_connections 512; }}\n\
-             http {{ access_log {at}/access.log; sendfile on; keepalive_requests 100000;\n\
+             http {{ log_format log '$connection $status $bytes_sent $request_uri';\n\
+             access_log {at}/access.log log; sendfile on; keepalive_requests 100000;\n\
              limit_conn_zone $server_port zone=all:1m;\n\
              client_body_temp_path {at}/b; proxy_temp_path {at}/p; fastcgi_temp_path {at}/f;\n\
              uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;\n\
-             server {{ listen {port}; location / {{ root {www}; {more} }} }} }}\n",
+             server {{ listen {port}; {secure} location / {{ root {www}; {more} }} }} }}\n",
             www = www.display(),
         );
         let file: PathBuf = dir.path().join("nginx.conf");
@@ -197,9 +212,29 @@ impl Nginx {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Lines of its log so far.
-    pub(crate) fn requests(&self) -> usize {
+    /// Lines of its log so far: connection, status, bytes, path.
+    pub(crate) fn log(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self._dir.path().join("access.log"));
-        log.map_or(0, |text| text.lines().count())
+        let lines = |text: String| text.lines().map(str::to_owned).collect();
+        log.map(lines).unwrap_or_default()
     }
+
+    /// Requests so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.log().len()
+    }
+}
+
+/// A certificate for 10.9.0.2 that vouches for itself, with its key, as `cert.pem` and `key.pem`.
+pub(crate) fn certificate(dir: &Path) {
+    let mut command = Command::new("openssl");
+    command.args("req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=lab".split(' '));
+    // Not one that may sign others: a server must not show such a one.
+    command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    command.args(["-addext", "subjectAltName=IP:10.9.0.2"]);
+    command.arg("-out").arg(dir.join("cert.pem"));
+    command.arg("-keyout").arg(dir.join("key.pem"));
+    let done = command.output().expect("openssl runs");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
 }

@@ -4,9 +4,10 @@ use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use mirror_sync::transfer::Wanted;
+use repo_client::{Access, Tls};
 
 use super::job::{self, Outcome};
-use super::net::{Link, Nginx, Owned, Physics, first_line};
+use super::net::{Link, Nginx, Owned, Physics, certificate, first_line};
 use super::{at, full, rate, row, scaled};
 use crate::scene::{Run, Scene};
 use crate::transfer::{Shelf, noise};
@@ -218,24 +219,83 @@ fn case_h_many_small_files_far_away() {
         loss: 0,
         queue: 200,
     });
-    let _nginx = Nginx::start_in(&link.server, &shelf.www(), "");
+    let tls = tempfile::tempdir().unwrap();
+    certificate(tls.path());
+    let _nginx = Nginx::start_secure_in(&link.server, &shelf.www(), tls.path());
+    let line = (count * size) as f64 / (50_000_000.0 / 8.0 * PAYLOAD);
+    let mark = |case: &str, limit: f64, mark: f64, got: &Outcome| {
+        let setup = format!("{count} files of {size} bytes, RTT 250 ms, {case}");
+        row("H", &setup, 1.0 / limit, 1.0 / got.seconds, "/s", got);
+        let best = got.seconds * mark;
+        assert!(
+            limit >= best,
+            "{} s, at best {limit} s: {got:?}",
+            got.seconds
+        );
+    };
+    // Requests share a connection: the line is full, or thirty-two at a time wait for their answers.
+    let mut wanted = at(&shelf, &names, &["https://10.9.0.2".to_owned()]);
+    trust(&mut wanted, &tls.path().join("cert.pem"));
+    let got = fetch(&link, &shelf, &wanted, 6);
+    let limit = line.max(0.25 * count as f64 / 32.0);
+    mark("HTTP/2", limit, scaled(0.45, 0.85), &got);
+    // A request for each connection: the six ask, wait and receive together, so waiting and receiving
+    // cannot overlap.
+    for one in &wanted {
+        std::fs::remove_file(&one.partial).unwrap();
+    }
     let got = fetch(&link, &shelf, &at(&shelf, &names, &base()), 6);
-    // One round trip for each request, six at a time; the best there can be without pipelining.
-    let limit = 0.25 * count as f64 / 6.0;
-    row(
-        "H",
-        &format!("{count} files of {size} bytes, RTT 250 ms"),
-        1.0 / limit,
-        1.0 / got.seconds,
-        "/s",
+    mark(
+        "HTTP/1.1",
+        line + 0.25 * count as f64 / 6.0,
+        scaled(0.45, 0.85),
         &got,
     );
-    assert!(
-        limit >= got.seconds * scaled(0.45, 0.85),
-        "{} s, at best {limit} s: {got:?}",
-        got.seconds
-    );
     assert!(got.limit.contains("waits"), "{}", got.limit);
+}
+
+/// Makes the certificate of the server one that is trusted.
+fn trust(wanted: &mut [Wanted], ca: &std::path::Path) {
+    let access = std::sync::Arc::new(Access {
+        tls: Tls {
+            ca: Some(ca.to_owned()),
+            ..Tls::default()
+        },
+        ..Access::default()
+    });
+    for one in wanted {
+        one.access = std::sync::Arc::clone(&access);
+    }
+}
+
+/// A large file is fetched over connections of its own, though the server would carry all of its
+/// pieces over one: what limits each connection is met with more of them.
+#[test]
+fn pieces_of_a_large_file_share_no_connection() {
+    let size = 6_000_000;
+    let shelf = Shelf::new();
+    shelf.put("f", &noise(size, 1));
+    let link = Link::new(Physics {
+        bits: 10_000_000,
+        delay: 20,
+        loss: 0,
+        queue: 200,
+    });
+    let tls = tempfile::tempdir().unwrap();
+    certificate(tls.path());
+    let nginx = Nginx::start_secure_in(&link.server, &shelf.www(), tls.path());
+    let mut wanted = at(&shelf, &["f".to_owned()], &["https://10.9.0.2".to_owned()]);
+    trust(&mut wanted, &tls.path().join("cert.pem"));
+    let got = fetch(&link, &shelf, &wanted, 6);
+    let log = nginx.log();
+    let pieces: Vec<&str> = log
+        .iter()
+        .filter(|line| line.ends_with(" /f"))
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    let connections: std::collections::BTreeSet<&&str> = pieces.iter().collect();
+    assert!(pieces.len() > 1 && got.connections > 1, "{log:?} {got:?}");
+    assert!(connections.len() >= got.connections, "{log:?} {got:?}");
 }
 
 #[test]
