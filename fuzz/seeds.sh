@@ -3,7 +3,7 @@
 # repositories, if they were made; the rest is written here.
 set -euo pipefail
 cache=$1 corpus=$2
-mkdir -p "$corpus"/{header,payload,scriptlet,journal}
+mkdir -p "$corpus"/{header,payload,scriptlet,journal,deltas}
 corpus=$(realpath "$corpus")
 
 find "$cache" -name '*.rpm' -size -60k 2>/dev/null | sort | head -60 | while read -r file; do
@@ -35,3 +35,10 @@ printf '\x02%%{?_var:%%{_bindir}/x}' > "$corpus/scriptlet/macro"
 printf '\x02a*[!b-c]?\x00abcd' > "$corpus/scriptlet/pattern"
 printf '\x03user(alpha)\x00%s' "$line" > "$corpus/scriptlet/account"
 printf '\x01\x09\x01\x01\x00\x00\x00\x05\x00\x00\x00\x01\x04\x01\x0a' > "$corpus/journal/records"
+
+sum=$(printf '%064d' 0)
+printf '\x00{"format":1,"deltas":[{"from":"sha256:%s","to":"sha256:%s","location":"repodata/deltas/a.delta","size":1,"digest":"sha256:%s"}]}' \
+  "$sum" "$sum" "$sum" > "$corpus/deltas/index"
+printf '\x01repodata-delta 1\nfrom sha256:%s\nto sha256:%s\nopen-size 1\npacking plain\n\n' "$sum" "$sum" > "$corpus/deltas/head"
+printf '\x02\x01\x09\x02\x09\x03\x04<x/>\x01\x09\x00' > "$corpus/deltas/body"
+printf '\x03<a>1</a>\n<b>2</b>\n<a>1</a>\n<c>3</c>\n' > "$corpus/deltas/pair"

@@ -8,6 +8,7 @@
 //! | [`layout`] | which relative paths a repository may name, and where its cache lives |
 //! | [`compress`] | decompressing, hashing and verifying readers; the compressing writer |
 //! | [`xml`] | the one guarded XML reader all parsers share |
+//! | [`delta`] | what of a metadata file has changed since another one |
 //! | [`repomd`] | `repomd.xml`, reading and writing |
 //! | [`primary`] [`filelists`] [`other`] | per package records, streamed through a callback; filled from headers and written |
 //! | [`updateinfo`] [`comps`] [`modules`] | advisories, groups, module documents |
@@ -19,6 +20,7 @@
 pub mod compress;
 pub mod comps;
 pub mod config;
+pub mod delta;
 mod error;
 pub mod filelists;
 pub mod ini;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod created;
+mod deltas;
 mod fixtures;
 mod mutated;
 mod real;

@@ -1,0 +1,359 @@
+//! How a file was packed: found by packing its text again in every way that is known here, until one
+//! gives the same bytes. A wrong way differs within the first blocks, so that trying costs little.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+
+use crate::compress::{Decoder, Format};
+
+/// Bytes that a compressor gets at a time, as [`crate::compress::Encoder`] hands them over.
+const BLOCK: usize = 128 << 10;
+/// Longest gzip header in bytes.
+const MAX_GZIP_HEADER: usize = 512;
+/// Highest levels: more would need more memory than a client may have to give (zstd 19: 90 MB,
+/// xz 6: 94 MB).
+const MAX_ZSTD_LEVEL: i32 = 19;
+const MAX_XZ_LEVEL: u32 = 6;
+
+/// A way to pack a text. Its [`fmt::Display`] is what stands in a delta.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    Plain,
+    /// One member of gzip with this header.
+    Gzip {
+        /// The header as it stands in the file.
+        header: Vec<u8>,
+        /// Level, 0 to 9.
+        level: u32,
+    },
+    /// One frame of Zstandard.
+    Zstd {
+        /// Level, 1 to 19.
+        level: i32,
+        /// Whether a checksum stands at the end.
+        checksum: bool,
+        /// Whether the size of the text stands in front.
+        size: bool,
+    },
+    /// One stream of xz.
+    Xz {
+        /// Preset, 0 to 6.
+        level: u32,
+    },
+    /// One stream of bzip2.
+    Bzip2 {
+        /// Level, 1 to 9.
+        level: u32,
+    },
+}
+
+impl fmt::Display for Packing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Packing::Plain => f.write_str("plain"),
+            Packing::Gzip { header, level } => {
+                write!(f, "gzip {level} ")?;
+                header.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            Packing::Zstd {
+                level,
+                checksum,
+                size,
+            } => write!(
+                f,
+                "zstd {level} {} {}",
+                u8::from(*checksum),
+                u8::from(*size)
+            ),
+            Packing::Xz { level } => write!(f, "xz {level}"),
+            Packing::Bzip2 { level } => write!(f, "bzip2 {level}"),
+        }
+    }
+}
+
+impl Packing {
+    /// Reads what [`fmt::Display`] writes; none if it is not that, or asks for too much memory.
+    pub fn parse(text: &str) -> Option<Packing> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let flag = |word: &str| match word {
+            "0" => Some(false),
+            "1" => Some(true),
+            _ => None,
+        };
+        let level = |word: &str, most: u32| word.parse().ok().filter(|level| *level <= most);
+        Some(match words.as_slice() {
+            ["plain"] => Packing::Plain,
+            ["gzip", number, header] => Packing::Gzip {
+                header: bytes_of_hex(header)?,
+                level: level(number, 9)?,
+            },
+            ["zstd", number, checksum, size] => Packing::Zstd {
+                level: number
+                    .parse()
+                    .ok()
+                    .filter(|level| (1..=MAX_ZSTD_LEVEL).contains(level))?,
+                checksum: flag(checksum)?,
+                size: flag(size)?,
+            },
+            ["xz", number] => Packing::Xz {
+                level: level(number, MAX_XZ_LEVEL)?,
+            },
+            ["bzip2", number] => Packing::Bzip2 {
+                level: level(number, 9).filter(|level| *level > 0)?,
+            },
+            _ => return None,
+        })
+    }
+
+    /// The way in which a file was packed; none if no way that is known here gives its bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read or is damaged.
+    pub fn of_file(path: &Path, open_size: u64) -> io::Result<Option<Packing>> {
+        let mut head = Vec::new();
+        let most = MAX_GZIP_HEADER as u64;
+        File::open(path)?.take(most).read_to_end(&mut head)?;
+        for packing in candidates(&head) {
+            if gives(&packing, path, open_size)? {
+                return Ok(Some(packing));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    if text.len() > 2 * MAX_GZIP_HEADER || !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    let pairs = text.as_bytes().chunks_exact(2);
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}
+
+/// The ways that may have given a file which begins so, likely ones first.
+fn candidates(head: &[u8]) -> Vec<Packing> {
+    match Format::of_magic(head) {
+        Format::Plain => vec![Packing::Plain],
+        Format::Gzip => {
+            let Some(header) = gzip_header(head) else {
+                return Vec::new();
+            };
+            let with = |level| Packing::Gzip {
+                header: header.to_vec(),
+                level,
+            };
+            [6, 9, 1, 2, 3, 4, 5, 7, 8].map(with).to_vec()
+        }
+        Format::Zstd => {
+            // RFC 8878 3.1.1.1.1: bit 2 is the checksum flag; bits 6 and 7 or bit 5 say that the
+            // size is there.
+            let flags = head.get(4).copied().unwrap_or_default();
+            let (checksum, size) = (flags & 0x04 != 0, flags & 0xe0 != 0);
+            let with = |level| Packing::Zstd {
+                level,
+                checksum,
+                size,
+            };
+            let likely = [9, 10, 3, 19];
+            let others = (1..MAX_ZSTD_LEVEL).filter(|level| !likely.contains(level));
+            likely.into_iter().chain(others).map(with).collect()
+        }
+        Format::Xz => [2, 5, 6, 0, 1, 3, 4]
+            .map(|level| Packing::Xz { level })
+            .to_vec(),
+        Format::Bzip2 => match head.get(3) {
+            Some(digit @ b'1'..=b'9') => vec![Packing::Bzip2 {
+                level: u32::from(digit - b'0'),
+            }],
+            _ => Vec::new(),
+        },
+        Format::Zchunk => Vec::new(),
+    }
+}
+
+/// The header of a gzip member (RFC 1952 2.3); none if it is cut short.
+fn gzip_header(head: &[u8]) -> Option<&[u8]> {
+    let flags = *head.get(3)?;
+    let mut at = 10;
+    if flags & 0x04 != 0 {
+        let length = u16::from_le_bytes([*head.get(at)?, *head.get(at + 1)?]);
+        at += 2 + usize::from(length);
+    }
+    for text in [0x08, 0x10] {
+        if flags & text != 0 {
+            let rest = head.get(at..)?;
+            at += rest.iter().position(|byte| *byte == 0)? + 1;
+        }
+    }
+    if flags & 0x02 != 0 {
+        at += 2;
+    }
+    head.get(..at)
+}
+
+/// Whether a way gives exactly the bytes of a file.
+fn gives(packing: &Packing, path: &Path, open_size: u64) -> io::Result<bool> {
+    let open = || File::open(path);
+    let mut text = Decoder::new(open()?, "")?;
+    let compare = Compare {
+        file: BufReader::with_capacity(BLOCK, open()?),
+        piece: Vec::new(),
+    };
+    let tried = Packer::new(compare, packing, open_size).and_then(|mut packer| {
+        let mut piece = vec![0; BLOCK];
+        loop {
+            // What cannot be opened is an error of the file, not a difference.
+            let count = match text.read(&mut piece) {
+                Ok(0) => return packer.finish(),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            packer.write_all(piece.get(..count).unwrap_or_default())?;
+        }
+    });
+    match tried {
+        Ok(mut compare) => Ok(compare.file.read(&mut [0])? == 0),
+        Err(error) if error.get_ref().is_some_and(|why| why.is::<Difference>()) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The bytes differ.
+#[derive(Debug, thiserror::Error)]
+#[error("the bytes differ")]
+struct Difference;
+
+/// Takes only what a file has.
+struct Compare {
+    file: BufReader<File>,
+    piece: Vec<u8>,
+}
+
+impl Write for Compare {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.piece.resize(data.len(), 0);
+        match self.file.read_exact(&mut self.piece) {
+            Ok(()) if self.piece == data => Ok(data.len()),
+            Ok(()) => Err(io::Error::other(Difference)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(io::Error::other(Difference))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Packs what is written.
+pub(super) struct Packer<W: Write> {
+    inner: Inner<W>,
+    block: Vec<u8>,
+}
+
+enum Inner<W: Write> {
+    Plain(W),
+    Gzip {
+        deflate: flate2::write::DeflateEncoder<W>,
+        crc: Box<flate2::Crc>,
+    },
+    Zstd(zstd::Encoder<'static, W>),
+    Xz(liblzma::write::XzEncoder<W>),
+    Bzip2(bzip2::write::BzEncoder<W>),
+}
+
+impl<W: Write> Packer<W> {
+    /// Starts; `open_size` is how much will be written.
+    pub(super) fn new(mut out: W, packing: &Packing, open_size: u64) -> io::Result<Self> {
+        let inner = match packing {
+            Packing::Plain => Inner::Plain(out),
+            Packing::Gzip { header, level } => {
+                out.write_all(header)?;
+                let level = flate2::Compression::new(*level);
+                Inner::Gzip {
+                    deflate: flate2::write::DeflateEncoder::new(out, level),
+                    crc: Box::default(),
+                }
+            }
+            Packing::Zstd {
+                level,
+                checksum,
+                size,
+            } => {
+                let mut encoder = zstd::Encoder::new(out, *level)?;
+                encoder.include_checksum(*checksum)?;
+                encoder.include_contentsize(*size)?;
+                if *size {
+                    encoder.set_pledged_src_size(Some(open_size))?;
+                }
+                Inner::Zstd(encoder)
+            }
+            Packing::Xz { level } => Inner::Xz(liblzma::write::XzEncoder::new(out, *level)),
+            Packing::Bzip2 { level } => {
+                let level = bzip2::Compression::new(*level);
+                Inner::Bzip2(bzip2::write::BzEncoder::new(out, level))
+            }
+        };
+        Ok(Packer {
+            inner,
+            block: Vec::with_capacity(BLOCK),
+        })
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        match &mut self.inner {
+            Inner::Plain(out) => out.write_all(&self.block),
+            Inner::Gzip { deflate, crc } => {
+                crc.update(&self.block);
+                deflate.write_all(&self.block)
+            }
+            Inner::Zstd(out) => out.write_all(&self.block),
+            Inner::Xz(out) => out.write_all(&self.block),
+            Inner::Bzip2(out) => out.write_all(&self.block),
+        }?;
+        self.block.clear();
+        Ok(())
+    }
+
+    /// Ends the file.
+    pub(super) fn finish(mut self) -> io::Result<W> {
+        self.pass_on()?;
+        match self.inner {
+            Inner::Plain(out) => Ok(out),
+            Inner::Gzip { deflate, crc } => {
+                let mut out = deflate.finish()?;
+                out.write_all(&crc.sum().to_le_bytes())?;
+                out.write_all(&crc.amount().to_le_bytes())?;
+                Ok(out)
+            }
+            Inner::Zstd(out) => out.finish(),
+            Inner::Xz(out) => out.finish(),
+            Inner::Bzip2(out) => out.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Packer<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let room = BLOCK - self.block.len();
+        let (now, _) = data.split_at(room.min(data.len()));
+        self.block.extend_from_slice(now);
+        if self.block.len() == BLOCK {
+            self.pass_on()?;
+        }
+        Ok(now.len())
+    }
+
+    /// Does nothing: a flush would cut a block short.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
