@@ -105,6 +105,10 @@ impl Stage {
             if to.exists() || !from.is_file() {
                 continue;
             }
+            if name.contains('/') {
+                let parent = to.parent().unwrap_or(&to);
+                fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
+            }
             if fs::hard_link(&from, &to).is_err() {
                 fs::copy(&from, &to).map_err(Error::file(&to, "copy"))?;
             }

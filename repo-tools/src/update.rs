@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rpm_repo::repomd::Repomd;
 
-use crate::create::{foreign_names, write_repomd};
+use crate::create::{deltas, foreign_names, write_repomd};
 use crate::error::Result;
 use crate::repository::Repository;
 use crate::stage::Stage;
@@ -55,6 +55,8 @@ impl Update {
         let old: Vec<String> = old.map(|r| r.href.file_name().to_owned()).collect();
         names.extend(old.iter().cloned());
         names.extend(repomd.records.iter().map(|r| r.href.file_name().to_owned()));
+        // What has not changed is still the end of the same deltas.
+        names.extend(deltas::names(&self.stage.repodata()));
         self.stage.keep(&names)?;
         self.stage.publish()?;
         let mut state = self.state.take().unwrap_or_default();

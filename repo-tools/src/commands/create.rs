@@ -21,6 +21,9 @@ pub(super) const ENTRY: Entry = Entry {
     run,
 };
 
+/// Most earlier revisions that `--deltas` looks back to.
+const MAX_DELTAS: usize = 100;
+
 /// Options of createrepo_c that ask for what is done anyway.
 const ALREADY: [&str; 7] = [
     "pretty",
@@ -68,6 +71,10 @@ fn args(command: Command) -> Command {
         .arg(value(
             "retain-old-md",
             "Older generations of metadata that stay (1)",
+        ))
+        .arg(value(
+            "deltas",
+            "Earlier revisions from which deltas lead to the new one (0)",
         ))
         .arg(values("distro", "Distribution: [CPEID,]TEXT"))
         .arg(values("content", "Tag for the content"))
@@ -189,6 +196,7 @@ fn options(args: &ArgMatches, session: &Session) -> Result<Options> {
         update: !args.get_flag("no-update"),
         skip_stat: args.get_flag("skip-stat"),
         retain: number(args, "retain-old-md")?.unwrap_or(1),
+        deltas: number(args, "deltas")?.unwrap_or(0).min(MAX_DELTAS),
         keep_records: !args.get_flag("discard-additional-metadata"),
         extras: extras(args, &base)?,
         tags: tags(args),

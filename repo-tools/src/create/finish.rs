@@ -157,9 +157,10 @@ pub(super) fn lines(plan: &Plan<'_>, built: &Built) -> String {
     out
 }
 
-/// Names in repodata that have a meaning of their own; signatures die with what they signed.
+/// Names in repodata that have a meaning of their own; signatures die with what they signed, and the
+/// index of deltas is made anew.
 fn fixed_names(name: &str) -> bool {
-    name.starts_with("repomd.xml")
+    name.starts_with("repomd.xml") || name == super::deltas::INDEX_NAME
 }
 
 /// Files in repodata that nobody lists and that were not made by a tool of this kind: they stay.

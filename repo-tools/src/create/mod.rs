@@ -6,6 +6,7 @@
 //! package and no document is opened and no byte written.
 
 mod build;
+pub(crate) mod deltas;
 mod extras;
 mod finish;
 mod reuse;
@@ -61,6 +62,8 @@ pub struct Options {
     pub skip_stat: bool,
     /// Generations of older repodata that stay for readers under way.
     pub retain: usize,
+    /// Earlier revisions from which deltas lead to the new one.
+    pub deltas: usize,
     /// Whether records that are not ours to make (updateinfo, modules, ...) stay.
     pub keep_records: bool,
     /// Records to be taken in.
@@ -345,6 +348,7 @@ impl Work<'_> {
             self.old.as_deref(),
         ));
         self.stage.keep(&names)?;
+        self.deltas(&repomd, &state.generations)?;
         self.stage.publish()?;
         self.stage.save_state(&state.to_bytes())?;
         Ok(true)
@@ -355,19 +359,41 @@ impl Work<'_> {
         let Some(old) = &self.old else {
             return Vec::new();
         };
-        let now = old
-            .repomd
-            .records
-            .iter()
-            .map(|r| r.href.file_name().to_owned());
-        let now = now.filter(|name| !name.contains(' ')).collect();
+        let records = old.repomd.records.iter();
+        let now = records.map(|r| r.href.file_name().to_owned());
+        let deltas = deltas::files(&self.stage.repodata());
+        let now = now
+            .chain(deltas)
+            .filter(|name| !name.contains(' '))
+            .collect();
         let older = self
             .state
             .iter()
             .flat_map(|state| state.generations.iter().cloned());
         std::iter::once(now)
             .chain(older)
-            .take(self.options.retain)
+            .take(self.options.retain.max(self.options.deltas))
             .collect()
+    }
+
+    /// Makes the deltas that were asked for; a file for which none can be made is passed over, and
+    /// that is said.
+    fn deltas(&self, new: &Repomd, generations: &[Vec<String>]) -> Result<()> {
+        let Some(old) = self.old.as_ref().filter(|_| self.options.deltas > 0) else {
+            return Ok(());
+        };
+        let older = generations.iter().skip(1).take(self.options.deltas - 1);
+        let mut former = deltas::of_records(&old.repomd);
+        former
+            .extend(older.flat_map(|names| deltas::of_names(names, self.options.repomd_checksum)));
+        let order = deltas::Order {
+            present: &self.stage.repodata(),
+            new: &self.stage.new_dir(),
+            former: &former,
+        };
+        for missed in order.carry_out(new)? {
+            self.printer.err(&format!("Warning: no delta: {missed}"));
+        }
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 
 mod check;
 mod create;
+mod deltas;
 mod guide;
 mod killed;
 mod lab;

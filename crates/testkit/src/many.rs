@@ -1,0 +1,59 @@
+//! Many packages of one build: metadata of a usable size for little work.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::rpm::build_spec;
+
+/// Files of a package; they are listed and never made.
+const FILES: usize = 25;
+
+/// `count` packages `many000`, `many001`, ... `-1-RELEASE.noarch`, each with a description, dependencies,
+/// files and two changelog entries. One release differs from another as a rebuilt package does: in its versions,
+/// and a file or two.
+pub fn packages(release: u32, count: usize) -> Vec<PathBuf> {
+    let mut spec = format!(
+        "Name: many\nVersion: 1\nRelease: {release}\nSummary: Many packages\nLicense: MIT\nBuildArch: noarch\n\
+         %description\nMany.\n"
+    );
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut noise = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state >> 20
+    };
+    // Writing into a string cannot fail.
+    for number in 0..count {
+        let (words, need) = (noise(), noise() as usize % count);
+        let _ = writeln!(
+            spec,
+            "%package -n many{number:03}\nSummary: Package {number} with {words:x}\nProvides: thing({words:x}) = %{{version}}-%{{release}}\n\
+             Requires: many{need:03}\nRequires: many{number:03} = %{{version}}-%{{release}}\nConflicts: few < {number}\n\
+             %description -n many{number:03}\nThis is package {number}: {words:x} of {:x}.\nIt does {:x}.\n\
+             %files -n many{number:03}",
+            noise(),
+            noise()
+        );
+        for file in 0..FILES {
+            let _ = writeln!(
+                spec,
+                "%ghost /usr/share/many{number:03}/{file}/{:x}",
+                noise()
+            );
+        }
+        let _ = writeln!(
+            spec,
+            "%ghost /usr/share/doc/many{number:03}/release-{release}"
+        );
+    }
+    spec.push_str("%changelog\n");
+    for entry in (1..=release).rev() {
+        let _ = writeln!(
+            spec,
+            "* Tue Jan {:02} 2024 A <a@b> - 1-{entry}\n- release {entry}",
+            entry + 1
+        );
+    }
+    build_spec(&spec, &[])
+}
