@@ -68,6 +68,10 @@ pub struct Manifest {
     pub bytes: u64,
     /// The files, by path.
     pub files: Vec<Entry>,
+    /// Deltas of metadata and their index. They save bytes and are no part of the set: where one is gone
+    /// or damaged, clients fetch the whole file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deltas: Vec<Entry>,
 }
 
 /// What is remembered of a repository.
@@ -91,6 +95,8 @@ pub struct State {
     /// The newest snapshot that `current` ever showed: after a rollback a later run does not bring
     /// it back, only something newer than it.
     pub newest_shown: String,
+    /// Until when upstream is not asked for deltas, because it had none: seconds since 1970.
+    pub no_deltas: u64,
     /// What each channel published, oldest first.
     pub published: BTreeMap<String, Vec<Publication>>,
 }

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rpm_repo::delta;
+
 use crate::error::{Error, Result};
 use crate::layout::{self, Layout};
 use crate::manifest::{self, Entry, Manifest, Publication, State};
@@ -25,6 +27,7 @@ pub fn snapshot(layout: &Layout, store: &Store, manifest: &Manifest) -> Result<(
     let making = layout.trees(&manifest.repo).join(".making");
     layout::remove_tree(&making)?;
     link_files(store, &manifest.files, &making)?;
+    link_deltas(store, manifest, &making);
     layout::remove_tree(&tree)?;
     fs::rename(&making, &tree).map_err(Error::file(&tree, "put in place"))
 }
@@ -50,6 +53,7 @@ pub fn switch(
     let tree = home.join(number.to_string());
     layout::remove_tree(&tree)?;
     link_files(store, &manifest.files, &tree)?;
+    link_deltas(store, manifest, &tree);
     link_grace(layout, store, manifest, &former, grace, now, &tree)?;
     store.sync()?;
     let written = layout.manifest(id, &manifest.stamp);
@@ -88,6 +92,22 @@ fn link_files(store: &Store, files: &[Entry], tree: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Adds the deltas; one that cannot be had is left out, and clients do without it.
+fn link_deltas(store: &Store, manifest: &Manifest, tree: &Path) {
+    for entry in &manifest.deltas {
+        let to = repo_client::join_below(tree, &entry.path);
+        let (Ok(to), Ok(digest)) = (to, entry.digest()) else {
+            continue;
+        };
+        if to
+            .parent()
+            .is_some_and(|dir| fs::create_dir_all(dir).is_ok())
+        {
+            let _ = store.link(&digest, &to);
+        }
+    }
+}
+
 /// Adds the files of publications that were current within the grace time. What the new set has
 /// under the same path wins: an index is never an old one.
 fn link_grace(
@@ -106,7 +126,8 @@ fn link_grace(
         let Ok(old) = manifest::read(layout, &manifest.repo, &publication.stamp) else {
             continue;
         };
-        for entry in &old.files {
+        let deltas = old.deltas.iter().filter(|entry| entry.path != delta::INDEX);
+        for entry in old.files.iter().chain(deltas) {
             let to = repo_client::join_below(tree, &entry.path)?;
             if fs::symlink_metadata(&to).is_ok() {
                 continue;

@@ -57,6 +57,13 @@ pub struct RepoReport {
     pub failed: Vec<(String, String)>,
     /// Snapshots that went by the retention rule.
     pub expired: Vec<String>,
+    /// Bytes received for deltas of metadata, their index included.
+    pub delta_bytes: u64,
+    /// Requests sent for them.
+    #[serde(skip)]
+    pub delta_requests: u64,
+    /// Bytes of metadata that need not be received because of them.
+    pub saved_bytes: u64,
     /// How the failure counts for the exit code.
     #[serde(skip)]
     pub code: u8,
@@ -145,7 +152,17 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
         change.removed.len()
     );
     match repo.outcome {
-        Outcome::New => printer.info(&format!("{}: published {snapshot}: {counts}", repo.id)),
+        Outcome::New => {
+            printer.info(&format!("{}: published {snapshot}: {counts}", repo.id));
+            if repo.saved_bytes > 0 {
+                printer.info(&format!(
+                    "{}: {} of metadata came as deltas of {}",
+                    repo.id,
+                    human_size(repo.saved_bytes + repo.delta_bytes).trim(),
+                    human_size(repo.delta_bytes).trim()
+                ));
+            }
+        }
         Outcome::NothingNew => {
             printer.info(&format!("{}: nothing new, {snapshot} is current", repo.id))
         }

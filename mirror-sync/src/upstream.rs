@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use repo_client::{Client, Event, MetadataSet, Observer, RepoRefresh, keyring_check};
+use repo_client::{
+    Access, Client, Event, FileRequest, MetadataSet, Observer, RepoRefresh, join_url, keyring_check,
+};
 use rpm_pkg::digest::Digest;
 use rpm_pkg::evr::Evr;
 use rpm_repo::compress::VerifiedReader;
@@ -95,6 +97,10 @@ pub struct Question<'a> {
     pub keyring: &'a Keyring,
     /// Ask although nothing has expired; always, but for the offline proxy.
     pub ask: bool,
+    /// The index was asked for a moment ago: only a missing part is fetched.
+    pub complete: bool,
+    /// Parts that are wanted with the index.
+    pub parts: &'a [&'a str],
     /// Take metadata older than seen before.
     pub allow_older: bool,
     /// Seconds since 1970.
@@ -115,8 +121,8 @@ pub fn refresh(
     let request = RepoRefresh {
         config: question.config,
         cache: layout.metadata(&question.config.id),
-        parts: &["primary"],
-        force: question.ask,
+        parts: question.parts,
+        force: question.ask && !question.complete,
         cache_only: !question.ask,
         stale_ok: false,
         allow_older: question.allow_older,
@@ -131,6 +137,43 @@ pub fn refresh(
     let set = results.pop().ok_or(Error::Stopped)??;
     let older = ears.older.into_inner().unwrap_or_default();
     Ok((set, older))
+}
+
+/// Gets a small file beside the index. It is asked for once.
+///
+/// # Errors
+/// No server has it, or it is larger than `most` bytes.
+pub fn download_beside(
+    client: &Client,
+    set: &MetadataSet,
+    name: &str,
+    dest: &Path,
+    most: u64,
+) -> std::result::Result<Vec<u8>, repo_client::Error> {
+    let path = format!("repodata/{name}");
+    let urls = set.base_urls.iter().map(|base| join_url(base, &path));
+    let request = FileRequest {
+        access: once(set),
+        max_size: most,
+        ..FileRequest::new(
+            format!("{}: {name}", set.repo),
+            urls.filter_map(|url| url.ok()).collect(),
+            dest.to_owned(),
+        )
+    };
+    let mut results = repo_client::fetch(client, vec![request], 1, &repo_client::Silent);
+    let absent = || repo_client::Error::Setup(format!("{name}: no answer"));
+    let found = results.pop().ok_or_else(absent)??;
+    let data = std::fs::read(&found.path);
+    let _ = std::fs::remove_file(dest);
+    data.map_err(|error| repo_client::Error::Setup(format!("{name}: {error}")))
+}
+
+/// The access of a set, with little patience: for files that need not exist.
+pub fn once(set: &MetadataSet) -> Arc<Access> {
+    let mut access = Access::clone(&set.access);
+    access.retries = 0;
+    Arc::new(access)
 }
 
 /// Opens a part: decompressed and checked while it is read.

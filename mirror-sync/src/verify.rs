@@ -173,6 +173,8 @@ fn source_of(run: &Run<'_>, id: &str, talk: &Talk) -> Result<Origin> {
         keyring: &ring,
         // What is kept of upstream's metadata says where its servers are.
         ask: false,
+        complete: false,
+        parts: &["primary"],
         allow_older: false,
         now: run.now,
     };

@@ -217,6 +217,7 @@ mod tests {
             packages: 0,
             bytes: 1,
             files: vec![entry("repodata/repomd.xml")],
+            deltas: Vec::new(),
         };
         Contents {
             format: FORMAT,

@@ -392,6 +392,7 @@ impl Builder<'_> {
             packages: count,
             bytes: files.iter().map(|file| file.size).sum(),
             files,
+            deltas: Vec::new(),
             ..source.clone()
         })
     }

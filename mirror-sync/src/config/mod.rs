@@ -66,6 +66,8 @@ pub struct Mirror {
     pub keep_snapshots: usize,
     /// Snapshots younger than this are kept in any case.
     pub keep_for: Span,
+    /// Snapshots from whose metadata deltas lead to those of a new one; 0 makes none.
+    pub deltas: usize,
     /// How long files of a former publication stay reachable for clients under way.
     pub grace: Span,
     /// Most packages that may disappear at once, in percent of what is published.
@@ -86,6 +88,7 @@ impl Default for Mirror {
             url: None,
             sign_key: None,
             keep_snapshots: 10,
+            deltas: 3,
             keep_for: Span(Duration::from_secs(7 * 86_400)),
             grace: Span(Duration::from_secs(86_400)),
             max_delete_percent: 20,

@@ -177,6 +177,8 @@ impl Proxy {
             config: &self.config,
             keyring: &self.keyring,
             ask,
+            complete: false,
+            parts: &["primary"],
             allow_older: false,
             now: super::now(),
         };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use repo_client::{FileRequest, MetadataSet};
+use repo_client::MetadataSet;
 use rpm_trust::verify_detached;
 
-use super::prepare::{Work, beside_index, once};
+use super::prepare::Work;
 use super::{Missing, Run};
 use crate::error::{Error, Result};
 use crate::layout::CURRENT;
@@ -40,7 +40,8 @@ impl Work {
             });
         }
         let keep: BTreeSet<String> = self.packages().map(|(_, p)| p.location.clone()).collect();
-        let manifest = self.manifest(run, &keep, self.made_here(), false)?;
+        let mut manifest = self.manifest(run, &keep, self.made_here(), false)?;
+        self.offer_deltas(run, &mut manifest)?;
         self.publish(run, &manifest)?;
         self.report.outcome = Outcome::New;
         Ok(())
@@ -105,6 +106,7 @@ impl Work {
             packages,
             bytes: files.iter().map(|file| file.size).sum(),
             files,
+            deltas: Vec::new(),
         })
     }
 
@@ -277,18 +279,5 @@ fn free_stamp(run: &Run<'_>, id: &str) -> Result<String> {
 /// A small file beside the index; none if upstream has none.
 fn beside(run: &Run<'_>, set: &MetadataSet, name: &str) -> Option<Vec<u8>> {
     let dest = run.layout.partial().join(format!("{}-{name}", set.repo));
-    let request = FileRequest {
-        access: once(set),
-        max_size: MAX_BESIDE,
-        ..FileRequest::new(
-            format!("{}: {name}", set.repo),
-            beside_index(set, name),
-            dest.clone(),
-        )
-    };
-    let results = repo_client::fetch(&run.client, vec![request], 1, &repo_client::Silent);
-    let found = results.into_iter().next()?.ok()?;
-    let data = std::fs::read(&found.path).ok();
-    let _ = std::fs::remove_file(&dest);
-    data
+    upstream::download_beside(&run.client, set, name, &dest, MAX_BESIDE).ok()
 }

@@ -4,7 +4,9 @@
 //! checked. All repositories share one transfer; each is published by itself, so that a broken one
 //! does not hold up the others.
 
+mod deltas;
 mod finish;
+mod offers;
 mod prepare;
 mod solve;
 
@@ -86,6 +88,16 @@ pub fn run(run: &Run<'_>) -> Result<Report> {
         carry_out(run, &talk, &mut works, &mut report)?;
     }
     report.repos = works.into_iter().map(|work| work.report).collect();
+    report.bytes_received += report
+        .repos
+        .iter()
+        .map(|repo| repo.delta_bytes)
+        .sum::<u64>();
+    report.requests += report
+        .repos
+        .iter()
+        .map(|repo| repo.delta_requests)
+        .sum::<u64>();
     report.seconds = began.elapsed().as_secs_f64();
     report.judge();
     Ok(report)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use repo_client::{Access, MetadataSet, join_url};
+use repo_client::MetadataSet;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::repomd::Record;
 use rpm_trust::Keyring;
@@ -91,14 +91,23 @@ impl Work {
 
     fn ask(&mut self, run: &Run<'_>, talk: &Talk) -> Result<()> {
         let config = run.config.client_config(&self.id, &self.section)?;
+        let keyring = Arc::clone(&self.keyring);
+        // With deltas in view the index comes first and alone.
+        let first: &[&str] = if self.may_have_deltas(run) {
+            &[]
+        } else {
+            &["primary"]
+        };
         let question = Question {
             config: &config,
-            keyring: &self.keyring,
+            keyring: &keyring,
             ask: true,
+            complete: false,
+            parts: first,
             allow_older: run.options.allow_older,
             now: run.now,
         };
-        let (set, older) = upstream::refresh(&run.client, &run.layout, &question, talk)?;
+        let (mut set, older) = upstream::refresh(&run.client, &run.layout, &question, talk)?;
         self.refuse_older(run, &set, older)?;
         let same = self.is_known(run, &digest_text(&set.repomd_digest));
         if same && !run.options.force && !self.section.select.wants_closure() {
@@ -108,6 +117,9 @@ impl Work {
         let (packages, refused) = if self.done {
             (Vec::new(), Vec::new())
         } else {
+            if first.is_empty() {
+                set = self.with_primary(run, talk, &set, question)?;
+            }
             keep_primary(run, &set)?;
             upstream::list(&set)?
         };
@@ -118,6 +130,27 @@ impl Work {
             refused,
         });
         Ok(())
+    }
+
+    /// The set of an index with its primary: made by a delta, of the store, or fetched.
+    fn with_primary(
+        &mut self,
+        run: &Run<'_>,
+        talk: &Talk,
+        set: &MetadataSet,
+        question: Question<'_>,
+    ) -> Result<MetadataSet> {
+        self.take_deltas(run, talk, set)?;
+        lend_primary(run, set);
+        let question = Question {
+            complete: true,
+            parts: &["primary"],
+            ..question
+        };
+        let (whole, older) = upstream::refresh(&run.client, &run.layout, &question, talk)?;
+        // Upstream may have been published anew meanwhile.
+        self.refuse_older(run, &whole, older)?;
+        Ok(whole)
     }
 
     /// Whether the newest set that was ever published is of this index and selection. What was
@@ -219,10 +252,12 @@ impl Work {
     /// The records of upstream's index that are wanted as files.
     pub(super) fn records(&self) -> Vec<Record> {
         let all = self.upstream.iter().flat_map(|up| &up.set.repomd.records);
-        let made_here = self.made_here();
-        all.filter(|record| !made_here || crate::regenerate::is_kept(record))
-            .cloned()
-            .collect()
+        all.filter(|record| self.wants(record)).cloned().collect()
+    }
+
+    /// Whether a record of upstream's index is wanted as a file.
+    pub(super) fn wants(&self, record: &Record) -> bool {
+        !self.made_here() || crate::regenerate::is_kept(record)
     }
 
     /// All files of this repository that the store must have.
@@ -317,7 +352,7 @@ fn empty() -> Work {
 
 /// URLs of a file; an `xml:base` that may not be followed gives none, and the file is then named
 /// as one that cannot be had.
-fn urls(set: &MetadataSet, path: &str, base: Option<&str>) -> Vec<String> {
+pub(super) fn urls(set: &MetadataSet, path: &str, base: Option<&str>) -> Vec<String> {
     let Ok(href) = rpm_repo::layout::Href::parse(path) else {
         return Vec::new();
     };
@@ -418,6 +453,20 @@ pub(super) fn stored(run: &Run<'_>, record: &Record) -> PathBuf {
     digest.map_or_else(PathBuf::new, |digest| run.store.path(&digest))
 }
 
+/// Gives the client the primary of the store, where it has none: then it need not be fetched.
+fn lend_primary(run: &Run<'_>, set: &MetadataSet) {
+    let record = set.repomd.record("primary");
+    let Some((record, digest)) = record.and_then(|record| Some((record, record.checksum?))) else {
+        return;
+    };
+    let name = record.href.as_str().strip_prefix("repodata/");
+    let name = name.filter(|name| !name.contains('/') && !name.starts_with("tdnf.state"));
+    if let Some(name) = name.filter(|_| run.store.has(&digest, record.size)) {
+        // What cannot be copied is fetched.
+        let _ = std::fs::copy(run.store.path(&digest), set.dir.join(name));
+    }
+}
+
 /// Puts the primary that the client just fetched into the store, so that it is not fetched again.
 fn keep_primary(run: &Run<'_>, set: &MetadataSet) -> Result<()> {
     let Some(part) = set.part("primary") else {
@@ -436,18 +485,4 @@ fn keep_primary(run: &Run<'_>, set: &MetadataSet) -> Result<()> {
     run.store.mark()?;
     run.store.adopt(&copy, &digest, part.record.size)?;
     Ok(())
-}
-
-/// The URL of a file beside the index.
-pub(super) fn beside_index(set: &MetadataSet, name: &str) -> Vec<String> {
-    let path = format!("repodata/{name}");
-    let joined = set.base_urls.iter().map(|base| join_url(base, &path));
-    joined.filter_map(|url| url.ok()).collect()
-}
-
-/// The access of a set, with little patience: for files that need not exist.
-pub(super) fn once(set: &MetadataSet) -> Arc<Access> {
-    let mut access = Access::clone(&set.access);
-    access.retries = 0;
-    Arc::new(access)
 }

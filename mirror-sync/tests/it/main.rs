@@ -4,6 +4,7 @@
 mod atomic;
 mod bundles;
 mod clients;
+mod deltas;
 mod gap;
 mod guards;
 mod guide;

@@ -6,6 +6,7 @@
 //! Rates are low, so that a loaded machine matters little. Namespaces and lines are in `net`.
 
 mod cases;
+mod daytwo;
 mod job;
 mod net;
 mod netcases;

@@ -1,0 +1,168 @@
+//! Upstream's new metadata out of what the store has of the old ones: what has changed is fetched,
+//! the rest is at hand.
+//!
+//! A delta is never believed: its result is the file whose checksum stands in the (signed) index, or
+//! it is thrown away and the whole file is fetched.
+
+use std::fs;
+use std::io::BufWriter;
+
+use repo_client::{Cause, MetadataSet};
+use rpm_repo::delta::{self, Offer};
+use rpm_repo::repomd::Record;
+
+use super::Run;
+use super::prepare::{Work, urls};
+use crate::error::Result;
+use crate::fetch::{Fetcher, Job};
+use crate::talk::Talk;
+use crate::upstream::{self, once};
+
+/// An upstream that has no deltas is not asked for them for so long, in seconds.
+const NONE_FOR: u64 = 7 * 86_400;
+
+impl Work {
+    /// Whether upstream may be asked for deltas: something older is at hand, and it is not known to
+    /// have none.
+    pub(super) fn may_have_deltas(&self, run: &Run<'_>) -> bool {
+        self.current.is_some() && self.state.no_deltas <= run.now
+    }
+
+    /// Brings what deltas give of a new index's files into the store. What they do not give is fetched
+    /// as ever.
+    ///
+    /// # Errors
+    /// Stopped; the store cannot be written.
+    pub(super) fn take_deltas(
+        &mut self,
+        run: &Run<'_>,
+        talk: &Talk,
+        set: &MetadataSet,
+    ) -> Result<()> {
+        let lacks = |record: &&Record| {
+            let is_wanted =
+                record.kind == "primary" || (!run.options.dry_run && self.wants(record));
+            let digest = record.checksum.filter(|_| record.base.is_none());
+            is_wanted && digest.is_some_and(|digest| !run.store.has(&digest, record.size))
+        };
+        let wanted: Vec<&Record> = set.repomd.records.iter().filter(lacks).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let offers = self.offers(run, set);
+        let pairs: Vec<(&Record, &Offer)> = wanted
+            .into_iter()
+            .filter_map(|record| Some((record, best(run, record, &offers)?)))
+            .collect();
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let fetcher = Fetcher {
+            client: &run.client,
+            layout: &run.layout,
+            store: &run.store,
+            limits: &run.config.limits,
+            talk,
+            stop: &run.stop,
+            now: run.now,
+        };
+        let jobs = pairs.iter().map(|(_, offer)| self.job(set, offer));
+        let haul = fetcher.run(jobs.collect())?;
+        self.report.delta_bytes += haul.bytes;
+        self.report.delta_requests += haul.requests;
+        for (record, offer) in pairs {
+            let result = rebuild(run, record, offer);
+            run.store.forget(&offer.digest);
+            match result {
+                Ok(()) => {
+                    let size = record.size.unwrap_or(offer.size);
+                    self.report.saved_bytes += size.saturating_sub(offer.size);
+                }
+                Err(why) => run.printer.info(&format!(
+                    "{}: {}: its delta is of no use ({why}); the whole file is fetched",
+                    self.id, record.kind
+                )),
+            }
+        }
+        Ok(())
+    }
+
+    /// What upstream offers; remembers an upstream that offers nothing.
+    fn offers(&mut self, run: &Run<'_>, set: &MetadataSet) -> Vec<Offer> {
+        let name = delta::INDEX.rsplit('/').next().unwrap_or(delta::INDEX);
+        let dest = run.layout.partial().join(format!("{}-{name}", self.id));
+        self.report.delta_requests += 1;
+        let found = upstream::download_beside(&run.client, set, name, &dest, delta::MAX_INDEX);
+        let bytes = match found {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let is_none = |cause: &Cause| matches!(cause, Cause::Status(403 | 404 | 410));
+                let repo_client::Error::Transfer { failures, .. } = &error else {
+                    return Vec::new();
+                };
+                if failures.iter().all(|failure| is_none(&failure.cause)) {
+                    self.state.no_deltas = run.now.saturating_add(NONE_FOR);
+                }
+                return Vec::new();
+            }
+        };
+        self.report.delta_bytes += bytes.len() as u64;
+        delta::parse(&bytes).unwrap_or_else(|error| {
+            let id = &self.id;
+            run.printer
+                .info(&format!("{id}: upstream's deltas are not used: {error}"));
+            self.state.no_deltas = run.now.saturating_add(NONE_FOR);
+            Vec::new()
+        })
+    }
+
+    fn job(&self, set: &MetadataSet, offer: &Offer) -> Job {
+        Job {
+            repo: self.id.clone(),
+            path: offer.href.as_str().to_owned(),
+            urls: urls(set, offer.href.as_str(), None),
+            size: Some(offer.size),
+            digest: offer.digest,
+            priority: 0,
+            access: once(set),
+            trust: None,
+        }
+    }
+}
+
+/// The smallest delta to a file from one that is at hand, if it is smaller than the file.
+fn best<'o>(run: &Run<'_>, record: &Record, offers: &'o [Offer]) -> Option<&'o Offer> {
+    let fits = |offer: &&Offer| {
+        Some(offer.to) == record.checksum
+            && record.size.is_none_or(|size| offer.size < size)
+            && run.store.has(&offer.from, None)
+    };
+    offers.iter().filter(fits).min_by_key(|offer| offer.size)
+}
+
+/// Makes the new file in the store.
+fn rebuild(run: &Run<'_>, record: &Record, offer: &Offer) -> std::result::Result<(), String> {
+    if !run.store.has(&offer.digest, Some(offer.size)) {
+        return Err("it could not be fetched".to_owned());
+    }
+    let path = run
+        .layout
+        .partial()
+        .join(format!("rebuilt-{}", offer.to.hex()));
+    let made = (|| -> delta::Result<()> {
+        let old = fs::File::open(run.store.path(&offer.from))?;
+        let steps = fs::File::open(run.store.path(&offer.digest))?;
+        let out = BufWriter::new(fs::File::create(&path)?);
+        delta::apply(old, steps, &record.expected(), out)
+    })();
+    let result = match made {
+        Ok(()) => run
+            .store
+            .adopt(&path, &offer.to, record.size)
+            .map(|_| ())
+            .map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let _ = fs::remove_file(&path);
+    result
+}

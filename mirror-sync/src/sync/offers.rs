@@ -1,0 +1,153 @@
+//! Deltas for those who mirror this mirror: from the metadata of the last snapshots to the new ones.
+
+use std::fs;
+use std::path::Path;
+
+use rpm_repo::delta::{self, Offer};
+
+use super::Run;
+use super::prepare::Work;
+use crate::error::{Error, Result};
+use crate::manifest::{self, Entry, Manifest};
+use crate::store::digest_text;
+
+impl Work {
+    /// Adds deltas from the last snapshots to a manifest. Where one cannot be made there is none, and
+    /// that is said; only a store that cannot be written stops the publication.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(super) fn offer_deltas(&self, run: &Run<'_>, manifest: &mut Manifest) -> Result<()> {
+        let count = run.config.mirror.deltas;
+        if count == 0 || manifest.first_light {
+            return Ok(());
+        }
+        let dir = run.layout.partial().join(format!("deltas-{}", self.id));
+        crate::layout::remove_tree(&dir)?;
+        fs::create_dir_all(&dir).map_err(Error::file(&dir, "create"))?;
+        let former = Former::of(run, &self.id, count)?;
+        let mut offers = Vec::new();
+        for entry in manifest.files.iter().filter(|entry| is_document(entry)) {
+            match former.lead_to(run, &dir, entry) {
+                Ok(made) => offers.extend(made),
+                Err(why) => run.printer.info(&format!(
+                    "{}: no delta to the new {}: {why}",
+                    self.id,
+                    delta::stem(file_name(&entry.path))
+                )),
+            }
+        }
+        crate::layout::remove_tree(&dir)?;
+        manifest.deltas = entries(run, &offers)?;
+        Ok(())
+    }
+}
+
+/// What the last snapshots had.
+struct Former {
+    documents: Vec<Entry>,
+    deltas: Vec<Entry>,
+}
+
+impl Former {
+    fn of(run: &Run<'_>, id: &str, count: usize) -> Result<Former> {
+        let mut former = Former {
+            documents: Vec::new(),
+            deltas: Vec::new(),
+        };
+        for stamp in manifest::stamps(&run.layout, id)?.iter().rev().take(count) {
+            // One that was lost offers nothing.
+            let Ok(manifest) = manifest::read(&run.layout, id, stamp) else {
+                continue;
+            };
+            let documents = manifest.files.into_iter().filter(is_document);
+            former.documents.extend(documents);
+            former.deltas.extend(manifest.deltas);
+        }
+        former.documents.sort_by(|a, b| a.digest.cmp(&b.digest));
+        former.documents.dedup_by(|a, b| a.digest == b.digest);
+        Ok(former)
+    }
+
+    /// The deltas to one document. Those that are there already are taken over.
+    fn lead_to(&self, run: &Run<'_>, dir: &Path, entry: &Entry) -> delta::Result<Vec<Offer>> {
+        let store = &run.store;
+        let Ok(to) = entry.digest() else {
+            return Ok(Vec::new());
+        };
+        let stem = |entry: &Entry| delta::stem(file_name(&entry.path)).to_owned();
+        let path = store.path(&to);
+        let mut target = None;
+        let mut made = Vec::new();
+        for old in self.documents.iter().filter(|old| stem(old) == stem(entry)) {
+            let Some(from) = old.digest().ok().filter(|from| *from != to) else {
+                continue;
+            };
+            if !store.has(&from, Some(old.size)) {
+                continue;
+            }
+            let name = delta::file_name(&from, &to);
+            let known = self.deltas.iter().find(|one| file_name(&one.path) == name);
+            if let Some((known, digest)) = known.and_then(|one| Some((one, one.digest().ok()?)))
+                && store.has(&digest, Some(known.size))
+            {
+                made.extend(Offer::new(from, to, known.size, digest).ok());
+                continue;
+            }
+            let target = match &mut target {
+                Some(target) => target,
+                none => none.insert(delta::Target::new(delta::File {
+                    path: &path,
+                    digest: to,
+                })?),
+            };
+            let old = delta::File {
+                path: &store.path(&from),
+                digest: from,
+            };
+            if let Some((offer, file)) = target.delta_in(dir, &old)? {
+                store
+                    .adopt(&file, &offer.digest, Some(offer.size))
+                    .map_err(std::io::Error::other)?;
+                made.push(offer);
+            }
+        }
+        Ok(made)
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether it is a part of the metadata that the index lists.
+fn is_document(entry: &Entry) -> bool {
+    entry.package.is_none()
+        && entry.path.starts_with("repodata/")
+        && !file_name(&entry.path).starts_with("repomd.xml")
+}
+
+/// The files that are to be published: the deltas and their index.
+fn entries(run: &Run<'_>, offers: &[Offer]) -> Result<Vec<Entry>> {
+    if offers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut list: Vec<Entry> = offers
+        .iter()
+        .map(|offer| Entry {
+            path: offer.href.as_str().to_owned(),
+            size: offer.size,
+            digest: digest_text(&offer.digest),
+            package: None,
+        })
+        .collect();
+    let bytes = delta::to_bytes(offers)
+        .map_err(|error| Error::file(delta::INDEX, "write")(std::io::Error::other(error)))?;
+    list.push(Entry {
+        path: delta::INDEX.to_owned(),
+        size: bytes.len() as u64,
+        digest: digest_text(&run.store.put(&bytes)?),
+        package: None,
+    });
+    Ok(list)
+}
