@@ -19,6 +19,10 @@ const LASTS: f64 = 30.0;
 /// Smallest rest that is taken from a slow request at the end, and how long it must last.
 const REST: u64 = 16 * 1024;
 const REST_LASTS: f64 = 2.0;
+/// Silence after which a request is taken for stalled; where packets are lost one of them can hold up the
+/// last bytes for seconds.
+const STALLS: f64 = 2.0;
+const LOSSY_STALLS: f64 = 1.0;
 /// A whole segment's worth is taken from a request that would last so long.
 const STEAL_LASTS: f64 = 0.5;
 /// Bytes that a source nobody knows yet must have in common with another one.
@@ -349,6 +353,11 @@ impl Run<'_> {
             return None;
         }
         let ours = self.each(host);
+        let stalls = if self.probe.is_lossy() {
+            LOSSY_STALLS
+        } else {
+            STALLS
+        };
         for at in &self.open {
             let Some(file) = self
                 .files
@@ -376,7 +385,7 @@ impl Run<'_> {
                 if twice || same || claim.at >= claim.to || stream.sample.is_some() {
                     continue;
                 }
-                let stalled = now.duration_since(stream.last).as_secs_f64() > REST_LASTS;
+                let stalled = now.duration_since(stream.last).as_secs_f64() > stalls;
                 let old = now.duration_since(stream.began).as_secs_f64() > REST_LASTS;
                 if !known && claim.source != source && !old {
                     continue;

@@ -1,7 +1,7 @@
 //! How many connections each server is worth: found by trying.
 //!
-//! Every server begins with one. While the total grows, connections are doubled (all servers at
-//! once, so that a step is judged as one). One step that does not show is no proof, for servers hand
+//! Every server begins with one. While the total grows, connections are doubled, far away four times
+//! as many (all servers at once, so that a step is judged as one). One step that does not show is no proof, for servers hand
 //! out bursts and packets are lost: only two in a row end the way up. At the top, a server
 //! whose connections have become slower than its first one was alone is halved again for as long
 //! as the total holds: what does not help is given back. After a minute, and then ever more
@@ -199,6 +199,11 @@ impl Probe {
         now - self.since >= self.window
     }
 
+    /// Whether packets are lost on the way.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.lossy
+    }
+
     /// Says whether packets are lost on the way.
     pub(crate) fn set_lossy(&mut self, lossy: bool) {
         self.lossy = lossy;
@@ -360,6 +365,12 @@ impl Probe {
         self.lossy || self.answer >= FAR
     }
 
+    /// By what the connections are multiplied on the way up. Far away each step takes its time, and
+    /// what a single connection brings is little.
+    fn step(&self) -> usize {
+        if self.is_noisy() { 4 } else { 2 }
+    }
+
     fn judge_up(&mut self, first: bool, now: f64, readings: &[Reading]) -> bool {
         let helped = first || self.sum() >= self.total * HELPS;
         let trial = std::mem::take(&mut self.trial);
@@ -369,12 +380,14 @@ impl Probe {
             self.hold_back(first, readings);
             self.total = self.sum();
             self.keep_base();
-            self.grow(now, readings, |n| n * 2);
+            let step = self.step();
+            self.grow(now, readings, |n| n * step);
         } else if !self.doubted && (self.is_noisy() || !trial) {
             self.trial = trial;
             // The next step is judged by what was before this one.
             self.doubted = true;
-            self.grow(now, readings, |n| n * 2);
+            let step = self.step();
+            self.grow(now, readings, |n| n * step);
         } else if trial {
             self.doubted = false;
             for one in &mut self.servers {
@@ -536,6 +549,24 @@ mod tests {
                 vec![20_000.0 * n[0] as f64 * jump(now)]
             });
             assert_eq!(n, [32], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn far_away_all_that_are_allowed_are_tried_soon() {
+        let mut probe = Probe::new(1);
+        let (mut bytes, mut now) = (0, 0.0);
+        while probe.target(0) < 32 {
+            now += 0.1;
+            bytes += 2_000 * probe.target(0) as u64;
+            let reading = Reading {
+                bytes,
+                in_use: probe.target(0),
+                cap: 32,
+                active: true,
+            };
+            probe.tick(now, 0.25, &[reading]);
+            assert!(now < 2.0, "{probe:?}");
         }
     }
 
