@@ -118,9 +118,14 @@ impl Standing {
         if !lossy {
             return self.share() < ALONE;
         }
-        // What the first one brought before its first loss is no measure: what half of them did is.
-        let half = self.seen.iter().find(|(n, _)| *n == self.target / 2);
-        half.is_none_or(|(_, rate)| self.rate < rate * LOSSY_HELPS)
+        // What the first one brought before its first loss is no measure: what half of them did is, or
+        // the most below that were measured.
+        let fewer = self
+            .seen
+            .iter()
+            .filter(|(n, _)| (1..=self.target / 2).contains(n));
+        let most = fewer.max_by_key(|(n, _)| *n);
+        most.is_none_or(|(_, rate)| self.rate < rate * LOSSY_HELPS)
     }
 }
 
@@ -549,6 +554,17 @@ mod tests {
                 vec![20_000.0 * n[0] as f64 * jump(now)]
             });
             assert_eq!(n, [32], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn they_stay_though_half_of_them_were_never_measured() {
+        for most in [6, 16, 24] {
+            let (n, _) = settle_at(0.25, true, &[most], |n, now| {
+                let jump = 1.0 + 0.2 * (now * 13.7).sin();
+                vec![20_000.0 * n[0] as f64 * jump]
+            });
+            assert_eq!(n, [most]);
         }
     }
 
