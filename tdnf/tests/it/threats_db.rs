@@ -212,6 +212,8 @@ fn row_70_a_million_files() {
     let dirs: Vec<&str> = dirs.iter().map(String::as_str).collect();
     // All of them ghosts: nothing is unpacked, everything is judged.
     let million = plain.edit(|items| {
+        // What else there is for each of its own files: colours, classes, what they need.
+        items.retain(|item| !(1140..=1145).contains(&item.tag));
         for item in [
             numbers(1028, &|_| 0),
             shorts(1030, 0o100_644),
@@ -245,7 +247,12 @@ fn row_70_a_million_files() {
         path.to_str().unwrap(),
     ];
     let output = tried(&site, &words, "a million files");
-    println!("{:?} {}", output.status, text(&output));
+    // No limit is met: the million is judged file by file, and nothing is made.
+    let said = text(&output);
+    assert!(
+        output.status.success() && said.contains("Testing transaction"),
+        "{said}"
+    );
     assert!(!site.root.join("opt").exists());
     site.ok(&["install", "-y", "plain"]);
     site.rpm().verify();
