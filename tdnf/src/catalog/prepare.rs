@@ -35,17 +35,20 @@ pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R
     }
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(items.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some((at, item)) = take(items, &next) {
-                    let result = work(item);
-                    // A worker that panics ends the scope with its panic: nothing is lost.
-                    let mut done = done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                    done.push((at, result));
-                }
-            });
+    let worker = || {
+        while let Some((at, item)) = take(items, &next) {
+            let result = work(item);
+            // A worker that panics ends the scope with its panic: nothing is lost.
+            let mut done = done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            done.push((at, result));
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            // Where no thread can be had the others do its work.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, worker);
+        }
+        worker();
     });
     let mut done = done
         .into_inner()

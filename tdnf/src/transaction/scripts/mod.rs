@@ -20,7 +20,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -44,6 +44,8 @@ const PREFIX_VARIABLE: &str = "RPM_INSTALL_PREFIX";
 const LINGER: Duration = Duration::from_millis(200);
 /// Output is handed on in pieces of this size at most.
 const PIECE: usize = 8192;
+/// The stack of a thread that reads or feeds a stream: a piece, and room for what the standard library needs.
+const STREAM_STACK: usize = 128 << 10;
 
 /// May a scriptlet see this variable of the user's environment? Only what names home, language,
 /// terminal and proxies; nothing that steers a loader or a shell (reference 3.7).
@@ -179,11 +181,15 @@ impl Runner<'_> {
         if let Some(text) = call.body {
             body.write(text)?;
         }
-        let mut child = match self.command(call, body.path()).and_then(|mut c| c.spawn()) {
-            Ok(child) => child,
+        // The command goes at once: it has our ends of the streams.
+        let begun = self.command(call, body.path()).and_then(|mut command| {
+            let output = gather(&mut command, &call.input)?;
+            Ok((command.spawn()?, output))
+        });
+        let (mut child, output) = match begun {
+            Ok(begun) => begun,
             Err(e) => return Ok(Ended::Badly(format!("cannot be started: {e}"))),
         };
-        let output = gather(&mut child, &call.input);
         let status = self.follow(call, &mut child, &output, observer);
         Ok(match status {
             Ok(status) if status.success() => Ended::Well,
@@ -218,10 +224,6 @@ impl Runner<'_> {
             }
             command.env(format!("{PREFIX_VARIABLE}{number}"), prefix);
         }
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
         // Its own process group: Ctrl-C is for us, a scriptlet is never cut in the middle.
         command.process_group(0);
         Ok(command)
@@ -261,22 +263,30 @@ impl Runner<'_> {
 }
 
 /// Feeds the input and reads both streams, each in a thread of its own. The threads end when
-/// the scriptlet, and every daemon it left, has closed the streams.
-fn gather(child: &mut Child, input: &[u8]) -> Receiver<(ScriptStream, Vec<u8>)> {
+/// the scriptlet, and every daemon it left, has closed the streams. They stand before it starts: a
+/// scriptlet whose output nobody can read must not begin.
+fn gather(command: &mut Command, input: &[u8]) -> io::Result<Receiver<(ScriptStream, Vec<u8>)>> {
     let (sender, receiver) = mpsc::channel();
-    if let Some(mut stdin) = child.stdin.take() {
+    let (stdin, mut feed) = io::pipe()?;
+    command.stdin(stdin);
+    if !input.is_empty() {
         let input = input.to_vec();
         // A scriptlet that does not read its input is no error.
-        thread::spawn(move || stdin.write_all(&input));
+        start(move || drop(feed.write_all(&input)))?;
     }
-    if let Some(stdout) = child.stdout.take() {
-        let sender = sender.clone();
-        thread::spawn(move || pass_on(stdout, ScriptStream::Out, &sender));
-    }
-    if let Some(stderr) = child.stderr.take() {
-        thread::spawn(move || pass_on(stderr, ScriptStream::Err, &sender));
-    }
-    receiver
+    let (output, stdout) = io::pipe()?;
+    command.stdout(stdout);
+    let to = sender.clone();
+    start(move || pass_on(output, ScriptStream::Out, &to))?;
+    let (output, stderr) = io::pipe()?;
+    command.stderr(stderr);
+    start(move || pass_on(output, ScriptStream::Err, &sender))?;
+    Ok(receiver)
+}
+
+fn start(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = thread::Builder::new().stack_size(STREAM_STACK);
+    thread.spawn(work).map(drop)
 }
 
 fn pass_on(mut from: impl Read, stream: ScriptStream, to: &Sender<(ScriptStream, Vec<u8>)>) {
