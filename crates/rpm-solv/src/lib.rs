@@ -6,6 +6,7 @@
 //!   copies; what the solver does not need (summaries, locations, checksums) stays in the file.
 //! * [`Pool::select`] finds packages by what a user typed; [`Job`] says what to do with them;
 //!   [`Pool::solve`] answers with a [`Solution`] in transaction order or with [`Problem`]s.
+//! * [`LastWords`] is no part of libsolv: the allocator of a program that says so when memory ends.
 //!
 //! Invariants: ids are checked against the pool at each use; no raw pointer leaves the crate; all
 //! calls into C happen on a pool that this crate created and alone frees.
@@ -19,6 +20,7 @@ mod files;
 mod glob;
 mod goal;
 mod input;
+mod memory;
 mod pool;
 mod problem;
 mod query;
@@ -36,6 +38,7 @@ pub use files::path_hash;
 pub use glob::glob_matches;
 pub use goal::{Action, Job, JobFlags, SolverOptions, Target};
 pub use input::{DepInput, DepKind, EvrInput, PackageFacts, PackageInput, Relation};
+pub use memory::LastWords;
 pub use pool::{Pool, RepoId, SolvableId, compare_evr};
 pub use problem::{Fix, FixKind, Problem, Rule, RuleKind};
 pub use select::{SelectFlags, Selection};

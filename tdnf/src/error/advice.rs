@@ -2,6 +2,9 @@
 
 use repo_client::{Cause, TlsFault};
 
+/// What to do where there is not enough memory.
+pub(super) const MORE_MEMORY: &str = "raise the limit (`ulimit -v`, or that of the control group)";
+
 /// One line for a person, by the cause.
 pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
     Some(match cause {

@@ -1,5 +1,7 @@
 //! What the errors of the library crates become.
 
+use std::io::ErrorKind;
+
 use super::{Code, Failure, advice};
 use crate::history::HistoryError;
 
@@ -97,6 +99,16 @@ impl From<crate::catalog::CatalogError> for Failure {
         match error {
             CatalogError::Database(error) => error.into(),
             CatalogError::Solv(error) => error.into(),
+            // No thread, or no memory for a decompressor: nothing is wrong with the file.
+            CatalogError::Part { ref source, .. }
+                if matches!(
+                    source.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::OutOfMemory
+                ) =>
+            {
+                Self::because(Code::OUT_OF_MEMORY, format!("Error: {error}"))
+                    .hint(advice::MORE_MEMORY)
+            }
             CatalogError::Metadata { .. } | CatalogError::Part { .. } => {
                 Self::because(Code::INVALID_REPO_FILE, format!("Error: {error}"))
                     .hint("run 'tdnf clean metadata' and try again")

@@ -190,6 +190,63 @@ fn row_95_oom() {
     }
 }
 
+/// The same under a limit of the address space (`ulimit -v`), from what the program itself takes upwards: the package
+/// is there, or one line says why not and nothing has changed.
+#[test]
+fn row_95_address_space() {
+    if unprivileged() {
+        return;
+    }
+    let (site, _repo) = shell_site(&[package("small", "1", "%post\n:\n")]);
+    let limited = |command: &Command, space: u64| {
+        let mut limited = Command::new("prlimit");
+        limited.arg(format!("--as={}", space << 20));
+        limited.arg(command.get_program()).args(command.get_args());
+        limited.stdin(Stdio::null()).output().unwrap()
+    };
+    let version = site.command(&["--version"]);
+    let itself = (8..256).find(|space| limited(&version, *space).status.success());
+    let itself = itself.expect("the program starts in 256 MB");
+    let (mut refused, mut installed) = (0, 0);
+    for space in itself..itself + 12 {
+        let _ = fs::remove_dir_all(site.root.join("var/cache/tdnf"));
+        let output = limited(&site.command(&["install", "-y", "small"]), space);
+        let said = text(&output);
+        if output.status.success() {
+            installed += 1;
+        } else {
+            refused += 1;
+            let line = said.lines().any(|line| line.starts_with("Error("));
+            let code = output.status.code();
+            assert!(
+                code.is_some() && line && !said.contains("panicked"),
+                "{space} MB: {code:?} {said}"
+            );
+            assert!(
+                !site.rpm().all().contains("small-1-1.noarch"),
+                "{space} MB: {said}"
+            );
+            // Whatever had begun by then, the next run finds its way.
+            site.ok(&["install", "-y", "small"]);
+        }
+        assert_eq!(site.root.read("opt/small"), "1\n", "{space} MB: {said}");
+        site.rpm().verify();
+        site.ok(&["erase", "-y", "small"]);
+    }
+    println!(
+        "the program takes {itself} MB; with up to 11 more {refused} refused, {installed} installed"
+    );
+    assert!(refused > 0 && installed > 0);
+    // Numbers and advice are those of error 1612.
+    let output = limited(&site.command(&["list"]), itself);
+    let said = text(&output);
+    assert!(
+        said.contains("Error(1612) : Cannot allocate memory\nHint: raise the limit"),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(76), "{said}");
+}
+
 /// What a process usually has may be missing.
 #[test]
 fn row_96_bare_surroundings() {

@@ -37,7 +37,8 @@ impl Ahead {
         let (empty, take_empty) = sync_channel(BLOCKS + 2);
         let thread = std::thread::Builder::new()
             .name("decompress".to_owned())
-            .spawn(move || run(open, &send_full, &take_empty))?;
+            .spawn(move || run(open, &send_full, &take_empty))
+            .map_err(|e| io::Error::new(e.kind(), format!("no thread to decompress it: {e}")))?;
         Ok(Ahead {
             full: Some(full),
             empty,
