@@ -127,10 +127,13 @@ impl Order<'_> {
             }
             let target = match &mut target {
                 Some(target) => target,
-                none => none.insert(delta::Target::new(delta::File {
-                    path: &path,
-                    digest: to,
-                })?),
+                none => {
+                    let file = delta::File {
+                        path: &path,
+                        digest: to,
+                    };
+                    none.insert(delta::Target::new(file, delta::Foreign::Refused)?)
+                }
             };
             let old = delta::File {
                 path: &old,
