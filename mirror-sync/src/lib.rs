@@ -14,7 +14,6 @@
 //! | [`sync`] [`publish`] | one run over the repositories; the atomic switch |
 //! | [`serve`] | HTTP: files, pages, proxy mode |
 //! | [`verify`] | flipped bits found and mended |
-//! | `worker` | deltas, in a process that can be lost |
 //! | [`bundle`] | updates for sites without a network |
 //! | [`report`] [`talk`] [`status`] | what is told: of a run, meanwhile, of the mirror |
 //!
@@ -45,7 +44,6 @@ pub mod transfer;
 pub mod trust;
 pub mod upstream;
 pub mod verify;
-mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -69,11 +67,6 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the program with its words (the first is its name); the exit code.
 pub fn run(words: Vec<String>) -> u8 {
-    if let [_, word, words @ ..] = words.as_slice()
-        && word == worker::WORD
-    {
-        return worker::run(words);
-    }
     let matches = match args::command().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => {

@@ -5,6 +5,7 @@
 //! it is thrown away and the whole file is fetched.
 
 use std::fs;
+use std::io::BufWriter;
 
 use repo_client::{Cause, MetadataSet};
 use rpm_repo::delta::{self, Offer};
@@ -16,7 +17,6 @@ use crate::error::Result;
 use crate::fetch::{Fetcher, Job};
 use crate::talk::Talk;
 use crate::upstream::{self, once};
-use crate::worker;
 
 /// An upstream that has no deltas is not asked for them for so long, in seconds.
 const NONE_FOR: u64 = 7 * 86_400;
@@ -149,12 +149,20 @@ fn rebuild(run: &Run<'_>, record: &Record, offer: &Offer) -> std::result::Result
         .layout
         .partial()
         .join(format!("rebuilt-{}", offer.to.hex()));
-    let (old, steps) = (run.store.path(&offer.from), run.store.path(&offer.digest));
-    let made = worker::apply(&old, &steps, &path, &record.expected());
-    let result = made.and_then(|()| {
-        let kept = run.store.adopt(&path, &offer.to, record.size);
-        kept.map(|_| ()).map_err(|error| error.to_string())
-    });
+    let made = (|| -> delta::Result<()> {
+        let old = fs::File::open(run.store.path(&offer.from))?;
+        let steps = fs::File::open(run.store.path(&offer.digest))?;
+        let out = BufWriter::new(fs::File::create(&path)?);
+        delta::apply(old, steps, &record.expected(), out)
+    })();
+    let result = match made {
+        Ok(()) => run
+            .store
+            .adopt(&path, &offer.to, record.size)
+            .map(|_| ())
+            .map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
     let _ = fs::remove_file(&path);
     result
 }

@@ -10,7 +10,6 @@ use super::prepare::Work;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Entry, Manifest};
 use crate::store::digest_text;
-use crate::worker;
 
 impl Work {
     /// Adds deltas from the last snapshots to a manifest. Where one cannot be made there is none, and
@@ -71,42 +70,49 @@ impl Former {
     }
 
     /// The deltas to one document. Those that are there already are taken over.
-    fn lead_to(
-        &self,
-        run: &Run<'_>,
-        dir: &Path,
-        entry: &Entry,
-    ) -> std::result::Result<Vec<Offer>, String> {
+    fn lead_to(&self, run: &Run<'_>, dir: &Path, entry: &Entry) -> delta::Result<Vec<Offer>> {
         let store = &run.store;
         let Ok(to) = entry.digest() else {
             return Ok(Vec::new());
         };
         let stem = |entry: &Entry| delta::stem(file_name(&entry.path)).to_owned();
-        let (mut offers, mut missing) = (Vec::new(), Vec::new());
+        let path = store.path(&to);
+        let mut target = None;
+        let mut made = Vec::new();
         for old in self.documents.iter().filter(|old| stem(old) == stem(entry)) {
             let Some(from) = old.digest().ok().filter(|from| *from != to) else {
                 continue;
             };
+            if !store.has(&from, Some(old.size)) {
+                continue;
+            }
             let name = delta::file_name(&from, &to);
             let known = self.deltas.iter().find(|one| file_name(&one.path) == name);
             if let Some((known, digest)) = known.and_then(|one| Some((one, one.digest().ok()?)))
                 && store.has(&digest, Some(known.size))
             {
-                offers.extend(Offer::new(from, to, known.size, digest).ok());
-            } else if store.has(&from, Some(old.size)) {
-                missing.push((store.path(&from), from));
+                made.extend(Offer::new(from, to, known.size, digest).ok());
+                continue;
+            }
+            let target = match &mut target {
+                Some(target) => target,
+                none => none.insert(delta::Target::new(delta::File {
+                    path: &path,
+                    digest: to,
+                })?),
+            };
+            let old = delta::File {
+                path: &store.path(&from),
+                digest: from,
+            };
+            if let Some((offer, file)) = target.delta_in(dir, &old)? {
+                store
+                    .adopt(&file, &offer.digest, Some(offer.size))
+                    .map_err(std::io::Error::other)?;
+                made.push(offer);
             }
         }
-        if missing.is_empty() {
-            return Ok(offers);
-        }
-        for offer in worker::make(dir, &(store.path(&to), to), &missing)? {
-            let file = dir.join(offer.href.file_name());
-            let kept = store.adopt(&file, &offer.digest, Some(offer.size));
-            kept.map_err(|error| error.to_string())?;
-            offers.push(offer);
-        }
-        Ok(offers)
+        Ok(made)
     }
 }
 

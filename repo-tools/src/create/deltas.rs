@@ -127,13 +127,10 @@ impl Order<'_> {
             }
             let target = match &mut target {
                 Some(target) => target,
-                none => {
-                    let file = delta::File {
-                        path: &path,
-                        digest: to,
-                    };
-                    none.insert(delta::Target::new(file, delta::Foreign::Refused)?)
-                }
+                none => none.insert(delta::Target::new(delta::File {
+                    path: &path,
+                    digest: to,
+                })?),
             };
             let old = delta::File {
                 path: &old,

@@ -84,7 +84,6 @@ fn deltas_lead_from_the_last_revisions_to_this_one() {
                     fs::File::open(from).unwrap(),
                     fs::File::open(&file).unwrap(),
                     &record.unwrap().expected(),
-                    delta::Foreign::Refused,
                     &mut out,
                 )
                 .unwrap();

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read, Write};
 use super::header::Header;
 use super::make::Tap;
 use super::packing::Packer;
-use super::{Error, Foreign, MAX_DELTA, MAX_WINDOW_LOG, Result, ops};
+use super::{Error, MAX_DELTA, MAX_WINDOW_LOG, Result, ops};
 use crate::compress::{Decoder, Expected, MAX_OPEN_SIZE, MAX_PACKED_SIZE};
 
 /// Writes the new file. `old` is the old file as it is stored; `expected` is what `repomd.xml` says of the
@@ -17,21 +17,12 @@ use crate::compress::{Decoder, Expected, MAX_OPEN_SIZE, MAX_PACKED_SIZE};
 /// # Errors
 /// The delta is damaged or leads elsewhere; the old file is another, or its bytes have changed; the
 /// result is not what was expected.
-pub fn apply(
-    old: impl Read,
-    delta: impl Read,
-    expected: &Expected,
-    foreign: Foreign,
-    out: impl Write,
-) -> Result<()> {
+pub fn apply(old: impl Read, delta: impl Read, expected: &Expected, out: impl Write) -> Result<()> {
     let wanted = expected.checksum.ok_or(Error::OtherFile)?;
     let mut delta = BufReader::new(delta.take(MAX_DELTA));
     let header = Header::read(&mut delta)?;
     if header.to != wanted {
         return Err(Error::OtherFile);
-    }
-    if header.packing.is_foreign() && foreign == Foreign::Refused {
-        return Err(Error::Form("it is packed as others do it"));
     }
     let open_limit = expected.open_size.unwrap_or(MAX_OPEN_SIZE);
     if header.open_size > open_limit {

@@ -8,7 +8,7 @@ use imara_diff::{Algorithm, Diff, InternedInput};
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
 use super::chunks::{Chunks, Stretch, stretches};
-use super::{Error, Foreign, Header, MAX_DELTA, Offer, Packing, Result, file_name, ops, tokens};
+use super::{Error, Header, MAX_DELTA, Offer, Packing, Result, file_name, ops, tokens};
 use crate::compress::{Decoder, HashingReader};
 
 /// Level of a body of up to [`SMALL`] bytes. It is made once and sent often.
@@ -47,7 +47,6 @@ pub struct Target<'a> {
     chunks: Chunks,
     text: Digest,
     packing: Packing,
-    cuts: ops::Cuts,
 }
 
 impl<'a> Target<'a> {
@@ -56,20 +55,14 @@ impl<'a> Target<'a> {
     /// # Errors
     /// [`Error::NotExact`]: nothing known here packs its text so. Others: it cannot be read, is damaged or
     /// larger than may be.
-    pub fn new(file: File<'a>, foreign: Foreign) -> Result<Target<'a>> {
+    pub fn new(file: File<'a>) -> Result<Target<'a>> {
         let mut text = HashingReader::new(open(file.path)?, Some(DigestAlgo::Sha256));
         let chunks = Chunks::read(&mut text)?;
-        let packing = Packing::of_file(file.path, chunks.size)?;
-        let (packing, cuts) = match (packing, foreign) {
-            (Some(packing), _) => (packing, ops::Cuts::new()),
-            (None, Foreign::Taken) => Packing::foreign(file.path)?.ok_or(Error::NotExact)?,
-            (None, Foreign::Refused) => return Err(Error::NotExact),
-        };
+        let packing = Packing::of_file(file.path, chunks.size)?.ok_or(Error::NotExact)?;
         Ok(Target {
             file,
             text: text.take_digest().ok_or(Error::Differs)?,
             packing,
-            cuts,
             chunks,
         })
     }
@@ -92,7 +85,7 @@ impl<'a> Target<'a> {
         };
         let plan = stretches(&chunks, &self.chunks);
         drop(chunks);
-        let body = body(&plan, &self.cuts, open(old.path)?, open(self.file.path)?)?;
+        let body = body(&plan, open(old.path)?, open(self.file.path)?)?;
         try_body(&body, open(old.path)?, self.chunks.size, self.text)?;
         let mut out = Tap::new(out);
         out.write_all(header.text().as_bytes())?;
@@ -131,12 +124,12 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Writes a delta from one file to another that is packed as we do it: [`Target::delta_from`].
+/// Writes a delta from one file to another: [`Target::delta_from`].
 ///
 /// # Errors
 /// As [`Target::new`] and [`Target::delta_from`].
 pub fn make(old: &File<'_>, new: &File<'_>, out: impl Write) -> Result<Made> {
-    Target::new(*new, Foreign::Refused)?.delta_from(old, out)
+    Target::new(*new)?.delta_from(old, out)
 }
 
 fn open(path: &Path) -> io::Result<Decoder<fs::File>> {
@@ -144,13 +137,13 @@ fn open(path: &Path) -> io::Result<Decoder<fs::File>> {
 }
 
 /// The packed body.
-fn body(plan: &[Stretch], cuts: &ops::Cuts, old: impl Read, new: impl Read) -> Result<Vec<u8>> {
+fn body(plan: &[Stretch], old: impl Read, new: impl Read) -> Result<Vec<u8>> {
     let come = |stretch: &Stretch| match stretch {
         Stretch::Same(_) => 0,
         Stretch::Changed(_, come) => *come,
     };
     let packed = if plan.iter().map(come).sum::<u64>() <= SMALL {
-        let steps = steps(plan, cuts, old, new, Vec::new())?;
+        let steps = steps(plan, old, new, Vec::new())?;
         let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
         encoder.include_checksum(true)?;
         encoder.set_pledged_src_size(Some(steps.len() as u64))?;
@@ -159,7 +152,7 @@ fn body(plan: &[Stretch], cuts: &ops::Cuts, old: impl Read, new: impl Read) -> R
     } else {
         let mut encoder = zstd::Encoder::new(Vec::new(), LARGE_LEVEL)?;
         encoder.include_checksum(true)?;
-        steps(plan, cuts, old, new, encoder)?.finish()?
+        steps(plan, old, new, encoder)?.finish()?
     };
     if packed.len() as u64 > MAX_DELTA {
         let (what, limit) = ("the delta", MAX_DELTA);
@@ -168,14 +161,8 @@ fn body(plan: &[Stretch], cuts: &ops::Cuts, old: impl Read, new: impl Read) -> R
     Ok(packed)
 }
 
-fn steps<W: Write>(
-    plan: &[Stretch],
-    cuts: &ops::Cuts,
-    mut old: impl Read,
-    mut new: impl Read,
-    out: W,
-) -> Result<W> {
-    let mut ops = ops::Writer::new(out, cuts.clone());
+fn steps<W: Write>(plan: &[Stretch], mut old: impl Read, mut new: impl Read, out: W) -> Result<W> {
+    let mut ops = ops::Writer::new(out);
     for stretch in plan {
         match *stretch {
             Stretch::Same(bytes) => {
@@ -251,13 +238,6 @@ fn try_body(body: &[u8], old: impl Read, open_size: u64, wanted: Digest) -> Resu
         Ok(())
     } else {
         Err(Error::Differs)
-    }
-}
-
-/// What is tried is the text; that its packing can be repeated was seen when it was found.
-impl ops::Sink for Tap<io::Sink> {
-    fn cut(&mut self, _: &[u8]) -> Result<()> {
-        Ok(())
     }
 }
 

@@ -13,14 +13,11 @@
 //! | `ops` | the form of a delta's body |
 //! | `header` | its first lines |
 //! | `packing` | how a file was packed, found by trying |
-//! | `foreign` | gzip of other compressors |
 //! | `make` `apply` | both directions |
 //! | `index` | `repodata/deltas.json`: which deltas there are |
 
 mod apply;
 mod chunks;
-#[cfg(feature = "foreign-gzip")]
-mod foreign;
 mod header;
 mod index;
 mod make;
@@ -40,18 +37,6 @@ use std::io;
 pub const MAX_DELTA: u64 = 256 << 20;
 /// Largest zstd window of a delta, as a power of two: 8 MiB, what its level uses.
 pub const MAX_WINDOW_LOG: u32 = 23;
-
-/// Whether gzip of compressors other than ours is looked into, and packed again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Foreign {
-    /// No: there is no delta to such a file, and none is taken. Nothing here panics or goes beyond its
-    /// limits.
-    Refused,
-    /// Yes. A hostile delta, or a hostile file, can then end the process or take what memory and time it has:
-    /// only for a process that has limits and can be lost. The same as refused where the feature
-    /// `foreign-gzip` is off.
-    Taken,
-}
 
 /// Why there is no delta, or no file from one.
 #[derive(Debug, thiserror::Error)]

@@ -14,25 +14,6 @@ const END: u8 = 0;
 const COPY: u8 = 1;
 const SKIP: u8 = 2;
 const INSERT: u8 = 3;
-const CUT: u8 = 4;
-
-/// Most bytes of corrections at one cut.
-const MAX_CORRECTIONS: u64 = 4 << 20;
-
-/// Takes a new text, and what must be known to pack it.
-pub(super) trait Sink: Write {
-    /// What was written since the last cut is packed with these corrections.
-    fn cut(&mut self, corrections: &[u8]) -> Result<()>;
-}
-
-impl<S: Sink> Sink for &mut S {
-    fn cut(&mut self, corrections: &[u8]) -> Result<()> {
-        (**self).cut(corrections)
-    }
-}
-
-/// Where a text is to be cut: bytes since the cut before, and the corrections.
-pub(super) type Cuts = std::collections::VecDeque<(u64, Vec<u8>)>;
 
 /// Writes a body. Neighbours of a kind become one.
 pub(super) struct Writer<W: Write> {
@@ -40,51 +21,19 @@ pub(super) struct Writer<W: Write> {
     /// Bytes to be copied or skipped that are not written yet.
     waiting: Option<(u8, u64)>,
     literal: Vec<u8>,
-    cuts: Cuts,
 }
 
 impl<W: Write> Writer<W> {
-    pub(super) fn new(out: W, cuts: Cuts) -> Self {
+    pub(super) fn new(out: W) -> Self {
         Self {
             out,
             waiting: None,
             literal: Vec::new(),
-            cuts,
         }
     }
 
-    pub(super) fn copy(&mut self, mut bytes: u64) -> io::Result<()> {
-        while bytes > 0 {
-            let now = bytes.min(self.to_cut());
-            self.count(COPY, now)?;
-            self.pass_cut(now)?;
-            bytes -= now;
-        }
-        Ok(())
-    }
-
-    /// Bytes of the new text up to the next cut.
-    fn to_cut(&self) -> u64 {
-        self.cuts.front().map_or(u64::MAX, |(left, _)| *left)
-    }
-
-    /// So many bytes of the new text have passed; a cut that was reached is written.
-    fn pass_cut(&mut self, bytes: u64) -> io::Result<()> {
-        match self.cuts.front_mut() {
-            Some((left, _)) if *left > bytes => {
-                *left -= bytes;
-                Ok(())
-            }
-            Some(_) => {
-                let (_, corrections) = self.cuts.pop_front().unwrap_or_default();
-                self.flush_literal()?;
-                self.flush_waiting()?;
-                // Never zero.
-                self.head(CUT, corrections.len() as u64 + 1)?;
-                self.out.write_all(&corrections)
-            }
-            None => Ok(()),
-        }
+    pub(super) fn copy(&mut self, bytes: u64) -> io::Result<()> {
+        self.count(COPY, bytes)
     }
 
     pub(super) fn skip(&mut self, bytes: u64) -> io::Result<()> {
@@ -106,17 +55,11 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    pub(super) fn insert(&mut self, mut text: &[u8]) -> io::Result<()> {
-        while !text.is_empty() {
-            let most = usize::try_from(self.to_cut()).unwrap_or(usize::MAX);
-            let (now, rest) = text.split_at(most.min(text.len()));
-            self.flush_waiting()?;
-            self.literal.extend_from_slice(now);
-            self.pass_cut(now.len() as u64)?;
-            if self.literal.len() >= LITERAL {
-                self.flush_literal()?;
-            }
-            text = rest;
+    pub(super) fn insert(&mut self, text: &[u8]) -> io::Result<()> {
+        self.flush_waiting()?;
+        self.literal.extend_from_slice(text);
+        if self.literal.len() >= LITERAL {
+            self.flush_literal()?;
         }
         Ok(())
     }
@@ -166,7 +109,7 @@ impl<W: Write> Writer<W> {
 pub(super) fn run(
     mut body: impl Read,
     mut old: impl Read,
-    mut out: impl Sink,
+    mut out: impl Write,
     limit: u64,
 ) -> Result<u64> {
     let mut written = 0_u64;
@@ -179,11 +122,6 @@ pub(super) fn run(
         let count = number(&mut body)?;
         if kind == SKIP {
             pass(&mut old, &mut io::sink(), count, &mut piece)?;
-            continue;
-        }
-        if kind == CUT {
-            let corrections = corrections(&mut body, count - 1)?;
-            out.cut(&corrections)?;
             continue;
         }
         written = written.saturating_add(count);
@@ -203,19 +141,6 @@ pub(super) fn run(
         return Err(Error::Form("something follows its end"));
     }
     Ok(written)
-}
-
-fn corrections(body: &mut impl Read, count: u64) -> Result<Vec<u8>> {
-    if count > MAX_CORRECTIONS {
-        let (what, limit) = ("a correction", MAX_CORRECTIONS);
-        return Err(Error::TooLarge { what, limit });
-    }
-    let mut bytes = Vec::new();
-    body.take(count).read_to_end(&mut bytes)?;
-    if (bytes.len() as u64) < count {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-    }
-    Ok(bytes)
 }
 
 /// Moves exactly `count` bytes.

@@ -6,8 +6,6 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use super::ops::{Cuts, Sink};
-use super::{Error, Result};
 use crate::compress::{Decoder, Format};
 
 /// Bytes that a compressor gets at a time, as [`crate::compress::Encoder`] hands them over.
@@ -30,12 +28,6 @@ pub enum Packing {
         header: Vec<u8>,
         /// Level, 0 to 9.
         level: u32,
-    },
-    /// One member of gzip with this header, as another compressor wrote it; corrections stand in the
-    /// delta's body.
-    Foreign {
-        /// The header as it stands in the file.
-        header: Vec<u8>,
     },
     /// One frame of Zstandard.
     Zstd {
@@ -64,10 +56,6 @@ impl fmt::Display for Packing {
             Packing::Plain => f.write_str("plain"),
             Packing::Gzip { header, level } => {
                 write!(f, "gzip {level} ")?;
-                header.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-            Packing::Foreign { header } => {
-                f.write_str("gzip-corrected ")?;
                 header.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
             Packing::Zstd {
@@ -102,9 +90,6 @@ impl Packing {
                 header: bytes_of_hex(header)?,
                 level: level(number, 9)?,
             },
-            ["gzip-corrected", header] => Packing::Foreign {
-                header: bytes_of_hex(header)?,
-            },
             ["zstd", number, checksum, size] => Packing::Zstd {
                 level: number
                     .parse()
@@ -123,53 +108,21 @@ impl Packing {
         })
     }
 
-    /// Whether it is the work of another compressor: see [`super::Foreign`].
-    pub fn is_foreign(&self) -> bool {
-        matches!(self, Packing::Foreign { .. })
-    }
-
-    /// The packing of another compressor, and where and how it is corrected; none if it cannot be had.
-    #[cfg(feature = "foreign-gzip")]
-    pub(super) fn foreign(path: &Path) -> Result<Option<(Packing, Cuts)>> {
-        let head = head(path)?;
-        let Some(header) = gzip_header(&head).filter(|_| Format::of_magic(&head) == Format::Gzip)
-        else {
-            return Ok(None);
-        };
-        let cuts = super::foreign::cuts(path, header.len())?;
-        Ok(cuts.map(|cuts| {
-            let pairs = cuts.into_iter().map(|cut| (cut.text, cut.corrections));
-            let header = header.to_vec();
-            (Packing::Foreign { header }, pairs.collect())
-        }))
-    }
-
-    /// Not in this build.
-    #[cfg(not(feature = "foreign-gzip"))]
-    pub(super) fn foreign(_: &Path) -> Result<Option<(Packing, Cuts)>> {
-        Ok(None)
-    }
-
     /// The way in which a file was packed; none if no way that is known here gives its bytes.
     ///
     /// # Errors
     /// The file cannot be read or is damaged.
     pub fn of_file(path: &Path, open_size: u64) -> io::Result<Option<Packing>> {
-        for packing in candidates(&head(path)?) {
+        let mut head = Vec::new();
+        let most = MAX_GZIP_HEADER as u64;
+        File::open(path)?.take(most).read_to_end(&mut head)?;
+        for packing in candidates(&head) {
             if gives(&packing, path, open_size)? {
                 return Ok(Some(packing));
             }
         }
         Ok(None)
     }
-}
-
-/// The first bytes of a file.
-fn head(path: &Path) -> io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    let most = MAX_GZIP_HEADER as u64;
-    File::open(path)?.take(most).read_to_end(&mut head)?;
-    Ok(head)
 }
 
 fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
@@ -312,11 +265,6 @@ enum Inner<W: Write> {
         deflate: flate2::write::DeflateEncoder<W>,
         crc: Box<flate2::Crc>,
     },
-    #[cfg(feature = "foreign-gzip")]
-    Foreign {
-        out: W,
-        repeat: Box<super::foreign::Repeat>,
-    },
     Zstd(zstd::Encoder<'static, W>),
     Xz(liblzma::write::XzEncoder<W>),
     Bzip2(bzip2::write::BzEncoder<W>),
@@ -334,17 +282,6 @@ impl<W: Write> Packer<W> {
                     deflate: flate2::write::DeflateEncoder::new(out, level),
                     crc: Box::default(),
                 }
-            }
-            #[cfg(feature = "foreign-gzip")]
-            Packing::Foreign { header } => {
-                out.write_all(header)?;
-                let repeat = Box::default();
-                Inner::Foreign { out, repeat }
-            }
-            #[cfg(not(feature = "foreign-gzip"))]
-            Packing::Foreign { .. } => {
-                let error = Error::Form("it is packed as others do it");
-                return Err(io::Error::other(error));
             }
             Packing::Zstd {
                 level,
@@ -378,8 +315,6 @@ impl<W: Write> Packer<W> {
                 crc.update(&self.block);
                 deflate.write_all(&self.block)
             }
-            #[cfg(feature = "foreign-gzip")]
-            Inner::Foreign { repeat, .. } => repeat.add(&self.block),
             Inner::Zstd(out) => out.write_all(&self.block),
             Inner::Xz(out) => out.write_all(&self.block),
             Inner::Bzip2(out) => out.write_all(&self.block),
@@ -399,26 +334,9 @@ impl<W: Write> Packer<W> {
                 out.write_all(&crc.amount().to_le_bytes())?;
                 Ok(out)
             }
-            #[cfg(feature = "foreign-gzip")]
-            Inner::Foreign { mut out, repeat } => {
-                out.write_all(&repeat.end().map_err(io::Error::other)?)?;
-                Ok(out)
-            }
             Inner::Zstd(out) => out.finish(),
             Inner::Xz(out) => out.finish(),
             Inner::Bzip2(out) => out.finish(),
-        }
-    }
-}
-
-impl<W: Write> Sink for Packer<W> {
-    #[allow(unused_variables)]
-    fn cut(&mut self, corrections: &[u8]) -> Result<()> {
-        self.pass_on()?;
-        match &mut self.inner {
-            #[cfg(feature = "foreign-gzip")]
-            Inner::Foreign { out, repeat } => Ok(out.write_all(&repeat.cut(corrections)?)?),
-            _ => Err(Error::Form("a correction where nothing is corrected")),
         }
     }
 }

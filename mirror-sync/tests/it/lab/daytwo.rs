@@ -269,11 +269,10 @@ fn offer(old: &Path, new: &Path) {
     let mut offers = Vec::new();
     for ((kind, from), (_, to)) in documents(old).into_iter().zip(documents(new)) {
         let began = std::time::Instant::now();
-        let file = delta::File {
+        let target = delta::Target::new(delta::File {
             path: &to,
             digest: sum(&to),
-        };
-        let target = delta::Target::new(file, delta::Foreign::Refused);
+        });
         let file = delta::File {
             path: &from,
             digest: sum(&from),
