@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::lab::{bytes, ok, packages, parsed, run, text, tool, tree};
+use crate::lab::{bytes, finished, ok, packages, parsed, run, text, tool, tree};
 
 fn read_list(dir: &Path, tree: &Path, more: &[&str]) -> Vec<String> {
     let list = dir.join("read");
@@ -127,9 +127,9 @@ fn equal_trees_give_equal_bytes_with_any_number_of_workers() {
     );
 }
 
-/// Row 114: size and time as before, other content.
+/// Size and time as before, other content.
 #[test]
-fn a_change_that_keeps_size_and_time_is_seen() {
+fn row_114_a_change_that_keeps_size_and_time_is_seen() {
     let dir = tempfile::tempdir().unwrap();
     let tree = tree(dir.path());
     ok(&["createrepo", text(&tree)]);
@@ -172,9 +172,9 @@ fn a_new_time_alone_rewrites_one_record() {
     assert_eq!(before["filelists"], after["filelists"]);
 }
 
-/// Row 114: a bad package is named, the exit code shows it, the old metadata stay.
+/// A bad package is named, the exit code shows it, the old metadata stay.
 #[test]
-fn bad_packages() {
+fn row_114_bad_packages() {
     let dir = tempfile::tempdir().unwrap();
     let tree = tree(dir.path());
     ok(&["createrepo", text(&tree)]);
@@ -220,7 +220,7 @@ fn bad_packages() {
 }
 
 #[test]
-fn two_packages_of_one_name_are_named() {
+fn row_114_two_packages_of_one_name_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let tree = tree(dir.path());
     let package = tree.join("one/odd-1.0~rc1-1.noarch.rpm");
@@ -243,6 +243,36 @@ fn two_packages_of_one_name_are_named() {
         )
         .unwrap();
     }
+}
+
+/// A package that somebody writes to while it is read is named, and the old metadata stay.
+#[test]
+fn row_114_a_package_that_changes_while_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    ok(&["createrepo", text(&tree)]);
+    let before = bytes(&tree.join("repodata"));
+    // What stands behind the payload is read, too: that takes its time.
+    let package = tree.join("one/odd-1.0~rc1-1.noarch.rpm");
+    let file = fs::File::options().write(true).open(&package).unwrap();
+    file.set_len(256 << 20).unwrap();
+    ok(&["createrepo", text(&tree)]);
+    let quiet = bytes(&tree.join("repodata"));
+    assert_ne!(quiet, before, "nobody wrote to it");
+    let mut child = tool()
+        .args(["createrepo", text(&tree), "--no-update"])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while child.try_wait().unwrap().is_none() {
+        file.set_modified(SystemTime::now()).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let (code, _, err) = finished(child.wait_with_output().unwrap());
+    let named = "odd-1.0~rc1-1.noarch.rpm: package changed while it was read";
+    assert_eq!((code, err.contains(named)), (1, true), "{err}");
+    assert_eq!(bytes(&tree.join("repodata")), quiet);
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// Two hundred points in time, spread over a third more than a whole run takes.
 #[test]
-fn at_two_hundred_moments() {
+fn row_115_killed_at_two_hundred_moments() {
     let dir = tempfile::tempdir().unwrap();
     let scene = Scene::new(dir.path(), &["4", "5", "6"]);
     let (mut old, mut new) = (0, 0);
@@ -159,7 +159,7 @@ const CALLS: [&str; 10] = [
 /// Not by time but by step: before the first, second, third ... of each call that changes
 /// something, up to the last, so that no moment of the publishing is left out.
 #[test]
-fn before_every_call_that_changes_something() {
+fn row_115_killed_before_every_call_that_changes_something() {
     if !Path::new("/usr/bin/strace").exists() {
         return testkit::fixtures::skipped("no strace");
     }
@@ -214,7 +214,7 @@ fn before_every_call_that_changes_something() {
 
 /// The one moment that a file system without exchange has: between two renames.
 #[test]
-fn between_two_renames() {
+fn row_115_killed_between_two_renames() {
     let dir = tempfile::tempdir().unwrap();
     let tree = tree(dir.path());
     ok(&["createrepo", text(&tree)]);
