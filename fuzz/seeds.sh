@@ -6,7 +6,7 @@ cache=$1 corpus=$2
 mkdir -p "$corpus"/{header,payload,scriptlet,journal,deltas}
 corpus=$(realpath "$corpus")
 
-find "$cache" -name '*.rpm' -size -60k 2>/dev/null | sort | head -60 | while read -r file; do
+find "$cache" -name '*.rpm' -size -60k 2>/dev/null | sort | sed -n 1,60p | while read -r file; do
   head -c 32768 "$file" > "$corpus/header/$(basename "$file")"
 done
 
