@@ -1,4 +1,5 @@
 # The same commands as ./dev, for those who like `just`.
+
 demo *args:
     ./dev demo {{args}}
 
