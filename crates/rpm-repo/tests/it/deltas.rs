@@ -63,7 +63,15 @@ fn files_of_other_programs() {
         };
         let mut made = Vec::new();
         match delta::make(&file(0, &old), &file(1, &new), &mut made) {
-            Err(delta::Error::NotExact) => println!("{program}: not exact"),
+            Err(delta::Error::NotExact) => {
+                // zlib and GNU gzip make other choices than our compressor, other versions of zstd
+                // may: docs/deltas.md says so.
+                assert!(
+                    program.contains("gzip") || program.contains("zstd"),
+                    "{program}"
+                );
+                println!("{program}: not exact");
+            }
             Err(error) => panic!("{program}: {error}"),
             Ok(_) => {
                 let packing = Packing::of_file(&path[1], to.len() as u64).unwrap();
