@@ -26,16 +26,23 @@ impl Work {
         crate::layout::remove_tree(&dir)?;
         fs::create_dir_all(&dir).map_err(Error::file(&dir, "create"))?;
         let former = Former::of(run, &self.id, count)?;
-        let mut offers = Vec::new();
+        let (mut offers, mut foreign) = (Vec::new(), Vec::new());
         for entry in manifest.files.iter().filter(|entry| is_document(entry)) {
+            let name = delta::stem(file_name(&entry.path)).to_owned();
             match former.lead_to(run, &dir, entry) {
                 Ok(made) => offers.extend(made),
-                Err(why) => run.printer.info(&format!(
-                    "{}: no delta to the new {}: {why}",
-                    self.id,
-                    delta::stem(file_name(&entry.path))
-                )),
+                Err(delta::Error::NotExact) => foreign.push(name),
+                Err(why) => run
+                    .printer
+                    .info(&format!("{}: no delta to the new {name}: {why}", self.id)),
             }
+        }
+        if !foreign.is_empty() {
+            run.printer.info(&format!(
+                "{}: no deltas to {}: upstream's compressor makes other choices than ours",
+                self.id,
+                foreign.join(", ")
+            ));
         }
         crate::layout::remove_tree(&dir)?;
         manifest.deltas = entries(run, &offers)?;
