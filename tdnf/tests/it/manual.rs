@@ -61,18 +61,18 @@ fn install_puts_everything_in_place() {
     pages::write(&pages_dir).expect("pages can be written");
     let destination = dir.path().join("dest");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let install = || {
+    let install = |word: &str| {
         let output = Command::new("bash")
             .arg(root.join("dev"))
             .arg("install")
-            .arg(format!("DESTDIR={}", destination.display()))
+            .arg(format!("{word}{}", destination.display()))
             .env("TDNF_BINARY", env!("CARGO_BIN_EXE_tdnf"))
             .env("TDNF_MAN_PAGES", &pages_dir)
             .output()
             .expect("bash runs");
         assert!(output.status.success(), "{output:?}");
     };
-    install();
+    install("DESTDIR=");
     let has = |name: &str| destination.join(name).symlink_metadata().is_ok();
     for name in [
         "usr/bin/tdnf",
@@ -102,7 +102,7 @@ fn install_puts_everything_in_place() {
     // What the administrator wrote stays.
     let conf = destination.join("etc/tdnf/tdnf.conf");
     fs::write(&conf, "[main]\n# mine\n").expect("ours");
-    install();
+    install("");
     assert_eq!(
         fs::read_to_string(&conf).expect("it is there"),
         "[main]\n# mine\n"
