@@ -147,11 +147,11 @@ impl Client {
     }
 
     fn build(&self, settings: &Settings) -> std::result::Result<reqwest::Client, Cause> {
-        // Redirects are followed by our own rules; the environment is not read below the caller.
+        // Redirects are followed by our own rules; the environment is not read below the caller. What
+        // reqwest sends again by itself is only what an HTTP/2 server says it has not begun.
         let mut builder = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .referer(false)
-            .retry(reqwest::retry::never())
             .dns_resolver(self.lookup.clone())
             .connect_timeout(settings.connect)
             .no_proxy();

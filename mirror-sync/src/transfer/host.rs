@@ -22,7 +22,7 @@ const STREAMS: usize = 64;
 
 /// Bytes asked for ahead over a shared connection before any rate is known, and how many seconds'
 /// worth afterwards: on a slow one each request would wait for all others.
-const AHEAD: u64 = 256 * 1024;
+const AHEAD: u64 = 512 * 1024;
 const AHEAD_LASTS: f64 = 2.0;
 /// The present rate is over one of these ...
 const LATELY: Duration = Duration::from_millis(500);
@@ -130,6 +130,12 @@ impl Host {
     /// Whether it may be asked now.
     pub(crate) fn is_ready(&self, now: Instant) -> bool {
         self.is_usable() && self.rest_until.is_none_or(|until| now >= until)
+    }
+
+    /// How long ago the first request was sent.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        self.first_use
+            .map_or(Duration::ZERO, |first| now.duration_since(first))
     }
 
     /// Connections in use.

@@ -255,15 +255,14 @@ impl Run<'_> {
                 sample,
             }));
         }
-        // Nothing to compare with yet; but no waiting for one that may never bring it.
-        let young = |claim: &Claim<RangeId>| self.age(claim.key, now) < REST_LASTS;
+        // Nothing to compare with yet; but no waiting for one that may never bring it, however many
+        // more requests it gets.
+        let young = |claim: &Claim<RangeId>| {
+            let host = file.sources.get(claim.source).map(|one| one.host);
+            let host = host.and_then(|at| self.hosts.get(at));
+            host.is_some_and(|host| host.age(now).as_secs_f64() < REST_LASTS)
+        };
         running.any(young).then_some(None)
-    }
-
-    /// Seconds since a request began.
-    fn age(&self, id: RangeId, now: Instant) -> f64 {
-        let began = self.streams.get(&id).map_or(now, |stream| stream.began);
-        now.duration_since(began).as_secs_f64()
     }
 
     /// Length of a new segment: some seconds' worth, shorter towards the end.

@@ -166,8 +166,11 @@ impl<'a> Run<'a> {
         };
         let readings: Vec<Reading> = self.hosts.iter().enumerate().map(reading).collect();
         let time = now.duration_since(self.began).as_secs_f64();
-        let answers = active.iter().filter_map(|at| self.hosts.get(*at)?.fastest);
-        let answer = answers.max().unwrap_or_default().as_secs_f64();
+        // A server that hardly brings anything is not waited for.
+        let ours = active.iter().filter_map(|at| self.hosts.get(*at));
+        let busiest = ours.max_by_key(|host| host.bytes);
+        let answer = busiest.and_then(|host| host.fastest).unwrap_or_default();
+        let answer = answer.as_secs_f64();
         if self.probe.sheds() {
             self.shed(now);
         }

@@ -12,11 +12,17 @@ const OWN: f64 = 0.85;
 const EACH: f64 = 0.6;
 /// Answers that wait so much longer under load stand in a queue.
 const QUEUE: Duration = Duration::from_millis(20);
+/// ... at low rates, so many packets longer: a few of them are on the line whoever limits it ...
+const QUEUED_PACKETS: f64 = 8.0;
 /// ... and so many times as long: a new connection alone makes it twice.
 const QUEUED: f64 = 2.0;
 /// Where packets are lost, too: a line that is full loses packets, but a queue as long as this is
 /// before no lossy line that is not full.
 const SURELY_QUEUED: f64 = 3.0;
+/// A full packet, bytes.
+const PACKET: f64 = 1500.0;
+/// No queue is asked to be longer, in seconds.
+const MAX_QUEUE: f64 = 60.0;
 /// Packets out of order, per packet received, that mean loss.
 const LOSS: f64 = 0.002;
 /// Connections that together bring so many times what the first one did help.
@@ -131,7 +137,9 @@ impl Run<'_> {
             return LimitKind::Unknown;
         }
         let (alone, loaded) = (host.fastest.unwrap_or_default(), host.answers_loaded());
-        let queue = |times: f64| loaded.is_some_and(|loaded| loaded > alone.mul_f64(times) + QUEUE);
+        let packets = QUEUED_PACKETS * PACKET / standing.rate;
+        let least = QUEUE.max(Duration::from_secs_f64(packets.min(MAX_QUEUE)));
+        let queue = |times: f64| loaded.is_some_and(|loaded| loaded > alone.mul_f64(times) + least);
         // A full line loses packets, too; but there more connections do not bring more.
         let more = standing
             .alone
