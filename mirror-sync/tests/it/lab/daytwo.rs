@@ -145,8 +145,11 @@ fn case_j_the_next_day() {
     }
 }
 
+/// What becomes of a line of a document of this kind.
+type Change<'a> = dyn Fn(&str, &[u8], &mut dyn Write) + 'a;
+
 /// Writes a repository of metadata alone: each line of an old one as `change` has it, in gzip.
-fn state(old: &Path, new: &Path, change: &dyn Fn(&str, &[u8], &mut dyn Write)) {
+fn state(old: &Path, new: &Path, change: &Change<'_>) {
     fs::create_dir_all(new.join("repodata")).unwrap();
     let mut records = Vec::new();
     for (kind, path) in documents(old) {

@@ -102,7 +102,7 @@ fn base() -> Vec<String> {
 
 #[test]
 fn case_a_a_full_line() {
-    let (bits, size) = scaled((10_000_000, 12_000_000), (100_000_000, 280_000_000));
+    let (bits, size) = scaled((10_000_000, 12_000_000), (100_000_000, 1_000_000_000));
     let shelf = Shelf::new();
     shelf.put("f", &noise(size, 1));
     let link = Link::new(Physics {
