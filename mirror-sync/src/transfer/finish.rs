@@ -1,27 +1,92 @@
-//! What takes the disk's time: hashing the rest of a file, giving it its name, syncing a part. Done in
+//! What takes the disk's time: hashing what did not come in order, giving a file its name, syncing a part. Done in
 //! threads, so that the network never waits for a disk.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
 use repo_client::Bell;
-use rpm_pkg::digest::{Digest, Hasher};
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
 use super::error::{Error, Result};
 
 /// Buffer for reading back.
 const BUFFER: usize = 1 << 20;
 
+/// The hash of a file's first bytes, carried on by whoever has time: by the network's thread with bytes that
+/// come in order, by a thread here with those that came before them.
+#[derive(Clone)]
+pub(crate) struct Prefix(Arc<Mutex<Hashed>>);
+
+struct Hashed {
+    hasher: Hasher,
+    to: u64,
+}
+
+impl Prefix {
+    /// Of no bytes.
+    pub(crate) fn new(algo: DigestAlgo) -> Self {
+        let hasher = Hasher::new(algo);
+        Self(Arc::new(Mutex::new(Hashed { hasher, to: 0 })))
+    }
+
+    /// What is hashed; none while a thread is at it.
+    fn free(&self) -> Option<MutexGuard<'_, Hashed>> {
+        match self.0.try_lock() {
+            Ok(free) => Some(free),
+            Err(TryLockError::Poisoned(free)) => Some(free.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Bytes that are hashed; none while a thread is at it.
+    pub(crate) fn to(&self) -> Option<u64> {
+        self.free().map(|hashed| hashed.to)
+    }
+
+    /// Hashes bytes that are next; others will be read back.
+    pub(crate) fn append(&self, from: u64, data: &[u8]) {
+        if let Some(mut hashed) = self.free().filter(|hashed| hashed.to == from) {
+            hashed.hasher.update(data);
+            hashed.to = from.saturating_add(data.len() as u64);
+        }
+    }
+
+    /// Reads back and hashes up to `end`, or to where the file ends.
+    fn catch_up(&self, file: &File, end: u64) -> std::io::Result<()> {
+        let mut hashed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = usize::try_from(end.saturating_sub(hashed.to)).unwrap_or(BUFFER);
+        let mut buffer = vec![0; left.min(BUFFER)];
+        while hashed.to < end {
+            let room = usize::try_from(end - hashed.to)
+                .unwrap_or(BUFFER)
+                .min(BUFFER);
+            let got = file.read_at(buffer.get_mut(..room).unwrap_or_default(), hashed.to)?;
+            let Some(data) = buffer.get(..got).filter(|data| !data.is_empty()) else {
+                break;
+            };
+            hashed.hasher.update(data);
+            hashed.to += got as u64;
+        }
+        Ok(())
+    }
+
+    /// The digest of the whole file.
+    fn finish(&self, file: &File, size: u64) -> std::io::Result<Digest> {
+        self.catch_up(file, size)?;
+        let hashed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(hashed.hasher.clone().finish())
+    }
+}
+
 /// A file that has all its bytes.
 pub(crate) struct Whole {
     pub(crate) file: usize,
     pub(crate) handle: Arc<File>,
-    pub(crate) hasher: Option<Hasher>,
-    pub(crate) hashed: u64,
+    pub(crate) hash: Option<Prefix>,
     pub(crate) wanted: Option<Digest>,
     pub(crate) size: u64,
     pub(crate) part: PathBuf,
@@ -40,6 +105,13 @@ pub(crate) enum Done {
     Synced(usize),
 }
 
+/// What is to be done with a file.
+enum Work {
+    Finish(Whole),
+    /// Its first bytes are there.
+    Hash(Arc<File>, Prefix, u64),
+}
+
 enum Sync {
     Data(usize, Arc<File>),
     Journal(File),
@@ -47,7 +119,7 @@ enum Sync {
 
 /// The threads; dropping it ends them after what they have begun.
 pub(crate) struct Finisher {
-    whole: Option<Sender<Whole>>,
+    work: Option<Sender<Work>>,
     sync: Option<Sender<Sync>>,
     done: Receiver<Done>,
     threads: Vec<JoinHandle<()>>,
@@ -55,14 +127,20 @@ pub(crate) struct Finisher {
 
 impl Finisher {
     pub(crate) fn start(bell: &Bell) -> Self {
-        let (whole, wholes) = channel::<Whole>();
+        let (work, works) = channel::<Work>();
         let (sync, syncs) = channel();
         let (said, done) = channel();
         let (also, bells) = (said.clone(), (bell.clone(), bell.clone()));
         let finish = std::thread::spawn(move || {
-            while let Ok(one) = wholes.recv() {
-                let _ = said.send(finish(one));
-                bells.0.ring();
+            while let Ok(one) = works.recv() {
+                match one {
+                    Work::Finish(whole) => {
+                        let _ = said.send(finish(whole));
+                        bells.0.ring();
+                    }
+                    // What cannot be read now is read again at the end, and told then.
+                    Work::Hash(file, prefix, end) => drop(prefix.catch_up(&file, end)),
+                }
             }
         });
         let write = std::thread::spawn(move || {
@@ -82,7 +160,7 @@ impl Finisher {
             }
         });
         Self {
-            whole: Some(whole),
+            work: Some(work),
             sync: Some(sync),
             done,
             threads: vec![finish, write],
@@ -90,8 +168,15 @@ impl Finisher {
     }
 
     pub(crate) fn finish(&self, one: Whole) {
-        if let Some(to) = &self.whole {
-            let _ = to.send(one);
+        if let Some(to) = &self.work {
+            let _ = to.send(Work::Finish(one));
+        }
+    }
+
+    /// Has the hash of a file's first bytes carried on while more of it comes.
+    pub(crate) fn hash(&self, handle: Arc<File>, prefix: Prefix, end: u64) {
+        if let Some(to) = &self.work {
+            let _ = to.send(Work::Hash(handle, prefix, end));
         }
     }
 
@@ -114,7 +199,7 @@ impl Finisher {
 
 impl Drop for Finisher {
     fn drop(&mut self) {
-        self.whole = None;
+        self.work = None;
         self.sync = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();
@@ -124,8 +209,8 @@ impl Drop for Finisher {
 
 /// Checks a file and gives it its name. It is not synced here: a file that a crash of the machine
 /// left under its name is hashed again before it is believed, in a later run and in the store.
-fn finish(mut one: Whole) -> Done {
-    match check(&mut one) {
+fn finish(one: Whole) -> Done {
+    match check(&one) {
         Ok(Some(found)) => Done::Mismatch(one.file, found),
         Err(error) => Done::Failed(one.file, error),
         Ok(None) => match name(&one) {
@@ -136,29 +221,12 @@ fn finish(mut one: Whole) -> Done {
 }
 
 /// The digest that was found, if it is not the wanted one.
-fn check(one: &mut Whole) -> Result<Option<Digest>> {
-    let (Some(wanted), Some(mut hasher)) = (one.wanted, one.hasher.take()) else {
+fn check(one: &Whole) -> Result<Option<Digest>> {
+    let (Some(wanted), Some(hash)) = (one.wanted, &one.hash) else {
         return Ok(None);
     };
-    let mut at = one.hashed;
-    let mut buffer = vec![
-        0;
-        usize::try_from(one.size - at.min(one.size))
-            .unwrap_or(BUFFER)
-            .min(BUFFER)
-    ];
-    while at < one.size {
-        let got = one
-            .handle
-            .read_at(&mut buffer, at)
-            .map_err(|e| Error::io(&one.part, "read", e))?;
-        let Some(data) = buffer.get(..got).filter(|data| !data.is_empty()) else {
-            break;
-        };
-        hasher.update(data);
-        at += got as u64;
-    }
-    let found = hasher.finish();
+    let found = hash.finish(&one.handle, one.size);
+    let found = found.map_err(|e| Error::io(&one.part, "read", e))?;
     Ok((found != wanted).then_some(found))
 }
 
@@ -174,4 +242,36 @@ fn name(one: &Whole) -> Result<()> {
             .map_err(failed("cut to size"))?;
     }
     fs::rename(&one.part, &one.dest).map_err(|e| Error::io(&one.dest, "put in place", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_carried_on_by_whoever_has_time() {
+        let data: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 251) as u8).collect();
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&data, 0).unwrap();
+        let prefix = Prefix::new(DigestAlgo::Sha256);
+        prefix.append(0, &data[..1000]);
+        assert_eq!(prefix.to(), Some(1000));
+        // Not the next ones: they are read back.
+        prefix.append(5000, &data[5000..6000]);
+        assert_eq!(prefix.to(), Some(1000));
+        prefix.catch_up(&file, 2_500_000).unwrap();
+        assert_eq!(prefix.to(), Some(2_500_000));
+        // A piece of work that was asked for before.
+        prefix.catch_up(&file, 2_000_000).unwrap();
+        assert_eq!(prefix.to(), Some(2_500_000));
+        let busy = prefix.0.lock().unwrap();
+        assert_eq!(prefix.to(), None);
+        prefix.append(2_500_000, &data[2_500_000..2_600_000]);
+        drop(busy);
+        assert_eq!(prefix.to(), Some(2_500_000));
+        let mut whole = Hasher::new(DigestAlgo::Sha256);
+        whole.update(&data);
+        let size = data.len() as u64;
+        assert_eq!(prefix.finish(&file, size).unwrap(), whole.finish());
+    }
 }

@@ -3,11 +3,10 @@
 use std::time::Instant;
 
 use repo_client::RangeId;
-use rpm_pkg::digest::Hasher;
 
 use super::error::{Error, Result};
 use super::file::Stage;
-use super::finish::{Done, Whole};
+use super::finish::{Done, Prefix, Whole};
 use super::part::Part;
 use super::run::Run;
 use super::segments::Span;
@@ -41,12 +40,11 @@ impl Run<'_> {
         let Some(part) = &mut file.part else {
             return Ok(());
         };
-        let (hasher, hashed) = part.take_hash();
+        let hash = part.take_hash();
         self.finisher.finish(Whole {
             file: at,
             handle: part.file.clone(),
-            hasher,
-            hashed,
+            hash,
             wanted: file.wanted.digest,
             size: file.map.size(),
             part: part.path.clone(),
@@ -200,8 +198,7 @@ impl Run<'_> {
         self.finisher.finish(Whole {
             file: at,
             handle: handle.into(),
-            hasher: Some(Hasher::new(digest.algo())),
-            hashed: 0,
+            hash: Some(Prefix::new(digest.algo())),
             wanted: Some(digest),
             size,
             part: wanted.partial.clone(),

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rpm_pkg::digest::Hasher;
+use rpm_pkg::digest::DigestAlgo;
 use rustix::fs::{FlockOperation, OFlags};
 
 use super::error::{Error, Result};
+use super::finish::Prefix;
 use super::journal::{Journal, Memory, url_key, with_suffix};
 use super::segments::{Segments, Span};
 use super::wanted::Wanted;
@@ -25,6 +26,10 @@ const BEGIN_AFTER: Duration = Duration::from_millis(10);
 const SYNC_BYTES: u64 = 4 << 20;
 const SYNC_AFTER: Duration = Duration::from_secs(10);
 
+/// The hash of the first bytes is carried on when it is so far behind them, by so much at a time.
+const HASH_BYTES: u64 = 8 << 20;
+const MAX_HASH: u64 = 64 << 20;
+
 /// A part, open and ours. Dropping it keeps it for the next run.
 pub(crate) struct Part {
     pub(crate) path: PathBuf,
@@ -33,8 +38,8 @@ pub(crate) struct Part {
     /// Whether the journal is on disk at all: small files are done before they need one.
     begun: bool,
     sources: Vec<(String, Option<String>)>,
-    hasher: Option<Hasher>,
-    hashed: u64,
+    hash: Option<Prefix>,
+    algo: Option<DigestAlgo>,
     pending: Vec<Span>,
     pending_bytes: u64,
     noted: Instant,
@@ -88,8 +93,8 @@ impl Part {
                 .iter()
                 .map(|url| (url_key(url), None))
                 .collect(),
-            hasher: wanted.digest.map(|digest| Hasher::new(digest.algo())),
-            hashed: 0,
+            hash: wanted.digest.map(|digest| Prefix::new(digest.algo())),
+            algo: wanted.digest.map(|digest| digest.algo()),
             pending: Vec::new(),
             pending_bytes: 0,
             noted: now,
@@ -197,11 +202,8 @@ impl Part {
             self.file
                 .write_all_at(piece, span.from)
                 .map_err(|e| Error::io(&self.path, "write", e))?;
-            if span.from == self.hashed
-                && let Some(hasher) = &mut self.hasher
-            {
-                hasher.update(piece);
-                self.hashed = span.to;
+            if let Some(hash) = &self.hash {
+                hash.append(span.from, piece);
             }
             self.pending_bytes += span.to - span.from;
             self.unsynced += span.to - span.from;
@@ -292,19 +294,29 @@ impl Part {
         map: &Segments<K>,
         from: u64,
     ) -> Result<()> {
-        if from < self.hashed {
-            self.hasher = self.hasher.as_ref().map(|old| Hasher::new(old.algo()));
-            self.hashed = 0;
+        let hashed = self.hash.as_ref().map(Prefix::to);
+        if hashed.is_some_and(|to| to.is_none_or(|to| from < to)) {
+            // A thread that is at it hashes on for nobody.
+            self.hash = self.algo.map(Prefix::new);
         }
         self.syncing = None;
         self.begin(map)
     }
 
-    /// Hash of the first bytes, and how many those are.
-    pub(crate) fn take_hash(&mut self) -> (Option<Hasher>, u64) {
-        let fresh = self.hasher.as_ref().map(|old| Hasher::new(old.algo()));
-        let hashed = std::mem::take(&mut self.hashed);
-        (std::mem::replace(&mut self.hasher, fresh), hashed)
+    /// Hash of the first bytes.
+    pub(crate) fn take_hash(&mut self) -> Option<Prefix> {
+        std::mem::replace(&mut self.hash, self.algo.map(Prefix::new))
+    }
+
+    /// The hash of the first bytes, if it is far behind those that are there, and how far it may go.
+    pub(crate) fn hash_due(&self, there: u64) -> Option<(Arc<File>, Prefix, u64)> {
+        let hash = self.hash.as_ref()?;
+        let hashed = hash.to()?;
+        let due = there.saturating_sub(hashed) >= HASH_BYTES;
+        due.then(|| {
+            let end = there.min(hashed.saturating_add(MAX_HASH));
+            (Arc::clone(&self.file), hash.clone(), end)
+        })
     }
 
     /// Bytes that are there.

@@ -42,6 +42,8 @@ const LEVELS: usize = 10;
 const HELPS: f64 = 1.10;
 /// Of the growth that more connections promise, this much must come.
 const SHARE: f64 = 0.25;
+/// This share of a rate is as much.
+const AS_MUCH: f64 = 0.85;
 /// Connections that keep this much of the first one's rate do not disturb each other.
 const ALONE: f64 = 0.7;
 
@@ -104,6 +106,13 @@ impl Standing {
         self.alone
             .filter(|alone| *alone > 0.0)
             .map_or(1.0, |alone| each / alone)
+    }
+
+    /// Whether half of the connections or fewer brought as much, when they were tried.
+    pub(crate) fn fewer_did(&self) -> bool {
+        let enough = self.rate * AS_MUCH;
+        let fewer = |(n, rate): &(usize, f64)| *n > 0 && n * 2 <= self.measured && *rate >= enough;
+        self.seen.iter().any(fewer)
     }
 
     fn note(&mut self) {

@@ -148,6 +148,9 @@ impl<'a> Run<'a> {
             if let Some(handle) = part.sync_due(&file.map, now) {
                 self.finisher.sync(at, handle);
             }
+            if let Some((handle, hash, end)) = part.hash_due(file.map.frontier()) {
+                self.finisher.hash(handle, hash, end);
+            }
         }
         for id in overtaken {
             self.close(id, now);

@@ -16,9 +16,6 @@ const QUEUE: Duration = Duration::from_millis(20);
 const QUEUED_PACKETS: f64 = 8.0;
 /// ... and so many times as long: a new connection alone makes it twice.
 const QUEUED: f64 = 2.0;
-/// Where packets are lost, too: a line that is full loses packets, but a queue as long as this is
-/// before no lossy line that is not full.
-const SURELY_QUEUED: f64 = 3.0;
 /// A full packet, bytes.
 const PACKET: f64 = 1500.0;
 /// No queue is asked to be longer, in seconds.
@@ -139,24 +136,23 @@ impl Run<'_> {
         let (alone, loaded) = (host.fastest.unwrap_or_default(), host.answers_loaded());
         let packets = QUEUED_PACKETS * PACKET / standing.rate;
         let least = QUEUE.max(Duration::from_secs_f64(packets.min(MAX_QUEUE)));
-        let queue = |times: f64| loaded.is_some_and(|loaded| loaded > alone.mul_f64(times) + least);
         // A full line loses packets, too; but there more connections do not bring more.
         let more = standing
             .alone
             .is_some_and(|alone| standing.rate >= MORE * alone);
-        if connections > 1 && lossy && more && !queue(SURELY_QUEUED) {
+        if connections > 1 && lossy && more && !standing.fewer_did() {
             return LimitKind::Loss {
                 bps: each,
                 connections,
             };
         }
-        if connections > 1 && standing.share() >= EACH && !(lossy && queue(SURELY_QUEUED)) {
+        if connections > 1 && standing.share() >= EACH {
             return LimitKind::PerConnection {
                 bps: each,
                 connections,
             };
         }
-        if queue(QUEUED) {
+        if loaded.is_some_and(|loaded| loaded > alone.mul_f64(QUEUED) + least) {
             LimitKind::FullLink { bps }
         } else {
             LimitKind::PerClient { bps }
