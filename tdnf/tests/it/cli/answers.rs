@@ -331,9 +331,22 @@ fn typing_errors_in_the_configuration() {
         "repos.d/test.repo",
         &format!("[test]\nbaseurl=file://{url}\nenabled=maybe\n"),
     );
+    assert_eq!(
+        shown(&site, &site.run(&["list"])),
+        "warning: SITE/repos.d/test.repo:3: enabled = maybe: expected a boolean such as 1, 0, yes or no; \
+         the default (0) counts\nexit 0\n"
+    );
+    // What decides whether something is checked is not guessed.
+    site.write(
+        "repos.d/test.repo",
+        &format!("[test]\nbaseurl=file://{url}\nenabled=1\ngpgcheck=maybe\n"),
+    );
     let text = shown(&site, &site.run(&["list"]));
-    assert!(text.contains("SITE/repos.d/test.repo:3"), "{text}");
-    assert!(text.contains("enabled") && text.contains("maybe"), "{text}");
+    assert!(text.contains("SITE/repos.d/test.repo:4"), "{text}");
+    assert!(
+        text.contains("gpgcheck") && text.contains("maybe"),
+        "{text}"
+    );
     assert!(
         text.contains("Error(1004) : Encountered an invalid repo file"),
         "{text}"
