@@ -23,6 +23,8 @@ pub enum Phase {
     Undoable = 2,
     /// The transaction, behind its commit point, or the records of it: it must be finished.
     Committed = 3,
+    /// All is done and written down; the process may end at any moment.
+    Done = 4,
 }
 
 impl Phase {
@@ -31,6 +33,7 @@ impl Phase {
             0 => Self::Open,
             1 => Self::Transfer,
             2 => Self::Undoable,
+            4 => Self::Done,
             _ => Self::Committed,
         }
     }
@@ -143,7 +146,7 @@ impl Interrupt {
         let phase = Phase::of(self.state.phase.load(Ordering::SeqCst));
         let words = answer(phase, name(signal), first);
         // A second signal while files come ends the run at once: nothing has changed.
-        if phase == Phase::Open || (phase == Phase::Transfer && !first) {
+        if matches!(phase, Phase::Open | Phase::Done) || (phase == Phase::Transfer && !first) {
             // Not the shared printer: the run may hold it, writing to a pipe that nobody reads.
             Printer::standard(printer.mode()).err(&words);
             std::process::exit(i32::from(number.saturating_add(128)));
@@ -166,6 +169,7 @@ fn answer(phase: Phase, name: &str, first: bool) -> String {
         (Phase::Open, _) | (Phase::Transfer, false) => {
             format!("{name}: stopped, nothing has changed")
         }
+        (Phase::Done, _) => format!("{name}: stopped; the transaction was finished before"),
         (Phase::Transfer, true) => format!(
             "{name}: stopping, nothing has changed; the next run goes on with what was fetched"
         ),
@@ -217,6 +221,18 @@ mod tests {
             "SIGTERM: stopping, what was done so far is undone"
         );
         assert!(lines[1].starts_with("Ctrl-C: already stopping"), "{said}");
+    }
+
+    #[test]
+    fn after_the_end_nobody_is_told_that_nothing_has_changed() {
+        let interrupt = Interrupt::default();
+        interrupt.enter(Phase::Done);
+        assert_eq!(interrupt.enter(Phase::Open), Phase::Done);
+        let words = answer(Phase::Done, "Ctrl-C", true);
+        assert_eq!(
+            words,
+            "Ctrl-C: stopped; the transaction was finished before"
+        );
     }
 
     #[test]

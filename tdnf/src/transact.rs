@@ -201,7 +201,9 @@ fn commit(
             return Err(failure);
         }
     };
+    let mut after = Phase::Open;
     if let Some(history) = history {
+        after = Phase::Done;
         let written = keys::import(session, &accepted_keys)
             .and_then(|()| Ok(history.record(&begun, &installed_now(session)?)?));
         hooks::after(session, plan);
@@ -211,7 +213,7 @@ fn commit(
         }
         crate::reproducible::settle(session).map_err(|failure| failure.hint(ONLY_THE_TIMES))?;
     }
-    session.interrupt.enter(Phase::Open);
+    session.interrupt.enter(after);
     for line in warnings {
         session.printer.err(&line);
     }
