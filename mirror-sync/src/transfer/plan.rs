@@ -280,9 +280,19 @@ impl Run<'_> {
             .then(|| standing.rate / self.hosts.get(host).map_or(1, |h| h.in_use().max(1)) as f64)
     }
 
+    /// Whether a server brings next to nothing while another one brings much more: it takes over no request,
+    /// least of all its own, from which the other one could take the rest.
+    fn is_useless(&self, host: usize) -> bool {
+        let others = self.hosts.iter().enumerate();
+        let others = others.filter(|(at, one)| *at != host && one.is_usable());
+        let best = others.map(|(_, one)| one.best).fold(0.0, f64::max);
+        self.each(host)
+            .is_some_and(|ours| ours < USELESS && ours < best * USELESS_SHARE)
+    }
+
     /// The second half of the request that would take longest.
     fn steal(&mut self, host: usize, now: Instant) -> Option<Work> {
-        if self.hosts.get(host)?.no_ranges {
+        if self.hosts.get(host)?.no_ranges || self.is_useless(host) {
             return None;
         }
         let mut best: Option<(f64, RangeId, Work)> = None;
@@ -348,7 +358,7 @@ impl Run<'_> {
 
     /// The rest of a request that stalls, asked once more of someone else.
     fn hedge(&mut self, host: usize, now: Instant) -> Option<Work> {
-        if self.hosts.get(host)?.no_ranges {
+        if self.hosts.get(host)?.no_ranges || self.is_useless(host) {
             return None;
         }
         let ours = self.each(host);
