@@ -7,10 +7,10 @@
 use libfuzzer_sys::fuzz_target;
 
 // Taken in by path: the whole program would bring its network and solver into this build.
-#[path = "../../tdnf/src/transaction/journal/frame.rs"]
+#[path = "../../crates/rpm-transaction/src/journal/frame.rs"]
 mod frame;
 #[allow(dead_code)]
-#[path = "../../tdnf/src/transaction/journal/record.rs"]
+#[path = "../../crates/rpm-transaction/src/journal/record.rs"]
 mod record;
 
 use frame::{frame, parse};

@@ -8,11 +8,11 @@ use rpm_pkg::header::{HeaderBuilder, Kind, Value, tag};
 use rpm_pkg::script::{ScriptletKind, Scriptlets, TriggerClass, triggers};
 
 // Taken in by path: the whole program would bring its network and solver into this build.
-#[path = "../../tdnf/src/transaction/sysusers/line.rs"]
+#[path = "../../crates/rpm-transaction/src/sysusers/line.rs"]
 mod line;
-#[path = "../../tdnf/src/transaction/scripts/macros.rs"]
+#[path = "../../crates/rpm-transaction/src/scripts/macros.rs"]
 mod macros;
-#[path = "../../tdnf/src/transaction/scripts/pattern.rs"]
+#[path = "../../crates/rpm-transaction/src/scripts/pattern.rs"]
 mod pattern;
 
 fuzz_target!(|data: &[u8]| {

@@ -14,13 +14,13 @@ use crate::interrupt::{Interrupt, Phase};
 use crate::plan::{Action, Change, Plan};
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::transaction::{
-    self, DEVICE_FAILED, Element, Erase, Event, Generation, Install, Mode, OWNER_FAILED, Options,
-    Problem, Recovery, RootDir, ScriptStream, TransactionError, TransactionObserver, Warning,
-};
 use crate::verify::Verified;
 use crate::view::transcript::Transcript;
 use rpm_db::Db;
+use rpm_transaction::{
+    self, DEVICE_FAILED, Element, Erase, Event, Generation, Install, Mode, OWNER_FAILED, Options,
+    Problem, Recovery, RootDir, ScriptStream, TransactionError, TransactionObserver, Warning,
+};
 
 /// Why a transaction did not come to its end.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec
     };
     session.go_on().map_err(Stopped::before)?;
     session.interrupt.enter(Phase::Undoable);
-    let result = transaction::run(&root, &db, elements, &options, &mut teller);
+    let result = rpm_transaction::run(&root, &db, elements, &options, &mut teller);
     let mut transcript = std::mem::take(&mut teller.transcript);
     match result {
         // The history still has to be written: the phase lasts until the caller ends it.
@@ -154,7 +154,7 @@ pub(crate) fn erase_records(session: &Session<'_>, numbers: &[u32]) -> Outcome<(
         transcript: Transcript::default(),
     };
     let done = session.interrupt.during(Phase::Committed, || {
-        transaction::run(&root, &db, elements, &options, &mut teller)
+        rpm_transaction::run(&root, &db, elements, &options, &mut teller)
     });
     for warning in &done.map_err(stopped)?.warnings {
         session.printer.err(&warning_line(warning));
@@ -210,7 +210,7 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
     }
     let root = RootDir::open(&session.settings.root).map_err(stopped)?;
     History::settle(&session.settings.persist_dir)?;
-    if transaction::pending(&root, transaction::STATE_DIR).map_err(stopped)? {
+    if rpm_transaction::pending(&root, rpm_transaction::STATE_DIR).map_err(stopped)? {
         recover_files(session)?;
     }
     // The lock of the database is free again: nothing else may open it while it is held.
@@ -221,7 +221,7 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
 fn recover_files(session: &Session<'_>) -> Outcome<()> {
     let (root, db, _lock) = open(session)?;
     let recovery = session.interrupt.during(Phase::Committed, || {
-        transaction::recover(&root, &db, transaction::STATE_DIR).map_err(stopped)
+        rpm_transaction::recover(&root, &db, rpm_transaction::STATE_DIR).map_err(stopped)
     })?;
     if let Some(recovery) = recovery {
         say_recovery(session.printer, &recovery);
@@ -235,7 +235,7 @@ pub fn say_pending(session: &Session<'_>) {
         return;
     };
     if matches!(
-        transaction::pending(&root, transaction::STATE_DIR),
+        rpm_transaction::pending(&root, rpm_transaction::STATE_DIR),
         Ok(true)
     ) {
         session.printer.err(

@@ -15,7 +15,6 @@
 
 pub mod args;
 pub mod audit;
-pub mod catalog;
 pub mod commands;
 pub mod error;
 pub mod execute;
@@ -32,7 +31,6 @@ pub mod session;
 pub mod settings;
 pub mod source_files;
 pub mod transact;
-pub mod transaction;
 pub mod verify;
 pub mod view;
 

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     MEMORY.hear_aborts();
     MAIN_THREAD.get_or_init(std::thread::current);
     // Started by ourselves to become a scriptlet's interpreter.
-    if let Some(code) = tdnf::transaction::scripts::runner::enter(std::env::args_os()) {
+    if let Some(code) = rpm_transaction::scripts::runner::enter(std::env::args_os()) {
         return code;
     }
     // Arguments that are not UTF-8 cannot name anything that a repository has.

@@ -14,7 +14,7 @@ use rpm_pkg::payload::{Payload, PayloadLimits};
 
 use crate::error::{Code, Failure, Outcome};
 use crate::settings::Settings;
-use crate::transaction;
+
 use crate::verify::VerifiedPackage;
 
 /// Copied at a time.
@@ -47,7 +47,7 @@ fn bad(path: &Path, why: &dyn std::fmt::Display) -> Failure {
 
 fn stage(settings: &Settings, package: &VerifiedPackage, staged: &mut Vec<Staged>) -> Outcome<()> {
     let source = &package.path;
-    let opened = transaction::open_verified(source, &package.identity)
+    let opened = rpm_transaction::open_verified(source, &package.identity)
         .map_err(|error| bad(source, &error))?;
     let mut payload = opened
         .into_payload(DigestChoice::Strongest, PayloadLimits::default())

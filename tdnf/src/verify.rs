@@ -20,7 +20,7 @@ use crate::keys;
 use crate::plan::{Change, Origin, Plan};
 use crate::session::{Session, Source};
 use crate::settings::Consent;
-use crate::transaction::Identity;
+use rpm_transaction::Identity;
 
 /// Bytes read at a time.
 const CHUNK: usize = 128 * 1024;

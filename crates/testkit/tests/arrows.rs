@@ -13,16 +13,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli-kit", &[]),
     ("rpm-repo", &["rpm-pkg"]),
     ("rpm-db", &["rpm-pkg"]),
+    ("rpm-transaction", &["rpm-db", "rpm-pkg"]),
     ("repo-client", &["rpm-repo", "rpm-trust", "rpm-pkg"]),
+    (
+        "rpm-catalog",
+        &["repo-client", "rpm-db", "rpm-pkg", "rpm-repo", "rpm-solv"],
+    ),
     (
         "tdnf",
         &[
             "cli-kit",
             "repo-client",
+            "rpm-catalog",
             "rpm-db",
             "rpm-pkg",
             "rpm-repo",
             "rpm-solv",
+            "rpm-transaction",
             "rpm-trust",
         ],
     ),
@@ -31,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "cli-kit",
             "repo-client",
+            "rpm-catalog",
             "rpm-db",
             "rpm-pkg",
             "rpm-repo",
@@ -69,6 +77,7 @@ const ONLY_USER: &[(&str, &[&str])] = &[
     ("hickory-resolver", &["repo-client"]),
     ("libsolv-sys", &["rpm-solv"]),
     ("rusqlite", &["rpm-db", "tdnf"]),
+    ("mlua", &["rpm-transaction"]),
     ("rpm", &["testkit"]),
     ("indicatif", &["cli-kit"]),
 ];

@@ -5,14 +5,15 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use rpm_catalog::with_primary;
 use rpm_pkg::nevra::Nevra;
 use rpm_repo::compress::VerifiedReader;
-use rpm_repo::primary::{self, DepKind, DepRecord, PrimaryPackage};
+use rpm_repo::primary::{self, PrimaryPackage};
 use rpm_repo::repomd::Record;
 use rpm_repo::{filelists, xml::Limits};
 use rpm_solv::{
-    Action, DepInput, EvrInput, Job, JobFlags, Outcome, PackageInput, Pool, RepoId, SelectFlags,
-    SolvableId, SolverOptions, StepKind,
+    Action, EvrInput, Job, JobFlags, Outcome, PackageFacts, PackageInput, Pool, RepoId,
+    SelectFlags, SolvableId, SolverOptions, StepKind,
 };
 
 use crate::error::{Error, Result};
@@ -201,33 +202,18 @@ impl Bench {
     }
 
     fn add(&mut self, repo: RepoId, package: &PrimaryPackage) -> Result<SolvableId> {
-        let list = |kind| package.deps(kind).map(dep).collect::<Vec<_>>();
-        let files: Vec<&[u8]> = package.files().map(|file| file.path.as_bytes()).collect();
-        let lists = DepKind::ALL.map(list);
-        let of = |kind: DepKind| lists.get(kind as usize).map_or(&[][..], Vec::as_slice);
-        Ok(self.pool.add_package(
-            repo,
-            &PackageInput {
-                name: package.name(),
-                arch: package.arch(),
-                evr: EvrInput {
-                    epoch: package.epoch(),
-                    version: package.version(),
-                    release: package.release(),
+        let pool = &mut self.pool;
+        // No query is answered from this pool: the texts stay outside.
+        let added = with_primary(package, |input| {
+            pool.add_package(
+                repo,
+                &PackageInput {
+                    facts: PackageFacts::default(),
+                    ..*input
                 },
-                vendor: package.vendor(),
-                provides: of(DepKind::Provides),
-                requires: of(DepKind::Requires),
-                conflicts: of(DepKind::Conflicts),
-                obsoletes: of(DepKind::Obsoletes),
-                recommends: of(DepKind::Recommends),
-                suggests: of(DepKind::Suggests),
-                supplements: of(DepKind::Supplements),
-                enhances: of(DepKind::Enhances),
-                files: &files,
-                ..PackageInput::default()
-            },
-        )?)
+            )
+        });
+        Ok(added?)
     }
 
     /// What is installed and in no repository provides at least itself.
@@ -328,9 +314,4 @@ impl Bench {
             }
         }
     }
-}
-
-fn dep(record: DepRecord<'_>) -> DepInput<'_> {
-    let evr = EvrInput::new(record.epoch, record.version, record.release);
-    DepInput::from_rpm(record.name, record.flags, evr, record.pre)
 }

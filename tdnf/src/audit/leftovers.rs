@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{self, AtFlags, FileType};
 
 use super::Finding;
-use crate::transaction::RootDir;
+use rpm_transaction::RootDir;
 
 /// rpm writes `NAME;TID` beside the file that it is to become, TID in eight hex digits.
 const TID_DIGITS: usize = 8;

@@ -18,7 +18,7 @@ use rpm_pkg::header::{Header, tag};
 use rpm_pkg::nevra::Nevra;
 use serde::Serialize;
 
-use crate::transaction::RootDir;
+use rpm_transaction::RootDir;
 
 pub use leftovers::remove_leftovers;
 

@@ -9,7 +9,7 @@ use crate::error::{Failure, Outcome};
 use crate::execute;
 use crate::session::Session;
 use crate::transact;
-use crate::transaction::RootDir;
+use rpm_transaction::RootDir;
 
 pub(super) const CHECK_INSTALLED: Command = Command {
     name: "check-installed",

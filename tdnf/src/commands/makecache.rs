@@ -2,7 +2,6 @@
 //! read instead.
 
 use super::{Command, Needs};
-use crate::catalog;
 use crate::error::Outcome;
 use crate::session::{Freshness, Session};
 
@@ -21,7 +20,7 @@ pub(super) const COMMAND: Command = Command {
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
     let sources = session.sources(PARTS, Freshness::Forced)?;
     let sets: Vec<_> = sources.iter().map(|source| &source.set).collect();
-    catalog::prepare(&sets)?;
+    rpm_catalog::prepare(&sets)?;
     session.printer.crit("Metadata cache created.");
     Ok(0)
 }

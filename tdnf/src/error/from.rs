@@ -93,9 +93,9 @@ impl From<rpm_solv::SolvError> for Failure {
     }
 }
 
-impl From<crate::catalog::CatalogError> for Failure {
-    fn from(error: crate::catalog::CatalogError) -> Self {
-        use crate::catalog::CatalogError;
+impl From<rpm_catalog::CatalogError> for Failure {
+    fn from(error: rpm_catalog::CatalogError) -> Self {
+        use rpm_catalog::CatalogError;
         match error {
             CatalogError::Database(error) => error.into(),
             CatalogError::Solv(error) => error.into(),

@@ -7,8 +7,8 @@ use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 
 use super::{Freshness, Session, Source, usr_merge};
-use crate::catalog::{Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource};
 use crate::error::{Failure, Outcome};
+use rpm_catalog::{Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource};
 
 /// File below the cache directory that keeps the installed packages in the pool's form.
 const INSTALLED_CACHE: &str = "installed.catalog";

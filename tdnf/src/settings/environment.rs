@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::transaction::scripts::allowed_variable;
+use rpm_transaction::scripts::allowed_variable;
 
 /// The environment of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::transaction::ScriptStream;
+use rpm_transaction::ScriptStream;
 
 /// Bytes of one scriptlet's output that are kept.
 const MAX_OUTPUT: usize = 1 << 20;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tdnf::transaction::{RootDir, STATE_DIR, pending};
+use rpm_transaction::{RootDir, STATE_DIR, pending};
 use testkit::server::Server;
 use testkit::{fixtures, rpmdb, tree};
 

@@ -14,9 +14,9 @@ use rpm_solv::{DepKind, SolvableId};
 use serde::Serialize;
 
 use super::{Command, Needs};
-use crate::catalog::ChangelogEntry;
 use crate::error::{Code, Outcome};
 use crate::session::{Freshness, Packages, Session};
+use rpm_catalog::ChangelogEntry;
 
 pub(super) const COMMAND: Command = Command {
     name: "repoquery",

@@ -11,7 +11,6 @@ use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::xml::Limits;
 
 use super::Wish;
-use crate::catalog;
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{Identity, Origin, Promised};
 use crate::session::Source;
@@ -80,7 +79,7 @@ pub(super) fn read(set: &MetadataSet, wish: &Wish) -> Outcome<(Vec<Wanted>, Vec<
         ..Limits::default()
     };
     let (mut wanted, mut refused) = (Vec::new(), Vec::new());
-    let stream = catalog::open_part(set, "primary")?;
+    let stream = rpm_catalog::open_part(set, "primary")?;
     let name = format!("{} primary", set.repo);
     rpm_repo::primary::read(&name, stream, &limits, &mut |package| {
         if !fits(wish, package.arch()) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use tdnf::transaction::{RootDir, STATE_DIR, pending};
+use rpm_transaction::{RootDir, STATE_DIR, pending};
 use tempfile::TempDir;
 use testkit::root::Sandbox;
 use testkit::{fixtures, rpmdb, step, tree};

@@ -136,7 +136,8 @@ fn scriptlets_in_order_with_their_arguments() {
                 });
                 let root = RootDir::open(pair.ours.path()).unwrap();
                 let done =
-                    transaction::run(&root, &db, vec![erase], &options(), &mut transcript).unwrap();
+                    rpm_transaction::run(&root, &db, vec![erase], &options(), &mut transcript)
+                        .unwrap();
                 assert_eq!(done.erased, ["s-1-1.noarch"]);
                 assert_eq!(String::from_utf8_lossy(&transcript.0), theirs);
                 drop(db);

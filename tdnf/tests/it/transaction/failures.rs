@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use tdnf::transaction::{Problem, Warning};
+use rpm_transaction::{Problem, Warning};
 
 use super::oracle::Oracle;
 use super::*;
@@ -21,7 +21,7 @@ fn fails(root: &Path, asks: &[Ask<'_>], options: &Options<'_>) -> TransactionErr
         "{error}: rows"
     );
     let dir = RootDir::open(root).unwrap();
-    assert!(!transaction::pending(&dir, transaction::STATE_DIR).unwrap());
+    assert!(!rpm_transaction::pending(&dir, rpm_transaction::STATE_DIR).unwrap());
     error
 }
 
@@ -296,7 +296,7 @@ fn row_25_cache_poison_rpm() {
                 _ => {}
             });
             let opened = RootDir::open(root.path()).unwrap();
-            let error = transaction::run(&opened, &db, elements, &options(), &mut observer)
+            let error = rpm_transaction::run(&opened, &db, elements, &options(), &mut observer)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains("changed after it was verified"), "{error}");

@@ -26,7 +26,7 @@ fn child() {
             let db = open_db(root);
             let root = RootDir::open(root).unwrap();
             assert!(
-                transaction::recover(&root, &db, transaction::STATE_DIR)
+                rpm_transaction::recover(&root, &db, rpm_transaction::STATE_DIR)
                     .unwrap()
                     .is_some()
             );
@@ -91,8 +91,8 @@ fn recovered(root: &Path, old: &State, new: &State, step: u32) -> bool {
     let recovery = {
         let db = open_db(root);
         let root = RootDir::open(root).unwrap();
-        let recovery = transaction::recover(&root, &db, transaction::STATE_DIR).unwrap();
-        assert!(!transaction::pending(&root, transaction::STATE_DIR).unwrap());
+        let recovery = rpm_transaction::recover(&root, &db, rpm_transaction::STATE_DIR).unwrap();
+        assert!(!rpm_transaction::pending(&root, rpm_transaction::STATE_DIR).unwrap());
         recovery
     };
     let found = state(root);
@@ -194,7 +194,7 @@ fn recovery_killed_at_every_step() {
         points += 1;
         let db = open_db(root.path());
         let dir = RootDir::open(root.path()).unwrap();
-        drop(transaction::recover(&dir, &db, transaction::STATE_DIR).unwrap());
+        drop(rpm_transaction::recover(&dir, &db, rpm_transaction::STATE_DIR).unwrap());
         drop(db);
         let found = state(root.path());
         let trees = tree::differences(&found.0, &old.0);

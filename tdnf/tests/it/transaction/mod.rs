@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rpm_db::{Db, Index, Search, location};
-use tdnf::transaction::{
+use rpm_transaction::{
     self, Committed, Element, Erase, Event, Generation, Identity, Install, Mode, Options, RootDir,
     TransactionError, TransactionObserver,
 };
@@ -129,7 +129,7 @@ fn run(
 ) -> Result<Committed, TransactionError> {
     let db = open_db(root);
     let root = RootDir::open(root).unwrap();
-    transaction::run(&root, &db, elements(&db, asks), options, observer)
+    rpm_transaction::run(&root, &db, elements(&db, asks), options, observer)
 }
 
 /// Does the same with the machine's rpm; answers what the scriptlets said.

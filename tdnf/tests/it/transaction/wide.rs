@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use tdnf::transaction::{Problem, Warning};
+use rpm_transaction::{Problem, Warning};
 use testkit::fixtures;
 
 use super::oracle::{in_oracle, oracle_build};

@@ -4,10 +4,7 @@ use rpm_repo::primary::{DepKind, DepRecord, PrimaryPackage};
 use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput};
 
 /// Lends `package` to `add` in the pool's form.
-pub(crate) fn with_primary<T>(
-    package: &PrimaryPackage,
-    add: impl FnOnce(&PackageInput<'_>) -> T,
-) -> T {
+pub fn with_primary<T>(package: &PrimaryPackage, add: impl FnOnce(&PackageInput<'_>) -> T) -> T {
     let mut deps = Vec::with_capacity(64);
     let mut ends = [0; 8];
     for (end, kind) in ends.iter_mut().zip(DepKind::ALL) {

@@ -44,7 +44,7 @@ mod stage;
 mod triggers;
 
 pub use element::Identity;
-pub(crate) use element::open_verified;
+pub use element::open_verified;
 pub use error::{DEVICE_FAILED, OWNER_FAILED, Problem, TransactionError};
 pub use event::{Event, ScriptStream, TransactionObserver, Warning};
 pub use generation::Generation;

@@ -69,7 +69,7 @@ fn fill(set: &MetadataSet, writer: &mut CacheWriter) -> Result<(), CatalogError>
 /// The compressed file was checked when it was fetched, and again if it was touched since. So where
 /// repomd.xml names the checksum of what it decompresses to, that one alone is checked here: it
 /// covers every byte that is parsed. Without it the file is hashed again.
-pub(crate) fn open_part(set: &MetadataSet, kind: &str) -> Result<Ahead, CatalogError> {
+pub fn open_part(set: &MetadataSet, kind: &str) -> Result<Ahead, CatalogError> {
     let part = set.part(kind).ok_or_else(|| CatalogError::NoPrimary {
         repo: set.repo.clone(),
     })?;

@@ -18,12 +18,13 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use convert::with_primary;
 pub use details::ChangelogEntry;
 pub use error::CatalogError;
 pub use filelists::FoundFile;
 pub use path_index::{PathIndex, path_index};
 pub use prepare::prepare;
-pub(crate) use repo::open_part;
+pub use repo::open_part;
 pub use repo::{CATALOG_DIR, primary_cache};
 
 use header::{Outside, with_header};

@@ -167,10 +167,10 @@ pub(crate) fn load(
 const PIECE: usize = 128 << 10;
 
 /// A package file as it is read.
-pub(crate) type Source = BufReader<File>;
+pub type Source = BufReader<File>;
 
 /// Opens a package file that was verified before.
-pub(crate) fn open_verified(
+pub fn open_verified(
     path: &Path,
     identity: &Identity,
 ) -> Result<Package<Source>, TransactionError> {

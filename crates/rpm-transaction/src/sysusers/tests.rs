@@ -2,7 +2,7 @@
 
 use super::accounts::create;
 use super::*;
-use crate::transaction::RootDir;
+use crate::RootDir;
 
 fn parsed(text: &str) -> Line {
     Line::parse(text).unwrap_or_else(|| panic!("{text}"))
