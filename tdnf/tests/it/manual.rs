@@ -109,46 +109,66 @@ fn install_puts_everything_in_place() {
     );
 }
 
-/// `just` need not be there: each of its recipes is a command of `./dev`, or of cargo, with the words that were given.
-#[test]
-fn recipes_of_just_are_commands_of_dev() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let recipes = fs::read_to_string(root.join("justfile")).expect("it is there");
+/// What `./dev` lists: names and what stands beside them.
+fn commands_of_dev(root: &Path) -> Vec<String> {
     let usage = Command::new("bash")
         .arg(root.join("dev"))
         .output()
         .expect("bash runs");
+    assert!(usage.status.success(), "{usage:?}");
     let usage = String::from_utf8_lossy(&usage.stdout).into_owned();
-    let known = |name: &str| {
-        usage
-            .lines()
-            .any(|line| line.split_whitespace().next() == Some(name))
-    };
-    let (mut recipe, mut seen) = (String::new(), Vec::new());
-    for line in recipes
+    let lines = usage
         .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
-        let Some(body) = line.strip_prefix("    ") else {
-            recipe = line.trim_end_matches(':').to_owned();
-            continue;
-        };
-        let words: Vec<&str> = body.split_whitespace().collect();
-        let (name, arguments) = match recipe.split_once(' ') {
-            Some((name, argument)) => (name, argument.trim_start_matches('*')),
-            None => (recipe.as_str(), ""),
-        };
-        let given = match arguments {
-            "" => words.len() == 2,
-            "destdir" => words[2..] == ["{{quote(destdir)}}"],
-            other => words[2..] == [format!("{{{{{other}}}}}")],
-        };
-        let good = words[0] == "cargo"
-            || (words[0] == "./dev" && words[1] == name && known(name) && given);
-        assert!(good, "{recipe}: {body}");
-        seen.push(name.to_owned());
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next());
+    lines.map(str::to_owned).collect()
+}
+
+/// `./dev` is the one list of commands: it names each that it has, and documents and CI name no other.
+#[test]
+fn commands_are_listed_once() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let listed = commands_of_dev(&root);
+    let script = fs::read_to_string(root.join("dev")).expect("it is there");
+    let mut functions: Vec<&str> = script
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmd_")?.split_once("()"))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(listed.iter().any(|name| name == "install"), "{listed:?}");
+    let mut sorted = listed.clone();
+    sorted.sort_unstable();
+    functions.sort_unstable();
+    assert_eq!(sorted, functions, "the list of ./dev and its functions");
+    for name in listed.iter().filter(|name| *name != "setup") {
+        let needs = format!("source <(sed '/^command=/,$d' dev); needs {name}");
+        let packages = Command::new("bash")
+            .args(["-c", &needs])
+            .current_dir(&root)
+            .output()
+            .expect("bash runs");
+        assert!(
+            packages.status.success(),
+            "./dev setup {name}: {packages:?}"
+        );
+        assert!(!packages.stdout.is_empty(), "./dev setup {name}");
     }
-    assert!(seen.iter().any(|name| name == "install"), "{seen:?}");
+    let mut mentions = 0;
+    for name in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", ".ci/run"] {
+        let text = fs::read_to_string(root.join(name)).expect("it is there");
+        for after in text.split("./dev ").skip(1) {
+            let word: String = after
+                .chars()
+                .take_while(char::is_ascii_alphabetic)
+                .collect();
+            if !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase()) {
+                assert!(listed.contains(&word), "{name}: ./dev {word}");
+                mentions += 1;
+            }
+        }
+    }
+    assert!(mentions > 5, "{mentions}");
+    assert!(!root.join("justfile").exists(), "a second list of commands");
 }
 
 /// The reading commands under valgrind: `./dev valgrind` makes the binary that it can look into.
