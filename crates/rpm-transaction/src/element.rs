@@ -167,7 +167,7 @@ pub(crate) fn load(
 const PIECE: usize = 128 << 10;
 
 /// A package file as it is read.
-pub type Source = BufReader<File>;
+pub(crate) type Source = BufReader<File>;
 
 /// Opens a package file that was verified before.
 pub fn open_verified(
