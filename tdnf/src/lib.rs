@@ -24,6 +24,7 @@ pub mod history;
 pub mod hooks;
 pub mod interrupt;
 pub mod keys;
+mod near;
 pub mod plan;
 pub mod programs;
 mod reproducible;

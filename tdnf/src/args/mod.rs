@@ -5,13 +5,11 @@
 //! ordered list that `--setopt` fills.
 
 pub mod help;
-mod near;
 mod options;
 mod parse;
 #[cfg(test)]
 mod tests;
 
-pub use near::nearest;
 pub use options::{BARE_LETTERS, Group, OPTIONS, OptionSpec, find};
 pub use parse::parse;
 

@@ -14,7 +14,7 @@ pub(super) const INSTALL: Command = Command {
     aliases: &[],
     usage: "PACKAGE|FILE.rpm|URL...",
     about: "Install a package or packages on your system",
-    needs: Needs::CHANGES,
+    needs: Needs::Lock,
     run: |session, words| match () {
         () if session.args.flag("builddeps") => source::build_deps(session, words),
         () if session.args.flag("source") => source::install(session, words),
@@ -27,7 +27,7 @@ pub(super) const REINSTALL: Command = Command {
     aliases: &[],
     usage: "PACKAGE|FILE.rpm...",
     about: "Reinstall a package",
-    needs: Needs::CHANGES,
+    needs: Needs::Lock,
     run: |session, words| change(session, words, Words::Needed, goal::reinstall),
 };
 
@@ -36,7 +36,7 @@ pub(super) const UPDATE: Command = Command {
     aliases: &["upgrade", "update-to", "upgrade-to"],
     usage: "[PACKAGE|FILE.rpm...]",
     about: "Upgrade a package or packages on your system",
-    needs: Needs::CHANGES,
+    needs: Needs::Lock,
     run: |session, words| match updateinfo::is_filtered(session) {
         true => security::update(session, words),
         false => change(session, words, Words::Optional, goal::update),
@@ -48,7 +48,7 @@ pub(super) const DOWNGRADE: Command = Command {
     aliases: &[],
     usage: "[PACKAGE...]",
     about: "Downgrade a package",
-    needs: Needs::CHANGES,
+    needs: Needs::Lock,
     run: |session, words| {
         change(
             session,
@@ -64,7 +64,7 @@ pub(super) const DISTRO_SYNC: Command = Command {
     aliases: &[],
     usage: "",
     about: "Bring every package to the version the repositories have, up or down",
-    needs: Needs::CHANGES,
+    needs: Needs::Lock,
     run: |session, words| {
         change(session, words, Words::Optional, |_, _, _, _| {
             Ok(goal::distro_sync())
@@ -77,7 +77,7 @@ pub(super) const ERASE: Command = Command {
     aliases: &["remove"],
     usage: "PACKAGE...",
     about: "Remove a package or packages from your system",
-    needs: Needs::CHANGES,
+    needs: Needs::Lock,
     run: |session, words| remove(session, words, Words::Needed),
 };
 
@@ -86,7 +86,7 @@ pub(super) const AUTOREMOVE: Command = Command {
     aliases: &["autoerase"],
     usage: "[PACKAGE...]",
     about: "Remove a package and its dependencies, or every dependency that nothing needs",
-    needs: Needs::CHANGES,
+    needs: Needs::Lock,
     run: autoremove,
 };
 

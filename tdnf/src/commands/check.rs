@@ -15,7 +15,7 @@ pub(super) const CHECK: Command = Command {
     aliases: &[],
     usage: "",
     about: "Check the packages of all repositories for problems",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run: |session, _| {
         let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
         let mut names: Vec<&str> = packages
@@ -49,7 +49,7 @@ pub(super) const CHECK_LOCAL: Command = Command {
     aliases: &[],
     usage: "DIR",
     about: "Check the packages below a folder for problems, as if nothing else existed",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run: check_local,
 };
 

@@ -16,7 +16,7 @@ pub(super) const CHECK_INSTALLED: Command = Command {
     aliases: &[],
     usage: "[--repair]",
     about: "Look for what an interrupted rpm left in database and folders, and repair it",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run,
 };
 

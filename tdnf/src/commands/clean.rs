@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     aliases: &[],
     usage: "packages|metadata|dbcache|keys|expire-cache|all",
     about: "Remove cached data",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run,
 };
 

@@ -9,7 +9,7 @@ pub(super) const COMMAND: Command = Command {
     aliases: &[],
     usage: "",
     about: "Count the packages that are installed and available",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run,
 };
 

@@ -16,7 +16,7 @@ pub(super) const COMMAND: Command = Command {
     usage: "[list|info|init|update|undo|redo|rollback] [FROM[-TO]]",
     about: "Show past transactions, undo or repeat them",
     // The subcommands that change something ask for more when they run.
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run,
 };
 

@@ -22,7 +22,7 @@ pub(super) const LIST: Command = Command {
     aliases: &[],
     usage: SCOPES,
     about: "List a package or groups of packages",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run: |session, words| {
         let rows = find(session, words, Detail::Line)?;
         packages::list(session.printer, &rows);
@@ -35,7 +35,7 @@ pub(super) const INFO: Command = Command {
     aliases: &[],
     usage: SCOPES,
     about: "Display details about a package or group of packages",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run: |session, words| {
         let rows = find(session, words, Detail::All)?;
         packages::info(session.printer, &rows);
@@ -48,7 +48,7 @@ pub(super) const CHECK_UPDATE: Command = Command {
     aliases: &[],
     usage: "[PACKAGE...]",
     about: "Check for available package upgrades",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run: check_update,
 };
 

@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     aliases: &[],
     usage: "",
     about: "Generate the metadata cache",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run,
 };
 

@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     aliases: &[],
     usage: "install|remove PACKAGE...",
     about: "Mark installed packages as asked for, or as dependencies",
-    needs: Needs::CHANGES,
+    needs: Needs::Lock,
     run,
 };
 

@@ -25,31 +25,8 @@ use serde::Serialize;
 use crate::args::{Args, Entry, Origin, help};
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Listener};
-use crate::session::Session;
+use crate::session::{Needs, Session};
 use crate::settings::{Environment, Settings};
-
-/// What a command needs before it runs. Repositories, metadata and the rpm database are opened
-/// by the session when the command asks for them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// Effective user 0, else error 1601.
-    pub root: bool,
-    /// The instance lock, and recovery of what an earlier run left.
-    pub lock: bool,
-}
-
-impl Needs {
-    /// A command that only reads.
-    pub const NOTHING: Self = Self {
-        root: false,
-        lock: false,
-    };
-    /// A command that changes the system.
-    pub const CHANGES: Self = Self {
-        root: true,
-        lock: true,
-    };
-}
 
 /// What a command does: gets the session and the words behind its name, returns the exit code.
 pub type Run = fn(&Session<'_>, &[String]) -> Outcome<u8>;
@@ -131,7 +108,7 @@ pub fn dispatch(args: &Args, printer: &Printer, listener: &mut Listener) -> Outc
     };
     let command = find(word).ok_or_else(|| no_such_command(word))?;
     let environment = Environment::of_process();
-    if command.needs.root && environment.euid != 0 {
+    if command.needs == Needs::Lock && environment.euid != 0 {
         return Err(Failure::new(Code::PERM).hint(format!("try 'sudo tdnf {}'", args.line())));
     }
     let settings = Settings::resolve(args, environment)?;
@@ -154,10 +131,9 @@ fn run(
     interrupt: Interrupt,
 ) -> Outcome<u8> {
     let session = Session::open(settings, args, printer, interrupt, command.needs)?;
-    if command.needs.lock {
-        crate::execute::recover(&session)?;
-    } else {
-        crate::execute::say_pending(&session);
+    match command.needs {
+        Needs::Lock => crate::execute::recover(&session)?,
+        Needs::Nothing => crate::execute::say_pending(&session),
     }
     show_options(args, printer);
     run_healing(command, &session, args.operands())

@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     aliases: &[],
     usage: "[all|enabled|disabled]",
     about: "Display the configured software repositories",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run,
 };
 

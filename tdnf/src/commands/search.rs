@@ -14,7 +14,7 @@ pub(super) const SEARCH: Command = Command {
     aliases: &[],
     usage: "STRING...",
     about: "Search package details for the given string",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run: search,
 };
 
@@ -23,7 +23,7 @@ pub(super) const PROVIDES: Command = Command {
     aliases: &["whatprovides"],
     usage: "NAME|CAPABILITY|PATH",
     about: "Find what package provides the given value",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run: provides,
 };
 

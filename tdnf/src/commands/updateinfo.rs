@@ -17,7 +17,7 @@ pub(super) const COMMAND: Command = Command {
     aliases: &[],
     usage: "[summary|list|info] [all|available|updates|installed] [PACKAGE...]",
     about: "Display advisories about packages",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run,
 };
 

@@ -3,8 +3,8 @@
 
 use rpm_solv::SelectFlags;
 
-use crate::args::nearest;
 use crate::error::Failure;
+use crate::near::nearest;
 use crate::session::{Packages, Session};
 
 /// Adds to the failure what may help, in words, and what to do next.

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use cli_kit::{Mode, Printer};
 
 use crate::args::{self, Args, Group, OPTIONS, OptionSpec};
-use crate::commands::{self, Needs};
+use crate::commands;
 use crate::interrupt::Listener;
-use crate::session::{Freshness, PRIMARY, Session};
+use crate::session::{Freshness, Needs, PRIMARY, Session};
 use crate::settings::{Environment, Settings};
 
 /// The word that asks for candidates; it is no command of the help.
@@ -316,7 +316,7 @@ fn with_session(
         let args: Args = args::parse(silent.into_iter().chain(complete.iter().cloned())).ok()?;
         let settings = Settings::resolve(&args, Environment::of_process()).ok()?;
         let interrupt = listener.start(printer);
-        let session = Session::open(settings, &args, printer, interrupt, Needs::NOTHING).ok()?;
+        let session = Session::open(settings, &args, printer, interrupt, Needs::Nothing).ok()?;
         ask(&session)
     };
     open().unwrap_or_default()

@@ -21,10 +21,10 @@ use rpm_db::{Backend, Db, DbLocation, Search, TransactionLock, Wait};
 use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, UnreadableValue};
 use rpm_repo::vars::Vars;
 
-use crate::args::{Args, nearest};
-use crate::commands::Needs;
+use crate::args::Args;
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Phase};
+use crate::near::nearest;
 use crate::settings::Settings;
 
 pub use from_dir::packages_below;
@@ -34,6 +34,17 @@ pub use metadata::{Freshness, PRIMARY, Source};
 pub use packages::Packages;
 pub use plugins::Plugins;
 pub use repos::glob;
+
+/// What a command needs before it runs. Repositories, metadata and the rpm database are opened
+/// when the command asks for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: it only reads.
+    Nothing,
+    /// Effective user 0 (else error 1601), the instance lock, and recovery of what an earlier run
+    /// left: it changes the system.
+    Lock,
+}
 
 /// A run of one command.
 pub struct Session<'a> {
@@ -56,7 +67,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Opens what `needs` names: the lock for commands that change things, nothing otherwise.
+    /// Opens what `needs` names; warnings about the configuration are told.
     pub fn open(
         settings: Settings,
         args: &'a Args,
@@ -65,11 +76,12 @@ impl<'a> Session<'a> {
         needs: Needs,
     ) -> Outcome<Self> {
         let plugins = Plugins::resolve(args, &settings, printer)?;
-        let lock = if needs.lock {
-            let path = InstanceLock::path(&settings.root, &settings.persist_dir);
-            Some(InstanceLock::acquire(&path, &settings, printer)?)
-        } else {
-            None
+        let lock = match needs {
+            Needs::Lock => {
+                let path = InstanceLock::path(&settings.root, &settings.persist_dir);
+                Some(InstanceLock::acquire(&path, &settings, printer)?)
+            }
+            Needs::Nothing => None,
         };
         let cache_dir = usable_cache(&settings);
         for warning in &settings.warnings {

@@ -23,7 +23,7 @@ pub(super) const COMMAND: Command = Command {
     aliases: &[],
     usage: "[select options] [query options] [PACKAGE]",
     about: "Query repositories",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run,
 };
 

@@ -26,7 +26,7 @@ pub(super) const COMMAND: Command = Command {
     aliases: &[],
     usage: "[reposync options]",
     about: "Download all packages from one or more repositories to a directory",
-    needs: Needs::NOTHING,
+    needs: Needs::Nothing,
     run,
 };
 

@@ -7,7 +7,7 @@ fn allowed(length: usize) -> usize {
 
 /// The known word that takes the fewest edits; `None` if all are too far away. Words of one or
 /// two letters are like everything.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     if length < 3 {
         return None;
