@@ -12,8 +12,8 @@ use rpm_trust::Keyring;
 use crate::config::LimitSection;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
+use crate::observer::TerminalObserver;
 use crate::store::Store;
-use crate::talk::Talk;
 use crate::transfer::{self, Limits, Wanted};
 use crate::trust;
 
@@ -41,9 +41,9 @@ pub struct Job {
     pub trust: Option<(Arc<Keyring>, bool)>,
 }
 
-/// What came of it.
+/// What a transfer brought.
 #[derive(Debug, Default)]
-pub struct Haul {
+pub struct Transferred {
     /// Bytes received.
     pub bytes: u64,
     /// Requests sent.
@@ -65,7 +65,7 @@ pub struct Fetcher<'a> {
     /// How hard upstream may be used.
     pub limits: &'a LimitSection,
     /// Who is told.
-    pub talk: &'a Talk,
+    pub observer: &'a TerminalObserver,
     /// Set to true to stop.
     pub stop: &'a AtomicBool,
     /// Seconds since 1970.
@@ -78,10 +78,10 @@ impl Fetcher<'_> {
     ///
     /// # Errors
     /// Stopped; the store cannot be written.
-    pub fn run(&self, jobs: Vec<Job>) -> Result<Haul> {
-        let mut haul = Haul::default();
+    pub fn run(&self, jobs: Vec<Job>) -> Result<Transferred> {
+        let mut done = Transferred::default();
         if jobs.is_empty() {
-            return Ok(haul);
+            return Ok(done);
         }
         self.store.mark()?;
         let partial = self.layout.partial();
@@ -107,18 +107,18 @@ impl Fetcher<'_> {
         }
         let failed = Mutex::new(Vec::new());
         let summary = self.work(wanted, there, &by_id, &failed)?;
-        haul.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        haul.bytes = summary.bytes;
-        haul.requests = summary.requests;
-        haul.limit =
+        done.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.bytes = summary.bytes;
+        done.requests = summary.requests;
+        done.limit =
             (summary.limit != transfer::LimitKind::Unknown).then(|| summary.limit.to_string());
         for (id, error) in summary.failed {
             for job in by_id.get(&id).into_iter().flatten() {
                 let why = plain(&id, &error.to_string());
-                haul.failed.push((job.repo.clone(), job.path.clone(), why));
+                done.failed.push((job.repo.clone(), job.path.clone(), why));
             }
         }
-        Ok(haul)
+        Ok(done)
     }
 
     fn limits(&self) -> Limits {
@@ -176,7 +176,7 @@ impl Fetcher<'_> {
                     self.client,
                     wanted,
                     &limits,
-                    self.talk,
+                    self.observer,
                     &mut sink,
                     self.stop,
                 )

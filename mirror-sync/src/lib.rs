@@ -8,14 +8,14 @@
 //! | [`upstream`] | what upstream has now |
 //! | [`plan`] | which packages are wanted (filters, solver), and whether too many would go |
 //! | [`transfer`] [`fetch`] | many files from many mirrors; from there into the store, each judged |
-//! | [`seed`] | packages that are at hand already |
+//! | [`seed`] | packages that need not be fetched: an ISO, a cache, another mirror |
 //! | [`trust`] | keys and verdicts |
 //! | [`regenerate`] | metadata of a part of a repository |
 //! | [`sync`] [`publish`] | one run over the repositories; the atomic switch |
 //! | [`serve`] | HTTP: files, pages, proxy mode |
 //! | [`verify`] | flipped bits found and mended |
 //! | [`bundle`] | updates for sites without a network |
-//! | [`report`] [`talk`] [`status`] | what is told: of a run, meanwhile, of the mirror |
+//! | [`report`] [`observer`] [`status`] | what is told: of a run, meanwhile, of the mirror |
 //!
 //! Invariants: clients see whole, checked sets only; a stored file is never rewritten; what came is
 //! kept over kills and failures; upstream's bytes and layout stay as they are unless a part was
@@ -29,6 +29,7 @@ pub mod fetch;
 mod hooks;
 pub mod layout;
 pub mod manifest;
+pub mod observer;
 pub mod plan;
 pub mod publish;
 pub mod regenerate;
@@ -39,7 +40,6 @@ pub mod snapshot;
 pub mod status;
 pub mod store;
 pub mod sync;
-pub mod talk;
 pub mod transfer;
 pub mod trust;
 pub mod upstream;
@@ -170,6 +170,7 @@ fn with_run<T>(
         client: client(&stop),
         layout,
         printer,
+        observer: observer::TerminalObserver::new(printer),
         stop,
         now: now(),
     })

@@ -60,8 +60,8 @@ pub struct Manifest {
     /// The metadata were made here to match a selection.
     pub made_here: bool,
     /// Only what was asked for first; the rest follows.
-    #[serde(default)]
-    pub first_light: bool,
+    #[serde(default, alias = "first_light")]
+    pub first_part: bool,
     /// Packages.
     pub packages: usize,
     /// Bytes of all files.

@@ -46,7 +46,7 @@ pub struct RepoReport {
     /// The snapshot that is published now.
     pub snapshot: Option<String>,
     /// A first snapshot with what was asked for first, published before the rest.
-    pub first_light: Option<String>,
+    pub first_part: Option<String>,
     /// What was, or would be, changed.
     pub change: Change,
     /// Seconds the transfer is expected to take at the rate measured last; none if never measured.

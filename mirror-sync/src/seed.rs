@@ -1,4 +1,5 @@
-//! Packages that are at hand already: an ISO, a cache, another mirror (`mirror.seed`).
+//! Packages that need not be fetched because a directory has them: an ISO, a cache, another mirror
+//! (`mirror.seed`).
 //!
 //! A file of the right name and size is copied and hashed; only if it is what the metadata name
 //! does it go into the store. There it is judged like everything that was fetched.
@@ -55,11 +56,11 @@ impl Seeds {
         Ok(seeds)
     }
 
-    /// Brings what these jobs want and the store lacks into the store; how many files.
+    /// Copies what these jobs want and the store lacks into the store; how many files.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn sow(&self, jobs: &[Job], store: &Store, partial: &Path) -> Result<usize> {
+    pub fn fill(&self, jobs: &[Job], store: &Store, partial: &Path) -> Result<usize> {
         let mut count = 0;
         if self.files.is_empty() {
             return Ok(count);

@@ -72,13 +72,13 @@ pub struct Upstream {
     pub refused: Refused,
 }
 
-/// Hears of metadata that are older than what was seen, and hands everything on.
-struct Ears<'a> {
+/// Notes that metadata older than what was seen are offered, and hands every event on.
+struct AgeObserver<'a> {
     next: &'a dyn Observer,
     older: Mutex<Option<(u64, u64)>>,
 }
 
-impl Observer for Ears<'_> {
+impl Observer for AgeObserver<'_> {
     fn event(&self, event: Event<'_>) {
         if let Event::OlderMetadata { seen, offered, .. } = event
             && let Ok(mut older) = self.older.lock()
@@ -129,13 +129,13 @@ pub fn refresh(
         now: question.now,
         check_signature: Some(&check),
     };
-    let ears = Ears {
+    let observer = AgeObserver {
         next: observer,
         older: Mutex::new(None),
     };
-    let mut results = repo_client::refresh(client, &[request], &ears);
+    let mut results = repo_client::refresh(client, &[request], &observer);
     let set = results.pop().ok_or(Error::Stopped)??;
-    let older = ears.older.into_inner().unwrap_or_default();
+    let older = observer.older.into_inner().unwrap_or_default();
     Ok((set, older))
 }
 

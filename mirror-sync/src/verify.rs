@@ -14,12 +14,11 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, Error, Result};
-use crate::fetch::{Fetcher, Job};
+use crate::fetch::Job;
 use crate::layout::Layout;
 use crate::manifest::{self, Entry};
 use crate::store::{Store, hash_file};
 use crate::sync::Run;
-use crate::talk::Talk;
 use crate::trust;
 use crate::upstream::{self, Question};
 
@@ -119,11 +118,10 @@ fn mend(run: &Run<'_>, bad: &[(Digest, String, Entry)], found: &mut Verified) ->
     for (digest, _, _) in bad {
         run.store.forget(digest);
     }
-    let talk = Talk::new(run.printer);
     let mut jobs = Vec::new();
     let ids: BTreeSet<&String> = bad.iter().map(|(_, id, _)| id).collect();
     for id in ids {
-        match source_of(run, id, &talk) {
+        match source_of(run, id) {
             Ok(source) => {
                 let mine = bad.iter().filter(|(_, repo, _)| repo == id);
                 jobs.extend(mine.map(|(digest, id, entry)| source.job(*digest, id, entry)));
@@ -137,17 +135,7 @@ fn mend(run: &Run<'_>, bad: &[(Digest, String, Entry)], found: &mut Verified) ->
             }
         }
     }
-    let fetcher = Fetcher {
-        client: &run.client,
-        layout: &run.layout,
-        store: &run.store,
-        limits: &run.config.limits,
-        talk: &talk,
-        stop: &run.stop,
-        now: run.now,
-    };
-    let haul = fetcher.run(jobs)?;
-    found.failed.extend(haul.failed);
+    found.failed.extend(run.fetcher().run(jobs)?.failed);
     found.repaired = bad.len().saturating_sub(found.failed.len());
     Ok(())
 }
@@ -159,7 +147,7 @@ struct Origin {
     check: bool,
 }
 
-fn source_of(run: &Run<'_>, id: &str, talk: &Talk) -> Result<Origin> {
+fn source_of(run: &Run<'_>, id: &str) -> Result<Origin> {
     let config: &Config = run.config;
     let section = config.repo.get(id).ok_or_else(|| {
         Error::NotFound(format!(
@@ -178,7 +166,7 @@ fn source_of(run: &Run<'_>, id: &str, talk: &Talk) -> Result<Origin> {
         allow_older: false,
         now: run.now,
     };
-    let (set, _) = upstream::refresh(&run.client, &run.layout, &question, talk)?;
+    let (set, _) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
     Ok(Origin {
         set,
         ring,

@@ -213,7 +213,7 @@ mod tests {
             timestamp: 0,
             selection: String::new(),
             made_here: true,
-            first_light: false,
+            first_part: false,
             packages: 0,
             bytes: 1,
             files: vec![entry("repodata/repomd.xml")],

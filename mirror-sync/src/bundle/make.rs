@@ -388,7 +388,7 @@ impl Builder<'_> {
             made: self.run.now,
             selection: "bundle".to_owned(),
             made_here: source.made_here || !work.is_whole(),
-            first_light: false,
+            first_part: false,
             packages: count,
             bytes: files.iter().map(|file| file.size).sum(),
             files,

@@ -128,7 +128,7 @@ pub fn keep_contents(layout: &Layout, contents: &Contents) -> Result<()> {
     write_json(&made_dir(layout, &contents.site).join(name), contents)
 }
 
-/// What a bundle of before said.
+/// What an earlier bundle said.
 ///
 /// # Errors
 /// It is not kept any more.

@@ -25,8 +25,8 @@ use crate::config::{Config, LimitSection};
 use crate::error::{Error, Result};
 use crate::fetch::{Fetcher, Job};
 use crate::layout::Layout;
+use crate::observer::TerminalObserver;
 use crate::store::Store;
-use crate::talk::Talk;
 use crate::trust;
 use crate::upstream::{self, Question};
 
@@ -303,13 +303,12 @@ impl Proxy {
             quiet: true,
             ..Mode::default()
         });
-        let talk = Talk::new(&silent);
         let fetcher = Fetcher {
             client: &self.client,
             layout: &self.layout,
             store: &self.store,
             limits: &self.limits,
-            talk: &talk,
+            observer: &TerminalObserver::new(&silent),
             stop: &AtomicBool::new(false),
             now: super::now(),
         };
@@ -325,8 +324,7 @@ impl Proxy {
                 .package
                 .then(|| (Arc::clone(&self.keyring), self.check)),
         };
-        let haul = fetcher.run(vec![job])?;
-        match haul.failed.into_iter().next() {
+        match fetcher.run(vec![job])?.failed.into_iter().next() {
             None => Ok(()),
             Some((repo, path, why)) => Err(Error::Repository {
                 repo,

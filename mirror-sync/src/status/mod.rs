@@ -61,7 +61,7 @@ pub struct RepoStatus {
     /// Upstream's own time of it, seconds since 1970.
     pub upstream_time: u64,
     /// Only what was asked for first is there yet.
-    pub first_light: bool,
+    pub first_part: bool,
     /// A part of upstream, with metadata made here.
     pub part: bool,
     /// Packages.
@@ -142,7 +142,7 @@ fn fill(repo: &mut RepoStatus, layout: &Layout, now: u64) -> Result<()> {
         return Ok(());
     };
     repo.upstream_time = manifest.timestamp;
-    repo.first_light = manifest.first_light;
+    repo.first_part = manifest.first_part;
     repo.part = manifest.made_here;
     (repo.packages, repo.bytes) = (manifest.packages, manifest.bytes);
     let signature = "repodata/repomd.xml.asc";

@@ -72,7 +72,7 @@ fn summary(status: &Status) -> String {
 fn state(repo: &RepoStatus) -> (&'static str, &'static str) {
     match (repo.mode, repo.outcome.as_str()) {
         ("proxy", _) => ("", "fills on demand"),
-        (_, "new" | "nothing-new") if repo.first_light => ("wait", "first part published"),
+        (_, "new" | "nothing-new") if repo.first_part => ("wait", "first part published"),
         (_, "new" | "nothing-new") => ("", "up to date"),
         (_, "partial") if repo.snapshot.is_some() => {
             ("wait", "last run incomplete, last good set is served")

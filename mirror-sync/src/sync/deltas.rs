@@ -1,5 +1,5 @@
 //! Upstream's new metadata out of what the store has of the old ones: what has changed is fetched,
-//! the rest is at hand.
+//! the rest is rebuilt from what the store has.
 //!
 //! A delta is never believed: its result is the file whose checksum stands in the (signed) index, or
 //! it is thrown away and the whole file is fetched.
@@ -14,15 +14,14 @@ use rpm_repo::repomd::Record;
 use super::Run;
 use super::prepare::{Work, urls};
 use crate::error::Result;
-use crate::fetch::{Fetcher, Job};
-use crate::talk::Talk;
+use crate::fetch::Job;
 use crate::upstream::{self, once};
 
 /// An upstream that has no deltas is not asked for them for so long, in seconds.
 const NONE_FOR: u64 = 7 * 86_400;
 
 impl Work {
-    /// Whether upstream may be asked for deltas: something older is at hand, and it is not known to
+    /// Whether upstream may be asked for deltas: something older is in the store, and it is not known to
     /// have none.
     pub(super) fn may_have_deltas(&self, run: &Run<'_>) -> bool {
         self.current.is_some() && self.state.no_deltas <= run.now
@@ -33,12 +32,7 @@ impl Work {
     ///
     /// # Errors
     /// Stopped; the store cannot be written.
-    pub(super) fn take_deltas(
-        &mut self,
-        run: &Run<'_>,
-        talk: &Talk,
-        set: &MetadataSet,
-    ) -> Result<()> {
+    pub(super) fn take_deltas(&mut self, run: &Run<'_>, set: &MetadataSet) -> Result<()> {
         let lacks = |record: &&Record| {
             let is_wanted =
                 record.kind == "primary" || (!run.options.dry_run && self.wants(record));
@@ -57,19 +51,11 @@ impl Work {
         if pairs.is_empty() {
             return Ok(());
         }
-        let fetcher = Fetcher {
-            client: &run.client,
-            layout: &run.layout,
-            store: &run.store,
-            limits: &run.config.limits,
-            talk,
-            stop: &run.stop,
-            now: run.now,
-        };
+        let fetcher = run.fetcher();
         let jobs = pairs.iter().map(|(_, offer)| self.job(set, offer));
-        let haul = fetcher.run(jobs.collect())?;
-        self.report.delta_bytes += haul.bytes;
-        self.report.delta_requests += haul.requests;
+        let done = fetcher.run(jobs.collect())?;
+        self.report.delta_bytes += done.bytes;
+        self.report.delta_requests += done.requests;
         for (record, offer) in pairs {
             let result = rebuild(run, record, offer);
             run.store.forget(&offer.digest);
@@ -130,7 +116,7 @@ impl Work {
     }
 }
 
-/// The smallest delta to a file from one that is at hand, if it is smaller than the file.
+/// The smallest delta to a file from one in the store, if it is smaller than the file.
 fn best<'o>(run: &Run<'_>, record: &Record, offers: &'o [Offer]) -> Option<&'o Offer> {
     let fits = |offer: &&Offer| {
         Some(offer.to) == record.checksum

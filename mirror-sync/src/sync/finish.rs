@@ -59,7 +59,7 @@ impl Work {
             "{}: published {} packages that were asked for first; the rest follows",
             self.id, manifest.packages
         ));
-        self.report.first_light = Some(manifest.stamp.clone());
+        self.report.first_part = Some(manifest.stamp.clone());
         self.current = Some(manifest);
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Work {
         run: &Run<'_>,
         keep: &BTreeSet<String>,
         made_here: bool,
-        first_light: bool,
+        first_part: bool,
     ) -> Result<Manifest> {
         let Some(up) = &self.upstream else {
             return Err(Error::NotFound(format!("{}: nothing was read", self.id)));
@@ -102,7 +102,7 @@ impl Work {
             timestamp: upstream::age(set).0,
             selection: self.selection.clone(),
             made_here,
-            first_light,
+            first_part,
             packages,
             bytes: files.iter().map(|file| file.size).sum(),
             files,

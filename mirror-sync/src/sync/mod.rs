@@ -20,13 +20,13 @@ use repo_client::Client;
 
 use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
-use crate::fetch::{Fetcher, Haul, Job};
+use crate::fetch::{Fetcher, Job, Transferred};
 use crate::layout::Layout;
+use crate::observer::TerminalObserver;
 use crate::plan;
 use crate::report::{Outcome, Report};
 use crate::seed::Seeds;
 use crate::store::Store;
-use crate::talk::Talk;
 use prepare::Work;
 
 /// What the command line says about a run.
@@ -58,10 +58,27 @@ pub struct Run<'a> {
     pub client: Client,
     /// Who prints.
     pub printer: &'a Printer,
+    /// Who is told of transfers.
+    pub observer: TerminalObserver,
     /// Set to true to stop.
     pub stop: Arc<AtomicBool>,
     /// Seconds since 1970.
     pub now: u64,
+}
+
+impl Run<'_> {
+    /// What brings files into this mirror's store.
+    pub fn fetcher(&self) -> Fetcher<'_> {
+        Fetcher {
+            client: &self.client,
+            layout: &self.layout,
+            store: &self.store,
+            limits: &self.config.limits,
+            observer: &self.observer,
+            stop: &self.stop,
+            now: self.now,
+        }
+    }
 }
 
 /// Runs. The caller holds the mirror's lock.
@@ -75,17 +92,16 @@ pub fn run(run: &Run<'_>) -> Result<Report> {
         started: run.now,
         ..Report::default()
     };
-    let talk = Talk::new(run.printer);
     let mut works = Vec::new();
     for id in chosen(run)? {
-        works.push(prepare::look(run, &talk, &id));
+        works.push(prepare::look(run, &id));
     }
-    prepare::select(run, &talk, &mut works, &mut report);
+    prepare::select(run, &mut works, &mut report);
     for work in &mut works {
         work.plan(run);
     }
     if !run.options.dry_run {
-        carry_out(run, &talk, &mut works, &mut report)?;
+        carry_out(run, &mut works, &mut report)?;
     }
     report.repos = works.into_iter().map(|work| work.report).collect();
     report.bytes_received += report
@@ -130,31 +146,24 @@ fn chosen(run: &Run<'_>) -> Result<Vec<String>> {
     Ok(list)
 }
 
-fn carry_out(run: &Run<'_>, talk: &Talk, works: &mut [Work], report: &mut Report) -> Result<()> {
-    let fetcher = Fetcher {
-        client: &run.client,
-        layout: &run.layout,
-        store: &run.store,
-        limits: &run.config.limits,
-        talk,
-        stop: &run.stop,
-        now: run.now,
-    };
+fn carry_out(run: &Run<'_>, works: &mut [Work], report: &mut Report) -> Result<()> {
+    let fetcher = run.fetcher();
     check_space(run, works)?;
     let wanted: Vec<Job> = works.iter().flat_map(Work::jobs).collect();
     let seeds = Seeds::scan(&run.config.mirror.seed)?;
-    let found = seeds.sow(&wanted, &run.store, &run.layout.partial())?;
+    let found = seeds.fill(&wanted, &run.store, &run.layout.partial())?;
     if found > 0 {
-        run.printer
-            .info(&format!("{found} files were at hand already (mirror.seed)"));
+        run.printer.info(&format!(
+            "{found} files were copied from the directories of mirror.seed and need not be fetched"
+        ));
     }
-    first_light(run, &fetcher, works, report)?;
+    publish_first(run, &fetcher, works, report)?;
     let mut retried = BTreeSet::new();
     loop {
         let jobs: Vec<Job> = works.iter().flat_map(Work::jobs).collect();
         let began = Instant::now();
-        let haul = match fetcher.run(jobs) {
-            Ok(haul) => haul,
+        let done = match fetcher.run(jobs) {
+            Ok(done) => done,
             Err(Error::Stopped) => {
                 for work in works.iter_mut().filter(|work| work.is_open()) {
                     work.end(run, Err(Error::Stopped));
@@ -163,14 +172,14 @@ fn carry_out(run: &Run<'_>, talk: &Talk, works: &mut [Work], report: &mut Report
             }
             Err(other) => return Err(other),
         };
-        note(report, works, &haul, began.elapsed().as_secs_f64());
-        let mut failed = by_repo(haul.failed);
+        note(report, works, &done, began.elapsed().as_secs_f64());
+        let mut failed = by_repo(done.failed);
         let mut again = false;
         for work in works.iter_mut().filter(|work| work.is_open()) {
             let missing = failed.remove(&work.id).unwrap_or_default();
             // Files vanish when upstream publishes anew meanwhile: then its new set is the one to
             // have. What is there already is kept; once is enough, or it would never end.
-            if !missing.is_empty() && retried.insert(work.id.clone()) && work.moved(run, talk) {
+            if !missing.is_empty() && retried.insert(work.id.clone()) && work.moved(run) {
                 again = true;
                 continue;
             }
@@ -183,18 +192,18 @@ fn carry_out(run: &Run<'_>, talk: &Talk, works: &mut [Work], report: &mut Report
     }
 }
 
-fn note(report: &mut Report, works: &mut [Work], haul: &Haul, seconds: f64) {
-    report.bytes_received += haul.bytes;
-    report.requests += haul.requests;
-    if haul.limit.is_some() {
-        report.limit.clone_from(&haul.limit);
+fn note(report: &mut Report, works: &mut [Work], done: &Transferred, seconds: f64) {
+    report.bytes_received += done.bytes;
+    report.requests += done.requests;
+    if done.limit.is_some() {
+        report.limit.clone_from(&done.limit);
     }
     // Too short a transfer says nothing about the line.
-    if haul.bytes > 64 << 10 {
-        let rate = (haul.bytes as f64 / seconds.max(0.001)) as u64;
+    if done.bytes > 64 << 10 {
+        let rate = (done.bytes as f64 / seconds.max(0.001)) as u64;
         for work in works.iter_mut().filter(|work| work.is_open()) {
             work.state.rate = rate;
-            work.state.limit.clone_from(&haul.limit);
+            work.state.limit.clone_from(&done.limit);
         }
     }
 }
@@ -231,7 +240,7 @@ fn check_space(run: &Run<'_>, works: &[Work]) -> Result<()> {
 }
 
 /// On the very first run: what was asked for first is published before the rest is fetched.
-fn first_light(
+fn publish_first(
     run: &Run<'_>,
     fetcher: &Fetcher<'_>,
     works: &mut [Work],
@@ -242,14 +251,14 @@ fn first_light(
         return Ok(());
     }
     let began = Instant::now();
-    let haul = match fetcher.run(jobs) {
-        Ok(haul) => haul,
+    let done = match fetcher.run(jobs) {
+        Ok(done) => done,
         // The caller meets the same and says so.
         Err(Error::Stopped) => return Ok(()),
         Err(other) => return Err(other),
     };
-    note(report, works, &haul, began.elapsed().as_secs_f64());
-    let failed = by_repo(haul.failed);
+    note(report, works, &done, began.elapsed().as_secs_f64());
+    let failed = by_repo(done.failed);
     for work in works.iter_mut() {
         if work.is_open() && !work.first.is_empty() && !failed.contains_key(&work.id) {
             let result = work.publish_first(run);

@@ -19,7 +19,7 @@ impl Work {
     /// The store cannot be written.
     pub(super) fn offer_deltas(&self, run: &Run<'_>, manifest: &mut Manifest) -> Result<()> {
         let count = run.config.mirror.deltas;
-        if count == 0 || manifest.first_light {
+        if count == 0 || manifest.first_part {
             return Ok(());
         }
         let dir = run.layout.partial().join(format!("deltas-{}", self.id));

@@ -11,14 +11,13 @@ use rpm_trust::Keyring;
 
 use crate::config::RepoSection;
 use crate::error::{Error, Result};
-use crate::fetch::{Fetcher, Job};
+use crate::fetch::Job;
 use crate::manifest::{self, Manifest, State};
 use crate::plan::closure;
 use crate::plan::select;
 use crate::report::{Outcome, RepoReport, Report};
 use crate::store::digest_text;
 use crate::sync::Run;
-use crate::talk::Talk;
 use crate::trust;
 use crate::upstream::{self, Listed, Question, Upstream};
 
@@ -51,7 +50,7 @@ pub(super) struct Work {
 }
 
 /// Looks at one repository. A failure stands in the report.
-pub(super) fn look(run: &Run<'_>, talk: &Talk, id: &str) -> Work {
+pub(super) fn look(run: &Run<'_>, id: &str) -> Work {
     let section = run.config.repo.get(id).cloned().unwrap_or_default();
     let mut work = Work {
         id: id.to_owned(),
@@ -70,14 +69,14 @@ pub(super) fn look(run: &Run<'_>, talk: &Talk, id: &str) -> Work {
         },
         done: false,
     };
-    if let Err(error) = work.look(run, talk) {
+    if let Err(error) = work.look(run) {
         work.end(run, Err(error));
     }
     work
 }
 
 impl Work {
-    fn look(&mut self, run: &Run<'_>, talk: &Talk) -> Result<()> {
+    fn look(&mut self, run: &Run<'_>) -> Result<()> {
         self.state = manifest::read_state(&run.layout, &self.id)?;
         if let Some(shown) = self.state.current(crate::layout::CURRENT) {
             // A manifest that was lost costs a comparison, not the run.
@@ -86,10 +85,10 @@ impl Work {
         }
         self.keyring = Arc::new(trust::keyring(&run.config.key_files(&self.id))?);
         self.selection = self.selection(run)?;
-        self.ask(run, talk)
+        self.ask(run)
     }
 
-    fn ask(&mut self, run: &Run<'_>, talk: &Talk) -> Result<()> {
+    fn ask(&mut self, run: &Run<'_>) -> Result<()> {
         let config = run.config.client_config(&self.id, &self.section)?;
         let keyring = Arc::clone(&self.keyring);
         // With deltas in view the index comes first and alone.
@@ -107,7 +106,8 @@ impl Work {
             allow_older: run.options.allow_older,
             now: run.now,
         };
-        let (mut set, older) = upstream::refresh(&run.client, &run.layout, &question, talk)?;
+        let (mut set, older) =
+            upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
         self.refuse_older(run, &set, older)?;
         let same = self.is_known(run, &digest_text(&set.repomd_digest));
         if same && !run.options.force && !self.section.select.wants_closure() {
@@ -118,7 +118,7 @@ impl Work {
             (Vec::new(), Vec::new())
         } else {
             if first.is_empty() {
-                set = self.with_primary(run, talk, &set, question)?;
+                set = self.with_primary(run, &set, question)?;
             }
             keep_primary(run, &set)?;
             upstream::list(&set)?
@@ -136,18 +136,17 @@ impl Work {
     fn with_primary(
         &mut self,
         run: &Run<'_>,
-        talk: &Talk,
         set: &MetadataSet,
         question: Question<'_>,
     ) -> Result<MetadataSet> {
-        self.take_deltas(run, talk, set)?;
+        self.take_deltas(run, set)?;
         lend_primary(run, set);
         let question = Question {
             complete: true,
             parts: &["primary"],
             ..question
         };
-        let (whole, older) = upstream::refresh(&run.client, &run.layout, &question, talk)?;
+        let (whole, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
         // Upstream may have been published anew meanwhile.
         self.refuse_older(run, &whole, older)?;
         Ok(whole)
@@ -159,7 +158,7 @@ impl Work {
         let fits = |manifest: &Manifest| {
             manifest.upstream == upstream
                 && manifest.selection == self.selection
-                && !manifest.first_light
+                && !manifest.first_part
         };
         let newest = &self.state.newest_shown;
         self.current.as_ref().is_some_and(|current| {
@@ -197,10 +196,10 @@ impl Work {
     }
 
     /// Asks again after files were missing; true if upstream has another set now.
-    pub(super) fn moved(&mut self, run: &Run<'_>, talk: &Talk) -> bool {
+    pub(super) fn moved(&mut self, run: &Run<'_>) -> bool {
         let before = self.upstream.as_ref().map(|up| up.set.repomd_digest);
         let former = std::mem::take(&mut self.keep);
-        let looked = self.ask(run, talk);
+        let looked = self.ask(run);
         let now = self.upstream.as_ref().map(|up| up.set.repomd_digest);
         if looked.is_err() || self.done || before == now {
             self.keep = former;
@@ -211,7 +210,7 @@ impl Work {
             self.id
         ));
         let mut works = [std::mem::replace(self, empty())];
-        select(run, talk, &mut works, &mut Report::default());
+        select(run, &mut works, &mut Report::default());
         let [work] = works;
         *self = work;
         if self.upstream.is_some() && !self.done {
@@ -360,12 +359,12 @@ pub(super) fn urls(set: &MetadataSet, path: &str, base: Option<&str>) -> Vec<Str
 }
 
 /// Decides which packages of each repository are wanted. Failures stand in the reports.
-pub(super) fn select(run: &Run<'_>, talk: &Talk, works: &mut [Work], report: &mut Report) {
+pub(super) fn select(run: &Run<'_>, works: &mut [Work], report: &mut Report) {
     for work in works.iter_mut() {
         if work.upstream.is_none() || work.done {
             continue;
         }
-        if let Err(error) = fetch_parts(run, talk, work, report).and_then(|()| work.filter(run)) {
+        if let Err(error) = fetch_parts(run, work, report).and_then(|()| work.filter(run)) {
             work.end(run, Err(error));
         }
     }
@@ -389,7 +388,7 @@ pub(super) fn select(run: &Run<'_>, talk: &Talk, works: &mut [Work], report: &mu
 }
 
 /// Gets the parts that selecting needs: all that are kept where something is left out.
-fn fetch_parts(run: &Run<'_>, talk: &Talk, work: &Work, report: &mut Report) -> Result<()> {
+fn fetch_parts(run: &Run<'_>, work: &Work, report: &mut Report) -> Result<()> {
     let select = &work.section.select;
     if select.is_everything() && select.first.is_empty() {
         return Ok(());
@@ -401,24 +400,16 @@ fn fetch_parts(run: &Run<'_>, talk: &Talk, work: &Work, report: &mut Report) -> 
         .iter()
         .filter(|record| record.kind != "primary" && crate::regenerate::is_kept(record));
     let jobs = kept.filter_map(|record| work.record_job(record)).collect();
-    let fetcher = Fetcher {
-        client: &run.client,
-        layout: &run.layout,
-        store: &run.store,
-        limits: &run.config.limits,
-        talk,
-        stop: &run.stop,
-        now: run.now,
-    };
-    let haul = fetcher.run(jobs)?;
-    report.bytes_received += haul.bytes;
-    report.requests += haul.requests;
-    match haul.failed.first() {
+    let fetcher = run.fetcher();
+    let done = fetcher.run(jobs)?;
+    report.bytes_received += done.bytes;
+    report.requests += done.requests;
+    match done.failed.first() {
         None => Ok(()),
         Some((repo, path, why)) => Err(Error::Partial {
             repo: repo.clone(),
-            missing: haul.failed.len(),
-            wanted: haul.failed.len(),
+            missing: done.failed.len(),
+            wanted: done.failed.len(),
             first: format!("{path}: {why}"),
         }),
     }

@@ -73,7 +73,7 @@ impl Work {
         let now: BTreeSet<&str> = self.packages().map(|(_, p)| p.location.as_str()).collect();
         let same = current.upstream == digest_text(&up.set.repomd_digest)
             && current.selection == self.selection
-            && !current.first_light
+            && !current.first_part
             && up.refused.is_empty()
             && had == now;
         if same && !run.options.force {

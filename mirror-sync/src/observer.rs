@@ -9,14 +9,14 @@ use repo_client as client;
 use crate::transfer;
 
 /// Shows transfers as bars or lines and tells of what goes wrong.
-pub struct Talk {
+pub struct TerminalObserver {
     printer: Printer,
     bars: Progress,
     ids: Mutex<(u64, HashMap<String, u64>)>,
 }
 
-impl Talk {
-    /// Talks through a printer.
+impl TerminalObserver {
+    /// Shows what happens through this printer.
     pub fn new(printer: &Printer) -> Self {
         Self {
             printer: printer.clone(),
@@ -49,7 +49,7 @@ impl Talk {
     }
 }
 
-impl client::Observer for Talk {
+impl client::Observer for TerminalObserver {
     fn event(&self, event: client::Event<'_>) {
         use client::Event;
         match event {
@@ -76,7 +76,7 @@ impl client::Observer for Talk {
     }
 }
 
-impl transfer::Observer for Talk {
+impl transfer::Observer for TerminalObserver {
     fn event(&self, event: &transfer::Event<'_>) {
         use transfer::Event;
         match event {
