@@ -10,7 +10,7 @@ use rpm_pkg::header::tag;
 use crate::error::{Code, Failure, Outcome};
 use crate::execute::Stopped;
 use crate::fetch::{self, Fetched};
-use crate::goal::{self, Goal, Policy};
+use crate::goal::{self, Goal, Request};
 use crate::history::{self, Begun, Flags, History, Installed};
 use crate::hooks;
 use crate::interrupt::Phase;
@@ -42,12 +42,11 @@ pub fn perform(
     session: &Session<'_>,
     mut packages: Packages,
     goal: &Goal,
-    policy: &Policy,
+    request: &Request,
 ) -> Outcome<u8> {
-    let auto = auto_installed(session)?;
-    let plan = plan(session, &mut packages, goal, policy, &auto)?;
+    let plan = plan(session, &mut packages, goal, request)?;
     if plan.is_empty() {
-        mark_requested(session, &packages, goal, &auto)?;
+        mark_requested(session, &packages, goal, &request.auto)?;
         return Err(Code::NOTHING_TO_DO.into());
     }
     keep_running_kernel(session, &plan)?;
@@ -92,8 +91,7 @@ fn plan(
     session: &Session<'_>,
     packages: &mut Packages,
     goal: &Goal,
-    policy: &Policy,
-    auto: &BTreeSet<String>,
+    request: &Request,
 ) -> Outcome<Plan> {
     if session
         .settings
@@ -103,7 +101,7 @@ fn plan(
     {
         return goal::named_only(packages, goal);
     }
-    goal::solve(session, packages, goal, policy, auto)
+    goal::solve(request, goal, packages, session)
 }
 
 /// Refuses a plan that takes the running kernel away (1030): the machine could load no module any

@@ -1,13 +1,12 @@
 //! `install`, `reinstall`, `update`, `distro-sync`, `downgrade`, `erase` and `autoremove`.
 
-use rpm_solv::SolvableId;
-
 use super::files::{self, Kind};
 use super::{Command, Needs, security, source, updateinfo};
 use crate::error::{Code, Outcome};
-use crate::goal::{self, Goal, Policy};
+use crate::goal::{self, Goal, Policy, Request, Verb};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::transact;
+use crate::view;
 
 pub(super) const INSTALL: Command = Command {
     name: "install",
@@ -18,7 +17,7 @@ pub(super) const INSTALL: Command = Command {
     run: |session, words| match () {
         () if session.args.flag("builddeps") => source::build_deps(session, words),
         () if session.args.flag("source") => source::install(session, words),
-        () => change(session, words, Words::Needed, goal::install),
+        () => change(session, words, Words::Needed, Verb::Install),
     },
 };
 
@@ -28,7 +27,7 @@ pub(super) const REINSTALL: Command = Command {
     usage: "PACKAGE|FILE.rpm...",
     about: "Reinstall a package",
     needs: Needs::Lock,
-    run: |session, words| change(session, words, Words::Needed, goal::reinstall),
+    run: |session, words| change(session, words, Words::Needed, Verb::Reinstall),
 };
 
 pub(super) const UPDATE: Command = Command {
@@ -39,7 +38,7 @@ pub(super) const UPDATE: Command = Command {
     needs: Needs::Lock,
     run: |session, words| match updateinfo::is_filtered(session) {
         true => security::update(session, words),
-        false => change(session, words, Words::Optional, goal::update),
+        false => change(session, words, Words::Optional, Verb::Update),
     },
 };
 
@@ -49,14 +48,7 @@ pub(super) const DOWNGRADE: Command = Command {
     usage: "[PACKAGE...]",
     about: "Downgrade a package",
     needs: Needs::Lock,
-    run: |session, words| {
-        change(
-            session,
-            words,
-            Words::Optional,
-            |session, packages, words, _| goal::downgrade(session, packages, words),
-        )
-    },
+    run: |session, words| change(session, words, Words::Optional, Verb::Downgrade),
 };
 
 pub(super) const DISTRO_SYNC: Command = Command {
@@ -65,11 +57,7 @@ pub(super) const DISTRO_SYNC: Command = Command {
     usage: "",
     about: "Bring every package to the version the repositories have, up or down",
     needs: Needs::Lock,
-    run: |session, words| {
-        change(session, words, Words::Optional, |_, _, _, _| {
-            Ok(goal::distro_sync())
-        })
-    },
+    run: |session, words| change(session, words, Words::Optional, Verb::DistroSync),
 };
 
 pub(super) const ERASE: Command = Command {
@@ -97,16 +85,37 @@ pub(super) enum Words {
     Optional,
 }
 
-type AskFor = fn(&Session<'_>, &mut Packages, &[String], &[SolvableId]) -> Outcome<Goal>;
-
-fn change(session: &Session<'_>, words: &[String], need: Words, ask: AskFor) -> Outcome<u8> {
+fn change(session: &Session<'_>, words: &[String], need: Words, verb: Verb) -> Outcome<u8> {
     require(words, need)?;
     let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
-    let (mut packages, policy) = open(session, sources)?;
+    let (mut packages, mut request) = open(session, sources)?;
     let (given, words) = files::split(words);
-    let given = files::add(session, &mut packages, &given, Kind::Binary)?;
-    let goal = ask(session, &mut packages, &words, &given)?;
-    transact::perform(session, packages, &goal, &policy)
+    request.files = files::add(session, &mut packages, &given, Kind::Binary)?;
+    request.words = words;
+    perform(session, packages, verb, &request)
+}
+
+/// Makes the request's words a goal, says how they were understood, and carries it out.
+pub(super) fn perform(
+    session: &Session<'_>,
+    mut packages: Packages,
+    verb: Verb,
+    request: &Request,
+) -> Outcome<u8> {
+    let goal = goal_of(session, &mut packages, verb, request)?;
+    transact::perform(session, packages, &goal, request)
+}
+
+/// The goal of a request; says how its words were understood.
+pub(super) fn goal_of(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    verb: Verb,
+    request: &Request,
+) -> Outcome<Goal> {
+    let (notes, goal) = goal::of(verb, request, packages, session);
+    view::notes::show(session.printer, &notes);
+    goal
 }
 
 /// Erasing asks no repository: what is installed is all it needs.
@@ -117,9 +126,8 @@ fn remove(session: &Session<'_>, words: &[String], need: Words) -> Outcome<u8> {
     } else {
         known_sources(session)?
     };
-    let (mut packages, policy) = open(session, sources)?;
-    let goal = goal::erase(session, &mut packages, words)?;
-    transact::perform(session, packages, &goal, &policy)
+    let (packages, request) = open(session, sources)?;
+    perform(session, packages, Verb::Erase, &request.with(words))
 }
 
 /// Repositories are only needed to tell an unknown name from one that is not installed; an
@@ -137,14 +145,8 @@ fn known_sources(session: &Session<'_>) -> Outcome<Vec<crate::session::Source>> 
 }
 
 fn autoremove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let (mut packages, policy) = open(session, Vec::new())?;
-    let auto = transact::auto_installed(session)?;
-    let unneeded = match words {
-        [] => goal::unneeded(session, &mut packages, &auto)?,
-        _ => Vec::new(),
-    };
-    let goal = goal::autoremove(session, &mut packages, words, &unneeded)?;
-    transact::perform(session, packages, &goal, &policy)
+    let (packages, request) = open(session, Vec::new())?;
+    perform(session, packages, Verb::Autoremove, &request.with(words))
 }
 
 pub(super) fn require(words: &[String], need: Words) -> Outcome<()> {
@@ -154,10 +156,11 @@ pub(super) fn require(words: &[String], need: Words) -> Outcome<()> {
     Ok(())
 }
 
+/// The packages of the repositories and what the settings ask of a change, without words.
 pub(super) fn open(
     session: &Session<'_>,
     sources: Vec<crate::session::Source>,
-) -> Outcome<(Packages, Policy)> {
+) -> Outcome<(Packages, Request)> {
     let conf_excludes = &session.settings.conf_excludes;
     if !conf_excludes.is_empty() {
         session
@@ -167,8 +170,15 @@ pub(super) fn open(
             session.printer.info(&format!("  {name}"));
         }
     }
-    let policy = Policy::read(session)?;
+    let mut request = request(session)?;
     let mut packages = session.packages(sources)?;
-    policy.apply(session, &mut packages);
-    Ok((packages, policy))
+    request.auto = transact::auto_installed(session)?;
+    request.hide(&mut packages);
+    Ok((packages, request))
+}
+
+/// What the settings ask of a change, without words.
+pub(super) fn request(session: &Session<'_>) -> Outcome<Request> {
+    let policy = Policy::read(&session.settings)?;
+    Ok(Request::new(&session.settings, &session.args.words, policy))
 }

@@ -7,7 +7,7 @@ use rpm_solv::{Action, Job, JobFlags, Target};
 
 use super::{Command, Needs, files};
 use crate::error::{Code, Outcome};
-use crate::goal;
+use crate::goal::{self, Policy, Request};
 use crate::session::{Freshness, PRIMARY, Packages, Session, packages_below};
 
 pub(super) const CHECK: Command = Command {
@@ -76,7 +76,8 @@ fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 }
 
 fn solve(session: &Session<'_>, packages: &mut Packages, jobs: &[Job]) -> Outcome<u8> {
-    goal::check(session, packages, jobs)?;
+    let request = Request::new(&session.settings, &session.args.words, Policy::default());
+    goal::check(&request, packages, session, jobs)?;
     session.printer.info("Check completed without issues");
     Ok(0)
 }

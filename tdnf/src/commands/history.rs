@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::change::request;
 use super::{Command, Needs};
 use crate::error::{Code, Failure, Outcome};
-use crate::goal::{self, Goal, Policy};
+use crate::goal::{self, Goal};
 use crate::history::{Entry, Flags, History};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::transact;
@@ -140,8 +141,8 @@ fn travel(session: &Session<'_>, word: &str, words: &[String]) -> Outcome<u8> {
     let entries = history.entries()?;
     let (before, after, flags) = states(session, word, words, &history, &entries)?;
     let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
-    let policy = Policy::read(session)?;
-    policy.apply(session, &mut packages);
+    let mut request = request(session)?;
+    request.hide(&mut packages);
     let is_package = |nevra: &&String| !nevra.starts_with("gpg-pubkey-");
     let wanted: Vec<&String> = after.difference(&before).filter(is_package).collect();
     let unwanted: Vec<&String> = before.difference(&after).filter(is_package).collect();
@@ -167,7 +168,8 @@ fn travel(session: &Session<'_>, word: &str, words: &[String]) -> Outcome<u8> {
     }
     drop(history);
     goal.marks = changed;
-    transact::perform(session, packages, &goal, &policy)
+    request.auto = transact::auto_installed(session)?;
+    transact::perform(session, packages, &goal, &request)
 }
 
 type States = (BTreeSet<String>, BTreeSet<String>, Flags);

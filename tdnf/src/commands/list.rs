@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use rpm_solv::{DepKind, SelectFlags, SolvableId};
 
-use super::query::{Detail, installed, rows};
+use super::query::{Detail, installed, rows, select};
 use super::repoquery::extras;
 use super::{Command, Needs};
 use crate::error::{Code, Outcome};
-use crate::goal;
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::view::packages::{self, PackageRow};
 
@@ -156,7 +155,7 @@ pub(super) fn named(
             ..SelectFlags::default()
         };
         found.extend(
-            goal::select(session, packages, word, flags)?
+            select(session, packages, word, flags)?
                 .solvables()
                 .iter()
                 .copied(),

@@ -2,9 +2,9 @@
 
 use rpm_solv::SelectFlags;
 
+use super::query::select;
 use super::{Command, Needs};
 use crate::error::{Code, Failure, Outcome};
-use crate::goal;
 use crate::session::Session;
 use crate::transact;
 
@@ -42,7 +42,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     };
     let mut names = Vec::new();
     for spec in specs {
-        let selection = goal::select(session, &mut packages, spec, flags)?;
+        let selection = select(session, &mut packages, spec, flags)?;
         if selection.is_empty() {
             session
                 .printer

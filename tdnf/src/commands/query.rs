@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 
 use rpm_pkg::evr::Evr;
 use rpm_pkg::header::{Header, tag};
-use rpm_solv::SolvableId;
+use rpm_solv::{SelectFlags, Selection, SolvableId};
 
 use crate::error::Outcome;
+use crate::goal;
 use crate::plan::Identity;
 use crate::session::{Packages, Session};
-use crate::view::packages::PackageRow;
+use crate::view::{self, packages::PackageRow};
 
 /// How much of a package a view needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,18 @@ pub(super) enum Detail {
     Line,
     /// Everything.
     All,
+}
+
+/// Selects what a word names, and says how it was understood where that is not plain.
+pub(super) fn select(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    word: &str,
+    flags: SelectFlags,
+) -> Outcome<Selection> {
+    let (selection, notes) = goal::select(packages, word, flags)?;
+    view::notes::show(session.printer, &notes);
+    Ok(selection)
 }
 
 /// The row of a package of the catalog.

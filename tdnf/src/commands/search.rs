@@ -2,7 +2,7 @@
 
 use rpm_solv::SelectFlags;
 
-use super::query::{Detail, rows};
+use super::query::{Detail, rows, select};
 use super::{Command, Needs};
 use crate::error::{Code, Outcome};
 use crate::goal;
@@ -53,7 +53,7 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         files: true,
         ..SelectFlags::default()
     };
-    let mut found = goal::select(session, &mut packages, word, flags)?
+    let mut found = select(session, &mut packages, word, flags)?
         .solvables()
         .to_vec();
     if found.is_empty() && (word.contains('/') || word.starts_with('*')) {

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::change::open;
+use super::change::{open, perform};
 use super::updateinfo::{Filter, Scope, concerned, installed};
 use crate::error::{Code, Outcome};
-use crate::goal;
+use crate::goal::Verb;
 use crate::session::{Freshness, Session};
-use crate::transact;
 use crate::view::advisories as view;
 
 /// Updates the installed packages (those that `words` name, or all) for which an advisory that
 /// passes the filter has something newer.
 pub(super) fn update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let sources = session.sources(&["primary", "updateinfo"], Freshness::WhenExpired)?;
-    let (mut packages, policy) = open(session, sources)?;
+    let (mut packages, request) = open(session, sources)?;
     let installed = installed(session, &mut packages, words)?;
     let filter = Filter::of(session)?;
     let mut names = BTreeSet::new();
@@ -29,6 +28,5 @@ pub(super) fn update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         return Err(Code::NO_DATA.into());
     }
     let names: Vec<String> = names.into_iter().collect();
-    let goal = goal::update(session, &mut packages, &names, &[])?;
-    transact::perform(session, packages, &goal, &policy)
+    perform(session, packages, Verb::Update, &request.with(&names))
 }

@@ -1,9 +1,9 @@
 //! `install --source` and `install --builddeps`.
 
-use super::change::{Words, open, require};
+use super::change::{Words, goal_of, open, require};
 use super::files::{self, Kind};
 use crate::error::Outcome;
-use crate::goal::{self, Goal, Policy};
+use crate::goal::{self, Goal, Request, Verb};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::source_files;
 use crate::transact;
@@ -38,17 +38,18 @@ pub(super) fn install(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 
 /// Installs what source packages need to be built.
 pub(super) fn build_deps(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let (packages, policy, sources) = chosen(session, words)?;
+    let (packages, request, sources) = chosen(session, words)?;
     let goal = goal::build_deps(&packages, &sources);
-    transact::perform(session, packages, &goal, &policy)
+    transact::perform(session, packages, &goal, &request)
 }
 
-fn chosen(session: &Session<'_>, words: &[String]) -> Outcome<(Packages, Policy, Goal)> {
+fn chosen(session: &Session<'_>, words: &[String]) -> Outcome<(Packages, Request, Goal)> {
     require(words, Words::Needed)?;
     let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
-    let (mut packages, policy) = open(session, sources)?;
+    let (mut packages, mut request) = open(session, sources)?;
     let (given, words) = files::split(words);
-    let given = files::add(session, &mut packages, &given, Kind::Source)?;
-    let goal = goal::sources(session, &mut packages, &words, &given)?;
-    Ok((packages, policy, goal))
+    request.files = files::add(session, &mut packages, &given, Kind::Source)?;
+    request.words = words;
+    let goal = goal_of(session, &mut packages, Verb::Source, &request)?;
+    Ok((packages, request, goal))
 }

@@ -6,9 +6,9 @@ use rpm_pkg::evr::EvrRef;
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{SelectFlags, SolvableId};
 
+use super::query::select;
 use super::{Command, Needs};
 use crate::error::{Code, Failure, Outcome};
-use crate::goal;
 use crate::session::{Freshness, Packages, Session};
 use crate::view::advisories as view;
 
@@ -126,7 +126,7 @@ pub(super) fn installed(
     };
     let mut found = Vec::new();
     for spec in specs {
-        let selection = goal::select(session, packages, spec, flags)?;
+        let selection = select(session, packages, spec, flags)?;
         if selection.is_empty() {
             return Err(Code::NO_MATCH.into());
         }

@@ -1,162 +1,200 @@
-//! `update`, `downgrade` and `reinstall`.
+//! `update`, `distro-sync`, `downgrade` and `reinstall`.
 
 use rpm_solv::{Action, Job, SelectFlags, SolvableId};
 
-use super::install::{available, by_name};
-use super::{Goal, is_glob, not_found, select, select_known};
+use super::install::by_name;
+use super::is_glob;
+use super::matcher::Matcher;
+use super::note::{Note, no_same_version};
 use crate::error::{Code, Failure, Outcome};
-use crate::session::{Packages, Session};
+use crate::session::Packages;
 
-/// Adds what `update [WORD...]` asks for; no word means everything.
-pub fn update(
-    session: &Session<'_>,
-    catalog: &mut Packages,
-    words: &[String],
-    files: &[SolvableId],
-) -> Outcome<Goal> {
-    let mut goal = Goal::default();
-    if words.is_empty() && files.is_empty() {
-        goal.jobs.push(Job::all(Action::Update));
-        return Ok(goal);
-    }
-    for file in files {
-        let name = catalog.pool.name(*file).to_owned();
-        match newest(catalog, &catalog.installed_named(&name)) {
-            Some(installed) if catalog.pool.compare_versions(*file, installed).is_gt() => {
-                goal.want(catalog, *file);
-            }
-            Some(_) => {}
-            None => not_found(session, catalog, &mut goal, &name)?,
+impl Matcher<'_> {
+    /// What `update [WORD...]` asks for; no word means everything.
+    pub(super) fn update(&mut self) -> Outcome<()> {
+        let request = self.request;
+        if request.words.is_empty() && request.files.is_empty() {
+            self.goal.jobs.push(Job::all(Action::Update));
+            return Ok(());
         }
-    }
-    for word in words {
-        update_word(session, catalog, &mut goal, word)?;
-    }
-    Ok(goal)
-}
-
-/// What `distro-sync` asks for: every package in the version the repositories have. Words are not
-/// looked at, as in tdnf.
-pub fn distro_sync() -> Goal {
-    Goal {
-        jobs: vec![Job::all(Action::DistUpgrade)],
-        ..Goal::default()
-    }
-}
-
-fn update_word(
-    session: &Session<'_>,
-    catalog: &mut Packages,
-    goal: &mut Goal,
-    word: &str,
-) -> Outcome<()> {
-    let selection = select(session, catalog, word, SelectFlags::default())?;
-    let mut found = false;
-    for (name, candidates) in by_name(catalog, selection.solvables()) {
-        let Some(installed) = newest(catalog, &catalog.installed_named(&name)) else {
-            // A glob is about what is installed; C tdnf fails here.
-            continue;
-        };
-        found = true;
-        let (_, candidates): (Vec<_>, Vec<_>) = candidates
-            .into_iter()
-            .partition(|id| catalog.pool.is_installed(*id));
-        match catalog.best(&candidates) {
-            Some(best) if catalog.pool.compare_versions(best, installed).is_gt() => {
-                goal.want(catalog, best);
-            }
-            // Another name may have taken its place.
-            _ if !selection.by_provides && (is_glob(word) || name == word) => {
-                goal.requested.insert(name);
-                goal.jobs.push(Job::solvable(Action::Update, installed));
-            }
-            _ => {}
-        }
-    }
-    if found {
-        Ok(())
-    } else {
-        not_found(session, catalog, goal, word)
-    }
-}
-
-/// Adds what `downgrade [WORD...]` asks for: the highest version below the lowest installed one.
-pub fn downgrade(session: &Session<'_>, catalog: &mut Packages, words: &[String]) -> Outcome<Goal> {
-    let mut goal = Goal::default();
-    if words.is_empty() {
-        let installed: Vec<_> = catalog
-            .pool
-            .installed()
-            .map_or_else(Vec::new, |repo| catalog.pool.repo_solvables(repo).collect());
-        for (name, _) in by_name(catalog, &installed) {
-            let candidates = catalog.available_named(&name);
-            if let Some(lower) = below_installed(catalog, &name, &candidates) {
-                goal.want(catalog, lower);
-            }
-        }
-        return Ok(goal);
-    }
-    for word in words {
-        let flags = SelectFlags::default();
-        let selection = select_known(session, catalog, &mut goal, word, flags)?;
-        for (name, _) in by_name(catalog, selection.solvables()) {
-            if catalog.installed_named(&name).is_empty() {
-                if !is_glob(word) {
-                    not_found(session, catalog, &mut goal, word)?;
+        for file in &request.files {
+            let name = self.packages.pool.name(*file).to_owned();
+            let packages = &*self.packages;
+            match newest(packages, &packages.installed_named(&name)) {
+                Some(installed) if packages.pool.compare_versions(*file, installed).is_gt() => {
+                    self.want(*file);
                 }
-                continue;
-            }
-            let mut candidates = available(catalog, &selection);
-            candidates.retain(|id| catalog.pool.name(*id) == name);
-            let lower = below_installed(catalog, &name, &candidates).or_else(|| {
-                // One that minversions hide: the solver says that it is disabled.
-                let old = catalog.too_old.iter().copied();
-                let old: Vec<_> = old.filter(|id| catalog.pool.name(*id) == name).collect();
-                below_installed(catalog, &name, &old).filter(|_| *word == name)
-            });
-            match lower {
-                Some(lower) => goal.want(catalog, lower),
-                None => no_path(session, catalog, &name)?,
+                Some(_) => {}
+                None => self.not_found(&name)?,
             }
         }
+        for word in &request.words {
+            self.update_word(word)?;
+        }
+        Ok(())
     }
-    Ok(goal)
-}
 
-/// Says that there is nothing lower; an error if there is, below the lowest version allowed.
-fn no_path(session: &Session<'_>, catalog: &mut Packages, name: &str) -> Outcome<()> {
-    let hidden = super::hidden(catalog, name)?;
-    if let Some(lower) = lower_versions(catalog, name, &hidden).first() {
-        return super::left_out(session, catalog, &[*lower], name);
+    /// What `distro-sync` asks for: every package in the version the repositories have. Words are
+    /// not looked at, as in tdnf.
+    pub(super) fn distro_sync(&mut self) -> Outcome<()> {
+        self.goal.jobs.push(Job::all(Action::DistUpgrade));
+        Ok(())
     }
-    let line = format!("There is no downgrade path for {name}.");
-    session.printer.err(&line);
-    Ok(())
+
+    fn update_word(&mut self, word: &str) -> Outcome<()> {
+        let selection = self.select(word, SelectFlags::default())?;
+        let mut found = false;
+        for (name, candidates) in by_name(self.packages, selection.solvables()) {
+            let packages = &*self.packages;
+            let Some(installed) = newest(packages, &packages.installed_named(&name)) else {
+                // A glob is about what is installed; C tdnf fails here.
+                continue;
+            };
+            found = true;
+            let available = candidates.iter().copied();
+            let available = available.filter(|id| !packages.pool.is_installed(*id));
+            match packages.best(&available.collect::<Vec<_>>()) {
+                Some(best) if packages.pool.compare_versions(best, installed).is_gt() => {
+                    self.want(best);
+                }
+                // Another name may have taken its place.
+                _ if !selection.by_provides && (is_glob(word) || name == word) => {
+                    self.goal.requested.insert(name);
+                    let job = Job::solvable(Action::Update, installed);
+                    self.goal.jobs.push(job);
+                }
+                _ => {}
+            }
+        }
+        match found {
+            true => Ok(()),
+            false => self.not_found(word),
+        }
+    }
+
+    /// What `downgrade [WORD...]` asks for: the highest version below the lowest installed one.
+    pub(super) fn downgrade(&mut self) -> Outcome<()> {
+        if self.request.words.is_empty() {
+            return self.downgrade_all();
+        }
+        for word in &self.request.words {
+            let selection = self.select_known(word, SelectFlags::default())?;
+            for (name, candidates) in by_name(self.packages, selection.solvables()) {
+                if !self.packages.installed_named(&name).is_empty() {
+                    self.downgrade_name(word, &name, &candidates)?;
+                } else if !is_glob(word) {
+                    self.not_found(word)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn downgrade_all(&mut self) -> Outcome<()> {
+        let installed: Vec<_> = match self.packages.pool.installed() {
+            Some(repo) => self.packages.pool.repo_solvables(repo).collect(),
+            None => Vec::new(),
+        };
+        for name in by_name(self.packages, &installed).into_keys() {
+            let candidates = self.packages.available_named(&name);
+            if let Some(lower) = below_installed(self.packages, &name, &candidates) {
+                self.want(lower);
+            }
+        }
+        Ok(())
+    }
+
+    fn downgrade_name(&mut self, word: &str, name: &str, candidates: &[SolvableId]) -> Outcome<()> {
+        let packages = &*self.packages;
+        let lower = below_installed(packages, name, candidates).or_else(|| {
+            // One that minversions hide: the solver says that it is disabled.
+            let old = packages.too_old.iter().copied();
+            let old: Vec<_> = old.filter(|id| packages.pool.name(*id) == name).collect();
+            below_installed(packages, name, &old).filter(|_| word == name)
+        });
+        match lower {
+            Some(lower) => self.want(lower),
+            None => self.no_path(name)?,
+        }
+        Ok(())
+    }
+
+    /// There is nothing lower; an error if there is, below the lowest version allowed.
+    fn no_path(&mut self, name: &str) -> Outcome<()> {
+        let hidden = self.hidden(name)?;
+        if let Some(lower) = lower_versions(self.packages, name, &hidden).first() {
+            return self.left_out(&[*lower], name);
+        }
+        self.notes.push(Note::NoDowngrade(name.to_owned()));
+        Ok(())
+    }
+
+    /// What `reinstall WORD...` asks for: the very same package from a repository or a file.
+    pub(super) fn reinstall(&mut self) -> Outcome<()> {
+        for file in &self.request.files {
+            if self.packages.installed_same(*file).is_empty() {
+                let line = format!("{} is not installed", self.packages.pool.nevra(*file));
+                return Err(Failure::because(Code::NO_MATCH, line));
+            }
+            self.want(*file);
+        }
+        for word in &self.request.words {
+            let flags = SelectFlags {
+                installed_only: true,
+                ..SelectFlags::default()
+            };
+            let selection = self.select_known(word, flags)?;
+            for installed in selection.solvables() {
+                self.reinstall_one(*installed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn reinstall_one(&mut self, installed: SolvableId) -> Outcome<()> {
+        let name = self.packages.pool.name(installed).to_owned();
+        let mut same = self.packages.available_named(&name);
+        same.retain(|id| self.packages.is_same(*id, installed));
+        if let Some(id) = self.packages.best(&same) {
+            self.want(id);
+            return Ok(());
+        }
+        let excluded = self.packages.hidden_same(installed);
+        if !excluded.is_empty() {
+            return self.left_out(&excluded, &name);
+        }
+        let nevra = self.packages.pool.nevra(installed);
+        if !self.request.skips.broken {
+            return Err(Failure::because(Code::NO_MATCH, no_same_version(&nevra)));
+        }
+        self.notes.push(Note::NoSameVersion(nevra));
+        Ok(())
+    }
 }
 
 /// The best candidate below every installed version of a name.
 fn below_installed(
-    catalog: &Packages,
+    packages: &Packages,
     name: &str,
     candidates: &[SolvableId],
 ) -> Option<SolvableId> {
-    let lower = lower_versions(catalog, name, candidates);
-    catalog
+    let lower = lower_versions(packages, name, candidates);
+    packages
         .best(&lower)
-        .or_else(|| catalog.best_too_old(&lower))
+        .or_else(|| packages.best_too_old(&lower))
 }
 
 /// The candidates below every installed version of a name.
-fn lower_versions(catalog: &Packages, name: &str, candidates: &[SolvableId]) -> Vec<SolvableId> {
-    let pool = &catalog.pool;
-    let installed = catalog.installed_named(name);
-    let lowest = installed.into_iter().reduce(|low, next| {
-        if pool.compare_versions(next, low).is_lt() {
-            next
-        } else {
-            low
-        }
-    });
+fn lower_versions(packages: &Packages, name: &str, candidates: &[SolvableId]) -> Vec<SolvableId> {
+    let pool = &packages.pool;
+    let installed = packages.installed_named(name);
+    let lowest =
+        installed
+            .into_iter()
+            .reduce(|low, next| match pool.compare_versions(next, low).is_lt() {
+                true => next,
+                false => low,
+            });
     let Some(lowest) = lowest else {
         return Vec::new();
     };
@@ -170,91 +208,12 @@ fn lower_versions(catalog: &Packages, name: &str, candidates: &[SolvableId]) -> 
         .collect()
 }
 
-fn newest(catalog: &Packages, packages: &[SolvableId]) -> Option<SolvableId> {
-    packages.iter().copied().reduce(|best, next| {
-        if catalog.pool.compare_versions(next, best).is_gt() {
-            next
-        } else {
-            best
-        }
-    })
-}
-
-/// Adds what `reinstall WORD...` asks for: the very same package from a repository or a file.
-pub fn reinstall(
-    session: &Session<'_>,
-    catalog: &mut Packages,
-    words: &[String],
-    files: &[SolvableId],
-) -> Outcome<Goal> {
-    let mut goal = Goal::default();
-    for file in files {
-        let installed = catalog.installed_named(catalog.pool.name(*file));
-        if installed.iter().any(|id| same_package(catalog, *id, *file)) {
-            goal.want(catalog, *file);
-        } else {
-            let nevra = catalog.pool.nevra(*file);
-            return Err(Failure::because(
-                Code::NO_MATCH,
-                format!("{nevra} is not installed"),
-            ));
-        }
-    }
-    for word in words {
-        let flags = SelectFlags {
-            installed_only: true,
-            ..SelectFlags::default()
-        };
-        let selection = select_known(session, catalog, &mut goal, word, flags)?;
-        for installed in selection.solvables() {
-            reinstall_one(session, catalog, &mut goal, *installed)?;
-        }
-    }
-    Ok(goal)
-}
-
-fn reinstall_one(
-    session: &Session<'_>,
-    catalog: &Packages,
-    goal: &mut Goal,
-    installed: SolvableId,
-) -> Outcome<()> {
-    let nevra = catalog.pool.nevra(installed);
-    let mut same = catalog.available_named(catalog.pool.name(installed));
-    same.retain(|id| same_package(catalog, *id, installed));
-    let excluded: Vec<SolvableId> = hidden_same(catalog, installed);
-    if same.is_empty() && !excluded.is_empty() {
-        return super::left_out(session, catalog, &excluded, catalog.pool.name(installed));
-    }
-    if same.is_empty() {
-        let line = format!("{nevra}: no repository that is on has this version");
-        return if session.settings.skips.broken {
-            session.printer.err(&line);
-            Ok(())
-        } else {
-            Err(Failure::because(Code::NO_MATCH, line))
-        };
-    }
-    if let Some(id) = catalog.best(&same) {
-        goal.want(catalog, id);
-    }
-    Ok(())
-}
-
-/// Excluded packages of repositories that are the very same as an installed one.
-fn hidden_same(catalog: &Packages, installed: SolvableId) -> Vec<SolvableId> {
-    let pool = &catalog.pool;
-    let hidden = pool
-        .solvables()
-        .filter(|id| pool.is_excluded(*id) && !pool.is_installed(*id));
-    hidden
-        .filter(|id| {
-            pool.name(*id) == pool.name(installed) && same_package(catalog, *id, installed)
-        })
-        .collect()
-}
-
-fn same_package(catalog: &Packages, left: SolvableId, right: SolvableId) -> bool {
-    let pool = &catalog.pool;
-    pool.evr(left) == pool.evr(right) && pool.arch(left) == pool.arch(right)
+fn newest(packages: &Packages, ids: &[SolvableId]) -> Option<SolvableId> {
+    let pool = &packages.pool;
+    ids.iter().copied().reduce(
+        |best, next| match pool.compare_versions(next, best).is_gt() {
+            true => next,
+            false => best,
+        },
+    )
 }

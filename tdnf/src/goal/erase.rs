@@ -1,56 +1,50 @@
 //! `erase` and `autoremove`.
 
-use rpm_solv::{SelectFlags, SolvableId};
+use rpm_solv::SelectFlags;
 
-use super::{Goal, not_found, select};
+use super::matcher::Matcher;
+use super::solve::unneeded;
 use crate::error::Outcome;
-use crate::session::{Packages, Session};
 
-/// Adds what `erase WORD...` asks for. Globs are about installed packages.
-pub fn erase(session: &Session<'_>, catalog: &mut Packages, words: &[String]) -> Outcome<Goal> {
-    let mut goal = Goal {
-        allow_uninstall: true,
-        clean_dependencies: session.settings.clean_requirements,
-        ..Goal::default()
-    };
-    for word in words {
-        let flags = SelectFlags {
-            installed_only: true,
-            ..SelectFlags::default()
-        };
-        let installed = select(session, catalog, word, flags)?;
-        if !installed.is_empty() {
-            for id in installed.solvables() {
-                goal.unwant(*id);
+impl Matcher<'_> {
+    /// What `erase WORD...` asks for. Globs are about installed packages.
+    pub(super) fn erase(&mut self) -> Outcome<()> {
+        self.goal.allow_uninstall = true;
+        self.goal.clean_dependencies = self.request.clean_requirements;
+        for word in &self.request.words {
+            let flags = SelectFlags {
+                installed_only: true,
+                ..SelectFlags::default()
+            };
+            let installed = self.select(word, flags)?;
+            if !installed.is_empty() {
+                for id in installed.solvables() {
+                    self.goal.unwant(*id);
+                }
+                continue;
             }
-            continue;
+            // Known, but not installed: there is nothing to do for it.
+            let pool = &mut self.packages.pool;
+            let known = pool.select(word, SelectFlags::default(), true)?;
+            if known.is_empty() {
+                self.not_found(word)?;
+            }
         }
-        // Known, but not installed: there is nothing to do for it.
-        if catalog
-            .pool
-            .select(word, SelectFlags::default(), true)?
-            .is_empty()
-        {
-            not_found(session, catalog, &mut goal, word)?;
-        }
+        Ok(())
     }
-    Ok(goal)
-}
 
-/// Adds what `autoremove [WORD...]` asks for. Without words: every package that came as a
-/// dependency and that nothing needs any more; `unneeded` are those.
-pub fn autoremove(
-    session: &Session<'_>,
-    catalog: &mut Packages,
-    words: &[String],
-    unneeded: &[SolvableId],
-) -> Outcome<Goal> {
-    let mut goal = erase(session, catalog, words)?;
-    goal.clean_dependencies = !words.is_empty();
-    if words.is_empty() {
+    /// What `autoremove [WORD...]` asks for. Without words: every package that came as a
+    /// dependency and that nothing needs any more.
+    pub(super) fn autoremove(&mut self) -> Outcome<()> {
+        let unneeded = match self.request.words.as_slice() {
+            [] => unneeded(self.request, self.packages)?,
+            _ => Vec::new(),
+        };
+        self.erase()?;
+        self.goal.clean_dependencies = !self.request.words.is_empty();
         for id in unneeded {
-            goal.unwant(*id);
+            self.goal.unwant(id);
         }
+        Ok(())
     }
-    Ok(goal)
 }

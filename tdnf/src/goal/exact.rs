@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use rpm_solv::{Job, Outcome as Answer, SolvableId, SolverOptions};
 
-use super::Goal;
 use super::problems::{MAX_FIXES, explain, is_skipped};
+use super::solve::mentions_path;
+use super::{Goal, Request};
 use crate::error::Outcome;
-use crate::session::{Packages, Session};
+use crate::session::{OnDemand, Packages};
 
 /// What there is of a package `name-[epoch:]version-release.arch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +30,14 @@ pub struct Names {
 
 impl Names {
     /// Reads the names of all packages that are not excluded.
-    pub fn of(catalog: &Packages) -> Self {
+    pub fn of(packages: &Packages) -> Self {
         let mut names = Self {
             installed: HashMap::new(),
             available: HashMap::new(),
         };
-        for id in catalog.pool.solvables() {
-            let nevra = catalog.identity(id).nevra();
-            if catalog.pool.is_installed(id) {
+        for id in packages.pool.solvables() {
+            let nevra = packages.identity(id).nevra();
+            if packages.pool.is_installed(id) {
                 names.installed.insert(nevra, id);
             } else {
                 names.available.entry(nevra).or_default().push(id);
@@ -46,13 +47,13 @@ impl Names {
     }
 
     /// Looks for a package by its whole name; the preferred repository wins.
-    pub fn find(&self, catalog: &Packages, nevra: &str) -> Exact {
+    pub fn find(&self, packages: &Packages, nevra: &str) -> Exact {
         let key = plain(nevra);
         if let Some(id) = self.installed.get(&*key) {
             return Exact::Installed(*id);
         }
         let found = self.available.get(&*key).map(Vec::as_slice);
-        match catalog.best(found.unwrap_or_default()) {
+        match packages.best(found.unwrap_or_default()) {
             Some(id) => Exact::Available(id),
             None => Exact::Missing,
         }
@@ -69,39 +70,40 @@ fn plain(nevra: &str) -> Cow<'_, str> {
 
 impl Goal {
     /// Asks for exactly this package, whoever wanted it.
-    pub fn want_exactly(&mut self, catalog: &Packages, id: SolvableId) {
+    pub fn want_exactly(&mut self, packages: &Packages, id: SolvableId) {
         self.allow_uninstall = true;
-        self.want(catalog, id);
+        self.want(packages, id);
     }
 
     /// Asks that this installed package goes, unless another version of it is wanted.
-    pub fn drop_exactly(&mut self, catalog: &Packages, id: SolvableId) {
-        if !self.requested.contains(catalog.pool.name(id)) {
+    pub fn drop_exactly(&mut self, packages: &Packages, id: SolvableId) {
+        if !self.requested.contains(packages.pool.name(id)) {
             self.unwant(id);
         }
     }
 }
 
 /// Whether jobs can be done together; their problems as error 1301, without those that the
-/// settings leave out.
-pub fn check(session: &Session<'_>, catalog: &mut Packages, jobs: &[Job]) -> Outcome<()> {
+/// request leaves out.
+pub fn check(
+    request: &Request,
+    packages: &mut Packages,
+    metadata: &dyn OnDemand,
+    jobs: &[Job],
+) -> Outcome<()> {
     let options = SolverOptions::default();
-    let mut answer = catalog.pool.solve(jobs, &options)?;
-    for learn in [Packages::learn_merged_paths, Packages::learn_missing_paths] {
-        if let Answer::Problems(problems) = &answer
-            && super::solve::mentions_path(problems)
-            && learn(catalog, session)?
-        {
-            answer = catalog.pool.solve(jobs, &options)?;
+    let mut problems = loop {
+        match packages.pool.solve(jobs, &options)? {
+            Answer::Solved(_) => return Ok(()),
+            Answer::Problems(problems)
+                if mentions_path(&problems) && metadata.learn_paths(packages)? => {}
+            Answer::Problems(problems) => break problems,
         }
-    }
-    let Answer::Problems(mut problems) = answer else {
-        return Ok(());
     };
-    problems.retain(|problem| !is_skipped(problem, session.settings.skips));
+    problems.retain(|problem| !is_skipped(problem, request.skips));
     if problems.is_empty() {
         return Ok(());
     }
-    let ways_out = catalog.pool.ways_out(jobs, &options, MAX_FIXES)?;
-    Err(explain(session, catalog, &[], &problems, &ways_out))
+    let ways_out = packages.pool.ways_out(jobs, &options, MAX_FIXES)?;
+    Err(explain(request, packages, &[], &problems, &ways_out))
 }

@@ -1,15 +1,14 @@
 //! Locks, protected packages, lowest versions and excludes: what the administrator decided.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use rpm_pkg::evr::Evr;
-use rpm_solv::{Action, Job, JobFlags, SolvableId, Target};
+use rpm_solv::{Action, Job, JobFlags, Target};
 
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{Action as Change, Plan};
-use crate::session::{Packages, Session, glob};
+use crate::session::Packages;
+use crate::settings::Settings;
 
 /// The decisions that are in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,8 +24,7 @@ pub struct Policy {
 impl Policy {
     /// Reads the directories beside the configuration file. Every line is an entry; empty lines
     /// and those that begin with `#` are not.
-    pub fn read(session: &Session<'_>) -> Outcome<Self> {
-        let settings = &session.settings;
+    pub fn read(settings: &Settings) -> Outcome<Self> {
         let dir = settings.config_file.parent().unwrap_or(Path::new("/"));
         let mut minimum: Vec<(String, String)> = settings
             .main
@@ -50,36 +48,10 @@ impl Policy {
         })
     }
 
-    /// Hides what is excluded or too old from selections and the solver.
-    pub fn apply(&self, session: &Session<'_>, catalog: &mut Packages) {
-        let excludes = &session.settings.excludes;
-        if excludes.is_empty() && self.minimum.is_empty() {
-            return;
-        }
-        let pool = &catalog.pool;
-        let excluded = |id: &SolvableId| {
-            let name = pool.name(*id);
-            excludes.iter().any(|pattern| glob(pattern, name))
-        };
-        let too_old = |id: &SolvableId| {
-            let (name, evr) = (pool.name(*id), pool.evr(*id));
-            // What is installed already stays as it is.
-            let mut lowest = self.minimum.iter().filter(|(low, _)| low == name);
-            !pool.is_installed(*id)
-                && lowest.any(|(_, lowest)| Evr::parse(evr) < Evr::parse(lowest))
-        };
-        let mut hidden: Vec<SolvableId> = pool.solvables().filter(excluded).collect();
-        let old = pool.solvables().filter(too_old).filter(|id| !excluded(id));
-        let old: HashSet<SolvableId> = old.collect();
-        hidden.extend(&old);
-        catalog.too_old = old;
-        catalog.pool.set_excluded(hidden);
-    }
-
     /// Jobs that keep locked packages as they are: the installed versions stay, and no other
     /// comes, not even beside them.
-    pub fn locks(&self, catalog: &Packages) -> Vec<Job> {
-        let installed = |name: &&String| !catalog.installed_named(name).is_empty();
+    pub fn locks(&self, packages: &Packages) -> Vec<Job> {
+        let installed = |name: &&String| !packages.installed_named(name).is_empty();
         let locked = self.locks.iter().filter(installed).cloned();
         let lock = |name| Job::new(Action::Lock, Target::Name(name), JobFlags::default());
         locked.map(lock).collect()

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use rpm_solv::{Fix, FixKind, Problem, Rule, RuleKind, SolvableId};
 
+use super::Request;
 use crate::error::{Code, Failure};
-use crate::session::{Packages, Session};
+use crate::session::Packages;
 use crate::settings::Skips;
 
 /// Problems that are explained; of further ones the solver's line is enough.
@@ -27,8 +28,8 @@ pub(super) fn is_skipped(problem: &Problem, skips: Skips) -> bool {
 
 /// Error 1301 with everything a person needs to go on.
 pub(super) fn explain(
-    session: &Session<'_>,
-    catalog: &Packages,
+    request: &Request,
+    packages: &Packages,
     locks: &[String],
     problems: &[Problem],
     ways_out: &[Vec<Fix>],
@@ -42,18 +43,18 @@ pub(super) fn explain(
         if index >= MAX_EXPLAINED {
             continue;
         }
-        let asked = session.args.words.join(" ");
+        let asked = request.typed.join(" ");
         failure
             .details
             .push(format!("   - asked for: tdnf {asked}"));
         let links = problem.chain.iter().filter(|rule| rule.text != main.text);
         for rule in std::iter::once(main).chain(links).take(MAX_LINKS) {
-            let place = origin(catalog, rule);
+            let place = origin(packages, rule);
             if rule.text != main.text || !place.is_empty() {
                 failure.details.push(format!("   - {}{place}", rule.text));
             }
         }
-        add_causes(catalog, locks, problem, &mut failure);
+        add_causes(packages, locks, problem, &mut failure);
     }
     failure.details.push(format!(
         "Found {} problem(s) while resolving",
@@ -63,12 +64,12 @@ pub(super) fn explain(
         let words: Vec<String> = fix
             .elements
             .iter()
-            .map(|(kind, text)| advice(catalog, kind, text))
+            .map(|(kind, text)| advice(packages, kind, text))
             .collect();
         failure.hints.push(words.join(", and "));
     }
     let drops_job = |fix: &Fix| matches!(fix.elements.as_slice(), [(FixKind::DropJob(_), _)]);
-    if names_several(&session.args.words) && ways_out.iter().flatten().any(drops_job) {
+    if names_several(&request.typed) && ways_out.iter().flatten().any(drops_job) {
         let hint = "to go on without what cannot be done: --skip-broken";
         failure.hints.push(hint.to_owned());
     }
@@ -85,8 +86,8 @@ fn names_several(words: &[String]) -> bool {
 
 /// What the administrator decided and what does not fit this system, in words: the solver's own
 /// only say that there is nothing.
-fn add_causes(catalog: &Packages, locks: &[String], problem: &Problem, failure: &mut Failure) {
-    let pool = &catalog.pool;
+fn add_causes(packages: &Packages, locks: &[String], problem: &Problem, failure: &mut Failure) {
+    let pool = &packages.pool;
     let all = || std::iter::once(&problem.main).chain(&problem.chain);
     let mut seen = BTreeSet::new();
     let mut say = |failure: &mut Failure, line: String, hint: &str| {
@@ -97,7 +98,7 @@ fn add_causes(catalog: &Packages, locks: &[String], problem: &Problem, failure: 
     };
     for id in all().filter_map(|rule| rule.source) {
         if pool.is_excluded(id) {
-            say(failure, excluded(catalog, id), UNEXCLUDE);
+            say(failure, excluded(packages, id), UNEXCLUDE);
         }
         if locks.iter().any(|name| name == pool.name(id)) {
             let line = format!("{} is locked (locks.d)", pool.nevra(id));
@@ -120,16 +121,16 @@ fn add_causes(catalog: &Packages, locks: &[String], problem: &Problem, failure: 
             .take(MAX_LINKS)
         {
             if pool.is_excluded(id) {
-                say(failure, excluded(catalog, id), UNEXCLUDE);
-            } else if catalog.runs_here(id) {
-                let line = format!("there is {}{}", pool.nevra(id), place_of(catalog, id));
+                say(failure, excluded(packages, id), UNEXCLUDE);
+            } else if packages.runs_here(id) {
+                let line = format!("there is {}{}", pool.nevra(id), place_of(packages, id));
                 say(
                     failure,
                     line,
                     "another version may be in a repository that is switched off",
                 );
             } else {
-                let line = format!("{} does not run on {}", pool.nevra(id), catalog.arch);
+                let line = format!("{} does not run on {}", pool.nevra(id), packages.arch);
                 say(failure, line, "look for a package of this architecture");
             }
         }
@@ -140,18 +141,18 @@ const UNEXCLUDE: &str = "take it in for this run: --disableexcludes (for exclude
                          or leave --exclude out; minversions keep what is too old out";
 const UNLOCK: &str = "remove its line in locks.d beside tdnf.conf to let it change";
 
-fn excluded(catalog: &Packages, id: SolvableId) -> String {
-    let place = place_of(catalog, id);
-    let why = match catalog.too_old.contains(&id) {
+fn excluded(packages: &Packages, id: SolvableId) -> String {
+    let place = place_of(packages, id);
+    let why = match packages.too_old.contains(&id) {
         true => "is older than minversions allow",
         false => "is excluded",
     };
-    format!("{}{place} {why}", catalog.pool.nevra(id))
+    format!("{}{place} {why}", packages.pool.nevra(id))
 }
 
 /// ` (installed)` or ` (repository X)`.
-fn place_of(catalog: &Packages, id: SolvableId) -> String {
-    let pool = &catalog.pool;
+fn place_of(packages: &Packages, id: SolvableId) -> String {
+    let pool = &packages.pool;
     if pool.is_installed(id) {
         return " (installed)".to_owned();
     }
@@ -160,10 +161,11 @@ fn place_of(catalog: &Packages, id: SolvableId) -> String {
 }
 
 /// Where the packages of a rule come from.
-fn origin(catalog: &Packages, rule: &Rule) -> String {
-    let source = rule.source.map(|id| place_of(catalog, id));
+fn origin(packages: &Packages, rule: &Rule) -> String {
+    let source = rule.source.map(|id| place_of(packages, id));
     let target = rule.target.filter(|target| Some(*target) != rule.source);
-    let target = target.map(|id| format!("; {}{}", catalog.pool.nevra(id), place_of(catalog, id)));
+    let target =
+        target.map(|id| format!("; {}{}", packages.pool.nevra(id), place_of(packages, id)));
     format!(
         "{}{}",
         source.unwrap_or_default(),
@@ -172,9 +174,9 @@ fn origin(catalog: &Packages, rule: &Rule) -> String {
 }
 
 /// A way out as a command where there is one.
-fn advice(catalog: &Packages, kind: &FixKind, text: &str) -> String {
+fn advice(packages: &Packages, kind: &FixKind, text: &str) -> String {
     match kind {
-        FixKind::Erase(id) => format!("tdnf erase {}", catalog.pool.name(*id)),
+        FixKind::Erase(id) => format!("tdnf erase {}", packages.pool.name(*id)),
         _ => text.to_owned(),
     }
 }

@@ -8,45 +8,41 @@ use rpm_solv::{
 };
 
 use super::problems::{MAX_FIXES, explain, is_skipped};
-use super::{Goal, Policy};
+use super::{Goal, Request};
 use crate::error::{Code, Outcome};
 use crate::plan::{Action, Change, Identity, Origin, Plan, Promised, Reason};
-use crate::session::{Packages, Session};
+use crate::session::{OnDemand, Packages};
 
 /// Rounds of dropping jobs that cannot be done, and of trimming install-only packages.
 const MAX_ROUNDS: usize = 20;
 
-/// Solves a goal. `auto` are the names of packages that came as dependencies.
+/// Solves a goal: the packages that come and go, in transaction order.
 pub fn solve(
-    session: &Session<'_>,
-    catalog: &mut Packages,
+    request: &Request,
     goal: &Goal,
-    policy: &Policy,
-    auto: &BTreeSet<String>,
+    packages: &mut Packages,
+    metadata: &dyn OnDemand,
 ) -> Outcome<Plan> {
-    let mut jobs = jobs(session, catalog, goal, policy, auto);
+    let mut jobs = jobs(request, goal, packages);
     let options = SolverOptions {
-        allow_uninstall: goal.allow_uninstall || session.settings.allow_erasing,
+        allow_uninstall: goal.allow_uninstall || request.allow_erasing,
         ..SolverOptions::default()
     };
     for _ in 0..MAX_ROUNDS {
-        match catalog.pool.solve(&jobs, &options)? {
+        match packages.pool.solve(&jobs, &options)? {
             Answer::Solved(solution) => {
-                let surplus = surplus(session, catalog, &solution);
+                let surplus = surplus(request, packages, &solution);
                 if surplus.is_empty() {
-                    let plan = read(session, catalog, &solution, goal)?;
-                    policy.check(&plan)?;
+                    let plan = read(request, packages, &solution, goal)?;
+                    request.policy.check(&plan)?;
                     return Ok(plan);
                 }
                 jobs.extend(surplus);
             }
             Answer::Problems(problems) => {
                 // A path outside primary metadata may be in the file lists.
-                if !mentions_path(&problems)
-                    || !catalog.learn_merged_paths(session)?
-                        && !catalog.learn_missing_paths(session)?
-                {
-                    jobs = without(session, catalog, policy, (&jobs, &options), &problems)?;
+                if !mentions_path(&problems) || !metadata.learn_paths(packages)? {
+                    jobs = without(request, packages, (&jobs, &options), &problems)?;
                 }
             }
         }
@@ -84,46 +80,37 @@ pub fn named_only(packages: &Packages, goal: &Goal) -> Outcome<Plan> {
 }
 
 /// Packages that came as a dependency and that nothing installed needs any more.
-pub fn unneeded(
-    session: &Session<'_>,
-    catalog: &mut Packages,
-    auto: &BTreeSet<String>,
-) -> Outcome<Vec<SolvableId>> {
-    let jobs = user_installed(catalog, auto);
+pub(super) fn unneeded(request: &Request, packages: &mut Packages) -> Outcome<Vec<SolvableId>> {
+    let auto = &request.auto;
+    let jobs = user_installed(packages, auto);
     let options = SolverOptions::default();
-    match catalog.pool.solve(&jobs, &options)? {
+    match packages.pool.solve(&jobs, &options)? {
         Answer::Solved(mut solution) => {
             solution
                 .unneeded
-                .retain(|id| auto.contains(catalog.pool.name(*id)));
+                .retain(|id| auto.contains(packages.pool.name(*id)));
             Ok(solution.unneeded)
         }
         Answer::Problems(problems) => {
-            let ways_out = catalog.pool.ways_out(&jobs, &options, MAX_FIXES)?;
-            Err(explain(session, catalog, &[], &problems, &ways_out))
+            let ways_out = packages.pool.ways_out(&jobs, &options, MAX_FIXES)?;
+            Err(explain(request, packages, &[], &problems, &ways_out))
         }
     }
 }
 
-fn jobs(
-    session: &Session<'_>,
-    catalog: &Packages,
-    goal: &Goal,
-    policy: &Policy,
-    auto: &BTreeSet<String>,
-) -> Vec<Job> {
+fn jobs(request: &Request, goal: &Goal, packages: &Packages) -> Vec<Job> {
     let mut jobs = goal.jobs.clone();
     for job in &mut jobs {
-        job.flags.force_best |= session.settings.best && job.action != Wish::Erase;
+        job.flags.force_best |= request.best && job.action != Wish::Erase;
         // Only what goes may take its dependencies along: an update must not remove what the
         // user asked for earlier (C tdnf does).
         job.flags.clean_deps |= goal.clean_dependencies && job.action == Wish::Erase;
     }
     if goal.clean_dependencies {
-        jobs.extend(user_installed(catalog, auto));
+        jobs.extend(user_installed(packages, &request.auto));
     }
-    jobs.extend(policy.locks(catalog));
-    for name in &session.settings.main.installonlypkgs {
+    jobs.extend(request.policy.locks(packages));
+    for name in &request.install_only {
         jobs.push(Job::new(
             Wish::MultiVersion,
             Target::Name(name.clone()),
@@ -133,12 +120,12 @@ fn jobs(
     jobs
 }
 
-fn user_installed(catalog: &Packages, auto: &BTreeSet<String>) -> Vec<Job> {
-    let Some(repo) = catalog.pool.installed() else {
+fn user_installed(packages: &Packages, auto: &BTreeSet<String>) -> Vec<Job> {
+    let Some(repo) = packages.pool.installed() else {
         return Vec::new();
     };
-    let all = catalog.pool.repo_solvables(repo);
-    let asked = all.filter(|id| !auto.contains(catalog.pool.name(*id)));
+    let all = packages.pool.repo_solvables(repo);
+    let asked = all.filter(|id| !auto.contains(packages.pool.name(*id)));
     asked
         .map(|id| Job::solvable(Wish::UserInstalled, id))
         .collect()
@@ -147,27 +134,26 @@ fn user_installed(catalog: &Packages, auto: &BTreeSet<String>) -> Vec<Job> {
 /// The jobs without those that cannot be done, if the user allowed that. Ways out are only looked
 /// for here, where they are shown or taken: finding all of them takes its time.
 fn without(
-    session: &Session<'_>,
-    catalog: &mut Packages,
-    policy: &Policy,
+    request: &Request,
+    packages: &mut Packages,
     (jobs, options): (&[Job], &SolverOptions),
     problems: &[Problem],
 ) -> Outcome<Vec<Job>> {
-    let skips = session.settings.skips;
+    let locks = &request.policy.locks;
     let is_left: Vec<bool> = problems
         .iter()
-        .map(|problem| !is_skipped(problem, skips))
+        .map(|problem| !is_skipped(problem, request.skips))
         .collect();
     // The first few are enough where all problems are shown.
     let limit = match is_left.iter().all(|left| *left) {
         true => MAX_FIXES,
         false => usize::MAX,
     };
-    let ways_out = catalog.pool.ways_out(jobs, options, limit)?;
+    let ways_out = packages.pool.ways_out(jobs, options, limit)?;
     if is_left.contains(&true) {
         let left = of_those(problems, &is_left);
         let ways_out = of_those(&ways_out, &is_left);
-        return Err(explain(session, catalog, &policy.locks, &left, &ways_out));
+        return Err(explain(request, packages, locks, &left, &ways_out));
     }
     let mut dropped = BTreeSet::new();
     for (kind, _) in ways_out.iter().flatten().flat_map(|fix| &fix.elements) {
@@ -176,8 +162,7 @@ fn without(
         }
     }
     if dropped.is_empty() {
-        let locks = &policy.locks;
-        return Err(explain(session, catalog, locks, problems, &ways_out));
+        return Err(explain(request, packages, locks, problems, &ways_out));
     }
     let kept = jobs
         .iter()
@@ -194,21 +179,18 @@ fn of_those<T: Clone>(all: &[T], marks: &[bool]) -> Vec<T> {
 
 /// The jobs that keep install-only packages within their limit: the oldest versions go, and what
 /// was to come stays wanted (without that, an update would be content with those that are left).
-fn surplus(session: &Session<'_>, catalog: &Packages, solution: &Solution) -> Vec<Job> {
-    let main = &session.settings.main;
-    let limit = usize::try_from(main.installonly_limit)
-        .unwrap_or(usize::MAX)
-        .max(1);
-    let pool = &catalog.pool;
+fn surplus(request: &Request, packages: &Packages, solution: &Solution) -> Vec<Job> {
+    let limit = request.install_only_limit;
+    let pool = &packages.pool;
     let steps = |erase: bool| {
         let of_kind = move |step: &&Step| (step.kind == StepKind::Erase) == erase;
         solution.steps.iter().filter(of_kind).map(|s| s.solvable)
     };
     let erased: BTreeSet<_> = steps(true).collect();
     let mut jobs = Vec::new();
-    for name in &main.installonlypkgs {
+    for name in &request.install_only {
         let coming: Vec<_> = steps(false).filter(|id| pool.name(*id) == name).collect();
-        let mut staying = catalog.installed_named(name);
+        let mut staying = packages.installed_named(name);
         staying.retain(|id| !erased.contains(id));
         staying.sort_by(|a, b| pool.compare_versions(*a, *b));
         let over = (staying.len() + coming.len()).saturating_sub(limit);
@@ -225,12 +207,7 @@ fn surplus(session: &Session<'_>, catalog: &Packages, solution: &Solution) -> Ve
 }
 
 /// The solver's answer as a plan.
-fn read(
-    session: &Session<'_>,
-    catalog: &Packages,
-    solution: &Solution,
-    goal: &Goal,
-) -> Outcome<Plan> {
+fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal) -> Outcome<Plan> {
     let mut plan = Plan {
         unavailable: goal.unavailable.clone(),
         ..Plan::default()
@@ -238,11 +215,11 @@ fn read(
     let mut gone = BTreeSet::new();
     let mut replaced = BTreeSet::new();
     for step in &solution.steps {
-        if is_unchanged(session, goal, step.kind) {
+        if is_unchanged(request, goal, step.kind) {
             continue;
         }
-        let (action, name) = (action(step.kind), catalog.pool.name(step.solvable));
-        let mut change = change(catalog, step.solvable, action, reason(step, goal, name))?;
+        let (action, name) = (action(step.kind), packages.pool.name(step.solvable));
+        let mut change = change(packages, step.solvable, action, reason(step, goal, name))?;
         if action == Action::Remove {
             if gone.insert(step.solvable) {
                 plan.changes.push(change);
@@ -251,13 +228,13 @@ fn read(
         }
         // Several packages may obsolete one; it goes with the first of them, once.
         for old in step.replaces.iter().filter(|old| replaced.insert(**old)) {
-            change.replaces.extend(catalog.database_number(*old)?);
+            change.replaces.extend(packages.database_number(*old)?);
         }
         plan.changes.push(change);
         for old in &step.replaces {
-            if catalog.pool.name(*old) != name && gone.insert(*old) {
+            if packages.pool.name(*old) != name && gone.insert(*old) {
                 plan.changes.push(self::change(
-                    catalog,
+                    packages,
                     *old,
                     Action::Obsolete,
                     Reason::Consequence,
@@ -270,11 +247,9 @@ fn read(
 
 /// Whether a step of `distro-sync` would put the same version there again: only done where
 /// `distrosync_reinstall_changed` asks for it.
-fn is_unchanged(session: &Session<'_>, goal: &Goal, kind: StepKind) -> bool {
+fn is_unchanged(request: &Request, goal: &Goal, kind: StepKind) -> bool {
     let syncs = goal.jobs.iter().any(|job| job.action == Wish::DistUpgrade);
-    syncs
-        && matches!(kind, StepKind::Reinstall | StepKind::Change)
-        && !session.settings.main.distrosync_reinstall_changed
+    syncs && matches!(kind, StepKind::Reinstall | StepKind::Change) && !request.reinstall_changed
 }
 
 fn action(kind: StepKind) -> Action {
@@ -300,13 +275,13 @@ fn reason(step: &Step, goal: &Goal, name: &str) -> Reason {
     }
 }
 
-fn change(catalog: &Packages, id: SolvableId, action: Action, reason: Reason) -> Outcome<Change> {
-    let facts = catalog.pool.facts(id)?;
-    let installed = catalog.pool.is_installed(id);
+fn change(packages: &Packages, id: SolvableId, action: Action, reason: Reason) -> Outcome<Change> {
+    let facts = packages.pool.facts(id)?;
+    let installed = packages.pool.is_installed(id);
     let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let checksum = text(&facts.checksum).map(|hex| (facts.checksum_kind.clone(), hex));
     let origin = Origin {
-        repo: catalog.repo_of(id),
+        repo: packages.repo_of(id),
         location: facts.location.clone(),
         base: text(&facts.location_base),
         checksum,
@@ -314,12 +289,12 @@ fn change(catalog: &Packages, id: SolvableId, action: Action, reason: Reason) ->
         promised: if installed {
             Promised::default()
         } else {
-            promised(catalog, id)
+            promised(packages, id)
         },
     };
     Ok(Change {
         action,
-        package: catalog.identity(id),
+        package: packages.identity(id),
         reason,
         install_size: facts.installed_size,
         origin: (!installed).then_some(origin),
@@ -328,8 +303,8 @@ fn change(catalog: &Packages, id: SolvableId, action: Action, reason: Reason) ->
     })
 }
 
-fn promised(catalog: &Packages, id: SolvableId) -> Promised {
-    let deps = |kind| catalog.pool.deps(id, kind);
+fn promised(packages: &Packages, id: SolvableId) -> Promised {
+    let deps = |kind| packages.pool.deps(id, kind);
     let mut requires = deps(DepKind::Requires);
     requires.extend(deps(DepKind::RequiresPre));
     Promised {

@@ -1,40 +1,37 @@
 //! `install --source` and `install --builddeps`.
 
-use rpm_solv::{Action, DepKind, Job, JobFlags, SelectFlags, SolvableId, Target};
+use rpm_solv::{Action, DepKind, Job, JobFlags, SelectFlags, Target};
 
+use super::Goal;
 use super::install::by_name;
-use super::{Goal, select_known};
+use super::matcher::Matcher;
 use crate::error::Outcome;
-use crate::session::{Packages, Session};
+use crate::session::Packages;
 
-/// Adds the best source package of each word; `files` are source packages of the command line.
-pub fn sources(
-    session: &Session<'_>,
-    catalog: &mut Packages,
-    words: &[String],
-    files: &[SolvableId],
-) -> Outcome<Goal> {
-    let mut goal = Goal::default();
-    for file in files {
-        goal.want(catalog, *file);
-    }
-    for word in words {
-        let flags = SelectFlags {
-            source_only: true,
-            ..SelectFlags::default()
-        };
-        let selection = select_known(session, catalog, &mut goal, word, flags)?;
-        for (_, candidates) in by_name(catalog, selection.solvables()) {
-            if let Some(best) = catalog.best(&candidates) {
-                goal.want(catalog, best);
+impl Matcher<'_> {
+    /// The best source package of each word, and the source packages given as files.
+    pub(super) fn sources(&mut self) -> Outcome<()> {
+        for file in &self.request.files {
+            self.want(*file);
+        }
+        for word in &self.request.words {
+            let flags = SelectFlags {
+                source_only: true,
+                ..SelectFlags::default()
+            };
+            let selection = self.select_known(word, flags)?;
+            for (_, candidates) in by_name(self.packages, selection.solvables()) {
+                if let Some(best) = self.packages.best(&candidates) {
+                    self.want(best);
+                }
             }
         }
+        Ok(())
     }
-    Ok(goal)
 }
 
 /// What the source packages of `sources` need to be built, as one goal.
-pub fn build_deps(catalog: &Packages, sources: &Goal) -> Goal {
+pub fn build_deps(packages: &Packages, sources: &Goal) -> Goal {
     let mut goal = Goal {
         unavailable: sources.unavailable.clone(),
         ..Goal::default()
@@ -45,8 +42,8 @@ pub fn build_deps(catalog: &Packages, sources: &Goal) -> Goal {
     });
     let mut needed: Vec<String> = chosen
         .flat_map(|id| {
-            let mut deps = catalog.pool.deps(id, DepKind::Requires);
-            deps.extend(catalog.pool.deps(id, DepKind::RequiresPre));
+            let mut deps = packages.pool.deps(id, DepKind::Requires);
+            deps.extend(packages.pool.deps(id, DepKind::RequiresPre));
             deps
         })
         .filter(|dep| !dep.starts_with("rpmlib("))

@@ -31,7 +31,7 @@ pub use from_dir::packages_below;
 pub use holder::Holder;
 pub use lock::InstanceLock;
 pub use metadata::{Freshness, PRIMARY, Source};
-pub use packages::Packages;
+pub use packages::{OnDemand, Packages};
 pub use plugins::Plugins;
 pub use repos::glob;
 

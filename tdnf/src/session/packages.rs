@@ -44,6 +44,38 @@ impl DerefMut for Packages {
     }
 }
 
+/// What the packages do not tell by themselves and is only looked for where it is needed.
+pub trait OnDemand {
+    /// Packages of the repositories that own exactly this path, as their file lists say.
+    fn owners(&self, packages: &mut Packages, path: &str) -> Outcome<Vec<SolvableId>>;
+
+    /// Teaches the solver paths that packages depend on and primary metadata does not tell;
+    /// whether it may have learnt something. Once there is nothing more to learn: `false`.
+    fn learn_paths(&self, packages: &mut Packages) -> Outcome<bool>;
+
+    /// The packages of the repositories that are switched off, as far as their metadata is at
+    /// hand; `None` if there are none.
+    fn switched_off(&self) -> Option<Packages>;
+}
+
+impl OnDemand for Session<'_> {
+    fn owners(&self, packages: &mut Packages, path: &str) -> Outcome<Vec<SolvableId>> {
+        packages.owners_of_path(self, path)
+    }
+
+    fn learn_paths(&self, packages: &mut Packages) -> Outcome<bool> {
+        Ok(packages.learn_merged_paths(self)? || packages.learn_missing_paths(self)?)
+    }
+
+    fn switched_off(&self) -> Option<Packages> {
+        let sources = self.cached_disabled_sources().ok()?;
+        if sources.is_empty() {
+            return None;
+        }
+        self.packages_of(sources).ok()
+    }
+}
+
 impl Session<'_> {
     /// Opens the installed packages and those of `sources`. With `--alldeps` nothing counts as
     /// installed.
@@ -82,14 +114,10 @@ impl Session<'_> {
         sources.iter().for_each(|source| source.set.accept());
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
+        let packages = Packages::new(catalog, priorities, &self.settings.arch);
         Ok(Packages {
-            catalog,
-            priorities,
             sources,
-            arch: self.settings.arch.clone(),
-            has_file_lists: false,
-            knows_merged_paths: false,
-            too_old: HashSet::new(),
+            ..packages
         })
     }
 }
@@ -120,6 +148,20 @@ fn wishes(sources: &[Source]) -> Vec<RepoSource<'_>> {
 }
 
 impl Packages {
+    /// The packages of a catalog. `priorities` are those of its repositories; `arch` is the
+    /// architecture of the system.
+    pub fn new(catalog: Catalog, priorities: HashMap<RepoId, i32>, arch: &str) -> Self {
+        Self {
+            catalog,
+            priorities,
+            sources: Vec::new(),
+            arch: arch.to_owned(),
+            has_file_lists: false,
+            knows_merged_paths: false,
+            too_old: HashSet::new(),
+        }
+    }
+
     /// Fetches the file lists of the repositories, once; says whether they are new.
     pub fn load_file_lists(&mut self, session: &Session<'_>) -> Outcome<bool> {
         if self.has_file_lists || self.sources.is_empty() {
@@ -141,7 +183,7 @@ impl Packages {
 
     /// Teaches the solver the paths outside primary metadata that packages depend on; says
     /// whether it may have learnt something.
-    pub fn learn_missing_paths(&mut self, session: &Session<'_>) -> Outcome<bool> {
+    fn learn_missing_paths(&mut self, session: &Session<'_>) -> Outcome<bool> {
         if !self.load_file_lists(session)? {
             return Ok(false);
         }
@@ -155,7 +197,7 @@ impl Packages {
 
     /// Teaches the solver, once, that `/bin/x` and `/usr/bin/x` are one file where `/bin` of the
     /// root is a link; says whether it has learnt something.
-    pub fn learn_merged_paths(&mut self, session: &Session<'_>) -> Outcome<bool> {
+    fn learn_merged_paths(&mut self, session: &Session<'_>) -> Outcome<bool> {
         if std::mem::replace(&mut self.knows_merged_paths, true) {
             return Ok(false);
         }

@@ -6,8 +6,8 @@ use rpm_solv::{DepKind, SelectFlags, SolvableId};
 
 use super::DEPENDS;
 use crate::commands::list::{changes, in_order, keep};
+use crate::commands::query::select;
 use crate::error::{Code, Failure, Outcome};
-use crate::goal;
 use crate::session::{Packages, Session};
 use crate::transact;
 
@@ -84,9 +84,7 @@ pub(super) fn choose(
                 with_source: true,
                 ..SelectFlags::default()
             };
-            goal::select(session, packages, spec, flags)?
-                .solvables()
-                .to_vec()
+            select(session, packages, spec, flags)?.solvables().to_vec()
         }
     };
     let mut chosen = in_scope(session, packages, scope, named)?;

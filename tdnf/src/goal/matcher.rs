@@ -1,0 +1,164 @@
+//! From the words of a request to a [`Goal`].
+
+use rpm_solv::{SelectFlags, Selection, SolvableId};
+
+use super::note::{Note, not_found};
+use super::{Goal, Request, missing};
+use crate::error::{Code, Failure, Outcome};
+use crate::session::{OnDemand, Packages};
+
+/// What the words are asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// `install`.
+    Install,
+    /// `install --source`, `install --builddeps`: the source packages.
+    Source,
+    /// `reinstall`.
+    Reinstall,
+    /// `update`.
+    Update,
+    /// `downgrade`.
+    Downgrade,
+    /// `distro-sync`.
+    DistroSync,
+    /// `erase`.
+    Erase,
+    /// `autoremove`.
+    Autoremove,
+}
+
+/// What a request asks of the solver, and what is to be said about it, also where it is an error.
+pub fn of(
+    verb: Verb,
+    request: &Request,
+    packages: &mut Packages,
+    metadata: &dyn OnDemand,
+) -> (Vec<Note>, Outcome<Goal>) {
+    let mut matcher = Matcher {
+        request,
+        packages,
+        metadata,
+        goal: Goal::default(),
+        notes: Vec::new(),
+    };
+    let done = match verb {
+        Verb::Install => matcher.install(),
+        Verb::Source => matcher.sources(),
+        Verb::Reinstall => matcher.reinstall(),
+        Verb::Update => matcher.update(),
+        Verb::Downgrade => matcher.downgrade(),
+        Verb::DistroSync => matcher.distro_sync(),
+        Verb::Erase => matcher.erase(),
+        Verb::Autoremove => matcher.autoremove(),
+    };
+    let Matcher { goal, notes, .. } = matcher;
+    (notes, done.map(|()| goal))
+}
+
+/// A request on its way to a goal.
+pub(super) struct Matcher<'a> {
+    pub(super) request: &'a Request,
+    pub(super) packages: &'a mut Packages,
+    pub(super) metadata: &'a dyn OnDemand,
+    pub(super) goal: Goal,
+    pub(super) notes: Vec<Note>,
+}
+
+impl Matcher<'_> {
+    /// Asks for exactly this package.
+    pub(super) fn want(&mut self, id: SolvableId) {
+        self.goal.want(self.packages, id);
+    }
+
+    /// Selects what a word names and notes how it was understood where that is not plain.
+    pub(super) fn select(&mut self, word: &str, flags: SelectFlags) -> Outcome<Selection> {
+        let (selection, notes) = select(self.packages, word, flags)?;
+        self.notes.extend(notes);
+        Ok(selection)
+    }
+
+    /// As [`Self::select`]; a word that names nothing ends as [`Self::not_found`] says.
+    pub(super) fn select_known(&mut self, word: &str, flags: SelectFlags) -> Outcome<Selection> {
+        let selection = self.select(word, flags)?;
+        if selection.is_empty() {
+            self.not_found(word)?;
+        }
+        Ok(selection)
+    }
+
+    /// A word that nothing has: an error that says what is like it, unless such words are left
+    /// out. Where the administrator hid what it names, that is said, and the word is passed over
+    /// (an exclude) or refused (`minversions`), as in tdnf.
+    pub(super) fn not_found(&mut self, word: &str) -> Outcome<()> {
+        let hidden = self.hidden(word)?;
+        if !hidden.is_empty() {
+            return self.left_out(&hidden, word);
+        }
+        if !self.request.skips.broken {
+            let failure = Failure::because(Code::NO_MATCH, not_found(word));
+            return Err(missing::advise(self, word, failure));
+        }
+        self.notes.push(Note::NotFound(word.to_owned()));
+        self.goal.unavailable.push(word.to_owned());
+        Ok(())
+    }
+
+    /// What a word would name if nothing were excluded.
+    pub(super) fn hidden(&mut self, word: &str) -> Outcome<Vec<SolvableId>> {
+        let pool = &mut self.packages.pool;
+        let excluded = pool.set_excluded(Vec::new());
+        if excluded.is_empty() {
+            return Ok(Vec::new());
+        }
+        let named = pool.select(word, SelectFlags::default(), true);
+        pool.set_excluded(excluded);
+        Ok(named?.solvables().to_vec())
+    }
+
+    /// Packages that are hidden: passed over with a word where an exclude did it, refused where
+    /// they are below the lowest version allowed (the words of tdnf's solver).
+    pub(super) fn left_out(&mut self, hidden: &[SolvableId], word: &str) -> Outcome<()> {
+        let excluded = |id: &SolvableId| self.request.excludes(self.packages.pool.name(*id));
+        if hidden.iter().any(excluded) {
+            let file = self.request.config_file.clone();
+            self.notes.push(Note::Excluded(word.to_owned(), file));
+            return Ok(());
+        }
+        Err(disabled(self.packages, hidden))
+    }
+}
+
+/// Selects what a word names; the notes say how it was understood where that is not plain.
+pub fn select(
+    packages: &mut Packages,
+    word: &str,
+    flags: SelectFlags,
+) -> Outcome<(Selection, Vec<Note>)> {
+    let selection = packages.pool.select(word, flags, true)?;
+    let mut notes = Vec::new();
+    if selection.is_empty() {
+        return Ok((selection, notes));
+    }
+    if selection.case_ignored {
+        notes.push(Note::CaseIgnored(word.to_owned()));
+    }
+    if selection.by_file {
+        notes.push(Note::FileMatch(word.to_owned()));
+    } else if selection.by_provides {
+        notes.push(Note::CapabilityMatch(word.to_owned()));
+    }
+    Ok((selection, notes))
+}
+
+/// Error 1301 for packages below their lowest version.
+fn disabled(packages: &Packages, hidden: &[SolvableId]) -> Failure {
+    let mut failure = Failure::new(Code::SOLV_FAILED);
+    for (at, id) in hidden.iter().enumerate() {
+        let nevra = packages.pool.nevra(*id);
+        failure = failure.detail(format!("{}. package {nevra} is disabled", at + 1));
+    }
+    failure
+        .detail(format!("Found {} problem(s) while resolving", hidden.len()))
+        .hint("minversions of the configuration asks for a newer version")
+}

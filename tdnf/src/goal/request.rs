@@ -1,0 +1,106 @@
+//! What a run asks for, as plain values.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+
+use rpm_pkg::evr::Evr;
+use rpm_solv::SolvableId;
+
+use super::Policy;
+use crate::session::{Packages, glob};
+use crate::settings::{Settings, Skips};
+
+/// What a run asks for and what the answer has to keep to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The words that name packages.
+    pub words: Vec<String>,
+    /// Package files of the command line, already among the packages.
+    pub files: Vec<SolvableId>,
+    /// The command and its words as they were typed: messages name them.
+    pub typed: Vec<String>,
+    /// Which problems leave out what cannot be done.
+    pub skips: Skips,
+    /// Nothing but the best version will do.
+    pub best: bool,
+    /// Installed packages may go to make room.
+    pub allow_erasing: bool,
+    /// Dependencies that nobody needs any more go with what needed them.
+    pub clean_requirements: bool,
+    /// `distro-sync` also replaces a package by another build of the same version.
+    pub reinstall_changed: bool,
+    /// Names of packages of which several versions stand side by side.
+    pub install_only: Vec<String>,
+    /// How many versions of each of those stay; at least one.
+    pub install_only_limit: usize,
+    /// Names and globs to leave out.
+    pub excludes: Vec<String>,
+    /// The configuration file, which messages name.
+    pub config_file: PathBuf,
+    /// Locks, protected packages and lowest versions.
+    pub policy: Policy,
+    /// Names of installed packages that came as dependencies.
+    pub auto: BTreeSet<String>,
+}
+
+impl Request {
+    /// A request without words under these settings. `typed` is the command line without options.
+    pub fn new(settings: &Settings, typed: &[String], policy: Policy) -> Self {
+        let main = &settings.main;
+        let limit = usize::try_from(main.installonly_limit).unwrap_or(usize::MAX);
+        Self {
+            typed: typed.to_vec(),
+            skips: settings.skips,
+            best: settings.best,
+            allow_erasing: settings.allow_erasing,
+            clean_requirements: settings.clean_requirements,
+            reinstall_changed: main.distrosync_reinstall_changed,
+            install_only: main.installonlypkgs.clone(),
+            install_only_limit: limit.max(1),
+            excludes: settings.excludes.clone(),
+            config_file: settings.config_file.clone(),
+            policy,
+            ..Self::default()
+        }
+    }
+
+    /// The same request for these words.
+    #[must_use]
+    pub fn with(mut self, words: &[String]) -> Self {
+        self.words = words.to_vec();
+        self
+    }
+
+    /// Whether `--exclude` or `excludepkgs` leaves packages of this name out.
+    pub(super) fn excludes(&self, name: &str) -> bool {
+        self.excludes.iter().any(|pattern| glob(pattern, name))
+    }
+
+    /// Whether several versions of this name may stand side by side.
+    pub(super) fn is_install_only(&self, name: &str) -> bool {
+        self.install_only.iter().any(|only| only == name)
+    }
+
+    /// Hides what is excluded or too old from selections and the solver.
+    pub fn hide(&self, packages: &mut Packages) {
+        let minimum = &self.policy.minimum;
+        if self.excludes.is_empty() && minimum.is_empty() {
+            return;
+        }
+        let pool = &packages.pool;
+        let excluded = |id: &SolvableId| self.excludes(pool.name(*id));
+        let too_old = |id: &SolvableId| {
+            let (name, evr) = (pool.name(*id), pool.evr(*id));
+            // What is installed already stays as it is.
+            let mut lowest = minimum.iter().filter(|(low, _)| low == name);
+            !pool.is_installed(*id)
+                && lowest.any(|(_, lowest)| Evr::parse(evr) < Evr::parse(lowest))
+        };
+        let mut hidden: Vec<SolvableId> = pool.solvables().filter(excluded).collect();
+        let old = pool.solvables().filter(too_old).filter(|id| !excluded(id));
+        let old: HashSet<SolvableId> = old.collect();
+        hidden.extend(&old);
+        packages.too_old = old;
+        packages.pool.set_excluded(hidden);
+    }
+}
