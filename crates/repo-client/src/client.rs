@@ -147,6 +147,7 @@ impl Client {
     }
 
     fn build(&self, settings: &Settings) -> std::result::Result<reqwest::Client, Cause> {
+        tls::install_provider();
         // Redirects are followed by our own rules; the environment is not read below the caller. What
         // reqwest sends again by itself is only what an HTTP/2 server says it has not begun.
         let mut builder = reqwest::Client::builder()

@@ -11,6 +11,12 @@ use rustls::{AlertDescription, CertificateError, RootCertStore};
 use crate::error::{Cause, TlsFault};
 use crate::options::{CA_BUNDLES, ClientOptions, Tls};
 
+/// Chooses the cryptography of TLS, once a process: reqwest takes the process's default and has none of its own here.
+pub(crate) fn install_provider() {
+    // An error means that it was chosen before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 fn fault(fault: TlsFault, text: impl Into<String>) -> Cause {
     Cause::Tls {
         fault,

@@ -108,16 +108,6 @@ impl Db {
             }),
         }
     }
-
-    /// Writes the log into the database, so that the main file alone is complete. Done on drop as well.
-    ///
-    /// # Errors
-    /// The database is damaged, or the disk is full. A reader in the way is no error.
-    pub fn checkpoint(&self) -> Result<(), DbError> {
-        self.writable()?
-            .query_row("PRAGMA wal_checkpoint = TRUNCATE", [], |_| Ok(()))
-            .map_err(DbError::sqlite(&self.path))
-    }
 }
 
 impl Drop for Db {

@@ -106,18 +106,6 @@ impl DepFlags {
         })
     }
 
-    /// The relation that repository metadata calls `name` (`EQ`, `LT`, `LE`, `GT`, `GE`).
-    pub fn from_metadata_name(name: &str) -> Option<DepFlags> {
-        DepFlags::from_symbol(match name {
-            "EQ" => "=",
-            "LT" => "<",
-            "LE" => "<=",
-            "GT" => ">",
-            "GE" => ">=",
-            _ => return None,
-        })
-    }
-
     /// Whether a requirement is only needed while its package is installed (`Requires(pre)` and
     /// the like) and so gets no Requirename row (reference 2.3 rule 3).
     pub fn is_transient(self) -> bool {

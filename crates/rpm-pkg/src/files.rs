@@ -440,11 +440,6 @@ impl FileList {
         }
     }
 
-    /// The algorithm of all file digests.
-    pub fn digest_algo(&self) -> DigestAlgo {
-        self.algo
-    }
-
     /// All files in header order.
     pub fn iter(&self) -> impl Iterator<Item = FileEntry<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
@@ -453,11 +448,6 @@ impl FileList {
     /// The directories of the header (DIRNAMES), each with its final slash.
     pub fn dirs(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.dirs.len()).map(|index| self.dirs.get(&self.header, index))
-    }
-
-    /// Index into DIRNAMES of file `index`.
-    pub fn dir_index(&self, index: usize) -> usize {
-        self.dir_indexes.get(&self.header, index) as usize
     }
 
     /// Sets of two or more regular files that share an inode, ghosts excluded; members in

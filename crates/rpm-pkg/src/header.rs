@@ -269,11 +269,6 @@ impl Header {
         self.region_entries
     }
 
-    /// Number of data bytes in the region, trailer included.
-    pub fn region_data_size(&self) -> u32 {
-        self.region_data
-    }
-
     /// All entries sorted by tag, the region's own entry excluded.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + '_ {
         self.slots.iter().map(|slot| self.view(slot))

@@ -46,11 +46,6 @@ impl Href {
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
-
-    /// The URL below a base: one `/` between the two.
-    pub fn join_to(&self, base: &str) -> String {
-        format!("{}/{}", base.trim_end_matches('/'), self.0)
-    }
 }
 
 impl fmt::Display for Href {

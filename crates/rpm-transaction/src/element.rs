@@ -173,7 +173,7 @@ pub(crate) type Source = BufReader<File>;
 pub fn open_verified(
     path: &Path,
     identity: &Identity,
-) -> Result<Package<Source>, TransactionError> {
+) -> Result<Package<BufReader<File>>, TransactionError> {
     let bad = |reason: String| TransactionError::Package {
         package: path.display().to_string(),
         reason,

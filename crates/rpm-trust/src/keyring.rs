@@ -82,13 +82,6 @@ impl Keyring {
             .map(|entry| KeyInfo::of(&entry.cert, entry.binary.clone(), now))
     }
 
-    /// True when some primary key or subkey has this key id (16 hex digits, any case).
-    pub fn has_key_id(&self, key_id: &str) -> bool {
-        self.by_key_id
-            .keys()
-            .any(|known| hex(known).eq_ignore_ascii_case(key_id))
-    }
-
     /// Key ids of the primary keys, 16 lower case hex digits each.
     pub fn key_ids(&self) -> Vec<String> {
         self.certs

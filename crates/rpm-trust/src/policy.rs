@@ -246,10 +246,6 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// True when the package may be installed.
-    pub fn is_accepted(&self) -> bool {
-        matches!(self, Verdict::Accepted(_))
-    }
 
     /// The check that was waived, when there was one: worth a warning.
     pub fn waived(&self) -> Option<&Refusal> {

@@ -90,10 +90,6 @@ pub fn id_of(json: &[u8]) -> String {
 }
 
 impl Contents {
-    /// Whether the site needs nothing before it.
-    pub fn is_full(&self) -> bool {
-        self.previous.is_none()
-    }
 
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {

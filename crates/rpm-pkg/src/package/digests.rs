@@ -261,15 +261,6 @@ impl PayloadDigests {
         }
     }
 
-    /// Adds bytes of the payload after decompression.
-    pub fn update_uncompressed(&mut self, data: &[u8]) {
-        for (item, hasher) in &mut self.running {
-            if item.covers == Covers::UncompressedPayload {
-                hasher.update(data);
-            }
-        }
-    }
-
     /// Ends all digests.
     pub fn finish(self) -> Vec<DigestOutcome> {
         let end = |(item, hasher): (DigestItem, Hasher)| DigestOutcome {
