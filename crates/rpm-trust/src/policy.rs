@@ -246,7 +246,6 @@ pub enum Verdict {
 }
 
 impl Verdict {
-
     /// The check that was waived, when there was one: worth a warning.
     pub fn waived(&self) -> Option<&Refusal> {
         match self {

@@ -90,7 +90,6 @@ pub fn id_of(json: &[u8]) -> String {
 }
 
 impl Contents {
-
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
