@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use repo_client::transfer::{self, Limits, Wanted};
 use repo_client::{Access, Client};
 use rpm_pkg::digest::Digest;
 use rpm_trust::Keyring;
@@ -14,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::observer::TerminalObserver;
 use crate::store::Store;
-use crate::transfer::{self, Limits, Wanted};
 use crate::trust;
 
 /// Most threads that judge packages.

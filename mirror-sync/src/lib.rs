@@ -7,7 +7,7 @@
 //! | [`manifest`] [`snapshot`] | what a snapshot consists of; listed, compared, promoted, rolled back to |
 //! | [`upstream`] | what upstream has now |
 //! | [`plan`] | which packages are wanted (filters, solver), and whether too many would go |
-//! | [`transfer`] [`fetch`] | many files from many mirrors; from there into the store, each judged |
+//! | [`fetch`] | many files from many mirrors (`repo_client::transfer`); from there into the store, each judged |
 //! | [`seed`] | packages that need not be fetched: an ISO, a cache, another mirror |
 //! | [`trust`] | keys and verdicts |
 //! | [`regenerate`] | metadata of a part of a repository |
@@ -40,7 +40,6 @@ pub mod snapshot;
 pub mod status;
 pub mod store;
 pub mod sync;
-pub mod transfer;
 pub mod trust;
 pub mod upstream;
 pub mod verify;

@@ -5,8 +5,7 @@ use std::sync::Mutex;
 
 use cli_kit::{Printer, Progress};
 use repo_client as client;
-
-use crate::transfer;
+use repo_client::transfer;
 
 /// Shows transfers as bars or lines and tells of what goes wrong.
 pub struct TerminalObserver {

@@ -2,7 +2,8 @@
 //!
 //! The only crate that speaks HTTP and the only one with async inside; its public functions
 //! block, and tell an [`Observer`] what happens meanwhile. [`refresh`] brings repositories up to
-//! date; [`fetch`] gets files, resumed and checked while they stream. Nothing here reads the environment or the clock.
+//! date; [`fetch`] gets files, resumed and checked while they stream; [`transfer`] gets many files from
+//! many mirrors. Nothing here reads the environment or the clock.
 
 mod client;
 mod dns;
@@ -22,6 +23,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 mod tls;
+pub mod transfer;
 mod transport;
 
 pub use client::Client;

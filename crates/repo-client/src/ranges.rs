@@ -1,7 +1,7 @@
 //! Ranges of files: many requests at once, their bytes handed over as they come.
 //!
-//! This is transport only. What is asked of which server, how often and for what is the caller's
-//! policy (`mirror-sync`'s scheduler); headers, logins, redirects, TLS, timeouts and speed limits are
+//! This is transport only. What is asked of which server, how often and for what is policy
+//! ([`crate::transfer`]); headers, logins, redirects, TLS, timeouts and speed limits are
 //! handled here, and an answer that does not fit its request is an error, never data.
 
 use std::collections::HashMap;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use mirror_sync::transfer::{
+use repo_client::transfer::{
     Error, Event, Fetched, Limits, Observer, Silent, Summary, Wanted, fetch_all,
 };
 use repo_client::{Access, Client, ClientOptions};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use testkit::relay::{Line, Relay};
 use testkit::server::{Answer, Server};
 
-use mirror_sync::transfer::Wanted;
+use repo_client::transfer::Wanted;
 
 use super::job::{self, Outcome};
 use super::net::Nginx;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use mirror_sync::transfer::{LimitKind, Limits, Silent, Wanted, fetch_all};
+use repo_client::transfer::{LimitKind, Limits, Silent, Wanted, fetch_all};
 use repo_client::{Access, Client, ClientOptions, Tls};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 

@@ -14,7 +14,7 @@ mod netcases;
 use std::io::Write;
 
 use crate::transfer::Shelf;
-use mirror_sync::transfer::Wanted;
+use repo_client::transfer::Wanted;
 
 /// Whether the real sizes are asked for.
 pub(crate) fn full() -> bool {

@@ -3,7 +3,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use mirror_sync::transfer::Wanted;
+use repo_client::transfer::Wanted;
 use repo_client::{Access, Tls};
 
 use super::job::{self, Outcome};

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use repo_client::Failure;
+use crate::Failure;
 
 /// An error of a transfer. All text is free of credentials.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum Error {
     },
     /// The network side could not be started, or a URL is none.
     #[error(transparent)]
-    Client(#[from] repo_client::Error),
+    Client(#[from] crate::Error),
     /// A file of ours could not be read or written.
     #[error("{}: cannot {what}: {source}", path.display())]
     Io {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repo_client::{Access, Cause};
+use crate::error::Cause;
+use crate::options::Access;
 use rpm_pkg::digest::Digest;
 
 use super::Error;
@@ -159,7 +160,6 @@ impl fmt::Display for LimitKind {
 
 /// One thing that happened.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Event<'a> {
     /// A file is begun, or gone on with.
     Started {

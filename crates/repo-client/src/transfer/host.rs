@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use repo_client::Cause;
+use crate::Cause;
 
 use super::wanted::LimitKind;
 

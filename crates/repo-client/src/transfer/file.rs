@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use repo_client::{Cause, Failure, RangeId, redact};
+use crate::{Cause, Failure, RangeId, redact};
 
 use super::error::Error;
 use super::host::{Host, rest_after};

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use repo_client::{Client, RangeId, Ranges, server_of};
+use crate::{Client, RangeId, Ranges, server_of};
 
 use super::error::{Error, Result};
 use super::file::{Sample, Stage, Stream, WantedFile};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use repo_client::RangeId;
+use crate::RangeId;
 
 use super::error::{Error, Result};
 use super::file::Stage;

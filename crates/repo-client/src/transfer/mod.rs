@@ -1,7 +1,7 @@
 //! Many files from many mirrors.
 //!
 //! [`fetch_all`] is the one scheduler of a run: it gets every file of every repository. Transport is
-//! `repo_client::Ranges`; here is the policy.
+//! [`crate::Ranges`]; here is the policy.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -34,7 +34,7 @@ mod words;
 
 use std::sync::atomic::AtomicBool;
 
-use repo_client::Client;
+use crate::client::Client;
 
 pub use error::{Error, Result};
 pub use wanted::{

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use repo_client::{Cause, RangeId, RangeRequest};
+use crate::{Cause, RangeId, RangeRequest};
 
 use super::error::{Error, Result};
 use super::file::{Sample, Stage, Stream, WantedFile};

@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use repo_client::{Cause, RangeId};
+use crate::{Cause, RangeId};
 use rpm_pkg::digest::Digest;
 
 use super::error::{Error, Result};

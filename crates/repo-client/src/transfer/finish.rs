@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
-use repo_client::Bell;
+use crate::Bell;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
 use super::error::{Error, Result};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use repo_client::{Cause, MAX_UNKNOWN, RangeEvent, RangeId, redact};
+use crate::{Cause, MAX_UNKNOWN, RangeEvent, RangeId, redact};
 
 use super::error::{Error, Result};
 use super::run::Run;
