@@ -37,7 +37,7 @@ pub use options::{
     ProxyEnvironment, Tls,
 };
 pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
-pub use ranges::{Bell, RangeEvent, RangeId, RangeRequest, Ranges, server_of};
+pub(crate) use ranges::{Bell, RangeEvent, RangeId, RangeRequest, Ranges, server_of};
 pub use redact::redact;
 pub use refresh::{
     MetadataSet, PartFile, RepoRefresh, SignatureCheck, join_url, keyring_check, refresh,

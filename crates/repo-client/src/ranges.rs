@@ -36,26 +36,26 @@ const BLOCK: usize = 256 * 1024;
 ///
 /// # Errors
 /// A URL that is none, or not http, https or file.
-pub fn server_of(url: &str) -> Result<String> {
+pub(crate) fn server_of(url: &str) -> Result<String> {
     parse_url(url).map(|url| origin(&url))
 }
 
 /// One range to be asked of one server.
 #[derive(Clone)]
-pub struct RangeRequest {
+pub(crate) struct RangeRequest {
     /// Full URL (http, https, file).
-    pub url: String,
+    pub(crate) url: String,
     /// How the server is spoken to.
-    pub access: Arc<Access>,
+    pub(crate) access: Arc<Access>,
     /// First byte.
-    pub from: u64,
+    pub(crate) from: u64,
     /// Byte after the last; none means to the end of the file.
-    pub to: Option<u64>,
+    pub(crate) to: Option<u64>,
     /// Strong `ETag` that the file must still have; otherwise all of it comes ([`RangeEvent::Opened`]).
-    pub if_range: Option<String>,
+    pub(crate) if_range: Option<String>,
     /// It may share a connection with others (HTTP/2) where the server knows how. Otherwise it has
     /// one of its own while it lasts: many servers and lines limit each connection.
-    pub shared: bool,
+    pub(crate) shared: bool,
 }
 
 impl RangeRequest {
@@ -66,11 +66,11 @@ impl RangeRequest {
 
 /// Names a request for the life of its [`Ranges`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RangeId(u64);
+pub(crate) struct RangeId(u64);
 
 /// What a request met.
 #[derive(Debug)]
-pub enum RangeEvent {
+pub(crate) enum RangeEvent {
     /// The answer begins.
     Opened {
         /// First byte that comes: the one asked for, or 0 if the server sends the whole file
@@ -102,11 +102,11 @@ pub enum RangeEvent {
 
 /// Wakes a [`Ranges::wait`] from another thread.
 #[derive(Clone, Default)]
-pub struct Bell(Arc<Notify>);
+pub(crate) struct Bell(Arc<Notify>);
 
 impl Bell {
     /// The running or next [`Ranges::wait`] returns at once.
-    pub fn ring(&self) {
+    pub(crate) fn ring(&self) {
         self.0.notify_one();
     }
 }
@@ -114,7 +114,7 @@ impl Bell {
 type Running<'c> = Abortable<Pin<Box<dyn Stream<Item = (RangeId, RangeEvent)> + 'c>>>;
 
 /// Requests under way. Nothing moves outside of [`Ranges::wait`].
-pub struct Ranges<'c> {
+pub(crate) struct Ranges<'c> {
     client: &'c Client,
     running: SelectAll<Running<'c>>,
     stops: HashMap<RangeId, AbortHandle>,
@@ -128,7 +128,7 @@ pub struct Ranges<'c> {
 impl<'c> Ranges<'c> {
     /// No request yet. `global` and `per_host` are bytes per second over all requests, and over
     /// those to one server.
-    pub fn new(client: &'c Client, global: Option<u64>, per_host: Option<u64>) -> Self {
+    pub(crate) fn new(client: &'c Client, global: Option<u64>, per_host: Option<u64>) -> Self {
         Self {
             client,
             running: SelectAll::new(),
@@ -142,7 +142,7 @@ impl<'c> Ranges<'c> {
     }
 
     /// A bell for [`Ranges::wait`].
-    pub fn bell(&self) -> Bell {
+    pub(crate) fn bell(&self) -> Bell {
         self.bell.clone()
     }
 
@@ -150,7 +150,7 @@ impl<'c> Ranges<'c> {
     ///
     /// # Errors
     /// A URL that is none, or not http, https or file.
-    pub fn start(&mut self, request: RangeRequest) -> Result<RangeId> {
+    pub(crate) fn start(&mut self, request: RangeRequest) -> Result<RangeId> {
         let url = parse_url(&request.url)?;
         let id = RangeId(self.next);
         self.next = self.next.wrapping_add(1);
@@ -171,27 +171,17 @@ impl<'c> Ranges<'c> {
 
     /// Ends a request; nothing more comes of it. Its connection is closed unless its answer had
     /// been read to the end.
-    pub fn stop(&mut self, id: RangeId) {
+    pub(crate) fn stop(&mut self, id: RangeId) {
         if let Some(handle) = self.stops.remove(&id) {
             handle.abort();
         }
-    }
-
-    /// Requests under way.
-    pub fn len(&self) -> usize {
-        self.stops.len()
-    }
-
-    /// Whether no request is under way.
-    pub fn is_empty(&self) -> bool {
-        self.stops.is_empty()
     }
 
     /// What happened; waits for the first event until `limit` is over or the bell rings.
     ///
     /// # Errors
     /// The network side could not be started.
-    pub fn wait(&mut self, limit: Duration) -> Result<Vec<(RangeId, RangeEvent)>> {
+    pub(crate) fn wait(&mut self, limit: Duration) -> Result<Vec<(RangeId, RangeEvent)>> {
         let mut events = Vec::new();
         let mut bytes = 0;
         let (client, bell) = (self.client, self.bell.clone());
