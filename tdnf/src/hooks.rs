@@ -135,7 +135,8 @@ fn run(
 
 /// Beside the configuration file that was named, else that of the host.
 fn directory(session: &Session<'_>) -> PathBuf {
-    let config = session.args.value("config").unwrap_or(CONFIG_FILE);
+    let config = session.args.options.general.config.as_deref();
+    let config = config.unwrap_or(CONFIG_FILE);
     let dir = Path::new(config).parent().unwrap_or(Path::new("/"));
     let dir = if dir.as_os_str().is_empty() {
         Path::new(".")

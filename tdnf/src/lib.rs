@@ -85,10 +85,10 @@ fn tdnf(argv: &[String]) -> u8 {
 
 fn mode(args: &args::Args) -> Mode {
     Mode {
-        quiet: args.flag("quiet"),
-        verbose: args.flag("verbose"),
+        quiet: args.options.general.quiet,
+        verbose: args.options.general.verbose,
         json: args.wants_json(),
-        document: args.value("json-version") == Some("2"),
+        document: args.wants_document(),
     }
 }
 

@@ -57,7 +57,7 @@ fn front(man: &Man, text: &mut Vec<u8>) -> io::Result<()> {
 }
 
 fn overview() -> io::Result<Page> {
-    let man = man(help::parser(None), "tdnf");
+    let man = man(help::tool(), "tdnf");
     let mut text = Vec::new();
     front(&man, &mut text)?;
     let mut list = Roff::new();
@@ -90,7 +90,7 @@ fn overview() -> io::Result<Page> {
 
 fn of_command(command: &'static commands::Command) -> io::Result<Page> {
     let name = format!("tdnf-{}", command.name);
-    let man = man(help::parser(Some(command)), &name);
+    let man = man(help::with_options(command), &name);
     let mut text = Vec::new();
     front(&man, &mut text)?;
     if !command.aliases.is_empty() {
@@ -103,6 +103,12 @@ fn of_command(command: &'static commands::Command) -> io::Result<Page> {
         also.to_writer(&mut text)?;
     }
     man.render_options_section(&mut text)?;
+    let mut example = Roff::new();
+    example.control("SH", ["EXAMPLE"]);
+    example.text([bold(format!("tdnf {}", command.example))]);
+    example.control("PP", []);
+    example.text([roman("The options of all commands are in tdnf(8).")]);
+    example.to_writer(&mut text)?;
     see_also(
         &["tdnf(8)".to_owned(), "tdnf.conf(5)".to_owned()],
         &mut text,

@@ -1,77 +1,140 @@
 //! What was typed: argv to [`Args`], and nothing else. No file is read here.
 //!
-//! The words are read as glibc's `getopt_long_only` reads them for tdnf: options anywhere, one
-//! or two dashes, unique abbreviations, letters. Every long option is also an entry of the one
-//! ordered list that `--setopt` fills.
+//! [`options`] defines the options by clap; `getopt` rewrites what glibc's `getopt_long_only`
+//! takes to what clap takes; `refusal` says in the numbers of tdnf what clap refuses.
 
+mod getopt;
 pub mod help;
-mod options;
-mod parse;
+pub mod options;
+mod order;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use options::{BARE_LETTERS, Group, OPTIONS, OptionSpec, find};
-pub use parse::parse;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, FromArgMatches, ValueEnum};
 
-/// Where an entry of the ordered list came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// An option by its long name.
-    Option,
-    /// An option by its letter.
-    Letter,
-    /// `--setopt key=value`.
-    Setopt,
-}
+use crate::error::{Code, Failure, Outcome};
+use getopt::{Getopt, Line};
+use options::{JsonVersion, Options};
 
-/// One option or `--setopt` pair, in the order of the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Option name or configuration key.
-    pub key: String,
-    /// Its value; `1` for a flag.
-    pub value: String,
-    /// Which of both it was.
-    pub origin: Origin,
-}
+pub use order::{InOrder, PluginSwitch, RepoFrom, RepoSwitch};
+
+/// Names the program in messages, as scripts know it.
+pub(crate) const PROGRAM: &str = "/usr/bin/tdnf";
 
 /// A parsed command line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Args {
-    /// How the program was called (argv\[0\]).
-    pub program: String,
-    /// Options and `--setopt` pairs in order.
-    pub entries: Vec<Entry>,
+    /// The options.
+    pub options: Options,
+    /// The last option that names a scope.
+    pub scope: Option<Scope>,
     /// Everything that is no option: the command and its arguments.
     pub words: Vec<String>,
+    /// Options by their long names and pairs of `--setopt`, in order, for `-v`.
+    pub shown: Vec<(String, String)>,
     /// The options as they were typed, with their values.
-    pub typed: Vec<String>,
+    typed: Vec<String>,
+}
+
+/// Which packages are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Scope {
+    /// Every package.
+    All,
+    /// Installed packages.
+    Installed,
+    /// Packages of the repositories.
+    Available,
+    /// Newer versions of installed packages.
+    #[value(alias = "updates")]
+    Upgrades,
+    /// Older versions of installed packages.
+    Downgrades,
+    /// Installed, and in no repository.
+    Extras,
+    /// Available, and obsoleting something installed.
+    Obsoletes,
+    /// Available, and new in its repository.
+    Recent,
+}
+
+impl Scope {
+    /// The scope whose option stands last.
+    fn last_of(matches: &ArgMatches) -> Option<Self> {
+        let mut last = None;
+        for scope in Self::value_variants() {
+            let Some(value) = scope.to_possible_value() else {
+                continue;
+            };
+            for name in value.get_name_and_aliases() {
+                let typed = matches.value_source(name) == Some(ValueSource::CommandLine);
+                last = last.max(
+                    matches
+                        .index_of(name)
+                        .filter(|_| typed)
+                        .map(|at| (at, *scope)),
+                );
+            }
+        }
+        last.map(|(_, scope)| scope)
+    }
+}
+
+/// Reads a command line. Errors are 908, 909, 911 and 1622 of the table; they come before every
+/// other check, as in tdnf.
+pub fn parse(argv: impl IntoIterator<Item = String>) -> Outcome<Args> {
+    let definition = options::definition();
+    let mut argv = argv.into_iter();
+    let mut getopt = Getopt::new(&definition);
+    if argv
+        .next()
+        .is_some_and(|program| program.ends_with("tdnfj"))
+    {
+        getopt.imply("json");
+        getopt.imply("assumeyes");
+    }
+    let line = getopt.read(argv);
+    let args = typed(line, definition)?;
+    match args.options.general.installroot.as_deref() {
+        Some(root) if !root.starts_with('/') => {
+            Err(Failure::new(Code::INVALID_PARAMETER)
+                .remark("Install root must be an absolute path."))
+        }
+        _ => Ok(args),
+    }
+}
+
+/// What clap makes of a line.
+fn typed(line: Line, mut definition: clap::Command) -> Outcome<Args> {
+    let words = std::iter::once("tdnf").chain(line.options.iter().map(String::as_str));
+    let read = definition
+        .try_get_matches_from_mut(words)
+        .and_then(|mut matches| {
+            let scope = Scope::last_of(&matches);
+            Ok((Options::from_arg_matches_mut(&mut matches)?, scope))
+        });
+    let (options, scope) = read.map_err(|error| {
+        let word = line.wrong.as_deref().unwrap_or_default();
+        refusal::failure(&error, word, &definition)
+    })?;
+    if line.empty {
+        return Err(Failure::because(
+            Code::INVALID_PARAMETER,
+            "argument is empty string",
+        ));
+    }
+    Ok(Args {
+        options,
+        scope,
+        words: line.words,
+        shown: line.shown,
+        typed: line.typed,
+    })
 }
 
 impl Args {
-    /// Whether a flag was given and its last value is not a false one (`--setopt=json=0`).
-    pub fn flag(&self, name: &str) -> bool {
-        self.value(name)
-            .is_some_and(|value| !matches!(value, "0" | "false" | "False" | "FALSE"))
-    }
-
-    /// The last value of an option, given as itself or by `--setopt`.
-    pub fn value(&self, name: &str) -> Option<&str> {
-        self.entries
-            .iter()
-            .rev()
-            .find(|entry| entry.key == name)
-            .map(|entry| entry.value.as_str())
-    }
-
-    /// All values of an option in order.
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.entries
-            .iter()
-            .filter(move |entry| entry.key == name)
-            .map(|entry| entry.value.as_str())
-    }
-
     /// The command word, if there is one.
     pub fn command(&self) -> Option<&str> {
         self.words.first().map(String::as_str)
@@ -84,7 +147,12 @@ impl Args {
 
     /// Whether standard output is to be JSON.
     pub fn wants_json(&self) -> bool {
-        self.flag("json") || self.value("json-version").is_some()
+        self.options.general.json || self.options.general.json_version.is_some()
+    }
+
+    /// Whether that JSON is one document with everything that is told.
+    pub fn wants_document(&self) -> bool {
+        self.options.general.json_version == Some(JsonVersion::Two)
     }
 
     /// The command line for the history: words of argv behind argv\[0\], options first, as

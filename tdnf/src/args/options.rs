@@ -1,398 +1,545 @@
-//! The options: one table, read by the parser, by `--help` and by completion.
+//! The options: each defined once, as the field that it is read by. The parser, `--help`, the man
+//! pages and the completion of the shells take them from here.
 
-/// Which part of `--help` an option stands in.
+use clap::builder::Resettable;
+use clap::{Arg, ArgAction, Args, Command};
+
+use super::order::{InOrder, PluginSwitch, RepoFrom, RepoSwitch};
+use crate::error::{Code, Failure, Outcome};
+
+/// Defines the options of one kind of command.
+pub type Definition = fn(Command) -> Command;
+
+/// The options of a struct, for the record of a command.
+pub const fn of<T: Args>() -> Definition {
+    T::augment_args
+}
+
+/// Every option. Each struct is what one kind of command understands; as in tdnf, all of them may
+/// stand with every command.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct Options {
+    /// Of all commands.
+    #[command(flatten)]
+    pub general: General,
+    /// Which repositories are on.
+    #[command(flatten)]
+    pub repos: InOrder<RepoSwitch>,
+    /// Repositories of this run.
+    #[command(flatten)]
+    pub temporary: InOrder<RepoFrom>,
+    /// Which plugins are on.
+    #[command(flatten)]
+    pub plugins: InOrder<PluginSwitch>,
+    /// What may change, and who is asked.
+    #[command(flatten)]
+    pub change: Change,
+    /// What may come in.
+    #[command(flatten)]
+    pub incoming: Incoming,
+    /// Source packages.
+    #[command(flatten)]
+    pub source: Source,
+    /// What building needs.
+    #[command(flatten)]
+    pub build: Build,
+    /// Which problems do not count.
+    #[command(flatten)]
+    pub skips: Skips,
+    /// Which advisories count.
+    #[command(flatten)]
+    pub advisories: Advisories,
+    /// Which packages are listed.
+    #[command(flatten)]
+    pub scopes: Scopes,
+    /// Where packages are.
+    #[command(flatten)]
+    pub place: Place,
+    /// Which packages are queried.
+    #[command(flatten)]
+    pub select: Select,
+    /// What is shown of them.
+    #[command(flatten)]
+    pub query: Query,
+    /// Architectures.
+    #[command(flatten)]
+    pub arch: Arch,
+    /// What is copied, and where to.
+    #[command(flatten)]
+    pub sync: Sync,
+    /// How much is shown.
+    #[command(flatten)]
+    pub detail: Detail,
+    /// Which transactions.
+    #[command(flatten)]
+    pub range: Range,
+    /// Whether findings are put right.
+    #[command(flatten)]
+    pub repair: Repair,
+}
+
+/// Options that mean something to every command.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "general options")]
+pub struct General {
+    /// Use cached metadata only, however old.
+    #[arg(short = 'C', long)]
+    pub cacheonly: bool,
+    /// Read FILE instead of /etc/tdnf/tdnf.conf.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<String>,
+    /// Act as a machine of this architecture.
+    #[arg(long, value_name = "ARCH")]
+    pub forcearch: Option<String>,
+    /// Show this text, or a command's with the command.
+    #[arg(short, long)]
+    pub help: bool,
+    /// Work on the system below DIR.
+    #[arg(short, long, value_name = "DIR")]
+    pub installroot: Option<String>,
+    /// Data as JSON on standard output (-j).
+    #[arg(long)]
+    pub json: bool,
+    /// As --json, in the shape of version N: 1 (that of tdnf 3.6) or 2.
+    #[arg(long, value_name = "N", value_parser = JsonVersion::parse)]
+    pub json_version: Option<JsonVersion>,
+    /// How long to wait for another run that changes the system (for ever).
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_timeout: Option<String>,
+    /// Switch all plugins off.
+    #[arg(long)]
+    pub noplugins: bool,
+    /// Results and errors only.
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Fetch metadata even if it is not expired.
+    #[arg(long)]
+    pub refresh: bool,
+    /// The value of $releasever.
+    #[arg(long, value_name = "VERSION")]
+    pub releasever: Option<String>,
+    /// An rpm macro, such as "_dbpath /x".
+    #[arg(long, value_name = "MACRO")]
+    pub rpmdefine: Vec<String>,
+    /// A configuration value; REPO.KEY for one repository.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Setopt::parse)]
+    pub setopt: Vec<Setopt>,
+    /// Tell more.
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Show the version.
+    #[arg(long)]
+    pub version: bool,
+}
+
+/// Options of commands that change the system.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options of commands that change the system")]
+pub struct Change {
+    /// Show what would be done and answer no.
+    #[arg(long)]
+    pub assumeno: bool,
+    /// Answer yes to every question.
+    #[arg(short = 'y', long)]
+    pub assumeyes: bool,
+    /// Keep what the solver saw for a bug report.
+    #[arg(long)]
+    pub debugsolver: bool,
+    /// Ignore excludepkgs of the configuration.
+    #[arg(long)]
+    pub disableexcludes: bool,
+    /// Leave packages out (names or globs).
+    #[arg(long, value_name = "NAME,..")]
+    pub exclude: Vec<String>,
+    /// Keep dependencies that nothing needs any more.
+    #[arg(long)]
+    pub noautoremove: bool,
+    /// How much the transaction tells.
+    #[arg(long, value_name = "LEVEL")]
+    pub rpmverbosity: Option<String>,
+    /// Check the transaction, then stop.
+    #[arg(long)]
+    pub testonly: bool,
+}
+
+/// Options of commands that bring packages in.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options of commands that bring packages in")]
+pub struct Incoming {
+    /// With --downloadonly: fetch dependencies that are installed, too.
+    #[arg(long)]
+    pub alldeps: bool,
+    /// Let the solver remove installed packages.
+    #[arg(long)]
+    pub allowerasing: bool,
+    /// Only the best version will do.
+    #[arg(short, long)]
+    pub best: bool,
+    /// With --downloadonly: where the packages go.
+    #[arg(long, value_name = "DIR")]
+    pub downloaddir: Option<String>,
+    /// Fetch and check the packages, change nothing.
+    #[arg(long)]
+    pub downloadonly: bool,
+    /// Accept older versions (the default).
+    #[arg(long)]
+    pub nobest: bool,
+    /// With --downloadonly: the named packages alone.
+    #[arg(long)]
+    pub nodeps: bool,
+    /// Do not check signatures and digests of packages.
+    #[arg(long)]
+    pub nogpgcheck: bool,
+    /// Do not check digests of packages.
+    #[arg(long)]
+    pub skipdigest: bool,
+    /// Do not check signatures of packages.
+    #[arg(long)]
+    pub skipsignature: bool,
+}
+
+/// Source packages, for install, repoquery and reposync.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options about source packages")]
+pub struct Source {
+    /// Work on source packages.
+    #[arg(long)]
+    pub source: bool,
+}
+
+/// What building needs, for install.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options about source packages")]
+pub struct Build {
+    /// Install what the named source packages need to be built.
+    #[arg(long)]
+    pub builddeps: bool,
+}
+
+/// Which problems of the solver do not count.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options about problems")]
+pub struct Skips {
+    /// Leave out what cannot be found or resolved.
+    #[arg(long)]
+    pub skip_broken: bool,
+    /// Do not report conflicts.
+    #[arg(long)]
+    pub skipconflicts: bool,
+    /// Do not report obsoletes.
+    #[arg(long)]
+    pub skipobsoletes: bool,
+}
+
+/// Which advisories count, for update and updateinfo.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options about advisories")]
+pub struct Advisories {
+    /// Only advisories that need a reboot.
+    #[arg(long)]
+    pub reboot_required: bool,
+    /// Only advisories of at least this severity.
+    #[arg(long, value_name = "NUMBER")]
+    pub sec_severity: Option<String>,
+    /// Only security advisories.
+    #[arg(long)]
+    pub security: bool,
+}
+
+/// Scopes of list, info and updateinfo.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "scopes")]
+pub struct Scopes {
+    /// Every package.
+    #[arg(long)]
+    pub all: bool,
+    /// Older versions of installed packages.
+    #[arg(long)]
+    pub downgrades: bool,
+    /// Packages of late.
+    #[arg(long)]
+    pub recent: bool,
+    /// Newer versions of installed packages.
+    #[arg(long)]
+    pub updates: bool,
+}
+
+/// Scopes that repoquery knows, too.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "scopes")]
+pub struct Place {
+    /// Packages of the repositories.
+    #[arg(long)]
+    pub available: bool,
+    /// Installed packages that no repository has.
+    #[arg(long)]
+    pub extras: bool,
+    /// Installed packages.
+    #[arg(long)]
+    pub installed: bool,
+    /// Newer versions of installed packages.
+    #[arg(long)]
+    pub upgrades: bool,
+}
+
+/// Which packages repoquery is about.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options that select packages")]
+pub struct Select {
+    /// Packages installed in several versions.
+    #[arg(long)]
+    pub duplicates: bool,
+    /// Packages that own PATH.
+    #[arg(long, value_name = "PATH")]
+    pub file: Vec<String>,
+    /// Packages that were asked for.
+    #[arg(long)]
+    pub userinstalled: bool,
+    /// Packages that conflict with CAP.
+    #[arg(long, value_name = "CAP,..")]
+    pub whatconflicts: Vec<String>,
+    /// Packages that name CAP in any dependency.
+    #[arg(long, value_name = "CAP,..")]
+    pub whatdepends: Vec<String>,
+    /// Packages that enhance CAP.
+    #[arg(long, value_name = "CAP,..")]
+    pub whatenhances: Vec<String>,
+    /// Packages that obsolete CAP.
+    #[arg(long, value_name = "CAP,..")]
+    pub whatobsoletes: Vec<String>,
+    /// Packages that provide CAP.
+    #[arg(long, value_name = "CAP,..")]
+    pub whatprovides: Vec<String>,
+    /// Packages that recommend CAP.
+    #[arg(long, value_name = "CAP,..")]
+    pub whatrecommends: Vec<String>,
+    /// Packages that require CAP.
+    #[arg(long, value_name = "CAP,..")]
+    pub whatrequires: Vec<String>,
+    /// Packages that suggest CAP.
+    #[arg(long, value_name = "CAP,..")]
+    pub whatsuggests: Vec<String>,
+    /// Packages that supplement CAP.
+    #[arg(long, value_name = "CAP,..")]
+    pub whatsupplements: Vec<String>,
+}
+
+/// What repoquery shows.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options that say what is shown")]
+pub struct Query {
+    /// Show change logs.
+    #[arg(long)]
+    pub changelogs: bool,
+    /// Show conflicts.
+    #[arg(long)]
+    pub conflicts: bool,
+    /// Show all dependencies.
+    #[arg(long)]
+    pub depends: bool,
+    /// Show enhances.
+    #[arg(long)]
+    pub enhances: bool,
+    /// Show files.
+    #[arg(long)]
+    pub list: bool,
+    /// Show obsoletes.
+    #[arg(long)]
+    pub obsoletes: bool,
+    /// Show provides.
+    #[arg(long)]
+    pub provides: bool,
+    /// Show tags as FORMAT says.
+    #[arg(long, value_name = "FORMAT")]
+    pub qf: Option<String>,
+    /// Show recommends.
+    #[arg(long)]
+    pub recommends: bool,
+    /// Show requires.
+    #[arg(long)]
+    pub requires: bool,
+    /// Show what is required by scriptlets.
+    #[arg(long)]
+    pub requires_pre: bool,
+    /// Show suggests.
+    #[arg(long)]
+    pub suggests: bool,
+    /// Show supplements.
+    #[arg(long)]
+    pub supplements: bool,
+}
+
+/// Architectures, for repoquery and reposync.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options that select packages")]
+pub struct Arch {
+    /// Only packages of this architecture.
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Vec<String>,
+}
+
+/// Options of reposync.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "reposync options")]
+pub struct Sync {
+    /// Delete local packages that the repository no longer has.
+    #[arg(long)]
+    pub delete: bool,
+    /// Fetch the metadata, too.
+    #[arg(long)]
+    pub download_metadata: bool,
+    /// Where the packages go.
+    #[arg(long, value_name = "DIR")]
+    pub download_path: Option<String>,
+    /// Delete packages whose signature is not good.
+    #[arg(long)]
+    pub gpgcheck: bool,
+    /// Where the metadata goes.
+    #[arg(long, value_name = "DIR")]
+    pub metadata_path: Option<String>,
+    /// Only the newest version of each package.
+    #[arg(long)]
+    pub newest_only: bool,
+    /// Do not add the repository's id to the path.
+    #[arg(long)]
+    pub norepopath: bool,
+    /// Print the URLs, fetch nothing.
+    #[arg(long)]
+    pub urls: bool,
+}
+
+/// How much updateinfo and history show.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options that say what is shown")]
+pub struct Detail {
+    /// With details.
+    #[arg(long)]
+    pub info: bool,
+    /// Numbers only.
+    #[arg(long)]
+    pub summary: bool,
+}
+
+/// Which transactions history is about.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "ranges")]
+pub struct Range {
+    /// First transaction of a range.
+    #[arg(long, value_name = "ID")]
+    pub from: Option<String>,
+    /// Newest transaction last.
+    #[arg(long)]
+    pub reverse: bool,
+    /// Last transaction of a range.
+    #[arg(long, value_name = "ID")]
+    pub to: Option<String>,
+}
+
+/// Options of check-installed.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options of check-installed")]
+pub struct Repair {
+    /// With check-installed: put right what can be.
+    #[arg(long)]
+    pub repair: bool,
+}
+
+/// The shapes of JSON that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// Options of every command.
-    Common,
-    /// repoquery: which packages.
-    QuerySelect,
-    /// repoquery: what to show.
-    Query,
-    /// reposync.
-    Sync,
-    /// list, info, updateinfo: scopes; history: ranges.
-    Scope,
-    /// Accepted and without effect, as in tdnf.
-    Ignored,
-    /// Not in tdnf 3.6: never a candidate for an abbreviation that tdnf would resolve.
-    New,
+pub enum JsonVersion {
+    /// That of tdnf 3.6.
+    One,
+    /// One document with everything that is told.
+    Two,
 }
 
-/// One option.
-#[derive(Debug, Clone, Copy)]
-pub struct OptionSpec {
-    /// Long name, without dashes.
-    pub long: &'static str,
-    /// Its letter, if it has one.
-    pub short: Option<char>,
-    /// What its value is called; `None` for a flag.
-    pub value: Option<&'static str>,
-    /// Part of the help.
-    pub group: Group,
-    /// One line of help.
-    pub help: &'static str,
-}
-
-const fn flag(long: &'static str, group: Group, help: &'static str) -> OptionSpec {
-    OptionSpec {
-        long,
-        short: None,
-        value: None,
-        group,
-        help,
+impl JsonVersion {
+    fn parse(text: &str) -> Outcome<Self> {
+        match text {
+            "1" => Ok(Self::One),
+            "2" => Ok(Self::Two),
+            other => Err(Failure::because(
+                Code::INVALID_PARAMETER,
+                format!("--json-version={other}: the versions are 1 and 2"),
+            )),
+        }
     }
 }
 
-const fn valued(
-    long: &'static str,
-    value: &'static str,
-    group: Group,
-    help: &'static str,
-) -> OptionSpec {
-    OptionSpec {
-        long,
-        short: None,
-        value: Some(value),
-        group,
-        help,
+/// `--setopt KEY=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setopt {
+    /// What stands before the first equal sign.
+    pub key: String,
+    /// What stands behind it.
+    pub value: String,
+}
+
+impl Setopt {
+    /// Reads a pair; blanks around key and value do not count.
+    pub(super) fn parse(text: &str) -> Outcome<Self> {
+        let (key, value) = text.split_once('=').ok_or(Code::SETOPT_NO_EQUALS)?;
+        Ok(Self {
+            key: key.trim().to_owned(),
+            value: value.trim().to_owned(),
+        })
     }
 }
 
-const fn letter(mut spec: OptionSpec, short: char) -> OptionSpec {
-    spec.short = Some(short);
-    spec
+/// Options without any effect, as in tdnf.
+fn without_effect() -> [Arg; 5] {
+    let letter = |letter: char, action| Arg::new(letter.to_string()).short(letter).action(action);
+    let all = [
+        letter('4', ArgAction::SetTrue),
+        letter('6', ArgAction::SetTrue),
+        letter('d', ArgAction::Append).long("debuglevel"),
+        letter('e', ArgAction::Append),
+        letter('x', ArgAction::SetTrue),
+    ];
+    all.map(|option| option.hide(true))
 }
 
-use Group::{Common, Ignored, New, Query, QuerySelect, Scope, Sync};
+/// Every option, as clap knows them.
+pub fn definition() -> Command {
+    let bare = Command::new("tdnf")
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args_override_self(true);
+    Options::augment_args(bare)
+        .about(Resettable::Reset)
+        .args(without_effect())
+}
 
-/// Every option.
-pub const OPTIONS: &[OptionSpec] = &[
-    flag(
-        "alldeps",
-        Common,
-        "with --downloadonly: fetch dependencies that are installed, too",
-    ),
-    flag(
-        "allowerasing",
-        Common,
-        "let the solver remove installed packages",
-    ),
-    flag("assumeno", Common, "show what would be done and answer no"),
-    letter(
-        flag("assumeyes", Common, "answer yes to every question"),
-        'y',
-    ),
-    letter(flag("best", Common, "only the best version will do"), 'b'),
-    flag(
-        "builddeps",
-        Common,
-        "install what the named source packages need to be built",
-    ),
-    letter(
-        flag("cacheonly", Common, "use cached metadata only, however old"),
-        'C',
-    ),
-    letter(
-        valued(
-            "config",
-            "FILE",
-            Common,
-            "read FILE instead of /etc/tdnf/tdnf.conf",
-        ),
-        'c',
-    ),
-    flag(
-        "debugsolver",
-        Common,
-        "keep what the solver saw for a bug report",
-    ),
-    flag(
-        "disableexcludes",
-        Common,
-        "ignore excludepkgs of the configuration",
-    ),
-    valued("disableplugin", "GLOB", Common, "switch plugins off"),
-    valued(
-        "disablerepo",
-        "REPO",
-        Common,
-        "switch repositories off (id or glob)",
-    ),
-    valued(
-        "downloaddir",
-        "DIR",
-        Common,
-        "with --downloadonly: where the packages go",
-    ),
-    flag(
-        "downloadonly",
-        Common,
-        "fetch and check the packages, change nothing",
-    ),
-    valued("enableplugin", "GLOB", Common, "switch plugins on"),
-    valued(
-        "enablerepo",
-        "REPO",
-        Common,
-        "switch repositories on (id or glob)",
-    ),
-    valued(
-        "exclude",
-        "NAME,..",
-        Common,
-        "leave packages out (names or globs)",
-    ),
-    letter(
-        flag(
-            "help",
-            Common,
-            "show this text, or a command's with the command",
-        ),
-        'h',
-    ),
-    letter(
-        valued("installroot", "DIR", Common, "work on the system below DIR"),
-        'i',
-    ),
-    flag("json", Common, "data as JSON on standard output (-j)"),
-    flag(
-        "noautoremove",
-        Common,
-        "keep dependencies that nothing needs any more",
-    ),
-    flag(
-        "nodeps",
-        Common,
-        "with --downloadonly: the named packages alone",
-    ),
-    flag(
-        "nogpgcheck",
-        Common,
-        "do not check signatures and digests of packages",
-    ),
-    flag("noplugins", Common, "switch all plugins off"),
-    letter(flag("quiet", Common, "results and errors only"), 'q'),
-    flag(
-        "reboot-required",
-        Common,
-        "only advisories that need a reboot",
-    ),
-    flag(
-        "refresh",
-        Common,
-        "fetch metadata even if it is not expired",
-    ),
-    valued("releasever", "VERSION", Common, "the value of $releasever"),
-    valued(
-        "repo",
-        "REPO",
-        Common,
-        "use these repositories only (id or glob)",
-    ),
-    valued(
-        "repofromdir",
-        "ID,DIR",
-        Common,
-        "a repository made of the packages below DIR",
-    ),
-    valued(
-        "repofrompath",
-        "ID,URL",
-        Common,
-        "a repository for this run",
-    ),
-    valued("repoid", "REPO", Common, "same as --repo"),
-    valued(
-        "rpmdefine",
-        "MACRO",
-        Common,
-        "an rpm macro, such as \"_dbpath /x\"",
-    ),
-    valued(
-        "rpmverbosity",
-        "LEVEL",
-        Common,
-        "how much the transaction tells",
-    ),
-    flag("security", Common, "only security advisories"),
-    valued(
-        "sec-severity",
-        "NUMBER",
-        Common,
-        "only advisories of at least this severity",
-    ),
-    valued(
-        "setopt",
-        "KEY=VALUE",
-        Common,
-        "a configuration value; REPO.KEY for one repository",
-    ),
-    flag(
-        "skip-broken",
-        Common,
-        "leave out what cannot be found or resolved",
-    ),
-    flag("skipconflicts", Common, "do not report conflicts"),
-    flag("skipdigest", Common, "do not check digests of packages"),
-    flag("skipobsoletes", Common, "do not report obsoletes"),
-    flag(
-        "skipsignature",
-        Common,
-        "do not check signatures of packages",
-    ),
-    flag("source", Common, "work on source packages"),
-    flag("testonly", Common, "check the transaction, then stop"),
-    letter(flag("verbose", Common, "tell more"), 'v'),
-    flag("version", Common, "show the version"),
-    valued("arch", "ARCH", Sync, "only packages of this architecture"),
-    flag(
-        "delete",
-        Sync,
-        "delete local packages that the repository no longer has",
-    ),
-    flag("download-metadata", Sync, "fetch the metadata, too"),
-    valued("download-path", "DIR", Sync, "where the packages go"),
-    flag(
-        "gpgcheck",
-        Sync,
-        "delete packages whose signature is not good",
-    ),
-    valued("metadata-path", "DIR", Sync, "where the metadata goes"),
-    flag(
-        "newest-only",
-        Sync,
-        "only the newest version of each package",
-    ),
-    flag(
-        "norepopath",
-        Sync,
-        "do not add the repository's id to the path",
-    ),
-    flag("urls", Sync, "print the URLs, fetch nothing"),
-    flag("available", QuerySelect, "packages of the repositories"),
-    flag(
-        "duplicates",
-        QuerySelect,
-        "packages installed in several versions",
-    ),
-    flag(
-        "extras",
-        QuerySelect,
-        "installed packages that no repository has",
-    ),
-    valued("file", "PATH", QuerySelect, "packages that own PATH"),
-    flag("installed", QuerySelect, "installed packages"),
-    flag(
-        "upgrades",
-        QuerySelect,
-        "newer versions of installed packages",
-    ),
-    flag("userinstalled", QuerySelect, "packages that were asked for"),
-    valued(
-        "whatconflicts",
-        "CAP,..",
-        QuerySelect,
-        "packages that conflict with CAP",
-    ),
-    valued(
-        "whatdepends",
-        "CAP,..",
-        QuerySelect,
-        "packages that name CAP in any dependency",
-    ),
-    valued(
-        "whatenhances",
-        "CAP,..",
-        QuerySelect,
-        "packages that enhance CAP",
-    ),
-    valued(
-        "whatobsoletes",
-        "CAP,..",
-        QuerySelect,
-        "packages that obsolete CAP",
-    ),
-    valued(
-        "whatprovides",
-        "CAP,..",
-        QuerySelect,
-        "packages that provide CAP",
-    ),
-    valued(
-        "whatrecommends",
-        "CAP,..",
-        QuerySelect,
-        "packages that recommend CAP",
-    ),
-    valued(
-        "whatrequires",
-        "CAP,..",
-        QuerySelect,
-        "packages that require CAP",
-    ),
-    valued(
-        "whatsuggests",
-        "CAP,..",
-        QuerySelect,
-        "packages that suggest CAP",
-    ),
-    valued(
-        "whatsupplements",
-        "CAP,..",
-        QuerySelect,
-        "packages that supplement CAP",
-    ),
-    flag("changelogs", Query, "show change logs"),
-    flag("conflicts", Query, "show conflicts"),
-    flag("depends", Query, "show all dependencies"),
-    flag("enhances", Query, "show enhances"),
-    flag("list", Query, "show files"),
-    flag("obsoletes", Query, "show obsoletes"),
-    flag("provides", Query, "show provides"),
-    valued("qf", "FORMAT", Query, "show tags as FORMAT says"),
-    flag("recommends", Query, "show recommends"),
-    flag("requires", Query, "show requires"),
-    flag("requires-pre", Query, "show what is required by scriptlets"),
-    flag("suggests", Query, "show suggests"),
-    flag("supplements", Query, "show supplements"),
-    flag("all", Scope, "every package"),
-    flag("downgrades", Scope, "older versions of installed packages"),
-    valued("from", "ID", Scope, "first transaction of a range"),
-    flag("info", Scope, "with details"),
-    flag("recent", Scope, "packages of late"),
-    flag("reverse", Scope, "newest transaction last"),
-    flag("summary", Scope, "numbers only"),
-    valued("to", "ID", Scope, "last transaction of a range"),
-    flag("updates", Scope, "newer versions of installed packages"),
-    letter(valued("debuglevel", "N", Ignored, "no effect"), 'd'),
-    valued(
-        "forcearch",
-        "ARCH",
-        New,
-        "act as a machine of this architecture",
-    ),
-    valued(
-        "json-version",
-        "N",
-        New,
-        "as --json, in the shape of version N: 1 (that of tdnf 3.6) or 2",
-    ),
-    valued(
-        "lock-timeout",
-        "SECONDS",
-        New,
-        "how long to wait for another run that changes the system (for ever)",
-    ),
-    flag("repair", New, "with check-installed: put right what can be"),
-    flag("nobest", New, "accept older versions (the default)"),
-];
+/// The option of a long name.
+pub(crate) fn by_name<'d>(definition: &'d Command, name: &str) -> Option<&'d Arg> {
+    let mut options = definition.get_arguments();
+    options.find(|option| option.get_long() == Some(name))
+}
 
-/// Letters that stand for an option without a long name: (letter, takes a value). They have no
-/// effect, as in tdnf.
-pub const BARE_LETTERS: &[(char, bool)] = &[('4', false), ('6', false), ('e', true), ('x', false)];
+/// The option of a letter.
+pub(crate) fn by_letter(definition: &Command, letter: char) -> Option<&Arg> {
+    let mut options = definition.get_arguments();
+    options.find(|option| option.get_short() == Some(letter))
+}
 
-/// Finds an option by its whole name.
-pub fn find(long: &str) -> Option<&'static OptionSpec> {
-    OPTIONS.iter().find(|option| option.long == long)
+/// Whether an option has a value.
+pub(crate) fn takes_value(option: &Arg) -> bool {
+    option.get_action().takes_values()
 }

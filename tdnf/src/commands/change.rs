@@ -2,6 +2,7 @@
 
 use super::files::{self, Kind};
 use super::{Command, Needs, security, source, updateinfo};
+use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
 use crate::goal::{self, Goal, Policy, Request, Verb};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
@@ -12,11 +13,19 @@ pub(super) const INSTALL: Command = Command {
     name: "install",
     aliases: &[],
     usage: "PACKAGE|FILE.rpm|URL...",
+    options: &[
+        of::<options::Change>(),
+        of::<options::Incoming>(),
+        of::<options::Skips>(),
+        of::<options::Source>(),
+        of::<options::Build>(),
+    ],
+    example: "install nginx",
     about: "Install a package or packages on your system",
     needs: Needs::Lock,
     run: |session, words| match () {
-        () if session.args.flag("builddeps") => source::build_deps(session, words),
-        () if session.args.flag("source") => source::install(session, words),
+        () if session.args.options.build.builddeps => source::build_deps(session, words),
+        () if session.args.options.source.source => source::install(session, words),
         () => change(session, words, Words::Needed, Verb::Install),
     },
 };
@@ -25,6 +34,12 @@ pub(super) const REINSTALL: Command = Command {
     name: "reinstall",
     aliases: &[],
     usage: "PACKAGE|FILE.rpm...",
+    options: &[
+        of::<options::Change>(),
+        of::<options::Incoming>(),
+        of::<options::Skips>(),
+    ],
+    example: "reinstall nginx",
     about: "Reinstall a package",
     needs: Needs::Lock,
     run: |session, words| change(session, words, Words::Needed, Verb::Reinstall),
@@ -34,6 +49,13 @@ pub(super) const UPDATE: Command = Command {
     name: "update",
     aliases: &["upgrade", "update-to", "upgrade-to"],
     usage: "[PACKAGE|FILE.rpm...]",
+    options: &[
+        of::<options::Change>(),
+        of::<options::Incoming>(),
+        of::<options::Skips>(),
+        of::<options::Advisories>(),
+    ],
+    example: "update nginx",
     about: "Upgrade a package or packages on your system",
     needs: Needs::Lock,
     run: |session, words| match updateinfo::is_filtered(session) {
@@ -46,6 +68,12 @@ pub(super) const DOWNGRADE: Command = Command {
     name: "downgrade",
     aliases: &[],
     usage: "[PACKAGE...]",
+    options: &[
+        of::<options::Change>(),
+        of::<options::Incoming>(),
+        of::<options::Skips>(),
+    ],
+    example: "downgrade nginx",
     about: "Downgrade a package",
     needs: Needs::Lock,
     run: |session, words| change(session, words, Words::Optional, Verb::Downgrade),
@@ -55,6 +83,12 @@ pub(super) const DISTRO_SYNC: Command = Command {
     name: "distro-sync",
     aliases: &[],
     usage: "",
+    options: &[
+        of::<options::Change>(),
+        of::<options::Incoming>(),
+        of::<options::Skips>(),
+    ],
+    example: "distro-sync --assumeno",
     about: "Bring every package to the version the repositories have, up or down",
     needs: Needs::Lock,
     run: |session, words| change(session, words, Words::Optional, Verb::DistroSync),
@@ -64,6 +98,8 @@ pub(super) const ERASE: Command = Command {
     name: "erase",
     aliases: &["remove"],
     usage: "PACKAGE...",
+    options: &[of::<options::Change>()],
+    example: "erase nginx",
     about: "Remove a package or packages from your system",
     needs: Needs::Lock,
     run: |session, words| remove(session, words, Words::Needed),
@@ -73,6 +109,8 @@ pub(super) const AUTOREMOVE: Command = Command {
     name: "autoremove",
     aliases: &["autoerase"],
     usage: "[PACKAGE...]",
+    options: &[of::<options::Change>()],
+    example: "autoremove --assumeno",
     about: "Remove a package and its dependencies, or every dependency that nothing needs",
     needs: Needs::Lock,
     run: autoremove,

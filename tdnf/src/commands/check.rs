@@ -6,6 +6,7 @@ use std::path::Path;
 use rpm_solv::{Action, Job, JobFlags, Target};
 
 use super::{Command, Needs, files};
+use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
 use crate::goal::{self, Policy, Request};
 use crate::session::{Freshness, PRIMARY, Packages, Session, packages_below};
@@ -14,6 +15,8 @@ pub(super) const CHECK: Command = Command {
     name: "check",
     aliases: &[],
     usage: "",
+    options: &[of::<options::Skips>()],
+    example: "check",
     about: "Check the packages of all repositories for problems",
     needs: Needs::Nothing,
     run: |session, _| {
@@ -48,6 +51,8 @@ pub(super) const CHECK_LOCAL: Command = Command {
     name: "check-local",
     aliases: &[],
     usage: "DIR",
+    options: &[of::<options::Skips>()],
+    example: "check-local /srv/packages",
     about: "Check the packages below a folder for problems, as if nothing else existed",
     needs: Needs::Nothing,
     run: check_local,

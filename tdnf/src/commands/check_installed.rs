@@ -4,6 +4,7 @@ use rpm_pkg::dep::{DepGroup, Deps};
 use rpm_pkg::header::{Header, tag};
 
 use super::{Command, Needs};
+use crate::args::options::{self, of};
 use crate::audit::{self, Finding};
 use crate::error::{Failure, Outcome};
 use crate::execute;
@@ -15,13 +16,15 @@ pub(super) const CHECK_INSTALLED: Command = Command {
     name: "check-installed",
     aliases: &[],
     usage: "[--repair]",
+    options: &[of::<options::Repair>()],
+    example: "check-installed --repair",
     about: "Look for what an interrupted rpm left in database and folders, and repair it",
     needs: Needs::Nothing,
     run,
 };
 
 fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
-    let repairs = session.args.flag("repair");
+    let repairs = session.args.options.repair.repair;
     let _lock = match repairs {
         true => {
             let lock = session.change_lock()?;

@@ -12,6 +12,8 @@ pub(super) const COMMAND: Command = Command {
     name: "clean",
     aliases: &[],
     usage: "packages|metadata|dbcache|keys|expire-cache|all",
+    options: &[],
+    example: "clean packages",
     about: "Remove cached data",
     needs: Needs::Nothing,
     run,

@@ -8,6 +8,8 @@ pub(super) const COMMAND: Command = Command {
     name: "count",
     aliases: &[],
     usage: "",
+    options: &[],
+    example: "count",
     about: "Count the packages that are installed and available",
     needs: Needs::Nothing,
     run,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::change::request;
 use super::{Command, Needs};
+use crate::args::options::{self, of};
 use crate::error::{Code, Failure, Outcome};
 use crate::goal::{self, Goal};
 use crate::history::{Entry, Flags, History};
@@ -15,6 +16,14 @@ pub(super) const COMMAND: Command = Command {
     name: "history",
     aliases: &[],
     usage: "[list|info|init|update|undo|redo|rollback] [FROM[-TO]]",
+    options: &[
+        of::<options::Change>(),
+        of::<options::Incoming>(),
+        of::<options::Skips>(),
+        of::<options::Detail>(),
+        of::<options::Range>(),
+    ],
+    example: "history undo 7",
     about: "Show past transactions, undo or repeat them",
     // The subcommands that change something ask for more when they run.
     needs: Needs::Nothing,
@@ -66,8 +75,9 @@ impl Range {
             let parsed = text.parse::<i64>().ok().filter(|number| *number >= 0);
             parsed.ok_or_else(|| bad(format!("'{text}' is not the number of a transaction")))
         };
-        let option = |name| session.args.value(name).map(number).transpose();
-        let (mut from, mut to) = (option("from")?, option("to")?);
+        let given = &session.args.options.range;
+        let option = |text: &Option<String>| text.as_deref().map(number).transpose();
+        let (mut from, mut to) = (option(&given.from)?, option(&given.to)?);
         if let Some(word) = words.first() {
             match word.split_once('-') {
                 Some((first, last)) => (from, to) = (Some(number(first)?), Some(number(last)?)),
@@ -106,7 +116,7 @@ enum Shown {
 
 impl Shown {
     fn of(session: &Session<'_>) -> Self {
-        match session.args.flag("info") {
+        match session.args.options.detail.info {
             true => Self::Packages,
             false => Self::Rows,
         }
@@ -127,7 +137,7 @@ fn list(session: &Session<'_>, words: &[String], shown: Shown) -> Outcome<u8> {
         _ => Vec::new(),
     };
     failures.retain(|failed| inside(failed.after));
-    if session.args.flag("reverse") {
+    if session.args.options.range.reverse {
         entries.reverse();
         failures.reverse();
     }
@@ -187,7 +197,7 @@ fn states(
         .ok_or_else(|| bad(format!("history {word} needs the number of a transaction")))?;
     let at = |id: i64| history.state_at(id).map_err(Failure::from);
     if word == "rollback" {
-        let to = if session.args.value("to").is_some() {
+        let to = if session.args.options.range.to.is_some() {
             range.to
         } else {
             range.from

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use clap::ValueEnum;
 use rpm_solv::{DepKind, SelectFlags, SolvableId};
 
 use super::query::{Detail, installed, rows, select};
 use super::repoquery::extras;
 use super::{Command, Needs};
+use crate::args::Scope;
+use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::view::packages::{self, PackageRow};
@@ -20,6 +23,8 @@ pub(super) const LIST: Command = Command {
     name: "list",
     aliases: &[],
     usage: SCOPES,
+    options: &[of::<options::Scopes>(), of::<options::Place>()],
+    example: "list installed 'nginx*'",
     about: "List a package or groups of packages",
     needs: Needs::Nothing,
     run: |session, words| {
@@ -33,6 +38,8 @@ pub(super) const INFO: Command = Command {
     name: "info",
     aliases: &[],
     usage: SCOPES,
+    options: &[of::<options::Scopes>(), of::<options::Place>()],
+    example: "info nginx",
     about: "Display details about a package or group of packages",
     needs: Needs::Nothing,
     run: |session, words| {
@@ -46,56 +53,22 @@ pub(super) const CHECK_UPDATE: Command = Command {
     name: "check-update",
     aliases: &[],
     usage: "[PACKAGE...]",
+    options: &[],
+    example: "check-update",
     about: "Check for available package upgrades",
     needs: Needs::Nothing,
     run: check_update,
 };
 
-/// Which packages are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    All,
-    Installed,
-    Available,
-    Upgrades,
-    Downgrades,
-    /// Installed, and in no repository.
-    Extras,
-    /// Available, and obsoleting something installed.
-    Obsoletes,
-    /// Available, and new in its repository.
-    Recent,
-}
-
-impl Scope {
-    fn parse(word: &str) -> Option<Self> {
-        Some(match word.to_ascii_lowercase().as_str() {
-            "all" => Self::All,
-            "extras" => Self::Extras,
-            "obsoletes" => Self::Obsoletes,
-            "recent" => Self::Recent,
-            "installed" => Self::Installed,
-            "available" => Self::Available,
-            "upgrades" | "updates" => Self::Upgrades,
-            "downgrades" => Self::Downgrades,
-            _ => return None,
-        })
-    }
-}
-
 /// The scope of a command line and the words behind it: an argument beats an option, the last
 /// option wins.
 fn scope<'w>(session: &Session<'_>, words: &'w [String]) -> (Scope, &'w [String]) {
     if let Some((first, rest)) = words.split_first()
-        && let Some(scope) = Scope::parse(first)
+        && let Ok(scope) = Scope::from_str(first, true)
     {
         return (scope, rest);
     }
-    let options = session.args.entries.iter().rev();
-    let option = options
-        .filter(|entry| entry.value != "0")
-        .find_map(|entry| Scope::parse(&entry.key));
-    (option.unwrap_or(Scope::All), words)
+    (session.args.scope.unwrap_or(Scope::All), words)
 }
 
 fn find(session: &Session<'_>, words: &[String], detail: Detail) -> Outcome<Vec<PackageRow>> {

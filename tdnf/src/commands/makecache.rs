@@ -12,6 +12,8 @@ pub(super) const COMMAND: Command = Command {
     name: "makecache",
     aliases: &[],
     usage: "",
+    options: &[],
+    example: "makecache",
     about: "Generate the metadata cache",
     needs: Needs::Nothing,
     run,

@@ -12,6 +12,8 @@ pub(super) const COMMAND: Command = Command {
     name: "mark",
     aliases: &[],
     usage: "install|remove PACKAGE...",
+    options: &[],
+    example: "mark install nginx",
     about: "Mark installed packages as asked for, or as dependencies",
     needs: Needs::Lock,
     run,

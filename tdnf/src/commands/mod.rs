@@ -22,9 +22,11 @@ mod updateinfo;
 use cli_kit::Printer;
 use serde::Serialize;
 
-use crate::args::{Args, Entry, Origin, help};
+use crate::args::options::Definition;
+use crate::args::{Args, help};
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Listener};
+use crate::near::nearest;
 use crate::session::{Needs, Session};
 use crate::settings::{Environment, Settings};
 
@@ -39,6 +41,10 @@ pub struct Command {
     pub aliases: &'static [&'static str],
     /// Its operands, for the help.
     pub usage: &'static str,
+    /// The options that mean something to it, those of all commands left out.
+    pub options: &'static [Definition],
+    /// Words behind `tdnf` that show what it is for.
+    pub example: &'static str,
     /// One line of help.
     pub about: &'static str,
     /// What it needs before it runs.
@@ -88,7 +94,7 @@ struct Version {
 /// Runs the command that the words name and returns the exit code. `--version` and help come
 /// first and open nothing, and signals are heard by `listener` only after them.
 pub fn dispatch(args: &Args, printer: &Printer, listener: &mut Listener) -> Outcome<u8> {
-    if args.flag("version") {
+    if args.options.general.version {
         printer.crit(&format!("tdnf: {}", crate::VERSION));
         printer.json(&Version {
             name: "tdnf",
@@ -97,7 +103,7 @@ pub fn dispatch(args: &Args, printer: &Printer, listener: &mut Listener) -> Outc
         return Ok(0);
     }
     let word = args.command();
-    if args.flag("help") || word == Some("help") {
+    if args.options.general.help || word == Some("help") {
         show_help(args, printer);
         return Ok(0);
     }
@@ -171,22 +177,26 @@ fn show_help(args: &Args, printer: &Printer) {
     printer.crit(text.trim_end());
 }
 
+/// The names of all commands, other names included.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter()
+        .flat_map(|command| std::iter::once(command.name).chain(command.aliases.iter().copied()))
+}
+
 /// Finds a command by name or alias.
 pub fn find(word: &str) -> Option<&'static Command> {
     ALL.iter()
         .find(|command| command.name == word || command.aliases.contains(&word))
 }
 
-/// `-v` shows the ordered list that long options and `--setopt` fill.
+/// `-v` shows what long options and `--setopt` set, in order.
 fn show_options(args: &Args, printer: &Printer) {
-    let named = |entry: &&Entry| entry.origin != Origin::Letter;
-    let mut shown = args.entries.iter().filter(named).peekable();
-    if !printer.mode().verbose || shown.peek().is_none() {
+    if !printer.mode().verbose || args.shown.is_empty() {
         return;
     }
     printer.info("Setting options:");
-    for entry in shown {
-        printer.info(&format!("\t{} = {}", entry.key, entry.value));
+    for (key, value) in &args.shown {
+        printer.info(&format!("\t{key} = {value}"));
     }
 }
 
@@ -198,7 +208,7 @@ fn no_such_command(word: &str) -> Failure {
     let failure = Failure::new(Code::NO_SUCH_CMD).remark(format!(
         "No such command: {word}. Please use /usr/bin/tdnf --help"
     ));
-    match help::near_command(word) {
+    match nearest(word, names()) {
         Some(near) => failure.hint(format!("did you mean '{near}'?")),
         None => failure,
     }

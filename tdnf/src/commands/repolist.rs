@@ -12,6 +12,8 @@ pub(super) const COMMAND: Command = Command {
     name: "repolist",
     aliases: &[],
     usage: "[all|enabled|disabled]",
+    options: &[],
+    example: "repolist all",
     about: "Display the configured software repositories",
     needs: Needs::Nothing,
     run,

@@ -8,6 +8,7 @@ use rpm_solv::{SelectFlags, SolvableId};
 
 use super::query::select;
 use super::{Command, Needs};
+use crate::args::options::{self, of};
 use crate::error::{Code, Failure, Outcome};
 use crate::session::{Freshness, Packages, Session};
 use crate::view::advisories as view;
@@ -16,6 +17,8 @@ pub(super) const COMMAND: Command = Command {
     name: "updateinfo",
     aliases: &[],
     usage: "[summary|list|info] [all|available|updates|installed] [PACKAGE...]",
+    options: &[of::<options::Advisories>(), of::<options::Detail>()],
+    example: "updateinfo list --security",
     about: "Display advisories about packages",
     needs: Needs::Nothing,
     run,
@@ -70,14 +73,14 @@ impl Scope {
 }
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let option = |names: &[&str]| names.iter().any(|name| session.args.flag(name));
+    let typed = &session.args.options;
     let (mode, words) = match words
         .split_first()
         .map(|(first, rest)| (Mode::parse(first), rest))
     {
         Some((Some(mode), rest)) => (mode, rest),
-        _ if option(&["list"]) => (Mode::List, words),
-        _ if option(&["info"]) => (Mode::Info, words),
+        _ if typed.query.list => (Mode::List, words),
+        _ if typed.detail.info => (Mode::Info, words),
         _ => (Mode::Summary, words),
     };
     let (scope, specs) = match words
@@ -85,8 +88,8 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         .map(|(first, rest)| (Scope::parse(first), rest))
     {
         Some((Some(scope), rest)) => (scope, rest),
-        _ if option(&["all"]) => (Scope::All, words),
-        _ if option(&["installed"]) => (Scope::Installed, words),
+        _ if typed.scopes.all => (Scope::All, words),
+        _ if typed.place.installed => (Scope::Installed, words),
         _ => (Scope::Available, words),
     };
     let sources = session.sources(&["primary", "updateinfo"], Freshness::WhenExpired)?;
@@ -184,8 +187,8 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn of(session: &Session<'_>) -> Outcome<Self> {
-        let args = session.args;
-        let least = match args.value("sec-severity") {
+        let given = &session.args.options.advisories;
+        let least = match &given.sec_severity {
             Some(text) => Some(severity(text).ok_or_else(|| {
                 let line = format!(
                     "--sec-severity={text}: a number, or low, moderate, important or critical"
@@ -195,9 +198,9 @@ impl Filter {
             None => None,
         };
         Ok(Self {
-            security: args.flag("security"),
+            security: given.security,
             severity: least,
-            reboot: args.flag("reboot-required"),
+            reboot: given.reboot_required,
         })
     }
 
@@ -211,6 +214,6 @@ impl Filter {
 
 /// Whether the command line asks for advisories of a kind.
 pub(super) fn is_filtered(session: &Session<'_>) -> bool {
-    let args = session.args;
-    args.flag("security") || args.flag("reboot-required") || args.value("sec-severity").is_some()
+    let given = &session.args.options.advisories;
+    given.security || given.reboot_required || given.sec_severity.is_some()
 }

@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use clap::{Arg, Command};
 use cli_kit::{Mode, Printer};
 
-use crate::args::{self, Args, Group, OPTIONS, OptionSpec};
+use crate::args::options::{self, by_letter, by_name, takes_value};
+use crate::args::{self, Args};
 use crate::commands;
 use crate::interrupt::Listener;
 use crate::session::{Freshness, Needs, PRIMARY, Session};
@@ -84,6 +86,44 @@ const OPERANDS: &[(&str, &[&str], Place)] = &[
     ),
 ];
 
+/// What the values of options are, by the names that the help gives them.
+const VALUES: &[(&str, Place)] = &[
+    (
+        "ARCH",
+        Place::Words(&["x86_64", "aarch64", "i686", "noarch", "src"]),
+    ),
+    ("CAP,..", Place::Packages),
+    ("DIR", Place::Files),
+    ("FILE", Place::Files),
+    ("FORMAT", Place::Nothing),
+    ("GLOB", Place::Words(&["tdnfmetalink", "tdnfrepogpgcheck"])),
+    ("ID", Place::Nothing),
+    ("ID,DIR", Place::Nothing),
+    ("ID,URL", Place::Nothing),
+    ("KEY=VALUE", Place::Nothing),
+    (
+        "LEVEL",
+        Place::Words(&[
+            "emergency",
+            "alert",
+            "critical",
+            "error",
+            "warning",
+            "notice",
+            "info",
+            "debug",
+        ]),
+    ),
+    ("MACRO", Place::Nothing),
+    ("N", Place::Nothing),
+    ("NAME,..", Place::Packages),
+    ("NUMBER", Place::Nothing),
+    ("PATH", Place::Files),
+    ("REPO", Place::Repositories),
+    ("SECONDS", Place::Nothing),
+    ("VERSION", Place::Nothing),
+];
+
 const SCOPES: &[&str] = &[
     "all",
     "installed",
@@ -116,12 +156,13 @@ pub(super) fn run(words: &[String]) -> u8 {
 
 /// Lines for the word; none where files are wanted.
 fn candidates(before: &[String], current: &str, printer: &Printer) -> Option<Vec<String>> {
+    let options = options::definition();
     if let Some((name, value)) = current
         .split_once('=')
         .filter(|_| current.starts_with("--"))
     {
-        let spec = args::find(name.trim_start_matches('-'))?;
-        let found = values(value_place(spec)?, value, before, printer)?;
+        let option = by_name(&options, name.trim_start_matches('-'))?;
+        let found = values(value_place(option)?, value, before, printer)?;
         return Some(
             found
                 .into_iter()
@@ -129,13 +170,14 @@ fn candidates(before: &[String], current: &str, printer: &Printer) -> Option<Vec
                 .collect(),
         );
     }
-    if let Some(spec) = before.last().and_then(|word| option_with_value(word)) {
-        return values(value_place(spec)?, current, before, printer);
+    let waiting = before.last().and_then(|word| with_value(&options, word));
+    if let Some(option) = waiting {
+        return values(value_place(option)?, current, before, printer);
     }
     if current.starts_with('-') {
-        return Some(options(current));
+        return Some(option_names(&options, current));
     }
-    let typed = typed_words(before);
+    let typed = typed_words(&options, before);
     let Some((command, operands)) = typed.split_first() else {
         return Some(command_names(current));
     };
@@ -161,26 +203,23 @@ fn candidates(before: &[String], current: &str, printer: &Printer) -> Option<Vec
 }
 
 /// An option that takes the next word for its value.
-fn option_with_value(word: &str) -> Option<&'static OptionSpec> {
+fn with_value<'d>(options: &'d Command, word: &str) -> Option<&'d Arg> {
     if word.contains('=') {
         return None;
     }
-    let spec = match word.strip_prefix("--") {
-        Some(name) => args::find(name)?,
-        None => {
-            let letter = word.strip_prefix('-')?.chars().last()?;
-            OPTIONS.iter().find(|option| option.short == Some(letter))?
-        }
+    let option = match word.strip_prefix("--") {
+        Some(name) => by_name(options, name)?,
+        None => by_letter(options, word.strip_prefix('-')?.chars().last()?)?,
     };
-    spec.value.is_some().then_some(spec)
+    takes_value(option).then_some(option)
 }
 
 /// The words that are neither options nor their values.
-fn typed_words(before: &[String]) -> Vec<String> {
+fn typed_words(options: &Command, before: &[String]) -> Vec<String> {
     let mut words = Vec::new();
     let mut is_value = false;
     for word in before {
-        let takes_next = option_with_value(word).is_some();
+        let takes_next = with_value(options, word).is_some();
         if !is_value && !word.starts_with('-') {
             words.push(word.clone());
         }
@@ -189,45 +228,35 @@ fn typed_words(before: &[String]) -> Vec<String> {
     words
 }
 
-/// What the value of an option is; none: a file.
-fn value_place(spec: &OptionSpec) -> Option<Place> {
-    Some(match spec.long {
-        "config" | "installroot" | "downloaddir" | "download-path" | "metadata-path" | "file" => {
-            return None;
-        }
-        "repo" | "repoid" | "enablerepo" | "disablerepo" => Place::Repositories,
-        "exclude" => Place::Packages,
-        "arch" | "forcearch" => Place::Words(&["x86_64", "aarch64", "i686", "noarch", "src"]),
-        "disableplugin" | "enableplugin" => Place::Words(&["tdnfmetalink", "tdnfrepogpgcheck"]),
-        "rpmverbosity" => Place::Words(&[
-            "emergency",
-            "alert",
-            "critical",
-            "error",
-            "warning",
-            "notice",
-            "info",
-            "debug",
-        ]),
-        name if name.starts_with("what") => Place::Packages,
-        _ => Place::Nothing,
-    })
+/// What the value of an option is, by what the help calls it; none: a file.
+fn value_place(option: &Arg) -> Option<Place> {
+    let name = option.get_value_names().and_then(|names| names.first());
+    let name = name.map_or("", |name| name.as_str());
+    let known = VALUES.iter().find(|(known, _)| *known == name);
+    match known.map_or(Place::Nothing, |(_, place)| *place) {
+        Place::Files => None,
+        place => Some(place),
+    }
 }
 
-fn options(current: &str) -> Vec<String> {
-    let shown = OPTIONS
-        .iter()
-        .filter(|option| option.group != Group::Ignored);
+fn option_names(options: &Command, current: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    for option in shown {
-        let value = if option.value.is_some() { "=" } else { "" };
-        let long = format!("--{}{value}", option.long);
-        if long.starts_with(current) {
-            lines.push(format!("{long}\t{}", option.help));
+    for option in options
+        .get_arguments()
+        .filter(|option| !option.is_hide_set())
+    {
+        let help = option
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let value = if takes_value(option) { "=" } else { "" };
+        let long = option.get_long().map(|long| format!("--{long}{value}"));
+        if let Some(long) = long.filter(|long| long.starts_with(current)) {
+            lines.push(format!("{long}\t{help}"));
         }
-        let short = option.short.map(|letter| format!("-{letter}"));
+        let short = option.get_short().map(|letter| format!("-{letter}"));
         if let Some(short) = short.filter(|short| short == current || current == "-") {
-            lines.push(format!("{short}\t{}", option.help));
+            lines.push(format!("{short}\t{help}"));
         }
     }
     lines
@@ -306,10 +335,12 @@ fn with_session(
     ask: impl FnOnce(&Session<'_>) -> Option<Vec<String>>,
 ) -> Vec<String> {
     let mut listener = Listener::default();
+    let definition = options::definition();
     let open = || -> Option<Vec<String>> {
         let silent = ["tdnf", "-q", "-C", "--noplugins"].map(str::to_owned);
         // The option whose value is being typed has none yet.
-        let complete = match before.last().and_then(|word| option_with_value(word)) {
+        let waits = before.last().and_then(|word| with_value(&definition, word));
+        let complete = match waits {
             Some(_) => &before[..before.len() - 1],
             None => before,
         };

@@ -10,7 +10,7 @@ use rpm_repo::config::{RepoConfig, parse_bool};
 use rpm_repo::ini;
 use rpm_trust::{DetachedOutcome, Keyring, SignatureState};
 
-use crate::args::Args;
+use crate::args::{Args, PluginSwitch};
 use crate::error::{Code, Failure, Outcome};
 use crate::session::glob;
 use crate::settings::Settings;
@@ -38,7 +38,7 @@ impl Plugins {
     /// `--noplugins` says otherwise. With `plugins=1` in tdnf.conf each plugin that has a conf
     /// file is named, as C tdnf does; one that is not part of this program is named as missing.
     pub(super) fn resolve(args: &Args, settings: &Settings, printer: &Printer) -> Outcome<Self> {
-        if args.flag("noplugins") {
+        if args.options.general.noplugins {
             return Ok(Self {
                 repo_gpgcheck: false,
                 metalink: false,
@@ -50,7 +50,7 @@ impl Plugins {
         for name in [REPO_GPGCHECK, METALINK] {
             configured.entry(name.to_owned()).or_insert(true);
         }
-        switch(args, &mut configured)?;
+        switch(&args.options.plugins.0, &mut configured)?;
         if settings.main.plugins {
             for name in named {
                 if configured.get(&name) == Some(&true) {
@@ -177,19 +177,18 @@ fn read_dir(dir: &Path) -> Outcome<BTreeMap<String, bool>> {
 }
 
 /// `--enableplugin` and `--disableplugin` in the order of the command line.
-fn switch(args: &Args, plugins: &mut BTreeMap<String, bool>) -> Outcome<()> {
-    for entry in &args.entries {
-        let on = match entry.key.as_str() {
-            "enableplugin" => true,
-            "disableplugin" => false,
-            _ => continue,
+fn switch(switches: &[PluginSwitch], plugins: &mut BTreeMap<String, bool>) -> Outcome<()> {
+    for switch in switches {
+        let (option, pattern, on) = match switch {
+            PluginSwitch::Enable(pattern) => ("enableplugin", pattern, true),
+            PluginSwitch::Disable(pattern) => ("disableplugin", pattern, false),
         };
-        if entry.value.contains('/') {
-            let line = format!("--{}={}: a name, not a path", entry.key, entry.value);
+        if pattern.contains('/') {
+            let line = format!("--{option}={pattern}: a name, not a path");
             return Err(Failure::because(Code::INVALID_PARAMETER, line));
         }
         for (name, state) in plugins.iter_mut() {
-            if glob(&entry.value, name) {
+            if glob(pattern, name) {
                 *state = on;
             }
         }

@@ -15,11 +15,12 @@ use std::time::Duration;
 
 use rpm_repo::config::{MainConfig, read_main_config};
 
-use crate::args::Args;
+use crate::args::options::{Change, Incoming};
+use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
 
 pub use environment::Environment;
-pub use overrides::{RepoOrigin, RepoOverride, RepoSwitch, TemporaryRepo, file_url};
+pub use overrides::{RepoOrigin, RepoOverride, TemporaryRepo, file_url};
 pub use tsflags::TsFlags;
 
 /// Where the configuration is if nobody says otherwise.
@@ -143,28 +144,29 @@ pub struct Settings {
 impl Settings {
     /// Works out what a command line means. Reads the configuration file and nothing else.
     pub fn resolve(args: &Args, environment: Environment) -> Outcome<Self> {
-        check_combinations(args)?;
-        let root = PathBuf::from(args.value("installroot").unwrap_or("/"));
-        let config_file = paths::config_file(args, &root);
+        let options = &args.options;
+        let (general, change, incoming) = (&options.general, &options.change, &options.incoming);
+        check_combinations(incoming)?;
+        let root = PathBuf::from(general.installroot.as_deref().unwrap_or("/"));
+        let config_file = paths::config_file(general.config.as_deref(), &root);
         let mut main = read_main_config(&config_file)?;
         let mut warnings = Vec::new();
-        let repo_overrides = overrides::apply_setopts(args, &mut main, &mut warnings)?;
-        let tsflags = TsFlags::of(args, &mut warnings);
-        let places = paths::Places::of(args, &main, &root);
-        let keep_excludes = !args.flag("disableexcludes");
-        let conf_excludes = if keep_excludes {
-            main.excludepkgs.clone()
-        } else {
-            Vec::new()
+        let repo_overrides = overrides::apply_setopts(&general.setopt, &mut main, &mut warnings)?;
+        let tsflags = TsFlags::of(&general.setopt, &mut warnings);
+        let places = paths::Places::of(&general.setopt, &main, &root);
+        let conf_excludes = match change.disableexcludes {
+            true => Vec::new(),
+            false => main.excludepkgs.clone(),
         };
-        let given = args
-            .values("exclude")
+        let given = change
+            .exclude
+            .iter()
             .flat_map(|list| list.split([',', ':']));
         let given = given
             .map(str::trim)
             .filter(|name| !name.is_empty())
             .map(str::to_owned);
-        let lock_timeout = lock_timeout(args)?.or(main.lock_timeout);
+        let lock_timeout = lock_timeout(general.lock_timeout.as_deref())?.or(main.lock_timeout);
         Ok(Self {
             lock_timeout: lock_timeout.map(|seconds| Duration::from_secs(seconds.into())),
             repo_dirs: places.repo_dirs,
@@ -172,35 +174,36 @@ impl Settings {
             cache_dir: places.cache_dir,
             persist_dir: places.persist_dir,
             plugin_conf_dir: places.plugin_conf_dir,
-            releasever: args.value("releasever").map(str::to_owned),
-            arch: args
-                .value("forcearch")
+            releasever: general.releasever.clone(),
+            arch: general
+                .forcearch
+                .as_ref()
                 .unwrap_or(&environment.machine)
-                .to_owned(),
-            arch_forced: args.value("forcearch").is_some(),
-            dbpath: defined(args, "_dbpath"),
-            topdir: defined(args, "_topdir"),
-            consent: consent(args),
-            checks: checks(args),
-            download_only: args.flag("downloadonly").then(|| download_only(args)),
+                .clone(),
+            arch_forced: general.forcearch.is_some(),
+            dbpath: defined(&general.rpmdefine, "_dbpath"),
+            topdir: defined(&general.rpmdefine, "_topdir"),
+            consent: consent(change),
+            checks: checks(incoming),
+            download_only: incoming.downloadonly.then(|| download_only(incoming)),
             skips: Skips {
-                broken: args.flag("skip-broken"),
-                conflicts: args.flag("skipconflicts"),
-                obsoletes: args.flag("skipobsoletes"),
+                broken: options.skips.skip_broken,
+                conflicts: options.skips.skipconflicts,
+                obsoletes: options.skips.skipobsoletes,
             },
-            best: args.flag("best") && !args.flag("nobest"),
-            allow_erasing: args.flag("allowerasing"),
-            clean_requirements: main.clean_requirements_on_remove && !args.flag("noautoremove"),
-            test_only: args.flag("testonly") || tsflags.test,
-            cache_only: args.flag("cacheonly"),
-            refresh: args.flag("refresh"),
+            best: incoming.best && !incoming.nobest,
+            allow_erasing: incoming.allowerasing,
+            clean_requirements: main.clean_requirements_on_remove && !change.noautoremove,
+            test_only: change.testonly || tsflags.test,
+            cache_only: general.cacheonly,
+            refresh: general.refresh,
             excludes: conf_excludes.iter().cloned().chain(given).collect(),
             conf_excludes,
             tsflags,
-            defines: defines(args),
-            switches: overrides::switches(args),
+            defines: defines(&general.rpmdefine),
+            switches: options.repos.0.clone(),
             repo_overrides,
-            temporary_repos: overrides::temporary_repos(args)?,
+            temporary_repos: overrides::temporary_repos(&options.temporary.0)?,
             command_line: args.line(),
             main,
             root,
@@ -248,51 +251,47 @@ impl Settings {
 }
 
 /// Options that need others.
-fn check_combinations(args: &Args) -> Outcome<()> {
-    if args.flag("downloadonly") {
-        return Ok(());
-    }
-    let without = [
-        ("downloaddir", Code::DOWNLOADDIR_REQUIRES_DOWNLOADONLY),
-        ("alldeps", Code::ALLDEPS_REQUIRES_DOWNLOADONLY),
-        ("nodeps", Code::NODEPS_REQUIRES_DOWNLOADONLY),
-    ];
-    match without
-        .into_iter()
-        .find(|(option, _)| args.value(option).is_some())
-    {
-        Some((_, code)) => Err(code.into()),
-        None => Ok(()),
-    }
+fn check_combinations(incoming: &Incoming) -> Outcome<()> {
+    let given = match incoming {
+        Incoming {
+            downloadonly: true, ..
+        } => return Ok(()),
+        Incoming {
+            downloaddir: Some(_),
+            ..
+        } => Code::DOWNLOADDIR_REQUIRES_DOWNLOADONLY,
+        Incoming { alldeps: true, .. } => Code::ALLDEPS_REQUIRES_DOWNLOADONLY,
+        Incoming { nodeps: true, .. } => Code::NODEPS_REQUIRES_DOWNLOADONLY,
+        _ => return Ok(()),
+    };
+    Err(given.into())
 }
 
-fn consent(args: &Args) -> Consent {
-    match (args.flag("assumeyes"), args.flag("assumeno")) {
+fn consent(change: &Change) -> Consent {
+    match (change.assumeyes, change.assumeno) {
         (true, _) => Consent::Yes,
         (false, true) => Consent::No,
         (false, false) => Consent::Ask,
     }
 }
 
-fn checks(args: &Args) -> Checks {
-    let none = args.flag("nogpgcheck");
+fn checks(incoming: &Incoming) -> Checks {
     Checks {
-        signatures: !none && !args.flag("skipsignature"),
-        digests: !none && !args.flag("skipdigest"),
+        signatures: !incoming.nogpgcheck && !incoming.skipsignature,
+        digests: !incoming.nogpgcheck && !incoming.skipdigest,
     }
 }
 
-fn download_only(args: &Args) -> DownloadOnly {
+fn download_only(incoming: &Incoming) -> DownloadOnly {
     DownloadOnly {
-        dir: args.value("downloaddir").map(PathBuf::from),
-        alldeps: args.flag("alldeps"),
-        nodeps: args.flag("nodeps"),
+        dir: incoming.downloaddir.as_ref().map(PathBuf::from),
+        alldeps: incoming.alldeps,
+        nodeps: incoming.nodeps,
     }
 }
 
 /// The last `--rpmdefine` of a macro.
-fn defined(args: &Args, name: &str) -> Option<String> {
-    let definitions: Vec<&str> = args.values("rpmdefine").collect();
+fn defined(definitions: &[String], name: &str) -> Option<String> {
     let bodies = definitions.iter().rev().filter_map(|text| {
         let body = text.trim().strip_prefix(name)?;
         body.starts_with(char::is_whitespace).then(|| body.trim())
@@ -300,8 +299,8 @@ fn defined(args: &Args, name: &str) -> Option<String> {
     bodies.map(str::to_owned).find(|body| !body.is_empty())
 }
 
-fn lock_timeout(args: &Args) -> Outcome<Option<u32>> {
-    let Some(text) = args.value("lock-timeout") else {
+fn lock_timeout(given: Option<&str>) -> Outcome<Option<u32>> {
+    let Some(text) = given else {
         return Ok(None);
     };
     let seconds = text.trim().parse();
@@ -310,13 +309,13 @@ fn lock_timeout(args: &Args) -> Outcome<Option<u32>> {
 }
 
 /// All of `--rpmdefine "NAME VALUE"`, in order; a percent sign before the name is left out.
-fn defines(args: &Args) -> Vec<(String, String)> {
-    let one = |text: &str| {
+fn defines(definitions: &[String]) -> Vec<(String, String)> {
+    let one = |text: &String| {
         let text = text.trim().trim_start_matches('%');
         let (name, value) = text.split_once([' ', '\t'])?;
         Some((name.to_owned(), value.trim().to_owned()))
     };
-    args.values("rpmdefine").filter_map(one).collect()
+    definitions.iter().filter_map(one).collect()
 }
 
 /// A value of `--setopt` or an option that is wrong.

@@ -6,19 +6,9 @@ use rpm_repo::Place;
 use rpm_repo::config::MainConfig;
 
 use super::bad_value;
-use crate::args::{Args, Origin, find};
+use crate::args::options::Setopt;
+use crate::args::{RepoFrom, options};
 use crate::error::Outcome;
-
-/// Switches repositories on or off, by id or glob.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RepoSwitch {
-    /// `--enablerepo`.
-    Enable(String),
-    /// `--disablerepo`.
-    Disable(String),
-    /// `--repo`, `--repoid`: the first one switches everything off before.
-    Only(String),
-}
 
 /// `--setopt REPO.KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,64 +52,39 @@ fn command_line_place() -> Place {
 /// Applies `--setopt KEY=VALUE` to the configuration; returns those that name a repository.
 /// A key that nobody knows has no effect, as in tdnf, but is mentioned.
 pub(super) fn apply_setopts(
-    args: &Args,
+    setopts: &[Setopt],
     main: &mut MainConfig,
     warnings: &mut Vec<String>,
 ) -> Outcome<Vec<RepoOverride>> {
     let mut overrides = Vec::new();
     let place = command_line_place();
-    for entry in args
-        .entries
-        .iter()
-        .filter(|entry| entry.origin == Origin::Setopt)
-    {
-        if let Some((repo, key)) = entry.key.rsplit_once('.') {
+    for pair in setopts {
+        if let Some((repo, key)) = pair.key.rsplit_once('.') {
             overrides.push(RepoOverride {
                 repo: repo.to_owned(),
                 key: key.to_owned(),
-                value: entry.value.clone(),
+                value: pair.value.clone(),
                 place: place.clone(),
             });
-        } else if !main.set(&entry.key, &entry.value, &place)?
-            && find(&entry.key).is_none()
-            && !OTHER_KEYS.contains(&entry.key.as_str())
+        } else if !main.set(&pair.key, &pair.value, &place)?
+            && options::by_name(&options::definition(), &pair.key).is_none()
+            && !OTHER_KEYS.contains(&pair.key.as_str())
         {
-            warnings.push(format!("--setopt: nobody knows the key '{}'", entry.key));
+            warnings.push(format!("--setopt: nobody knows the key '{}'", pair.key));
         }
     }
     Ok(overrides)
 }
 
-/// Repository switches in the order of the command line.
-pub(super) fn switches(args: &Args) -> Vec<RepoSwitch> {
-    let switch = |key: &str, value: &str| match key {
-        "enablerepo" => Some(RepoSwitch::Enable(value.to_owned())),
-        "disablerepo" => Some(RepoSwitch::Disable(value.to_owned())),
-        "repo" | "repoid" => Some(RepoSwitch::Only(value.to_owned())),
-        _ => None,
-    };
-    args.entries
-        .iter()
-        .filter_map(|entry| switch(&entry.key, &entry.value))
-        .collect()
-}
-
 /// Repositories of this run, in the order of the command line.
-pub(super) fn temporary_repos(args: &Args) -> Outcome<Vec<TemporaryRepo>> {
-    let mut repos = Vec::new();
-    for entry in &args.entries {
-        if matches!(entry.key.as_str(), "repofrompath" | "repofromdir") {
-            repos.push(temporary_repo(&entry.key, &entry.value)?);
-        }
-    }
-    Ok(repos)
+pub(super) fn temporary_repos(given: &[RepoFrom]) -> Outcome<Vec<TemporaryRepo>> {
+    given.iter().map(temporary_repo).collect()
 }
 
-fn temporary_repo(option: &str, text: &str) -> Outcome<TemporaryRepo> {
-    let from_dir = option == "repofromdir";
-    let expected = match from_dir {
-        true => "ID,DIRECTORY",
-        false => "ID,URL or ID,DIRECTORY",
+fn temporary_repo(given: &RepoFrom) -> Outcome<TemporaryRepo> {
+    let (option, text, expected) = match given {
+        RepoFrom::Dir(text) => ("repofromdir", text, "ID,DIRECTORY"),
+        RepoFrom::Path(text) => ("repofrompath", text, "ID,URL or ID,DIRECTORY"),
     };
     let wrong = || bad_value(option, text, expected);
     let (id, path) = text.split_once(',').ok_or_else(wrong)?;
@@ -128,10 +93,10 @@ fn temporary_repo(option: &str, text: &str) -> Outcome<TemporaryRepo> {
         return Err(wrong());
     }
     let absolute = || std::path::absolute(path).map_err(|_| wrong());
-    let origin = match (from_dir, path.contains("://")) {
-        (true, _) => RepoOrigin::Dir(absolute()?),
-        (false, true) => RepoOrigin::Url(path.to_owned()),
-        (false, false) => RepoOrigin::Url(file_url(&absolute()?)),
+    let origin = match given {
+        RepoFrom::Dir(_) => RepoOrigin::Dir(absolute()?),
+        RepoFrom::Path(_) if path.contains("://") => RepoOrigin::Url(path.to_owned()),
+        RepoFrom::Path(_) => RepoOrigin::Url(file_url(&absolute()?)),
     };
     Ok(TemporaryRepo {
         id: id.to_owned(),

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use rpm_repo::config::MainConfig;
 
 use super::CONFIG_FILE;
-use crate::args::{Args, Origin};
+use crate::args::options::Setopt;
 
 /// How many symbolic links one path of a root may lead through.
 const MAX_LINKS: u32 = 40;
@@ -22,8 +22,8 @@ pub(super) struct Places {
 }
 
 /// The configuration file: `-c`, else the root's own if it has one, else the host's.
-pub(super) fn config_file(args: &Args, root: &Path) -> PathBuf {
-    if let Some(given) = args.value("config") {
+pub(super) fn config_file(given: Option<&str>, root: &Path) -> PathBuf {
+    if let Some(given) = given {
         return PathBuf::from(given);
     }
     let inside = below(root, Path::new(CONFIG_FILE));
@@ -37,12 +37,8 @@ pub(super) fn config_file(args: &Args, root: &Path) -> PathBuf {
 impl Places {
     /// With an installroot: cache and history are below it (the cache not if `--setopt` names
     /// it); `.repo` files and variables are those below it where it has such a directory.
-    pub(super) fn of(args: &Args, main: &MainConfig, root: &Path) -> Self {
-        let given = |key: &str| {
-            args.entries
-                .iter()
-                .any(|entry| entry.origin == Origin::Setopt && entry.key == key)
-        };
+    pub(super) fn of(setopts: &[Setopt], main: &MainConfig, root: &Path) -> Self {
+        let given = |key: &str| setopts.iter().any(|pair| pair.key == key);
         let own_or_host = |dirs: &[PathBuf]| {
             let choose = |dir: &PathBuf| {
                 let inside = below(root, dir);

@@ -1,6 +1,6 @@
 //! `tsflags`: what a transaction leaves out.
 
-use crate::args::Args;
+use crate::args::options::Setopt;
 
 /// The flags of a run. C tdnf knows the first two; the others have rpm's and dnf's names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,11 +24,10 @@ pub struct TsFlags {
 impl TsFlags {
     /// Reads every `tsflags`; one value may hold several, with commas or blanks between. A word
     /// that nobody knows has no effect, as in tdnf, but is mentioned.
-    pub(super) fn of(args: &Args, warnings: &mut Vec<String>) -> Self {
+    pub(super) fn of(setopts: &[Setopt], warnings: &mut Vec<String>) -> Self {
         let mut flags = Self::default();
-        let words = args
-            .values("tsflags")
-            .flat_map(|value| value.split([',', ' ']));
+        let given = setopts.iter().filter(|pair| pair.key == "tsflags");
+        let words = given.flat_map(|pair| pair.value.split([',', ' ']));
         for word in words.filter(|word| !word.is_empty()) {
             match flags.flag(word) {
                 Some(flag) => *flag = true,

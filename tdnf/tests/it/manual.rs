@@ -27,11 +27,10 @@ fn man_pages_are_good() {
         }
     }
     let tool = fs::read_to_string(dir.path().join("tdnf.8")).expect("written");
-    for option in tdnf::args::OPTIONS
-        .iter()
-        .filter(|o| o.group != tdnf::args::Group::Ignored)
-    {
-        let long = option.long.replace('-', "\\-");
+    let definition = tdnf::args::options::definition();
+    let shown = definition.get_arguments().filter(|o| !o.is_hide_set());
+    for option in shown {
+        let long = option.get_long().expect("a long name").replace('-', "\\-");
         assert!(
             tool.contains(&format!("\\-\\-{long}")),
             "{long} is not in tdnf.8"

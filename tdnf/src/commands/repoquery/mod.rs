@@ -14,6 +14,7 @@ use rpm_solv::{DepKind, SolvableId};
 use serde::Serialize;
 
 use super::{Command, Needs};
+use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
 use crate::session::{Freshness, Packages, Session};
 use rpm_catalog::ChangelogEntry;
@@ -22,13 +23,21 @@ pub(super) const COMMAND: Command = Command {
     name: "repoquery",
     aliases: &[],
     usage: "[select options] [query options] [PACKAGE]",
+    options: &[
+        of::<options::Select>(),
+        of::<options::Place>(),
+        of::<options::Arch>(),
+        of::<options::Query>(),
+        of::<options::Source>(),
+    ],
+    example: "repoquery --whatrequires openssl",
     about: "Query repositories",
     needs: Needs::Nothing,
     run,
 };
 
 /// What is shown of each package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Query<'a> {
     Name,
     Files,
@@ -39,10 +48,12 @@ enum Query<'a> {
 }
 
 /// A kind of dependency that can be asked for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Dep {
-    /// Option and tag.
+    /// Its tag.
     name: &'static str,
+    /// Whether its option is given.
+    asked: fn(&options::Query) -> bool,
     /// Key in JSON.
     key: &'static str,
     kinds: &'static [DepKind],
@@ -57,42 +68,73 @@ const DEPENDS: &[DepKind] = &[
     DepKind::Enhances,
 ];
 
-const fn dep(name: &'static str, key: &'static str, kinds: &'static [DepKind]) -> Dep {
-    Dep { name, key, kinds }
+const fn dep(
+    name: &'static str,
+    asked: fn(&options::Query) -> bool,
+    key: &'static str,
+    kinds: &'static [DepKind],
+) -> Dep {
+    Dep {
+        name,
+        asked,
+        key,
+        kinds,
+    }
 }
 
 static DEPS: [Dep; 10] = [
-    dep("provides", "Provides", &[DepKind::Provides]),
-    dep("obsoletes", "Obsoletes", &[DepKind::Obsoletes]),
-    dep("conflicts", "Conflicts", &[DepKind::Conflicts]),
-    dep("requires", "Requires", &[DepKind::Requires]),
-    dep("recommends", "Recommends", &[DepKind::Recommends]),
-    dep("suggests", "Suggests", &[DepKind::Suggests]),
-    dep("supplements", "Supplements", &[DepKind::Supplements]),
-    dep("enhances", "Enhances", &[DepKind::Enhances]),
-    dep("depends", "Depends", DEPENDS),
-    dep("requires-pre", "RequiresPre", &[DepKind::RequiresPre]),
+    dep("provides", |q| q.provides, "Provides", &[DepKind::Provides]),
+    dep(
+        "obsoletes",
+        |q| q.obsoletes,
+        "Obsoletes",
+        &[DepKind::Obsoletes],
+    ),
+    dep(
+        "conflicts",
+        |q| q.conflicts,
+        "Conflicts",
+        &[DepKind::Conflicts],
+    ),
+    dep("requires", |q| q.requires, "Requires", &[DepKind::Requires]),
+    dep(
+        "recommends",
+        |q| q.recommends,
+        "Recommends",
+        &[DepKind::Recommends],
+    ),
+    dep("suggests", |q| q.suggests, "Suggests", &[DepKind::Suggests]),
+    dep(
+        "supplements",
+        |q| q.supplements,
+        "Supplements",
+        &[DepKind::Supplements],
+    ),
+    dep("enhances", |q| q.enhances, "Enhances", &[DepKind::Enhances]),
+    dep("depends", |q| q.depends, "Depends", DEPENDS),
+    dep(
+        "requires-pre",
+        |q| q.requires_pre,
+        "RequiresPre",
+        &[DepKind::RequiresPre],
+    ),
 ];
 
 impl<'a> Query<'a> {
     /// The one query option; two of them are error 917. Their place on the command line does not
     /// matter.
     fn of(session: &'a Session<'_>) -> Outcome<Self> {
-        let args = session.args;
-        let deps = DEPS.iter().filter(|dep| args.flag(dep.name));
+        let typed = &session.args.options;
+        let given = &typed.query;
+        let deps = DEPS.iter().filter(|dep| (dep.asked)(given));
         let mut all: Vec<Self> = deps.map(Self::Deps).collect();
         let plain = [
-            ("list", Self::Files),
-            ("changelogs", Self::Changelogs),
-            ("source", Self::Source),
+            (given.list, Self::Files),
+            (given.changelogs, Self::Changelogs),
+            (typed.source.source, Self::Source),
         ];
-        all.extend(
-            plain
-                .into_iter()
-                .filter(|(name, _)| args.flag(name))
-                .map(|(_, query)| query),
-        );
-        all.extend(args.value("qf").map(Self::Format));
+        all.extend(plain.iter().filter(|(on, _)| *on).map(|(_, query)| *query));
+        all.extend(given.qf.as_deref().map(Self::Format));
         match all.as_slice() {
             [] => Ok(Self::Name),
             [one] => Ok(*one),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rpm_solv::{DepKind, SelectFlags, SolvableId};
 
 use super::DEPENDS;
+use crate::args::options::Select;
 use crate::commands::list::{changes, in_order, keep};
 use crate::commands::query::select;
 use crate::error::{Code, Failure, Outcome};
@@ -28,23 +29,23 @@ pub(super) enum Scope {
 
 impl Scope {
     pub(super) fn of(session: &Session<'_>) -> Outcome<Self> {
-        let on = |name| session.args.flag(name);
-        let plain = on("installed") || on("available");
-        if on("extras") && (plain || on("duplicates")) || on("duplicates") && plain {
+        let (place, select) = (&session.args.options.place, &session.args.options.select);
+        let plain = place.installed || place.available;
+        if place.extras && (plain || select.duplicates) || select.duplicates && plain {
             return Err(Failure::because(
                 Code::INVALID_PARAMETER,
                 "--extras, --duplicates and --installed or --available exclude each other",
             ));
         }
-        Ok(if on("extras") {
+        Ok(if place.extras {
             Self::Extras
-        } else if on("duplicates") {
+        } else if select.duplicates {
             Self::Duplicates
-        } else if on("userinstalled") {
+        } else if select.userinstalled {
             Self::UserInstalled
-        } else if on("upgrades") {
+        } else if place.upgrades {
             Self::Upgrades
-        } else if on("installed") && !on("available") {
+        } else if place.installed && !place.available {
             Self::Installed
         } else {
             Self::Available
@@ -57,17 +58,20 @@ impl Scope {
     }
 }
 
-/// The `--what...` options and the kinds of dependencies they look at.
-const WHAT: [(&str, &[DepKind]); 9] = [
-    ("whatprovides", &[DepKind::Provides]),
-    ("whatobsoletes", &[DepKind::Obsoletes]),
-    ("whatconflicts", &[DepKind::Conflicts]),
-    ("whatrequires", &[DepKind::Requires]),
-    ("whatrecommends", &[DepKind::Recommends]),
-    ("whatsuggests", &[DepKind::Suggests]),
-    ("whatsupplements", &[DepKind::Supplements]),
-    ("whatenhances", &[DepKind::Enhances]),
-    ("whatdepends", DEPENDS),
+/// An option and the kinds of dependencies that it looks at.
+type What = (fn(&Select) -> &[String], &'static [DepKind]);
+
+/// The `--what...` options.
+const WHAT: [What; 9] = [
+    (|given| &given.whatprovides, &[DepKind::Provides]),
+    (|given| &given.whatobsoletes, &[DepKind::Obsoletes]),
+    (|given| &given.whatconflicts, &[DepKind::Conflicts]),
+    (|given| &given.whatrequires, &[DepKind::Requires]),
+    (|given| &given.whatrecommends, &[DepKind::Recommends]),
+    (|given| &given.whatsuggests, &[DepKind::Suggests]),
+    (|given| &given.whatsupplements, &[DepKind::Supplements]),
+    (|given| &given.whatenhances, &[DepKind::Enhances]),
+    (|given| &given.whatdepends, DEPENDS),
 ];
 
 /// The packages in list order.
@@ -88,14 +92,16 @@ pub(super) fn choose(
         }
     };
     let mut chosen = in_scope(session, packages, scope, named)?;
-    let arches: Vec<&str> = session.args.values("arch").collect();
-    chosen.retain(|id| arches.is_empty() || arches.contains(&packages.pool.arch(*id)));
-    for path in session.args.values("file") {
+    let typed = &session.args.options;
+    let arches = &typed.arch.arch;
+    let is_one = |id| arches.iter().any(|arch| arch == packages.pool.arch(id));
+    chosen.retain(|id| arches.is_empty() || is_one(*id));
+    for path in &typed.select.file {
         let owners = file_owners(session, packages, path)?;
         chosen.retain(|id| owners.contains(id));
     }
-    for (option, kinds) in WHAT {
-        for capabilities in session.args.values(option) {
+    for (given, kinds) in WHAT {
+        for capabilities in given(&typed.select) {
             let found = with_dependency(session, packages, kinds, capabilities)?;
             chosen.retain(|id| found.contains(id));
         }

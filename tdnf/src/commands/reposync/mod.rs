@@ -10,6 +10,7 @@ use repo_client::{FileRequest, fetch, join_below};
 use serde::Serialize;
 
 use super::{Command, Needs};
+use crate::args::options::{self, of};
 use crate::error::{Code, Failure, Outcome};
 use crate::fetch::request_to;
 use crate::keys;
@@ -25,6 +26,12 @@ pub(super) const COMMAND: Command = Command {
     name: "reposync",
     aliases: &[],
     usage: "[reposync options]",
+    options: &[
+        of::<options::Sync>(),
+        of::<options::Arch>(),
+        of::<options::Source>(),
+    ],
+    example: "reposync --repo photon --newest-only --download-path /srv/mirror",
     about: "Download all packages from one or more repositories to a directory",
     needs: Needs::Nothing,
     run,
@@ -52,25 +59,26 @@ struct Wish {
 
 impl Wish {
     fn of(session: &Session<'_>) -> Outcome<Self> {
-        let args = session.args;
-        let folder = |name: &str| match args.value(name) {
-            Some(path) => absolute(Path::new(path)).map(Some),
-            None => Ok(None),
+        let typed = &session.args.options;
+        let given = &typed.sync;
+        let folder = |path: &Option<String>| {
+            let path = path.as_deref().map(Path::new);
+            path.map(absolute).transpose()
         };
         let wish = Self {
-            arches: args.values("arch").map(str::to_owned).collect(),
-            source: args.flag("source"),
-            newest_only: args.flag("newest-only"),
-            urls: args.flag("urls"),
-            gpgcheck: args.flag("gpgcheck"),
-            delete: args.flag("delete"),
-            metadata: args.flag("download-metadata"),
-            no_repo_path: args.flag("norepopath"),
-            target: match folder("download-path")? {
+            arches: typed.arch.arch.clone(),
+            source: typed.source.source,
+            newest_only: given.newest_only,
+            urls: given.urls,
+            gpgcheck: given.gpgcheck,
+            delete: given.delete,
+            metadata: given.download_metadata,
+            no_repo_path: given.norepopath,
+            target: match folder(&given.download_path)? {
                 Some(path) => path,
                 None => absolute(Path::new("."))?,
             },
-            metadata_target: folder("metadata-path")?,
+            metadata_target: folder(&given.metadata_path)?,
         };
         let wrong = |line: &str| Err(Failure::because(Code::INVALID_PARAMETER, line));
         if wish.source && !wish.arches.is_empty() {

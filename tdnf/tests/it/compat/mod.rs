@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use sources::{Covering, Kind, Sources};
-use tdnf::args::{BARE_LETTERS, OPTIONS};
+use tdnf::args::options;
 use tdnf::{commands, error};
 
 /// A table of the document.
@@ -47,14 +47,13 @@ fn tables() -> Vec<Table> {
         let all = list.iter().map(|key| key.name.to_owned());
         all.collect::<Vec<_>>()
     };
-    let own_commands = commands::ALL
-        .iter()
-        .flat_map(|command| std::iter::once(command.name).chain(command.aliases.iter().copied()));
-    let own_commands = names(&own_commands.chain(["help"]).collect::<Vec<_>>());
-    let letters = OPTIONS.iter().filter_map(|option| option.short);
-    let letters = letters.chain(BARE_LETTERS.iter().map(|(letter, _)| *letter));
+    let own_commands = names(&commands::names().chain(["help"]).collect::<Vec<_>>());
+    let definition = options::definition();
+    let all_options = || definition.get_arguments();
+    let letters = all_options().filter_map(|option| option.get_short());
     let letters = letters.map(|letter| format!("-{letter}"));
-    let long = OPTIONS.iter().map(|option| format!("--{}", option.long));
+    let long = all_options().filter_map(|option| option.get_long());
+    let long = long.map(|name| format!("--{name}"));
     let mut numbers: Vec<u32> = error::numbers().collect();
     numbers.extend(
         known(|all| &all.errors)

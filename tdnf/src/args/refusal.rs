@@ -1,0 +1,36 @@
+//! What clap refuses, in the numbers and words of tdnf.
+
+use clap::Command;
+use clap::error::ErrorKind;
+
+use super::PROGRAM;
+use crate::error::{Code, Failure};
+use crate::near::nearest;
+
+/// The failure that an error of clap stands for; `word` is what was typed.
+pub(super) fn failure(error: &clap::Error, word: &str, definition: &Command) -> Failure {
+    let own = std::error::Error::source(error).and_then(|own| own.downcast_ref::<Failure>());
+    match (error.kind(), own) {
+        (ErrorKind::ValueValidation, Some(failure)) => failure.clone(),
+        (ErrorKind::InvalidValue, _) => Failure::because(
+            Code::OPTION_ARG_REQUIRED,
+            format!("Option {word} requires an argument"),
+        ),
+        _ => no_such_option(word, definition),
+    }
+}
+
+fn no_such_option(word: &str, definition: &Command) -> Failure {
+    let failure = Failure::new(Code::OPTION_NAME_INVALID).remark(format!(
+        "No such option: {word}. Please use {PROGRAM} --help"
+    ));
+    let name = word.trim_start_matches('-');
+    let name = name.split_once('=').map_or(name, |(name, _)| name);
+    let shown = definition
+        .get_arguments()
+        .filter(|option| !option.is_hide_set());
+    match nearest(name, shown.filter_map(|option| option.get_long())) {
+        Some(near) => failure.hint(format!("did you mean '--{near}'?")),
+        None => failure,
+    }
+}
