@@ -196,7 +196,7 @@ fn record(kind: String, name: &str, written: &Written, style: &FileStyle) -> Res
 
 /// One piece of a document, in order.
 #[derive(Debug)]
-pub enum Piece {
+pub enum DocumentPiece {
     /// The records of packages that were read now.
     Fresh(String),
     /// The record that stands at this place of the old document.
@@ -225,7 +225,7 @@ pub fn write(
     document: Document,
     packages: u64,
     old: Option<&OldRecords>,
-    pieces: &Receiver<Piece>,
+    pieces: &Receiver<DocumentPiece>,
     style: &FileStyle,
 ) -> Result<Option<Record>> {
     let mut file = NewFile::create(document.kind(), &format!("{}.xml", document.kind()), style)?;
@@ -239,9 +239,9 @@ pub fn write(
     }
     loop {
         match pieces.recv() {
-            Ok(Piece::Fresh(text)) => file.write(text.as_bytes())?,
-            Ok(Piece::Old(place)) => return Err(missing(document, old, place)),
-            Ok(Piece::Stop) => break,
+            Ok(DocumentPiece::Fresh(text)) => file.write(text.as_bytes())?,
+            Ok(DocumentPiece::Old(place)) => return Err(missing(document, old, place)),
+            Ok(DocumentPiece::Stop) => break,
             Err(_) => return Ok(None),
         }
     }
@@ -262,7 +262,7 @@ fn missing(document: Document, old: Option<&OldRecords>, place: u64) -> Error {
 fn write_old(
     document: Document,
     old: &OldRecords,
-    pieces: &Receiver<Piece>,
+    pieces: &Receiver<DocumentPiece>,
     file: &mut NewFile,
 ) -> Result<bool> {
     let mut place = 0_u64;
@@ -285,15 +285,15 @@ fn write_old(
         loop {
             text.clear();
             let done = match pieces.recv() {
-                Ok(Piece::Fresh(fresh)) => {
+                Ok(DocumentPiece::Fresh(fresh)) => {
                     text = fresh;
                     false
                 }
-                Ok(Piece::Old(_)) => {
+                Ok(DocumentPiece::Old(_)) => {
                     write(&mut text);
                     true
                 }
-                Ok(Piece::Stop) | Err(_) => {
+                Ok(DocumentPiece::Stop) | Err(_) => {
                     stopped = Some(Ok(false));
                     return ControlFlow::Break(());
                 }

@@ -42,16 +42,16 @@ pub struct Noted {
 
 /// One worker's reusable memory.
 #[derive(Default)]
-pub struct Reader {
+pub struct PackageReader {
     primary: PrimaryPackage,
     filelists: FilelistsPackage,
     other: OtherPackage,
     block: Vec<u8>,
 }
 
-type Stream = HashingReader<BufReader<File>>;
+type HashingFile = HashingReader<BufReader<File>>;
 
-impl Reader {
+impl PackageReader {
     /// Reads the package at `path`, which metadata call `href`, and appends its records to `texts`:
     /// those for primary, filelists and other. `time` stands for the file's modification time, if
     /// given.
@@ -99,7 +99,7 @@ impl Reader {
         })
     }
 
-    fn drain(&mut self, stream: &mut Stream) -> io::Result<()> {
+    fn drain(&mut self, stream: &mut HashingFile) -> io::Result<()> {
         self.block.resize(BLOCK, 0);
         while stream.read(&mut self.block)? > 0 {}
         Ok(())
@@ -107,7 +107,7 @@ impl Reader {
 
     fn records(
         &mut self,
-        package: &Package<Stream>,
+        package: &Package<HashingFile>,
         facts: &FileFacts<'_>,
         checksum: &str,
         changelogs: usize,

@@ -10,7 +10,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use rpm_pkg::header::{Entry, Header, HeaderBuilder, Kind, MAGIC, TagType, Value, WriteError, tag};
+use rpm_pkg::header::{
+    Header, HeaderBuilder, IndexEntry, Kind, MAGIC, TagType, Value, WriteError, tag,
+};
 use rpm_pkg::package::{LEAD_SIZE, Package};
 use rpm_trust::sign::{SignatureHash, SigningKey};
 
@@ -163,7 +165,7 @@ fn signature_header(
     builder.build(Kind::Signature)
 }
 
-fn value(entry: &Entry<'_>) -> Value {
+fn value(entry: &IndexEntry<'_>) -> Value {
     let strings = || entry.strings().map(<[u8]>::to_vec).collect();
     match entry.kind {
         TagType::Char => Value::Char(entry.data.to_vec()),

@@ -41,10 +41,10 @@ enum Sink {
 #[derive(Clone)]
 pub struct Printer {
     mode: Mode,
-    inner: Arc<Mutex<Inner>>,
+    inner: Arc<Mutex<PrinterStreams>>,
 }
 
-struct Inner {
+struct PrinterStreams {
     sink: Sink,
     /// A drawing to clear before text is written, set by progress bars.
     bars: Option<indicatif::MultiProgress>,
@@ -65,7 +65,7 @@ impl Printer {
     }
 
     fn with(mode: Mode, sink: Sink) -> Self {
-        let inner = Inner {
+        let inner = PrinterStreams {
             sink,
             bars: None,
             failed: None,
@@ -208,13 +208,13 @@ impl Printer {
         inner.with_bars_hidden(|inner| inner.write_out(text, end_line));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, PrinterStreams> {
         // A panic elsewhere leaves at worst half a line: printing goes on.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl PrinterStreams {
     fn with_bars_hidden(&mut self, write: impl FnOnce(&mut Self)) {
         match self.bars.clone() {
             Some(bars) => bars.suspend(|| write(self)),

@@ -11,7 +11,7 @@ use crate::{Printer, human_size};
 /// Names one transfer among those that are under way.
 pub type TransferId = u64;
 
-struct Transfer {
+struct TransferBar {
     label: String,
     total: Option<u64>,
     done: u64,
@@ -34,7 +34,7 @@ pub struct Progress {
     printer: Printer,
     style: Style,
     beat: Mutex<Beat>,
-    transfers: Mutex<HashMap<TransferId, Transfer>>,
+    transfers: Mutex<HashMap<TransferId, TransferBar>>,
 }
 
 /// Pause between two lines of a long run.
@@ -106,7 +106,7 @@ impl Progress {
             Style::Bars(bars) => Some(bars.add(new_bar(label, total))),
             Style::Lines | Style::Silent => None,
         };
-        let transfer = Transfer {
+        let transfer = TransferBar {
             label: label.to_owned(),
             total,
             done: 0,
@@ -160,7 +160,7 @@ impl Progress {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, Transfer>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, TransferBar>> {
         self.transfers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

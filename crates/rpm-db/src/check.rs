@@ -8,7 +8,7 @@ use rpm_pkg::header::{Header, tag};
 use rusqlite::Connection;
 
 use crate::index::{self, Row};
-use crate::open::Store;
+use crate::open::DatabaseStore;
 use crate::read;
 use crate::{Db, DbError, Index};
 
@@ -83,7 +83,7 @@ impl Db {
             }
             ControlFlow::Continue(())
         })?;
-        if let Store::Sqlite { conn, .. } = &self.store {
+        if let DatabaseStore::Sqlite { conn, .. } = &self.store {
             let sqlite = DbError::sqlite(self.path());
             findings.extend(integrity(conn).map_err(&sqlite)?);
             for (table, mut balance) in balances {

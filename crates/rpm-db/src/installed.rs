@@ -1,7 +1,7 @@
 //! The header of an installed package, made of its package headers and of facts about the installation
 //! (reference 2.4).
 
-use rpm_pkg::header::{DatabaseHeader, Entry, Header, TagType, Value, tag};
+use rpm_pkg::header::{DatabaseHeader, Header, IndexEntry, TagType, Value, tag};
 
 use crate::DbError;
 
@@ -278,7 +278,7 @@ fn translated<'a>(
     signature: &'a Header,
     main: &Header,
     as_rpm6: bool,
-) -> Result<Vec<(u32, Entry<'a>)>, DbError> {
+) -> Result<Vec<(u32, IndexEntry<'a>)>, DbError> {
     let newer: &[Translation] = if as_rpm6 { &OPENPGP } else { &[] };
     let is_v6 = as_rpm6 && main.has(tag::RPMFORMAT);
     let mut entries = Vec::new();
@@ -305,7 +305,7 @@ fn translated<'a>(
 }
 
 /// An entry as a value to be written.
-fn value(entry: &Entry<'_>) -> Value {
+fn value(entry: &IndexEntry<'_>) -> Value {
     let texts = || entry.strings().map(<[u8]>::to_vec).collect::<Vec<_>>();
     match entry.kind {
         TagType::Char => Value::Char(entry.data.to_vec()),

@@ -62,12 +62,12 @@ impl TransactionLock {
         let mut asked = false;
         loop {
             let pid = match attempt(&path)? {
-                Attempt::Held(file, id) => {
+                LockAttempt::Held(file, id) => {
                     let file = Some((file, id));
                     return Ok(Self { file, path });
                 }
-                Attempt::ReadOnly => return Ok(Self { file: None, path }),
-                Attempt::Taken(pid) => pid,
+                LockAttempt::ReadOnly => return Ok(Self { file: None, path }),
+                LockAttempt::Taken(pid) => pid,
             };
             let over = match wait {
                 Wait::Never => true,
@@ -120,7 +120,7 @@ pub fn current_holder(dir: &Path) -> Result<Option<u32>, DbError> {
     }
 }
 
-enum Attempt {
+enum LockAttempt {
     Held(File, (u64, u64)),
     ReadOnly,
     Taken(Option<u32>),
@@ -128,22 +128,22 @@ enum Attempt {
 
 /// One try. The list stays locked meanwhile, and a file on it is not even opened: closing any descriptor of a file
 /// frees all classic locks that the process has on it.
-fn attempt(path: &Path) -> Result<Attempt, DbError> {
+fn attempt(path: &Path) -> Result<LockAttempt, DbError> {
     let mut held = held();
     if own(path, &held) {
-        return Ok(Attempt::Taken(Some(std::process::id())));
+        return Ok(LockAttempt::Taken(Some(std::process::id())));
     }
     let Some(file) = open(path)? else {
-        return Ok(Attempt::ReadOnly);
+        return Ok(LockAttempt::ReadOnly);
     };
     match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
             let id = identity(&file.metadata().map_err(DbError::io(path))?);
             held.push(id);
-            Ok(Attempt::Held(file, id))
+            Ok(LockAttempt::Held(file, id))
         }
         Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {
-            Ok(Attempt::Taken(holder(&file)))
+            Ok(LockAttempt::Taken(holder(&file)))
         }
         Err(e) => Err(DbError::io(path)(e.into())),
     }

@@ -29,11 +29,11 @@ const MAX_SLOT_PAGES: u32 = 1 << 14;
 pub(crate) struct NdbFile {
     file: File,
     path: PathBuf,
-    slots: Vec<Slot>,
+    slots: Vec<NdbSlot>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Slot {
+struct NdbSlot {
     package: u32,
     offset: u32,
     blocks: u32,
@@ -63,7 +63,7 @@ impl NdbFile {
             if word(raw, 0) != SLOT_MAGIC {
                 return Err(this.damaged("a slot without its mark"));
             }
-            let slot = Slot {
+            let slot = NdbSlot {
                 package: word(raw, 4),
                 offset: word(raw, 8),
                 blocks: word(raw, 12),

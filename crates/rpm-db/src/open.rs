@@ -17,12 +17,12 @@ use crate::{Backend, DbError, DbLocation, schema};
 /// of that file drops SQLite's locks.
 #[derive(Debug)]
 pub struct Db {
-    pub(crate) store: Store,
+    pub(crate) store: DatabaseStore,
     path: PathBuf,
 }
 
 #[derive(Debug)]
-pub(crate) enum Store {
+pub(crate) enum DatabaseStore {
     Sqlite { conn: Connection, writable: bool },
     Ndb(NdbFile),
     Empty,
@@ -41,9 +41,9 @@ impl Db {
         let path = location.file();
         let store = match location.backend {
             Backend::Bdb => return Err(DbError::BerkeleyDb { path }),
-            Backend::None => Store::Empty,
-            Backend::Ndb => Store::Ndb(NdbFile::open(&path)?),
-            Backend::Sqlite => Store::Sqlite {
+            Backend::None => DatabaseStore::Empty,
+            Backend::Ndb => DatabaseStore::Ndb(NdbFile::open(&path)?),
+            Backend::Sqlite => DatabaseStore::Sqlite {
                 conn: open_for_reading(&path)?,
                 writable: false,
             },
@@ -70,7 +70,7 @@ impl Db {
         let conn = open_for_writing(&path, fresh)?;
         let writable = true;
         Ok(Self {
-            store: Store::Sqlite { conn, writable },
+            store: DatabaseStore::Sqlite { conn, writable },
             path,
         })
     }
@@ -86,9 +86,9 @@ impl Db {
     /// The database is damaged or busy.
     pub fn count(&self) -> Result<usize, DbError> {
         match &self.store {
-            Store::Empty => Ok(0),
-            Store::Ndb(file) => Ok(file.len()),
-            Store::Sqlite { conn, .. } => conn
+            DatabaseStore::Empty => Ok(0),
+            DatabaseStore::Ndb(file) => Ok(file.len()),
+            DatabaseStore::Sqlite { conn, .. } => conn
                 .query_row("SELECT count(*) FROM Packages", [], |row| {
                     row.get::<_, i64>(0)
                 })
@@ -99,7 +99,7 @@ impl Db {
 
     pub(crate) fn writable(&self) -> Result<&Connection, DbError> {
         match &self.store {
-            Store::Sqlite {
+            DatabaseStore::Sqlite {
                 conn,
                 writable: true,
             } => Ok(conn),
@@ -112,7 +112,7 @@ impl Db {
 
 impl Drop for Db {
     fn drop(&mut self) {
-        if let Store::Sqlite {
+        if let DatabaseStore::Sqlite {
             conn,
             writable: true,
         } = &self.store

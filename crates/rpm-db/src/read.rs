@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
 use crate::index;
-use crate::open::Store;
+use crate::open::DatabaseStore;
 use crate::{Db, DbError, Index, schema};
 
 /// A header that is too long reads as empty, which is no header.
@@ -35,9 +35,9 @@ pub struct Damaged {
 }
 
 /// Binds a key as text that need not be UTF-8, or as bytes.
-pub(crate) struct Key<'a>(pub(crate) Index, pub(crate) &'a [u8]);
+pub(crate) struct IndexKey<'a>(pub(crate) Index, pub(crate) &'a [u8]);
 
-impl ToSql for Key<'_> {
+impl ToSql for IndexKey<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(if self.0.is_blob() {
             ValueRef::Blob(self.1)
@@ -75,8 +75,8 @@ impl Db {
         visit: &mut dyn FnMut(u32, Vec<u8>) -> ControlFlow<()>,
     ) -> Result<(), DbError> {
         match &self.store {
-            Store::Empty => Ok(()),
-            Store::Ndb(file) => {
+            DatabaseStore::Empty => Ok(()),
+            DatabaseStore::Ndb(file) => {
                 for hnum in file.numbers() {
                     let blob = file.blob(hnum)?.unwrap_or_default();
                     if visit(hnum, blob).is_break() {
@@ -85,7 +85,7 @@ impl Db {
                 }
                 Ok(())
             }
-            Store::Sqlite { conn, .. } => {
+            DatabaseStore::Sqlite { conn, .. } => {
                 each_row(conn, visit).map_err(DbError::sqlite(self.path()))
             }
         }
@@ -97,9 +97,9 @@ impl Db {
     /// [`DbError::BadRecord`] or [`DbError::Nameless`] when it cannot be used, or the database is damaged or busy.
     pub fn get(&self, hnum: u32) -> Result<Option<Header>, DbError> {
         let blob = match &self.store {
-            Store::Empty => None,
-            Store::Ndb(file) => file.blob(hnum)?,
-            Store::Sqlite { conn, .. } => conn
+            DatabaseStore::Empty => None,
+            DatabaseStore::Ndb(file) => file.blob(hnum)?,
+            DatabaseStore::Sqlite { conn, .. } => conn
                 .prepare_cached(GET)
                 .and_then(|mut s| {
                     let limits = [hnum, schema::MAX_HEADER];
@@ -122,7 +122,7 @@ impl Db {
     /// The database is damaged or busy.
     pub fn find(&self, table: Index, key: &[u8]) -> Result<Vec<Match>, DbError> {
         let mut found = match &self.store {
-            Store::Sqlite { conn, .. } => {
+            DatabaseStore::Sqlite { conn, .. } => {
                 select(conn, table, key).map_err(DbError::sqlite(self.path()))?
             }
             _ => self.scan(table, key)?,
@@ -141,7 +141,7 @@ impl Db {
         prefix: &[u8],
     ) -> Result<Vec<(Vec<u8>, Match)>, DbError> {
         let mut found = match &self.store {
-            Store::Sqlite { conn, .. } => {
+            DatabaseStore::Sqlite { conn, .. } => {
                 select_prefix(conn, table, prefix).map_err(DbError::sqlite(self.path()))?
             }
             _ => self.scan_prefix(table, prefix)?,
@@ -238,7 +238,7 @@ impl Db {
         let mut names: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
         let mut add = |name: &[u8], hnum| names.entry(name.to_vec()).or_default().push(hnum);
         match &self.store {
-            Store::Sqlite { conn, .. } => {
+            DatabaseStore::Sqlite { conn, .. } => {
                 each_name(conn, &mut add).map_err(DbError::sqlite(self.path()))?;
             }
             _ => {
@@ -318,7 +318,7 @@ fn select_prefix(
     let table_name = table.table();
     let sql = format!("SELECT key, hnum, idx FROM '{table_name}' WHERE key >= ? ORDER BY key");
     let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query([Key(table, prefix)])?;
+    let mut rows = statement.query([IndexKey(table, prefix)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let key = bytes(row, 0)?;
@@ -334,7 +334,7 @@ fn select_prefix(
 fn select(conn: &Connection, table: Index, key: &[u8]) -> rusqlite::Result<Vec<Match>> {
     let sql = format!("SELECT hnum, idx FROM '{}' WHERE key = ?", table.table());
     let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map([Key(table, key)], |row| {
+    let rows = statement.query_map([IndexKey(table, key)], |row| {
         Ok(Match {
             hnum: row.get(0)?,
             idx: row.get(1)?,

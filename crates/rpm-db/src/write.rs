@@ -4,7 +4,7 @@ use rpm_pkg::header::Header;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::index::{self, Row};
-use crate::read::{self, Key};
+use crate::read::{self, IndexKey};
 use crate::{Db, DbError, Index};
 
 impl Db {
@@ -145,7 +145,7 @@ fn insert(conn: &Connection, table: Index, hnum: u32, rows: &[Row]) -> rusqlite:
     let sql = format!("INSERT INTO '{}' VALUES (?, ?, ?)", table.table());
     let mut statement = conn.prepare_cached(&sql)?;
     for row in rows {
-        statement.execute((Key(table, &row.key), hnum, row.idx))?;
+        statement.execute((IndexKey(table, &row.key), hnum, row.idx))?;
     }
     Ok(())
 }

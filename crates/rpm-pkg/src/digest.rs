@@ -247,7 +247,7 @@ impl fmt::Debug for Digest {
 
 /// The running state of one algorithm.
 #[derive(Clone)]
-enum State {
+enum HashState {
     Md5(md5::Md5),
     Sha1(sha1::Sha1),
     Sha224(sha2::Sha224),
@@ -262,14 +262,14 @@ enum State {
 macro_rules! with_state {
     ($state:expr, $inner:ident => $run:expr) => {
         match $state {
-            State::Md5($inner) => $run,
-            State::Sha1($inner) => $run,
-            State::Sha224($inner) => $run,
-            State::Sha256($inner) => $run,
-            State::Sha384($inner) => $run,
-            State::Sha512($inner) => $run,
-            State::Sha3_256($inner) => $run,
-            State::Sha3_512($inner) => $run,
+            HashState::Md5($inner) => $run,
+            HashState::Sha1($inner) => $run,
+            HashState::Sha224($inner) => $run,
+            HashState::Sha256($inner) => $run,
+            HashState::Sha384($inner) => $run,
+            HashState::Sha512($inner) => $run,
+            HashState::Sha3_256($inner) => $run,
+            HashState::Sha3_512($inner) => $run,
         }
     };
 }
@@ -278,21 +278,21 @@ macro_rules! with_state {
 #[derive(Clone)]
 pub struct Hasher {
     algo: DigestAlgo,
-    state: Box<State>,
+    state: Box<HashState>,
 }
 
 impl Hasher {
     /// Starts an empty digest.
     pub fn new(algo: DigestAlgo) -> Self {
         let state = match algo {
-            DigestAlgo::Md5 => State::Md5(Default::default()),
-            DigestAlgo::Sha1 => State::Sha1(Default::default()),
-            DigestAlgo::Sha224 => State::Sha224(Default::default()),
-            DigestAlgo::Sha256 => State::Sha256(Default::default()),
-            DigestAlgo::Sha384 => State::Sha384(Default::default()),
-            DigestAlgo::Sha512 => State::Sha512(Default::default()),
-            DigestAlgo::Sha3_256 => State::Sha3_256(Default::default()),
-            DigestAlgo::Sha3_512 => State::Sha3_512(Default::default()),
+            DigestAlgo::Md5 => HashState::Md5(Default::default()),
+            DigestAlgo::Sha1 => HashState::Sha1(Default::default()),
+            DigestAlgo::Sha224 => HashState::Sha224(Default::default()),
+            DigestAlgo::Sha256 => HashState::Sha256(Default::default()),
+            DigestAlgo::Sha384 => HashState::Sha384(Default::default()),
+            DigestAlgo::Sha512 => HashState::Sha512(Default::default()),
+            DigestAlgo::Sha3_256 => HashState::Sha3_256(Default::default()),
+            DigestAlgo::Sha3_512 => HashState::Sha3_512(Default::default()),
         };
         Hasher {
             algo,

@@ -9,7 +9,7 @@ use crate::digest::{Digest, DigestAlgo};
 use crate::header::{Header, tag};
 use crate::nevra;
 use std::collections::HashMap;
-use table::{Integers, Texts};
+use table::{FileTexts, Integers};
 use thiserror::Error;
 
 /// Longest path in bytes (Linux PATH_MAX, without the final NUL).
@@ -207,8 +207,8 @@ impl FileEntry<'_> {
 #[derive(Debug, Clone)]
 pub struct FileList {
     header: Header,
-    dirs: Texts,
-    bases: Texts,
+    dirs: FileTexts,
+    bases: FileTexts,
     dir_indexes: Integers,
     sizes: Integers,
     modes: Integers,
@@ -219,12 +219,12 @@ pub struct FileList {
     devices: Integers,
     inodes: Integers,
     colors: Integers,
-    digests: Texts,
-    linktos: Texts,
-    users: Texts,
-    groups: Texts,
-    langs: Texts,
-    caps: Texts,
+    digests: FileTexts,
+    linktos: FileTexts,
+    users: FileTexts,
+    groups: FileTexts,
+    langs: FileTexts,
+    caps: FileTexts,
     algo: DigestAlgo,
     sets: HardlinkSets,
 }
@@ -241,13 +241,13 @@ impl FileList {
     /// Reads and checks the file list of a main or database header. A header without files gives
     /// an empty list.
     pub fn from_header(header: &Header) -> Result<Self, FilesError> {
-        let bases = Texts::of(header, tag::BASENAMES);
+        let bases = FileTexts::of(header, tag::BASENAMES);
         if bases.len() == 0 && header.has(tag::OLDFILENAMES) {
             return Err(FilesError::OldNames);
         }
         let count = bases.len();
         let integers = |tag| Integers::checked(header, tag, count);
-        let texts = |tag| Texts::checked(header, tag, count);
+        let texts = |tag| FileTexts::checked(header, tag, count);
         let size_tag = if header.has(tag::LONGFILESIZES) {
             tag::LONGFILESIZES
         } else {
@@ -255,7 +255,7 @@ impl FileList {
         };
         let algo = header.u32(tag::FILEDIGESTALGO).unwrap_or(0);
         let mut list = FileList {
-            dirs: Texts::of(header, tag::DIRNAMES),
+            dirs: FileTexts::of(header, tag::DIRNAMES),
             dir_indexes: Integers::required(header, tag::DIRINDEXES, count)?,
             sizes: Integers::required(header, size_tag, count)?,
             modes: Integers::required(header, tag::FILEMODES, count)?,
@@ -398,7 +398,7 @@ impl FileList {
         }
         let header = &self.header;
         let (dir, base) = self.path_parts(index);
-        let name = |table: &Texts| -> &str {
+        let name = |table: &FileTexts| -> &str {
             let range = table.range(index);
             let bytes = header.bytes().get(range).unwrap_or_default();
             std::str::from_utf8(bytes)

@@ -110,7 +110,7 @@ impl TagType {
 
 /// One index entry with its value's place in the data.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+struct IndexSlot {
     tag: u32,
     kind: TagType,
     offset: u32,
@@ -120,7 +120,7 @@ struct Slot {
 
 /// One tag with its value, borrowed from a header.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
+pub struct IndexEntry<'a> {
     /// The tag; see [`tag`].
     pub tag: u32,
     /// The value's type.
@@ -133,7 +133,7 @@ pub struct Entry<'a> {
     pub in_region: bool,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> IndexEntry<'a> {
     /// The strings of a text entry; empty for other types.
     pub fn strings(&self) -> Strings<'a> {
         if self.kind.is_text() {
@@ -168,7 +168,7 @@ pub struct Header {
     /// Position of the data area in `bytes`.
     data_start: usize,
     /// Entries sorted by tag; added entries have replaced those of the region.
-    slots: Vec<Slot>,
+    slots: Vec<IndexSlot>,
     region_entries: u32,
     region_data: u32,
 }
@@ -223,7 +223,7 @@ impl Header {
 
     /// Size of the header without magic, from its first 8 bytes, after checking both counts.
     pub fn size_from_counts(counts: [u8; 8], kind: Kind) -> Result<usize, HeaderError> {
-        read::Counts::read(&counts, kind).map(|c| c.total() as usize)
+        read::HeaderCounts::read(&counts, kind).map(|c| c.total() as usize)
     }
 
     /// Where the header comes from.
@@ -270,12 +270,12 @@ impl Header {
     }
 
     /// All entries sorted by tag, the region's own entry excluded.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + '_ {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = IndexEntry<'_>> + '_ {
         self.slots.iter().map(|slot| self.view(slot))
     }
 
     /// The entry of `tag`.
-    pub fn entry(&self, tag: u32) -> Option<Entry<'_>> {
+    pub fn entry(&self, tag: u32) -> Option<IndexEntry<'_>> {
         let index = self.slots.partition_point(|slot| slot.tag < tag);
         self.slots
             .get(index)
@@ -283,13 +283,13 @@ impl Header {
             .map(|slot| self.view(slot))
     }
 
-    fn view(&self, slot: &Slot) -> Entry<'_> {
+    fn view(&self, slot: &IndexSlot) -> IndexEntry<'_> {
         let start = self.data_start + slot.offset as usize;
         let data = self
             .bytes
             .get(start..start + slot.length as usize)
             .unwrap_or_default();
-        Entry {
+        IndexEntry {
             tag: slot.tag,
             kind: slot.kind,
             count: slot.count,

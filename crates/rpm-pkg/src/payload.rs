@@ -12,9 +12,9 @@ use crate::digest::{Digest, Hasher};
 use crate::files::{FileList, FileType, FilesError};
 use crate::package::{DigestOutcome, PackageError, PayloadDigests};
 use cpio::{CpioHeader, MAX_NAME_SIZE};
-use decoder::Decoder;
+use decoder::PayloadDecoder;
 pub use decoder::{MAX_XZ_MEMORY, MAX_ZSTD_WINDOW_LOG};
-use names::Names;
+use names::PayloadNames;
 use std::io::{self, Read};
 use thiserror::Error;
 
@@ -142,9 +142,9 @@ struct Current {
 /// entry's data (or not: it is skipped then, but still checked), then [`Payload::finish`].
 #[derive(Debug)]
 pub struct Payload<R: Read> {
-    decoder: Decoder<R>,
+    decoder: PayloadDecoder<R>,
     files: FileList,
-    names: Names,
+    names: PayloadNames,
     seen: Vec<bool>,
     entries: usize,
     current: Option<Current>,
@@ -171,8 +171,8 @@ impl<R: Read> Payload<R> {
         }
         let allowed = archive_size(&files).min(limits.max_uncompressed);
         Ok(Payload {
-            decoder: Decoder::open(reader, compressor, digests)?,
-            names: Names::default(),
+            decoder: PayloadDecoder::open(reader, compressor, digests)?,
+            names: PayloadNames::default(),
             seen: vec![false; files.len()],
             files,
             entries: 0,

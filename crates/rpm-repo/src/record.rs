@@ -35,17 +35,17 @@ impl Summary {
 
 /// A piece of a record's text buffer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct TextSpan {
     start: u32,
     end: u32,
 }
 
-impl Span {
+impl TextSpan {
     /// From `start` to the end of the buffer. The buffer's limit keeps it below 4 GiB.
     #[inline]
-    pub(crate) fn since(start: usize, text: &str) -> Span {
+    pub(crate) fn since(start: usize, text: &str) -> TextSpan {
         let at = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Span {
+        TextSpan {
             start: at(start),
             end: at(text.len()),
         }
@@ -64,13 +64,13 @@ impl Span {
 
 /// Appends a raw attribute value to a record's buffer.
 #[inline]
-pub(crate) fn keep(raw: &str, text: &mut String, max: usize) -> Parsed<Span> {
+pub(crate) fn keep(raw: &str, text: &mut String, max: usize) -> Parsed<TextSpan> {
     if text.len() + raw.len() > max {
         return Err(Fault("a record with too much text"));
     }
     let start = text.len();
     crate::xml::unescape_into(raw, text)?;
-    Ok(Span::since(start, text))
+    Ok(TextSpan::since(start, text))
 }
 
 /// The architecture as metadata has it: `src` for every source package, `nosrc` ones too.
@@ -86,11 +86,11 @@ pub(crate) fn arch(header: &rpm_pkg::header::Header) -> &[u8] {
 /// How filelists and other name the package that a record belongs to.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PackageKey {
-    pub(crate) pkgid: Span,
-    pub(crate) name: Span,
-    pub(crate) arch: Span,
-    pub(crate) version: Span,
-    pub(crate) release: Span,
+    pub(crate) pkgid: TextSpan,
+    pub(crate) name: TextSpan,
+    pub(crate) arch: TextSpan,
+    pub(crate) version: TextSpan,
+    pub(crate) release: TextSpan,
     pub(crate) epoch: u32,
 }
 
@@ -104,11 +104,11 @@ impl PackageKey {
         use rpm_pkg::header::tag;
         let start = text.len();
         text.push_str(checksum);
-        let pkgid = Span::since(start, text);
+        let pkgid = TextSpan::since(start, text);
         let mut put = |bytes: &[u8]| {
             let start = text.len();
             crate::xml::push_clean(bytes, text);
-            Span::since(start, text)
+            TextSpan::since(start, text)
         };
         PackageKey {
             pkgid,
@@ -184,7 +184,7 @@ pub(crate) trait Listing: Default {
     fn item(tag: &Tag<'_>, text: &mut String, limits: &Limits) -> Parsed<Self::Item>;
 
     /// Adds an item and its text; returns how many there are now.
-    fn push(&mut self, item: Self::Item, text: Span) -> usize;
+    fn push(&mut self, item: Self::Item, text: TextSpan) -> usize;
 }
 
 /// Reads a document of listings: [`crate::filelists::read`] and [`crate::other::read`].
@@ -248,7 +248,7 @@ fn read_items<R: Read, L: Listing>(
         };
         let start = text.len();
         xml.text_into(text, limits.max_record_text)?;
-        let span = Span::since(start, text);
+        let span = TextSpan::since(start, text);
         if package.push(item, span) > limits.max_items {
             return Err(xml.error(L::TOO_MANY));
         }

@@ -32,7 +32,7 @@ impl SolvableId {
 pub struct RepoId(pub(crate) usize);
 
 /// Where the facts of a run of packages are.
-pub(crate) enum Store {
+pub(crate) enum TextStore {
     /// Records one after the other, and where each begins.
     Memory { bytes: Vec<u8>, starts: Vec<usize> },
     /// A cache file.
@@ -40,16 +40,16 @@ pub(crate) enum Store {
 }
 
 /// Packages that were added one after the other.
-pub(crate) struct Block {
+pub(crate) struct TextBlock {
     pub(crate) start: Id,
     pub(crate) count: Id,
-    pub(crate) store: Store,
+    pub(crate) store: TextStore,
 }
 
 pub(crate) struct RepoSlot {
     pub(crate) raw: *mut ffi::Repo,
     pub(crate) name: String,
-    pub(crate) blocks: Vec<Block>,
+    pub(crate) blocks: Vec<TextBlock>,
     /// Paths of packages added one by one: package numbers are solvable ids.
     pub(crate) files: FileIndex,
 }
@@ -182,10 +182,10 @@ impl Pool {
         let raw = self.slot(repo)?.raw;
         let (start, count) = cache.load_into(self.raw, raw)?;
         if let Some(slot) = self.repos.get_mut(repo.0) {
-            slot.blocks.push(Block {
+            slot.blocks.push(TextBlock {
                 start,
                 count,
-                store: Store::File(Box::new(cache)),
+                store: TextStore::File(Box::new(cache)),
             });
         }
         self.prepared = false;
@@ -309,7 +309,7 @@ impl Pool {
                 }
             }
             for block in &mut slot.blocks {
-                let Store::File(cache) = &mut block.store else {
+                let TextStore::File(cache) = &mut block.store else {
                     continue;
                 };
                 let foreign: Vec<_> = wanted
@@ -440,20 +440,20 @@ impl RepoSlot {
             self.files.add(path, id as u32);
         }
         let fits = self.blocks.last().is_some_and(|block| {
-            block.start + block.count == id && matches!(block.store, Store::Memory { .. })
+            block.start + block.count == id && matches!(block.store, TextStore::Memory { .. })
         });
         if !fits {
-            self.blocks.push(Block {
+            self.blocks.push(TextBlock {
                 start: id,
                 count: 0,
-                store: Store::Memory {
+                store: TextStore::Memory {
                     bytes: Vec::new(),
                     starts: Vec::new(),
                 },
             });
         }
         if let Some(block) = self.blocks.last_mut()
-            && let Store::Memory { bytes, starts } = &mut block.store
+            && let TextStore::Memory { bytes, starts } = &mut block.store
         {
             starts.push(bytes.len());
             facts::encode(&input.facts, block.count as u32, bytes);

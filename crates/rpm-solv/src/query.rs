@@ -5,7 +5,7 @@ use crate::error::SolvError;
 use crate::facts::{self, Facts};
 use crate::ffi::{self, Id};
 use crate::input::{DepInput, DepKind, EvrInput, Relation};
-use crate::pool::{Pool, RepoId, SolvableId, Store};
+use crate::pool::{Pool, RepoId, SolvableId, TextStore};
 use crate::queue::Queue;
 use std::cmp::Ordering;
 use std::ffi::CStr;
@@ -153,13 +153,13 @@ impl Pool {
             .ok_or(SolvError::NoSuchSolvable(id.number()))?;
         let index = (id.0 - block.start) as u32;
         match &block.store {
-            Store::Memory { bytes, starts } => starts
+            TextStore::Memory { bytes, starts } => starts
                 .get(index as usize)
                 .and_then(|start| bytes.get(*start..))
                 .and_then(|record| facts::body(record, index))
                 .and_then(facts::decode)
                 .ok_or(SolvError::NoSuchSolvable(id.number())),
-            Store::File(cache) => cache.facts(index),
+            TextStore::File(cache) => cache.facts(index),
         }
     }
 
@@ -400,7 +400,7 @@ impl Pool {
             slot.files.sort();
             found.extend(slot.files.find(path).map(|id| SolvableId(id as Id)));
             for block in &mut slot.blocks {
-                if let Store::File(cache) = &mut block.store {
+                if let TextStore::File(cache) = &mut block.store {
                     let index = cache.file_index()?;
                     found.extend(
                         index

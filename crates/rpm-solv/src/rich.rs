@@ -7,7 +7,7 @@ use crate::input::{DepInput, EvrInput, Relation};
 /// Most operands, nested ones among them, in one dependency.
 const MAX_OPERANDS: usize = 500;
 
-struct Parser<'a> {
+struct RichReader<'a> {
     pool: *mut ffi::Pool,
     rest: &'a str,
     operands: usize,
@@ -18,7 +18,7 @@ struct Parser<'a> {
 /// # Safety
 /// `pool` must be a live pool.
 pub(crate) unsafe fn rich_id(pool: *mut ffi::Pool, text: &str) -> Option<Id> {
-    let mut parser = Parser {
+    let mut parser = RichReader {
         pool,
         rest: text,
         operands: 0,
@@ -28,7 +28,7 @@ pub(crate) unsafe fn rich_id(pool: *mut ffi::Pool, text: &str) -> Option<Id> {
     parser.rest.trim().is_empty().then_some(id)
 }
 
-impl<'a> Parser<'a> {
+impl<'a> RichReader<'a> {
     /// # Safety
     /// The pool must be live: so for all functions here.
     unsafe fn group(&mut self) -> Option<Id> {

@@ -3,7 +3,7 @@
 use crate::error::SolvError;
 use crate::facts;
 use crate::ffi::Id;
-use crate::pool::{Pool, SolvableId, Store};
+use crate::pool::{Pool, SolvableId, TextStore};
 use memchr::memmem::Finder;
 
 /// How much of a cache file is read at a time.
@@ -46,7 +46,7 @@ impl Pool {
         };
         for block in self.repos.iter().flat_map(|slot| &slot.blocks) {
             match &block.store {
-                Store::Memory { bytes, starts } => {
+                TextStore::Memory { bytes, starts } => {
                     for (index, start) in starts.iter().enumerate() {
                         if let Some(body) = bytes
                             .get(*start..)
@@ -56,7 +56,7 @@ impl Pool {
                         }
                     }
                 }
-                Store::File(cache) => cache.scan(SCAN_BUFFER, &mut |index, body| {
+                TextStore::File(cache) => cache.scan(SCAN_BUFFER, &mut |index, body| {
                     visit(SolvableId(block.start + index as Id), body);
                 })?,
             }

@@ -7,7 +7,7 @@ use sequoia_openpgp::armor::{Kind, Reader, ReaderMode};
 use crate::TrustError;
 
 /// One armored block and where it stood.
-pub(crate) struct Block<'a> {
+pub(crate) struct ArmorBlock<'a> {
     /// The words after BEGIN, for example `PGP PUBLIC KEY BLOCK`.
     pub(crate) label: &'a str,
     /// The whole block with its BEGIN and END lines.
@@ -16,7 +16,7 @@ pub(crate) struct Block<'a> {
 
 /// The blocks of a text in their order, and whether anything but white space stands outside.
 pub(crate) struct Blocks<'a> {
-    pub(crate) blocks: Vec<Block<'a>>,
+    pub(crate) blocks: Vec<ArmorBlock<'a>>,
     pub(crate) text_outside: bool,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn split(data: &[u8], most: usize) -> Result<Blocks<'_>, TrustError> 
                     });
                 }
                 let text = data.get(start..next).unwrap_or_default();
-                found.blocks.push(Block { label, text });
+                found.blocks.push(ArmorBlock { label, text });
                 open = None;
             }
             Some(_) => {}
@@ -67,7 +67,7 @@ pub(crate) fn split(data: &[u8], most: usize) -> Result<Blocks<'_>, TrustError> 
         }),
         Some((start, label)) => {
             let text = data.get(start..).unwrap_or_default();
-            found.blocks.push(Block { label, text });
+            found.blocks.push(ArmorBlock { label, text });
             Ok(found)
         }
         None => Ok(found),
@@ -85,7 +85,7 @@ fn label_of<'a>(line: &'a [u8], opening: &[u8]) -> Option<&'a str> {
 }
 
 /// The packets inside one armored block; checksum lines are checked by the reader.
-pub(crate) fn decode(block: &Block<'_>, kind: Kind) -> Result<Vec<u8>, TrustError> {
+pub(crate) fn decode(block: &ArmorBlock<'_>, kind: Kind) -> Result<Vec<u8>, TrustError> {
     let mut packets = Vec::new();
     Reader::from_bytes(block.text, ReaderMode::Tolerant(Some(kind)))
         .read_to_end(&mut packets)

@@ -20,13 +20,13 @@ const PRIVATE_LABEL: &str = "PGP PRIVATE KEY BLOCK";
 /// A set of certificates. Several may share a key id: each candidate is tried.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
-    certs: Vec<Entry>,
+    certs: Vec<KeyringEntry>,
     /// Key id of every primary and subkey -> indices into `certs`.
     by_key_id: HashMap<[u8; 8], Vec<usize>>,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct KeyringEntry {
     cert: Cert,
     binary: Vec<u8>,
 }
@@ -117,7 +117,7 @@ impl Keyring {
             .collect()
     }
 
-    fn insert(&mut self, entry: Entry) {
+    fn insert(&mut self, entry: KeyringEntry) {
         let known = self
             .certs
             .iter()
@@ -127,7 +127,7 @@ impl Keyring {
                 if let Some(known) = self.certs.get_mut(index)
                     && let Ok(merged) = known.cert.clone().merge_public(entry.cert.clone())
                 {
-                    *known = Entry {
+                    *known = KeyringEntry {
                         cert: merged,
                         binary: entry.binary,
                     };
@@ -170,7 +170,7 @@ pub fn read_keys(data: &[u8], now: u64) -> Result<Vec<KeyInfo>, TrustError> {
         .collect())
 }
 
-fn read_entries(data: &[u8]) -> Result<Vec<Entry>, TrustError> {
+fn read_entries(data: &[u8]) -> Result<Vec<KeyringEntry>, TrustError> {
     if data.len() > MAX_KEY_FILE {
         let size = data.len();
         return Err(TrustError::TooLarge {
@@ -203,7 +203,7 @@ fn read_entries(data: &[u8]) -> Result<Vec<Entry>, TrustError> {
     }
 }
 
-fn read_packets(packets: &[u8], entries: &mut Vec<Entry>) -> Result<(), TrustError> {
+fn read_packets(packets: &[u8], entries: &mut Vec<KeyringEntry>) -> Result<(), TrustError> {
     let malformed = |error: &dyn std::fmt::Display| TrustError::MalformedKey {
         why: error.to_string(),
     };
@@ -227,7 +227,7 @@ fn read_packets(packets: &[u8], entries: &mut Vec<Entry>) -> Result<(), TrustErr
         let binary = raw.as_bytes().to_vec();
         let cert = Cert::try_from(raw).map_err(|error| malformed(&error))?;
         check_structure(&cert)?;
-        entries.push(Entry { cert, binary });
+        entries.push(KeyringEntry { cert, binary });
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
-use rpm_pkg::dep::rich::{self, Op, Rich};
+use rpm_pkg::dep::rich::{self, Rich, RichOp};
 use rpm_pkg::dep::{Dep, DepFlags};
 use rpm_repo::filelists;
 use rpm_repo::primary::{DepKind, DepRecord};
@@ -13,12 +13,12 @@ use crate::error::Result;
 use crate::repository::Repository;
 
 /// Relation and version of one provider.
-type Version = (u32, String);
+type EpochVersion = (u32, String);
 
 /// What is provided and required.
 #[derive(Default)]
-struct Index {
-    provides: HashMap<String, Vec<Version>>,
+struct ProvidesIndex {
+    provides: HashMap<String, Vec<EpochVersion>>,
     /// Files of primary, then also wanted ones of filelists.
     files: HashSet<String>,
     /// Requirement to the packages that have it.
@@ -28,7 +28,7 @@ struct Index {
 
 /// One line per package and unresolved requirement, in the order of the packages.
 pub(super) fn run(repository: &Repository) -> Result<Vec<String>> {
-    let mut index = Index::default();
+    let mut index = ProvidesIndex::default();
     repository.packages(&mut |package| {
         if package.arch() == "src" {
             return ControlFlow::Continue(());
@@ -81,7 +81,7 @@ fn evr(dep: &DepRecord<'_>) -> String {
     text
 }
 
-impl Index {
+impl ProvidesIndex {
     /// Looks in filelists for required paths that primary does not have.
     fn read_files(&mut self, repository: &Repository) -> Result<()> {
         let mut wanted: HashSet<String> = HashSet::new();
@@ -137,8 +137,8 @@ impl Index {
     fn can_hold(&self, rich: &Rich) -> bool {
         match rich {
             Rich::Plain(dep) => self.is_provided(dep),
-            Rich::Chain(Op::Or, sides) => sides.iter().any(|side| self.can_hold(side)),
-            Rich::Chain(Op::Without, sides) => {
+            Rich::Chain(RichOp::Or, sides) => sides.iter().any(|side| self.can_hold(side)),
+            Rich::Chain(RichOp::Without, sides) => {
                 sides.first().is_some_and(|side| self.can_hold(side))
             }
             Rich::Chain(_, sides) => sides.iter().all(|side| self.can_hold(side)),

@@ -38,7 +38,7 @@ pub struct Report {
 }
 
 /// What the documents say of a package.
-struct Entry {
+struct CheckEntry {
     location: String,
     base: bool,
     size: u64,
@@ -124,8 +124,8 @@ fn check_packed(path: &Path, record: &Record) -> io::Result<Option<&'static str>
     })
 }
 
-fn read_documents(repository: &Repository, report: &mut Report) -> Result<Vec<Entry>> {
-    let mut entries: Vec<Entry> = Vec::new();
+fn read_documents(repository: &Repository, report: &mut Report) -> Result<Vec<CheckEntry>> {
+    let mut entries: Vec<CheckEntry> = Vec::new();
     repository.packages(&mut |package| {
         if let Some(why) = package.location_fault() {
             let location = package.refused_location();
@@ -133,7 +133,7 @@ fn read_documents(repository: &Repository, report: &mut Report) -> Result<Vec<En
                 .problems
                 .push(format!("{location:?}: bad location: {why}"));
         }
-        entries.push(Entry {
+        entries.push(CheckEntry {
             location: package.location().to_owned(),
             base: package.location_base().is_some(),
             size: package.package_size(),
@@ -156,7 +156,7 @@ fn read_document(
     repository: &Repository,
     document: Document,
     number: usize,
-    entries: &mut [Entry],
+    entries: &mut [CheckEntry],
     report: &mut Report,
 ) -> Result<()> {
     let (name, stream) = repository.open_kind(document.kind())?;

@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rpm_pkg::digest::DigestAlgo;
 
-use super::Entry;
-use crate::package::{Reader, RecordStyle};
+use super::CheckEntry;
+use crate::package::{PackageReader, RecordStyle};
 use crate::repository::Repository;
 
 /// Reads all packages; the problems are in the order of the metadata.
-pub(super) fn run(repository: &Repository, entries: &[Entry], workers: usize) -> Vec<String> {
+pub(super) fn run(repository: &Repository, entries: &[CheckEntry], workers: usize) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                let mut reader = Reader::default();
+                let mut reader = PackageReader::default();
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(entry) = entries.get(index) else {
@@ -36,7 +36,11 @@ pub(super) fn run(repository: &Repository, entries: &[Entry], workers: usize) ->
     found.into_iter().map(|(_, problem)| problem).collect()
 }
 
-fn check(repository: &Repository, entry: &Entry, reader: &mut Reader) -> Option<String> {
+fn check(
+    repository: &Repository,
+    entry: &CheckEntry,
+    reader: &mut PackageReader,
+) -> Option<String> {
     if entry.base || entry.location.is_empty() {
         return None;
     }

@@ -8,7 +8,7 @@ use rpm_repo::other::CHANGELOG_LIMIT;
 use rpm_repo::repomd::Repomd;
 
 use super::{Entry, Session, checksum, flag, number, text, texts, value, values};
-use crate::create::{self, Extra, Options};
+use crate::create::{self, CreateOptions, Extra};
 use crate::document::format;
 use crate::error::{Error, Result};
 use crate::package::RecordStyle;
@@ -159,7 +159,7 @@ fn run(args: &ArgMatches, session: &Session) -> Result<()> {
     Ok(())
 }
 
-fn options(args: &ArgMatches, session: &Session) -> Result<Options> {
+fn options(args: &ArgMatches, session: &Session) -> Result<CreateOptions> {
     let base = text(args, "basedir").map(PathBuf::from).unwrap_or_default();
     let dir = base.join(text(args, "dir").unwrap_or_default());
     let out = text(args, "outputdir").map_or_else(|| dir.clone(), |out| base.join(out));
@@ -179,7 +179,7 @@ fn options(args: &ArgMatches, session: &Session) -> Result<Options> {
             .map_or(2, usize::from)
             .min(16)
     };
-    Ok(Options {
+    Ok(CreateOptions {
         choice: choice(args, &base)?,
         style: RecordStyle {
             checksum: sum,

@@ -9,10 +9,10 @@ use std::thread::ScopedJoinHandle;
 
 use rpm_repo::repomd::Record;
 
-use super::{Built, Plan, Step};
-use crate::document::{self, Document, FileStyle, Piece};
+use super::{Built, CreatePlan, PackageStep};
+use crate::document::{self, Document, DocumentPiece, FileStyle};
 use crate::error::{Error, PackageFault, Result};
-use crate::package::{Noted, Reader};
+use crate::package::{Noted, PackageReader};
 
 /// Pieces that may wait for the writer of a document.
 const WAITING: usize = 8;
@@ -32,11 +32,11 @@ struct Read {
 }
 
 /// A batch by its number.
-type Done = (usize, Read);
-type Writer<'s> = ScopedJoinHandle<'s, Result<Option<Record>>>;
+type ReadDone = (usize, Read);
+type PartWriter<'s> = ScopedJoinHandle<'s, Result<Option<Record>>>;
 
 /// Reads what is to be read and writes the documents.
-pub(super) fn run(plan: &Plan<'_>, style: &FileStyle) -> Result<Built> {
+pub(super) fn run(plan: &CreatePlan<'_>, style: &FileStyle) -> Result<Built> {
     let mut built = Built {
         records: Vec::new(),
         bad: Vec::new(),
@@ -48,7 +48,7 @@ pub(super) fn run(plan: &Plan<'_>, style: &FileStyle) -> Result<Built> {
     let batches = &batches(plan);
     let records = std::thread::scope(|scope| {
         let mut pieces = Vec::new();
-        let mut writers: Vec<Writer<'_>> = Vec::new();
+        let mut writers: Vec<PartWriter<'_>> = Vec::new();
         for document in Document::ALL {
             let (send, receive) = sync_channel(WAITING);
             pieces.push(send);
@@ -74,7 +74,7 @@ pub(super) fn run(plan: &Plan<'_>, style: &FileStyle) -> Result<Built> {
             names: HashMap::new(),
         };
         let finished = order.run(&mut built);
-        let records: Vec<_> = writers.into_iter().map(Writer::join).collect();
+        let records: Vec<_> = writers.into_iter().map(PartWriter::join).collect();
         let records = records
             .into_iter()
             .map(|joined| joined.map_err(|_| Error::Thread)?)
@@ -97,11 +97,11 @@ pub(super) fn run(plan: &Plan<'_>, style: &FileStyle) -> Result<Built> {
 }
 
 /// The packages that are to be read, in runs that follow each other in the plan.
-fn batches(plan: &Plan<'_>) -> Vec<Range<usize>> {
+fn batches(plan: &CreatePlan<'_>) -> Vec<Range<usize>> {
     let mut all: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;
     for (index, (step, found)) in plan.steps.iter().zip(&plan.found).enumerate() {
-        if *step != Step::Read {
+        if *step != PackageStep::Read {
             continue;
         }
         let size = found.stamp.size;
@@ -123,12 +123,12 @@ fn batches(plan: &Plan<'_>) -> Vec<Range<usize>> {
 
 /// A reading thread.
 fn work(
-    plan: &Plan<'_>,
+    plan: &CreatePlan<'_>,
     batches: &[Range<usize>],
     tasks: &Mutex<Receiver<usize>>,
-    done: &Sender<Done>,
+    done: &Sender<ReadDone>,
 ) {
-    let mut reader = Reader::default();
+    let mut reader = PackageReader::default();
     loop {
         let task = tasks.lock().map(|tasks| tasks.recv());
         let Ok(Ok(number)) = task else { return };
@@ -151,11 +151,11 @@ fn work(
 }
 
 struct Order<'p> {
-    plan: &'p Plan<'p>,
+    plan: &'p CreatePlan<'p>,
     batches: &'p [Range<usize>],
     give: Sender<usize>,
-    done: Receiver<Done>,
-    pieces: Vec<SyncSender<Piece>>,
+    done: Receiver<ReadDone>,
+    pieces: Vec<SyncSender<DocumentPiece>>,
     /// Hash of a full name: its first package and the hash of that one's checksum.
     names: HashMap<u64, (usize, u64)>,
 }
@@ -174,12 +174,12 @@ impl Order<'_> {
                 given += 1;
             }
             let sent = match *step {
-                Step::Keep(place) => {
+                PackageStep::Keep(place) => {
                     self.keep(index, place, built);
                     index += 1;
                     self.send_old(place)
                 }
-                Step::Read => {
+                PackageStep::Read => {
                     let read = loop {
                         if let Some(read) = early.remove(&taken) {
                             break read;
@@ -202,7 +202,7 @@ impl Order<'_> {
         }
         for pieces in &self.pieces {
             // A writer that has ended is found when it is joined.
-            let _ = pieces.send(Piece::Stop);
+            let _ = pieces.send(DocumentPiece::Stop);
         }
         Ok(())
     }
@@ -244,7 +244,7 @@ impl Order<'_> {
     fn send_old(&self, place: u64) -> bool {
         self.pieces
             .iter()
-            .all(|pieces| pieces.send(Piece::Old(place)).is_ok())
+            .all(|pieces| pieces.send(DocumentPiece::Old(place)).is_ok())
     }
 
     /// Notes and passes on a batch that begins at `first`.
@@ -270,6 +270,6 @@ impl Order<'_> {
         self.pieces
             .iter()
             .zip(read.texts)
-            .all(|(pieces, text)| pieces.send(Piece::Fresh(text)).is_ok())
+            .all(|(pieces, text)| pieces.send(DocumentPiece::Fresh(text)).is_ok())
     }
 }

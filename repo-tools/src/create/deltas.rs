@@ -17,7 +17,7 @@ const DIR: &str = "deltas";
 
 /// A file of an earlier revision that is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Former {
+pub(super) struct FormerRevision {
     name: String,
     digest: Digest,
 }
@@ -48,40 +48,40 @@ pub(crate) fn names(repodata: &Path) -> BTreeSet<String> {
 }
 
 /// The files of the present revision.
-pub(super) fn of_records(repomd: &Repomd) -> Vec<Former> {
+pub(super) fn of_records(repomd: &Repomd) -> Vec<FormerRevision> {
     let former = |record: &Record| {
         let is_here = record.base.is_none() && record.href.as_str().starts_with("repodata/");
         let name = record.href.file_name().to_owned();
         record
             .checksum
             .filter(|_| is_here)
-            .map(|digest| Former { name, digest })
+            .map(|digest| FormerRevision { name, digest })
     };
     repomd.records.iter().filter_map(former).collect()
 }
 
 /// The files of an earlier one: their names begin with their checksums, or nothing is known of them.
-pub(super) fn of_names(names: &[String], algo: DigestAlgo) -> Vec<Former> {
+pub(super) fn of_names(names: &[String], algo: DigestAlgo) -> Vec<FormerRevision> {
     let former = |name: &String| {
         let (hex, _) = name.split_once('-')?;
         let digest = Digest::from_hex(algo, hex).ok()?;
         let name = name.clone();
-        Some(Former { name, digest })
+        Some(FormerRevision { name, digest })
     };
     names.iter().filter_map(former).collect()
 }
 
 /// What is to be made.
-pub(super) struct Order<'a> {
+pub(super) struct DeltaOrder<'a> {
     /// The present repodata, with the files of earlier revisions.
     pub(super) present: &'a Path,
     /// The new one.
     pub(super) new: &'a Path,
     /// The files of earlier revisions.
-    pub(super) former: &'a [Former],
+    pub(super) former: &'a [FormerRevision],
 }
 
-impl Order<'_> {
+impl DeltaOrder<'_> {
     /// Makes deltas and their index in the new repodata, whose files are there already. Returns the
     /// files for which there is none although there is an earlier one, with the reason.
     pub(super) fn carry_out(&self, repomd: &Repomd) -> Result<Vec<String>> {

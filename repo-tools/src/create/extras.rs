@@ -28,13 +28,13 @@ pub struct Extra {
 }
 
 /// A file that was read and found good.
-pub(crate) struct Loaded {
+pub(crate) struct LoadedExtras {
     pub(crate) extra: Extra,
     pub(crate) digest: Digest,
 }
 
 /// Reads all of them once: a bad one is named before anything is written.
-pub(crate) fn load(extras: &[Extra]) -> Result<Vec<Loaded>> {
+pub(crate) fn load(extras: &[Extra]) -> Result<Vec<LoadedExtras>> {
     extras
         .iter()
         .map(|extra| {
@@ -42,7 +42,7 @@ pub(crate) fn load(extras: &[Extra]) -> Result<Vec<Loaded>> {
             let digest = Hasher::digest_reader(DigestAlgo::Sha256, open(&extra.path)?)
                 .map_err(Error::file(&extra.path, "read"))?;
             let extra = extra.clone();
-            Ok(Loaded { extra, digest })
+            Ok(LoadedExtras { extra, digest })
         })
         .collect()
 }
@@ -72,7 +72,7 @@ fn check(extra: &Extra) -> Result<()> {
 /// Writes the file into the new repodata and adds its record, instead of one of the same type. comps
 /// are there twice, as createrepo does it: as they are and compressed.
 pub(crate) fn add_record(
-    loaded: &Loaded,
+    loaded: &LoadedExtras,
     style: &FileStyle,
     records: &mut Vec<Record>,
 ) -> Result<()> {
@@ -98,7 +98,7 @@ pub(crate) fn add_record(
 }
 
 /// Writes the file into the new repodata and describes it.
-pub(crate) fn add_one(loaded: &Loaded, style: &FileStyle) -> Result<Record> {
+pub(crate) fn add_one(loaded: &LoadedExtras, style: &FileStyle) -> Result<Record> {
     write(&loaded.extra, &loaded.extra.kind, style)
 }
 

@@ -8,8 +8,8 @@ use std::path::Path;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Record, Repomd};
 
-use super::extras::{Loaded, is_kind};
-use super::{Built, Options, Plan};
+use super::extras::{LoadedExtras, is_kind};
+use super::{Built, CreateOptions, CreatePlan};
 use crate::error::{Error, PackageFault, Result};
 use crate::repository::Repository;
 use crate::scan::Found;
@@ -25,7 +25,7 @@ pub(crate) fn is_package_kind(record: &str) -> bool {
 }
 
 /// The location in metadata of a file.
-pub(super) fn href(location: &str, options: &Options) -> Result<String> {
+pub(super) fn href(location: &str, options: &CreateOptions) -> Result<String> {
     let mut rest = location;
     for _ in 0..options.cut_dirs {
         rest = rest.split_once('/').map_or(rest, |(_, rest)| rest);
@@ -45,7 +45,7 @@ pub(super) fn href(location: &str, options: &Options) -> Result<String> {
 
 /// All options that decide what metadata look like, in one line: first those that decide a
 /// package's records, then, after a bar, the others.
-pub(super) fn fingerprint(options: &Options, extras: &[Loaded]) -> String {
+pub(super) fn fingerprint(options: &CreateOptions, extras: &[LoadedExtras]) -> String {
     let tags = &options.tags;
     let mut line = format!(
         "{} {} {:?} {:?} {} | {} {} {} {} {} {:?} {:?} {:?} {:?}",
@@ -103,7 +103,7 @@ fn is_form_of(old: &str, new: &str) -> bool {
 }
 
 /// The new repomd.xml.
-pub(super) fn repomd(options: &Options, records: Vec<Record>) -> Repomd {
+pub(super) fn repomd(options: &CreateOptions, records: Vec<Record>) -> Repomd {
     let revision = options
         .revision
         .clone()
@@ -116,7 +116,7 @@ pub(super) fn repomd(options: &Options, records: Vec<Record>) -> Repomd {
 }
 
 /// Whether a new repomd.xml would say nothing new: times apart, it names the same files.
-pub(super) fn is_same(old: &Repomd, new: &Repomd, options: &Options) -> bool {
+pub(super) fn is_same(old: &Repomd, new: &Repomd, options: &CreateOptions) -> bool {
     let facts = |record: &Record| {
         (
             record.kind.clone(),
@@ -143,7 +143,7 @@ pub(crate) fn write_repomd(repomd: &Repomd, dir: &Path) -> Result<String> {
 }
 
 /// The lines of the state. A bad package has none: the next run opens it again.
-pub(super) fn lines(plan: &Plan<'_>, built: &Built) -> String {
+pub(super) fn lines(plan: &CreatePlan<'_>, built: &Built) -> String {
     let mut out = String::new();
     for (found, stamp) in plan.found.iter().zip(&built.stamps) {
         if let Some(stamp) = stamp {

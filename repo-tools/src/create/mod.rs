@@ -33,7 +33,7 @@ pub(crate) use finish::{foreign_names, is_package_kind, write_repomd};
 
 /// What is to be made, and how.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct CreateOptions {
     /// The tree of packages.
     pub dir: PathBuf,
     /// Where `repodata` goes.
@@ -94,11 +94,11 @@ pub struct Outcome {
 }
 
 /// A tree, and what is to be done with each of its files.
-struct Plan<'o> {
-    options: &'o Options,
+struct CreatePlan<'o> {
+    options: &'o CreateOptions,
     found: Vec<Found>,
     hrefs: Vec<String>,
-    steps: Vec<Step>,
+    steps: Vec<PackageStep>,
     old: Option<OldRecords>,
     /// The full name of each package that is taken over, as a hash, by place.
     names: HashMap<u64, u64>,
@@ -106,7 +106,7 @@ struct Plan<'o> {
 
 /// What is done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum PackageStep {
     Read,
     Keep(u64),
 }
@@ -125,9 +125,9 @@ struct Built {
 ///
 /// # Errors
 /// What [`Error`] says; [`Error::BadPackages`] after each of them was named on `printer`. Unless
-/// [`Options::skip_broken`] is set, bad packages leave an existing repodata as it is; where there
+/// [`CreateOptions::skip_broken`] is set, bad packages leave an existing repodata as it is; where there
 /// was none, the good packages are indexed.
-pub fn run(options: &Options, printer: &Printer) -> Result<Outcome> {
+pub fn run(options: &CreateOptions, printer: &Printer) -> Result<Outcome> {
     if !options.dir.is_dir() {
         let what = format!("{} is no directory", options.dir.display());
         return Err(Error::Usage(what));
@@ -139,7 +139,7 @@ pub fn run(options: &Options, printer: &Printer) -> Result<Outcome> {
     let extras = load(&options.extras)?;
     let fingerprint = finish::fingerprint(options, &extras);
     let Scan { found, bad } = scan(&options.dir, &options.choice)?;
-    let mut work = Work {
+    let mut work = CreateRun {
         options,
         printer,
         stage,
@@ -174,18 +174,18 @@ fn open_old(out: &Path, printer: &Printer) -> Result<Option<Arc<Repository>>> {
 }
 
 /// A run under way.
-struct Work<'o> {
-    options: &'o Options,
+struct CreateRun<'o> {
+    options: &'o CreateOptions,
     printer: &'o Printer,
     stage: Stage,
     old: Option<Arc<Repository>>,
     state: Option<State>,
-    extras: Vec<extras::Loaded>,
+    extras: Vec<extras::LoadedExtras>,
     fingerprint: String,
     scan_bad: Vec<(PathBuf, PackageFault)>,
 }
 
-impl Work<'_> {
+impl CreateRun<'_> {
     fn is_unchanged(&self, found: &[Found]) -> bool {
         let (Some(old), Some(state)) = (&self.old, &self.state) else {
             return false;
@@ -246,7 +246,7 @@ impl Work<'_> {
         }
     }
 
-    fn finish(&mut self, plan: &Plan<'_>, mut built: Built) -> Result<Outcome> {
+    fn finish(&mut self, plan: &CreatePlan<'_>, mut built: Built) -> Result<Outcome> {
         built.bad.splice(..0, self.scan_bad.drain(..));
         let word = if self.options.skip_broken {
             "Warning"
@@ -286,13 +286,13 @@ impl Work<'_> {
     }
 
     /// Bad packages that the scan already left out.
-    fn bad_before(&self, plan: &Plan<'_>, bad: usize, built: &Built) -> usize {
+    fn bad_before(&self, plan: &CreatePlan<'_>, bad: usize, built: &Built) -> usize {
         let unread = plan.found.len() - built.stamps.iter().flatten().count();
         bad.saturating_sub(unread)
     }
 
     /// Completes the new repodata and puts it in place; false if it would be as the old one.
-    fn publish(&self, plan: &Plan<'_>, built: &Built) -> Result<bool> {
+    fn publish(&self, plan: &CreatePlan<'_>, built: &Built) -> Result<bool> {
         let style = FileStyle {
             format: self.options.general,
             ..self.file_style(self.stage.new_dir())
@@ -386,7 +386,7 @@ impl Work<'_> {
         let mut former = deltas::of_records(&old.repomd);
         former
             .extend(older.flat_map(|names| deltas::of_names(names, self.options.repomd_checksum)));
-        let order = deltas::Order {
+        let order = deltas::DeltaOrder {
             present: &self.stage.repodata(),
             new: &self.stage.new_dir(),
             former: &former,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{Options, Plan, Step, Work};
+use super::{CreateOptions, CreatePlan, CreateRun, PackageStep};
 use crate::document::OldRecords;
 use crate::error::Result;
 use crate::scan::{Found, Stamp};
@@ -12,13 +12,13 @@ use crate::state;
 
 /// What is taken over.
 pub(super) struct Reuse {
-    steps: Vec<Step>,
+    steps: Vec<PackageStep>,
     old: Option<OldRecords>,
     names: HashMap<u64, u64>,
 }
 
 /// What primary says of one package.
-struct Entry {
+struct ReuseEntry {
     place: u64,
     size: u64,
     time: u64,
@@ -30,7 +30,7 @@ impl Reuse {
     /// Nothing is taken over.
     pub(super) fn none(count: usize) -> Reuse {
         Reuse {
-            steps: vec![Step::Read; count],
+            steps: vec![PackageStep::Read; count],
             old: None,
             names: HashMap::new(),
         }
@@ -38,11 +38,11 @@ impl Reuse {
 
     pub(super) fn into_plan(
         self,
-        options: &Options,
+        options: &CreateOptions,
         found: Vec<Found>,
         hrefs: Vec<String>,
-    ) -> Plan<'_> {
-        Plan {
+    ) -> CreatePlan<'_> {
+        CreatePlan {
             options,
             found,
             hrefs,
@@ -54,7 +54,7 @@ impl Reuse {
 }
 
 /// Compares the tree with the old primary.
-pub(super) fn plan(work: &Work<'_>, found: &[Found], hrefs: &[String]) -> Result<Reuse> {
+pub(super) fn plan(work: &CreateRun<'_>, found: &[Found], hrefs: &[String]) -> Result<Reuse> {
     let none = Ok(Reuse::none(found.len()));
     let Some(old) = work.old.as_ref().filter(|_| work.options.update) else {
         return none;
@@ -86,7 +86,8 @@ pub(super) fn plan(work: &Work<'_>, found: &[Found], hrefs: &[String]) -> Result
         places.push(same.map(|entry| entry.place));
     }
     keep_ascending(&mut places);
-    let mut by_place: HashMap<u64, Entry> = entries.drain().map(|(_, e)| (e.place, e)).collect();
+    let mut by_place: HashMap<u64, ReuseEntry> =
+        entries.drain().map(|(_, e)| (e.place, e)).collect();
     let kept: Vec<u64> = places.iter().flatten().copied().collect();
     let mut checksums = Vec::with_capacity(kept.len());
     let mut names = HashMap::with_capacity(kept.len());
@@ -99,7 +100,7 @@ pub(super) fn plan(work: &Work<'_>, found: &[Found], hrefs: &[String]) -> Result
     Ok(Reuse {
         steps: places
             .iter()
-            .map(|p| p.map_or(Step::Read, Step::Keep))
+            .map(|p| p.map_or(PackageStep::Read, PackageStep::Keep))
             .collect(),
         old: (!kept.is_empty()).then(|| OldRecords {
             repository: Arc::clone(old),
@@ -112,7 +113,7 @@ pub(super) fn plan(work: &Work<'_>, found: &[Found], hrefs: &[String]) -> Result
 
 /// `before`: none if there is no state of the last run to compare with; in it, none if that run did
 /// not see the file.
-fn is_same(entry: &Entry, now: &Stamp, before: Option<Option<Stamp>>) -> bool {
+fn is_same(entry: &ReuseEntry, now: &Stamp, before: Option<Option<Stamp>>) -> bool {
     let as_before = match before {
         Some(before) => before == Some(*now),
         None => true,
@@ -121,9 +122,9 @@ fn is_same(entry: &Entry, now: &Stamp, before: Option<Option<Stamp>>) -> bool {
 }
 
 fn read_primary(
-    work: &Work<'_>,
+    work: &CreateRun<'_>,
     old: &crate::repository::Repository,
-) -> Result<HashMap<String, Entry>> {
+) -> Result<HashMap<String, ReuseEntry>> {
     let style = &work.options.style;
     let mut entries = HashMap::new();
     let mut place = 0;
@@ -132,7 +133,7 @@ fn read_primary(
             && package.location_base() == style.base.as_deref();
         if right_style && package.location_fault().is_none() {
             let nevra = crate::nevra(package);
-            let entry = Entry {
+            let entry = ReuseEntry {
                 place,
                 size: package.package_size(),
                 time: package.file_time(),

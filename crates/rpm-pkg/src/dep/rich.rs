@@ -13,7 +13,7 @@ pub const MAX_LENGTH: usize = 64 * 1024;
 
 /// What an expression combines two sides with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Op {
+pub enum RichOp {
     /// Both hold.
     And,
     /// One holds.
@@ -30,16 +30,16 @@ pub enum Op {
     Else,
 }
 
-impl Op {
-    fn parse(word: &str) -> Option<Op> {
+impl RichOp {
+    fn parse(word: &str) -> Option<RichOp> {
         Some(match word {
-            "and" => Op::And,
-            "or" => Op::Or,
-            "with" => Op::With,
-            "without" => Op::Without,
-            "if" => Op::If,
-            "unless" => Op::Unless,
-            "else" => Op::Else,
+            "and" => RichOp::And,
+            "or" => RichOp::Or,
+            "with" => RichOp::With,
+            "without" => RichOp::Without,
+            "if" => RichOp::If,
+            "unless" => RichOp::Unless,
+            "else" => RichOp::Else,
             _ => return None,
         })
     }
@@ -47,18 +47,18 @@ impl Op {
     /// The word in expressions.
     pub fn word(self) -> &'static str {
         match self {
-            Op::And => "and",
-            Op::Or => "or",
-            Op::With => "with",
-            Op::Without => "without",
-            Op::If => "if",
-            Op::Unless => "unless",
-            Op::Else => "else",
+            RichOp::And => "and",
+            RichOp::Or => "or",
+            RichOp::With => "with",
+            RichOp::Without => "without",
+            RichOp::If => "if",
+            RichOp::Unless => "unless",
+            RichOp::Else => "else",
         }
     }
 
     fn chains(self) -> bool {
-        matches!(self, Op::And | Op::Or | Op::With)
+        matches!(self, RichOp::And | RichOp::Or | RichOp::With)
     }
 }
 
@@ -68,11 +68,11 @@ pub enum Rich {
     /// A plain dependency.
     Plain(Dep),
     /// `and`, `or`, `with` (two or more sides) or `without` (two sides).
-    Chain(Op, Vec<Rich>),
+    Chain(RichOp, Vec<Rich>),
     /// `then if condition [else otherwise]`, and the same with `unless`.
     Conditional {
-        /// [`Op::If`] or [`Op::Unless`].
-        op: Op,
+        /// [`RichOp::If`] or [`RichOp::Unless`].
+        op: RichOp,
         /// What is wanted.
         then: Box<Rich>,
         /// When it is wanted (`if`) or not wanted (`unless`).
@@ -144,7 +144,7 @@ pub fn parse(text: &str) -> Result<Rich, RichError> {
     if text.len() > MAX_LENGTH {
         return Err(RichError::TooLong(text.len()));
     }
-    let mut parser = Parser {
+    let mut parser = RichParser {
         rest: text,
         depth: 0,
     };
@@ -162,12 +162,12 @@ pub fn parse_in(text: &str, context: Context) -> Result<Rich, RichError> {
     Ok(rich)
 }
 
-struct Parser<'a> {
+struct RichParser<'a> {
     rest: &'a str,
     depth: usize,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> RichParser<'a> {
     fn skip_blanks(&mut self) {
         self.rest = self
             .rest
@@ -204,7 +204,7 @@ impl<'a> Parser<'a> {
             return Err(RichError::TooDeep);
         }
         let mut operands = Vec::new();
-        let mut ops: Vec<Op> = Vec::new();
+        let mut ops: Vec<RichOp> = Vec::new();
         loop {
             operands.push(self.operand()?);
             self.skip_blanks();
@@ -220,7 +220,7 @@ impl<'a> Parser<'a> {
         assemble(operands, &ops)
     }
 
-    fn op(&mut self) -> Result<Op, RichError> {
+    fn op(&mut self) -> Result<RichOp, RichError> {
         if self.rest.is_empty() {
             return Err(RichError::Unclosed);
         }
@@ -230,7 +230,7 @@ impl<'a> Parser<'a> {
             .rest
             .split_at(self.rest.find(is_end).unwrap_or(self.rest.len()));
         self.rest = rest;
-        Op::parse(word).ok_or_else(|| RichError::UnknownOp(word.to_owned()))
+        RichOp::parse(word).ok_or_else(|| RichError::UnknownOp(word.to_owned()))
     }
 
     fn operand(&mut self) -> Result<Rich, RichError> {
@@ -264,11 +264,11 @@ impl<'a> Parser<'a> {
 }
 
 /// Whether `op` may follow the words before it.
-fn check_op(op: Op, before: &[Op]) -> Result<(), RichError> {
+fn check_op(op: RichOp, before: &[RichOp]) -> Result<(), RichError> {
     match (before, op) {
-        ([], Op::Else) => Err(RichError::StrayElse),
+        ([], RichOp::Else) => Err(RichError::StrayElse),
         ([], _) => Ok(()),
-        ([Op::If | Op::Unless], Op::Else) => Ok(()),
+        ([RichOp::If | RichOp::Unless], RichOp::Else) => Ok(()),
         ([.., last], op) if *last != op => Err(RichError::MixedOps),
         (_, op) if !op.chains() => Err(RichError::Unchainable),
         _ => Ok(()),
@@ -276,15 +276,15 @@ fn check_op(op: Op, before: &[Op]) -> Result<(), RichError> {
 }
 
 /// Builds the tree of one pair of parentheses.
-fn assemble(operands: Vec<Rich>, ops: &[Op]) -> Result<Rich, RichError> {
+fn assemble(operands: Vec<Rich>, ops: &[RichOp]) -> Result<Rich, RichError> {
     let Some(op) = ops.first().copied() else {
         // "(a)" is a.
         return operands.into_iter().next().ok_or(RichError::MissingOperand);
     };
-    if matches!(op, Op::With | Op::Without) && !operands.iter().all(Rich::fits_with) {
+    if matches!(op, RichOp::With | RichOp::Without) && !operands.iter().all(Rich::fits_with) {
         return Err(RichError::InsideWith);
     }
-    if !matches!(op, Op::If | Op::Unless) {
+    if !matches!(op, RichOp::If | RichOp::Unless) {
         return Ok(Rich::Chain(op, operands));
     }
     let mut sides = operands.into_iter().map(Box::new);
@@ -304,7 +304,7 @@ impl Rich {
     fn fits_with(&self) -> bool {
         match self {
             Rich::Plain(_) => true,
-            Rich::Chain(Op::Or | Op::With | Op::Without, sides) => {
+            Rich::Chain(RichOp::Or | RichOp::With | RichOp::Without, sides) => {
                 sides.iter().all(Rich::fits_with)
             }
             _ => false,
@@ -316,12 +316,16 @@ impl Rich {
         match self {
             Rich::Plain(_) => Ok(()),
             Rich::Chain(op, sides) => {
-                let inner = if *op == Op::Or {
+                let inner = if *op == RichOp::Or {
                     Context::Or
                 } else {
                     Context::And
                 };
-                let inner = if *op == Op::And { Context::And } else { inner };
+                let inner = if *op == RichOp::And {
+                    Context::And
+                } else {
+                    inner
+                };
                 sides.iter().try_for_each(|side| side.check_context(inner))
             }
             Rich::Conditional {
@@ -331,8 +335,8 @@ impl Rich {
                 otherwise,
             } => {
                 match (op, context) {
-                    (Op::If, Context::Or) => return Err(RichError::IfInOr),
-                    (Op::Unless, Context::And) => return Err(RichError::UnlessInAnd),
+                    (RichOp::If, Context::Or) => return Err(RichError::IfInOr),
+                    (RichOp::Unless, Context::And) => return Err(RichError::UnlessInAnd),
                     _ => {}
                 }
                 then.check_context(context)?;

@@ -6,19 +6,19 @@ use std::ops::Range;
 
 /// A string array: where each string begins.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Texts {
+pub(super) struct FileTexts {
     /// Positions in the header's bytes, one more than there are strings.
     starts: Vec<u32>,
 }
 
-impl Texts {
+impl FileTexts {
     /// The strings of `tag`, however many.
     pub(super) fn of(header: &Header, tag: u32) -> Self {
         let (Some(range), Some(entry)) = (header.value_range(tag), header.entry(tag)) else {
-            return Texts::default();
+            return FileTexts::default();
         };
         if !entry.kind.is_text() {
-            return Texts::default();
+            return FileTexts::default();
         }
         let mut at = range.start as u32;
         let mut starts = Vec::with_capacity(entry.count as usize + 1);
@@ -27,12 +27,12 @@ impl Texts {
             at += text.len() as u32 + 1;
             starts.push(at);
         }
-        Texts { starts }
+        FileTexts { starts }
     }
 
     /// The strings of `tag`: none at all, or `count`.
     pub(super) fn checked(header: &Header, tag: u32, count: usize) -> Result<Self, FilesError> {
-        let texts = Texts::of(header, tag);
+        let texts = FileTexts::of(header, tag);
         let actual = texts.len();
         if header.has(tag) && actual != count {
             return Err(FilesError::Count {

@@ -1,8 +1,8 @@
 //! Checks on raw header bytes, in rpm's order (reference chapter 1.4; rpm 4.18 `header.c`).
 
 use super::{
-    ENTRY_SIZE, Header, INTRO_SIZE, Kind, MAX_COUNT, MAX_DATA, MAX_MAIN_ENTRIES,
-    MAX_SIGNATURE_DATA, MAX_SIGNATURE_ENTRIES, MAX_TOTAL, Slot, TagType, tag,
+    ENTRY_SIZE, Header, INTRO_SIZE, IndexSlot, Kind, MAX_COUNT, MAX_DATA, MAX_MAIN_ENTRIES,
+    MAX_SIGNATURE_DATA, MAX_SIGNATURE_ENTRIES, MAX_TOTAL, TagType, tag,
 };
 use crate::error::{EntryProblem, HeaderError};
 
@@ -10,12 +10,12 @@ use crate::error::{EntryProblem, HeaderError};
 const FIRST_TAG: u32 = 100;
 
 /// The two counts at the start of a header, checked against the limits.
-pub(super) struct Counts {
+pub(super) struct HeaderCounts {
     entries: u32,
     data: u32,
 }
 
-impl Counts {
+impl HeaderCounts {
     pub(super) fn read(intro: &[u8], kind: Kind) -> Result<Self, HeaderError> {
         let entries = be32(intro, 0);
         let data = be32(intro, 4);
@@ -26,7 +26,7 @@ impl Counts {
         if entries == 0 || entries > max_entries {
             return Err(HeaderError::EntryCount(entries));
         }
-        let counts = Counts { entries, data };
+        let counts = HeaderCounts { entries, data };
         if data > max_data || counts.total() >= MAX_TOTAL {
             return Err(HeaderError::DataSize(data));
         }
@@ -77,7 +77,7 @@ pub(super) fn parse(bytes: Vec<u8>, kind: Kind) -> Result<Header, HeaderError> {
             actual,
         });
     };
-    let counts = Counts::read(intro, kind)?;
+    let counts = HeaderCounts::read(intro, kind)?;
     if counts.total() != actual {
         return Err(HeaderError::Size {
             expected: counts.total(),
@@ -103,7 +103,7 @@ pub(super) fn parse(bytes: Vec<u8>, kind: Kind) -> Result<Header, HeaderError> {
 fn check_region(
     index: &[u8],
     data: &[u8],
-    counts: &Counts,
+    counts: &HeaderCounts,
     kind: Kind,
 ) -> Result<Region, HeaderError> {
     let entry = RawEntry::read(index);
@@ -162,7 +162,7 @@ fn check_entries(
     data: &[u8],
     region: &Region,
     kind: Kind,
-) -> Result<Vec<Slot>, HeaderError> {
+) -> Result<Vec<IndexSlot>, HeaderError> {
     let mut slots = Vec::with_capacity(index.len() / ENTRY_SIZE);
     let mut end = 0_u32;
     let mut used = 0_u64;
@@ -194,7 +194,7 @@ fn check_entries(
     Ok(slots)
 }
 
-fn check_entry(raw: &RawEntry, data: &[u8], kind: Kind) -> Result<Slot, EntryProblem> {
+fn check_entry(raw: &RawEntry, data: &[u8], kind: Kind) -> Result<IndexSlot, EntryProblem> {
     if raw.tag < FIRST_TAG || i32::try_from(raw.tag).is_err() {
         return Err(EntryProblem::Tag);
     }
@@ -212,7 +212,7 @@ fn check_entry(raw: &RawEntry, data: &[u8], kind: Kind) -> Result<Slot, EntryPro
         return Err(EntryProblem::KnownType);
     }
     let length = value_length(value, raw.count, rest).ok_or(EntryProblem::Truncated)?;
-    Ok(Slot {
+    Ok(IndexSlot {
         tag: raw.tag,
         kind: value,
         offset,
@@ -248,7 +248,7 @@ fn value_length(kind: TagType, count: u32, rest: &[u8]) -> Option<u32> {
 
 /// Sorts by tag. A later entry replaces an earlier one of the same tag: entries that a database
 /// added win over those of the region, as in rpm's `hdrblobImport`.
-fn sort(mut slots: Vec<Slot>) -> Vec<Slot> {
+fn sort(mut slots: Vec<IndexSlot>) -> Vec<IndexSlot> {
     slots.sort_by_key(|slot| slot.tag);
     slots.dedup_by(|later, kept| {
         let same = later.tag == kept.tag;

@@ -2,7 +2,7 @@
 
 use super::{Covers, Package, PackageError};
 use crate::digest::{Digest, DigestAlgo, Hasher};
-use crate::header::{Entry, Header, TagType, tag};
+use crate::header::{Header, IndexEntry, TagType, tag};
 use std::fmt;
 use std::io::Read;
 
@@ -82,7 +82,7 @@ const HEADER_DIGESTS: [(u32, DigestAlgo, Covers); 6] = [
     ),
 ];
 
-fn text_digest(entry: Entry<'_>, algo: DigestAlgo) -> Result<Digest, PackageError> {
+fn text_digest(entry: IndexEntry<'_>, algo: DigestAlgo) -> Result<Digest, PackageError> {
     let text = entry.strings().next().filter(|_| entry.count == 1);
     let text = text.ok_or(PackageError::Malformed(entry.tag))?;
     let wrap = |problem| PackageError::Digest {

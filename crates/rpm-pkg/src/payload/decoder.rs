@@ -33,15 +33,15 @@ impl<R: Read> Read for Tee<R> {
 }
 
 /// The stored payload.
-type Source<R> = BufReader<Tee<R>>;
+type CompressedSource<R> = BufReader<Tee<R>>;
 
 /// One decompressor.
 enum Codec<R: Read> {
-    Plain(Source<R>),
-    Gzip(Box<flate2::bufread::MultiGzDecoder<Source<R>>>),
-    Bzip2(Box<bzip2::bufread::MultiBzDecoder<Source<R>>>),
-    Xz(Box<liblzma::bufread::XzDecoder<Source<R>>>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, Source<R>>>),
+    Plain(CompressedSource<R>),
+    Gzip(Box<flate2::bufread::MultiGzDecoder<CompressedSource<R>>>),
+    Bzip2(Box<bzip2::bufread::MultiBzDecoder<CompressedSource<R>>>),
+    Xz(Box<liblzma::bufread::XzDecoder<CompressedSource<R>>>),
+    Zstd(Box<zstd::stream::read::Decoder<'static, CompressedSource<R>>>),
 }
 
 impl<R: Read> Codec<R> {
@@ -55,7 +55,7 @@ impl<R: Read> Codec<R> {
         }
     }
 
-    fn source(&mut self) -> &mut Source<R> {
+    fn source(&mut self) -> &mut CompressedSource<R> {
         match self {
             Codec::Plain(reader) => reader,
             Codec::Gzip(reader) => reader.get_mut(),
@@ -67,12 +67,12 @@ impl<R: Read> Codec<R> {
 }
 
 /// Gives the archive; hashes stored and uncompressed bytes.
-pub(super) struct Decoder<R: Read> {
+pub(super) struct PayloadDecoder<R: Read> {
     codec: Codec<R>,
     digests: PayloadDigests,
 }
 
-impl<R: Read> Decoder<R> {
+impl<R: Read> PayloadDecoder<R> {
     /// Chooses the decompressor. Without a compressor, and for `gzip`, data that is not gzip is
     /// passed through, as rpm's zlib reader does.
     pub(super) fn open(
@@ -110,7 +110,7 @@ impl<R: Read> Decoder<R> {
             }
             Some(other) => return Err(PayloadError::Compressor(other.to_owned())),
         };
-        Ok(Decoder {
+        Ok(PayloadDecoder {
             codec,
             digests: plain,
         })
@@ -128,7 +128,7 @@ impl<R: Read> Decoder<R> {
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<R: Read> Read for PayloadDecoder<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let got = self.codec.reader().read(buf)?;
         if !self.digests.is_empty() {
@@ -138,7 +138,7 @@ impl<R: Read> Read for Decoder<R> {
     }
 }
 
-impl<R: Read> std::fmt::Debug for Decoder<R> {
+impl<R: Read> std::fmt::Debug for PayloadDecoder<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = match self.codec {
             Codec::Plain(_) => "plain",

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 /// Finds names. Archives usually follow the header's order, so the file after the last one found
 /// is tried first; only when that fails is a table of all names made.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct PayloadNames {
     next: usize,
     table: Option<HashMap<Vec<u8>, usize>>,
 }
 
-impl Names {
+impl PayloadNames {
     /// The number of the file called `name`; a leading `.` or `/` or both are tolerated.
     pub(super) fn find(&mut self, files: &FileList, name: &[u8]) -> Result<usize, PayloadError> {
         let name = name.strip_prefix(b"./").unwrap_or(name);

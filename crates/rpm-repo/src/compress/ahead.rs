@@ -12,16 +12,16 @@ const BLOCKS: usize = 2;
 /// A reader whose source is read by a thread of its own. Errors arrive where they happened; the end
 /// is only reported if the source reported it. Dropping it stops the thread at its next block.
 pub struct Ahead {
-    full: Option<Receiver<io::Result<Block>>>,
+    full: Option<Receiver<io::Result<AheadBlock>>>,
     empty: SyncSender<Vec<u8>>,
     thread: Option<JoinHandle<()>>,
-    block: Block,
+    block: AheadBlock,
     position: usize,
     ended: bool,
 }
 
 #[derive(Default)]
-struct Block {
+struct AheadBlock {
     bytes: Vec<u8>,
     length: usize,
 }
@@ -43,7 +43,7 @@ impl Ahead {
             full: Some(full),
             empty,
             thread: Some(thread),
-            block: Block::default(),
+            block: AheadBlock::default(),
             position: 0,
             ended: false,
         })
@@ -102,7 +102,7 @@ impl Drop for Ahead {
 /// The thread: an empty block is the end, an error is the last thing sent.
 fn run<R: Read>(
     open: impl FnOnce() -> io::Result<R>,
-    full: &SyncSender<io::Result<Block>>,
+    full: &SyncSender<io::Result<AheadBlock>>,
     empty: &Receiver<Vec<u8>>,
 ) {
     let mut source = match open() {
@@ -120,7 +120,7 @@ fn run<R: Read>(
 }
 
 /// Fills a block as far as the source goes.
-fn fill(source: &mut impl Read, mut bytes: Vec<u8>) -> io::Result<Block> {
+fn fill(source: &mut impl Read, mut bytes: Vec<u8>) -> io::Result<AheadBlock> {
     let mut length = 0;
     while let Some(space) = bytes.get_mut(length..).filter(|space| !space.is_empty()) {
         match source.read(space) {
@@ -130,5 +130,5 @@ fn fill(source: &mut impl Read, mut bytes: Vec<u8>) -> io::Result<Block> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Block { bytes, length })
+    Ok(AheadBlock { bytes, length })
 }

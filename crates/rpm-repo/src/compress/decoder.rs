@@ -71,9 +71,9 @@ impl fmt::Display for Format {
 }
 
 /// A decompressing reader. Gives what it gets if that is not compressed.
-pub struct Decoder<R: Read>(Inner<R>);
+pub struct Decoder<R: Read>(DecoderOf<R>);
 
-enum Inner<R: Read> {
+enum DecoderOf<R: Read> {
     Plain(BufReader<R>),
     Gzip(Box<flate2::bufread::MultiGzDecoder<BufReader<R>>>),
     Xz(Box<liblzma::bufread::XzDecoder<BufReader<R>>>),
@@ -98,21 +98,23 @@ impl<R: Read> Decoder<R> {
             .into());
         }
         Ok(Decoder(match format {
-            Format::Plain => Inner::Plain(stream),
-            Format::Gzip => Inner::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(stream))),
+            Format::Plain => DecoderOf::Plain(stream),
+            Format::Gzip => DecoderOf::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(stream))),
             Format::Xz => {
                 let flags = liblzma::stream::CONCATENATED;
                 let xz = liblzma::stream::Stream::new_stream_decoder(MAX_XZ_MEMORY, flags)?;
-                Inner::Xz(Box::new(liblzma::bufread::XzDecoder::new_stream(
+                DecoderOf::Xz(Box::new(liblzma::bufread::XzDecoder::new_stream(
                     stream, xz,
                 )))
             }
             Format::Zstd => {
                 let mut zstd = zstd::stream::read::Decoder::with_buffer(stream)?;
                 zstd.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
-                Inner::Zstd(Box::new(zstd))
+                DecoderOf::Zstd(Box::new(zstd))
             }
-            Format::Bzip2 => Inner::Bzip2(Box::new(bzip2::bufread::MultiBzDecoder::new(stream))),
+            Format::Bzip2 => {
+                DecoderOf::Bzip2(Box::new(bzip2::bufread::MultiBzDecoder::new(stream)))
+            }
             Format::Zchunk => return Err(StreamError::Unsupported { format }.into()),
         }))
     }
@@ -120,11 +122,11 @@ impl<R: Read> Decoder<R> {
     /// The stream below; what the decoder has buffered is not in it any more.
     pub fn get_mut(&mut self) -> &mut R {
         match &mut self.0 {
-            Inner::Plain(stream) => stream.get_mut(),
-            Inner::Gzip(decoder) => decoder.get_mut().get_mut(),
-            Inner::Xz(decoder) => decoder.get_mut().get_mut(),
-            Inner::Zstd(decoder) => decoder.get_mut().get_mut(),
-            Inner::Bzip2(decoder) => decoder.get_mut().get_mut(),
+            DecoderOf::Plain(stream) => stream.get_mut(),
+            DecoderOf::Gzip(decoder) => decoder.get_mut().get_mut(),
+            DecoderOf::Xz(decoder) => decoder.get_mut().get_mut(),
+            DecoderOf::Zstd(decoder) => decoder.get_mut().get_mut(),
+            DecoderOf::Bzip2(decoder) => decoder.get_mut().get_mut(),
         }
     }
 }
@@ -132,11 +134,11 @@ impl<R: Read> Decoder<R> {
 impl<R: Read> Read for Decoder<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Inner::Plain(stream) => stream.read(out),
-            Inner::Gzip(decoder) => decoder.read(out),
-            Inner::Xz(decoder) => decoder.read(out),
-            Inner::Zstd(decoder) => decoder.read(out),
-            Inner::Bzip2(decoder) => decoder.read(out),
+            DecoderOf::Plain(stream) => stream.read(out),
+            DecoderOf::Gzip(decoder) => decoder.read(out),
+            DecoderOf::Xz(decoder) => decoder.read(out),
+            DecoderOf::Zstd(decoder) => decoder.read(out),
+            DecoderOf::Bzip2(decoder) => decoder.read(out),
         }
     }
 }

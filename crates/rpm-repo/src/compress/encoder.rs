@@ -32,7 +32,7 @@ pub struct Written {
 /// Compresses what is written, and hashes and counts it before and after. Equal bytes give equal
 /// files, in whatever pieces they were written.
 pub struct Encoder<W: Write> {
-    inner: Inner<Tap<W>>,
+    inner: Inner<CountingTap<W>>,
     /// What has come since the last full block.
     block: Vec<u8>,
     open: Hasher,
@@ -47,13 +47,13 @@ enum Inner<W: Write> {
     Zstd(zstd::Encoder<'static, W>),
 }
 
-struct Tap<W> {
+struct CountingTap<W> {
     out: W,
     hasher: Hasher,
     size: u64,
 }
 
-impl<W: Write> Write for Tap<W> {
+impl<W: Write> Write for CountingTap<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let count = self.out.write(data)?;
         self.hasher.update(data.get(..count).unwrap_or_default());
@@ -69,7 +69,7 @@ impl<W: Write> Write for Tap<W> {
 impl<W: Write> Encoder<W> {
     /// Starts a stream. Errors: a format that is only read (zchunk); the library refuses to start.
     pub fn new(out: W, format: Format, algo: DigestAlgo) -> io::Result<Encoder<W>> {
-        let tap = Tap {
+        let tap = CountingTap {
             out,
             hasher: Hasher::new(algo),
             size: 0,

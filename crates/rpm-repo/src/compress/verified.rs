@@ -48,14 +48,14 @@ impl fmt::Display for StreamPart {
 /// checksums of both sides agree; before that every `read` may still end in an error. Stops as soon
 /// as either side grows larger than announced.
 pub struct VerifiedReader<R: Read> {
-    open: HashingReader<Decoder<Bounded<HashingReader<R>>>>,
+    open: HashingReader<Decoder<BoundedReader<HashingReader<R>>>>,
     expected: Expected,
     open_limit: u64,
-    state: State,
+    state: VerifyState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum VerifyState {
     Reading,
     Verified,
     Failed,
@@ -66,20 +66,20 @@ impl<R: Read> VerifiedReader<R> {
     pub fn new(stream: R, name: &str, expected: Expected) -> io::Result<VerifiedReader<R>> {
         let packed = HashingReader::new(stream, expected.checksum.map(|d| d.algo()));
         let limit = expected.size.unwrap_or(MAX_PACKED_SIZE);
-        let decoder = Decoder::new(Bounded { packed, limit }, name)?;
+        let decoder = Decoder::new(BoundedReader { packed, limit }, name)?;
         let open = HashingReader::new(decoder, expected.open_checksum.map(|d| d.algo()));
         let open_limit = expected.open_size.unwrap_or(MAX_OPEN_SIZE);
         Ok(VerifiedReader {
             open,
             expected,
             open_limit,
-            state: State::Reading,
+            state: VerifyState::Reading,
         })
     }
 
     /// True once the end was reached and everything agreed.
     pub fn is_verified(&self) -> bool {
-        self.state == State::Verified
+        self.state == VerifyState::Verified
     }
 
     fn verify(&mut self) -> io::Result<()> {
@@ -102,7 +102,7 @@ impl<R: Read> VerifiedReader<R> {
         }
         if count == 0 && !out.is_empty() {
             self.verify()?;
-            self.state = State::Verified;
+            self.state = VerifyState::Verified;
         }
         Ok(count)
     }
@@ -111,16 +111,16 @@ impl<R: Read> VerifiedReader<R> {
 impl<R: Read> Read for VerifiedReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self.state {
-            State::Verified => return Ok(0),
-            State::Failed => return Err(io::Error::other("the stream has failed before")),
-            State::Reading => {}
+            VerifyState::Verified => return Ok(0),
+            VerifyState::Failed => return Err(io::Error::other("the stream has failed before")),
+            VerifyState::Reading => {}
         }
         let result = self.read_open(out);
         if result
             .as_ref()
             .is_err_and(|e| e.kind() != io::ErrorKind::Interrupted)
         {
-            self.state = State::Failed;
+            self.state = VerifyState::Failed;
         }
         result
     }
@@ -160,12 +160,12 @@ fn check_digest(
 }
 
 /// The compressed side: fails when more comes than was announced.
-struct Bounded<R> {
+struct BoundedReader<R> {
     packed: R,
     limit: u64,
 }
 
-impl<R: Read> Read for Bounded<HashingReader<R>> {
+impl<R: Read> Read for BoundedReader<HashingReader<R>> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.packed.read(out)?;
         if self.packed.count() > self.limit {

@@ -116,7 +116,7 @@ pub struct Category {
 }
 
 /// One child of a group, an environment or a category, as it was found.
-struct Child {
+struct CompsChild {
     name: Vec<u8>,
     lang: Option<String>,
     kind: Option<String>,
@@ -132,7 +132,7 @@ struct Child {
 /// Errors: what [`XmlReader`] refuses; a group, environment or category without id; a limit.
 pub fn read(document: &str, stream: impl Read, limits: &Limits) -> Result<Comps> {
     let xml = XmlReader::new(document, stream, limits).allow_plain_doctype();
-    let mut parser = Parser {
+    let mut parser = CompsParser {
         xml,
         limits: *limits,
     };
@@ -155,18 +155,18 @@ pub fn read(document: &str, stream: impl Read, limits: &Limits) -> Result<Comps>
     Ok(comps)
 }
 
-struct Parser<'d, R> {
+struct CompsParser<'d, R> {
     xml: XmlReader<'d, R>,
     limits: Limits,
 }
 
-impl<R: Read> Parser<'_, R> {
+impl<R: Read> CompsParser<'_, R> {
     /// The next child of the open element; `None` at its end.
-    fn child(&mut self) -> Result<Option<Child>> {
+    fn child(&mut self) -> Result<Option<CompsChild>> {
         loop {
             let child = match self.xml.next()? {
                 Event::Start(tag) => (|| {
-                    Ok::<Child, Fault>(Child {
+                    Ok::<CompsChild, Fault>(CompsChild {
                         name: tag.name().to_vec(),
                         lang: tag.attribute(b"lang")?,
                         kind: tag.attribute(b"type")?,

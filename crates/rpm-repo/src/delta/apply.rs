@@ -32,7 +32,7 @@ pub fn apply(old: impl Read, delta: impl Read, expected: &Expected, out: impl Wr
         });
     }
     let limit = expected.size.unwrap_or(MAX_PACKED_SIZE);
-    let out = Bounded {
+    let out = BoundedWriter {
         out: Tap::with(out, wanted.algo()),
         limit,
     };
@@ -54,12 +54,12 @@ pub fn apply(old: impl Read, delta: impl Read, expected: &Expected, out: impl Wr
 }
 
 /// Fails when more comes than the file may have.
-struct Bounded<W> {
+struct BoundedWriter<W> {
     out: Tap<W>,
     limit: u64,
 }
 
-impl<W: Write> Write for Bounded<W> {
+impl<W: Write> Write for BoundedWriter<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if self.out.size.saturating_add(data.len() as u64) > self.limit {
             let (what, limit) = ("the new file", self.limit);

@@ -36,13 +36,13 @@ pub struct Offer {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document {
+struct IndexDocument {
     format: u32,
-    deltas: Vec<Line>,
+    deltas: Vec<IndexLine>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct IndexLine {
     from: String,
     to: String,
     location: String,
@@ -93,7 +93,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Offer>> {
         let (what, limit) = ("the index of deltas", MAX_INDEX);
         return Err(Error::TooLarge { what, limit });
     }
-    let document: Document =
+    let document: IndexDocument =
         serde_json::from_slice(bytes).map_err(|_| Error::Form("it is no index of deltas"))?;
     if document.format != FORMAT {
         return Err(Error::Form("its index is of another form"));
@@ -105,7 +105,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Offer>> {
     document.deltas.iter().map(offer).collect()
 }
 
-fn offer(line: &Line) -> Result<Offer> {
+fn offer(line: &IndexLine) -> Result<Offer> {
     let wrong = || Error::Form("its index has a bad digest");
     let href = Href::parse(&line.location).ok();
     let href = href.filter(|href| href.as_str().starts_with(DIR));
@@ -127,9 +127,9 @@ fn offer(line: &Line) -> Result<Offer> {
 /// # Errors
 /// None in practice: everything in it can be written.
 pub fn to_bytes(offers: &[Offer]) -> Result<Vec<u8>> {
-    let mut deltas: Vec<Line> = offers
+    let mut deltas: Vec<IndexLine> = offers
         .iter()
-        .map(|offer| Line {
+        .map(|offer| IndexLine {
             from: offer.from.to_string(),
             to: offer.to.to_string(),
             location: offer.href.as_str().to_owned(),
@@ -139,7 +139,7 @@ pub fn to_bytes(offers: &[Offer]) -> Result<Vec<u8>> {
         .collect();
     deltas.sort_by(|a, b| (&a.to, &a.from).cmp(&(&b.to, &b.from)));
     let format = FORMAT;
-    let mut bytes = serde_json::to_vec(&Document { format, deltas })
+    let mut bytes = serde_json::to_vec(&IndexDocument { format, deltas })
         .map_err(|error| Error::Io(error.into()))?;
     bytes.push(b'\n');
     Ok(bytes)

@@ -162,7 +162,7 @@ fn body(plan: &[Stretch], old: impl Read, new: impl Read) -> Result<Vec<u8>> {
 }
 
 fn steps<W: Write>(plan: &[Stretch], mut old: impl Read, mut new: impl Read, out: W) -> Result<W> {
-    let mut ops = ops::Writer::new(out);
+    let mut ops = ops::OpsWriter::new(out);
     for stretch in plan {
         match *stretch {
             Stretch::Same(bytes) => {
@@ -189,7 +189,7 @@ fn steps<W: Write>(plan: &[Stretch], mut old: impl Read, mut new: impl Read, out
 }
 
 /// The difference of two stretches, token by token.
-fn compare(old: &[u8], new: &[u8], ops: &mut ops::Writer<impl Write>) -> io::Result<()> {
+fn compare(old: &[u8], new: &[u8], ops: &mut ops::OpsWriter<impl Write>) -> io::Result<()> {
     let (old, new) = (tokens::of_text(old), tokens::of_text(new));
     let mut input: InternedInput<&[u8]> = InternedInput::default();
     input.update_before(old.iter().copied());

@@ -16,14 +16,14 @@ const SKIP: u8 = 2;
 const INSERT: u8 = 3;
 
 /// Writes a body. Neighbours of a kind become one.
-pub(super) struct Writer<W: Write> {
+pub(super) struct OpsWriter<W: Write> {
     out: W,
     /// Bytes to be copied or skipped that are not written yet.
     waiting: Option<(u8, u64)>,
     literal: Vec<u8>,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> OpsWriter<W> {
     pub(super) fn new(out: W) -> Self {
         Self {
             out,
@@ -168,7 +168,7 @@ fn byte(from: &mut impl Read) -> io::Result<u8> {
     Ok(one[0])
 }
 
-/// A number as [`Writer`] writes it; never zero.
+/// A number as [`OpsWriter`] writes it; never zero.
 fn number(from: &mut impl Read) -> Result<u64> {
     let mut value = 0_u64;
     for shift in (0..63).step_by(7) {

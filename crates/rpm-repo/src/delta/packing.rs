@@ -219,7 +219,13 @@ fn gives(packing: &Packing, path: &Path, open_size: u64) -> io::Result<bool> {
     });
     match tried {
         Ok(mut compare) => Ok(compare.file.read(&mut [0])? == 0),
-        Err(error) if error.get_ref().is_some_and(|why| why.is::<Difference>()) => Ok(false),
+        Err(error)
+            if error
+                .get_ref()
+                .is_some_and(|why| why.is::<PackedOtherwise>()) =>
+        {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -227,7 +233,7 @@ fn gives(packing: &Packing, path: &Path, open_size: u64) -> io::Result<bool> {
 /// The bytes differ.
 #[derive(Debug, thiserror::Error)]
 #[error("the bytes differ")]
-struct Difference;
+struct PackedOtherwise;
 
 /// Takes only what a file has.
 struct Compare {
@@ -240,9 +246,9 @@ impl Write for Compare {
         self.piece.resize(data.len(), 0);
         match self.file.read_exact(&mut self.piece) {
             Ok(()) if self.piece == data => Ok(data.len()),
-            Ok(()) => Err(io::Error::other(Difference)),
+            Ok(()) => Err(io::Error::other(PackedOtherwise)),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(io::Error::other(Difference))
+                Err(io::Error::other(PackedOtherwise))
             }
             Err(error) => Err(error),
         }

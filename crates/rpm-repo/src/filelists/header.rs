@@ -4,7 +4,7 @@ use rpm_pkg::header::{Header, tag};
 
 use super::FilelistsPackage;
 use crate::primary::FileKind;
-use crate::record::{PackageKey, Span};
+use crate::record::{PackageKey, TextSpan};
 use crate::xml::push_clean;
 
 /// The type bits of a mode, and what they are for a directory.
@@ -27,7 +27,7 @@ impl FilelistsPackage {
             } else {
                 push_clean(&[dir, base].concat(), &mut self.text);
             }
-            self.files.push((Span::since(start, &self.text), kind));
+            self.files.push((TextSpan::since(start, &self.text), kind));
         });
     }
 }

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use crate::error::Result;
 use crate::primary::{FileKind, FileRecord};
 pub use crate::record::Summary;
-use crate::record::{Listing, PackageKey, Parsed, Span, key_texts, read_listings};
+use crate::record::{Listing, PackageKey, Parsed, TextSpan, key_texts, read_listings};
 use crate::xml::{Limits, Tag};
 pub use write::{END, begin, write_package};
 
@@ -22,7 +22,7 @@ pub use write::{END, begin, write_package};
 pub struct FilelistsPackage {
     text: String,
     key: PackageKey,
-    files: Vec<(Span, FileKind)>,
+    files: Vec<(TextSpan, FileKind)>,
 }
 
 key_texts!(FilelistsPackage);
@@ -69,7 +69,7 @@ impl Listing for FilelistsPackage {
         crate::primary::file_kind(tag)
     }
 
-    fn push(&mut self, kind: FileKind, path: Span) -> usize {
+    fn push(&mut self, kind: FileKind, path: TextSpan) -> usize {
         self.files.push((path, kind));
         self.files.len()
     }

@@ -31,12 +31,12 @@ pub struct Section {
     /// Where the section starts.
     pub place: Place,
     /// The keys in the order of the file.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<IniEntry>,
 }
 
 /// One `key = value`.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct IniEntry {
     /// The key, trimmed.
     pub key: String,
     /// The value, trimmed, continuation lines joined with one space.
@@ -47,7 +47,7 @@ pub struct Entry {
 
 impl Section {
     /// The value that counts for a key: the last one.
-    pub fn get(&self, key: &str) -> Option<&Entry> {
+    pub fn get(&self, key: &str) -> Option<&IniEntry> {
         self.entries.iter().rev().find(|entry| entry.key == key)
     }
 }
@@ -83,7 +83,7 @@ pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
 pub fn parse(bytes: &[u8], path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
     let file: Arc<Path> = Arc::from(path);
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut parser = Parser {
+    let mut parser = IniParser {
         sections: Vec::new(),
         open_value: false,
         is_key,
@@ -97,14 +97,14 @@ pub fn parse(bytes: &[u8], path: &Path, is_key: fn(&str) -> bool) -> Result<Docu
     })
 }
 
-struct Parser {
+struct IniParser {
     sections: Vec<Section>,
     /// The last entry may be continued by an indented line.
     open_value: bool,
     is_key: fn(&str) -> bool,
 }
 
-impl Parser {
+impl IniParser {
     fn line(&mut self, line: &[u8], place: Place) -> Result<()> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Ok(line) = std::str::from_utf8(line) else {
@@ -179,7 +179,7 @@ impl Parser {
             });
         }
         check_length(value.len(), &place)?;
-        section.entries.push(Entry {
+        section.entries.push(IniEntry {
             key: key.to_owned(),
             value: value.to_owned(),
             place,

@@ -37,7 +37,7 @@ pub struct Metalink {
 }
 
 #[derive(Default)]
-struct Draft {
+struct MetalinkDraft {
     hashes: Vec<(DigestAlgo, String)>,
     urls: Vec<(u64, String)>,
     size: Option<u64>,
@@ -83,7 +83,7 @@ enum Inside {
 }
 
 /// What to do with a child.
-enum Child {
+enum MetalinkChild {
     Enter(Inside),
     Hash(Option<DigestAlgo>),
     Url(u64),
@@ -94,7 +94,7 @@ enum Child {
 fn walk<R: Read>(
     xml: &mut XmlReader<'_, R>,
     inside: Inside,
-    draft: &mut Option<Draft>,
+    draft: &mut Option<MetalinkDraft>,
 ) -> Result<()> {
     loop {
         let child = match xml.next()? {
@@ -103,13 +103,13 @@ fn walk<R: Read>(
             Event::Other => continue,
         };
         match child.map_err(|fault| xml.fault(fault))? {
-            Child::Enter(next) => {
+            MetalinkChild::Enter(next) => {
                 if next == Inside::File {
                     draft.get_or_insert_default();
                 }
                 walk(xml, next, draft)?;
             }
-            Child::Pass => xml.skip()?,
+            MetalinkChild::Pass => xml.skip()?,
             leaf => {
                 let text = xml.text(MAX_TEXT)?;
                 if let Some(draft) = draft {
@@ -120,43 +120,43 @@ fn walk<R: Read>(
     }
 }
 
-fn child(tag: &Tag<'_>, inside: Inside) -> std::result::Result<Child, Fault> {
+fn child(tag: &Tag<'_>, inside: Inside) -> std::result::Result<MetalinkChild, Fault> {
     Ok(match (inside, tag.name()) {
-        (Inside::Metalink, b"files") => Child::Enter(Inside::Files),
+        (Inside::Metalink, b"files") => MetalinkChild::Enter(Inside::Files),
         (Inside::Files, b"file") if tag.attribute(b"name")?.as_deref() == Some(FILE_NAME) => {
-            Child::Enter(Inside::File)
+            MetalinkChild::Enter(Inside::File)
         }
-        (Inside::File, b"size") => Child::Size,
-        (Inside::File, b"verification") => Child::Enter(Inside::Verification),
-        (Inside::File, b"resources") => Child::Enter(Inside::Resources),
-        (Inside::File, b"alternates") => Child::Enter(Inside::Alternates),
-        (Inside::Alternates, b"alternate") => Child::Hash(None),
+        (Inside::File, b"size") => MetalinkChild::Size,
+        (Inside::File, b"verification") => MetalinkChild::Enter(Inside::Verification),
+        (Inside::File, b"resources") => MetalinkChild::Enter(Inside::Resources),
+        (Inside::File, b"alternates") => MetalinkChild::Enter(Inside::Alternates),
+        (Inside::Alternates, b"alternate") => MetalinkChild::Hash(None),
         (Inside::Verification, b"hash") => {
             let algo = tag
                 .attribute(b"type")?
                 .and_then(|kind| DigestAlgo::from_name(&kind));
-            algo.map_or(Child::Pass, |algo| Child::Hash(Some(algo)))
+            algo.map_or(MetalinkChild::Pass, |algo| MetalinkChild::Hash(Some(algo)))
         }
         (Inside::Resources, b"url") => {
             let preference = tag.attribute(b"preference")?;
-            Child::Url(
+            MetalinkChild::Url(
                 preference
                     .and_then(|text| number(&text).ok())
                     .unwrap_or(0)
                     .min(100),
             )
         }
-        _ => Child::Pass,
+        _ => MetalinkChild::Pass,
     })
 }
 
-impl Draft {
-    fn put(&mut self, leaf: Child, text: &str) {
+impl MetalinkDraft {
+    fn put(&mut self, leaf: MetalinkChild, text: &str) {
         match leaf {
-            Child::Hash(Some(algo)) => self.hashes.push((algo, text.to_owned())),
-            Child::Hash(None) => self.alternates += 1,
-            Child::Size => self.size = number(text).ok(),
-            Child::Url(preference) => {
+            MetalinkChild::Hash(Some(algo)) => self.hashes.push((algo, text.to_owned())),
+            MetalinkChild::Hash(None) => self.alternates += 1,
+            MetalinkChild::Size => self.size = number(text).ok(),
+            MetalinkChild::Url(preference) => {
                 if let Some(base) = text.strip_suffix(URL_END)
                     && base.ends_with('/')
                     && is_url(text)
@@ -165,7 +165,7 @@ impl Draft {
                     self.urls.push((preference, base.to_owned()));
                 }
             }
-            Child::Enter(_) | Child::Pass => {}
+            MetalinkChild::Enter(_) | MetalinkChild::Pass => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use rpm_pkg::header::{Header, tag};
 
 use super::{Entry, OtherPackage};
-use crate::record::{PackageKey, Span};
+use crate::record::{PackageKey, TextSpan};
 use crate::xml::push_clean;
 
 /// How many changelog entries of a package createrepo_c takes, the newest ones.
@@ -29,10 +29,10 @@ impl OtherPackage {
         self.changelogs.reverse();
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Span {
+    fn put(&mut self, bytes: &[u8]) -> TextSpan {
         let start = self.text.len();
         push_clean(bytes, &mut self.text);
-        Span::since(start, &self.text)
+        TextSpan::since(start, &self.text)
     }
 
     /// Entries of one day stand in the header newest first with equal times; readers order by time.

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use crate::error::Result;
 pub use crate::record::Summary;
-use crate::record::{Listing, PackageKey, Parsed, Span, keep, key_texts, read_listings};
+use crate::record::{Listing, PackageKey, Parsed, TextSpan, keep, key_texts, read_listings};
 use crate::xml::{Limits, Tag, number};
 pub use header::CHANGELOG_LIMIT;
 pub use write::{END, begin, write_package};
@@ -23,9 +23,9 @@ pub struct OtherPackage {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
-    author: Span,
+    author: TextSpan,
     date: u64,
-    text: Span,
+    text: TextSpan,
 }
 
 /// One changelog entry.
@@ -84,7 +84,7 @@ impl Listing for OtherPackage {
         changelog(tag, text, limits)
     }
 
-    fn push(&mut self, entry: Entry, text: Span) -> usize {
+    fn push(&mut self, entry: Entry, text: TextSpan) -> usize {
         self.changelogs.push(Entry { text, ..entry });
         self.changelogs.len()
     }
@@ -92,9 +92,9 @@ impl Listing for OtherPackage {
 
 fn changelog(tag: &Tag<'_>, text: &mut String, limits: &Limits) -> Parsed<Entry> {
     let mut entry = Entry {
-        author: Span::default(),
+        author: TextSpan::default(),
         date: 0,
-        text: Span::default(),
+        text: TextSpan::default(),
     };
     tag.attributes(|key, value| {
         match key {

@@ -12,8 +12,8 @@ use rpm_pkg::evr::vercmp;
 use rpm_pkg::header::{Header, tag};
 use rpm_pkg::package::Package;
 
-use super::package::{Dep, PrimaryPackage};
-use crate::record::{Span, arch};
+use super::package::{DepSpans, PrimaryPackage};
+use crate::record::{TextSpan, arch};
 use crate::xml::push_clean;
 
 /// What is known of a package file besides its headers.
@@ -57,10 +57,10 @@ impl PrimaryPackage {
         self.fill_deps(header);
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Span {
+    fn put(&mut self, bytes: &[u8]) -> TextSpan {
         let start = self.text.len();
         push_clean(bytes, &mut self.text);
-        Span::since(start, &self.text)
+        TextSpan::since(start, &self.text)
     }
 
     fn fill_texts(&mut self, header: &Header, facts: &FileFacts<'_>) {
@@ -169,11 +169,11 @@ impl PrimaryPackage {
             known @ (2 | 4 | 8 | 10 | 12) => known as u8,
             _ => 0,
         };
-        let mut dep = Dep {
+        let mut dep = DepSpans {
             name: self.put(name),
             flags,
             pre,
-            ..Dep::default()
+            ..DepSpans::default()
         };
         // Without a relation the metadata has no place for a version.
         if flags != 0 {

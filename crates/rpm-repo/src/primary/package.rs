@@ -2,7 +2,7 @@
 
 use rpm_pkg::digest::{Digest, DigestAlgo};
 
-use crate::record::Span;
+use crate::record::TextSpan;
 
 /// Which list a dependency stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,10 +77,10 @@ pub struct FileRecord<'p> {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Dep {
-    pub(super) name: Span,
-    pub(super) version: Span,
-    pub(super) release: Span,
+pub(super) struct DepSpans {
+    pub(super) name: TextSpan,
+    pub(super) version: TextSpan,
+    pub(super) release: TextSpan,
     pub(super) epoch: Option<u32>,
     pub(super) flags: u8,
     pub(super) pre: bool,
@@ -88,24 +88,24 @@ pub(super) struct Dep {
 
 /// The texts that exist once per package.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Texts {
-    pub(super) name: Span,
-    pub(super) arch: Span,
-    pub(super) version: Span,
-    pub(super) release: Span,
-    pub(super) checksum_type: Span,
-    pub(super) checksum: Span,
-    pub(super) summary: Span,
-    pub(super) description: Span,
-    pub(super) packager: Span,
-    pub(super) url: Span,
-    pub(super) location: Span,
-    pub(super) location_base: Span,
-    pub(super) license: Span,
-    pub(super) vendor: Span,
-    pub(super) group: Span,
-    pub(super) buildhost: Span,
-    pub(super) sourcerpm: Span,
+pub(super) struct PackageTexts {
+    pub(super) name: TextSpan,
+    pub(super) arch: TextSpan,
+    pub(super) version: TextSpan,
+    pub(super) release: TextSpan,
+    pub(super) checksum_type: TextSpan,
+    pub(super) checksum: TextSpan,
+    pub(super) summary: TextSpan,
+    pub(super) description: TextSpan,
+    pub(super) packager: TextSpan,
+    pub(super) url: TextSpan,
+    pub(super) location: TextSpan,
+    pub(super) location_base: TextSpan,
+    pub(super) license: TextSpan,
+    pub(super) vendor: TextSpan,
+    pub(super) group: TextSpan,
+    pub(super) buildhost: TextSpan,
+    pub(super) sourcerpm: TextSpan,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -124,10 +124,10 @@ pub(super) struct Numbers {
 #[derive(Debug, Default)]
 pub struct PrimaryPackage {
     pub(super) text: String,
-    pub(super) texts: Texts,
+    pub(super) texts: PackageTexts,
     pub(super) numbers: Numbers,
-    pub(super) deps: [Vec<Dep>; 8],
-    pub(super) files: Vec<(Span, FileKind)>,
+    pub(super) deps: [Vec<DepSpans>; 8],
+    pub(super) files: Vec<(TextSpan, FileKind)>,
     pub(super) location_fault: Option<&'static str>,
 }
 
@@ -281,7 +281,7 @@ impl PrimaryPackage {
         if self.text.capacity() > KEPT_TEXT {
             self.text.shrink_to(KEPT_TEXT);
         }
-        self.texts = Texts::default();
+        self.texts = PackageTexts::default();
         self.numbers = Numbers::default();
         self.deps.iter_mut().for_each(Vec::clear);
         self.files.clear();

@@ -4,10 +4,10 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use super::Summary;
-use super::package::{Dep, FileKind, PrimaryPackage};
+use super::package::{DepSpans, FileKind, PrimaryPackage};
 use crate::error::{Result, quoted};
 use crate::layout;
-use crate::record::{Span, keep};
+use crate::record::{TextSpan, keep};
 use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number, number32};
 
 type Parsed<T> = std::result::Result<T, Fault>;
@@ -26,7 +26,7 @@ pub fn read(
     limits: &Limits,
     each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
 ) -> Result<Summary> {
-    let mut parser = Parser {
+    let mut parser = PrimaryParser {
         xml: XmlReader::new(document, stream, limits),
         package: PrimaryPackage::default(),
         limits: *limits,
@@ -54,7 +54,7 @@ pub fn read(
     Ok(summary)
 }
 
-struct Parser<'d, R> {
+struct PrimaryParser<'d, R> {
     xml: XmlReader<'d, R>,
     package: PrimaryPackage,
     limits: Limits,
@@ -62,14 +62,14 @@ struct Parser<'d, R> {
 
 /// A child of `package` or `format` that holds text or attributes.
 enum Field {
-    Text(fn(&mut PrimaryPackage, Span)),
+    Text(fn(&mut PrimaryPackage, TextSpan)),
     Done,
     Format,
     Deps(usize),
     File(FileKind),
 }
 
-impl<R: Read> Parser<'_, R> {
+impl<R: Read> PrimaryParser<'_, R> {
     fn package(&mut self) -> Result<()> {
         self.package.clear();
         self.children(0)?;
@@ -114,11 +114,11 @@ impl<R: Read> Parser<'_, R> {
         }
     }
 
-    fn text(&mut self) -> Result<Span> {
+    fn text(&mut self) -> Result<TextSpan> {
         let start = self.package.text.len();
         self.xml
             .text_into(&mut self.package.text, self.limits.max_record_text)?;
-        Ok(Span::since(start, &self.package.text))
+        Ok(TextSpan::since(start, &self.package.text))
     }
 
     fn deps(&mut self, list: usize) -> Result<()> {
@@ -274,8 +274,8 @@ pub(crate) fn file_kind(tag: &Tag<'_>) -> Parsed<FileKind> {
 }
 
 #[inline]
-fn dep(tag: &Tag<'_>, text: &mut String, max: usize) -> Parsed<Dep> {
-    let mut dep = Dep::default();
+fn dep(tag: &Tag<'_>, text: &mut String, max: usize) -> Parsed<DepSpans> {
+    let mut dep = DepSpans::default();
     tag.attributes(|key, value| {
         match key {
             b"name" => dep.name = keep(value, text, max)?,

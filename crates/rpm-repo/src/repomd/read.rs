@@ -29,18 +29,18 @@ pub fn parse(document: &str, bytes: &[u8]) -> Result<Repomd> {
             what: "repomd.xml is too large".to_owned(),
         });
     }
-    let mut parser = Parser {
+    let mut parser = RepomdParser {
         xml: XmlReader::new(document, bytes, &Limits::default()),
     };
     parser.repomd()
 }
 
-struct Parser<'d, R> {
+struct RepomdParser<'d, R> {
     xml: XmlReader<'d, R>,
 }
 
 /// The children of `repomd`, `data` and `tags` that are looked at.
-enum Child {
+enum RepomdChild {
     Data(String),
     Tags,
     Revision,
@@ -49,7 +49,7 @@ enum Child {
 
 /// What is known of a record while it is read.
 #[derive(Default)]
-struct Draft {
+struct RecordDraft {
     href: Option<String>,
     base: Option<String>,
     checksum: Option<Digest>,
@@ -59,7 +59,7 @@ struct Draft {
     timestamp: Option<u64>,
 }
 
-impl<R: Read> Parser<'_, R> {
+impl<R: Read> RepomdParser<'_, R> {
     fn repomd(&mut self) -> Result<Repomd> {
         self.xml.root("repomd")?;
         let mut repomd = Repomd::default();
@@ -70,19 +70,19 @@ impl<R: Read> Parser<'_, R> {
                 Event::Other => continue,
             };
             match child.map_err(|fault| self.xml.fault(fault))? {
-                Child::Data(kind) => {
+                RepomdChild::Data(kind) => {
                     let record = self.data(kind)?;
                     repomd.records.push(record);
                     if repomd.records.len() > MAX_RECORDS {
                         return Err(self.xml.error("too many records"));
                     }
                 }
-                Child::Tags => self.tags(&mut repomd)?,
-                Child::Revision => {
+                RepomdChild::Tags => self.tags(&mut repomd)?,
+                RepomdChild::Revision => {
                     let text = self.xml.text(MAX_TEXT)?;
                     repomd.revision = Some(text.trim().to_owned()).filter(|t| !t.is_empty());
                 }
-                Child::Other => self.xml.skip()?,
+                RepomdChild::Other => self.xml.skip()?,
             }
         }
         self.xml.finish()?;
@@ -90,7 +90,7 @@ impl<R: Read> Parser<'_, R> {
     }
 
     fn data(&mut self, kind: String) -> Result<Record> {
-        let mut draft = Draft::default();
+        let mut draft = RecordDraft::default();
         loop {
             let (name, attribute) = match self.xml.next()? {
                 Event::Start(tag) => (tag.name().to_vec(), data_child(&tag, &mut draft)),
@@ -144,7 +144,7 @@ impl<R: Read> Parser<'_, R> {
     }
 }
 
-impl Draft {
+impl RecordDraft {
     fn put(
         &mut self,
         name: &[u8],
@@ -166,20 +166,23 @@ impl Draft {
     }
 }
 
-fn repomd_child(tag: &Tag<'_>) -> std::result::Result<Child, Fault> {
+fn repomd_child(tag: &Tag<'_>) -> std::result::Result<RepomdChild, Fault> {
     Ok(match tag.name() {
         b"data" => match tag.attribute(b"type")? {
-            Some(kind) if !kind.is_empty() => Child::Data(kind),
+            Some(kind) if !kind.is_empty() => RepomdChild::Data(kind),
             _ => return Err(Fault("a record without a type")),
         },
-        b"tags" => Child::Tags,
-        b"revision" => Child::Revision,
-        _ => Child::Other,
+        b"tags" => RepomdChild::Tags,
+        b"revision" => RepomdChild::Revision,
+        _ => RepomdChild::Other,
     })
 }
 
 /// Takes the location; returns the `type` of anything else.
-fn data_child(tag: &Tag<'_>, draft: &mut Draft) -> std::result::Result<Option<String>, Fault> {
+fn data_child(
+    tag: &Tag<'_>,
+    draft: &mut RecordDraft,
+) -> std::result::Result<Option<String>, Fault> {
     if tag.name() != b"location" {
         return tag.attribute(b"type");
     }

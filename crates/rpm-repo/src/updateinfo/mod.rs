@@ -106,7 +106,7 @@ pub fn read(
     limits: &Limits,
     each: &mut dyn FnMut(Advisory) -> ControlFlow<()>,
 ) -> Result<Summary> {
-    let mut parser = Parser {
+    let mut parser = AdvisoryParser {
         xml: XmlReader::new(document, stream, limits),
         limits: *limits,
     };
@@ -137,20 +137,20 @@ pub fn read(
     Ok(summary)
 }
 
-struct Parser<'d, R> {
+struct AdvisoryParser<'d, R> {
     xml: XmlReader<'d, R>,
     limits: Limits,
 }
 
 /// What a child of `update` is.
-enum Child {
+enum AdvisoryChild {
     Text(fn(&mut Advisory) -> &mut String),
     References,
     Packages,
     Done,
 }
 
-impl<R: Read> Parser<'_, R> {
+impl<R: Read> AdvisoryParser<'_, R> {
     fn advisory(&mut self, mut advisory: Advisory) -> Result<Advisory> {
         loop {
             let child = match self.xml.next()? {
@@ -159,10 +159,10 @@ impl<R: Read> Parser<'_, R> {
                 Event::Other => continue,
             };
             match child.map_err(|fault| self.xml.fault(fault))? {
-                Child::Text(slot) => *slot(&mut advisory) = self.text()?,
-                Child::References => self.references(&mut advisory)?,
-                Child::Packages => self.packages(&mut advisory)?,
-                Child::Done => self.xml.skip()?,
+                AdvisoryChild::Text(slot) => *slot(&mut advisory) = self.text()?,
+                AdvisoryChild::References => self.references(&mut advisory)?,
+                AdvisoryChild::Packages => self.packages(&mut advisory)?,
+                AdvisoryChild::Done => self.xml.skip()?,
             }
         }
         if advisory.id.is_empty() {
@@ -336,30 +336,30 @@ fn package_tag(tag: &Tag<'_>) -> Parsed<AdvisoryPackage> {
     Ok(package)
 }
 
-fn update_child(tag: &Tag<'_>, advisory: &mut Advisory) -> Parsed<Child> {
+fn update_child(tag: &Tag<'_>, advisory: &mut Advisory) -> Parsed<AdvisoryChild> {
     Ok(match tag.name() {
-        b"id" => Child::Text(|a| &mut a.id),
-        b"title" => Child::Text(|a| &mut a.title),
-        b"severity" => Child::Text(|a| &mut a.severity),
-        b"summary" => Child::Text(|a| &mut a.summary),
-        b"description" => Child::Text(|a| &mut a.description),
-        b"solution" => Child::Text(|a| &mut a.solution),
-        b"rights" => Child::Text(|a| &mut a.rights),
-        b"release" => Child::Text(|a| &mut a.release),
-        b"references" => Child::References,
-        b"pkglist" => Child::Packages,
+        b"id" => AdvisoryChild::Text(|a| &mut a.id),
+        b"title" => AdvisoryChild::Text(|a| &mut a.title),
+        b"severity" => AdvisoryChild::Text(|a| &mut a.severity),
+        b"summary" => AdvisoryChild::Text(|a| &mut a.summary),
+        b"description" => AdvisoryChild::Text(|a| &mut a.description),
+        b"solution" => AdvisoryChild::Text(|a| &mut a.solution),
+        b"rights" => AdvisoryChild::Text(|a| &mut a.rights),
+        b"release" => AdvisoryChild::Text(|a| &mut a.release),
+        b"references" => AdvisoryChild::References,
+        b"pkglist" => AdvisoryChild::Packages,
         b"issued" => {
             put(tag, &mut [(b"date", &mut advisory.issued)])?;
-            Child::Done
+            AdvisoryChild::Done
         }
         b"updated" => {
             put(tag, &mut [(b"date", &mut advisory.updated)])?;
-            Child::Done
+            AdvisoryChild::Done
         }
         b"reboot_suggested" => {
             advisory.reboot_suggested = true;
-            Child::Done
+            AdvisoryChild::Done
         }
-        _ => Child::Done,
+        _ => AdvisoryChild::Done,
     })
 }

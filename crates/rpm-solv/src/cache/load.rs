@@ -1,6 +1,6 @@
 //! Loading a cache file into a pool.
 
-use super::{CacheFile, SOLVABLE_WORDS, Section};
+use super::{CacheFile, CacheSection, SOLVABLE_WORDS};
 use crate::deps;
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
@@ -31,7 +31,7 @@ struct Parts {
 impl Parts {
     fn read(cache: &CacheFile) -> Result<Self, SolvError> {
         let damaged = || cache.unusable("its numbers do not fit together");
-        let text = cache.section(Section::Strings)?;
+        let text = cache.section(CacheSection::Strings)?;
         if text.last() != Some(&0) || text.len() > MAX_COUNT {
             return Err(damaged());
         }
@@ -40,9 +40,9 @@ impl Parts {
         strings.push(0);
         strings.extend(memchr::memchr_iter(0, &text).map(|end| end as u32 + 1));
         strings.pop();
-        let rels = cache.groups(Section::Relations)?;
-        let solvables = cache.groups(Section::Solvables)?;
-        let arrays = cache.words(Section::Arrays)?;
+        let rels = cache.groups(CacheSection::Relations)?;
+        let solvables = cache.groups(CacheSection::Solvables)?;
+        let arrays = cache.words(CacheSection::Arrays)?;
         let parts = Self {
             text,
             strings,
@@ -90,7 +90,7 @@ impl Parts {
     /// The hash table of strings; `None` if it is not one that libsolv can search: of a power of two, with ids
     /// only, and at least half empty, so that every search ends.
     fn hashes(&self, cache: &CacheFile) -> Result<Option<Vec<u32>>, SolvError> {
-        let hashes = cache.words(Section::StringHashes)?;
+        let hashes = cache.words(CacheSection::StringHashes)?;
         let strings = self.strings.len() as u32;
         let used = hashes.iter().filter(|id| **id != 0).count();
         let fits = hashes.len().is_power_of_two()

@@ -28,7 +28,7 @@ pub(crate) const SOLVABLE_WORDS: usize = 12;
 
 /// The sections, in file order.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Section {
+pub(crate) enum CacheSection {
     Facts,
     Starts,
     Strings,
@@ -44,7 +44,7 @@ pub(crate) const SECTIONS: usize = 9;
 
 /// Where a section lies and what it must hash to (not used for facts: their records have their own).
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Place {
+pub(crate) struct CachePlace {
     pub(crate) offset: u64,
     pub(crate) length: u64,
     pub(crate) hash: u64,
@@ -54,7 +54,7 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Footer {
     pub(crate) key: Vec<u8>,
-    pub(crate) places: [Place; SECTIONS],
+    pub(crate) places: [CachePlace; SECTIONS],
 }
 
 /// Bytes of a footer: magic, key length and key, places, hash.

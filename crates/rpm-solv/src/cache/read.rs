@@ -1,6 +1,6 @@
 //! Opening a cache file and reading facts from it.
 
-use super::{FOOTER, Footer, MAGIC, Place, Section};
+use super::{CachePlace, CacheSection, FOOTER, Footer, MAGIC};
 use crate::error::SolvError;
 use crate::facts::{self, Facts, RECORD_HEAD};
 use crate::files::FileIndex;
@@ -91,10 +91,10 @@ impl CacheFile {
     /// How many packages the file says it holds.
     #[must_use]
     pub fn package_count(&self) -> usize {
-        (self.place(Section::Starts).length / 8) as usize
+        (self.place(CacheSection::Starts).length / 8) as usize
     }
 
-    pub(super) fn place(&self, section: Section) -> Place {
+    pub(super) fn place(&self, section: CacheSection) -> CachePlace {
         self.footer.places[section as usize]
     }
 
@@ -113,7 +113,7 @@ impl CacheFile {
     }
 
     /// A section's bytes, checked.
-    pub(super) fn section(&self, section: Section) -> Result<Vec<u8>, SolvError> {
+    pub(super) fn section(&self, section: CacheSection) -> Result<Vec<u8>, SolvError> {
         let mut bytes = vec![0; self.length(section)?];
         self.fill(section, &mut bytes)?;
         Ok(bytes)
@@ -122,7 +122,7 @@ impl CacheFile {
     /// A section as groups of 32-bit numbers, checked; read in place, because most of a run's time goes by on copies.
     pub(super) fn groups<const N: usize>(
         &self,
-        section: Section,
+        section: CacheSection,
     ) -> Result<Vec<[u32; N]>, SolvError> {
         let length = self.length(section)?;
         if length % size_of::<[u32; N]>() != 0 {
@@ -137,11 +137,11 @@ impl CacheFile {
     }
 
     /// A section's bytes as 32-bit numbers.
-    pub(super) fn words(&self, section: Section) -> Result<Vec<u32>, SolvError> {
+    pub(super) fn words(&self, section: CacheSection) -> Result<Vec<u32>, SolvError> {
         Ok(self.groups::<1>(section)?.into_flattened())
     }
 
-    fn length(&self, section: Section) -> Result<usize, SolvError> {
+    fn length(&self, section: CacheSection) -> Result<usize, SolvError> {
         let length = self.place(section).length;
         if length > MAX_SECTION {
             return Err(self.unusable("a section is too long"));
@@ -150,7 +150,7 @@ impl CacheFile {
     }
 
     /// Reads a whole section and compares its hash.
-    fn fill(&self, section: Section, bytes: &mut [u8]) -> Result<(), SolvError> {
+    fn fill(&self, section: CacheSection, bytes: &mut [u8]) -> Result<(), SolvError> {
         let place = self.place(section);
         self.file
             .read_exact_at(bytes, place.offset)
@@ -169,8 +169,8 @@ impl CacheFile {
     /// The file index, read when first asked for.
     pub(crate) fn file_index(&mut self) -> Result<&FileIndex, SolvError> {
         if self.index.is_none() {
-            let hashes = self.section(Section::FileHashes)?;
-            let packages = self.words(Section::FilePackages)?;
+            let hashes = self.section(CacheSection::FileHashes)?;
+            let packages = self.words(CacheSection::FilePackages)?;
             if hashes.len() != packages.len() * 8 {
                 return Err(self.unusable("its file index is damaged"));
             }
@@ -192,8 +192,8 @@ impl CacheFile {
 
     /// The facts of package `index`.
     pub(crate) fn facts(&self, index: u32) -> Result<Facts, SolvError> {
-        let starts = self.place(Section::Starts);
-        let region = self.place(Section::Facts);
+        let starts = self.place(CacheSection::Starts);
+        let region = self.place(CacheSection::Facts);
         let damaged = || self.unusable("a record is damaged");
         if u64::from(index) >= starts.length / 8 {
             return Err(damaged());
@@ -247,7 +247,7 @@ impl CacheFile {
         buffer: usize,
         visit: &mut dyn FnMut(u32, &[u8]),
     ) -> Result<(), SolvError> {
-        let region = self.place(Section::Facts);
+        let region = self.place(CacheSection::Facts);
         let end = region.offset + region.length;
         let mut at = region.offset;
         let mut index = 0;

@@ -1,6 +1,6 @@
 //! Writing a cache file from a stream of packages.
 
-use super::{Footer, MAGIC, MAX_KEY, Place, SECTIONS, SOLVABLE_WORDS, Section};
+use super::{CachePlace, CacheSection, Footer, MAGIC, MAX_KEY, SECTIONS, SOLVABLE_WORDS};
 use crate::deps::{self, Scratch};
 use crate::error::SolvError;
 use crate::facts;
@@ -75,7 +75,7 @@ impl CacheWriter {
             path: path.to_owned(),
             footer: Footer {
                 key: key[..key.len().min(MAX_KEY)].to_vec(),
-                places: [Place::default(); SECTIONS],
+                places: [CachePlace::default(); SECTIONS],
             },
         })
     }
@@ -136,7 +136,7 @@ impl CacheWriter {
     /// The file cannot be written.
     pub fn finish(mut self) -> Result<(), SolvError> {
         self.flush_facts()?;
-        self.footer.places[Section::Facts as usize] = Place {
+        self.footer.places[CacheSection::Facts as usize] = CachePlace {
             offset: 8,
             length: self.at - 8,
             hash: 0,
@@ -145,7 +145,7 @@ impl CacheWriter {
         self.files.sort();
         self.add_file_provides();
         let starts: Vec<u8> = self.starts.iter().flat_map(|at| at.to_ne_bytes()).collect();
-        self.section(Section::Starts, &starts)?;
+        self.section(CacheSection::Starts, &starts)?;
         self.write_pool()?;
         let files = std::mem::take(&mut self.files);
         let hashes: Vec<u8> = files
@@ -153,13 +153,13 @@ impl CacheWriter {
             .iter()
             .flat_map(|(hash, _)| hash.to_ne_bytes())
             .collect();
-        self.section(Section::FileHashes, &hashes)?;
+        self.section(CacheSection::FileHashes, &hashes)?;
         let packages: Vec<u8> = files
             .entries()
             .iter()
             .flat_map(|(_, package)| package.to_ne_bytes())
             .collect();
-        self.section(Section::FilePackages, &packages)?;
+        self.section(CacheSection::FilePackages, &packages)?;
         self.write_hashes()?;
         let footer = self.footer.encode();
         self.out
@@ -186,11 +186,11 @@ impl CacheWriter {
                 ),
             )
         };
-        self.section(Section::Strings, strings)?;
-        self.section(Section::Relations, relations)?;
+        self.section(CacheSection::Strings, strings)?;
+        self.section(CacheSection::Relations, relations)?;
         let solvables = self.solvable_words();
-        self.section(Section::Solvables, &solvables)?;
-        self.section(Section::Arrays, arrays)
+        self.section(CacheSection::Solvables, &solvables)?;
+        self.section(CacheSection::Arrays, arrays)
     }
 
     /// libsolv's hash table of strings: without it a pool hashes all strings when it loads them.
@@ -201,7 +201,7 @@ impl CacheWriter {
             let entries = strings.stringhashmask as usize + 1;
             bytes_at(strings.stringhashtbl.cast(), entries * size_of::<Id>())
         };
-        self.section(Section::StringHashes, hashes)
+        self.section(CacheSection::StringHashes, hashes)
     }
 
     fn solvable_words(&self) -> Vec<u8> {
@@ -272,8 +272,8 @@ impl CacheWriter {
         Ok(())
     }
 
-    fn section(&mut self, section: Section, bytes: &[u8]) -> Result<(), SolvError> {
-        self.footer.places[section as usize] = Place {
+    fn section(&mut self, section: CacheSection, bytes: &[u8]) -> Result<(), SolvError> {
+        self.footer.places[section as usize] = CachePlace {
             offset: self.at,
             length: bytes.len() as u64,
             hash: xxh3_64(bytes),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rpm_pkg::dep::rich::{self, Op, Rich};
+use rpm_pkg::dep::rich::{self, Rich, RichOp};
 use rpm_pkg::dep::{Dep, DepGroup, DepRef, Deps};
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
@@ -255,7 +255,7 @@ fn ordering_parts(dep: &DepRef<'_>) -> Vec<Dep> {
     fn add(rich: Rich, parts: &mut Vec<Dep>) {
         match rich {
             Rich::Plain(dep) => parts.push(dep),
-            Rich::Chain(Op::And | Op::Or, sides) => {
+            Rich::Chain(RichOp::And | RichOp::Or, sides) => {
                 sides.into_iter().for_each(|side| add(side, parts));
             }
             Rich::Chain(_, sides) => sides.into_iter().take(1).for_each(|side| add(side, parts)),
