@@ -14,7 +14,7 @@ use crate::config::LimitSection;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::observer::TerminalObserver;
-use crate::store::Store;
+use crate::store::{Hashed, Store};
 use crate::trust;
 
 /// Most threads that judge packages.
@@ -52,6 +52,14 @@ pub struct Transferred {
     pub limit: Option<String>,
     /// Files that could not be had: repository, path, why.
     pub failed: Vec<(String, String, String)>,
+}
+
+/// A file to be judged.
+enum Found {
+    /// It is in the store, at this path.
+    Stored(PathBuf),
+    /// It has just come.
+    Fresh(Hashed),
 }
 
 /// The tools of the work.
@@ -139,7 +147,7 @@ impl Fetcher<'_> {
         by_id: &HashMap<String, Vec<Job>>,
         failed: &Mutex<Vec<(String, String, String)>>,
     ) -> Result<transfer::Summary> {
-        let (send, receive) = mpsc::channel::<(PathBuf, bool, Vec<Job>)>();
+        let (send, receive) = mpsc::channel::<(Found, Vec<Job>)>();
         let receive = Mutex::new(receive);
         let trouble: Mutex<Option<Error>> = Mutex::new(None);
         let judges = std::thread::available_parallelism().map_or(1, usize::from);
@@ -151,8 +159,8 @@ impl Fetcher<'_> {
                             .lock()
                             .unwrap_or_else(PoisonError::into_inner)
                             .recv();
-                        let Ok((path, fresh, jobs)) = next else { break };
-                        if let Err(error) = self.take(&path, fresh, &jobs, failed) {
+                        let Ok((file, jobs)) = next else { break };
+                        if let Err(error) = self.take(&file, &jobs, failed) {
                             let mut slot = trouble.lock().unwrap_or_else(PoisonError::into_inner);
                             slot.get_or_insert(error);
                         }
@@ -161,11 +169,14 @@ impl Fetcher<'_> {
             }
             for job in there.into_iter().filter(|job| job.trust.is_some()) {
                 let path = self.store.path(&job.digest);
-                let _ = send.send((path, false, vec![job]));
+                let _ = send.send((Found::Stored(path), vec![job]));
             }
             let mut sink = |done: transfer::Fetched| {
                 let jobs = by_id.get(&done.id).cloned().unwrap_or_default();
-                let _ = send.send((done.path, true, jobs));
+                // Every job has a digest.
+                if let Some(file) = Hashed::fetched(done) {
+                    let _ = send.send((Found::Fresh(file), jobs));
+                }
                 Ok(())
             };
             let summary = if wanted.is_empty() {
@@ -203,12 +214,15 @@ impl Fetcher<'_> {
     /// Judges one file for each repository that wants it; good for one is good for the store.
     fn take(
         &self,
-        path: &Path,
-        fresh: bool,
+        file: &Found,
         jobs: &[Job],
         failed: &Mutex<Vec<(String, String, String)>>,
     ) -> Result<()> {
         let mut good = false;
+        let path = match file {
+            Found::Stored(path) => path,
+            Found::Fresh(file) => file.path(),
+        };
         for job in jobs {
             let verdict = match &job.trust {
                 None => Ok(String::new()),
@@ -222,13 +236,13 @@ impl Fetcher<'_> {
                 }
             }
         }
-        match jobs.first() {
-            Some(job) if good && fresh => self.store.adopt(path, &job.digest, job.size).map(|_| ()),
-            _ if fresh => {
-                let _ = std::fs::remove_file(path);
+        match file {
+            Found::Fresh(file) if good => self.store.adopt(file),
+            Found::Fresh(file) => {
+                let _ = std::fs::remove_file(file.path());
                 Ok(())
             }
-            _ => Ok(()),
+            Found::Stored(_) => Ok(()),
         }
     }
 }

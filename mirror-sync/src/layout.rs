@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use whole_file::{Access, Durability};
 
 use crate::error::{Error, Result};
 
@@ -166,18 +167,8 @@ impl Layout {
 pub fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let write = || {
-        let mut file = File::create(&beside)?;
-        file.write_all(data)?;
-        file.sync_data()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        Error::file(path, "write")(error)
-    })
+    whole_file::replace(path, data, Access::Umask, Durability::Synced)
+        .map_err(Error::file(path, "write"))
 }
 
 /// Writes a value as JSON, as one.

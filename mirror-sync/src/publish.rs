@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rpm_repo::delta;
+use whole_file::Durability;
 
 use crate::error::{Error, Result};
 use crate::layout::{self, Layout};
@@ -166,12 +167,8 @@ fn point(layout: &Layout, channel: &str, id: &str, tree: &Path) -> Result<()> {
     let parent = link.parent().map(Path::to_owned).unwrap_or_default();
     fs::create_dir_all(&parent).map_err(Error::file(&parent, "create"))?;
     let target = relative(&layout.public(), &parent, tree);
-    let beside = parent.join(format!(".{id}.new"));
-    let _ = fs::remove_file(&beside);
-    std::os::unix::fs::symlink(&target, &beside).map_err(Error::file(&beside, "create"))?;
-    fs::rename(&beside, &link).map_err(Error::file(&link, "switch"))?;
-    let dir = fs::File::open(&parent).map_err(Error::file(&parent, "open"))?;
-    dir.sync_all().map_err(Error::file(&parent, "sync"))
+    let make = |name: &Path| std::os::unix::fs::symlink(&target, name);
+    whole_file::replace_by(&link, Durability::Synced, make).map_err(Error::file(&link, "switch"))
 }
 
 /// The way from `parent` to `tree`, both below `public`: the directory can be moved or served

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::fetch::Job;
-use crate::store::{Store, hash_file};
+use crate::store::{Hashed, Store};
 
 /// Most files looked at.
 const MAX_FILES: usize = 2_000_000;
@@ -74,11 +74,10 @@ impl Seeds {
             };
             for path in self.files.get(&(name, size)).into_iter().flatten() {
                 let copy = partial.join("seed");
-                let fits = fs::copy(path, &copy)
-                    .and_then(|_| hash_file(&copy, job.digest.algo()))
-                    .is_ok_and(|(found, _)| found == job.digest);
-                if fits {
-                    store.adopt(&copy, &job.digest, job.size)?;
+                let read = || Hashed::read(&copy, job.digest.algo());
+                let file = fs::copy(path, &copy).ok().and_then(|_| read().ok());
+                if let Some(file) = file.filter(|file| *file.digest() == job.digest) {
+                    store.adopt(&file)?;
                     count += 1;
                     break;
                 }

@@ -1,7 +1,7 @@
 //! Every file once, by its digest.
 //!
-//! A file of the store is never rewritten: it comes by rename, is read-only, and goes when no tree
-//! has a link to it any more. Trees are hard links, so that a snapshot costs names and no data.
+//! A file of the store is never rewritten: it comes by rename when its bytes were hashed, is
+//! read-only, and goes when no tree has a link to it any more. Trees are hard links, so that a snapshot costs names and no data.
 //!
 //! What was renamed here without being synced is only safe once the file system was synced. Between
 //! the two a mark with the boot id stands in the store: after a crash of the machine (not of the
@@ -12,14 +12,72 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use repo_client::transfer::Fetched;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rpm_repo::compress::Written;
+use whole_file::{Access, Durability, WholeFile};
 
 use crate::error::{Error, Result};
 
+/// Permission bits of a stored file.
+const READ_ONLY: u32 = 0o444;
 /// Name of the mark.
 const MARK: &str = ".unsynced";
 /// What the kernel calls this boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// A complete file and the digest that its bytes were just found to have.
+#[derive(Debug, Clone)]
+pub struct Hashed {
+    path: PathBuf,
+    digest: Digest,
+    size: u64,
+}
+
+impl Hashed {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(path: &Path, algo: DigestAlgo) -> Result<Hashed> {
+        let (digest, size) = hash_file(path, algo).map_err(Error::file(path, "read"))?;
+        let path = path.to_owned();
+        Ok(Hashed { path, digest, size })
+    }
+
+    /// A file whose `size` bytes `hasher` has seen on their way.
+    pub fn streamed(path: PathBuf, hasher: Hasher, size: u64) -> Hashed {
+        let digest = hasher.finish();
+        Hashed { path, digest, size }
+    }
+
+    /// A file that an encoder wrote.
+    pub fn encoded(path: PathBuf, written: &Written) -> Hashed {
+        let (digest, size) = (written.checksum, written.size);
+        Hashed { path, digest, size }
+    }
+
+    /// A file that a transfer checked while it came; none if no digest was asked for.
+    pub fn fetched(done: Fetched) -> Option<Hashed> {
+        let (path, size) = (done.path, done.size);
+        done.digest.map(|digest| Hashed { path, digest, size })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Of all its bytes.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Its bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
 
 /// The store of a mirror.
 #[derive(Debug, Clone)]
@@ -76,28 +134,39 @@ impl Store {
             .is_ok_and(|about| about.is_file() && size.is_none_or(|size| size == about.len()))
     }
 
-    /// Takes a file over by rename; its digest was checked by the caller. A file that is there
-    /// already stays; the new one is removed.
+    /// Takes a file over by rename, under the digest that it was found to have. A file that is
+    /// there already stays; the new one is removed.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn adopt(&self, file: &Path, digest: &Digest, size: Option<u64>) -> Result<PathBuf> {
-        let path = self.path(digest);
-        if self.has(digest, size) {
-            let _ = fs::remove_file(file);
-            return Ok(path);
+    pub fn adopt(&self, file: &Hashed) -> Result<()> {
+        let (from, path) = (file.path(), self.path(&file.digest));
+        if self.has(&file.digest, Some(file.size)) {
+            let _ = fs::remove_file(from);
+            return Ok(());
         }
-        fs::set_permissions(file, fs::Permissions::from_mode(0o444))
-            .map_err(Error::file(file, "protect"))?;
-        let renamed = fs::rename(file, &path).or_else(|error| {
-            if error.kind() != io::ErrorKind::NotFound {
-                return Err(error);
-            }
-            fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
-            fs::rename(file, &path)
-        });
-        renamed.map_err(Error::file(&path, "put in place"))?;
-        Ok(path)
+        fs::set_permissions(from, fs::Permissions::from_mode(READ_ONLY))
+            .map_err(Error::file(from, "protect"))?;
+        self.make_shard(&path)?;
+        fs::rename(from, &path).map_err(Error::file(&path, "put in place"))
+    }
+
+    /// Takes a file over by rename if its bytes have this digest.
+    ///
+    /// # Errors
+    /// They have another one; as [`Store::adopt`].
+    pub fn adopt_as(&self, path: &Path, digest: &Digest) -> Result<()> {
+        let file = Hashed::read(path, digest.algo())?;
+        if file.digest != *digest {
+            let what = format!("its digest is {}, not {digest}", file.digest);
+            return Err(Error::file(path, "store")(io::Error::other(what)));
+        }
+        self.adopt(&file)
+    }
+
+    fn make_shard(&self, path: &Path) -> Result<()> {
+        let shard = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(shard).map_err(Error::file(shard, "create"))
     }
 
     /// Stores bytes; says by which digest.
@@ -107,9 +176,10 @@ impl Store {
     pub fn put(&self, data: &[u8]) -> Result<Digest> {
         let digest = Hasher::digest(DigestAlgo::Sha256, data);
         if !self.has(&digest, Some(data.len() as u64)) {
-            let beside = self.root.join(format!(".put.{}", std::process::id()));
-            fs::write(&beside, data).map_err(Error::file(&beside, "write"))?;
-            self.adopt(&beside, &digest, Some(data.len() as u64))?;
+            let path = self.path(&digest);
+            self.make_shard(&path)?;
+            whole_file::replace(&path, data, Access::Mode(READ_ONLY), Durability::Cache)
+                .map_err(Error::file(&path, "write"))?;
         }
         Ok(digest)
     }
@@ -119,19 +189,29 @@ impl Store {
     /// # Errors
     /// It is not there; the name cannot be made.
     pub fn link(&self, digest: &Digest, to: &Path) -> Result<()> {
+        self.hard_link(digest, to).map_err(Error::file(to, "link"))
+    }
+
+    /// Lets a name that is there already lead to a stored file.
+    ///
+    /// # Errors
+    /// As [`Store::link`].
+    pub fn relink(&self, digest: &Digest, to: &Path) -> Result<()> {
+        whole_file::replace_by(to, Durability::Cache, |name| self.hard_link(digest, name))
+            .map_err(Error::file(to, "replace"))
+    }
+
+    fn hard_link(&self, digest: &Digest, to: &Path) -> io::Result<()> {
         let from = self.path(digest);
         match fs::hard_link(&from, to) {
-            Ok(()) => Ok(()),
             // As many links as the file system has room for: the next copy begins a new count.
-            Err(error) if error.raw_os_error() == Some(31) => {
-                let beside = self.root.join(format!(".copy.{}", std::process::id()));
-                fs::copy(&from, &beside).map_err(Error::file(&beside, "copy"))?;
-                fs::set_permissions(&beside, fs::Permissions::from_mode(0o444))
-                    .map_err(Error::file(&beside, "protect"))?;
-                fs::rename(&beside, &from).map_err(Error::file(&from, "replace"))?;
-                fs::hard_link(&from, to).map_err(Error::file(to, "link"))
+            Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {
+                let copy = WholeFile::new(&from, Access::Mode(READ_ONLY))?;
+                io::copy(&mut File::open(&from)?, &mut copy.file())?;
+                copy.place(Durability::Cache)?;
+                fs::hard_link(&from, to)
             }
-            Err(error) => Err(Error::file(to, "link")(error)),
+            other => other,
         }
     }
 
@@ -237,5 +317,68 @@ impl Store {
             .filter_map(|(_, path)| fs::metadata(path).ok())
             .map(|about| about.len())
             .sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        (dir, store)
+    }
+
+    #[test]
+    fn a_file_is_adopted_under_no_digest_but_its_own() {
+        let (dir, store) = store();
+        let file = dir.path().join("file");
+        fs::write(&file, "one").unwrap();
+        let one = Hasher::digest(DigestAlgo::Sha256, b"one");
+        let two = Hasher::digest(DigestAlgo::Sha256, b"two");
+        let said = store.adopt_as(&file, &two).unwrap_err().to_string();
+        assert!(said.contains(&one.hex()), "{said}");
+        assert!(store.files().unwrap().is_empty());
+        store.adopt_as(&file, &one).unwrap();
+        assert!(!file.exists());
+        assert_eq!(fs::read(store.path(&one)).unwrap(), b"one");
+        let mode = fs::metadata(store.path(&one)).unwrap().mode();
+        assert_eq!(mode & 0o7777, READ_ONLY);
+    }
+
+    #[test]
+    fn what_is_put_at_once_does_not_mix() {
+        let (_dir, store) = store();
+        std::thread::scope(|scope| {
+            for byte in 0..16_u8 {
+                let store = &store;
+                scope.spawn(move || {
+                    for size in 1..40 {
+                        let data = vec![byte; size * 1000];
+                        let digest = store.put(&data).unwrap();
+                        assert!(store.has(&digest, Some(data.len() as u64)));
+                    }
+                });
+            }
+        });
+        let files = store.files().unwrap();
+        assert_eq!(files.len(), 16 * 39);
+        for (digest, path) in files {
+            assert_eq!(hash_file(&path, digest.algo()).unwrap().0, digest);
+        }
+    }
+
+    #[test]
+    fn a_name_leads_to_the_stored_file_again() {
+        let (dir, store) = store();
+        let digest = store.put(b"good").unwrap();
+        let name = dir.path().join("name");
+        fs::write(&name, "bad").unwrap();
+        store.relink(&digest, &name).unwrap();
+        let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+        assert_eq!(inode(&name), inode(&store.path(&digest)));
+        store.relink(&digest, &name).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 }

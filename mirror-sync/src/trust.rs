@@ -1,6 +1,6 @@
 //! Whose packages and metadata are taken: keys from files, and a verdict on every package.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -87,7 +87,7 @@ pub fn generate(path: &Path, user_id: &str, now: u64) -> Result<SigningKey> {
     let mut public = path.as_os_str().to_owned();
     public.push(".pub");
     let text = key.public_armored().map_err(told)?;
-    fs::write(&public, text).map_err(Error::file(PathBuf::from(public), "write"))?;
+    crate::layout::write_whole(Path::new(&public), text.as_bytes())?;
     Ok(key)
 }
 

@@ -225,9 +225,6 @@ fn relink_one(store: &Store, entry: &Entry, tree: &std::path::Path) -> Result<bo
     }
     let parent = path.parent().unwrap_or(tree);
     fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
-    let beside = parent.join(format!(".relink.{}", std::process::id()));
-    let _ = fs::remove_file(&beside);
-    store.link(&digest, &beside)?;
-    fs::rename(&beside, &path).map_err(Error::file(&path, "replace"))?;
+    store.relink(&digest, &path)?;
     Ok(true)
 }

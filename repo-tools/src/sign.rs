@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -15,6 +15,7 @@ use rpm_pkg::header::{
 };
 use rpm_pkg::package::{LEAD_SIZE, Package};
 use rpm_trust::sign::{SignatureHash, SigningKey};
+use whole_file::{Access, Durability, WholeFile};
 
 use crate::error::{Error, PackageFault, Result};
 use crate::repository::Repository;
@@ -57,16 +58,9 @@ pub fn repository(dir: &Path, key: &SigningKey, with_key: bool, now: u64) -> Res
     Ok(())
 }
 
-/// Writes a file as one.
 fn replace(path: &Path, data: &[u8]) -> Result<()> {
-    let new = path.with_extension("new");
-    let write = || {
-        let mut file = File::create(&new)?;
-        file.write_all(data)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    write().map_err(Error::file(path, "write"))
+    whole_file::replace(path, data, Access::Umask, Durability::Synced)
+        .map_err(Error::file(path, "write"))
 }
 
 /// Signs the package at `path`, which is replaced as one.
@@ -93,34 +87,19 @@ pub fn package(path: &Path, key: &SigningKey, now: u64) -> Result<()> {
     })?;
     let start = package.header_range().start;
     let mut source = package.into_reader().into_inner();
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let new = path.with_file_name(format!(".{name}.signing"));
-    let written = write_package(&mut source, &new, &signature, start, &meta);
-    let written = written.and_then(|()| fs::rename(&new, path));
-    if let Err(error) = written {
-        // The package is as it was; a left-over copy helps nobody.
-        let _ = fs::remove_file(&new);
-        return Err(Error::file(path, "write")(error));
-    }
-    Ok(())
+    let mode = meta.permissions().mode() & 0o7777;
+    WholeFile::new(path, Access::Mode(mode))
+        .and_then(|new| write_package(&mut source, new, &signature, start))
+        .map_err(Error::file(path, "write"))
 }
 
 fn write_package(
     source: &mut File,
-    new: &Path,
+    new: WholeFile<'_>,
     signature: &Header,
     start: u64,
-    meta: &fs::Metadata,
 ) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = meta.permissions().mode();
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(new)?;
-    let mut out = BufWriter::new(file);
+    let mut out = BufWriter::new(new);
     source.seek(SeekFrom::Start(0))?;
     io::copy(
         &mut io::Read::take(&mut *source, LEAD_SIZE as u64),
@@ -133,9 +112,8 @@ fn write_package(
     out.write_all([0; 8].get(..padding).unwrap_or_default())?;
     source.seek(SeekFrom::Start(start))?;
     io::copy(source, &mut out)?;
-    out.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
+    let new = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    new.place(Durability::Synced)
 }
 
 /// The old signature header with one new signature instead of the old ones.

@@ -10,7 +10,8 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
+use whole_file::{Access, Durability};
 
 use crate::error::{Error, Result};
 
@@ -36,7 +37,13 @@ impl Stage {
         let work = root.join(WORK_DIR);
         fs::create_dir_all(&work).map_err(Error::file(&work, "create"))?;
         let path = work.join("lock");
-        let lock = File::create(&path).map_err(Error::file(&path, "create"))?;
+        // Others may write here: a link that one of them made would send us elsewhere.
+        let dir = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(&work, dir, Mode::empty());
+        let dir = dir.map_err(|error| Error::file(&work, "open")(error.into()))?;
+        let lock = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let lock = rustix::fs::openat(&dir, "lock", lock, Mode::from_raw_mode(0o666));
+        let lock = File::from(lock.map_err(|error| Error::file(&path, "open")(error.into()))?);
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::Busy(root.to_owned())),
@@ -78,16 +85,8 @@ impl Stage {
         if old.exists() && !repodata.exists() {
             fs::rename(&old, &repodata).map_err(Error::file(&repodata, "restore"))?;
         }
-        for left in [old, self.new_dir()] {
-            remove_dir(&left)?;
-        }
-        let state = self.state_file().with_extension("new");
-        match fs::remove_file(&state) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::file(state, "remove")(error))
-            }
-            _ => Ok(()),
-        }
+        remove_dir(&old)?;
+        remove_dir(&self.new_dir())
     }
 
     /// Makes the empty new directory.
@@ -149,9 +148,8 @@ impl Stage {
     /// Writes the state as one.
     pub fn save_state(&self, state: &[u8]) -> Result<()> {
         let path = self.state_file();
-        let new = path.with_extension("new");
-        fs::write(&new, state).map_err(Error::file(&new, "write"))?;
-        fs::rename(&new, &path).map_err(Error::file(&path, "replace"))
+        whole_file::replace(&path, state, Access::Umask, Durability::Cache)
+            .map_err(Error::file(&path, "replace"))
     }
 }
 

@@ -2,15 +2,15 @@
 //! `SPECS`, everything else to `SOURCES`.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::files::{FileFlags, FileType};
 use rpm_pkg::package::{DigestChoice, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadLimits};
+use whole_file::{Access, Durability, Waiting, WholeFile};
 
 use crate::error::{Code, Failure, Outcome};
 use crate::settings::Settings;
@@ -22,22 +22,12 @@ const PIECE: usize = 128 << 10;
 /// Permission bits that a file of a source package may have.
 const MODE: u32 = 0o755;
 
-/// A file that is written and waits for its name.
-struct Staged {
-    part: PathBuf,
-    path: PathBuf,
-}
-
 /// Unpacks one package. Files get their names when the whole payload was read and is right.
 pub fn unpack(settings: &Settings, package: &VerifiedPackage) -> Outcome<()> {
-    let mut staged = Vec::new();
-    let done = stage(settings, package, &mut staged).and_then(|()| place(&staged));
-    if done.is_err() {
-        for file in &staged {
-            let _ = fs::remove_file(&file.part);
-        }
-    }
-    done
+    let staged = stage(settings, package)?;
+    staged
+        .into_iter()
+        .try_for_each(|(path, file)| file.place().map_err(|error| Failure::io(&path, &error)))
 }
 
 fn bad(path: &Path, why: &dyn std::fmt::Display) -> Failure {
@@ -45,7 +35,11 @@ fn bad(path: &Path, why: &dyn std::fmt::Display) -> Failure {
     Failure::because(Code::TRANSACTION_FAILED, line)
 }
 
-fn stage(settings: &Settings, package: &VerifiedPackage, staged: &mut Vec<Staged>) -> Outcome<()> {
+/// The files, written and waiting for their names; dropped, they go.
+type Staged = Vec<(PathBuf, Waiting<'static>)>;
+
+fn stage(settings: &Settings, package: &VerifiedPackage) -> Outcome<Staged> {
+    let mut staged = Vec::new();
     let source = &package.path;
     let opened = rpm_transaction::open_verified(source, &package.identity)
         .map_err(|error| bad(source, &error))?;
@@ -69,21 +63,14 @@ fn stage(settings: &Settings, package: &VerifiedPackage, staged: &mut Vec<Staged
         let dir = top.join(folder);
         fs::create_dir_all(&dir).map_err(|error| Failure::io(&dir, &error))?;
         let path = dir.join(&name);
-        let part = dir.join(format!(
-            ".tdnf-{}-{}.part",
-            std::process::id(),
-            staged.len()
-        ));
-        staged.push(Staged {
-            part: part.clone(),
-            path,
-        });
-        let out = create(&part, mode | 0o600)?;
-        write(&mut payload, out, &part, source)?;
+        let out = WholeFile::new(&path, Access::Mode(mode | 0o600))
+            .map_err(|error| Failure::io(&path, &error))?;
+        let written = write(&mut payload, out, &path, source)?;
+        staged.push((path, written));
     }
     let summary = payload.finish().map_err(|error| bad(source, &error))?;
     if payload_passes(&summary.digests) {
-        Ok(())
+        Ok(staged)
     } else {
         Err(bad(source, &"a digest does not match"))
     }
@@ -96,37 +83,22 @@ fn plain_name(base: &[u8]) -> Option<PathBuf> {
     (!wrong && !text.chars().any(char::is_control)).then(|| PathBuf::from(OsStr::from_bytes(base)))
 }
 
-fn create(path: &Path, mode: u32) -> Outcome<File> {
-    let _ = fs::remove_file(path);
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .map_err(|error| Failure::io(path, &error))
-}
-
 fn write<R: std::io::Read>(
     payload: &mut Payload<R>,
-    mut out: File,
+    mut out: WholeFile<'static>,
     path: &Path,
     source: &Path,
-) -> Outcome<()> {
+) -> Outcome<Waiting<'static>> {
     let mut piece = vec![0; PIECE];
     loop {
         let got = payload
             .read_data(&mut piece)
             .map_err(|error| bad(source, &error))?;
         let Some(data) = piece.get(..got).filter(|data| !data.is_empty()) else {
-            return out.sync_data().map_err(|error| Failure::io(path, &error));
+            let waiting = out.wait(Durability::Synced);
+            return waiting.map_err(|error| Failure::io(path, &error));
         };
         out.write_all(data)
             .map_err(|error| Failure::io(path, &error))?;
     }
-}
-
-fn place(staged: &[Staged]) -> Outcome<()> {
-    staged.iter().try_for_each(|file| {
-        fs::rename(&file.part, &file.path).map_err(|error| Failure::io(&file.path, &error))
-    })
 }

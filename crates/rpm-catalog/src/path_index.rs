@@ -6,7 +6,7 @@
 
 use super::error::CatalogError;
 use super::repo::{cache_key, cache_path, open_part, primary_cache};
-use super::store::create_beside;
+use super::store::create;
 use repo_client::MetadataSet;
 use rpm_solv::path_hash;
 use std::collections::HashMap;
@@ -15,6 +15,7 @@ use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use whole_file::{Durability, WholeFile};
 
 /// Format version.
 const MAGIC: &[u8; 8] = b"tdnfpix1";
@@ -50,11 +51,9 @@ pub fn path_index(set: &MetadataSet) -> Result<PathIndex, CatalogError> {
     }
     let (head, data) = build(set, &key)?;
     let written = path.as_deref().and_then(|path| {
-        let (temporary, file) = create_beside(path)?;
-        let done = write(file, &head, &data).and_then(|()| std::fs::rename(&temporary, path));
-        if done.is_err() {
-            let _ = std::fs::remove_file(&temporary);
-        }
+        let new = create(path)?;
+        // What is not there whole is made in memory.
+        let _ = write(new, &head, &data);
         open(set, path, &key)
     });
     match written {
@@ -117,15 +116,16 @@ fn parse_head(head: &[u8], key: &[u8]) -> Option<Vec<[u64; 3]>> {
         .collect()
 }
 
-fn write(file: File, head: &[u8], data: &[Vec<u64>]) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 18, file);
+fn write(new: WholeFile<'_>, head: &[u8], data: &[Vec<u64>]) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 18, new);
     out.write_all(head)?;
     for bucket in data {
         for entry in bucket {
             out.write_all(&entry.to_le_bytes())?;
         }
     }
-    out.flush()
+    let new = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    new.place(Durability::Cache)
 }
 
 fn build(set: &MetadataSet, key: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u64>>), CatalogError> {

@@ -1,12 +1,11 @@
-//! Where cache files stand: made under a temporary name and moved into place, or, where nothing can
-//! be written, in memory for this run.
+//! Where cache files stand: in the cache, where they appear whole, or, where nothing can be written,
+//! in memory for this run.
 
 use super::error::CatalogError;
 use rpm_solv::{CacheFile, CacheWriter, SolvError};
-use rustix::fs::FlockOperation;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use whole_file::{Access, Durability, WholeFile};
 
 /// Opens the cache at `path` if it was made for `key`, and makes it with `fill` otherwise.
 ///
@@ -22,43 +21,23 @@ pub(crate) fn open_or_make(
         if let Ok(cache) = CacheFile::open(path, key) {
             return Ok(cache);
         }
-        if let Some((temporary, file)) = create_beside(path) {
-            let made = fill_file(file, &temporary, key, fill);
-            let moved = made.and_then(|()| {
-                std::fs::rename(&temporary, path).map_err(|source| {
-                    CatalogError::Solv(SolvError::Io {
-                        path: path.to_owned(),
-                        source,
-                    })
-                })
-            });
-            if let Err(error) = moved {
-                let _ = std::fs::remove_file(&temporary);
-                return Err(error);
-            }
+        if let Some(new) = create(path) {
+            let io = |source| {
+                let path = path.to_owned();
+                CatalogError::Solv(SolvError::Io { path, source })
+            };
+            fill_file(new.file().try_clone().map_err(io)?, path, key, fill)?;
+            new.place(Durability::Cache).map_err(io)?;
             return Ok(CacheFile::open(path, key)?);
         }
     }
     in_memory(what, key, fill)
 }
 
-/// The temporary file beside `path`, empty. It has one name, so that what a killed run left of it is used again; while
-/// another run writes it there is none for us.
-pub(crate) fn create_beside(path: &Path) -> Option<(PathBuf, File)> {
-    let dir = path.parent()?;
-    std::fs::create_dir_all(dir).ok()?;
-    let mut name = path.file_name()?.to_owned();
-    name.push(".tmp");
-    let temporary = dir.join(name);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    let file = options.open(&temporary).ok()?;
-    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-    // Whoever held the lock may have moved it to its place meanwhile.
-    let (ours, named) = (file.metadata().ok()?, std::fs::metadata(&temporary).ok()?);
-    ((ours.dev(), ours.ino()) == (named.dev(), named.ino())).then_some(())?;
-    file.set_len(0).ok()?;
-    Some((temporary, file))
+/// A new file for `path`; none where nothing can be written (an unprivileged user).
+pub(crate) fn create(path: &Path) -> Option<WholeFile<'static>> {
+    std::fs::create_dir_all(path.parent()?).ok()?;
+    WholeFile::new(path, Access::Umask).ok()
 }
 
 fn fill_file(

@@ -15,7 +15,7 @@ use crate::layout::{self, CURRENT};
 use crate::manifest::{self, Entry};
 use crate::publish;
 use crate::snapshot::Publisher;
-use crate::store::parse_digest;
+use crate::store::{Hashed, digest_text};
 use crate::sync::Run;
 use crate::trust;
 
@@ -33,7 +33,7 @@ pub struct Done {
 }
 
 /// Files that came with the bundle, by their names in the store.
-type Came = BTreeMap<String, (PathBuf, u64)>;
+type Came = BTreeMap<String, Hashed>;
 
 /// Applies the bundle in these parts. The caller holds the mirror's lock.
 ///
@@ -117,18 +117,18 @@ fn in_order(run: &Run<'_>, bundle: &Opened, applied: &Applied) -> Result<()> {
 }
 
 fn staged(run: &Run<'_>, bundle: &Opened, stage: &std::path::Path, dry_run: bool) -> Result<()> {
-    let found = bundle.unpack(Some(stage))?;
-    let came = bundle.by_digest(&found);
+    let came = bundle.unpack(stage)?.into_values();
+    let came = came
+        .map(|file| (digest_text(file.digest()), file))
+        .collect();
     complete(run, bundle, &came)?;
     signed(run, bundle, &came)?;
     if dry_run {
         return Ok(());
     }
     run.store.mark()?;
-    for (digest, (path, size)) in &came {
-        if let Some(digest) = parse_digest(digest) {
-            run.store.adopt(path, &digest, Some(*size))?;
-        }
+    for file in came.values() {
+        run.store.adopt(file)?;
     }
     for goal in &bundle.contents.repos {
         publish(run, goal)?;
@@ -146,7 +146,7 @@ fn complete(run: &Run<'_>, bundle: &Opened, came: &Came) -> Result<()> {
         .flat_map(|goal| &goal.whole.files)
     {
         let sent = came.get(&canonical(&entry.digest));
-        let fits = sent.is_some_and(|(_, size)| *size == entry.size);
+        let fits = sent.is_some_and(|file| file.size() == entry.size);
         if !fits && !run.store.has(&entry.digest()?, Some(entry.size)) {
             missing.push(entry);
         }
@@ -172,8 +172,8 @@ fn signed(run: &Run<'_>, bundle: &Opened, came: &Came) -> Result<()> {
             let name = file.package.as_ref()?;
             Some((name, came.get(&canonical(&file.digest))?))
         });
-        for (name, (path, _)) in packages {
-            let told = trust::judge_package(path, &keys, check, run.now)
+        for (name, file) in packages {
+            let told = trust::judge_package(file.path(), &keys, check, run.now)
                 .map_err(|why| bundle.refuse(format!("{id}: {name}: {why}")))?;
             if told != *name {
                 return Err(bundle.refuse(format!("{id}: {name} is really {told}")));

@@ -4,11 +4,12 @@
 //! Reading trusts nothing: only plain files, names of bounded length, and nothing is written by
 //! name: the caller decides where a file goes.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
+use whole_file::{Access, Durability, WholeFile};
 
 use super::contents::Packed;
 use crate::error::{Error, Result};
@@ -38,18 +39,18 @@ pub struct Head {
 /// # Errors
 /// A source cannot be read or has another size than it should; the disk is full.
 pub fn write(path: &Path, head: &Head, files: &[(&Packed, PathBuf)], made: u64) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let written = write_to(&beside, head, files, made);
-    let written = written.and_then(|()| fs::rename(&beside, path));
-    written.map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        Error::file(path, "write")(error)
-    })
+    WholeFile::new(path, Access::Umask)
+        .and_then(|new| write_to(new, head, files, made))
+        .map_err(Error::file(path, "write"))
 }
 
-fn write_to(path: &Path, head: &Head, files: &[(&Packed, PathBuf)], made: u64) -> io::Result<()> {
-    let mut tar = Builder::new(BufWriter::with_capacity(256 << 10, File::create(path)?));
+fn write_to(
+    new: WholeFile<'_>,
+    head: &Head,
+    files: &[(&Packed, PathBuf)],
+    made: u64,
+) -> io::Result<()> {
+    let mut tar = Builder::new(BufWriter::with_capacity(256 << 10, new));
     append(
         &mut tar,
         JSON,
@@ -67,8 +68,7 @@ fn write_to(path: &Path, head: &Head, files: &[(&Packed, PathBuf)], made: u64) -
         }
         append(&mut tar, &file.path, file.size, made, data)?;
     }
-    let file = tar.into_inner()?.into_inner()?;
-    file.sync_all()
+    tar.into_inner()?.into_inner()?.place(Durability::Synced)
 }
 
 fn append<W: Write>(
@@ -221,7 +221,7 @@ mod tests {
     fn long_names_come_back() {
         let dir = tempfile::tempdir().unwrap();
         let source = dir.path().join("source");
-        fs::write(&source, "x").unwrap();
+        std::fs::write(&source, "x").unwrap();
         let long = format!("base/Packages/{}.rpm", "n".repeat(180));
         let packed = Packed {
             path: long.clone(),

@@ -160,9 +160,9 @@ pub fn look(
         }
         "verify" => {
             let bundle = opened()?;
-            let files = bundle.unpack(None)?;
-            printer.json(&serde_json::json!({ "bundle": bundle.name, "files": files.len() }));
-            printer.info(&format!("{}: {} files are good", bundle.name, files.len()));
+            let files = bundle.check()?;
+            printer.json(&serde_json::json!({ "bundle": bundle.name, "files": files }));
+            printer.info(&format!("{}: {files} files are good", bundle.name));
         }
         "list" => list(&opened()?, printer),
         "extract" => {

@@ -12,7 +12,7 @@ use rpm_trust::{Keyring, verify_detached};
 use super::archive;
 use super::contents::{Contents, Packed, Reference, id_of};
 use crate::error::{Error, Result};
-use crate::store::{digest_text, parse_digest};
+use crate::store::{Hashed, digest_text, parse_digest};
 
 /// Bytes read at a time.
 const BLOCK: usize = 128 << 10;
@@ -81,14 +81,29 @@ pub fn open(parts: &[PathBuf], keys: &Keyring, now: u64) -> Result<Opened> {
 }
 
 impl Opened {
-    /// Reads every file and checks it; with `into` they are kept there, under plain numbers. Says
-    /// where each is, by its path in the bundle.
+    /// Reads every file and checks it; says how many there are.
     ///
     /// # Errors
     /// A file is missing, is not as described, or is not described.
-    pub fn unpack(&self, into: Option<&Path>) -> Result<BTreeMap<String, PathBuf>> {
+    pub fn check(&self) -> Result<usize> {
+        Ok(self.walk(None)?.len())
+    }
+
+    /// Checks every file and keeps them in `into`, under plain numbers. Says where each is, by its
+    /// path in the bundle.
+    ///
+    /// # Errors
+    /// As [`Opened::check`]; `into` cannot be written.
+    pub fn unpack(&self, into: &Path) -> Result<BTreeMap<String, Hashed>> {
+        let found = self.walk(Some(into))?.into_iter();
+        Ok(found
+            .filter_map(|(name, file)| Some((name, file?)))
+            .collect())
+    }
+
+    fn walk(&self, into: Option<&Path>) -> Result<BTreeMap<String, Option<Hashed>>> {
         let known = self.contents.by_path();
-        let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
+        let mut found: BTreeMap<String, Option<Hashed>> = BTreeMap::new();
         let mut block = vec![0; BLOCK];
         for part in &self.parts {
             let mut same = |head: archive::Head| {
@@ -105,8 +120,8 @@ impl Opened {
                     return Err(self.refuse(format!("{name} is in it twice")));
                 }
                 let to = into.map(|dir| dir.join(found.len().to_string()));
-                self.take(file, size, data, to.as_deref(), &mut block)?;
-                found.insert(name.to_owned(), to.unwrap_or_default());
+                let kept = self.take(file, size, data, to.as_deref(), &mut block)?;
+                found.insert(name.to_owned(), kept);
                 Ok(())
             })?;
         }
@@ -138,7 +153,7 @@ impl Opened {
         data: &mut dyn Read,
         to: Option<&Path>,
         block: &mut [u8],
-    ) -> Result<()> {
+    ) -> Result<Option<Hashed>> {
         let wrong = |what: &str| self.refuse(format!("{}: {what}", file.path));
         if size != file.size {
             return Err(wrong("its size is not the one described"));
@@ -166,11 +181,13 @@ impl Opened {
                 out.write_all(piece).map_err(Error::file(path, "write"))?;
             }
         }
-        let good = sha256.finish().hex() == file.sha256 && other.map(Hasher::finish) == stored;
+        let good = sha256.clone().finish().hex() == file.sha256
+            && other.clone().map(Hasher::finish) == stored;
         if !good {
             return Err(wrong("its digest is not the one described"));
         }
-        Ok(())
+        let hasher = other.unwrap_or(sha256);
+        Ok(to.map(|path| Hashed::streamed(path.to_owned(), hasher, size)))
     }
 
     /// Puts the bundle's plain repositories into a new directory.
@@ -197,24 +214,13 @@ impl Opened {
     fn extract_to(&self, making: &Path) -> Result<()> {
         let raw = making.join(".raw");
         fs::create_dir_all(&raw).map_err(Error::file(&raw, "create"))?;
-        for (path, file) in self.unpack(Some(&raw))? {
+        for (path, file) in self.unpack(&raw)? {
             let to = repo_client::join_below(making, &path)?;
             let parent = to.parent().unwrap_or(making);
             fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
-            fs::rename(&file, &to).map_err(Error::file(&to, "put in place"))?;
+            fs::rename(file.path(), &to).map_err(Error::file(&to, "put in place"))?;
         }
         crate::layout::remove_tree(&raw)
-    }
-
-    /// The names of what it brings, in the terms of the store: digest to the file.
-    pub(crate) fn by_digest(
-        &self,
-        found: &BTreeMap<String, PathBuf>,
-    ) -> BTreeMap<String, (PathBuf, u64)> {
-        let files = self.contents.files.iter();
-        files
-            .filter_map(|file| Some((file.digest(), (found.get(&file.path)?.clone(), file.size))))
-            .collect()
     }
 }
 

@@ -12,7 +12,7 @@ use rpm_repo::repomd::Record;
 use super::Order;
 use crate::error::{Error, Result};
 use crate::manifest::Entry;
-use crate::store::digest_text;
+use crate::store::{Hashed, digest_text};
 
 /// Bytes of text that are collected before they are compressed.
 const BLOCK: usize = 64 << 10;
@@ -66,7 +66,7 @@ impl Output {
         out.flush().map_err(Error::file(&path, "write"))?;
         let digest = written.checksum;
         let href = format!("repodata/{}-{}.gz", digest.hex(), self.stem);
-        order.store.adopt(&path, &digest, Some(written.size))?;
+        order.store.adopt(&Hashed::encoded(path, &written))?;
         let record = Record {
             kind: self.kind,
             href: Href::parse(&href)?,

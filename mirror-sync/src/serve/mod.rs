@@ -29,13 +29,12 @@ use repo_client::Client;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, RepoSection};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::store::Store;
 use crate::{manifest, snapshot, status};
 use answer::{Answer, refusal, text};
-use proxy::Proxy;
+use proxy::{Proxy, Shared};
 use route::{Target, route};
 use stream::Patient;
 
@@ -79,15 +78,7 @@ pub fn serve(setting: Setting<'_>) -> Result<()> {
     let public = layout.public();
     std::fs::create_dir_all(&public).map_err(Error::file(&public, "create"))?;
     status::publish_keys(setting.config, &layout)?;
-    let client = Arc::new(setting.client);
-    let mut proxies = Vec::new();
-    for (id, section) in &setting.config.repo {
-        if section.mode == Mode::Proxy {
-            let store = Store::open(&layout.proxied())?;
-            let proxy = Proxy::new(setting.config, &layout, store, Arc::clone(&client), id)?;
-            proxies.push(Arc::new(proxy));
-        }
-    }
+    let proxies = proxies(setting.config, &layout, setting.client)?;
     let server = Arc::new(Server {
         config: setting.config.clone(),
         layout,
@@ -125,6 +116,19 @@ pub fn serve(setting: Setting<'_>) -> Result<()> {
         accept(server, listener, limit, &setting.stop).await;
         Ok(())
     })
+}
+
+/// The repositories in proxy mode.
+fn proxies(config: &Config, layout: &Layout, client: Client) -> Result<Vec<Arc<Proxy>>> {
+    let lazy = |section: &RepoSection| section.mode == Mode::Proxy;
+    if !config.repo.values().any(lazy) {
+        return Ok(Vec::new());
+    }
+    let shared = Arc::new(Shared::new(layout, client)?);
+    let repos = config.repo.iter().filter(|(_, section)| lazy(section));
+    repos
+        .map(|(id, _)| Ok(Arc::new(Proxy::new(config, &shared, id)?)))
+        .collect()
 }
 
 /// Keeps the store of the repositories in proxy mode within its limits. A failure costs room only,

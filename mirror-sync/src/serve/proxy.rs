@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use cli_kit::{Mode, Printer};
@@ -59,8 +59,34 @@ struct Shown {
     asked: Option<Instant>,
 }
 
-/// One lock per file that is being fetched.
-type Flight = Arc<Mutex<Option<(Instant, String)>>>;
+/// One lock per file that is being fetched; below it what failed lately, by repository.
+type Flight = Arc<Mutex<HashMap<String, (Instant, String)>>>;
+
+/// What all proxied repositories share.
+pub(super) struct Shared {
+    layout: Layout,
+    store: Store,
+    client: Client,
+    /// Files that are being fetched, by digest: several repositories may list the same one.
+    flights: Mutex<HashMap<String, Flight>>,
+}
+
+impl Shared {
+    /// # Errors
+    /// The store cannot be created or read.
+    pub(super) fn new(layout: &Layout, client: Client) -> Result<Self> {
+        Ok(Self {
+            layout: layout.clone(),
+            store: Store::open(&layout.proxied())?,
+            client,
+            flights: Mutex::default(),
+        })
+    }
+
+    fn flights(&self) -> MutexGuard<'_, HashMap<String, Flight>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The repository.
 pub(super) struct Proxy {
@@ -68,34 +94,23 @@ pub(super) struct Proxy {
     keyring: Arc<Keyring>,
     check: bool,
     limits: LimitSection,
-    layout: Layout,
-    store: Store,
-    client: Arc<Client>,
+    shared: Arc<Shared>,
     expire: Duration,
     keep: Keep,
     shown: Mutex<Shown>,
     refreshing: Mutex<()>,
     renewing: AtomicBool,
-    flights: Mutex<HashMap<String, Flight>>,
 }
 
 impl Proxy {
-    pub(super) fn new(
-        config: &Config,
-        layout: &Layout,
-        store: Store,
-        client: Arc<Client>,
-        id: &str,
-    ) -> Result<Self> {
+    pub(super) fn new(config: &Config, shared: &Arc<Shared>, id: &str) -> Result<Self> {
         let section = config.repo.get(id).cloned().unwrap_or_default();
         Ok(Self {
             config: config.client_config(id, &section)?,
             keyring: Arc::new(trust::keyring(&config.key_files(id))?),
             check: config.checks_packages(&section),
             limits: config.limits.clone(),
-            layout: layout.clone(),
-            store,
-            client,
+            shared: Arc::clone(shared),
             expire: config.serve.proxy_expire.0,
             keep: Keep {
                 unused: config.serve.proxy_keep.0,
@@ -104,7 +119,6 @@ impl Proxy {
             shown: Mutex::default(),
             refreshing: Mutex::default(),
             renewing: AtomicBool::new(false),
-            flights: Mutex::default(),
         })
     }
 
@@ -112,7 +126,7 @@ impl Proxy {
         &self.config.id
     }
 
-    fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
+    fn shown(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -182,7 +196,8 @@ impl Proxy {
             allow_older: false,
             now: super::now(),
         };
-        let (set, _) = upstream::refresh(&self.client, &self.layout, &question, &Silent)?;
+        let (set, _) =
+            upstream::refresh(&self.shared.client, &self.shared.layout, &question, &Silent)?;
         if let Some(last) = self.shown().sets.last()
             && last.index == set.repomd_digest
         {
@@ -222,7 +237,7 @@ impl Proxy {
                 let known = Known {
                     urls: Vec::new(),
                     size: Some(data.len() as u64),
-                    digest: self.store.put(&data)?,
+                    digest: self.shared.store.put(&data)?,
                     package: false,
                 };
                 files.insert(format!("repodata/{name}"), known);
@@ -263,37 +278,33 @@ impl Proxy {
     }
 
     fn have(&self, set: &Set, path: &str, known: &Known) -> Result<PathBuf> {
-        let place = self.store.path(&known.digest);
-        if self.store.has(&known.digest, known.size) {
+        let place = self.shared.store.path(&known.digest);
+        if self.shared.store.has(&known.digest, known.size) {
             return Ok(place);
         }
         let key = crate::store::digest_text(&known.digest);
-        let flight = {
-            let mut all = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(key.clone()).or_default())
-        };
-        let mut failure = flight.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.store.has(&known.digest, known.size) {
+        let flight = Arc::clone(self.shared.flights().entry(key.clone()).or_default());
+        let mut failures = flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shared.store.has(&known.digest, known.size) {
             return Ok(place);
         }
         let failed = |why: &str| Error::Repository {
             repo: self.id().to_owned(),
             what: format!("{path}: {why}"),
         };
-        if let Some((then, why)) = failure.as_ref()
+        if let Some((then, why)) = failures.get(self.id())
             && then.elapsed() < REMEMBER_FAILURE
         {
             return Err(failed(why));
         }
         let result = self.fetch(set, path, known);
-        *failure = match &result {
-            Ok(()) => None,
-            Err(error) => Some((Instant::now(), error.to_string())),
-        };
-        drop(failure);
-        let mut all = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = &result {
+            let failed = (Instant::now(), error.to_string());
+            failures.insert(self.id().to_owned(), failed);
+        }
+        drop(failures);
         if result.is_ok() {
-            all.remove(&key);
+            self.shared.flights().remove(&key);
         }
         result.map(|()| place)
     }
@@ -304,9 +315,9 @@ impl Proxy {
             ..Mode::default()
         });
         let fetcher = Fetcher {
-            client: &self.client,
-            layout: &self.layout,
-            store: &self.store,
+            client: &self.shared.client,
+            layout: &self.shared.layout,
+            store: &self.shared.store,
             limits: &self.limits,
             observer: &TerminalObserver::new(&silent),
             stop: &AtomicBool::new(false),
@@ -376,13 +387,13 @@ pub(super) fn evict(proxies: &[Arc<Proxy>], now: u64) -> Result<(usize, u64)> {
         needed.extend(files.filter(|one| !one.package).map(|one| one.digest));
     }
     match proxies.first() {
-        Some(one) => evict::evict(&one.store, one.keep, &needed, now),
+        Some(one) => evict::evict(&one.shared.store, one.keep, &needed, now),
         None => Ok((0, 0)),
     }
 }
 
 impl Proxy {
     fn store_root(&self) -> PathBuf {
-        self.layout.proxied()
+        self.shared.layout.proxied()
     }
 }

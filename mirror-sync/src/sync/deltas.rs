@@ -144,8 +144,7 @@ fn rebuild(run: &Run<'_>, record: &Record, offer: &Offer) -> std::result::Result
     let result = match made {
         Ok(()) => run
             .store
-            .adopt(&path, &offer.to, record.size)
-            .map(|_| ())
+            .adopt_as(&path, &offer.to)
             .map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };

@@ -114,7 +114,7 @@ impl Former {
             };
             if let Some((offer, file)) = target.delta_in(dir, &old)? {
                 store
-                    .adopt(&file, &offer.digest, Some(offer.size))
+                    .adopt_as(&file, &offer.digest)
                     .map_err(std::io::Error::other)?;
                 made.push(offer);
             }

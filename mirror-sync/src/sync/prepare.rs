@@ -474,6 +474,5 @@ fn keep_primary(run: &Run<'_>, set: &MetadataSet) -> Result<()> {
     let copy = partial.join(format!("primary-{}", set.repo));
     std::fs::copy(&part.path, &copy).map_err(Error::file(&copy, "copy"))?;
     run.store.mark()?;
-    run.store.adopt(&copy, &digest, part.record.size)?;
-    Ok(())
+    run.store.adopt_as(&copy, &digest)
 }

@@ -412,3 +412,124 @@ fn the_proxys_store_is_kept_within_its_limits() {
     let url = serving.url("/base");
     assert_eq!(scene.dnf_list(&url), ["alpha-1", "beta-1", "gamma-1"]);
 }
+
+/// The configuration of repositories in proxy mode with these names.
+fn proxied(scene: &Scene, names: &[String]) {
+    let mut text = format!("[mirror]\npath = {:?}\n", scene.path("mirror"));
+    for name in names {
+        let url = scene.server.url(&format!("/{name}"));
+        text.push_str(&format!(
+            "[repo.{name}]\nmode = \"proxy\"\nbaseurl = {url:?}\n"
+        ));
+    }
+    scene.config_text(&text);
+}
+
+/// What is answered to requests that are sent at the same moment.
+fn at_once(scene: &Scene, serving: &Serving, paths: &[String]) -> Vec<Vec<u8>> {
+    let gate = std::sync::Barrier::new(paths.len());
+    std::thread::scope(|scope| {
+        let ask = |(number, path): (usize, &String)| {
+            let (gate, url) = (&gate, serving.url(path));
+            let to = scene.path(&format!("answer{number}"));
+            scope.spawn(move || {
+                gate.wait();
+                curl(&["-f", "-o", to.to_str().unwrap(), &url]).ends(0);
+                fs::read(to).unwrap()
+            })
+        };
+        let asked: Vec<_> = paths.iter().enumerate().map(ask).collect();
+        asked.into_iter().map(|one| one.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn proxied_repositories_with_the_same_file_share_its_transfer() {
+    let scene = Scene::new();
+    let names = ["one", "two"].map(str::to_owned);
+    for name in &names {
+        scene.put(name, "alpha", "1", "");
+        scene.publish(name);
+    }
+    proxied(&scene, &names);
+    let serving = Serving::start(&scene);
+    for name in &names {
+        let index = format!("/{name}/repodata/repomd.xml");
+        assert_eq!(serving.status("GET", &index, "").0, 200);
+    }
+    let paths = names.map(|name| format!("/{name}/Packages/alpha-1-1.noarch.rpm"));
+    for path in &paths {
+        let slow = Answer {
+            delay: Some(Duration::from_millis(600)),
+            ..Answer::default()
+        };
+        scene.server.always(path, slow);
+    }
+    scene.server.forget();
+    let whole = fs::read(scene.path("up").join(&paths[0][1..])).unwrap();
+    for answer in at_once(&scene, &serving, &paths) {
+        assert_eq!(answer, whole);
+    }
+    let asked = paths.iter().map(|path| scene.server.seen_at(path).len());
+    assert_eq!(asked.sum::<usize>(), 1);
+}
+
+/// A failure is the repository's own: another one that has the same file from elsewhere gets it.
+#[test]
+fn a_proxied_repository_does_not_fail_because_another_one_did() {
+    let scene = Scene::new();
+    let names = ["one", "two"].map(str::to_owned);
+    for name in &names {
+        scene.put(name, "alpha", "1", "");
+        scene.publish(name);
+    }
+    proxied(&scene, &names);
+    let serving = Serving::start(&scene);
+    let [one, two] = names.map(|name| format!("/{name}/Packages/alpha-1-1.noarch.rpm"));
+    scene.server.always(&one, Answer::status(404));
+    assert_eq!(serving.status("GET", &one, "").0, 502);
+    assert_eq!(serving.status("GET", &two, "").0, 200);
+    assert_eq!(serving.status("GET", &one, "").0, 200);
+}
+
+#[test]
+fn proxied_indexes_that_are_asked_for_at_once_do_not_mix() {
+    let scene = Scene::new();
+    let names: Vec<String> = (0..12).map(|number| format!("r{number}")).collect();
+    scene.put("r0", "alpha", "1", "");
+    for (number, name) in names.iter().enumerate() {
+        let dir = scene.path("up").join(name);
+        if number > 0 {
+            fs::create_dir(&dir).unwrap();
+            fs::copy(
+                scene.path("up/r0/Packages/alpha-1-1.noarch.rpm"),
+                dir.join("alpha.rpm"),
+            )
+            .unwrap();
+        }
+        // Indexes of different lengths: a mixture would show.
+        let revision = "1".repeat(number + 1);
+        let words = ["--no-database", "--revision", &revision];
+        testkit::rpm::createrepo(&dir, &words);
+    }
+    proxied(&scene, &names);
+    let paths: Vec<String> = names
+        .iter()
+        .map(|name| format!("/{name}/repodata/repomd.xml"))
+        .collect();
+    for _ in 0..4 {
+        let serving = Serving::start(&scene);
+        let answers = at_once(&scene, &serving, &paths);
+        for (path, answer) in paths.iter().zip(answers) {
+            let own = fs::read(scene.path("up").join(&path[1..])).unwrap();
+            assert_eq!(answer, own, "{path}");
+        }
+        drop(serving);
+        let store = mirror_sync::store::Store::open(&scene.path("mirror/proxied")).unwrap();
+        for (digest, path) in store.files().unwrap() {
+            let found = mirror_sync::store::hash_file(&path, digest.algo()).unwrap();
+            assert_eq!(found.0, digest);
+        }
+        fs::remove_dir_all(scene.path("mirror")).unwrap();
+    }
+}

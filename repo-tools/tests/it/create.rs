@@ -460,3 +460,25 @@ fn one_run_at_a_time() {
     assert_eq!(code, 1);
     assert!(err.contains("another repo-tools is working"), "{err}");
 }
+
+/// Others may write into the folder: links that they made send nothing elsewhere.
+#[test]
+fn a_link_in_the_place_of_the_working_folder_is_not_followed() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    let (precious, elsewhere) = (dir.path().join("precious"), dir.path().join("elsewhere"));
+    fs::write(&precious, "precious").unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    let work = tree.join(".repo-tools");
+    fs::create_dir(&work).unwrap();
+    symlink(&precious, work.join("lock")).unwrap();
+    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    assert!(code == 1 && err.contains(".repo-tools/lock"), "{err}");
+    assert_eq!(fs::read(&precious).unwrap(), b"precious");
+    fs::remove_dir_all(&work).unwrap();
+    symlink(&elsewhere, &work).unwrap();
+    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    assert!(code == 1 && err.contains(".repo-tools"), "{err}");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}

@@ -209,3 +209,33 @@ fn gpg_accepts_repomd() {
     ok(&["createrepo", text(&tree)]);
     assert!(!asc.exists());
 }
+
+/// Others may write beside a package, as in a folder for uploads: links that they made lead nowhere.
+#[test]
+fn signing_follows_no_link_beside_the_package() {
+    let dir = tempfile::tempdir().unwrap();
+    let (private, _) = key(dir.path(), "ed", KeyAlgorithm::Ed25519);
+    let (package, precious) = (dir.path().join("a.rpm"), dir.path().join("precious"));
+    fs::copy(&packages("1")[1], &package).unwrap();
+    fs::write(&precious, "precious").unwrap();
+    for name in [".a.rpm.signing", ".a.rpm.new", "a.rpm.tmp", "a.new"] {
+        std::os::unix::fs::symlink(&precious, dir.path().join(name)).unwrap();
+    }
+    ok(&["sign", "--key", text(&private), text(&package)]);
+    assert_eq!(fs::read(&precious).unwrap(), b"precious");
+    assert!(!package.is_symlink());
+    assert!(fs::metadata(&package).unwrap().len() > 1000);
+}
+
+#[test]
+fn a_signed_package_keeps_its_permissions() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (private, _) = key(dir.path(), "ed", KeyAlgorithm::Ed25519);
+    let package = dir.path().join("a.rpm");
+    fs::copy(&packages("1")[1], &package).unwrap();
+    fs::set_permissions(&package, fs::Permissions::from_mode(0o640)).unwrap();
+    ok(&["sign", "--key", text(&private), text(&package)]);
+    let mode = fs::metadata(&package).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o640);
+}

@@ -2,9 +2,9 @@
 //! wait for it.
 
 use std::fs;
-use std::path::Path;
 
 use cli_kit::{Mode, Printer};
+use whole_file::{Access, Durability};
 
 use crate::args;
 use crate::error::{Failure, Outcome};
@@ -51,14 +51,8 @@ fn keep(words: &[String]) -> Outcome<u8> {
     }
     let dir = &settings.cache_dir;
     fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
-    replace(&dir.join(FILE), &ran.out)?;
+    let path = dir.join(FILE);
+    whole_file::replace(&path, ran.out.as_bytes(), Access::Umask, Durability::Cache)
+        .map_err(|error| Failure::io(&path, &error))?;
     Ok(0)
-}
-
-/// Writes a file under a temporary name and renames it.
-fn replace(path: &Path, text: &str) -> Outcome<()> {
-    let part = path.with_extension("tmp");
-    let _ = fs::remove_file(&part);
-    fs::write(&part, text).map_err(|error| Failure::io(&part, &error))?;
-    fs::rename(&part, path).map_err(|error| Failure::io(path, &error))
 }

@@ -14,6 +14,7 @@ use rpm_repo::filelists::{self, FilelistsPackage};
 use rpm_repo::layout::{Href, fault};
 use rpm_repo::primary::{self, FileFacts, PrimaryPackage};
 use rpm_repo::repomd::{self, Record, Repomd};
+use whole_file::{Access, Durability};
 
 use crate::error::{Code, Failure, Outcome};
 use crate::settings::file_url;
@@ -157,13 +158,11 @@ fn hash(path: &Path) -> Outcome<Digest> {
     }
 }
 
-/// Writes a file under a temporary name and renames it; the same content stays.
+/// Replaces a file; the same content stays.
 fn put(path: &Path, bytes: &[u8]) -> Outcome<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    let part = path.with_extension("tmp");
-    let _ = fs::remove_file(&part);
-    fs::write(&part, bytes).map_err(|error| Failure::io(&part, &error))?;
-    fs::rename(&part, path).map_err(|error| Failure::io(path, &error))
+    whole_file::replace(path, bytes, Access::Umask, Durability::Cache)
+        .map_err(|error| Failure::io(path, &error))
 }

@@ -389,7 +389,7 @@ impl Scene {
         };
         let temporary = |path: &&PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.ends_with(".tmp") || name.starts_with(".tmp")
+            name.ends_with(".tmp") || name.starts_with(".tmp") || name.starts_with(".new-")
         };
         let left: Vec<_> = left.iter().filter(temporary).collect();
         assert!(left.is_empty(), "left behind: {left:?}");

@@ -1,7 +1,7 @@
 //! The cache folder of one repository: reading, locking, swapping.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, Timespec, Timestamps};
+use whole_file::{Access, Durability};
 
 use super::index::NewIndex;
 use super::state::{MAX_STATE, STATE, State, stamp};
@@ -231,10 +232,7 @@ impl Cache {
             state.parts.retain(|(known, _)| *known != name);
             state.parts.push((name, stamp(&about)));
         }
-        let path = dir.join(STATE);
-        let beside = dir.join("tdnf.state.new");
-        write(&beside, state.text().as_bytes())?;
-        fs::rename(&beside, &path).map_err(|e| Error::io(&path, "put in place", e))
+        write(&dir.join(STATE), state.text().as_bytes())
     }
 
     /// Puts the staged set in the place of the current one. With `keep` there is a good set to
@@ -304,9 +302,7 @@ fn is_whole(path: &Path, record: &repomd::Record) -> bool {
 }
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-    let mut file = open_plain(path, flags).map_err(|e| Error::io(path, "write", e))?;
-    file.write_all(bytes)
+    whole_file::replace(path, bytes, Access::Umask, Durability::Cache)
         .map_err(|e| Error::io(path, "write", e))
 }
 

@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use whole_file::{Access, Durability};
 
 use super::error::{Error, Result};
 use super::segments::Span;
@@ -85,12 +86,9 @@ impl Journal {
         if synced {
             text.push_str("synced\n");
         }
-        let new = with_suffix(&self.path, ".new");
-        let written = File::create(&new).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            fs::rename(&new, &self.path)?;
-            Ok(file)
-        });
+        let (access, durability) = (Access::Umask, Durability::Cache);
+        let written = whole_file::replace(&self.path, text.as_bytes(), access, durability)
+            .and_then(|()| OpenOptions::new().append(true).open(&self.path));
         self.file = Some(written.map_err(|e| Error::io(&self.path, "write", e))?);
         Ok(())
     }

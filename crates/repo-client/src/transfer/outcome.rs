@@ -96,6 +96,7 @@ impl Run<'_> {
             id,
             path: file.wanted.partial.clone(),
             size: bytes,
+            digest: file.wanted.digest,
             bytes_received: file.received,
         };
         self.settle(at);

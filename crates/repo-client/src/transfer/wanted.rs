@@ -226,6 +226,7 @@ impl Observer for Silent {
 
 /// A file that is there, with the size and digest that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fetched {
     /// [`Wanted::id`].
     pub id: String,
@@ -233,6 +234,8 @@ pub struct Fetched {
     pub path: PathBuf,
     /// Size.
     pub size: u64,
+    /// What its bytes were found to have; none if [`Wanted::digest`] asked for none.
+    pub digest: Option<Digest>,
     /// Bytes that came over the network for it in this run; 0 if it was there already.
     pub bytes_received: u64,
 }

@@ -1,22 +1,23 @@
 //! passwd, group and their shadows of a root: users and groups are added, nothing is changed.
 //!
 //! As systemd-sysusers does it: groups first, then users, then memberships; what exists stays as
-//! it is. Each file is written beside the old one, synced and renamed over it.
+//! it is. Each file is replaced as one, and keeps its owner, permissions and label.
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{self, AtFlags, FlockOperation, Gid, Mode, OFlags, Uid};
+use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use whole_file::{Access, Durability, WholeFile};
 
 use super::super::error::TransactionError;
-use super::super::root::{RootDir, SELINUX_XATTR};
+use super::super::root::RootDir;
 use super::{Id, Line};
 
 /// Numbers of system accounts when `/etc/login.defs` names none.
@@ -336,10 +337,13 @@ impl Accounts {
             if let (Some(table), Some((name, mode))) = (self.table(which), FILES.get(which))
                 && table.changed
             {
-                replace(etc, name, *mode, &table.lines)?;
+                let text = table.lines.iter().flat_map(|line| line.iter().chain(b"\n"));
+                let text: Vec<u8> = text.copied().collect();
+                let mut new = WholeFile::below(etc, Path::new(name), Access::Kept(*mode))?;
+                new.write_all(&text)?;
+                new.place(Durability::Synced)?;
             }
         }
-        fs::fsync(etc)?;
         Ok(())
     }
 }
@@ -357,47 +361,4 @@ fn defined(defs: &str, key: &str) -> Option<u32> {
         words.next() == Some(key)
     })?;
     line.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-/// A new file takes the place of the old one, with its owner, permissions and label.
-fn replace(etc: BorrowedFd<'_>, name: &str, mode: u32, lines: &[Vec<u8>]) -> io::Result<()> {
-    let random = RandomState::new().build_hasher().finish();
-    let temporary = format!(".tdnf-{name}-{random:016x}");
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let fd = fs::openat(etc, &temporary, flags, Mode::from_raw_mode(0o600))?;
-    let written = fill(etc, name, mode, lines, fd)
-        .and_then(|()| fs::renameat(etc, &temporary, etc, name).map_err(io::Error::from));
-    if written.is_err() {
-        // The first error is the one to tell.
-        let _ = fs::unlinkat(etc, &temporary, AtFlags::empty());
-    }
-    written
-}
-
-fn fill(
-    etc: BorrowedFd<'_>,
-    name: &str,
-    mode: u32,
-    lines: &[Vec<u8>],
-    fd: OwnedFd,
-) -> io::Result<()> {
-    let mut file = File::from(fd);
-    let text = lines.iter().flat_map(|line| line.iter().chain(b"\n"));
-    file.write_all(&text.copied().collect::<Vec<u8>>())?;
-    let mut mode = mode;
-    if let Ok(stat) = fs::statat(etc, name, AtFlags::SYMLINK_NOFOLLOW) {
-        mode = stat.st_mode & 0o7777;
-        if rustix::process::geteuid().is_root() {
-            let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-            fs::fchown(&file, Some(uid), Some(gid))?;
-        }
-        let old = super::super::root::open_regular(etc, name.as_bytes())?;
-        let mut label = [0; 256];
-        if let Ok(length) = fs::fgetxattr(&old, SELINUX_XATTR, &mut label) {
-            let label = label.get(..length).unwrap_or_default();
-            fs::fsetxattr(&file, SELINUX_XATTR, label, fs::XattrFlags::empty())?;
-        }
-    }
-    fs::fchmod(&file, Mode::from_raw_mode(mode))?;
-    file.sync_all()
 }

@@ -1,10 +1,12 @@
 //! `reposync --download-metadata`: repomd.xml and every file it lists, as published.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use repo_client::{FileRequest, fetch, join_below};
 use rpm_repo::repomd::Record;
+use whole_file::{Access, Durability, WholeFile};
 
 use crate::error::{Failure, Outcome};
 use crate::session::{Session, Source};
@@ -58,13 +60,13 @@ fn request(source: &Source, record: &Record, folder: &Path) -> Outcome<FileReque
     })
 }
 
-/// Copies a file under a temporary name and renames it: nobody sees half of it.
+/// Lets a copy of `from` take the place of `to`: nobody sees half of it.
 fn replace(from: &Path, to: &Path) -> Outcome<()> {
-    let mut name = to.as_os_str().to_owned();
-    name.push(".part");
-    let part = Path::new(&name);
-    // A link that stands there already is not written through.
-    let _ = fs::remove_file(part);
-    fs::copy(from, part).map_err(|error| Failure::io(part, &error))?;
-    fs::rename(part, to).map_err(|error| Failure::io(to, &error))
+    let mut old = File::open(from).map_err(|error| Failure::io(from, &error))?;
+    WholeFile::new(to, Access::Umask)
+        .and_then(|new| {
+            io::copy(&mut old, &mut new.file())?;
+            new.place(Durability::Cache)
+        })
+        .map_err(|error| Failure::io(to, &error))
 }

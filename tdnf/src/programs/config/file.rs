@@ -1,11 +1,12 @@
 //! A configuration file that keeps its comments and its order while keys change.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
+use whole_file::{Access, Durability};
 
 use super::{Result, Stop, system};
 
@@ -179,31 +180,14 @@ impl IniFile {
         Value::Object(map)
     }
 
-    /// Writes the file under a temporary name, with the mode of the old one, and renames it.
+    /// Replaces the file; the new one has the mode of the old one.
     pub(super) fn write(&self) -> Result<()> {
         let mut text = String::new();
         self.lines.iter().for_each(|line| push(line, &mut text));
         let mode = fs::metadata(&self.path).map_or(0o644, |old| old.permissions().mode() & 0o7777);
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(".tmp");
-        let part = PathBuf::from(name);
-        // What an earlier run left, or somebody's link.
-        let _ = fs::remove_file(&part);
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&part)
-            .and_then(|mut file| {
-                file.write_all(text.as_bytes())?;
-                file.set_permissions(fs::Permissions::from_mode(mode))?;
-                file.sync_all()
-            })
-            .and_then(|()| fs::rename(&part, &self.path));
-        written.map_err(|error| {
-            let _ = fs::remove_file(&part);
-            system(&self.path, &error)
-        })
+        let access = Access::Mode(mode);
+        whole_file::replace(&self.path, text.as_bytes(), access, Durability::Synced)
+            .map_err(|error| system(&self.path, &error))
     }
 
     pub(super) fn delete(&self) -> Result<()> {
