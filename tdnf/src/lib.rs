@@ -85,8 +85,8 @@ fn tdnf(argv: &[String]) -> u8 {
 
 fn mode(args: &args::Args) -> Mode {
     Mode {
-        quiet: args.options.general.quiet,
-        verbose: args.options.general.verbose,
+        quiet: args.options.output.quiet,
+        verbose: args.options.output.verbose,
         json: args.wants_json(),
         document: args.wants_document(),
     }

@@ -2,9 +2,8 @@
 //! unique abbreviations, letters together. Every option is rewritten to the one form that clap
 //! takes (`--name=value`); what names no option is left for clap to refuse.
 
-use clap::{Arg, Command};
-
-use super::options::{Setopt, by_letter, by_name, takes_value};
+use super::lookup::{Found, Lookup};
+use super::options::{GROUPS, Setopt};
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
 /// resolve.
@@ -19,6 +18,8 @@ const NEWER: [&str; 5] = [
 /// A command line, its options rewritten.
 #[derive(Debug, Default)]
 pub(super) struct Line {
+    /// Which groups it has options of.
+    pub(super) used: [bool; GROUPS.len()],
     /// The options as clap takes them, in order.
     pub(super) options: Vec<String>,
     /// Everything that is no option.
@@ -34,28 +35,29 @@ pub(super) struct Line {
 }
 
 /// What a word that begins with a dash names.
-enum Named<'d> {
-    Long(&'d Arg, Option<String>),
+enum Named<'l> {
+    Long(Found<'l>, Option<String>),
     Letters,
     Nothing,
 }
 
-/// Reads words by a definition of the options.
-pub(super) struct Getopt<'d> {
-    definition: &'d Command,
+/// Reads words.
+pub(super) struct Getopt<'l> {
+    lookup: &'l Lookup,
     line: Line,
 }
 
-impl<'d> Getopt<'d> {
-    pub(super) fn new(definition: &'d Command) -> Self {
+impl<'l> Getopt<'l> {
+    pub(super) fn new(lookup: &'l Lookup) -> Self {
         let line = Line::default();
-        Self { definition, line }
+        Self { lookup, line }
     }
 
     /// A flag that the name of the program implies.
     pub(super) fn imply(&mut self, flag: &str) {
-        self.line.options.push(format!("--{flag}"));
-        self.line.shown.push((flag.to_owned(), "1".to_owned()));
+        if let Some(found) = self.lookup.by_name(flag) {
+            self.push(found, None);
+        }
     }
 
     pub(super) fn read(mut self, words: impl IntoIterator<Item = String>) -> Line {
@@ -89,18 +91,15 @@ impl<'d> Getopt<'d> {
     fn take(&mut self, word: &str, next: impl FnOnce() -> Option<String>) {
         match self.resolve(word) {
             Named::Letters => self.take_letters(word, next),
-            Named::Nothing => self.refuse(format!("--{}", without_dashes(word)), word),
-            Named::Long(option, value) => {
-                let long = option.get_long().unwrap_or_default();
-                match (takes_value(option), value) {
-                    (false, None) => self.push(option, None),
-                    (false, Some(value)) => self.refuse(format!("--{long}={value}"), word),
-                    (true, value) => match value.or_else(next) {
-                        Some(value) => self.push(option, Some(value)),
-                        None => self.refuse(format!("--{long}"), word),
-                    },
-                }
-            }
+            Named::Nothing => self.unknown(without_dashes(word), word),
+            Named::Long(found, value) => match (found.takes_value(), value) {
+                (false, None) => self.push(found, None),
+                (false, value) => self.refuse(found, value, word),
+                (true, value) => match value.or_else(next) {
+                    Some(value) => self.push(found, Some(value)),
+                    None => self.refuse(found, None, word),
+                },
+            },
         }
     }
 
@@ -108,64 +107,78 @@ impl<'d> Getopt<'d> {
     fn take_letters(&mut self, word: &str, next: impl FnOnce() -> Option<String>) {
         let mut letters = word.chars().skip(1);
         while let Some(letter) = letters.next() {
-            let Some(option) = by_letter(self.definition, letter) else {
-                return self.refuse(format!("--{letter}"), word);
+            let Some(found) = self.lookup.by_letter(letter) else {
+                return self.unknown(&letter.to_string(), word);
             };
-            if !takes_value(option) {
-                self.line.options.push(canonical(option, None));
+            if !found.takes_value() {
+                self.give(found, None);
                 continue;
             }
             let glued = Some(letters.collect()).filter(|glued: &String| !glued.is_empty());
             return match glued.or_else(next) {
-                Some(value) => self.line.options.push(canonical(option, Some(value))),
-                None => self.refuse(canonical(option, None), &format!("-{letter}")),
+                Some(value) => self.give(found, Some(value)),
+                None => self.refuse(found, None, &format!("-{letter}")),
             };
         }
     }
 
-    fn refuse(&mut self, canonical: String, word: &str) {
-        self.line.options.push(canonical);
+    /// Leaves to clap what names no option.
+    fn unknown(&mut self, name: &str, word: &str) {
+        self.line.options.push(format!("--{name}"));
         self.line.wrong.get_or_insert_with(|| word.to_owned());
     }
 
+    /// Leaves to clap a flag with a value, or an option without one.
+    fn refuse(&mut self, found: Found<'_>, value: Option<String>, word: &str) {
+        self.give(found, value);
+        self.line.wrong.get_or_insert_with(|| word.to_owned());
+    }
+
+    /// Gives clap an option.
+    fn give(&mut self, found: Found<'_>, value: Option<String>) {
+        self.line.used[found.group] = true;
+        self.line.options.push(canonical(found, value));
+    }
+
     /// An option by its long name. `--setopt` also sets the option that its key names.
-    fn push(&mut self, option: &Arg, value: Option<String>) {
-        if option.get_long() != Some("setopt") {
-            let name = option.get_long().unwrap_or_default().to_owned();
-            let shown = value.clone().unwrap_or_else(|| "1".to_owned());
-            self.line.shown.push((name, shown));
-            self.line.options.push(canonical(option, value));
-            return;
-        }
-        if let Some(Ok(pair)) = value.as_deref().map(Setopt::parse) {
-            if let Some(named) = by_name(self.definition, &pair.key) {
-                self.set(named, &pair.value);
+    fn push(&mut self, found: Found<'_>, value: Option<String>) {
+        let pair = value.as_deref().filter(|_| found.long() == "setopt");
+        match pair.map(Setopt::parse) {
+            None => {
+                let shown = value.clone().unwrap_or_else(|| "1".to_owned());
+                self.line.shown.push((found.long().to_owned(), shown));
             }
-            self.line.shown.push((pair.key, pair.value));
+            Some(Ok(pair)) => {
+                if let Some(named) = self.lookup.by_name(&pair.key) {
+                    self.set(named, &pair.value);
+                }
+                self.line.shown.push((pair.key, pair.value));
+            }
+            // clap says so.
+            Some(Err(_)) => {}
         }
-        self.line.options.push(canonical(option, value));
+        self.give(found, value);
     }
 
     /// `--setopt=OPTION=VALUE`: a false value takes back a flag that stands before it.
-    fn set(&mut self, option: &Arg, value: &str) {
-        let flag = canonical(option, None);
-        if option.get_long() == Some("setopt") {
+    fn set(&mut self, found: Found<'_>, value: &str) {
+        if found.long() == "setopt" {
             return;
         }
-        if takes_value(option) {
-            let value = Some(value.to_owned());
-            self.line.options.push(canonical(option, value));
+        if found.takes_value() {
+            self.give(found, Some(value.to_owned()));
         } else if matches!(value, "0" | "false" | "False" | "FALSE") {
+            let flag = canonical(found, None);
             self.line.options.retain(|before| *before != flag);
         } else {
-            self.line.options.push(flag);
+            self.give(found, None);
         }
     }
 
     /// Finds what `word` names: two dashes are always a long option; one dash is a long option if
     /// the word is longer than a letter or the letter is not a known one, and letters if no long
     /// option fits.
-    fn resolve(&self, word: &str) -> Named<'d> {
+    fn resolve(&self, word: &str) -> Named<'l> {
         let body = without_dashes(word);
         let (name, value) = match body.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
@@ -174,30 +187,32 @@ impl<'d> Getopt<'d> {
         let mut letters = body.chars();
         let known = letters
             .next()
-            .is_some_and(|first| by_letter(self.definition, first).is_some());
+            .is_some_and(|first| self.lookup.by_letter(first).is_some());
         let may_be_letters = known && !word.starts_with("--");
         if may_be_letters && letters.next().is_none() {
             return Named::Letters;
         }
         match self.abbreviated(name).as_slice() {
-            [one] => Named::Long(one, value),
+            [one] => Named::Long(*one, value),
             [] if may_be_letters => Named::Letters,
             _ => Named::Nothing,
         }
     }
 
     /// The option of that name, else all whose names begin with it.
-    fn abbreviated(&self, name: &str) -> Vec<&'d Arg> {
+    fn abbreviated(&self, name: &str) -> Vec<Found<'l>> {
         if name.is_empty() {
             return Vec::new();
         }
-        if let Some(option) = by_name(self.definition, name) {
-            return vec![option];
+        if let Some(found) = self.lookup.by_name(name) {
+            return vec![found];
         }
-        let begins = |option: &&Arg| option.get_long().is_some_and(|long| long.starts_with(name));
-        let is_newer = |option: &&Arg| option.get_long().is_some_and(|long| NEWER.contains(&long));
-        let fitting = self.definition.get_arguments().filter(begins);
-        let (newer, known): (Vec<_>, Vec<_>) = fitting.partition(is_newer);
+        let fitting = self
+            .lookup
+            .all()
+            .filter(|found| found.long().starts_with(name));
+        let (newer, known): (Vec<_>, Vec<_>) =
+            fitting.partition(|found| NEWER.contains(&found.long()));
         if known.is_empty() { newer } else { known }
     }
 }
@@ -208,10 +223,10 @@ fn without_dashes(word: &str) -> &str {
 }
 
 /// The one form that clap is given.
-fn canonical(option: &Arg, value: Option<String>) -> String {
-    let mut word = match (option.get_long(), option.get_short()) {
-        (Some(long), _) => format!("--{long}"),
-        (None, letter) => format!("-{}", letter.unwrap_or_default()),
+fn canonical(found: Found<'_>, value: Option<String>) -> String {
+    let mut word = match (found.long(), found.option.get_short()) {
+        ("", letter) => format!("-{}", letter.unwrap_or_default()),
+        (long, _) => format!("--{long}"),
     };
     if let Some(value) = value {
         word.push('=');

@@ -5,6 +5,7 @@
 
 mod getopt;
 pub mod help;
+mod lookup;
 pub mod options;
 mod order;
 mod refusal;
@@ -12,10 +13,11 @@ mod refusal;
 mod tests;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, FromArgMatches, ValueEnum};
+use clap::{ArgMatches, ValueEnum};
 
 use crate::error::{Code, Failure, Outcome};
 use getopt::{Getopt, Line};
+use lookup::Lookup;
 use options::{JsonVersion, Options};
 
 pub use order::{InOrder, PluginSwitch, RepoFrom, RepoSwitch};
@@ -63,31 +65,24 @@ pub enum Scope {
 impl Scope {
     /// The scope whose option stands last.
     fn last_of(matches: &ArgMatches) -> Option<Self> {
-        let mut last = None;
-        for scope in Self::value_variants() {
-            let Some(value) = scope.to_possible_value() else {
-                continue;
-            };
-            for name in value.get_name_and_aliases() {
-                let typed = matches.value_source(name) == Some(ValueSource::CommandLine);
-                last = last.max(
-                    matches
-                        .index_of(name)
-                        .filter(|_| typed)
-                        .map(|at| (at, *scope)),
-                );
-            }
-        }
-        last.map(|(_, scope)| scope)
+        let typed = matches.ids().map(|id| id.as_str()).filter(|id| {
+            let source = matches.value_source(id);
+            source == Some(ValueSource::CommandLine)
+        });
+        let scopes = typed.filter_map(|id| {
+            let scope = Self::from_str(id, false).ok()?;
+            Some((matches.index_of(id)?, scope))
+        });
+        scopes.max().map(|(_, scope)| scope)
     }
 }
 
 /// Reads a command line. Errors are 908, 909, 911 and 1622 of the table; they come before every
 /// other check, as in tdnf.
 pub fn parse(argv: impl IntoIterator<Item = String>) -> Outcome<Args> {
-    let definition = options::definition();
     let mut argv = argv.into_iter();
-    let mut getopt = Getopt::new(&definition);
+    let lookup = Lookup::new();
+    let mut getopt = Getopt::new(&lookup);
     if argv
         .next()
         .is_some_and(|program| program.ends_with("tdnfj"))
@@ -95,8 +90,7 @@ pub fn parse(argv: impl IntoIterator<Item = String>) -> Outcome<Args> {
         getopt.imply("json");
         getopt.imply("assumeyes");
     }
-    let line = getopt.read(argv);
-    let args = typed(line, definition)?;
+    let args = typed(getopt.read(argv))?;
     match args.options.general.installroot.as_deref() {
         Some(root) if !root.starts_with('/') => {
             Err(Failure::new(Code::INVALID_PARAMETER)
@@ -106,19 +100,15 @@ pub fn parse(argv: impl IntoIterator<Item = String>) -> Outcome<Args> {
     }
 }
 
-/// What clap makes of a line.
-fn typed(line: Line, mut definition: clap::Command) -> Outcome<Args> {
-    let words = std::iter::once("tdnf").chain(line.options.iter().map(String::as_str));
-    let read = definition
-        .try_get_matches_from_mut(words)
-        .and_then(|mut matches| {
-            let scope = Scope::last_of(&matches);
-            Ok((Options::from_arg_matches_mut(&mut matches)?, scope))
-        });
-    let (options, scope) = read.map_err(|error| {
-        let word = line.wrong.as_deref().unwrap_or_default();
-        refusal::failure(&error, word, &definition)
-    })?;
+/// What clap makes of a line: it is told of the groups that the line has options of.
+fn typed(line: Line) -> Outcome<Args> {
+    let (options, scope) = match line.options.as_slice() {
+        [] => (Options::default(), None),
+        given => read(given, &line.used).map_err(|error| {
+            let word = line.wrong.as_deref().unwrap_or_default();
+            refusal::failure(&error, word)
+        })?,
+    };
     if line.empty {
         return Err(Failure::because(
             Code::INVALID_PARAMETER,
@@ -134,6 +124,15 @@ fn typed(line: Line, mut definition: clap::Command) -> Outcome<Args> {
     })
 }
 
+fn read(given: &[String], used: &[bool]) -> Result<(Options, Option<Scope>), clap::Error> {
+    let groups = options::GROUPS.iter().zip(used).filter(|(_, used)| **used);
+    let mut definition = groups.fold(options::bare(), |all, (define, _)| define(all));
+    let words = std::iter::once("tdnf").chain(given.iter().map(String::as_str));
+    let mut matches = definition.try_get_matches_from_mut(words)?;
+    let scope = Scope::last_of(&matches);
+    Ok((Options::read(&mut matches, used)?, scope))
+}
+
 impl Args {
     /// The command word, if there is one.
     pub fn command(&self) -> Option<&str> {
@@ -147,12 +146,12 @@ impl Args {
 
     /// Whether standard output is to be JSON.
     pub fn wants_json(&self) -> bool {
-        self.options.general.json || self.options.general.json_version.is_some()
+        self.options.output.json || self.options.output.json_version.is_some()
     }
 
     /// Whether that JSON is one document with everything that is told.
     pub fn wants_document(&self) -> bool {
-        self.options.general.json_version == Some(JsonVersion::Two)
+        self.options.output.json_version == Some(JsonVersion::Two)
     }
 
     /// The command line for the history: words of argv behind argv\[0\], options first, as

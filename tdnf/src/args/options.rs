@@ -2,7 +2,7 @@
 //! pages and the completion of the shells take them from here.
 
 use clap::builder::Resettable;
-use clap::{Arg, ArgAction, Args, Command};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use super::order::{InOrder, PluginSwitch, RepoFrom, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
@@ -15,74 +15,111 @@ pub const fn of<T: Args>() -> Definition {
     T::augment_args
 }
 
-/// Every option. Each struct is what one kind of command understands; as in tdnf, all of them may
-/// stand with every command.
-#[derive(Debug, Clone, Args)]
-#[group(skip)]
-pub struct Options {
+/// The part of the help that tells of options of all commands.
+pub(super) const GENERAL: &str = "general options";
+
+/// Makes [`Options`] of its groups, and what reads and defines them.
+macro_rules! groups {
+    ($($(#[$doc:meta])* $field:ident: $group:ty,)*) => {
+        /// Every option. Each group is what one kind of command understands; as in tdnf, all of
+        /// them may stand with every command.
+        #[derive(Debug, Clone, Default)]
+        pub struct Options {
+            $($(#[$doc])* pub $field: $group,)*
+        }
+
+        /// What defines the groups, in the order of the fields.
+        pub(super) const GROUPS: &[Definition] = &[$(of::<$group>()),*];
+
+        impl Options {
+            /// Reads the groups that are `used`; nothing was said of the others.
+            pub(super) fn read(matches: &mut ArgMatches, used: &[bool]) -> Result<Self, clap::Error> {
+                let mut used = used.iter();
+                Ok(Self {
+                    $($field: match used.next() {
+                        Some(true) => <$group>::from_arg_matches_mut(matches)?,
+                        _ => Default::default(),
+                    },)*
+                })
+            }
+        }
+    };
+}
+
+groups! {
+    /// What is told, and how.
+    output: Output,
     /// Of all commands.
-    #[command(flatten)]
-    pub general: General,
-    /// Which repositories are on.
-    #[command(flatten)]
-    pub repos: InOrder<RepoSwitch>,
-    /// Repositories of this run.
-    #[command(flatten)]
-    pub temporary: InOrder<RepoFrom>,
-    /// Which plugins are on.
-    #[command(flatten)]
-    pub plugins: InOrder<PluginSwitch>,
+    general: General,
     /// What may change, and who is asked.
-    #[command(flatten)]
-    pub change: Change,
+    change: Change,
+    /// Which repositories are on.
+    repos: InOrder<RepoSwitch>,
+    /// Repositories of this run.
+    temporary: InOrder<RepoFrom>,
+    /// Which plugins are on.
+    plugins: InOrder<PluginSwitch>,
     /// What may come in.
-    #[command(flatten)]
-    pub incoming: Incoming,
+    incoming: Incoming,
     /// Source packages.
-    #[command(flatten)]
-    pub source: Source,
+    source: Source,
     /// What building needs.
-    #[command(flatten)]
-    pub build: Build,
+    build: Build,
     /// Which problems do not count.
-    #[command(flatten)]
-    pub skips: Skips,
+    skips: Skips,
     /// Which advisories count.
-    #[command(flatten)]
-    pub advisories: Advisories,
+    advisories: Advisories,
     /// Which packages are listed.
-    #[command(flatten)]
-    pub scopes: Scopes,
+    scopes: Scopes,
     /// Where packages are.
-    #[command(flatten)]
-    pub place: Place,
+    place: Place,
     /// Which packages are queried.
-    #[command(flatten)]
-    pub select: Select,
+    select: Select,
     /// What is shown of them.
-    #[command(flatten)]
-    pub query: Query,
+    query: Query,
     /// Architectures.
-    #[command(flatten)]
-    pub arch: Arch,
+    arch: Arch,
     /// What is copied, and where to.
-    #[command(flatten)]
-    pub sync: Sync,
+    sync: Sync,
     /// How much is shown.
-    #[command(flatten)]
-    pub detail: Detail,
+    detail: Detail,
     /// Which transactions.
-    #[command(flatten)]
-    pub range: Range,
+    range: Range,
     /// Whether findings are put right.
-    #[command(flatten)]
-    pub repair: Repair,
+    repair: Repair,
+    /// What has no effect.
+    ignored: Ignored,
+}
+
+/// What is told, and how: of all commands.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = GENERAL)]
+pub struct Output {
+    /// Show this text, or a command's with the command.
+    #[arg(short, long)]
+    pub help: bool,
+    /// Data as JSON on standard output (-j).
+    #[arg(long)]
+    pub json: bool,
+    /// As --json, in the shape of version N: 1 (that of tdnf 3.6) or 2.
+    #[arg(long, value_name = "N", value_parser = JsonVersion::parse)]
+    pub json_version: Option<JsonVersion>,
+    /// Results and errors only.
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Tell more.
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Show the version.
+    #[arg(long)]
+    pub version: bool,
 }
 
 /// Options that mean something to every command.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
-#[command(next_help_heading = "general options")]
+#[command(next_help_heading = GENERAL)]
 pub struct General {
     /// Use cached metadata only, however old.
     #[arg(short = 'C', long)]
@@ -93,27 +130,15 @@ pub struct General {
     /// Act as a machine of this architecture.
     #[arg(long, value_name = "ARCH")]
     pub forcearch: Option<String>,
-    /// Show this text, or a command's with the command.
-    #[arg(short, long)]
-    pub help: bool,
     /// Work on the system below DIR.
     #[arg(short, long, value_name = "DIR")]
     pub installroot: Option<String>,
-    /// Data as JSON on standard output (-j).
-    #[arg(long)]
-    pub json: bool,
-    /// As --json, in the shape of version N: 1 (that of tdnf 3.6) or 2.
-    #[arg(long, value_name = "N", value_parser = JsonVersion::parse)]
-    pub json_version: Option<JsonVersion>,
     /// How long to wait for another run that changes the system (for ever).
     #[arg(long, value_name = "SECONDS")]
     pub lock_timeout: Option<String>,
     /// Switch all plugins off.
     #[arg(long)]
     pub noplugins: bool,
-    /// Results and errors only.
-    #[arg(short, long)]
-    pub quiet: bool,
     /// Fetch metadata even if it is not expired.
     #[arg(long)]
     pub refresh: bool,
@@ -126,16 +151,10 @@ pub struct General {
     /// A configuration value; REPO.KEY for one repository.
     #[arg(long, value_name = "KEY=VALUE", value_parser = Setopt::parse)]
     pub setopt: Vec<Setopt>,
-    /// Tell more.
-    #[arg(short, long)]
-    pub verbose: bool,
-    /// Show the version.
-    #[arg(long)]
-    pub version: bool,
 }
 
 /// Options of commands that change the system.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options of commands that change the system")]
 pub struct Change {
@@ -166,7 +185,7 @@ pub struct Change {
 }
 
 /// Options of commands that bring packages in.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options of commands that bring packages in")]
 pub struct Incoming {
@@ -203,7 +222,7 @@ pub struct Incoming {
 }
 
 /// Source packages, for install, repoquery and reposync.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options about source packages")]
 pub struct Source {
@@ -213,7 +232,7 @@ pub struct Source {
 }
 
 /// What building needs, for install.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options about source packages")]
 pub struct Build {
@@ -223,7 +242,7 @@ pub struct Build {
 }
 
 /// Which problems of the solver do not count.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options about problems")]
 pub struct Skips {
@@ -239,7 +258,7 @@ pub struct Skips {
 }
 
 /// Which advisories count, for update and updateinfo.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options about advisories")]
 pub struct Advisories {
@@ -255,7 +274,7 @@ pub struct Advisories {
 }
 
 /// Scopes of list, info and updateinfo.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "scopes")]
 pub struct Scopes {
@@ -274,7 +293,7 @@ pub struct Scopes {
 }
 
 /// Scopes that repoquery knows, too.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "scopes")]
 pub struct Place {
@@ -293,7 +312,7 @@ pub struct Place {
 }
 
 /// Which packages repoquery is about.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options that select packages")]
 pub struct Select {
@@ -336,7 +355,7 @@ pub struct Select {
 }
 
 /// What repoquery shows.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options that say what is shown")]
 pub struct Query {
@@ -382,7 +401,7 @@ pub struct Query {
 }
 
 /// Architectures, for repoquery and reposync.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options that select packages")]
 pub struct Arch {
@@ -392,7 +411,7 @@ pub struct Arch {
 }
 
 /// Options of reposync.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "reposync options")]
 pub struct Sync {
@@ -423,7 +442,7 @@ pub struct Sync {
 }
 
 /// How much updateinfo and history show.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options that say what is shown")]
 pub struct Detail {
@@ -436,7 +455,7 @@ pub struct Detail {
 }
 
 /// Which transactions history is about.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "ranges")]
 pub struct Range {
@@ -452,13 +471,34 @@ pub struct Range {
 }
 
 /// Options of check-installed.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options of check-installed")]
 pub struct Repair {
     /// With check-installed: put right what can be.
     #[arg(long)]
     pub repair: bool,
+}
+
+/// Options that are taken and have no effect, as in tdnf.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+pub struct Ignored {
+    /// Was: IPv4 alone.
+    #[arg(short = '4', hide = true)]
+    pub ipv4: bool,
+    /// Was: IPv6 alone.
+    #[arg(short = '6', hide = true)]
+    pub ipv6: bool,
+    /// Was: how much is told.
+    #[arg(short, long, hide = true)]
+    pub debuglevel: Option<String>,
+    /// Was: how many errors are told.
+    #[arg(short, hide = true)]
+    pub errorlevel: Option<String>,
+    /// Was: a debugging aid.
+    #[arg(short = 'x', hide = true)]
+    pub extra: bool,
 }
 
 /// The shapes of JSON that can be asked for.
@@ -503,28 +543,18 @@ impl Setopt {
     }
 }
 
-/// Options without any effect, as in tdnf.
-fn without_effect() -> [Arg; 5] {
-    let letter = |letter: char, action| Arg::new(letter.to_string()).short(letter).action(action);
-    let all = [
-        letter('4', ArgAction::SetTrue),
-        letter('6', ArgAction::SetTrue),
-        letter('d', ArgAction::Append).long("debuglevel"),
-        letter('e', ArgAction::Append),
-        letter('x', ArgAction::SetTrue),
-    ];
-    all.map(|option| option.hide(true))
+/// A program without options.
+pub(super) fn bare() -> Command {
+    Command::new("tdnf")
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args_override_self(true)
 }
 
 /// Every option, as clap knows them.
 pub fn definition() -> Command {
-    let bare = Command::new("tdnf")
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .args_override_self(true);
-    Options::augment_args(bare)
-        .about(Resettable::Reset)
-        .args(without_effect())
+    let all = GROUPS.iter().fold(bare(), |all, define| define(all));
+    all.about(Resettable::Reset)
 }
 
 /// The option of a long name.

@@ -2,6 +2,8 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
+use super::options::GENERAL;
+
 /// Options that make one list, in the order of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InOrder<T>(pub Vec<T>);
@@ -20,6 +22,12 @@ pub trait OneOf: Sized + 'static {
     const CHOICES: &'static [Choice<Self>];
 }
 
+impl<T> Default for InOrder<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
 impl<T: OneOf> Args for InOrder<T> {
     fn augment_args(command: Command) -> Command {
         let options = T::CHOICES.iter().map(|choice| {
@@ -27,6 +35,7 @@ impl<T: OneOf> Args for InOrder<T> {
                 .long(choice.long)
                 .value_name(choice.value_name)
                 .help(choice.help)
+                .help_heading(GENERAL)
                 .action(ArgAction::Append)
         });
         command.args(options)

@@ -1,14 +1,13 @@
 //! What clap refuses, in the numbers and words of tdnf.
 
-use clap::Command;
 use clap::error::ErrorKind;
 
-use super::PROGRAM;
+use super::{PROGRAM, options};
 use crate::error::{Code, Failure};
 use crate::near::nearest;
 
 /// The failure that an error of clap stands for; `word` is what was typed.
-pub(super) fn failure(error: &clap::Error, word: &str, definition: &Command) -> Failure {
+pub(super) fn failure(error: &clap::Error, word: &str) -> Failure {
     let own = std::error::Error::source(error).and_then(|own| own.downcast_ref::<Failure>());
     match (error.kind(), own) {
         (ErrorKind::ValueValidation, Some(failure)) => failure.clone(),
@@ -16,16 +15,17 @@ pub(super) fn failure(error: &clap::Error, word: &str, definition: &Command) -> 
             Code::OPTION_ARG_REQUIRED,
             format!("Option {word} requires an argument"),
         ),
-        _ => no_such_option(word, definition),
+        _ => no_such_option(word),
     }
 }
 
-fn no_such_option(word: &str, definition: &Command) -> Failure {
+fn no_such_option(word: &str) -> Failure {
     let failure = Failure::new(Code::OPTION_NAME_INVALID).remark(format!(
         "No such option: {word}. Please use {PROGRAM} --help"
     ));
     let name = word.trim_start_matches('-');
     let name = name.split_once('=').map_or(name, |(name, _)| name);
+    let definition = options::definition();
     let shown = definition
         .get_arguments()
         .filter(|option| !option.is_hide_set());

@@ -43,7 +43,7 @@ fn long_options_take_one_dash_and_abbreviations() {
         repos(&read(&["--enabler=upd", "repolist"]).unwrap()),
         [enabled("upd")]
     );
-    assert!(read(&["-j", "list"]).unwrap().options.general.json);
+    assert!(read(&["-j", "list"]).unwrap().options.output.json);
     assert_eq!(
         read(&["--repo", "list"]).unwrap().words,
         Vec::<String>::new()
@@ -55,7 +55,7 @@ fn long_options_take_one_dash_and_abbreviations() {
 #[test]
 fn letters_work_alone_and_together() {
     let args = read(&["-qy", "-cfile", "install", "x"]).unwrap();
-    assert!(args.options.general.quiet && args.options.change.assumeyes);
+    assert!(args.options.output.quiet && args.options.change.assumeyes);
     assert_eq!(args.options.general.config.as_deref(), Some("file"));
     assert_eq!(read(&["-d", "5", "list"]).unwrap().words, ["list"]);
     assert_eq!(read(&["-e", "0", "list"]).unwrap().words, ["list"]);
@@ -99,7 +99,7 @@ fn setopt_is_the_same_list_as_the_options() {
     assert_eq!(repos(&args), [enabled("foo"), enabled("bar")]);
     let pair = args.options.general.setopt.last().unwrap();
     assert_eq!((pair.key.as_str(), pair.value.as_str()), ("a.b", "c d"));
-    let json = |line: &[&str]| read(line).unwrap().options.general.json;
+    let json = |line: &[&str]| read(line).unwrap().options.output.json;
     assert!(!json(&["--json", "--setopt=json=0"]));
     assert!(json(&["--json", "--setopt=json=false", "-j"]));
     assert!(json(&["--setopt=json=1"]));
@@ -108,7 +108,7 @@ fn setopt_is_the_same_list_as_the_options() {
 #[test]
 fn tdnfj_implies_json_and_yes() {
     let args = parse(["/usr/bin/tdnfj".to_owned(), "list".to_owned()]).unwrap();
-    assert!(args.options.general.json && args.options.change.assumeyes);
+    assert!(args.options.output.json && args.options.change.assumeyes);
 }
 
 #[test]
@@ -150,6 +150,7 @@ const OF_TDNF: &str = "all alldeps allowerasing arch assumeno assumeyes availabl
 fn abbreviations_of_tdnf_stay() {
     let names: Vec<&str> = OF_TDNF.split_whitespace().collect();
     let definition = options::definition();
+    let lookup = Lookup::new();
     let takes = |name: &str| options::takes_value(options::by_name(&definition, name).unwrap());
     for name in &names {
         for end in 1..name.len() {
@@ -163,7 +164,7 @@ fn abbreviations_of_tdnf_stay() {
             }
             let word = format!("--{short}");
             let value = if takes(name) { "/1=1" } else { "list" };
-            let long = getopt::Getopt::new(&definition).read([word, value.to_owned()]);
+            let long = Getopt::new(&lookup).read([word, value.to_owned()]);
             let full = long
                 .options
                 .first()

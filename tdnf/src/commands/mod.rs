@@ -94,7 +94,7 @@ struct Version {
 /// Runs the command that the words name and returns the exit code. `--version` and help come
 /// first and open nothing, and signals are heard by `listener` only after them.
 pub fn dispatch(args: &Args, printer: &Printer, listener: &mut Listener) -> Outcome<u8> {
-    if args.options.general.version {
+    if args.options.output.version {
         printer.crit(&format!("tdnf: {}", crate::VERSION));
         printer.json(&Version {
             name: "tdnf",
@@ -103,7 +103,7 @@ pub fn dispatch(args: &Args, printer: &Printer, listener: &mut Listener) -> Outc
         return Ok(0);
     }
     let word = args.command();
-    if args.options.general.help || word == Some("help") {
+    if args.options.output.help || word == Some("help") {
         show_help(args, printer);
         return Ok(0);
     }
