@@ -6,6 +6,7 @@
 //! - [`Progress`] shows transfers: bars on a terminal, one plain line per finished file
 //!   otherwise.
 //! - [`Answer`] is what a person said to a yes/no question.
+//! - [`unfit_value`] and [`Printer::no_command`] say what is wrong with a command line.
 //! - [`human_size`] is the one way sizes are written.
 //!
 //! Invariant: nothing here decides anything; callers pass values and get values back.
@@ -16,11 +17,13 @@ mod prompt;
 mod size;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use printer::{Mode, Printer, Recorded};
 pub use progress::{Progress, TransferId};
 pub use prompt::Answer;
 pub use size::human_size;
+pub use words::unfit_value;
 
 /// Turns an error number into a process exit code: the number modulo 256.
 ///

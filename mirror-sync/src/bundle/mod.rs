@@ -8,7 +8,6 @@
 //! | [`opened`] | a bundle from outside: signature, then every digest |
 //! | [`apply`] | what clients see afterwards; nothing changes before all is checked |
 //! | [`record`] | which bundles were made, applied, confirmed |
-//! | [`commands`] | what the user types |
 //!
 //! A bundle describes the whole set that the site has afterwards and carries the files that it lacks,
 //! so that an incremental one cannot leave a hole: a file that is neither in it nor in the site's
@@ -16,7 +15,6 @@
 
 pub mod apply;
 pub mod archive;
-pub mod commands;
 pub mod contents;
 pub mod make;
 pub mod opened;

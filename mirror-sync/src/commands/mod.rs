@@ -1,0 +1,127 @@
+//! The command line: what every command takes, and one file for each command.
+
+mod bundle;
+mod clean;
+mod key;
+mod serve;
+mod snapshot;
+mod status;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use cli_kit::{Mode, Printer};
+
+use crate::config::{Bytes, Span};
+use crate::error::Result;
+use crate::session::Session;
+
+/// Local mirrors of RPM repositories: fetched once, whole or not at all, served to many
+#[derive(Parser)]
+#[command(
+    name = "mirror-sync",
+    version = crate::VERSION,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 nothing new,\n\
+        4 partial: something is missing; what came is kept, and nothing that is not whole was published."
+)]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+// What every command takes, shown behind its own options.
+#[derive(Args)]
+#[command(next_display_order = 100)]
+pub(crate) struct Common {
+    /// Configuration
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Sets what the configuration sets
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The mirror's directory (mirror.path)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) root: Option<String>,
+    /// Waits so long for another run
+    #[arg(long, global = true, value_name = "TIME", value_parser = time("10m"))]
+    pub(crate) wait: Option<Duration>,
+    /// Bytes per second (limits.rate)
+    #[arg(long, global = true, value_name = "BYTES", value_parser = size("10M"))]
+    pub(crate) limit_rate: Option<Bytes>,
+    /// One JSON document on standard output
+    #[arg(long, short, global = true)]
+    json: bool,
+    /// Only errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// One line for each file
+    #[arg(long, short, global = true)]
+    verbose: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Sync(sync::Sync),
+    Verify(verify::Verify),
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshot),
+    Status(status::Status),
+    Clean(clean::Clean),
+    Serve(serve::Serve),
+    #[command(subcommand)]
+    Key(key::Key),
+    #[command(subcommand)]
+    Bundle(bundle::Bundle),
+}
+
+impl CommandLine {
+    /// How to print.
+    pub(crate) fn mode(&self) -> Mode {
+        Mode {
+            quiet: self.common.quiet,
+            verbose: self.common.verbose,
+            json: self.common.json,
+            ..Mode::default()
+        }
+    }
+
+    /// Runs the command; the exit code.
+    pub(crate) fn run(&self, printer: &Printer) -> Result<u8> {
+        let open = || Session::open(&self.common, printer);
+        match &self.command {
+            Command::Sync(sync) => sync.run(&open()?),
+            Command::Verify(verify) => verify.run(&open()?),
+            Command::Snapshot(snapshot) => snapshot.run(&open()?),
+            Command::Status(status) => status.run(&open()?),
+            Command::Clean(clean) => clean.run(&open()?),
+            Command::Serve(serve) => serve.run(open()?),
+            Command::Key(key) => key.run(printer),
+            Command::Bundle(bundle) => bundle.run(&open()?),
+        }
+    }
+}
+
+/// The value of an option, or what is expected instead.
+type Value<T> = std::result::Result<T, String>;
+
+/// Reads a span of time.
+fn time(example: &'static str) -> impl Fn(&str) -> Value<Duration> + Clone {
+    move |text| {
+        let span = Span::parse(text).ok_or_else(|| format!("expected a time such as {example}"));
+        span.map(|span| span.0)
+    }
+}
+
+/// Reads a number of bytes.
+fn size(example: &'static str) -> impl Fn(&str) -> Value<Bytes> + Clone {
+    move |text| Bytes::parse(text).ok_or_else(|| format!("expected a size such as {example}"))
+}

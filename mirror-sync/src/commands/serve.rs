@@ -1,0 +1,32 @@
+//! `mirror-sync serve`.
+
+use clap::Args;
+
+use crate::error::{EXIT_DONE, Result};
+use crate::serve::{self, Setting};
+use crate::session::{self, Session};
+
+/// Serves the mirror over HTTP, and fills repositories in proxy mode on demand
+#[derive(Args)]
+#[command(after_help = "Example: mirror-sync serve --listen 0.0.0.0:8080")]
+pub(super) struct Serve {
+    /// Address and port (serve.listen)
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+impl Serve {
+    pub(super) fn run(&self, mut session: Session<'_>) -> Result<u8> {
+        if let Some(address) = &self.listen {
+            session.config.serve.listen.clone_from(address);
+        }
+        let stop = session::stop_flag();
+        serve::serve(Setting {
+            config: &session.config,
+            client: session::client(&stop),
+            printer: session.printer,
+            stop,
+        })?;
+        Ok(EXIT_DONE)
+    }
+}

@@ -1,0 +1,32 @@
+//! `mirror-sync verify`.
+
+use clap::Args;
+
+use crate::error::Result;
+use crate::session::Session;
+use crate::sync::Options;
+use crate::verify;
+
+/// Reads every published file again; finds flipped bits
+#[derive(Args)]
+#[command(after_help = "Example: mirror-sync verify --no-repair base")]
+pub(super) struct Verify {
+    /// Repositories; all if none is named
+    #[arg(value_name = "REPO")]
+    repos: Vec<String>,
+    /// Only tells; otherwise what is damaged is fetched again, and only that
+    #[arg(long)]
+    no_repair: bool,
+}
+
+impl Verify {
+    pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
+        let repair = !self.no_repair;
+        session.change(&Options::default(), |run| {
+            let ids = session.repositories(&self.repos)?;
+            let found = verify::verify(run, &ids, repair)?;
+            found.print(run.printer);
+            Ok(found.exit_code(repair))
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! What a command works with: configuration, layout, printer. The only reader of the clock, the
+//! environment and signals.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cli_kit::Printer;
+use repo_client::{Client, ClientOptions, ProxyEnvironment};
+
+use crate::commands::Common;
+use crate::config::{self, Config, DEFAULT_FILE, set};
+use crate::error::{Error, Result};
+use crate::layout::{self, Layout};
+use crate::observer::TerminalObserver;
+use crate::store::Store;
+use crate::sync::{Options, Run};
+
+/// What a command works with.
+pub(crate) struct Session<'p> {
+    /// The configuration, flags included.
+    pub(crate) config: Config,
+    /// Where things lie.
+    pub(crate) layout: Layout,
+    /// Who prints.
+    pub(crate) printer: &'p Printer,
+    /// Seconds since 1970.
+    pub(crate) now: u64,
+    /// How long to wait for another run.
+    wait: Duration,
+}
+
+impl<'p> Session<'p> {
+    /// Reads the configuration: the file, then the flags.
+    ///
+    /// # Errors
+    /// It cannot be read, or makes no sense.
+    pub(crate) fn open(common: &Common, printer: &'p Printer) -> Result<Self> {
+        let path = common.config.as_deref();
+        let path = path.unwrap_or_else(|| Path::new(DEFAULT_FILE));
+        let mut table = if common.config.is_some() || path.is_file() {
+            config::read(path)?
+        } else {
+            toml::Table::new()
+        };
+        for word in &common.set {
+            set::set(&mut table, word)?;
+        }
+        if let Some(root) = &common.root {
+            set::set_text(&mut table, &["mirror", "path"], root);
+        }
+        let mut config = config::from_table(table, &path.display().to_string())?;
+        if let Some(rate) = common.limit_rate {
+            config.limits.rate = rate;
+        }
+        Ok(Self {
+            layout: Layout::new(&config.mirror.path),
+            config,
+            printer,
+            now: now(),
+            wait: common.wait.unwrap_or_default(),
+        })
+    }
+
+    /// Does work for which the mirror must be locked.
+    ///
+    /// # Errors
+    /// Another run has the lock for too long; what the work says.
+    pub(crate) fn change<T>(
+        &self,
+        options: &Options,
+        work: impl FnOnce(&Run<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let layout = self.layout.clone();
+        let _lock = layout.lock(self.wait)?;
+        let store = Store::open(&layout.store())?;
+        let stop = stop_flag();
+        work(&Run {
+            config: &self.config,
+            options,
+            store,
+            client: client(&stop),
+            layout,
+            printer: self.printer,
+            observer: TerminalObserver::new(self.printer),
+            stop,
+            now: self.now,
+        })
+    }
+
+    /// All repositories, or the ones named, which must be known.
+    ///
+    /// # Errors
+    /// One is not known.
+    pub(crate) fn repositories(&self, named: &[String]) -> Result<Vec<String>> {
+        let mut known: Vec<String> = self.config.repo.keys().cloned().collect();
+        known.extend(layout::names_in(&self.layout.root().join("state"))?);
+        known.sort();
+        known.dedup();
+        if let Some(id) = named.iter().find(|id| !known.contains(id)) {
+            return Err(Error::Usage(format!("no repository {id} in this mirror")));
+        }
+        Ok(if named.is_empty() {
+            known
+        } else {
+            named.to_vec()
+        })
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// The network, until the flag says stop.
+pub(crate) fn client(stop: &Arc<AtomicBool>) -> Client {
+    let variable = |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok());
+    Client::new(ClientOptions {
+        user_agent: format!("mirror-sync/{}", crate::VERSION),
+        proxy_environment: ProxyEnvironment {
+            http: variable(&["http_proxy"]),
+            https: variable(&["https_proxy", "HTTPS_PROXY"]),
+            all: variable(&["all_proxy", "ALL_PROXY"]),
+            no_proxy: variable(&["no_proxy", "NO_PROXY"]),
+        },
+        stop: Some(Arc::clone(stop)),
+        ..ClientOptions::default()
+    })
+}
+
+/// A flag that becomes true when the process is asked to end.
+pub(crate) fn stop_flag() -> Arc<AtomicBool> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // The second signal ends the process at once; what is on disk stands a kill anyhow.
+        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
+    stop
+}
