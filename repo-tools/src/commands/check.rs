@@ -1,38 +1,33 @@
 //! `check DIR`.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::Args;
 use serde::Serialize;
 
-use super::{Entry, Session, flag, number, text, value};
+use super::{Session, example, number, workers};
 use crate::check::{self, Checks};
 use crate::error::Result;
 use crate::repository::Repository;
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "check",
-    programs: &[],
-    args,
-    run,
-};
-
-fn args(command: Command) -> Command {
-    command
-        .about("Checks checksums, every package against its metadata, and dependencies")
-        .arg(
-            Arg::new("dir")
-                .required(true)
-                .value_name("DIR")
-                .help("The repository"),
-        )
-        .arg(flag("no-packages", "Do not read package files"))
-        .arg(flag(
-            "no-closure",
-            "Do not look for unresolved dependencies",
-        ))
-        .arg(value("workers", "Threads that read packages"))
-        .arg(flag("json", "One JSON document"))
+/// Checks checksums, every package against its metadata, and dependencies
+#[derive(Args)]
+#[command(after_help = example("repo-tools check /srv/repo"))]
+pub(super) struct Check {
+    /// The repository
+    dir: PathBuf,
+    /// Do not read package files
+    #[arg(long)]
+    no_packages: bool,
+    /// Do not look for unresolved dependencies
+    #[arg(long)]
+    no_closure: bool,
+    /// Threads that read packages
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    workers: Option<usize>,
+    /// One JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Serialize)]
@@ -42,41 +37,38 @@ struct Outcome<'r> {
     problems: &'r [String],
 }
 
-fn run(args: &ArgMatches, session: &Session) -> Result<()> {
-    let repository = Repository::open(Path::new(&text(args, "dir").unwrap_or_default()))?;
-    let cores = || {
-        std::thread::available_parallelism()
-            .map_or(2, usize::from)
-            .min(16)
-    };
-    let report = check::run(
-        &repository,
-        &Checks {
-            packages: !args.get_flag("no-packages"),
-            closure: !args.get_flag("no-closure"),
-            workers: number(args, "workers")?.unwrap_or_else(cores).clamp(1, 64),
-        },
-    )?;
-    let printer = &session.printer;
-    report
-        .problems
-        .iter()
-        .for_each(|problem| printer.crit(problem));
-    if report.elsewhere > 0 {
+impl Check {
+    pub(super) fn run(&self, session: &Session) -> Result<()> {
+        let repository = Repository::open(&self.dir)?;
+        let report = check::run(
+            &repository,
+            &Checks {
+                packages: !self.no_packages,
+                closure: !self.no_closure,
+                workers: workers(self.workers),
+            },
+        )?;
+        let printer = &session.printer;
+        report
+            .problems
+            .iter()
+            .for_each(|problem| printer.crit(problem));
+        if report.elsewhere > 0 {
+            printer.info(&format!(
+                "{} packages lie elsewhere and were not read",
+                report.elsewhere
+            ));
+        }
         printer.info(&format!(
-            "{} packages lie elsewhere and were not read",
-            report.elsewhere
+            "{} packages, {} problems",
+            report.packages,
+            report.problems.len()
         ));
+        printer.json(&Outcome {
+            packages: report.packages,
+            elsewhere: report.elsewhere,
+            problems: &report.problems,
+        });
+        check::judge(&report)
     }
-    printer.info(&format!(
-        "{} packages, {} problems",
-        report.packages,
-        report.problems.len()
-    ));
-    printer.json(&Outcome {
-        packages: report.packages,
-        elsewhere: report.elsewhere,
-        problems: &report.problems,
-    });
-    check::judge(&report)
 }

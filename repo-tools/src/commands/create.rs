@@ -1,291 +1,310 @@
 //! `createrepo DIR`, with the options that createrepo_c's users type.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::Args;
+use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::other::CHANGELOG_LIMIT;
 use rpm_repo::repomd::Repomd;
 
-use super::{Entry, Session, checksum, flag, number, text, texts, value, values};
+use super::{Session, checksum, example, number, workers};
 use crate::create::{self, CreateOptions, Extra};
 use crate::document::format;
 use crate::error::{Error, Result};
 use crate::package::RecordStyle;
 use crate::scan::Choice;
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "createrepo",
-    programs: &["createrepo", "createrepo_c"],
-    args,
-    run,
-};
-
 /// Most earlier revisions that `--deltas` looks back to.
 const MAX_DELTAS: usize = 100;
 
-/// Options of createrepo_c that ask for what is done anyway.
-const ALREADY: [&str; 7] = [
-    "pretty",
-    "no-database",
-    "unique-md-filenames",
-    "keep-all-metadata",
-    "local-sqlite",
-    "compatibility",
-    "recycle-pkglist",
-];
-
-fn args(command: Command) -> Command {
-    let command = command
-        .about("Makes or refreshes a repository of a tree of packages")
-        .arg(
-            Arg::new("dir")
-                .required(true)
-                .value_name("DIR")
-                .help("The tree of packages"),
-        )
-        .arg(values("excludes", "Leave out paths that match the pattern").short('x'))
-        .arg(value(
-            "basedir",
-            "Paths of other options are relative to this",
-        ))
-        .arg(value("baseurl", "Base URL of every location").short('u'))
-        .arg(value("groupfile", "Take in a comps file").short('g'))
-        .arg(values("updateinfo", "Take in an updateinfo file"))
-        .arg(values("modules", "Take in a modules file"))
-        .arg(values(
-            "record",
-            "Take in a file as another record: TYPE=FILE",
-        ))
-        .arg(value("checksum", "Checksum of packages and records (sha256)").short('s'))
-        .arg(value("repomd-checksum", "Checksum of records, if another"))
-        .arg(value("pkglist", "Index exactly the paths listed in a file").short('i'))
-        .arg(values("includepkg", "Index this path too, and no others").short('n'))
-        .arg(value("outputdir", "Put repodata there").short('o'))
-        .arg(flag("skip-symlinks", "Pass over symbolic links").short('S'))
-        .arg(value(
-            "changelog-limit",
-            "Newest changelog entries taken of each package (10)",
-        ))
-        .arg(flag("simple-md-filenames", "File names without checksum"))
-        .arg(value(
-            "retain-old-md",
-            "Older generations of metadata that stay (1)",
-        ))
-        .arg(value(
-            "deltas",
-            "Earlier revisions from which deltas lead to the new one (0)",
-        ))
-        .arg(values("distro", "Distribution: [CPEID,]TEXT"))
-        .arg(values("content", "Tag for the content"))
-        .arg(values("repo", "Tag for the repository"))
-        .arg(value("revision", "Revision instead of the time"))
-        .arg(flag(
-            "set-timestamp-to-revision",
-            "Take the revision for the time of everything",
-        ))
-        .arg(value(
-            "read-pkgs-list",
-            "Write the paths of the packages that were opened to a file",
-        ))
-        .arg(value("workers", "Threads that read packages"))
-        .arg(flag("xz", "The same as --compress-type xz"))
-        .arg(value(
-            "compress-type",
-            "Compression of all records but these three (gz)",
-        ))
-        .arg(value("general-compress-type", "Compression of all records"))
-        .arg(value("compress", "The same as --general-compress-type"))
-        .arg(value("location-prefix", "Put in front of every location"))
-        .arg(value(
-            "cut-dirs",
-            "Directories cut from the front of every location",
-        ))
-        .arg(flag(
-            "update",
-            "Take over records of unchanged packages (done anyway)",
-        ))
-        .arg(flag("no-update", "Open every package"))
-        .arg(flag(
-            "skip-stat",
-            "A file of the same name counts as unchanged",
-        ))
-        .arg(flag(
-            "discard-additional-metadata",
-            "Drop records that createrepo does not make",
-        ))
-        .arg(flag(
-            "skip-broken",
-            "Leave out packages that cannot be used, with a warning each",
-        ))
-        .arg(flag(
-            "error-exit-val",
-            "Accepted: errors always show in the exit code",
-        ))
-        .arg(flag("database", "Accepted: databases for yum are not made").short('d'))
-        .arg(
-            value(
-                "cachedir",
-                "Accepted: checksums are known from the last run",
-            )
-            .short('c'),
-        );
-    ALREADY.iter().fold(command, |command, name| {
-        let arg = flag(name, "Accepted: done anyway").hide(true);
-        command.arg(if *name == "pretty" {
-            arg.short('p')
-        } else {
-            arg
-        })
-    })
+/// Makes or refreshes a repository of a tree of packages
+#[derive(Args)]
+#[command(after_help = example("repo-tools createrepo --compress-type zst /srv/repo"))]
+pub(super) struct Create {
+    /// The tree of packages
+    dir: PathBuf,
+    /// Leave out paths that match the pattern
+    #[arg(long, short = 'x', value_name = "PATTERN")]
+    excludes: Vec<String>,
+    /// Paths of other options are relative to this
+    #[arg(long, value_name = "DIR")]
+    basedir: Option<PathBuf>,
+    /// Base URL of every location
+    #[arg(long, short = 'u', value_name = "URL")]
+    baseurl: Option<String>,
+    /// Take in a comps file
+    #[arg(long, short, value_name = "FILE")]
+    groupfile: Option<PathBuf>,
+    /// Take in an updateinfo file
+    #[arg(long, value_name = "FILE")]
+    updateinfo: Vec<PathBuf>,
+    /// Take in a modules file
+    #[arg(long, value_name = "FILE")]
+    modules: Vec<PathBuf>,
+    /// Take in a file as another record: TYPE=FILE
+    #[arg(long, value_name = "TYPE=FILE", value_parser = record)]
+    record: Vec<(String, PathBuf)>,
+    /// Checksum of packages and records (sha256)
+    #[arg(long, short = 's', value_name = "TYPE", value_parser = checksum)]
+    checksum: Option<DigestAlgo>,
+    /// Checksum of records, if another
+    #[arg(long, value_name = "TYPE", value_parser = checksum)]
+    repomd_checksum: Option<DigestAlgo>,
+    /// Index exactly the paths listed in a file
+    #[arg(long, short = 'i', value_name = "FILE")]
+    pkglist: Option<PathBuf>,
+    /// Index this path too, and no others
+    #[arg(long, short = 'n', value_name = "PATH")]
+    includepkg: Vec<String>,
+    /// Put repodata there
+    #[arg(long, short, value_name = "DIR")]
+    outputdir: Option<PathBuf>,
+    /// Pass over symbolic links
+    #[arg(long, short = 'S')]
+    skip_symlinks: bool,
+    /// Newest changelog entries taken of each package (10)
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    changelog_limit: Option<usize>,
+    /// File names without checksum
+    #[arg(long)]
+    simple_md_filenames: bool,
+    /// Older generations of metadata that stay (1)
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    retain_old_md: Option<usize>,
+    /// Earlier revisions from which deltas lead to the new one (0)
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    deltas: Option<usize>,
+    /// Distribution: [CPEID,]TEXT
+    #[arg(long, value_name = "TEXT")]
+    distro: Vec<String>,
+    /// Tag for the content
+    #[arg(long, value_name = "TEXT")]
+    content: Vec<String>,
+    /// Tag for the repository
+    #[arg(long, value_name = "TEXT")]
+    repo: Vec<String>,
+    /// Revision instead of the time
+    #[arg(long, value_name = "TEXT")]
+    revision: Option<String>,
+    /// Take the revision for the time of everything
+    #[arg(long)]
+    set_timestamp_to_revision: bool,
+    /// Write the paths of the packages that were opened to a file
+    #[arg(long, value_name = "FILE")]
+    read_pkgs_list: Option<PathBuf>,
+    /// Threads that read packages
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    workers: Option<usize>,
+    /// The same as --compress-type xz
+    #[arg(long)]
+    xz: bool,
+    /// Compression of all records but these three (gz)
+    #[arg(long, value_name = "TYPE", value_parser = format)]
+    compress_type: Option<Format>,
+    /// Compression of all records
+    #[arg(long, value_name = "TYPE", value_parser = format)]
+    general_compress_type: Option<Format>,
+    /// The same as --general-compress-type
+    #[arg(long, value_name = "TYPE", value_parser = format)]
+    compress: Option<Format>,
+    /// Put in front of every location
+    #[arg(long, value_name = "PREFIX")]
+    location_prefix: Option<String>,
+    /// Directories cut from the front of every location
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    cut_dirs: Option<usize>,
+    /// Open every package
+    #[arg(long)]
+    no_update: bool,
+    /// A file of the same name counts as unchanged
+    #[arg(long)]
+    skip_stat: bool,
+    /// Drop records that createrepo does not make
+    #[arg(long)]
+    discard_additional_metadata: bool,
+    /// Leave out packages that cannot be used, with a warning each
+    #[arg(long)]
+    skip_broken: bool,
+    /// Accepted: databases for yum are not made
+    #[arg(long, short = 'd')]
+    database: bool,
+    #[command(flatten)]
+    _accepted: Accepted,
 }
 
-fn run(args: &ArgMatches, session: &Session) -> Result<()> {
-    let options = options(args, session)?;
-    if args.get_flag("database") {
+// What createrepo_c knows and is done anyway.
+#[derive(Args)]
+struct Accepted {
+    /// Take over records of unchanged packages (done anyway)
+    #[arg(long = "update")]
+    _update: bool,
+    /// Accepted: errors always show in the exit code
+    #[arg(long = "error-exit-val")]
+    _error_exit_val: bool,
+    /// Accepted: checksums are known from the last run
+    #[arg(long = "cachedir", short = 'c', value_name = "DIR")]
+    _cachedir: Option<PathBuf>,
+    /// Accepted: done anyway
+    #[arg(long = "pretty", short = 'p', hide = true)]
+    _pretty: bool,
+    /// Accepted: done anyway
+    #[arg(long = "no-database", hide = true)]
+    _no_database: bool,
+    /// Accepted: done anyway
+    #[arg(long = "unique-md-filenames", hide = true)]
+    _unique_md_filenames: bool,
+    /// Accepted: done anyway
+    #[arg(long = "keep-all-metadata", hide = true)]
+    _keep_all_metadata: bool,
+    /// Accepted: done anyway
+    #[arg(long = "local-sqlite", hide = true)]
+    _local_sqlite: bool,
+    /// Accepted: done anyway
+    #[arg(long = "compatibility", hide = true)]
+    _compatibility: bool,
+    /// Accepted: done anyway
+    #[arg(long = "recycle-pkglist", hide = true)]
+    _recycle_pkglist: bool,
+}
+
+fn record(text: &str) -> std::result::Result<(String, PathBuf), &'static str> {
+    match text.split_once('=') {
+        Some((kind, path)) if !kind.is_empty() => Ok((kind.to_owned(), path.into())),
+        _ => Err("expected TYPE=FILE"),
+    }
+}
+
+impl Create {
+    pub(super) fn run(&self, session: &Session) -> Result<()> {
+        let options = self.options(session)?;
+        if self.database {
+            session
+                .printer
+                .err("Warning: databases for yum (--database) are not made");
+        }
+        let outcome = create::run(&options, &session.printer)?;
+        let what = if outcome.changed {
+            format!("{} packages, {} read", outcome.packages, outcome.read)
+        } else {
+            format!("{} packages, nothing changed", outcome.packages)
+        };
         session
             .printer
-            .err("Warning: databases for yum (--database) are not made");
+            .info(&format!("{}: {what}", options.out.display()));
+        Ok(())
     }
-    let outcome = create::run(&options, &session.printer)?;
-    let what = if outcome.changed {
-        format!("{} packages, {} read", outcome.packages, outcome.read)
-    } else {
-        format!("{} packages, nothing changed", outcome.packages)
-    };
-    session
-        .printer
-        .info(&format!("{}: {what}", options.out.display()));
-    Ok(())
-}
 
-fn options(args: &ArgMatches, session: &Session) -> Result<CreateOptions> {
-    let base = text(args, "basedir").map(PathBuf::from).unwrap_or_default();
-    let dir = base.join(text(args, "dir").unwrap_or_default());
-    let out = text(args, "outputdir").map_or_else(|| dir.clone(), |out| base.join(out));
-    let sum = checksum(&text(args, "checksum").unwrap_or_else(|| "sha256".to_owned()))?;
-    let repomd_sum = text(args, "repomd-checksum").map(|name| checksum(&name));
-    let (format, general) = formats(args)?;
-    let revision = text(args, "revision");
-    let time = if args.get_flag("set-timestamp-to-revision") {
-        let number = revision.as_deref().and_then(|text| text.parse().ok());
-        let what = "--set-timestamp-to-revision needs --revision with seconds since 1970";
-        number.ok_or_else(|| Error::Usage(what.to_owned()))?
-    } else {
-        session.now
-    };
-    let cores = || {
-        std::thread::available_parallelism()
-            .map_or(2, usize::from)
-            .min(16)
-    };
-    Ok(CreateOptions {
-        choice: choice(args, &base)?,
-        style: RecordStyle {
-            checksum: sum,
-            base: text(args, "baseurl"),
-            changelogs: number(args, "changelog-limit")?.unwrap_or(CHANGELOG_LIMIT),
-        },
-        format,
-        general,
-        repomd_checksum: repomd_sum.transpose()?.unwrap_or(sum),
-        unique_names: !args.get_flag("simple-md-filenames"),
-        prefix: text(args, "location-prefix").unwrap_or_default(),
-        cut_dirs: number(args, "cut-dirs")?.unwrap_or(0),
-        workers: number(args, "workers")?.unwrap_or_else(cores).clamp(1, 64),
-        update: !args.get_flag("no-update"),
-        skip_stat: args.get_flag("skip-stat"),
-        retain: number(args, "retain-old-md")?.unwrap_or(1),
-        deltas: number(args, "deltas")?.unwrap_or(0).min(MAX_DELTAS),
-        keep_records: !args.get_flag("discard-additional-metadata"),
-        extras: extras(args, &base)?,
-        tags: tags(args),
-        skip_broken: args.get_flag("skip-broken"),
-        revision,
-        time,
-        read_list: text(args, "read-pkgs-list").map(|path| base.join(path)),
-        dir,
-        out,
-    })
-}
-
-/// Compression of the three documents and of other records: with createrepo_c `--compress-type`
-/// means the others only, and `--general-compress-type` all.
-fn formats(args: &ArgMatches) -> Result<(Format, Format)> {
-    let all = text(args, "general-compress-type").or(text(args, "compress"));
-    let all = all.map(|name| format(&name)).transpose()?;
-    let others = if args.get_flag("xz") {
-        Some(Format::Xz)
-    } else {
-        text(args, "compress-type")
-            .map(|name| format(&name))
-            .transpose()?
-    };
-    Ok((
-        all.unwrap_or(Format::Gzip),
-        all.or(others).unwrap_or(Format::Gzip),
-    ))
-}
-
-fn choice(args: &ArgMatches, base: &Path) -> Result<Choice> {
-    let mut list = text(args, "pkglist")
-        .map(|path| {
-            let path = base.join(path);
-            let text = std::fs::read_to_string(&path).map_err(Error::file(&path, "read"))?;
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            Ok::<Vec<_>, Error>(lines.map(str::to_owned).collect())
+    fn options(&self, session: &Session) -> Result<CreateOptions> {
+        let dir = self.based(&self.dir);
+        let checksum = self.checksum.unwrap_or(DigestAlgo::Sha256);
+        let (format, general) = self.formats();
+        Ok(CreateOptions {
+            choice: self.choice()?,
+            style: RecordStyle {
+                checksum,
+                base: self.baseurl.clone(),
+                changelogs: self.changelog_limit.unwrap_or(CHANGELOG_LIMIT),
+            },
+            format,
+            general,
+            repomd_checksum: self.repomd_checksum.unwrap_or(checksum),
+            unique_names: !self.simple_md_filenames,
+            prefix: self.location_prefix.clone().unwrap_or_default(),
+            cut_dirs: self.cut_dirs.unwrap_or(0),
+            workers: workers(self.workers),
+            update: !self.no_update,
+            skip_stat: self.skip_stat,
+            retain: self.retain_old_md.unwrap_or(1),
+            deltas: self.deltas.unwrap_or(0).min(MAX_DELTAS),
+            keep_records: !self.discard_additional_metadata,
+            extras: self.extras(),
+            tags: self.tags(),
+            skip_broken: self.skip_broken,
+            revision: self.revision.clone(),
+            time: self.time(session)?,
+            read_list: self.read_pkgs_list.as_ref().map(|path| self.based(path)),
+            out: self
+                .outputdir
+                .as_ref()
+                .map_or_else(|| dir.clone(), |path| self.based(path)),
+            dir,
         })
-        .transpose()?;
-    let more = texts(args, "includepkg");
-    if !more.is_empty() {
-        list.get_or_insert_default().extend(more);
     }
-    Ok(Choice {
-        excludes: texts(args, "excludes"),
-        list,
-        skip_symlinks: args.get_flag("skip-symlinks"),
-    })
-}
 
-fn extras(args: &ArgMatches, base: &Path) -> Result<Vec<Extra>> {
-    let mut found = Vec::new();
-    let mut add = |kind: &str, path: &str| {
-        found.push(Extra {
+    /// Where a path of another option leads.
+    fn based(&self, path: &Path) -> PathBuf {
+        self.basedir
+            .as_ref()
+            .map_or_else(|| path.to_owned(), |base| base.join(path))
+    }
+
+    fn time(&self, session: &Session) -> Result<u64> {
+        if !self.set_timestamp_to_revision {
+            return Ok(session.now);
+        }
+        let number = self.revision.as_ref().and_then(|text| text.parse().ok());
+        let what = "--set-timestamp-to-revision needs --revision with seconds since 1970";
+        number.ok_or_else(|| Error::Usage(what.to_owned()))
+    }
+
+    /// Compression of the three documents and of other records: with createrepo_c `--compress-type`
+    /// means the others only, and `--general-compress-type` all.
+    fn formats(&self) -> (Format, Format) {
+        let all = self.general_compress_type.or(self.compress);
+        let others = match self.xz {
+            true => Some(Format::Xz),
+            false => self.compress_type,
+        };
+        let default = Format::Gzip;
+        (all.unwrap_or(default), all.or(others).unwrap_or(default))
+    }
+
+    fn choice(&self) -> Result<Choice> {
+        let mut list = None;
+        if let Some(path) = &self.pkglist {
+            let path = self.based(path);
+            let text = fs::read_to_string(&path).map_err(Error::file(&path, "read"))?;
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            list = Some(lines.map(str::to_owned).collect());
+        }
+        if !self.includepkg.is_empty() {
+            let list: &mut Vec<String> = list.get_or_insert_default();
+            list.extend_from_slice(&self.includepkg);
+        }
+        Ok(Choice {
+            excludes: self.excludes.clone(),
+            list,
+            skip_symlinks: self.skip_symlinks,
+        })
+    }
+
+    fn extras(&self) -> Vec<Extra> {
+        let group = self.groupfile.iter().map(|path| ("group", path));
+        let updateinfo = self.updateinfo.iter().map(|path| ("updateinfo", path));
+        let modules = self.modules.iter().map(|path| ("modules", path));
+        let records = self.record.iter().map(|(kind, path)| (kind.as_str(), path));
+        let all = group.chain(updateinfo).chain(modules).chain(records);
+        all.map(|(kind, path)| Extra {
             kind: kind.to_owned(),
-            path: base.join(path),
+            path: self.based(path),
             name: None,
             format: None,
-        });
-    };
-    for (option, kind) in [
-        ("groupfile", "group"),
-        ("updateinfo", "updateinfo"),
-        ("modules", "modules"),
-    ] {
-        texts(args, option).iter().for_each(|path| add(kind, path));
+        })
+        .collect()
     }
-    for record in texts(args, "record") {
-        match record.split_once('=') {
-            Some((kind, path)) if !kind.is_empty() => add(kind, path),
-            _ => {
-                return Err(Error::Usage(format!(
-                    "--record {record}: expected TYPE=FILE"
-                )));
-            }
-        }
-    }
-    Ok(found)
-}
 
-fn tags(args: &ArgMatches) -> Repomd {
-    let distro = |text: String| match text.split_once(',') {
-        Some((cpe, name)) => (Some(cpe.to_owned()), name.to_owned()),
-        None => (None, text),
-    };
-    Repomd {
-        repo_tags: texts(args, "repo"),
-        content_tags: texts(args, "content"),
-        distro_tags: texts(args, "distro").into_iter().map(distro).collect(),
-        ..Repomd::default()
+    fn tags(&self) -> Repomd {
+        let distro = |text: &String| match text.split_once(',') {
+            Some((cpe, name)) => (Some(cpe.to_owned()), name.to_owned()),
+            None => (None, text.clone()),
+        };
+        Repomd {
+            repo_tags: self.repo.clone(),
+            content_tags: self.content.clone(),
+            distro_tags: self.distro.iter().map(distro).collect(),
+            ..Repomd::default()
+        }
     }
 }

@@ -2,41 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::Args;
 use serde::Serialize;
 
 use super::query::nevra;
-use super::{Entry, Session, flag, text};
+use super::{Session, example};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 use rpm_pkg::evr::Evr;
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "diff",
-    programs: &[],
-    args,
-    run,
-};
-
-fn args(command: Command) -> Command {
-    command
-        .about("Compares two repositories in directories: added, removed and changed packages")
-        .arg(
-            Arg::new("old")
-                .required(true)
-                .value_name("OLD")
-                .help("The one repository"),
-        )
-        .arg(
-            Arg::new("new")
-                .required(true)
-                .value_name("NEW")
-                .help("The other"),
-        )
-        .arg(flag("json", "One JSON document"))
-        .arg(flag("exit-code", "Exit with 1 when they differ"))
+/// Compares two repositories in directories: added, removed and changed packages
+#[derive(Args)]
+#[command(after_help = example("repo-tools diff --exit-code /srv/repo.old /srv/repo"))]
+pub(super) struct Diff {
+    /// The one repository
+    old: PathBuf,
+    /// The other
+    new: PathBuf,
+    /// One JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Exit with 1 when they differ
+    #[arg(long)]
+    exit_code: bool,
 }
 
 /// Name and architecture; in it versions and the checksums of their packages.
@@ -61,8 +51,8 @@ struct Change {
     rebuilt: bool,
 }
 
-fn read(dir: &str) -> Result<Packages> {
-    let repository = Repository::open(Path::new(dir))?;
+fn read(dir: &Path) -> Result<Packages> {
+    let repository = Repository::open(dir)?;
     let mut packages = Packages::new();
     repository.packages(&mut |package| {
         let key = (package.name().to_owned(), package.arch().to_owned());
@@ -77,41 +67,43 @@ fn read(dir: &str) -> Result<Packages> {
     Ok(packages)
 }
 
-fn run(args: &ArgMatches, session: &Session) -> Result<()> {
-    let old = read(&text(args, "old").unwrap_or_default())?;
-    let new = read(&text(args, "new").unwrap_or_default())?;
-    let difference = compare(&old, &new);
-    let printer = &session.printer;
-    for (sign, list) in [("-", &difference.removed), ("+", &difference.added)] {
-        list.iter()
-            .for_each(|package| printer.crit(&format!("{sign} {package}")));
+impl Diff {
+    pub(super) fn run(&self, session: &Session) -> Result<()> {
+        let old = read(&self.old)?;
+        let new = read(&self.new)?;
+        let difference = compare(&old, &new);
+        let printer = &session.printer;
+        for (sign, list) in [("-", &difference.removed), ("+", &difference.added)] {
+            list.iter()
+                .for_each(|package| printer.crit(&format!("{sign} {package}")));
+        }
+        for change in &difference.changed {
+            let Change {
+                name,
+                arch,
+                old,
+                new,
+                rebuilt,
+            } = change;
+            let line = match rebuilt {
+                true => format!("! {name}.{arch}: {} has other content", old.join(" ")),
+                false => format!("~ {name}.{arch}: {} -> {}", old.join(" "), new.join(" ")),
+            };
+            printer.crit(&line);
+        }
+        printer.json(&difference);
+        let count = difference.added.len() + difference.removed.len() + difference.changed.len();
+        printer.info(&format!(
+            "{} added, {} removed, {} changed",
+            difference.added.len(),
+            difference.removed.len(),
+            difference.changed.len()
+        ));
+        if self.exit_code && count > 0 {
+            return Err(Error::Problems(count));
+        }
+        Ok(())
     }
-    for change in &difference.changed {
-        let Change {
-            name,
-            arch,
-            old,
-            new,
-            rebuilt,
-        } = change;
-        let line = match rebuilt {
-            true => format!("! {name}.{arch}: {} has other content", old.join(" ")),
-            false => format!("~ {name}.{arch}: {} -> {}", old.join(" "), new.join(" ")),
-        };
-        printer.crit(&line);
-    }
-    printer.json(&difference);
-    let count = difference.added.len() + difference.removed.len() + difference.changed.len();
-    printer.info(&format!(
-        "{} added, {} removed, {} changed",
-        difference.added.len(),
-        difference.removed.len(),
-        difference.changed.len()
-    ));
-    if args.get_flag("exit-code") && count > 0 {
-        return Err(Error::Problems(count));
-    }
-    Ok(())
 }
 
 fn compare(old: &Packages, new: &Packages) -> Difference {

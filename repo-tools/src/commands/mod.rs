@@ -1,4 +1,4 @@
-//! What the user types, and what is printed. A command is a record; see [`COMMANDS`].
+//! The command line, one file for each command.
 
 mod check;
 mod create;
@@ -9,22 +9,59 @@ mod prune;
 mod query;
 #[cfg(feature = "sign")]
 mod sign;
+#[cfg(test)]
+mod tests;
 
+use std::error::Error as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{CommandFactory, Parser, Subcommand};
 use cli_kit::{Mode, Printer};
 
 use crate::error::{Error, Result};
 
-/// One command.
-struct Entry {
-    name: &'static str,
-    /// Names under which the program may be started to mean this command.
-    programs: &'static [&'static str],
-    args: fn(Command) -> Command,
-    run: fn(&ArgMatches, &Session) -> Result<()>,
+/// Most threads that read packages.
+const MAX_WORKERS: usize = 64;
+
+/// Commands by whose names, with or without `_c` behind it, the program may be started.
+const LINKS: [&str; 3] = ["createrepo", "modifyrepo", "mergerepo"];
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done; 1 something is wrong and was named; 2 the arguments cannot be used.";
+
+/// Makes, changes, merges, checks, compares, signs and asks RPM repositories
+#[derive(Parser)]
+#[command(
+    name = "repo-tools",
+    version,
+    after_help = EXIT_CODES,
+    // Behind the options of the command.
+    next_display_order = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct CommandLine {
+    /// Say nothing but errors and results
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Say more
+    #[arg(long, short, global = true)]
+    verbose: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Createrepo(Box<create::Create>),
+    Modifyrepo(modify::Modify),
+    Mergerepo(merge::Merge),
+    Check(check::Check),
+    Diff(diff::Diff),
+    #[cfg(feature = "sign")]
+    Sign(sign::Sign),
+    Query(query::Query),
+    Prune(prune::Prune),
 }
 
 /// What a command gets besides its arguments.
@@ -34,113 +71,99 @@ pub(crate) struct Session {
     pub(crate) now: u64,
 }
 
-/// All commands, in the order of the help.
-const COMMANDS: &[Entry] = &[
-    create::ENTRY,
-    modify::ENTRY,
-    merge::ENTRY,
-    check::ENTRY,
-    diff::ENTRY,
-    #[cfg(feature = "sign")]
-    sign::ENTRY,
-    query::ENTRY,
-    prune::ENTRY,
-];
-
 /// Runs the program with its arguments, the first being its name; returns the exit code: 0 done, 1
 /// something is wrong and was named, 2 the arguments cannot be used.
 pub fn run(mut words: Vec<String>) -> u8 {
     let program = words
         .first()
-        .map(|word| word.rsplit('/').next().unwrap_or(word).to_owned());
-    let named = program.and_then(|program| {
-        COMMANDS
-            .iter()
-            .find(|entry| entry.programs.contains(&program.as_str()))
-    });
-    if let Some(entry) = named {
-        words.insert(1, entry.name.to_owned());
+        .map(|word| word.rsplit('/').next().unwrap_or(word));
+    let program = program.map(|program| program.strip_suffix("_c").unwrap_or(program));
+    if let Some(name) = LINKS.into_iter().find(|name| Some(*name) == program) {
+        words.insert(1, name.to_owned());
     }
-    let matches = match parser().try_get_matches_from(words) {
-        Ok(matches) => matches,
-        Err(error) => return usage(&error),
+    let line = match CommandLine::try_parse_from(words) {
+        Ok(line) => line,
+        Err(error) => return refused(&error),
     };
-    let Some((name, args)) = matches.subcommand() else {
-        return 2;
-    };
-    let mode = Mode {
-        quiet: args.get_flag("quiet"),
-        verbose: args.get_flag("verbose"),
-        json: args
-            .try_get_one::<bool>("json")
-            .ok()
-            .flatten()
-            .copied()
-            .unwrap_or(false),
-        document: false,
-    };
-    let printer = Printer::standard(mode);
+    let printer = Printer::standard(line.mode());
     let session = Session {
         printer: printer.clone(),
         now: now(),
     };
-    let entry = COMMANDS.iter().find(|entry| entry.name == name);
-    let result = entry.map_or(Ok(()), |entry| (entry.run)(args, &session));
-    let code = match result {
+    let code = match line.command.run(&session) {
         Ok(()) if printer.failed().is_some() => 1,
         Ok(()) => 0,
-        Err(error) => {
-            printer.err(&format!("Error({}) : {error}", error.exit_code()));
-            error.exit_code()
-        }
+        Err(error) => failed(&error, &printer),
     };
     printer.flush();
     code
 }
 
-/// The command line: what `--help` and the man pages are made of.
-pub fn parser() -> Command {
-    let quiet = Arg::new("quiet")
-        .short('q')
-        .long("quiet")
-        .action(ArgAction::SetTrue);
-    let verbose = Arg::new("verbose")
-        .short('v')
-        .long("verbose")
-        .action(ArgAction::SetTrue);
-    let mut parser = Command::new("repo-tools")
-        .about("Makes, changes, merges, checks, compares, signs and asks RPM repositories")
-        .version(env!("CARGO_PKG_VERSION"))
-        .after_help(EXIT_CODES)
-        .subcommand_required(true)
-        .arg_required_else_help(true);
-    for entry in COMMANDS {
-        let command = Command::new(entry.name)
-            .after_help(EXIT_CODES)
-            .arg(quiet.clone().help("Say nothing but errors and results"))
-            .arg(verbose.clone().help("Say more"));
-        parser = parser.subcommand((entry.args)(command));
+impl CommandLine {
+    fn mode(&self) -> Mode {
+        Mode {
+            quiet: self.quiet,
+            verbose: self.verbose,
+            json: match &self.command {
+                Command::Check(check) => check.json,
+                Command::Diff(diff) => diff.json,
+                Command::Query(query) => query.json,
+                _ => false,
+            },
+            document: false,
+        }
     }
-    parser
 }
 
-fn usage(error: &clap::Error) -> u8 {
+impl Command {
+    fn run(&self, session: &Session) -> Result<()> {
+        match self {
+            Command::Createrepo(create) => create.run(session),
+            Command::Modifyrepo(modify) => modify.run(session),
+            Command::Mergerepo(merge) => merge.run(session),
+            Command::Check(check) => check.run(session),
+            Command::Diff(diff) => diff.run(session),
+            #[cfg(feature = "sign")]
+            Command::Sign(sign) => sign.run(session),
+            Command::Query(query) => query.run(session),
+            Command::Prune(prune) => prune.run(session),
+        }
+    }
+}
+
+/// The command line: what `--help`, the man pages and the completions of shells are made of.
+pub fn parser() -> clap::Command {
+    CommandLine::command()
+}
+
+fn failed(error: &Error, printer: &Printer) -> u8 {
+    printer.err(&format!("Error({}) : {error}", error.exit_code()));
+    error.exit_code()
+}
+
+/// Answers words that are no command: they ask for help, or are wrong.
+fn refused(error: &clap::Error) -> u8 {
     let printer = Printer::standard(Mode::default());
-    let text = error.to_string();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            printer.crit(text.trim_end());
-            0
-        }
-        _ => {
-            printer.err(text.trim_end());
-            2
-        }
+    match unfit(error) {
+        Some(error) => failed(&error, &printer),
+        None if printer.no_command(error) => 0,
+        None => 2,
     }
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done; 1 something is wrong and was named; 2 the arguments cannot be used.";
+/// What is wrong with the value of an option, if that is wrong.
+fn unfit(error: &clap::Error) -> Option<Error> {
+    let own = error.source().and_then(|source| source.downcast_ref());
+    match own {
+        Some(Error::Usage(what)) => Some(Error::Usage(what.clone())),
+        _ => cli_kit::unfit_value(error).map(Error::Usage),
+    }
+}
+
+/// What stands below a command's options.
+fn example(line: &str) -> String {
+    format!("Example: {line}\n\n{EXIT_CODES}")
+}
 
 /// The only look at clock and environment: SOURCE_DATE_EPOCH stands for the present time.
 fn now() -> u64 {
@@ -153,43 +176,16 @@ fn now() -> u64 {
     })
 }
 
-/// An option with a value.
-fn value(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).help(help)
+/// Threads that read packages: as many as asked for, else one for each processor up to 16.
+fn workers(asked: Option<usize>) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(2, usize::from);
+    asked
+        .unwrap_or_else(|| processors().min(16))
+        .clamp(1, MAX_WORKERS)
 }
 
-/// An option that may be given several times.
-fn values(name: &'static str, help: &'static str) -> Arg {
-    value(name, help).action(ArgAction::Append)
-}
-
-/// An option without a value.
-fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .help(help)
-        .action(ArgAction::SetTrue)
-}
-
-fn text(args: &ArgMatches, name: &str) -> Option<String> {
-    args.get_one::<String>(name).cloned()
-}
-
-fn texts(args: &ArgMatches, name: &str) -> Vec<String> {
-    args.get_many::<String>(name)
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect()
-}
-
-fn number(args: &ArgMatches, name: &str) -> Result<Option<usize>> {
-    text(args, name)
-        .map(|text| {
-            text.parse()
-                .map_err(|_| Error::Usage(format!("--{name} {text}: expected a number")))
-        })
-        .transpose()
+fn number(text: &str) -> std::result::Result<usize, &'static str> {
+    text.parse().map_err(|_| "expected a number")
 }
 
 fn checksum(name: &str) -> Result<rpm_pkg::digest::DigestAlgo> {

@@ -2,52 +2,63 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::Args;
+use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::Repomd;
 
-use super::{Entry, Session, checksum, flag, text, value};
+use super::{Session, checksum, example};
 use crate::create::{Extra, add_one, is_kind, load};
 use crate::document::{FileStyle, format};
 use crate::error::{Error, Result};
 use crate::update::Update;
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "modifyrepo",
-    programs: &["modifyrepo", "modifyrepo_c"],
-    args,
-    run,
-};
+/// Adds, replaces or removes records of a repository
+#[derive(Args)]
+#[command(after_help = example("repo-tools modifyrepo --mdtype productid productid /srv/repo/repodata"))]
+pub(super) struct Modify {
+    /// The file to add, or with --remove a type
+    #[arg(value_name = "FILE")]
+    input: Option<String>,
+    /// The repository's repodata directory
+    repodata: Option<String>,
+    /// Type of the record; by default the file's name up to the first dot
+    #[arg(long, value_name = "TYPE")]
+    mdtype: Option<String>,
+    /// Remove the record of this type
+    #[arg(long)]
+    remove: bool,
+    /// Take the file as it is
+    #[arg(long)]
+    no_compress: bool,
+    /// Compression (gz)
+    #[arg(long, value_name = "TYPE", value_parser = format)]
+    compress_type: Option<Format>,
+    /// Checksum in repomd.xml (sha256)
+    #[arg(long, short = 's', value_name = "TYPE", value_parser = checksum)]
+    checksum: Option<DigestAlgo>,
+    /// File name without checksum
+    #[arg(long)]
+    simple_md_filenames: bool,
+    /// Do what the sections of a file say
+    #[arg(long, short = 'f', value_name = "FILE")]
+    batchfile: Option<PathBuf>,
+    /// Name of the file in repodata
+    #[arg(long, value_name = "NAME")]
+    new_name: Option<String>,
+    #[command(flatten)]
+    _accepted: Accepted,
+}
 
-fn args(command: Command) -> Command {
-    command
-        .about("Adds, replaces or removes records of a repository")
-        .arg(
-            Arg::new("input")
-                .help("The file to add, or with --remove a type")
-                .value_name("FILE"),
-        )
-        .arg(
-            Arg::new("repodata")
-                .value_name("REPODATA")
-                .help("The repository's repodata directory"),
-        )
-        .arg(value(
-            "mdtype",
-            "Type of the record; by default the file's name up to the first dot",
-        ))
-        .arg(flag("remove", "Remove the record of this type"))
-        .arg(flag("compress", "Compress the file (done anyway)"))
-        .arg(flag("no-compress", "Take the file as it is"))
-        .arg(value("compress-type", "Compression (gz)"))
-        .arg(value("checksum", "Checksum in repomd.xml (sha256)").short('s'))
-        .arg(flag(
-            "unique-md-filenames",
-            "File name with checksum (done anyway)",
-        ))
-        .arg(flag("simple-md-filenames", "File name without checksum"))
-        .arg(value("batchfile", "Do what the sections of a file say").short('f'))
-        .arg(value("new-name", "Name of the file in repodata"))
+// What modifyrepo_c knows and is done anyway.
+#[derive(Args)]
+struct Accepted {
+    /// Compress the file (done anyway)
+    #[arg(long = "compress")]
+    _compress: bool,
+    /// File name with checksum (done anyway)
+    #[arg(long = "unique-md-filenames")]
+    _unique: bool,
 }
 
 /// One change.
@@ -58,88 +69,83 @@ struct Change {
     kind: Option<String>,
     name: Option<String>,
     format: Format,
-    checksum: rpm_pkg::digest::DigestAlgo,
+    checksum: DigestAlgo,
     unique: bool,
 }
 
-fn run(args: &ArgMatches, session: &Session) -> Result<()> {
-    let first = text(args, "input");
-    let (changes, repodata) = match text(args, "batchfile") {
-        Some(file) => {
-            let repodata = text(args, "repodata").or(first);
-            (batch(Path::new(&file), args)?, repodata)
-        }
-        None => (
-            first
-                .map(|input| change(input, args))
-                .transpose()?
-                .into_iter()
-                .collect(),
-            text(args, "repodata"),
-        ),
-    };
-    let Some(repodata) = repodata.filter(|_| !changes.is_empty()) else {
-        return Err(Error::Usage(
-            "expected FILE (or --remove TYPE, or --batchfile) and REPODATA".into(),
-        ));
-    };
-    let update = Update::begin(Path::new(&repodata))?;
-    let mut repomd = update.old.repomd.clone();
-    for change in &changes {
-        apply(change, &mut repomd, &update, session)?;
-    }
-    let changed = update.publish(&repomd)?;
-    let what = if changed {
-        "changed"
-    } else {
-        "nothing changed"
-    };
-    session.printer.info(&format!("{repodata}: {what}"));
-    Ok(())
-}
-
-fn change(input: String, args: &ArgMatches) -> Result<Change> {
-    let packed = text(args, "compress-type").map_or(Ok(Format::Gzip), |name| format(&name))?;
-    let sum = text(args, "checksum").unwrap_or_else(|| "sha256".to_owned());
-    Ok(Change {
-        input,
-        remove: args.get_flag("remove"),
-        kind: text(args, "mdtype"),
-        name: text(args, "new-name"),
-        format: if args.get_flag("no-compress") {
-            Format::Plain
-        } else {
-            packed
-        },
-        checksum: checksum(&sum)?,
-        unique: !args.get_flag("simple-md-filenames"),
-    })
-}
-
-/// A batch file: a section per change, named by its file, with keys as the options are called.
-fn batch(path: &Path, args: &ArgMatches) -> Result<Vec<Change>> {
-    let text = std::fs::read_to_string(path).map_err(Error::file(path, "read"))?;
-    let mut changes: Vec<Change> = Vec::new();
-    for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
-            changes.push(change(name.to_owned(), args)?);
-            continue;
-        }
-        let (Some(change), Some((key, value))) = (changes.last_mut(), line.split_once('=')) else {
-            return Err(Error::Usage(format!(
-                "{}: {line}: expected [FILE] or key=value",
-                path.display()
-            )));
+impl Modify {
+    pub(super) fn run(&self, session: &Session) -> Result<()> {
+        let (changes, repodata) = match &self.batchfile {
+            Some(file) => (
+                self.batch(file)?,
+                self.repodata.as_ref().or(self.input.as_ref()),
+            ),
+            None => {
+                let change = self.input.as_ref().map(|input| self.change(input));
+                (change.into_iter().collect(), self.repodata.as_ref())
+            }
         };
-        set(change, key.trim(), value.trim())?;
+        let Some(repodata) = repodata.filter(|_| !changes.is_empty()) else {
+            return Err(Error::Usage(
+                "expected FILE (or --remove TYPE, or --batchfile) and REPODATA".into(),
+            ));
+        };
+        let update = Update::begin(Path::new(repodata))?;
+        let mut repomd = update.old.repomd.clone();
+        for change in &changes {
+            apply(change, &mut repomd, &update, session)?;
+        }
+        let changed = update.publish(&repomd)?;
+        let what = if changed {
+            "changed"
+        } else {
+            "nothing changed"
+        };
+        session.printer.info(&format!("{repodata}: {what}"));
+        Ok(())
     }
-    Ok(changes)
+
+    fn change(&self, input: &str) -> Change {
+        Change {
+            input: input.to_owned(),
+            remove: self.remove,
+            kind: self.mdtype.clone(),
+            name: self.new_name.clone(),
+            format: match self.no_compress {
+                true => Format::Plain,
+                false => self.compress_type.unwrap_or(Format::Gzip),
+            },
+            checksum: self.checksum.unwrap_or(DigestAlgo::Sha256),
+            unique: !self.simple_md_filenames,
+        }
+    }
+
+    /// A batch file: a section per change, named by its file, with keys as the options are called.
+    fn batch(&self, path: &Path) -> Result<Vec<Change>> {
+        let text = std::fs::read_to_string(path).map_err(Error::file(path, "read"))?;
+        let mut changes: Vec<Change> = Vec::new();
+        for line in text.lines().map(str::trim) {
+            if line.is_empty() || line.starts_with(['#', ';']) {
+                continue;
+            }
+            if let Some(name) = line
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+            {
+                changes.push(self.change(name));
+                continue;
+            }
+            let (Some(change), Some((key, value))) = (changes.last_mut(), line.split_once('='))
+            else {
+                return Err(Error::Usage(format!(
+                    "{}: {line}: expected [FILE] or key=value",
+                    path.display()
+                )));
+            };
+            set(change, key.trim(), value.trim())?;
+        }
+        Ok(changes)
+    }
 }
 
 fn set(change: &mut Change, key: &str, value: &str) -> Result<()> {

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::Args;
 use rpm_pkg::evr::Evr;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::Repomd;
 
-use super::{Entry, Session, flag, number, text, value};
+use super::{Session, example, number};
 use crate::create::is_package_kind;
 use crate::document::FileStyle;
 use crate::error::{Error, Result};
@@ -18,31 +18,28 @@ use crate::repository::Repository;
 use crate::select::{self, Source};
 use crate::update::Update;
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "prune",
-    programs: &[],
-    args,
-    run,
-};
+/// Keeps the newest versions of each package; removes the others from metadata and disk
+#[derive(Args)]
+#[command(after_help = example("repo-tools prune --keep 2 --dry-run /srv/repo"))]
+pub(super) struct Prune {
+    /// The repository
+    dir: PathBuf,
+    /// Versions to keep of each name and architecture
+    #[arg(long, short, value_name = "NUMBER", value_parser = one_or_more)]
+    keep: usize,
+    /// Only say what would go
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    /// Remove them from the metadata only
+    #[arg(long)]
+    keep_files: bool,
+}
 
-fn args(command: Command) -> Command {
-    command
-        .about(
-            "Keeps the newest versions of each package; removes the others from metadata and disk",
-        )
-        .arg(
-            Arg::new("dir")
-                .required(true)
-                .value_name("DIR")
-                .help("The repository"),
-        )
-        .arg(
-            value("keep", "Versions to keep of each name and architecture")
-                .short('k')
-                .required(true),
-        )
-        .arg(flag("dry-run", "Only say what would go").short('n'))
-        .arg(flag("keep-files", "Remove them from the metadata only"))
+fn one_or_more(text: &str) -> std::result::Result<usize, &'static str> {
+    match number(text)? {
+        0 => Err("expected 1 or more"),
+        keep => Ok(keep),
+    }
 }
 
 /// One package of the repository.
@@ -54,46 +51,45 @@ struct Package {
     location: Option<String>,
 }
 
-fn run(args: &ArgMatches, session: &Session) -> Result<()> {
-    let dir = text(args, "dir").unwrap_or_default();
-    let keep = number(args, "keep")?.filter(|keep| *keep > 0);
-    let keep = keep.ok_or_else(|| Error::Usage("--keep: expected 1 or more".into()))?;
-    let repository = Arc::new(Repository::open(Path::new(&dir))?);
-    let (kept, gone) = choose(&repository, keep)?;
-    let word = if args.get_flag("dry-run") {
-        "would remove"
-    } else {
-        "remove"
-    };
-    for package in &gone {
-        let name = package.location.as_deref().unwrap_or(&package.checksum);
-        session.printer.info(&format!("{word} {name}"));
-    }
-    if gone.is_empty() || args.get_flag("dry-run") {
-        return Ok(());
-    }
-    publish(&repository, &kept, &gone, session)?;
-    if args.get_flag("keep-files") {
-        return Ok(());
-    }
-    // Two records may name one file.
-    let still: Vec<_> = kept
-        .iter()
-        .filter_map(|package| package.location.as_ref())
-        .collect();
-    for location in gone.iter().filter_map(|package| package.location.as_ref()) {
-        let path = repository.dir.join(location);
-        if still.contains(&location) {
-            continue;
+impl Prune {
+    pub(super) fn run(&self, session: &Session) -> Result<()> {
+        let repository = Arc::new(Repository::open(&self.dir)?);
+        let (kept, gone) = choose(&repository, self.keep)?;
+        let word = if self.dry_run {
+            "would remove"
+        } else {
+            "remove"
+        };
+        for package in &gone {
+            let name = package.location.as_deref().unwrap_or(&package.checksum);
+            session.printer.info(&format!("{word} {name}"));
         }
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::file(path, "remove")(error));
+        if gone.is_empty() || self.dry_run {
+            return Ok(());
+        }
+        publish(&repository, &kept, &gone, session)?;
+        if self.keep_files {
+            return Ok(());
+        }
+        // Two records may name one file.
+        let still: Vec<_> = kept
+            .iter()
+            .filter_map(|package| package.location.as_ref())
+            .collect();
+        for location in gone.iter().filter_map(|package| package.location.as_ref()) {
+            let path = repository.dir.join(location);
+            if still.contains(&location) {
+                continue;
             }
-            _ => {}
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::file(path, "remove")(error));
+                }
+                _ => {}
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn choose(repository: &Repository, keep: usize) -> Result<(Vec<Package>, Vec<Package>)> {

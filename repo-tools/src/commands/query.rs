@@ -2,70 +2,102 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::Args;
 use rpm_pkg::evr::Evr;
 use rpm_repo::primary::{DepKind, DepRecord, PrimaryPackage};
 use rpm_repo::xml::Limits;
 use rpm_repo::{filelists, other};
 use serde::Serialize;
 
-use super::{Entry, Session, flag, text, texts, value};
+use super::{Session, example};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 use crate::scan::matches;
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "query",
-    programs: &[],
-    args,
-    run,
-};
+/// Lists packages of a repository in a directory, or what they hold
+#[derive(Args)]
+#[command(after_help = example("repo-tools query --latest --requires /srv/repo 'nginx*'"))]
+pub(super) struct Query {
+    /// The repository
+    dir: PathBuf,
+    /// Name, name.arch or full name; * and ? stand for anything
+    #[arg(value_name = "PATTERN")]
+    patterns: Vec<String>,
+    /// One JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Only the highest version of each name and architecture
+    #[arg(long)]
+    latest: bool,
+    /// Print what primary says in words
+    #[arg(long)]
+    info: bool,
+    /// Print locations
+    #[arg(long)]
+    location: bool,
+    /// Print all files
+    #[arg(long)]
+    files: bool,
+    /// Print changelogs
+    #[arg(long)]
+    changelog: bool,
+    /// Packages that provide a name or file of primary
+    #[arg(long, value_name = "NAME")]
+    whatprovides: Option<String>,
+    /// Packages that require a name
+    #[arg(long, value_name = "NAME")]
+    whatrequires: Option<String>,
+    #[command(flatten)]
+    lists: Lists,
+}
 
-const LISTS: [(&str, DepKind); 8] = [
-    ("provides", DepKind::Provides),
-    ("requires", DepKind::Requires),
-    ("conflicts", DepKind::Conflicts),
-    ("obsoletes", DepKind::Obsoletes),
-    ("recommends", DepKind::Recommends),
-    ("suggests", DepKind::Suggests),
-    ("supplements", DepKind::Supplements),
-    ("enhances", DepKind::Enhances),
-];
+// Which dependencies are printed.
+#[derive(Args)]
+struct Lists {
+    /// Print these dependencies
+    #[arg(long)]
+    provides: bool,
+    /// Print these dependencies
+    #[arg(long)]
+    requires: bool,
+    /// Print these dependencies
+    #[arg(long)]
+    conflicts: bool,
+    /// Print these dependencies
+    #[arg(long)]
+    obsoletes: bool,
+    /// Print these dependencies
+    #[arg(long)]
+    recommends: bool,
+    /// Print these dependencies
+    #[arg(long)]
+    suggests: bool,
+    /// Print these dependencies
+    #[arg(long)]
+    supplements: bool,
+    /// Print these dependencies
+    #[arg(long)]
+    enhances: bool,
+}
 
-fn args(command: Command) -> Command {
-    let command = command
-        .about("Lists packages of a repository in a directory, or what they hold")
-        .arg(
-            Arg::new("dir")
-                .required(true)
-                .value_name("DIR")
-                .help("The repository"),
-        )
-        .arg(
-            Arg::new("pattern")
-                .value_name("PATTERN")
-                .action(ArgAction::Append)
-                .help("Name, name.arch or full name; * and ? stand for anything"),
-        )
-        .arg(flag("json", "One JSON document"))
-        .arg(flag(
-            "latest",
-            "Only the highest version of each name and architecture",
-        ))
-        .arg(flag("info", "Print what primary says in words"))
-        .arg(flag("location", "Print locations"))
-        .arg(flag("files", "Print all files"))
-        .arg(flag("changelog", "Print changelogs"))
-        .arg(value(
-            "whatprovides",
-            "Packages that provide a name or file of primary",
-        ))
-        .arg(value("whatrequires", "Packages that require a name"));
-    LISTS.iter().fold(command, |command, (name, _)| {
-        command.arg(flag(name, "Print these dependencies"))
-    })
+impl Lists {
+    fn asked(&self) -> impl Iterator<Item = DepKind> {
+        let all = [
+            (self.provides, DepKind::Provides),
+            (self.requires, DepKind::Requires),
+            (self.conflicts, DepKind::Conflicts),
+            (self.obsoletes, DepKind::Obsoletes),
+            (self.recommends, DepKind::Recommends),
+            (self.suggests, DepKind::Suggests),
+            (self.supplements, DepKind::Supplements),
+            (self.enhances, DepKind::Enhances),
+        ];
+        all.into_iter()
+            .filter(|(asked, _)| *asked)
+            .map(|(_, kind)| kind)
+    }
 }
 
 /// One package as JSON.
@@ -105,89 +137,89 @@ pub(super) fn nevra(name: &str, epoch: u32, version: &str, release: &str, arch: 
     }
 }
 
-fn run(args: &ArgMatches, session: &Session) -> Result<()> {
-    let repository = Repository::open(Path::new(&text(args, "dir").unwrap_or_default()))?;
-    let patterns = texts(args, "pattern");
-    let mut rows = Vec::new();
-    let mut place = 0;
-    repository.packages(&mut |package| {
-        if is_wanted(package, &patterns, args) {
-            rows.push(row(package, place, args));
+impl Query {
+    pub(super) fn run(&self, session: &Session) -> Result<()> {
+        let repository = Repository::open(&self.dir)?;
+        let mut rows = Vec::new();
+        let mut place = 0;
+        repository.packages(&mut |package| {
+            if self.is_wanted(package) {
+                rows.push(self.row(package, place));
+            }
+            place += 1;
+            ControlFlow::Continue(())
+        })?;
+        if self.latest {
+            rows = latest(rows);
         }
-        place += 1;
-        ControlFlow::Continue(())
-    })?;
-    if args.get_flag("latest") {
-        rows = latest(rows);
-    }
-    if args.get_flag("files") || args.get_flag("changelog") {
-        more(&repository, &mut rows, args.get_flag("files"))?;
-    }
-    if rows.is_empty() && !patterns.is_empty() {
-        return Err(Error::Usage(format!(
-            "no package matches {}",
-            patterns.join(" ")
-        )));
-    }
-    rows.sort_by_cached_key(Row::nevra);
-    let lists = ["info", "location", "files", "changelog"]
-        .into_iter()
-        .chain(LISTS.map(|(n, _)| n));
-    let asks_lines = lists.into_iter().any(|name| args.get_flag(name));
-    for row in &rows {
-        if !asks_lines {
-            session.printer.crit(&row.nevra());
+        if self.files || self.changelog {
+            more(&repository, &mut rows, self.files)?;
         }
-        row.lines.iter().for_each(|line| session.printer.crit(line));
+        if rows.is_empty() && !self.patterns.is_empty() {
+            return Err(Error::Usage(format!(
+                "no package matches {}",
+                self.patterns.join(" ")
+            )));
+        }
+        rows.sort_by_cached_key(Row::nevra);
+        let asks_words = self.info || self.location || self.files || self.changelog;
+        let asks_lines = asks_words || self.lists.asked().next().is_some();
+        for row in &rows {
+            if !asks_lines {
+                session.printer.crit(&row.nevra());
+            }
+            row.lines.iter().for_each(|line| session.printer.crit(line));
+        }
+        session.printer.json(&rows);
+        Ok(())
     }
-    session.printer.json(&rows);
-    Ok(())
-}
 
-fn is_wanted(package: &PrimaryPackage, patterns: &[String], args: &ArgMatches) -> bool {
-    let (name, arch) = (package.name(), package.arch());
-    let full = crate::nevra(package);
-    let short = format!("{name}.{arch}");
-    let plain = full.strip_suffix(&format!(".{arch}")).unwrap_or(&full);
-    let is_named = patterns.is_empty()
-        || patterns.iter().any(|pattern| {
-            [name, &short, &full, plain]
-                .iter()
-                .any(|text| matches(pattern.as_bytes(), text.as_bytes()))
-        });
-    let has = |kind, wanted: &str| package.deps(kind).any(|dep| dep.name == wanted);
-    is_named
-        && text(args, "whatprovides").is_none_or(|wanted| {
-            has(DepKind::Provides, &wanted) || package.files().any(|file| file.path == wanted)
-        })
-        && text(args, "whatrequires").is_none_or(|wanted| has(DepKind::Requires, &wanted))
-}
-
-fn row(package: &PrimaryPackage, place: u64, args: &ArgMatches) -> Row {
-    let mut lines = Vec::new();
-    if args.get_flag("location") {
-        lines.push(package.location().to_owned());
+    fn is_wanted(&self, package: &PrimaryPackage) -> bool {
+        let (name, arch) = (package.name(), package.arch());
+        let full = crate::nevra(package);
+        let short = format!("{name}.{arch}");
+        let plain = full.strip_suffix(&format!(".{arch}")).unwrap_or(&full);
+        let is_named = self.patterns.is_empty()
+            || self.patterns.iter().any(|pattern| {
+                [name, &short, &full, plain]
+                    .iter()
+                    .any(|text| matches(pattern.as_bytes(), text.as_bytes()))
+            });
+        let has = |kind, wanted: &str| package.deps(kind).any(|dep| dep.name == wanted);
+        is_named
+            && self.whatprovides.as_ref().is_none_or(|wanted| {
+                has(DepKind::Provides, wanted) || package.files().any(|file| file.path == *wanted)
+            })
+            && self
+                .whatrequires
+                .as_ref()
+                .is_none_or(|wanted| has(DepKind::Requires, wanted))
     }
-    for (option, kind) in LISTS {
-        if args.get_flag(option) {
+
+    fn row(&self, package: &PrimaryPackage, place: u64) -> Row {
+        let mut lines = Vec::new();
+        if self.location {
+            lines.push(package.location().to_owned());
+        }
+        for kind in self.lists.asked() {
             lines.extend(package.deps(kind).map(|dep| shown(&dep)));
         }
-    }
-    if args.get_flag("info") {
-        lines.extend(info(package));
-    }
-    Row {
-        name: package.name().to_owned(),
-        epoch: package.epoch(),
-        version: package.version().to_owned(),
-        release: package.release().to_owned(),
-        arch: package.arch().to_owned(),
-        location: package.location().to_owned(),
-        checksum: format!("{}:{}", package.checksum_type(), package.checksum()),
-        size: package.package_size(),
-        summary: package.summary().to_owned(),
-        lines,
-        place,
+        if self.info {
+            lines.extend(info(package));
+        }
+        Row {
+            name: package.name().to_owned(),
+            epoch: package.epoch(),
+            version: package.version().to_owned(),
+            release: package.release().to_owned(),
+            arch: package.arch().to_owned(),
+            location: package.location().to_owned(),
+            checksum: format!("{}:{}", package.checksum_type(), package.checksum()),
+            size: package.package_size(),
+            summary: package.summary().to_owned(),
+            lines,
+            place,
+        }
     }
 }
 

@@ -1,50 +1,41 @@
 //! `sign --key FILE DIR|PACKAGE...`.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::Args;
 
-use super::{Entry, Session, flag, text, texts, value};
+use super::{Session, example};
 use crate::error::Result;
 use crate::sign;
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "sign",
-    programs: &[],
-    args,
-    run,
-};
-
-fn args(command: Command) -> Command {
-    command
-        .about("Signs repositories (repomd.xml.asc) and packages (header signatures)")
-        .arg(
-            value("key", "File with an unencrypted private key")
-                .short('k')
-                .required(true),
-        )
-        .arg(flag("with-key", "Write the public key beside repomd.xml"))
-        .arg(
-            Arg::new("what")
-                .value_name("DIR|PACKAGE")
-                .required(true)
-                .action(ArgAction::Append)
-                .help("Repositories in directories, package files"),
-        )
+/// Signs repositories (repomd.xml.asc) and packages (header signatures)
+#[derive(Args)]
+#[command(after_help = example("repo-tools sign --key sign.key /srv/repo"))]
+pub(super) struct Sign {
+    /// File with an unencrypted private key
+    #[arg(long, short, value_name = "FILE")]
+    key: PathBuf,
+    /// Write the public key beside repomd.xml
+    #[arg(long)]
+    with_key: bool,
+    /// Repositories in directories, package files
+    #[arg(value_name = "DIR|PACKAGE", required = true)]
+    what: Vec<PathBuf>,
 }
 
-fn run(args: &ArgMatches, session: &Session) -> Result<()> {
-    let key = sign::read_key(Path::new(&text(args, "key").unwrap_or_default()))?;
-    for what in texts(args, "what") {
-        let path = Path::new(&what);
-        if path.is_dir() {
-            sign::repository(path, &key, args.get_flag("with-key"), session.now)?;
-        } else {
-            sign::package(path, &key, session.now)?;
+impl Sign {
+    pub(super) fn run(&self, session: &Session) -> Result<()> {
+        let key = sign::read_key(&self.key)?;
+        for path in &self.what {
+            if path.is_dir() {
+                sign::repository(path, &key, self.with_key, session.now)?;
+            } else {
+                sign::package(path, &key, session.now)?;
+            }
+            session
+                .printer
+                .info(&format!("{}: signed by {}", path.display(), key.key_id()));
         }
-        session
-            .printer
-            .info(&format!("{what}: signed by {}", key.key_id()));
+        Ok(())
     }
-    Ok(())
 }
