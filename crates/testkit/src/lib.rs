@@ -12,3 +12,4 @@ pub mod rpmdb;
 pub mod server;
 pub mod step;
 pub mod tree;
+pub mod words;

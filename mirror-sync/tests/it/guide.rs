@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use testkit::words::{check_help, completed_by_bash, write_manual};
+
 use crate::scene::{Run, Scene};
 
 fn shipped(name: &str) -> PathBuf {
@@ -23,6 +25,45 @@ fn blocks(chapter: &str, language: &str) -> Vec<String> {
     blocks
         .map(|block| block.split("```").next().unwrap_or("").to_owned())
         .collect()
+}
+
+#[test]
+fn every_command_has_its_own_help_with_an_example() {
+    let commands = check_help(mirror_sync::parser());
+    assert!(commands >= 17, "{commands} commands");
+    let help = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_mirror-sync"))
+            .args(words)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = help(&["help", "snapshot", "promote"]);
+    assert!(
+        text.contains("Usage: mirror-sync snapshot promote [OPTIONS]"),
+        "{text}"
+    );
+    assert!(
+        text.contains("--to <CHANNEL>") && text.contains("\nExample: "),
+        "{text}"
+    );
+    assert_eq!(text, help(&["snapshot", "promote", "--help"]));
+}
+
+#[test]
+fn completion_in_a_real_bash() {
+    let dir = tempfile::tempdir().unwrap();
+    write_manual(&mirror_sync::parser(), dir.path()).unwrap();
+    let offered = |line: &str| completed_by_bash(dir.path(), line);
+    assert_eq!(offered("mirror-sync snap"), ["snapshot"]);
+    assert_eq!(offered("mirror-sync bundle re"), ["receipt", "request"]);
+    assert_eq!(
+        offered("mirror-sync sync --allow"),
+        ["--allow-delete", "--allow-older"]
+    );
+    assert_eq!(offered("mirror-sync snapshot promote --sn"), ["--snapshot"]);
+    assert_eq!(offered("mirror-sync --config /et"), ["/etc"]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use testkit::words::{check_help, completed_by_bash, write_manual};
+
 use crate::lab::{finished, ok};
 
 /// Every option that is not hidden says what it does, and stands in the help and in the man page.
@@ -11,7 +13,7 @@ fn every_option_is_in_help_and_man_page() {
     let dir = tempfile::tempdir().unwrap();
     let mut parser = repo_tools::parser();
     parser.build();
-    clap_mangen::generate_to(repo_tools::parser(), dir.path()).unwrap();
+    write_manual(&repo_tools::parser(), dir.path()).unwrap();
     let commands: Vec<_> = parser.get_subcommands().collect();
     assert!(commands.len() >= 8);
     for command in commands
@@ -39,6 +41,37 @@ fn every_option_is_in_help_and_man_page() {
     }
 }
 
+#[test]
+fn every_command_has_its_own_help_with_an_example() {
+    let commands = check_help(repo_tools::parser());
+    assert!(commands >= 7, "{commands} commands");
+    let help = ok(&["help", "prune"]);
+    assert!(help.contains("Usage: repo-tools prune [OPTIONS]"), "{help}");
+    assert!(
+        help.contains("--keep") && help.contains("\nExample: "),
+        "{help}"
+    );
+    assert_eq!(help, ok(&["prune", "--help"]));
+}
+
+#[test]
+fn completion_in_a_real_bash() {
+    let dir = tempfile::tempdir().unwrap();
+    write_manual(&repo_tools::parser(), dir.path()).unwrap();
+    let offered = |line: &str| completed_by_bash(dir.path(), line);
+    assert_eq!(offered("repo-tools crea"), ["createrepo"]);
+    assert_eq!(
+        offered("repo-tools createrepo --retain"),
+        ["--retain-old-md"]
+    );
+    assert_eq!(
+        offered("repo-tools query --what"),
+        ["--whatprovides", "--whatrequires"]
+    );
+    assert_eq!(offered("repo-tools -q prune --keep-f"), ["--keep-files"]);
+    assert_eq!(offered("repo-tools createrepo --outputdir /et"), ["/etc"]);
+}
+
 /// A reader of man pages finds nothing wrong in them.
 #[test]
 fn man_pages_are_read_without_complaint() {
@@ -46,8 +79,11 @@ fn man_pages_are_read_without_complaint() {
         return testkit::fixtures::skipped("no mandoc");
     }
     let dir = tempfile::tempdir().unwrap();
-    clap_mangen::generate_to(repo_tools::parser(), dir.path()).unwrap();
-    let pages: Vec<_> = fs::read_dir(dir.path()).unwrap().flatten().collect();
+    write_manual(&repo_tools::parser(), dir.path()).unwrap();
+    let files = fs::read_dir(dir.path()).unwrap().flatten();
+    let pages: Vec<_> = files
+        .filter(|file| file.path().extension() == Some("1".as_ref()))
+        .collect();
     assert!(pages.len() >= 9);
     for page in pages {
         let output = Command::new("mandoc")
