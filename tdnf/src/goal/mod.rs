@@ -16,6 +16,8 @@ mod problems;
 mod request;
 mod solve;
 mod source;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 

@@ -268,6 +268,8 @@ fn reason(step: &Step, goal: &Goal, name: &str) -> Reason {
     }
     match step.reason {
         rpm_solv::Reason::User => Reason::User,
+        // What goes because what it needs goes is needed by nobody.
+        rpm_solv::Reason::Dependency if step.kind == StepKind::Erase => Reason::Consequence,
         rpm_solv::Reason::Dependency => Reason::Dependency,
         rpm_solv::Reason::Weak => Reason::WeakDependency,
         rpm_solv::Reason::Clean => Reason::Unneeded,

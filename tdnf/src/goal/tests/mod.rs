@@ -1,0 +1,2 @@
+mod scenarios;
+pub(crate) mod stage;
