@@ -80,7 +80,7 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec
             let warnings: Vec<String> = committed.warnings.iter().map(warning_line).collect();
             transcript.committed = !settings.test_only;
             transcript.warnings.clone_from(&warnings);
-            session.printer.field("Transaction", &transcript);
+            session.printer.show(&transcript);
             Ok(warnings)
         }
         Err(error) => {
@@ -92,7 +92,7 @@ pub fn run(session: &Session<'_>, plan: &Plan, verified: Verified) -> Result<Vec
             };
             session.interrupt.enter(phase);
             transcript.committed = committed;
-            session.printer.field("Transaction", &transcript);
+            session.printer.show(&transcript);
             Err(Stopped {
                 failure: stopped(error),
                 begun: teller.running,

@@ -16,7 +16,7 @@ use crate::error::{Code, Failure, Outcome};
 use crate::plan::Plan;
 use crate::session::{Session, Source};
 use crate::settings::CONFIG_FILE;
-use crate::view::plan::{Shape, shape};
+use crate::view::plan::{PlanShape, shape};
 
 /// Endings of files that package managers and editors leave beside others.
 const LEFTOVERS: [&str; 4] = ["~", ".rpmnew", ".rpmsave", ".rpmorig"];
@@ -59,7 +59,7 @@ struct Told<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     command_line: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<Shape<'a>>,
+    plan: Option<PlanShape<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     repo: Option<Refreshed<'a>>,
 }
@@ -171,7 +171,7 @@ fn check(session: &Session<'_>, hook: &Path) -> Outcome<()> {
     let facts = std::fs::metadata(hook).map_err(|error| Failure::io(hook, &error))?;
     let own = facts.uid() == 0 || facts.uid() == session.settings.environment.euid;
     let why = if !facts.is_file() {
-        "it is no regular file"
+        "it is not a regular file"
     } else if facts.mode() & EXECUTE == 0 {
         "it is not executable"
     } else if !own || facts.mode() & FOREIGN_WRITE != 0 {

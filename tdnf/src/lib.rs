@@ -25,6 +25,7 @@ pub mod hooks;
 pub mod interrupt;
 pub mod keys;
 mod near;
+pub mod note;
 pub mod plan;
 pub mod programs;
 mod reproducible;
@@ -37,8 +38,9 @@ pub mod view;
 
 use std::process::ExitCode;
 
-use cli_kit::{Mode, Printer};
+use cli_kit::Mode;
 use interrupt::Listener;
+use view::{JsonShape, Screen};
 
 /// The version that `--version` and the user agent name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -58,21 +60,24 @@ fn tdnf(argv: &[String]) -> u8 {
     let mut listener = Listener::default();
     let (printer, command, outcome) = match args::parse(argv.iter().cloned()) {
         Ok(args) => {
-            let printer = Printer::standard(mode(&args));
+            let printer = Screen::standard(mode(&args), shape(&args));
             let outcome = commands::dispatch(&args, &printer, &mut listener);
             let command = args.command().map(str::to_owned);
             (printer, command, outcome)
         }
-        Err(failure) => (Printer::standard(guessed_mode(argv)), None, Err(failure)),
+        Err(failure) => {
+            let printer = Screen::standard(Mode::default(), guessed_shape(argv));
+            (printer, None, Err(failure))
+        }
     };
     let code = match outcome {
         Ok(code) => code,
         Err(failure) => {
-            view::failure(&printer, &failure);
+            printer.show_failure(&failure);
             failure.exit_code()
         }
     };
-    view::close(&printer, command.as_deref(), code);
+    printer.close(command.as_deref(), code);
     let unwritten = printer
         .failed()
         .is_some_and(|kind| kind != std::io::ErrorKind::BrokenPipe);
@@ -87,19 +92,26 @@ fn mode(args: &args::Args) -> Mode {
     Mode {
         quiet: args.options.output.quiet,
         verbose: args.options.output.verbose,
-        json: args.wants_json(),
-        document: args.wants_document(),
+        ..Mode::default()
     }
 }
 
-/// The mode of a command line that cannot be read: JSON where its flag is spelt out.
-fn guessed_mode(argv: &[String]) -> Mode {
+fn shape(args: &args::Args) -> JsonShape {
+    match (args.wants_document(), args.wants_json()) {
+        (true, _) => JsonShape::Document,
+        (false, true) => JsonShape::Bare,
+        (false, false) => JsonShape::None,
+    }
+}
+
+/// The shape of a command line that cannot be read: JSON where its flag is spelt out.
+fn guessed_shape(argv: &[String]) -> JsonShape {
     let json = argv
         .iter()
         .skip(1)
         .any(|word| matches!(word.as_str(), "-j" | "--json"));
-    Mode {
-        json,
-        ..Mode::default()
+    match json {
+        true => JsonShape::Bare,
+        false => JsonShape::None,
     }
 }

@@ -19,7 +19,6 @@ use crate::plan::{Action, Change, Plan, Reason};
 use crate::session::{Packages, Session};
 use crate::settings::Consent;
 use crate::verify::{self, Verified};
-use crate::view;
 
 /// Said when the transaction is done and could not be written down.
 const ONLY_THE_RECORD: &str = "everything was installed or removed as planned; what failed is the record of it (keys, \
@@ -68,7 +67,7 @@ pub fn obtain(
 ) -> Outcome<Option<(Fetched, Verified)>> {
     let settings = &session.settings;
     fetch::check_space(session, plan, &packages.sources)?;
-    view::plan::show(session.printer, plan);
+    session.printer.show(plan);
     if settings.download_only.is_some() {
         session
             .printer

@@ -106,7 +106,7 @@ fn is_damage(code: Code) -> bool {
 pub fn file(
     session: &Session<'_>,
     path: &Path,
-    expected: &crate::plan::Identity,
+    expected: &crate::plan::PackageId,
     keyring: &Keyring,
 ) -> Outcome<()> {
     let file = File::open(path).map_err(|error| Failure::io(path, &error))?;

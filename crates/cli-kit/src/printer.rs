@@ -14,9 +14,6 @@ pub struct Mode {
     pub verbose: bool,
     /// `-j`: standard output carries JSON only.
     pub json: bool,
-    /// With `json`: one document of a shape of its own is printed at the end (see
-    /// [`Printer::close`]) instead of the bare data.
-    pub document: bool,
 }
 
 /// Columns if standard output is no terminal, or does not say.
@@ -49,8 +46,6 @@ struct PrinterStreams {
     /// A drawing to clear before text is written, set by progress bars.
     bars: Option<indicatif::MultiProgress>,
     failed: Option<io::ErrorKind>,
-    /// What the document will hold, by name.
-    fields: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Printer {
@@ -69,7 +64,6 @@ impl Printer {
             sink,
             bars: None,
             failed: None,
-            fields: serde_json::Map::new(),
         };
         Self {
             mode,
@@ -138,40 +132,20 @@ impl Printer {
     /// A value as one line of JSON on stdout, without a line break at the end, as scripts that
     /// read tdnf expect; only in JSON mode.
     pub fn json(&self, value: &impl Serialize) {
-        if self.mode.document {
-            return self.field("Data", value);
-        }
+        self.write_json(value, false);
+    }
+
+    /// As [`Printer::json`], with a line break at the end.
+    pub fn json_line(&self, value: &impl Serialize) {
+        self.write_json(value, true);
+    }
+
+    fn write_json(&self, value: &impl Serialize, end_line: bool) {
         if !self.mode.json {
             return;
         }
         match serde_json::to_string(value) {
-            Ok(text) => self.write_out(&text, false),
-            Err(error) => self.err(&format!("Error: cannot write JSON: {error}")),
-        }
-    }
-
-    /// A field of the document; nothing where no document is asked for.
-    pub fn field(&self, name: &str, value: &impl Serialize) {
-        if !self.mode.document {
-            return;
-        }
-        match serde_json::to_value(value) {
-            Ok(value) => {
-                self.lock().fields.insert(name.to_owned(), value);
-            }
-            Err(error) => self.err(&format!("Error: cannot write JSON: {error}")),
-        }
-    }
-
-    /// Prints the document, if one is asked for: all fields as one line of JSON. What is printed
-    /// as JSON before is its field `Data`.
-    pub fn close(&self) {
-        if !self.mode.document {
-            return;
-        }
-        let fields = std::mem::take(&mut self.lock().fields);
-        match serde_json::to_string(&fields) {
-            Ok(text) => self.write_out(&format!("{text}\n"), false),
+            Ok(text) => self.write_out(&text, end_line),
             Err(error) => self.err(&format!("Error: cannot write JSON: {error}")),
         }
     }

@@ -92,20 +92,3 @@ fn long_runs_show_that_they_go_on() {
     progress.advance(1, 1);
     assert_eq!(quiet.recorded().out, "");
 }
-
-#[test]
-fn a_document_is_one_object() {
-    let printer = Printer::recording(Mode {
-        json: true,
-        document: true,
-        ..Mode::default()
-    });
-    printer.crit("for people");
-    printer.json(&["a"]);
-    printer.field("ExitCode", &0);
-    printer.close();
-    assert_eq!(
-        printer.recorded().out,
-        "{\"Data\":[\"a\"],\"ExitCode\":0}\n"
-    );
-}

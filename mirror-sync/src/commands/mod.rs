@@ -90,7 +90,6 @@ impl CommandLine {
             quiet: self.common.quiet,
             verbose: self.common.verbose,
             json: self.common.json,
-            ..Mode::default()
         }
     }
 

@@ -110,7 +110,6 @@ impl CommandLine {
                 Command::Query(query) => query.json,
                 _ => false,
             },
-            document: false,
         }
     }
 }

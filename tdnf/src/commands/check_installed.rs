@@ -10,6 +10,7 @@ use crate::error::{Failure, Outcome};
 use crate::execute;
 use crate::session::Session;
 use crate::transact;
+use crate::view::Findings;
 use rpm_transaction::RootDir;
 
 pub(super) const CHECK_INSTALLED: Command = Command {
@@ -34,10 +35,7 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
         false => None,
     };
     let findings = look(session)?;
-    session.printer.json(&findings);
-    for finding in &findings {
-        session.printer.crit(&finding.to_string());
-    }
+    session.printer.show(&Findings(&findings));
     if findings.is_empty() {
         session
             .printer

@@ -3,6 +3,7 @@
 use super::{Command, Needs};
 use crate::error::Outcome;
 use crate::session::{Freshness, PRIMARY, Session};
+use crate::view::PackageCount;
 
 pub(super) const COMMAND: Command = Command {
     name: "count",
@@ -18,7 +19,6 @@ pub(super) const COMMAND: Command = Command {
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
     let packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let count = packages.pool.solvables().count();
-    session.printer.crit(&format!("Package count = {count}"));
-    session.printer.json(&count);
+    session.printer.show(&PackageCount(count));
     Ok(0)
 }

@@ -10,7 +10,7 @@ use crate::goal::{self, Goal};
 use crate::history::{Entry, Flags, History};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::transact;
-use crate::view::history as view;
+use crate::view::history::Transactions;
 
 pub(super) const COMMAND: Command = Command {
     name: "history",
@@ -141,7 +141,11 @@ fn list(session: &Session<'_>, words: &[String], shown: Shown) -> Outcome<u8> {
         entries.reverse();
         failures.reverse();
     }
-    view::list(session.printer, &entries, &failures, shown != Shown::Rows);
+    session.printer.show(&Transactions {
+        done: &entries,
+        failed: &failures,
+        info: shown != Shown::Rows,
+    });
     Ok(0)
 }
 

@@ -12,7 +12,7 @@ use crate::args::Scope;
 use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
-use crate::view::packages::{self, PackageRow};
+use crate::view::packages::{PackageInfo, PackageList, PackageRow};
 
 const SCOPES: &str =
     "[all|installed|available|upgrades|downgrades|extras|obsoletes|recent] [PACKAGE...]";
@@ -29,7 +29,7 @@ pub(super) const LIST: Command = Command {
     needs: Needs::Nothing,
     run: |session, words| {
         let rows = find(session, words, Detail::Line)?;
-        packages::list(session.printer, &rows);
+        session.printer.show(&PackageList(&rows));
         Ok(0)
     },
 };
@@ -44,7 +44,7 @@ pub(super) const INFO: Command = Command {
     needs: Needs::Nothing,
     run: |session, words| {
         let rows = find(session, words, Detail::All)?;
-        packages::info(session.printer, &rows);
+        session.printer.show(&PackageInfo(&rows));
         Ok(0)
     },
 };
@@ -60,7 +60,7 @@ pub(super) const CHECK_UPDATE: Command = Command {
     run: check_update,
 };
 
-/// The scope of a command line and the words behind it: an argument beats an option, the last
+/// The scope of a command line and the words after it: an argument beats an option, the last
 /// option wins.
 fn scope<'w>(session: &Session<'_>, words: &'w [String]) -> (Scope, &'w [String]) {
     if let Some((first, rest)) = words.split_first()
@@ -82,8 +82,8 @@ fn find(session: &Session<'_>, words: &[String], detail: Detail) -> Outcome<Vec<
     };
     let mut packages = session.packages(sources)?;
     let chosen = choose(session, &mut packages, scope, words)?;
-    if chosen.is_empty() && !words.is_empty() && !session.printer.mode().json {
-        return Err(Code::NO_MATCH.into());
+    if chosen.is_empty() && !words.is_empty() {
+        session.printer.nothing_found(Code::NO_MATCH)?;
     }
     rows(&packages, chosen, detail)
 }
@@ -225,7 +225,7 @@ fn check_update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let mut packages = session.packages(sources)?;
     let chosen = choose(session, &mut packages, Scope::Upgrades, words)?;
     let rows = rows(&packages, chosen, Detail::Line)?;
-    packages::list(session.printer, &rows);
+    session.printer.show(&PackageList(&rows));
     let compat = session.settings.main.dnf_check_update_compat;
     Ok(if compat && !rows.is_empty() { 100 } else { 0 })
 }

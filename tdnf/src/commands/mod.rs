@@ -19,9 +19,6 @@ mod security;
 mod source;
 mod updateinfo;
 
-use cli_kit::Printer;
-use serde::Serialize;
-
 use crate::args::options::Definition;
 use crate::args::{Args, help};
 use crate::error::{Code, Failure, Outcome};
@@ -29,8 +26,9 @@ use crate::interrupt::{Interrupt, Listener};
 use crate::near::nearest;
 use crate::session::{Needs, Session};
 use crate::settings::{Environment, Settings};
+use crate::view::{Screen, Version};
 
-/// What a command does: gets the session and the words behind its name, returns the exit code.
+/// What a command does: gets the session and the words after its name, returns the exit code.
 pub type Run = fn(&Session<'_>, &[String]) -> Outcome<u8>;
 
 /// A command.
@@ -43,7 +41,7 @@ pub struct Command {
     pub usage: &'static str,
     /// The options that mean something to it, those of all commands left out.
     pub options: &'static [Definition],
-    /// Words behind `tdnf` that show what it is for.
+    /// Words after `tdnf` that show what it is for.
     pub example: &'static str,
     /// One line of help.
     pub about: &'static str,
@@ -84,19 +82,11 @@ pub const ALL: &[Command] = &[
     updateinfo::COMMAND,
 ];
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Version {
-    name: &'static str,
-    version: &'static str,
-}
-
 /// Runs the command that the words name and returns the exit code. `--version` and help come
 /// first and open nothing, and signals are heard by `listener` only after them.
-pub fn dispatch(args: &Args, printer: &Printer, listener: &mut Listener) -> Outcome<u8> {
+pub fn dispatch(args: &Args, printer: &Screen, listener: &mut Listener) -> Outcome<u8> {
     if args.options.output.version {
-        printer.crit(&format!("tdnf: {}", crate::VERSION));
-        printer.json(&Version {
+        printer.show(&Version {
             name: "tdnf",
             version: crate::VERSION,
         });
@@ -122,7 +112,7 @@ pub fn dispatch(args: &Args, printer: &Printer, listener: &mut Listener) -> Outc
     let outcome = run(command, settings, args, printer, interrupt.clone());
     match (outcome, interrupt.exit_code()) {
         (Err(failure), Some(code)) => {
-            crate::view::failure(printer, &failure);
+            printer.show_failure(&failure);
             Ok(code)
         }
         (outcome, _) => outcome,
@@ -133,7 +123,7 @@ fn run(
     command: &Command,
     settings: Settings,
     args: &Args,
-    printer: &Printer,
+    printer: &Screen,
     interrupt: Interrupt,
 ) -> Outcome<u8> {
     let session = Session::open(settings, args, printer, interrupt, command.needs)?;
@@ -166,7 +156,7 @@ fn run_healing(command: &Command, session: &Session<'_>, words: &[String]) -> Ou
 }
 
 /// The text of the command that is named, else the whole text.
-fn show_help(args: &Args, printer: &Printer) {
+fn show_help(args: &Args, printer: &Screen) {
     let named = match args.command() {
         Some("help") => args.operands().first().map(String::as_str),
         other => other,
@@ -190,7 +180,7 @@ pub fn find(word: &str) -> Option<&'static Command> {
 }
 
 /// `-v` shows what long options and `--setopt` set, in order.
-fn show_options(args: &Args, printer: &Printer) {
+fn show_options(args: &Args, printer: &Screen) {
     if !printer.mode().verbose || args.shown.is_empty() {
         return;
     }

@@ -8,7 +8,7 @@ use rpm_solv::{SelectFlags, Selection, SolvableId};
 
 use crate::error::Outcome;
 use crate::goal;
-use crate::plan::Identity;
+use crate::plan::PackageId;
 use crate::session::{Packages, Session};
 use crate::view::{self, packages::PackageRow};
 
@@ -34,15 +34,19 @@ pub(super) fn select(
 }
 
 /// The row of a package of the catalog.
-pub(super) fn row(packages: &Packages, id: SolvableId, detail: Detail) -> Outcome<PackageRow> {
-    let identity = packages.identity(id);
-    let repo = packages.repo_of(id);
+pub(super) fn row(
+    packages: &Packages,
+    solvable: SolvableId,
+    detail: Detail,
+) -> Outcome<PackageRow> {
+    let id = packages.package_id(solvable);
+    let repo = packages.repo_of(solvable);
     if detail == Detail::Line {
-        return Ok(plain(identity, repo));
+        return Ok(plain(id, repo));
     }
-    let facts = packages.pool.facts(id)?;
+    let facts = packages.pool.facts(solvable)?;
     Ok(PackageRow {
-        identity,
+        id,
         repo,
         install_size: facts.installed_size,
         download_size: facts.package_size,
@@ -77,8 +81,8 @@ pub(super) fn installed(session: &Session<'_>, detail: Detail) -> Outcome<Vec<Pa
         })?;
     }
     rows.sort_by(|a, b| {
-        let (left, right) = (&a.identity, &b.identity);
-        let evr = |id: &Identity| Evr::parse(&id.evr());
+        let (left, right) = (&a.id, &b.id);
+        let evr = |id: &PackageId| Evr::parse(&id.evr());
         let names = left.name.cmp(&right.name);
         names.then_with(|| evr(left).cmp(&evr(right)))
     });
@@ -87,14 +91,14 @@ pub(super) fn installed(session: &Session<'_>, detail: Detail) -> Outcome<Vec<Pa
 
 fn header_row(header: &Header, detail: Detail) -> PackageRow {
     let text = |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
-    let identity = Identity {
+    let id = PackageId {
         name: text(tag::NAME),
         epoch: header.u32(tag::EPOCH).unwrap_or(0),
         version: text(tag::VERSION),
         release: text(tag::RELEASE),
         arch: text(tag::ARCH),
     };
-    let row = plain(identity, "@System".to_owned());
+    let row = plain(id, "@System".to_owned());
     if detail == Detail::Line {
         return row;
     }
@@ -111,9 +115,9 @@ fn header_row(header: &Header, detail: Detail) -> PackageRow {
     }
 }
 
-fn plain(identity: Identity, repo: String) -> PackageRow {
+fn plain(id: PackageId, repo: String) -> PackageRow {
     PackageRow {
-        identity,
+        id,
         repo,
         install_size: 0,
         download_size: 0,

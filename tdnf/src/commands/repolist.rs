@@ -3,7 +3,7 @@
 use super::{Command, Needs};
 use crate::error::{Code, Outcome};
 use crate::session::Session;
-use crate::view::repos::{self, RepoRow};
+use crate::view::repos::{RepoRow, RepoTable};
 
 /// The pseudo repository of packages on the command line; never on.
 const CMDLINE: &str = "@cmdline";
@@ -47,6 +47,6 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
             });
         }
     }
-    repos::list(session.printer, &rows);
+    session.printer.show(&RepoTable(rows));
     Ok(0)
 }

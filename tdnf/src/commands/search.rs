@@ -7,7 +7,7 @@ use super::{Command, Needs};
 use crate::error::{Code, Outcome};
 use crate::goal;
 use crate::session::{Freshness, PRIMARY, Session, glob};
-use crate::view::packages;
+use crate::view::packages::{PackageMatches, PackageProviders};
 
 pub(super) const SEARCH: Command = Command {
     name: "search",
@@ -43,10 +43,11 @@ fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let needles: Vec<&str> = words.iter().map(String::as_str).collect();
     let found = packages.pool.search(&needles)?.concat();
-    if found.is_empty() && !session.printer.mode().json {
-        return Err(Code::NO_SEARCH_RESULTS.into());
+    if found.is_empty() {
+        session.printer.nothing_found(Code::NO_SEARCH_RESULTS)?;
     }
-    packages::search(session.printer, &rows(&packages, found, Detail::All)?);
+    let rows = rows(&packages, found, Detail::All)?;
+    session.printer.show(&PackageMatches(&rows));
     Ok(0)
 }
 
@@ -76,6 +77,6 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         return Err(Code::NO_DATA.into());
     }
     let rows = rows(&packages, found.into_iter().rev(), Detail::All)?;
-    packages::provides(session.printer, &rows);
+    session.printer.show(&PackageProviders(&rows));
     Ok(0)
 }

@@ -7,7 +7,7 @@ use super::updateinfo::{Filter, Scope, concerned, installed};
 use crate::error::{Code, Outcome};
 use crate::goal::Verb;
 use crate::session::{Freshness, Session};
-use crate::view::advisories as view;
+use crate::view::advisories::AdvisoryCounts;
 
 /// Updates the installed packages (those that `words` name, or all) for which an advisory that
 /// passes the filter has something newer.
@@ -24,7 +24,7 @@ pub(super) fn update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         }
     }
     if names.is_empty() {
-        view::summary(session.printer, &[]);
+        session.printer.show(&AdvisoryCounts(&[]));
         return Err(Code::NO_DATA.into());
     }
     let names: Vec<String> = names.into_iter().collect();

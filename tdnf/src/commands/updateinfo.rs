@@ -11,7 +11,7 @@ use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::error::{Code, Failure, Outcome};
 use crate::session::{Freshness, Packages, Session};
-use crate::view::advisories as view;
+use crate::view::advisories::{AdvisoryCounts, AdvisoryInfo, AdvisoryList, needs_reboot};
 
 pub(super) const COMMAND: Command = Command {
     name: "updateinfo",
@@ -104,9 +104,9 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
                 .is_some()
     });
     match mode {
-        Mode::Summary => view::summary(session.printer, &found),
-        Mode::List => view::list(session.printer, &found),
-        Mode::Info => view::info(session.printer, &found),
+        Mode::Summary => session.printer.show(&AdvisoryCounts(&found)),
+        Mode::List => session.printer.show(&AdvisoryList(&found)),
+        Mode::Info => session.printer.show(&AdvisoryInfo(&found)),
     }
     if found.is_empty() && mode == Mode::Summary {
         return Err(Code::NO_DATA.into());
@@ -208,7 +208,7 @@ impl Filter {
         let own = severity(&advisory.severity).unwrap_or(0.0);
         (!self.security || advisory.kind == "security")
             && self.severity.is_none_or(|least| own >= least)
-            && (!self.reboot || view::needs_reboot(advisory))
+            && (!self.reboot || needs_reboot(advisory))
     }
 }
 

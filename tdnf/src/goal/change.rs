@@ -5,8 +5,8 @@ use rpm_solv::{Action, Job, SelectFlags, SolvableId};
 use super::install::by_name;
 use super::is_glob;
 use super::matcher::Matcher;
-use super::note::{Note, no_same_version};
 use crate::error::{Code, Failure, Outcome};
+use crate::note::{Note, no_same_version};
 use crate::session::Packages;
 
 impl Matcher<'_> {

@@ -36,7 +36,7 @@ impl Names {
             available: HashMap::new(),
         };
         for id in packages.pool.solvables() {
-            let nevra = packages.identity(id).nevra();
+            let nevra = packages.package_id(id).nevra();
             if packages.pool.is_installed(id) {
                 names.installed.insert(nevra, id);
             } else {
@@ -69,7 +69,7 @@ fn plain(nevra: &str) -> Cow<'_, str> {
 }
 
 impl Goal {
-    /// Asks for exactly this package, whoever wanted it.
+    /// Asks for exactly this package, even if other packages have to go.
     pub fn want_exactly(&mut self, packages: &Packages, id: SolvableId) {
         self.allow_uninstall = true;
         self.want(packages, id);

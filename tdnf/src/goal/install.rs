@@ -6,8 +6,8 @@ use rpm_solv::{Action, DepKind, JobFlags, SelectFlags, Selection, SolvableId};
 
 use super::is_glob;
 use super::matcher::Matcher;
-use super::note::Note;
 use crate::error::Outcome;
+use crate::note::Note;
 use crate::session::Packages;
 
 impl Matcher<'_> {

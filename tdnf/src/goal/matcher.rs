@@ -2,9 +2,9 @@
 
 use rpm_solv::{SelectFlags, Selection, SolvableId};
 
-use super::note::{Note, not_found};
 use super::{Goal, Request, missing};
 use crate::error::{Code, Failure, Outcome};
+use crate::note::{Note, not_found};
 use crate::session::{OnDemand, Packages};
 
 /// What the words are asked to do.

@@ -10,14 +10,13 @@ mod exact;
 mod install;
 mod matcher;
 mod missing;
-mod note;
 mod policy;
 mod problems;
 mod request;
 mod solve;
 mod source;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -29,7 +28,6 @@ use crate::session::Packages;
 pub use exact::{Exact, Names, check};
 pub use install::has_successor;
 pub use matcher::{Verb, of, select};
-pub use note::{Note, no_same_version, not_found};
 pub use policy::Policy;
 pub use request::Request;
 pub use solve::{named_only, solve};

@@ -10,7 +10,7 @@ use rpm_solv::{
 use super::problems::{MAX_FIXES, explain, is_skipped};
 use super::{Goal, Request};
 use crate::error::{Code, Outcome};
-use crate::plan::{Action, Change, Identity, Origin, Plan, Promised, Reason};
+use crate::plan::{Action, Change, Origin, PackageId, Plan, Promised, Reason};
 use crate::session::{OnDemand, Packages};
 
 /// Rounds of dropping jobs that cannot be done, and of trimming install-only packages.
@@ -296,7 +296,7 @@ fn change(packages: &Packages, id: SolvableId, action: Action, reason: Reason) -
     };
     Ok(Change {
         action,
-        package: packages.identity(id),
+        package: packages.package_id(id),
         reason,
         install_size: facts.installed_size,
         origin: (!installed).then_some(origin),
@@ -317,9 +317,9 @@ fn promised(packages: &Packages, id: SolvableId) -> Promised {
 
 impl Packages {
     /// Name, version and architecture of a package.
-    pub fn identity(&self, id: SolvableId) -> Identity {
+    pub fn package_id(&self, id: SolvableId) -> PackageId {
         let (epoch, version, release) = self.pool.evr_parts(id);
-        Identity {
+        PackageId {
             name: self.pool.name(id).to_owned(),
             epoch,
             version: version.to_owned(),

@@ -1,5 +1,5 @@
 //! A transaction that was begun: written down before the rpm database is committed, so that a run
-//! that is killed behind its commit point leaves nothing out of the history.
+//! that is killed after its commit point leaves nothing out of the history.
 
 use std::collections::BTreeSet;
 

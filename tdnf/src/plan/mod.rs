@@ -41,7 +41,7 @@ pub enum Reason {
 
 /// Name, version and architecture of a package, in parts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Identity {
+pub struct PackageId {
     /// Name.
     pub name: String,
     /// Epoch; 0 where there is none.
@@ -54,7 +54,7 @@ pub struct Identity {
     pub arch: String,
 }
 
-impl Identity {
+impl PackageId {
     /// `[epoch:]version-release`, the epoch only if it is not 0.
     pub fn evr(&self) -> String {
         match self.epoch {
@@ -112,7 +112,7 @@ pub struct Change {
     /// What happens.
     pub action: Action,
     /// To which package.
-    pub package: Identity,
+    pub package: PackageId,
     /// Why.
     pub reason: Reason,
     /// Bytes on disk when installed.
@@ -128,7 +128,7 @@ pub struct Change {
 
 impl Change {
     /// An install of a package of which nothing but the name is known.
-    pub fn bare(package: Identity) -> Self {
+    pub fn bare(package: PackageId) -> Self {
         Self {
             action: Action::Install,
             package,

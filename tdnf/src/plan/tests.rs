@@ -1,8 +1,8 @@
 use super::*;
-use crate::view;
+use crate::view::View;
 
-fn identity(name: &str, epoch: u32) -> Identity {
-    Identity {
+fn identity(name: &str, epoch: u32) -> PackageId {
+    PackageId {
         name: name.into(),
         epoch,
         version: "1.0.1".into(),
@@ -37,7 +37,7 @@ fn the_table_is_that_of_tdnf() {
         unavailable: Vec::new(),
     };
     assert_eq!(
-        view::plan::table(&plan, 80),
+        plan.text(80),
         "\nInstalling:\n\
          tdnf-test-one    x86_64       1.0.1-2          photon-test   65.00b     6.49k\n\
          \nTotal installed size:  65.00b\nTotal download size:   6.49k\n"
@@ -51,7 +51,7 @@ fn json_is_that_of_tdnf() {
         unavailable: Vec::new(),
     };
     assert_eq!(
-        serde_json::to_string(&view::plan::shape(&plan)).unwrap(),
+        serde_json::to_string(&plan.json()).unwrap(),
         r#"{"Install":[{"Name":"tdnf-test-one","Arch":"x86_64","Evr":"1.0.1-2","InstallSize":65,"Repo":"photon-test"}]}"#
     );
 }

@@ -10,13 +10,13 @@ use crate::args;
 use crate::error::{Failure, Outcome};
 use crate::programs::automatic::child;
 use crate::settings::{Environment, Settings};
-use crate::view;
+use crate::view::{JsonShape, Screen};
 
 /// The file below the cache directory.
 pub(super) const FILE: &str = "cached-updateinfo.txt";
 
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Printer::standard(Mode::default());
+    let printer = Screen::standard(Mode::default(), JsonShape::None);
     if words.iter().any(|word| word == "-h" || word == "--help") {
         printer.crit(
             "Usage: tdnf-cache-updateinfo [tdnf options]\n\n\
@@ -28,7 +28,7 @@ pub(super) fn run(words: &[String]) -> u8 {
     match keep(words) {
         Ok(code) => code,
         Err(failure) => {
-            view::failure(&printer, &failure);
+            printer.show_failure(&failure);
             failure.exit_code()
         }
     }

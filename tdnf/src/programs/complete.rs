@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use clap::{Arg, Command};
-use cli_kit::{Mode, Printer};
+use cli_kit::Mode;
 
 use crate::args::options::{self, by_letter, by_name, takes_value};
 use crate::args::{self, Args};
@@ -15,6 +15,7 @@ use crate::commands;
 use crate::interrupt::Listener;
 use crate::session::{Freshness, Needs, PRIMARY, Session};
 use crate::settings::{Environment, Settings};
+use crate::view::{JsonShape, Screen};
 
 /// The word that asks for candidates; it is no command of the help.
 pub(super) const WORD: &str = "__complete";
@@ -138,7 +139,7 @@ const SCOPES: &[&str] = &[
 
 /// Prints the candidates; 3 where the shell shall complete a file name.
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Printer::standard(Mode::default());
+    let printer = Screen::standard(Mode::default(), JsonShape::None);
     let (current, before) = match words.split_last() {
         Some((current, before)) => (current.as_str(), before),
         None => ("", words),
@@ -155,7 +156,7 @@ pub(super) fn run(words: &[String]) -> u8 {
 }
 
 /// Lines for the word; none where files are wanted.
-fn candidates(before: &[String], current: &str, printer: &Printer) -> Option<Vec<String>> {
+fn candidates(before: &[String], current: &str, printer: &Screen) -> Option<Vec<String>> {
     let options = options::definition();
     if let Some((name, value)) = current
         .split_once('=')
@@ -276,12 +277,7 @@ fn command_names(current: &str) -> Vec<String> {
 }
 
 /// The values of a place that begin with `current`; none: files.
-fn values(
-    place: Place,
-    current: &str,
-    before: &[String],
-    printer: &Printer,
-) -> Option<Vec<String>> {
+fn values(place: Place, current: &str, before: &[String], printer: &Screen) -> Option<Vec<String>> {
     let fits = |name: &&str| name.starts_with(current);
     Some(match place {
         Place::Files => return None,
@@ -331,7 +327,7 @@ fn names(session: &Session<'_>, place: Place, current: &str) -> Option<Vec<Strin
 /// A session with the options typed so far and the cache alone.
 fn with_session(
     before: &[String],
-    printer: &Printer,
+    printer: &Screen,
     ask: impl FnOnce(&Session<'_>) -> Option<Vec<String>>,
 ) -> Vec<String> {
     let mut listener = Listener::default();

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cli_kit::{Mode, Printer};
+use cli_kit::Mode;
 use rpm_db::{Backend, Db, Search};
 use rpm_repo::config::read_main_config;
 
@@ -11,7 +11,7 @@ use crate::error::{Code, Failure, Outcome};
 use crate::history::{self, History, Installed};
 use crate::settings::{CONFIG_FILE, Environment};
 use crate::transact;
-use crate::view;
+use crate::view::{JsonShape, Screen};
 
 const USAGE: &str = "\
 tdnf history db utility
@@ -29,7 +29,7 @@ update - Update the history db using the current rpm db.
 ";
 
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Printer::standard(Mode::default());
+    let printer = Screen::standard(Mode::default(), JsonShape::None);
     let usage = |line: String| {
         printer.crit(USAGE);
         printer.err(&line);
@@ -68,7 +68,7 @@ pub(super) fn run(words: &[String]) -> u8 {
     match outcome {
         Ok(()) => 0,
         Err(failure) => {
-            view::failure(&printer, &failure);
+            printer.show_failure(&failure);
             failure.exit_code()
         }
     }

@@ -26,6 +26,7 @@ use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Phase};
 use crate::near::nearest;
 use crate::settings::Settings;
+use crate::view::Screen;
 
 pub use from_dir::packages_below;
 pub use holder::Holder;
@@ -53,7 +54,7 @@ pub struct Session<'a> {
     /// The words, for options of one command.
     pub args: &'a Args,
     /// Where text goes.
-    pub printer: &'a Printer,
+    pub printer: &'a Screen,
     /// Whether the user asked to stop, and what that means at the moment.
     pub interrupt: Interrupt,
     /// Which of the built-in plugins are on.
@@ -71,7 +72,7 @@ impl<'a> Session<'a> {
     pub fn open(
         settings: Settings,
         args: &'a Args,
-        printer: &'a Printer,
+        printer: &'a Screen,
         interrupt: Interrupt,
         needs: Needs,
     ) -> Outcome<Self> {
@@ -170,7 +171,7 @@ impl<'a> Session<'a> {
         Ok(repos)
     }
 
-    /// Keys that nobody knows have no effect; one that looks like a mistyped key is worth a word.
+    /// Unknown keys have no effect; one that looks like a mistyped key is worth a word.
     fn tell_typos(&self, repos: &[RepoConfig]) {
         let main = self.settings.main.unknown_keys.iter();
         let main = main.map(|unknown| (unknown, MAIN_KEYS));
@@ -179,7 +180,7 @@ impl<'a> Session<'a> {
         for ((key, place), known) in main.chain(others) {
             if let Some(near) = nearest(key, known.iter().map(|key| key.name)) {
                 self.printer.err(&format!(
-                    "warning: {place}: nobody knows the key '{key}': did you mean '{near}'?"
+                    "warning: {place}: unknown key '{key}': did you mean '{near}'?"
                 ));
             }
         }

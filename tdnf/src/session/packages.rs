@@ -131,7 +131,7 @@ fn rejected(sources: &[Source], error: CatalogError) -> Failure {
         .is_some_and(|s| s.set.reject());
     let failure = Failure::from(error);
     match restored {
-        true => failure.hint("the metadata of before is kept: --cacheonly uses it"),
+        true => failure.hint("the previous metadata is kept: --cacheonly uses it"),
         false => failure,
     }
 }

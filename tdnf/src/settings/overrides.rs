@@ -70,7 +70,7 @@ pub(super) fn apply_setopts(
             && options::by_name(&options::definition(), &pair.key).is_none()
             && !OTHER_KEYS.contains(&pair.key.as_str())
         {
-            warnings.push(format!("--setopt: nobody knows the key '{}'", pair.key));
+            warnings.push(format!("--setopt: unknown key '{}'", pair.key));
         }
     }
     Ok(overrides)

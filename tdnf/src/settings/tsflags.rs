@@ -31,7 +31,7 @@ impl TsFlags {
         for word in words.filter(|word| !word.is_empty()) {
             match flags.flag(word) {
                 Some(flag) => *flag = true,
-                None => warnings.push(format!("tsflags: nobody knows the flag '{word}'")),
+                None => warnings.push(format!("tsflags: unknown flag '{word}'")),
             }
         }
         flags

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Local, NaiveDateTime};
-use cli_kit::Printer;
 use rpm_repo::updateinfo::Advisory;
 use serde::Serialize;
+
+use super::View;
 
 const KINDS: [&str; 4] = ["Unknown", "Security", "Bugfix", "Enhancement"];
 
@@ -31,21 +32,32 @@ pub fn needs_reboot(advisory: &Advisory) -> bool {
 }
 
 /// How many advisories of each kind.
-pub fn summary(printer: &Printer, advisories: &[Advisory]) {
-    let count = |word| advisories.iter().filter(|one| kind(one) == word).count();
-    if printer.mode().json {
-        let [unknown, security, bugfix, enhancement] = KINDS.map(count);
-        return printer.json(&Counts {
+pub struct AdvisoryCounts<'a>(pub &'a [Advisory]);
+
+impl AdvisoryCounts<'_> {
+    fn of(&self, word: &str) -> usize {
+        self.0.iter().filter(|one| kind(one) == word).count()
+    }
+}
+
+impl View for AdvisoryCounts<'_> {
+    fn text(&self, _: usize) -> String {
+        let mut text = String::new();
+        for word in KINDS.into_iter().filter(|word| self.of(word) > 0) {
+            let _ = writeln!(text, "{} {word} notice(s)", self.of(word));
+        }
+        or_none(text, self.0)
+    }
+
+    fn json(&self) -> impl Serialize {
+        let [unknown, security, bugfix, enhancement] = KINDS.map(|word| self.of(word));
+        Counts {
             unknown,
             security,
             bugfix,
             enhancement,
-        });
+        }
     }
-    for word in KINDS.into_iter().filter(|word| count(word) > 0) {
-        printer.crit(&format!("{} {word} notice(s)", count(word)));
-    }
-    say_none(printer, advisories);
 }
 
 #[derive(Serialize)]
@@ -57,61 +69,75 @@ struct Counts {
     enhancement: usize,
 }
 
-fn say_none(printer: &Printer, advisories: &[Advisory]) {
-    if advisories.is_empty() {
-        printer.crit("\n0 updates.");
+fn or_none(text: String, advisories: &[Advisory]) -> String {
+    match advisories {
+        [] => "\n0 updates.\n".to_owned(),
+        _ => text,
     }
 }
 
 /// A line per package of an advisory.
-pub fn list(printer: &Printer, advisories: &[Advisory]) {
-    show(printer, advisories, false, &|text, advisory, file| {
-        let _ = writeln!(text, "{} {} {file}", id(advisory), kind(advisory));
-    });
+pub struct AdvisoryList<'a>(pub &'a [Advisory]);
+
+impl View for AdvisoryList<'_> {
+    fn text(&self, _: usize) -> String {
+        let mut text = String::new();
+        for (advisory, file) in files(self.0) {
+            let _ = writeln!(text, "{} {} {file}", id(advisory), kind(advisory));
+        }
+        or_none(text, self.0)
+    }
+
+    fn json(&self) -> impl Serialize {
+        shapes(self.0, false)
+    }
 }
 
 /// A block per package of an advisory.
-pub fn info(printer: &Printer, advisories: &[Advisory]) {
-    show(printer, advisories, true, &|text, advisory, file| {
-        let mut line = |label: &str, value: &str| {
-            let _ = writeln!(text, "{label:>11} : {value}");
-        };
-        line("Name", file);
-        line("Update ID", &id(advisory));
-        line("Type", kind(advisory));
-        line("Updated", &updated(advisory));
-        let _ = writeln!(text, "Needs Reboot: {}", u8::from(needs_reboot(advisory)));
-        let _ = writeln!(text, "Description : {}", advisory.description);
-    });
+pub struct AdvisoryInfo<'a>(pub &'a [Advisory]);
+
+impl View for AdvisoryInfo<'_> {
+    fn text(&self, _: usize) -> String {
+        let mut text = String::new();
+        for (advisory, file) in files(self.0) {
+            put_block(&mut text, advisory, file);
+        }
+        or_none(text, self.0)
+    }
+
+    fn json(&self) -> impl Serialize {
+        shapes(self.0, true)
+    }
 }
 
-fn show(
-    printer: &Printer,
-    advisories: &[Advisory],
-    info: bool,
-    put: &dyn Fn(&mut String, &Advisory, &str),
-) {
-    if printer.mode().json {
-        return printer.json(
-            &advisories
-                .iter()
-                .map(|one| Shape::of(one, info))
-                .collect::<Vec<_>>(),
-        );
-    }
-    let mut text = String::new();
-    for advisory in advisories {
-        for package in &advisory.packages {
-            put(&mut text, advisory, &package.filename);
-        }
-    }
-    printer.crit_part(&text);
-    say_none(printer, advisories);
+/// Every package file with its advisory.
+fn files(advisories: &[Advisory]) -> impl Iterator<Item = (&Advisory, &str)> {
+    advisories.iter().flat_map(|advisory| {
+        let packages = advisory.packages.iter();
+        packages.map(move |package| (advisory, package.filename.as_str()))
+    })
+}
+
+fn put_block(text: &mut String, advisory: &Advisory, file: &str) {
+    let mut line = |label: &str, value: &str| {
+        let _ = writeln!(text, "{label:>11} : {value}");
+    };
+    line("Name", file);
+    line("Update ID", &id(advisory));
+    line("Type", kind(advisory));
+    line("Updated", &updated(advisory));
+    let _ = writeln!(text, "Needs Reboot: {}", u8::from(needs_reboot(advisory)));
+    let _ = writeln!(text, "Description : {}", advisory.description);
+}
+
+fn shapes(advisories: &[Advisory], info: bool) -> Vec<AdvisoryShape<'_>> {
+    let shape = |one| AdvisoryShape::of(one, info);
+    advisories.iter().map(shape).collect()
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shape<'a> {
+struct AdvisoryShape<'a> {
     r#type: &'static str,
     #[serde(rename = "UpdateID")]
     id: String,
@@ -124,7 +150,7 @@ struct Shape<'a> {
     packages: Vec<&'a str>,
 }
 
-impl<'a> Shape<'a> {
+impl<'a> AdvisoryShape<'a> {
     fn of(advisory: &'a Advisory, info: bool) -> Self {
         let packages = advisory.packages.iter();
         Self {

@@ -3,25 +3,33 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Local};
-use cli_kit::Printer;
 use serde::Serialize;
 
+use super::View;
 use crate::history::{Entry, Failed};
 
 /// Columns of everything but the command line.
 const OTHER_COLUMNS: usize = 41;
 
-/// Shows transactions; `info` adds what came and went, and those that failed.
-pub fn list(printer: &Printer, entries: &[Entry], failures: &[Failed], info: bool) {
-    if printer.mode().json {
-        return printer.json(
-            &entries
-                .iter()
-                .map(|entry| Shape::of(entry, info))
-                .collect::<Vec<_>>(),
-        );
+/// Transactions as `history` shows them.
+pub struct Transactions<'a> {
+    /// Those that were carried out.
+    pub done: &'a [Entry],
+    /// Those that failed.
+    pub failed: &'a [Failed],
+    /// Whether what came and went is shown, too, and those that failed.
+    pub info: bool,
+}
+
+impl View for Transactions<'_> {
+    fn text(&self, columns: usize) -> String {
+        table(self.done, self.failed, self.info, columns)
     }
-    printer.crit_part(&table(entries, failures, info, printer.width()));
+
+    fn json(&self) -> impl Serialize {
+        let shape = |entry| TransactionShape::of(entry, self.info);
+        self.done.iter().map(shape).collect::<Vec<_>>()
+    }
 }
 
 fn table(entries: &[Entry], failures: &[Failed], info: bool, width: usize) -> String {
@@ -73,7 +81,7 @@ fn date(timestamp: i64) -> String {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shape<'a> {
+struct TransactionShape<'a> {
     id: i64,
     cmd_line: &'a str,
     time_stamp: i64,
@@ -85,7 +93,7 @@ struct Shape<'a> {
     removed: Option<&'a [String]>,
 }
 
-impl<'a> Shape<'a> {
+impl<'a> TransactionShape<'a> {
     fn of(entry: &'a Entry, info: bool) -> Self {
         Self {
             id: entry.id,

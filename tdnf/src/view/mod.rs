@@ -1,4 +1,4 @@
-//! What is shown: view models as text or JSON.
+//! What is shown: view models, and the [`Screen`] that renders them.
 
 pub mod advisories;
 pub mod history;
@@ -6,79 +6,66 @@ pub mod notes;
 pub mod packages;
 pub mod plan;
 pub mod progress;
+pub mod repoquery;
 pub mod repos;
+mod screen;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod transcript;
 
-use cli_kit::Printer;
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
-use crate::error::Failure;
+use crate::audit::Finding;
 
-#[derive(Serialize)]
-struct ErrorView<'a> {
-    #[serde(rename = "Error")]
-    number: u32,
-    #[serde(rename = "ErrorMessage")]
-    message: &'a str,
-}
+pub use screen::{JsonShape, Screen, View};
 
-/// The error of the document of version 2.
+/// `--version`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct ErrorDetail<'a> {
-    number: u32,
-    message: &'a str,
-    details: &'a [String],
-    hints: &'a [String],
+pub struct Version {
+    /// The program.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
 }
 
-impl<'a> ErrorDetail<'a> {
-    fn of(failure: &'a Failure, message: &'a str) -> Self {
-        Self {
-            number: failure.code.0,
-            message,
-            details: &failure.details,
-            hints: &failure.hints,
-        }
+impl View for Version {
+    fn text(&self, _: usize) -> String {
+        format!("{}: {}\n", self.name, self.version)
+    }
+
+    fn json(&self) -> impl Serialize {
+        self
     }
 }
 
-/// The version of the JSON document (docs/json.md).
-const DOCUMENT_VERSION: u32 = 2;
+/// `count`.
+pub struct PackageCount(pub usize);
 
-/// Ends the output of a run: prints the document where one was asked for.
-pub fn close(printer: &Printer, command: Option<&str>, code: u8) {
-    printer.field("Version", &DOCUMENT_VERSION);
-    printer.field("Command", &command);
-    printer.field("ExitCode", &code);
-    printer.close();
+impl View for PackageCount {
+    fn text(&self, _: usize) -> String {
+        format!("Package count = {}\n", self.0)
+    }
+
+    fn json(&self) -> impl Serialize {
+        self.0
+    }
 }
 
-/// Shows why a run stops: remarks on stdout, details, error line and hints on stderr; in JSON
-/// mode the error object on stdout and the details on stderr. Benign ends show their bare text.
-pub fn failure(printer: &Printer, failure: &Failure) {
-    for line in &failure.remarks {
-        printer.crit(line);
+/// What `check-installed` finds: a line each.
+pub struct Findings<'a>(pub &'a [Finding]);
+
+impl View for Findings<'_> {
+    fn text(&self, _: usize) -> String {
+        self.0.iter().fold(String::new(), |mut text, finding| {
+            let _ = writeln!(text, "{finding}");
+            text
+        })
     }
-    for line in &failure.details {
-        printer.err(line);
-    }
-    let text = failure.code.text();
-    if failure.code.is_benign() {
-        if !printer.mode().json {
-            printer.err(&text);
-        }
-    } else if printer.mode().document {
-        printer.field("Error", &ErrorDetail::of(failure, &text));
-    } else if printer.mode().json {
-        printer.json(&ErrorView {
-            number: failure.code.0,
-            message: &text,
-        });
-    } else {
-        printer.err(&format!("Error({}) : {text}", failure.code.0));
-    }
-    for line in &failure.hints {
-        printer.err(&format!("Hint: {line}"));
+
+    fn json(&self) -> impl Serialize {
+        self.0
     }
 }

@@ -2,7 +2,7 @@
 
 use cli_kit::Printer;
 
-use crate::goal::{Note, no_same_version, not_found};
+use crate::note::{Note, no_same_version, not_found};
 
 /// Says the notes in order: how a word was understood at level info, the rest on stderr.
 pub fn show(printer: &Printer, notes: &[Note]) {

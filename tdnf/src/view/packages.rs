@@ -2,19 +2,20 @@
 
 use std::fmt::Write as _;
 
-use cli_kit::{Printer, human_size};
+use cli_kit::human_size;
 use serde::Serialize;
 
-use crate::plan::Identity;
+use super::View;
+use crate::plan::PackageId;
 
-/// Percent of the width for name.arch, evr and repository.
+/// Percent of the columns for name.arch, evr and repository.
 const LIST_COLUMNS: [usize; 3] = [55, 25, 15];
 
 /// What is known of one package. Texts are empty where a view does not need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageRow {
     /// Name, version, architecture.
-    pub identity: Identity,
+    pub id: PackageId,
     /// Repository id; `@System` for installed packages.
     pub repo: String,
     /// Bytes on disk.
@@ -31,19 +32,29 @@ pub struct PackageRow {
     pub description: String,
 }
 
-/// `list` and `check-update`: one line per package, or JSON.
-pub fn list(printer: &Printer, rows: &[PackageRow]) {
-    if printer.mode().json {
-        return printer.json(&rows.iter().map(ListShape::of).collect::<Vec<_>>());
+/// `list` and `check-update`: one line per package.
+pub struct PackageList<'a>(pub &'a [PackageRow]);
+
+impl View for PackageList<'_> {
+    fn text(&self, columns: usize) -> String {
+        let [name, evr, repo] = LIST_COLUMNS.map(|percent| columns * percent / 100);
+        let mut text = String::new();
+        for row in self.0 {
+            let label = format!("{}.{}", row.id.name, row.id.arch);
+            let version = row.id.evr();
+            let _ = writeln!(text, "{label:<name$} {version:<evr$} {:>repo$}", row.repo);
+        }
+        text
     }
-    let [name, evr, repo] = LIST_COLUMNS.map(|percent| printer.width() * percent / 100);
-    let mut text = String::new();
-    for row in rows {
-        let label = format!("{}.{}", row.identity.name, row.identity.arch);
-        let version = row.identity.evr();
-        let _ = writeln!(text, "{label:<name$} {version:<evr$} {:>repo$}", row.repo);
+
+    fn json(&self) -> impl Serialize {
+        shapes(self.0, |row| ListShape {
+            name: &row.id.name,
+            arch: &row.id.arch,
+            evr: row.id.evr(),
+            repo: &row.repo,
+        })
     }
-    printer.crit_part(&text);
 }
 
 #[derive(Serialize)]
@@ -55,53 +66,47 @@ struct ListShape<'a> {
     repo: &'a str,
 }
 
-impl<'a> ListShape<'a> {
-    fn of(row: &'a PackageRow) -> Self {
-        let PackageRow { identity, repo, .. } = row;
-        Self {
-            name: &identity.name,
-            arch: &identity.arch,
-            evr: identity.evr(),
-            repo,
+fn shapes<'a, T>(rows: &'a [PackageRow], shape: impl Fn(&'a PackageRow) -> T) -> Vec<T> {
+    rows.iter().map(shape).collect()
+}
+
+/// `info`: one block per package and the sum of the sizes.
+pub struct PackageInfo<'a>(pub &'a [PackageRow]);
+
+impl View for PackageInfo<'_> {
+    fn text(&self, _: usize) -> String {
+        let mut text = String::new();
+        let mut total = 0_u64;
+        for row in self.0 {
+            total = total.saturating_add(row.install_size);
+            put_block(&mut text, row);
         }
+        if !self.0.is_empty() {
+            let _ = write!(text, "\nTotal Size: {} ({total})\n", human_size(total));
+        }
+        text
     }
-}
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SearchShape<'a> {
-    name: &'a str,
-    summary: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ProvidesShape<'a> {
-    name: &'a str,
-    arch: &'a str,
-    evr: String,
-    summary: &'a str,
-}
-
-/// `info`: one block per package and the sum of the sizes, or JSON.
-pub fn info(printer: &Printer, rows: &[PackageRow]) {
-    if printer.mode().json {
-        return printer.json(&rows.iter().map(InfoShape::of).collect::<Vec<_>>());
+    fn json(&self) -> impl Serialize {
+        shapes(self.0, |row| InfoShape {
+            head: ListShape {
+                name: &row.id.name,
+                arch: &row.id.arch,
+                evr: row.id.evr(),
+                repo: &row.repo,
+            },
+            url: row.url.as_deref(),
+            install_size: row.install_size,
+            download_size: row.download_size,
+            summary: &row.summary,
+            license: &row.license,
+            description: &row.description,
+        })
     }
-    let mut text = String::new();
-    let mut total = 0_u64;
-    for row in rows {
-        total = total.saturating_add(row.install_size);
-        put_block(&mut text, row);
-    }
-    if !rows.is_empty() {
-        let _ = write!(text, "\nTotal Size: {} ({total})\n", human_size(total));
-    }
-    printer.crit_part(&text);
 }
 
 fn put_block(text: &mut String, row: &PackageRow) {
-    let id = &row.identity;
+    let id = &row.id;
     let mut line = |label: &str, value: &str| {
         let _ = writeln!(text, "{label:<14}: {value}");
     };
@@ -127,10 +132,8 @@ fn put_block(text: &mut String, row: &PackageRow) {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct InfoShape<'a> {
-    name: &'a str,
-    arch: &'a str,
-    evr: String,
-    repo: &'a str,
+    #[serde(flatten)]
+    head: ListShape<'a>,
     url: Option<&'a str>,
     install_size: u64,
     #[serde(skip_serializing_if = "is_zero")]
@@ -144,73 +147,62 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-impl<'a> InfoShape<'a> {
-    fn of(row: &'a PackageRow) -> Self {
-        Self {
-            name: &row.identity.name,
-            arch: &row.identity.arch,
-            evr: row.identity.evr(),
-            repo: &row.repo,
-            url: row.url.as_deref(),
-            install_size: row.install_size,
-            download_size: row.download_size,
-            summary: &row.summary,
-            license: &row.license,
-            description: &row.description,
+/// `search`: name and summary.
+pub struct PackageMatches<'a>(pub &'a [PackageRow]);
+
+impl View for PackageMatches<'_> {
+    fn text(&self, _: usize) -> String {
+        let mut text = String::new();
+        for row in self.0 {
+            let _ = writeln!(text, "{} : {}", row.id.name, row.summary);
         }
+        text
+    }
+
+    fn json(&self) -> impl Serialize {
+        shapes(self.0, |row| MatchShape {
+            name: &row.id.name,
+            summary: &row.summary,
+        })
     }
 }
 
-/// `search`: name and summary.
-pub fn search(printer: &Printer, rows: &[PackageRow]) {
-    if printer.mode().json {
-        let shape = |row| {
-            let PackageRow {
-                identity, summary, ..
-            }: &PackageRow = row;
-            SearchShape {
-                name: &identity.name,
-                summary,
-            }
-        };
-        return printer.json(&rows.iter().map(shape).collect::<Vec<_>>());
-    }
-    let mut text = String::new();
-    for row in rows {
-        let _ = writeln!(text, "{} : {}", row.identity.name, row.summary);
-    }
-    printer.crit_part(&text);
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MatchShape<'a> {
+    name: &'a str,
+    summary: &'a str,
 }
 
 /// `provides`: package, summary and repository.
-pub fn provides(printer: &Printer, rows: &[PackageRow]) {
-    if printer.mode().json {
-        let shape = |row| {
-            let PackageRow {
-                identity, summary, ..
-            }: &PackageRow = row;
-            let (name, arch) = (&identity.name, &identity.arch);
-            ProvidesShape {
-                name,
-                arch,
-                evr: identity.evr(),
-                summary,
-            }
-        };
-        return printer.json(&rows.iter().map(shape).collect::<Vec<_>>());
+pub struct PackageProviders<'a>(pub &'a [PackageRow]);
+
+impl View for PackageProviders<'_> {
+    fn text(&self, _: usize) -> String {
+        let mut text = String::new();
+        for row in self.0 {
+            let (id, summary) = (&row.id, &row.summary);
+            let _ = writeln!(text, "{} : {summary}", id.nevra());
+            let _ = writeln!(text, "Repo\t : {}", row.repo);
+        }
+        text
     }
-    let mut text = String::new();
-    for row in rows {
-        let id = &row.identity;
-        let _ = writeln!(
-            text,
-            "{}-{}.{} : {}",
-            id.name,
-            id.evr(),
-            id.arch,
-            row.summary
-        );
-        let _ = writeln!(text, "Repo\t : {}", row.repo);
+
+    fn json(&self) -> impl Serialize {
+        shapes(self.0, |row| ProviderShape {
+            name: &row.id.name,
+            arch: &row.id.arch,
+            evr: row.id.evr(),
+            summary: &row.summary,
+        })
     }
-    printer.crit_part(&text);
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProviderShape<'a> {
+    name: &'a str,
+    arch: &'a str,
+    evr: String,
+    summary: &'a str,
 }

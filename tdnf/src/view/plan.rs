@@ -2,25 +2,30 @@
 
 use std::fmt::Write as _;
 
-use cli_kit::{Printer, human_size};
+use cli_kit::human_size;
 use serde::Serialize;
 
+use super::View;
 use crate::plan::{Action, Change, GROUPS, Plan};
 
 /// Percent of the width for name, arch, evr, repo, install size and download size.
 const COLUMNS: [usize; 6] = [20, 15, 20, 15, 10, 10];
 
-/// Shows what will change: the table at level info, or the JSON object.
-pub fn show(printer: &Printer, plan: &Plan) {
-    if printer.mode().json {
-        printer.json(&shape(plan));
-    } else {
-        printer.info(table(plan, printer.width()).trim_end_matches('\n'));
+/// What will change: the table before the question.
+impl View for Plan {
+    const QUIETED: bool = true;
+
+    fn text(&self, columns: usize) -> String {
+        table(self, columns)
+    }
+
+    fn json(&self) -> impl Serialize {
+        shape(self)
     }
 }
 
 /// The table that stands before the question.
-pub fn table(plan: &Plan, width: usize) -> String {
+fn table(plan: &Plan, width: usize) -> String {
     let mut text = String::new();
     for word in &plan.unavailable {
         let _ = writeln!(text, "No package {word} available");
@@ -80,7 +85,7 @@ fn put_group(text: &mut String, heading: &str, changes: &[&Change], width: usize
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct ChangeRow<'a> {
     #[serde(rename = "Name")]
     name: &'a str,
     #[serde(rename = "Arch")]
@@ -96,27 +101,27 @@ struct Row<'a> {
 /// The JSON object of tdnf: one array per kind of change that there is.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Shape<'a> {
+pub struct PlanShape<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unavailable: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    install: Vec<Row<'a>>,
+    install: Vec<ChangeRow<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    upgrade: Vec<Row<'a>>,
+    upgrade: Vec<ChangeRow<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    downgrade: Vec<Row<'a>>,
+    downgrade: Vec<ChangeRow<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    remove: Vec<Row<'a>>,
+    remove: Vec<ChangeRow<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    reinstall: Vec<Row<'a>>,
+    reinstall: Vec<ChangeRow<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    obsolete: Vec<Row<'a>>,
+    obsolete: Vec<ChangeRow<'a>>,
 }
 
 /// The plan in that shape.
-pub fn shape(plan: &Plan) -> Shape<'_> {
+pub fn shape(plan: &Plan) -> PlanShape<'_> {
     let rows = |action| shown(plan, action).into_iter().map(row).collect();
-    Shape {
+    PlanShape {
         unavailable: &plan.unavailable,
         install: rows(Action::Install),
         upgrade: rows(Action::Upgrade),
@@ -127,8 +132,8 @@ pub fn shape(plan: &Plan) -> Shape<'_> {
     }
 }
 
-fn row(change: &Change) -> Row<'_> {
-    Row {
+fn row(change: &Change) -> ChangeRow<'_> {
+    ChangeRow {
         name: &change.package.name,
         arch: &change.package.arch,
         evr: change.package.version_release(),

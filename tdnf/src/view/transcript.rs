@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use rpm_transaction::ScriptStream;
 
+use super::{JsonShape, View};
+
 /// Bytes of one scriptlet's output that are kept.
 const MAX_OUTPUT: usize = 1 << 20;
 
@@ -34,6 +36,20 @@ pub struct Transcript {
     pub scriptlets: Vec<Scriptlet>,
     /// What went wrong without stopping the transaction.
     pub warnings: Vec<String>,
+}
+
+/// The text was said while things happened.
+impl View for Transcript {
+    const FIELD: &'static str = "Transaction";
+    const SINCE: JsonShape = JsonShape::Document;
+
+    fn text(&self, _: usize) -> String {
+        String::new()
+    }
+
+    fn json(&self) -> impl Serialize {
+        self
+    }
 }
 
 impl Transcript {

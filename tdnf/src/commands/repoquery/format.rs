@@ -63,7 +63,7 @@ pub(super) fn fill(packages: &Packages, id: SolvableId, format: &str) -> Outcome
 }
 
 fn value(packages: &Packages, id: SolvableId, tag: &str) -> Outcome<String> {
-    let identity = packages.identity(id);
+    let identity = packages.package_id(id);
     let facts = packages.pool.facts(id)?;
     Ok(match tag {
         "name" => identity.name,
@@ -94,10 +94,10 @@ fn pieces(format: &str) -> Vec<Piece<'_>> {
     let mut text = String::new();
     let mut rest = format;
     while let Some(first) = rest.chars().next() {
-        if let Some((tag, behind)) = rest.strip_prefix("%{").and_then(|r| r.split_once('}')) {
+        if let Some((tag, after)) = rest.strip_prefix("%{").and_then(|r| r.split_once('}')) {
             pieces.push(Piece::Text(std::mem::take(&mut text)));
             pieces.push(Piece::Tag(tag));
-            rest = behind;
+            rest = after;
             continue;
         }
         rest = rest.strip_prefix(first).unwrap_or_default();

@@ -5,18 +5,18 @@ mod select;
 
 pub(in crate::commands) use select::extras;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
 use rpm_solv::{DepKind, SolvableId};
-use serde::Serialize;
 
 use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
 use crate::session::{Freshness, Packages, Session};
+use crate::view::repoquery::{Answer, QueriedPackage, QueryResult};
 use rpm_catalog::ChangelogEntry;
 
 pub(super) const COMMAND: Command = Command {
@@ -171,19 +171,33 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     if chosen.is_empty() {
         return Err(Code::NO_DATA.into());
     }
-    let details = Details::read(session, &packages, &chosen, query)?;
-    if session.printer.mode().json {
-        let shapes: Outcome<Vec<Shape>> = chosen
-            .iter()
-            .map(|id| shape(&packages, *id, query, &details))
-            .collect();
-        session.printer.json(&shapes?);
-    } else {
-        session
-            .printer
-            .crit_part(&text(&packages, &chosen, query, &details)?);
+    let mut details = Details::read(session, &packages, &chosen, query)?;
+    let mut found = Vec::new();
+    for id in chosen {
+        found.push(QueriedPackage {
+            id: packages.package_id(id),
+            repo: packages.repo_of(id),
+            answer: answer(&packages, id, query, &mut details)?,
+        });
     }
+    session.printer.show(&QueryResult(found));
     Ok(0)
+}
+
+fn answer(
+    packages: &Packages,
+    id: SolvableId,
+    query: Query<'_>,
+    details: &mut Details,
+) -> Outcome<Answer> {
+    Ok(match query {
+        Query::Name => Answer::Name,
+        Query::Files => Answer::Files(details.files.remove(&id).unwrap_or_default()),
+        Query::Deps(dep) => Answer::Deps(dep.key, deps(packages, id, dep)),
+        Query::Changelogs => Answer::Changelog(details.changelogs.remove(&id).unwrap_or_default()),
+        Query::Source => Answer::Source(source(packages, id)?),
+        Query::Format(format) => Answer::Formatted(format::fill(packages, id, format)?),
+    })
 }
 
 /// What is not in the pool.
@@ -266,110 +280,4 @@ fn source(packages: &Packages, id: SolvableId) -> Outcome<String> {
     let facts = packages.pool.facts(id)?;
     let name = facts.sourcerpm;
     Ok(name.strip_suffix(".rpm").unwrap_or(&name).to_owned())
-}
-
-/// `Www Mmm dd yyyy`, as changelogs write it.
-fn day(date: u64) -> String {
-    let time = i64::try_from(date)
-        .ok()
-        .and_then(|date| chrono::DateTime::from_timestamp(date, 0));
-    time.map_or_else(String::new, |time| time.format("%a %b %d %Y").to_string())
-}
-
-fn text(
-    packages: &Packages,
-    chosen: &[SolvableId],
-    query: Query<'_>,
-    details: &Details,
-) -> Outcome<String> {
-    let mut lines = Vec::new();
-    for id in chosen {
-        match query {
-            Query::Name => lines.push(packages.identity(*id).nvra()),
-            Query::Files => lines.extend(details.files.get(id).into_iter().flatten().cloned()),
-            Query::Deps(dep) => lines.extend(deps(packages, *id, dep)),
-            Query::Changelogs => {
-                let entries = details.changelogs.get(id).into_iter().flatten();
-                lines.extend(
-                    entries.map(|entry| {
-                        format!("{} {}\n{}", day(entry.date), entry.author, entry.text)
-                    }),
-                );
-            }
-            Query::Source => lines.push(source(packages, *id)?),
-            Query::Format(format) => lines.push(format::fill(packages, *id, format)?),
-        }
-    }
-    if matches!(query, Query::Files | Query::Deps(_)) {
-        let unique: BTreeSet<String> = lines.into_iter().collect();
-        lines = unique.into_iter().collect();
-    }
-    Ok(lines.into_iter().map(|line| line + "\n").collect())
-}
-
-/// A package in JSON: the keys in tdnf's order.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Shape {
-    nevra: String,
-    name: String,
-    arch: String,
-    evr: String,
-    repo: String,
-    #[serde(flatten)]
-    detail: BTreeMap<&'static str, Detail>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Detail {
-    Text(String),
-    Texts(Vec<String>),
-    Changes(Vec<ChangeShape>),
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ChangeShape {
-    time: String,
-    author: String,
-    text: String,
-}
-
-fn shape(
-    packages: &Packages,
-    id: SolvableId,
-    query: Query<'_>,
-    details: &Details,
-) -> Outcome<Shape> {
-    let identity = packages.identity(id);
-    let files = || details.files.get(&id).cloned().unwrap_or_default();
-    let change = |entry: &ChangelogEntry| ChangeShape {
-        time: day(entry.date),
-        author: entry.author.clone(),
-        text: entry.text.clone(),
-    };
-    let changes = || {
-        details
-            .changelogs
-            .get(&id)
-            .into_iter()
-            .flatten()
-            .map(change)
-    };
-    let detail = match query {
-        Query::Files => Some(("Files", Detail::Texts(files()))),
-        Query::Deps(dep) => Some((dep.key, Detail::Texts(deps(packages, id, dep)))),
-        Query::Changelogs => Some(("ChangeLogs", Detail::Changes(changes().collect()))),
-        Query::Source => Some(("Source", Detail::Text(source(packages, id)?))),
-        Query::Name | Query::Format(_) => None,
-    };
-    Ok(Shape {
-        nevra: identity.nvra(),
-        evr: identity.evr(),
-        name: identity.name,
-        arch: identity.arch,
-        repo: packages.repo_of(id),
-        detail: detail.into_iter().collect(),
-    })
 }

@@ -18,7 +18,7 @@ const MAX_PART: u64 = 4 << 30;
 const INDEX: [&str; 2] = ["repomd.xml.asc", "repomd.xml"];
 
 /// Copies the metadata to `folder`. The index comes last: until then a reader of the folder finds
-/// the one of before, with all its files.
+/// the previous one, with all its files.
 pub(super) fn copy(session: &Session<'_>, source: &Source, folder: &Path) -> Outcome<()> {
     let mut requests = Vec::new();
     for record in &source.set.repomd.records {

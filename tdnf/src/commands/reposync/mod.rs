@@ -7,7 +7,6 @@ mod wanted;
 use std::path::{Path, PathBuf};
 
 use repo_client::{FileRequest, fetch, join_below};
-use serde::Serialize;
 
 use super::{Command, Needs};
 use crate::args::options::{self, of};
@@ -17,6 +16,7 @@ use crate::keys;
 use crate::session::{Freshness, PRIMARY, Session, Source};
 use crate::verify;
 use crate::view::progress::NetworkView;
+use crate::view::repos::{RepoCopies, RepoCopy};
 use wanted::{Refused, Wanted};
 
 /// Most `--arch` options, as in tdnf.
@@ -117,19 +117,6 @@ fn absolute(path: &Path) -> Outcome<PathBuf> {
     std::path::absolute(path).map_err(|error| Failure::io(path, &error))
 }
 
-/// What happened to one repository, for JSON.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Report {
-    repo: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    urls: Vec<String>,
-    packages: usize,
-    downloaded: usize,
-    deleted: Vec<String>,
-    failed: Vec<String>,
-}
-
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
     let wish = Wish::of(session)?;
     if wish.no_repo_path && session.enabled_repos()?.len() > 1 {
@@ -148,7 +135,7 @@ fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
         reports.push(report);
     }
     if !reports.is_empty() {
-        session.printer.field("Data", &reports);
+        session.printer.show(&RepoCopies(&reports));
     }
     match first {
         None => Ok(0),
@@ -156,7 +143,7 @@ fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
     }
 }
 
-fn missing(reports: &[Report]) -> String {
+fn missing(reports: &[RepoCopy]) -> String {
     let failed: usize = reports.iter().map(|report| report.failed.len()).sum();
     let all: usize = reports.iter().map(|report| report.packages).sum();
     format!("{failed} of {all} files are missing; the others are there")
@@ -164,15 +151,16 @@ fn missing(reports: &[Report]) -> String {
 
 /// Copies one repository. A file that cannot be had does not stop the others: the first such
 /// failure comes back with the report.
-fn sync(session: &Session<'_>, wish: &Wish, source: &Source) -> Outcome<(Report, Option<Failure>)> {
+fn sync(
+    session: &Session<'_>,
+    wish: &Wish,
+    source: &Source,
+) -> Outcome<(RepoCopy, Option<Failure>)> {
     let (wanted, refused) = wanted::read(&source.set, wish)?;
-    let mut report = Report {
+    let mut report = RepoCopy {
         repo: source.config.id.clone(),
-        urls: Vec::new(),
         packages: wanted.len() + refused.len(),
-        downloaded: 0,
-        deleted: Vec::new(),
-        failed: Vec::new(),
+        ..RepoCopy::default()
     };
     let mut first = None;
     for Refused { name, failure } in refused {

@@ -12,7 +12,7 @@ use rpm_repo::xml::Limits;
 
 use super::Wish;
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::{Identity, Origin, Promised};
+use crate::plan::{Origin, PackageId, Promised};
 use crate::session::Source;
 
 /// Architectures of source packages.
@@ -20,7 +20,7 @@ const SOURCE: [&str; 2] = ["src", "nosrc"];
 
 /// A package that is to be copied.
 pub(super) struct Wanted {
-    pub(super) identity: Identity,
+    pub(super) identity: PackageId,
     pub(super) origin: Origin,
 }
 
@@ -62,8 +62,8 @@ pub(super) struct Refused {
     pub(super) failure: Failure,
 }
 
-fn identity(package: &PrimaryPackage) -> Identity {
-    Identity {
+fn identity(package: &PrimaryPackage) -> PackageId {
+    PackageId {
         name: package.name().to_owned(),
         epoch: package.epoch(),
         version: package.version().to_owned(),
@@ -145,8 +145,8 @@ fn newest(all: Vec<Wanted>) -> Vec<Wanted> {
         .collect()
 }
 
-fn compare(left: &Identity, right: &Identity) -> Ordering {
-    let text = |id: &Identity| format!("{}:{}", id.epoch, id.version_release());
+fn compare(left: &PackageId, right: &PackageId) -> Ordering {
+    let text = |id: &PackageId| format!("{}:{}", id.epoch, id.version_release());
     let (left, right) = (text(left), text(right));
     EvrRef::parse(left.as_bytes()).compare(&EvrRef::parse(right.as_bytes()))
 }

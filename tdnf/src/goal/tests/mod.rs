@@ -1,2 +1,3 @@
 mod scenarios;
+mod snapshots;
 pub(crate) mod stage;

@@ -121,7 +121,7 @@ impl Config {
             ("base", "tdnf_conf") => {
                 self.tdnf_conf = Some(path().ok_or("an absolute path expected")?);
             }
-            _ => return Err("nobody knows this key here"),
+            _ => return Err("unknown key"),
         }
         Ok(())
     }

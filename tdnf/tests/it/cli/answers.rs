@@ -324,7 +324,7 @@ fn typing_errors_in_the_configuration() {
     let ran = site.run(&["-q", "list"]).well();
     assert_eq!(
         shown(&site, &ran),
-        "warning: SITE/repos.d/test.repo:4: nobody knows the key 'gpgchek': did you mean 'gpgcheck'?\n\
+        "warning: SITE/repos.d/test.repo:4: unknown key 'gpgchek': did you mean 'gpgcheck'?\n\
          exit 0\n"
     );
     site.write(

@@ -1,0 +1,186 @@
+//! What a command shows, rendered for the mode of the run: the one place that knows the versions
+//! of JSON (docs/json.md).
+
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
+
+use cli_kit::{Mode, Printer};
+use serde::Serialize;
+
+use crate::error::{Code, Failure, Outcome};
+
+/// The version of the document.
+const DOCUMENT_VERSION: u32 = 2;
+
+/// Which JSON a run prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JsonShape {
+    /// None: text.
+    #[default]
+    None,
+    /// Version 1: the bare data.
+    Bare,
+    /// Version 2: one document with everything.
+    Document,
+}
+
+/// What a command shows, as text and as JSON.
+pub trait View {
+    /// The field of the document that it is.
+    const FIELD: &'static str = "Data";
+    /// The first shape of JSON that has it.
+    const SINCE: JsonShape = JsonShape::Bare;
+    /// Whether `-q` leaves the text out.
+    const QUIETED: bool = false;
+
+    /// The text for a screen of so many columns, each line ended.
+    fn text(&self, columns: usize) -> String;
+
+    /// The JSON.
+    fn json(&self) -> impl Serialize;
+}
+
+/// The printer, and how views are shown on it.
+pub struct Screen {
+    printer: Printer,
+    shape: JsonShape,
+    /// What the document will hold, by name.
+    fields: Mutex<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl Deref for Screen {
+    type Target = Printer;
+
+    fn deref(&self) -> &Printer {
+        &self.printer
+    }
+}
+
+impl Screen {
+    /// The process's own streams. `mode.json` follows from the shape.
+    pub fn standard(mode: Mode, shape: JsonShape) -> Self {
+        Self::on(Printer::standard(with(mode, shape)), shape)
+    }
+
+    /// A screen that keeps everything, for tests.
+    pub fn recording(mode: Mode, shape: JsonShape) -> Self {
+        Self::on(Printer::recording(with(mode, shape)), shape)
+    }
+
+    fn on(printer: Printer, shape: JsonShape) -> Self {
+        Self {
+            printer,
+            shape,
+            fields: Mutex::default(),
+        }
+    }
+
+    /// Shows a view as the run wants it.
+    pub fn show<V: View>(&self, view: &V) {
+        match self.shape {
+            JsonShape::None if V::QUIETED => {
+                self.info(view.text(self.width()).trim_end_matches('\n'));
+            }
+            JsonShape::None => self.crit_part(&view.text(self.width())),
+            shape if shape < V::SINCE => {}
+            JsonShape::Bare => self.printer.json(&view.json()),
+            JsonShape::Document => self.field(V::FIELD, &view.json()),
+        }
+    }
+
+    /// That nothing was found is the error `none` as text; in JSON it is an empty answer.
+    pub fn nothing_found(&self, none: Code) -> Outcome<()> {
+        match self.shape {
+            JsonShape::None => Err(none.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Shows why a run stops: remarks on stdout, details, error line and hints on stderr; in JSON
+    /// the error on stdout and the details on stderr. Benign ends show their bare text.
+    pub fn show_failure(&self, failure: &Failure) {
+        for line in &failure.remarks {
+            self.crit(line);
+        }
+        for line in &failure.details {
+            self.err(line);
+        }
+        let text = failure.code.text();
+        match self.shape {
+            JsonShape::None if failure.code.is_benign() => self.err(&text),
+            JsonShape::None => self.err(&format!("Error({}) : {text}", failure.code.0)),
+            _ if failure.code.is_benign() => {}
+            JsonShape::Bare => self.printer.json(&BareError {
+                number: failure.code.0,
+                message: &text,
+            }),
+            JsonShape::Document => self.field("Error", &DetailedError::of(failure, &text)),
+        }
+        for line in &failure.hints {
+            self.err(&format!("Hint: {line}"));
+        }
+    }
+
+    /// Ends the output of a run: prints the document where one was asked for, as one line.
+    pub fn close(&self, command: Option<&str>, code: u8) {
+        if self.shape != JsonShape::Document {
+            return;
+        }
+        self.field("Version", &DOCUMENT_VERSION);
+        self.field("Command", &command);
+        self.field("ExitCode", &code);
+        let fields = std::mem::take(&mut *self.fields());
+        self.printer.json_line(&fields);
+    }
+
+    fn field(&self, name: &str, value: &impl Serialize) {
+        match serde_json::to_value(value) {
+            Ok(value) => {
+                self.fields().insert(name.to_owned(), value);
+            }
+            Err(error) => self.err(&format!("Error: cannot write JSON: {error}")),
+        }
+    }
+
+    fn fields(&self) -> std::sync::MutexGuard<'_, serde_json::Map<String, serde_json::Value>> {
+        // A panic elsewhere leaves at worst a field out.
+        self.fields.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn with(mode: Mode, shape: JsonShape) -> Mode {
+    Mode {
+        json: shape != JsonShape::None,
+        ..mode
+    }
+}
+
+/// The error of version 1.
+#[derive(Serialize)]
+struct BareError<'a> {
+    #[serde(rename = "Error")]
+    number: u32,
+    #[serde(rename = "ErrorMessage")]
+    message: &'a str,
+}
+
+/// The error of version 2.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DetailedError<'a> {
+    number: u32,
+    message: &'a str,
+    details: &'a [String],
+    hints: &'a [String],
+}
+
+impl<'a> DetailedError<'a> {
+    fn of(failure: &'a Failure, message: &'a str) -> Self {
+        Self {
+            number: failure.code.0,
+            message,
+            details: &failure.details,
+            hints: &failure.hints,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Snapshots of what commands show: as text, as JSON of version 1 and as the document of version
+//! 2. `INSTA_UPDATE=always` writes those that differ anew; where `CI` is set none is written.
+
+use chrono::{DateTime, Local};
+use cli_kit::Mode;
+use rpm_catalog::ChangelogEntry;
+use rpm_repo::updateinfo::{Advisory, AdvisoryPackage};
+
+use super::advisories::{AdvisoryCounts, AdvisoryInfo, AdvisoryList};
+use super::history::Transactions;
+use super::packages::{PackageInfo, PackageList, PackageMatches, PackageProviders, PackageRow};
+use super::repoquery::{Answer, QueriedPackage, QueryResult};
+use super::repos::{RepoCopies, RepoCopy, RepoRow, RepoTable};
+use super::transcript::Transcript;
+use super::{Findings, JsonShape, PackageCount, Screen, Version, View, notes};
+use crate::audit::Finding;
+use crate::error::{Code, Failure};
+use crate::history::{Entry, Failed};
+use crate::note::Note;
+use crate::plan::PackageId;
+
+/// Both streams of all three shapes.
+pub(crate) fn in_all_shapes(show: impl Fn(&Screen)) -> String {
+    let shapes = [
+        ("text", JsonShape::None),
+        ("JSON 1", JsonShape::Bare),
+        ("JSON 2", JsonShape::Document),
+    ];
+    let mut all = String::new();
+    for (name, shape) in shapes {
+        let screen = Screen::recording(Mode::default(), shape);
+        show(&screen);
+        screen.close(Some("command"), 0);
+        let recorded = screen.recorded();
+        all += &format!("== {name}\n{}", recorded.out);
+        if !recorded.out.ends_with('\n') {
+            all += "(no line break)\n";
+        }
+        if !recorded.err.is_empty() {
+            all += &format!("-- stderr\n{}", recorded.err);
+        }
+    }
+    all
+}
+
+pub(crate) fn shown(view: &impl View) -> String {
+    in_all_shapes(|screen| screen.show(view))
+}
+
+fn package(name: &str, epoch: u32) -> PackageId {
+    PackageId {
+        name: name.into(),
+        epoch,
+        version: "1.0.1".into(),
+        release: "2".into(),
+        arch: "x86_64".into(),
+    }
+}
+
+fn rows() -> Vec<PackageRow> {
+    let one = PackageRow {
+        id: package("one", 0),
+        repo: "photon".into(),
+        install_size: 65,
+        download_size: 6649,
+        summary: "The first".into(),
+        url: Some("https://example.org/one".into()),
+        license: "MIT".into(),
+        description: "Two lines\nof text.".into(),
+    };
+    let two = PackageRow {
+        id: package("two", 3),
+        repo: "@System".into(),
+        install_size: 5_000_000_000,
+        download_size: 0,
+        summary: "The \"second\"".into(),
+        url: None,
+        ..one.clone()
+    };
+    vec![one, two]
+}
+
+#[test]
+fn packages() {
+    let rows = rows();
+    insta::assert_snapshot!("list", shown(&PackageList(&rows)));
+    insta::assert_snapshot!("list_of_nothing", shown(&PackageList(&[])));
+    insta::assert_snapshot!("info", shown(&PackageInfo(&rows)));
+    insta::assert_snapshot!("search", shown(&PackageMatches(&rows)));
+    insta::assert_snapshot!("provides", shown(&PackageProviders(&rows)));
+}
+
+#[test]
+fn queries() {
+    let result = |answers: Vec<Answer>| {
+        let names = ["one", "two"].into_iter().zip(answers);
+        shown(&QueryResult(
+            names
+                .map(|(name, answer)| QueriedPackage {
+                    id: package(name, 1),
+                    repo: "photon".into(),
+                    answer,
+                })
+                .collect(),
+        ))
+    };
+    let texts = |all: &[&str]| all.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    let change = ChangelogEntry {
+        author: "A. Person <a@example.org> 1-1".into(),
+        date: 1_700_000_000,
+        text: "- first".into(),
+    };
+    insta::assert_snapshot!("query_names", result(vec![Answer::Name, Answer::Name]));
+    insta::assert_snapshot!(
+        "query_files",
+        result(vec![
+            Answer::Files(texts(&["/usr/bin/b", "/usr/bin/a"])),
+            Answer::Files(texts(&["/usr/bin/a"])),
+        ])
+    );
+    insta::assert_snapshot!(
+        "query_requires",
+        result(vec![
+            Answer::Deps("Requires", texts(&["lib >= 2", "/bin/sh"])),
+            Answer::Deps("Requires", Vec::new()),
+        ])
+    );
+    insta::assert_snapshot!(
+        "query_changelogs",
+        result(vec![Answer::Changelog(vec![change])])
+    );
+    insta::assert_snapshot!(
+        "query_source",
+        result(vec![Answer::Source("one-1-1.src".into())])
+    );
+    insta::assert_snapshot!(
+        "query_format",
+        result(vec![Answer::Formatted("one and 1".into())])
+    );
+}
+
+#[test]
+fn repositories() {
+    let row = |id: &str, enabled| RepoRow {
+        id: id.into(),
+        name: format!("Repository {id}"),
+        enabled,
+    };
+    insta::assert_snapshot!(
+        "repolist",
+        shown(&RepoTable(vec![row("a", true), row("b", false)]))
+    );
+    insta::assert_snapshot!("repolist_of_nothing", shown(&RepoTable(Vec::new())));
+    let copy = RepoCopy {
+        repo: "a".into(),
+        packages: 3,
+        downloaded: 1,
+        failed: vec!["x-1-1.noarch".into()],
+        ..RepoCopy::default()
+    };
+    insta::assert_snapshot!("reposync", shown(&RepoCopies(&[copy])));
+}
+
+/// A date of the machine's own time, as the views write it.
+fn local(seconds: i64, form: &str) -> String {
+    let time = DateTime::from_timestamp(seconds, 0).unwrap();
+    time.with_timezone(&Local).format(form).to_string()
+}
+
+#[test]
+fn history() {
+    let time = 1_700_000_000;
+    let done = [
+        Entry {
+            id: 1,
+            command_line: "-y install one".into(),
+            timestamp: time,
+            added: vec!["one-1-1.noarch".into(), "dep-1-1.noarch".into()],
+            removed: Vec::new(),
+        },
+        Entry {
+            id: 2,
+            command_line: "erase one".into(),
+            timestamp: time,
+            added: Vec::new(),
+            removed: vec!["one-1-1.noarch".into()],
+        },
+    ];
+    let failed = [Failed {
+        after: 2,
+        command_line: "install two".into(),
+        timestamp: time,
+        reason: "no space".into(),
+    }];
+    let text = |failed: &[Failed], info| {
+        let text = shown(&Transactions {
+            done: &done,
+            failed,
+            info,
+        });
+        text.replace(&local(time, "%a %b %d %Y %H:%M"), "[Www Mmm dd yyyy HH]")
+    };
+    insta::assert_snapshot!("history", text(&[], false));
+    insta::assert_snapshot!("history_info", text(&failed, true));
+}
+
+#[test]
+fn advisories() {
+    let time = 1_700_000_000;
+    let advisory = |id: &str, kind: &str| Advisory {
+        id: id.into(),
+        kind: kind.into(),
+        description: "What was wrong.".into(),
+        updated: time.to_string(),
+        packages: vec![AdvisoryPackage {
+            name: "one".into(),
+            filename: "one-2-1.noarch.rpm".into(),
+            reboot_suggested: kind == "security",
+            ..AdvisoryPackage::default()
+        }],
+        ..Advisory::default()
+    };
+    let all = [advisory("A-1", "security"), advisory("A-2", "newpackage")];
+    let dated = |text: String| {
+        text.replace(
+            &local(time, "%a %b %e %H:%M:%S %Y"),
+            "[Www Mmm dd HH:MM:SS yyyy]",
+        )
+    };
+    insta::assert_snapshot!("updateinfo_summary", shown(&AdvisoryCounts(&all)));
+    insta::assert_snapshot!("updateinfo_summary_of_nothing", shown(&AdvisoryCounts(&[])));
+    insta::assert_snapshot!("updateinfo_list", shown(&AdvisoryList(&all)));
+    insta::assert_snapshot!("updateinfo_info", dated(shown(&AdvisoryInfo(&all))));
+}
+
+pub(crate) fn failed(failure: &Failure) -> String {
+    in_all_shapes(|screen| screen.show_failure(failure))
+}
+
+#[test]
+fn errors() {
+    insta::assert_snapshot!("error_benign", failed(&Code::NOTHING_TO_DO.into()));
+    let full = Failure::because(Code::NO_MATCH, "what happened")
+        .detail("and what else")
+        .hint("what to do next")
+        .remark("a remark");
+    insta::assert_snapshot!("error", failed(&full));
+}
+
+#[test]
+fn remarks() {
+    let word = || "word".to_owned();
+    let all = [
+        Note::CaseIgnored(word()),
+        Note::FileMatch(word()),
+        Note::CapabilityMatch(word()),
+        Note::AlreadyInstalled(word()),
+        Note::NameExcluded(word()),
+        Note::AllExcluded(word()),
+        Note::Excluded(word(), "/etc/tdnf/tdnf.conf".into()),
+        Note::NoDowngrade(word()),
+        Note::NotFound(word()),
+        Note::NoSameVersion(word()),
+    ];
+    insta::assert_snapshot!("notes", in_all_shapes(|screen| notes::show(screen, &all)));
+}
+
+#[test]
+fn small_things() {
+    let version = Version {
+        name: "tdnf",
+        version: "1.2.3",
+    };
+    insta::assert_snapshot!("version", shown(&version));
+    insta::assert_snapshot!("count", shown(&PackageCount(42)));
+    let findings = [
+        Finding::Database {
+            what: "an index is damaged".into(),
+        },
+        Finding::Duplicate {
+            kept: "a-2-1.noarch".into(),
+            surplus: "a-1-1.noarch".into(),
+            number: 7,
+        },
+        Finding::Incomplete {
+            package: "b-1-1.noarch".into(),
+            missing: 1,
+            changed: 0,
+            example: "/usr/bin/b".into(),
+        },
+    ];
+    insta::assert_snapshot!("check_installed", shown(&Findings(&findings)));
+    let mut transcript = Transcript {
+        committed: true,
+        installed: vec!["a-1-1.noarch".into()],
+        ..Transcript::default()
+    };
+    transcript.script("a-1-1.noarch", "%post");
+    insta::assert_snapshot!("transaction", shown(&transcript));
+}
+
+#[test]
+fn a_document_is_one_object() {
+    let screen = Screen::recording(Mode::default(), JsonShape::Document);
+    screen.crit("for people");
+    screen.show(&PackageCount(1));
+    screen.close(Some("count"), 0);
+    assert_eq!(
+        screen.recorded().out,
+        "{\"Command\":\"count\",\"Data\":1,\"ExitCode\":0,\"Version\":2}\n"
+    );
+}
