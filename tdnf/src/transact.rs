@@ -272,7 +272,7 @@ pub(crate) fn settle_history(session: &Session<'_>) -> Outcome<()> {
     };
     if left {
         let settled = History::open(persist_dir)?.settle_begun(&installed_now(session)?)?;
-        if settled == history::Outcome::Recorded {
+        if settled == history::Settled::Recorded {
             session
                 .printer
                 .err("warning: the history of an interrupted transaction has been completed");

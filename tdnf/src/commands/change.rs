@@ -1,6 +1,6 @@
 //! `install`, `reinstall`, `update`, `distro-sync`, `downgrade`, `erase` and `autoremove`.
 
-use super::files::{self, Kind};
+use super::files::{self, PackageKind};
 use super::{Command, Needs, security, source, updateinfo};
 use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
@@ -128,7 +128,7 @@ fn change(session: &Session<'_>, words: &[String], need: Words, verb: Verb) -> O
     let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
     let (mut packages, mut request) = open(session, sources)?;
     let (given, words) = files::split(words);
-    request.files = files::add(session, &mut packages, &given, Kind::Binary)?;
+    request.files = files::add(session, &mut packages, &given, PackageKind::Binary)?;
     request.words = words;
     perform(session, packages, verb, &request)
 }

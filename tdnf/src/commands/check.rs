@@ -72,7 +72,7 @@ fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         .iter()
         .map(|path| path.to_string_lossy().into_owned())
         .collect();
-    let ids = files::add(session, &mut packages, &words, files::Kind::Binary)?;
+    let ids = files::add(session, &mut packages, &words, files::PackageKind::Binary)?;
     let jobs: Vec<Job> = ids
         .into_iter()
         .map(|id| Job::solvable(Action::Install, id))

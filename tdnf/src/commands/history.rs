@@ -7,7 +7,7 @@ use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::error::{Code, Failure, Outcome};
 use crate::goal::{self, Goal};
-use crate::history::{Entry, Flags, History};
+use crate::history::{Flags, History, HistoryEntry};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::transact;
 use crate::view::history::Transactions;
@@ -47,8 +47,8 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
             crate::execute::recover(session)?;
             travel(session, word, rest)
         }
-        "info" => list(session, rest, Shown::Everything),
-        "list" => list(session, rest, Shown::of(session)),
+        "info" => list(session, rest, HistoryDetail::Everything),
+        "list" => list(session, rest, HistoryDetail::of(session)),
         // A number alone is a range; other words are passed over, as tdnf does.
         other => {
             let range = if other.starts_with(|c: char| c.is_ascii_digit()) {
@@ -56,19 +56,19 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
             } else {
                 rest
             };
-            list(session, range, Shown::of(session))
+            list(session, range, HistoryDetail::of(session))
         }
     }
 }
 
 /// Numbers of transactions, both inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Range {
+struct TransactionRange {
     from: i64,
     to: i64,
 }
 
-impl Range {
+impl TransactionRange {
     /// `FROM[-TO]`, or `--from` and `--to`.
     fn of(session: &Session<'_>, words: &[String]) -> Outcome<Option<Self>> {
         let number = |text: &str| {
@@ -105,7 +105,7 @@ fn bad(line: String) -> Failure {
 
 /// How much of each transaction is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
+enum HistoryDetail {
     /// A row.
     Rows,
     /// And what came and went: `--info`, in the form that scripts know.
@@ -114,7 +114,7 @@ enum Shown {
     Everything,
 }
 
-impl Shown {
+impl HistoryDetail {
     fn of(session: &Session<'_>) -> Self {
         match session.args.options.detail.info {
             true => Self::Packages,
@@ -123,8 +123,8 @@ impl Shown {
     }
 }
 
-fn list(session: &Session<'_>, words: &[String], shown: Shown) -> Outcome<u8> {
-    let range = Range::of(session, words)?;
+fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcome<u8> {
+    let range = TransactionRange::of(session, words)?;
     let Some(history) = History::open_read(&session.settings.persist_dir)? else {
         return Err(Failure::new(Code::HISTORY_NODB)
             .hint("nothing was recorded yet; 'tdnf history init' begins it"));
@@ -133,7 +133,7 @@ fn list(session: &Session<'_>, words: &[String], shown: Shown) -> Outcome<u8> {
     let mut entries = history.entries()?;
     entries.retain(|entry| inside(entry.id));
     let mut failures = match shown {
-        Shown::Everything => history.failures()?,
+        HistoryDetail::Everything => history.failures()?,
         _ => Vec::new(),
     };
     failures.retain(|failed| inside(failed.after));
@@ -144,7 +144,7 @@ fn list(session: &Session<'_>, words: &[String], shown: Shown) -> Outcome<u8> {
     session.printer.show(&Transactions {
         done: &entries,
         failed: &failures,
-        info: shown != Shown::Rows,
+        info: shown != HistoryDetail::Rows,
     });
     Ok(0)
 }
@@ -194,10 +194,10 @@ fn states(
     word: &str,
     words: &[String],
     history: &History,
-    entries: &[Entry],
+    entries: &[HistoryEntry],
 ) -> Outcome<States> {
     let newest = entries.last().map_or(0, |entry| entry.id);
-    let range = Range::of(session, words)?
+    let range = TransactionRange::of(session, words)?
         .ok_or_else(|| bad(format!("history {word} needs the number of a transaction")))?;
     let at = |id: i64| history.state_at(id).map_err(Failure::from);
     if word == "rollback" {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::ValueEnum;
 use rpm_solv::{DepKind, SelectFlags, SolvableId};
 
-use super::query::{Detail, installed, rows, select};
+use super::query::{RowDetail, installed, rows, select};
 use super::repoquery::extras;
 use super::{Command, Needs};
 use crate::args::Scope;
@@ -28,7 +28,7 @@ pub(super) const LIST: Command = Command {
     about: "List a package or groups of packages",
     needs: Needs::Nothing,
     run: |session, words| {
-        let rows = find(session, words, Detail::Line)?;
+        let rows = find(session, words, RowDetail::Line)?;
         session.printer.show(&PackageList(&rows));
         Ok(0)
     },
@@ -43,7 +43,7 @@ pub(super) const INFO: Command = Command {
     about: "Display details about a package or group of packages",
     needs: Needs::Nothing,
     run: |session, words| {
-        let rows = find(session, words, Detail::All)?;
+        let rows = find(session, words, RowDetail::All)?;
         session.printer.show(&PackageInfo(&rows));
         Ok(0)
     },
@@ -71,7 +71,7 @@ fn scope<'w>(session: &Session<'_>, words: &'w [String]) -> (Scope, &'w [String]
     (session.args.scope.unwrap_or(Scope::All), words)
 }
 
-fn find(session: &Session<'_>, words: &[String], detail: Detail) -> Outcome<Vec<PackageRow>> {
+fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<Vec<PackageRow>> {
     let (scope, words) = scope(session, words);
     if scope == Scope::Installed && words.is_empty() {
         return installed(session, detail);
@@ -224,7 +224,7 @@ fn check_update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
     let mut packages = session.packages(sources)?;
     let chosen = choose(session, &mut packages, Scope::Upgrades, words)?;
-    let rows = rows(&packages, chosen, Detail::Line)?;
+    let rows = rows(&packages, chosen, RowDetail::Line)?;
     session.printer.show(&PackageList(&rows));
     let compat = session.settings.main.dnf_check_update_compat;
     Ok(if compat && !rows.is_empty() { 100 } else { 0 })

@@ -14,7 +14,7 @@ use crate::view::{self, packages::PackageRow};
 
 /// How much of a package a view needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Detail {
+pub(super) enum RowDetail {
     /// Name, version, architecture, repository.
     Line,
     /// Everything.
@@ -37,11 +37,11 @@ pub(super) fn select(
 pub(super) fn row(
     packages: &Packages,
     solvable: SolvableId,
-    detail: Detail,
+    detail: RowDetail,
 ) -> Outcome<PackageRow> {
     let id = packages.package_id(solvable);
     let repo = packages.repo_of(solvable);
-    if detail == Detail::Line {
+    if detail == RowDetail::Line {
         return Ok(plain(id, repo));
     }
     let facts = packages.pool.facts(solvable)?;
@@ -61,7 +61,7 @@ pub(super) fn row(
 pub(super) fn rows(
     packages: &Packages,
     ids: impl IntoIterator<Item = SolvableId>,
-    detail: Detail,
+    detail: RowDetail,
 ) -> Outcome<Vec<PackageRow>> {
     ids.into_iter()
         .map(|id| row(packages, id, detail))
@@ -70,7 +70,7 @@ pub(super) fn rows(
 
 /// All installed packages straight from the rpm database, by name and version: neither repositories nor
 /// solver are opened. Keys are no packages.
-pub(super) fn installed(session: &Session<'_>, detail: Detail) -> Outcome<Vec<PackageRow>> {
+pub(super) fn installed(session: &Session<'_>, detail: RowDetail) -> Outcome<Vec<PackageRow>> {
     let mut rows = Vec::new();
     if let Some(db) = session.db()? {
         db.for_each(&mut |_, header| {
@@ -89,7 +89,7 @@ pub(super) fn installed(session: &Session<'_>, detail: Detail) -> Outcome<Vec<Pa
     Ok(rows)
 }
 
-fn header_row(header: &Header, detail: Detail) -> PackageRow {
+fn header_row(header: &Header, detail: RowDetail) -> PackageRow {
     let text = |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
     let id = PackageId {
         name: text(tag::NAME),
@@ -99,7 +99,7 @@ fn header_row(header: &Header, detail: Detail) -> PackageRow {
         arch: text(tag::ARCH),
     };
     let row = plain(id, "@System".to_owned());
-    if detail == Detail::Line {
+    if detail == RowDetail::Line {
         return row;
     }
     PackageRow {

@@ -2,7 +2,7 @@
 
 use rpm_solv::SelectFlags;
 
-use super::query::{Detail, rows, select};
+use super::query::{RowDetail, rows, select};
 use super::{Command, Needs};
 use crate::error::{Code, Outcome};
 use crate::goal;
@@ -46,7 +46,7 @@ fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     if found.is_empty() {
         session.printer.nothing_found(Code::NO_SEARCH_RESULTS)?;
     }
-    let rows = rows(&packages, found, Detail::All)?;
+    let rows = rows(&packages, found, RowDetail::All)?;
     session.printer.show(&PackageMatches(&rows));
     Ok(0)
 }
@@ -76,7 +76,7 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     if found.is_empty() {
         return Err(Code::NO_DATA.into());
     }
-    let rows = rows(&packages, found.into_iter().rev(), Detail::All)?;
+    let rows = rows(&packages, found.into_iter().rev(), RowDetail::All)?;
     session.printer.show(&PackageProviders(&rows));
     Ok(0)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::change::{open, perform};
-use super::updateinfo::{Filter, Scope, concerned, installed};
+use super::updateinfo::{AdvisoryFilter, AdvisoryScope, concerned, installed};
 use crate::error::{Code, Outcome};
 use crate::goal::Verb;
 use crate::session::{Freshness, Session};
@@ -15,11 +15,11 @@ pub(super) fn update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let sources = session.sources(&["primary", "updateinfo"], Freshness::WhenExpired)?;
     let (mut packages, request) = open(session, sources)?;
     let installed = installed(session, &mut packages, words)?;
-    let filter = Filter::of(session)?;
+    let filter = AdvisoryFilter::of(session)?;
     let mut names = BTreeSet::new();
     for advisory in packages.advisories()? {
         if filter.takes(&advisory) {
-            let found = concerned(&packages, &installed, &advisory, Scope::Available);
+            let found = concerned(&packages, &installed, &advisory, AdvisoryScope::Available);
             names.extend(found.map(|id| packages.pool.name(id).to_owned()));
         }
     }

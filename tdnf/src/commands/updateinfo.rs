@@ -26,13 +26,13 @@ pub(super) const COMMAND: Command = Command {
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+enum AdvisoryForm {
     Summary,
     List,
     Info,
 }
 
-impl Mode {
+impl AdvisoryForm {
     fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "summary" => Self::Summary,
@@ -45,7 +45,7 @@ impl Mode {
 
 /// Which advisories count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum AdvisoryScope {
     /// Those that bring something newer than what is installed.
     Available,
     /// Those whose packages are installed already, in that version or a newer one.
@@ -53,7 +53,7 @@ pub(super) enum Scope {
     All,
 }
 
-impl Scope {
+impl AdvisoryScope {
     fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "available" | "updates" => Self::Available,
@@ -76,26 +76,26 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let typed = &session.args.options;
     let (mode, words) = match words
         .split_first()
-        .map(|(first, rest)| (Mode::parse(first), rest))
+        .map(|(first, rest)| (AdvisoryForm::parse(first), rest))
     {
         Some((Some(mode), rest)) => (mode, rest),
-        _ if typed.query.list => (Mode::List, words),
-        _ if typed.detail.info => (Mode::Info, words),
-        _ => (Mode::Summary, words),
+        _ if typed.query.list => (AdvisoryForm::List, words),
+        _ if typed.detail.info => (AdvisoryForm::Info, words),
+        _ => (AdvisoryForm::Summary, words),
     };
     let (scope, specs) = match words
         .split_first()
-        .map(|(first, rest)| (Scope::parse(first), rest))
+        .map(|(first, rest)| (AdvisoryScope::parse(first), rest))
     {
         Some((Some(scope), rest)) => (scope, rest),
-        _ if typed.scopes.all => (Scope::All, words),
-        _ if typed.place.installed => (Scope::Installed, words),
-        _ => (Scope::Available, words),
+        _ if typed.scopes.all => (AdvisoryScope::All, words),
+        _ if typed.place.installed => (AdvisoryScope::Installed, words),
+        _ => (AdvisoryScope::Available, words),
     };
     let sources = session.sources(&["primary", "updateinfo"], Freshness::WhenExpired)?;
     let mut packages = session.packages(sources)?;
     let installed = installed(session, &mut packages, specs)?;
-    let filter = Filter::of(session)?;
+    let filter = AdvisoryFilter::of(session)?;
     let mut found = packages.advisories()?;
     found.retain(|advisory| {
         filter.takes(advisory)
@@ -104,11 +104,11 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
                 .is_some()
     });
     match mode {
-        Mode::Summary => session.printer.show(&AdvisoryCounts(&found)),
-        Mode::List => session.printer.show(&AdvisoryList(&found)),
-        Mode::Info => session.printer.show(&AdvisoryInfo(&found)),
+        AdvisoryForm::Summary => session.printer.show(&AdvisoryCounts(&found)),
+        AdvisoryForm::List => session.printer.show(&AdvisoryList(&found)),
+        AdvisoryForm::Info => session.printer.show(&AdvisoryInfo(&found)),
     }
-    if found.is_empty() && mode == Mode::Summary {
+    if found.is_empty() && mode == AdvisoryForm::Summary {
         return Err(Code::NO_DATA.into());
     }
     Ok(0)
@@ -143,7 +143,7 @@ pub(super) fn concerned<'a>(
     packages: &'a Packages,
     installed: &'a [SolvableId],
     advisory: &'a Advisory,
-    scope: Scope,
+    scope: AdvisoryScope,
 ) -> impl Iterator<Item = SolvableId> + 'a {
     let pool = &packages.pool;
     advisory.packages.iter().flat_map(move |advised| {
@@ -179,13 +179,13 @@ fn severity(text: &str) -> Option<f64> {
 }
 
 /// `--security`, `--sec-severity` and `--reboot-required`.
-pub(super) struct Filter {
+pub(super) struct AdvisoryFilter {
     security: bool,
     severity: Option<f64>,
     reboot: bool,
 }
 
-impl Filter {
+impl AdvisoryFilter {
     pub(super) fn of(session: &Session<'_>) -> Outcome<Self> {
         let given = &session.args.options.advisories;
         let least = match &given.sec_severity {

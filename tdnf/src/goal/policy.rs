@@ -6,7 +6,7 @@ use std::path::Path;
 use rpm_solv::{Action, Job, JobFlags, Target};
 
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::{Action as Change, Plan};
+use crate::plan::{self, Plan, Reason};
 use crate::session::Packages;
 use crate::settings::Settings;
 
@@ -63,13 +63,13 @@ impl Policy {
         for change in &plan.changes {
             let name = &change.package.name;
             let what = match change.action {
-                Change::Remove => "removed",
-                Change::Obsolete => "obsoleted",
+                plan::Action::Remove => "removed",
+                plan::Action::Obsolete => "obsoleted",
                 _ => continue,
             };
             if self.protected.iter().any(|protected| protected == name) {
                 failure.details.push(match change.reason {
-                    crate::plan::Reason::User => format!("package {name} is protected"),
+                    Reason::User => format!("package {name} is protected"),
                     _ => format!("package {name} would be {what} but it is protected"),
                 });
             }

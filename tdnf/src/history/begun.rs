@@ -25,7 +25,7 @@ pub struct Begun {
 
 /// What became of a transaction that was begun and not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Settled {
     /// There is none.
     Nothing,
     /// It happened, and is recorded now.
@@ -80,13 +80,13 @@ impl History {
 
     /// Records the transaction that a killed run left behind, if it happened. The caller has seen
     /// to its journal: the rpm database has all its changes or none.
-    pub fn settle_begun(&self, installed: &Installed) -> Result<Outcome, HistoryError> {
+    pub fn settle_begun(&self, installed: &Installed) -> Result<Settled, HistoryError> {
         self.change(|db| {
             if !is_known(db)? {
-                return Ok(Outcome::Nothing);
+                return Ok(Settled::Nothing);
             }
             let Some((cookie, begun)) = read(db)? else {
-                return Ok(Outcome::Nothing);
+                return Ok(Settled::Nothing);
             };
             let happened = installed.cookie != cookie && is_seen(db, &begun, installed)?;
             if happened {
@@ -94,8 +94,8 @@ impl History {
             }
             clear(db)?;
             Ok(match happened {
-                true => Outcome::Recorded,
-                false => Outcome::Dropped,
+                true => Settled::Recorded,
+                false => Settled::Dropped,
             })
         })
     }

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, params};
 use rustix::fs::{Access, access};
 
-pub use begun::{Begun, Outcome};
-pub use read::{Entry, Failed, Flags};
+pub use begun::{Begun, Settled};
+pub use read::{Failed, Flags, HistoryEntry};
 pub use state::Installed;
 
 /// File name below the persist directory.

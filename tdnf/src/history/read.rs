@@ -8,7 +8,7 @@ use super::{ADDED, BASE, DELTA, History, HistoryError, IN_SET, add_transaction, 
 
 /// One transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct HistoryEntry {
     /// Its number, from 1.
     pub id: i64,
     /// The words of the command line.
@@ -39,12 +39,12 @@ pub type Flags = BTreeMap<String, i64>;
 
 impl History {
     /// Every transaction, oldest first.
-    pub fn entries(&self) -> Result<Vec<Entry>, HistoryError> {
+    pub fn entries(&self) -> Result<Vec<HistoryEntry>, HistoryError> {
         self.run(|db| {
             let mut rows =
                 db.prepare("SELECT Id, cmdline, timestamp FROM transactions ORDER BY Id")?;
             let found = rows.query_map([], |row| {
-                Ok(Entry {
+                Ok(HistoryEntry {
                     id: row.get(0)?,
                     command_line: row.get(1)?,
                     timestamp: row.get(2)?,
@@ -52,7 +52,7 @@ impl History {
                     removed: Vec::new(),
                 })
             })?;
-            let mut entries = found.collect::<rusqlite::Result<Vec<Entry>>>()?;
+            let mut entries = found.collect::<rusqlite::Result<Vec<HistoryEntry>>>()?;
             fill(db, &mut entries)?;
             Ok(entries)
         })
@@ -116,8 +116,8 @@ impl History {
     }
 }
 
-fn fill(db: &Connection, entries: &mut [Entry]) -> rusqlite::Result<()> {
-    let mut by_id: BTreeMap<i64, &mut Entry> =
+fn fill(db: &Connection, entries: &mut [HistoryEntry]) -> rusqlite::Result<()> {
+    let mut by_id: BTreeMap<i64, &mut HistoryEntry> =
         entries.iter_mut().map(|entry| (entry.id, entry)).collect();
     let mut rows = db.prepare(super::schema::ITEMS)?;
     let mut items = rows.query([])?;

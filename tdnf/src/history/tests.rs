@@ -102,12 +102,12 @@ fn no_history_is_no_error() {
 fn what_was_begun_is_recorded_if_it_happened() {
     let before = installed(&["a-0:1-1.noarch", "old-1-1.noarch"], "c1");
     for (after, added, removed, outcome) in [
-        (&before, &["b-1-1.noarch"][..], &[][..], Outcome::Dropped),
+        (&before, &["b-1-1.noarch"][..], &[][..], Settled::Dropped),
         (
             &installed(&["a-0:1-1.noarch", "b-1-1.noarch", "old-1-1.noarch"], "c2"),
             &["b-1-1.noarch"],
             &[],
-            Outcome::Recorded,
+            Settled::Recorded,
         ),
         // Somebody else changed something.
         (
@@ -117,20 +117,20 @@ fn what_was_begun_is_recorded_if_it_happened() {
             ),
             &["b-1-1.noarch"],
             &["old-1-1.noarch"],
-            Outcome::Dropped,
+            Settled::Dropped,
         ),
         (
             &installed(&["a-0:1-1.noarch"], "c2"),
             &[],
             &["old-1-1.noarch"],
-            Outcome::Recorded,
+            Settled::Recorded,
         ),
         // A reinstall shows in the cookie alone.
         (
             &installed(&["a-0:1-1.noarch", "old-1-1.noarch"], "c2"),
             &["a-1-1.noarch"],
             &[],
-            Outcome::Recorded,
+            Settled::Recorded,
         ),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -146,8 +146,8 @@ fn what_was_begun_is_recorded_if_it_happened() {
         assert!(history.has_begun().unwrap());
         assert_eq!(history.settle_begun(after).unwrap(), outcome, "{after:?}");
         assert!(!history.has_begun().unwrap());
-        assert_eq!(history.settle_begun(after).unwrap(), Outcome::Nothing);
-        let recorded = outcome == Outcome::Recorded;
+        assert_eq!(history.settle_begun(after).unwrap(), Settled::Nothing);
+        let recorded = outcome == Settled::Recorded;
         assert_eq!(history.auto_installed().unwrap().contains("b"), recorded);
         let entries = history.entries().unwrap();
         assert_eq!(entries.len(), 1 + usize::from(recorded));

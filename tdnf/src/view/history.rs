@@ -6,7 +6,7 @@ use chrono::{DateTime, Local};
 use serde::Serialize;
 
 use super::View;
-use crate::history::{Entry, Failed};
+use crate::history::{Failed, HistoryEntry};
 
 /// Columns of everything but the command line.
 const OTHER_COLUMNS: usize = 41;
@@ -14,7 +14,7 @@ const OTHER_COLUMNS: usize = 41;
 /// Transactions as `history` shows them.
 pub struct Transactions<'a> {
     /// Those that were carried out.
-    pub done: &'a [Entry],
+    pub done: &'a [HistoryEntry],
     /// Those that failed.
     pub failed: &'a [Failed],
     /// Whether what came and went is shown, too, and those that failed.
@@ -32,7 +32,7 @@ impl View for Transactions<'_> {
     }
 }
 
-fn table(entries: &[Entry], failures: &[Failed], info: bool, width: usize) -> String {
+fn table(entries: &[HistoryEntry], failures: &[Failed], info: bool, width: usize) -> String {
     let column = width.saturating_sub(OTHER_COLUMNS);
     let mut text = String::new();
     let _ = writeln!(
@@ -94,7 +94,7 @@ struct TransactionShape<'a> {
 }
 
 impl<'a> TransactionShape<'a> {
-    fn of(entry: &'a Entry, info: bool) -> Self {
+    fn of(entry: &'a HistoryEntry, info: bool) -> Self {
         Self {
             id: entry.id,
             cmd_line: &entry.command_line,

@@ -15,7 +15,7 @@ use super::transcript::Transcript;
 use super::{Findings, JsonShape, PackageCount, Screen, Version, View, notes};
 use crate::audit::Finding;
 use crate::error::{Code, Failure};
-use crate::history::{Entry, Failed};
+use crate::history::{Failed, HistoryEntry};
 use crate::note::Note;
 use crate::plan::PackageId;
 
@@ -171,14 +171,14 @@ fn local(seconds: i64, form: &str) -> String {
 fn history() {
     let time = 1_700_000_000;
     let done = [
-        Entry {
+        HistoryEntry {
             id: 1,
             command_line: "-y install one".into(),
             timestamp: time,
             added: vec!["one-1-1.noarch".into(), "dep-1-1.noarch".into()],
             removed: Vec::new(),
         },
-        Entry {
+        HistoryEntry {
             id: 2,
             command_line: "erase one".into(),
             timestamp: time,

@@ -12,7 +12,7 @@ const MAX_OUTPUT: usize = 1 << 20;
 /// One scriptlet that ran.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Scriptlet {
+pub struct ScriptletRun {
     package: String,
     /// `%pre` and so on.
     script: String,
@@ -33,7 +33,7 @@ pub struct Transcript {
     /// Packages whose files went.
     pub removed: Vec<String>,
     /// Scriptlets that ran, those of triggers among them.
-    pub scriptlets: Vec<Scriptlet>,
+    pub scriptlets: Vec<ScriptletRun>,
     /// What went wrong without stopping the transaction.
     pub warnings: Vec<String>,
 }
@@ -55,16 +55,16 @@ impl View for Transcript {
 impl Transcript {
     /// A scriptlet begins.
     pub fn script(&mut self, package: &str, script: &str) {
-        self.scriptlets.push(Scriptlet {
+        self.scriptlets.push(ScriptletRun {
             package: package.to_owned(),
             script: script.to_owned(),
-            ..Scriptlet::default()
+            ..ScriptletRun::default()
         });
     }
 
     /// A scriptlet wrote something. Output beyond a limit is not kept.
     pub fn output(&mut self, package: &str, script: &str, stream: ScriptStream, bytes: &[u8]) {
-        let own = |s: &&mut Scriptlet| s.package == package && s.script == script;
+        let own = |s: &&mut ScriptletRun| s.package == package && s.script == script;
         let Some(scriptlet) = self.scriptlets.iter_mut().rev().find(own) else {
             self.script(package, script);
             return self.output(package, script, stream, bytes);

@@ -29,7 +29,7 @@ const TAGS: [&str; 15] = [
 ];
 
 /// A piece of a format.
-enum Piece<'f> {
+enum FormatPiece<'f> {
     Text(String),
     Tag(&'f str),
 }
@@ -37,7 +37,7 @@ enum Piece<'f> {
 /// Refuses unknown tags before anything is opened.
 pub(super) fn check(format: &str) -> Outcome<()> {
     for piece in pieces(format) {
-        if let Piece::Tag(tag) = piece
+        if let FormatPiece::Tag(tag) = piece
             && !TAGS.contains(&tag)
             && !DEPS.iter().any(|dep| dep.name == tag)
         {
@@ -55,8 +55,8 @@ pub(super) fn fill(packages: &Packages, id: SolvableId, format: &str) -> Outcome
     let mut line = String::new();
     for piece in pieces(format) {
         match piece {
-            Piece::Text(text) => line.push_str(&text),
-            Piece::Tag(tag) => line.push_str(&value(packages, id, tag)?),
+            FormatPiece::Text(text) => line.push_str(&text),
+            FormatPiece::Tag(tag) => line.push_str(&value(packages, id, tag)?),
         }
     }
     Ok(line)
@@ -89,14 +89,14 @@ fn value(packages: &Packages, id: SolvableId, tag: &str) -> Outcome<String> {
     })
 }
 
-fn pieces(format: &str) -> Vec<Piece<'_>> {
+fn pieces(format: &str) -> Vec<FormatPiece<'_>> {
     let mut pieces = Vec::new();
     let mut text = String::new();
     let mut rest = format;
     while let Some(first) = rest.chars().next() {
         if let Some((tag, after)) = rest.strip_prefix("%{").and_then(|r| r.split_once('}')) {
-            pieces.push(Piece::Text(std::mem::take(&mut text)));
-            pieces.push(Piece::Tag(tag));
+            pieces.push(FormatPiece::Text(std::mem::take(&mut text)));
+            pieces.push(FormatPiece::Tag(tag));
             rest = after;
             continue;
         }
@@ -114,7 +114,7 @@ fn pieces(format: &str) -> Vec<Piece<'_>> {
             None => text.push(first),
         }
     }
-    pieces.push(Piece::Text(text));
+    pieces.push(FormatPiece::Text(text));
     pieces
 }
 

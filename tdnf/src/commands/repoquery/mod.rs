@@ -38,10 +38,10 @@ pub(super) const COMMAND: Command = Command {
 
 /// What is shown of each package.
 #[derive(Debug, Clone, Copy)]
-enum Query<'a> {
+enum Question<'a> {
     Name,
     Files,
-    Deps(&'static Dep),
+    Deps(&'static DepQuestion),
     Changelogs,
     Source,
     Format(&'a str),
@@ -49,7 +49,7 @@ enum Query<'a> {
 
 /// A kind of dependency that can be asked for.
 #[derive(Debug)]
-struct Dep {
+struct DepQuestion {
     /// Its tag.
     name: &'static str,
     /// Whether its option is given.
@@ -73,8 +73,8 @@ const fn dep(
     asked: fn(&options::Query) -> bool,
     key: &'static str,
     kinds: &'static [DepKind],
-) -> Dep {
-    Dep {
+) -> DepQuestion {
+    DepQuestion {
         name,
         asked,
         key,
@@ -82,7 +82,7 @@ const fn dep(
     }
 }
 
-static DEPS: [Dep; 10] = [
+static DEPS: [DepQuestion; 10] = [
     dep("provides", |q| q.provides, "Provides", &[DepKind::Provides]),
     dep(
         "obsoletes",
@@ -120,7 +120,7 @@ static DEPS: [Dep; 10] = [
     ),
 ];
 
-impl<'a> Query<'a> {
+impl<'a> Question<'a> {
     /// The one query option; two of them are error 917. Their place on the command line does not
     /// matter.
     fn of(session: &'a Session<'_>) -> Outcome<Self> {
@@ -153,11 +153,11 @@ impl<'a> Query<'a> {
 }
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let query = Query::of(session)?;
-    if let Query::Format(format) = query {
+    let query = Question::of(session)?;
+    if let Question::Format(format) = query {
         format::check(format)?;
     }
-    let scope = select::Scope::of(session)?;
+    let scope = select::QueryScope::of(session)?;
     if words.len() > 1 {
         return Err(Code::CLI_INVALID_ARGUMENT.into());
     }
@@ -187,16 +187,18 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 fn answer(
     packages: &Packages,
     id: SolvableId,
-    query: Query<'_>,
+    query: Question<'_>,
     details: &mut Details,
 ) -> Outcome<Answer> {
     Ok(match query {
-        Query::Name => Answer::Name,
-        Query::Files => Answer::Files(details.files.remove(&id).unwrap_or_default()),
-        Query::Deps(dep) => Answer::Deps(dep.key, deps(packages, id, dep)),
-        Query::Changelogs => Answer::Changelog(details.changelogs.remove(&id).unwrap_or_default()),
-        Query::Source => Answer::Source(source(packages, id)?),
-        Query::Format(format) => Answer::Formatted(format::fill(packages, id, format)?),
+        Question::Name => Answer::Name,
+        Question::Files => Answer::Files(details.files.remove(&id).unwrap_or_default()),
+        Question::Deps(dep) => Answer::Deps(dep.key, deps(packages, id, dep)),
+        Question::Changelogs => {
+            Answer::Changelog(details.changelogs.remove(&id).unwrap_or_default())
+        }
+        Question::Source => Answer::Source(source(packages, id)?),
+        Question::Format(format) => Answer::Formatted(format::fill(packages, id, format)?),
     })
 }
 
@@ -212,12 +214,12 @@ impl Details {
         session: &Session<'_>,
         packages: &Packages,
         chosen: &[SolvableId],
-        query: Query<'_>,
+        query: Question<'_>,
     ) -> Outcome<Self> {
         let mut details = Self::default();
         match query {
-            Query::Files => details.files = packages.file_lists(chosen)?,
-            Query::Changelogs => details.changelogs = packages.changelogs(chosen)?,
+            Question::Files => details.files = packages.file_lists(chosen)?,
+            Question::Changelogs => details.changelogs = packages.changelogs(chosen)?,
             _ => return Ok(details),
         }
         let mut installed = HashMap::new();
@@ -268,7 +270,7 @@ fn changelog(header: &Header) -> Vec<ChangelogEntry> {
 }
 
 /// The dependencies of a package, of all the kinds that count.
-fn deps(packages: &Packages, id: SolvableId, dep: &Dep) -> Vec<String> {
+fn deps(packages: &Packages, id: SolvableId, dep: &DepQuestion) -> Vec<String> {
     let kinds = dep.kinds.iter();
     kinds
         .flat_map(|kind| packages.pool.deps(id, *kind))

@@ -14,7 +14,7 @@ use crate::transact;
 
 /// The packages that are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum QueryScope {
     Available,
     Installed,
     /// Installed packages that no repository has in this version.
@@ -27,7 +27,7 @@ pub(super) enum Scope {
     UserInstalled,
 }
 
-impl Scope {
+impl QueryScope {
     pub(super) fn of(session: &Session<'_>) -> Outcome<Self> {
         let (place, select) = (&session.args.options.place, &session.args.options.select);
         let plain = place.installed || place.available;
@@ -78,7 +78,7 @@ const WHAT: [What; 9] = [
 pub(super) fn choose(
     session: &Session<'_>,
     packages: &mut Packages,
-    scope: Scope,
+    scope: QueryScope,
     spec: Option<&String>,
 ) -> Outcome<Vec<SolvableId>> {
     let named: Vec<SolvableId> = match spec {
@@ -112,19 +112,19 @@ pub(super) fn choose(
 fn in_scope(
     session: &Session<'_>,
     packages: &Packages,
-    scope: Scope,
+    scope: QueryScope,
     named: Vec<SolvableId>,
 ) -> Outcome<Vec<SolvableId>> {
     Ok(match scope {
-        Scope::Available => keep(packages, named, false),
-        Scope::Installed => keep(packages, named, true),
-        Scope::Extras => extras(packages, keep(packages, named, true)),
-        Scope::Duplicates => duplicates(packages, keep(packages, named, true)),
-        Scope::Upgrades => {
+        QueryScope::Available => keep(packages, named, false),
+        QueryScope::Installed => keep(packages, named, true),
+        QueryScope::Extras => extras(packages, keep(packages, named, true)),
+        QueryScope::Duplicates => duplicates(packages, keep(packages, named, true)),
+        QueryScope::Upgrades => {
             let newer = changes(packages, &named, std::cmp::Ordering::Greater);
             newer.into_iter().filter(|id| named.contains(id)).collect()
         }
-        Scope::UserInstalled => {
+        QueryScope::UserInstalled => {
             let auto = transact::auto_installed(session)?;
             let mut chosen = keep(packages, named, true);
             chosen.retain(|id| !auto.contains(packages.pool.name(*id)));

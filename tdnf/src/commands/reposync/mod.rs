@@ -17,7 +17,7 @@ use crate::session::{Freshness, PRIMARY, Session, Source};
 use crate::verify;
 use crate::view::progress::NetworkView;
 use crate::view::repos::{RepoCopies, RepoCopy};
-use wanted::{Refused, Wanted};
+use wanted::{RefusedPackage, WantedPackage};
 
 /// Most `--arch` options, as in tdnf.
 const MAX_ARCHES: usize = 10;
@@ -38,7 +38,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 /// What the options ask for.
-struct Wish {
+struct SyncWish {
     /// Only these architectures; empty: all.
     arches: Vec<String>,
     /// Only source packages.
@@ -57,7 +57,7 @@ struct Wish {
     metadata_target: Option<PathBuf>,
 }
 
-impl Wish {
+impl SyncWish {
     fn of(session: &Session<'_>) -> Outcome<Self> {
         let typed = &session.args.options;
         let given = &typed.sync;
@@ -118,7 +118,7 @@ fn absolute(path: &Path) -> Outcome<PathBuf> {
 }
 
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
-    let wish = Wish::of(session)?;
+    let wish = SyncWish::of(session)?;
     if wish.no_repo_path && session.enabled_repos()?.len() > 1 {
         return Err(Failure::because(
             Code::INVALID_PARAMETER,
@@ -153,7 +153,7 @@ fn missing(reports: &[RepoCopy]) -> String {
 /// failure comes back with the report.
 fn sync(
     session: &Session<'_>,
-    wish: &Wish,
+    wish: &SyncWish,
     source: &Source,
 ) -> Outcome<(RepoCopy, Option<Failure>)> {
     let (wanted, refused) = wanted::read(&source.set, wish)?;
@@ -163,7 +163,7 @@ fn sync(
         ..RepoCopy::default()
     };
     let mut first = None;
-    for Refused { name, failure } in refused {
+    for RefusedPackage { name, failure } in refused {
         tell(session, &name, &failure);
         report.failed.push(name);
         first.get_or_insert(failure);
@@ -215,7 +215,7 @@ fn tell(session: &Session<'_>, name: &str, failure: &Failure) {
 
 /// A package file that is there.
 struct Got<'a> {
-    package: &'a Wanted,
+    package: &'a WantedPackage,
     path: PathBuf,
     /// It came in this run.
     fresh: bool,
@@ -227,7 +227,7 @@ type Failures = Vec<(String, Failure)>;
 fn packages<'a>(
     session: &Session<'_>,
     source: &Source,
-    wanted: &'a [Wanted],
+    wanted: &'a [WantedPackage],
     folder: &Path,
 ) -> Outcome<(Vec<Got<'a>>, Failures)> {
     let mut failures = Vec::new();
@@ -261,7 +261,7 @@ fn packages<'a>(
     Ok((got, failures))
 }
 
-fn request(source: &Source, package: &Wanted, folder: &Path) -> Outcome<FileRequest> {
+fn request(source: &Source, package: &WantedPackage, folder: &Path) -> Outcome<FileRequest> {
     let dest = join_below(folder, package.location())?;
     repo_client::create_parents(folder, &dest)?;
     request_to(&package.name(), &package.origin, source, dest)

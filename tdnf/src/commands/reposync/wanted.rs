@@ -10,7 +10,7 @@ use rpm_repo::layout::Href;
 use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::xml::Limits;
 
-use super::Wish;
+use super::SyncWish;
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{Origin, PackageId, Promised};
 use crate::session::Source;
@@ -19,12 +19,12 @@ use crate::session::Source;
 const SOURCE: [&str; 2] = ["src", "nosrc"];
 
 /// A package that is to be copied.
-pub(super) struct Wanted {
+pub(super) struct WantedPackage {
     pub(super) identity: PackageId,
     pub(super) origin: Origin,
 }
 
-impl Wanted {
+impl WantedPackage {
     fn of(set: &MetadataSet, package: &PrimaryPackage) -> Self {
         let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
@@ -57,7 +57,7 @@ impl Wanted {
 }
 
 /// A package whose location may not be followed.
-pub(super) struct Refused {
+pub(super) struct RefusedPackage {
     pub(super) name: String,
     pub(super) failure: Failure,
 }
@@ -73,7 +73,10 @@ fn identity(package: &PrimaryPackage) -> PackageId {
 }
 
 /// Reads primary metadata: what is wanted, in its order, and what may not be followed.
-pub(super) fn read(set: &MetadataSet, wish: &Wish) -> Outcome<(Vec<Wanted>, Vec<Refused>)> {
+pub(super) fn read(
+    set: &MetadataSet,
+    wish: &SyncWish,
+) -> Outcome<(Vec<WantedPackage>, Vec<RefusedPackage>)> {
     let limits = Limits {
         refuse_bad_locations: false,
         ..Limits::default()
@@ -86,7 +89,7 @@ pub(super) fn read(set: &MetadataSet, wish: &Wish) -> Outcome<(Vec<Wanted>, Vec<
             return ControlFlow::Continue(());
         }
         match package.location_fault() {
-            None => wanted.push(Wanted::of(set, package)),
+            None => wanted.push(WantedPackage::of(set, package)),
             Some(why) => refused.push(refusal(set, package, why)),
         }
         ControlFlow::Continue(())
@@ -97,21 +100,21 @@ pub(super) fn read(set: &MetadataSet, wish: &Wish) -> Outcome<(Vec<Wanted>, Vec<
     Ok((wanted, refused))
 }
 
-fn fits(wish: &Wish, arch: &str) -> bool {
+fn fits(wish: &SyncWish, arch: &str) -> bool {
     if wish.source {
         return SOURCE.contains(&arch);
     }
     wish.arches.is_empty() || wish.arches.iter().any(|wanted| wanted == arch)
 }
 
-fn refusal(set: &MetadataSet, package: &PrimaryPackage, why: &str) -> Refused {
+fn refusal(set: &MetadataSet, package: &PrimaryPackage, why: &str) -> RefusedPackage {
     let shown: String = package
         .refused_location()
         .chars()
         .take(200)
         .flat_map(char::escape_debug)
         .collect();
-    Refused {
+    RefusedPackage {
         name: identity(package).nvra(),
         failure: Failure::because(
             Code::URL_INVALID,
@@ -124,7 +127,7 @@ fn refusal(set: &MetadataSet, package: &PrimaryPackage, why: &str) -> Refused {
 }
 
 /// The newest version of each name and architecture, in the order of the metadata.
-fn newest(all: Vec<Wanted>) -> Vec<Wanted> {
+fn newest(all: Vec<WantedPackage>) -> Vec<WantedPackage> {
     let mut best: BTreeMap<(String, String), usize> = BTreeMap::new();
     for (index, package) in all.iter().enumerate() {
         let id = &package.identity;
