@@ -1,4 +1,4 @@
-//! The rows that one header has in each index table (reference 2.3). The same function writes them and checks them.
+//! The rows that one header has in each index table (docs/reference/rpmdb.md, 2.3). The same function writes them and checks them.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
 //! The header of an installed package, made of its package headers and of facts about the installation
-//! (reference 2.4).
+//! (docs/reference/rpmdb.md, 2.4).
 
 use rpm_pkg::header::{DatabaseHeader, Header, IndexEntry, TagType, Value, tag};
 
@@ -50,7 +50,7 @@ pub struct InstallFacts<'a> {
     pub time: u32,
     /// Seconds since 1970 when the transaction began; the same for all its packages.
     pub tid: u32,
-    /// The transaction color: 3 on 64-bit machines with a 32-bit sibling, else 0 (reference 5.7).
+    /// The transaction color: 3 on 64-bit machines with a 32-bit sibling, else 0 (docs/reference/transactions.md, 5.7).
     pub color: u32,
     /// One state per file; empty stands for all normal.
     pub states: &'a [FileState],

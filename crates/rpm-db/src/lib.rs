@@ -1,6 +1,6 @@
 //! Installed packages: the rpm database in SQLite, read and written so that rpm 4.16 to 6 cannot tell.
 //!
-//! Source of every rule: `shared/reference/rpm-transactions.md` chapter 2, measured on rpm 4.16.1, 4.18.0, 4.20.1 and 6.1.
+//! Source of every rule: `docs/reference/rpmdb.md`, measured on rpm 4.16.1, 4.18.0, 4.20.1 and 6.1.
 //!
 //! * [`location`]: which directory of a root holds the database, and in which format;
 //! * [`Db`]: open, iterate, look up; [`WriteTransaction`]: add, remove, rewrite;

@@ -1,4 +1,4 @@
-//! Where a root keeps its rpm database, and in which format (reference 2.1).
+//! Where a root keeps its rpm database, and in which format (docs/reference/rpmdb.md, 2.1).
 
 use std::fs;
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! rpm's transaction lock, `.rpm.lock` in the database directory (reference 2.5).
+//! rpm's transaction lock, `.rpm.lock` in the database directory (docs/reference/rpmdb.md, 2.5).
 //!
 //! It is a classic `fcntl` record lock: the kernel frees it when its holder ends, however it ends. The file is never
 //! deleted. Such a lock belongs to the process, so a second [`TransactionLock`] on the same file in one process is

@@ -216,7 +216,7 @@ fn open_for_writing(path: &Path, fresh: bool) -> Result<Connection, DbError> {
     let open = || -> rusqlite::Result<Connection> {
         let conn = Connection::open_with_flags(uri(path, ""), flags)?;
         // Before anything else: without it the last writer's close removes the side files, and after that
-        // unprivileged queries of real rpm fail (reference 2.2).
+        // unprivileged queries of real rpm fail (docs/reference/rpmdb.md, 2.2).
         conn.file_control(DEFAULT_NAME, FileControl::PersistWal(&mut 1))?;
         settle(&conn)?;
         conn.execute_batch("PRAGMA secure_delete = OFF")?;

@@ -1,5 +1,5 @@
 //! Trusted keys as rpm keeps them: headers named `gpg-pubkey` in the database, and the files of rpm 6's other two
-//! stores (reference 2.6).
+//! stores (docs/reference/rpmdb.md, 2.6).
 
 use std::fs::{self, File};
 use std::io::{self, Read};

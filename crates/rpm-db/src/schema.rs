@@ -1,4 +1,4 @@
-//! Tables of `rpmdb.sqlite` (reference 2.2; the same from rpm 4.16 to 6.1).
+//! Tables of `rpmdb.sqlite` (docs/reference/rpmdb.md, 2.2; the same from rpm 4.16 to 6.1).
 
 use std::time::Duration;
 

@@ -107,7 +107,7 @@ impl DepFlags {
     }
 
     /// Whether a requirement is only needed while its package is installed (`Requires(pre)` and
-    /// the like) and so gets no Requirename row (reference 2.3 rule 3).
+    /// the like) and so gets no Requirename row (docs/reference/rpmdb.md, 2.3 rule 3).
     pub fn is_transient(self) -> bool {
         let early = DepFlags::PRE
             | DepFlags::POST
@@ -247,7 +247,7 @@ impl DepRef<'_> {
     }
 
     /// Whether the version ranges of two dependencies meet, whatever their names (rpm's
-    /// `rpmdsCompare`; reference 5.1).
+    /// `rpmdsCompare`; docs/reference/transactions.md, 5.1).
     pub fn range_overlaps(&self, other: &DepRef<'_>) -> bool {
         let (a, b) = (self.flags, other.flags);
         let unbounded = |flags: DepFlags, evr: &[u8]| flags.relation().0 == 0 || evr.is_empty();

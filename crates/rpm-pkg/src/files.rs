@@ -1,6 +1,6 @@
 //! The files of a package, as its header lists them.
 //!
-//! Tags and checks: reference 4.1. rpm 6.1 checks counts and ranges; the checks of names are
+//! Tags and checks: docs/reference/transactions.md, 4.1. rpm 6.1 checks counts and ranges; the checks of names are
 //! ours, because a name with `..` must never reach a file system.
 
 mod table;

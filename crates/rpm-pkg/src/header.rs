@@ -1,6 +1,6 @@
 //! The header: rpm's tagged, typed records, as found in package files and databases.
 //!
-//! A [`Header`] exists only after every check that rpm makes (4.18; reference chapter 1.4), so
+//! A [`Header`] exists only after every check that rpm makes (4.18; docs/reference/packages.md, 1.4), so
 //! its getters need no error path: a missing tag and a tag of another type both read as absent.
 
 mod iter;

@@ -1,6 +1,6 @@
 //! A package file: lead, signature header, main header, and where the payload begins.
 //!
-//! Layout: reference 1.1 to 1.8 (rpm 4.14 to 6.1).
+//! Layout: docs/reference/packages.md, 1.1 to 1.8 (rpm 4.14 to 6.1).
 
 mod digests;
 mod signatures;

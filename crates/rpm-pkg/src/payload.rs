@@ -1,6 +1,6 @@
 //! The payload: a compressed cpio archive, read entry by entry and checked against the header.
 //!
-//! Rules: reference 1.9 (rpm 4.18 and 6.1). Nothing that the archive says is used but which file
+//! Rules: docs/reference/packages.md, 1.9 (rpm 4.18 and 6.1). Nothing that the archive says is used but which file
 //! comes next and how long its data is, and both must agree with the header. Memory use does not
 //! depend on the payload's size.
 

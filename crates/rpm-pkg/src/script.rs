@@ -1,6 +1,6 @@
 //! Scriptlets and triggers as data. Nothing here runs anything.
 //!
-//! Tags: reference 3.5 and 3.7 (rpm 4.18, and 6.1 for the `untrans` pair).
+//! Tags: docs/reference/transactions.md, 3.5 and 3.7 (rpm 4.18, and 6.1 for the `untrans` pair).
 
 use crate::dep::DepFlags;
 use crate::header::{Header, tag};

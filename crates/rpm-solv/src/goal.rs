@@ -174,7 +174,7 @@ impl Job {
     }
 }
 
-/// How the solver works. The default is tdnf's (reference: tdnf-behaviour 14).
+/// How the solver works. The default is tdnf's (docs/reference/tdnf.md, 14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SolverOptions {
     /// Packages may be downgraded to solve the rest.

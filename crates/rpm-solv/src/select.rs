@@ -1,4 +1,4 @@
-//! From what a user typed to packages: libsolv's selections (reference: tdnf-behaviour 13).
+//! From what a user typed to packages: libsolv's selections (docs/reference/tdnf.md, 13).
 
 use crate::error::SolvError;
 use crate::ffi::{self, Id};

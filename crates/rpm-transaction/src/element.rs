@@ -88,7 +88,7 @@ impl PackageFacts {
 
 /// Which package a verdict is about: a digest of its whole signature header and its whole main
 /// header. Every digest and signature that was judged lies in the two, so bytes that keep to them
-/// are the bytes that were judged (threat model, row 25).
+/// are the bytes that were judged (docs/threats.md, row 25).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity(Digest);
 
@@ -323,7 +323,7 @@ pub(crate) struct Script {
 }
 
 /// The scriptlets of a package that a transaction runs, with rpm's name for messages, whether
-/// a failure stops the element, and the tags of body, program and flags (reference 3.7).
+/// a failure stops the element, and the tags of body, program and flags (docs/reference/transactions.md, 3.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ScriptKind {
     PreTrans,
@@ -377,7 +377,7 @@ impl ScriptKind {
     }
 
     /// A failure undoes the transaction. rpm keeps both versions when %preun or %preuntrans fails; here the
-    /// old system comes back instead (reference 3.6).
+    /// old system comes back instead (docs/reference/transactions.md, 3.6).
     pub(crate) fn fatal(self) -> bool {
         matches!(
             self,

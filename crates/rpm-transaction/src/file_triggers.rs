@@ -1,5 +1,5 @@
 //! File triggers and transaction file triggers: scriptlets that run when paths with a prefix come
-//! or go (reference 3.5; what is not said there was compared with rpm 4.18).
+//! or go (docs/reference/transactions.md, 3.5; what is not said there was compared with rpm 4.18).
 //!
 //! A file trigger of an installed package (the element's own included) looks at the files of the
 //! element. When the package of a trigger comes or goes itself, the trigger looks at the files of

@@ -1,7 +1,7 @@
 //! Generations of rpm, where scriptlets can tell them apart.
 //!
 //! A package expects its scriptlets to be called as by the rpm of the system it was made for, so
-//! the rules are those of the rpm that is installed in the root (reference 3.3 to 3.6).
+//! the rules are those of the rpm that is installed in the root (docs/reference/transactions.md, 3.3 to 3.6).
 
 /// A range of versions of rpm with the same rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,5 @@
 //! Package triggers: scriptlets of one package that run when another one comes or goes
-//! (reference 3.5). The database does not know the changes of this transaction before the commit
+//! (docs/reference/transactions.md, 3.5). The database does not know the changes of this transaction before the commit
 //! point; the elements that are done are added and taken away here.
 
 use std::collections::HashSet;

@@ -29,7 +29,7 @@ pub struct SubkeyInfo {
 }
 
 /// The facts of one certificate: enough for an import prompt and for the `gpg-pubkey` header
-/// (reference 2.6).
+/// (docs/reference/rpmdb.md, 2.6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyInfo {
     /// Fingerprint of the primary key, lower case hex (40 digits, 64 for version 6).

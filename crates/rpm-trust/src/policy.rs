@@ -1,4 +1,4 @@
-//! From what is known about one package to accept or refuse: the table of reference 1.8.
+//! From what is known about one package to accept or refuse: the table of docs/reference/packages.md, 1.8.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ impl DigestName {
         self >= DigestName::Sha224
     }
 
-    /// From rpm's number (`FILEDIGESTALGO`, reference 1.6); None for unknown numbers.
+    /// From rpm's number (`FILEDIGESTALGO`, docs/reference/packages.md, 1.6); None for unknown numbers.
     pub fn from_rpm_id(id: u32) -> Option<DigestName> {
         match id {
             0 | 1 => Some(DigestName::Md5),
@@ -104,7 +104,7 @@ pub enum FileDigests {
 /// round), else `Good` with the strongest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Evidence {
-    /// Every signature that rpm would look at (reference 1.8), with what it covers.
+    /// Every signature that rpm would look at (docs/reference/packages.md, 1.8), with what it covers.
     pub signatures: Vec<(Covers, SignatureState)>,
     /// SHA1, SHA256, SHA3-256 of the header, from the signature header.
     pub header_digest: DigestState,

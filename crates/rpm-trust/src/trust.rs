@@ -48,7 +48,7 @@ impl Policy for Structure {
 
 static STRENGTH: LazyLock<StandardPolicy<'static>> = LazyLock::new(|| {
     let mut policy = StandardPolicy::at(time(STRENGTH_DATE));
-    // CentOS and EPEL 7 sign with version 3 packets (reference 1.6).
+    // CentOS and EPEL 7 sign with version 3 packets (docs/reference/packages.md, 1.6).
     policy.accept_packet_tag_version(Tag::Signature, 3);
     // Most distribution keys before 2020 bind their user id with SHA-1. Forging a binding needs a
     // second preimage, which nobody can do; signatures over data need collision resistance and

@@ -1,7 +1,7 @@
 //! What another tool left when it was stopped in the middle: rpm keeps no journal.
 //!
 //! A killed `rpm -U` leaves both versions in the database, or temporary files beside the real
-//! ones; a killed `rpm -e` leaves a package without its files (reference 8.1). [`look`] finds
+//! ones; a killed `rpm -e` leaves a package without its files (docs/reference/transactions.md, 8.1). [`look`] finds
 //! that, [`remove_leftovers`] and an erasure without scriptlets put it right.
 
 mod leftovers;

@@ -1,6 +1,6 @@
 //! From words to solver jobs, and from the solver's answer to a [`Plan`].
 //!
-//! The choice among versions is tdnf's (reference 5.6 to 5.12): the best package of a name is
+//! The choice among versions is tdnf's (docs/reference/tdnf.md, 5.6 to 5.12): the best package of a name is
 //! chosen here, and the solver finds what else it takes.
 
 mod best;

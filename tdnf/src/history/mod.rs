@@ -1,6 +1,6 @@
 //! `history.db`: every transaction, and which packages were installed by themselves.
 //!
-//! The schema is that of C tdnf (reference 17), so that either program continues what the other
+//! The schema is that of C tdnf (docs/reference/tdnf.md, 17), so that either program continues what the other
 //! began. A package without a flag counts as asked for.
 
 mod begun;

@@ -1,4 +1,4 @@
-//! The tables (reference 17).
+//! The tables (docs/reference/tdnf.md, 17).
 
 /// Makes what is missing. C tdnf makes the same tables, on demand and without indexes.
 pub(super) const CREATE: &str = "

@@ -1,4 +1,4 @@
-//! Row 70 of threats-and-faults.md: rpm databases that are damaged, or that claim impossible sizes, and packages with a
+//! docs/threats.md, row 70: rpm databases that are damaged, or that claim impossible sizes, and packages with a
 //! million files. Nothing crashes, nothing is written over the damage, what can be read is still shown.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Rows 60 to 64 of threats-and-faults.md: packages whose files point elsewhere, roots that do,
+//! docs/threats.md, rows 60 to 64: packages whose files point elsewhere, roots that do,
 //! and names that somebody else has taken.
 
 use std::collections::BTreeMap;

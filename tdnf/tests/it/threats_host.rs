@@ -1,4 +1,4 @@
-//! Rows 87, 89 and 91 of threats-and-faults.md, and users without rights: the host fails, or says no.
+//! docs/threats.md, rows 87, 89 and 91, and users without rights: the host fails, or says no.
 
 use std::collections::BTreeMap;
 use std::fs;

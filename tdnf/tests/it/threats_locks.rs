@@ -1,4 +1,4 @@
-//! Rows 97 to 99 of threats-and-faults.md: many at once, and what a waiter is told.
+//! docs/threats.md, rows 97 to 99: many at once, and what a waiter is told.
 
 use std::fs;
 use std::io::Write;

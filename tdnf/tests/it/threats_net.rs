@@ -1,4 +1,4 @@
-//! Rows 31-36, 41-47, 54 and 74-76 of the threat list, and their neighbours, each through the
+//! Rows 31-36, 41-47, 54 and 74-76 of docs/threats.md, and their neighbours, each through the
 //! program: names that want out, metadata that wants more memory than there is, servers that lie.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Rows 92, 94 to 96, 100, 101, 104 and 105 of threats-and-faults.md: what happens to the process
+//! Rows 92, 94 to 96, 100, 101, 104 and 105 of docs/threats.md: what happens to the process
 //! itself, and what it must not take away; and roots that are built twice alike.
 
 use std::fs;

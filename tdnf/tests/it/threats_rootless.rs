@@ -1,4 +1,4 @@
-//! Row 68 of threats-and-faults.md, special files, and roots that are made without root's rights: in a user namespace
+//! docs/threats.md, row 68, special files, and roots that are made without root's rights: in a user namespace
 //! in which only one user and one group have numbers.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Rows 71 and 72 of threats-and-faults.md: scriptlets that hang, fail, stay behind, talk too much, kill the program
+//! docs/threats.md, rows 71 and 72: scriptlets that hang, fail, stay behind, talk too much, kill the program
 //! that runs them, or meddle with what they were given.
 
 use std::fs;

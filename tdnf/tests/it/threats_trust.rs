@@ -1,4 +1,4 @@
-//! Rows 4-8, 11-19 and 21-26 of the threat list, and their neighbours, each through the program:
+//! Rows 4-8, 11-19 and 21-26 of docs/threats.md, and their neighbours, each through the program:
 //! what must not be trusted is refused, and nothing has changed then.
 
 use std::fs;

@@ -411,6 +411,7 @@ fn a_reset_connection_is_resumed() {
     assert_eq!(std::fs::read(site.out("f")).unwrap(), body);
 }
 
+/// docs/threats.md, row 81.
 #[test]
 fn a_proxy_gets_the_requests_and_its_own_login() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! Damaged databases: an error or a finding, never a panic, and nothing hangs (threats row 70).
+//! Damaged databases: an error or a finding, never a panic, and nothing hangs (docs/threats.md, row 70).
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -22,6 +22,7 @@ fn read_all(dir: &Path) -> Result<bool, DbError> {
     Ok(!damaged.is_empty() || !db.check()?.is_empty())
 }
 
+/// docs/threats.md, row 70.
 #[test]
 fn damaged_pages() {
     let dir = folder();

@@ -101,7 +101,7 @@ fn we_wait_for_rpm() {
     assert_eq!(lock::current_holder(&dbpath).unwrap(), None);
 }
 
-/// Threats row 98: the kernel frees the lock of a holder that is killed; the file stays.
+/// docs/threats.md, row 98: the kernel frees the lock of a holder that is killed; the file stays.
 #[test]
 fn a_killed_holder_leaves_no_lock() {
     let root = folder();
@@ -128,7 +128,7 @@ fn a_killed_holder_leaves_no_lock() {
     assert!(dbpath.join(".rpm.lock").exists());
 }
 
-/// Threats row 97: writers one after the other, readers in between, nothing lost.
+/// docs/threats.md, row 97: writers one after the other, readers in between, nothing lost.
 #[test]
 fn many_at_once() {
     let dir = folder();

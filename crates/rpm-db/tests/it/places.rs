@@ -223,6 +223,7 @@ fn child_creates() {
 }
 
 /// Others may query a database that was created under a strict umask.
+/// docs/threats.md, row 56.
 #[test]
 fn the_umask_does_not_matter() {
     use std::os::unix::fs::PermissionsExt;

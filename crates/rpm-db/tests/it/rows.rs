@@ -95,7 +95,7 @@ fn real_packages_have_the_same_rows() {
         let accepted = Rpm::on_db(theirs.path()).run(&args).status.success();
         match headers {
             Ok(_) => assert!(accepted, "rpm refuses {}", rpm.name),
-            // Version 3 packages, which rpm 6 refuses too (reference 1.5).
+            // Version 3 packages, which rpm 6 refuses too (docs/reference/packages.md, 1.5).
             Err(HeaderError::NoRegion { .. }) => continue,
             Err(e) => {
                 assert!(!accepted, "rpm accepts {}: {e}", rpm.name);

@@ -201,7 +201,7 @@ fn anybody_may_query_after_our_write() {
     assert_eq!(nobody.ok(&["-qa"]).lines().count(), 4);
 }
 
-/// States are what `rpm -V` and `rpm -e` go by (reference 4.5).
+/// States are what `rpm -V` and `rpm -e` go by (docs/reference/transactions.md, 4.4 and 4.11).
 #[test]
 fn states_can_be_rewritten() {
     let top = folder();

@@ -1,6 +1,6 @@
 //! Boolean dependencies such as `(a >= 1 if b else c)`.
 //!
-//! Grammar and rules: rpm 4.18 `rpmrichParse`; reference 5.4.
+//! Grammar and rules: rpm 4.18 `rpmrichParse`; docs/reference/transactions.md, 5.4.
 
 use super::{Dep, DepFlags};
 use std::fmt;
@@ -352,7 +352,7 @@ impl Rich {
     }
 
     /// The names under which a database lists the expression: every distinct operand, with `!`
-    /// in front where it is a condition; names beginning `rpmlib(` are left out (reference 2.3
+    /// in front where it is a condition; names beginning `rpmlib(` are left out (docs/reference/rpmdb.md, 2.3
     /// rule 5). The complete text is one more row, not given here.
     pub fn index_names(&self) -> Vec<String> {
         let mut names = Vec::new();

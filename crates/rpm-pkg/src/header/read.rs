@@ -1,4 +1,4 @@
-//! Checks on raw header bytes, in rpm's order (reference chapter 1.4; rpm 4.18 `header.c`).
+//! Checks on raw header bytes, in rpm's order (docs/reference/packages.md, 1.4; rpm 4.18 `header.c`).
 
 use super::{
     ENTRY_SIZE, Header, INTRO_SIZE, IndexSlot, Kind, MAX_COUNT, MAX_DATA, MAX_MAIN_ENTRIES,

@@ -1,6 +1,6 @@
 //! Writing headers: new ones, and database records made of a package's header.
 //!
-//! Layout: reference 1.3 and 2.4, as rpm 4.18 writes it.
+//! Layout: docs/reference/packages.md, 1.3, and docs/reference/rpmdb.md, 2.4, as rpm 4.18 writes it.
 
 use super::{ENTRY_SIZE, Header, HeaderError, INTRO_SIZE, Kind, TagType, tag};
 use std::collections::BTreeMap;

@@ -21,7 +21,7 @@ pub struct SignatureItem<'a> {
 }
 
 impl<R: Read> Package<R> {
-    /// The signatures that count (reference 1.8): with OPENPGP 278 present, the older tags do
+    /// The signatures that count (docs/reference/packages.md, 1.8): with OPENPGP 278 present, the older tags do
     /// not; in a v6 package no tag of 1000 and above does.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use crate::support::{have_rpm, run};
 use rpm_pkg::evr::{Evr, EvrRef, vercmp};
 use std::cmp::Ordering;
 
-/// The table of reference 5.1 and the cases of rpm's own documentation of `rpmvercmp`.
+/// The table of docs/reference/transactions.md, 5.1 and the cases of rpm's own documentation of `rpmvercmp`.
 const CASES: &[(&str, Ordering, &str)] = &[
     ("1.0", Ordering::Greater, "1.0~rc1"),
     ("1.0~rc1", Ordering::Less, "1.0~rc1^git1"),

@@ -1,4 +1,4 @@
-//! Payloads that lie (threat rows 44, 46, 60, 64).
+//! Payloads that lie (docs/threats.md, rows 44, 46, 60, 64).
 
 use rpm_pkg::files::{FileList, FilesError};
 use rpm_pkg::header::{HeaderBuilder, Kind, Value, tag};
@@ -115,6 +115,7 @@ fn names_outside_the_header_are_refused() {
     }
 }
 
+/// docs/threats.md, row 64.
 #[test]
 fn sizes_must_be_those_of_the_header() {
     for data in ["", "ab", "abcd"] {
@@ -131,6 +132,7 @@ fn sizes_must_be_those_of_the_header() {
     ));
 }
 
+/// docs/threats.md, row 64.
 #[test]
 fn missing_and_double_files_are_refused() {
     let result = read(TWO, &archive(&[("./usr/a", "abc")]), None);
@@ -164,6 +166,7 @@ fn every_truncation_is_noticed() {
     ));
 }
 
+/// docs/threats.md, row 64.
 #[test]
 fn long_and_broken_names_are_refused() {
     let long = vec![b'a'; 5000];
@@ -190,6 +193,7 @@ fn long_and_broken_names_are_refused() {
 }
 
 /// 64 MiB of zeros after an honest archive, in every compressed form.
+/// docs/threats.md, row 46.
 #[test]
 fn bombs_stop_early() {
     let whole = [archive(&[("./usr/a", "abc")]), vec![0; 64 << 20]].concat();
@@ -255,6 +259,7 @@ fn concatenated_streams_are_one_payload() {
     assert!(read(ONE, &[zstd(first), zstd(second)].concat(), Some("zstd")).is_ok());
 }
 
+/// docs/threats.md, row 60.
 #[test]
 fn paths_that_lead_elsewhere_are_refused() {
     let bad_dirs = [

@@ -1,4 +1,4 @@
-//! Rows of `threats-and-faults.md` that this crate answers for, by number and name.
+//! Rows of `docs/threats.md` that this crate answers for, by number and name.
 
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
@@ -199,7 +199,7 @@ fn row_39_repo_id_odd() {
             assert!(seen.insert(name.clone()), "{name} twice");
         }
     }
-    // The form of the C program: see the reference, section 11.
+    // The form of the C program: docs/reference/tdnf.md, 11.
     let digest = Hasher::digest(DigestAlgo::Sha256, b"http://h/r").hex();
     assert_eq!(
         cache_dir_name("photon", Some("http://h/r")),

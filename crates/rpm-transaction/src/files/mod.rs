@@ -1,4 +1,4 @@
-//! What happens to each file: rpm's rules as pure functions (reference 4.3 to 4.5).
+//! What happens to each file: rpm's rules as pure functions (docs/reference/transactions.md, 4.3 to 4.5).
 
 #[cfg(test)]
 mod tests;
@@ -144,7 +144,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The state of a file that is left out; `None` when it is installed (reference 4.3).
+    /// The state of a file that is left out; `None` when it is installed (docs/reference/transactions.md, 4.3).
     pub fn left_out(&self, path: &[u8], entry: &Entry<'_>) -> Option<u8> {
         if entry.color != 0 && self.color != 0 && entry.color & self.color == 0 {
             return Some(state::WRONG_COLOR);

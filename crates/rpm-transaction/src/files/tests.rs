@@ -1,4 +1,4 @@
-//! The verified results of reference 4.4, cell by cell.
+//! The verified results of docs/reference/transactions.md, 4.4, cell by cell.
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 

@@ -1,5 +1,5 @@
 //! The order of a transaction: what is needed comes first, and where nothing decides, the order
-//! that rpm 4.18 has (reference 5.6). Seen at `rpm -ivv --test`, which prints its order. Where the
+//! that rpm 4.18 has (docs/reference/transactions.md, 5.6). Seen at `rpm -ivv --test`, which prints its order. Where the
 //! root has another rpm, its order: 4.20 takes no notice of weak dependencies, 6 goes through the
 //! members of a loop from the other end.
 //!

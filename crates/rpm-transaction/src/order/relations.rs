@@ -12,7 +12,7 @@ use super::super::root::{Canonical, RootDir, join, split};
 use super::PREFERRED_COLOR;
 use super::graph::Graph;
 
-/// rpm's sense flags (reference 5.2).
+/// rpm's sense flags (docs/reference/transactions.md, 5.2).
 const POSTTRANS: u32 = 1 << 5;
 const PREREQ: u32 = 1 << 6;
 const PRETRANS: u32 = 1 << 7;

@@ -11,7 +11,7 @@ use super::{RootDir, components, join, split};
 const MAX_LINKS: u32 = 40;
 
 /// Resolves directory names of packages, on the disk as it is and through symbolic links that
-/// this transaction will install (rpm's fingerprints, reference 4.2). `/lib/x` and `/usr/lib/x`
+/// this transaction will install (rpm's fingerprints, docs/reference/transactions.md, 4.2). `/lib/x` and `/usr/lib/x`
 /// become one name once `/lib` is a link to `usr/lib`.
 #[derive(Default)]
 pub(crate) struct Canonical {

@@ -48,7 +48,7 @@ const PIECE: usize = 8192;
 const STREAM_STACK: usize = 128 << 10;
 
 /// May a scriptlet see this variable of the user's environment? Only what names home, language,
-/// terminal and proxies; nothing that steers a loader or a shell (reference 3.7).
+/// terminal and proxies; nothing that steers a loader or a shell (docs/reference/transactions.md, 3.7).
 pub fn allowed_variable(name: &OsStr) -> bool {
     const NAMES: [&str; 14] = [
         "HOME",

@@ -2,7 +2,7 @@
 //!
 //! Packages built by rpm 4.19 and later provide `user(NAME)`, `group(NAME)` and
 //! `groupmember(USER/GROUP)`, each with the sysusers.d(5) line in base64 for its version. rpm runs
-//! systemd-sysusers or a script of its own over them before the package's %pre (reference 3.9);
+//! systemd-sysusers or a script of its own over them before the package's %pre (docs/reference/transactions.md, 3.9);
 //! here the files of the root are changed by [`accounts`], without any program.
 
 mod accounts;

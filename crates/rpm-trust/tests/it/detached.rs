@@ -1,4 +1,4 @@
-//! `repomd.xml.asc`, rows 7-9, 21, 23 of the threat list.
+//! `repomd.xml.asc`, rows 7-9, 21, 23 of docs/threats.md.
 
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SignatureHash, SigningKey};
 use rpm_trust::{Distrust, Keyring, SignatureState, TrustError, verify_detached};
@@ -35,6 +35,7 @@ fn packet(key: &SigningKey, data: &[u8]) -> Vec<u8> {
         .unwrap()
 }
 
+/// docs/threats.md, row 8.
 #[test]
 fn repomd_asc_other_key() {
     let (ours, other) = (
@@ -52,6 +53,7 @@ fn repomd_asc_other_key() {
     );
 }
 
+/// docs/threats.md, row 9.
 #[test]
 fn repomd_two_sigs() {
     let (ours, other) = (
@@ -71,6 +73,7 @@ fn repomd_two_sigs() {
     ));
 }
 
+/// docs/threats.md, row 21.
 #[test]
 fn clearsign_prefix_suffix() {
     let ours = key("ours", NOW - 9 * DAY, None);
@@ -109,6 +112,7 @@ fn clearsign_prefix_suffix() {
     ));
 }
 
+/// docs/threats.md, row 23.
 #[test]
 fn key_expired_revoked_future() {
     let state = |key: &SigningKey, made: u64| {

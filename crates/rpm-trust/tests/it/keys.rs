@@ -4,6 +4,7 @@ use rpm_trust::{Keyring, TrustError, read_keys};
 
 use crate::fixtures::{NOW, files, key_files, real};
 
+/// docs/threats.md, row 20.
 #[test]
 fn every_key_file_is_taken_but_those_made_to_be_refused() {
     let Some(real) = real() else { return };

@@ -31,6 +31,7 @@ fn damage(random: &mut Random, data: &[u8]) -> Vec<u8> {
     data
 }
 
+/// docs/threats.md, row 24.
 #[test]
 fn damaged_signatures() {
     let signer = key("signer", NOW - 1000, None);
@@ -57,6 +58,7 @@ fn damaged_signatures() {
     }
 }
 
+/// docs/threats.md, row 24.
 #[test]
 fn damaged_keys() {
     let signer = key("signer", NOW - 1000, None);

@@ -1,4 +1,4 @@
-//! The policy table of reference 1.8, row by row.
+//! The policy table of docs/reference/packages.md, 1.8, row by row.
 
 use rpm_trust::policy::{
     Acceptance, Binding, Covers, DigestName, DigestState, Evidence, FileDigests, Policy, Refusal,

@@ -1,6 +1,9 @@
-//! What the documents say about the code is true: the map (ARCHITECTURE.md).
+//! What the documents say about the code is true: the map (ARCHITECTURE.md), the citations of documents in comments,
+//! and the table of threats.
 
+mod citations;
 mod map;
+mod threats;
 
 use std::path::{Path, PathBuf};
 

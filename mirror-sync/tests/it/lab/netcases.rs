@@ -164,6 +164,7 @@ fn raw(link: &Link, size: usize, streams: usize, seconds: u64) -> f64 {
     rate(bytes, began.elapsed().as_secs_f64())
 }
 
+/// docs/threats.md, row 82.
 #[test]
 fn case_d_loss() {
     for loss in scaled(vec![5], vec![2, 5, 10]) {
@@ -205,6 +206,7 @@ fn case_d_loss() {
     }
 }
 
+/// docs/threats.md, row 82.
 #[test]
 fn case_h_many_small_files_far_away() {
     let (count, size) = scaled((300, 20_000), (2000, 100_000));

@@ -114,6 +114,7 @@ fn a_failed_transaction_is_recorded_as_failed() {
     assert!(info.contains("failing-1.0-1.noarch"), "{info}");
 }
 
+/// docs/threats.md, row 103.
 #[test]
 fn history_undoes_repeats_and_rolls_back() {
     let Some(site) = site() else { return };

@@ -90,6 +90,7 @@ fn use_keys(site: &Site, urls: &[String]) {
     site.write("repos.d/test.repo", &site.repo_text(&keys));
 }
 
+/// docs/threats.md, rows 10 and 13.
 #[test]
 fn only_a_key_that_verifies_the_package_is_imported() {
     let Some(site) = signed_site() else { return };

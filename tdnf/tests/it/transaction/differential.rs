@@ -231,7 +231,7 @@ fn configs(version: usize) -> PathBuf {
     )
 }
 
-/// The table of reference 4.4, against rpm itself.
+/// The table of docs/reference/transactions.md, 4.4, against rpm itself.
 #[test]
 fn configuration_files() {
     if unprivileged() {

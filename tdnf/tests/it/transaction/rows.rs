@@ -1,4 +1,4 @@
-//! Rows 67 and 73 of threats-and-faults.md, against the real rpm.
+//! docs/threats.md, rows 67 and 73, against the real rpm.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
