@@ -130,6 +130,15 @@ fn names_of_the_map_exist() {
     assert!(wrong.is_empty(), "{MAP}:\n{wrong:#?}");
 }
 
+fn is_source(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "rs")
+}
+
+fn holds_sources(dir: &Path) -> bool {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| is_source(&entry.path()))
+}
+
 /// The modules of a folder: `name`, or `name/{children}`.
 fn modules(dir: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -139,7 +148,7 @@ fn modules(dir: &Path) -> BTreeSet<String> {
         .flatten()
     {
         let path = entry.path();
-        if path.is_dir() || path.extension().is_some_and(|end| end == "rs") {
+        if is_source(&path) || holds_sources(&path) {
             let stem = path.file_stem().expect("a name").to_string_lossy();
             names.insert(stem.into_owned());
         }
