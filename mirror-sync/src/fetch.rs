@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use repo_client::transfer::{self, Limits, Wanted};
-use repo_client::{Access, Client};
+use repo_client::transfer::{self, Limits};
+use repo_client::{Access, Client, Fetched, FileRequest};
 use rpm_pkg::digest::Digest;
 use rpm_trust::Keyring;
 
@@ -142,7 +142,7 @@ impl Fetcher<'_> {
 
     fn work(
         &self,
-        wanted: Vec<Wanted>,
+        wanted: Vec<FileRequest>,
         there: Vec<Job>,
         by_id: &HashMap<String, Vec<Job>>,
         failed: &Mutex<Vec<(String, String, String)>>,
@@ -171,8 +171,8 @@ impl Fetcher<'_> {
                 let path = self.store.path(&job.digest);
                 let _ = send.send((Found::Stored(path), vec![job]));
             }
-            let mut sink = |done: transfer::Fetched| {
-                let jobs = by_id.get(&done.id).cloned().unwrap_or_default();
+            let mut sink = |done: Fetched| {
+                let jobs = by_id.get(&done.label).cloned().unwrap_or_default();
                 // Every job has a digest.
                 if let Some(file) = Hashed::fetched(done) {
                     let _ = send.send((Found::Fresh(file), jobs));
@@ -196,8 +196,8 @@ impl Fetcher<'_> {
             summary
         })
         .map_err(|error| match error {
-            transfer::Error::Stopped => Error::Stopped,
-            transfer::Error::Client(error) => Error::Client(error),
+            repo_client::Error::Stopped => Error::Stopped,
+            error @ repo_client::Error::Setup(_) => Error::Client(error),
             other => Error::Repository {
                 repo: "transfer".into(),
                 what: other.to_string(),
@@ -247,15 +247,13 @@ impl Fetcher<'_> {
     }
 }
 
-fn wanted_file(id: &str, key: &str, job: &Job, partial: &Path) -> Wanted {
-    Wanted {
-        id: id.to_owned(),
-        sources: job.urls.clone(),
+fn wanted_file(id: &str, key: &str, job: &Job, partial: &Path) -> FileRequest {
+    FileRequest {
         size: job.size,
         digest: Some(job.digest),
-        partial: partial.join(key.replace(':', "-")),
         priority: job.priority,
         access: Arc::clone(&job.access),
+        ..FileRequest::new(id, job.urls.clone(), partial.join(key.replace(':', "-")))
     }
 }
 

@@ -12,7 +12,7 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use repo_client::transfer::Fetched;
+use repo_client::Fetched;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::compress::Written;
 use whole_file::{Access, Durability, WholeFile};

@@ -12,6 +12,7 @@ use crate::dns::Lookup;
 use crate::error::{Cause, Error, Result};
 use crate::limit::Limiter;
 use crate::options::{Access, ClientOptions, Proxy, Tls};
+use crate::redact::redact;
 use crate::tls;
 
 /// Speaks to servers. Making one costs nothing: runtime, TLS and name lookup start with the
@@ -105,17 +106,17 @@ impl Client {
         Some(Arc::clone(one))
     }
 
-    /// Remembers that the server of `url` failed.
-    pub(crate) fn blame(&self, url: &Url) {
+    /// Remembers that a server ([`origin`]) failed.
+    pub(crate) fn blame(&self, server: &str) {
         let mut all = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = all.entry(origin(url)).or_insert(0);
+        let count = all.entry(server.to_owned()).or_insert(0);
         *count = count.saturating_add(1);
     }
 
-    /// Puts servers that failed in this run behind the others; otherwise the order stays.
-    pub(crate) fn order(&self, urls: &mut [Url]) {
+    /// How often a server has failed in this run: those that did are asked after the others.
+    pub(crate) fn failures_of(&self, server: &str) -> u32 {
         let all = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        urls.sort_by_key(|url| all.get(&origin(url)).copied().unwrap_or(0));
+        all.get(server).copied().unwrap_or(0)
     }
 
     /// The reqwest client for `url` under the repository's settings; one whose requests share no
@@ -222,4 +223,19 @@ pub(crate) fn origin(url: &Url) -> String {
     let host = url.host_str().unwrap_or("");
     let port = url.port_or_known_default().map(|port| format!(":{port}"));
     format!("{}://{host}{}", url.scheme(), port.unwrap_or_default())
+}
+
+/// Parses one URL of a list; only http, https and file are spoken.
+pub(crate) fn parse_url(text: &str) -> Result<Url> {
+    let bad = |why: String| Error::BadUrl {
+        url: redact(text),
+        why,
+    };
+    let url = Url::parse(text).map_err(|e| bad(e.to_string()))?;
+    match url.scheme() {
+        "http" | "https" | "file" => Ok(url),
+        other => Err(bad(format!(
+            "cannot speak {other}: only http, https and file"
+        ))),
+    }
 }

@@ -76,6 +76,21 @@ pub enum Error {
     /// The network side could not be started.
     #[error("cannot start the network client: {0}")]
     Setup(String),
+    /// Another process fetches the same file.
+    #[error("{}: another process is at it", path.display())]
+    Busy {
+        /// Where the file would go.
+        path: PathBuf,
+    },
+    /// Whoever takes the finished files refused one: the run ends.
+    #[error("{0}")]
+    Sink(Box<dyn std::error::Error + Send + Sync>),
+    /// The caller asked to stop; what is there is kept for the next run.
+    #[error("stopped")]
+    Stopped,
+    /// The transfer came to a state that cannot be: a fault of this program.
+    #[error("fault in the transfer: {0}")]
+    Fault(&'static str),
 }
 
 /// One URL and why it could not give the file.

@@ -78,6 +78,13 @@ pub enum Event<'a> {
         /// Why.
         cause: &'a crate::Cause,
     },
+    /// What limits a server was found, or has changed.
+    Limit {
+        /// Server (`scheme://host:port`).
+        host: &'a str,
+        /// In words by its `Display`.
+        limit: crate::transfer::LimitKind,
+    },
     /// A repository could not be refreshed; the error comes with the result.
     RepoFailed {
         /// Repository id.

@@ -7,14 +7,12 @@
 
 mod client;
 mod dns;
-mod download;
 mod error;
 mod event;
 mod evidence;
-mod fetch;
+mod html;
 mod limit;
 mod options;
-mod part;
 mod path;
 mod ranges;
 mod redact;
@@ -31,15 +29,14 @@ pub use client::Client;
 pub use error::{CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, TlsFault};
 pub use event::{Event, Observer, Silent};
 pub use evidence::evidence;
-pub use fetch::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};
 pub use options::{
     Access, CA_BUNDLES, ClientOptions, DEFAULT_MIN_RATE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Proxy,
     ProxyEnvironment, Tls,
 };
 pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
-pub(crate) use ranges::{Bell, RangeEvent, RangeId, RangeRequest, Ranges, server_of};
 pub use redact::redact;
 pub use refresh::{
     MetadataSet, PartFile, RepoRefresh, SignatureCheck, join_url, keyring_check, refresh,
 };
-pub use request::{Fetched, FileRequest, MAX_UNKNOWN};
+pub use request::{Fetched, FileRequest};
+pub use transfer::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};

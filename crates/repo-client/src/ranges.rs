@@ -13,32 +13,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, AbortHandle, Abortable, SelectAll, Stream, StreamExt};
-use reqwest::header::{CONTENT_TYPE, ETAG};
+use reqwest::header::CONTENT_ENCODING;
 use reqwest::{Response, Url, Version};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::client::{Client, origin};
-use crate::download::{next_chunk, parse_url};
+use crate::client::{Client, origin, parse_url};
 use crate::error::{Cause, Result};
+use crate::html::{is_html_type, looks_like_html};
 use crate::limit::{Limiter, Pace};
 use crate::options::Access;
-use crate::part::looks_like_html;
 use crate::transport::file;
-use crate::transport::http::{Ask, content_range, get, retry_after, text_header};
+use crate::transport::http::{Ask, content_range, get, next_chunk, retry_after, validator};
 
 /// Bytes handed over by one [`Ranges::wait`] before it returns, give or take one piece.
 const BATCH: usize = 1 << 20;
 /// Piece size when reading local files.
 const BLOCK: usize = 256 * 1024;
-
-/// What counts as one server: `scheme://host:port` of a URL, without login.
-///
-/// # Errors
-/// A URL that is none, or not http, https or file.
-pub(crate) fn server_of(url: &str) -> Result<String> {
-    parse_url(url).map(|url| origin(&url))
-}
 
 /// One range to be asked of one server.
 #[derive(Clone)]
@@ -51,7 +42,7 @@ pub(crate) struct RangeRequest {
     pub(crate) from: u64,
     /// Byte after the last; none means to the end of the file.
     pub(crate) to: Option<u64>,
-    /// Strong `ETag` that the file must still have; otherwise all of it comes ([`RangeEvent::Opened`]).
+    /// Strong `ETag` or date that the file must still have; otherwise all of it comes ([`RangeEvent::Opened`]).
     pub(crate) if_range: Option<String>,
     /// It may share a connection with others (HTTP/2) where the server knows how. Otherwise it has
     /// one of its own while it lasts: many servers and lines limit each connection.
@@ -68,6 +59,14 @@ impl RangeRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RangeId(u64);
 
+#[cfg(test)]
+impl RangeId {
+    /// A request of a test without a network.
+    pub(crate) fn test(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// What a request met.
 #[derive(Debug)]
 pub(crate) enum RangeEvent {
@@ -80,12 +79,14 @@ pub(crate) enum RangeEvent {
         partial: bool,
         /// Size of the whole file, if the server says so.
         total: Option<u64>,
-        /// Strong `ETag`.
-        etag: Option<String>,
+        /// What this version of the file goes by: strong `ETag`, else `Last-Modified`.
+        validator: Option<String>,
         /// From the request to its answer.
         waited: Duration,
         /// It shares its connection with others (HTTP/2).
         multiplexed: bool,
+        /// It is said to be a web page.
+        page: bool,
     },
     /// The next bytes. A careless server may send more than the range asked for.
     Data(Bytes),
@@ -178,27 +179,22 @@ impl<'c> Ranges<'c> {
     }
 
     /// What happened; waits for the first event until `limit` is over or the bell rings.
-    ///
-    /// # Errors
-    /// The network side could not be started.
-    pub(crate) fn wait(&mut self, limit: Duration) -> Result<Vec<(RangeId, RangeEvent)>> {
+    pub(crate) async fn wait(&mut self, limit: Duration) -> Vec<(RangeId, RangeEvent)> {
         let mut events = Vec::new();
         let mut bytes = 0;
-        let (client, bell) = (self.client, self.bell.clone());
-        client.block_on(async {
-            let nobody = self.running.is_empty();
-            tokio::select! {
-                first = self.running.next(), if !nobody => self.keep(first, &mut events, &mut bytes),
-                () = bell.0.notified() => {}
-                () = tokio::time::sleep(limit) => {}
-            }
-            while bytes < BATCH
-                && let Some(Some(event)) = self.running.next().now_or_never()
-            {
-                self.keep(Some(event), &mut events, &mut bytes);
-            }
-        })?;
-        Ok(events)
+        let bell = self.bell.clone();
+        let nobody = self.running.is_empty();
+        tokio::select! {
+            first = self.running.next(), if !nobody => self.keep(first, &mut events, &mut bytes),
+            () = bell.0.notified() => {}
+            () = tokio::time::sleep(limit) => {}
+        }
+        while bytes < BATCH
+            && let Some(Some(event)) = self.running.next().now_or_never()
+        {
+            self.keep(Some(event), &mut events, &mut bytes);
+        }
+        events
     }
 
     fn keep(
@@ -296,27 +292,26 @@ impl<'c> Piece<'c> {
             .map_err(|cause| (cause, None))?;
         let waited = began.elapsed();
         let (from, total) = self.judge(&response)?;
-        let etag = text_header(response.headers(), ETAG).filter(|tag| !tag.starts_with("W/"));
+        let validator = validator(response.headers());
         let partial = response.status().as_u16() == 206;
-        let page = from == 0
-            && text_header(response.headers(), CONTENT_TYPE)
-                .is_some_and(|kind| kind.starts_with("text/html"));
+        let page = is_html_type(response.headers());
         let pace = Pace::new(request.access.timeout, request.access.min_rate);
         let left = response.content_length();
         let opened = RangeEvent::Opened {
             from,
             partial,
             total,
-            etag,
+            validator,
             waited,
             multiplexed: response.version() == Version::HTTP_2,
+            page,
         };
         let body = Body {
             piece: self,
             response,
             pace,
             left,
-            page,
+            page: page && from == 0,
         };
         Ok((opened, State::Body(Box::new(body))))
     }
@@ -326,7 +321,7 @@ impl<'c> Piece<'c> {
         let wrong = |why: String| Err((Cause::Range(why), None));
         let asked = self.request.from;
         match response.status().as_u16() {
-            200 => Ok((0, response.content_length())),
+            200 => Ok((0, announced(response))),
             206 if self.request.is_whole() => wrong("206 though no range was asked for".into()),
             206 => match content_range(response.headers()) {
                 Some((first, total)) if first == asked => Ok((first, total)),
@@ -348,13 +343,20 @@ impl<'c> Piece<'c> {
             from: first,
             partial: !self.request.is_whole(),
             total: Some(total),
-            etag: None,
+            validator: None,
             waited: Duration::ZERO,
             multiplexed: false,
+            page: false,
         };
         let left = self.request.to.map(|to| to.saturating_sub(first));
         Ok((opened, State::Local(from, left)))
     }
+}
+
+/// The length of a body that comes as it is.
+fn announced(response: &Response) -> Option<u64> {
+    let plain = !response.headers().contains_key(CONTENT_ENCODING);
+    response.content_length().filter(|_| plain)
 }
 
 type Fault = (Cause, Option<Duration>);

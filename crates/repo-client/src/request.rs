@@ -1,20 +1,24 @@
 //! What is asked for, what comes back, and files that need no transfer.
 
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::Url;
-use rpm_pkg::digest::Digest;
-use rustix::fs::OFlags;
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
-use crate::error::{Cause, Error, Result};
+use crate::client::parse_url;
+use crate::error::{Cause, Error, Failure, Result};
 use crate::options::Access;
-use crate::part::hash_file;
-use crate::path::open_plain;
+use crate::redact::redact_url;
 use crate::transport::file;
 
 /// Size limit for a file whose size nobody knows (64 GiB), when the caller names none.
-pub const MAX_UNKNOWN: u64 = 64 << 30;
+pub(crate) const MAX_UNKNOWN: u64 = 64 << 30;
+
+/// Buffer for hashing what is on disk.
+const BUFFER: usize = 256 * 1024;
+
 /// A file to be fetched.
 #[derive(Clone)]
 pub struct FileRequest {
@@ -24,8 +28,8 @@ pub struct FileRequest {
     pub urls: Vec<String>,
     /// How the servers are spoken to.
     pub access: Arc<Access>,
-    /// Where the file goes. Its folder is created. `DEST.part` and `DEST.part.info` are used
-    /// until it is whole.
+    /// Where the file goes. Its folder is created. `DEST.part` and `DEST.journal` are used until it
+    /// is whole.
     pub dest: PathBuf,
     /// Exact size in bytes, if known.
     pub size: Option<u64>,
@@ -37,6 +41,8 @@ pub struct FileRequest {
     pub in_place: bool,
     /// Sync the data to disk before the file gets its name.
     pub sync: bool,
+    /// 0 is asked for first; what is alike goes in the order of the requests.
+    pub priority: u32,
 }
 
 impl FileRequest {
@@ -52,16 +58,34 @@ impl FileRequest {
             max_size: MAX_UNKNOWN,
             in_place: false,
             sync: false,
+            priority: 0,
         }
     }
 
-    /// Most bytes accepted.
-    pub(crate) fn limit(&self) -> u64 {
-        self.size.unwrap_or(self.max_size)
+    /// Whether nothing is to be moved: all its URLs are local.
+    pub(crate) fn is_used_in_place(&self) -> bool {
+        self.in_place && self.urls.iter().all(|url| url.starts_with("file:"))
+    }
+
+    /// The first of the local files that is what is asked for.
+    pub(crate) fn use_in_place(&self) -> Result<Fetched> {
+        let mut failures = Vec::new();
+        for url in self.urls.iter().map(|url| parse_url(url)) {
+            let url = url?;
+            match self.check_in_place(&url) {
+                Ok(done) => return Ok(done),
+                Err(cause) => failures.push(Failure {
+                    url: redact_url(&url),
+                    cause,
+                }),
+            }
+        }
+        let label = self.label.clone();
+        Err(Error::Transfer { label, failures })
     }
 
     /// Checks the file that a `file:` URL names, where it is.
-    pub(crate) fn check_in_place(&self, url: &Url) -> std::result::Result<Fetched, Cause> {
+    fn check_in_place(&self, url: &Url) -> std::result::Result<Fetched, Cause> {
         let path = file::path_of(url)?;
         let open = file::open(url)?;
         let size = open
@@ -84,19 +108,22 @@ impl FileRequest {
         }
         let digest = self.digest;
         Ok(Fetched {
+            label: self.label.clone(),
             path,
             size,
             digest,
             url: None,
             transferred: 0,
-            validators: (None, None),
         })
     }
 }
 
 /// A file that is there, whole, and has the size and digest asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fetched {
+    /// [`FileRequest::label`].
+    pub label: String,
     /// Where it is: `dest`, or the local file of an in-place `file:` URL.
     pub path: PathBuf,
     /// Size in bytes.
@@ -107,40 +134,20 @@ pub struct Fetched {
     pub url: Option<String>,
     /// Bytes moved in this run.
     pub transferred: u64,
-    /// `ETag` and `Last-Modified` of the answer, for conditional requests later.
-    pub(crate) validators: (Option<String>, Option<String>),
 }
 
-/// The file at `dest`, if it is there already and is what is asked for; a wrong one is removed.
-pub(crate) fn reuse(dest: &Path, request: &FileRequest) -> Result<Option<Fetched>> {
-    let Some(wanted) = request.digest else {
-        return Ok(None);
-    };
-    let Ok(file) = open_plain(dest, OFlags::RDONLY) else {
-        return Ok(None);
-    };
-    let size = file
-        .metadata()
-        .map_err(|e| Error::io(dest, "look at", e))?
-        .len();
-    let right_size = request.size.is_none_or(|expected| expected == size);
-    let found = if right_size {
-        let hashed = hash_file(file, wanted.algo()).map_err(|e| Error::io(dest, "read", e))?;
-        Some(hashed.0)
-    } else {
-        None
-    };
-    if found != Some(wanted) {
-        std::fs::remove_file(dest).map_err(|e| Error::io(dest, "remove", e))?;
-        return Ok(None);
+/// Digest of a whole open file, from where it stands.
+pub(crate) fn hash_file(mut file: impl Read, algo: DigestAlgo) -> std::io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::new(algo);
+    let mut buffer = vec![0; BUFFER];
+    let mut size = 0_u64;
+    loop {
+        let got = file.read(&mut buffer)?;
+        let Some(data) = buffer.get(..got).filter(|data| !data.is_empty()) else {
+            break;
+        };
+        hasher.update(data);
+        size = size.saturating_add(got as u64);
     }
-    let (path, digest) = (dest.to_owned(), Some(wanted));
-    Ok(Some(Fetched {
-        path,
-        size,
-        digest,
-        url: None,
-        transferred: 0,
-        validators: (None, None),
-    }))
+    Ok((hasher.finish(), size))
 }

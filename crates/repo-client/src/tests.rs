@@ -6,8 +6,8 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue};
 
+use crate::html::looks_like_html;
 use crate::limit::Limiter;
-use crate::part::looks_like_html;
 use crate::transport::http::content_range;
 use crate::{Access, join_below, join_url, redact};
 

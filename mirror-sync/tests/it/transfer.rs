@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use repo_client::transfer::{
-    Error, Event, Fetched, Limits, Observer, Silent, Summary, Wanted, fetch_all,
+use repo_client::transfer::{Limits, Summary, fetch_all};
+use repo_client::{
+    Access, Client, ClientOptions, Error, Event, Fetched, FileRequest, Observer, Silent,
 };
-use repo_client::{Access, Client, ClientOptions};
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use testkit::server::{Answer, Server};
 
@@ -55,21 +55,19 @@ impl Shelf {
     }
 
     /// A file of the shelf at these servers.
-    pub(crate) fn wanted(&self, name: &str, servers: &[&Server]) -> Wanted {
+    pub(crate) fn wanted(&self, name: &str, servers: &[&Server]) -> FileRequest {
         let data = std::fs::read(self.www().join(name)).unwrap();
-        Wanted {
-            id: format!("repo: {name}"),
-            sources: servers.iter().map(|s| s.url(&format!("/{name}"))).collect(),
+        let urls = servers.iter().map(|s| s.url(&format!("/{name}"))).collect();
+        FileRequest {
             size: Some(data.len() as u64),
             digest: Some(digest(&data)),
-            partial: self.partial(name),
-            priority: 0,
             access: Access {
                 retries: 2,
                 timeout: Duration::from_secs(5),
                 ..Access::default()
             }
             .into(),
+            ..FileRequest::new(format!("repo: {name}"), urls, self.partial(name))
         }
     }
 }
@@ -80,7 +78,7 @@ pub(crate) struct Got {
     pub(crate) summary: Summary,
 }
 
-pub(crate) fn get_with(wanted: Vec<Wanted>, limits: &Limits, observer: &dyn Observer) -> Got {
+pub(crate) fn get_with(wanted: Vec<FileRequest>, limits: &Limits, observer: &dyn Observer) -> Got {
     let client = Client::new(ClientOptions::default());
     let mut files = Vec::new();
     let mut sink = |one: Fetched| {
@@ -92,7 +90,7 @@ pub(crate) fn get_with(wanted: Vec<Wanted>, limits: &Limits, observer: &dyn Obse
     Got { files, summary }
 }
 
-pub(crate) fn get(wanted: Vec<Wanted>) -> Got {
+pub(crate) fn get(wanted: Vec<FileRequest>) -> Got {
     get_with(wanted, &Limits::default(), &Silent)
 }
 
@@ -154,7 +152,7 @@ fn a_file_without_size_or_digest_comes_in_one_stream() {
             ..Answer::default()
         },
     );
-    let wanted = Wanted {
+    let wanted = FileRequest {
         size: None,
         digest: None,
         ..shelf.wanted("f", &[&server])
@@ -200,9 +198,9 @@ fn resets_in_the_middle_cost_nothing_that_had_come() {
 pub(crate) struct Heard(pub(crate) Mutex<Vec<String>>);
 
 impl Observer for Heard {
-    fn event(&self, event: &Event<'_>) {
+    fn event(&self, event: Event<'_>) {
         let line = match event {
-            Event::Source { url, cause, .. } => format!("{url}: {cause}"),
+            Event::MirrorFailed { url, cause, .. } => format!("{url}: {cause}"),
             Event::Limit { host, limit } => format!("{host}: {limit}"),
             _ => return,
         };
@@ -285,7 +283,7 @@ fn row_76_when_all_mirrors_are_bad_each_is_named_with_its_cause() {
             "{text}"
         );
     }
-    assert!(matches!(error, Error::Sources { failures, .. } if failures.len() == 3));
+    assert!(matches!(error, Error::Transfer { failures, .. } if failures.len() == 3));
     assert!(!shelf.partial("f").exists());
 }
 
@@ -383,7 +381,7 @@ fn a_server_that_wants_fewer_connections_gets_fewer() {
     let mut later = Answer::status(503);
     later.headers.push(("Retry-After".into(), "1".into()));
     server.next("/f", [later.clone(), Answer::default(), later]);
-    let wanted = Wanted {
+    let wanted = FileRequest {
         access: Access {
             retries: 1,
             ..Access::default()
@@ -452,9 +450,9 @@ fn what_a_stopped_run_has_is_not_fetched_again() {
     let stop = AtomicBool::new(false);
     struct StopAt<'a>(&'a AtomicBool, u64);
     impl Observer for StopAt<'_> {
-        fn event(&self, event: &Event<'_>) {
+        fn event(&self, event: Event<'_>) {
             if let Event::Progress { bytes, .. } = event
-                && *bytes > self.1
+                && bytes > self.1
             {
                 self.0.store(true, std::sync::atomic::Ordering::Relaxed);
             }

@@ -12,11 +12,12 @@ use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, Timespec, Timestamps}
 use whole_file::{Access, Durability};
 
 use super::index::NewIndex;
+use super::parts::UNFINISHED;
 use super::state::{MAX_STATE, STATE, State, stamp};
-use super::{PartFile, Run, local_name};
+use super::{PartFile, RepoRefresh, local_name};
 use crate::error::{Error, Result};
-use crate::part::hash_file;
 use crate::path::open_plain;
+use crate::request::hash_file;
 
 /// A clock may be this much behind the file system's without the cache counting as expired.
 const CLOCK_SLACK: u64 = 60;
@@ -160,7 +161,7 @@ impl Cache {
     }
 
     /// The current set, if its index is whole and, where asked for, signed.
-    pub(crate) fn load(&self, run: &Run<'_>) -> Option<Loaded> {
+    pub(crate) fn load(&self, repo: &RepoRefresh<'_>) -> Option<Loaded> {
         let dir = self.live();
         let text = self.read(&dir.join(STATE), MAX_STATE)?;
         let state = State::parse(std::str::from_utf8(&text).ok()?)?;
@@ -172,13 +173,13 @@ impl Cache {
         if digest.to_string() != state.repomd {
             return None;
         }
-        if run.repo.config.repo_gpgcheck {
+        if repo.config.repo_gpgcheck {
             let signature = self.read(&dir.join("repomd.xml.asc"), super::index::MAX_SIGNATURE)?;
-            run.repo.check_signature?(&signature, &bytes).ok()?;
+            repo.check_signature?(&signature, &bytes).ok()?;
         }
         let repomd = repomd::parse(&path.display().to_string(), &bytes).ok()?;
         let (mut parts, mut missing) = (Vec::new(), Vec::new());
-        for kind in run.wanted() {
+        for kind in repo.wanted() {
             match (repomd.record(kind), kind) {
                 (None, "primary") => missing.push(kind.to_owned()),
                 (None, _) => {}
@@ -319,7 +320,7 @@ fn remove_leftovers(dir: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.ends_with(".part") || name.ends_with(".part.info") {
+        if UNFINISHED.iter().any(|end| name.ends_with(end)) {
             let _ = fs::remove_file(entry.path());
         }
     }

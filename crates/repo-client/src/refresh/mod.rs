@@ -14,15 +14,16 @@
 //! decompressed twice.
 
 mod cache;
+mod context;
 mod index;
 mod parts;
+mod run;
 mod sources;
 mod state;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use rpm_pkg::digest::Digest;
@@ -32,12 +33,12 @@ use rpm_repo::repomd::{Record, Repomd};
 use rpm_trust::{Keyring, verify_detached};
 
 use crate::client::Client;
-use crate::error::{Cause, Error, Failure, Result};
-use crate::event::{Event, Observer};
+use crate::error::{Error, Result};
+use crate::event::Observer;
 use crate::options::Access;
 use crate::redact::redact;
-use cache::{Cache, Loaded};
-use index::Index;
+use cache::Cache;
+use run::refresh_one;
 pub use sources::join_url;
 
 /// Checks a detached signature: `(signature, data)`; the error is one line that names key ids.
@@ -84,6 +85,19 @@ pub struct RepoRefresh<'a> {
     pub now: u64,
     /// Used if the configuration says `repo_gpgcheck=1`; then `None` is an error.
     pub check_signature: Option<&'a SignatureCheck<'a>>,
+}
+
+impl RepoRefresh<'_> {
+    /// Kinds to be had: what is asked for and not skipped by the configuration.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = &str> {
+        let config = self.config;
+        self.parts.iter().copied().filter(|kind| match *kind {
+            "filelists" => !config.skip_md_filelists,
+            "updateinfo" => !config.skip_md_updateinfo,
+            "other" => !config.skip_md_other,
+            _ => true,
+        })
+    }
 }
 
 /// A whole, checked set of metadata in the cache.
@@ -222,267 +236,6 @@ pub fn refresh(
                 .iter()
                 .map(|_| Err(Error::Setup(text.clone())))
                 .collect()
-        }
-    }
-}
-
-/// How a run came into a cache.
-enum Entered {
-    /// The cache is ours, or not ours to write.
-    Locked(Option<std::fs::File>),
-    /// Another process has it, and what is there will do.
-    Fresh(Box<MetadataSet>),
-}
-
-/// One repository's run: what all its steps need.
-pub(crate) struct Run<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) repo: &'a RepoRefresh<'a>,
-    pub(crate) observer: &'a dyn Observer,
-    pub(crate) access: Arc<Access>,
-    pub(crate) cache: Cache,
-}
-
-async fn refresh_one(
-    client: &Client,
-    repo: &RepoRefresh<'_>,
-    observer: &dyn Observer,
-) -> Result<MetadataSet> {
-    let access = Arc::new(Access::from_config(repo.config));
-    let cache = Cache::new(&repo.cache);
-    let run = Run {
-        client,
-        repo,
-        observer,
-        access,
-        cache,
-    };
-    let outcome = run.run().await;
-    if let Err(error) = &outcome {
-        let why = error.to_string();
-        observer.event(Event::RepoFailed {
-            repo: &repo.config.id,
-            why: &why,
-        });
-    }
-    outcome
-}
-
-impl Run<'_> {
-    fn id(&self) -> &str {
-        &self.repo.config.id
-    }
-
-    /// Kinds to be had.
-    pub(crate) fn wanted(&self) -> impl Iterator<Item = &str> {
-        let config = self.repo.config;
-        self.repo.parts.iter().copied().filter(|kind| match *kind {
-            "filelists" => !config.skip_md_filelists,
-            "updateinfo" => !config.skip_md_updateinfo,
-            "other" => !config.skip_md_other,
-            _ => true,
-        })
-    }
-
-    async fn run(&self) -> Result<MetadataSet> {
-        if self.repo.cache_only {
-            return self.read_cache_only();
-        }
-        let _lock = match self.lock().await? {
-            Entered::Locked(file) => file,
-            Entered::Fresh(set) => return Ok(*set),
-        };
-        self.cache.recover();
-        let old = self.cache.load(self);
-        let fresh = !self.repo.force
-            && self
-                .cache
-                .is_fresh(self.repo.now, self.repo.config.metadata_expire);
-        if let Some(loaded) = old
-            .as_ref()
-            .filter(|loaded| fresh && loaded.missing.is_empty())
-        {
-            return Ok(self.set(loaded, self.known_bases(), true, false));
-        }
-        match self.ask_servers(old.as_ref(), fresh).await {
-            Ok(set) => Ok(set),
-            Err(error) => match old.filter(|old| self.repo.stale_ok && old.missing.is_empty()) {
-                None => Err(error),
-                Some(old) => {
-                    let why = error.to_string();
-                    self.observer.event(Event::OldCacheUsed {
-                        repo: self.id(),
-                        why: &why,
-                    });
-                    Ok(self.set(&old, self.known_bases(), true, true))
-                }
-            },
-        }
-    }
-
-    fn read_cache_only(&self) -> Result<MetadataSet> {
-        let absent = |what: String| Error::NotCached {
-            repo: self.id().to_owned(),
-            what,
-            path: self.repo.cache.clone(),
-        };
-        let loaded = self
-            .cache
-            .load(self)
-            .ok_or_else(|| absent("repomd.xml".into()))?;
-        match loaded.missing.first() {
-            Some(kind) => Err(absent(kind.clone())),
-            None => Ok(self.set(&loaded, self.known_bases(), true, false)),
-        }
-    }
-
-    async fn ask_servers(&self, old: Option<&Loaded>, fresh: bool) -> Result<MetadataSet> {
-        if !self.access.tls.verify {
-            self.observer
-                .event(Event::UnverifiedTls { repo: self.id() });
-        }
-        let config = self.repo.config;
-        let named = config.mirrorlist.is_some() || config.metalink.is_some();
-        if !(fresh && old.is_some()) && (named || !config.baseurl.is_empty()) {
-            let repo = self.id();
-            self.observer.event(Event::RepoAsked { repo });
-        }
-        let sources = self.sources().await?;
-        if let Some(old) = old.filter(|_| fresh) {
-            // Not expired, only parts are missing: no need to ask for the index, unless the
-            // repository has moved on.
-            if let Ok(set) = self.complete(old, &sources.bases).await {
-                return Ok(set);
-            }
-        }
-        let mut failures: Vec<Failure> = Vec::new();
-        let mut bases = sources.bases.clone();
-        let mut fatal = None;
-        // Each failure removes a base, so this ends.
-        while !bases.is_empty() {
-            let (index, used) = match self.index(&bases, old, &sources.hashes).await {
-                Ok(found) => found,
-                Err(Error::Transfer { failures: more, .. }) => {
-                    failures.extend(more);
-                    break;
-                }
-                Err(other) => return Err(other),
-            };
-            let first = bases.remove(used);
-            let others = sources.bases.iter().filter(|base| **base != first).cloned();
-            let order: Vec<String> = std::iter::once(first.clone()).chain(others).collect();
-            match self.adopt(index, old, &order).await {
-                Ok(set) => return Ok(set),
-                Err(Error::Transfer {
-                    failures: more,
-                    label,
-                }) => {
-                    let stopped = more.iter().any(|failure| failure.cause == Cause::Stopped);
-                    failures.extend(more);
-                    fatal = Some(label);
-                    if stopped {
-                        break;
-                    }
-                }
-                Err(other) => return Err(other),
-            }
-        }
-        failures.dedup();
-        let label = fatal.unwrap_or_else(|| format!("{}: repomd.xml", self.id()));
-        Err(Error::Transfer { label, failures })
-    }
-
-    /// Makes the answer of a server the current set.
-    async fn adopt(
-        &self,
-        index: Index,
-        old: Option<&Loaded>,
-        bases: &[String],
-    ) -> Result<MetadataSet> {
-        match (index, old) {
-            (Index::Unchanged, Some(old)) => {
-                let set = self.complete(old, bases).await?;
-                self.cache.touch()?;
-                Ok(set)
-            }
-            (Index::New(new), old) => {
-                let files = self.stage(&new, old, bases).await?;
-                self.cache.write_index(&new, &files)?;
-                self.cache.swap(old.is_some())?;
-                self.cache.touch()?;
-                self.cache.remember(&new.repomd, self.repo.now);
-                let loaded = self.cache.load(self).ok_or_else(|| Error::NotCached {
-                    repo: self.id().to_owned(),
-                    what: "the set just written".into(),
-                    path: self.repo.cache.clone(),
-                })?;
-                Ok(self.set(&loaded, bases.to_vec(), false, false))
-            }
-            (Index::Unchanged, None) => Err(Error::Transfer {
-                label: format!("{}: repomd.xml", self.id()),
-                failures: vec![Failure {
-                    url: String::new(),
-                    cause: Cause::Status(304),
-                }],
-            }),
-        }
-    }
-
-    fn set(
-        &self,
-        loaded: &Loaded,
-        base_urls: Vec<String>,
-        from_cache: bool,
-        stale: bool,
-    ) -> MetadataSet {
-        MetadataSet {
-            repo: self.id().to_owned(),
-            dir: self.cache.live(),
-            repomd: loaded.repomd.clone(),
-            repomd_digest: loaded.digest,
-            parts: loaded.parts.clone(),
-            base_urls,
-            access: Arc::clone(&self.access),
-            from_cache,
-            stale,
-        }
-    }
-
-    /// The set of the cache, if it is whole and has not expired.
-    fn fresh_set(&self) -> Option<MetadataSet> {
-        let expire = self.repo.config.metadata_expire;
-        if self.repo.force || !self.cache.is_fresh(self.repo.now, expire) {
-            return None;
-        }
-        let loaded = self.cache.load(self)?;
-        let whole = loaded.missing.is_empty();
-        whole.then(|| self.set(&loaded, self.known_bases(), true, false))
-    }
-
-    /// Waits until no other process refreshes this cache; whoever is content with what is there
-    /// does not wait. A cache that is not ours to write is read without a lock.
-    async fn lock(&self) -> Result<Entered> {
-        let mut told = false;
-        loop {
-            match self.cache.try_lock()? {
-                cache::Lock::Held(file) => return Ok(Entered::Locked(Some(file))),
-                cache::Lock::Impossible => return Ok(Entered::Locked(None)),
-                cache::Lock::Busy => {}
-            }
-            if let Some(set) = self.fresh_set() {
-                return Ok(Entered::Fresh(Box::new(set)));
-            }
-            if !std::mem::replace(&mut told, true) {
-                self.observer.event(Event::Waiting { repo: self.id() });
-            }
-            let waited = self.client.pause(Duration::from_millis(100)).await;
-            waited.map_err(|cause| Error::Transfer {
-                label: self.id().to_owned(),
-                failures: vec![Failure {
-                    url: self.repo.cache.display().to_string(),
-                    cause,
-                }],
-            })?;
         }
     }
 }

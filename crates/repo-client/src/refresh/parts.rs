@@ -4,173 +4,167 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use rpm_repo::layout::check_base;
 use rpm_repo::repomd::{Record, Repomd};
 
 use super::cache::Loaded;
+use super::context::Context;
 use super::index::NewIndex;
-use super::{MetadataSet, PartFile, Run, join_url, local_name};
-use crate::download::download;
+use super::{PartFile, join_url, local_name};
 use crate::error::{Cause, Error, Failure, Result};
 use crate::path::{create_parents, join_below};
 use crate::request::FileRequest;
+use crate::transfer::fetch_in_turn;
 
+/// How the unfinished file of a part and its journal are named.
+pub(crate) const UNFINISHED: [&str; 2] = [".part", ".journal"];
 /// Most bytes of a part whose size repomd.xml does not name (4 GiB).
 pub(crate) const MAX_PART: u64 = 4 << 30;
 
-impl Run<'_> {
-    /// Fills the staging folder with the parts of a new index.
-    pub(crate) async fn stage(
-        &self,
-        new: &NewIndex,
-        old: Option<&Loaded>,
-        bases: &[String],
-    ) -> Result<Vec<PartFile>> {
-        let dir = self.cache.staging();
-        let records = self.records(&new.repomd, bases)?;
-        let names: Vec<String> = records
-            .iter()
-            .map(|(_, record)| local_name(record))
-            .collect();
-        forget_others(&dir, &names);
-        fs::create_dir_all(&dir).map_err(|e| Error::io(&dir, "create", e))?;
-        for (kind, record) in &records {
-            self.link_old(kind, record, old, &dir)?;
-        }
-        self.fetch_parts(&records, &dir, bases, old.is_some()).await
+/// Fills the staging folder with the parts of a new index.
+pub(crate) async fn stage(
+    context: &Context<'_>,
+    dir: &Path,
+    new: &NewIndex,
+    old: Option<&Loaded>,
+    bases: &[String],
+) -> Result<Vec<PartFile>> {
+    let records = records(context, &new.repomd, bases)?;
+    let names: Vec<String> = records
+        .iter()
+        .map(|(_, record)| local_name(record))
+        .collect();
+    forget_others(dir, &names);
+    fs::create_dir_all(dir).map_err(|e| Error::io(dir, "create", e))?;
+    for (kind, record) in &records {
+        link_old(kind, record, old, dir)?;
     }
+    fetch_parts(context, &records, dir, bases, old.is_some()).await
+}
 
-    /// Fetches what the current set lacks, into it.
-    pub(crate) async fn complete(&self, old: &Loaded, bases: &[String]) -> Result<MetadataSet> {
-        if old.missing.is_empty() {
-            return Ok(self.set(old, bases.to_vec(), true, false));
-        }
-        let dir = self.cache.live();
-        let mut records = self.records(&old.repomd, bases)?;
-        records.retain(|(kind, _)| old.missing.contains(kind));
-        let files = self.fetch_parts(&records, &dir, bases, false).await?;
-        self.cache.write_state(&dir, &old.state, &files)?;
-        let loaded = self
-            .cache
-            .load(self)
-            .filter(|loaded| loaded.missing.is_empty());
-        let loaded = loaded.ok_or_else(|| Error::NotCached {
-            repo: self.repo.config.id.clone(),
-            what: "the part just written".into(),
-            path: dir,
-        })?;
-        Ok(self.set(&loaded, bases.to_vec(), false, false))
-    }
+/// Fetches what a set in its folder lacks.
+pub(crate) async fn complete(
+    context: &Context<'_>,
+    dir: &Path,
+    old: &Loaded,
+    bases: &[String],
+) -> Result<Vec<PartFile>> {
+    let mut records = records(context, &old.repomd, bases)?;
+    records.retain(|(kind, _)| old.missing.contains(kind));
+    fetch_parts(context, &records, dir, bases, false).await
+}
 
-    /// The wanted records; each must be checkable.
-    fn records(&self, repomd: &Repomd, bases: &[String]) -> Result<Vec<(String, Record)>> {
-        let mut list = Vec::new();
-        for kind in self.wanted() {
-            match repomd.record(kind) {
-                Some(record) if record.checksum.is_none() => {
-                    return Err(
-                        self.malformed(bases, format!("{kind} has no checksum of a known kind"))
-                    );
-                }
-                Some(record) => list.push((kind.to_owned(), record.clone())),
-                None if kind == "primary" => {
-                    return Err(self.malformed(bases, "repomd.xml lists no primary".into()));
-                }
-                None => {}
+/// The wanted records; each must be checkable.
+fn records(
+    context: &Context<'_>,
+    repomd: &Repomd,
+    bases: &[String],
+) -> Result<Vec<(String, Record)>> {
+    let mut list = Vec::new();
+    for kind in context.repo.wanted() {
+        match repomd.record(kind) {
+            Some(record) if record.checksum.is_none() => {
+                return Err(malformed(
+                    context,
+                    bases,
+                    format!("{kind} has no checksum of a known kind"),
+                ));
             }
-        }
-        Ok(list)
-    }
-
-    fn malformed(&self, bases: &[String], why: String) -> Error {
-        let url = bases
-            .first()
-            .map(|base| crate::redact::redact(base))
-            .unwrap_or_default();
-        let failures = vec![Failure {
-            url,
-            cause: Cause::Malformed(why),
-        }];
-        Error::Transfer {
-            label: format!("{}: repomd.xml", self.repo.config.id),
-            failures,
-        }
-    }
-
-    /// An unchanged part is not fetched again: it gets a second name in the new set.
-    fn link_old(
-        &self,
-        kind: &str,
-        record: &Record,
-        old: Option<&Loaded>,
-        dir: &Path,
-    ) -> Result<()> {
-        let same = old
-            .and_then(|old| old.parts.iter().find(|part| part.kind == kind))
-            .filter(|part| part.record.checksum == record.checksum);
-        if let Some(part) = same {
-            let path = join_below(dir, &local_name(record))?;
-            create_parents(dir, &path)?;
-            // If it cannot be linked it is fetched.
-            let _ = fs::hard_link(&part.path, &path);
-        }
-        Ok(())
-    }
-
-    async fn fetch_parts(
-        &self,
-        records: &[(String, Record)],
-        dir: &Path,
-        bases: &[String],
-        sync: bool,
-    ) -> Result<Vec<PartFile>> {
-        let mut requests = Vec::new();
-        for (kind, record) in records {
-            let dest = join_below(dir, &local_name(record))?;
-            create_parents(dir, &dest)?;
-            requests.push(FileRequest {
-                label: format!("{}: {kind}", self.repo.config.id),
-                urls: self.part_urls(record, bases)?,
-                access: Arc::clone(&self.access),
-                dest,
-                size: record.size,
-                digest: record.checksum,
-                max_size: MAX_PART,
-                in_place: false,
-                sync,
-            });
-        }
-        let work = requests
-            .iter()
-            .map(|request| download(self.client, request, self.observer));
-        let mut files = Vec::new();
-        let mut first_error = None;
-        for ((kind, record), result) in records.iter().zip(join_all(work).await) {
-            match result {
-                Ok(done) => files.push(PartFile {
-                    kind: kind.clone(),
-                    path: done.path,
-                    record: record.clone(),
-                }),
-                Err(error) => first_error = first_error.or(Some(error)),
+            Some(record) => list.push((kind.to_owned(), record.clone())),
+            None if kind == "primary" => {
+                return Err(malformed(
+                    context,
+                    bases,
+                    "repomd.xml lists no primary".into(),
+                ));
             }
+            None => {}
         }
-        first_error.map_or(Ok(files), Err)
     }
+    Ok(list)
+}
 
-    fn part_urls(&self, record: &Record, bases: &[String]) -> Result<Vec<String>> {
-        let href = record.href.as_str();
-        let Some(base) = &record.base else {
-            return bases.iter().map(|base| join_url(base, href)).collect();
-        };
-        let from = bases.first().map_or("", String::as_str);
-        check_base(base, from).map_err(|e| Error::BadUrl {
-            url: crate::redact::redact(base),
-            why: e.to_string(),
-        })?;
-        Ok(vec![join_url(base, href)?])
+fn malformed(context: &Context<'_>, bases: &[String], why: String) -> Error {
+    let url = bases
+        .first()
+        .map(|base| crate::redact::redact(base))
+        .unwrap_or_default();
+    let failures = vec![Failure {
+        url,
+        cause: Cause::Malformed(why),
+    }];
+    Error::Transfer {
+        label: format!("{}: repomd.xml", context.id()),
+        failures,
     }
+}
+
+/// An unchanged part is not fetched again: it gets a second name in the new set.
+fn link_old(kind: &str, record: &Record, old: Option<&Loaded>, dir: &Path) -> Result<()> {
+    let same = old
+        .and_then(|old| old.parts.iter().find(|part| part.kind == kind))
+        .filter(|part| part.record.checksum == record.checksum);
+    if let Some(part) = same {
+        let path = join_below(dir, &local_name(record))?;
+        create_parents(dir, &path)?;
+        // If it cannot be linked it is fetched.
+        let _ = fs::hard_link(&part.path, &path);
+    }
+    Ok(())
+}
+
+async fn fetch_parts(
+    context: &Context<'_>,
+    records: &[(String, Record)],
+    dir: &Path,
+    bases: &[String],
+    sync: bool,
+) -> Result<Vec<PartFile>> {
+    let mut requests = Vec::new();
+    for (kind, record) in records {
+        let dest = join_below(dir, &local_name(record))?;
+        create_parents(dir, &dest)?;
+        requests.push(FileRequest {
+            label: format!("{}: {kind}", context.id()),
+            urls: part_urls(record, bases)?,
+            access: Arc::clone(&context.access),
+            dest,
+            size: record.size,
+            digest: record.checksum,
+            max_size: MAX_PART,
+            in_place: false,
+            sync,
+            priority: 0,
+        });
+    }
+    let at_once = requests.len();
+    let fetched = fetch_in_turn(context.client, requests, at_once, context.observer).await;
+    let mut files = Vec::new();
+    let mut first_error = None;
+    for ((kind, record), result) in records.iter().zip(fetched) {
+        match result {
+            Ok(done) => files.push(PartFile {
+                kind: kind.clone(),
+                path: done.path,
+                record: record.clone(),
+            }),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    first_error.map_or(Ok(files), Err)
+}
+
+fn part_urls(record: &Record, bases: &[String]) -> Result<Vec<String>> {
+    let href = record.href.as_str();
+    let Some(base) = &record.base else {
+        return bases.iter().map(|base| join_url(base, href)).collect();
+    };
+    let from = bases.first().map_or("", String::as_str);
+    check_base(base, from).map_err(|e| Error::BadUrl {
+        url: crate::redact::redact(base),
+        why: e.to_string(),
+    })?;
+    Ok(vec![join_url(base, href)?])
 }
 
 /// Removes what a former, failed refresh left of another set.
@@ -181,7 +175,8 @@ fn forget_others(dir: &Path, names: &[String]) {
     for entry in entries.flatten() {
         let file = entry.file_name();
         let file = file.to_string_lossy();
-        let plain = file.trim_end_matches(".info").trim_end_matches(".part");
+        let ends = UNFINISHED.iter().find_map(|end| file.strip_suffix(end));
+        let plain = ends.unwrap_or(&file);
         let ours = names
             .iter()
             .any(|name| name == plain || name.starts_with(&format!("{file}/")));

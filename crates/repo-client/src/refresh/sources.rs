@@ -2,16 +2,18 @@
 
 use reqwest::Url;
 use rpm_pkg::digest::Digest;
+use rpm_repo::config::RepoConfig;
 use rpm_repo::{metalink, mirrorlist};
 use rustix::fs::OFlags;
 use std::io::Read;
 use std::path::PathBuf;
 
-use super::Run;
-use super::cache::write;
-use crate::download::parse_url;
+use super::cache::{Cache, write};
+use super::context::Context;
+use crate::client::{origin, parse_url};
 use crate::error::{Cause, Error, Failure, Result};
 use crate::event::Event;
+use crate::html::looks_like_html;
 use crate::path::open_plain;
 use crate::redact::{redact, redact_url};
 use crate::transport::http::Ask;
@@ -84,96 +86,96 @@ impl List<'_> {
     }
 }
 
-impl Run<'_> {
-    fn list(&self) -> Option<List<'_>> {
-        let config = self.repo.config;
-        let metalink = config.metalink.as_deref().map(List::Metalink);
-        metalink.or_else(|| config.mirrorlist.as_deref().map(List::Mirrors))
-    }
+fn list(config: &RepoConfig) -> Option<List<'_>> {
+    let metalink = config.metalink.as_deref().map(List::Metalink);
+    metalink.or_else(|| config.mirrorlist.as_deref().map(List::Mirrors))
+}
 
-    /// Base URLs without asking anybody: from the configuration, or a list kept in the cache.
-    pub(crate) fn known_bases(&self) -> Vec<String> {
-        match self.list() {
-            None => self.repo.config.baseurl.clone(),
-            Some(list) => self.cached_list(&list).map(|s| s.bases).unwrap_or_default(),
-        }
+/// Base URLs without asking anybody: from the configuration, or a list kept in the cache.
+pub(crate) fn known(config: &RepoConfig, cache: &Cache) -> Vec<String> {
+    match list(config) {
+        None => config.baseurl.clone(),
+        Some(list) => cached_list(cache, &list)
+            .map(|s| s.bases)
+            .unwrap_or_default(),
     }
+}
 
-    fn list_path(&self, list: &List<'_>) -> PathBuf {
-        self.cache.root().join(list.name())
+fn list_path(cache: &Cache, list: &List<'_>) -> PathBuf {
+    cache.root().join(list.name())
+}
+
+fn cached_list(cache: &Cache, list: &List<'_>) -> Option<Sources> {
+    let file = open_plain(&list_path(cache, list), OFlags::RDONLY).ok()?;
+    let mut bytes = Vec::new();
+    file.take(metalink::MAX_SIZE as u64)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    list.parse(&bytes).ok()
+}
+
+/// Base URLs in the order to be tried: servers that failed in this run go last.
+pub(crate) async fn ask(context: &Context<'_>, cache: &Cache) -> Result<Sources> {
+    let config = context.repo.config;
+    let mut sources = match list(config) {
+        Some(list) => asked_list(context, cache, &list).await?,
+        None => Sources {
+            bases: config.baseurl.clone(),
+            hashes: Vec::new(),
+        },
+    };
+    if sources.bases.is_empty() {
+        return Err(Error::NoUrl {
+            repo: config.id.clone(),
+        });
     }
+    let mut urls: Vec<Url> = sources
+        .bases
+        .iter()
+        .map(|base| parse_url(base))
+        .collect::<Result<_>>()?;
+    urls.sort_by_key(|url| context.client.failures_of(&origin(url)));
+    sources.bases = urls.into_iter().map(String::from).collect();
+    Ok(sources)
+}
 
-    fn cached_list(&self, list: &List<'_>) -> Option<Sources> {
-        let file = open_plain(&self.list_path(list), OFlags::RDONLY).ok()?;
-        let mut bytes = Vec::new();
-        file.take(metalink::MAX_SIZE as u64)
-            .read_to_end(&mut bytes)
-            .ok()?;
-        list.parse(&bytes).ok()
-    }
-
-    /// Base URLs in the order to be tried: servers that failed in this run go last.
-    pub(crate) async fn sources(&self) -> Result<Sources> {
-        let mut sources = match self.list() {
-            Some(list) => self.asked_list(&list).await?,
-            None => Sources {
-                bases: self.repo.config.baseurl.clone(),
-                hashes: Vec::new(),
-            },
-        };
-        if sources.bases.is_empty() {
-            return Err(Error::NoUrl {
-                repo: self.repo.config.id.clone(),
-            });
-        }
-        let mut urls: Vec<Url> = sources
-            .bases
-            .iter()
-            .map(|base| parse_url(base))
-            .collect::<Result<_>>()?;
-        self.client.order(&mut urls);
-        sources.bases = urls.into_iter().map(String::from).collect();
-        Ok(sources)
-    }
-
-    /// The list from its server; the cached one if the server fails, but never for a metalink:
-    /// its digests are what it is for.
-    async fn asked_list(&self, list: &List<'_>) -> Result<Sources> {
-        let url = parse_url(list.url())?;
-        let limit = metalink::MAX_SIZE as u64;
-        let got = match self.small(&url, &Ask::default(), limit).await {
-            Ok(Some(small)) => match list.parse(&small.bytes) {
-                Ok(sources) => Ok((sources, small.bytes)),
-                Err(_) if crate::part::looks_like_html(&small.bytes) => Err(Cause::Html),
-                Err(cause) => Err(cause),
-            },
-            Ok(None) => Err(Cause::Status(304)),
+/// The list from its server; the cached one if the server fails, but never for a metalink:
+/// its digests are what it is for.
+async fn asked_list(context: &Context<'_>, cache: &Cache, list: &List<'_>) -> Result<Sources> {
+    let url = parse_url(list.url())?;
+    let limit = metalink::MAX_SIZE as u64;
+    let got = match context.small(&url, &Ask::default(), limit).await {
+        Ok(Some(small)) => match list.parse(&small.bytes) {
+            Ok(sources) => Ok((sources, small.bytes)),
+            Err(_) if looks_like_html(&small.bytes) => Err(Cause::Html),
             Err(cause) => Err(cause),
-        };
-        match got {
-            Ok((sources, bytes)) => {
-                write(&self.list_path(list), &bytes)?;
-                Ok(sources)
-            }
-            Err(cause) => {
-                let label = format!("{}: {}", self.repo.config.id, list.name());
-                let shown = redact_url(&url);
-                let id = self.client.next_id();
-                self.observer.event(Event::MirrorFailed {
-                    id,
-                    label: &label,
-                    url: &shown,
-                    cause: &cause,
-                });
-                let kept = match list {
-                    List::Mirrors(_) => self.cached_list(list),
-                    List::Metalink(_) => None,
-                };
-                kept.ok_or(Error::Transfer {
-                    label,
-                    failures: vec![Failure { url: shown, cause }],
-                })
-            }
+        },
+        Ok(None) => Err(Cause::Status(304)),
+        Err(cause) => Err(cause),
+    };
+    match got {
+        Ok((sources, bytes)) => {
+            write(&list_path(cache, list), &bytes)?;
+            Ok(sources)
+        }
+        Err(cause) => {
+            let label = format!("{}: {}", context.id(), list.name());
+            let shown = redact_url(&url);
+            let id = context.client.next_id();
+            context.observer.event(Event::MirrorFailed {
+                id,
+                label: &label,
+                url: &shown,
+                cause: &cause,
+            });
+            let kept = match list {
+                List::Mirrors(_) => cached_list(cache, list),
+                List::Metalink(_) => None,
+            };
+            kept.ok_or(Error::Transfer {
+                label,
+                failures: vec![Failure { url: shown, cause }],
+            })
         }
     }
 }

@@ -1,282 +1,466 @@
-//! What an answer does: where its bytes go, and what follows when it ends or fails.
+//! What an answer does to the picture: where its bytes go, and what follows when it ends or fails.
 
 use std::time::{Duration, Instant};
 
-use crate::{Cause, MAX_UNKNOWN, RangeEvent, RangeId, redact};
+use super::disk::Disk;
+use super::file::{Stage, WantedFile};
+use super::host::Host;
+use super::ids::{FileId, SourceId};
+use super::picture::Picture;
+use super::policy::blame::{self, Sampled, Verdict};
+use super::policy::turns::Next;
+use crate::error::{Cause, Error, Result};
+use crate::html::looks_like_html;
+use crate::ranges::RangeId;
+use rpm_pkg::digest::Digest;
 
-use super::error::{Error, Result};
-use super::run::Run;
-use super::wanted::Event;
-
-/// How an answer begins.
-struct Answer {
-    from: u64,
-    /// The whole file, whatever was asked for.
-    whole: bool,
-    total: Option<u64>,
-    etag: Option<String>,
+/// What is to be done outside of the picture.
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// Nothing more is to come of a request that is over.
+    Stop(RangeId),
+    /// A request is to be taken as failed.
+    Fail(RangeId, Cause),
+    /// A source failed for a file: who listens is told.
+    Tell(FileId, SourceId, Cause),
+    /// Bytes from here on do not count any more.
+    Dropped(FileId, u64),
+    /// A source's validator is to be written down.
+    Learned(FileId, SourceId),
+    /// All bytes are there.
+    Check(FileId),
+    /// What was there before the run is wrong.
+    Anew(FileId),
+    GiveUp(FileId, Error),
 }
 
-impl Run<'_> {
-    pub(crate) fn event(&mut self, id: RangeId, event: RangeEvent) -> Result<()> {
-        match event {
-            RangeEvent::Opened {
-                from,
-                partial,
-                total,
-                etag,
-                waited,
-                multiplexed,
-            } => {
-                self.told(id, multiplexed);
-                let whole = !partial;
-                self.opened(
-                    id,
-                    Answer {
-                        from,
-                        whole,
-                        total,
-                        etag,
-                    },
-                    waited,
-                )
-            }
-            RangeEvent::Data(data) => self.data(id, &data),
-            RangeEvent::Ended => self.ended(id),
-            RangeEvent::Failed { cause, retry_after } => self.failed(id, cause, retry_after),
+/// How an answer begins.
+pub(crate) struct Answer {
+    pub(crate) from: u64,
+    /// The whole file, whatever was asked for.
+    pub(crate) whole: bool,
+    pub(crate) total: Option<u64>,
+    pub(crate) validator: Option<String>,
+    pub(crate) waited: Duration,
+    pub(crate) multiplexed: bool,
+    /// It is said to be a web page.
+    pub(crate) page: bool,
+}
+
+/// An answer begins.
+pub(crate) fn opened(picture: &mut Picture, id: RangeId, answer: Answer) -> Result<Vec<Act>> {
+    let stream = picture.stream(id)?;
+    let shared = stream.shared;
+    // It tells whether its server lets requests share a connection.
+    stream.shared = shared.filter(|_| answer.multiplexed);
+    let (at, source, ranged, loaded) = (stream.file, stream.source, stream.ranged, stream.loaded);
+    let host = stream.host;
+    let host = &mut picture.hosts[host];
+    if let Some(size) = shared {
+        host.tells(answer.multiplexed, size);
+    }
+    host.answered(answer.waited, loaded);
+    let file = &mut picture.files[at];
+    if let Some(cause) = wrong_size(file, &answer) {
+        return Ok(vec![Act::Fail(id, cause)]);
+    }
+    let one = &mut file.sources[source];
+    // Asked with If-Range, all of a changed file comes: no sign that it knows no ranges.
+    let changed = one.validator.is_some() && one.validator != answer.validator;
+    let mut acts = Vec::new();
+    if answer.validator.is_some() && one.validator != answer.validator {
+        one.validator = answer.validator;
+        acts.push(Act::Learned(at, source));
+    }
+    if let Some(total) = answer.total.filter(|_| file.request.size.is_none()) {
+        file.map.set_size(total);
+    }
+    if ranged && answer.whole && answer.from == 0 {
+        acts.extend(whole_instead(picture, id, changed)?);
+    }
+    Ok(acts)
+}
+
+/// Why the announced size cannot be right: another version of the file, older or newer than the
+/// metadata, or more than may be.
+fn wrong_size(file: &WantedFile, answer: &Answer) -> Option<Cause> {
+    let got = answer.total?;
+    match file.request.size {
+        // A page in place of the file: let the body tell.
+        Some(_) if answer.page && file.turns.is_some() => None,
+        Some(expected) => (got != expected).then_some(Cause::Size { got, expected }),
+        None => {
+            let limit = file.request.max_size;
+            (got > limit).then_some(Cause::TooLarge { limit })
         }
     }
+}
 
-    /// An answer tells whether its server lets requests share a connection.
-    fn told(&mut self, id: RangeId, multiplexed: bool) {
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        let Some(size) = stream.shared else { return };
-        stream.shared = multiplexed.then_some(size);
-        if let Some(host) = self.hosts.get_mut(stream.host) {
-            host.tells(multiplexed, size);
+/// A server sends the whole file though a part of it was asked for.
+fn whole_instead(picture: &mut Picture, id: RangeId, changed: bool) -> Result<Vec<Act>> {
+    let stream = picture.stream(id)?;
+    let (at, host, sampling) = (stream.file, stream.host, stream.sample.is_some());
+    picture.hosts[host].no_ranges |= !changed;
+    let hosts = &picture.hosts;
+    let file = &mut picture.files[at];
+    let from_start = file.map.claim_of(id).is_some_and(|claim| claim.at == 0);
+    let alone = file.map.claims().len() == 1 && !sampling;
+    if from_start && !sampling {
+        // What was asked for comes first; without anybody else at it, take all the rest, too.
+        if alone {
+            file.map.replace(id, 0, u64::MAX);
         }
+        return Ok(Vec::new());
     }
-
-    fn opened(&mut self, id: RangeId, answer: Answer, waited: Duration) -> Result<()> {
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return Ok(());
-        };
-        let (at, source, ranged) = (stream.file, stream.source, stream.ranged);
-        let loaded = stream.loaded;
-        if let Some(host) = self.hosts.get_mut(stream.host) {
-            host.answered(waited, loaded);
-        }
-        let Some(file) = self.files.get_mut(at) else {
-            return Ok(());
-        };
-        if let (Some(got), Some(expected)) = (answer.total, file.wanted.size)
-            && got != expected
-        {
-            // Another version of the file: this server is older or newer than the metadata.
-            return self.failed(id, Cause::Size { got, expected }, None);
-        }
-        let known = file.part.as_ref().and_then(|part| part.etag(source));
-        // Asked with If-Range, all of a changed file comes: no sign that it knows no ranges.
-        let changed = known.is_some() && known != answer.etag.as_deref();
-        if let Some(part) = &mut file.part {
-            part.set_etag(source, answer.etag)?;
-        }
-        if let Some(total) = answer.total.filter(|_| file.wanted.size.is_none()) {
-            file.map.set_size(total);
-        }
-        if ranged && answer.whole && answer.from == 0 {
-            return self.whole_instead(id, changed);
-        }
-        Ok(())
-    }
-
-    /// A server sends the whole file though a part of it was asked for.
-    fn whole_instead(&mut self, id: RangeId, changed: bool) -> Result<()> {
-        let Some(stream) = self.streams.get(&id) else {
-            return Ok(());
-        };
-        let (at, host, sampling) = (stream.file, stream.host, stream.sample.is_some());
-        if let Some(host) = self.hosts.get_mut(host) {
-            host.no_ranges |= !changed;
-        }
-        let Some(file) = self.files.get_mut(at) else {
-            return Ok(());
-        };
-        let from_start = file.map.claim_of(id).is_some_and(|claim| claim.at == 0);
-        let alone = file.map.claims().len() == 1 && !sampling;
-        let hosts = &self.hosts;
-        let others = file.sources.iter().any(|one| {
-            let ranges = hosts
-                .get(one.host)
-                .is_some_and(|h| h.is_usable() && !h.no_ranges);
-            ranges && !one.out && !one.suspect && one.host != host
+    let ranges = |host: &Host| host.is_usable() && !host.no_ranges;
+    let others = file.turns.is_none()
+        && file.sources.rows().iter().any(|one| {
+            let other = one.host.filter(|other| one.is_open() && *other != host);
+            other.is_some_and(|other| ranges(&hosts[other]))
         });
-        if from_start && !sampling {
-            // What was asked for comes first; without anybody else at it, take all the rest, too.
-            if alone {
-                file.map.replace(id, 0, u64::MAX);
-            }
-            return Ok(());
-        }
-        if !alone || others {
-            self.close(id, Instant::now());
-            return Ok(());
-        }
-        // The only one there is: all of it, from the beginning, in one stream.
-        file.map.clear();
-        file.map.replace(id, 0, u64::MAX);
-        match &mut file.part {
-            Some(part) => part.dropped(&file.map, 0),
-            None => Ok(()),
-        }
+    if !alone || others {
+        picture.over(id, Instant::now());
+        return Ok(vec![Act::Stop(id)]);
     }
+    // The only one there is: all of it, from the beginning, in one stream.
+    file.drop_all();
+    file.map.replace(id, 0, u64::MAX);
+    Ok(vec![Act::Dropped(at, 0)])
+}
 
-    fn data(&mut self, id: RangeId, data: &[u8]) -> Result<()> {
-        let now = Instant::now();
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return Ok(());
-        };
-        let length = data.len() as u64;
-        stream.gave(length, now);
-        self.summary.bytes += length;
-        let (at, source) = (stream.file, stream.source);
-        if let Some(host) = self.hosts.get_mut(stream.host) {
-            host.gave(length, now);
-        }
-        let Some(file) = self.files.get_mut(at) else {
-            return Ok(());
-        };
-        file.received += length;
-        file.source_gave(source);
-        if let Some(sample) = &mut stream.sample {
-            sample.data.extend_from_slice(data);
-            return if sample.data.len() >= sample.length {
-                self.sampled(id)
-            } else {
-                Ok(())
-            };
-        }
-        let Some(arrived) = file.map.arrived(id, length) else {
-            return Ok(());
-        };
-        if let Some(part) = &mut file.part {
-            part.write(arrived.from, &arrived.fresh, data)?;
-            if !file.map.is_whole() {
-                part.note(&file.map, now, false)?;
-            }
-            if let Some(handle) = part.sync_due(&file.map, now) {
-                self.finisher.sync(at, handle);
-            }
-        }
-        let bytes = file.map.have();
-        if file.map.size() == u64::MAX && bytes > MAX_UNKNOWN {
-            return self.failed(id, Cause::TooLarge { limit: MAX_UNKNOWN }, None);
-        }
-        let name = file.wanted.id.as_str();
-        self.observer.event(&Event::Progress { id: name, bytes });
-        let whole = file.map.is_whole();
-        // A shortened claim ends before its answer does; a whole answer ends by itself, and its
-        // connection is kept.
-        if arrived.over && arrived.from + length > file.map.claim_of(id).map_or(0, |c| c.to) {
-            self.close(id, now);
-        }
-        if whole { self.check(at) } else { Ok(()) }
+/// Bytes came.
+pub(crate) fn data(
+    picture: &mut Picture,
+    disk: &mut Disk,
+    id: RangeId,
+    data: &[u8],
+) -> Result<Vec<Act>> {
+    let now = Instant::now();
+    let length = data.len() as u64;
+    let stream = picture.stream(id)?;
+    stream.gave(length, now);
+    let (at, source, host) = (stream.file, stream.source, stream.host);
+    if let Some(sample) = &mut stream.sample {
+        sample.data.extend_from_slice(data);
     }
+    let full = stream.sample.as_ref().map(|s| s.data.len() >= s.length);
+    picture.hosts[host].gave(length, now);
+    let file = &mut picture.files[at];
+    file.received += length;
+    file.sources[source].gave();
+    match full {
+        Some(true) => return sampled(picture, disk, id, now),
+        Some(false) => return Ok(Vec::new()),
+        None => {}
+    }
+    let arrived = file.map.arrived(id, length);
+    let arrived = arrived.ok_or(Error::Fault("bytes came that nobody asked for"))?;
+    disk.write(at, file, &arrived, data, now)?;
+    let turn = file
+        .turns
+        .as_mut()
+        .map(|turns| turns.gave(length))
+        .is_some();
+    let limit = file.request.size.unwrap_or(file.request.max_size);
+    let open_end = file.map.size() == u64::MAX && file.map.have() > limit;
+    if open_end || turn && arrived.length < length {
+        return Ok(vec![Act::Fail(id, Cause::TooLarge { limit })]);
+    }
+    let mut acts = Vec::new();
+    // A shortened claim ends before its answer does; a whole answer ends by itself, and its
+    // connection is kept.
+    if arrived.over && arrived.length < length {
+        picture.over(id, now);
+        acts.push(Act::Stop(id));
+    }
+    // Where one source has its turn its answer has to end well, too.
+    if !turn && picture.files[at].map.is_whole() {
+        acts.push(Act::Check(at));
+    }
+    Ok(acts)
+}
 
-    fn ended(&mut self, id: RangeId) -> Result<()> {
-        let Some(stream) = self.streams.get(&id) else {
-            return Ok(());
-        };
-        let at = stream.file;
-        let Some(file) = self.files.get_mut(at) else {
-            return Ok(());
-        };
-        if let Some(claim) = file.map.claim_of(id) {
-            if file.map.size() == u64::MAX {
-                file.map.set_size(claim.at);
-            } else if claim.at < claim.to && stream.sample.is_none() {
-                let (got, expected) = (claim.at, claim.to);
-                return self.failed(id, Cause::Truncated { got, expected }, None);
-            }
+/// An answer ended as announced.
+pub(crate) fn ended(picture: &mut Picture, id: RangeId) -> Result<Vec<Act>> {
+    let stream = picture.stream(id)?;
+    let (at, sampling) = (stream.file, stream.sample.is_some());
+    let file = &mut picture.files[at];
+    if let Some(claim) = file.map.claim_of(id) {
+        if file.map.size() == u64::MAX {
+            file.map.set_size(claim.at);
+        } else if claim.at < claim.to && !sampling {
+            let (got, expected) = (claim.at, claim.to);
+            return Ok(vec![Act::Fail(id, Cause::Truncated { got, expected })]);
         }
-        self.close(id, Instant::now());
-        let whole = self.files.get(at).is_some_and(|file| file.map.is_whole());
-        if whole { self.check(at) } else { Ok(()) }
     }
+    picture.over(id, Instant::now());
+    let whole = picture.files[at].map.is_whole();
+    Ok(whole.then_some(Act::Check(at)).into_iter().collect())
+}
 
-    pub(crate) fn failed(
-        &mut self,
-        id: RangeId,
-        cause: Cause,
-        retry: Option<Duration>,
-    ) -> Result<()> {
-        let now = Instant::now();
-        let Some(stream) = self.streams.get(&id) else {
-            return Ok(());
-        };
-        let (at, source, host, bytes) = (stream.file, stream.source, stream.host, stream.bytes);
-        self.close(id, now);
-        let (Some(file), Some(host_state)) = (self.files.get_mut(at), self.hosts.get_mut(host))
-        else {
-            return Ok(());
-        };
-        match &cause {
-            Cause::Stopped => return Err(Error::Stopped),
-            Cause::Status(429 | 503) => {
-                if host_state.refused(now, retry) {
-                    self.probe.refused(host, host_state.cap);
-                    return Ok(());
-                }
-                file.source_failed(source, cause.clone(), now, file.retries());
-                if let Some(wait) = retry {
-                    file.source_rests(source, now + wait);
-                }
+/// A request failed.
+pub(crate) fn failed(
+    picture: &mut Picture,
+    disk: &mut Disk,
+    id: RangeId,
+    cause: Cause,
+    retry: Option<Duration>,
+) -> Result<Vec<Act>> {
+    let now = Instant::now();
+    let stream = picture.stream(id)?;
+    let (at, source, host) = (stream.file, stream.source, stream.host);
+    let (progress, ranged) = (stream.bytes > 0, stream.ranged);
+    picture.over(id, now);
+    let mut acts = vec![Act::Stop(id)];
+    if picture.files[at].turns.is_some() {
+        let more = matches!(cause, Cause::TooLarge { .. });
+        if picture.files[at].map.is_whole() && !more {
+            acts.push(Act::Check(at));
+        } else if ranged && matches!(cause, Cause::Range(_)) {
+            // It misunderstood: from the beginning.
+            acts.push(drop_all(picture, at));
+        } else {
+            picture.hosts[host].errors += 1;
+            acts.extend(turn_failed(picture, disk, at, source, cause, retry));
+        }
+        return Ok(acts);
+    }
+    let limit = picture.files[at].retries();
+    let (host_state, one) = (
+        &mut picture.hosts[host],
+        &mut picture.files[at].sources[source],
+    );
+    match &cause {
+        Cause::Stopped => return Err(Error::Stopped),
+        Cause::Status(429 | 503) => {
+            if host_state.refused(now, retry) {
+                picture.probe.refused(host, host_state.cap);
+                return Ok(acts);
             }
-            Cause::Range(_) if !host_state.no_ranges => {
-                // It may still send whole files.
-                host_state.no_ranges = true;
-                host_state.errors += 1;
-                return Ok(());
-            }
-            passing if passing.is_passing() && bytes > 0 => {
-                // A break with progress: once more, soon.
-                host_state.errors += 1;
-                file.source_failed(source, cause.clone(), now, file.retries());
-            }
-            passing if passing.is_passing() => {
-                let limit = file.retries();
-                // One failure of a server is one, however many connections tell it.
-                if host_state.is_ready(now) {
-                    host_state.failed(now, &cause, limit);
-                }
-                file.source_failed(source, cause.clone(), now, limit);
-            }
-            Cause::Tls { .. } => {
-                host_state.failed(now, &cause, 0);
-                file.source_failed(source, cause.clone(), now, 0);
-            }
-            _ => {
-                host_state.errors += 1;
-                file.source_failed(source, cause.clone(), now, 0);
+            one.failed(cause.clone(), now, limit);
+            if let Some(wait) = retry {
+                one.rests(now + wait);
             }
         }
-        self.tell_source(at, source, &cause);
-        Ok(())
+        Cause::Range(_) if !host_state.no_ranges => {
+            // It may still send whole files.
+            host_state.no_ranges = true;
+            host_state.errors += 1;
+            return Ok(acts);
+        }
+        passing if passing.is_passing() && progress => {
+            // A break with progress: once more, soon.
+            host_state.errors += 1;
+            one.failed(cause.clone(), now, limit);
+        }
+        passing if passing.is_passing() => {
+            // One failure of a server is one, however many connections tell it.
+            if host_state.is_ready(now) {
+                host_state.failed(now, &cause, limit);
+            }
+            one.failed(cause.clone(), now, limit);
+        }
+        Cause::Tls { .. } => {
+            host_state.failed(now, &cause, 0);
+            one.failed(cause.clone(), now, 0);
+        }
+        _ => {
+            host_state.errors += 1;
+            one.failed(cause.clone(), now, 0);
+        }
     }
+    acts.push(Act::Tell(at, source, cause));
+    Ok(acts)
+}
 
-    pub(crate) fn tell_source(&self, file: usize, source: usize, cause: &Cause) {
-        let Some(file) = self.files.get(file) else {
-            return;
-        };
-        if let Some(url) = file.wanted.sources.get(source) {
-            let (id, url) = (file.wanted.id.as_str(), redact(url));
-            self.observer.event(&Event::Source {
-                id,
-                url: &url,
-                cause,
-            });
+fn drop_all(picture: &mut Picture, at: FileId) -> Act {
+    picture.files[at].drop_all();
+    Act::Dropped(at, 0)
+}
+
+/// A source whose turn it was has failed: what cannot be part of the file goes.
+pub(crate) fn turn_failed(
+    picture: &mut Picture,
+    disk: &mut Disk,
+    at: FileId,
+    source: SourceId,
+    cause: Cause,
+    retry: Option<Duration>,
+) -> Vec<Act> {
+    let doubtful = matches!(
+        cause,
+        Cause::Truncated { .. } | Cause::TooLarge { .. } | Cause::Digest { .. }
+    );
+    let cause = if doubtful && looks_like_html(&disk.head(at)) {
+        Cause::Html
+    } else {
+        cause
+    };
+    let mut acts = Vec::new();
+    if matches!(
+        cause,
+        Cause::Html | Cause::TooLarge { .. } | Cause::Digest { .. }
+    ) {
+        acts.push(drop_all(picture, at));
+    }
+    if let Some(turns) = &mut picture.files[at].turns {
+        turns.failed(source, cause.clone(), retry);
+    }
+    acts.push(Act::Tell(at, source, cause));
+    acts
+}
+
+/// A sample has come: the source agrees with the others, or is left out of this file.
+fn sampled(picture: &mut Picture, disk: &mut Disk, id: RangeId, now: Instant) -> Result<Vec<Act>> {
+    let stream = picture.stream(id)?;
+    let (at, source) = (stream.file, stream.source);
+    let sample = stream.sample.take();
+    let sample = sample.ok_or(Error::Fault("a request that is no sample brought one"))?;
+    picture.over(id, now);
+    let mut acts = vec![Act::Stop(id)];
+    let there = disk.part(at)?.read_at(sample.from, sample.length);
+    let file = &mut picture.files[at];
+    match blame::compare(file, &sample, there.as_deref()) {
+        Sampled::Nothing => {}
+        Sampled::Same => file.sources[source].sampled = true,
+        Sampled::Differs(other) => {
+            let cause = Cause::Broken("its bytes differ from those of another source".into());
+            let one = &mut file.sources[source];
+            one.differs = Some(other);
+            one.suspect = true;
+            one.last = Some(cause.clone());
+            acts.push(Act::Tell(at, source, cause));
+            if blame::is_outvoted(file, other) {
+                acts.extend(outvoted(picture, at, other, now));
+            }
         }
     }
+    Ok(acts)
+}
+
+/// A source is left out, and those that differed from it are taken in again.
+fn outvoted(picture: &mut Picture, at: FileId, source: SourceId, now: Instant) -> Vec<Act> {
+    let file = &mut picture.files[at];
+    let cause = Cause::Broken("its bytes differ from those of two other sources".into());
+    for one in file.sources.rows_mut() {
+        if one.differs == Some(source) {
+            (one.suspect, one.differs) = (false, None);
+        }
+    }
+    let one = &mut file.sources[source];
+    one.suspect = true;
+    one.last = Some(cause.clone());
+    let claims = file.map.claims().iter();
+    let running: Vec<RangeId> = claims
+        .filter(|claim| claim.source == source)
+        .map(|claim| claim.key)
+        .collect();
+    let from = file.map.forget(source);
+    let mut acts: Vec<Act> = from
+        .map(|from| Act::Dropped(at, from))
+        .into_iter()
+        .collect();
+    for id in running {
+        picture.over(id, now);
+        acts.push(Act::Stop(id));
+    }
+    acts.push(Act::Tell(at, source, cause));
+    acts
+}
+
+/// A whole file is not what it should be.
+pub(crate) fn mismatch(
+    picture: &mut Picture,
+    disk: &mut Disk,
+    at: FileId,
+    found: &Digest,
+) -> Vec<Act> {
+    let file = &mut picture.files[at];
+    file.stage = Stage::Open;
+    if !disk.has(at) {
+        return vec![Act::Anew(at)];
+    }
+    let wanted = file.request.digest.map(|digest| digest.to_string());
+    let cause = Cause::Digest {
+        got: found.to_string(),
+        expected: wanted.unwrap_or_default(),
+    };
+    if let Some(turns) = &file.turns {
+        let kept = file.kept;
+        return match turns.next() {
+            // What we kept may have been another content: once more, from zero.
+            _ if kept => vec![drop_all(picture, at)],
+            Next::Ask(source) => turn_failed(picture, disk, at, source, cause, None),
+            _ => vec![Act::GiveUp(at, file.hopeless())],
+        };
+    }
+    match blame::judge(picture, at) {
+        Verdict::Again => vec![drop_all(picture, at)],
+        Verdict::Lied(source) => {
+            let dropped = drop_all(picture, at);
+            let mut acts = lied(picture, at, source, cause);
+            acts.insert(0, dropped);
+            acts
+        }
+        Verdict::LeaveOut(source) => {
+            let file = &mut picture.files[at];
+            let from = file.map.forget(source);
+            let one = &mut file.sources[source];
+            one.suspect = true;
+            one.last = Some(cause);
+            from.map(|from| Act::Dropped(at, from))
+                .into_iter()
+                .collect()
+        }
+        Verdict::Nobody => vec![Act::GiveUp(at, picture.files[at].hopeless())],
+    }
+}
+
+/// A file is right: whoever brought it is believed, and whoever was left out of it for being different
+/// was wrong.
+pub(crate) fn right(picture: &mut Picture, at: FileId) -> Vec<Act> {
+    for (source, bytes) in picture.files[at].map.contributors() {
+        if let Some(host) = picture.files[at].sources[source].host {
+            picture.hosts[host].verified += bytes;
+        }
+    }
+    let file = &picture.files[at];
+    let suspects = file.sources.iter().filter(|(_, one)| one.suspect);
+    let wrong: Vec<(SourceId, Option<Cause>)> =
+        suspects.map(|(id, one)| (id, one.last.clone())).collect();
+    let mut acts = Vec::new();
+    for (source, last) in wrong {
+        let cause = last.unwrap_or(Cause::Broken("its bytes were wrong".into()));
+        acts.extend(lied(picture, at, source, cause));
+    }
+    acts
+}
+
+/// A source is known to have brought wrong bytes.
+fn lied(picture: &mut Picture, at: FileId, source: SourceId, cause: Cause) -> Vec<Act> {
+    let one = &mut picture.files[at].sources[source];
+    one.out = true;
+    one.last = Some(cause.clone());
+    let Some(host) = one.host else {
+        return Vec::new();
+    };
+    let liar = blame::is_liar(picture, at, source);
+    let host = &mut picture.hosts[host];
+    host.errors += 1;
+    host.liar |= liar;
+    host.verified = 0;
+    vec![Act::Tell(at, source, cause)]
+}
+
+/// A file that nobody is left for: suspects are asked once more, each alone; none if there are none.
+pub(crate) fn second_chance(picture: &mut Picture, at: FileId) -> Option<Act> {
+    let hosts = &picture.hosts;
+    let file = &mut picture.files[at];
+    let mut any = false;
+    for one in file.sources.rows_mut().iter_mut().filter(|one| one.suspect) {
+        one.suspect = false;
+        any |= !one.out && one.host.is_some_and(|host| hosts[host].is_usable());
+    }
+    file.solo |= any;
+    any.then(|| drop_all(picture, at))
 }

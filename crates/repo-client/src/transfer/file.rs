@@ -1,20 +1,23 @@
-//! One wanted file on its way.
+//! One file on its way, and one request for a piece of it.
 
 use std::time::{Duration, Instant};
 
-use crate::{Cause, Failure, RangeId, redact};
-
-use super::error::Error;
 use super::host::{Host, rest_after};
-use super::part::Part;
+use super::ids::{FileId, HostId, Id, SourceId, Table};
+use super::policy::turns::Turns;
 use super::segments::Segments;
-use super::wanted::Wanted;
+use super::tuning::file::{SMALL, WINDOW};
+use crate::error::{Cause, Error, Failure};
+use crate::redact::redact;
+use crate::request::FileRequest;
 
 /// Where a file stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Nothing was asked for it yet.
     Waiting,
+    /// Another process fetches it.
+    Held,
     /// Being fetched.
     Open,
     /// All bytes are there and are being checked.
@@ -26,7 +29,8 @@ pub(crate) enum Stage {
 /// What is known of one URL of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
-    pub(crate) host: usize,
+    /// Its server; none if an earlier run knew it and the request does not name it.
+    pub(crate) host: Option<HostId>,
     /// Why it failed last.
     pub(crate) last: Option<Cause>,
     /// It is not asked again for this file.
@@ -36,116 +40,152 @@ pub(crate) struct Source {
     /// Compared with another source, and equal.
     pub(crate) sampled: bool,
     /// Compared with this other source, and different.
-    pub(crate) differs: Option<usize>,
+    pub(crate) differs: Option<SourceId>,
+    /// What its version of the file goes by: strong `ETag`, else `Last-Modified`.
+    pub(crate) validator: Option<String>,
     failures: u32,
     not_before: Option<Instant>,
 }
 
-/// A file up to this size is asked for whole, over a connection shared with others if there is one.
-const SMALL: u64 = 1 << 20;
-
-/// A file and all that is known of it.
-pub(crate) struct WantedFile {
-    pub(crate) wanted: Wanted,
-    pub(crate) stage: Stage,
-    pub(crate) map: Segments<RangeId>,
-    pub(crate) part: Option<Part>,
-    pub(crate) sources: Vec<Source>,
-    /// Bytes received in this run.
-    pub(crate) received: u64,
-    /// Bytes that an earlier run had left.
-    pub(crate) resumed: u64,
-    /// One source at a time, from the beginning: together they were wrong.
-    pub(crate) solo: bool,
-}
-
-impl WantedFile {
-    pub(crate) fn new(wanted: Wanted, hosts: &[usize]) -> Self {
-        let source = |host: &usize| Source {
-            host: *host,
+impl Source {
+    fn new(host: Option<HostId>) -> Self {
+        Self {
+            host,
             last: None,
-            out: false,
+            out: host.is_none(),
             suspect: false,
             sampled: false,
             differs: None,
+            validator: None,
             failures: 0,
             not_before: None,
-        };
-        let sources = hosts.iter().map(source).collect();
-        let map = Segments::new(wanted.size.unwrap_or(u64::MAX));
-        Self {
-            wanted,
-            stage: Stage::Waiting,
-            map,
-            part: None,
-            sources,
-            received: 0,
-            resumed: 0,
-            solo: false,
         }
     }
 
+    /// Whether it may still be asked for this file, its server willing.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.out && !self.suspect
+    }
+
+    /// It failed; `limit` failures, or one that will not pass, and it is out.
+    pub(crate) fn failed(&mut self, cause: Cause, now: Instant, limit: u32) {
+        self.failures = self.failures.saturating_add(1);
+        self.out |= !cause.is_passing() || self.failures > limit;
+        self.not_before = Some(now + rest_after(self.failures));
+        self.last = Some(cause);
+    }
+
+    /// It gave bytes: its failures are over.
+    pub(crate) fn gave(&mut self) {
+        (self.failures, self.not_before) = (0, None);
+    }
+
+    /// It is left alone for a while.
+    pub(crate) fn rests(&mut self, until: Instant) {
+        self.not_before = Some(until);
+    }
+}
+
+/// A file and all that is known of it.
+pub(crate) struct WantedFile {
+    pub(crate) request: FileRequest,
+    /// Names it in events.
+    pub(crate) id: u64,
+    pub(crate) stage: Stage,
+    pub(crate) map: Segments,
+    /// The URLs of the request first.
+    pub(crate) sources: Table<SourceId, Source>,
+    /// Bytes received in this run.
+    pub(crate) received: u64,
+    /// Something of it was there before the present request.
+    pub(crate) kept: bool,
+    /// One source at a time, from the beginning: together they were wrong.
+    pub(crate) solo: bool,
+    /// Its sources are asked in turn; none while the run spreads it over all of them.
+    pub(crate) turns: Option<Turns>,
+    /// Nothing is done for it before.
+    pub(crate) rest_until: Option<Instant>,
+}
+
+impl WantedFile {
+    pub(crate) fn new(request: FileRequest, id: u64, hosts: &[HostId]) -> Self {
+        let sources: Vec<Source> = hosts.iter().map(|host| Source::new(Some(*host))).collect();
+        let map = Segments::new(request.size.unwrap_or(u64::MAX));
+        Self {
+            request,
+            id,
+            stage: Stage::Waiting,
+            map,
+            sources: sources.into(),
+            received: 0,
+            kept: false,
+            solo: false,
+            turns: None,
+            rest_until: None,
+        }
+    }
+
+    /// A place for bytes of a source that the request does not name.
+    pub(crate) fn add_forgotten(&mut self) -> SourceId {
+        self.sources.push(Source::new(None))
+    }
+
+    /// The URL of a source, redacted.
+    pub(crate) fn shown(&self, source: SourceId) -> String {
+        let url = self.request.urls.get(source.place());
+        url.map(|url| redact(url)).unwrap_or_default()
+    }
+
     /// The source at a server, if it may be asked now.
-    pub(crate) fn source_at(&self, host: usize, now: Instant) -> Option<usize> {
-        self.sources.iter().position(|one| {
-            one.host == host
-                && !one.out
-                && !one.suspect
+    pub(crate) fn source_at(&self, host: HostId, now: Instant) -> Option<SourceId> {
+        let ready = |one: &Source| {
+            one.host == Some(host)
+                && one.is_open()
                 && one.not_before.is_none_or(|until| now >= until)
-        })
+        };
+        let mut all = self.sources.iter();
+        all.find_map(|(source, one)| ready(one).then_some(source))
     }
 
     /// Whether bytes from several sources can be told to fit together.
     pub(crate) fn may_mix(&self) -> bool {
-        self.wanted.digest.is_some() && self.map.size() != u64::MAX && !self.solo
-    }
-
-    /// A source failed for this file; `limit` failures, or one that will not pass, and it is out.
-    pub(crate) fn source_failed(&mut self, source: usize, cause: Cause, now: Instant, limit: u32) {
-        if let Some(one) = self.sources.get_mut(source) {
-            one.failures = one.failures.saturating_add(1);
-            one.out |= !cause.is_passing() || one.failures > limit;
-            one.not_before = Some(now + rest_after(one.failures));
-            one.last = Some(cause);
-        }
-    }
-
-    /// A source gave bytes: its failures are over.
-    pub(crate) fn source_gave(&mut self, source: usize) {
-        if let Some(one) = self.sources.get_mut(source) {
-            (one.failures, one.not_before) = (0, None);
-        }
-    }
-
-    /// A source is left alone for a while.
-    pub(crate) fn source_rests(&mut self, source: usize, until: Instant) {
-        if let Some(one) = self.sources.get_mut(source) {
-            one.not_before = Some(until);
-        }
+        let whole = self.solo || self.turns.is_some();
+        self.request.digest.is_some() && self.map.size() != u64::MAX && !whole
     }
 
     /// Whether some source may still bring it.
-    pub(crate) fn has_hope(&self, hosts: &[Host]) -> bool {
-        let usable = |one: &Source| hosts.get(one.host).is_some_and(Host::is_usable);
-        self.sources
-            .iter()
-            .any(|one| !one.out && !one.suspect && usable(one))
-            || !self.map.claims().is_empty()
+    pub(crate) fn has_hope(&self, hosts: &Table<HostId, Host>) -> bool {
+        let usable = |one: &Source| one.host.is_some_and(|host| hosts[host].is_usable());
+        let mut all = self.sources.rows().iter();
+        all.any(|one| one.is_open() && usable(one)) || !self.map.claims().is_empty()
+    }
+
+    /// Why a source failed.
+    pub(crate) fn failure(&self, source: SourceId, cause: &Cause) -> Failure {
+        Failure {
+            url: self.shown(source),
+            cause: cause.clone(),
+        }
     }
 
     /// Why it cannot be had: the last word of every source.
     pub(crate) fn hopeless(&self) -> Error {
-        let urls = self.wanted.sources.iter();
-        let failures = urls.zip(&self.sources).map(|(url, one)| Failure {
-            url: redact(url),
-            cause: one
-                .last
-                .clone()
-                .unwrap_or(Cause::Broken("its server was given up".into())),
-        });
-        Error::Sources {
-            id: self.wanted.id.clone(),
-            failures: failures.collect(),
+        let gone = Cause::Broken("its server was given up".into());
+        let failures = match &self.turns {
+            Some(turns) => turns
+                .failures()
+                .map(|(s, cause)| self.failure(s, cause))
+                .collect(),
+            None => {
+                let named = self.sources.iter().filter(|(_, one)| one.host.is_some());
+                named
+                    .map(|(s, one)| self.failure(s, one.last.as_ref().unwrap_or(&gone)))
+                    .collect()
+            }
+        };
+        Error::Transfer {
+            label: self.request.label.clone(),
+            failures,
         }
     }
 
@@ -157,15 +197,24 @@ impl WantedFile {
 
     /// Most failures in a row before something is given up.
     pub(crate) fn retries(&self) -> u32 {
-        self.wanted.access.retries
+        self.request.access.retries
+    }
+
+    /// Forgets all bytes; a size that only an answer told goes, too.
+    pub(crate) fn drop_all(&mut self) {
+        self.map.clear();
+        if self.map.claims().is_empty() {
+            self.map.set_size(self.request.size.unwrap_or(u64::MAX));
+        }
+        self.kept = false;
     }
 }
 
 /// One request under way.
 pub(crate) struct Stream {
-    pub(crate) file: usize,
-    pub(crate) source: usize,
-    pub(crate) host: usize,
+    pub(crate) file: FileId,
+    pub(crate) source: SourceId,
+    pub(crate) host: HostId,
     pub(crate) began: Instant,
     /// When bytes came last (or it began).
     pub(crate) last: Instant,
@@ -178,7 +227,7 @@ pub(crate) struct Stream {
     pub(crate) shared: Option<u64>,
     /// It brings what is there already, to be compared.
     pub(crate) sample: Option<Sample>,
-    pub(crate) marks: [(Instant, u64); 2],
+    marks: [(Instant, u64); 2],
 }
 
 /// Bytes that two sources are to agree on.
@@ -188,11 +237,14 @@ pub(crate) struct Sample {
     pub(crate) data: Vec<u8>,
 }
 
-/// Rates are over the last one to two of these.
-const WINDOW: Duration = Duration::from_secs(3);
-
 impl Stream {
-    pub(crate) fn new(file: usize, source: usize, host: usize, ranged: bool, now: Instant) -> Self {
+    pub(crate) fn new(
+        file: FileId,
+        source: SourceId,
+        host: HostId,
+        ranged: bool,
+        now: Instant,
+    ) -> Self {
         Self {
             file,
             source,
@@ -214,17 +266,22 @@ impl Stream {
         self.turn(now);
     }
 
-    fn turn(&mut self, now: Instant) {
+    /// Moves the window that [`Stream::rate`] looks at.
+    pub(crate) fn turn(&mut self, now: Instant) {
         if now.duration_since(self.marks[1].0) >= WINDOW {
             self.marks = [self.marks[1], (now, self.bytes)];
         }
     }
 
     /// Bytes per second lately; none before it can be told.
-    pub(crate) fn rate(&mut self, now: Instant) -> Option<f64> {
-        self.turn(now);
+    pub(crate) fn rate(&self, now: Instant) -> Option<f64> {
         let (at, bytes) = self.marks[0];
         let spent = now.duration_since(at).as_secs_f64();
         (spent >= 0.5).then(|| (self.bytes - bytes) as f64 / spent)
+    }
+
+    /// How long ago it began.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.duration_since(self.began)
     }
 }

@@ -8,13 +8,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
-use crate::Bell;
+use crate::ranges::Bell;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
-use super::error::{Error, Result};
-
-/// Buffer for reading back.
-const BUFFER: usize = 1 << 20;
+use super::ids::FileId;
+use super::tuning::disk::BUFFER;
+use crate::error::{Error, Result};
 
 /// The hash of a file's first bytes, carried on by whoever has time: by the network's thread with bytes that
 /// come in order, by a thread here with those that came before them.
@@ -84,11 +83,13 @@ impl Prefix {
 
 /// A file that has all its bytes.
 pub(crate) struct Whole {
-    pub(crate) file: usize,
+    pub(crate) file: FileId,
     pub(crate) handle: Arc<File>,
     pub(crate) hash: Option<Prefix>,
     pub(crate) wanted: Option<Digest>,
     pub(crate) size: u64,
+    /// The data are to be on the disk before it has its name.
+    pub(crate) sync: bool,
     pub(crate) part: PathBuf,
     pub(crate) dest: PathBuf,
 }
@@ -96,13 +97,13 @@ pub(crate) struct Whole {
 /// What a thread has done.
 pub(crate) enum Done {
     /// The file has its name.
-    Finished(usize),
+    Finished(FileId),
     /// The content is not what was wanted.
-    Mismatch(usize, Digest),
+    Mismatch(FileId, Digest),
     /// The disk failed.
-    Failed(usize, Error),
+    Failed(FileId, Error),
     /// The data so far are on the disk.
-    Synced(usize),
+    Synced(FileId),
 }
 
 /// What is to be done with a file.
@@ -113,7 +114,7 @@ enum Work {
 }
 
 enum Sync {
-    Data(usize, Arc<File>),
+    Data(FileId, Arc<File>),
     Journal(File),
 }
 
@@ -180,7 +181,7 @@ impl Finisher {
         }
     }
 
-    pub(crate) fn sync(&self, file: usize, handle: Arc<File>) {
+    pub(crate) fn sync(&self, file: FileId, handle: Arc<File>) {
         if let Some(to) = &self.sync {
             let _ = to.send(Sync::Data(file, handle));
         }
@@ -240,6 +241,9 @@ fn name(one: &Whole) -> Result<()> {
         one.handle
             .set_len(one.size)
             .map_err(failed("cut to size"))?;
+    }
+    if one.sync {
+        one.handle.sync_data().map_err(failed("sync"))?;
     }
     fs::rename(&one.part, &one.dest).map_err(|e| Error::io(&one.dest, "put in place", e))
 }

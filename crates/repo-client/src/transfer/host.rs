@@ -2,33 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Cause;
+use crate::error::Cause;
 
-use super::wanted::LimitKind;
-
-/// First rest after a failure; doubled each time.
-const FIRST_REST: Duration = Duration::from_millis(250);
-/// Longest rest.
-const MAX_REST: Duration = Duration::from_secs(8);
-/// Rest after a refusal that names no time.
-const REFUSAL_REST: Duration = Duration::from_secs(1);
-
-/// How long a server is believed to bear no more than it had when it refused.
-const CAPPED: Duration = Duration::from_secs(60);
-
-/// Most requests under way over one shared connection (HTTP/2). Servers allow a hundred and more. Those
-/// that are sent together come together; so many that the line is busy while the next are asked for.
-const STREAMS: usize = 64;
-
-/// Bytes asked for ahead over a shared connection before any rate is known, and how many seconds'
-/// worth afterwards: on a slow one each request would wait for all others.
-const AHEAD: u64 = 512 * 1024;
-const AHEAD_LASTS: f64 = 2.0;
-/// The present rate is over one of these ...
-const LATELY: Duration = Duration::from_millis(500);
-/// ... and the best one is forgotten as slowly as this: one packet lost holds up all that share a
-/// connection, and they go on at once when it has come again.
-const FADES: f64 = 0.9;
+use super::limits::LimitKind;
+use super::tuning::host::{
+    AHEAD, AHEAD_LASTS, CAPPED, FADES, FIRST_REST, LATELY, MAX_REST, REFUSAL_REST, STREAMS,
+    TRICKLED,
+};
 
 /// What a server has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,6 +248,12 @@ impl Host {
             self.cap = most.max(1);
             self.streams = STREAMS;
         }
+    }
+
+    /// It trickled: that is no success.
+    pub(crate) fn trickled(&mut self, now: Instant, cause: &Cause) {
+        self.failures = self.failures.max(TRICKLED);
+        self.failed(now, cause, u32::MAX);
     }
 
     /// A failure of the server, not of one file. `limit` failures in a row and it is given up.

@@ -1,22 +1,25 @@
 //! What is written down of an unfinished file, so that the next run goes on where this one ended.
 //!
 //! A text file beside the part. Its first line says which content it is for, then:
-//! `boot ID` (this start of the machine), `source N KEY ETAG` (KEY is the SHA-256 of the URL: the
+//! `boot ID` (this start of the machine), `source N KEY VALIDATOR` (KEY is the SHA-256 of the URL: the
 //! URL itself may hold a password), `got FROM TO N`, and `synced`: everything above is on the disk.
 //! After a mere kill every line counts, for what was written is still in the page cache; after
 //! a reboot only what stands above the last `synced`. The first line that cannot be read ends it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rustix::fs::OFlags;
 use whole_file::{Access, Durability};
 
-use super::error::{Error, Result};
+use super::ids::{Id, SourceId};
 use super::segments::Span;
+use crate::error::{Error, Result};
+use crate::path::open_plain;
 
-const FIRST: &str = "mirror-sync part 1";
+const FIRST: &str = "part 2";
 /// Bytes read at most; one line stands for 64 kB and more.
 const MAX_JOURNAL: u64 = 8 << 20;
 /// Sources at most: a metalink lists a few hundred.
@@ -25,7 +28,7 @@ const MAX_SOURCES: usize = 10_000;
 /// What an earlier run has left.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// SHA-256 of each source's URL, and its strong `ETag`.
+    /// SHA-256 of each source's URL, and what its version goes by: strong `ETag`, else `Last-Modified`.
     pub(crate) sources: Vec<(String, Option<String>)>,
     /// What is there; `source` counts in `sources`.
     pub(crate) got: Vec<Span>,
@@ -68,7 +71,7 @@ impl Journal {
     /// What an earlier run left; none if nothing, or of another content.
     pub(crate) fn read(&self) -> Option<Memory> {
         let mut bytes = Vec::new();
-        let file = File::open(&self.path).ok()?;
+        let file = open_plain(&self.path, OFlags::RDONLY).ok()?;
         file.take(MAX_JOURNAL).read_to_end(&mut bytes).ok()?;
         let text = String::from_utf8_lossy(&bytes);
         parse(&text, &self.expected, &self.boot)
@@ -77,8 +80,8 @@ impl Journal {
     /// Writes it anew: `got` is on the disk.
     pub(crate) fn rewrite(&mut self, memory: &Memory, synced: bool) -> Result<()> {
         let mut text = format!("{}\nboot {}\n", self.expected, self.boot);
-        for (at, (key, etag)) in memory.sources.iter().enumerate() {
-            text.push_str(&source_line(at, key, etag.as_deref()));
+        for (at, (key, validator)) in memory.sources.iter().enumerate() {
+            text.push_str(&source_line(at, key, validator.as_deref()));
         }
         for span in &memory.got {
             text.push_str(&got_line(span));
@@ -99,9 +102,14 @@ impl Journal {
         self.add(&text)
     }
 
-    /// Notes a source, or its new `ETag`.
-    pub(crate) fn source(&mut self, at: usize, key: &str, etag: Option<&str>) -> Result<()> {
-        self.add(&source_line(at, key, etag))
+    /// Notes a source, or what its version goes by now.
+    pub(crate) fn source(
+        &mut self,
+        source: SourceId,
+        key: &str,
+        validator: Option<&str>,
+    ) -> Result<()> {
+        self.add(&source_line(source.place(), key, validator))
     }
 
     fn add(&mut self, text: &str) -> Result<()> {
@@ -128,19 +136,12 @@ impl Journal {
     }
 }
 
-fn source_line(at: usize, key: &str, etag: Option<&str>) -> String {
-    format!("source {at} {key} {}\n", etag.unwrap_or("-"))
+fn source_line(at: usize, key: &str, validator: Option<&str>) -> String {
+    format!("source {at} {key} {}\n", validator.unwrap_or("-"))
 }
 
 fn got_line(span: &Span) -> String {
-    format!("got {} {} {}\n", span.from, span.to, span.source)
-}
-
-/// `path` with `suffix` added to its last part.
-pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
+    format!("got {} {} {}\n", span.from, span.to, span.source.place())
 }
 
 fn parse(text: &str, expected: &str, boot: &str) -> Option<Memory> {
@@ -177,7 +178,7 @@ fn parse(text: &str, expected: &str, boot: &str) -> Option<Memory> {
         memory.got.truncate(good);
     }
     let known = memory.sources.len();
-    memory.got.retain(|span| span.source < known);
+    memory.got.retain(|span| span.source.place() < known);
     Some(memory)
 }
 
@@ -185,14 +186,14 @@ fn source(rest: &str, memory: &mut Memory) -> Option<()> {
     let mut words = rest.splitn(3, ' ');
     let at: usize = words.next()?.parse().ok()?;
     let key = words.next()?.to_owned();
-    let etag = words.next().filter(|tag| *tag != "-").map(str::to_owned);
+    let validator = words.next().filter(|tag| *tag != "-").map(str::to_owned);
     if at >= MAX_SOURCES {
         return None;
     }
     if memory.sources.len() <= at {
         memory.sources.resize(at + 1, (String::new(), None));
     }
-    *memory.sources.get_mut(at)? = (key, etag);
+    *memory.sources.get_mut(at)? = (key, validator);
     Some(())
 }
 
@@ -200,7 +201,7 @@ fn got(rest: &str) -> Option<Span> {
     let mut words = rest.split(' ');
     let mut number = || words.next()?.parse::<u64>().ok();
     let (from, to, source) = (number()?, number()?, number()?);
-    let source = usize::try_from(source).ok()?;
+    let source = SourceId::new(usize::try_from(source).ok()?);
     (from < to).then_some(Span { from, to, source })
 }
 
@@ -209,6 +210,7 @@ mod tests {
     use super::*;
 
     fn span(from: u64, to: u64, source: usize) -> Span {
+        let source = SourceId::new(source);
         Span { from, to, source }
     }
 

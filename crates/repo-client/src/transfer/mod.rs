@@ -1,61 +1,135 @@
-//! Many files from many mirrors.
+//! Files from their servers: the one engine of every transfer.
 //!
-//! [`fetch_all`] is the one scheduler of a run: it gets every file of every repository. Transport is
-//! [`crate::Ranges`]; here is the policy.
+//! [`Picture`](picture::Picture) is all that is known of a run; policies look at it and say what is to
+//! be asked; one driver has the sockets and the disk. [`fetch_all`] spreads each file over all servers
+//! that have it; [`fetch`] asks its servers one after the other.
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`wanted`] [`error`] | what is asked, told and answered |
-//! | [`run`] | the loop: who is told what came, and the clocks |
-//! | [`answers`] | what an answer does: its bytes, its end, its failure |
-//! | [`outcome`] | what happens to a file: begun, whole, checked, handed over, given up |
-//! | [`plan`] | who is asked for what next: segments, stealing, hedging |
-//! | [`probe`] | how many connections a server is worth |
-//! | [`words`] | which limit was met |
-//! | [`blame`] | who brought wrong bytes |
-//! | [`host`] [`file`] [`segments`] | one server; one file; the map of its bytes |
-//! | [`part`] [`journal`] [`finish`] | the unfinished file on disk, and what takes the disk's time |
+//! | [`ids`] [`tuning`] | names of files, servers and sources; every number, with its reason |
+//! | [`picture`] [`file`] [`host`] [`segments`] | the picture; one file, one server, the map of a file's bytes |
+//! | [`policy`] | what is done next: segments, steal, hedge, blame, probe, turns |
+//! | [`answers`] | what an answer does to the picture: its bytes, its end, its failure |
+//! | [`drive`] | the loop with the sockets and the disk |
+//! | [`disk`] [`part`] [`journal`] [`finish`] | the unfinished file on disk, and what takes the disk's time |
+//! | [`limits`] [`watch`] [`loss`] | what is asked and told; what is measured meanwhile; whether packets are lost |
 
 mod answers;
-mod blame;
-mod error;
+mod disk;
+mod drive;
 mod file;
 mod finish;
 mod host;
+mod ids;
 mod journal;
-mod outcome;
+mod limits;
+mod loss;
 mod part;
-mod plan;
-mod probe;
-mod run;
+mod picture;
+mod policy;
 mod segments;
-mod wanted;
-mod words;
+mod tuning;
+mod watch;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::event::Observer;
+use crate::request::{Fetched, FileRequest};
+use drive::Mode;
+use ids::FileId;
 
-pub use error::{Error, Result};
-pub use wanted::{
-    Event, Fetched, HostReport, LimitKind, Limits, Observer, POLITE, Silent, Summary, Wanted,
-};
+pub(crate) use ids::{Id, SourceId, Table};
+pub(crate) use journal::url_key;
+pub use limits::{HostReport, LimitKind, Limits, POLITE, Summary};
+pub(crate) use policy::turns::{Next, Rounds, Turns};
 
-/// Gets all files; each goes to `sink` as soon as it is whole, checked and under its name
-/// ([`Wanted::partial`]); whoever keeps it syncs it (the store does so for all at once). A file that cannot be had does not stop the others: it stands in
-/// [`Summary::failed`].
+/// Files fetched at the same time when the caller has no opinion.
+pub const DEFAULT_PARALLEL: usize = 4;
+/// Most files fetched at the same time.
+pub const MAX_PARALLEL: usize = 32;
+
+/// Gets all files, each from all of its servers at once where that helps; each goes to `sink` as soon
+/// as it is whole, checked and under its name ([`FileRequest::dest`]). A file that cannot be had does
+/// not stop the others: it stands in [`Summary::failed`].
 ///
 /// # Errors
 /// [`Error::Stopped`] when `interrupt` became true (a second call goes on where this one
-/// stopped), [`Error::Sink`] when the sink refused, [`Error::Client`] when no network could be
-/// set up or a URL is none, [`Error::Io`] when a part could not be written.
+/// stopped), [`Error::Sink`] when the sink refused, [`Error::Setup`] when no network could be
+/// set up, [`Error::Io`] when a part could not be written.
 pub fn fetch_all(
     client: &Client,
-    wanted: Vec<Wanted>,
+    requests: Vec<FileRequest>,
     limits: &Limits,
     observer: &dyn Observer,
     sink: &mut dyn FnMut(Fetched) -> Result<()>,
     interrupt: &AtomicBool,
 ) -> Result<Summary> {
-    run::Run::new(client, wanted, limits, observer, sink)?.run(interrupt)
+    let labels: Vec<String> = requests.iter().map(|one| one.label.clone()).collect();
+    let mut failed = Vec::new();
+    let mut take = |id: FileId, outcome: Result<Fetched>| match outcome {
+        Ok(done) => sink(done),
+        Err(error) => {
+            failed.push((labels.get(id.place()).cloned().unwrap_or_default(), error));
+            Ok(())
+        }
+    };
+    let stop = || interrupt.load(Ordering::Relaxed);
+    let how = (Mode::Spread, limits.clone());
+    let work = drive::transfer(client, requests, how, observer, &mut take, &stop);
+    let mut summary = client.block_on(work)??;
+    summary.failed = failed;
+    Ok(summary)
+}
+
+/// Fetches all files, at most `parallel` at a time (0 means [`DEFAULT_PARALLEL`]; never more than
+/// [`MAX_PARALLEL`]), and returns one result for each, in the order of the requests. The servers of a
+/// file are asked one after the other, those that failed before last. One failure does not stop the
+/// others. Two requests must not share a `dest`.
+pub fn fetch(
+    client: &Client,
+    requests: Vec<FileRequest>,
+    parallel: usize,
+    observer: &dyn Observer,
+) -> Vec<Result<Fetched>> {
+    let count = requests.len();
+    if count == 0 {
+        return Vec::new();
+    }
+    let work = fetch_in_turn(client, requests, parallel, observer);
+    client.block_on(work).unwrap_or_else(|error| {
+        let text = error.to_string();
+        let failed = || Err(Error::Setup(text.clone()));
+        std::iter::repeat_with(failed).take(count).collect()
+    })
+}
+
+/// [`fetch`], to be waited for with others.
+pub(crate) async fn fetch_in_turn(
+    client: &Client,
+    requests: Vec<FileRequest>,
+    parallel: usize,
+    observer: &dyn Observer,
+) -> Vec<Result<Fetched>> {
+    let width = match parallel {
+        0 => DEFAULT_PARALLEL,
+        some => some.min(MAX_PARALLEL),
+    };
+    let mut results: Vec<Option<Result<Fetched>>> = requests.iter().map(|_| None).collect();
+    let mut take = |id: FileId, outcome: Result<Fetched>| {
+        if let Some(slot) = results.get_mut(id.place()) {
+            *slot = Some(outcome);
+        }
+        Ok(())
+    };
+    let how = (Mode::Turns { width }, Limits::default());
+    let ended = drive::transfer(client, requests, how, observer, &mut take, &|| false).await;
+    // A run that ended early has its error told once; the others have only been stopped by it.
+    let mut why = ended.err();
+    let mut missing = || Err(why.take().unwrap_or(Error::Stopped));
+    results
+        .into_iter()
+        .map(|one| one.unwrap_or_else(&mut missing))
+        .collect()
 }

@@ -1,34 +1,28 @@
 //! The unfinished file on disk: bytes written where they belong, hashed as far as they join up.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rpm_pkg::digest::DigestAlgo;
 use rustix::fs::{FlockOperation, OFlags};
 
-use super::error::{Error, Result};
+use super::file::WantedFile;
 use super::finish::Prefix;
-use super::journal::{Journal, Memory, url_key, with_suffix};
-use super::segments::{Segments, Span};
-use super::wanted::Wanted;
+use super::ids::{Id, SourceId};
+use super::journal::{Journal, Memory, url_key};
+use super::segments::{Arrived, Segments, Span};
+use super::tuning::disk::{
+    BEGIN_AFTER, HASH_BYTES, MAX_HASH, NOTE_AFTER, NOTE_BYTES, SYNC_AFTER, SYNC_BYTES,
+};
+use crate::error::{Error, Result};
+use crate::path::{open_plain, with_suffix};
 
-/// Written down after so many bytes, or so long.
-const NOTE_BYTES: u64 = 16 * 1024;
-const NOTE_AFTER: Duration = Duration::from_millis(2);
-/// The journal is begun so long after the part: what is done in no time needs none, and is one file
-/// less to create and to remove.
-const BEGIN_AFTER: Duration = Duration::from_millis(10);
-/// Synced after so many bytes, or so long.
-const SYNC_BYTES: u64 = 4 << 20;
-const SYNC_AFTER: Duration = Duration::from_secs(10);
-
-/// The hash of the first bytes is carried on when it is so far behind them, by so much at a time.
-const HASH_BYTES: u64 = 8 << 20;
-const MAX_HASH: u64 = 64 << 20;
+/// How often a part is opened again that its holder had just renamed.
+const LOCK_TRIES: usize = 100;
 
 /// A part, open and ours. Dropping it keeps it for the next run.
 pub(crate) struct Part {
@@ -37,7 +31,10 @@ pub(crate) struct Part {
     journal: Journal,
     /// Whether the journal is on disk at all: small files are done before they need one.
     begun: bool,
-    sources: Vec<(String, Option<String>)>,
+    /// The SHA-256 of the URL of each source.
+    keys: Vec<String>,
+    /// Synced after so many bytes.
+    sync_bytes: u64,
     hash: Option<Prefix>,
     algo: Option<DigestAlgo>,
     pending: Vec<Span>,
@@ -49,52 +46,26 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Opens or creates the part of a file and puts what is there into `map`; none if another
+    /// Opens or creates the part of a file and puts what is there into its map; none if another
     /// process fills it.
-    pub(crate) fn open<K: Copy + PartialEq>(
-        wanted: &Wanted,
-        map: &mut Segments<K>,
-        now: Instant,
-    ) -> Result<Option<Self>> {
-        let path = with_suffix(&wanted.partial, ".part");
-        let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits();
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        options.custom_flags(flags.cast_signed());
-        let opened = options.open(&path).or_else(|error| match path.parent() {
-            Some(dir) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(dir)?;
-                options.open(&path)
-            }
-            _ => Err(error),
-        });
-        let file = opened.map_err(|e| Error::io(&path, "open", e))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-            Err(e) => return Err(Error::io(&path, "lock", e.into())),
-        }
-        // The holder before us may have given the file its name between our open and our lock.
-        let held = file
-            .metadata()
-            .map_err(|e| Error::io(&path, "look at", e))?
-            .ino();
-        if fs::symlink_metadata(&path).map(|named| named.ino()).ok() != Some(held) {
+    pub(crate) fn open(file: &mut WantedFile, now: Instant) -> Result<Option<Self>> {
+        let request = &file.request;
+        let path = with_suffix(&request.dest, ".part");
+        let Some(held) = lock(&path)? else {
             return Ok(None);
-        }
-        let journal = with_suffix(&wanted.partial, ".journal");
+        };
+        let journal = with_suffix(&request.dest, ".journal");
+        // Where one source has its turn all comes in order, and little is lost by a crash.
+        let many = file.turns.is_none();
         let mut part = Self {
             path,
-            file: Arc::new(file),
-            journal: Journal::new(journal, wanted.digest, wanted.size),
+            file: Arc::new(held),
+            journal: Journal::new(journal, request.digest, request.size),
             begun: false,
-            sources: wanted
-                .sources
-                .iter()
-                .map(|url| (url_key(url), None))
-                .collect(),
-            hash: wanted.digest.map(|digest| Prefix::new(digest.algo())),
-            algo: wanted.digest.map(|digest| digest.algo()),
+            keys: request.urls.iter().map(|url| url_key(url)).collect(),
+            sync_bytes: if many { SYNC_BYTES } else { u64::MAX },
+            hash: request.digest.map(|digest| Prefix::new(digest.algo())),
+            algo: request.digest.map(|digest| digest.algo()),
             pending: Vec::new(),
             pending_bytes: 0,
             noted: now,
@@ -102,14 +73,13 @@ impl Part {
             synced: now,
             syncing: None,
         };
-        part.adopt(wanted, map)?;
+        part.adopt(file)?;
         Ok(Some(part))
     }
 
-    fn adopt<K: Copy + PartialEq>(&mut self, wanted: &Wanted, map: &mut Segments<K>) -> Result<()> {
-        let there = self
-            .file
-            .metadata()
+    fn adopt(&mut self, file: &mut WantedFile) -> Result<()> {
+        let about = self.file.metadata();
+        let there = about
             .map_err(|e| Error::io(&self.path, "look at", e))?
             .len();
         if there == 0 {
@@ -122,27 +92,29 @@ impl Part {
                 .map_err(|e| Error::io(&self.path, "empty", e));
         };
         for span in &memory.got {
-            let (key, etag) = memory.sources.get(span.source).cloned().unwrap_or_default();
-            let known = self.sources.iter().position(|(ours, _)| *ours == key);
+            let (key, validator) = memory
+                .sources
+                .get(span.source.place())
+                .cloned()
+                .unwrap_or_default();
+            let known = self.keys.iter().position(|ours| *ours == key);
             // Without a digest only bytes of the same version of the same URL can be told to fit.
-            if wanted.digest.is_none() && (known.is_none() || etag.is_none()) {
+            if file.request.digest.is_none() && (known.is_none() || validator.is_none()) {
                 continue;
             }
             // A source that is no longer named keeps a place of its own, to be blamed if need be.
             let source = known.unwrap_or_else(|| {
-                self.sources.push((key, None));
-                self.sources.len() - 1
+                self.keys.push(key);
+                self.keys.len() - 1
             });
-            if let Some(slot) = self.sources.get_mut(source) {
-                slot.1 = etag;
+            while file.sources.len() <= source {
+                file.add_forgotten();
             }
-            let to = span.to.min(there).min(map.size());
-            if span.from < to {
-                map.add(Span {
-                    from: span.from,
-                    to,
-                    source,
-                });
+            let source = SourceId::new(source);
+            file.sources[source].validator = validator;
+            let (from, to) = (span.from, span.to.min(there).min(file.map.size()));
+            if from < to {
+                file.map.add(Span { from, to, source });
             }
         }
         // After a kill the page cache may still be ahead of the disk.
@@ -150,53 +122,41 @@ impl Part {
             .sync_data()
             .map_err(|e| Error::io(&self.path, "sync", e))?;
         self.begun = true;
-        let memory = self.memory(map.done().to_vec());
-        self.journal.rewrite(&memory, true)
+        self.journal.rewrite(&self.memory(file), true)
     }
 
-    fn begin<K: Copy + PartialEq>(&mut self, map: &Segments<K>) -> Result<()> {
+    fn begin(&mut self, file: &WantedFile) -> Result<()> {
         self.begun = true;
-        let memory = self.memory(map.done().to_vec());
-        self.journal.rewrite(&memory, false)?;
+        self.journal.rewrite(&self.memory(file), false)?;
         self.pending.clear();
         self.pending_bytes = 0;
         Ok(())
     }
 
-    fn memory(&self, got: Vec<Span>) -> Memory {
-        let sources = self.sources.clone();
-        Memory { sources, got }
-    }
-
-    /// The `ETag` that a source gave, in this or an earlier run.
-    pub(crate) fn etag(&self, source: usize) -> Option<&str> {
-        self.sources.get(source)?.1.as_deref()
-    }
-
-    /// Notes a source's `ETag`; false if it is another one than before.
-    pub(crate) fn set_etag(&mut self, source: usize, etag: Option<String>) -> Result<bool> {
-        let Some((key, known)) = self.sources.get_mut(source) else {
-            return Ok(true);
-        };
-        if *known == etag {
-            return Ok(true);
+    fn memory(&self, file: &WantedFile) -> Memory {
+        let sources = self.keys.iter().cloned();
+        let validators = file.sources.rows().iter().map(|one| one.validator.clone());
+        Memory {
+            sources: sources.zip(validators).collect(),
+            got: file.map.done().to_vec(),
         }
-        let same = known.is_none() || etag.is_none();
-        if etag.is_some() {
-            *known = etag;
-            if self.begun {
-                self.journal.source(source, key, known.as_deref())?;
-            }
-        }
-        Ok(same)
     }
 
-    /// Writes new bytes; `data` begins at `from`.
-    pub(crate) fn write(&mut self, from: u64, fresh: &[Span], data: &[u8]) -> Result<()> {
-        for span in fresh {
-            let piece = usize::try_from(span.from - from)
+    /// Writes down what a source's version goes by.
+    pub(crate) fn learned(&mut self, file: &WantedFile, source: SourceId) -> Result<()> {
+        let validator = file.sources[source].validator.as_deref();
+        match self.keys.get(source.place()) {
+            Some(key) if self.begun => self.journal.source(source, key, validator),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the bytes of `data` that are new.
+    pub(crate) fn write(&mut self, arrived: &Arrived, data: &[u8]) -> Result<()> {
+        for span in &arrived.fresh {
+            let piece = usize::try_from(span.from - arrived.from)
                 .ok()
-                .zip(usize::try_from(span.to - from).ok())
+                .zip(usize::try_from(span.to - arrived.from).ok())
                 .and_then(|(a, b)| data.get(a..b))
                 .unwrap_or_default();
             self.file
@@ -220,12 +180,7 @@ impl Part {
     }
 
     /// Writes down what has come, if it is time to.
-    pub(crate) fn note<K: Copy + PartialEq>(
-        &mut self,
-        map: &Segments<K>,
-        now: Instant,
-        at_once: bool,
-    ) -> Result<()> {
+    pub(crate) fn note(&mut self, file: &WantedFile, now: Instant, at_once: bool) -> Result<()> {
         let since = now.duration_since(self.noted);
         let due = if self.begun {
             self.pending_bytes >= NOTE_BYTES || since >= NOTE_AFTER
@@ -237,7 +192,7 @@ impl Part {
         }
         self.noted = now;
         if !self.begun {
-            return self.begin(map);
+            return self.begin(file);
         }
         self.journal.append(&self.pending)?;
         self.pending.clear();
@@ -246,12 +201,8 @@ impl Part {
     }
 
     /// A handle to be synced, if it is time to; [`Part::synced`] is to be called afterwards.
-    pub(crate) fn sync_due<K: Copy + PartialEq>(
-        &mut self,
-        map: &Segments<K>,
-        now: Instant,
-    ) -> Option<Arc<File>> {
-        let due = self.unsynced >= SYNC_BYTES
+    pub(crate) fn sync_due(&mut self, map: &Segments, now: Instant) -> Option<Arc<File>> {
+        let due = self.unsynced >= self.sync_bytes
             || (self.unsynced > 0 && now.duration_since(self.synced) >= SYNC_AFTER);
         if !due || self.syncing.is_some() {
             return None;
@@ -263,44 +214,32 @@ impl Part {
     }
 
     /// The data asked for by [`Part::sync_due`] are on the disk: a journal that says so, to be synced.
-    pub(crate) fn synced<K: Copy + PartialEq>(
-        &mut self,
-        map: &Segments<K>,
-    ) -> Result<Option<File>> {
+    pub(crate) fn synced(&mut self, file: &WantedFile) -> Result<Option<File>> {
         let Some(safe) = self.syncing.take() else {
             return Ok(None);
         };
         self.begun = true;
+        let done = file.map.done();
         // Bytes may have been dropped meanwhile: what is no longer there is not claimed.
-        let still: Vec<Span> = safe
-            .into_iter()
-            .filter(|span| {
-                map.done()
-                    .iter()
-                    .any(|d| d.from <= span.from && d.to >= span.to)
-            })
-            .collect();
-        let memory = self.memory(still);
+        let there = |span: &Span| done.iter().any(|d| d.from <= span.from && d.to >= span.to);
+        let mut memory = self.memory(file);
+        memory.got = safe.into_iter().filter(there).collect();
         self.journal.rewrite(&memory, true)?;
-        self.journal.append(map.done())?;
+        self.journal.append(done)?;
         self.pending.clear();
         self.pending_bytes = 0;
         Ok(self.journal.handle())
     }
 
     /// Bytes from `from` on were dropped: the hash begins again if it had seen them.
-    pub(crate) fn dropped<K: Copy + PartialEq>(
-        &mut self,
-        map: &Segments<K>,
-        from: u64,
-    ) -> Result<()> {
+    pub(crate) fn dropped(&mut self, file: &WantedFile, from: u64) -> Result<()> {
         let hashed = self.hash.as_ref().map(Prefix::to);
         if hashed.is_some_and(|to| to.is_none_or(|to| from < to)) {
             // A thread that is at it hashes on for nobody.
             self.hash = self.algo.map(Prefix::new);
         }
         self.syncing = None;
-        self.begin(map)
+        self.begin(file)
     }
 
     /// Hash of the first bytes.
@@ -317,6 +256,14 @@ impl Part {
             let end = there.min(hashed.saturating_add(MAX_HASH));
             (Arc::clone(&self.file), hash.clone(), end)
         })
+    }
+
+    /// The first bytes, up to so many.
+    pub(crate) fn head(&self, most: usize) -> Vec<u8> {
+        let mut head = vec![0; most];
+        let got = self.file.read_at(&mut head, 0).unwrap_or(0);
+        head.truncate(got);
+        head
     }
 
     /// Bytes that are there.
@@ -338,4 +285,31 @@ impl Part {
         let _ = fs::remove_file(&self.path);
         self.journal.remove();
     }
+}
+
+/// Opens and locks a part; none if another process holds it.
+fn lock(path: &Path) -> Result<Option<File>> {
+    for _ in 0..LOCK_TRIES {
+        let flags = OFlags::RDWR | OFlags::CREATE;
+        let opened = open_plain(path, flags).or_else(|error| match path.parent() {
+            Some(dir) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(dir)?;
+                open_plain(path, flags)
+            }
+            _ => Err(error),
+        });
+        let file = opened.map_err(|e| Error::io(path, "open", e))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(e) => return Err(Error::io(path, "lock", e.into())),
+        }
+        // The holder before us may have given the file its name between our open and our lock.
+        let held = file.metadata().map_err(|e| Error::io(path, "look at", e))?;
+        let named = fs::symlink_metadata(path);
+        if named.is_ok_and(|named| named.ino() == held.ino() && named.dev() == held.dev()) {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
 }

@@ -1,21 +1,23 @@
 //! Which bytes of one file are there, which are on their way, and who brought them.
 
+use super::ids::SourceId;
+use crate::ranges::RangeId;
+
 /// Bytes `from..to` that a source brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) from: u64,
     pub(crate) to: u64,
-    /// Index of the source.
-    pub(crate) source: usize,
+    pub(crate) source: SourceId,
 }
 
 /// Bytes `at..to` that a request is to bring; `at` moves on as they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Claim<K> {
-    pub(crate) key: K,
+pub(crate) struct Claim {
+    pub(crate) key: RangeId,
     pub(crate) at: u64,
     pub(crate) to: u64,
-    pub(crate) source: usize,
+    pub(crate) source: SourceId,
 }
 
 /// What [`Segments::arrived`] found.
@@ -23,6 +25,8 @@ pub(crate) struct Claim<K> {
 pub(crate) struct Arrived {
     /// Where the first byte goes.
     pub(crate) from: u64,
+    /// How many of them are within the claim.
+    pub(crate) length: u64,
     /// Spans that were not there before: only these are to be written.
     pub(crate) fresh: Vec<Span>,
     /// The claim has all it was to bring.
@@ -32,13 +36,13 @@ pub(crate) struct Arrived {
 /// The map of one file. Claims may overlap (a segment asked of two sources); bytes that are there
 /// already are not taken twice.
 #[derive(Debug, Clone)]
-pub(crate) struct Segments<K> {
+pub(crate) struct Segments {
     size: u64,
     done: Vec<Span>,
-    claims: Vec<Claim<K>>,
+    claims: Vec<Claim>,
 }
 
-impl<K: Copy + PartialEq> Segments<K> {
+impl Segments {
     /// Nothing is there. A size that is not known is `u64::MAX`.
     pub(crate) fn new(size: u64) -> Self {
         Self {
@@ -89,17 +93,17 @@ impl<K: Copy + PartialEq> Segments<K> {
     }
 
     /// Requests under way.
-    pub(crate) fn claims(&self) -> &[Claim<K>] {
+    pub(crate) fn claims(&self) -> &[Claim] {
         &self.claims
     }
 
     /// The claim of a request.
-    pub(crate) fn claim_of(&self, key: K) -> Option<Claim<K>> {
+    pub(crate) fn claim_of(&self, key: RangeId) -> Option<Claim> {
         self.claims.iter().find(|claim| claim.key == key).copied()
     }
 
     /// Says that a request is to bring `from..to`.
-    pub(crate) fn claim(&mut self, key: K, from: u64, to: u64, source: usize) {
+    pub(crate) fn claim(&mut self, key: RangeId, from: u64, to: u64, source: SourceId) {
         let at = from;
         let to = to.min(self.size);
         self.claims.push(Claim {
@@ -111,19 +115,19 @@ impl<K: Copy + PartialEq> Segments<K> {
     }
 
     /// A request is over; what it has not brought is free again.
-    pub(crate) fn release(&mut self, key: K) {
+    pub(crate) fn release(&mut self, key: RangeId) {
         self.claims.retain(|claim| claim.key != key);
     }
 
     /// Shortens a claim, so that another request can bring the rest.
-    pub(crate) fn shorten(&mut self, key: K, to: u64) {
+    pub(crate) fn shorten(&mut self, key: RangeId, to: u64) {
         if let Some(claim) = self.claims.iter_mut().find(|claim| claim.key == key) {
             claim.to = claim.to.min(to.max(claim.at));
         }
     }
 
     /// Moves a claim to where its answer begins, and to where it ends.
-    pub(crate) fn replace(&mut self, key: K, from: u64, to: u64) {
+    pub(crate) fn replace(&mut self, key: RangeId, from: u64, to: u64) {
         let size = self.size;
         if let Some(claim) = self.claims.iter_mut().find(|claim| claim.key == key) {
             (claim.at, claim.to) = (from, to.min(size));
@@ -162,7 +166,7 @@ impl<K: Copy + PartialEq> Segments<K> {
     }
 
     /// Requests whose bytes others have brought meanwhile.
-    pub(crate) fn overtaken(&self) -> Vec<K> {
+    pub(crate) fn overtaken(&self) -> Vec<RangeId> {
         let open = self.claims.iter().filter(|claim| claim.at < claim.to);
         open.filter(|claim| self.missing(claim.at, claim.to).is_none())
             .map(|claim| claim.key)
@@ -177,7 +181,7 @@ impl<K: Copy + PartialEq> Segments<K> {
 
     /// Accounts for `length` bytes that a request brought: where the first one goes, how many of
     /// them are within the claim, and which spans are new. None if the request has no claim.
-    pub(crate) fn arrived(&mut self, key: K, length: u64) -> Option<Arrived> {
+    pub(crate) fn arrived(&mut self, key: RangeId, length: u64) -> Option<Arrived> {
         let claim = self.claims.iter_mut().find(|claim| claim.key == key)?;
         let (from, source) = (claim.at, claim.source);
         let taken = length.min(claim.to - claim.at);
@@ -185,7 +189,12 @@ impl<K: Copy + PartialEq> Segments<K> {
         let over = claim.at >= claim.to;
         let to = from + taken;
         let fresh = self.add(Span { from, to, source });
-        Some(Arrived { from, fresh, over })
+        Some(Arrived {
+            from,
+            length: taken,
+            fresh,
+            over,
+        })
     }
 
     /// Adds what is there; what was there before keeps its source. The spans that are new.
@@ -225,7 +234,7 @@ impl<K: Copy + PartialEq> Segments<K> {
     }
 
     /// Drops what a source brought; the first byte dropped.
-    pub(crate) fn forget(&mut self, source: usize) -> Option<u64> {
+    pub(crate) fn forget(&mut self, source: SourceId) -> Option<u64> {
         let dropped = self.done.iter().filter(|span| span.source == source);
         let first = dropped.map(|span| span.from).min();
         self.done.retain(|span| span.source != source);
@@ -233,8 +242,8 @@ impl<K: Copy + PartialEq> Segments<K> {
     }
 
     /// Sources of what is there, each with its bytes.
-    pub(crate) fn contributors(&self) -> Vec<(usize, u64)> {
-        let mut list: Vec<(usize, u64)> = Vec::new();
+    pub(crate) fn contributors(&self) -> Vec<(SourceId, u64)> {
+        let mut list: Vec<(SourceId, u64)> = Vec::new();
         for span in &self.done {
             let bytes = span.to - span.from;
             match list.iter_mut().find(|(source, _)| *source == span.source) {
@@ -254,23 +263,27 @@ impl<K: Copy + PartialEq> Segments<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transfer::ids::Id;
+
+    const KEY: fn(u64) -> RangeId = RangeId::test;
 
     fn span(from: u64, to: u64, source: usize) -> Span {
+        let source = SourceId::new(source);
         Span { from, to, source }
     }
 
-    fn fresh(map: &mut Segments<u32>, key: u32, length: u64) -> Vec<Span> {
-        map.arrived(key, length)
+    fn fresh(map: &mut Segments, key: u64, length: u64) -> Vec<Span> {
+        map.arrived(KEY(key), length)
             .map(|a| a.fresh)
             .unwrap_or_default()
     }
 
     #[test]
     fn gaps_are_found_between_what_is_there_and_what_is_coming() {
-        let mut map: Segments<u32> = Segments::new(100);
-        map.claim(1, 0, 30, 0);
+        let mut map: Segments = Segments::new(100);
+        map.claim(KEY(1), 0, 30, SourceId::new(0));
         assert_eq!(map.gap(), Some((30, 100)));
-        map.claim(2, 60, 100, 1);
+        map.claim(KEY(2), 60, 100, SourceId::new(1));
         assert_eq!(map.gap(), Some((30, 60)));
         assert_eq!(map.unclaimed(), 30);
         assert_eq!(fresh(&mut map, 1, 10), [span(0, 10, 0)]);
@@ -279,7 +292,7 @@ mod tests {
             [span(10, 30, 0)],
             "a claim ends where it ends"
         );
-        map.release(2);
+        map.release(KEY(2));
         assert_eq!(map.gap(), Some((30, 100)));
         assert_eq!(map.frontier(), 30);
         assert!(!map.is_whole());
@@ -287,12 +300,15 @@ mod tests {
 
     #[test]
     fn bytes_brought_twice_count_once_and_keep_their_first_source() {
-        let mut map: Segments<u32> = Segments::new(100);
+        let mut map: Segments = Segments::new(100);
         map.add(span(20, 40, 0));
         assert_eq!(map.add(span(10, 60, 1)), [span(10, 20, 1), span(40, 60, 1)]);
         assert_eq!(map.have(), 50);
-        assert_eq!(map.contributors(), vec![(1, 30), (0, 20)]);
-        assert_eq!(map.forget(1), Some(10));
+        assert_eq!(
+            map.contributors(),
+            vec![(SourceId::new(1), 30), (SourceId::new(0), 20)]
+        );
+        assert_eq!(map.forget(SourceId::new(1)), Some(10));
         assert_eq!(map.done(), &[span(20, 40, 0)]);
         map.add(span(0, 100, 2));
         assert!(map.is_whole());
@@ -300,9 +316,9 @@ mod tests {
 
     #[test]
     fn what_others_brought_is_not_asked_for_again() {
-        let mut map: Segments<u32> = Segments::new(100);
-        map.claim(1, 0, 40, 0);
-        map.claim(2, 40, 100, 0);
+        let mut map: Segments = Segments::new(100);
+        map.claim(KEY(1), 0, 40, SourceId::new(0));
+        map.claim(KEY(2), 40, 100, SourceId::new(0));
         assert_eq!(map.missing(0, 40), Some((0, 40)));
         map.add(span(10, 20, 1));
         assert_eq!(map.missing(0, 40), Some((0, 10)));
@@ -310,23 +326,23 @@ mod tests {
         assert!(map.overtaken().is_empty());
         map.add(span(0, 40, 1));
         assert_eq!(map.missing(0, 40), None);
-        assert_eq!(map.overtaken(), [1]);
+        assert_eq!(map.overtaken(), [KEY(1)]);
     }
 
     #[test]
     fn a_claim_is_shortened_but_never_behind_what_came() {
-        let mut map: Segments<u32> = Segments::new(100);
-        map.claim(7, 0, 100, 0);
-        map.arrived(7, 50);
-        map.shorten(7, 20);
-        assert_eq!(map.claim_of(7).map(|c| (c.at, c.to)), Some((50, 50)));
+        let mut map: Segments = Segments::new(100);
+        map.claim(KEY(7), 0, 100, SourceId::new(0));
+        map.arrived(KEY(7), 50);
+        map.shorten(KEY(7), 20);
+        assert_eq!(map.claim_of(KEY(7)).map(|c| (c.at, c.to)), Some((50, 50)));
         assert_eq!(map.gap(), Some((50, 100)));
     }
 
     #[test]
     fn a_size_learnt_later_ends_the_claims() {
-        let mut map: Segments<u32> = Segments::new(u64::MAX);
-        map.claim(1, 0, u64::MAX, 0);
+        let mut map: Segments = Segments::new(u64::MAX);
+        map.claim(KEY(1), 0, u64::MAX, SourceId::new(0));
         map.set_size(10);
         assert_eq!(fresh(&mut map, 1, 99), [span(0, 10, 0)]);
         assert!(map.is_whole());

@@ -3,9 +3,10 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER,
 };
 use reqwest::{Response, StatusCode, Url};
 
@@ -162,6 +163,25 @@ pub(crate) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 pub(crate) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     (value.len() <= 1024).then(|| value.to_owned())
+}
+
+/// The next piece of the body, or why there is none within the limit.
+pub(crate) async fn next_chunk(
+    response: &mut Response,
+    limit: Duration,
+) -> Result<Option<Bytes>, Cause> {
+    match tokio::time::timeout(limit, response.chunk()).await {
+        Err(_) => Err(Cause::Timeout(limit.as_secs())),
+        Ok(Err(e)) => Err(classify(&e, limit)),
+        Ok(Ok(chunk)) => Ok(chunk),
+    }
+}
+
+/// What this version of a file goes by in a request for the rest of it. A weak `ETag` may not be used
+/// for ranges (RFC 9110 13.1.5).
+pub(crate) fn validator(headers: &HeaderMap) -> Option<String> {
+    let strong = text_header(headers, ETAG).filter(|tag| !tag.starts_with("W/"));
+    strong.or_else(|| text_header(headers, LAST_MODIFIED))
 }
 
 /// What an error of the HTTP library means. The text never holds the URL.

@@ -580,11 +580,11 @@ fn real_nginx_serves_ranges_and_304() {
     site.put("f", &body);
     let mut request = site.request("f", &body);
     std::fs::write(site.out("f.part"), &body[..200_000]).unwrap();
-    let info = format!(
-        "want {} 500000\nurl x\netag \nmodified \n",
+    let journal = format!(
+        "part 2 {} 500000\nboot -\nsource 0 x -\ngot 0 200000 0\nsynced\n",
         request.digest.unwrap()
     );
-    std::fs::write(site.out("f.part.info"), info).unwrap();
+    std::fs::write(site.out("f.journal"), journal).unwrap();
     request.urls = vec![format!("http://127.0.0.1:{port}/f")];
     let file = repo_client::fetch(&client(), vec![request], 1, &Log::default()).remove(0);
     nginx.kill().unwrap();

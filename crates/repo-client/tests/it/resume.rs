@@ -37,7 +37,7 @@ fn the_rest_is_asked_for_with_the_validator() {
     let seen = site.server.seen();
     assert_eq!(seen[0].header("range"), Some("bytes=60000-"));
     assert!(seen[0].header("if-range").is_some());
-    assert!(!site.out("f.part").exists() && !site.out("f.part.info").exists());
+    assert!(!site.out("f.part").exists() && !site.out("f.journal").exists());
 }
 
 #[test]

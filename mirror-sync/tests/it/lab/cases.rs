@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use testkit::relay::{Line, Relay};
 use testkit::server::{Answer, Server};
 
-use repo_client::transfer::Wanted;
+use repo_client::FileRequest;
 
 use super::job::{self, Outcome};
 use super::net::Nginx;
@@ -34,7 +34,7 @@ impl Far {
     }
 
     /// The file at these servers.
-    fn wanted(&self, bases: &[String]) -> Vec<Wanted> {
+    fn wanted(&self, bases: &[String]) -> Vec<FileRequest> {
         at(&self.shelf, &["f".to_owned()], bases)
     }
 

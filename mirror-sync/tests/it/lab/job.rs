@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use repo_client::transfer::{LimitKind, Limits, Silent, Wanted, fetch_all};
-use repo_client::{Access, Client, ClientOptions, Tls};
+use repo_client::transfer::{LimitKind, Limits, fetch_all};
+use repo_client::{Access, Client, ClientOptions, FileRequest, Silent, Tls};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 
 /// Names the job for [`the_client_of_the_laboratory`].
@@ -34,7 +34,7 @@ pub(crate) fn limits(connections: usize) -> Limits {
 }
 
 /// Runs a transfer here.
-pub(crate) fn run(wanted: Vec<Wanted>, connections: usize) -> Outcome {
+pub(crate) fn run(wanted: Vec<FileRequest>, connections: usize) -> Outcome {
     let client = Client::new(ClientOptions::default());
     let began = Instant::now();
     let never = AtomicBool::new(false);
@@ -60,17 +60,17 @@ pub(crate) fn run(wanted: Vec<Wanted>, connections: usize) -> Outcome {
 }
 
 /// Writes a job down.
-pub(crate) fn write(path: &Path, wanted: &[Wanted], connections: usize) {
+pub(crate) fn write(path: &Path, wanted: &[FileRequest], connections: usize) {
     let ca = wanted.first().and_then(|one| one.access.tls.ca.clone());
     let mut text = format!("{connections}\t{}\n", ca.unwrap_or_default().display());
     for one in wanted {
         let hex = one.digest.map(|digest| digest.hex()).unwrap();
-        let (size, partial) = (one.size.unwrap(), one.partial.display());
+        let (size, partial) = (one.size.unwrap(), one.dest.display());
         writeln!(
             text,
             "{}\t{size}\t{hex}\t{partial}\t{}",
-            one.id,
-            one.sources.join("\t")
+            one.label,
+            one.urls.join("\t")
         )
         .unwrap();
     }
@@ -144,14 +144,12 @@ fn the_client_of_the_laboratory() {
     });
     let wanted = lines.map(|line| {
         let words: Vec<&str> = line.split('\t').collect();
-        Wanted {
-            id: words[0].to_owned(),
+        let urls = words[4..].iter().map(|url| (*url).to_owned()).collect();
+        FileRequest {
             size: Some(words[1].parse().unwrap()),
             digest: Some(Digest::from_hex(DigestAlgo::Sha256, words[2]).unwrap()),
-            partial: words[3].into(),
-            sources: words[4..].iter().map(|url| (*url).to_owned()).collect(),
-            priority: 0,
             access: Arc::clone(&access),
+            ..FileRequest::new(words[0], urls, words[3])
         }
     });
     let got = run(wanted.collect(), connections);

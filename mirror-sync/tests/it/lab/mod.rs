@@ -14,7 +14,7 @@ mod netcases;
 use std::io::Write;
 
 use crate::transfer::Shelf;
-use repo_client::transfer::Wanted;
+use repo_client::FileRequest;
 
 /// Whether the real sizes are asked for.
 pub(crate) fn full() -> bool {
@@ -56,10 +56,10 @@ pub(crate) fn row(
 }
 
 /// Files of the shelf at URLs that `base` makes of their names.
-pub(crate) fn at(shelf: &Shelf, names: &[String], bases: &[String]) -> Vec<Wanted> {
-    let one = |name: &String| Wanted {
+pub(crate) fn at(shelf: &Shelf, names: &[String], bases: &[String]) -> Vec<FileRequest> {
+    let one = |name: &String| FileRequest {
         access: Default::default(),
-        sources: bases.iter().map(|base| format!("{base}/{name}")).collect(),
+        urls: bases.iter().map(|base| format!("{base}/{name}")).collect(),
         ..shelf.wanted(name, &[])
     };
     names.iter().map(one).collect()

@@ -3,7 +3,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use repo_client::transfer::Wanted;
+use repo_client::FileRequest;
 use repo_client::{Access, Tls};
 
 use super::job::{self, Outcome};
@@ -15,7 +15,7 @@ use crate::transfer::{Shelf, noise};
 /// Payload of a full packet: 1500 bytes less IP and TCP headers with timestamps.
 const PAYLOAD: f64 = 1448.0 / 1500.0;
 
-fn fetch(link: &Link, shelf: &Shelf, wanted: &[Wanted], connections: usize) -> Outcome {
+fn fetch(link: &Link, shelf: &Shelf, wanted: &[FileRequest], connections: usize) -> Outcome {
     let file = shelf.www().with_file_name("job");
     job::write(&file, wanted, connections);
     let output: Output = job::client(link.client.command(job::program()), &file)
@@ -244,7 +244,7 @@ fn case_h_many_small_files_far_away() {
     // A request for each connection: the six ask, wait and receive together, so waiting and receiving
     // cannot overlap.
     for one in &wanted {
-        std::fs::remove_file(&one.partial).unwrap();
+        std::fs::remove_file(&one.dest).unwrap();
     }
     let got = fetch(&link, &shelf, &at(&shelf, &names, &base()), 6);
     mark(
@@ -257,7 +257,7 @@ fn case_h_many_small_files_far_away() {
 }
 
 /// Makes the certificate of the server one that is trusted.
-fn trust(wanted: &mut [Wanted], ca: &std::path::Path) {
+fn trust(wanted: &mut [FileRequest], ca: &std::path::Path) {
     let access = std::sync::Arc::new(Access {
         tls: Tls {
             ca: Some(ca.to_owned()),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::transfer::ids::Id;
 
 /// Runs the probe against servers whose rate is a function of their connections.
 fn settle(caps: &[usize], rate: impl Fn(&[usize]) -> Vec<f64>) -> (Vec<usize>, f64) {
@@ -17,7 +18,9 @@ fn settle_at(
     let mut now = 0.0;
     loop {
         now += 0.1;
-        let n: Vec<usize> = (0..caps.len()).map(|i| probe.target(i)).collect();
+        let n: Vec<usize> = (0..caps.len())
+            .map(|i| probe.target(HostId::new(i)))
+            .collect();
         for (sum, rate) in bytes.iter_mut().zip(rate(&n, now)) {
             *sum += rate * 0.1;
         }
@@ -33,7 +36,12 @@ fn settle_at(
             probe.set_lossy(lossy && now > 3.0);
         }
         if probe.tick(now, answer, &readings) {
-            return ((0..caps.len()).map(|i| probe.target(i)).collect(), now);
+            return (
+                (0..caps.len())
+                    .map(|i| probe.target(HostId::new(i)))
+                    .collect(),
+                now,
+            );
         }
         assert!(now < 100.0, "never settled: {probe:?}");
     }
@@ -99,12 +107,12 @@ fn they_stay_though_half_of_them_were_never_measured() {
 fn far_away_all_that_are_allowed_are_tried_soon() {
     let mut probe = Probe::new(1);
     let (mut bytes, mut now) = (0, 0.0);
-    while probe.target(0) < 32 {
+    while probe.target(HostId::new(0)) < 32 {
         now += 0.1;
-        bytes += 2_000 * probe.target(0) as u64;
+        bytes += 2_000 * probe.target(HostId::new(0)) as u64;
         let reading = Reading {
             bytes,
-            in_use: probe.target(0),
+            in_use: probe.target(HostId::new(0)),
             cap: 32,
             active: true,
         };

@@ -7,45 +7,11 @@
 //! as the total holds: what does not help is given back. After a minute, and then ever more
 //! seldom, a few more are tried, for lines change.
 
-/// First window: the first answer often comes in a burst.
-const FIRST: f64 = 1.0;
-/// The first window waits so long for a second piece.
-const PATIENCE: f64 = 5.0;
-/// Window of a step up.
-const STEP: f64 = 0.5;
-/// Window for a judgement that stays.
-const LONG: f64 = 2.5;
-/// Time for new connections to get going before a long window.
-const SETTLE: f64 = 0.5;
-/// Windows last this many answers at least, up to so many seconds.
-const ANSWERS: f64 = 4.0;
-const MAX_SLOW: f64 = 3.0;
-/// Answers that take so long are far away: what a step brings shows late.
-const FAR: f64 = 0.05;
-/// There a step up lasts this many answers.
-const FAR_ANSWERS: f64 = 1.0;
-/// ... and no longer than the first window of one that is near.
-const FAR_FIRST: f64 = 0.5;
-/// Where packets are lost connections stall in turn, and those that fill the line in one window do
-/// not in the next: they stay unless all of them bring less than this share of what half did.
-const LOSSY_HELPS: f64 = 0.95;
-/// ... and half of them must do as much, but for this, or they stay.
-const LOSSY_HOLDS: f64 = 1.03;
-/// Pause between trials when all is settled; doubled each time that nothing has changed.
-const REST: f64 = 60.0;
-const MAX_REST: f64 = 600.0;
-/// What a trial adds: one connection, or a fourth of those there are, so that it can be seen.
-const TRIAL: usize = 4;
-/// Doublings that are remembered.
-const LEVELS: usize = 10;
-/// The total must grow by this factor, or a step has not helped.
-const HELPS: f64 = 1.10;
-/// Of the growth that more connections promise, this much must come.
-const SHARE: f64 = 0.25;
-/// This share of a rate is as much.
-const AS_MUCH: f64 = 0.85;
-/// Connections that keep this much of the first one's rate do not disturb each other.
-const ALONE: f64 = 0.7;
+use crate::transfer::ids::{HostId, Table};
+use crate::transfer::tuning::probe::{
+    ALONE, ANSWERS, AS_MUCH, FAR, FAR_ANSWERS, FAR_FIRST, FIRST, HELPS, LEVELS, LONG, LOSSY_HELPS,
+    LOSSY_HOLDS, MAX_REST, MAX_SLOW, PATIENCE, REST, SETTLE, SHARE, STEP, TRIAL,
+};
 
 /// What one server stands at.
 #[derive(Debug, Clone, Copy, Default)]
@@ -167,7 +133,7 @@ pub(crate) struct Probe {
     trial: bool,
     rest: f64,
     total: f64,
-    servers: Vec<Standing>,
+    servers: Table<HostId, Standing>,
     active: Vec<bool>,
 }
 
@@ -184,18 +150,18 @@ impl Probe {
             trial: false,
             rest: REST,
             total: 0.0,
-            servers: vec![Standing::default(); servers],
+            servers: vec![Standing::default(); servers].into(),
             active: vec![false; servers],
         }
     }
 
     /// Connections that a server is to have.
-    pub(crate) fn target(&self, server: usize) -> usize {
-        self.servers.get(server).map_or(1, |one| one.target)
+    pub(crate) fn target(&self, server: HostId) -> usize {
+        self.servers[server].target
     }
 
-    pub(crate) fn standing(&self, server: usize) -> Standing {
-        self.servers.get(server).copied().unwrap_or_default()
+    pub(crate) fn standing(&self, server: HostId) -> Standing {
+        self.servers[server]
     }
 
     /// Whether something was settled in this run: before, no limit is known.
@@ -224,11 +190,10 @@ impl Probe {
     }
 
     /// A server refused another connection: it gets no more than it had.
-    pub(crate) fn refused(&mut self, server: usize, had: usize) {
-        if let Some(one) = self.servers.get_mut(server) {
-            one.target = one.target.min(had.max(1));
-            one.before = one.before.min(one.target);
-        }
+    pub(crate) fn refused(&mut self, server: HostId, had: usize) {
+        let one = &mut self.servers[server];
+        one.target = one.target.min(had.max(1));
+        one.before = one.before.min(one.target);
     }
 
     /// Looks at the servers, whose answers take `answer` seconds; true when something is settled that was not before.
@@ -263,6 +228,7 @@ impl Probe {
         let first = self.phase == (Phase::Up { first: true });
         let silent = self
             .servers
+            .rows()
             .iter()
             .zip(readings)
             .all(|(one, r)| r.bytes == one.mark);
@@ -288,7 +254,7 @@ impl Probe {
         self.total = self.sum();
         self.keep_base();
         self.rest = (self.rest * 2.0).min(MAX_REST);
-        for one in &mut self.servers {
+        for one in self.servers.rows_mut() {
             one.held = false;
         }
         self.trial = self.grow(now, readings, |n| n + (n / TRIAL).max(1));
@@ -297,7 +263,7 @@ impl Probe {
     /// Long windows begin when the new connections have got going.
     fn settle(&mut self, now: f64, readings: &[Reading]) {
         if self.since > now {
-            for (one, reading) in self.servers.iter_mut().zip(readings) {
+            for (one, reading) in self.servers.rows_mut().iter_mut().zip(readings) {
                 one.mark = reading.bytes;
             }
         }
@@ -320,14 +286,14 @@ impl Probe {
             now
         };
         self.active = readings.iter().map(|one| one.active).collect();
-        for (one, reading) in self.servers.iter_mut().zip(readings) {
+        for (one, reading) in self.servers.rows_mut().iter_mut().zip(readings) {
             one.mark = reading.bytes;
         }
     }
 
     fn measure(&mut self, now: f64, readings: &[Reading]) {
         let spent = (now - self.since).max(0.001);
-        for (one, reading) in self.servers.iter_mut().zip(readings) {
+        for (one, reading) in self.servers.rows_mut().iter_mut().zip(readings) {
             one.rate = reading.bytes.saturating_sub(one.mark) as f64 / spent;
             one.measured = reading.in_use.max(1);
             one.tried = one.tried.max(one.measured);
@@ -343,11 +309,11 @@ impl Probe {
     }
 
     fn sum(&self) -> f64 {
-        self.servers.iter().map(|one| one.rate).sum()
+        self.servers.rows().iter().map(|one| one.rate).sum()
     }
 
     fn keep_base(&mut self) {
-        for one in &mut self.servers {
+        for one in self.servers.rows_mut() {
             one.base = one.rate;
             one.before = one.target;
         }
@@ -356,7 +322,7 @@ impl Probe {
     /// Gives more to every server that uses what it has; false if there is none.
     fn grow(&mut self, now: f64, readings: &[Reading], more: impl Fn(usize) -> usize) -> bool {
         let mut any = false;
-        for (one, reading) in self.servers.iter_mut().zip(readings) {
+        for (one, reading) in self.servers.rows_mut().iter_mut().zip(readings) {
             if reading.active
                 && !one.held
                 && reading.in_use >= one.target
@@ -404,7 +370,7 @@ impl Probe {
             self.grow(now, readings, |n| n * step);
         } else if trial {
             self.doubted = false;
-            for one in &mut self.servers {
+            for one in self.servers.rows_mut() {
                 one.target = one.before;
             }
             self.begin(Phase::Steady, self.rest, now, readings);
@@ -421,7 +387,7 @@ impl Probe {
         if first || !several || self.is_noisy() {
             return;
         }
-        for one in &mut self.servers {
+        for one in self.servers.rows_mut() {
             let promised = one.target as f64 / one.before.max(1) as f64 - 1.0;
             let needed = one.base * (1.0 + (promised * SHARE).max(HELPS - 1.0));
             if one.target > one.before && one.rate < needed {
@@ -441,7 +407,7 @@ impl Probe {
     fn shrink(&mut self, now: f64, readings: &[Reading]) -> bool {
         let mut any = false;
         let lossy = self.lossy;
-        for (one, reading) in self.servers.iter_mut().zip(readings) {
+        for (one, reading) in self.servers.rows_mut().iter_mut().zip(readings) {
             one.before = one.target;
             if reading.active
                 && one.target > 1
@@ -465,7 +431,7 @@ impl Probe {
         if self.sum() * holds >= self.total {
             return self.shrink(now, readings);
         }
-        for one in &mut self.servers {
+        for one in self.servers.rows_mut() {
             if one.target < one.before {
                 // They are needed after all: what the first one brought was no measure.
                 let each = one.base / one.before.max(1) as f64;

@@ -1,40 +1,14 @@
-//! What is asked of a transfer, what it tells meanwhile and what it answers.
+//! How much may be asked of the network, which limit was met, and what a run did.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Cause;
-use crate::options::Access;
-use rpm_pkg::digest::Digest;
-
-use super::Error;
+use crate::error::Error;
 
 /// Most connections to one server when nobody says otherwise: public mirrors call more than ten
 /// unreasonable.
 pub const POLITE: usize = 6;
-
-/// One file to have.
-#[derive(Clone)]
-pub struct Wanted {
-    /// For messages: repository and href.
-    pub id: String,
-    /// URLs of the same file, preferred first (http, https, file).
-    pub sources: Vec<String>,
-    /// Bytes, from the metadata.
-    pub size: Option<u64>,
-    /// From the metadata.
-    pub digest: Option<Digest>,
-    /// Where the finished file lies until it is taken; `PARTIAL.part` and `PARTIAL.journal` are
-    /// used until it is whole. Name it by the digest, so that it is found again in a later run.
-    pub partial: PathBuf,
-    /// 0 is asked for first.
-    pub priority: u32,
-    /// How the servers of its repository are spoken to.
-    pub access: Arc<Access>,
-}
 
 /// How much may be asked of the network. Rates are in bytes per second.
 #[derive(Debug, Clone)]
@@ -156,88 +130,6 @@ impl fmt::Display for LimitKind {
             Self::Own { bps } => write!(f, "the configured limit of {} is reached", rate(bps)),
         }
     }
-}
-
-/// One thing that happened.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A file is begun, or gone on with.
-    Started {
-        /// [`Wanted::id`].
-        id: &'a str,
-        /// Its size, if known.
-        size: Option<u64>,
-        /// Bytes kept from an earlier run.
-        resumed: u64,
-    },
-    /// Bytes of a file came; `bytes` of it are there.
-    Progress {
-        /// [`Wanted::id`].
-        id: &'a str,
-        /// Bytes there.
-        bytes: u64,
-    },
-    /// A source failed or gave wrong bytes; others go on.
-    Source {
-        /// [`Wanted::id`].
-        id: &'a str,
-        /// Redacted URL.
-        url: &'a str,
-        /// Why.
-        cause: &'a Cause,
-    },
-    /// What limits a server, or all of them, was found or has changed.
-    Limit {
-        /// Server (`scheme://host:port`).
-        host: &'a str,
-        /// In words by its `Display`.
-        limit: LimitKind,
-    },
-    /// The file is whole and checked.
-    Done {
-        /// [`Wanted::id`].
-        id: &'a str,
-        /// Its size.
-        bytes: u64,
-    },
-    /// The file was given up.
-    Failed {
-        /// [`Wanted::id`].
-        id: &'a str,
-        /// Why.
-        error: &'a Error,
-    },
-}
-
-/// Is told what happens. Called from the thread that called [`super::fetch_all`]; a slow observer
-/// slows the transfer.
-pub trait Observer: Sync {
-    /// One thing happened.
-    fn event(&self, event: &Event<'_>);
-}
-
-/// Ignores everything.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
-
-impl Observer for Silent {
-    fn event(&self, _event: &Event<'_>) {}
-}
-
-/// A file that is there, with the size and digest that were asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Fetched {
-    /// [`Wanted::id`].
-    pub id: String,
-    /// Where: [`Wanted::partial`].
-    pub path: PathBuf,
-    /// Size.
-    pub size: u64,
-    /// What its bytes were found to have; none if [`Wanted::digest`] asked for none.
-    pub digest: Option<Digest>,
-    /// Bytes that came over the network for it in this run; 0 if it was there already.
-    pub bytes_received: u64,
 }
 
 /// What one server did in a run.

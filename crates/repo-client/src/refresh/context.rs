@@ -1,0 +1,103 @@
+//! What all steps of a refresh need to know, and small files in memory.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use reqwest::Url;
+use reqwest::header::{ETAG, LAST_MODIFIED};
+
+use super::RepoRefresh;
+use crate::client::{Client, origin};
+use crate::error::Cause;
+use crate::event::{Event, Observer};
+use crate::limit::Pace;
+use crate::options::Access;
+use crate::redact::redact_url;
+use crate::transport::file;
+use crate::transport::http::{Ask, get, next_chunk, text_header};
+
+/// A small file in memory.
+pub(crate) struct Small {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) etag: Option<String>,
+    pub(crate) modified: Option<String>,
+}
+
+/// One repository, how its servers are spoken to, and who is told.
+pub(crate) struct Context<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) repo: &'a RepoRefresh<'a>,
+    pub(crate) observer: &'a dyn Observer,
+    pub(crate) access: Arc<Access>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn id(&self) -> &'a str {
+        &self.repo.config.id
+    }
+
+    /// Says that a server failed; one whose failure may pass is asked after others from now on.
+    pub(crate) fn tell_failure(&self, transfer: u64, label: &str, url: &Url, cause: &Cause) {
+        self.observer.event(Event::MirrorFailed {
+            id: transfer,
+            label,
+            url: &redact_url(url),
+            cause,
+        });
+        if cause.is_passing() {
+            self.client.blame(&origin(url));
+        }
+    }
+
+    /// A small file; none for "not modified".
+    pub(crate) async fn small(
+        &self,
+        url: &Url,
+        ask: &Ask,
+        limit: u64,
+    ) -> std::result::Result<Option<Small>, Cause> {
+        if url.scheme() == "file" {
+            let mut bytes = Vec::new();
+            let open = file::open(url)?;
+            open.take(limit.saturating_add(1))
+                .read_to_end(&mut bytes)
+                .map_err(|e| Cause::Read(e.to_string()))?;
+            if bytes.len() as u64 > limit {
+                return Err(Cause::TooLarge { limit });
+            }
+            return Ok(Some(Small {
+                bytes,
+                etag: None,
+                modified: None,
+            }));
+        }
+        let mut response = get(self.client, &self.access, url, ask).await?;
+        match response.status().as_u16() {
+            200 => {}
+            304 if ask.etag.is_some() || ask.modified.is_some() => return Ok(None),
+            other => return Err(Cause::Status(other)),
+        }
+        if response
+            .content_length()
+            .is_some_and(|length| length > limit)
+        {
+            return Err(Cause::TooLarge { limit });
+        }
+        let etag = text_header(response.headers(), ETAG);
+        let modified = text_header(response.headers(), LAST_MODIFIED);
+        let mut bytes = Vec::new();
+        let mut pace = Pace::new(self.access.timeout, self.access.min_rate);
+        while let Some(data) = next_chunk(&mut response, self.access.timeout).await? {
+            if (bytes.len() as u64).saturating_add(data.len() as u64) > limit {
+                return Err(Cause::TooLarge { limit });
+            }
+            bytes.extend_from_slice(&data);
+            pace.count(data.len())?;
+        }
+        Ok(Some(Small {
+            bytes,
+            etag,
+            modified,
+        }))
+    }
+}

@@ -1,0 +1,301 @@
+//! One repository's run: what is in the cache, what the servers have, and what takes the place of what.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cache::{self, Cache, Loaded};
+use super::context::Context;
+use super::index::{self, Index};
+use super::{MetadataSet, RepoRefresh, parts, sources};
+use crate::client::Client;
+use crate::error::{Cause, Error, Failure, Result};
+use crate::event::{Event, Observer};
+use crate::options::Access;
+
+/// How a run came into a cache.
+enum Entered {
+    /// The cache is ours, or not ours to write.
+    Locked(Option<std::fs::File>),
+    /// Another process has it, and what is there will do.
+    Fresh(Box<MetadataSet>),
+}
+
+/// A run over one repository.
+struct Run<'a> {
+    context: Context<'a>,
+    cache: Cache,
+}
+
+/// Brings one repository up to date.
+pub(crate) async fn refresh_one(
+    client: &Client,
+    repo: &RepoRefresh<'_>,
+    observer: &dyn Observer,
+) -> Result<MetadataSet> {
+    let access = Arc::new(Access::from_config(repo.config));
+    let cache = Cache::new(&repo.cache);
+    let context = Context {
+        client,
+        repo,
+        observer,
+        access,
+    };
+    let run = Run { context, cache };
+    let outcome = run.run().await;
+    if let Err(error) = &outcome {
+        let why = error.to_string();
+        observer.event(Event::RepoFailed {
+            repo: &repo.config.id,
+            why: &why,
+        });
+    }
+    outcome
+}
+
+impl Run<'_> {
+    async fn run(&self) -> Result<MetadataSet> {
+        if self.context.repo.cache_only {
+            return self.read_cache_only();
+        }
+        let _lock = match self.lock().await? {
+            Entered::Locked(file) => file,
+            Entered::Fresh(set) => return Ok(*set),
+        };
+        self.cache.recover();
+        let old = self.cache.load(self.context.repo);
+        let fresh = !self.context.repo.force
+            && self.cache.is_fresh(
+                self.context.repo.now,
+                self.context.repo.config.metadata_expire,
+            );
+        if let Some(loaded) = old
+            .as_ref()
+            .filter(|loaded| fresh && loaded.missing.is_empty())
+        {
+            return Ok(self.kept(loaded, false));
+        }
+        match self.ask_servers(old.as_ref(), fresh).await {
+            Ok(set) => Ok(set),
+            Err(error) => {
+                match old.filter(|old| self.context.repo.stale_ok && old.missing.is_empty()) {
+                    None => Err(error),
+                    Some(old) => {
+                        let why = error.to_string();
+                        self.context.observer.event(Event::OldCacheUsed {
+                            repo: self.context.id(),
+                            why: &why,
+                        });
+                        Ok(self.kept(&old, true))
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_cache_only(&self) -> Result<MetadataSet> {
+        let absent = |what: String| Error::NotCached {
+            repo: self.context.id().to_owned(),
+            what,
+            path: self.context.repo.cache.clone(),
+        };
+        let loaded = self
+            .cache
+            .load(self.context.repo)
+            .ok_or_else(|| absent("repomd.xml".into()))?;
+        match loaded.missing.first() {
+            Some(kind) => Err(absent(kind.clone())),
+            None => Ok(self.kept(&loaded, false)),
+        }
+    }
+
+    async fn ask_servers(&self, old: Option<&Loaded>, fresh: bool) -> Result<MetadataSet> {
+        if !self.context.access.tls.verify {
+            self.context.observer.event(Event::UnverifiedTls {
+                repo: self.context.id(),
+            });
+        }
+        let config = self.context.repo.config;
+        let named = config.mirrorlist.is_some() || config.metalink.is_some();
+        if !(fresh && old.is_some()) && (named || !config.baseurl.is_empty()) {
+            let repo = self.context.id();
+            self.context.observer.event(Event::RepoAsked { repo });
+        }
+        let found = sources::ask(&self.context, &self.cache).await?;
+        if let Some(old) = old.filter(|_| fresh) {
+            // Not expired, only parts are missing: no need to ask for the index, unless the
+            // repository has moved on.
+            if let Ok(set) = self.complete(old, &found.bases).await {
+                return Ok(set);
+            }
+        }
+        let mut failures: Vec<Failure> = Vec::new();
+        let mut bases = found.bases.clone();
+        let mut fatal = None;
+        // Each failure removes a base, so this ends.
+        while !bases.is_empty() {
+            let (index, used) = match index::ask(
+                &self.context,
+                self.cache.seen(),
+                &bases,
+                old,
+                &found.hashes,
+            )
+            .await
+            {
+                Ok(found) => found,
+                Err(Error::Transfer { failures: more, .. }) => {
+                    failures.extend(more);
+                    break;
+                }
+                Err(other) => return Err(other),
+            };
+            let first = bases.remove(used);
+            let others = found.bases.iter().filter(|base| **base != first).cloned();
+            let order: Vec<String> = std::iter::once(first.clone()).chain(others).collect();
+            match self.adopt(index, old, &order).await {
+                Ok(set) => return Ok(set),
+                Err(Error::Transfer {
+                    failures: more,
+                    label,
+                }) => {
+                    let stopped = more.iter().any(|failure| failure.cause == Cause::Stopped);
+                    failures.extend(more);
+                    fatal = Some(label);
+                    if stopped {
+                        break;
+                    }
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        failures.dedup();
+        let label = fatal.unwrap_or_else(|| format!("{}: repomd.xml", self.context.id()));
+        Err(Error::Transfer { label, failures })
+    }
+
+    /// Makes the answer of a server the current set.
+    async fn adopt(
+        &self,
+        index: Index,
+        old: Option<&Loaded>,
+        bases: &[String],
+    ) -> Result<MetadataSet> {
+        match (index, old) {
+            (Index::Unchanged, Some(old)) => {
+                let set = self.complete(old, bases).await?;
+                self.cache.touch()?;
+                Ok(set)
+            }
+            (Index::New(new), old) => {
+                let files =
+                    parts::stage(&self.context, &self.cache.staging(), &new, old, bases).await?;
+                self.cache.write_index(&new, &files)?;
+                self.cache.swap(old.is_some())?;
+                self.cache.touch()?;
+                self.cache.remember(&new.repomd, self.context.repo.now);
+                let loaded =
+                    self.cache
+                        .load(self.context.repo)
+                        .ok_or_else(|| Error::NotCached {
+                            repo: self.context.id().to_owned(),
+                            what: "the set just written".into(),
+                            path: self.context.repo.cache.clone(),
+                        })?;
+                Ok(self.set(&loaded, bases.to_vec(), false, false))
+            }
+            (Index::Unchanged, None) => Err(Error::Transfer {
+                label: format!("{}: repomd.xml", self.context.id()),
+                failures: vec![Failure {
+                    url: String::new(),
+                    cause: Cause::Status(304),
+                }],
+            }),
+        }
+    }
+
+    /// Fetches what the current set lacks, into it.
+    async fn complete(&self, old: &Loaded, bases: &[String]) -> Result<MetadataSet> {
+        if old.missing.is_empty() {
+            return Ok(self.set(old, bases.to_vec(), true, false));
+        }
+        let dir = self.cache.live();
+        let files = parts::complete(&self.context, &dir, old, bases).await?;
+        self.cache.write_state(&dir, &old.state, &files)?;
+        let loaded = self
+            .cache
+            .load(self.context.repo)
+            .filter(|loaded| loaded.missing.is_empty());
+        let loaded = loaded.ok_or_else(|| Error::NotCached {
+            repo: self.context.id().to_owned(),
+            what: "the part just written".into(),
+            path: dir,
+        })?;
+        Ok(self.set(&loaded, bases.to_vec(), false, false))
+    }
+
+    /// The set of the cache.
+    fn kept(&self, loaded: &Loaded, stale: bool) -> MetadataSet {
+        let bases = sources::known(self.context.repo.config, &self.cache);
+        self.set(loaded, bases, true, stale)
+    }
+
+    fn set(
+        &self,
+        loaded: &Loaded,
+        base_urls: Vec<String>,
+        from_cache: bool,
+        stale: bool,
+    ) -> MetadataSet {
+        MetadataSet {
+            repo: self.context.id().to_owned(),
+            dir: self.cache.live(),
+            repomd: loaded.repomd.clone(),
+            repomd_digest: loaded.digest,
+            parts: loaded.parts.clone(),
+            base_urls,
+            access: Arc::clone(&self.context.access),
+            from_cache,
+            stale,
+        }
+    }
+
+    /// The set of the cache, if it is whole and has not expired.
+    fn fresh_set(&self) -> Option<MetadataSet> {
+        let expire = self.context.repo.config.metadata_expire;
+        if self.context.repo.force || !self.cache.is_fresh(self.context.repo.now, expire) {
+            return None;
+        }
+        let loaded = self.cache.load(self.context.repo)?;
+        let whole = loaded.missing.is_empty();
+        whole.then(|| self.kept(&loaded, false))
+    }
+
+    /// Waits until no other process refreshes this cache; whoever is content with what is there
+    /// does not wait. A cache that is not ours to write is read without a lock.
+    async fn lock(&self) -> Result<Entered> {
+        let mut told = false;
+        loop {
+            match self.cache.try_lock()? {
+                cache::Lock::Held(file) => return Ok(Entered::Locked(Some(file))),
+                cache::Lock::Impossible => return Ok(Entered::Locked(None)),
+                cache::Lock::Busy => {}
+            }
+            if let Some(set) = self.fresh_set() {
+                return Ok(Entered::Fresh(Box::new(set)));
+            }
+            if !std::mem::replace(&mut told, true) {
+                self.context.observer.event(Event::Waiting {
+                    repo: self.context.id(),
+                });
+            }
+            let waited = self.context.client.pause(Duration::from_millis(100)).await;
+            waited.map_err(|cause| Error::Transfer {
+                label: self.context.id().to_owned(),
+                failures: vec![Failure {
+                    url: self.context.repo.cache.display().to_string(),
+                    cause,
+                }],
+            })?;
+        }
+    }
+}

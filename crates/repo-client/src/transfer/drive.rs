@@ -1,0 +1,583 @@
+//! The loop: hears what came, and gives work to who is free. It alone has the sockets and the disk.
+
+use std::time::Instant;
+
+use super::answers::{self, Act, Answer};
+use super::disk::Disk;
+use super::file::Stage;
+use super::finish::Done;
+use super::host::Host;
+use super::ids::{FileId, Id, SourceId};
+use super::limits::{Limits, Summary};
+use super::picture::Picture;
+use super::policy::segments::{self, Next};
+use super::policy::turns::{self, Pause, Rounds, Step, Turns};
+use super::policy::{Ask, idle};
+use super::segments::Segments;
+use super::tuning::drive::TICK;
+use super::tuning::turns::{HELD, UNREACHABLE_ROUNDS};
+use super::watch::{self, Watch};
+use crate::client::Client;
+use crate::error::{Cause, Error, Failure, Result};
+use crate::event::{Event, Observer};
+use crate::html::looks_like_html;
+use crate::ranges::{RangeEvent, RangeId, RangeRequest, Ranges};
+use crate::request::{Fetched, FileRequest};
+
+/// How the work is shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Pieces of files from all servers at once, with as many connections as help.
+    Spread,
+    /// So many files at once, each from one source at a time, in their order.
+    Turns {
+        /// Files at once.
+        width: usize,
+    },
+}
+
+/// Takes each file, or why it could not be had, as soon as that is known.
+pub(crate) type Sink<'a> = dyn FnMut(FileId, Result<Fetched>) -> Result<()> + 'a;
+
+/// One run.
+pub(crate) struct Drive<'a> {
+    client: &'a Client,
+    mode: Mode,
+    picture: Picture,
+    ranges: Ranges<'a>,
+    disk: Disk,
+    observer: &'a dyn Observer,
+    sink: &'a mut Sink<'a>,
+    ticked: Instant,
+    watch: Watch,
+    summary: Summary,
+}
+
+/// Runs a transfer to its end, or until `stop` says so.
+///
+/// # Errors
+/// [`Error::Stopped`], what the sink said, a part that cannot be written.
+pub(crate) async fn transfer<'a>(
+    client: &'a Client,
+    requests: Vec<FileRequest>,
+    (mode, limits): (Mode, Limits),
+    observer: &'a dyn Observer,
+    sink: &'a mut Sink<'a>,
+    stop: &dyn Fn() -> bool,
+) -> Result<Summary> {
+    let ranges = Ranges::new(client, limits.global_bps, limits.per_host_bps);
+    let now = Instant::now();
+    let (picture, refused) = Picture::of(client, requests, limits);
+    let mut drive = Drive {
+        client,
+        mode,
+        picture,
+        disk: Disk::new(&ranges.bell()),
+        ranges,
+        observer,
+        sink,
+        ticked: now,
+        watch: Watch::begin(now),
+        summary: Summary::default(),
+    };
+    for (id, error) in refused {
+        drive.give_up(id, error)?;
+    }
+    let outcome = drive.go(stop).await;
+    let kept = drive.keep();
+    outcome.and(kept)?;
+    let Drive {
+        mut picture,
+        watch,
+        mut summary,
+        ..
+    } = drive;
+    if mode == Mode::Spread {
+        watch.name_limits(&mut picture, observer);
+    }
+    watch::report(&picture, &mut summary);
+    Ok(summary)
+}
+
+impl Drive<'_> {
+    async fn go(&mut self, stop: &dyn Fn() -> bool) -> Result<()> {
+        self.plan()?;
+        while self.picture.left > 0 {
+            if stop() {
+                return Err(Error::Stopped);
+            }
+            for (id, event) in self.ranges.wait(TICK).await {
+                self.event(id, event)?;
+            }
+            for done in self.disk.done() {
+                self.done(done)?;
+            }
+            let now = Instant::now();
+            if now.duration_since(self.ticked) >= TICK {
+                self.ticked = now;
+                self.tick(now)?;
+            }
+            self.plan()?;
+        }
+        Ok(())
+    }
+
+    /// What has come is kept, however the run ends.
+    fn keep(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let open = std::mem::take(&mut self.picture.open);
+        let noted = open.iter().map(|id| {
+            let file = &self.picture.files[*id];
+            match self.disk.has(*id) {
+                true => self.disk.part(*id)?.note(file, now, true),
+                false => Ok(()),
+            }
+        });
+        noted.fold(Ok(()), Result::and)
+    }
+
+    /// Gives work to every connection that may have some.
+    fn plan(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if let Mode::Turns { width } = self.mode {
+            if self.client.stopped() {
+                self.stop_resting()?;
+            }
+            while let Some(step) = turns::step(&self.picture, width, now) {
+                self.step(step, now)?;
+            }
+            return Ok(());
+        }
+        for host in self.picture.enabled(now) {
+            loop {
+                let ask = match segments::next(&self.picture, host, now) {
+                    Next::Nothing => break,
+                    Next::Ask(ask) => Some(ask),
+                    Next::Begin(id) => {
+                        self.begin(id, now)?;
+                        segments::gap_in(&self.picture, id, host, now)
+                    }
+                };
+                if let Some(ask) = ask {
+                    self.ask(&ask, now)?;
+                }
+            }
+        }
+        for id in idle::hopeless(&self.picture) {
+            self.last_chance(id, now)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: Step, now: Instant) -> Result<()> {
+        match step {
+            Step::Begin(id) => self.begin(id, now),
+            Step::Check(id) => self.check(id, now),
+            Step::Ask(ask) => self.ask(&ask, now),
+            Step::Drop(id) => {
+                self.picture.files[id].drop_all();
+                self.disk.dropped(id, &self.picture.files[id], 0)
+            }
+            Step::Again(id) => {
+                self.turns(id)?.begin_round(0);
+                Ok(())
+            }
+            Step::Rest(id, pause) => self.rest(id, pause, now),
+            Step::GiveUp(id) => {
+                let error = self.picture.files[id].hopeless();
+                self.give_up(id, error)
+            }
+        }
+    }
+
+    fn turns(&mut self, id: FileId) -> Result<&mut Turns> {
+        let turns = self.picture.files[id].turns.as_mut();
+        turns.ok_or(Error::Fault("a file without turns has one"))
+    }
+
+    fn rest(&mut self, id: FileId, pause: Pause, now: Instant) -> Result<()> {
+        self.turns(id)?.begin_round(pause.attempt);
+        let file = &mut self.picture.files[id];
+        file.rest_until = Some(now + pause.lasts);
+        self.observer
+            .event(pause.event(file.id, &file.request.label));
+        Ok(())
+    }
+
+    /// Asked to stop: what rests does not go on. Requests under way end by themselves.
+    fn stop_resting(&mut self) -> Result<()> {
+        let all = self.picture.open.iter().chain(&self.picture.queue).copied();
+        let resting = |id: &FileId| {
+            let file = &self.picture.files[*id];
+            file.map.claims().is_empty() && file.stage != Stage::Checking
+        };
+        for id in all.filter(resting).collect::<Vec<_>>() {
+            let file = &self.picture.files[id];
+            let turns = file.turns.iter().flat_map(Turns::failures);
+            let mut failures: Vec<Failure> =
+                turns.map(|(s, cause)| file.failure(s, cause)).collect();
+            if failures.is_empty() {
+                failures.push(file.failure(SourceId::new(0), &Cause::Stopped));
+            }
+            let label = file.request.label.clone();
+            self.give_up(id, Error::Transfer { label, failures })?;
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, ask: &Ask, now: Instant) -> Result<()> {
+        let file = &self.picture.files[ask.file];
+        let url = file.request.urls.get(ask.source.place());
+        let url = url.ok_or(Error::Fault("a source without a URL is asked"))?;
+        let whole = ask.from == 0 && ask.to >= file.map.size();
+        let shared = file.turns.is_some()
+            || file.is_small() && whole && self.picture.hosts[ask.host].shares();
+        // Where there is a digest a date says nothing that it does not say better.
+        let dated = file.request.digest.is_none();
+        let validator = file.sources[ask.source].validator.as_ref();
+        let validator = validator.filter(|one| !whole && (dated || one.starts_with('"')));
+        let request = RangeRequest {
+            url: url.clone(),
+            access: file.request.access.clone(),
+            from: ask.from,
+            to: (ask.to < file.map.size()).then_some(ask.to),
+            if_range: validator.cloned(),
+            shared,
+        };
+        let id = self.ranges.start(request)?;
+        self.picture.asked(id, ask, now)?;
+        self.summary.requests += 1;
+        let connections = self.picture.hosts.rows().iter().map(Host::in_use).sum();
+        self.summary.connections = self.summary.connections.max(connections);
+        Ok(())
+    }
+
+    fn event(&mut self, id: RangeId, event: RangeEvent) -> Result<()> {
+        let Some(file) = self.picture.streams.get(&id).map(|stream| stream.file) else {
+            // An earlier event of the same moment has ended its request.
+            return Ok(());
+        };
+        match self.answer(id, event) {
+            // Our own disk: the other files may lie on another one.
+            Err(error @ Error::Io { .. }) if self.mode != Mode::Spread => self.give_up(file, error),
+            other => other,
+        }
+    }
+
+    fn answer(&mut self, id: RangeId, event: RangeEvent) -> Result<()> {
+        let picture = &mut self.picture;
+        let acts = match event {
+            RangeEvent::Opened {
+                from,
+                partial,
+                total,
+                validator,
+                waited,
+                multiplexed,
+                page,
+            } => {
+                let answer = Answer {
+                    from,
+                    whole: !partial,
+                    total,
+                    validator,
+                    waited,
+                    multiplexed,
+                    page,
+                };
+                answers::opened(picture, id, answer)?
+            }
+            RangeEvent::Data(data) => {
+                self.summary.bytes += data.len() as u64;
+                let at = picture.stream(id)?.file;
+                let acts = answers::data(picture, &mut self.disk, id, &data)?;
+                let file = &self.picture.files[at];
+                let bytes = file.map.have();
+                self.observer.event(Event::Progress { id: file.id, bytes });
+                acts
+            }
+            RangeEvent::Ended => answers::ended(picture, id)?,
+            RangeEvent::Failed { cause, retry_after } => {
+                answers::failed(picture, &mut self.disk, id, cause, retry_after)?
+            }
+        };
+        self.act(acts)
+    }
+
+    fn act(&mut self, acts: Vec<Act>) -> Result<()> {
+        let now = Instant::now();
+        for act in acts {
+            match act {
+                Act::Stop(id) => self.ranges.stop(id),
+                Act::Fail(id, cause) => {
+                    let (picture, disk) = (&mut self.picture, &mut self.disk);
+                    let more = answers::failed(picture, disk, id, cause, None)?;
+                    self.act(more)?;
+                }
+                Act::Tell(id, source, cause) => self.tell(id, source, &cause),
+                Act::Dropped(id, from) => {
+                    self.disk.dropped(id, &self.picture.files[id], from)?;
+                }
+                Act::Learned(id, source) => {
+                    self.disk.learned(id, &self.picture.files[id], source)?;
+                }
+                Act::Check(id) => self.check(id, now)?,
+                Act::Anew(id) => self.begin_anew(id, now)?,
+                Act::GiveUp(id, error) => self.give_up(id, error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, id: FileId, source: SourceId, cause: &Cause) {
+        let file = &self.picture.files[id];
+        let url = file.shown(source);
+        self.observer.event(Event::MirrorFailed {
+            id: file.id,
+            label: &file.request.label,
+            url: &url,
+            cause,
+        });
+        // A 404 is said of the file, not of the mirror.
+        let of_file = matches!(
+            cause,
+            Cause::Status(404 | 410) | Cause::NotFound | Cause::Stopped
+        );
+        let blamed = file.turns.is_some() && !of_file;
+        if let Some(host) = file.sources[source].host.filter(|_| blamed) {
+            self.client.blame(&self.picture.hosts[host].name);
+        }
+    }
+
+    fn tick(&mut self, now: Instant) -> Result<()> {
+        let mut acts = Vec::new();
+        for id in self.picture.open.clone() {
+            let file = &self.picture.files[id];
+            if file.stage == Stage::Open {
+                self.disk.look_after(id, file, now)?;
+                acts.extend(file.map.overtaken().into_iter().map(Act::Stop));
+            }
+        }
+        if self.mode != Mode::Spread {
+            return Ok(());
+        }
+        for act in &acts {
+            if let Act::Stop(id) = act {
+                self.picture.over(*id, now);
+            }
+        }
+        self.act(acts)?;
+        self.give_up_idle(now)?;
+        for id in self.watch.probe(&mut self.picture, self.observer, now) {
+            self.picture.over(id, now);
+            self.ranges.stop(id);
+        }
+        Ok(())
+    }
+
+    fn give_up_idle(&mut self, now: Instant) -> Result<()> {
+        self.picture.take_rates(now);
+        for (id, cause) in idle::useless(&self.picture, now) {
+            let host = self.picture.stream(id)?.host;
+            self.picture.hosts[host].trickled(now, &cause);
+            self.act(vec![Act::Fail(id, cause)])?;
+        }
+        let silent = idle::silent(&self.picture, now);
+        self.act(
+            silent
+                .into_iter()
+                .map(|(id, cause)| Act::Fail(id, cause))
+                .collect(),
+        )
+    }
+
+    /// Begins a file: what is there of it is taken over.
+    fn begin(&mut self, id: FileId, now: Instant) -> Result<()> {
+        let file = &mut self.picture.files[id];
+        if file.stage == Stage::Waiting {
+            self.picture.queue.retain(|one| *one != id);
+            self.picture.open.push(id);
+        }
+        if let Mode::Turns { .. } = self.mode {
+            if file.turns.is_none() {
+                let (mut order, extra) = (file.sources.iter().collect::<Vec<_>>(), file.retries());
+                let hosts = &self.picture.hosts;
+                order.sort_by_key(|(_, one)| {
+                    one.host
+                        .map_or(0, |host| self.client.failures_of(&hosts[host].name))
+                });
+                let rounds = Rounds {
+                    extra,
+                    unreachable: UNREACHABLE_ROUNDS,
+                };
+                let order: Vec<SourceId> = order.into_iter().map(|(source, _)| source).collect();
+                file.turns = Some(Turns::new(order, rounds));
+            }
+            if file.request.is_used_in_place() {
+                return self.use_in_place(id);
+            }
+        }
+        match self.disk.is_there(id, file) {
+            Ok(true) => {
+                file.stage = Stage::Checking;
+                file.kept = true;
+                return Ok(());
+            }
+            Ok(false) => {}
+            Err(error) => return self.give_up(id, error),
+        }
+        match self.disk.begin(id, file, now) {
+            Ok(true) => {}
+            Ok(false) if self.mode != Mode::Spread => {
+                file.stage = Stage::Held;
+                file.rest_until = Some(now + HELD);
+                return Ok(());
+            }
+            Ok(false) => {
+                let path = file.request.dest.clone();
+                return self.give_up(id, Error::Busy { path });
+            }
+            Err(error) => return self.give_up(id, error),
+        }
+        file.stage = Stage::Open;
+        file.rest_until = None;
+        let resumed = file.map.have();
+        file.kept = resumed > 0;
+        self.started(id, resumed);
+        if self.picture.files[id].map.is_whole() {
+            self.check(id, now)?;
+        }
+        Ok(())
+    }
+
+    fn started(&self, id: FileId, resumed: u64) {
+        let file = &self.picture.files[id];
+        self.observer.event(Event::Started {
+            id: file.id,
+            label: &file.request.label,
+            total: file.request.size,
+            resumed,
+        });
+    }
+
+    fn use_in_place(&mut self, id: FileId) -> Result<()> {
+        self.started(id, 0);
+        match self.picture.files[id].request.use_in_place() {
+            Ok(done) => self.hand_over(id, done),
+            Err(error) => self.give_up(id, error),
+        }
+    }
+
+    /// What an earlier run had finished is not right any more: away with it.
+    fn begin_anew(&mut self, id: FileId, now: Instant) -> Result<()> {
+        let file = &mut self.picture.files[id];
+        let dest = &file.request.dest;
+        std::fs::remove_file(dest).map_err(|e| Error::io(dest, "remove", e))?;
+        file.map = Segments::new(file.request.size.unwrap_or(u64::MAX));
+        self.begin(id, now)
+    }
+
+    /// All bytes are there: whoever still brings some of them stops, and the content is checked.
+    fn check(&mut self, id: FileId, now: Instant) -> Result<()> {
+        let file = &mut self.picture.files[id];
+        if file.stage != Stage::Open {
+            return Ok(());
+        }
+        if file.turns.is_some()
+            && file.request.digest.is_none()
+            && looks_like_html(&self.disk.head(id))
+            && let Some(turns::Next::Ask(source)) = file.turns.as_ref().map(Turns::next)
+        {
+            let (picture, disk) = (&mut self.picture, &mut self.disk);
+            let acts = answers::turn_failed(picture, disk, id, source, Cause::Html, None);
+            return self.act(acts);
+        }
+        file.stage = Stage::Checking;
+        // What is about to end by itself may do so, and keep its connection.
+        let claims = file.map.claims().iter();
+        let useless: Vec<RangeId> = claims.filter(|c| c.at < c.to).map(|c| c.key).collect();
+        for id in useless {
+            self.picture.over(id, now);
+            self.ranges.stop(id);
+        }
+        self.disk.check(id, &self.picture.files[id])
+    }
+
+    fn done(&mut self, done: Done) -> Result<()> {
+        match done {
+            Done::Synced(id) => {
+                let file = &self.picture.files[id];
+                match file.stage {
+                    Stage::Open => self.disk.synced(id, file),
+                    _ => Ok(()),
+                }
+            }
+            Done::Finished(id) => self.finished(id),
+            Done::Mismatch(id, found) => {
+                let (picture, disk) = (&mut self.picture, &mut self.disk);
+                let acts = answers::mismatch(picture, disk, id, &found);
+                self.act(acts)
+            }
+            Done::Failed(id, error) => self.give_up(id, error),
+        }
+    }
+
+    fn finished(&mut self, id: FileId) -> Result<()> {
+        let acts = answers::right(&mut self.picture, id);
+        self.act(acts)?;
+        let fresh = self.disk.has(id);
+        self.disk.finished(id);
+        let file = &self.picture.files[id];
+        let size = file.map.size();
+        if !fresh && self.mode != Mode::Spread {
+            self.started(id, size);
+        }
+        let file = &self.picture.files[id];
+        let last = file.map.done().last().filter(|_| file.received > 0);
+        let fetched = Fetched {
+            label: file.request.label.clone(),
+            path: file.request.dest.clone(),
+            size,
+            digest: file.request.digest,
+            url: last.map(|span| file.shown(span.source)),
+            transferred: file.received,
+        };
+        self.hand_over(id, fetched)
+    }
+
+    fn hand_over(&mut self, id: FileId, fetched: Fetched) -> Result<()> {
+        let (name, bytes) = (self.picture.files[id].id, fetched.size);
+        self.observer.event(Event::Finished { id: name, bytes });
+        self.picture.settle(id);
+        self.summary.files += 1;
+        (self.sink)(id, Ok(fetched))
+    }
+
+    /// A file that nobody is left for: those left out are asked once more, or it is given up.
+    fn last_chance(&mut self, id: FileId, now: Instant) -> Result<()> {
+        let Some(act) = answers::second_chance(&mut self.picture, id) else {
+            let error = self.picture.files[id].hopeless();
+            return self.give_up(id, error);
+        };
+        match self.picture.files[id].stage {
+            Stage::Waiting => self.begin(id, now),
+            _ => self.act(vec![act]),
+        }
+    }
+
+    fn give_up(&mut self, id: FileId, error: Error) -> Result<()> {
+        let now = Instant::now();
+        self.picture.queue.retain(|one| *one != id);
+        let file = &self.picture.files[id];
+        let claims = file.map.claims().iter();
+        let running: Vec<RangeId> = claims.map(|claim| claim.key).collect();
+        self.disk.given_up(id, file, now);
+        self.observer.event(Event::Failed { id: file.id });
+        for id in running {
+            self.picture.over(id, now);
+            self.ranges.stop(id);
+        }
+        self.picture.settle(id);
+        (self.sink)(id, Err(error))
+    }
+}

@@ -1,0 +1,75 @@
+//! The rest of a request that stalls, asked once more of someone else.
+
+use std::time::Instant;
+
+use super::steal::is_useless;
+use super::{Ask, Kind};
+use crate::transfer::file::{Stream, WantedFile};
+use crate::transfer::ids::HostId;
+use crate::transfer::picture::Picture;
+use crate::transfer::segments::Claim;
+use crate::transfer::tuning::segments::{LOSSY_STALLS, REST_LASTS, STALLS};
+
+/// What a server brings a second time.
+pub(crate) fn hedge(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
+    if picture.hosts[host].no_ranges || is_useless(picture, host) {
+        return None;
+    }
+    for (id, file, source) in picture.shared_files(host, now) {
+        let known = picture.is_known(file, source);
+        for claim in file.map.claims() {
+            let Some(stream) = picture.streams.get(&claim.key) else {
+                continue;
+            };
+            // Over the same connection it would come no sooner.
+            let same = stream.shared.is_some() && stream.host == host;
+            if same || claim.at >= claim.to || stream.sample.is_some() || is_twice(file, claim) {
+                continue;
+            }
+            let old = stream.age(now).as_secs_f64() > REST_LASTS;
+            if !known && claim.source != source && !old {
+                continue;
+            }
+            if is_late(picture, host, claim, stream, now)
+                && let Some((from, to)) = file.map.missing(claim.at, claim.to)
+            {
+                return Some(Ask {
+                    file: id,
+                    source,
+                    host,
+                    from,
+                    to,
+                    kind: Kind::Gap,
+                });
+            }
+        }
+    }
+    None
+}
+
+/// Whether another request is to bring some of the same bytes.
+fn is_twice(file: &WantedFile, claim: &Claim) -> bool {
+    let mut others = file.map.claims().iter();
+    others.any(|other| other.key != claim.key && other.at < claim.to && claim.at < other.to)
+}
+
+/// Whether a request stalls, or would last so long that another server is sooner.
+fn is_late(picture: &Picture, host: HostId, claim: &Claim, stream: &Stream, now: Instant) -> bool {
+    let stalls = if picture.probe.is_lossy() {
+        LOSSY_STALLS
+    } else {
+        STALLS
+    };
+    if now.duration_since(stream.last).as_secs_f64() > stalls {
+        return true;
+    }
+    let rest = (claim.to - claim.at) as f64;
+    let rates = stream.rate(now).zip(picture.each(host));
+    stream.host != host
+        && rates.is_some_and(|(theirs, ours)| {
+            rest / theirs.max(1.0) > REST_LASTS + 3.0 * rest / ours.max(1.0)
+        })
+}
+
+#[cfg(test)]
+mod tests;
