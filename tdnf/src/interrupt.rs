@@ -123,8 +123,17 @@ impl Interrupt {
     }
 
     /// From now on a signal means what `phase` says. Returns the phase before.
-    pub fn enter(&self, phase: Phase) -> Phase {
+    fn enter(&self, phase: Phase) -> Phase {
         Phase::of(self.state.phase.swap(phase as u8, Ordering::SeqCst))
+    }
+
+    fn phase(&self) -> Phase {
+        Phase::of(self.state.phase.load(Ordering::SeqCst))
+    }
+
+    /// The phases of one change of the system, which end with the value.
+    pub fn guard(&self) -> PhaseGuard<'_> {
+        PhaseGuard { interrupt: self }
     }
 
     /// Does some work in a phase.
@@ -143,7 +152,7 @@ impl Interrupt {
             .compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst)
             .is_ok();
         self.state.stop.store(true, Ordering::SeqCst);
-        let phase = Phase::of(self.state.phase.load(Ordering::SeqCst));
+        let phase = self.phase();
         let words = answer(phase, name(signal), first);
         // A second signal while files come ends the run at once: nothing has changed.
         if matches!(phase, Phase::Open | Phase::Done) || (phase == Phase::Transfer && !first) {
@@ -152,6 +161,40 @@ impl Interrupt {
             std::process::exit(i32::from(number.saturating_add(128)));
         }
         printer.err(&words);
+    }
+}
+
+/// What signals mean along one change: nothing has begun, it can be undone, it must be finished.
+/// Whatever way it ends, signals end the process again.
+#[must_use = "the phases end with it"]
+#[derive(Debug)]
+pub struct PhaseGuard<'a> {
+    interrupt: &'a Interrupt,
+}
+
+impl PhaseGuard<'_> {
+    /// The first write comes, or the way back is taken.
+    pub fn undoable(&self) {
+        self.interrupt.enter(Phase::Undoable);
+    }
+
+    /// The commit point comes.
+    pub fn committed(&self) {
+        self.interrupt.enter(Phase::Committed);
+    }
+
+    /// Whether the commit point is behind.
+    pub fn is_committed(&self) -> bool {
+        self.interrupt.phase() == Phase::Committed
+    }
+}
+
+impl Drop for PhaseGuard<'_> {
+    fn drop(&mut self) {
+        self.interrupt.enter(match self.is_committed() {
+            true => Phase::Done,
+            false => Phase::Open,
+        });
     }
 }
 
@@ -233,6 +276,37 @@ mod tests {
             words,
             "Ctrl-C: stopped; the transaction was finished before"
         );
+    }
+
+    #[test]
+    fn the_phases_of_a_change_end_with_its_guard() {
+        let interrupt = Interrupt::default();
+        let phase = interrupt.guard();
+        assert_eq!(interrupt.phase(), Phase::Open);
+        phase.undoable();
+        assert!(!phase.is_committed());
+        drop(phase);
+        assert_eq!(interrupt.phase(), Phase::Open);
+
+        let phase = interrupt.guard();
+        phase.undoable();
+        phase.committed();
+        // A commit that failed is undone.
+        phase.undoable();
+        assert_eq!(interrupt.phase(), Phase::Undoable);
+        phase.committed();
+        assert!(phase.is_committed());
+        drop(phase);
+        assert_eq!(interrupt.phase(), Phase::Done);
+    }
+
+    #[test]
+    fn work_inside_a_change_gives_its_phase_back() {
+        let interrupt = Interrupt::default();
+        let phase = interrupt.guard();
+        phase.committed();
+        interrupt.during(Phase::Transfer, || ());
+        assert!(phase.is_committed());
     }
 
     #[test]

@@ -2,38 +2,34 @@
 //!
 //! One run goes through these modules in order, each a step with its own type:
 //! [`args`] (what was typed) → [`settings`] (what it means) → [`session`] (what is open) →
-//! [`goal`] (what is asked of the solver) → [`plan`] (what will change; pure data) → [`fetch`] →
-//! [`verify`] → transaction → [`history`] → [`view`] (what is shown). [`commands`] holds one
+//! [`goal`] (what is asked of the solver) → [`plan`] (what will change; pure data) → [`change`]
+//! (fetched, verified, carried out, recorded) → [`view`] (what is shown). [`commands`] holds one
 //! record per command; [`error`] alone knows error numbers, texts and exit codes.
 //!
 //! The companion programs (`tdnf-config`, `tdnf-automatic`, ...) are the same binary under other
 //! names: [`programs`].
 //!
 //! Invariants: only the printer prints; below [`session`] nobody reads the environment, the
-//! clock or the command line; a session opens only what the command's NEEDS name. Signals are
+//! clock or the command line; a session opens only what the command asks for. Signals are
 //! heard by [`interrupt`] alone.
 
 pub mod args;
 pub mod audit;
+pub mod change;
 pub mod commands;
 pub mod error;
-pub mod execute;
-pub mod fetch;
 pub mod goal;
 pub mod history;
 pub mod hooks;
 pub mod interrupt;
-pub mod keys;
 mod near;
 pub mod note;
 pub mod plan;
 pub mod programs;
-mod reproducible;
+pub mod progress;
 pub mod session;
 pub mod settings;
 pub mod source_files;
-pub mod transact;
-pub mod verify;
 pub mod view;
 
 use std::process::ExitCode;

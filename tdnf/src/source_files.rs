@@ -15,7 +15,7 @@ use whole_file::{Access, Durability, Waiting, WholeFile};
 use crate::error::{Code, Failure, Outcome};
 use crate::settings::Settings;
 
-use crate::verify::VerifiedPackage;
+use crate::change::VerifiedPackage;
 
 /// Copied at a time.
 const PIECE: usize = 128 << 10;
@@ -40,8 +40,8 @@ type Staged = Vec<(PathBuf, Waiting<'static>)>;
 
 fn stage(settings: &Settings, package: &VerifiedPackage) -> Outcome<Staged> {
     let mut staged = Vec::new();
-    let source = &package.path;
-    let opened = rpm_transaction::open_verified(source, &package.identity)
+    let source = package.path();
+    let opened = rpm_transaction::open_verified(source, package.identity())
         .map_err(|error| bad(source, &error))?;
     let mut payload = opened
         .into_payload(DigestChoice::Strongest, PayloadLimits::default())

@@ -3,10 +3,10 @@
 use super::files::{self, PackageKind};
 use super::{Command, Needs, security, source, updateinfo};
 use crate::args::options::{self, of};
+use crate::change;
 use crate::error::{Code, Outcome};
 use crate::goal::{self, Goal, Policy, Request, Verb};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
-use crate::transact;
 use crate::view;
 
 pub(super) const INSTALL: Command = Command {
@@ -141,7 +141,7 @@ pub(super) fn perform(
     request: &Request,
 ) -> Outcome<u8> {
     let goal = goal_of(session, &mut packages, verb, request)?;
-    transact::perform(session, packages, &goal, request)
+    change::perform(session, packages, &goal, request)
 }
 
 /// The goal of a request; says how its words were understood.
@@ -210,7 +210,7 @@ pub(super) fn open(
     }
     let mut request = request(session)?;
     let mut packages = session.packages(sources)?;
-    request.auto = transact::auto_installed(session)?;
+    request.auto = change::auto_installed(session)?;
     request.hide(&mut packages);
     Ok((packages, request))
 }

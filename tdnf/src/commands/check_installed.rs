@@ -6,10 +6,9 @@ use rpm_pkg::header::{Header, tag};
 use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::audit::{self, Finding};
+use crate::change;
 use crate::error::{Failure, Outcome};
-use crate::execute;
 use crate::session::Session;
-use crate::transact;
 use crate::view::Findings;
 use rpm_transaction::RootDir;
 
@@ -29,7 +28,7 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
     let _lock = match repairs {
         true => {
             let lock = session.change_lock()?;
-            execute::recover(session)?;
+            change::recover(session)?;
             Some(lock)
         }
         false => None,
@@ -64,7 +63,7 @@ fn look(session: &Session<'_>) -> Outcome<Vec<Finding>> {
     let Some(db) = session.db()? else {
         return Ok(Vec::new());
     };
-    let root = RootDir::open(&session.settings.root).map_err(execute::stopped)?;
+    let root = RootDir::open(&session.settings.root)?;
     let side_by_side = |header: &Header| {
         let name = header.text(tag::NAME).unwrap_or_default();
         let names = &session.settings.main.installonlypkgs;
@@ -84,13 +83,13 @@ fn repair(session: &Session<'_>, findings: &[Finding]) -> Outcome<()> {
     };
     let numbers: Vec<u32> = findings.iter().filter_map(number).collect();
     if !numbers.is_empty() {
-        execute::erase_records(session, &numbers)?;
+        change::erase_records(session, &numbers)?;
         // The history hears of what is installed now.
-        drop(transact::open_history(session)?);
+        drop(change::open_history(session)?);
     }
     let location = session.db_location()?;
     let _lock = session.database_lock(&location)?;
-    let root = RootDir::open(&session.settings.root).map_err(execute::stopped)?;
+    let root = RootDir::open(&session.settings.root)?;
     audit::remove_leftovers(&root, findings)
         .map_err(|(path, error)| Failure::io(std::path::Path::new(&path), &error))
 }

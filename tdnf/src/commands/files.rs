@@ -8,10 +8,10 @@ use repo_client::{FileRequest, fetch};
 use rpm_pkg::package::Package;
 use rpm_solv::SolvableId;
 
+use crate::change::CMDLINE;
 use crate::error::{Code, Failure, Outcome};
-use crate::fetch::CMDLINE;
+use crate::progress::NetworkView;
 use crate::session::{Packages, Session};
-use crate::view::progress::NetworkView;
 
 /// Schemes a package file may be fetched by.
 const SCHEMES: [&str; 2] = ["http://", "https://"];

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::change::request;
 use super::{Command, Needs};
 use crate::args::options::{self, of};
+use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::goal::{self, Goal};
 use crate::history::{Flags, History, HistoryEntry};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
-use crate::transact;
 use crate::view::history::Transactions;
 
 pub(super) const COMMAND: Command = Command {
@@ -38,13 +38,13 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     match word {
         "init" | "update" => {
             let _lock = session.change_lock()?;
-            crate::execute::recover(session)?;
-            transact::open_history(session)?;
+            change::recover(session)?;
+            change::open_history(session)?;
             Ok(0)
         }
         "undo" | "redo" | "rollback" => {
             let _lock = session.change_lock()?;
-            crate::execute::recover(session)?;
+            change::recover(session)?;
             travel(session, word, rest)
         }
         "info" => list(session, rest, HistoryDetail::Everything),
@@ -151,7 +151,7 @@ fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcom
 
 /// Brings the system from one recorded state to another.
 fn travel(session: &Session<'_>, word: &str, words: &[String]) -> Outcome<u8> {
-    let history = transact::open_history(session)?;
+    let history = change::open_history(session)?;
     let entries = history.entries()?;
     let (before, after, flags) = states(session, word, words, &history, &entries)?;
     let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
@@ -182,8 +182,8 @@ fn travel(session: &Session<'_>, word: &str, words: &[String]) -> Outcome<u8> {
     }
     drop(history);
     goal.marks = changed;
-    request.auto = transact::auto_installed(session)?;
-    transact::perform(session, packages, &goal, &request)
+    request.auto = change::auto_installed(session)?;
+    change::perform(session, packages, &goal, &request)
 }
 
 type States = (BTreeSet<String>, BTreeSet<String>, Flags);

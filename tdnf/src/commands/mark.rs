@@ -4,9 +4,9 @@ use rpm_solv::SelectFlags;
 
 use super::query::select;
 use super::{Command, Needs};
+use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::session::Session;
-use crate::transact;
 
 pub(super) const COMMAND: Command = Command {
     name: "mark",
@@ -65,7 +65,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         session.printer.info(&format!("marking {name} as {word}"));
     }
     let settings = &session.settings;
-    let history = transact::open_history(session)?;
+    let history = change::open_history(session)?;
     history.mark(
         &names,
         auto,

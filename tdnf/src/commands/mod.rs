@@ -21,7 +21,9 @@ mod updateinfo;
 
 use crate::args::options::Definition;
 use crate::args::{Args, help};
+use crate::change::{recover, say_pending};
 use crate::error::{Code, Failure, Outcome};
+use crate::hooks;
 use crate::interrupt::{Interrupt, Listener};
 use crate::near::nearest;
 use crate::session::{Needs, Session};
@@ -126,10 +128,11 @@ fn run(
     printer: &Screen,
     interrupt: Interrupt,
 ) -> Outcome<u8> {
-    let session = Session::open(settings, args, printer, interrupt, command.needs)?;
+    let mut session = Session::open(settings, args, printer, interrupt, command.needs)?;
+    session.on_new_metadata = hooks::refreshed;
     match command.needs {
-        Needs::Lock => crate::execute::recover(&session)?,
-        Needs::Nothing => crate::execute::say_pending(&session),
+        Needs::Lock => recover(&session)?,
+        Needs::Nothing => say_pending(&session),
     }
     show_options(args, printer);
     run_healing(command, &session, args.operands())

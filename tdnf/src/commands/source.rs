@@ -2,27 +2,27 @@
 
 use super::change::{Words, goal_of, open, require};
 use super::files::{self, PackageKind};
+use crate::change;
 use crate::error::Outcome;
 use crate::goal::{self, Goal, Request, Verb};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::source_files;
-use crate::transact;
 
 /// Unpacks source packages into the build tree (`_topdir`). Nothing is solved, and the rpm
 /// database is not touched.
 pub(super) fn install(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let (packages, _, goal) = chosen(session, words)?;
     let plan = goal::named_only(&packages, &goal)?;
-    let Some((_, verified)) = transact::obtain(session, &packages, &plan)? else {
+    let Some(verified) = change::obtain(session, &packages, &plan)? else {
         return Ok(0);
     };
     if session.settings.download_only.is_some() || session.settings.test_only {
         return Ok(0);
     }
-    for package in &verified.packages {
+    for package in verified.packages() {
         let name = plan
             .changes
-            .get(package.change)
+            .get(package.change())
             .map(|change| &change.package);
         if let Some(id) = name {
             session.printer.info(&format!(
@@ -40,7 +40,7 @@ pub(super) fn install(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 pub(super) fn build_deps(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let (packages, request, sources) = chosen(session, words)?;
     let goal = goal::build_deps(&packages, &sources);
-    transact::perform(session, packages, &goal, &request)
+    change::perform(session, packages, &goal, &request)
 }
 
 fn chosen(session: &Session<'_>, words: &[String]) -> Outcome<(Packages, Request, Goal)> {

@@ -8,6 +8,7 @@ mod from;
 mod table;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use std::fmt;
 

@@ -55,3 +55,30 @@ fn the_documented_exit_codes_are_these() {
         );
     }
 }
+
+#[test]
+fn a_transaction_with_problems_names_each() {
+    use rpm_transaction::{Problem, TransactionError};
+    let problems = vec![
+        Problem::NeededBefore {
+            dep: "shell >= 5".to_owned(),
+            package: "tool-1-1.noarch".to_owned(),
+        },
+        Problem::AlreadyInstalled {
+            package: "tool-1-1.noarch".to_owned(),
+        },
+    ];
+    let failure = Failure::from(TransactionError::Problems(problems));
+    assert_eq!(failure.code, Code::RPM_CHECK);
+    assert_eq!(failure.remarks[0], "Found 2 problems");
+    assert_eq!(failure.remarks.len(), 3);
+    assert_eq!(
+        failure.details,
+        [
+            "Detected rpm pre-transaction dependency errors. Install shell >= 5 first to resolve \
+             this failure."
+        ]
+    );
+    let failure = Failure::from(TransactionError::Cancelled);
+    assert_eq!(failure.code, Code::OPERATION_ABORTED);
+}

@@ -7,10 +7,10 @@ use cli_kit::Mode;
 use rpm_db::{Backend, Db, Search};
 use rpm_repo::config::read_main_config;
 
+use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::history::{self, History, Installed};
 use crate::settings::{CONFIG_FILE, Environment};
-use crate::transact;
 use crate::view::{JsonShape, Screen};
 
 const USAGE: &str = "\
@@ -118,6 +118,6 @@ fn installed(root: &Path) -> Outcome<Installed> {
     let location = rpm_db::location::find(root, search)?;
     match location.backend {
         Backend::None => Ok(Installed::default()),
-        _ => transact::installed_in(&Db::open_read(&location)?),
+        _ => change::installed_in(&Db::open_read(&location)?),
     }
 }

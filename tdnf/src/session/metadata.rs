@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use repo_client::{MetadataSet, RepoRefresh, SignatureCheck, refresh};
 use rpm_repo::config::RepoConfig;
 
-use super::{Session, from_dir, plugins};
+use super::{Session, from_dir, keys, plugins};
 use crate::error::{Code, Failure, Outcome};
-use crate::keys;
+use crate::progress::NetworkView;
 use crate::settings::RepoOrigin;
-use crate::view::progress::NetworkView;
 
 /// A repository with its metadata.
 pub struct Source {
@@ -50,7 +49,7 @@ impl Session<'_> {
             }
         }
         for source in sources.iter().filter(|source| !source.set.from_cache) {
-            crate::hooks::refreshed(self, source);
+            (self.on_new_metadata)(self, source);
         }
         Ok(sources)
     }

@@ -2,6 +2,7 @@
 
 mod from_dir;
 mod holder;
+mod keys;
 mod lock;
 mod metadata;
 mod packages;
@@ -25,11 +26,12 @@ use crate::args::Args;
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Phase};
 use crate::near::nearest;
-use crate::settings::Settings;
+use crate::settings::{Consent, Settings};
 use crate::view::Screen;
 
 pub use from_dir::packages_below;
 pub use holder::Holder;
+pub use keys::{OfferedKey, database_keyring, offered_keys};
 pub use lock::InstanceLock;
 pub use metadata::{Freshness, PRIMARY, Source};
 pub use packages::{OnDemand, Packages};
@@ -65,6 +67,8 @@ pub struct Session<'a> {
     typos_told: Cell<bool>,
     values_told: Cell<bool>,
     lock: Option<InstanceLock>,
+    /// Hears of each repository whose metadata is new.
+    pub on_new_metadata: fn(&Session<'_>, &Source),
 }
 
 impl<'a> Session<'a> {
@@ -100,6 +104,7 @@ impl<'a> Session<'a> {
             typos_told: Cell::new(false),
             values_told: Cell::new(false),
             lock,
+            on_new_metadata: |_, _| (),
         })
     }
 
@@ -262,6 +267,19 @@ impl<'a> Session<'a> {
     pub fn transfer<T>(&self, work: impl FnOnce() -> T) -> Outcome<T> {
         let value = self.interrupt.during(Phase::Transfer, work);
         self.go_on().map(|()| value)
+    }
+
+    /// Asks for consent as the settings say: 1032 for no, 1033 if there is no answer.
+    pub fn confirm(&self) -> Outcome<()> {
+        match self.settings.consent {
+            Consent::Yes => Ok(()),
+            Consent::No => Err(Code::OPERATION_ABORTED.into()),
+            Consent::Ask => match self.printer.ask("Is this ok [y/N]: ") {
+                cli_kit::Answer::Yes => Ok(()),
+                cli_kit::Answer::No => Err(Code::OPERATION_ABORTED.into()),
+                cli_kit::Answer::EndOfInput => Err(Code::INVALID_INPUT.into()),
+            },
+        }
     }
 
     /// An error if a signal asked to stop.

@@ -5,7 +5,6 @@ pub mod history;
 pub mod notes;
 pub mod packages;
 pub mod plan;
-pub mod progress;
 pub mod repoquery;
 pub mod repos;
 mod screen;

@@ -6,11 +6,11 @@ use rpm_solv::{DepKind, SelectFlags, SolvableId};
 
 use super::DEPENDS;
 use crate::args::options::Select;
+use crate::change;
 use crate::commands::list::{changes, in_order, keep};
 use crate::commands::query::select;
 use crate::error::{Code, Failure, Outcome};
 use crate::session::{Packages, Session};
-use crate::transact;
 
 /// The packages that are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ fn in_scope(
             newer.into_iter().filter(|id| named.contains(id)).collect()
         }
         QueryScope::UserInstalled => {
-            let auto = transact::auto_installed(session)?;
+            let auto = change::auto_installed(session)?;
             let mut chosen = keep(packages, named, true);
             chosen.retain(|id| !auto.contains(packages.pool.name(*id)));
             chosen

@@ -9,8 +9,8 @@ use rpm_repo::repomd::Record;
 use whole_file::{Access, Durability, WholeFile};
 
 use crate::error::{Failure, Outcome};
+use crate::progress::NetworkView;
 use crate::session::{Session, Source};
-use crate::view::progress::NetworkView;
 
 /// Largest metadata file whose size repomd.xml does not name.
 const MAX_PART: u64 = 4 << 30;

@@ -10,12 +10,10 @@ use repo_client::{FileRequest, fetch, join_below};
 
 use super::{Command, Needs};
 use crate::args::options::{self, of};
+use crate::change;
 use crate::error::{Code, Failure, Outcome};
-use crate::fetch::request_to;
-use crate::keys;
-use crate::session::{Freshness, PRIMARY, Session, Source};
-use crate::verify;
-use crate::view::progress::NetworkView;
+use crate::progress::NetworkView;
+use crate::session::{Freshness, PRIMARY, Session, Source, database_keyring, offered_keys};
 use crate::view::repos::{RepoCopies, RepoCopy};
 use wanted::{RefusedPackage, WantedPackage};
 
@@ -252,10 +250,7 @@ fn packages<'a>(
                 path: file.path,
                 fresh: file.url.is_some(),
             }),
-            Err(error) => failures.push((
-                package.name(),
-                crate::fetch::refused(&package.origin, error),
-            )),
+            Err(error) => failures.push((package.name(), change::refused(&package.origin, error))),
         }
     }
     Ok((got, failures))
@@ -264,21 +259,23 @@ fn packages<'a>(
 fn request(source: &Source, package: &WantedPackage, folder: &Path) -> Outcome<FileRequest> {
     let dest = join_below(folder, package.location())?;
     repo_client::create_parents(folder, &dest)?;
-    request_to(&package.name(), &package.origin, source, dest)
+    change::request_to(&package.name(), &package.origin, source, dest)
 }
 
 /// Checks the signatures of packages by the keys of the rpm database and of the repository;
 /// those without a good one are removed.
 fn check(session: &Session<'_>, source: &Source, got: &[Got<'_>]) -> Outcome<Failures> {
-    let mut keyring = keys::database_keyring(session)?;
-    for offered in keys::offered_keys(session, &source.config)? {
+    let mut keyring = database_keyring(session)?;
+    for offered in offered_keys(session, &source.config)? {
         keyring
             .add_armored_or_binary(&offered.key.binary)
             .map_err(|error| Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string()))?;
     }
     let mut failures = Vec::new();
     for file in got {
-        if let Err(failure) = verify::file(session, &file.path, &file.package.identity, &keyring) {
+        if let Err(failure) =
+            change::verify_file(session, &file.path, &file.package.identity, &keyring)
+        {
             std::fs::remove_file(&file.path).map_err(|error| Failure::io(&file.path, &error))?;
             failures.push((file.package.name(), failure));
         }

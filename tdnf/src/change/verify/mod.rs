@@ -14,12 +14,10 @@ use rpm_repo::config::RepoConfig;
 use rpm_trust::policy::{Evidence, Policy, Refusal, Verdict, judge};
 use rpm_trust::{KeyInfo, Keyring};
 
+use super::fetch::{CMDLINE, Fetched};
 use crate::error::{Code, Failure, Outcome};
-use crate::fetch::{CMDLINE, Fetched};
-use crate::keys;
 use crate::plan::{Change, Origin, Plan};
-use crate::session::{Session, Source};
-use crate::settings::Consent;
+use crate::session::{OfferedKey, Session, Source, database_keyring, offered_keys};
 use rpm_transaction::Identity;
 
 /// Bytes read at a time.
@@ -28,41 +26,80 @@ const CHUNK: usize = 128 * 1024;
 /// A package that may be installed.
 #[derive(Debug)]
 pub struct VerifiedPackage {
-    /// Its change in the plan.
-    pub change: usize,
-    /// The file.
-    pub path: PathBuf,
-    /// What was judged; the transaction takes nothing else from the file.
-    pub identity: Identity,
-    /// The judgement.
-    pub verdict: Verdict,
+    change: usize,
+    path: PathBuf,
+    identity: Identity,
+    verdict: Verdict,
+    cached: bool,
 }
 
-/// All packages of a plan, judged.
-#[derive(Debug, Default)]
+impl VerifiedPackage {
+    /// Its change in the plan.
+    pub fn change(&self) -> usize {
+        self.change
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was judged; nothing else may be taken from the file.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The judgement.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// It lies in our cache and may be removed after use.
+    pub(super) fn is_cached(&self) -> bool {
+        self.cached
+    }
+
+    /// The file, and what was judged of it.
+    pub(super) fn into_file(self) -> (PathBuf, Identity) {
+        (self.path, self.identity)
+    }
+}
+
+/// All packages of a plan, judged: only [`verify`] makes it.
+#[derive(Debug)]
 #[must_use]
 pub struct Verified {
-    /// In the order of the plan.
-    pub packages: Vec<VerifiedPackage>,
-    /// Keys that the user accepted; they are to be stored with the transaction.
-    pub accepted_keys: Vec<KeyInfo>,
+    packages: Vec<VerifiedPackage>,
+    accepted_keys: Vec<KeyInfo>,
+}
+
+impl Verified {
+    /// The packages, in the order of the plan.
+    pub fn packages(&self) -> &[VerifiedPackage] {
+        &self.packages
+    }
+
+    /// The packages, and the keys that the user accepted: they are to be stored with them.
+    pub(super) fn into_parts(self) -> (Vec<VerifiedPackage>, Vec<KeyInfo>) {
+        (self.packages, self.accepted_keys)
+    }
 }
 
 /// Judges every fetched package. The first that is refused stops the run; nothing has changed
 /// then.
-pub fn verify(
+pub(super) fn verify(
     session: &Session<'_>,
     plan: &Plan,
-    fetched: &Fetched,
+    fetched: Fetched,
     sources: &[Source],
 ) -> Outcome<Verified> {
     let mut bench = Judge {
         session,
-        keyring: keys::database_keyring(session)?,
+        keyring: database_keyring(session)?,
         accepted: Vec::new(),
     };
     let mut packages = Vec::new();
-    for item in &fetched.packages {
+    for item in fetched.into_packages() {
         let Some(change) = plan.changes.get(item.change) else {
             continue;
         };
@@ -73,9 +110,10 @@ pub fn verify(
         match result {
             Ok((identity, verdict)) => packages.push(VerifiedPackage {
                 change: item.change,
-                path: item.path.clone(),
+                path: item.path,
                 identity,
                 verdict,
+                cached: item.cached,
             }),
             Err(failure) => {
                 if item.cached && is_damage(failure.code) {
@@ -178,7 +216,7 @@ impl Judge<'_, '_> {
         };
         let now = self.session.settings.environment.now;
         let mut reason = None;
-        for offered in keys::offered_keys(self.session, repo)? {
+        for offered in offered_keys(self.session, repo)? {
             let mut alone = Keyring::new();
             if alone.add_armored_or_binary(&offered.key.binary).is_err() {
                 continue;
@@ -214,7 +252,7 @@ impl Judge<'_, '_> {
             ))
     }
 
-    fn ask(&self, offered: &keys::OfferedKey) -> Outcome<()> {
+    fn ask(&self, offered: &OfferedKey) -> Outcome<()> {
         let printer = self.session.printer;
         printer.crit(&format!(
             "importing key from {}",
@@ -325,20 +363,5 @@ where
                 origin.repo
             ),
         )),
-    }
-}
-
-impl Session<'_> {
-    /// Asks for consent as the settings say: 1032 for no, 1033 if there is no answer.
-    pub fn confirm(&self) -> Outcome<()> {
-        match self.settings.consent {
-            Consent::Yes => Ok(()),
-            Consent::No => Err(Code::OPERATION_ABORTED.into()),
-            Consent::Ask => match self.printer.ask("Is this ok [y/N]: ") {
-                cli_kit::Answer::Yes => Ok(()),
-                cli_kit::Answer::No => Err(Code::OPERATION_ABORTED.into()),
-                cli_kit::Answer::EndOfInput => Err(Code::INVALID_INPUT.into()),
-            },
-        }
     }
 }

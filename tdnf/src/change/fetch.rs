@@ -1,17 +1,16 @@
 //! Package files of a plan: from URL to a checked file in the cache.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use repo_client::{Cause, FileRequest, fetch as fetch_files, join_below, require_space};
+use repo_client::{Cause, FileRequest, fetch as fetch_files, join_below};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_repo::layout::Href;
 
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{Change, Origin, Plan};
+use crate::progress::NetworkView;
 use crate::session::{Session, Source};
-use crate::view::progress::NetworkView;
 
 /// Folder of package files below the cache directory of a repository.
 const PACKAGES: &str = "rpms";
@@ -22,62 +21,37 @@ const MAX_PACKAGE: u64 = 16 << 30;
 
 /// A package file that is there and is the one the metadata names.
 #[derive(Debug)]
-pub struct FetchedPackage {
+pub(super) struct FetchedPackage {
     /// Its change in the plan.
-    pub change: usize,
+    pub(super) change: usize,
     /// The file.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// It lies in our cache and may be removed after use.
-    pub cached: bool,
+    pub(super) cached: bool,
 }
 
 /// All package files of a plan.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[must_use]
 pub struct Fetched {
-    /// In the order of the plan.
-    pub packages: Vec<FetchedPackage>,
+    packages: Vec<FetchedPackage>,
 }
 
 impl Fetched {
-    /// Removes what a successful run need not keep.
-    pub fn remove_cached(&self) {
-        for package in self.packages.iter().filter(|package| package.cached) {
-            // A file that stays is only space; `clean packages` finds it again.
-            let _ = fs::remove_file(&package.path);
-        }
+    /// The files, in the order of the plan.
+    pub(super) fn into_packages(self) -> Vec<FetchedPackage> {
+        self.packages
     }
-}
-
-/// Fails if the file system of the cache cannot hold the package files (before the question is
-/// asked). Files of local repositories are used where they are.
-pub fn check_space(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<()> {
-    let remote = |change: &&Change| {
-        let origin = change.origin.as_ref();
-        let source = origin.and_then(|o| sources.iter().find(|s| s.config.id == o.repo));
-        source.is_some_and(|s| s.set.base_urls.iter().any(|url| !url.starts_with("file:")))
-    };
-    let needed = plan.incoming().filter(remote).map(Change::download_size);
-    let needed = needed.fold(0, u64::saturating_add);
-    let dir = session.cache_dir();
-    let existing = dir
-        .ancestors()
-        .find(|dir| dir.is_dir())
-        .unwrap_or(Path::new("/"));
-    if needed > 0 {
-        require_space(existing, needed)?;
-    }
-    Ok(())
 }
 
 /// Fetches every package file of the plan, several at a time. Size and digest are checked while
 /// the bytes come; what is in the cache already is checked, too, and fetched again if it is bad.
-pub fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<Fetched> {
+pub(super) fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<Fetched> {
     let sources: BTreeMap<&str, &Source> = sources
         .iter()
         .map(|source| (source.config.id.as_str(), source))
         .collect();
-    let mut fetched = Fetched::default();
+    let mut packages = Vec::new();
     let mut requests = Vec::new();
     let mut waiting = Vec::new();
     for (index, change) in plan.changes.iter().enumerate() {
@@ -86,7 +60,7 @@ pub fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<
         };
         if origin.repo == CMDLINE {
             let path = PathBuf::from(&origin.location);
-            fetched.packages.push(FetchedPackage {
+            packages.push(FetchedPackage {
                 change: index,
                 path,
                 cached: false,
@@ -116,14 +90,14 @@ pub fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<
                 .info(&format!("{name} package already downloaded"));
         }
         let cached = file.path.starts_with(session.cache_dir());
-        fetched.packages.push(FetchedPackage {
+        packages.push(FetchedPackage {
             change: index,
             path: file.path,
             cached,
         });
     }
-    fetched.packages.sort_by_key(|package| package.change);
-    Ok(fetched)
+    packages.sort_by_key(|package: &FetchedPackage| package.change);
+    Ok(Fetched { packages })
 }
 
 /// Whether a file lies in `--downloaddir`: that it was there already is only told of those.

@@ -1,0 +1,166 @@
+//! From a goal to a changed system, a file for each step: what is refused before anything is
+//! fetched ([`refusals`]), [`fetch`], [`verify`], what the transaction is told ([`elements`]), its
+//! run ([`run`]) and its words ([`tell`]), what the history remembers ([`record`]), and what a run
+//! that was stopped left behind ([`recovery`]).
+//!
+//! Each step takes what the one before gave, by value: `Fetched`, `Verified`, then `Staged` and
+//! `Committed` of `rpm-transaction`.
+
+mod elements;
+mod fetch;
+mod keys;
+mod record;
+mod recovery;
+mod refusals;
+mod reproducible;
+mod run;
+mod tell;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use crate::error::{Code, Outcome};
+use crate::goal::{self, Goal, Request};
+use crate::hooks;
+use crate::interrupt::Phase;
+use crate::plan::Plan;
+use crate::session::{Packages, Session};
+use crate::settings::Consent;
+
+pub use fetch::{CMDLINE, Fetched};
+pub(crate) use fetch::{refused, request_to};
+pub(crate) use record::installed_in;
+pub use record::{auto_installed, open_history};
+pub use recovery::{recover, say_pending};
+pub(crate) use run::erase_records;
+pub use verify::{Verified, VerifiedPackage, file as verify_file};
+
+/// Said when the transaction is done and could not be written down.
+const ONLY_THE_RECORD: &str = "everything was installed or removed as planned; what failed is the record of it (keys, \
+     history): the next tdnf run brings the history up to date";
+
+/// Said when the transaction is done and recorded, and the root is not as it would be made again.
+const ONLY_THE_TIMES: &str = "everything was installed or removed as planned; what failed is setting back the times of files \
+     to SOURCE_DATE_EPOCH: build the root anew if it must be the same byte for byte";
+
+/// Solves a goal, shows the plan, asks, and carries it out as far as the settings say.
+pub fn perform(
+    session: &Session<'_>,
+    mut packages: Packages,
+    goal: &Goal,
+    request: &Request,
+) -> Outcome<u8> {
+    let plan = plan(session, &mut packages, goal, request)?;
+    if plan.is_empty() {
+        record::mark_requested(session, &packages, goal, &request.auto)?;
+        return Err(Code::NOTHING_TO_DO.into());
+    }
+    refusals::keep_running_kernel(session, &plan)?;
+    let Some(verified) = obtain(session, &packages, &plan)? else {
+        return Ok(0);
+    };
+    if session.settings.download_only.is_some() {
+        return Ok(0);
+    }
+    carry_out(session, goal, &plan, verified)
+}
+
+fn plan(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    goal: &Goal,
+    request: &Request,
+) -> Outcome<Plan> {
+    if session
+        .settings
+        .download_only
+        .as_ref()
+        .is_some_and(|only| only.nodeps)
+    {
+        return goal::named_only(packages, goal);
+    }
+    goal::solve(request, goal, packages, session)
+}
+
+/// Shows a plan, asks, fetches its packages and judges them. `None`: the plan was only to be
+/// shown.
+pub fn obtain(
+    session: &Session<'_>,
+    packages: &Packages,
+    plan: &Plan,
+) -> Outcome<Option<Verified>> {
+    let settings = &session.settings;
+    refusals::check_space(session, plan, &packages.sources)?;
+    session.printer.show(plan);
+    if settings.download_only.is_some() {
+        session
+            .printer
+            .info("tdnf will only download packages needed for the transaction");
+    }
+    if session.printer.mode().json && settings.consent == Consent::No {
+        return Ok(None);
+    }
+    if settings.download_only.is_none() && settings.consent != Consent::No {
+        refusals::check_writable(session)?;
+    }
+    session.confirm()?;
+    let fetched = fetch::fetch(session, plan, &packages.sources)?;
+    let verified = verify::verify(session, plan, fetched, &packages.sources)?;
+    say_waived(session, &verified);
+    Ok(Some(verified))
+}
+
+/// A check that was switched off is never silent.
+fn say_waived(session: &Session<'_>, verified: &Verified) {
+    for package in verified.packages() {
+        if let Some(refusal) = package.verdict().waived() {
+            session
+                .printer
+                .err(&format!("warning: {}: {refusal}", package.path().display()));
+        }
+    }
+}
+
+/// Runs the transaction, stores accepted keys, and records both. A transaction that fails leaves
+/// the keys as they were, too.
+fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified) -> Outcome<u8> {
+    let (elements, rest) = elements::elements(plan, verified);
+    if session.settings.test_only {
+        return run::test(session, elements).map(|()| 0);
+    }
+    let interrupt = &session.interrupt;
+    // A signal must not stop it in the middle of a write.
+    let history = interrupt.during(Phase::Undoable, || open_history(session))?;
+    let begun = record::begun(&session.settings, goal, plan);
+    hooks::before(session, plan)?;
+    interrupt.during(Phase::Undoable, || history.begin(&begun))?;
+    // Lasts until all is written down.
+    let phase = interrupt.guard();
+    let (warnings, failure) = match run::run(session, elements, &phase) {
+        Ok(warnings) => (warnings, None),
+        // The packages are there: they belong into the history.
+        Err(stopped) if phase.is_committed() => (Vec::new(), Some(stopped.failure)),
+        Err(stopped) => {
+            phase.undoable();
+            // Why the transaction failed matters more than that it could not be written down.
+            let _ = record::stopped(session, &history, &stopped);
+            return Err(stopped.failure);
+        }
+    };
+    let written = keys::import(session, &rest.accepted_keys)
+        .and_then(|()| record::done(session, &history, &begun));
+    hooks::after(session, plan);
+    written.map_err(|failure| failure.hint(ONLY_THE_RECORD))?;
+    if !session.settings.main.keepcache {
+        rest.remove_cached();
+    }
+    reproducible::settle(session).map_err(|failure| failure.hint(ONLY_THE_TIMES))?;
+    drop(phase);
+    warnings.iter().for_each(|line| session.printer.err(line));
+    if session.interrupt.is_raised() {
+        session
+            .printer
+            .err("the transaction was past the point of return and has been finished");
+    }
+    failure.map_or(Ok(0), Err)
+}

@@ -1,0 +1,156 @@
+//! What the history remembers of a change.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use rpm_db::Db;
+use rpm_pkg::header::tag;
+
+use super::run::Stopped;
+use crate::error::Outcome;
+use crate::goal::Goal;
+use crate::history::{self, Begun, Flags, History, Installed};
+use crate::plan::{Action, Change, Plan, Reason};
+use crate::session::{Packages, Session};
+use crate::settings::{Consent, Settings};
+
+/// Names of packages that came as dependencies, as the history knows them.
+pub fn auto_installed(session: &Session<'_>) -> Outcome<BTreeSet<String>> {
+    match History::open_read(&session.settings.persist_dir)? {
+        Some(history) => Ok(history.auto_installed()?),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
+/// Opens the history and brings it up to what is installed now.
+pub fn open_history(session: &Session<'_>) -> Outcome<History> {
+    let history = History::open(&session.settings.persist_dir)?;
+    history.sync(&installed_now(session)?, session.settings.environment.now)?;
+    Ok(history)
+}
+
+/// What the history will say of a plan that has been carried out.
+pub(super) fn begun(settings: &Settings, goal: &Goal, plan: &Plan) -> Begun {
+    let mut flags = Flags::new();
+    for change in plan.of(Action::Install) {
+        let auto = change.reason != Reason::User;
+        flags.insert(change.package.name.clone(), i64::from(auto));
+    }
+    flags.extend(goal.requested.iter().map(|name| (name.clone(), 0)));
+    flags.extend(goal.marks.clone());
+    let gone = |change: &&Change| matches!(change.action, Action::Remove | Action::Obsolete);
+    let (removed, added): (Vec<&Change>, Vec<&Change>) = plan.changes.iter().partition(gone);
+    let names = |changes: Vec<&Change>| {
+        let nevras = changes.into_iter().map(|change| change.package.nevra());
+        nevras.collect()
+    };
+    Begun {
+        command_line: settings.command_line.clone(),
+        now: settings.environment.now,
+        flags,
+        added: names(added),
+        removed: names(removed),
+    }
+}
+
+/// Records a transaction that did not happen; one that had not begun is forgotten.
+pub(super) fn stopped(session: &Session<'_>, history: &History, stopped: &Stopped) -> Outcome<()> {
+    if !stopped.begun {
+        return Ok(history.drop_begun()?);
+    }
+    let settings = &session.settings;
+    let failure = &stopped.failure;
+    let reason = failure.details.last();
+    let reason = reason.map_or_else(|| failure.code.text(), String::clone);
+    let now = settings.environment.now;
+    Ok(history.record_failure(&settings.command_line, now, &reason)?)
+}
+
+/// Records a transaction that happened.
+pub(super) fn done(session: &Session<'_>, history: &History, begun: &Begun) -> Outcome<()> {
+    Ok(history.record(begun, &installed_now(session)?)?)
+}
+
+/// Records the transaction of a run that was killed behind its commit point, marks included. The
+/// caller has finished or undone what its journal says.
+pub(super) fn settle(session: &Session<'_>) -> Outcome<()> {
+    let persist_dir = &session.settings.persist_dir;
+    let left = match History::open_read(persist_dir)? {
+        Some(history) => history.has_begun()?,
+        None => false,
+    };
+    if left {
+        let settled = History::open(persist_dir)?.settle_begun(&installed_now(session)?)?;
+        if settled == history::Settled::Recorded {
+            session
+                .printer
+                .err("warning: the history of an interrupted transaction has been completed");
+        }
+    }
+    Ok(())
+}
+
+/// What the rpm database holds, as the history writes it.
+fn installed_now(session: &Session<'_>) -> Outcome<Installed> {
+    match session.db()? {
+        Some(db) => installed_in(&db),
+        None => Ok(Installed::default()),
+    }
+}
+
+/// The packages of a database, as the history writes them.
+pub(crate) fn installed_in(db: &Db) -> Outcome<Installed> {
+    Ok(Installed {
+        nevras: nevras(db)?,
+        cookie: db.cookie()?,
+    })
+}
+
+fn nevras(db: &Db) -> Outcome<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    db.for_each(&mut |_, header| {
+        let text =
+            |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
+        let epoch = header
+            .u32(tag::EPOCH)
+            .map_or_else(String::new, |epoch| format!("{epoch}:"));
+        let (name, version, release) = (text(tag::NAME), text(tag::VERSION), text(tag::RELEASE));
+        let arch = match text(tag::ARCH) {
+            arch if arch.is_empty() => String::new(),
+            arch => format!(".{arch}"),
+        };
+        all.insert(format!("{name}-{epoch}{version}-{release}{arch}"));
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
+/// Packages that were asked for and are installed already as dependencies count as asked for
+/// from now on.
+pub(super) fn mark_requested(
+    session: &Session<'_>,
+    packages: &Packages,
+    goal: &Goal,
+    auto: &BTreeSet<String>,
+) -> Outcome<()> {
+    let installed = |name: &&String| packages.is_installed_name(name);
+    let promoted: Vec<String> = goal
+        .requested
+        .intersection(auto)
+        .filter(installed)
+        .cloned()
+        .collect();
+    if promoted.is_empty() || session.settings.test_only || session.settings.consent == Consent::No
+    {
+        return Ok(());
+    }
+    let settings = &session.settings;
+    let history = open_history(session)?;
+    history.mark(
+        &promoted,
+        false,
+        &settings.command_line,
+        settings.environment.now,
+    )?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! What is refused before anything is fetched or changed.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use repo_client::require_space;
+use rpm_db::{Index, Match};
+use rustix::fs::{StatVfsMountFlags, fstatvfs};
+
+use crate::error::{Code, Failure, Outcome};
+use crate::plan::{Action, Change, Plan};
+use crate::session::{Session, Source};
+use rpm_transaction::RootDir;
+
+/// Refuses a plan that takes the running kernel away (1030): the machine could load no module any
+/// more and might not start again. An upgrade that replaces it is what was asked for.
+pub(super) fn keep_running_kernel(session: &Session<'_>, plan: &Plan) -> Outcome<()> {
+    let gone = |change: &&Change| matches!(change.action, Action::Remove | Action::Obsolete);
+    let removed: Vec<&Change> = plan.changes.iter().filter(gone).collect();
+    let (false, true) = (removed.is_empty(), session.settings.root == Path::new("/")) else {
+        return Ok(());
+    };
+    let Some(db) = session.db()? else {
+        return Ok(());
+    };
+    let release = &session.settings.environment.kernel;
+    let owners = |index, key: String| db.find(index, key.as_bytes());
+    let mut running = owners(Index::Dirnames, format!("/lib/modules/{release}/"))?;
+    running.extend(owners(
+        Index::Dirnames,
+        format!("/usr/lib/modules/{release}/"),
+    )?);
+    running.extend(owners(Index::Basenames, format!("vmlinuz-{release}"))?);
+    refuse_owners(&removed, &running, release)
+}
+
+/// Refuses changes that take away a package that owns files of the running kernel.
+pub(super) fn refuse_owners(removed: &[&Change], running: &[Match], release: &str) -> Outcome<()> {
+    let mut failure = Failure::new(Code::PROTECTED);
+    for change in removed {
+        if running
+            .iter()
+            .any(|owner| Some(owner.hnum) == change.installed_number)
+        {
+            let name = &change.package.name;
+            failure
+                .details
+                .push(format!("package {name} holds the running kernel {release}"));
+        }
+    }
+    match failure.details.is_empty() {
+        true => Ok(()),
+        false => Err(failure.hint("boot another kernel first")),
+    }
+}
+
+/// Fails if the file system of the cache cannot hold the package files (before the question is
+/// asked). Files of local repositories are used where they are.
+pub(super) fn check_space(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<()> {
+    let remote = |change: &&Change| {
+        let origin = change.origin.as_ref();
+        let source = origin.and_then(|o| sources.iter().find(|s| s.config.id == o.repo));
+        source.is_some_and(|s| s.set.base_urls.iter().any(|url| !url.starts_with("file:")))
+    };
+    let needed = plan.incoming().filter(remote).map(Change::download_size);
+    let needed = needed.fold(0, u64::saturating_add);
+    let dir = session.cache_dir();
+    let existing = dir
+        .ancestors()
+        .find(|dir| dir.is_dir())
+        .unwrap_or(Path::new("/"));
+    if needed > 0 {
+        require_space(existing, needed)?;
+    }
+    Ok(())
+}
+
+/// Fails if the programs or the rpm database of the root are on a read-only file system: that is
+/// told before anything is fetched. Every file system that the packages really touch is looked at
+/// again when the packages are there.
+pub(super) fn check_writable(session: &Session<'_>) -> Outcome<()> {
+    let root = &session.settings.root;
+    if !root.is_dir() {
+        return Ok(());
+    }
+    let dir = RootDir::open(root)?;
+    let database = session.db_location()?;
+    let inside = database.dir.strip_prefix(&database.root);
+    let inside = Path::new("/").join(inside.unwrap_or(&database.dir));
+    for path in [PathBuf::from("/usr"), inside] {
+        // What is missing will be made in the nearest directory that exists.
+        let mut existing = path.ancestors();
+        let found = existing.find_map(|path| {
+            let fd = dir.open_dir(path.as_os_str().as_bytes()).ok()?;
+            Some((path, fstatvfs(&fd).ok()?.f_flag))
+        });
+        if let Some((path, flags)) = found
+            && flags.contains(StatVfsMountFlags::RDONLY)
+        {
+            return Err(Failure::new(Code::TRANSACTION_FAILED)
+                .detail(format!("error: {}: read-only file system", path.display()))
+                .hint("nothing was fetched; mount it writable and try again"));
+        }
+    }
+    Ok(())
+}
