@@ -15,7 +15,6 @@ use serde::Serialize;
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::Plan;
 use crate::session::{Session, Source};
-use crate::settings::CONFIG_FILE;
 use crate::view::plan::{PlanShape, shape};
 
 /// Endings of files that package managers and editors leave beside others.
@@ -110,7 +109,7 @@ fn run(
     if !session.plugins.hooks {
         return Ok(());
     }
-    let hooks = found(&directory(session).join(point.name()))?;
+    let hooks = found(&session.settings.hooks_dir.join(point.name()))?;
     if hooks.is_empty() {
         return Ok(());
     }
@@ -131,19 +130,6 @@ fn run(
         one(&hook, &text)?;
     }
     Ok(())
-}
-
-/// Beside the configuration file that was named, else that of the host.
-fn directory(session: &Session<'_>) -> PathBuf {
-    let config = session.args.options.general.config.as_deref();
-    let config = config.unwrap_or(CONFIG_FILE);
-    let dir = Path::new(config).parent().unwrap_or(Path::new("/"));
-    let dir = if dir.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        dir
-    };
-    dir.join("hooks.d")
 }
 
 /// Hooks of a point, by name; no directory, no hooks.

@@ -1,6 +1,7 @@
 //! `install`, `reinstall`, `update`, `distro-sync`, `downgrade`, `erase` and `autoremove`.
 
 use super::files::{self, PackageKind};
+use super::operands::{Operand, Operands};
 use super::{Command, Needs, security, source, updateinfo};
 use crate::args::options::{self, of};
 use crate::change;
@@ -13,6 +14,7 @@ pub(super) const INSTALL: Command = Command {
     name: "install",
     aliases: &[],
     usage: "PACKAGE|FILE.rpm|URL...",
+    operands: Operands::all(Operand::Available),
     options: &[
         of::<options::Change>(),
         of::<options::Incoming>(),
@@ -34,6 +36,7 @@ pub(super) const REINSTALL: Command = Command {
     name: "reinstall",
     aliases: &[],
     usage: "PACKAGE|FILE.rpm...",
+    operands: Operands::all(Operand::Installed),
     options: &[
         of::<options::Change>(),
         of::<options::Incoming>(),
@@ -49,6 +52,7 @@ pub(super) const UPDATE: Command = Command {
     name: "update",
     aliases: &["upgrade", "update-to", "upgrade-to"],
     usage: "[PACKAGE|FILE.rpm...]",
+    operands: Operands::all(Operand::Installed),
     options: &[
         of::<options::Change>(),
         of::<options::Incoming>(),
@@ -68,6 +72,7 @@ pub(super) const DOWNGRADE: Command = Command {
     name: "downgrade",
     aliases: &[],
     usage: "[PACKAGE...]",
+    operands: Operands::all(Operand::Installed),
     options: &[
         of::<options::Change>(),
         of::<options::Incoming>(),
@@ -83,6 +88,7 @@ pub(super) const DISTRO_SYNC: Command = Command {
     name: "distro-sync",
     aliases: &[],
     usage: "",
+    operands: Operands::all(Operand::Nothing),
     options: &[
         of::<options::Change>(),
         of::<options::Incoming>(),
@@ -98,6 +104,7 @@ pub(super) const ERASE: Command = Command {
     name: "erase",
     aliases: &["remove"],
     usage: "PACKAGE...",
+    operands: Operands::all(Operand::Installed),
     options: &[of::<options::Change>()],
     example: "erase nginx",
     about: "Remove a package or packages from your system",
@@ -109,6 +116,7 @@ pub(super) const AUTOREMOVE: Command = Command {
     name: "autoremove",
     aliases: &["autoerase"],
     usage: "[PACKAGE...]",
+    operands: Operands::all(Operand::Installed),
     options: &[of::<options::Change>()],
     example: "autoremove --assumeno",
     about: "Remove a package and its dependencies, or every dependency that nothing needs",

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rpm_solv::{Action, Job, JobFlags, Target};
 
+use super::operands::{Operand, Operands};
 use super::{Command, Needs, files};
 use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
@@ -15,6 +16,7 @@ pub(super) const CHECK: Command = Command {
     name: "check",
     aliases: &[],
     usage: "",
+    operands: Operands::all(Operand::Nothing),
     options: &[of::<options::Skips>()],
     example: "check",
     about: "Check the packages of all repositories for problems",
@@ -51,6 +53,7 @@ pub(super) const CHECK_LOCAL: Command = Command {
     name: "check-local",
     aliases: &[],
     usage: "DIR",
+    operands: Operands::all(Operand::File),
     options: &[of::<options::Skips>()],
     example: "check-local /srv/packages",
     about: "Check the packages below a folder for problems, as if nothing else existed",

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::operands::{Operand, Operands};
 use super::{Command, Needs};
 use crate::error::{Code, Failure, Outcome};
 use crate::session::Session;
@@ -12,6 +13,7 @@ pub(super) const COMMAND: Command = Command {
     name: "clean",
     aliases: &[],
     usage: "packages|metadata|dbcache|keys|expire-cache|all",
+    operands: Operands::after(keywords, Operand::Nothing),
     options: &[],
     example: "clean packages",
     about: "Remove cached data",
@@ -27,6 +29,11 @@ const PARTS: [(&str, &[&str]); 5] = [
     ("keys", &["keys"]),
     ("expire-cache", &["lastrefresh", "mirrorlist"]),
 ];
+
+fn keywords() -> Vec<String> {
+    let parts = PARTS.iter().map(|(name, _)| *name);
+    parts.chain(["all"]).map(str::to_owned).collect()
+}
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let word = words

@@ -1,5 +1,6 @@
 //! `count`: how many packages there are, installed and available.
 
+use super::operands::{Operand, Operands};
 use super::{Command, Needs};
 use crate::error::Outcome;
 use crate::session::{Freshness, PRIMARY, Session};
@@ -9,6 +10,7 @@ pub(super) const COMMAND: Command = Command {
     name: "count",
     aliases: &[],
     usage: "",
+    operands: Operands::all(Operand::Nothing),
     options: &[],
     example: "count",
     about: "Count the packages that are installed and available",

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use super::change::request;
+use super::operands::{Operand, Operands, words};
 use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::change;
@@ -16,6 +20,7 @@ pub(super) const COMMAND: Command = Command {
     name: "history",
     aliases: &[],
     usage: "[list|info|init|update|undo|redo|rollback] [FROM[-TO]]",
+    operands: Operands::after(words::<HistoryVerb>, Operand::Text),
     options: &[
         of::<options::Change>(),
         of::<options::Incoming>(),
@@ -23,35 +28,47 @@ pub(super) const COMMAND: Command = Command {
         of::<options::Detail>(),
         of::<options::Range>(),
     ],
-    example: "history undo 7",
+    example: "history undo 2",
     about: "Show past transactions, undo or repeat them",
     // The subcommands that change something ask for more when they run.
     needs: Needs::Nothing,
     run,
 };
 
+/// What is done with the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum HistoryVerb {
+    List,
+    Info,
+    Init,
+    Update,
+    Undo,
+    Redo,
+    Rollback,
+}
+
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let (word, rest) = match words.split_first() {
         Some((first, rest)) => (first.as_str(), rest),
         None => ("list", words),
     };
-    match word {
-        "init" | "update" => {
+    match HistoryVerb::from_str(word, false) {
+        Ok(HistoryVerb::Init | HistoryVerb::Update) => {
             let _lock = session.change_lock()?;
             change::recover(session)?;
             change::open_history(session)?;
             Ok(0)
         }
-        "undo" | "redo" | "rollback" => {
+        Ok(verb @ (HistoryVerb::Undo | HistoryVerb::Redo | HistoryVerb::Rollback)) => {
             let _lock = session.change_lock()?;
             change::recover(session)?;
-            travel(session, word, rest)
+            travel(session, verb, rest)
         }
-        "info" => list(session, rest, HistoryDetail::Everything),
-        "list" => list(session, rest, HistoryDetail::of(session)),
+        Ok(HistoryVerb::Info) => list(session, rest, HistoryDetail::Everything),
+        Ok(HistoryVerb::List) => list(session, rest, HistoryDetail::of(session)),
         // A number alone is a range; other words are passed over, as tdnf does.
-        other => {
-            let range = if other.starts_with(|c: char| c.is_ascii_digit()) {
+        Err(_) => {
+            let range = if word.starts_with(|c: char| c.is_ascii_digit()) {
                 words
             } else {
                 rest
@@ -150,10 +167,10 @@ fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcom
 }
 
 /// Brings the system from one recorded state to another.
-fn travel(session: &Session<'_>, word: &str, words: &[String]) -> Outcome<u8> {
+fn travel(session: &Session<'_>, verb: HistoryVerb, words: &[String]) -> Outcome<u8> {
     let history = change::open_history(session)?;
     let entries = history.entries()?;
-    let (before, after, flags) = states(session, word, words, &history, &entries)?;
+    let (before, after, flags) = states(session, verb, words, &history, &entries)?;
     let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let mut request = request(session)?;
     request.hide(&mut packages);
@@ -191,16 +208,19 @@ type States = (BTreeSet<String>, BTreeSet<String>, Flags);
 /// The state to leave, the state to reach, and the marks that belong to the latter.
 fn states(
     session: &Session<'_>,
-    word: &str,
+    verb: HistoryVerb,
     words: &[String],
     history: &History,
     entries: &[HistoryEntry],
 ) -> Outcome<States> {
     let newest = entries.last().map_or(0, |entry| entry.id);
-    let range = TransactionRange::of(session, words)?
-        .ok_or_else(|| bad(format!("history {word} needs the number of a transaction")))?;
+    let range = TransactionRange::of(session, words)?.ok_or_else(|| {
+        let named = verb.to_possible_value();
+        let word = named.as_ref().map_or("", PossibleValue::get_name);
+        bad(format!("history {word} needs the number of a transaction"))
+    })?;
     let at = |id: i64| history.state_at(id).map_err(Failure::from);
-    if word == "rollback" {
+    if verb == HistoryVerb::Rollback {
         let to = if session.args.options.range.to.is_some() {
             range.to
         } else {
@@ -217,8 +237,8 @@ fn states(
         ));
     }
     let before = range.from - 1;
-    Ok(match word {
-        "undo" => (
+    Ok(match verb {
+        HistoryVerb::Undo => (
             at(range.to)?,
             at(before)?,
             marks(history, range.to, before)?,

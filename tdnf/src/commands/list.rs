@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::ValueEnum;
 use rpm_solv::{DepKind, SelectFlags, SolvableId};
 
+use super::operands::{Operand, Operands, words};
 use super::query::{RowDetail, installed, rows, select};
 use super::repoquery::extras;
 use super::{Command, Needs};
@@ -23,6 +24,7 @@ pub(super) const LIST: Command = Command {
     name: "list",
     aliases: &[],
     usage: SCOPES,
+    operands: Operands::after(words::<Scope>, Operand::Package),
     options: &[of::<options::Scopes>(), of::<options::Place>()],
     example: "list installed 'nginx*'",
     about: "List a package or groups of packages",
@@ -38,6 +40,7 @@ pub(super) const INFO: Command = Command {
     name: "info",
     aliases: &[],
     usage: SCOPES,
+    operands: Operands::after(words::<Scope>, Operand::Package),
     options: &[of::<options::Scopes>(), of::<options::Place>()],
     example: "info nginx",
     about: "Display details about a package or group of packages",
@@ -53,6 +56,7 @@ pub(super) const CHECK_UPDATE: Command = Command {
     name: "check-update",
     aliases: &[],
     usage: "[PACKAGE...]",
+    operands: Operands::all(Operand::Installed),
     options: &[],
     example: "check-update",
     about: "Check for available package upgrades",

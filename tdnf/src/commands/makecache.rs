@@ -1,6 +1,7 @@
 //! `makecache`: fetches the metadata of all repositories that are on, and makes of it what later runs
 //! read instead.
 
+use super::operands::{Operand, Operands};
 use super::{Command, Needs};
 use crate::error::Outcome;
 use crate::session::{Freshness, Session};
@@ -12,6 +13,7 @@ pub(super) const COMMAND: Command = Command {
     name: "makecache",
     aliases: &[],
     usage: "",
+    operands: Operands::all(Operand::Nothing),
     options: &[],
     example: "makecache",
     about: "Generate the metadata cache",

@@ -1,7 +1,9 @@
 //! `mark install|remove`: who wanted a package.
 
+use clap::ValueEnum;
 use rpm_solv::SelectFlags;
 
+use super::operands::{Operand, Operands, words};
 use super::query::select;
 use super::{Command, Needs};
 use crate::change;
@@ -12,6 +14,11 @@ pub(super) const COMMAND: Command = Command {
     name: "mark",
     aliases: &[],
     usage: "install|remove PACKAGE...",
+    operands: Operands {
+        keywords: words::<Mark>,
+        keyword_needed: true,
+        rest: Operand::Installed,
+    },
     options: &[],
     example: "mark install nginx",
     about: "Mark installed packages as asked for, or as dependencies",
@@ -19,19 +26,24 @@ pub(super) const COMMAND: Command = Command {
     run,
 };
 
+/// Who wanted a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mark {
+    /// The user.
+    Install,
+    /// Another package: it may go with that.
+    Remove,
+}
+
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let Some((action, specs)) = words.split_first() else {
         return Err(Failure::new(Code::INVALID_PARAMETER)
             .remark("need action ('install' or 'remove') as argument"));
     };
-    let auto = match action.as_str() {
-        "install" => false,
-        "remove" => true,
-        _ => {
-            return Err(Failure::new(Code::CLI_INVALID_ARGUMENT)
-                .remark(format!("unknown action '{action}'")));
-        }
-    };
+    let mark = Mark::from_str(action, false).map_err(|_| {
+        Failure::new(Code::CLI_INVALID_ARGUMENT).remark(format!("unknown action '{action}'"))
+    })?;
+    let auto = mark == Mark::Remove;
     if specs.is_empty() {
         return Err(
             Failure::new(Code::INVALID_PARAMETER).remark("need package spec(s) as argument")

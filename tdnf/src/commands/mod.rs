@@ -10,6 +10,7 @@ mod history;
 mod list;
 mod makecache;
 mod mark;
+pub mod operands;
 mod query;
 mod repolist;
 mod repoquery;
@@ -29,6 +30,7 @@ use crate::near::nearest;
 use crate::session::{Needs, Session};
 use crate::settings::{Environment, Settings};
 use crate::view::{Screen, Version};
+use operands::Operands;
 
 /// What a command does: gets the session and the words after its name, returns the exit code.
 pub type Run = fn(&Session<'_>, &[String]) -> Outcome<u8>;
@@ -41,6 +43,8 @@ pub struct Command {
     pub aliases: &'static [&'static str],
     /// Its operands, for the help.
     pub usage: &'static str,
+    /// Its operands, for the completion.
+    pub operands: Operands,
     /// The options that mean something to it, those of all commands left out.
     pub options: &'static [Definition],
     /// Words after `tdnf` that show what it is for.
@@ -51,6 +55,13 @@ pub struct Command {
     pub needs: Needs,
     /// What it does.
     pub run: Run,
+}
+
+impl Command {
+    /// Its name and its other names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
 }
 
 /// Cache files that may be found damaged in one run.
@@ -172,14 +183,13 @@ fn show_help(args: &Args, printer: &Screen) {
 
 /// The names of all commands, other names included.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    ALL.iter()
-        .flat_map(|command| std::iter::once(command.name).chain(command.aliases.iter().copied()))
+    ALL.iter().flat_map(Command::names)
 }
 
 /// Finds a command by name or alias.
 pub fn find(word: &str) -> Option<&'static Command> {
     ALL.iter()
-        .find(|command| command.name == word || command.aliases.contains(&word))
+        .find(|command| command.names().any(|name| name == word))
 }
 
 /// `-v` shows what long options and `--setopt` set, in order.

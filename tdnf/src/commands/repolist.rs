@@ -1,5 +1,8 @@
 //! `repolist [all|enabled|disabled]`.
 
+use clap::ValueEnum;
+
+use super::operands::{Operand, Operands, words};
 use super::{Command, Needs};
 use crate::error::{Code, Outcome};
 use crate::session::Session;
@@ -12,6 +15,7 @@ pub(super) const COMMAND: Command = Command {
     name: "repolist",
     aliases: &[],
     usage: "[all|enabled|disabled]",
+    operands: Operands::after(words::<RepoFilter>, Operand::Nothing),
     options: &[],
     example: "repolist all",
     about: "Display the configured software repositories",
@@ -19,16 +23,23 @@ pub(super) const COMMAND: Command = Command {
     run,
 };
 
+/// Which repositories are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RepoFilter {
+    All,
+    Enabled,
+    Disabled,
+}
+
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let word = words
-        .first()
-        .map_or_else(|| "enabled".to_owned(), |word| word.to_lowercase());
-    let (on, off) = match word.as_str() {
-        "all" => (true, true),
-        "enabled" => (true, false),
-        "disabled" => (false, true),
-        _ => return Err(Code::CLI_NO_MATCH.into()),
+    let filter = match words.first() {
+        Some(word) => RepoFilter::from_str(word, true).map_err(|_| Code::CLI_NO_MATCH)?,
+        None => RepoFilter::Enabled,
     };
+    let (on, off) = (
+        filter != RepoFilter::Disabled,
+        filter != RepoFilter::Enabled,
+    );
     let mut rows = Vec::new();
     if off {
         let (id, name) = (CMDLINE.to_owned(), CMDLINE.to_owned());

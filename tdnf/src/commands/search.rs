@@ -2,6 +2,7 @@
 
 use rpm_solv::SelectFlags;
 
+use super::operands::{Operand, Operands};
 use super::query::{RowDetail, rows, select};
 use super::{Command, Needs};
 use crate::error::{Code, Outcome};
@@ -13,8 +14,9 @@ pub(super) const SEARCH: Command = Command {
     name: "search",
     aliases: &[],
     usage: "STRING...",
+    operands: Operands::after(|| vec!["all".to_owned()], Operand::Text),
     options: &[],
-    example: "search web server",
+    example: "search nginx",
     about: "Search package details for the given string",
     needs: Needs::Nothing,
     run: search,
@@ -24,6 +26,7 @@ pub(super) const PROVIDES: Command = Command {
     name: "provides",
     aliases: &["whatprovides"],
     usage: "NAME|CAPABILITY|PATH",
+    operands: Operands::all(Operand::Package),
     options: &[],
     example: "provides /usr/sbin/nginx",
     about: "Find what package provides the given value",

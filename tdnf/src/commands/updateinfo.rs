@@ -2,10 +2,12 @@
 
 use std::cmp::Ordering;
 
+use clap::ValueEnum;
 use rpm_pkg::evr::EvrRef;
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{SelectFlags, SolvableId};
 
+use super::operands::{Operand, Operands, words};
 use super::query::select;
 use super::{Command, Needs};
 use crate::args::options::{self, of};
@@ -17,6 +19,7 @@ pub(super) const COMMAND: Command = Command {
     name: "updateinfo",
     aliases: &[],
     usage: "[summary|list|info] [all|available|updates|installed] [PACKAGE...]",
+    operands: Operands::after(keywords, Operand::Installed),
     options: &[of::<options::Advisories>(), of::<options::Detail>()],
     example: "updateinfo list --security",
     about: "Display advisories about packages",
@@ -25,28 +28,18 @@ pub(super) const COMMAND: Command = Command {
 };
 
 /// How much is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AdvisoryForm {
     Summary,
     List,
     Info,
 }
 
-impl AdvisoryForm {
-    fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "summary" => Self::Summary,
-            "list" => Self::List,
-            "info" => Self::Info,
-            _ => return None,
-        })
-    }
-}
-
 /// Which advisories count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum AdvisoryScope {
     /// Those that bring something newer than what is installed.
+    #[value(alias = "updates")]
     Available,
     /// Those whose packages are installed already, in that version or a newer one.
     Installed,
@@ -54,15 +47,6 @@ pub(super) enum AdvisoryScope {
 }
 
 impl AdvisoryScope {
-    fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "available" | "updates" => Self::Available,
-            "installed" => Self::Installed,
-            "all" => Self::All,
-            _ => return None,
-        })
-    }
-
     fn takes(self, advised_to_installed: Ordering) -> bool {
         match self {
             Self::Available => advised_to_installed.is_gt(),
@@ -72,22 +56,26 @@ impl AdvisoryScope {
     }
 }
 
+fn keywords() -> Vec<String> {
+    [words::<AdvisoryForm>(), words::<AdvisoryScope>()].concat()
+}
+
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let typed = &session.args.options;
     let (mode, words) = match words
         .split_first()
-        .map(|(first, rest)| (AdvisoryForm::parse(first), rest))
+        .map(|(first, rest)| (AdvisoryForm::from_str(first, false), rest))
     {
-        Some((Some(mode), rest)) => (mode, rest),
+        Some((Ok(mode), rest)) => (mode, rest),
         _ if typed.query.list => (AdvisoryForm::List, words),
         _ if typed.detail.info => (AdvisoryForm::Info, words),
         _ => (AdvisoryForm::Summary, words),
     };
     let (scope, specs) = match words
         .split_first()
-        .map(|(first, rest)| (AdvisoryScope::parse(first), rest))
+        .map(|(first, rest)| (AdvisoryScope::from_str(first, false), rest))
     {
-        Some((Some(scope), rest)) => (scope, rest),
+        Some((Ok(scope), rest)) => (scope, rest),
         _ if typed.scopes.all => (AdvisoryScope::All, words),
         _ if typed.place.installed => (AdvisoryScope::Installed, words),
         _ => (AdvisoryScope::Available, words),

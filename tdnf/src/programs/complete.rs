@@ -12,6 +12,7 @@ use cli_kit::Mode;
 use crate::args::options::{self, by_letter, by_name, takes_value};
 use crate::args::{self, Args};
 use crate::commands;
+use crate::commands::operands::{Operand, Operands};
 use crate::interrupt::Listener;
 use crate::session::{Freshness, Needs, PRIMARY, Session};
 use crate::settings::{Environment, Settings};
@@ -24,87 +25,27 @@ const FILES: u8 = 3;
 /// Candidates at most: a shell is of no use with more.
 const MAX_CANDIDATES: usize = 10_000;
 
-/// What stands in a place of the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Words(&'static [&'static str]),
-    Available,
-    Installed,
-    /// Installed and available.
-    Packages,
-    Repositories,
-    Files,
-    Nothing,
-}
-
-/// Operands of each command: words that may stand first, and what stands there else.
-const OPERANDS: &[(&str, &[&str], Place)] = &[
-    ("autoremove", &[], Place::Installed),
-    ("check-local", &[], Place::Files),
-    ("check-update", &[], Place::Installed),
-    (
-        "clean",
-        &[
-            "packages",
-            "metadata",
-            "dbcache",
-            "plugins",
-            "keys",
-            "expire-cache",
-            "all",
-        ],
-        Place::Nothing,
-    ),
-    ("downgrade", &[], Place::Installed),
-    ("erase", &[], Place::Installed),
-    (
-        "history",
-        &["list", "info", "init", "update", "undo", "redo", "rollback"],
-        Place::Nothing,
-    ),
-    ("info", SCOPES, Place::Packages),
-    ("install", &[], Place::Available),
-    ("list", SCOPES, Place::Packages),
-    ("mark", &["install", "remove"], Place::Installed),
-    ("provides", &[], Place::Packages),
-    ("reinstall", &[], Place::Installed),
-    ("repolist", &["all", "enabled", "disabled"], Place::Nothing),
-    ("repoquery", &[], Place::Packages),
-    ("search", &["all"], Place::Nothing),
-    ("update", &[], Place::Installed),
-    (
-        "updateinfo",
-        &[
-            "summary",
-            "list",
-            "info",
-            "all",
-            "available",
-            "updates",
-            "installed",
-        ],
-        Place::Installed,
-    ),
-];
-
 /// What the values of options are, by the names that the help gives them.
-const VALUES: &[(&str, Place)] = &[
+const VALUES: &[(&str, Operand)] = &[
     (
         "ARCH",
-        Place::Words(&["x86_64", "aarch64", "i686", "noarch", "src"]),
+        Operand::Words(&["x86_64", "aarch64", "i686", "noarch", "src"]),
     ),
-    ("CAP,..", Place::Packages),
-    ("DIR", Place::Files),
-    ("FILE", Place::Files),
-    ("FORMAT", Place::Nothing),
-    ("GLOB", Place::Words(&["tdnfmetalink", "tdnfrepogpgcheck"])),
-    ("ID", Place::Nothing),
-    ("ID,DIR", Place::Nothing),
-    ("ID,URL", Place::Nothing),
-    ("KEY=VALUE", Place::Nothing),
+    ("CAP,..", Operand::Package),
+    ("DIR", Operand::File),
+    ("FILE", Operand::File),
+    ("FORMAT", Operand::Text),
+    (
+        "GLOB",
+        Operand::Words(&["tdnfmetalink", "tdnfrepogpgcheck"]),
+    ),
+    ("ID", Operand::Text),
+    ("ID,DIR", Operand::Text),
+    ("ID,URL", Operand::Text),
+    ("KEY=VALUE", Operand::Text),
     (
         "LEVEL",
-        Place::Words(&[
+        Operand::Words(&[
             "emergency",
             "alert",
             "critical",
@@ -115,26 +56,14 @@ const VALUES: &[(&str, Place)] = &[
             "debug",
         ]),
     ),
-    ("MACRO", Place::Nothing),
-    ("N", Place::Nothing),
-    ("NAME,..", Place::Packages),
-    ("NUMBER", Place::Nothing),
-    ("PATH", Place::Files),
-    ("REPO", Place::Repositories),
-    ("SECONDS", Place::Nothing),
-    ("VERSION", Place::Nothing),
-];
-
-const SCOPES: &[&str] = &[
-    "all",
-    "installed",
-    "available",
-    "upgrades",
-    "updates",
-    "downgrades",
-    "extras",
-    "obsoletes",
-    "recent",
+    ("MACRO", Operand::Text),
+    ("N", Operand::Text),
+    ("NAME,..", Operand::Package),
+    ("NUMBER", Operand::Text),
+    ("PATH", Operand::File),
+    ("REPO", Operand::Repository),
+    ("SECONDS", Operand::Text),
+    ("VERSION", Operand::Text),
 ];
 
 /// Prints the candidates; 3 where the shell shall complete a file name.
@@ -163,7 +92,7 @@ fn candidates(before: &[String], current: &str, printer: &Screen) -> Option<Vec<
         .filter(|_| current.starts_with("--"))
     {
         let option = by_name(&options, name.trim_start_matches('-'))?;
-        let found = values(value_place(option)?, value, before, printer)?;
+        let found = values(value_kind(option)?, value, before, printer)?;
         return Some(
             found
                 .into_iter()
@@ -173,7 +102,7 @@ fn candidates(before: &[String], current: &str, printer: &Screen) -> Option<Vec<
     }
     let waiting = before.last().and_then(|word| with_value(&options, word));
     if let Some(option) = waiting {
-        return values(value_place(option)?, current, before, printer);
+        return values(value_kind(option)?, current, before, printer);
     }
     if current.starts_with('-') {
         return Some(option_names(&options, current));
@@ -182,23 +111,29 @@ fn candidates(before: &[String], current: &str, printer: &Screen) -> Option<Vec<
     let Some((command, operands)) = typed.split_first() else {
         return Some(command_names(current));
     };
-    let command = commands::find(command).map_or(command.as_str(), |known| known.name);
     if command == "help" {
         return Some(command_names(current));
     }
-    let Some((_, first, rest)) = OPERANDS.iter().find(|(name, ..)| *name == command) else {
+    let Some(command) = commands::find(command) else {
         return Some(Vec::new());
     };
+    let Operands {
+        keywords,
+        keyword_needed,
+        rest,
+    } = command.operands;
+    let is_first = operands.is_empty();
     // A path is no name of a package.
-    if current.contains('/') && *rest != Place::Nothing {
+    if current.contains('/') && !matches!(rest, Operand::Text | Operand::Nothing) {
         return None;
     }
-    let mut found = values(*rest, current, before, printer)?;
-    if operands.is_empty() {
-        found.extend(values(Place::Words(first), current, before, printer)?);
-    }
-    if command == "mark" && operands.is_empty() {
-        return values(Place::Words(first), current, before, printer);
+    let mut found = match is_first && keyword_needed {
+        true => Vec::new(),
+        false => values(rest, current, before, printer)?,
+    };
+    if is_first {
+        let fits = |word: &String| word.starts_with(current);
+        found.extend(keywords().into_iter().filter(fits));
     }
     Some(found)
 }
@@ -230,14 +165,12 @@ fn typed_words(options: &Command, before: &[String]) -> Vec<String> {
 }
 
 /// What the value of an option is, by what the help calls it; none: a file.
-fn value_place(option: &Arg) -> Option<Place> {
+fn value_kind(option: &Arg) -> Option<Operand> {
     let name = option.get_value_names().and_then(|names| names.first());
     let name = name.map_or("", |name| name.as_str());
     let known = VALUES.iter().find(|(known, _)| *known == name);
-    match known.map_or(Place::Nothing, |(_, place)| *place) {
-        Place::Files => None,
-        place => Some(place),
-    }
+    let kind = known.map_or(Operand::Text, |(_, kind)| *kind);
+    Some(kind).filter(|kind| *kind != Operand::File)
 }
 
 fn option_names(options: &Command, current: &str) -> Vec<String> {
@@ -264,10 +197,9 @@ fn option_names(options: &Command, current: &str) -> Vec<String> {
 }
 
 fn command_names(current: &str) -> Vec<String> {
-    let names = commands::ALL.iter().flat_map(|command| {
-        let names = std::iter::once(command.name).chain(command.aliases.iter().copied());
-        names.map(|name| (name, command.about))
-    });
+    let names = commands::ALL
+        .iter()
+        .flat_map(|command| command.names().map(|name| (name, command.about)));
     let help = [("help", "Show the help of a command")];
     let all = names
         .chain(help)
@@ -276,19 +208,24 @@ fn command_names(current: &str) -> Vec<String> {
         .collect()
 }
 
-/// The values of a place that begin with `current`; none: files.
-fn values(place: Place, current: &str, before: &[String], printer: &Screen) -> Option<Vec<String>> {
+/// The values of a kind that begin with `current`; none: files.
+fn values(
+    kind: Operand,
+    current: &str,
+    before: &[String],
+    printer: &Screen,
+) -> Option<Vec<String>> {
     let fits = |name: &&str| name.starts_with(current);
-    Some(match place {
-        Place::Files => return None,
-        Place::Nothing => Vec::new(),
-        Place::Words(words) => words
+    Some(match kind {
+        Operand::File => return None,
+        Operand::Text | Operand::Nothing => Vec::new(),
+        Operand::Words(words) => words
             .iter()
             .copied()
             .filter(fits)
             .map(str::to_owned)
             .collect(),
-        Place::Repositories => with_session(before, printer, |session| {
+        Operand::Repository => with_session(before, printer, |session| {
             let repos = session.repos().ok()?;
             let repos = repos
                 .into_iter()
@@ -299,16 +236,16 @@ fn values(place: Place, current: &str, before: &[String], printer: &Screen) -> O
                     .collect(),
             )
         }),
-        Place::Available | Place::Installed | Place::Packages => {
-            with_session(before, printer, |session| names(session, place, current))
+        Operand::Available | Operand::Installed | Operand::Package => {
+            with_session(before, printer, |session| names(session, kind, current))
         }
     })
 }
 
 /// Names of packages, as the cache and the rpm database know them.
-fn names(session: &Session<'_>, place: Place, current: &str) -> Option<Vec<String>> {
-    let sources = match place {
-        Place::Installed => Vec::new(),
+fn names(session: &Session<'_>, kind: Operand, current: &str) -> Option<Vec<String>> {
+    let sources = match kind {
+        Operand::Installed => Vec::new(),
         _ => session.sources(PRIMARY, Freshness::WhenExpired).ok()?,
     };
     let packages = session.packages(sources).ok()?;
@@ -316,7 +253,7 @@ fn names(session: &Session<'_>, place: Place, current: &str) -> Option<Vec<Strin
     let mut found = BTreeSet::new();
     for id in pool.solvables() {
         let name = pool.name(id);
-        let wanted = place != Place::Available || !pool.is_installed(id);
+        let wanted = kind != Operand::Available || !pool.is_installed(id);
         if name.starts_with(current) && wanted && pool.arch(id) != "src" {
             found.insert(name);
         }
@@ -347,4 +284,53 @@ fn with_session(
         ask(&session)
     };
     open().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every value of an option is called by a name of which it is known what completes it, and no
+    /// name is known that no option has.
+    #[test]
+    fn every_value_has_a_kind() {
+        let options = options::definition();
+        let with_value = options
+            .get_arguments()
+            .filter(|option| takes_value(option) && !option.is_hide_set());
+        let names = with_value.flat_map(|option| option.get_value_names().unwrap_or_default());
+        let names: BTreeSet<&str> = names.map(|name| name.as_str()).collect();
+        let known: BTreeSet<&str> = VALUES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, known);
+    }
+
+    /// The usage line of a command and its operands say the same.
+    #[test]
+    fn every_command_has_a_kind_of_operand() {
+        for command in commands::ALL {
+            let operands = &command.operands;
+            let keywords = (operands.keywords)();
+            let name = command.name;
+            assert!(operands.keyword_needed <= !keywords.is_empty(), "{name}");
+            let named: Vec<&str> = command.usage.split(['[', ']', '|', ' ']).collect();
+            let mut missing = keywords
+                .iter()
+                .filter(|word| !named.contains(&word.as_str()));
+            // Words that tdnf takes and does not tell of.
+            let silent = ["updates", "all"];
+            assert!(
+                missing.all(|word| silent.contains(&word.as_str())),
+                "{name}"
+            );
+            let free = named
+                .iter()
+                .any(|word| word.chars().any(char::is_uppercase));
+            assert_eq!(
+                free,
+                operands.rest != Operand::Nothing,
+                "{name}: {}",
+                command.usage
+            );
+        }
+    }
 }

@@ -85,6 +85,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Where the history is.
     pub persist_dir: PathBuf,
+    /// Hooks, a directory for each point of a run.
+    pub hooks_dir: PathBuf,
     /// Conf files of plugins.
     pub plugin_conf_dir: PathBuf,
     /// `--releasever`.
@@ -173,6 +175,7 @@ impl Settings {
             vars_dirs: places.vars_dirs,
             cache_dir: places.cache_dir,
             persist_dir: places.persist_dir,
+            hooks_dir: paths::hooks_dir(general.config.as_deref()),
             plugin_conf_dir: places.plugin_conf_dir,
             releasever: general.releasever.clone(),
             arch: general

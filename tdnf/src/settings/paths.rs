@@ -34,6 +34,18 @@ pub(super) fn config_file(given: Option<&str>, root: &Path) -> PathBuf {
     }
 }
 
+/// The directory of hooks: beside the configuration file that was named, else that of the host.
+pub(super) fn hooks_dir(given: Option<&str>) -> PathBuf {
+    let config = Path::new(given.unwrap_or(CONFIG_FILE));
+    let dir = config.parent().unwrap_or(Path::new("/"));
+    let dir = if dir.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        dir
+    };
+    dir.join("hooks.d")
+}
+
 impl Places {
     /// With an installroot: cache and history are below it (the cache not if `--setopt` names
     /// it); `.repo` files and variables are those below it where it has such a directory.

@@ -12,6 +12,7 @@ use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
 use rpm_solv::{DepKind, SolvableId};
 
+use super::operands::{Operand, Operands};
 use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
@@ -23,6 +24,7 @@ pub(super) const COMMAND: Command = Command {
     name: "repoquery",
     aliases: &[],
     usage: "[select options] [query options] [PACKAGE]",
+    operands: Operands::all(Operand::Package),
     options: &[
         of::<options::Select>(),
         of::<options::Place>(),

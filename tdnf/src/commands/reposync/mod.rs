@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use repo_client::{FileRequest, fetch, join_below};
 
+use super::operands::{Operand, Operands};
 use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::change;
@@ -24,6 +25,7 @@ pub(super) const COMMAND: Command = Command {
     name: "reposync",
     aliases: &[],
     usage: "[reposync options]",
+    operands: Operands::all(Operand::Nothing),
     options: &[
         of::<options::Sync>(),
         of::<options::Arch>(),

@@ -1,0 +1,60 @@
+//! What stands after the name of a command; the completion of the shells offers it.
+
+use clap::ValueEnum;
+
+/// What an operand, or the value of an option, is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    /// One of these.
+    Words(&'static [&'static str]),
+    /// A package of a repository.
+    Available,
+    /// An installed package.
+    Installed,
+    /// A package, installed or of a repository.
+    Package,
+    /// The id of a repository.
+    Repository,
+    /// A path.
+    File,
+    /// Something that nobody can foresee.
+    Text,
+    /// There is none.
+    Nothing,
+}
+
+/// The operands of a command.
+pub struct Operands {
+    /// Keywords that may stand first.
+    pub keywords: fn() -> Vec<String>,
+    /// Whether one of them has to.
+    pub keyword_needed: bool,
+    /// What the others are.
+    pub rest: Operand,
+}
+
+impl Operands {
+    /// Operands without a keyword.
+    pub(super) const fn all(rest: Operand) -> Self {
+        Self::after(Vec::new, rest)
+    }
+
+    /// Operands of which the first may be a keyword.
+    pub(super) const fn after(keywords: fn() -> Vec<String>, rest: Operand) -> Self {
+        Self {
+            keywords,
+            keyword_needed: false,
+            rest,
+        }
+    }
+}
+
+/// The words that stand for the values of a type, other names included.
+pub(super) fn words<T: ValueEnum>() -> Vec<String> {
+    let values = T::value_variants().iter().filter_map(T::to_possible_value);
+    let names = values.flat_map(|value| {
+        let names = value.get_name_and_aliases().map(str::to_owned);
+        names.collect::<Vec<_>>()
+    });
+    names.collect()
+}
