@@ -119,7 +119,7 @@ impl Fetcher<'_> {
         done.bytes = summary.bytes;
         done.requests = summary.requests;
         done.limit =
-            (summary.limit != transfer::LimitKind::Unknown).then(|| summary.limit.to_string());
+            (summary.limit != repo_client::LimitKind::Unknown).then(|| summary.limit.to_string());
         for (id, error) in summary.failed {
             for job in by_id.get(&id).into_iter().flatten() {
                 let why = plain(&id, &error.to_string());

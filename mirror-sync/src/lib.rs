@@ -2,7 +2,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | `commands` `session` | what the user typed; what a command works with |
+//! | `commands` | what the user typed, and what a command works with (`session`) |
 //! | [`config`] | one TOML file, and the same by flags |
 //! | [`layout`] [`store`] | where everything lies; every file once, by its digest |
 //! | [`manifest`] [`snapshot`] | what a snapshot consists of; listed, compared, promoted, rolled back to |
@@ -20,7 +20,7 @@
 //!
 //! Invariants: clients see whole, checked sets only; a stored file is never rewritten; what came is
 //! kept over kills and failures; upstream's bytes and layout stay as they are unless a part was
-//! selected. Only `session` reads the clock, the environment and signals.
+//! selected. Only `commands::session` reads the clock, the environment and signals.
 
 pub mod bundle;
 mod commands;
@@ -37,7 +37,6 @@ pub mod regenerate;
 pub mod report;
 pub mod seed;
 pub mod serve;
-mod session;
 pub mod snapshot;
 pub mod status;
 pub mod store;

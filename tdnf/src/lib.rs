@@ -27,6 +27,7 @@ pub mod note;
 pub mod plan;
 pub mod programs;
 pub mod progress;
+pub mod screen;
 pub mod session;
 pub mod settings;
 pub mod source_files;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 
 use cli_kit::Mode;
 use interrupt::Listener;
-use view::{JsonShape, Screen};
+use screen::{JsonShape, Screen};
 
 /// The version that `--version` and the user agent name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -27,7 +27,7 @@ mod transport;
 pub use client::Client;
 
 pub use error::{CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, TlsFault};
-pub use event::{Event, Observer, Silent};
+pub use event::{Event, LimitKind, Observer, Silent};
 pub use evidence::evidence;
 pub use options::{
     Access, CA_BUNDLES, ClientOptions, DEFAULT_MIN_RATE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Proxy,

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use cli_kit::Printer;
 
+use super::session;
 use crate::error::{EXIT_DONE, Result};
-use crate::{session, trust};
+use crate::trust;
 
 /// The key that signs metadata made here
 #[derive(Subcommand)]

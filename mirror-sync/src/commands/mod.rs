@@ -4,6 +4,7 @@ mod bundle;
 mod clean;
 mod key;
 mod serve;
+mod session;
 mod snapshot;
 mod status;
 mod sync;
@@ -19,7 +20,7 @@ use cli_kit::{Mode, Printer};
 
 use crate::config::{Bytes, Span};
 use crate::error::Result;
-use crate::session::Session;
+use session::Session;
 
 /// Local mirrors of RPM repositories: fetched once, whole or not at all, served to many
 #[derive(Parser)]

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
+use super::session::{self, Session};
 use crate::error::{EXIT_DONE, Result};
 use crate::serve::{self, Setting};
-use crate::session::{self, Session};
 
 /// Serves the mirror over HTTP, and fills repositories in proxy mode on demand
 #[derive(Args)]

@@ -2,10 +2,10 @@
 
 use clap::Subcommand;
 
+use super::session::Session;
 use crate::error::{EXIT_DONE, Result};
 use crate::layout::CURRENT;
 use crate::manifest::Manifest;
-use crate::session::Session;
 use crate::snapshot::{self, Publisher};
 use crate::sync::Options;
 

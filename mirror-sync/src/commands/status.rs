@@ -2,8 +2,8 @@
 
 use clap::Args;
 
+use super::session::Session;
 use crate::error::{EXIT_DONE, Result};
-use crate::session::Session;
 use crate::status;
 
 /// How the mirror is: each repository, its age, its size

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
+use super::session::Session;
 use crate::error::Result;
-use crate::session::Session;
 use crate::sync::Options;
 use crate::{hooks, status, sync};
 

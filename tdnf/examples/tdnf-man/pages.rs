@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use tdnf::args::help;
+use tdnf::commands::help;
 use tdnf::{commands, programs};
 
 use super::formats;

@@ -4,7 +4,6 @@
 //! takes to what clap takes; `refusal` says in the numbers of tdnf what clap refuses.
 
 mod getopt;
-pub mod help;
 mod lookup;
 pub mod options;
 mod order;

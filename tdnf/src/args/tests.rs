@@ -128,7 +128,7 @@ fn near_names_are_found() {
 fn the_definition_is_sound() {
     options::definition().debug_assert();
     for command in crate::commands::ALL {
-        help::with_options(command).debug_assert();
+        crate::commands::help::with_options(command).debug_assert();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words of a transaction while it runs.
 
-use crate::view::Screen;
+use crate::screen::Screen;
 
 use crate::interrupt::PhaseGuard;
 use crate::view::transcript::Transcript;

@@ -18,9 +18,9 @@ use crate::error::Failure;
 use crate::history::History;
 use crate::interrupt::Interrupt;
 use crate::plan::{Action, Change, Origin, PackageId, Promised, Reason};
+use crate::screen::{JsonShape, Screen};
 use crate::session::Needs;
 use crate::settings::{Environment, Settings};
-use crate::view::{JsonShape, Screen};
 
 /// An empty root with a configuration of its own.
 struct Stage {

@@ -6,6 +6,7 @@ mod check_installed;
 mod clean;
 mod count;
 mod files;
+pub mod help;
 mod history;
 mod list;
 mod makecache;
@@ -20,16 +21,17 @@ mod security;
 mod source;
 mod updateinfo;
 
+use crate::args::Args;
 use crate::args::options::Definition;
-use crate::args::{Args, help};
 use crate::change::{recover, say_pending};
 use crate::error::{Code, Failure, Outcome};
 use crate::hooks;
 use crate::interrupt::{Interrupt, Listener};
 use crate::near::nearest;
+use crate::screen::Screen;
 use crate::session::{Needs, Session};
 use crate::settings::{Environment, Settings};
-use crate::view::{Screen, Version};
+use crate::view::Version;
 use operands::Operands;
 
 /// What a command does: gets the session and the words after its name, returns the exit code.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::view::View;
+use crate::screen::View;
 
 fn identity(name: &str, epoch: u32) -> PackageId {
     PackageId {

@@ -9,8 +9,8 @@ use whole_file::{Access, Durability};
 use crate::args;
 use crate::error::{Failure, Outcome};
 use crate::programs::automatic::child;
+use crate::screen::{JsonShape, Screen};
 use crate::settings::{Environment, Settings};
-use crate::view::{JsonShape, Screen};
 
 /// The file below the cache directory.
 pub(super) const FILE: &str = "cached-updateinfo.txt";

@@ -14,9 +14,9 @@ use crate::args::{self, Args};
 use crate::commands;
 use crate::commands::operands::{Operand, Operands};
 use crate::interrupt::Listener;
+use crate::screen::{JsonShape, Screen};
 use crate::session::{Freshness, Needs, PRIMARY, Session};
 use crate::settings::{Environment, Settings};
-use crate::view::{JsonShape, Screen};
 
 /// The word that asks for candidates; it is no command of the help.
 pub(super) const WORD: &str = "__complete";

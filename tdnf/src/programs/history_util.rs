@@ -10,8 +10,8 @@ use rpm_repo::config::read_main_config;
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::history::{self, History, Installed};
+use crate::screen::{JsonShape, Screen};
 use crate::settings::{CONFIG_FILE, Environment};
-use crate::view::{JsonShape, Screen};
 
 const USAGE: &str = "\
 tdnf history db utility

@@ -26,8 +26,8 @@ use crate::args::Args;
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Phase};
 use crate::near::nearest;
+use crate::screen::Screen;
 use crate::settings::{Consent, Settings};
-use crate::view::Screen;
 
 pub use from_dir::packages_below;
 pub use holder::Holder;

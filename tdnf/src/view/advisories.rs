@@ -6,7 +6,7 @@ use chrono::{DateTime, Local, NaiveDateTime};
 use rpm_repo::updateinfo::Advisory;
 use serde::Serialize;
 
-use super::View;
+use crate::screen::View;
 
 const KINDS: [&str; 4] = ["Unknown", "Security", "Bugfix", "Enhancement"];
 

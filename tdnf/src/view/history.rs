@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Local};
 use serde::Serialize;
 
-use super::View;
 use crate::history::{Failed, HistoryEntry};
+use crate::screen::View;
 
 /// Columns of everything but the command line.
 const OTHER_COLUMNS: usize = 41;

@@ -7,7 +7,6 @@ pub mod packages;
 pub mod plan;
 pub mod repoquery;
 pub mod repos;
-mod screen;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod transcript;
@@ -18,7 +17,7 @@ use serde::Serialize;
 
 use crate::audit::Finding;
 
-pub use screen::{JsonShape, Screen, View};
+use crate::screen::View;
 
 /// `--version`.
 #[derive(Serialize)]

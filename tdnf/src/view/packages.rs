@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use cli_kit::human_size;
 use serde::Serialize;
 
-use super::View;
 use crate::plan::PackageId;
+use crate::screen::View;
 
 /// Percent of the columns for name.arch, evr and repository.
 const LIST_COLUMNS: [usize; 3] = [55, 25, 15];

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use cli_kit::human_size;
 use serde::Serialize;
 
-use super::View;
 use crate::plan::{Action, Change, GROUPS, Plan};
+use crate::screen::View;
 
 /// Percent of the width for name, arch, evr, repo, install size and download size.
 const COLUMNS: [usize; 6] = [20, 15, 20, 15, 10, 10];

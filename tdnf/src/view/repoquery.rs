@@ -6,8 +6,8 @@ use rpm_catalog::ChangelogEntry;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::View;
 use crate::plan::PackageId;
+use crate::screen::View;
 
 /// What is said of a package besides its name.
 #[derive(Debug, Clone)]

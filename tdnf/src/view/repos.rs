@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{JsonShape, View};
+use crate::screen::{JsonShape, View};
 
 /// One repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

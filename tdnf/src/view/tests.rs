@@ -12,12 +12,13 @@ use super::packages::{PackageInfo, PackageList, PackageMatches, PackageProviders
 use super::repoquery::{Answer, QueriedPackage, QueryResult};
 use super::repos::{RepoCopies, RepoCopy, RepoRow, RepoTable};
 use super::transcript::Transcript;
-use super::{Findings, JsonShape, PackageCount, Screen, Version, View, notes};
+use super::{Findings, PackageCount, Version, notes};
 use crate::audit::Finding;
 use crate::error::{Code, Failure};
 use crate::history::{Failed, HistoryEntry};
 use crate::note::Note;
 use crate::plan::PackageId;
+use crate::screen::{JsonShape, Screen, View};
 
 /// Both streams of all three shapes.
 pub(crate) fn in_all_shapes(show: impl Fn(&Screen)) -> String {

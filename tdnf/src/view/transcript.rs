@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use rpm_transaction::ScriptStream;
 
-use super::{JsonShape, View};
+use crate::screen::{JsonShape, View};
 
 /// Bytes of one scriptlet's output that are kept.
 const MAX_OUTPUT: usize = 1 << 20;

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::error::Cause;
 
-use super::limits::LimitKind;
 use super::tuning::host::{
     AHEAD, AHEAD_LASTS, CAPPED, FADES, FIRST_REST, LATELY, MAX_REST, REFUSAL_REST, STREAMS,
     TRICKLED,
 };
+use crate::event::LimitKind;
 
 /// What a server has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

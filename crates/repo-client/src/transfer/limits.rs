@@ -1,8 +1,9 @@
 //! How much may be asked of the network, which limit was met, and what a run did.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
+
+use crate::event::LimitKind;
 
 use crate::error::Error;
 
@@ -36,98 +37,6 @@ impl Default for Limits {
             connections_per_file: 32,
             hosts: 5,
             patience: Duration::from_secs(8),
-        }
-    }
-}
-
-/// What keeps the transfer from being faster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum LimitKind {
-    /// Nothing was found: the run was too short to tell.
-    #[default]
-    Unknown,
-    /// Each connection gets so much (bytes per second), more connections get more.
-    PerConnection {
-        /// Of one connection.
-        bps: u64,
-        /// In use.
-        connections: usize,
-    },
-    /// All connections together get no more than one, and no queue is seen: the server's limit for
-    /// one client, or a line whose queue is short.
-    PerClient {
-        /// Of all together.
-        bps: u64,
-    },
-    /// The line is full: more connections bring nothing, and answers wait in a queue.
-    FullLink {
-        /// Of all together.
-        bps: u64,
-    },
-    /// Connections stall and differ widely: packets are lost on the way.
-    Loss {
-        /// Of one connection, on average.
-        bps: u64,
-        /// In use.
-        connections: usize,
-    },
-    /// The time is spent waiting for answers to many small requests.
-    Latency {
-        /// From a request to its answer.
-        answer: Duration,
-        /// In use.
-        connections: usize,
-    },
-    /// Our own limit (`--limit-rate`) is reached.
-    Own {
-        /// The limit.
-        bps: u64,
-    },
-}
-
-fn rate(bps: u64) -> String {
-    match bps {
-        0..10_000 => format!("{:.1} kB/s", bps as f64 / 1e3),
-        10_000..1_000_000 => format!("{:.0} kB/s", bps as f64 / 1e3),
-        _ => format!("{:.1} MB/s", bps as f64 / 1e6),
-    }
-}
-
-impl fmt::Display for LimitKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let many = |n: usize| if n == 1 { "connection" } else { "connections" };
-        match *self {
-            Self::Unknown => f.write_str("no limit found"),
-            Self::PerConnection { bps, connections } => write!(
-                f,
-                "upstream gives {} per connection; {connections} {} in use",
-                rate(bps),
-                many(connections)
-            ),
-            Self::PerClient { bps } => write!(
-                f,
-                "no more than {} comes, however many connections there are: upstream's limit for \
-                 one client, or a full line",
-                rate(bps)
-            ),
-            Self::FullLink { bps } => write!(f, "the line is full at {}", rate(bps)),
-            Self::Loss { bps, connections } => write!(
-                f,
-                "packets are lost on the way: {} per connection on average; {connections} {} in use",
-                rate(bps),
-                many(connections)
-            ),
-            Self::Latency {
-                answer,
-                connections,
-            } => write!(
-                f,
-                "each small file waits {} ms for its answer; {connections} {} in use",
-                answer.as_millis(),
-                many(connections)
-            ),
-            Self::Own { bps } => write!(f, "the configured limit of {} is reached", rate(bps)),
         }
     }
 }

@@ -42,7 +42,7 @@ use ids::FileId;
 
 pub(crate) use ids::{Id, SourceId, Table};
 pub(crate) use journal::url_key;
-pub use limits::{HostReport, LimitKind, Limits, POLITE, Summary};
+pub use limits::{HostReport, Limits, POLITE, Summary};
 pub(crate) use policy::turns::{Next, Rounds, Turns};
 
 /// Files fetched at the same time when the caller has no opinion.

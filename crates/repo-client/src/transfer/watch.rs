@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use super::host::Host;
 use super::ids::HostId;
-use super::limits::{HostReport, LimitKind, Summary};
+use super::limits::{HostReport, Summary};
 use super::loss::Loss;
 use super::picture::Picture;
 use super::policy::probe::Reading;
 use super::policy::{idle, limit};
-use crate::event::{Event, Observer};
+use crate::event::{Event, LimitKind, Observer};
 use crate::ranges::RangeId;
 
 /// The clock and the kernel's counters at the beginning of a run.

@@ -9,10 +9,10 @@ use super::describe;
 use crate::bundle::make::{Orders, make};
 use crate::bundle::record::Receipt;
 use crate::bundle::request::Request;
+use crate::commands::session::Session;
 use crate::commands::{Value, size, time};
 use crate::config::{self, Bytes};
 use crate::error::{EXIT_DONE, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error, Result};
-use crate::session::Session;
 use crate::sync::{Options, Run};
 use crate::trust;
 

@@ -11,9 +11,9 @@ use cli_kit::{Printer, human_size};
 use crate::bundle::contents::Contents;
 use crate::bundle::opened::{Opened, open};
 use crate::bundle::{apply, record};
+use crate::commands::session::Session;
 use crate::error::{EXIT_DONE, Error, Result};
 use crate::layout::{Layout, write_json};
-use crate::session::Session;
 use crate::sync::Options;
 use crate::{manifest, trust};
 

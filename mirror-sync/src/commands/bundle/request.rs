@@ -6,11 +6,11 @@ use clap::Args;
 
 use crate::bundle::record;
 use crate::bundle::request::{self, installed_in};
+use crate::commands::session::Session;
 use crate::config;
 use crate::error::{Error, Result};
 use crate::layout::write_json;
 use crate::plan::closure::read_installed;
-use crate::session::Session;
 
 /// Writes what this host needs into a file to be carried out
 #[derive(Args)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use repo_client::transfer::{LimitKind, Limits, fetch_all};
+use repo_client::LimitKind;
+use repo_client::transfer::{Limits, fetch_all};
 use repo_client::{Access, Client, ClientOptions, FileRequest, Silent, Tls};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 

@@ -7,8 +7,8 @@ use super::stage::{Offer, Stage};
 use crate::error::Failure;
 use crate::goal::{self, Goal, Request, Verb};
 use crate::plan::Plan;
+use crate::screen::{JsonShape, Screen};
 use crate::view::tests::{failed, shown};
-use crate::view::{JsonShape, Screen};
 
 /// A plan of every kind of change, as the program makes it.
 fn plan() -> Plan {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::event::LimitKind;
 use crate::transfer::ids::HostId;
-use crate::transfer::limits::LimitKind;
 use crate::transfer::picture::Picture;
 use crate::transfer::tuning::limit::{
     EACH, MAX_QUEUE, MORE, OWN, PACKET, QUEUE, QUEUED, QUEUED_PACKETS, WAITING,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, ProxyEnvironment};
 
-use crate::commands::Common;
+use super::Common;
 use crate::config::{self, Config, DEFAULT_FILE, set};
 use crate::error::{Error, Result};
 use crate::layout::{self, Layout};
