@@ -109,7 +109,7 @@ pub const MAIN_KEYS: &[Key] = &[
     Key::new(
         "openmax",
         "1024",
-        "Limit of open files in a root without /proc.",
+        "Read for tdnf.conf files of C tdnf; no scriptlet inherits a file, so no limit is set.",
     ),
     Key::new(
         "lock_timeout",

@@ -52,7 +52,7 @@ pub struct MainConfig {
     pub pluginconfpath: PathBuf,
     /// `varsdir`: directories of variables, the first definition wins.
     pub vars_dirs: Vec<PathBuf>,
-    /// `openmax`: open files allowed before a transaction; 1024; 0 leaves the limit alone.
+    /// `openmax`: open files that C tdnf allows before a transaction; 1024. It has no effect here.
     pub openmax: u32,
     /// `lock_timeout`: seconds to wait for another run that changes the system; for ever unless
     /// given. C tdnf has no such key.

@@ -6,6 +6,7 @@ mod changes;
 mod history;
 mod interrupts;
 mod json;
+mod keys;
 mod plugins;
 mod programs;
 mod queries;

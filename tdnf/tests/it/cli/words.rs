@@ -63,9 +63,16 @@ fn scopes_as_options_and_short_words() {
     assert_eq!(summary.out, "\n0 updates.\n");
     let document = site.run(&["--json-version", "2", "list"]).well().out;
     assert!(document.starts_with('{'), "{document}");
+    let document = site.run(&["--json", "list"]).well().out;
+    assert!(document.starts_with('['), "{document}");
+    // dnf's letters for the kind of address change nothing.
+    assert_eq!(lines(&["-4", "-6", "list"]), 3);
     let found = site.run(&["whatprovides", "/opt/alpha"]).well().out;
     assert!(found.contains("alpha-1.0-1.noarch : "), "{found}");
     site.run(&["-y", "--skipdigest", "update"]).well();
+    assert_eq!(site.rpm_names(), ["alpha-2.0"]);
+    site.run(&["-y", "downgrade", "alpha"]).well();
+    site.run(&["-y", "update-to", "alpha=2.0"]).well();
     assert_eq!(site.rpm_names(), ["alpha-2.0"]);
     let target = site.path("copy").display().to_string();
     site.run(&["reposync", "--download-path", &target]).well();

@@ -1,4 +1,4 @@
-//! The tables of `tdnf-behaviour.md`, read where they are.
+//! The tables of `docs/reference/tdnf.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Reads the document; none where it is not at hand.
-    pub(super) fn read() -> Option<Self> {
-        let path = testkit::fixtures::shared()?.join("reference/tdnf-behaviour.md");
-        let text = std::fs::read_to_string(path).ok()?;
+    /// Reads the document.
+    pub(super) fn read() -> Self {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/tdnf.md");
+        let text = std::fs::read_to_string(path).expect("the reference stands in the repository");
         let section = |title: &str| -> &str {
             let start = text
                 .find(title)
@@ -34,14 +34,14 @@ impl Reference {
                 error_texts.entry(number).or_insert_with(|| text.clone());
             }
         }
-        Some(Self {
+        Self {
             commands: commands(section("## 5. Commands")),
             options: options(section("## 6. Options")),
             main_keys: first_cells(section("## 7. tdnf.conf")),
             repo_keys: first_cells(section("## 8. .repo files")),
             errors: error_texts.keys().map(u32::to_string).collect(),
             error_texts,
-        })
+        }
     }
 }
 

@@ -1,8 +1,9 @@
-//! Which tests there are and what they speak of.
+//! Which tests run the program, and with what.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::runs::{self, Test};
 use crate::samples;
 
 /// What a row is.
@@ -17,22 +18,26 @@ pub(super) enum Kind {
 
 /// How many tests a cell names.
 const MANY: usize = 3;
-/// Covers every number and its text.
+/// Covers number, text and exit code of every error, without a run that ends with it.
 const ERROR_TABLE: &str = "error_numbers_and_texts_are_those_of_the_reference";
+/// The cell of a row that nothing covers.
+const NOT_COVERED: &str = "not covered";
 
-/// The test functions of the workspace.
+/// The tests that run the program.
 pub(super) struct Sources {
-    /// Name and text, in the order of the files.
-    tests: Vec<(String, String)>,
+    /// In the order of the files.
+    tests: Vec<Test>,
+    /// Options with a value.
+    with_value: BTreeSet<String>,
 }
 
 impl Sources {
     pub(super) fn read() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut files = Vec::new();
-        for dir in ["tdnf/tests", "tdnf/src", "crates"] {
-            rust_files(&root.join(dir), &mut files);
-        }
+        rust_files(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"),
+            &mut files,
+        );
         files.sort();
         let mut tests = Vec::new();
         for file in files {
@@ -40,21 +45,49 @@ impl Sources {
             if file.parent().is_some_and(|dir| dir.ends_with("it/compat")) {
                 continue;
             }
-            tests.extend(tests_of(
+            tests.extend(runs::tests(
                 &std::fs::read_to_string(&file).unwrap_or_default(),
             ));
         }
-        Self { tests }
+        let definition = tdnf::args::options::definition();
+        let takes = |option: &&clap::Arg| option.get_action().takes_values();
+        let names = |option: &clap::Arg| {
+            let long = option.get_long().map(|name| format!("--{name}"));
+            let short = option.get_short().map(|letter| format!("-{letter}"));
+            long.into_iter().chain(short)
+        };
+        let options = definition.get_arguments().filter(takes);
+        let with_value = options.flat_map(names).collect();
+        Self { tests, with_value }
     }
 
-    fn speaks_of(&self, patterns: &[String]) -> Vec<&str> {
-        let has = |text: &String| {
-            patterns
-                .iter()
-                .any(|pattern| text.contains(pattern.as_str()))
+    /// The tests that run the program with what a row is about.
+    fn running(&self, kind: Kind, row: &str) -> Vec<&str> {
+        let with = format!("{row}=");
+        let is_option =
+            |word: &String| word == row || (row.starts_with("--") && word.starts_with(&with));
+        let said = [format!("Error({row}) :"), format!("\"Error\":{row},")];
+        let runs = |test: &&Test| match kind {
+            Kind::Command => {
+                let mut runs = test.runs.iter();
+                runs.any(|words| runs::commands(words, &self.with_value).contains(row))
+            }
+            Kind::Option => test.runs.iter().flatten().flatten().any(is_option),
+            // A key of both tables belongs to a repository unless it is seen to be in [main].
+            Kind::MainKey => {
+                let is_shared = rpm_repo::config::REPO_KEYS
+                    .iter()
+                    .any(|key| key.name == row);
+                test.main_keys.contains(row) || (!is_shared && test.keys.contains(row))
+            }
+            Kind::RepoKey => test.keys.contains(row),
+            Kind::Error => {
+                let has = |text: &String| said.iter().any(|said| text.contains(said.as_str()));
+                test.literals.iter().any(has)
+            }
         };
-        let found = self.tests.iter().filter(|(_, text)| has(text));
-        found.map(|(name, _)| name.as_str()).collect()
+        let found = self.tests.iter().filter(runs);
+        found.map(|test| test.name.as_str()).collect()
     }
 }
 
@@ -67,26 +100,6 @@ fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
             found.push(path);
         }
     }
-}
-
-/// Name and text of each function under `#[test]`.
-fn tests_of(text: &str) -> Vec<(String, String)> {
-    let mut tests = Vec::new();
-    for part in text.split("#[test]").skip(1) {
-        let Some(name) = part
-            .split("fn ")
-            .nth(1)
-            .and_then(|rest| rest.split('(').next())
-        else {
-            continue;
-        };
-        let end = part
-            .find("\n}\n")
-            .or_else(|| part.find("\n    }\n"))
-            .unwrap_or(part.len());
-        tests.push((name.trim().to_owned(), part[..end].to_owned()));
-    }
-    tests
 }
 
 /// Finds the tests of a row.
@@ -104,7 +117,7 @@ impl<'a> Covering<'a> {
         }
     }
 
-    /// The cell of a row; empty if nothing covers it.
+    /// The cell of a row.
     pub(super) fn cell(&self, kind: Kind, row: &str) -> String {
         let numbers: Vec<u32> = self
             .played
@@ -119,7 +132,7 @@ impl<'a> Covering<'a> {
             parts.push(format!("samples {}", list.join(", ")));
         }
         if numbers.len() < MANY {
-            let tests = self.sources.speaks_of(&patterns(kind, row));
+            let tests = self.sources.running(kind, row);
             let mut seen = BTreeSet::new();
             let tests = tests.into_iter().filter(|name| seen.insert(*name));
             parts.extend(
@@ -128,38 +141,37 @@ impl<'a> Covering<'a> {
                     .map(|name| format!("`{name}`")),
             );
         }
-        if parts.is_empty() && kind == Kind::Error {
-            parts.push(format!("`{ERROR_TABLE}`"));
+        match (parts.is_empty(), kind) {
+            (true, Kind::Error) => format!("`{ERROR_TABLE}`"),
+            (true, _) => NOT_COVERED.to_owned(),
+            (false, _) => parts.join("; "),
         }
-        parts.join("; ")
     }
 
-    /// What is wrong with a cell.
-    pub(super) fn unknown(&self, cell: &str) -> Vec<String> {
-        if cell.is_empty() {
-            return vec!["no test covers it".to_owned()];
-        }
+    /// What is wrong with the cell of a row.
+    pub(super) fn unknown(&self, kind: Kind, row: &str, cell: &str) -> Vec<String> {
         let mut wrong = Vec::new();
+        let running = self.sources.running(kind, row);
+        if cell == NOT_COVERED {
+            wrong.extend(running.first().map(|test| format!("{test} covers it")));
+            return wrong;
+        }
         for part in cell.split("; ") {
             match part.strip_prefix("samples ") {
                 // Without the samples at hand their numbers cannot be looked up.
                 Some(_) if self.played.is_empty() => {}
                 Some(list) => {
-                    let numbers = list
-                        .split(", ")
-                        .map(|number| (number, number.parse::<u32>()));
-                    let gone = numbers.filter(|(_, number)| {
-                        !number
-                            .as_ref()
-                            .is_ok_and(|number| self.played.contains_key(number))
+                    let stale = list.split(", ").filter(|number| {
+                        let sample = number.parse().ok().and_then(|n: u32| self.played.get(&n));
+                        !sample.is_some_and(|sample| speaks(sample, kind, row))
                     });
-                    wrong.extend(gone.map(|(number, _)| format!("sample {number} is not played")));
+                    wrong.extend(stale.map(|number| format!("sample {number} does not run it")));
                 }
                 None => {
                     let name = part.trim_matches('`');
-                    let known = self.sources.tests.iter().any(|(test, _)| test == name);
-                    if !known && name != ERROR_TABLE {
-                        wrong.push(format!("there is no test {name}"));
+                    let table = kind == Kind::Error && name == ERROR_TABLE;
+                    if !table && !running.contains(&name) {
+                        wrong.push(format!("'{name}' does not run it"));
                     }
                 }
             }
@@ -185,37 +197,10 @@ fn speaks(sample: &samples::Played, kind: Kind, row: &str) -> bool {
             sample.err.lines().any(|line| line.starts_with(&said))
                 || sample.out.starts_with(&object)
         }
-        Kind::MainKey | Kind::RepoKey => {
-            words.any(|word| word.starts_with(&format!("--setopt={row}=")))
+        Kind::MainKey => words.any(|word| word.starts_with(&format!("--setopt={row}="))),
+        Kind::RepoKey => {
+            let key = format!(".{row}=");
+            words.any(|word| word.starts_with("--setopt=") && word.contains(&key))
         }
-    }
-}
-
-/// What a test that covers a row has in its text.
-fn patterns(kind: Kind, row: &str) -> Vec<String> {
-    match kind {
-        Kind::Command => vec![format!("\"{row}\""), format!("tdnf {row} ")],
-        Kind::Option => vec![
-            format!("\"{row}\""),
-            format!("\"{row}="),
-            format!("\"{row} "),
-            format!(" {row} "),
-            format!(" {row}\""),
-        ],
-        Kind::MainKey | Kind::RepoKey => [
-            format!("\"{row}\""),
-            format!("\"{row}="),
-            format!("\\n{row}="),
-            format!("\n{row}="),
-            format!(" {row}="),
-            format!("setopt={row}="),
-            format!("\n{row} ="),
-        ]
-        .to_vec(),
-        Kind::Error => vec![
-            format!("Error({row}) :"),
-            format!("\"Error\":{row},"),
-            format!("Code({row})"),
-        ],
     }
 }
