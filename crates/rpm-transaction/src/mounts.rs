@@ -1,7 +1,6 @@
 //! The file systems that a transaction writes to.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{self, AtFlags, StatVfsMountFlags, StatxFlags};
@@ -40,15 +39,16 @@ pub(crate) struct Mounts {
 
 impl Mounts {
     /// None so far; staging directories will have this name.
-    pub(crate) fn new(tid: u32) -> Mounts {
-        let random = RandomState::new().build_hasher().finish();
-        Mounts {
+    pub(crate) fn new(tid: u32) -> Result<Mounts, TransactionError> {
+        let random = getrandom::u64()
+            .map_err(|e| TransactionError::file("cannot name staging directories in", b"/", e))?;
+        Ok(Mounts {
             list: Vec::new(),
             by_key: HashMap::new(),
             by_dir: HashMap::new(),
             // Nobody can foresee it: the top of a mount may be writable for all.
             stage_name: format!(".tdnf-stage-{tid:08x}-{random:016x}").into_bytes(),
-        }
+        })
     }
 
     /// The file system that holds (or will hold) the directory `dir`.

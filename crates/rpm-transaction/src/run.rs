@@ -167,7 +167,7 @@ fn check(
     problems: &mut Vec<Problem>,
     first: bool,
 ) -> Result<Checked, TransactionError> {
-    let mut mounts = Mounts::new(tid);
+    let mut mounts = Mounts::new(tid)?;
     let before_pretrans = first && !options.no_scripts;
     let planner = Planner::new(
         root,

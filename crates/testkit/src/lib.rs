@@ -13,3 +13,10 @@ pub mod server;
 pub mod step;
 pub mod tree;
 pub mod words;
+
+/// Bytes that do not compress and in which no wrong offset can hide, the same for the same seed.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
+    bytes
+}

@@ -16,13 +16,8 @@ pub fn packages(release: u32, count: usize) -> Vec<PathBuf> {
         "Name: many\nVersion: 1\nRelease: {release}\nSummary: Many packages\nLicense: MIT\nBuildArch: noarch\n\
          %description\nMany.\n"
     );
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut noise = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state >> 20
-    };
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut noise = move || random.u64(..1 << 44);
     // Writing into a string cannot fail.
     for number in 0..count {
         let (words, need) = (noise(), noise() as usize % count);

@@ -220,15 +220,7 @@ pub(crate) fn package_of(name: &str, version: &str, lines: &str, bytes: usize) -
          echo {name} {version} >> %{{buildroot}}/usr/share/stage/{name}\n\
          %files\n/usr/share/stage/{name}\n"
     );
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 20) as u8
-    })
-    .take(bytes)
-    .collect();
+    let noise = testkit::noise(bytes, 1);
     let built = build_spec(&spec, &[("noise", &noise)]);
     built.first().expect("one package").clone()
 }

@@ -10,21 +10,8 @@ use repo_client::{
     Access, Client, ClientOptions, Error, Event, Fetched, FileRequest, Observer, Silent,
 };
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+pub(crate) use testkit::noise;
 use testkit::server::{Answer, Server};
-
-/// Bytes that differ everywhere.
-pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut out = Vec::with_capacity(length + 8);
-    while out.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        out.extend_from_slice(&state.to_le_bytes());
-    }
-    out.truncate(length);
-    out
-}
 
 pub(crate) fn digest(data: &[u8]) -> Digest {
     Hasher::digest(DigestAlgo::Sha256, data)

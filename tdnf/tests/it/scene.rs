@@ -85,24 +85,7 @@ pub(crate) fn package(name: &str, version: &str, lines: &str) -> RpmFile {
 
 /// Bytes that do not compress, the same each time.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    (0..len).map(|_| random.next() as u8).collect()
-}
-
-/// A small generator with a seed, so that every run of a test does the same.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 >> 20
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
+    testkit::noise(len, 1)
 }
 
 /// What a run said and how it ended.

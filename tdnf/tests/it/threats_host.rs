@@ -115,12 +115,9 @@ fn row_87_kill9_everywhere() {
     let new = state(done.path());
     assert!(!differences(&old, &new).is_empty());
     let (mut left_old, mut left_new, mut halfway) = (0, 0, 0);
-    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = fastrand::Rng::with_seed(1);
     for moment in 0..30 {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let fraction = (random >> 40) as u32 % 1000;
+        let fraction = random.u32(..1000);
         let root = copy(site.path());
         // Every second one dies within the transaction, whatever the speed of the machine.
         let (lines, pause) = match moment % 2 {

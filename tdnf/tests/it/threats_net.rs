@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use testkit::server::{Answer, Server};
 
-use crate::scene::{CACHE, Random, Scene, digest, new_key, package};
+use crate::scene::{CACHE, Scene, digest, new_key, package};
 use crate::scene_repo::{Packer, Part, Published};
 use crate::scene_rpm::sha256;
 
@@ -383,7 +383,7 @@ fn row_42_solv_cache_corrupt() {
         .flat_map(|end| scene.cached(end))
         .collect();
     assert_eq!(caches.len(), 2, "{:?}", scene.cached(""));
-    let mut random = Random(0x5eed_4200);
+    let mut random = fastrand::Rng::with_seed(0x5eed_4200);
     for file in &caches {
         let bytes = fs::read(file).unwrap();
         let mut damaged: Vec<Vec<u8>> = vec![
@@ -395,10 +395,10 @@ fn row_42_solv_cache_corrupt() {
         ];
         damaged.extend((0..6).map(|n| bytes[..bytes.len() * n / 6].to_vec()));
         // The beginning, where versions, sizes and byte order stand, byte by byte; then anywhere.
-        let places = (0..bytes.len().min(24)).chain((0..24).map(|_| random.below(bytes.len())));
+        let places = (0..bytes.len().min(24)).chain((0..24).map(|_| random.usize(..bytes.len())));
         for at in places.collect::<Vec<_>>() {
             let mut flipped = bytes.clone();
-            flipped[at] ^= 1 << random.below(8);
+            flipped[at] ^= 1 << random.usize(..8);
             damaged.push(flipped);
         }
         // Another byte order.

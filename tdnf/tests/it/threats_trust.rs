@@ -8,7 +8,7 @@ use std::process::Command;
 use rpm_trust::sign::SignatureHash;
 use testkit::server::Answer;
 
-use crate::scene::{Random, Scene, digest, key_of, new_key, noise, now, package};
+use crate::scene::{Scene, digest, key_of, new_key, noise, now, package};
 use crate::scene_rpm::{Item, RpmFile, items, kind, replace, sha256, tag, word, write};
 
 mod keys_and_damage;

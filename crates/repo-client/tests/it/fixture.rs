@@ -55,14 +55,7 @@ pub(crate) fn digest(bytes: &[u8]) -> Digest {
 
 /// Bytes without a pattern that a wrong offset could hide in.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 24) as u8
-    };
-    (0..len).map(|_| next()).collect()
+    testkit::noise(len, 1)
 }
 
 /// A folder, served.

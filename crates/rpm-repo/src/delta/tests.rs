@@ -1,23 +1,12 @@
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 
+use fastrand::Rng;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use tempfile::TempDir;
 
 use super::*;
 use crate::compress::{Encoder, Expected, Format};
-
-/// Numbers that are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % below.max(1)
-    }
-}
 
 /// A file as it is stored, and what is known of it.
 struct Stored {
@@ -69,10 +58,14 @@ fn applied(old: &Stored, delta: &[u8], expected: &Expected) -> Result<Vec<u8>> {
     apply(&old.bytes[..], delta, expected, &mut out).map(|()| out)
 }
 
-fn line(dice: &mut Dice) -> Vec<u8> {
-    let end = ["\n", "", "\r\n", ">\n"][dice.roll(4)];
-    let number = dice.roll(40);
-    format!("  <file number=\"{number}\">{}</file>{end}", dice.roll(7)).into_bytes()
+fn line(dice: &mut Rng) -> Vec<u8> {
+    let end = ["\n", "", "\r\n", ">\n"][dice.usize(..4)];
+    let number = dice.usize(..40);
+    format!(
+        "  <file number=\"{number}\">{}</file>{end}",
+        dice.usize(..7)
+    )
+    .into_bytes()
 }
 
 /// Texts with lines and without, edited in all ways, in every packing.
@@ -87,27 +80,27 @@ fn random_edits_come_back() {
         Format::Bzip2,
     ];
     for seed in 1..80_u64 {
-        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let count = [0, 1, 30, 4000][dice.roll(4)];
+        let mut dice = Rng::with_seed(seed);
+        let count = [0, 1, 30, 4000][dice.usize(..4)];
         let mut lines: Vec<Vec<u8>> = (0..count).map(|_| line(&mut dice)).collect();
         let from = lines.concat();
-        for _ in 0..dice.roll(12) {
-            let at = dice.roll(lines.len() + 1);
-            match dice.roll(4) {
+        for _ in 0..dice.usize(..12) {
+            let at = dice.usize(..lines.len() + 1);
+            match dice.usize(..4) {
                 0 => lines.insert(at, line(&mut dice)),
                 1 if at < lines.len() => drop(lines.remove(at)),
                 2 if at < lines.len() => lines[at] = line(&mut dice),
                 _ => {
-                    let end = (at + dice.roll(200)).min(lines.len());
+                    let end = (at + dice.usize(..200)).min(lines.len());
                     let block: Vec<_> = lines.drain(at..end).collect();
-                    let to = dice.roll(lines.len() + 1);
+                    let to = dice.usize(..lines.len() + 1);
                     lines.splice(to..to, block);
                 }
             }
         }
         let to = lines.concat();
-        let format = formats[dice.roll(formats.len())];
-        let old = packed(&dir, "old", &from, formats[dice.roll(formats.len())]);
+        let format = formats[dice.usize(..formats.len())];
+        let old = packed(&dir, "old", &from, formats[dice.usize(..formats.len())]);
         let new = packed(&dir, "new", &to, format);
         let bytes = delta(&old, &new);
         assert!(bytes == delta(&old, &new), "{seed}: not the same twice");
@@ -121,9 +114,9 @@ fn random_edits_come_back() {
 fn a_delta_holds_what_is_new() {
     let dir = TempDir::new().unwrap();
     for end in ["\n", ""] {
-        let mut dice = Dice(7);
+        let mut dice = Rng::with_seed(7);
         let mut list: Vec<String> = (0..200_000)
-            .map(|n| format!("<file>/usr/share/{n}/{}</file>{end}", dice.roll(1 << 30)))
+            .map(|n| format!("<file>/usr/share/{n}/{}</file>{end}", dice.usize(..1 << 30)))
             .collect();
         let old = packed(&dir, "old", list.concat().as_bytes(), Format::Gzip);
         list[100_000] = format!("<file>/usr/share/new</file>{end}");
@@ -141,10 +134,10 @@ fn a_delta_holds_what_is_new() {
 fn nothing_in_common() {
     let dir = TempDir::new().unwrap();
     let noise = |seed: u64, size: usize| {
-        let mut dice = Dice(seed);
+        let mut dice = Rng::with_seed(seed);
         let mut text = vec![0_u8; size];
         text.iter_mut()
-            .for_each(|byte| *byte = b'a' + dice.roll(8) as u8);
+            .for_each(|byte| *byte = b'a' + dice.usize(..8) as u8);
         text
     };
     let old = packed(&dir, "old", &noise(1, 1 << 20), Format::Zstd);
@@ -173,7 +166,7 @@ fn unknown_packings_have_no_delta() {
 }
 
 fn pair(dir: &TempDir) -> (Stored, Stored, Vec<u8>) {
-    let mut dice = Dice(3);
+    let mut dice = Rng::with_seed(3);
     let mut lines: Vec<Vec<u8>> = (0..300).map(|_| line(&mut dice)).collect();
     let old = packed(dir, "old", &lines.concat(), Format::Gzip);
     lines[150] = b"<new/>\n".to_vec();

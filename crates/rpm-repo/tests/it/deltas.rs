@@ -9,14 +9,12 @@ use rpm_repo::delta::{self, Packing};
 
 /// A text as primary is written: lines that repeat themselves and numbers that do not.
 fn text() -> String {
-    let mut state = 1_u64;
+    let mut random = fastrand::Rng::with_seed(1);
     let mut out = String::new();
     for number in 0..5_000 {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(99);
+        let checksum = random.u64(..);
         out.push_str(&format!(
-            "<package type=\"rpm\">\n  <name>name{number}</name>\n  <checksum>{state:016x}</checksum>\n"
+            "<package type=\"rpm\">\n  <name>name{number}</name>\n  <checksum>{checksum:016x}</checksum>\n"
         ));
     }
     out

@@ -66,13 +66,8 @@ fn what_a_loop_needs_comes_before_it() {
 #[test]
 fn a_large_random_graph() {
     let count = 600;
-    let mut seed = 1u64;
-    let mut below = |limit: usize| {
-        seed = seed
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (seed >> 33) as usize % limit
-    };
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut below = |limit: usize| random.usize(..limit);
     let mut relations = Vec::new();
     for _ in 0..3000 {
         let (a, b) = (below(count), below(count));

@@ -6,7 +6,6 @@
 pub(super) mod config;
 
 use std::fs::OpenOptions;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -115,7 +114,7 @@ fn work(printer: &Printer, words: &[String]) -> Result<(), Stop> {
     let path = options.conf.clone().unwrap_or_else(|| CONFIG_FILE.into());
     let config = Config::read(&path)?;
     if options.timer {
-        sleep(random_pause(config.random_sleep));
+        sleep(random_pause(config.random_sleep)?);
     }
     Run {
         printer,
@@ -152,9 +151,15 @@ impl Options {
 }
 
 /// A pause of at most so many seconds, so that a fleet does not ask at the same moment.
-fn random_pause(most: u64) -> Duration {
-    let random = RandomState::new().build_hasher().finish();
-    Duration::from_secs(random.checked_rem(most.saturating_add(1)).unwrap_or(0))
+fn random_pause(most: u64) -> Result<Duration, Stop> {
+    let random = getrandom::u64().map_err(|error| {
+        Stop(
+            End::Invalid,
+            format!("random_sleep: no random number: {error}"),
+        )
+    })?;
+    let pause = random.checked_rem(most.saturating_add(1)).unwrap_or(0);
+    Ok(Duration::from_secs(pause))
 }
 
 struct Run<'a> {

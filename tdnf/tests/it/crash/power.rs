@@ -19,24 +19,13 @@ const MOMENTS: usize = 23;
 /// Runs per file system, in a sample and in full.
 const RUNS: [u64; 2] = [1, 5];
 
-/// Numbers that only the seed decides.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        let multiplied = self.0.wrapping_mul(6_364_136_223_846_793_005);
-        self.0 = multiplied.wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
+/// So many different calls, in order.
+fn some_calls(random: &mut fastrand::Rng, count: usize, calls: usize) -> Vec<usize> {
+    let mut chosen = std::collections::BTreeSet::new();
+    while chosen.len() < count.min(calls) {
+        chosen.insert(random.usize(1..=calls));
     }
-
-    /// So many different calls, in order.
-    fn calls(&mut self, count: usize, calls: usize) -> Vec<usize> {
-        let mut chosen = std::collections::BTreeSet::new();
-        while chosen.len() < count.min(calls) {
-            chosen.insert(1 + self.below(calls));
-        }
-        chosen.into_iter().collect()
-    }
+    chosen.into_iter().collect()
 }
 
 /// One upgrade with its clones. The kernel writes out what it has at moments of its own: some of those are made here.
@@ -46,9 +35,9 @@ fn upgrade_with_clones(
     root: &Path,
     seed: u64,
 ) -> Vec<(String, String)> {
-    let mut random = Random(seed);
-    let moments = random.calls(MOMENTS, scene.calls.len());
-    let written = random.calls(MOMENTS / 2, scene.calls.len());
+    let mut random = fastrand::Rng::with_seed(seed);
+    let moments = some_calls(&mut random, MOMENTS, scene.calls.len());
+    let written = some_calls(&mut random, MOMENTS / 2, scene.calls.len());
     let mut clones = Vec::new();
     let run = step::run(&upgrade(root), root, &mut |call| {
         if seed % 2 == 1 && written.contains(&call.number) {

@@ -216,18 +216,21 @@ fn row_24_mutated_packages() {
         .tdnf(&["-y", "--testonly", "install", "./app.rpm"])
         .ok();
     let before = scene.state();
-    let mut random = Random(0x5eed_2400);
+    let mut random = fastrand::Rng::with_seed(0x5eed_2400);
     let mut accepted = 0;
     for round in 0..ROUNDS {
         let mut changed = bytes.clone();
         // Signature header, main header and payload get their share whatever their size.
-        let (from, to) = [(0, header), (header, payload), (payload, bytes.len())][random.below(3)];
-        for _ in 0..=random.below(3) {
-            let at = from + random.below(to - from);
-            match random.below(4) {
-                0 => changed[at] ^= 1 << random.below(8),
-                1 => changed[at] = random.next() as u8,
-                2 => changed[at..(at + 4).min(bytes.len())].fill([0, 0xff, 0x7f][random.below(3)]),
+        let (from, to) =
+            [(0, header), (header, payload), (payload, bytes.len())][random.usize(..3)];
+        for _ in 0..=random.usize(..3) {
+            let at = from + random.usize(..to - from);
+            match random.usize(..4) {
+                0 => changed[at] ^= 1 << random.usize(..8),
+                1 => changed[at] = random.u8(..),
+                2 => {
+                    changed[at..(at + 4).min(bytes.len())].fill([0, 0xff, 0x7f][random.usize(..3)])
+                }
                 _ => changed[at] = changed[at].wrapping_add(1),
             }
         }

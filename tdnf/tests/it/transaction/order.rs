@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::random::Random;
+use fastrand::Rng;
+
+use super::random::{seeded, some_of};
 use super::*;
 
 /// Packages of the pool.
@@ -31,11 +33,11 @@ fn name(number: usize) -> String {
 }
 
 /// A dependency on something in the pool: name, version, file, soname, expression.
-fn wish(random: &mut Random) -> String {
-    let [a, b, c] = [(); 3].map(|()| name(random.below(POOL)));
-    match random.below(20) {
+fn wish(random: &mut Rng) -> String {
+    let [a, b, c] = [(); 3].map(|()| name(random.usize(..POOL)));
+    match random.usize(..20) {
         0..9 => a,
-        9 => format!("virtual{}", random.below(4)),
+        9 => format!("virtual{}", random.usize(..4)),
         10 | 11 => format!("/opt/o/{a}/file"),
         12 => format!("/srv/o/{a}/file"),
         13 => format!("{a} > 1"),
@@ -71,7 +73,7 @@ const WEAK: [&str; 5] = [
 ];
 
 /// All packages of the pool, from one spec.
-fn pool(random: &mut Random) -> HashMap<String, PathBuf> {
+fn pool(random: &mut Rng) -> HashMap<String, PathBuf> {
     let mut spec = String::from(
         "%global __elf_requires /bin/sh %{_sourcedir}/generator R\n\
          %global __elf_provides /bin/sh %{_sourcedir}/generator P\n\
@@ -81,21 +83,21 @@ fn pool(random: &mut Random) -> HashMap<String, PathBuf> {
     let mut install = String::from("%install\n");
     for name in (0..POOL).map(name) {
         write!(spec, "%package -n {name}\nSummary: test\n").unwrap();
-        let elf: Vec<_> = ELF.iter().filter(|_| random.below(3) == 0).collect();
-        if elf.is_empty() && random.below(2) == 0 {
+        let elf: Vec<_> = ELF.iter().filter(|_| random.usize(..3) == 0).collect();
+        if elf.is_empty() && random.usize(..2) == 0 {
             spec.push_str("BuildArch: noarch\n");
         }
-        if random.below(4) == 0 {
-            writeln!(spec, "Provides: virtual{}", random.below(4)).unwrap();
+        if random.usize(..4) == 0 {
+            writeln!(spec, "Provides: virtual{}", random.usize(..4)).unwrap();
         }
-        if random.below(6) == 0 {
-            writeln!(spec, "Provides: so{}", random.below(3)).unwrap();
+        if random.usize(..6) == 0 {
+            writeln!(spec, "Provides: so{}", random.usize(..3)).unwrap();
         }
-        for _ in 0..random.below(4) {
+        for _ in 0..random.usize(..4) {
             let wish = wish(random);
-            let group = match random.below(4) {
-                0 if !wish.contains('(') => WEAK[random.below(WEAK.len())],
-                _ => REQUIRES[random.below(REQUIRES.len())],
+            let group = match random.usize(..4) {
+                0 if !wish.contains('(') => WEAK[random.usize(..WEAK.len())],
+                _ => REQUIRES[random.usize(..REQUIRES.len())],
             };
             writeln!(spec, "{group}: {wish}").unwrap();
         }
@@ -107,7 +109,7 @@ fn pool(random: &mut Random) -> HashMap<String, PathBuf> {
             let pad = "\\0".repeat(64);
             write!(install, "printf '{begin}{pad}\\n").unwrap();
             for so in 0..3 {
-                for kind in ["R", "P"].iter().filter(|_| random.below(3) == 0) {
+                for kind in ["R", "P"].iter().filter(|_| random.usize(..3) == 0) {
                     write!(install, "{kind} so{so}\\n").unwrap();
                 }
             }
@@ -157,12 +159,12 @@ fn the_order_is_that_of_rpm() {
     if unprivileged() {
         return;
     }
-    let mut random = Random::seeded();
+    let mut random = seeded();
     let pool = pool(&mut random);
     assert_eq!(pool.len(), POOL);
     for set in 0..SETS {
         let most = if set % 4 == 0 { POOL } else { 10 };
-        let chosen = random.some_of(POOL, most);
+        let chosen = some_of(&mut random, POOL, most);
         let chosen: Vec<String> = chosen.into_iter().map(name).collect();
         let root = Sandbox::empty();
         std::fs::create_dir_all(root.join("var/lib/rpm")).unwrap();

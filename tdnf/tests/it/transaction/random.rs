@@ -6,6 +6,7 @@
 
 use std::fmt::Write;
 
+use fastrand::Rng;
 use rpm_pkg::dep::{DepGroup, Deps};
 
 use super::*;
@@ -19,37 +20,19 @@ const STEPS: usize = 50;
 /// What all tests start from, unless `TDNF_TEST_SEED` says something else.
 const SEED: u64 = 20_261_121;
 
-/// xorshift: the same numbers for the same seed, everywhere.
-pub(super) struct Random(u64);
+/// From `TDNF_TEST_SEED`, or always the same; printed.
+pub(super) fn seeded() -> Rng {
+    let seed = seed();
+    println!("TDNF_TEST_SEED={seed}");
+    Rng::with_seed(seed)
+}
 
-impl Random {
-    /// From `TDNF_TEST_SEED`, or always the same; printed.
-    pub(super) fn seeded() -> Random {
-        let seed = seed();
-        println!("TDNF_TEST_SEED={seed}");
-        Random(seed)
-    }
-
-    /// Some of the numbers below `limit`, at least one and at most `most`, in any order.
-    pub(super) fn some_of(&mut self, limit: usize, most: usize) -> Vec<usize> {
-        let mut all: Vec<usize> = (0..limit).collect();
-        self.shuffle(&mut all);
-        all.truncate(1 + self.below(most));
-        all
-    }
-
-    pub(super) fn shuffle<T>(&mut self, list: &mut [T]) {
-        for i in (1..list.len()).rev() {
-            list.swap(i, self.below(i + 1));
-        }
-    }
-
-    pub(super) fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
-    }
+/// Some of the numbers below `limit`, at least one and at most `most`, in any order.
+pub(super) fn some_of(random: &mut Rng, limit: usize, most: usize) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..limit).collect();
+    random.shuffle(&mut all);
+    all.truncate(1 + random.usize(..most));
+    all
 }
 
 fn seed() -> u64 {
@@ -63,7 +46,7 @@ fn name_of(number: usize) -> String {
 
 /// Files of a package: some stay, change, come and go with the version, some are shared with
 /// others, in every kind and with every trait.
-fn contents(name: &str, version: usize, random: &mut Random) -> (String, String) {
+fn contents(name: &str, version: usize, random: &mut Rng) -> (String, String) {
     let (own, etc) = (format!("opt/r/{name}"), format!("etc/{name}"));
     let stamp = 1_600_000_000 + version;
     let mut install = format!(
@@ -81,10 +64,10 @@ fn contents(name: &str, version: usize, random: &mut Random) -> (String, String)
          %attr(4755,bin,users) /{own}/suid\n%caps(cap_net_raw=ep) /{own}/caps\n%doc /{own}/doc\n\
          %attr(0640,nobody-here,users) /{own}/owner\n%attr(2755,root,root) %dir /{etc}\n"
     );
-    if random.below(2) == 0 {
+    if random.usize(..2) == 0 {
         files.push_str("/opt/r/shared/file\n");
     }
-    if random.below(3) == 0 {
+    if random.usize(..3) == 0 {
         files.push_str("%config(noreplace) /opt/r/shared/conf\n");
     }
     for (conf, flags) in [
@@ -111,9 +94,9 @@ fn contents(name: &str, version: usize, random: &mut Random) -> (String, String)
 }
 
 /// What a package needs and replaces.
-fn needs(number: usize, version: usize, random: &mut Random) -> String {
+fn needs(number: usize, version: usize, random: &mut Rng) -> String {
     let mut text = String::new();
-    for _ in 0..random.below(3) {
+    for _ in 0..random.usize(..3) {
         let kinds = [
             "Requires",
             "Requires(pre)",
@@ -121,8 +104,8 @@ fn needs(number: usize, version: usize, random: &mut Random) -> String {
             "Recommends",
             "Supplements",
         ];
-        let other = name_of(random.below(NAMES));
-        writeln!(text, "{}: {other}", kinds[random.below(kinds.len())]).unwrap();
+        let other = name_of(random.usize(..NAMES));
+        writeln!(text, "{}: {other}", kinds[random.usize(..kinds.len())]).unwrap();
     }
     // The last three names take over from one another.
     if number >= NAMES - 3 && version > 1 {
@@ -133,14 +116,14 @@ fn needs(number: usize, version: usize, random: &mut Random) -> String {
 }
 
 /// Scriptlets and triggers that say what they see; some fail where rpm only warns.
-fn scripts(name: &str, version: usize, random: &mut Random) -> String {
+fn scripts(name: &str, version: usize, random: &mut Rng) -> String {
     let mut text = String::new();
     for script in ["pretrans", "pre", "post", "preun", "postun", "posttrans"] {
-        if random.below(4) == 0 {
+        if random.usize(..4) == 0 {
             continue;
         }
         let may_fail = matches!(script, "post" | "postun" | "posttrans");
-        let end = if may_fail && random.below(6) == 0 {
+        let end = if may_fail && random.usize(..6) == 0 {
             "exit 3"
         } else {
             ":"
@@ -153,27 +136,27 @@ fn scripts(name: &str, version: usize, random: &mut Random) -> String {
         .unwrap();
     }
     for kind in ["triggerprein", "triggerin", "triggerun", "triggerpostun"] {
-        if random.below(3) == 0 {
-            let mut other = name_of(random.below(NAMES));
-            other.push_str(["", " > 1", " < 3"][random.below(3)]);
+        if random.usize(..3) == 0 {
+            let mut other = name_of(random.usize(..NAMES));
+            other.push_str(["", " > 1", " < 3"][random.usize(..3)]);
             writeln!(text, "%{kind} -n {name} -- {other}").unwrap();
             writeln!(text, "echo {name}-{version} {kind} {other:?} $# $1 $2").unwrap();
         }
     }
     for kind in ["filetriggerin", "filetriggerun", "filetriggerpostun"] {
         for kind in [kind.to_owned(), format!("trans{kind}")] {
-            if random.below(8) == 0 {
-                let on = name_of(random.below(NAMES));
+            if random.usize(..8) == 0 {
+                let on = name_of(random.usize(..NAMES));
                 let on = [
                     format!("/opt/r/{on}"),
                     "/opt/r/shared".into(),
                     "/etc/r0".into(),
                 ];
-                let priority = [50, 2_000_000][random.below(2)];
+                let priority = [50, 2_000_000][random.usize(..2)];
                 writeln!(
                     text,
                     "%{kind} -n {name} -P {priority} -- {}",
-                    on[random.below(3)]
+                    on[random.usize(..3)]
                 )
                 .unwrap();
                 writeln!(text, "echo {name}-{version} {kind} $# $1").unwrap();
@@ -185,7 +168,7 @@ fn scripts(name: &str, version: usize, random: &mut Random) -> String {
 }
 
 /// All packages: `pool[name][version - 1]`. One spec for each version.
-fn pool(random: &mut Random) -> Vec<Vec<PathBuf>> {
+fn pool(random: &mut Rng) -> Vec<Vec<PathBuf>> {
     let mut pool = vec![Vec::new(); NAMES];
     for version in 1..=VERSIONS {
         let mut spec = format!(
@@ -214,18 +197,18 @@ fn pool(random: &mut Random) -> Vec<Vec<PathBuf>> {
 }
 
 /// Something an administrator does, the same on both roots.
-fn meddle(pair: &Pair, random: &mut Random) {
-    let name = name_of(random.below(NAMES));
-    let path = match random.below(8) {
+fn meddle(pair: &Pair, random: &mut Rng) {
+    let name = name_of(random.usize(..NAMES));
+    let path = match random.usize(..8) {
         0 => "opt/r/shared/conf".to_owned(),
         1 => format!("opt/r/{name}/ghost"),
         2 => format!("opt/r/{name}/changed"),
         _ => format!(
             "etc/{name}/{}",
-            ["plain", "kept", "missing", "late"][random.below(4)]
+            ["plain", "kept", "missing", "late"][random.usize(..4)]
         ),
     };
-    let edit = random.below(5);
+    let edit = random.usize(..5);
     let content = [
         "edited\n".to_owned(),
         path.rsplit('/').next().unwrap().to_owned() + " 3\n",
@@ -289,13 +272,13 @@ fn obsoleted(paths: &[&PathBuf]) -> Vec<String> {
 
 /// The next transaction: packages to install in any version, or installed ones to erase.
 fn next<'p>(
-    random: &mut Random,
+    random: &mut Rng,
     pair: &Pair,
     pool: &'p [Vec<PathBuf>],
     names: &'p [String],
 ) -> Vec<Ask<'p>> {
-    let chosen = random.some_of(NAMES, 8);
-    if random.below(3) == 0 {
+    let chosen = some_of(random, NAMES, 8);
+    if random.usize(..3) == 0 {
         let db = open_db(pair.ours.path());
         let installed = chosen.into_iter().map(|i| &names[i]);
         let installed = installed.filter(|name| hnums(&db, name).next().is_some());
@@ -303,7 +286,7 @@ fn next<'p>(
     }
     let mut paths: Vec<(usize, &PathBuf)> = Vec::new();
     for i in chosen {
-        paths.push((i, &pool[i][random.below(VERSIONS)]));
+        paths.push((i, &pool[i][random.usize(..VERSIONS)]));
     }
     // rpm leaves out what another package of the same transaction obsoletes; the solver does so
     // before us.
@@ -334,8 +317,8 @@ pub(super) fn random_transactions(
 ) {
     let seed = seed();
     println!("TDNF_TEST_SEED={seed}, run {number}");
-    let pool = pool(&mut Random(seed));
-    let mut random = Random(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let pool = pool(&mut Rng::with_seed(seed));
+    let mut random = Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     pair.each(|root| {
         root.write(
             "etc/passwd",
@@ -346,7 +329,7 @@ pub(super) fn random_transactions(
     let names: Vec<String> = (0..NAMES).map(name_of).collect();
     let mut done = 0;
     for step in 0.. {
-        for _ in 0..random.below(4) {
+        for _ in 0..random.usize(..4) {
             meddle(pair, &mut random);
         }
         let asks = next(&mut random, pair, &pool, &names);
