@@ -6,7 +6,7 @@ use std::fs;
 use cli_kit::{Mode, Printer};
 use whole_file::{Access, Durability};
 
-use crate::args;
+use crate::args::{self, Args};
 use crate::error::{Failure, Outcome};
 use crate::programs::automatic::child;
 use crate::screen::{JsonShape, Screen};
@@ -15,17 +15,23 @@ use crate::settings::{Environment, Settings};
 /// The file below the cache directory.
 pub(super) const FILE: &str = "cached-updateinfo.txt";
 
+const USAGE: &str = "\
+Usage: tdnf-cache-updateinfo [tdnf options]
+
+Writes what 'tdnf -q --refresh updateinfo' says to cached-updateinfo.txt in the cache
+directory.";
+
 pub(super) fn run(words: &[String]) -> u8 {
     let printer = Screen::standard(Mode::default(), JsonShape::None);
-    if words.iter().any(|word| word == "-h" || word == "--help") {
-        printer.crit(
-            "Usage: tdnf-cache-updateinfo [tdnf options]\n\n\
-             Writes what 'tdnf -q --refresh updateinfo' says to cached-updateinfo.txt in the cache\n\
-             directory.",
-        );
-        return 0;
-    }
-    match keep(words) {
+    let argv = std::iter::once("tdnf".to_owned()).chain(words.iter().cloned());
+    let done = args::parse(argv).and_then(|args| match args.options.output.help {
+        true => {
+            printer.crit(USAGE);
+            Ok(0)
+        }
+        false => keep(&args, words),
+    });
+    match done {
         Ok(code) => code,
         Err(failure) => {
             printer.show_failure(&failure);
@@ -34,12 +40,10 @@ pub(super) fn run(words: &[String]) -> u8 {
     }
 }
 
-fn keep(words: &[String]) -> Outcome<u8> {
-    let argv = std::iter::once("tdnf".to_owned()).chain(words.iter().cloned());
-    let args = args::parse(argv)?;
+fn keep(args: &Args, words: &[String]) -> Outcome<u8> {
     let environment = Environment::of_process();
     let program = environment.program.clone();
-    let settings = Settings::resolve(&args, environment)?;
+    let settings = Settings::resolve(args, environment)?;
     let mut command: Vec<String> = ["-q", "--refresh"].map(str::to_owned).into();
     command.extend(words.iter().cloned());
     command.push("updateinfo".to_owned());

@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use cli_kit::Mode;
 use rpm_db::{Backend, Db, Search};
 use rpm_repo::config::read_main_config;
 
+use super::{Refusal, options, path};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::history::{self, History, Installed};
@@ -28,6 +30,17 @@ mark   - Mark a package as user installed ('install') or auto installed ('remove
 update - Update the history db using the current rpm db.
 ";
 
+#[derive(Parser)]
+#[command(no_binary_name = true, args_override_self = true)]
+struct Options {
+    #[arg(short, value_parser = path, allow_hyphen_values = true)]
+    file: Option<PathBuf>,
+    #[arg(short, value_parser = path, allow_hyphen_values = true, default_value = "/")]
+    root: PathBuf,
+    /// The command and what it is given.
+    words: Vec<String>,
+}
+
 pub(super) fn run(words: &[String]) -> u8 {
     let printer = Screen::standard(Mode::default(), JsonShape::None);
     let usage = |line: String| {
@@ -35,35 +48,27 @@ pub(super) fn run(words: &[String]) -> u8 {
         printer.err(&line);
         1
     };
-    let (mut file, mut root) = (None, PathBuf::from("/"));
-    let mut rest = Vec::new();
-    let mut iter = words.iter();
-    while let Some(word) = iter.next() {
-        match word.as_str() {
-            "-h" | "--help" => {
-                printer.crit(USAGE);
-                return 0;
-            }
-            "-f" | "-r" => match iter.next() {
-                Some(path) if word == "-f" => file = Some(PathBuf::from(path)),
-                Some(path) => root = PathBuf::from(path),
-                None => return usage(format!("{word} needs a path")),
-            },
-            other if other.starts_with('-') => return usage(format!("unknown option '{other}'")),
-            _ => rest.push(word.clone()),
+    let options: Options = match options(words, "a path") {
+        Ok(options) => options,
+        Err(Refusal::NoValue(line) | Refusal::Unknown(line)) => return usage(line),
+        Err(Refusal::Help | Refusal::Version) => {
+            printer.crit(USAGE);
+            return 0;
         }
-    }
-    let file = file.unwrap_or_else(|| below(&root, &persist_dir(&root)).join(history::FILE));
-    let outcome = match rest.split_first() {
-        None => return usage("command expected".to_owned()),
-        Some((word, _)) if word == "init" || word == "update" => sync(&file, &root),
-        Some((word, rest)) if word == "mark" => match rest.split_first() {
-            Some((action, names)) if action == "install" || action == "remove" => {
-                mark(&file, &root, action == "remove", names, words)
-            }
-            _ => return usage("mark needs 'install' or 'remove'".to_owned()),
-        },
-        Some((word, _)) => return usage(format!("unknown command '{word}'")),
+    };
+    let root = options.root;
+    let in_root = || below(&root, &persist_dir(&root)).join(history::FILE);
+    let file = options.file.unwrap_or_else(in_root);
+    let given: Vec<&str> = options.words.iter().map(String::as_str).collect();
+    let outcome = match given.as_slice() {
+        [] => return usage("command expected".to_owned()),
+        ["init" | "update", ..] => sync(&file, &root),
+        ["mark", action @ ("install" | "remove"), ..] => {
+            let names = options.words.get(2..).unwrap_or_default();
+            mark(&file, &root, *action == "remove", names, words)
+        }
+        ["mark", ..] => return usage("mark needs 'install' or 'remove'".to_owned()),
+        [word, ..] => return usage(format!("unknown command '{word}'")),
     };
     match outcome {
         Ok(()) => 0,

@@ -6,6 +6,12 @@ mod complete;
 mod config;
 mod history_util;
 
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
 /// The keys of `automatic.conf`.
 pub const AUTOMATIC_KEYS: &[rpm_repo::config::Key] = automatic::config::KEYS;
 
@@ -49,6 +55,41 @@ const COMPLETE: Program = Program {
     about: "Candidates for the completion of a shell",
     run: complete::run,
 };
+
+/// What the words of a companion program are where they are not its options.
+enum Refusal {
+    /// Its help is asked for.
+    Help,
+    /// Its version is asked for.
+    Version,
+    /// An option that it does not know, as a line for the user.
+    Unknown(String),
+    /// An option without its value, as a line for the user.
+    NoValue(String),
+}
+
+/// The options of a companion program; `value` says what an option that stands without one needs.
+fn options<T: Parser>(words: &[String], value: &str) -> Result<T, Refusal> {
+    T::try_parse_from(words).map_err(|error| {
+        // A value may look as it likes: only the last word can lack one.
+        let last = words.last().map(String::as_str).unwrap_or_default();
+        match (error.kind(), error.get(ContextKind::InvalidArg)) {
+            (ErrorKind::DisplayHelp, _) => Refusal::Help,
+            (ErrorKind::DisplayVersion, _) => Refusal::Version,
+            (ErrorKind::InvalidValue, _) => Refusal::NoValue(format!("{last} needs {value}")),
+            (_, Some(ContextValue::String(word))) => {
+                let word = word.split(' ').next().unwrap_or(word);
+                Refusal::Unknown(format!("unknown option '{word}'"))
+            }
+            _ => Refusal::Unknown(format!("unknown option '{last}'")),
+        }
+    })
+}
+
+/// The value of an option that names a file or a folder.
+fn path(word: &str) -> Result<PathBuf, Infallible> {
+    Ok(PathBuf::from(word))
+}
 
 /// Other names of `tdnf` itself.
 pub const ALIASES: [&str; 3] = ["yum", "tyum", "tdnfj"];

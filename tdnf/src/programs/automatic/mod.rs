@@ -14,12 +14,15 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use clap::{ArgAction, Parser};
 use cli_kit::{Mode, Printer};
 use serde_json::Value;
 
 use crate::error::{Failure, Outcome};
 use crate::settings::Environment;
 use config::{Config, UpgradeType};
+
+use super::{Refusal, options, path};
 
 const CONFIG_FILE: &str = "/etc/tdnf/automatic.conf";
 
@@ -64,13 +67,27 @@ enum End {
 /// A run that stops: how, and why.
 struct Stop(End, String);
 
-#[derive(Default)]
+#[derive(Parser)]
+#[command(
+    no_binary_name = true,
+    args_override_self = true,
+    version,
+    disable_version_flag = true
+)]
 struct Options {
+    #[arg(long, short, value_parser = path, allow_hyphen_values = true)]
     conf: Option<PathBuf>,
+    #[arg(long = "installroot", allow_hyphen_values = true)]
     root: Option<String>,
+    #[arg(long, short)]
     install: bool,
+    #[arg(long, short)]
     notify: bool,
+    #[arg(long, short)]
     timer: bool,
+    /// Show the version; clap's own letter for it is a capital.
+    #[arg(long, short, action = ArgAction::Version)]
+    version: Option<bool>,
 }
 
 pub(super) fn run(words: &[String]) -> u8 {
@@ -95,15 +112,20 @@ fn date() -> String {
 }
 
 fn work(printer: &Printer, words: &[String]) -> Result<(), Stop> {
-    if words.iter().any(|word| word == "-h" || word == "--help") {
-        printer.crit(&format!("\n{HELP}"));
-        return Ok(());
-    }
-    if words.iter().any(|word| word == "-v" || word == "--version") {
-        printer.crit(&format!("tdnf-automatic - version {}", crate::VERSION));
-        return Ok(());
-    }
-    let options = Options::parse(words)?;
+    let options: Options = match options(words, "a value") {
+        Ok(options) => options,
+        Err(Refusal::Help) => {
+            printer.crit(&format!("\n{HELP}"));
+            return Ok(());
+        }
+        Err(Refusal::Version) => {
+            printer.crit(&format!("tdnf-automatic - version {}", crate::VERSION));
+            return Ok(());
+        }
+        Err(Refusal::NoValue(line) | Refusal::Unknown(line)) => {
+            return Err(Stop(End::Invalid, format!("{line}\n\n{HELP}")));
+        }
+    };
     let environment = Environment::of_process();
     if environment.euid != 0 {
         return Err(Stop(
@@ -123,31 +145,6 @@ fn work(printer: &Printer, words: &[String]) -> Result<(), Stop> {
         options,
     }
     .go()
-}
-
-impl Options {
-    fn parse(words: &[String]) -> Result<Self, Stop> {
-        let mut options = Self::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut value = || {
-                let missing = || Stop(End::Invalid, format!("{word} needs a value\n\n{HELP}"));
-                words.next().cloned().ok_or_else(missing)
-            };
-            match word.as_str() {
-                "-c" | "--conf" => options.conf = Some(value()?.into()),
-                "--installroot" => options.root = Some(value()?),
-                "-i" | "--install" => options.install = true,
-                "-n" | "--notify" => options.notify = true,
-                "-t" | "--timer" => options.timer = true,
-                other => {
-                    let why = format!("unknown option '{other}'\n\n{HELP}");
-                    return Err(Stop(End::Invalid, why));
-                }
-            }
-        }
-        Ok(options)
-    }
 }
 
 /// A pause of at most so many seconds, so that a fleet does not ask at the same moment.

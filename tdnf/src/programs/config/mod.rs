@@ -5,12 +5,15 @@ mod file;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use cli_kit::{Mode, Printer};
 use rpm_repo::config::{MainConfig, read_main_config};
 use rpm_repo::layout::repo_files;
 
 use crate::settings::CONFIG_FILE;
 use file::IniFile;
+
+use super::{Refusal, options, path};
 
 const USAGE: &str = "\
 Usage: tdnf-config [-c CONFIG] [-f REPOFILE] [-j] COMMAND ...
@@ -41,15 +44,21 @@ fn system(path: &Path, error: &dyn std::fmt::Display) -> Stop {
 const MAIN: &str = "main";
 
 pub(super) fn run(words: &[String]) -> u8 {
-    let (options, words) = match Options::parse(words) {
-        Ok(parsed) => parsed,
-        Err(stop) => return end(&Printer::standard(Mode::default()), &stop),
+    let plain = Printer::standard(Mode::default());
+    let options: Options = match options(words, "a file") {
+        Ok(options) => options,
+        Err(Refusal::NoValue(line)) => return end(&plain, &usage(line)),
+        Err(Refusal::Unknown(line)) => return end(&plain, &usage(format!("{line}\n\n{USAGE}"))),
+        Err(Refusal::Help | Refusal::Version) => {
+            plain.crit(USAGE);
+            return 0;
+        }
     };
     let printer = Printer::standard(Mode {
         json: options.json,
         ..Mode::default()
     });
-    let Some((command, words)) = words.split_first().filter(|_| !options.help) else {
+    let Some((command, words)) = options.words.split_first() else {
         printer.crit(USAGE);
         return 0;
     };
@@ -74,38 +83,20 @@ fn end(printer: &Printer, stop: &Stop) -> u8 {
     stop.0
 }
 
-#[derive(Default)]
+#[derive(Parser)]
+#[command(no_binary_name = true, args_override_self = true)]
 struct Options {
+    #[arg(long, short, value_parser = path, allow_hyphen_values = true)]
     config: Option<PathBuf>,
+    #[arg(long = "file", short = 'f', value_parser = path, allow_hyphen_values = true)]
     repo_file: Option<PathBuf>,
+    #[arg(long, short)]
     json: bool,
-    help: bool,
+    /// The command and what it is given.
+    words: Vec<String>,
 }
 
 impl Options {
-    fn parse(words: &[String]) -> Result<(Self, Vec<String>)> {
-        let mut options = Self::default();
-        let mut rest = Vec::new();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut path = || {
-                let value = words.next().map(PathBuf::from);
-                value.ok_or_else(|| usage(format!("{word} needs a file")))
-            };
-            match word.as_str() {
-                "-c" | "--config" => options.config = Some(path()?),
-                "-f" | "--file" => options.repo_file = Some(path()?),
-                "-j" | "--json" => options.json = true,
-                "-h" | "--help" => options.help = true,
-                other if other.starts_with('-') && other.len() > 1 => {
-                    return Err(usage(format!("unknown option '{other}'\n\n{USAGE}")));
-                }
-                other => rest.push(other.to_owned()),
-            }
-        }
-        Ok((options, rest))
-    }
-
     fn config(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| CONFIG_FILE.into())
     }

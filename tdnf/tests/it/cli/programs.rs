@@ -272,6 +272,99 @@ fn tdnf_automatic_refuses_what_it_does_not_know() {
         assert!(ran.err.contains("automatic.conf"), "{ran:?}");
     }
     assert_eq!(site.program("tdnf-automatic", &["--nosuch"]).code, 22);
+    for (program, words, code, line) in [
+        (
+            "tdnf-automatic",
+            &["--nosuch"][..],
+            22,
+            "unknown option '--nosuch'",
+        ),
+        ("tdnf-automatic", &["word"], 22, "unknown option 'word'"),
+        ("tdnf-automatic", &["-n", "-c"], 22, "-c needs a value"),
+        (
+            "tdnf-automatic",
+            &["--install=yes"],
+            22,
+            "unknown option '--install'",
+        ),
+        (
+            "tdnf-config",
+            &["dump", "-x", "main"],
+            1,
+            "unknown option '-x'",
+        ),
+        (
+            "tdnf-config",
+            &["dump", "main", "--file"],
+            1,
+            "--file needs a file",
+        ),
+        (
+            "tdnf-config",
+            &["-f", "", "-c", "-x", "dump", "no"],
+            3,
+            "repo 'no' not found",
+        ),
+        (
+            "tdnf-history-util",
+            &["--nosuch", "init"],
+            1,
+            "unknown option '--nosuch'",
+        ),
+        ("tdnf-history-util", &["init", "-r"], 1, "-r needs a path"),
+        (
+            "tdnf-history-util",
+            &["mark", "away"],
+            1,
+            "mark needs 'install' or 'remove'",
+        ),
+        (
+            "tdnf-history-util",
+            &["-r", "/nonexistent", "go"],
+            1,
+            "unknown command 'go'",
+        ),
+        ("tdnf-history-util", &[], 1, "command expected"),
+        (
+            "tdnf-cache-updateinfo",
+            &["--config"],
+            141,
+            "Option --config requires an argument",
+        ),
+    ] {
+        let ran = site.program(program, words);
+        assert_eq!(ran.code, code, "{program} {words:?}: {ran:?}");
+        assert_eq!(ran.err.lines().next(), Some(line), "{program} {words:?}");
+    }
+    for (program, words, start) in [
+        (
+            "tdnf-automatic",
+            &["-n", "--help"][..],
+            "tdnf-automatic help:",
+        ),
+        ("tdnf-automatic", &["-v"], "tdnf-automatic - version "),
+        (
+            "tdnf-automatic",
+            &["-i", "--version"],
+            "tdnf-automatic - version ",
+        ),
+        ("tdnf-config", &["dump", "-h"], "Usage: tdnf-config "),
+        ("tdnf-config", &[], "Usage: tdnf-config "),
+        (
+            "tdnf-history-util",
+            &["mark", "--help"],
+            "tdnf history db utility",
+        ),
+        (
+            "tdnf-cache-updateinfo",
+            &["-q", "-h"],
+            "Usage: tdnf-cache-updateinfo ",
+        ),
+    ] {
+        let out = site.program(program, words).well().out;
+        let found = out.lines().any(|line| line.starts_with(start));
+        assert!(found, "{program} {words:?}: {out}");
+    }
     assert_eq!(
         site.program("tdnf-automatic", &["-c", "/nonexistent"]).code,
         2
