@@ -7,6 +7,8 @@ use std::path::Path;
 const MAP: &str = "ARCHITECTURE.md";
 /// The heading above the module lists.
 const LISTS: &str = "### Module lists\n";
+/// The heading above the files to change for something new.
+const CHANGES: &str = "## 6. Where to change what\n";
 /// The tools; the libraries are what stands in `crates/`.
 const TOOLS: [&str; 3] = ["tdnf", "repo-tools", "mirror-sync"];
 /// Longest line of a list.
@@ -25,14 +27,14 @@ fn quoted(text: &str) -> Vec<&str> {
     words
 }
 
-/// The names of the types, functions and modules that the sources of a folder declare.
+/// The names of the types, functions, constants and modules that the sources of a folder declare.
 fn declared<'a>(sources: &'a [(String, String)], folder: &str) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
     let texts = sources.iter().filter(|(path, _)| path.starts_with(folder));
     for (_, text) in texts {
         let mut words = text.split_whitespace().peekable();
         while let Some(word) = words.next() {
-            if ["struct", "enum", "trait", "type", "fn", "mod"].contains(&word)
+            if ["struct", "enum", "trait", "type", "fn", "mod", "const"].contains(&word)
                 && let Some(next) = words.peek()
             {
                 let end = next.find(|c: char| !c.is_alphanumeric() && c != '_');
@@ -128,6 +130,33 @@ fn names_of_the_map_exist() {
         .filter_map(|word| fault(&root, word, &sources, &names))
         .collect();
     assert!(wrong.is_empty(), "{MAP}:\n{wrong:#?}");
+}
+
+/// Each row of "Where to change what" says how many files it names.
+#[test]
+fn files_to_change_are_counted() {
+    let text = super::text_of(MAP);
+    let (_, table) = text.split_once(CHANGES).expect("the map has the section");
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let (mut counted, mut wrong) = (0, Vec::new());
+    for row in rows.skip(1) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        let [_, files, count] = cells[..] else {
+            panic!("{row}: not three cells");
+        };
+        let named = quoted(files)
+            .iter()
+            .filter(|word| word.contains(['/', '.']))
+            .count();
+        counted += 1;
+        if count.trim() != named.to_string() {
+            wrong.push(format!("{row}: names {named} files"));
+        }
+    }
+    assert!(
+        wrong.is_empty() && counted >= 5,
+        "{counted} rows: {wrong:#?}"
+    );
 }
 
 fn is_source(path: &Path) -> bool {
