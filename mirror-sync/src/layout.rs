@@ -97,29 +97,6 @@ impl Layout {
         self.manifests(id).join(format!("{stamp}.json"))
     }
 
-    /// The trees of one repository's snapshots.
-    pub fn trees(&self, id: &str) -> PathBuf {
-        self.public().join("snapshots").join(id)
-    }
-
-    /// The tree of a snapshot.
-    pub fn tree(&self, id: &str, stamp: &str) -> PathBuf {
-        self.trees(id).join(stamp)
-    }
-
-    /// The trees that were published under a channel.
-    pub fn live(&self, channel: &str, id: &str) -> PathBuf {
-        self.public().join(".live").join(channel).join(id)
-    }
-
-    /// The link that clients follow.
-    pub fn link(&self, channel: &str, id: &str) -> PathBuf {
-        match channel {
-            CURRENT => self.public().join(id),
-            other => self.public().join(other).join(id),
-        }
-    }
-
     /// Takes the lock, waiting up to `wait`.
     ///
     /// # Errors

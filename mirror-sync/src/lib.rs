@@ -5,14 +5,15 @@
 //! | `commands` | what the user typed, and what a command works with (`session`) |
 //! | [`config`] | one TOML file, and the same by flags |
 //! | [`layout`] [`store`] | where everything lies; every file once, by its digest |
-//! | [`manifest`] [`snapshot`] | what a snapshot consists of; listed, compared, promoted, rolled back to |
+//! | [`manifest`] [`snapshot`] | what a snapshot consists of; listed, found, compared |
 //! | [`upstream`] | what upstream has now |
 //! | [`plan`] | which packages are wanted (filters, solver), and whether too many would go |
 //! | [`fetch`] | many files from many mirrors (`repo_client::transfer`); from there into the store, each judged |
 //! | [`seed`] | packages that need not be fetched: an ISO, a cache, another mirror |
 //! | [`trust`] | keys and verdicts |
 //! | [`regenerate`] | metadata of a part of a repository |
-//! | [`sync`] [`publish`] | one run over the repositories; the atomic switch |
+//! | [`sync`] | one run over the repositories, step by step |
+//! | [`publish`] | what clients see when; how its place holds it, and the atomic switch |
 //! | [`serve`] | HTTP: files, pages, proxy mode |
 //! | [`verify`] | flipped bits found and mended |
 //! | [`bundle`] | updates for sites without a network |

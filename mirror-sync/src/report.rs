@@ -4,6 +4,7 @@ use cli_kit::{Printer, human_size};
 use serde::Serialize;
 
 use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error};
+use crate::fetch::Transferred;
 use crate::plan::Change;
 
 /// How the work on one repository ended.
@@ -104,6 +105,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// Counts a transfer.
+    pub fn count(&mut self, done: &Transferred) {
+        self.bytes_received += done.bytes;
+        self.requests += done.requests;
+        if done.limit.is_some() {
+            self.limit.clone_from(&done.limit);
+        }
+    }
+
     /// The exit code that follows from the outcomes.
     pub fn judge(&mut self) -> u8 {
         let is = |outcome: Outcome| move |repo: &RepoReport| repo.outcome == outcome;

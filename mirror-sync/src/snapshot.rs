@@ -1,16 +1,13 @@
-//! Snapshots as people use them: listed, compared, promoted, rolled back to.
+//! Snapshots as people use them: listed, found by a date, compared.
 
 use std::collections::BTreeMap;
 
 use cli_kit::{Printer, human_size};
 use serde::Serialize;
 
-use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::layout::{CURRENT, Layout};
+use crate::layout::Layout;
 use crate::manifest::{self, Manifest, State};
-use crate::publish;
-use crate::store::Store;
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -171,64 +168,5 @@ pub fn print_diff(diff: &Diff, printer: &Printer) {
         for path in list {
             printer.crit(&format!("{sign} {path}"));
         }
-    }
-}
-
-/// Who changes what channels show.
-pub struct Publisher<'a> {
-    /// The configuration.
-    pub config: &'a Config,
-    /// The mirror.
-    pub layout: &'a Layout,
-    /// Its store.
-    pub store: &'a Store,
-    /// Seconds since 1970.
-    pub now: u64,
-}
-
-impl Publisher<'_> {
-    /// Lets a channel show a snapshot.
-    ///
-    /// # Errors
-    /// A name that cannot be a channel; the disk is full.
-    pub fn show(&self, channel: &str, manifest: &Manifest) -> Result<()> {
-        if channel != CURRENT {
-            if let Some(why) = crate::config::unfit(channel) {
-                return Err(Error::Usage(format!("channel {channel}: {why}")));
-            }
-            if self.config.repo.contains_key(channel) {
-                return Err(Error::Usage(format!(
-                    "channel {channel}: a repository has this name"
-                )));
-            }
-        }
-        let mut state = manifest::read_state(self.layout, &manifest.repo)?;
-        let grace = self.config.mirror.grace.0.as_secs();
-        publish::switch(
-            self.layout,
-            self.store,
-            channel,
-            manifest,
-            &mut state,
-            grace,
-            self.now,
-        )
-    }
-
-    /// The snapshot to go back to: the newest that is older than what the channel shows.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn before(&self, id: &str, channel: &str) -> Result<Manifest> {
-        let shown = shown(self.layout, id, channel)?;
-        let stamps = manifest::stamps(self.layout, id)?;
-        let former = stamps.iter().rfind(|stamp| **stamp < shown.stamp);
-        let former = former.ok_or_else(|| {
-            Error::NotFound(format!(
-                "repository {id} has no snapshot before {}",
-                shown.stamp
-            ))
-        })?;
-        manifest::read(self.layout, id, former)
     }
 }

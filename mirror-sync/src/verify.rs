@@ -5,8 +5,6 @@
 //! rename, so that no reader ever sees half a file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 
 use cli_kit::Printer;
 use rpm_pkg::digest::Digest;
@@ -17,7 +15,7 @@ use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, Error, Result};
 use crate::fetch::Job;
 use crate::layout::Layout;
 use crate::manifest::{self, Entry};
-use crate::store::{Store, hash_file};
+use crate::store::hash_file;
 use crate::sync::Run;
 use crate::trust;
 use crate::upstream::{self, Question};
@@ -105,7 +103,9 @@ pub fn verify(run: &Run<'_>, ids: &[String], repair: bool) -> Result<Verified> {
     }
     if repair {
         mend(run, &bad, &mut found)?;
-        found.relinked = relink(&run.layout, &run.store, ids)?;
+        for id in ids {
+            found.relinked += run.publisher().repair(id)?;
+        }
         run.store.sync()?;
     }
     Ok(found)
@@ -190,41 +190,4 @@ impl Origin {
             trust: package.then(|| (std::sync::Arc::clone(&self.ring), self.check)),
         }
     }
-}
-
-/// Lets every name of every tree lead to the stored file again.
-fn relink(layout: &Layout, store: &Store, ids: &[String]) -> Result<usize> {
-    let mut count = 0;
-    for id in ids {
-        let state = manifest::read_state(layout, id)?;
-        for stamp in manifest::stamps(layout, id)? {
-            let files = manifest::read(layout, id, &stamp)?.files;
-            let mut trees = vec![layout.tree(id, &stamp)];
-            for (channel, list) in &state.published {
-                let shown = list.iter().filter(|one| one.stamp == stamp);
-                trees.extend(shown.map(|one| layout.live(channel, id).join(one.tree.to_string())));
-            }
-            for tree in trees.iter().filter(|tree| tree.is_dir()) {
-                for entry in &files {
-                    count += usize::from(relink_one(store, entry, tree)?);
-                }
-            }
-        }
-    }
-    Ok(count)
-}
-
-fn relink_one(store: &Store, entry: &Entry, tree: &std::path::Path) -> Result<bool> {
-    let digest = entry.digest()?;
-    let path = repo_client::join_below(tree, &entry.path)?;
-    let Ok(stored) = fs::metadata(store.path(&digest)) else {
-        return Ok(false);
-    };
-    if fs::symlink_metadata(&path).is_ok_and(|named| named.ino() == stored.ino()) {
-        return Ok(false);
-    }
-    let parent = path.parent().unwrap_or(tree);
-    fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
-    store.relink(&digest, &path)?;
-    Ok(true)
 }

@@ -24,7 +24,7 @@ const TDNF: &str = "
 ";
 
 const MIRROR_SYNC: &str = "
-    bundle: config error layout manifest plan publish regenerate snapshot store sync trust upstream
+    bundle: config error layout manifest plan regenerate snapshot store sync trust upstream
     commands: bundle config error hooks layout manifest observer plan publish serve snapshot status store sync trust verify
     config: error
     fetch: config error layout observer store trust
@@ -32,13 +32,13 @@ const MIRROR_SYNC: &str = "
     layout: error
     manifest: error layout store
     plan: config error manifest upstream
-    publish: error layout manifest store
+    publish: config error layout manifest snapshot store
     regenerate: error layout manifest plan store upstream
-    report: error plan
+    report: error fetch plan
     seed: error fetch store
-    serve: config error fetch layout manifest observer snapshot status store trust upstream
-    snapshot: config error layout manifest publish store
-    status: config error layout manifest trust
+    serve: config error fetch layout manifest observer publish snapshot status store trust upstream
+    snapshot: error layout manifest
+    status: config error layout manifest publish trust
     store: error layout
     sync: config error fetch layout manifest observer plan publish regenerate report seed store trust upstream
     trust: error layout

@@ -11,10 +11,8 @@ use super::contents::Goal;
 use super::opened::{Opened, canonical, open};
 use super::record::{self, Applied, Receipt};
 use crate::error::{Error, Result};
-use crate::layout::{self, CURRENT};
+use crate::layout;
 use crate::manifest::{self, Entry};
-use crate::publish;
-use crate::snapshot::Publisher;
 use crate::store::{Hashed, digest_text};
 use crate::sync::Run;
 use crate::trust;
@@ -184,21 +182,10 @@ fn signed(run: &Run<'_>, bundle: &Opened, came: &Came) -> Result<()> {
 }
 
 fn publish(run: &Run<'_>, goal: &Goal) -> Result<()> {
-    let whole = &goal.whole;
-    publish::snapshot(&run.layout, &run.store, whole)?;
-    let publisher = Publisher {
-        config: run.config,
-        layout: &run.layout,
-        store: &run.store,
-        now: run.now,
-    };
-    publisher.show(CURRENT, whole)?;
-    let mirror = &run.config.mirror;
-    let state = manifest::read_state(&run.layout, &whole.repo)?;
-    let keep_for = mirror.keep_for.0.as_secs();
-    let keep = mirror.keep_snapshots;
-    publish::retain(&run.layout, &whole.repo, &state, keep, keep_for, run.now)?;
-    Ok(())
+    let (publisher, whole) = (run.publisher(), &goal.whole);
+    let mut state = manifest::read_state(&run.layout, &whole.repo)?;
+    publisher.publish(whole, &mut state)?;
+    publisher.retain(&whole.repo, &state).map(|_| ())
 }
 
 /// The full names that two sets do not share: what comes, what goes.

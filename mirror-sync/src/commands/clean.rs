@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::session::Session;
 use crate::error::{EXIT_DONE, Result};
+use crate::layout;
 use crate::sync::Options;
-use crate::{layout, manifest, publish};
 
 /// Seconds for which what an unfinished run may still want stays.
 const KEEP: u64 = 7 * 86_400;
@@ -23,7 +23,7 @@ impl Clean {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
         session.change(&Options::default(), |run| {
             for id in layout::names_in(&run.layout.root().join("state"))? {
-                publish::prune(&run.layout, &id, &manifest::read_state(&run.layout, &id)?)?;
+                run.publisher().prune(&id)?;
             }
             let keep = if self.all { 0 } else { KEEP };
             let (files, bytes) = run.store.sweep(run.now, keep)?;

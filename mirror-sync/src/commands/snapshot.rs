@@ -6,7 +6,8 @@ use super::session::Session;
 use crate::error::{EXIT_DONE, Result};
 use crate::layout::CURRENT;
 use crate::manifest::Manifest;
-use crate::snapshot::{self, Publisher};
+use crate::publish::Publisher;
+use crate::snapshot;
 use crate::sync::Options;
 
 /// Lists, compares and publishes snapshots
@@ -103,12 +104,7 @@ fn show(
     choose: impl FnOnce(&Publisher<'_>) -> Result<Manifest>,
 ) -> Result<()> {
     session.change(&Options::default(), |run| {
-        let publisher = Publisher {
-            config: run.config,
-            layout: &run.layout,
-            store: &run.store,
-            now: run.now,
-        };
+        let publisher = run.publisher();
         let manifest = choose(&publisher)?;
         publisher.show(channel, &manifest)?;
         run.printer.json(&serde_json::json!({

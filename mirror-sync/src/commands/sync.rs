@@ -41,7 +41,7 @@ impl Sync {
             let report = sync::run(run)?;
             report.print(run.printer);
             if !self.dry_run {
-                status::write_pages(run.config, &run.layout, run.now)?;
+                status::publish_pages(&run.publisher())?;
             }
             Ok(report)
         })?;

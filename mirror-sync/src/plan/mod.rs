@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::config::Mirror;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 
@@ -45,14 +46,14 @@ pub fn package_names(manifest: &Manifest) -> BTreeSet<String> {
 /// upstream than an empty repository.
 ///
 /// # Errors
-/// More than `percent` percent of the packages, or more than `most` (0: no such limit), would go.
+/// More than `max_delete_percent` percent of the packages, or more than `max_delete` (0: no such
+/// limit), would go.
 pub fn guard(
     repo: &str,
+    limits: &Mirror,
     old: Option<&Manifest>,
     removed: usize,
     left: usize,
-    percent: u64,
-    most: usize,
 ) -> Result<()> {
     let Some(old) = old.filter(|old| old.packages > 0) else {
         return Ok(());
@@ -69,6 +70,7 @@ pub fn guard(
             why,
         })
     };
+    let (percent, most) = (limits.max_delete_percent, limits.max_delete);
     if most > 0 && lost > most {
         return told(format!("more than max_delete = {most}"));
     }

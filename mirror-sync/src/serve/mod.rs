@@ -32,7 +32,7 @@ use tokio::sync::Semaphore;
 use crate::config::{Config, Mode, RepoSection};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::{manifest, snapshot, status};
+use crate::{manifest, publish, snapshot, status};
 use answer::{Answer, refusal, text};
 use proxy::{Proxy, Shared};
 use route::{Target, route};
@@ -77,7 +77,9 @@ pub fn serve(setting: Setting<'_>) -> Result<()> {
     let layout = Layout::new(&setting.config.mirror.path);
     let public = layout.public();
     std::fs::create_dir_all(&public).map_err(Error::file(&public, "create"))?;
-    status::publish_keys(setting.config, &layout)?;
+    for (path, key) in status::public_keys(setting.config)? {
+        publish::put(&public, &path, &key)?;
+    }
     let proxies = proxies(setting.config, &layout, setting.client)?;
     let server = Arc::new(Server {
         config: setting.config.clone(),

@@ -8,13 +8,14 @@ use cli_kit::{Printer, human_size};
 use serde::Serialize;
 
 use crate::config::{Config, Mode};
-use crate::error::Result;
-use crate::layout::{self, CURRENT, Layout};
+use crate::error::{Error, Result};
+use crate::layout::{CURRENT, Layout};
 use crate::manifest;
+use crate::publish::Publisher;
 
 pub use metrics::metrics;
 pub use page::page;
-pub use ready::{publish_keys, repo_file};
+pub use ready::{public_keys, repo_file};
 
 /// The mirror.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -150,22 +151,28 @@ fn fill(repo: &mut RepoStatus, layout: &Layout, now: u64) -> Result<()> {
     Ok(())
 }
 
-/// Writes the pages that any web server can show: status, metrics, the ready `.repo` file, keys.
+/// Publishes the pages that any web server can show: status, metrics, the ready `.repo` file, keys.
 ///
 /// # Errors
-/// The directory cannot be written.
-pub fn write_pages(config: &Config, layout: &Layout, now: u64) -> Result<()> {
-    let status = collect(config, layout, now)?;
-    let public = layout.public();
-    publish_keys(config, layout)?;
-    layout::write_whole(&public.join("index.html"), page(&status, config).as_bytes())?;
-    layout::write_json(&public.join("status.json"), &status)?;
-    layout::write_whole(&public.join("metrics"), metrics(&status).as_bytes())?;
+/// They cannot be written; a key cannot be read.
+pub fn publish_pages(publisher: &Publisher<'_>) -> Result<()> {
+    let config = publisher.config;
+    let status = collect(config, publisher.layout, publisher.now)?;
+    let mut pages = public_keys(config)?;
+    let mut add = |path: &str, data: Vec<u8>| pages.push((path.to_owned(), data));
+    add("index.html", page(&status, config).into_bytes());
+    let json = serde_json::to_vec(&status).map_err(std::io::Error::other);
+    add(
+        "status.json",
+        json.map_err(Error::file("status.json", "write"))?,
+    );
+    add("metrics", metrics(&status).into_bytes());
     if let Some(url) = &config.mirror.url {
-        let text = repo_file(config, &status, url);
-        layout::write_whole(&public.join("mirror.repo"), text.as_bytes())?;
+        add("mirror.repo", repo_file(config, &status, url).into_bytes());
     }
-    Ok(())
+    pages
+        .iter()
+        .try_for_each(|(path, data)| publisher.put(path, data))
 }
 
 /// Tells it on a terminal.

@@ -1,12 +1,10 @@
 //! What a client needs: a `.repo` file that checks everything that can be checked, and the keys.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use super::Status;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::layout::{self, Layout};
 use crate::trust;
 
 /// The text of the `.repo` file for clients that reach the mirror at `url`.
@@ -44,18 +42,17 @@ pub fn repo_file(config: &Config, status: &Status, url: &str) -> String {
     out
 }
 
-/// Puts the public keys where clients find them.
+/// The public keys that clients need: path below the mirror's URL, and content.
 ///
 /// # Errors
-/// A key cannot be read, or the directory not written.
-pub fn publish_keys(config: &Config, layout: &Layout) -> Result<()> {
-    let dir = layout.public().join("keys");
+/// A file cannot be read, or is no public key.
+pub fn public_keys(config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut keys = Vec::new();
     for id in config.repo.keys() {
         for (number, path) in config.key_files(id).iter().enumerate() {
             // Read as a key first: a private key named by mistake must never be published.
             trust::keyring(std::slice::from_ref(path))?;
-            let data = trust::key_bytes(path)?;
-            write_changed(&dir.join(format!("{id}-{number}.asc")), &data)?;
+            keys.push((format!("keys/{id}-{number}.asc"), trust::key_bytes(path)?));
         }
     }
     if let Some(path) = &config.mirror.sign_key {
@@ -64,14 +61,7 @@ pub fn publish_keys(config: &Config, layout: &Layout) -> Result<()> {
             what: path.display().to_string(),
             source,
         })?;
-        write_changed(&dir.join("mirror.asc"), text.as_bytes())?;
+        keys.push(("keys/mirror.asc".to_owned(), text.into_bytes()));
     }
-    Ok(())
-}
-
-fn write_changed(path: &Path, data: &[u8]) -> Result<()> {
-    if std::fs::read(path).is_ok_and(|there| there == data) {
-        return Ok(());
-    }
-    layout::write_whole(path, data)
+    Ok(keys)
 }

@@ -12,7 +12,8 @@ use rpm_repo::delta::{self, Offer};
 use rpm_repo::repomd::Record;
 
 use super::Run;
-use super::prepare::{Work, urls};
+use super::jobs::urls;
+use super::repo::Repo;
 use crate::error::Result;
 use crate::fetch::Job;
 use crate::upstream::{self, once};
@@ -20,99 +21,96 @@ use crate::upstream::{self, once};
 /// An upstream that has no deltas is not asked for them for so long, in seconds.
 const NONE_FOR: u64 = 7 * 86_400;
 
-impl Work {
-    /// Whether upstream may be asked for deltas: something older is in the store, and it is not known to
-    /// have none.
-    pub(super) fn may_have_deltas(&self, run: &Run<'_>) -> bool {
-        self.current.is_some() && self.state.no_deltas <= run.now
-    }
+/// Whether upstream may be asked for deltas: something older is in the store, and it is not known to
+/// have none.
+pub(super) fn may_exist(run: &Run<'_>, repo: &Repo) -> bool {
+    repo.current.is_some() && repo.state.no_deltas <= run.now
+}
 
-    /// Brings what deltas give of a new index's files into the store. What they do not give is fetched
-    /// as ever.
-    ///
-    /// # Errors
-    /// Stopped; the store cannot be written.
-    pub(super) fn take_deltas(&mut self, run: &Run<'_>, set: &MetadataSet) -> Result<()> {
-        let lacks = |record: &&Record| {
-            let is_wanted =
-                record.kind == "primary" || (!run.options.dry_run && self.wants(record));
-            let digest = record.checksum.filter(|_| record.base.is_none());
-            is_wanted && digest.is_some_and(|digest| !run.store.has(&digest, record.size))
-        };
-        let wanted: Vec<&Record> = set.repomd.records.iter().filter(lacks).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let offers = self.offers(run, set);
-        let pairs: Vec<(&Record, &Offer)> = wanted
-            .into_iter()
-            .filter_map(|record| Some((record, best(run, record, &offers)?)))
-            .collect();
-        if pairs.is_empty() {
-            return Ok(());
-        }
-        let fetcher = run.fetcher();
-        let jobs = pairs.iter().map(|(_, offer)| self.job(set, offer));
-        let done = fetcher.run(jobs.collect())?;
-        self.report.delta_bytes += done.bytes;
-        self.report.delta_requests += done.requests;
-        for (record, offer) in pairs {
-            let result = rebuild(run, record, offer);
-            run.store.forget(&offer.digest);
-            match result {
-                Ok(()) => {
-                    let size = record.size.unwrap_or(offer.size);
-                    self.report.saved_bytes += size.saturating_sub(offer.size);
-                }
-                Err(why) => run.printer.info(&format!(
-                    "{}: {}: its delta is of no use ({why}); the whole file is fetched",
-                    self.id, record.kind
-                )),
+/// Brings what deltas give of a new index's files into the store. What they do not give is fetched
+/// as ever.
+///
+/// # Errors
+/// Stopped; the store cannot be written.
+pub(super) fn take(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet) -> Result<()> {
+    let lacks = |record: &&Record| {
+        let is_wanted = record.kind == "primary" || (!run.options.dry_run && repo.wants(record));
+        let digest = record.checksum.filter(|_| record.base.is_none());
+        is_wanted && digest.is_some_and(|digest| !run.store.has(&digest, record.size))
+    };
+    let wanted: Vec<&Record> = set.repomd.records.iter().filter(lacks).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let offers = offers(run, repo, set);
+    let pairs: Vec<(&Record, &Offer)> = wanted
+        .into_iter()
+        .filter_map(|record| Some((record, best(run, record, &offers)?)))
+        .collect();
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let fetcher = run.fetcher();
+    let jobs = pairs.iter().map(|(_, offer)| job(repo, set, offer));
+    let done = fetcher.run(jobs.collect())?;
+    repo.report.delta_bytes += done.bytes;
+    repo.report.delta_requests += done.requests;
+    for (record, offer) in pairs {
+        let result = rebuild(run, record, offer);
+        run.store.forget(&offer.digest);
+        match result {
+            Ok(()) => {
+                let size = record.size.unwrap_or(offer.size);
+                repo.report.saved_bytes += size.saturating_sub(offer.size);
             }
+            Err(why) => run.printer.info(&format!(
+                "{}: {}: its delta is of no use ({why}); the whole file is fetched",
+                repo.id, record.kind
+            )),
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    /// What upstream offers; remembers an upstream that offers nothing.
-    fn offers(&mut self, run: &Run<'_>, set: &MetadataSet) -> Vec<Offer> {
-        let name = delta::INDEX.rsplit('/').next().unwrap_or(delta::INDEX);
-        let dest = run.layout.partial().join(format!("{}-{name}", self.id));
-        self.report.delta_requests += 1;
-        let found = upstream::download_beside(&run.client, set, name, &dest, delta::MAX_INDEX);
-        let bytes = match found {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let is_none = |cause: &Cause| matches!(cause, Cause::Status(403 | 404 | 410));
-                let repo_client::Error::Transfer { failures, .. } = &error else {
-                    return Vec::new();
-                };
-                if failures.iter().all(|failure| is_none(&failure.cause)) {
-                    self.state.no_deltas = run.now.saturating_add(NONE_FOR);
-                }
+/// What upstream offers; remembers an upstream that offers nothing.
+fn offers(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet) -> Vec<Offer> {
+    let name = delta::INDEX.rsplit('/').next().unwrap_or(delta::INDEX);
+    let dest = run.layout.partial().join(format!("{}-{name}", repo.id));
+    repo.report.delta_requests += 1;
+    let found = upstream::download_beside(&run.client, set, name, &dest, delta::MAX_INDEX);
+    let bytes = match found {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let is_none = |cause: &Cause| matches!(cause, Cause::Status(403 | 404 | 410));
+            let repo_client::Error::Transfer { failures, .. } = &error else {
                 return Vec::new();
+            };
+            if failures.iter().all(|failure| is_none(&failure.cause)) {
+                repo.state.no_deltas = run.now.saturating_add(NONE_FOR);
             }
-        };
-        self.report.delta_bytes += bytes.len() as u64;
-        delta::parse(&bytes).unwrap_or_else(|error| {
-            let id = &self.id;
-            run.printer
-                .info(&format!("{id}: upstream's deltas are not used: {error}"));
-            self.state.no_deltas = run.now.saturating_add(NONE_FOR);
-            Vec::new()
-        })
-    }
-
-    fn job(&self, set: &MetadataSet, offer: &Offer) -> Job {
-        Job {
-            repo: self.id.clone(),
-            path: offer.href.as_str().to_owned(),
-            urls: urls(set, offer.href.as_str(), None),
-            size: Some(offer.size),
-            digest: offer.digest,
-            priority: 0,
-            access: once(set),
-            trust: None,
+            return Vec::new();
         }
+    };
+    repo.report.delta_bytes += bytes.len() as u64;
+    delta::parse(&bytes).unwrap_or_else(|error| {
+        let id = &repo.id;
+        run.printer
+            .info(&format!("{id}: upstream's deltas are not used: {error}"));
+        repo.state.no_deltas = run.now.saturating_add(NONE_FOR);
+        Vec::new()
+    })
+}
+
+fn job(repo: &Repo, set: &MetadataSet, offer: &Offer) -> Job {
+    Job {
+        repo: repo.id.clone(),
+        path: offer.href.as_str().to_owned(),
+        urls: urls(set, offer.href.as_str(), None),
+        size: Some(offer.size),
+        digest: offer.digest,
+        priority: 0,
+        access: once(set),
+        trust: None,
     }
 }
 

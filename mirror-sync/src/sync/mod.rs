@@ -1,18 +1,27 @@
-//! One run over the repositories: look, plan, guard, fetch, judge, publish.
+//! One run over the repositories: look, select, plan, fetch, publish.
+//!
+//! Each step takes what the one before made of a repository and gives the next thing: `Looked`,
+//! `Selected`, `Planned`, `Whole`, `Published`. A repository that ends early, because nothing is new,
+//! the guard refuses, something failed, or the run only tells, leaves the line with its report.
 //!
 //! Nothing that clients see changes before a repository's set is whole and every file of it was
 //! checked. All repositories share one transfer; each is published by itself, so that a broken one
 //! does not hold up the others.
 
 mod deltas;
-mod finish;
+mod fetch;
+mod jobs;
+mod look;
+mod metadata;
 mod offers;
-mod prepare;
+mod plan;
+mod publish;
+mod repo;
+mod select;
 mod solve;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use cli_kit::Printer;
@@ -20,14 +29,16 @@ use repo_client::Client;
 
 use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
-use crate::fetch::{Fetcher, Job, Transferred};
+use crate::fetch::Fetcher;
 use crate::layout::Layout;
 use crate::observer::TerminalObserver;
-use crate::plan;
-use crate::report::{Outcome, Report};
-use crate::seed::Seeds;
+use crate::publish::Publisher;
+use crate::report::Report;
 use crate::store::Store;
-use prepare::Work;
+use fetch::Fetched;
+use look::Looked;
+use plan::Planned;
+use repo::{Repo, Step};
 
 /// What the command line says about a run.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +78,16 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// What changes what clients of this mirror see.
+    pub fn publisher(&self) -> Publisher<'_> {
+        Publisher {
+            config: self.config,
+            layout: &self.layout,
+            store: &self.store,
+            now: self.now,
+        }
+    }
+
     /// What brings files into this mirror's store.
     pub fn fetcher(&self) -> Fetcher<'_> {
         Fetcher {
@@ -92,18 +113,16 @@ pub fn run(run: &Run<'_>) -> Result<Report> {
         started: run.now,
         ..Report::default()
     };
-    let mut works = Vec::new();
-    for id in chosen(run)? {
-        works.push(prepare::look(run, &id));
-    }
-    prepare::select(run, &mut works, &mut report);
-    for work in &mut works {
-        work.plan(run);
-    }
-    if !run.options.dry_run {
-        carry_out(run, &mut works, &mut report)?;
-    }
-    report.repos = works.into_iter().map(|work| work.report).collect();
+    let chosen = chosen(run)?.into_iter();
+    let looked = chosen.map(|id| look::look(run, Repo::open(run, &id)?));
+    let planned = prepare(run, looked.collect(), &mut report);
+    let ended = if run.options.dry_run {
+        planned
+    } else {
+        carry_out(run, planned, &mut report)?
+    };
+    let ended = ended.into_iter().filter_map(Step::err);
+    report.repos = ended.map(|ended| ended.report).collect();
     report.bytes_received += report
         .repos
         .iter()
@@ -146,182 +165,30 @@ fn chosen(run: &Run<'_>) -> Result<Vec<String>> {
     Ok(list)
 }
 
-fn carry_out(run: &Run<'_>, works: &mut [Work], report: &mut Report) -> Result<()> {
-    let fetcher = run.fetcher();
-    check_space(run, works)?;
-    let wanted: Vec<Job> = works.iter().flat_map(Work::jobs).collect();
-    let seeds = Seeds::scan(&run.config.mirror.seed)?;
-    let found = seeds.fill(&wanted, &run.store, &run.layout.partial())?;
-    if found > 0 {
-        run.printer.info(&format!(
-            "{found} files were copied from the directories of mirror.seed and need not be fetched"
-        ));
-    }
-    publish_first(run, &fetcher, works, report)?;
-    let mut retried = BTreeSet::new();
-    loop {
-        let jobs: Vec<Job> = works.iter().flat_map(Work::jobs).collect();
-        let began = Instant::now();
-        let done = match fetcher.run(jobs) {
-            Ok(done) => done,
-            Err(Error::Stopped) => {
-                for work in works.iter_mut().filter(|work| work.is_open()) {
-                    work.end(run, Err(Error::Stopped));
-                }
-                return Ok(());
-            }
-            Err(other) => return Err(other),
-        };
-        note(report, works, &done, began.elapsed().as_secs_f64());
-        let mut failed = by_repo(done.failed);
-        let mut again = false;
-        for work in works.iter_mut().filter(|work| work.is_open()) {
-            let missing = failed.remove(&work.id).unwrap_or_default();
-            // Files vanish when upstream publishes anew meanwhile: then its new set is the one to
-            // have. What is there already is kept; once is enough, or it would never end.
-            if !missing.is_empty() && retried.insert(work.id.clone()) && work.moved(run) {
-                again = true;
-                continue;
-            }
-            let result = work.finish(run, missing);
-            work.end(run, result);
-        }
-        if !again || run.stop.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-    }
+/// Selects and plans.
+fn prepare(run: &Run<'_>, line: Vec<Step<Looked>>, report: &mut Report) -> Vec<Step<Planned>> {
+    let selected = select::select(run, line, report).into_iter();
+    let plan = |step: Step<_>| step.and_then(|selected| plan::plan(run, selected));
+    selected.map(plan).collect()
 }
 
-fn note(report: &mut Report, works: &mut [Work], done: &Transferred, seconds: f64) {
-    report.bytes_received += done.bytes;
-    report.requests += done.requests;
-    if done.limit.is_some() {
-        report.limit.clone_from(&done.limit);
-    }
-    // Too short a transfer says nothing about the line.
-    if done.bytes > 64 << 10 {
-        let rate = (done.bytes as f64 / seconds.max(0.001)) as u64;
-        for work in works.iter_mut().filter(|work| work.is_open()) {
-            work.state.rate = rate;
-            work.state.limit.clone_from(&done.limit);
-        }
-    }
-}
-
-/// Files that could not be had, by repository: path and reason.
-pub type Missing = Vec<(String, String)>;
-
-fn by_repo(failed: Vec<(String, String, String)>) -> BTreeMap<String, Missing> {
-    let mut map: BTreeMap<String, Missing> = BTreeMap::new();
-    for (repo, path, why) in failed {
-        map.entry(repo).or_default().push((path, why));
-    }
-    map
-}
-
-/// Refuses before the first byte what the disk or the quota cannot hold.
-fn check_space(run: &Run<'_>, works: &[Work]) -> Result<()> {
-    let open = works.iter().filter(|work| work.is_open());
-    let needed: u64 = open.map(|work| work.report.change.to_fetch_bytes).sum();
-    repo_client::require_space(run.layout.root(), needed)?;
-    let quota = run.config.mirror.quota.0;
-    if quota > 0 {
-        let used = run.store.size()?;
-        if used.saturating_add(needed) > quota {
-            return Err(Error::Repository {
-                repo: "mirror".into(),
-                what: format!(
-                    "quota of {quota} bytes: {used} are used and {needed} would come; raise mirror.quota, select less, or run `mirror-sync clean`"
-                ),
-            });
-        }
-    }
-    Ok(())
-}
-
-/// On the very first run: what was asked for first is published before the rest is fetched.
-fn publish_first(
+/// Fetches and publishes. Where files have vanished because upstream was published anew meanwhile,
+/// its new set goes the same way; each set that is whole is published before that.
+fn carry_out(
     run: &Run<'_>,
-    fetcher: &Fetcher<'_>,
-    works: &mut [Work],
+    mut line: Vec<Step<Planned>>,
     report: &mut Report,
-) -> Result<()> {
-    let jobs: Vec<Job> = works.iter().flat_map(Work::first_jobs).collect();
-    if jobs.is_empty() {
-        return Ok(());
+) -> Result<Vec<Step<Planned>>> {
+    fetch::check_space(run, &line)?;
+    fetch::copy_seeds(run, &line)?;
+    fetch::publish_first(run, &mut line, report)?;
+    while line.iter().any(Step::is_ok) {
+        let publish = |step: Step<Fetched>| match step? {
+            Fetched::Whole(whole) => Err(publish::publish(run, whole)?.end(run)),
+            Fetched::Lacking(lacking) => lacking.look_again(run),
+        };
+        let fetched = fetch::fetch(run, line, report)?.into_iter();
+        line = prepare(run, fetched.map(publish).collect(), report);
     }
-    let began = Instant::now();
-    let done = match fetcher.run(jobs) {
-        Ok(done) => done,
-        // The caller meets the same and says so.
-        Err(Error::Stopped) => return Ok(()),
-        Err(other) => return Err(other),
-    };
-    note(report, works, &done, began.elapsed().as_secs_f64());
-    let failed = by_repo(done.failed);
-    for work in works.iter_mut() {
-        if work.is_open() && !work.first.is_empty() && !failed.contains_key(&work.id) {
-            let result = work.publish_first(run);
-            if let Err(error) = result {
-                run.printer.err(&format!("{}: {error}", work.id));
-            }
-        }
-    }
-    Ok(())
-}
-
-impl Work {
-    /// Whether this repository still has something to be done.
-    fn is_open(&self) -> bool {
-        self.upstream.is_some() && !self.done
-    }
-
-    /// Guards and counts.
-    fn plan(&mut self, run: &Run<'_>) {
-        if !self.is_open() {
-            return;
-        }
-        let result = self.count(run);
-        if let Err(error) = result {
-            self.end(run, Err(error));
-        } else if run.options.dry_run {
-            self.report.outcome = Outcome::Planned;
-            self.done = true;
-        }
-    }
-
-    fn count(&mut self, run: &Run<'_>) -> Result<()> {
-        let names: BTreeSet<String> = self.packages().map(|(_, p)| p.nevra()).collect();
-        let (added, removed) = plan::differences(self.current.as_ref(), &names);
-        let change = &mut self.report.change;
-        change.packages = names.len();
-        change.added = added;
-        change.removed = removed;
-        let gone = change.removed.len();
-        if !run.options.allow_delete {
-            let mirror = &run.config.mirror;
-            let (percent, most) = (mirror.max_delete_percent, mirror.max_delete);
-            plan::guard(
-                &self.id,
-                self.current.as_ref(),
-                gone,
-                names.len(),
-                percent,
-                most,
-            )?;
-        }
-        let jobs = self.jobs();
-        let missing: Vec<&Job> = jobs
-            .iter()
-            .filter(|job| !run.store.has(&job.digest, job.size))
-            .collect();
-        let to_fetch = missing.len();
-        let to_fetch_bytes: u64 = missing.iter().filter_map(|job| job.size).sum();
-        let bytes = jobs.iter().filter_map(|job| job.size).sum();
-        let change = &mut self.report.change;
-        (change.bytes, change.to_fetch, change.to_fetch_bytes) = (bytes, to_fetch, to_fetch_bytes);
-        self.report.expected_seconds =
-            (self.state.rate > 0).then(|| to_fetch_bytes.div_ceil(self.state.rate));
-        Ok(())
-    }
+    Ok(line)
 }

@@ -6,48 +6,49 @@ use std::path::Path;
 use rpm_repo::delta::{self, Offer};
 
 use super::Run;
-use super::prepare::Work;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Entry, Manifest};
 use crate::store::digest_text;
 
-impl Work {
-    /// Adds deltas from the last snapshots to a manifest. Where one cannot be made there is none, and
-    /// that is said; only a store that cannot be written stops the publication.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub(super) fn offer_deltas(&self, run: &Run<'_>, manifest: &mut Manifest) -> Result<()> {
-        let count = run.config.mirror.deltas;
-        if count == 0 || manifest.first_part {
-            return Ok(());
-        }
-        let dir = run.layout.partial().join(format!("deltas-{}", self.id));
-        crate::layout::remove_tree(&dir)?;
-        fs::create_dir_all(&dir).map_err(Error::file(&dir, "create"))?;
-        let former = Former::of(run, &self.id, count)?;
-        let (mut offers, mut foreign) = (Vec::new(), Vec::new());
-        for entry in manifest.files.iter().filter(|entry| is_document(entry)) {
-            let name = delta::stem(file_name(&entry.path)).to_owned();
-            match former.lead_to(run, &dir, entry) {
-                Ok(made) => offers.extend(made),
-                Err(delta::Error::NotExact) => foreign.push(name),
-                Err(why) => run
-                    .printer
-                    .info(&format!("{}: no delta to the new {name}: {why}", self.id)),
-            }
-        }
-        if !foreign.is_empty() {
-            run.printer.info(&format!(
-                "{}: no deltas to {}: upstream's compressor makes other choices than ours",
-                self.id,
-                foreign.join(", ")
-            ));
-        }
-        crate::layout::remove_tree(&dir)?;
-        manifest.deltas = entries(run, &offers)?;
-        Ok(())
+/// Adds deltas from the last snapshots to a manifest. Where one cannot be made there is none, and
+/// that is said; only a store that cannot be written stops the publication.
+///
+/// # Errors
+/// The store cannot be written.
+pub(super) fn offer_deltas(run: &Run<'_>, manifest: &mut Manifest) -> Result<()> {
+    let count = run.config.mirror.deltas;
+    if count == 0 || manifest.first_part {
+        return Ok(());
     }
+    let dir = run
+        .layout
+        .partial()
+        .join(format!("deltas-{}", manifest.repo));
+    crate::layout::remove_tree(&dir)?;
+    fs::create_dir_all(&dir).map_err(Error::file(&dir, "create"))?;
+    let former = Former::of(run, &manifest.repo, count)?;
+    let (mut offers, mut foreign) = (Vec::new(), Vec::new());
+    for entry in manifest.files.iter().filter(|entry| is_document(entry)) {
+        let name = delta::stem(file_name(&entry.path)).to_owned();
+        match former.lead_to(run, &dir, entry) {
+            Ok(made) => offers.extend(made),
+            Err(delta::Error::NotExact) => foreign.push(name),
+            Err(why) => run.printer.info(&format!(
+                "{}: no delta to the new {name}: {why}",
+                manifest.repo
+            )),
+        }
+    }
+    if !foreign.is_empty() {
+        run.printer.info(&format!(
+            "{}: no deltas to {}: upstream's compressor makes other choices than ours",
+            manifest.repo,
+            foreign.join(", ")
+        ));
+    }
+    crate::layout::remove_tree(&dir)?;
+    manifest.deltas = entries(run, &offers)?;
+    Ok(())
 }
 
 /// What the last snapshots had.

@@ -1,141 +1,106 @@
 //! Package lists with all that they need, over all repositories of the run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::prepare::{Work, stored};
+use repo_client::MetadataSet;
+use rpm_repo::repomd::Record;
+
+use super::Run;
 use crate::config::Select;
 use crate::error::Result;
 use crate::plan::closure::{self, Closure, Source, Wish};
-use crate::report::Outcome;
-use crate::store::digest_text;
-use crate::sync::Run;
+use crate::upstream::Refused;
 
-/// Says whether a location may be taken.
-type Filter<'a> = Box<dyn Fn(&str) -> bool + 'a>;
-/// Repository id to locations.
-type Chosen = BTreeMap<String, BTreeSet<String>>;
-
-/// Decides what lists of packages need, and what is published first. Each repository that has a
-/// list asks for itself: what it has itself is taken from it, what it lacks from the others.
-pub(super) fn solve(run: &Run<'_>, works: &mut [Work]) -> Result<()> {
-    let chosen = ask_all(run, works, |select| &select.packages)?;
-    let first = ask_all(run, works, |select| &select.first)?;
-    for work in works.iter_mut() {
-        if work.done || work.upstream.is_none() {
-            continue;
-        }
-        work.first = first.get(&work.id).cloned().unwrap_or_default();
-        if !work.section.select.wants_closure() {
-            continue;
-        }
-        let wanted = chosen.get(&work.id).cloned().unwrap_or_default();
-        let up = work.upstream.iter().flat_map(|up| up.packages.iter());
-        let picked = up.map(|package| wanted.contains(&package.location));
-        work.keep = picked.collect();
-        work.settle_if_same(run);
-    }
-    Ok(())
+/// One repository as the solver sees it.
+pub(super) struct Candidate<'a> {
+    /// Its id.
+    pub(super) id: &'a str,
+    /// Its metadata.
+    pub(super) set: &'a MetadataSet,
+    /// What it asks for; none if it only offers, and then all that it has.
+    pub(super) select: Option<&'a Select>,
+    /// Locations that may be taken from it.
+    pub(super) offered: BTreeSet<&'a str>,
 }
 
-fn ask_all(
+/// What the solver chose, and what it could not fulfil: by the repository it is from, and by the one
+/// that asked.
+#[derive(Default)]
+pub(super) struct Chosen {
+    /// Locations.
+    pub(super) locations: BTreeMap<String, BTreeSet<String>>,
+    /// Wishes, and why nobody can fulfil them.
+    pub(super) failed: BTreeMap<String, Refused>,
+}
+
+/// Decides what lists of packages need. Each repository that has a list asks for itself: what it has
+/// itself is taken from it, what it lacks from the others.
+///
+/// # Errors
+/// Metadata cannot be read.
+pub(super) fn solve(
     run: &Run<'_>,
-    works: &mut [Work],
-    list: impl Fn(&Select) -> &Vec<String>,
+    candidates: &[Candidate<'_>],
+    list: impl Fn(&Select) -> &[String],
 ) -> Result<Chosen> {
-    let mut chosen = Chosen::new();
-    for place in 0..works.len() {
-        let Some(work) = works.get(place) else { break };
-        let asks = !list(&work.section.select).is_empty() && work.upstream.is_some();
-        if !asks || work.done {
+    let mut chosen = Chosen::default();
+    for asking in candidates {
+        let Some(select) = asking.select.filter(|select| !list(select).is_empty()) else {
             continue;
-        }
-        let wish = wish_of(work, &list)?;
-        let closure = ask_solver(run, works, &wish, place)?;
+        };
+        let closure = ask(run, candidates, &wish(select, list(select))?, asking.id)?;
         for (repo, locations) in closure.chosen {
-            chosen.entry(repo).or_default().extend(locations);
+            chosen.locations.entry(repo).or_default().extend(locations);
         }
-        if let Some(work) = works.get_mut(place) {
-            work.note_failures(closure.failed);
-        }
+        chosen.failed.insert(asking.id.to_owned(), closure.failed);
     }
     Ok(chosen)
 }
 
-impl Work {
-    /// A closure that came out the same from the same upstream is nothing new.
-    fn settle_if_same(&mut self, run: &Run<'_>) {
-        let Some((current, up)) = self.current.as_ref().zip(self.upstream.as_ref()) else {
-            return;
-        };
-        let packages = current.files.iter().filter(|file| file.package.is_some());
-        let had: BTreeSet<&str> = packages.map(|file| file.path.as_str()).collect();
-        let now: BTreeSet<&str> = self.packages().map(|(_, p)| p.location.as_str()).collect();
-        let same = current.upstream == digest_text(&up.set.repomd_digest)
-            && current.selection == self.selection
-            && !current.first_part
-            && up.refused.is_empty()
-            && had == now;
-        if same && !run.options.force {
-            self.report.outcome = Outcome::NothingNew;
-            self.done = true;
-        }
-    }
-
-    /// A wish that nobody can fulfil makes the set of the repository that asked incomplete.
-    fn note_failures(&mut self, failed: Vec<(String, String)>) {
-        self.report.failed.extend(failed.iter().cloned());
-        if let Some(up) = &mut self.upstream {
-            up.refused.extend(failed);
-        }
-    }
-}
-
-fn wish_of(work: &Work, list: impl Fn(&Select) -> &Vec<String>) -> Result<Wish> {
-    let select = &work.section.select;
+fn wish(select: &Select, specs: &[String]) -> Result<Wish> {
     let foreign = |arch: &&String| !matches!(arch.as_str(), "noarch" | "src" | "nosrc");
     let arch = select.arch.iter().find(foreign).cloned();
-    let installed = match &select.installed {
-        Some(path) => closure::read_installed(path)?,
-        None => Vec::new(),
-    };
+    let installed = select.installed.as_deref().map(closure::read_installed);
     Ok(Wish {
-        specs: list(select).clone(),
+        specs: specs.to_vec(),
         upgrade: false,
         recommends: select.recommends,
-        installed,
+        installed: installed.transpose()?.unwrap_or_default(),
         arch: arch.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
     })
 }
 
-fn ask_solver(run: &Run<'_>, works: &[Work], wish: &Wish, asking: usize) -> Result<Closure> {
-    let filters: Vec<Filter<'_>> = works
+fn ask(run: &Run<'_>, candidates: &[Candidate<'_>], wish: &Wish, asking: &str) -> Result<Closure> {
+    let filter = |one: &Candidate<'_>, location: &str| {
+        one.select.is_none() || one.offered.contains(location)
+    };
+    let filters: Vec<_> = candidates
         .iter()
-        .map(|work| {
-            let locations = work.packages().map(|(_, p)| p.location.as_str());
-            let set: BTreeSet<&str> = locations.collect();
-            // A repository that is current and complete offers all that it has.
-            let all = work.done;
-            Box::new(move |location: &str| all || set.contains(location)) as Filter<'_>
-        })
+        .map(|one| move |location: &str| filter(one, location))
         .collect();
     let mut sources = Vec::new();
-    for (place, (work, keep)) in works.iter().zip(&filters).enumerate() {
-        let up = work.upstream.as_ref();
-        let Some((up, part)) = up.and_then(|up| Some((up, up.set.part("primary")?))) else {
+    for (one, keep) in candidates.iter().zip(&filters) {
+        let Some(part) = one.set.part("primary") else {
             continue;
         };
-        let record = up.set.repomd.record("filelists");
+        let record = one.set.repomd.record("filelists");
         let filelists = record
             .map(|record| (stored(run, record), record.clone()))
             .filter(|(path, _)| path.is_file());
         sources.push(Source {
-            id: &work.id,
-            preferred: place == asking,
+            id: one.id,
+            preferred: one.id == asking,
             primary: (Path::new(&part.path), &part.record),
             filelists,
-            keep: keep.as_ref(),
+            keep,
         });
     }
     closure::closure(&sources, wish)
+}
+
+/// Where a part lies in the store.
+pub(super) fn stored(run: &Run<'_>, record: &Record) -> PathBuf {
+    let digest = record.checksum;
+    digest.map_or_else(PathBuf::new, |digest| run.store.path(&digest))
 }

@@ -1,0 +1,194 @@
+//! A directory that any web server can show: trees of hard links to the store, and a symbolic link
+//! to the tree that clients see.
+//!
+//! The switch is one rename of that link; before it everything is on disk. A kill at any step
+//! leaves the old link or the new one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rpm_repo::delta;
+use whole_file::Durability;
+
+use super::target::PublishTarget;
+use crate::error::{Error, Result};
+use crate::layout::{self, CURRENT};
+use crate::manifest::{Entry, Manifest};
+use crate::store::Store;
+
+/// The document root of a mirror.
+pub(super) struct Directory<'a> {
+    public: PathBuf,
+    store: &'a Store,
+}
+
+impl<'a> Directory<'a> {
+    /// The directory `public`, whose files are those of the store.
+    pub(super) fn new(public: PathBuf, store: &'a Store) -> Self {
+        Self { public, store }
+    }
+
+    /// The trees of one repository's snapshots.
+    fn snapshots(&self, id: &str) -> PathBuf {
+        self.public.join("snapshots").join(id)
+    }
+
+    /// The trees that were published under a channel.
+    fn live(&self, channel: &str, id: &str) -> PathBuf {
+        self.public.join(".live").join(channel).join(id)
+    }
+
+    /// The link that clients follow.
+    fn link(&self, channel: &str, id: &str) -> PathBuf {
+        match channel {
+            CURRENT => self.public.join(id),
+            other => self.public.join(other).join(id),
+        }
+    }
+
+    /// Links the set itself, and its deltas. A delta that cannot be had is left out, and clients do
+    /// without it.
+    fn link_set(&self, manifest: &Manifest, tree: &Path) -> Result<()> {
+        let mut made = BTreeSet::new();
+        fs::create_dir_all(tree).map_err(Error::file(tree, "create"))?;
+        for entry in &manifest.files {
+            let to = repo_client::join_below(tree, &entry.path)?;
+            let parent = to.parent().unwrap_or(tree).to_owned();
+            if !made.contains(&parent) {
+                fs::create_dir_all(&parent).map_err(Error::file(&parent, "create"))?;
+                made.insert(parent);
+            }
+            self.store.link(&entry.digest()?, &to)?;
+        }
+        for entry in &manifest.deltas {
+            let _ = self.link_free(entry, tree);
+        }
+        Ok(())
+    }
+
+    /// Links a file if its path is free.
+    fn link_free(&self, entry: &Entry, tree: &Path) -> Result<()> {
+        let to = repo_client::join_below(tree, &entry.path)?;
+        if fs::symlink_metadata(&to).is_ok() {
+            return Ok(());
+        }
+        let parent = to.parent().unwrap_or(tree);
+        fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
+        // Gone from the store by `clean` or `verify`: then clients do without it.
+        let _ = self.store.link(&entry.digest()?, &to);
+        Ok(())
+    }
+
+    /// Lets a name of a tree lead to the stored file again.
+    fn relink(&self, entry: &Entry, tree: &Path) -> Result<bool> {
+        let digest = entry.digest()?;
+        let path = repo_client::join_below(tree, &entry.path)?;
+        let Ok(stored) = fs::metadata(self.store.path(&digest)) else {
+            return Ok(false);
+        };
+        if fs::symlink_metadata(&path).is_ok_and(|named| named.ino() == stored.ino()) {
+            return Ok(false);
+        }
+        let parent = path.parent().unwrap_or(tree);
+        fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
+        self.store.relink(&digest, &path)?;
+        Ok(true)
+    }
+}
+
+impl PublishTarget for Directory<'_> {
+    fn place(&self, manifest: &Manifest) -> Result<()> {
+        let home = self.snapshots(&manifest.repo);
+        let (making, tree) = (home.join(".making"), home.join(&manifest.stamp));
+        layout::remove_tree(&making)?;
+        self.link_set(manifest, &making)?;
+        layout::remove_tree(&tree)?;
+        fs::rename(&making, &tree).map_err(Error::file(&tree, "put in place"))
+    }
+
+    fn prepare(
+        &self,
+        channel: &str,
+        number: u64,
+        manifest: &Manifest,
+        former: &mut dyn Iterator<Item = Manifest>,
+    ) -> Result<()> {
+        let tree = self.live(channel, &manifest.repo).join(number.to_string());
+        layout::remove_tree(&tree)?;
+        self.link_set(manifest, &tree)?;
+        for old in former {
+            let deltas = old.deltas.iter().filter(|entry| entry.path != delta::INDEX);
+            for entry in old.files.iter().chain(deltas) {
+                self.link_free(entry, &tree)?;
+            }
+        }
+        self.store.sync()
+    }
+
+    fn switch(&self, channel: &str, id: &str, number: u64) -> Result<()> {
+        let link = self.link(channel, id);
+        let tree = self.live(channel, id).join(number.to_string());
+        let parent = link.parent().map(Path::to_owned).unwrap_or_default();
+        fs::create_dir_all(&parent).map_err(Error::file(&parent, "create"))?;
+        let target = relative(&self.public, &parent, &tree);
+        let make = |name: &Path| std::os::unix::fs::symlink(&target, name);
+        whole_file::replace_by(&link, Durability::Synced, make)
+            .map_err(Error::file(&link, "switch"))
+    }
+
+    fn prune(&self, channel: &str, id: &str, first: u64) -> Result<()> {
+        let home = self.live(channel, id);
+        for name in layout::names_in(&home)? {
+            if name.parse::<u64>().is_ok_and(|number| number < first) {
+                layout::remove_tree(&home.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&self, id: &str, stamp: &str) -> Result<()> {
+        layout::remove_tree(&self.snapshots(id).join(stamp))
+    }
+
+    fn repair(&self, manifest: &Manifest, shown: &[(&str, u64)]) -> Result<usize> {
+        let id = &manifest.repo;
+        let mut trees = vec![self.snapshots(id).join(&manifest.stamp)];
+        let live = shown.iter();
+        trees.extend(live.map(|(channel, number)| self.live(channel, id).join(number.to_string())));
+        let mut count = 0;
+        for tree in trees.iter().filter(|tree| tree.is_dir()) {
+            for entry in &manifest.files {
+                count += usize::from(self.relink(entry, tree)?);
+            }
+        }
+        Ok(count)
+    }
+
+    fn put(&self, path: &str, data: &[u8]) -> Result<()> {
+        put(&self.public, path, data)
+    }
+}
+
+/// Writes a page below `public`, if it has changed.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn put(public: &Path, path: &str, data: &[u8]) -> Result<()> {
+    let path = public.join(path);
+    if fs::read(&path).is_ok_and(|there| there == data) {
+        return Ok(());
+    }
+    layout::write_whole(&path, data)
+}
+
+/// The way from `parent` to `tree`, both below `public`: the directory can be moved or served
+/// under another root.
+fn relative(public: &Path, parent: &Path, tree: &Path) -> PathBuf {
+    let depth = parent
+        .strip_prefix(public)
+        .map_or(0, |below| below.components().count());
+    let up: PathBuf = std::iter::repeat_n("..", depth).collect();
+    up.join(tree.strip_prefix(public).unwrap_or(tree))
+}

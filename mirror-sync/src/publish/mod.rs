@@ -1,0 +1,202 @@
+//! From a manifest to what clients see: what is shown, what stays reachable, what goes.
+//!
+//! A snapshot holds exactly its files. What is published holds them and, for a grace time, those of
+//! the publications before it, so that a client that read the old index a moment ago still finds
+//! all it names. How that lies in its place is the business of a [`PublishTarget`].
+
+mod directory;
+mod target;
+
+use std::fs;
+
+use crate::config::{self, Config};
+use crate::error::{Error, Result};
+use crate::layout::{self, CURRENT, Layout};
+use crate::manifest::{self, Manifest, Publication, State};
+use crate::snapshot;
+use crate::store::Store;
+use directory::Directory;
+pub(crate) use directory::put;
+use target::PublishTarget;
+
+/// Who changes what clients see. Whoever uses it holds the mirror's lock.
+pub struct Publisher<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The mirror.
+    pub layout: &'a Layout,
+    /// Its store.
+    pub store: &'a Store,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+impl<'a> Publisher<'a> {
+    /// Where it publishes to.
+    fn target(&self) -> impl PublishTarget + 'a {
+        Directory::new(self.layout.public(), self.store)
+    }
+
+    /// Places a snapshot and lets `current` show it.
+    ///
+    /// # Errors
+    /// A file is not in the store; the disk is full.
+    pub fn publish(&self, manifest: &Manifest, state: &mut State) -> Result<()> {
+        // Its manifest is written when the files are on disk; a snapshot without manifest is what a
+        // kill left: it is placed anew.
+        self.target().place(manifest)?;
+        self.switch(CURRENT, manifest, state)
+    }
+
+    /// Lets a channel show a snapshot.
+    ///
+    /// # Errors
+    /// A name that cannot be a channel; the disk is full.
+    pub fn show(&self, channel: &str, manifest: &Manifest) -> Result<()> {
+        if channel != CURRENT {
+            if let Some(why) = config::unfit(channel) {
+                return Err(Error::Usage(format!("channel {channel}: {why}")));
+            }
+            if self.config.repo.contains_key(channel) {
+                return Err(Error::Usage(format!(
+                    "channel {channel}: a repository has this name"
+                )));
+            }
+        }
+        let mut state = manifest::read_state(self.layout, &manifest.repo)?;
+        self.switch(channel, manifest, &mut state)
+    }
+
+    /// The snapshot to go back to: the newest that is older than what the channel shows.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn before(&self, id: &str, channel: &str) -> Result<Manifest> {
+        let shown = snapshot::shown(self.layout, id, channel)?;
+        let stamps = manifest::stamps(self.layout, id)?;
+        let former = stamps.iter().rfind(|stamp| **stamp < shown.stamp);
+        let former = former.ok_or_else(|| {
+            Error::NotFound(format!(
+                "repository {id} has no snapshot before {}",
+                shown.stamp
+            ))
+        })?;
+        manifest::read(self.layout, id, former)
+    }
+
+    fn switch(&self, channel: &str, manifest: &Manifest, state: &mut State) -> Result<()> {
+        let (id, target) = (&manifest.repo, self.target());
+        let mut list = state.published.get(channel).cloned().unwrap_or_default();
+        let number = list.last().map_or(0, |last| last.tree) + 1;
+        let grace = self.config.mirror.grace.0.as_secs();
+        list.push(Publication {
+            stamp: manifest.stamp.clone(),
+            at: self.now,
+            tree: number,
+        });
+        let list: Vec<Publication> = in_grace(&list, grace, self.now).cloned().collect();
+        let others = list.iter().filter(|one| one.stamp != manifest.stamp);
+        // The files of a manifest that was lost go without grace.
+        let mut former = others.filter_map(|one| manifest::read(self.layout, id, &one.stamp).ok());
+        target.prepare(channel, number, manifest, &mut former)?;
+        let written = self.layout.manifest(id, &manifest.stamp);
+        if manifest::read(self.layout, id, &manifest.stamp)
+            .ok()
+            .as_ref()
+            != Some(manifest)
+        {
+            layout::write_json(&written, manifest)?;
+        }
+        target.switch(channel, id, number)?;
+        state.published.insert(channel.to_owned(), list);
+        if channel == CURRENT && state.newest_shown < manifest.stamp {
+            state.newest_shown.clone_from(&manifest.stamp);
+        }
+        manifest::write_state(self.layout, id, state)?;
+        // A request that is just being resolved may still walk the tree before: it goes next time.
+        target.prune(channel, id, number.saturating_sub(1))
+    }
+
+    /// Removes publications of a repository that no channel shows any more.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    pub fn prune(&self, id: &str) -> Result<()> {
+        for (channel, list) in &manifest::read_state(self.layout, id)?.published {
+            if let Some(shown) = list.last() {
+                self.target().prune(channel, id, shown.tree)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes snapshots beyond what the configuration keeps; never one that a channel shows or
+    /// whose files a client under way may still want. Says which.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    pub fn retain(&self, id: &str, state: &State) -> Result<Vec<String>> {
+        let mirror = &self.config.mirror;
+        let (keep, keep_for) = (mirror.keep_snapshots, mirror.keep_for.0.as_secs());
+        if keep == 0 {
+            return Ok(Vec::new());
+        }
+        let stamps = manifest::stamps(self.layout, id)?;
+        let oldest = manifest::stamp(self.now.saturating_sub(keep_for));
+        let in_use = |stamp: &String| {
+            let mut all = state.published.values().flatten();
+            all.any(|publication| publication.stamp == *stamp)
+        };
+        let surplus = stamps.len().saturating_sub(keep);
+        let mut gone = Vec::new();
+        for stamp in stamps.into_iter().take(surplus) {
+            if in_use(&stamp) || (keep_for > 0 && stamp >= oldest) {
+                continue;
+            }
+            let path = self.layout.manifest(id, &stamp);
+            fs::remove_file(&path).map_err(Error::file(&path, "remove"))?;
+            self.target().remove(id, &stamp)?;
+            gone.push(stamp);
+        }
+        Ok(gone)
+    }
+
+    /// Brings every published file of a repository back to what the store has; how many were not so.
+    ///
+    /// # Errors
+    /// A manifest cannot be read; they cannot be written.
+    pub fn repair(&self, id: &str) -> Result<usize> {
+        let state = manifest::read_state(self.layout, id)?;
+        let mut count = 0;
+        for stamp in manifest::stamps(self.layout, id)? {
+            let manifest = manifest::read(self.layout, id, &stamp)?;
+            let shown: Vec<(&str, u64)> = state
+                .published
+                .iter()
+                .flat_map(|(channel, list)| list.iter().map(move |one| (channel.as_str(), one)))
+                .filter(|(_, one)| one.stamp == stamp)
+                .map(|(channel, one)| (channel, one.tree))
+                .collect();
+            count += self.target().repair(&manifest, &shown)?;
+        }
+        Ok(count)
+    }
+
+    /// Puts a page beside the repositories.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn put(&self, path: &str, data: &[u8]) -> Result<()> {
+        self.target().put(path, data)
+    }
+}
+
+/// The publications of a channel that may still be in use: the last one, and those whose successor
+/// took their place less than `grace` seconds ago.
+fn in_grace(list: &[Publication], grace: u64, now: u64) -> impl Iterator<Item = &Publication> {
+    let ends = list.iter().skip(1).map(|next| Some(next.at));
+    list.iter()
+        .zip(ends.chain([None]))
+        .filter(move |(_, end)| end.is_none_or(|end| end.saturating_add(grace) > now))
+        .map(|(publication, _)| publication)
+}

@@ -1,0 +1,218 @@
+//! The fourth step: one transfer for all repositories, after which each has its whole set or lacks
+//! something.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::Run;
+use super::look::{self, Looked};
+use super::plan::Planned;
+use super::publish;
+use super::repo::{Repo, Step};
+use super::select::Wanted;
+use crate::error::{Error, Result};
+use crate::fetch::{Job, Transferred};
+use crate::report::Report;
+use crate::seed::Seeds;
+use crate::upstream::Refused;
+
+/// A transfer of fewer bytes says nothing about the line.
+const MIN_MEASURED: u64 = 64 << 10;
+
+/// What came of fetching a repository's files.
+pub(super) enum Fetched {
+    /// Its set is whole.
+    Whole(Whole),
+    /// Something is missing.
+    Lacking(Lacking),
+}
+
+/// A repository whose every file is in the store, checked and judged.
+pub(super) struct Whole {
+    repo: Repo,
+    wanted: Wanted,
+}
+
+/// A repository that cannot be published.
+pub(super) struct Lacking {
+    repo: Repo,
+    wanted: Wanted,
+    error: Error,
+    /// Upstream named files and does not have them.
+    vanished: bool,
+}
+
+/// Refuses before the first byte what the disk or the quota cannot hold.
+///
+/// # Errors
+/// There is not enough room.
+pub(super) fn check_space(run: &Run<'_>, line: &[Step<Planned>]) -> Result<()> {
+    let needed: u64 = line.iter().flatten().map(Planned::to_fetch_bytes).sum();
+    repo_client::require_space(run.layout.root(), needed)?;
+    let quota = run.config.mirror.quota.0;
+    if quota > 0 {
+        let used = run.store.size()?;
+        if used.saturating_add(needed) > quota {
+            return Err(Error::Repository {
+                repo: "mirror".into(),
+                what: format!(
+                    "quota of {quota} bytes: {used} are used and {needed} would come; raise mirror.quota, select less, or run `mirror-sync clean`"
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Copies what the directories of `mirror.seed` have.
+///
+/// # Errors
+/// A directory cannot be read; the store cannot be written.
+pub(super) fn copy_seeds(run: &Run<'_>, line: &[Step<Planned>]) -> Result<()> {
+    let seeds = Seeds::scan(&run.config.mirror.seed)?;
+    let wanted: Vec<Job> = line.iter().flatten().flat_map(Planned::jobs).collect();
+    let found = seeds.fill(&wanted, &run.store, &run.layout.partial())?;
+    if found > 0 {
+        run.printer.info(&format!(
+            "{found} files were copied from the directories of mirror.seed and need not be fetched"
+        ));
+    }
+    Ok(())
+}
+
+/// On the very first run: what was asked for first is published before the rest is fetched.
+///
+/// # Errors
+/// The store cannot be written.
+pub(super) fn publish_first(
+    run: &Run<'_>,
+    line: &mut [Step<Planned>],
+    report: &mut Report,
+) -> Result<()> {
+    let jobs: Vec<Job> = line
+        .iter()
+        .flatten()
+        .flat_map(Planned::first_jobs)
+        .collect();
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let failed = match transfer(run, jobs, line, report) {
+        Ok(failed) => failed,
+        // The caller meets the same and says so.
+        Err(Error::Stopped) => return Ok(()),
+        Err(other) => return Err(other),
+    };
+    for planned in line.iter_mut().flatten() {
+        if planned.first_jobs().is_empty() || failed.contains_key(planned.id()) {
+            continue;
+        }
+        let (repo, wanted) = planned.parts_mut();
+        if let Err(error) = publish::publish_first(run, repo, wanted) {
+            run.printer.err(&format!("{}: {error}", repo.id));
+        }
+    }
+    Ok(())
+}
+
+/// Brings all files of all repositories into the store.
+///
+/// # Errors
+/// The store cannot be written.
+pub(super) fn fetch(
+    run: &Run<'_>,
+    mut line: Vec<Step<Planned>>,
+    report: &mut Report,
+) -> Result<Vec<Step<Fetched>>> {
+    let jobs: Vec<Job> = line.iter().flatten().flat_map(Planned::jobs).collect();
+    let mut failed = match transfer(run, jobs, &mut line, report) {
+        Ok(failed) => failed,
+        Err(Error::Stopped) => {
+            let stop = |step: Step<Planned>| {
+                let (repo, wanted) = step?.into_parts();
+                Err(repo.fail(run, &Error::Stopped, Some(wanted.set)))
+            };
+            return Ok(line.into_iter().map(stop).collect());
+        }
+        Err(other) => return Err(other),
+    };
+    let judge = |step: Step<Planned>| {
+        step.map(|planned| {
+            let missing = failed.remove(planned.id()).unwrap_or_default();
+            Fetched::of(planned, &missing)
+        })
+    };
+    Ok(line.into_iter().map(judge).collect())
+}
+
+/// Fetches, and keeps what was measured. Gives what could not be had, by repository.
+fn transfer(
+    run: &Run<'_>,
+    jobs: Vec<Job>,
+    line: &mut [Step<Planned>],
+    report: &mut Report,
+) -> Result<BTreeMap<String, Refused>> {
+    let began = Instant::now();
+    let done = run.fetcher().run(jobs)?;
+    let seconds = began.elapsed().as_secs_f64();
+    report.count(&done);
+    if done.bytes > MIN_MEASURED {
+        let rate = (done.bytes as f64 / seconds.max(0.001)) as u64;
+        for planned in line.iter_mut().flatten() {
+            let (repo, _) = planned.parts_mut();
+            repo.state.rate = rate;
+            repo.state.limit.clone_from(&done.limit);
+        }
+    }
+    Ok(by_repo(done))
+}
+
+fn by_repo(done: Transferred) -> BTreeMap<String, Refused> {
+    let mut map: BTreeMap<String, Refused> = BTreeMap::new();
+    for (repo, path, why) in done.failed {
+        map.entry(repo).or_default().push((path, why));
+    }
+    map
+}
+
+impl Fetched {
+    fn of(planned: Planned, missing: &Refused) -> Self {
+        let files = planned.jobs().len();
+        let (mut repo, wanted) = planned.into_parts();
+        let refused = &wanted.refused;
+        let Some((what, why)) = refused.iter().chain(missing).next() else {
+            return Self::Whole(Whole { repo, wanted });
+        };
+        let error = Error::Partial {
+            repo: repo.id.clone(),
+            missing: refused.len() + missing.len(),
+            wanted: files + refused.len(),
+            first: format!("{what}: {why}"),
+        };
+        repo.report.failed.extend(missing.iter().cloned());
+        Self::Lacking(Lacking {
+            repo,
+            wanted,
+            error,
+            vanished: !missing.is_empty(),
+        })
+    }
+}
+
+impl Whole {
+    pub(super) fn into_parts(self) -> (Repo, Wanted) {
+        (self.repo, self.wanted)
+    }
+}
+
+impl Lacking {
+    /// Back to the start if upstream has another set now, else the end.
+    pub(super) fn look_again(self, run: &Run<'_>) -> Step<Looked> {
+        let (repo, set) = (self.repo, self.wanted.set);
+        if self.vanished && !repo.looked_again {
+            look::look_again(run, repo, set, &self.error)
+        } else {
+            Err(repo.fail(run, &self.error, Some(set)))
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The first step: what upstream has now, and whether that is anything new.
+
+use repo_client::MetadataSet;
+
+use super::repo::{Repo, Step};
+use super::{Run, deltas};
+use crate::error::{Error, Result};
+use crate::manifest::{self, Manifest};
+use crate::report::Outcome;
+use crate::store::digest_text;
+use crate::upstream::{self, Question, Upstream};
+
+/// A repository whose upstream has something new.
+pub(super) struct Looked {
+    repo: Repo,
+    upstream: Upstream,
+}
+
+/// What upstream said.
+enum Answer {
+    /// This is what is published already.
+    Known(MetadataSet),
+    New(Upstream),
+}
+
+/// Looks at what upstream has.
+pub(super) fn look(run: &Run<'_>, mut repo: Repo) -> Step<Looked> {
+    match ask(run, &mut repo) {
+        Ok(Answer::New(upstream)) => Ok(Looked::new(repo, upstream)),
+        Ok(Answer::Known(set)) => Err(repo.end(run, Outcome::NothingNew, Some(set))),
+        Err(error) => Err(repo.fail(run, &error, None)),
+    }
+}
+
+/// Looks once more after files of a set were missing: they vanish when upstream publishes anew
+/// meanwhile, and then its new set is the one to have. What came already is kept. Once is enough,
+/// or it would never end. Without a new set the repository ends with the error.
+pub(super) fn look_again(
+    run: &Run<'_>,
+    mut repo: Repo,
+    set: MetadataSet,
+    lacking: &Error,
+) -> Step<Looked> {
+    repo.looked_again = true;
+    match ask(run, &mut repo) {
+        Ok(Answer::New(upstream)) if upstream.set.repomd_digest != set.repomd_digest => {
+            run.printer.info(&format!(
+                "{}: upstream was published anew meanwhile: going on with its new set",
+                repo.id
+            ));
+            Ok(Looked::new(repo, upstream))
+        }
+        _ => Err(repo.fail(run, lacking, Some(set))),
+    }
+}
+
+impl Looked {
+    fn new(mut repo: Repo, upstream: Upstream) -> Self {
+        repo.report.failed.clone_from(&upstream.refused);
+        Self { repo, upstream }
+    }
+
+    pub(super) fn into_parts(self) -> (Repo, Upstream) {
+        (self.repo, self.upstream)
+    }
+}
+
+fn ask(run: &Run<'_>, repo: &mut Repo) -> Result<Answer> {
+    let config = run.config.client_config(&repo.id, &repo.section)?;
+    let keyring = std::sync::Arc::clone(&repo.keyring);
+    // With deltas in view the index comes first and alone.
+    let first: &[&str] = if deltas::may_exist(run, repo) {
+        &[]
+    } else {
+        &["primary"]
+    };
+    let question = Question {
+        config: &config,
+        keyring: &keyring,
+        ask: true,
+        complete: false,
+        parts: first,
+        allow_older: run.options.allow_older,
+        now: run.now,
+    };
+    let (mut set, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
+    refuse_older(run, repo, &set, older)?;
+    let same = is_known(run, repo, &digest_text(&set.repomd_digest));
+    if same && !run.options.force && !repo.section.select.wants_closure() {
+        return Ok(Answer::Known(set));
+    }
+    if first.is_empty() {
+        set = with_primary(run, repo, &set, question)?;
+    }
+    keep_primary(run, &set)?;
+    let (packages, refused) = upstream::list(&set)?;
+    Ok(Answer::New(Upstream {
+        set,
+        packages,
+        refused,
+    }))
+}
+
+/// The set of an index with its primary: made by a delta, of the store, or fetched.
+fn with_primary(
+    run: &Run<'_>,
+    repo: &mut Repo,
+    set: &MetadataSet,
+    question: Question<'_>,
+) -> Result<MetadataSet> {
+    deltas::take(run, repo, set)?;
+    lend_primary(run, set);
+    let question = Question {
+        complete: true,
+        parts: &["primary"],
+        ..question
+    };
+    let (whole, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
+    // Upstream may have been published anew meanwhile.
+    refuse_older(run, repo, &whole, older)?;
+    Ok(whole)
+}
+
+/// Whether the newest set that was ever published is of this index and selection. What was
+/// rolled back from stays so until upstream has something newer.
+fn is_known(run: &Run<'_>, repo: &Repo, upstream: &str) -> bool {
+    let fits = |manifest: &Manifest| {
+        manifest.upstream == upstream
+            && manifest.selection == repo.selection
+            && !manifest.first_part
+    };
+    let newest = &repo.state.newest_shown;
+    repo.current.as_ref().is_some_and(|current| {
+        fits(current)
+            || (*newest > current.stamp
+                && manifest::read(&run.layout, &repo.id, newest).is_ok_and(|m| fits(&m)))
+    })
+}
+
+/// The rollback guard: nothing older than what was accepted once.
+fn refuse_older(
+    run: &Run<'_>,
+    repo: &Repo,
+    set: &MetadataSet,
+    older: Option<(u64, u64)>,
+) -> Result<()> {
+    let offered = upstream::age(set);
+    let told = |seen: u64, offered: u64| {
+        Err(Error::Older {
+            repo: repo.id.clone(),
+            offered: manifest::date(offered),
+            seen: manifest::date(seen),
+        })
+    };
+    if run.options.allow_older {
+        return Ok(());
+    }
+    let seen = repo.state.seen;
+    if offered < seen {
+        return told(seen.0, offered.0);
+    }
+    match older {
+        Some((offered, before)) if seen.0 > 0 => told(before, offered),
+        _ => Ok(()),
+    }
+}
+
+/// Gives the client the primary of the store, where it has none: then it need not be fetched.
+fn lend_primary(run: &Run<'_>, set: &MetadataSet) {
+    let record = set.repomd.record("primary");
+    let Some((record, digest)) = record.and_then(|record| Some((record, record.checksum?))) else {
+        return;
+    };
+    let name = record.href.as_str().strip_prefix("repodata/");
+    let name = name.filter(|name| !name.contains('/') && !name.starts_with("tdnf.state"));
+    if let Some(name) = name.filter(|_| run.store.has(&digest, record.size)) {
+        // What cannot be copied is fetched.
+        let _ = std::fs::copy(run.store.path(&digest), set.dir.join(name));
+    }
+}
+
+/// Puts the primary that the client just fetched into the store, so that it is not fetched again.
+fn keep_primary(run: &Run<'_>, set: &MetadataSet) -> Result<()> {
+    let Some(part) = set.part("primary") else {
+        return Ok(());
+    };
+    let Some(digest) = part.record.checksum else {
+        return Ok(());
+    };
+    if run.store.has(&digest, part.record.size) {
+        return Ok(());
+    }
+    let partial = run.layout.partial();
+    std::fs::create_dir_all(&partial).map_err(Error::file(&partial, "create"))?;
+    let copy = partial.join(format!("primary-{}", set.repo));
+    std::fs::copy(&part.path, &copy).map_err(Error::file(&copy, "copy"))?;
+    run.store.mark()?;
+    run.store.adopt_as(&copy, &digest)
+}

@@ -1,0 +1,181 @@
+//! What a snapshot consists of: the packages, and metadata that name exactly these.
+
+use std::collections::BTreeSet;
+
+use repo_client::MetadataSet;
+use rpm_trust::verify_detached;
+
+use super::Run;
+use super::repo::Repo;
+use super::select::Wanted;
+use crate::error::{Error, Result};
+use crate::manifest::{self, Entry, FORMAT, Manifest};
+use crate::regenerate::{self, Order, stored_size};
+use crate::store::digest_text;
+use crate::trust;
+use crate::upstream::{self, Listed};
+
+/// Largest file beside the index (signature, key).
+const MAX_BESIDE: u64 = 1 << 20;
+
+/// How much of what is wanted is in a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of it.
+    Whole,
+    /// What was asked for first.
+    First,
+}
+
+/// The manifest of a new snapshot, whose every file is in the store.
+///
+/// # Errors
+/// Metadata cannot be read, made or signed; the store cannot be written.
+pub(super) fn manifest(
+    run: &Run<'_>,
+    repo: &Repo,
+    wanted: &Wanted,
+    part: Part,
+) -> Result<Manifest> {
+    let set = &wanted.set;
+    let is_in = |one: &&Listed| part == Part::Whole || wanted.first.contains(&one.location);
+    let packages: Vec<&Listed> = wanted.packages.iter().filter(is_in).collect();
+    let made_here = part == Part::First || repo.made_here();
+    let mut files = if made_here {
+        make(
+            run,
+            set,
+            packages.iter().map(|one| one.location.as_str()).collect(),
+        )?
+    } else {
+        copy(run, repo, set)?
+    };
+    files.extend(packages.iter().map(|package| Entry {
+        path: package.location.clone(),
+        size: package.size,
+        digest: digest_text(&package.digest),
+        package: Some(package.nevra()),
+    }));
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Manifest {
+        format: FORMAT,
+        repo: repo.id.clone(),
+        stamp: free_stamp(run, &repo.id)?,
+        made: run.now,
+        upstream: digest_text(&set.repomd_digest),
+        revision: set.repomd.revision.clone(),
+        timestamp: upstream::age(set).0,
+        selection: repo.selection.clone(),
+        made_here,
+        first_part: part == Part::First,
+        packages: packages.len(),
+        bytes: files.iter().map(|file| file.size).sum(),
+        files,
+        deltas: Vec::new(),
+    })
+}
+
+/// Metadata of these packages alone.
+fn make(run: &Run<'_>, set: &MetadataSet, keep: BTreeSet<&str>) -> Result<Vec<Entry>> {
+    let key = run.config.mirror.sign_key.as_deref();
+    let key = key.map(trust::signing_key).transpose()?;
+    regenerate::write(&Order {
+        set,
+        store: &run.store,
+        keep: &keep,
+        work: &run.layout.partial().join(format!("metadata-{}", set.repo)),
+        key: key.as_ref(),
+        now: run.now,
+    })
+}
+
+/// Upstream's own bytes: the index, its signature and key, and every part.
+fn copy(run: &Run<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for record in set.repomd.records.iter().filter(|one| repo.wants(one)) {
+        let digest = record.checksum.ok_or_else(|| Error::Repository {
+            repo: repo.id.clone(),
+            what: format!("{} has no checksum of a known kind", record.kind),
+        })?;
+        let path = record.href.as_str().to_owned();
+        // The same file may stand in the index twice.
+        if entries.iter().any(|entry: &Entry| entry.path == path) {
+            continue;
+        }
+        entries.push(Entry {
+            path,
+            size: stored_size(&run.store, &digest)?,
+            digest: digest_text(&digest),
+            package: None,
+        });
+    }
+    let index = set.dir.join("repomd.xml");
+    let bytes = std::fs::read(&index).map_err(Error::file(&index, "read"))?;
+    let mut put = |name: &str, data: &[u8]| -> Result<()> {
+        let digest = run.store.put(data)?;
+        entries.push(Entry {
+            path: format!("repodata/{name}"),
+            size: data.len() as u64,
+            digest: digest_text(&digest),
+            package: None,
+        });
+        Ok(())
+    };
+    put("repomd.xml", &bytes)?;
+    if let Some(signature) = signature(run, repo, set, &bytes)? {
+        put("repomd.xml.asc", &signature)?;
+        if let Some(key) = beside(run, set, "repomd.xml.key") {
+            put("repomd.xml.key", &key)?;
+        }
+    }
+    Ok(entries)
+}
+
+/// Upstream's signature over the index: the one that was checked, or, where nothing is
+/// demanded, the one that upstream has, if it fits.
+fn signature(
+    run: &Run<'_>,
+    repo: &Repo,
+    set: &MetadataSet,
+    index: &[u8],
+) -> Result<Option<Vec<u8>>> {
+    let checked = set.dir.join("repomd.xml.asc");
+    if repo.section.repo_gpgcheck {
+        let data = std::fs::read(&checked).map_err(Error::file(&checked, "read"))?;
+        return Ok(Some(data));
+    }
+    let Some(data) = beside(run, set, "repomd.xml.asc") else {
+        return Ok(None);
+    };
+    if repo.keyring.is_empty() {
+        return Ok(Some(data));
+    }
+    let fits = verify_detached(&repo.keyring, &data, index, run.now)
+        .is_ok_and(|outcome| outcome.accepted().is_some());
+    if !fits {
+        run.printer.err(&format!(
+            "{}: upstream's repomd.xml.asc is not by a key of gpgkey or does not fit; it is left out",
+            repo.id
+        ));
+    }
+    Ok(fits.then_some(data))
+}
+
+/// A name for a snapshot made now: never one that exists, never before the last.
+fn free_stamp(run: &Run<'_>, id: &str) -> Result<String> {
+    let last = manifest::stamps(&run.layout, id)?.pop().unwrap_or_default();
+    let mut at = run.now;
+    loop {
+        let stamp = manifest::stamp(at);
+        if stamp > last || at > run.now.saturating_add(86_400) {
+            return Ok(stamp);
+        }
+        at += 1;
+    }
+}
+
+/// A small file beside the index; none if upstream has none.
+fn beside(run: &Run<'_>, set: &MetadataSet, name: &str) -> Option<Vec<u8>> {
+    let dest = run.layout.partial().join(format!("{}-{name}", set.repo));
+    upstream::download_beside(&run.client, set, name, &dest, MAX_BESIDE).ok()
+}

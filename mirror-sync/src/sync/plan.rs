@@ -1,0 +1,109 @@
+//! The third step: what is going to change, and whether that may be.
+
+use std::collections::BTreeSet;
+
+use super::repo::{Repo, Step};
+use super::select::{Selected, Wanted};
+use super::{Run, jobs};
+use crate::error::Result;
+use crate::fetch::Job;
+use crate::plan;
+use crate::regenerate;
+use crate::report::Outcome;
+
+/// A repository whose new set the guards let pass.
+pub(super) struct Planned {
+    repo: Repo,
+    wanted: Wanted,
+}
+
+/// Guards and counts. A run that only tells ends here.
+pub(super) fn plan(run: &Run<'_>, selected: Selected) -> Step<Planned> {
+    let (repo, wanted) = selected.into_parts();
+    let mut planned = Planned { repo, wanted };
+    match planned.count(run) {
+        Ok(()) if run.options.dry_run => {
+            let (repo, wanted) = planned.into_parts();
+            Err(repo.end(run, Outcome::Planned, Some(wanted.set)))
+        }
+        Ok(()) => Ok(planned),
+        Err(error) => {
+            let (repo, wanted) = planned.into_parts();
+            Err(repo.fail(run, &error, Some(wanted.set)))
+        }
+    }
+}
+
+impl Planned {
+    pub(super) fn into_parts(self) -> (Repo, Wanted) {
+        (self.repo, self.wanted)
+    }
+
+    /// The repository, of which a part may be published already, and what is wanted of it.
+    pub(super) fn parts_mut(&mut self) -> (&mut Repo, &Wanted) {
+        (&mut self.repo, &self.wanted)
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.repo.id
+    }
+
+    /// Bytes that the store lacks.
+    pub(super) fn to_fetch_bytes(&self) -> u64 {
+        self.repo.report.change.to_fetch_bytes
+    }
+
+    /// All files that the store must have.
+    pub(super) fn jobs(&self) -> Vec<Job> {
+        let (repo, set) = (&self.repo, &self.wanted.set);
+        let packages = self.wanted.packages.iter();
+        let records = set.repomd.records.iter().filter(|one| repo.wants(one));
+        packages
+            .map(|package| jobs::package(repo, set, package, 1))
+            .chain(records.filter_map(|record| jobs::record(repo, set, record)))
+            .collect()
+    }
+
+    /// The files of what is published first; nothing if something is published already.
+    pub(super) fn first_jobs(&self) -> Vec<Job> {
+        let (repo, wanted) = (&self.repo, &self.wanted);
+        if wanted.first.is_empty() || repo.current.is_some() {
+            return Vec::new();
+        }
+        let first = |location: &str| wanted.first.contains(location);
+        let packages = wanted.packages.iter().filter(|one| first(&one.location));
+        let records = wanted.set.repomd.records.iter();
+        packages
+            .map(|package| jobs::package(repo, &wanted.set, package, 0))
+            .chain(
+                records
+                    .filter(|record| regenerate::is_kept(record))
+                    .filter_map(|record| jobs::record(repo, &wanted.set, record)),
+            )
+            .collect()
+    }
+
+    fn count(&mut self, run: &Run<'_>) -> Result<()> {
+        let names: BTreeSet<String> = self.wanted.packages.iter().map(|p| p.nevra()).collect();
+        let repo = &mut self.repo;
+        let (added, removed) = plan::differences(repo.current.as_ref(), &names);
+        let gone = removed.len();
+        let change = &mut repo.report.change;
+        change.packages = names.len();
+        (change.added, change.removed) = (added, removed);
+        if !run.options.allow_delete {
+            let current = repo.current.as_ref();
+            plan::guard(&repo.id, &run.config.mirror, current, gone, names.len())?;
+        }
+        let jobs = self.jobs();
+        let lacks = |job: &&Job| !run.store.has(&job.digest, job.size);
+        let missing: Vec<&Job> = jobs.iter().filter(lacks).collect();
+        let change = &mut self.repo.report.change;
+        change.bytes = jobs.iter().filter_map(|job| job.size).sum();
+        change.to_fetch = missing.len();
+        change.to_fetch_bytes = missing.iter().filter_map(|job| job.size).sum();
+        let (bytes, rate) = (change.to_fetch_bytes, self.repo.state.rate);
+        self.repo.report.expected_seconds = (rate > 0).then(|| bytes.div_ceil(rate));
+        Ok(())
+    }
+}

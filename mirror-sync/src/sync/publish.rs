@@ -1,0 +1,87 @@
+//! The last step: a whole set becomes a snapshot and is published.
+
+use repo_client::MetadataSet;
+
+use super::fetch::Whole;
+use super::metadata::{self, Part};
+use super::repo::{Ended, Repo, Step};
+use super::select::Wanted;
+use super::{Run, offers};
+use crate::error::Result;
+use crate::manifest::Manifest;
+use crate::report::Outcome;
+use crate::upstream;
+
+/// Files of the store that no tree uses are kept so long, in seconds: an unfinished run may want
+/// them.
+const KEEP_UNUSED: u64 = 7 * 86_400;
+
+/// A repository of which clients see the new set.
+pub(super) struct Published {
+    repo: Repo,
+    set: MetadataSet,
+}
+
+/// Publishes a whole set.
+pub(super) fn publish(run: &Run<'_>, whole: Whole) -> Step<Published> {
+    let (mut repo, wanted) = whole.into_parts();
+    let published = metadata::manifest(run, &repo, &wanted, Part::Whole).and_then(|mut made| {
+        offers::offer_deltas(run, &mut made)?;
+        show(run, &mut repo, &wanted.set, &made)
+    });
+    let set = wanted.set;
+    match published {
+        Ok(()) => Ok(Published { repo, set }),
+        Err(error) => Err(repo.fail(run, &error, Some(set))),
+    }
+}
+
+/// Publishes what was asked for first; the rest is to follow.
+///
+/// # Errors
+/// The disk is full.
+pub(super) fn publish_first(run: &Run<'_>, repo: &mut Repo, wanted: &Wanted) -> Result<()> {
+    let manifest = metadata::manifest(run, repo, wanted, Part::First)?;
+    show(run, repo, &wanted.set, &manifest)?;
+    run.printer.info(&format!(
+        "{}: published {} packages that were asked for first; the rest follows",
+        repo.id, manifest.packages
+    ));
+    repo.report.first_part = Some(manifest.stamp.clone());
+    repo.current = Some(manifest);
+    Ok(())
+}
+
+fn show(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet, manifest: &Manifest) -> Result<()> {
+    let (age, seen) = (upstream::age(set), repo.state.seen);
+    repo.state.seen = if run.options.allow_older {
+        age
+    } else {
+        seen.max(age)
+    };
+    if let Err(error) = run.publisher().publish(manifest, &mut repo.state) {
+        repo.state.seen = seen;
+        return Err(error);
+    }
+    repo.report.snapshot = Some(manifest.stamp.clone());
+    Ok(())
+}
+
+impl Published {
+    /// Removes what is not kept any longer, and leaves the run.
+    pub(super) fn end(mut self, run: &Run<'_>) -> Box<Ended> {
+        if let Err(error) = self.retain(run) {
+            run.printer.err(&format!("{}: {error}", self.repo.id));
+        }
+        self.repo.end(run, Outcome::New, Some(self.set))
+    }
+
+    fn retain(&mut self, run: &Run<'_>) -> Result<()> {
+        let repo = &mut self.repo;
+        repo.report.expired = run.publisher().retain(&repo.id, &repo.state)?;
+        if !repo.report.expired.is_empty() {
+            run.store.sweep(run.now, KEEP_UNUSED)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! What every step knows of one repository, and how it leaves the run.
+
+use std::sync::Arc;
+
+use repo_client::MetadataSet;
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_repo::repomd::Record;
+use rpm_trust::Keyring;
+
+use super::Run;
+use crate::config::RepoSection;
+use crate::error::{Error, Result};
+use crate::layout::CURRENT;
+use crate::manifest::{self, Manifest, State};
+use crate::plan::closure;
+use crate::regenerate;
+use crate::report::{Outcome, RepoReport};
+use crate::store::digest_text;
+use crate::trust;
+
+/// One repository of a run.
+pub(super) struct Repo {
+    /// Its id.
+    pub(super) id: String,
+    /// Its configuration.
+    pub(super) section: RepoSection,
+    /// Its keys.
+    pub(super) keyring: Arc<Keyring>,
+    /// Whether packages must be signed by them.
+    pub(super) check: bool,
+    /// What is published now.
+    pub(super) current: Option<Manifest>,
+    /// What is remembered.
+    pub(super) state: State,
+    /// What was selected, and whose signatures count, as a digest.
+    pub(super) selection: String,
+    /// Upstream was looked at a second time.
+    pub(super) looked_again: bool,
+    /// What is told in the end.
+    pub(super) report: RepoReport,
+}
+
+/// A repository that has left the run.
+pub(super) struct Ended {
+    /// What is told of it.
+    pub(super) report: RepoReport,
+    /// What upstream has, if that was learnt: others may need packages from there.
+    pub(super) set: Option<MetadataSet>,
+}
+
+/// What a step makes of a repository: the next thing, or its end.
+pub(super) type Step<T> = std::result::Result<T, Box<Ended>>;
+
+impl Repo {
+    /// Reads what is configured and remembered of a repository.
+    pub(super) fn open(run: &Run<'_>, id: &str) -> Step<Repo> {
+        let section = run.config.repo.get(id).cloned().unwrap_or_default();
+        let mut repo = Repo {
+            id: id.to_owned(),
+            check: run.config.checks_packages(&section),
+            section,
+            keyring: Arc::default(),
+            current: None,
+            state: State::default(),
+            selection: String::new(),
+            looked_again: false,
+            report: RepoReport {
+                id: id.to_owned(),
+                ..RepoReport::default()
+            },
+        };
+        match repo.read(run) {
+            Ok(()) => Ok(repo),
+            Err(error) => Err(repo.fail(run, &error, None)),
+        }
+    }
+
+    fn read(&mut self, run: &Run<'_>) -> Result<()> {
+        self.state = manifest::read_state(&run.layout, &self.id)?;
+        if let Some(shown) = self.state.current(CURRENT) {
+            // A manifest that was lost costs a comparison, not the run.
+            self.current = manifest::read(&run.layout, &self.id, &shown.stamp).ok();
+            self.report.snapshot = Some(shown.stamp.clone());
+        }
+        self.keyring = Arc::new(trust::keyring(&run.config.key_files(&self.id))?);
+        self.selection = self.select_digest(run)?;
+        Ok(())
+    }
+
+    /// What decides whether a snapshot is still the one wanted.
+    fn select_digest(&self, run: &Run<'_>) -> Result<String> {
+        let mut text = serde_json::to_string(&self.section.select).unwrap_or_default();
+        for key in self.keyring.key_ids() {
+            text.push_str(&key);
+        }
+        text.push_str(&format!(" check={}", self.check));
+        if let Some(path) = &self.section.select.installed {
+            text.push_str(&closure::read_installed(path)?.join("\n"));
+        }
+        if self.made_here() {
+            text.push_str(&format!(" key={:?}", run.config.mirror.sign_key));
+        }
+        let digest = Hasher::digest(DigestAlgo::Sha256, text.as_bytes());
+        Ok(digest_text(&digest))
+    }
+
+    /// Whether the metadata are made here.
+    pub(super) fn made_here(&self) -> bool {
+        !self.section.select.is_everything()
+    }
+
+    /// Whether a record of upstream's index is wanted as a file.
+    pub(super) fn wants(&self, record: &Record) -> bool {
+        !self.made_here() || regenerate::is_kept(record)
+    }
+
+    /// Leaves the run because of an error.
+    pub(super) fn fail(
+        mut self,
+        run: &Run<'_>,
+        error: &Error,
+        set: Option<MetadataSet>,
+    ) -> Box<Ended> {
+        self.report.fail(error);
+        self.state.error = Some(error.to_string());
+        self.leave(run, set)
+    }
+
+    /// Leaves the run because all is done.
+    pub(super) fn end(
+        mut self,
+        run: &Run<'_>,
+        outcome: Outcome,
+        set: Option<MetadataSet>,
+    ) -> Box<Ended> {
+        self.report.outcome = outcome;
+        self.state.last_success = run.now;
+        self.state.error = None;
+        self.leave(run, set)
+    }
+
+    /// Keeps what is to be remembered, unless the run only tells.
+    fn leave(mut self, run: &Run<'_>, set: Option<MetadataSet>) -> Box<Ended> {
+        self.state.last_try = run.now;
+        self.state.outcome = self.report.outcome.word().to_owned();
+        if !run.options.dry_run
+            && let Err(error) = manifest::write_state(&run.layout, &self.id, &self.state)
+            && self.report.error.is_none()
+        {
+            self.report.fail(&error);
+        }
+        let report = self.report;
+        Box::new(Ended { report, set })
+    }
+}

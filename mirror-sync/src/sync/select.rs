@@ -1,0 +1,225 @@
+//! The second step: which packages of what upstream has are wanted.
+
+use std::collections::BTreeSet;
+
+use repo_client::MetadataSet;
+
+use super::look::Looked;
+use super::repo::{Repo, Step};
+use super::solve::{self, Candidate};
+use super::{Run, jobs};
+use crate::config;
+use crate::error::{Error, Result};
+use crate::plan::select;
+use crate::regenerate;
+use crate::report::{Outcome, Report};
+use crate::store::digest_text;
+use crate::upstream::{self, Listed, Refused, Upstream};
+
+/// A repository of which it is known what is wanted.
+pub(super) struct Selected {
+    repo: Repo,
+    wanted: Wanted,
+}
+
+/// What is wanted of upstream's set.
+pub(super) struct Wanted {
+    /// The index and where it came from.
+    pub(super) set: MetadataSet,
+    /// The packages.
+    pub(super) packages: Vec<Listed>,
+    /// Locations of those that are to be published first.
+    pub(super) first: BTreeSet<String>,
+    /// What cannot be had, and why. While there is any, nothing is published.
+    pub(super) refused: Refused,
+}
+
+impl Selected {
+    pub(super) fn into_parts(self) -> (Repo, Wanted) {
+        (self.repo, self.wanted)
+    }
+
+    fn fail(self, run: &Run<'_>, error: &Error) -> Box<super::repo::Ended> {
+        self.repo.fail(run, error, Some(self.wanted.set))
+    }
+
+    fn asks_solver(&self) -> bool {
+        let select = &self.repo.section.select;
+        select.wants_closure() || (!select.first.is_empty() && self.repo.current.is_none())
+    }
+}
+
+/// Decides which packages of each repository are wanted. The solver sees all repositories of the
+/// run: what is wanted of one may be needed by another.
+pub(super) fn select(
+    run: &Run<'_>,
+    line: Vec<Step<Looked>>,
+    report: &mut Report,
+) -> Vec<Step<Selected>> {
+    let mut filter = |step: Step<Looked>| step.and_then(|looked| filter(run, looked, report));
+    let line: Vec<Step<Selected>> = line.into_iter().map(&mut filter).collect();
+    if !line.iter().flatten().any(Selected::asks_solver) {
+        return line;
+    }
+    let answer = Answer::ask(run, &line);
+    let settle = |selected: Selected| match &answer {
+        Ok(answer) => selected.settle(run, answer),
+        Err(error) if selected.asks_solver() => {
+            let (repo, what) = (selected.repo.id.clone(), error.to_string());
+            Err(selected.fail(run, &Error::Repository { repo, what }))
+        }
+        Err(_) => Ok(selected),
+    };
+    line.into_iter().map(|step| step.and_then(settle)).collect()
+}
+
+/// All that filters can tell.
+fn filter(run: &Run<'_>, looked: Looked, report: &mut Report) -> Step<Selected> {
+    let (repo, upstream) = looked.into_parts();
+    let kept = fetch_parts(run, &repo, &upstream.set, report)
+        .and_then(|()| passing(run, &repo, &upstream));
+    let Upstream {
+        set,
+        mut packages,
+        refused,
+    } = upstream;
+    match kept {
+        Ok(kept) => {
+            let mut kept = kept.into_iter();
+            packages.retain(|_| kept.next().unwrap_or(false));
+            let wanted = Wanted {
+                set,
+                packages,
+                first: BTreeSet::new(),
+                refused,
+            };
+            Ok(Selected { repo, wanted })
+        }
+        Err(error) => Err(repo.fail(run, &error, Some(set))),
+    }
+}
+
+/// Gets the parts that selecting needs: all that are kept where something is left out.
+fn fetch_parts(run: &Run<'_>, repo: &Repo, set: &MetadataSet, report: &mut Report) -> Result<()> {
+    let select = &repo.section.select;
+    if select.is_everything() && select.first.is_empty() {
+        return Ok(());
+    }
+    let records = set.repomd.records.iter();
+    let kept = records.filter(|record| record.kind != "primary" && regenerate::is_kept(record));
+    let jobs = kept.filter_map(|record| jobs::record(repo, set, record));
+    let done = run.fetcher().run(jobs.collect())?;
+    report.count(&done);
+    match done.failed.first() {
+        None => Ok(()),
+        Some((repo, path, why)) => Err(Error::Partial {
+            repo: repo.clone(),
+            missing: done.failed.len(),
+            wanted: done.failed.len(),
+            first: format!("{path}: {why}"),
+        }),
+    }
+}
+
+/// Which of upstream's packages pass the filters of the configuration.
+fn passing(run: &Run<'_>, repo: &Repo, upstream: &Upstream) -> Result<Vec<bool>> {
+    let select = &repo.section.select;
+    let advised = if select.advisories.is_empty() {
+        None
+    } else {
+        let record = upstream.set.repomd.record("updateinfo");
+        let record = record.ok_or_else(|| Error::Repository {
+            repo: repo.id.clone(),
+            what: "advisories are selected, but upstream publishes none (no updateinfo)".into(),
+        })?;
+        let stream = upstream::open(&solve::stored(run, record), record)?;
+        Some(select::advised(&repo.id, stream, &select.advisories)?)
+    };
+    Ok(select::wanted(&upstream.packages, select, advised.as_ref()))
+}
+
+/// What the solver said to all repositories of the run.
+struct Answer {
+    needed: solve::Chosen,
+    first: solve::Chosen,
+}
+
+impl Answer {
+    /// Asks what lists of packages need, and what is published first.
+    fn ask(run: &Run<'_>, line: &[Step<Selected>]) -> Result<Self> {
+        let candidates: Vec<Candidate<'_>> = line.iter().filter_map(candidate).collect();
+        let ask = |list: fn(&config::Select) -> &[String]| solve::solve(run, &candidates, list);
+        Ok(Self {
+            needed: ask(|select| &select.packages)?,
+            first: ask(|select| &select.first)?,
+        })
+    }
+}
+
+/// A repository as the solver sees it. One that has left the run, because it is current or failed,
+/// offers all that upstream has.
+fn candidate(step: &Step<Selected>) -> Option<Candidate<'_>> {
+    Some(match step {
+        Ok(Selected { repo, wanted }) => Candidate {
+            id: &repo.id,
+            set: &wanted.set,
+            select: Some(&repo.section.select),
+            offered: wanted
+                .packages
+                .iter()
+                .map(|p| p.location.as_str())
+                .collect(),
+        },
+        Err(ended) => Candidate {
+            id: &ended.report.id,
+            set: ended.set.as_ref()?,
+            select: None,
+            offered: BTreeSet::new(),
+        },
+    })
+}
+
+impl Selected {
+    /// Leaves what the solver chose. A closure that came out the same from the same upstream is
+    /// nothing new.
+    fn settle(mut self, run: &Run<'_>, answer: &Answer) -> Step<Selected> {
+        // A wish that nobody can fulfil makes the set of the repository that asked incomplete.
+        for chosen in [&answer.needed, &answer.first] {
+            let failed = chosen.failed.get(&self.repo.id).into_iter().flatten();
+            self.repo.report.failed.extend(failed.clone().cloned());
+            self.wanted.refused.extend(failed.cloned());
+        }
+        let chosen = |chosen: &solve::Chosen| chosen.locations.get(&self.repo.id).cloned();
+        let mut first = chosen(&answer.first).unwrap_or_default();
+        let needed = chosen(&answer.needed).unwrap_or_default();
+        let packages = &mut self.wanted.packages;
+        if self.repo.section.select.wants_closure() {
+            packages.retain(|package| needed.contains(&package.location));
+        }
+        first.retain(|location| packages.iter().any(|package| package.location == *location));
+        self.wanted.first = first;
+        if self.repo.section.select.wants_closure() && !run.options.force && self.is_published() {
+            return Err(self
+                .repo
+                .end(run, Outcome::NothingNew, Some(self.wanted.set)));
+        }
+        Ok(self)
+    }
+
+    fn is_published(&self) -> bool {
+        let (repo, wanted) = (&self.repo, &self.wanted);
+        repo.current.as_ref().is_some_and(|current| {
+            let packages = current.files.iter().filter(|file| file.package.is_some());
+            let had: BTreeSet<&str> = packages.map(|file| file.path.as_str()).collect();
+            let now = wanted
+                .packages
+                .iter()
+                .map(|package| package.location.as_str());
+            current.upstream == digest_text(&wanted.set.repomd_digest)
+                && current.selection == repo.selection
+                && !current.first_part
+                && wanted.refused.is_empty()
+                && had == now.collect()
+        })
+    }
+}
