@@ -130,14 +130,14 @@ impl Layout {
                 Err(TryLockError::Error(error)) => return Err(Error::file(path, "lock")(error)),
             }
         }
-        // Only for the message of whoever waits: the lock itself is the kernel's.
+        // Only for the message of a process that waits: the lock itself is the kernel's.
         let _ = file.set_len(0);
         let _ = writeln!(file, "process {}", std::process::id());
         Ok(Lock { _file: file })
     }
 }
 
-/// Writes a file as one: whoever reads sees the old text or the new one.
+/// Writes a file as one: a reader sees the old text or the new one.
 ///
 /// # Errors
 /// The directory cannot be written.

@@ -15,7 +15,7 @@
 //! | [`sync`] | one run over the repositories, step by step |
 //! | [`publish`] | what clients see when; how its place holds it, and the atomic switch |
 //! | [`serve`] | HTTP: files, pages, proxy mode |
-//! | [`verify`] | flipped bits found and mended |
+//! | [`verify`] | flipped bits found and repaired |
 //! | [`bundle`] | updates for sites without a network |
 //! | [`report`] [`observer`] [`status`] | what is told: of a run, meanwhile, of the mirror |
 //!

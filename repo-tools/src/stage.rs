@@ -1,7 +1,7 @@
 //! Where a new repodata is made, and how it takes the place of the old one as one.
 //!
 //! Beside `repodata` stands `.repo-tools` with a lock, the state of the last run and, during a run,
-//! the new directory. The exchange is one `renameat2(RENAME_EXCHANGE)`: whoever looks sees the old
+//! the new directory. The exchange is one `renameat2(RENAME_EXCHANGE)`: a reader sees the old
 //! repodata or the new one. On file systems without it there are two renames, and the next run
 //! finishes what a kill between them left.
 

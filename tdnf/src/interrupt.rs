@@ -55,8 +55,8 @@ pub struct Interrupt {
 }
 
 /// The thread that hears the signals of a run. It ends with this value, and with it every answer to
-/// a signal: whoever has it keeps it until all is printed, so that a run which writes into a pipe
-/// that nobody reads can still be stopped.
+/// a signal: its holder keeps it until all is printed, so that a run which writes into a pipe
+/// without a reader can still be stopped.
 #[derive(Debug, Default)]
 pub struct Listener {
     thread: Option<(Handle, JoinHandle<()>)>,
@@ -156,7 +156,7 @@ impl Interrupt {
         let words = answer(phase, name(signal), first);
         // A second signal while files come ends the run at once: nothing has changed.
         if matches!(phase, Phase::Open | Phase::Done) || (phase == Phase::Transfer && !first) {
-            // Not the shared printer: the run may hold it, writing to a pipe that nobody reads.
+            // Not the shared printer: the run may hold it, writing to a pipe without a reader.
             Printer::standard(printer.mode()).err(&words);
             std::process::exit(i32::from(number.saturating_add(128)));
         }

@@ -9,7 +9,7 @@
 //! The companion programs (`tdnf-config`, `tdnf-automatic`, ...) are the same binary under other
 //! names: [`programs`].
 //!
-//! Invariants: only the printer prints; below [`session`] nobody reads the environment, the
+//! Invariants: only the printer prints; below [`session`] nothing reads the environment, the
 //! clock or the command line; a session opens only what the command asks for. Signals are
 //! heard by [`interrupt`] alone.
 

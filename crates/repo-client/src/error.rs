@@ -82,7 +82,7 @@ pub enum Error {
         /// Where the file would go.
         path: PathBuf,
     },
-    /// Whoever takes the finished files refused one: the run ends.
+    /// The consumer of the finished files refused one: the run ends.
     #[error("{0}")]
     Sink(Box<dyn std::error::Error + Send + Sync>),
     /// The caller asked to stop; what is there is kept for the next run.

@@ -13,7 +13,7 @@ use crate::options::Access;
 use crate::redact::redact_url;
 use crate::transport::file;
 
-/// Size limit for a file whose size nobody knows (64 GiB), when the caller names none.
+/// Size limit (64 GiB) for a file of unknown size when the caller sets none.
 pub(crate) const MAX_UNKNOWN: u64 = 64 << 30;
 
 /// Buffer for hashing what is on disk.

@@ -1,4 +1,4 @@
-//! File lists and changelogs of chosen packages, read from metadata when somebody asks for them.
+//! File lists and changelogs of chosen packages, read from metadata on demand.
 
 use super::error::CatalogError;
 use super::repo::open_part;

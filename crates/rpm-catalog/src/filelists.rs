@@ -1,4 +1,4 @@
-//! Paths outside primary metadata: read from filelists when somebody asks for them.
+//! Paths outside primary metadata: read from filelists on demand.
 
 use super::error::CatalogError;
 use super::path_index::path_index;

@@ -86,7 +86,7 @@ fn requirements(header: &Header) -> Vec<Row> {
     rows
 }
 
-/// Whether a requirement ends with the installation, so that nobody asks for it later.
+/// Whether a requirement ends with the installation, so that it is not looked up later.
 fn is_transient(flags: u32) -> bool {
     flags & sense::INSTALL != 0 && flags & (sense::ERASE | sense::META) == 0
 }

@@ -128,7 +128,7 @@ impl Drop for Db {
 /// Bytes of SQLite's shared memory file as it is made.
 const SHARED_MEMORY: usize = 32 * 1024;
 
-/// Takes what is random out of the side files of a database that nobody has open: the shared memory file keeps its
+/// Takes what is random out of the side files of a database that no process has open: the shared memory file keeps its
 /// place, which unprivileged readers need, and becomes zeros; SQLite makes its content anew. Does nothing while
 /// changes wait in the log.
 ///
@@ -164,7 +164,7 @@ pub fn create_directory(location: &DbLocation) -> Result<(), DbError> {
         match fs::create_dir(dir) {
             Ok(()) => fs::set_permissions(dir, fs::Permissions::from_mode(0o755))
                 .map_err(DbError::io(dir))?,
-            // Somebody else was faster.
+            // Another process was faster.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             Err(e) => return Err(DbError::io(dir)(e)),
         }
@@ -258,7 +258,7 @@ fn set_mode(path: &Path, fresh: bool) -> Result<(), DbError> {
     Ok(())
 }
 
-/// What holds for readers and writers: patience, and no trust in what a stranger's schema may contain.
+/// For readers and writers alike: wait for locks, and do not trust the schema of a foreign database.
 fn settle(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(schema::BUSY_TIMEOUT)?;
     // As in rpm; the bundled SQLite has it on.

@@ -1,4 +1,4 @@
-//! Paths below a root that belongs to somebody else: symbolic links are resolved as if the root were `/`.
+//! Paths below a root that is not trusted: symbolic links are resolved as if the root were `/`.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;

@@ -32,7 +32,7 @@ pub enum Action {
     Blacklist,
     /// Not pulled in by weak dependencies.
     ExcludeFromWeak,
-    /// Its dependencies are checked and mended.
+    /// Its dependencies are checked and repaired.
     Verify,
     /// Erased if no repository has it any more.
     DropOrphaned,
@@ -88,7 +88,7 @@ pub enum Target {
 pub struct JobFlags {
     /// May be left undone.
     pub weak: bool,
-    /// Also erase dependencies that nobody needs afterwards.
+    /// Also erase dependencies that are not needed afterwards.
     pub clean_deps: bool,
     /// Only the best candidate will do.
     pub force_best: bool,

@@ -68,7 +68,7 @@ impl LastWords {
 
 /// Returning means that the process aborts after all.
 extern "C" fn on_abort(_number: c_int) {
-    // SAFETY: a new mapping that nobody can use touches no memory of anybody.
+    // SAFETY: a new mapping without access rights touches no existing memory.
     let probe = unsafe {
         mmap(
             std::ptr::null_mut(),

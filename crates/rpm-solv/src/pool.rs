@@ -290,7 +290,7 @@ impl Pool {
         }
     }
 
-    /// Gives every package that holds a file somebody depends on that path as a provide.
+    /// Adds the path as a provide to every package that holds a file on which another package depends.
     fn add_file_provides(&mut self) -> Result<(), SolvError> {
         if self.repos.iter().all(|slot| slot.blocks.is_empty()) {
             return Ok(());
@@ -333,7 +333,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Every string of the pool that is a path: those that somebody depends on.
+    /// Every string of the pool that is a path: the paths that packages depend on.
     pub(crate) fn path_strings(&self) -> Vec<(Vec<u8>, Id)> {
         // SAFETY: the pool is live.
         let strings = unsafe { &self.raw.as_ref().ss };

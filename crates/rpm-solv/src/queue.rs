@@ -39,7 +39,7 @@ impl Queue {
     }
 }
 
-/// The ids in a queue that somebody else owns.
+/// The ids in a queue that libsolv owns.
 pub(crate) fn queue_ids(queue: &ffi::Queue) -> &[ffi::Id] {
     if queue.elements.is_null() || queue.count <= 0 {
         return &[];

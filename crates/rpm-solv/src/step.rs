@@ -34,7 +34,7 @@ pub enum Reason {
     Weak,
     /// Update of what is installed.
     Update,
-    /// Erased because nobody needs it any more.
+    /// Erased because it is no longer needed.
     Clean,
 }
 

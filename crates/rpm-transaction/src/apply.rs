@@ -343,7 +343,7 @@ fn back_up(dir: BorrowedFd<'_>, base: &[u8], stage: BorrowedFd<'_>, id: u32) -> 
 }
 
 /// An empty directory moves to the backup name. Nobody but root can put anything into it there: it
-/// is closed, and goes back if somebody was faster.
+/// is closed, and goes back if another process was faster.
 fn back_up_dir(
     dir: BorrowedFd<'_>,
     base: &[u8],

@@ -473,7 +473,7 @@ impl Execution<'_, '_> {
         self.journal.sync()
     }
 
-    /// What runs after the commit point. The counts of before are in the database now.
+    /// What runs after the commit point. The database has the previous counts now.
     pub(crate) fn after_commit(&mut self) -> Result<(), TransactionError> {
         self.counts.clear();
         self.installed.changed();

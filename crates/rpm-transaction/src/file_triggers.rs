@@ -47,7 +47,7 @@ impl Band {
     }
 }
 
-/// Where a package stands: in the database of before, or among the elements. The order is that
+/// Where a package stands: in the database as it was before, or among the elements. The order is that
 /// of the numbers that rpm's database gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {

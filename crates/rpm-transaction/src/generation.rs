@@ -27,7 +27,7 @@ impl Generation {
             _ => return Generation::Rpm4_18,
         };
         match (major, minor) {
-            // 5.99 was the road to 6.
+            // 5.99 is the numbering of the previews of 6.
             (5.., _) => Generation::Rpm6,
             (4, 20..) => Generation::Rpm4_20,
             (4, 18..) => Generation::Rpm4_18,

@@ -1,7 +1,7 @@
 //! The transaction: from verified packages to the new system, or back to the old one.
 //!
 //! The promise (ARCHITECTURE.md, the commit point): whatever stops the program, the next start
-//! finds the system of before or the system of after. How it is kept:
+//! finds the old system or the new one. How it is kept:
 //!
 //! 1. [`run`] reads all headers, decides each file ([`files`]), looks for conflicts and space.
 //!    Nothing has changed so far, and every problem is reported at once.
@@ -15,7 +15,7 @@
 //!
 //! The rows of the rpm database are written at the commit point and not before. The architecture
 //! allows one sqlite transaction held open all the way; writing at the end has the same result
-//! for every reader (a scriptlet that asks `rpm -q` sees the database of before) but holds no
+//! for every reader (a scriptlet that asks `rpm -q` sees the old database) but holds no
 //! write lock while foreign code runs, and needs no memory for uncommitted pages.
 
 pub mod error;

@@ -227,7 +227,7 @@ fn finish(mut execution: Execution<'_, '_>) -> Result<Committed, TransactionErro
     removed?;
     let Execution { journal, done, .. } = execution;
     journal.remove()?;
-    // Without the journal nobody asks for the mark.
+    // Without the journal the mark is not read.
     drop(marked);
     ran.map(|()| done)
 }

@@ -90,7 +90,7 @@ impl DigestState {
 pub enum FileDigests {
     /// The package has no regular file: there is no content to bind.
     NoFiles,
-    /// `FILEDIGESTALGO`; whoever unpacks compares every file with it.
+    /// `FILEDIGESTALGO`; every file is compared with it as it is unpacked.
     Algorithm(DigestName),
     /// Files without digests, or an unknown algorithm.
     #[default]
@@ -100,7 +100,7 @@ pub enum FileDigests {
 /// Everything known about one package before it is judged.
 ///
 /// Where several digests cover one part, the caller reports `Bad` when any of them is bad (the
-/// compressed payload digest is forgiven when its uncompressed twin matches, and the other way
+/// compressed payload digest is forgiven when its uncompressed counterpart matches, and the other way
 /// round), else `Good` with the strongest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Evidence {
@@ -346,7 +346,7 @@ fn good_signer(evidence: &Evidence) -> Option<(&SignedBy, bool)> {
         .or_else(|| by(Covers::Header).map(|key| (key, false)))
 }
 
-/// What ties the payload to a header that somebody trusted has signed. The strongest is named.
+/// What ties the payload to a header with a trusted signature. The strongest is named.
 fn binding(evidence: &Evidence, whole: bool) -> Option<Binding> {
     if let Some(name) = evidence
         .payload_digest

@@ -36,7 +36,7 @@ pub struct NewKey<'a> {
     pub algorithm: KeyAlgorithm,
     /// Creation time.
     pub created: u64,
-    /// Seconds of life from the creation on; None: for ever.
+    /// Lifetime in seconds from creation; `None` means that it never expires.
     pub lifetime: Option<u64>,
     /// True: the primary key only certifies, a subkey signs.
     pub signing_subkey: bool,

@@ -26,7 +26,7 @@ struct Shared {
     line: Line,
     stop: AtomicBool,
     refuse: AtomicBool,
-    /// Connections of before the last freeze bring nothing any more.
+    /// Connections from before the last freeze carry nothing any more.
     frozen: AtomicUsize,
     next: AtomicUsize,
     bytes: AtomicU64,

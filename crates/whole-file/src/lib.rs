@@ -1,4 +1,4 @@
-//! How a file is replaced as one: whoever looks sees the old content or the new one, never half of it.
+//! How a file is replaced as one: a reader sees the old content or the new one, never half of it.
 //!
 //! The new content is written to a file without a name (`O_TMPFILE`), so that a killed program leaves nothing behind.
 //! It gets a random name beside the target, and that name is moved over the target. Where a file system knows no

@@ -37,7 +37,7 @@ pub struct Orders {
     pub snapshot: Option<String>,
     /// Nothing counts as known to the site.
     pub full: bool,
-    /// What earlier bundles brought and nobody asks for now goes.
+    /// What earlier bundles brought and is not requested now is removed.
     pub only_requested: bool,
     /// Most bytes of a part; 0: one part.
     pub split: u64,
@@ -63,7 +63,7 @@ struct Work {
     source: Manifest,
     set: MetadataSet,
     packages: Vec<upstream::Listed>,
-    /// Locations that the site shall have.
+    /// Locations that the site is to have.
     keep: BTreeSet<String>,
 }
 
@@ -105,7 +105,7 @@ pub fn make(run: &Run<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<M
     for work in &works {
         repos.push(builder.goal(work, &mut files)?);
     }
-    // A repository that nobody spoke of this time stays as it is.
+    // A repository that is not named this time stays as it is.
     let kept = before.iter().flat_map(|old| &old.repos);
     for old in kept.filter(|old| works.iter().all(|work| work.source.repo != old.whole.repo)) {
         repos.push(Goal {
@@ -224,7 +224,7 @@ fn damaged(id: &str, what: &str) -> Error {
     }
 }
 
-/// Decides what the site shall have of each repository; wishes that cannot be fulfilled.
+/// Decides what the site is to have of each repository; returns requests that cannot be met.
 fn choose(
     works: &mut [Work],
     orders: &Orders,
@@ -336,7 +336,7 @@ impl Builder<'_> {
         })
     }
 
-    /// The packages that the site shall have.
+    /// The packages that the site is to have.
     fn packages(&self, work: &Work, wanted: &dyn Fn(&str) -> bool) -> Vec<Entry> {
         let kept = work
             .packages

@@ -1,4 +1,4 @@
-//! What an isolated host asks for: a file of a few kilobytes that somebody carries out.
+//! What an isolated host asks for: a file of a few kilobytes that is carried out by hand.
 
 use std::ops::ControlFlow;
 use std::path::Path;

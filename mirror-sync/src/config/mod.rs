@@ -1,7 +1,7 @@
-//! One TOML file, and the same by flags: what is mirrored, whence, where to, and how.
+//! One TOML file, and the same by flags: what is mirrored, from where, to where, and how.
 //!
 //! Every key can also be set from the command line with `--set KEY=VALUE` (see [`set`]), so that a
-//! mirror can run without a file. A key nobody knows is an error: a typing mistake in `max_delete`
+//! mirror can run without a file. An unknown key is an error: a typing mistake in `max_delete`
 //! must not switch a guard off in silence.
 
 pub mod set;
@@ -134,7 +134,7 @@ pub struct Serve {
     pub max_connections: usize,
     /// How long upstream's index counts as current in proxy mode.
     pub proxy_expire: Span,
-    /// How long a package of a repository in proxy mode stays that nobody asks for; 0 is for ever.
+    /// How long a package of a repository in proxy mode is kept without being requested; 0 keeps it.
     pub proxy_keep: Span,
     /// Bytes that the repositories in proxy mode may take together; 0 is no limit.
     pub proxy_quota: Bytes,

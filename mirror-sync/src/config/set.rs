@@ -4,8 +4,8 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 
-/// Puts one `KEY=VALUE` into the table. The value is read as TOML; what is no TOML is a text, so
-/// that nobody must quote quotes for the shell.
+/// Puts one `KEY=VALUE` into the table. The value is read as TOML; what is not TOML is a text, so
+/// that no quotes need quoting for the shell.
 ///
 /// # Errors
 /// No `=`, an empty key part, or a key below something that is no table.

@@ -2,7 +2,7 @@
 //!
 //! primary, filelists and other keep the records of the packages that stay; updateinfo the
 //! advisories that still name one, comps the groups that still have one, modules the streams that
-//! still have one. Databases, zchunk twins and delta lists are left out: they describe the whole.
+//! still have one. Databases, zchunk forms and delta lists are left out: they describe the whole.
 
 mod modules;
 mod output;

@@ -1,7 +1,7 @@
-//! What nobody asks for any more leaves the store of the repositories in proxy mode.
+//! Removes from the store what clients of repositories in proxy mode no longer request.
 //!
 //! The time of a file's last change is the time of its last use: a file of a store has no other use
-//! for it. A file that is just being sent may go, too: whoever has it open reads it to the end.
+//! for it. A file that is just being sent may go, too: a process that has it open reads it to the end.
 
 use std::collections::HashSet;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::store::Store;
 
 /// A use is written down once in so many seconds.
 const STEP: u64 = 3600;
-/// A file that has just come is not taken away before whoever asked for it has opened it.
+/// A file that has just come is not removed before the client that asked for it has opened it.
 const YOUNG: u64 = 60;
 
 /// What may stay; zero means no limit.

@@ -1,4 +1,4 @@
-//! A connection that does not wait for ever: a client that takes no byte for too long is dropped.
+//! A connection that does not wait forever: a client that takes no byte for too long is dropped.
 
 use std::io;
 use std::pin::Pin;

@@ -163,7 +163,7 @@ fn fixed_names(name: &str) -> bool {
     name.starts_with("repomd.xml") || name == super::deltas::INDEX_NAME
 }
 
-/// Files in repodata that nobody lists and that were not made by a tool of this kind: they stay.
+/// Files in repodata that no index lists and that were not made by a tool of this kind: they stay.
 pub(crate) fn foreign_names(repodata: &Path, old: Option<&Repository>) -> BTreeSet<String> {
     let listed: BTreeSet<&str> = old
         .iter()

@@ -185,7 +185,7 @@ fn duplicates(packages: &[Installed], surplus: &mut HashSet<u32>, out: &mut Vec<
     }
 }
 
-/// Files that a package brought and that nobody but a package changes.
+/// Files that a package brought and that only packages change.
 fn incomplete(root: &RootDir, package: &Installed, files: &FileList) -> Option<Finding> {
     let states: Vec<FileState> = FileState::of(&package.header).collect();
     let (mut missing, mut changed, mut example) = (0, 0, None);

@@ -17,7 +17,7 @@ pub enum Operand {
     Repository,
     /// A path.
     File,
-    /// Something that nobody can foresee.
+    /// Text that cannot be completed.
     Text,
     /// There is none.
     Nothing,

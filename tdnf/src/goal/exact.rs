@@ -18,7 +18,7 @@ pub enum Exact {
     Installed(SolvableId),
     /// A repository has it.
     Available(SolvableId),
-    /// Nobody has it.
+    /// No repository has it.
     Missing,
 }
 

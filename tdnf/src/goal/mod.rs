@@ -40,7 +40,7 @@ pub struct Goal {
     pub jobs: Vec<Job>,
     /// Whether installed packages may be removed to fulfil them.
     pub allow_uninstall: bool,
-    /// Whether dependencies that nobody needs afterwards go, too.
+    /// Whether dependencies that are not needed afterwards are removed, too.
     pub clean_dependencies: bool,
     /// Packages that were named, and with them everything of their name, count as asked for.
     pub requested: BTreeSet<String>,

@@ -25,7 +25,7 @@ pub struct Request {
     pub best: bool,
     /// Installed packages may go to make room.
     pub allow_erasing: bool,
-    /// Dependencies that nobody needs any more go with what needed them.
+    /// Dependencies that are no longer needed are removed with what needed them.
     pub clean_requirements: bool,
     /// `distro-sync` also replaces a package by another build of the same version.
     pub reinstall_changed: bool,

@@ -49,7 +49,7 @@ fn keep(args: &Args, words: &[String]) -> Outcome<u8> {
     command.push("updateinfo".to_owned());
     let ran = child(&program, &command)?;
     if ran.code != 0 {
-        // The file of before stays: old advice is better than none.
+        // The previous file stays: old advice is better than none.
         Printer::standard(Mode::default()).err_part(&ran.err);
         return Ok(ran.code);
     }

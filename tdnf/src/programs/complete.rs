@@ -66,7 +66,7 @@ const VALUES: &[(&str, Operand)] = &[
     ("VERSION", Operand::Text),
 ];
 
-/// Prints the candidates; 3 where the shell shall complete a file name.
+/// Prints the candidates; 3 where the shell is to complete a file name.
 pub(super) fn run(words: &[String]) -> u8 {
     let printer = Screen::standard(Mode::default(), JsonShape::None);
     let (current, before) = match words.split_last() {

@@ -89,7 +89,7 @@ fn bad_key_file(url: &str, error: &rpm_trust::TrustError) -> Failure {
     Failure::because(Code::INVALID_PUBKEY_FILE, format!("{url}: {error}"))
 }
 
-/// Reads a key from a file or over https. Plain http and ftp are refused: whoever sits on the
+/// Reads a key from a file or over https. Plain http and ftp are refused: anyone on the
 /// line could put in a key of his own.
 fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
     let shown = repo_client::redact(url);

@@ -99,7 +99,7 @@ impl InstanceLock {
     }
 }
 
-/// A lock that somebody kept for too long. Such a lock is never broken: the kernel frees it with
+/// A lock that another process kept for too long. Such a lock is never broken: the kernel frees it with
 /// its holder.
 pub(super) fn still_held(path: &Path, holder: &Holder) -> Failure {
     Failure::because(

@@ -64,7 +64,7 @@ fn override_keys(settings: &Settings, repos: &mut [RepoConfig], vars: &Vars) -> 
     Ok(())
 }
 
-/// Applies the switches strictly in order; an id nobody has is ignored, as in tdnf.
+/// Applies the switches strictly in order; an unknown id is ignored, as in tdnf.
 fn switch(switches: &[RepoSwitch], repos: &mut [RepoConfig]) {
     let mut only_seen = false;
     for switch in switches {
@@ -88,7 +88,7 @@ pub fn glob(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);
-    // Where to go on when a mismatch follows a star: (pattern after it, text it has eaten).
+    // Where to go on when a mismatch follows a star: (pattern after it, text it has consumed).
     let mut retry: Option<(usize, usize)> = None;
     while t < text.len() {
         let step = match pattern.get(p) {

@@ -111,7 +111,7 @@ pub struct Settings {
     pub best: bool,
     /// `--allowerasing`.
     pub allow_erasing: bool,
-    /// Remove dependencies nobody needs together with what needed them.
+    /// Remove dependencies that are no longer needed together with what needed them.
     pub clean_requirements: bool,
     /// How long to wait for a lock: `--lock-timeout`, else `lock_timeout`; for ever unless given.
     pub lock_timeout: Option<Duration>,

@@ -50,7 +50,7 @@ fn command_line_place() -> Place {
 }
 
 /// Applies `--setopt KEY=VALUE` to the configuration; returns those that name a repository.
-/// A key that nobody knows has no effect, as in tdnf, but is mentioned.
+/// An unknown key has no effect, as in tdnf, but is mentioned.
 pub(super) fn apply_setopts(
     setopts: &[Setopt],
     main: &mut MainConfig,

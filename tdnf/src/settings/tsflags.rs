@@ -22,8 +22,8 @@ pub struct TsFlags {
 }
 
 impl TsFlags {
-    /// Reads every `tsflags`; one value may hold several, with commas or blanks between. A word
-    /// that nobody knows has no effect, as in tdnf, but is mentioned.
+    /// Reads every `tsflags`; one value may hold several, with commas or blanks between. An
+    /// unknown word has no effect, as in tdnf, but is mentioned.
     pub(super) fn of(setopts: &[Setopt], warnings: &mut Vec<String>) -> Self {
         let mut flags = Self::default();
         let given = setopts.iter().filter(|pair| pair.key == "tsflags");

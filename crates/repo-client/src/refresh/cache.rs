@@ -88,7 +88,7 @@ impl Cache {
         }
     }
 
-    /// The set before the current one, until somebody has read the current one to its end.
+    /// The set before the current one, until the current one has been read to its end.
     fn former(&self) -> PathBuf {
         self.root.join("repodata.old")
     }

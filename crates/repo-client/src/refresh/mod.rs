@@ -10,7 +10,7 @@
 //!
 //! What is checked here: repomd.xml.asc before repomd.xml is parsed, repomd.xml against a
 //! metalink's digest, every part's size and checksum while it streams. The open (decompressed)
-//! checksum is left to whoever decompresses (`rpm_repo::compress`), so that nothing is
+//! checksum is left to the decompressor (`rpm_repo::compress`), so that nothing is
 //! decompressed twice.
 
 mod cache;

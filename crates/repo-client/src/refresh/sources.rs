@@ -91,7 +91,7 @@ fn list(config: &RepoConfig) -> Option<List<'_>> {
     metalink.or_else(|| config.mirrorlist.as_deref().map(List::Mirrors))
 }
 
-/// Base URLs without asking anybody: from the configuration, or a list kept in the cache.
+/// Base URLs without any request: from the configuration, or a list kept in the cache.
 pub(crate) fn known(config: &RepoConfig, cache: &Cache) -> Vec<String> {
     match list(config) {
         None => config.baseurl.clone(),

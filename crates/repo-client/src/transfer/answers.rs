@@ -154,7 +154,7 @@ pub(crate) fn data(
         None => {}
     }
     let arrived = file.map.arrived(id, length);
-    let arrived = arrived.ok_or(Error::Fault("bytes came that nobody asked for"))?;
+    let arrived = arrived.ok_or(Error::Fault("bytes arrived that were not requested"))?;
     disk.write(at, file, &arrived, data, now)?;
     let turn = file
         .turns
@@ -452,7 +452,7 @@ fn lied(picture: &mut Picture, at: FileId, source: SourceId, cause: Cause) -> Ve
     vec![Act::Tell(at, source, cause)]
 }
 
-/// A file that nobody is left for: suspects are asked once more, each alone; none if there are none.
+/// A file for which no source is left: suspects are asked once more, each alone; none if there are none.
 pub(crate) fn second_chance(picture: &mut Picture, at: FileId) -> Option<Act> {
     let hosts = &picture.hosts;
     let file = &mut picture.files[at];

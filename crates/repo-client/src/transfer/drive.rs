@@ -477,7 +477,7 @@ impl Drive<'_> {
         self.begin(id, now)
     }
 
-    /// All bytes are there: whoever still brings some of them stops, and the content is checked.
+    /// All bytes are there: requests that still bring some of them stop, and the content is checked.
     fn check(&mut self, id: FileId, now: Instant) -> Result<()> {
         let file = &mut self.picture.files[id];
         if file.stage != Stage::Open {
@@ -553,7 +553,7 @@ impl Drive<'_> {
         (self.sink)(id, Ok(fetched))
     }
 
-    /// A file that nobody is left for: those left out are asked once more, or it is given up.
+    /// A file for which no source is left: those left out are asked once more, or it is given up.
     fn last_chance(&mut self, id: FileId, now: Instant) -> Result<()> {
         let Some(act) = answers::second_chance(&mut self.picture, id) else {
             let error = self.picture.files[id].hopeless();

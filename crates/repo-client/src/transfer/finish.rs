@@ -15,7 +15,7 @@ use super::ids::FileId;
 use super::tuning::disk::BUFFER;
 use crate::error::{Error, Result};
 
-/// The hash of a file's first bytes, carried on by whoever has time: by the network's thread with bytes that
+/// The hash of a file's first bytes, carried on where there is time: by the network's thread with bytes that
 /// come in order, by a thread here with those that came before them.
 #[derive(Clone)]
 pub(crate) struct Prefix(Arc<Mutex<Hashed>>);

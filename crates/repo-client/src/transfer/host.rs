@@ -54,7 +54,7 @@ pub(crate) struct Host {
     /// Failed as often as it may: nothing more is asked of it.
     pub(crate) dead: bool,
     rest_until: Option<Instant>,
-    /// Until when it is believed to bear no more than `cap`.
+    /// Until when it is assumed to take no more requests than `cap`.
     capped_until: Option<Instant>,
     /// The fastest answer.
     pub(crate) fastest: Option<Duration>,
@@ -228,7 +228,7 @@ impl Host {
         (self.bytes as f64 / spent) as u64
     }
 
-    /// 429 or 503: it wants fewer requests. True if it bears those it has: then it gets no more.
+    /// 429 or 503: it wants fewer requests. True if it serves those it has: then it gets no more.
     pub(crate) fn refused(&mut self, now: Instant, asked: Option<Duration>) -> bool {
         let rest = asked.unwrap_or(REFUSAL_REST);
         self.rest_until = Some(now + rest);
@@ -241,7 +241,7 @@ impl Host {
         bears
     }
 
-    /// Time heals: after a while it may bear `most` again.
+    /// After a while it may be given `most` again.
     pub(crate) fn recover(&mut self, now: Instant, most: usize) {
         if self.capped_until.is_some_and(|until| now >= until) {
             self.capped_until = None;

@@ -19,7 +19,7 @@ use crate::request::FileRequest;
 /// The picture that policies look at.
 pub(crate) struct Picture {
     pub(crate) files: Table<FileId, WantedFile>,
-    /// Files nobody has begun, in the order to be asked for.
+    /// Files not begun, in the order in which they are requested.
     pub(crate) queue: VecDeque<FileId>,
     /// Files begun and not settled.
     pub(crate) open: Vec<FileId>,

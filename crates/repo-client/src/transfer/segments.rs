@@ -134,7 +134,7 @@ impl Segments {
         }
     }
 
-    /// The first gap that nobody is to bring.
+    /// The first gap that no request covers.
     pub(crate) fn gap(&self) -> Option<(u64, u64)> {
         let taken = self.done.iter().map(|span| (span.from, span.to));
         let coming = self.claims.iter().map(|claim| (claim.at, claim.to));
@@ -173,7 +173,7 @@ impl Segments {
             .collect()
     }
 
-    /// Bytes that nobody is to bring yet.
+    /// Bytes that no request covers yet.
     pub(crate) fn unclaimed(&self) -> u64 {
         let coming: u64 = self.claims.iter().map(|claim| claim.to - claim.at).sum();
         self.size.saturating_sub(self.have()).saturating_sub(coming)

@@ -25,7 +25,7 @@ pub(crate) mod host {
     pub(crate) const TRICKLED: u32 = 4;
     /// Rest after a refusal that names no time.
     pub(crate) const REFUSAL_REST: Duration = Duration::from_secs(1);
-    /// How long a server is believed to bear no more than it had when it refused.
+    /// How long a server is assumed to take no more requests than it had when it refused.
     pub(crate) const CAPPED: Duration = Duration::from_secs(60);
     /// Most requests under way over one shared connection (HTTP/2). Servers allow a hundred and more. Those
     /// that are sent together come together; so many that the line is busy while the next are asked for.
@@ -58,7 +58,7 @@ pub(crate) mod segments {
     pub(crate) const LOSSY_STALLS: f64 = 1.0;
     /// A whole segment's worth is taken from a request that would last so long.
     pub(crate) const STEAL_LASTS: f64 = 0.5;
-    /// Bytes that a source nobody knows yet must have in common with another one.
+    /// Bytes that a new source must have in common with another one.
     pub(crate) const SAMPLE: u64 = 32 * 1024;
     /// Files begun at once, beyond one for each connection.
     pub(crate) const OPEN: usize = 64;

@@ -52,7 +52,7 @@ impl Ahead {
     fn next_block(&mut self) -> io::Result<()> {
         let used = std::mem::take(&mut self.block.bytes);
         if !used.is_empty() {
-            // The thread may have ended: then nobody needs the block.
+            // The thread may have ended: then the block is not needed.
             let _ = self.empty.try_send(used);
         }
         self.position = 0;

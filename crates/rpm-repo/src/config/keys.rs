@@ -64,7 +64,7 @@ pub const MAIN_KEYS: &[Key] = &[
     Key::new(
         "clean_requirements_on_remove",
         "0",
-        "Remove dependencies that nobody needs together with what needed them.",
+        "Remove dependencies that are no longer needed together with what needed them.",
     ),
     Key::new("keepcache", "0", "Keep downloaded packages."),
     Key::new("excludepkgs", "none", "Names or globs that are left out."),

@@ -10,7 +10,7 @@ use super::value::{bad, boolean, optional, parse_list, whole};
 use crate::error::{Place, Result};
 use crate::ini;
 
-/// `[main]` of `tdnf.conf`, defaults filled in. Paths are as written: whoever reads them puts the
+/// `[main]` of `tdnf.conf`, defaults filled in. Paths are as written: the reader puts the
 /// installroot in front where that is meant.
 #[derive(Debug, Clone)]
 pub struct MainConfig {
@@ -61,7 +61,7 @@ pub struct MainConfig {
     pub dnf_check_update_compat: bool,
     /// `distrosync_reinstall_changed`; false.
     pub distrosync_reinstall_changed: bool,
-    /// Keys nobody knows, with their places; they have no effect.
+    /// Unknown keys, with their places; they have no effect.
     pub unknown_keys: Vec<(String, Place)>,
     /// Lines whose value cannot be read; they have no effect.
     pub unreadable_values: Vec<UnreadableValue>,
@@ -143,8 +143,8 @@ pub fn read_main_config(path: &Path) -> Result<MainConfig> {
 
 impl MainConfig {
     /// Sets one key from its text, as a line of the file or `--setopt=KEY=VALUE` does. An empty list
-    /// or path is taken as written for lists, and as "the default" for paths. Returns false for a
-    /// key nobody knows.
+    /// or path is taken as written for lists, and as "the default" for paths. Returns false for an
+    /// unknown key.
     ///
     /// Errors: a value of the wrong kind.
     pub fn set(&mut self, key: &str, value: &str, place: &Place) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! The keys of `tdnf.conf` and of `.repo` files.
 //!
-//! Every value knows its place ([`RepoConfig::place_of`], [`MainConfig::place_of`]); keys nobody knows
+//! Every value knows its place ([`RepoConfig::place_of`], [`MainConfig::place_of`]); unknown keys
 //! are kept by name so that a tool can mention them, and have no effect. Nor has a value of a file that cannot
 //! be read, unless its key checks something: that is an error.
 

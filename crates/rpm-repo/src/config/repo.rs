@@ -79,7 +79,7 @@ pub struct RepoConfig {
     /// Variables that were used and are not defined; they became empty. A `releasever` in here makes
     /// the repository useless: say so before it is used.
     pub unknown_variables: Vec<UnknownVariable>,
-    /// Keys nobody knows, with their places; they have no effect.
+    /// Unknown keys, with their places; they have no effect.
     pub unknown_keys: Vec<(String, Place)>,
     /// Lines whose value cannot be read; they have no effect.
     pub unreadable_values: Vec<UnreadableValue>,
@@ -161,7 +161,7 @@ impl RepoConfig {
 
     /// Sets one key from its text, as a line of the file or `--setopt=REPO.KEY=VALUE` does.
     /// Variables are expanded in name, baseurl, metalink, mirrorlist and gpgkey. Returns false for
-    /// a key nobody knows.
+    /// an unknown key.
     ///
     /// Errors: a value of the wrong kind, or the key `path`.
     pub fn set(&mut self, key: &str, value: &str, place: &Place, vars: &Vars) -> Result<bool> {

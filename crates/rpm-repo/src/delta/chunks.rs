@@ -3,7 +3,7 @@
 //! A text becomes a list of chunks: some tokens each, cut where a token's own hash says so, so that
 //! chunks of the two texts fall together again behind a change. A chunk costs 16 bytes; the 11 million
 //! lines of the largest filelists known become 350,000 of them. Equal hashes are taken for equal
-//! chunks: whoever makes a delta tries it afterwards.
+//! chunks: a delta is tried after it has been made.
 
 use std::hash::Hasher;
 use std::io::Read;

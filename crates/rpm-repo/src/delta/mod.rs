@@ -1,4 +1,4 @@
-//! Deltas of metadata: what of a file has changed, so that whoever has the old one need not fetch
+//! Deltas of metadata: what of a file has changed, so that a client with the old one need not fetch
 //! the new one whole. The format stands in `docs/deltas.md`.
 //!
 //! A delta leads from the packed bytes of one file to the packed bytes of another. Both are opened

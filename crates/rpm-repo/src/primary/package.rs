@@ -233,7 +233,7 @@ impl PrimaryPackage {
         self.location_fault
     }
 
-    /// `xml:base` of the location. Whoever follows it must ask
+    /// `xml:base` of the location. Before it is followed, ask
     /// [`crate::layout::check_base`] with the URL of the repository first.
     pub fn location_base(&self) -> Option<&str> {
         let base = self.texts.location_base;

@@ -38,7 +38,7 @@ pub struct Record {
     pub kind: String,
     /// Where it is, relative to the repository.
     pub href: Href,
-    /// `xml:base` of the location. Whoever follows it must ask [`crate::layout::check_base`] first.
+    /// `xml:base` of the location. Before it is followed, ask [`crate::layout::check_base`].
     pub base: Option<String>,
     /// Checksum of the file. `None` if there is none of a known algorithm and right length.
     pub checksum: Option<Digest>,

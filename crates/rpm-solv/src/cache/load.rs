@@ -165,7 +165,7 @@ unsafe fn take_over(
     hashes: Option<&[u32]>,
 ) -> (Id, Id) {
     // SAFETY: solv_extend_realloc gives room for at least the given number of elements, keeps the rest of the struct
-    // valid, and aborts when out of memory; the copies are as long as what they copy. The hashes of before are freed: without
+    // valid, and aborts when out of memory; the copies are as long as what they copy. The previous hashes are freed: without
     // a table libsolv builds one.
     unsafe {
         let p = &mut *pool;

@@ -49,11 +49,11 @@ pub enum Op {
     RemoveDir {
         /// Absolute path in the root.
         target: Vec<u8>,
-        /// Permission bits of before.
+        /// Previous permission bits.
         mode: u32,
-        /// Owner of before.
+        /// Previous owner.
         uid: u32,
-        /// Group of before.
+        /// Previous group.
         gid: u32,
         /// Staging directory.
         mount: u32,
@@ -64,11 +64,11 @@ pub enum Op {
     DirOwner {
         /// Absolute path in the root.
         target: Vec<u8>,
-        /// Permission bits of before.
+        /// Previous permission bits.
         mode: u32,
-        /// Owner of before.
+        /// Previous owner.
         uid: u32,
-        /// Group of before.
+        /// Previous group.
         gid: u32,
     },
 }

@@ -68,7 +68,7 @@ struct Wish {
 pub(super) struct Relations<'a> {
     members: &'a [&'a Member<'a>],
     provides: HashMap<&'a [u8], Vec<(usize, DepRef<'a>)>>,
-    /// Files that somebody requires, as resolved paths.
+    /// Required files, as resolved paths.
     files: HashMap<Vec<u8>, Vec<usize>>,
     /// Required paths, and what they resolve to.
     resolved: HashMap<Vec<u8>, Vec<u8>>,
@@ -184,7 +184,7 @@ impl<'a> Relations<'a> {
         best.map(|(_, index)| index)
     }
 
-    /// Finds the owners of files that somebody requires. The directory of a path may lead
+    /// Finds the owners of required files. The directory of a path may lead
     /// through symbolic links: `/bin/sh` is `/usr/bin/sh` in many roots. A directory that cannot
     /// be resolved is taken by its name; to install into it fails later, with the reason.
     fn find_files(&mut self, root: &RootDir, canonical: &mut Canonical) {

@@ -247,7 +247,7 @@ impl Planner<'_, '_> {
         Ok(removal)
     }
 
-    /// `None` when the path stays with somebody, or is judged already.
+    /// `None` when another package keeps the path, or it has been checked already.
     fn decide_removal(
         &mut self,
         package: &PackageFacts,

@@ -47,7 +47,7 @@ pub(super) fn broken(header: &Header, promised: &Promised) -> Option<String> {
     missing.map(|dep| format!("requires {dep}"))
 }
 
-/// A dependency in a form that can be compared, whoever wrote it.
+/// A dependency in a normal form, for comparison.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Canonical {
     /// The name; the operands of a rich dependency.

@@ -60,7 +60,7 @@ fn request(source: &Source, record: &Record, folder: &Path) -> Outcome<FileReque
     })
 }
 
-/// Lets a copy of `from` take the place of `to`: nobody sees half of it.
+/// Replaces `to` with a copy of `from` as one: no reader sees half of it.
 fn replace(from: &Path, to: &Path) -> Outcome<()> {
     let mut old = File::open(from).map_err(|error| Failure::io(from, &error))?;
     WholeFile::new(to, Access::Umask)

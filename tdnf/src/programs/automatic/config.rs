@@ -1,5 +1,5 @@
-//! `automatic.conf`. A key or value that nobody knows stops the run: a typing error must not
-//! decide what is installed at night.
+//! `automatic.conf`. An unknown key or value stops the run: a typing error must not decide
+//! what is installed unattended.
 
 use std::path::{Path, PathBuf};
 

@@ -52,7 +52,7 @@ pub(crate) enum Verdict {
     Lied(SourceId),
     /// The least trusted one: the file without its bytes.
     LeaveOut(SourceId),
-    /// There is nothing that somebody brought.
+    /// No source has brought anything.
     Nobody,
 }
 

@@ -69,7 +69,7 @@ pub(crate) fn surplus(picture: &Picture) -> Vec<RangeId> {
     all
 }
 
-/// Files that nobody can bring.
+/// Files that no source can bring.
 pub(crate) fn hopeless(picture: &Picture) -> Vec<FileId> {
     let waiting = picture.queue.iter().take(LOOKED_AT);
     let all = picture.open.iter().chain(waiting).copied();

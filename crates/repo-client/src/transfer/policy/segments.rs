@@ -77,7 +77,7 @@ fn gap_at(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
     open.find_map(|id| gap_in(picture, *id, host, now))
 }
 
-/// A small file that nobody is at.
+/// A small file that no request is fetching.
 fn small_at(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
     let mut open = picture
         .open
