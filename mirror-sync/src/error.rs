@@ -14,7 +14,7 @@ pub const EXIT_FAILED: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 /// Exit code: nothing new upstream, what is published is current.
 pub const EXIT_NOTHING_NEW: u8 = 3;
-/// Exit code: some repositories or files are missing; what is whole was published, what came is kept.
+/// Exit code: some repositories or files are missing; what is whole was published, what was fetched is kept.
 pub const EXIT_PARTIAL: u8 = 4;
 
 /// Everything that ends a command or the work on one repository.
@@ -94,7 +94,7 @@ pub enum Error {
         why: String,
     },
     /// Some files could not be had: the set is not whole and was not published.
-    #[error("repository {repo}: {missing} of {wanted} files are missing: {first}{more}; what came is kept, nothing was published", more = if *missing > 1 { " (and others)" } else { "" })]
+    #[error("repository {repo}: {missing} of {wanted} files are missing: {first}{more}; what was fetched is kept, nothing was published", more = if *missing > 1 { " (and others)" } else { "" })]
     Partial {
         /// Repository.
         repo: String,
@@ -125,7 +125,7 @@ pub enum Error {
         what: String,
     },
     /// The user or a signal asked to stop.
-    #[error("stopped; what came is kept for the next run")]
+    #[error("stopped; what was fetched is kept for the next run")]
     Stopped,
     /// A server could not be started.
     #[error("cannot serve on {address}: {why}")]

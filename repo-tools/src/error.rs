@@ -75,7 +75,7 @@ pub enum Error {
     #[error("{0} problems")]
     Problems(usize),
     /// A thread of our own ended early.
-    #[error("a working thread ended early")]
+    #[error("a worker thread ended early")]
     Thread,
     /// Signing failed.
     #[cfg(feature = "sign")]

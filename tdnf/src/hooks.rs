@@ -161,7 +161,7 @@ fn check(session: &Session<'_>, hook: &Path) -> Outcome<()> {
     } else if facts.mode() & EXECUTE == 0 {
         "it is not executable"
     } else if !own || facts.mode() & FOREIGN_WRITE != 0 {
-        "others than root may change it"
+        "users other than root may change it"
     } else {
         return Ok(());
     };

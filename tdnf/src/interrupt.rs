@@ -212,9 +212,9 @@ fn answer(phase: Phase, name: &str, first: bool) -> String {
         (Phase::Open, _) | (Phase::Transfer, false) => {
             format!("{name}: stopped, nothing has changed")
         }
-        (Phase::Done, _) => format!("{name}: stopped; the transaction was finished before"),
+        (Phase::Done, _) => format!("{name}: stopped; the transaction was already finished"),
         (Phase::Transfer, true) => format!(
-            "{name}: stopping, nothing has changed; the next run goes on with what was fetched"
+            "{name}: stopping, nothing has changed; the next run continues with what was fetched"
         ),
         (Phase::Undoable, true) => {
             format!("{name}: stopping, what was done so far is undone")
@@ -274,7 +274,7 @@ mod tests {
         let words = answer(Phase::Done, "Ctrl-C", true);
         assert_eq!(
             words,
-            "Ctrl-C: stopped; the transaction was finished before"
+            "Ctrl-C: stopped; the transaction was already finished"
         );
     }
 

@@ -34,5 +34,5 @@ pub fn not_found(word: &str) -> String {
 
 /// The line about a package that cannot be reinstalled: in a [`Note`] and in the error.
 pub fn no_same_version(nevra: &str) -> String {
-    format!("{nevra}: no repository that is on has this version")
+    format!("{nevra}: no enabled repository has this version")
 }

@@ -58,7 +58,7 @@ fn stage(settings: &Settings, package: &VerifiedPackage) -> Outcome<Staged> {
         let (mode, kind) = (u32::from(file.mode) & MODE, file.kind);
         let name = plain_name(file.base).ok_or_else(|| bad(source, &"a file with a bad name"))?;
         if kind != FileType::Regular {
-            return Err(bad(source, &"a file that is no regular one"));
+            return Err(bad(source, &"a file that is not a regular file"));
         }
         let dir = top.join(folder);
         fs::create_dir_all(&dir).map_err(|error| Failure::io(&dir, &error))?;

@@ -77,7 +77,7 @@ pub enum Error {
     #[error("cannot start the network client: {0}")]
     Setup(String),
     /// Another process fetches the same file.
-    #[error("{}: another process is at it", path.display())]
+    #[error("{}: another process is using it", path.display())]
     Busy {
         /// Where the file would go.
         path: PathBuf,
@@ -166,10 +166,10 @@ pub enum Cause {
         seconds: u64,
     },
     /// The connection broke, or the server does not speak HTTP.
-    #[error("transfer broken off: {0}")]
+    #[error("transfer interrupted: {0}")]
     Broken(String),
     /// The file ended early.
-    #[error("file cut off: {got} bytes of {expected}")]
+    #[error("file is cut short: {got} bytes of {expected}")]
     Truncated {
         /// Bytes that came.
         got: u64,
@@ -177,7 +177,7 @@ pub enum Cause {
         expected: u64,
     },
     /// More bytes than may be.
-    #[error("file is larger than the {limit} bytes it may have")]
+    #[error("file is larger than the limit of {limit} bytes")]
     TooLarge {
         /// Limit in bytes.
         limit: u64,

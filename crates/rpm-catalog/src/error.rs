@@ -43,7 +43,7 @@ pub enum CatalogError {
         what: String,
     },
     /// No file for the cache could be made, not even in memory.
-    #[error("no place for the cache of {what}: {source}")]
+    #[error("cannot store the cache of {what}: {source}")]
     NoCache {
         /// Repository id or `installed packages`.
         what: String,

@@ -113,7 +113,7 @@ pub enum DbError {
         source: HeaderError,
     },
     /// A header to be stored breaks rpm's rules.
-    #[error("{what} is no valid header: {source}")]
+    #[error("{what} is not a valid header: {source}")]
     BadHeader {
         /// Package or thing.
         what: String,

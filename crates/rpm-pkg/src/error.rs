@@ -9,7 +9,7 @@ pub enum HeaderError {
     #[error("bad header magic")]
     Magic,
     /// The bytes end before the header does, or go on after it.
-    #[error("header of {expected} bytes, but {actual} bytes are at hand")]
+    #[error("header of {expected} bytes, but {actual} bytes are available")]
     Size {
         /// Bytes that the counts in the intro call for.
         expected: u64,

@@ -75,7 +75,7 @@ pub enum PayloadError {
     #[error("payload entry {0} is not in the package's file list")]
     UnlistedIndex(u32),
     /// A file comes twice, or two files of the header have one name.
-    #[error("file \"{0}\" comes twice")]
+    #[error("file \"{0}\" appears twice")]
     Duplicate(String),
     /// An entry's data is longer or shorter than the header says.
     #[error("\"{path}\" has {actual} bytes in the payload, {expected} in the header")]

@@ -91,7 +91,7 @@ pub enum TransactionError {
     Cancelled,
     /// The new system is complete and recorded; what comes after the commit point failed. The
     /// journal is kept if it could be, and the next start goes on.
-    #[error("everything was installed, but what follows failed: {cause}")]
+    #[error("everything was installed, but a later step failed: {cause}")]
     AfterCommit {
         /// What failed.
         cause: Box<TransactionError>,

@@ -30,7 +30,7 @@ use session::Session;
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 nothing new,\n\
-        4 partial: something is missing; what came is kept, and nothing that is not whole was published."
+        4 partial: something is missing; what was fetched is kept, and nothing that is not whole was published."
 )]
 pub(crate) struct CommandLine {
     #[command(flatten)]

@@ -151,11 +151,11 @@ fn words(finding: &rpm_db::check::Finding) -> String {
             format!("record {hnum} does not match its own digest")
         }
         rpm_db::check::Finding::Missing { table, hnum, .. } => {
-            format!("the index {} misses a row of record {hnum}", table.table())
+            format!("the index {} lacks a row of record {hnum}", table.table())
         }
         rpm_db::check::Finding::Extra { table, hnum, .. } => {
             format!(
-                "the index {} has a row that record {hnum} does not call for",
+                "the index {} has a row that does not belong to record {hnum}",
                 table.table()
             )
         }

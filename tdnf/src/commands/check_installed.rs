@@ -40,7 +40,7 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
     if findings.is_empty() {
         session
             .printer
-            .info("Everything that is installed is whole");
+            .info("Everything that is installed is intact");
         return Ok(0);
     }
     let repairable =
@@ -48,7 +48,7 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
     let count = findings.iter().filter(repairable).count();
     if !repairs {
         if count > 0 {
-            let hint = format!("'tdnf check-installed --repair' puts {count} of them right");
+            let hint = format!("'tdnf check-installed --repair' repairs {count} of them");
             session.printer.info(&hint);
         }
         return Ok(1);
@@ -105,12 +105,12 @@ fn advise(session: &Session<'_>, findings: &[Finding]) {
                     .map_or_else(|_| package.clone(), |nevra| nevra.name);
                 session
                     .printer
-                    .err(&format!("'tdnf reinstall {name}' brings its files again"));
+                    .err(&format!("'tdnf reinstall {name}' restores its files"));
             }
             Finding::Database { .. } => {
                 session
                     .printer
-                    .err("'rpmdb --rebuilddb' makes the indexes anew");
+                    .err("'rpmdb --rebuilddb' rebuilds the indexes");
             }
             _ => {}
         }

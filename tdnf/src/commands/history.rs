@@ -144,7 +144,7 @@ fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcom
     let range = TransactionRange::of(session, words)?;
     let Some(history) = History::open_read(&session.settings.persist_dir)? else {
         return Err(Failure::new(Code::HISTORY_NODB)
-            .hint("nothing was recorded yet; 'tdnf history init' begins it"));
+            .hint("nothing has been recorded yet; 'tdnf history init' starts the history"));
     };
     let inside = |id: i64| range.is_none_or(|range| (range.from..=range.to).contains(&id));
     let mut entries = history.entries()?;

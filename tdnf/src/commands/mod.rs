@@ -165,7 +165,7 @@ fn run_healing(command: &Command, session: &Session<'_>, words: &[String]) -> Ou
         }
         for line in &failure.details {
             let note = line.trim_start_matches("Error: ");
-            session.printer.err(&format!("{note}; it is made anew"));
+            session.printer.err(&format!("{note}; it is rebuilt"));
         }
     }
     (command.run)(session, words)
@@ -208,7 +208,7 @@ fn show_options(args: &Args, printer: &Screen) {
 fn no_such_command(word: &str) -> Failure {
     if word == "automatic" {
         return Failure::new(Code::NO_SUCH_CMD)
-            .hint("'automatic' stands first, its options behind it: 'tdnf automatic --help'");
+            .hint("'automatic' comes first, its options after it: 'tdnf automatic --help'");
     }
     let failure = Failure::new(Code::NO_SUCH_CMD).remark(format!(
         "No such command: {word}. Please use /usr/bin/tdnf --help"

@@ -21,17 +21,17 @@ pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
              http_proxy, https_proxy and no_proxy"
         }
         Cause::Status(401) => "set username= and password= in the .repo file",
-        Cause::Status(403) => "the server refuses this client: ask whoever runs it",
+        Cause::Status(403) => "the server refuses this client: ask its operator",
         Cause::Status(404 | 410) | Cause::NotFound => {
             "check the URL and $releasever ('tdnf repolist' names the repositories that are on); \
              if the repository has just been changed, run 'tdnf makecache'"
         }
         Cause::Status(429 | 500..=599) => "the server is in trouble: try again later",
         Cause::Timeout(_) | Cause::TooSlow { .. } | Cause::Broken(_) | Cause::Truncated { .. } => {
-            "try again: what has come is kept and continued; timeout= and minrate= of the .repo \
+            "try again: what was fetched is kept and continued; timeout= and minrate= of the .repo \
              file set the limits"
         }
-        Cause::Html => "a web page came instead: log in to the network, or correct the URL",
+        Cause::Html => "a web page was received instead: log in to the network, or correct the URL",
         Cause::Digest { .. } | Cause::Size { .. } => {
             "the mirror is damaged or is being changed: run 'tdnf makecache' and try again, or \
              use another mirror"
@@ -46,7 +46,7 @@ pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
         }
         | Cause::Future { .. } => "check the date of this machine first ('date')",
         Cause::Older { .. } => {
-            "the mirror is behind, or somebody offers old packages: use another mirror"
+            "the mirror is out of date, or old metadata is being replayed: use another mirror"
         }
         _ => return None,
     })

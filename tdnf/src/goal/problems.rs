@@ -70,7 +70,7 @@ pub(super) fn explain(
     }
     let drops_job = |fix: &Fix| matches!(fix.elements.as_slice(), [(FixKind::DropJob(_), _)]);
     if names_several(&request.typed) && ways_out.iter().flatten().any(drops_job) {
-        let hint = "to go on without what cannot be done: --skip-broken";
+        let hint = "to skip what cannot be done: --skip-broken";
         failure.hints.push(hint.to_owned());
     }
     let mut said = BTreeSet::new();
@@ -144,7 +144,7 @@ const UNLOCK: &str = "remove its line in locks.d beside tdnf.conf to let it chan
 fn excluded(packages: &Packages, id: SolvableId) -> String {
     let place = place_of(packages, id);
     let why = match packages.too_old.contains(&id) {
-        true => "is older than minversions allow",
+        true => "is older than minversions allows",
         false => "is excluded",
     };
     format!("{}{place} {why}", packages.pool.nevra(id))

@@ -111,7 +111,7 @@ fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<
             format!("{shown}: keys are only taken from file:// and https:// URLs"),
         )
         .hint(
-            "fetch the key by a safe way, compare its fingerprint, and name the file in gpgkey",
+            "fetch the key over a safe channel, compare its fingerprint, and name the file in gpgkey",
         ));
     }
     let dest = session

@@ -62,7 +62,7 @@ fn a_killed_upgrade_is_finished() {
     let (site, repo) = site();
     let (one, two) = (file(&repo, "1"), file(&repo, "2"));
     rpm(&site, &["-i", &one]);
-    assert!(site.ok(&["check-installed"]).contains("is whole"));
+    assert!(site.ok(&["check-installed"]).contains("is intact"));
     site.root.write("opt/torn/conf", "edited\n");
     ok(Command::new("mkfifo").arg(site.root.join("pipe")));
     let mut child = Command::new("rpm")
@@ -114,7 +114,7 @@ fn a_killed_upgrade_is_finished() {
         "the admin's file stays"
     );
     assert!(!site.root.join("log").exists(), "no scriptlet runs");
-    assert!(site.ok(&["check-installed"]).contains("is whole"));
+    assert!(site.ok(&["check-installed"]).contains("is intact"));
     ok(Command::new("rpmdb").args([
         "--root",
         site.path().to_str().unwrap(),
@@ -200,6 +200,6 @@ fn missing_and_foreign_files_are_named() {
     );
     assert!(said.contains("'tdnf reinstall torn'"), "{said}");
     site.ok(&["reinstall", "-y", "torn"]);
-    assert!(site.ok(&["check-installed"]).contains("is whole"));
+    assert!(site.ok(&["check-installed"]).contains("is intact"));
     assert_eq!(site.root.read("opt/torn/conf"), "edited\n");
 }

@@ -23,7 +23,7 @@ use std::io;
 #[non_exhaustive]
 pub enum StreamError {
     /// The stream does not begin as its name says.
-    #[error("{name} is no {format} data")]
+    #[error("{name} is not {format} data")]
     WrongFormat {
         /// The name of the file.
         name: String,

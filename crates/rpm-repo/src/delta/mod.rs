@@ -43,13 +43,13 @@ pub const MAX_WINDOW_LOG: u32 = 23;
 #[non_exhaustive]
 pub enum Error {
     /// The delta is not in the form that this version knows.
-    #[error("this is no delta of a known form: {0}")]
+    #[error("not a delta of a known form: {0}")]
     Form(&'static str),
     /// The delta leads to another file.
-    #[error("the delta leads to another file")]
+    #[error("the delta is for another file")]
     OtherFile,
     /// The result is not the file that was asked for.
-    #[error("what the delta gives is not the wanted file")]
+    #[error("the result of the delta is not the expected file")]
     Differs,
     /// Something is larger than it may be.
     #[error("{what} is larger than {limit} bytes")]

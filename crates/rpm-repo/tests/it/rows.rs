@@ -553,7 +553,7 @@ fn html_and_cut_documents_are_refused() {
     let error = Decoder::new(&b"<html>"[..], "primary.xml.gz")
         .err()
         .unwrap();
-    assert_eq!(error.to_string(), "primary.xml.gz is no gzip data");
+    assert_eq!(error.to_string(), "primary.xml.gz is not gzip data");
     let utf16 = "<?xml version=\"1.0\" encoding=\"UTF-16\"?><metadata/>";
     assert!(names(utf16.as_bytes()).is_err());
     assert!(names(&b"<metadata><package><name>\xff</name></package></metadata>"[..]).is_err());

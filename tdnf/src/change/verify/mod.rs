@@ -243,7 +243,7 @@ impl Judge<'_, '_> {
         }
         Err(Failure::because(Code::RPM_GPG_NO_MATCH, unknown())
             .detail(format!(
-                "none of the keys in gpgkey of repository {} made it",
+                "none of the keys in gpgkey of repository {} made the signature",
                 repo.id
             ))
             .hint(

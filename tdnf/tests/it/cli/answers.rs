@@ -179,7 +179,7 @@ fn many_problems_are_named_and_the_first_ones_explained() {
     );
     assert_eq!(count("   - asked for: "), 10, "{ran:?}");
     assert_eq!(count("Hint: do not ask to install app"), 3, "{ran:?}");
-    let hint = "Hint: to go on without what cannot be done: --skip-broken";
+    let hint = "Hint: to skip what cannot be done: --skip-broken";
     assert_eq!(ran.err.lines().last(), Some(hint));
     // And so it is.
     let good = site.add(&plain("good", "1"));
@@ -260,7 +260,7 @@ fn a_web_page_instead_of_a_repository() {
         "{text}"
     );
     assert!(
-        text.contains("Hint: a web page came instead: log in to the network"),
+        text.contains("Hint: a web page was received instead: log in to the network"),
         "{text}"
     );
 }
@@ -376,7 +376,7 @@ fn a_wrong_key() {
     assert_eq!(
         lines[1..],
         [
-            "none of the keys in gpgkey of repository main made it",
+            "none of the keys in gpgkey of repository main made the signature",
             "Error processing package: Packages/app-1.rpm",
             "Error(1514) : RPM is signed but failed to match with known keys. Use --nogpgcheck to ignore.",
             "Hint: compare the key that the publisher names with gpgkey= of the .repo file; nothing was installed",
@@ -577,7 +577,7 @@ fn lowest_versions_are_the_solvers_business() {
     let ran = ran.fails(21, "1. package alpha-1-1.noarch is disabled");
     assert!(
         ran.err
-            .contains("   - alpha-1-1.noarch (repository test) is older than minversions allow\n"),
+            .contains("   - alpha-1-1.noarch (repository test) is older than minversions allows\n"),
         "{ran:?}"
     );
     site.run(&["-y", "install", "alpha=2"]).well();

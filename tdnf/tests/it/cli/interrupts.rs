@@ -120,7 +120,7 @@ fn row_93_sigint_phases_download() {
     signal(&child, Signal::INT);
     let ran = end(child).fails(
         130,
-        "Ctrl-C: stopping, nothing has changed; the next run goes on with what was fetched",
+        "Ctrl-C: stopping, nothing has changed; the next run continues with what was fetched",
     );
     assert!(!part().is_empty(), "what was fetched is kept: {ran:?}");
     assert!(site.rpm_names().is_empty());

@@ -221,7 +221,7 @@ fn hooks_are_told_and_can_stop_a_transaction() {
     // Others may not write it, and it must be a program.
     fs::remove_file(site.path("hooks.d/post-transaction/20-fail")).unwrap();
     for (mode, why) in [
-        (0o777, "others than root may change it"),
+        (0o777, "users other than root may change it"),
         (0o644, "it is not executable"),
     ] {
         let path = site.path("hooks.d/pre-transaction/10-keep");
