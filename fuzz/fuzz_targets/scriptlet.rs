@@ -12,8 +12,6 @@ use rpm_pkg::script::{ScriptletKind, Scriptlets, TriggerClass, triggers};
 mod line;
 #[path = "../../crates/rpm-transaction/src/scripts/macros.rs"]
 mod macros;
-#[path = "../../crates/rpm-transaction/src/scripts/pattern.rs"]
-mod pattern;
 
 fuzz_target!(|data: &[u8]| {
     let Some((form, rest)) = data.split_first() else {
@@ -27,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
             let text = String::from_utf8_lossy(rest);
             let _ = macros::expand(&text);
             let half = texts.first().map(Vec::as_slice).unwrap_or_default();
-            let _ = pattern::matches(half, texts.last().unwrap_or(&texts[0]));
+            let _ = rpm_pkg::glob::glob_matches(half, texts.last().unwrap_or(&texts[0]));
         }
         _ => {
             let provides = texts

@@ -31,6 +31,7 @@ use header::{Outside, with_header};
 use prepare::side_by_side;
 use repo_client::MetadataSet;
 use rpm_db::Db;
+use rpm_pkg::glob::glob_matches;
 use rpm_pkg::header::Header;
 use rpm_solv::{Pool, RepoId, SolvableId};
 use std::path::Path;
@@ -136,14 +137,9 @@ impl Catalog {
             .solvables()
             .filter(|id| {
                 let name = self.pool.name(*id);
-                patterns.iter().any(|pattern| matches(pattern, name))
+                patterns.iter().any(|pattern| glob_matches(pattern, name))
             })
             .collect();
         self.pool.set_excluded(hidden);
     }
-}
-
-/// Shell pattern match of a name: `*`, `?` and `[...]`.
-pub fn matches(pattern: &str, name: &str) -> bool {
-    rpm_solv::glob_matches(pattern.as_bytes(), name.as_bytes())
 }

@@ -16,6 +16,7 @@ pub mod digest;
 pub mod error;
 pub mod evr;
 pub mod files;
+pub mod glob;
 pub mod header;
 pub mod nevra;
 pub mod package;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::ops::ControlFlow;
 
+use rpm_pkg::glob::glob_matches;
 use rpm_repo::updateinfo::{self, Advisory};
 use rpm_repo::xml::Limits;
-use rpm_solv::glob_matches;
 
 use crate::config::{Select, day_start};
 use crate::error::Result;
@@ -56,10 +56,9 @@ fn passes(package: &Listed, select: &Select) -> bool {
     }
     let full = package.nevra();
     let one_of = |patterns: &[String]| {
-        patterns.iter().any(|pattern| {
-            glob_matches(pattern.as_bytes(), package.name.as_bytes())
-                || glob_matches(pattern.as_bytes(), full.as_bytes())
-        })
+        patterns
+            .iter()
+            .any(|pattern| glob_matches(pattern, &package.name) || glob_matches(pattern, &full))
     };
     (select.include.is_empty() || one_of(&select.include)) && !one_of(&select.exclude)
 }

@@ -1,5 +1,6 @@
 //! `search` and `provides`.
 
+use rpm_pkg::glob::glob_matches;
 use rpm_solv::SelectFlags;
 
 use super::operands::{Operand, Operands};
@@ -7,7 +8,7 @@ use super::query::{RowDetail, rows, select};
 use super::{Command, Needs};
 use crate::error::{Code, Outcome};
 use crate::goal;
-use crate::session::{Freshness, PRIMARY, Session, glob};
+use crate::session::{Freshness, PRIMARY, Session};
 use crate::view::packages::{PackageMatches, PackageProviders};
 
 pub(super) const SEARCH: Command = Command {
@@ -66,7 +67,7 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         .to_vec();
     if found.is_empty() && (word.contains('/') || word.starts_with('*')) {
         found = if goal::is_glob(word) {
-            packages.owners_of(session, &|path| glob(word, path))?
+            packages.owners_of(session, &|path| glob_matches(word, path))?
         } else {
             packages.owners_of_path(session, word)?
         };

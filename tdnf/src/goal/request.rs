@@ -1,5 +1,6 @@
 //! What a run asks for, as plain values.
 
+use rpm_pkg::glob::glob_matches;
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use rpm_pkg::evr::Evr;
 use rpm_solv::SolvableId;
 
 use super::Policy;
-use crate::session::{Packages, glob};
+use crate::session::Packages;
 use crate::settings::{Settings, Skips};
 
 /// What a run asks for and what the answer has to keep to.
@@ -73,7 +74,9 @@ impl Request {
 
     /// Whether `--exclude` or `excludepkgs` leaves packages of this name out.
     pub(super) fn excludes(&self, name: &str) -> bool {
-        self.excludes.iter().any(|pattern| glob(pattern, name))
+        self.excludes
+            .iter()
+            .any(|pattern| glob_matches(pattern, name))
     }
 
     /// Whether several versions of this name may stand side by side.

@@ -9,8 +9,6 @@ mod packages;
 mod plugins;
 mod releasever;
 mod repos;
-#[cfg(test)]
-mod tests;
 mod usr_merge;
 
 use std::cell::{Cell, OnceCell};
@@ -36,7 +34,6 @@ pub use lock::InstanceLock;
 pub use metadata::{Freshness, PRIMARY, Source};
 pub use packages::{OnDemand, Packages};
 pub use plugins::Plugins;
-pub use repos::glob;
 
 /// What a command needs before it runs. Repositories, metadata and the rpm database are opened
 /// when the command asks for them.

@@ -1,6 +1,7 @@
 //! The plugins of C tdnf, which are part of this program: signed metadata and metalinks. Their
 //! conf files, names and switches are those of C tdnf.
 
+use rpm_pkg::glob::glob_matches;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,7 +13,6 @@ use rpm_trust::{DetachedOutcome, Keyring, SignatureState};
 
 use crate::args::{Args, PluginSwitch};
 use crate::error::{Code, Failure, Outcome};
-use crate::session::glob;
 use crate::settings::Settings;
 
 /// `repo_gpgcheck=1`.
@@ -188,7 +188,7 @@ fn switch(switches: &[PluginSwitch], plugins: &mut BTreeMap<String, bool>) -> Ou
             return Err(Failure::because(Code::INVALID_PARAMETER, line));
         }
         for (name, state) in plugins.iter_mut() {
-            if glob(pattern, name) {
+            if glob_matches(pattern, name) {
                 *state = on;
             }
         }

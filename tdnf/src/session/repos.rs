@@ -1,5 +1,6 @@
 //! Which repositories a run has, and which of them are on.
 
+use rpm_pkg::glob::glob_matches;
 use std::path::Path;
 
 use rpm_repo::Place;
@@ -57,7 +58,10 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Ve
 
 fn override_keys(settings: &Settings, repos: &mut [RepoConfig], vars: &Vars) -> Outcome<()> {
     for change in &settings.repo_overrides {
-        for repo in repos.iter_mut().filter(|repo| glob(&change.repo, &repo.id)) {
+        for repo in repos
+            .iter_mut()
+            .filter(|repo| glob_matches(&change.repo, &repo.id))
+        {
             repo.set(&change.key, &change.value, &change.place, vars)?;
         }
     }
@@ -78,65 +82,7 @@ fn switch(switches: &[RepoSwitch], repos: &mut [RepoConfig]) {
         };
         repos
             .iter_mut()
-            .filter(|repo| glob(pattern, &repo.id))
+            .filter(|repo| glob_matches(pattern, &repo.id))
             .for_each(|repo| repo.enabled = on);
     }
-}
-
-/// Shell patterns with `*`, `?` and `[...]`, over the whole text.
-pub fn glob(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut p, mut t) = (0, 0);
-    // Where to go on when a mismatch follows a star: (pattern after it, text it has consumed).
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        let step = match pattern.get(p) {
-            Some('*') => {
-                retry = Some((p + 1, t));
-                p += 1;
-                continue;
-            }
-            Some('?') => Some(p + 1),
-            Some('[') => class(&pattern, p, text[t]),
-            Some(c) if *c == text[t] => Some(p + 1),
-            _ => None,
-        };
-        match (step, retry) {
-            (Some(next), _) => (p, t) = (next, t + 1),
-            (None, Some((after, eaten))) => {
-                retry = Some((after, eaten + 1));
-                (p, t) = (after, eaten + 1);
-            }
-            (None, None) => return false,
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
-/// Matches one character against the class that opens at `at`; returns what follows the class.
-/// A class that never closes is a plain `[`.
-fn class(pattern: &[char], at: usize, c: char) -> Option<usize> {
-    let negated = matches!(pattern.get(at + 1), Some('!' | '^'));
-    let first = at + 1 + usize::from(negated);
-    let close = (first + 1..pattern.len()).find(|&i| pattern[i] == ']');
-    let Some(close) = close else {
-        return (c == '[').then_some(at + 1);
-    };
-    let members = &pattern[first..close];
-    let mut found = false;
-    let mut i = 0;
-    while let Some(&low) = members.get(i) {
-        match (members.get(i + 1), members.get(i + 2)) {
-            (Some('-'), Some(&high)) => {
-                found |= (low..=high).contains(&c);
-                i += 3;
-            }
-            _ => {
-                found |= low == c;
-                i += 1;
-            }
-        }
-    }
-    (found != negated).then_some(close + 1)
 }

@@ -2,6 +2,7 @@
 //!
 //! Runs in the child that has entered the root already ([`super::runner`]).
 
+use rpm_pkg::glob::glob_matches;
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
 use std::os::unix::ffi::OsStringExt;
@@ -9,7 +10,6 @@ use std::os::unix::ffi::OsStringExt;
 use mlua::{Lua, MultiValue, Table, Value, Variadic};
 
 use super::macros::{expand, lookup};
-use super::pattern::matches;
 use super::{PREFIX_VARIABLE, posix};
 
 /// Why a script failed.
@@ -168,7 +168,7 @@ fn glob(_: &Lua, (pattern, _flags): (String, Option<String>)) -> mlua::Result<Ve
             for entry in entries.flatten() {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 let hidden = name.starts_with('.') && !part.starts_with('.');
-                if !hidden && matches(part.as_bytes(), name.as_bytes()) {
+                if !hidden && glob_matches(part, &name) {
                     next.push(format!("{base}{name}/"));
                 }
             }

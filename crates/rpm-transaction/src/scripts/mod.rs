@@ -9,7 +9,6 @@ pub mod runner;
 
 mod lua;
 mod macros;
-mod pattern;
 mod posix;
 #[cfg(test)]
 mod tests;
