@@ -215,7 +215,7 @@ impl Store {
         }
     }
 
-    /// Takes a damaged file out. Trees that link to it keep theirs until they are linked anew.
+    /// Takes a damaged file out. Trees that link to it keep theirs until they are linked again.
     pub fn forget(&self, digest: &Digest) {
         let _ = fs::remove_file(self.path(digest));
     }

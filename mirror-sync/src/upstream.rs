@@ -169,7 +169,7 @@ pub fn download_beside(
     data.map_err(|error| repo_client::Error::Setup(format!("{name}: {error}")))
 }
 
-/// The access of a set, with little patience: for files that need not exist.
+/// The access of a set without retries: for files that need not exist.
 pub fn once(set: &MetadataSet) -> Arc<Access> {
     let mut access = Access::clone(&set.access);
     access.retries = 0;

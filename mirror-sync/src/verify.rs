@@ -1,7 +1,7 @@
-//! Reads every published file again and mends what is damaged.
+//! Reads every published file again and repairs what is damaged.
 //!
 //! The store is hashed, each content once. A damaged file is taken out and fetched again from
-//! upstream by its digest, and only that; trees that held the damaged copy are linked anew, by
+//! upstream by its digest, and only that; trees that held the damaged copy are linked again, by
 //! rename, so that no reader ever sees half a file.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +29,7 @@ pub struct Verified {
     pub bytes: u64,
     /// Damaged or missing: repository, path, what is wrong.
     pub damaged: Vec<(String, String, String)>,
-    /// Names in trees that did not lead to the stored file and were linked anew.
+    /// Names in trees that did not lead to the stored file and were linked again.
     pub relinked: usize,
     /// Damaged files that are whole again.
     pub repaired: usize,
@@ -150,9 +150,7 @@ struct Origin {
 fn source_of(run: &Run<'_>, id: &str) -> Result<Origin> {
     let config: &Config = run.config;
     let section = config.repo.get(id).ok_or_else(|| {
-        Error::NotFound(format!(
-            "repository {id} is not in the configuration any more"
-        ))
+        Error::NotFound(format!("repository {id} is no longer in the configuration"))
     })?;
     let ring = std::sync::Arc::new(trust::keyring(&config.key_files(id))?);
     let client_config = config.client_config(id, section)?;

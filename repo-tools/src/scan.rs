@@ -64,7 +64,7 @@ pub struct Choice {
     pub excludes: Vec<String>,
     /// Exactly these paths instead of all `*.rpm`.
     pub list: Option<Vec<String>>,
-    /// Whether symbolic links are passed over.
+    /// Whether symbolic links are skipped.
     pub skip_symlinks: bool,
 }
 

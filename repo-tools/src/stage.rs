@@ -97,7 +97,7 @@ impl Stage {
     }
 
     /// Takes files of the present repodata over into the new one, as links where possible. Files
-    /// that the new one has already, or that are gone, are passed over.
+    /// that the new one has already, or that are gone, are skipped.
     pub fn keep(&self, names: &BTreeSet<String>) -> Result<()> {
         for name in names {
             let (from, to) = (self.repodata().join(name), self.new_dir().join(name));

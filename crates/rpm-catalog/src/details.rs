@@ -21,7 +21,7 @@ pub struct ChangelogEntry {
 
 impl Catalog {
     /// All paths of each of `wanted` that repositories have, in metadata order. `sources` are the
-    /// ones the catalog was opened with; those without filelists on disk are passed over.
+    /// ones the catalog was opened with; those without filelists on disk are skipped.
     ///
     /// # Errors
     /// Filelists are damaged or cannot be read.

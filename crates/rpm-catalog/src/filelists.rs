@@ -26,7 +26,7 @@ struct Hit {
 
 impl Catalog {
     /// Every file of the repositories whose path `wanted` accepts, in pool order. Repositories whose
-    /// filelists are not on disk are passed over. `sources` are the ones the catalog was opened with.
+    /// filelists are not on disk are skipped. `sources` are the ones the catalog was opened with.
     ///
     /// # Errors
     /// Filelists are damaged or cannot be read.
@@ -48,7 +48,7 @@ impl Catalog {
     }
 
     /// The holders of exact paths, from the index of filelists (made first if need be), in pool order.
-    /// Repositories whose filelists are not on disk are passed over.
+    /// Repositories whose filelists are not on disk are skipped.
     ///
     /// # Errors
     /// As [`Catalog::find_files`].

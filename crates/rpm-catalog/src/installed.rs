@@ -9,7 +9,7 @@ use rpm_solv::{CacheFile, CacheWriter};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// The cache of installed packages, made anew when the database's cookie changed. `path` is where it
+/// The cache of installed packages, rebuilt when the database's cookie changed. `path` is where it
 /// may be kept; without one it is made for this run only.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 //! Each repository's primary metadata is turned once into a cache file of the pool's own form
 //! (`<repo cache>/catalog/primary`, named by repomd.xml's digest); the installed packages likewise
 //! (named by the database's cookie). Opening a catalog loads these by copies. Damage to a cache is
-//! noticed and answered by making it anew.
+//! noticed and answered by rebuilding it.
 
 mod convert;
 mod details;

@@ -242,7 +242,11 @@ fn set_states(
     states: &[FileState],
 ) -> Result<(), DbError> {
     if states.len() != main.count(tag::BASENAMES) {
-        return Err(bad(main, tag::FILESTATES, "has not one state per file"));
+        return Err(bad(
+            main,
+            tag::FILESTATES,
+            "does not have one state per file",
+        ));
     }
     if !states.is_empty() {
         let numbers = states.iter().map(|s| *s as u8).collect();

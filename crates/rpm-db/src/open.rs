@@ -129,7 +129,7 @@ impl Drop for Db {
 const SHARED_MEMORY: usize = 32 * 1024;
 
 /// Takes what is random out of the side files of a database that no process has open: the shared memory file keeps its
-/// place, which unprivileged readers need, and becomes zeros; SQLite makes its content anew. Does nothing while
+/// place, which unprivileged readers need, and becomes zeros; SQLite rebuilds its content. Does nothing while
 /// changes wait in the log.
 ///
 /// # Errors

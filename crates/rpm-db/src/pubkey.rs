@@ -221,7 +221,7 @@ pub struct KeyFile {
 }
 
 /// Keys in the files of rpm 6's stores: `pubkeys/gpg-pubkey-FINGERPRINT.key`, and a certificate directory whose files
-/// are `pubkeys/XX/REST-OF-FINGERPRINT`. Symbolic links are passed over.
+/// are `pubkeys/XX/REST-OF-FINGERPRINT`. Symbolic links are skipped.
 ///
 /// # Errors
 /// [`DbError::Io`] when the directory exists and cannot be read.

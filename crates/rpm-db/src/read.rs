@@ -49,7 +49,7 @@ impl ToSql for IndexKey<'_> {
 
 impl Db {
     /// Calls `visit` for each header in the order of their numbers, until it breaks. As with rpm, headers that
-    /// cannot be used are passed over: they are the answer.
+    /// cannot be used are skipped; they are what is returned.
     ///
     /// The structure of each header is checked, its digests are not (see [`Db::check`]).
     ///

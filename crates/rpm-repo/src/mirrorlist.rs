@@ -4,11 +4,11 @@ use crate::error::{Error, Result};
 
 /// Largest mirror list in bytes.
 pub const MAX_SIZE: usize = 1 << 20;
-/// Most mirrors that are kept; the rest of the list is passed over.
+/// Most mirrors that are kept; the rest of the list is skipped.
 pub const MAX_MIRRORS: usize = 1000;
 
 /// Parses a mirror list: `#` lines and empty lines are skipped, every other line must be a URL
-/// (`http`, `https`, `ftp` or `file`); lines that are none are passed over, as librepo does. A later
+/// (`http`, `https`, `ftp` or `file`); lines that are none are skipped, as librepo does. A later
 /// caller must not let a list from the network name `file:` URLs: see [`crate::layout::check_base`].
 ///
 /// `document` is the list's name in errors. Errors: too large, not UTF-8, or lines but no URL among

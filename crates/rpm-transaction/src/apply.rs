@@ -360,7 +360,7 @@ fn back_up_dir(
     match fs::renameat_with(dir, base, stage, &name, RenameFlags::NOREPLACE) {
         Ok(()) => {}
         // The lower layer of an overlay, another project quota, a file system without the flag, no
-        // room for one more name: it is made anew if it has to come back.
+        // room for one more name: it is recreated if it has to come back.
         Err(_) => return fs::unlinkat(dir, base, AtFlags::REMOVEDIR),
     }
     if rustix::process::geteuid().is_root() {

@@ -99,7 +99,7 @@ pub enum Warning {
         /// "user x" or "group x".
         owner: String,
     },
-    /// A line of a package that names a user or group is not understood; it was passed over.
+    /// A line of a package that names a user or group is not understood; it was skipped.
     Account {
         /// NEVRA.
         package: String,

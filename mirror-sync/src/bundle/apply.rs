@@ -93,10 +93,10 @@ fn in_order(run: &Run<'_>, bundle: &Opened, applied: &Applied) -> Result<()> {
     let last = applied.receipts.last().map(|receipt| &receipt.bundle);
     if let Some(last) = last.filter(|last| contents.number <= last.number) {
         return Err(bundle.refuse(if last.id == bundle.reference.id {
-            "it was applied already".to_owned()
+            "it has already been applied".to_owned()
         } else {
             format!(
-                "bundle {} was applied already: this one is older",
+                "bundle {} has already been applied: this one is older",
                 last.number
             )
         }));

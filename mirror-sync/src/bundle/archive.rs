@@ -118,7 +118,7 @@ pub fn read(
 fn no_bundle(path: &Path, what: &str) -> Error {
     Error::Bundle {
         bundle: path.display().to_string(),
-        what: format!("this is no part of a bundle: {what}"),
+        what: format!("this is not part of a bundle: {what}"),
     }
 }
 
@@ -145,7 +145,7 @@ fn walk(
                 long = Some(String::from_utf8_lossy(name).into_owned());
                 continue;
             }
-            _ => return Err(no_bundle(path, "it holds something else than plain files")),
+            _ => return Err(no_bundle(path, "it holds something other than plain files")),
         }
         let short = || String::from_utf8_lossy(&entry.header().path_bytes()).into_owned();
         let name = long.take().unwrap_or_else(short);

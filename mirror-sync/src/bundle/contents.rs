@@ -104,19 +104,19 @@ impl Contents {
         }
     }
 
-    /// Looks for what cannot be, whoever signed it.
+    /// Looks for what is impossible, even in a signed bundle.
     ///
     /// # Errors
     /// One line that says what.
     pub fn check(&self) -> std::result::Result<(), String> {
         if self.format != FORMAT {
-            return Err(format!("form {} is not known here", self.format));
+            return Err(format!("format {} is not known", self.format));
         }
         if let Some(why) = config::unfit(&self.site) {
             return Err(format!("site {:?}: {why}", self.site));
         }
         if self.number == 0 || !(1..=MAX_PARTS).contains(&self.parts) {
-            return Err("its number or that of its parts makes no sense".into());
+            return Err("its number or its part number is invalid".into());
         }
         let mut ids = BTreeSet::new();
         for Goal { whole, .. } in &self.repos {
@@ -153,10 +153,13 @@ fn check_goal(whole: &Manifest) -> std::result::Result<(), String> {
         return Err(format!("repository {id:?}: {why}"));
     }
     if whole.format != manifest::FORMAT {
-        return Err(format!("repository {id}: its form is not known here"));
+        return Err(format!("repository {id}: its format is not known"));
     }
     if manifest::date_end(&whole.stamp).as_ref() != Some(&whole.stamp) {
-        return Err(format!("repository {id}: {:?} is no snapshot", whole.stamp));
+        return Err(format!(
+            "repository {id}: {:?} is not a snapshot",
+            whole.stamp
+        ));
     }
     let mut paths = BTreeSet::new();
     for entry in &whole.files {

@@ -146,7 +146,7 @@ pub fn make(run: &Run<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<M
     }))
 }
 
-/// Whether a file is worth a bundle: metadata made anew of the same packages are not.
+/// Whether a file is worth a bundle: metadata rebuilt from the same packages is not.
 fn is_news(file: &Packed) -> bool {
     !file.path.contains("repodata/")
 }

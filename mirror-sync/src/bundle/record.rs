@@ -72,7 +72,7 @@ impl Receipt {
         let receipt =
             receipt.ok_or_else(|| Error::NotFound(format!("{}: no such file", path.display())))?;
         if receipt.format != FORMAT {
-            let what = format!("{}: a receipt of a form not known here", path.display());
+            let what = format!("{}: a receipt of an unknown format", path.display());
             return Err(Error::NotFound(what));
         }
         Ok(receipt)
@@ -137,7 +137,7 @@ pub fn contents(layout: &Layout, site: &str, number: u64) -> Result<Contents> {
     let contents: Option<Contents> = read_json(&path)?;
     contents.ok_or_else(|| {
         Error::NotFound(format!(
-            "{}: what bundle {number} held is not known any more; make a full one with `--full`",
+            "{}: the contents of bundle {number} are no longer known; make a full one with `--full`",
             path.display()
         ))
     })

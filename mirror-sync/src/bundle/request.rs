@@ -65,21 +65,21 @@ impl Request {
         let wrong = |what: String| Error::Usage(format!("{}: {what}", path.display()));
         let request = request.ok_or_else(|| wrong("no such file".into()))?;
         if request.format != FORMAT {
-            return Err(wrong("a request of a form not known here".into()));
+            return Err(wrong("a request of an unknown format".into()));
         }
         if let Some(why) = crate::config::unfit(&request.site) {
             return Err(wrong(format!("site {:?}: {why}", request.site)));
         }
         let word = |text: &String| !text.is_empty() && !text.starts_with('-');
         if let Some(bad) = request.packages.iter().find(|text| !word(text)) {
-            return Err(wrong(format!("package {bad:?} is no name")));
+            return Err(wrong(format!("{bad:?} is not the name of a package")));
         }
         if let Some(bad) = request
             .installed
             .iter()
             .find(|name| Nevra::parse(name).is_err())
         {
-            return Err(wrong(format!("installed package {bad:?} is no full name")));
+            return Err(wrong(format!("{bad:?} is not the full name of a package")));
         }
         Ok(request)
     }

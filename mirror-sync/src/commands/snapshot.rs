@@ -35,7 +35,7 @@ pub(super) enum Snapshot {
     Promote {
         /// Repository
         repo: String,
-        /// Channel that shall show it
+        /// Channel that is to show it
         #[arg(long, value_name = "CHANNEL")]
         to: String,
         /// Channel that shows it now

@@ -34,7 +34,7 @@ pub struct Order<'a> {
     pub store: &'a Store,
     /// Locations that stay.
     pub keep: &'a BTreeSet<&'a str>,
-    /// A directory to work in; made anew and removed.
+    /// A directory to work in; created for the run and removed after it.
     pub work: &'a Path,
     /// Signs the new index.
     pub key: Option<&'a SigningKey>,

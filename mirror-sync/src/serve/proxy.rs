@@ -130,7 +130,7 @@ impl Proxy {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The current set, asked for anew if it is time. A client does not wait long for an upstream
+    /// The current set, fetched again if it is time. A client does not wait long for an upstream
     /// that does not answer: it gets the last set, and the answer is there for a later one.
     fn current(self: &Arc<Self>) -> Result<Arc<Set>> {
         let Some(last) = self.last() else {
@@ -366,7 +366,7 @@ pub(super) async fn fetch(
         ))),
         Err(_) => Err(Box::new(refusal(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "the request could not be worked on",
+            "the request could not be handled",
         ))),
     }
 }

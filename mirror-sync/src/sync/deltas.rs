@@ -64,7 +64,7 @@ pub(super) fn take(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet) -> Result<
                 repo.report.saved_bytes += size.saturating_sub(offer.size);
             }
             Err(why) => run.printer.info(&format!(
-                "{}: {}: its delta is of no use ({why}); the whole file is fetched",
+                "{}: {}: its delta cannot be used ({why}); the whole file is fetched",
                 repo.id, record.kind
             )),
         }

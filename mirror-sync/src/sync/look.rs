@@ -45,7 +45,7 @@ pub(super) fn look_again(
     match ask(run, &mut repo) {
         Ok(Answer::New(upstream)) if upstream.set.repomd_digest != set.repomd_digest => {
             run.printer.info(&format!(
-                "{}: upstream was published anew meanwhile: going on with its new set",
+                "{}: upstream has published a new set meanwhile: continuing with it",
                 repo.id
             ));
             Ok(Looked::new(repo, upstream))

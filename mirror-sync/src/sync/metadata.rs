@@ -154,7 +154,7 @@ fn signature(
         .is_ok_and(|outcome| outcome.accepted().is_some());
     if !fits {
         run.printer.err(&format!(
-            "{}: upstream's repomd.xml.asc is not by a key of gpgkey or does not fit; it is left out",
+            "{}: upstream's repomd.xml.asc is not signed by a key of gpgkey or does not match; it is left out",
             repo.id
         ));
     }

@@ -168,7 +168,7 @@ fn row_113_a_tampered_reordered_replayed_or_incomplete_bundle_changes_nothing() 
     let whole = fs::read(&first[0]).unwrap();
     tampered(&gap, &whole);
     gap.apply(&first).ends(0);
-    gap.refused(&first, "was applied already");
+    gap.refused(&first, "already been applied");
     let receipt = gap.path("receipt.json");
     let receipt = receipt.to_str().unwrap();
     gap.inside(&["bundle", "receipt", "--output", receipt])
@@ -268,7 +268,7 @@ fn row_113_killed_while_applying() {
             now => panic!("moment {moment}: neither old nor new: {:?}", now.1),
         }
         let run = gap.apply(&second);
-        let done = run.code == 0 || run.err.contains("was applied already");
+        let done = run.code == 0 || run.err.contains("already been applied");
         assert!(done, "moment {moment}: {}", run.err);
         assert!(shown() == after, "moment {moment}");
         assert!(files_in(&gap.path("inside/partial")).is_empty());

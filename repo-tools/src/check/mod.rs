@@ -47,7 +47,7 @@ struct CheckEntry {
     checksum: String,
     nevra: String,
     changelogs: usize,
-    /// Hashes of its records in primary, filelists and other, written anew.
+    /// Hashes of its records in primary, filelists and other, rewritten.
     hashes: [u64; 3],
 }
 

@@ -91,10 +91,6 @@ fn check(
         .filter(|(_, (ours, theirs))| ours != theirs)
         .map(|(kind, _)| *kind)
         .collect();
-    (!differing.is_empty()).then(|| {
-        format!(
-            "{name}: {} say something else than the package",
-            differing.join(", ")
-        )
-    })
+    (!differing.is_empty())
+        .then(|| format!("{name}: {} differ from the package", differing.join(", ")))
 }

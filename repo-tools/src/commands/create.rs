@@ -182,7 +182,7 @@ impl Create {
         if self.database {
             session
                 .printer
-                .err("Warning: databases for yum (--database) are not made");
+                .err("Warning: databases for yum (--database) are not written");
         }
         let outcome = create::run(&options, &session.printer)?;
         let what = if outcome.changed {

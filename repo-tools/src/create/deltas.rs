@@ -114,7 +114,7 @@ impl DeltaOrder<'_> {
             let old = self.present.join(&former.name);
             let is_other = delta::stem(&former.name) != delta::stem(name);
             let is_made = |offer: &Offer| offer.from == former.digest && offer.to == to;
-            // What went by hand is passed over, too.
+            // What went by hand is skipped, too.
             if former.digest == to || is_other || found.iter().any(is_made) || !old.is_file() {
                 continue;
             }

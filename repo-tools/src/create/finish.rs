@@ -158,7 +158,7 @@ pub(super) fn lines(plan: &CreatePlan<'_>, built: &Built) -> String {
 }
 
 /// Names in repodata that have a meaning of their own; signatures die with what they signed, and the
-/// index of deltas is made anew.
+/// index of deltas is rebuilt.
 fn fixed_names(name: &str) -> bool {
     name.starts_with("repomd.xml") || name == super::deltas::INDEX_NAME
 }

@@ -129,7 +129,7 @@ struct Built {
 /// was none, the good packages are indexed.
 pub fn run(options: &CreateOptions, printer: &Printer) -> Result<Outcome> {
     if !options.dir.is_dir() {
-        let what = format!("{} is no directory", options.dir.display());
+        let what = format!("{} is not a directory", options.dir.display());
         return Err(Error::Usage(what));
     }
     let stage = Stage::open(&options.out)?;
@@ -166,7 +166,7 @@ fn open_old(out: &Path, printer: &Printer) -> Result<Option<Arc<Repository>>> {
         Ok(old) => Ok(Some(Arc::new(old))),
         Err(Error::NoRepository(_)) => Ok(None),
         Err(error @ Error::Metadata(_)) => {
-            printer.err(&format!("Warning: old metadata are not used: {error}"));
+            printer.err(&format!("Warning: the old metadata is not used: {error}"));
             Ok(None)
         }
         Err(error) => Err(error),
@@ -215,7 +215,7 @@ impl CreateRun<'_> {
             Ok(reuse) => reuse.into_plan(self.options, found, hrefs),
             Err(error) => {
                 self.printer
-                    .err(&format!("Warning: old metadata are not used: {error}"));
+                    .err(&format!("Warning: the old metadata is not used: {error}"));
                 reuse::Reuse::none(found.len()).into_plan(self.options, found, hrefs)
             }
         };
@@ -223,7 +223,7 @@ impl CreateRun<'_> {
         let (plan, built) = match built {
             Err(error @ Error::Damaged { .. }) if plan.old.is_some() => {
                 self.printer
-                    .err(&format!("Warning: old metadata are not used: {error}"));
+                    .err(&format!("Warning: the old metadata is not used: {error}"));
                 let none = reuse::Reuse::none(plan.found.len());
                 let plan = none.into_plan(self.options, plan.found, plan.hrefs);
                 std::fs::remove_dir_all(self.stage.new_dir())
@@ -269,7 +269,7 @@ impl CreateRun<'_> {
         if fails && self.old.is_some() {
             let dir = self.stage.new_dir();
             std::fs::remove_dir_all(&dir).map_err(Error::file(dir, "remove"))?;
-            let then = "the metadata stay as they were (--skip-broken leaves such packages out)";
+            let then = "the metadata stays as it was (--skip-broken leaves such packages out)";
             return Err(Error::BadPackages { bad, all, then });
         }
         let changed = self.publish(plan, &built)?;
@@ -376,7 +376,7 @@ impl CreateRun<'_> {
             .collect()
     }
 
-    /// Makes the deltas that were asked for; a file for which none can be made is passed over, and
+    /// Makes the deltas that were asked for; a file for which none can be made is skipped, and
     /// that is said.
     fn deltas(&self, new: &Repomd, generations: &[Vec<String>]) -> Result<()> {
         let Some(old) = self.old.as_ref().filter(|_| self.options.deltas > 0) else {

@@ -94,7 +94,7 @@ fn metadata_of_other_packages() {
     assert!(
         found
             .iter()
-            .any(|line| line.contains("one/odd") && line.contains("primary say")),
+            .any(|line| line.contains("one/odd") && line.contains("primary differ")),
         "{found:?}"
     );
 }

@@ -437,7 +437,7 @@ fn damaged_old_metadata_are_said_and_not_used() {
         let (code, _, err) = run(&["createrepo", text(&tree), "--revision", kind]);
         assert_eq!(code, 0, "{err}");
         assert!(
-            err.contains("old metadata are not used") && err.contains(kind),
+            err.contains("the old metadata is not used") && err.contains(kind),
             "{kind}: {err}"
         );
         assert_eq!(parsed(&tree), good);

@@ -133,7 +133,7 @@ pub struct General {
     /// Work on the system below DIR.
     #[arg(short, long, value_name = "DIR")]
     pub installroot: Option<String>,
-    /// How long to wait for another run that changes the system (for ever).
+    /// How long to wait for another run that changes the system (forever).
     #[arg(long, value_name = "SECONDS")]
     pub lock_timeout: Option<String>,
     /// Switch all plugins off.

@@ -16,7 +16,7 @@ const UNFINISHED: u32 = 0o200;
 /// Where bodies of scriptlets are written, and what they are called.
 const SCRIPTS: (&[u8], &[u8]) = (b"/var/tmp", b"rpm-tmp.");
 
-/// Finds them in the directories of packages. A name that only looks like one is passed over: it
+/// Finds them in the directories of packages. A name that only looks like one is skipped: it
 /// must be unfinished, or stand beside a file of a package.
 pub(super) fn find(
     root: &RootDir,

@@ -41,7 +41,7 @@ const ONLY_THE_RECORD: &str = "everything was installed or removed as planned; w
 
 /// Said when the transaction is done and recorded, and the root is not as it would be made again.
 const ONLY_THE_TIMES: &str = "everything was installed or removed as planned; what failed is setting back the times of files \
-     to SOURCE_DATE_EPOCH: build the root anew if it must be the same byte for byte";
+     to SOURCE_DATE_EPOCH: build the root again if it must be the same byte for byte";
 
 /// Solves a goal, shows the plan, asks, and carries it out as far as the settings say.
 pub fn perform(

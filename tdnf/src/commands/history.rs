@@ -66,7 +66,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         }
         Ok(HistoryVerb::Info) => list(session, rest, HistoryDetail::Everything),
         Ok(HistoryVerb::List) => list(session, rest, HistoryDetail::of(session)),
-        // A number alone is a range; other words are passed over, as tdnf does.
+        // A number alone is a range; other words are skipped, as tdnf does.
         Err(_) => {
             let range = if word.starts_with(|c: char| c.is_ascii_digit()) {
                 words

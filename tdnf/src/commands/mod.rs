@@ -151,7 +151,7 @@ fn run(
     run_healing(command, &session, args.operands())
 }
 
-/// Runs a command. A cache file of ours that turns out to be damaged is made anew: until the
+/// Runs a command. A cache file of ours that turns out to be damaged is rebuilt: until the
 /// solver is done nothing has been changed or shown, so the command just begins again.
 fn run_healing(command: &Command, session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     for _ in 0..MAX_DAMAGED_CACHES {

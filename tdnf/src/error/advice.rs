@@ -26,7 +26,7 @@ pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
             "check the URL and $releasever ('tdnf repolist' names the repositories that are on); \
              if the repository has just been changed, run 'tdnf makecache'"
         }
-        Cause::Status(429 | 500..=599) => "the server is in trouble: try again later",
+        Cause::Status(429 | 500..=599) => "the server has a problem: try again later",
         Cause::Timeout(_) | Cause::TooSlow { .. } | Cause::Broken(_) | Cause::Truncated { .. } => {
             "try again: what was fetched is kept and continued; timeout= and minrate= of the .repo \
              file set the limits"
@@ -38,7 +38,7 @@ pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
         }
         Cause::Signature(_) | Cause::SignatureFile(_) => {
             "nothing of it is used; compare gpgkey= of the .repo file with the key that the \
-             publisher names, and ask him if they differ"
+             publisher names, and ask the publisher if they differ"
         }
         Cause::Tls {
             fault: TlsFault::Expired | TlsFault::NotYetValid,

@@ -177,7 +177,7 @@ pub struct Failure {
     pub hints: Vec<String>,
     /// Lines for stdout that come first (texts that tdnf prints at level crit).
     pub remarks: Vec<String>,
-    /// A cache file that is damaged: the run can begin anew without it.
+    /// A cache file that is damaged: the run can start over without it.
     pub damaged_cache: Option<std::path::PathBuf>,
 }
 

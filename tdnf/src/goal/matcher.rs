@@ -88,7 +88,7 @@ impl Matcher<'_> {
     }
 
     /// A word that nothing has: an error that says what is like it, unless such words are left
-    /// out. Where the administrator hid what it names, that is said, and the word is passed over
+    /// out. Where the administrator hid what it names, that is said, and the word is skipped
     /// (an exclude) or refused (`minversions`), as in tdnf.
     pub(super) fn not_found(&mut self, word: &str) -> Outcome<()> {
         let hidden = self.hidden(word)?;
@@ -116,7 +116,7 @@ impl Matcher<'_> {
         Ok(named?.solvables().to_vec())
     }
 
-    /// Packages that are hidden: passed over with a word where an exclude did it, refused where
+    /// Packages that are hidden: skipped, which is said, where an exclude hides them, refused where
     /// they are below the lowest version allowed (the words of tdnf's solver).
     pub(super) fn left_out(&mut self, hidden: &[SolvableId], word: &str) -> Outcome<()> {
         let excluded = |id: &SolvableId| self.request.excludes(self.packages.pool.name(*id));

@@ -15,7 +15,7 @@ pub struct Installed {
     pub cookie: String,
 }
 
-/// Replays all transactions: a base set starts anew, deltas add and remove.
+/// Replays all transactions: a base set starts over, deltas add and remove.
 pub(super) fn current(db: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     up_to(db, i64::MAX)
 }

@@ -24,7 +24,7 @@ const MAX_DEPTH: usize = 32;
 /// Bytes hashed at a time.
 const CHUNK: usize = 128 * 1024;
 
-/// Package files below a folder, sorted; names that begin with a dot are passed over.
+/// Package files below a folder, sorted; names that begin with a dot are skipped.
 pub fn packages_below(dir: &Path) -> Outcome<Vec<PathBuf>> {
     let mut found = Vec::new();
     collect(dir, MAX_DEPTH, &mut found)?;

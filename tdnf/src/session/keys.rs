@@ -14,7 +14,7 @@ use crate::error::{Code, Failure, Outcome};
 /// Largest key file.
 const MAX_KEY_FILE: u64 = 1 << 20;
 
-/// The keys that the rpm database of the root trusts. Keys that cannot be read are passed over:
+/// The keys that the rpm database of the root trusts. Keys that cannot be read are skipped:
 /// they trust nothing.
 pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
     let mut keyring = Keyring::new();

@@ -113,7 +113,7 @@ pub struct Settings {
     pub allow_erasing: bool,
     /// Remove dependencies that are no longer needed together with what needed them.
     pub clean_requirements: bool,
-    /// How long to wait for a lock: `--lock-timeout`, else `lock_timeout`; for ever unless given.
+    /// How long to wait for a lock: `--lock-timeout`, else `lock_timeout`; forever unless given.
     pub lock_timeout: Option<Duration>,
     /// `--testonly`.
     pub test_only: bool,

@@ -25,7 +25,7 @@ fn id(advisory: &Advisory) -> String {
     format!("patch:{}", advisory.id)
 }
 
-/// Whether the machine has to be started anew after the update.
+/// Whether the machine has to be restarted after the update.
 pub fn needs_reboot(advisory: &Advisory) -> bool {
     let packages = &advisory.packages;
     advisory.reboot_suggested || packages.iter().any(|package| package.reboot_suggested)

@@ -32,7 +32,7 @@ pub(crate) struct Loaded {
     pub(crate) repomd: Repomd,
     pub(crate) digest: Digest,
     pub(crate) parts: Vec<PartFile>,
-    /// Wanted kinds that the repository has and the cache has not (or not whole).
+    /// Wanted kinds that the repository has and the cache lacks (or has in part).
     pub(crate) missing: Vec<String>,
     pub(crate) state: State,
 }
@@ -258,7 +258,7 @@ impl Cache {
             }
             Err(rustix::io::Errno::NOENT) => {}
             Err(_) if live.exists() => {
-                // No exchange on this file system: recover() mends what a crash in between leaves.
+                // No exchange on this file system: recover() repairs what a crash in between leaves.
                 let _ = fs::remove_dir_all(&former);
                 fs::rename(&live, &former).map_err(|e| Error::io(&live, "set aside", e))?;
             }

@@ -270,7 +270,7 @@ impl Run<'_> {
         whole.then(|| self.kept(&loaded, false))
     }
 
-    /// Waits until no other process refreshes this cache; whoever is content with what is there
+    /// Waits until no other process refreshes this cache; a caller that is content with what is there
     /// does not wait. A cache that is not ours to write is read without a lock.
     async fn lock(&self) -> Result<Entered> {
         let mut told = false;

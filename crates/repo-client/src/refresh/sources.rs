@@ -73,7 +73,7 @@ impl List<'_> {
                 }
             }
         };
-        // A list from a server may not send us to local files; what we cannot speak is passed over.
+        // A list from a server may not send us to local files; what we cannot speak is skipped.
         let local = self.url().starts_with("file:");
         sources
             .bases

@@ -416,7 +416,7 @@ pub(crate) fn mismatch(
     }
 }
 
-/// A file is right: whoever brought it is believed, and whoever was left out of it for being different
+/// A file is right: the sources that brought it are trusted, and those left out of it for being different
 /// was wrong.
 pub(crate) fn right(picture: &mut Picture, at: FileId) -> Vec<Act> {
     for (source, bytes) in picture.files[at].map.contributors() {

@@ -197,7 +197,7 @@ impl Disk {
     /// A file is given up: what has come is kept.
     pub(crate) fn given_up(&mut self, id: FileId, file: &WantedFile, now: Instant) {
         if let Some(mut part) = self.parts.remove(&id) {
-            // Without a note the next run begins anew: no reason to fail those of this one.
+            // Without a note the next run starts over: no reason to fail those of this one.
             let _ = part.note(file, now, true);
             if file.map.have() == 0 {
                 part.discard();

@@ -77,7 +77,7 @@ impl Journal {
         parse(&text, &self.expected, &self.boot)
     }
 
-    /// Writes it anew: `got` is on the disk.
+    /// Rewrites it: `got` is on the disk.
     pub(crate) fn rewrite(&mut self, memory: &Memory, synced: bool) -> Result<()> {
         let mut text = format!("{}\nboot {}\n", self.expected, self.boot);
         for (at, (key, validator)) in memory.sources.iter().enumerate() {

@@ -145,7 +145,7 @@ pub(crate) mod limit {
     pub(crate) const EACH: f64 = 0.6;
     /// Answers that wait so much longer under load stand in a queue.
     pub(crate) const QUEUE: Duration = Duration::from_millis(20);
-    /// ... at low rates, so many packets longer: a few of them are on the line whoever limits it ...
+    /// ... at low rates, so many packets longer: a few of them are on the line whatever limits it ...
     pub(crate) const QUEUED_PACKETS: f64 = 8.0;
     /// ... and so many times as long: a new connection alone makes it twice.
     pub(crate) const QUEUED: f64 = 2.0;
@@ -175,7 +175,7 @@ pub(crate) mod drive {
 pub(crate) mod turns {
     use std::time::Duration;
 
-    /// A round that brought this many bytes counts as progress and starts the retries anew.
+    /// A round that brought this many bytes counts as progress and resets the retries.
     pub(crate) const PROGRESS: u64 = 4096;
     /// Extra rounds when no server could even be reached.
     pub(crate) const UNREACHABLE_ROUNDS: u32 = 2;

@@ -127,7 +127,7 @@ struct CompsChild {
 /// Reads a comps document; `document` is its name in errors.
 ///
 /// A DOCTYPE is refused everywhere else; comps is the one document that real tools write with one
-/// (`<!DOCTYPE comps PUBLIC ...>`): it is passed over if it has no internal subset, and nothing is fetched.
+/// (`<!DOCTYPE comps PUBLIC ...>`): it is skipped if it has no internal subset, and nothing is fetched.
 ///
 /// Errors: what [`XmlReader`] refuses; a group, environment or category without id; a limit.
 pub fn read(document: &str, stream: impl Read, limits: &Limits) -> Result<Comps> {

@@ -113,7 +113,7 @@ pub const MAIN_KEYS: &[Key] = &[
     ),
     Key::new(
         "lock_timeout",
-        "for ever",
+        "forever",
         "How many seconds to wait for another program that holds a lock.",
     ),
     Key::new(

@@ -54,7 +54,7 @@ pub struct MainConfig {
     pub vars_dirs: Vec<PathBuf>,
     /// `openmax`: open files that C tdnf allows before a transaction; 1024. It has no effect here.
     pub openmax: u32,
-    /// `lock_timeout`: seconds to wait for another run that changes the system; for ever unless
+    /// `lock_timeout`: seconds to wait for another run that changes the system; forever unless
     /// given. C tdnf has no such key.
     pub lock_timeout: Option<u32>,
     /// `dnf_check_update_compat`; false.

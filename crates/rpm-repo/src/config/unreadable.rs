@@ -39,7 +39,7 @@ impl fmt::Display for UnreadableValue {
     }
 }
 
-/// What a line of a file came to: nothing to say, or a value that is passed over. `keys` knows the
+/// What a line of a file came to: nothing to say, or a value that is skipped. `keys` knows the
 /// defaults; `earlier` is where the key was given before.
 ///
 /// Errors: every other error, and an unreadable value of a key that checks something.

@@ -84,7 +84,7 @@ pub(super) fn bytes(place: &Place, key: &str, value: &str) -> Result<u64> {
     })
 }
 
-/// `throttle`: bytes, or dnf's percentage of `bandwidth`, a key that tdnf has not: no limit then, as
+/// `throttle`: bytes, or dnf's percentage of `bandwidth`, a key that tdnf lacks: no limit then, as
 /// in dnf without `bandwidth`.
 pub(super) fn throttle(place: &Place, key: &str, value: &str) -> Result<u64> {
     match value.strip_suffix('%').and_then(parse_u64) {

@@ -1,7 +1,7 @@
 //! The text form of `.repo` files and `tdnf.conf`.
 //!
 //! `[section]` lines, `key = value` lines, comments on their own lines (`#` or `;`), empty lines
-//! anywhere, and continuation lines: an indented line goes on with the value above, joined with one
+//! anywhere, and continuation lines: an indented line continues the value above, joined with one
 //! space. An indented line that starts with a known key and `=` is a key of its own, because C tdnf
 //! has no continuation and people indent keys. There are no inline comments and no quotes. A later
 //! key of the same name wins. A line that is none of these is an error with file and line.

@@ -13,7 +13,7 @@ mod tests;
 
 /// Largest metalink file in bytes.
 pub const MAX_SIZE: usize = 4 << 20;
-/// Most mirrors that are kept; the rest is passed over.
+/// Most mirrors that are kept; the rest is skipped.
 pub const MAX_MIRRORS: usize = 1000;
 /// Longest URL or checksum in bytes.
 const MAX_TEXT: usize = 64 << 10;
@@ -47,7 +47,7 @@ struct MetalinkDraft {
 /// Parses a metalink (version 3) file; `document` is its name in errors.
 ///
 /// Kept: `http`, `https`, `ftp` and `file` URLs that end in `repodata/repomd.xml`, sorted by
-/// preference (highest first, ties in file order). Everything else is passed over, as is a hash of
+/// preference (highest first, ties in file order). Everything else is skipped, as is a hash of
 /// an unknown type. A preference or size that is no number counts as none.
 ///
 /// Errors: larger than [`MAX_SIZE`]; what [`XmlReader`] refuses; no `<file name="repomd.xml">`; every

@@ -60,7 +60,7 @@ impl Vars {
 
     /// Adds the files of a directory: the file name is the variable, the first line its value. A
     /// variable that an earlier directory defined keeps its value. A directory that does not exist
-    /// is no error; files with other names than letters, digits and `_` are passed over.
+    /// is no error; files with other names than letters, digits and `_` are skipped.
     ///
     /// Errors: the directory or a file cannot be read, a value is not UTF-8 or has control characters.
     pub fn add_dir(&mut self, dir: &Path) -> Result<()> {

@@ -65,7 +65,7 @@ pub struct XmlReader<'d, R> {
     pending_end: bool,
     /// The root element was opened (and, at depth 0, closed).
     has_root: bool,
-    /// `<!DOCTYPE name PUBLIC ...>` without a subset of its own is passed over.
+    /// `<!DOCTYPE name PUBLIC ...>` without a subset of its own is skipped.
     plain_doctype: bool,
 }
 
@@ -247,7 +247,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
     }
 
     /// Appends the text of the element that was just opened and finishes it. Child elements are
-    /// passed over. Errors: a reference that is refused; `out` would grow over `max` bytes.
+    /// skipped. Errors: a reference that is refused; `out` would grow over `max` bytes.
     pub fn text_into(&mut self, out: &mut String, max: usize) -> Result<()> {
         if self.pending_end {
             self.pending_end = false;
@@ -321,7 +321,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
         }
     }
 
-    /// After the root was closed: reads to the end of the stream, so that whoever verifies the
+    /// After the root was closed: reads to the end of the stream, so that what verifies the
     /// stream has seen all of it. Errors: anything but white space and comments is left.
     pub fn finish(&mut self) -> Result<()> {
         loop {

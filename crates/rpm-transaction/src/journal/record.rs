@@ -45,7 +45,7 @@ pub enum Op {
         target: Vec<u8>,
     },
     /// A directory is removed if it is empty: it moves to the backup name, so that it comes back
-    /// with all it had where there is no room for a new one. Without a backup it is made anew.
+    /// with all it had where there is no room for a new one. Without a backup it is recreated.
     RemoveDir {
         /// Absolute path in the root.
         target: Vec<u8>,

@@ -34,7 +34,7 @@ use super::root::{RootDir, join};
 /// `%_install_script_path` of rpm when it is not set.
 const SCRIPT_PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/X11R6/bin";
 /// The body of the scriptlet that runs, beside the journal. rpm takes a random name in /var/tmp; here the directory is
-/// root's alone, and whoever finds the journal of a dead run finds the body, too.
+/// root's alone, and anyone who finds the journal of a run that was killed finds the body, too.
 const BODY_NAME: &[u8] = b"scriptlet";
 /// Tells scriptlets of relocatable packages where the package is; with a number behind it for
 /// each prefix.

@@ -121,7 +121,7 @@ impl Make {
         let site = match sites.as_slice() {
             [site] => (*site).clone(),
             [] => {
-                let why = "name the site: --site, or a request of it";
+                let why = "name the site with --site, or give a request from it";
                 return Err(Error::Usage(why.into()));
             }
             _ => {

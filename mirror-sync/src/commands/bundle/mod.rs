@@ -46,7 +46,7 @@ pub(super) enum Bundle {
         #[arg(long, value_name = "DIR")]
         output: PathBuf,
     },
-    /// Writes what was applied here last, for whoever makes the next bundle
+    /// Writes what was applied here last, for the maker of the next bundle
     #[command(after_help = "Example: mirror-sync bundle receipt --output receipt.json")]
     Receipt {
         /// Where to; standard output if none
@@ -146,7 +146,7 @@ fn list(bundle: &Opened, printer: &Printer) {
 
 fn receipt(layout: &Layout, output: Option<&Path>, printer: &Printer) -> Result<()> {
     let last = record::applied(layout)?.receipts.pop();
-    let last = last.ok_or_else(|| Error::NotFound("no bundle was applied here yet".into()))?;
+    let last = last.ok_or_else(|| Error::NotFound("no bundle has been applied here yet".into()))?;
     match output {
         Some(path) => {
             write_json(path, &last)?;

@@ -203,7 +203,7 @@ fn push(line: &Line, text: &mut String) {
     }
 }
 
-/// What a line is by itself; `None` if it is nothing, or goes on with the value above.
+/// What a line is by itself; `None` if it is nothing, or continues the value above.
 fn take(line: &str, before: &mut [Line]) -> Option<Line> {
     let text = line.trim();
     if text.is_empty() || text.starts_with(['#', ';']) {
@@ -227,7 +227,7 @@ fn take(line: &str, before: &mut [Line]) -> Option<Line> {
     Some(Line::Pair(key.to_owned(), value.to_owned()))
 }
 
-/// An indented line goes on with the value above.
+/// An indented line continues the value above.
 fn continues(line: &str, lines: &mut [Line]) -> bool {
     match lines.last_mut() {
         Some(Line::Pair(_, value)) if line.starts_with([' ', '\t']) => {
