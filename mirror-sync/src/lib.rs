@@ -42,6 +42,8 @@ pub mod snapshot;
 pub mod status;
 pub mod store;
 pub mod sync;
+#[cfg(test)]
+mod tests;
 pub mod trust;
 pub mod upstream;
 pub mod verify;

@@ -315,3 +315,6 @@ impl Bench {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,3 +79,6 @@ pub fn guard(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

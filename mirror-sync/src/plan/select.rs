@@ -116,3 +116,6 @@ pub fn advised(name: &str, stream: impl Read, asked: &[String]) -> Result<BTreeS
     })?;
     Ok(keys)
 }
+
+#[cfg(test)]
+mod tests;

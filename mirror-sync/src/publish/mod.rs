@@ -200,3 +200,6 @@ fn in_grace(list: &[Publication], grace: u64, now: u64) -> impl Iterator<Item = 
         .filter(move |(_, end)| end.is_none_or(|end| end.saturating_add(grace) > now))
         .map(|(publication, _)| publication)
 }
+
+#[cfg(test)]
+mod tests;
