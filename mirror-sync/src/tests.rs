@@ -77,7 +77,6 @@ impl Stage {
     }
 
     /// What upstream's repository `id` has: packages as in [`primary`].
-    #[allow(dead_code)]
     pub(crate) fn set(&self, id: &str, packages: &[&str]) -> MetadataSet {
         let dir = self.layout.metadata(id).join("repodata");
         std::fs::create_dir_all(&dir).unwrap();

@@ -55,7 +55,7 @@ pub(super) fn look_again(
 }
 
 impl Looked {
-    fn new(mut repo: Repo, upstream: Upstream) -> Self {
+    pub(super) fn new(mut repo: Repo, upstream: Upstream) -> Self {
         repo.report.failed.clone_from(&upstream.refused);
         Self { repo, upstream }
     }

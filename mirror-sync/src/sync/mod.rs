@@ -19,6 +19,8 @@ mod publish;
 mod repo;
 mod select;
 mod solve;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
