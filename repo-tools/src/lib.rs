@@ -15,7 +15,7 @@
 //!
 //! What createrepo makes is equal, field by field, to what createrepo_c 0.17 makes, but for:
 //! - packages that end before their signature header says, whose header digests are wrong, or in the
-//!   v3 format are named and refused: nobody can install them;
+//!   v3 format are named and refused: they cannot be installed;
 //! - Latin-1 characters from A0 to BF in old texts stay, createrepo_c drops them;
 //! - by default records of others (comps, updateinfo, ...) stay over a new run, and the metadata of
 //!   the run before stay beside the new for readers under way;

@@ -97,7 +97,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         if let Some((handle, thread)) = self.thread.take() {
             handle.close();
-            // It does nothing but print; had that panicked, nobody would be left to be told.
+            // It does nothing but print; had that panicked, nothing could be printed about it.
             let _ = thread.join();
         }
     }

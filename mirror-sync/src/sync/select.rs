@@ -183,7 +183,7 @@ impl Selected {
     /// Leaves what the solver chose. A closure that came out the same from the same upstream is
     /// nothing new.
     fn settle(mut self, run: &Run<'_>, answer: &Answer) -> Step<Selected> {
-        // A wish that nobody can fulfil makes the set of the repository that asked incomplete.
+        // A request that cannot be met makes the set of the repository that asked incomplete.
         for chosen in [&answer.needed, &answer.first] {
             let failed = chosen.failed.get(&self.repo.id).into_iter().flatten();
             self.repo.report.failed.extend(failed.clone().cloned());

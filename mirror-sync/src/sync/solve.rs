@@ -30,7 +30,7 @@ pub(super) struct Candidate<'a> {
 pub(super) struct Chosen {
     /// Locations.
     pub(super) locations: BTreeMap<String, BTreeSet<String>>,
-    /// Wishes, and why nobody can fulfil them.
+    /// Requests that cannot be met, and why.
     pub(super) failed: BTreeMap<String, Refused>,
 }
 

@@ -129,7 +129,7 @@ fn choose(repository: &Repository, keep: usize) -> Result<(Vec<Package>, Vec<Pac
     Ok((kept, gone))
 }
 
-/// New metadata first: nobody is sent to a file that is gone.
+/// New metadata first: no client is sent to a file that is gone.
 fn publish(
     repository: &Arc<Repository>,
     kept: &[Package],

@@ -268,7 +268,7 @@ fn reason(step: &Step, goal: &Goal, name: &str) -> Reason {
     }
     match step.reason {
         rpm_solv::Reason::User => Reason::User,
-        // What goes because what it needs goes is needed by nobody.
+        // What is removed because its requirement is removed is not needed by anything.
         rpm_solv::Reason::Dependency if step.kind == StepKind::Erase => Reason::Consequence,
         rpm_solv::Reason::Dependency => Reason::Dependency,
         rpm_solv::Reason::Weak => Reason::WeakDependency,

@@ -95,7 +95,7 @@ impl History {
     }
 
     /// Undoes what a killed run left half written; nothing happens where nothing was. The caller holds the lock of
-    /// commands that change things: nobody is writing.
+    /// commands that change things: no process is writing.
     pub fn settle(persist_dir: &Path) -> Result<(), HistoryError> {
         let path = persist_dir.join(FILE);
         if !path.is_file() || !log_of(persist_dir).exists() {

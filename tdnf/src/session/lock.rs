@@ -48,7 +48,7 @@ impl InstanceLock {
         }
     }
 
-    /// Takes the words out of the file: nobody is to be told of this run any more.
+    /// Empties the file: this run is not to be named to others any more.
     pub fn clear(&self) {
         // An empty file keeps its time.
         if self.file.metadata().is_ok_and(|meta| meta.len() > 0) {

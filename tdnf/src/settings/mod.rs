@@ -23,7 +23,7 @@ pub use environment::Environment;
 pub use overrides::{RepoOrigin, RepoOverride, TemporaryRepo, file_url};
 pub use tsflags::TsFlags;
 
-/// Where the configuration is if nobody says otherwise.
+/// Where the configuration is unless another file is given.
 pub const CONFIG_FILE: &str = "/etc/tdnf/tdnf.conf";
 
 /// How questions are answered.

@@ -40,7 +40,7 @@ pub(in crate::commands) struct Make {
     /// Needs nothing that the site has
     #[arg(long)]
     full: bool,
-    /// What earlier bundles brought and nobody asks for goes
+    /// Remove what earlier bundles brought and is not requested now
     #[arg(long)]
     only_requested: bool,
     /// Most bytes of a part (4.4G for a DVD)
