@@ -2,7 +2,7 @@
 //! happens (docs/hooks.md).
 //!
 //! They lie in `hooks.d/POINT/` beside tdnf.conf: of the host, never of an installroot, whose
-//! files belong to other programs. Names come from the directory, never from a repository.
+//! files are not trusted. Names come from the directory, never from a repository.
 
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
