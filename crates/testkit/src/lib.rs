@@ -5,6 +5,7 @@
 
 pub mod fixtures;
 pub mod many;
+pub mod program;
 pub mod relay;
 pub mod root;
 pub mod rpm;

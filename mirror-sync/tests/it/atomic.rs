@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use testkit::relay::{Line, Relay};
 
-use crate::scene::{Run, Scene, package_of, tdnf};
+use crate::scene::{Scene, package_of, tdnf};
 use crate::serving::Serving;
+use testkit::program::Run;
 
 /// Two snapshots: alpha 1 needs beta 1 exactly, alpha 2 needs beta 2.
 fn two() -> (Scene, Vec<String>) {

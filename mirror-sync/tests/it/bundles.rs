@@ -7,7 +7,8 @@ use std::process::Command;
 use testkit::rpm::Rpm;
 
 use crate::gap::Gap;
-use crate::scene::{Run, files_in, package, tdnf};
+use crate::scene::{files_in, package, tdnf};
+use testkit::program::Run;
 
 /// A root in which real rpm says that 100 packages are installed, gamma 0 among them.
 fn isolated_root(dir: &Path) -> PathBuf {

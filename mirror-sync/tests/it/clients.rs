@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::scene::{Run, Scene, files_in, tdnf};
+use crate::scene::{Scene, files_in, tdnf};
+use testkit::program::Run;
 
 /// Every file that upstream has is there with the same bytes; a second run asks at most twice.
 #[test]

@@ -8,7 +8,8 @@ use rpm_repo::delta;
 use serde_json::Value;
 use testkit::server::{Answer, Server};
 
-use crate::scene::{Run, Scene};
+use crate::scene::Scene;
+use testkit::program::Run;
 
 /// Packages of the repositories here.
 const COUNT: usize = 60;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::guards::sign;
-use crate::scene::{Run, Scene, files_in};
+use crate::scene::{Scene, files_in};
+use testkit::program::Run;
 
 /// A mirror outside, one inside, and a host inside.
 pub(crate) struct Gap {

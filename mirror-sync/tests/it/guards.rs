@@ -6,7 +6,8 @@ use std::process::Command;
 
 use testkit::server::{Answer, Server};
 
-use crate::scene::{Run, Scene};
+use crate::scene::Scene;
+use testkit::program::Run;
 
 /// Changes the index of upstream so that it names a changed primary.
 fn rewrite_primary(scene: &Scene, repo: &str, change: impl Fn(&str) -> String) {

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use testkit::words::{check_help, completed_by_bash, write_manual};
 
-use crate::scene::{Run, Scene};
+use crate::scene::Scene;
+use testkit::program::Run;
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)

@@ -3,41 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
+use testkit::program::{self, Run};
 use testkit::rpm::{build_spec, createrepo};
 use testkit::server::Server;
-
-/// How a run ended and what it said.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl Run {
-    pub(crate) fn of(output: Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-        }
-    }
-
-    /// The run must have ended so.
-    pub(crate) fn ends(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{}{}", self.out, self.err);
-        assert!(!self.err.contains("panicked"), "{}", self.err);
-        self
-    }
-
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
-    }
-}
 
 /// The stage.
 pub(crate) struct Scene {
@@ -129,7 +100,7 @@ impl Scene {
 
     /// Runs our program.
     pub(crate) fn run(&self, words: &[&str]) -> Run {
-        Run::of(self.command(words).output().expect("the program runs"))
+        program::run(&mut self.command(words))
     }
 
     /// `sync` that must publish.
@@ -182,7 +153,7 @@ impl Scene {
             .args(words)
             .stdin(Stdio::null())
             .env("LC_ALL", "C.UTF-8");
-        Run::of(command.output().expect("dnf runs"))
+        program::run(&mut command)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::scene::{Run, Scene};
+use crate::scene::Scene;
+use testkit::program::Run;
 
 fn rich() -> Scene {
     let scene = Scene::new();

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use testkit::server::Answer;
 
-use crate::scene::{Run, Scene};
+use crate::scene::Scene;
+use testkit::program::Run;
 
 /// A running `mirror-sync serve`; ends with the value.
 pub(crate) struct Serving {

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use crate::lab::{finished, must, ok, run, text, tree};
+use crate::lab::{must, ok, run, text, tree};
+use testkit::program::Run;
 
 fn problems(dir: &Path, more: &[&str]) -> (i32, Vec<String>) {
     let mut args = vec!["check", "-q", text(dir)];
     args.extend(more);
-    let (code, out, _) = run(&args);
+    let Run { code, out, .. } = run(&args);
     (code, out.lines().map(str::to_owned).collect())
 }
 
@@ -162,13 +163,13 @@ fn closure_of_dnf(tree: &Path, scratch: &Path) -> Option<Vec<String>> {
         let mut command = std::process::Command::new("dnf");
         command.args(options).args(["--repofrompath", &from]);
         command.args([&root, &cache]).args(words);
-        finished(command.env("LC_ALL", "C").output().unwrap())
+        Run::of(command.env("LC_ALL", "C").output().unwrap())
     };
-    if dnf(&["repoclosure", "--help"]).0 != 0 {
+    if dnf(&["repoclosure", "--help"]).code != 0 {
         testkit::fixtures::skipped("no dnf repoclosure (dnf-plugins-core)");
         return None;
     }
-    let (_, out, err) = dnf(&["repoclosure"]);
+    let Run { out, err, .. } = dnf(&["repoclosure"]);
     let mut package = "";
     let mut found = Vec::new();
     for line in out.lines() {

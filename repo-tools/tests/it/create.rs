@@ -5,7 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::lab::{bytes, finished, ok, packages, parsed, run, text, tool, tree};
+use crate::lab::{bytes, ok, packages, parsed, run, text, tool, tree};
+use testkit::program::Run;
 
 fn read_list(dir: &Path, tree: &Path, more: &[&str]) -> Vec<String> {
     let list = dir.join("read");
@@ -149,7 +150,7 @@ fn row_114_a_change_that_keeps_size_and_time_is_seen() {
         read_list(dir.path(), &tree, &[]),
         ["one/odd-1.0~rc1-1.noarch.rpm"]
     );
-    assert_eq!(run(&["check", text(&tree), "--no-closure"]).0, 0);
+    assert_eq!(run(&["check", text(&tree), "--no-closure"]).code, 0);
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn row_114_bad_packages() {
     broken[at] ^= 1;
     fs::write(tree.join("one/header.rpm"), &broken).unwrap();
     std::os::unix::fs::symlink("nowhere", tree.join("one/dangling.rpm")).unwrap();
-    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree)]);
     assert_eq!(code, 1, "{err}");
     for (name, why) in [
         ("short", "cut short"),
@@ -207,15 +208,18 @@ fn row_114_bad_packages() {
     }
     assert!(err.contains("5 of 11 packages"), "{err}");
     assert_eq!(bytes(&tree.join("repodata")), before);
-    let (code, _, err) = run(&["createrepo", text(&tree), "--skip-broken"]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree), "--skip-broken"]);
     assert_eq!((code, err.matches("Warning: ").count()), (0, 5), "{err}");
     assert_eq!(parsed(&tree)["primary"].len(), 6);
     // And again: what is bad is still said.
-    let (code, _, err) = run(&["createrepo", text(&tree), "--skip-broken"]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree), "--skip-broken"]);
     assert_eq!((code, err.matches("Warning: ").count()), (0, 5), "{err}");
     // Where there was nothing, the good ones are indexed all the same.
     let fresh = dir.path().join("fresh");
-    assert_eq!(run(&["createrepo", text(&tree), "-o", text(&fresh)]).0, 1);
+    assert_eq!(
+        run(&["createrepo", text(&tree), "-o", text(&fresh)]).code,
+        1
+    );
     assert_eq!(parsed(&fresh), parsed(&tree));
 }
 
@@ -225,13 +229,13 @@ fn row_114_two_packages_of_one_name_are_named() {
     let tree = tree(dir.path());
     let package = tree.join("one/odd-1.0~rc1-1.noarch.rpm");
     fs::copy(&package, tree.join("one/copy.rpm")).unwrap();
-    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree)]);
     assert_eq!((code, err.as_str()), (0, ""));
     let mut data = fs::read(&package).unwrap();
     *data.last_mut().unwrap() ^= 1;
     fs::write(tree.join("two/other.rpm"), data).unwrap();
     for _ in 0..2 {
-        let (code, _, err) = run(&["createrepo", text(&tree), "--revision", "x"]);
+        let Run { code, err, .. } = run(&["createrepo", text(&tree), "--revision", "x"]);
         assert_eq!(code, 0);
         assert!(
             err.contains("two/other.rpm") && err.contains("same name"),
@@ -269,7 +273,7 @@ fn row_114_a_package_that_changes_while_it_is_read() {
         file.set_modified(SystemTime::now()).unwrap();
         std::thread::sleep(Duration::from_millis(1));
     }
-    let (code, _, err) = finished(child.wait_with_output().unwrap());
+    let Run { code, err, .. } = Run::of(child.wait_with_output().unwrap());
     let named = "odd-1.0~rc1-1.noarch.rpm: package changed while it was read";
     assert_eq!((code, err.contains(named)), (1, true), "{err}");
     assert_eq!(bytes(&tree.join("repodata")), quiet);
@@ -352,17 +356,17 @@ fn records_of_others_are_taken_in_and_stay() {
     fs::remove_file(tree.join("one/bare-1.0~rc1-1.noarch.rpm")).unwrap();
     ok(&["createrepo", text(&tree)]);
     assert_eq!(kinds(), all);
-    assert_eq!(run(&["check", text(&tree), "--no-closure"]).0, 0);
+    assert_eq!(run(&["check", text(&tree), "--no-closure"]).code, 0);
     assert!(crate::lab::dnf(&tree, &["group", "list", "--hidden"]).contains('G'));
     let repository = repo_tools::repository::Repository::open(&tree).unwrap();
     fs::remove_file(repository.file(repository.record("productid").unwrap())).unwrap();
-    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree)]);
     assert_eq!(code, 0);
     assert!(err.contains("record productid is dropped"), "{err}");
     let all = &all[..5];
     assert_eq!(kinds(), all);
     fs::write(&comps, "<comps><group>").unwrap();
-    let (code, _, err) = run(&["createrepo", text(&tree), "-g", text(&comps)]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree), "-g", text(&comps)]);
     assert_eq!(code, 1);
     assert!(err.contains("comps.xml"), "{err}");
     assert_eq!(kinds(), all);
@@ -434,7 +438,7 @@ fn damaged_old_metadata_are_said_and_not_used() {
         let middle = data.len() / 2;
         data[middle] ^= 0x10;
         fs::write(&file, data).unwrap();
-        let (code, _, err) = run(&["createrepo", text(&tree), "--revision", kind]);
+        let Run { code, err, .. } = run(&["createrepo", text(&tree), "--revision", kind]);
         assert_eq!(code, 0, "{err}");
         assert!(
             err.contains("the old metadata is not used") && err.contains(kind),
@@ -443,7 +447,7 @@ fn damaged_old_metadata_are_said_and_not_used() {
         assert_eq!(parsed(&tree), good);
     }
     fs::write(tree.join("repodata/repomd.xml"), "<repomd").unwrap();
-    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree)]);
     assert_eq!(code, 0);
     assert!(err.contains("not used"), "{err}");
     assert_eq!(parsed(&tree), good);
@@ -456,7 +460,7 @@ fn one_run_at_a_time() {
     ok(&["createrepo", text(&tree)]);
     let lock = fs::File::open(tree.join(".repo-tools/lock")).unwrap();
     lock.lock().unwrap();
-    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree)]);
     assert_eq!(code, 1);
     assert!(err.contains("another repo-tools is working"), "{err}");
 }
@@ -473,12 +477,12 @@ fn a_link_in_the_place_of_the_working_folder_is_not_followed() {
     let work = tree.join(".repo-tools");
     fs::create_dir(&work).unwrap();
     symlink(&precious, work.join("lock")).unwrap();
-    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree)]);
     assert!(code == 1 && err.contains(".repo-tools/lock"), "{err}");
     assert_eq!(fs::read(&precious).unwrap(), b"precious");
     fs::remove_dir_all(&work).unwrap();
     symlink(&elsewhere, &work).unwrap();
-    let (code, _, err) = run(&["createrepo", text(&tree)]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree)]);
     assert!(code == 1 && err.contains(".repo-tools"), "{err}");
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
 }

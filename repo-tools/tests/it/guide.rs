@@ -5,7 +5,8 @@ use std::process::Command;
 
 use testkit::words::{check_help, completed_by_bash, write_manual};
 
-use crate::lab::{finished, ok};
+use crate::lab::ok;
+use testkit::program::Run;
 
 /// Every option that is not hidden says what it does, and stands in the help and in the man page.
 #[test]
@@ -91,7 +92,7 @@ fn man_pages_are_read_without_complaint() {
             .arg(page.path())
             .output()
             .unwrap();
-        let (_, out, err) = finished(output);
+        let Run { out, err, .. } = Run::of(output);
         // Dates, sections and the order of headings are a matter of taste.
         let errors: Vec<_> = out.lines().filter(|line| line.contains("ERROR")).collect();
         assert!(
@@ -147,7 +148,7 @@ fn the_guide_s_examples_run() {
             .env("PATH", &path)
             .output()
             .unwrap();
-        let (code, out, err) = finished(output);
+        let Run { code, out, err, .. } = Run::of(output);
         assert_eq!(code, 0, "{line}\n{out}{err}");
         lines += 1;
     }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::lab::{ok, packages, parsed, run, text, tool, tree};
+use testkit::program::Run;
 
 const MOMENTS: u32 = 200;
 
@@ -67,7 +68,8 @@ impl Scene {
             now if now == self.after => Left::New,
             _ => panic!("{moment}: neither old nor new"),
         };
-        let (code, out, err) = run(&["check", text(&self.tree), "--no-packages", "--no-closure"]);
+        let Run { code, out, err, .. } =
+            run(&["check", text(&self.tree), "--no-packages", "--no-closure"]);
         assert_eq!(code, 0, "{moment}: {out}{err}");
         left
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use repo_tools::document::Document;
 use repo_tools::repository::Repository;
+use testkit::program::{self, Run};
 
 /// Our binary, with a fixed time unless `command` is changed.
 pub(crate) fn tool() -> Command {
@@ -18,31 +19,19 @@ pub(crate) fn tool() -> Command {
     command
 }
 
-/// Runs our program; its exit code, stdout and stderr.
-pub(crate) fn run(args: &[&str]) -> (i32, String, String) {
-    finished(tool().args(args).output().expect("the program runs"))
+/// Runs our program.
+pub(crate) fn run(args: &[&str]) -> Run {
+    program::run(tool().args(args))
 }
 
 /// Runs our program, which must succeed; its stdout.
 pub(crate) fn ok(args: &[&str]) -> String {
-    let (code, out, err) = run(args);
-    assert_eq!(code, 0, "{args:?}\n{out}{err}");
-    out
-}
-
-/// Exit code and output of a finished program.
-pub(crate) fn finished(output: Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().unwrap_or(-1);
-    (code, text(&output.stdout), text(&output.stderr))
+    program::ok(tool().args(args))
 }
 
 /// Runs another program that must succeed; its stdout.
 pub(crate) fn must(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output();
-    let (code, out, err) = finished(output.unwrap_or_else(|e| panic!("{program}: {e}")));
-    assert_eq!(code, 0, "{program} {args:?}\n{out}{err}");
-    out
+    program::ok(Command::new(program).args(args))
 }
 
 /// A path as text.
@@ -184,7 +173,5 @@ pub(crate) fn dnf(dir: &Path, words: &[&str]) -> String {
             scratch.path().join("cache").display()
         ))
         .args(words);
-    let (code, out, err) = finished(command.output().expect("dnf runs"));
-    assert_eq!(code, 0, "dnf {words:?}\n{out}{err}");
-    out
+    program::ok(&mut command)
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use repo_tools::repository::Repository;
 
 use crate::lab::{bytes, dnf, must, ok, packages, parsed, run, text, tree};
+use testkit::program::Run;
 
 const UPDATEINFO: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<updates>\n  <update from=\"f\" status=\"final\" type=\"security\" version=\"1\"><id>ID</id><title>t</title><issued date=\"2024-01-01 00:00:00\"/><description>d &lt;update&gt;</description><pkglist><collection><name>c</name><package name=\"odd\" version=\"1\" release=\"1\" epoch=\"0\" arch=\"noarch\" src=\"\"><filename>odd.rpm</filename></package></collection></pkglist></update>\n</updates>\n";
 
@@ -66,7 +67,7 @@ fn modifyrepo_does_what_modifyrepo_c_does() {
         must("modifyrepo_c", &args);
         assert_eq!(records(&tree), records(&peer), "{step:?}");
         assert_eq!(
-            run(&["check", text(&tree), "--no-closure"]).0,
+            run(&["check", text(&tree), "--no-closure"]).code,
             0,
             "{step:?}"
         );
@@ -83,7 +84,7 @@ fn modifyrepo_does_what_modifyrepo_c_does() {
     ]);
     assert_eq!(bytes(&tree), before, "the same again changes nothing");
     assert!(ok(&["createrepo", text(&tree)]).contains("nothing changed"));
-    let (code, _, err) = run(&[
+    let Run { code, err, .. } = run(&[
         "modifyrepo",
         "--remove",
         "nothing",
@@ -93,7 +94,7 @@ fn modifyrepo_does_what_modifyrepo_c_does() {
     assert!(err.contains("no nothing record"), "{err}");
     fs::write(&file, "<updates><update>").unwrap();
     assert_eq!(
-        run(&["modifyrepo", text(&file), text(&tree.join("repodata"))]).0,
+        run(&["modifyrepo", text(&file), text(&tree.join("repodata"))]).code,
         1
     );
     let batch = dir.path().join("batch");
@@ -194,7 +195,7 @@ fn mergerepo_does_what_mergerepo_c_does() {
         let has = |dir: &Path| records(dir).iter().any(|(kind, ..)| kind == "updateinfo");
         assert_eq!(has(&ours), has(&theirs), "{more:?}");
         assert_eq!(
-            run(&["check", text(&ours), "--no-packages", "--no-closure"]).0,
+            run(&["check", text(&ours), "--no-packages", "--no-closure"]).code,
             0
         );
     }
@@ -224,8 +225,8 @@ fn diff_names_what_differs() {
     );
     assert!(out.contains("1 added, 0 removed, 2 changed"), "{out}");
     assert!(ok(&["diff", text(&b), text(&a)]).contains("- bare-3:1.0~rc1-2.noarch"));
-    assert_eq!(run(&["diff", "--exit-code", text(&a), text(&b)]).0, 1);
-    assert_eq!(run(&["diff", "--exit-code", text(&a), text(&a)]).0, 0);
+    assert_eq!(run(&["diff", "--exit-code", text(&a), text(&b)]).code, 1);
+    assert_eq!(run(&["diff", "--exit-code", text(&a), text(&a)]).code, 0);
     let json: BTreeMap<String, serde::de::IgnoredAny> =
         serde_json::from_str(&ok(&["diff", "--json", text(&a), text(&b)])).unwrap();
     assert_eq!(
@@ -287,7 +288,7 @@ fn query_says_what_dnf_says() {
         ok(&["query", text(&tree), "--whatprovides", "thing", "--latest"]),
         latest
     );
-    assert_eq!(run(&["query", text(&tree), "nothing*"]).0, 2);
+    assert_eq!(run(&["query", text(&tree), "nothing*"]).code, 2);
     assert!(
         ok(&["query", text(&tree), "--changelog", "--latest", "odd"])
             .contains("second <of the day>")
@@ -321,5 +322,5 @@ fn prune_keeps_the_newest() {
     let fresh = dir.path().join("fresh");
     ok(&["createrepo", text(&tree), "-o", text(&fresh)]);
     assert_eq!(parsed(&fresh), parsed(&tree));
-    assert_eq!(run(&["prune", text(&tree), "--keep", "0"]).0, 2);
+    assert_eq!(run(&["prune", text(&tree), "--keep", "0"]).code, 2);
 }

@@ -8,6 +8,7 @@ use repo_tools::document::Document;
 use repo_tools::repository::Repository;
 
 use crate::lab::{dnf, must, ok, parsed, run, text, tree};
+use testkit::program::Run;
 
 /// Metadata of createrepo_c.
 fn peer(tree: &Path, out: &Path, more: &[&str]) {
@@ -179,7 +180,7 @@ fn all_real_packages() {
         fs::copy(&rpm.path, folder.join(rpm.path.file_name().unwrap())).unwrap();
     }
     let (ours, theirs) = (dir.path().join("ours"), dir.path().join("theirs"));
-    let (code, _, err) = run(&["createrepo", text(&tree), "-o", text(&ours)]);
+    let Run { code, err, .. } = run(&["createrepo", text(&tree), "-o", text(&ours)]);
     assert_eq!(code, 1);
     let bad: Vec<&str> = err
         .lines()
@@ -230,7 +231,7 @@ fn all_real_packages() {
         mine.len() - different,
         bad.len()
     );
-    let (code, _, err) = run(&[
+    let Run { code, err, .. } = run(&[
         "createrepo",
         text(&tree),
         "-o",
@@ -290,7 +291,7 @@ fn the_recipe_s_packages() {
     peer(&packages, &theirs, &[]);
     assert_eq!(parsed(&ours), parsed(&theirs));
     assert_eq!(
-        run(&["check", text(&ours), "--no-packages", "--no-closure"]).0,
+        run(&["check", text(&ours), "--no-packages", "--no-closure"]).code,
         0
     );
 }

@@ -7,7 +7,8 @@ use std::process::Command;
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
 use testkit::rpm::Rpm;
 
-use crate::lab::{finished, must, ok, packages, run, text, tree};
+use crate::lab::{must, ok, packages, run, text, tree};
+use testkit::program::Run;
 
 /// A key as private and public file.
 fn key(dir: &Path, name: &str, algorithm: KeyAlgorithm) -> (PathBuf, PathBuf) {
@@ -98,11 +99,13 @@ fn real_packages_are_signed() {
         let package = dir.path().join("p.rpm");
         fs::copy(&real.path, &package).unwrap();
         let bare = rpm.run_program("rpmkeys", &["-K", "--nosignature", text(&package)]);
-        if !bare.status.success() || run(&["sign", "--key", text(&private), text(&package)]).0 != 0
+        if !bare.status.success()
+            || run(&["sign", "--key", text(&private), text(&package)]).code != 0
         {
             continue;
         }
-        let (code, out, err) = finished(rpm.run_program("rpmkeys", &["-Kv", text(&package)]));
+        let Run { code, out, err, .. } =
+            Run::of(rpm.run_program("rpmkeys", &["-Kv", text(&package)]));
         let is_v6 = out.lines().all(|line| !line.contains("Signature"));
         assert!(code == 0, "{}: {out}{err}", real.name);
         println!(
@@ -189,14 +192,14 @@ fn gpg_accepts_repomd() {
             .args(["--batch", "-q"])
             .args(args)
             .output();
-        finished(output.unwrap())
+        Run::of(output.unwrap())
     };
-    assert_eq!(gpg(&["--import", text(&public)]).0, 0);
+    assert_eq!(gpg(&["--import", text(&public)]).code, 0);
     let (repomd, asc) = (
         tree.join("repodata/repomd.xml"),
         tree.join("repodata/repomd.xml.asc"),
     );
-    let (code, _, err) = gpg(&["--verify", text(&asc), text(&repomd)]);
+    let Run { code, err, .. } = gpg(&["--verify", text(&asc), text(&repomd)]);
     assert!(code == 0 && err.contains("Good signature"), "{err}");
     assert_eq!(
         fs::read(tree.join("repodata/repomd.xml.key")).unwrap(),

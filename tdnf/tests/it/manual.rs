@@ -296,7 +296,7 @@ fn zsh(site: &Site, line: &str) -> Vec<String> {
 #[test]
 fn completion_in_a_real_zsh() {
     let site = Site::with(&[plain("alpha", "1.0"), plain("alphabet", "1.0")]);
-    site.run(&["makecache"]).well();
+    site.run(&["makecache"]).ok();
     assert_eq!(zsh(&site, "tdnf instal"), ["install", "line l "]);
     assert_eq!(
         zsh(&site, "tdnf install alp"),
@@ -322,7 +322,7 @@ fn completion_in_a_real_zsh() {
 #[test]
 fn completion_in_a_real_fish() {
     let site = Site::with(&[plain("alpha", "1.0"), plain("alphabet", "1.0")]);
-    site.run(&["makecache"]).well();
+    site.run(&["makecache"]).ok();
     let words = |line: &str| -> Vec<String> {
         let found = fish(&site, line).into_iter();
         let words = found.map(|line| line.split('\t').next().unwrap_or_default().to_owned());
@@ -350,7 +350,7 @@ fn completion_in_a_real_bash() {
         plain("alphabet", "1.0"),
         plain("beta", "1.0"),
     ]);
-    site.run(&["makecache"]).well();
+    site.run(&["makecache"]).ok();
     assert_eq!(bash(&site, "tdnf instal"), ["install"]);
     assert_eq!(
         bash(&site, "tdnf up"),

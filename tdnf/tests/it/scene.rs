@@ -9,12 +9,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
 use tempfile::TempDir;
+use testkit::program::{self, Run};
 use testkit::rpm::{Rpm, build_spec};
 use testkit::rpmdb::{self, Dump};
 use testkit::server::Server;
@@ -23,10 +24,6 @@ use testkit::tree::{self, Entry};
 use crate::scene_repo::Published;
 use crate::scene_rpm::RpmFile;
 
-/// Most memory that a run may use, in KiB: the common bound of the reference.
-pub(crate) const MAX_PEAK_KIB: u64 = 256 * 1024;
-/// A run that takes longer is killed and so fails its test.
-const MAX_SECONDS: u32 = 180;
 /// Where packages and metadata are cached below the root.
 pub(crate) const CACHE: &str = "var/cache/tdnf";
 const DATABASES: [&str; 2] = ["var/lib/rpm/rpmdb.sqlite", "var/lib/tdnf/history.db"];
@@ -86,57 +83,6 @@ pub(crate) fn package(name: &str, version: &str, lines: &str) -> RpmFile {
 /// Bytes that do not compress, the same each time.
 pub(crate) fn noise(len: usize) -> Vec<u8> {
     testkit::noise(len, 1)
-}
-
-/// What a run said and how it ended.
-#[derive(Debug)]
-pub(crate) struct Run {
-    /// None: killed by a signal.
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-    /// Peak resident memory in KiB.
-    pub(crate) peak: u64,
-    pub(crate) time: Duration,
-}
-
-impl Run {
-    /// Both outputs.
-    pub(crate) fn text(&self) -> String {
-        format!("{}{}", self.out, self.err)
-    }
-
-    /// The run did what it was asked to.
-    #[track_caller]
-    pub(crate) fn ok(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}", self.text());
-        self
-    }
-
-    /// One line of the output has all these words.
-    #[track_caller]
-    pub(crate) fn says(&self, words: &[&str]) {
-        let text = self.text();
-        let found = text
-            .lines()
-            .any(|line| words.iter().all(|word| line.contains(word)));
-        assert!(found, "no line has all of {words:?}:\n{text}");
-    }
-
-    /// A clean refusal: an exit code, no panic, bounded memory, a line with these words.
-    #[track_caller]
-    pub(crate) fn refused(&self, words: &[&str]) {
-        let text = self.text();
-        assert!(
-            self.code.is_some(),
-            "killed by a signal after {:?}:\n{text}",
-            self.time
-        );
-        assert_ne!(self.code, Some(0), "not refused:\n{text}");
-        assert!(!text.contains("panicked"), "{text}");
-        assert!(self.peak <= MAX_PEAK_KIB, "{} KiB:\n{text}", self.peak);
-        self.says(words);
-    }
 }
 
 /// Everything that a refused run must leave as it was.
@@ -276,12 +222,9 @@ impl Scene {
 
     /// The same, below another program (`strace -e ...`).
     pub(crate) fn tdnf_under(&self, wrapper: &[&str], args: &[&str]) -> Run {
-        let usage = self.path("usage");
-        let start = Instant::now();
-        let output = Command::new("/usr/bin/python3")
-            .args(["-I", "-S", "-c", WATCH])
-            .arg(MAX_SECONDS.to_string())
-            .arg(&usage)
+        let (first, wrapper) = wrapper.split_first().unwrap_or((&"env", &[]));
+        let mut command = Command::new(first);
+        command
             .args(wrapper)
             .arg(env!("CARGO_BIN_EXE_tdnf"))
             .arg("--installroot")
@@ -291,21 +234,8 @@ impl Scene {
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", "/nonexistent")
             .env("LC_ALL", "C.UTF-8")
-            .current_dir(self.dir.path())
-            .stdin(Stdio::null())
-            .output()
-            .expect("python3 runs");
-        let text = fs::read_to_string(&usage).expect("the watcher wrote what it saw");
-        let mut words = text.split_whitespace().map(|word| word.parse::<i64>());
-        let mut next = || words.next().and_then(Result::ok).expect("two numbers");
-        let code = next();
-        Run {
-            code: i32::try_from(code).ok().filter(|code| *code >= 0),
-            peak: u64::try_from(next()).unwrap_or(0),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-            time: start.elapsed(),
-        }
+            .current_dir(self.dir.path());
+        program::measured(&command)
     }
 
     /// `tdnf -y install ...`.
@@ -409,20 +339,6 @@ impl Scene {
         text.lines().map(str::to_owned).collect()
     }
 }
-
-/// Runs a command, killed after so many seconds; writes its exit code (-1 for a signal) and its
-/// peak memory in KiB.
-const WATCH: &str = "
-import os, signal, sys
-pid = os.fork()
-if pid == 0:
-    signal.alarm(int(sys.argv[1]))
-    os.execvp(sys.argv[3], sys.argv[3:])
-_, status, usage = os.wait4(pid, 0)
-code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
-with open(sys.argv[2], 'w') as file:
-    file.write(f'{code} {usage.ru_maxrss}')
-";
 
 /// A root as every scene begins with, made once per process: one package by the real rpm.
 fn template() -> &'static PathBuf {

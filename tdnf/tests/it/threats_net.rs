@@ -85,7 +85,7 @@ fn refused_in_primary(locations: &[String], args: &[&str]) {
         let before = scene.state();
         let run = scene.tdnf(args);
         let shown: String = href.chars().take(80).collect();
-        assert_ne!(run.code, Some(0), "{shown} was followed: {}", run.text());
+        assert_ne!(run.code, 0, "{shown} was followed: {}", run.text());
         run.refused(&["main"]);
         scene.unchanged(&before, &run);
         let asked = scene.server.seen();
@@ -136,7 +136,7 @@ fn row_31_32_href_in_repomd() {
         let before = scene.state();
         let run = scene.tdnf(&["makecache"]);
         let shown: String = href.chars().take(80).collect();
-        assert_ne!(run.code, Some(0), "{shown} was followed: {}", run.text());
+        assert_ne!(run.code, 0, "{shown} was followed: {}", run.text());
         run.refused(&["main"]);
         scene.unchanged(&before, &run);
         let asked = scene.server.seen();
@@ -411,13 +411,7 @@ fn row_42_solv_cache_corrupt() {
         for (index, bad) in damaged.iter().enumerate() {
             fs::write(file, bad).unwrap();
             let run = ask(&scene);
-            assert_eq!(
-                run.code,
-                Some(0),
-                "{} {index}: {}",
-                file.display(),
-                run.text()
-            );
+            assert_eq!(run.code, 0, "{} {index}: {}", file.display(), run.text());
             assert_eq!(run.out, good, "{} {index}", file.display());
         }
         assert_eq!(fs::read(file).unwrap(), bytes, "made anew, the same");

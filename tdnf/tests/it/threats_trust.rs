@@ -285,7 +285,7 @@ fn row_21_clearsign_prefix_suffix() {
         fs::write(&file, text).unwrap();
         let before = scene.state();
         let run = scene.tdnf(&["makecache"]);
-        assert_ne!(run.code, Some(0), "{what} was accepted");
+        assert_ne!(run.code, 0, "{what} was accepted");
         run.refused(&["main"]);
         scene.unchanged(&before, &run);
     }

@@ -9,8 +9,9 @@ use repo_client::{Access, Tls};
 use super::job::{self, Outcome};
 use super::net::{Link, Nginx, Owned, Physics, certificate, first_line};
 use super::{at, full, rate, row, scaled};
-use crate::scene::{Run, Scene};
+use crate::scene::Scene;
 use crate::transfer::{Shelf, noise};
+use testkit::program::Run;
 
 /// Payload of a full packet: 1500 bytes less IP and TCP headers with timestamps.
 const PAYLOAD: f64 = 1448.0 / 1500.0;

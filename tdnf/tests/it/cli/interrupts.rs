@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use testkit::fixtures::unprivileged;
 use testkit::server::{Answer, Server};
 
-use super::{Ran, Site, Spec, plain};
+use super::{Run, Site, Spec, plain};
 
 /// How long a phase may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,8 +35,8 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("the child is ours");
 }
 
-fn end(child: Child) -> Ran {
-    Ran::of(child.wait_with_output().expect("tdnf ends"))
+fn end(child: Child) -> Run {
+    Run::of(child.wait_with_output().expect("tdnf ends"))
 }
 
 #[track_caller]
@@ -126,7 +126,7 @@ fn row_93_sigint_phases_download() {
     assert!(site.rpm_names().is_empty());
     server.behave();
     server.forget();
-    site.run(&["-y", "install", "alpha"]).well();
+    site.run(&["-y", "install", "alpha"]).ok();
     let seen = server.seen_at(file);
     assert!(
         seen.iter().any(|seen| seen.header("range").is_some()),
@@ -179,7 +179,7 @@ fn row_93_sigint_phases_before_the_commit_point() {
     );
     assert!(site.rpm_names().is_empty());
     assert!(!site.path("root/opt/slow").exists());
-    site.run(&["-y", "install", "slow"]).well();
+    site.run(&["-y", "install", "slow"]).ok();
     assert_eq!(site.rpm_names(), ["slow-1.0"]);
 }
 
@@ -191,7 +191,7 @@ fn row_93_sigint_phases_behind_the_commit_point() {
     let child = start(&site, &["-y", "install", "slow"]);
     wait_for("%posttrans", || site.path("root/running").exists());
     signal(&child, Signal::TERM);
-    let ran = end(child).well();
+    let ran = end(child).ok();
     assert!(
         ran.err
             .contains("SIGTERM: too late to undo, the transaction is being finished\n"),
@@ -217,6 +217,6 @@ fn an_ignored_sighup_stays_ignored() {
         .expect("nohup is there");
     wait_for("%pre", || site.path("root/running").exists());
     signal(&child, Signal::HUP);
-    end(child).well();
+    end(child).ok();
     assert_eq!(site.rpm_names(), ["slow-1.0"]);
 }

@@ -4,15 +4,15 @@ use super::{Site, Spec, bare, plain};
 
 #[test]
 fn version_and_help_open_nothing() {
-    assert_eq!(bare(&["--version"]).well().out, "tdnf: 0.1.0\n");
+    assert_eq!(bare(&["--version"]).ok().out, "tdnf: 0.1.0\n");
     assert_eq!(
-        bare(&["--version", "-j"]).well().out,
+        bare(&["--version", "-j"]).ok().out,
         r#"{"Name":"tdnf","Version":"0.1.0"}"#
     );
-    assert!(bare(&["help"]).well().out.contains("List of Main Commands"));
+    assert!(bare(&["help"]).ok().out.contains("List of Main Commands"));
     assert!(
         bare(&["install", "--help"])
-            .well()
+            .ok()
             .out
             .contains("tdnf [options] install")
     );
@@ -25,9 +25,9 @@ fn repolist_is_the_table_of_tdnf() {
     let site = Site::with(&[]);
     let header = "repo id             repo name                                status   \n";
     let row = "test                Test packages                            enabled  \n";
-    assert_eq!(site.run(&["repolist"]).well().out, format!("{header}{row}"));
-    assert_eq!(site.run(&["repolist", "--disablerepo=*"]).well().out, "");
-    let all = site.run(&["-j", "repolist", "all"]).well().out;
+    assert_eq!(site.run(&["repolist"]).ok().out, format!("{header}{row}"));
+    assert_eq!(site.run(&["repolist", "--disablerepo=*"]).ok().out, "");
+    let all = site.run(&["-j", "repolist", "all"]).ok().out;
     assert_eq!(
         all,
         r#"[{"Repo":"@cmdline","RepoName":"@cmdline","Enabled":false},{"Repo":"test","RepoName":"Test packages","Enabled":true}]"#
@@ -44,24 +44,24 @@ fn list_and_info_show_what_there_is() {
         plain("beta", "1.0"),
     ]);
     let line = "alpha.noarch                                 2.0-1                        test\n";
-    assert!(site.run(&["list", "alpha"]).well().out.ends_with(line));
-    assert_eq!(site.run(&["list", "al*"]).well().out.lines().count(), 2);
-    assert_eq!(site.run(&["list", "alpha<2"]).well().out.lines().count(), 1);
+    assert!(site.run(&["list", "alpha"]).ok().out.ends_with(line));
+    assert_eq!(site.run(&["list", "al*"]).ok().out.lines().count(), 2);
+    assert_eq!(site.run(&["list", "alpha<2"]).ok().out.lines().count(), 1);
     assert!(
         site.run(&["list", "ALPHA"])
-            .well()
+            .ok()
             .out
             .starts_with("[ignoring case for 'ALPHA']\n")
     );
     assert_eq!(
-        site.run(&["-j", "list", "beta"]).well().out,
+        site.run(&["-j", "list", "beta"]).ok().out,
         r#"[{"Name":"beta","Arch":"noarch","Evr":"1.0-1","Repo":"test"}]"#
     );
-    assert_eq!(site.run(&["list", "installed"]).well().out, "");
+    assert_eq!(site.run(&["list", "installed"]).ok().out, "");
     site.run(&["list", "nosuch"])
         .fails(243, "Error(1011) : No matching packages");
-    assert_eq!(site.run(&["-j", "list", "nosuch"]).well().out, "[]");
-    let info = site.run(&["info", "beta"]).well().out;
+    assert_eq!(site.run(&["-j", "list", "nosuch"]).ok().out, "[]");
+    let info = site.run(&["info", "beta"]).ok().out;
     assert!(
         info.starts_with("Name          : beta\nArch          : noarch\nEpoch         : 0\n"),
         "{info}"
@@ -81,23 +81,23 @@ fn search_and_provides_find_by_text_and_capability() {
         },
     ]);
     assert_eq!(
-        site.run(&["search", "of alpha"]).well().out.lines().last(),
+        site.run(&["search", "of alpha"]).ok().out.lines().last(),
         Some("alpha : test of alpha")
     );
     site.run(&["search", "nosuchthing"])
         .fails(63, "Error(1599) : No matches found");
-    let ran = site.run(&["provides", "virtual-thing"]).well();
+    let ran = site.run(&["provides", "virtual-thing"]).ok();
     assert_eq!(
         ran.out,
         "[using capability match for 'virtual-thing']\nbeta-1-1.noarch : test of beta\nRepo\t : test\n"
     );
-    let ran = site.run(&["provides", "/opt/alpha"]).well();
+    let ran = site.run(&["provides", "/opt/alpha"]).ok();
     assert!(
         ran.out
             .ends_with("alpha-1.0-1.noarch : test of alpha\nRepo\t : test\n"),
         "{ran:?}"
     );
-    let ran = site.run(&["provides", "nosuch"]).well();
+    let ran = site.run(&["provides", "nosuch"]).ok();
     assert_eq!(ran.err, "No data available\n");
     site.run(&["provides"])
         .fails(139, "Error(907) : Need an item to match.");
@@ -106,25 +106,21 @@ fn search_and_provides_find_by_text_and_capability() {
 #[test]
 fn makecache_and_clean_fill_and_empty_the_cache() {
     let site = Site::with(&[plain("alpha", "1.0")]);
-    let ran = site.run(&["makecache"]).well();
+    let ran = site.run(&["makecache"]).ok();
     assert_eq!(
         ran.out,
         "Refreshing metadata for: 'Test packages'\nMetadata cache created.\n"
     );
     assert_eq!(
-        site.run(&["-q", "makecache"]).well().out,
+        site.run(&["-q", "makecache"]).ok().out,
         "Metadata cache created.\n"
     );
-    assert_eq!(site.run(&["-j", "makecache"]).well().out, "");
+    assert_eq!(site.run(&["-j", "makecache"]).ok().out, "");
     assert_eq!(
-        site.run(&["-C", "list", "alpha"])
-            .well()
-            .out
-            .lines()
-            .count(),
+        site.run(&["-C", "list", "alpha"]).ok().out.lines().count(),
         1
     );
-    let ran = site.run(&["clean", "all"]).well();
+    let ran = site.run(&["clean", "all"]).ok();
     assert_eq!(
         ran.out,
         "cleaning test: metadata dbcache packages keys expire-cache\nDone.\n"

@@ -25,7 +25,7 @@ fn unsigned_rpm_gpgcheck1() {
         "{ran:?}"
     );
     assert!(site.rpm_names().is_empty());
-    let ran = site.run(&["-y", "--nogpgcheck", "install", "alpha"]).well();
+    let ran = site.run(&["-y", "--nogpgcheck", "install", "alpha"]).ok();
     assert!(
         ran.err.contains("not signed"),
         "a skipped check is never silent: {ran:?}"
@@ -68,7 +68,7 @@ fn releasever_without_a_release_package_is_explained() {
     let ran = site.run(&["list"]);
     assert_eq!(ran.code, 1022 % 256, "{ran:?}");
     assert!(ran.err.contains("--releasever"), "{ran:?}");
-    site.run(&["repolist", "--disablerepo=rel"]).well();
+    site.run(&["repolist", "--disablerepo=rel"]).ok();
 }
 
 /// The repository's primary metadata as text, by createrepo_c.
@@ -162,6 +162,6 @@ fn row_29_extraneous_dep() {
         "Requires: beta >= 0:1.0-1, (beta or alpha)",
         "Requires: beta >= 1.0-1, (beta  or alpha), alpha = 1.0",
     );
-    site.run(&["-y", "install", "alpha"]).well();
+    site.run(&["-y", "install", "alpha"]).ok();
     assert_eq!(site.rpm_names(), ["alpha-1.0", "beta-1.0"]);
 }

@@ -40,7 +40,7 @@ fn scene() -> (Scene, Published) {
 }
 
 /// `tdnf reposync` into `NAME` beside the root.
-fn sync(scene: &Scene, target: &str, words: &[&str]) -> crate::scene::Run {
+fn sync(scene: &Scene, target: &str, words: &[&str]) -> testkit::program::Run {
     let path = scene.path(target).display().to_string();
     scene.tdnf(&[&["reposync", "--download-path", &path], words].concat())
 }
@@ -192,7 +192,7 @@ fn reposync_arch_source_and_urls() {
     assert_eq!(urls(&["--arch=i686", "--arch=src"]), [url("app-1.src.rpm")]);
     let refused = |words: &[&str]| {
         let ran = scene.tdnf(&[&["reposync"], words].concat());
-        assert_eq!(ran.code, Some(86), "{}", ran.text());
+        assert_eq!(ran.code, 86, "{}", ran.text());
         assert!(
             ran.err.contains("Error(1622) : Invalid argument"),
             "{}",
@@ -291,7 +291,7 @@ fn row_33_reposync_href() {
             let ran = sync(&scene, "out", &[&["--refresh"], words].concat());
             ran.refused(&["repository main", "refused package location"]);
             ran.says(&["lib-1-1.noarch"]);
-            assert_eq!(ran.code, Some(244), "{}", ran.text());
+            assert_eq!(ran.code, 244, "{}", ran.text());
             if words != ["--urls"] {
                 // The other packages are there, and nothing else anywhere.
                 let names: Vec<String> = files(&target)

@@ -74,7 +74,7 @@ fn source_packages_are_unpacked_as_rpm_does_it() {
             "install",
             "app",
         ])
-        .well();
+        .ok();
     assert!(
         ran.out.contains("\nInstalling:\napp              src "),
         "{ran:?}"
@@ -92,7 +92,7 @@ fn source_packages_are_unpacked_as_rpm_does_it() {
     );
     assert!(tree(&site.path("root/root/rpmbuild")).is_empty());
     site.run(&["-y", "--nogpgcheck", "--source", "install", &file])
-        .well();
+        .ok();
     assert_eq!(tree(&site.path("root/root/rpmbuild")), expected);
     assert!(site.rpm_names().is_empty(), "nothing is installed");
     // A source package needs its option, and the option a source package.
@@ -123,7 +123,7 @@ fn source_packages_are_unpacked_as_rpm_does_it() {
         "install",
         "app",
     ];
-    site.run(&words).well();
+    site.run(&words).ok();
     assert!(site.path("down/app-1-1.src.rpm").is_file());
     // A damaged one leaves nothing behind.
     let mut bytes = fs::read(&source).unwrap();
@@ -153,15 +153,15 @@ fn builddeps_are_installed() {
     let source = source_package(&site);
     fs::copy(&source, site.path("repo/app-1-1.src.rpm")).unwrap();
     createrepo::<&str>(&site.path("repo"), &[]);
-    site.run(&["-y", "--builddeps", "install", "app"]).well();
+    site.run(&["-y", "--builddeps", "install", "app"]).ok();
     assert_eq!(site.rpm_names(), ["lib-1", "tool-1"]);
     let file = source.display().to_string();
-    let ran = site.run(&["-y", "--builddeps", "install", &file]).well();
+    let ran = site.run(&["-y", "--builddeps", "install", &file]).ok();
     assert_eq!(ran.err, "Nothing to do.\n");
     // They count as asked for.
     assert!(
         site.run(&["-y", "autoremove"])
-            .well()
+            .ok()
             .err
             .contains("Nothing to do.")
     );
@@ -183,20 +183,17 @@ fn a_folder_is_a_repository() {
     fs::rename(&built, site.path("my dir/50%/deep/beta-2-1.noarch.rpm")).unwrap();
     fs::write(site.path("my dir/notes.txt"), "no package").unwrap();
     let option = format!("--repofromdir=mine,{}", site.path("my dir").display());
-    let listed = site.run(&["-q", &option, "list", "beta"]).well().out;
+    let listed = site.run(&["-q", &option, "list", "beta"]).ok().out;
     assert!(
         listed.starts_with("beta.noarch ") && listed.ends_with(" mine\n"),
         "{listed}"
     );
-    let repos = site.run(&["-j", &option, "repolist"]).well().out;
+    let repos = site.run(&["-j", &option, "repolist"]).ok().out;
     assert!(
         repos.contains(r#""Repo":"test""#) && repos.contains(r#""Repo":"mine""#),
         "{repos}"
     );
-    let owner = site
-        .run(&["-j", &option, "provides", "/opt/beta"])
-        .well()
-        .out;
+    let owner = site.run(&["-j", &option, "provides", "/opt/beta"]).ok().out;
     assert!(owner.contains(r#""Name":"beta""#), "{owner}");
     // What it needs comes from the other repository; its package is checked like any.
     let ran = site.run(&["-y", &option, "install", "beta"]);
@@ -205,13 +202,13 @@ fn a_folder_is_a_repository() {
         "Error(1510) : RPM not signed. Use --nogpgcheck to ignore.",
     );
     site.run(&["-y", &option, "--setopt=mine.gpgcheck=0", "install", "beta"])
-        .well();
+        .ok();
     assert_eq!(site.rpm_names(), ["alpha-1", "beta-2"]);
     // What changes in the folder counts at once.
     fs::remove_file(site.path("my dir/50%/deep/beta-2-1.noarch.rpm")).unwrap();
     let gone = site
         .run(&["-q", &option, "--repo=mine", "list", "available"])
-        .well();
+        .ok();
     assert_eq!(gone.out, "");
     site.run(&["--repofromdir=foo,/nonexistent", "repolist"])
         .fails(66, "Error(1602) : No such file or directory");
@@ -252,13 +249,13 @@ fn downloads_with_and_without_dependencies() {
             words,
             &["install", "app"],
         ];
-        site.run(&all.concat()).well()
+        site.run(&all.concat()).ok()
     };
     download("both", &[]);
     assert_eq!(files("both"), ["app-1-1.noarch.rpm", "lib-1-1.noarch.rpm"]);
     download("one", &["--nodeps"]);
     assert_eq!(files("one"), ["app-1-1.noarch.rpm"]);
-    site.run(&["-y", "install", "lib"]).well();
+    site.run(&["-y", "install", "lib"]).ok();
     download("needed", &[]);
     assert_eq!(files("needed"), ["app-1-1.noarch.rpm"]);
     download("all", &["--alldeps"]);
@@ -298,6 +295,6 @@ fn paths_of_a_merged_usr() {
         let link = site.path(&format!("root/{folder}"));
         std::os::unix::fs::symlink(format!("usr/{folder}"), link).unwrap();
     }
-    site.run(&["-y", "install", "user"]).well();
+    site.run(&["-y", "install", "user"]).ok();
     assert_eq!(site.rpm_names(), ["tool-1", "user-1"]);
 }

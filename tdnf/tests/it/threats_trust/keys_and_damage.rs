@@ -53,9 +53,9 @@ fn row_23_key_expired_revoked_future() {
         let before = scene.state();
         let run = scene.install(&["app"]);
         match refusal {
-            None => assert_eq!(run.code, Some(0), "{what}: {}", run.text()),
+            None => assert_eq!(run.code, 0, "{what}: {}", run.text()),
             Some(word) => {
-                assert_ne!(run.code, Some(0), "{what} was accepted");
+                assert_ne!(run.code, 0, "{what} was accepted");
                 run.refused(&["app", word]);
                 scene.unchanged(&before, &run);
             }
@@ -140,7 +140,7 @@ fn row_22_verify_io_error() {
         for check in [&["./app.rpm"][..], &["--nogpgcheck", "./app.rpm"]] {
             let before = scene.state();
             let run = scene.install(check);
-            assert_ne!(run.code, Some(0), "cut at {end}: {}", run.text());
+            assert_ne!(run.code, 0, "cut at {end}: {}", run.text());
             run.refused(&["app.rpm"]);
             scene.unchanged(&before, &run);
         }
@@ -180,16 +180,11 @@ fn row_22_every_read_of_a_package_may_fail() {
         let run = scene.tdnf_under(&trace, &["-y", "--testonly", "install", &path]);
         let text = fs::read_to_string(&log).unwrap();
         if !text.contains("INJECTED") {
-            assert_eq!(run.code, Some(0), "{}", run.text());
+            assert_eq!(run.code, 0, "{}", run.text());
             break;
         }
         failed += 1;
-        assert_ne!(
-            run.code,
-            Some(0),
-            "read {count} failed unseen: {}",
-            run.text()
-        );
+        assert_ne!(run.code, 0, "read {count} failed unseen: {}", run.text());
         run.refused(&["app"]);
         scene.unchanged(&before, &run);
     }
@@ -236,7 +231,7 @@ fn row_24_mutated_packages() {
         }
         scene.write("app.rpm", &changed);
         let run = scene.tdnf(&["-y", "--testonly", "install", "./app.rpm"]);
-        if run.code == Some(0) {
+        if run.code == 0 {
             // Lead and padding are covered by nothing: what counts is unchanged.
             accepted += 1;
             assert_eq!(

@@ -204,7 +204,7 @@ fn rows_of_install(item: Option<Item>) -> Option<String> {
     scene.tdnf(&["makecache"]).ok();
     let before = scene.state();
     let run = scene.install(&["app"]);
-    if run.code != Some(0) {
+    if run.code != 0 {
         run.refused(&["app-1"]);
         scene.unchanged(&before, &run);
         return None;
@@ -349,7 +349,7 @@ fn row_17_header_bad_regions() {
         for check in [&["./app.rpm"][..], &["--nogpgcheck", "./app.rpm"]] {
             let before = scene.state();
             let run = scene.install(check);
-            assert_ne!(run.code, Some(0), "{what} was accepted: {}", run.text());
+            assert_ne!(run.code, 0, "{what} was accepted: {}", run.text());
             run.refused(&["app.rpm"]);
             scene.unchanged(&before, &run);
         }
@@ -432,7 +432,7 @@ fn row_18_sig_tag_type_confusion() {
         let before = scene.state();
         for check in [&["./app.rpm"][..], &["--nogpgcheck", "./app.rpm"]] {
             let run = scene.install(check);
-            assert_ne!(run.code, Some(0), "{what} was accepted: {}", run.text());
+            assert_ne!(run.code, 0, "{what} was accepted: {}", run.text());
             run.refused(&["app.rpm"]);
             scene.unchanged(&before, &run);
         }
