@@ -1,14 +1,18 @@
 //! The real `rpm`, `rpmbuild` and `createrepo_c`, as oracles and as builders.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
 use crate::fixtures;
+use crate::program::{self, Run};
 
+/// Where the database of a root stands in it.
+const DBPATH: &str = "/var/lib/rpm";
 /// Where the database stands inside an oracle root while it is asked.
 const ORACLE_MOUNT: &str = "/mnt";
 
@@ -32,11 +36,11 @@ impl Rpm {
         }
     }
 
-    /// The machine's rpm with `--root root` and the database at `dbpath` inside it.
-    pub fn on_root(root: &Path, dbpath: &Path) -> Self {
+    /// The machine's rpm with `--root root` and the database at its usual place inside it.
+    pub fn on_root(root: &Path) -> Self {
         Self {
             root: Some(root.to_path_buf()),
-            ..Self::on_db(dbpath)
+            ..Self::on_db(Path::new(DBPATH))
         }
     }
 
@@ -49,6 +53,15 @@ impl Rpm {
         }
     }
 
+    /// The rpm of an oracle root on another root, which is bound into it as [`Self::oracle`] does. Nothing may be
+    /// mounted on `/mnt` of the oracle meanwhile.
+    pub fn oracle_on_root(oracle: &Path, root: &Path) -> Self {
+        Self {
+            oracle: Some(oracle.to_path_buf()),
+            ..Self::on_root(root)
+        }
+    }
+
     /// The same, run as the user `nobody`.
     #[must_use]
     pub fn unprivileged(mut self) -> Self {
@@ -57,27 +70,47 @@ impl Rpm {
     }
 
     /// Runs `rpm` with these arguments.
-    pub fn run<A: AsRef<OsStr>>(&self, args: &[A]) -> Output {
+    pub fn run<A: AsRef<OsStr>>(&self, args: &[A]) -> Run {
         self.run_program("rpm", args)
     }
 
     /// Runs `rpm` or one of its siblings (`rpmdb`, `rpmkeys`).
-    pub fn run_program<A: AsRef<OsStr>>(&self, program: &str, args: &[A]) -> Output {
-        let mut command = self.command(program);
-        command.args(args);
-        command.output().expect("rpm runs")
+    pub fn run_program<A: AsRef<OsStr>>(&self, program: &str, args: &[A]) -> Run {
+        program::run(self.command(program).args(args))
     }
 
     /// Standard output of a call that must succeed.
     pub fn ok<A: AsRef<OsStr>>(&self, args: &[A]) -> String {
-        let shown: Vec<_> = args.iter().map(|a| a.as_ref().to_owned()).collect();
-        succeeded(self.run(args), &shown)
+        self.program_ok("rpm", args)
     }
 
     /// Standard output of a sibling's call that must succeed.
     pub fn program_ok<A: AsRef<OsStr>>(&self, program: &str, args: &[A]) -> String {
-        let shown: Vec<_> = args.iter().map(|a| a.as_ref().to_owned()).collect();
-        succeeded(self.run_program(program, args), &shown)
+        program::ok(self.command(program).args(args))
+    }
+
+    /// The root as this rpm sees it.
+    pub fn root(&self) -> Option<&Path> {
+        let bound = self.oracle.as_ref().map(|_| Path::new(ORACLE_MOUNT));
+        self.root.as_deref().map(|root| bound.unwrap_or(root))
+    }
+
+    /// Installed packages as `NAME-VERSION-RELEASE.ARCH`, without keys.
+    pub fn all(&self) -> BTreeSet<String> {
+        let format = "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n";
+        let text = self.ok(&["-qa", "--qf", format]);
+        let lines = text.lines().filter(|line| !line.starts_with("gpg-pubkey"));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Asserts that `rpm -Va` finds nothing but changed configuration files, and that the database is sound.
+    #[track_caller]
+    pub fn verify(&self) {
+        let run = self.run(&["-Va"]);
+        let config = |line: &str| line.get(9..13) == Some("  c ");
+        let sound = run.out.lines().all(config) && (run.success() || !run.out.is_empty());
+        assert!(sound, "rpm -Va says:\n{}", run.text());
+        self.program_ok("rpmdb", &["--verifydb"]);
     }
 
     /// The call without its own arguments, for tests that watch it while it runs.
@@ -91,7 +124,8 @@ impl Rpm {
             );
             words.push("sh".into());
             let parent = self.dbpath.as_deref().and_then(Path::parent);
-            words.extend(parent.map(|p| p.as_os_str().to_owned()));
+            let bound = self.root.as_deref().or(parent);
+            words.extend(bound.map(|p| p.as_os_str().to_owned()));
             words.push(oracle.into());
             words.push(ORACLE_MOUNT.into());
         }
@@ -107,15 +141,17 @@ impl Rpm {
             );
         }
         words.push(program.into());
-        if let Some(root) = &self.root {
-            words.extend(["--root".into(), root.into()]);
-        }
+        words.extend(
+            self.root()
+                .into_iter()
+                .flat_map(|root| ["--root".into(), root.into()]),
+        );
         if let Some(dbpath) = &self.dbpath {
-            let name = dbpath.file_name().unwrap_or_default();
-            let seen = if self.oracle.is_some() {
-                Path::new(ORACLE_MOUNT).join(name)
-            } else {
-                dbpath.clone()
+            let seen = match (&self.oracle, &self.root) {
+                (Some(_), None) => {
+                    Path::new(ORACLE_MOUNT).join(dbpath.file_name().unwrap_or_default())
+                }
+                _ => dbpath.clone(),
             };
             words.extend(["--dbpath".into(), seen.into()]);
         }
@@ -129,17 +165,6 @@ impl Rpm {
             .stdin(Stdio::null());
         command
     }
-}
-
-fn succeeded(output: Output, shown: &[OsString]) -> String {
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{shown:?} failed: {}\n{out}{err}",
-        output.status
-    );
-    out
 }
 
 /// Builds the binary packages of a spec with `rpmbuild` and answers their paths, sorted. `sources` are written beside

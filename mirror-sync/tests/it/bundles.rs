@@ -25,7 +25,7 @@ fn isolated_root(dir: &Path) -> PathBuf {
     assert_eq!(all.len(), 100);
     let root = dir.join("host");
     fs::create_dir_all(root.join("var/lib/rpm")).unwrap();
-    let rpm = Rpm::on_root(&root, Path::new("/var/lib/rpm"));
+    let rpm = Rpm::on_root(&root);
     let mut words = vec![
         "-i".to_owned(),
         "--justdb".into(),
@@ -107,7 +107,7 @@ fn request_make_apply_upgrade_receipt_and_an_incremental_second() {
         ["alpha-1", "beta-1", "beta-2", "gamma-1"]
     );
     upgrade_offline(&gap, &host);
-    let installed = Rpm::on_root(&host, Path::new("/var/lib/rpm")).ok(&["-q", "beta"]);
+    let installed = Rpm::on_root(&host).ok(&["-q", "beta"]);
     if tdnf().is_some() {
         assert_eq!(installed.trim(), "beta-2-1.noarch");
     }
@@ -140,7 +140,7 @@ fn upgrade_offline(gap: &Gap, host: &Path) {
             .args(words);
         Run::of(command.output().unwrap()).ends(0);
     }
-    let rpm = Rpm::on_root(host, Path::new("/var/lib/rpm"));
+    let rpm = Rpm::on_root(host);
     assert_eq!(rpm.ok(&["-q", "gamma"]).trim(), "gamma-1-1.noarch");
 }
 

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::program::{self, ok};
 
-use crate::interop_lab::{Site, built, ok, shell_site, unprivileged};
+use crate::interop_lab::{Site, built, shell_site, unprivileged};
 
 fn package(version: &str) -> PathBuf {
     built(&format!(
@@ -88,14 +89,11 @@ fn a_killed_upgrade_is_finished() {
         2,
         "rpm left both"
     );
-    let again = Command::new("rpm")
-        .args(rpm_words(&site, &["-U", &two]))
-        .output()
-        .unwrap();
-    assert!(!again.status.success(), "rpm refuses to try again");
+    let again = program::run(Command::new("rpm").args(rpm_words(&site, &["-U", &two])));
+    assert!(!again.success(), "rpm refuses to try again");
     let output = site.run(&["check-installed"]);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let said = output.out;
+    assert_eq!(output.code, 1, "{said}");
     let line = "torn-1-1.noarch is still listed, although torn-2-1.noarch replaced it";
     assert!(said.contains(line), "{said}");
     assert_eq!(
@@ -137,23 +135,23 @@ fn temporary_files_of_a_killed_rpm_go() {
     let (site, repo) = site();
     let (one, two) = (file(&repo, "1"), file(&repo, "2"));
     rpm(&site, &["-i", &one]);
-    let killed = Command::new("strace")
-        .args([
-            "-f",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=renameat,renameat2,rename",
-        ])
-        .args([
-            "-e",
-            "inject=renameat,renameat2,rename:signal=KILL:when=1",
-            "rpm",
-        ])
-        .args(rpm_words(&site, &["-U", &two]))
-        .output()
-        .unwrap();
-    assert!(!killed.status.success(), "strace killed rpm");
+    let killed = program::run(
+        Command::new("strace")
+            .args([
+                "-f",
+                "-o",
+                "/dev/null",
+                "-e",
+                "trace=renameat,renameat2,rename",
+            ])
+            .args([
+                "-e",
+                "inject=renameat,renameat2,rename:signal=KILL:when=1",
+                "rpm",
+            ])
+            .args(rpm_words(&site, &["-U", &two])),
+    );
+    assert!(!killed.success(), "strace killed rpm");
     let left = || {
         let names = fs::read_dir(site.root.join("opt/torn")).unwrap().flatten();
         let names = names.map(|entry| entry.file_name().into_string().unwrap());
@@ -163,15 +161,15 @@ fn temporary_files_of_a_killed_rpm_go() {
     // Names that only look alike are somebody's own.
     site.root.write("opt/torn/mine;12345678", "mine");
     let output = site.run(&["check-installed"]);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let said = output.out;
+    assert_eq!(output.code, 1, "{said}");
     assert!(
         said.contains("/opt/torn/both;") && said.contains("was left by an interrupted rpm"),
         "{said}"
     );
     assert!(!said.contains("mine;"), "{said}");
     let json = site.run(&["-j", "check-installed"]);
-    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let json: serde_json::Value = json.json();
     assert!(json[0]["Leftover"]["path"].is_string(), "{json}");
     let _ = site.run(&["-y", "check-installed", "--repair"]);
     assert_eq!(left(), ["mine;12345678"]);
@@ -192,8 +190,8 @@ fn missing_and_foreign_files_are_named() {
     site.root.write("opt/torn/both", "foreign\n");
     site.root.write("opt/torn/conf", "edited\n");
     let output = site.run(&["-y", "check-installed", "--repair"]);
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let said = output.text();
+    assert_eq!(output.code, 1, "{said}");
     assert!(
         said.contains("torn-1-1.noarch: 1 files are missing and 1 are not the package's"),
         "{said}"

@@ -2,10 +2,11 @@
 //! 6.1) says of the result.
 
 use std::collections::BTreeSet;
+use testkit::rpm::Rpm;
 
 use testkit::fixtures;
 
-use crate::interop_lab::{FIVE, Nginx, Site, Tongs, copy, file_of, recipe, small, unprivileged};
+use crate::interop_lab::{FIVE, Nginx, Site, copy, file_of, recipe, small, unprivileged};
 
 /// Installs the five programs; answers the root and what the plan named.
 fn five() -> (Nginx, Site, BTreeSet<String>) {
@@ -19,7 +20,7 @@ fn five() -> (Nginx, Site, BTreeSet<String>) {
 }
 
 /// Every question of issue 2's acceptance, to one rpm.
-fn agrees(site: &Site, plan: &BTreeSet<String>, rpm: &Tongs) {
+fn agrees(site: &Site, plan: &BTreeSet<String>, rpm: &Rpm) {
     assert_eq!(&rpm.all(), plan, "rpm -qa against the plan");
     rpm.verify();
     let keys = rpm.ok(&["-qi", "gpg-pubkey"]);
@@ -48,17 +49,13 @@ fn agrees(site: &Site, plan: &BTreeSet<String>, rpm: &Tongs) {
 }
 
 /// rpm installs and upgrades beside us; then tdnf goes on.
-fn goes_on(site: &Site, rpm: &Tongs) {
+fn goes_on(site: &Site, rpm: &Rpm) {
     let repo = small().join("repo");
     let inside = |nevra: &str| {
         // An oracle sees nothing but the root.
         let name = format!("{nevra}.rpm");
         std::fs::copy(file_of(&repo, nevra), site.root.join(&name)).unwrap();
-        let prefix = rpm
-            .oracle
-            .as_ref()
-            .map_or(site.path(), |_| std::path::Path::new("/mnt"));
-        prefix.join(name).to_str().unwrap().to_owned()
+        rpm.root().unwrap().join(name).to_str().unwrap().to_owned()
     };
     rpm.ok(&[
         "-i",
@@ -115,10 +112,7 @@ fn oracle_agrees(name: &str) {
     // The oracle is the user's: its copy may be written to by its rpm.
     let oracle = copy(&oracle);
     let (_nginx, site, plan) = five();
-    let rpm = Tongs {
-        root: site.path().to_owned(),
-        oracle: Some(oracle.path().to_owned()),
-    };
+    let rpm = Rpm::oracle_on_root(oracle.path(), site.path());
     agrees(&site, &plan, &rpm);
     site.ok(&["install", "-y", "socat"]);
     goes_on(&site, &rpm);

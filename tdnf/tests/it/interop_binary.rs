@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use testkit::program::{self, ok};
+use testkit::rpm::Rpm;
 
 use testkit::root::Sandbox;
 use testkit::server::Server;
 
 use crate::interop_lab::{
-    FIVE, Nginx, Tongs, built, ok, plain_repo, program, recipe, repo_section, shipped_conf, small,
+    FIVE, Nginx, built, plain_repo, program, recipe, repo_section, shipped_conf, small,
     unprivileged,
 };
 
@@ -24,8 +26,8 @@ fn file_ldd_and_readelf_call_it_static() {
         said.contains("static-pie linked") || said.contains("statically linked"),
         "{said}"
     );
-    let ldd = Command::new("ldd").arg(binary()).output().unwrap();
-    let said = String::from_utf8_lossy(&[ldd.stdout, ldd.stderr].concat()).into_owned();
+    let ldd = program::run(Command::new("ldd").arg(binary()));
+    let said = ldd.text();
     assert!(
         said.contains("statically linked") || said.contains("not a dynamic executable"),
         "{said}"
@@ -75,10 +77,7 @@ fn installs_from_within_an_otherwise_empty_root() {
     ] {
         root.chroot(&words);
     }
-    let rpm = Tongs {
-        root: root.path().to_owned(),
-        oracle: None,
-    };
+    let rpm = Rpm::on_root(root.path());
     rpm.verify();
     assert!(rpm.all().len() > 20);
     // ldconfig ran in it.

@@ -2,12 +2,13 @@
 //! rpm installs into, and questions to several versions of rpm.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
+use testkit::program::{self, Run, ok};
+use testkit::rpm::Rpm;
 
 use testkit::fixtures;
 pub(crate) use testkit::fixtures::unprivileged;
@@ -64,26 +65,6 @@ pub(crate) fn copy(from: &Path) -> tempfile::TempDir {
         .arg(from)
         .arg(to.path()));
     to
-}
-
-/// Standard output of a command that must succeed.
-pub(crate) fn ok(command: &mut Command) -> String {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    succeeded(&output, &format!("{command:?}"))
-}
-
-fn succeeded(output: &Output, what: &str) -> String {
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{what}: {}\n{out}{err}",
-        output.status
-    );
-    out
 }
 
 /// A private nginx in front of a copy of a folder.
@@ -176,12 +157,8 @@ pub(crate) fn shell_site(packages: &[PathBuf]) -> (Site, tempfile::TempDir) {
         open_section("test", repo.path()),
     );
     fs::create_dir_all(root.join("var/lib/rpm")).unwrap();
-    let mut rpm = Command::new("rpm");
-    rpm.arg("--root")
-        .arg(root.path())
-        .args(["--dbpath", DBPATH]);
-    rpm.args(["--define", "_db_backend sqlite", "-i", "--nosignature"]);
-    ok(rpm.arg(built(SHELL)));
+    let shell = built(SHELL).display().to_string();
+    Rpm::on_root(root.path()).ok(&["-i", "--nosignature", &shell]);
     (Site { root }, repo)
 }
 
@@ -222,8 +199,8 @@ impl Site {
         command
     }
 
-    pub(crate) fn run(&self, words: &[&str]) -> Output {
-        self.command(words).output().unwrap()
+    pub(crate) fn run(&self, words: &[&str]) -> Run {
+        program::run(&mut self.command(words))
     }
 
     /// Standard output of a run that must succeed.
@@ -233,15 +210,8 @@ impl Site {
 
     /// Standard error and status of a run that must fail.
     pub(crate) fn refused(&self, words: &[&str]) -> (String, i32) {
-        let output = self.run(words);
-        let out = String::from_utf8_lossy(&output.stdout);
-        let err = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            !output.status.success(),
-            "{words:?} must fail\n{out}\n{err}"
-        );
-        let code = output.status.code();
-        (err, code.expect("not killed"))
+        let run = self.run(words).failed();
+        (run.err, run.code)
     }
 
     /// What a run of these words would install, as `name-version-release.arch`, in its order.
@@ -279,78 +249,14 @@ impl Site {
     }
 
     /// The machine's rpm on this root.
-    pub(crate) fn rpm(&self) -> Tongs {
-        Tongs {
-            root: self.path().to_owned(),
-            oracle: None,
-        }
+    pub(crate) fn rpm(&self) -> Rpm {
+        Rpm::on_root(self.path())
     }
 }
 
 /// The tdnf.conf that is shipped.
 pub(crate) fn shipped_conf() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../conf/tdnf.conf")).unwrap()
-}
-
-/// A real rpm held to a root from outside: the machine's, or that of an oracle root.
-pub(crate) struct Tongs {
-    pub(crate) root: PathBuf,
-    pub(crate) oracle: Option<PathBuf>,
-}
-
-/// Binds the root ($1) into the oracle ($2) in a mount namespace of its own.
-const BIND: &str =
-    "mount --bind \"$1\" \"$2/mnt\"; oracle=$2; shift 2; exec chroot \"$oracle\" \"$@\"";
-
-impl Tongs {
-    pub(crate) fn command(&self, program: &str) -> Command {
-        let mut command;
-        let mut root = self.root.as_path();
-        match &self.oracle {
-            None => command = Command::new(program),
-            Some(oracle) => {
-                command = Command::new("unshare");
-                command.args(["-m", "sh", "-ec", BIND, "sh"]);
-                command.args([root, oracle]).arg(program);
-                root = Path::new("/mnt");
-            }
-        }
-        command.arg("--root").arg(root);
-        command.args(["--dbpath", DBPATH, "--define", "_db_backend sqlite"]);
-        command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
-        command
-    }
-
-    pub(crate) fn run(&self, words: &[&str]) -> Output {
-        self.command("rpm").args(words).output().unwrap()
-    }
-
-    pub(crate) fn ok<A: AsRef<OsStr>>(&self, words: &[A]) -> String {
-        ok(self.command("rpm").args(words))
-    }
-
-    /// `rpm -qa` without keys, sorted.
-    pub(crate) fn all(&self) -> BTreeSet<String> {
-        let format = "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\n";
-        let text = self.ok(&["-qa", "--qf", format]);
-        let lines = text.lines().filter(|line| !line.starts_with("gpg-pubkey"));
-        lines.map(str::to_owned).collect()
-    }
-
-    /// `rpm -Va` finds nothing but changed configuration files; the database is sound.
-    pub(crate) fn verify(&self) {
-        let output = self.run(&["-Va"]);
-        let text = String::from_utf8_lossy(&output.stdout);
-        let err = String::from_utf8_lossy(&output.stderr);
-        let config = |line: &str| line.get(9..13) == Some("  c ");
-        let bad: Vec<&str> = text.lines().filter(|line| !config(line)).collect();
-        assert!(bad.is_empty(), "rpm -Va says:\n{text}{err}");
-        assert!(
-            output.status.success() || !text.is_empty(),
-            "rpm -Va: {err}"
-        );
-        ok(self.command("rpmdb").arg("--verifydb"));
-    }
 }
 
 /// The database file of a root.

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use testkit::program::ok;
 
 use testkit::fixtures;
 
-use crate::interop_lab::{FIVE, Nginx, Site, ok, open_section, recipe, unprivileged};
+use crate::interop_lab::{FIVE, Nginx, Site, open_section, recipe, unprivileged};
 
 const LIMIT: u64 = 128 << 20;
 /// Packages of the generated repository.

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use testkit::program::ok;
 
 use tempfile::TempDir;
 use testkit::root::Sandbox;
 
 use crate::interop_lab::{
-    DBPATH, Site, built, file_of, now, ok, open_section, plain_repo, recipe, repo_section, same,
+    DBPATH, Site, built, file_of, now, open_section, plain_repo, recipe, repo_section, same,
     shipped_conf, small, unprivileged,
 };
 

@@ -321,7 +321,7 @@ impl Scene {
 
     /// The real rpm on the root.
     pub(crate) fn rpm(&self) -> Rpm {
-        Rpm::on_root(&self.root(), Path::new("/var/lib/rpm"))
+        Rpm::on_root(&self.root())
     }
 
     /// Names of installed packages, keys left out, as the real rpm tells them.
@@ -359,7 +359,7 @@ fn template() -> &'static PathBuf {
         let file = dir.path().join("first.rpm");
         fs::write(&file, package("first", "1", "").bytes()).expect("ours");
         let file = file.to_string_lossy();
-        Rpm::on_root(&root, Path::new("/var/lib/rpm")).ok(&["-i", "--nosignature", &file]);
+        Rpm::on_root(&root).ok(&["-i", "--nosignature", &file]);
         // One run of ours makes history and state folders, as any system has them.
         let ready = package("ready", "1", "").bytes();
         fs::write(dir.path().join("ready.rpm"), ready).expect("ours");

@@ -3,12 +3,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
+use testkit::program::{Run, ok};
 
 use testkit::tree;
 
-use crate::interop_lab::{Site, built, database, ok, shell_site, unprivileged};
+use crate::interop_lab::{Site, built, database, shell_site, unprivileged};
 use crate::scene_rpm::{Item, RpmFile, kind};
 
 /// Damaged places that are tried in each kind of database.
@@ -24,27 +25,20 @@ fn package(name: &str) -> PathBuf {
     ))
 }
 
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
-}
-
 /// Runs it; whatever comes of it, it ends by itself, soon, and says what is wrong in a few lines.
 #[track_caller]
-fn tried(site: &Site, words: &[&str], what: &str) -> Output {
+fn tried(site: &Site, words: &[&str], what: &str) -> Run {
     let began = Instant::now();
     let output = site.run(words);
-    let said = text(&output);
-    assert!(
-        output.status.code().is_some(),
-        "{what}: {words:?} crashed: {said}"
-    );
+    let said = output.text();
+    assert!(output.code >= 0, "{what}: {words:?} crashed: {said}");
     assert!(!said.contains("panicked"), "{what}: {words:?}: {said}");
     assert!(
         began.elapsed() < PATIENCE,
         "{what}: {words:?} takes too long"
     );
-    let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    if !output.status.success() {
+    let err = &output.err;
+    if !output.success() {
         assert!(
             err.contains("Error(") && err.lines().count() <= 6,
             "{what}: {words:?}: {err}"
@@ -101,15 +95,15 @@ fn row_70_damaged_pages_of_sqlite() {
         fs::write(&file, &bad).unwrap();
         let what = format!("place {number}, byte {at}");
         let list = tried(&site, &["list", "installed"], &what);
-        listed += usize::from(list.status.success());
+        listed += usize::from(list.success());
         let output = tried(&site, &["install", "-y", "fresh"], &what);
-        if output.status.success() {
+        if output.success() {
             // Nothing that was asked for was hurt.
             assert!(site.root.join("opt/fresh/file-40").exists(), "{what}");
             fs::remove_dir_all(site.root.join("opt/fresh")).unwrap();
         } else {
             refused += 1;
-            assert_eq!(files(&site), before, "{what}: {}", text(&output));
+            assert_eq!(files(&site), before, "{what}: {}", output.text());
         }
     }
     println!("{PLACES} places: {listed} lists, {refused} installs refused");
@@ -157,14 +151,14 @@ db.commit()
             .args(words));
         let what = format!("{entries} entries, {data} bytes");
         let list = tried(&site, &["list", "installed"], &what);
-        let said = text(&list);
+        let said = list.text();
         // What can be read is shown, or the record is named.
         assert!(
             said.contains("three") || said.contains("99"),
             "{what}: {said}"
         );
         let output = tried(&site, &["install", "-y", "fresh"], &what);
-        if !output.status.success() {
+        if !output.success() {
             assert_eq!(files(&site), before, "{what}");
         } else {
             site.ok(&["erase", "-y", "fresh"]);
@@ -240,9 +234,9 @@ fn row_70_a_million_files() {
     ];
     let output = tried(&site, &words, "a million files");
     // No limit is met: the million is judged file by file, and nothing is made.
-    let said = text(&output);
+    let said = output.text();
     assert!(
-        output.status.success() && said.contains("Testing transaction"),
+        output.success() && said.contains("Testing transaction"),
         "{said}"
     );
     assert!(!site.root.join("opt").exists());

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use testkit::program::{self, ok};
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use testkit::{rpmdb, tree};
 
-use crate::interop_lab::{
-    Site, built, database, ok, open_section, plain_repo, program, unprivileged,
-};
+use crate::interop_lab::{Site, built, database, open_section, plain_repo, program, unprivileged};
 
 /// A package with two files whose names have the same length, and a payload as it is.
 fn victim() -> PathBuf {
@@ -167,12 +166,12 @@ fn site_with(package: &Path) -> (Site, tempfile::TempDir) {
 #[track_caller]
 fn must_refuse(what: &str, package: &Path, says: &[&str]) {
     // As dangerous as possible: no digest saves us.
-    let rpm = Command::new("rpm")
-        .args(["-K", "--nosignature"])
-        .arg(package)
-        .output()
-        .unwrap();
-    assert!(rpm.status.success(), "{what}: the digests must be right");
+    let rpm = program::run(
+        Command::new("rpm")
+            .args(["-K", "--nosignature"])
+            .arg(package),
+    );
+    assert!(rpm.success(), "{what}: the digests must be right");
     let (site, _repo) = site_with(package);
     let before = state(&site);
     let (err, code) = site.refused(&["install", "-y", "victim"]);
@@ -380,7 +379,7 @@ fn row_61_symlink_then_file() {
     fs::create_dir_all(site.root.join(host.to_str().unwrap())).unwrap();
     let output = site.run(&["install", "-y", "through"]);
     untouched(&host);
-    if output.status.success() {
+    if output.success() {
         let landed = site.root.join(host.to_str().unwrap()).join("x");
         assert_eq!(fs::read_to_string(landed).unwrap(), "evil\n");
         site.rpm().verify();
@@ -520,13 +519,9 @@ fn row_63_preplanted_temp() {
             "trace=openat,openat2,mkdirat,renameat2,linkat,symlinkat",
         ]);
         command.arg(program()).arg("--installroot").arg(site.path());
-        let output = command
-            .args(["--releasever", "12"])
-            .args(words)
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{text}");
+        let output = program::run(command.args(["--releasever", "12"]).args(words));
+        let text = &output.err;
+        assert!(output.success(), "{text}");
         let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
         // What stands in directories of our own has its name for good.
         let ours = ["/var/lib/tdnf/", "/var/lib/rpm/", "/var/cache/tdnf/"];

@@ -6,13 +6,15 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::program::{self, ok};
+use testkit::rpm::Rpm;
 
 use rpm_transaction::{RootDir, STATE_DIR, pending};
 use testkit::server::Server;
 use testkit::{fixtures, rpmdb, tree};
 
 use crate::interop_lab::{
-    Site, Tongs, built, copy, database, ok, open_section, plain_repo, program, repo_section, small,
+    Site, built, copy, database, open_section, plain_repo, program, repo_section, small,
     unprivileged,
 };
 
@@ -109,8 +111,8 @@ fn row_87_kill9_everywhere() {
     let old = state(site.path());
     let done = copy(site.path());
     let began = Instant::now();
-    let run = changing(done.path()).output().unwrap();
-    assert!(run.status.success());
+    let run = program::run(&mut changing(done.path()));
+    assert!(run.success());
     let whole = began.elapsed();
     let new = state(done.path());
     assert!(!differences(&old, &new).is_empty());
@@ -134,8 +136,8 @@ fn row_87_kill9_everywhere() {
         next.arg("--installroot")
             .arg(root.path())
             .args(["--releasever", "12"]);
-        let next = next.args(["install", "-y", "tiny-shell"]).output().unwrap();
-        let said = String::from_utf8_lossy(&next.stderr).into_owned();
+        let next = program::run(next.args(["install", "-y", "tiny-shell"]));
+        let said = next.err;
         assert!(
             !pending(&dir, STATE_DIR).unwrap(),
             "moment {moment}: {said}"
@@ -148,10 +150,7 @@ fn row_87_kill9_everywhere() {
             to_old.is_empty() || to_new.is_empty(),
             "moment {moment} ({lines:?}, {pause:?}): {said}\nnot the old system: {to_old:#?}\nnot the new one: {to_new:#?}"
         );
-        let rpm = Tongs {
-            root: root.path().to_owned(),
-            oracle: None,
-        };
+        let rpm = Rpm::on_root(root.path());
         rpm.verify();
     }
     println!("30 moments: {left_old} old, {left_new} new, {halfway} within the transaction");
@@ -168,20 +167,17 @@ fn own_mounts(test: &str) -> bool {
     if unprivileged() {
         return false;
     }
-    let allowed = Command::new("unshare")
-        .args(["-m", "true"])
-        .output()
-        .unwrap();
-    if !allowed.status.success() {
+    let allowed = program::run(Command::new("unshare").args(["-m", "true"]));
+    if !allowed.success() {
         fixtures::skipped("no mount namespaces here");
         return false;
     }
     let mut command = Command::new("unshare");
     command.arg("-m").arg(std::env::current_exe().unwrap());
     command.args(["--exact", &format!("threats_host::{test}"), "--nocapture"]);
-    let output = command.env(INSIDE, "1").output().unwrap();
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "{text}");
+    let output = program::run(command.env(INSIDE, "1"));
+    let text = output.text();
+    assert!(output.success(), "{text}");
     assert!(text.contains("1 passed"), "{text}");
     false
 }
@@ -220,9 +216,8 @@ fn asked_packages(server: &Server) -> usize {
 fn refused_unchanged(site: &Site, words: &[&str], says: &[&str]) -> String {
     let before = state(site.path());
     let output = site.run(words);
-    assert!(!output.status.success(), "{words:?} must fail");
-    let err = [output.stdout, output.stderr].concat();
-    let err = String::from_utf8_lossy(&err).into_owned();
+    assert!(!output.success(), "{words:?} must fail");
+    let err = output.text();
     assert!(
         says.iter().any(|word| err.contains(word)),
         "{words:?}: {err}"
@@ -313,13 +308,13 @@ fn row_89_enospc_in_the_middle() {
     small_disk(site.path(), "size=24m");
     let before = state(site.path());
     let output = site.run(&["install", "-y", "filler", "chain"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = &output.err;
     fs::remove_file(site.root.join("filling")).unwrap();
     assert!(!said.contains("panicked"), "{said}");
     let after = state(site.path());
     let changed = differences(&after, &before);
-    println!("status {:?}: {said}", output.status.code());
-    if output.status.success() {
+    println!("status {:?}: {said}", output.code);
+    if output.success() {
         assert!(site.rpm().all().contains("filler-1-1.noarch"));
     } else {
         assert!(
@@ -353,16 +348,16 @@ fn row_89_enospc_rpmdb() {
         small_disk(&dir, &format!("size={}k", used.next_multiple_of(4) + room));
         let before = state(site.path());
         let output = site.run(&["install", "-y", "kinds", "config", "multi", "logged"]);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        println!("{room} kB of room: {:?} {said}", output.status.code());
+        let said = &output.err;
+        println!("{room} kB of room: {:?} {said}", output.code);
         assert!(!said.contains("panicked"), "{said}");
         let changed = differences(&state(site.path()), &before);
         assert!(
-            output.status.success() || changed.is_empty(),
+            output.success() || changed.is_empty(),
             "{room}: {said}{changed:#?}"
         );
         if room == 0 {
-            assert!(!output.status.success(), "there was no room");
+            assert!(!output.success(), "there was no room");
         }
         ok(Command::new("mount")
             .args(["-o", "remount,size=8m"])
@@ -484,10 +479,7 @@ fn a_directory_of_another_project_is_staged_inside() {
     // So does the next start after a kill, whenever it comes.
     for step in [12_u32, 16, 20, 24, 28] {
         let mut command = site.command(&["downgrade", "-y", "proj-3"]);
-        let _ = command
-            .env("TDNF_TEST_KILL_STEP", step.to_string())
-            .output()
-            .unwrap();
+        let _ = program::run(command.env("TDNF_TEST_KILL_STEP", step.to_string()));
         site.ok(&["install", "-y", "tiny-shell"]);
         let changed = differences(&state(site.path()), &before);
         assert!(changed.is_empty(), "step {step}: {changed:#?}");
@@ -498,7 +490,7 @@ fn a_directory_of_another_project_is_staged_inside() {
 }
 
 /// The program as the user nobody, who may read the root but not write to it.
-fn as_nobody(site: &Site, words: &[&str]) -> (String, String, Option<i32>) {
+fn as_nobody(site: &Site, words: &[&str]) -> (String, String, i32) {
     // The build folder may be closed to nobody.
     let place = site.root.join("tdnf-copy");
     if !place.exists() {
@@ -517,13 +509,8 @@ fn as_nobody(site: &Site, words: &[&str]) -> (String, String, Option<i32>) {
         .env_remove("HOME")
         .env_remove("XDG_CACHE_HOME")
         .current_dir("/");
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (
-        text(&output.stdout),
-        text(&output.stderr),
-        output.status.code(),
-    )
+    let output = program::run(&mut command);
+    (output.out, output.err, output.code)
 }
 
 #[test]
@@ -545,13 +532,13 @@ fn no_permission() {
         &["autoremove", "-y"],
     ] {
         let (_, err, code) = as_nobody(&site, words);
-        assert_eq!(code, Some(65), "{words:?}: {err}");
+        assert_eq!(code, 65, "{words:?}: {err}");
         let text = "Error(1601) : Operation not permitted. You have to be root.";
         assert!(err.contains(text), "{words:?}: {err}");
     }
     assert!(server.seen().is_empty(), "nothing is read before that");
     let (_, err, code) = as_nobody(&site, &["makecache"]);
-    assert_eq!(code, Some(77), "{err}");
+    assert_eq!(code, 77, "{err}");
     assert!(
         err.contains("Error(1613) : ") && err.contains("Permission denied"),
         "{err}"
@@ -562,10 +549,10 @@ fn no_permission() {
     );
     // What is readable is answered.
     let (out, err, code) = as_nobody(&site, &["-C", "list", "installed"]);
-    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(code, 0, "{err}");
     assert!(out.contains("chain"), "{out}");
     let (out, err, code) = as_nobody(&site, &["-C", "list", "available", "config"]);
-    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(code, 0, "{err}");
     assert!(out.contains("config"), "{out}");
     let changed = differences(&state(site.path()), &before);
     assert!(changed.is_empty(), "{changed:#?}");

@@ -3,15 +3,16 @@
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use testkit::program::{self, Run, ok};
 
 use testkit::fixtures;
 use testkit::rpm::build_spec;
 
-use crate::interop_lab::{Site, ok, program, shell_site, unprivileged};
+use crate::interop_lab::{Site, program, shell_site, unprivileged};
 
 /// How many at once.
 const MANY: usize = 20;
@@ -57,10 +58,6 @@ fn started(site: &Site, words: &[&str]) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }
 
 /// Waits until something holds; a minute at most.
@@ -136,9 +133,9 @@ fn row_97_concurrent_x20() {
         .arg(repo.path()));
     let mut told = 0;
     for (install, name) in installs.into_iter().zip(&names) {
-        let output = install.wait_with_output().unwrap();
-        let said = text(&output);
-        assert!(output.status.success(), "{name}: {said}");
+        let output = Run::of(install.wait_with_output().unwrap());
+        let said = output.text();
+        assert!(output.success(), "{name}: {said}");
         if said.contains("waiting for tdnf_instance lock") {
             told += 1;
             let held = said.lines().find(|line| line.starts_with("it is held by "));
@@ -146,9 +143,9 @@ fn row_97_concurrent_x20() {
         }
     }
     for query in queries.into_iter().chain(asked) {
-        let output = query.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", text(&output));
-        assert!(text(&output).contains("fast"), "{}", text(&output));
+        let output = Run::of(query.wait_with_output().unwrap());
+        assert!(output.success(), "{}", output.text());
+        assert!(output.text().contains("fast"), "{}", output.text());
     }
     println!("{told} of {MANY} waited");
     assert!(told > 0, "nobody waited");
@@ -217,11 +214,11 @@ fn row_98_lock_holder_killed() {
         .arg(site.path())
         .args(["--releasever", "12"])
         .args(wait);
-    let output = apart.stdin(Stdio::null()).output().unwrap();
-    if text(&output).contains("unshare:") {
+    let output = program::run(&mut apart);
+    if output.text().contains("unshare:") {
         fixtures::skipped("no namespaces here");
     } else {
-        let said = text(&output);
+        let said = output.text();
         assert!(
             said.contains("a process that cannot be seen from here ("),
             "{said}"
@@ -236,9 +233,9 @@ fn row_98_lock_holder_killed() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     ok(Command::new("kill").args(["-9", &scriptlet]));
-    let output = waiter.wait_with_output().unwrap();
-    let said = text(&output);
-    assert!(output.status.success(), "{said}");
+    let output = Run::of(waiter.wait_with_output().unwrap());
+    let said = output.text();
+    assert!(output.success(), "{said}");
     assert!(said.contains("waiting for tdnf_instance lock"), "{said}");
     assert!(
         said.contains("an interrupted transaction has been undone"),
@@ -276,9 +273,9 @@ fn row_99_concurrent_rpm() {
     sleep(Duration::from_millis(500));
     release(&site);
     assert!(theirs.wait().unwrap().success());
-    let output = ours.wait_with_output().unwrap();
-    let said = text(&output);
-    assert!(output.status.success(), "{said}");
+    let output = Run::of(ours.wait_with_output().unwrap());
+    let said = output.text();
+    assert!(output.success(), "{said}");
     assert!(
         said.contains("waiting for the rpm database, which is held by process"),
         "{said}"
@@ -287,13 +284,13 @@ fn row_99_concurrent_rpm() {
     // The other way round.
     let ours = started(&site, &["install", "-y", "slow"]);
     let _ = waiting(&site);
-    let output = rpm(&site, &["-e", "fast"]).output().unwrap();
-    assert!(!output.status.success(), "rpm must not begin");
-    assert!(text(&output).contains("lock"), "{}", text(&output));
+    let output = program::run(&mut rpm(&site, &["-e", "fast"]));
+    assert!(!output.success(), "rpm must not begin");
+    assert!(output.text().contains("lock"), "{}", output.text());
     let read = ok(&mut rpm(&site, &["-qa"]));
     assert!(read.contains("fast-1-1"), "queries go on: {read}");
     release(&site);
-    assert!(ours.wait_with_output().unwrap().status.success());
+    assert!(Run::of(ours.wait_with_output().unwrap()).success());
     ok(&mut rpm(&site, &["-e", "fast"]));
     site.rpm().verify();
 }

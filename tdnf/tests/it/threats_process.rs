@@ -4,12 +4,13 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
+use testkit::program::{self, Run, ok};
 
 use testkit::fixtures;
 use testkit::{rpmdb, tree};
 
-use crate::interop_lab::{built, database, ok, program, shell_site, unprivileged};
+use crate::interop_lab::{built, database, program, shell_site, unprivileged};
 
 const HEAD: &str = "Version: @V@\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
                     AutoReqProv: no\n%description\ntest\n%install\n";
@@ -23,15 +24,11 @@ fn package(name: &str, version: &str, rest: &str) -> PathBuf {
     ))
 }
 
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
-}
-
 /// Runs Python; its program gets these words.
-fn python(program: &str, words: &[&str]) -> Output {
+fn python(program: &str, words: &[&str]) -> Run {
     let mut command = Command::new("/usr/bin/python3");
     command.args(["-I", "-S", "-c", program]).args(words);
-    command.stdin(Stdio::null()).output().unwrap()
+    program::run(&mut command)
 }
 
 /// Starts a program and stops and continues it a thousand times a second, with signals that it
@@ -69,8 +66,8 @@ fn row_92_eintr_storm() {
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let output = python(STORM, &all.iter().map(String::as_str).collect::<Vec<_>>());
-    let said = text(&output);
-    assert!(output.status.success(), "{said}");
+    let said = output.text();
+    assert!(output.success(), "{said}");
     let sent = said.lines().find_map(|line| line.strip_prefix("sent "));
     let sent: u32 = sent.unwrap().parse().unwrap();
     println!("{sent} signals");
@@ -128,7 +125,7 @@ fn row_94_sighup_ssh_drop() {
             TERMINAL,
             &words.iter().map(String::as_str).collect::<Vec<_>>(),
         );
-        let said = text(&output);
+        let said = output.text();
         assert_eq!(said.trim(), exit, "%{kind}");
         assert_eq!(site.root.join("opt/drop").exists(), there, "%{kind}");
         let all = site.rpm().all();
@@ -144,7 +141,7 @@ fn row_94_sighup_ssh_drop() {
 }
 
 /// A memory cgroup of either version. Answers how the command ended.
-fn in_memory(command: &Command, limit: u64) -> Option<Output> {
+fn in_memory(command: &Command, limit: u64) -> Option<Run> {
     let name = format!("tdnf-row95-{}-{limit}", std::process::id());
     let (parent, file) = match Path::new("/sys/fs/cgroup/memory").is_dir() {
         true => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
@@ -162,7 +159,7 @@ fn in_memory(command: &Command, limit: u64) -> Option<Output> {
         .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
         .arg(dir.join("cgroup.procs"));
     inside.arg(command.get_program()).args(command.get_args());
-    let output = inside.stdin(Stdio::null()).output().unwrap();
+    let output = program::run(&mut inside);
     let _ = fs::remove_dir(&dir);
     Some(output)
 }
@@ -179,12 +176,8 @@ fn row_95_oom() {
         let Some(output) = in_memory(&site.command(&["install", "-y", "small"]), limit) else {
             return;
         };
-        let said = text(&output);
-        assert!(
-            output.status.success(),
-            "{limit} MB: {:?} {said}",
-            output.status
-        );
+        let said = output.text();
+        assert!(output.success(), "{limit} MB: {:?} {said}", output.code);
         assert_eq!(site.root.read("opt/small"), "1\n");
         site.rpm().verify();
     }
@@ -202,24 +195,24 @@ fn row_95_address_space() {
         let mut limited = Command::new("prlimit");
         limited.arg(format!("--as={}", space << 20));
         limited.arg(command.get_program()).args(command.get_args());
-        limited.stdin(Stdio::null()).output().unwrap()
+        program::run(&mut limited)
     };
     let version = site.command(&["--version"]);
-    let itself = (8..256).find(|space| limited(&version, *space).status.success());
+    let itself = (8..256).find(|space| limited(&version, *space).success());
     let itself = itself.expect("the program starts in 256 MB");
     let (mut refused, mut installed) = (0, 0);
     for space in itself..itself + 12 {
         let _ = fs::remove_dir_all(site.root.join("var/cache/tdnf"));
         let output = limited(&site.command(&["install", "-y", "small"]), space);
-        let said = text(&output);
-        if output.status.success() {
+        let said = output.text();
+        if output.success() {
             installed += 1;
         } else {
             refused += 1;
             let line = said.lines().any(|line| line.starts_with("Error("));
-            let code = output.status.code();
+            let code = output.code;
             assert!(
-                code.is_some() && line && !said.contains("panicked"),
+                code >= 0 && line && !said.contains("panicked"),
                 "{space} MB: {code:?} {said}"
             );
             assert!(
@@ -239,12 +232,12 @@ fn row_95_address_space() {
     assert!(refused > 0 && installed > 0);
     // Numbers and advice are those of error 1612.
     let output = limited(&site.command(&["list"]), itself);
-    let said = text(&output);
+    let said = output.text();
     assert!(
         said.contains("Error(1612) : Cannot allocate memory\nHint: raise the limit"),
         "{said}"
     );
-    assert_eq!(output.status.code(), Some(76), "{said}");
+    assert_eq!(output.code, 76, "{said}");
 }
 
 /// What a process usually has may be missing.
@@ -270,8 +263,8 @@ fn row_96_bare_surroundings() {
         shell
     };
     let check = |what: &str, mut command: Command| {
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{what}: {}", text(&output));
+        let output = program::run(&mut command);
+        assert!(output.success(), "{what}: {}", output.text());
         assert_eq!(site.rpm().all().len(), names.len() + 1, "{what}");
         site.rpm().verify();
         site.ok(&["erase", "-y", "bare*"]);
@@ -343,15 +336,15 @@ fn row_100_self_update() {
             root = site.path().display()
         );
         let mut command = Command::new("unshare");
-        command
-            .args(["-m", "sh", "-ec", &script])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        program::run(
+            command
+                .args(["-m", "sh", "-ec", &script])
+                .stdin(Stdio::null()),
+        )
     };
     let output = run("update -y");
-    let said = text(&output);
-    assert!(output.status.success(), "{said}");
+    let said = output.text();
+    assert!(output.success(), "{said}");
     for line in ["pre 2", "post 2", "preun 1", "postun 1", "posttrans 2"] {
         assert!(said.lines().any(|said| said == line), "{line}: {said}");
     }
@@ -360,8 +353,8 @@ fn row_100_self_update() {
     // And away with it, shell included.
     arm();
     let output = run("erase -y self");
-    let said = text(&output);
-    assert!(output.status.success(), "{said}");
+    let said = output.text();
+    assert!(output.success(), "{said}");
     assert!(said.lines().any(|said| said == "preun 2"), "{said}");
     assert!(!place.exists() && !site.root.join("usr/bin/dash").exists());
     assert_eq!(site.rpm().all().len(), 1, "the shell's package alone");
@@ -417,18 +410,18 @@ fn row_101_protected_packages() {
             .arg(site.path())
             .args(["/tdnf", "--releasever", "12"])
             .args(words);
-        command.stdin(Stdio::null()).output().unwrap()
+        program::run(&mut command)
     };
     let output = inside(&["erase", "-y", "running"]);
-    let said = text(&output);
-    assert!(!output.status.success(), "{said}");
+    let said = output.text();
+    assert!(!output.success(), "{said}");
     assert!(
         said.contains("Error(1030)") && said.contains("running kernel"),
         "{said}"
     );
     assert!(site.rpm().all().contains("running-1-1.noarch"));
     let output = inside(&["erase", "-y", "resting"]);
-    assert!(output.status.success(), "{}", text(&output));
+    assert!(output.success(), "{}", output.text());
     // In another root it is a kernel as any other.
     site.ok(&["erase", "-y", "running"]);
 }
@@ -446,12 +439,9 @@ fn row_104_time_jump() {
     let now = 1_700_000_000_i64;
     for (n, jump) in [(1, 0), (2, -86_400), (3, 86_400)] {
         let mut command = site.command(&["install", "-y", &format!("t{n}")]);
-        let output = command
-            .env("SOURCE_DATE_EPOCH", (now + jump).to_string())
-            .output()
-            .unwrap();
-        let said = text(&output);
-        assert!(output.status.success(), "{jump}: {said}");
+        let output = program::run(command.env("SOURCE_DATE_EPOCH", (now + jump).to_string()));
+        let said = output.text();
+        assert!(output.success(), "{jump}: {said}");
     }
     let history = site.ok(&["history", "list"]);
     let ids: Vec<u32> = history
@@ -462,11 +452,13 @@ fn row_104_time_jump() {
         ids.len() >= 3 && ids.is_sorted_by(|a, b| a < b),
         "{history}"
     );
-    let undone = site
-        .command(&["history", "undo", "-y", &ids[ids.len() - 1].to_string()])
-        .output()
-        .unwrap();
-    assert!(undone.status.success(), "{}", text(&undone));
+    let undone = program::run(&mut site.command(&[
+        "history",
+        "undo",
+        "-y",
+        &ids[ids.len() - 1].to_string(),
+    ]));
+    assert!(undone.success(), "{}", undone.text());
     assert!(!site.root.join("opt/t3").exists() && site.root.join("opt/t2").exists());
     site.rpm().verify();
 }
@@ -511,11 +503,11 @@ fn row_105_disk_full_log() {
         shell
             .args(["-c", &format!("{} {closed}", words.join(" "))])
             .stdin(Stdio::null());
-        let output = shell.output().unwrap();
+        let output = program::run(&mut shell);
         assert!(
-            !text(&output).contains("panicked"),
+            !output.text().contains("panicked"),
             "{closed}: {}",
-            text(&output)
+            output.text()
         );
         assert_eq!(site.root.read("opt/loud"), "1\n", "{closed}");
         assert!(site.rpm().all().contains("loud-1-1.noarch"), "{closed}");
@@ -600,6 +592,6 @@ fn a_root_is_built_twice_alike() {
         text.contains("one-1-1.noarch") && text.contains("two-2-1.noarch"),
         "{text}"
     );
-    rpm = testkit::rpm::Rpm::on_root(&kept, Path::new("/var/lib/rpm"));
+    rpm = testkit::rpm::Rpm::on_root(&kept);
     rpm.program_ok("rpmdb", &["--verifydb"]);
 }

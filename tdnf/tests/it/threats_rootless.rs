@@ -4,12 +4,13 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
+use testkit::program::{self, Run, ok};
 
 use testkit::rpm::Rpm;
 use testkit::{fixtures, tree};
 
-use crate::interop_lab::{built, ok, open_section, plain_repo, program, shell_site, unprivileged};
+use crate::interop_lab::{built, open_section, plain_repo, program, shell_site, unprivileged};
 
 fn package(name: &str, install: &str, files: &str) -> PathBuf {
     built(&format!(
@@ -27,10 +28,6 @@ fn specials() -> [PathBuf; 2] {
         package("devices", "", devices),
         package("pipe", pipe, "%attr(0622,root,root) /opt/pipe"),
     ]
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }
 
 /// As root: what the package says, also over what stands there, and away again.
@@ -102,8 +99,8 @@ impl Rootless {
         fs::write(root.join("etc/yum.repos.d/test.repo"), section).unwrap();
         ok(Command::new("chown").args(["-R", "65534:65534"]).arg(&root));
         let possible = rootless.inside(Path::new("/bin/true"), &[]);
-        if !possible.status.success() {
-            fixtures::skipped(&format!("no user namespaces: {}", text(&possible)));
+        if !possible.success() {
+            fixtures::skipped(&format!("no user namespaces: {}", possible.text()));
             return None;
         }
         Some(rootless)
@@ -114,7 +111,7 @@ impl Rootless {
     }
 
     /// As root of a namespace that nobody made, who is nobody outside.
-    fn inside(&self, program: &Path, words: &[&str]) -> Output {
+    fn inside(&self, program: &Path, words: &[&str]) -> Run {
         let mut command = Command::new("setpriv");
         command.args([
             "--reuid=65534",
@@ -128,10 +125,10 @@ impl Rootless {
             .current_dir("/")
             .env_remove("HOME")
             .stdin(Stdio::null());
-        command.output().unwrap()
+        program::run(&mut command)
     }
 
-    fn tdnf(&self, words: &[&str]) -> Output {
+    fn tdnf(&self, words: &[&str]) -> Run {
         let root = self.root();
         let first = [
             "--installroot",
@@ -143,7 +140,7 @@ impl Rootless {
     }
 
     fn installed(&self) -> String {
-        Rpm::on_root(&self.root(), Path::new("/var/lib/rpm")).ok(&["-qa", "--qf", "%{NAME}\\n"])
+        Rpm::on_root(&self.root()).ok(&["-qa", "--qf", "%{NAME}\\n"])
     }
 }
 
@@ -162,7 +159,7 @@ fn a_root_is_installed_in_a_user_namespace() {
         return;
     };
     let output = rootless.tdnf(&["install", "-y", "own"]);
-    assert!(output.status.success(), "{}", text(&output));
+    assert!(output.success(), "{}", output.text());
     let root = rootless.root();
     assert_eq!(rootless.installed(), "own\n");
     let look = |name: &str| fs::symlink_metadata(root.join(name)).unwrap();
@@ -197,10 +194,10 @@ fn a_root_is_installed_in_a_user_namespace() {
             "_db_backend sqlite",
         ],
     );
-    assert_eq!(text(&verified), "");
-    assert!(verified.status.success());
+    assert_eq!(verified.text(), "");
+    assert!(verified.success());
     let output = rootless.tdnf(&["erase", "-y", "own"]);
-    assert!(output.status.success(), "{}", text(&output));
+    assert!(output.success(), "{}", output.text());
     assert_eq!(rootless.installed(), "");
     assert!(!root.join("opt/plain").exists() && !root.join("made").exists());
 }
@@ -230,7 +227,7 @@ fn row_68_what_a_user_namespace_cannot_have() {
     let Some(rootless) = Rootless::new(&[devices, users, owned, folder]) else {
         return;
     };
-    assert!(rootless.tdnf(&["install", "-y", "users"]).status.success());
+    assert!(rootless.tdnf(&["install", "-y", "users"]).success());
     let root = rootless.root();
     let dir = root.join("opt");
     let there = |_: &Path| false;
@@ -245,8 +242,8 @@ fn row_68_what_a_user_namespace_cannot_have() {
         ("folder", "/opt/d", "has no number in this user namespace"),
     ] {
         let output = rootless.tdnf(&["install", "-y", name]);
-        let said = text(&output);
-        assert!(!output.status.success(), "{name}: {said}");
+        let said = output.text();
+        assert!(!output.success(), "{name}: {said}");
         assert!(said.contains(path) && said.contains(hint), "{name}: {said}");
         assert_eq!(rootless.installed(), "users\n", "{name}");
         assert!(
@@ -284,10 +281,6 @@ fn row_68_what_a_user_namespace_cannot_have() {
             ]
             .concat(),
         );
-        assert!(
-            !rpm.status.success(),
-            "{name}: rpm installs it: {}",
-            text(&rpm)
-        );
+        assert!(!rpm.success(), "{name}: rpm installs it: {}", rpm.text());
     }
 }

@@ -4,8 +4,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::program::{self, Run};
 
 use crate::interop_lab::{Site, built, shell_site, unprivileged};
 
@@ -16,10 +17,6 @@ fn package(name: &str, rest: &str) -> PathBuf {
          AutoReqProv: no\n%description\ntest\n%install\nmkdir -p %{{buildroot}}/opt\n\
          echo {name} > %{{buildroot}}/opt/{name}\n{rest}\n%files\n/opt/{name}\n"
     ))
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }
 
 /// Is the package there, whole, and is everything else as rpm wants it?
@@ -84,7 +81,7 @@ fn row_71_a_scriptlet_fails() {
     for (end, words) in [("exit 3", "exit status 3"), ("kill -9 $$", "signal 9")] {
         let (site, _repo) = shell_site(&[package("fails", &fails(end)), package("well", "")]);
         let output = site.run(&["install", "-y", "fails", "well"]);
-        let said = text(&output);
+        let said = output.text();
         let line = format!("warning: %post(fails-1-1.noarch) scriptlet failed, {words}");
         assert!(said.contains(&line), "{said}");
         there(&site, "fails", true);
@@ -92,8 +89,8 @@ fn row_71_a_scriptlet_fails() {
         assert!(site.ok(&["history", "list"]).contains("install fails well"));
         site.ok(&["erase", "-y", "fails"]);
         let output = site.run(&["--json-version=2", "-y", "install", "fails"]);
-        let json: serde_json::Value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|e| panic!("{e}: {}", text(&output)));
+        let json: serde_json::Value =
+            serde_json::from_str(&output.out).unwrap_or_else(|e| panic!("{e}: {}", output.text()));
         let warnings = json["Transaction"]["Warnings"].to_string();
         assert!(warnings.contains(words), "{json}");
     }
@@ -123,7 +120,7 @@ fn row_71_a_scriptlet_leaves_a_daemon() {
     // The shell reads from it in the background.
     site.root.write("dev/null", "");
     let output = site.run(&["install", "-y", "daemon"]);
-    assert!(output.status.success(), "{}", text(&output));
+    assert!(output.success(), "{}", output.text());
     assert!(
         !site.root.join("ended").exists(),
         "the program waited for the daemon"
@@ -147,25 +144,22 @@ fn row_71_a_scriptlet_writes_without_end() {
     let script = format!("%post\nn=0\nwhile [ $n -lt 30000 ]; do n=$((n+1)); echo {line}; done\n");
     let (site, _repo) = shell_site(&[package("loud", &script)]);
     let output = site.run(&["install", "-y", "loud"]);
-    assert!(output.status.success());
-    let lines = output
-        .stdout
-        .split(|&b| b == b'\n')
-        .filter(|l| **l == *line.as_bytes());
+    assert!(output.success());
+    let lines = output.out.lines().filter(|found| **found == line);
     assert_eq!(lines.count(), 30_000);
     there(&site, "loud", true);
     site.ok(&["erase", "-y", "loud"]);
     // The document keeps the beginning of the 30 MB.
     let mut command = site.command(&["--json-version=2", "-y", "install", "loud"]);
     command.stderr(Stdio::null());
-    let output = command.output().unwrap();
-    assert!(output.status.success());
+    let output = program::run(&mut command);
+    assert!(output.success());
     assert!(
-        output.stdout.len() < 3 << 20,
+        output.out.len() < 3 << 20,
         "{} bytes of JSON",
-        output.stdout.len()
+        output.out.len()
     );
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&output.out).unwrap();
     let kept = json["Transaction"]["Scriptlets"][0]["Output"]
         .as_str()
         .unwrap();
@@ -187,10 +181,10 @@ fn row_71_a_scriptlet_kills_its_parent() {
         let script = format!("%{kind}\n[ -e /once ] && exit 0\n: > /once\nkill -9 $PPID\n");
         let (site, _repo) = shell_site(&[package("killer", &script), package("well", "")]);
         let output = site.run(&["install", "-y", "well", "killer"]);
-        assert_eq!(output.status.code(), None, "%{kind}: {}", text(&output));
+        assert_eq!(output.code, -1, "%{kind}: {}", output.text());
         // Any command that changes something.
         let next = site.run(&["-y", "reinstall", "shell-of-the-root"]);
-        let said = text(&next);
+        let said = next.text();
         let words = if there_after {
             "has been finished"
         } else {
@@ -243,9 +237,9 @@ fn row_72_a_scriptlet_meddles() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"y\nstolen\nstolen\n").unwrap();
     drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let said = text(&output);
-    assert!(output.status.success(), "{said}");
+    let output = Run::of(child.wait_with_output().unwrap());
+    let said = output.text();
+    assert!(output.success(), "{said}");
     assert!(!said.contains("got ") && !said.contains("open "), "{said}");
     let lines: Vec<&str> = said.lines().collect();
     let mut limits = Vec::new();
@@ -290,11 +284,8 @@ fn row_72_a_scriptlet_sends_signals() {
         .arg("-w")
         .arg(command.get_program())
         .args(command.get_args());
-    let output = apart.stdin(Stdio::null()).output().unwrap();
-    let said = text(&output);
-    assert!(
-        output.status.success() && said.contains("still here"),
-        "{said}"
-    );
+    let output = program::run(&mut apart);
+    let said = output.text();
+    assert!(output.success() && said.contains("still here"), "{said}");
     there(&site, "signals", true);
 }

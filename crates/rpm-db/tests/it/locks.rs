@@ -45,8 +45,8 @@ fn rpm_waits_for_us() {
         Some(std::process::id())
     );
     let output = rpm.run(&erase);
-    assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.success());
+    let said = output.err;
     assert!(said.contains("lock"), "{said}");
     // Queries go on, and a second try of our own neither succeeds nor frees the first.
     assert_eq!(rpm.ok(&["-qa"]).lines().count(), 4);
@@ -54,7 +54,7 @@ fn rpm_waits_for_us() {
         take(dir.path(), Wait::Never),
         Err(DbError::Locked { .. })
     ));
-    assert!(!rpm.run(&erase).status.success());
+    assert!(!rpm.run(&erase).success());
     drop(held);
     rpm.ok(&erase);
     assert!(dir.path().join(".rpm.lock").exists());
@@ -66,7 +66,7 @@ fn we_wait_for_rpm() {
     let dbpath = root.path().join("var/lib/rpm");
     fs::create_dir_all(&dbpath).unwrap();
     let package = build_spec(SLEEPER, &[]).remove(0);
-    let mut rpm = Rpm::on_root(root.path(), std::path::Path::new("/var/lib/rpm"))
+    let mut rpm = Rpm::on_root(root.path())
         .command("rpm")
         .args(["-i", "--nodeps", "--noplugins"])
         .arg(&package)
@@ -108,7 +108,7 @@ fn a_killed_holder_leaves_no_lock() {
     let dbpath = root.path().join("var/lib/rpm");
     fs::create_dir_all(&dbpath).unwrap();
     let package = build_spec(SLEEPER, &[]).remove(0);
-    let mut rpm = Rpm::on_root(root.path(), std::path::Path::new("/var/lib/rpm"))
+    let mut rpm = Rpm::on_root(root.path())
         .command("rpm")
         .args(["-i", "--nodeps", "--noplugins"])
         .arg(&package)

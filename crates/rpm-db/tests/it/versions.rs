@@ -110,8 +110,7 @@ fn wrong_digests(dir: &Path) -> BTreeSet<u32> {
 
 /// Numbers in lines `error: rpmdbNextIterator: skipping h#     109`.
 fn hidden_by_rpm(dir: &Path) -> BTreeSet<u32> {
-    let output = Rpm::on_db(dir).run(&["-qa"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = Rpm::on_db(dir).run(&["-qa"]).err;
     said.lines()
         .filter_map(|line| line.split_once("skipping h#"))
         .map(|(_, number)| number.trim().parse().unwrap())

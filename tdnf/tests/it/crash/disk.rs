@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use testkit::program::ok;
 
 use super::site::quick_dir;
-use crate::interop_lab::ok;
 
 /// The xfs that holds the images, and where things are mounted.
 pub(super) struct Bench {

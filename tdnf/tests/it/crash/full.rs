@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use testkit::program::ok;
 
 use testkit::root::Sandbox;
 use testkit::step::{self, Order};
@@ -14,7 +15,7 @@ use super::disk::Bench;
 use super::site::{Found, Scene, copy, own_mounts, scene, tdnf, upgrade};
 use super::specs::built;
 use super::tally::{Tally, points};
-use crate::interop_lab::{ok, open_section, plain_repo, shipped_conf};
+use crate::interop_lab::{open_section, plain_repo, shipped_conf};
 
 /// Points of a sample.
 const SAMPLE: usize = 40;

@@ -2,6 +2,7 @@
 //! came as dependencies.
 
 use std::path::Path;
+use testkit::program::{self, ok};
 
 use tempfile::TempDir;
 use testkit::root::Sandbox;
@@ -11,7 +12,7 @@ use testkit::step::{self, Order};
 use super::site::{Found, copy, next_start_command, possible, tdnf};
 use super::specs::built;
 use super::tally::{Tally, each, points};
-use crate::interop_lab::{ok, open_section, plain_repo, shipped_conf};
+use crate::interop_lab::{open_section, plain_repo, shipped_conf};
 
 /// Points of a sample.
 const SAMPLE: usize = 120;
@@ -109,8 +110,8 @@ fn killed(base: &Path, point: usize, words: &[&str]) -> (String, Result<Found, S
         at = call.to_string();
         Order::KillAll
     });
-    let next = next_start_command(root.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&next.stderr).into_owned();
+    let next = program::run(&mut next_start_command(root.path()));
+    let said = &next.err;
     let there = root.path().join("opt/app").exists();
     let (one, mark) = (
         |name: &str| format!("{name}-1-1.noarch"),
@@ -131,7 +132,7 @@ fn killed(base: &Path, point: usize, words: &[&str]) -> (String, Result<Found, S
         begun: 0,
     };
     let found = recorded(root.path());
-    let verdict = if !next.status.success() {
+    let verdict = if !next.success() {
         Err(format!("the next start fails: {said}"))
     } else if found != expected {
         Err(format!(

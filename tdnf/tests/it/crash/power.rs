@@ -6,13 +6,13 @@
 
 use std::path::Path;
 use std::process::Command;
+use testkit::program::ok;
 
 use testkit::step::{self, Order};
 
 use super::disk::Bench;
 use super::site::{Found, Scene, own_mounts, scene, upgrade};
 use super::tally::{Tally, everything};
-use crate::interop_lab::ok;
 
 /// Moments per run of the upgrade.
 const MOMENTS: usize = 23;

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use testkit::program::{self, ok};
 
 use tempfile::TempDir;
 use testkit::root::Sandbox;
@@ -14,7 +15,7 @@ use testkit::tree;
 use super::site::{copy, next_start_command, possible, tdnf};
 use super::specs::built;
 use super::tally::{each, points};
-use crate::interop_lab::{ok, open_section, plain_repo, shipped_conf};
+use crate::interop_lab::{open_section, plain_repo, shipped_conf};
 
 /// Points of a sample.
 const SAMPLE: usize = 60;
@@ -125,8 +126,8 @@ fn raced(base: &Path, prey: &tree::Entry, point: usize) -> Result<bool, String> 
         return Err(told("it crashed".to_owned()));
     }
     untouched(root.path(), prey).map_err(told)?;
-    let next = next_start_command(root.path()).output().unwrap();
-    if !next.status.success() {
+    let next = program::run(&mut next_start_command(root.path()));
+    if !next.success() {
         return Err(told(format!("the next start fails: {next:?}")));
     }
     untouched(root.path(), prey).map_err(told)?;

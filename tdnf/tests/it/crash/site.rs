@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use testkit::program::{self, Run, ok};
 
 use rpm_transaction::{RootDir, STATE_DIR, pending};
 use tempfile::TempDir;
@@ -11,7 +12,7 @@ use testkit::root::Sandbox;
 use testkit::{fixtures, rpmdb, step, tree};
 
 use super::specs::{LOG, OLD, UPGRADED, packages};
-use crate::interop_lab::{database, ok, open_section, plain_repo, program, shipped_conf};
+use crate::interop_lab::{database, open_section, plain_repo, program, shipped_conf};
 
 /// Every run happens at this time, so that two of them have the same rows. It lies ahead: what is
 /// made during a run with an earlier one gets its time at the very end, which a fault may prevent.
@@ -108,8 +109,8 @@ pub(super) fn next_start_command(root: &Path) -> Command {
     tdnf(root, &["-y", "install", "shell"])
 }
 
-fn next_start(root: &Path) -> Output {
-    next_start_command(root).output().unwrap()
+fn next_start(root: &Path) -> Run {
+    program::run(&mut next_start_command(root))
 }
 
 /// The scene of this process.
@@ -141,7 +142,7 @@ impl Scene {
             base.write(&format!("etc/{name}.conf"), "edited\n");
         }
         let started = next_start(base.path());
-        assert!(started.status.success(), "{started:?}");
+        assert!(started.success(), "{started:?}");
         let old = State::of(base.path());
         let done = copy(base.path());
         let (mut commit, mut committed) = (0, 0);
@@ -159,7 +160,7 @@ impl Scene {
         assert_eq!(run.code, Some(0), "{}", run.output);
         assert!(commit > 0 && committed > commit, "{commit} {committed}");
         let started = next_start(done.path());
-        assert!(started.status.success(), "{started:?}");
+        assert!(started.success(), "{started:?}");
         let new = State::of(done.path());
         assert!(!old.differences(&new).is_empty());
         Scene {
@@ -221,17 +222,16 @@ fn rpm_verify(root: &Path) -> String {
         command
     };
     ok(tool("rpmdb").arg("--verifydb"));
-    let output = tool("rpm").arg("-Va").output().unwrap();
-    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    program::run(tool("rpm").arg("-Va")).text()
 }
 
 impl Scene {
     /// Starts the program again and looks at what it makes of the root.
     pub(super) fn judge(&self, root: &Path) -> Result<Found, String> {
         let next = next_start(root);
-        let said = String::from_utf8_lossy(&next.stderr).into_owned();
-        if !next.status.success() {
-            return Err(format!("the next start fails: {:?}\n{said}", next.status));
+        let said = &next.err;
+        if !next.success() {
+            return Err(format!("the next start fails: {:?}\n{said}", next.code));
         }
         let found = self.judge_without_start(root);
         found.map_err(|why| format!("{why}\nthe next start said: {said}"))
@@ -264,8 +264,8 @@ impl Scene {
 
     /// The upgrade again: it must come to its end now.
     pub(super) fn goes_on(&self, root: &Path) -> Result<(), String> {
-        let output = upgrade(root).output().unwrap();
-        if !output.status.success() {
+        let output = program::run(&mut upgrade(root));
+        if !output.success() {
             return Err(format!("the second upgrade: {output:?}"));
         }
         match self.judge(root)? {
@@ -286,21 +286,18 @@ pub(super) fn own_mounts(test: &str) -> bool {
     if !possible() {
         return false;
     }
-    let allowed = Command::new("unshare")
-        .args(["-m", "true"])
-        .output()
-        .unwrap();
-    if !allowed.status.success() {
+    let allowed = program::run(Command::new("unshare").args(["-m", "true"]));
+    if !allowed.success() {
         fixtures::skipped("no mount namespaces here");
         return false;
     }
     let mut command = Command::new("unshare");
     command.arg("-m").arg(std::env::current_exe().unwrap());
     command.args(["--exact", &format!("crash::{test}"), "--nocapture"]);
-    let output = command.env(INSIDE, "1").output().unwrap();
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let output = program::run(command.env(INSIDE, "1"));
+    let text = output.text();
     println!("{text}");
-    assert!(output.status.success(), "{test} failed: see above");
+    assert!(output.success(), "{test} failed: see above");
     assert!(text.contains("1 passed"), "{test} did not run");
     false
 }

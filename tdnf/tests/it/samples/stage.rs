@@ -262,7 +262,7 @@ impl Stage {
 
     /// The real rpm on the system.
     pub(super) fn rpm(&self) -> Rpm {
-        Rpm::on_root(&self.root(), Path::new("/var/lib/rpm"))
+        Rpm::on_root(&self.root())
     }
 
     /// Installs files by the real rpm, without scripts.

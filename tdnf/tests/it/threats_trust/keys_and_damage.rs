@@ -275,7 +275,7 @@ fn row_25_cache_poison_rpm() {
         assert_eq!(fs::read(cached).unwrap(), good);
     }
     scene.install(&["app"]).ok();
-    assert!(scene.rpm().run(&["-V", "app"]).status.success());
+    assert!(scene.rpm().run(&["-V", "app"]).success());
     drop(published);
 }
 

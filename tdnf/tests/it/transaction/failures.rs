@@ -125,8 +125,9 @@ fn a_failing_triggerun_stops_what_rpm_6_stops() {
         pair.compare();
         fails(pair.ours.path(), &upgrade, &options);
         rpm(&upgrade);
-        let left = rpm::Rpm::on_db(&pair.rpm.join("var/lib/rpm")).run(&["-qa"]);
-        let left = String::from_utf8_lossy(&left.stdout).into_owned();
+        let left = rpm::Rpm::on_db(&pair.rpm.join("var/lib/rpm"))
+            .run(&["-qa"])
+            .out;
         assert!(
             left.contains("gone-1-1.") && left.contains("gone-2-1."),
             "{left}"
