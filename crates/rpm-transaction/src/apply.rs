@@ -13,7 +13,7 @@ use super::journal::{Op, debug};
 use super::label::Labels;
 use super::plan::Step;
 use super::root::{CAPABILITY_XATTR, Owners, RootDir, encode_capabilities, open_regular, split};
-use super::stage::{Stages, backup_name, staged_name};
+use super::stages::{Stages, backup_name, staged_name};
 
 /// The length of `.rpmsave` and `.rpmorig`.
 const KEPT_SUFFIX: usize = 8;

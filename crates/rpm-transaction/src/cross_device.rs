@@ -6,43 +6,56 @@
 //! first step that relies on them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::rc::Rc;
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::apply::{Applier, link_kept, stage_dir};
-use super::commit::Execution;
+use super::apply::{link_kept, stage_dir};
+use super::element::Loaded;
 use super::error::TransactionError;
-use super::journal::{Op, Record};
-use super::label::Labels;
+use super::journal::{Journal, Op, Record};
 use super::plan::{ElementPlan, Step, ops};
-use super::root::{join, open_regular, split};
-use super::stage::{Stages, backup_name, staged_name};
+use super::root::{RootDir, join, open_regular, split};
+use super::stages::{Stages, backup_name, staged_name};
+
+/// Where steps are made, and where they are written down before.
+pub(crate) struct Site<'a> {
+    pub root: &'a RootDir,
+    pub stages: &'a mut Stages,
+    pub journal: &'a mut Journal,
+}
+
+/// One element whose steps are made.
+#[derive(Clone, Copy)]
+pub(crate) struct Item<'a> {
+    /// Its position in the transaction.
+    pub index: usize,
+    pub element: &'a Loaded,
+    pub files: &'a ElementPlan,
+}
 
 /// What was moved so far.
 #[derive(Debug, Default)]
-pub(crate) struct Moved {
+pub(crate) struct CrossDevice {
     /// Staging directory of each directory that has its own.
     own: HashMap<Vec<u8>, u32>,
     /// The steps of elements that were changed.
     steps: HashMap<usize, Vec<Step>>,
-    /// All staging directories of the transaction, as the journal has them.
-    pub(crate) paths: Vec<Vec<u8>>,
+    /// Elements whose kept files are linked.
+    begun: HashSet<usize>,
 }
 
-impl Moved {
-    /// The steps of an element as they are made.
-    pub(crate) fn ops(&self, index: usize, plan: &ElementPlan) -> Vec<Op> {
-        match self.steps.get(&index) {
-            Some(steps) => steps.iter().map(|step| step.op.clone()).collect(),
-            None => ops(plan),
-        }
-    }
+/// One directory of an element's that gets its own staging directory.
+struct Move<'d> {
+    dir: &'d [u8],
+    /// The first step that goes by it.
+    from: usize,
+    /// What the element keeps is linked already.
+    begun: bool,
 }
 
 /// Staging directory and number of a step that has them.
@@ -66,27 +79,39 @@ fn is_cross_device(error: &TransactionError) -> bool {
     matches!(error, TransactionError::File { source, .. } if source.kind() == refused)
 }
 
-impl Execution<'_, '_> {
+impl CrossDevice {
+    /// The steps of an element as they are made.
+    pub(crate) fn ops(&self, index: usize, plan: &ElementPlan) -> Vec<Op> {
+        match self.steps.get(&index) {
+            Some(steps) => steps.iter().map(|step| step.op.clone()).collect(),
+            None => ops(plan),
+        }
+    }
+
+    /// Whether the kept files of an element are linked.
+    pub(crate) fn has_begun(&self, index: usize) -> bool {
+        self.begun.contains(&index)
+    }
+
     /// The steps of an element, those in directories known to need it moved; what is kept is
     /// linked, and the journal knows that.
     pub(crate) fn begin<'p>(
         &mut self,
-        stages: &mut Stages,
-        index: usize,
-        files: &'p ElementPlan,
+        site: &mut Site<'_>,
+        item: Item<'p>,
     ) -> Result<Cow<'p, [Step]>, TransactionError> {
-        let mut steps = Cow::Borrowed(&files.steps[..]);
-        if !self.moved.own.is_empty() {
-            let mut known: Vec<&[u8]> =
-                files.steps.iter().map(|s| split(s.op.target()).0).collect();
+        let planned = &item.files.steps[..];
+        let mut steps = Cow::Borrowed(planned);
+        if !self.own.is_empty() {
+            let mut known: Vec<&[u8]> = planned.iter().map(|s| split(s.op.target()).0).collect();
             known.sort_unstable();
             known.dedup();
-            known.retain(|dir| self.moved.own.contains_key(*dir));
+            known.retain(|dir| self.own.contains_key(*dir));
             for dir in known {
-                self.move_to(stages, index, &mut steps, 0, dir, false)?;
+                self.move_to(site, item, &mut steps, &Move::of(dir))?;
             }
         }
-        let linked = match link_kept(self.root, stages, &steps) {
+        let linked = match link_kept(site.root, site.stages, &steps) {
             Err(error) if is_cross_device(&error) => {
                 let kept = |step: &&Step| matches!(step.op, Op::Keep { .. });
                 let dirs: Vec<Vec<u8>> = steps
@@ -95,28 +120,28 @@ impl Execution<'_, '_> {
                     .map(|step| split(step.op.target()).0.to_vec())
                     .collect();
                 for dir in dirs {
-                    if !self.moved.own.contains_key(&dir) {
-                        self.move_to(stages, index, &mut steps, 0, &dir, false)?;
+                    if !self.own.contains_key(&dir) {
+                        self.move_to(site, item, &mut steps, &Move::of(&dir))?;
                     }
                 }
-                link_kept(self.root, stages, &steps)
+                link_kept(site.root, site.stages, &steps)
             }
             other => other,
         }?;
         if linked {
-            self.begun.insert(index);
-            self.journal.add(&Record::Begin(index as u32))?;
-            self.journal.sync()?;
+            self.begun.insert(item.index);
+            site.journal.add(&Record::Begin(item.index as u32))?;
+            site.journal.sync()?;
         }
         Ok(steps)
     }
 
-    /// Makes a step that was refused possible: its directory gets a staging directory of its own.
-    /// Gives the error back where that is not the matter, or has been done already.
+    /// Makes step `at`, which was refused, possible: its directory gets a staging directory of its
+    /// own. Gives the error back where that is not the matter, or has been done already.
     pub(crate) fn after_refusal(
         &mut self,
-        stages: &mut Stages,
-        index: usize,
+        site: &mut Site<'_>,
+        item: Item<'_>,
         steps: &mut Cow<'_, [Step]>,
         at: usize,
         error: TransactionError,
@@ -124,137 +149,121 @@ impl Execution<'_, '_> {
         let target = steps.get(at).map(|step| step.op.target().to_vec());
         let dir = target.map(|target| split(&target).0.to_vec());
         match dir {
-            Some(dir) if is_cross_device(&error) && !self.moved.own.contains_key(&dir) => {
-                self.move_to(stages, index, steps, at, &dir, true)
+            Some(dir) if is_cross_device(&error) && !self.own.contains_key(&dir) => {
+                let refused = Move {
+                    dir: &dir,
+                    from: at,
+                    begun: true,
+                };
+                self.move_to(site, item, steps, &refused)
             }
             _ => Err(error),
         }
     }
 
-    /// From step `at` on, what goes to `dir` goes by its own staging directory. `begun`: what the
-    /// element keeps is linked already.
+    /// From one step on, what goes to a directory goes by its own staging directory.
     fn move_to(
         &mut self,
-        stages: &mut Stages,
-        index: usize,
+        site: &mut Site<'_>,
+        item: Item<'_>,
         steps: &mut Cow<'_, [Step]>,
-        at: usize,
-        dir: &[u8],
-        begun: bool,
+        &Move { dir, from, begun }: &Move<'_>,
     ) -> Result<(), TransactionError> {
-        let own = match self.moved.own.get(dir) {
+        let own = match self.own.get(dir) {
             Some(&own) => own,
-            None => self.make_own(stages, dir)?,
+            None => self.make_own(site, dir)?,
         };
         let mut new = steps.to_vec();
         let mut left = Vec::new();
         let mut copied = HashMap::new();
-        for step in new.iter_mut().skip(at) {
+        for step in new.iter_mut().skip(from) {
             let Some((mount, id)) = staged(&step.op).filter(|(mount, _)| *mount != own) else {
                 continue;
             };
             if split(step.op.target()).0 != dir {
                 continue;
             }
-            let (from, to) = (stage_dir(stages, mount)?, stage_dir(stages, own)?);
+            let (from, to) = (stage_dir(site.stages, mount)?, stage_dir(site.stages, own)?);
             copy(from, to, &staged_name(id), &mut copied)
                 .map_err(|e| TransactionError::file("cannot stage", step.op.target(), e))?;
             set_mount(&mut step.op, own);
             left.push((mount, id, split(step.op.target()).1.to_vec()));
         }
-        stages.sync()?;
-        let Some(element) = self.elements.get(index) else {
-            return Ok(());
-        };
-        self.journal.add(&Record::Element {
-            index: index as u32,
-            nevra: element.package.nevra.clone(),
-            install: element.is_install(),
-            ops: new.iter().map(|step| step.op.clone()).collect(),
-        })?;
-        let keeps = new.iter().any(|step| matches!(step.op, Op::Keep { .. }));
-        if begun && keeps {
-            self.journal.add(&Record::Begin(index as u32))?;
-        }
-        self.journal.sync()?;
+        site.stages.sync()?;
+        site.write_down(item, &new, begun)?;
         let failed = |e: Errno| TransactionError::file("cannot stage", dir, e);
         for (mount, id, base) in left {
-            let from = stage_dir(stages, mount)?;
-            self.unkeep(from, id, dir, &base).map_err(failed)?;
+            let from = stage_dir(site.stages, mount)?;
+            unkeep(site.root, from, id, (dir, &base)).map_err(failed)?;
             remove(from, &staged_name(id)).map_err(failed)?;
         }
-        self.moved.steps.insert(index, new.clone());
+        self.steps.insert(item.index, new.clone());
         *steps = Cow::Owned(new);
         Ok(())
     }
 
-    /// Takes away the backup that a refused step made: it is a second name of what still stands at
-    /// its place, or, where links are not possible, what stood there.
-    fn unkeep(&self, from: BorrowedFd<'_>, id: u32, dir: &[u8], base: &[u8]) -> Result<(), Errno> {
-        let name = backup_name(id);
-        if let Ok(dir) = self.root.open_dir(dir) {
-            match fs::renameat_with(from, &name, dir, base, RenameFlags::NOREPLACE) {
-                Ok(()) | Err(Errno::NOENT | Errno::EXIST) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        remove(from, &name)
-    }
-
-    fn make_own(&mut self, stages: &mut Stages, dir: &[u8]) -> Result<u32, TransactionError> {
-        let name = self
-            .moved
-            .paths
-            .first()
-            .map_or(&[][..], |path| split(path).1);
-        let path = join(dir, name);
-        self.moved.paths.push(path.clone());
-        self.journal
-            .add(&Record::Staging(self.moved.paths.clone()))?;
-        self.journal.sync()?;
-        let own = stages.add(self.root, &path)?;
-        self.moved.own.insert(dir.to_vec(), own);
+    fn make_own(&mut self, site: &mut Site<'_>, dir: &[u8]) -> Result<u32, TransactionError> {
+        let first = site.stages.paths().first();
+        let path = join(dir, first.map_or(&[][..], |path| split(path).1));
+        let own = site.stages.add(path);
+        let staging = Record::Staging(site.stages.paths().to_vec());
+        site.journal.add(&staging)?;
+        site.journal.sync()?;
+        site.stages.make(site.root)?;
+        self.own.insert(dir.to_vec(), own);
         Ok(own)
     }
+}
 
-    /// Makes the steps of an element, one after the other.
-    pub(crate) fn make_steps(
-        &mut self,
-        stages: &mut Stages,
-        index: usize,
-        files: &ElementPlan,
-        settings: &Settings,
-        warnings: &mut Vec<super::Warning>,
-    ) -> Result<(), TransactionError> {
-        let mut steps = self.begin(stages, index, files)?;
-        let mut at = 0;
-        while at < steps.len() {
-            let (Some(element), Some(owners)) = (self.elements.get(index), &self.owners) else {
-                return Ok(());
-            };
-            let mut applier = Applier {
-                root: self.root,
-                stages,
-                package: &element.package,
-                owners,
-                privileged: settings.privileged,
-                caps: settings.caps,
-                labels: &settings.labels,
-                warnings: &mut *warnings,
-            };
-            let mut refused = None;
-            while let (Some(step), None) = (steps.get(at), &refused) {
-                match applier.apply(step) {
-                    Ok(()) => at += 1,
-                    Err(error) => refused = Some(error),
-                }
-            }
-            if let Some(error) = refused {
-                self.after_refusal(stages, index, &mut steps, at, error)?;
-            }
+impl<'d> Move<'d> {
+    /// Before the first step of an element.
+    fn of(dir: &'d [u8]) -> Move<'d> {
+        Move {
+            dir,
+            from: 0,
+            begun: false,
         }
-        Ok(())
     }
+}
+
+impl Site<'_> {
+    /// The journal learns the new steps of an element.
+    fn write_down(
+        &mut self,
+        item: Item<'_>,
+        steps: &[Step],
+        begun: bool,
+    ) -> Result<(), TransactionError> {
+        self.journal.add(&Record::Element {
+            index: item.index as u32,
+            nevra: item.element.package.nevra.clone(),
+            install: item.element.is_install(),
+            ops: steps.iter().map(|step| step.op.clone()).collect(),
+        })?;
+        let keeps = steps.iter().any(|step| matches!(step.op, Op::Keep { .. }));
+        if begun && keeps {
+            self.journal.add(&Record::Begin(item.index as u32))?;
+        }
+        self.journal.sync()
+    }
+}
+
+/// Takes away the backup that a refused step made: it is a second name of what still stands at
+/// its place, or, where links are not possible, what stood there.
+fn unkeep(
+    root: &RootDir,
+    from: BorrowedFd<'_>,
+    id: u32,
+    (dir, base): (&[u8], &[u8]),
+) -> Result<(), Errno> {
+    let name = backup_name(id);
+    if let Ok(dir) = root.open_dir(dir) {
+        match fs::renameat_with(from, &name, dir, base, RenameFlags::NOREPLACE) {
+            Ok(()) | Err(Errno::NOENT | Errno::EXIST) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    remove(from, &name)
 }
 
 fn remove(dir: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
@@ -262,17 +271,6 @@ fn remove(dir: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(e) => Err(e),
     }
-}
-
-/// What the steps of all elements have in common.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    /// See [`Applier`].
-    pub privileged: bool,
-    /// See [`Applier`].
-    pub caps: bool,
-    /// See [`Applier`].
-    pub labels: Rc<Labels>,
 }
 
 /// Copies a staged file; links among what is copied stay links. Owner and mode come later, with

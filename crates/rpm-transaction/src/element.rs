@@ -385,6 +385,14 @@ impl ScriptKind {
         )
     }
 
+    /// It runs when the package is installed, else when it is erased.
+    pub(crate) fn is_of_install(self) -> bool {
+        matches!(
+            self,
+            ScriptKind::PreTrans | ScriptKind::Pre | ScriptKind::Post | ScriptKind::PostTrans
+        )
+    }
+
     fn tags(self) -> (u32, u32, u32) {
         match self {
             ScriptKind::PreTrans => (1151, 1153, 5024),

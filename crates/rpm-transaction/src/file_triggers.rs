@@ -8,7 +8,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use rpm_db::Index;
 use rpm_pkg::header::Header;
@@ -16,13 +15,12 @@ use rpm_pkg::nevra::Nevra;
 use rpm_pkg::script::{Trigger, TriggerClass, triggers};
 
 use super::Generation;
-use super::commit::Execution;
 use super::element::{Deed, Loaded, PackageFacts, Script};
 use super::error::TransactionError;
 use super::files::state;
-use super::installed::Installed;
 use super::plan::{ElementPlan, FilePlan};
-use super::triggers::Due;
+use super::progress::Progress;
+use super::scriptlets::Scriptlet;
 
 /// Triggers of this priority and above run before `%post` and `%preun`, the others after them.
 const PRIORITY_BOUND: u32 = 10_000;
@@ -31,6 +29,16 @@ const PRIORITY_BOUND: u32 = 10_000;
 const IN: u32 = 1 << 16;
 const UN: u32 = 1 << 17;
 const POSTUN: u32 = 1 << 18;
+
+/// What makes a trigger run: sense flag and rpm's name.
+type Kind = (u32, &'static str);
+
+const FILE_IN: Kind = (IN, "%filetriggerin");
+const FILE_UN: Kind = (UN, "%filetriggerun");
+const FILE_POSTUN: Kind = (POSTUN, "%filetriggerpostun");
+const TRANSACTION_IN: Kind = (IN, "%transfiletriggerin");
+const TRANSACTION_UN: Kind = (UN, "%transfiletriggerun");
+const TRANSACTION_POSTUN: Kind = (POSTUN, "%transfiletriggerpostun");
 
 /// The two moments of an element at which file triggers run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,17 +92,15 @@ impl Owner {
 }
 
 /// All packages with file triggers, installed or to be installed. Most systems have a handful.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FileTriggers {
-    owners: Rc<Vec<Owner>>,
+    owners: Vec<Owner>,
 }
 
 impl FileTriggers {
     /// Finds them.
-    pub(crate) fn read(
-        installed: &Installed<'_>,
-        elements: &[Loaded],
-    ) -> Result<FileTriggers, TransactionError> {
+    pub(crate) fn read(progress: &Progress<'_>) -> Result<FileTriggers, TransactionError> {
+        let (installed, elements) = (progress.installed(), progress.elements());
         let mut records = BTreeSet::new();
         for table in [Index::Filetriggername, Index::Transfiletriggername] {
             let found = installed.find_prefix(table, b"")?;
@@ -109,9 +115,7 @@ impl FileTriggers {
         let installs = elements.iter().enumerate().filter(|(_, e)| e.is_install());
         owners
             .extend(installs.filter_map(|(i, e)| Owner::of(Place::Element(i), &e.package.header)));
-        Ok(FileTriggers {
-            owners: Rc::new(owners),
-        })
+        Ok(FileTriggers { owners })
     }
 }
 
@@ -134,8 +138,8 @@ fn due_of(
     label: &'static str,
     arguments: Vec<i64>,
     input: Vec<u8>,
-) -> Due {
-    Due {
+) -> Scriptlet {
+    Scriptlet {
         nevra: owner.nevra.clone(),
         label,
         fatal: false,
@@ -189,52 +193,77 @@ fn has_directory(package: &PackageFacts, prefix: &[u8]) -> bool {
     dirs.any(|dir| dir.starts_with(prefix))
 }
 
-impl Execution<'_, '_> {
+/// Finds the file triggers that elements set off.
+pub(crate) struct Picture<'a, 'd> {
+    /// All packages with file triggers.
+    pub triggers: &'a FileTriggers,
+    /// What is installed at this moment.
+    pub progress: &'a Progress<'d>,
+    /// What happens to each file.
+    pub plan: &'a FilePlan,
+    /// The rpm whose rules are followed.
+    pub generation: Generation,
+}
+
+impl Picture<'_, '_> {
     /// After the files of an install are in place: triggers of others, then its own.
-    pub(crate) fn file_triggers_in(
-        &mut self,
-        plan: &FilePlan,
+    pub(crate) fn after_install(
+        &self,
         index: usize,
         band: Band,
-    ) -> Result<(), TransactionError> {
-        let mut due = self.fired_by_files(plan, index, IN, band, "%filetriggerin")?;
-        due.extend(self.own_fired(plan, index, IN, band, "%filetriggerin")?);
-        self.run_due(due)
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let mut due = self.fired_by_files(index, FILE_IN, band)?;
+        due.extend(self.own_fired(index, FILE_IN, band)?);
+        Ok(due)
     }
 
     /// Before the files of an erasure go: its own triggers, then those of others.
-    pub(crate) fn file_triggers_un(
-        &mut self,
-        plan: &FilePlan,
+    pub(crate) fn before_erase(
+        &self,
         index: usize,
         band: Band,
-    ) -> Result<(), TransactionError> {
-        let mut due = self.own_fired(plan, index, UN, band, "%filetriggerun")?;
-        due.extend(self.fired_by_files(plan, index, UN, band, "%filetriggerun")?);
-        self.run_due(due)
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let mut due = self.own_fired(index, FILE_UN, band)?;
+        due.extend(self.fired_by_files(index, FILE_UN, band)?);
+        Ok(due)
     }
 
     /// After the files of an erasure are gone.
-    pub(crate) fn file_triggers_postun(
-        &mut self,
-        plan: &FilePlan,
+    pub(crate) fn after_erase(
+        &self,
         index: usize,
         band: Band,
-    ) -> Result<(), TransactionError> {
-        let due = self.fired_by_files(plan, index, POSTUN, band, "%filetriggerpostun")?;
-        self.run_due(due)
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        self.fired_by_files(index, FILE_POSTUN, band)
+    }
+
+    /// Before the first element: triggers on what the transaction takes away.
+    pub(crate) fn before_transaction(&self) -> Result<Vec<Scriptlet>, TransactionError> {
+        let mut due = self.fired_by_transaction(TRANSACTION_UN)?;
+        due.extend(self.own_fired_by_transaction(TRANSACTION_UN)?);
+        Ok(due)
+    }
+
+    /// What is to run after everything: triggers of packages that stay on what came, triggers on
+    /// what went, and the triggers of what came. To be asked when all elements are done and the
+    /// database has not been written.
+    pub(crate) fn after_transaction(&self) -> Result<Vec<Scriptlet>, TransactionError> {
+        let mut due = self.fired_by_transaction(TRANSACTION_IN)?;
+        due.extend(self.fired_after_transaction()?);
+        due.extend(self.own_fired_by_transaction(TRANSACTION_IN)?);
+        Ok(due)
     }
 
     /// Is a package installed while element `index` is being done?
     fn is_there(&self, place: Place, index: usize) -> bool {
         match place {
-            Place::Record(hnum) => self.is_present(hnum),
-            Place::Element(element) => element < self.finished || element == index,
+            Place::Record(hnum) => self.progress.is_present(hnum),
+            Place::Element(element) => element < self.progress.finished() || element == index,
         }
     }
 
     fn is_own(&self, place: Place, index: usize) -> bool {
-        match (place, self.elements.get(index).map(|e| &e.deed)) {
+        match (place, self.progress.elements().get(index).map(|e| &e.deed)) {
             (Place::Element(element), _) => element == index,
             (Place::Record(number), Some(Deed::Erase { hnum, .. })) => number == *hnum,
             _ => false,
@@ -248,8 +277,8 @@ impl Execution<'_, '_> {
         fired: Fired<'_>,
         label: &'static str,
         told: impl Fn(&Owner) -> Result<Vec<i64>, TransactionError>,
-    ) -> Result<Vec<Due>, TransactionError> {
-        let counted = self.options.generation >= Generation::Rpm4_20;
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let counted = self.generation >= Generation::Rpm4_20;
         let due = |(owner, trigger, input): (&Owner, &Trigger, Vec<u8>)| {
             let arguments = match counted {
                 true => told(owner)?,
@@ -263,7 +292,7 @@ impl Execution<'_, '_> {
     /// Since rpm 6 an upgraded package that has a trigger in both versions runs it once: the new
     /// one on what comes and on what is gone, the old one before something goes.
     fn leaves_it_to_the_other(&self, place: Place, sense: u32) -> bool {
-        self.options.generation >= Generation::Rpm6
+        self.generation >= Generation::Rpm6
             && match place {
                 Place::Record(_) => sense != UN && !self.is_bystander(place),
                 Place::Element(_) => sense == UN,
@@ -273,17 +302,17 @@ impl Execution<'_, '_> {
     /// Triggers of all packages that the files of an element set off; files that it left alone do not count.
     fn fired_by_files(
         &self,
-        plan: &FilePlan,
         index: usize,
-        sense: u32,
+        (sense, label): Kind,
         band: Band,
-        label: &'static str,
-    ) -> Result<Vec<Due>, TransactionError> {
-        let (Some(element), Some(files)) = (self.elements.get(index), plan.elements.get(index))
-        else {
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let (Some(element), Some(files)) = (
+            self.progress.elements().get(index),
+            self.plan.elements.get(index),
+        ) else {
             return Ok(Vec::new());
         };
-        let owners = Rc::clone(&self.file_triggers.owners);
+        let owners = &self.triggers.owners;
         let mut fired = Fired::new();
         for owner in owners.iter() {
             if !self.is_there(owner.place, index) || self.leaves_it_to_the_other(owner.place, sense)
@@ -301,22 +330,20 @@ impl Execution<'_, '_> {
             }
         }
         let by = if sense == IN { 0 } else { -1 };
-        let count = self.count(&element.package.name)? + by;
+        let count = self.progress.count(&element.package.name)? + by;
         self.dues(fired, label, |owner| {
-            Ok(vec![self.count(&owner.name)?, count])
+            Ok(vec![self.progress.count(&owner.name)?, count])
         })
     }
 
     /// The element's own triggers, set off by any package that is installed.
     fn own_fired(
-        &mut self,
-        plan: &FilePlan,
+        &self,
         index: usize,
-        sense: u32,
+        (sense, label): Kind,
         band: Band,
-        label: &'static str,
-    ) -> Result<Vec<Due>, TransactionError> {
-        let owners = Rc::clone(&self.file_triggers.owners);
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let owners = &self.triggers.owners;
         let Some(owner) = owners.iter().find(|o| self.is_own(o.place, index)) else {
             return Ok(Vec::new());
         };
@@ -329,21 +356,20 @@ impl Execution<'_, '_> {
         let but = (sense == IN).then_some(owner.place);
         let mut fired = Fired::new();
         for trigger in wanted {
-            let lines = self.everywhere(plan, index, trigger, but)?;
+            let lines = self.everywhere(index, trigger, but)?;
             if !lines.is_empty() {
                 fire(&mut fired, owner, trigger, lines);
             }
         }
         let by = if sense == IN { 0 } else { -1 };
         self.dues(fired, label, |owner| {
-            Ok(vec![self.count(&owner.name)? + by, 1])
+            Ok(vec![self.progress.count(&owner.name)? + by, 1])
         })
     }
 
     /// The paths of all packages but one that are installed while element `index` is being done.
     fn everywhere(
-        &mut self,
-        plan: &FilePlan,
+        &self,
         index: usize,
         trigger: &Trigger,
         but: Option<Place>,
@@ -351,15 +377,24 @@ impl Execution<'_, '_> {
         let mut lines = Vec::new();
         for condition in &trigger.conditions {
             let prefix = condition.name.as_slice();
-            let found = self.installed.find_prefix(Index::Dirnames, prefix)?;
+            let found = self
+                .progress
+                .installed()
+                .find_prefix(Index::Dirnames, prefix)?;
             let records: BTreeSet<u32> = found.into_iter().map(|(_, place)| place.hnum).collect();
             for hnum in records {
-                if self.is_present(hnum) && but != Some(Place::Record(hnum)) {
-                    let package = self.installed.package(hnum)?;
+                if self.progress.is_present(hnum) && but != Some(Place::Record(hnum)) {
+                    let package = self.progress.installed().package(hnum)?;
                     add_files(&package, &package.states, prefix, &mut lines);
                 }
             }
-            for (other, (element, files)) in self.elements.iter().zip(&plan.elements).enumerate() {
+            for (other, (element, files)) in self
+                .progress
+                .elements()
+                .iter()
+                .zip(&self.plan.elements)
+                .enumerate()
+            {
                 let place = Place::Element(other);
                 let there = element.is_install() && self.is_there(place, index);
                 if there && but != Some(place) && has_directory(&element.package, prefix) {
@@ -370,54 +405,22 @@ impl Execution<'_, '_> {
         Ok(lines)
     }
 
-    /// Before the first element: triggers on what the transaction takes away.
-    pub(crate) fn transaction_file_triggers_un(
-        &mut self,
-        plan: &FilePlan,
-    ) -> Result<(), TransactionError> {
-        let label = "%transfiletriggerun";
-        let mut due = self.fired_by_transaction(plan, UN, label)?;
-        due.extend(self.own_fired_by_transaction(plan, UN, label)?);
-        self.run_due(due)
-    }
-
-    /// What is to run after everything: triggers of packages that stay on what came, triggers on
-    /// what went, and the triggers of what came. To be asked when all elements are done and the
-    /// database has not been written.
-    pub(crate) fn last_file_triggers(
-        &mut self,
-        plan: &FilePlan,
-    ) -> Result<Vec<Due>, TransactionError> {
-        if self.runs_no_trigger() {
-            return Ok(Vec::new());
-        }
-        let mut due = self.fired_by_transaction(plan, IN, "%transfiletriggerin")?;
-        due.extend(self.fired_after_transaction()?);
-        due.extend(self.own_fired_by_transaction(plan, IN, "%transfiletriggerin")?);
-        Ok(due)
-    }
-
     /// Does the transaction leave this package alone?
     fn is_bystander(&self, place: Place) -> bool {
-        let leaves = |hnum| {
-            let erased = |e: &Loaded| matches!(e.deed, Deed::Erase { hnum: h, .. } if h == hnum);
-            self.elements.iter().any(erased)
-        };
-        matches!(place, Place::Record(hnum) if !leaves(hnum))
+        matches!(place, Place::Record(hnum) if self.progress.is_bystander(hnum))
     }
 
     fn fired_by_transaction(
         &self,
-        plan: &FilePlan,
-        sense: u32,
-        label: &'static str,
-    ) -> Result<Vec<Due>, TransactionError> {
-        let owners = Rc::clone(&self.file_triggers.owners);
+        (sense, label): Kind,
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let owners = &self.triggers.owners;
         let mut fired = Fired::new();
         let mut chosen: Vec<(&Loaded, &ElementPlan)> = self
-            .elements
+            .progress
+            .elements()
             .iter()
-            .zip(&plan.elements)
+            .zip(&self.plan.elements)
             .filter(|(element, _)| element.is_install() == (sense == IN))
             .collect();
         // By number in the database, which for new packages is the order of the transaction.
@@ -444,19 +447,20 @@ impl Execution<'_, '_> {
                 }
             }
         }
-        self.dues(fired, label, |owner| Ok(vec![self.count(&owner.name)?]))
+        self.dues(fired, label, |owner| {
+            Ok(vec![self.progress.count(&owner.name)?])
+        })
     }
 
     fn own_fired_by_transaction(
-        &mut self,
-        plan: &FilePlan,
-        sense: u32,
-        label: &'static str,
-    ) -> Result<Vec<Due>, TransactionError> {
-        let owners = Rc::clone(&self.file_triggers.owners);
+        &self,
+        (sense, label): Kind,
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let owners = &self.triggers.owners;
         let mut due = Vec::new();
-        for index in 0..self.elements.len() {
-            let chosen = self.elements.get(index).map(Loaded::is_install) == Some(sense == IN);
+        for index in 0..self.progress.elements().len() {
+            let chosen =
+                self.progress.elements().get(index).map(Loaded::is_install) == Some(sense == IN);
             let owner = owners.iter().find(|o| self.is_own(o.place, index));
             let Some(owner) = owner.filter(|_| chosen) else {
                 continue;
@@ -464,26 +468,26 @@ impl Execution<'_, '_> {
             let mut fired = Fired::new();
             for trigger in owner.transaction.iter().filter(|t| senses(t, sense)) {
                 // No element but those that are finished.
-                let lines = self.everywhere(plan, usize::MAX, trigger, None)?;
+                let lines = self.everywhere(usize::MAX, trigger, None)?;
                 if !lines.is_empty() {
                     fire(&mut fired, owner, trigger, lines);
                 }
             }
             // As %posttrans and %preuntrans are told.
             let by = match sense {
-                IN => i64::from(self.has_partner(index)),
-                _ => -i64::from(!self.is_replaced(index)),
+                IN => i64::from(self.progress.has_partner(index)),
+                _ => -i64::from(!self.progress.is_replaced(index)),
             };
             due.extend(self.dues(fired, label, |owner| {
-                Ok(vec![self.count(&owner.name)? + by])
+                Ok(vec![self.progress.count(&owner.name)? + by])
             })?);
         }
         Ok(due)
     }
 
     /// Triggers of what is installed in the end on what went; they are told no paths.
-    fn fired_after_transaction(&self) -> Result<Vec<Due>, TransactionError> {
-        let owners = Rc::clone(&self.file_triggers.owners);
+    fn fired_after_transaction(&self) -> Result<Vec<Scriptlet>, TransactionError> {
+        let owners = &self.triggers.owners;
         let mut fired = Fired::new();
         for owner in owners.iter() {
             if !self.is_bystander(owner.place) && matches!(owner.place, Place::Record(_)) {
@@ -495,7 +499,7 @@ impl Execution<'_, '_> {
                     continue;
                 };
                 let mut lines = Vec::new();
-                for element in self.elements.iter().filter(|e| !e.is_install()) {
+                for element in self.progress.elements().iter().filter(|e| !e.is_install()) {
                     let package = &element.package;
                     add_files(package, &package.states, &condition.name, &mut lines);
                 }
@@ -504,8 +508,8 @@ impl Execution<'_, '_> {
                 }
             }
         }
-        self.dues(fired, "%transfiletriggerpostun", |owner| {
-            Ok(vec![self.count(&owner.name)?])
+        self.dues(fired, TRANSACTION_POSTUN.1, |owner| {
+            Ok(vec![self.progress.count(&owner.name)?])
         })
     }
 }

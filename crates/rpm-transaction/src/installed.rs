@@ -1,5 +1,6 @@
 //! What is installed, asked during planning and while scriptlets and triggers are looked up.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -14,7 +15,7 @@ const MAX_KEPT: usize = 64;
 /// The installed packages, read when needed.
 pub(crate) struct Installed<'d> {
     pub db: &'d Db,
-    kept: HashMap<u32, Rc<PackageFacts>>,
+    kept: RefCell<HashMap<u32, Rc<PackageFacts>>>,
     empty: bool,
 }
 
@@ -22,27 +23,28 @@ impl<'d> Installed<'d> {
     pub(crate) fn new(db: &'d Db) -> Result<Installed<'d>, TransactionError> {
         Ok(Installed {
             db,
-            kept: HashMap::new(),
+            kept: RefCell::default(),
             empty: db.count()? == 0,
         })
     }
 
     /// The database was changed.
     pub(crate) fn changed(&mut self) {
-        self.kept.clear();
+        self.kept.get_mut().clear();
         self.empty = false;
     }
 
     /// The package with this number.
-    pub(crate) fn package(&mut self, hnum: u32) -> Result<Rc<PackageFacts>, TransactionError> {
-        if let Some(package) = self.kept.get(&hnum) {
+    pub(crate) fn package(&self, hnum: u32) -> Result<Rc<PackageFacts>, TransactionError> {
+        let mut kept = self.kept.borrow_mut();
+        if let Some(package) = kept.get(&hnum) {
             return Ok(Rc::clone(package));
         }
         let package = Rc::new(PackageFacts::installed(self.db, hnum)?);
-        if self.kept.len() >= MAX_KEPT {
-            self.kept.clear();
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
         }
-        self.kept.insert(hnum, Rc::clone(&package));
+        kept.insert(hnum, Rc::clone(&package));
         Ok(package)
     }
 

@@ -3,12 +3,12 @@
 //! The promise (ARCHITECTURE.md, the commit point): whatever stops the program, the next start
 //! finds the old system or the new one. How it is kept:
 //!
-//! 1. [`run`] reads all headers, decides each file ([`files`]), looks for conflicts and space.
+//! 1. [`check()`] reads all headers, decides each file ([`files`]), looks for conflicts and space.
 //!    Nothing has changed so far, and every problem is reported at once.
-//! 2. Payloads are unpacked into a private directory on each target file system, digests checked
-//!    on the way ([`stage`]); the journal names every step that will be made ([`journal`]).
-//! 3. Scriptlets run and files move into place, element by element ([`commit`]); each old file is
-//!    first kept under a backup name. Up to here everything can be undone ([`recover`]).
+//! 2. [`stage()`] unpacks payloads into a private directory on each target file system, digests
+//!    checked on the way; the journal names every step that will be made ([`journal`]).
+//! 3. [`commit()`] runs scriptlets and moves files into place, element by element; each old file is
+//!    first kept under a backup name. Up to here everything can be undone ([`recover()`]).
 //! 4. The commit point: the changes of the rpm database are written in **one** sqlite
 //!    transaction, between two marks of the journal.
 //! 5. Then only forward: backups are deleted, `%posttrans` and transaction file triggers run.
@@ -30,19 +30,28 @@ pub mod scripts;
 pub mod sysusers;
 
 mod apply;
+mod check;
 mod commit;
 mod cross_device;
 mod disk;
 mod element;
+mod file_steps;
 mod file_triggers;
 mod installed;
 mod label;
+mod log;
 mod mounts;
 mod plan;
-mod run;
+mod progress;
+mod rows;
+mod running;
+mod scriptlets;
 mod stage;
+mod stages;
 mod triggers;
 
+pub use check::{Checked, check};
+pub use commit::{Committed, commit};
 pub use element::Identity;
 pub use element::open_verified;
 pub use error::{DEVICE_FAILED, OWNER_FAILED, Problem, TransactionError};
@@ -50,7 +59,7 @@ pub use event::{Event, ScriptStream, TransactionObserver, Warning};
 pub use generation::Generation;
 pub use recover::{Recovery, pending, recover};
 pub use root::RootDir;
-pub use run::run;
+pub use stage::{Staged, stage};
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -108,8 +117,6 @@ pub struct Erase {
 pub struct Options<'a> {
     /// The time of the transaction, seconds since 1970: INSTALLTID and INSTALLTIME.
     pub now: u64,
-    /// Do all checks, change nothing.
-    pub test_only: bool,
     /// Run no scriptlet (tsflags=noscripts).
     pub no_scripts: bool,
     /// Install no documentation (tsflags=nodocs).
@@ -129,8 +136,6 @@ pub struct Options<'a> {
     /// Directories and files below which nothing is touched: another machine keeps them
     /// (`%_netsharedpath`). Absolute, without a slash at the end.
     pub net_shared: Vec<Vec<u8>>,
-    /// New content wins over files of other packages (`--replacefiles`).
-    pub replace_files: bool,
     /// Do not look at free space.
     pub ignore_space: bool,
     /// The machine's architecture, as rpm names it.
@@ -155,7 +160,6 @@ impl Options<'_> {
     pub fn new(now: u64, arch: &str) -> Options<'static> {
         Options {
             now,
-            test_only: false,
             no_scripts: false,
             no_docs: false,
             no_triggers: false,
@@ -165,7 +169,6 @@ impl Options<'_> {
             needs_checked: false,
             languages: Vec::new(),
             net_shared: Vec::new(),
-            replace_files: false,
             ignore_space: false,
             arch: arch.to_owned(),
             color: color_of(arch),
@@ -176,6 +179,19 @@ impl Options<'_> {
             cancelled: &|| false,
         }
     }
+
+    /// An error if the transaction is to be undone.
+    fn check_cancelled(&self) -> Result<(), TransactionError> {
+        match (self.cancelled)() {
+            true => Err(TransactionError::Cancelled),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether triggers of any kind run: they are scriptlets, too.
+    fn runs_triggers(&self) -> bool {
+        !(self.no_scripts || self.no_triggers || self.just_db)
+    }
 }
 
 /// `%_transaction_color` of an architecture (rpm's platform macros).
@@ -185,28 +201,5 @@ fn color_of(arch: &str) -> u32 {
         | "ppc64le" | "s390x" | "riscv64" | "loongarch64" => 3,
         "ia64" => 2,
         _ => 0,
-    }
-}
-
-/// A transaction that happened.
-#[must_use = "warnings of scriptlets must be shown"]
-#[derive(Debug, Default)]
-pub struct Committed {
-    /// INSTALLTID of the new rows.
-    pub tid: u32,
-    /// NEVRA of what was installed, in the order of the transaction.
-    pub installed: Vec<String>,
-    /// NEVRA of what was removed, in the order of the transaction.
-    pub erased: Vec<String>,
-    /// What did not go as it should but did not stop the transaction.
-    pub warnings: Vec<Warning>,
-}
-
-impl Committed {
-    /// Some scriptlet failed although everything was installed.
-    pub fn scriptlets_failed(&self) -> bool {
-        self.warnings
-            .iter()
-            .any(|w| matches!(w, Warning::Scriptlet { .. }))
     }
 }

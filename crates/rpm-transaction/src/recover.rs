@@ -12,7 +12,7 @@ use super::error::TransactionError;
 use super::journal::{FILE_NAME, Journal, Op, Record, debug};
 use super::root::{RootDir, join, split};
 use super::scripts::remove_body;
-use super::stage::{Stages, backup_name, remove_stages, staged_name};
+use super::stages::{Stages, backup_name, remove_stages, staged_name};
 
 /// What an interrupted transaction came to.
 #[must_use = "the user must be told"]

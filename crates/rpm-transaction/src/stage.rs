@@ -4,97 +4,154 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 use rpm_pkg::package::{DigestChoice, Package, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
-use rustix::io::Errno;
 
-use super::element::{Deed, Loaded, PackageFacts, Source, open_verified};
+use super::check::{Checked, Files};
+use super::element::{Deed, Loaded, PackageFacts, ScriptKind, Source, open_verified};
 use super::error::{DEVICE_FAILED, TransactionError, printable};
+use super::event::Event;
+use super::file_triggers::FileTriggers;
 use super::files::Kind;
-use super::journal::{Op, debug};
+use super::journal::{Op, Record, debug};
+use super::log::Log;
 use super::mounts::Mounts;
-use super::plan::ElementPlan;
-use super::root::{RootDir, split};
+use super::plan::{ElementPlan, FilePlan, ops};
+use super::running::{Running, begin_journal};
+use super::stages::{Stages, staged_name};
 
 /// Content is copied in pieces of this size.
 const PIECE: usize = 128 << 10;
 
-/// The opened staging directories, by their number.
-#[derive(Debug)]
-pub(crate) struct Stages {
-    pub dirs: Vec<Option<OwnedFd>>,
+/// A transaction whose files all lie beside their places, with everything written down that will be
+/// done. Comes from [`stage`] alone, and goes into [`commit`](super::commit()). Dropped, it stays on the
+/// disk until [`recover`](super::recover()) takes it away.
+#[must_use = "nothing is installed yet, and the next start would take it away"]
+pub struct Staged<'a> {
+    pub(super) running: Running<'a>,
+    pub(super) plan: FilePlan,
+    pub(super) file_triggers: FileTriggers,
 }
 
-impl Stages {
-    /// Makes the staging directories; they must not exist. The journal names them already.
-    pub(crate) fn create(root: &RootDir, mounts: &Mounts) -> Result<Stages, TransactionError> {
-        let mut stages = Stages { dirs: Vec::new() };
-        for mount in &mounts.list {
-            stages.add(root, &mount.stage)?;
-        }
-        Ok(stages)
-    }
-
-    /// Makes one more, which must not exist, and answers its number.
-    pub(crate) fn add(&mut self, root: &RootDir, path: &[u8]) -> Result<u32, TransactionError> {
-        let failed = |e: Errno| TransactionError::file("cannot create", path, e);
-        let (parent, base) = root.open_parent(path).map_err(failed)?;
-        fs::mkdirat(&parent, base, Mode::RWXU).map_err(failed)?;
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let dir = fs::openat(&parent, base, flags, Mode::empty()).map_err(failed)?;
-        // A default ACL of the parent would be inherited by every staged file.
-        for name in ["system.posix_acl_default", "system.posix_acl_access"] {
-            let _ = fs::fremovexattr(&dir, name);
-        }
-        fs::fchmod(&dir, Mode::RWXU).map_err(failed)?;
-        self.dirs.push(Some(dir));
-        Ok(self.dirs.len() as u32 - 1)
-    }
-
-    /// Opens staging directories that an interrupted transaction left; some may be gone.
-    pub(crate) fn open(root: &RootDir, paths: &[Vec<u8>]) -> Result<Stages, TransactionError> {
-        let open = |path: &Vec<u8>| match root.open_dir(path) {
-            Ok(dir) => Ok(Some(dir)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(e) => Err(TransactionError::file("cannot open", path, e)),
-        };
-        Ok(Stages {
-            dirs: paths.iter().map(open).collect::<Result<_, _>>()?,
-        })
-    }
-
-    /// The directory with this number.
-    pub(crate) fn dir(&self, mount: u32) -> Option<BorrowedFd<'_>> {
-        self.dirs.get(mount as usize)?.as_ref().map(AsFd::as_fd)
-    }
-
-    /// Waits until everything written to these file systems is on their disks.
-    pub(crate) fn sync(&self) -> Result<(), TransactionError> {
-        for dir in self.dirs.iter().flatten() {
-            fs::syncfs(dir).map_err(|e| TransactionError::file("cannot sync", b"/", e))?;
-        }
-        Ok(())
+/// Begins the journal, runs `%pretrans`, and unpacks all payloads beside their targets.
+///
+/// # Errors
+/// Whatever the error, nothing is left of it but what scriptlets did, unless it is
+/// [`TransactionError::UndoFailed`].
+pub fn stage(checked: Checked<'_>) -> Result<Staged<'_>, TransactionError> {
+    let Checked {
+        root,
+        options,
+        observer,
+        tid,
+        progress,
+        files,
+    } = checked;
+    let file_triggers = FileTriggers::read(&progress)?;
+    let journal = begin_journal(root, options, tid)?;
+    let mut running = Running {
+        root,
+        options,
+        tid,
+        progress,
+        log: Log::new(journal, observer),
+        stages: Stages::default(),
+    };
+    let staged = prepare(&mut running, files).and_then(|Files { plan, mounts }| {
+        stage_all(&mut running, &plan, &mounts)?;
+        Ok(plan)
+    });
+    match staged {
+        Ok(plan) => Ok(Staged {
+            running,
+            plan,
+            file_triggers,
+        }),
+        Err(cause) => Err(running.abandon(cause)),
     }
 }
 
-/// The name of a staged file.
-pub(crate) fn staged_name(id: u32) -> String {
-    format!("n{id}")
+/// Runs %pretrans; if there was one, everything is checked again: it may have changed the disk.
+fn prepare(running: &mut Running<'_>, files: Files) -> Result<Files, TransactionError> {
+    running.options.check_cancelled()?;
+    let ran = running.scripts_of_all(ScriptKind::PreTrans, |_, _| 1)?;
+    let has_one =
+        |e: &Loaded| e.is_install() && ScriptKind::PreTrans.of(&e.package.header).is_some();
+    if !ran && !running.progress.elements().iter().any(has_one) {
+        return Ok(files);
+    }
+    let (again, problems) = Files::check(
+        running.root,
+        &running.progress,
+        running.options,
+        running.tid,
+        false,
+    )?;
+    if problems.is_empty() {
+        Ok(again)
+    } else {
+        Err(TransactionError::Problems(problems))
+    }
 }
 
-/// The name of a backup.
-pub(crate) fn backup_name(id: u32) -> String {
-    format!("b{id}")
+/// Stages all payloads and prepares the journal.
+fn stage_all(
+    running: &mut Running<'_>,
+    plan: &FilePlan,
+    mounts: &Mounts,
+) -> Result<(), TransactionError> {
+    let Running {
+        root,
+        options,
+        progress,
+        log,
+        stages,
+        ..
+    } = running;
+    for mount in &mounts.list {
+        stages.add(mount.stage.clone());
+    }
+    log.journal()
+        .add(&Record::Staging(stages.paths().to_vec()))?;
+    log.journal().sync()?;
+    stages.make(root)?;
+    let elements = progress.elements();
+    let total = elements.iter().filter(|e| e.is_install()).count();
+    let mut position = 0;
+    for (element, files) in elements.iter().zip(&plan.elements) {
+        if element.is_install() {
+            position += 1;
+            let package = &element.package.nevra;
+            log.event(Event::Staging {
+                position,
+                total,
+                package,
+            });
+            options.check_cancelled()?;
+            stage_element(stages, element, files)?;
+        }
+    }
+    for (index, (element, files)) in elements.iter().zip(&plan.elements).enumerate() {
+        log.journal().add(&Record::Element {
+            index: index as u32,
+            nevra: element.package.nevra.clone(),
+            install: element.is_install(),
+            ops: ops(files),
+        })?;
+    }
+    stages.sync()?;
+    log.journal().add(&Record::Prepared)?;
+    log.journal().sync()
 }
 
 /// Where file `index` of a package is staged.
 type Places = HashMap<u32, (u32, u32)>;
 
 /// Unpacks the payload of an element and makes its links and special files.
-pub(crate) fn stage_element(
+fn stage_element(
     stages: &Stages,
     element: &Loaded,
     plan: &ElementPlan,
@@ -280,85 +337,5 @@ impl Stager<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Deletes the staging directories with what is left in them: staged files, backups of replaced
-/// and erased ones. A backup loses its set-id bits and capabilities first: another hard link of
-/// it may live elsewhere (CVE-2021-35937 and older).
-pub(crate) fn remove_stages(root: &RootDir, paths: &[Vec<u8>]) -> Result<(), TransactionError> {
-    for path in paths {
-        let failed = |e: Errno| TransactionError::file("cannot remove", path, e);
-        let dir = match root.open_dir(path) {
-            Ok(dir) => dir,
-            Err(Errno::NOENT) => continue,
-            Err(e) => return Err(failed(e)),
-        };
-        empty_stage(&dir).map_err(failed)?;
-        let (parent, base) = root.open_parent(path).map_err(failed)?;
-        debug_assert_eq!(base, split(path).1);
-        fs::unlinkat(&parent, base, AtFlags::REMOVEDIR).map_err(failed)?;
-        // The journal, which knows this name, may lie on another file system and must not be gone first.
-        fs::fsync(&parent).map_err(failed)?;
-        debug::step(0);
-    }
-    Ok(())
-}
-
-fn empty_stage(dir: &OwnedFd) -> Result<(), Errno> {
-    let mut names = Vec::new();
-    for entry in fs::Dir::read_from(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            names.push(name.to_vec());
-        }
-    }
-    for name in names {
-        if name.starts_with(b"b") {
-            strip_privileges(dir, &name);
-        }
-        match fs::unlinkat(dir, name.as_slice(), AtFlags::empty()) {
-            Ok(()) => {}
-            Err(Errno::ISDIR) => remove_dir(dir, &name)?,
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
-}
-
-/// A directory was empty when it came here; only root's own processes could put files into it since.
-fn remove_dir(stage: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
-    let gone = fs::unlinkat(stage, name, AtFlags::REMOVEDIR);
-    if !matches!(gone, Err(Errno::NOTEMPTY | Errno::EXIST)) {
-        return gone;
-    }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = fs::openat(stage, name, flags, Mode::empty())?;
-    for entry in fs::Dir::read_from(&dir)? {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            fs::unlinkat(&dir, entry.file_name(), AtFlags::empty())?;
-        }
-    }
-    fs::unlinkat(stage, name, AtFlags::REMOVEDIR)
-}
-
-/// Takes set-id bits and capabilities from a regular file that is about to lose a name.
-fn strip_privileges(dir: &OwnedFd, name: &[u8]) {
-    let Ok(stat) = fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else {
-        return;
-    };
-    let regular = fs::FileType::from_raw_mode(stat.st_mode).is_file();
-    // The last link needs nothing: the file is gone right after.
-    if !regular || stat.st_nlink < 2 {
-        return;
-    }
-    if let Ok(file) = super::root::open_regular(dir.as_fd(), name) {
-        // Failing here leaves what was there before this transaction, no more.
-        let _ = fs::fremovexattr(&file, super::root::CAPABILITY_XATTR);
-        if stat.st_mode & 0o6000 != 0 {
-            let _ = fs::fchmod(&file, Mode::from_raw_mode(stat.st_mode & 0o1777));
-        }
     }
 }

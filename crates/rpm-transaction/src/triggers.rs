@@ -10,9 +10,10 @@ use rpm_pkg::header::Header;
 use rpm_pkg::nevra::Nevra;
 
 use super::Generation;
-use super::commit::Execution;
-use super::element::{Deed, Script};
+use super::element::{PackageFacts, Script};
 use super::error::TransactionError;
+use super::progress::Progress;
+use super::scriptlets::Scriptlet;
 
 /// What makes a trigger run: sense flag, rpm's name, and whether a failure stops the
 /// transaction (`%triggerprein`, as rpm 6 does).
@@ -32,22 +33,6 @@ const VERSIONS: u32 = 1067;
 const FLAGS: u32 = 1068;
 const INDEXES: u32 = 1069;
 
-/// One trigger that is to run.
-pub(crate) struct Due {
-    /// The package that has the trigger.
-    pub nevra: String,
-    /// rpm's name of the kind.
-    pub label: &'static str,
-    /// A failure stops the transaction.
-    pub fatal: bool,
-    /// What to run.
-    pub script: Script,
-    /// `$1` and, if there is one, `$2`.
-    pub arguments: Vec<i64>,
-    /// What it reads.
-    pub input: Vec<u8>,
-}
-
 /// One condition of a package's triggers.
 struct Condition {
     on: Dep,
@@ -55,113 +40,80 @@ struct Condition {
     script: usize,
 }
 
-impl Execution<'_, '_> {
+/// Finds the package triggers that an element sets off.
+pub(crate) struct Triggers<'a, 'd> {
+    /// What is installed at this moment.
+    pub progress: &'a Progress<'d>,
+    /// The rpm whose rules are followed.
+    pub generation: Generation,
+}
+
+impl Triggers<'_, '_> {
     /// Before an install: triggers of others, then its own.
-    pub(crate) fn trigger_prein(&mut self, index: usize) -> Result<(), TransactionError> {
-        self.run_triggers(index, PREIN, true, 0)
+    pub(crate) fn before_install(&self, index: usize) -> Result<Vec<Scriptlet>, TransactionError> {
+        let mut due = self.others(index, PREIN, 0)?;
+        due.extend(self.own(index, PREIN, 0)?);
+        Ok(due)
     }
 
-    /// After an install.
-    pub(crate) fn trigger_in(&mut self, index: usize) -> Result<(), TransactionError> {
-        self.run_triggers(index, IN, true, 0)
+    /// After an install: the same.
+    pub(crate) fn after_install(&self, index: usize) -> Result<Vec<Scriptlet>, TransactionError> {
+        let mut due = self.others(index, IN, 0)?;
+        due.extend(self.own(index, IN, 0)?);
+        Ok(due)
     }
 
     /// Before an erasure: its own triggers, then those of others.
-    pub(crate) fn trigger_un(&mut self, index: usize) -> Result<(), TransactionError> {
-        self.run_triggers(index, UN, false, -1)
+    pub(crate) fn before_erase(&self, index: usize) -> Result<Vec<Scriptlet>, TransactionError> {
+        let fatal = self.generation >= Generation::Rpm6;
+        let kind = (UN.0, UN.1, fatal);
+        let mut due = self.own(index, kind, -1)?;
+        due.extend(self.others(index, kind, -1)?);
+        Ok(due)
     }
 
     /// After an erasure: triggers of others only.
-    pub(crate) fn trigger_postun(&mut self, index: usize) -> Result<(), TransactionError> {
-        let others = self.others(index, POSTUN, -1)?;
-        self.run_due(others)
-    }
-
-    /// Triggers are scriptlets, too.
-    pub(crate) fn runs_no_trigger(&self) -> bool {
-        self.options.no_scripts || self.options.no_triggers || self.options.just_db
-    }
-
-    fn run_triggers(
-        &mut self,
-        index: usize,
-        kind: Kind,
-        others_first: bool,
-        by: i64,
-    ) -> Result<(), TransactionError> {
-        if self.runs_no_trigger() {
-            return Ok(());
-        }
-        let kind = match kind {
-            UN if self.options.generation >= Generation::Rpm6 => (UN.0, UN.1, true),
-            other => other,
-        };
-        let mut due = self.others(index, kind, by)?;
-        let own = self.own(index, kind, by)?;
-        if others_first {
-            due.extend(own);
-        } else {
-            due.splice(0..0, own);
-        }
-        self.run_due(due)
-    }
-
-    /// Runs triggers in this order.
-    pub(crate) fn run_due(&mut self, due: Vec<Due>) -> Result<(), TransactionError> {
-        if self.runs_no_trigger() {
-            return Ok(());
-        }
-        for Due {
-            nevra,
-            label,
-            fatal,
-            script,
-            arguments,
-            input,
-        } in due
-        {
-            self.run_script(&nevra, label, &script, &arguments, input, fatal)?;
-        }
-        Ok(())
+    pub(crate) fn after_erase(&self, index: usize) -> Result<Vec<Scriptlet>, TransactionError> {
+        self.others(index, POSTUN, -1)
     }
 
     /// Triggers of other packages on this element; one at most for each package.
-    fn others(&self, index: usize, kind: Kind, by: i64) -> Result<Vec<Due>, TransactionError> {
-        let Some(element) = self.elements.get(index) else {
+    fn others(
+        &self,
+        index: usize,
+        kind: Kind,
+        by: i64,
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let Some(element) = self.progress.elements().get(index) else {
             return Ok(Vec::new());
         };
         let package = &element.package;
-        let count = self.count(&package.name)? + by;
+        let count = self.progress.count(&package.name)? + by;
         let mut due = Vec::new();
         let mut seen = HashSet::new();
-        for found in self
-            .installed
-            .find(Index::Triggername, package.name.as_bytes())?
-        {
-            let there = self.is_present(found.hnum);
+        let installed = self.progress.installed();
+        for found in installed.find(Index::Triggername, package.name.as_bytes())? {
+            let there = self.progress.is_present(found.hnum);
             if !there || !seen.insert(found.hnum) {
                 continue;
             }
-            if let Some(header) = self.installed.db.get(found.hnum)? {
+            if let Some(header) = installed.db.get(found.hnum)? {
                 due.extend(self.due(&header, &package.header, kind, (0, count))?);
             }
         }
-        for other in self.elements.iter().take(self.added(index, kind)) {
-            if other.is_install() {
-                let header = &other.package.header;
-                due.extend(self.due(header, &package.header, kind, (0, count))?);
-            }
+        for other in self.added(index, kind) {
+            due.extend(self.due(&other.header, &package.header, kind, (0, count))?);
         }
         Ok(due)
     }
 
     /// This element's own triggers on what is installed; each script once.
-    fn own(&self, index: usize, kind: Kind, by: i64) -> Result<Vec<Due>, TransactionError> {
-        let Some(element) = self.elements.get(index) else {
+    fn own(&self, index: usize, kind: Kind, by: i64) -> Result<Vec<Scriptlet>, TransactionError> {
+        let Some(element) = self.progress.elements().get(index) else {
             return Ok(Vec::new());
         };
         let header = &element.package.header;
-        let mut due: Vec<Due> = Vec::new();
+        let mut due: Vec<Scriptlet> = Vec::new();
         let mut seen = HashSet::new();
         for condition in conditions(header) {
             if condition.flags & kind.0 == 0 || seen.contains(&condition.script) {
@@ -169,22 +121,21 @@ impl Execution<'_, '_> {
             }
             let name = &condition.on.name;
             let mut meets = false;
-            for hnum in self.installed.named(name)? {
-                if let (true, Some(other)) = (self.is_present(hnum), self.installed.db.get(hnum)?) {
+            let installed = self.progress.installed();
+            for hnum in installed.named(name)? {
+                let present = self.progress.is_present(hnum);
+                if let (true, Some(other)) = (present, installed.db.get(hnum)?) {
                     meets |= condition.on.overlaps(&provided(&other));
                 }
             }
-            for other in self
-                .elements
-                .iter()
-                .take(self.added(index, kind))
-                .filter(|e| e.is_install())
-            {
-                let other = &other.package;
+            for other in self.added(index, kind) {
                 meets |= other.name == *name && condition.on.overlaps(&provided(&other.header));
             }
             if meets && seen.insert(condition.script) {
-                let arguments = [self.count(&element.package.name)? + by, self.count(name)?];
+                let arguments = [
+                    self.progress.count(&element.package.name)? + by,
+                    self.progress.count(name)?,
+                ];
                 due.extend(due_of(header, &condition, kind, arguments));
             }
         }
@@ -199,7 +150,7 @@ impl Execution<'_, '_> {
         package: &Header,
         kind: Kind,
         (by, count): (i64, i64),
-    ) -> Result<Option<Due>, TransactionError> {
+    ) -> Result<Option<Scriptlet>, TransactionError> {
         let provided = provided(package);
         let holds = |c: &Condition| {
             c.flags & kind.0 != 0 && c.on.name == provided.name && c.on.overlaps(&provided)
@@ -212,25 +163,18 @@ impl Execution<'_, '_> {
             owner,
             &condition,
             kind,
-            [self.count(name)? + by, count],
+            [self.progress.count(name)? + by, count],
         ))
     }
 
-    /// How many elements are in the system: a package that was just installed sees itself.
-    fn added(&self, index: usize, kind: Kind) -> usize {
-        if kind.0 == IN.0 {
-            index + 1
-        } else {
-            self.finished
-        }
-    }
-
-    /// Is the record still installed at this moment?
-    pub(crate) fn is_present(&self, hnum: u32) -> bool {
-        let gone = self.elements.iter().take(self.finished);
-        !gone
-            .into_iter()
-            .any(|e| matches!(e.deed, Deed::Erase { hnum: h, .. } if h == hnum))
+    /// The packages that are in the system by now: one that was just installed sees itself.
+    fn added(&self, index: usize, kind: Kind) -> impl Iterator<Item = &PackageFacts> {
+        let count = match kind.0 == IN.0 {
+            true => index + 1,
+            false => self.progress.finished(),
+        };
+        let done = self.progress.elements().iter().take(count);
+        done.filter(|e| e.is_install()).map(|e| &e.package)
     }
 }
 
@@ -265,7 +209,7 @@ fn due_of(
     condition: &Condition,
     (_, label, fatal): Kind,
     arguments: [i64; 2],
-) -> Option<Due> {
+) -> Option<Scriptlet> {
     let body = owner.strings(SCRIPTS).nth(condition.script)?;
     let program = owner
         .strings(PROGRAMS)
@@ -278,7 +222,7 @@ fn due_of(
         prefixes: Vec::new(),
     };
     let nevra = Nevra::from_header(owner).ok()?.to_string();
-    Some(Due {
+    Some(Scriptlet {
         nevra,
         label,
         fatal,

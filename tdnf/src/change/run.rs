@@ -10,7 +10,9 @@ use crate::interrupt::PhaseGuard;
 use crate::session::Session;
 use crate::settings::Settings;
 use rpm_db::Db;
-use rpm_transaction::{Committed, Element, Generation, Options, RootDir, TransactionError};
+use rpm_transaction::{
+    Committed, Element, Generation, Options, RootDir, TransactionError, check, commit, stage,
+};
 
 /// Why a transaction did not come to its end.
 #[derive(Debug)]
@@ -41,18 +43,18 @@ pub(super) fn run(
     let cancelled = || session.interrupt.is_raised();
     let options = options(settings, &db, &cancelled)?;
     session.printer.flush();
-    let mut teller = Teller::new(session.printer, phase, settings.test_only);
+    let mut teller = Teller::new(session.printer, phase);
     session.go_on()?;
     phase.undoable();
-    let result = rpm_transaction::run(&root, &db, elements, &options, &mut teller);
+    let result = check(&root, &db, elements, &options, &mut teller)
+        .and_then(stage)
+        .and_then(commit);
     let begun = teller.has_begun();
     match result {
         Ok(done) => {
-            if !settings.test_only {
-                phase.committed();
-            }
+            phase.committed();
             let warnings = lines(&done);
-            teller.close(!settings.test_only, &warnings);
+            teller.close(true, &warnings);
             Ok(warnings)
         }
         Err(error) => {
@@ -71,14 +73,20 @@ pub(super) fn run(
 /// Checks all that a transaction would check, and changes nothing.
 pub(super) fn test(session: &Session<'_>, elements: Vec<Element>) -> Outcome<()> {
     let phase = session.interrupt.guard();
-    let tested = run(session, elements, &phase).map_err(|stopped| stopped.failure)?;
-    drop(phase);
-    tested.iter().for_each(|line| session.printer.err(line));
-    Ok(())
+    let (root, db, _lock) = open(session)?;
+    let cancelled = || session.interrupt.is_raised();
+    let options = options(&session.settings, &db, &cancelled)?;
+    session.printer.flush();
+    let mut teller = Teller::new(session.printer, &phase);
+    session.go_on()?;
+    phase.undoable();
+    let checked = check(&root, &db, elements, &options, &mut teller).map(drop);
+    teller.close(false, &[]);
+    Ok(checked?)
 }
 
 fn lines(done: &Committed) -> Vec<String> {
-    done.warnings.iter().map(warning_line).collect()
+    done.warnings().iter().map(warning_line).collect()
 }
 
 fn options<'a>(
@@ -89,7 +97,6 @@ fn options<'a>(
     let mut options = Options::new(settings.environment.now, &settings.arch);
     options.cancelled = cancelled;
     options.runner.clone_from(&settings.environment.program);
-    options.test_only = settings.test_only;
     apply_flags(&mut options, settings);
     options.needs_checked = true;
     options.generation = Generation::of_version(&rpm_version(db)?);
@@ -140,13 +147,16 @@ pub(crate) fn erase_records(session: &Session<'_>, numbers: &[u32]) -> Outcome<(
     let settings = &session.settings;
     let mut options = Options::new(settings.environment.now, &settings.arch);
     options.runner.clone_from(&settings.environment.program);
-    options.test_only = settings.test_only;
     options.no_scripts = true;
     let elements = numbers.iter().map(|&hnum| erase(hnum, None)).collect();
     let phase = session.interrupt.guard();
     phase.committed();
-    let mut teller = Teller::new(session.printer, &phase, settings.test_only);
-    let done = rpm_transaction::run(&root, &db, elements, &options, &mut teller)?;
+    let mut teller = Teller::new(session.printer, &phase);
+    let checked = check(&root, &db, elements, &options, &mut teller)?;
+    if settings.test_only {
+        return Ok(());
+    }
+    let done = commit(stage(checked)?)?;
     drop(phase);
     lines(&done)
         .iter()

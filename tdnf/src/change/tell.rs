@@ -11,18 +11,16 @@ pub(super) struct Teller<'a> {
     printer: &'a Screen,
     phase: &'a PhaseGuard<'a>,
     running: bool,
-    test: bool,
     transcript: Transcript,
 }
 
 impl<'a> Teller<'a> {
-    /// Tells on `printer`; `test`: nothing will be run.
-    pub(super) fn new(printer: &'a Screen, phase: &'a PhaseGuard<'a>, test: bool) -> Self {
+    /// Tells on `printer`.
+    pub(super) fn new(printer: &'a Screen, phase: &'a PhaseGuard<'a>) -> Self {
         Self {
             printer,
             phase,
             running: false,
-            test,
             transcript: Transcript::default(),
         }
     }
@@ -40,7 +38,7 @@ impl<'a> Teller<'a> {
     }
 
     fn start(&mut self) {
-        if !self.running && !self.test {
+        if !self.running {
             self.running = true;
             self.printer.info("Running transaction");
         }

@@ -308,7 +308,7 @@ fn the_phase_follows_the_events_of_a_transaction() {
     let session = stage.session();
     let phase = session.interrupt.guard();
     phase.undoable();
-    let mut teller = Teller::new(&stage.printer, &phase, false);
+    let mut teller = Teller::new(&stage.printer, &phase);
     teller.event(Event::Checking);
     assert!(!teller.has_begun());
     let (position, total, package) = (1, 1, "tool-1-1.noarch");

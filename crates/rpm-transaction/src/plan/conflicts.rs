@@ -1,54 +1,177 @@
 //! Who else owns a path, and who wins.
 
-use std::rc::Rc;
+use std::collections::{HashMap, HashSet};
 
 use super::super::disk::DiskFile;
-use super::super::element::{Loaded, PackageFacts};
+use super::super::element::{Deed, Loaded, ScriptKind};
 use super::super::error::{Problem, TransactionError, printable};
 use super::super::files::{
     Action, ColorWinner, Disk, Entry, Kind, Removal, color_winner, compatible, flag, kind_name,
     remove, replace_owned, replace_unowned, state,
 };
-use super::{NewOwner, Planner};
+use super::super::root::RootDir;
+use super::PackageFile;
+use super::paths::{Owner, Paths};
 
-/// Another owner of a path, from the database.
-struct Owner {
-    hnum: u32,
-    file: usize,
-    package: Rc<PackageFacts>,
+/// What an element of this transaction does with a path.
+#[derive(Debug, Clone, Copy)]
+enum Claim {
+    /// An install owns it.
+    Install {
+        /// Its position.
+        element: usize,
+        /// The number of the file.
+        file: usize,
+        /// It puts the file in place; otherwise it leaves what is there.
+        writes: bool,
+    },
+    /// An erasure takes it away.
+    Erase,
 }
 
-impl Planner<'_, '_> {
-    /// What to do with file `file` of install element `index`.
-    pub(super) fn judge(
-        &mut self,
-        elements: &[Loaded],
-        index: usize,
-        file: usize,
-        entry: &Entry<'_>,
-        target: &[u8],
-    ) -> Result<Action, TransactionError> {
-        let Some(element) = elements.get(index) else {
-            return Ok(Action::Skip);
+/// Files of installed packages that are replaced: record and file number.
+type Replaced = Vec<(u32, u32)>;
+
+/// Decides what is done with each file of each element.
+pub(super) struct Judge<'a> {
+    root: &'a RootDir,
+    elements: &'a [Loaded],
+    /// The transaction color.
+    color: u32,
+    before_pretrans: bool,
+    /// Records that this transaction erases.
+    leaving: HashSet<u32>,
+    /// Paths that elements judged so far own; the last one that does.
+    claims: HashMap<Vec<u8>, Claim>,
+    /// Configuration files that are kept beside when their packages go, and the erasure that
+    /// does it.
+    saved: HashMap<Vec<u8>, usize>,
+    replaced: Replaced,
+    problems: Vec<Problem>,
+}
+
+/// How a file and an earlier owner of its path get on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meeting {
+    /// Both may own the path.
+    Agree,
+    /// The earlier one stays, for its color.
+    EarlierWins,
+    /// The file takes its place, for its color.
+    LaterWins,
+    /// Nothing settles it.
+    Conflict,
+}
+
+fn meet(earlier: &Entry<'_>, later: &Entry<'_>, color: u32) -> Meeting {
+    if compatible(earlier, later) {
+        return Meeting::Agree;
+    }
+    match color_winner(earlier.color, later.color, color) {
+        Some(ColorWinner::First) => Meeting::EarlierWins,
+        Some(ColorWinner::Second) => Meeting::LaterWins,
+        None => Meeting::Conflict,
+    }
+}
+
+impl<'a> Judge<'a> {
+    /// Nothing is judged yet. `before_pretrans` as in [`super::Planner::new`].
+    pub(super) fn new(
+        root: &'a RootDir,
+        elements: &'a [Loaded],
+        color: u32,
+        before_pretrans: bool,
+    ) -> Judge<'a> {
+        let erased = |element: &Loaded| match element.deed {
+            Deed::Erase { hnum, .. } => Some(hnum),
+            Deed::Install { .. } => None,
         };
-        if let Some(action) = self.judge_new(elements, element, file, entry, target) {
-            return Ok(action);
+        Judge {
+            root,
+            elements,
+            color,
+            before_pretrans,
+            leaving: elements.iter().filter_map(erased).collect(),
+            claims: HashMap::new(),
+            saved: HashMap::new(),
+            replaced: Vec::new(),
+            problems: Vec::new(),
         }
-        let owners = self.owners(target)?;
-        let root = self.root;
-        let disk = DiskFile::look(root, target)?;
+    }
+
+    /// What was found on the way: files of installed packages that are replaced, and problems.
+    pub(super) fn into_findings(self) -> (Replaced, Vec<Problem>) {
+        (self.replaced, self.problems)
+    }
+
+    /// What to do with a file of install element `index`, which owns the path from now on.
+    pub(super) fn install(
+        &mut self,
+        index: usize,
+        file: PackageFile<'_>,
+        paths: &mut Paths<'_>,
+    ) -> Result<Action, TransactionError> {
+        let action = match self.against_claim(file) {
+            Some(action) => action,
+            None => self.against_installed(file, paths)?,
+        };
+        if !matches!(action, Action::SkipState(_)) {
+            let claim = Claim::Install {
+                element: index,
+                file: file.number,
+                writes: action != Action::Skip && file.entry.flags & flag::GHOST == 0,
+            };
+            self.claims.insert(file.target.to_vec(), claim);
+        }
+        Ok(action)
+    }
+
+    /// Against an earlier install of this transaction; `None` when that decides nothing.
+    fn against_claim(&mut self, file: PackageFile<'_>) -> Option<Action> {
+        let &Claim::Install {
+            element,
+            file: number,
+            writes,
+        } = self.claims.get(file.target)?
+        else {
+            return None;
+        };
+        let other = &self.elements.get(element)?.package;
+        match meet(&other.entry(number)?, file.entry, self.color) {
+            // rpm looks at the one before only: of many owners every other one writes the file,
+            // and the last of those gives it its time.
+            Meeting::Agree => writes.then_some(Action::Skip),
+            Meeting::EarlierWins => Some(Action::SkipState(state::WRONG_COLOR)),
+            // The later one replaces the earlier one on the disk.
+            Meeting::LaterWins => None,
+            Meeting::Conflict => {
+                self.problems.push(conflict(file, &other.nevra, false));
+                Some(Action::Skip)
+            }
+        }
+    }
+
+    /// Against the installed owners and what is on the disk.
+    fn against_installed(
+        &mut self,
+        file: PackageFile<'_>,
+        paths: &mut Paths<'_>,
+    ) -> Result<Action, TransactionError> {
+        let PackageFile { entry, target, .. } = file;
+        let owners = paths.owners(target)?;
+        let disk = DiskFile::look(self.root, target)?;
         let mut action = if owners.is_empty() {
             replace_unowned(entry, &disk)
         } else {
             Action::Create
         };
         for owner in &owners {
-            if let Some(decided) = self.judge_installed(element, entry, target, owner, &disk) {
+            if let Some(decided) = self.against_owner(file, owner, &disk) {
                 action = decided;
             }
         }
         // What an administrator changed was kept by an element before.
-        let again = self.owned.contains_key(target);
+        let again = self.claims.contains_key(target);
         if again && matches!(action, Action::Save | Action::Backup | Action::AltName) {
             return Ok(Action::Skip);
         }
@@ -64,207 +187,130 @@ impl Planner<'_, '_> {
             });
         }
         if acts && entry.flags & flag::GHOST == 0 {
-            self.check_type(element, entry, target, &owners, &disk);
+            self.problems
+                .extend(self.type_conflict(file, &owners, &disk));
         }
         Ok(action)
     }
 
-    /// Against an earlier install of this transaction; `None` when there is none.
-    fn judge_new(
+    /// Against an installed owner; `None` when its presence decides nothing.
+    fn against_owner(
         &mut self,
-        elements: &[Loaded],
-        element: &Loaded,
-        file: usize,
-        entry: &Entry<'_>,
-        target: &[u8],
-    ) -> Option<Action> {
-        let &owner = self.owned.get(target)?;
-        let other = &elements.get(owner.element)?.package;
-        let other_entry = other.entry(owner.file)?;
-        if compatible(&other_entry, entry) {
-            // rpm looks at the one before only: of many owners every other one writes the file,
-            // and the last of those gives it its time.
-            return owner.writes.then_some(Action::Skip);
-        }
-        match color_winner(other_entry.color, entry.color, self.options.color) {
-            Some(ColorWinner::First) => return Some(Action::SkipState(state::WRONG_COLOR)),
-            // The later one replaces the earlier one on the disk.
-            Some(ColorWinner::Second) => return None,
-            None => {}
-        }
-        let _ = file;
-        self.problems.push(Problem::FileConflict {
-            path: printable(target),
-            package: element.package.nevra.clone(),
-            other: other.nevra.clone(),
-            installed: false,
-        });
-        Some(Action::Skip)
-    }
-
-    /// Against one installed owner; `None` when its presence decides nothing.
-    fn judge_installed(
-        &mut self,
-        element: &Loaded,
-        entry: &Entry<'_>,
-        target: &[u8],
+        file: PackageFile<'_>,
         owner: &Owner,
         disk: &DiskFile<'_>,
     ) -> Option<Action> {
         let old = owner.package.entry(owner.file)?;
-        let config = (old.flags | entry.flags) & flag::CONFIG != 0;
-        let stays = !self.leaving.contains(&owner.hnum);
-        if stays && !compatible(&old, entry) {
-            match color_winner(old.color, entry.color, self.options.color) {
-                Some(ColorWinner::First) => return Some(Action::SkipState(state::WRONG_COLOR)),
-                Some(ColorWinner::Second) => self.replaced.push((owner.hnum, owner.file as u32)),
-                None if self.options.replace_files => {
-                    if !config {
-                        self.replaced.push((owner.hnum, owner.file as u32));
-                    }
+        let config = (old.flags | file.entry.flags) & flag::CONFIG != 0;
+        if !self.leaving.contains(&owner.hnum) {
+            match meet(&old, file.entry, self.color) {
+                Meeting::Agree => {}
+                Meeting::EarlierWins => return Some(Action::SkipState(state::WRONG_COLOR)),
+                Meeting::LaterWins => self.replaced.push((owner.hnum, owner.file as u32)),
+                Meeting::Conflict => {
+                    let found = conflict(file, &owner.package.nevra, true);
+                    self.problems.push(found);
                 }
-                None => self.problems.push(Problem::FileConflict {
-                    path: printable(target),
-                    package: element.package.nevra.clone(),
-                    other: owner.package.nevra.clone(),
-                    installed: true,
-                }),
             }
         }
-        config.then(|| replace_owned(&old, entry, disk))
+        config.then(|| replace_owned(&old, file.entry, disk))
     }
 
     /// A directory may not become something else, nor a link to a directory a directory.
-    fn check_type(
-        &mut self,
-        element: &Loaded,
-        entry: &Entry<'_>,
-        target: &[u8],
+    fn type_conflict(
+        &self,
+        file: PackageFile<'_>,
         owners: &[Owner],
         disk: &DiskFile<'_>,
-    ) {
-        let present = match (disk.kind(), entry.kind) {
+    ) -> Option<Problem> {
+        let present = match (disk.kind(), file.entry.kind) {
             (Some(Kind::Directory), kind) if kind != Kind::Directory => "directory",
             (Some(Kind::Symlink), Kind::Directory) => {
-                let linked = self.root.open_dir(target).is_ok();
-                let leaves = owners.iter().any(|owner| {
-                    self.leaving.contains(&owner.hnum)
-                        && owner
-                            .package
-                            .entry(owner.file)
-                            .is_some_and(|e| e.kind == Kind::Symlink)
-                });
-                if !(linked && leaves) {
-                    return;
+                let linked = self.root.open_dir(file.target).is_ok();
+                let is_link = |owner: &Owner| {
+                    let old = owner.package.entry(owner.file);
+                    old.is_some_and(|old| old.kind == Kind::Symlink)
+                };
+                let leaves = |owner: &Owner| self.leaving.contains(&owner.hnum) && is_link(owner);
+                if !(linked && owners.iter().any(leaves)) {
+                    return None;
                 }
                 "symbolic link to a directory"
             }
-            _ => return,
+            _ => return None,
         };
-        let pretrans = super::super::element::ScriptKind::PreTrans;
-        if self.before_pretrans && pretrans.of(&element.package.header).is_some() {
-            return;
+        let header = &file.package.header;
+        if self.before_pretrans && ScriptKind::PreTrans.of(header).is_some() {
+            return None;
         }
-        self.problems.push(Problem::TypeConflict {
-            path: printable(target),
-            package: element.package.nevra.clone(),
+        Some(Problem::TypeConflict {
+            path: printable(file.target),
+            package: file.package.nevra.clone(),
             present,
-            wanted: kind_name(entry.kind),
-        });
+            wanted: kind_name(file.entry.kind),
+        })
     }
 
-    /// Installed packages that own `target` with the file in place.
-    fn owners(&mut self, target: &[u8]) -> Result<Vec<Owner>, TransactionError> {
-        let base = super::super::root::split(target).1;
-        let mut owners = Vec::new();
-        for found in self.installed.with_base(base)? {
-            let package = self.installed.package(found.hnum)?;
-            let file = found.idx as usize;
-            let there = package
-                .states
-                .get(file)
-                .is_some_and(|&s| s == state::NORMAL || s == state::NET_SHARED);
-            let (dir, name) = package.name_of(file);
-            if there && name == base && self.target(dir, name)? == target {
-                owners.push(Owner {
-                    hnum: found.hnum,
-                    file,
-                    package: Rc::clone(&package),
-                });
-            }
-        }
-        Ok(owners)
-    }
-
-    /// Finds changed configuration files of erased packages. Of several such packages that own
-    /// one, the first acts, unlike with other files.
-    pub(super) fn find_saved(&mut self, elements: &[Loaded]) -> Result<(), TransactionError> {
-        for (index, element) in elements.iter().enumerate().filter(|(_, e)| !e.is_install()) {
-            let package = &element.package;
-            for file in 0..package.files.len() {
-                let entry = package.entry(file);
-                let Some(entry) = entry.filter(|entry| entry.flags & flag::CONFIG != 0) else {
-                    continue;
-                };
-                let (dir, base) = package.name_of(file);
-                let target = self.target(dir, base)?;
-                if !self.saved.contains_key(&target)
-                    && self.decide_removal(package, file, &entry, &target)? == Some(Removal::Save)
-                {
-                    self.saved.insert(target, index);
-                }
-            }
+    /// Remembers a configuration file of erasure element `index` if it is to be kept beside.
+    pub(super) fn find_saved(
+        &mut self,
+        index: usize,
+        file: PackageFile<'_>,
+        paths: &mut Paths<'_>,
+    ) -> Result<(), TransactionError> {
+        if !self.saved.contains_key(file.target)
+            && self.decide_removal(file, paths)? == Some(Removal::Save)
+        {
+            self.saved.insert(file.target.to_vec(), index);
         }
         Ok(())
     }
 
-    /// What to do with a file of an erased package. A path is handled once.
-    pub(super) fn judge_removal(
+    /// What to do with a file of erasure element `index`. A path is handled once.
+    pub(super) fn erase(
         &mut self,
-        package: &PackageFacts,
-        element: usize,
-        file: usize,
-        entry: &Entry<'_>,
-        target: &[u8],
+        index: usize,
+        file: PackageFile<'_>,
+        paths: &mut Paths<'_>,
     ) -> Result<Removal, TransactionError> {
-        if self
-            .saved
-            .get(target)
-            .is_some_and(|&first| first != element)
-        {
+        let saved = self.saved.get(file.target);
+        if saved.is_some_and(|&first| first != index) {
             return Ok(Removal::Skip);
         }
-        let Some(removal) = self.decide_removal(package, file, entry, target)? else {
+        let Some(removal) = self.decide_removal(file, paths)? else {
             return Ok(Removal::Skip);
         };
         // Elements that come earlier in the order and own the path as well leave it to this one.
-        let owner = NewOwner {
-            element: usize::MAX,
-            file,
-            writes: false,
-        };
-        self.owned.insert(target.to_vec(), owner);
+        self.claims.insert(file.target.to_vec(), Claim::Erase);
         Ok(removal)
     }
 
     /// `None` when another package keeps the path, or it has been checked already.
     fn decide_removal(
-        &mut self,
-        package: &PackageFacts,
-        file: usize,
-        entry: &Entry<'_>,
-        target: &[u8],
+        &self,
+        file: PackageFile<'_>,
+        paths: &mut Paths<'_>,
     ) -> Result<Option<Removal>, TransactionError> {
-        if package.states.get(file) != Some(&state::NORMAL) || self.owned.contains_key(target) {
+        let normal = file.package.states.get(file.number) == Some(&state::NORMAL);
+        if !normal || self.claims.contains_key(file.target) {
             return Ok(None);
         }
-        let owners = self.owners(target)?;
-        if owners
-            .iter()
-            .any(|owner| !self.leaving.contains(&owner.hnum))
-        {
+        let owners = paths.owners(file.target)?;
+        if owners.iter().any(|o| !self.leaving.contains(&o.hnum)) {
             return Ok(None);
         }
-        Ok(Some(remove(entry, &DiskFile::look(self.root, target)?)))
+        Ok(Some(remove(
+            file.entry,
+            &DiskFile::look(self.root, file.target)?,
+        )))
+    }
+}
+
+fn conflict(file: PackageFile<'_>, other: &str, installed: bool) -> Problem {
+    Problem::FileConflict {
+        path: printable(file.target),
+        package: file.package.nevra.clone(),
+        other: other.to_owned(),
+        installed,
     }
 }

@@ -4,18 +4,22 @@
 //! once to find problems early and once more when a `%pretrans` ran.
 
 mod conflicts;
+mod paths;
 mod steps;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::Options;
-use super::element::{Deed, Loaded};
+use super::element::{Loaded, PackageFacts};
 use super::error::{Problem, TransactionError};
-use super::files::{Action, Kind, Wanted, flag, state};
+use super::files::{Action, Entry, Kind, Removal, Wanted, flag, state};
 use super::installed::Installed;
 use super::journal::Op;
 use super::mounts::Mounts;
-use super::root::{Canonical, RootDir};
+use super::root::{Canonical, RootDir, split};
+use conflicts::Judge;
+use paths::Paths;
+use steps::Steps;
 
 pub(crate) use steps::Step;
 
@@ -44,207 +48,249 @@ pub(crate) struct FilePlan {
     pub replaced: Vec<(u32, u32)>,
 }
 
-/// An element that owns a path.
-#[derive(Debug, Clone, Copy)]
-struct NewOwner {
-    /// Its position; [`usize::MAX`] for erasures.
-    element: usize,
+/// A file of an element: what the header says of it, and where it will be.
+#[derive(Clone, Copy)]
+struct PackageFile<'a> {
+    package: &'a PackageFacts,
     /// The number of the file.
-    file: usize,
-    /// It puts the file in place; otherwise it leaves what is there.
-    writes: bool,
+    number: usize,
+    entry: &'a Entry<'a>,
+    /// Its path with the links of its directory resolved.
+    target: &'a [u8],
 }
 
 /// Makes the plan.
-pub(crate) struct Planner<'a, 'd> {
-    pub root: &'a RootDir,
-    pub installed: &'a mut Installed<'d>,
-    pub options: &'a Options<'a>,
-    pub mounts: &'a mut Mounts,
-    pub problems: &'a mut Vec<Problem>,
-    /// Directory conflicts of packages with a %pretrans do not count yet.
-    pub before_pretrans: bool,
-    wanted: Wanted,
-    canonical: Canonical,
-    /// Records that this transaction erases.
-    leaving: HashSet<u32>,
-    /// Paths that an element of this transaction owns, and the last one that does.
-    owned: HashMap<Vec<u8>, NewOwner>,
-    /// Configuration files that are kept beside when their packages go, and the erasure that
-    /// does it.
-    saved: HashMap<Vec<u8>, usize>,
-    /// Directories that will exist.
-    dirs: HashSet<Vec<u8>>,
-    /// Number of the next staged file or backup.
-    next_id: u32,
-    replaced: Vec<(u32, u32)>,
+pub(crate) struct Planner<'a> {
+    root: &'a RootDir,
+    installed: &'a Installed<'a>,
+    options: &'a Options<'a>,
+    mounts: Mounts,
+    before_pretrans: bool,
 }
 
-impl<'a, 'd> Planner<'a, 'd> {
+impl<'a> Planner<'a> {
+    /// `before_pretrans`: directory conflicts of packages with a %pretrans do not count yet.
     pub(crate) fn new(
         root: &'a RootDir,
-        installed: &'a mut Installed<'d>,
+        installed: &'a Installed<'a>,
         options: &'a Options<'a>,
-        mounts: &'a mut Mounts,
-        problems: &'a mut Vec<Problem>,
+        mounts: Mounts,
         before_pretrans: bool,
-    ) -> Planner<'a, 'd> {
+    ) -> Planner<'a> {
         Planner {
             root,
             installed,
             options,
             mounts,
-            problems,
             before_pretrans,
-            wanted: Wanted {
-                no_docs: options.no_docs,
-                languages: options.languages.clone(),
-                net_shared: options.net_shared.clone(),
-                color: options.color,
-            },
-            canonical: Canonical::default(),
-            leaving: HashSet::new(),
-            owned: HashMap::new(),
-            saved: HashMap::new(),
-            dirs: HashSet::new(),
-            next_id: 0,
-            replaced: Vec::new(),
         }
     }
 
-    /// Plans all elements, which stand in the order of the transaction.
-    pub(crate) fn plan(mut self, elements: &[Loaded]) -> Result<FilePlan, TransactionError> {
-        self.prepare(elements);
-        let mut plans: Vec<ElementPlan> = Vec::with_capacity(elements.len());
-        plans.resize_with(elements.len(), ElementPlan::default);
-        for (index, element) in elements.iter().enumerate() {
+    /// Plans all elements, which stand in the order of the transaction. Gives the plan, the file
+    /// systems it needs, and what is in its way.
+    pub(crate) fn plan(
+        self,
+        elements: &[Loaded],
+    ) -> Result<(FilePlan, Mounts, Vec<Problem>), TransactionError> {
+        let mut canonical = Canonical::default();
+        for element in elements.iter().filter(|element| element.is_install()) {
+            element.add_links(&mut canonical);
+        }
+        let mut work = Work {
+            elements,
+            just_db: self.options.just_db,
+            wanted: Wanted {
+                no_docs: self.options.no_docs,
+                languages: self.options.languages.clone(),
+                net_shared: self.options.net_shared.clone(),
+                color: self.options.color,
+            },
+            paths: Paths::new(self.root, self.installed, canonical),
+            judge: Judge::new(
+                self.root,
+                elements,
+                self.options.color,
+                self.before_pretrans,
+            ),
+            steps: Steps::new(self.root, self.mounts),
+        };
+        let plans = work.plan()?;
+        let (replaced, problems) = work.judge.into_findings();
+        let plan = FilePlan {
+            elements: plans,
+            replaced,
+        };
+        Ok((plan, work.steps.into_mounts(), problems))
+    }
+}
+
+/// A plan that is being made.
+struct Work<'a> {
+    elements: &'a [Loaded],
+    just_db: bool,
+    wanted: Wanted,
+    paths: Paths<'a>,
+    judge: Judge<'a>,
+    steps: Steps<'a>,
+}
+
+impl Work<'_> {
+    fn plan(&mut self) -> Result<Vec<ElementPlan>, TransactionError> {
+        let mut plans: Vec<ElementPlan> = Vec::new();
+        plans.resize_with(self.elements.len(), ElementPlan::default);
+        for (index, element) in self.elements.iter().enumerate() {
             if let (true, Some(plan)) = (element.is_install(), plans.get_mut(index)) {
-                *plan = self.install(elements, index)?;
+                *plan = self.install(element, index)?;
             }
         }
-        self.find_saved(elements)?;
+        self.find_saved()?;
         // From the back: of several erased packages that own a path, only the last one acts.
-        for (index, element) in elements.iter().enumerate().rev() {
+        for (index, element) in self.elements.iter().enumerate().rev() {
             if let (false, Some(plan)) = (element.is_install(), plans.get_mut(index)) {
                 *plan = self.erase(&element.package, index)?;
             }
         }
-        Ok(FilePlan {
-            elements: plans,
-            replaced: self.replaced,
-        })
-    }
-
-    fn prepare(&mut self, elements: &[Loaded]) {
-        for element in elements {
-            if let Deed::Erase { hnum, .. } = element.deed {
-                self.leaving.insert(hnum);
-                continue;
-            }
-            element.add_links(&mut self.canonical);
-        }
-    }
-
-    /// The path of a file with links in its directory resolved.
-    fn target(&mut self, dir: &[u8], base: &[u8]) -> Result<Vec<u8>, TransactionError> {
-        self.canonical
-            .path(self.root, dir, base)
-            .map_err(|e| TransactionError::file("cannot follow", dir, e))
-    }
-
-    fn new_id(&mut self) -> u32 {
-        self.next_id += 1;
-        self.next_id
+        Ok(plans)
     }
 
     /// Plans an install: states, conflicts, actions, steps.
-    fn install(
-        &mut self,
-        elements: &[Loaded],
-        index: usize,
-    ) -> Result<ElementPlan, TransactionError> {
-        let Some(element) = elements.get(index) else {
-            return Ok(ElementPlan::default());
-        };
+    fn install(&mut self, element: &Loaded, index: usize) -> Result<ElementPlan, TransactionError> {
         let package = &element.package;
         let mut plan = ElementPlan {
-            states: self.left_out(element),
+            states: left_out(&self.wanted, package),
             touched: vec![state::NOT_INSTALLED; package.files.len()],
             ..ElementPlan::default()
         };
-        if self.options.just_db {
+        if self.just_db {
             return Ok(plan);
         }
-        for i in 0..package.files.len() {
-            let (Some(entry), Some(&left_out)) = (package.entry(i), plan.states.get(i)) else {
+        for number in 0..package.files.len() {
+            let (Some(entry), Some(&left_out)) = (package.entry(number), plan.states.get(number))
+            else {
                 continue;
             };
             if left_out != state::NORMAL {
                 continue;
             }
-            let (dir, base) = package.name_of(i);
-            let target = self.target(dir, base)?;
-            let action = self.judge(elements, index, i, &entry, &target)?;
-            if let Action::SkipState(left_out) = action {
-                if let Some(state) = plan.states.get_mut(i) {
-                    *state = left_out;
-                }
-                continue;
-            }
-            if action != Action::Skip
-                && let Some(touched) = plan.touched.get_mut(i)
-            {
-                *touched = state::NORMAL;
-            }
-            let owner = NewOwner {
-                element: index,
-                file: i,
-                writes: action != Action::Skip && entry.flags & flag::GHOST == 0,
+            let (dir, base) = package.name_of(number);
+            let file = PackageFile {
+                package,
+                number,
+                entry: &entry,
+                target: &self.paths.target(dir, base)?,
             };
-            self.owned.insert(target.clone(), owner);
+            let action = self.judge.install(index, file, &mut self.paths)?;
+            match action {
+                Action::SkipState(left_out) => set(&mut plan.states, number, left_out),
+                Action::Skip => {}
+                _ => set(&mut plan.touched, number, state::NORMAL),
+            }
             if entry.flags & flag::GHOST == 0 {
-                self.add_steps(&mut plan, element, i, &entry, &target, action)?;
+                self.steps.place(&mut plan, file, action)?;
             }
         }
         Ok(plan)
     }
 
-    /// States of files that the user does not want; a directory all of whose files are left out
-    /// is left out as well.
-    fn left_out(&self, element: &Loaded) -> Vec<u8> {
-        let package = &element.package;
-        let left_out = |i| {
-            package
-                .entry(i)
-                .and_then(|entry| self.wanted.left_out(&package.files.path(i), &entry))
-        };
-        let mut states: Vec<u8> = (0..package.files.len())
-            .map(|i| left_out(i).unwrap_or(state::NORMAL))
-            .collect();
-        if states.iter().all(|&s| s == state::NORMAL) {
-            return states;
+    /// Finds changed configuration files of erased packages. Of several such packages that own
+    /// one, the first acts, unlike with other files.
+    fn find_saved(&mut self) -> Result<(), TransactionError> {
+        let erased = self.elements.iter().enumerate();
+        for (index, element) in erased.filter(|(_, element)| !element.is_install()) {
+            let package = &element.package;
+            for number in 0..package.files.len() {
+                let entry = package.entry(number);
+                let Some(entry) = entry.filter(|entry| entry.flags & flag::CONFIG != 0) else {
+                    continue;
+                };
+                let (dir, base) = package.name_of(number);
+                let file = PackageFile {
+                    package,
+                    number,
+                    entry: &entry,
+                    target: &self.paths.target(dir, base)?,
+                };
+                self.judge.find_saved(index, file, &mut self.paths)?;
+            }
         }
-        let mut alive: HashSet<Vec<u8>> = HashSet::new();
-        let mut dead: HashSet<Vec<u8>> = HashSet::new();
-        for i in (0..states.len()).rev() {
-            let path = package.files.path(i);
-            let is_dir = package.entry(i).is_some_and(|e| e.kind == Kind::Directory);
-            let empty = is_dir && dead.contains(&path) && !alive.contains(&path);
-            let Some(state) = states.get_mut(i) else {
+        Ok(())
+    }
+
+    /// Plans the erasure of a package: files in reverse order.
+    fn erase(
+        &mut self,
+        package: &PackageFacts,
+        index: usize,
+    ) -> Result<ElementPlan, TransactionError> {
+        let mut plan = ElementPlan {
+            touched: vec![state::NOT_INSTALLED; package.files.len()],
+            ..ElementPlan::default()
+        };
+        let count = match self.just_db {
+            true => 0,
+            false => package.files.len(),
+        };
+        for number in (0..count).rev() {
+            let Some(entry) = package.entry(number) else {
                 continue;
             };
-            if empty && *state == state::NORMAL {
-                *state = state::NOT_INSTALLED;
-            }
-            let parent = super::root::split(&path).0.to_vec();
-            if *state == state::NORMAL {
-                alive.insert(parent)
-            } else {
-                dead.insert(parent)
+            let (dir, base) = package.name_of(number);
+            let file = PackageFile {
+                package,
+                number,
+                entry: &entry,
+                target: &self.paths.target(dir, base)?,
             };
+            let removal = self.judge.erase(index, file, &mut self.paths)?;
+            if removal != Removal::Skip {
+                set(&mut plan.touched, number, state::NORMAL);
+                self.steps.remove(&mut plan, file, removal)?;
+            }
         }
-        states
+        Ok(plan)
     }
+}
+
+fn set(states: &mut [u8], file: usize, new: u8) {
+    if let Some(state) = states.get_mut(file) {
+        *state = new;
+    }
+}
+
+/// States of files that the user does not want; a directory all of whose files are left out
+/// is left out as well.
+fn left_out(wanted: &Wanted, package: &PackageFacts) -> Vec<u8> {
+    let left_out = |i| {
+        package
+            .entry(i)
+            .and_then(|entry| wanted.left_out(&package.files.path(i), &entry))
+    };
+    let mut states: Vec<u8> = (0..package.files.len())
+        .map(|i| left_out(i).unwrap_or(state::NORMAL))
+        .collect();
+    if states.iter().all(|&s| s == state::NORMAL) {
+        return states;
+    }
+    let mut alive: HashSet<Vec<u8>> = HashSet::new();
+    let mut dead: HashSet<Vec<u8>> = HashSet::new();
+    for i in (0..states.len()).rev() {
+        let path = package.files.path(i);
+        let is_dir = package.entry(i).is_some_and(|e| e.kind == Kind::Directory);
+        let empty = is_dir && dead.contains(&path) && !alive.contains(&path);
+        let Some(state) = states.get_mut(i) else {
+            continue;
+        };
+        if empty && *state == state::NORMAL {
+            *state = state::NOT_INSTALLED;
+        }
+        let parent = split(&path).0.to_vec();
+        if *state == state::NORMAL {
+            alive.insert(parent)
+        } else {
+            dead.insert(parent)
+        };
+    }
+    states
 }
 
 /// The steps of a plan as the journal takes them.

@@ -1,14 +1,16 @@
 //! From an action to steps on the file system.
 
+use std::collections::HashSet;
+
 use rustix::fs::FileType;
 
 use super::super::disk::DiskFile;
-use super::super::element::{Loaded, PackageFacts};
 use super::super::error::TransactionError;
-use super::super::files::{Action, Entry, Kind, Removal, state};
+use super::super::files::{Action, Kind, Removal};
 use super::super::journal::Op;
-use super::super::root::split;
-use super::{ElementPlan, Planner};
+use super::super::mounts::Mounts;
+use super::super::root::{RootDir, split};
+use super::{ElementPlan, PackageFile};
 
 /// One step and the file of the package that it places or removes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,24 +21,52 @@ pub(crate) struct Step {
     pub file: Option<u32>,
 }
 
-impl Planner<'_, '_> {
-    /// Adds the steps that put file `file` of an install in place.
-    pub(super) fn add_steps(
+/// Turns actions into steps, and counts what they need.
+pub(super) struct Steps<'a> {
+    root: &'a RootDir,
+    mounts: Mounts,
+    /// Directories that will exist.
+    dirs: HashSet<Vec<u8>>,
+    /// Number of the last staged file or backup.
+    last_id: u32,
+}
+
+impl<'a> Steps<'a> {
+    /// None yet.
+    pub(super) fn new(root: &'a RootDir, mounts: Mounts) -> Steps<'a> {
+        Steps {
+            root,
+            mounts,
+            dirs: HashSet::new(),
+            last_id: 0,
+        }
+    }
+
+    /// The file systems that are written to, with what they need.
+    pub(super) fn into_mounts(self) -> Mounts {
+        self.mounts
+    }
+
+    fn new_id(&mut self) -> u32 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Adds the steps that put a file of an install in place.
+    pub(super) fn place(
         &mut self,
         plan: &mut ElementPlan,
-        element: &Loaded,
-        file: usize,
-        entry: &Entry<'_>,
-        target: &[u8],
+        file: PackageFile<'_>,
         action: Action,
     ) -> Result<(), TransactionError> {
         if matches!(action, Action::Skip | Action::SkipState(_)) {
             return Ok(());
         }
-        let nevra = &element.package.nevra;
+        let PackageFile { entry, target, .. } = file;
+        let nevra = &file.package.nevra;
         let dir = split(target).0;
         self.add_parents(plan, dir)?;
-        let number = Some(file as u32);
+        let number = Some(file.number as u32);
         if entry.kind == Kind::Directory {
             return self.add_directory(plan, target, number, nevra);
         }
@@ -166,53 +196,24 @@ impl Planner<'_, '_> {
         Ok(())
     }
 
-    /// Plans the erasure of a package: files in reverse order.
-    pub(super) fn erase(
-        &mut self,
-        package: &PackageFacts,
-        element: usize,
-    ) -> Result<ElementPlan, TransactionError> {
-        let mut plan = ElementPlan {
-            touched: vec![state::NOT_INSTALLED; package.files.len()],
-            ..ElementPlan::default()
-        };
-        let count = match self.options.just_db {
-            true => 0,
-            false => package.files.len(),
-        };
-        for i in (0..count).rev() {
-            let Some(entry) = package.entry(i) else {
-                continue;
-            };
-            let (dir, base) = package.name_of(i);
-            let target = self.target(dir, base)?;
-            let removal = self.judge_removal(package, element, i, &entry, &target)?;
-            if removal != Removal::Skip {
-                if let Some(touched) = plan.touched.get_mut(i) {
-                    *touched = state::NORMAL;
-                }
-                self.add_removal(&mut plan, package, i, &target, removal)?;
-            }
-        }
-        Ok(plan)
-    }
-
-    fn add_removal(
+    /// Adds the steps that take a file of an erasure away.
+    pub(super) fn remove(
         &mut self,
         plan: &mut ElementPlan,
-        package: &PackageFacts,
-        file: usize,
-        target: &[u8],
+        file: PackageFile<'_>,
         removal: Removal,
     ) -> Result<(), TransactionError> {
+        let PackageFile {
+            package, target, ..
+        } = file;
         let disk = DiskFile::look(self.root, target)?;
         // What is gone already is nothing to do; rpm only warns.
         let Some(stat) = disk.stat().copied() else {
             return Ok(());
         };
         let is_dir = FileType::from_raw_mode(stat.st_mode).is_dir();
-        let listed_dir = package.entry(file).map(|e| e.kind) == Some(Kind::Directory);
-        let file = Some(file as u32);
+        let listed_dir = file.entry.kind == Kind::Directory;
+        let file = Some(file.number as u32);
         if is_dir || listed_dir {
             if is_dir && !target.is_empty() && target != b"/" {
                 let parent = split(target).0;

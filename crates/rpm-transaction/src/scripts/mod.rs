@@ -84,7 +84,7 @@ pub(crate) struct Call<'a> {
     /// `$1`, `$2`.
     pub arguments: &'a [i64],
     /// What it reads: paths of a file trigger, one per line.
-    pub input: Vec<u8>,
+    pub input: &'a [u8],
     /// Where a relocatable package is.
     pub prefixes: &'a [Vec<u8>],
 }
@@ -182,7 +182,7 @@ impl Runner<'_> {
         }
         // The command goes at once: it has our ends of the streams.
         let begun = self.command(call, body.path()).and_then(|mut command| {
-            let output = gather(&mut command, &call.input)?;
+            let output = gather(&mut command, call.input)?;
             Ok((command.spawn()?, output))
         });
         let (mut child, output) = match begun {

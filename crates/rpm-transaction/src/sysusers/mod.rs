@@ -15,10 +15,11 @@ pub use line::{Id, Line};
 use rpm_pkg::dep::{DepGroup, Deps};
 use rpm_pkg::header::Header;
 
-use super::commit::Execution;
+use super::element::PackageFacts;
 use super::error::TransactionError;
 use super::event::Warning;
-use super::journal::Record;
+use super::log::Log;
+use super::root::RootDir;
 use accounts::create;
 
 /// The lines of a package: what can be done, and what is not understood, as it stands there.
@@ -47,31 +48,24 @@ impl Lines {
     }
 }
 
-impl Execution<'_, '_> {
-    /// Makes the users and groups that the package names; like the work of a scriptlet they stay
-    /// if the transaction is undone.
-    pub(crate) fn sysusers(&mut self, index: usize) -> Result<(), TransactionError> {
-        let Some(element) = self.elements.get(index).filter(|_| !self.options.just_db) else {
-            return Ok(());
-        };
-        let lines = Lines::of(&element.package.header);
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let package = element.package.nevra.clone();
-        self.journal.add(&Record::ScriptStart {
-            nevra: package.clone(),
-            script: "sysusers".to_owned(),
-        })?;
-        self.journal.flush()?;
-        let made = create(self.root, &lines.understood, self.options.now / 86_400);
-        self.owners = None;
-        self.journal.add(&Record::ScriptEnd { ok: made.is_ok() })?;
-        self.journal.flush()?;
-        for line in lines.strange {
-            let package = package.clone();
-            self.warn(Warning::Account { package, line });
-        }
-        made
+/// Makes the users and groups that a package names, on day `today` since 1970; like the work of a
+/// scriptlet they stay if the transaction is undone. True when it names any.
+pub(crate) fn make_accounts(
+    root: &RootDir,
+    log: &mut Log<'_>,
+    package: &PackageFacts,
+    today: u64,
+) -> Result<bool, TransactionError> {
+    let lines = Lines::of(&package.header);
+    if lines.is_empty() {
+        return Ok(false);
     }
+    log.script_starts(&package.nevra, "sysusers")?;
+    let made = create(root, &lines.understood, today);
+    log.script_ends(made.is_ok())?;
+    for line in lines.strange {
+        let package = package.nevra.clone();
+        log.warn(Warning::Account { package, line });
+    }
+    made.map(|()| true)
 }

@@ -38,9 +38,9 @@ fn all_kinds_of_files() {
         root.write("etc/group", "root:x:0:\nusers:x:100:\n");
     });
     let done = pair.run(&[Ask::Upgrade(&one)]);
-    assert_eq!(done.installed, ["files-1-1.noarch"]);
+    assert_eq!(done.installed(), ["files-1-1.noarch"]);
     assert!(
-        done.warnings
+        done.warnings()
             .iter()
             .any(|w| w.to_string().contains("user nobody-here"))
     );
@@ -135,10 +135,8 @@ fn scriptlets_in_order_with_their_arguments() {
                     linked_to: None,
                 });
                 let root = RootDir::open(pair.ours.path()).unwrap();
-                let done =
-                    rpm_transaction::run(&root, &db, vec![erase], &options(), &mut transcript)
-                        .unwrap();
-                assert_eq!(done.erased, ["s-1-1.noarch"]);
+                let done = carry_out(&root, &db, vec![erase], &options(), &mut transcript).unwrap();
+                assert_eq!(done.erased(), ["s-1-1.noarch"]);
                 assert_eq!(String::from_utf8_lossy(&transcript.0), theirs);
                 drop(db);
                 pair.compare();
@@ -163,8 +161,8 @@ fn obsoletes_and_order() {
     let pair = Pair::new();
     pair.same(&[Ask::Upgrade(&old)]);
     let done = pair.run(&[Ask::Upgrade(&new), Ask::Upgrade(&base)]);
-    assert_eq!(done.installed, ["base-1-1.noarch", "new-1-1.noarch"]);
-    assert_eq!(done.erased, ["old-1-1.noarch"]);
+    assert_eq!(done.installed(), ["base-1-1.noarch", "new-1-1.noarch"]);
+    assert_eq!(done.erased(), ["old-1-1.noarch"]);
     verify_clean(pair.ours.path());
 }
 
@@ -302,7 +300,7 @@ fn an_empty_root() {
         &mut transcript,
     )
     .unwrap();
-    assert_eq!(done.warnings, []);
+    assert_eq!(done.warnings(), []);
     assert_eq!(String::from_utf8_lossy(&transcript.0), "1\n");
     assert!(pair.ours.join("made").is_dir());
     verify_clean(pair.ours.path());

@@ -80,7 +80,7 @@ fn a_failing_post_is_a_warning() {
         script: "%post".into(),
         status: "exit status 9".into(),
     };
-    assert_eq!(done.warnings, [expected]);
+    assert_eq!(done.warnings(), [expected]);
     verify_clean(root.path());
 }
 
@@ -108,7 +108,7 @@ fn a_failing_triggerun_stops_what_rpm_6_stops() {
         if options.generation < Generation::Rpm6 {
             for asks in [&upgrade, &erase] {
                 let done = pair.run(asks);
-                assert!(done.scriptlets_failed(), "{suite}: {:?}", done.warnings);
+                assert!(done.scriptlets_failed(), "{suite}: {:?}", done.warnings());
             }
             continue;
         }
@@ -297,7 +297,7 @@ fn row_25_cache_poison_rpm() {
                 _ => {}
             });
             let opened = RootDir::open(root.path()).unwrap();
-            let error = rpm_transaction::run(&opened, &db, elements, &options(), &mut observer)
+            let error = carry_out(&opened, &db, elements, &options(), &mut observer)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains("changed after it was verified"), "{error}");
@@ -415,12 +415,12 @@ fn a_file_with_a_mount_on_it_stays() {
         &options(),
     );
     let done = run(root.path(), &[Ask::Upgrade(&hosts)], &options(), &mut ()).unwrap();
-    let warnings: Vec<String> = done.warnings.iter().map(Warning::to_string).collect();
+    let warnings: Vec<String> = done.warnings().iter().map(Warning::to_string).collect();
     assert_eq!(warnings, ["/etc/hosts created as /etc/hosts.rpmnew"]);
     assert_eq!(root.read("etc/hosts"), "of the host\n");
     assert_eq!(root.read("etc/hosts.rpmnew"), "new");
     let done = run(root.path(), &[Ask::Erase("hosts")], &options(), &mut ()).unwrap();
-    let warnings: Vec<String> = done.warnings.iter().map(Warning::to_string).collect();
+    let warnings: Vec<String> = done.warnings().iter().map(Warning::to_string).collect();
     assert_eq!(warnings, ["/etc/hosts: not removed: it is a mount point"]);
     assert_eq!(root.read("etc/hosts"), "of the host\n");
     drop(mounted);

@@ -129,7 +129,19 @@ fn run(
 ) -> Result<Committed, TransactionError> {
     let db = open_db(root);
     let root = RootDir::open(root).unwrap();
-    rpm_transaction::run(&root, &db, elements(&db, asks), options, observer)
+    carry_out(&root, &db, elements(&db, asks), options, observer)
+}
+
+/// All steps of a transaction.
+fn carry_out(
+    root: &RootDir,
+    db: &Db,
+    elements: Vec<Element>,
+    options: &Options<'_>,
+    observer: &mut dyn TransactionObserver,
+) -> Result<Committed, TransactionError> {
+    let checked = rpm_transaction::check(root, db, elements, options, observer)?;
+    rpm_transaction::commit(rpm_transaction::stage(checked)?)
 }
 
 /// Does the same with the machine's rpm; answers what the scriptlets said.

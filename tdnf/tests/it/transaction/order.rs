@@ -174,12 +174,12 @@ fn the_order_is_that_of_rpm() {
         let theirs = rpm_order(root.path(), &["-i"], &files);
         let asks: Vec<Ask<'_>> = paths.iter().map(|path| Ask::Install(path)).collect();
         let done = run(root.path(), &asks, &options(), &mut Transcript::default()).unwrap();
-        assert_eq!(names(&done.installed), theirs, "install {chosen:?}");
+        assert_eq!(names(done.installed()), theirs, "install {chosen:?}");
         let mut gone = chosen.clone();
         random.shuffle(&mut gone);
         let theirs = rpm_order(root.path(), &["-e"], &gone);
         let asks: Vec<Ask<'_>> = gone.iter().map(|name| Ask::Erase(name)).collect();
         let done = run(root.path(), &asks, &options(), &mut Transcript::default()).unwrap();
-        assert_eq!(names(&done.erased), theirs, "erase {gone:?}");
+        assert_eq!(names(done.erased()), theirs, "erase {gone:?}");
     }
 }

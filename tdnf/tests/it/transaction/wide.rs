@@ -177,7 +177,7 @@ fn users_of_sysusers_d_own_the_files() {
     }
     let mut transcript = Transcript::default();
     let done = run(&ours, &[Ask::Upgrade(&file)], &options(), &mut transcript).unwrap();
-    assert_eq!(done.warnings, []);
+    assert_eq!(done.warnings(), []);
     for name in ["alpha", "beta", "delta", "locked"] {
         let said = String::from_utf8_lossy(&transcript.0).into_owned();
         assert!(said.lines().any(|line| line == name), "{said}");
@@ -213,7 +213,7 @@ fn a_strange_account_line_is_named() {
     let file = build("odd", "1", "Provides: user(odd) = dXg1", "", "%files\n");
     let root = Sandbox::with_shell();
     let done = run(root.path(), &[Ask::Upgrade(&file)], &options(), &mut ()).unwrap();
-    assert!(matches!(&done.warnings[..], [Warning::Account { line, .. }] if line == "ux5"));
+    assert!(matches!(done.warnings(), [Warning::Account { line, .. }] if line == "ux5"));
     assert_eq!(root.read("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
 }
 

@@ -1,0 +1,171 @@
+//! The staging directories: one on each file system that the transaction writes to. They hold new
+//! files before they get their names, and old ones until the commit point.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::error::TransactionError;
+use super::journal::debug;
+use super::root::{RootDir, split};
+
+/// The staging directories, by their number.
+#[derive(Debug, Default)]
+pub(crate) struct Stages {
+    /// As the journal has them.
+    paths: Vec<Vec<u8>>,
+    /// Those that were made; one that an interrupted transaction left may be gone.
+    dirs: Vec<Option<OwnedFd>>,
+}
+
+impl Stages {
+    /// Names one more, which is not made yet, and answers its number.
+    pub(crate) fn add(&mut self, path: Vec<u8>) -> u32 {
+        self.paths.push(path);
+        self.paths.len() as u32 - 1
+    }
+
+    /// Their paths in the root, made or not.
+    pub(crate) fn paths(&self) -> &[Vec<u8>] {
+        &self.paths
+    }
+
+    /// Makes those that were only named; they must not exist. The journal names them already.
+    pub(crate) fn make(&mut self, root: &RootDir) -> Result<(), TransactionError> {
+        for path in self.paths.iter().skip(self.dirs.len()) {
+            self.dirs.push(Some(make(root, path)?));
+        }
+        Ok(())
+    }
+
+    /// Opens staging directories that an interrupted transaction left; some may be gone.
+    pub(crate) fn open(root: &RootDir, paths: &[Vec<u8>]) -> Result<Stages, TransactionError> {
+        let open = |path: &Vec<u8>| match root.open_dir(path) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(TransactionError::file("cannot open", path, e)),
+        };
+        Ok(Stages {
+            paths: paths.to_vec(),
+            dirs: paths.iter().map(open).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The directory with this number.
+    pub(crate) fn dir(&self, mount: u32) -> Option<BorrowedFd<'_>> {
+        self.dirs.get(mount as usize)?.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Waits until everything written to these file systems is on their disks.
+    pub(crate) fn sync(&self) -> Result<(), TransactionError> {
+        for dir in self.dirs.iter().flatten() {
+            fs::syncfs(dir).map_err(|e| TransactionError::file("cannot sync", b"/", e))?;
+        }
+        Ok(())
+    }
+}
+
+fn make(root: &RootDir, path: &[u8]) -> Result<OwnedFd, TransactionError> {
+    let failed = |e: Errno| TransactionError::file("cannot create", path, e);
+    let (parent, base) = root.open_parent(path).map_err(failed)?;
+    fs::mkdirat(&parent, base, Mode::RWXU).map_err(failed)?;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = fs::openat(&parent, base, flags, Mode::empty()).map_err(failed)?;
+    // A default ACL of the parent would be inherited by every staged file.
+    for name in ["system.posix_acl_default", "system.posix_acl_access"] {
+        let _ = fs::fremovexattr(&dir, name);
+    }
+    fs::fchmod(&dir, Mode::RWXU).map_err(failed)?;
+    Ok(dir)
+}
+
+/// The name of a staged file.
+pub(crate) fn staged_name(id: u32) -> String {
+    format!("n{id}")
+}
+
+/// The name of a backup.
+pub(crate) fn backup_name(id: u32) -> String {
+    format!("b{id}")
+}
+
+/// Deletes the staging directories with what is left in them: staged files, backups of replaced
+/// and erased ones. A backup loses its set-id bits and capabilities first: another hard link of
+/// it may live elsewhere (CVE-2021-35937 and older).
+pub(crate) fn remove_stages(root: &RootDir, paths: &[Vec<u8>]) -> Result<(), TransactionError> {
+    for path in paths {
+        let failed = |e: Errno| TransactionError::file("cannot remove", path, e);
+        let dir = match root.open_dir(path) {
+            Ok(dir) => dir,
+            Err(Errno::NOENT) => continue,
+            Err(e) => return Err(failed(e)),
+        };
+        empty_stage(&dir).map_err(failed)?;
+        let (parent, base) = root.open_parent(path).map_err(failed)?;
+        debug_assert_eq!(base, split(path).1);
+        fs::unlinkat(&parent, base, AtFlags::REMOVEDIR).map_err(failed)?;
+        // The journal, which knows this name, may lie on another file system and must not be gone first.
+        fs::fsync(&parent).map_err(failed)?;
+        debug::step(0);
+    }
+    Ok(())
+}
+
+fn empty_stage(dir: &OwnedFd) -> Result<(), Errno> {
+    let mut names = Vec::new();
+    for entry in fs::Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(name.to_vec());
+        }
+    }
+    for name in names {
+        if name.starts_with(b"b") {
+            strip_privileges(dir, &name);
+        }
+        match fs::unlinkat(dir, name.as_slice(), AtFlags::empty()) {
+            Ok(()) => {}
+            Err(Errno::ISDIR) => remove_dir(dir, &name)?,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// A directory was empty when it came here; only root's own processes could put files into it since.
+fn remove_dir(stage: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
+    let gone = fs::unlinkat(stage, name, AtFlags::REMOVEDIR);
+    if !matches!(gone, Err(Errno::NOTEMPTY | Errno::EXIST)) {
+        return gone;
+    }
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = fs::openat(stage, name, flags, Mode::empty())?;
+    for entry in fs::Dir::read_from(&dir)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            fs::unlinkat(&dir, entry.file_name(), AtFlags::empty())?;
+        }
+    }
+    fs::unlinkat(stage, name, AtFlags::REMOVEDIR)
+}
+
+/// Takes set-id bits and capabilities from a regular file that is about to lose a name.
+fn strip_privileges(dir: &OwnedFd, name: &[u8]) {
+    let Ok(stat) = fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else {
+        return;
+    };
+    let regular = fs::FileType::from_raw_mode(stat.st_mode).is_file();
+    // The last link needs nothing: the file is gone right after.
+    if !regular || stat.st_nlink < 2 {
+        return;
+    }
+    if let Ok(file) = super::root::open_regular(dir.as_fd(), name) {
+        // Failing here leaves what was there before this transaction, no more.
+        let _ = fs::fremovexattr(&file, super::root::CAPABILITY_XATTR);
+        if stat.st_mode & 0o6000 != 0 {
+            let _ = fs::fchmod(&file, Mode::from_raw_mode(stat.st_mode & 0o1777));
+        }
+    }
+}
