@@ -130,8 +130,8 @@ impl Files {
     ) -> Result<(Files, Vec<Problem>), TransactionError> {
         let before_pretrans = first && !options.no_scripts;
         let mounts = Mounts::new(tid)?;
-        let planner = Planner::new(root, progress.installed(), options, mounts, before_pretrans);
-        let (plan, mounts, mut problems) = planner.plan(progress.elements())?;
+        let planner = Planner::new(root, progress, options, mounts, before_pretrans);
+        let (plan, mounts, mut problems) = planner.plan()?;
         mounts.check(root, options.ignore_space, &mut problems)?;
         Ok((Files { plan, mounts }, problems))
     }

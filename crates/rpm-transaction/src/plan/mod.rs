@@ -13,9 +13,9 @@ use super::Options;
 use super::element::{Loaded, PackageFacts};
 use super::error::{Problem, TransactionError};
 use super::files::{Action, Entry, Kind, Removal, Wanted, flag, state};
-use super::installed::Installed;
 use super::journal::Op;
 use super::mounts::Mounts;
+use super::progress::Progress;
 use super::root::{Canonical, RootDir, split};
 use conflicts::Judge;
 use paths::Paths;
@@ -61,71 +61,6 @@ struct PackageFile<'a> {
 
 /// Makes the plan.
 pub(crate) struct Planner<'a> {
-    root: &'a RootDir,
-    installed: &'a Installed<'a>,
-    options: &'a Options<'a>,
-    mounts: Mounts,
-    before_pretrans: bool,
-}
-
-impl<'a> Planner<'a> {
-    /// `before_pretrans`: directory conflicts of packages with a %pretrans do not count yet.
-    pub(crate) fn new(
-        root: &'a RootDir,
-        installed: &'a Installed<'a>,
-        options: &'a Options<'a>,
-        mounts: Mounts,
-        before_pretrans: bool,
-    ) -> Planner<'a> {
-        Planner {
-            root,
-            installed,
-            options,
-            mounts,
-            before_pretrans,
-        }
-    }
-
-    /// Plans all elements, which stand in the order of the transaction. Gives the plan, the file
-    /// systems it needs, and what is in its way.
-    pub(crate) fn plan(
-        self,
-        elements: &[Loaded],
-    ) -> Result<(FilePlan, Mounts, Vec<Problem>), TransactionError> {
-        let mut canonical = Canonical::default();
-        for element in elements.iter().filter(|element| element.is_install()) {
-            element.add_links(&mut canonical);
-        }
-        let mut work = Work {
-            elements,
-            just_db: self.options.just_db,
-            wanted: Wanted {
-                no_docs: self.options.no_docs,
-                languages: self.options.languages.clone(),
-                net_shared: self.options.net_shared.clone(),
-                color: self.options.color,
-            },
-            paths: Paths::new(self.root, self.installed, canonical),
-            judge: Judge::new(
-                self.root,
-                elements,
-                self.options.color,
-                self.before_pretrans,
-            ),
-            steps: Steps::new(self.root, self.mounts),
-        };
-        let plans = work.plan()?;
-        let (replaced, problems) = work.judge.into_findings();
-        let plan = FilePlan {
-            elements: plans,
-            replaced,
-        };
-        Ok((plan, work.steps.into_mounts(), problems))
-    }
-}
-
-/// A plan that is being made.
-struct Work<'a> {
     elements: &'a [Loaded],
     just_db: bool,
     wanted: Wanted,
@@ -134,8 +69,37 @@ struct Work<'a> {
     steps: Steps<'a>,
 }
 
-impl Work<'_> {
-    fn plan(&mut self) -> Result<Vec<ElementPlan>, TransactionError> {
+impl<'a> Planner<'a> {
+    /// `before_pretrans`: directory conflicts of packages with a %pretrans do not count yet.
+    pub(crate) fn new(
+        root: &'a RootDir,
+        progress: &'a Progress<'a>,
+        options: &Options<'_>,
+        mounts: Mounts,
+        before_pretrans: bool,
+    ) -> Planner<'a> {
+        let elements = progress.elements();
+        let mut canonical = Canonical::default();
+        for element in elements.iter().filter(|element| element.is_install()) {
+            element.add_links(&mut canonical);
+        }
+        Planner {
+            elements,
+            just_db: options.just_db,
+            wanted: Wanted {
+                no_docs: options.no_docs,
+                languages: options.languages.clone(),
+                net_shared: options.net_shared.clone(),
+                color: options.color,
+            },
+            paths: Paths::new(root, progress.installed(), canonical),
+            judge: Judge::new(root, elements, options.color, before_pretrans),
+            steps: Steps::new(root, mounts),
+        }
+    }
+
+    /// Plans all elements. Gives the plan, the file systems it needs, and what is in its way.
+    pub(crate) fn plan(mut self) -> Result<(FilePlan, Mounts, Vec<Problem>), TransactionError> {
         let mut plans: Vec<ElementPlan> = Vec::new();
         plans.resize_with(self.elements.len(), ElementPlan::default);
         for (index, element) in self.elements.iter().enumerate() {
@@ -150,7 +114,12 @@ impl Work<'_> {
                 *plan = self.erase(&element.package, index)?;
             }
         }
-        Ok(plans)
+        let (replaced, problems) = self.judge.into_findings();
+        let plan = FilePlan {
+            elements: plans,
+            replaced,
+        };
+        Ok((plan, self.steps.into_mounts(), problems))
     }
 
     /// Plans an install: states, conflicts, actions, steps.

@@ -1,8 +1,9 @@
 //! What the documents say about the code is true: the map (ARCHITECTURE.md), the citations of documents in comments,
-//! and the table of threats.
+//! the table of threats, and the steps of a change.
 
 mod citations;
 mod map;
+mod steps;
 mod threats;
 
 use std::path::{Path, PathBuf};
