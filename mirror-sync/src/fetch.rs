@@ -14,7 +14,7 @@ use crate::config::LimitSection;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::observer::TerminalObserver;
-use crate::store::{Hashed, Store};
+use crate::store::{HashedFile, Store};
 use crate::trust;
 
 /// Most threads that judge packages.
@@ -22,7 +22,7 @@ const MAX_JUDGES: usize = 8;
 
 /// One file to have.
 #[derive(Clone)]
-pub struct Job {
+pub struct FetchJob {
     /// Repository.
     pub repo: String,
     /// Path below the repository.
@@ -55,11 +55,11 @@ pub struct Transferred {
 }
 
 /// A file to be judged.
-enum Found {
+enum JudgedFile {
     /// It is in the store, at this path.
     Stored(PathBuf),
     /// It has just come.
-    Fresh(Hashed),
+    Fresh(HashedFile),
 }
 
 /// The tools of the work.
@@ -86,7 +86,7 @@ impl Fetcher<'_> {
     ///
     /// # Errors
     /// Stopped; the store cannot be written.
-    pub fn run(&self, jobs: Vec<Job>) -> Result<Transferred> {
+    pub fn run(&self, jobs: Vec<FetchJob>) -> Result<Transferred> {
         let mut done = Transferred::default();
         if jobs.is_empty() {
             return Ok(done);
@@ -94,7 +94,7 @@ impl Fetcher<'_> {
         self.store.mark()?;
         let partial = self.layout.partial();
         std::fs::create_dir_all(&partial).map_err(Error::file(&partial, "create"))?;
-        let mut by_id: HashMap<String, Vec<Job>> = HashMap::new();
+        let mut by_id: HashMap<String, Vec<FetchJob>> = HashMap::new();
         let mut ids: HashMap<String, String> = HashMap::new();
         let (mut wanted, mut there) = (Vec::new(), Vec::new());
         for job in jobs {
@@ -143,11 +143,11 @@ impl Fetcher<'_> {
     fn work(
         &self,
         wanted: Vec<FileRequest>,
-        there: Vec<Job>,
-        by_id: &HashMap<String, Vec<Job>>,
+        there: Vec<FetchJob>,
+        by_id: &HashMap<String, Vec<FetchJob>>,
         failed: &Mutex<Vec<(String, String, String)>>,
     ) -> Result<transfer::Summary> {
-        let (send, receive) = mpsc::channel::<(Found, Vec<Job>)>();
+        let (send, receive) = mpsc::channel::<(JudgedFile, Vec<FetchJob>)>();
         let receive = Mutex::new(receive);
         let trouble: Mutex<Option<Error>> = Mutex::new(None);
         let judges = std::thread::available_parallelism().map_or(1, usize::from);
@@ -169,13 +169,13 @@ impl Fetcher<'_> {
             }
             for job in there.into_iter().filter(|job| job.trust.is_some()) {
                 let path = self.store.path(&job.digest);
-                let _ = send.send((Found::Stored(path), vec![job]));
+                let _ = send.send((JudgedFile::Stored(path), vec![job]));
             }
             let mut sink = |done: Fetched| {
                 let jobs = by_id.get(&done.label).cloned().unwrap_or_default();
                 // Every job has a digest.
-                if let Some(file) = Hashed::fetched(done) {
-                    let _ = send.send((Found::Fresh(file), jobs));
+                if let Some(file) = HashedFile::fetched(done) {
+                    let _ = send.send((JudgedFile::Fresh(file), jobs));
                 }
                 Ok(())
             };
@@ -214,14 +214,14 @@ impl Fetcher<'_> {
     /// Judges one file for each repository that wants it; good for one is good for the store.
     fn take(
         &self,
-        file: &Found,
-        jobs: &[Job],
+        file: &JudgedFile,
+        jobs: &[FetchJob],
         failed: &Mutex<Vec<(String, String, String)>>,
     ) -> Result<()> {
         let mut good = false;
         let path = match file {
-            Found::Stored(path) => path,
-            Found::Fresh(file) => file.path(),
+            JudgedFile::Stored(path) => path,
+            JudgedFile::Fresh(file) => file.path(),
         };
         for job in jobs {
             let verdict = match &job.trust {
@@ -237,17 +237,17 @@ impl Fetcher<'_> {
             }
         }
         match file {
-            Found::Fresh(file) if good => self.store.adopt(file),
-            Found::Fresh(file) => {
+            JudgedFile::Fresh(file) if good => self.store.adopt(file),
+            JudgedFile::Fresh(file) => {
                 let _ = std::fs::remove_file(file.path());
                 Ok(())
             }
-            Found::Stored(_) => Ok(()),
+            JudgedFile::Stored(_) => Ok(()),
         }
     }
 }
 
-fn wanted_file(id: &str, key: &str, job: &Job, partial: &Path) -> FileRequest {
+fn wanted_file(id: &str, key: &str, job: &FetchJob, partial: &Path) -> FileRequest {
     FileRequest {
         size: job.size,
         digest: Some(job.digest),

@@ -7,14 +7,18 @@ use cli_kit::Printer;
 
 use crate::config::Hooks;
 use crate::error::{EXIT_DONE, EXIT_NOTHING_NEW};
-use crate::report::{Outcome, Report};
+use crate::report::{RepoOutcome, RunReport};
 
 /// Runs what the configuration names. A hook that fails is told of; it changes nothing that is
 /// published.
-pub(crate) fn run(hooks: &Hooks, report: &Report, printer: &Printer) {
+pub(crate) fn run(hooks: &Hooks, report: &RunReport, printer: &Printer) {
     let text = serde_json::to_string(report).unwrap_or_default();
     if let Some(command) = &hooks.published {
-        for repo in report.repos.iter().filter(|r| r.outcome == Outcome::New) {
+        for repo in report
+            .repos
+            .iter()
+            .filter(|r| r.outcome == RepoOutcome::New)
+        {
             let snapshot = repo.snapshot.as_deref().unwrap_or_default();
             let about = [
                 ("MIRROR_SYNC_REPO", repo.id.as_str()),

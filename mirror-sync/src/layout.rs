@@ -39,7 +39,7 @@ pub struct Layout {
 /// The right to change a mirror; ends with the value, or with the process.
 #[derive(Debug)]
 #[must_use]
-pub struct Lock {
+pub struct MirrorLock {
     _file: File,
 }
 
@@ -101,7 +101,7 @@ impl Layout {
     ///
     /// # Errors
     /// Another process holds it still; the directory cannot be written.
-    pub fn lock(&self, wait: Duration) -> Result<Lock> {
+    pub fn lock(&self, wait: Duration) -> Result<MirrorLock> {
         fs::create_dir_all(&self.root).map_err(Error::file(&self.root, "create"))?;
         let path = self.root.join("lock");
         let mut file = File::options()
@@ -133,7 +133,7 @@ impl Layout {
         // Only for the message of a process that waits: the lock itself is the kernel's.
         let _ = file.set_len(0);
         let _ = writeln!(file, "process {}", std::process::id());
-        Ok(Lock { _file: file })
+        Ok(MirrorLock { _file: file })
     }
 }
 

@@ -15,7 +15,7 @@ pub const FORMAT: u32 = 1;
 
 /// One file of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct SnapshotFile {
     /// Path below the repository.
     pub path: String,
     /// Bytes.
@@ -27,7 +27,7 @@ pub struct Entry {
     pub package: Option<String>,
 }
 
-impl Entry {
+impl SnapshotFile {
     /// The digest as a value.
     ///
     /// # Errors
@@ -67,17 +67,17 @@ pub struct Manifest {
     /// Bytes of all files.
     pub bytes: u64,
     /// The files, by path.
-    pub files: Vec<Entry>,
+    pub files: Vec<SnapshotFile>,
     /// Deltas of metadata and their index. They save bytes and are no part of the set: where one is gone
     /// or damaged, clients fetch the whole file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deltas: Vec<Entry>,
+    pub deltas: Vec<SnapshotFile>,
 }
 
 /// What is remembered of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub struct RepoState {
     /// Latest upstream timestamp and revision ever accepted.
     pub seen: (u64, u64),
     /// When a run last tried, seconds since 1970.
@@ -112,7 +112,7 @@ pub struct Publication {
     pub tree: u64,
 }
 
-impl State {
+impl RepoState {
     /// The snapshot that a channel publishes now.
     pub fn current(&self, channel: &str) -> Option<&Publication> {
         self.published.get(channel)?.last()
@@ -123,7 +123,7 @@ impl State {
 ///
 /// # Errors
 /// The file is damaged.
-pub fn read_state(layout: &Layout, id: &str) -> Result<State> {
+pub fn read_state(layout: &Layout, id: &str) -> Result<RepoState> {
     Ok(layout::read_json(&layout.state(id).join("state.json"))?.unwrap_or_default())
 }
 
@@ -131,7 +131,7 @@ pub fn read_state(layout: &Layout, id: &str) -> Result<State> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_state(layout: &Layout, id: &str, state: &State) -> Result<()> {
+pub fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Result<()> {
     layout::write_json(&layout.state(id).join("state.json"), state)
 }
 

@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error};
 use crate::fetch::Transferred;
-use crate::plan::Change;
+use crate::plan::SetChange;
 
 /// How the work on one repository ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum RepoOutcome {
     /// A new snapshot was published.
     New,
     /// What is published is current.
@@ -24,15 +24,15 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl RepoOutcome {
     /// The word for state files and metrics.
     pub fn word(self) -> &'static str {
         match self {
-            Outcome::New => "new",
-            Outcome::NothingNew => "nothing-new",
-            Outcome::Planned => "planned",
-            Outcome::Partial => "partial",
-            Outcome::Failed => "failed",
+            RepoOutcome::New => "new",
+            RepoOutcome::NothingNew => "nothing-new",
+            RepoOutcome::Planned => "planned",
+            RepoOutcome::Partial => "partial",
+            RepoOutcome::Failed => "failed",
         }
     }
 }
@@ -43,13 +43,13 @@ pub struct RepoReport {
     /// Its id.
     pub id: String,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RepoOutcome,
     /// The snapshot that is published now.
     pub snapshot: Option<String>,
     /// A first snapshot with what was asked for first, published before the rest.
     pub first_part: Option<String>,
     /// What was, or would be, changed.
-    pub change: Change,
+    pub change: SetChange,
     /// Seconds the transfer is expected to take at the rate measured last; none if never measured.
     pub expected_seconds: Option<u64>,
     /// Why it failed.
@@ -75,9 +75,9 @@ impl RepoReport {
     pub fn fail(&mut self, error: &Error) {
         self.code = error.exit_code();
         self.outcome = if self.code == EXIT_PARTIAL {
-            Outcome::Partial
+            RepoOutcome::Partial
         } else {
-            Outcome::Failed
+            RepoOutcome::Failed
         };
         self.error = Some(error.to_string());
     }
@@ -85,7 +85,7 @@ impl RepoReport {
 
 /// A run.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Report {
+pub struct RunReport {
     /// Form of this document.
     pub format: u32,
     /// When it began, seconds since 1970.
@@ -104,7 +104,7 @@ pub struct Report {
     pub repos: Vec<RepoReport>,
 }
 
-impl Report {
+impl RunReport {
     /// Counts a transfer.
     pub fn count(&mut self, done: &Transferred) {
         self.bytes_received += done.bytes;
@@ -116,13 +116,14 @@ impl Report {
 
     /// The exit code that follows from the outcomes.
     pub fn judge(&mut self) -> u8 {
-        let is = |outcome: Outcome| move |repo: &RepoReport| repo.outcome == outcome;
-        let bad = |repo: &&RepoReport| matches!(repo.outcome, Outcome::Failed | Outcome::Partial);
+        let is = |outcome: RepoOutcome| move |repo: &RepoReport| repo.outcome == outcome;
+        let bad =
+            |repo: &&RepoReport| matches!(repo.outcome, RepoOutcome::Failed | RepoOutcome::Partial);
         let failures = self.repos.iter().filter(bad).count();
         self.exit_code = if failures == 0 {
-            let current = self.repos.iter().all(is(Outcome::NothingNew));
+            let current = self.repos.iter().all(is(RepoOutcome::NothingNew));
             if current { EXIT_NOTHING_NEW } else { EXIT_DONE }
-        } else if failures < self.repos.len() || self.repos.iter().any(is(Outcome::Partial)) {
+        } else if failures < self.repos.len() || self.repos.iter().any(is(RepoOutcome::Partial)) {
             EXIT_PARTIAL
         } else {
             EXIT_FAILED
@@ -162,7 +163,7 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
         change.removed.len()
     );
     match repo.outcome {
-        Outcome::New => {
+        RepoOutcome::New => {
             printer.info(&format!("{}: published {snapshot}: {counts}", repo.id));
             if repo.saved_bytes > 0 {
                 printer.info(&format!(
@@ -173,10 +174,10 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
                 ));
             }
         }
-        Outcome::NothingNew => {
+        RepoOutcome::NothingNew => {
             printer.info(&format!("{}: nothing new, {snapshot} is current", repo.id))
         }
-        Outcome::Planned => {
+        RepoOutcome::Planned => {
             let time = repo.expected_seconds.map_or_else(
                 || "time unknown: nothing was measured yet".to_owned(),
                 |seconds| format!("about {} at the last measured rate", time(seconds)),
@@ -194,7 +195,7 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
                 printer.info(&format!("  - {name}"));
             }
         }
-        Outcome::Partial | Outcome::Failed => {}
+        RepoOutcome::Partial | RepoOutcome::Failed => {}
     }
     for (what, why) in &repo.failed {
         printer.err(&format!("{}: {what}: {why}", repo.id));

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::fetch::Job;
-use crate::store::{Hashed, Store};
+use crate::fetch::FetchJob;
+use crate::store::{HashedFile, Store};
 
 /// Most files looked at.
 const MAX_FILES: usize = 2_000_000;
@@ -60,7 +60,7 @@ impl Seeds {
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn fill(&self, jobs: &[Job], store: &Store, partial: &Path) -> Result<usize> {
+    pub fn fill(&self, jobs: &[FetchJob], store: &Store, partial: &Path) -> Result<usize> {
         let mut count = 0;
         if self.files.is_empty() {
             return Ok(count);
@@ -74,7 +74,7 @@ impl Seeds {
             };
             for path in self.files.get(&(name, size)).into_iter().flatten() {
                 let copy = partial.join("seed");
-                let read = || Hashed::read(&copy, job.digest.algo());
+                let read = || HashedFile::read(&copy, job.digest.algo());
                 let file = fs::copy(path, &copy).ok().and_then(|_| read().ok());
                 if let Some(file) = file.filter(|file| *file.digest() == job.digest) {
                     store.adopt(&file)?;

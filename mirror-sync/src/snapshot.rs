@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::manifest::{self, Manifest, State};
+use crate::manifest::{self, Manifest, RepoState};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
-pub struct Line {
+pub struct SnapshotLine {
     /// Repository.
     pub repo: String,
     /// Snapshot.
@@ -32,13 +32,13 @@ pub struct Line {
 ///
 /// # Errors
 /// A manifest cannot be read.
-pub fn list(layout: &Layout, ids: &[String]) -> Result<Vec<Line>> {
+pub fn list(layout: &Layout, ids: &[String]) -> Result<Vec<SnapshotLine>> {
     let mut lines = Vec::new();
     for id in ids {
         let state = manifest::read_state(layout, id)?;
         for stamp in manifest::stamps(layout, id)? {
             let manifest = manifest::read(layout, id, &stamp)?;
-            lines.push(Line {
+            lines.push(SnapshotLine {
                 repo: id.clone(),
                 channels: channels_of(&state, &stamp),
                 stamp,
@@ -52,7 +52,7 @@ pub fn list(layout: &Layout, ids: &[String]) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-fn channels_of(state: &State, stamp: &str) -> Vec<String> {
+fn channels_of(state: &RepoState, stamp: &str) -> Vec<String> {
     let showing = |(name, list): (&String, &Vec<manifest::Publication>)| {
         let last = list.last()?;
         (last.stamp == stamp).then(|| name.clone())
@@ -61,7 +61,7 @@ fn channels_of(state: &State, stamp: &str) -> Vec<String> {
 }
 
 /// Prints the list.
-pub fn print_list(lines: &[Line], printer: &Printer) {
+pub fn print_list(lines: &[SnapshotLine], printer: &Printer) {
     printer.json(&lines);
     for line in lines {
         let size = human_size(line.bytes);
@@ -119,7 +119,7 @@ pub fn shown(layout: &Layout, id: &str, channel: &str) -> Result<Manifest> {
 
 /// What changed between two snapshots.
 #[derive(Debug, Default, Serialize)]
-pub struct Diff {
+pub struct SnapshotDiff {
     /// The older one.
     pub from: String,
     /// The newer one.
@@ -133,17 +133,17 @@ pub struct Diff {
 }
 
 /// Compares packages by path and content.
-pub fn diff(from: &Manifest, to: &Manifest) -> Diff {
+pub fn diff(from: &Manifest, to: &Manifest) -> SnapshotDiff {
     let packages = |manifest: &Manifest| -> BTreeMap<String, String> {
         let list = manifest.files.iter().filter(|file| file.package.is_some());
         list.map(|file| (file.path.clone(), file.digest.clone()))
             .collect()
     };
     let (old, new) = (packages(from), packages(to));
-    let mut diff = Diff {
+    let mut diff = SnapshotDiff {
         from: from.stamp.clone(),
         to: to.stamp.clone(),
-        ..Diff::default()
+        ..SnapshotDiff::default()
     };
     for (path, digest) in &new {
         match old.get(path) {
@@ -158,7 +158,7 @@ pub fn diff(from: &Manifest, to: &Manifest) -> Diff {
 }
 
 /// Prints it.
-pub fn print_diff(diff: &Diff, printer: &Printer) {
+pub fn print_diff(diff: &SnapshotDiff, printer: &Printer) {
     printer.json(diff);
     for (sign, list) in [
         ("+", &diff.added),

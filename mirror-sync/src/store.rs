@@ -28,39 +28,39 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// A complete file and the digest that its bytes were just found to have.
 #[derive(Debug, Clone)]
-pub struct Hashed {
+pub struct HashedFile {
     path: PathBuf,
     digest: Digest,
     size: u64,
 }
 
-impl Hashed {
+impl HashedFile {
     /// Reads the file.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn read(path: &Path, algo: DigestAlgo) -> Result<Hashed> {
+    pub fn read(path: &Path, algo: DigestAlgo) -> Result<HashedFile> {
         let (digest, size) = hash_file(path, algo).map_err(Error::file(path, "read"))?;
         let path = path.to_owned();
-        Ok(Hashed { path, digest, size })
+        Ok(HashedFile { path, digest, size })
     }
 
     /// A file whose `size` bytes `hasher` has seen on their way.
-    pub fn streamed(path: PathBuf, hasher: Hasher, size: u64) -> Hashed {
+    pub fn streamed(path: PathBuf, hasher: Hasher, size: u64) -> HashedFile {
         let digest = hasher.finish();
-        Hashed { path, digest, size }
+        HashedFile { path, digest, size }
     }
 
     /// A file that an encoder wrote.
-    pub fn encoded(path: PathBuf, written: &Written) -> Hashed {
+    pub fn encoded(path: PathBuf, written: &Written) -> HashedFile {
         let (digest, size) = (written.checksum, written.size);
-        Hashed { path, digest, size }
+        HashedFile { path, digest, size }
     }
 
     /// A file that a transfer checked while it came; none if no digest was asked for.
-    pub fn fetched(done: Fetched) -> Option<Hashed> {
+    pub fn fetched(done: Fetched) -> Option<HashedFile> {
         let (path, size) = (done.path, done.size);
-        done.digest.map(|digest| Hashed { path, digest, size })
+        done.digest.map(|digest| HashedFile { path, digest, size })
     }
 
     /// Where it lies.
@@ -139,7 +139,7 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn adopt(&self, file: &Hashed) -> Result<()> {
+    pub fn adopt(&self, file: &HashedFile) -> Result<()> {
         let (from, path) = (file.path(), self.path(&file.digest));
         if self.has(&file.digest, Some(file.size)) {
             let _ = fs::remove_file(from);
@@ -156,7 +156,7 @@ impl Store {
     /// # Errors
     /// They have another one; as [`Store::adopt`].
     pub fn adopt_as(&self, path: &Path, digest: &Digest) -> Result<()> {
-        let file = Hashed::read(path, digest.algo())?;
+        let file = HashedFile::read(path, digest.algo())?;
         if file.digest != *digest {
             let what = format!("its digest is {}, not {digest}", file.digest);
             return Err(Error::file(path, "store")(io::Error::other(what)));

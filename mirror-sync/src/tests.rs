@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::config::Config;
 use crate::layout::Layout;
-use crate::manifest::{self, Entry, FORMAT, Manifest};
+use crate::manifest::{self, FORMAT, Manifest, SnapshotFile};
 use crate::publish::Publisher;
 use crate::store::{Store, digest_text};
 use crate::upstream::Listed;
@@ -51,13 +51,13 @@ impl Stage {
     /// The manifest of a snapshot of `base` made at `made`, its files in the store: each with its
     /// path and text.
     pub(crate) fn snapshot(&self, made: u64, files: &[(&str, &str)]) -> Manifest {
-        let entries = files.iter().map(|(path, text)| Entry {
+        let entries = files.iter().map(|(path, text)| SnapshotFile {
             path: (*path).to_owned(),
             size: text.len() as u64,
             digest: digest_text(&self.store.put(text.as_bytes()).unwrap()),
             package: path.strip_suffix(".rpm").map(str::to_owned),
         });
-        let files: Vec<Entry> = entries.collect();
+        let files: Vec<SnapshotFile> = entries.collect();
         Manifest {
             format: FORMAT,
             repo: "base".into(),

@@ -90,7 +90,7 @@ impl Observer for AgeObserver<'_> {
 }
 
 /// How upstream is asked.
-pub struct Question<'a> {
+pub struct UpstreamQuery<'a> {
     /// The repository.
     pub config: &'a RepoConfig,
     /// Its keys.
@@ -114,7 +114,7 @@ pub struct Question<'a> {
 pub fn refresh(
     client: &Client,
     layout: &Layout,
-    question: &Question<'_>,
+    question: &UpstreamQuery<'_>,
     observer: &dyn Observer,
 ) -> Result<(MetadataSet, Option<(u64, u64)>)> {
     let check = keyring_check(question.keyring, question.now);

@@ -12,17 +12,17 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, Error, Result};
-use crate::fetch::Job;
+use crate::fetch::FetchJob;
 use crate::layout::Layout;
-use crate::manifest::{self, Entry};
+use crate::manifest::{self, SnapshotFile};
 use crate::store::hash_file;
-use crate::sync::Run;
+use crate::sync::SyncRun;
 use crate::trust;
-use crate::upstream::{self, Question};
+use crate::upstream::{self, UpstreamQuery};
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
-pub struct Verified {
+pub struct VerifyReport {
     /// Files read.
     pub files: usize,
     /// Bytes read.
@@ -37,7 +37,7 @@ pub struct Verified {
     pub failed: Vec<(String, String, String)>,
 }
 
-impl Verified {
+impl VerifyReport {
     /// 0 if all is well now; 4 if damage is left after a repair, 1 if it was only looked for.
     pub fn exit_code(&self, repair: bool) -> u8 {
         match (self.damaged.is_empty(), repair, self.failed.is_empty()) {
@@ -66,7 +66,7 @@ impl Verified {
 }
 
 /// Every file that some snapshot of these repositories needs, each content once.
-fn needed(layout: &Layout, ids: &[String]) -> Result<BTreeMap<String, (String, Entry)>> {
+fn needed(layout: &Layout, ids: &[String]) -> Result<BTreeMap<String, (String, SnapshotFile)>> {
     let mut all = BTreeMap::new();
     for id in ids {
         for stamp in manifest::stamps(layout, id)? {
@@ -83,9 +83,9 @@ fn needed(layout: &Layout, ids: &[String]) -> Result<BTreeMap<String, (String, E
 ///
 /// # Errors
 /// The mirror cannot be read.
-pub fn verify(run: &Run<'_>, ids: &[String], repair: bool) -> Result<Verified> {
-    let mut found = Verified::default();
-    let mut bad: Vec<(Digest, String, Entry)> = Vec::new();
+pub fn verify(run: &SyncRun<'_>, ids: &[String], repair: bool) -> Result<VerifyReport> {
+    let mut found = VerifyReport::default();
+    let mut bad: Vec<(Digest, String, SnapshotFile)> = Vec::new();
     for (id, entry) in needed(&run.layout, ids)?.into_values() {
         let digest = entry.digest()?;
         found.files += 1;
@@ -111,7 +111,11 @@ pub fn verify(run: &Run<'_>, ids: &[String], repair: bool) -> Result<Verified> {
     Ok(found)
 }
 
-fn mend(run: &Run<'_>, bad: &[(Digest, String, Entry)], found: &mut Verified) -> Result<()> {
+fn mend(
+    run: &SyncRun<'_>,
+    bad: &[(Digest, String, SnapshotFile)],
+    found: &mut VerifyReport,
+) -> Result<()> {
     if bad.is_empty() {
         return Ok(());
     }
@@ -141,20 +145,20 @@ fn mend(run: &Run<'_>, bad: &[(Digest, String, Entry)], found: &mut Verified) ->
 }
 
 /// Where a repository's files can be had again.
-struct Origin {
+struct RepairSource {
     set: repo_client::MetadataSet,
     ring: std::sync::Arc<rpm_trust::Keyring>,
     check: bool,
 }
 
-fn source_of(run: &Run<'_>, id: &str) -> Result<Origin> {
+fn source_of(run: &SyncRun<'_>, id: &str) -> Result<RepairSource> {
     let config: &Config = run.config;
     let section = config.repo.get(id).ok_or_else(|| {
         Error::NotFound(format!("repository {id} is no longer in the configuration"))
     })?;
     let ring = std::sync::Arc::new(trust::keyring(&config.key_files(id))?);
     let client_config = config.client_config(id, section)?;
-    let question = Question {
+    let question = UpstreamQuery {
         config: &client_config,
         keyring: &ring,
         // What is kept of upstream's metadata says where its servers are.
@@ -165,19 +169,19 @@ fn source_of(run: &Run<'_>, id: &str) -> Result<Origin> {
         now: run.now,
     };
     let (set, _) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
-    Ok(Origin {
+    Ok(RepairSource {
         set,
         ring,
         check: config.checks_packages(section),
     })
 }
 
-impl Origin {
-    fn job(&self, digest: Digest, id: &str, entry: &Entry) -> Job {
+impl RepairSource {
+    fn job(&self, digest: Digest, id: &str, entry: &SnapshotFile) -> FetchJob {
         let href = rpm_repo::layout::Href::parse(&entry.path).ok();
         let urls = href.and_then(|href| self.set.urls_of(&href, None).ok());
         let package = entry.package.is_some();
-        Job {
+        FetchJob {
             repo: id.to_owned(),
             path: entry.path.clone(),
             urls: urls.unwrap_or_default(),

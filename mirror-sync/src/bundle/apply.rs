@@ -7,19 +7,19 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::contents::Goal;
+use super::contents::RepoGoal;
 use super::opened::{Opened, canonical, open};
 use super::record::{self, Applied, Receipt};
 use crate::error::{Error, Result};
 use crate::layout;
-use crate::manifest::{self, Entry};
-use crate::store::{Hashed, digest_text};
-use crate::sync::Run;
+use crate::manifest::{self, SnapshotFile};
+use crate::store::{HashedFile, digest_text};
+use crate::sync::SyncRun;
 use crate::trust;
 
 /// What was done.
 #[derive(Debug, Serialize)]
-pub struct Done {
+pub struct AppliedBundle {
     /// The bundle.
     pub bundle: String,
     /// Packages that came, by repository.
@@ -31,13 +31,13 @@ pub struct Done {
 }
 
 /// Files that came with the bundle, by their names in the store.
-type Came = BTreeMap<String, Hashed>;
+type Came = BTreeMap<String, HashedFile>;
 
 /// Applies the bundle in these parts. The caller holds the mirror's lock.
 ///
 /// # Errors
 /// [`Error::Bundle`] says why it was refused; then nothing was changed.
-pub fn apply(run: &Run<'_>, parts: &[PathBuf], dry_run: bool) -> Result<Done> {
+pub fn apply(run: &SyncRun<'_>, parts: &[PathBuf], dry_run: bool) -> Result<AppliedBundle> {
     let keys = trust::keyring(&run.config.bundle.keys)?;
     let bundle = open(parts, &keys, run.now)?;
     let mut applied = record::applied(&run.layout)?;
@@ -63,13 +63,13 @@ pub fn apply(run: &Run<'_>, parts: &[PathBuf], dry_run: bool) -> Result<Done> {
         applied.receipts.push(receipt);
         record::write_applied(&run.layout, &applied)?;
     }
-    let names = |list: fn(&Goal) -> &Vec<String>| {
+    let names = |list: fn(&RepoGoal) -> &Vec<String>| {
         let goals = bundle.contents.repos.iter();
         goals
             .map(|goal| (goal.whole.repo.clone(), list(goal).clone()))
             .collect()
     };
-    Ok(Done {
+    Ok(AppliedBundle {
         added: names(|goal| &goal.added),
         removed: names(|goal| &goal.removed),
         bundle: bundle.name,
@@ -78,7 +78,7 @@ pub fn apply(run: &Run<'_>, parts: &[PathBuf], dry_run: bool) -> Result<Done> {
 }
 
 /// The right site, not expired, not a replay, nothing left out before it.
-fn in_order(run: &Run<'_>, bundle: &Opened, applied: &Applied) -> Result<()> {
+fn in_order(run: &SyncRun<'_>, bundle: &Opened, applied: &Applied) -> Result<()> {
     let contents = &bundle.contents;
     let configured = run.config.bundle.site.as_deref();
     let known = (!applied.site.is_empty()).then_some(applied.site.as_str());
@@ -114,7 +114,12 @@ fn in_order(run: &Run<'_>, bundle: &Opened, applied: &Applied) -> Result<()> {
     }
 }
 
-fn staged(run: &Run<'_>, bundle: &Opened, stage: &std::path::Path, dry_run: bool) -> Result<()> {
+fn staged(
+    run: &SyncRun<'_>,
+    bundle: &Opened,
+    stage: &std::path::Path,
+    dry_run: bool,
+) -> Result<()> {
     let came = bundle.unpack(stage)?.into_values();
     let came = came
         .map(|file| (digest_text(file.digest()), file))
@@ -135,8 +140,8 @@ fn staged(run: &Run<'_>, bundle: &Opened, stage: &std::path::Path, dry_run: bool
 }
 
 /// Every file of every set came now, or is here since an earlier bundle.
-fn complete(run: &Run<'_>, bundle: &Opened, came: &Came) -> Result<()> {
-    let mut missing: Vec<&Entry> = Vec::new();
+fn complete(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
+    let mut missing: Vec<&SnapshotFile> = Vec::new();
     for entry in bundle
         .contents
         .repos
@@ -160,7 +165,7 @@ fn complete(run: &Run<'_>, bundle: &Opened, came: &Came) -> Result<()> {
 }
 
 /// Every package that came is signed by its vendor, as the site's configuration demands.
-fn signed(run: &Run<'_>, bundle: &Opened, came: &Came) -> Result<()> {
+fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
     for goal in &bundle.contents.repos {
         let id = &goal.whole.repo;
         let section = run.config.repo.get(id).cloned().unwrap_or_default();
@@ -181,7 +186,7 @@ fn signed(run: &Run<'_>, bundle: &Opened, came: &Came) -> Result<()> {
     Ok(())
 }
 
-fn publish(run: &Run<'_>, goal: &Goal) -> Result<()> {
+fn publish(run: &SyncRun<'_>, goal: &RepoGoal) -> Result<()> {
     let (publisher, whole) = (run.publisher(), &goal.whole);
     let mut state = manifest::read_state(&run.layout, &whole.repo)?;
     publisher.publish(whole, &mut state)?;
@@ -189,8 +194,8 @@ fn publish(run: &Run<'_>, goal: &Goal) -> Result<()> {
 }
 
 /// The full names that two sets do not share: what comes, what goes.
-pub(super) fn changes(old: &[Entry], new: &[Entry]) -> (Vec<String>, Vec<String>) {
-    let names = |list: &[Entry]| -> BTreeSet<String> {
+pub(super) fn changes(old: &[SnapshotFile], new: &[SnapshotFile]) -> (Vec<String>, Vec<String>) {
+    let names = |list: &[SnapshotFile]| -> BTreeSet<String> {
         list.iter()
             .filter_map(|entry| entry.package.clone())
             .collect()

@@ -25,7 +25,7 @@ pub struct Contents {
     /// Its number: each bundle for a site has a higher one than all before.
     pub number: u64,
     /// The bundle that must have been applied last; none: a full one, which needs nothing.
-    pub previous: Option<Reference>,
+    pub previous: Option<BundleReference>,
     /// Seconds since 1970.
     pub made: u64,
     /// It is refused from then on, seconds since 1970.
@@ -35,14 +35,14 @@ pub struct Contents {
     /// How many files it is split into.
     pub parts: u32,
     /// What the site has after it.
-    pub repos: Vec<Goal>,
+    pub repos: Vec<RepoGoal>,
     /// What is in it.
     pub files: Vec<Packed>,
 }
 
 /// Names one bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reference {
+pub struct BundleReference {
     /// Its number.
     pub number: u64,
     /// SHA-256 of its `bundle.json` in hexadecimal.
@@ -51,7 +51,7 @@ pub struct Reference {
 
 /// One repository as it is afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Goal {
+pub struct RepoGoal {
     /// The whole set, packages that the site has already included.
     pub whole: Manifest,
     /// Full names of packages that come.
@@ -119,7 +119,7 @@ impl Contents {
             return Err("its number or its part number is invalid".into());
         }
         let mut ids = BTreeSet::new();
-        for Goal { whole, .. } in &self.repos {
+        for RepoGoal { whole, .. } in &self.repos {
             check_goal(whole)?;
             if !ids.insert(&whole.repo) {
                 return Err(format!("repository {} is in it twice", whole.repo));
@@ -189,10 +189,10 @@ fn check_path(path: &str) -> std::result::Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Entry;
+    use crate::manifest::SnapshotFile;
 
-    fn entry(path: &str) -> Entry {
-        Entry {
+    fn entry(path: &str) -> SnapshotFile {
+        SnapshotFile {
             path: path.to_owned(),
             size: 1,
             digest: format!("sha256:{}", "a".repeat(64)),
@@ -226,7 +226,7 @@ mod tests {
             expires: None,
             tool: String::new(),
             parts: 1,
-            repos: vec![Goal {
+            repos: vec![RepoGoal {
                 whole,
                 added: Vec::new(),
                 removed: Vec::new(),
@@ -253,8 +253,8 @@ mod tests {
     /// Whoever signed it: no path leads out, nothing is there twice, no name is a trap.
     #[test]
     fn row_113_hostile_descriptions_are_refused() {
-        type Change = fn(&mut Contents);
-        let changes: [Change; 16] = [
+        type SetChange = fn(&mut Contents);
+        let changes: [SetChange; 16] = [
             |c| c.format = 2,
             |c| c.number = 0,
             |c| c.parts = 0,

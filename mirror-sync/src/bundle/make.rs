@@ -10,16 +10,16 @@ use rpm_trust::sign::SigningKey;
 
 use super::apply::changes;
 use super::archive::{self, Head};
-use super::contents::{Contents, FORMAT, Goal, MAX_PARTS, Packed, Reference, id_of};
+use super::contents::{BundleReference, Contents, FORMAT, MAX_PARTS, Packed, RepoGoal, id_of};
 use super::record::{self, Receipt};
-use super::request::Request;
+use super::request::SiteRequest;
 use crate::error::{Error, Result};
 use crate::layout::CURRENT;
-use crate::manifest::{self, Entry, Manifest};
-use crate::plan::closure::{self, Source, Wish};
-use crate::regenerate::{self, Order};
+use crate::manifest::{self, Manifest, SnapshotFile};
+use crate::plan::closure::{self, ClosureRequest, SolverSource};
+use crate::regenerate::{self, MetadataOrder};
 use crate::store::{digest_text, hash_file, parse_digest};
-use crate::sync::Run;
+use crate::sync::SyncRun;
 use crate::{snapshot, upstream};
 
 /// What is asked of [`make`].
@@ -28,7 +28,7 @@ pub struct Orders {
     /// The site.
     pub site: String,
     /// What its hosts ask for; everything if there is none.
-    pub requests: Vec<Request>,
+    pub requests: Vec<SiteRequest>,
     /// What it confirmed.
     pub receipts: Vec<Receipt>,
     /// Repositories; those of the requests, or all, if empty.
@@ -49,7 +49,7 @@ pub struct Orders {
 
 /// What was made.
 #[derive(Debug)]
-pub struct Made {
+pub struct MadeBundle {
     /// The description.
     pub contents: Contents,
     /// The parts.
@@ -59,7 +59,7 @@ pub struct Made {
 }
 
 /// One repository on its way.
-struct Work {
+struct BundleRepo {
     source: Manifest,
     set: MetadataSet,
     packages: Vec<upstream::Listed>,
@@ -71,7 +71,7 @@ struct Work {
 ///
 /// # Errors
 /// A snapshot is missing or damaged; a receipt does not fit; the disk is full.
-pub fn make(run: &Run<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<Made>> {
+pub fn make(run: &SyncRun<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<MadeBundle>> {
     let mut made = record::made(&run.layout, &orders.site)?;
     let requests = orders.requests.iter().filter_map(|one| one.last.as_ref());
     let receipts = orders.receipts.iter().map(|one| &one.bundle);
@@ -86,7 +86,7 @@ pub fn make(run: &Run<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<M
         .transpose()?;
     let mut works = Vec::new();
     for id in repositories(run, orders)? {
-        works.push(Work::open(run, &id, orders.snapshot.as_deref())?);
+        works.push(BundleRepo::open(run, &id, orders.snapshot.as_deref())?);
     }
     let failed = choose(&mut works, orders, before.as_ref())?;
     let builder = Builder {
@@ -108,13 +108,13 @@ pub fn make(run: &Run<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<M
     // A repository that is not named this time stays as it is.
     let kept = before.iter().flat_map(|old| &old.repos);
     for old in kept.filter(|old| works.iter().all(|work| work.source.repo != old.whole.repo)) {
-        repos.push(Goal {
+        repos.push(RepoGoal {
             added: Vec::new(),
             removed: Vec::new(),
             ..old.clone()
         });
     }
-    let same = |goal: &Goal| goal.added.is_empty() && goal.removed.is_empty();
+    let same = |goal: &RepoGoal| goal.added.is_empty() && goal.removed.is_empty();
     if before.is_some() && repos.iter().all(same) && !files.iter().any(|(f, _)| is_news(f)) {
         return Ok(None);
     }
@@ -133,13 +133,13 @@ pub fn make(run: &Run<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<M
     };
     let parts = write(&contents, &files, orders, key, run.now)?;
     let json = json_of(&contents)?;
-    made.bundles.push(Reference {
+    made.bundles.push(BundleReference {
         number: contents.number,
         id: id_of(&json),
     });
     record::keep_contents(&run.layout, &contents)?;
     record::write_made(&run.layout, &orders.site, &made)?;
-    Ok(Some(Made {
+    Ok(Some(MadeBundle {
         contents,
         parts,
         failed,
@@ -156,7 +156,7 @@ fn json_of(contents: &Contents) -> Result<Vec<u8>> {
         .map_err(|error| Error::file("bundle.json", "write")(std::io::Error::other(error)))
 }
 
-fn repositories(run: &Run<'_>, orders: &Orders) -> Result<Vec<String>> {
+fn repositories(run: &SyncRun<'_>, orders: &Orders) -> Result<Vec<String>> {
     let mut ids: BTreeSet<String> = orders.repos.iter().cloned().collect();
     if ids.is_empty() {
         ids.extend(orders.requests.iter().flat_map(|one| one.repos.clone()));
@@ -171,8 +171,8 @@ fn repositories(run: &Run<'_>, orders: &Orders) -> Result<Vec<String>> {
     }
 }
 
-impl Work {
-    fn open(run: &Run<'_>, id: &str, word: Option<&str>) -> Result<Work> {
+impl BundleRepo {
+    fn open(run: &SyncRun<'_>, id: &str, word: Option<&str>) -> Result<BundleRepo> {
         let source = match word {
             Some(word) => snapshot::find(&run.layout, id, word)?,
             None => snapshot::shown(&run.layout, id, CURRENT)?,
@@ -204,7 +204,7 @@ impl Work {
             stale: false,
         };
         let (packages, _) = upstream::list(&set)?;
-        Ok(Work {
+        Ok(BundleRepo {
             source,
             set,
             packages,
@@ -226,14 +226,14 @@ fn damaged(id: &str, what: &str) -> Error {
 
 /// Decides what the site is to have of each repository; returns requests that cannot be met.
 fn choose(
-    works: &mut [Work],
+    works: &mut [BundleRepo],
     orders: &Orders,
     before: Option<&Contents>,
 ) -> Result<Vec<(String, String)>> {
     let mut failed = Vec::new();
     let mut chosen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for request in &orders.requests {
-        let wish = Wish {
+        let wish = ClosureRequest {
             specs: request.packages.clone(),
             upgrade: request.upgrade,
             recommends: request.recommends,
@@ -267,13 +267,13 @@ fn choose(
     Ok(failed)
 }
 
-fn sources<'w>(works: &'w [Work], request: &Request) -> Vec<Source<'w>> {
+fn sources<'w>(works: &'w [BundleRepo], request: &SiteRequest) -> Vec<SolverSource<'w>> {
     let wanted =
-        |work: &&Work| request.repos.is_empty() || request.repos.contains(&work.source.repo);
-    let source = |work: &'w Work| {
+        |work: &&BundleRepo| request.repos.is_empty() || request.repos.contains(&work.source.repo);
+    let source = |work: &'w BundleRepo| {
         let primary = work.set.part("primary")?;
         let lists = work.set.part("filelists");
-        Some(Source {
+        Some(SolverSource {
             id: &work.source.repo,
             preferred: false,
             primary: (&primary.path, &primary.record),
@@ -286,7 +286,7 @@ fn sources<'w>(works: &'w [Work], request: &Request) -> Vec<Source<'w>> {
 
 /// Turns decisions into files.
 struct Builder<'b> {
-    run: &'b Run<'b>,
+    run: &'b SyncRun<'b>,
     key: &'b SigningKey,
     previous: Option<&'b Contents>,
     /// Names in the store of all files that the site has.
@@ -295,7 +295,7 @@ struct Builder<'b> {
 
 impl Builder<'_> {
     /// What a repository is afterwards; what has to come is added to `files`.
-    fn goal(&self, work: &Work, files: &mut Vec<(Packed, PathBuf)>) -> Result<Goal> {
+    fn goal(&self, work: &BundleRepo, files: &mut Vec<(Packed, PathBuf)>) -> Result<RepoGoal> {
         let id = &work.source.repo;
         let old = self.previous.iter().flat_map(|old| &old.repos);
         let old = old.map(|old| &old.whole).find(|old| old.repo == *id);
@@ -313,8 +313,8 @@ impl Builder<'_> {
             }
             _ => self.manifest(work, packages, old)?,
         };
-        let comes = |entry: &Entry| !self.had.contains(entry.digest.as_str());
-        let fresh: Vec<&Entry> = whole.files.iter().filter(|file| comes(file)).collect();
+        let comes = |entry: &SnapshotFile| !self.had.contains(entry.digest.as_str());
+        let fresh: Vec<&SnapshotFile> = whole.files.iter().filter(|file| comes(file)).collect();
         let new_packages = fresh.iter().filter(|file| file.package.is_some()).count();
         let is_plain = new_packages == whole.packages;
         for entry in fresh {
@@ -329,7 +329,7 @@ impl Builder<'_> {
                 files.push(self.packed(&format!("{id}/{}", entry.path), &entry)?);
             }
         }
-        Ok(Goal {
+        Ok(RepoGoal {
             whole,
             added,
             removed,
@@ -337,12 +337,12 @@ impl Builder<'_> {
     }
 
     /// The packages that the site is to have.
-    fn packages(&self, work: &Work, wanted: &dyn Fn(&str) -> bool) -> Vec<Entry> {
+    fn packages(&self, work: &BundleRepo, wanted: &dyn Fn(&str) -> bool) -> Vec<SnapshotFile> {
         let kept = work
             .packages
             .iter()
             .filter(|p| work.keep.contains(&p.location));
-        kept.map(|package| Entry {
+        kept.map(|package| SnapshotFile {
             path: package.location.clone(),
             size: package.size,
             digest: digest_text(&package.digest),
@@ -352,8 +352,8 @@ impl Builder<'_> {
         .collect()
     }
 
-    fn metadata(&self, work: &Work, packages: &[Entry]) -> Result<Vec<Entry>> {
-        regenerate::write(&Order {
+    fn metadata(&self, work: &BundleRepo, packages: &[SnapshotFile]) -> Result<Vec<SnapshotFile>> {
+        regenerate::write(&MetadataOrder {
             set: &work.set,
             store: &self.run.store,
             keep: &packages.iter().map(|entry| entry.path.as_str()).collect(),
@@ -365,8 +365,8 @@ impl Builder<'_> {
 
     fn manifest(
         &self,
-        work: &Work,
-        packages: Vec<Entry>,
+        work: &BundleRepo,
+        packages: Vec<SnapshotFile>,
         old: Option<&Manifest>,
     ) -> Result<Manifest> {
         let source = &work.source;
@@ -397,7 +397,7 @@ impl Builder<'_> {
         })
     }
 
-    fn packed(&self, path: &str, entry: &Entry) -> Result<(Packed, PathBuf)> {
+    fn packed(&self, path: &str, entry: &SnapshotFile) -> Result<(Packed, PathBuf)> {
         let source = self.run.store.path(&entry.digest()?);
         let (sha256, size) =
             hash_file(&source, DigestAlgo::Sha256).map_err(Error::file(&source, "read"))?;

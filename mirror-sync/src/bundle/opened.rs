@@ -10,9 +10,9 @@ use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_trust::{Keyring, verify_detached};
 
 use super::archive;
-use super::contents::{Contents, Packed, Reference, id_of};
+use super::contents::{BundleReference, Contents, Packed, id_of};
 use crate::error::{Error, Result};
-use crate::store::{Hashed, digest_text, parse_digest};
+use crate::store::{HashedFile, digest_text, parse_digest};
 
 /// Bytes read at a time.
 const BLOCK: usize = 128 << 10;
@@ -23,7 +23,7 @@ pub struct Opened {
     /// What it says.
     pub contents: Contents,
     /// Its number and id.
-    pub reference: Reference,
+    pub reference: BundleReference,
     /// What it is called in messages.
     pub name: String,
     head: archive::Head,
@@ -70,7 +70,7 @@ pub fn open(parts: &[PathBuf], keys: &Keyring, now: u64) -> Result<Opened> {
     let (site, number) = (&contents.site, contents.number);
     Ok(Opened {
         name: format!("{site}-{number:04}"),
-        reference: Reference {
+        reference: BundleReference {
             number,
             id: id_of(&head.json),
         },
@@ -94,16 +94,16 @@ impl Opened {
     ///
     /// # Errors
     /// As [`Opened::check`]; `into` cannot be written.
-    pub fn unpack(&self, into: &Path) -> Result<BTreeMap<String, Hashed>> {
+    pub fn unpack(&self, into: &Path) -> Result<BTreeMap<String, HashedFile>> {
         let found = self.walk(Some(into))?.into_iter();
         Ok(found
             .filter_map(|(name, file)| Some((name, file?)))
             .collect())
     }
 
-    fn walk(&self, into: Option<&Path>) -> Result<BTreeMap<String, Option<Hashed>>> {
+    fn walk(&self, into: Option<&Path>) -> Result<BTreeMap<String, Option<HashedFile>>> {
         let known = self.contents.by_path();
-        let mut found: BTreeMap<String, Option<Hashed>> = BTreeMap::new();
+        let mut found: BTreeMap<String, Option<HashedFile>> = BTreeMap::new();
         let mut block = vec![0; BLOCK];
         for part in &self.parts {
             let mut same = |head: archive::Head| {
@@ -153,7 +153,7 @@ impl Opened {
         data: &mut dyn Read,
         to: Option<&Path>,
         block: &mut [u8],
-    ) -> Result<Option<Hashed>> {
+    ) -> Result<Option<HashedFile>> {
         let wrong = |what: &str| self.refuse(format!("{}: {what}", file.path));
         if size != file.size {
             return Err(wrong("its size is not the one described"));
@@ -187,7 +187,7 @@ impl Opened {
             return Err(wrong("its digest is not the one described"));
         }
         let hasher = other.unwrap_or(sha256);
-        Ok(to.map(|path| Hashed::streamed(path.to_owned(), hasher, size)))
+        Ok(to.map(|path| HashedFile::streamed(path.to_owned(), hasher, size)))
     }
 
     /// Puts the bundle's plain repositories into a new directory.

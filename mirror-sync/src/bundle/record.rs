@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::contents::{Contents, Reference};
+use super::contents::{BundleReference, Contents};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, read_json, write_json};
 
@@ -21,7 +21,7 @@ pub struct Receipt {
     /// The site.
     pub site: String,
     /// The bundle.
-    pub bundle: Reference,
+    pub bundle: BundleReference,
     /// When, seconds since 1970.
     pub at: u64,
     /// Snapshot of each repository that it brought.
@@ -41,16 +41,16 @@ pub struct Applied {
 /// What was made for one site.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Made {
+pub struct BundleLog {
     /// All bundles, oldest first.
-    pub bundles: Vec<Reference>,
+    pub bundles: Vec<BundleReference>,
     /// The last one that the site confirmed.
-    pub confirmed: Option<Reference>,
+    pub confirmed: Option<BundleReference>,
 }
 
 impl Receipt {
     /// A receipt of now.
-    pub fn new(contents: &Contents, bundle: &Reference, at: u64) -> Receipt {
+    pub fn new(contents: &Contents, bundle: &BundleReference, at: u64) -> Receipt {
         let stamps = contents.repos.iter().map(|goal| &goal.whole);
         Receipt {
             format: FORMAT,
@@ -107,7 +107,7 @@ fn made_dir(layout: &Layout, site: &str) -> PathBuf {
 ///
 /// # Errors
 /// The file is damaged.
-pub fn made(layout: &Layout, site: &str) -> Result<Made> {
+pub fn made(layout: &Layout, site: &str) -> Result<BundleLog> {
     Ok(read_json(&made_dir(layout, site).join("made.json"))?.unwrap_or_default())
 }
 
@@ -115,7 +115,7 @@ pub fn made(layout: &Layout, site: &str) -> Result<Made> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_made(layout: &Layout, site: &str, made: &Made) -> Result<()> {
+pub fn write_made(layout: &Layout, site: &str, made: &BundleLog) -> Result<()> {
     write_json(&made_dir(layout, site).join("made.json"), made)
 }
 
@@ -143,19 +143,19 @@ pub fn contents(layout: &Layout, site: &str, number: u64) -> Result<Contents> {
     })
 }
 
-impl Made {
+impl BundleLog {
     /// Takes a site's word for what it has; none of it may be unknown here.
     ///
     /// # Errors
     /// It names a bundle that was not made here.
-    pub fn confirm(&mut self, site: &str, told: &Reference) -> Result<()> {
+    pub fn confirm(&mut self, site: &str, told: &BundleReference) -> Result<()> {
         if !self.bundles.contains(told) {
             return Err(Error::Usage(format!(
                 "site {site} has bundle {} ({:.12}), which was not made here",
                 told.number, told.id
             )));
         }
-        let newer = |known: &Reference| known.number < told.number;
+        let newer = |known: &BundleReference| known.number < told.number;
         if self.confirmed.as_ref().is_none_or(newer) {
             self.confirmed = Some(told.clone());
         }

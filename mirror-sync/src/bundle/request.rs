@@ -7,7 +7,7 @@ use rpm_db::{Db, Search};
 use rpm_pkg::nevra::Nevra;
 use serde::{Deserialize, Serialize};
 
-use super::contents::Reference;
+use super::contents::BundleReference;
 use crate::error::{Error, Result};
 use crate::layout::read_json;
 
@@ -16,7 +16,7 @@ const FORMAT: u32 = 1;
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub struct SiteRequest {
     /// [`FORMAT`].
     pub format: u32,
     /// The site that it is for.
@@ -36,13 +36,13 @@ pub struct Request {
     /// Whether recommended packages count as needed.
     pub recommends: bool,
     /// The bundle that was applied last.
-    pub last: Option<Reference>,
+    pub last: Option<BundleReference>,
 }
 
-impl Request {
+impl SiteRequest {
     /// An empty one.
-    pub fn new(site: &str, arch: &str, now: u64) -> Request {
-        Request {
+    pub fn new(site: &str, arch: &str, now: u64) -> SiteRequest {
+        SiteRequest {
             format: FORMAT,
             site: site.to_owned(),
             made: now,
@@ -60,8 +60,8 @@ impl Request {
     ///
     /// # Errors
     /// It is none.
-    pub fn read(path: &Path) -> Result<Request> {
-        let request: Option<Request> = read_json(path)?;
+    pub fn read(path: &Path) -> Result<SiteRequest> {
+        let request: Option<SiteRequest> = read_json(path)?;
         let wrong = |what: String| Error::Usage(format!("{}: {what}", path.display()));
         let request = request.ok_or_else(|| wrong("no such file".into()))?;
         if request.format != FORMAT {

@@ -5,7 +5,7 @@ use clap::Args;
 use super::session::Session;
 use crate::error::{EXIT_DONE, Result};
 use crate::layout;
-use crate::sync::Options;
+use crate::sync::SyncOptions;
 
 /// Seconds for which what an unfinished run may still want stays.
 const KEEP: u64 = 7 * 86_400;
@@ -21,7 +21,7 @@ pub(super) struct Clean {
 
 impl Clean {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
-        session.change(&Options::default(), |run| {
+        session.change(&SyncOptions::default(), |run| {
             for id in layout::names_in(&run.layout.root().join("state"))? {
                 run.publisher().prune(&id)?;
             }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use cli_kit::{Mode, Printer};
 
-use crate::config::{Bytes, Span};
+use crate::config::{Bytes, TimeSpan};
 use crate::error::Result;
 use session::Session;
 
@@ -111,17 +111,18 @@ impl CommandLine {
 }
 
 /// The value of an option, or what is expected instead.
-type Value<T> = std::result::Result<T, String>;
+type Parsed<T> = std::result::Result<T, String>;
 
 /// Reads a span of time.
-fn time(example: &'static str) -> impl Fn(&str) -> Value<Duration> + Clone {
+fn time(example: &'static str) -> impl Fn(&str) -> Parsed<Duration> + Clone {
     move |text| {
-        let span = Span::parse(text).ok_or_else(|| format!("expected a time such as {example}"));
+        let span =
+            TimeSpan::parse(text).ok_or_else(|| format!("expected a time such as {example}"));
         span.map(|span| span.0)
     }
 }
 
 /// Reads a number of bytes.
-fn size(example: &'static str) -> impl Fn(&str) -> Value<Bytes> + Clone {
+fn size(example: &'static str) -> impl Fn(&str) -> Parsed<Bytes> + Clone {
     move |text| Bytes::parse(text).ok_or_else(|| format!("expected a size such as {example}"))
 }

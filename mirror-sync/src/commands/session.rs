@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::layout::{self, Layout};
 use crate::observer::TerminalObserver;
 use crate::store::Store;
-use crate::sync::{Options, Run};
+use crate::sync::{SyncOptions, SyncRun};
 
 /// What a command works with.
 pub(crate) struct Session<'p> {
@@ -69,14 +69,14 @@ impl<'p> Session<'p> {
     /// Another run has the lock for too long; what the work says.
     pub(crate) fn change<T>(
         &self,
-        options: &Options,
-        work: impl FnOnce(&Run<'_>) -> Result<T>,
+        options: &SyncOptions,
+        work: impl FnOnce(&SyncRun<'_>) -> Result<T>,
     ) -> Result<T> {
         let layout = self.layout.clone();
         let _lock = layout.lock(self.wait)?;
         let store = Store::open(&layout.store())?;
         let stop = stop_flag();
-        work(&Run {
+        work(&SyncRun {
             config: &self.config,
             options,
             store,

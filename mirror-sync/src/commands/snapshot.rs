@@ -8,7 +8,7 @@ use crate::layout::CURRENT;
 use crate::manifest::Manifest;
 use crate::publish::Publisher;
 use crate::snapshot;
-use crate::sync::Options;
+use crate::sync::SyncOptions;
 
 /// Lists, compares and publishes snapshots
 #[derive(Subcommand)]
@@ -103,7 +103,7 @@ fn show(
     channel: &str,
     choose: impl FnOnce(&Publisher<'_>) -> Result<Manifest>,
 ) -> Result<()> {
-    session.change(&Options::default(), |run| {
+    session.change(&SyncOptions::default(), |run| {
         let publisher = run.publisher();
         let manifest = choose(&publisher)?;
         publisher.show(channel, &manifest)?;

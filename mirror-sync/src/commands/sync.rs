@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::session::Session;
 use crate::error::Result;
-use crate::sync::Options;
+use crate::sync::SyncOptions;
 use crate::{hooks, status, sync};
 
 /// Brings the mirror up to date and publishes what is whole
@@ -30,7 +30,7 @@ pub(super) struct Sync {
 
 impl Sync {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
-        let options = Options {
+        let options = SyncOptions {
             only: self.repos.clone(),
             dry_run: self.dry_run,
             allow_delete: self.allow_delete,

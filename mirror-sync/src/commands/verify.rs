@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::session::Session;
 use crate::error::Result;
-use crate::sync::Options;
+use crate::sync::SyncOptions;
 use crate::verify;
 
 /// Reads every published file again; finds flipped bits
@@ -22,7 +22,7 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
         let repair = !self.no_repair;
-        session.change(&Options::default(), |run| {
+        session.change(&SyncOptions::default(), |run| {
             let ids = session.repositories(&self.repos)?;
             let found = verify::verify(run, &ids, repair)?;
             found.print(run.printer);

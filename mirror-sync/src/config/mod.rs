@@ -16,7 +16,7 @@ use rpm_repo::{Place, layout};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-pub use units::{Bytes, Span};
+pub use units::{Bytes, TimeSpan};
 
 /// Largest configuration file in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
@@ -65,11 +65,11 @@ pub struct Mirror {
     /// Snapshots kept for each repository; 0 keeps all.
     pub keep_snapshots: usize,
     /// Snapshots younger than this are kept in any case.
-    pub keep_for: Span,
+    pub keep_for: TimeSpan,
     /// Snapshots from whose metadata deltas lead to those of a new one; 0 makes none.
     pub deltas: usize,
     /// How long files of a former publication stay reachable for clients under way.
-    pub grace: Span,
+    pub grace: TimeSpan,
     /// Most packages that may disappear at once, in percent of what is published.
     pub max_delete_percent: u64,
     /// Most packages that may disappear at once; 0 means no such limit.
@@ -89,8 +89,8 @@ impl Default for Mirror {
             sign_key: None,
             keep_snapshots: 10,
             deltas: 3,
-            keep_for: Span(Duration::from_secs(7 * 86_400)),
-            grace: Span(Duration::from_secs(86_400)),
+            keep_for: TimeSpan(Duration::from_secs(7 * 86_400)),
+            grace: TimeSpan(Duration::from_secs(86_400)),
             max_delete_percent: 20,
             max_delete: 0,
             seed: Vec::new(),
@@ -133,9 +133,9 @@ pub struct Serve {
     /// Most connections at once; more wait.
     pub max_connections: usize,
     /// How long upstream's index counts as current in proxy mode.
-    pub proxy_expire: Span,
+    pub proxy_expire: TimeSpan,
     /// How long a package of a repository in proxy mode is kept without being requested; 0 keeps it.
-    pub proxy_keep: Span,
+    pub proxy_keep: TimeSpan,
     /// Bytes that the repositories in proxy mode may take together; 0 is no limit.
     pub proxy_quota: Bytes,
 }
@@ -145,8 +145,8 @@ impl Default for Serve {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
             max_connections: 1024,
-            proxy_expire: Span(Duration::from_secs(300)),
-            proxy_keep: Span(Duration::from_secs(90 * 86_400)),
+            proxy_expire: TimeSpan(Duration::from_secs(300)),
+            proxy_keep: TimeSpan(Duration::from_secs(90 * 86_400)),
             proxy_quota: Bytes(0),
         }
     }
@@ -222,7 +222,7 @@ pub struct RepoSection {
     /// Client key.
     pub sslclientkey: Option<PathBuf>,
     /// Seconds without a byte after which a transfer counts as dead.
-    pub timeout: Option<Span>,
+    pub timeout: Option<TimeSpan>,
     /// What of it is mirrored; everything if absent.
     pub select: Select,
 }

@@ -83,8 +83,11 @@ fn sizes_spans_and_days() {
     assert_eq!(Bytes::parse("4.4G").map(|b| b.0 >> 20), Some(4505));
     assert_eq!(Bytes::parse("5 kB"), Some(Bytes(5 << 10)));
     assert_eq!(Bytes::parse("5 parsec"), None);
-    assert_eq!(Span::parse("24h"), Some(Span(Duration::from_secs(86_400))));
-    assert_eq!(Span::parse("99999999999999999999d"), None);
+    assert_eq!(
+        TimeSpan::parse("24h"),
+        Some(TimeSpan(Duration::from_secs(86_400)))
+    );
+    assert_eq!(TimeSpan::parse("99999999999999999999d"), None);
     assert_eq!(day_start("1970-01-02"), Some(86_400));
 }
 

@@ -11,7 +11,7 @@ pub struct Bytes(pub u64);
 
 /// A span of time: seconds, or `"90s"`, `"15m"`, `"24h"`, `"7d"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span(pub Duration);
+pub struct TimeSpan(pub Duration);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -43,7 +43,7 @@ impl Bytes {
     }
 }
 
-impl Span {
+impl TimeSpan {
     /// Reads `24h` and the like.
     pub fn parse(text: &str) -> Option<Self> {
         let (digits, unit) = split(text.trim());
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for TimeSpan {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         match Raw::deserialize(input)? {
             Raw::Number(number) => Ok(Self(Duration::from_secs(number))),

@@ -29,7 +29,7 @@ const PREFERRED: i32 = 10;
 const USUAL: i32 = 50;
 
 /// One repository that the solver may take packages from.
-pub struct Source<'a> {
+pub struct SolverSource<'a> {
     /// Its id.
     pub id: &'a str,
     /// What it has is taken from it, even if others have it newer.
@@ -44,7 +44,7 @@ pub struct Source<'a> {
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
+pub struct ClosureRequest {
     /// Packages, as `install` takes them.
     pub specs: Vec<String>,
     /// Bring what is installed to the newest version.
@@ -103,7 +103,7 @@ pub fn read_installed(path: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-struct Bench {
+struct ClosureSolver {
     pool: Pool,
     installed: RepoId,
     /// Full names without epoch of what is installed and not yet found in a repository.
@@ -116,7 +116,7 @@ struct Bench {
 ///
 /// # Errors
 /// Metadata cannot be read. What cannot be solved stands in [`Closure::failed`].
-pub fn closure(sources: &[Source<'_>], wish: &Wish) -> Result<Closure> {
+pub fn closure(sources: &[SolverSource<'_>], wish: &ClosureRequest) -> Result<Closure> {
     let mut pool = Pool::new(&wish.arch)?;
     let installed = pool.add_repo("@System", 0)?;
     pool.set_installed(installed)?;
@@ -126,7 +126,7 @@ pub fn closure(sources: &[Source<'_>], wish: &Wish) -> Result<Closure> {
         .filter_map(|text| Nevra::parse(text).ok())
         .map(|nevra| (plain_name(&nevra), nevra))
         .collect();
-    let mut bench = Bench {
+    let mut solver = ClosureSolver {
         pool,
         installed,
         open,
@@ -134,11 +134,11 @@ pub fn closure(sources: &[Source<'_>], wish: &Wish) -> Result<Closure> {
         by_checksum: HashMap::new(),
     };
     for source in sources {
-        bench.load(source)?;
+        solver.load(source)?;
     }
-    bench.load_unknown_installed()?;
-    bench.answer_paths(sources)?;
-    bench.solve(wish)
+    solver.load_unknown_installed()?;
+    solver.answer_paths(sources)?;
+    solver.solve(wish)
 }
 
 fn plain_name(nevra: &Nevra) -> String {
@@ -149,8 +149,8 @@ fn plain_name(nevra: &Nevra) -> String {
     )
 }
 
-impl Bench {
-    fn load(&mut self, source: &Source<'_>) -> Result<()> {
+impl ClosureSolver {
+    fn load(&mut self, source: &SolverSource<'_>) -> Result<()> {
         let priority = if source.preferred { PREFERRED } else { USUAL };
         let repo = self.pool.add_repo(source.id, priority)?;
         let (path, record) = source.primary;
@@ -172,7 +172,12 @@ impl Bench {
         failed.map_or(Ok(()), Err)
     }
 
-    fn take(&mut self, source: &Source<'_>, repo: RepoId, package: &PrimaryPackage) -> Result<()> {
+    fn take(
+        &mut self,
+        source: &SolverSource<'_>,
+        repo: RepoId,
+        package: &PrimaryPackage,
+    ) -> Result<()> {
         let name = format!(
             "{}-{}-{}.{}",
             package.name(),
@@ -238,7 +243,7 @@ impl Bench {
     }
 
     /// Asks the file lists for paths that packages need and primary does not tell of.
-    fn answer_paths(&mut self, sources: &[Source<'_>]) -> Result<()> {
+    fn answer_paths(&mut self, sources: &[SolverSource<'_>]) -> Result<()> {
         let missing: BTreeSet<String> = self.pool.missing_paths()?.into_iter().collect();
         if missing.is_empty() {
             return Ok(());
@@ -264,7 +269,7 @@ impl Bench {
         Ok(())
     }
 
-    fn solve(mut self, wish: &Wish) -> Result<Closure> {
+    fn solve(mut self, wish: &ClosureRequest) -> Result<Closure> {
         let mut closure = Closure::default();
         let mut groups: Vec<(String, Vec<Job>)> = Vec::new();
         for spec in &wish.specs {

@@ -13,7 +13,7 @@ use crate::manifest::Manifest;
 
 /// What is going to change, for people and `--json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct SetChange {
     /// Packages wanted.
     pub packages: usize,
     /// Their bytes, metadata included.

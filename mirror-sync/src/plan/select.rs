@@ -13,10 +13,10 @@ use crate::error::Result;
 use crate::upstream::Listed;
 
 /// Name, epoch, version, release and architecture: what advisories name.
-pub type Key = (String, u32, String, String, String);
+pub type PackageKey = (String, u32, String, String, String);
 
 /// The key of a package.
-pub fn key(package: &Listed) -> Key {
+pub fn key(package: &Listed) -> PackageKey {
     (
         package.name.clone(),
         package.evr.epoch.unwrap_or(0),
@@ -28,7 +28,11 @@ pub fn key(package: &Listed) -> Key {
 
 /// Says which packages pass everything but the solver. `advised` are the packages of the wanted
 /// advisories, if advisories are asked for.
-pub fn wanted(packages: &[Listed], select: &Select, advised: Option<&BTreeSet<Key>>) -> Vec<bool> {
+pub fn wanted(
+    packages: &[Listed],
+    select: &Select,
+    advised: Option<&BTreeSet<PackageKey>>,
+) -> Vec<bool> {
     let after = select.built_after.as_deref().and_then(day_start);
     let before = select.built_before.as_deref().and_then(day_start);
     let mut keep: Vec<bool> = packages
@@ -105,7 +109,7 @@ pub fn is_asked_for(advisory: &Advisory, asked: &[String]) -> bool {
 ///
 /// # Errors
 /// The document cannot be read.
-pub fn advised(name: &str, stream: impl Read, asked: &[String]) -> Result<BTreeSet<Key>> {
+pub fn advised(name: &str, stream: impl Read, asked: &[String]) -> Result<BTreeSet<PackageKey>> {
     let mut keys = BTreeSet::new();
     updateinfo::read(name, stream, &Limits::default(), &mut |advisory| {
         if is_asked_for(&advisory, asked) {

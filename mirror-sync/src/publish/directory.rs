@@ -15,7 +15,7 @@ use whole_file::Durability;
 use super::target::PublishTarget;
 use crate::error::{Error, Result};
 use crate::layout::{self, CURRENT};
-use crate::manifest::{Entry, Manifest};
+use crate::manifest::{Manifest, SnapshotFile};
 use crate::store::Store;
 
 /// The document root of a mirror.
@@ -69,7 +69,7 @@ impl<'a> Directory<'a> {
     }
 
     /// Links a file if its path is free.
-    fn link_free(&self, entry: &Entry, tree: &Path) -> Result<()> {
+    fn link_free(&self, entry: &SnapshotFile, tree: &Path) -> Result<()> {
         let to = repo_client::join_below(tree, &entry.path)?;
         if fs::symlink_metadata(&to).is_ok() {
             return Ok(());
@@ -82,7 +82,7 @@ impl<'a> Directory<'a> {
     }
 
     /// Lets a name of a tree lead to the stored file again.
-    fn relink(&self, entry: &Entry, tree: &Path) -> Result<bool> {
+    fn relink(&self, entry: &SnapshotFile, tree: &Path) -> Result<bool> {
         let digest = entry.digest()?;
         let path = repo_client::join_below(tree, &entry.path)?;
         let Ok(stored) = fs::metadata(self.store.path(&digest)) else {

@@ -12,14 +12,14 @@ use std::fs;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::layout::{self, CURRENT, Layout};
-use crate::manifest::{self, Manifest, Publication, State};
+use crate::manifest::{self, Manifest, Publication, RepoState};
 use crate::snapshot;
 use crate::store::Store;
 use directory::Directory;
 pub(crate) use directory::put;
 use target::PublishTarget;
 
-/// Who changes what clients see. Whoever uses it holds the mirror's lock.
+/// Who changes what clients see. The caller holds the mirror's lock.
 pub struct Publisher<'a> {
     /// The configuration.
     pub config: &'a Config,
@@ -41,7 +41,7 @@ impl<'a> Publisher<'a> {
     ///
     /// # Errors
     /// A file is not in the store; the disk is full.
-    pub fn publish(&self, manifest: &Manifest, state: &mut State) -> Result<()> {
+    pub fn publish(&self, manifest: &Manifest, state: &mut RepoState) -> Result<()> {
         // Its manifest is written when the files are on disk; a snapshot without manifest is what a
         // kill left: it is placed anew.
         self.target().place(manifest)?;
@@ -84,7 +84,7 @@ impl<'a> Publisher<'a> {
         manifest::read(self.layout, id, former)
     }
 
-    fn switch(&self, channel: &str, manifest: &Manifest, state: &mut State) -> Result<()> {
+    fn switch(&self, channel: &str, manifest: &Manifest, state: &mut RepoState) -> Result<()> {
         let (id, target) = (&manifest.repo, self.target());
         let mut list = state.published.get(channel).cloned().unwrap_or_default();
         let number = list.last().map_or(0, |last| last.tree) + 1;
@@ -135,7 +135,7 @@ impl<'a> Publisher<'a> {
     ///
     /// # Errors
     /// They cannot be removed.
-    pub fn retain(&self, id: &str, state: &State) -> Result<Vec<String>> {
+    pub fn retain(&self, id: &str, state: &RepoState) -> Result<Vec<String>> {
         let mirror = &self.config.mirror;
         let (keep, keep_for) = (mirror.keep_snapshots, mirror.keep_for.0.as_secs());
         if keep == 0 {

@@ -35,7 +35,7 @@ fn files(list: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// Publishes a snapshot made at `at`.
-fn publish(stage: &Stage, at: u64, list: &[(&str, &str)], state: &mut State) -> Manifest {
+fn publish(stage: &Stage, at: u64, list: &[(&str, &str)], state: &mut RepoState) -> Manifest {
     let manifest = stage.snapshot(at, list);
     stage.publisher(at).publish(&manifest, state).unwrap();
     manifest
@@ -48,7 +48,7 @@ fn trees(stage: &Stage) -> Vec<String> {
 #[test]
 fn clients_see_a_set_and_for_the_grace_time_the_one_before() {
     let stage = Stage::new("[mirror]\ngrace = '1d'");
-    let mut state = State::default();
+    let mut state = RepoState::default();
     publish(
         &stage,
         DAY,
@@ -87,7 +87,7 @@ fn clients_see_a_set_and_for_the_grace_time_the_one_before() {
 #[test]
 fn publications_are_numbered_and_the_last_but_one_stays_for_requests_under_way() {
     let stage = Stage::new("[mirror]\ngrace = '0s'");
-    let mut state = State::default();
+    let mut state = RepoState::default();
     for (at, expected) in [(1, &["1"][..]), (2, &["1", "2"]), (3, &["2", "3"])] {
         publish(&stage, at, &[("a.rpm", "a")], &mut state);
         assert_eq!(trees(&stage), expected);
@@ -105,7 +105,7 @@ fn publications_are_numbered_and_the_last_but_one_stays_for_requests_under_way()
 #[test]
 fn the_same_snapshot_twice_is_as_once() {
     let stage = Stage::new("[mirror]");
-    let mut state = State::default();
+    let mut state = RepoState::default();
     let manifest = publish(&stage, 1, &[("a.rpm", "a")], &mut state);
     stage.publisher(2).publish(&manifest, &mut state).unwrap();
     assert_eq!(seen(&stage, CURRENT), files(&[("a.rpm", "a")]));
@@ -128,7 +128,7 @@ fn the_same_snapshot_twice_is_as_once() {
 #[test]
 fn what_a_kill_left_is_replaced() {
     let stage = Stage::new("[mirror]");
-    let (mut state, public) = (State::default(), stage.layout.public());
+    let (mut state, public) = (RepoState::default(), stage.layout.public());
     publish(&stage, 1, &[("a.rpm", "a")], &mut state);
     let next = stage.snapshot(2, &[("b.rpm", "b")]);
     // Killed while it was placed, while the publication was prepared, before its manifest.
@@ -155,7 +155,7 @@ fn what_a_kill_left_is_replaced() {
     );
     assert!(!public.join(&places[0]).exists());
     // Killed between the switch and the state: the next publication has the same number again.
-    let mut old = State {
+    let mut old = RepoState {
         published: BTreeMap::new(),
         ..state
     };
@@ -166,7 +166,7 @@ fn what_a_kill_left_is_replaced() {
 #[test]
 fn a_set_that_cannot_be_placed_changes_nothing() {
     let stage = Stage::new("[mirror]");
-    let mut state = State::default();
+    let mut state = RepoState::default();
     publish(&stage, 1, &[("a.rpm", "a")], &mut state);
     let whole = stage.snapshot(2, &[("b.rpm", "b"), ("c.rpm", "c")]);
     stage.store.forget(&whole.files[1].digest().unwrap());
@@ -195,7 +195,7 @@ fn a_delta_that_is_gone_is_left_out() {
     stage.store.forget(&manifest.deltas[1].digest().unwrap());
     stage
         .publisher(1)
-        .publish(&manifest, &mut State::default())
+        .publish(&manifest, &mut RepoState::default())
         .unwrap();
     assert_eq!(
         seen(&stage, CURRENT),
@@ -206,7 +206,7 @@ fn a_delta_that_is_gone_is_left_out() {
 #[test]
 fn channels_show_what_they_are_told_under_names_of_their_own() {
     let stage = Stage::new("[mirror]\n[repo.base]\n[repo.extra]");
-    let mut state = State::default();
+    let mut state = RepoState::default();
     let old = publish(&stage, 1, &[("a.rpm", "1")], &mut state);
     let new = publish(&stage, 2, &[("a.rpm", "2")], &mut state);
     let publisher = stage.publisher(3);
@@ -258,7 +258,7 @@ fn snapshots_go_when_they_are_surplus_old_and_unused() {
         let config =
             format!("[mirror]\ngrace = '0s'\nkeep_snapshots = {keep}\nkeep_for = '{keep_for}'");
         let stage = Stage::new(&config);
-        let mut state = State::default();
+        let mut state = RepoState::default();
         let made: Vec<Manifest> = (1..=5)
             .map(|day| publish(&stage, day * DAY, &[("a.rpm", "a")], &mut state))
             .collect();
@@ -282,7 +282,7 @@ fn snapshots_go_when_they_are_surplus_old_and_unused() {
 #[test]
 fn damaged_names_lead_to_the_store_again() {
     let stage = Stage::new("[mirror]");
-    let mut state = State::default();
+    let mut state = RepoState::default();
     publish(&stage, 1, &[("a.rpm", "a"), ("b.rpm", "b")], &mut state);
     let publisher = stage.publisher(2);
     assert_eq!(publisher.repair("base").unwrap(), 0);

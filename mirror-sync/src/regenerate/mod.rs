@@ -20,14 +20,14 @@ use rpm_trust::sign::SigningKey;
 
 use crate::error::{Error, Result};
 use crate::layout;
-use crate::manifest::Entry;
-use crate::plan::select::Key;
+use crate::manifest::SnapshotFile;
+use crate::plan::select::PackageKey;
 use crate::store::{Store, digest_text};
 use crate::upstream;
-use output::Output;
+use output::DocumentOutput;
 
 /// What is to be described.
-pub struct Order<'a> {
+pub struct MetadataOrder<'a> {
     /// Upstream's metadata.
     pub set: &'a MetadataSet,
     /// Where its parts are, and where the new ones go.
@@ -55,14 +55,14 @@ pub fn is_kept(record: &Record) -> bool {
 struct Kept {
     checksums: BTreeSet<String>,
     names: BTreeSet<String>,
-    keys: BTreeSet<Key>,
+    keys: BTreeSet<PackageKey>,
 }
 
 /// Writes the metadata and puts them into the store; the entries of the snapshot.
 ///
 /// # Errors
 /// Upstream's metadata contradict themselves; the disk is full; the key cannot sign.
-pub fn write(order: &Order<'_>) -> Result<Vec<Entry>> {
+pub fn write(order: &MetadataOrder<'_>) -> Result<Vec<SnapshotFile>> {
     layout::remove_tree(order.work)?;
     std::fs::create_dir_all(order.work).map_err(Error::file(order.work, "create"))?;
     let written = write_in(order);
@@ -70,7 +70,7 @@ pub fn write(order: &Order<'_>) -> Result<Vec<Entry>> {
     written
 }
 
-fn write_in(order: &Order<'_>) -> Result<Vec<Entry>> {
+fn write_in(order: &MetadataOrder<'_>) -> Result<Vec<SnapshotFile>> {
     let source = &order.set.repomd;
     let mut repomd = Repomd {
         records: Vec::new(),
@@ -92,11 +92,11 @@ fn write_in(order: &Order<'_>) -> Result<Vec<Entry>> {
 }
 
 fn part(
-    order: &Order<'_>,
+    order: &MetadataOrder<'_>,
     record: &Record,
     kept: &Kept,
     repomd: &mut Repomd,
-    entries: &mut Vec<Entry>,
+    entries: &mut Vec<SnapshotFile>,
 ) -> Result<()> {
     let done = match record.kind.as_str() {
         "filelists" => Some(filelists(order, record, kept)?),
@@ -128,8 +128,8 @@ pub fn stored_size(store: &Store, digest: &rpm_pkg::digest::Digest) -> Result<u6
     Ok(about.len())
 }
 
-fn entry(path: &str, size: u64, digest: String) -> Entry {
-    Entry {
+fn entry(path: &str, size: u64, digest: String) -> SnapshotFile {
+    SnapshotFile {
         path: path.to_owned(),
         size,
         digest,
@@ -137,7 +137,7 @@ fn entry(path: &str, size: u64, digest: String) -> Entry {
     }
 }
 
-fn stream(order: &Order<'_>, record: &Record) -> Result<impl Read + use<>> {
+fn stream(order: &MetadataOrder<'_>, record: &Record) -> Result<impl Read + use<>> {
     let digest = record.checksum.ok_or_else(|| Error::Repository {
         repo: order.set.repo.clone(),
         what: format!("{} has no checksum of a known kind", record.kind),
@@ -145,7 +145,11 @@ fn stream(order: &Order<'_>, record: &Record) -> Result<impl Read + use<>> {
     upstream::open(&order.store.path(&digest), record)
 }
 
-fn primary(order: &Order<'_>, repomd: &mut Repomd, entries: &mut Vec<Entry>) -> Result<Kept> {
+fn primary(
+    order: &MetadataOrder<'_>,
+    repomd: &mut Repomd,
+    entries: &mut Vec<SnapshotFile>,
+) -> Result<Kept> {
     let part = order.set.part("primary").ok_or_else(|| Error::Repository {
         repo: order.set.repo.clone(),
         what: "repomd.xml lists no primary".into(),
@@ -154,7 +158,7 @@ fn primary(order: &Order<'_>, repomd: &mut Repomd, entries: &mut Vec<Entry>) -> 
         refuse_bad_locations: false,
         ..Limits::default()
     };
-    let mut out = Output::create(order, "primary", "primary.xml")?;
+    let mut out = DocumentOutput::create(order, "primary", "primary.xml")?;
     let mut text = String::new();
     primary::begin(order.keep.len() as u64, &mut text);
     let mut kept = Kept::default();
@@ -195,10 +199,10 @@ fn flow(go_on: bool) -> ControlFlow<()> {
     }
 }
 
-type Part = (Record, Entry);
+type MadePart = (Record, SnapshotFile);
 
-fn filelists(order: &Order<'_>, record: &Record, kept: &Kept) -> Result<Part> {
-    let mut out = Output::create(order, "filelists", "filelists.xml")?;
+fn filelists(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<MadePart> {
+    let mut out = DocumentOutput::create(order, "filelists", "filelists.xml")?;
     let mut text = String::new();
     filelists::begin(order.keep.len() as u64, &mut text);
     let mut left = kept.checksums.clone();
@@ -218,8 +222,8 @@ fn filelists(order: &Order<'_>, record: &Record, kept: &Kept) -> Result<Part> {
     out.finish(order)
 }
 
-fn other(order: &Order<'_>, record: &Record, kept: &Kept) -> Result<Part> {
-    let mut out = Output::create(order, "other", "other.xml")?;
+fn other(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<MadePart> {
+    let mut out = DocumentOutput::create(order, "other", "other.xml")?;
     let mut text = String::new();
     other::begin(order.keep.len() as u64, &mut text);
     let mut left = kept.checksums.clone();
@@ -240,7 +244,7 @@ fn other(order: &Order<'_>, record: &Record, kept: &Kept) -> Result<Part> {
 }
 
 /// A document that lacks a package of primary would make clients refuse the repository.
-fn complete(order: &Order<'_>, kind: &str, left: &BTreeSet<String>) -> Result<()> {
+fn complete(order: &MetadataOrder<'_>, kind: &str, left: &BTreeSet<String>) -> Result<()> {
     match left.first() {
         None => Ok(()),
         Some(first) => Err(Error::Repository {
@@ -250,8 +254,8 @@ fn complete(order: &Order<'_>, kind: &str, left: &BTreeSet<String>) -> Result<()
     }
 }
 
-fn updateinfo(order: &Order<'_>, record: &Record, kept: &Kept) -> Result<Option<Part>> {
-    let mut out = Output::create(order, &record.kind, "updateinfo.xml")?;
+fn updateinfo(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<Option<MadePart>> {
+    let mut out = DocumentOutput::create(order, &record.kind, "updateinfo.xml")?;
     let mut text = updateinfo::BEGIN.to_owned();
     let mut count = 0_u64;
     let mut failed = None;
@@ -288,7 +292,7 @@ fn updateinfo(order: &Order<'_>, record: &Record, kept: &Kept) -> Result<Option<
     out.finish(order).map(Some)
 }
 
-fn groups(order: &Order<'_>, record: &Record, kept: &Kept) -> Result<Option<Part>> {
+fn groups(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<Option<MadePart>> {
     let mut all = comps::read("comps", stream(order, record)?, &Limits::default())?;
     for group in &mut all.groups {
         group.packages.retain(|one| kept.names.contains(&one.name));
@@ -307,23 +311,27 @@ fn groups(order: &Order<'_>, record: &Record, kept: &Kept) -> Result<Option<Part
     if all.groups.is_empty() {
         return Ok(None);
     }
-    let mut out = Output::create(order, "group", "comps.xml")?;
+    let mut out = DocumentOutput::create(order, "group", "comps.xml")?;
     out.write(&mut comps::write(&all))?;
     out.finish(order).map(Some)
 }
 
-fn modules(order: &Order<'_>, record: &Record, kept: &Kept) -> Result<Option<Part>> {
+fn modules(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<Option<MadePart>> {
     let Some(mut text) = modules::filtered(stream(order, record)?, &kept.keys)
         .map_err(Error::file(order.work, "filter modules in"))?
     else {
         return Ok(None);
     };
-    let mut out = Output::create(order, "modules", "modules.yaml")?;
+    let mut out = DocumentOutput::create(order, "modules", "modules.yaml")?;
     out.write(&mut text)?;
     out.finish(order).map(Some)
 }
 
-fn index(order: &Order<'_>, repomd: &Repomd, entries: &mut Vec<Entry>) -> Result<()> {
+fn index(
+    order: &MetadataOrder<'_>,
+    repomd: &Repomd,
+    entries: &mut Vec<SnapshotFile>,
+) -> Result<()> {
     let mut bytes = Vec::new();
     repomd::write(repomd, &mut bytes).map_err(Error::file(order.work, "write"))?;
     let mut put = |name: &str, data: &[u8]| -> Result<()> {

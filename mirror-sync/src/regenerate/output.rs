@@ -9,16 +9,16 @@ use rpm_repo::compress::{Encoder, Format};
 use rpm_repo::layout::Href;
 use rpm_repo::repomd::Record;
 
-use super::Order;
+use super::MetadataOrder;
 use crate::error::{Error, Result};
-use crate::manifest::Entry;
-use crate::store::{Hashed, digest_text};
+use crate::manifest::SnapshotFile;
+use crate::store::{HashedFile, digest_text};
 
 /// Bytes of text that are collected before they are compressed.
 const BLOCK: usize = 64 << 10;
 
 /// A document being written. gzip: what every client of the last twenty years reads.
-pub(super) struct Output {
+pub(super) struct DocumentOutput {
     encoder: Encoder<BufWriter<File>>,
     path: PathBuf,
     kind: String,
@@ -26,8 +26,8 @@ pub(super) struct Output {
     waiting: String,
 }
 
-impl Output {
-    pub(super) fn create(order: &Order<'_>, kind: &str, stem: &str) -> Result<Self> {
+impl DocumentOutput {
+    pub(super) fn create(order: &MetadataOrder<'_>, kind: &str, stem: &str) -> Result<Self> {
         let path = order.work.join(format!("{stem}.gz"));
         let file = File::create(&path).map_err(Error::file(&path, "create"))?;
         let encoder = Encoder::new(BufWriter::new(file), Format::Gzip, DigestAlgo::Sha256)
@@ -59,14 +59,14 @@ impl Output {
         Ok(())
     }
 
-    pub(super) fn finish(mut self, order: &Order<'_>) -> Result<(Record, Entry)> {
+    pub(super) fn finish(mut self, order: &MetadataOrder<'_>) -> Result<(Record, SnapshotFile)> {
         self.flush()?;
         let path = self.path;
         let (mut out, written) = self.encoder.finish().map_err(Error::file(&path, "write"))?;
         out.flush().map_err(Error::file(&path, "write"))?;
         let digest = written.checksum;
         let href = format!("repodata/{}-{}.gz", digest.hex(), self.stem);
-        order.store.adopt(&Hashed::encoded(path, &written))?;
+        order.store.adopt(&HashedFile::encoded(path, &written))?;
         let record = Record {
             kind: self.kind,
             href: Href::parse(&href)?,
@@ -77,7 +77,7 @@ impl Output {
             open_size: Some(written.open_size),
             timestamp: Some(order.now),
         };
-        let entry = Entry {
+        let entry = SnapshotFile {
             path: href,
             size: written.size,
             digest: digest_text(&digest),

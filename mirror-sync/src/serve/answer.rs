@@ -34,7 +34,7 @@ pub enum Content {
 }
 
 /// The type of all answers.
-pub type Answer = Response<Content>;
+pub type HttpAnswer = Response<Content>;
 
 impl Body for Content {
     type Data = Bytes;
@@ -77,7 +77,7 @@ impl Body for Content {
 }
 
 /// Text with a status.
-pub fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
+pub fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> HttpAnswer {
     let mut answer = Response::new(Content::Text(Some(body.into())));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -90,7 +90,7 @@ pub fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> A
 }
 
 /// A refusal of one line.
-pub fn refusal(status: StatusCode, why: &str) -> Answer {
+pub fn refusal(status: StatusCode, why: &str) -> HttpAnswer {
     text(status, "text/plain; charset=utf-8", format!("{why}\n"))
 }
 
@@ -122,7 +122,7 @@ pub async fn file<B>(
     request: &Request<B>,
     path: &str,
     file: std::fs::File,
-) -> std::io::Result<Answer> {
+) -> std::io::Result<HttpAnswer> {
     let about = file.metadata()?;
     let size = about.len();
     // Inode and time of writing to the nanosecond: a stored file is never rewritten.
@@ -135,8 +135,10 @@ pub async fn file<B>(
     );
     let modified = http_date(about.mtime());
     let range = match conditions(request.headers(), &tag, &modified, size) {
-        Verdict::NotModified => return Ok(validated(StatusCode::NOT_MODIFIED, &tag, &modified)),
-        Verdict::Unsatisfiable => {
+        RangeVerdict::NotModified => {
+            return Ok(validated(StatusCode::NOT_MODIFIED, &tag, &modified));
+        }
+        RangeVerdict::Unsatisfiable => {
             let mut answer = validated(StatusCode::RANGE_NOT_SATISFIABLE, &tag, &modified);
             set(
                 &mut answer,
@@ -145,8 +147,8 @@ pub async fn file<B>(
             );
             return Ok(answer);
         }
-        Verdict::Whole => None,
-        Verdict::Part(start, end) => Some((start, end)),
+        RangeVerdict::Whole => None,
+        RangeVerdict::Part(start, end) => Some((start, end)),
     };
     let (start, end) = range.unwrap_or((0, size));
     let left = end.saturating_sub(start);
@@ -181,7 +183,7 @@ pub async fn file<B>(
     Ok(answer)
 }
 
-fn validated(status: StatusCode, tag: &str, modified: &str) -> Answer {
+fn validated(status: StatusCode, tag: &str, modified: &str) -> HttpAnswer {
     let mut answer = Response::new(Content::Text(None));
     *answer.status_mut() = status;
     set(&mut answer, header::ETAG, tag);
@@ -189,13 +191,13 @@ fn validated(status: StatusCode, tag: &str, modified: &str) -> Answer {
     answer
 }
 
-fn set(answer: &mut Answer, name: header::HeaderName, value: &str) {
+fn set(answer: &mut HttpAnswer, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().insert(name, value);
     }
 }
 
-enum Verdict {
+enum RangeVerdict {
     NotModified,
     Unsatisfiable,
     Whole,
@@ -203,7 +205,7 @@ enum Verdict {
 }
 
 /// Conditions in the order of RFC 9110 13.2.2.
-fn conditions(headers: &HeaderMap, tag: &str, modified: &str, size: u64) -> Verdict {
+fn conditions(headers: &HeaderMap, tag: &str, modified: &str, size: u64) -> RangeVerdict {
     let value = |name| {
         headers
             .get(name)
@@ -212,28 +214,28 @@ fn conditions(headers: &HeaderMap, tag: &str, modified: &str, size: u64) -> Verd
     if let Some(tags) = value(header::IF_NONE_MATCH) {
         let same = |one: &str| one.trim() == "*" || one.trim().trim_start_matches("W/") == tag;
         if tags.split(',').any(same) {
-            return Verdict::NotModified;
+            return RangeVerdict::NotModified;
         }
     } else if value(header::IF_MODIFIED_SINCE).is_some_and(|since| since == modified) {
         // Only the very same date: a snapshot that was rolled back to is older and yet new.
-        return Verdict::NotModified;
+        return RangeVerdict::NotModified;
     }
     let Some(range) = value(header::RANGE) else {
-        return Verdict::Whole;
+        return RangeVerdict::Whole;
     };
     if value(header::IF_RANGE).is_some_and(|seen| seen != tag && seen != modified) {
-        return Verdict::Whole;
+        return RangeVerdict::Whole;
     }
     range_of(range, size)
 }
 
 /// One range; several, or what is none, count as not asked for (RFC 9110 14.2).
-fn range_of(text: &str, size: u64) -> Verdict {
+fn range_of(text: &str, size: u64) -> RangeVerdict {
     let Some(spec) = text.strip_prefix("bytes=") else {
-        return Verdict::Whole;
+        return RangeVerdict::Whole;
     };
     let Some((first, last)) = spec.trim().split_once('-') else {
-        return Verdict::Whole;
+        return RangeVerdict::Whole;
     };
     let number = |text: &str| -> Option<u64> {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -245,16 +247,18 @@ fn range_of(text: &str, size: u64) -> Verdict {
         last.trim(),
         number(last.trim()),
     ) {
-        (_, Some(start), "", None) if start < size => Verdict::Part(start, size),
-        (_, Some(start), _, Some(end)) if end < start => Verdict::Whole,
+        (_, Some(start), "", None) if start < size => RangeVerdict::Part(start, size),
+        (_, Some(start), _, Some(end)) if end < start => RangeVerdict::Whole,
         (_, Some(start), _, Some(end)) if start < size => {
-            Verdict::Part(start, end.saturating_add(1).min(size))
+            RangeVerdict::Part(start, end.saturating_add(1).min(size))
         }
-        (_, Some(_), "", None) | (_, Some(_), _, Some(_)) => Verdict::Unsatisfiable,
-        ("", None, _, Some(0)) => Verdict::Unsatisfiable,
-        ("", None, _, Some(count)) if size > 0 => Verdict::Part(size.saturating_sub(count), size),
-        ("", None, _, Some(_)) => Verdict::Unsatisfiable,
-        _ => Verdict::Whole,
+        (_, Some(_), "", None) | (_, Some(_), _, Some(_)) => RangeVerdict::Unsatisfiable,
+        ("", None, _, Some(0)) => RangeVerdict::Unsatisfiable,
+        ("", None, _, Some(count)) if size > 0 => {
+            RangeVerdict::Part(size.saturating_sub(count), size)
+        }
+        ("", None, _, Some(_)) => RangeVerdict::Unsatisfiable,
+        _ => RangeVerdict::Whole,
     }
 }
 
@@ -285,7 +289,7 @@ mod tests {
     #[test]
     fn row_116_ranges() {
         let part = |text, size| match range_of(text, size) {
-            Verdict::Part(start, end) => Some((start, end)),
+            RangeVerdict::Part(start, end) => Some((start, end)),
             _ => None,
         };
         assert_eq!(part("bytes=0-0", 10), Some((0, 1)));
@@ -301,7 +305,10 @@ mod tests {
             "bytes",
             "bytes=-",
         ] {
-            assert!(matches!(range_of(whole, 10), Verdict::Whole), "{whole}");
+            assert!(
+                matches!(range_of(whole, 10), RangeVerdict::Whole),
+                "{whole}"
+            );
         }
         for none in [
             "bytes=10-",
@@ -310,10 +317,13 @@ mod tests {
             "bytes=99999999999999999999999-",
         ] {
             assert!(
-                matches!(range_of(none, 10), Verdict::Unsatisfiable),
+                matches!(range_of(none, 10), RangeVerdict::Unsatisfiable),
                 "{none}"
             );
         }
-        assert!(matches!(range_of("bytes=-1", 0), Verdict::Unsatisfiable));
+        assert!(matches!(
+            range_of("bytes=-1", 0),
+            RangeVerdict::Unsatisfiable
+        ));
     }
 }

@@ -33,9 +33,9 @@ use crate::config::{Config, Mode, RepoSection};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::{manifest, publish, snapshot, status};
-use answer::{Answer, refusal, text};
+use answer::{HttpAnswer, refusal, text};
 use proxy::{Proxy, Shared};
-use route::{Target, route};
+use route::{Route, route};
 use stream::Patient;
 
 /// Time for a request's headers to come in.
@@ -204,7 +204,7 @@ fn now() -> u64 {
 }
 
 impl Server {
-    async fn answer(&self, request: Request<Incoming>, local: Option<SocketAddr>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>, local: Option<SocketAddr>) -> HttpAnswer {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let answer = self.decide(&request, local).await;
         if answer.status().is_client_error() {
@@ -213,7 +213,7 @@ impl Server {
         answer
     }
 
-    async fn decide(&self, request: &Request<Incoming>, local: Option<SocketAddr>) -> Answer {
+    async fn decide(&self, request: &Request<Incoming>, local: Option<SocketAddr>) -> HttpAnswer {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
             answer
@@ -225,9 +225,9 @@ impl Server {
             return refusal(StatusCode::NOT_FOUND, "no such file");
         };
         match target {
-            Target::Health => text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"),
-            Target::File(path) => self.file(request, &path).await,
-            Target::Dated { date, repo, path } => self.dated(request, &date, &repo, &path).await,
+            Route::Health => text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"),
+            Route::File(path) => self.file(request, &path).await,
+            Route::Dated { date, repo, path } => self.dated(request, &date, &repo, &path).await,
             page => self.page(&page, request, local).await,
         }
     }
@@ -235,10 +235,10 @@ impl Server {
     /// A page: made on a thread of its own, state files are read for it.
     async fn page(
         &self,
-        page: &Target,
+        page: &Route,
         request: &Request<Incoming>,
         local: Option<SocketAddr>,
-    ) -> Answer {
+    ) -> HttpAnswer {
         let (config, layout) = (self.config.clone(), self.layout.clone());
         let collected =
             tokio::task::spawn_blocking(move || status::collect(&config, &layout, now())).await;
@@ -249,11 +249,11 @@ impl Server {
             );
         };
         match page {
-            Target::Status => {
+            Route::Status => {
                 let body = serde_json::to_vec(&status).unwrap_or_default();
                 text(StatusCode::OK, "application/json", body)
             }
-            Target::Metrics => {
+            Route::Metrics => {
                 let mut body = status::metrics(&status);
                 self.own_metrics(&mut body);
                 text(
@@ -262,7 +262,7 @@ impl Server {
                     body,
                 )
             }
-            Target::RepoFile => {
+            Route::RepoFile => {
                 let url = self.url(request, local);
                 let body = status::repo_file(&self.config, &status, &url);
                 text(StatusCode::OK, "text/plain; charset=utf-8", body)
@@ -314,7 +314,7 @@ impl Server {
         )
     }
 
-    async fn file(&self, request: &Request<Incoming>, path: &str) -> Answer {
+    async fn file(&self, request: &Request<Incoming>, path: &str) -> HttpAnswer {
         let (first, rest) = path.split_once('/').unwrap_or((path, ""));
         let proxy = self.proxies.iter().find(|proxy| proxy.id() == first);
         let (root, path) = match proxy {
@@ -333,7 +333,7 @@ impl Server {
         date: &str,
         repo: &str,
         path: &str,
-    ) -> Answer {
+    ) -> HttpAnswer {
         if !self.config.repo.contains_key(repo) || manifest::date_end(date).is_none() {
             return refusal(StatusCode::NOT_FOUND, "no such snapshot");
         }
@@ -350,7 +350,7 @@ impl Server {
 }
 
 /// Opens and sends a file below `root`; `shown` is what clients call it.
-async fn send(request: &Request<Incoming>, root: PathBuf, path: &str, shown: &str) -> Answer {
+async fn send(request: &Request<Incoming>, root: PathBuf, path: &str, shown: &str) -> HttpAnswer {
     let name = path.to_owned();
     let opened = tokio::task::spawn_blocking(move || answer::open(&root, &name)).await;
     let Ok(Ok(file)) = opened else {

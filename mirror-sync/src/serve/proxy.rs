@@ -19,16 +19,16 @@ use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
 use rpm_trust::Keyring;
 
-use super::answer::{Answer, refusal};
+use super::answer::{HttpAnswer, refusal};
 use super::evict::{self, Keep};
 use crate::config::{Config, LimitSection};
 use crate::error::{Error, Result};
-use crate::fetch::{Fetcher, Job};
+use crate::fetch::{FetchJob, Fetcher};
 use crate::layout::Layout;
 use crate::observer::TerminalObserver;
 use crate::store::Store;
 use crate::trust;
-use crate::upstream::{self, Question};
+use crate::upstream::{self, UpstreamQuery};
 
 /// A failure is remembered so long: a thousand clients must not ask upstream a thousand times.
 const REMEMBER_FAILURE: Duration = Duration::from_secs(2);
@@ -187,7 +187,7 @@ impl Proxy {
     }
 
     fn ask(&self, ask: bool) -> Result<Arc<Set>> {
-        let question = Question {
+        let question = UpstreamQuery {
             config: &self.config,
             keyring: &self.keyring,
             ask,
@@ -323,7 +323,7 @@ impl Proxy {
             stop: &AtomicBool::new(false),
             now: super::now(),
         };
-        let job = Job {
+        let job = FetchJob {
             repo: self.id().to_owned(),
             path: path.to_owned(),
             urls: known.urls.clone(),
@@ -349,7 +349,7 @@ impl Proxy {
 pub(super) async fn fetch(
     proxy: &Arc<Proxy>,
     path: &str,
-) -> std::result::Result<(PathBuf, String), Box<Answer>> {
+) -> std::result::Result<(PathBuf, String), Box<HttpAnswer>> {
     let (ours, name) = (Arc::clone(proxy), path.to_owned());
     let found = tokio::task::spawn_blocking(move || ours.find(&name)).await;
     let missing = || Box::new(refusal(StatusCode::NOT_FOUND, "upstream has no such file"));

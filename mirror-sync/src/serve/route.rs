@@ -5,7 +5,7 @@ const MAX_PATH: usize = 4096;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum Route {
     /// The page for people.
     Page,
     /// `/status.json`.
@@ -30,16 +30,16 @@ pub enum Target {
 }
 
 /// Understands a path; none for what no file of ours can be called.
-pub fn route(raw: &str) -> Option<Target> {
+pub fn route(raw: &str) -> Option<Route> {
     let path = raw.split(['?', '#']).next().unwrap_or_default();
     let path = decoded(path)?;
     let path = path.strip_prefix('/')?;
     match path {
-        "" | "index.html" => return Some(Target::Page),
-        "status.json" => return Some(Target::Status),
-        "metrics" => return Some(Target::Metrics),
-        "mirror.repo" => return Some(Target::RepoFile),
-        "healthz" => return Some(Target::Health),
+        "" | "index.html" => return Some(Route::Page),
+        "status.json" => return Some(Route::Status),
+        "metrics" => return Some(Route::Metrics),
+        "mirror.repo" => return Some(Route::RepoFile),
+        "healthz" => return Some(Route::Health),
         _ => {}
     }
     if !is_plain(path) {
@@ -48,13 +48,13 @@ pub fn route(raw: &str) -> Option<Target> {
     if let Some(rest) = path.strip_prefix('@') {
         let (date, rest) = rest.split_once('/')?;
         let (repo, path) = rest.split_once('/')?;
-        return Some(Target::Dated {
+        return Some(Route::Dated {
             date: date.to_owned(),
             repo: repo.to_owned(),
             path: path.to_owned(),
         });
     }
-    Some(Target::File(path.to_owned()))
+    Some(Route::File(path.to_owned()))
 }
 
 /// Relative, downward, visible: no empty, `.`, `..` or hidden part, no backslash or control
@@ -119,14 +119,14 @@ mod tests {
 
     #[test]
     fn good_paths_mean_what_they_say() {
-        assert_eq!(route("/"), Some(Target::Page));
+        assert_eq!(route("/"), Some(Route::Page));
         assert_eq!(
             route("/base/Packages/a%2Bb-1.rpm?x=1"),
-            Some(Target::File("base/Packages/a+b-1.rpm".into()))
+            Some(Route::File("base/Packages/a+b-1.rpm".into()))
         );
         assert_eq!(
             route("/@2026-11-20/base/repodata/repomd.xml"),
-            Some(Target::Dated {
+            Some(Route::Dated {
                 date: "2026-11-20".into(),
                 repo: "base".into(),
                 path: "repodata/repomd.xml".into(),

@@ -11,11 +11,11 @@ use repo_client::{Cause, MetadataSet};
 use rpm_repo::delta::{self, Offer};
 use rpm_repo::repomd::Record;
 
-use super::Run;
+use super::SyncRun;
 use super::jobs::urls;
 use super::repo::Repo;
 use crate::error::Result;
-use crate::fetch::Job;
+use crate::fetch::FetchJob;
 use crate::upstream::{self, once};
 
 /// An upstream that has no deltas is not asked for them for so long, in seconds.
@@ -23,7 +23,7 @@ const NONE_FOR: u64 = 7 * 86_400;
 
 /// Whether upstream may be asked for deltas: something older is in the store, and it is not known to
 /// have none.
-pub(super) fn may_exist(run: &Run<'_>, repo: &Repo) -> bool {
+pub(super) fn may_exist(run: &SyncRun<'_>, repo: &Repo) -> bool {
     repo.current.is_some() && repo.state.no_deltas <= run.now
 }
 
@@ -32,7 +32,7 @@ pub(super) fn may_exist(run: &Run<'_>, repo: &Repo) -> bool {
 ///
 /// # Errors
 /// Stopped; the store cannot be written.
-pub(super) fn take(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet) -> Result<()> {
+pub(super) fn take(run: &SyncRun<'_>, repo: &mut Repo, set: &MetadataSet) -> Result<()> {
     let lacks = |record: &&Record| {
         let is_wanted = record.kind == "primary" || (!run.options.dry_run && repo.wants(record));
         let digest = record.checksum.filter(|_| record.base.is_none());
@@ -73,7 +73,7 @@ pub(super) fn take(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet) -> Result<
 }
 
 /// What upstream offers; remembers an upstream that offers nothing.
-fn offers(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet) -> Vec<Offer> {
+fn offers(run: &SyncRun<'_>, repo: &mut Repo, set: &MetadataSet) -> Vec<Offer> {
     let name = delta::INDEX.rsplit('/').next().unwrap_or(delta::INDEX);
     let dest = run.layout.partial().join(format!("{}-{name}", repo.id));
     repo.report.delta_requests += 1;
@@ -101,8 +101,8 @@ fn offers(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet) -> Vec<Offer> {
     })
 }
 
-fn job(repo: &Repo, set: &MetadataSet, offer: &Offer) -> Job {
-    Job {
+fn job(repo: &Repo, set: &MetadataSet, offer: &Offer) -> FetchJob {
+    FetchJob {
         repo: repo.id.clone(),
         path: offer.href.as_str().to_owned(),
         urls: urls(set, offer.href.as_str(), None),
@@ -115,7 +115,7 @@ fn job(repo: &Repo, set: &MetadataSet, offer: &Offer) -> Job {
 }
 
 /// The smallest delta to a file from one in the store, if it is smaller than the file.
-fn best<'o>(run: &Run<'_>, record: &Record, offers: &'o [Offer]) -> Option<&'o Offer> {
+fn best<'o>(run: &SyncRun<'_>, record: &Record, offers: &'o [Offer]) -> Option<&'o Offer> {
     let fits = |offer: &&Offer| {
         Some(offer.to) == record.checksum
             && record.size.is_none_or(|size| offer.size < size)
@@ -125,7 +125,7 @@ fn best<'o>(run: &Run<'_>, record: &Record, offers: &'o [Offer]) -> Option<&'o O
 }
 
 /// Makes the new file in the store.
-fn rebuild(run: &Run<'_>, record: &Record, offer: &Offer) -> std::result::Result<(), String> {
+fn rebuild(run: &SyncRun<'_>, record: &Record, offer: &Offer) -> std::result::Result<(), String> {
     if !run.store.has(&offer.digest, Some(offer.size)) {
         return Err("it could not be fetched".to_owned());
     }

@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::Run;
+use super::SyncRun;
 use super::look::{self, Looked};
 use super::plan::Planned;
 use super::publish;
-use super::repo::{Repo, Step};
-use super::select::Wanted;
+use super::repo::{Repo, RepoStep};
+use super::select::WantedSet;
 use crate::error::{Error, Result};
-use crate::fetch::{Job, Transferred};
-use crate::report::Report;
+use crate::fetch::{FetchJob, Transferred};
+use crate::report::RunReport;
 use crate::seed::Seeds;
 use crate::upstream::Refused;
 
@@ -20,7 +20,7 @@ use crate::upstream::Refused;
 const MIN_MEASURED: u64 = 64 << 10;
 
 /// What came of fetching a repository's files.
-pub(super) enum Fetched {
+pub(super) enum FetchedRepo {
     /// Its set is whole.
     Whole(Whole),
     /// Something is missing.
@@ -30,13 +30,13 @@ pub(super) enum Fetched {
 /// A repository whose every file is in the store, checked and judged.
 pub(super) struct Whole {
     repo: Repo,
-    wanted: Wanted,
+    wanted: WantedSet,
 }
 
 /// A repository that cannot be published.
 pub(super) struct Lacking {
     repo: Repo,
-    wanted: Wanted,
+    wanted: WantedSet,
     error: Error,
     /// Upstream named files and does not have them.
     vanished: bool,
@@ -46,7 +46,7 @@ pub(super) struct Lacking {
 ///
 /// # Errors
 /// There is not enough room.
-pub(super) fn check_space(run: &Run<'_>, line: &[Step<Planned>]) -> Result<()> {
+pub(super) fn check_space(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Result<()> {
     let needed: u64 = line.iter().flatten().map(Planned::to_fetch_bytes).sum();
     repo_client::require_space(run.layout.root(), needed)?;
     let quota = run.config.mirror.quota.0;
@@ -68,9 +68,9 @@ pub(super) fn check_space(run: &Run<'_>, line: &[Step<Planned>]) -> Result<()> {
 ///
 /// # Errors
 /// A directory cannot be read; the store cannot be written.
-pub(super) fn copy_seeds(run: &Run<'_>, line: &[Step<Planned>]) -> Result<()> {
+pub(super) fn copy_seeds(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Result<()> {
     let seeds = Seeds::scan(&run.config.mirror.seed)?;
-    let wanted: Vec<Job> = line.iter().flatten().flat_map(Planned::jobs).collect();
+    let wanted: Vec<FetchJob> = line.iter().flatten().flat_map(Planned::jobs).collect();
     let found = seeds.fill(&wanted, &run.store, &run.layout.partial())?;
     if found > 0 {
         run.printer.info(&format!(
@@ -85,11 +85,11 @@ pub(super) fn copy_seeds(run: &Run<'_>, line: &[Step<Planned>]) -> Result<()> {
 /// # Errors
 /// The store cannot be written.
 pub(super) fn publish_first(
-    run: &Run<'_>,
-    line: &mut [Step<Planned>],
-    report: &mut Report,
+    run: &SyncRun<'_>,
+    line: &mut [RepoStep<Planned>],
+    report: &mut RunReport,
 ) -> Result<()> {
-    let jobs: Vec<Job> = line
+    let jobs: Vec<FetchJob> = line
         .iter()
         .flatten()
         .flat_map(Planned::first_jobs)
@@ -120,15 +120,15 @@ pub(super) fn publish_first(
 /// # Errors
 /// The store cannot be written.
 pub(super) fn fetch(
-    run: &Run<'_>,
-    mut line: Vec<Step<Planned>>,
-    report: &mut Report,
-) -> Result<Vec<Step<Fetched>>> {
-    let jobs: Vec<Job> = line.iter().flatten().flat_map(Planned::jobs).collect();
+    run: &SyncRun<'_>,
+    mut line: Vec<RepoStep<Planned>>,
+    report: &mut RunReport,
+) -> Result<Vec<RepoStep<FetchedRepo>>> {
+    let jobs: Vec<FetchJob> = line.iter().flatten().flat_map(Planned::jobs).collect();
     let mut failed = match transfer(run, jobs, &mut line, report) {
         Ok(failed) => failed,
         Err(Error::Stopped) => {
-            let stop = |step: Step<Planned>| {
+            let stop = |step: RepoStep<Planned>| {
                 let (repo, wanted) = step?.into_parts();
                 Err(repo.fail(run, &Error::Stopped, Some(wanted.set)))
             };
@@ -136,10 +136,10 @@ pub(super) fn fetch(
         }
         Err(other) => return Err(other),
     };
-    let judge = |step: Step<Planned>| {
+    let judge = |step: RepoStep<Planned>| {
         step.map(|planned| {
             let missing = failed.remove(planned.id()).unwrap_or_default();
-            Fetched::of(planned, &missing)
+            FetchedRepo::of(planned, &missing)
         })
     };
     Ok(line.into_iter().map(judge).collect())
@@ -147,10 +147,10 @@ pub(super) fn fetch(
 
 /// Fetches, and keeps what was measured. Gives what could not be had, by repository.
 fn transfer(
-    run: &Run<'_>,
-    jobs: Vec<Job>,
-    line: &mut [Step<Planned>],
-    report: &mut Report,
+    run: &SyncRun<'_>,
+    jobs: Vec<FetchJob>,
+    line: &mut [RepoStep<Planned>],
+    report: &mut RunReport,
 ) -> Result<BTreeMap<String, Refused>> {
     let began = Instant::now();
     let done = run.fetcher().run(jobs)?;
@@ -175,7 +175,7 @@ fn by_repo(done: Transferred) -> BTreeMap<String, Refused> {
     map
 }
 
-impl Fetched {
+impl FetchedRepo {
     fn of(planned: Planned, missing: &Refused) -> Self {
         let files = planned.jobs().len();
         let (mut repo, wanted) = planned.into_parts();
@@ -200,14 +200,14 @@ impl Fetched {
 }
 
 impl Whole {
-    pub(super) fn into_parts(self) -> (Repo, Wanted) {
+    pub(super) fn into_parts(self) -> (Repo, WantedSet) {
         (self.repo, self.wanted)
     }
 }
 
 impl Lacking {
     /// Back to the start if upstream has another set now, else the end.
-    pub(super) fn look_again(self, run: &Run<'_>) -> Step<Looked> {
+    pub(super) fn look_again(self, run: &SyncRun<'_>) -> RepoStep<Looked> {
         let (repo, set) = (self.repo, self.wanted.set);
         if self.vanished && !repo.looked_again {
             look::look_again(run, repo, set, &self.error)

@@ -7,15 +7,15 @@ use rpm_repo::layout::Href;
 use rpm_repo::repomd::Record;
 
 use super::repo::Repo;
-use crate::fetch::Job;
+use crate::fetch::FetchJob;
 use crate::store::digest_text;
 use crate::upstream::Listed;
 
 /// A package; those with priority 0 come first.
-pub(super) fn package(repo: &Repo, set: &MetadataSet, package: &Listed, priority: u32) -> Job {
+pub(super) fn package(repo: &Repo, set: &MetadataSet, package: &Listed, priority: u32) -> FetchJob {
     // What was judged for this repository when it was published last is not judged again.
     let known = is_judged(repo, &digest_text(&package.digest));
-    Job {
+    FetchJob {
         repo: repo.id.clone(),
         path: package.location.clone(),
         urls: urls(set, &package.location, package.base.as_deref()),
@@ -35,8 +35,8 @@ fn is_judged(repo: &Repo, digest: &str) -> bool {
 }
 
 /// A part of the metadata; none if the index gives it no digest of a known kind.
-pub(super) fn record(repo: &Repo, set: &MetadataSet, record: &Record) -> Option<Job> {
-    Some(Job {
+pub(super) fn record(repo: &Repo, set: &MetadataSet, record: &Record) -> Option<FetchJob> {
+    Some(FetchJob {
         repo: repo.id.clone(),
         path: record.href.as_str().to_owned(),
         urls: urls(set, record.href.as_str(), record.base.as_deref()),

@@ -2,13 +2,13 @@
 
 use repo_client::MetadataSet;
 
-use super::repo::{Repo, Step};
-use super::{Run, deltas};
+use super::repo::{Repo, RepoStep};
+use super::{SyncRun, deltas};
 use crate::error::{Error, Result};
 use crate::manifest::{self, Manifest};
-use crate::report::Outcome;
+use crate::report::RepoOutcome;
 use crate::store::digest_text;
-use crate::upstream::{self, Question, Upstream};
+use crate::upstream::{self, Upstream, UpstreamQuery};
 
 /// A repository whose upstream has something new.
 pub(super) struct Looked {
@@ -17,17 +17,17 @@ pub(super) struct Looked {
 }
 
 /// What upstream said.
-enum Answer {
+enum UpstreamNews {
     /// This is what is published already.
     Known(MetadataSet),
     New(Upstream),
 }
 
 /// Looks at what upstream has.
-pub(super) fn look(run: &Run<'_>, mut repo: Repo) -> Step<Looked> {
+pub(super) fn look(run: &SyncRun<'_>, mut repo: Repo) -> RepoStep<Looked> {
     match ask(run, &mut repo) {
-        Ok(Answer::New(upstream)) => Ok(Looked::new(repo, upstream)),
-        Ok(Answer::Known(set)) => Err(repo.end(run, Outcome::NothingNew, Some(set))),
+        Ok(UpstreamNews::New(upstream)) => Ok(Looked::new(repo, upstream)),
+        Ok(UpstreamNews::Known(set)) => Err(repo.end(run, RepoOutcome::NothingNew, Some(set))),
         Err(error) => Err(repo.fail(run, &error, None)),
     }
 }
@@ -36,14 +36,14 @@ pub(super) fn look(run: &Run<'_>, mut repo: Repo) -> Step<Looked> {
 /// meanwhile, and then its new set is the one to have. What came already is kept. Once is enough,
 /// or it would never end. Without a new set the repository ends with the error.
 pub(super) fn look_again(
-    run: &Run<'_>,
+    run: &SyncRun<'_>,
     mut repo: Repo,
     set: MetadataSet,
     lacking: &Error,
-) -> Step<Looked> {
+) -> RepoStep<Looked> {
     repo.looked_again = true;
     match ask(run, &mut repo) {
-        Ok(Answer::New(upstream)) if upstream.set.repomd_digest != set.repomd_digest => {
+        Ok(UpstreamNews::New(upstream)) if upstream.set.repomd_digest != set.repomd_digest => {
             run.printer.info(&format!(
                 "{}: upstream has published a new set meanwhile: continuing with it",
                 repo.id
@@ -65,7 +65,7 @@ impl Looked {
     }
 }
 
-fn ask(run: &Run<'_>, repo: &mut Repo) -> Result<Answer> {
+fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
     let config = run.config.client_config(&repo.id, &repo.section)?;
     let keyring = std::sync::Arc::clone(&repo.keyring);
     // With deltas in view the index comes first and alone.
@@ -74,7 +74,7 @@ fn ask(run: &Run<'_>, repo: &mut Repo) -> Result<Answer> {
     } else {
         &["primary"]
     };
-    let question = Question {
+    let question = UpstreamQuery {
         config: &config,
         keyring: &keyring,
         ask: true,
@@ -87,14 +87,14 @@ fn ask(run: &Run<'_>, repo: &mut Repo) -> Result<Answer> {
     refuse_older(run, repo, &set, older)?;
     let same = is_known(run, repo, &digest_text(&set.repomd_digest));
     if same && !run.options.force && !repo.section.select.wants_closure() {
-        return Ok(Answer::Known(set));
+        return Ok(UpstreamNews::Known(set));
     }
     if first.is_empty() {
         set = with_primary(run, repo, &set, question)?;
     }
     keep_primary(run, &set)?;
     let (packages, refused) = upstream::list(&set)?;
-    Ok(Answer::New(Upstream {
+    Ok(UpstreamNews::New(Upstream {
         set,
         packages,
         refused,
@@ -103,14 +103,14 @@ fn ask(run: &Run<'_>, repo: &mut Repo) -> Result<Answer> {
 
 /// The set of an index with its primary: made by a delta, of the store, or fetched.
 fn with_primary(
-    run: &Run<'_>,
+    run: &SyncRun<'_>,
     repo: &mut Repo,
     set: &MetadataSet,
-    question: Question<'_>,
+    question: UpstreamQuery<'_>,
 ) -> Result<MetadataSet> {
     deltas::take(run, repo, set)?;
-    lend_primary(run, set);
-    let question = Question {
+    copy_stored_primary(run, set);
+    let question = UpstreamQuery {
         complete: true,
         parts: &["primary"],
         ..question
@@ -123,7 +123,7 @@ fn with_primary(
 
 /// Whether the newest set that was ever published is of this index and selection. What was
 /// rolled back from stays so until upstream has something newer.
-fn is_known(run: &Run<'_>, repo: &Repo, upstream: &str) -> bool {
+fn is_known(run: &SyncRun<'_>, repo: &Repo, upstream: &str) -> bool {
     let fits = |manifest: &Manifest| {
         manifest.upstream == upstream
             && manifest.selection == repo.selection
@@ -139,7 +139,7 @@ fn is_known(run: &Run<'_>, repo: &Repo, upstream: &str) -> bool {
 
 /// The rollback guard: nothing older than what was accepted once.
 fn refuse_older(
-    run: &Run<'_>,
+    run: &SyncRun<'_>,
     repo: &Repo,
     set: &MetadataSet,
     older: Option<(u64, u64)>,
@@ -166,7 +166,7 @@ fn refuse_older(
 }
 
 /// Gives the client the primary of the store, where it has none: then it need not be fetched.
-fn lend_primary(run: &Run<'_>, set: &MetadataSet) {
+fn copy_stored_primary(run: &SyncRun<'_>, set: &MetadataSet) {
     let record = set.repomd.record("primary");
     let Some((record, digest)) = record.and_then(|record| Some((record, record.checksum?))) else {
         return;
@@ -180,7 +180,7 @@ fn lend_primary(run: &Run<'_>, set: &MetadataSet) {
 }
 
 /// Puts the primary that the client just fetched into the store, so that it is not fetched again.
-fn keep_primary(run: &Run<'_>, set: &MetadataSet) -> Result<()> {
+fn keep_primary(run: &SyncRun<'_>, set: &MetadataSet) -> Result<()> {
     let Some(part) = set.part("primary") else {
         return Ok(());
     };

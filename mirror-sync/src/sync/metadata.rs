@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use repo_client::MetadataSet;
 use rpm_trust::verify_detached;
 
-use super::Run;
+use super::SyncRun;
 use super::repo::Repo;
-use super::select::Wanted;
+use super::select::WantedSet;
 use crate::error::{Error, Result};
-use crate::manifest::{self, Entry, FORMAT, Manifest};
-use crate::regenerate::{self, Order, stored_size};
+use crate::manifest::{self, FORMAT, Manifest, SnapshotFile};
+use crate::regenerate::{self, MetadataOrder, stored_size};
 use crate::store::digest_text;
 use crate::trust;
 use crate::upstream::{self, Listed};
@@ -20,7 +20,7 @@ const MAX_BESIDE: u64 = 1 << 20;
 
 /// How much of what is wanted is in a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum SnapshotPart {
     /// All of it.
     Whole,
     /// What was asked for first.
@@ -32,15 +32,15 @@ pub(super) enum Part {
 /// # Errors
 /// Metadata cannot be read, made or signed; the store cannot be written.
 pub(super) fn manifest(
-    run: &Run<'_>,
+    run: &SyncRun<'_>,
     repo: &Repo,
-    wanted: &Wanted,
-    part: Part,
+    wanted: &WantedSet,
+    part: SnapshotPart,
 ) -> Result<Manifest> {
     let set = &wanted.set;
-    let is_in = |one: &&Listed| part == Part::Whole || wanted.first.contains(&one.location);
+    let is_in = |one: &&Listed| part == SnapshotPart::Whole || wanted.first.contains(&one.location);
     let packages: Vec<&Listed> = wanted.packages.iter().filter(is_in).collect();
-    let made_here = part == Part::First || repo.made_here();
+    let made_here = part == SnapshotPart::First || repo.made_here();
     let mut files = if made_here {
         make(
             run,
@@ -50,7 +50,7 @@ pub(super) fn manifest(
     } else {
         copy(run, repo, set)?
     };
-    files.extend(packages.iter().map(|package| Entry {
+    files.extend(packages.iter().map(|package| SnapshotFile {
         path: package.location.clone(),
         size: package.size,
         digest: digest_text(&package.digest),
@@ -67,7 +67,7 @@ pub(super) fn manifest(
         timestamp: upstream::age(set).0,
         selection: repo.selection.clone(),
         made_here,
-        first_part: part == Part::First,
+        first_part: part == SnapshotPart::First,
         packages: packages.len(),
         bytes: files.iter().map(|file| file.size).sum(),
         files,
@@ -76,10 +76,10 @@ pub(super) fn manifest(
 }
 
 /// Metadata of these packages alone.
-fn make(run: &Run<'_>, set: &MetadataSet, keep: BTreeSet<&str>) -> Result<Vec<Entry>> {
+fn make(run: &SyncRun<'_>, set: &MetadataSet, keep: BTreeSet<&str>) -> Result<Vec<SnapshotFile>> {
     let key = run.config.mirror.sign_key.as_deref();
     let key = key.map(trust::signing_key).transpose()?;
-    regenerate::write(&Order {
+    regenerate::write(&MetadataOrder {
         set,
         store: &run.store,
         keep: &keep,
@@ -90,7 +90,7 @@ fn make(run: &Run<'_>, set: &MetadataSet, keep: BTreeSet<&str>) -> Result<Vec<En
 }
 
 /// Upstream's own bytes: the index, its signature and key, and every part.
-fn copy(run: &Run<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<Entry>> {
+fn copy(run: &SyncRun<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<SnapshotFile>> {
     let mut entries = Vec::new();
     for record in set.repomd.records.iter().filter(|one| repo.wants(one)) {
         let digest = record.checksum.ok_or_else(|| Error::Repository {
@@ -99,10 +99,13 @@ fn copy(run: &Run<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<Entry>> {
         })?;
         let path = record.href.as_str().to_owned();
         // The same file may stand in the index twice.
-        if entries.iter().any(|entry: &Entry| entry.path == path) {
+        if entries
+            .iter()
+            .any(|entry: &SnapshotFile| entry.path == path)
+        {
             continue;
         }
-        entries.push(Entry {
+        entries.push(SnapshotFile {
             path,
             size: stored_size(&run.store, &digest)?,
             digest: digest_text(&digest),
@@ -113,7 +116,7 @@ fn copy(run: &Run<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<Entry>> {
     let bytes = std::fs::read(&index).map_err(Error::file(&index, "read"))?;
     let mut put = |name: &str, data: &[u8]| -> Result<()> {
         let digest = run.store.put(data)?;
-        entries.push(Entry {
+        entries.push(SnapshotFile {
             path: format!("repodata/{name}"),
             size: data.len() as u64,
             digest: digest_text(&digest),
@@ -134,7 +137,7 @@ fn copy(run: &Run<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<Entry>> {
 /// Upstream's signature over the index: the one that was checked, or, where nothing is
 /// demanded, the one that upstream has, if it fits.
 fn signature(
-    run: &Run<'_>,
+    run: &SyncRun<'_>,
     repo: &Repo,
     set: &MetadataSet,
     index: &[u8],
@@ -162,7 +165,7 @@ fn signature(
 }
 
 /// A name for a snapshot made now: never one that exists, never before the last.
-fn free_stamp(run: &Run<'_>, id: &str) -> Result<String> {
+fn free_stamp(run: &SyncRun<'_>, id: &str) -> Result<String> {
     let last = manifest::stamps(&run.layout, id)?.pop().unwrap_or_default();
     let mut at = run.now;
     loop {
@@ -175,7 +178,7 @@ fn free_stamp(run: &Run<'_>, id: &str) -> Result<String> {
 }
 
 /// A small file beside the index; none if upstream has none.
-fn beside(run: &Run<'_>, set: &MetadataSet, name: &str) -> Option<Vec<u8>> {
+fn beside(run: &SyncRun<'_>, set: &MetadataSet, name: &str) -> Option<Vec<u8>> {
     let dest = run.layout.partial().join(format!("{}-{name}", set.repo));
     upstream::download_beside(&run.client, set, name, &dest, MAX_BESIDE).ok()
 }

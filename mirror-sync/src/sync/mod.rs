@@ -35,16 +35,16 @@ use crate::fetch::Fetcher;
 use crate::layout::Layout;
 use crate::observer::TerminalObserver;
 use crate::publish::Publisher;
-use crate::report::Report;
+use crate::report::RunReport;
 use crate::store::Store;
-use fetch::Fetched;
+use fetch::FetchedRepo;
 use look::Looked;
 use plan::Planned;
-use repo::{Repo, Step};
+use repo::{Repo, RepoStep};
 
 /// What the command line says about a run.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct SyncOptions {
     /// Repositories; all that are not disabled if empty.
     pub only: Vec<String>,
     /// Only tell.
@@ -58,11 +58,11 @@ pub struct Options {
 }
 
 /// What a run works with.
-pub struct Run<'a> {
+pub struct SyncRun<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The options.
-    pub options: &'a Options,
+    pub options: &'a SyncOptions,
     /// Where things lie.
     pub layout: Layout,
     /// The store.
@@ -79,7 +79,7 @@ pub struct Run<'a> {
     pub now: u64,
 }
 
-impl Run<'_> {
+impl SyncRun<'_> {
     /// What changes what clients of this mirror see.
     pub fn publisher(&self) -> Publisher<'_> {
         Publisher {
@@ -108,12 +108,12 @@ impl Run<'_> {
 ///
 /// # Errors
 /// Only what concerns all repositories; what concerns one stands in its report.
-pub fn run(run: &Run<'_>) -> Result<Report> {
+pub fn run(run: &SyncRun<'_>) -> Result<RunReport> {
     let began = Instant::now();
-    let mut report = Report {
+    let mut report = RunReport {
         format: 1,
         started: run.now,
-        ..Report::default()
+        ..RunReport::default()
     };
     let chosen = chosen(run)?.into_iter();
     let looked = chosen.map(|id| look::look(run, Repo::open(run, &id)?));
@@ -123,7 +123,7 @@ pub fn run(run: &Run<'_>) -> Result<Report> {
     } else {
         carry_out(run, planned, &mut report)?
     };
-    let ended = ended.into_iter().filter_map(Step::err);
+    let ended = ended.into_iter().filter_map(RepoStep::err);
     report.repos = ended.map(|ended| ended.report).collect();
     report.bytes_received += report
         .repos
@@ -141,7 +141,7 @@ pub fn run(run: &Run<'_>) -> Result<Report> {
 }
 
 /// The repositories of this run.
-fn chosen(run: &Run<'_>) -> Result<Vec<String>> {
+fn chosen(run: &SyncRun<'_>) -> Result<Vec<String>> {
     let known = &run.config.repo;
     for id in &run.options.only {
         if !known.contains_key(id) {
@@ -168,26 +168,30 @@ fn chosen(run: &Run<'_>) -> Result<Vec<String>> {
 }
 
 /// Selects and plans.
-fn prepare(run: &Run<'_>, line: Vec<Step<Looked>>, report: &mut Report) -> Vec<Step<Planned>> {
+fn prepare(
+    run: &SyncRun<'_>,
+    line: Vec<RepoStep<Looked>>,
+    report: &mut RunReport,
+) -> Vec<RepoStep<Planned>> {
     let selected = select::select(run, line, report).into_iter();
-    let plan = |step: Step<_>| step.and_then(|selected| plan::plan(run, selected));
+    let plan = |step: RepoStep<_>| step.and_then(|selected| plan::plan(run, selected));
     selected.map(plan).collect()
 }
 
 /// Fetches and publishes. Where files have vanished because upstream was published anew meanwhile,
 /// its new set goes the same way; each set that is whole is published before that.
 fn carry_out(
-    run: &Run<'_>,
-    mut line: Vec<Step<Planned>>,
-    report: &mut Report,
-) -> Result<Vec<Step<Planned>>> {
+    run: &SyncRun<'_>,
+    mut line: Vec<RepoStep<Planned>>,
+    report: &mut RunReport,
+) -> Result<Vec<RepoStep<Planned>>> {
     fetch::check_space(run, &line)?;
     fetch::copy_seeds(run, &line)?;
     fetch::publish_first(run, &mut line, report)?;
-    while line.iter().any(Step::is_ok) {
-        let publish = |step: Step<Fetched>| match step? {
-            Fetched::Whole(whole) => Err(publish::publish(run, whole)?.end(run)),
-            Fetched::Lacking(lacking) => lacking.look_again(run),
+    while line.iter().any(RepoStep::is_ok) {
+        let publish = |step: RepoStep<FetchedRepo>| match step? {
+            FetchedRepo::Whole(whole) => Err(publish::publish(run, whole)?.end(run)),
+            FetchedRepo::Lacking(lacking) => lacking.look_again(run),
         };
         let fetched = fetch::fetch(run, line, report)?.into_iter();
         line = prepare(run, fetched.map(publish).collect(), report);

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use rpm_repo::delta::{self, Offer};
 
-use super::Run;
+use super::SyncRun;
 use crate::error::{Error, Result};
-use crate::manifest::{self, Entry, Manifest};
+use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::store::digest_text;
 
 /// Adds deltas from the last snapshots to a manifest. Where one cannot be made there is none, and
@@ -15,7 +15,7 @@ use crate::store::digest_text;
 ///
 /// # Errors
 /// The store cannot be written.
-pub(super) fn offer_deltas(run: &Run<'_>, manifest: &mut Manifest) -> Result<()> {
+pub(super) fn offer_deltas(run: &SyncRun<'_>, manifest: &mut Manifest) -> Result<()> {
     let count = run.config.mirror.deltas;
     if count == 0 || manifest.first_part {
         return Ok(());
@@ -53,12 +53,12 @@ pub(super) fn offer_deltas(run: &Run<'_>, manifest: &mut Manifest) -> Result<()>
 
 /// What the last snapshots had.
 struct Former {
-    documents: Vec<Entry>,
-    deltas: Vec<Entry>,
+    documents: Vec<SnapshotFile>,
+    deltas: Vec<SnapshotFile>,
 }
 
 impl Former {
-    fn of(run: &Run<'_>, id: &str, count: usize) -> Result<Former> {
+    fn of(run: &SyncRun<'_>, id: &str, count: usize) -> Result<Former> {
         let mut former = Former {
             documents: Vec::new(),
             deltas: Vec::new(),
@@ -78,12 +78,17 @@ impl Former {
     }
 
     /// The deltas to one document. Those that are there already are taken over.
-    fn lead_to(&self, run: &Run<'_>, dir: &Path, entry: &Entry) -> delta::Result<Vec<Offer>> {
+    fn lead_to(
+        &self,
+        run: &SyncRun<'_>,
+        dir: &Path,
+        entry: &SnapshotFile,
+    ) -> delta::Result<Vec<Offer>> {
         let store = &run.store;
         let Ok(to) = entry.digest() else {
             return Ok(Vec::new());
         };
-        let stem = |entry: &Entry| delta::stem(file_name(&entry.path)).to_owned();
+        let stem = |entry: &SnapshotFile| delta::stem(file_name(&entry.path)).to_owned();
         let path = store.path(&to);
         let mut target = None;
         let mut made = Vec::new();
@@ -129,20 +134,20 @@ fn file_name(path: &str) -> &str {
 }
 
 /// Whether it is a part of the metadata that the index lists.
-fn is_document(entry: &Entry) -> bool {
+fn is_document(entry: &SnapshotFile) -> bool {
     entry.package.is_none()
         && entry.path.starts_with("repodata/")
         && !file_name(&entry.path).starts_with("repomd.xml")
 }
 
 /// The files that are to be published: the deltas and their index.
-fn entries(run: &Run<'_>, offers: &[Offer]) -> Result<Vec<Entry>> {
+fn entries(run: &SyncRun<'_>, offers: &[Offer]) -> Result<Vec<SnapshotFile>> {
     if offers.is_empty() {
         return Ok(Vec::new());
     }
-    let mut list: Vec<Entry> = offers
+    let mut list: Vec<SnapshotFile> = offers
         .iter()
-        .map(|offer| Entry {
+        .map(|offer| SnapshotFile {
             path: offer.href.as_str().to_owned(),
             size: offer.size,
             digest: digest_text(&offer.digest),
@@ -151,7 +156,7 @@ fn entries(run: &Run<'_>, offers: &[Offer]) -> Result<Vec<Entry>> {
         .collect();
     let bytes = delta::to_bytes(offers)
         .map_err(|error| Error::file(delta::INDEX, "write")(std::io::Error::other(error)))?;
-    list.push(Entry {
+    list.push(SnapshotFile {
         path: delta::INDEX.to_owned(),
         size: bytes.len() as u64,
         digest: digest_text(&run.store.put(&bytes)?),

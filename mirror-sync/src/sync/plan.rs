@@ -2,29 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use super::repo::{Repo, Step};
-use super::select::{Selected, Wanted};
-use super::{Run, jobs};
+use super::repo::{Repo, RepoStep};
+use super::select::{Selected, WantedSet};
+use super::{SyncRun, jobs};
 use crate::error::Result;
-use crate::fetch::Job;
+use crate::fetch::FetchJob;
 use crate::plan;
 use crate::regenerate;
-use crate::report::Outcome;
+use crate::report::RepoOutcome;
 
 /// A repository whose new set the guards let pass.
 pub(super) struct Planned {
     repo: Repo,
-    wanted: Wanted,
+    wanted: WantedSet,
 }
 
 /// Guards and counts. A run that only tells ends here.
-pub(super) fn plan(run: &Run<'_>, selected: Selected) -> Step<Planned> {
+pub(super) fn plan(run: &SyncRun<'_>, selected: Selected) -> RepoStep<Planned> {
     let (repo, wanted) = selected.into_parts();
     let mut planned = Planned { repo, wanted };
     match planned.count(run) {
         Ok(()) if run.options.dry_run => {
             let (repo, wanted) = planned.into_parts();
-            Err(repo.end(run, Outcome::Planned, Some(wanted.set)))
+            Err(repo.end(run, RepoOutcome::Planned, Some(wanted.set)))
         }
         Ok(()) => Ok(planned),
         Err(error) => {
@@ -35,12 +35,12 @@ pub(super) fn plan(run: &Run<'_>, selected: Selected) -> Step<Planned> {
 }
 
 impl Planned {
-    pub(super) fn into_parts(self) -> (Repo, Wanted) {
+    pub(super) fn into_parts(self) -> (Repo, WantedSet) {
         (self.repo, self.wanted)
     }
 
     /// The repository, of which a part may be published already, and what is wanted of it.
-    pub(super) fn parts_mut(&mut self) -> (&mut Repo, &Wanted) {
+    pub(super) fn parts_mut(&mut self) -> (&mut Repo, &WantedSet) {
         (&mut self.repo, &self.wanted)
     }
 
@@ -54,7 +54,7 @@ impl Planned {
     }
 
     /// All files that the store must have.
-    pub(super) fn jobs(&self) -> Vec<Job> {
+    pub(super) fn jobs(&self) -> Vec<FetchJob> {
         let (repo, set) = (&self.repo, &self.wanted.set);
         let packages = self.wanted.packages.iter();
         let records = set.repomd.records.iter().filter(|one| repo.wants(one));
@@ -65,7 +65,7 @@ impl Planned {
     }
 
     /// The files of what is published first; nothing if something is published already.
-    pub(super) fn first_jobs(&self) -> Vec<Job> {
+    pub(super) fn first_jobs(&self) -> Vec<FetchJob> {
         let (repo, wanted) = (&self.repo, &self.wanted);
         if wanted.first.is_empty() || repo.current.is_some() {
             return Vec::new();
@@ -83,7 +83,7 @@ impl Planned {
             .collect()
     }
 
-    fn count(&mut self, run: &Run<'_>) -> Result<()> {
+    fn count(&mut self, run: &SyncRun<'_>) -> Result<()> {
         let names: BTreeSet<String> = self.wanted.packages.iter().map(|p| p.nevra()).collect();
         let repo = &mut self.repo;
         let (added, removed) = plan::differences(repo.current.as_ref(), &names);
@@ -96,8 +96,8 @@ impl Planned {
             plan::guard(&repo.id, &run.config.mirror, current, gone, names.len())?;
         }
         let jobs = self.jobs();
-        let lacks = |job: &&Job| !run.store.has(&job.digest, job.size);
-        let missing: Vec<&Job> = jobs.iter().filter(lacks).collect();
+        let lacks = |job: &&FetchJob| !run.store.has(&job.digest, job.size);
+        let missing: Vec<&FetchJob> = jobs.iter().filter(lacks).collect();
         let change = &mut self.repo.report.change;
         change.bytes = jobs.iter().filter_map(|job| job.size).sum();
         change.to_fetch = missing.len();

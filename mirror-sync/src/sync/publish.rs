@@ -3,13 +3,13 @@
 use repo_client::MetadataSet;
 
 use super::fetch::Whole;
-use super::metadata::{self, Part};
-use super::repo::{Ended, Repo, Step};
-use super::select::Wanted;
-use super::{Run, offers};
+use super::metadata::{self, SnapshotPart};
+use super::repo::{EndedRepo, Repo, RepoStep};
+use super::select::WantedSet;
+use super::{SyncRun, offers};
 use crate::error::Result;
 use crate::manifest::Manifest;
-use crate::report::Outcome;
+use crate::report::RepoOutcome;
 use crate::upstream;
 
 /// Files of the store that no tree uses are kept so long, in seconds: an unfinished run may want
@@ -23,12 +23,13 @@ pub(super) struct Published {
 }
 
 /// Publishes a whole set.
-pub(super) fn publish(run: &Run<'_>, whole: Whole) -> Step<Published> {
+pub(super) fn publish(run: &SyncRun<'_>, whole: Whole) -> RepoStep<Published> {
     let (mut repo, wanted) = whole.into_parts();
-    let published = metadata::manifest(run, &repo, &wanted, Part::Whole).and_then(|mut made| {
-        offers::offer_deltas(run, &mut made)?;
-        show(run, &mut repo, &wanted.set, &made)
-    });
+    let published =
+        metadata::manifest(run, &repo, &wanted, SnapshotPart::Whole).and_then(|mut made| {
+            offers::offer_deltas(run, &mut made)?;
+            show(run, &mut repo, &wanted.set, &made)
+        });
     let set = wanted.set;
     match published {
         Ok(()) => Ok(Published { repo, set }),
@@ -40,8 +41,8 @@ pub(super) fn publish(run: &Run<'_>, whole: Whole) -> Step<Published> {
 ///
 /// # Errors
 /// The disk is full.
-pub(super) fn publish_first(run: &Run<'_>, repo: &mut Repo, wanted: &Wanted) -> Result<()> {
-    let manifest = metadata::manifest(run, repo, wanted, Part::First)?;
+pub(super) fn publish_first(run: &SyncRun<'_>, repo: &mut Repo, wanted: &WantedSet) -> Result<()> {
+    let manifest = metadata::manifest(run, repo, wanted, SnapshotPart::First)?;
     show(run, repo, &wanted.set, &manifest)?;
     run.printer.info(&format!(
         "{}: published {} packages that were asked for first; the rest follows",
@@ -52,7 +53,7 @@ pub(super) fn publish_first(run: &Run<'_>, repo: &mut Repo, wanted: &Wanted) -> 
     Ok(())
 }
 
-fn show(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet, manifest: &Manifest) -> Result<()> {
+fn show(run: &SyncRun<'_>, repo: &mut Repo, set: &MetadataSet, manifest: &Manifest) -> Result<()> {
     let (age, seen) = (upstream::age(set), repo.state.seen);
     repo.state.seen = if run.options.allow_older {
         age
@@ -69,14 +70,14 @@ fn show(run: &Run<'_>, repo: &mut Repo, set: &MetadataSet, manifest: &Manifest) 
 
 impl Published {
     /// Removes what is not kept any longer, and leaves the run.
-    pub(super) fn end(mut self, run: &Run<'_>) -> Box<Ended> {
+    pub(super) fn end(mut self, run: &SyncRun<'_>) -> Box<EndedRepo> {
         if let Err(error) = self.retain(run) {
             run.printer.err(&format!("{}: {error}", self.repo.id));
         }
-        self.repo.end(run, Outcome::New, Some(self.set))
+        self.repo.end(run, RepoOutcome::New, Some(self.set))
     }
 
-    fn retain(&mut self, run: &Run<'_>) -> Result<()> {
+    fn retain(&mut self, run: &SyncRun<'_>) -> Result<()> {
         let repo = &mut self.repo;
         repo.report.expired = run.publisher().retain(&repo.id, &repo.state)?;
         if !repo.report.expired.is_empty() {

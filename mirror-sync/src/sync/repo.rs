@@ -7,14 +7,14 @@ use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::repomd::Record;
 use rpm_trust::Keyring;
 
-use super::Run;
+use super::SyncRun;
 use crate::config::RepoSection;
 use crate::error::{Error, Result};
 use crate::layout::CURRENT;
-use crate::manifest::{self, Manifest, State};
+use crate::manifest::{self, Manifest, RepoState};
 use crate::plan::closure;
 use crate::regenerate;
-use crate::report::{Outcome, RepoReport};
+use crate::report::{RepoOutcome, RepoReport};
 use crate::store::digest_text;
 use crate::trust;
 
@@ -31,7 +31,7 @@ pub(super) struct Repo {
     /// What is published now.
     pub(super) current: Option<Manifest>,
     /// What is remembered.
-    pub(super) state: State,
+    pub(super) state: RepoState,
     /// What was selected, and whose signatures count, as a digest.
     pub(super) selection: String,
     /// Upstream was looked at a second time.
@@ -41,7 +41,7 @@ pub(super) struct Repo {
 }
 
 /// A repository that has left the run.
-pub(super) struct Ended {
+pub(super) struct EndedRepo {
     /// What is told of it.
     pub(super) report: RepoReport,
     /// What upstream has, if that was learnt: others may need packages from there.
@@ -49,11 +49,11 @@ pub(super) struct Ended {
 }
 
 /// What a step makes of a repository: the next thing, or its end.
-pub(super) type Step<T> = std::result::Result<T, Box<Ended>>;
+pub(super) type RepoStep<T> = std::result::Result<T, Box<EndedRepo>>;
 
 impl Repo {
     /// Reads what is configured and remembered of a repository.
-    pub(super) fn open(run: &Run<'_>, id: &str) -> Step<Repo> {
+    pub(super) fn open(run: &SyncRun<'_>, id: &str) -> RepoStep<Repo> {
         let section = run.config.repo.get(id).cloned().unwrap_or_default();
         let mut repo = Repo {
             id: id.to_owned(),
@@ -61,7 +61,7 @@ impl Repo {
             section,
             keyring: Arc::default(),
             current: None,
-            state: State::default(),
+            state: RepoState::default(),
             selection: String::new(),
             looked_again: false,
             report: RepoReport {
@@ -75,7 +75,7 @@ impl Repo {
         }
     }
 
-    fn read(&mut self, run: &Run<'_>) -> Result<()> {
+    fn read(&mut self, run: &SyncRun<'_>) -> Result<()> {
         self.state = manifest::read_state(&run.layout, &self.id)?;
         if let Some(shown) = self.state.current(CURRENT) {
             // A manifest that was lost costs a comparison, not the run.
@@ -88,7 +88,7 @@ impl Repo {
     }
 
     /// What decides whether a snapshot is still the one wanted.
-    fn select_digest(&self, run: &Run<'_>) -> Result<String> {
+    fn select_digest(&self, run: &SyncRun<'_>) -> Result<String> {
         let mut text = serde_json::to_string(&self.section.select).unwrap_or_default();
         for key in self.keyring.key_ids() {
             text.push_str(&key);
@@ -117,10 +117,10 @@ impl Repo {
     /// Leaves the run because of an error.
     pub(super) fn fail(
         mut self,
-        run: &Run<'_>,
+        run: &SyncRun<'_>,
         error: &Error,
         set: Option<MetadataSet>,
-    ) -> Box<Ended> {
+    ) -> Box<EndedRepo> {
         self.report.fail(error);
         self.state.error = Some(error.to_string());
         self.leave(run, set)
@@ -129,10 +129,10 @@ impl Repo {
     /// Leaves the run because all is done.
     pub(super) fn end(
         mut self,
-        run: &Run<'_>,
-        outcome: Outcome,
+        run: &SyncRun<'_>,
+        outcome: RepoOutcome,
         set: Option<MetadataSet>,
-    ) -> Box<Ended> {
+    ) -> Box<EndedRepo> {
         self.report.outcome = outcome;
         self.state.last_success = run.now;
         self.state.error = None;
@@ -140,7 +140,7 @@ impl Repo {
     }
 
     /// Keeps what is to be remembered, unless the run only tells.
-    fn leave(mut self, run: &Run<'_>, set: Option<MetadataSet>) -> Box<Ended> {
+    fn leave(mut self, run: &SyncRun<'_>, set: Option<MetadataSet>) -> Box<EndedRepo> {
         self.state.last_try = run.now;
         self.state.outcome = self.report.outcome.word().to_owned();
         if !run.options.dry_run
@@ -150,6 +150,6 @@ impl Repo {
             self.report.fail(&error);
         }
         let report = self.report;
-        Box::new(Ended { report, set })
+        Box::new(EndedRepo { report, set })
     }
 }

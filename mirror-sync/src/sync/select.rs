@@ -5,25 +5,25 @@ use std::collections::BTreeSet;
 use repo_client::MetadataSet;
 
 use super::look::Looked;
-use super::repo::{Repo, Step};
-use super::solve::{self, Candidate};
-use super::{Run, jobs};
+use super::repo::{Repo, RepoStep};
+use super::solve::{self, SolverCandidate};
+use super::{SyncRun, jobs};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::plan::select;
 use crate::regenerate;
-use crate::report::{Outcome, Report};
+use crate::report::{RepoOutcome, RunReport};
 use crate::store::digest_text;
 use crate::upstream::{self, Listed, Refused, Upstream};
 
 /// A repository of which it is known what is wanted.
 pub(super) struct Selected {
     repo: Repo,
-    wanted: Wanted,
+    wanted: WantedSet,
 }
 
 /// What is wanted of upstream's set.
-pub(super) struct Wanted {
+pub(super) struct WantedSet {
     /// The index and where it came from.
     pub(super) set: MetadataSet,
     /// The packages.
@@ -35,11 +35,11 @@ pub(super) struct Wanted {
 }
 
 impl Selected {
-    pub(super) fn into_parts(self) -> (Repo, Wanted) {
+    pub(super) fn into_parts(self) -> (Repo, WantedSet) {
         (self.repo, self.wanted)
     }
 
-    fn fail(self, run: &Run<'_>, error: &Error) -> Box<super::repo::Ended> {
+    fn fail(self, run: &SyncRun<'_>, error: &Error) -> Box<super::repo::EndedRepo> {
         self.repo.fail(run, error, Some(self.wanted.set))
     }
 
@@ -52,16 +52,16 @@ impl Selected {
 /// Decides which packages of each repository are wanted. The solver sees all repositories of the
 /// run: what is wanted of one may be needed by another.
 pub(super) fn select(
-    run: &Run<'_>,
-    line: Vec<Step<Looked>>,
-    report: &mut Report,
-) -> Vec<Step<Selected>> {
-    let mut filter = |step: Step<Looked>| step.and_then(|looked| filter(run, looked, report));
-    let line: Vec<Step<Selected>> = line.into_iter().map(&mut filter).collect();
+    run: &SyncRun<'_>,
+    line: Vec<RepoStep<Looked>>,
+    report: &mut RunReport,
+) -> Vec<RepoStep<Selected>> {
+    let mut filter = |step: RepoStep<Looked>| step.and_then(|looked| filter(run, looked, report));
+    let line: Vec<RepoStep<Selected>> = line.into_iter().map(&mut filter).collect();
     if !line.iter().flatten().any(Selected::asks_solver) {
         return line;
     }
-    let answer = Answer::ask(run, &line);
+    let answer = SolverAnswers::ask(run, &line);
     let settle = |selected: Selected| match &answer {
         Ok(answer) => selected.settle(run, answer),
         Err(error) if selected.asks_solver() => {
@@ -74,7 +74,7 @@ pub(super) fn select(
 }
 
 /// All that filters can tell.
-fn filter(run: &Run<'_>, looked: Looked, report: &mut Report) -> Step<Selected> {
+fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep<Selected> {
     let (repo, upstream) = looked.into_parts();
     let kept = fetch_parts(run, &repo, &upstream.set, report)
         .and_then(|()| passing(run, &repo, &upstream));
@@ -87,7 +87,7 @@ fn filter(run: &Run<'_>, looked: Looked, report: &mut Report) -> Step<Selected> 
         Ok(kept) => {
             let mut kept = kept.into_iter();
             packages.retain(|_| kept.next().unwrap_or(false));
-            let wanted = Wanted {
+            let wanted = WantedSet {
                 set,
                 packages,
                 first: BTreeSet::new(),
@@ -100,7 +100,12 @@ fn filter(run: &Run<'_>, looked: Looked, report: &mut Report) -> Step<Selected> 
 }
 
 /// Gets the parts that selecting needs: all that are kept where something is left out.
-fn fetch_parts(run: &Run<'_>, repo: &Repo, set: &MetadataSet, report: &mut Report) -> Result<()> {
+fn fetch_parts(
+    run: &SyncRun<'_>,
+    repo: &Repo,
+    set: &MetadataSet,
+    report: &mut RunReport,
+) -> Result<()> {
     let select = &repo.section.select;
     if select.is_everything() && select.first.is_empty() {
         return Ok(());
@@ -122,7 +127,7 @@ fn fetch_parts(run: &Run<'_>, repo: &Repo, set: &MetadataSet, report: &mut Repor
 }
 
 /// Which of upstream's packages pass the filters of the configuration.
-fn passing(run: &Run<'_>, repo: &Repo, upstream: &Upstream) -> Result<Vec<bool>> {
+fn passing(run: &SyncRun<'_>, repo: &Repo, upstream: &Upstream) -> Result<Vec<bool>> {
     let select = &repo.section.select;
     let advised = if select.advisories.is_empty() {
         None
@@ -139,15 +144,15 @@ fn passing(run: &Run<'_>, repo: &Repo, upstream: &Upstream) -> Result<Vec<bool>>
 }
 
 /// What the solver said to all repositories of the run.
-struct Answer {
+struct SolverAnswers {
     needed: solve::Chosen,
     first: solve::Chosen,
 }
 
-impl Answer {
+impl SolverAnswers {
     /// Asks what lists of packages need, and what is published first.
-    fn ask(run: &Run<'_>, line: &[Step<Selected>]) -> Result<Self> {
-        let candidates: Vec<Candidate<'_>> = line.iter().filter_map(candidate).collect();
+    fn ask(run: &SyncRun<'_>, line: &[RepoStep<Selected>]) -> Result<Self> {
+        let candidates: Vec<SolverCandidate<'_>> = line.iter().filter_map(candidate).collect();
         let ask = |list: fn(&config::Select) -> &[String]| solve::solve(run, &candidates, list);
         Ok(Self {
             needed: ask(|select| &select.packages)?,
@@ -158,9 +163,9 @@ impl Answer {
 
 /// A repository as the solver sees it. One that has left the run, because it is current or failed,
 /// offers all that upstream has.
-fn candidate(step: &Step<Selected>) -> Option<Candidate<'_>> {
+fn candidate(step: &RepoStep<Selected>) -> Option<SolverCandidate<'_>> {
     Some(match step {
-        Ok(Selected { repo, wanted }) => Candidate {
+        Ok(Selected { repo, wanted }) => SolverCandidate {
             id: &repo.id,
             set: &wanted.set,
             select: Some(&repo.section.select),
@@ -170,7 +175,7 @@ fn candidate(step: &Step<Selected>) -> Option<Candidate<'_>> {
                 .map(|p| p.location.as_str())
                 .collect(),
         },
-        Err(ended) => Candidate {
+        Err(ended) => SolverCandidate {
             id: &ended.report.id,
             set: ended.set.as_ref()?,
             select: None,
@@ -182,7 +187,7 @@ fn candidate(step: &Step<Selected>) -> Option<Candidate<'_>> {
 impl Selected {
     /// Leaves what the solver chose. A closure that came out the same from the same upstream is
     /// nothing new.
-    fn settle(mut self, run: &Run<'_>, answer: &Answer) -> Step<Selected> {
+    fn settle(mut self, run: &SyncRun<'_>, answer: &SolverAnswers) -> RepoStep<Selected> {
         // A request that cannot be met makes the set of the repository that asked incomplete.
         for chosen in [&answer.needed, &answer.first] {
             let failed = chosen.failed.get(&self.repo.id).into_iter().flatten();
@@ -201,7 +206,7 @@ impl Selected {
         if self.repo.section.select.wants_closure() && !run.options.force && self.is_published() {
             return Err(self
                 .repo
-                .end(run, Outcome::NothingNew, Some(self.wanted.set)));
+                .end(run, RepoOutcome::NothingNew, Some(self.wanted.set)));
         }
         Ok(self)
     }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use repo_client::MetadataSet;
 use rpm_repo::repomd::Record;
 
-use super::Run;
+use super::SyncRun;
 use crate::config::Select;
 use crate::error::Result;
-use crate::plan::closure::{self, Closure, Source, Wish};
+use crate::plan::closure::{self, Closure, ClosureRequest, SolverSource};
 use crate::upstream::Refused;
 
 /// One repository as the solver sees it.
-pub(super) struct Candidate<'a> {
+pub(super) struct SolverCandidate<'a> {
     /// Its id.
     pub(super) id: &'a str,
     /// Its metadata.
@@ -40,8 +40,8 @@ pub(super) struct Chosen {
 /// # Errors
 /// Metadata cannot be read.
 pub(super) fn solve(
-    run: &Run<'_>,
-    candidates: &[Candidate<'_>],
+    run: &SyncRun<'_>,
+    candidates: &[SolverCandidate<'_>],
     list: impl Fn(&Select) -> &[String],
 ) -> Result<Chosen> {
     let mut chosen = Chosen::default();
@@ -58,11 +58,11 @@ pub(super) fn solve(
     Ok(chosen)
 }
 
-fn wish(select: &Select, specs: &[String]) -> Result<Wish> {
+fn wish(select: &Select, specs: &[String]) -> Result<ClosureRequest> {
     let foreign = |arch: &&String| !matches!(arch.as_str(), "noarch" | "src" | "nosrc");
     let arch = select.arch.iter().find(foreign).cloned();
     let installed = select.installed.as_deref().map(closure::read_installed);
-    Ok(Wish {
+    Ok(ClosureRequest {
         specs: specs.to_vec(),
         upgrade: false,
         recommends: select.recommends,
@@ -71,8 +71,13 @@ fn wish(select: &Select, specs: &[String]) -> Result<Wish> {
     })
 }
 
-fn ask(run: &Run<'_>, candidates: &[Candidate<'_>], wish: &Wish, asking: &str) -> Result<Closure> {
-    let filter = |one: &Candidate<'_>, location: &str| {
+fn ask(
+    run: &SyncRun<'_>,
+    candidates: &[SolverCandidate<'_>],
+    wish: &ClosureRequest,
+    asking: &str,
+) -> Result<Closure> {
+    let filter = |one: &SolverCandidate<'_>, location: &str| {
         one.select.is_none() || one.offered.contains(location)
     };
     let filters: Vec<_> = candidates
@@ -88,7 +93,7 @@ fn ask(run: &Run<'_>, candidates: &[Candidate<'_>], wish: &Wish, asking: &str) -
         let filelists = record
             .map(|record| (stored(run, record), record.clone()))
             .filter(|(path, _)| path.is_file());
-        sources.push(Source {
+        sources.push(SolverSource {
             id: one.id,
             preferred: one.id == asking,
             primary: (Path::new(&part.path), &part.record),
@@ -100,7 +105,7 @@ fn ask(run: &Run<'_>, candidates: &[Candidate<'_>], wish: &Wish, asking: &str) -
 }
 
 /// Where a part lies in the store.
-pub(super) fn stored(run: &Run<'_>, record: &Record) -> PathBuf {
+pub(super) fn stored(run: &SyncRun<'_>, record: &Record) -> PathBuf {
     let digest = record.checksum;
     digest.map_or_else(PathBuf::new, |digest| run.store.path(&digest))
 }

@@ -1,20 +1,20 @@
 use cli_kit::Mode as Talk;
 use repo_client::{ClientOptions, MetadataSet};
 
-use super::repo::Ended;
+use super::repo::EndedRepo;
 use super::*;
 use crate::layout;
 use crate::manifest::{self, Manifest};
-use crate::report::{Outcome, RepoReport};
+use crate::report::{RepoOutcome, RepoReport};
 use crate::tests::{Stage, listed};
 use crate::upstream::Upstream;
 
 const NOW: u64 = 1_000_000;
 
 /// A run without a network: what it needs is in the store, or missing.
-fn with_run<T>(stage: &Stage, options: &Options, work: impl FnOnce(&Run<'_>) -> T) -> T {
+fn with_run<T>(stage: &Stage, options: &SyncOptions, work: impl FnOnce(&SyncRun<'_>) -> T) -> T {
     let printer = Printer::recording(Talk::default());
-    work(&Run {
+    work(&SyncRun {
         config: &stage.config,
         options,
         layout: stage.layout.clone(),
@@ -34,7 +34,7 @@ fn stage(select: &str) -> Stage {
 }
 
 /// A repository whose upstream has these packages and no more than that is known.
-fn looked(run: &Run<'_>, stage: &Stage, id: &str, packages: &[&str]) -> Step<Looked> {
+fn looked(run: &SyncRun<'_>, stage: &Stage, id: &str, packages: &[&str]) -> RepoStep<Looked> {
     let names = packages.iter().map(|one| one.split(' ').next().unwrap());
     let upstream = Upstream {
         packages: names.map(listed).collect(),
@@ -45,12 +45,12 @@ fn looked(run: &Run<'_>, stage: &Stage, id: &str, packages: &[&str]) -> Step<Loo
 }
 
 /// A repository that has left the run with what upstream has.
-fn ended(set: Option<MetadataSet>) -> Box<Ended> {
+fn ended(set: Option<MetadataSet>) -> Box<EndedRepo> {
     let report = RepoReport {
         id: "other".into(),
         ..RepoReport::default()
     };
-    Box::new(Ended { report, set })
+    Box::new(EndedRepo { report, set })
 }
 
 /// What `base` and `other` have; what is wanted of `base` is in the configuration.
@@ -61,12 +61,12 @@ const BASE: &[&str] = &[
 ];
 const OTHER: &[&str] = &["beta-1-1.noarch", "delta-1-1.noarch"];
 
-fn names(wanted: &select::Wanted) -> Vec<String> {
+fn names(wanted: &select::WantedSet) -> Vec<String> {
     wanted.packages.iter().map(|one| one.nevra()).collect()
 }
 
 /// Lets clients see these packages of `base`, as a run with the same selection left them.
-fn show(stage: &Stage, options: &Options, packages: &[&str], set: &MetadataSet) -> Manifest {
+fn show(stage: &Stage, options: &SyncOptions, packages: &[&str], set: &MetadataSet) -> Manifest {
     let files: Vec<String> = packages.iter().map(|name| format!("{name}.rpm")).collect();
     let files: Vec<(&str, &str)> = files
         .iter()
@@ -74,7 +74,7 @@ fn show(stage: &Stage, options: &Options, packages: &[&str], set: &MetadataSet) 
         .zip(packages.iter().copied())
         .collect();
     let mut manifest = stage.snapshot(NOW - 10, &files);
-    let mut state = manifest::State::default();
+    let mut state = manifest::RepoState::default();
     with_run(stage, options, |run| {
         let repo = Repo::open(run, "base")
             .map_err(|ended| ended.report.error)
@@ -99,9 +99,9 @@ fn a_run_takes_the_repositories_that_are_named_or_not_disabled() {
         (&["proxied"], Err("no repository to mirror")),
         (&["a", "unknown"], Err("known: a, b, off, proxied")),
     ] {
-        let options = Options {
+        let options = SyncOptions {
             only: only.iter().map(|id| (*id).to_owned()).collect(),
-            ..Options::default()
+            ..SyncOptions::default()
         };
         match (with_run(&stage, &options, chosen), expected) {
             (Ok(ids), Ok(expected)) => assert_eq!(ids, expected),
@@ -165,13 +165,13 @@ fn selecting_gives_filters_closures_and_what_comes_first() {
         ),
     ];
     for (select, [base, other, first, failed]) in cases {
-        let (stage, options) = (stage(select), Options::default());
+        let (stage, options) = (stage(select), SyncOptions::default());
         let selected = with_run(&stage, &options, |run| {
             let line = vec![
                 looked(run, &stage, "base", BASE),
                 looked(run, &stage, "other", OTHER),
             ];
-            select::select(run, line, &mut Report::default())
+            select::select(run, line, &mut RunReport::default())
         });
         let parts = selected
             .into_iter()
@@ -200,11 +200,11 @@ fn owned(texts: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_repository_that_left_the_run_still_offers_what_upstream_has() {
-    let (stage, options) = (stage("packages = ['alpha']"), Options::default());
+    let (stage, options) = (stage("packages = ['alpha']"), SyncOptions::default());
     for (set, failed) in [(Some(stage.set("other", OTHER)), 0), (None, 1)] {
         let mut line = with_run(&stage, &options, |run| {
             let line = vec![looked(run, &stage, "base", BASE), Err(ended(set))];
-            select::select(run, line, &mut Report::default())
+            select::select(run, line, &mut RunReport::default())
         });
         assert!(
             line.pop().unwrap().is_err(),
@@ -225,20 +225,24 @@ fn a_repository_that_left_the_run_still_offers_what_upstream_has() {
 fn the_same_closure_of_the_same_upstream_is_nothing_new() {
     // what is published, whether all is done again: how it goes on
     for (published, force, expected) in [
-        (&["gamma-1-1.noarch"][..], false, Some(Outcome::NothingNew)),
+        (
+            &["gamma-1-1.noarch"][..],
+            false,
+            Some(RepoOutcome::NothingNew),
+        ),
         (&["gamma-1-1.noarch"], true, None),
         (&["alpha-1-1.noarch"], false, None),
         (&[], false, None),
     ] {
         let stage = stage("packages = ['gamma']");
-        let options = Options {
+        let options = SyncOptions {
             force,
-            ..Options::default()
+            ..SyncOptions::default()
         };
         show(&stage, &options, published, &stage.set("base", BASE));
         let step = with_run(&stage, &options, |run| {
             let line = vec![looked(run, &stage, "base", BASE)];
-            select::select(run, line, &mut Report::default())
+            select::select(run, line, &mut RunReport::default())
                 .pop()
                 .unwrap()
         });
@@ -252,20 +256,20 @@ fn the_same_closure_of_the_same_upstream_is_nothing_new() {
 
 #[test]
 fn metadata_that_cannot_be_read_fail_those_that_asked() {
-    let (stage, options) = (stage("packages = ['alpha']"), Options::default());
+    let (stage, options) = (stage("packages = ['alpha']"), SyncOptions::default());
     let line = with_run(&stage, &options, |run| {
         let line = vec![
             looked(run, &stage, "base", BASE),
             looked(run, &stage, "other", OTHER),
         ];
         std::fs::remove_file(stage.layout.metadata("other").join("repodata/primary.xml")).unwrap();
-        select::select(run, line, &mut Report::default())
+        select::select(run, line, &mut RunReport::default())
     });
     let outcomes: Vec<_> = line
         .into_iter()
         .map(|step| step.err().map(|e| e.report.outcome))
         .collect();
-    assert_eq!(outcomes, [Some(Outcome::Failed), None]);
+    assert_eq!(outcomes, [Some(RepoOutcome::Failed), None]);
 }
 
 #[test]
@@ -273,25 +277,25 @@ fn a_plan_counts_guards_and_only_tells_if_asked_to() {
     let cases = [
         // what upstream has now, options: how it goes on, added, removed
         (BASE, "", None, 2, 0),
-        (BASE, "dry", Some(Outcome::Planned), 2, 0),
+        (BASE, "dry", Some(RepoOutcome::Planned), 2, 0),
         (&["gamma-1-1.noarch"][..], "", None, 0, 0),
-        (&[], "", Some(Outcome::Failed), 0, 1),
-        (&[], "dry", Some(Outcome::Failed), 0, 1),
+        (&[], "", Some(RepoOutcome::Failed), 0, 1),
+        (&[], "dry", Some(RepoOutcome::Failed), 0, 1),
         (&[], "delete", None, 0, 1),
         (&["gamma-2-1.noarch"], "", None, 1, 1),
     ];
     for (now, word, expected, added, removed) in cases {
         let stage = stage("");
-        let options = Options {
+        let options = SyncOptions {
             dry_run: word == "dry",
             allow_delete: word == "delete",
-            ..Options::default()
+            ..SyncOptions::default()
         };
         let before = stage.set("base", &["gamma-1-1.noarch"]);
         show(&stage, &options, &["gamma-1-1.noarch"], &before);
         let step = with_run(&stage, &options, |run| {
             let line = vec![looked(run, &stage, "base", now)];
-            prepare(run, line, &mut Report::default()).pop().unwrap()
+            prepare(run, line, &mut RunReport::default()).pop().unwrap()
         });
         let case = format!("{now:?} {word}");
         let (report, outcome) = match step {
@@ -306,7 +310,7 @@ fn a_plan_counts_guards_and_only_tells_if_asked_to() {
             "{case}"
         );
         assert_eq!(change.packages, now.len(), "{case}");
-        if outcome != Some(Outcome::Failed) {
+        if outcome != Some(RepoOutcome::Failed) {
             // Primary and what is published already are in the store.
             let bytes: usize = change.added.iter().map(String::len).sum();
             assert_eq!(
@@ -320,7 +324,7 @@ fn a_plan_counts_guards_and_only_tells_if_asked_to() {
 
 #[test]
 fn jobs_are_all_files_or_on_a_first_run_those_that_come_first() {
-    let paths = |jobs: Vec<crate::fetch::Job>| -> Vec<(String, u32, bool)> {
+    let paths = |jobs: Vec<crate::fetch::FetchJob>| -> Vec<(String, u32, bool)> {
         let jobs = jobs.into_iter();
         jobs.map(|job| (job.path, job.priority, job.trust.is_some()))
             .collect()
@@ -330,7 +334,7 @@ fn jobs_are_all_files_or_on_a_first_run_those_that_come_first() {
         ("first = ['gamma']", false, 2),
         ("first = ['gamma']", true, 0),
     ] {
-        let (stage, options) = (stage(select), Options::default());
+        let (stage, options) = (stage(select), SyncOptions::default());
         if published {
             show(
                 &stage,
@@ -341,7 +345,7 @@ fn jobs_are_all_files_or_on_a_first_run_those_that_come_first() {
         }
         let planned = with_run(&stage, &options, |run| {
             let line = vec![looked(run, &stage, "base", BASE)];
-            prepare(run, line, &mut Report::default()).pop().unwrap()
+            prepare(run, line, &mut RunReport::default()).pop().unwrap()
         });
         let planned = planned.map_err(|ended| ended.report).unwrap();
         // A package that was judged when it was published is not judged again.
@@ -364,12 +368,12 @@ fn jobs_are_all_files_or_on_a_first_run_those_that_come_first() {
 
 /// Plans, fetches and publishes what upstream has, without a network.
 fn carried_out(stage: &Stage, packages: &[&str], spoil: impl FnOnce(&mut Upstream)) -> RepoReport {
-    let options = Options {
+    let options = SyncOptions {
         allow_delete: true,
-        ..Options::default()
+        ..SyncOptions::default()
     };
     with_run(stage, &options, |run| {
-        let mut report = Report::default();
+        let mut report = RunReport::default();
         let (repo, mut upstream) = looked(run, stage, "base", packages)
             .map_err(|e| e.report)
             .unwrap()
@@ -391,7 +395,7 @@ fn a_whole_set_is_published_and_one_that_lacks_a_file_is_not() {
             .map(|shown| shown.stamp.clone())
     };
     let empty = carried_out(&stage, &[], |_| ());
-    assert_eq!((empty.outcome, &empty.error), (Outcome::New, &None));
+    assert_eq!((empty.outcome, &empty.error), (RepoOutcome::New, &None));
     assert_eq!(empty.snapshot, shown());
     let public = stage.layout.public().join("base/repodata");
     let names = layout::names_in(&public).unwrap();
@@ -404,7 +408,7 @@ fn a_whole_set_is_published_and_one_that_lacks_a_file_is_not() {
     // The second of the same second gets a name of its own.
     let second = carried_out(&stage, &[], |_| ());
     assert!(
-        second.outcome == Outcome::New && shown() > first,
+        second.outcome == RepoOutcome::New && shown() > first,
         "{:?}",
         second.error
     );
@@ -419,7 +423,7 @@ fn a_whole_set_is_published_and_one_that_lacks_a_file_is_not() {
             upstream.refused.extend(refused.map(fault));
         });
         let error = report.error.unwrap_or_default();
-        assert_eq!(report.outcome, Outcome::Partial, "{error}");
+        assert_eq!(report.outcome, RepoOutcome::Partial, "{error}");
         assert!(error.contains(expected), "{error}");
         assert_eq!(report.failed.len(), 1);
         assert_eq!(shown(), current, "clients see what they saw");

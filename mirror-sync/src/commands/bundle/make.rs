@@ -8,12 +8,12 @@ use clap::Args;
 use super::describe;
 use crate::bundle::make::{Orders, make};
 use crate::bundle::record::Receipt;
-use crate::bundle::request::Request;
+use crate::bundle::request::SiteRequest;
 use crate::commands::session::Session;
-use crate::commands::{Value, size, time};
+use crate::commands::{Parsed, size, time};
 use crate::config::{self, Bytes};
 use crate::error::{EXIT_DONE, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error, Result};
-use crate::sync::{Options, Run};
+use crate::sync::{SyncOptions, SyncRun};
 use crate::trust;
 
 /// Makes a bundle of what the mirror has
@@ -63,7 +63,7 @@ pub(in crate::commands) struct Make {
 }
 
 /// A part has at least a byte.
-fn part_size(text: &str) -> Value<Bytes> {
+fn part_size(text: &str) -> Parsed<Bytes> {
     let example = "4.4G";
     let bytes = size(example)(text)?;
     let some = (bytes.0 > 0).then_some(bytes);
@@ -72,10 +72,10 @@ fn part_size(text: &str) -> Value<Bytes> {
 
 impl Make {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
-        session.change(&Options::default(), |run| self.made(run))
+        session.change(&SyncOptions::default(), |run| self.made(run))
     }
 
-    fn made(&self, run: &Run<'_>) -> Result<u8> {
+    fn made(&self, run: &SyncRun<'_>) -> Result<u8> {
         let printer = run.printer;
         let orders = self.orders()?;
         let file = self.key.as_ref().or(run.config.mirror.sign_key.as_ref());
@@ -110,7 +110,7 @@ impl Make {
     }
 
     fn orders(&self) -> Result<Orders> {
-        let requests = self.requests.iter().map(|file| Request::read(file));
+        let requests = self.requests.iter().map(|file| SiteRequest::read(file));
         let requests = requests.collect::<Result<Vec<_>>>()?;
         let receipts = self.receipts.iter().map(|file| Receipt::read(file));
         let receipts = receipts.collect::<Result<Vec<_>>>()?;

@@ -14,7 +14,7 @@ use crate::bundle::{apply, record};
 use crate::commands::session::Session;
 use crate::error::{EXIT_DONE, Error, Result};
 use crate::layout::{Layout, write_json};
-use crate::sync::Options;
+use crate::sync::SyncOptions;
 use crate::{manifest, trust};
 
 /// Updates for sites without a network: request, make, carry, apply
@@ -26,22 +26,22 @@ pub(super) enum Bundle {
     #[command(after_help = "Example: mirror-sync bundle apply --dry-run site-00001.tar")]
     Apply {
         #[command(flatten)]
-        parts: Parts,
+        parts: BundleFiles,
         /// Only check
         #[arg(long, short = 'n')]
         dry_run: bool,
     },
     /// Reads and checks a bundle
     #[command(after_help = "Example: mirror-sync bundle verify site-00001.tar")]
-    Verify(Parts),
+    Verify(BundleFiles),
     /// Tells what a bundle brings
     #[command(after_help = "Example: mirror-sync bundle list site-00001.tar")]
-    List(Parts),
+    List(BundleFiles),
     /// Checks a bundle and unpacks its plain repositories
     #[command(after_help = "Example: mirror-sync bundle extract --output new site-00001.tar")]
     Extract {
         #[command(flatten)]
-        parts: Parts,
+        parts: BundleFiles,
         /// A new directory
         #[arg(long, value_name = "DIR")]
         output: PathBuf,
@@ -57,13 +57,13 @@ pub(super) enum Bundle {
 
 // The bundle that a command reads.
 #[derive(Args)]
-pub(super) struct Parts {
+pub(super) struct BundleFiles {
     /// The bundle; all its parts if it was split
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
 
-impl Parts {
+impl BundleFiles {
     fn open(&self, session: &Session<'_>) -> Result<Opened> {
         let keys = trust::keyring(&session.config.bundle.keys)?;
         open(&self.files, &keys, session.now)
@@ -98,7 +98,9 @@ impl Bundle {
 }
 
 fn apply(session: &Session<'_>, parts: &[PathBuf], dry_run: bool) -> Result<()> {
-    let done = session.change(&Options::default(), |run| apply::apply(run, parts, dry_run))?;
+    let done = session.change(&SyncOptions::default(), |run| {
+        apply::apply(run, parts, dry_run)
+    })?;
     let printer = session.printer;
     printer.json(&done);
     for (sign, repos) in [("+", &done.added), ("-", &done.removed)] {

@@ -66,7 +66,7 @@ impl Request {
         Ok(())
     }
 
-    fn request(&self, session: &Session<'_>) -> Result<request::Request> {
+    fn request(&self, session: &Session<'_>) -> Result<request::SiteRequest> {
         let site = self.site.as_ref().or(session.config.bundle.site.as_ref());
         let site =
             site.ok_or_else(|| Error::Usage("name the site: --site or bundle.site".into()))?;
@@ -78,14 +78,14 @@ impl Request {
             None => installed_in(&self.installed_root)?,
         };
         let last = record::applied(&session.layout)?.receipts.pop();
-        Ok(request::Request {
+        Ok(request::SiteRequest {
             repos: self.repos.clone(),
             installed,
             packages: self.packages.clone(),
             upgrade: self.upgrade,
             recommends: self.recommends,
             last: last.map(|receipt| receipt.bundle),
-            ..request::Request::new(site, &self.arch, session.now)
+            ..request::SiteRequest::new(site, &self.arch, session.now)
         })
     }
 }

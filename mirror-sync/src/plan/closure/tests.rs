@@ -5,7 +5,11 @@ use crate::tests::{part, primary};
 type Repos<'a> = &'a [(&'a str, &'a [&'a str])];
 
 /// What is taken, as `repository/location`, and the wishes that failed.
-fn ask(repos: Repos<'_>, wish: Wish, keep: &dyn Fn(&str) -> bool) -> (Vec<String>, Vec<String>) {
+fn ask(
+    repos: Repos<'_>,
+    wish: ClosureRequest,
+    keep: &dyn Fn(&str) -> bool,
+) -> (Vec<String>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let parts: Vec<_> = repos
         .iter()
@@ -20,11 +24,11 @@ fn ask(repos: Repos<'_>, wish: Wish, keep: &dyn Fn(&str) -> bool) -> (Vec<String
             )
         })
         .collect();
-    let sources: Vec<Source<'_>> = repos
+    let sources: Vec<SolverSource<'_>> = repos
         .iter()
         .zip(&parts)
         .enumerate()
-        .map(|(at, ((id, _), (path, record, filelists)))| Source {
+        .map(|(at, ((id, _), (path, record, filelists)))| SolverSource {
             id,
             preferred: at == 0,
             primary: (path, record),
@@ -32,7 +36,7 @@ fn ask(repos: Repos<'_>, wish: Wish, keep: &dyn Fn(&str) -> bool) -> (Vec<String
             keep,
         })
         .collect();
-    let wish = Wish {
+    let wish = ClosureRequest {
         arch: "x86_64".into(),
         ..wish
     };
@@ -84,10 +88,10 @@ const OTHER: &[&str] = &[
     "theta-1-1.noarch",
 ];
 
-fn specs(specs: &[&str]) -> Wish {
-    Wish {
+fn specs(specs: &[&str]) -> ClosureRequest {
+    ClosureRequest {
         specs: specs.iter().map(|spec| (*spec).to_owned()).collect(),
-        ..Wish::default()
+        ..ClosureRequest::default()
     }
 }
 
@@ -147,7 +151,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
 #[test]
 fn what_clients_have_may_not_be_taken_or_is_only_recommended() {
     let base: Repos<'_> = &[("base", BASE)];
-    let installed = |names: &[&str]| Wish {
+    let installed = |names: &[&str]| ClosureRequest {
         installed: owned(names),
         ..specs(&["alpha"])
     };
@@ -156,14 +160,14 @@ fn what_clients_have_may_not_be_taken_or_is_only_recommended() {
         "base/beta-1-1.noarch",
         "base/gamma-1-1.noarch",
     );
-    let recommends = Wish {
+    let recommends = ClosureRequest {
         recommends: true,
         ..specs(&["alpha"])
     };
-    let upgrade = |names: &[&str]| Wish {
+    let upgrade = |names: &[&str]| ClosureRequest {
         installed: owned(names),
         upgrade: true,
-        ..Wish::default()
+        ..ClosureRequest::default()
     };
     for (wish, chosen) in [
         // What clients have is taken as it is, though what it needs is not named.
