@@ -11,6 +11,7 @@ pub mod root;
 pub mod rpm;
 pub mod rpmdb;
 pub mod server;
+pub mod stage;
 pub mod step;
 pub mod tree;
 pub mod words;

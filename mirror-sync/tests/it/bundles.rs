@@ -42,7 +42,7 @@ fn isolated_root(dir: &Path) -> PathBuf {
 #[test]
 fn request_make_apply_upgrade_receipt_and_an_incremental_second() {
     let gap = Gap::new();
-    let host = isolated_root(gap.outside.dir.path());
+    let host = isolated_root(&gap.outside.path(""));
     let request = gap.request(&[
         "--installed-root",
         host.to_str().unwrap(),

@@ -89,7 +89,7 @@ fn a_mirror_in_five_minutes() {
     for line in blocks("A mirror in five minutes", "sh").concat().lines() {
         let output = Command::new("sh")
             .args(["-c", line])
-            .current_dir(scene.dir.path())
+            .current_dir(scene.path(""))
             .env("PATH", &path)
             .output();
         let run = Run::of(output.unwrap());

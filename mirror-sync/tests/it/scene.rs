@@ -5,24 +5,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
 use testkit::program::{self, Run};
 use testkit::rpm::{build_spec, createrepo};
-use testkit::server::Server;
+use testkit::stage::Stage;
 
 /// The stage.
 pub(crate) struct Scene {
-    pub(crate) dir: TempDir,
-    pub(crate) server: Server,
+    stage: Stage,
+}
+
+impl std::ops::Deref for Scene {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
 impl Scene {
     /// With an empty upstream.
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        fs::create_dir_all(dir.path().join("up")).expect("ours");
-        let server = Server::start(&dir.path().join("up"));
-        Self { dir, server }
+        let stage = Stage::serving("up");
+        Self { stage }
     }
 
     /// With the repository `base` of alpha (needs beta), beta, gamma, and its configuration.
@@ -34,10 +38,6 @@ impl Scene {
         scene.publish("base");
         scene.config("");
         scene
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
     }
 
     /// Where clients look.
@@ -83,7 +83,7 @@ impl Scene {
     }
 
     pub(crate) fn config_text(&self, text: &str) {
-        fs::write(self.path("mirror.toml"), text).expect("ours");
+        self.write("mirror.toml", text);
     }
 
     /// Our program, ready to run.

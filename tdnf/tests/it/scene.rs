@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use testkit::program::{self, Run};
 use testkit::rpm::{Rpm, build_spec};
 use testkit::rpmdb::{self, Dump};
-use testkit::server::Server;
+use testkit::stage::Stage;
 use testkit::tree::{self, Entry};
 
 use crate::scene_repo::Published;
@@ -113,27 +113,31 @@ impl State {
 
 /// A root, a web folder and its server, and the key of the repositories.
 pub(crate) struct Scene {
-    dir: TempDir,
-    /// Serves [`Scene::www`].
-    pub(crate) server: Server,
+    stage: Stage,
     /// Signs packages and metadata.
     pub(crate) key: SigningKey,
+}
+
+impl std::ops::Deref for Scene {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
 impl Scene {
     /// A root with one package by the real rpm, no repository yet.
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder can be made");
-        fs::create_dir(dir.path().join("www")).expect("ours");
+        let stage = Stage::serving("www");
         let copied = Command::new("cp")
             .arg("-a")
-            .args([template(), &dir.path().join("root")])
+            .args([template(), &stage.path("root")])
             .status();
         assert!(copied.is_ok_and(|status| status.success()));
         let scene = Self {
-            server: Server::start(&dir.path().join("www")),
             key: new_key("Scene <scene@tests.invalid>"),
-            dir,
+            stage,
         };
         let key = scene.key.public_armored().expect("a key has a text");
         scene.write("keys/scene.asc", &key);
@@ -154,27 +158,9 @@ impl Scene {
         (scene, published)
     }
 
-    /// A path beside the root and the web folder.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
     /// The install root.
     pub(crate) fn root(&self) -> PathBuf {
         self.path("root")
-    }
-
-    /// The served folder.
-    pub(crate) fn www(&self) -> PathBuf {
-        self.path("www")
-    }
-
-    /// Writes a file beside the root, with its folders.
-    pub(crate) fn write(&self, name: &str, data: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("ours");
-        fs::write(&path, data).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        path
     }
 
     /// `file://` URL of the key file that [`Scene::write_key`] or the scene itself wrote.
@@ -234,7 +220,7 @@ impl Scene {
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", "/nonexistent")
             .env("LC_ALL", "C.UTF-8")
-            .current_dir(self.dir.path());
+            .current_dir(self.path(""));
         program::measured(&command)
     }
 

@@ -1,7 +1,6 @@
 //! What the tests share: a served folder, a client, a repository made by createrepo_c.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,8 +10,7 @@ use repo_client::{
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::config::{MainConfig, RepoConfig};
 use rpm_repo::vars::Vars;
-use tempfile::TempDir;
-use testkit::server::Server;
+use testkit::stage::Stage;
 
 /// Events as text, for assertions.
 #[derive(Default)]
@@ -60,29 +58,25 @@ pub(crate) fn noise(len: usize) -> Vec<u8> {
 
 /// A folder, served.
 pub(crate) struct Site {
-    pub(crate) dir: TempDir,
-    pub(crate) server: Server,
+    stage: Stage,
+}
+
+impl std::ops::Deref for Site {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let www = dir.path().join("www");
-        std::fs::create_dir(&www).unwrap();
-        let server = Server::start(&www);
-        Self { dir, server }
-    }
-
-    pub(crate) fn www(&self) -> PathBuf {
-        self.dir.path().join("www")
+        let stage = Stage::serving("www");
+        Self { stage }
     }
 
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.www().join(name), bytes).unwrap();
-    }
-
-    pub(crate) fn out(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
     }
 
     /// A request for `name` with everything known.
@@ -94,7 +88,7 @@ impl Site {
             ..FileRequest::new(
                 name,
                 vec![self.server.url(&format!("/{name}"))],
-                self.out(name),
+                self.path(name),
             )
         }
     }
@@ -118,18 +112,9 @@ pub(crate) fn snapshot(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     all
 }
 
-/// Runs createrepo_c over a folder, with a revision; false if the machine has no createrepo_c.
+/// Runs createrepo_c over a folder, with a revision.
 pub(crate) fn createrepo(dir: &Path, revision: &str) {
-    let done = Command::new("createrepo_c")
-        .args(["-q", "--general-compress-type=gz", "--revision", revision])
-        .arg(dir)
-        .output()
-        .expect("createrepo_c");
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
+    testkit::rpm::createrepo(dir, &["--general-compress-type=gz", "--revision", revision]);
 }
 
 pub(crate) fn config(lines: &str) -> RepoConfig {

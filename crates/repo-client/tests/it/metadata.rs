@@ -29,13 +29,13 @@ impl Repo {
 
     fn with(lines: &str) -> Self {
         let site = Site::new();
-        createrepo(&site.www(), "20");
+        createrepo(site.www(), "20");
         let config = config(&format!("baseurl={}\n{lines}", site.server.url("/")));
         Self { site, config }
     }
 
     fn cache(&self) -> PathBuf {
-        self.site.out("cache")
+        self.site.path("cache")
     }
 
     fn job(&self) -> RepoRefresh<'_> {
@@ -59,7 +59,7 @@ impl Repo {
     /// Changes what is published.
     fn publish(&self, revision: &str) {
         std::fs::remove_dir_all(self.site.www().join("repodata")).unwrap();
-        createrepo(&self.site.www(), revision);
+        createrepo(self.site.www(), revision);
     }
 
     /// Edits repomd.xml as text.
@@ -301,9 +301,9 @@ fn with_href(href: &str) -> Vec<Cause> {
         all.filter(|(path, _)| !path.starts_with(repo.cache()))
             .collect::<Vec<_>>()
     };
-    let before = outside(repo.site.dir.path());
+    let before = outside(&repo.site.path(""));
     let causes = repo.must_fail();
-    assert_eq!(outside(repo.site.dir.path()), before, "{href}");
+    assert_eq!(outside(&repo.site.path("")), before, "{href}");
     causes
 }
 
@@ -355,7 +355,7 @@ fn row_35_content_disposition_is_ignored() {
     );
     repo.go().unwrap();
     assert!(repo.cache().join("repodata/repomd.xml").exists());
-    assert!(!repo.site.dir.path().join("x").exists());
+    assert!(!repo.site.path("x").exists());
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn row_75_mirrors_of_metadata() {
     );
     dead.put("list", list.as_bytes());
     let config = config(&format!("mirrorlist={}", dead.server.url("/list")));
-    let cache = dead.out("cache");
+    let cache = dead.path("cache");
     let log = Log::default();
     let set = refresh_one(job(&config, &cache), &log).unwrap();
     assert!(
@@ -467,7 +467,7 @@ fn an_interrupted_refresh_goes_on() {
 fn a_dead_repository_does_not_hold_up_the_others() {
     let (good, other) = (Repo::new(), Repo::new());
     let dead = config("baseurl=http://127.0.0.1:1/");
-    let cache = good.site.out("dead");
+    let cache = good.site.path("dead");
     let jobs = [good.job(), job(&dead, &cache), other.job()];
     let results = refresh(&client(), &jobs, &Log::default());
     assert!(results[0].is_ok() && results[1].is_err() && results[2].is_ok());
@@ -477,7 +477,7 @@ fn a_dead_repository_does_not_hold_up_the_others() {
 fn file_repository() {
     let repo = Repo::new();
     let config = config(&format!("baseurl=file://{}", repo.site.www().display()));
-    let cache = repo.site.out("filecache");
+    let cache = repo.site.path("filecache");
     let set = refresh_one(job(&config, &cache), &Log::default()).unwrap();
     assert!(path_of(&set, "primary").starts_with(&cache));
     let forced = RepoRefresh {
@@ -502,7 +502,7 @@ fn metalink_digest_is_required() {
         )
     };
     let config = config(&format!("metalink={}", repo.site.server.url("/ml")));
-    let cache = repo.site.out("mlcache");
+    let cache = repo.site.path("mlcache");
     repo.site.put("ml", metalink(&"0".repeat(64)).as_bytes());
     let error = refresh_one(job(&config, &cache), &Log::default()).unwrap_err();
     assert_eq!(error.tdnf_code(), Some(2501), "{error}");
@@ -535,13 +535,13 @@ fn row_83_garbage_in_the_cache() {
 #[test]
 fn real_nginx_serves_ranges_and_304() {
     let site = Site::new();
-    createrepo(&site.www(), "20");
+    createrepo(site.www(), "20");
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
         .port();
-    let dir = site.out("nginx");
+    let dir = site.path("nginx");
     std::fs::create_dir(&dir).unwrap();
     let text = format!(
         "daemon off; master_process off; pid {0}/pid; error_log {0}/error; events {{}} http {{ access_log {0}/access; \
@@ -567,7 +567,7 @@ fn real_nginx_serves_ranges_and_304() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let config = config(&format!("baseurl=http://127.0.0.1:{port}/"));
-    let cache = site.out("cache");
+    let cache = site.path("cache");
     let first = refresh_one(job(&config, &cache), &Log::default());
     let second = refresh_one(
         RepoRefresh {
@@ -579,12 +579,12 @@ fn real_nginx_serves_ranges_and_304() {
     let body = noise(500_000);
     site.put("f", &body);
     let mut request = site.request("f", &body);
-    std::fs::write(site.out("f.part"), &body[..200_000]).unwrap();
+    std::fs::write(site.path("f.part"), &body[..200_000]).unwrap();
     let journal = format!(
         "part 2 {} 500000\nboot -\nsource 0 x -\ngot 0 200000 0\nsynced\n",
         request.digest.unwrap()
     );
-    std::fs::write(site.out("f.journal"), journal).unwrap();
+    std::fs::write(site.path("f.journal"), journal).unwrap();
     request.urls = vec![format!("http://127.0.0.1:{port}/f")];
     let file = repo_client::fetch(&client(), vec![request], 1, &Log::default()).remove(0);
     nginx.kill().unwrap();

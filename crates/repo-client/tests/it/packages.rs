@@ -44,7 +44,7 @@ fn a_file_that_is_there_is_not_asked_for() {
     let site = Site::new();
     let body = noise(5000);
     site.put("f", &body);
-    std::fs::write(site.out("f"), &body).unwrap();
+    std::fs::write(site.path("f"), &body).unwrap();
     assert_eq!(one(site.request("f", &body)).unwrap().transferred, 0);
     assert!(site.server.seen().is_empty());
 }
@@ -54,9 +54,9 @@ fn row_26_bad_file_is_removed_and_refetched() {
     let site = Site::new();
     let body = noise(5000);
     site.put("f", &body);
-    std::fs::write(site.out("f"), noise(4999)).unwrap();
+    std::fs::write(site.path("f"), noise(4999)).unwrap();
     assert_eq!(one(site.request("f", &body)).unwrap().transferred, 5000);
-    assert_eq!(std::fs::read(site.out("f")).unwrap(), body);
+    assert_eq!(std::fs::read(site.path("f")).unwrap(), body);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn row_47_endless_body() {
         cause(one(site.request("f", &body))),
         Cause::TooLarge { limit: 100_000 }
     );
-    assert!(!site.out("f").exists());
+    assert!(!site.path("f").exists());
     let unknown = FileRequest {
         size: None,
         max_size: 1 << 20,
@@ -114,7 +114,7 @@ fn row_49_slow_loris_moves_to_the_next_mirror() {
         ..Answer::default()
     };
     slow.server.always("/f", hang);
-    std::fs::remove_file(slow.out("f")).unwrap();
+    std::fs::remove_file(slow.path("f")).unwrap();
     let mut request = slow.request("f", &body);
     request.access = Arc::new(Access {
         retries: 0,
@@ -158,7 +158,7 @@ fn row_50_http_grammar() {
         );
         request.urls.push(good.server.url("/f"));
         assert!(one(request).is_ok(), "{raw:.60}");
-        std::fs::remove_file(site.out("f")).unwrap();
+        std::fs::remove_file(site.path("f")).unwrap();
     }
 }
 
@@ -242,7 +242,7 @@ fn row_54_captive_portal() {
         why.contains("got HTML, not a repository: login page?"),
         "{why}"
     );
-    assert!(!site.out("f").exists());
+    assert!(!site.path("f").exists());
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn row_55_secrets_in_logs() {
     let bad = FileRequest::new(
         "f",
         vec!["ftp://zoe:s3cret@h/f?token=t0ken".into()],
-        site.out("g"),
+        site.path("g"),
     );
     let shown = one(bad).unwrap_err().to_string();
     assert!(
@@ -309,7 +309,7 @@ fn row_74_truncated_rpm_at_every_4_kb() {
         body.len() as u64,
         "no byte is moved twice"
     );
-    assert_eq!(std::fs::read(site.out("f")).unwrap(), body);
+    assert_eq!(std::fs::read(site.path("f")).unwrap(), body);
     assert_eq!(site.server.seen().len(), 49);
 }
 
@@ -344,7 +344,7 @@ fn row_75_mirror_half_bad() {
     request.urls = [&stale, &corrupt, &good]
         .map(|site| site.server.url("/g"))
         .to_vec();
-    request.dest = good.out("g");
+    request.dest = good.path("g");
     assert!(fetch(&client, vec![request], 1, &log).remove(0).is_ok());
     assert_eq!(
         (stale.server.seen().len(), corrupt.server.seen().len()),
@@ -375,7 +375,7 @@ fn row_76_all_mirrors_bad() {
     }
     assert!(text.contains("all 4 mirrors failed"), "{text}");
     assert_eq!(error.tdnf_code(), Some(1622));
-    assert!(!missing.out("f").exists());
+    assert!(!missing.path("f").exists());
 }
 
 #[test]
@@ -408,7 +408,7 @@ fn a_reset_connection_is_resumed() {
         }],
     );
     assert!(one(site.request("f", &body)).is_ok());
-    assert_eq!(std::fs::read(site.out("f")).unwrap(), body);
+    assert_eq!(std::fs::read(site.path("f")).unwrap(), body);
 }
 
 /// docs/threats.md, row 81.

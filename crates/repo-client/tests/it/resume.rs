@@ -24,7 +24,10 @@ fn half(body: &[u8]) -> (Site, FileRequest) {
     });
     site.server.next("/f", [Answer::cut_at(60_000)]);
     once(&request).expect_err("cut off");
-    assert_eq!(std::fs::metadata(site.out("f.part")).unwrap().len(), 60_000);
+    assert_eq!(
+        std::fs::metadata(site.path("f.part")).unwrap().len(),
+        60_000
+    );
     site.server.forget();
     (site, request)
 }
@@ -37,7 +40,7 @@ fn the_rest_is_asked_for_with_the_validator() {
     let seen = site.server.seen();
     assert_eq!(seen[0].header("range"), Some("bytes=60000-"));
     assert!(seen[0].header("if-range").is_some());
-    assert!(!site.out("f.part").exists() && !site.out("f.journal").exists());
+    assert!(!site.path("f.part").exists() && !site.path("f.journal").exists());
 }
 
 #[test]
@@ -79,7 +82,7 @@ fn row_52_range_lies() {
         let (site, request) = half(&body);
         site.server.next("/f", [lie]);
         once(&request).unwrap_or_else(|e| panic!("{what}: {e}"));
-        assert_eq!(std::fs::read(site.out("f")).unwrap(), body, "{what}");
+        assert_eq!(std::fs::read(site.path("f")).unwrap(), body, "{what}");
         assert!(site.server.seen().len() <= 2, "{what}");
     }
     // One that never stops lying ends as an error.
@@ -103,9 +106,9 @@ fn row_52_other_content_of_the_same_size() {
     let body = noise(100_000);
     let (site, request) = half(&body);
     // What is on disk is not the beginning of the file (a former mirror lied).
-    std::fs::write(site.out("f.part"), vec![7; 60_000]).unwrap();
+    std::fs::write(site.path("f.part"), vec![7; 60_000]).unwrap();
     assert!(once(&request).is_ok());
-    assert_eq!(std::fs::read(site.out("f")).unwrap(), body);
+    assert_eq!(std::fs::read(site.path("f")).unwrap(), body);
 }
 
 #[test]
@@ -144,7 +147,7 @@ fn without_a_digest_only_the_same_version_is_continued() {
     let request = FileRequest {
         digest: None,
         size: None,
-        dest: site.out("g"),
+        dest: site.path("g"),
         ..request
     };
     site.server.next("/f", [Answer::cut_at(30_000)]);
@@ -154,7 +157,7 @@ fn without_a_digest_only_the_same_version_is_continued() {
     site.put("f", &[b"new".as_slice(), &new].concat());
     let done = once(&request).unwrap();
     assert_eq!(done.size, 90_003);
-    assert!(std::fs::read(site.out("g")).unwrap().starts_with(b"new"));
+    assert!(std::fs::read(site.path("g")).unwrap().starts_with(b"new"));
 }
 
 /// The child of the next test: fetches what the environment names.
@@ -185,11 +188,11 @@ fn kill_and_resume() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "resume::child_that_is_killed"])
         .env("CHILD_URL", site.server.url("/f"))
-        .env("CHILD_DEST", site.out("f"))
+        .env("CHILD_DEST", site.path("f"))
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let part = site.out("f.part");
+    let part = site.path("f.part");
     let began = Instant::now();
     let length = || std::fs::metadata(&part).map_or(0, |about| about.len());
     while length() < 500_000 && began.elapsed() < Duration::from_secs(20) {
@@ -201,5 +204,5 @@ fn kill_and_resume() {
     assert!((500_000..2_000_000).contains(&kept), "{kept}");
     let done = once(&site.request("f", &body)).unwrap();
     assert_eq!(done.transferred, 2_000_000 - kept);
-    assert_eq!(std::fs::read(site.out("f")).unwrap(), body);
+    assert_eq!(std::fs::read(site.path("f")).unwrap(), body);
 }

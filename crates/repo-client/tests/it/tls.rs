@@ -55,7 +55,7 @@ const KINDS: [&str; 5] = ["good", "expired", "other", "stranger", "client"];
 impl Servers {
     fn start() -> Self {
         let site = Site::new();
-        let dir = site.out("tls");
+        let dir = site.path("tls");
         std::fs::create_dir(&dir).unwrap();
         for ca in ["ca", "foreign"] {
             openssl(
@@ -120,7 +120,7 @@ impl Servers {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.site.out("tls").join(name)
+        self.site.path("tls").join(name)
     }
 
     fn request(&self, kind: &str, tls: Tls) -> FileRequest {

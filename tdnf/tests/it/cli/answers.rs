@@ -63,7 +63,7 @@ fn a_package_that_nobody_has() {
     let url = site.path("extra").display().to_string();
     site.write(
         "repos.d/extra.repo",
-        &format!("[extra]\nbaseurl=file://{url}\nenabled=0\n"),
+        format!("[extra]\nbaseurl=file://{url}\nenabled=0\n"),
     );
     site.run(&["--enablerepo=extra", "makecache"]).ok();
     assert_eq!(
@@ -242,7 +242,7 @@ fn a_web_page_instead_of_a_repository() {
     let url = server.url("");
     site.write(
         "repos.d/test.repo",
-        &format!("[gone]\nenabled=1\nretries=0\nbaseurl={url}\n"),
+        format!("[gone]\nenabled=1\nretries=0\nbaseurl={url}\n"),
     );
     let text = shown(&site, &site.run(&["makecache"]));
     assert!(
@@ -319,7 +319,7 @@ fn typing_errors_in_the_configuration() {
     let url = site.path("repo").display().to_string();
     site.write(
         "repos.d/test.repo",
-        &format!("[test]\nbaseurl=file://{url}\nenabled=1\ngpgchek=0\ncost=5\n"),
+        format!("[test]\nbaseurl=file://{url}\nenabled=1\ngpgchek=0\ncost=5\n"),
     );
     let ran = site.run(&["-q", "list"]).ok();
     assert_eq!(
@@ -329,7 +329,7 @@ fn typing_errors_in_the_configuration() {
     );
     site.write(
         "repos.d/test.repo",
-        &format!("[test]\nbaseurl=file://{url}\nenabled=maybe\n"),
+        format!("[test]\nbaseurl=file://{url}\nenabled=maybe\n"),
     );
     assert_eq!(
         shown(&site, &site.run(&["list"])),
@@ -339,7 +339,7 @@ fn typing_errors_in_the_configuration() {
     // What decides whether something is checked is not guessed.
     site.write(
         "repos.d/test.repo",
-        &format!("[test]\nbaseurl=file://{url}\nenabled=1\ngpgcheck=maybe\n"),
+        format!("[test]\nbaseurl=file://{url}\nenabled=1\ngpgcheck=maybe\n"),
     );
     let text = shown(&site, &site.run(&["list"]));
     assert!(text.contains("SITE/repos.d/test.repo:4"), "{text}");
@@ -396,7 +396,7 @@ fn a_full_disk() {
     let url = server.url("/");
     site.write(
         "repos.d/test.repo",
-        &format!("[test]\nenabled=1\ngpgcheck=0\nbaseurl={url}\n"),
+        format!("[test]\nenabled=1\ngpgcheck=0\nbaseurl={url}\n"),
     );
     let cache = site.path("cache").display().to_string();
     let option = format!("--setopt=cachedir={cache}");
@@ -590,7 +590,7 @@ fn lowest_versions_are_the_solvers_business() {
     // In tdnf.conf, too; what is older already may stay, and may go.
     fs::remove_dir_all(site.path("minversions.d")).unwrap();
     let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
-    site.write("tdnf.conf", &format!("{conf}minversions=alpha=9 other=1\n"));
+    site.write("tdnf.conf", format!("{conf}minversions=alpha=9 other=1\n"));
     let ran = site.run(&["-y", "update"]).ok();
     assert_eq!(ran.err, "Nothing to do.\n");
     site.run(&["-y", "erase", "alpha"]).ok();

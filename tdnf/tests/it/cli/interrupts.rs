@@ -92,7 +92,7 @@ fn row_93_sigint_phases_download() {
     let server = Server::start(&site.path("repo"));
     site.write(
         "repos.d/test.repo",
-        &format!(
+        format!(
             "[test]\nname=Test\nbaseurl={}\nenabled=1\ngpgcheck=0\n",
             server.url("/")
         ),

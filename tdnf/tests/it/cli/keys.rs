@@ -20,7 +20,7 @@ fn packages_are_excluded_and_requirements_kept_as_tdnf_conf_says() {
     };
     let site = Site::with(&[plain("alpha", "1.0"), beta, plain("gamma", "1.0")]);
     let conf = fs::read_to_string(site.path("tdnf.conf")).expect("written");
-    let with = |keys: &str| site.write("tdnf.conf", &format!("{conf}{keys}"));
+    let with = |keys: &str| site.write("tdnf.conf", format!("{conf}{keys}"));
     with("excludepkgs=alpha*\n");
     let ran = site.run(&["-y", "install", "alpha"]);
     assert!(
@@ -49,7 +49,7 @@ fn repodir_is_another_name_of_reposdir() {
         "[own]\nname=Own\nbaseurl=file:///nowhere\n",
     );
     let dir = site.path("other").display().to_string();
-    site.write("tdnf.conf", &format!("[main]\n{cache}\nrepodir={dir}\n"));
+    site.write("tdnf.conf", format!("[main]\n{cache}\nrepodir={dir}\n"));
     let ran = site.run(&["repolist", "all"]).ok();
     assert!(
         ran.out.contains("own ") && !ran.out.contains("test "),
@@ -62,7 +62,7 @@ fn numbers_and_switches_of_tdnf_conf_are_read() {
     let site = Site::with(&[plain("alpha", "1.0")]);
     let conf = fs::read_to_string(site.path("tdnf.conf")).expect("written");
     // No file is passed on to a scriptlet, whatever the limit.
-    site.write("tdnf.conf", &format!("{conf}openmax=0\n"));
+    site.write("tdnf.conf", format!("{conf}openmax=0\n"));
     assert_eq!(site.run(&["list"]).ok().err, "");
     site.write("tdnf.conf", "[main]\nsslverify=perhaps\n");
     let ran = site.run(&["list"]);
@@ -105,14 +105,14 @@ fn slow_servers_are_given_up_and_others_are_spared() {
         (silent, "timeout=1", "no answer within 1 second"),
         (slow, "timeout=1\nminrate=10k", "too slow: "),
     ] {
-        site.write("repos.d/test.repo", &repository(&server, keys));
+        site.write("repos.d/test.repo", repository(&server, keys));
         server.always("/repodata/repomd.xml", answer);
         let ran = site.run(&["--refresh", "makecache"]);
         assert!(ran.code != 0 && ran.err.contains(said), "{ran:?}");
     }
     server.behave();
     // Metadata of some 3 kB.
-    site.write("repos.d/test.repo", &repository(&server, "throttle=1k"));
+    site.write("repos.d/test.repo", repository(&server, "throttle=1k"));
     let began = Instant::now();
     site.run(&["--refresh", "makecache"]).ok();
     let spent = began.elapsed();

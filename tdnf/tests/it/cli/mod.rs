@@ -24,10 +24,11 @@ use std::process::Command;
 
 use testkit::program::{self, Run};
 use testkit::rpm::{build_spec, createrepo};
+use testkit::stage::Stage;
 
 /// A root, a configuration and a repository directory, all temporary.
 pub(crate) struct Site {
-    dir: tempfile::TempDir,
+    stage: Stage,
 }
 
 /// One package of a test repository.
@@ -66,23 +67,30 @@ impl Spec<'_> {
     }
 }
 
+impl std::ops::Deref for Site {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
+}
+
 impl Site {
     /// A site whose repository `test` has these packages; gpgcheck is off.
     pub(crate) fn with(specs: &[Spec<'_>]) -> Self {
         let site = Self {
-            dir: tempfile::tempdir().expect("a temporary folder can be made"),
+            stage: Stage::serving("repo"),
         };
-        fs::create_dir_all(site.path("repo")).expect("ours");
         fs::create_dir_all(site.path("repos.d")).expect("ours");
         fs::create_dir_all(site.path("root")).expect("ours");
         for spec in specs {
             site.add(spec);
         }
         createrepo::<&str>(&site.path("repo"), &[]);
-        site.write("repos.d/test.repo", &site.repo_text("gpgcheck=0"));
+        site.write("repos.d/test.repo", site.repo_text("gpgcheck=0"));
         site.write(
             "tdnf.conf",
-            &format!(
+            format!(
                 "[main]\nreposdir={}\ncachedir={}\n",
                 site.path("repos.d").display(),
                 "/var/cache/tdnf"
@@ -103,16 +111,6 @@ impl Site {
         let target = self.path("repo").join(name);
         fs::copy(&built, &target).expect("ours");
         target
-    }
-
-    pub(crate) fn path(&self, below: &str) -> PathBuf {
-        self.dir.path().join(below)
-    }
-
-    pub(crate) fn write(&self, below: &str, text: &str) {
-        let path = self.path(below);
-        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("ours");
-        fs::write(path, text).expect("ours");
     }
 
     /// Runs tdnf on this site with no input.

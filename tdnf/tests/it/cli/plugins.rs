@@ -15,7 +15,7 @@ fn unsigned() -> Site {
         "gpgcheck=0\nrepo_gpgcheck=1\ngpgkey=file://{}",
         site.path("key.asc").display()
     );
-    site.write("repos.d/test.repo", &site.repo_text(&keys));
+    site.write("repos.d/test.repo", site.repo_text(&keys));
     site
 }
 
@@ -76,7 +76,7 @@ fn row_37_plugins_are_named_as_tdnf_names_them() {
     ] {
         site.write(
             &format!("pluginconf.d/{name}.conf"),
-            &format!("[main]\nenabled={on}\n"),
+            format!("[main]\nenabled={on}\n"),
         );
     }
     let ran = site.run(&["repolist"]).ok();
@@ -147,7 +147,7 @@ fn hook(site: &Site, point: &str, name: &str, end: &str) {
         .to_string();
     site.write(
         &path,
-        &format!("#!/bin/sh\ncat > {kept}\necho hook {name}\n{end}\n"),
+        format!("#!/bin/sh\ncat > {kept}\necho hook {name}\n{end}\n"),
     );
     fs::set_permissions(site.path(&path), fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -181,7 +181,7 @@ fn automatic(site: &Site, conf: &str, words: &[&str]) -> Run {
     let tdnf = site.path("tdnf.conf").display().to_string();
     site.write(
         "automatic.conf",
-        &format!("{conf}\n[base]\ntdnf_conf={tdnf}\n"),
+        format!("{conf}\n[base]\ntdnf_conf={tdnf}\n"),
     );
     let conf = site.path("automatic.conf").display().to_string();
     let root = site.path("root").display().to_string();
@@ -246,7 +246,7 @@ fn row_15_tdnf_automatic_checks_like_tdnf() {
     site.add(&plain("alpha", "2.0"));
     testkit::rpm::createrepo::<&str>(&site.path("repo"), &[]);
     // The update is not signed, and the repository wants signatures now.
-    site.write("repos.d/test.repo", &site.repo_text("gpgcheck=1"));
+    site.write("repos.d/test.repo", site.repo_text("gpgcheck=1"));
     let ran = automatic(&site, "[emitter]\nsystem_name=box", &["--install"]);
     assert_eq!(ran.code, 125, "{ran:?}");
     assert!(ran.err.contains("Error(1510)"), "{ran:?}");

@@ -14,7 +14,7 @@ fn unsigned_rpm_gpgcheck1() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
-    site.write("repos.d/test.repo", &site.repo_text("gpgcheck=1"));
+    site.write("repos.d/test.repo", site.repo_text("gpgcheck=1"));
     let ran = site.run(&["-y", "install", "alpha"]);
     let ran = ran.fails(
         230,

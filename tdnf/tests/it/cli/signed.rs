@@ -87,7 +87,7 @@ fn signed_site() -> Option<Site> {
 
 fn use_keys(site: &Site, urls: &[String]) {
     let keys = format!("gpgcheck=1\ngpgkey={}", urls.join(" "));
-    site.write("repos.d/test.repo", &site.repo_text(&keys));
+    site.write("repos.d/test.repo", site.repo_text(&keys));
 }
 
 /// docs/threats.md, rows 10 and 13.

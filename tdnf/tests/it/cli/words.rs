@@ -114,11 +114,11 @@ fn keys_of_the_configuration_take_effect() {
 fn values_that_cannot_be_read_are_passed_over_unless_they_check_something() {
     let site = Site::with(&[plain("alpha", "1.0")]);
     let good = site.repo_text("gpgcheck=0");
-    site.write("repos.d/test.repo", &format!("{good}priority=abc\n"));
+    site.write("repos.d/test.repo", format!("{good}priority=abc\n"));
     let off = "[off]\nname=off\nbaseurl=file:///nowhere\nenabled=perhaps\n";
     site.write("repos.d/off.repo", off);
     let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
-    site.write("tdnf.conf", &format!("{conf}installonly_limit=many\n"));
+    site.write("tdnf.conf", format!("{conf}installonly_limit=many\n"));
     let warning =
         |file: &str, rest: &str| format!("warning: {}:{rest}\n", site.path(file).display());
     let (conf, off, priority) = (
@@ -152,7 +152,7 @@ fn values_that_cannot_be_read_are_passed_over_unless_they_check_something() {
         ("repo_gpgcheck", "2x"),
         ("sslverify", ""),
     ] {
-        site.write("repos.d/test.repo", &format!("{good}{key}={value}\n"));
+        site.write("repos.d/test.repo", format!("{good}{key}={value}\n"));
         let ran = site.run(&["list"]);
         let words = format!("test.repo:6: {key} = {value}: expected a boolean");
         assert!(ran.code == 236 && ran.err.contains(&words), "{ran:?}");
@@ -194,7 +194,7 @@ fn keys_of_a_repository_take_effect() {
     let lines = |keys: &str| {
         site.write(
             "repos.d/test.repo",
-            &site.repo_text(&format!("gpgcheck=0\n{keys}")),
+            site.repo_text(&format!("gpgcheck=0\n{keys}")),
         )
     };
     // Parts that are not wanted are not fetched.
@@ -310,7 +310,7 @@ fn variables_of_the_release_and_of_dnf() {
     // The key of tdnf.conf names others; the command line goes before both.
     site.run(&["-y", "install", "own"]).ok();
     let conf = fs::read_to_string(site.path("tdnf.conf")).expect("written");
-    site.write("tdnf.conf", &format!("{conf}distroverpkg=nosuch own\n"));
+    site.write("tdnf.conf", format!("{conf}distroverpkg=nosuch own\n"));
     assert_eq!(shown(&[]), format!("v 7 7  {arch}"));
     assert_eq!(shown(&["--releasever=8"]), format!("v 8 8  {arch}"));
     // The directories of the root: the first definition counts, and a file beats what is built in.

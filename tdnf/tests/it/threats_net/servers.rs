@@ -59,7 +59,7 @@ fn row_54_captive_portal() {
 fn an_unreachable_mirror_is_named() {
     let (scene, _) = cached_scene();
     let nobody = {
-        let gone = Server::start(&scene.www());
+        let gone = Server::start(scene.www());
         gone.url("/main")
     };
     scene.configure("main", &format!("baseurl={nobody}"));
@@ -224,7 +224,7 @@ fn row_75_mirror_half_bad() {
 fn row_76_all_mirrors_bad() {
     let (scene, published) = cached_scene();
     let gone = {
-        let server = Server::start(&scene.www());
+        let server = Server::start(scene.www());
         server.url("/main")
     };
     let dirs = ["html", "missing"].map(|name| scene.path(name));

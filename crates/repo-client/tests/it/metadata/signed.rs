@@ -43,7 +43,7 @@ fn row_01_replay_old_repomd() {
     let key = key("a");
     let ring = ring(&key);
     sign(&repo, &key);
-    let old = snapshot(&repo.site.www());
+    let old = snapshot(repo.site.www());
     signed_go(&repo, &ring, false).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1100));
     repo.publish("21");
