@@ -11,7 +11,7 @@ use crate::trust;
 
 /// The key that signs metadata made here
 #[derive(Subcommand)]
-pub(super) enum Key {
+pub(super) enum KeyCommand {
     /// Makes a key pair: FILE and FILE.pub
     #[command(
         after_help = "Example: mirror-sync key generate --user-id 'Our mirror' /etc/mirror.key"
@@ -30,9 +30,9 @@ pub(super) enum Key {
     },
 }
 
-impl Key {
+impl KeyCommand {
     pub(super) fn run(&self, printer: &Printer) -> Result<u8> {
-        let Key::Generate { file, user_id } = self;
+        let KeyCommand::Generate { file, user_id } = self;
         let key = trust::generate(file, user_id, session::now())?;
         printer.json(&serde_json::json!({ "fingerprint": key.fingerprint(), "file": file }));
         let file = file.display();

@@ -71,15 +71,15 @@ pub(crate) struct Common {
 
 #[derive(Subcommand)]
 enum Command {
-    Sync(sync::Sync),
+    Sync(sync::SyncCommand),
     Verify(verify::Verify),
     #[command(subcommand)]
     Snapshot(snapshot::Snapshot),
-    Status(status::Status),
+    Status(status::StatusCommand),
     Clean(clean::Clean),
-    Serve(serve::Serve),
+    Serve(serve::ServeCommand),
     #[command(subcommand)]
-    Key(key::Key),
+    Key(key::KeyCommand),
     #[command(subcommand)]
     Bundle(bundle::Bundle),
 }
@@ -111,10 +111,10 @@ impl CommandLine {
 }
 
 /// The value of an option, or what is expected instead.
-type Parsed<T> = std::result::Result<T, String>;
+type OptionValue<T> = std::result::Result<T, String>;
 
 /// Reads a span of time.
-fn time(example: &'static str) -> impl Fn(&str) -> Parsed<Duration> + Clone {
+fn time(example: &'static str) -> impl Fn(&str) -> OptionValue<Duration> + Clone {
     move |text| {
         let span =
             TimeSpan::parse(text).ok_or_else(|| format!("expected a time such as {example}"));
@@ -123,6 +123,6 @@ fn time(example: &'static str) -> impl Fn(&str) -> Parsed<Duration> + Clone {
 }
 
 /// Reads a number of bytes.
-fn size(example: &'static str) -> impl Fn(&str) -> Parsed<Bytes> + Clone {
+fn size(example: &'static str) -> impl Fn(&str) -> OptionValue<Bytes> + Clone {
     move |text| Bytes::parse(text).ok_or_else(|| format!("expected a size such as {example}"))
 }

@@ -9,13 +9,13 @@ use crate::serve::{self, Setting};
 /// Serves the mirror over HTTP, and fills repositories in proxy mode on demand
 #[derive(Args)]
 #[command(after_help = "Example: mirror-sync serve --listen 0.0.0.0:8080")]
-pub(super) struct Serve {
+pub(super) struct ServeCommand {
     /// Address and port (serve.listen)
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
 }
 
-impl Serve {
+impl ServeCommand {
     pub(super) fn run(&self, mut session: Session<'_>) -> Result<u8> {
         if let Some(address) = &self.listen {
             session.config.serve.listen.clone_from(address);

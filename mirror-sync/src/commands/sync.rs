@@ -10,7 +10,7 @@ use crate::{hooks, status, sync};
 /// Brings the mirror up to date and publishes what is whole
 #[derive(Args)]
 #[command(after_help = "Example: mirror-sync sync --wait 10m base updates")]
-pub(super) struct Sync {
+pub(super) struct SyncCommand {
     /// Repositories; all if none is named
     #[arg(value_name = "REPO")]
     repos: Vec<String>,
@@ -28,7 +28,7 @@ pub(super) struct Sync {
     force: bool,
 }
 
-impl Sync {
+impl SyncCommand {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
         let options = SyncOptions {
             only: self.repos.clone(),

@@ -35,7 +35,7 @@ pub struct Config {
     pub limits: LimitSection,
     /// The server.
     #[serde(default)]
-    pub serve: Serve,
+    pub serve: ServeSection,
     /// Programs run at certain points.
     #[serde(default)]
     pub hooks: Hooks,
@@ -127,7 +127,7 @@ impl Default for LimitSection {
 /// `[serve]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Serve {
+pub struct ServeSection {
     /// Address and port.
     pub listen: String,
     /// Most connections at once; more wait.
@@ -140,7 +140,7 @@ pub struct Serve {
     pub proxy_quota: Bytes,
 }
 
-impl Default for Serve {
+impl Default for ServeSection {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
@@ -177,7 +177,7 @@ pub struct BundleSection {
 /// How a repository is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mode {
+pub enum RepoMode {
     /// Fetched by `sync`.
     #[default]
     Mirror,
@@ -194,7 +194,7 @@ pub struct RepoSection {
     /// What people call it.
     pub name: Option<String>,
     /// Mirror or proxy.
-    pub mode: Mode,
+    pub mode: RepoMode,
     /// Left out of runs that name no repository.
     pub disabled: bool,
     /// URLs of the same repository, preferred first.
@@ -224,13 +224,13 @@ pub struct RepoSection {
     /// Seconds without a byte after which a transfer counts as dead.
     pub timeout: Option<TimeSpan>,
     /// What of it is mirrored; everything if absent.
-    pub select: Select,
+    pub select: SelectSection,
 }
 
 /// `[repo.ID.select]`. What is not restricted here is taken.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
-pub struct Select {
+pub struct SelectSection {
     /// Architectures (`x86_64`, `noarch`, `src`).
     pub arch: Vec<String>,
     /// Shell patterns of names or full names; at least one must match.
@@ -261,20 +261,20 @@ pub struct Select {
     pub installed: Option<PathBuf>,
 }
 
-impl Select {
+impl SelectSection {
     /// Whether anything is left out, so that metadata must be made to match.
     pub fn is_everything(&self) -> bool {
-        let Select {
+        let SelectSection {
             first: _,
             recommends: _,
             installed: _,
             ..
         } = self;
-        let plain = Select {
+        let plain = SelectSection {
             first: self.first.clone(),
             recommends: self.recommends,
             installed: self.installed.clone(),
-            ..Select::default()
+            ..SelectSection::default()
         };
         *self == plain
     }
@@ -370,7 +370,7 @@ impl Config {
             let places = usize::from(!repo.baseurl.0.is_empty())
                 + usize::from(repo.mirrorlist.is_some())
                 + usize::from(repo.metalink.is_some());
-            if places == 0 && repo.mode != Mode::Bundle {
+            if places == 0 && repo.mode != RepoMode::Bundle {
                 return wrong(format!(
                     "repo.{id}: no URL: set baseurl, mirrorlist or metalink"
                 ));

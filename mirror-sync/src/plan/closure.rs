@@ -62,7 +62,7 @@ pub struct ClosureRequest {
 pub struct Closure {
     /// Repository id to the locations of its packages.
     pub chosen: BTreeMap<String, BTreeSet<String>>,
-    /// Wishes that cannot be fulfilled: the wish and why.
+    /// Requests that cannot be met: the request and why.
     pub failed: Vec<(String, String)>,
 }
 
@@ -112,15 +112,15 @@ struct ClosureSolver {
     by_checksum: HashMap<(String, String), SolvableId>,
 }
 
-/// Finds what the wish needs.
+/// Finds what the request needs.
 ///
 /// # Errors
 /// Metadata cannot be read. What cannot be solved stands in [`Closure::failed`].
-pub fn closure(sources: &[SolverSource<'_>], wish: &ClosureRequest) -> Result<Closure> {
-    let mut pool = Pool::new(&wish.arch)?;
+pub fn closure(sources: &[SolverSource<'_>], request: &ClosureRequest) -> Result<Closure> {
+    let mut pool = Pool::new(&request.arch)?;
     let installed = pool.add_repo("@System", 0)?;
     pool.set_installed(installed)?;
-    let open = wish
+    let open = request
         .installed
         .iter()
         .filter_map(|text| Nevra::parse(text).ok())
@@ -138,7 +138,7 @@ pub fn closure(sources: &[SolverSource<'_>], wish: &ClosureRequest) -> Result<Cl
     }
     solver.load_unknown_installed()?;
     solver.answer_paths(sources)?;
-    solver.solve(wish)
+    solver.solve(request)
 }
 
 fn plain_name(nevra: &Nevra) -> String {
@@ -269,10 +269,10 @@ impl ClosureSolver {
         Ok(())
     }
 
-    fn solve(mut self, wish: &ClosureRequest) -> Result<Closure> {
+    fn solve(mut self, request: &ClosureRequest) -> Result<Closure> {
         let mut closure = Closure::default();
         let mut groups: Vec<(String, Vec<Job>)> = Vec::new();
-        for spec in &wish.specs {
+        for spec in &request.specs {
             let selection = self.pool.select(spec, SelectFlags::default(), false)?;
             if selection.is_empty() {
                 let why = "no repository of this mirror has it".to_owned();
@@ -282,15 +282,15 @@ impl ClosureSolver {
             let jobs = selection.jobs(Action::Install, JobFlags::default());
             groups.push((spec.clone(), jobs));
         }
-        if wish.upgrade {
+        if request.upgrade {
             groups.push(("upgrade".into(), vec![Job::all(Action::Update)]));
         }
         let options = SolverOptions {
-            ignore_recommended: !wish.recommends,
+            ignore_recommended: !request.recommends,
             ..SolverOptions::default()
         };
         // Together, as one transaction would; what cannot stand together is solved one by one, so
-        // that one bad wish does not keep the others out.
+        // that one bad request does not keep the others out.
         let all: Vec<Job> = groups.iter().flat_map(|(_, jobs)| jobs.clone()).collect();
         if let Outcome::Solved(solution) = self.pool.solve(&all, &options)? {
             self.collect(&solution.steps, &mut closure);

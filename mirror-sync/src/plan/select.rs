@@ -8,15 +8,15 @@ use rpm_pkg::glob::glob_matches;
 use rpm_repo::updateinfo::{self, Advisory};
 use rpm_repo::xml::Limits;
 
-use crate::config::{Select, day_start};
+use crate::config::{SelectSection, day_start};
 use crate::error::Result;
 use crate::upstream::Listed;
 
 /// Name, epoch, version, release and architecture: what advisories name.
-pub type PackageKey = (String, u32, String, String, String);
+pub type AdvisoryKey = (String, u32, String, String, String);
 
 /// The key of a package.
-pub fn key(package: &Listed) -> PackageKey {
+pub fn key(package: &Listed) -> AdvisoryKey {
     (
         package.name.clone(),
         package.evr.epoch.unwrap_or(0),
@@ -30,8 +30,8 @@ pub fn key(package: &Listed) -> PackageKey {
 /// advisories, if advisories are asked for.
 pub fn wanted(
     packages: &[Listed],
-    select: &Select,
-    advised: Option<&BTreeSet<PackageKey>>,
+    select: &SelectSection,
+    advised: Option<&BTreeSet<AdvisoryKey>>,
 ) -> Vec<bool> {
     let after = select.built_after.as_deref().and_then(day_start);
     let before = select.built_before.as_deref().and_then(day_start);
@@ -50,7 +50,7 @@ pub fn wanted(
     keep
 }
 
-fn passes(package: &Listed, select: &Select) -> bool {
+fn passes(package: &Listed, select: &SelectSection) -> bool {
     let source = package.arch == "src" || package.arch == "nosrc";
     if (select.no_source && source) || (select.no_debug && is_debug(&package.name)) {
         return false;
@@ -109,7 +109,7 @@ pub fn is_asked_for(advisory: &Advisory, asked: &[String]) -> bool {
 ///
 /// # Errors
 /// The document cannot be read.
-pub fn advised(name: &str, stream: impl Read, asked: &[String]) -> Result<BTreeSet<PackageKey>> {
+pub fn advised(name: &str, stream: impl Read, asked: &[String]) -> Result<BTreeSet<AdvisoryKey>> {
     let mut keys = BTreeSet::new();
     updateinfo::read(name, stream, &Limits::default(), &mut |advisory| {
         if is_asked_for(&advisory, asked) {

@@ -21,7 +21,7 @@ use rpm_trust::sign::SigningKey;
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::manifest::SnapshotFile;
-use crate::plan::select::PackageKey;
+use crate::plan::select::AdvisoryKey;
 use crate::store::{Store, digest_text};
 use crate::upstream;
 use output::DocumentOutput;
@@ -55,7 +55,7 @@ pub fn is_kept(record: &Record) -> bool {
 struct Kept {
     checksums: BTreeSet<String>,
     names: BTreeSet<String>,
-    keys: BTreeSet<PackageKey>,
+    keys: BTreeSet<AdvisoryKey>,
 }
 
 /// Writes the metadata and puts them into the store; the entries of the snapshot.

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use rpm_pkg::nevra::Nevra;
 
-use crate::plan::select::PackageKey;
+use crate::plan::select::AdvisoryKey;
 
 /// Longest line in bytes, and largest document: real ones have 2 MB in all.
 const MAX_DOCUMENT: usize = 64 << 20;
@@ -16,7 +16,7 @@ const MAX_DOCUMENT: usize = 64 << 20;
 /// The text with only what concerns the kept packages; none if nothing is left.
 pub(super) fn filtered(
     stream: impl Read,
-    keys: &BTreeSet<PackageKey>,
+    keys: &BTreeSet<AdvisoryKey>,
 ) -> io::Result<Option<String>> {
     let mut out = String::new();
     let mut names = BTreeSet::new();
@@ -73,7 +73,7 @@ fn value(document: &str, key: &str) -> Option<String> {
 }
 
 /// The document of a stream without the artifacts that are gone; none if none is left.
-fn stream_of(document: &str, keys: &BTreeSet<PackageKey>) -> Option<String> {
+fn stream_of(document: &str, keys: &BTreeSet<AdvisoryKey>) -> Option<String> {
     let mut out = String::new();
     let mut kept = 0;
     let mut inside: Option<usize> = None;
@@ -103,7 +103,7 @@ fn stream_of(document: &str, keys: &BTreeSet<PackageKey>) -> Option<String> {
     (kept > 0).then_some(out)
 }
 
-fn is_kept(artifact: &str, keys: &BTreeSet<PackageKey>) -> bool {
+fn is_kept(artifact: &str, keys: &BTreeSet<AdvisoryKey>) -> bool {
     let Ok(nevra) = Nevra::parse(artifact) else {
         return false;
     };
@@ -122,7 +122,7 @@ mod tests {
         ---\ndocument: modulemd-defaults\ndata:\n  module: perl\n...\n---\ndocument: modulemd-defaults\ndata:\n  \
         module: ruby\n...\n";
 
-    fn key(name: &str, epoch: u32, version: &str) -> PackageKey {
+    fn key(name: &str, epoch: u32, version: &str) -> AdvisoryKey {
         (
             name.into(),
             epoch,

@@ -29,7 +29,7 @@ use repo_client::Client;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::config::{Config, Mode, RepoSection};
+use crate::config::{Config, RepoMode, RepoSection};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::{manifest, publish, snapshot, status};
@@ -122,7 +122,7 @@ pub fn serve(setting: Setting<'_>) -> Result<()> {
 
 /// The repositories in proxy mode.
 fn proxies(config: &Config, layout: &Layout, client: Client) -> Result<Vec<Arc<Proxy>>> {
-    let lazy = |section: &RepoSection| section.mode == Mode::Proxy;
+    let lazy = |section: &RepoSection| section.mode == RepoMode::Proxy;
     if !config.repo.values().any(lazy) {
         return Ok(Vec::new());
     }

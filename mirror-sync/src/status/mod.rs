@@ -7,7 +7,7 @@ mod ready;
 use cli_kit::{Printer, human_size};
 use serde::Serialize;
 
-use crate::config::{Config, Mode};
+use crate::config::{Config, RepoMode};
 use crate::error::{Error, Result};
 use crate::layout::{CURRENT, Layout};
 use crate::manifest;
@@ -106,9 +106,9 @@ pub fn collect(config: &Config, layout: &Layout, now: u64) -> Result<Status> {
             id: id.clone(),
             name: section.name.clone().unwrap_or_else(|| id.clone()),
             mode: match section.mode {
-                Mode::Mirror => "mirror",
-                Mode::Proxy => "proxy",
-                Mode::Bundle => "bundle",
+                RepoMode::Mirror => "mirror",
+                RepoMode::Proxy => "proxy",
+                RepoMode::Bundle => "bundle",
             },
             ..RepoStatus::default()
         };

@@ -29,7 +29,7 @@ use std::time::Instant;
 use cli_kit::Printer;
 use repo_client::Client;
 
-use crate::config::{Config, Mode};
+use crate::config::{Config, RepoMode};
 use crate::error::{Error, Result};
 use crate::fetch::Fetcher;
 use crate::layout::Layout;
@@ -153,7 +153,8 @@ fn chosen(run: &SyncRun<'_>) -> Result<Vec<String>> {
     }
     let named = &run.options.only;
     let take = |(id, repo): &(&String, &crate::config::RepoSection)| {
-        repo.mode == Mode::Mirror && (named.contains(id) || (named.is_empty() && !repo.disabled))
+        repo.mode == RepoMode::Mirror
+            && (named.contains(id) || (named.is_empty() && !repo.disabled))
     };
     let list: Vec<String> = known
         .iter()

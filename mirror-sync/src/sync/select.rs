@@ -153,7 +153,8 @@ impl SolverAnswers {
     /// Asks what lists of packages need, and what is published first.
     fn ask(run: &SyncRun<'_>, line: &[RepoStep<Selected>]) -> Result<Self> {
         let candidates: Vec<SolverCandidate<'_>> = line.iter().filter_map(candidate).collect();
-        let ask = |list: fn(&config::Select) -> &[String]| solve::solve(run, &candidates, list);
+        let ask =
+            |list: fn(&config::SelectSection) -> &[String]| solve::solve(run, &candidates, list);
         Ok(Self {
             needed: ask(|select| &select.packages)?,
             first: ask(|select| &select.first)?,

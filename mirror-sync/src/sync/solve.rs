@@ -7,7 +7,7 @@ use repo_client::MetadataSet;
 use rpm_repo::repomd::Record;
 
 use super::SyncRun;
-use crate::config::Select;
+use crate::config::SelectSection;
 use crate::error::Result;
 use crate::plan::closure::{self, Closure, ClosureRequest, SolverSource};
 use crate::upstream::Refused;
@@ -19,7 +19,7 @@ pub(super) struct SolverCandidate<'a> {
     /// Its metadata.
     pub(super) set: &'a MetadataSet,
     /// What it asks for; none if it only offers, and then all that it has.
-    pub(super) select: Option<&'a Select>,
+    pub(super) select: Option<&'a SelectSection>,
     /// Locations that may be taken from it.
     pub(super) offered: BTreeSet<&'a str>,
 }
@@ -42,7 +42,7 @@ pub(super) struct Chosen {
 pub(super) fn solve(
     run: &SyncRun<'_>,
     candidates: &[SolverCandidate<'_>],
-    list: impl Fn(&Select) -> &[String],
+    list: impl Fn(&SelectSection) -> &[String],
 ) -> Result<Chosen> {
     let mut chosen = Chosen::default();
     for asking in candidates {
@@ -58,7 +58,7 @@ pub(super) fn solve(
     Ok(chosen)
 }
 
-fn wish(select: &Select, specs: &[String]) -> Result<ClosureRequest> {
+fn wish(select: &SelectSection, specs: &[String]) -> Result<ClosureRequest> {
     let foreign = |arch: &&String| !matches!(arch.as_str(), "noarch" | "src" | "nosrc");
     let arch = select.arch.iter().find(foreign).cloned();
     let installed = select.installed.as_deref().map(closure::read_installed);

@@ -10,7 +10,7 @@ use crate::bundle::make::{Orders, make};
 use crate::bundle::record::Receipt;
 use crate::bundle::request::SiteRequest;
 use crate::commands::session::Session;
-use crate::commands::{Parsed, size, time};
+use crate::commands::{OptionValue, size, time};
 use crate::config::{self, Bytes};
 use crate::error::{EXIT_DONE, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error, Result};
 use crate::sync::{SyncOptions, SyncRun};
@@ -63,7 +63,7 @@ pub(in crate::commands) struct Make {
 }
 
 /// A part has at least a byte.
-fn part_size(text: &str) -> Parsed<Bytes> {
+fn part_size(text: &str) -> OptionValue<Bytes> {
     let example = "4.4G";
     let bytes = size(example)(text)?;
     let some = (bytes.0 > 0).then_some(bytes);

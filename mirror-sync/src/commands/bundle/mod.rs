@@ -20,7 +20,7 @@ use crate::{manifest, trust};
 /// Updates for sites without a network: request, make, carry, apply
 #[derive(Subcommand)]
 pub(super) enum Bundle {
-    Request(request::Request),
+    Request(request::RequestCommand),
     Make(make::Make),
     /// Checks a bundle whole and publishes what it brings
     #[command(after_help = "Example: mirror-sync bundle apply --dry-run site-00001.tar")]

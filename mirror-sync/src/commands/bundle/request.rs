@@ -17,7 +17,7 @@ use crate::plan::closure::read_installed;
 #[command(
     after_help = "Example: mirror-sync bundle request --site plant --upgrade --output plant.json nginx"
 )]
-pub(in crate::commands) struct Request {
+pub(in crate::commands) struct RequestCommand {
     /// Packages to install
     #[arg(value_name = "PACKAGE")]
     packages: Vec<String>,
@@ -52,7 +52,7 @@ pub(in crate::commands) struct Request {
     output: PathBuf,
 }
 
-impl Request {
+impl RequestCommand {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<()> {
         let request = self.request(session)?;
         write_json(&self.output, &request)?;

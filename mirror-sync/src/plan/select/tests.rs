@@ -27,8 +27,8 @@ fn upstream() -> Vec<Listed> {
         .collect()
 }
 
-fn kept(packages: &[Listed], select: &str, advised: Option<&BTreeSet<PackageKey>>) -> Vec<usize> {
-    let select: Select = toml::from_str(select).unwrap();
+fn kept(packages: &[Listed], select: &str, advised: Option<&BTreeSet<AdvisoryKey>>) -> Vec<usize> {
+    let select: SelectSection = toml::from_str(select).unwrap();
     let keep = wanted(packages, &select, advised);
     assert_eq!(keep.len(), packages.len());
     let places = keep.iter().enumerate();
@@ -92,7 +92,7 @@ fn each_filter_leaves_what_it_says() {
 #[test]
 fn advisories_name_packages_by_everything_but_the_location() {
     let packages = upstream();
-    let keys = |places: &[usize]| -> BTreeSet<PackageKey> {
+    let keys = |places: &[usize]| -> BTreeSet<AdvisoryKey> {
         places.iter().map(|at| key(&packages[*at])).collect()
     };
     let mut other_release = keys(&[]);
