@@ -64,6 +64,7 @@ pub fn commit(staged: Staged<'_>) -> Result<Committed, TransactionError> {
     } = staged;
     let mut execution = Execution {
         file_steps: FileSteps::new(running.options),
+        package_triggers: Triggers::read(running.progress.installs(), running.options.generation),
         running,
         plan,
         file_triggers,
@@ -84,6 +85,7 @@ pub fn commit(staged: Staged<'_>) -> Result<Committed, TransactionError> {
 struct Execution<'a> {
     running: Running<'a>,
     plan: FilePlan,
+    package_triggers: Triggers,
     file_triggers: FileTriggers,
     file_steps: FileSteps,
     installed: Vec<String>,
@@ -155,7 +157,10 @@ impl Execution<'_> {
     /// What runs before the first file of a package; rpm tells of the package after it.
     fn before_install(&mut self, index: usize) -> Result<(), TransactionError> {
         self.sysusers(index)?;
-        self.triggers(|this| this.package_triggers().before_install(index))?;
+        self.triggers(|this| {
+            this.package_triggers
+                .before_install(&this.running.progress, index)
+        })?;
         self.script(index, ScriptKind::Pre, 1)
     }
 
@@ -165,14 +170,20 @@ impl Execution<'_> {
         self.triggers(|this| this.picture().after_install(index, Band::High))?;
         // The count includes this package already.
         self.script(index, ScriptKind::Post, 0)?;
-        self.triggers(|this| this.package_triggers().after_install(index))?;
+        self.triggers(|this| {
+            this.package_triggers
+                .after_install(&this.running.progress, index)
+        })?;
         self.triggers(|this| this.picture().after_install(index, Band::Low))
     }
 
     /// What runs before the first file of a package goes; rpm tells of the package after it.
     fn before_erase(&mut self, index: usize) -> Result<(), TransactionError> {
         self.triggers(|this| this.picture().before_erase(index, Band::High))?;
-        self.triggers(|this| this.package_triggers().before_erase(index))?;
+        self.triggers(|this| {
+            this.package_triggers
+                .before_erase(&this.running.progress, index)
+        })?;
         self.script(index, ScriptKind::PreUn, -1)?;
         self.triggers(|this| this.picture().before_erase(index, Band::Low))
     }
@@ -181,7 +192,10 @@ impl Execution<'_> {
         self.apply(index)?;
         self.triggers(|this| this.picture().after_erase(index, Band::High))?;
         self.script(index, ScriptKind::PostUn, -1)?;
-        self.triggers(|this| this.package_triggers().after_erase(index))?;
+        self.triggers(|this| {
+            this.package_triggers
+                .after_erase(&this.running.progress, index)
+        })?;
         self.triggers(|this| this.picture().after_erase(index, Band::Low))?;
         self.running.progress.add_count(index, -1);
         Ok(())
@@ -193,14 +207,6 @@ impl Execution<'_> {
             triggers: &self.file_triggers,
             progress: &self.running.progress,
             plan: &self.plan,
-            generation: self.running.options.generation,
-        }
-    }
-
-    /// What package triggers are found by.
-    fn package_triggers(&self) -> Triggers<'_, '_> {
-        Triggers {
-            progress: &self.running.progress,
             generation: self.running.options.generation,
         }
     }

@@ -1,9 +1,9 @@
 //! How far a transaction is: what is installed at this moment. The database does not say it before
 //! the commit point.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::element::{Deed, Loaded};
+use super::element::{Deed, Loaded, PackageFacts};
 use super::error::TransactionError;
 use super::installed::Installed;
 
@@ -15,16 +15,29 @@ pub(crate) struct Progress<'d> {
     finished: usize,
     /// How many packages of a name were added less those removed so far.
     counts: HashMap<String, i64>,
+    /// Records that are erased, with the positions of their elements.
+    erased: HashMap<u32, usize>,
+    /// Positions of installs that take the place of an erasure.
+    partners: HashSet<usize>,
 }
 
 impl<'d> Progress<'d> {
     /// Nothing is done yet. The elements stand in the order of the transaction.
     pub(crate) fn new(installed: Installed<'d>, elements: Vec<Loaded>) -> Progress<'d> {
+        let (mut erased, mut partners) = (HashMap::new(), HashSet::new());
+        for (index, element) in elements.iter().enumerate() {
+            if let Deed::Erase { hnum, linked_to } = element.deed {
+                erased.entry(hnum).or_insert(index);
+                partners.extend(linked_to);
+            }
+        }
         Progress {
             installed,
             elements,
             finished: 0,
             counts: HashMap::new(),
+            erased,
+            partners,
         }
     }
 
@@ -36,6 +49,13 @@ impl<'d> Progress<'d> {
     /// All elements, in the order of the transaction.
     pub(crate) fn elements(&self) -> &[Loaded] {
         &self.elements
+    }
+
+    /// What is to be installed, with the positions.
+    pub(crate) fn installs(&self) -> impl Iterator<Item = (usize, &PackageFacts)> {
+        let elements = self.elements.iter().enumerate();
+        let installs = elements.filter(|(_, element)| element.is_install());
+        installs.map(|(index, element)| (index, &element.package))
     }
 
     /// How many elements are done.
@@ -68,12 +88,13 @@ impl<'d> Progress<'d> {
 
     /// Is the record still installed at this moment?
     pub(crate) fn is_present(&self, hnum: u32) -> bool {
-        !erases(self.elements.iter().take(self.finished), hnum)
+        let element = self.erased.get(&hnum);
+        element.is_none_or(|&index| index >= self.finished)
     }
 
     /// Does the transaction leave the record alone?
     pub(crate) fn is_bystander(&self, hnum: u32) -> bool {
-        !erases(self.elements.iter(), hnum)
+        !self.erased.contains_key(&hnum)
     }
 
     /// Does an install of this transaction take the place of this erasure?
@@ -86,11 +107,6 @@ impl<'d> Progress<'d> {
 
     /// Does this install take the place of an erasure?
     pub(crate) fn has_partner(&self, index: usize) -> bool {
-        let linked = |e: &Loaded| matches!(e.deed, Deed::Erase { linked_to, .. } if linked_to == Some(index));
-        self.elements.iter().any(linked)
+        self.partners.contains(&index)
     }
-}
-
-fn erases<'e>(mut elements: impl Iterator<Item = &'e Loaded>, hnum: u32) -> bool {
-    elements.any(|e| matches!(e.deed, Deed::Erase { hnum: h, .. } if h == hnum))
 }

@@ -2,7 +2,7 @@
 //! (docs/reference/transactions.md, 3.5). The database does not know the changes of this transaction before the commit
 //! point; the elements that are done are added and taken away here.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rpm_db::Index;
 use rpm_pkg::dep::{Dep, DepFlags};
@@ -10,7 +10,7 @@ use rpm_pkg::header::Header;
 use rpm_pkg::nevra::Nevra;
 
 use super::Generation;
-use super::element::{PackageFacts, Script};
+use super::element::{Loaded, PackageFacts, Script};
 use super::error::TransactionError;
 use super::progress::Progress;
 use super::scriptlets::Scriptlet;
@@ -41,140 +41,207 @@ struct Condition {
 }
 
 /// Finds the package triggers that an element sets off.
-pub(crate) struct Triggers<'a, 'd> {
-    /// What is installed at this moment.
-    pub progress: &'a Progress<'d>,
+pub(crate) struct Triggers {
     /// The rpm whose rules are followed.
-    pub generation: Generation,
+    generation: Generation,
+    /// Installs with a trigger on a name, in the order of the transaction.
+    on: ByName,
+    /// Installs of a name, in the same order.
+    named: ByName,
 }
 
-impl Triggers<'_, '_> {
+/// Positions of elements by a name.
+type ByName = HashMap<String, Vec<usize>>;
+
+impl Triggers {
+    /// Looks once through what is installed, by its position in the transaction.
+    pub(crate) fn read<'e>(
+        installs: impl Iterator<Item = (usize, &'e PackageFacts)>,
+        generation: Generation,
+    ) -> Triggers {
+        let (mut on, mut named) = (ByName::new(), ByName::new());
+        for (index, package) in installs {
+            named.entry(package.name.clone()).or_default().push(index);
+            let mut names: Vec<String> = package
+                .header
+                .strings(NAMES)
+                .map(|name| String::from_utf8_lossy(name).into_owned())
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            for name in names {
+                on.entry(name).or_default().push(index);
+            }
+        }
+        Triggers {
+            generation,
+            on,
+            named,
+        }
+    }
+
     /// Before an install: triggers of others, then its own.
-    pub(crate) fn before_install(&self, index: usize) -> Result<Vec<Scriptlet>, TransactionError> {
-        let mut due = self.others(index, PREIN, 0)?;
-        due.extend(self.own(index, PREIN, 0)?);
+    pub(crate) fn before_install(
+        &self,
+        progress: &Progress<'_>,
+        index: usize,
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let moment = Moment::new(progress, index, PREIN, 0);
+        let mut due = self.others(&moment)?;
+        due.extend(self.own(&moment)?);
         Ok(due)
     }
 
     /// After an install: the same.
-    pub(crate) fn after_install(&self, index: usize) -> Result<Vec<Scriptlet>, TransactionError> {
-        let mut due = self.others(index, IN, 0)?;
-        due.extend(self.own(index, IN, 0)?);
+    pub(crate) fn after_install(
+        &self,
+        progress: &Progress<'_>,
+        index: usize,
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let moment = Moment::new(progress, index, IN, 0);
+        let mut due = self.others(&moment)?;
+        due.extend(self.own(&moment)?);
         Ok(due)
     }
 
     /// Before an erasure: its own triggers, then those of others.
-    pub(crate) fn before_erase(&self, index: usize) -> Result<Vec<Scriptlet>, TransactionError> {
+    pub(crate) fn before_erase(
+        &self,
+        progress: &Progress<'_>,
+        index: usize,
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
         let fatal = self.generation >= Generation::Rpm6;
-        let kind = (UN.0, UN.1, fatal);
-        let mut due = self.own(index, kind, -1)?;
-        due.extend(self.others(index, kind, -1)?);
+        let moment = Moment::new(progress, index, (UN.0, UN.1, fatal), -1);
+        let mut due = self.own(&moment)?;
+        due.extend(self.others(&moment)?);
         Ok(due)
     }
 
     /// After an erasure: triggers of others only.
-    pub(crate) fn after_erase(&self, index: usize) -> Result<Vec<Scriptlet>, TransactionError> {
-        self.others(index, POSTUN, -1)
+    pub(crate) fn after_erase(
+        &self,
+        progress: &Progress<'_>,
+        index: usize,
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        self.others(&Moment::new(progress, index, POSTUN, -1))
     }
 
     /// Triggers of other packages on this element; one at most for each package.
-    fn others(
-        &self,
-        index: usize,
-        kind: Kind,
-        by: i64,
-    ) -> Result<Vec<Scriptlet>, TransactionError> {
-        let Some(element) = self.progress.elements().get(index) else {
+    fn others(&self, moment: &Moment<'_, '_>) -> Result<Vec<Scriptlet>, TransactionError> {
+        let Some(element) = moment.element() else {
             return Ok(Vec::new());
         };
-        let package = &element.package;
-        let count = self.progress.count(&package.name)? + by;
+        let (package, installed) = (&element.package, moment.progress.installed());
+        let provided = provided(&package.header);
         let mut due = Vec::new();
         let mut seen = HashSet::new();
-        let installed = self.progress.installed();
         for found in installed.find(Index::Triggername, package.name.as_bytes())? {
-            let there = self.progress.is_present(found.hnum);
+            let there = moment.progress.is_present(found.hnum);
             if !there || !seen.insert(found.hnum) {
                 continue;
             }
             if let Some(header) = installed.db.get(found.hnum)? {
-                due.extend(self.due(&header, &package.header, kind, (0, count))?);
+                due.extend(moment.due(&header, &provided)?);
             }
         }
-        for other in self.added(index, kind) {
-            due.extend(self.due(&other.header, &package.header, kind, (0, count))?);
+        for owner in moment.added(&self.on, &package.name) {
+            due.extend(moment.due(&owner.header, &provided)?);
         }
         Ok(due)
     }
 
     /// This element's own triggers on what is installed; each script once.
-    fn own(&self, index: usize, kind: Kind, by: i64) -> Result<Vec<Scriptlet>, TransactionError> {
-        let Some(element) = self.progress.elements().get(index) else {
+    fn own(&self, moment: &Moment<'_, '_>) -> Result<Vec<Scriptlet>, TransactionError> {
+        let Some(element) = moment.element() else {
             return Ok(Vec::new());
         };
-        let header = &element.package.header;
+        let (header, progress) = (&element.package.header, moment.progress);
         let mut due: Vec<Scriptlet> = Vec::new();
         let mut seen = HashSet::new();
         for condition in conditions(header) {
-            if condition.flags & kind.0 == 0 || seen.contains(&condition.script) {
+            if condition.flags & moment.kind.0 == 0 || seen.contains(&condition.script) {
                 continue;
             }
             let name = &condition.on.name;
             let mut meets = false;
-            let installed = self.progress.installed();
+            let installed = progress.installed();
             for hnum in installed.named(name)? {
-                let present = self.progress.is_present(hnum);
+                let present = progress.is_present(hnum);
                 if let (true, Some(other)) = (present, installed.db.get(hnum)?) {
                     meets |= condition.on.overlaps(&provided(&other));
                 }
             }
-            for other in self.added(index, kind) {
-                meets |= other.name == *name && condition.on.overlaps(&provided(&other.header));
+            for other in moment.added(&self.named, name) {
+                meets |= condition.on.overlaps(&provided(&other.header));
             }
             if meets && seen.insert(condition.script) {
                 let arguments = [
-                    self.progress.count(&element.package.name)? + by,
-                    self.progress.count(name)?,
+                    progress.count(&element.package.name)? + moment.by,
+                    progress.count(name)?,
                 ];
-                due.extend(due_of(header, &condition, kind, arguments));
+                due.extend(due_of(header, &condition, moment.kind, arguments));
             }
         }
         Ok(due)
     }
+}
 
-    /// The trigger of `owner` on a package, if a condition holds. The counts are those of the
-    /// owner's correction and of the package.
-    fn due(
-        &self,
-        owner: &Header,
-        package: &Header,
-        kind: Kind,
-        (by, count): (i64, i64),
-    ) -> Result<Option<Scriptlet>, TransactionError> {
-        let provided = provided(package);
+/// An element, and what is looked for on its account.
+struct Moment<'a, 'd> {
+    progress: &'a Progress<'d>,
+    index: usize,
+    kind: Kind,
+    /// The correction of the number of packages of the element's name.
+    by: i64,
+    /// So many elements are in the system: a package that was just installed sees itself.
+    done: usize,
+}
+
+impl<'a, 'd> Moment<'a, 'd> {
+    fn new(progress: &'a Progress<'d>, index: usize, kind: Kind, by: i64) -> Moment<'a, 'd> {
+        let done = match kind.0 == IN.0 {
+            true => index + 1,
+            false => progress.finished(),
+        };
+        Moment {
+            progress,
+            index,
+            kind,
+            by,
+            done,
+        }
+    }
+
+    fn element(&self) -> Option<&'a Loaded> {
+        self.progress.elements().get(self.index)
+    }
+
+    /// The packages of a table under a name that are in the system by now.
+    fn added<'t>(
+        &'t self,
+        table: &'t ByName,
+        name: &str,
+    ) -> impl Iterator<Item = &'a PackageFacts> + 't {
+        let places = table.get(name).into_iter().flatten();
+        let done = places.take_while(|&&place| place < self.done);
+        let elements = self.progress.elements();
+        done.filter_map(|&place| Some(&elements.get(place)?.package))
+    }
+
+    /// The trigger of `owner` on what the element provides, if a condition holds.
+    fn due(&self, owner: &Header, provided: &Dep) -> Result<Option<Scriptlet>, TransactionError> {
         let holds = |c: &Condition| {
-            c.flags & kind.0 != 0 && c.on.name == provided.name && c.on.overlaps(&provided)
+            c.flags & self.kind.0 != 0 && c.on.name == provided.name && c.on.overlaps(provided)
         };
         let Some(condition) = conditions(owner).into_iter().find(holds) else {
             return Ok(None);
         };
         let name = owner.text(rpm_pkg::header::tag::NAME).unwrap_or_default();
-        Ok(due_of(
-            owner,
-            &condition,
-            kind,
-            [self.progress.count(name)? + by, count],
-        ))
-    }
-
-    /// The packages that are in the system by now: one that was just installed sees itself.
-    fn added(&self, index: usize, kind: Kind) -> impl Iterator<Item = &PackageFacts> {
-        let count = match kind.0 == IN.0 {
-            true => index + 1,
-            false => self.progress.finished(),
-        };
-        let done = self.progress.elements().iter().take(count);
-        done.filter(|e| e.is_install()).map(|e| &e.package)
+        let arguments = [
+            self.progress.count(name)?,
+            self.progress.count(&provided.name)? + self.by,
+        ];
+        Ok(due_of(owner, &condition, self.kind, arguments))
     }
 }
 
@@ -230,4 +297,45 @@ fn due_of(
         arguments: arguments.to_vec(),
         input: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rpm_pkg::header::tag::{ARCH, NAME, OS, RELEASE, VERSION};
+    use rpm_pkg::header::{HeaderBuilder, Kind, Value};
+
+    use super::*;
+
+    /// A package with triggers on others.
+    fn package(name: &str, triggers: &[&str]) -> PackageFacts {
+        let mut header = HeaderBuilder::new();
+        let texts = [
+            (NAME, name),
+            (VERSION, "1"),
+            (RELEASE, "1"),
+            (ARCH, "noarch"),
+            (OS, "linux"),
+        ];
+        for (tag, value) in texts {
+            header.add(tag, Value::string(value));
+        }
+        if !triggers.is_empty() {
+            header.add(NAMES, Value::strings(triggers));
+        }
+        PackageFacts::read(header.build(Kind::Main).unwrap(), name).unwrap()
+    }
+
+    #[test]
+    fn only_packages_with_a_trigger_on_the_name_are_asked() {
+        let installs = [
+            (0, &package("a", &["c", "b", "b"])),
+            (1, &package("b", &[])),
+            (3, &package("c", &["c"])),
+        ];
+        let found = Triggers::read(installs.into_iter(), Generation::Rpm4_18);
+        assert_eq!(found.on.get("b"), Some(&vec![0]));
+        assert_eq!(found.on.get("c"), Some(&vec![0, 3]));
+        assert_eq!(found.on.get("a"), None);
+        assert_eq!(found.named.get("c"), Some(&vec![3]));
+    }
 }
