@@ -51,13 +51,17 @@ impl PackageFacts {
 
     /// The package of a database record.
     pub(crate) fn installed(db: &Db, hnum: u32) -> Result<PackageFacts, TransactionError> {
-        let what = format!("record {hnum} of the rpm database");
         match db.get(hnum)? {
-            Some(header) => PackageFacts::read(header, &what),
-            None => Err(TransactionError::Package {
-                package: what,
-                reason: "is not there".to_owned(),
-            }),
+            Some(header) => PackageFacts::read(header, &record_name(hnum)),
+            None => Err(PackageFacts::missing(hnum)),
+        }
+    }
+
+    /// A record that an index of the database names, and that is not there.
+    pub(crate) fn missing(hnum: u32) -> TransactionError {
+        TransactionError::Package {
+            package: record_name(hnum),
+            reason: "is not there".to_owned(),
         }
     }
 
@@ -84,6 +88,10 @@ impl PackageFacts {
     pub(crate) fn name_of(&self, index: usize) -> (&[u8], &[u8]) {
         self.files.path_parts(index)
     }
+}
+
+fn record_name(hnum: u32) -> String {
+    format!("record {hnum} of the rpm database")
 }
 
 /// Which package a verdict is about: a digest of its whole signature header and its whole main

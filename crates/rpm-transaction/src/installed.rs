@@ -5,17 +5,93 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use rpm_db::{Db, Index, Match};
+use rpm_pkg::header::{Header, tag};
 
 use super::element::PackageFacts;
 use super::error::TransactionError;
 
-/// So many packages are kept in memory at a time; common base names lead to the same few.
+/// So many packages are kept in memory at a time; the one that was not asked for longest goes first.
 const MAX_KEPT: usize = 64;
+/// Of so many packages the places of files are kept: 4 bytes a file, and the names of directories.
+const MAX_PLACES: usize = 16 << 10;
+
+/// The last values that were asked for, by record.
+struct Kept<T> {
+    max: usize,
+    /// How often anything was asked for.
+    asked: u64,
+    /// How often something was read.
+    #[cfg(test)]
+    read: usize,
+    /// Each with the number of the question that asked for it last.
+    values: HashMap<u32, (u64, Rc<T>)>,
+}
+
+impl<T> Kept<T> {
+    fn new(max: usize) -> Kept<T> {
+        Kept {
+            max,
+            asked: 0,
+            #[cfg(test)]
+            read: 0,
+            values: HashMap::new(),
+        }
+    }
+
+    fn get(
+        &mut self,
+        hnum: u32,
+        read: impl FnOnce() -> Result<T, TransactionError>,
+    ) -> Result<Rc<T>, TransactionError> {
+        self.asked += 1;
+        if let Some((last, value)) = self.values.get_mut(&hnum) {
+            *last = self.asked;
+            return Ok(Rc::clone(value));
+        }
+        let value = Rc::new(read()?);
+        #[cfg(test)]
+        {
+            self.read += 1;
+        }
+        if self.values.len() >= self.max {
+            let oldest = self.values.iter().min_by_key(|(_, (last, _))| *last);
+            if let Some(oldest) = oldest.map(|(&hnum, _)| hnum) {
+                self.values.remove(&oldest);
+            }
+        }
+        self.values.insert(hnum, (self.asked, Rc::clone(&value)));
+        Ok(value)
+    }
+}
+
+/// Where the files of a package lie, without anything else of it.
+pub(crate) struct FilePlaces {
+    /// The names of its directories.
+    dirs: Vec<Vec<u8>>,
+    /// The number of the directory of each file.
+    files: Vec<u32>,
+}
+
+impl FilePlaces {
+    fn of(header: &Header) -> FilePlaces {
+        FilePlaces {
+            dirs: header.strings(tag::DIRNAMES).map(<[u8]>::to_vec).collect(),
+            files: header.u32s(tag::DIRINDEXES).collect(),
+        }
+    }
+
+    /// The directory of a file. `None` where the header does not say: a very old package has whole paths.
+    pub(crate) fn dir(&self, file: usize) -> Option<&[u8]> {
+        let dir = *self.files.get(file)?;
+        self.dirs.get(dir as usize).map(Vec::as_slice)
+    }
+}
 
 /// The installed packages, read when needed.
 pub(crate) struct Installed<'d> {
     pub db: &'d Db,
-    kept: RefCell<HashMap<u32, Rc<PackageFacts>>>,
+    packages: RefCell<Kept<PackageFacts>>,
+    places: RefCell<Kept<FilePlaces>>,
     empty: bool,
 }
 
@@ -23,29 +99,38 @@ impl<'d> Installed<'d> {
     pub(crate) fn new(db: &'d Db) -> Result<Installed<'d>, TransactionError> {
         Ok(Installed {
             db,
-            kept: RefCell::default(),
+            packages: RefCell::new(Kept::new(MAX_KEPT)),
+            places: RefCell::new(Kept::new(MAX_PLACES)),
             empty: db.count()? == 0,
         })
     }
 
     /// The database was changed.
     pub(crate) fn changed(&mut self) {
-        self.kept.get_mut().clear();
+        self.packages.get_mut().values.clear();
+        self.places.get_mut().values.clear();
         self.empty = false;
     }
 
     /// The package with this number.
     pub(crate) fn package(&self, hnum: u32) -> Result<Rc<PackageFacts>, TransactionError> {
-        let mut kept = self.kept.borrow_mut();
-        if let Some(package) = kept.get(&hnum) {
-            return Ok(Rc::clone(package));
-        }
-        let package = Rc::new(PackageFacts::installed(self.db, hnum)?);
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
-        }
-        kept.insert(hnum, Rc::clone(&package));
-        Ok(package)
+        let read = || PackageFacts::installed(self.db, hnum);
+        self.packages.borrow_mut().get(hnum, read)
+    }
+
+    /// Where the files of the package with this number lie: far less than the package.
+    pub(crate) fn places(&self, hnum: u32) -> Result<Rc<FilePlaces>, TransactionError> {
+        let read = || match self.db.get(hnum)? {
+            Some(header) => Ok(FilePlaces::of(&header)),
+            None => Err(PackageFacts::missing(hnum)),
+        };
+        self.places.borrow_mut().get(hnum, read)
+    }
+
+    /// How many records were read.
+    #[cfg(test)]
+    pub(crate) fn reads(&self) -> usize {
+        self.packages.borrow().read + self.places.borrow().read
     }
 
     /// Files of installed packages with this base name.
@@ -85,5 +170,27 @@ impl<'d> Installed<'d> {
             return Ok(Vec::new());
         }
         Ok(self.db.find(index, key)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kept, TransactionError};
+
+    #[test]
+    fn what_was_not_asked_for_longest_goes_first() -> Result<(), TransactionError> {
+        let mut kept = Kept::new(2);
+        let mut read = Vec::new();
+        for hnum in [1, 2, 1, 3, 1, 2, 3, 3] {
+            let value = kept.get(hnum, || {
+                read.push(hnum);
+                Ok(hnum * 10)
+            })?;
+            assert_eq!(*value, hnum * 10);
+        }
+        assert_eq!(read, [1, 2, 3, 2, 3]);
+        assert_eq!(kept.read, 5);
+        assert_eq!(kept.values.len(), 2);
+        Ok(())
     }
 }

@@ -6,6 +6,8 @@
 mod conflicts;
 mod paths;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 

@@ -49,8 +49,15 @@ impl<'a> Paths<'a> {
         let base = split(target).1;
         let mut owners = Vec::new();
         for found in self.installed.with_base(base)? {
-            let package = self.installed.package(found.hnum)?;
             let file = found.idx as usize;
+            // Many packages have a file of this name (README), few in this directory.
+            let places = self.installed.places(found.hnum)?;
+            if let Some(dir) = places.dir(file)
+                && self.target(dir, base).is_ok_and(|other| other != target)
+            {
+                continue;
+            }
+            let package = self.installed.package(found.hnum)?;
             let there = package
                 .states
                 .get(file)
