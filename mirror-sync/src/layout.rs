@@ -116,6 +116,9 @@ impl Layout {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if !left.is_zero() => {
+                    if left == wait {
+                        tracing::info!(path = %path.display(), "waiting for the lock");
+                    }
                     let pause = left.min(Duration::from_millis(200));
                     std::thread::sleep(pause);
                     left -= pause;

@@ -71,6 +71,8 @@ pub fn run(words: Vec<String>) -> u8 {
         Err(error) => return refused(&error, &words),
     };
     let printer = Printer::standard(line.mode());
+    let wanted = std::env::var_os(cli_kit::LOG_VARIABLE);
+    printer.start_log(wanted, printer.mode().verbose);
     match line.run(&printer) {
         Ok(code) => match printer.failed() {
             Some(kind) if kind != std::io::ErrorKind::BrokenPipe => {

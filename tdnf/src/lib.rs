@@ -58,6 +58,8 @@ fn tdnf(argv: &[String]) -> u8 {
     let (printer, command, outcome) = match args::parse(argv.iter().cloned()) {
         Ok(args) => {
             let printer = Screen::standard(mode(&args), shape(&args));
+            // -v shows what it shows in C tdnf, and no log: scripts read it.
+            printer.start_log(std::env::var_os(cli_kit::LOG_VARIABLE), false);
             let outcome = commands::dispatch(&args, &printer, &mut listener);
             let command = args.command().map(str::to_owned);
             (printer, command, outcome)

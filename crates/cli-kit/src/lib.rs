@@ -7,10 +7,12 @@
 //!   otherwise.
 //! - [`Answer`] is what a person said to a yes/no question.
 //! - [`unfit_value`] and [`Printer::no_command`] say what is wrong with a command line.
+//! - [`Printer::start_log`] begins the log, which [`LOG_VARIABLE`] switches on.
 //! - [`human_size`] is the one way sizes are written.
 //!
 //! Invariant: nothing here decides anything; callers pass values and get values back.
 
+mod log;
 mod printer;
 mod progress;
 mod prompt;
@@ -19,6 +21,7 @@ mod size;
 mod tests;
 mod words;
 
+pub use log::LOG_VARIABLE;
 pub use printer::{Mode, Printer, Recorded};
 pub use progress::{Progress, TransferId};
 pub use prompt::Answer;

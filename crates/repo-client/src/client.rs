@@ -111,6 +111,11 @@ impl Client {
         let mut all = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(server.to_owned()).or_insert(0);
         *count = count.saturating_add(1);
+        tracing::debug!(
+            server,
+            failures = *count,
+            "blamed: asked after others from now on"
+        );
     }
 
     /// How often a server has failed in this run: those that did are asked after the others.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use tracing::{debug, info, trace, warn};
+
 /// Receives events. Called from the thread that called into this crate, never for long: a slow
 /// observer slows the transfer. Every URL in an event is already redacted.
 pub trait Observer: Send + Sync {
@@ -16,6 +18,54 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn event(&self, _event: Event<'_>) {}
+}
+
+/// Logs what happens and passes it on.
+pub(crate) struct Logged<'a>(pub(crate) &'a dyn Observer);
+
+impl Observer for Logged<'_> {
+    fn event(&self, event: Event<'_>) {
+        log(&event);
+        self.0.event(event);
+    }
+}
+
+fn log(event: &Event<'_>) {
+    match *event {
+        // Told where the servers are chosen, with more about them.
+        Event::RepoAsked { .. } | Event::Finished { .. } => {}
+        Event::Progress { id, bytes } => trace!(id, bytes, "progress"),
+        Event::Started {
+            id,
+            label,
+            total,
+            resumed,
+        } => debug!(id, label, total, resumed, "transfer begins"),
+        Event::Failed { id } => debug!(id, "transfer given up"),
+        Event::Retry {
+            id,
+            label,
+            attempt,
+            limit,
+            delay_ms,
+        } => info!(id, label, attempt, limit, delay_ms, "retry"),
+        Event::MirrorFailed {
+            id,
+            label,
+            url,
+            cause,
+        } => info!(id, label, url, %cause, "mirror failed"),
+        Event::Limit { host, limit } => info!(host, %limit, "limit"),
+        Event::RepoFailed { repo, why } => warn!(repo, why, "no metadata"),
+        Event::OldCacheUsed { repo, why } => warn!(repo, why, "old metadata are used"),
+        Event::OlderMetadata {
+            repo,
+            seen,
+            offered,
+        } => warn!(repo, seen, offered, "older metadata are offered"),
+        Event::UnverifiedTls { repo } => warn!(repo, "certificates are not checked"),
+        Event::Waiting { repo } => info!(repo, "waiting for the lock of the cache"),
+    }
 }
 
 /// One event. `id` names a transfer; it is unique for the life of the [`crate::Client`].

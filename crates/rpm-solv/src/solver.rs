@@ -105,6 +105,7 @@ impl Pool {
         jobs: &[Job],
         options: &SolverOptions,
     ) -> Result<(RawSolver, bool), SolvError> {
+        let _span = tracing::info_span!("solve", jobs = jobs.len()).entered();
         self.prepare()?;
         let mut queue = Queue::new();
         for job in jobs {
@@ -128,6 +129,7 @@ impl Pool {
             }
             ffi::solver_solve(solver.as_ptr(), queue.as_mut_ptr())
         };
+        tracing::debug!(problems, "solved");
         Ok((solver, problems == 0))
     }
 

@@ -81,6 +81,7 @@ pub fn check<'a>(
     options: &'a Options<'a>,
     observer: &'a mut dyn TransactionObserver,
 ) -> Result<Checked<'a>, TransactionError> {
+    let _span = tracing::info_span!("check", elements = elements.len()).entered();
     if pending(root, &options.state_dir)? {
         let journal = options.state_dir.clone();
         return Err(TransactionError::RecoveryPending { journal });

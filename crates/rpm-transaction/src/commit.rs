@@ -109,6 +109,7 @@ impl Execution<'_> {
 
     /// Everything from the first %preuntrans to the last erased file.
     fn elements(&mut self) -> Result<(), TransactionError> {
+        let _span = tracing::info_span!("apply").entered();
         // `$1` is the number of packages of the name, without this one when nothing takes its place.
         let alone = |progress: &Progress<'_>, index| -i64::from(!progress.is_replaced(index));
         let ran = self.running.scripts_of_all(ScriptKind::PreUnTrans, alone)?;
@@ -289,6 +290,8 @@ impl Execution<'_> {
 
     /// Restores the old system after an error before the commit point.
     fn undo_all(mut self, cause: TransactionError) -> TransactionError {
+        let _span = tracing::info_span!("undo").entered();
+        tracing::warn!(%cause, "rolling back");
         self.running.log.event(Event::RollingBack);
         let (root, stages) = (self.running.root, &self.running.stages);
         let undone = self
@@ -307,6 +310,7 @@ impl Execution<'_> {
 
     /// Everything after the commit point. What can be done is done, whatever failed before it.
     fn finish(mut self, last: Vec<Scriptlet>) -> Result<Committed, TransactionError> {
+        let _span = tracing::info_span!("after commit").entered();
         let running = &mut self.running;
         running.log.commit();
         let marked = mark_committed(running, &last);

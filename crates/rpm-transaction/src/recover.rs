@@ -52,6 +52,13 @@ pub fn recover(
         return Ok(None);
     };
     let story = Story::of(&records);
+    let (prepared, committed) = (story.prepared, story.committed);
+    tracing::info!(
+        records = records.len(),
+        prepared,
+        committed,
+        "journal of an interrupted transaction"
+    );
     remove_body(root, state_dir);
     let finished = !story.rolled_back && (story.committed || story.database_committed(db)?);
     if !finished && story.prepared && !story.rolled_back {
@@ -62,6 +69,7 @@ pub fn recover(
     }
     remove_stages(root, &story.stages)?;
     journal.remove()?;
+    tracing::info!(finished, "interrupted transaction is settled");
     Ok(Some(story.tell(finished)))
 }
 

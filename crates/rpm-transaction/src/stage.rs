@@ -77,7 +77,9 @@ pub fn stage(checked: Checked<'_>) -> Result<Staged<'_>, TransactionError> {
 /// Runs %pretrans; if there was one, everything is checked again: it may have changed the disk.
 fn prepare(running: &mut Running<'_>, files: Files) -> Result<Files, TransactionError> {
     running.options.check_cancelled()?;
-    let ran = running.scripts_of_all(ScriptKind::PreTrans, |_, _| 1)?;
+    let span = tracing::info_span!("pretrans");
+    let ran = span.in_scope(|| running.scripts_of_all(ScriptKind::PreTrans, |_, _| 1))?;
+    drop(span);
     let has_one =
         |e: &Loaded| e.is_install() && ScriptKind::PreTrans.of(&e.package.header).is_some();
     if !ran && !running.progress.elements().iter().any(has_one) {
@@ -103,6 +105,7 @@ fn stage_all(
     plan: &FilePlan,
     mounts: &Mounts,
 ) -> Result<(), TransactionError> {
+    let _span = tracing::info_span!("stage").entered();
     let Running {
         root,
         options,

@@ -64,7 +64,7 @@ pub(crate) struct Common {
     /// Only errors
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// One line for each file
+    /// One line for each file, and log from info on; TDNF_LOG=LEVEL chooses what is logged on standard error
     #[arg(long, short, global = true)]
     verbose: bool,
 }

@@ -170,6 +170,8 @@ impl Proxy {
             return Ok(set);
         }
         let asked = self.ask(true);
+        let error = asked.as_ref().err().map(tracing::field::display);
+        tracing::debug!(repo = self.id(), error, "upstream was asked for its index");
         self.shown().asked = Some(Instant::now());
         let set = match (asked, self.last()) {
             (Ok(set), _) => set,

@@ -152,6 +152,7 @@ fn transfer(
     line: &mut [RepoStep<Planned>],
     report: &mut RunReport,
 ) -> Result<BTreeMap<String, Refused>> {
+    let _span = tracing::info_span!("fetch", files = jobs.len()).entered();
     let began = Instant::now();
     let done = run.fetcher().run(jobs)?;
     let seconds = began.elapsed().as_secs_f64();

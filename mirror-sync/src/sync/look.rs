@@ -66,6 +66,7 @@ impl Looked {
 }
 
 fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
+    let _span = tracing::info_span!("look", repo = repo.id).entered();
     let config = run.config.client_config(&repo.id, &repo.section)?;
     let keyring = std::sync::Arc::clone(&repo.keyring);
     // With deltas in view the index comes first and alone.

@@ -54,6 +54,7 @@ pub(super) fn publish_first(run: &SyncRun<'_>, repo: &mut Repo, wanted: &WantedS
 }
 
 fn show(run: &SyncRun<'_>, repo: &mut Repo, set: &MetadataSet, manifest: &Manifest) -> Result<()> {
+    let _span = tracing::info_span!("publish", repo = repo.id, stamp = manifest.stamp).entered();
     let (age, seen) = (upstream::age(set), repo.state.seen);
     repo.state.seen = if run.options.allow_older {
         age

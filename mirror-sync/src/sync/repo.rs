@@ -149,6 +149,8 @@ impl Repo {
         {
             self.report.fail(&error);
         }
+        let (outcome, error) = (self.report.outcome.word(), self.report.error.as_deref());
+        tracing::info!(repo = self.id, outcome, error, "repository is done with");
         let report = self.report;
         Box::new(EndedRepo { report, set })
     }

@@ -56,6 +56,7 @@ pub(super) fn select(
     line: Vec<RepoStep<Looked>>,
     report: &mut RunReport,
 ) -> Vec<RepoStep<Selected>> {
+    let _span = tracing::info_span!("select").entered();
     let mut filter = |step: RepoStep<Looked>| step.and_then(|looked| filter(run, looked, report));
     let line: Vec<RepoStep<Selected>> = line.into_iter().map(&mut filter).collect();
     if !line.iter().flatten().any(Selected::asks_solver) {

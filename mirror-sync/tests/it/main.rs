@@ -9,6 +9,7 @@ mod gap;
 mod guards;
 mod guide;
 mod lab;
+mod log;
 mod scene;
 mod selection;
 mod serving;

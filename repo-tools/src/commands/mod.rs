@@ -44,7 +44,7 @@ struct CommandLine {
     /// Say nothing but errors and results
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// Say more
+    /// Say more, and log from info on; TDNF_LOG=LEVEL chooses what is logged on standard error
     #[arg(long, short, global = true)]
     verbose: bool,
     #[command(subcommand)]
@@ -86,6 +86,8 @@ pub fn run(mut words: Vec<String>) -> u8 {
         Err(error) => return refused(&error),
     };
     let printer = Printer::standard(line.mode());
+    let wanted = std::env::var_os(cli_kit::LOG_VARIABLE);
+    printer.start_log(wanted, printer.mode().verbose);
     let session = Session {
         printer: printer.clone(),
         now: now(),

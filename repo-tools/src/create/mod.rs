@@ -138,7 +138,8 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<Outcome> {
     let state = state.filter(|s| old.as_ref().is_some_and(|old| old.digest == s.repomd));
     let extras = load(&options.extras)?;
     let fingerprint = finish::fingerprint(options, &extras);
-    let Scan { found, bad } = scan(&options.dir, &options.choice)?;
+    let scanned = tracing::info_span!("scan").in_scope(|| scan(&options.dir, &options.choice));
+    let Scan { found, bad } = scanned?;
     let mut work = CreateRun {
         options,
         printer,
@@ -150,6 +151,7 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<Outcome> {
         scan_bad: bad,
     };
     if options.update && work.is_unchanged(&found) {
+        tracing::info!(packages = found.len(), "nothing has changed");
         return Ok(Outcome {
             packages: found.len(),
             read: 0,
@@ -219,7 +221,11 @@ impl CreateRun<'_> {
                 reuse::Reuse::none(found.len()).into_plan(self.options, found, hrefs)
             }
         };
-        let built = build::run(&plan, &self.file_style(self.stage.begin()?));
+        let read = plan.steps.iter().filter(|step| **step == PackageStep::Read);
+        let (packages, read) = (plan.steps.len(), read.count());
+        let style = self.file_style(self.stage.begin()?);
+        let built =
+            tracing::info_span!("build", packages, read).in_scope(|| build::run(&plan, &style));
         let (plan, built) = match built {
             Err(error @ Error::Damaged { .. }) if plan.old.is_some() => {
                 self.printer
@@ -293,6 +299,7 @@ impl CreateRun<'_> {
 
     /// Completes the new repodata and puts it in place; false if it would be as the old one.
     fn publish(&self, plan: &CreatePlan<'_>, built: &Built) -> Result<bool> {
+        let _span = tracing::info_span!("publish").entered();
         let style = FileStyle {
             format: self.options.general,
             ..self.file_style(self.stage.new_dir())

@@ -7,6 +7,7 @@ mod deltas;
 mod guide;
 mod killed;
 mod lab;
+mod log;
 mod others;
 mod peers;
 #[cfg(feature = "sign")]

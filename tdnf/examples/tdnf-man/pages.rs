@@ -81,11 +81,25 @@ fn overview() -> io::Result<Page> {
     }
     list.to_writer(&mut text)?;
     man.render_options_section(&mut text)?;
+    environment(&mut text)?;
     let names = formats::ALL
         .iter()
         .map(|format| format!("{}(5)", format.name));
     see_also(&names.collect::<Vec<_>>(), &mut text)?;
     Ok(("tdnf.8".to_owned(), text))
+}
+
+fn environment(text: &mut Vec<u8>) -> io::Result<()> {
+    let mut roff = Roff::new();
+    roff.control("SH", ["ENVIRONMENT"]);
+    roff.control("TP", []);
+    roff.text([bold(cli_kit::LOG_VARIABLE)]);
+    roff.text([roman(
+        "What is logged on standard error: off, error, warn, info, debug or trace; CRATE=LEVEL for one \
+         crate (mirror_sync, repo_client, repo_tools, rpm_solv, rpm_transaction, tdnf); several with \
+         commas. Without it nothing is logged.",
+    )]);
+    roff.to_writer(text)
 }
 
 fn of_command(command: &'static commands::Command) -> io::Result<Page> {

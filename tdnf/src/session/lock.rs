@@ -84,6 +84,7 @@ impl InstanceLock {
             }
             if !told {
                 told = true;
+                tracing::info!(path = %path.display(), holder = %holder(&mut file), "waiting for the lock");
                 printer.crit(&format!(
                     "waiting for tdnf_instance lock on {}",
                     path.display()
@@ -92,6 +93,7 @@ impl InstanceLock {
             }
             sleep(PAUSE);
         }
+        tracing::debug!(path = %path.display(), waited = ?start.elapsed(), "lock taken");
         let this = Holder::this(&settings.command_line, settings.environment.clock);
         // Who holds it is only for people: a disk without room is no reason to stop.
         let _ = write(&mut file, &this);

@@ -237,6 +237,7 @@ impl<'a> Session<'a> {
     pub fn database_lock(&self, location: &DbLocation) -> Outcome<TransactionLock> {
         let mut waiting = |pid: Option<u32>| {
             let holder = Holder::of_process(pid);
+            tracing::info!(%holder, "waiting for the rpm database");
             self.printer.crit(&format!(
                 "waiting for the rpm database, which is held by {holder}"
             ));

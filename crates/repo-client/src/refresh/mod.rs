@@ -34,7 +34,7 @@ use rpm_trust::{Keyring, verify_detached};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::event::Observer;
+use crate::event::{Logged, Observer};
 use crate::options::Access;
 use crate::redact::redact;
 use cache::Cache;
@@ -227,7 +227,12 @@ pub fn refresh(
     repos: &[RepoRefresh<'_>],
     observer: &dyn Observer,
 ) -> Vec<Result<MetadataSet>> {
-    let work = join_all(repos.iter().map(|repo| refresh_one(client, repo, observer)));
+    let observer = Logged(observer);
+    let work = join_all(
+        repos
+            .iter()
+            .map(|repo| refresh_one(client, repo, &observer)),
+    );
     match client.block_on(work) {
         Ok(results) => results,
         Err(error) => {

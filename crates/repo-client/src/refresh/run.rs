@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::error::{Cause, Error, Failure, Result};
 use crate::event::{Event, Observer};
 use crate::options::Access;
+use crate::redact::redact;
 
 /// How a run came into a cache.
 enum Entered {
@@ -68,6 +69,11 @@ impl Run<'_> {
                 self.context.repo.now,
                 self.context.repo.config.metadata_expire,
             );
+        tracing::info!(
+            repo = self.context.id(),
+            state = self.state_of(old.as_ref(), fresh),
+            "cache"
+        );
         if let Some(loaded) = old
             .as_ref()
             .filter(|loaded| fresh && loaded.missing.is_empty())
@@ -89,6 +95,17 @@ impl Run<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Why the servers are asked or not, for the log.
+    fn state_of(&self, old: Option<&Loaded>, fresh: bool) -> &'static str {
+        match old {
+            None => "empty",
+            Some(_) if self.context.repo.force => "to be refreshed",
+            Some(_) if !fresh => "expired",
+            Some(old) if !old.missing.is_empty() => "incomplete",
+            Some(_) => "fresh",
         }
     }
 
@@ -150,6 +167,15 @@ impl Run<'_> {
                 Err(other) => return Err(other),
             };
             let first = bases.remove(used);
+            tracing::info!(
+                repo = self.context.id(),
+                mirror = redact(&first),
+                index = match &index {
+                    Index::Unchanged => "unchanged",
+                    Index::New(_) => "new",
+                },
+                "mirror chosen"
+            );
             let others = found.bases.iter().filter(|base| **base != first).cloned();
             let order: Vec<String> = std::iter::once(first.clone()).chain(others).collect();
             match self.adopt(index, old, &order).await {

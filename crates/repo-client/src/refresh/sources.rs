@@ -135,6 +135,15 @@ pub(crate) async fn ask(context: &Context<'_>, cache: &Cache) -> Result<Sources>
         .map(|base| parse_url(base))
         .collect::<Result<_>>()?;
     urls.sort_by_key(|url| context.client.failures_of(&origin(url)));
+    for url in &urls {
+        let failures = context.client.failures_of(&origin(url));
+        tracing::debug!(
+            repo = config.id,
+            mirror = redact_url(url),
+            failures,
+            "to be asked in this order"
+        );
+    }
     sources.bases = urls.into_iter().map(String::from).collect();
     Ok(sources)
 }

@@ -394,7 +394,10 @@ pub(crate) fn mismatch(
             _ => vec![Act::GiveUp(at, file.hopeless())],
         };
     }
-    match blame::judge(picture, at) {
+    let verdict = blame::judge(picture, at);
+    let label = picture.files[at].request.label.as_str();
+    tracing::debug!(label, %cause, ?verdict, "a whole file is wrong");
+    match verdict {
         Verdict::Again => vec![drop_all(picture, at)],
         Verdict::Lied(source) => {
             let dropped = drop_all(picture, at);
@@ -449,6 +452,7 @@ fn lied(picture: &mut Picture, at: FileId, source: SourceId, cause: Cause) -> Ve
     host.errors += 1;
     host.liar |= liar;
     host.verified = 0;
+    tracing::info!(host = host.name, never_again = liar, %cause, "blamed for wrong bytes");
     vec![Act::Tell(at, source, cause)]
 }
 

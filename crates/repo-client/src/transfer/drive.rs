@@ -244,6 +244,14 @@ impl Drive<'_> {
             if_range: validator.cloned(),
             shared,
         };
+        let (label, to) = (file.request.label.as_str(), request.to);
+        tracing::trace!(
+            label,
+            url = file.shown(ask.source),
+            from = ask.from,
+            to,
+            "asked"
+        );
         let id = self.ranges.start(request)?;
         self.picture.asked(id, ask, now)?;
         self.summary.requests += 1;
@@ -547,6 +555,7 @@ impl Drive<'_> {
 
     fn hand_over(&mut self, id: FileId, fetched: Fetched) -> Result<()> {
         let (name, bytes) = (self.picture.files[id].id, fetched.size);
+        tracing::debug!(id = name, bytes, last_from = fetched.url, "whole and right");
         self.observer.event(Event::Finished { id: name, bytes });
         self.picture.settle(id);
         self.summary.files += 1;

@@ -238,6 +238,12 @@ impl Host {
             self.streams = self.streams.min(self.shared.max(1));
             self.capped_until = Some(now + rest.max(CAPPED));
         }
+        tracing::debug!(
+            host = self.name,
+            cap = self.cap,
+            ?rest,
+            "wants fewer requests"
+        );
         bears
     }
 
@@ -262,6 +268,8 @@ impl Host {
         self.failures = self.failures.saturating_add(1);
         self.rest_until = Some(now + rest_after(self.failures));
         self.dead |= self.failures > limit || matches!(cause, Cause::Tls { .. });
+        let (host, failures, dead) = (self.name.as_str(), self.failures, self.dead);
+        tracing::debug!(host, failures, dead, %cause, "server failed");
     }
 }
 

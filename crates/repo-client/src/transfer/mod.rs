@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::event::Observer;
+use crate::event::{Logged, Observer};
 use crate::request::{Fetched, FileRequest};
 use drive::Mode;
 use ids::FileId;
@@ -77,7 +77,8 @@ pub fn fetch_all(
     };
     let stop = || interrupt.load(Ordering::Relaxed);
     let how = (Mode::Spread, limits.clone());
-    let work = drive::transfer(client, requests, how, observer, &mut take, &stop);
+    let observer = Logged(observer);
+    let work = drive::transfer(client, requests, how, &observer, &mut take, &stop);
     let mut summary = client.block_on(work)??;
     summary.failed = failed;
     Ok(summary)
@@ -97,7 +98,8 @@ pub fn fetch(
     if count == 0 {
         return Vec::new();
     }
-    let work = fetch_in_turn(client, requests, parallel, observer);
+    let observer = Logged(observer);
+    let work = fetch_in_turn(client, requests, parallel, &observer);
     client.block_on(work).unwrap_or_else(|error| {
         let text = error.to_string();
         let failed = || Err(Error::Setup(text.clone()));

@@ -188,6 +188,7 @@ impl Judge<'_, '_> {
             let (again, evidence) = examine(&file, path, change, &self.keyring, now)?;
             (identity, verdict) = (again, judge(&evidence, policy));
         }
+        tracing::debug!(path = %path.display(), ?verdict, "judged");
         match &verdict {
             Verdict::Accepted(_) => Ok((identity, verdict)),
             Verdict::Refused(refusal) => Err(refused(path, refusal)),

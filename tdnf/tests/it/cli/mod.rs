@@ -7,6 +7,7 @@ mod history;
 mod interrupts;
 mod json;
 mod keys;
+mod log;
 mod plugins;
 mod programs;
 mod queries;
