@@ -54,7 +54,7 @@ fn every_command_prints_json_that_python_reads() {
     let Some(site) = site() else { return };
     site.run(&["-y", "install", "alpha=1"]).ok();
     super::updateinfo::publish_advisories(&site);
-    let with_data: [&[&str]; 24] = [
+    let with_data: [&[&str]; 25] = [
         &["--version"],
         &["list"],
         &["list", "installed"],
@@ -79,6 +79,7 @@ fn every_command_prints_json_that_python_reads() {
         &["history"],
         &["history", "--info"],
         &["--assumeno", "update"],
+        &["check-installed"],
     ];
     for words in with_data {
         let ran = site.run(&[&["-j"], words].concat()).ok();

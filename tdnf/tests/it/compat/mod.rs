@@ -127,9 +127,9 @@ fn written(tables: &[Table], covering: &Covering<'_>) -> String {
          Numbers are those of the reference's samples, which `tdnf/tests/it/samples` plays; names are those of test\n\
          functions. A row without such a test says `not covered`. Where an error names only\n\
          `error_numbers_and_texts_are_those_of_the_reference`, its text and exit code are tested, but no run ends with it.\n\
-         `TDNF_UPDATE_DOCS=1 cargo test -p tdnf compat` writes this file; the same test without the variable\n\
-         fails where a row is missing or a test does not run what its row names. What differs from C tdnf is in\n\
-         `differences.md`.\n",
+         `TDNF_UPDATE_DOCS=1 cargo test -p tdnf compat` writes this file, where TDNF_SHARED has the samples; the same test\n\
+         without the variable fails where a row is missing or a test does not run what its row names. What differs from C\n\
+         tdnf is in `differences.md`.\n",
     );
     for table in tables {
         text.push_str(&format!(
@@ -152,6 +152,10 @@ fn compat_table_is_complete() {
     let covering = Covering::of(&sources);
     let tables = tables();
     if std::env::var_os("TDNF_UPDATE_DOCS").is_some() {
+        assert!(
+            covering.has_samples(),
+            "docs/compat.md is not written: its sample numbers would be lost, as TDNF_SHARED has no reference/tdnf-samples.txt"
+        );
         std::fs::write(document(), written(&tables, &covering)).expect("docs/ is ours");
     }
     let text = std::fs::read_to_string(document()).expect("docs/compat.md is there");

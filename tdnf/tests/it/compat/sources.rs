@@ -117,6 +117,11 @@ impl<'a> Covering<'a> {
         }
     }
 
+    /// Whether the samples are at hand.
+    pub(super) fn has_samples(&self) -> bool {
+        !self.played.is_empty()
+    }
+
     /// The cell of a row.
     pub(super) fn cell(&self, kind: Kind, row: &str) -> String {
         let numbers: Vec<u32> = self
