@@ -269,7 +269,7 @@ fn guard(name: &str, folder: &str, table: &str) {
     let wrong = off_the_map(&found, table);
     assert!(
         wrong.is_empty(),
-        "{name}: not on the map (ARCHITECTURE.md first, then this table): {wrong:#?}"
+        "{name}: its table in this file and its sources differ; add an arrow that is meant, take out one that no code uses: {wrong:#?}"
     );
     if let Some(way) = circle(&found) {
         panic!("{name}: rooms in a circle: {}", way.join(" -> "));
