@@ -6,13 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 use crate::ranges::Bell;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
 use super::ids::FileId;
-use super::tuning::disk::BUFFER;
+use super::tuning::disk::{BUFFER, STACK};
 use crate::error::{Error, Result};
 
 /// The hash of a file's first bytes, carried on where there is time: by the network's thread with bytes that
@@ -118,93 +118,106 @@ enum Sync {
     Journal(File),
 }
 
-/// The threads; dropping it ends them after what they have begun.
+/// The threads; dropping it ends them after what they have begun. A thread that cannot be had (no memory, a limit)
+/// is done without: its work is done at once, and the transfer waits for it.
 pub(crate) struct Finisher {
-    work: Option<Sender<Work>>,
-    sync: Option<Sender<Sync>>,
+    work: Worker<Work>,
+    sync: Worker<Sync>,
     done: Receiver<Done>,
-    threads: Vec<JoinHandle<()>>,
+}
+
+/// A thread with a line of work before it, and what does the work where there is none.
+struct Worker<T> {
+    thread: Option<(Sender<T>, JoinHandle<()>)>,
+    said: Sender<Done>,
+    bell: Bell,
+    act: fn(T, &Sender<Done>),
+}
+
+impl<T: Send + 'static> Worker<T> {
+    fn start(said: &Sender<Done>, bell: &Bell, act: fn(T, &Sender<Done>)) -> Self {
+        let (to, line) = channel();
+        let (says, rings) = (said.clone(), bell.clone());
+        let thread = Builder::new().stack_size(STACK).spawn(move || {
+            while let Ok(one) = line.recv() {
+                act(one, &says);
+                rings.ring();
+            }
+        });
+        Self {
+            thread: thread.ok().map(|thread| (to, thread)),
+            said: said.clone(),
+            bell: bell.clone(),
+            act,
+        }
+    }
+
+    fn hand(&self, one: T) {
+        let left = match &self.thread {
+            Some((to, _)) => to.send(one).err().map(|unsent| unsent.0),
+            None => Some(one),
+        };
+        if let Some(one) = left {
+            (self.act)(one, &self.said);
+            self.bell.ring();
+        }
+    }
+}
+
+impl<T> Drop for Worker<T> {
+    fn drop(&mut self) {
+        if let Some((to, thread)) = self.thread.take() {
+            drop(to);
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Finisher {
     pub(crate) fn start(bell: &Bell) -> Self {
-        let (work, works) = channel::<Work>();
-        let (sync, syncs) = channel();
         let (said, done) = channel();
-        let (also, bells) = (said.clone(), (bell.clone(), bell.clone()));
-        let finish = std::thread::spawn(move || {
-            while let Ok(one) = works.recv() {
-                match one {
-                    Work::Finish(whole) => {
-                        let _ = said.send(finish(whole));
-                        bells.0.ring();
-                    }
-                    // What cannot be read now is read again at the end, and told then.
-                    Work::Hash(file, prefix, end) => drop(prefix.catch_up(&file, end)),
-                }
-            }
-        });
-        let write = std::thread::spawn(move || {
-            while let Ok(one) = syncs.recv() {
-                match one {
-                    Sync::Data(file, handle) => {
-                        // A failure here leaves the journal as it was: less is kept over a reboot.
-                        if handle.sync_data().is_ok() {
-                            let _ = also.send(Done::Synced(file));
-                        }
-                    }
-                    Sync::Journal(handle) => {
-                        let _ = handle.sync_all();
-                    }
-                }
-                bells.1.ring();
-            }
-        });
         Self {
-            work: Some(work),
-            sync: Some(sync),
+            work: Worker::start(&said, bell, |one, said| match one {
+                Work::Finish(whole) => {
+                    let _ = said.send(finish(whole));
+                }
+                // What cannot be read now is read again at the end, and told then.
+                Work::Hash(file, prefix, end) => drop(prefix.catch_up(&file, end)),
+            }),
+            sync: Worker::start(&said, bell, |one, said| match one {
+                // A failure here leaves the journal as it was: less is kept over a reboot.
+                Sync::Data(file, handle) => {
+                    if handle.sync_data().is_ok() {
+                        let _ = said.send(Done::Synced(file));
+                    }
+                }
+                Sync::Journal(handle) => {
+                    let _ = handle.sync_all();
+                }
+            }),
             done,
-            threads: vec![finish, write],
         }
     }
 
     pub(crate) fn finish(&self, one: Whole) {
-        if let Some(to) = &self.work {
-            let _ = to.send(Work::Finish(one));
-        }
+        self.work.hand(Work::Finish(one));
     }
 
     /// Has the hash of a file's first bytes carried on while more of it comes.
     pub(crate) fn hash(&self, handle: Arc<File>, prefix: Prefix, end: u64) {
-        if let Some(to) = &self.work {
-            let _ = to.send(Work::Hash(handle, prefix, end));
-        }
+        self.work.hand(Work::Hash(handle, prefix, end));
     }
 
     pub(crate) fn sync(&self, file: FileId, handle: Arc<File>) {
-        if let Some(to) = &self.sync {
-            let _ = to.send(Sync::Data(file, handle));
-        }
+        self.sync.hand(Sync::Data(file, handle));
     }
 
     pub(crate) fn sync_journal(&self, handle: File) {
-        if let Some(to) = &self.sync {
-            let _ = to.send(Sync::Journal(handle));
-        }
+        self.sync.hand(Sync::Journal(handle));
     }
 
     pub(crate) fn done(&self) -> Vec<Done> {
         self.done.try_iter().collect()
-    }
-}
-
-impl Drop for Finisher {
-    fn drop(&mut self) {
-        self.work = None;
-        self.sync = None;
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
     }
 }
 

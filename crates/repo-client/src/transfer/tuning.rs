@@ -119,6 +119,8 @@ pub(crate) mod probe {
 pub(crate) mod disk {
     use std::time::Duration;
 
+    /// Stack of a thread, in bytes: it hashes, renames and syncs, its buffers are on the heap.
+    pub(crate) const STACK: usize = 256 << 10;
     /// Written down after so many bytes, or so long.
     pub(crate) const NOTE_BYTES: u64 = 16 * 1024;
     pub(crate) const NOTE_AFTER: Duration = Duration::from_millis(2);
