@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use repo_client::transfer::{self, Limits};
-use repo_client::{Access, Client, Fetched, FileRequest};
+use repo_client::transfer::{self, TransferLimits};
+use repo_client::{Access, Client, FetchedFile, FileRequest};
 use rpm_pkg::digest::Digest;
 use rpm_trust::Keyring;
 
@@ -129,14 +129,14 @@ impl Fetcher<'_> {
         Ok(done)
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> TransferLimits {
         let some = |bytes: u64| (bytes > 0).then_some(bytes);
-        Limits {
+        TransferLimits {
             global_bps: some(self.limits.rate.0),
             per_host_bps: some(self.limits.rate_per_host.0),
             connections_per_host: self.limits.connections_per_host.max(1),
             connections_per_file: self.limits.connections_per_file.max(1),
-            ..Limits::default()
+            ..TransferLimits::default()
         }
     }
 
@@ -146,7 +146,7 @@ impl Fetcher<'_> {
         there: Vec<FetchJob>,
         by_id: &HashMap<String, Vec<FetchJob>>,
         failed: &Mutex<Vec<(String, String, String)>>,
-    ) -> Result<transfer::Summary> {
+    ) -> Result<transfer::TransferSummary> {
         let (send, receive) = mpsc::channel::<(JudgedFile, Vec<FetchJob>)>();
         let receive = Mutex::new(receive);
         let trouble: Mutex<Option<Error>> = Mutex::new(None);
@@ -171,7 +171,7 @@ impl Fetcher<'_> {
                 let path = self.store.path(&job.digest);
                 let _ = send.send((JudgedFile::Stored(path), vec![job]));
             }
-            let mut sink = |done: Fetched| {
+            let mut sink = |done: FetchedFile| {
                 let jobs = by_id.get(&done.label).cloned().unwrap_or_default();
                 // Every job has a digest.
                 if let Some(file) = HashedFile::fetched(done) {
@@ -180,7 +180,7 @@ impl Fetcher<'_> {
                 Ok(())
             };
             let summary = if wanted.is_empty() {
-                Ok(transfer::Summary::default())
+                Ok(transfer::TransferSummary::default())
             } else {
                 let limits = self.limits();
                 transfer::fetch_all(

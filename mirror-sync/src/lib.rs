@@ -49,7 +49,7 @@ pub mod upstream;
 pub mod verify;
 
 use clap::{CommandFactory, Parser};
-use cli_kit::{Mode, Printer};
+use cli_kit::{OutputMode, Printer};
 
 use commands::CommandLine;
 pub use error::{
@@ -95,13 +95,13 @@ fn failed(error: &Error, printer: &Printer) -> u8 {
 fn refused(error: &clap::Error, words: &[String]) -> u8 {
     if let Some(what) = cli_kit::unfit_value(error) {
         let json = words.iter().any(|word| word == "--json" || word == "-j");
-        let printer = Printer::standard(Mode {
+        let printer = Printer::standard(OutputMode {
             json,
-            ..Mode::default()
+            ..OutputMode::default()
         });
         return failed(&Error::Usage(what), &printer);
     }
-    match Printer::standard(Mode::default()).no_command(error) {
+    match Printer::standard(OutputMode::default()).no_command(error) {
         true => EXIT_DONE,
         false => EXIT_USAGE,
     }

@@ -12,7 +12,7 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use repo_client::Fetched;
+use repo_client::FetchedFile;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::compress::Written;
 use whole_file::{Access, Durability, WholeFile};
@@ -58,7 +58,7 @@ impl HashedFile {
     }
 
     /// A file that a transfer checked while it came; none if no digest was asked for.
-    pub fn fetched(done: Fetched) -> Option<HashedFile> {
+    pub fn fetched(done: FetchedFile) -> Option<HashedFile> {
         let (path, size) = (done.path, done.size);
         done.digest.map(|digest| HashedFile { path, digest, size })
     }

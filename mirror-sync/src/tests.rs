@@ -6,7 +6,7 @@ use repo_client::{Access, MetadataSet, PartFile};
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::nevra::Nevra;
 use rpm_repo::layout::Href;
-use rpm_repo::repomd::{Record, Repomd};
+use rpm_repo::repomd::{Repomd, RepomdRecord};
 use tempfile::TempDir;
 
 use crate::config::Config;
@@ -107,11 +107,11 @@ impl Stage {
 }
 
 /// Writes a part of metadata; its file and what the index says of it.
-pub(crate) fn part(dir: &std::path::Path, kind: &str, text: &str) -> (PathBuf, Record) {
+pub(crate) fn part(dir: &std::path::Path, kind: &str, text: &str) -> (PathBuf, RepomdRecord) {
     let path = dir.join(format!("{kind}.xml"));
     std::fs::write(&path, text).unwrap();
     let digest = Hasher::digest(DigestAlgo::Sha256, text.as_bytes());
-    let record = Record {
+    let record = RepomdRecord {
         kind: kind.to_owned(),
         href: Href::parse(&format!("repodata/{kind}.xml")).unwrap(),
         base: None,

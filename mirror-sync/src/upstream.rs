@@ -15,8 +15,8 @@ use rpm_repo::compress::VerifiedReader;
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::Href;
 use rpm_repo::primary::{self, PrimaryPackage};
-use rpm_repo::repomd::Record;
-use rpm_repo::xml::Limits;
+use rpm_repo::repomd::RepomdRecord;
+use rpm_repo::xml::XmlLimits;
 use rpm_trust::Keyring;
 
 use crate::error::{Error, Result};
@@ -180,7 +180,7 @@ pub fn once(set: &MetadataSet) -> Arc<Access> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn open(path: &Path, record: &Record) -> Result<VerifiedReader<File>> {
+pub fn open(path: &Path, record: &RepomdRecord) -> Result<VerifiedReader<File>> {
     let file = File::open(path).map_err(Error::file(path, "read"))?;
     VerifiedReader::new(file, record.href.file_name(), record.expected())
         .map_err(Error::file(path, "read"))
@@ -197,9 +197,9 @@ pub fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
     })?;
     let stream = open(&part.path, &part.record)?;
     // One package with a path that leads astray must not keep the others out: it is named.
-    let limits = Limits {
+    let limits = XmlLimits {
         refuse_bad_locations: false,
-        ..Limits::default()
+        ..XmlLimits::default()
     };
     let mut packages = Vec::new();
     let mut refused = Vec::new();

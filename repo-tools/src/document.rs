@@ -10,8 +10,8 @@ use std::sync::mpsc::Receiver;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::{Ahead, Encoder, Format, VerifiedReader, Written};
 use rpm_repo::layout::Href;
-use rpm_repo::repomd::Record;
-use rpm_repo::xml::Limits;
+use rpm_repo::repomd::RepomdRecord;
+use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other, primary};
 
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub type EachRecord<'e> = dyn FnMut(&str, &dyn Fn(&mut String)) -> ControlFlow<(
 
 /// A document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Document {
+pub enum MetadataDocument {
     /// What packages are, give and need.
     Primary,
     /// All their files.
@@ -31,34 +31,38 @@ pub enum Document {
     Other,
 }
 
-impl Document {
+impl MetadataDocument {
     /// All, in the order of repomd.xml.
-    pub const ALL: [Document; 3] = [Document::Primary, Document::Filelists, Document::Other];
+    pub const ALL: [MetadataDocument; 3] = [
+        MetadataDocument::Primary,
+        MetadataDocument::Filelists,
+        MetadataDocument::Other,
+    ];
 
     /// The type of its record.
     pub fn kind(self) -> &'static str {
         match self {
-            Document::Primary => "primary",
-            Document::Filelists => "filelists",
-            Document::Other => "other",
+            MetadataDocument::Primary => "primary",
+            MetadataDocument::Filelists => "filelists",
+            MetadataDocument::Other => "other",
         }
     }
 
     /// Appends the start of a document of `packages` packages.
     pub fn begin(self, packages: u64, out: &mut String) {
         match self {
-            Document::Primary => primary::begin(packages, out),
-            Document::Filelists => filelists::begin(packages, out),
-            Document::Other => other::begin(packages, out),
+            MetadataDocument::Primary => primary::begin(packages, out),
+            MetadataDocument::Filelists => filelists::begin(packages, out),
+            MetadataDocument::Other => other::begin(packages, out),
         }
     }
 
     /// The end of a document.
     pub fn end(self) -> &'static str {
         match self {
-            Document::Primary => primary::END,
-            Document::Filelists => filelists::END,
-            Document::Other => other::END,
+            MetadataDocument::Primary => primary::END,
+            MetadataDocument::Filelists => filelists::END,
+            MetadataDocument::Other => other::END,
         }
     }
 
@@ -70,20 +74,20 @@ impl Document {
         stream: impl Read,
         base: Option<&str>,
         each: &mut EachRecord<'_>,
-    ) -> rpm_repo::Result<rpm_repo::primary::Summary> {
-        let limits = Limits::default();
+    ) -> rpm_repo::Result<rpm_repo::primary::ParseSummary> {
+        let limits = XmlLimits::default();
         match self {
-            Document::Primary => primary::read(name, stream, &limits, &mut |package| {
+            MetadataDocument::Primary => primary::read(name, stream, &limits, &mut |package| {
                 let base = base.filter(|_| package.location_base().is_none());
                 let location = package.refused_location();
                 let write = |out: &mut String| package.write_moved(location, base, out);
                 each(package.checksum(), &write)
             }),
-            Document::Filelists => filelists::read(name, stream, &limits, &mut |package| {
+            MetadataDocument::Filelists => filelists::read(name, stream, &limits, &mut |package| {
                 let write = |out: &mut String| filelists::write_package(package, out);
                 each(package.pkgid(), &write)
             }),
-            Document::Other => other::read(name, stream, &limits, &mut |package| {
+            MetadataDocument::Other => other::read(name, stream, &limits, &mut |package| {
                 let write = |out: &mut String| other::write_package(package, out);
                 each(package.pkgid(), &write)
             }),
@@ -164,7 +168,7 @@ impl NewFile {
     }
 
     /// Ends the file, gives it its name and describes it.
-    pub fn finish(self) -> Result<Record> {
+    pub fn finish(self) -> Result<RepomdRecord> {
         let path = self.path;
         let (mut out, written) = self.encoder.finish().map_err(Error::file(&path, "write"))?;
         out.flush().map_err(Error::file(&path, "write"))?;
@@ -180,9 +184,9 @@ impl NewFile {
     }
 }
 
-fn record(kind: String, name: &str, written: &Written, style: &FileStyle) -> Result<Record> {
+fn record(kind: String, name: &str, written: &Written, style: &FileStyle) -> Result<RepomdRecord> {
     let open = style.format != Format::Plain;
-    Ok(Record {
+    Ok(RepomdRecord {
         kind,
         href: Href::parse(&format!("{}/{name}", crate::stage::REPODATA))?,
         base: None,
@@ -222,12 +226,12 @@ pub struct OldRecords {
 /// Writing fails; the old document is not what it should be ([`Error::Damaged`], also for what its
 /// checksum or its syntax says).
 pub fn write(
-    document: Document,
+    document: MetadataDocument,
     packages: u64,
     old: Option<&OldRecords>,
     pieces: &Receiver<DocumentPiece>,
     style: &FileStyle,
-) -> Result<Option<Record>> {
+) -> Result<Option<RepomdRecord>> {
     let mut file = NewFile::create(document.kind(), &format!("{}.xml", document.kind()), style)?;
     let mut text = String::new();
     document.begin(packages, &mut text);
@@ -249,7 +253,7 @@ pub fn write(
     file.finish().map(Some)
 }
 
-fn missing(document: Document, old: Option<&OldRecords>, place: u64) -> Error {
+fn missing(document: MetadataDocument, old: Option<&OldRecords>, place: u64) -> Error {
     let path = old
         .map(|old| old.repository.dir.clone())
         .unwrap_or_default();
@@ -260,7 +264,7 @@ fn missing(document: Document, old: Option<&OldRecords>, place: u64) -> Error {
 /// Runs through the old document and writes fresh pieces between its kept records. False if the
 /// run was given up meanwhile.
 fn write_old(
-    document: Document,
+    document: MetadataDocument,
     old: &OldRecords,
     pieces: &Receiver<DocumentPiece>,
     file: &mut NewFile,
@@ -319,11 +323,11 @@ fn write_old(
 
 /// Writes a document again with another number of packages in its head.
 pub fn recount(
-    document: Document,
-    record: &Record,
+    document: MetadataDocument,
+    record: &RepomdRecord,
     packages: u64,
     style: &FileStyle,
-) -> Result<Record> {
+) -> Result<RepomdRecord> {
     let path = style.dir.join(record.href.file_name());
     let aside = style.dir.join(format!("{}.aside", document.kind()));
     std::fs::rename(&path, &aside).map_err(Error::file(&aside, "create"))?;
@@ -363,7 +367,7 @@ fn skip_head(stream: &mut impl Read, path: &Path) -> Result<()> {
 }
 
 /// Opens a file of repodata, checked against its record while it is read.
-pub fn open_file(path: &Path, name: &str, record: &Record) -> Result<Ahead> {
+pub fn open_file(path: &Path, name: &str, record: &RepomdRecord) -> Result<Ahead> {
     let (file, name, expected) = (path.to_owned(), name.to_owned(), record.expected());
     Ahead::spawn(move || VerifiedReader::new(File::open(file)?, &name, expected))
         .map_err(Error::file(path, "read"))

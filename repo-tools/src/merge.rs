@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rpm_pkg::evr::Evr;
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 
 use crate::document::{FileStyle, NewFile};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
-use crate::select::Source;
+use crate::select::SelectedPackages;
 
 /// Which of several packages with the same name and architecture are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn choose(
     repositories: &[(Arc<Repository>, Option<String>)],
     method: Method,
     arches: &[String],
-) -> Result<Vec<Source>> {
+) -> Result<Vec<SelectedPackages>> {
     let mut chosen: HashMap<(String, String), Vec<Winner>> = HashMap::new();
     for (number, (repository, _)) in repositories.iter().enumerate() {
         let mut place = 0;
@@ -69,9 +69,9 @@ pub fn choose(
             ControlFlow::Continue(())
         })?;
     }
-    let mut sources: Vec<Source> = repositories
+    let mut sources: Vec<SelectedPackages> = repositories
         .iter()
-        .map(|(repository, base)| Source {
+        .map(|(repository, base)| SelectedPackages {
             repository: Arc::clone(repository),
             kept: Vec::new(),
             base: base.clone(),
@@ -110,7 +110,10 @@ fn compete(winners: &mut Vec<Winner>, new: Winner, method: Method) {
 
 /// Writes the advisories of all repositories into one updateinfo; of equal ids the first. None if no
 /// repository has any.
-pub fn updateinfo(repositories: &[Arc<Repository>], style: &FileStyle) -> Result<Option<Record>> {
+pub fn updateinfo(
+    repositories: &[Arc<Repository>],
+    style: &FileStyle,
+) -> Result<Option<RepomdRecord>> {
     const KIND: &str = "updateinfo";
     let having: Vec<_> = repositories
         .iter()
@@ -125,10 +128,15 @@ pub fn updateinfo(repositories: &[Arc<Repository>], style: &FileStyle) -> Result
     for repository in having {
         let mut ids = Vec::new();
         let (name, stream) = repository.open_kind(KIND)?;
-        rpm_repo::updateinfo::read(&name, stream, &rpm_repo::xml::Limits::default(), &mut |a| {
-            ids.push(a.id.clone());
-            ControlFlow::Continue(())
-        })?;
+        rpm_repo::updateinfo::read(
+            &name,
+            stream,
+            &rpm_repo::xml::XmlLimits::default(),
+            &mut |a| {
+                ids.push(a.id.clone());
+                ControlFlow::Continue(())
+            },
+        )?;
         let (name, stream) = repository.open_kind(KIND)?;
         let mut ids = ids.into_iter();
         elements(
@@ -219,7 +227,7 @@ pub fn concatenated(
     stem: &str,
     repositories: &[Arc<Repository>],
     style: &FileStyle,
-) -> Result<Option<Record>> {
+) -> Result<Option<RepomdRecord>> {
     let having: Vec<_> = repositories
         .iter()
         .filter(|r| r.repomd.record(kind).is_some())

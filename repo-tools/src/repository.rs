@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::Ahead;
-use rpm_repo::primary::{self, PrimaryPackage, Summary};
-use rpm_repo::repomd::{self, Record, Repomd};
-use rpm_repo::xml::Limits;
+use rpm_repo::primary::{self, ParseSummary, PrimaryPackage};
+use rpm_repo::repomd::{self, Repomd, RepomdRecord};
+use rpm_repo::xml::XmlLimits;
 
 use crate::document::open_file;
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ impl Repository {
     ///
     /// # Errors
     /// There is none.
-    pub fn record(&self, kind: &str) -> Result<&Record> {
+    pub fn record(&self, kind: &str) -> Result<&RepomdRecord> {
         self.repomd.record(kind).ok_or_else(|| Error::NoRecord {
             path: self.dir.clone(),
             kind: kind.to_owned(),
@@ -67,12 +67,12 @@ impl Repository {
     }
 
     /// The file of a record.
-    pub fn file(&self, record: &Record) -> PathBuf {
+    pub fn file(&self, record: &RepomdRecord) -> PathBuf {
         self.dir.join(record.href.path())
     }
 
     /// The name for errors and the decompressed, verifying stream of a record.
-    pub fn open_record(&self, record: &Record) -> Result<(String, Ahead)> {
+    pub fn open_record(&self, record: &RepomdRecord) -> Result<(String, Ahead)> {
         let path = self.file(record);
         let stream = open_file(&path, record.href.file_name(), record)?;
         Ok((path.display().to_string(), stream))
@@ -87,11 +87,11 @@ impl Repository {
     pub fn packages(
         &self,
         each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
-    ) -> Result<Summary> {
+    ) -> Result<ParseSummary> {
         let (name, stream) = self.open_kind("primary")?;
-        let limits = Limits {
+        let limits = XmlLimits {
             refuse_bad_locations: false,
-            ..Limits::default()
+            ..XmlLimits::default()
         };
         Ok(primary::read(&name, stream, &limits, each)?)
     }

@@ -43,14 +43,14 @@ impl Stamp {
 
 /// A package file of the tree.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct PackageFile {
     /// Path below the scanned directory.
     pub location: String,
     /// When it was seen.
     pub stamp: Stamp,
 }
 
-impl Found {
+impl PackageFile {
     /// The last component.
     pub fn file_name(&self) -> &str {
         self.location.rsplit('/').next().unwrap_or(&self.location)
@@ -59,7 +59,7 @@ impl Found {
 
 /// Which files count.
 #[derive(Debug, Clone, Default)]
-pub struct Choice {
+pub struct FileChoice {
     /// Patterns on the path below the directory; `*` and `?` match slashes too.
     pub excludes: Vec<String>,
     /// Exactly these paths instead of all `*.rpm`.
@@ -72,7 +72,7 @@ pub struct Choice {
 #[derive(Debug, Default)]
 pub struct Scan {
     /// Usable files, by file name, then by path.
-    pub found: Vec<Found>,
+    pub found: Vec<PackageFile>,
     /// Files that cannot be indexed whatever they hold.
     pub bad: Vec<(PathBuf, PackageFault)>,
 }
@@ -81,7 +81,7 @@ pub struct Scan {
 ///
 /// # Errors
 /// A directory cannot be read; directories are nested deeper than 64 levels.
-pub fn scan(dir: &Path, choice: &Choice) -> Result<Scan> {
+pub fn scan(dir: &Path, choice: &FileChoice) -> Result<Scan> {
     let mut scan = Scan::default();
     match &choice.list {
         Some(list) => {
@@ -101,7 +101,7 @@ pub fn scan(dir: &Path, choice: &Choice) -> Result<Scan> {
     Ok(scan)
 }
 
-impl Choice {
+impl FileChoice {
     fn is_excluded(&self, location: &str) -> bool {
         self.excludes
             .iter()
@@ -116,7 +116,7 @@ impl Scan {
             return self.bad.push((path, PackageFault::Location(why)));
         }
         match fs::metadata(&path) {
-            Ok(meta) if meta.is_file() => self.found.push(Found {
+            Ok(meta) if meta.is_file() => self.found.push(PackageFile {
                 location: location.to_owned(),
                 stamp: Stamp::of(&meta),
             }),
@@ -130,7 +130,7 @@ impl Scan {
         &mut self,
         dir: &Path,
         below: &str,
-        choice: &Choice,
+        choice: &FileChoice,
         above: &mut Vec<(u64, u64)>,
     ) -> Result<()> {
         let here = dir.join(below);

@@ -4,15 +4,15 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 
-use crate::document::{Document, FileStyle, NewFile};
+use crate::document::{FileStyle, MetadataDocument, NewFile};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 
 /// Chosen packages of one repository.
 #[derive(Debug)]
-pub struct Source {
+pub struct SelectedPackages {
     /// The repository.
     pub repository: Arc<Repository>,
     /// Places in its documents, ascending, and the checksum of the package there.
@@ -25,16 +25,20 @@ pub struct Source {
 ///
 /// # Errors
 /// A source that cannot be read, or whose documents disagree.
-pub fn write(sources: &[Source], style: &FileStyle) -> Result<Vec<Record>> {
+pub fn write(sources: &[SelectedPackages], style: &FileStyle) -> Result<Vec<RepomdRecord>> {
     std::thread::scope(|scope| {
-        let threads =
-            Document::ALL.map(|document| scope.spawn(move || one(document, sources, style)));
+        let threads = MetadataDocument::ALL
+            .map(|document| scope.spawn(move || one(document, sources, style)));
         let joined = threads.map(|thread| thread.join().map_err(|_| Error::Thread)?);
         joined.into_iter().collect()
     })
 }
 
-fn one(document: Document, sources: &[Source], style: &FileStyle) -> Result<Record> {
+fn one(
+    document: MetadataDocument,
+    sources: &[SelectedPackages],
+    style: &FileStyle,
+) -> Result<RepomdRecord> {
     let count = sources.iter().map(|source| source.kept.len() as u64).sum();
     let mut file = NewFile::create(document.kind(), &format!("{}.xml", document.kind()), style)?;
     let mut text = String::new();
@@ -49,8 +53,8 @@ fn one(document: Document, sources: &[Source], style: &FileStyle) -> Result<Reco
 }
 
 fn copy(
-    document: Document,
-    source: &Source,
+    document: MetadataDocument,
+    source: &SelectedPackages,
     name: &str,
     stream: impl Read,
     file: &mut NewFile,

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rpm_pkg::header::{
-    Header, HeaderBuilder, IndexEntry, Kind, MAGIC, TagType, Value, WriteError, tag,
+    Header, HeaderBuilder, HeaderKind, IndexEntry, MAGIC, TagType, TagValue, WriteError, tag,
 };
 use rpm_pkg::package::{LEAD_SIZE, Package};
 use rpm_trust::sign::{SignatureHash, SigningKey};
@@ -44,7 +44,7 @@ pub fn read_key(path: &Path) -> Result<SigningKey> {
 /// Signs `repomd.xml` of the repository in `dir`; `with_key` also writes the public key beside it.
 pub fn repository(dir: &Path, key: &SigningKey, with_key: bool, now: u64) -> Result<()> {
     let repository = Repository::open(dir)?;
-    let _stage = crate::stage::Stage::open(&repository.dir)?;
+    let _stage = crate::stage::RepoChange::open(&repository.dir)?;
     let path = repository.dir.join(REPODATA).join("repomd.xml");
     let data = fs::read(&path).map_err(Error::file(&path, "read"))?;
     let signature = key.sign_detached(data.as_slice(), now)?;
@@ -133,28 +133,28 @@ fn signature_header(
     if is_v6 {
         builder.add(
             tag::OPENPGP,
-            Value::strings([BASE64_STANDARD.encode(&packet)]),
+            TagValue::strings([BASE64_STANDARD.encode(&packet)]),
         );
     } else if is_rsa {
-        builder.add(tag::RSAHEADER, Value::Bin(packet));
+        builder.add(tag::RSAHEADER, TagValue::Bin(packet));
     } else {
-        builder.add(tag::DSAHEADER, Value::Bin(packet));
+        builder.add(tag::DSAHEADER, TagValue::Bin(packet));
     }
-    builder.build(Kind::Signature)
+    builder.build(HeaderKind::Signature)
 }
 
-fn value(entry: &IndexEntry<'_>) -> Value {
+fn value(entry: &IndexEntry<'_>) -> TagValue {
     let strings = || entry.strings().map(<[u8]>::to_vec).collect();
     match entry.kind {
-        TagType::Char => Value::Char(entry.data.to_vec()),
-        TagType::Int8 => Value::Int8(entry.data.to_vec()),
-        TagType::Int16 => Value::Int16(numbers(entry.data, u16::from_be_bytes)),
-        TagType::Int32 => Value::Int32(numbers(entry.data, u32::from_be_bytes)),
-        TagType::Int64 => Value::Int64(numbers(entry.data, u64::from_be_bytes)),
-        TagType::String => Value::string(entry.strings().next().unwrap_or_default()),
-        TagType::Bin => Value::Bin(entry.data.to_vec()),
-        TagType::StringArray => Value::StringArray(strings()),
-        TagType::I18nString => Value::I18nString(strings()),
+        TagType::Char => TagValue::Char(entry.data.to_vec()),
+        TagType::Int8 => TagValue::Int8(entry.data.to_vec()),
+        TagType::Int16 => TagValue::Int16(numbers(entry.data, u16::from_be_bytes)),
+        TagType::Int32 => TagValue::Int32(numbers(entry.data, u32::from_be_bytes)),
+        TagType::Int64 => TagValue::Int64(numbers(entry.data, u64::from_be_bytes)),
+        TagType::String => TagValue::string(entry.strings().next().unwrap_or_default()),
+        TagType::Bin => TagValue::Bin(entry.data.to_vec()),
+        TagType::StringArray => TagValue::StringArray(strings()),
+        TagType::I18nString => TagValue::I18nString(strings()),
     }
 }
 

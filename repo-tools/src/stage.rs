@@ -22,18 +22,18 @@ pub const REPODATA: &str = "repodata";
 
 /// The right to change a repository, and the place to do it.
 #[derive(Debug)]
-pub struct Stage {
+pub struct RepoChange {
     root: PathBuf,
     /// Held locked until the end.
     _lock: File,
 }
 
-impl Stage {
+impl RepoChange {
     /// Takes the lock of the repository in `root` and clears what an earlier run left.
     ///
     /// # Errors
     /// Another run holds the lock; the directory cannot be written.
-    pub fn open(root: &Path) -> Result<Stage> {
+    pub fn open(root: &Path) -> Result<RepoChange> {
         let work = root.join(WORK_DIR);
         fs::create_dir_all(&work).map_err(Error::file(&work, "create"))?;
         let path = work.join("lock");
@@ -49,7 +49,7 @@ impl Stage {
             Err(TryLockError::WouldBlock) => return Err(Error::Busy(root.to_owned())),
             Err(TryLockError::Error(error)) => return Err(Error::file(path, "lock")(error)),
         }
-        let stage = Stage {
+        let stage = RepoChange {
             root: root.to_owned(),
             _lock: lock,
         };

@@ -11,14 +11,14 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::scan::{Found, Stamp};
+use crate::scan::{PackageFile, Stamp};
 
 /// The first line; another number is another format and is not read.
 const HEAD: &str = "repo-tools state 1";
 
 /// The state of a finished run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct State {
+pub struct FinishedRun {
     /// SHA-256 of the repomd.xml that the run published.
     pub repomd: String,
     /// Everything but the tree that decides what metadata look like, in one line.
@@ -32,7 +32,7 @@ pub struct State {
 }
 
 /// A package's line: size, modification time, change time, inode, location.
-pub fn line(found: &Found, out: &mut String) {
+pub fn line(found: &PackageFile, out: &mut String) {
     let Stamp {
         size,
         mtime,
@@ -52,11 +52,11 @@ pub fn place(dir: &Path) -> (u64, u64) {
     fs::metadata(dir).map_or((0, 0), |meta| (meta.dev(), meta.ino()))
 }
 
-impl State {
+impl FinishedRun {
     /// Reads the state; none if there is none that can be used.
-    pub fn read(path: &Path) -> Option<State> {
+    pub fn read(path: &Path) -> Option<FinishedRun> {
         let text = fs::read_to_string(path).ok()?;
-        let mut state = State::default();
+        let mut state = FinishedRun::default();
         let mut rest = text.strip_prefix(HEAD)?.strip_prefix('\n')?;
         loop {
             let (line, after) = rest.split_once('\n')?;

@@ -8,17 +8,17 @@ use rpm_repo::repomd::Repomd;
 use crate::create::{deltas, foreign_names, write_repomd};
 use crate::error::Result;
 use crate::repository::Repository;
-use crate::stage::Stage;
-use crate::state::State;
+use crate::stage::RepoChange;
+use crate::state::FinishedRun;
 
 /// An existing repository, locked, with a new repodata in the making.
 #[derive(Debug)]
 pub struct Update {
-    stage: Stage,
+    stage: RepoChange,
     /// The repository as it is.
     pub old: Repository,
     /// The last run's state, if it belongs to this repodata.
-    pub state: Option<State>,
+    pub state: Option<FinishedRun>,
 }
 
 impl Update {
@@ -28,9 +28,10 @@ impl Update {
     /// None there, or another run works on it.
     pub fn begin(dir: &Path) -> Result<Update> {
         let dir = Repository::open(dir)?.dir;
-        let stage = Stage::open(&dir)?;
+        let stage = RepoChange::open(&dir)?;
         let old = Repository::open(&dir)?;
-        let state = State::read(&stage.state_file()).filter(|state| state.repomd == old.digest);
+        let state =
+            FinishedRun::read(&stage.state_file()).filter(|state| state.repomd == old.digest);
         stage.begin()?;
         Ok(Update { stage, old, state })
     }

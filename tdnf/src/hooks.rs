@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::Plan;
-use crate::session::{Session, Source};
+use crate::session::{LoadedRepo, Session};
 use crate::view::plan::{PlanShape, shape};
 
 /// Endings of files that package managers and editors leave beside others.
@@ -84,7 +84,7 @@ pub fn after(session: &Session<'_>, plan: &Plan) {
 }
 
 /// Runs the hooks for a repository whose metadata is new; a failing one is named.
-pub fn refreshed(session: &Session<'_>, source: &Source) {
+pub fn refreshed(session: &Session<'_>, source: &LoadedRepo) {
     let repo = Refreshed {
         id: &source.config.id,
         dir: &source.set.dir,

@@ -40,7 +40,7 @@ impl Phase {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SignalState {
     /// What the network client looks at.
     stop: Arc<AtomicBool>,
     /// The first signal that came; 0 for none.
@@ -51,7 +51,7 @@ struct State {
 /// The signals of a run; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
-    state: Arc<State>,
+    state: Arc<SignalState>,
 }
 
 /// The thread that hears the signals of a run. It ends with this value, and with it every answer to
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_first_signal_counts_and_the_second_is_explained() {
-        let printer = Printer::recording(cli_kit::Mode::default());
+        let printer = Printer::recording(cli_kit::OutputMode::default());
         let interrupt = Interrupt::default();
         assert_eq!(interrupt.exit_code(), None);
         interrupt.enter(Phase::Undoable);

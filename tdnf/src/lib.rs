@@ -35,7 +35,7 @@ pub mod view;
 
 use std::process::ExitCode;
 
-use cli_kit::Mode;
+use cli_kit::OutputMode;
 use interrupt::Listener;
 use screen::{JsonShape, Screen};
 
@@ -65,7 +65,7 @@ fn tdnf(argv: &[String]) -> u8 {
             (printer, command, outcome)
         }
         Err(failure) => {
-            let printer = Screen::standard(Mode::default(), guessed_shape(argv));
+            let printer = Screen::standard(OutputMode::default(), guessed_shape(argv));
             (printer, None, Err(failure))
         }
     };
@@ -87,11 +87,11 @@ fn tdnf(argv: &[String]) -> u8 {
     code
 }
 
-fn mode(args: &args::Args) -> Mode {
-    Mode {
+fn mode(args: &args::Args) -> OutputMode {
+    OutputMode {
         quiet: args.options.output.quiet,
         verbose: args.options.output.verbose,
-        ..Mode::default()
+        ..OutputMode::default()
     }
 }
 

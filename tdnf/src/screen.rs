@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
-use cli_kit::{Mode, Printer};
+use cli_kit::{OutputMode, Printer};
 use serde::Serialize;
 
 use crate::error::{Code, Failure, Outcome};
@@ -58,12 +58,12 @@ impl Deref for Screen {
 
 impl Screen {
     /// The process's own streams. `mode.json` follows from the shape.
-    pub fn standard(mode: Mode, shape: JsonShape) -> Self {
+    pub fn standard(mode: OutputMode, shape: JsonShape) -> Self {
         Self::on(Printer::standard(with(mode, shape)), shape)
     }
 
     /// A screen that keeps everything, for tests.
-    pub fn recording(mode: Mode, shape: JsonShape) -> Self {
+    pub fn recording(mode: OutputMode, shape: JsonShape) -> Self {
         Self::on(Printer::recording(with(mode, shape)), shape)
     }
 
@@ -148,8 +148,8 @@ impl Screen {
     }
 }
 
-fn with(mode: Mode, shape: JsonShape) -> Mode {
-    Mode {
+fn with(mode: OutputMode, shape: JsonShape) -> OutputMode {
+    OutputMode {
         json: shape != JsonShape::None,
         ..mode
     }

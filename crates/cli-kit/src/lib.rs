@@ -22,9 +22,9 @@ mod tests;
 mod words;
 
 pub use log::LOG_VARIABLE;
-pub use printer::{Mode, Printer, Recorded};
+pub use printer::{OutputMode, Printer, Recorded};
 pub use progress::{Progress, TransferId};
-pub use prompt::Answer;
+pub use prompt::Reply;
 pub use size::human_size;
 pub use words::unfit_value;
 

@@ -115,7 +115,7 @@ mod tests {
     use tracing::Level;
 
     use super::*;
-    use crate::Mode;
+    use crate::OutputMode;
 
     #[test]
     fn a_level_is_that_of_our_crates_alone() {
@@ -146,7 +146,7 @@ mod tests {
             "info,\x1b[31m\nx=1",
         ] {
             assert!(filter(wrong).is_none(), "{wrong}");
-            let printer = Printer::recording(Mode::default());
+            let printer = Printer::recording(OutputMode::default());
             printer.start_log(Some(wrong.into()), false);
             let said = printer.recorded().err;
             assert!(said.starts_with("warning: TDNF_LOG: '"), "{said}");
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn an_event_stays_one_line() {
-        let printer = Printer::recording(Mode::default());
+        let printer = Printer::recording(OutputMode::default());
         let mut writer = LogWriter(printer.clone());
         writer
             .write_all("INFO caf\u{e9}\x1b[2J\nError: all is lost\r\n".as_bytes())

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// What the user asked for about output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mode {
+pub struct OutputMode {
     /// `-q`: no info lines.
     pub quiet: bool,
     /// `-v`: progress lines also where standard output is no terminal.
@@ -37,7 +37,7 @@ enum Sink {
 /// disk) are remembered, not raised: see [`Printer::failed`].
 #[derive(Clone)]
 pub struct Printer {
-    mode: Mode,
+    mode: OutputMode,
     inner: Arc<Mutex<PrinterStreams>>,
 }
 
@@ -50,16 +50,16 @@ struct PrinterStreams {
 
 impl Printer {
     /// A printer on the process's own streams.
-    pub fn standard(mode: Mode) -> Self {
+    pub fn standard(mode: OutputMode) -> Self {
         Self::with(mode, Sink::Standard)
     }
 
     /// A printer that keeps everything, for tests.
-    pub fn recording(mode: Mode) -> Self {
+    pub fn recording(mode: OutputMode) -> Self {
         Self::with(mode, Sink::Recording(Recorded::default()))
     }
 
-    fn with(mode: Mode, sink: Sink) -> Self {
+    fn with(mode: OutputMode, sink: Sink) -> Self {
         let inner = PrinterStreams {
             sink,
             bars: None,
@@ -72,7 +72,7 @@ impl Printer {
     }
 
     /// The mode it was made with.
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> OutputMode {
         self.mode
     }
 

@@ -6,7 +6,7 @@ use crate::Printer;
 
 /// What a person answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum Reply {
     /// `y` or `yes`.
     Yes,
     /// `n`, `no` or an empty line.
@@ -15,7 +15,7 @@ pub enum Answer {
     EndOfInput,
 }
 
-impl Answer {
+impl Reply {
     /// Reads one line as an answer; `None` means that the question must be asked again.
     pub fn parse(line: &str) -> Option<Self> {
         match line.trim().to_ascii_lowercase().as_str() {
@@ -29,22 +29,22 @@ impl Answer {
 impl Printer {
     /// Asks `question` until it is answered; the question is printed at level crit, without a
     /// line break. Reads from `input`.
-    pub fn ask_from(&self, question: &str, input: &mut dyn BufRead) -> Answer {
+    pub fn ask_from(&self, question: &str, input: &mut dyn BufRead) -> Reply {
         loop {
             self.crit_part(question);
             let mut line = String::new();
             match input.read_line(&mut line) {
-                Ok(0) | Err(_) => return Answer::EndOfInput,
+                Ok(0) | Err(_) => return Reply::EndOfInput,
                 Ok(_) => {}
             }
-            if let Some(answer) = Answer::parse(&line) {
+            if let Some(answer) = Reply::parse(&line) {
                 return answer;
             }
         }
     }
 
     /// Asks `question` on standard input.
-    pub fn ask(&self, question: &str) -> Answer {
+    pub fn ask(&self, question: &str) -> Reply {
         self.ask_from(question, &mut std::io::stdin().lock())
     }
 }

@@ -19,9 +19,9 @@ fn exit_codes_never_read_as_success() {
 
 #[test]
 fn levels_follow_the_mode() {
-    let quiet = Printer::recording(Mode {
+    let quiet = Printer::recording(OutputMode {
         quiet: true,
-        ..Mode::default()
+        ..OutputMode::default()
     });
     quiet.info("progress");
     quiet.crit("result");
@@ -34,9 +34,9 @@ fn levels_follow_the_mode() {
         }
     );
 
-    let json = Printer::recording(Mode {
+    let json = Printer::recording(OutputMode {
         json: true,
-        ..Mode::default()
+        ..OutputMode::default()
     });
     json.info("progress");
     json.crit("result");
@@ -46,19 +46,19 @@ fn levels_follow_the_mode() {
 
 #[test]
 fn a_question_is_asked_again_until_it_is_answered() {
-    let printer = Printer::recording(Mode::default());
+    let printer = Printer::recording(OutputMode::default());
     let mut input = &b"maybe\nYES\n"[..];
-    assert_eq!(printer.ask_from("ok? ", &mut input), Answer::Yes);
+    assert_eq!(printer.ask_from("ok? ", &mut input), Reply::Yes);
     assert_eq!(printer.recorded().out, "ok? ok? ");
-    assert_eq!(printer.ask_from("", &mut &b"\n"[..]), Answer::No);
-    assert_eq!(printer.ask_from("", &mut &b""[..]), Answer::EndOfInput);
+    assert_eq!(printer.ask_from("", &mut &b"\n"[..]), Reply::No);
+    assert_eq!(printer.ask_from("", &mut &b""[..]), Reply::EndOfInput);
 }
 
 #[test]
 fn verbose_runs_print_a_line_per_finished_transfer() {
-    let printer = Printer::recording(Mode {
+    let printer = Printer::recording(OutputMode {
         verbose: true,
-        ..Mode::default()
+        ..OutputMode::default()
     });
     let progress = Progress::new(&printer);
     progress.start(1, "basic", Some(4007));
@@ -69,7 +69,7 @@ fn verbose_runs_print_a_line_per_finished_transfer() {
 
 #[test]
 fn long_runs_show_that_they_go_on() {
-    let printer = Printer::recording(Mode::default());
+    let printer = Printer::recording(OutputMode::default());
     let progress = Progress::with_heartbeat(&printer, std::time::Duration::ZERO);
     progress.start(1, "basic", Some(4096));
     progress.advance(1, 2048);
@@ -78,14 +78,14 @@ fn long_runs_show_that_they_go_on() {
         "still transferring: 0 finished, 2.00k so far\n"
     );
     // Not every time: the next line comes after the pause.
-    let printer = Printer::recording(Mode::default());
+    let printer = Printer::recording(OutputMode::default());
     let progress = Progress::new(&printer);
     progress.start(1, "basic", Some(4096));
     progress.advance(1, 2048);
     assert_eq!(printer.recorded().out, "");
-    let quiet = Printer::recording(Mode {
+    let quiet = Printer::recording(OutputMode {
         quiet: true,
-        ..Mode::default()
+        ..OutputMode::default()
     });
     let progress = Progress::with_heartbeat(&quiet, std::time::Duration::ZERO);
     progress.start(1, "basic", None);

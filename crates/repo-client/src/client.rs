@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::{NoProxy, Url, redirect};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::dns::Lookup;
+use crate::dns::NameResolver;
 use crate::error::{Cause, Error, Result};
 use crate::limit::Limiter;
 use crate::options::{Access, ClientOptions, Proxy, Tls};
@@ -21,8 +21,8 @@ use crate::tls;
 pub struct Client {
     options: ClientOptions,
     runtime: OnceLock<Runtime>,
-    lookup: Lookup,
-    by_settings: Mutex<HashMap<Settings, reqwest::Client>>,
+    lookup: NameResolver,
+    by_settings: Mutex<HashMap<ConnectionSettings, reqwest::Client>>,
     limiters: Mutex<HashMap<String, Arc<Limiter>>>,
     failures: Mutex<HashMap<String, u32>>,
     next_id: AtomicU64,
@@ -30,7 +30,7 @@ pub struct Client {
 
 /// Requests with equal settings share connections. Plain HTTP never loads certificates.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Settings {
+struct ConnectionSettings {
     tls: Option<Tls>,
     connect: Duration,
     /// HTTP/1.1 only: requests at the same time have a connection each.
@@ -43,7 +43,7 @@ impl Client {
         Self {
             options,
             runtime: OnceLock::new(),
-            lookup: Lookup::default(),
+            lookup: NameResolver::default(),
             by_settings: Mutex::default(),
             limiters: Mutex::default(),
             failures: Mutex::default(),
@@ -134,7 +134,7 @@ impl Client {
     ) -> std::result::Result<reqwest::Client, Cause> {
         let secure = url.scheme() == "https";
         let tls = secure.then(|| access.tls.clone());
-        let settings = Settings {
+        let settings = ConnectionSettings {
             tls,
             connect: access.timeout,
             // Without TLS there is no HTTP/2 here.
@@ -152,7 +152,7 @@ impl Client {
         Ok(made)
     }
 
-    fn build(&self, settings: &Settings) -> std::result::Result<reqwest::Client, Cause> {
+    fn build(&self, settings: &ConnectionSettings) -> std::result::Result<reqwest::Client, Cause> {
         tls::install_provider();
         // Redirects are followed by our own rules; the environment is not read below the caller. What
         // reqwest sends again by itself is only what an HTTP/2 server says it has not begun.

@@ -15,11 +15,11 @@ pub(crate) struct LookupError(pub(crate) String);
 /// The resolver. Unlike reqwest's own it never asks a public name server: without a readable
 /// /etc/resolv.conf it says so.
 #[derive(Clone, Default)]
-pub(crate) struct Lookup {
+pub(crate) struct NameResolver {
     inner: Arc<OnceLock<Result<TokioResolver, String>>>,
 }
 
-impl Resolve for Lookup {
+impl Resolve for NameResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {

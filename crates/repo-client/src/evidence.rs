@@ -11,7 +11,7 @@ use rpm_trust::{Keyring, SignatureCheck, SignatureState};
 /// Bytes read at a time.
 const CHUNK: usize = 128 * 1024;
 
-type Check = (Covers, Result<SignatureCheck, Box<SignatureState>>);
+type EvidenceCheck = (Covers, Result<SignatureCheck, Box<SignatureState>>);
 
 /// Reads a package to its end: the digests of header and payload, and its signatures as `keyring`
 /// sees them at `now` (seconds since 1970). What is damaged is part of the evidence.
@@ -38,7 +38,7 @@ pub fn evidence<R: Read>(
         }
         Err(error) => evidence.malformed.push(error.to_string()),
     }
-    let mut checks: Vec<Check> = Vec::new();
+    let mut checks: Vec<EvidenceCheck> = Vec::new();
     match package.signatures() {
         Ok(items) => {
             let region = package.header.immutable_region();
@@ -70,7 +70,7 @@ pub fn evidence<R: Read>(
 fn read_payload<R: Read>(
     package: &mut Package<R>,
     evidence: &mut Evidence,
-    checks: &mut [Check],
+    checks: &mut [EvidenceCheck],
 ) -> Result<(), PackageError> {
     let mut digests = match package.payload_digests(DigestChoice::All) {
         Ok(digests) => digests,

@@ -244,7 +244,7 @@ struct Piece<'c> {
     limiters: Vec<Arc<Limiter>>,
 }
 
-enum State<'c> {
+enum AnswerState<'c> {
     Ask(Piece<'c>),
     Body(Box<Body<'c>>),
     Local(std::fs::File, Option<u64>),
@@ -263,21 +263,21 @@ struct Body<'c> {
 
 impl<'c> Piece<'c> {
     fn events(self) -> impl Stream<Item = RangeEvent> + 'c {
-        stream::unfold(State::Ask(self), |state| async move {
+        stream::unfold(AnswerState::Ask(self), |state| async move {
             let step = match state {
-                State::Ask(piece) if piece.url.scheme() == "file" => piece.open_local(),
-                State::Ask(piece) => piece.ask().await,
-                State::Body(body) => body.more().await,
-                State::Local(file, left) => read_local(file, left),
-                State::Over => return None,
+                AnswerState::Ask(piece) if piece.url.scheme() == "file" => piece.open_local(),
+                AnswerState::Ask(piece) => piece.ask().await,
+                AnswerState::Body(body) => body.more().await,
+                AnswerState::Local(file, left) => read_local(file, left),
+                AnswerState::Over => return None,
             };
             Some(step.unwrap_or_else(|(cause, retry_after)| {
-                (RangeEvent::Failed { cause, retry_after }, State::Over)
+                (RangeEvent::Failed { cause, retry_after }, AnswerState::Over)
             }))
         })
     }
 
-    async fn ask(self) -> Step<'c> {
+    async fn ask(self) -> RangeStep<'c> {
         let request = &self.request;
         let ask = Ask {
             from: (!request.is_whole()).then_some(request.from),
@@ -313,11 +313,11 @@ impl<'c> Piece<'c> {
             left,
             page: page && from == 0,
         };
-        Ok((opened, State::Body(Box::new(body))))
+        Ok((opened, AnswerState::Body(Box::new(body))))
     }
 
     /// First byte and total size of an answer that fits the request.
-    fn judge(&self, response: &Response) -> std::result::Result<(u64, Option<u64>), Fault> {
+    fn judge(&self, response: &Response) -> std::result::Result<(u64, Option<u64>), RangeFault> {
         let wrong = |why: String| Err((Cause::Range(why), None));
         let asked = self.request.from;
         match response.status().as_u16() {
@@ -333,7 +333,7 @@ impl<'c> Piece<'c> {
         }
     }
 
-    fn open_local(self) -> Step<'c> {
+    fn open_local(self) -> RangeStep<'c> {
         let mut from = file::open(&self.url).map_err(|cause| (cause, None))?;
         let read = |e: std::io::Error| (Cause::Read(e.to_string()), None);
         let total = from.metadata().map_err(read)?.len();
@@ -349,7 +349,7 @@ impl<'c> Piece<'c> {
             page: false,
         };
         let left = self.request.to.map(|to| to.saturating_sub(first));
-        Ok((opened, State::Local(from, left)))
+        Ok((opened, AnswerState::Local(from, left)))
     }
 }
 
@@ -359,16 +359,16 @@ fn announced(response: &Response) -> Option<u64> {
     response.content_length().filter(|_| plain)
 }
 
-type Fault = (Cause, Option<Duration>);
-type Step<'c> = std::result::Result<(RangeEvent, State<'c>), Fault>;
+type RangeFault = (Cause, Option<Duration>);
+type RangeStep<'c> = std::result::Result<(RangeEvent, AnswerState<'c>), RangeFault>;
 
 impl<'c> Body<'c> {
-    async fn more(mut self: Box<Self>) -> Step<'c> {
+    async fn more(mut self: Box<Self>) -> RangeStep<'c> {
         if self.left == Some(0) {
             // Read to the end, so that the connection is kept for the next request.
             let limit = self.piece.request.access.timeout;
             let _ = next_chunk(&mut self.response, limit).await;
-            return Ok((RangeEvent::Ended, State::Over));
+            return Ok((RangeEvent::Ended, AnswerState::Over));
         }
         let failed = |cause| (cause, None);
         let limit = self.piece.request.access.timeout;
@@ -376,7 +376,7 @@ impl<'c> Body<'c> {
             .await
             .map_err(failed)?;
         let Some(chunk) = chunk else {
-            return Ok((RangeEvent::Ended, State::Over));
+            return Ok((RangeEvent::Ended, AnswerState::Over));
         };
         if self.piece.client.stopped() {
             return Err(failed(Cause::Stopped));
@@ -398,11 +398,11 @@ impl<'c> Body<'c> {
             self.piece.client.pause(wait).await.map_err(failed)?;
             self.pace.excuse(wait);
         }
-        Ok((RangeEvent::Data(chunk), State::Body(self)))
+        Ok((RangeEvent::Data(chunk), AnswerState::Body(self)))
     }
 }
 
-fn read_local<'c>(mut from: std::fs::File, left: Option<u64>) -> Step<'c> {
+fn read_local<'c>(mut from: std::fs::File, left: Option<u64>) -> RangeStep<'c> {
     let room = left.map_or(BLOCK, |left| {
         usize::try_from(left).unwrap_or(BLOCK).min(BLOCK)
     });
@@ -411,12 +411,12 @@ fn read_local<'c>(mut from: std::fs::File, left: Option<u64>) -> Step<'c> {
         .read(&mut buffer)
         .map_err(|e| (Cause::Read(e.to_string()), None))?;
     if got == 0 {
-        return Ok((RangeEvent::Ended, State::Over));
+        return Ok((RangeEvent::Ended, AnswerState::Over));
     }
     buffer.truncate(got);
     let left = left.map(|left| left.saturating_sub(got as u64));
     Ok((
         RangeEvent::Data(Bytes::from(buffer)),
-        State::Local(from, left),
+        AnswerState::Local(from, left),
     ))
 }

@@ -68,7 +68,7 @@ impl FileRequest {
     }
 
     /// The first of the local files that is what is asked for.
-    pub(crate) fn use_in_place(&self) -> Result<Fetched> {
+    pub(crate) fn use_in_place(&self) -> Result<FetchedFile> {
         let mut failures = Vec::new();
         for url in self.urls.iter().map(|url| parse_url(url)) {
             let url = url?;
@@ -85,7 +85,7 @@ impl FileRequest {
     }
 
     /// Checks the file that a `file:` URL names, where it is.
-    fn check_in_place(&self, url: &Url) -> std::result::Result<Fetched, Cause> {
+    fn check_in_place(&self, url: &Url) -> std::result::Result<FetchedFile, Cause> {
         let path = file::path_of(url)?;
         let open = file::open(url)?;
         let size = open
@@ -107,7 +107,7 @@ impl FileRequest {
             }
         }
         let digest = self.digest;
-        Ok(Fetched {
+        Ok(FetchedFile {
             label: self.label.clone(),
             path,
             size,
@@ -121,7 +121,7 @@ impl FileRequest {
 /// A file that is there, whole, and has the size and digest asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Fetched {
+pub struct FetchedFile {
     /// [`FileRequest::label`].
     pub label: String,
     /// Where it is: `dest`, or the local file of an in-place `file:` URL.

@@ -38,7 +38,7 @@ impl Catalog {
             }
             let stream = open_part(source.set, "filelists")?;
             let name = format!("{} filelists", source.set.repo);
-            let limits = rpm_repo::xml::Limits::default();
+            let limits = rpm_repo::xml::XmlLimits::default();
             rpm_repo::filelists::read(&name, stream, &limits, &mut |package| {
                 if let Some(id) = ids.get(package.pkgid()) {
                     let paths = package.files().map(|file| file.path.to_owned()).collect();
@@ -68,7 +68,7 @@ impl Catalog {
             }
             let stream = open_part(source.set, "other")?;
             let name = format!("{} other", source.set.repo);
-            let limits = rpm_repo::xml::Limits::default();
+            let limits = rpm_repo::xml::XmlLimits::default();
             rpm_repo::other::read(&name, stream, &limits, &mut |package| {
                 if let Some(id) = ids.get(package.pkgid()) {
                     let entries = package.changelogs().map(|entry| ChangelogEntry {
@@ -99,7 +99,7 @@ impl Catalog {
             }
             let stream = open_part(source.set, "updateinfo")?;
             let name = format!("{} updateinfo", source.set.repo);
-            let limits = rpm_repo::xml::Limits::default();
+            let limits = rpm_repo::xml::XmlLimits::default();
             rpm_repo::updateinfo::read(&name, stream, &limits, &mut |advisory| {
                 found.push(advisory);
                 ControlFlow::Continue(())

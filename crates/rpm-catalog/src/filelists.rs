@@ -141,7 +141,7 @@ fn read_hits(
 ) -> Result<Vec<Hit>, CatalogError> {
     let stream = open_part(source.set, "filelists")?;
     let name = format!("{} filelists", source.set.repo);
-    let limits = rpm_repo::xml::Limits::default();
+    let limits = rpm_repo::xml::XmlLimits::default();
     let mut hits = Vec::new();
     rpm_repo::filelists::read(&name, stream, &limits, &mut |package| {
         for file in package.files().filter(|file| wanted(file.path)) {

@@ -29,12 +29,12 @@ const HEAD: usize = 8 + 8 + MAX_KEY + BUCKETS * 24 + 8;
 
 /// An open index.
 pub struct PathIndex {
-    place: Place,
+    place: PathPlace,
     buckets: Vec<[u64; 3]>,
     repo: String,
 }
 
-enum Place {
+enum PathPlace {
     File(File),
     Memory(Vec<u8>),
 }
@@ -64,7 +64,7 @@ pub fn path_index(set: &MetadataSet) -> Result<PathIndex, CatalogError> {
             all.extend(data.iter().flatten().flat_map(|entry| entry.to_le_bytes()));
             let buckets = parse_head(&all, &key).unwrap_or_default();
             Ok(PathIndex {
-                place: Place::Memory(all),
+                place: PathPlace::Memory(all),
                 buckets,
                 repo: set.repo.clone(),
             })
@@ -84,7 +84,7 @@ fn open(set: &MetadataSet, path: &Path, key: &[u8]) -> Option<PathIndex> {
         return None;
     }
     Some(PathIndex {
-        place: Place::File(file),
+        place: PathPlace::File(file),
         buckets,
         repo: set.repo.clone(),
     })
@@ -145,7 +145,7 @@ fn collect(
     let mut data = vec![Vec::new(); BUCKETS];
     let mut next = 0;
     let name = format!("{repo} filelists");
-    let limits = rpm_repo::xml::Limits::default();
+    let limits = rpm_repo::xml::XmlLimits::default();
     rpm_repo::filelists::read(&name, stream, &limits, &mut |package| {
         let hash = path_hash(package.pkgid().as_bytes());
         // Nearly always filelists has primary's order.
@@ -218,12 +218,12 @@ impl PathIndex {
         let [offset, length, sum] = *self.buckets.get(bucket).ok_or_else(damaged)?;
         let mut read = Vec::new();
         let bytes = match &self.place {
-            Place::File(file) => {
+            PathPlace::File(file) => {
                 read.resize(length as usize, 0);
                 file.read_exact_at(&mut read, offset).map_err(failed)?;
                 read.as_slice()
             }
-            Place::Memory(all) => all
+            PathPlace::Memory(all) => all
                 .get(offset as usize..(offset + length) as usize)
                 .ok_or_else(damaged)?,
         };
@@ -268,7 +268,7 @@ mod tests {
         }
         Some(PathIndex {
             buckets: parse_head(&all, b"key")?,
-            place: Place::Memory(all),
+            place: PathPlace::Memory(all),
             repo: "r".to_owned(),
         })
     }

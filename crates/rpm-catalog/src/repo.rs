@@ -42,7 +42,7 @@ fn fill(set: &MetadataSet, writer: &mut CacheWriter) -> Result<(), CatalogError>
     let stream = open_part(set, "primary")?;
     let name = format!("{} primary", set.repo);
     let mut refused = None;
-    let limits = rpm_repo::xml::Limits::default();
+    let limits = rpm_repo::xml::XmlLimits::default();
     let summary =
         rpm_repo::primary::read(&name, stream, &limits, &mut |package| match with_primary(
             package,

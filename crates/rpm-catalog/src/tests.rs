@@ -3,7 +3,7 @@
 use super::convert::with_primary;
 use rpm_repo::compress::Decoder;
 use rpm_solv::{
-    Action, CacheFile, CacheWriter, JobFlags, Outcome, Pool, SelectFlags, SolverOptions,
+    CacheFile, CacheWriter, JobAction, JobFlags, Pool, SelectFlags, SolveResult, SolverOptions,
 };
 use std::fs::File;
 use std::io::BufReader;
@@ -27,7 +27,7 @@ fn load(primary: &Path, arch: &str) -> Pool {
     let mut writer = CacheWriter::create(&path, b"key").unwrap();
     let name = primary.display().to_string();
     let stream = Decoder::new(File::open(primary).unwrap(), &name).unwrap();
-    let limits = rpm_repo::xml::Limits::default();
+    let limits = rpm_repo::xml::XmlLimits::default();
     let stream = BufReader::new(stream);
     let summary = rpm_repo::primary::read(&name, stream, &limits, &mut |package| {
         with_primary(package, |input| writer.add(input)).unwrap();
@@ -54,13 +54,13 @@ fn installable(pool: &mut Pool, step: usize) -> (usize, usize) {
     for name in &names {
         let selection = pool.select(name, SelectFlags::default(), false).unwrap();
         assert!(!selection.is_empty(), "{name}");
-        let jobs = selection.jobs(Action::Install, JobFlags::default());
+        let jobs = selection.jobs(JobAction::Install, JobFlags::default());
         match pool.solve(&jobs, &SolverOptions::default()).unwrap() {
-            Outcome::Solved(solution) => {
+            SolveResult::Solved(solution) => {
                 assert!(!solution.steps.is_empty(), "{name}");
                 solved += 1;
             }
-            Outcome::Problems(problems) => {
+            SolveResult::Problems(problems) => {
                 assert!(problems.iter().all(|problem| !problem.main.text.is_empty()));
                 let fixes = pool.ways_out(&jobs, &SolverOptions::default(), usize::MAX);
                 let fixes = fixes.unwrap();

@@ -7,14 +7,14 @@ use rpm_pkg::digest::DigestAlgo;
 use rpm_pkg::header::{Header, tag};
 use rusqlite::Connection;
 
-use crate::index::{self, Row};
+use crate::index::{self, IndexRow};
 use crate::open::DatabaseStore;
 use crate::read;
-use crate::{Db, DbError, Index};
+use crate::{Db, DbError, IndexTable};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Finding {
+pub enum DatabaseFault {
     /// SQLite's own check found damage; its words.
     Integrity(String),
     /// A header that cannot be used; why.
@@ -34,37 +34,38 @@ pub enum Finding {
     /// A row that the header calls for is not there.
     Missing {
         /// The table.
-        table: Index,
+        table: IndexTable,
         /// The header's number.
         hnum: u32,
         /// The row.
-        row: Row,
+        row: IndexRow,
     },
     /// A row that no header calls for.
     Extra {
         /// The table.
-        table: Index,
+        table: IndexTable,
         /// The header number it names.
         hnum: u32,
         /// The row.
-        row: Row,
+        row: IndexRow,
     },
 }
 
 /// How often each row of a table should stand there, less how often it does.
-type Balance = HashMap<(u32, Row), i64>;
+type Balance = HashMap<(u32, IndexRow), i64>;
 
 impl Db {
     /// Checks SQLite's pages, every header with its digests, and every index row. Reads everything.
     ///
     /// # Errors
     /// The database cannot even be searched for damage.
-    pub fn check(&self) -> Result<Vec<Finding>, DbError> {
+    pub fn check(&self) -> Result<Vec<DatabaseFault>, DbError> {
         let mut findings = Vec::new();
-        let mut balances: Vec<(Index, Balance)> = Index::ALL.map(|t| (t, Balance::new())).into();
+        let mut balances: Vec<(IndexTable, Balance)> =
+            IndexTable::ALL.map(|t| (t, Balance::new())).into();
         self.for_each_blob(&mut |hnum, blob| {
             match read::parse(blob) {
-                Err(why) => findings.push(Finding::Damaged {
+                Err(why) => findings.push(DatabaseFault::Damaged {
                     hnum,
                     why: why.map_or_else(
                         || "no name, version or release".to_owned(),
@@ -72,8 +73,9 @@ impl Db {
                     ),
                 }),
                 Ok(header) => {
-                    findings
-                        .extend(wrong_digests(&header).map(|tag| Finding::Digest { hnum, tag }));
+                    findings.extend(
+                        wrong_digests(&header).map(|tag| DatabaseFault::Digest { hnum, tag }),
+                    );
                     for (table, balance) in &mut balances {
                         for row in index::rows(&header, *table) {
                             *balance.entry((hnum, row)).or_default() += 1;
@@ -108,20 +110,20 @@ fn wrong_digests(header: &Header) -> impl Iterator<Item = u32> {
     })
 }
 
-fn integrity(conn: &Connection) -> rusqlite::Result<Vec<Finding>> {
+fn integrity(conn: &Connection) -> rusqlite::Result<Vec<DatabaseFault>> {
     let mut findings = Vec::new();
     let mut statement = conn.prepare("PRAGMA integrity_check")?;
     let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
     for line in lines {
         let line = line?;
         if line != "ok" {
-            findings.push(Finding::Integrity(line));
+            findings.push(DatabaseFault::Integrity(line));
         }
     }
     let mut statement = conn.prepare("PRAGMA foreign_key_check")?;
     let tables = statement.query_map([], |row| row.get::<_, String>(0))?;
     for table in tables {
-        findings.push(Finding::Integrity(format!(
+        findings.push(DatabaseFault::Integrity(format!(
             "a row of {} names no header",
             table?
         )));
@@ -129,13 +131,17 @@ fn integrity(conn: &Connection) -> rusqlite::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn subtract_stored(conn: &Connection, table: Index, balance: &mut Balance) -> rusqlite::Result<()> {
+fn subtract_stored(
+    conn: &Connection,
+    table: IndexTable,
+    balance: &mut Balance,
+) -> rusqlite::Result<()> {
     let sql = format!("SELECT hnum, key, idx FROM '{}'", table.table());
     let mut statement = conn.prepare(&sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let key = read::bytes(row, 1)?;
-        let stored = Row {
+        let stored = IndexRow {
             key,
             idx: row.get(2)?,
         };
@@ -144,12 +150,12 @@ fn subtract_stored(conn: &Connection, table: Index, balance: &mut Balance) -> ru
     Ok(())
 }
 
-fn unbalanced(table: Index, balance: Balance) -> impl Iterator<Item = Finding> {
+fn unbalanced(table: IndexTable, balance: Balance) -> impl Iterator<Item = DatabaseFault> {
     balance
         .into_iter()
         .filter_map(move |((hnum, row), count)| match count {
             0 => None,
-            1.. => Some(Finding::Missing { table, hnum, row }),
-            _ => Some(Finding::Extra { table, hnum, row }),
+            1.. => Some(DatabaseFault::Missing { table, hnum, row }),
+            _ => Some(DatabaseFault::Extra { table, hnum, row }),
         })
 }

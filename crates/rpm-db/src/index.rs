@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rpm_pkg::dep::rich;
 use rpm_pkg::header::{Header, tag};
 
-use crate::schema::Index;
+use crate::schema::IndexTable;
 
 /// Requirement flags of rpm: `rpmlib/rpmds.h`.
 mod sense {
@@ -28,7 +28,7 @@ mod sense {
 
 /// One row of an index table, without the header number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Row {
+pub struct IndexRow {
     /// The key: text without NUL (not always UTF-8), or bytes for [`Index::is_blob`] tables.
     pub key: Vec<u8>,
     /// Which element of the tag, or which script in the two file trigger tables.
@@ -36,26 +36,26 @@ pub struct Row {
 }
 
 /// All rows of `header` in the table `index`.
-pub fn rows(header: &Header, index: Index) -> Vec<Row> {
+pub fn rows(header: &Header, index: IndexTable) -> Vec<IndexRow> {
     match index {
-        Index::Name | Index::Sha1header => single(header.string(index.tag())),
-        Index::Group => single(Some(header.string(tag::GROUP).unwrap_or(b"Unknown"))),
+        IndexTable::Name | IndexTable::Sha1header => single(header.string(index.tag())),
+        IndexTable::Group => single(Some(header.string(tag::GROUP).unwrap_or(b"Unknown"))),
         // The key is in the byte order of the machine, unlike the value in the header.
-        Index::Installtid => {
+        IndexTable::Installtid => {
             let tid = header.u32(tag::INSTALLTID).map(u32::to_ne_bytes);
             single(tid.as_ref().map(<[u8; 4]>::as_slice))
         }
-        Index::Sigmd5 => single(header.bin(tag::SIGMD5)),
-        Index::Filetriggername => by_script(header, index, tag::FILETRIGGERINDEX),
-        Index::Transfiletriggername => by_script(header, index, tag::TRANSFILETRIGGERINDEX),
-        Index::Triggername => distinct(header, index),
-        Index::Requirename => requirements(header),
+        IndexTable::Sigmd5 => single(header.bin(tag::SIGMD5)),
+        IndexTable::Filetriggername => by_script(header, index, tag::FILETRIGGERINDEX),
+        IndexTable::Transfiletriggername => by_script(header, index, tag::TRANSFILETRIGGERINDEX),
+        IndexTable::Triggername => distinct(header, index),
+        IndexTable::Requirename => requirements(header),
         _ => elements(header, index),
     }
 }
 
-fn single(key: Option<&[u8]>) -> Vec<Row> {
-    let row = |key: &[u8]| Row {
+fn single(key: Option<&[u8]>) -> Vec<IndexRow> {
+    let row = |key: &[u8]| IndexRow {
         key: key.to_vec(),
         idx: 0,
     };
@@ -63,11 +63,11 @@ fn single(key: Option<&[u8]>) -> Vec<Row> {
 }
 
 /// The strings of a table's tag with their numbers.
-fn numbered(header: &Header, index: Index) -> impl Iterator<Item = (u32, &[u8])> {
+fn numbered(header: &Header, index: IndexTable) -> impl Iterator<Item = (u32, &[u8])> {
     (0u32..).zip(header.strings(index.tag()))
 }
 
-fn elements(header: &Header, index: Index) -> Vec<Row> {
+fn elements(header: &Header, index: IndexTable) -> Vec<IndexRow> {
     let mut rows = Vec::with_capacity(header.count(index.tag()));
     for (idx, key) in numbered(header, index) {
         push(&mut rows, index, key, idx);
@@ -75,12 +75,12 @@ fn elements(header: &Header, index: Index) -> Vec<Row> {
     rows
 }
 
-fn requirements(header: &Header) -> Vec<Row> {
+fn requirements(header: &Header) -> Vec<IndexRow> {
     let mut flags = header.u32s(tag::REQUIREFLAGS);
     let mut rows = Vec::new();
-    for (idx, key) in numbered(header, Index::Requirename) {
+    for (idx, key) in numbered(header, IndexTable::Requirename) {
         if !flags.next().is_some_and(is_transient) {
-            push(&mut rows, Index::Requirename, key, idx);
+            push(&mut rows, IndexTable::Requirename, key, idx);
         }
     }
     rows
@@ -91,29 +91,29 @@ fn is_transient(flags: u32) -> bool {
     flags & sense::INSTALL != 0 && flags & (sense::ERASE | sense::META) == 0
 }
 
-fn by_script(header: &Header, index: Index, script_tag: u32) -> Vec<Row> {
+fn by_script(header: &Header, index: IndexTable, script_tag: u32) -> Vec<IndexRow> {
     let mut scripts = header.u32s(script_tag);
     numbered(header, index)
-        .map(|(idx, key)| Row {
+        .map(|(idx, key)| IndexRow {
             key: key.to_vec(),
             idx: scripts.next().unwrap_or(idx),
         })
         .collect()
 }
 
-fn distinct(header: &Header, index: Index) -> Vec<Row> {
+fn distinct(header: &Header, index: IndexTable) -> Vec<IndexRow> {
     let mut seen = HashSet::new();
     numbered(header, index)
         .filter(|(_, key)| seen.insert(*key))
-        .map(|(idx, key)| Row {
+        .map(|(idx, key)| IndexRow {
             key: key.to_vec(),
             idx,
         })
         .collect()
 }
 
-fn push(rows: &mut Vec<Row>, index: Index, key: &[u8], idx: u32) {
-    rows.push(Row {
+fn push(rows: &mut Vec<IndexRow>, index: IndexTable, key: &[u8], idx: u32) {
+    rows.push(IndexRow {
         key: key.to_vec(),
         idx,
     });
@@ -121,7 +121,7 @@ fn push(rows: &mut Vec<Row>, index: Index, key: &[u8], idx: u32) {
         let names = std::str::from_utf8(key).map(rich::index_names);
         // Text that is no rich dependency has the one row only.
         let names = names.unwrap_or(Ok(Vec::new())).unwrap_or_default();
-        rows.extend(names.into_iter().map(|name| Row {
+        rows.extend(names.into_iter().map(|name| IndexRow {
             key: name.into_bytes(),
             idx,
         }));

@@ -1,7 +1,7 @@
 //! The header of an installed package, made of its package headers and of facts about the installation
 //! (docs/reference/rpmdb.md, 2.4).
 
-use rpm_pkg::header::{DatabaseHeader, Header, IndexEntry, TagType, Value, tag};
+use rpm_pkg::header::{DatabaseHeader, Header, IndexEntry, TagType, TagValue, tag};
 
 use crate::DbError;
 
@@ -184,21 +184,21 @@ impl InstalledHeader {
         };
         set_states(&mut record, main, &states)?;
         record
-            .add(tag::INSTALLTIME, Value::int32(facts.time))
-            .add(tag::INSTALLCOLOR, Value::int32(facts.color))
-            .add(tag::INSTALLTID, Value::int32(facts.tid));
+            .add(tag::INSTALLTIME, TagValue::int32(facts.time))
+            .add(tag::INSTALLCOLOR, TagValue::int32(facts.color))
+            .add(tag::INSTALLTID, TagValue::int32(facts.tid));
         if let Some(prefixes) = main.entry(tag::PREFIXES) {
             record.add(tag::INSTPREFIXES, value(&prefixes));
         }
         if !main.has(tag::SOURCERPM) && !main.has(tag::SOURCEPACKAGE) {
-            record.add(tag::SOURCERPM, Value::string("(none)"));
+            record.add(tag::SOURCERPM, TagValue::string("(none)"));
         }
         if !facts.package_digests.is_empty() {
             let (algos, digests): (Vec<u32>, Vec<&str>) =
                 facts.package_digests.iter().copied().unzip();
             record
-                .add(tag::PACKAGEDIGESTS, Value::strings(digests))
-                .add(tag::PACKAGEDIGESTALGOS, Value::Int32(algos));
+                .add(tag::PACKAGEDIGESTS, TagValue::strings(digests))
+                .add(tag::PACKAGEDIGESTALGOS, TagValue::Int32(algos));
         }
         finish(&record, main)
     }
@@ -250,7 +250,7 @@ fn set_states(
     }
     if !states.is_empty() {
         let numbers = states.iter().map(|s| *s as u8).collect();
-        record.add(tag::FILESTATES, Value::Char(numbers));
+        record.add(tag::FILESTATES, TagValue::Char(numbers));
     }
     Ok(())
 }
@@ -309,18 +309,18 @@ fn translated<'a>(
 }
 
 /// An entry as a value to be written.
-fn value(entry: &IndexEntry<'_>) -> Value {
+fn value(entry: &IndexEntry<'_>) -> TagValue {
     let texts = || entry.strings().map(<[u8]>::to_vec).collect::<Vec<_>>();
     match entry.kind {
-        TagType::Char => Value::Char(entry.data.to_vec()),
-        TagType::Int8 => Value::Int8(entry.data.to_vec()),
-        TagType::Int16 => Value::Int16(numbers(entry.data, u16::from_be_bytes)),
-        TagType::Int32 => Value::Int32(numbers(entry.data, u32::from_be_bytes)),
-        TagType::Int64 => Value::Int64(numbers(entry.data, u64::from_be_bytes)),
-        TagType::Bin => Value::Bin(entry.data.to_vec()),
-        TagType::String => Value::String(texts().pop().unwrap_or_default()),
-        TagType::StringArray => Value::StringArray(texts()),
-        TagType::I18nString => Value::I18nString(texts()),
+        TagType::Char => TagValue::Char(entry.data.to_vec()),
+        TagType::Int8 => TagValue::Int8(entry.data.to_vec()),
+        TagType::Int16 => TagValue::Int16(numbers(entry.data, u16::from_be_bytes)),
+        TagType::Int32 => TagValue::Int32(numbers(entry.data, u32::from_be_bytes)),
+        TagType::Int64 => TagValue::Int64(numbers(entry.data, u64::from_be_bytes)),
+        TagType::Bin => TagValue::Bin(entry.data.to_vec()),
+        TagType::String => TagValue::String(texts().pop().unwrap_or_default()),
+        TagType::StringArray => TagValue::StringArray(texts()),
+        TagType::I18nString => TagValue::I18nString(texts()),
     }
 }
 

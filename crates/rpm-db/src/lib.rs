@@ -43,9 +43,9 @@ mod write;
 
 pub use error::DbError;
 pub use installed::{FileState, InstallFacts, InstalledHeader, check_signature_header};
-pub use location::{Backend, DbLocation, Search};
+pub use location::{Backend, DatabaseSearch, DbLocation};
 pub use lock::{TransactionLock, Wait};
 pub use open::{Db, create_directory, make_reproducible};
 pub use read::{Damaged, Match};
-pub use schema::Index;
+pub use schema::IndexTable;
 pub use write::WriteTransaction;

@@ -43,7 +43,7 @@ pub enum Backend {
 
 /// What narrows the search for the database down.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Search<'a> {
+pub struct DatabaseSearch<'a> {
     /// `--rpmdefine '_dbpath X'`: an absolute path inside the root; nothing else is looked at.
     pub dbpath: Option<&'a Path>,
     /// The machine whose macro files count when the root has none; rpm with `--root` reads those of the host.
@@ -97,7 +97,7 @@ impl DbLocation {
 ///
 /// # Errors
 /// The root does not exist, a directory cannot be read, or `dbpath` is relative.
-pub fn find(root: &Path, search: Search<'_>) -> Result<DbLocation, DbError> {
+pub fn find(root: &Path, search: DatabaseSearch<'_>) -> Result<DbLocation, DbError> {
     let root = fs::canonicalize(root).map_err(DbError::io(root))?;
     if let Some(path) = search.dbpath {
         if !path.is_absolute() {

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::DigestAlgo;
-use rpm_pkg::header::{DatabaseHeader, Header, HeaderBuilder, Kind, Value, tag};
+use rpm_pkg::header::{DatabaseHeader, Header, HeaderBuilder, HeaderKind, TagValue, tag};
 
 use crate::{Db, DbError, DbLocation};
 
@@ -77,44 +77,44 @@ pub fn header(
     };
     let (names, versions) = provides(facts, form);
     let flags = vec![PROVIDE_FLAGS; names.len()];
-    let i18n = |text: &str| Value::I18nString(vec![text.as_bytes().to_vec()]);
+    let i18n = |text: &str| TagValue::I18nString(vec![text.as_bytes().to_vec()]);
     let mut region = HeaderBuilder::new();
     region
-        .add(tag::PUBKEYS, Value::strings([wrap(facts.base64)]))
-        .add(tag::NAME, Value::string("gpg-pubkey"))
-        .add(tag::VERSION, Value::string(version))
-        .add(tag::RELEASE, Value::string(release))
+        .add(tag::PUBKEYS, TagValue::strings([wrap(facts.base64)]))
+        .add(tag::NAME, TagValue::string("gpg-pubkey"))
+        .add(tag::VERSION, TagValue::string(version))
+        .add(tag::RELEASE, TagValue::string(release))
         .add(tag::SUMMARY, i18n(&format!("{} public key", facts.user_id)))
         .add(tag::DESCRIPTION, i18n(facts.armored))
-        .add(tag::BUILDTIME, Value::int32(facts.created))
-        .add(tag::BUILDHOST, Value::string("localhost"))
-        .add(tag::SIZE, Value::int32(0))
-        .add(tag::LICENSE, Value::string("pubkey"))
-        .add(tag::PACKAGER, Value::string(facts.user_id))
+        .add(tag::BUILDTIME, TagValue::int32(facts.created))
+        .add(tag::BUILDHOST, TagValue::string("localhost"))
+        .add(tag::SIZE, TagValue::int32(0))
+        .add(tag::LICENSE, TagValue::string("pubkey"))
+        .add(tag::PACKAGER, TagValue::string(facts.user_id))
         .add(tag::GROUP, i18n("Public Keys"))
-        .add(tag::SOURCERPM, Value::string("(none)"))
-        .add(tag::PROVIDENAME, Value::strings(names))
-        .add(tag::RPMVERSION, Value::string(rpm_version))
-        .add(tag::PROVIDEFLAGS, Value::Int32(flags))
-        .add(tag::PROVIDEVERSION, Value::strings(versions));
+        .add(tag::SOURCERPM, TagValue::string("(none)"))
+        .add(tag::PROVIDENAME, TagValue::strings(names))
+        .add(tag::RPMVERSION, TagValue::string(rpm_version))
+        .add(tag::PROVIDEFLAGS, TagValue::Int32(flags))
+        .add(tag::PROVIDEVERSION, TagValue::strings(versions));
     let unwritable = |source| DbError::Unwritable {
         what: format!("key {}", facts.fingerprint),
         source,
     };
-    let header = region.build(Kind::Main).map_err(unwritable)?;
+    let header = region.build(HeaderKind::Main).map_err(unwritable)?;
     let record = with_digests_and_times(&header, form, now);
     Ok(record.build().map_err(unwritable)?.bytes().to_vec())
 }
 
 fn with_digests_and_times(header: &Header, form: KeyForm, now: u32) -> DatabaseHeader {
     let region = header.immutable_region();
-    let digest = |algo| Value::string(region.digest(algo).hex());
+    let digest = |algo| TagValue::string(region.digest(algo).hex());
     let mut record = DatabaseHeader::from_header(header);
     record
         .add(tag::SHA1HEADER, digest(DigestAlgo::Sha1))
         .add(tag::SHA256HEADER, digest(DigestAlgo::Sha256))
-        .add(tag::INSTALLTIME, Value::int32(now))
-        .add(tag::INSTALLTID, Value::int32(now));
+        .add(tag::INSTALLTIME, TagValue::int32(now))
+        .add(tag::INSTALLTID, TagValue::int32(now));
     if form == KeyForm::Fingerprint {
         record.add(tag::SHA3_256HEADER, digest(DigestAlgo::Sha3_256));
     }

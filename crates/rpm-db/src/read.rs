@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use rpm_pkg::header::{Header, HeaderError, Kind, tag};
+use rpm_pkg::header::{Header, HeaderError, HeaderKind, tag};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
 use crate::index;
 use crate::open::DatabaseStore;
-use crate::{Db, DbError, Index, schema};
+use crate::{Db, DbError, IndexTable, schema};
 
 /// A header that is too long reads as empty, which is no header.
 const EACH: &str = "SELECT hnum, iif(length(blob) <= ?1, blob, x'') FROM Packages ORDER BY hnum";
@@ -35,7 +35,7 @@ pub struct Damaged {
 }
 
 /// Binds a key as text that need not be UTF-8, or as bytes.
-pub(crate) struct IndexKey<'a>(pub(crate) Index, pub(crate) &'a [u8]);
+pub(crate) struct IndexKey<'a>(pub(crate) IndexTable, pub(crate) &'a [u8]);
 
 impl ToSql for IndexKey<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -120,7 +120,7 @@ impl Db {
     ///
     /// # Errors
     /// The database is damaged or busy.
-    pub fn find(&self, table: Index, key: &[u8]) -> Result<Vec<Match>, DbError> {
+    pub fn find(&self, table: IndexTable, key: &[u8]) -> Result<Vec<Match>, DbError> {
         let mut found = match &self.store {
             DatabaseStore::Sqlite { conn, .. } => {
                 select(conn, table, key).map_err(DbError::sqlite(self.path()))?
@@ -137,7 +137,7 @@ impl Db {
     /// As [`Db::find`].
     pub fn find_prefix(
         &self,
-        table: Index,
+        table: IndexTable,
         prefix: &[u8],
     ) -> Result<Vec<(Vec<u8>, Match)>, DbError> {
         let mut found = match &self.store {
@@ -150,7 +150,11 @@ impl Db {
         Ok(found)
     }
 
-    fn scan_prefix(&self, table: Index, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Match)>, DbError> {
+    fn scan_prefix(
+        &self,
+        table: IndexTable,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, Match)>, DbError> {
         let mut found = Vec::new();
         self.for_each(&mut |hnum, header| {
             let rows = index::rows(&header, table).into_iter();
@@ -162,7 +166,7 @@ impl Db {
     }
 
     /// Databases without index tables are read from end to end.
-    fn scan(&self, table: Index, key: &[u8]) -> Result<Vec<Match>, DbError> {
+    fn scan(&self, table: IndexTable, key: &[u8]) -> Result<Vec<Match>, DbError> {
         let mut found = Vec::new();
         self.for_each(&mut |hnum, header| {
             let rows = index::rows(&header, table).into_iter();
@@ -181,7 +185,7 @@ impl Db {
     /// As [`Db::find`] and [`Db::get`].
     pub fn by_name(&self, name: &str) -> Result<Vec<(u32, Header)>, DbError> {
         let mut headers = Vec::new();
-        for found in self.find(Index::Name, name.as_bytes())? {
+        for found in self.find(IndexTable::Name, name.as_bytes())? {
             if let Some(header) = self.get(found.hnum)? {
                 headers.push((found.hnum, header));
             }
@@ -194,7 +198,7 @@ impl Db {
     /// # Errors
     /// As [`Db::find`].
     pub fn providers(&self, name: &str) -> Result<Vec<Match>, DbError> {
-        self.find(Index::Providename, name.as_bytes())
+        self.find(IndexTable::Providename, name.as_bytes())
     }
 
     /// Requirements with this name, of any version; operands of rich ones included.
@@ -202,7 +206,7 @@ impl Db {
     /// # Errors
     /// As [`Db::find`].
     pub fn requirers(&self, name: &str) -> Result<Vec<Match>, DbError> {
-        self.find(Index::Requirename, name.as_bytes())
+        self.find(IndexTable::Requirename, name.as_bytes())
     }
 
     /// Files with exactly this absolute path, in any state; `idx` is the file's number. Symbolic links between
@@ -215,7 +219,7 @@ impl Db {
         let (dir, base) = path.split_at_checked(cut).unwrap_or_default();
         let mut owners = Vec::new();
         let mut last: Option<(u32, Header)> = None;
-        for found in self.find(Index::Basenames, base)? {
+        for found in self.find(IndexTable::Basenames, base)? {
             if last.as_ref().is_none_or(|(hnum, _)| *hnum != found.hnum) {
                 last = self.get(found.hnum)?.map(|header| (found.hnum, header));
             }
@@ -262,7 +266,7 @@ impl Db {
 
 /// A header is a database record only with name, version and release.
 pub(crate) fn parse(blob: Vec<u8>) -> Result<Header, Option<HeaderError>> {
-    let header = Header::parse(blob, Kind::Database).map_err(Some)?;
+    let header = Header::parse(blob, HeaderKind::Database).map_err(Some)?;
     let is_named = [tag::NAME, tag::VERSION, tag::RELEASE]
         .iter()
         .all(|tag| header.string(*tag).is_some());
@@ -312,7 +316,7 @@ pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<u8>> {
 /// Keys are compared byte by byte, so those with a prefix stand together from the prefix on.
 fn select_prefix(
     conn: &Connection,
-    table: Index,
+    table: IndexTable,
     prefix: &[u8],
 ) -> rusqlite::Result<Vec<(Vec<u8>, Match)>> {
     let table_name = table.table();
@@ -331,7 +335,7 @@ fn select_prefix(
     Ok(found)
 }
 
-fn select(conn: &Connection, table: Index, key: &[u8]) -> rusqlite::Result<Vec<Match>> {
+fn select(conn: &Connection, table: IndexTable, key: &[u8]) -> rusqlite::Result<Vec<Match>> {
     let sql = format!("SELECT hnum, idx FROM '{}' WHERE key = ?", table.table());
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map([IndexKey(table, key)], |row| {

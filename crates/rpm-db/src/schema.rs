@@ -14,7 +14,7 @@ pub(crate) const CHECKPOINT_PAGES: u32 = 10_000;
 /// An index table of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // Named after the tag that each is made from.
-pub enum Index {
+pub enum IndexTable {
     Name,
     Basenames,
     Group,
@@ -35,7 +35,7 @@ pub enum Index {
     Enhancename,
 }
 
-impl Index {
+impl IndexTable {
     /// All tables in the order in which rpm creates them.
     pub const ALL: [Self; 18] = [
         Self::Name,
@@ -138,7 +138,7 @@ pub(crate) fn create_statements() -> String {
     let mut sql = String::from(
         "CREATE TABLE IF NOT EXISTS 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL);\n",
     );
-    for index in Index::ALL {
+    for index in IndexTable::ALL {
         let table = index.table();
         let kind = if index.is_blob() { "BLOB" } else { "TEXT" };
         sql += &format!(

@@ -3,9 +3,9 @@
 use rpm_pkg::header::Header;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::index::{self, Row};
+use crate::index::{self, IndexRow};
 use crate::read::{self, IndexKey};
-use crate::{Db, DbError, Index};
+use crate::{Db, DbError, IndexTable};
 
 impl Db {
     /// Begins a transaction. Reads through the same [`Db`] see its changes; other processes see none before the
@@ -51,7 +51,7 @@ impl WriteTransaction<'_> {
             path: self.db.path().to_path_buf(),
             hnum: u32::MAX,
         })?;
-        for table in Index::ALL {
+        for table in IndexTable::ALL {
             let rows = index::rows(&header, table);
             insert(&self.tx, table, hnum, &rows).map_err(DbError::sqlite(self.db.path()))?;
         }
@@ -72,7 +72,7 @@ impl WriteTransaction<'_> {
         if removed == 0 {
             return Err(self.absent(hnum));
         }
-        for table in Index::ALL {
+        for table in IndexTable::ALL {
             delete(&self.tx, table, hnum).map_err(&sqlite)?;
         }
         Ok(())
@@ -91,7 +91,7 @@ impl WriteTransaction<'_> {
             .prepare_cached("UPDATE Packages SET blob = ? WHERE hnum = ?")
             .and_then(|mut s| s.execute((blob, hnum)))
             .map_err(&sqlite)?;
-        for table in Index::ALL {
+        for table in IndexTable::ALL {
             let rows = index::rows(&new, table);
             if rows != index::rows(&old, table) {
                 delete(&self.tx, table, hnum).map_err(&sqlite)?;
@@ -138,7 +138,12 @@ impl WriteTransaction<'_> {
     }
 }
 
-fn insert(conn: &Connection, table: Index, hnum: u32, rows: &[Row]) -> rusqlite::Result<()> {
+fn insert(
+    conn: &Connection,
+    table: IndexTable,
+    hnum: u32,
+    rows: &[IndexRow],
+) -> rusqlite::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -150,7 +155,7 @@ fn insert(conn: &Connection, table: Index, hnum: u32, rows: &[Row]) -> rusqlite:
     Ok(())
 }
 
-fn delete(conn: &Connection, table: Index, hnum: u32) -> rusqlite::Result<()> {
+fn delete(conn: &Connection, table: IndexTable, hnum: u32) -> rusqlite::Result<()> {
     let sql = format!("DELETE FROM '{}' WHERE hnum = ?", table.table());
     conn.prepare_cached(&sql)?.execute([hnum])?;
     Ok(())

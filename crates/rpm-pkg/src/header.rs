@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use crate::error::HeaderError;
 pub use iter::{Strings, U16s, U32s, U64s};
 pub use write::{
-    DatabaseHeader, HeaderBuilder, MAX_SIGNATURE_COUNT, SignatureTags, Value, WriteError,
+    DatabaseHeader, HeaderBuilder, MAX_SIGNATURE_COUNT, SignatureTags, TagValue, WriteError,
 };
 
 /// The eight bytes before every header in a file; not stored in databases, but part of what
@@ -39,7 +39,7 @@ const INTRO_SIZE: usize = 8;
 
 /// Where a header comes from; decides the limits and how exact its region must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum HeaderKind {
     /// The signature header of a package file.
     Signature,
     /// The main header of a package file.
@@ -164,7 +164,7 @@ impl<'a> IndexEntry<'a> {
 pub struct Header {
     /// Counts, index, data: all that follows the magic.
     bytes: Arc<Vec<u8>>,
-    kind: Kind,
+    kind: HeaderKind,
     /// Position of the data area in `bytes`.
     data_start: usize,
     /// Entries sorted by tag; added entries have replaced those of the region.
@@ -211,23 +211,23 @@ impl Header {
     ///
     /// # Errors
     /// Everything that makes rpm 4.18 refuse the header, see [`HeaderError`].
-    pub fn parse(bytes: impl Into<Vec<u8>>, kind: Kind) -> Result<Self, HeaderError> {
+    pub fn parse(bytes: impl Into<Vec<u8>>, kind: HeaderKind) -> Result<Self, HeaderError> {
         read::parse(bytes.into(), kind)
     }
 
     /// Like [`Header::parse`], for bytes that begin with [`MAGIC`].
-    pub fn parse_with_magic(bytes: &[u8], kind: Kind) -> Result<Self, HeaderError> {
+    pub fn parse_with_magic(bytes: &[u8], kind: HeaderKind) -> Result<Self, HeaderError> {
         let rest = bytes.strip_prefix(&MAGIC).ok_or(HeaderError::Magic)?;
         read::parse(rest.to_vec(), kind)
     }
 
     /// Size of the header without magic, from its first 8 bytes, after checking both counts.
-    pub fn size_from_counts(counts: [u8; 8], kind: Kind) -> Result<usize, HeaderError> {
+    pub fn size_from_counts(counts: [u8; 8], kind: HeaderKind) -> Result<usize, HeaderError> {
         read::HeaderCounts::read(&counts, kind).map(|c| c.total() as usize)
     }
 
     /// Where the header comes from.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> HeaderKind {
         self.kind
     }
 

@@ -7,7 +7,7 @@ mod signatures;
 
 use crate::digest::DigestError;
 use crate::files::{FileList, FilesError};
-use crate::header::{Header, HeaderError, Kind, MAGIC, tag};
+use crate::header::{Header, HeaderError, HeaderKind, MAGIC, tag};
 use crate::nevra::{self, Nevra, NevraError};
 use crate::payload::{Payload, PayloadError, PayloadLimits};
 pub use digests::{
@@ -103,7 +103,7 @@ impl<R: Read> Package<R> {
         if !lead.starts_with(&LEAD_MAGIC) {
             return Err(PackageError::NotAPackage);
         }
-        let signature = read_header(&mut reader, Kind::Signature)?;
+        let signature = read_header(&mut reader, HeaderKind::Signature)?;
         let size = signature.bytes().len() + MAGIC.len();
         let padding = size.next_multiple_of(8) - size;
         read_exact(
@@ -112,7 +112,7 @@ impl<R: Read> Package<R> {
             "signature header",
         )?;
         let start = (LEAD_SIZE + size + padding) as u64;
-        let header = read_header(&mut reader, Kind::Main)?;
+        let header = read_header(&mut reader, HeaderKind::Main)?;
         let end = start + (header.bytes().len() + MAGIC.len()) as u64;
         let nevra = Nevra::from_header(&header)?;
         Ok(Package {
@@ -210,9 +210,9 @@ fn read_exact(
 }
 
 /// Reads one header with its magic. Memory grows with the bytes that are really there.
-fn read_header(reader: &mut impl Read, kind: Kind) -> Result<Header, PackageError> {
+fn read_header(reader: &mut impl Read, kind: HeaderKind) -> Result<Header, PackageError> {
     let (part, wrap): (_, fn(HeaderError) -> PackageError) = match kind {
-        Kind::Signature => ("signature header", PackageError::Signature),
+        HeaderKind::Signature => ("signature header", PackageError::Signature),
         _ => ("header", PackageError::Header),
     };
     let mut intro = [0; 16];

@@ -109,7 +109,7 @@ impl From<PackageError> for PayloadError {
 
 /// One entry of the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct PayloadEntry {
     /// Number of the file in the [`FileList`].
     pub index: usize,
     /// Bytes of data that follow; read them from the [`Payload`].
@@ -191,7 +191,7 @@ impl<R: Read> Payload<R> {
 
     /// Goes to the next file; what is left of the one before is read and checked. `None` after
     /// the trailer, when every file of the header was there.
-    pub fn next_entry(&mut self) -> Result<Option<Entry>, PayloadError> {
+    pub fn next_entry(&mut self) -> Result<Option<PayloadEntry>, PayloadError> {
         loop {
             self.skip_data()?;
             if self.done {
@@ -224,7 +224,7 @@ impl<R: Read> Payload<R> {
             if size == 0 {
                 self.end_data()?;
             }
-            return Ok(Some(Entry { index, size }));
+            return Ok(Some(PayloadEntry { index, size }));
         }
     }
 

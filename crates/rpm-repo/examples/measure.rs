@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::{Ahead, Expected, VerifiedReader};
-use rpm_repo::xml::Limits;
+use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other, primary};
 
 fn main() {
@@ -39,7 +39,7 @@ fn main() {
     };
     let before = cpu();
     let (mut packages, mut items) = (0_u64, 0_usize);
-    let limits = Limits::default();
+    let limits = XmlLimits::default();
     let result = match args[1].as_str() {
         "primary" => primary::read("primary", stream, &limits, &mut |package| {
             packages += 1;
@@ -63,7 +63,7 @@ fn main() {
             let mut stream = stream;
             let error = std::io::copy(&mut stream, &mut std::io::sink());
             println!("{error:?}");
-            Ok(primary::Summary::default())
+            Ok(primary::ParseSummary::default())
         }
     };
     println!("{result:?}");

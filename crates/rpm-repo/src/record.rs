@@ -4,14 +4,14 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::xml::{Event, Fault, Limits, Tag, XmlReader};
+use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader};
 
 /// What is read from a single tag.
-pub(crate) type Parsed<T> = std::result::Result<T, Fault>;
+pub(crate) type Parsed<T> = std::result::Result<T, XmlFault>;
 
 /// What a parser saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Summary {
+pub struct ParseSummary {
     /// The number of records the document announces (`packages="N"`), if it does.
     pub declared: Option<u64>,
     /// The records that were read.
@@ -21,14 +21,14 @@ pub struct Summary {
     pub complete: bool,
 }
 
-impl Summary {
+impl ParseSummary {
     /// Takes the announced number from the root's attributes; a number that is none is ignored.
-    pub(crate) fn from_root(attributes: &[(String, String)]) -> Summary {
+    pub(crate) fn from_root(attributes: &[(String, String)]) -> ParseSummary {
         let declared = attributes.iter().find(|(key, _)| key == "packages");
         let declared = declared.and_then(|(_, value)| crate::xml::number(value).ok());
-        Summary {
+        ParseSummary {
             declared,
-            ..Summary::default()
+            ..ParseSummary::default()
         }
     }
 }
@@ -66,7 +66,7 @@ impl TextSpan {
 #[inline]
 pub(crate) fn keep(raw: &str, text: &mut String, max: usize) -> Parsed<TextSpan> {
     if text.len() + raw.len() > max {
-        return Err(Fault("a record with too much text"));
+        return Err(XmlFault("a record with too much text"));
     }
     let start = text.len();
     crate::xml::unescape_into(raw, text)?;
@@ -124,7 +124,7 @@ impl PackageKey {
     pub(crate) fn from_tag(
         tag: &Tag<'_>,
         text: &mut String,
-        limits: &Limits,
+        limits: &XmlLimits,
     ) -> Parsed<PackageKey> {
         let mut key = PackageKey::default();
         tag.attributes(|name, value| {
@@ -138,7 +138,7 @@ impl PackageKey {
             Ok(())
         })?;
         if key.pkgid.is_empty() || key.name.is_empty() {
-            return Err(Fault("a package without pkgid or name"));
+            return Err(XmlFault("a package without pkgid or name"));
         }
         Ok(key)
     }
@@ -148,7 +148,7 @@ impl PackageKey {
         &mut self,
         tag: &Tag<'_>,
         text: &mut String,
-        limits: &Limits,
+        limits: &XmlLimits,
     ) -> Parsed<()> {
         let max = limits.max_record_text;
         tag.attributes(|name, value| {
@@ -181,7 +181,7 @@ pub(crate) trait Listing: Default {
     fn clear_items(&mut self);
 
     /// Reads the attributes of an item; what it keeps goes to `text`.
-    fn item(tag: &Tag<'_>, text: &mut String, limits: &Limits) -> Parsed<Self::Item>;
+    fn item(tag: &Tag<'_>, text: &mut String, limits: &XmlLimits) -> Parsed<Self::Item>;
 
     /// Adds an item and its text; returns how many there are now.
     fn push(&mut self, item: Self::Item, text: TextSpan) -> usize;
@@ -191,26 +191,26 @@ pub(crate) trait Listing: Default {
 pub(crate) fn read_listings<L: Listing>(
     document: &str,
     stream: impl Read,
-    limits: &Limits,
+    limits: &XmlLimits,
     each: &mut dyn FnMut(&L) -> ControlFlow<()>,
-) -> Result<Summary> {
+) -> Result<ParseSummary> {
     let mut xml = XmlReader::new(document, stream, limits);
     let mut package = L::default();
-    let mut summary = Summary::from_root(&xml.root(L::ROOT)?);
+    let mut summary = ParseSummary::from_root(&xml.root(L::ROOT)?);
     loop {
         match xml.next()? {
-            Event::Start(tag) if tag.name() == b"package" => {
+            XmlEvent::Start(tag) if tag.name() == b"package" => {
                 package.clear_items();
                 let (key, text) = package.key();
                 text.clear();
                 *key = PackageKey::from_tag(&tag, text, limits).map_err(|f| xml.fault(f))?;
             }
-            Event::Start(_) => {
+            XmlEvent::Start(_) => {
                 xml.skip()?;
                 continue;
             }
-            Event::End => break,
-            Event::Other => continue,
+            XmlEvent::End => break,
+            XmlEvent::Other => continue,
         }
         if summary.records == limits.max_records {
             return Err(xml.error("too many packages"));
@@ -229,18 +229,18 @@ pub(crate) fn read_listings<L: Listing>(
 fn read_items<R: Read, L: Listing>(
     xml: &mut XmlReader<'_, R>,
     package: &mut L,
-    limits: &Limits,
+    limits: &XmlLimits,
 ) -> Result<()> {
     loop {
         let (key, text) = package.key();
         let item = match xml.next()? {
-            Event::Start(tag) if tag.name() == L::ITEM => L::item(&tag, text, limits).map(Some),
-            Event::Start(tag) if tag.name() == b"version" => {
+            XmlEvent::Start(tag) if tag.name() == L::ITEM => L::item(&tag, text, limits).map(Some),
+            XmlEvent::Start(tag) if tag.name() == b"version" => {
                 key.version_from(&tag, text, limits).map(|()| None)
             }
-            Event::Start(_) => Ok(None),
-            Event::End => return Ok(()),
-            Event::Other => continue,
+            XmlEvent::Start(_) => Ok(None),
+            XmlEvent::End => return Ok(()),
+            XmlEvent::Other => continue,
         };
         let Some(item) = item.map_err(|fault| xml.fault(fault))? else {
             xml.skip()?;

@@ -7,7 +7,7 @@ use crate::pool::{Pool, RepoId, SolvableId};
 /// What to do with a job's packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Action {
+pub enum JobAction {
     /// Have it installed (a chosen solvable: in exactly this version, which also downgrades and reinstalls).
     Install,
     /// Have it not installed.
@@ -40,7 +40,7 @@ pub enum Action {
     WeakenDeps,
 }
 
-impl Action {
+impl JobAction {
     pub(crate) fn bits(self) -> u32 {
         match self {
             Self::Install => ffi::SOLVER_INSTALL,
@@ -65,7 +65,7 @@ impl Action {
 /// Which packages a job is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Target {
+pub enum JobTarget {
     /// One package.
     Solvable(SolvableId),
     /// Any one of these.
@@ -100,19 +100,19 @@ pub struct JobFlags {
 
 /// One wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
+pub struct SolverJob {
     /// What to do.
-    pub action: Action,
+    pub action: JobAction,
     /// With which packages.
-    pub target: Target,
+    pub target: JobTarget,
     /// How.
     pub flags: JobFlags,
 }
 
-impl Job {
+impl SolverJob {
     /// A wish.
     #[must_use]
-    pub fn new(action: Action, target: Target, flags: JobFlags) -> Self {
+    pub fn new(action: JobAction, target: JobTarget, flags: JobFlags) -> Self {
         Self {
             action,
             target,
@@ -122,24 +122,24 @@ impl Job {
 
     /// A wish about one package, without modifiers.
     #[must_use]
-    pub fn solvable(action: Action, id: SolvableId) -> Self {
-        Self::new(action, Target::Solvable(id), JobFlags::default())
+    pub fn solvable(action: JobAction, id: SolvableId) -> Self {
+        Self::new(action, JobTarget::Solvable(id), JobFlags::default())
     }
 
     /// A wish about all packages, without modifiers.
     #[must_use]
-    pub fn all(action: Action) -> Self {
-        Self::new(action, Target::All, JobFlags::default())
+    pub fn all(action: JobAction) -> Self {
+        Self::new(action, JobTarget::All, JobFlags::default())
     }
 
     /// The pair of numbers libsolv takes. The pool must be prepared.
     pub(crate) fn encode(&self, pool: &mut Pool) -> Result<(Id, Id), SolvError> {
         let (select, what) = match &self.target {
-            Target::Solvable(id) => {
+            JobTarget::Solvable(id) => {
                 pool.check(*id)?;
                 (ffi::SOLVER_SOLVABLE, id.0)
             }
-            Target::OneOf(ids) => {
+            JobTarget::OneOf(ids) => {
                 for id in ids {
                     pool.check(*id)?;
                 }
@@ -150,15 +150,15 @@ impl Job {
                     unsafe { ffi::pool_queuetowhatprovides(pool.raw.as_ptr(), queue.as_mut_ptr()) };
                 (ffi::SOLVER_SOLVABLE_ONE_OF, offset as Id)
             }
-            Target::Name(name) => (ffi::SOLVER_SOLVABLE_NAME, pool.parse_dep(name)?),
-            Target::Provides(dep) => (ffi::SOLVER_SOLVABLE_PROVIDES, pool.parse_dep(dep)?),
-            Target::Repo(repo) => {
+            JobTarget::Name(name) => (ffi::SOLVER_SOLVABLE_NAME, pool.parse_dep(name)?),
+            JobTarget::Provides(dep) => (ffi::SOLVER_SOLVABLE_PROVIDES, pool.parse_dep(dep)?),
+            JobTarget::Repo(repo) => {
                 let raw = pool.slot(*repo)?.raw;
                 // SAFETY: the repository is live as long as the pool.
                 (ffi::SOLVER_SOLVABLE_REPO, unsafe { (*raw).repoid })
             }
-            Target::All => (ffi::SOLVER_SOLVABLE_ALL, 0),
-            Target::Selected(how, what) => (*how as u32, *what),
+            JobTarget::All => (ffi::SOLVER_SOLVABLE_ALL, 0),
+            JobTarget::Selected(how, what) => (*how as u32, *what),
         };
         let flags = [
             (self.flags.weak, ffi::SOLVER_WEAK),

@@ -97,7 +97,7 @@ impl<'a> DepInput<'a> {
 /// The kinds of dependency a package has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum DepKind {
+pub enum DependencyKind {
     /// `Provides`
     Provides,
     /// `Requires`, pre-requires not among them

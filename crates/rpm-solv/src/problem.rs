@@ -82,7 +82,7 @@ pub struct Fix {
 
 /// One problem. Its ways out are asked for with [`Pool::ways_out`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct SolverProblem {
     /// The rule that says most: what tdnf prints.
     pub main: Rule,
     /// All rules that clash.
@@ -93,7 +93,7 @@ pub struct Problem {
 const SOLUTION_JOB: Id = 0;
 
 /// Reads all problems out of a solver that found no solution.
-pub(crate) fn read_problems(pool: &Pool, solver: &mut RawSolver) -> Vec<Problem> {
+pub(crate) fn read_problems(pool: &Pool, solver: &mut RawSolver) -> Vec<SolverProblem> {
     // SAFETY: the solver is live and has run.
     let count = unsafe { ffi::solver_problem_count(solver.as_ptr()) } as Id;
     (1..=count)
@@ -105,7 +105,7 @@ pub(crate) fn read_problems(pool: &Pool, solver: &mut RawSolver) -> Vec<Problem>
             unsafe {
                 ffi::solver_findallproblemrules(solver.as_ptr(), problem, rules.as_mut_ptr());
             }
-            Problem {
+            SolverProblem {
                 main: read_rule(pool, solver, main),
                 chain: rules
                     .ids()

@@ -4,7 +4,7 @@ use crate::deps;
 use crate::error::SolvError;
 use crate::facts::{self, Facts};
 use crate::ffi::{self, Id};
-use crate::input::{DepInput, DepKind, EvrInput, Relation};
+use crate::input::{DepInput, DependencyKind, EvrInput, Relation};
 use crate::pool::{Pool, RepoId, SolvableId, TextStore};
 use crate::queue::Queue;
 use std::cmp::Ordering;
@@ -165,26 +165,28 @@ impl Pool {
 
     /// A package's dependencies of one kind as text, in metadata order; provides that come from file lists are left out.
     #[must_use]
-    pub fn deps(&self, id: SolvableId, kind: DepKind) -> Vec<String> {
+    pub fn deps(&self, id: SolvableId, kind: DependencyKind) -> Vec<String> {
         self.dep_ids(id, kind)
             .into_iter()
             .map(|dep| self.dep_text(dep))
             .collect()
     }
 
-    fn dep_ids(&self, id: SolvableId, kind: DepKind) -> Vec<Id> {
+    fn dep_ids(&self, id: SolvableId, kind: DependencyKind) -> Vec<Id> {
         let Some(solvable) = self.solvable(id) else {
             return Vec::new();
         };
         let (offset, marker) = match kind {
-            DepKind::Provides => (solvable.provides, ffi::FILE_MARKER),
-            DepKind::Requires | DepKind::RequiresPre => (solvable.requires, ffi::PREREQ_MARKER),
-            DepKind::Conflicts => (solvable.conflicts, 0),
-            DepKind::Obsoletes => (solvable.obsoletes, 0),
-            DepKind::Recommends => (solvable.recommends, 0),
-            DepKind::Suggests => (solvable.suggests, 0),
-            DepKind::Supplements => (solvable.supplements, 0),
-            DepKind::Enhances => (solvable.enhances, 0),
+            DependencyKind::Provides => (solvable.provides, ffi::FILE_MARKER),
+            DependencyKind::Requires | DependencyKind::RequiresPre => {
+                (solvable.requires, ffi::PREREQ_MARKER)
+            }
+            DependencyKind::Conflicts => (solvable.conflicts, 0),
+            DependencyKind::Obsoletes => (solvable.obsoletes, 0),
+            DependencyKind::Recommends => (solvable.recommends, 0),
+            DependencyKind::Suggests => (solvable.suggests, 0),
+            DependencyKind::Supplements => (solvable.supplements, 0),
+            DependencyKind::Enhances => (solvable.enhances, 0),
         };
         let mut ids = Vec::new();
         let mut behind = false;
@@ -195,7 +197,7 @@ impl Pool {
                 while *at != 0 {
                     if *at == marker {
                         behind = true;
-                    } else if behind == (kind == DepKind::RequiresPre) {
+                    } else if behind == (kind == DependencyKind::RequiresPre) {
                         ids.push(*at);
                     }
                     at = at.add(1);
@@ -214,15 +216,15 @@ impl Pool {
 
     /// Packages with a dependency of this kind whose name is `name`, whatever its version; pool order.
     #[must_use]
-    pub fn solvables_with_dep_name(&self, kind: DepKind, name: &str) -> Vec<SolvableId> {
+    pub fn solvables_with_dep_name(&self, kind: DependencyKind, name: &str) -> Vec<SolvableId> {
         let Some(wanted) = self.known_string(name) else {
             return Vec::new();
         };
         self.solvables()
             .filter(|id| {
                 let mut kinds = vec![kind];
-                if kind == DepKind::Requires {
-                    kinds.push(DepKind::RequiresPre);
+                if kind == DependencyKind::Requires {
+                    kinds.push(DependencyKind::RequiresPre);
                 }
                 kinds
                     .into_iter()
@@ -320,21 +322,27 @@ impl Pool {
     ///
     /// # Errors
     /// `dep` is not a dependency, or preparing failed.
-    pub fn whatmatches(&mut self, kind: DepKind, dep: &str) -> Result<Vec<SolvableId>, SolvError> {
+    pub fn whatmatches(
+        &mut self,
+        kind: DependencyKind,
+        dep: &str,
+    ) -> Result<Vec<SolvableId>, SolvError> {
         if self.is_new_path(dep) {
             return Ok(Vec::new());
         }
         let dep = self.parse_dep(dep)?;
         self.prepare()?;
         let key = match kind {
-            DepKind::Provides => ffi::solv_knownid_SOLVABLE_PROVIDES,
-            DepKind::Requires | DepKind::RequiresPre => ffi::solv_knownid_SOLVABLE_REQUIRES,
-            DepKind::Conflicts => ffi::solv_knownid_SOLVABLE_CONFLICTS,
-            DepKind::Obsoletes => ffi::solv_knownid_SOLVABLE_OBSOLETES,
-            DepKind::Recommends => ffi::solv_knownid_SOLVABLE_RECOMMENDS,
-            DepKind::Suggests => ffi::solv_knownid_SOLVABLE_SUGGESTS,
-            DepKind::Supplements => ffi::solv_knownid_SOLVABLE_SUPPLEMENTS,
-            DepKind::Enhances => ffi::solv_knownid_SOLVABLE_ENHANCES,
+            DependencyKind::Provides => ffi::solv_knownid_SOLVABLE_PROVIDES,
+            DependencyKind::Requires | DependencyKind::RequiresPre => {
+                ffi::solv_knownid_SOLVABLE_REQUIRES
+            }
+            DependencyKind::Conflicts => ffi::solv_knownid_SOLVABLE_CONFLICTS,
+            DependencyKind::Obsoletes => ffi::solv_knownid_SOLVABLE_OBSOLETES,
+            DependencyKind::Recommends => ffi::solv_knownid_SOLVABLE_RECOMMENDS,
+            DependencyKind::Suggests => ffi::solv_knownid_SOLVABLE_SUGGESTS,
+            DependencyKind::Supplements => ffi::solv_knownid_SOLVABLE_SUPPLEMENTS,
+            DependencyKind::Enhances => ffi::solv_knownid_SOLVABLE_ENHANCES,
         };
         let mut queue = Queue::new();
         // SAFETY: the pool is live and prepared, the queue initialised.

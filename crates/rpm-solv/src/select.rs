@@ -2,7 +2,7 @@
 
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
-use crate::goal::{Action, Job, JobFlags, Target};
+use crate::goal::{JobAction, JobFlags, JobTarget, SolverJob};
 use crate::pool::{Pool, SolvableId};
 use crate::queue::Queue;
 use std::ffi::CString;
@@ -103,17 +103,17 @@ impl Selection {
 
     /// Jobs that do `action` to what was selected, leaving the choice among candidates to the solver.
     #[must_use]
-    pub fn jobs(&self, action: Action, flags: JobFlags) -> Vec<Job> {
+    pub fn jobs(&self, action: JobAction, flags: JobFlags) -> Vec<SolverJob> {
         if self.pairs.is_empty() && !self.solvables.is_empty() {
-            return vec![Job::new(
+            return vec![SolverJob::new(
                 action,
-                Target::OneOf(self.solvables.clone()),
+                JobTarget::OneOf(self.solvables.clone()),
                 flags,
             )];
         }
         self.pairs
             .iter()
-            .map(|(how, what)| Job::new(action, Target::Selected(*how, *what), flags))
+            .map(|(how, what)| SolverJob::new(action, JobTarget::Selected(*how, *what), flags))
             .collect()
     }
 }

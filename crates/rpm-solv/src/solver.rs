@@ -2,20 +2,20 @@
 
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
-use crate::goal::{Job, SolverOptions};
+use crate::goal::{SolverJob, SolverOptions};
 use crate::pool::{Pool, SolvableId};
-use crate::problem::{Fix, Problem, read_problems, read_ways_out};
+use crate::problem::{Fix, SolverProblem, read_problems, read_ways_out};
 use crate::queue::{Queue, queue_ids};
-use crate::step::{Reason, Solution, Step, StepKind};
+use crate::step::{DecisionReason, Solution, StepKind, TransactionStep};
 use std::ptr::NonNull;
 
 /// What the solver says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SolveResult {
     /// It can be done so.
     Solved(Solution),
     /// It cannot be done.
-    Problems(Vec<Problem>),
+    Problems(Vec<SolverProblem>),
 }
 
 /// A solver of a live pool; freed when dropped.
@@ -54,12 +54,16 @@ impl Pool {
     ///
     /// # Errors
     /// A job names a package that is not of this pool, or the pool could not be prepared.
-    pub fn solve(&mut self, jobs: &[Job], options: &SolverOptions) -> Result<Outcome, SolvError> {
+    pub fn solve(
+        &mut self,
+        jobs: &[SolverJob],
+        options: &SolverOptions,
+    ) -> Result<SolveResult, SolvError> {
         let (mut solver, solved) = self.run_solver(jobs, options)?;
         Ok(if solved {
-            Outcome::Solved(self.read_solution(&mut solver))
+            SolveResult::Solved(self.read_solution(&mut solver))
         } else {
-            Outcome::Problems(read_problems(self, &mut solver))
+            SolveResult::Problems(read_problems(self, &mut solver))
         })
     }
 
@@ -70,9 +74,9 @@ impl Pool {
     /// As [`Self::solve`].
     pub fn solve_as_far_as_possible(
         &mut self,
-        jobs: &[Job],
+        jobs: &[SolverJob],
         options: &SolverOptions,
-    ) -> Result<(Vec<Problem>, Solution), SolvError> {
+    ) -> Result<(Vec<SolverProblem>, Solution), SolvError> {
         let (mut solver, solved) = self.run_solver(jobs, options)?;
         let solution = self.read_solution(&mut solver);
         let problems = if solved {
@@ -91,7 +95,7 @@ impl Pool {
     /// As [`Self::solve`].
     pub fn ways_out(
         &mut self,
-        jobs: &[Job],
+        jobs: &[SolverJob],
         options: &SolverOptions,
         limit: usize,
     ) -> Result<Vec<Vec<Fix>>, SolvError> {
@@ -102,7 +106,7 @@ impl Pool {
     /// A solver that has run, and whether it found a solution.
     fn run_solver(
         &mut self,
-        jobs: &[Job],
+        jobs: &[SolverJob],
         options: &SolverOptions,
     ) -> Result<(RawSolver, bool), SolvError> {
         let _span = tracing::info_span!("solve", jobs = jobs.len()).entered();
@@ -170,7 +174,7 @@ fn read_step(
     solver: &mut RawSolver,
     transaction: &RawTransaction,
     id: Id,
-) -> Option<Step> {
+) -> Option<TransactionStep> {
     pool.solvable(SolvableId(id))?;
     // SAFETY: the transaction is live and the id one of its steps.
     let kind = unsafe { ffi::transaction_type(transaction.0.as_ptr(), id, STEP_MODE) } as u32;
@@ -197,16 +201,16 @@ fn read_step(
     // SAFETY: the solver is live and has decided about the package.
     let why = unsafe { ffi::solver_describe_decision(solver.as_ptr(), id, &mut info) } as u32;
     let reason = match why {
-        ffi::SOLVER_REASON_RESOLVE_JOB => Reason::User,
+        ffi::SOLVER_REASON_RESOLVE_JOB => DecisionReason::User,
         ffi::SOLVER_REASON_WEAKDEP
         | ffi::SOLVER_REASON_RECOMMENDED
-        | ffi::SOLVER_REASON_SUPPLEMENTED => Reason::Weak,
-        ffi::SOLVER_REASON_UPDATE_INSTALLED => Reason::Update,
-        ffi::SOLVER_REASON_CLEANDEPS_ERASE => Reason::Clean,
+        | ffi::SOLVER_REASON_SUPPLEMENTED => DecisionReason::Weak,
+        ffi::SOLVER_REASON_UPDATE_INSTALLED => DecisionReason::Update,
+        ffi::SOLVER_REASON_CLEANDEPS_ERASE => DecisionReason::Clean,
         ffi::SOLVER_REASON_UNIT_RULE => unit_reason(solver, info),
-        _ => Reason::Dependency,
+        _ => DecisionReason::Dependency,
     };
-    Some(Step {
+    Some(TransactionStep {
         kind,
         solvable: SolvableId(id),
         replaces: solvable_ids(&replaced),
@@ -215,15 +219,15 @@ fn read_step(
 }
 
 /// A decision that followed from one rule: from a job's rule it is the user's.
-fn unit_reason(solver: &mut RawSolver, rule: Id) -> Reason {
+fn unit_reason(solver: &mut RawSolver, rule: Id) -> DecisionReason {
     // SAFETY: the solver is live and the rule number its own.
     let class = unsafe { ffi::solver_ruleclass(solver.as_ptr(), rule) };
     match class {
-        ffi::SolverRuleinfo_SOLVER_RULE_JOB => Reason::User,
+        ffi::SolverRuleinfo_SOLVER_RULE_JOB => DecisionReason::User,
         ffi::SolverRuleinfo_SOLVER_RULE_UPDATE
         | ffi::SolverRuleinfo_SOLVER_RULE_FEATURE
-        | ffi::SolverRuleinfo_SOLVER_RULE_DISTUPGRADE => Reason::Update,
-        _ => Reason::Dependency,
+        | ffi::SolverRuleinfo_SOLVER_RULE_DISTUPGRADE => DecisionReason::Update,
+        _ => DecisionReason::Dependency,
     }
 }
 

@@ -25,7 +25,7 @@ pub enum StepKind {
 /// Why a step is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum DecisionReason {
     /// A job asked for it.
     User,
     /// Another package needs it (or, erased, must go with another).
@@ -40,7 +40,7 @@ pub enum Reason {
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct TransactionStep {
     /// What is done.
     pub kind: StepKind,
     /// The new package, or the erased one.
@@ -48,14 +48,14 @@ pub struct Step {
     /// Installed packages that go in its favour: old versions and obsoleted packages.
     pub replaces: Vec<SolvableId>,
     /// Why.
-    pub reason: Reason,
+    pub reason: DecisionReason,
 }
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Solution {
     /// Changes in an order that respects dependencies.
-    pub steps: Vec<Step>,
+    pub steps: Vec<TransactionStep>,
     /// Installed packages that neither the user nor another package asks for afterwards.
     pub unneeded: Vec<SolvableId>,
     /// Recommended packages that are not installed.

@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use rpm_db::Index;
+use rpm_db::IndexTable;
 use rpm_pkg::header::Header;
 use rpm_pkg::nevra::Nevra;
 use rpm_pkg::script::{Trigger, TriggerClass, triggers};
@@ -102,7 +102,10 @@ impl FileTriggers {
     pub(crate) fn read(progress: &Progress<'_>) -> Result<FileTriggers, TransactionError> {
         let (installed, elements) = (progress.installed(), progress.elements());
         let mut records = BTreeSet::new();
-        for table in [Index::Filetriggername, Index::Transfiletriggername] {
+        for table in [
+            IndexTable::Filetriggername,
+            IndexTable::Transfiletriggername,
+        ] {
             let found = installed.find_prefix(table, b"")?;
             records.extend(found.into_iter().map(|(_, place)| place.hnum));
         }
@@ -380,7 +383,7 @@ impl Picture<'_, '_> {
             let found = self
                 .progress
                 .installed()
-                .find_prefix(Index::Dirnames, prefix)?;
+                .find_prefix(IndexTable::Dirnames, prefix)?;
             let records: BTreeSet<u32> = found.into_iter().map(|(_, place)| place.hnum).collect();
             for hnum in records {
                 if self.progress.is_present(hnum) && but != Some(Place::Record(hnum)) {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use rpm_db::{Db, Index, Match};
+use rpm_db::{Db, IndexTable, Match};
 use rpm_pkg::header::{Header, tag};
 
 use super::element::PackageFacts;
@@ -135,18 +135,21 @@ impl<'d> Installed<'d> {
 
     /// Files of installed packages with this base name.
     pub(crate) fn with_base(&self, base: &[u8]) -> Result<Vec<Match>, TransactionError> {
-        self.find(Index::Basenames, if base.is_empty() { b"\0" } else { base })
+        self.find(
+            IndexTable::Basenames,
+            if base.is_empty() { b"\0" } else { base },
+        )
     }
 
     /// How many packages of this name the database holds.
     pub(crate) fn count(&self, name: &str) -> Result<i64, TransactionError> {
-        Ok(self.find(Index::Name, name.as_bytes())?.len() as i64)
+        Ok(self.find(IndexTable::Name, name.as_bytes())?.len() as i64)
     }
 
     /// Numbers of the packages of this name.
     pub(crate) fn named(&self, name: &str) -> Result<Vec<u32>, TransactionError> {
         Ok(self
-            .find(Index::Name, name.as_bytes())?
+            .find(IndexTable::Name, name.as_bytes())?
             .into_iter()
             .map(|m| m.hnum)
             .collect())
@@ -155,7 +158,7 @@ impl<'d> Installed<'d> {
     /// All places of keys with a prefix in an index, with the keys.
     pub(crate) fn find_prefix(
         &self,
-        index: Index,
+        index: IndexTable,
         prefix: &[u8],
     ) -> Result<Vec<(Vec<u8>, Match)>, TransactionError> {
         if self.empty {
@@ -165,7 +168,11 @@ impl<'d> Installed<'d> {
     }
 
     /// All places where `key` stands in an index.
-    pub(crate) fn find(&self, index: Index, key: &[u8]) -> Result<Vec<Match>, TransactionError> {
+    pub(crate) fn find(
+        &self,
+        index: IndexTable,
+        key: &[u8],
+    ) -> Result<Vec<Match>, TransactionError> {
         if self.empty {
             return Ok(Vec::new());
         }

@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use rpm_db::{Db, Index};
+use rpm_db::{Db, IndexTable};
 use rpm_pkg::header::tag;
 use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -335,7 +335,7 @@ impl<'r> Story<'r> {
         };
         let nevra = rpm_pkg::nevra::Nevra::parse(first).ok();
         let Some(nevra) = nevra else { return Ok(false) };
-        for found in db.find(Index::Name, nevra.name.as_bytes())? {
+        for found in db.find(IndexTable::Name, nevra.name.as_bytes())? {
             let header = db.get(found.hnum)?;
             let same = header.as_ref().is_some_and(|header| {
                 header.u32(tag::INSTALLTID) == Some(self.tid)

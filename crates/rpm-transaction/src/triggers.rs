@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rpm_db::Index;
+use rpm_db::IndexTable;
 use rpm_pkg::dep::{Dep, DepFlags};
 use rpm_pkg::header::Header;
 use rpm_pkg::nevra::Nevra;
@@ -135,7 +135,7 @@ impl Triggers {
         let provided = provided(&package.header);
         let mut due = Vec::new();
         let mut seen = HashSet::new();
-        for found in installed.find(Index::Triggername, package.name.as_bytes())? {
+        for found in installed.find(IndexTable::Triggername, package.name.as_bytes())? {
             let there = moment.progress.is_present(found.hnum);
             if !there || !seen.insert(found.hnum) {
                 continue;
@@ -302,7 +302,7 @@ fn due_of(
 #[cfg(test)]
 mod tests {
     use rpm_pkg::header::tag::{ARCH, NAME, OS, RELEASE, VERSION};
-    use rpm_pkg::header::{HeaderBuilder, Kind, Value};
+    use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue};
 
     use super::*;
 
@@ -317,12 +317,12 @@ mod tests {
             (OS, "linux"),
         ];
         for (tag, value) in texts {
-            header.add(tag, Value::string(value));
+            header.add(tag, TagValue::string(value));
         }
         if !triggers.is_empty() {
-            header.add(NAMES, Value::strings(triggers));
+            header.add(NAMES, TagValue::strings(triggers));
         }
-        PackageFacts::read(header.build(Kind::Main).unwrap(), name).unwrap()
+        PackageFacts::read(header.build(HeaderKind::Main).unwrap(), name).unwrap()
     }
 
     #[test]

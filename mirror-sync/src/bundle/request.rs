@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use rpm_db::{Db, Search};
+use rpm_db::{DatabaseSearch, Db};
 use rpm_pkg::nevra::Nevra;
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +93,7 @@ pub fn installed_in(root: &Path) -> Result<Vec<String>> {
     let told = |error: rpm_db::DbError| {
         Error::file(root, "read the packages installed in")(std::io::Error::other(error))
     };
-    let location = rpm_db::location::find(root, Search::default()).map_err(told)?;
+    let location = rpm_db::location::find(root, DatabaseSearch::default()).map_err(told)?;
     let db = Db::open_read(&location).map_err(told)?;
     let mut names = Vec::new();
     db.for_each(&mut |_, header| {

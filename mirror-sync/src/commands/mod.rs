@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use cli_kit::{Mode, Printer};
+use cli_kit::{OutputMode, Printer};
 
 use crate::config::{Bytes, TimeSpan};
 use crate::error::Result;
@@ -86,8 +86,8 @@ enum Command {
 
 impl CommandLine {
     /// How to print.
-    pub(crate) fn mode(&self) -> Mode {
-        Mode {
+    pub(crate) fn mode(&self) -> OutputMode {
+        OutputMode {
             quiet: self.common.quiet,
             verbose: self.common.verbose,
             json: self.common.json,

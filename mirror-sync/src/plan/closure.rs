@@ -9,11 +9,11 @@ use rpm_catalog::with_primary;
 use rpm_pkg::nevra::Nevra;
 use rpm_repo::compress::VerifiedReader;
 use rpm_repo::primary::{self, PrimaryPackage};
-use rpm_repo::repomd::Record;
-use rpm_repo::{filelists, xml::Limits};
+use rpm_repo::repomd::RepomdRecord;
+use rpm_repo::{filelists, xml::XmlLimits};
 use rpm_solv::{
-    Action, EvrInput, Job, JobFlags, Outcome, PackageFacts, PackageInput, Pool, RepoId,
-    SelectFlags, SolvableId, SolverOptions, StepKind,
+    EvrInput, JobAction, JobFlags, PackageFacts, PackageInput, Pool, RepoId, SelectFlags,
+    SolvableId, SolveResult, SolverJob, SolverOptions, StepKind,
 };
 
 use crate::error::{Error, Result};
@@ -35,9 +35,9 @@ pub struct SolverSource<'a> {
     /// What it has is taken from it, even if others have it newer.
     pub preferred: bool,
     /// Its primary.
-    pub primary: (&'a Path, &'a Record),
+    pub primary: (&'a Path, &'a RepomdRecord),
     /// Its filelists, if it has them.
-    pub filelists: Option<(PathBuf, Record)>,
+    pub filelists: Option<(PathBuf, RepomdRecord)>,
     /// Which locations may be taken.
     pub keep: &'a dyn Fn(&str) -> bool,
 }
@@ -155,9 +155,9 @@ impl ClosureSolver {
         let repo = self.pool.add_repo(source.id, priority)?;
         let (path, record) = source.primary;
         let stream = upstream::open(path, record)?;
-        let limits = Limits {
+        let limits = XmlLimits {
             refuse_bad_locations: false,
-            ..Limits::default()
+            ..XmlLimits::default()
         };
         let mut failed = None;
         primary::read(source.id, stream, &limits, &mut |package| match self
@@ -254,7 +254,7 @@ impl ClosureSolver {
             };
             let stream: VerifiedReader<File> = upstream::open(path, record)?;
             let mut found: Vec<(SolvableId, String)> = Vec::new();
-            filelists::read(source.id, stream, &Limits::default(), &mut |package| {
+            filelists::read(source.id, stream, &XmlLimits::default(), &mut |package| {
                 let key = (source.id.to_owned(), package.pkgid().to_owned());
                 if let Some(id) = self.by_checksum.get(&key) {
                     let hits = package.files().filter(|file| missing.contains(file.path));
@@ -271,7 +271,7 @@ impl ClosureSolver {
 
     fn solve(mut self, request: &ClosureRequest) -> Result<Closure> {
         let mut closure = Closure::default();
-        let mut groups: Vec<(String, Vec<Job>)> = Vec::new();
+        let mut groups: Vec<(String, Vec<SolverJob>)> = Vec::new();
         for spec in &request.specs {
             let selection = self.pool.select(spec, SelectFlags::default(), false)?;
             if selection.is_empty() {
@@ -279,11 +279,11 @@ impl ClosureSolver {
                 closure.failed.push((spec.clone(), why));
                 continue;
             }
-            let jobs = selection.jobs(Action::Install, JobFlags::default());
+            let jobs = selection.jobs(JobAction::Install, JobFlags::default());
             groups.push((spec.clone(), jobs));
         }
         if request.upgrade {
-            groups.push(("upgrade".into(), vec![Job::all(Action::Update)]));
+            groups.push(("upgrade".into(), vec![SolverJob::all(JobAction::Update)]));
         }
         let options = SolverOptions {
             ignore_recommended: !request.recommends,
@@ -291,15 +291,15 @@ impl ClosureSolver {
         };
         // Together, as one transaction would; what cannot stand together is solved one by one, so
         // that one bad request does not keep the others out.
-        let all: Vec<Job> = groups.iter().flat_map(|(_, jobs)| jobs.clone()).collect();
-        if let Outcome::Solved(solution) = self.pool.solve(&all, &options)? {
+        let all: Vec<SolverJob> = groups.iter().flat_map(|(_, jobs)| jobs.clone()).collect();
+        if let SolveResult::Solved(solution) = self.pool.solve(&all, &options)? {
             self.collect(&solution.steps, &mut closure);
             return Ok(closure);
         }
         for (spec, jobs) in groups {
             match self.pool.solve(&jobs, &options)? {
-                Outcome::Solved(solution) => self.collect(&solution.steps, &mut closure),
-                Outcome::Problems(problems) => {
+                SolveResult::Solved(solution) => self.collect(&solution.steps, &mut closure),
+                SolveResult::Problems(problems) => {
                     let why = problems.first().map(|p| p.main.text.clone());
                     closure.failed.push((spec, why.unwrap_or_default()));
                 }
@@ -308,7 +308,7 @@ impl ClosureSolver {
         Ok(closure)
     }
 
-    fn collect(&self, steps: &[rpm_solv::Step], closure: &mut Closure) {
+    fn collect(&self, steps: &[rpm_solv::TransactionStep], closure: &mut Closure) {
         for step in steps {
             if step.kind == StepKind::Erase {
                 continue;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use rpm_pkg::glob::glob_matches;
 use rpm_repo::updateinfo::{self, Advisory};
-use rpm_repo::xml::Limits;
+use rpm_repo::xml::XmlLimits;
 
 use crate::config::{SelectSection, day_start};
 use crate::error::Result;
@@ -111,7 +111,7 @@ pub fn is_asked_for(advisory: &Advisory, asked: &[String]) -> bool {
 /// The document cannot be read.
 pub fn advised(name: &str, stream: impl Read, asked: &[String]) -> Result<BTreeSet<AdvisoryKey>> {
     let mut keys = BTreeSet::new();
-    updateinfo::read(name, stream, &Limits::default(), &mut |advisory| {
+    updateinfo::read(name, stream, &XmlLimits::default(), &mut |advisory| {
         if is_asked_for(&advisory, asked) {
             let all = advisory.packages.into_iter();
             keys.extend(all.map(|p| (p.name, p.epoch, p.version, p.release, p.arch)));

@@ -13,8 +13,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use repo_client::MetadataSet;
-use rpm_repo::repomd::{self, Record, Repomd};
-use rpm_repo::xml::Limits;
+use rpm_repo::repomd::{self, Repomd, RepomdRecord};
+use rpm_repo::xml::XmlLimits;
 use rpm_repo::{comps, filelists, other, primary, updateinfo};
 use rpm_trust::sign::SigningKey;
 
@@ -43,7 +43,7 @@ pub struct MetadataOrder<'a> {
 }
 
 /// Whether a record has a place in metadata made here.
-pub fn is_kept(record: &Record) -> bool {
+pub fn is_kept(record: &RepomdRecord) -> bool {
     let kind = record.kind.as_str();
     let twin = kind.ends_with("_db") || kind.ends_with("_zck");
     let other_form = kind.starts_with("group_") && kind != "group_gz";
@@ -93,7 +93,7 @@ fn write_in(order: &MetadataOrder<'_>) -> Result<Vec<SnapshotFile>> {
 
 fn part(
     order: &MetadataOrder<'_>,
-    record: &Record,
+    record: &RepomdRecord,
     kept: &Kept,
     repomd: &mut Repomd,
     entries: &mut Vec<SnapshotFile>,
@@ -137,7 +137,7 @@ fn entry(path: &str, size: u64, digest: String) -> SnapshotFile {
     }
 }
 
-fn stream(order: &MetadataOrder<'_>, record: &Record) -> Result<impl Read + use<>> {
+fn stream(order: &MetadataOrder<'_>, record: &RepomdRecord) -> Result<impl Read + use<>> {
     let digest = record.checksum.ok_or_else(|| Error::Repository {
         repo: order.set.repo.clone(),
         what: format!("{} has no checksum of a known kind", record.kind),
@@ -154,9 +154,9 @@ fn primary(
         repo: order.set.repo.clone(),
         what: "repomd.xml lists no primary".into(),
     })?;
-    let limits = Limits {
+    let limits = XmlLimits {
         refuse_bad_locations: false,
-        ..Limits::default()
+        ..XmlLimits::default()
     };
     let mut out = DocumentOutput::create(order, "primary", "primary.xml")?;
     let mut text = String::new();
@@ -199,16 +199,16 @@ fn flow(go_on: bool) -> ControlFlow<()> {
     }
 }
 
-type MadePart = (Record, SnapshotFile);
+type MadePart = (RepomdRecord, SnapshotFile);
 
-fn filelists(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<MadePart> {
+fn filelists(order: &MetadataOrder<'_>, record: &RepomdRecord, kept: &Kept) -> Result<MadePart> {
     let mut out = DocumentOutput::create(order, "filelists", "filelists.xml")?;
     let mut text = String::new();
     filelists::begin(order.keep.len() as u64, &mut text);
     let mut left = kept.checksums.clone();
     let mut failed = None;
     let stream = stream(order, record)?;
-    filelists::read("filelists", stream, &Limits::default(), &mut |package| {
+    filelists::read("filelists", stream, &XmlLimits::default(), &mut |package| {
         if left.remove(package.pkgid()) {
             filelists::write_package(package, &mut text);
             failed = out.write(&mut text).err();
@@ -222,14 +222,14 @@ fn filelists(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<
     out.finish(order)
 }
 
-fn other(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<MadePart> {
+fn other(order: &MetadataOrder<'_>, record: &RepomdRecord, kept: &Kept) -> Result<MadePart> {
     let mut out = DocumentOutput::create(order, "other", "other.xml")?;
     let mut text = String::new();
     other::begin(order.keep.len() as u64, &mut text);
     let mut left = kept.checksums.clone();
     let mut failed = None;
     let stream = stream(order, record)?;
-    other::read("other", stream, &Limits::default(), &mut |package| {
+    other::read("other", stream, &XmlLimits::default(), &mut |package| {
         if left.remove(package.pkgid()) {
             other::write_package(package, &mut text);
             failed = out.write(&mut text).err();
@@ -254,7 +254,11 @@ fn complete(order: &MetadataOrder<'_>, kind: &str, left: &BTreeSet<String>) -> R
     }
 }
 
-fn updateinfo(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<Option<MadePart>> {
+fn updateinfo(
+    order: &MetadataOrder<'_>,
+    record: &RepomdRecord,
+    kept: &Kept,
+) -> Result<Option<MadePart>> {
     let mut out = DocumentOutput::create(order, &record.kind, "updateinfo.xml")?;
     let mut text = updateinfo::BEGIN.to_owned();
     let mut count = 0_u64;
@@ -263,7 +267,7 @@ fn updateinfo(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result
     updateinfo::read(
         "updateinfo",
         stream,
-        &Limits::default(),
+        &XmlLimits::default(),
         &mut |mut advisory| {
             advisory.packages.retain(|p| {
                 let key = (
@@ -292,8 +296,12 @@ fn updateinfo(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result
     out.finish(order).map(Some)
 }
 
-fn groups(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<Option<MadePart>> {
-    let mut all = comps::read("comps", stream(order, record)?, &Limits::default())?;
+fn groups(
+    order: &MetadataOrder<'_>,
+    record: &RepomdRecord,
+    kept: &Kept,
+) -> Result<Option<MadePart>> {
+    let mut all = comps::read("comps", stream(order, record)?, &XmlLimits::default())?;
     for group in &mut all.groups {
         group.packages.retain(|one| kept.names.contains(&one.name));
     }
@@ -316,7 +324,11 @@ fn groups(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<Opt
     out.finish(order).map(Some)
 }
 
-fn modules(order: &MetadataOrder<'_>, record: &Record, kept: &Kept) -> Result<Option<MadePart>> {
+fn modules(
+    order: &MetadataOrder<'_>,
+    record: &RepomdRecord,
+    kept: &Kept,
+) -> Result<Option<MadePart>> {
     let Some(mut text) = modules::filtered(stream(order, record)?, &kept.keys)
         .map_err(Error::file(order.work, "filter modules in"))?
     else {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::{Encoder, Format};
 use rpm_repo::layout::Href;
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 
 use super::MetadataOrder;
 use crate::error::{Error, Result};
@@ -59,7 +59,10 @@ impl DocumentOutput {
         Ok(())
     }
 
-    pub(super) fn finish(mut self, order: &MetadataOrder<'_>) -> Result<(Record, SnapshotFile)> {
+    pub(super) fn finish(
+        mut self,
+        order: &MetadataOrder<'_>,
+    ) -> Result<(RepomdRecord, SnapshotFile)> {
         self.flush()?;
         let path = self.path;
         let (mut out, written) = self.encoder.finish().map_err(Error::file(&path, "write"))?;
@@ -67,7 +70,7 @@ impl DocumentOutput {
         let digest = written.checksum;
         let href = format!("repodata/{}-{}.gz", digest.hex(), self.stem);
         order.store.adopt(&HashedFile::encoded(path, &written))?;
-        let record = Record {
+        let record = RepomdRecord {
             kind: self.kind,
             href: Href::parse(&href)?,
             base: None,

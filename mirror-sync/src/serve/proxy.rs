@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use cli_kit::{Mode, Printer};
+use cli_kit::{OutputMode, Printer};
 use hyper::StatusCode;
 use repo_client::{Access, Client, Silent};
 use rpm_pkg::digest::Digest;
@@ -312,9 +312,9 @@ impl Proxy {
     }
 
     fn fetch(&self, set: &Set, path: &str, known: &Known) -> Result<()> {
-        let silent = Printer::standard(Mode {
+        let silent = Printer::standard(OutputMode {
             quiet: true,
-            ..Mode::default()
+            ..OutputMode::default()
         });
         let fetcher = Fetcher {
             client: &self.shared.client,

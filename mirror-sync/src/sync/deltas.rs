@@ -9,7 +9,7 @@ use std::io::BufWriter;
 
 use repo_client::{Cause, MetadataSet};
 use rpm_repo::delta::{self, Offer};
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 
 use super::SyncRun;
 use super::jobs::urls;
@@ -33,17 +33,17 @@ pub(super) fn may_exist(run: &SyncRun<'_>, repo: &Repo) -> bool {
 /// # Errors
 /// Stopped; the store cannot be written.
 pub(super) fn take(run: &SyncRun<'_>, repo: &mut Repo, set: &MetadataSet) -> Result<()> {
-    let lacks = |record: &&Record| {
+    let lacks = |record: &&RepomdRecord| {
         let is_wanted = record.kind == "primary" || (!run.options.dry_run && repo.wants(record));
         let digest = record.checksum.filter(|_| record.base.is_none());
         is_wanted && digest.is_some_and(|digest| !run.store.has(&digest, record.size))
     };
-    let wanted: Vec<&Record> = set.repomd.records.iter().filter(lacks).collect();
+    let wanted: Vec<&RepomdRecord> = set.repomd.records.iter().filter(lacks).collect();
     if wanted.is_empty() {
         return Ok(());
     }
     let offers = offers(run, repo, set);
-    let pairs: Vec<(&Record, &Offer)> = wanted
+    let pairs: Vec<(&RepomdRecord, &Offer)> = wanted
         .into_iter()
         .filter_map(|record| Some((record, best(run, record, &offers)?)))
         .collect();
@@ -115,7 +115,7 @@ fn job(repo: &Repo, set: &MetadataSet, offer: &Offer) -> FetchJob {
 }
 
 /// The smallest delta to a file from one in the store, if it is smaller than the file.
-fn best<'o>(run: &SyncRun<'_>, record: &Record, offers: &'o [Offer]) -> Option<&'o Offer> {
+fn best<'o>(run: &SyncRun<'_>, record: &RepomdRecord, offers: &'o [Offer]) -> Option<&'o Offer> {
     let fits = |offer: &&Offer| {
         Some(offer.to) == record.checksum
             && record.size.is_none_or(|size| offer.size < size)
@@ -125,7 +125,11 @@ fn best<'o>(run: &SyncRun<'_>, record: &Record, offers: &'o [Offer]) -> Option<&
 }
 
 /// Makes the new file in the store.
-fn rebuild(run: &SyncRun<'_>, record: &Record, offer: &Offer) -> std::result::Result<(), String> {
+fn rebuild(
+    run: &SyncRun<'_>,
+    record: &RepomdRecord,
+    offer: &Offer,
+) -> std::result::Result<(), String> {
     if !run.store.has(&offer.digest, Some(offer.size)) {
         return Err("it could not be fetched".to_owned());
     }

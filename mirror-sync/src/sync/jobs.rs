@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use repo_client::MetadataSet;
 use rpm_repo::layout::Href;
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 
 use super::repo::Repo;
 use crate::fetch::FetchJob;
@@ -35,7 +35,7 @@ fn is_judged(repo: &Repo, digest: &str) -> bool {
 }
 
 /// A part of the metadata; none if the index gives it no digest of a known kind.
-pub(super) fn record(repo: &Repo, set: &MetadataSet, record: &Record) -> Option<FetchJob> {
+pub(super) fn record(repo: &Repo, set: &MetadataSet, record: &RepomdRecord) -> Option<FetchJob> {
     Some(FetchJob {
         repo: repo.id.clone(),
         path: record.href.as_str().to_owned(),

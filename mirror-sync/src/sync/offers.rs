@@ -109,7 +109,7 @@ impl Former {
             }
             let target = match &mut target {
                 Some(target) => target,
-                none => none.insert(delta::Target::new(delta::File {
+                none => none.insert(delta::DeltaTarget::new(delta::File {
                     path: &path,
                     digest: to,
                 })?),

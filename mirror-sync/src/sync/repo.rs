@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use repo_client::MetadataSet;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 use rpm_trust::Keyring;
 
 use super::SyncRun;
@@ -110,7 +110,7 @@ impl Repo {
     }
 
     /// Whether a record of upstream's index is wanted as a file.
-    pub(super) fn wants(&self, record: &Record) -> bool {
+    pub(super) fn wants(&self, record: &RepomdRecord) -> bool {
         !self.made_here() || regenerate::is_kept(record)
     }
 

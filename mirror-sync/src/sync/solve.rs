@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use repo_client::MetadataSet;
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 
 use super::SyncRun;
 use crate::config::SelectSection;
@@ -105,7 +105,7 @@ fn ask(
 }
 
 /// Where a part lies in the store.
-pub(super) fn stored(run: &SyncRun<'_>, record: &Record) -> PathBuf {
+pub(super) fn stored(run: &SyncRun<'_>, record: &RepomdRecord) -> PathBuf {
     let digest = record.checksum;
     digest.map_or_else(PathBuf::new, |digest| run.store.path(&digest))
 }

@@ -1,4 +1,4 @@
-use cli_kit::Mode as Talk;
+use cli_kit::OutputMode as Talk;
 use repo_client::{ClientOptions, MetadataSet};
 
 use super::repo::EndedRepo;

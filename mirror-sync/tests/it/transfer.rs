@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use repo_client::transfer::{Limits, Summary, fetch_all};
+use repo_client::transfer::{TransferLimits, TransferSummary, fetch_all};
 use repo_client::{
-    Access, Client, ClientOptions, Error, Event, Fetched, FileRequest, Observer, Silent,
+    Access, Client, ClientOptions, Error, Event, FetchedFile, FileRequest, Observer, Silent,
 };
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 pub(crate) use testkit::noise;
@@ -61,14 +61,18 @@ impl Shelf {
 
 /// What a call brought.
 pub(crate) struct Got {
-    pub(crate) files: Vec<Fetched>,
-    pub(crate) summary: Summary,
+    pub(crate) files: Vec<FetchedFile>,
+    pub(crate) summary: TransferSummary,
 }
 
-pub(crate) fn get_with(wanted: Vec<FileRequest>, limits: &Limits, observer: &dyn Observer) -> Got {
+pub(crate) fn get_with(
+    wanted: Vec<FileRequest>,
+    limits: &TransferLimits,
+    observer: &dyn Observer,
+) -> Got {
     let client = Client::new(ClientOptions::default());
     let mut files = Vec::new();
-    let mut sink = |one: Fetched| {
+    let mut sink = |one: FetchedFile| {
         files.push(one);
         Ok(())
     };
@@ -78,7 +82,7 @@ pub(crate) fn get_with(wanted: Vec<FileRequest>, limits: &Limits, observer: &dyn
 }
 
 pub(crate) fn get(wanted: Vec<FileRequest>) -> Got {
-    get_with(wanted, &Limits::default(), &Silent)
+    get_with(wanted, &TransferLimits::default(), &Silent)
 }
 
 fn same(path: &Path, data: &[u8]) {
@@ -217,7 +221,7 @@ fn row_75_a_stale_and_a_corrupt_mirror_beside_a_good_one() {
         wanted.push(shelf.wanted(&name, &[&stale, &corrupt, &good]));
     }
     let heard = Heard::default();
-    let got = get_with(wanted, &Limits::default(), &heard);
+    let got = get_with(wanted, &TransferLimits::default(), &heard);
     assert_eq!(got.files.len(), 12, "{:?}", got.summary.failed);
     for at in 0..12 {
         same(
@@ -309,7 +313,11 @@ fn one_bad_byte_in_a_file_from_many_is_found_and_its_mirror_left() {
     );
     let refs: Vec<&Server> = servers.iter().collect();
     let heard = Heard::default();
-    let got = get_with(vec![shelf.wanted("f", &refs)], &Limits::default(), &heard);
+    let got = get_with(
+        vec![shelf.wanted("f", &refs)],
+        &TransferLimits::default(),
+        &heard,
+    );
     assert_eq!(got.files.len(), 1, "{:?}", got.summary.failed);
     same(&shelf.partial("f"), &data);
     let said = heard.0.lock().unwrap().join("\n");
@@ -449,7 +457,7 @@ fn what_a_stopped_run_has_is_not_fetched_again() {
     let ended = fetch_all(
         &client,
         vec![wanted.clone()],
-        &Limits::default(),
+        &TransferLimits::default(),
         &StopAt(&stop, 900_000),
         &mut |_| Ok(()),
         &stop,
@@ -494,9 +502,9 @@ fn our_own_limit_is_kept_and_named() {
     let shelf = Shelf::new();
     let server = Server::start(&shelf.www());
     shelf.put("f", &noise(1_500_000, 14));
-    let limits = Limits {
+    let limits = TransferLimits {
         global_bps: Some(400_000),
-        ..Limits::default()
+        ..TransferLimits::default()
     };
     let began = std::time::Instant::now();
     let got = get_with(vec![shelf.wanted("f", &[&server])], &limits, &Silent);

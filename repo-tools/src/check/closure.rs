@@ -7,7 +7,7 @@ use rpm_pkg::dep::rich::{self, Rich, RichOp};
 use rpm_pkg::dep::{Dep, DepFlags};
 use rpm_repo::filelists;
 use rpm_repo::primary::{DepKind, DepRecord};
-use rpm_repo::xml::Limits;
+use rpm_repo::xml::XmlLimits;
 
 use crate::error::Result;
 use crate::repository::Repository;
@@ -100,7 +100,7 @@ impl ProvidesIndex {
             return Ok(());
         }
         let (name, stream) = repository.open_kind("filelists")?;
-        filelists::read(&name, stream, &Limits::default(), &mut |package| {
+        filelists::read(&name, stream, &XmlLimits::default(), &mut |package| {
             for file in package.files() {
                 if let Some(path) = wanted.take(file.path) {
                     self.files.insert(path);

@@ -9,15 +9,15 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use rpm_repo::compress::{Format, HashingReader};
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 
-use crate::document::Document;
+use crate::document::MetadataDocument;
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 
 /// What is checked.
 #[derive(Debug, Clone, Copy)]
-pub struct Checks {
+pub struct CheckChoice {
     /// Read every package file.
     pub packages: bool,
     /// Look for unresolved dependencies.
@@ -28,7 +28,7 @@ pub struct Checks {
 
 /// What a check found.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct CheckReport {
     /// One line per problem, each naming what it is about.
     pub problems: Vec<String>,
     /// Packages in primary.
@@ -55,14 +55,14 @@ struct CheckEntry {
 ///
 /// # Errors
 /// Only what prevents the check as a whole; everything else is a problem in the report.
-pub fn run(repository: &Repository, checks: &Checks) -> Result<Report> {
-    let mut report = Report::default();
+pub fn run(repository: &Repository, checks: &CheckChoice) -> Result<CheckReport> {
+    let mut report = CheckReport::default();
     for record in &repository.repomd.records {
         if let Err(problem) = check_record(repository, record) {
             report.problems.push(problem);
         }
     }
-    for document in Document::ALL {
+    for document in MetadataDocument::ALL {
         if repository.repomd.record(document.kind()).is_none() {
             report
                 .problems
@@ -87,7 +87,7 @@ pub fn run(repository: &Repository, checks: &Checks) -> Result<Report> {
     Ok(report)
 }
 
-fn check_record(repository: &Repository, record: &Record) -> std::result::Result<(), String> {
+fn check_record(repository: &Repository, record: &RepomdRecord) -> std::result::Result<(), String> {
     if record.base.is_some() {
         return Ok(());
     }
@@ -113,7 +113,7 @@ fn check_record(repository: &Repository, record: &Record) -> std::result::Result
 }
 
 /// A compression that is not read: the file alone is checked.
-fn check_packed(path: &Path, record: &Record) -> io::Result<Option<&'static str>> {
+fn check_packed(path: &Path, record: &RepomdRecord) -> io::Result<Option<&'static str>> {
     let algo = record.checksum.map(|digest| digest.algo());
     let mut stream = HashingReader::new(std::fs::File::open(path)?, algo);
     io::copy(&mut stream.by_ref(), &mut io::sink())?;
@@ -124,7 +124,7 @@ fn check_packed(path: &Path, record: &Record) -> io::Result<Option<&'static str>
     })
 }
 
-fn read_documents(repository: &Repository, report: &mut Report) -> Result<Vec<CheckEntry>> {
+fn read_documents(repository: &Repository, report: &mut CheckReport) -> Result<Vec<CheckEntry>> {
     let mut entries: Vec<CheckEntry> = Vec::new();
     repository.packages(&mut |package| {
         if let Some(why) = package.location_fault() {
@@ -146,7 +146,7 @@ fn read_documents(repository: &Repository, report: &mut Report) -> Result<Vec<Ch
         });
         ControlFlow::Continue(())
     })?;
-    for (number, document) in Document::ALL.into_iter().enumerate() {
+    for (number, document) in MetadataDocument::ALL.into_iter().enumerate() {
         read_document(repository, document, number, &mut entries, report)?;
     }
     Ok(entries)
@@ -154,10 +154,10 @@ fn read_documents(repository: &Repository, report: &mut Report) -> Result<Vec<Ch
 
 fn read_document(
     repository: &Repository,
-    document: Document,
+    document: MetadataDocument,
     number: usize,
     entries: &mut [CheckEntry],
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> Result<()> {
     let (name, stream) = repository.open_kind(document.kind())?;
     let mut place = 0;
@@ -171,7 +171,7 @@ fn read_document(
                 if let Some(hash) = entry.hashes.get_mut(number) {
                     *hash = crate::hash(&text);
                 }
-                if document == Document::Other {
+                if document == MetadataDocument::Other {
                     entry.changelogs = text.matches("\n  <changelog ").count();
                 }
             }
@@ -204,7 +204,7 @@ fn read_document(
 }
 
 /// For callers that want the exit code: an error if there are problems.
-pub fn judge(report: &Report) -> Result<()> {
+pub fn judge(report: &CheckReport) -> Result<()> {
     match report.problems.len() {
         0 => Ok(()),
         count => Err(Error::Problems(count)),

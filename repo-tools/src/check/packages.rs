@@ -84,7 +84,7 @@ fn check(
         }
     };
     let hashes = [primary, crate::hash(filelists), crate::hash(other)];
-    let kinds = crate::document::Document::ALL.map(crate::document::Document::kind);
+    let kinds = crate::document::MetadataDocument::ALL.map(crate::document::MetadataDocument::kind);
     let differing: Vec<_> = kinds
         .iter()
         .zip(hashes.iter().zip(&entry.hashes))

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Session, example, number, workers};
-use crate::check::{self, Checks};
+use super::{RunContext, example, number, workers};
+use crate::check::{self, CheckChoice};
 use crate::error::Result;
 use crate::repository::Repository;
 
 /// Checks checksums, every package against its metadata, and dependencies
 #[derive(Args)]
 #[command(after_help = example("repo-tools check /srv/repo"))]
-pub(super) struct Check {
+pub(super) struct CheckArgs {
     /// The repository
     dir: PathBuf,
     /// Do not read package files
@@ -31,18 +31,18 @@ pub(super) struct Check {
 }
 
 #[derive(Serialize)]
-struct Outcome<'r> {
+struct CheckSummary<'r> {
     packages: usize,
     elsewhere: usize,
     problems: &'r [String],
 }
 
-impl Check {
-    pub(super) fn run(&self, session: &Session) -> Result<()> {
+impl CheckArgs {
+    pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let repository = Repository::open(&self.dir)?;
         let report = check::run(
             &repository,
-            &Checks {
+            &CheckChoice {
                 packages: !self.no_packages,
                 closure: !self.no_closure,
                 workers: workers(self.workers),
@@ -64,7 +64,7 @@ impl Check {
             report.packages,
             report.problems.len()
         ));
-        printer.json(&Outcome {
+        printer.json(&CheckSummary {
             packages: report.packages,
             elsewhere: report.elsewhere,
             problems: &report.problems,

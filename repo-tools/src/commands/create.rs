@@ -9,12 +9,12 @@ use rpm_repo::compress::Format;
 use rpm_repo::other::CHANGELOG_LIMIT;
 use rpm_repo::repomd::Repomd;
 
-use super::{Session, checksum, example, number, workers};
+use super::{RunContext, checksum, example, number, workers};
 use crate::create::{self, CreateOptions, Extra};
 use crate::document::format;
 use crate::error::{Error, Result};
 use crate::package::RecordStyle;
-use crate::scan::Choice;
+use crate::scan::FileChoice;
 
 /// Most earlier revisions that `--deltas` looks back to.
 const MAX_DELTAS: usize = 100;
@@ -131,12 +131,12 @@ pub(super) struct Create {
     #[arg(long, short = 'd')]
     database: bool,
     #[command(flatten)]
-    _accepted: Accepted,
+    _accepted: CreateCompat,
 }
 
 // What createrepo_c knows and is done anyway.
 #[derive(Args)]
-struct Accepted {
+struct CreateCompat {
     /// Take over records of unchanged packages (done anyway)
     #[arg(long = "update")]
     _update: bool,
@@ -177,7 +177,7 @@ fn record(text: &str) -> std::result::Result<(String, PathBuf), &'static str> {
 }
 
 impl Create {
-    pub(super) fn run(&self, session: &Session) -> Result<()> {
+    pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let options = self.options(session)?;
         if self.database {
             session
@@ -196,7 +196,7 @@ impl Create {
         Ok(())
     }
 
-    fn options(&self, session: &Session) -> Result<CreateOptions> {
+    fn options(&self, session: &RunContext) -> Result<CreateOptions> {
         let dir = self.based(&self.dir);
         let checksum = self.checksum.unwrap_or(DigestAlgo::Sha256);
         let (format, general) = self.formats();
@@ -240,7 +240,7 @@ impl Create {
             .map_or_else(|| path.to_owned(), |base| base.join(path))
     }
 
-    fn time(&self, session: &Session) -> Result<u64> {
+    fn time(&self, session: &RunContext) -> Result<u64> {
         if !self.set_timestamp_to_revision {
             return Ok(session.now);
         }
@@ -261,7 +261,7 @@ impl Create {
         (all.unwrap_or(default), all.or(others).unwrap_or(default))
     }
 
-    fn choice(&self) -> Result<Choice> {
+    fn choice(&self) -> Result<FileChoice> {
         let mut list = None;
         if let Some(path) = &self.pkglist {
             let path = self.based(path);
@@ -273,7 +273,7 @@ impl Create {
             let list: &mut Vec<String> = list.get_or_insert_default();
             list.extend_from_slice(&self.includepkg);
         }
-        Ok(Choice {
+        Ok(FileChoice {
             excludes: self.excludes.clone(),
             list,
             skip_symlinks: self.skip_symlinks,

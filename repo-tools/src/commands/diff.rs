@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::query::nevra;
-use super::{Session, example};
+use super::{RunContext, example};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 use rpm_pkg::evr::Evr;
@@ -16,7 +16,7 @@ use rpm_pkg::evr::Evr;
 /// Compares two repositories in directories: added, removed and changed packages
 #[derive(Args)]
 #[command(after_help = example("repo-tools diff --exit-code /srv/repo.old /srv/repo"))]
-pub(super) struct Diff {
+pub(super) struct DiffArgs {
     /// The one repository
     old: PathBuf,
     /// The other
@@ -30,19 +30,19 @@ pub(super) struct Diff {
 }
 
 /// Name and architecture; in it versions and the checksums of their packages.
-type Packages = BTreeMap<(String, String), BTreeMap<Evr, BTreeSet<String>>>;
+type PackagesByName = BTreeMap<(String, String), BTreeMap<Evr, BTreeSet<String>>>;
 
 /// What differs.
 #[derive(Debug, Default, Serialize)]
 struct Difference {
     added: Vec<String>,
     removed: Vec<String>,
-    changed: Vec<Change>,
+    changed: Vec<VersionChange>,
 }
 
 /// Packages of one name and architecture on both sides.
 #[derive(Debug, Serialize)]
-struct Change {
+struct VersionChange {
     name: String,
     arch: String,
     old: Vec<String>,
@@ -51,9 +51,9 @@ struct Change {
     rebuilt: bool,
 }
 
-fn read(dir: &Path) -> Result<Packages> {
+fn read(dir: &Path) -> Result<PackagesByName> {
     let repository = Repository::open(dir)?;
-    let mut packages = Packages::new();
+    let mut packages = PackagesByName::new();
     repository.packages(&mut |package| {
         let key = (package.name().to_owned(), package.arch().to_owned());
         let evr = Evr::new(Some(package.epoch()), package.version(), package.release());
@@ -67,8 +67,8 @@ fn read(dir: &Path) -> Result<Packages> {
     Ok(packages)
 }
 
-impl Diff {
-    pub(super) fn run(&self, session: &Session) -> Result<()> {
+impl DiffArgs {
+    pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let old = read(&self.old)?;
         let new = read(&self.new)?;
         let difference = compare(&old, &new);
@@ -78,7 +78,7 @@ impl Diff {
                 .for_each(|package| printer.crit(&format!("{sign} {package}")));
         }
         for change in &difference.changed {
-            let Change {
+            let VersionChange {
                 name,
                 arch,
                 old,
@@ -106,7 +106,7 @@ impl Diff {
     }
 }
 
-fn compare(old: &Packages, new: &Packages) -> Difference {
+fn compare(old: &PackagesByName, new: &PackagesByName) -> Difference {
     let mut difference = Difference::default();
     let none = BTreeMap::new();
     let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
@@ -125,7 +125,7 @@ fn compare(old: &Packages, new: &Packages) -> Difference {
             .collect();
         for (evr, sums) in before {
             if after.get(evr).is_some_and(|other| other != sums) {
-                difference.changed.push(Change {
+                difference.changed.push(VersionChange {
                     name: name.clone(),
                     arch: arch.clone(),
                     old: vec![evr.to_string()],
@@ -138,7 +138,7 @@ fn compare(old: &Packages, new: &Packages) -> Difference {
             difference.removed.extend(gone.into_iter().map(full));
             difference.added.extend(come.into_iter().map(full));
         } else {
-            difference.changed.push(Change {
+            difference.changed.push(VersionChange {
                 name: name.clone(),
                 arch: arch.clone(),
                 old: gone.iter().map(ToString::to_string).collect(),

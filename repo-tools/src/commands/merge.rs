@@ -6,16 +6,16 @@ use std::sync::Arc;
 use clap::Args;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
-use rpm_repo::repomd::{Record, Repomd};
+use rpm_repo::repomd::{Repomd, RepomdRecord};
 
-use super::{Session, example};
+use super::{RunContext, example};
 use crate::create::{Extra, add_record, load, write_repomd};
 use crate::document::{FileStyle, format};
 use crate::error::{Error, Result};
 use crate::merge::{self, Method};
 use crate::repository::Repository;
 use crate::select;
-use crate::stage::Stage;
+use crate::stage::RepoChange;
 
 /// Merges the metadata of several repositories in directories
 #[derive(Args)]
@@ -61,12 +61,12 @@ pub(super) struct Merge {
     #[arg(long)]
     simple_md_filenames: bool,
     #[command(flatten)]
-    _accepted: Accepted,
+    _accepted: MergeCompat,
 }
 
 // What mergerepo_c knows and is done anyway, or never.
 #[derive(Args)]
-struct Accepted {
+struct MergeCompat {
     /// File names with checksum (done anyway)
     #[arg(long = "unique-md-filenames")]
     _unique: bool,
@@ -88,7 +88,7 @@ fn method(word: &str) -> std::result::Result<Method, &'static str> {
 }
 
 impl Merge {
-    pub(super) fn run(&self, session: &Session) -> Result<()> {
+    pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let out = &self.outputdir;
         let mut repositories = Vec::new();
         for repo in &self.repos {
@@ -102,7 +102,7 @@ impl Merge {
         };
         let sources = merge::choose(&repositories, method, &self.archlist)?;
         std::fs::create_dir_all(out).map_err(Error::file(out, "create"))?;
-        let stage = Stage::open(out)?;
+        let stage = RepoChange::open(out)?;
         let style = FileStyle {
             dir: stage.begin()?,
             format: self.compress_type.unwrap_or(Format::Gzip),
@@ -143,7 +143,7 @@ impl Merge {
         &self,
         repositories: &[Arc<Repository>],
         style: &FileStyle,
-        records: &mut Vec<Record>,
+        records: &mut Vec<RepomdRecord>,
     ) -> Result<()> {
         let own = self.groupfile.clone();
         let first = || {

@@ -16,7 +16,7 @@ use std::error::Error as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use cli_kit::{Mode, Printer};
+use cli_kit::{OutputMode, Printer};
 
 use crate::error::{Error, Result};
 
@@ -40,7 +40,7 @@ const EXIT_CODES: &str =
     subcommand_required = true,
     arg_required_else_help = true
 )]
-struct CommandLine {
+struct RepoToolsLine {
     /// Say nothing but errors and results
     #[arg(long, short, global = true)]
     quiet: bool,
@@ -48,24 +48,24 @@ struct CommandLine {
     #[arg(long, short, global = true)]
     verbose: bool,
     #[command(subcommand)]
-    command: Command,
+    command: RepoCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum RepoCommand {
     Createrepo(Box<create::Create>),
     Modifyrepo(modify::Modify),
     Mergerepo(merge::Merge),
-    Check(check::Check),
-    Diff(diff::Diff),
+    Check(check::CheckArgs),
+    Diff(diff::DiffArgs),
     #[cfg(feature = "sign")]
     Sign(sign::Sign),
-    Query(query::Query),
+    Query(query::QueryArgs),
     Prune(prune::Prune),
 }
 
 /// What a command gets besides its arguments.
-pub(crate) struct Session {
+pub(crate) struct RunContext {
     pub(crate) printer: Printer,
     /// Seconds since 1970, or SOURCE_DATE_EPOCH.
     pub(crate) now: u64,
@@ -81,14 +81,14 @@ pub fn run(mut words: Vec<String>) -> u8 {
     if let Some(name) = LINKS.into_iter().find(|name| Some(*name) == program) {
         words.insert(1, name.to_owned());
     }
-    let line = match CommandLine::try_parse_from(words) {
+    let line = match RepoToolsLine::try_parse_from(words) {
         Ok(line) => line,
         Err(error) => return refused(&error),
     };
     let printer = Printer::standard(line.mode());
     let wanted = std::env::var_os(cli_kit::LOG_VARIABLE);
     printer.start_log(wanted, printer.mode().verbose);
-    let session = Session {
+    let session = RunContext {
         printer: printer.clone(),
         now: now(),
     };
@@ -101,40 +101,40 @@ pub fn run(mut words: Vec<String>) -> u8 {
     code
 }
 
-impl CommandLine {
-    fn mode(&self) -> Mode {
-        Mode {
+impl RepoToolsLine {
+    fn mode(&self) -> OutputMode {
+        OutputMode {
             quiet: self.quiet,
             verbose: self.verbose,
             json: match &self.command {
-                Command::Check(check) => check.json,
-                Command::Diff(diff) => diff.json,
-                Command::Query(query) => query.json,
+                RepoCommand::Check(check) => check.json,
+                RepoCommand::Diff(diff) => diff.json,
+                RepoCommand::Query(query) => query.json,
                 _ => false,
             },
         }
     }
 }
 
-impl Command {
-    fn run(&self, session: &Session) -> Result<()> {
+impl RepoCommand {
+    fn run(&self, session: &RunContext) -> Result<()> {
         match self {
-            Command::Createrepo(create) => create.run(session),
-            Command::Modifyrepo(modify) => modify.run(session),
-            Command::Mergerepo(merge) => merge.run(session),
-            Command::Check(check) => check.run(session),
-            Command::Diff(diff) => diff.run(session),
+            RepoCommand::Createrepo(create) => create.run(session),
+            RepoCommand::Modifyrepo(modify) => modify.run(session),
+            RepoCommand::Mergerepo(merge) => merge.run(session),
+            RepoCommand::Check(check) => check.run(session),
+            RepoCommand::Diff(diff) => diff.run(session),
             #[cfg(feature = "sign")]
-            Command::Sign(sign) => sign.run(session),
-            Command::Query(query) => query.run(session),
-            Command::Prune(prune) => prune.run(session),
+            RepoCommand::Sign(sign) => sign.run(session),
+            RepoCommand::Query(query) => query.run(session),
+            RepoCommand::Prune(prune) => prune.run(session),
         }
     }
 }
 
 /// The command line: what `--help`, the man pages and the completions of shells are made of.
 pub fn parser() -> clap::Command {
-    CommandLine::command()
+    RepoToolsLine::command()
 }
 
 fn failed(error: &Error, printer: &Printer) -> u8 {
@@ -144,7 +144,7 @@ fn failed(error: &Error, printer: &Printer) -> u8 {
 
 /// Answers words that are no command: they ask for help, or are wrong.
 fn refused(error: &clap::Error) -> u8 {
-    let printer = Printer::standard(Mode::default());
+    let printer = Printer::standard(OutputMode::default());
     match unfit(error) {
         Some(error) => failed(&error, &printer),
         None if printer.no_command(error) => 0,

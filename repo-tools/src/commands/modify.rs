@@ -7,7 +7,7 @@ use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::Repomd;
 
-use super::{Session, checksum, example};
+use super::{RunContext, checksum, example};
 use crate::create::{Extra, add_one, is_kind, load};
 use crate::document::{FileStyle, format};
 use crate::error::{Error, Result};
@@ -47,12 +47,12 @@ pub(super) struct Modify {
     #[arg(long, value_name = "NAME")]
     new_name: Option<String>,
     #[command(flatten)]
-    _accepted: Accepted,
+    _accepted: ModifyCompat,
 }
 
 // What modifyrepo_c knows and is done anyway.
 #[derive(Args)]
-struct Accepted {
+struct ModifyCompat {
     /// Compress the file (done anyway)
     #[arg(long = "compress")]
     _compress: bool,
@@ -62,7 +62,7 @@ struct Accepted {
 }
 
 /// One change.
-struct Change {
+struct RecordChange {
     /// The file to add, or the type to remove.
     input: String,
     remove: bool,
@@ -74,7 +74,7 @@ struct Change {
 }
 
 impl Modify {
-    pub(super) fn run(&self, session: &Session) -> Result<()> {
+    pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let (changes, repodata) = match &self.batchfile {
             Some(file) => (
                 self.batch(file)?,
@@ -105,8 +105,8 @@ impl Modify {
         Ok(())
     }
 
-    fn change(&self, input: &str) -> Change {
-        Change {
+    fn change(&self, input: &str) -> RecordChange {
+        RecordChange {
             input: input.to_owned(),
             remove: self.remove,
             kind: self.mdtype.clone(),
@@ -121,9 +121,9 @@ impl Modify {
     }
 
     /// A batch file: a section per change, named by its file, with keys as the options are called.
-    fn batch(&self, path: &Path) -> Result<Vec<Change>> {
+    fn batch(&self, path: &Path) -> Result<Vec<RecordChange>> {
         let text = std::fs::read_to_string(path).map_err(Error::file(path, "read"))?;
-        let mut changes: Vec<Change> = Vec::new();
+        let mut changes: Vec<RecordChange> = Vec::new();
         for line in text.lines().map(str::trim) {
             if line.is_empty() || line.starts_with(['#', ';']) {
                 continue;
@@ -148,7 +148,7 @@ impl Modify {
     }
 }
 
-fn set(change: &mut Change, key: &str, value: &str) -> Result<()> {
+fn set(change: &mut RecordChange, key: &str, value: &str) -> Result<()> {
     let truth = || ["1", "true", "yes"].contains(&value.to_ascii_lowercase().as_str());
     match key {
         "path" => change.input = value.to_owned(),
@@ -166,7 +166,12 @@ fn set(change: &mut Change, key: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-fn apply(change: &Change, repomd: &mut Repomd, update: &Update, session: &Session) -> Result<()> {
+fn apply(
+    change: &RecordChange,
+    repomd: &mut Repomd,
+    update: &Update,
+    session: &RunContext,
+) -> Result<()> {
     let file_kind = || {
         let name = change.input.rsplit('/').next().unwrap_or_default();
         name.split('.').next().unwrap_or_default().to_owned()

@@ -10,12 +10,12 @@ use rpm_pkg::evr::Evr;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::Repomd;
 
-use super::{Session, example, number};
+use super::{RunContext, example, number};
 use crate::create::is_package_kind;
 use crate::document::FileStyle;
 use crate::error::{Error, Result};
 use crate::repository::Repository;
-use crate::select::{self, Source};
+use crate::select::{self, SelectedPackages};
 use crate::update::Update;
 
 /// Keeps the newest versions of each package; removes the others from metadata and disk
@@ -43,7 +43,7 @@ fn one_or_more(text: &str) -> std::result::Result<usize, &'static str> {
 }
 
 /// One package of the repository.
-struct Package {
+struct PruneCandidate {
     place: u64,
     evr: Evr,
     checksum: String,
@@ -52,7 +52,7 @@ struct Package {
 }
 
 impl Prune {
-    pub(super) fn run(&self, session: &Session) -> Result<()> {
+    pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let repository = Arc::new(Repository::open(&self.dir)?);
         let (kept, gone) = choose(&repository, self.keep)?;
         let word = if self.dry_run {
@@ -92,13 +92,16 @@ impl Prune {
     }
 }
 
-fn choose(repository: &Repository, keep: usize) -> Result<(Vec<Package>, Vec<Package>)> {
-    let mut groups: HashMap<(String, String), Vec<Package>> = HashMap::new();
+fn choose(
+    repository: &Repository,
+    keep: usize,
+) -> Result<(Vec<PruneCandidate>, Vec<PruneCandidate>)> {
+    let mut groups: HashMap<(String, String), Vec<PruneCandidate>> = HashMap::new();
     let mut place = 0;
     repository.packages(&mut |package| {
         let is_here = package.location_base().is_none() && package.location_fault().is_none();
         let key = (package.name().to_owned(), package.arch().to_owned());
-        groups.entry(key).or_default().push(Package {
+        groups.entry(key).or_default().push(PruneCandidate {
             place,
             evr: Evr::new(Some(package.epoch()), package.version(), package.release()),
             checksum: package.checksum().to_owned(),
@@ -132,9 +135,9 @@ fn choose(repository: &Repository, keep: usize) -> Result<(Vec<Package>, Vec<Pac
 /// New metadata first: no client is sent to a file that is gone.
 fn publish(
     repository: &Arc<Repository>,
-    kept: &[Package],
-    gone: &[Package],
-    session: &Session,
+    kept: &[PruneCandidate],
+    gone: &[PruneCandidate],
+    session: &RunContext,
 ) -> Result<()> {
     let mut update = Update::begin(&repository.dir)?;
     if update.old.digest != repository.digest {
@@ -153,7 +156,7 @@ fn publish(
         unique_names: !name.starts_with("primary."),
         timestamp: session.now,
     };
-    let source = Source {
+    let source = SelectedPackages {
         repository: Arc::clone(repository),
         kept: kept.iter().map(|p| (p.place, p.checksum.clone())).collect(),
         base: None,

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use clap::Args;
 use rpm_pkg::evr::Evr;
 use rpm_repo::primary::{DepKind, DepRecord, PrimaryPackage};
-use rpm_repo::xml::Limits;
+use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other};
 use serde::Serialize;
 
-use super::{Session, example};
+use super::{RunContext, example};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 use crate::scan::matches;
@@ -19,7 +19,7 @@ use crate::scan::matches;
 /// Lists packages of a repository in a directory, or what they hold
 #[derive(Args)]
 #[command(after_help = example("repo-tools query --latest --requires /srv/repo 'nginx*'"))]
-pub(super) struct Query {
+pub(super) struct QueryArgs {
     /// The repository
     dir: PathBuf,
     /// Name, name.arch or full name; * and ? stand for anything
@@ -102,7 +102,7 @@ impl Lists {
 
 /// One package as JSON.
 #[derive(Serialize)]
-struct Row {
+struct PackageJson {
     name: String,
     epoch: u32,
     version: String,
@@ -118,7 +118,7 @@ struct Row {
     place: u64,
 }
 
-impl Row {
+impl PackageJson {
     fn nevra(&self) -> String {
         nevra(
             &self.name,
@@ -137,8 +137,8 @@ pub(super) fn nevra(name: &str, epoch: u32, version: &str, release: &str, arch: 
     }
 }
 
-impl Query {
-    pub(super) fn run(&self, session: &Session) -> Result<()> {
+impl QueryArgs {
+    pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let repository = Repository::open(&self.dir)?;
         let mut rows = Vec::new();
         let mut place = 0;
@@ -161,7 +161,7 @@ impl Query {
                 self.patterns.join(" ")
             )));
         }
-        rows.sort_by_cached_key(Row::nevra);
+        rows.sort_by_cached_key(PackageJson::nevra);
         let asks_words = self.info || self.location || self.files || self.changelog;
         let asks_lines = asks_words || self.lists.asked().next().is_some();
         for row in &rows {
@@ -196,7 +196,7 @@ impl Query {
                 .is_none_or(|wanted| has(DepKind::Requires, wanted))
     }
 
-    fn row(&self, package: &PrimaryPackage, place: u64) -> Row {
+    fn row(&self, package: &PrimaryPackage, place: u64) -> PackageJson {
         let mut lines = Vec::new();
         if self.location {
             lines.push(package.location().to_owned());
@@ -207,7 +207,7 @@ impl Query {
         if self.info {
             lines.extend(info(package));
         }
-        Row {
+        PackageJson {
             name: package.name().to_owned(),
             epoch: package.epoch(),
             version: package.version().to_owned(),
@@ -270,8 +270,8 @@ pub(crate) fn shown(dep: &DepRecord<'_>) -> String {
     out
 }
 
-fn latest(rows: Vec<Row>) -> Vec<Row> {
-    let mut best: BTreeMap<(String, String), (Evr, Row)> = BTreeMap::new();
+fn latest(rows: Vec<PackageJson>) -> Vec<PackageJson> {
+    let mut best: BTreeMap<(String, String), (Evr, PackageJson)> = BTreeMap::new();
     for row in rows {
         let evr = Evr::new(Some(row.epoch), row.version.as_str(), row.release.as_str());
         let key = (row.name.clone(), row.arch.clone());
@@ -284,11 +284,11 @@ fn latest(rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// Adds files or changelogs to the rows.
-fn more(repository: &Repository, rows: &mut [Row], files: bool) -> Result<()> {
+fn more(repository: &Repository, rows: &mut [PackageJson], files: bool) -> Result<()> {
     let wanted: HashSet<u64> = rows.iter().map(|row| row.place).collect();
     let mut found: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     let mut place = 0;
-    let limits = Limits::default();
+    let limits = XmlLimits::default();
     if files {
         let (name, stream) = repository.open_kind("filelists")?;
         filelists::read(&name, stream, &limits, &mut |package| {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Session, example};
+use super::{RunContext, example};
 use crate::error::Result;
 use crate::sign;
 
@@ -24,7 +24,7 @@ pub(super) struct Sign {
 }
 
 impl Sign {
-    pub(super) fn run(&self, session: &Session) -> Result<()> {
+    pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let key = sign::read_key(&self.key)?;
         for path in &self.what {
             if path.is_dir() {

@@ -5,7 +5,7 @@ use super::*;
 /// What `run` prints of wrong words, behind `Error(2) : `.
 fn wrong(line: &str) -> Option<String> {
     let words = ["repo-tools"].into_iter().chain(line.split(' '));
-    let error = CommandLine::try_parse_from(words).err().unwrap();
+    let error = RepoToolsLine::try_parse_from(words).err().unwrap();
     unfit(&error).map(|error| {
         assert_eq!(error.exit_code(), 2);
         error.to_string()

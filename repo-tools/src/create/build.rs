@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::ScopedJoinHandle;
 
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 
 use super::{Built, CreatePlan, PackageStep};
-use crate::document::{self, Document, DocumentPiece, FileStyle};
+use crate::document::{self, DocumentPiece, FileStyle, MetadataDocument};
 use crate::error::{Error, PackageFault, Result};
 use crate::package::{Noted, PackageReader};
 
@@ -33,7 +33,7 @@ struct Read {
 
 /// A batch by its number.
 type ReadDone = (usize, Read);
-type PartWriter<'s> = ScopedJoinHandle<'s, Result<Option<Record>>>;
+type PartWriter<'s> = ScopedJoinHandle<'s, Result<Option<RepomdRecord>>>;
 
 /// Reads what is to be read and writes the documents.
 pub(super) fn run(plan: &CreatePlan<'_>, style: &FileStyle) -> Result<Built> {
@@ -49,7 +49,7 @@ pub(super) fn run(plan: &CreatePlan<'_>, style: &FileStyle) -> Result<Built> {
     let records = std::thread::scope(|scope| {
         let mut pieces = Vec::new();
         let mut writers: Vec<PartWriter<'_>> = Vec::new();
-        for document in Document::ALL {
+        for document in MetadataDocument::ALL {
             let (send, receive) = sync_channel(WAITING);
             pieces.push(send);
             let old = plan.old.as_ref();
@@ -65,7 +65,7 @@ pub(super) fn run(plan: &CreatePlan<'_>, style: &FileStyle) -> Result<Built> {
             scope.spawn(move || work(plan, batches, &tasks, &send));
         }
         drop(send);
-        let order = Order {
+        let order = BuildOrder {
             plan,
             batches,
             give,
@@ -88,7 +88,7 @@ pub(super) fn run(plan: &CreatePlan<'_>, style: &FileStyle) -> Result<Built> {
     built.records = records;
     let good = built.stamps.iter().flatten().count() as u64;
     if good != count {
-        let pairs = Document::ALL.into_iter().zip(&built.records);
+        let pairs = MetadataDocument::ALL.into_iter().zip(&built.records);
         built.records = pairs
             .map(|(document, record)| document::recount(document, record, good, style))
             .collect::<Result<_>>()?;
@@ -150,7 +150,7 @@ fn work(
     }
 }
 
-struct Order<'p> {
+struct BuildOrder<'p> {
     plan: &'p CreatePlan<'p>,
     batches: &'p [Range<usize>],
     give: Sender<usize>,
@@ -160,7 +160,7 @@ struct Order<'p> {
     names: HashMap<u64, (usize, u64)>,
 }
 
-impl Order<'_> {
+impl BuildOrder<'_> {
     /// Hands out the reading and passes the results on in the order of the plan. Ends early when a
     /// writer has ended; that one knows why.
     fn run(mut self, built: &mut Built) -> Result<()> {

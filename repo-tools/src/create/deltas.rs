@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_repo::delta::{self, Offer};
-use rpm_repo::repomd::{Record, Repomd};
+use rpm_repo::repomd::{Repomd, RepomdRecord};
 
 use crate::error::{Error, Result};
 
@@ -49,7 +49,7 @@ pub(crate) fn names(repodata: &Path) -> BTreeSet<String> {
 
 /// The files of the present revision.
 pub(super) fn of_records(repomd: &Repomd) -> Vec<FormerRevision> {
-    let former = |record: &Record| {
+    let former = |record: &RepomdRecord| {
         let is_here = record.base.is_none() && record.href.as_str().starts_with("repodata/");
         let name = record.href.file_name().to_owned();
         record
@@ -100,7 +100,7 @@ impl DeltaOrder<'_> {
     /// Makes the deltas that lead to one file.
     fn lead_to(
         &self,
-        record: &Record,
+        record: &RepomdRecord,
         known: &[Offer],
         found: &mut Vec<Offer>,
     ) -> delta::Result<()> {
@@ -127,7 +127,7 @@ impl DeltaOrder<'_> {
             }
             let target = match &mut target {
                 Some(target) => target,
-                none => none.insert(delta::Target::new(delta::File {
+                none => none.insert(delta::DeltaTarget::new(delta::File {
                     path: &path,
                     digest: to,
                 })?),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::compress::{Expected, Format, VerifiedReader};
-use rpm_repo::repomd::Record;
-use rpm_repo::xml::Limits;
+use rpm_repo::repomd::RepomdRecord;
+use rpm_repo::xml::XmlLimits;
 use rpm_repo::{comps, modules, updateinfo};
 
 use crate::document::{FileStyle, NewFile, suffix};
@@ -56,7 +56,7 @@ fn open(path: &Path) -> Result<impl Read + use<>> {
 /// The kinds that this program understands must be what they claim.
 fn check(extra: &Extra) -> Result<()> {
     let name = extra.path.display().to_string();
-    let limits = Limits::default();
+    let limits = XmlLimits::default();
     match extra.kind.as_str() {
         "group" => comps::read(&name, open(&extra.path)?, &limits).map(drop)?,
         "updateinfo" => updateinfo::read(&name, open(&extra.path)?, &limits, &mut |_| {
@@ -74,7 +74,7 @@ fn check(extra: &Extra) -> Result<()> {
 pub(crate) fn add_record(
     loaded: &LoadedExtras,
     style: &FileStyle,
-    records: &mut Vec<Record>,
+    records: &mut Vec<RepomdRecord>,
 ) -> Result<()> {
     let extra = &loaded.extra;
     let format = extra.format.unwrap_or(style.format);
@@ -98,7 +98,7 @@ pub(crate) fn add_record(
 }
 
 /// Writes the file into the new repodata and describes it.
-pub(crate) fn add_one(loaded: &LoadedExtras, style: &FileStyle) -> Result<Record> {
+pub(crate) fn add_one(loaded: &LoadedExtras, style: &FileStyle) -> Result<RepomdRecord> {
     write(&loaded.extra, &loaded.extra.kind, style)
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn is_kind(record: &str, kind: &str) -> bool {
     rest.is_some_and(|rest| matches!(rest, "" | "_gz" | "_xz" | "_zst" | "_bz2" | "_zck" | "_db"))
 }
 
-fn write(extra: &Extra, kind: &str, style: &FileStyle) -> Result<Record> {
+fn write(extra: &Extra, kind: &str, style: &FileStyle) -> Result<RepomdRecord> {
     let own = extra.path.file_name().unwrap_or_default().to_string_lossy();
     let mut stem = extra.name.as_deref().unwrap_or(&own);
     let packed = Format::of_name(stem);

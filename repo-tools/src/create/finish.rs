@@ -6,13 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
-use rpm_repo::repomd::{self, Record, Repomd};
+use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 
 use super::extras::{LoadedExtras, is_kind};
 use super::{Built, CreateOptions, CreatePlan};
 use crate::error::{Error, PackageFault, Result};
 use crate::repository::Repository;
-use crate::scan::Found;
+use crate::scan::PackageFile;
 use crate::state;
 
 /// Records that describe the packages: they never outlive a change of them. The databases are
@@ -84,8 +84,8 @@ pub(super) fn record_style(fingerprint: &str) -> &str {
 }
 
 /// The records of the old repository that stay beside the new ones.
-pub(super) fn kept_records(old: &Repomd, new: &[Record]) -> Vec<Record> {
-    let is_ours = |record: &Record| {
+pub(super) fn kept_records(old: &Repomd, new: &[RepomdRecord]) -> Vec<RepomdRecord> {
+    let is_ours = |record: &RepomdRecord| {
         is_package_kind(&record.kind)
             || new
                 .iter()
@@ -103,7 +103,7 @@ fn is_form_of(old: &str, new: &str) -> bool {
 }
 
 /// The new repomd.xml.
-pub(super) fn repomd(options: &CreateOptions, records: Vec<Record>) -> Repomd {
+pub(super) fn repomd(options: &CreateOptions, records: Vec<RepomdRecord>) -> Repomd {
     let revision = options
         .revision
         .clone()
@@ -117,7 +117,7 @@ pub(super) fn repomd(options: &CreateOptions, records: Vec<Record>) -> Repomd {
 
 /// Whether a new repomd.xml would say nothing new: times apart, it names the same files.
 pub(super) fn is_same(old: &Repomd, new: &Repomd, options: &CreateOptions) -> bool {
-    let facts = |record: &Record| {
+    let facts = |record: &RepomdRecord| {
         (
             record.kind.clone(),
             record.href.clone(),
@@ -147,7 +147,7 @@ pub(super) fn lines(plan: &CreatePlan<'_>, built: &Built) -> String {
     let mut out = String::new();
     for (found, stamp) in plan.found.iter().zip(&built.stamps) {
         if let Some(stamp) = stamp {
-            let found = Found {
+            let found = PackageFile {
                 location: found.location.clone(),
                 stamp: *stamp,
             };

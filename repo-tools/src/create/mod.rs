@@ -18,15 +18,15 @@ use std::sync::Arc;
 use cli_kit::Printer;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
-use rpm_repo::repomd::{Record, Repomd};
+use rpm_repo::repomd::{Repomd, RepomdRecord};
 
 use crate::document::{FileStyle, OldRecords};
 use crate::error::{Error, PackageFault, Result};
 use crate::package::RecordStyle;
 use crate::repository::Repository;
-use crate::scan::{Choice, Found, Scan, Stamp, scan};
-use crate::stage::Stage;
-use crate::state::{self, State};
+use crate::scan::{FileChoice, PackageFile, Scan, Stamp, scan};
+use crate::stage::RepoChange;
+use crate::state::{self, FinishedRun};
 pub use extras::Extra;
 pub(crate) use extras::{add_one, add_record, is_kind, load};
 pub(crate) use finish::{foreign_names, is_package_kind, write_repomd};
@@ -39,7 +39,7 @@ pub struct CreateOptions {
     /// Where `repodata` goes.
     pub out: PathBuf,
     /// Which files count.
-    pub choice: Choice,
+    pub choice: FileChoice,
     /// How packages become records.
     pub style: RecordStyle,
     /// Compression of primary, filelists and other.
@@ -82,7 +82,7 @@ pub struct CreateOptions {
 
 /// What a run did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CreateSummary {
     /// Packages in the metadata.
     pub packages: usize,
     /// Packages that were opened.
@@ -96,7 +96,7 @@ pub struct Outcome {
 /// A tree, and what is to be done with each of its files.
 struct CreatePlan<'o> {
     options: &'o CreateOptions,
-    found: Vec<Found>,
+    found: Vec<PackageFile>,
     hrefs: Vec<String>,
     steps: Vec<PackageStep>,
     old: Option<OldRecords>,
@@ -113,7 +113,7 @@ enum PackageStep {
 
 /// What came out of reading and writing.
 struct Built {
-    records: Vec<Record>,
+    records: Vec<RepomdRecord>,
     bad: Vec<(PathBuf, PackageFault)>,
     /// The state in which each file was read; none for bad ones.
     stamps: Vec<Option<Stamp>>,
@@ -127,14 +127,14 @@ struct Built {
 /// What [`Error`] says; [`Error::BadPackages`] after each of them was named on `printer`. Unless
 /// [`CreateOptions::skip_broken`] is set, bad packages leave an existing repodata as it is; where there
 /// was none, the good packages are indexed.
-pub fn run(options: &CreateOptions, printer: &Printer) -> Result<Outcome> {
+pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> {
     if !options.dir.is_dir() {
         let what = format!("{} is not a directory", options.dir.display());
         return Err(Error::Usage(what));
     }
-    let stage = Stage::open(&options.out)?;
+    let stage = RepoChange::open(&options.out)?;
     let old = open_old(&options.out, printer)?;
-    let state = State::read(&stage.state_file());
+    let state = FinishedRun::read(&stage.state_file());
     let state = state.filter(|s| old.as_ref().is_some_and(|old| old.digest == s.repomd));
     let extras = load(&options.extras)?;
     let fingerprint = finish::fingerprint(options, &extras);
@@ -152,7 +152,7 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<Outcome> {
     };
     if options.update && work.is_unchanged(&found) {
         tracing::info!(packages = found.len(), "nothing has changed");
-        return Ok(Outcome {
+        return Ok(CreateSummary {
             packages: found.len(),
             read: 0,
             bad: 0,
@@ -179,16 +179,16 @@ fn open_old(out: &Path, printer: &Printer) -> Result<Option<Arc<Repository>>> {
 struct CreateRun<'o> {
     options: &'o CreateOptions,
     printer: &'o Printer,
-    stage: Stage,
+    stage: RepoChange,
     old: Option<Arc<Repository>>,
-    state: Option<State>,
+    state: Option<FinishedRun>,
     extras: Vec<extras::LoadedExtras>,
     fingerprint: String,
     scan_bad: Vec<(PathBuf, PackageFault)>,
 }
 
 impl CreateRun<'_> {
-    fn is_unchanged(&self, found: &[Found]) -> bool {
+    fn is_unchanged(&self, found: &[PackageFile]) -> bool {
         let (Some(old), Some(state)) = (&self.old, &self.state) else {
             return false;
         };
@@ -196,7 +196,7 @@ impl CreateRun<'_> {
         found
             .iter()
             .for_each(|found| state::line(found, &mut lines));
-        let is_there = |record: &Record| {
+        let is_there = |record: &RepomdRecord| {
             std::fs::metadata(old.file(record))
                 .is_ok_and(|m| record.size.is_none_or(|s| s == m.len()))
         };
@@ -207,7 +207,7 @@ impl CreateRun<'_> {
             && old.repomd.records.iter().all(is_there)
     }
 
-    fn make(&mut self, found: Vec<Found>) -> Result<Outcome> {
+    fn make(&mut self, found: Vec<PackageFile>) -> Result<CreateSummary> {
         let hrefs = found
             .iter()
             .map(|f| finish::href(&f.location, self.options))
@@ -252,7 +252,7 @@ impl CreateRun<'_> {
         }
     }
 
-    fn finish(&mut self, plan: &CreatePlan<'_>, mut built: Built) -> Result<Outcome> {
+    fn finish(&mut self, plan: &CreatePlan<'_>, mut built: Built) -> Result<CreateSummary> {
         built.bad.splice(..0, self.scan_bad.drain(..));
         let word = if self.options.skip_broken {
             "Warning"
@@ -283,7 +283,7 @@ impl CreateRun<'_> {
             let then = "the others were indexed (--skip-broken makes this a warning)";
             return Err(Error::BadPackages { bad, all, then });
         }
-        Ok(Outcome {
+        Ok(CreateSummary {
             packages: built.stamps.iter().flatten().count(),
             read: built.read.len(),
             bad,
@@ -328,7 +328,7 @@ impl CreateRun<'_> {
             .old
             .as_ref()
             .filter(|old| finish::is_same(&old.repomd, &repomd, self.options));
-        let mut state = State {
+        let mut state = FinishedRun {
             repomd: String::new(),
             options: self.fingerprint.clone(),
             place: state::place(&self.options.dir),

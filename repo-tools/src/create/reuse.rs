@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{CreateOptions, CreatePlan, CreateRun, PackageStep};
 use crate::document::OldRecords;
 use crate::error::Result;
-use crate::scan::{Found, Stamp};
+use crate::scan::{PackageFile, Stamp};
 use crate::state;
 
 /// What is taken over.
@@ -39,7 +39,7 @@ impl Reuse {
     pub(super) fn into_plan(
         self,
         options: &CreateOptions,
-        found: Vec<Found>,
+        found: Vec<PackageFile>,
         hrefs: Vec<String>,
     ) -> CreatePlan<'_> {
         CreatePlan {
@@ -54,16 +54,18 @@ impl Reuse {
 }
 
 /// Compares the tree with the old primary.
-pub(super) fn plan(work: &CreateRun<'_>, found: &[Found], hrefs: &[String]) -> Result<Reuse> {
+pub(super) fn plan(work: &CreateRun<'_>, found: &[PackageFile], hrefs: &[String]) -> Result<Reuse> {
     let none = Ok(Reuse::none(found.len()));
     let Some(old) = work.old.as_ref().filter(|_| work.options.update) else {
         return none;
     };
-    let complete = crate::document::Document::ALL.iter().all(|document| {
-        old.repomd
-            .record(document.kind())
-            .is_some_and(|r| r.checksum.is_some())
-    });
+    let complete = crate::document::MetadataDocument::ALL
+        .iter()
+        .all(|document| {
+            old.repomd
+                .record(document.kind())
+                .is_some_and(|r| r.checksum.is_some())
+        });
     let other_records = work.state.as_ref().is_some_and(|s| {
         super::finish::record_style(&s.options) != super::finish::record_style(&work.fingerprint)
     });

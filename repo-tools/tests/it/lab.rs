@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use repo_tools::document::Document;
+use repo_tools::document::MetadataDocument;
 use repo_tools::repository::Repository;
 use testkit::program::{self, Run};
 
@@ -126,7 +126,7 @@ pub(crate) fn tree(dir: &Path) -> PathBuf {
 pub(crate) fn parsed(dir: &Path) -> BTreeMap<String, Vec<String>> {
     let repository = Repository::open(dir).unwrap();
     let mut all = BTreeMap::new();
-    for document in Document::ALL {
+    for document in MetadataDocument::ALL {
         let (name, stream) = repository.open_kind(document.kind()).unwrap();
         let mut texts = Vec::new();
         let summary = document.each(&name, stream, None, &mut |_, write| {

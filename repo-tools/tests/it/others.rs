@@ -204,7 +204,7 @@ fn mergerepo_does_what_mergerepo_c_does() {
     let repository = Repository::open(&merged).unwrap();
     let (name, stream) = repository.open_kind("updateinfo").unwrap();
     let mut ids = Vec::new();
-    let limits = rpm_repo::xml::Limits::default();
+    let limits = rpm_repo::xml::XmlLimits::default();
     rpm_repo::updateinfo::read(&name, stream, &limits, &mut |a| {
         ids.push(a.id.clone());
         std::ops::ControlFlow::Continue(())

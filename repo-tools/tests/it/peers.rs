@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use repo_tools::document::Document;
+use repo_tools::document::MetadataDocument;
 use repo_tools::repository::Repository;
 
 use crate::lab::{dnf, must, ok, parsed, run, text, tree};
@@ -22,7 +22,7 @@ fn peer(tree: &Path, out: &Path, more: &[&str]) {
 fn kinds(dir: &Path) -> Vec<(String, &'static str, bool)> {
     let repository = Repository::open(dir).unwrap();
     let records = repository.repomd.records.iter();
-    let facts = |r: &rpm_repo::repomd::Record| {
+    let facts = |r: &rpm_repo::repomd::RepomdRecord| {
         let algo = r.checksum.unwrap().algo().name();
         (r.kind.clone(), algo, r.href.as_str().contains('-'))
     };
@@ -218,7 +218,7 @@ fn all_real_packages() {
         }
     }
     assert!(different <= 1);
-    for document in [Document::Filelists, Document::Other] {
+    for document in [MetadataDocument::Filelists, MetadataDocument::Other] {
         let (mine, theirs) = (by_checksum(&ours, document), by_checksum(&theirs, document));
         let unlike: Vec<_> = mine
             .iter()
@@ -246,7 +246,7 @@ fn all_real_packages() {
     dnf(&ours, &["repoquery"]);
 }
 
-fn by_checksum(dir: &Path, document: Document) -> BTreeMap<String, String> {
+fn by_checksum(dir: &Path, document: MetadataDocument) -> BTreeMap<String, String> {
     let repository = Repository::open(dir).unwrap();
     let (name, stream) = repository.open_kind(document.kind()).unwrap();
     let mut found = BTreeMap::new();

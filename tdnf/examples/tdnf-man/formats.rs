@@ -1,6 +1,6 @@
 //! What stands in the files that tdnf reads.
 
-use rpm_repo::config::{Key, MAIN_KEYS, REPO_KEYS};
+use rpm_repo::config::{EffectiveKey, MAIN_KEYS, REPO_KEYS};
 use tdnf::programs::AUTOMATIC_KEYS;
 
 /// A file format.
@@ -12,7 +12,7 @@ pub(crate) struct Format {
     /// Paragraphs.
     pub(crate) text: &'static [&'static str],
     /// What may stand in it.
-    pub(crate) keys: &'static [Key],
+    pub(crate) keys: &'static [EffectiveKey],
 }
 
 /// Every format with a page.

@@ -2,7 +2,7 @@
 //! unique abbreviations, letters together. Every option is rewritten to the one form that clap
 //! takes (`--name=value`); what names no option is left for clap to refuse.
 
-use super::lookup::{Found, Lookup};
+use super::lookup::{FoundOption, OptionLookup};
 use super::options::{GROUPS, Setopt};
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
@@ -17,7 +17,7 @@ const NEWER: [&str; 5] = [
 
 /// A command line, its options rewritten.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct RewrittenLine {
     /// Which groups it has options of.
     pub(super) used: [bool; GROUPS.len()],
     /// The options as clap takes them, in order.
@@ -36,20 +36,20 @@ pub(super) struct Line {
 
 /// What a word that begins with a dash names.
 enum Named<'l> {
-    Long(Found<'l>, Option<String>),
+    Long(FoundOption<'l>, Option<String>),
     Letters,
     Nothing,
 }
 
 /// Reads words.
 pub(super) struct Getopt<'l> {
-    lookup: &'l Lookup,
-    line: Line,
+    lookup: &'l OptionLookup,
+    line: RewrittenLine,
 }
 
 impl<'l> Getopt<'l> {
-    pub(super) fn new(lookup: &'l Lookup) -> Self {
-        let line = Line::default();
+    pub(super) fn new(lookup: &'l OptionLookup) -> Self {
+        let line = RewrittenLine::default();
         Self { lookup, line }
     }
 
@@ -60,7 +60,7 @@ impl<'l> Getopt<'l> {
         }
     }
 
-    pub(super) fn read(mut self, words: impl IntoIterator<Item = String>) -> Line {
+    pub(super) fn read(mut self, words: impl IntoIterator<Item = String>) -> RewrittenLine {
         let mut rest = words.into_iter();
         while let Some(word) = rest.next() {
             if word == "--" {
@@ -129,19 +129,19 @@ impl<'l> Getopt<'l> {
     }
 
     /// Leaves to clap a flag with a value, or an option without one.
-    fn refuse(&mut self, found: Found<'_>, value: Option<String>, word: &str) {
+    fn refuse(&mut self, found: FoundOption<'_>, value: Option<String>, word: &str) {
         self.give(found, value);
         self.line.wrong.get_or_insert_with(|| word.to_owned());
     }
 
     /// Gives clap an option.
-    fn give(&mut self, found: Found<'_>, value: Option<String>) {
+    fn give(&mut self, found: FoundOption<'_>, value: Option<String>) {
         self.line.used[found.group] = true;
         self.line.options.push(canonical(found, value));
     }
 
     /// An option by its long name. `--setopt` also sets the option that its key names.
-    fn push(&mut self, found: Found<'_>, value: Option<String>) {
+    fn push(&mut self, found: FoundOption<'_>, value: Option<String>) {
         let pair = value.as_deref().filter(|_| found.long() == "setopt");
         match pair.map(Setopt::parse) {
             None => {
@@ -161,7 +161,7 @@ impl<'l> Getopt<'l> {
     }
 
     /// `--setopt=OPTION=VALUE`: a false value takes back a flag that stands before it.
-    fn set(&mut self, found: Found<'_>, value: &str) {
+    fn set(&mut self, found: FoundOption<'_>, value: &str) {
         if found.long() == "setopt" {
             return;
         }
@@ -200,7 +200,7 @@ impl<'l> Getopt<'l> {
     }
 
     /// The option of that name, else all whose names begin with it.
-    fn abbreviated(&self, name: &str) -> Vec<Found<'l>> {
+    fn abbreviated(&self, name: &str) -> Vec<FoundOption<'l>> {
         if name.is_empty() {
             return Vec::new();
         }
@@ -223,7 +223,7 @@ fn without_dashes(word: &str) -> &str {
 }
 
 /// The one form that clap is given.
-fn canonical(found: Found<'_>, value: Option<String>) -> String {
+fn canonical(found: FoundOption<'_>, value: Option<String>) -> String {
     let mut word = match (found.long(), found.option.get_short()) {
         ("", letter) => format!("-{}", letter.unwrap_or_default()),
         (long, _) => format!("--{long}"),

@@ -15,8 +15,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 
 use crate::error::{Code, Failure, Outcome};
-use getopt::{Getopt, Line};
-use lookup::Lookup;
+use getopt::{Getopt, RewrittenLine};
+use lookup::OptionLookup;
 use options::{JsonVersion, Options};
 
 pub use order::{InOrder, PluginSwitch, RepoFrom, RepoSwitch};
@@ -80,7 +80,7 @@ impl Scope {
 /// other check, as in tdnf.
 pub fn parse(argv: impl IntoIterator<Item = String>) -> Outcome<Args> {
     let mut argv = argv.into_iter();
-    let lookup = Lookup::new();
+    let lookup = OptionLookup::new();
     let mut getopt = Getopt::new(&lookup);
     if argv
         .next()
@@ -100,7 +100,7 @@ pub fn parse(argv: impl IntoIterator<Item = String>) -> Outcome<Args> {
 }
 
 /// What clap makes of a line: it is told of the groups that the line has options of.
-fn typed(line: Line) -> Outcome<Args> {
+fn typed(line: RewrittenLine) -> Outcome<Args> {
     let (options, scope) = match line.options.as_slice() {
         [] => (Options::default(), None),
         given => read(given, &line.used).map_err(|error| {

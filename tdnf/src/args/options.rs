@@ -48,11 +48,11 @@ macro_rules! groups {
 
 groups! {
     /// What is told, and how.
-    output: Output,
+    output: OutputOptions,
     /// Of all commands.
     general: General,
     /// What may change, and who is asked.
-    change: Change,
+    change: ChangeOptions,
     /// Which repositories are on.
     repos: InOrder<RepoSwitch>,
     /// Repositories of this run.
@@ -62,25 +62,25 @@ groups! {
     /// What may come in.
     incoming: Incoming,
     /// Source packages.
-    source: Source,
+    source: SourceOptions,
     /// What building needs.
     build: Build,
     /// Which problems do not count.
-    skips: Skips,
+    skips: SkipOptions,
     /// Which advisories count.
     advisories: Advisories,
     /// Which packages are listed.
     scopes: Scopes,
     /// Where packages are.
-    place: Place,
+    place: PlaceOptions,
     /// Which packages are queried.
-    select: Select,
+    select: SelectOptions,
     /// What is shown of them.
-    query: Query,
+    query: QueryOptions,
     /// Architectures.
     arch: Arch,
     /// What is copied, and where to.
-    sync: Sync,
+    sync: ReposyncOptions,
     /// How much is shown.
     detail: Detail,
     /// Which transactions.
@@ -95,7 +95,7 @@ groups! {
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = GENERAL)]
-pub struct Output {
+pub struct OutputOptions {
     /// Show this text, or a command's with the command.
     #[arg(short, long)]
     pub help: bool,
@@ -157,7 +157,7 @@ pub struct General {
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options of commands that change the system")]
-pub struct Change {
+pub struct ChangeOptions {
     /// Show what would be done and answer no.
     #[arg(long)]
     pub assumeno: bool,
@@ -225,7 +225,7 @@ pub struct Incoming {
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options about source packages")]
-pub struct Source {
+pub struct SourceOptions {
     /// Work on source packages.
     #[arg(long)]
     pub source: bool,
@@ -245,7 +245,7 @@ pub struct Build {
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options about problems")]
-pub struct Skips {
+pub struct SkipOptions {
     /// Leave out what cannot be found or resolved.
     #[arg(long)]
     pub skip_broken: bool,
@@ -296,7 +296,7 @@ pub struct Scopes {
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "scopes")]
-pub struct Place {
+pub struct PlaceOptions {
     /// Packages of the repositories.
     #[arg(long)]
     pub available: bool,
@@ -315,7 +315,7 @@ pub struct Place {
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options that select packages")]
-pub struct Select {
+pub struct SelectOptions {
     /// Packages installed in several versions.
     #[arg(long)]
     pub duplicates: bool,
@@ -358,7 +358,7 @@ pub struct Select {
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options that say what is shown")]
-pub struct Query {
+pub struct QueryOptions {
     /// Show change logs.
     #[arg(long)]
     pub changelogs: bool,
@@ -414,7 +414,7 @@ pub struct Arch {
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "reposync options")]
-pub struct Sync {
+pub struct ReposyncOptions {
     /// Delete local packages that the repository no longer has.
     #[arg(long)]
     pub delete: bool,

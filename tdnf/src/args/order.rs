@@ -9,7 +9,7 @@ use super::options::GENERAL;
 pub struct InOrder<T>(pub Vec<T>);
 
 /// One of the options of a list.
-pub struct Choice<T: 'static> {
+pub struct OptionChoice<T: 'static> {
     long: &'static str,
     value_name: &'static str,
     help: &'static str,
@@ -19,7 +19,7 @@ pub struct Choice<T: 'static> {
 /// What such a list is made of.
 pub trait OneOf: Sized + 'static {
     /// The options.
-    const CHOICES: &'static [Choice<Self>];
+    const CHOICES: &'static [OptionChoice<Self>];
 }
 
 impl<T> Default for InOrder<T> {
@@ -77,26 +77,26 @@ pub enum RepoSwitch {
 }
 
 impl OneOf for RepoSwitch {
-    const CHOICES: &'static [Choice<Self>] = &[
-        Choice {
+    const CHOICES: &'static [OptionChoice<Self>] = &[
+        OptionChoice {
             long: "disablerepo",
             value_name: "REPO",
             help: "Switch repositories off (id or glob)",
             make: Self::Disable,
         },
-        Choice {
+        OptionChoice {
             long: "enablerepo",
             value_name: "REPO",
             help: "Switch repositories on (id or glob)",
             make: Self::Enable,
         },
-        Choice {
+        OptionChoice {
             long: "repo",
             value_name: "REPO",
             help: "Use these repositories only (id or glob)",
             make: Self::Only,
         },
-        Choice {
+        OptionChoice {
             long: "repoid",
             value_name: "REPO",
             help: "Same as --repo",
@@ -115,14 +115,14 @@ pub enum RepoFrom {
 }
 
 impl OneOf for RepoFrom {
-    const CHOICES: &'static [Choice<Self>] = &[
-        Choice {
+    const CHOICES: &'static [OptionChoice<Self>] = &[
+        OptionChoice {
             long: "repofromdir",
             value_name: "ID,DIR",
             help: "A repository made of the packages below DIR",
             make: Self::Dir,
         },
-        Choice {
+        OptionChoice {
             long: "repofrompath",
             value_name: "ID,URL",
             help: "A repository for this run",
@@ -141,14 +141,14 @@ pub enum PluginSwitch {
 }
 
 impl OneOf for PluginSwitch {
-    const CHOICES: &'static [Choice<Self>] = &[
-        Choice {
+    const CHOICES: &'static [OptionChoice<Self>] = &[
+        OptionChoice {
             long: "disableplugin",
             value_name: "GLOB",
             help: "Switch plugins off",
             make: Self::Disable,
         },
-        Choice {
+        OptionChoice {
             long: "enableplugin",
             value_name: "GLOB",
             help: "Switch plugins on",

@@ -150,7 +150,7 @@ const OF_TDNF: &str = "all alldeps allowerasing arch assumeno assumeyes availabl
 fn abbreviations_of_tdnf_stay() {
     let names: Vec<&str> = OF_TDNF.split_whitespace().collect();
     let definition = options::definition();
-    let lookup = Lookup::new();
+    let lookup = OptionLookup::new();
     let takes = |name: &str| options::takes_value(options::by_name(&definition, name).unwrap());
     for name in &names {
         for end in 1..name.len() {

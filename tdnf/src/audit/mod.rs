@@ -24,7 +24,7 @@ pub use leftovers::remove_leftovers;
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Finding {
+pub enum Leftover {
     /// The database itself.
     Database {
         /// What is wrong.
@@ -57,15 +57,15 @@ pub enum Finding {
     },
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Leftover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Finding::Database { what } => write!(f, "rpm database: {what}"),
-            Finding::Duplicate { kept, surplus, .. } => {
+            Leftover::Database { what } => write!(f, "rpm database: {what}"),
+            Leftover::Duplicate { kept, surplus, .. } => {
                 write!(f, "{surplus} is still listed, although {kept} replaced it")
             }
-            Finding::Leftover { path } => write!(f, "{path} was left by an interrupted rpm"),
-            Finding::Incomplete {
+            Leftover::Leftover { path } => write!(f, "{path} was left by an interrupted rpm"),
+            Leftover::Incomplete {
                 package,
                 missing,
                 changed,
@@ -80,7 +80,7 @@ impl fmt::Display for Finding {
 }
 
 /// A package as far as it matters here.
-struct Installed {
+struct AuditedPackage {
     hnum: u32,
     nevra: Nevra,
     tid: u32,
@@ -96,22 +96,22 @@ pub fn look(
     root: &RootDir,
     db: &Db,
     side_by_side: &dyn Fn(&Header) -> bool,
-) -> Result<Vec<Finding>, DbError> {
-    let mut findings: Vec<Finding> = db
+) -> Result<Vec<Leftover>, DbError> {
+    let mut findings: Vec<Leftover> = db
         .check()?
         .into_iter()
-        .map(|finding| Finding::Database {
+        .map(|finding| Leftover::Database {
             what: words(&finding),
         })
         .collect();
-    let mut by_name: BTreeMap<String, Vec<Installed>> = BTreeMap::new();
+    let mut by_name: BTreeMap<String, Vec<AuditedPackage>> = BTreeMap::new();
     db.for_each(&mut |hnum, header| {
         if let Ok(nevra) = Nevra::from_header(&header)
             && nevra.name != "gpg-pubkey"
         {
             let tid = header.u32(tag::INSTALLTID).unwrap_or(0);
             let name = nevra.name.clone();
-            by_name.entry(name).or_default().push(Installed {
+            by_name.entry(name).or_default().push(AuditedPackage {
                 hnum,
                 nevra,
                 tid,
@@ -143,17 +143,19 @@ pub fn look(
     Ok(findings)
 }
 
-fn words(finding: &rpm_db::check::Finding) -> String {
+fn words(finding: &rpm_db::check::DatabaseFault) -> String {
     match finding {
-        rpm_db::check::Finding::Integrity(text) => text.clone(),
-        rpm_db::check::Finding::Damaged { hnum, why } => format!("record {hnum} is damaged: {why}"),
-        rpm_db::check::Finding::Digest { hnum, .. } => {
+        rpm_db::check::DatabaseFault::Integrity(text) => text.clone(),
+        rpm_db::check::DatabaseFault::Damaged { hnum, why } => {
+            format!("record {hnum} is damaged: {why}")
+        }
+        rpm_db::check::DatabaseFault::Digest { hnum, .. } => {
             format!("record {hnum} does not match its own digest")
         }
-        rpm_db::check::Finding::Missing { table, hnum, .. } => {
+        rpm_db::check::DatabaseFault::Missing { table, hnum, .. } => {
             format!("the index {} lacks a row of record {hnum}", table.table())
         }
-        rpm_db::check::Finding::Extra { table, hnum, .. } => {
+        rpm_db::check::DatabaseFault::Extra { table, hnum, .. } => {
             format!(
                 "the index {} has a row that does not belong to record {hnum}",
                 table.table()
@@ -164,10 +166,10 @@ fn words(finding: &rpm_db::check::Finding) -> String {
 
 /// Packages of one name, what was installed last first. Those of another architecture stand side
 /// by side, but for `noarch`, which replaces them all.
-fn duplicates(packages: &[Installed], surplus: &mut HashSet<u32>, out: &mut Vec<Finding>) {
-    let mut kept: Vec<&Installed> = Vec::new();
+fn duplicates(packages: &[AuditedPackage], surplus: &mut HashSet<u32>, out: &mut Vec<Leftover>) {
+    let mut kept: Vec<&AuditedPackage> = Vec::new();
     for package in packages {
-        let replaces = |other: &&&Installed| {
+        let replaces = |other: &&&AuditedPackage| {
             let arches = [&other.nevra.arch, &package.nevra.arch];
             arches[0] == arches[1] || arches.iter().any(|arch| *arch == "noarch")
         };
@@ -175,7 +177,7 @@ fn duplicates(packages: &[Installed], surplus: &mut HashSet<u32>, out: &mut Vec<
             None => kept.push(package),
             Some(other) => {
                 surplus.insert(package.hnum);
-                out.push(Finding::Duplicate {
+                out.push(Leftover::Duplicate {
                     kept: other.nevra.to_string(),
                     surplus: package.nevra.to_string(),
                     number: package.hnum,
@@ -186,7 +188,7 @@ fn duplicates(packages: &[Installed], surplus: &mut HashSet<u32>, out: &mut Vec<
 }
 
 /// Files that a package brought and that only packages change.
-fn incomplete(root: &RootDir, package: &Installed, files: &FileList) -> Option<Finding> {
+fn incomplete(root: &RootDir, package: &AuditedPackage, files: &FileList) -> Option<Leftover> {
     let states: Vec<FileState> = FileState::of(&package.header).collect();
     let (mut missing, mut changed, mut example) = (0, 0, None);
     for (index, file) in files.iter().enumerate() {
@@ -204,7 +206,7 @@ fn incomplete(root: &RootDir, package: &Installed, files: &FileList) -> Option<F
         *bad += 1;
         example.get_or_insert(path);
     }
-    example.map(|path| Finding::Incomplete {
+    example.map(|path| Leftover::Incomplete {
         package: package.nevra.to_string(),
         missing,
         changed,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rpm_trust::KeyInfo;
 
 use super::verify::{Verified, VerifiedPackage};
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Plan, PlannedAction, PlannedChange};
 use rpm_transaction::{Element, Erase, Install, Mode};
 
 /// What is left of verified packages once the transaction has the rest.
@@ -40,7 +40,7 @@ pub(super) fn elements(plan: &Plan, verified: Verified) -> (Vec<Element>, Rest) 
     };
     let of_change = |package: VerifiedPackage| (package.change(), package);
     let mut packages: HashMap<usize, _> = packages.into_iter().map(of_change).collect();
-    let mut changes: Vec<(usize, &Change)> = plan.changes.iter().enumerate().collect();
+    let mut changes: Vec<(usize, &PlannedChange)> = plan.changes.iter().enumerate().collect();
     changes.sort_by_key(|(index, change)| (&change.package, *index));
     let mut elements = Vec::new();
     for (index, change) in changes {
@@ -55,7 +55,7 @@ pub(super) fn elements(plan: &Plan, verified: Verified) -> (Vec<Element>, Rest) 
             elements.push(Element::Install(install));
             let replaced = change.replaces.iter();
             elements.extend(replaced.map(|hnum| erase(*hnum, Some(position))));
-        } else if change.action == Action::Remove {
+        } else if change.action == PlannedAction::Remove {
             elements.extend(change.installed_number.map(|hnum| erase(hnum, None)));
         }
     }
@@ -67,11 +67,11 @@ pub(super) fn erase(hnum: u32, linked_to: Option<usize>) -> Element {
     Element::Erase(Erase { hnum, linked_to })
 }
 
-fn mode(change: &Change) -> Mode {
+fn mode(change: &PlannedChange) -> Mode {
     match change.action {
-        Action::Upgrade => Mode::Upgrade,
-        Action::Downgrade => Mode::Downgrade,
-        Action::Reinstall => Mode::Reinstall,
+        PlannedAction::Upgrade => Mode::Upgrade,
+        PlannedAction::Downgrade => Mode::Downgrade,
+        PlannedAction::Reinstall => Mode::Reinstall,
         _ => Mode::Install,
     }
 }

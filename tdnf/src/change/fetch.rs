@@ -8,9 +8,9 @@ use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_repo::layout::Href;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::{Change, Origin, Plan};
+use crate::plan::{PackageOrigin, Plan, PlannedChange};
 use crate::progress::NetworkView;
-use crate::session::{Session, Source};
+use crate::session::{LoadedRepo, Session};
 
 /// Folder of package files below the cache directory of a repository.
 const PACKAGES: &str = "rpms";
@@ -46,8 +46,12 @@ impl Fetched {
 
 /// Fetches every package file of the plan, several at a time. Size and digest are checked while
 /// the bytes come; what is in the cache already is checked, too, and fetched again if it is bad.
-pub(super) fn fetch(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<Fetched> {
-    let sources: BTreeMap<&str, &Source> = sources
+pub(super) fn fetch(
+    session: &Session<'_>,
+    plan: &Plan,
+    sources: &[LoadedRepo],
+) -> Outcome<Fetched> {
+    let sources: BTreeMap<&str, &LoadedRepo> = sources
         .iter()
         .map(|source| (source.config.id.as_str(), source))
         .collect();
@@ -112,9 +116,9 @@ fn is_asked_for(path: &Path, session: &Session<'_>) -> bool {
 
 fn request(
     session: &Session<'_>,
-    change: &Change,
-    origin: &Origin,
-    source: &Source,
+    change: &PlannedChange,
+    origin: &PackageOrigin,
+    source: &LoadedRepo,
 ) -> Outcome<FileRequest> {
     let href = Href::parse(&origin.location)?;
     let download_dir = session
@@ -140,8 +144,8 @@ fn request(
 /// promises.
 pub(crate) fn request_to(
     label: &str,
-    origin: &Origin,
-    source: &Source,
+    origin: &PackageOrigin,
+    source: &LoadedRepo,
     dest: PathBuf,
 ) -> Outcome<FileRequest> {
     let href = Href::parse(&origin.location)?;
@@ -159,7 +163,7 @@ pub(crate) fn request_to(
     })
 }
 
-fn parse_digest(origin: &Origin, algorithm: &str, hex: &str) -> Outcome<Digest> {
+fn parse_digest(origin: &PackageOrigin, algorithm: &str, hex: &str) -> Outcome<Digest> {
     let parsed = DigestAlgo::from_name(algorithm).map(|algo| Digest::from_hex(algo, hex));
     match parsed {
         Some(Ok(digest)) => Ok(digest),
@@ -174,7 +178,7 @@ fn parse_digest(origin: &Origin, algorithm: &str, hex: &str) -> Outcome<Digest> 
 }
 
 /// A package file that could not be had or is not the one the metadata names.
-pub(crate) fn refused(origin: &Origin, error: repo_client::Error) -> Failure {
+pub(crate) fn refused(origin: &PackageOrigin, error: repo_client::Error) -> Failure {
     let causes = error.failures();
     let code = if causes
         .iter()

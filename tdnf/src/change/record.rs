@@ -9,8 +9,8 @@ use rpm_pkg::header::tag;
 use super::run::Stopped;
 use crate::error::Outcome;
 use crate::goal::Goal;
-use crate::history::{self, Begun, Flags, History, Installed};
-use crate::plan::{Action, Change, Plan, Reason};
+use crate::history::{self, Begun, Flags, History, InstalledSet};
+use crate::plan::{ChangeReason, Plan, PlannedAction, PlannedChange};
 use crate::session::{Packages, Session};
 use crate::settings::{Consent, Settings};
 
@@ -32,15 +32,21 @@ pub fn open_history(session: &Session<'_>) -> Outcome<History> {
 /// What the history will say of a plan that has been carried out.
 pub(super) fn begun(settings: &Settings, goal: &Goal, plan: &Plan) -> Begun {
     let mut flags = Flags::new();
-    for change in plan.of(Action::Install) {
-        let auto = change.reason != Reason::User;
+    for change in plan.of(PlannedAction::Install) {
+        let auto = change.reason != ChangeReason::User;
         flags.insert(change.package.name.clone(), i64::from(auto));
     }
     flags.extend(goal.requested.iter().map(|name| (name.clone(), 0)));
     flags.extend(goal.marks.clone());
-    let gone = |change: &&Change| matches!(change.action, Action::Remove | Action::Obsolete);
-    let (removed, added): (Vec<&Change>, Vec<&Change>) = plan.changes.iter().partition(gone);
-    let names = |changes: Vec<&Change>| {
+    let gone = |change: &&PlannedChange| {
+        matches!(
+            change.action,
+            PlannedAction::Remove | PlannedAction::Obsolete
+        )
+    };
+    let (removed, added): (Vec<&PlannedChange>, Vec<&PlannedChange>) =
+        plan.changes.iter().partition(gone);
+    let names = |changes: Vec<&PlannedChange>| {
         let nevras = changes.into_iter().map(|change| change.package.nevra());
         nevras.collect()
     };
@@ -91,16 +97,16 @@ pub(super) fn settle(session: &Session<'_>) -> Outcome<()> {
 }
 
 /// What the rpm database holds, as the history writes it.
-fn installed_now(session: &Session<'_>) -> Outcome<Installed> {
+fn installed_now(session: &Session<'_>) -> Outcome<InstalledSet> {
     match session.db()? {
         Some(db) => installed_in(&db),
-        None => Ok(Installed::default()),
+        None => Ok(InstalledSet::default()),
     }
 }
 
 /// The packages of a database, as the history writes them.
-pub(crate) fn installed_in(db: &Db) -> Outcome<Installed> {
-    Ok(Installed {
+pub(crate) fn installed_in(db: &Db) -> Outcome<InstalledSet> {
+    Ok(InstalledSet {
         nevras: nevras(db)?,
         cookie: db.cookie()?,
     })

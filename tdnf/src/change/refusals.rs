@@ -4,19 +4,24 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use repo_client::require_space;
-use rpm_db::{Index, Match};
+use rpm_db::{IndexTable, Match};
 use rustix::fs::{StatVfsMountFlags, fstatvfs};
 
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::{Action, Change, Plan};
-use crate::session::{Session, Source};
+use crate::plan::{Plan, PlannedAction, PlannedChange};
+use crate::session::{LoadedRepo, Session};
 use rpm_transaction::RootDir;
 
 /// Refuses a plan that takes the running kernel away (1030): the machine could load no module any
 /// more and might not start again. An upgrade that replaces it is what was asked for.
 pub(super) fn keep_running_kernel(session: &Session<'_>, plan: &Plan) -> Outcome<()> {
-    let gone = |change: &&Change| matches!(change.action, Action::Remove | Action::Obsolete);
-    let removed: Vec<&Change> = plan.changes.iter().filter(gone).collect();
+    let gone = |change: &&PlannedChange| {
+        matches!(
+            change.action,
+            PlannedAction::Remove | PlannedAction::Obsolete
+        )
+    };
+    let removed: Vec<&PlannedChange> = plan.changes.iter().filter(gone).collect();
     let (false, true) = (removed.is_empty(), session.settings.root == Path::new("/")) else {
         return Ok(());
     };
@@ -25,17 +30,21 @@ pub(super) fn keep_running_kernel(session: &Session<'_>, plan: &Plan) -> Outcome
     };
     let release = &session.settings.environment.kernel;
     let owners = |index, key: String| db.find(index, key.as_bytes());
-    let mut running = owners(Index::Dirnames, format!("/lib/modules/{release}/"))?;
+    let mut running = owners(IndexTable::Dirnames, format!("/lib/modules/{release}/"))?;
     running.extend(owners(
-        Index::Dirnames,
+        IndexTable::Dirnames,
         format!("/usr/lib/modules/{release}/"),
     )?);
-    running.extend(owners(Index::Basenames, format!("vmlinuz-{release}"))?);
+    running.extend(owners(IndexTable::Basenames, format!("vmlinuz-{release}"))?);
     refuse_owners(&removed, &running, release)
 }
 
 /// Refuses changes that take away a package that owns files of the running kernel.
-pub(super) fn refuse_owners(removed: &[&Change], running: &[Match], release: &str) -> Outcome<()> {
+pub(super) fn refuse_owners(
+    removed: &[&PlannedChange],
+    running: &[Match],
+    release: &str,
+) -> Outcome<()> {
     let mut failure = Failure::new(Code::PROTECTED);
     for change in removed {
         if running
@@ -56,13 +65,20 @@ pub(super) fn refuse_owners(removed: &[&Change], running: &[Match], release: &st
 
 /// Fails if the file system of the cache cannot hold the package files (before the question is
 /// asked). Files of local repositories are used where they are.
-pub(super) fn check_space(session: &Session<'_>, plan: &Plan, sources: &[Source]) -> Outcome<()> {
-    let remote = |change: &&Change| {
+pub(super) fn check_space(
+    session: &Session<'_>,
+    plan: &Plan,
+    sources: &[LoadedRepo],
+) -> Outcome<()> {
+    let remote = |change: &&PlannedChange| {
         let origin = change.origin.as_ref();
         let source = origin.and_then(|o| sources.iter().find(|s| s.config.id == o.repo));
         source.is_some_and(|s| s.set.base_urls.iter().any(|url| !url.starts_with("file:")))
     };
-    let needed = plan.incoming().filter(remote).map(Change::download_size);
+    let needed = plan
+        .incoming()
+        .filter(remote)
+        .map(PlannedChange::download_size);
     let needed = needed.fold(0, u64::saturating_add);
     let dir = session.cache_dir();
     let existing = dir

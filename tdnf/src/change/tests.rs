@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cli_kit::Mode;
+use cli_kit::OutputMode;
 use rpm_db::Match;
 use rpm_transaction::{
     Element, Erase, Event, Mode as InstallMode, RootDir, STATE_DIR, TransactionObserver, Warning,
@@ -17,7 +17,7 @@ use crate::args::{self, Args};
 use crate::error::Failure;
 use crate::history::History;
 use crate::interrupt::Interrupt;
-use crate::plan::{Action, Change, Origin, PackageId, Promised, Reason};
+use crate::plan::{ChangeReason, PackageId, PackageOrigin, PlannedAction, PlannedChange, Promised};
 use crate::screen::{JsonShape, Screen};
 use crate::session::Needs;
 use crate::settings::{Environment, Settings};
@@ -43,7 +43,7 @@ impl Stage {
         words.extend([at(&conf), "--installroot".to_owned(), at(&root)]);
         words.extend(options.iter().map(|&word| word.to_owned()));
         let args = args::parse(words).unwrap();
-        let printer = Screen::recording(Mode::default(), JsonShape::default());
+        let printer = Screen::recording(OutputMode::default(), JsonShape::default());
         Self { dir, args, printer }
     }
 
@@ -76,16 +76,16 @@ fn identity(name: &str) -> PackageId {
     }
 }
 
-fn change(action: Action, name: &str) -> Change {
-    Change {
+fn change(action: PlannedAction, name: &str) -> PlannedChange {
+    PlannedChange {
         action,
-        ..Change::bare(identity(name))
+        ..PlannedChange::bare(identity(name))
     }
 }
 
 /// The install of a package file of the command line.
-fn install(name: &str, path: &Path) -> Change {
-    let origin = Origin {
+fn install(name: &str, path: &Path) -> PlannedChange {
+    let origin = PackageOrigin {
         repo: CMDLINE.to_owned(),
         location: path.to_str().unwrap().to_owned(),
         base: None,
@@ -93,13 +93,13 @@ fn install(name: &str, path: &Path) -> Change {
         size: 0,
         promised: Promised::default(),
     };
-    Change {
+    PlannedChange {
         origin: Some(origin),
-        ..change(Action::Install, name)
+        ..change(PlannedAction::Install, name)
     }
 }
 
-fn plan_of(changes: Vec<Change>) -> Plan {
+fn plan_of(changes: Vec<PlannedChange>) -> Plan {
     Plan {
         changes,
         unavailable: Vec::new(),
@@ -181,20 +181,20 @@ fn another_package_than_the_planned_one_is_refused() {
 #[test]
 fn elements_stand_by_name_and_what_is_replaced_behind_its_replacement() {
     let stage = Stage::new(&["--nogpgcheck", "install"]);
-    let gone = |name: &str, action, number| Change {
+    let gone = |name: &str, action, number| PlannedChange {
         installed_number: Some(number),
         ..change(action, name)
     };
-    let upgrade = Change {
-        action: Action::Upgrade,
+    let upgrade = PlannedChange {
+        action: PlannedAction::Upgrade,
         replaces: vec![7, 9],
         ..install("many000", &package())
     };
     let plan = plan_of(vec![
-        gone("zebra", Action::Remove, 3),
-        gone("older", Action::Obsolete, 9),
+        gone("zebra", PlannedAction::Remove, 3),
+        gone("older", PlannedAction::Obsolete, 9),
         upgrade,
-        gone("apple", Action::Remove, 2),
+        gone("apple", PlannedAction::Remove, 2),
     ]);
     let verified = verified(&stage.session(), &plan).unwrap();
     let (elements, rest) = elements::elements(&plan, verified);
@@ -223,12 +223,12 @@ fn elements_stand_by_name_and_what_is_replaced_behind_its_replacement() {
 
 #[test]
 fn a_package_of_the_running_kernel_stays() {
-    let number = |change: Change, number| Change {
+    let number = |change: PlannedChange, number| PlannedChange {
         installed_number: Some(number),
         ..change
     };
-    let kernel = number(change(Action::Remove, "linux"), 5);
-    let tool = number(change(Action::Remove, "tool"), 6);
+    let kernel = number(change(PlannedAction::Remove, "linux"), 5);
+    let tool = number(change(PlannedAction::Remove, "tool"), 6);
     let owners = [Match { hnum: 5, idx: 0 }];
     let failure = refusals::refuse_owners(&[&tool, &kernel], &owners, "6.1.0").unwrap_err();
     assert_eq!(failure.code, Code::PROTECTED);
@@ -243,7 +243,7 @@ fn a_package_of_the_running_kernel_stays() {
 #[test]
 fn the_kernel_of_an_installroot_does_not_run() {
     let stage = Stage::new(&["erase"]);
-    let plan = plan_of(vec![change(Action::Remove, "linux")]);
+    let plan = plan_of(vec![change(PlannedAction::Remove, "linux")]);
     refusals::keep_running_kernel(&stage.session(), &plan).unwrap();
     refusals::check_writable(&stage.session()).unwrap();
     // Nothing was opened for it.
@@ -253,16 +253,16 @@ fn the_kernel_of_an_installroot_does_not_run() {
 #[test]
 fn the_history_knows_who_asked_for_what() {
     let stage = Stage::new(&["install", "tool"]);
-    let dependency = Change {
-        reason: Reason::Dependency,
-        ..change(Action::Install, "library")
+    let dependency = PlannedChange {
+        reason: ChangeReason::Dependency,
+        ..change(PlannedAction::Install, "library")
     };
     let plan = plan_of(vec![
         dependency,
-        change(Action::Install, "tool"),
-        change(Action::Upgrade, "shell"),
-        change(Action::Remove, "old"),
-        change(Action::Obsolete, "older"),
+        change(PlannedAction::Install, "tool"),
+        change(PlannedAction::Upgrade, "shell"),
+        change(PlannedAction::Remove, "old"),
+        change(PlannedAction::Obsolete, "older"),
     ]);
     let mut goal = Goal::default();
     goal.requested.insert("shell".to_owned());
@@ -372,7 +372,7 @@ fn a_journal_that_was_left_is_told_of_and_then_undone() {
 fn a_transaction_of_a_killed_run_is_forgotten_where_it_did_not_happen() {
     let stage = Stage::new(&["install"]);
     let session = stage.session();
-    let plan = plan_of(vec![change(Action::Install, "tool")]);
+    let plan = plan_of(vec![change(PlannedAction::Install, "tool")]);
     let history = open_history(&session).unwrap();
     history
         .begin(&record::begun(&session.settings, &Goal::default(), &plan))

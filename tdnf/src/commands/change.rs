@@ -1,12 +1,12 @@
 //! `install`, `reinstall`, `update`, `distro-sync`, `downgrade`, `erase` and `autoremove`.
 
-use super::files::{self, PackageKind};
+use super::files::{self, PackageScope};
 use super::operands::{Operand, Operands};
 use super::{Command, Needs, security, source, updateinfo};
 use crate::args::options::{self, of};
 use crate::change;
 use crate::error::{Code, Outcome};
-use crate::goal::{self, Goal, Policy, Request, Verb};
+use crate::goal::{self, Goal, Request, SolverPolicy, Verb};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::view;
 
@@ -16,10 +16,10 @@ pub(super) const INSTALL: Command = Command {
     usage: "PACKAGE|FILE.rpm|URL...",
     operands: Operands::all(Operand::Available),
     options: &[
-        of::<options::Change>(),
+        of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
-        of::<options::Skips>(),
-        of::<options::Source>(),
+        of::<options::SkipOptions>(),
+        of::<options::SourceOptions>(),
         of::<options::Build>(),
     ],
     example: "install nginx",
@@ -38,9 +38,9 @@ pub(super) const REINSTALL: Command = Command {
     usage: "PACKAGE|FILE.rpm...",
     operands: Operands::all(Operand::Installed),
     options: &[
-        of::<options::Change>(),
+        of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
-        of::<options::Skips>(),
+        of::<options::SkipOptions>(),
     ],
     example: "reinstall nginx",
     about: "Reinstall a package",
@@ -54,9 +54,9 @@ pub(super) const UPDATE: Command = Command {
     usage: "[PACKAGE|FILE.rpm...]",
     operands: Operands::all(Operand::Installed),
     options: &[
-        of::<options::Change>(),
+        of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
-        of::<options::Skips>(),
+        of::<options::SkipOptions>(),
         of::<options::Advisories>(),
     ],
     example: "update nginx",
@@ -74,9 +74,9 @@ pub(super) const DOWNGRADE: Command = Command {
     usage: "[PACKAGE...]",
     operands: Operands::all(Operand::Installed),
     options: &[
-        of::<options::Change>(),
+        of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
-        of::<options::Skips>(),
+        of::<options::SkipOptions>(),
     ],
     example: "downgrade nginx",
     about: "Downgrade a package",
@@ -90,9 +90,9 @@ pub(super) const DISTRO_SYNC: Command = Command {
     usage: "",
     operands: Operands::all(Operand::Nothing),
     options: &[
-        of::<options::Change>(),
+        of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
-        of::<options::Skips>(),
+        of::<options::SkipOptions>(),
     ],
     example: "distro-sync --assumeno",
     about: "Bring every package to the version the repositories have, up or down",
@@ -105,7 +105,7 @@ pub(super) const ERASE: Command = Command {
     aliases: &["remove"],
     usage: "PACKAGE...",
     operands: Operands::all(Operand::Installed),
-    options: &[of::<options::Change>()],
+    options: &[of::<options::ChangeOptions>()],
     example: "erase nginx",
     about: "Remove a package or packages from your system",
     needs: Needs::Lock,
@@ -117,7 +117,7 @@ pub(super) const AUTOREMOVE: Command = Command {
     aliases: &["autoerase"],
     usage: "[PACKAGE...]",
     operands: Operands::all(Operand::Installed),
-    options: &[of::<options::Change>()],
+    options: &[of::<options::ChangeOptions>()],
     example: "autoremove --assumeno",
     about: "Remove a package and its dependencies, or every dependency that nothing needs",
     needs: Needs::Lock,
@@ -136,7 +136,7 @@ fn change(session: &Session<'_>, words: &[String], need: Words, verb: Verb) -> O
     let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
     let (mut packages, mut request) = open(session, sources)?;
     let (given, words) = files::split(words);
-    request.files = files::add(session, &mut packages, &given, PackageKind::Binary)?;
+    request.files = files::add(session, &mut packages, &given, PackageScope::Binary)?;
     request.words = words;
     perform(session, packages, verb, &request)
 }
@@ -178,7 +178,7 @@ fn remove(session: &Session<'_>, words: &[String], need: Words) -> Outcome<u8> {
 
 /// Repositories are only needed to tell an unknown name from one that is not installed; an
 /// unreachable one must not stop a removal.
-fn known_sources(session: &Session<'_>) -> Outcome<Vec<crate::session::Source>> {
+fn known_sources(session: &Session<'_>) -> Outcome<Vec<crate::session::LoadedRepo>> {
     match session.sources(PRIMARY, Freshness::WhenExpired) {
         Ok(sources) => Ok(sources),
         Err(failure) => {
@@ -205,7 +205,7 @@ pub(super) fn require(words: &[String], need: Words) -> Outcome<()> {
 /// The packages of the repositories and what the settings ask of a change, without words.
 pub(super) fn open(
     session: &Session<'_>,
-    sources: Vec<crate::session::Source>,
+    sources: Vec<crate::session::LoadedRepo>,
 ) -> Outcome<(Packages, Request)> {
     let conf_excludes = &session.settings.conf_excludes;
     if !conf_excludes.is_empty() {
@@ -225,6 +225,6 @@ pub(super) fn open(
 
 /// What the settings ask of a change, without words.
 pub(super) fn request(session: &Session<'_>) -> Outcome<Request> {
-    let policy = Policy::read(&session.settings)?;
+    let policy = SolverPolicy::read(&session.settings)?;
     Ok(Request::new(&session.settings, &session.args.words, policy))
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rpm_solv::{Action, Job, JobFlags, Target};
+use rpm_solv::{JobAction, JobFlags, JobTarget, SolverJob};
 
 use super::operands::{Operand, Operands};
 use super::{Command, Needs, files};
 use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
-use crate::goal::{self, Policy, Request};
+use crate::goal::{self, Request, SolverPolicy};
 use crate::session::{Freshness, PRIMARY, Packages, Session, packages_below};
 
 pub(super) const CHECK: Command = Command {
@@ -17,7 +17,7 @@ pub(super) const CHECK: Command = Command {
     aliases: &[],
     usage: "",
     operands: Operands::all(Operand::Nothing),
-    options: &[of::<options::Skips>()],
+    options: &[of::<options::SkipOptions>()],
     example: "check",
     about: "Check the packages of all repositories for problems",
     needs: Needs::Nothing,
@@ -41,10 +41,10 @@ pub(super) const CHECK: Command = Command {
         }
         names.retain(|name| !taken.contains(name));
         let job = |name: String| {
-            let target = Target::Name(name);
-            Job::new(Action::Install, target, JobFlags::default())
+            let target = JobTarget::Name(name);
+            SolverJob::new(JobAction::Install, target, JobFlags::default())
         };
-        let jobs: Vec<Job> = names.into_iter().map(job).collect();
+        let jobs: Vec<SolverJob> = names.into_iter().map(job).collect();
         solve(session, &mut packages, &jobs)
     },
 };
@@ -54,7 +54,7 @@ pub(super) const CHECK_LOCAL: Command = Command {
     aliases: &[],
     usage: "DIR",
     operands: Operands::all(Operand::File),
-    options: &[of::<options::Skips>()],
+    options: &[of::<options::SkipOptions>()],
     example: "check-local /srv/packages",
     about: "Check the packages below a folder for problems, as if nothing else existed",
     needs: Needs::Nothing,
@@ -75,16 +75,20 @@ fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         .iter()
         .map(|path| path.to_string_lossy().into_owned())
         .collect();
-    let ids = files::add(session, &mut packages, &words, files::PackageKind::Binary)?;
-    let jobs: Vec<Job> = ids
+    let ids = files::add(session, &mut packages, &words, files::PackageScope::Binary)?;
+    let jobs: Vec<SolverJob> = ids
         .into_iter()
-        .map(|id| Job::solvable(Action::Install, id))
+        .map(|id| SolverJob::solvable(JobAction::Install, id))
         .collect();
     solve(session, &mut packages, &jobs)
 }
 
-fn solve(session: &Session<'_>, packages: &mut Packages, jobs: &[Job]) -> Outcome<u8> {
-    let request = Request::new(&session.settings, &session.args.words, Policy::default());
+fn solve(session: &Session<'_>, packages: &mut Packages, jobs: &[SolverJob]) -> Outcome<u8> {
+    let request = Request::new(
+        &session.settings,
+        &session.args.words,
+        SolverPolicy::default(),
+    );
     goal::check(&request, packages, session, jobs)?;
     session.printer.info("Check completed without issues");
     Ok(0)

@@ -18,7 +18,7 @@ const SCHEMES: [&str; 2] = ["http://", "https://"];
 
 /// Which packages a command takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PackageKind {
+pub(super) enum PackageScope {
     Binary,
     Source,
 }
@@ -41,7 +41,7 @@ pub(super) fn add(
     session: &Session<'_>,
     packages: &mut Packages,
     words: &[String],
-    kind: PackageKind,
+    kind: PackageScope,
 ) -> Outcome<Vec<SolvableId>> {
     let mut ids = Vec::new();
     for word in words {
@@ -56,7 +56,7 @@ pub(super) fn add(
     Ok(ids)
 }
 
-fn add_one(packages: &mut Packages, path: &Path, kind: PackageKind) -> Outcome<SolvableId> {
+fn add_one(packages: &mut Packages, path: &Path, kind: PackageScope) -> Outcome<SolvableId> {
     let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
     let size = file
         .metadata()
@@ -69,11 +69,11 @@ fn add_one(packages: &mut Packages, path: &Path, kind: PackageKind) -> Outcome<S
         )
     })?;
     let wrong = match (kind, package.is_source()) {
-        (PackageKind::Binary, true) => Some(
+        (PackageScope::Binary, true) => Some(
             "appears to be a source rpm - use --source to install, or --builddeps to install its \
              build dependencies",
         ),
-        (PackageKind::Source, false) => Some("is not a source rpm"),
+        (PackageScope::Source, false) => Some("is not a source rpm"),
         _ => None,
     };
     if let Some(wrong) = wrong {

@@ -22,9 +22,9 @@ pub(super) const COMMAND: Command = Command {
     usage: "[list|info|init|update|undo|redo|rollback] [FROM[-TO]]",
     operands: Operands::after(words::<HistoryVerb>, Operand::Text),
     options: &[
-        of::<options::Change>(),
+        of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
-        of::<options::Skips>(),
+        of::<options::SkipOptions>(),
         of::<options::Detail>(),
         of::<options::Range>(),
     ],

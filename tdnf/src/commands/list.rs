@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::ValueEnum;
-use rpm_solv::{DepKind, SelectFlags, SolvableId};
+use rpm_solv::{DependencyKind, SelectFlags, SolvableId};
 
 use super::operands::{Operand, Operands, words};
 use super::query::{RowDetail, installed, rows, select};
@@ -25,7 +25,7 @@ pub(super) const LIST: Command = Command {
     aliases: &[],
     usage: SCOPES,
     operands: Operands::after(words::<Scope>, Operand::Package),
-    options: &[of::<options::Scopes>(), of::<options::Place>()],
+    options: &[of::<options::Scopes>(), of::<options::PlaceOptions>()],
     example: "list installed 'nginx*'",
     about: "List a package or groups of packages",
     needs: Needs::Nothing,
@@ -41,7 +41,7 @@ pub(super) const INFO: Command = Command {
     aliases: &[],
     usage: SCOPES,
     operands: Operands::after(words::<Scope>, Operand::Package),
-    options: &[of::<options::Scopes>(), of::<options::Place>()],
+    options: &[of::<options::Scopes>(), of::<options::PlaceOptions>()],
     example: "info nginx",
     about: "Display details about a package or group of packages",
     needs: Needs::Nothing,
@@ -175,7 +175,7 @@ fn obsoleters(packages: &mut Packages, mut ids: Vec<SolvableId>) -> Outcome<Vec<
     for id in installed {
         let (name, evr) = (packages.pool.name(id), packages.pool.evr(id));
         let own = format!("{name} = {evr}");
-        found.extend(packages.pool.whatmatches(DepKind::Obsoletes, &own)?);
+        found.extend(packages.pool.whatmatches(DependencyKind::Obsoletes, &own)?);
     }
     ids.retain(|id| found.contains(id));
     Ok(ids)

@@ -35,7 +35,7 @@ use crate::view::Version;
 use operands::Operands;
 
 /// What a command does: gets the session and the words after its name, returns the exit code.
-pub type Run = fn(&Session<'_>, &[String]) -> Outcome<u8>;
+pub type CommandFn = fn(&Session<'_>, &[String]) -> Outcome<u8>;
 
 /// A command.
 pub struct Command {
@@ -56,7 +56,7 @@ pub struct Command {
     /// What it needs before it runs.
     pub needs: Needs,
     /// What it does.
-    pub run: Run,
+    pub run: CommandFn,
 }
 
 impl Command {

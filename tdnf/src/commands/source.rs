@@ -1,7 +1,7 @@
 //! `install --source` and `install --builddeps`.
 
 use super::change::{Words, goal_of, open, require};
-use super::files::{self, PackageKind};
+use super::files::{self, PackageScope};
 use crate::change;
 use crate::error::Outcome;
 use crate::goal::{self, Goal, Request, Verb};
@@ -48,7 +48,7 @@ fn chosen(session: &Session<'_>, words: &[String]) -> Outcome<(Packages, Request
     let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
     let (mut packages, mut request) = open(session, sources)?;
     let (given, words) = files::split(words);
-    request.files = files::add(session, &mut packages, &given, PackageKind::Source)?;
+    request.files = files::add(session, &mut packages, &given, PackageScope::Source)?;
     request.words = words;
     let goal = goal_of(session, &mut packages, Verb::Source, &request)?;
     Ok((packages, request, goal))

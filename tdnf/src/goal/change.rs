@@ -1,6 +1,6 @@
 //! `update`, `distro-sync`, `downgrade` and `reinstall`.
 
-use rpm_solv::{Action, Job, SelectFlags, SolvableId};
+use rpm_solv::{JobAction, SelectFlags, SolvableId, SolverJob};
 
 use super::install::by_name;
 use super::is_glob;
@@ -14,7 +14,7 @@ impl Matcher<'_> {
     pub(super) fn update(&mut self) -> Outcome<()> {
         let request = self.request;
         if request.words.is_empty() && request.files.is_empty() {
-            self.goal.jobs.push(Job::all(Action::Update));
+            self.goal.jobs.push(SolverJob::all(JobAction::Update));
             return Ok(());
         }
         for file in &request.files {
@@ -37,7 +37,7 @@ impl Matcher<'_> {
     /// What `distro-sync` asks for: every package in the version the repositories have. Words are
     /// not looked at, as in tdnf.
     pub(super) fn distro_sync(&mut self) -> Outcome<()> {
-        self.goal.jobs.push(Job::all(Action::DistUpgrade));
+        self.goal.jobs.push(SolverJob::all(JobAction::DistUpgrade));
         Ok(())
     }
 
@@ -60,7 +60,7 @@ impl Matcher<'_> {
                 // Another name may have taken its place.
                 _ if !selection.by_provides && (is_glob(word) || name == word) => {
                     self.goal.requested.insert(name);
-                    let job = Job::solvable(Action::Update, installed);
+                    let job = SolverJob::solvable(JobAction::Update, installed);
                     self.goal.jobs.push(job);
                 }
                 _ => {}

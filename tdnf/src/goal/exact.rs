@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use rpm_solv::{Job, Outcome as Answer, SolvableId, SolverOptions};
+use rpm_solv::{SolvableId, SolveResult as Answer, SolverJob, SolverOptions};
 
 use super::problems::{MAX_FIXES, explain, is_skipped};
 use super::solve::mentions_path;
@@ -89,7 +89,7 @@ pub fn check(
     request: &Request,
     packages: &mut Packages,
     metadata: &dyn OnDemand,
-    jobs: &[Job],
+    jobs: &[SolverJob],
 ) -> Outcome<()> {
     let options = SolverOptions::default();
     let mut problems = loop {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rpm_solv::{Action, DepKind, JobFlags, SelectFlags, Selection, SolvableId};
+use rpm_solv::{DependencyKind, JobAction, JobFlags, SelectFlags, Selection, SolvableId};
 
 use super::is_glob;
 use super::matcher::Matcher;
@@ -131,7 +131,7 @@ impl Matcher<'_> {
         let all = selection.solvables().iter();
         let names = all.map(|id| pool.name(*id).to_owned());
         self.goal.requested.extend(names);
-        let jobs = selection.jobs(Action::Install, JobFlags::default());
+        let jobs = selection.jobs(JobAction::Install, JobFlags::default());
         self.goal.jobs.extend(jobs);
     }
 }
@@ -156,7 +156,7 @@ pub fn has_successor(packages: &mut Packages, name: &str) -> Outcome<bool> {
 
 /// Packages that obsolete and provide a name.
 fn obsoleters(packages: &mut Packages, name: &str) -> Outcome<Vec<SolvableId>> {
-    let mut found = packages.pool.whatmatches(DepKind::Obsoletes, name)?;
+    let mut found = packages.pool.whatmatches(DependencyKind::Obsoletes, name)?;
     let providers = packages.pool.whatprovides(name)?;
     let pool = &packages.pool;
     found.retain(|id| providers.contains(id) && !pool.is_installed(*id) && pool.name(*id) != name);

@@ -20,7 +20,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use rpm_solv::{Action, Job, SolvableId};
+use rpm_solv::{JobAction, SolvableId, SolverJob};
 
 use crate::history::Flags;
 use crate::session::Packages;
@@ -28,7 +28,7 @@ use crate::session::Packages;
 pub use exact::{Exact, Names, check};
 pub use install::has_successor;
 pub use matcher::{Verb, of, select};
-pub use policy::Policy;
+pub use policy::SolverPolicy;
 pub use request::Request;
 pub use solve::{named_only, solve};
 pub use source::build_deps;
@@ -37,7 +37,7 @@ pub use source::build_deps;
 #[derive(Debug, Default)]
 pub struct Goal {
     /// Wishes.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<SolverJob>,
     /// Whether installed packages may be removed to fulfil them.
     pub allow_uninstall: bool,
     /// Whether dependencies that are not needed afterwards are removed, too.
@@ -54,13 +54,13 @@ impl Goal {
     /// Asks for exactly this package.
     fn want(&mut self, packages: &Packages, id: SolvableId) {
         self.requested.insert(packages.pool.name(id).to_owned());
-        self.jobs.push(Job::solvable(Action::Install, id));
+        self.jobs.push(SolverJob::solvable(JobAction::Install, id));
     }
 
     /// Asks that this installed package goes.
     fn unwant(&mut self, id: SolvableId) {
         self.allow_uninstall = true;
-        self.jobs.push(Job::solvable(Action::Erase, id));
+        self.jobs.push(SolverJob::solvable(JobAction::Erase, id));
     }
 }
 

@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use rpm_solv::{Action, Job, JobFlags, Target};
+use rpm_solv::{JobAction, JobFlags, JobTarget, SolverJob};
 
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::{self, Plan, Reason};
+use crate::plan::{self, ChangeReason, Plan};
 use crate::session::Packages;
 use crate::settings::Settings;
 
 /// The decisions that are in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Policy {
+pub struct SolverPolicy {
     /// `locks.d`: exact names whose installed version stays.
     pub locks: Vec<String>,
     /// `protected.d`: exact names that are never removed.
@@ -21,7 +21,7 @@ pub struct Policy {
     pub minimum: Vec<(String, String)>,
 }
 
-impl Policy {
+impl SolverPolicy {
     /// Reads the directories beside the configuration file. Every line is an entry; empty lines
     /// and those that begin with `#` are not.
     pub fn read(settings: &Settings) -> Outcome<Self> {
@@ -50,10 +50,11 @@ impl Policy {
 
     /// Jobs that keep locked packages as they are: the installed versions stay, and no other
     /// comes, not even beside them.
-    pub fn locks(&self, packages: &Packages) -> Vec<Job> {
+    pub fn locks(&self, packages: &Packages) -> Vec<SolverJob> {
         let installed = |name: &&String| !packages.installed_named(name).is_empty();
         let locked = self.locks.iter().filter(installed).cloned();
-        let lock = |name| Job::new(Action::Lock, Target::Name(name), JobFlags::default());
+        let lock =
+            |name| SolverJob::new(JobAction::Lock, JobTarget::Name(name), JobFlags::default());
         locked.map(lock).collect()
     }
 
@@ -63,13 +64,13 @@ impl Policy {
         for change in &plan.changes {
             let name = &change.package.name;
             let what = match change.action {
-                plan::Action::Remove => "removed",
-                plan::Action::Obsolete => "obsoleted",
+                plan::PlannedAction::Remove => "removed",
+                plan::PlannedAction::Obsolete => "obsoleted",
                 _ => continue,
             };
             if self.protected.iter().any(|protected| protected == name) {
                 failure.details.push(match change.reason {
-                    Reason::User => format!("package {name} is protected"),
+                    ChangeReason::User => format!("package {name} is protected"),
                     _ => format!("package {name} would be {what} but it is protected"),
                 });
             }

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use rpm_solv::{Fix, FixKind, Problem, Rule, RuleKind, SolvableId};
+use rpm_solv::{Fix, FixKind, Rule, RuleKind, SolvableId, SolverProblem};
 
 use super::Request;
 use crate::error::{Code, Failure};
 use crate::session::Packages;
-use crate::settings::Skips;
+use crate::settings::SkipSettings;
 
 /// Problems that are explained; of further ones the solver's line is enough.
 const MAX_EXPLAINED: usize = 10;
@@ -18,7 +18,7 @@ const MAX_LINKS: usize = 8;
 pub(super) const MAX_FIXES: usize = 3;
 
 /// Whether the user asked to leave out problems of this kind.
-pub(super) fn is_skipped(problem: &Problem, skips: Skips) -> bool {
+pub(super) fn is_skipped(problem: &SolverProblem, skips: SkipSettings) -> bool {
     match problem.main.kind {
         RuleKind::Conflicts | RuleKind::SelfConflict => skips.conflicts || skips.broken,
         RuleKind::Obsoletes => skips.obsoletes || skips.broken,
@@ -31,7 +31,7 @@ pub(super) fn explain(
     request: &Request,
     packages: &Packages,
     locks: &[String],
-    problems: &[Problem],
+    problems: &[SolverProblem],
     ways_out: &[Vec<Fix>],
 ) -> Failure {
     let mut failure = Failure::new(Code::SOLV_FAILED);
@@ -86,7 +86,12 @@ fn names_several(words: &[String]) -> bool {
 
 /// What the administrator decided and what does not fit this system, in words: the solver's own
 /// only say that there is nothing.
-fn add_causes(packages: &Packages, locks: &[String], problem: &Problem, failure: &mut Failure) {
+fn add_causes(
+    packages: &Packages,
+    locks: &[String],
+    problem: &SolverProblem,
+    failure: &mut Failure,
+) {
     let pool = &packages.pool;
     let all = || std::iter::once(&problem.main).chain(&problem.chain);
     let mut seen = BTreeSet::new();

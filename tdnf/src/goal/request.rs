@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use rpm_pkg::evr::Evr;
 use rpm_solv::SolvableId;
 
-use super::Policy;
+use super::SolverPolicy;
 use crate::session::Packages;
-use crate::settings::{Settings, Skips};
+use crate::settings::{Settings, SkipSettings};
 
 /// What a run asks for and what the answer has to keep to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Request {
     /// The command and its words as they were typed: messages name them.
     pub typed: Vec<String>,
     /// Which problems leave out what cannot be done.
-    pub skips: Skips,
+    pub skips: SkipSettings,
     /// Nothing but the best version will do.
     pub best: bool,
     /// Installed packages may go to make room.
@@ -39,14 +39,14 @@ pub struct Request {
     /// The configuration file, which messages name.
     pub config_file: PathBuf,
     /// Locks, protected packages and lowest versions.
-    pub policy: Policy,
+    pub policy: SolverPolicy,
     /// Names of installed packages that came as dependencies.
     pub auto: BTreeSet<String>,
 }
 
 impl Request {
     /// A request without words under these settings. `typed` is the command line without options.
-    pub fn new(settings: &Settings, typed: &[String], policy: Policy) -> Self {
+    pub fn new(settings: &Settings, typed: &[String], policy: SolverPolicy) -> Self {
         let main = &settings.main;
         let limit = usize::try_from(main.installonly_limit).unwrap_or(usize::MAX);
         Self {

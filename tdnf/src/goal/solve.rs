@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use rpm_solv::{
-    Action as Wish, DepKind, FixKind, Job, JobFlags, Outcome as Answer, Problem, Solution,
-    SolvableId, SolverOptions, Step, StepKind, Target,
+    DependencyKind, FixKind, JobAction as Wish, JobFlags, JobTarget, Solution, SolvableId,
+    SolveResult as Answer, SolverJob, SolverOptions, SolverProblem, StepKind, TransactionStep,
 };
 
 use super::problems::{MAX_FIXES, explain, is_skipped};
 use super::{Goal, Request};
 use crate::error::{Code, Outcome};
-use crate::plan::{Action, Change, Origin, PackageId, Plan, Promised, Reason};
+use crate::plan::{
+    ChangeReason, PackageId, PackageOrigin, Plan, PlannedAction, PlannedChange, Promised,
+};
 use crate::session::{OnDemand, Packages};
 
 /// Rounds of dropping jobs that cannot be done, and of trimming install-only packages.
@@ -51,7 +53,7 @@ pub fn solve(
 }
 
 /// Whether a problem is about a path that nothing provides.
-pub(super) fn mentions_path(problems: &[Problem]) -> bool {
+pub(super) fn mentions_path(problems: &[SolverProblem]) -> bool {
     let rules = problems
         .iter()
         .flat_map(|problem| problem.chain.iter().chain([&problem.main]));
@@ -67,13 +69,17 @@ pub fn named_only(packages: &Packages, goal: &Goal) -> Outcome<Plan> {
     };
     for job in &goal.jobs {
         let id = match &job.target {
-            Target::Solvable(id) => Some(*id),
-            Target::OneOf(ids) => ids.first().copied(),
+            JobTarget::Solvable(id) => Some(*id),
+            JobTarget::OneOf(ids) => ids.first().copied(),
             _ => None,
         };
         if let Some(id) = id.filter(|id| !packages.pool.is_installed(*id)) {
-            plan.changes
-                .push(change(packages, id, Action::Install, Reason::User)?);
+            plan.changes.push(change(
+                packages,
+                id,
+                PlannedAction::Install,
+                ChangeReason::User,
+            )?);
         }
     }
     Ok(plan)
@@ -98,7 +104,7 @@ pub(super) fn unneeded(request: &Request, packages: &mut Packages) -> Outcome<Ve
     }
 }
 
-fn jobs(request: &Request, goal: &Goal, packages: &Packages) -> Vec<Job> {
+fn jobs(request: &Request, goal: &Goal, packages: &Packages) -> Vec<SolverJob> {
     let mut jobs = goal.jobs.clone();
     for job in &mut jobs {
         job.flags.force_best |= request.best && job.action != Wish::Erase;
@@ -111,23 +117,23 @@ fn jobs(request: &Request, goal: &Goal, packages: &Packages) -> Vec<Job> {
     }
     jobs.extend(request.policy.locks(packages));
     for name in &request.install_only {
-        jobs.push(Job::new(
+        jobs.push(SolverJob::new(
             Wish::MultiVersion,
-            Target::Name(name.clone()),
+            JobTarget::Name(name.clone()),
             JobFlags::default(),
         ));
     }
     jobs
 }
 
-fn user_installed(packages: &Packages, auto: &BTreeSet<String>) -> Vec<Job> {
+fn user_installed(packages: &Packages, auto: &BTreeSet<String>) -> Vec<SolverJob> {
     let Some(repo) = packages.pool.installed() else {
         return Vec::new();
     };
     let all = packages.pool.repo_solvables(repo);
     let asked = all.filter(|id| !auto.contains(packages.pool.name(*id)));
     asked
-        .map(|id| Job::solvable(Wish::UserInstalled, id))
+        .map(|id| SolverJob::solvable(Wish::UserInstalled, id))
         .collect()
 }
 
@@ -136,9 +142,9 @@ fn user_installed(packages: &Packages, auto: &BTreeSet<String>) -> Vec<Job> {
 fn without(
     request: &Request,
     packages: &mut Packages,
-    (jobs, options): (&[Job], &SolverOptions),
-    problems: &[Problem],
-) -> Outcome<Vec<Job>> {
+    (jobs, options): (&[SolverJob], &SolverOptions),
+    problems: &[SolverProblem],
+) -> Outcome<Vec<SolverJob>> {
     let locks = &request.policy.locks;
     let is_left: Vec<bool> = problems
         .iter()
@@ -179,11 +185,11 @@ fn of_those<T: Clone>(all: &[T], marks: &[bool]) -> Vec<T> {
 
 /// The jobs that keep install-only packages within their limit: the oldest versions go, and what
 /// was to come stays wanted (without that, an update would be content with those that are left).
-fn surplus(request: &Request, packages: &Packages, solution: &Solution) -> Vec<Job> {
+fn surplus(request: &Request, packages: &Packages, solution: &Solution) -> Vec<SolverJob> {
     let limit = request.install_only_limit;
     let pool = &packages.pool;
     let steps = |erase: bool| {
-        let of_kind = move |step: &&Step| (step.kind == StepKind::Erase) == erase;
+        let of_kind = move |step: &&TransactionStep| (step.kind == StepKind::Erase) == erase;
         solution.steps.iter().filter(of_kind).map(|s| s.solvable)
     };
     let erased: BTreeSet<_> = steps(true).collect();
@@ -197,10 +203,10 @@ fn surplus(request: &Request, packages: &Packages, solution: &Solution) -> Vec<J
         if !coming.is_empty() && over > 0 && !staying.is_empty() {
             let keep = coming
                 .into_iter()
-                .map(|id| Job::solvable(Wish::Install, id));
+                .map(|id| SolverJob::solvable(Wish::Install, id));
             jobs.extend(keep);
             let oldest = staying.into_iter().take(over);
-            jobs.extend(oldest.map(|id| Job::solvable(Wish::Erase, id)));
+            jobs.extend(oldest.map(|id| SolverJob::solvable(Wish::Erase, id)));
         }
     }
     jobs
@@ -220,7 +226,7 @@ fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal
         }
         let (action, name) = (action(step.kind), packages.pool.name(step.solvable));
         let mut change = change(packages, step.solvable, action, reason(step, goal, name))?;
-        if action == Action::Remove {
+        if action == PlannedAction::Remove {
             if gone.insert(step.solvable) {
                 plan.changes.push(change);
             }
@@ -236,8 +242,8 @@ fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal
                 plan.changes.push(self::change(
                     packages,
                     *old,
-                    Action::Obsolete,
-                    Reason::Consequence,
+                    PlannedAction::Obsolete,
+                    ChangeReason::Consequence,
                 )?);
             }
         }
@@ -252,37 +258,44 @@ fn is_unchanged(request: &Request, goal: &Goal, kind: StepKind) -> bool {
     syncs && matches!(kind, StepKind::Reinstall | StepKind::Change) && !request.reinstall_changed
 }
 
-fn action(kind: StepKind) -> Action {
+fn action(kind: StepKind) -> PlannedAction {
     match kind {
-        StepKind::Upgrade => Action::Upgrade,
-        StepKind::Downgrade => Action::Downgrade,
-        StepKind::Reinstall | StepKind::Change => Action::Reinstall,
-        StepKind::Erase => Action::Remove,
-        _ => Action::Install,
+        StepKind::Upgrade => PlannedAction::Upgrade,
+        StepKind::Downgrade => PlannedAction::Downgrade,
+        StepKind::Reinstall | StepKind::Change => PlannedAction::Reinstall,
+        StepKind::Erase => PlannedAction::Remove,
+        _ => PlannedAction::Install,
     }
 }
 
-fn reason(step: &Step, goal: &Goal, name: &str) -> Reason {
+fn reason(step: &TransactionStep, goal: &Goal, name: &str) -> ChangeReason {
     if goal.requested.contains(name) {
-        return Reason::User;
+        return ChangeReason::User;
     }
     match step.reason {
-        rpm_solv::Reason::User => Reason::User,
+        rpm_solv::DecisionReason::User => ChangeReason::User,
         // What is removed because its requirement is removed is not needed by anything.
-        rpm_solv::Reason::Dependency if step.kind == StepKind::Erase => Reason::Consequence,
-        rpm_solv::Reason::Dependency => Reason::Dependency,
-        rpm_solv::Reason::Weak => Reason::WeakDependency,
-        rpm_solv::Reason::Clean => Reason::Unneeded,
-        _ => Reason::Consequence,
+        rpm_solv::DecisionReason::Dependency if step.kind == StepKind::Erase => {
+            ChangeReason::Consequence
+        }
+        rpm_solv::DecisionReason::Dependency => ChangeReason::Dependency,
+        rpm_solv::DecisionReason::Weak => ChangeReason::WeakDependency,
+        rpm_solv::DecisionReason::Clean => ChangeReason::Unneeded,
+        _ => ChangeReason::Consequence,
     }
 }
 
-fn change(packages: &Packages, id: SolvableId, action: Action, reason: Reason) -> Outcome<Change> {
+fn change(
+    packages: &Packages,
+    id: SolvableId,
+    action: PlannedAction,
+    reason: ChangeReason,
+) -> Outcome<PlannedChange> {
     let facts = packages.pool.facts(id)?;
     let installed = packages.pool.is_installed(id);
     let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let checksum = text(&facts.checksum).map(|hex| (facts.checksum_kind.clone(), hex));
-    let origin = Origin {
+    let origin = PackageOrigin {
         repo: packages.repo_of(id),
         location: facts.location.clone(),
         base: text(&facts.location_base),
@@ -294,7 +307,7 @@ fn change(packages: &Packages, id: SolvableId, action: Action, reason: Reason) -
             promised(packages, id)
         },
     };
-    Ok(Change {
+    Ok(PlannedChange {
         action,
         package: packages.package_id(id),
         reason,
@@ -307,10 +320,10 @@ fn change(packages: &Packages, id: SolvableId, action: Action, reason: Reason) -
 
 fn promised(packages: &Packages, id: SolvableId) -> Promised {
     let deps = |kind| packages.pool.deps(id, kind);
-    let mut requires = deps(DepKind::Requires);
-    requires.extend(deps(DepKind::RequiresPre));
+    let mut requires = deps(DependencyKind::Requires);
+    requires.extend(deps(DependencyKind::RequiresPre));
     Promised {
-        provides: deps(DepKind::Provides),
+        provides: deps(DependencyKind::Provides),
         requires,
     }
 }

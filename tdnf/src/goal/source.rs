@@ -1,6 +1,6 @@
 //! `install --source` and `install --builddeps`.
 
-use rpm_solv::{Action, DepKind, Job, JobFlags, SelectFlags, Target};
+use rpm_solv::{DependencyKind, JobAction, JobFlags, JobTarget, SelectFlags, SolverJob};
 
 use super::Goal;
 use super::install::by_name;
@@ -37,13 +37,13 @@ pub fn build_deps(packages: &Packages, sources: &Goal) -> Goal {
         ..Goal::default()
     };
     let chosen = sources.jobs.iter().filter_map(|job| match job.target {
-        Target::Solvable(id) => Some(id),
+        JobTarget::Solvable(id) => Some(id),
         _ => None,
     });
     let mut needed: Vec<String> = chosen
         .flat_map(|id| {
-            let mut deps = packages.pool.deps(id, DepKind::Requires);
-            deps.extend(packages.pool.deps(id, DepKind::RequiresPre));
+            let mut deps = packages.pool.deps(id, DependencyKind::Requires);
+            deps.extend(packages.pool.deps(id, DependencyKind::RequiresPre));
             deps
         })
         .filter(|dep| !dep.starts_with("rpmlib("))
@@ -52,7 +52,13 @@ pub fn build_deps(packages: &Packages, sources: &Goal) -> Goal {
     needed.dedup();
     goal.jobs = needed
         .into_iter()
-        .map(|dep| Job::new(Action::Install, Target::Provides(dep), JobFlags::default()))
+        .map(|dep| {
+            SolverJob::new(
+                JobAction::Install,
+                JobTarget::Provides(dep),
+                JobFlags::default(),
+            )
+        })
         .collect();
     goal
 }

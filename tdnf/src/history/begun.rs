@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{ADDED, Flags, History, HistoryError, Installed, REMOVED, add_delta, schema, set_flag};
+use super::{
+    ADDED, Flags, History, HistoryError, InstalledSet, REMOVED, add_delta, schema, set_flag,
+};
 use super::{last_cookie, state};
 
 /// A transaction as it will be recorded once it has succeeded.
@@ -61,7 +63,7 @@ impl History {
     }
 
     /// Records the transaction that was begun; `installed` is what is installed after it.
-    pub fn record(&self, begun: &Begun, installed: &Installed) -> Result<(), HistoryError> {
+    pub fn record(&self, begun: &Begun, installed: &InstalledSet) -> Result<(), HistoryError> {
         self.change(|db| {
             write(db, begun, installed)?;
             forget(db)
@@ -80,7 +82,7 @@ impl History {
 
     /// Records the transaction that a killed run left behind, if it happened. The caller has seen
     /// to its journal: the rpm database has all its changes or none.
-    pub fn settle_begun(&self, installed: &Installed) -> Result<Settled, HistoryError> {
+    pub fn settle_begun(&self, installed: &InstalledSet) -> Result<Settled, HistoryError> {
         self.change(|db| {
             if !is_known(db)? {
                 return Ok(Settled::Nothing);
@@ -101,7 +103,7 @@ impl History {
     }
 }
 
-fn write(db: &Connection, begun: &Begun, installed: &Installed) -> rusqlite::Result<()> {
+fn write(db: &Connection, begun: &Begun, installed: &InstalledSet) -> rusqlite::Result<()> {
     let transaction = add_delta(db, installed, &begun.command_line, begun.now)?;
     for (name, value) in &begun.flags {
         set_flag(db, transaction, name, *value)?;
@@ -111,7 +113,7 @@ fn write(db: &Connection, begun: &Begun, installed: &Installed) -> rusqlite::Res
 
 /// Is any change of it there? Its changes come all at once, so one tells; where all it did was to
 /// install what had been there, nothing but the cookie of the database does.
-fn is_seen(db: &Connection, begun: &Begun, installed: &Installed) -> rusqlite::Result<bool> {
+fn is_seen(db: &Connection, begun: &Begun, installed: &InstalledSet) -> rusqlite::Result<bool> {
     let before = plain(&state::current(db)?);
     let after = plain(&installed.nevras);
     let mut comes = begun.added.iter().map(|nevra| plain_name(nevra));

@@ -19,7 +19,7 @@ use rustix::fs::{Access, access};
 
 pub use begun::{Begun, Settled};
 pub use read::{Failed, Flags, HistoryEntry};
-pub use state::Installed;
+pub use state::InstalledSet;
 
 /// File name below the persist directory.
 pub const FILE: &str = "history.db";
@@ -142,7 +142,7 @@ impl History {
 
     /// Brings the history up to what is installed: a base set if it is empty, else a delta named
     /// `(unknown)` if others changed the database since.
-    pub fn sync(&self, installed: &Installed, now: u64) -> Result<(), HistoryError> {
+    pub fn sync(&self, installed: &InstalledSet, now: u64) -> Result<(), HistoryError> {
         self.change(|db| match last_cookie(db)? {
             None => add_base(db, installed, now),
             Some(cookie) if cookie == installed.cookie => Ok(()),
@@ -209,7 +209,7 @@ fn last_cookie(db: &Connection) -> rusqlite::Result<Option<String>> {
     found.next().transpose()
 }
 
-fn add_base(db: &Connection, installed: &Installed, now: u64) -> rusqlite::Result<()> {
+fn add_base(db: &Connection, installed: &InstalledSet, now: u64) -> rusqlite::Result<()> {
     let transaction = add_transaction(db, &installed.cookie, "(set)", now, BASE)?;
     let mut items = Items::of(db, transaction)?;
     for nevra in &installed.nevras {
@@ -220,7 +220,7 @@ fn add_base(db: &Connection, installed: &Installed, now: u64) -> rusqlite::Resul
 
 fn add_delta(
     db: &Connection,
-    installed: &Installed,
+    installed: &InstalledSet,
     command_line: &str,
     now: u64,
 ) -> rusqlite::Result<i64> {

@@ -8,7 +8,7 @@ use super::{BASE, IN_SET, REMOVED, schema};
 
 /// What the rpm database holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Installed {
+pub struct InstalledSet {
     /// `name-[epoch:]version-release.arch` of every package, the epoch only if it is set.
     pub nevras: BTreeSet<String>,
     /// rpm's cookie of the database.

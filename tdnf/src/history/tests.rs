@@ -1,8 +1,8 @@
 use super::*;
 
-fn installed(nevras: &[&str], cookie: &str) -> Installed {
+fn installed(nevras: &[&str], cookie: &str) -> InstalledSet {
     let nevras = nevras.iter().map(|&nevra| nevra.to_owned()).collect();
-    Installed {
+    InstalledSet {
         nevras,
         cookie: cookie.to_owned(),
     }

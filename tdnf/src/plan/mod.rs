@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// What happens to one package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub enum Action {
+pub enum PlannedAction {
     /// A new package.
     Install,
     /// A newer version takes the place of an installed one.
@@ -26,7 +26,7 @@ pub enum Action {
 
 /// Why a change is part of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Reason {
+pub enum ChangeReason {
     /// It was asked for.
     User,
     /// Something that was asked for needs it.
@@ -81,7 +81,7 @@ impl PackageId {
 
 /// Where a package file comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Origin {
+pub struct PackageOrigin {
     /// Repository id; `@cmdline` for a file of the command line.
     pub repo: String,
     /// Path below the repository's base URLs, or of the file of the command line.
@@ -108,17 +108,17 @@ pub struct Promised {
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct PlannedChange {
     /// What happens.
-    pub action: Action,
+    pub action: PlannedAction,
     /// To which package.
     pub package: PackageId,
     /// Why.
-    pub reason: Reason,
+    pub reason: ChangeReason,
     /// Bytes on disk when installed.
     pub install_size: u64,
     /// Where its file comes from; `None` for packages that go.
-    pub origin: Option<Origin>,
+    pub origin: Option<PackageOrigin>,
     /// Its number in the rpm database; `None` for packages that come.
     pub installed_number: Option<u32>,
     /// Numbers in the rpm database of what it takes the place of (upgrade, downgrade, reinstall)
@@ -126,13 +126,13 @@ pub struct Change {
     pub replaces: Vec<u32>,
 }
 
-impl Change {
+impl PlannedChange {
     /// An install of a package of which nothing but the name is known.
     pub fn bare(package: PackageId) -> Self {
         Self {
-            action: Action::Install,
+            action: PlannedAction::Install,
             package,
-            reason: Reason::User,
+            reason: ChangeReason::User,
             install_size: 0,
             origin: None,
             installed_number: None,
@@ -163,19 +163,19 @@ impl Change {
 #[must_use]
 pub struct Plan {
     /// Changes in transaction order: what must be there before comes before.
-    pub changes: Vec<Change>,
+    pub changes: Vec<PlannedChange>,
     /// Words that matched nothing and were left out (`--skip-broken`).
     pub unavailable: Vec<String>,
 }
 
 /// Order of the groups in the table.
-pub const GROUPS: [Action; 6] = [
-    Action::Install,
-    Action::Upgrade,
-    Action::Downgrade,
-    Action::Remove,
-    Action::Reinstall,
-    Action::Obsolete,
+pub const GROUPS: [PlannedAction; 6] = [
+    PlannedAction::Install,
+    PlannedAction::Upgrade,
+    PlannedAction::Downgrade,
+    PlannedAction::Remove,
+    PlannedAction::Reinstall,
+    PlannedAction::Obsolete,
 ];
 
 impl Plan {
@@ -186,21 +186,21 @@ impl Plan {
 
     /// The changes of one kind, in order. A package that goes because it is obsoleted counts
     /// under [`Action::Obsolete`] alone (C tdnf lists it twice).
-    pub fn of(&self, action: Action) -> impl Iterator<Item = &Change> {
+    pub fn of(&self, action: PlannedAction) -> impl Iterator<Item = &PlannedChange> {
         self.changes
             .iter()
             .filter(move |change| change.action == action)
     }
 
     /// Changes that need a package file.
-    pub fn incoming(&self) -> impl Iterator<Item = &Change> {
+    pub fn incoming(&self) -> impl Iterator<Item = &PlannedChange> {
         self.changes.iter().filter(|change| change.is_incoming())
     }
 
     /// Bytes to fetch at most: what is in no cache yet may be less.
     pub fn download_size(&self) -> u64 {
         self.incoming()
-            .map(Change::download_size)
+            .map(PlannedChange::download_size)
             .fold(0, u64::saturating_add)
     }
 }

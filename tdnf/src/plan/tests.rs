@@ -11,13 +11,13 @@ fn identity(name: &str, epoch: u32) -> PackageId {
     }
 }
 
-fn install(name: &str) -> Change {
-    Change {
-        action: Action::Install,
+fn install(name: &str) -> PlannedChange {
+    PlannedChange {
+        action: PlannedAction::Install,
         package: identity(name, 0),
-        reason: Reason::User,
+        reason: ChangeReason::User,
         install_size: 65,
-        origin: Some(Origin {
+        origin: Some(PackageOrigin {
             repo: "photon-test".into(),
             location: "x.rpm".into(),
             base: None,

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use cli_kit::{Mode, Printer};
+use cli_kit::{OutputMode, Printer};
 use whole_file::{Access, Durability};
 
 use crate::args::{self, Args};
@@ -22,7 +22,7 @@ Writes what 'tdnf -q --refresh updateinfo' says to cached-updateinfo.txt in the 
 directory.";
 
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Screen::standard(Mode::default(), JsonShape::None);
+    let printer = Screen::standard(OutputMode::default(), JsonShape::None);
     let argv = std::iter::once("tdnf".to_owned()).chain(words.iter().cloned());
     let done = args::parse(argv).and_then(|args| match args.options.output.help {
         true => {
@@ -50,7 +50,7 @@ fn keep(args: &Args, words: &[String]) -> Outcome<u8> {
     let ran = child(&program, &command)?;
     if ran.code != 0 {
         // The previous file stays: old advice is better than none.
-        Printer::standard(Mode::default()).err_part(&ran.err);
+        Printer::standard(OutputMode::default()).err_part(&ran.err);
         return Ok(ran.code);
     }
     let dir = &settings.cache_dir;

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use clap::{Arg, Command};
-use cli_kit::Mode;
+use cli_kit::OutputMode;
 
 use crate::args::options::{self, by_letter, by_name, takes_value};
 use crate::args::{self, Args};
@@ -68,7 +68,7 @@ const VALUES: &[(&str, Operand)] = &[
 
 /// Prints the candidates; 3 where the shell is to complete a file name.
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Screen::standard(Mode::default(), JsonShape::None);
+    let printer = Screen::standard(OutputMode::default(), JsonShape::None);
     let (current, before) = match words.split_last() {
         Some((current, before)) => (current.as_str(), before),
         None => ("", words),

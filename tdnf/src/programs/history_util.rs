@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use cli_kit::Mode;
-use rpm_db::{Backend, Db, Search};
+use cli_kit::OutputMode;
+use rpm_db::{Backend, DatabaseSearch, Db};
 use rpm_repo::config::read_main_config;
 
 use super::{Refusal, options, path};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
-use crate::history::{self, History, Installed};
+use crate::history::{self, History, InstalledSet};
 use crate::screen::{JsonShape, Screen};
 use crate::settings::{CONFIG_FILE, Environment};
 
@@ -42,7 +42,7 @@ struct Options {
 }
 
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Screen::standard(Mode::default(), JsonShape::None);
+    let printer = Screen::standard(OutputMode::default(), JsonShape::None);
     let usage = |line: String| {
         printer.crit(USAGE);
         printer.err(&line);
@@ -115,14 +115,14 @@ fn mark(file: &Path, root: &Path, auto: bool, names: &[String], words: &[String]
     Ok(())
 }
 
-fn installed(root: &Path) -> Outcome<Installed> {
-    let search = Search {
+fn installed(root: &Path) -> Outcome<InstalledSet> {
+    let search = DatabaseSearch {
         dbpath: None,
         host: Some(Path::new("/")),
     };
     let location = rpm_db::location::find(root, search)?;
     match location.backend {
-        Backend::None => Ok(Installed::default()),
+        Backend::None => Ok(InstalledSet::default()),
         _ => change::installed_in(&Db::open_read(&location)?),
     }
 }

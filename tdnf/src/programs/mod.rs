@@ -13,7 +13,7 @@ use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// The keys of `automatic.conf`.
-pub const AUTOMATIC_KEYS: &[rpm_repo::config::Key] = automatic::config::KEYS;
+pub const AUTOMATIC_KEYS: &[rpm_repo::config::EffectiveKey] = automatic::config::KEYS;
 
 /// A program of this binary.
 pub struct Program {

@@ -13,7 +13,7 @@ use rpm_pkg::package::Package;
 use rpm_repo::filelists::{self, FilelistsPackage};
 use rpm_repo::layout::{Href, fault};
 use rpm_repo::primary::{self, FileFacts, PrimaryPackage};
-use rpm_repo::repomd::{self, Record, Repomd};
+use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use whole_file::{Access, Durability};
 
 use crate::error::{Code, Failure, Outcome};
@@ -126,7 +126,7 @@ impl Documents {
         for (kind, text) in &parts {
             let digest = Hasher::digest(DigestAlgo::Sha256, text.as_bytes());
             let name = format!("{}-{kind}.xml", digest.hex());
-            index.records.push(Record {
+            index.records.push(RepomdRecord {
                 kind: (*kind).to_owned(),
                 href: Href::parse(&format!("repodata/{name}"))?,
                 base: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repo_client::{MetadataSet, RepoRefresh, SignatureCheck, refresh};
+use repo_client::{DetachedCheck, MetadataSet, RepoRefresh, refresh};
 use rpm_repo::config::RepoConfig;
 
 use super::{Session, from_dir, keys, plugins};
@@ -11,7 +11,7 @@ use crate::progress::NetworkView;
 use crate::settings::RepoOrigin;
 
 /// A repository with its metadata.
-pub struct Source {
+pub struct LoadedRepo {
     /// Its configuration.
     pub config: RepoConfig,
     /// Its metadata, on disk and checked.
@@ -33,7 +33,7 @@ pub const PRIMARY: &[&str] = &["primary"];
 impl Session<'_> {
     /// Brings the repositories that are on up to date and returns them, preferred ones first.
     /// A repository that cannot be had stops the run, unless it says `skip_if_unavailable`.
-    pub fn sources(&self, parts: &[&str], freshness: Freshness) -> Outcome<Vec<Source>> {
+    pub fn sources(&self, parts: &[&str], freshness: Freshness) -> Outcome<Vec<LoadedRepo>> {
         let repos = self.enabled_repos()?;
         self.publish_folders(&repos)?;
         let names = repos
@@ -44,7 +44,7 @@ impl Session<'_> {
         let mut sources = Vec::new();
         for (config, result) in repos.into_iter().zip(results) {
             match result {
-                Ok(set) => sources.push(Source { config, set }),
+                Ok(set) => sources.push(LoadedRepo { config, set }),
                 Err(error) => self.unavailable(&config, error)?,
             }
         }
@@ -56,7 +56,7 @@ impl Session<'_> {
 
     /// Repositories that are off and whose metadata is in the cache, however old; nothing is
     /// fetched.
-    pub fn cached_disabled_sources(&self) -> Outcome<Vec<Source>> {
+    pub fn cached_disabled_sources(&self) -> Outcome<Vec<LoadedRepo>> {
         let mut repos = self.repos()?;
         repos.retain(|repo| !repo.enabled);
         repos.retain(|repo| self.repo_cache(repo).join("repodata/repomd.xml").is_file());
@@ -78,7 +78,7 @@ impl Session<'_> {
                 check_signature: None,
             };
             let sets = refresh(self.client(), &[wish], &view);
-            found.extend(sets.into_iter().flatten().map(|set| Source {
+            found.extend(sets.into_iter().flatten().map(|set| LoadedRepo {
                 config: config.clone(),
                 set,
             }));
@@ -133,9 +133,9 @@ impl Session<'_> {
     fn signature_checks(
         &self,
         repos: &[RepoConfig],
-    ) -> Outcome<Vec<Option<Box<SignatureCheck<'static>>>>> {
+    ) -> Outcome<Vec<Option<Box<DetachedCheck<'static>>>>> {
         let now = self.settings.environment.now;
-        let mut checks: Vec<Option<Box<SignatureCheck<'static>>>> = Vec::new();
+        let mut checks: Vec<Option<Box<DetachedCheck<'static>>>> = Vec::new();
         for repo in repos {
             if !repo.repo_gpgcheck {
                 checks.push(None);

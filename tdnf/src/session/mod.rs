@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
-use rpm_db::{Backend, Db, DbLocation, Search, TransactionLock, Wait};
+use rpm_db::{Backend, DatabaseSearch, Db, DbLocation, TransactionLock, Wait};
 use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, UnreadableValue};
 use rpm_repo::vars::Vars;
 
@@ -31,7 +31,7 @@ pub use from_dir::packages_below;
 pub use holder::Holder;
 pub use keys::{OfferedKey, database_keyring, offered_keys};
 pub use lock::InstanceLock;
-pub use metadata::{Freshness, PRIMARY, Source};
+pub use metadata::{Freshness, LoadedRepo, PRIMARY};
 pub use packages::{OnDemand, Packages};
 pub use plugins::Plugins;
 
@@ -65,7 +65,7 @@ pub struct Session<'a> {
     values_told: Cell<bool>,
     lock: Option<InstanceLock>,
     /// Hears of each repository whose metadata is new.
-    pub on_new_metadata: fn(&Session<'_>, &Source),
+    pub on_new_metadata: fn(&Session<'_>, &LoadedRepo),
 }
 
 impl<'a> Session<'a> {
@@ -217,7 +217,7 @@ impl<'a> Session<'a> {
         let host = Some(Path::new("/"));
         Ok(rpm_db::location::find(
             &self.settings.root,
-            Search { dbpath, host },
+            DatabaseSearch { dbpath, host },
         )?)
     }
 
@@ -273,9 +273,9 @@ impl<'a> Session<'a> {
             Consent::Yes => Ok(()),
             Consent::No => Err(Code::OPERATION_ABORTED.into()),
             Consent::Ask => match self.printer.ask("Is this ok [y/N]: ") {
-                cli_kit::Answer::Yes => Ok(()),
-                cli_kit::Answer::No => Err(Code::OPERATION_ABORTED.into()),
-                cli_kit::Answer::EndOfInput => Err(Code::INVALID_INPUT.into()),
+                cli_kit::Reply::Yes => Ok(()),
+                cli_kit::Reply::No => Err(Code::OPERATION_ABORTED.into()),
+                cli_kit::Reply::EndOfInput => Err(Code::INVALID_INPUT.into()),
             },
         }
     }

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 
-use super::{Freshness, Session, Source, usr_merge};
+use super::{Freshness, LoadedRepo, Session, usr_merge};
 use crate::error::{Failure, Outcome};
 use rpm_catalog::{Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource};
 
@@ -18,7 +18,7 @@ pub struct Packages {
     catalog: Catalog,
     priorities: HashMap<RepoId, i32>,
     /// The repositories, with their metadata.
-    pub sources: Vec<Source>,
+    pub sources: Vec<LoadedRepo>,
     /// The architecture of the system.
     pub arch: String,
     has_file_lists: bool,
@@ -79,7 +79,7 @@ impl OnDemand for Session<'_> {
 impl Session<'_> {
     /// Opens the installed packages and those of `sources`. With `--alldeps` nothing counts as
     /// installed.
-    pub fn packages(&self, sources: Vec<Source>) -> Outcome<Packages> {
+    pub fn packages(&self, sources: Vec<LoadedRepo>) -> Outcome<Packages> {
         let alldeps = self
             .settings
             .download_only
@@ -95,7 +95,7 @@ impl Session<'_> {
     }
 
     /// The packages of `sources` alone; nothing counts as installed.
-    pub fn packages_of(&self, sources: Vec<Source>) -> Outcome<Packages> {
+    pub fn packages_of(&self, sources: Vec<LoadedRepo>) -> Outcome<Packages> {
         self.assemble(sources, None)
     }
 
@@ -106,7 +106,7 @@ impl Session<'_> {
 
     fn assemble(
         &self,
-        sources: Vec<Source>,
+        sources: Vec<LoadedRepo>,
         installed: Option<InstalledSource<'_>>,
     ) -> Outcome<Packages> {
         let opened = Catalog::open(&self.settings.arch, installed, &wishes(&sources));
@@ -123,8 +123,8 @@ impl Session<'_> {
 }
 
 /// A set that cannot be read gives way to the last good one.
-fn rejected(sources: &[Source], error: CatalogError) -> Failure {
-    let of_error = |source: &&Source| error.repo() == Some(source.config.id.as_str());
+fn rejected(sources: &[LoadedRepo], error: CatalogError) -> Failure {
+    let of_error = |source: &&LoadedRepo| error.repo() == Some(source.config.id.as_str());
     let restored = sources
         .iter()
         .find(of_error)
@@ -136,9 +136,9 @@ fn rejected(sources: &[Source], error: CatalogError) -> Failure {
     }
 }
 
-fn wishes(sources: &[Source]) -> Vec<RepoSource<'_>> {
+fn wishes(sources: &[LoadedRepo]) -> Vec<RepoSource<'_>> {
     let wish = |source| {
-        let Source { config, set }: &Source = source;
+        let LoadedRepo { config, set }: &LoadedRepo = source;
         RepoSource {
             set,
             priority: config.priority,
@@ -169,7 +169,7 @@ impl Packages {
         }
         self.has_file_lists = true;
         let complete = session.sources(WITH_FILE_LISTS, Freshness::WhenExpired)?;
-        let same = |a: &Source, b: &Source| a.set.repomd_digest == b.set.repomd_digest;
+        let same = |a: &LoadedRepo, b: &LoadedRepo| a.set.repomd_digest == b.set.repomd_digest;
         if complete.len() == self.sources.len()
             && complete
                 .iter()

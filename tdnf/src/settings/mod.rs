@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rpm_repo::config::{MainConfig, read_main_config};
 
-use crate::args::options::{Change, Incoming};
+use crate::args::options::{ChangeOptions, Incoming};
 use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
 
@@ -39,7 +39,7 @@ pub enum Consent {
 
 /// What is checked of packages before they are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checks {
+pub struct CheckSettings {
     /// Signatures (off: `--nogpgcheck`, `--skipsignature`).
     pub signatures: bool,
     /// Digests inside the package (off: `--nogpgcheck`, `--skipdigest`).
@@ -59,7 +59,7 @@ pub struct DownloadOnly {
 
 /// What is left out of the solver's problems.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Skips {
+pub struct SkipSettings {
     /// `--skip-broken`.
     pub broken: bool,
     /// `--skipconflicts`.
@@ -102,11 +102,11 @@ pub struct Settings {
     /// Answers.
     pub consent: Consent,
     /// Package checks.
-    pub checks: Checks,
+    pub checks: CheckSettings,
     /// `--downloadonly`.
     pub download_only: Option<DownloadOnly>,
     /// Leniency of the solver.
-    pub skips: Skips,
+    pub skips: SkipSettings,
     /// `--best`.
     pub best: bool,
     /// `--allowerasing`.
@@ -155,7 +155,7 @@ impl Settings {
         let mut warnings = Vec::new();
         let repo_overrides = overrides::apply_setopts(&general.setopt, &mut main, &mut warnings)?;
         let tsflags = TsFlags::of(&general.setopt, &mut warnings);
-        let places = paths::Places::of(&general.setopt, &main, &root);
+        let places = paths::SystemPaths::of(&general.setopt, &main, &root);
         let conf_excludes = match change.disableexcludes {
             true => Vec::new(),
             false => main.excludepkgs.clone(),
@@ -189,7 +189,7 @@ impl Settings {
             consent: consent(change),
             checks: checks(incoming),
             download_only: incoming.downloadonly.then(|| download_only(incoming)),
-            skips: Skips {
+            skips: SkipSettings {
                 broken: options.skips.skip_broken,
                 conflicts: options.skips.skipconflicts,
                 obsoletes: options.skips.skipobsoletes,
@@ -270,7 +270,7 @@ fn check_combinations(incoming: &Incoming) -> Outcome<()> {
     Err(given.into())
 }
 
-fn consent(change: &Change) -> Consent {
+fn consent(change: &ChangeOptions) -> Consent {
     match (change.assumeyes, change.assumeno) {
         (true, _) => Consent::Yes,
         (false, true) => Consent::No,
@@ -278,8 +278,8 @@ fn consent(change: &Change) -> Consent {
     }
 }
 
-fn checks(incoming: &Incoming) -> Checks {
-    Checks {
+fn checks(incoming: &Incoming) -> CheckSettings {
+    CheckSettings {
         signatures: !incoming.nogpgcheck && !incoming.skipsignature,
         digests: !incoming.nogpgcheck && !incoming.skipdigest,
     }

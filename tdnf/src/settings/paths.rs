@@ -13,7 +13,7 @@ use crate::args::options::Setopt;
 const MAX_LINKS: u32 = 40;
 
 /// The directories of a run.
-pub(super) struct Places {
+pub(super) struct SystemPaths {
     pub(super) repo_dirs: Vec<PathBuf>,
     pub(super) vars_dirs: Vec<PathBuf>,
     pub(super) cache_dir: PathBuf,
@@ -46,7 +46,7 @@ pub(super) fn hooks_dir(given: Option<&str>) -> PathBuf {
     dir.join("hooks.d")
 }
 
-impl Places {
+impl SystemPaths {
     /// With an installroot: cache and history are below it (the cache not if `--setopt` names
     /// it); `.repo` files and variables are those below it where it has such a directory.
     pub(super) fn of(setopts: &[Setopt], main: &MainConfig, root: &Path) -> Self {

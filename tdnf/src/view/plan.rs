@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use cli_kit::human_size;
 use serde::Serialize;
 
-use crate::plan::{Action, Change, GROUPS, Plan};
+use crate::plan::{GROUPS, Plan, PlannedAction, PlannedChange};
 use crate::screen::View;
 
 /// Percent of the width for name, arch, evr, repo, install size and download size.
@@ -40,25 +40,25 @@ fn table(plan: &Plan, width: usize) -> String {
 }
 
 /// The changes of a group. What is obsoleted is also removed, and C tdnf lists it under both.
-fn shown(plan: &Plan, action: Action) -> Vec<&Change> {
+fn shown(plan: &Plan, action: PlannedAction) -> Vec<&PlannedChange> {
     let also = plan
-        .of(Action::Obsolete)
-        .filter(|_| action == Action::Remove);
+        .of(PlannedAction::Obsolete)
+        .filter(|_| action == PlannedAction::Remove);
     plan.of(action).chain(also).collect()
 }
 
-fn heading(action: Action) -> &'static str {
+fn heading(action: PlannedAction) -> &'static str {
     match action {
-        Action::Install => "Installing:",
-        Action::Upgrade => "Upgrading:",
-        Action::Downgrade => "Downgrading:",
-        Action::Remove => "Removing:",
-        Action::Reinstall => "Reinstalling:",
-        Action::Obsolete => "Obsoleting:",
+        PlannedAction::Install => "Installing:",
+        PlannedAction::Upgrade => "Upgrading:",
+        PlannedAction::Downgrade => "Downgrading:",
+        PlannedAction::Remove => "Removing:",
+        PlannedAction::Reinstall => "Reinstalling:",
+        PlannedAction::Obsolete => "Obsoleting:",
     }
 }
 
-fn put_group(text: &mut String, heading: &str, changes: &[&Change], width: usize) {
+fn put_group(text: &mut String, heading: &str, changes: &[&PlannedChange], width: usize) {
     let [name, arch, evr, repo, installed, download] = COLUMNS.map(|percent| width * percent / 100);
     let _ = writeln!(text, "\n{heading}");
     let (mut total_installed, mut total_download) = (0_u64, 0_u64);
@@ -123,16 +123,16 @@ pub fn shape(plan: &Plan) -> PlanShape<'_> {
     let rows = |action| shown(plan, action).into_iter().map(row).collect();
     PlanShape {
         unavailable: &plan.unavailable,
-        install: rows(Action::Install),
-        upgrade: rows(Action::Upgrade),
-        downgrade: rows(Action::Downgrade),
-        remove: rows(Action::Remove),
-        reinstall: rows(Action::Reinstall),
-        obsolete: rows(Action::Obsolete),
+        install: rows(PlannedAction::Install),
+        upgrade: rows(PlannedAction::Upgrade),
+        downgrade: rows(PlannedAction::Downgrade),
+        remove: rows(PlannedAction::Remove),
+        reinstall: rows(PlannedAction::Reinstall),
+        obsolete: rows(PlannedAction::Obsolete),
     }
 }
 
-fn row(change: &Change) -> ChangeRow<'_> {
+fn row(change: &PlannedChange) -> ChangeRow<'_> {
     ChangeRow {
         name: &change.package.name,
         arch: &change.package.arch,

@@ -11,7 +11,7 @@ use crate::screen::View;
 
 /// What is said of a package besides its name.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum PackageDetail {
     /// Nothing more.
     Name,
     /// The paths of its files.
@@ -34,7 +34,7 @@ pub struct QueriedPackage {
     /// Repository id.
     pub repo: String,
     /// What was asked.
-    pub answer: Answer,
+    pub answer: PackageDetail,
 }
 
 /// The packages of a query; all have the same kind of answer.
@@ -46,11 +46,15 @@ impl View for QueryResult {
         let mut sets = BTreeSet::new();
         for package in &self.0 {
             match &package.answer {
-                Answer::Name => lines.push(package.id.nvra()),
+                PackageDetail::Name => lines.push(package.id.nvra()),
                 // What several packages have is said once.
-                Answer::Files(all) | Answer::Deps(_, all) => sets.extend(all.iter().cloned()),
-                Answer::Changelog(entries) => lines.extend(entries.iter().map(change_line)),
-                Answer::Source(text) | Answer::Formatted(text) => lines.push(text.clone()),
+                PackageDetail::Files(all) | PackageDetail::Deps(_, all) => {
+                    sets.extend(all.iter().cloned())
+                }
+                PackageDetail::Changelog(entries) => lines.extend(entries.iter().map(change_line)),
+                PackageDetail::Source(text) | PackageDetail::Formatted(text) => {
+                    lines.push(text.clone())
+                }
             }
         }
         let all = lines.into_iter().chain(sets);
@@ -99,20 +103,20 @@ fn shape(package: &QueriedPackage) -> QueryShape<'_> {
 }
 
 /// The one key of an answer, or none.
-struct AnswerShape<'a>(&'a Answer);
+struct AnswerShape<'a>(&'a PackageDetail);
 
 impl Serialize for AnswerShape<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match self.0 {
-            Answer::Name | Answer::Formatted(_) => {}
-            Answer::Files(paths) => map.serialize_entry("Files", paths)?,
-            Answer::Deps(key, deps) => map.serialize_entry(key, deps)?,
-            Answer::Changelog(entries) => {
+            PackageDetail::Name | PackageDetail::Formatted(_) => {}
+            PackageDetail::Files(paths) => map.serialize_entry("Files", paths)?,
+            PackageDetail::Deps(key, deps) => map.serialize_entry(key, deps)?,
+            PackageDetail::Changelog(entries) => {
                 let entries: Vec<_> = entries.iter().map(change_shape).collect();
                 map.serialize_entry("ChangeLogs", &entries)?;
             }
-            Answer::Source(name) => map.serialize_entry("Source", name)?,
+            PackageDetail::Source(name) => map.serialize_entry("Source", name)?,
         }
         map.end()
     }

@@ -2,18 +2,18 @@
 //! 2. `INSTA_UPDATE=always` writes those that differ anew; where `CI` is set none is written.
 
 use chrono::{DateTime, Local};
-use cli_kit::Mode;
+use cli_kit::OutputMode;
 use rpm_catalog::ChangelogEntry;
 use rpm_repo::updateinfo::{Advisory, AdvisoryPackage};
 
 use super::advisories::{AdvisoryCounts, AdvisoryInfo, AdvisoryList};
 use super::history::Transactions;
 use super::packages::{PackageInfo, PackageList, PackageMatches, PackageProviders, PackageRow};
-use super::repoquery::{Answer, QueriedPackage, QueryResult};
+use super::repoquery::{PackageDetail, QueriedPackage, QueryResult};
 use super::repos::{RepoCopies, RepoCopy, RepoRow, RepoTable};
 use super::transcript::Transcript;
 use super::{Findings, PackageCount, Version, notes};
-use crate::audit::Finding;
+use crate::audit::Leftover;
 use crate::error::{Code, Failure};
 use crate::history::{Failed, HistoryEntry};
 use crate::note::Note;
@@ -29,7 +29,7 @@ pub(crate) fn in_all_shapes(show: impl Fn(&Screen)) -> String {
     ];
     let mut all = String::new();
     for (name, shape) in shapes {
-        let screen = Screen::recording(Mode::default(), shape);
+        let screen = Screen::recording(OutputMode::default(), shape);
         show(&screen);
         screen.close(Some("command"), 0);
         let recorded = screen.recorded();
@@ -93,7 +93,7 @@ fn packages() {
 
 #[test]
 fn queries() {
-    let result = |answers: Vec<Answer>| {
+    let result = |answers: Vec<PackageDetail>| {
         let names = ["one", "two"].into_iter().zip(answers);
         shown(&QueryResult(
             names
@@ -111,32 +111,35 @@ fn queries() {
         date: 1_700_000_000,
         text: "- first".into(),
     };
-    insta::assert_snapshot!("query_names", result(vec![Answer::Name, Answer::Name]));
+    insta::assert_snapshot!(
+        "query_names",
+        result(vec![PackageDetail::Name, PackageDetail::Name])
+    );
     insta::assert_snapshot!(
         "query_files",
         result(vec![
-            Answer::Files(texts(&["/usr/bin/b", "/usr/bin/a"])),
-            Answer::Files(texts(&["/usr/bin/a"])),
+            PackageDetail::Files(texts(&["/usr/bin/b", "/usr/bin/a"])),
+            PackageDetail::Files(texts(&["/usr/bin/a"])),
         ])
     );
     insta::assert_snapshot!(
         "query_requires",
         result(vec![
-            Answer::Deps("Requires", texts(&["lib >= 2", "/bin/sh"])),
-            Answer::Deps("Requires", Vec::new()),
+            PackageDetail::Deps("Requires", texts(&["lib >= 2", "/bin/sh"])),
+            PackageDetail::Deps("Requires", Vec::new()),
         ])
     );
     insta::assert_snapshot!(
         "query_changelogs",
-        result(vec![Answer::Changelog(vec![change])])
+        result(vec![PackageDetail::Changelog(vec![change])])
     );
     insta::assert_snapshot!(
         "query_source",
-        result(vec![Answer::Source("one-1-1.src".into())])
+        result(vec![PackageDetail::Source("one-1-1.src".into())])
     );
     insta::assert_snapshot!(
         "query_format",
-        result(vec![Answer::Formatted("one and 1".into())])
+        result(vec![PackageDetail::Formatted("one and 1".into())])
     );
 }
 
@@ -275,15 +278,15 @@ fn small_things() {
     insta::assert_snapshot!("version", shown(&version));
     insta::assert_snapshot!("count", shown(&PackageCount(42)));
     let findings = [
-        Finding::Database {
+        Leftover::Database {
             what: "an index is damaged".into(),
         },
-        Finding::Duplicate {
+        Leftover::Duplicate {
             kept: "a-2-1.noarch".into(),
             surplus: "a-1-1.noarch".into(),
             number: 7,
         },
-        Finding::Incomplete {
+        Leftover::Incomplete {
             package: "b-1-1.noarch".into(),
             missing: 1,
             changed: 0,
@@ -302,7 +305,7 @@ fn small_things() {
 
 #[test]
 fn a_document_is_one_object() {
-    let screen = Screen::recording(Mode::default(), JsonShape::Document);
+    let screen = Screen::recording(OutputMode::default(), JsonShape::Document);
     screen.crit("for people");
     screen.show(&PackageCount(1));
     screen.close(Some("count"), 0);

@@ -13,7 +13,7 @@ use whole_file::{Access, Durability};
 
 use super::index::NewIndex;
 use super::parts::UNFINISHED;
-use super::state::{MAX_STATE, STATE, State, stamp};
+use super::state::{MAX_STATE, STATE, SetFacts, stamp};
 use super::{PartFile, RepoRefresh, local_name};
 use crate::error::{Error, Result};
 use crate::path::open_plain;
@@ -28,16 +28,16 @@ pub(crate) struct Cache {
 }
 
 /// A set read back, each byte known to be what was checked.
-pub(crate) struct Loaded {
+pub(crate) struct LoadedSet {
     pub(crate) repomd: Repomd,
     pub(crate) digest: Digest,
     pub(crate) parts: Vec<PartFile>,
     /// Wanted kinds that the repository has and the cache lacks (or has in part).
     pub(crate) missing: Vec<String>,
-    pub(crate) state: State,
+    pub(crate) state: SetFacts,
 }
 
-pub(crate) enum Lock {
+pub(crate) enum CacheLock {
     Held(File),
     Busy,
     Impossible,
@@ -64,7 +64,7 @@ impl Cache {
         self.root.join("repodata.new")
     }
 
-    pub(crate) fn try_lock(&self) -> Result<Lock> {
+    pub(crate) fn try_lock(&self) -> Result<CacheLock> {
         let unwritable = |kind| {
             matches!(
                 kind,
@@ -72,18 +72,20 @@ impl Cache {
             )
         };
         match fs::create_dir_all(&self.root) {
-            Err(e) if unwritable(e.kind()) && self.live().is_dir() => return Ok(Lock::Impossible),
+            Err(e) if unwritable(e.kind()) && self.live().is_dir() => {
+                return Ok(CacheLock::Impossible);
+            }
             Err(e) => return Err(Error::io(&self.root, "create", e)),
             Ok(()) => {}
         }
         let path = self.root.join(".lock");
         let file = match open_plain(&path, OFlags::RDWR | OFlags::CREATE) {
-            Err(e) if unwritable(e.kind()) => return Ok(Lock::Impossible),
+            Err(e) if unwritable(e.kind()) => return Ok(CacheLock::Impossible),
             other => other.map_err(|e| Error::io(&path, "open", e))?,
         };
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock::Held(file)),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Lock::Busy),
+            Ok(()) => Ok(CacheLock::Held(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(CacheLock::Busy),
             Err(e) => Err(Error::io(&path, "lock", e.into())),
         }
     }
@@ -112,7 +114,7 @@ impl Cache {
     /// next run asks the servers.
     pub(crate) fn reject(&self) -> bool {
         let former = self.former();
-        let Ok(Lock::Held(_lock)) = self.try_lock() else {
+        let Ok(CacheLock::Held(_lock)) = self.try_lock() else {
             return false;
         };
         let exchanged =
@@ -161,10 +163,10 @@ impl Cache {
     }
 
     /// The current set, if its index is whole and, where asked for, signed.
-    pub(crate) fn load(&self, repo: &RepoRefresh<'_>) -> Option<Loaded> {
+    pub(crate) fn load(&self, repo: &RepoRefresh<'_>) -> Option<LoadedSet> {
         let dir = self.live();
         let text = self.read(&dir.join(STATE), MAX_STATE)?;
-        let state = State::parse(std::str::from_utf8(&text).ok()?)?;
+        let state = SetFacts::parse(std::str::from_utf8(&text).ok()?)?;
         let path = dir.join("repomd.xml");
         let bytes = self.read(&path, repomd::MAX_SIZE as u64)?;
         let mut hasher = Hasher::new(DigestAlgo::Sha256);
@@ -195,7 +197,7 @@ impl Cache {
                 }
             }
         }
-        Some(Loaded {
+        Some(LoadedSet {
             repomd,
             digest,
             parts,
@@ -224,7 +226,12 @@ impl Cache {
     }
 
     /// Writes the state of the set in `dir`.
-    pub(crate) fn write_state(&self, dir: &Path, state: &State, files: &[PartFile]) -> Result<()> {
+    pub(crate) fn write_state(
+        &self,
+        dir: &Path,
+        state: &SetFacts,
+        files: &[PartFile],
+    ) -> Result<()> {
         let mut state = state.clone();
         for file in files {
             let about = fs::symlink_metadata(&file.path)
@@ -289,7 +296,7 @@ impl Cache {
     }
 }
 
-fn is_whole(path: &Path, record: &repomd::Record) -> bool {
+fn is_whole(path: &Path, record: &repomd::RepomdRecord) -> bool {
     let Some(wanted) = record.checksum else {
         return false;
     };

@@ -24,14 +24,14 @@ pub(crate) struct Small {
 }
 
 /// One repository, how its servers are spoken to, and who is told.
-pub(crate) struct Context<'a> {
+pub(crate) struct RepoContext<'a> {
     pub(crate) client: &'a Client,
     pub(crate) repo: &'a RepoRefresh<'a>,
     pub(crate) observer: &'a dyn Observer,
     pub(crate) access: Arc<Access>,
 }
 
-impl<'a> Context<'a> {
+impl<'a> RepoContext<'a> {
     pub(crate) fn id(&self) -> &'a str {
         &self.repo.config.id
     }

@@ -4,16 +4,16 @@ use reqwest::Url;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd};
 
-use super::cache::Loaded;
-use super::context::Context;
+use super::cache::LoadedSet;
+use super::context::RepoContext;
 use super::join_url;
-use super::state::State;
+use super::state::SetFacts;
 use crate::client::parse_url;
 use crate::error::{Cause, Error, Failure, Result};
 use crate::event::Event;
 use crate::html::looks_like_html;
 use crate::redact::redact_url;
-use crate::transfer::{Id, Next, Rounds, SourceId, Table, Turns, url_key};
+use crate::transfer::{Id, IdTable, NextTurn, Rounds, SourceId, Turns, url_key};
 use crate::transport::http::Ask;
 
 /// Largest repomd.xml.asc.
@@ -28,7 +28,7 @@ const MAX_REVISION: u64 = 99_991_231_235_959;
 const MAX_ROUNDS: u32 = 3;
 
 /// A server's answer.
-pub(crate) enum Index {
+pub(crate) enum IndexAnswer {
     /// The index we have is the current one.
     Unchanged,
     /// Another index.
@@ -40,7 +40,7 @@ pub(crate) struct NewIndex {
     pub(crate) bytes: Vec<u8>,
     pub(crate) signature: Option<Vec<u8>>,
     pub(crate) repomd: Repomd,
-    pub(crate) state: State,
+    pub(crate) state: SetFacts,
 }
 
 /// (latest timestamp, revision as a number): what "older" is judged by.
@@ -54,15 +54,15 @@ pub(crate) fn age(repomd: &Repomd) -> (u64, u64) {
 /// The index from the first of `bases` that has a good one, and which that was; `seen` is the highest
 /// age seen.
 pub(crate) async fn ask(
-    context: &Context<'_>,
+    context: &RepoContext<'_>,
     seen: Option<(u64, u64)>,
     bases: &[String],
-    old: Option<&Loaded>,
+    old: Option<&LoadedSet>,
     hashes: &[Digest],
-) -> Result<(Index, usize)> {
+) -> Result<(IndexAnswer, usize)> {
     let url = |base: &String| parse_url(&join_url(base, "repodata/repomd.xml")?);
     let urls: Result<Vec<Url>> = bases.iter().map(url).collect();
-    let urls: Table<SourceId, Url> = urls?.into();
+    let urls: IdTable<SourceId, Url> = urls?.into();
     let extra = context.access.retries.min(MAX_ROUNDS);
     let rounds = Rounds {
         extra,
@@ -73,8 +73,8 @@ pub(crate) async fn ask(
     let id = context.client.next_id();
     loop {
         let source = match turns.next() {
-            Next::Ask(source) => source,
-            Next::Rest(pause) => {
+            NextTurn::Ask(source) => source,
+            NextTurn::Rest(pause) => {
                 context.observer.event(pause.event(id, &label));
                 if context.client.pause(pause.lasts).await.is_err() {
                     break;
@@ -82,7 +82,7 @@ pub(crate) async fn ask(
                 turns.begin_round(pause.attempt);
                 continue;
             }
-            Next::Again | Next::Over => break,
+            NextTurn::Again | NextTurn::Over => break,
         };
         let url = &urls[source];
         match index_from(context, seen, url, old, hashes).await {
@@ -104,12 +104,12 @@ pub(crate) async fn ask(
 }
 
 async fn index_from(
-    context: &Context<'_>,
+    context: &RepoContext<'_>,
     seen: Option<(u64, u64)>,
     url: &Url,
-    old: Option<&Loaded>,
+    old: Option<&LoadedSet>,
     hashes: &[Digest],
-) -> std::result::Result<Index, Cause> {
+) -> std::result::Result<IndexAnswer, Cause> {
     let mut ask = Ask::default();
     if let Some(state) = old
         .map(|old| &old.state)
@@ -121,7 +121,7 @@ async fn index_from(
     let Some(small) = context.small(url, &ask, repomd::MAX_SIZE as u64).await? else {
         // The cached index was hashed when it was loaded, so the answer cannot make us
         // trust an altered one.
-        return Ok(Index::Unchanged);
+        return Ok(IndexAnswer::Unchanged);
     };
     if looks_like_html(&small.bytes) {
         return Err(Cause::Html);
@@ -137,20 +137,20 @@ async fn index_from(
         None
     };
     if same.is_some() {
-        return Ok(Index::Unchanged);
+        return Ok(IndexAnswer::Unchanged);
     }
     let shown = redact_url(url);
     let repomd =
         repomd::parse(&shown, &small.bytes).map_err(|e| Cause::Malformed(e.to_string()))?;
     judge_age(context, seen, &repomd)?;
-    let state = State {
+    let state = SetFacts {
         repomd: digest.to_string(),
         url: url_key(url.as_str()),
         etag: small.etag,
         modified: small.modified,
         parts: Vec::new(),
     };
-    Ok(Index::New(Box::new(NewIndex {
+    Ok(IndexAnswer::New(Box::new(NewIndex {
         bytes: small.bytes,
         signature,
         repomd,
@@ -159,7 +159,7 @@ async fn index_from(
 }
 
 async fn signature(
-    context: &Context<'_>,
+    context: &RepoContext<'_>,
     url: &Url,
     data: &[u8],
 ) -> std::result::Result<Vec<u8>, Cause> {
@@ -183,7 +183,7 @@ async fn signature(
 
 /// Refuses an index from the future, and a signed one that is older than what we have seen.
 fn judge_age(
-    context: &Context<'_>,
+    context: &RepoContext<'_>,
     seen: Option<(u64, u64)>,
     repomd: &Repomd,
 ) -> std::result::Result<(), Cause> {

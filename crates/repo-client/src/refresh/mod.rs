@@ -29,7 +29,7 @@ use futures_util::future::join_all;
 use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::{Href, check_base};
-use rpm_repo::repomd::{Record, Repomd};
+use rpm_repo::repomd::{Repomd, RepomdRecord};
 use rpm_trust::{Keyring, verify_detached};
 
 use crate::client::Client;
@@ -42,7 +42,7 @@ use run::refresh_one;
 pub use sources::join_url;
 
 /// Checks a detached signature: `(signature, data)`; the error is one line that names key ids.
-pub type SignatureCheck<'a> = dyn Fn(&[u8], &[u8]) -> std::result::Result<(), String> + Sync + 'a;
+pub type DetachedCheck<'a> = dyn Fn(&[u8], &[u8]) -> std::result::Result<(), String> + Sync + 'a;
 
 /// A [`SignatureCheck`] against the keys of a repository (`gpgkey=`) at the time `now`, seconds
 /// since 1970. Some signature must be good and none bad.
@@ -84,7 +84,7 @@ pub struct RepoRefresh<'a> {
     /// Seconds since 1970.
     pub now: u64,
     /// Used if the configuration says `repo_gpgcheck=1`; then `None` is an error.
-    pub check_signature: Option<&'a SignatureCheck<'a>>,
+    pub check_signature: Option<&'a DetachedCheck<'a>>,
 }
 
 impl RepoRefresh<'_> {
@@ -131,7 +131,7 @@ pub struct PartFile {
     /// The file.
     pub path: PathBuf,
     /// What repomd.xml says of it.
-    pub record: Record,
+    pub record: RepomdRecord,
 }
 
 /// Without the URLs: they may hold a login.
@@ -247,7 +247,7 @@ pub fn refresh(
 
 /// The name of a part in the set's folder: what follows `repodata/` in its location, else its
 /// checksum's start and last component, so that nothing of a set lies outside its folder.
-pub(crate) fn local_name(record: &Record) -> String {
+pub(crate) fn local_name(record: &RepomdRecord) -> String {
     match record.href.as_str().strip_prefix("repodata/") {
         Some(rest) if !rest.is_empty() && !Path::new(rest).starts_with("tdnf.state") => {
             rest.to_owned()

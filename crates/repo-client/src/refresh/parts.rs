@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rpm_repo::layout::check_base;
-use rpm_repo::repomd::{Record, Repomd};
+use rpm_repo::repomd::{Repomd, RepomdRecord};
 
-use super::cache::Loaded;
-use super::context::Context;
+use super::cache::LoadedSet;
+use super::context::RepoContext;
 use super::index::NewIndex;
 use super::{PartFile, join_url, local_name};
 use crate::error::{Cause, Error, Failure, Result};
@@ -23,10 +23,10 @@ pub(crate) const MAX_PART: u64 = 4 << 30;
 
 /// Fills the staging folder with the parts of a new index.
 pub(crate) async fn stage(
-    context: &Context<'_>,
+    context: &RepoContext<'_>,
     dir: &Path,
     new: &NewIndex,
-    old: Option<&Loaded>,
+    old: Option<&LoadedSet>,
     bases: &[String],
 ) -> Result<Vec<PartFile>> {
     let records = records(context, &new.repomd, bases)?;
@@ -44,9 +44,9 @@ pub(crate) async fn stage(
 
 /// Fetches what a set in its folder lacks.
 pub(crate) async fn complete(
-    context: &Context<'_>,
+    context: &RepoContext<'_>,
     dir: &Path,
-    old: &Loaded,
+    old: &LoadedSet,
     bases: &[String],
 ) -> Result<Vec<PartFile>> {
     let mut records = records(context, &old.repomd, bases)?;
@@ -56,10 +56,10 @@ pub(crate) async fn complete(
 
 /// The wanted records; each must be checkable.
 fn records(
-    context: &Context<'_>,
+    context: &RepoContext<'_>,
     repomd: &Repomd,
     bases: &[String],
-) -> Result<Vec<(String, Record)>> {
+) -> Result<Vec<(String, RepomdRecord)>> {
     let mut list = Vec::new();
     for kind in context.repo.wanted() {
         match repomd.record(kind) {
@@ -84,7 +84,7 @@ fn records(
     Ok(list)
 }
 
-fn malformed(context: &Context<'_>, bases: &[String], why: String) -> Error {
+fn malformed(context: &RepoContext<'_>, bases: &[String], why: String) -> Error {
     let url = bases
         .first()
         .map(|base| crate::redact::redact(base))
@@ -100,7 +100,7 @@ fn malformed(context: &Context<'_>, bases: &[String], why: String) -> Error {
 }
 
 /// An unchanged part is not fetched again: it gets a second name in the new set.
-fn link_old(kind: &str, record: &Record, old: Option<&Loaded>, dir: &Path) -> Result<()> {
+fn link_old(kind: &str, record: &RepomdRecord, old: Option<&LoadedSet>, dir: &Path) -> Result<()> {
     let same = old
         .and_then(|old| old.parts.iter().find(|part| part.kind == kind))
         .filter(|part| part.record.checksum == record.checksum);
@@ -114,8 +114,8 @@ fn link_old(kind: &str, record: &Record, old: Option<&Loaded>, dir: &Path) -> Re
 }
 
 async fn fetch_parts(
-    context: &Context<'_>,
-    records: &[(String, Record)],
+    context: &RepoContext<'_>,
+    records: &[(String, RepomdRecord)],
     dir: &Path,
     bases: &[String],
     sync: bool,
@@ -154,7 +154,7 @@ async fn fetch_parts(
     first_error.map_or(Ok(files), Err)
 }
 
-fn part_urls(record: &Record, bases: &[String]) -> Result<Vec<String>> {
+fn part_urls(record: &RepomdRecord, bases: &[String]) -> Result<Vec<String>> {
     let href = record.href.as_str();
     let Some(base) = &record.base else {
         return bases.iter().map(|base| join_url(base, href)).collect();

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::{self, Cache, Loaded};
-use super::context::Context;
-use super::index::{self, Index};
+use super::cache::{self, Cache, LoadedSet};
+use super::context::RepoContext;
+use super::index::{self, IndexAnswer};
 use super::{MetadataSet, RepoRefresh, parts, sources};
 use crate::client::Client;
 use crate::error::{Cause, Error, Failure, Result};
@@ -22,8 +22,8 @@ enum Entered {
 }
 
 /// A run over one repository.
-struct Run<'a> {
-    context: Context<'a>,
+struct RefreshRun<'a> {
+    context: RepoContext<'a>,
     cache: Cache,
 }
 
@@ -35,13 +35,13 @@ pub(crate) async fn refresh_one(
 ) -> Result<MetadataSet> {
     let access = Arc::new(Access::from_config(repo.config));
     let cache = Cache::new(&repo.cache);
-    let context = Context {
+    let context = RepoContext {
         client,
         repo,
         observer,
         access,
     };
-    let run = Run { context, cache };
+    let run = RefreshRun { context, cache };
     let outcome = run.run().await;
     if let Err(error) = &outcome {
         let why = error.to_string();
@@ -53,7 +53,7 @@ pub(crate) async fn refresh_one(
     outcome
 }
 
-impl Run<'_> {
+impl RefreshRun<'_> {
     async fn run(&self) -> Result<MetadataSet> {
         if self.context.repo.cache_only {
             return self.read_cache_only();
@@ -99,7 +99,7 @@ impl Run<'_> {
     }
 
     /// Why the servers are asked or not, for the log.
-    fn state_of(&self, old: Option<&Loaded>, fresh: bool) -> &'static str {
+    fn state_of(&self, old: Option<&LoadedSet>, fresh: bool) -> &'static str {
         match old {
             None => "empty",
             Some(_) if self.context.repo.force => "to be refreshed",
@@ -125,7 +125,7 @@ impl Run<'_> {
         }
     }
 
-    async fn ask_servers(&self, old: Option<&Loaded>, fresh: bool) -> Result<MetadataSet> {
+    async fn ask_servers(&self, old: Option<&LoadedSet>, fresh: bool) -> Result<MetadataSet> {
         if !self.context.access.tls.verify {
             self.context.observer.event(Event::UnverifiedTls {
                 repo: self.context.id(),
@@ -171,8 +171,8 @@ impl Run<'_> {
                 repo = self.context.id(),
                 mirror = redact(&first),
                 index = match &index {
-                    Index::Unchanged => "unchanged",
-                    Index::New(_) => "new",
+                    IndexAnswer::Unchanged => "unchanged",
+                    IndexAnswer::New(_) => "new",
                 },
                 "mirror chosen"
             );
@@ -202,17 +202,17 @@ impl Run<'_> {
     /// Makes the answer of a server the current set.
     async fn adopt(
         &self,
-        index: Index,
-        old: Option<&Loaded>,
+        index: IndexAnswer,
+        old: Option<&LoadedSet>,
         bases: &[String],
     ) -> Result<MetadataSet> {
         match (index, old) {
-            (Index::Unchanged, Some(old)) => {
+            (IndexAnswer::Unchanged, Some(old)) => {
                 let set = self.complete(old, bases).await?;
                 self.cache.touch()?;
                 Ok(set)
             }
-            (Index::New(new), old) => {
+            (IndexAnswer::New(new), old) => {
                 let files =
                     parts::stage(&self.context, &self.cache.staging(), &new, old, bases).await?;
                 self.cache.write_index(&new, &files)?;
@@ -229,7 +229,7 @@ impl Run<'_> {
                         })?;
                 Ok(self.set(&loaded, bases.to_vec(), false, false))
             }
-            (Index::Unchanged, None) => Err(Error::Transfer {
+            (IndexAnswer::Unchanged, None) => Err(Error::Transfer {
                 label: format!("{}: repomd.xml", self.context.id()),
                 failures: vec![Failure {
                     url: String::new(),
@@ -240,7 +240,7 @@ impl Run<'_> {
     }
 
     /// Fetches what the current set lacks, into it.
-    async fn complete(&self, old: &Loaded, bases: &[String]) -> Result<MetadataSet> {
+    async fn complete(&self, old: &LoadedSet, bases: &[String]) -> Result<MetadataSet> {
         if old.missing.is_empty() {
             return Ok(self.set(old, bases.to_vec(), true, false));
         }
@@ -260,14 +260,14 @@ impl Run<'_> {
     }
 
     /// The set of the cache.
-    fn kept(&self, loaded: &Loaded, stale: bool) -> MetadataSet {
+    fn kept(&self, loaded: &LoadedSet, stale: bool) -> MetadataSet {
         let bases = sources::known(self.context.repo.config, &self.cache);
         self.set(loaded, bases, true, stale)
     }
 
     fn set(
         &self,
-        loaded: &Loaded,
+        loaded: &LoadedSet,
         base_urls: Vec<String>,
         from_cache: bool,
         stale: bool,
@@ -302,9 +302,9 @@ impl Run<'_> {
         let mut told = false;
         loop {
             match self.cache.try_lock()? {
-                cache::Lock::Held(file) => return Ok(Entered::Locked(Some(file))),
-                cache::Lock::Impossible => return Ok(Entered::Locked(None)),
-                cache::Lock::Busy => {}
+                cache::CacheLock::Held(file) => return Ok(Entered::Locked(Some(file))),
+                cache::CacheLock::Impossible => return Ok(Entered::Locked(None)),
+                cache::CacheLock::Busy => {}
             }
             if let Some(set) = self.fresh_set() {
                 return Ok(Entered::Fresh(Box::new(set)));

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use super::cache::{Cache, write};
-use super::context::Context;
+use super::context::RepoContext;
 use crate::client::{origin, parse_url};
 use crate::error::{Cause, Error, Failure, Result};
 use crate::event::Event;
@@ -115,7 +115,7 @@ fn cached_list(cache: &Cache, list: &List<'_>) -> Option<Sources> {
 }
 
 /// Base URLs in the order to be tried: servers that failed in this run go last.
-pub(crate) async fn ask(context: &Context<'_>, cache: &Cache) -> Result<Sources> {
+pub(crate) async fn ask(context: &RepoContext<'_>, cache: &Cache) -> Result<Sources> {
     let config = context.repo.config;
     let mut sources = match list(config) {
         Some(list) => asked_list(context, cache, &list).await?,
@@ -150,7 +150,7 @@ pub(crate) async fn ask(context: &Context<'_>, cache: &Cache) -> Result<Sources>
 
 /// The list from its server; the cached one if the server fails, but never for a metalink:
 /// its digests are what it is for.
-async fn asked_list(context: &Context<'_>, cache: &Cache, list: &List<'_>) -> Result<Sources> {
+async fn asked_list(context: &RepoContext<'_>, cache: &Cache, list: &List<'_>) -> Result<Sources> {
     let url = parse_url(list.url())?;
     let limit = metalink::MAX_SIZE as u64;
     let got = match context.small(&url, &Ask::default(), limit).await {

@@ -11,7 +11,7 @@ pub(crate) const MAX_STATE: u64 = 1 << 20;
 
 /// The facts of a set.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct State {
+pub(crate) struct SetFacts {
     /// `sha256:hex` of repomd.xml.
     pub(crate) repomd: String,
     /// Key of the URL it came from.
@@ -22,7 +22,7 @@ pub(crate) struct State {
     pub(crate) parts: Vec<(String, String)>,
 }
 
-impl State {
+impl SetFacts {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut state = Self::default();
         for line in text.lines() {

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::disk::Disk;
-use super::file::{Stage, WantedFile};
+use super::disk::PartsOnDisk;
+use super::file::{FileStage, WantedFile};
 use super::host::Host;
 use super::ids::{FileId, SourceId};
 use super::picture::Picture;
-use super::policy::blame::{self, Sampled, Verdict};
-use super::policy::turns::Next;
+use super::policy::blame::{self, Blame, Sampled};
+use super::policy::turns::NextTurn;
 use crate::error::{Cause, Error, Result};
 use crate::html::looks_like_html;
 use crate::ranges::RangeId;
@@ -131,7 +131,7 @@ fn whole_instead(picture: &mut Picture, id: RangeId, changed: bool) -> Result<Ve
 /// Bytes came.
 pub(crate) fn data(
     picture: &mut Picture,
-    disk: &mut Disk,
+    disk: &mut PartsOnDisk,
     id: RangeId,
     data: &[u8],
 ) -> Result<Vec<Act>> {
@@ -201,7 +201,7 @@ pub(crate) fn ended(picture: &mut Picture, id: RangeId) -> Result<Vec<Act>> {
 /// A request failed.
 pub(crate) fn failed(
     picture: &mut Picture,
-    disk: &mut Disk,
+    disk: &mut PartsOnDisk,
     id: RangeId,
     cause: Cause,
     retry: Option<Duration>,
@@ -281,7 +281,7 @@ fn drop_all(picture: &mut Picture, at: FileId) -> Act {
 /// A source whose turn it was has failed: what cannot be part of the file goes.
 pub(crate) fn turn_failed(
     picture: &mut Picture,
-    disk: &mut Disk,
+    disk: &mut PartsOnDisk,
     at: FileId,
     source: SourceId,
     cause: Cause,
@@ -311,7 +311,12 @@ pub(crate) fn turn_failed(
 }
 
 /// A sample has come: the source agrees with the others, or is left out of this file.
-fn sampled(picture: &mut Picture, disk: &mut Disk, id: RangeId, now: Instant) -> Result<Vec<Act>> {
+fn sampled(
+    picture: &mut Picture,
+    disk: &mut PartsOnDisk,
+    id: RangeId,
+    now: Instant,
+) -> Result<Vec<Act>> {
     let stream = picture.stream(id)?;
     let (at, source) = (stream.file, stream.source);
     let sample = stream.sample.take();
@@ -371,12 +376,12 @@ fn outvoted(picture: &mut Picture, at: FileId, source: SourceId, now: Instant) -
 /// A whole file is not what it should be.
 pub(crate) fn mismatch(
     picture: &mut Picture,
-    disk: &mut Disk,
+    disk: &mut PartsOnDisk,
     at: FileId,
     found: &Digest,
 ) -> Vec<Act> {
     let file = &mut picture.files[at];
-    file.stage = Stage::Open;
+    file.stage = FileStage::Open;
     if !disk.has(at) {
         return vec![Act::Anew(at)];
     }
@@ -390,7 +395,7 @@ pub(crate) fn mismatch(
         return match turns.next() {
             // What we kept may have been another content: once more, from zero.
             _ if kept => vec![drop_all(picture, at)],
-            Next::Ask(source) => turn_failed(picture, disk, at, source, cause, None),
+            NextTurn::Ask(source) => turn_failed(picture, disk, at, source, cause, None),
             _ => vec![Act::GiveUp(at, file.hopeless())],
         };
     }
@@ -398,14 +403,14 @@ pub(crate) fn mismatch(
     let label = picture.files[at].request.label.as_str();
     tracing::debug!(label, %cause, ?verdict, "a whole file is wrong");
     match verdict {
-        Verdict::Again => vec![drop_all(picture, at)],
-        Verdict::Lied(source) => {
+        Blame::Again => vec![drop_all(picture, at)],
+        Blame::Lied(source) => {
             let dropped = drop_all(picture, at);
             let mut acts = lied(picture, at, source, cause);
             acts.insert(0, dropped);
             acts
         }
-        Verdict::LeaveOut(source) => {
+        Blame::LeaveOut(source) => {
             let file = &mut picture.files[at];
             let from = file.map.forget(source);
             let one = &mut file.sources[source];
@@ -415,7 +420,7 @@ pub(crate) fn mismatch(
                 .into_iter()
                 .collect()
         }
-        Verdict::Nobody => vec![Act::GiveUp(at, picture.files[at].hopeless())],
+        Blame::Nobody => vec![Act::GiveUp(at, picture.files[at].hopeless())],
     }
 }
 

@@ -8,22 +8,22 @@ use rpm_pkg::digest::Digest;
 use rustix::fs::OFlags;
 
 use super::file::WantedFile;
-use super::finish::{Done, Finisher, Prefix, Whole};
+use super::finish::{DiskDone, Finisher, Prefix, Whole};
 use super::ids::{FileId, SourceId};
 use super::part::Part;
-use super::segments::{Arrived, Span};
+use super::segments::{Arrived, SourcedSpan};
 use super::tuning::turns::HEAD;
 use crate::error::{Error, Result};
 use crate::path::open_plain;
 use crate::ranges::Bell;
 
 /// What a run has on the disk.
-pub(crate) struct Disk {
+pub(crate) struct PartsOnDisk {
     parts: HashMap<FileId, Part>,
     finisher: Finisher,
 }
 
-impl Disk {
+impl PartsOnDisk {
     pub(crate) fn new(bell: &Bell) -> Self {
         Self {
             parts: HashMap::new(),
@@ -180,7 +180,7 @@ impl Disk {
         });
         let source = file.add_forgotten();
         file.map.set_size(size);
-        file.map.add(Span {
+        file.map.add(SourcedSpan {
             from: 0,
             to: size,
             source,
@@ -206,7 +206,7 @@ impl Disk {
     }
 
     /// What has been done meanwhile.
-    pub(crate) fn done(&self) -> Vec<Done> {
+    pub(crate) fn done(&self) -> Vec<DiskDone> {
         self.finisher.done()
     }
 }

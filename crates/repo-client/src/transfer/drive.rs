@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use super::answers::{self, Act, Answer};
-use super::disk::Disk;
-use super::file::Stage;
-use super::finish::Done;
+use super::disk::PartsOnDisk;
+use super::file::FileStage;
+use super::finish::DiskDone;
 use super::host::Host;
 use super::ids::{FileId, Id, SourceId};
-use super::limits::{Limits, Summary};
+use super::limits::{TransferLimits, TransferSummary};
 use super::picture::Picture;
-use super::policy::segments::{self, Next};
-use super::policy::turns::{self, Pause, Rounds, Step, Turns};
-use super::policy::{Ask, idle};
+use super::policy::segments::{self, NextSegment};
+use super::policy::turns::{self, Pause, Rounds, TurnStep, Turns};
+use super::policy::{SegmentRequest, idle};
 use super::segments::Segments;
 use super::tuning::drive::TICK;
 use super::tuning::turns::{HELD, UNREACHABLE_ROUNDS};
@@ -22,11 +22,11 @@ use crate::error::{Cause, Error, Failure, Result};
 use crate::event::{Event, Observer};
 use crate::html::looks_like_html;
 use crate::ranges::{RangeEvent, RangeId, RangeRequest, Ranges};
-use crate::request::{Fetched, FileRequest};
+use crate::request::{FetchedFile, FileRequest};
 
 /// How the work is shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum Sharing {
     /// Pieces of files from all servers at once, with as many connections as help.
     Spread,
     /// So many files at once, each from one source at a time, in their order.
@@ -37,20 +37,20 @@ pub(crate) enum Mode {
 }
 
 /// Takes each file, or why it could not be had, as soon as that is known.
-pub(crate) type Sink<'a> = dyn FnMut(FileId, Result<Fetched>) -> Result<()> + 'a;
+pub(crate) type FetchSink<'a> = dyn FnMut(FileId, Result<FetchedFile>) -> Result<()> + 'a;
 
 /// One run.
 pub(crate) struct Drive<'a> {
     client: &'a Client,
-    mode: Mode,
+    mode: Sharing,
     picture: Picture,
     ranges: Ranges<'a>,
-    disk: Disk,
+    disk: PartsOnDisk,
     observer: &'a dyn Observer,
-    sink: &'a mut Sink<'a>,
+    sink: &'a mut FetchSink<'a>,
     ticked: Instant,
     watch: Watch,
-    summary: Summary,
+    summary: TransferSummary,
 }
 
 /// Runs a transfer to its end, or until `stop` says so.
@@ -60,11 +60,11 @@ pub(crate) struct Drive<'a> {
 pub(crate) async fn transfer<'a>(
     client: &'a Client,
     requests: Vec<FileRequest>,
-    (mode, limits): (Mode, Limits),
+    (mode, limits): (Sharing, TransferLimits),
     observer: &'a dyn Observer,
-    sink: &'a mut Sink<'a>,
+    sink: &'a mut FetchSink<'a>,
     stop: &dyn Fn() -> bool,
-) -> Result<Summary> {
+) -> Result<TransferSummary> {
     let ranges = Ranges::new(client, limits.global_bps, limits.per_host_bps);
     let now = Instant::now();
     let (picture, refused) = Picture::of(client, requests, limits);
@@ -72,13 +72,13 @@ pub(crate) async fn transfer<'a>(
         client,
         mode,
         picture,
-        disk: Disk::new(&ranges.bell()),
+        disk: PartsOnDisk::new(&ranges.bell()),
         ranges,
         observer,
         sink,
         ticked: now,
         watch: Watch::begin(now),
-        summary: Summary::default(),
+        summary: TransferSummary::default(),
     };
     for (id, error) in refused {
         drive.give_up(id, error)?;
@@ -92,7 +92,7 @@ pub(crate) async fn transfer<'a>(
         mut summary,
         ..
     } = drive;
-    if mode == Mode::Spread {
+    if mode == Sharing::Spread {
         watch.name_limits(&mut picture, observer);
     }
     watch::report(&picture, &mut summary);
@@ -139,7 +139,7 @@ impl Drive<'_> {
     /// Gives work to every connection that may have some.
     fn plan(&mut self) -> Result<()> {
         let now = Instant::now();
-        if let Mode::Turns { width } = self.mode {
+        if let Sharing::Turns { width } = self.mode {
             if self.client.stopped() {
                 self.stop_resting()?;
             }
@@ -151,9 +151,9 @@ impl Drive<'_> {
         for host in self.picture.enabled(now) {
             loop {
                 let ask = match segments::next(&self.picture, host, now) {
-                    Next::Nothing => break,
-                    Next::Ask(ask) => Some(ask),
-                    Next::Begin(id) => {
+                    NextSegment::Nothing => break,
+                    NextSegment::Ask(ask) => Some(ask),
+                    NextSegment::Begin(id) => {
                         self.begin(id, now)?;
                         segments::gap_in(&self.picture, id, host, now)
                     }
@@ -169,21 +169,21 @@ impl Drive<'_> {
         Ok(())
     }
 
-    fn step(&mut self, step: Step, now: Instant) -> Result<()> {
+    fn step(&mut self, step: TurnStep, now: Instant) -> Result<()> {
         match step {
-            Step::Begin(id) => self.begin(id, now),
-            Step::Check(id) => self.check(id, now),
-            Step::Ask(ask) => self.ask(&ask, now),
-            Step::Drop(id) => {
+            TurnStep::Begin(id) => self.begin(id, now),
+            TurnStep::Check(id) => self.check(id, now),
+            TurnStep::Ask(ask) => self.ask(&ask, now),
+            TurnStep::Drop(id) => {
                 self.picture.files[id].drop_all();
                 self.disk.dropped(id, &self.picture.files[id], 0)
             }
-            Step::Again(id) => {
+            TurnStep::Again(id) => {
                 self.turns(id)?.begin_round(0);
                 Ok(())
             }
-            Step::Rest(id, pause) => self.rest(id, pause, now),
-            Step::GiveUp(id) => {
+            TurnStep::Rest(id, pause) => self.rest(id, pause, now),
+            TurnStep::GiveUp(id) => {
                 let error = self.picture.files[id].hopeless();
                 self.give_up(id, error)
             }
@@ -209,7 +209,7 @@ impl Drive<'_> {
         let all = self.picture.open.iter().chain(&self.picture.queue).copied();
         let resting = |id: &FileId| {
             let file = &self.picture.files[*id];
-            file.map.claims().is_empty() && file.stage != Stage::Checking
+            file.map.claims().is_empty() && file.stage != FileStage::Checking
         };
         for id in all.filter(resting).collect::<Vec<_>>() {
             let file = &self.picture.files[id];
@@ -225,7 +225,7 @@ impl Drive<'_> {
         Ok(())
     }
 
-    fn ask(&mut self, ask: &Ask, now: Instant) -> Result<()> {
+    fn ask(&mut self, ask: &SegmentRequest, now: Instant) -> Result<()> {
         let file = &self.picture.files[ask.file];
         let url = file.request.urls.get(ask.source.place());
         let url = url.ok_or(Error::Fault("a source without a URL is asked"))?;
@@ -267,7 +267,9 @@ impl Drive<'_> {
         };
         match self.answer(id, event) {
             // Our own disk: the other files may lie on another one.
-            Err(error @ Error::Io { .. }) if self.mode != Mode::Spread => self.give_up(file, error),
+            Err(error @ Error::Io { .. }) if self.mode != Sharing::Spread => {
+                self.give_up(file, error)
+            }
             other => other,
         }
     }
@@ -361,12 +363,12 @@ impl Drive<'_> {
         let mut acts = Vec::new();
         for id in self.picture.open.clone() {
             let file = &self.picture.files[id];
-            if file.stage == Stage::Open {
+            if file.stage == FileStage::Open {
                 self.disk.look_after(id, file, now)?;
                 acts.extend(file.map.overtaken().into_iter().map(Act::Stop));
             }
         }
-        if self.mode != Mode::Spread {
+        if self.mode != Sharing::Spread {
             return Ok(());
         }
         for act in &acts {
@@ -402,11 +404,11 @@ impl Drive<'_> {
     /// Begins a file: what is there of it is taken over.
     fn begin(&mut self, id: FileId, now: Instant) -> Result<()> {
         let file = &mut self.picture.files[id];
-        if file.stage == Stage::Waiting {
+        if file.stage == FileStage::Waiting {
             self.picture.queue.retain(|one| *one != id);
             self.picture.open.push(id);
         }
-        if let Mode::Turns { .. } = self.mode {
+        if let Sharing::Turns { .. } = self.mode {
             if file.turns.is_none() {
                 let (mut order, extra) = (file.sources.iter().collect::<Vec<_>>(), file.retries());
                 let hosts = &self.picture.hosts;
@@ -427,7 +429,7 @@ impl Drive<'_> {
         }
         match self.disk.is_there(id, file) {
             Ok(true) => {
-                file.stage = Stage::Checking;
+                file.stage = FileStage::Checking;
                 file.kept = true;
                 return Ok(());
             }
@@ -436,8 +438,8 @@ impl Drive<'_> {
         }
         match self.disk.begin(id, file, now) {
             Ok(true) => {}
-            Ok(false) if self.mode != Mode::Spread => {
-                file.stage = Stage::Held;
+            Ok(false) if self.mode != Sharing::Spread => {
+                file.stage = FileStage::Held;
                 file.rest_until = Some(now + HELD);
                 return Ok(());
             }
@@ -447,7 +449,7 @@ impl Drive<'_> {
             }
             Err(error) => return self.give_up(id, error),
         }
-        file.stage = Stage::Open;
+        file.stage = FileStage::Open;
         file.rest_until = None;
         let resumed = file.map.have();
         file.kept = resumed > 0;
@@ -488,19 +490,19 @@ impl Drive<'_> {
     /// All bytes are there: requests that still bring some of them stop, and the content is checked.
     fn check(&mut self, id: FileId, now: Instant) -> Result<()> {
         let file = &mut self.picture.files[id];
-        if file.stage != Stage::Open {
+        if file.stage != FileStage::Open {
             return Ok(());
         }
         if file.turns.is_some()
             && file.request.digest.is_none()
             && looks_like_html(&self.disk.head(id))
-            && let Some(turns::Next::Ask(source)) = file.turns.as_ref().map(Turns::next)
+            && let Some(turns::NextTurn::Ask(source)) = file.turns.as_ref().map(Turns::next)
         {
             let (picture, disk) = (&mut self.picture, &mut self.disk);
             let acts = answers::turn_failed(picture, disk, id, source, Cause::Html, None);
             return self.act(acts);
         }
-        file.stage = Stage::Checking;
+        file.stage = FileStage::Checking;
         // What is about to end by itself may do so, and keep its connection.
         let claims = file.map.claims().iter();
         let useless: Vec<RangeId> = claims.filter(|c| c.at < c.to).map(|c| c.key).collect();
@@ -511,22 +513,22 @@ impl Drive<'_> {
         self.disk.check(id, &self.picture.files[id])
     }
 
-    fn done(&mut self, done: Done) -> Result<()> {
+    fn done(&mut self, done: DiskDone) -> Result<()> {
         match done {
-            Done::Synced(id) => {
+            DiskDone::Synced(id) => {
                 let file = &self.picture.files[id];
                 match file.stage {
-                    Stage::Open => self.disk.synced(id, file),
+                    FileStage::Open => self.disk.synced(id, file),
                     _ => Ok(()),
                 }
             }
-            Done::Finished(id) => self.finished(id),
-            Done::Mismatch(id, found) => {
+            DiskDone::Finished(id) => self.finished(id),
+            DiskDone::Mismatch(id, found) => {
                 let (picture, disk) = (&mut self.picture, &mut self.disk);
                 let acts = answers::mismatch(picture, disk, id, &found);
                 self.act(acts)
             }
-            Done::Failed(id, error) => self.give_up(id, error),
+            DiskDone::Failed(id, error) => self.give_up(id, error),
         }
     }
 
@@ -537,12 +539,12 @@ impl Drive<'_> {
         self.disk.finished(id);
         let file = &self.picture.files[id];
         let size = file.map.size();
-        if !fresh && self.mode != Mode::Spread {
+        if !fresh && self.mode != Sharing::Spread {
             self.started(id, size);
         }
         let file = &self.picture.files[id];
         let last = file.map.done().last().filter(|_| file.received > 0);
-        let fetched = Fetched {
+        let fetched = FetchedFile {
             label: file.request.label.clone(),
             path: file.request.dest.clone(),
             size,
@@ -553,7 +555,7 @@ impl Drive<'_> {
         self.hand_over(id, fetched)
     }
 
-    fn hand_over(&mut self, id: FileId, fetched: Fetched) -> Result<()> {
+    fn hand_over(&mut self, id: FileId, fetched: FetchedFile) -> Result<()> {
         let (name, bytes) = (self.picture.files[id].id, fetched.size);
         tracing::debug!(id = name, bytes, last_from = fetched.url, "whole and right");
         self.observer.event(Event::Finished { id: name, bytes });
@@ -569,7 +571,7 @@ impl Drive<'_> {
             return self.give_up(id, error);
         };
         match self.picture.files[id].stage {
-            Stage::Waiting => self.begin(id, now),
+            FileStage::Waiting => self.begin(id, now),
             _ => self.act(vec![act]),
         }
     }

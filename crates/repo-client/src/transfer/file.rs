@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::host::{Host, rest_after};
-use super::ids::{FileId, HostId, Id, SourceId, Table};
+use super::ids::{FileId, HostId, Id, IdTable, SourceId};
 use super::policy::turns::Turns;
 use super::segments::Segments;
 use super::tuning::file::{SMALL, WINDOW};
@@ -13,7 +13,7 @@ use crate::request::FileRequest;
 
 /// Where a file stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum FileStage {
     /// Nothing was asked for it yet.
     Waiting,
     /// Another process fetches it.
@@ -28,7 +28,7 @@ pub(crate) enum Stage {
 
 /// What is known of one URL of a file.
 #[derive(Debug, Clone)]
-pub(crate) struct Source {
+pub(crate) struct FileSource {
     /// Its server; none if an earlier run knew it and the request does not name it.
     pub(crate) host: Option<HostId>,
     /// Why it failed last.
@@ -47,7 +47,7 @@ pub(crate) struct Source {
     not_before: Option<Instant>,
 }
 
-impl Source {
+impl FileSource {
     fn new(host: Option<HostId>) -> Self {
         Self {
             host,
@@ -91,10 +91,10 @@ pub(crate) struct WantedFile {
     pub(crate) request: FileRequest,
     /// Names it in events.
     pub(crate) id: u64,
-    pub(crate) stage: Stage,
+    pub(crate) stage: FileStage,
     pub(crate) map: Segments,
     /// The URLs of the request first.
-    pub(crate) sources: Table<SourceId, Source>,
+    pub(crate) sources: IdTable<SourceId, FileSource>,
     /// Bytes received in this run.
     pub(crate) received: u64,
     /// Something of it was there before the present request.
@@ -109,12 +109,15 @@ pub(crate) struct WantedFile {
 
 impl WantedFile {
     pub(crate) fn new(request: FileRequest, id: u64, hosts: &[HostId]) -> Self {
-        let sources: Vec<Source> = hosts.iter().map(|host| Source::new(Some(*host))).collect();
+        let sources: Vec<FileSource> = hosts
+            .iter()
+            .map(|host| FileSource::new(Some(*host)))
+            .collect();
         let map = Segments::new(request.size.unwrap_or(u64::MAX));
         Self {
             request,
             id,
-            stage: Stage::Waiting,
+            stage: FileStage::Waiting,
             map,
             sources: sources.into(),
             received: 0,
@@ -127,7 +130,7 @@ impl WantedFile {
 
     /// A place for bytes of a source that the request does not name.
     pub(crate) fn add_forgotten(&mut self) -> SourceId {
-        self.sources.push(Source::new(None))
+        self.sources.push(FileSource::new(None))
     }
 
     /// The URL of a source, redacted.
@@ -138,7 +141,7 @@ impl WantedFile {
 
     /// The source at a server, if it may be asked now.
     pub(crate) fn source_at(&self, host: HostId, now: Instant) -> Option<SourceId> {
-        let ready = |one: &Source| {
+        let ready = |one: &FileSource| {
             one.host == Some(host)
                 && one.is_open()
                 && one.not_before.is_none_or(|until| now >= until)
@@ -154,8 +157,8 @@ impl WantedFile {
     }
 
     /// Whether some source may still bring it.
-    pub(crate) fn has_hope(&self, hosts: &Table<HostId, Host>) -> bool {
-        let usable = |one: &Source| one.host.is_some_and(|host| hosts[host].is_usable());
+    pub(crate) fn has_hope(&self, hosts: &IdTable<HostId, Host>) -> bool {
+        let usable = |one: &FileSource| one.host.is_some_and(|host| hosts[host].is_usable());
         let mut all = self.sources.rows().iter();
         all.any(|one| one.is_open() && usable(one)) || !self.map.claims().is_empty()
     }

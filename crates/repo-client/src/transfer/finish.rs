@@ -18,9 +18,9 @@ use crate::error::{Error, Result};
 /// The hash of a file's first bytes, carried on where there is time: by the network's thread with bytes that
 /// come in order, by a thread here with those that came before them.
 #[derive(Clone)]
-pub(crate) struct Prefix(Arc<Mutex<Hashed>>);
+pub(crate) struct Prefix(Arc<Mutex<PrefixHash>>);
 
-struct Hashed {
+struct PrefixHash {
     hasher: Hasher,
     to: u64,
 }
@@ -29,11 +29,11 @@ impl Prefix {
     /// Of no bytes.
     pub(crate) fn new(algo: DigestAlgo) -> Self {
         let hasher = Hasher::new(algo);
-        Self(Arc::new(Mutex::new(Hashed { hasher, to: 0 })))
+        Self(Arc::new(Mutex::new(PrefixHash { hasher, to: 0 })))
     }
 
     /// What is hashed; none while a thread is at it.
-    fn free(&self) -> Option<MutexGuard<'_, Hashed>> {
+    fn free(&self) -> Option<MutexGuard<'_, PrefixHash>> {
         match self.0.try_lock() {
             Ok(free) => Some(free),
             Err(TryLockError::Poisoned(free)) => Some(free.into_inner()),
@@ -95,7 +95,7 @@ pub(crate) struct Whole {
 }
 
 /// What a thread has done.
-pub(crate) enum Done {
+pub(crate) enum DiskDone {
     /// The file has its name.
     Finished(FileId),
     /// The content is not what was wanted.
@@ -107,13 +107,13 @@ pub(crate) enum Done {
 }
 
 /// What is to be done with a file.
-enum Work {
+enum FinishWork {
     Finish(Whole),
     /// Its first bytes are there.
     Hash(Arc<File>, Prefix, u64),
 }
 
-enum Sync {
+enum DiskSync {
     Data(FileId, Arc<File>),
     Journal(File),
 }
@@ -121,21 +121,21 @@ enum Sync {
 /// The threads; dropping it ends them after what they have begun. A thread that cannot be had (no memory, a limit)
 /// is done without: its work is done at once, and the transfer waits for it.
 pub(crate) struct Finisher {
-    work: Worker<Work>,
-    sync: Worker<Sync>,
-    done: Receiver<Done>,
+    work: Worker<FinishWork>,
+    sync: Worker<DiskSync>,
+    done: Receiver<DiskDone>,
 }
 
 /// A thread with a line of work before it, and what does the work where there is none.
 struct Worker<T> {
     thread: Option<(Sender<T>, JoinHandle<()>)>,
-    said: Sender<Done>,
+    said: Sender<DiskDone>,
     bell: Bell,
-    act: fn(T, &Sender<Done>),
+    act: fn(T, &Sender<DiskDone>),
 }
 
 impl<T: Send + 'static> Worker<T> {
-    fn start(said: &Sender<Done>, bell: &Bell, act: fn(T, &Sender<Done>)) -> Self {
+    fn start(said: &Sender<DiskDone>, bell: &Bell, act: fn(T, &Sender<DiskDone>)) -> Self {
         let (to, line) = channel();
         let (says, rings) = (said.clone(), bell.clone());
         let thread = Builder::new().stack_size(STACK).spawn(move || {
@@ -178,20 +178,20 @@ impl Finisher {
         let (said, done) = channel();
         Self {
             work: Worker::start(&said, bell, |one, said| match one {
-                Work::Finish(whole) => {
+                FinishWork::Finish(whole) => {
                     let _ = said.send(finish(whole));
                 }
                 // What cannot be read now is read again at the end, and told then.
-                Work::Hash(file, prefix, end) => drop(prefix.catch_up(&file, end)),
+                FinishWork::Hash(file, prefix, end) => drop(prefix.catch_up(&file, end)),
             }),
             sync: Worker::start(&said, bell, |one, said| match one {
                 // A failure here leaves the journal as it was: less is kept over a reboot.
-                Sync::Data(file, handle) => {
+                DiskSync::Data(file, handle) => {
                     if handle.sync_data().is_ok() {
-                        let _ = said.send(Done::Synced(file));
+                        let _ = said.send(DiskDone::Synced(file));
                     }
                 }
-                Sync::Journal(handle) => {
+                DiskSync::Journal(handle) => {
                     let _ = handle.sync_all();
                 }
             }),
@@ -200,36 +200,36 @@ impl Finisher {
     }
 
     pub(crate) fn finish(&self, one: Whole) {
-        self.work.hand(Work::Finish(one));
+        self.work.hand(FinishWork::Finish(one));
     }
 
     /// Has the hash of a file's first bytes carried on while more of it comes.
     pub(crate) fn hash(&self, handle: Arc<File>, prefix: Prefix, end: u64) {
-        self.work.hand(Work::Hash(handle, prefix, end));
+        self.work.hand(FinishWork::Hash(handle, prefix, end));
     }
 
     pub(crate) fn sync(&self, file: FileId, handle: Arc<File>) {
-        self.sync.hand(Sync::Data(file, handle));
+        self.sync.hand(DiskSync::Data(file, handle));
     }
 
     pub(crate) fn sync_journal(&self, handle: File) {
-        self.sync.hand(Sync::Journal(handle));
+        self.sync.hand(DiskSync::Journal(handle));
     }
 
-    pub(crate) fn done(&self) -> Vec<Done> {
+    pub(crate) fn done(&self) -> Vec<DiskDone> {
         self.done.try_iter().collect()
     }
 }
 
 /// Checks a file and gives it its name. It is not synced here: a file that a crash of the machine
 /// left under its name is hashed again before it is believed, in a later run and in the store.
-fn finish(one: Whole) -> Done {
+fn finish(one: Whole) -> DiskDone {
     match check(&one) {
-        Ok(Some(found)) => Done::Mismatch(one.file, found),
-        Err(error) => Done::Failed(one.file, error),
+        Ok(Some(found)) => DiskDone::Mismatch(one.file, found),
+        Err(error) => DiskDone::Failed(one.file, error),
         Ok(None) => match name(&one) {
-            Ok(()) => Done::Finished(one.file),
-            Err(error) => Done::Failed(one.file, error),
+            Ok(()) => DiskDone::Finished(one.file),
+            Err(error) => DiskDone::Failed(one.file, error),
         },
     }
 }

@@ -41,12 +41,12 @@ ids! {
 
 /// Things with ids. Nothing is ever taken out, so every id that a table gave stays good.
 #[derive(Clone)]
-pub(crate) struct Table<I, T> {
+pub(crate) struct IdTable<I, T> {
     rows: Vec<T>,
     ids: PhantomData<fn() -> I>,
 }
 
-impl<I: Id, T> Table<I, T> {
+impl<I: Id, T> IdTable<I, T> {
     pub(crate) fn new() -> Self {
         Vec::new().into()
     }
@@ -79,7 +79,7 @@ impl<I: Id, T> Table<I, T> {
     }
 }
 
-impl<I, T> From<Vec<T>> for Table<I, T> {
+impl<I, T> From<Vec<T>> for IdTable<I, T> {
     fn from(rows: Vec<T>) -> Self {
         Self {
             rows,
@@ -88,7 +88,7 @@ impl<I, T> From<Vec<T>> for Table<I, T> {
     }
 }
 
-impl<I: Id, T> Index<I> for Table<I, T> {
+impl<I: Id, T> Index<I> for IdTable<I, T> {
     type Output = T;
 
     fn index(&self, id: I) -> &T {
@@ -96,13 +96,13 @@ impl<I: Id, T> Index<I> for Table<I, T> {
     }
 }
 
-impl<I: Id, T> IndexMut<I> for Table<I, T> {
+impl<I: Id, T> IndexMut<I> for IdTable<I, T> {
     fn index_mut(&mut self, id: I) -> &mut T {
         &mut self.rows[id.place()]
     }
 }
 
-impl<I, T: fmt::Debug> fmt::Debug for Table<I, T> {
+impl<I, T: fmt::Debug> fmt::Debug for IdTable<I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rows.fmt(f)
     }

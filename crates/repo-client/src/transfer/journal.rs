@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 use whole_file::{Access, Durability};
 
 use super::ids::{Id, SourceId};
-use super::segments::Span;
+use super::segments::SourcedSpan;
 use crate::error::{Error, Result};
 use crate::path::open_plain;
 
@@ -31,11 +31,11 @@ pub(crate) struct Memory {
     /// SHA-256 of each source's URL, and what its version goes by: strong `ETag`, else `Last-Modified`.
     pub(crate) sources: Vec<(String, Option<String>)>,
     /// What is there; `source` counts in `sources`.
-    pub(crate) got: Vec<Span>,
+    pub(crate) got: Vec<SourcedSpan>,
 }
 
 /// The open journal of one file.
-pub(crate) struct Journal {
+pub(crate) struct PartJournal {
     path: PathBuf,
     expected: String,
     boot: String,
@@ -55,7 +55,7 @@ pub(crate) fn boot_id() -> String {
     text.map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
-impl Journal {
+impl PartJournal {
     /// The journal at `path` for this content.
     pub(crate) fn new(path: PathBuf, digest: Option<Digest>, size: Option<u64>) -> Self {
         let digest = digest.map_or_else(|| "-".to_owned(), |digest| digest.to_string());
@@ -97,7 +97,7 @@ impl Journal {
     }
 
     /// Notes what has come since.
-    pub(crate) fn append(&mut self, got: &[Span]) -> Result<()> {
+    pub(crate) fn append(&mut self, got: &[SourcedSpan]) -> Result<()> {
         let text: String = got.iter().map(got_line).collect();
         self.add(&text)
     }
@@ -140,7 +140,7 @@ fn source_line(at: usize, key: &str, validator: Option<&str>) -> String {
     format!("source {at} {key} {}\n", validator.unwrap_or("-"))
 }
 
-fn got_line(span: &Span) -> String {
+fn got_line(span: &SourcedSpan) -> String {
     format!("got {} {} {}\n", span.from, span.to, span.source.place())
 }
 
@@ -197,28 +197,28 @@ fn source(rest: &str, memory: &mut Memory) -> Option<()> {
     Some(())
 }
 
-fn got(rest: &str) -> Option<Span> {
+fn got(rest: &str) -> Option<SourcedSpan> {
     let mut words = rest.split(' ');
     let mut number = || words.next()?.parse::<u64>().ok();
     let (from, to, source) = (number()?, number()?, number()?);
     let source = SourceId::new(usize::try_from(source).ok()?);
-    (from < to).then_some(Span { from, to, source })
+    (from < to).then_some(SourcedSpan { from, to, source })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn span(from: u64, to: u64, source: usize) -> Span {
+    fn span(from: u64, to: u64, source: usize) -> SourcedSpan {
         let source = SourceId::new(source);
-        Span { from, to, source }
+        SourcedSpan { from, to, source }
     }
 
     #[test]
     fn what_was_written_is_read_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.journal");
-        let mut journal = Journal::new(path.clone(), None, Some(100));
+        let mut journal = PartJournal::new(path.clone(), None, Some(100));
         let memory = Memory {
             sources: vec![("k0".into(), None), ("k1".into(), Some("\"e 1\"".into()))],
             got: vec![span(0, 10, 0), span(50, 60, 1)],
@@ -228,7 +228,7 @@ mod tests {
         let mut wanted = memory;
         wanted.got.push(span(10, 20, 1));
         assert_eq!(journal.read(), Some(wanted));
-        let other = Journal::new(path, None, Some(101));
+        let other = PartJournal::new(path, None, Some(101));
         assert_eq!(other.read(), None, "another content");
     }
 

@@ -13,7 +13,7 @@ pub const POLITE: usize = 6;
 
 /// How much may be asked of the network. Rates are in bytes per second.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct TransferLimits {
     /// Over everything.
     pub global_bps: Option<u64>,
     /// Over all connections to one server.
@@ -28,7 +28,7 @@ pub struct Limits {
     pub patience: Duration,
 }
 
-impl Default for Limits {
+impl Default for TransferLimits {
     fn default() -> Self {
         Self {
             global_bps: None,
@@ -58,7 +58,7 @@ pub struct HostReport {
 
 /// What a run did.
 #[derive(Debug, Default)]
-pub struct Summary {
+pub struct TransferSummary {
     /// Files that are there.
     pub files: u64,
     /// Bytes received over the network, those that were thrown away included.

@@ -36,14 +36,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::event::{Logged, Observer};
-use crate::request::{Fetched, FileRequest};
-use drive::Mode;
+use crate::request::{FetchedFile, FileRequest};
+use drive::Sharing;
 use ids::FileId;
 
-pub(crate) use ids::{Id, SourceId, Table};
+pub(crate) use ids::{Id, IdTable, SourceId};
 pub(crate) use journal::url_key;
-pub use limits::{HostReport, Limits, POLITE, Summary};
-pub(crate) use policy::turns::{Next, Rounds, Turns};
+pub use limits::{HostReport, POLITE, TransferLimits, TransferSummary};
+pub(crate) use policy::turns::{NextTurn, Rounds, Turns};
 
 /// Files fetched at the same time when the caller has no opinion.
 pub const DEFAULT_PARALLEL: usize = 4;
@@ -61,14 +61,14 @@ pub const MAX_PARALLEL: usize = 32;
 pub fn fetch_all(
     client: &Client,
     requests: Vec<FileRequest>,
-    limits: &Limits,
+    limits: &TransferLimits,
     observer: &dyn Observer,
-    sink: &mut dyn FnMut(Fetched) -> Result<()>,
+    sink: &mut dyn FnMut(FetchedFile) -> Result<()>,
     interrupt: &AtomicBool,
-) -> Result<Summary> {
+) -> Result<TransferSummary> {
     let labels: Vec<String> = requests.iter().map(|one| one.label.clone()).collect();
     let mut failed = Vec::new();
-    let mut take = |id: FileId, outcome: Result<Fetched>| match outcome {
+    let mut take = |id: FileId, outcome: Result<FetchedFile>| match outcome {
         Ok(done) => sink(done),
         Err(error) => {
             failed.push((labels.get(id.place()).cloned().unwrap_or_default(), error));
@@ -76,7 +76,7 @@ pub fn fetch_all(
         }
     };
     let stop = || interrupt.load(Ordering::Relaxed);
-    let how = (Mode::Spread, limits.clone());
+    let how = (Sharing::Spread, limits.clone());
     let observer = Logged(observer);
     let work = drive::transfer(client, requests, how, &observer, &mut take, &stop);
     let mut summary = client.block_on(work)??;
@@ -93,7 +93,7 @@ pub fn fetch(
     requests: Vec<FileRequest>,
     parallel: usize,
     observer: &dyn Observer,
-) -> Vec<Result<Fetched>> {
+) -> Vec<Result<FetchedFile>> {
     let count = requests.len();
     if count == 0 {
         return Vec::new();
@@ -113,19 +113,19 @@ pub(crate) async fn fetch_in_turn(
     requests: Vec<FileRequest>,
     parallel: usize,
     observer: &dyn Observer,
-) -> Vec<Result<Fetched>> {
+) -> Vec<Result<FetchedFile>> {
     let width = match parallel {
         0 => DEFAULT_PARALLEL,
         some => some.min(MAX_PARALLEL),
     };
-    let mut results: Vec<Option<Result<Fetched>>> = requests.iter().map(|_| None).collect();
-    let mut take = |id: FileId, outcome: Result<Fetched>| {
+    let mut results: Vec<Option<Result<FetchedFile>>> = requests.iter().map(|_| None).collect();
+    let mut take = |id: FileId, outcome: Result<FetchedFile>| {
         if let Some(slot) = results.get_mut(id.place()) {
             *slot = Some(outcome);
         }
         Ok(())
     };
-    let how = (Mode::Turns { width }, Limits::default());
+    let how = (Sharing::Turns { width }, TransferLimits::default());
     let ended = drive::transfer(client, requests, how, observer, &mut take, &|| false).await;
     // A run that ended early has its error told once; the others have only been stopped by it.
     let mut why = ended.err();

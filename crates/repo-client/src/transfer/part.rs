@@ -13,8 +13,8 @@ use rustix::fs::{FlockOperation, OFlags};
 use super::file::WantedFile;
 use super::finish::Prefix;
 use super::ids::{Id, SourceId};
-use super::journal::{Journal, Memory, url_key};
-use super::segments::{Arrived, Segments, Span};
+use super::journal::{Memory, PartJournal, url_key};
+use super::segments::{Arrived, Segments, SourcedSpan};
 use super::tuning::disk::{
     BEGIN_AFTER, HASH_BYTES, MAX_HASH, NOTE_AFTER, NOTE_BYTES, SYNC_AFTER, SYNC_BYTES,
 };
@@ -28,7 +28,7 @@ const LOCK_TRIES: usize = 100;
 pub(crate) struct Part {
     pub(crate) path: PathBuf,
     pub(crate) file: Arc<File>,
-    journal: Journal,
+    journal: PartJournal,
     /// Whether the journal is on disk at all: small files are done before they need one.
     begun: bool,
     /// The SHA-256 of the URL of each source.
@@ -37,12 +37,12 @@ pub(crate) struct Part {
     sync_bytes: u64,
     hash: Option<Prefix>,
     algo: Option<DigestAlgo>,
-    pending: Vec<Span>,
+    pending: Vec<SourcedSpan>,
     pending_bytes: u64,
     noted: Instant,
     unsynced: u64,
     synced: Instant,
-    syncing: Option<Vec<Span>>,
+    syncing: Option<Vec<SourcedSpan>>,
 }
 
 impl Part {
@@ -60,7 +60,7 @@ impl Part {
         let mut part = Self {
             path,
             file: Arc::new(held),
-            journal: Journal::new(journal, request.digest, request.size),
+            journal: PartJournal::new(journal, request.digest, request.size),
             begun: false,
             keys: request.urls.iter().map(|url| url_key(url)).collect(),
             sync_bytes: if many { SYNC_BYTES } else { u64::MAX },
@@ -114,7 +114,7 @@ impl Part {
             file.sources[source].validator = validator;
             let (from, to) = (span.from, span.to.min(there).min(file.map.size()));
             if from < to {
-                file.map.add(Span { from, to, source });
+                file.map.add(SourcedSpan { from, to, source });
             }
         }
         // After a kill the page cache may still be ahead of the disk.
@@ -221,7 +221,8 @@ impl Part {
         self.begun = true;
         let done = file.map.done();
         // Bytes may have been dropped meanwhile: what is no longer there is not claimed.
-        let there = |span: &Span| done.iter().any(|d| d.from <= span.from && d.to >= span.to);
+        let there =
+            |span: &SourcedSpan| done.iter().any(|d| d.from <= span.from && d.to >= span.to);
         let mut memory = self.memory(file);
         memory.got = safe.into_iter().filter(there).collect();
         self.journal.rewrite(&memory, true)?;

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use reqwest::Url;
 
-use super::file::{Sample, Stage, Stream, WantedFile};
+use super::file::{FileStage, Sample, Stream, WantedFile};
 use super::host::{Host, Room};
-use super::ids::{FileId, HostId, SourceId, Table};
-use super::limits::Limits;
+use super::ids::{FileId, HostId, IdTable, SourceId};
+use super::limits::TransferLimits;
 use super::policy::probe::Probe;
-use super::policy::{Ask, Kind};
+use super::policy::{RequestKind, SegmentRequest};
 use crate::client::{Client, origin, parse_url};
 use crate::error::{Error, Result};
 use crate::ranges::RangeId;
@@ -18,14 +18,14 @@ use crate::request::FileRequest;
 
 /// The picture that policies look at.
 pub(crate) struct Picture {
-    pub(crate) files: Table<FileId, WantedFile>,
+    pub(crate) files: IdTable<FileId, WantedFile>,
     /// Files not begun, in the order in which they are requested.
     pub(crate) queue: VecDeque<FileId>,
     /// Files begun and not settled.
     pub(crate) open: Vec<FileId>,
-    pub(crate) hosts: Table<HostId, Host>,
+    pub(crate) hosts: IdTable<HostId, Host>,
     pub(crate) streams: HashMap<RangeId, Stream>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: TransferLimits,
     pub(crate) probe: Probe,
     /// Files not settled.
     pub(crate) left: usize,
@@ -34,9 +34,9 @@ pub(crate) struct Picture {
 impl Picture {
     /// Files at servers, nothing begun.
     pub(crate) fn new(
-        files: Table<FileId, WantedFile>,
-        hosts: Table<HostId, Host>,
-        limits: Limits,
+        files: IdTable<FileId, WantedFile>,
+        hosts: IdTable<HostId, Host>,
+        limits: TransferLimits,
     ) -> Self {
         let mut queue: Vec<FileId> = files.ids().collect();
         queue.sort_by_key(|id| files[*id].request.priority);
@@ -56,11 +56,11 @@ impl Picture {
     pub(crate) fn of(
         client: &Client,
         requests: Vec<FileRequest>,
-        limits: Limits,
+        limits: TransferLimits,
     ) -> (Self, Vec<(FileId, Error)>) {
-        let mut hosts: Table<HostId, Host> = Table::new();
+        let mut hosts: IdTable<HostId, Host> = IdTable::new();
         let mut known: HashMap<String, HostId> = HashMap::new();
-        let (mut files, mut refused) = (Table::new(), Vec::new());
+        let (mut files, mut refused) = (IdTable::new(), Vec::new());
         for request in requests {
             let urls = request.urls.iter().map(|url| parse_url(url));
             let urls: Result<Vec<Url>> = urls.collect();
@@ -127,12 +127,12 @@ impl Picture {
         now: Instant,
     ) -> impl Iterator<Item = (FileId, &WantedFile, SourceId)> {
         let all = self.open.iter().map(|id| (*id, &self.files[*id]));
-        let open = all.filter(|(_, file)| file.stage == Stage::Open && file.may_mix());
+        let open = all.filter(|(_, file)| file.stage == FileStage::Open && file.may_mix());
         open.filter_map(move |(id, file)| Some((id, file, file.source_at(host, now)?)))
     }
 
     /// A request is sent.
-    pub(crate) fn asked(&mut self, id: RangeId, ask: &Ask, now: Instant) -> Result<()> {
+    pub(crate) fn asked(&mut self, id: RangeId, ask: &SegmentRequest, now: Instant) -> Result<()> {
         let file = &mut self.files[ask.file];
         let whole = ask.from == 0 && ask.to >= file.map.size();
         let mut stream = Stream::new(ask.file, ask.source, ask.host, !whole, now);
@@ -143,7 +143,7 @@ impl Picture {
         host.asked(stream.shared, now);
         file.kept = file.map.have() > 0;
         match ask.kind {
-            Kind::Sample => {
+            RequestKind::Sample => {
                 let length = usize::try_from(ask.to - ask.from);
                 stream.sample = Some(Sample {
                     from: ask.from,
@@ -151,8 +151,8 @@ impl Picture {
                     data: Vec::new(),
                 });
             }
-            Kind::Gap => file.map.claim(id, ask.from, ask.to, ask.source),
-            Kind::Steal(victim) => {
+            RequestKind::Gap => file.map.claim(id, ask.from, ask.to, ask.source),
+            RequestKind::Steal(victim) => {
                 file.map.shorten(victim, ask.from);
                 file.map.claim(id, ask.from, ask.to, ask.source);
             }
@@ -183,8 +183,8 @@ impl Picture {
     /// A file is done or given up.
     pub(crate) fn settle(&mut self, id: FileId) {
         let file = &mut self.files[id];
-        if file.stage != Stage::Settled {
-            file.stage = Stage::Settled;
+        if file.stage != FileStage::Settled {
+            file.stage = FileStage::Settled;
             self.left -= 1;
             self.open.retain(|one| *one != id);
         }

@@ -5,7 +5,7 @@ use crate::ranges::RangeId;
 
 /// Bytes `from..to` that a source brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct SourcedSpan {
     pub(crate) from: u64,
     pub(crate) to: u64,
     pub(crate) source: SourceId,
@@ -28,7 +28,7 @@ pub(crate) struct Arrived {
     /// How many of them are within the claim.
     pub(crate) length: u64,
     /// Spans that were not there before: only these are to be written.
-    pub(crate) fresh: Vec<Span>,
+    pub(crate) fresh: Vec<SourcedSpan>,
     /// The claim has all it was to bring.
     pub(crate) over: bool,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Arrived {
 #[derive(Debug, Clone)]
 pub(crate) struct Segments {
     size: u64,
-    done: Vec<Span>,
+    done: Vec<SourcedSpan>,
     claims: Vec<Claim>,
 }
 
@@ -66,7 +66,7 @@ impl Segments {
     }
 
     /// What is there, in order.
-    pub(crate) fn done(&self) -> &[Span] {
+    pub(crate) fn done(&self) -> &[SourcedSpan] {
         &self.done
     }
 
@@ -188,7 +188,7 @@ impl Segments {
         claim.at += taken;
         let over = claim.at >= claim.to;
         let to = from + taken;
-        let fresh = self.add(Span { from, to, source });
+        let fresh = self.add(SourcedSpan { from, to, source });
         Some(Arrived {
             from,
             length: taken,
@@ -198,13 +198,13 @@ impl Segments {
     }
 
     /// Adds what is there; what was there before keeps its source. The spans that are new.
-    pub(crate) fn add(&mut self, new: Span) -> Vec<Span> {
+    pub(crate) fn add(&mut self, new: SourcedSpan) -> Vec<SourcedSpan> {
         let mut at = new.from;
         let mut fresh = Vec::new();
         let touching = self.done.iter();
         for old in touching.filter(|old| old.to > new.from && old.from < new.to) {
             if old.from > at {
-                fresh.push(Span {
+                fresh.push(SourcedSpan {
                     from: at,
                     to: old.from,
                     source: new.source,
@@ -213,7 +213,7 @@ impl Segments {
             at = at.max(old.to);
         }
         if at < new.to {
-            fresh.push(Span { from: at, ..new });
+            fresh.push(SourcedSpan { from: at, ..new });
         }
         for span in &fresh {
             self.insert(*span);
@@ -221,7 +221,7 @@ impl Segments {
         fresh
     }
 
-    fn insert(&mut self, span: Span) {
+    fn insert(&mut self, span: SourcedSpan) {
         let place = self.done.partition_point(|old| old.from < span.from);
         if let Some(before) = place.checked_sub(1).and_then(|i| self.done.get_mut(i))
             && before.to == span.from
@@ -267,12 +267,12 @@ mod tests {
 
     const KEY: fn(u64) -> RangeId = RangeId::test;
 
-    fn span(from: u64, to: u64, source: usize) -> Span {
+    fn span(from: u64, to: u64, source: usize) -> SourcedSpan {
         let source = SourceId::new(source);
-        Span { from, to, source }
+        SourcedSpan { from, to, source }
     }
 
-    fn fresh(map: &mut Segments, key: u64, length: u64) -> Vec<Span> {
+    fn fresh(map: &mut Segments, key: u64, length: u64) -> Vec<SourcedSpan> {
         map.arrived(KEY(key), length)
             .map(|a| a.fresh)
             .unwrap_or_default()

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::host::Host;
 use super::ids::HostId;
-use super::limits::{HostReport, Summary};
+use super::limits::{HostReport, TransferSummary};
 use super::loss::Loss;
 use super::picture::Picture;
 use super::policy::probe::Reading;
@@ -82,7 +82,7 @@ impl Watch {
 }
 
 /// What each server did, for the summary of a run.
-pub(crate) fn report(picture: &Picture, summary: &mut Summary) {
+pub(crate) fn report(picture: &Picture, summary: &mut TransferSummary) {
     let hosts = picture.hosts.rows();
     for host in hosts {
         let report = HostReport {

@@ -8,11 +8,11 @@ use testkit::server::Answer;
 
 use crate::fixture::{Log, Site, access, client, noise};
 
-fn one(request: FileRequest) -> repo_client::Result<repo_client::Fetched> {
+fn one(request: FileRequest) -> repo_client::Result<repo_client::FetchedFile> {
     fetch(&client(), vec![request], 1, &Silent).remove(0)
 }
 
-fn cause(result: repo_client::Result<repo_client::Fetched>) -> Cause {
+fn cause(result: repo_client::Result<repo_client::FetchedFile>) -> Cause {
     let error = result.expect_err("must fail");
     error
         .failures()

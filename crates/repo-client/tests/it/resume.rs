@@ -9,7 +9,7 @@ use testkit::server::Answer;
 
 use crate::fixture::{Site, access, client, noise};
 
-fn once(request: &FileRequest) -> repo_client::Result<repo_client::Fetched> {
+fn once(request: &FileRequest) -> repo_client::Result<repo_client::FetchedFile> {
     fetch(&client(), vec![request.clone()], 1, &Silent).remove(0)
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rpm_db::{Db, DbLocation, InstallFacts, InstalledHeader};
-use rpm_pkg::header::{Header, HeaderError, Kind};
+use rpm_pkg::header::{Header, HeaderError, HeaderKind};
 use tempfile::TempDir;
 use testkit::rpm::Rpm;
 
@@ -15,12 +15,12 @@ pub(crate) const NOW: u32 = 0x6B00_352B;
 /// Signature and main header of a package file.
 pub(crate) fn headers(file: &Path) -> Result<(Header, Header), HeaderError> {
     let bytes = fs::read(file).unwrap();
-    let (signature, end) = header_at(&bytes, 96, Kind::Signature)?;
-    let (main, _) = header_at(&bytes, end.next_multiple_of(8), Kind::Main)?;
+    let (signature, end) = header_at(&bytes, 96, HeaderKind::Signature)?;
+    let (main, _) = header_at(&bytes, end.next_multiple_of(8), HeaderKind::Main)?;
     Ok((signature, main))
 }
 
-fn header_at(bytes: &[u8], at: usize, kind: Kind) -> Result<(Header, usize), HeaderError> {
+fn header_at(bytes: &[u8], at: usize, kind: HeaderKind) -> Result<(Header, usize), HeaderError> {
     let rest = bytes.get(at..).unwrap_or_default();
     let counts = rest.get(8..16).ok_or(HeaderError::Magic)?;
     let size = Header::size_from_counts(counts.try_into().unwrap(), kind)?;

@@ -4,8 +4,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use rpm_db::check::Finding;
-use rpm_db::{Db, DbError, DbLocation, Index};
+use rpm_db::check::DatabaseFault;
+use rpm_db::{Db, DbError, DbLocation, IndexTable};
 
 use crate::common::{folder, installed, recipes, write_ours};
 
@@ -15,7 +15,7 @@ fn read_all(dir: &Path) -> Result<bool, DbError> {
     let damaged = db.for_each(&mut |_, _| ControlFlow::Continue(()))?;
     db.count()?;
     db.cookie()?;
-    for table in Index::ALL {
+    for table in IndexTable::ALL {
         db.find(table, b"alpha")?;
     }
     db.file_owners(b"/usr/bin/alpha")?;
@@ -83,16 +83,16 @@ fn wrong_rows_and_headers_are_found() {
     let error = db.get(damaged[0].hnum).unwrap_err();
     assert!(matches!(error, DbError::BadRecord { .. }), "{error}");
     let findings = db.check().unwrap();
-    let has = |wanted: &dyn Fn(&Finding) -> bool| findings.iter().any(wanted);
-    assert!(has(&|f| matches!(f, Finding::Damaged { .. })));
+    let has = |wanted: &dyn Fn(&DatabaseFault) -> bool| findings.iter().any(wanted);
+    assert!(has(&|f| matches!(f, DatabaseFault::Damaged { .. })));
     assert!(has(
-        &|f| matches!(f, Finding::Missing { table: Index::Name, row, .. } if row.key == b"plain")
+        &|f| matches!(f, DatabaseFault::Missing { table: IndexTable::Name, row, .. } if row.key == b"plain")
     ));
     assert!(has(
-        &|f| matches!(f, Finding::Missing { table: Index::Providename, row, .. } if row.key == b"virt-a")
+        &|f| matches!(f, DatabaseFault::Missing { table: IndexTable::Providename, row, .. } if row.key == b"virt-a")
     ));
     assert!(has(
-        &|f| matches!(f, Finding::Extra { table: Index::Providename, row, .. } if row.key == b"other")
+        &|f| matches!(f, DatabaseFault::Extra { table: IndexTable::Providename, row, .. } if row.key == b"other")
     ));
 }
 

@@ -115,7 +115,7 @@ fn keys_in_files_are_found() {
     )
     .unwrap();
     std::os::unix::fs::symlink(outside.path(), store.join("ab")).unwrap();
-    let found = rpm_db::location::find(root.path(), rpm_db::Search::default()).unwrap();
+    let found = rpm_db::location::find(root.path(), rpm_db::DatabaseSearch::default()).unwrap();
     let files = pubkey::files(&found).unwrap();
     let contents: Vec<_> = files.into_iter().map(|f| f.bytes).collect();
     assert_eq!(contents, [b"binary".to_vec(), b"armored".to_vec()]);

@@ -5,13 +5,13 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use rpm_db::location::{self, Backend, Search};
+use rpm_db::location::{self, Backend, DatabaseSearch};
 use rpm_db::{Db, DbError, DbLocation, TransactionLock, Wait};
 
 use crate::common::{folder, recipes, write_ours};
 
 fn find(root: &Path, dbpath: Option<&str>) -> DbLocation {
-    let search = Search {
+    let search = DatabaseSearch {
         dbpath: dbpath.map(Path::new),
         host: None,
     };
@@ -74,7 +74,7 @@ fn links_stay_inside_the_root() {
         real.canonicalize().unwrap()
     );
     symlink("loop", root.path().join("loop")).unwrap();
-    let search = Search {
+    let search = DatabaseSearch {
         dbpath: Some(Path::new("/loop/rpm")),
         host: None,
     };
@@ -107,7 +107,7 @@ fn macro_files_say_where() {
         "%_dbpath\t%{_usr}/lib/sysimage/rpm\n",
     )
     .unwrap();
-    let search = Search {
+    let search = DatabaseSearch {
         dbpath: None,
         host: Some(host.path()),
     };

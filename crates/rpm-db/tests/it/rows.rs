@@ -126,7 +126,9 @@ fn keys_are_found_by_their_prefix() {
     write_ours(ours.path(), &recipes());
     let db = Db::open_read(&DbLocation::at(ours.path()).unwrap()).unwrap();
     let keys = |prefix: &[u8]| {
-        let found = db.find_prefix(rpm_db::Index::Dirnames, prefix).unwrap();
+        let found = db
+            .find_prefix(rpm_db::IndexTable::Dirnames, prefix)
+            .unwrap();
         found.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
     };
     let all = keys(b"");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rpm_db::check::Finding;
+use rpm_db::check::DatabaseFault;
 use rpm_db::{Db, DbLocation, FileState, InstalledHeader};
 use rpm_pkg::header::tag;
 use testkit::rpm::Rpm;
@@ -102,7 +102,7 @@ fn wrong_digests(dir: &Path) -> BTreeSet<u32> {
         .unwrap()
         .into_iter()
         .map(|finding| match finding {
-            Finding::Digest { hnum, .. } => hnum,
+            DatabaseFault::Digest { hnum, .. } => hnum,
             other => panic!("{other:?}"),
         });
     numbers.collect()

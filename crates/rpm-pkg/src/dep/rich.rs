@@ -132,7 +132,7 @@ pub enum RichError {
 /// Which word joins an expression to its surroundings: `Requires`, `Recommends` and `Suggests`
 /// begin as `And`; `Conflicts`, `Supplements` and `Enhances` as `Or`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Context {
+pub enum RichContext {
     /// `unless` is not allowed.
     And,
     /// `if` is not allowed.
@@ -156,7 +156,7 @@ pub fn parse(text: &str) -> Result<Rich, RichError> {
 }
 
 /// Parses an expression and checks that `if` and `unless` are allowed where they stand.
-pub fn parse_in(text: &str, context: Context) -> Result<Rich, RichError> {
+pub fn parse_in(text: &str, context: RichContext) -> Result<Rich, RichError> {
     let rich = parse(text)?;
     rich.check_context(context)?;
     Ok(rich)
@@ -312,17 +312,17 @@ impl Rich {
     }
 
     /// Whether `if` and `unless` stand where rpm allows them.
-    pub fn check_context(&self, context: Context) -> Result<(), RichError> {
+    pub fn check_context(&self, context: RichContext) -> Result<(), RichError> {
         match self {
             Rich::Plain(_) => Ok(()),
             Rich::Chain(op, sides) => {
                 let inner = if *op == RichOp::Or {
-                    Context::Or
+                    RichContext::Or
                 } else {
-                    Context::And
+                    RichContext::And
                 };
                 let inner = if *op == RichOp::And {
-                    Context::And
+                    RichContext::And
                 } else {
                     inner
                 };
@@ -335,15 +335,15 @@ impl Rich {
                 otherwise,
             } => {
                 match (op, context) {
-                    (RichOp::If, Context::Or) => return Err(RichError::IfInOr),
-                    (RichOp::Unless, Context::And) => return Err(RichError::UnlessInAnd),
+                    (RichOp::If, RichContext::Or) => return Err(RichError::IfInOr),
+                    (RichOp::Unless, RichContext::And) => return Err(RichError::UnlessInAnd),
                     _ => {}
                 }
                 then.check_context(context)?;
                 // rpm looks at a condition by itself: it must be valid in one of both contexts.
                 condition
-                    .check_context(Context::And)
-                    .or_else(|_| condition.check_context(Context::Or))?;
+                    .check_context(RichContext::And)
+                    .or_else(|_| condition.check_context(RichContext::Or))?;
                 otherwise
                     .iter()
                     .try_for_each(|side| side.check_context(context))

@@ -53,7 +53,7 @@ fn rich_operands_are_indexed_with_their_sign() {
 
 #[test]
 fn rich_errors_are_told_apart() {
-    use rich::{Context, RichError, parse, parse_in};
+    use rich::{RichContext, RichError, parse, parse_in};
     assert_eq!(parse("(a and b or c)"), Err(RichError::MixedOps));
     assert_eq!(parse("(a if b if c)"), Err(RichError::Unchainable));
     assert_eq!(parse("(a else b)"), Err(RichError::StrayElse));
@@ -62,11 +62,11 @@ fn rich_errors_are_told_apart() {
     assert_eq!(parse("(a >= )"), Err(RichError::MissingVersion("a".into())));
     assert_eq!(parse(&"(".repeat(1000)), Err(RichError::TooDeep));
     assert_eq!(
-        parse_in("(a or (b if c))", Context::And),
+        parse_in("(a or (b if c))", RichContext::And),
         Err(RichError::IfInOr)
     );
     assert_eq!(
-        parse_in("(a unless b)", Context::And),
+        parse_in("(a unless b)", RichContext::And),
         Err(RichError::UnlessInAnd)
     );
     let text = "(a and (b if c >= 1 else d) and e(x))";

@@ -1,7 +1,7 @@
 //! Checks on raw header bytes, in rpm's order (docs/reference/packages.md, 1.4; rpm 4.18 `header.c`).
 
 use super::{
-    ENTRY_SIZE, Header, INTRO_SIZE, IndexSlot, Kind, MAX_COUNT, MAX_DATA, MAX_MAIN_ENTRIES,
+    ENTRY_SIZE, Header, HeaderKind, INTRO_SIZE, IndexSlot, MAX_COUNT, MAX_DATA, MAX_MAIN_ENTRIES,
     MAX_SIGNATURE_DATA, MAX_SIGNATURE_ENTRIES, MAX_TOTAL, TagType, tag,
 };
 use crate::error::{EntryProblem, HeaderError};
@@ -16,12 +16,12 @@ pub(super) struct HeaderCounts {
 }
 
 impl HeaderCounts {
-    pub(super) fn read(intro: &[u8], kind: Kind) -> Result<Self, HeaderError> {
+    pub(super) fn read(intro: &[u8], kind: HeaderKind) -> Result<Self, HeaderError> {
         let entries = be32(intro, 0);
         let data = be32(intro, 4);
         let (max_entries, max_data) = match kind {
-            Kind::Signature => (MAX_SIGNATURE_ENTRIES, MAX_SIGNATURE_DATA),
-            Kind::Main | Kind::Database => (MAX_MAIN_ENTRIES, MAX_DATA),
+            HeaderKind::Signature => (MAX_SIGNATURE_ENTRIES, MAX_SIGNATURE_DATA),
+            HeaderKind::Main | HeaderKind::Database => (MAX_MAIN_ENTRIES, MAX_DATA),
         };
         if entries == 0 || entries > max_entries {
             return Err(HeaderError::EntryCount(entries));
@@ -69,7 +69,7 @@ struct Region {
     trailer: u32,
 }
 
-pub(super) fn parse(bytes: Vec<u8>, kind: Kind) -> Result<Header, HeaderError> {
+pub(super) fn parse(bytes: Vec<u8>, kind: HeaderKind) -> Result<Header, HeaderError> {
     let actual = bytes.len() as u64;
     let Some(intro) = bytes.get(..INTRO_SIZE) else {
         return Err(HeaderError::Size {
@@ -104,10 +104,10 @@ fn check_region(
     index: &[u8],
     data: &[u8],
     counts: &HeaderCounts,
-    kind: Kind,
+    kind: HeaderKind,
 ) -> Result<Region, HeaderError> {
     let entry = RawEntry::read(index);
-    let wanted = if kind == Kind::Signature {
+    let wanted = if kind == HeaderKind::Signature {
         tag::HEADERSIGNATURES
     } else {
         tag::HEADERIMMUTABLE
@@ -128,7 +128,7 @@ fn check_region(
         return Err(outside);
     };
     let trailer = RawEntry::read(trailer);
-    let old_image = kind == Kind::Signature && trailer.tag == tag::HEADERIMAGE;
+    let old_image = kind == HeaderKind::Signature && trailer.tag == tag::HEADERIMAGE;
     if !trailer.is_region_shaped() || (trailer.tag != entry.tag && !old_image) {
         return Err(HeaderError::Region("bad trailer"));
     }
@@ -145,7 +145,7 @@ fn check_region(
     };
     let exact = region.entries == counts.entries && region.data == counts.data;
     let fits = region.entries <= counts.entries && region.data <= counts.data;
-    if !fits || (kind == Kind::Main && !exact) {
+    if !fits || (kind == HeaderKind::Main && !exact) {
         return Err(HeaderError::RegionSize {
             region_entries: region.entries,
             entries: counts.entries,
@@ -161,7 +161,7 @@ fn check_entries(
     index: &[u8],
     data: &[u8],
     region: &Region,
-    kind: Kind,
+    kind: HeaderKind,
 ) -> Result<Vec<IndexSlot>, HeaderError> {
     let mut slots = Vec::with_capacity(index.len() / ENTRY_SIZE);
     let mut end = 0_u32;
@@ -194,7 +194,7 @@ fn check_entries(
     Ok(slots)
 }
 
-fn check_entry(raw: &RawEntry, data: &[u8], kind: Kind) -> Result<IndexSlot, EntryProblem> {
+fn check_entry(raw: &RawEntry, data: &[u8], kind: HeaderKind) -> Result<IndexSlot, EntryProblem> {
     if raw.tag < FIRST_TAG || i32::try_from(raw.tag).is_err() {
         return Err(EntryProblem::Tag);
     }
@@ -208,7 +208,7 @@ fn check_entry(raw: &RawEntry, data: &[u8], kind: Kind) -> Result<IndexSlot, Ent
         return Err(EntryProblem::Alignment);
     }
     let rest = data.get(offset as usize..).ok_or(EntryProblem::Offset)?;
-    if kind != Kind::Signature && !fits_known_type(raw.tag, value) {
+    if kind != HeaderKind::Signature && !fits_known_type(raw.tag, value) {
         return Err(EntryProblem::KnownType);
     }
     let length = value_length(value, raw.count, rest).ok_or(EntryProblem::Truncated)?;

@@ -2,7 +2,7 @@
 //!
 //! Layout: docs/reference/packages.md, 1.3, and docs/reference/rpmdb.md, 2.4, as rpm 4.18 writes it.
 
-use super::{ENTRY_SIZE, Header, HeaderError, INTRO_SIZE, Kind, TagType, tag};
+use super::{ENTRY_SIZE, Header, HeaderError, HeaderKind, INTRO_SIZE, TagType, tag};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -25,7 +25,7 @@ pub enum WriteError {
 
 /// A value to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum TagValue {
     /// Bytes of type CHAR.
     Char(Vec<u8>),
     /// 8-bit integers.
@@ -46,20 +46,20 @@ pub enum Value {
     I18nString(Vec<Vec<u8>>),
 }
 
-impl Value {
+impl TagValue {
     /// One 32-bit integer.
     pub fn int32(value: u32) -> Self {
-        Value::Int32(vec![value])
+        TagValue::Int32(vec![value])
     }
 
     /// One string.
     pub fn string(value: impl AsRef<[u8]>) -> Self {
-        Value::String(value.as_ref().to_vec())
+        TagValue::String(value.as_ref().to_vec())
     }
 
     /// An array of strings.
     pub fn strings<T: AsRef<[u8]>>(values: impl IntoIterator<Item = T>) -> Self {
-        Value::StringArray(values.into_iter().map(|v| v.as_ref().to_vec()).collect())
+        TagValue::StringArray(values.into_iter().map(|v| v.as_ref().to_vec()).collect())
     }
 
     fn encode(&self) -> Encoded {
@@ -70,27 +70,27 @@ impl Value {
                 .collect::<Vec<u8>>()
         };
         let (kind, count, data) = match self {
-            Value::Char(v) => (TagType::Char, v.len(), v.clone()),
-            Value::Int8(v) => (TagType::Int8, v.len(), v.clone()),
-            Value::Int16(v) => (
+            TagValue::Char(v) => (TagType::Char, v.len(), v.clone()),
+            TagValue::Int8(v) => (TagType::Int8, v.len(), v.clone()),
+            TagValue::Int16(v) => (
                 TagType::Int16,
                 v.len(),
                 v.iter().flat_map(|n| n.to_be_bytes()).collect(),
             ),
-            Value::Int32(v) => (
+            TagValue::Int32(v) => (
                 TagType::Int32,
                 v.len(),
                 v.iter().flat_map(|n| n.to_be_bytes()).collect(),
             ),
-            Value::Int64(v) => (
+            TagValue::Int64(v) => (
                 TagType::Int64,
                 v.len(),
                 v.iter().flat_map(|n| n.to_be_bytes()).collect(),
             ),
-            Value::String(v) => (TagType::String, 1, v.iter().copied().chain([0]).collect()),
-            Value::Bin(v) => (TagType::Bin, v.len(), v.clone()),
-            Value::StringArray(v) => (TagType::StringArray, v.len(), join(v)),
-            Value::I18nString(v) => (TagType::I18nString, v.len(), join(v)),
+            TagValue::String(v) => (TagType::String, 1, v.iter().copied().chain([0]).collect()),
+            TagValue::Bin(v) => (TagType::Bin, v.len(), v.clone()),
+            TagValue::StringArray(v) => (TagType::StringArray, v.len(), join(v)),
+            TagValue::I18nString(v) => (TagType::I18nString, v.len(), join(v)),
         };
         Encoded {
             kind,
@@ -101,8 +101,8 @@ impl Value {
 
     fn has_inner_nul(&self) -> bool {
         match self {
-            Value::String(v) => v.contains(&0),
-            Value::StringArray(v) | Value::I18nString(v) => v.iter().any(|s| s.contains(&0)),
+            TagValue::String(v) => v.contains(&0),
+            TagValue::StringArray(v) | TagValue::I18nString(v) => v.iter().any(|s| s.contains(&0)),
             _ => false,
         }
     }
@@ -159,7 +159,7 @@ impl HeaderBuilder {
     }
 
     /// Sets the value of `tag`; an earlier one is replaced. Order does not matter.
-    pub fn add(&mut self, tag: u32, value: Value) -> &mut Self {
+    pub fn add(&mut self, tag: u32, value: TagValue) -> &mut Self {
         if value.has_inner_nul() {
             self.nul = Some(tag);
         }
@@ -171,11 +171,11 @@ impl HeaderBuilder {
     ///
     /// # Errors
     /// Values that no reader accepts: no elements, wrong type for a known tag, NULs in strings.
-    pub fn build(&self, kind: Kind) -> Result<Header, WriteError> {
+    pub fn build(&self, kind: HeaderKind) -> Result<Header, WriteError> {
         if let Some(tag) = self.nul {
             return Err(WriteError::Nul(tag));
         }
-        let region = if kind == Kind::Signature {
+        let region = if kind == HeaderKind::Signature {
             tag::HEADERSIGNATURES
         } else {
             tag::HEADERIMMUTABLE
@@ -275,7 +275,7 @@ impl DatabaseHeader {
     }
 
     /// Adds an entry; one of the same tag is replaced (in the region: shadowed).
-    pub fn add(&mut self, tag: u32, value: Value) -> &mut Self {
+    pub fn add(&mut self, tag: u32, value: TagValue) -> &mut Self {
         if value.has_inner_nul() {
             self.nul = Some(tag);
         }
@@ -339,6 +339,6 @@ impl DatabaseHeader {
         for (tag, value) in &self.added {
             area.push(*tag, value);
         }
-        Ok(Header::parse(area.into_bytes(), Kind::Database)?)
+        Ok(Header::parse(area.into_bytes(), HeaderKind::Database)?)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{RealRpm, fixtures, have_rpm, real_rpms, run};
 use rpm_pkg::files::FileList;
-use rpm_pkg::header::{HeaderBuilder, Kind, Value, tag};
+use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue, tag};
 use rpm_pkg::package::{Covers, DigestChoice, Package, PayloadDigests, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits};
 use rpm_pkg::script::{ScriptletKind, Scriptlets, Trigger, TriggerClass, triggers};
@@ -225,16 +225,16 @@ fn one_changed_byte_of_a_payload_is_noticed() {
 fn content_must_match_the_digest_in_the_header() {
     let md5 = "900150983cd24fb0d6963f7d28e17f72";
     let mut builder = HeaderBuilder::new();
-    builder.add(tag::SOURCERPM, Value::string("t.src.rpm"));
+    builder.add(tag::SOURCERPM, TagValue::string("t.src.rpm"));
     builder
-        .add(tag::BASENAMES, Value::strings(["a"]))
-        .add(tag::DIRNAMES, Value::strings(["/"]));
+        .add(tag::BASENAMES, TagValue::strings(["a"]))
+        .add(tag::DIRNAMES, TagValue::strings(["/"]));
     builder
-        .add(tag::DIRINDEXES, Value::int32(0))
-        .add(tag::FILESIZES, Value::int32(3));
-    builder.add(tag::FILEMODES, Value::Int16(vec![0o100644]));
-    builder.add(tag::FILEDIGESTS, Value::strings([md5]));
-    let files = FileList::from_header(&builder.build(Kind::Main).unwrap()).unwrap();
+        .add(tag::DIRINDEXES, TagValue::int32(0))
+        .add(tag::FILESIZES, TagValue::int32(3));
+    builder.add(tag::FILEMODES, TagValue::Int16(vec![0o100644]));
+    builder.add(tag::FILEDIGESTS, TagValue::strings([md5]));
+    let files = FileList::from_header(&builder.build(HeaderKind::Main).unwrap()).unwrap();
     // A stripped archive: 14 bytes, padded to 16, then the data; 0xffffffff ends it.
     let archive = |data: &str| format!("07070X00000000\0\0{data}\007070Xffffffff\0\0");
     let read = |data: &str, verify_files| {

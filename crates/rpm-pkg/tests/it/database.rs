@@ -3,7 +3,7 @@
 use crate::support::{have_rpm, real_rpms, run};
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{
-    DatabaseHeader, Header, HeaderBuilder, Kind, SignatureTags, Value, WriteError, tag,
+    DatabaseHeader, Header, HeaderBuilder, HeaderKind, SignatureTags, TagValue, WriteError, tag,
 };
 use rpm_pkg::package::Package;
 use std::path::Path;
@@ -65,21 +65,21 @@ fn records_equal_those_of_real_rpm() {
             println!("rpm does not install {}", rpm.name);
             continue;
         };
-        let real = Header::parse(theirs.as_slice(), Kind::Database).unwrap();
+        let real = Header::parse(theirs.as_slice(), HeaderKind::Database).unwrap();
         let mut record = DatabaseHeader::from_header(&package.header);
         record
             .copy_signature(&package.signature, SignatureTags::Rpm4)
             .unwrap();
         let files = FileList::from_header(&package.header).unwrap().len();
         if files > 0 {
-            record.add(tag::FILESTATES, Value::Char(vec![0; files]));
+            record.add(tag::FILESTATES, TagValue::Char(vec![0; files]));
         }
         // Times and the machine's color are the only values taken from rpm.
         for tag in [tag::INSTALLTIME, tag::INSTALLCOLOR, tag::INSTALLTID] {
-            record.add(tag, Value::int32(real.u32(tag).unwrap()));
+            record.add(tag, TagValue::int32(real.u32(tag).unwrap()));
         }
         if let Some(prefixes) = real.entry(tag::INSTPREFIXES) {
-            record.add(tag::INSTPREFIXES, Value::strings(prefixes.strings()));
+            record.add(tag::INSTPREFIXES, TagValue::strings(prefixes.strings()));
         }
         let ours = record.build().unwrap();
         if ours.bytes() == theirs {
@@ -116,13 +116,13 @@ fn records_equal_those_of_real_rpm() {
 #[test]
 fn a_header_from_nothing_reads_back() {
     let mut builder = HeaderBuilder::new();
-    builder.add(tag::NAME, Value::string("gpg-pubkey"));
-    builder.add(tag::SUMMARY, Value::I18nString(vec![b"key".to_vec()]));
-    builder.add(tag::PROVIDENAME, Value::strings(["gpg(a)", "gpg(b)"]));
-    builder.add(tag::BUILDTIME, Value::int32(5));
-    builder.add(tag::LONGSIZE, Value::Int64(vec![1 << 40]));
-    builder.add(tag::FILEMODES, Value::Int16(vec![0o100644]));
-    let header = builder.build(Kind::Main).unwrap();
+    builder.add(tag::NAME, TagValue::string("gpg-pubkey"));
+    builder.add(tag::SUMMARY, TagValue::I18nString(vec![b"key".to_vec()]));
+    builder.add(tag::PROVIDENAME, TagValue::strings(["gpg(a)", "gpg(b)"]));
+    builder.add(tag::BUILDTIME, TagValue::int32(5));
+    builder.add(tag::LONGSIZE, TagValue::Int64(vec![1 << 40]));
+    builder.add(tag::FILEMODES, TagValue::Int16(vec![0o100644]));
+    let header = builder.build(HeaderKind::Main).unwrap();
     assert_eq!(header.text(tag::NAME), Some("gpg-pubkey"));
     assert_eq!(
         header.strings(tag::PROVIDENAME).collect::<Vec<_>>(),
@@ -132,8 +132,8 @@ fn a_header_from_nothing_reads_back() {
     assert_eq!(header.uint(tag::FILEMODES), Some(0o100644));
     let mut record = DatabaseHeader::from_header(&header);
     record
-        .add(tag::INSTALLTIME, Value::int32(9))
-        .add(tag::NAME, Value::string("shadow"));
+        .add(tag::INSTALLTIME, TagValue::int32(9))
+        .add(tag::NAME, TagValue::string("shadow"));
     let record = record.build().unwrap();
     assert_eq!(record.u32(tag::INSTALLTIME), Some(9));
     assert_eq!(record.text(tag::NAME), Some("shadow"));
@@ -146,21 +146,21 @@ fn a_header_from_nothing_reads_back() {
 #[test]
 fn what_cannot_be_read_is_not_written() {
     let mut builder = HeaderBuilder::new();
-    builder.add(tag::NAME, Value::string("a\0b"));
+    builder.add(tag::NAME, TagValue::string("a\0b"));
     assert_eq!(
-        builder.build(Kind::Main).unwrap_err(),
+        builder.build(HeaderKind::Main).unwrap_err(),
         WriteError::Nul(tag::NAME)
     );
     builder = HeaderBuilder::new();
-    builder.add(tag::NAME, Value::int32(1));
+    builder.add(tag::NAME, TagValue::int32(1));
     assert!(matches!(
-        builder.build(Kind::Main),
+        builder.build(HeaderKind::Main),
         Err(WriteError::Invalid(_))
     ));
     builder = HeaderBuilder::new();
-    builder.add(tag::FILESTATES, Value::Char(Vec::new()));
+    builder.add(tag::FILESTATES, TagValue::Char(Vec::new()));
     assert!(matches!(
-        builder.build(Kind::Main),
+        builder.build(HeaderKind::Main),
         Err(WriteError::Invalid(_))
     ));
 }
@@ -187,7 +187,7 @@ fn records_of_a_real_system_are_read_and_written_back() {
         for line in lines.split(|c| *c == b'\n').filter(|line| !line.is_empty()) {
             let byte = |p: &[u8]| u8::from_str_radix(std::str::from_utf8(p).unwrap(), 16).unwrap();
             let blob: Vec<u8> = line.chunks_exact(2).map(byte).collect();
-            let header = Header::parse(blob.as_slice(), Kind::Database).unwrap();
+            let header = Header::parse(blob.as_slice(), HeaderKind::Database).unwrap();
             let nevra = rpm_pkg::nevra::Nevra::from_header(&header).unwrap();
             let files = FileList::from_header(&header).unwrap();
             let states = header.count(tag::FILESTATES);

@@ -1,7 +1,7 @@
 //! Rich dependencies: what rpmbuild accepts, we accept; what it refuses, we refuse.
 
 use crate::support::have_rpm;
-use rpm_pkg::dep::rich::{self, Context};
+use rpm_pkg::dep::rich::{self, RichContext};
 use std::process::Command;
 
 const OPERANDS: &[&str] = &[
@@ -94,7 +94,10 @@ fn rich_dependencies_parse_as_in_rpmbuild() {
             assert!(rich::parse(text).is_err(), "{text}");
             continue;
         }
-        for (tag, context) in [("Requires", Context::And), ("Conflicts", Context::Or)] {
+        for (tag, context) in [
+            ("Requires", RichContext::And),
+            ("Conflicts", RichContext::Or),
+        ] {
             let theirs = accepted_by_rpm(dir.path(), tag, text);
             let ours = rich::parse_in(text, context);
             // rpm takes this one, which means nothing.

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use crate::support::{fixtures, have_rpm, real_rpms, run};
 use rpm_pkg::dep::{DepGroup, Deps};
 use rpm_pkg::files::FileList;
-use rpm_pkg::header::{Header, HeaderBuilder, HeaderError, Kind, MAGIC, Value, tag};
+use rpm_pkg::header::{Header, HeaderBuilder, HeaderError, HeaderKind, MAGIC, TagValue, tag};
 use rpm_pkg::nevra::Nevra;
 use rpm_pkg::package::Package;
 use rpm_pkg::script::{Scriptlets, TriggerClass, triggers};
@@ -73,7 +73,11 @@ fn random_changes_never_panic() {
             if round % 7 == 0 {
                 changed.truncate(random.usize(..main.len()));
             }
-            for kind in [Kind::Main, Kind::Database, Kind::Signature] {
+            for kind in [
+                HeaderKind::Main,
+                HeaderKind::Database,
+                HeaderKind::Signature,
+            ] {
                 match Header::parse(changed.as_slice(), kind) {
                     Ok(header) => {
                         accepted += 1;
@@ -148,20 +152,20 @@ fn what_rpm_refuses_is_refused() {
 fn good() -> Header {
     let mut builder = HeaderBuilder::new();
     builder
-        .add(tag::NAME, Value::string("a"))
-        .add(tag::VERSION, Value::string("1"));
+        .add(tag::NAME, TagValue::string("a"))
+        .add(tag::VERSION, TagValue::string("1"));
     builder
-        .add(tag::RELEASE, Value::string("1"))
-        .add(tag::SIZE, Value::int32(7));
-    builder.add(tag::BASENAMES, Value::strings(["x", "y"]));
-    builder.build(Kind::Main).unwrap()
+        .add(tag::RELEASE, TagValue::string("1"))
+        .add(tag::SIZE, TagValue::int32(7));
+    builder.add(tag::BASENAMES, TagValue::strings(["x", "y"]));
+    builder.build(HeaderKind::Main).unwrap()
 }
 
 /// The bytes of [`good`] with one 32-bit field of the index (or of the counts) replaced.
 fn with_field(position: usize, value: u32) -> Result<Header, HeaderError> {
     let mut bytes = good().bytes().to_vec();
     bytes[position..position + 4].copy_from_slice(&value.to_be_bytes());
-    Header::parse(bytes, Kind::Main)
+    Header::parse(bytes, HeaderKind::Main)
 }
 
 #[test]
@@ -210,12 +214,12 @@ fn each_check_has_its_error() {
     assert_eq!(entry(with_field(field(4, 1), 2)), Some(KnownType));
     assert_eq!(entry(with_field(field(1, 3), 2)), Some(Truncated));
     assert_eq!(entry(with_field(field(2, 2), 0)), Some(Overlap));
-    assert!(Header::parse_with_magic(&good().bytes_with_magic(), Kind::Main).is_ok());
-    assert!(Header::parse_with_magic(good().bytes(), Kind::Main).is_err());
+    assert!(Header::parse_with_magic(&good().bytes_with_magic(), HeaderKind::Main).is_ok());
+    assert!(Header::parse_with_magic(good().bytes(), HeaderKind::Main).is_err());
     let mut longer = good().bytes().to_vec();
     longer.push(0);
     assert!(matches!(
-        Header::parse(longer, Kind::Main),
+        Header::parse(longer, HeaderKind::Main),
         Err(HeaderError::Size { .. })
     ));
     assert_eq!(MAGIC.len(), 8);

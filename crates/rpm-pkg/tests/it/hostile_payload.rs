@@ -1,7 +1,7 @@
 //! Payloads that lie (docs/threats.md, rows 44, 46, 60, 64).
 
 use rpm_pkg::files::{FileList, FilesError};
-use rpm_pkg::header::{HeaderBuilder, Kind, Value, tag};
+use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue, tag};
 use rpm_pkg::package::PayloadDigests;
 use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits, PayloadSummary};
 use std::io::Write;
@@ -11,20 +11,20 @@ fn header(files: &[(&str, &str, u32)]) -> rpm_pkg::header::Header {
     let mut builder = HeaderBuilder::new();
     let count = files.len() as u32;
     builder
-        .add(tag::NAME, Value::string("t"))
-        .add(tag::SOURCERPM, Value::string("t.src.rpm"));
-    builder.add(tag::BASENAMES, Value::strings(files.iter().map(|f| f.1)));
-    builder.add(tag::DIRNAMES, Value::strings(files.iter().map(|f| f.0)));
-    builder.add(tag::DIRINDEXES, Value::Int32((0..count).collect()));
+        .add(tag::NAME, TagValue::string("t"))
+        .add(tag::SOURCERPM, TagValue::string("t.src.rpm"));
+    builder.add(tag::BASENAMES, TagValue::strings(files.iter().map(|f| f.1)));
+    builder.add(tag::DIRNAMES, TagValue::strings(files.iter().map(|f| f.0)));
+    builder.add(tag::DIRINDEXES, TagValue::Int32((0..count).collect()));
     builder.add(
         tag::FILESIZES,
-        Value::Int32(files.iter().map(|f| f.2).collect()),
+        TagValue::Int32(files.iter().map(|f| f.2).collect()),
     );
     builder.add(
         tag::FILEMODES,
-        Value::Int16(files.iter().map(|_| 0o100644).collect()),
+        TagValue::Int16(files.iter().map(|_| 0o100644).collect()),
     );
-    builder.build(Kind::Main).unwrap()
+    builder.build(HeaderKind::Main).unwrap()
 }
 
 fn list(files: &[(&str, &str, u32)]) -> FileList {

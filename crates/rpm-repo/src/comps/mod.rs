@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::error::Result;
-use crate::xml::{Event, Fault, Limits, XmlReader};
+use crate::xml::{XmlEvent, XmlFault, XmlLimits, XmlReader};
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ pub struct Comps {
     /// `group`, in the order of the document.
     pub groups: Vec<Group>,
     /// `environment`, in the order of the document.
-    pub environments: Vec<Environment>,
+    pub environments: Vec<GroupEnvironment>,
     /// `category`, in the order of the document.
     pub categories: Vec<Category>,
     /// `langpacks/match`: name and the pattern of what to install for it.
@@ -85,7 +85,7 @@ pub struct Group {
 
 /// One environment: a set of groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Environment {
+pub struct GroupEnvironment {
     /// The id; never empty.
     pub id: String,
     /// The name people see.
@@ -130,7 +130,7 @@ struct CompsChild {
 /// (`<!DOCTYPE comps PUBLIC ...>`): it is skipped if it has no internal subset, and nothing is fetched.
 ///
 /// Errors: what [`XmlReader`] refuses; a group, environment or category without id; a limit.
-pub fn read(document: &str, stream: impl Read, limits: &Limits) -> Result<Comps> {
+pub fn read(document: &str, stream: impl Read, limits: &XmlLimits) -> Result<Comps> {
     let xml = XmlReader::new(document, stream, limits).allow_plain_doctype();
     let mut parser = CompsParser {
         xml,
@@ -157,7 +157,7 @@ pub fn read(document: &str, stream: impl Read, limits: &Limits) -> Result<Comps>
 
 struct CompsParser<'d, R> {
     xml: XmlReader<'d, R>,
-    limits: Limits,
+    limits: XmlLimits,
 }
 
 impl<R: Read> CompsParser<'_, R> {
@@ -165,8 +165,8 @@ impl<R: Read> CompsParser<'_, R> {
     fn child(&mut self) -> Result<Option<CompsChild>> {
         loop {
             let child = match self.xml.next()? {
-                Event::Start(tag) => (|| {
-                    Ok::<CompsChild, Fault>(CompsChild {
+                XmlEvent::Start(tag) => (|| {
+                    Ok::<CompsChild, XmlFault>(CompsChild {
                         name: tag.name().to_vec(),
                         lang: tag.attribute(b"lang")?,
                         kind: tag.attribute(b"type")?,
@@ -174,8 +174,8 @@ impl<R: Read> CompsParser<'_, R> {
                         default: tag.attribute(b"default")?,
                     })
                 })(),
-                Event::End => return Ok(None),
-                Event::Other => continue,
+                XmlEvent::End => return Ok(None),
+                XmlEvent::Other => continue,
             };
             return child.map(Some).map_err(|fault| self.xml.fault(fault));
         }
@@ -249,8 +249,8 @@ impl<R: Read> CompsParser<'_, R> {
         Ok(())
     }
 
-    fn environment(&mut self) -> Result<Environment> {
-        let mut environment = Environment::default();
+    fn environment(&mut self) -> Result<GroupEnvironment> {
+        let mut environment = GroupEnvironment::default();
         while let Some(child) = self.child()? {
             match child.name.as_slice() {
                 b"id" => environment.id = self.text()?,
@@ -308,11 +308,11 @@ impl<R: Read> CompsParser<'_, R> {
     fn langpacks(&mut self, langpacks: &mut Vec<(String, String)>) -> Result<()> {
         loop {
             let found = match self.xml.next()? {
-                Event::Start(tag) => tag
+                XmlEvent::Start(tag) => tag
                     .attribute(b"name")
                     .and_then(|name| Ok(name.zip(tag.attribute(b"install")?))),
-                Event::End => return Ok(()),
-                Event::Other => continue,
+                XmlEvent::End => return Ok(()),
+                XmlEvent::Other => continue,
             };
             langpacks.extend(found.map_err(|fault| self.xml.fault(fault))?);
             self.xml.skip()?;

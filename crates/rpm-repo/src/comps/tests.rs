@@ -10,7 +10,7 @@ fn groups_environments_and_categories() {
         <groupid>core</groupid></grouplist><optionlist><groupid default=\"true\">o</groupid>\
         </optionlist></environment><category><id>c</id><grouplist><groupid>core</groupid></grouplist>\
         </category><langpacks><match name=\"a\" install=\"a-%s\"/></langpacks></comps>";
-    let comps = read("c", text.as_bytes(), &Limits::default()).unwrap();
+    let comps = read("c", text.as_bytes(), &XmlLimits::default()).unwrap();
     let group = &comps.groups[0];
     assert_eq!(
         (group.id.as_str(), group.name.text.as_str()),
@@ -28,7 +28,7 @@ fn groups_environments_and_categories() {
 #[test]
 fn row_43_a_doctype_with_an_internal_subset_is_refused_in_comps_too() {
     let text = "<!DOCTYPE comps [<!ENTITY a \"b\">]><comps/>";
-    assert!(read("c", text.as_bytes(), &Limits::default()).is_err());
+    assert!(read("c", text.as_bytes(), &XmlLimits::default()).is_err());
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn what_is_written_is_read_back_the_same() {
         <optionlist><groupid default=\"true\">h</groupid></optionlist></environment><category><id>c</id>\
         <grouplist><groupid>g</groupid></grouplist></category><langpacks><match name=\"a\" install=\"a-%s\"/>\
         </langpacks></comps>";
-    let first = read("c", text.as_bytes(), &Limits::default()).unwrap();
-    let again = read("c", super::write(&first).as_bytes(), &Limits::default()).unwrap();
+    let first = read("c", text.as_bytes(), &XmlLimits::default()).unwrap();
+    let again = read("c", super::write(&first).as_bytes(), &XmlLimits::default()).unwrap();
     assert_eq!(again, first);
 }

@@ -1,6 +1,6 @@
 //! The writer of comps.
 
-use super::{Category, Comps, Environment, Group, GroupPackage, Localized, PackageKind};
+use super::{Category, Comps, Group, GroupEnvironment, GroupPackage, Localized, PackageKind};
 use crate::xml::{push_element, push_pair, push_text};
 
 /// A whole document: what [`super::read`] keeps of one.
@@ -107,7 +107,7 @@ fn ids<'a>(list: &str, ids: impl Iterator<Item = (&'a String, bool)>, out: &mut 
     }
 }
 
-fn environment(environment: &Environment, out: &mut String) {
+fn environment(environment: &GroupEnvironment, out: &mut String) {
     out.push_str("  <environment>\n");
     push_element("    ", "id", &environment.id, out);
     localized("name", &environment.name, out);

@@ -11,7 +11,7 @@ mod secret;
 mod unreadable;
 mod value;
 
-pub use keys::{Key, MAIN_KEYS, REPO_KEYS};
+pub use keys::{EffectiveKey, MAIN_KEYS, REPO_KEYS};
 pub use main_config::{MainConfig, MinVersion, read_main_config};
 pub use repo::{RepoConfig, UnknownVariable, read_repo_dir, read_repo_dirs, read_repo_file};
 pub use secret::Secret;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::keys::Key;
+use super::keys::EffectiveKey;
 use crate::error::{Error, Place, Result};
 
 /// Keys that check something. A typo must not switch a check off: their values must be readable.
@@ -45,7 +45,7 @@ impl fmt::Display for UnreadableValue {
 /// Errors: every other error, and an unreadable value of a key that checks something.
 pub(super) fn pass_over(
     outcome: Result<bool>,
-    keys: &[Key],
+    keys: &[EffectiveKey],
     earlier: Option<&Place>,
 ) -> Result<Option<UnreadableValue>> {
     match outcome {

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Read, Write};
 
-use super::header::Header;
+use super::header::DeltaHeader;
 use super::make::Tap;
 use super::packing::Packer;
 use super::{Error, MAX_DELTA, MAX_WINDOW_LOG, Result, ops};
@@ -20,7 +20,7 @@ use crate::compress::{Decoder, Expected, MAX_OPEN_SIZE, MAX_PACKED_SIZE};
 pub fn apply(old: impl Read, delta: impl Read, expected: &Expected, out: impl Write) -> Result<()> {
     let wanted = expected.checksum.ok_or(Error::OtherFile)?;
     let mut delta = BufReader::new(delta.take(MAX_DELTA));
-    let header = Header::read(&mut delta)?;
+    let header = DeltaHeader::read(&mut delta)?;
     if header.to != wanted {
         return Err(Error::OtherFile);
     }

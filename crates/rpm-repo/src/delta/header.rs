@@ -13,7 +13,7 @@ const FIRST: &str = "repodata-delta 1";
 
 /// What a delta says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
+pub struct DeltaHeader {
     /// Checksum of the old file as it is stored.
     pub from: Digest,
     /// Checksum of the new file as it is stored.
@@ -30,7 +30,7 @@ pub(super) fn digest(text: &str) -> Option<Digest> {
     Digest::from_hex(DigestAlgo::from_name(algo)?, hex).ok()
 }
 
-impl Header {
+impl DeltaHeader {
     /// The lines, the empty one at the end included.
     pub(super) fn text(&self) -> String {
         format!(
@@ -43,7 +43,7 @@ impl Header {
     ///
     /// # Errors
     /// [`Error::Form`]: not a header of this form; [`Error::Io`]: it cannot be read.
-    pub fn read(delta: &mut impl Read) -> Result<Header> {
+    pub fn read(delta: &mut impl Read) -> Result<DeltaHeader> {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\n\n") {
             if bytes.len() >= MAX_HEADER {
@@ -59,7 +59,7 @@ impl Header {
         Self::parse(text)
     }
 
-    fn parse(text: &str) -> Result<Header> {
+    fn parse(text: &str) -> Result<DeltaHeader> {
         let mut lines = text.lines();
         if lines.next() != Some(FIRST) {
             return Err(Error::Form("its first line is another"));
@@ -79,7 +79,7 @@ impl Header {
             .map_err(|_| Error::Form("its header has a bad size"))?;
         let packing = Packing::parse(value("packing")?)
             .ok_or(Error::Form("its header names an unknown packing"))?;
-        Ok(Header {
+        Ok(DeltaHeader {
             from,
             to,
             open_size,

@@ -8,7 +8,7 @@ use imara_diff::{Algorithm, Diff, InternedInput};
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
 use super::chunks::{Chunks, Stretch, stretches};
-use super::{Error, Header, MAX_DELTA, Offer, Packing, Result, file_name, ops, tokens};
+use super::{DeltaHeader, Error, MAX_DELTA, Offer, Packing, Result, file_name, ops, tokens};
 use crate::compress::{Decoder, HashingReader};
 
 /// Level of a body of up to [`SMALL`] bytes. It is made once and sent often.
@@ -34,7 +34,7 @@ pub struct File<'a> {
 
 /// A finished delta.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct FinishedDelta {
     /// Its size in bytes.
     pub size: u64,
     /// Its SHA-256.
@@ -42,24 +42,24 @@ pub struct Made {
 }
 
 /// The new file of deltas from several old ones: what must be known of it is found once.
-pub struct Target<'a> {
+pub struct DeltaTarget<'a> {
     file: File<'a>,
     chunks: Chunks,
     text: Digest,
     packing: Packing,
 }
 
-impl<'a> Target<'a> {
+impl<'a> DeltaTarget<'a> {
     /// Reads the file, and finds how it was packed.
     ///
     /// # Errors
     /// [`Error::NotExact`]: nothing known here packs its text so. Others: it cannot be read, is damaged or
     /// larger than may be.
-    pub fn new(file: File<'a>) -> Result<Target<'a>> {
+    pub fn new(file: File<'a>) -> Result<DeltaTarget<'a>> {
         let mut text = HashingReader::new(open(file.path)?, Some(DigestAlgo::Sha256));
         let chunks = Chunks::read(&mut text)?;
         let packing = Packing::of_file(file.path, chunks.size)?.ok_or(Error::NotExact)?;
-        Ok(Target {
+        Ok(DeltaTarget {
             file,
             text: text.take_digest().ok_or(Error::Differs)?,
             packing,
@@ -75,9 +75,9 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// A file cannot be read, or is larger than may be.
-    pub fn delta_from(&self, old: &File<'_>, out: impl Write) -> Result<Made> {
+    pub fn delta_from(&self, old: &File<'_>, out: impl Write) -> Result<FinishedDelta> {
         let chunks = Chunks::read(open(old.path)?)?;
-        let header = Header {
+        let header = DeltaHeader {
             from: old.digest,
             to: self.file.digest,
             open_size: self.chunks.size,
@@ -91,7 +91,7 @@ impl<'a> Target<'a> {
         out.write_all(header.text().as_bytes())?;
         out.write_all(&body)?;
         out.out.flush()?;
-        Ok(Made {
+        Ok(FinishedDelta {
             size: out.size,
             digest: out.hasher.finish(),
         })
@@ -128,8 +128,8 @@ impl<'a> Target<'a> {
 ///
 /// # Errors
 /// As [`Target::new`] and [`Target::delta_from`].
-pub fn make(old: &File<'_>, new: &File<'_>, out: impl Write) -> Result<Made> {
-    Target::new(*new)?.delta_from(old, out)
+pub fn make(old: &File<'_>, new: &File<'_>, out: impl Write) -> Result<FinishedDelta> {
+    DeltaTarget::new(*new)?.delta_from(old, out)
 }
 
 fn open(path: &Path) -> io::Result<Decoder<fs::File>> {

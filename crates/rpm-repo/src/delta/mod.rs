@@ -26,9 +26,9 @@ mod packing;
 mod tokens;
 
 pub use apply::apply;
-pub use header::{Header, MAX_HEADER};
+pub use header::{DeltaHeader, MAX_HEADER};
 pub use index::{INDEX, MAX_INDEX, MAX_OFFERS, Offer, file_name, parse, stem, to_bytes};
-pub use make::{File, Made, Target, make};
+pub use make::{DeltaTarget, File, FinishedDelta, make};
 pub use packing::Packing;
 
 use std::io;

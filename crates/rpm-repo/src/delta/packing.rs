@@ -261,11 +261,11 @@ impl Write for Compare {
 
 /// Packs what is written.
 pub(super) struct Packer<W: Write> {
-    inner: Inner<W>,
+    inner: PackInner<W>,
     block: Vec<u8>,
 }
 
-enum Inner<W: Write> {
+enum PackInner<W: Write> {
     Plain(W),
     Gzip {
         deflate: flate2::write::DeflateEncoder<W>,
@@ -280,11 +280,11 @@ impl<W: Write> Packer<W> {
     /// Starts; `open_size` is how much will be written.
     pub(super) fn new(mut out: W, packing: &Packing, open_size: u64) -> io::Result<Self> {
         let inner = match packing {
-            Packing::Plain => Inner::Plain(out),
+            Packing::Plain => PackInner::Plain(out),
             Packing::Gzip { header, level } => {
                 out.write_all(header)?;
                 let level = flate2::Compression::new(*level);
-                Inner::Gzip {
+                PackInner::Gzip {
                     deflate: flate2::write::DeflateEncoder::new(out, level),
                     crc: Box::default(),
                 }
@@ -300,12 +300,12 @@ impl<W: Write> Packer<W> {
                 if *size {
                     encoder.set_pledged_src_size(Some(open_size))?;
                 }
-                Inner::Zstd(encoder)
+                PackInner::Zstd(encoder)
             }
-            Packing::Xz { level } => Inner::Xz(liblzma::write::XzEncoder::new(out, *level)),
+            Packing::Xz { level } => PackInner::Xz(liblzma::write::XzEncoder::new(out, *level)),
             Packing::Bzip2 { level } => {
                 let level = bzip2::Compression::new(*level);
-                Inner::Bzip2(bzip2::write::BzEncoder::new(out, level))
+                PackInner::Bzip2(bzip2::write::BzEncoder::new(out, level))
             }
         };
         Ok(Packer {
@@ -316,14 +316,14 @@ impl<W: Write> Packer<W> {
 
     fn pass_on(&mut self) -> io::Result<()> {
         match &mut self.inner {
-            Inner::Plain(out) => out.write_all(&self.block),
-            Inner::Gzip { deflate, crc } => {
+            PackInner::Plain(out) => out.write_all(&self.block),
+            PackInner::Gzip { deflate, crc } => {
                 crc.update(&self.block);
                 deflate.write_all(&self.block)
             }
-            Inner::Zstd(out) => out.write_all(&self.block),
-            Inner::Xz(out) => out.write_all(&self.block),
-            Inner::Bzip2(out) => out.write_all(&self.block),
+            PackInner::Zstd(out) => out.write_all(&self.block),
+            PackInner::Xz(out) => out.write_all(&self.block),
+            PackInner::Bzip2(out) => out.write_all(&self.block),
         }?;
         self.block.clear();
         Ok(())
@@ -333,16 +333,16 @@ impl<W: Write> Packer<W> {
     pub(super) fn finish(mut self) -> io::Result<W> {
         self.pass_on()?;
         match self.inner {
-            Inner::Plain(out) => Ok(out),
-            Inner::Gzip { deflate, crc } => {
+            PackInner::Plain(out) => Ok(out),
+            PackInner::Gzip { deflate, crc } => {
                 let mut out = deflate.finish()?;
                 out.write_all(&crc.sum().to_le_bytes())?;
                 out.write_all(&crc.amount().to_le_bytes())?;
                 Ok(out)
             }
-            Inner::Zstd(out) => out.finish(),
-            Inner::Xz(out) => out.finish(),
-            Inner::Bzip2(out) => out.finish(),
+            PackInner::Zstd(out) => out.finish(),
+            PackInner::Xz(out) => out.finish(),
+            PackInner::Bzip2(out) => out.finish(),
         }
     }
 }

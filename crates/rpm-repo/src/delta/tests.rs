@@ -219,7 +219,7 @@ fn deltas_of_other_files_give_nothing() {
 
 /// A delta with a body of its own.
 fn crafted(old: &Stored, new: &Stored, body: &[u8]) -> Vec<u8> {
-    let header = Header {
+    let header = DeltaHeader {
         from: old.expected.checksum.unwrap(),
         to: new.expected.checksum.unwrap(),
         open_size: new.expected.open_size.unwrap(),
@@ -270,12 +270,12 @@ fn bombs_end_at_their_limits() {
 fn headers_are_read_as_they_are_written() {
     let dir = TempDir::new().unwrap();
     let (_, _, good) = pair(&dir);
-    let header = Header::read(&mut &good[..]).unwrap();
+    let header = DeltaHeader::read(&mut &good[..]).unwrap();
     let text = header.text();
     assert!(good.starts_with(text.as_bytes()));
-    assert_eq!(Header::read(&mut text.as_bytes()).unwrap(), header);
+    assert_eq!(DeltaHeader::read(&mut text.as_bytes()).unwrap(), header);
     let endless = "repodata-delta 1\n".repeat(1000);
-    assert!(Header::read(&mut endless.as_bytes()).is_err());
+    assert!(DeltaHeader::read(&mut endless.as_bytes()).is_err());
     for (from, to) in [
         ("delta 1", "delta 2"),
         ("from sha256", "from sha255"),
@@ -287,7 +287,7 @@ fn headers_are_read_as_they_are_written() {
     ] {
         assert!(text.contains(from), "{from}");
         let bad = text.replacen(from, to, 1);
-        assert!(Header::read(&mut bad.as_bytes()).is_err(), "{to}");
+        assert!(DeltaHeader::read(&mut bad.as_bytes()).is_err(), "{to}");
     }
     for text in [
         "gzip 6 1f8",

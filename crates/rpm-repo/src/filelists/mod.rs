@@ -12,9 +12,9 @@ use std::ops::ControlFlow;
 
 use crate::error::Result;
 use crate::primary::{FileKind, FileRecord};
-pub use crate::record::Summary;
+pub use crate::record::ParseSummary;
 use crate::record::{Listing, PackageKey, Parsed, TextSpan, key_texts, read_listings};
-use crate::xml::{Limits, Tag};
+use crate::xml::{Tag, XmlLimits};
 pub use write::{END, begin, write_package};
 
 /// One package of filelists; lent to the callback of [`read`] and filled again for the next.
@@ -45,9 +45,9 @@ impl FilelistsPackage {
 pub fn read(
     document: &str,
     stream: impl Read,
-    limits: &Limits,
+    limits: &XmlLimits,
     each: &mut dyn FnMut(&FilelistsPackage) -> ControlFlow<()>,
-) -> Result<Summary> {
+) -> Result<ParseSummary> {
     read_listings(document, stream, limits, each)
 }
 
@@ -65,7 +65,7 @@ impl Listing for FilelistsPackage {
         self.files.clear();
     }
 
-    fn item(tag: &Tag<'_>, _: &mut String, _: &Limits) -> Parsed<FileKind> {
+    fn item(tag: &Tag<'_>, _: &mut String, _: &XmlLimits) -> Parsed<FileKind> {
         crate::primary::file_kind(tag)
     }
 

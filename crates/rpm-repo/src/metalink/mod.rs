@@ -6,7 +6,7 @@ use rpm_pkg::digest::{Digest, DigestAlgo};
 
 use crate::error::{Error, Result};
 use crate::mirrorlist::is_url;
-use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number};
+use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader, number};
 
 #[cfg(test)]
 mod tests;
@@ -60,7 +60,7 @@ pub fn parse(document: &str, bytes: &[u8]) -> Result<Metalink> {
             what: "the metalink is too large".to_owned(),
         });
     }
-    let mut xml = XmlReader::new(document, bytes, &Limits::default());
+    let mut xml = XmlReader::new(document, bytes, &XmlLimits::default());
     xml.root("metalink")?;
     let mut draft = None;
     walk(&mut xml, Inside::Metalink, &mut draft)?;
@@ -98,9 +98,9 @@ fn walk<R: Read>(
 ) -> Result<()> {
     loop {
         let child = match xml.next()? {
-            Event::Start(tag) => child(&tag, inside),
-            Event::End => return Ok(()),
-            Event::Other => continue,
+            XmlEvent::Start(tag) => child(&tag, inside),
+            XmlEvent::End => return Ok(()),
+            XmlEvent::Other => continue,
         };
         match child.map_err(|fault| xml.fault(fault))? {
             MetalinkChild::Enter(next) => {
@@ -120,7 +120,7 @@ fn walk<R: Read>(
     }
 }
 
-fn child(tag: &Tag<'_>, inside: Inside) -> std::result::Result<MetalinkChild, Fault> {
+fn child(tag: &Tag<'_>, inside: Inside) -> std::result::Result<MetalinkChild, XmlFault> {
     Ok(match (inside, tag.name()) {
         (Inside::Metalink, b"files") => MetalinkChild::Enter(Inside::Files),
         (Inside::Files, b"file") if tag.attribute(b"name")?.as_deref() == Some(FILE_NAME) => {
@@ -169,7 +169,7 @@ impl MetalinkDraft {
         }
     }
 
-    fn finish(mut self) -> std::result::Result<Metalink, Fault> {
+    fn finish(mut self) -> std::result::Result<Metalink, XmlFault> {
         let strongest = self.hashes.iter().map(|&(algo, _)| algo).max();
         let of_strongest = self
             .hashes
@@ -179,7 +179,9 @@ impl MetalinkDraft {
             .filter_map(|(algo, hex)| Digest::from_hex(*algo, hex).ok())
             .collect();
         if strongest.is_some() && hashes.is_empty() {
-            return Err(Fault("the strongest checksum of the metalink is malformed"));
+            return Err(XmlFault(
+                "the strongest checksum of the metalink is malformed",
+            ));
         }
         self.urls
             .sort_by_key(|&(preference, _)| std::cmp::Reverse(preference));

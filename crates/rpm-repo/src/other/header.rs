@@ -2,7 +2,7 @@
 
 use rpm_pkg::header::{Header, tag};
 
-use super::{Entry, OtherPackage};
+use super::{OtherEntry, OtherPackage};
 use crate::record::{PackageKey, TextSpan};
 use crate::xml::push_clean;
 
@@ -23,7 +23,7 @@ impl OtherPackage {
             let author = self.put(author.trim_suffix_spaces());
             let text = self.put(text);
             let date = time.into();
-            self.changelogs.push(Entry { author, date, text });
+            self.changelogs.push(OtherEntry { author, date, text });
         }
         self.spread_dates();
         self.changelogs.reverse();

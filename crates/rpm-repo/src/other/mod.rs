@@ -7,9 +7,9 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-pub use crate::record::Summary;
+pub use crate::record::ParseSummary;
 use crate::record::{Listing, PackageKey, Parsed, TextSpan, keep, key_texts, read_listings};
-use crate::xml::{Limits, Tag, number};
+use crate::xml::{Tag, XmlLimits, number};
 pub use header::CHANGELOG_LIMIT;
 pub use write::{END, begin, write_package};
 
@@ -18,11 +18,11 @@ pub use write::{END, begin, write_package};
 pub struct OtherPackage {
     text: String,
     key: PackageKey,
-    changelogs: Vec<Entry>,
+    changelogs: Vec<OtherEntry>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry {
+pub(crate) struct OtherEntry {
     author: TextSpan,
     date: u64,
     text: TextSpan,
@@ -60,9 +60,9 @@ impl OtherPackage {
 pub fn read(
     document: &str,
     stream: impl Read,
-    limits: &Limits,
+    limits: &XmlLimits,
     each: &mut dyn FnMut(&OtherPackage) -> ControlFlow<()>,
-) -> Result<Summary> {
+) -> Result<ParseSummary> {
     read_listings(document, stream, limits, each)
 }
 
@@ -70,7 +70,7 @@ impl Listing for OtherPackage {
     const ROOT: &'static str = "otherdata";
     const ITEM: &'static [u8] = b"changelog";
     const TOO_MANY: &'static str = "a package with too many changelog entries";
-    type Item = Entry;
+    type Item = OtherEntry;
 
     fn key(&mut self) -> (&mut PackageKey, &mut String) {
         (&mut self.key, &mut self.text)
@@ -80,18 +80,18 @@ impl Listing for OtherPackage {
         self.changelogs.clear();
     }
 
-    fn item(tag: &Tag<'_>, text: &mut String, limits: &Limits) -> Parsed<Entry> {
+    fn item(tag: &Tag<'_>, text: &mut String, limits: &XmlLimits) -> Parsed<OtherEntry> {
         changelog(tag, text, limits)
     }
 
-    fn push(&mut self, entry: Entry, text: TextSpan) -> usize {
-        self.changelogs.push(Entry { text, ..entry });
+    fn push(&mut self, entry: OtherEntry, text: TextSpan) -> usize {
+        self.changelogs.push(OtherEntry { text, ..entry });
         self.changelogs.len()
     }
 }
 
-fn changelog(tag: &Tag<'_>, text: &mut String, limits: &Limits) -> Parsed<Entry> {
-    let mut entry = Entry {
+fn changelog(tag: &Tag<'_>, text: &mut String, limits: &XmlLimits) -> Parsed<OtherEntry> {
+    let mut entry = OtherEntry {
         author: TextSpan::default(),
         date: 0,
         text: TextSpan::default(),

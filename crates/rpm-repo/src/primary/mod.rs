@@ -8,7 +8,7 @@ mod package;
 mod parse;
 mod write;
 
-pub use crate::record::Summary;
+pub use crate::record::ParseSummary;
 pub use header::{FileFacts, is_primary};
 pub use package::{DepKind, DepRecord, FileKind, FileRecord, PrimaryPackage};
 pub use parse::read;

@@ -3,14 +3,14 @@
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use super::Summary;
+use super::ParseSummary;
 use super::package::{DepSpans, FileKind, PrimaryPackage};
 use crate::error::{Result, quoted};
 use crate::layout;
 use crate::record::{TextSpan, keep};
-use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number, number32};
+use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader, number, number32};
 
-type Parsed<T> = std::result::Result<T, Fault>;
+type Parsed<T> = std::result::Result<T, XmlFault>;
 
 /// Reads a primary document; `document` is its name in errors. `each` sees every package in the
 /// order of the document and may stop the reading.
@@ -23,18 +23,18 @@ type Parsed<T> = std::result::Result<T, Fault>;
 pub fn read(
     document: &str,
     stream: impl Read,
-    limits: &Limits,
+    limits: &XmlLimits,
     each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
-) -> Result<Summary> {
+) -> Result<ParseSummary> {
     let mut parser = PrimaryParser {
         xml: XmlReader::new(document, stream, limits),
         package: PrimaryPackage::default(),
         limits: *limits,
     };
-    let mut summary = Summary::from_root(&parser.xml.root("metadata")?);
+    let mut summary = ParseSummary::from_root(&parser.xml.root("metadata")?);
     loop {
         match parser.xml.next()? {
-            Event::Start(tag) if tag.name() == b"package" => {
+            XmlEvent::Start(tag) if tag.name() == b"package" => {
                 if summary.records == limits.max_records {
                     return Err(parser.xml.error("too many packages"));
                 }
@@ -44,9 +44,9 @@ pub fn read(
                     return Ok(summary);
                 }
             }
-            Event::Start(_) => parser.xml.skip()?,
-            Event::End => break,
-            Event::Other => {}
+            XmlEvent::Start(_) => parser.xml.skip()?,
+            XmlEvent::End => break,
+            XmlEvent::Other => {}
         }
     }
     parser.xml.finish()?;
@@ -57,7 +57,7 @@ pub fn read(
 struct PrimaryParser<'d, R> {
     xml: XmlReader<'d, R>,
     package: PrimaryPackage,
-    limits: Limits,
+    limits: XmlLimits,
 }
 
 /// A child of `package` or `format` that holds text or attributes.
@@ -90,9 +90,9 @@ impl<R: Read> PrimaryParser<'_, R> {
     fn children(&mut self, level: u32) -> Result<()> {
         loop {
             let field = match self.xml.next()? {
-                Event::End => return Ok(()),
-                Event::Other => continue,
-                Event::Start(tag) => field(&tag, &mut self.package, &self.limits),
+                XmlEvent::End => return Ok(()),
+                XmlEvent::Other => continue,
+                XmlEvent::Start(tag) => field(&tag, &mut self.package, &self.limits),
             };
             match field {
                 Ok(Field::Text(put)) => {
@@ -124,12 +124,12 @@ impl<R: Read> PrimaryParser<'_, R> {
     fn deps(&mut self, list: usize) -> Result<()> {
         loop {
             let dep = match self.xml.next()? {
-                Event::End => return Ok(()),
-                Event::Other => continue,
-                Event::Start(tag) if tag.name() == b"entry" => {
+                XmlEvent::End => return Ok(()),
+                XmlEvent::Other => continue,
+                XmlEvent::Start(tag) if tag.name() == b"entry" => {
                     dep(&tag, &mut self.package.text, self.limits.max_record_text)
                 }
-                Event::Start(_) => {
+                XmlEvent::Start(_) => {
                     self.xml.skip()?;
                     continue;
                 }
@@ -156,20 +156,20 @@ impl<R: Read> PrimaryParser<'_, R> {
             (package.checksum(), "a package without a checksum"),
         ];
         if let Some((_, what)) = missing.iter().find(|(text, _)| text.is_empty()) {
-            return Err(Fault(what));
+            return Err(XmlFault(what));
         }
         if !package.checksum().bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(Fault("a package checksum that is not hexadecimal"));
+            return Err(XmlFault("a package checksum that is not hexadecimal"));
         }
         if layout::fault(package.name()).is_some() || package.name().contains('/') {
-            return Err(Fault("a package name that could be a path"));
+            return Err(XmlFault("a package name that could be a path"));
         }
         Ok(())
     }
 }
 
 /// Takes the attributes of a child, and says what else is to be done with it.
-fn field(tag: &Tag<'_>, package: &mut PrimaryPackage, limits: &Limits) -> Parsed<Field> {
+fn field(tag: &Tag<'_>, package: &mut PrimaryPackage, limits: &XmlLimits) -> Parsed<Field> {
     let max = limits.max_record_text;
     let field = match tag.name() {
         b"name" => Field::Text(|p, s| p.texts.name = s),
@@ -245,7 +245,7 @@ fn attributes_only(
 pub(crate) fn size(value: &str) -> Parsed<u64> {
     let size = number(value)?;
     if i64::try_from(size).is_err() {
-        return Err(Fault("a size that is too large"));
+        return Err(XmlFault("a size that is too large"));
     }
     Ok(size)
 }
@@ -289,7 +289,7 @@ fn dep(tag: &Tag<'_>, text: &mut String, max: usize) -> Parsed<DepSpans> {
         Ok(())
     })?;
     if dep.name.is_empty() {
-        return Err(Fault("a dependency without a name"));
+        return Err(XmlFault("a dependency without a name"));
     }
     Ok(dep)
 }
@@ -306,6 +306,6 @@ fn flags(value: &str) -> Parsed<u8> {
         "LE" => LESS | EQUAL,
         "GE" => GREATER | EQUAL,
         "" => 0,
-        _ => return Err(Fault("a dependency with an unknown comparison")),
+        _ => return Err(XmlFault("a dependency with an unknown comparison")),
     })
 }

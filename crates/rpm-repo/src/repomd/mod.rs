@@ -22,7 +22,7 @@ pub struct Repomd {
     /// `revision`: usually the time of making in seconds since 1970, but any text.
     pub revision: Option<String>,
     /// The records in the order of the file.
-    pub records: Vec<Record>,
+    pub records: Vec<RepomdRecord>,
     /// `tags/repo`, in order.
     pub repo_tags: Vec<String>,
     /// `tags/content`, in order.
@@ -33,7 +33,7 @@ pub struct Repomd {
 
 /// One `<data>`: a file of the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct RepomdRecord {
     /// `type`: `primary`, `filelists`, `other`, `updateinfo`, `group`, ...
     pub kind: String,
     /// Where it is, relative to the repository.
@@ -54,7 +54,7 @@ pub struct Record {
 
 impl Repomd {
     /// The first record of a kind.
-    pub fn record(&self, kind: &str) -> Option<&Record> {
+    pub fn record(&self, kind: &str) -> Option<&RepomdRecord> {
         self.records.iter().find(|record| record.kind == kind)
     }
 
@@ -72,7 +72,7 @@ impl Repomd {
     }
 }
 
-impl Record {
+impl RepomdRecord {
     /// What [`crate::compress::VerifiedReader`] must check.
     pub fn expected(&self) -> Expected {
         Expected {

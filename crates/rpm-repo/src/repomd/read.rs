@@ -4,11 +4,11 @@ use std::io::Read;
 
 use rpm_pkg::digest::{Digest, DigestAlgo};
 
-use super::{MAX_RECORDS, MAX_SIZE, Record, Repomd};
+use super::{MAX_RECORDS, MAX_SIZE, Repomd, RepomdRecord};
 use crate::error::{Error, Result, quoted};
 use crate::layout::Href;
 use crate::primary::size;
-use crate::xml::{Event, Fault, Limits, Tag, XmlReader, number, unescape_into};
+use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader, number, unescape_into};
 
 /// Longest text of one element in bytes.
 const MAX_TEXT: usize = 64 << 10;
@@ -30,7 +30,7 @@ pub fn parse(document: &str, bytes: &[u8]) -> Result<Repomd> {
         });
     }
     let mut parser = RepomdParser {
-        xml: XmlReader::new(document, bytes, &Limits::default()),
+        xml: XmlReader::new(document, bytes, &XmlLimits::default()),
     };
     parser.repomd()
 }
@@ -65,9 +65,9 @@ impl<R: Read> RepomdParser<'_, R> {
         let mut repomd = Repomd::default();
         loop {
             let child = match self.xml.next()? {
-                Event::Start(tag) => repomd_child(&tag),
-                Event::End => break,
-                Event::Other => continue,
+                XmlEvent::Start(tag) => repomd_child(&tag),
+                XmlEvent::End => break,
+                XmlEvent::Other => continue,
             };
             match child.map_err(|fault| self.xml.fault(fault))? {
                 RepomdChild::Data(kind) => {
@@ -89,13 +89,13 @@ impl<R: Read> RepomdParser<'_, R> {
         Ok(repomd)
     }
 
-    fn data(&mut self, kind: String) -> Result<Record> {
+    fn data(&mut self, kind: String) -> Result<RepomdRecord> {
         let mut draft = RecordDraft::default();
         loop {
             let (name, attribute) = match self.xml.next()? {
-                Event::Start(tag) => (tag.name().to_vec(), data_child(&tag, &mut draft)),
-                Event::End => break,
-                Event::Other => continue,
+                XmlEvent::Start(tag) => (tag.name().to_vec(), data_child(&tag, &mut draft)),
+                XmlEvent::End => break,
+                XmlEvent::Other => continue,
             };
             let attribute = attribute.map_err(|fault| self.xml.fault(fault))?;
             if name == b"location" {
@@ -113,7 +113,7 @@ impl<R: Read> RepomdParser<'_, R> {
                 .error(format!("record {} has no location", quoted(&kind))));
         };
         let href = Href::parse(&href).map_err(|error| self.xml.error(error.to_string()))?;
-        Ok(Record {
+        Ok(RepomdRecord {
             kind,
             href,
             base: draft.base,
@@ -128,9 +128,9 @@ impl<R: Read> RepomdParser<'_, R> {
     fn tags(&mut self, repomd: &mut Repomd) -> Result<()> {
         loop {
             let (name, cpe) = match self.xml.next()? {
-                Event::Start(tag) => (tag.name().to_vec(), tag.attribute(b"cpeid")),
-                Event::End => return Ok(()),
-                Event::Other => continue,
+                XmlEvent::Start(tag) => (tag.name().to_vec(), tag.attribute(b"cpeid")),
+                XmlEvent::End => return Ok(()),
+                XmlEvent::Other => continue,
             };
             let cpe = cpe.map_err(|fault| self.xml.fault(fault))?;
             let text = self.xml.text(MAX_TEXT)?;
@@ -150,7 +150,7 @@ impl RecordDraft {
         name: &[u8],
         attribute: Option<String>,
         text: &str,
-    ) -> std::result::Result<(), Fault> {
+    ) -> std::result::Result<(), XmlFault> {
         match name {
             b"checksum" => self.checksum = digest(attribute.as_deref(), text)?,
             b"open-checksum" => self.open_checksum = digest(attribute.as_deref(), text)?,
@@ -166,11 +166,11 @@ impl RecordDraft {
     }
 }
 
-fn repomd_child(tag: &Tag<'_>) -> std::result::Result<RepomdChild, Fault> {
+fn repomd_child(tag: &Tag<'_>) -> std::result::Result<RepomdChild, XmlFault> {
     Ok(match tag.name() {
         b"data" => match tag.attribute(b"type")? {
             Some(kind) if !kind.is_empty() => RepomdChild::Data(kind),
-            _ => return Err(Fault("a record without a type")),
+            _ => return Err(XmlFault("a record without a type")),
         },
         b"tags" => RepomdChild::Tags,
         b"revision" => RepomdChild::Revision,
@@ -182,7 +182,7 @@ fn repomd_child(tag: &Tag<'_>) -> std::result::Result<RepomdChild, Fault> {
 fn data_child(
     tag: &Tag<'_>,
     draft: &mut RecordDraft,
-) -> std::result::Result<Option<String>, Fault> {
+) -> std::result::Result<Option<String>, XmlFault> {
     if tag.name() != b"location" {
         return tag.attribute(b"type");
     }
@@ -201,13 +201,13 @@ fn data_child(
 }
 
 /// A checksum; one of an unknown algorithm is none.
-fn digest(kind: Option<&str>, text: &str) -> std::result::Result<Option<Digest>, Fault> {
-    let kind = kind.ok_or(Fault("a checksum without a type"))?;
+fn digest(kind: Option<&str>, text: &str) -> std::result::Result<Option<Digest>, XmlFault> {
+    let kind = kind.ok_or(XmlFault("a checksum without a type"))?;
     match DigestAlgo::from_name(kind) {
         None => Ok(None),
         Some(algo) => match Digest::from_hex(algo, text) {
             Ok(digest) => Ok(Some(digest)),
-            Err(_) => Err(Fault("a checksum that does not fit its type")),
+            Err(_) => Err(XmlFault("a checksum that does not fit its type")),
         },
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use rpm_pkg::digest::Digest;
 
-use super::{Record, Repomd};
+use super::{Repomd, RepomdRecord};
 
 /// Writes a `repomd.xml` in the form and order of createrepo_c. Errors: those of `out`.
 pub fn write(repomd: &Repomd, out: &mut impl Write) -> io::Result<()> {
@@ -52,7 +52,7 @@ fn tags(repomd: &Repomd, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "  </tags>")
 }
 
-fn data(record: &Record, out: &mut impl Write) -> io::Result<()> {
+fn data(record: &RepomdRecord, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "  <data type=\"{}\">", escaped(&record.kind))?;
     checksum(out, "checksum", record.checksum)?;
     checksum(out, "open-checksum", record.open_checksum)?;

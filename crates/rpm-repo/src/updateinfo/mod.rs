@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use crate::error::Result;
 use crate::primary::epoch;
-pub use crate::record::Summary;
-use crate::xml::{Event, Fault, Limits, Tag, XmlReader, unescape_into};
+pub use crate::record::ParseSummary;
+use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader, unescape_into};
 
 #[cfg(test)]
 mod tests;
@@ -46,7 +46,7 @@ pub struct Advisory {
     /// `updated date=`; as written.
     pub updated: String,
     /// Bugs, CVEs, pages.
-    pub references: Vec<Reference>,
+    pub references: Vec<AdvisoryReference>,
     /// The packages that have it fixed, over all collections.
     pub packages: Vec<AdvisoryPackage>,
     /// A reboot is suggested, by the advisory or by one of its packages.
@@ -55,7 +55,7 @@ pub struct Advisory {
 
 /// One reference of an advisory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reference {
+pub struct AdvisoryReference {
     /// `type`: `bugzilla`, `cve`, `self`, ...
     pub kind: String,
     /// `id`: the number or CVE name.
@@ -103,24 +103,24 @@ pub struct AdvisoryPackage {
 pub fn read(
     document: &str,
     stream: impl Read,
-    limits: &Limits,
+    limits: &XmlLimits,
     each: &mut dyn FnMut(Advisory) -> ControlFlow<()>,
-) -> Result<Summary> {
+) -> Result<ParseSummary> {
     let mut parser = AdvisoryParser {
         xml: XmlReader::new(document, stream, limits),
         limits: *limits,
     };
     parser.xml.root("updates")?;
-    let mut summary = Summary::default();
+    let mut summary = ParseSummary::default();
     loop {
         let advisory = match parser.xml.next()? {
-            Event::Start(tag) if tag.name() == b"update" => advisory_tag(&tag),
-            Event::Start(_) => {
+            XmlEvent::Start(tag) if tag.name() == b"update" => advisory_tag(&tag),
+            XmlEvent::Start(_) => {
                 parser.xml.skip()?;
                 continue;
             }
-            Event::End => break,
-            Event::Other => continue,
+            XmlEvent::End => break,
+            XmlEvent::Other => continue,
         };
         let advisory = advisory.map_err(|fault| parser.xml.fault(fault))?;
         if summary.records == limits.max_records {
@@ -139,7 +139,7 @@ pub fn read(
 
 struct AdvisoryParser<'d, R> {
     xml: XmlReader<'d, R>,
-    limits: Limits,
+    limits: XmlLimits,
 }
 
 /// What a child of `update` is.
@@ -154,9 +154,9 @@ impl<R: Read> AdvisoryParser<'_, R> {
     fn advisory(&mut self, mut advisory: Advisory) -> Result<Advisory> {
         loop {
             let child = match self.xml.next()? {
-                Event::Start(tag) => update_child(&tag, &mut advisory),
-                Event::End => break,
-                Event::Other => continue,
+                XmlEvent::Start(tag) => update_child(&tag, &mut advisory),
+                XmlEvent::End => break,
+                XmlEvent::Other => continue,
             };
             match child.map_err(|fault| self.xml.fault(fault))? {
                 AdvisoryChild::Text(slot) => *slot(&mut advisory) = self.text()?,
@@ -180,14 +180,14 @@ impl<R: Read> AdvisoryParser<'_, R> {
     fn references(&mut self, advisory: &mut Advisory) -> Result<()> {
         loop {
             let reference = match self.xml.next()? {
-                Event::Start(tag) if tag.name() == b"reference" => reference(&tag),
-                Event::Start(_) => Ok(Reference::default()),
-                Event::End => return Ok(()),
-                Event::Other => continue,
+                XmlEvent::Start(tag) if tag.name() == b"reference" => reference(&tag),
+                XmlEvent::Start(_) => Ok(AdvisoryReference::default()),
+                XmlEvent::End => return Ok(()),
+                XmlEvent::Other => continue,
             };
             let reference = reference.map_err(|fault| self.xml.fault(fault))?;
             self.xml.skip()?;
-            if reference != Reference::default() {
+            if reference != AdvisoryReference::default() {
                 advisory.references.push(reference);
             }
             self.check_count(advisory.references.len())?;
@@ -198,13 +198,13 @@ impl<R: Read> AdvisoryParser<'_, R> {
     fn packages(&mut self, advisory: &mut Advisory) -> Result<()> {
         loop {
             match self.xml.next()? {
-                Event::Start(tag) if tag.name() == b"collection" => {}
-                Event::Start(_) => {
+                XmlEvent::Start(tag) if tag.name() == b"collection" => {}
+                XmlEvent::Start(_) => {
                     self.xml.skip()?;
                     continue;
                 }
-                Event::End => return Ok(()),
-                Event::Other => continue,
+                XmlEvent::End => return Ok(()),
+                XmlEvent::Other => continue,
             }
             self.collection(advisory)?;
         }
@@ -214,8 +214,8 @@ impl<R: Read> AdvisoryParser<'_, R> {
         let mut name = String::new();
         loop {
             let package = match self.xml.next()? {
-                Event::Start(tag) if tag.name() == b"package" => package_tag(&tag).map(Some),
-                Event::Start(tag) => {
+                XmlEvent::Start(tag) if tag.name() == b"package" => package_tag(&tag).map(Some),
+                XmlEvent::Start(tag) => {
                     let is_name = tag.name() == b"name";
                     if is_name {
                         Ok(None)
@@ -224,8 +224,8 @@ impl<R: Read> AdvisoryParser<'_, R> {
                         continue;
                     }
                 }
-                Event::End => return Ok(()),
-                Event::Other => continue,
+                XmlEvent::End => return Ok(()),
+                XmlEvent::Other => continue,
             };
             match package.map_err(|fault| self.xml.fault(fault))? {
                 None => name = self.text()?,
@@ -244,9 +244,9 @@ impl<R: Read> AdvisoryParser<'_, R> {
     fn package(&mut self, package: &mut AdvisoryPackage) -> Result<()> {
         loop {
             let name = match self.xml.next()? {
-                Event::Start(tag) => tag.name().to_vec(),
-                Event::End => return Ok(()),
-                Event::Other => continue,
+                XmlEvent::Start(tag) => tag.name().to_vec(),
+                XmlEvent::End => return Ok(()),
+                XmlEvent::Other => continue,
             };
             match name.as_slice() {
                 b"filename" => package.filename = self.text()?,
@@ -272,7 +272,7 @@ impl<R: Read> AdvisoryParser<'_, R> {
     }
 }
 
-type Parsed<T> = std::result::Result<T, Fault>;
+type Parsed<T> = std::result::Result<T, XmlFault>;
 
 /// Puts attributes into their slots.
 fn put(tag: &Tag<'_>, slots: &mut [(&[u8], &mut String)]) -> Parsed<()> {
@@ -301,8 +301,8 @@ fn advisory_tag(tag: &Tag<'_>) -> Parsed<Advisory> {
     Ok(advisory)
 }
 
-fn reference(tag: &Tag<'_>) -> Parsed<Reference> {
-    let mut reference = Reference::default();
+fn reference(tag: &Tag<'_>) -> Parsed<AdvisoryReference> {
+    let mut reference = AdvisoryReference::default();
     put(
         tag,
         &mut [

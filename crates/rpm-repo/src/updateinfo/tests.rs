@@ -2,10 +2,15 @@ use super::*;
 
 fn all(text: &str) -> Result<Vec<Advisory>> {
     let mut out = Vec::new();
-    read("u", text.as_bytes(), &Limits::default(), &mut |advisory| {
-        out.push(advisory);
-        ControlFlow::Continue(())
-    })?;
+    read(
+        "u",
+        text.as_bytes(),
+        &XmlLimits::default(),
+        &mut |advisory| {
+            out.push(advisory);
+            ControlFlow::Continue(())
+        },
+    )?;
     Ok(out)
 }
 

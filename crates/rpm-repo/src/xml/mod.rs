@@ -24,7 +24,7 @@ use text::{push_lines, reference};
 
 /// What a document may hold at most. [`Limits::default`] suits repositories of 100,000 packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct XmlLimits {
     /// Deepest nesting of elements.
     pub max_depth: u32,
     /// Longest tag or text in bytes, as written.
@@ -40,9 +40,9 @@ pub struct Limits {
     pub refuse_bad_locations: bool,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for XmlLimits {
+    fn default() -> XmlLimits {
+        XmlLimits {
             max_depth: 64,
             max_event: 1 << 20,
             max_records: 4_000_000,
@@ -70,7 +70,7 @@ pub struct XmlReader<'d, R> {
 }
 
 /// What comes next inside an element.
-pub enum Event<'e> {
+pub enum XmlEvent<'e> {
     /// A child opens.
     Start(Tag<'e>),
     /// The element closes.
@@ -93,13 +93,13 @@ impl Tag<'_> {
     #[inline]
     pub fn attributes(
         &self,
-        mut f: impl FnMut(&[u8], &str) -> std::result::Result<(), Fault>,
-    ) -> std::result::Result<(), Fault> {
+        mut f: impl FnMut(&[u8], &str) -> std::result::Result<(), XmlFault>,
+    ) -> std::result::Result<(), XmlFault> {
         let mut attributes = self.0.attributes();
         attributes.with_checks(false);
         for attribute in attributes {
             let Ok(attribute) = attribute else {
-                return Err(Fault("malformed attributes"));
+                return Err(XmlFault("malformed attributes"));
             };
             let key = attribute.key.0;
             if key.starts_with("xmlns") {
@@ -111,7 +111,7 @@ impl Tag<'_> {
     }
 
     /// One attribute, unescaped, if present.
-    pub fn attribute(&self, name: &[u8]) -> std::result::Result<Option<String>, Fault> {
+    pub fn attribute(&self, name: &[u8]) -> std::result::Result<Option<String>, XmlFault> {
         let mut found = None;
         self.attributes(|key, value| {
             if key == name && found.is_none() {
@@ -125,7 +125,7 @@ impl Tag<'_> {
     }
 }
 
-fn collect(tag: &Tag<'_>) -> std::result::Result<Vec<(String, String)>, Fault> {
+fn collect(tag: &Tag<'_>) -> std::result::Result<Vec<(String, String)>, XmlFault> {
     let mut out = Vec::new();
     tag.attributes(|key, value| {
         let mut text = String::new();
@@ -147,11 +147,11 @@ fn local(name: &str) -> &str {
 /// What is wrong with a piece of a document, before the document's name and position are added
 /// with [`XmlReader::fault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault(pub &'static str);
+pub struct XmlFault(pub &'static str);
 
 impl<'d, R: Read> XmlReader<'d, R> {
     /// Starts a document; `document` is its name in errors.
-    pub fn new(document: &'d str, stream: R, limits: &Limits) -> XmlReader<'d, R> {
+    pub fn new(document: &'d str, stream: R, limits: &XmlLimits) -> XmlReader<'d, R> {
         XmlReader {
             reader: Reader::from_reader(Guard::new(stream, limits.max_event)),
             buffer: Vec::with_capacity(4096),
@@ -174,9 +174,11 @@ impl<'d, R: Read> XmlReader<'d, R> {
     pub fn root(&mut self, name: &str) -> Result<Vec<(String, String)>> {
         loop {
             let attributes = match self.next()? {
-                Event::Start(tag) if tag.name() == name.as_bytes() => collect(&tag),
-                Event::Start(_) => return Err(self.error(format!("this is no <{name}> document"))),
-                Event::End | Event::Other => continue,
+                XmlEvent::Start(tag) if tag.name() == name.as_bytes() => collect(&tag),
+                XmlEvent::Start(_) => {
+                    return Err(self.error(format!("this is no <{name}> document")));
+                }
+                XmlEvent::End | XmlEvent::Other => continue,
             };
             return attributes.map_err(|fault| self.fault(fault));
         }
@@ -185,11 +187,11 @@ impl<'d, R: Read> XmlReader<'d, R> {
     /// The next event inside the element that is open. At the top level only the root is left to come.
     #[inline]
     #[allow(clippy::should_implement_trait)] // it lends from the reader
-    pub fn next(&mut self) -> Result<Event<'_>> {
+    pub fn next(&mut self) -> Result<XmlEvent<'_>> {
         if self.pending_end {
             self.pending_end = false;
             self.depth -= 1;
-            return Ok(Event::End);
+            return Ok(XmlEvent::End);
         }
         self.buffer.clear();
         self.reader.get_mut().used = 0;
@@ -203,7 +205,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
             {
                 self.depth += 1;
                 self.has_root = true;
-                return Ok(Event::Start(Tag(tag)));
+                return Ok(XmlEvent::Start(Tag(tag)));
             }
             RawEvent::Empty(tag)
                 if self.depth < self.max_depth && (self.depth > 0 || !self.has_root) =>
@@ -211,20 +213,22 @@ impl<'d, R: Read> XmlReader<'d, R> {
                 self.depth += 1;
                 self.has_root = true;
                 self.pending_end = true;
-                return Ok(Event::Start(Tag(tag)));
+                return Ok(XmlEvent::Start(Tag(tag)));
             }
             RawEvent::End(_) if self.depth > 0 => {
                 self.depth -= 1;
-                return Ok(Event::End);
+                return Ok(XmlEvent::End);
             }
-            RawEvent::Text(text) if self.depth > 0 || is_blank(&text) => return Ok(Event::Other),
+            RawEvent::Text(text) if self.depth > 0 || is_blank(&text) => {
+                return Ok(XmlEvent::Other);
+            }
             RawEvent::CData(_) | RawEvent::GeneralRef(_) if self.depth > 0 => {
-                return Ok(Event::Other);
+                return Ok(XmlEvent::Other);
             }
-            RawEvent::Comment(_) | RawEvent::PI(_) => return Ok(Event::Other),
+            RawEvent::Comment(_) | RawEvent::PI(_) => return Ok(XmlEvent::Other),
             RawEvent::Decl(decl) => match decl.encoding() {
-                None => return Ok(Event::Other),
-                Some(Ok(name)) if is_utf8(&name) => return Ok(Event::Other),
+                None => return Ok(XmlEvent::Other),
+                Some(Ok(name)) if is_utf8(&name) => return Ok(XmlEvent::Other),
                 Some(_) => "its encoding is not UTF-8".to_owned(),
             },
             RawEvent::Start(_) | RawEvent::Empty(_) if self.depth > 0 => {
@@ -235,7 +239,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
             RawEvent::DocType(text)
                 if self.plain_doctype && !self.has_root && !text.contains('[') =>
             {
-                return Ok(Event::Other);
+                return Ok(XmlEvent::Other);
             }
             RawEvent::DocType(_) => "a DOCTYPE, which repository metadata never has".to_owned(),
             RawEvent::Eof if !self.has_root => "it holds no XML element".to_owned(),
@@ -277,7 +281,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
                         out.push(c);
                         continue;
                     }
-                    Err(Fault(what)) => what,
+                    Err(XmlFault(what)) => what,
                 },
                 RawEvent::End(_) => {
                     self.depth -= 1;
@@ -313,7 +317,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
     pub fn skip(&mut self) -> Result<()> {
         let outer = self.depth - 1;
         loop {
-            if let Event::End = self.next()?
+            if let XmlEvent::End = self.next()?
                 && self.depth == outer
             {
                 return Ok(());
@@ -349,7 +353,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
     }
 
     /// The error for a fault at the current position.
-    pub fn fault(&self, fault: Fault) -> Error {
+    pub fn fault(&self, fault: XmlFault) -> Error {
         self.error(fault.0)
     }
 

@@ -1,6 +1,6 @@
 //! From raw text to values: references, white space, numbers.
 
-use super::Fault;
+use super::XmlFault;
 
 /// Appends text with its line ends made `\n` (XML 1.0 2.11).
 #[inline]
@@ -18,7 +18,7 @@ pub(super) fn push_lines(text: &str, out: &mut String) {
 }
 
 /// The character of `&name;`: the five of XML 1.0 4.6 and the numbers of 4.1.
-pub(super) fn reference(name: &str) -> std::result::Result<char, Fault> {
+pub(super) fn reference(name: &str) -> std::result::Result<char, XmlFault> {
     let number = match name {
         "amp" => return Ok('&'),
         "lt" => return Ok('<'),
@@ -27,7 +27,7 @@ pub(super) fn reference(name: &str) -> std::result::Result<char, Fault> {
         "apos" => return Ok('\''),
         _ => name
             .strip_prefix('#')
-            .ok_or(Fault("an entity that XML does not define itself"))?,
+            .ok_or(XmlFault("an entity that XML does not define itself"))?,
     };
     let code = match number.strip_prefix('x') {
         Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -39,12 +39,12 @@ pub(super) fn reference(name: &str) -> std::result::Result<char, Fault> {
     // XML 1.0 2.2: no control characters but tab, line feed and carriage return.
     code.and_then(char::from_u32)
         .filter(|&c| c >= ' ' || matches!(c, '\t' | '\n' | '\r'))
-        .ok_or(Fault("a character reference that is no character"))
+        .ok_or(XmlFault("a character reference that is no character"))
 }
 
 /// Appends a raw attribute value: references replaced, white space made spaces (XML 1.0 3.3.3).
 #[inline]
-pub fn unescape_into(raw: &str, out: &mut String) -> std::result::Result<(), Fault> {
+pub fn unescape_into(raw: &str, out: &mut String) -> std::result::Result<(), XmlFault> {
     if raw.bytes().any(|b| b == b'&' || b < b' ') {
         return unescape_slowly(raw, out);
     }
@@ -53,7 +53,7 @@ pub fn unescape_into(raw: &str, out: &mut String) -> std::result::Result<(), Fau
 }
 
 #[cold]
-fn unescape_slowly(raw: &str, out: &mut String) -> std::result::Result<(), Fault> {
+fn unescape_slowly(raw: &str, out: &mut String) -> std::result::Result<(), XmlFault> {
     let spaced = |text: &str, out: &mut String| {
         let text = text.replace("\r\n", " ");
         out.extend(text.chars().map(|c| {
@@ -67,7 +67,7 @@ fn unescape_slowly(raw: &str, out: &mut String) -> std::result::Result<(), Fault
     let mut rest = raw;
     while let Some((before, after)) = rest.split_once('&') {
         spaced(before, out);
-        let (name, tail) = after.split_once(';').ok_or(Fault("an & without a ;"))?;
+        let (name, tail) = after.split_once(';').ok_or(XmlFault("an & without a ;"))?;
         out.push(reference(name)?);
         rest = tail;
     }
@@ -77,27 +77,27 @@ fn unescape_slowly(raw: &str, out: &mut String) -> std::result::Result<(), Fault
 
 /// A whole number without sign; the text may be padded with white space.
 #[inline]
-pub fn number(text: &str) -> std::result::Result<u64, Fault> {
+pub fn number(text: &str) -> std::result::Result<u64, XmlFault> {
     let text = text.trim_ascii();
     if text.is_empty() {
-        return Err(Fault("an empty number"));
+        return Err(XmlFault("an empty number"));
     }
     let mut value = 0_u64;
     for byte in text.bytes() {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
-            return Err(Fault("a number that is not made of digits"));
+            return Err(XmlFault("a number that is not made of digits"));
         }
         value = value
             .checked_mul(10)
             .and_then(|v| v.checked_add(u64::from(digit)))
-            .ok_or(Fault("a number that is too large"))?;
+            .ok_or(XmlFault("a number that is too large"))?;
     }
     Ok(value)
 }
 
 /// A [`number`] that fits into 32 bits.
 #[inline]
-pub fn number32(text: &str) -> std::result::Result<u32, Fault> {
-    u32::try_from(number(text)?).map_err(|_| Fault("a number that is too large"))
+pub fn number32(text: &str) -> std::result::Result<u32, XmlFault> {
+    u32::try_from(number(text)?).map_err(|_| XmlFault("a number that is too large"))
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use rpm_repo::compress::{Ahead, Expected, VerifiedReader};
 use rpm_repo::primary::{self, DepKind, FileKind};
 use rpm_repo::repomd::{self, Repomd};
-use rpm_repo::xml::Limits;
+use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other};
 
 use crate::fixtures::run;
@@ -143,7 +143,7 @@ fn every_compression_and_checksum_of_createrepo() {
                 ControlFlow::Continue(())
             };
             let stream = open(dir, &repomd, "primary");
-            let summary = primary::read("p", stream, &Limits::default(), each).unwrap();
+            let summary = primary::read("p", stream, &XmlLimits::default(), each).unwrap();
             assert_eq!(
                 (summary.declared, summary.records, summary.complete),
                 (Some(1), 1, true)
@@ -190,7 +190,7 @@ fn zstd_in_two_frames() {
     let stream = VerifiedReader::new(&packed[..], "primary.xml.zst", expected).unwrap();
     let each = &mut |_: &primary::PrimaryPackage| ControlFlow::Continue(());
     assert_eq!(
-        primary::read("p", stream, &Limits::default(), each)
+        primary::read("p", stream, &XmlLimits::default(), each)
             .unwrap()
             .records,
         1
@@ -207,7 +207,7 @@ fn every_field_is_what_rpm_says() {
     let Some(repomd) = created(dir, &[]) else {
         return;
     };
-    let (limits, go_on) = (Limits::default(), ControlFlow::Continue(()));
+    let (limits, go_on) = (XmlLimits::default(), ControlFlow::Continue(()));
     let mut seen = 0;
     primary::read("p", open(dir, &repomd, "primary"), &limits, &mut |p| {
         seen += 1;

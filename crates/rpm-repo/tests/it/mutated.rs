@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use fastrand::Rng;
 use rpm_repo::compress::Decoder;
-use rpm_repo::xml::Limits;
+use rpm_repo::xml::XmlLimits;
 use rpm_repo::{
     comps, filelists, ini, layout, metalink, mirrorlist, modules, other, primary, repomd,
     updateinfo, vars,
@@ -35,7 +35,7 @@ const DOCUMENTS: &[&str] = &[
 
 /// Every reader on the same bytes: all must come back.
 fn read_everything(bytes: &[u8]) {
-    let limits = Limits::default();
+    let limits = XmlLimits::default();
     let go = ControlFlow::Continue(());
     let _ = primary::read("x", bytes, &limits, &mut |p| {
         let _ = (p.location(), p.digest(), p.files().count());

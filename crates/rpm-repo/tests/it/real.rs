@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::{Decoder, Format};
 use rpm_repo::primary::{DepKind, FileKind, PrimaryPackage};
-use rpm_repo::xml::Limits;
+use rpm_repo::xml::XmlLimits;
 use rpm_repo::{Error, comps, filelists, metalink, mirrorlist, other, primary, repomd, updateinfo};
 
 use crate::fixtures;
@@ -107,7 +107,7 @@ fn read_all(path: &Path) -> Result<Vec<u8>, Error> {
 
 /// Our line for the oracle's; the root tells which parser is asked.
 fn ours(path: &Path, root: &str) -> Result<String, Error> {
-    let (name, limits) = (path.to_str().unwrap(), Limits::default());
+    let (name, limits) = (path.to_str().unwrap(), XmlLimits::default());
     let mut dump = Dump::new();
     let go_on = ControlFlow::Continue(());
     let count = match root {

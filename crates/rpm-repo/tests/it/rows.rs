@@ -9,7 +9,7 @@ use rpm_repo::config::{MainConfig, read_repo_file};
 use rpm_repo::layout::{Href, cache_dir_name, check_base};
 use rpm_repo::primary::{self, PrimaryPackage};
 use rpm_repo::vars::Vars;
-use rpm_repo::xml::Limits;
+use rpm_repo::xml::XmlLimits;
 use rpm_repo::{Result, comps, filelists, metalink, other, repomd, updateinfo};
 
 /// A repomd with one primary record at `location`, attributes and all.
@@ -37,7 +37,7 @@ fn names(stream: impl Read) -> Result<Vec<String>> {
         out.push(p.name().to_owned());
         ControlFlow::Continue(())
     };
-    primary::read("primary.xml", stream, &Limits::default(), &mut each)?;
+    primary::read("primary.xml", stream, &XmlLimits::default(), &mut each)?;
     Ok(out)
 }
 
@@ -101,9 +101,9 @@ fn row_31_href_dotdot_and_row_32_href_encoded() {
 
 #[test]
 fn row_33_a_refused_location_can_be_passed_over_when_asked() {
-    let limits = Limits {
+    let limits = XmlLimits {
         refuse_bad_locations: false,
-        ..Limits::default()
+        ..XmlLimits::default()
     };
     let text = "<metadata><package><name>a</name><arch>x</arch><version ver=\"1\"/>\
                 <checksum type=\"sha256\">00</checksum><location href=\"../x\"/></package></metadata>";
@@ -286,7 +286,7 @@ fn row_43_billion_laughs_xxe_and_external_dtd() {
     let laughs = "<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">]>";
     let xxe = "<!DOCTYPE l [<!ENTITY a SYSTEM \"file:///etc/passwd\">]>";
     let external = "<!DOCTYPE l SYSTEM \"http://127.0.0.1:1/x.dtd\">";
-    let limits = Limits::default();
+    let limits = XmlLimits::default();
     for doctype in [laughs, xxe, external, ""] {
         let with = |root: &str, body: &str| {
             format!("<?xml version=\"1.0\"?>{doctype}<{root}>{body}</{root}>")
@@ -409,9 +409,9 @@ fn row_45_deep_xml_huge_attribute_and_many_provides() {
     let comment = (&b"<metadata><!--"[..]).chain(repeat(b"x", 1 << 30));
     assert!(names(comment).unwrap_err().to_string().contains("too long"));
     let references = (&b"<metadata><package><name>"[..]).chain(repeat(b"&amp;", 1 << 30));
-    let limits = Limits {
+    let limits = XmlLimits {
         max_record_text: 1 << 20,
-        ..Limits::default()
+        ..XmlLimits::default()
     };
     let each = &mut |_: &PrimaryPackage| ControlFlow::Continue(());
     let error = primary::read("p", references, &limits, each).unwrap_err();

@@ -18,7 +18,7 @@ const MAX_REL_FLAGS: u32 = 32;
 const MAX_COUNT: usize = 0x3fff_ffff;
 
 /// A cache file's sections, checked: every number is a valid index.
-struct Parts {
+struct CacheSections {
     text: Vec<u8>,
     /// Where each string begins.
     strings: Vec<u32>,
@@ -28,7 +28,7 @@ struct Parts {
     arrays: Vec<u32>,
 }
 
-impl Parts {
+impl CacheSections {
     fn read(cache: &CacheFile) -> Result<Self, SolvError> {
         let damaged = || cache.unusable("its numbers do not fit together");
         let text = cache.section(CacheSection::Strings)?;
@@ -117,7 +117,7 @@ impl CacheFile {
         pool: NonNull<ffi::Pool>,
         repo: *mut ffi::Repo,
     ) -> Result<(Id, Id), SolvError> {
-        let parts = Parts::read(self)?;
+        let parts = CacheSections::read(self)?;
         for index in ffi::KNOWN_STRINGS as usize..parts.strings.len() {
             let text = parts.string(index);
             if text.first() == Some(&b'/') {
@@ -161,7 +161,7 @@ impl CacheFile {
 unsafe fn take_over(
     pool: *mut ffi::Pool,
     repo: *mut ffi::Repo,
-    parts: &Parts,
+    parts: &CacheSections,
     hashes: Option<&[u32]>,
 ) -> (Id, Id) {
     // SAFETY: solv_extend_realloc gives room for at least the given number of elements, keeps the rest of the struct
@@ -240,7 +240,7 @@ unsafe fn set_arrays(repo: *mut ffi::Repo, arrays: *const Id, length: usize) {
 ///
 /// # Safety
 /// `pool` must be live, `repo` one of its repositories, `parts` checked.
-unsafe fn merge(pool: *mut ffi::Pool, repo: *mut ffi::Repo, parts: &Parts) -> (Id, Id) {
+unsafe fn merge(pool: *mut ffi::Pool, repo: *mut ffi::Repo, parts: &CacheSections) -> (Id, Id) {
     // SAFETY: pool and repository are live (caller), and mapped ids come from the pool itself.
     unsafe {
         ffi::stringpool_reserve(
@@ -302,7 +302,7 @@ fn map_id(id: u32, strings: &[Id], rels: &[Id]) -> Id {
 unsafe fn add_solvables(
     pool: *mut ffi::Pool,
     repo: *mut ffi::Repo,
-    parts: &Parts,
+    parts: &CacheSections,
     moved: u32,
     map: &dyn Fn(u32) -> Id,
 ) -> (Id, Id) {

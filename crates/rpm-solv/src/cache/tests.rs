@@ -2,8 +2,8 @@
 
 use super::{CacheFile, CacheWriter};
 use crate::{
-    Action, DepInput, DepKind, EvrInput, Job, Outcome, PackageFacts, PackageInput, Pool, Relation,
-    SolvError, SolverOptions, StepKind,
+    DepInput, DependencyKind, EvrInput, JobAction, PackageFacts, PackageInput, Pool, Relation,
+    SolvError, SolveResult, SolverJob, SolverOptions, StepKind,
 };
 use std::path::Path;
 
@@ -70,9 +70,9 @@ fn describe(pool: &Pool) -> Vec<String> {
             format!(
                 "{} {:?} {:?} {:?} {:?}",
                 pool.nevra(id),
-                pool.deps(id, DepKind::Provides),
-                pool.deps(id, DepKind::Requires),
-                pool.deps(id, DepKind::RequiresPre),
+                pool.deps(id, DependencyKind::Provides),
+                pool.deps(id, DependencyKind::Requires),
+                pool.deps(id, DependencyKind::RequiresPre),
                 pool.facts(id)
             )
         })
@@ -94,13 +94,13 @@ fn load(path: &Path, first: bool) -> Result<Pool, SolvError> {
 }
 
 fn installs(pool: &mut Pool, name: &str) -> Vec<String> {
-    let job = Job::new(
-        Action::Install,
-        crate::Target::Name(name.to_owned()),
+    let job = SolverJob::new(
+        JobAction::Install,
+        crate::JobTarget::Name(name.to_owned()),
         crate::JobFlags::default(),
     );
     match pool.solve(&[job], &SolverOptions::default()).unwrap() {
-        Outcome::Solved(solution) => solution
+        SolveResult::Solved(solution) => solution
             .steps
             .iter()
             .map(|step| {
@@ -108,7 +108,7 @@ fn installs(pool: &mut Pool, name: &str) -> Vec<String> {
                 pool.nevra(step.solvable)
             })
             .collect(),
-        Outcome::Problems(problems) => panic!("{problems:?}"),
+        SolveResult::Problems(problems) => panic!("{problems:?}"),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::reader::{self, Case, Run};
 use rpm_solv::{
-    Action, Fix, FixKind, Job, JobFlags, Pool, Problem, Solution, SolvableId, SolverOptions,
-    StepKind, Target, compare_evr,
+    Fix, FixKind, JobAction, JobFlags, JobTarget, Pool, Solution, SolvableId, SolverJob,
+    SolverOptions, SolverProblem, StepKind, compare_evr,
 };
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
@@ -122,43 +122,43 @@ fn find(pool: &Pool, text: &str) -> Option<SolvableId> {
     pool.solvables().find(wanted)
 }
 
-fn job(pool: &Pool, text: &str) -> Option<Job> {
+fn job(pool: &Pool, text: &str) -> Option<SolverJob> {
     let (text, flags) = match text.rsplit_once(" [") {
         Some((text, flags)) => (text, flags.trim_end_matches(']')),
         None => (text, ""),
     };
     let mut words = text.splitn(3, ' ');
     let action = match words.next()? {
-        "install" => Action::Install,
-        "erase" => Action::Erase,
-        "update" => Action::Update,
-        "weakendeps" => Action::WeakenDeps,
-        "multiversion" | "noobsoletes" => Action::MultiVersion,
-        "lock" => Action::Lock,
-        "distupgrade" => Action::DistUpgrade,
-        "verify" => Action::Verify,
-        "droporphaned" => Action::DropOrphaned,
-        "userinstalled" => Action::UserInstalled,
-        "allowuninstall" => Action::AllowUninstall,
-        "favor" => Action::Favor,
-        "disfavor" => Action::Disfavor,
-        "blacklist" => Action::Blacklist,
-        "excludefromweak" => Action::ExcludeFromWeak,
+        "install" => JobAction::Install,
+        "erase" => JobAction::Erase,
+        "update" => JobAction::Update,
+        "weakendeps" => JobAction::WeakenDeps,
+        "multiversion" | "noobsoletes" => JobAction::MultiVersion,
+        "lock" => JobAction::Lock,
+        "distupgrade" => JobAction::DistUpgrade,
+        "verify" => JobAction::Verify,
+        "droporphaned" => JobAction::DropOrphaned,
+        "userinstalled" => JobAction::UserInstalled,
+        "allowuninstall" => JobAction::AllowUninstall,
+        "favor" => JobAction::Favor,
+        "disfavor" => JobAction::Disfavor,
+        "blacklist" => JobAction::Blacklist,
+        "excludefromweak" => JobAction::ExcludeFromWeak,
         _ => return None,
     };
     let kind = words.next()?;
     let what = words.next()?;
     let target = match kind {
-        "pkg" => Target::Solvable(find(pool, what)?),
-        "oneof" if what == "nothing" => Target::OneOf(Vec::new()),
+        "pkg" => JobTarget::Solvable(find(pool, what)?),
+        "oneof" if what == "nothing" => JobTarget::OneOf(Vec::new()),
         "oneof" => {
             let ids = what.split(' ').map(|word| find(pool, word));
-            Target::OneOf(ids.collect::<Option<_>>()?)
+            JobTarget::OneOf(ids.collect::<Option<_>>()?)
         }
-        "name" => Target::Name(reader::rich(what)),
-        "provides" => Target::Provides(reader::rich(what)),
-        "repo" => Target::Repo(pool.repos().find(|repo| pool.repo_name(*repo) == what)?),
-        "all" => Target::All,
+        "name" => JobTarget::Name(reader::rich(what)),
+        "provides" => JobTarget::Provides(reader::rich(what)),
+        "repo" => JobTarget::Repo(pool.repos().find(|repo| pool.repo_name(*repo) == what)?),
+        "all" => JobTarget::All,
         _ => return None,
     };
     if what.starts_with("namespace:") {
@@ -183,7 +183,7 @@ fn job(pool: &Pool, text: &str) -> Option<Job> {
             _ => return None,
         }
     }
-    Some(Job::new(action, target, set))
+    Some(SolverJob::new(action, target, set))
 }
 
 fn options(run: &Run) -> Option<SolverOptions> {
@@ -240,7 +240,7 @@ fn solution_lines(pool: &Pool, solution: &Solution) -> Vec<String> {
     lines
 }
 
-fn problem_lines(pool: &Pool, run: &Run, problem: &Problem, fixes: &[Fix]) -> Vec<String> {
+fn problem_lines(pool: &Pool, run: &Run, problem: &SolverProblem, fixes: &[Fix]) -> Vec<String> {
     let mut lines = vec![format!("info {}", problem.main.text)];
     for (kind, _) in fixes.iter().flat_map(|fix| &fix.elements) {
         lines.push(match kind {
@@ -260,7 +260,7 @@ fn problem_lines(pool: &Pool, run: &Run, problem: &Problem, fixes: &[Fix]) -> Ve
 fn outcome_lines(
     pool: &Pool,
     run: &Run,
-    (problems, fixes): (&[Problem], &[Vec<Fix>]),
+    (problems, fixes): (&[SolverProblem], &[Vec<Fix>]),
     solution: &Solution,
 ) -> Vec<String> {
     let mut lines = solution_lines(pool, solution);
@@ -381,7 +381,8 @@ fn libsolvs_own_cases_pass() {
                 ));
                 continue;
             }
-            let jobs: Option<Vec<Job>> = run.jobs.iter().map(|text| job(&pool, text)).collect();
+            let jobs: Option<Vec<SolverJob>> =
+                run.jobs.iter().map(|text| job(&pool, text)).collect();
             let (Some(jobs), Some(options)) = (jobs, options(run)) else {
                 skipped.push(format!("{name}: a job or flag this test does not know"));
                 continue;

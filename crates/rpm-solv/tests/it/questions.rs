@@ -1,8 +1,8 @@
 //! What questions leave behind, and what the rules of a problem name.
 
 use rpm_solv::{
-    Action, DepInput, DepKind, EvrInput, FixKind, Job, JobFlags, Outcome, PackageInput, Pool,
-    Relation, RuleKind, SolvableId, SolverOptions, Target,
+    DepInput, DependencyKind, EvrInput, FixKind, JobAction, JobFlags, JobTarget, PackageInput,
+    Pool, Relation, RuleKind, SolvableId, SolveResult, SolverJob, SolverOptions,
 };
 
 /// Adds `NAME-VERSION-1.ARCH` with what it requires and the files it holds.
@@ -54,7 +54,9 @@ fn a_question_about_a_path_is_no_wish_for_it() {
     for _ in 0..2 {
         assert_eq!(pool.whatprovides("/bin/sh").unwrap(), [sh]);
         assert_eq!(pool.whatprovides("/etc/nothing").unwrap(), []);
-        let wanted = pool.whatmatches(DepKind::Requires, "/etc/no").unwrap();
+        let wanted = pool
+            .whatmatches(DependencyKind::Requires, "/etc/no")
+            .unwrap();
         assert_eq!(wanted, []);
         assert_eq!(pool.missing_paths().unwrap(), ["/bin/x"]);
     }
@@ -71,21 +73,23 @@ fn a_path_answers_alike_whether_somebody_needs_it_or_not() {
     let b = add(&mut pool, repo, ["b", "1", "noarch"], &["/bin/sh"], &[]);
     assert_eq!(pool.whatprovides("/bin/sh").unwrap(), before);
     assert_eq!(before, [sh]);
-    let wanted = pool.whatmatches(DepKind::Requires, "/bin/sh").unwrap();
+    let wanted = pool
+        .whatmatches(DependencyKind::Requires, "/bin/sh")
+        .unwrap();
     assert_eq!(wanted, [b]);
 }
 
 #[test]
 fn rules_of_jobs_name_no_packages() {
     let (mut pool, [_, sh, _]) = pool();
-    let lock = Job::new(
-        Action::Lock,
-        Target::Name("sh".to_owned()),
+    let lock = SolverJob::new(
+        JobAction::Lock,
+        JobTarget::Name("sh".to_owned()),
         JobFlags::default(),
     );
-    let jobs = [Job::solvable(Action::Install, sh), lock];
+    let jobs = [SolverJob::solvable(JobAction::Install, sh), lock];
     let options = SolverOptions::default();
-    let Outcome::Problems(problems) = pool.solve(&jobs, &options).unwrap() else {
+    let SolveResult::Problems(problems) = pool.solve(&jobs, &options).unwrap() else {
         panic!("a lock keeps what is not installed out");
     };
     let job_rules: Vec<_> = problems
@@ -108,14 +112,14 @@ fn rules_of_jobs_name_no_packages() {
 #[test]
 fn ways_out_stop_at_the_limit() {
     let (mut pool, [a, ..]) = pool();
-    let no = Job::new(
-        Action::Install,
-        Target::Name("nosuch".to_owned()),
+    let no = SolverJob::new(
+        JobAction::Install,
+        JobTarget::Name("nosuch".to_owned()),
         JobFlags::default(),
     );
-    let jobs = [Job::solvable(Action::Install, a), no];
+    let jobs = [SolverJob::solvable(JobAction::Install, a), no];
     let options = SolverOptions::default();
-    let Outcome::Problems(problems) = pool.solve(&jobs, &options).unwrap() else {
+    let SolveResult::Problems(problems) = pool.solve(&jobs, &options).unwrap() else {
         panic!("nobody has /bin/x");
     };
     assert_eq!(problems.len(), 2);

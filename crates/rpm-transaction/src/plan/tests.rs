@@ -1,7 +1,7 @@
 //! What is read of installed packages to find the owners of a path.
 
 use rpm_db::{Db, location::DbLocation};
-use rpm_pkg::header::{HeaderBuilder, Kind, Value, tag};
+use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue, tag};
 
 use super::super::installed::Installed;
 use super::super::root::{Canonical, RootDir};
@@ -17,14 +17,14 @@ fn package(name: &str, dir: &str) -> Vec<u8> {
         (tag::ARCH, "noarch"),
         (tag::OS, "linux"),
     ] {
-        header.add(tag, Value::string(value));
+        header.add(tag, TagValue::string(value));
     }
-    header.add(tag::BASENAMES, Value::strings(["README"]));
-    header.add(tag::DIRNAMES, Value::strings([dir]));
-    header.add(tag::DIRINDEXES, Value::int32(0));
-    header.add(tag::FILEMODES, Value::Int16(vec![0o100_644]));
-    header.add(tag::FILESIZES, Value::int32(0));
-    header.build(Kind::Main).unwrap().bytes().to_vec()
+    header.add(tag::BASENAMES, TagValue::strings(["README"]));
+    header.add(tag::DIRNAMES, TagValue::strings([dir]));
+    header.add(tag::DIRINDEXES, TagValue::int32(0));
+    header.add(tag::FILEMODES, TagValue::Int16(vec![0o100_644]));
+    header.add(tag::FILESIZES, TagValue::int32(0));
+    header.build(HeaderKind::Main).unwrap().bytes().to_vec()
 }
 
 #[test]

@@ -14,7 +14,7 @@ use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::{Decoder, Encoder, Format};
 use rpm_repo::delta;
 use rpm_repo::layout::Href;
-use rpm_repo::repomd::{self, Record, Repomd};
+use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 
 use super::job::Outcome;
 use super::net::Nginx;
@@ -29,7 +29,7 @@ const MARK: f64 = 1.5;
 fn documents(repo: &Path) -> Vec<(String, PathBuf)> {
     let bytes = fs::read(repo.join("repodata/repomd.xml")).unwrap();
     let index = repomd::parse("repomd.xml", &bytes).unwrap();
-    let path = |record: &Record| (record.kind.clone(), repo.join(record.href.as_str()));
+    let path = |record: &RepomdRecord| (record.kind.clone(), repo.join(record.href.as_str()));
     index.records.iter().map(path).collect()
 }
 
@@ -167,7 +167,7 @@ fn state(old: &Path, new: &Path, change: &Change<'_>) {
         file.flush().unwrap();
         let href = format!("repodata/{}-{kind}.xml.gz", written.checksum.hex());
         fs::rename(&made, new.join(&href)).unwrap();
-        records.push(Record {
+        records.push(RepomdRecord {
             kind,
             href: Href::parse(&href).unwrap(),
             base: None,
@@ -272,7 +272,7 @@ fn offer(old: &Path, new: &Path) {
     let mut offers = Vec::new();
     for ((kind, from), (_, to)) in documents(old).into_iter().zip(documents(new)) {
         let began = std::time::Instant::now();
-        let target = delta::Target::new(delta::File {
+        let target = delta::DeltaTarget::new(delta::File {
             path: &to,
             digest: sum(&to),
         });

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use repo_client::LimitKind;
-use repo_client::transfer::{Limits, fetch_all};
+use repo_client::transfer::{TransferLimits, fetch_all};
 use repo_client::{Access, Client, ClientOptions, FileRequest, Silent, Tls};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 
@@ -27,10 +27,10 @@ pub(crate) struct Outcome {
     pub(crate) failed: String,
 }
 
-pub(crate) fn limits(connections: usize) -> Limits {
-    Limits {
+pub(crate) fn limits(connections: usize) -> TransferLimits {
+    TransferLimits {
         connections_per_host: connections,
-        ..Limits::default()
+        ..TransferLimits::default()
     }
 }
 

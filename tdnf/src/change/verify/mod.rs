@@ -16,8 +16,8 @@ use rpm_trust::{KeyInfo, Keyring};
 
 use super::fetch::{CMDLINE, Fetched};
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::{Change, Origin, Plan};
-use crate::session::{OfferedKey, Session, Source, database_keyring, offered_keys};
+use crate::plan::{PackageOrigin, Plan, PlannedChange};
+use crate::session::{LoadedRepo, OfferedKey, Session, database_keyring, offered_keys};
 use rpm_transaction::Identity;
 
 /// Bytes read at a time.
@@ -91,7 +91,7 @@ pub(super) fn verify(
     session: &Session<'_>,
     plan: &Plan,
     fetched: Fetched,
-    sources: &[Source],
+    sources: &[LoadedRepo],
 ) -> Outcome<Verified> {
     let mut bench = Judge {
         session,
@@ -148,7 +148,7 @@ pub fn file(
     keyring: &Keyring,
 ) -> Outcome<()> {
     let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
-    let change = Change::bare(expected.clone());
+    let change = PlannedChange::bare(expected.clone());
     let now = session.settings.environment.now;
     let (_, evidence) = examine(&file, path, &change, keyring, now)?;
     match judge(&evidence, Policy::GpgCheck) {
@@ -167,7 +167,7 @@ impl Judge<'_, '_> {
     fn package(
         &mut self,
         path: &Path,
-        change: &Change,
+        change: &PlannedChange,
         repo: Option<&RepoConfig>,
     ) -> Outcome<(Identity, Verdict)> {
         let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
@@ -201,7 +201,7 @@ impl Judge<'_, '_> {
         &mut self,
         path: &Path,
         file: &File,
-        change: &Change,
+        change: &PlannedChange,
         repo: Option<&RepoConfig>,
         key_ids: &[String],
     ) -> Outcome<bool> {
@@ -296,7 +296,7 @@ fn broken(path: &Path, error: &PackageError) -> Failure {
 fn examine(
     file: &File,
     path: &Path,
-    change: &Change,
+    change: &PlannedChange,
     keyring: &Keyring,
     now: u64,
 ) -> Outcome<(Identity, Evidence)> {
@@ -320,7 +320,7 @@ fn examine(
 }
 
 /// A package that is not the one the plan names is refused, whatever its checksum says.
-fn check_identity<R>(package: &Package<R>, path: &Path, change: &Change) -> Outcome<()>
+fn check_identity<R>(package: &Package<R>, path: &Path, change: &PlannedChange) -> Outcome<()>
 where
     R: Read,
 {
@@ -346,11 +346,11 @@ where
 
 /// The plan was made of what the metadata says: a package that needs or provides something else
 /// is not what was planned. The header is right, the repository is broken.
-fn check_promise<R>(package: &Package<R>, path: &Path, change: &Change) -> Outcome<()>
+fn check_promise<R>(package: &Package<R>, path: &Path, change: &PlannedChange) -> Outcome<()>
 where
     R: Read,
 {
-    let from_repo = |origin: &&Origin| origin.repo != CMDLINE;
+    let from_repo = |origin: &&PackageOrigin| origin.repo != CMDLINE;
     let Some(origin) = change.origin.as_ref().filter(from_repo) else {
         return Ok(());
     };

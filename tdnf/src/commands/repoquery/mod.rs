@@ -10,14 +10,14 @@ use std::ops::ControlFlow;
 
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
-use rpm_solv::{DepKind, SolvableId};
+use rpm_solv::{DependencyKind, SolvableId};
 
 use super::operands::{Operand, Operands};
 use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
 use crate::session::{Freshness, Packages, Session};
-use crate::view::repoquery::{Answer, QueriedPackage, QueryResult};
+use crate::view::repoquery::{PackageDetail, QueriedPackage, QueryResult};
 use rpm_catalog::ChangelogEntry;
 
 pub(super) const COMMAND: Command = Command {
@@ -26,11 +26,11 @@ pub(super) const COMMAND: Command = Command {
     usage: "[select options] [query options] [PACKAGE]",
     operands: Operands::all(Operand::Package),
     options: &[
-        of::<options::Select>(),
-        of::<options::Place>(),
+        of::<options::SelectOptions>(),
+        of::<options::PlaceOptions>(),
         of::<options::Arch>(),
-        of::<options::Query>(),
-        of::<options::Source>(),
+        of::<options::QueryOptions>(),
+        of::<options::SourceOptions>(),
     ],
     example: "repoquery --whatrequires openssl",
     about: "Query repositories",
@@ -40,7 +40,7 @@ pub(super) const COMMAND: Command = Command {
 
 /// What is shown of each package.
 #[derive(Debug, Clone, Copy)]
-enum Question<'a> {
+enum DetailQuestion<'a> {
     Name,
     Files,
     Deps(&'static DepQuestion),
@@ -55,26 +55,26 @@ struct DepQuestion {
     /// Its tag.
     name: &'static str,
     /// Whether its option is given.
-    asked: fn(&options::Query) -> bool,
+    asked: fn(&options::QueryOptions) -> bool,
     /// Key in JSON.
     key: &'static str,
-    kinds: &'static [DepKind],
+    kinds: &'static [DependencyKind],
 }
 
 /// What "depends" means.
-const DEPENDS: &[DepKind] = &[
-    DepKind::Requires,
-    DepKind::Recommends,
-    DepKind::Suggests,
-    DepKind::Supplements,
-    DepKind::Enhances,
+const DEPENDS: &[DependencyKind] = &[
+    DependencyKind::Requires,
+    DependencyKind::Recommends,
+    DependencyKind::Suggests,
+    DependencyKind::Supplements,
+    DependencyKind::Enhances,
 ];
 
 const fn dep(
     name: &'static str,
-    asked: fn(&options::Query) -> bool,
+    asked: fn(&options::QueryOptions) -> bool,
     key: &'static str,
-    kinds: &'static [DepKind],
+    kinds: &'static [DependencyKind],
 ) -> DepQuestion {
     DepQuestion {
         name,
@@ -85,44 +85,64 @@ const fn dep(
 }
 
 static DEPS: [DepQuestion; 10] = [
-    dep("provides", |q| q.provides, "Provides", &[DepKind::Provides]),
+    dep(
+        "provides",
+        |q| q.provides,
+        "Provides",
+        &[DependencyKind::Provides],
+    ),
     dep(
         "obsoletes",
         |q| q.obsoletes,
         "Obsoletes",
-        &[DepKind::Obsoletes],
+        &[DependencyKind::Obsoletes],
     ),
     dep(
         "conflicts",
         |q| q.conflicts,
         "Conflicts",
-        &[DepKind::Conflicts],
+        &[DependencyKind::Conflicts],
     ),
-    dep("requires", |q| q.requires, "Requires", &[DepKind::Requires]),
+    dep(
+        "requires",
+        |q| q.requires,
+        "Requires",
+        &[DependencyKind::Requires],
+    ),
     dep(
         "recommends",
         |q| q.recommends,
         "Recommends",
-        &[DepKind::Recommends],
+        &[DependencyKind::Recommends],
     ),
-    dep("suggests", |q| q.suggests, "Suggests", &[DepKind::Suggests]),
+    dep(
+        "suggests",
+        |q| q.suggests,
+        "Suggests",
+        &[DependencyKind::Suggests],
+    ),
     dep(
         "supplements",
         |q| q.supplements,
         "Supplements",
-        &[DepKind::Supplements],
+        &[DependencyKind::Supplements],
     ),
-    dep("enhances", |q| q.enhances, "Enhances", &[DepKind::Enhances]),
+    dep(
+        "enhances",
+        |q| q.enhances,
+        "Enhances",
+        &[DependencyKind::Enhances],
+    ),
     dep("depends", |q| q.depends, "Depends", DEPENDS),
     dep(
         "requires-pre",
         |q| q.requires_pre,
         "RequiresPre",
-        &[DepKind::RequiresPre],
+        &[DependencyKind::RequiresPre],
     ),
 ];
 
-impl<'a> Question<'a> {
+impl<'a> DetailQuestion<'a> {
     /// The one query option; two of them are error 917. Their place on the command line does not
     /// matter.
     fn of(session: &'a Session<'_>) -> Outcome<Self> {
@@ -155,8 +175,8 @@ impl<'a> Question<'a> {
 }
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let query = Question::of(session)?;
-    if let Question::Format(format) = query {
+    let query = DetailQuestion::of(session)?;
+    if let DetailQuestion::Format(format) = query {
         format::check(format)?;
     }
     let scope = select::QueryScope::of(session)?;
@@ -189,18 +209,22 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 fn answer(
     packages: &Packages,
     id: SolvableId,
-    query: Question<'_>,
+    query: DetailQuestion<'_>,
     details: &mut Details,
-) -> Outcome<Answer> {
+) -> Outcome<PackageDetail> {
     Ok(match query {
-        Question::Name => Answer::Name,
-        Question::Files => Answer::Files(details.files.remove(&id).unwrap_or_default()),
-        Question::Deps(dep) => Answer::Deps(dep.key, deps(packages, id, dep)),
-        Question::Changelogs => {
-            Answer::Changelog(details.changelogs.remove(&id).unwrap_or_default())
+        DetailQuestion::Name => PackageDetail::Name,
+        DetailQuestion::Files => {
+            PackageDetail::Files(details.files.remove(&id).unwrap_or_default())
         }
-        Question::Source => Answer::Source(source(packages, id)?),
-        Question::Format(format) => Answer::Formatted(format::fill(packages, id, format)?),
+        DetailQuestion::Deps(dep) => PackageDetail::Deps(dep.key, deps(packages, id, dep)),
+        DetailQuestion::Changelogs => {
+            PackageDetail::Changelog(details.changelogs.remove(&id).unwrap_or_default())
+        }
+        DetailQuestion::Source => PackageDetail::Source(source(packages, id)?),
+        DetailQuestion::Format(format) => {
+            PackageDetail::Formatted(format::fill(packages, id, format)?)
+        }
     })
 }
 
@@ -216,12 +240,12 @@ impl Details {
         session: &Session<'_>,
         packages: &Packages,
         chosen: &[SolvableId],
-        query: Question<'_>,
+        query: DetailQuestion<'_>,
     ) -> Outcome<Self> {
         let mut details = Self::default();
         match query {
-            Question::Files => details.files = packages.file_lists(chosen)?,
-            Question::Changelogs => details.changelogs = packages.changelogs(chosen)?,
+            DetailQuestion::Files => details.files = packages.file_lists(chosen)?,
+            DetailQuestion::Changelogs => details.changelogs = packages.changelogs(chosen)?,
             _ => return Ok(details),
         }
         let mut installed = HashMap::new();

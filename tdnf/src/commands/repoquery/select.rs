@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rpm_solv::{DepKind, SelectFlags, SolvableId};
+use rpm_solv::{DependencyKind, SelectFlags, SolvableId};
 
 use super::DEPENDS;
-use crate::args::options::Select;
+use crate::args::options::SelectOptions;
 use crate::change;
 use crate::commands::list::{changes, in_order, keep};
 use crate::commands::query::select;
@@ -59,18 +59,21 @@ impl QueryScope {
 }
 
 /// An option and the kinds of dependencies that it looks at.
-type What = (fn(&Select) -> &[String], &'static [DepKind]);
+type What = (fn(&SelectOptions) -> &[String], &'static [DependencyKind]);
 
 /// The `--what...` options.
 const WHAT: [What; 9] = [
-    (|given| &given.whatprovides, &[DepKind::Provides]),
-    (|given| &given.whatobsoletes, &[DepKind::Obsoletes]),
-    (|given| &given.whatconflicts, &[DepKind::Conflicts]),
-    (|given| &given.whatrequires, &[DepKind::Requires]),
-    (|given| &given.whatrecommends, &[DepKind::Recommends]),
-    (|given| &given.whatsuggests, &[DepKind::Suggests]),
-    (|given| &given.whatsupplements, &[DepKind::Supplements]),
-    (|given| &given.whatenhances, &[DepKind::Enhances]),
+    (|given| &given.whatprovides, &[DependencyKind::Provides]),
+    (|given| &given.whatobsoletes, &[DependencyKind::Obsoletes]),
+    (|given| &given.whatconflicts, &[DependencyKind::Conflicts]),
+    (|given| &given.whatrequires, &[DependencyKind::Requires]),
+    (|given| &given.whatrecommends, &[DependencyKind::Recommends]),
+    (|given| &given.whatsuggests, &[DependencyKind::Suggests]),
+    (
+        |given| &given.whatsupplements,
+        &[DependencyKind::Supplements],
+    ),
+    (|given| &given.whatenhances, &[DependencyKind::Enhances]),
     (|given| &given.whatdepends, DEPENDS),
 ];
 
@@ -179,7 +182,7 @@ fn file_owners(
 fn with_dependency(
     session: &Session<'_>,
     packages: &mut Packages,
-    kinds: &[DepKind],
+    kinds: &[DependencyKind],
     capabilities: &str,
 ) -> Outcome<BTreeSet<SolvableId>> {
     let mut found = BTreeSet::new();
@@ -191,7 +194,7 @@ fn with_dependency(
                 packages.pool.solvables_with_dep_name(*kind, capability)
             });
         }
-        if kinds.contains(&DepKind::Provides) && capability.starts_with('/') {
+        if kinds.contains(&DependencyKind::Provides) && capability.starts_with('/') {
             found.extend(file_owners(session, packages, capability)?);
         }
     }

@@ -5,12 +5,12 @@ use std::io;
 use std::path::Path;
 
 use repo_client::{FileRequest, fetch, join_below};
-use rpm_repo::repomd::Record;
+use rpm_repo::repomd::RepomdRecord;
 use whole_file::{Access, Durability, WholeFile};
 
 use crate::error::{Failure, Outcome};
 use crate::progress::NetworkView;
-use crate::session::{Session, Source};
+use crate::session::{LoadedRepo, Session};
 
 /// Largest metadata file whose size repomd.xml does not name.
 const MAX_PART: u64 = 4 << 30;
@@ -19,7 +19,7 @@ const INDEX: [&str; 2] = ["repomd.xml.asc", "repomd.xml"];
 
 /// Copies the metadata to `folder`. The index comes last: until then a reader of the folder finds
 /// the previous one, with all its files.
-pub(super) fn copy(session: &Session<'_>, source: &Source, folder: &Path) -> Outcome<()> {
+pub(super) fn copy(session: &Session<'_>, source: &LoadedRepo, folder: &Path) -> Outcome<()> {
     let mut requests = Vec::new();
     for record in &source.set.repomd.records {
         requests.push(request(source, record, folder)?);
@@ -42,7 +42,7 @@ pub(super) fn copy(session: &Session<'_>, source: &Source, folder: &Path) -> Out
     Ok(())
 }
 
-fn request(source: &Source, record: &Record, folder: &Path) -> Outcome<FileRequest> {
+fn request(source: &LoadedRepo, record: &RepomdRecord, folder: &Path) -> Outcome<FileRequest> {
     let dest = join_below(folder, record.href.as_str())?;
     repo_client::create_parents(folder, &dest)?;
     if let Some(part) = source.set.part(&record.kind).filter(|_| !dest.exists()) {

@@ -14,7 +14,7 @@ use crate::args::options::{self, of};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::progress::NetworkView;
-use crate::session::{Freshness, PRIMARY, Session, Source, database_keyring, offered_keys};
+use crate::session::{Freshness, LoadedRepo, PRIMARY, Session, database_keyring, offered_keys};
 use crate::view::repos::{RepoCopies, RepoCopy};
 use wanted::{RefusedPackage, WantedPackage};
 
@@ -27,9 +27,9 @@ pub(super) const COMMAND: Command = Command {
     usage: "[reposync options]",
     operands: Operands::all(Operand::Nothing),
     options: &[
-        of::<options::Sync>(),
+        of::<options::ReposyncOptions>(),
         of::<options::Arch>(),
-        of::<options::Source>(),
+        of::<options::SourceOptions>(),
     ],
     example: "reposync --repo photon --newest-only --download-path /srv/mirror",
     about: "Download all packages from one or more repositories to a directory",
@@ -94,18 +94,18 @@ impl SyncWish {
     }
 
     /// The folder of a repository's files.
-    fn folder(&self, source: &Source) -> Outcome<PathBuf> {
+    fn folder(&self, source: &LoadedRepo) -> Outcome<PathBuf> {
         self.below(&self.target, source)
     }
 
-    fn metadata_folder(&self, source: &Source) -> Outcome<PathBuf> {
+    fn metadata_folder(&self, source: &LoadedRepo) -> Outcome<PathBuf> {
         self.below(
             self.metadata_target.as_deref().unwrap_or(&self.target),
             source,
         )
     }
 
-    fn below(&self, folder: &Path, source: &Source) -> Outcome<PathBuf> {
+    fn below(&self, folder: &Path, source: &LoadedRepo) -> Outcome<PathBuf> {
         if self.no_repo_path {
             return Ok(folder.to_owned());
         }
@@ -154,7 +154,7 @@ fn missing(reports: &[RepoCopy]) -> String {
 fn sync(
     session: &Session<'_>,
     wish: &SyncWish,
-    source: &Source,
+    source: &LoadedRepo,
 ) -> Outcome<(RepoCopy, Option<Failure>)> {
     let (wanted, refused) = wanted::read(&source.set, wish)?;
     let mut report = RepoCopy {
@@ -226,7 +226,7 @@ type Failures = Vec<(String, Failure)>;
 /// Fetches the packages; those that are there and right are left alone.
 fn packages<'a>(
     session: &Session<'_>,
-    source: &Source,
+    source: &LoadedRepo,
     wanted: &'a [WantedPackage],
     folder: &Path,
 ) -> Outcome<(Vec<Got<'a>>, Failures)> {
@@ -258,7 +258,7 @@ fn packages<'a>(
     Ok((got, failures))
 }
 
-fn request(source: &Source, package: &WantedPackage, folder: &Path) -> Outcome<FileRequest> {
+fn request(source: &LoadedRepo, package: &WantedPackage, folder: &Path) -> Outcome<FileRequest> {
     let dest = join_below(folder, package.location())?;
     repo_client::create_parents(folder, &dest)?;
     change::request_to(&package.name(), &package.origin, source, dest)
@@ -266,7 +266,7 @@ fn request(source: &Source, package: &WantedPackage, folder: &Path) -> Outcome<F
 
 /// Checks the signatures of packages by the keys of the rpm database and of the repository;
 /// those without a good one are removed.
-fn check(session: &Session<'_>, source: &Source, got: &[Got<'_>]) -> Outcome<Failures> {
+fn check(session: &Session<'_>, source: &LoadedRepo, got: &[Got<'_>]) -> Outcome<Failures> {
     let mut keyring = database_keyring(session)?;
     for offered in offered_keys(session, &source.config)? {
         keyring

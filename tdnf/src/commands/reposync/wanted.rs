@@ -8,12 +8,12 @@ use repo_client::MetadataSet;
 use rpm_pkg::evr::EvrRef;
 use rpm_repo::layout::Href;
 use rpm_repo::primary::PrimaryPackage;
-use rpm_repo::xml::Limits;
+use rpm_repo::xml::XmlLimits;
 
 use super::SyncWish;
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::{Origin, PackageId, Promised};
-use crate::session::Source;
+use crate::plan::{PackageId, PackageOrigin, Promised};
+use crate::session::LoadedRepo;
 
 /// Architectures of source packages.
 const SOURCE: [&str; 2] = ["src", "nosrc"];
@@ -21,7 +21,7 @@ const SOURCE: [&str; 2] = ["src", "nosrc"];
 /// A package that is to be copied.
 pub(super) struct WantedPackage {
     pub(super) identity: PackageId,
-    pub(super) origin: Origin,
+    pub(super) origin: PackageOrigin,
 }
 
 impl WantedPackage {
@@ -29,7 +29,7 @@ impl WantedPackage {
         let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
             identity: identity(package),
-            origin: Origin {
+            origin: PackageOrigin {
                 repo: set.repo.clone(),
                 location: package.location().to_owned(),
                 base: package.location_base().map(str::to_owned),
@@ -50,7 +50,7 @@ impl WantedPackage {
     }
 
     /// Where its file is to be had, best first.
-    pub(super) fn urls(&self, source: &Source) -> Outcome<Vec<String>> {
+    pub(super) fn urls(&self, source: &LoadedRepo) -> Outcome<Vec<String>> {
         let href = Href::parse(&self.origin.location)?;
         Ok(source.set.urls_of(&href, self.origin.base.as_deref())?)
     }
@@ -77,9 +77,9 @@ pub(super) fn read(
     set: &MetadataSet,
     wish: &SyncWish,
 ) -> Outcome<(Vec<WantedPackage>, Vec<RefusedPackage>)> {
-    let limits = Limits {
+    let limits = XmlLimits {
         refuse_bad_locations: false,
-        ..Limits::default()
+        ..XmlLimits::default()
     };
     let (mut wanted, mut refused) = (Vec::new(), Vec::new());
     let stream = rpm_catalog::open_part(set, "primary")?;

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use super::stage::{Offer, Stage};
 use crate::args::{self, Args};
 use crate::error::{Failure, Outcome};
-use crate::goal::{self, Policy, Request, Verb};
+use crate::goal::{self, Request, SolverPolicy, Verb};
 use crate::note::Note;
-use crate::plan::{Change, Plan};
+use crate::plan::{Plan, PlannedChange};
 use crate::settings::{Environment, Settings};
 use crate::view;
 
@@ -196,7 +196,7 @@ fn request(case: &Case, settings: &Settings) -> Request {
         let (name, evr) = line.split_once('=').unwrap();
         (name.to_owned(), evr.to_owned())
     });
-    let policy = Policy {
+    let policy = SolverPolicy {
         locks: case.policy.locks.clone(),
         protected: case.policy.protected.clone(),
         minimum: minimum.collect(),
@@ -288,7 +288,7 @@ fn faults(case: &Case, answer: &Answer) -> String {
 /// Whether the changes are exactly the expected ones; reason and repository count where they are
 /// written: `install NEVRA [REASON] [from REPO]`.
 fn fits(expected: &[String], plan: &Plan) -> bool {
-    let matches = |line: &String, change: &Change| {
+    let matches = |line: &String, change: &PlannedChange| {
         let own = described(change);
         let own: Vec<&str> = own.split(' ').collect();
         let wanted: Vec<&str> = line.split(' ').collect();
@@ -313,7 +313,7 @@ fn lines(plan: &Plan) -> Vec<String> {
     plan.changes.iter().map(described).collect()
 }
 
-fn described(change: &Change) -> String {
+fn described(change: &PlannedChange) -> String {
     let action = format!("{:?}", change.action).to_lowercase();
     let reason = format!("{:?}", change.reason).to_lowercase();
     let from = match &change.origin {

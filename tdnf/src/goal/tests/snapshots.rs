@@ -1,7 +1,7 @@
 //! Snapshots of a plan and of the solver's problems, as they are shown.
 
-use cli_kit::Mode;
-use rpm_solv::{Action as Wish, Job};
+use cli_kit::OutputMode;
+use rpm_solv::{JobAction as Wish, SolverJob};
 
 use super::stage::{Offer, Stage};
 use crate::error::Failure;
@@ -41,7 +41,9 @@ fn plan() -> Plan {
     let wanted = |id: &_| !pool.is_installed(*id) && pool.name(*id) != "dep";
     let all = pool.solvables().filter(wanted);
     let goal = Goal {
-        jobs: all.map(|id| Job::solvable(Wish::Install, id)).collect(),
+        jobs: all
+            .map(|id| SolverJob::solvable(Wish::Install, id))
+            .collect(),
         unavailable: vec!["nosuch".into()],
         ..Goal::default()
     };
@@ -53,9 +55,9 @@ fn plans() {
     let plan = plan();
     insta::assert_snapshot!("plan", shown(&plan));
     let quiet = Screen::recording(
-        Mode {
+        OutputMode {
             quiet: true,
-            ..Mode::default()
+            ..OutputMode::default()
         },
         JsonShape::None,
     );

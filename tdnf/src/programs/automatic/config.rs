@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rpm_repo::config::{Key, parse_bool};
+use rpm_repo::config::{EffectiveKey, parse_bool};
 use rpm_repo::ini;
 
 use super::{End, Stop};
@@ -12,24 +12,24 @@ use super::{End, Stop};
 const MAX_SECONDS: u64 = 24 * 60 * 60;
 
 /// Every key, for the man page.
-pub(crate) const KEYS: &[Key] = &[
-    Key::new("upgrade_type", "all", "all or security."),
-    Key::new(
+pub(crate) const KEYS: &[EffectiveKey] = &[
+    EffectiveKey::new("upgrade_type", "all", "all or security."),
+    EffectiveKey::new(
         "random_sleep",
         "0",
         "Most seconds to wait before it begins.",
     ),
-    Key::new(
+    EffectiveKey::new(
         "network_online_timeout",
         "0",
         "Seconds to wait for the network.",
     ),
-    Key::new("show_updates", "yes", "Report what could be updated."),
-    Key::new("apply_updates", "no", "Install it."),
-    Key::new("system_name", "the host's name", "Name in reports."),
-    Key::new("emit_to_stdio", "yes", "Report on standard output."),
-    Key::new("emit_to_file", "none", "Report into this file."),
-    Key::new(
+    EffectiveKey::new("show_updates", "yes", "Report what could be updated."),
+    EffectiveKey::new("apply_updates", "no", "Install it."),
+    EffectiveKey::new("system_name", "the host's name", "Name in reports."),
+    EffectiveKey::new("emit_to_stdio", "yes", "Report on standard output."),
+    EffectiveKey::new("emit_to_file", "none", "Report into this file."),
+    EffectiveKey::new(
         "tdnf_conf",
         "/etc/tdnf/tdnf.conf",
         "Configuration for the runs.",

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use clap::{ArgAction, Parser};
-use cli_kit::{Mode, Printer};
+use cli_kit::{OutputMode, Printer};
 use serde_json::Value;
 
 use crate::error::{Failure, Outcome};
@@ -91,7 +91,7 @@ struct Options {
 }
 
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Printer::standard(Mode::default());
+    let printer = Printer::standard(OutputMode::default());
     printer.crit(&format!("\ntdnf-automatic - started at {}...\n", date()));
     let code = match work(&printer, words) {
         Ok(()) => 0,

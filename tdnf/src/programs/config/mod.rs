@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use cli_kit::{Mode, Printer};
+use cli_kit::{OutputMode, Printer};
 use rpm_repo::config::{MainConfig, read_main_config};
 use rpm_repo::layout::repo_files;
 
@@ -44,7 +44,7 @@ fn system(path: &Path, error: &dyn std::fmt::Display) -> Stop {
 const MAIN: &str = "main";
 
 pub(super) fn run(words: &[String]) -> u8 {
-    let plain = Printer::standard(Mode::default());
+    let plain = Printer::standard(OutputMode::default());
     let options: Options = match options(words, "a file") {
         Ok(options) => options,
         Err(Refusal::NoValue(line)) => return end(&plain, &usage(line)),
@@ -54,9 +54,9 @@ pub(super) fn run(words: &[String]) -> u8 {
             return 0;
         }
     };
-    let printer = Printer::standard(Mode {
+    let printer = Printer::standard(OutputMode {
         json: options.json,
-        ..Mode::default()
+        ..OutputMode::default()
     });
     let Some((command, words)) = options.words.split_first() else {
         printer.crit(USAGE);

@@ -40,7 +40,7 @@ fn tables() -> Vec<Table> {
             .map(|name| (*name).to_owned())
             .collect::<Vec<_>>()
     };
-    let keys = |list: &[rpm_repo::config::Key]| {
+    let keys = |list: &[rpm_repo::config::EffectiveKey]| {
         let all = list.iter().map(|key| key.name.to_owned());
         all.collect::<Vec<_>>()
     };

@@ -21,7 +21,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rpm_db::{Db, Index, Search, location};
+use rpm_db::{DatabaseSearch, Db, IndexTable, location};
 use rpm_transaction::{
     self, Committed, Element, Erase, Event, Generation, Identity, Install, Mode, Options, RootDir,
     TransactionError, TransactionObserver,
@@ -52,7 +52,7 @@ fn options() -> Options<'static> {
 }
 
 fn open_db(root: &Path) -> Db {
-    let place = location::find(root, Search::default()).unwrap();
+    let place = location::find(root, DatabaseSearch::default()).unwrap();
     Db::open_write(&place).unwrap()
 }
 
@@ -114,7 +114,7 @@ fn replaced<R: std::io::Read>(db: &Db, package: &rpm_pkg::package::Package<R>) -
 }
 
 fn hnums(db: &Db, name: &str) -> impl Iterator<Item = u32> + use<> {
-    db.find(Index::Name, name.as_bytes())
+    db.find(IndexTable::Name, name.as_bytes())
         .unwrap()
         .into_iter()
         .map(|m| m.hnum)

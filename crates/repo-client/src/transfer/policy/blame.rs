@@ -8,10 +8,10 @@
 //!    from the others; if it is right then, that source is a liar and not asked again in this run;
 //! 3. if that leads nowhere, one source at a time is asked for all of it.
 
-use crate::transfer::file::{Sample, Source, WantedFile};
+use crate::transfer::file::{FileSource, Sample, WantedFile};
 use crate::transfer::ids::{FileId, SourceId};
 use crate::transfer::picture::Picture;
-use crate::transfer::segments::Span;
+use crate::transfer::segments::SourcedSpan;
 
 /// What a sample shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) enum Sampled {
 
 /// Compares a sample with what is there.
 pub(crate) fn compare(file: &WantedFile, sample: &Sample, there: Option<&[u8]>) -> Sampled {
-    let holds = |span: &&Span| span.from <= sample.from && span.to > sample.from;
+    let holds = |span: &&SourcedSpan| span.from <= sample.from && span.to > sample.from;
     let Some(other) = file.map.done().iter().find(holds) else {
         return Sampled::Nothing;
     };
@@ -39,13 +39,13 @@ pub(crate) fn compare(file: &WantedFile, sample: &Sample, there: Option<&[u8]>) 
 
 /// Whether two sources differ from a third: then it is the third that is left out.
 pub(crate) fn is_outvoted(file: &WantedFile, source: SourceId) -> bool {
-    let against = |one: &&Source| one.suspect && one.differs == Some(source);
+    let against = |one: &&FileSource| one.suspect && one.differs == Some(source);
     !file.sources[source].suspect && file.sources.rows().iter().filter(against).count() >= 2
 }
 
 /// What follows from a whole file that is not what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Blame {
     /// What an earlier run left may have been damaged since: all of it once more before blaming.
     Again,
     /// This source brought all of it.
@@ -57,14 +57,14 @@ pub(crate) enum Verdict {
 }
 
 /// Judges a file with the wrong digest.
-pub(crate) fn judge(picture: &Picture, id: FileId) -> Verdict {
+pub(crate) fn judge(picture: &Picture, id: FileId) -> Blame {
     let file = &picture.files[id];
     let mut brought = file.map.contributors();
     if let [(only, _)] = brought[..] {
         return if file.kept {
-            Verdict::Again
+            Blame::Again
         } else {
-            Verdict::Lied(only)
+            Blame::Lied(only)
         };
     }
     // The least trusted first: nothing verified, then the fewest bytes.
@@ -74,7 +74,7 @@ pub(crate) fn judge(picture: &Picture, id: FileId) -> Verdict {
     };
     brought.sort_by_key(|(source, bytes)| (trust(*source), *bytes));
     let least = brought.first();
-    least.map_or(Verdict::Nobody, |(source, _)| Verdict::LeaveOut(*source))
+    least.map_or(Blame::Nobody, |(source, _)| Blame::LeaveOut(*source))
 }
 
 /// Whether a server that brought wrong bytes is not asked again at all: one that was right before may

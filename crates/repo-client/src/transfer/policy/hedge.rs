@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::steal::is_useless;
-use super::{Ask, Kind};
+use super::{RequestKind, SegmentRequest};
 use crate::transfer::file::{Stream, WantedFile};
 use crate::transfer::ids::HostId;
 use crate::transfer::picture::Picture;
@@ -11,7 +11,7 @@ use crate::transfer::segments::Claim;
 use crate::transfer::tuning::segments::{LOSSY_STALLS, REST_LASTS, STALLS};
 
 /// What a server brings a second time.
-pub(crate) fn hedge(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
+pub(crate) fn hedge(picture: &Picture, host: HostId, now: Instant) -> Option<SegmentRequest> {
     if picture.hosts[host].no_ranges || is_useless(picture, host) {
         return None;
     }
@@ -33,13 +33,13 @@ pub(crate) fn hedge(picture: &Picture, host: HostId, now: Instant) -> Option<Ask
             if is_late(picture, host, claim, stream, now)
                 && let Some((from, to)) = file.map.missing(claim.at, claim.to)
             {
-                return Some(Ask {
+                return Some(SegmentRequest {
                     file: id,
                     source,
                     host,
                     from,
                     to,
-                    kind: Kind::Gap,
+                    kind: RequestKind::Gap,
                 });
             }
         }

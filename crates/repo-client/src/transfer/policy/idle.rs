@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use crate::error::Cause;
 use crate::ranges::RangeId;
-use crate::transfer::file::{Stage, Stream};
+use crate::transfer::file::{FileStage, Stream};
 use crate::transfer::ids::FileId;
-use crate::transfer::limits::Limits;
+use crate::transfer::limits::TransferLimits;
 use crate::transfer::picture::Picture;
 use crate::transfer::tuning::segments::{LOOKED_AT, USELESS, USELESS_SHARE};
 
@@ -33,7 +33,7 @@ pub(crate) fn useless(picture: &Picture, now: Instant) -> Vec<(RangeId, Cause)> 
 /// Requests that have brought something and now are silent: a connection can die without a
 /// word, and the next one finds the server at its new address.
 pub(crate) fn silent(picture: &Picture, now: Instant) -> Vec<(RangeId, Cause)> {
-    let Limits {
+    let TransferLimits {
         global_bps,
         per_host_bps,
         patience,
@@ -75,7 +75,7 @@ pub(crate) fn hopeless(picture: &Picture) -> Vec<FileId> {
     let all = picture.open.iter().chain(waiting).copied();
     let hopeless = |id: &FileId| {
         let file = &picture.files[*id];
-        file.stage != Stage::Checking && !file.has_hope(&picture.hosts)
+        file.stage != FileStage::Checking && !file.has_hope(&picture.hosts)
     };
     all.filter(hopeless).collect()
 }

@@ -27,7 +27,7 @@ use crate::ranges::RangeId;
 
 /// One request to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ask {
+pub(crate) struct SegmentRequest {
     pub(crate) file: FileId,
     pub(crate) source: SourceId,
     /// The server of the source.
@@ -36,12 +36,12 @@ pub(crate) struct Ask {
     pub(crate) from: u64,
     /// Byte after the last; `u64::MAX` where the size is not known.
     pub(crate) to: u64,
-    pub(crate) kind: Kind,
+    pub(crate) kind: RequestKind,
 }
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RequestKind {
     /// Bytes that are missing.
     Gap,
     /// Bytes that are there, to be compared.

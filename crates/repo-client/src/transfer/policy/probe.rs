@@ -7,7 +7,7 @@
 //! as the total holds: what does not help is given back. After a minute, and then ever more
 //! seldom, a few more are tried, for lines change.
 
-use crate::transfer::ids::{HostId, Table};
+use crate::transfer::ids::{HostId, IdTable};
 use crate::transfer::tuning::probe::{
     ALONE, ANSWERS, AS_MUCH, FAR, FAR_ANSWERS, FAR_FIRST, FIRST, HELPS, LEVELS, LONG, LOSSY_HELPS,
     LOSSY_HOLDS, MAX_REST, MAX_SLOW, PATIENCE, REST, SETTLE, SHARE, STEP, TRIAL,
@@ -105,7 +105,7 @@ impl Standing {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Phase {
+enum ProbePhase {
     /// Nothing has come yet.
     Waiting,
     Up {
@@ -119,7 +119,7 @@ enum Phase {
 /// The probe over all servers of a run. Times are seconds since the run began.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    phase: Phase,
+    phase: ProbePhase,
     since: f64,
     window: f64,
     /// Time that an answer takes: windows must be longer.
@@ -133,14 +133,14 @@ pub(crate) struct Probe {
     trial: bool,
     rest: f64,
     total: f64,
-    servers: Table<HostId, Standing>,
+    servers: IdTable<HostId, Standing>,
     active: Vec<bool>,
 }
 
 impl Probe {
     pub(crate) fn new(servers: usize) -> Self {
         Self {
-            phase: Phase::Waiting,
+            phase: ProbePhase::Waiting,
             since: 0.0,
             window: FIRST,
             answer: 0.0,
@@ -171,7 +171,7 @@ impl Probe {
 
     /// Whether connections beyond the targets are to be given back at once.
     pub(crate) fn sheds(&self) -> bool {
-        matches!(self.phase, Phase::Down | Phase::Steady)
+        matches!(self.phase, ProbePhase::Down | ProbePhase::Steady)
     }
 
     /// Whether the next look will judge something.
@@ -199,22 +199,22 @@ impl Probe {
     /// Looks at the servers, whose answers take `answer` seconds; true when something is settled that was not before.
     pub(crate) fn tick(&mut self, now: f64, answer: f64, readings: &[Reading]) -> bool {
         self.answer = answer;
-        if self.phase == Phase::Waiting {
+        if self.phase == ProbePhase::Waiting {
             if readings.iter().any(|one| one.bytes > 0) {
                 let window = if self.is_noisy() { FAR_FIRST } else { FIRST };
-                self.begin(Phase::Up { first: true }, window, now, readings);
+                self.begin(ProbePhase::Up { first: true }, window, now, readings);
             }
             return false;
         }
         let active: Vec<bool> = readings.iter().map(|one| one.active).collect();
-        if active != self.active && self.phase != Phase::Steady {
-            let window = if matches!(self.phase, Phase::Up { .. }) {
+        if active != self.active && self.phase != ProbePhase::Steady {
+            let window = if matches!(self.phase, ProbePhase::Up { .. }) {
                 STEP
             } else {
                 LONG
             };
-            let phase = if self.phase == Phase::Down {
-                Phase::Top
+            let phase = if self.phase == ProbePhase::Down {
+                ProbePhase::Top
             } else {
                 self.phase
             };
@@ -225,7 +225,7 @@ impl Probe {
         if !self.is_due(now) {
             return false;
         }
-        let first = self.phase == (Phase::Up { first: true });
+        let first = self.phase == (ProbePhase::Up { first: true });
         let silent = self
             .servers
             .rows()
@@ -238,11 +238,11 @@ impl Probe {
         }
         self.measure(now, readings);
         match self.phase {
-            Phase::Waiting => false,
-            Phase::Up { first } => self.judge_up(first, now, readings),
-            Phase::Top => self.judge_top(now, readings),
-            Phase::Down => self.judge_down(now, readings),
-            Phase::Steady => {
+            ProbePhase::Waiting => false,
+            ProbePhase::Up { first } => self.judge_up(first, now, readings),
+            ProbePhase::Top => self.judge_top(now, readings),
+            ProbePhase::Down => self.judge_down(now, readings),
+            ProbePhase::Steady => {
                 self.again(now, readings);
                 false
             }
@@ -269,18 +269,18 @@ impl Probe {
         }
     }
 
-    fn begin(&mut self, phase: Phase, window: f64, now: f64, readings: &[Reading]) {
+    fn begin(&mut self, phase: ProbePhase, window: f64, now: f64, readings: &[Reading]) {
         // Nothing can be seen of a step before its connections have had answers.
-        let up = matches!(phase, Phase::Up { .. });
+        let up = matches!(phase, ProbePhase::Up { .. });
         let answers = if up && self.is_noisy() {
             FAR_ANSWERS
         } else {
             ANSWERS
         };
         let least = (self.answer * answers).min(MAX_SLOW);
-        self.settled |= phase == Phase::Steady;
+        self.settled |= phase == ProbePhase::Steady;
         (self.phase, self.window) = (phase, window.max(least));
-        self.since = if window >= LONG && phase != Phase::Steady {
+        self.since = if window >= LONG && phase != ProbePhase::Steady {
             now + SETTLE.max(2.0 * self.answer)
         } else {
             now
@@ -333,9 +333,9 @@ impl Probe {
             }
         }
         if any {
-            self.begin(Phase::Up { first: false }, STEP, now, readings);
+            self.begin(ProbePhase::Up { first: false }, STEP, now, readings);
         } else {
-            self.begin(Phase::Top, LONG, now, readings);
+            self.begin(ProbePhase::Top, LONG, now, readings);
         }
         any
     }
@@ -373,10 +373,10 @@ impl Probe {
             for one in self.servers.rows_mut() {
                 one.target = one.before;
             }
-            self.begin(Phase::Steady, self.rest, now, readings);
+            self.begin(ProbePhase::Steady, self.rest, now, readings);
         } else {
             self.doubted = false;
-            self.begin(Phase::Top, LONG, now, readings);
+            self.begin(ProbePhase::Top, LONG, now, readings);
         }
         false
     }
@@ -419,10 +419,10 @@ impl Probe {
             }
         }
         if any {
-            self.begin(Phase::Down, LONG, now, readings);
+            self.begin(ProbePhase::Down, LONG, now, readings);
             return false;
         }
-        self.begin(Phase::Steady, self.rest, now, readings);
+        self.begin(ProbePhase::Steady, self.rest, now, readings);
         true
     }
 
@@ -439,7 +439,7 @@ impl Probe {
             }
             one.target = one.before;
         }
-        self.begin(Phase::Steady, self.rest, now, readings);
+        self.begin(ProbePhase::Steady, self.rest, now, readings);
         true
     }
 }

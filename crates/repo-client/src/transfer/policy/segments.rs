@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Ask, Kind, hedge, steal};
-use crate::transfer::file::{Stage, WantedFile};
+use super::{RequestKind, SegmentRequest, hedge, steal};
+use crate::transfer::file::{FileStage, WantedFile};
 use crate::transfer::host::{Host, Room};
 use crate::transfer::ids::{FileId, HostId, SourceId};
 use crate::transfer::picture::Picture;
@@ -14,21 +14,21 @@ use crate::transfer::tuning::segments::{
 
 /// What a server with room is given.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    Ask(Ask),
+pub(crate) enum NextSegment {
+    Ask(SegmentRequest),
     /// A file is to be begun; then its first gap goes to the server.
     Begin(FileId),
     Nothing,
 }
 
 /// What a server is given now.
-pub(crate) fn next(picture: &Picture, host: HostId, now: Instant) -> Next {
+pub(crate) fn next(picture: &Picture, host: HostId, now: Instant) -> NextSegment {
     let Some(room) = picture.room(host, now) else {
-        return Next::Nothing;
+        return NextSegment::Nothing;
     };
     let unknown = picture.hosts[host].verified == 0;
     if unknown && awaits_verdict(picture, host) {
-        return Next::Nothing;
+        return NextSegment::Nothing;
     }
     // A server that has proved nothing yet begins with a file of its own.
     let first = match room {
@@ -37,19 +37,19 @@ pub(crate) fn next(picture: &Picture, host: HostId, now: Instant) -> Next {
         Room::Connection => gap_at(picture, host, now),
     };
     if let Some(ask) = first {
-        return Next::Ask(ask);
+        return NextSegment::Ask(ask);
     }
     let more = picture.open.len() < picture.streams.len() + OPEN;
     if let Some(file) = next_file(picture, host, room, now).filter(|_| more) {
-        return Next::Begin(file);
+        return NextSegment::Begin(file);
     }
     if room == Room::Stream {
-        return Next::Nothing;
+        return NextSegment::Nothing;
     }
     let ask = gap_at(picture, host, now)
         .or_else(|| steal::steal(picture, host, now))
         .or_else(|| hedge::hedge(picture, host, now));
-    ask.map_or(Next::Nothing, Next::Ask)
+    ask.map_or(NextSegment::Nothing, NextSegment::Ask)
 }
 
 /// Whether the first bytes of a server are being checked: before, nothing more is asked of it if
@@ -58,7 +58,7 @@ fn awaits_verdict(picture: &Picture, host: HostId) -> bool {
     let brought = |id: &FileId| {
         let file = &picture.files[*id];
         let mut sources = file.map.contributors().into_iter();
-        file.stage == Stage::Checking
+        file.stage == FileStage::Checking
             && sources.any(|(source, _)| file.sources[source].host == Some(host))
     };
     picture.hosts.len() > 1 && picture.open.iter().any(brought)
@@ -72,13 +72,13 @@ fn next_file(picture: &Picture, host: HostId, room: Room, now: Instant) -> Optio
     picture.queue.iter().take(LOOKAHEAD).find(fits).copied()
 }
 
-fn gap_at(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
+fn gap_at(picture: &Picture, host: HostId, now: Instant) -> Option<SegmentRequest> {
     let mut open = picture.open.iter();
     open.find_map(|id| gap_in(picture, *id, host, now))
 }
 
 /// A small file that no request is fetching.
-fn small_at(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
+fn small_at(picture: &Picture, host: HostId, now: Instant) -> Option<SegmentRequest> {
     let mut open = picture
         .open
         .iter()
@@ -87,7 +87,7 @@ fn small_at(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
 }
 
 /// A gap in a file that has no bytes of others.
-fn alone_at(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
+fn alone_at(picture: &Picture, host: HostId, now: Instant) -> Option<SegmentRequest> {
     let alone = |id: &&FileId| {
         let file = &picture.files[**id];
         let source = file.source_at(host, now);
@@ -104,15 +104,20 @@ fn alone_at(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
 }
 
 /// The next segment of a file for a server.
-pub(crate) fn gap_in(picture: &Picture, id: FileId, host: HostId, now: Instant) -> Option<Ask> {
-    let file = Some(&picture.files[id]).filter(|file| file.stage == Stage::Open)?;
+pub(crate) fn gap_in(
+    picture: &Picture,
+    id: FileId,
+    host: HostId,
+    now: Instant,
+) -> Option<SegmentRequest> {
+    let file = Some(&picture.files[id]).filter(|file| file.stage == FileStage::Open)?;
     let source = file.source_at(host, now)?;
     let claims = file.map.claims();
     if claims.len() >= picture.limits.connections_per_file.max(1) {
         return None;
     }
     let (from, end) = file.map.gap()?;
-    let ask = |from, to, kind| Ask {
+    let ask = |from, to, kind| SegmentRequest {
         file: id,
         source,
         host,
@@ -123,7 +128,7 @@ pub(crate) fn gap_in(picture: &Picture, id: FileId, host: HostId, now: Instant) 
     let whole = from == 0 && claims.is_empty() && file.map.have() == 0;
     if !whole && (picture.hosts[host].no_ranges || !file.may_mix()) {
         // All of it or nothing, and only if nobody else is at it.
-        let no_other = |(id, one): (SourceId, &crate::transfer::file::Source)| {
+        let no_other = |(id, one): (SourceId, &crate::transfer::file::FileSource)| {
             let ranges = |host: HostId| {
                 let host = &picture.hosts[host];
                 host.is_usable() && !host.no_ranges
@@ -132,10 +137,10 @@ pub(crate) fn gap_in(picture: &Picture, id: FileId, host: HostId, now: Instant) 
         };
         let resume = file.map.contributors() == [(source, from)];
         let alone = claims.is_empty() && (resume || file.sources.iter().all(no_other));
-        return alone.then(|| ask(from, end, Kind::Gap));
+        return alone.then(|| ask(from, end, RequestKind::Gap));
     }
     match look_at(picture, id, source, now) {
-        Look::Compare(from) => return Some(ask(from, from + SAMPLE, Kind::Sample)),
+        Look::Compare(from) => return Some(ask(from, from + SAMPLE, RequestKind::Sample)),
         Look::Wait => return None,
         Look::Trusted => {}
     }
@@ -147,7 +152,7 @@ pub(crate) fn gap_in(picture: &Picture, id: FileId, host: HostId, now: Instant) 
     if end.saturating_sub(to) < SEGMENT / 2 {
         to = end;
     }
-    Some(ask(from, to, Kind::Gap))
+    Some(ask(from, to, RequestKind::Gap))
 }
 
 /// Whether the bytes of a source may be put beside those of others.

@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 
-use super::{Ask, Kind};
+use super::{RequestKind, SegmentRequest};
 use crate::ranges::RangeId;
 use crate::request::FileRequest;
-use crate::transfer::file::{Stage as FileStage, WantedFile};
+use crate::transfer::file::{FileStage, WantedFile};
 use crate::transfer::host::Host;
-use crate::transfer::ids::{FileId, HostId, Id, SourceId, Table};
-use crate::transfer::limits::Limits;
+use crate::transfer::ids::{FileId, HostId, Id, IdTable, SourceId};
+use crate::transfer::limits::TransferLimits;
 use crate::transfer::picture::Picture;
-use crate::transfer::segments::Span;
+use crate::transfer::segments::SourcedSpan;
 
 pub(crate) fn host(number: usize) -> HostId {
     HostId::new(number)
@@ -34,23 +34,23 @@ pub(crate) fn wanted(size: u64, servers: usize) -> WantedFile {
     WantedFile::new(request, 0, &hosts)
 }
 
-pub(crate) struct Stage {
+pub(crate) struct PolicyStage {
     pub(crate) picture: Picture,
     pub(crate) now: Instant,
     next: u64,
 }
 
-impl Stage {
+impl PolicyStage {
     /// Files of these sizes at so many servers, which all have been right before; all files are begun.
     pub(crate) fn new(servers: usize, sizes: &[u64]) -> Self {
         let files: Vec<WantedFile> = sizes.iter().map(|size| wanted(*size, servers)).collect();
-        let mut hosts = Table::new();
+        let mut hosts = IdTable::new();
         for at in 0..servers {
             let mut host = Host::new(format!("http://s{at}:80"), 6);
             host.verified = 1;
             hosts.push(host);
         }
-        let mut picture = Picture::new(files.into(), hosts, Limits::default());
+        let mut picture = Picture::new(files.into(), hosts, TransferLimits::default());
         picture.open = picture.queue.drain(..).collect();
         for id in picture.files.ids() {
             picture.files[id].stage = FileStage::Open;
@@ -73,20 +73,20 @@ impl Stage {
     /// Bytes of file 0 that are there.
     pub(crate) fn there(&mut self, from: u64, to: u64, of: usize) {
         let source = source(of);
-        self.file(0).map.add(Span { from, to, source });
+        self.file(0).map.add(SourcedSpan { from, to, source });
     }
 
     /// A request of a server for bytes of file 0.
     pub(crate) fn running(&mut self, server: usize, from: u64, to: u64) -> RangeId {
         let id = RangeId::test(self.next);
         self.next += 1;
-        let ask = Ask {
+        let ask = SegmentRequest {
             file: FileId::new(0),
             source: source(server),
             host: host(server),
             from,
             to,
-            kind: Kind::Gap,
+            kind: RequestKind::Gap,
         };
         self.picture.asked(id, &ask, self.now).unwrap();
         id

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Ask, Kind};
+use super::{RequestKind, SegmentRequest};
 use crate::transfer::file::Stream;
 use crate::transfer::ids::HostId;
 use crate::transfer::picture::Picture;
@@ -25,11 +25,11 @@ pub(crate) fn is_useless(picture: &Picture, host: HostId) -> bool {
 struct Longest {
     lasts: f64,
     rest: u64,
-    ask: Ask,
+    ask: SegmentRequest,
 }
 
 /// What a server takes over from a slow request.
-pub(crate) fn steal(picture: &Picture, host: HostId, now: Instant) -> Option<Ask> {
+pub(crate) fn steal(picture: &Picture, host: HostId, now: Instant) -> Option<SegmentRequest> {
     if picture.hosts[host].no_ranges || is_useless(picture, host) {
         return None;
     }
@@ -52,13 +52,13 @@ pub(crate) fn steal(picture: &Picture, host: HostId, now: Instant) -> Option<Ask
                 best = Some(Longest {
                     lasts,
                     rest: claim.to.saturating_sub(claim.at),
-                    ask: Ask {
+                    ask: SegmentRequest {
                         file: id,
                         source,
                         host,
                         from: claim.at,
                         to: claim.to,
-                        kind: Kind::Steal(claim.key),
+                        kind: RequestKind::Steal(claim.key),
                     },
                 });
             }

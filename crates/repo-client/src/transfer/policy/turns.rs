@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Ask, Kind};
+use super::{RequestKind, SegmentRequest};
 use crate::error::Cause;
 use crate::event::Event;
-use crate::transfer::file::{Stage, WantedFile};
+use crate::transfer::file::{FileStage, WantedFile};
 use crate::transfer::host::rest_after;
 use crate::transfer::ids::{FileId, SourceId};
 use crate::transfer::picture::Picture;
@@ -48,7 +48,7 @@ impl Pause {
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextTurn {
     Ask(SourceId),
     /// All have failed, but bytes have come: another first round, at once.
     Again,
@@ -95,25 +95,25 @@ impl Turns {
         }
     }
 
-    pub(crate) fn next(&self) -> Next {
+    pub(crate) fn next(&self) -> NextTurn {
         let stopped = |turn: &Turn| turn.last == Some(Cause::Stopped);
         let mut open = self.turns.iter().filter(|turn| !turn.out).peekable();
         if open.peek().is_none() || self.turns.iter().any(stopped) {
-            return Next::Over;
+            return NextTurn::Over;
         }
         if let Some(turn) = open.find(|turn| !turn.asked) {
-            return Next::Ask(turn.source);
+            return NextTurn::Ask(turn.source);
         }
         let limit = self.limit();
         if limit > 0 && self.moved >= PROGRESS && self.wait.is_none() {
-            return Next::Again;
+            return NextTurn::Again;
         }
         let attempt = self.round + 1;
         if attempt > limit {
-            return Next::Over;
+            return NextTurn::Over;
         }
         let lasts = rest_after(attempt).max(self.wait.unwrap_or_default());
-        Next::Rest(Pause {
+        NextTurn::Rest(Pause {
             attempt,
             limit,
             lasts,
@@ -166,11 +166,11 @@ impl Turns {
 
 /// One thing to do for files whose sources are asked in turn.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum TurnStep {
     Begin(FileId),
     /// All bytes are there.
     Check(FileId),
-    Ask(Ask),
+    Ask(SegmentRequest),
     /// What is there cannot be told to fit what the next source has.
     Drop(FileId),
     Again(FileId),
@@ -179,49 +179,49 @@ pub(crate) enum Step {
 }
 
 /// The next step, with at most `width` files at once.
-pub(crate) fn step(picture: &Picture, width: usize, now: Instant) -> Option<Step> {
+pub(crate) fn step(picture: &Picture, width: usize, now: Instant) -> Option<TurnStep> {
     let mut open = picture.open.iter().map(|id| (*id, &picture.files[*id]));
     if let Some(step) = open.find_map(|(id, file)| step_of(id, file, now)) {
         return Some(step);
     }
-    let busy = |id: &&FileId| picture.files[**id].stage != Stage::Checking;
+    let busy = |id: &&FileId| picture.files[**id].stage != FileStage::Checking;
     let room = picture.open.iter().filter(busy).count() < width;
     let next = picture.queue.front().filter(|_| room)?;
-    Some(Step::Begin(*next))
+    Some(TurnStep::Begin(*next))
 }
 
-fn step_of(id: FileId, file: &WantedFile, now: Instant) -> Option<Step> {
+fn step_of(id: FileId, file: &WantedFile, now: Instant) -> Option<TurnStep> {
     if file.rest_until.is_some_and(|until| now < until) {
         return None;
     }
     match file.stage {
-        Stage::Held => return Some(Step::Begin(id)),
-        Stage::Open if file.map.claims().is_empty() => {}
+        FileStage::Held => return Some(TurnStep::Begin(id)),
+        FileStage::Open if file.map.claims().is_empty() => {}
         _ => return None,
     }
     if file.map.is_whole() {
-        return Some(Step::Check(id));
+        return Some(TurnStep::Check(id));
     }
     let source = match file.turns.as_ref()?.next() {
-        Next::Ask(source) => source,
-        Next::Again => return Some(Step::Again(id)),
-        Next::Rest(pause) => return Some(Step::Rest(id, pause)),
-        Next::Over => return Some(Step::GiveUp(id)),
+        NextTurn::Ask(source) => source,
+        NextTurn::Again => return Some(TurnStep::Again(id)),
+        NextTurn::Rest(pause) => return Some(TurnStep::Rest(id, pause)),
+        NextTurn::Over => return Some(TurnStep::GiveUp(id)),
     };
     let from = file.map.frontier();
     // Without a digest only bytes of the same version of the same URL can be told to fit.
     let ours =
         file.map.contributors() == [(source, from)] && file.sources[source].validator.is_some();
     if from > 0 && file.request.digest.is_none() && !ours {
-        return Some(Step::Drop(id));
+        return Some(TurnStep::Drop(id));
     }
-    Some(Step::Ask(Ask {
+    Some(TurnStep::Ask(SegmentRequest {
         file: id,
         source,
         host: file.sources[source].host?,
         from,
         to: file.map.size(),
-        kind: Kind::Gap,
+        kind: RequestKind::Gap,
     }))
 }
 

@@ -1,11 +1,11 @@
 use super::*;
-use crate::transfer::policy::stage::{Stage, host, source};
+use crate::transfer::policy::stage::{PolicyStage, host, source};
 
 const MB: u64 = 1 << 20;
 
 /// A request that has brought half and then stalls.
-fn stalled() -> Stage {
-    let mut stage = Stage::new(2, &[MB]);
+fn stalled() -> PolicyStage {
+    let mut stage = PolicyStage::new(2, &[MB]);
     let id = stage.running(0, 0, MB);
     stage.later(0.1);
     stage.give(id, MB / 2);
@@ -19,7 +19,7 @@ fn the_rest_of_a_stalled_request_is_asked_of_another_server() {
     stage.later(STALLS + 0.1);
     let ask = hedge(&stage.picture, host(1), stage.now).unwrap();
     assert_eq!((ask.from, ask.to), (MB / 2, MB));
-    assert_eq!((ask.source, ask.kind), (source(1), Kind::Gap));
+    assert_eq!((ask.source, ask.kind), (source(1), RequestKind::Gap));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn nothing_is_asked_for_a_third_time() {
 
 #[test]
 fn over_the_same_connection_nothing_is_asked_twice() {
-    let mut stage = Stage::new(1, &[MB]);
+    let mut stage = PolicyStage::new(1, &[MB]);
     let id = stage.running(0, 0, MB);
     assert!(stage.picture.streams[&id].shared.is_some());
     stage.later(STALLS + 0.1);

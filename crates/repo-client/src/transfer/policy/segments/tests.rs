@@ -1,22 +1,25 @@
 use super::*;
-use crate::transfer::file::Stage as FileStage;
+use crate::transfer::file::FileStage;
 use crate::transfer::ids::Id;
-use crate::transfer::policy::stage::{Stage, host, source};
+use crate::transfer::policy::stage::{PolicyStage, host, source};
 
 const MB: u64 = 1 << 20;
 
-fn asked(stage: &Stage, server: usize) -> Ask {
+fn asked(stage: &PolicyStage, server: usize) -> SegmentRequest {
     match next(&stage.picture, host(server), stage.now) {
-        Next::Ask(ask) => ask,
+        NextSegment::Ask(ask) => ask,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn a_large_file_is_asked_for_in_segments_that_do_not_overlap() {
-    let mut stage = Stage::new(2, &[20 * MB]);
+    let mut stage = PolicyStage::new(2, &[20 * MB]);
     let first = asked(&stage, 0);
-    assert_eq!((first.from, first.to, first.kind), (0, FIRST, Kind::Gap));
+    assert_eq!(
+        (first.from, first.to, first.kind),
+        (0, FIRST, RequestKind::Gap)
+    );
     stage.running(0, first.from, first.to);
     let second = asked(&stage, 1);
     assert_eq!((second.from, second.source), (FIRST, source(1)));
@@ -26,46 +29,58 @@ fn a_large_file_is_asked_for_in_segments_that_do_not_overlap() {
 #[test]
 fn no_crumbs_are_left_at_the_end() {
     let almost = SEGMENT + SEGMENT / 2;
-    let asked_for = |size: u64| asked(&Stage::new(1, &[size]), 0).to;
+    let asked_for = |size: u64| asked(&PolicyStage::new(1, &[size]), 0).to;
     assert_eq!(asked_for(almost - 1), almost - 1);
     assert_eq!(asked_for(almost), SEGMENT);
 }
 
 #[test]
 fn no_more_connections_work_on_a_file_than_may() {
-    let mut stage = Stage::new(2, &[20 * MB]);
+    let mut stage = PolicyStage::new(2, &[20 * MB]);
     stage.picture.limits.connections_per_file = 1;
     stage.running(0, 0, FIRST);
-    assert_eq!(next(&stage.picture, host(1), stage.now), Next::Nothing);
+    assert_eq!(
+        next(&stage.picture, host(1), stage.now),
+        NextSegment::Nothing
+    );
 }
 
 #[test]
 fn a_server_nobody_knows_brings_a_sample_before_it_is_mixed() {
-    let mut stage = Stage::new(2, &[20 * MB]);
+    let mut stage = PolicyStage::new(2, &[20 * MB]);
     stage.host(1).verified = 0;
     stage.there(0, MB, 0);
     let ask = asked(&stage, 1);
-    assert_eq!((ask.from, ask.to, ask.kind), (0, SAMPLE, Kind::Sample));
+    assert_eq!(
+        (ask.from, ask.to, ask.kind),
+        (0, SAMPLE, RequestKind::Sample)
+    );
     stage.file(0).sources[source(1)].sampled = true;
-    assert_eq!(asked(&stage, 1).kind, Kind::Gap);
+    assert_eq!(asked(&stage, 1).kind, RequestKind::Gap);
 }
 
 #[test]
 fn a_server_nobody_knows_waits_for_something_to_compare_with_but_not_for_ever() {
-    let mut stage = Stage::new(2, &[20 * MB]);
+    let mut stage = PolicyStage::new(2, &[20 * MB]);
     stage.host(1).verified = 0;
     stage.running(0, 0, FIRST);
-    assert_eq!(next(&stage.picture, host(1), stage.now), Next::Nothing);
+    assert_eq!(
+        next(&stage.picture, host(1), stage.now),
+        NextSegment::Nothing
+    );
     stage.later(REST_LASTS + 0.1);
     assert_eq!(asked(&stage, 1).from, FIRST);
 }
 
 #[test]
 fn a_server_without_ranges_is_asked_for_a_begun_file_only_when_nobody_else_is_left() {
-    let mut stage = Stage::new(2, &[20 * MB]);
+    let mut stage = PolicyStage::new(2, &[20 * MB]);
     stage.host(1).no_ranges = true;
     stage.there(0, MB, 0);
-    assert_eq!(next(&stage.picture, host(1), stage.now), Next::Nothing);
+    assert_eq!(
+        next(&stage.picture, host(1), stage.now),
+        NextSegment::Nothing
+    );
     stage.file(0).sources[source(0)].out = true;
     let ask = asked(&stage, 1);
     assert_eq!((ask.from, ask.to), (MB, 20 * MB));
@@ -73,7 +88,7 @@ fn a_server_without_ranges_is_asked_for_a_begun_file_only_when_nobody_else_is_le
 
 #[test]
 fn a_file_is_begun_when_those_begun_have_no_gap() {
-    let mut stage = Stage::new(1, &[MB, MB]);
+    let mut stage = PolicyStage::new(1, &[MB, MB]);
     let second = FileId::new(1);
     stage.picture.open.pop();
     stage.picture.queue.push_back(second);
@@ -82,7 +97,7 @@ fn a_file_is_begun_when_those_begun_have_no_gap() {
     stage.running(0, 0, MB);
     assert_eq!(
         next(&stage.picture, host(0), stage.now),
-        Next::Begin(second)
+        NextSegment::Begin(second)
     );
 }
 

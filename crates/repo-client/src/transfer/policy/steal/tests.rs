@@ -1,11 +1,11 @@
 use super::*;
-use crate::transfer::policy::stage::{Stage, host, source};
+use crate::transfer::policy::stage::{PolicyStage, host, source};
 
 const MB: u64 = 1 << 20;
 
 /// One server at 100 kB/s with all of a file to bring.
-fn slow_one() -> (Stage, crate::ranges::RangeId) {
-    let mut stage = Stage::new(2, &[10 * MB]);
+fn slow_one() -> (PolicyStage, crate::ranges::RangeId) {
+    let mut stage = PolicyStage::new(2, &[10 * MB]);
     let id = stage.running(0, 0, 10 * MB);
     for _ in 0..10 {
         stage.later(0.1);
@@ -18,7 +18,10 @@ fn slow_one() -> (Stage, crate::ranges::RangeId) {
 fn half_of_the_slowest_request_is_taken_over() {
     let (stage, victim) = slow_one();
     let ask = steal(&stage.picture, host(1), stage.now).unwrap();
-    assert_eq!((ask.kind, ask.source), (Kind::Steal(victim), source(1)));
+    assert_eq!(
+        (ask.kind, ask.source),
+        (RequestKind::Steal(victim), source(1))
+    );
     assert_eq!(ask.to, 10 * MB);
     let rest = 10 * MB - 100_000;
     let half = 100_000 + rest / 2;
@@ -39,7 +42,7 @@ fn the_victim_ends_where_the_thief_begins() {
 
 #[test]
 fn what_is_done_soon_is_left_alone() {
-    let mut stage = Stage::new(2, &[REST * 3]);
+    let mut stage = PolicyStage::new(2, &[REST * 3]);
     let id = stage.running(0, 0, REST * 3);
     stage.later(1.0);
     stage.give(id, REST);
@@ -48,7 +51,7 @@ fn what_is_done_soon_is_left_alone() {
 
 #[test]
 fn before_a_rate_is_known_nothing_is_taken() {
-    let mut stage = Stage::new(2, &[10 * MB]);
+    let mut stage = PolicyStage::new(2, &[10 * MB]);
     let id = stage.running(0, 0, 10 * MB);
     stage.later(0.2);
     stage.give(id, 10);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::transfer::policy::stage::{Stage as Scene, source};
+use crate::transfer::policy::stage::{PolicyStage as Scene, source};
 
 fn turns(sources: usize, extra: u32) -> Turns {
     let rounds = Rounds {
@@ -13,8 +13,8 @@ fn broken() -> Cause {
     Cause::Broken("off".into())
 }
 
-fn pause(attempt: u32, limit: u32, millis: u64) -> Next {
-    Next::Rest(Pause {
+fn pause(attempt: u32, limit: u32, millis: u64) -> NextTurn {
+    NextTurn::Rest(Pause {
         attempt,
         limit,
         lasts: Duration::from_millis(millis),
@@ -27,10 +27,10 @@ fn all_are_asked_in_order_and_again_after_a_pause_that_doubles() {
     for (round, next) in [
         (1, pause(1, 2, 250)),
         (2, pause(2, 2, 500)),
-        (3, Next::Over),
+        (3, NextTurn::Over),
     ] {
         for at in [0, 1] {
-            assert_eq!(turns.next(), Next::Ask(source(at)));
+            assert_eq!(turns.next(), NextTurn::Ask(source(at)));
             turns.failed(source(at), broken(), None);
         }
         assert_eq!(turns.next(), next);
@@ -45,9 +45,9 @@ fn who_failed_for_good_is_not_asked_again() {
     turns.failed(source(1), broken(), None);
     assert_eq!(turns.next(), pause(1, 1, 250));
     turns.begin_round(1);
-    assert_eq!(turns.next(), Next::Ask(source(1)));
+    assert_eq!(turns.next(), NextTurn::Ask(source(1)));
     turns.failed(source(1), Cause::Html, None);
-    assert_eq!(turns.next(), Next::Over);
+    assert_eq!(turns.next(), NextTurn::Over);
     assert_eq!(turns.failures().count(), 2);
 }
 
@@ -65,7 +65,7 @@ fn unreachable_servers_are_asked_less_often() {
     assert_eq!(turns.next(), pause(1, 1, 250));
     turns.begin_round(1);
     turns.failed(source(0), Cause::Connect("refused".into()), None);
-    assert_eq!(turns.next(), Next::Over);
+    assert_eq!(turns.next(), NextTurn::Over);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn bytes_that_came_start_the_rounds_anew_at_once() {
     turns.begin_round(1);
     turns.gave(PROGRESS);
     turns.failed(source(0), broken(), None);
-    assert_eq!(turns.next(), Next::Again);
+    assert_eq!(turns.next(), NextTurn::Again);
     turns.begin_round(0);
     turns.failed(source(0), broken(), None);
     assert_eq!(turns.next(), pause(1, 1, 250), "no bytes this time");
@@ -84,7 +84,7 @@ fn bytes_that_came_start_the_rounds_anew_at_once() {
 fn stopped_is_over() {
     let mut turns = turns(2, 5);
     turns.failed(source(0), Cause::Stopped, None);
-    assert_eq!(turns.next(), Next::Over);
+    assert_eq!(turns.next(), NextTurn::Over);
 }
 
 /// One file at two servers, asked in turn.
@@ -102,10 +102,12 @@ fn the_next_source_goes_on_where_the_last_one_stopped_if_there_is_a_digest() {
     let turns = file.turns.as_mut().unwrap();
     turns.failed(source(0), broken(), None);
     let asked = step(&scene.picture, 4, scene.now);
-    assert!(matches!(asked, Some(Step::Ask(ask)) if ask.from == 400 && ask.source == source(1)));
+    assert!(
+        matches!(asked, Some(TurnStep::Ask(ask)) if ask.from == 400 && ask.source == source(1))
+    );
     scene.file(0).request.digest = None;
     let dropped = step(&scene.picture, 4, scene.now);
-    assert!(matches!(dropped, Some(Step::Drop(_))), "{dropped:?}");
+    assert!(matches!(dropped, Some(TurnStep::Drop(_))), "{dropped:?}");
 }
 
 #[test]
@@ -116,14 +118,14 @@ fn no_more_files_are_begun_than_may_be_at_once() {
     assert_eq!(step(&scene.picture, 1, scene.now), None);
     assert!(matches!(
         step(&scene.picture, 2, scene.now),
-        Some(Step::Begin(_))
+        Some(TurnStep::Begin(_))
     ));
     scene.picture.queue.clear();
     scene.give(id, 1000);
     scene.picture.over(id, scene.now);
     assert!(matches!(
         step(&scene.picture, 1, scene.now),
-        Some(Step::Check(_))
+        Some(TurnStep::Check(_))
     ));
 }
 
@@ -133,5 +135,8 @@ fn a_file_that_rests_is_left_alone_until_then() {
     let until = scene.now + Duration::from_secs(1);
     scene.file(0).rest_until = Some(until);
     assert_eq!(step(&scene.picture, 4, scene.now), None);
-    assert!(matches!(step(&scene.picture, 4, until), Some(Step::Ask(_))));
+    assert!(matches!(
+        step(&scene.picture, 4, until),
+        Some(TurnStep::Ask(_))
+    ));
 }
