@@ -29,590 +29,234 @@ pub const SIG_RESERVED: u32 = 999;
 pub const SIG_FILESIGNATURES: u32 = 274;
 /// Signature header: length of an IMA signature.
 pub const SIG_FILESIGNATURELENGTH: u32 = 275;
-/// HEADERI18NTABLE: strings.
-pub const HEADERI18NTABLE: u32 = 100;
-/// SIGSIZE: 32-bit integers.
-pub const SIGSIZE: u32 = 257;
-/// SIGPGP: bytes.
-pub const SIGPGP: u32 = 259;
-/// SIGMD5: bytes.
-pub const SIGMD5: u32 = 261;
-/// SIGGPG: bytes.
-pub const SIGGPG: u32 = 262;
-/// PUBKEYS: strings.
-pub const PUBKEYS: u32 = 266;
-/// DSAHEADER: bytes.
-pub const DSAHEADER: u32 = 267;
-/// RSAHEADER: bytes.
-pub const RSAHEADER: u32 = 268;
-/// SHA1HEADER: string.
-pub const SHA1HEADER: u32 = 269;
-/// LONGSIGSIZE: 64-bit integers.
-pub const LONGSIGSIZE: u32 = 270;
-/// LONGARCHIVESIZE: 64-bit integers.
-pub const LONGARCHIVESIZE: u32 = 271;
-/// SHA256HEADER: string.
-pub const SHA256HEADER: u32 = 273;
-/// VERITYSIGNATURES: strings.
-pub const VERITYSIGNATURES: u32 = 276;
-/// VERITYSIGNATUREALGO: 32-bit integers.
-pub const VERITYSIGNATUREALGO: u32 = 277;
-/// OPENPGP: strings.
-pub const OPENPGP: u32 = 278;
-/// SHA3_256HEADER: string.
-pub const SHA3_256HEADER: u32 = 279;
-/// NAME: string.
-pub const NAME: u32 = 1000;
-/// VERSION: string.
-pub const VERSION: u32 = 1001;
-/// RELEASE: string.
-pub const RELEASE: u32 = 1002;
-/// EPOCH: 32-bit integers.
-pub const EPOCH: u32 = 1003;
-/// SUMMARY: translated text.
-pub const SUMMARY: u32 = 1004;
-/// DESCRIPTION: translated text.
-pub const DESCRIPTION: u32 = 1005;
-/// BUILDTIME: 32-bit integers.
-pub const BUILDTIME: u32 = 1006;
-/// BUILDHOST: string.
-pub const BUILDHOST: u32 = 1007;
-/// INSTALLTIME: 32-bit integers.
-pub const INSTALLTIME: u32 = 1008;
-/// SIZE: 32-bit integers.
-pub const SIZE: u32 = 1009;
-/// DISTRIBUTION: string.
-pub const DISTRIBUTION: u32 = 1010;
-/// VENDOR: string.
-pub const VENDOR: u32 = 1011;
-/// GIF: bytes.
-pub const GIF: u32 = 1012;
-/// XPM: bytes.
-pub const XPM: u32 = 1013;
-/// LICENSE: string.
-pub const LICENSE: u32 = 1014;
-/// PACKAGER: string.
-pub const PACKAGER: u32 = 1015;
-/// GROUP: translated text.
-pub const GROUP: u32 = 1016;
-/// SOURCE: strings.
-pub const SOURCE: u32 = 1018;
-/// PATCH: strings.
-pub const PATCH: u32 = 1019;
-/// URL: string.
-pub const URL: u32 = 1020;
-/// OS: string.
-pub const OS: u32 = 1021;
-/// ARCH: string.
-pub const ARCH: u32 = 1022;
-/// PREIN: string.
-pub const PREIN: u32 = 1023;
-/// POSTIN: string.
-pub const POSTIN: u32 = 1024;
-/// PREUN: string.
-pub const PREUN: u32 = 1025;
-/// POSTUN: string.
-pub const POSTUN: u32 = 1026;
-/// OLDFILENAMES: strings.
-pub const OLDFILENAMES: u32 = 1027;
-/// FILESIZES: 32-bit integers.
-pub const FILESIZES: u32 = 1028;
-/// FILESTATES: bytes.
-pub const FILESTATES: u32 = 1029;
-/// FILEMODES: 16-bit integers.
-pub const FILEMODES: u32 = 1030;
-/// FILERDEVS: 16-bit integers.
-pub const FILERDEVS: u32 = 1033;
-/// FILEMTIMES: 32-bit integers.
-pub const FILEMTIMES: u32 = 1034;
-/// FILEDIGESTS: strings.
-pub const FILEDIGESTS: u32 = 1035;
-/// FILELINKTOS: strings.
-pub const FILELINKTOS: u32 = 1036;
-/// FILEFLAGS: 32-bit integers.
-pub const FILEFLAGS: u32 = 1037;
-/// FILEUSERNAME: strings.
-pub const FILEUSERNAME: u32 = 1039;
-/// FILEGROUPNAME: strings.
-pub const FILEGROUPNAME: u32 = 1040;
-/// ICON: bytes.
-pub const ICON: u32 = 1043;
-/// SOURCERPM: string.
-pub const SOURCERPM: u32 = 1044;
-/// FILEVERIFYFLAGS: 32-bit integers.
-pub const FILEVERIFYFLAGS: u32 = 1045;
-/// ARCHIVESIZE: 32-bit integers.
-pub const ARCHIVESIZE: u32 = 1046;
-/// PROVIDENAME: strings.
-pub const PROVIDENAME: u32 = 1047;
-/// REQUIREFLAGS: 32-bit integers.
-pub const REQUIREFLAGS: u32 = 1048;
-/// REQUIRENAME: strings.
-pub const REQUIRENAME: u32 = 1049;
-/// REQUIREVERSION: strings.
-pub const REQUIREVERSION: u32 = 1050;
-/// NOSOURCE: 32-bit integers.
-pub const NOSOURCE: u32 = 1051;
-/// NOPATCH: 32-bit integers.
-pub const NOPATCH: u32 = 1052;
-/// CONFLICTFLAGS: 32-bit integers.
-pub const CONFLICTFLAGS: u32 = 1053;
-/// CONFLICTNAME: strings.
-pub const CONFLICTNAME: u32 = 1054;
-/// CONFLICTVERSION: strings.
-pub const CONFLICTVERSION: u32 = 1055;
-/// EXCLUDEARCH: strings.
-pub const EXCLUDEARCH: u32 = 1059;
-/// EXCLUDEOS: strings.
-pub const EXCLUDEOS: u32 = 1060;
-/// EXCLUSIVEARCH: strings.
-pub const EXCLUSIVEARCH: u32 = 1061;
-/// EXCLUSIVEOS: strings.
-pub const EXCLUSIVEOS: u32 = 1062;
-/// RPMVERSION: string.
-pub const RPMVERSION: u32 = 1064;
-/// TRIGGERSCRIPTS: strings.
-pub const TRIGGERSCRIPTS: u32 = 1065;
-/// TRIGGERNAME: strings.
-pub const TRIGGERNAME: u32 = 1066;
-/// TRIGGERVERSION: strings.
-pub const TRIGGERVERSION: u32 = 1067;
-/// TRIGGERFLAGS: 32-bit integers.
-pub const TRIGGERFLAGS: u32 = 1068;
-/// TRIGGERINDEX: 32-bit integers.
-pub const TRIGGERINDEX: u32 = 1069;
-/// VERIFYSCRIPT: string.
-pub const VERIFYSCRIPT: u32 = 1079;
-/// CHANGELOGTIME: 32-bit integers.
-pub const CHANGELOGTIME: u32 = 1080;
-/// CHANGELOGNAME: strings.
-pub const CHANGELOGNAME: u32 = 1081;
-/// CHANGELOGTEXT: strings.
-pub const CHANGELOGTEXT: u32 = 1082;
-/// PREINPROG: strings.
-pub const PREINPROG: u32 = 1085;
-/// POSTINPROG: strings.
-pub const POSTINPROG: u32 = 1086;
-/// PREUNPROG: strings.
-pub const PREUNPROG: u32 = 1087;
-/// POSTUNPROG: strings.
-pub const POSTUNPROG: u32 = 1088;
-/// BUILDARCHS: strings.
-pub const BUILDARCHS: u32 = 1089;
-/// OBSOLETENAME: strings.
-pub const OBSOLETENAME: u32 = 1090;
-/// VERIFYSCRIPTPROG: strings.
-pub const VERIFYSCRIPTPROG: u32 = 1091;
-/// TRIGGERSCRIPTPROG: strings.
-pub const TRIGGERSCRIPTPROG: u32 = 1092;
-/// COOKIE: string.
-pub const COOKIE: u32 = 1094;
-/// FILEDEVICES: 32-bit integers.
-pub const FILEDEVICES: u32 = 1095;
-/// FILEINODES: 32-bit integers.
-pub const FILEINODES: u32 = 1096;
-/// FILELANGS: strings.
-pub const FILELANGS: u32 = 1097;
-/// PREFIXES: strings.
-pub const PREFIXES: u32 = 1098;
-/// INSTPREFIXES: strings.
-pub const INSTPREFIXES: u32 = 1099;
-/// SOURCEPACKAGE: 32-bit integers.
-pub const SOURCEPACKAGE: u32 = 1106;
-/// PROVIDEFLAGS: 32-bit integers.
-pub const PROVIDEFLAGS: u32 = 1112;
-/// PROVIDEVERSION: strings.
-pub const PROVIDEVERSION: u32 = 1113;
-/// OBSOLETEFLAGS: 32-bit integers.
-pub const OBSOLETEFLAGS: u32 = 1114;
-/// OBSOLETEVERSION: strings.
-pub const OBSOLETEVERSION: u32 = 1115;
-/// DIRINDEXES: 32-bit integers.
-pub const DIRINDEXES: u32 = 1116;
-/// BASENAMES: strings.
-pub const BASENAMES: u32 = 1117;
-/// DIRNAMES: strings.
-pub const DIRNAMES: u32 = 1118;
-/// ORIGDIRINDEXES: 32-bit integers.
-pub const ORIGDIRINDEXES: u32 = 1119;
-/// ORIGBASENAMES: strings.
-pub const ORIGBASENAMES: u32 = 1120;
-/// ORIGDIRNAMES: strings.
-pub const ORIGDIRNAMES: u32 = 1121;
-/// OPTFLAGS: string.
-pub const OPTFLAGS: u32 = 1122;
-/// DISTURL: string.
-pub const DISTURL: u32 = 1123;
-/// PAYLOADFORMAT: string.
-pub const PAYLOADFORMAT: u32 = 1124;
-/// PAYLOADCOMPRESSOR: string.
-pub const PAYLOADCOMPRESSOR: u32 = 1125;
-/// PAYLOADFLAGS: string.
-pub const PAYLOADFLAGS: u32 = 1126;
-/// INSTALLCOLOR: 32-bit integers.
-pub const INSTALLCOLOR: u32 = 1127;
-/// INSTALLTID: 32-bit integers.
-pub const INSTALLTID: u32 = 1128;
-/// REMOVETID: 32-bit integers.
-pub const REMOVETID: u32 = 1129;
-/// PLATFORM: string.
-pub const PLATFORM: u32 = 1132;
-/// PATCHESNAME: strings.
-pub const PATCHESNAME: u32 = 1133;
-/// PATCHESFLAGS: 32-bit integers.
-pub const PATCHESFLAGS: u32 = 1134;
-/// PATCHESVERSION: strings.
-pub const PATCHESVERSION: u32 = 1135;
-/// FILECOLORS: 32-bit integers.
-pub const FILECOLORS: u32 = 1140;
-/// FILECLASS: 32-bit integers.
-pub const FILECLASS: u32 = 1141;
-/// CLASSDICT: strings.
-pub const CLASSDICT: u32 = 1142;
-/// FILEDEPENDSX: 32-bit integers.
-pub const FILEDEPENDSX: u32 = 1143;
-/// FILEDEPENDSN: 32-bit integers.
-pub const FILEDEPENDSN: u32 = 1144;
-/// DEPENDSDICT: 32-bit integers.
-pub const DEPENDSDICT: u32 = 1145;
-/// SOURCEPKGID: bytes.
-pub const SOURCEPKGID: u32 = 1146;
-/// FILECONTEXTS: strings.
-pub const FILECONTEXTS: u32 = 1147;
-/// POLICIES: strings.
-pub const POLICIES: u32 = 1150;
-/// PRETRANS: string.
-pub const PRETRANS: u32 = 1151;
-/// POSTTRANS: string.
-pub const POSTTRANS: u32 = 1152;
-/// PRETRANSPROG: strings.
-pub const PRETRANSPROG: u32 = 1153;
-/// POSTTRANSPROG: strings.
-pub const POSTTRANSPROG: u32 = 1154;
-/// DISTTAG: string.
-pub const DISTTAG: u32 = 1155;
-/// LONGFILESIZES: 64-bit integers.
-pub const LONGFILESIZES: u32 = 5008;
-/// LONGSIZE: 64-bit integers.
-pub const LONGSIZE: u32 = 5009;
-/// FILECAPS: strings.
-pub const FILECAPS: u32 = 5010;
-/// FILEDIGESTALGO: 32-bit integers.
-pub const FILEDIGESTALGO: u32 = 5011;
-/// BUGURL: string.
-pub const BUGURL: u32 = 5012;
-/// PREINFLAGS: 32-bit integers.
-pub const PREINFLAGS: u32 = 5020;
-/// POSTINFLAGS: 32-bit integers.
-pub const POSTINFLAGS: u32 = 5021;
-/// PREUNFLAGS: 32-bit integers.
-pub const PREUNFLAGS: u32 = 5022;
-/// POSTUNFLAGS: 32-bit integers.
-pub const POSTUNFLAGS: u32 = 5023;
-/// PRETRANSFLAGS: 32-bit integers.
-pub const PRETRANSFLAGS: u32 = 5024;
-/// POSTTRANSFLAGS: 32-bit integers.
-pub const POSTTRANSFLAGS: u32 = 5025;
-/// VERIFYSCRIPTFLAGS: 32-bit integers.
-pub const VERIFYSCRIPTFLAGS: u32 = 5026;
-/// TRIGGERSCRIPTFLAGS: 32-bit integers.
-pub const TRIGGERSCRIPTFLAGS: u32 = 5027;
-/// POLICYNAMES: strings.
-pub const POLICYNAMES: u32 = 5030;
-/// POLICYTYPES: strings.
-pub const POLICYTYPES: u32 = 5031;
-/// POLICYTYPESINDEXES: 32-bit integers.
-pub const POLICYTYPESINDEXES: u32 = 5032;
-/// POLICYFLAGS: 32-bit integers.
-pub const POLICYFLAGS: u32 = 5033;
-/// VCS: string.
-pub const VCS: u32 = 5034;
-/// ORDERNAME: strings.
-pub const ORDERNAME: u32 = 5035;
-/// ORDERVERSION: strings.
-pub const ORDERVERSION: u32 = 5036;
-/// ORDERFLAGS: 32-bit integers.
-pub const ORDERFLAGS: u32 = 5037;
-/// RECOMMENDNAME: strings.
-pub const RECOMMENDNAME: u32 = 5046;
-/// RECOMMENDVERSION: strings.
-pub const RECOMMENDVERSION: u32 = 5047;
-/// RECOMMENDFLAGS: 32-bit integers.
-pub const RECOMMENDFLAGS: u32 = 5048;
-/// SUGGESTNAME: strings.
-pub const SUGGESTNAME: u32 = 5049;
-/// SUGGESTVERSION: strings.
-pub const SUGGESTVERSION: u32 = 5050;
-/// SUGGESTFLAGS: 32-bit integers.
-pub const SUGGESTFLAGS: u32 = 5051;
-/// SUPPLEMENTNAME: strings.
-pub const SUPPLEMENTNAME: u32 = 5052;
-/// SUPPLEMENTVERSION: strings.
-pub const SUPPLEMENTVERSION: u32 = 5053;
-/// SUPPLEMENTFLAGS: 32-bit integers.
-pub const SUPPLEMENTFLAGS: u32 = 5054;
-/// ENHANCENAME: strings.
-pub const ENHANCENAME: u32 = 5055;
-/// ENHANCEVERSION: strings.
-pub const ENHANCEVERSION: u32 = 5056;
-/// ENHANCEFLAGS: 32-bit integers.
-pub const ENHANCEFLAGS: u32 = 5057;
-/// ENCODING: string.
-pub const ENCODING: u32 = 5062;
-/// FILETRIGGERSCRIPTS: strings.
-pub const FILETRIGGERSCRIPTS: u32 = 5066;
-/// FILETRIGGERSCRIPTPROG: strings.
-pub const FILETRIGGERSCRIPTPROG: u32 = 5067;
-/// FILETRIGGERSCRIPTFLAGS: 32-bit integers.
-pub const FILETRIGGERSCRIPTFLAGS: u32 = 5068;
-/// FILETRIGGERNAME: strings.
-pub const FILETRIGGERNAME: u32 = 5069;
-/// FILETRIGGERINDEX: 32-bit integers.
-pub const FILETRIGGERINDEX: u32 = 5070;
-/// FILETRIGGERVERSION: strings.
-pub const FILETRIGGERVERSION: u32 = 5071;
-/// FILETRIGGERFLAGS: 32-bit integers.
-pub const FILETRIGGERFLAGS: u32 = 5072;
-/// TRANSFILETRIGGERSCRIPTS: strings.
-pub const TRANSFILETRIGGERSCRIPTS: u32 = 5076;
-/// TRANSFILETRIGGERSCRIPTPROG: strings.
-pub const TRANSFILETRIGGERSCRIPTPROG: u32 = 5077;
-/// TRANSFILETRIGGERSCRIPTFLAGS: 32-bit integers.
-pub const TRANSFILETRIGGERSCRIPTFLAGS: u32 = 5078;
-/// TRANSFILETRIGGERNAME: strings.
-pub const TRANSFILETRIGGERNAME: u32 = 5079;
-/// TRANSFILETRIGGERINDEX: 32-bit integers.
-pub const TRANSFILETRIGGERINDEX: u32 = 5080;
-/// TRANSFILETRIGGERVERSION: strings.
-pub const TRANSFILETRIGGERVERSION: u32 = 5081;
-/// TRANSFILETRIGGERFLAGS: 32-bit integers.
-pub const TRANSFILETRIGGERFLAGS: u32 = 5082;
-/// FILETRIGGERPRIORITIES: 32-bit integers.
-pub const FILETRIGGERPRIORITIES: u32 = 5084;
-/// TRANSFILETRIGGERPRIORITIES: 32-bit integers.
-pub const TRANSFILETRIGGERPRIORITIES: u32 = 5085;
-/// FILESIGNATURES: strings.
-pub const FILESIGNATURES: u32 = 5090;
-/// FILESIGNATURELENGTH: 32-bit integers.
-pub const FILESIGNATURELENGTH: u32 = 5091;
-/// PAYLOADSHA256: strings.
-pub const PAYLOADSHA256: u32 = 5092;
-/// PAYLOADSHA256ALGO: 32-bit integers.
-pub const PAYLOADSHA256ALGO: u32 = 5093;
-/// MODULARITYLABEL: string.
-pub const MODULARITYLABEL: u32 = 5096;
-/// PAYLOADSHA256ALT: strings.
-pub const PAYLOADSHA256ALT: u32 = 5097;
-/// SPEC: string.
-pub const SPEC: u32 = 5099;
-/// TRANSLATIONURL: string.
-pub const TRANSLATIONURL: u32 = 5100;
-/// UPSTREAMRELEASES: string.
-pub const UPSTREAMRELEASES: u32 = 5101;
-/// PREUNTRANS: string.
-pub const PREUNTRANS: u32 = 5103;
-/// POSTUNTRANS: string.
-pub const POSTUNTRANS: u32 = 5104;
-/// PREUNTRANSPROG: strings.
-pub const PREUNTRANSPROG: u32 = 5105;
-/// POSTUNTRANSPROG: strings.
-pub const POSTUNTRANSPROG: u32 = 5106;
-/// PREUNTRANSFLAGS: 32-bit integers.
-pub const PREUNTRANSFLAGS: u32 = 5107;
-/// POSTUNTRANSFLAGS: 32-bit integers.
-pub const POSTUNTRANSFLAGS: u32 = 5108;
-/// SYSUSERS: strings.
-pub const SYSUSERS: u32 = 5109;
-/// PAYLOADSIZE: 64-bit integers.
-pub const PAYLOADSIZE: u32 = 5112;
-/// PAYLOADSIZEALT: 64-bit integers.
-pub const PAYLOADSIZEALT: u32 = 5113;
-/// RPMFORMAT: 32-bit integers.
-pub const RPMFORMAT: u32 = 5114;
-/// FILEMIMEINDEX: 32-bit integers.
-pub const FILEMIMEINDEX: u32 = 5115;
-/// MIMEDICT: strings.
-pub const MIMEDICT: u32 = 5116;
-/// FILEMIMES: strings.
-pub const FILEMIMES: u32 = 5117;
-/// PACKAGEDIGESTS: strings.
-pub const PACKAGEDIGESTS: u32 = 5118;
-/// PACKAGEDIGESTALGOS: 32-bit integers.
-pub const PACKAGEDIGESTALGOS: u32 = 5119;
-/// SOURCENEVR: string.
-pub const SOURCENEVR: u32 = 5120;
-/// PAYLOADSHA512: string.
-pub const PAYLOADSHA512: u32 = 5121;
-/// PAYLOADSHA512ALT: string.
-pub const PAYLOADSHA512ALT: u32 = 5122;
-/// PAYLOADSHA3_256: string.
-pub const PAYLOADSHA3_256: u32 = 5123;
-/// PAYLOADSHA3_256ALT: string.
-pub const PAYLOADSHA3_256ALT: u32 = 5124;
 
-/// The type that rpm 4.18 demands of a known tag in a main header or database record.
-pub fn known_type(tag: u32) -> Option<TagType> {
-    Some(match tag {
-        HEADERI18NTABLE
-        | PUBKEYS
-        | VERITYSIGNATURES
-        | OPENPGP
-        | SOURCE
-        | PATCH
-        | OLDFILENAMES
-        | FILEDIGESTS
-        | FILELINKTOS
-        | FILEUSERNAME
-        | FILEGROUPNAME
-        | PROVIDENAME
-        | REQUIRENAME
-        | REQUIREVERSION
-        | CONFLICTNAME
-        | CONFLICTVERSION
-        | EXCLUDEARCH
-        | EXCLUDEOS
-        | EXCLUSIVEARCH
-        | EXCLUSIVEOS
-        | TRIGGERSCRIPTS
-        | TRIGGERNAME
-        | TRIGGERVERSION
-        | CHANGELOGNAME
-        | CHANGELOGTEXT
-        | PREINPROG
-        | POSTINPROG
-        | PREUNPROG
-        | POSTUNPROG
-        | BUILDARCHS
-        | OBSOLETENAME
-        | VERIFYSCRIPTPROG
-        | TRIGGERSCRIPTPROG
-        | FILELANGS
-        | PREFIXES
-        | INSTPREFIXES
-        | PROVIDEVERSION
-        | OBSOLETEVERSION
-        | BASENAMES
-        | DIRNAMES
-        | ORIGBASENAMES
-        | ORIGDIRNAMES
-        | PATCHESNAME
-        | PATCHESVERSION
-        | CLASSDICT
-        | FILECONTEXTS
-        | POLICIES
-        | PRETRANSPROG
-        | POSTTRANSPROG
-        | FILECAPS
-        | POLICYNAMES
-        | POLICYTYPES
-        | ORDERNAME
-        | ORDERVERSION
-        | RECOMMENDNAME
-        | RECOMMENDVERSION
-        | SUGGESTNAME
-        | SUGGESTVERSION
-        | SUPPLEMENTNAME
-        | SUPPLEMENTVERSION
-        | ENHANCENAME
-        | ENHANCEVERSION
-        | FILETRIGGERSCRIPTS
-        | FILETRIGGERSCRIPTPROG
-        | FILETRIGGERNAME
-        | FILETRIGGERVERSION
-        | TRANSFILETRIGGERSCRIPTS
-        | TRANSFILETRIGGERSCRIPTPROG
-        | TRANSFILETRIGGERNAME
-        | TRANSFILETRIGGERVERSION
-        | FILESIGNATURES
-        | PAYLOADSHA256
-        | PAYLOADSHA256ALT
-        | PREUNTRANSPROG
-        | POSTUNTRANSPROG
-        | SYSUSERS
-        | MIMEDICT
-        | FILEMIMES
-        | PACKAGEDIGESTS => TagType::StringArray,
-        SIGSIZE
-        | VERITYSIGNATUREALGO
-        | EPOCH
-        | BUILDTIME
-        | INSTALLTIME
-        | SIZE
-        | FILESIZES
-        | FILEMTIMES
-        | FILEFLAGS
-        | FILEVERIFYFLAGS
-        | ARCHIVESIZE
-        | REQUIREFLAGS
-        | NOSOURCE
-        | NOPATCH
-        | CONFLICTFLAGS
-        | TRIGGERFLAGS
-        | TRIGGERINDEX
-        | CHANGELOGTIME
-        | FILEDEVICES
-        | FILEINODES
-        | SOURCEPACKAGE
-        | PROVIDEFLAGS
-        | OBSOLETEFLAGS
-        | DIRINDEXES
-        | ORIGDIRINDEXES
-        | INSTALLCOLOR
-        | INSTALLTID
-        | REMOVETID
-        | PATCHESFLAGS
-        | FILECOLORS
-        | FILECLASS
-        | FILEDEPENDSX
-        | FILEDEPENDSN
-        | DEPENDSDICT
-        | FILEDIGESTALGO
-        | PREINFLAGS
-        | POSTINFLAGS
-        | PREUNFLAGS
-        | POSTUNFLAGS
-        | PRETRANSFLAGS
-        | POSTTRANSFLAGS
-        | VERIFYSCRIPTFLAGS
-        | TRIGGERSCRIPTFLAGS
-        | POLICYTYPESINDEXES
-        | POLICYFLAGS
-        | ORDERFLAGS
-        | RECOMMENDFLAGS
-        | SUGGESTFLAGS
-        | SUPPLEMENTFLAGS
-        | ENHANCEFLAGS
-        | FILETRIGGERSCRIPTFLAGS
-        | FILETRIGGERINDEX
-        | FILETRIGGERFLAGS
-        | TRANSFILETRIGGERSCRIPTFLAGS
-        | TRANSFILETRIGGERINDEX
-        | TRANSFILETRIGGERFLAGS
-        | FILETRIGGERPRIORITIES
-        | TRANSFILETRIGGERPRIORITIES
-        | FILESIGNATURELENGTH
-        | PAYLOADSHA256ALGO
-        | PREUNTRANSFLAGS
-        | POSTUNTRANSFLAGS
-        | RPMFORMAT
-        | FILEMIMEINDEX
-        | PACKAGEDIGESTALGOS => TagType::Int32,
-        SIGPGP | SIGMD5 | SIGGPG | DSAHEADER | RSAHEADER | GIF | XPM | ICON | SOURCEPKGID => {
-            TagType::Bin
+/// A table of tags: name, number, type.
+macro_rules! tags {
+    ($($name:ident $number:literal $kind:ident;)*) => {
+        $(
+            #[doc = concat!("Tag ", stringify!($number), ", of type ", stringify!($kind), ".")]
+            pub const $name: u32 = $number;
+        )*
+
+        /// The type that rpm 4.18 demands of a known tag in a main header or database record.
+        pub fn known_type(tag: u32) -> Option<TagType> {
+            Some(match tag {
+                $($name => TagType::$kind,)*
+                _ => return None,
+            })
         }
-        SHA1HEADER | SHA256HEADER | SHA3_256HEADER | NAME | VERSION | RELEASE | BUILDHOST
-        | DISTRIBUTION | VENDOR | LICENSE | PACKAGER | URL | OS | ARCH | PREIN | POSTIN | PREUN
-        | POSTUN | SOURCERPM | RPMVERSION | VERIFYSCRIPT | COOKIE | OPTFLAGS | DISTURL
-        | PAYLOADFORMAT | PAYLOADCOMPRESSOR | PAYLOADFLAGS | PLATFORM | PRETRANS | POSTTRANS
-        | DISTTAG | BUGURL | VCS | ENCODING | MODULARITYLABEL | SPEC | TRANSLATIONURL
-        | UPSTREAMRELEASES | PREUNTRANS | POSTUNTRANS | SOURCENEVR | PAYLOADSHA512
-        | PAYLOADSHA512ALT | PAYLOADSHA3_256 | PAYLOADSHA3_256ALT => TagType::String,
-        LONGSIGSIZE | LONGARCHIVESIZE | LONGFILESIZES | LONGSIZE | PAYLOADSIZE | PAYLOADSIZEALT => {
-            TagType::Int64
-        }
-        SUMMARY | DESCRIPTION | GROUP => TagType::I18nString,
-        FILESTATES => TagType::Char,
-        FILEMODES | FILERDEVS => TagType::Int16,
-        _ => return None,
-    })
+    };
+}
+
+tags! {
+    HEADERI18NTABLE 100 StringArray;
+    SIGSIZE 257 Int32;
+    SIGPGP 259 Bin;
+    SIGMD5 261 Bin;
+    SIGGPG 262 Bin;
+    PUBKEYS 266 StringArray;
+    DSAHEADER 267 Bin;
+    RSAHEADER 268 Bin;
+    SHA1HEADER 269 String;
+    LONGSIGSIZE 270 Int64;
+    LONGARCHIVESIZE 271 Int64;
+    SHA256HEADER 273 String;
+    VERITYSIGNATURES 276 StringArray;
+    VERITYSIGNATUREALGO 277 Int32;
+    OPENPGP 278 StringArray;
+    SHA3_256HEADER 279 String;
+    NAME 1000 String;
+    VERSION 1001 String;
+    RELEASE 1002 String;
+    EPOCH 1003 Int32;
+    SUMMARY 1004 I18nString;
+    DESCRIPTION 1005 I18nString;
+    BUILDTIME 1006 Int32;
+    BUILDHOST 1007 String;
+    INSTALLTIME 1008 Int32;
+    SIZE 1009 Int32;
+    DISTRIBUTION 1010 String;
+    VENDOR 1011 String;
+    GIF 1012 Bin;
+    XPM 1013 Bin;
+    LICENSE 1014 String;
+    PACKAGER 1015 String;
+    GROUP 1016 I18nString;
+    SOURCE 1018 StringArray;
+    PATCH 1019 StringArray;
+    URL 1020 String;
+    OS 1021 String;
+    ARCH 1022 String;
+    PREIN 1023 String;
+    POSTIN 1024 String;
+    PREUN 1025 String;
+    POSTUN 1026 String;
+    OLDFILENAMES 1027 StringArray;
+    FILESIZES 1028 Int32;
+    FILESTATES 1029 Char;
+    FILEMODES 1030 Int16;
+    FILERDEVS 1033 Int16;
+    FILEMTIMES 1034 Int32;
+    FILEDIGESTS 1035 StringArray;
+    FILELINKTOS 1036 StringArray;
+    FILEFLAGS 1037 Int32;
+    FILEUSERNAME 1039 StringArray;
+    FILEGROUPNAME 1040 StringArray;
+    ICON 1043 Bin;
+    SOURCERPM 1044 String;
+    FILEVERIFYFLAGS 1045 Int32;
+    ARCHIVESIZE 1046 Int32;
+    PROVIDENAME 1047 StringArray;
+    REQUIREFLAGS 1048 Int32;
+    REQUIRENAME 1049 StringArray;
+    REQUIREVERSION 1050 StringArray;
+    NOSOURCE 1051 Int32;
+    NOPATCH 1052 Int32;
+    CONFLICTFLAGS 1053 Int32;
+    CONFLICTNAME 1054 StringArray;
+    CONFLICTVERSION 1055 StringArray;
+    EXCLUDEARCH 1059 StringArray;
+    EXCLUDEOS 1060 StringArray;
+    EXCLUSIVEARCH 1061 StringArray;
+    EXCLUSIVEOS 1062 StringArray;
+    RPMVERSION 1064 String;
+    TRIGGERSCRIPTS 1065 StringArray;
+    TRIGGERNAME 1066 StringArray;
+    TRIGGERVERSION 1067 StringArray;
+    TRIGGERFLAGS 1068 Int32;
+    TRIGGERINDEX 1069 Int32;
+    VERIFYSCRIPT 1079 String;
+    CHANGELOGTIME 1080 Int32;
+    CHANGELOGNAME 1081 StringArray;
+    CHANGELOGTEXT 1082 StringArray;
+    PREINPROG 1085 StringArray;
+    POSTINPROG 1086 StringArray;
+    PREUNPROG 1087 StringArray;
+    POSTUNPROG 1088 StringArray;
+    BUILDARCHS 1089 StringArray;
+    OBSOLETENAME 1090 StringArray;
+    VERIFYSCRIPTPROG 1091 StringArray;
+    TRIGGERSCRIPTPROG 1092 StringArray;
+    COOKIE 1094 String;
+    FILEDEVICES 1095 Int32;
+    FILEINODES 1096 Int32;
+    FILELANGS 1097 StringArray;
+    PREFIXES 1098 StringArray;
+    INSTPREFIXES 1099 StringArray;
+    SOURCEPACKAGE 1106 Int32;
+    PROVIDEFLAGS 1112 Int32;
+    PROVIDEVERSION 1113 StringArray;
+    OBSOLETEFLAGS 1114 Int32;
+    OBSOLETEVERSION 1115 StringArray;
+    DIRINDEXES 1116 Int32;
+    BASENAMES 1117 StringArray;
+    DIRNAMES 1118 StringArray;
+    ORIGDIRINDEXES 1119 Int32;
+    ORIGBASENAMES 1120 StringArray;
+    ORIGDIRNAMES 1121 StringArray;
+    OPTFLAGS 1122 String;
+    DISTURL 1123 String;
+    PAYLOADFORMAT 1124 String;
+    PAYLOADCOMPRESSOR 1125 String;
+    PAYLOADFLAGS 1126 String;
+    INSTALLCOLOR 1127 Int32;
+    INSTALLTID 1128 Int32;
+    REMOVETID 1129 Int32;
+    PLATFORM 1132 String;
+    PATCHESNAME 1133 StringArray;
+    PATCHESFLAGS 1134 Int32;
+    PATCHESVERSION 1135 StringArray;
+    FILECOLORS 1140 Int32;
+    FILECLASS 1141 Int32;
+    CLASSDICT 1142 StringArray;
+    FILEDEPENDSX 1143 Int32;
+    FILEDEPENDSN 1144 Int32;
+    DEPENDSDICT 1145 Int32;
+    SOURCEPKGID 1146 Bin;
+    FILECONTEXTS 1147 StringArray;
+    POLICIES 1150 StringArray;
+    PRETRANS 1151 String;
+    POSTTRANS 1152 String;
+    PRETRANSPROG 1153 StringArray;
+    POSTTRANSPROG 1154 StringArray;
+    DISTTAG 1155 String;
+    LONGFILESIZES 5008 Int64;
+    LONGSIZE 5009 Int64;
+    FILECAPS 5010 StringArray;
+    FILEDIGESTALGO 5011 Int32;
+    BUGURL 5012 String;
+    PREINFLAGS 5020 Int32;
+    POSTINFLAGS 5021 Int32;
+    PREUNFLAGS 5022 Int32;
+    POSTUNFLAGS 5023 Int32;
+    PRETRANSFLAGS 5024 Int32;
+    POSTTRANSFLAGS 5025 Int32;
+    VERIFYSCRIPTFLAGS 5026 Int32;
+    TRIGGERSCRIPTFLAGS 5027 Int32;
+    POLICYNAMES 5030 StringArray;
+    POLICYTYPES 5031 StringArray;
+    POLICYTYPESINDEXES 5032 Int32;
+    POLICYFLAGS 5033 Int32;
+    VCS 5034 String;
+    ORDERNAME 5035 StringArray;
+    ORDERVERSION 5036 StringArray;
+    ORDERFLAGS 5037 Int32;
+    RECOMMENDNAME 5046 StringArray;
+    RECOMMENDVERSION 5047 StringArray;
+    RECOMMENDFLAGS 5048 Int32;
+    SUGGESTNAME 5049 StringArray;
+    SUGGESTVERSION 5050 StringArray;
+    SUGGESTFLAGS 5051 Int32;
+    SUPPLEMENTNAME 5052 StringArray;
+    SUPPLEMENTVERSION 5053 StringArray;
+    SUPPLEMENTFLAGS 5054 Int32;
+    ENHANCENAME 5055 StringArray;
+    ENHANCEVERSION 5056 StringArray;
+    ENHANCEFLAGS 5057 Int32;
+    ENCODING 5062 String;
+    FILETRIGGERSCRIPTS 5066 StringArray;
+    FILETRIGGERSCRIPTPROG 5067 StringArray;
+    FILETRIGGERSCRIPTFLAGS 5068 Int32;
+    FILETRIGGERNAME 5069 StringArray;
+    FILETRIGGERINDEX 5070 Int32;
+    FILETRIGGERVERSION 5071 StringArray;
+    FILETRIGGERFLAGS 5072 Int32;
+    TRANSFILETRIGGERSCRIPTS 5076 StringArray;
+    TRANSFILETRIGGERSCRIPTPROG 5077 StringArray;
+    TRANSFILETRIGGERSCRIPTFLAGS 5078 Int32;
+    TRANSFILETRIGGERNAME 5079 StringArray;
+    TRANSFILETRIGGERINDEX 5080 Int32;
+    TRANSFILETRIGGERVERSION 5081 StringArray;
+    TRANSFILETRIGGERFLAGS 5082 Int32;
+    FILETRIGGERPRIORITIES 5084 Int32;
+    TRANSFILETRIGGERPRIORITIES 5085 Int32;
+    FILESIGNATURES 5090 StringArray;
+    FILESIGNATURELENGTH 5091 Int32;
+    PAYLOADSHA256 5092 StringArray;
+    PAYLOADSHA256ALGO 5093 Int32;
+    MODULARITYLABEL 5096 String;
+    PAYLOADSHA256ALT 5097 StringArray;
+    SPEC 5099 String;
+    TRANSLATIONURL 5100 String;
+    UPSTREAMRELEASES 5101 String;
+    PREUNTRANS 5103 String;
+    POSTUNTRANS 5104 String;
+    PREUNTRANSPROG 5105 StringArray;
+    POSTUNTRANSPROG 5106 StringArray;
+    PREUNTRANSFLAGS 5107 Int32;
+    POSTUNTRANSFLAGS 5108 Int32;
+    SYSUSERS 5109 StringArray;
+    PAYLOADSIZE 5112 Int64;
+    PAYLOADSIZEALT 5113 Int64;
+    RPMFORMAT 5114 Int32;
+    FILEMIMEINDEX 5115 Int32;
+    MIMEDICT 5116 StringArray;
+    FILEMIMES 5117 StringArray;
+    PACKAGEDIGESTS 5118 StringArray;
+    PACKAGEDIGESTALGOS 5119 Int32;
+    SOURCENEVR 5120 String;
+    PAYLOADSHA512 5121 String;
+    PAYLOADSHA512ALT 5122 String;
+    PAYLOADSHA3_256 5123 String;
+    PAYLOADSHA3_256ALT 5124 String;
 }
