@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{self, AtFlags, FileType};
 
-use super::Leftover;
+use super::AuditFinding;
 use rpm_transaction::RootDir;
 
 /// rpm writes `NAME;TID` beside the file that it is to become, TID in eight hex digits.
@@ -22,7 +22,7 @@ pub(super) fn find(
     root: &RootDir,
     dirs: &HashSet<Vec<u8>>,
     owned: &HashSet<Vec<u8>>,
-) -> Vec<Leftover> {
+) -> Vec<AuditFinding> {
     let mut paths = Vec::new();
     for dir in dirs {
         let wanted = |name: &[u8], mode: u32| {
@@ -39,7 +39,7 @@ pub(super) fn find(
     let shown = |path: Vec<u8>| String::from_utf8_lossy(&path).into_owned();
     paths
         .into_iter()
-        .map(|path| Leftover::Leftover { path: shown(path) })
+        .map(|path| AuditFinding::Leftover { path: shown(path) })
         .collect()
 }
 
@@ -80,9 +80,12 @@ fn temporary(name: &[u8]) -> Option<&[u8]> {
 ///
 /// # Errors
 /// The first file that cannot be deleted, with its path.
-pub fn remove_leftovers(root: &RootDir, findings: &[Leftover]) -> Result<(), (String, io::Error)> {
+pub fn remove_leftovers(
+    root: &RootDir,
+    findings: &[AuditFinding],
+) -> Result<(), (String, io::Error)> {
     for finding in findings {
-        let Leftover::Leftover { path } = finding else {
+        let AuditFinding::Leftover { path } = finding else {
             continue;
         };
         let failed = |e: rustix::io::Errno| (path.clone(), e.into());

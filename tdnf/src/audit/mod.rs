@@ -24,7 +24,7 @@ pub use leftovers::remove_leftovers;
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Leftover {
+pub enum AuditFinding {
     /// The database itself.
     Database {
         /// What is wrong.
@@ -57,15 +57,17 @@ pub enum Leftover {
     },
 }
 
-impl fmt::Display for Leftover {
+impl fmt::Display for AuditFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Leftover::Database { what } => write!(f, "rpm database: {what}"),
-            Leftover::Duplicate { kept, surplus, .. } => {
+            AuditFinding::Database { what } => write!(f, "rpm database: {what}"),
+            AuditFinding::Duplicate { kept, surplus, .. } => {
                 write!(f, "{surplus} is still listed, although {kept} replaced it")
             }
-            Leftover::Leftover { path } => write!(f, "{path} was left by an interrupted rpm"),
-            Leftover::Incomplete {
+            AuditFinding::Leftover { path } => {
+                write!(f, "{path} was left by an interrupted rpm")
+            }
+            AuditFinding::Incomplete {
                 package,
                 missing,
                 changed,
@@ -96,11 +98,11 @@ pub fn look(
     root: &RootDir,
     db: &Db,
     side_by_side: &dyn Fn(&Header) -> bool,
-) -> Result<Vec<Leftover>, DbError> {
-    let mut findings: Vec<Leftover> = db
+) -> Result<Vec<AuditFinding>, DbError> {
+    let mut findings: Vec<AuditFinding> = db
         .check()?
         .into_iter()
-        .map(|finding| Leftover::Database {
+        .map(|finding| AuditFinding::Database {
             what: words(&finding),
         })
         .collect();
@@ -166,7 +168,11 @@ fn words(finding: &rpm_db::check::DatabaseFault) -> String {
 
 /// Packages of one name, what was installed last first. Those of another architecture stand side
 /// by side, but for `noarch`, which replaces them all.
-fn duplicates(packages: &[AuditedPackage], surplus: &mut HashSet<u32>, out: &mut Vec<Leftover>) {
+fn duplicates(
+    packages: &[AuditedPackage],
+    surplus: &mut HashSet<u32>,
+    out: &mut Vec<AuditFinding>,
+) {
     let mut kept: Vec<&AuditedPackage> = Vec::new();
     for package in packages {
         let replaces = |other: &&&AuditedPackage| {
@@ -177,7 +183,7 @@ fn duplicates(packages: &[AuditedPackage], surplus: &mut HashSet<u32>, out: &mut
             None => kept.push(package),
             Some(other) => {
                 surplus.insert(package.hnum);
-                out.push(Leftover::Duplicate {
+                out.push(AuditFinding::Duplicate {
                     kept: other.nevra.to_string(),
                     surplus: package.nevra.to_string(),
                     number: package.hnum,
@@ -188,7 +194,7 @@ fn duplicates(packages: &[AuditedPackage], surplus: &mut HashSet<u32>, out: &mut
 }
 
 /// Files that a package brought and that only packages change.
-fn incomplete(root: &RootDir, package: &AuditedPackage, files: &FileList) -> Option<Leftover> {
+fn incomplete(root: &RootDir, package: &AuditedPackage, files: &FileList) -> Option<AuditFinding> {
     let states: Vec<FileState> = FileState::of(&package.header).collect();
     let (mut missing, mut changed, mut example) = (0, 0, None);
     for (index, file) in files.iter().enumerate() {
@@ -206,7 +212,7 @@ fn incomplete(root: &RootDir, package: &AuditedPackage, files: &FileList) -> Opt
         *bad += 1;
         example.get_or_insert(path);
     }
-    example.map(|path| Leftover::Incomplete {
+    example.map(|path| AuditFinding::Incomplete {
         package: package.nevra.to_string(),
         missing,
         changed,

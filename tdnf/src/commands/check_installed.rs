@@ -6,7 +6,7 @@ use rpm_pkg::header::{Header, tag};
 use super::operands::{Operand, Operands};
 use super::{Command, Needs};
 use crate::args::options::{self, of};
-use crate::audit::{self, Leftover};
+use crate::audit::{self, AuditFinding};
 use crate::change;
 use crate::error::{Failure, Outcome};
 use crate::session::Session;
@@ -43,8 +43,12 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
             .info("Everything that is installed is intact");
         return Ok(0);
     }
-    let repairable =
-        |f: &&Leftover| matches!(f, Leftover::Duplicate { .. } | Leftover::Leftover { .. });
+    let repairable = |f: &&AuditFinding| {
+        matches!(
+            f,
+            AuditFinding::Duplicate { .. } | AuditFinding::Leftover { .. }
+        )
+    };
     let count = findings.iter().filter(repairable).count();
     if !repairs {
         if count > 0 {
@@ -61,7 +65,7 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
     Ok(u8::from(count < findings.len()))
 }
 
-fn look(session: &Session<'_>) -> Outcome<Vec<Leftover>> {
+fn look(session: &Session<'_>) -> Outcome<Vec<AuditFinding>> {
     let Some(db) = session.db()? else {
         return Ok(Vec::new());
     };
@@ -78,9 +82,9 @@ fn look(session: &Session<'_>) -> Outcome<Vec<Leftover>> {
 
 /// Surplus records go with the files that they alone own; no scriptlet runs, because those of the
 /// interrupted run may have run already.
-fn repair(session: &Session<'_>, findings: &[Leftover]) -> Outcome<()> {
-    let number = |finding: &Leftover| match finding {
-        Leftover::Duplicate { number, .. } => Some(*number),
+fn repair(session: &Session<'_>, findings: &[AuditFinding]) -> Outcome<()> {
+    let number = |finding: &AuditFinding| match finding {
+        AuditFinding::Duplicate { number, .. } => Some(*number),
         _ => None,
     };
     let numbers: Vec<u32> = findings.iter().filter_map(number).collect();
@@ -97,17 +101,17 @@ fn repair(session: &Session<'_>, findings: &[Leftover]) -> Outcome<()> {
 }
 
 /// What only a fresh copy of the package puts right.
-fn advise(session: &Session<'_>, findings: &[Leftover]) {
+fn advise(session: &Session<'_>, findings: &[AuditFinding]) {
     for finding in findings {
         match finding {
-            Leftover::Incomplete { package, .. } => {
+            AuditFinding::Incomplete { package, .. } => {
                 let name = rpm_pkg::nevra::Nevra::parse(package)
                     .map_or_else(|_| package.clone(), |nevra| nevra.name);
                 session
                     .printer
                     .err(&format!("'tdnf reinstall {name}' restores its files"));
             }
-            Leftover::Database { .. } => {
+            AuditFinding::Database { .. } => {
                 session
                     .printer
                     .err("'rpmdb --rebuilddb' rebuilds the indexes");

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::audit::Leftover;
+use crate::audit::AuditFinding;
 
 use crate::screen::View;
 
@@ -53,7 +53,7 @@ impl View for PackageCount {
 }
 
 /// What `check-installed` finds: a line each.
-pub struct Findings<'a>(pub &'a [Leftover]);
+pub struct Findings<'a>(pub &'a [AuditFinding]);
 
 impl View for Findings<'_> {
     fn text(&self, _: usize) -> String {

@@ -13,7 +13,7 @@ use super::repoquery::{PackageDetail, QueriedPackage, QueryResult};
 use super::repos::{RepoCopies, RepoCopy, RepoRow, RepoTable};
 use super::transcript::Transcript;
 use super::{Findings, PackageCount, Version, notes};
-use crate::audit::Leftover;
+use crate::audit::AuditFinding;
 use crate::error::{Code, Failure};
 use crate::history::{Failed, HistoryEntry};
 use crate::note::Note;
@@ -278,15 +278,15 @@ fn small_things() {
     insta::assert_snapshot!("version", shown(&version));
     insta::assert_snapshot!("count", shown(&PackageCount(42)));
     let findings = [
-        Leftover::Database {
+        AuditFinding::Database {
             what: "an index is damaged".into(),
         },
-        Leftover::Duplicate {
+        AuditFinding::Duplicate {
             kept: "a-2-1.noarch".into(),
             surplus: "a-1-1.noarch".into(),
             number: 7,
         },
-        Leftover::Incomplete {
+        AuditFinding::Incomplete {
             package: "b-1-1.noarch".into(),
             missing: 1,
             changed: 0,
