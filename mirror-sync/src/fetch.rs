@@ -151,21 +151,23 @@ impl Fetcher<'_> {
         let receive = Mutex::new(receive);
         let trouble: Mutex<Option<Error>> = Mutex::new(None);
         let judges = std::thread::available_parallelism().map_or(1, usize::from);
+        let judge = || {
+            loop {
+                let next = receive
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .recv();
+                let Ok((file, jobs)) = next else { break };
+                if let Err(error) = self.take(&file, &jobs, failed) {
+                    let mut slot = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                    slot.get_or_insert(error);
+                }
+            }
+        };
         std::thread::scope(|scope| {
             for _ in 0..judges.min(MAX_JUDGES) {
-                scope.spawn(|| {
-                    loop {
-                        let next = receive
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .recv();
-                        let Ok((file, jobs)) = next else { break };
-                        if let Err(error) = self.take(&file, &jobs, failed) {
-                            let mut slot = trouble.lock().unwrap_or_else(PoisonError::into_inner);
-                            slot.get_or_insert(error);
-                        }
-                    }
-                });
+                // Where no thread can be had the others do its work, or this one at the end.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, judge);
             }
             for job in there.into_iter().filter(|job| job.trust.is_some()) {
                 let path = self.store.path(&job.digest);
@@ -193,6 +195,7 @@ impl Fetcher<'_> {
                 )
             };
             drop(send);
+            judge();
             summary
         })
         .map_err(|error| match error {

@@ -141,13 +141,17 @@ impl Proxy {
         }
         let (done, ended) = mpsc::channel();
         let ours = Arc::clone(self);
-        std::thread::spawn(move || {
+        let asked = std::thread::Builder::new().spawn(move || {
             let renewed = ours.renew();
             ours.renewing.store(false, Ordering::Release);
             // Nobody waits any more if it took too long.
             let _ = done.send(renewed.is_ok());
         });
-        let _ = ended.recv_timeout(PATIENCE);
+        match asked {
+            Ok(_) => drop(ended.recv_timeout(PATIENCE)),
+            // No thread can be had: the next client's question tries again.
+            Err(_) => self.renewing.store(false, Ordering::Release),
+        }
         Ok(self.last().unwrap_or(last))
     }
 

@@ -13,23 +13,26 @@ use crate::repository::Repository;
 pub(super) fn run(repository: &Repository, entries: &[CheckEntry], workers: usize) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                let mut reader = PackageReader::default();
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(entry) = entries.get(index) else {
-                        return;
-                    };
-                    if let Some(problem) = check(repository, entry, &mut reader)
-                        && let Ok(mut found) = found.lock()
-                    {
-                        found.push((index, problem));
-                    }
-                }
-            });
+    let worker = || {
+        let mut reader = PackageReader::default();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(entry) = entries.get(index) else {
+                return;
+            };
+            if let Some(problem) = check(repository, entry, &mut reader)
+                && let Ok(mut found) = found.lock()
+            {
+                found.push((index, problem));
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            // Where no thread can be had the others do its work.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, worker);
+        }
+        worker();
     });
     let mut found = found.into_inner().unwrap_or_default();
     found.sort();
