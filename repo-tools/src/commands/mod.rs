@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 /// Most threads that read packages.
 const MAX_WORKERS: usize = 64;
 
+const PROGRAM: &str = "repo-tools";
+
 /// Commands by whose names, with or without `_c` behind it, the program may be started.
 const LINKS: [&str; 3] = ["createrepo", "modifyrepo", "mergerepo"];
 
@@ -32,7 +34,7 @@ const EXIT_CODES: &str =
 /// Makes, changes, merges, checks, compares, signs and asks RPM repositories
 #[derive(Parser)]
 #[command(
-    name = "repo-tools",
+    name = PROGRAM,
     version,
     after_help = EXIT_CODES,
     // Behind the options of the command.
@@ -79,7 +81,10 @@ pub fn run(mut words: Vec<String>) -> u8 {
         .map(|word| word.rsplit('/').next().unwrap_or(word));
     let program = program.map(|program| program.strip_suffix("_c").unwrap_or(program));
     if let Some(name) = LINKS.into_iter().find(|name| Some(*name) == program) {
-        words.insert(1, name.to_owned());
+        // The version is the program's; a usage names what can be typed anywhere.
+        let version = matches!(words.get(1).map(String::as_str), Some("--version" | "-V"));
+        let command = [PROGRAM, name].map(str::to_owned);
+        words.splice(..1, command.into_iter().take(2 - usize::from(version)));
     }
     let line = match RepoToolsLine::try_parse_from(words) {
         Ok(line) => line,

@@ -486,3 +486,27 @@ fn a_link_in_the_place_of_the_working_folder_is_not_followed() {
     assert!(code == 1 && err.contains(".repo-tools"), "{err}");
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
 }
+
+/// Build scripts ask for the version first; what the usage says can be typed.
+#[test]
+fn a_link_of_createrepo_knows_its_version_and_its_usage() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["createrepo", "createrepo_c", "mergerepo_c", "modifyrepo"] {
+        let link = dir.path().join(name);
+        std::os::unix::fs::symlink(tool().get_program(), &link).unwrap();
+        let said = |word: &str| {
+            let out = std::process::Command::new(&link).arg(word).output();
+            let out = out.unwrap();
+            assert!(out.status.success(), "{name} {word}: {out:?}");
+            String::from_utf8(out.stdout).unwrap()
+        };
+        for word in ["--version", "-V"] {
+            assert_eq!(
+                said(word),
+                format!("repo-tools {}\n", env!("CARGO_PKG_VERSION"))
+            );
+        }
+        let usage = format!("Usage: repo-tools {} ", name.trim_end_matches("_c"));
+        assert!(said("--help").contains(&usage), "{name}");
+    }
+}

@@ -213,7 +213,12 @@ fn no_such_command(word: &str) -> Failure {
     let failure = Failure::new(Code::NO_SUCH_CMD).remark(format!(
         "No such command: {word}. Please use /usr/bin/tdnf --help"
     ));
-    match nearest(word, names()) {
+    // Of all words the nearest one is the opposite.
+    let near = match word {
+        "uninstall" => Some("remove"),
+        _ => nearest(word, names()),
+    };
+    match near {
         Some(near) => failure.hint(format!("did you mean '{near}'?")),
         None => failure,
     }

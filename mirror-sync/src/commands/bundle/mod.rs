@@ -23,7 +23,7 @@ pub(super) enum Bundle {
     Request(request::RequestCommand),
     Make(make::Make),
     /// Checks a bundle whole and publishes what it brings
-    #[command(after_help = "Example: mirror-sync bundle apply --dry-run site-00001.tar")]
+    #[command(after_help = "Example: mirror-sync bundle apply --dry-run plant-0001.tbundle")]
     Apply {
         #[command(flatten)]
         parts: BundleFiles,
@@ -32,13 +32,13 @@ pub(super) enum Bundle {
         dry_run: bool,
     },
     /// Reads and checks a bundle
-    #[command(after_help = "Example: mirror-sync bundle verify site-00001.tar")]
+    #[command(after_help = "Example: mirror-sync bundle verify plant-0001.tbundle")]
     Verify(BundleFiles),
     /// Tells what a bundle brings
-    #[command(after_help = "Example: mirror-sync bundle list site-00001.tar")]
+    #[command(after_help = "Example: mirror-sync bundle list plant-0001.tbundle")]
     List(BundleFiles),
     /// Checks a bundle and unpacks its plain repositories
-    #[command(after_help = "Example: mirror-sync bundle extract --output new site-00001.tar")]
+    #[command(after_help = "Example: mirror-sync bundle extract --output new plant-0001.tbundle")]
     Extract {
         #[command(flatten)]
         parts: BundleFiles,
