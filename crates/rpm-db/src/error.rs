@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rpm_pkg::header::{HeaderError, WriteError};
 use rusqlite::ErrorCode;
+use rusqlite::ffi::{SQLITE_IOERR_NOMEM, SQLITE_IOERR_SHMMAP};
 
 /// Every failure of this crate. Each names the file or directory that it is about.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +92,12 @@ pub enum DbError {
         path.display()
     )]
     PendingLog {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// SQLite could not get memory.
+    #[error("{}: no memory for the rpm database", path.display())]
+    Memory {
         /// The database file.
         path: PathBuf,
     },
@@ -189,6 +196,9 @@ impl DbError {
     pub(crate) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self + '_ {
         move |source| {
             let path = path.to_path_buf();
+            if is_out_of_memory(&source) {
+                return Self::Memory { path };
+            }
             match source.sqlite_error_code() {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                     Self::Corrupt { path, source }
@@ -200,6 +210,16 @@ impl DbError {
             }
         }
     }
+}
+
+/// Whether SQLite could not get memory: for its work, or to map the index of the write-ahead log.
+#[must_use]
+pub fn is_out_of_memory(error: &rusqlite::Error) -> bool {
+    let known = error.sqlite_error();
+    known.is_some_and(|known| {
+        known.code == ErrorCode::OutOfMemory
+            || [SQLITE_IOERR_NOMEM, SQLITE_IOERR_SHMMAP].contains(&known.extended_code)
+    })
 }
 
 fn holder(pid: Option<u32>) -> String {

@@ -41,7 +41,7 @@ mod read;
 mod root;
 mod write;
 
-pub use error::DbError;
+pub use error::{DbError, is_out_of_memory};
 pub use installed::{FileState, InstallFacts, InstalledHeader, check_signature_header};
 pub use location::{Backend, DatabaseSearch, DbLocation};
 pub use lock::{TransactionLock, Wait};

@@ -59,14 +59,23 @@ impl From<repo_client::Error> for Failure {
     }
 }
 
+fn of_database(code: Code, error: &dyn std::fmt::Display) -> Failure {
+    let failure = Failure::because(code, format!("Error: {error}"));
+    match code {
+        Code::OUT_OF_MEMORY => failure.hint(advice::MORE_MEMORY),
+        _ => failure,
+    }
+}
+
 impl From<rpm_db::DbError> for Failure {
     fn from(error: rpm_db::DbError) -> Self {
         use rpm_db::DbError;
         let code = match &error {
             DbError::Io { source, .. } => Code::errno(source),
+            DbError::Memory { .. } => Code::OUT_OF_MEMORY,
             _ => Code::RPMTS_OPENDB_FAILED,
         };
-        Self::because(code, format!("Error: {error}"))
+        of_database(code, &error)
     }
 }
 
@@ -74,9 +83,12 @@ impl From<HistoryError> for Failure {
     fn from(error: HistoryError) -> Self {
         let code = match &error {
             HistoryError::Io { source, .. } => Code::errno(source),
+            HistoryError::Sqlite { source, .. } if rpm_db::is_out_of_memory(source) => {
+                Code::OUT_OF_MEMORY
+            }
             HistoryError::Sqlite { .. } => Code::HISTORY_ERROR,
         };
-        Self::because(code, format!("Error: {error}"))
+        of_database(code, &error)
     }
 }
 
