@@ -60,7 +60,7 @@ pub struct Manifest {
     /// The metadata were made here to match a selection.
     pub made_here: bool,
     /// Only what was asked for first; the rest follows.
-    #[serde(default, alias = "first_light")]
+    #[serde(default, rename = "first_light", alias = "first_part")]
     pub first_part: bool,
     /// Packages.
     pub packages: usize,

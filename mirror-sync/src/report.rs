@@ -47,6 +47,7 @@ pub struct RepoReport {
     /// The snapshot that is published now.
     pub snapshot: Option<String>,
     /// A first snapshot with what was asked for first, published before the rest.
+    #[serde(rename = "first_light")]
     pub first_part: Option<String>,
     /// What was, or would be, changed.
     pub change: SetChange,

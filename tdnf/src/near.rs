@@ -5,12 +5,21 @@ fn allowed(length: usize) -> usize {
     (length / 4).clamp(1, 3)
 }
 
-/// The known word that takes the fewest edits; `None` if all are too far away. Words of one or
-/// two letters are like everything.
+/// The known word that begins with this one, or takes the fewest edits; `None` if all are too far
+/// away. Words of one or two letters are like everything.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     if length < 3 {
         return None;
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    // A word that was cut short, where it can be the beginning of one only.
+    let is_longer = |other: &&str| other.starts_with(word) && *other != word;
+    let begun: Vec<&str> = known.iter().copied().filter(is_longer).collect();
+    if let Some(short) = begun.iter().min_by_key(|other| other.len())
+        && begun.iter().all(|other| other.starts_with(short))
+    {
+        return Some(short);
     }
     let most = allowed(length);
     let fits = |other: &&str| other.chars().count().abs_diff(length) <= most;
@@ -32,6 +41,19 @@ mod tests {
         assert_eq!(nearest("ethtol", known), Some("ethtool"));
         assert_eq!(nearest("gpgchek", ["gpgcheck", "gpgkey"]), Some("gpgcheck"));
         assert_eq!(nearest("nosuch", known), None);
+        let known = [
+            "history",
+            "list",
+            "update",
+            "updateinfo",
+            "info",
+            "install",
+            "installed",
+        ];
+        assert_eq!(nearest("hist", known), Some("history"));
+        assert_eq!(nearest("upd", known), Some("update"));
+        assert_eq!(nearest("insta", known), Some("install"));
+        assert_eq!(nearest("ins", ["install", "inspect"]), None);
         assert_eq!(nearest("so", known), None);
         assert_eq!(nearest("socat", ["socat"]), None);
     }

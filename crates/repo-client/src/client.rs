@@ -37,6 +37,15 @@ struct ConnectionSettings {
     apart: bool,
 }
 
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Waiting for its threads is not allowed where another runtime has this one dropped.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 impl Client {
     /// A client that has done nothing yet.
     pub fn new(options: ClientOptions) -> Self {

@@ -62,6 +62,7 @@ pub struct RepoStatus {
     /// Upstream's own time of it, seconds since 1970.
     pub upstream_time: u64,
     /// Only what was asked for first is there yet.
+    #[serde(rename = "first_light")]
     pub first_part: bool,
     /// A part of upstream, with metadata made here.
     pub part: bool,

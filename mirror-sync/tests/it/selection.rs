@@ -168,7 +168,7 @@ fn what_is_asked_for_first_is_published_first() {
     let scene = rich();
     scene.config("[repo.base.select]\nfirst = [\"alpha\"]\n");
     let report = scene.run(&["sync", "--json"]).ends(0).json();
-    let first = report["repos"][0]["first_part"]
+    let first = report["repos"][0]["first_light"]
         .as_str()
         .unwrap()
         .to_owned();

@@ -332,6 +332,62 @@ fn one_bad_byte_in_a_file_from_many_is_found_and_its_mirror_left() {
 }
 
 #[test]
+fn a_file_of_many_ranges_that_is_always_wrong_comes_to_an_end() {
+    let shelf = Shelf::new();
+    let (bad, good) = (Server::start(&shelf.www()), Server::start(&shelf.www()));
+    let data = noise(4_000_000, 3);
+    let mut wrong = data.clone();
+    wrong[3_000_000] ^= 1;
+    for name in ["alone", "beside"] {
+        shelf.put(name, &data);
+        bad.always(&format!("/{name}"), Answer::body(wrong.clone()));
+    }
+    let got = get(vec![shelf.wanted("alone", &[&bad])]);
+    assert!(got.files.is_empty());
+    assert!(got.summary.failed[0].1.to_string().contains("checksum"));
+    let asked = bad.seen().len();
+    assert!(asked < 40, "the server was asked {asked} times");
+    bad.forget();
+    let got = get(vec![shelf.wanted("beside", &[&bad, &good])]);
+    assert_eq!(got.files.len(), 1, "{:?}", got.summary.failed);
+    same(&shelf.partial("beside"), &data);
+    assert!(bad.seen().len() < 40);
+}
+
+#[test]
+fn bytes_behind_the_end_of_a_file_count_for_nothing() {
+    let shelf = Shelf::new();
+    let (chatty, good) = (Server::start(&shelf.www()), Server::start(&shelf.www()));
+    let data = noise(4_000_000, 4);
+    let mut more = data.clone();
+    more.extend(noise(3_000_000, 5));
+    // The first of them arrive when the file has been checked, and the run still has work.
+    let answer = Answer {
+        no_length: true,
+        ignore_range: true,
+        pieces: Some((1_000_000, Duration::from_millis(60))),
+        ..Answer::body(more)
+    };
+    for name in ["alone", "beside", "slow"] {
+        shelf.put(name, &data);
+        chatty.always(&format!("/{name}"), answer.clone());
+    }
+    let slow = Answer {
+        pieces: Some((100_000, Duration::from_millis(30))),
+        ..Answer::default()
+    };
+    good.always("/slow", slow);
+    let got = get(vec![
+        shelf.wanted("alone", &[&chatty]),
+        shelf.wanted("beside", &[&chatty, &good]),
+        shelf.wanted("slow", &[&good]),
+    ]);
+    assert_eq!(got.files.len(), 3, "{:?}", got.summary.failed);
+    same(&shelf.partial("alone"), &data);
+    same(&shelf.partial("beside"), &data);
+}
+
+#[test]
 fn a_server_without_ranges_is_asked_for_all_in_one_stream() {
     let shelf = Shelf::new();
     let server = Server::start(&shelf.www());

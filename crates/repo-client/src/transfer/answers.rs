@@ -148,6 +148,11 @@ pub(crate) fn data(
     let file = &mut picture.files[at];
     file.received += length;
     file.sources[source].gave();
+    // All of it is there already: what an answer brings beyond that is nobody's.
+    if file.stage != FileStage::Open {
+        picture.over(id, now);
+        return Ok(vec![Act::Stop(id)]);
+    }
     match full {
         Some(true) => return sampled(picture, disk, id, now),
         Some(false) => return Ok(Vec::new()),

@@ -141,7 +141,10 @@ impl Picture {
         stream.shared = shares.then_some(file.map.size());
         stream.loaded = host.in_use() > 0;
         host.asked(stream.shared, now);
-        file.kept = file.map.have() > 0;
+        // Where one source has its turn, what it goes on from is another's or an earlier run's.
+        if file.turns.is_some() {
+            file.kept = file.map.have() > 0;
+        }
         match ask.kind {
             RequestKind::Sample => {
                 let length = usize::try_from(ask.to - ask.from);
