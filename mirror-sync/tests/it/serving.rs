@@ -374,6 +374,26 @@ fn row_117_proxy_cache() {
 
 /// What was asked for longest ago leaves the proxy's store; what is shown of the metadata does not.
 #[test]
+fn a_server_with_a_proxy_stops_without_a_word() {
+    let scene = Scene::usual();
+    scene.config("mode = \"proxy\"\n");
+    let mut child = scene
+        .command(&["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+#[test]
 fn the_proxys_store_is_kept_within_its_limits() {
     let scene = Scene::usual();
     scene.config("mode = \"proxy\"\n[serve]\nproxy_quota = \"30k\"\n");
