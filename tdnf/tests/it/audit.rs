@@ -170,7 +170,7 @@ fn temporary_files_of_a_killed_rpm_go() {
     assert!(!said.contains("mine;"), "{said}");
     let json = site.run(&["-j", "check-installed"]);
     let json: serde_json::Value = json.json();
-    assert!(json[0]["AuditFinding"]["path"].is_string(), "{json}");
+    assert!(json[0]["Leftover"]["path"].is_string(), "{json}");
     let _ = site.run(&["-y", "check-installed", "--repair"]);
     assert_eq!(left(), ["mine;12345678"]);
     assert_eq!(site.root.read("opt/torn/both"), "1\n");
