@@ -86,10 +86,7 @@ impl Triggers {
         progress: &Progress<'_>,
         index: usize,
     ) -> Result<Vec<Scriptlet>, TransactionError> {
-        let moment = Moment::new(progress, index, PREIN, 0);
-        let mut due = self.others(&moment)?;
-        due.extend(self.own(&moment)?);
-        Ok(due)
+        self.of_install(&Moment::new(progress, index, PREIN, 0))
     }
 
     /// After an install: the same.
@@ -98,10 +95,7 @@ impl Triggers {
         progress: &Progress<'_>,
         index: usize,
     ) -> Result<Vec<Scriptlet>, TransactionError> {
-        let moment = Moment::new(progress, index, IN, 0);
-        let mut due = self.others(&moment)?;
-        due.extend(self.own(&moment)?);
-        Ok(due)
+        self.of_install(&Moment::new(progress, index, IN, 0))
     }
 
     /// Before an erasure: its own triggers, then those of others.
@@ -124,6 +118,12 @@ impl Triggers {
         index: usize,
     ) -> Result<Vec<Scriptlet>, TransactionError> {
         self.others(&Moment::new(progress, index, POSTUN, -1))
+    }
+
+    fn of_install(&self, moment: &Moment<'_, '_>) -> Result<Vec<Scriptlet>, TransactionError> {
+        let mut due = self.others(moment)?;
+        due.extend(self.own(moment)?);
+        Ok(due)
     }
 
     /// Triggers of other packages on this element; one at most for each package.

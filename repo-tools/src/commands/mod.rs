@@ -83,8 +83,10 @@ pub fn run(mut words: Vec<String>) -> u8 {
     if let Some(name) = LINKS.into_iter().find(|name| Some(*name) == program) {
         // The version is the program's; a usage names what can be typed anywhere.
         let version = matches!(words.get(1).map(String::as_str), Some("--version" | "-V"));
-        let command = [PROGRAM, name].map(str::to_owned);
-        words.splice(..1, command.into_iter().take(2 - usize::from(version)));
+        if !version {
+            words.insert(1, name.to_owned());
+        }
+        words[0] = PROGRAM.to_owned();
     }
     let line = match RepoToolsLine::try_parse_from(words) {
         Ok(line) => line,

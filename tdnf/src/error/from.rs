@@ -59,7 +59,8 @@ impl From<repo_client::Error> for Failure {
     }
 }
 
-fn of_database(code: Code, error: &dyn std::fmt::Display) -> Failure {
+/// A failure with the line of `error`; where memory is missing, with what to do about it.
+fn told(code: Code, error: &dyn std::fmt::Display) -> Failure {
     let failure = Failure::because(code, format!("Error: {error}"));
     match code {
         Code::OUT_OF_MEMORY => failure.hint(advice::MORE_MEMORY),
@@ -75,7 +76,7 @@ impl From<rpm_db::DbError> for Failure {
             DbError::Memory { .. } => Code::OUT_OF_MEMORY,
             _ => Code::RPMTS_OPENDB_FAILED,
         };
-        of_database(code, &error)
+        told(code, &error)
     }
 }
 
@@ -88,7 +89,7 @@ impl From<HistoryError> for Failure {
             }
             HistoryError::Sqlite { .. } => Code::HISTORY_ERROR,
         };
-        of_database(code, &error)
+        told(code, &error)
     }
 }
 
@@ -118,8 +119,7 @@ impl From<rpm_catalog::CatalogError> for Failure {
                     ErrorKind::WouldBlock | ErrorKind::OutOfMemory
                 ) =>
             {
-                Self::because(Code::OUT_OF_MEMORY, format!("Error: {error}"))
-                    .hint(advice::MORE_MEMORY)
+                told(Code::OUT_OF_MEMORY, &error)
             }
             CatalogError::Metadata { .. } | CatalogError::Part { .. } => {
                 Self::because(Code::INVALID_REPO_FILE, format!("Error: {error}"))

@@ -143,12 +143,13 @@ impl<'a> Planner<'a> {
             if left_out != state::NORMAL {
                 continue;
             }
-            let (dir, base) = package.name_of(number);
+            let target = &self.paths.target(package, number)?;
+            let entry = &entry;
             let file = PackageFile {
                 package,
                 number,
-                entry: &entry,
-                target: &self.paths.target(dir, base)?,
+                entry,
+                target,
             };
             let action = self.judge.install(index, file, &mut self.paths)?;
             match action {
@@ -174,12 +175,13 @@ impl<'a> Planner<'a> {
                 let Some(entry) = entry.filter(|entry| entry.flags & flag::CONFIG != 0) else {
                     continue;
                 };
-                let (dir, base) = package.name_of(number);
+                let target = &self.paths.target(package, number)?;
+                let entry = &entry;
                 let file = PackageFile {
                     package,
                     number,
-                    entry: &entry,
-                    target: &self.paths.target(dir, base)?,
+                    entry,
+                    target,
                 };
                 self.judge.find_saved(index, file, &mut self.paths)?;
             }
@@ -205,12 +207,13 @@ impl<'a> Planner<'a> {
             let Some(entry) = package.entry(number) else {
                 continue;
             };
-            let (dir, base) = package.name_of(number);
+            let target = &self.paths.target(package, number)?;
+            let entry = &entry;
             let file = PackageFile {
                 package,
                 number,
-                entry: &entry,
-                target: &self.paths.target(dir, base)?,
+                entry,
+                target,
             };
             let removal = self.judge.erase(index, file, &mut self.paths)?;
             if removal != Removal::Skip {

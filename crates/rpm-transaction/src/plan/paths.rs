@@ -37,8 +37,17 @@ impl<'a> Paths<'a> {
         }
     }
 
-    /// The path of a file with links in its directory resolved.
-    pub(super) fn target(&mut self, dir: &[u8], base: &[u8]) -> Result<Vec<u8>, TransactionError> {
+    /// The path of a package's file with links in its directory resolved.
+    pub(super) fn target(
+        &mut self,
+        package: &PackageFacts,
+        number: usize,
+    ) -> Result<Vec<u8>, TransactionError> {
+        let (dir, base) = package.name_of(number);
+        self.resolved(dir, base)
+    }
+
+    fn resolved(&mut self, dir: &[u8], base: &[u8]) -> Result<Vec<u8>, TransactionError> {
         self.canonical
             .path(self.root, dir, base)
             .map_err(|e| TransactionError::file("cannot follow", dir, e))
@@ -53,7 +62,7 @@ impl<'a> Paths<'a> {
             // Many packages have a file of this name (README), few in this directory.
             let places = self.installed.places(found.hnum)?;
             if let Some(dir) = places.dir(file)
-                && self.target(dir, base).is_ok_and(|other| other != target)
+                && self.resolved(dir, base).is_ok_and(|other| other != target)
             {
                 continue;
             }
@@ -63,7 +72,7 @@ impl<'a> Paths<'a> {
                 .get(file)
                 .is_some_and(|&s| s == state::NORMAL || s == state::NET_SHARED);
             let (dir, name) = package.name_of(file);
-            if there && name == base && self.target(dir, name)? == target {
+            if there && name == base && self.resolved(dir, name)? == target {
                 owners.push(Owner {
                     hnum: found.hnum,
                     file,
