@@ -3,8 +3,8 @@
 //! What a signal does depends on the [`Phase`] of the run. A thread of its own hears the signals,
 //! so that the answer comes at once, whatever the run is busy with.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use cli_kit::Printer;
@@ -12,31 +12,19 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 /// What a run is busy with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Reading, solving, asking: nothing has changed and the process may end at any moment.
-    Open = 0,
+    #[default]
+    Open,
     /// Files are coming: what is there of them is kept for the next run.
-    Transfer = 1,
+    Transfer,
     /// The transaction, before its commit point: it can be undone.
-    Undoable = 2,
+    Undoable,
     /// The transaction, behind its commit point, or the records of it: it must be finished.
-    Committed = 3,
+    Committed,
     /// All is done and written down; the process may end at any moment.
-    Done = 4,
-}
-
-impl Phase {
-    fn of(number: u8) -> Self {
-        match number {
-            0 => Self::Open,
-            1 => Self::Transfer,
-            2 => Self::Undoable,
-            4 => Self::Done,
-            _ => Self::Committed,
-        }
-    }
+    Done,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +33,9 @@ struct SignalState {
     stop: Arc<AtomicBool>,
     /// The first signal that came; 0 for none.
     signal: AtomicU8,
-    phase: AtomicU8,
+    /// Held over the whole answer to a signal: no write begins between "nothing has changed" and the
+    /// end of the process.
+    phase: Mutex<Phase>,
 }
 
 /// The signals of a run; clones share them.
@@ -124,11 +114,16 @@ impl Interrupt {
 
     /// From now on a signal means what `phase` says. Returns the phase before.
     fn enter(&self, phase: Phase) -> Phase {
-        Phase::of(self.state.phase.swap(phase as u8, Ordering::SeqCst))
+        std::mem::replace(&mut self.lock(), phase)
     }
 
     fn phase(&self) -> Phase {
-        Phase::of(self.state.phase.load(Ordering::SeqCst))
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        let phase = self.state.phase.lock();
+        phase.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The phases of one change of the system, which end with the value.
@@ -152,7 +147,8 @@ impl Interrupt {
             .compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst)
             .is_ok();
         self.state.stop.store(true, Ordering::SeqCst);
-        let phase = self.phase();
+        let held = self.lock();
+        let phase = *held;
         let words = answer(phase, name(signal), first);
         // A second signal while files come ends the run at once: nothing has changed.
         if matches!(phase, Phase::Open | Phase::Done) || (phase == Phase::Transfer && !first) {
@@ -160,6 +156,7 @@ impl Interrupt {
             Printer::standard(printer.mode()).err(&words);
             std::process::exit(i32::from(number.saturating_add(128)));
         }
+        drop(held);
         printer.err(&words);
     }
 }

@@ -30,7 +30,7 @@ use crate::settings::Consent;
 pub use fetch::{CMDLINE, Fetched};
 pub(crate) use fetch::{refused, request_to};
 pub(crate) use record::installed_in;
-pub use record::{auto_installed, open_history};
+pub use record::{auto_installed, mark, open_history};
 pub use recovery::{recover, say_pending};
 pub(crate) use run::erase_records;
 pub use verify::{Verified, VerifiedPackage, file as verify_file};
@@ -129,8 +129,7 @@ fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified
         return run::test(session, elements).map(|()| 0);
     }
     let interrupt = &session.interrupt;
-    // A signal must not stop it in the middle of a write.
-    let history = interrupt.during(Phase::Undoable, || open_history(session))?;
+    let history = open_history(session)?;
     let begun = record::begun(&session.settings, goal, plan);
     hooks::before(session, plan)?;
     interrupt.during(Phase::Undoable, || history.begin(&begun))?;

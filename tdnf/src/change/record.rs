@@ -10,6 +10,7 @@ use super::run::Stopped;
 use crate::error::Outcome;
 use crate::goal::Goal;
 use crate::history::{self, Begun, Flags, History, InstalledSet};
+use crate::interrupt::Phase;
 use crate::plan::{ChangeReason, Plan, PlannedAction, PlannedChange};
 use crate::session::{Packages, Session};
 use crate::settings::{Consent, Settings};
@@ -22,11 +23,14 @@ pub fn auto_installed(session: &Session<'_>) -> Outcome<BTreeSet<String>> {
     }
 }
 
-/// Opens the history and brings it up to what is installed now.
+/// Opens the history and brings it up to what is installed now. A signal must not stop it in the
+/// middle of a write.
 pub fn open_history(session: &Session<'_>) -> Outcome<History> {
-    let history = History::open(&session.settings.persist_dir)?;
-    history.sync(&installed_now(session)?, session.settings.environment.now)?;
-    Ok(history)
+    session.interrupt.during(Phase::Undoable, || {
+        let history = History::open(&session.settings.persist_dir)?;
+        history.sync(&installed_now(session)?, session.settings.environment.now)?;
+        Ok(history)
+    })
 }
 
 /// What the history will say of a plan that has been carried out.
@@ -150,13 +154,15 @@ pub(super) fn mark_requested(
     {
         return Ok(());
     }
+    mark(session, &promoted, false)
+}
+
+/// Marks packages as asked for, or as dependencies.
+pub fn mark(session: &Session<'_>, names: &[String], auto: bool) -> Outcome<()> {
     let settings = &session.settings;
-    let history = open_history(session)?;
-    history.mark(
-        &promoted,
-        false,
-        &settings.command_line,
-        settings.environment.now,
-    )?;
-    Ok(())
+    session.interrupt.during(Phase::Committed, || {
+        let history = open_history(session)?;
+        let now = settings.environment.now;
+        Ok(history.mark(names, auto, &settings.command_line, now)?)
+    })
 }

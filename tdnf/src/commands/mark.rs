@@ -76,13 +76,6 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     for name in &names {
         session.printer.info(&format!("marking {name} as {word}"));
     }
-    let settings = &session.settings;
-    let history = change::open_history(session)?;
-    history.mark(
-        &names,
-        auto,
-        &settings.command_line,
-        settings.environment.now,
-    )?;
+    change::mark(session, &names, auto)?;
     Ok(0)
 }
