@@ -4,68 +4,71 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Secret;
-use super::keys::{MAIN_KEYS, is_named};
+use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
-use super::value::{bad, boolean, optional, parse_list, whole};
+use super::value::{
+    KeyLine, boolean, list, optional, parse_list, path, paths, some_boolean, some_whole, whole,
+};
 use crate::error::{Place, Result};
 use crate::ini;
 
-/// `[main]` of `tdnf.conf`, defaults filled in. Paths are as written: the reader puts the
-/// installroot in front where that is meant.
-#[derive(Debug, Clone)]
-pub struct MainConfig {
-    /// `reposdir` or `repodir` (the later one in the file counts).
-    pub repo_dirs: Vec<PathBuf>,
-    /// `cachedir`.
-    pub cache_dir: PathBuf,
-    /// `persistdir`: where the history lives.
-    pub persist_dir: PathBuf,
-    /// `gpgcheck`: what the file says; C tdnf never uses it, a repository's own key counts.
-    pub gpgcheck: Option<bool>,
-    /// `installonly_limit`: versions of an install-only package that may stand side by side; 2.
-    pub installonly_limit: u32,
-    /// `installonlypkgs`: exact names.
-    pub installonlypkgs: Vec<String>,
-    /// `clean_requirements_on_remove`; false.
-    pub clean_requirements_on_remove: bool,
-    /// `keepcache`; false.
-    pub keepcache: bool,
-    /// `excludepkgs`: names and globs.
-    pub excludepkgs: Vec<String>,
-    /// `minversions`: lower versions are not considered.
-    pub minversions: Vec<MinVersion>,
-    /// `distroverpkg`: capabilities tried in order for `$releasever`.
-    pub distroverpkg: Vec<String>,
-    /// `proxy`: URL for all repositories.
-    pub proxy: Option<String>,
-    /// `proxy_username`.
-    pub proxy_username: Option<Secret>,
-    /// `proxy_password`.
-    pub proxy_password: Option<Secret>,
-    /// `sslverify`: default of the repositories; true.
-    pub sslverify: bool,
-    /// `plugins`: master switch; false.
-    pub plugins: bool,
-    /// `pluginpath`, if given.
-    pub pluginpath: Option<PathBuf>,
-    /// `pluginconfpath`.
-    pub pluginconfpath: PathBuf,
-    /// `varsdir`: directories of variables, the first definition wins.
-    pub vars_dirs: Vec<PathBuf>,
-    /// `openmax`: open files that C tdnf allows before a transaction; 1024. It has no effect here.
-    pub openmax: u32,
-    /// `lock_timeout`: seconds to wait for another run that changes the system; forever unless
-    /// given. C tdnf has no such key.
-    pub lock_timeout: Option<u32>,
-    /// `dnf_check_update_compat`; false.
-    pub dnf_check_update_compat: bool,
-    /// `distrosync_reinstall_changed`; false.
-    pub distrosync_reinstall_changed: bool,
-    /// Unknown keys, with their places; they have no effect.
-    pub unknown_keys: Vec<(String, Place)>,
-    /// Lines whose value cannot be read; they have no effect.
-    pub unreadable_values: Vec<UnreadableValue>,
-    places: BTreeMap<String, Place>,
+section! {
+    /// `[main]` of `tdnf.conf`, defaults filled in. Paths are as written: the reader puts the
+    /// installroot in front where that is meant.
+    MainConfig {}
+    /// Every key of `[main]` in `tdnf.conf`.
+    MAIN_KEYS {
+        ("reposdir", "/etc/yum.repos.d", "Directories of .repo files.")
+            | ("repodir", "/etc/yum.repos.d", "The same; the last one in the file wins.")
+            repo_dirs: Vec<PathBuf> = all_of(&["/etc/yum.repos.d"]), paths;
+        ("cachedir", "/var/cache/tdnf", "Where metadata and packages are kept.")
+            cache_dir: PathBuf = "/var/cache/tdnf".into(), path;
+        ("persistdir", "/var/lib/tdnf", "Where the history is.")
+            persist_dir: PathBuf = "/var/lib/tdnf".into(), path;
+        ("gpgcheck", "none", "Read for the sake of old files and without effect: gpgcheck of a repository counts.")
+            gpgcheck: Option<bool> = None, some_boolean;
+        ("installonly_limit", "2", "How many versions of an install-only package stay.")
+            installonly_limit: u32 = 2, whole;
+        ("installonlypkgs", "none", "Names that may be installed in several versions.")
+            installonlypkgs: Vec<String> = Vec::new(), list;
+        ("clean_requirements_on_remove", "0", "Remove dependencies that are no longer needed together with what needed them.")
+            clean_requirements_on_remove: bool = false, boolean;
+        ("keepcache", "0", "Keep downloaded packages.")
+            keepcache: bool = false, boolean;
+        ("excludepkgs", "none", "Names or globs that are left out.")
+            excludepkgs: Vec<String> = Vec::new(), list;
+        ("minversions", "none", "NAME=VERSION: lowest versions that may be installed.")
+            minversions: Vec<MinVersion> = Vec::new(), min_versions;
+        ("distroverpkg", "system-release(releasever) system-release redhat-release", "Capabilities whose version is $releasever.")
+            /// They are tried in order.
+            distroverpkg: Vec<String> = all_of(&["system-release(releasever)", "system-release", "redhat-release"]), list;
+        ("proxy", "none", "URL of a proxy.")
+            proxy: Option<String> = None, optional;
+        ("proxy_username", "none", "Its user.")
+            proxy_username: Option<Secret> = None, optional;
+        ("proxy_password", "none", "Its password.")
+            proxy_password: Option<Secret> = None, optional;
+        ("sslverify", "1", "Whether certificates of servers are checked where a repository does not say.")
+            sslverify: bool = true, boolean;
+        ("plugins", "0", "Name the plugins that have a conf file. What they do (signed metadata, metalinks) needs no switch.")
+            plugins: bool = false, boolean;
+        ("pluginpath", "/usr/lib/tdnf-plugins", "Where a missing plugin is said to be; nothing is loaded.")
+            pluginpath: Option<PathBuf> = None, optional;
+        ("pluginconfpath", "/etc/tdnf/pluginconf.d", "Where plugins are switched on and off.")
+            pluginconfpath: PathBuf = "/etc/tdnf/pluginconf.d".into(), path;
+        ("varsdir", "/etc/tdnf/vars /etc/dnf/vars /etc/yum/vars", "Directories of variables.")
+            /// The first definition wins.
+            vars_dirs: Vec<PathBuf> = all_of(&["/etc/tdnf/vars", "/etc/dnf/vars", "/etc/yum/vars"]), paths;
+        ("openmax", "1024", "Read for tdnf.conf files of C tdnf; no scriptlet inherits a file, so no limit is set.")
+            openmax: u32 = 1024, whole;
+        ("lock_timeout", "forever", "How many seconds to wait for another program that holds a lock.")
+            /// C tdnf has no such key.
+            lock_timeout: Option<u32> = None, some_whole;
+        ("dnf_check_update_compat", "0", "check-update ends with exit code 100 if there is anything.")
+            dnf_check_update_compat: bool = false, boolean;
+        ("distrosync_reinstall_changed", "0", "distro-sync also replaces packages of the same version with other content.")
+            distrosync_reinstall_changed: bool = false, boolean;
+    }
 }
 
 /// One `name=evr` of `minversions`.
@@ -77,42 +80,13 @@ pub struct MinVersion {
     pub evr: String,
 }
 
+fn all_of<T: for<'t> From<&'t str>>(list: &[&str]) -> Vec<T> {
+    list.iter().map(|text| T::from(text)).collect()
+}
+
 impl Default for MainConfig {
     fn default() -> MainConfig {
-        let paths = |list: &[&str]| list.iter().map(PathBuf::from).collect();
-        let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect();
-        MainConfig {
-            repo_dirs: paths(&["/etc/yum.repos.d"]),
-            cache_dir: PathBuf::from("/var/cache/tdnf"),
-            persist_dir: PathBuf::from("/var/lib/tdnf"),
-            gpgcheck: None,
-            installonly_limit: 2,
-            installonlypkgs: Vec::new(),
-            clean_requirements_on_remove: false,
-            keepcache: false,
-            excludepkgs: Vec::new(),
-            minversions: Vec::new(),
-            distroverpkg: names(&[
-                "system-release(releasever)",
-                "system-release",
-                "redhat-release",
-            ]),
-            proxy: None,
-            proxy_username: None,
-            proxy_password: None,
-            sslverify: true,
-            plugins: false,
-            pluginpath: None,
-            pluginconfpath: PathBuf::from("/etc/tdnf/pluginconf.d"),
-            vars_dirs: paths(&["/etc/tdnf/vars", "/etc/dnf/vars", "/etc/yum/vars"]),
-            openmax: 1024,
-            lock_timeout: None,
-            dnf_check_update_compat: false,
-            distrosync_reinstall_changed: false,
-            unknown_keys: Vec::new(),
-            unreadable_values: Vec::new(),
-            places: BTreeMap::new(),
-        }
+        MainConfig::with_defaults()
     }
 }
 
@@ -124,15 +98,10 @@ impl Default for MainConfig {
 pub fn read_main_config(path: &Path) -> Result<MainConfig> {
     let document = ini::read(path, |key| is_named(MAIN_KEYS, key))?;
     let mut config = MainConfig::default();
-    let named = document
-        .sections
-        .iter()
-        .any(|section| section.name == "main");
+    let is_main = |section: &&ini::Section| section.name == "main";
+    let named = document.sections.iter().any(|section| is_main(&section));
     let first = document.sections.first().filter(|_| !named);
-    let mains = document
-        .sections
-        .iter()
-        .filter(|section| section.name == "main");
+    let mains = document.sections.iter().filter(is_main);
     for entry in mains.chain(first).flat_map(|section| &section.entries) {
         let outcome = config.set(&entry.key, &entry.value, &entry.place);
         let unreadable = pass_over(outcome, MAIN_KEYS, config.place_of(&entry.key))?;
@@ -148,69 +117,25 @@ impl MainConfig {
     ///
     /// Errors: a value of the wrong kind.
     pub fn set(&mut self, key: &str, value: &str, place: &Place) -> Result<bool> {
-        match key {
-            "reposdir" | "repodir" => put_paths(&mut self.repo_dirs, value),
-            "varsdir" => put_paths(&mut self.vars_dirs, value),
-            "cachedir" => put_path(&mut self.cache_dir, value),
-            "persistdir" => put_path(&mut self.persist_dir, value),
-            "pluginconfpath" => put_path(&mut self.pluginconfpath, value),
-            "pluginpath" => self.pluginpath = optional(value).map(PathBuf::from),
-            "installonlypkgs" => self.installonlypkgs = parse_list(value),
-            "excludepkgs" => self.excludepkgs = parse_list(value),
-            "distroverpkg" => self.distroverpkg = parse_list(value),
-            "minversions" => self.minversions = min_versions(place, key, value)?,
-            "proxy" => self.proxy = optional(value),
-            "proxy_username" => self.proxy_username = optional(value).map(|v| Secret::new(&v)),
-            "proxy_password" => self.proxy_password = optional(value).map(|v| Secret::new(&v)),
-            "installonly_limit" => self.installonly_limit = whole(place, key, value)?,
-            "lock_timeout" => self.lock_timeout = Some(whole(place, key, value)?),
-            "openmax" => self.openmax = whole(place, key, value)?,
-            "gpgcheck" => self.gpgcheck = Some(boolean(place, key, value)?),
-            "keepcache" => self.keepcache = boolean(place, key, value)?,
-            "sslverify" => self.sslverify = boolean(place, key, value)?,
-            "plugins" => self.plugins = boolean(place, key, value)?,
-            "clean_requirements_on_remove" => {
-                self.clean_requirements_on_remove = boolean(place, key, value)?;
-            }
-            "dnf_check_update_compat" => self.dnf_check_update_compat = boolean(place, key, value)?,
-            "distrosync_reinstall_changed" => {
-                self.distrosync_reinstall_changed = boolean(place, key, value)?;
-            }
-            _ => {
-                self.unknown_keys.push((key.to_owned(), place.clone()));
-                return Ok(false);
-            }
-        }
-        self.places.insert(key.to_owned(), place.clone());
-        Ok(true)
-    }
-
-    /// Where a key was given; `None` if the value is the default.
-    pub fn place_of(&self, key: &str) -> Option<&Place> {
-        self.places.get(key)
+        self.set_key(&KeyLine { key, value, place })
     }
 }
 
-fn put_paths(target: &mut Vec<PathBuf>, value: &str) {
-    let paths: Vec<PathBuf> = parse_list(value).into_iter().map(PathBuf::from).collect();
-    if !paths.is_empty() {
-        *target = paths;
-    }
-}
-
-fn put_path(target: &mut PathBuf, value: &str) {
-    if !value.is_empty() {
-        *target = PathBuf::from(value);
-    }
-}
-
-fn min_versions(place: &Place, key: &str, value: &str) -> Result<Vec<MinVersion>> {
+fn min_versions(versions: &mut Vec<MinVersion>, line: &KeyLine<'_>) -> Result<()> {
     let one = |item: String| match item.split_once('=') {
         Some((name, evr)) if !name.is_empty() && !evr.is_empty() => Ok(MinVersion {
             name: name.to_owned(),
             evr: evr.to_owned(),
         }),
-        _ => Err(bad(place, key, &item, "items of the form name=evr")),
+        _ => Err(KeyLine {
+            value: &item,
+            ..*line
+        }
+        .bad("items of the form name=evr")),
     };
-    parse_list(value).into_iter().map(one).collect()
+    *versions = parse_list(line.value)
+        .into_iter()
+        .map(one)
+        .collect::<Result<_>>()?;
+    Ok(())
 }

@@ -11,9 +11,11 @@ mod secret;
 mod unreadable;
 mod value;
 
-pub use keys::{EffectiveKey, MAIN_KEYS, REPO_KEYS};
-pub use main_config::{MainConfig, MinVersion, read_main_config};
-pub use repo::{RepoConfig, UnknownVariable, read_repo_dir, read_repo_dirs, read_repo_file};
+pub use keys::EffectiveKey;
+pub use main_config::{MAIN_KEYS, MainConfig, MinVersion, read_main_config};
+pub use repo::{
+    REPO_KEYS, RepoConfig, UnknownVariable, read_repo_dir, read_repo_dirs, read_repo_file,
+};
 pub use secret::Secret;
 pub use unreadable::UnreadableValue;
 pub use value::{parse_bool, parse_bytes, parse_expire, parse_list};

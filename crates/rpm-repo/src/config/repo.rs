@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::keys::{REPO_KEYS, is_named};
+use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
-use super::value::{bad, boolean, bytes, optional, parse_expire, parse_list, throttle, whole};
+use super::value::{
+    KeyLine, boolean, bytes, expire, integer, list, optional, seconds, text, throttle, whole,
+};
 use super::{MainConfig, Secret};
 use crate::error::{Error, Place, Result, quoted};
 use crate::ini::{self, Section};
@@ -16,75 +18,76 @@ use crate::vars::Vars;
 /// Longest repository id in bytes.
 const MAX_ID: usize = 255;
 
-/// Defaults of C tdnf.
-const DEFAULT_PRIORITY: i32 = 50;
-const DEFAULT_EXPIRE: Duration = Duration::from_secs(48 * 3600);
-const DEFAULT_RETRIES: u32 = 10;
-
-/// One repository: a section of a `.repo` file, variables expanded, defaults filled in.
-#[derive(Debug, Clone)]
-pub struct RepoConfig {
-    /// The id: the name of the section.
-    pub id: String,
-    /// `name`; the id if absent.
-    pub name: String,
-    /// `baseurl`: tried in this order.
-    pub baseurl: Vec<String>,
-    /// `mirrorlist`: URL of a text file with one URL per line.
-    pub mirrorlist: Option<String>,
-    /// `metalink`: URL of a metalink file.
-    pub metalink: Option<String>,
-    /// `enabled`; false if absent.
-    pub enabled: bool,
-    /// `gpgcheck`; true if absent.
-    pub gpgcheck: bool,
-    /// `repo_gpgcheck`; false if absent.
-    pub repo_gpgcheck: bool,
-    /// `gpgkey`: URLs of keys.
-    pub gpgkey: Vec<String>,
-    /// `priority`: lower is preferred; 50 if absent.
-    pub priority: i32,
-    /// `skip_if_unavailable`; false if absent.
-    pub skip_if_unavailable: bool,
-    /// `metadata_expire`: age after which metadata is asked for again; `None` is never; 48 h if absent.
-    pub metadata_expire: Option<Duration>,
-    /// `username` for HTTP basic authentication.
-    pub username: Option<Secret>,
-    /// `password` for HTTP basic authentication.
-    pub password: Option<Secret>,
-    /// `timeout`: seconds a transfer may take or stand still; `None` (0 or absent) is no limit.
-    pub timeout: Option<Duration>,
-    /// `minrate`: bytes per second below which a transfer is too slow; 0 is no limit.
-    pub minrate: u64,
-    /// `throttle`: bytes per second a transfer may use; 0 (also a percentage) is no limit.
-    pub throttle: u64,
-    /// `retries` per file; 10 if absent.
-    pub retries: u32,
-    /// `sslverify`; that of tdnf.conf if absent.
-    pub sslverify: bool,
-    /// `sslcacert`: file of CA certificates.
-    pub sslcacert: Option<PathBuf>,
-    /// `sslclientcert`: file of the client's certificate.
-    pub sslclientcert: Option<PathBuf>,
-    /// `sslclientkey`: file of the client's key.
-    pub sslclientkey: Option<PathBuf>,
-    /// `skip_md_filelists`: do not load filelists.
-    pub skip_md_filelists: bool,
-    /// `skip_md_updateinfo`: do not load updateinfo.
-    pub skip_md_updateinfo: bool,
-    /// `skip_md_other`: do not load changelogs.
-    pub skip_md_other: bool,
-    /// Where the section starts.
-    pub source: Place,
-    /// Variables that were used and are not defined; they became empty. A `releasever` in here makes
-    /// the repository useless: say so before it is used.
-    pub unknown_variables: Vec<UnknownVariable>,
-    /// Unknown keys, with their places; they have no effect.
-    pub unknown_keys: Vec<(String, Place)>,
-    /// Lines whose value cannot be read; they have no effect.
-    pub unreadable_values: Vec<UnreadableValue>,
-    places: BTreeMap<String, Place>,
+section! {
+    /// One repository: a section of a `.repo` file, variables expanded, defaults filled in.
+    RepoConfig {
+        /// The id: the name of the section.
+        id: String = String::new();
+        /// Where the section starts.
+        source: Place = Place::named("");
+        /// Variables that were used and are not defined; they became empty. A `releasever` in here makes
+        /// the repository useless: say so before it is used.
+        unknown_variables: Vec<UnknownVariable> = Vec::new();
+    }
+    /// Every key of a section of a `.repo` file.
+    REPO_KEYS {
+        ("name", "the id", "Name for people.")
+            name: String = String::new(), text;
+        ("baseurl", "none", "URLs (http, https, file), tried in order.")
+            baseurl: Vec<String> = Vec::new(), list;
+        ("mirrorlist", "none", "URL of a list of URLs.")
+            mirrorlist: Option<String> = None, optional;
+        ("metalink", "none", "URL of a metalink of repomd.xml.")
+            metalink: Option<String> = None, optional;
+        ("enabled", "0", "Whether commands use it.")
+            enabled: bool = false, boolean;
+        ("gpgcheck", "1", "Whether signatures of packages are checked.")
+            gpgcheck: bool = true, boolean;
+        ("repo_gpgcheck", "0", "Whether the signature of repomd.xml is checked.")
+            repo_gpgcheck: bool = false, boolean;
+        ("gpgkey", "none", "file: or https: URLs of keys.")
+            gpgkey: Vec<String> = Vec::new(), list;
+        ("priority", "50", "Lower is preferred, whatever the version.")
+            priority: i32 = 50, integer;
+        ("skip_if_unavailable", "0", "Go on without it where it cannot be had.")
+            skip_if_unavailable: bool = false, boolean;
+        ("metadata_expire", "48h", "Seconds, or a number and s, m, h or d; never.")
+            /// The age after which metadata is asked for again; `None` is never.
+            metadata_expire: Option<Duration> = Some(Duration::from_secs(48 * 3600)), expire;
+        ("username", "none", "User for the server.")
+            username: Option<Secret> = None, optional;
+        ("password", "none", "Password for the server.")
+            password: Option<Secret> = None, optional;
+        ("timeout", "30", "Seconds without a connection or a byte.")
+            /// `None` (0 or absent) is no limit of its own.
+            timeout: Option<Duration> = None, seconds;
+        ("minrate", "0", "Bytes per second below which a mirror is given up.")
+            /// 0 is no limit.
+            minrate: u64 = 0, bytes;
+        ("throttle", "0", "Most bytes per second.")
+            /// 0 (also a percentage) is no limit.
+            throttle: u64 = 0, throttle;
+        ("retries", "10", "How often a file is tried again.")
+            retries: u32 = 10, whole;
+        ("sslverify", "that of tdnf.conf", "Whether the server's certificate is checked.")
+            sslverify: bool = true, boolean;
+        ("sslcacert", "the system's", "File of certificates that are trusted.")
+            sslcacert: Option<PathBuf> = None, optional;
+        ("sslclientcert", "none", "Own certificate.")
+            sslclientcert: Option<PathBuf> = None, optional;
+        ("sslclientkey", "none", "Its key.")
+            sslclientkey: Option<PathBuf> = None, optional;
+        ("skip_md_filelists", "0", "Do not use file lists.")
+            skip_md_filelists: bool = false, boolean;
+        ("skip_md_updateinfo", "0", "Do not use advisories.")
+            skip_md_updateinfo: bool = false, boolean;
+        ("skip_md_other", "0", "Do not use changelogs.")
+            skip_md_other: bool = false, boolean;
+    }
 }
+
+/// Keys in whose values variables are expanded.
+const EXPANDED_KEYS: [&str; 5] = ["name", "baseurl", "mirrorlist", "metalink", "gpgkey"];
 
 /// A variable that was used without being defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,34 +131,9 @@ impl RepoConfig {
         Ok(RepoConfig {
             id: id.to_owned(),
             name: id.to_owned(),
-            baseurl: Vec::new(),
-            mirrorlist: None,
-            metalink: None,
-            enabled: false,
-            gpgcheck: true,
-            repo_gpgcheck: false,
-            gpgkey: Vec::new(),
-            priority: DEFAULT_PRIORITY,
-            skip_if_unavailable: false,
-            metadata_expire: Some(DEFAULT_EXPIRE),
-            username: None,
-            password: None,
-            timeout: None,
-            minrate: 0,
-            throttle: 0,
-            retries: DEFAULT_RETRIES,
             sslverify: main.sslverify,
-            sslcacert: None,
-            sslclientcert: None,
-            sslclientkey: None,
-            skip_md_filelists: false,
-            skip_md_updateinfo: false,
-            skip_md_other: false,
             source,
-            unknown_variables: Vec::new(),
-            unknown_keys: Vec::new(),
-            unreadable_values: Vec::new(),
-            places: BTreeMap::new(),
+            ..RepoConfig::with_defaults()
         })
     }
 
@@ -165,74 +143,19 @@ impl RepoConfig {
     ///
     /// Errors: a value of the wrong kind, or the key `path`.
     pub fn set(&mut self, key: &str, value: &str, place: &Place, vars: &Vars) -> Result<bool> {
-        match key {
-            "name" => self.name = self.expand(key, value, place, vars),
-            "baseurl" => self.baseurl = parse_list(&self.expand(key, value, place, vars)),
-            "mirrorlist" => self.mirrorlist = optional(&self.expand(key, value, place, vars)),
-            "metalink" => self.metalink = optional(&self.expand(key, value, place, vars)),
-            "gpgkey" => self.gpgkey = parse_list(&self.expand(key, value, place, vars)),
-            "username" => self.username = optional(value).map(|v| Secret::new(&v)),
-            "password" => self.password = optional(value).map(|v| Secret::new(&v)),
-            "sslcacert" => self.sslcacert = optional(value).map(PathBuf::from),
-            "sslclientcert" => self.sslclientcert = optional(value).map(PathBuf::from),
-            "sslclientkey" => self.sslclientkey = optional(value).map(PathBuf::from),
-            "path" => {
-                return Err(Error::ForbiddenKey {
-                    place: place.clone(),
-                    repo: self.id.clone(),
-                    key: key.to_owned(),
-                    why: "the place of a cache follows from the id and the URL",
-                });
-            }
-            _ => return self.set_plain(key, value, place),
+        if key == "path" {
+            return Err(Error::ForbiddenKey {
+                place: place.clone(),
+                repo: self.id.clone(),
+                key: key.to_owned(),
+                why: "the place of a cache follows from the id and the URL",
+            });
         }
-        self.places.insert(key.to_owned(), place.clone());
-        Ok(true)
-    }
-
-    /// The keys with numbers and booleans.
-    fn set_plain(&mut self, key: &str, value: &str, place: &Place) -> Result<bool> {
-        match key {
-            "enabled" => self.enabled = boolean(place, key, value)?,
-            "gpgcheck" => self.gpgcheck = boolean(place, key, value)?,
-            "repo_gpgcheck" => self.repo_gpgcheck = boolean(place, key, value)?,
-            "skip_if_unavailable" => self.skip_if_unavailable = boolean(place, key, value)?,
-            "sslverify" => self.sslverify = boolean(place, key, value)?,
-            "skip_md_filelists" => self.skip_md_filelists = boolean(place, key, value)?,
-            "skip_md_updateinfo" => self.skip_md_updateinfo = boolean(place, key, value)?,
-            "skip_md_other" => self.skip_md_other = boolean(place, key, value)?,
-            "minrate" => self.minrate = bytes(place, key, value)?,
-            "throttle" => self.throttle = throttle(place, key, value)?,
-            "retries" => self.retries = whole(place, key, value)?,
-            "timeout" => {
-                let seconds = whole(place, key, value)?;
-                self.timeout = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
-            }
-            "priority" => {
-                let expected = "a whole number";
-                self.priority = value
-                    .parse()
-                    .map_err(|_| bad(place, key, value, expected))?;
-            }
-            "metadata_expire" => {
-                self.metadata_expire =
-                    parse_expire(value).ok_or_else(|| Error::BadMetadataExpire {
-                        place: place.clone(),
-                        value: quoted(value),
-                    })?;
-            }
-            _ => {
-                self.unknown_keys.push((key.to_owned(), place.clone()));
-                return Ok(false);
-            }
+        if EXPANDED_KEYS.contains(&key) {
+            let value = &self.expand(key, value, place, vars);
+            return self.set_key(&KeyLine { key, value, place });
         }
-        self.places.insert(key.to_owned(), place.clone());
-        Ok(true)
-    }
-
-    /// Where a key was given; `None` if the value is the default.
-    pub fn place_of(&self, key: &str) -> Option<&Place> {
-        self.places.get(key)
+        self.set_key(&KeyLine { key, value, place })
     }
 
     /// The name of the directory that holds this repository's metadata below the cache directory.

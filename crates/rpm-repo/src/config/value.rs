@@ -1,5 +1,6 @@
 //! From text to values: booleans, numbers, sizes, durations, lists.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Place, Result, quoted};
@@ -15,12 +16,7 @@ pub fn parse_bool(text: &str) -> Option<bool> {
 
 /// A number of bytes: a whole number with an optional `k`, `M` or `G` (powers of 1024, as dnf).
 pub fn parse_bytes(text: &str) -> Option<u64> {
-    let (digits, unit) = match text.as_bytes().last()? {
-        b'k' | b'K' => (&text[..text.len() - 1], 1 << 10),
-        b'm' | b'M' => (&text[..text.len() - 1], 1 << 20),
-        b'g' | b'G' => (&text[..text.len() - 1], 1 << 30),
-        _ => (text, 1_u64),
-    };
+    let (digits, unit) = split_unit(text, &[(b'k', 1 << 10), (b'm', 1 << 20), (b'g', 1 << 30)])?;
     parse_u64(digits.trim_end())?.checked_mul(unit)
 }
 
@@ -30,18 +26,23 @@ pub fn parse_expire(text: &str) -> Option<Option<Duration>> {
     if text.eq_ignore_ascii_case("never") {
         return Some(None);
     }
-    let (digits, unit) = match text.as_bytes().last()? {
-        b's' | b'S' => (&text[..text.len() - 1], 1),
-        b'm' | b'M' => (&text[..text.len() - 1], 60),
-        b'h' | b'H' => (&text[..text.len() - 1], 3600),
-        b'd' | b'D' => (&text[..text.len() - 1], 86400),
-        _ => (text, 1_u64),
-    };
+    let units = [(b's', 1), (b'm', 60), (b'h', 3600), (b'd', 86400)];
+    let (digits, unit) = split_unit(text, &units)?;
     if let Some(positive) = digits.strip_prefix('-') {
         return parse_u64(positive).map(|_| None);
     }
     let seconds = parse_u64(digits)?.checked_mul(unit)?;
     Some(Some(Duration::from_secs(seconds)))
+}
+
+/// What stands before a unit of either case, and what the unit means (1 without one); none of an
+/// empty text.
+fn split_unit<'t>(text: &'t str, units: &[(u8, u64)]) -> Option<(&'t str, u64)> {
+    let last = text.as_bytes().last()?.to_ascii_lowercase();
+    match units.iter().find(|(unit, _)| *unit == last) {
+        Some((_, size)) => Some((text.get(..text.len() - 1)?, *size)),
+        None => Some((text, 1)),
+    }
 }
 
 /// A list: items between spaces, tabs or commas that end an item.
@@ -59,50 +60,120 @@ pub(super) fn parse_u64(text: &str) -> Option<u64> {
     if digits { text.parse().ok() } else { None }
 }
 
-/// The error for a value of the wrong kind.
-pub(super) fn bad(place: &Place, key: &str, value: &str, expected: &'static str) -> Error {
-    Error::BadValue {
-        place: place.clone(),
-        key: key.to_owned(),
-        value: quoted(value),
-        expected,
+/// A key and its value as they are written, and where.
+#[derive(Clone, Copy)]
+pub(super) struct KeyLine<'l> {
+    pub(super) key: &'l str,
+    pub(super) value: &'l str,
+    pub(super) place: &'l Place,
+}
+
+impl KeyLine<'_> {
+    /// The error for a value of the wrong kind.
+    pub(super) fn bad(&self, expected: &'static str) -> Error {
+        Error::BadValue {
+            place: self.place.clone(),
+            key: self.key.to_owned(),
+            value: quoted(self.value),
+            expected,
+        }
+    }
+
+    fn put<T>(&self, field: &mut T, value: Option<T>, expected: &'static str) -> Result<()> {
+        *field = value.ok_or_else(|| self.bad(expected))?;
+        Ok(())
     }
 }
 
-pub(super) fn boolean(place: &Place, key: &str, value: &str) -> Result<bool> {
-    parse_bool(value).ok_or_else(|| bad(place, key, value, "a boolean such as 1, 0, yes or no"))
+const BOOLEAN: &str = "a boolean such as 1, 0, yes or no";
+const WHOLE: &str = "a whole number, zero or more";
+
+pub(super) fn boolean(field: &mut bool, line: &KeyLine<'_>) -> Result<()> {
+    line.put(field, parse_bool(line.value), BOOLEAN)
 }
 
-pub(super) fn bytes(place: &Place, key: &str, value: &str) -> Result<u64> {
-    parse_bytes(value).ok_or_else(|| {
-        bad(
-            place,
-            key,
-            value,
-            "bytes per second, with k, M or G if you like",
-        )
-    })
+pub(super) fn some_boolean(field: &mut Option<bool>, line: &KeyLine<'_>) -> Result<()> {
+    line.put(field, parse_bool(line.value).map(Some), BOOLEAN)
+}
+
+fn parse_u32(text: &str) -> Option<u32> {
+    u32::try_from(parse_u64(text)?).ok()
+}
+
+pub(super) fn whole(field: &mut u32, line: &KeyLine<'_>) -> Result<()> {
+    line.put(field, parse_u32(line.value), WHOLE)
+}
+
+pub(super) fn some_whole(field: &mut Option<u32>, line: &KeyLine<'_>) -> Result<()> {
+    line.put(field, parse_u32(line.value).map(Some), WHOLE)
+}
+
+pub(super) fn integer(field: &mut i32, line: &KeyLine<'_>) -> Result<()> {
+    line.put(field, line.value.parse().ok(), "a whole number")
+}
+
+pub(super) fn bytes(field: &mut u64, line: &KeyLine<'_>) -> Result<()> {
+    let expected = "bytes per second, with k, M or G if you like";
+    line.put(field, parse_bytes(line.value), expected)
 }
 
 /// `throttle`: bytes, or dnf's percentage of `bandwidth`, a key that tdnf lacks: no limit then, as
 /// in dnf without `bandwidth`.
-pub(super) fn throttle(place: &Place, key: &str, value: &str) -> Result<u64> {
-    match value.strip_suffix('%').and_then(parse_u64) {
-        Some(percent) if percent <= 100 => Ok(0),
-        _ => bytes(place, key, value),
+pub(super) fn throttle(field: &mut u64, line: &KeyLine<'_>) -> Result<()> {
+    match line.value.strip_suffix('%').and_then(parse_u64) {
+        Some(percent) if percent <= 100 => *field = 0,
+        _ => bytes(field, line)?,
     }
+    Ok(())
 }
 
-pub(super) fn whole(place: &Place, key: &str, value: &str) -> Result<u32> {
-    parse_u64(value)
-        .and_then(|n| u32::try_from(n).ok())
-        .ok_or_else(|| bad(place, key, value, "a whole number, zero or more"))
+/// Seconds; none where they are 0.
+pub(super) fn seconds(field: &mut Option<Duration>, line: &KeyLine<'_>) -> Result<()> {
+    let seconds = parse_u32(line.value).map(u64::from);
+    let time = seconds.map(|n| (n > 0).then(|| Duration::from_secs(n)));
+    line.put(field, time, WHOLE)
 }
 
-pub(super) fn optional(value: &str) -> Option<String> {
-    if value.is_empty() {
-        None
-    } else {
-        Some(value.to_owned())
+pub(super) fn expire(field: &mut Option<Duration>, line: &KeyLine<'_>) -> Result<()> {
+    *field = parse_expire(line.value).ok_or_else(|| Error::BadMetadataExpire {
+        place: line.place.clone(),
+        value: quoted(line.value),
+    })?;
+    Ok(())
+}
+
+pub(super) fn text(field: &mut String, line: &KeyLine<'_>) -> Result<()> {
+    line.value.clone_into(field);
+    Ok(())
+}
+
+pub(super) fn list(field: &mut Vec<String>, line: &KeyLine<'_>) -> Result<()> {
+    *field = parse_list(line.value);
+    Ok(())
+}
+
+/// An empty value is none.
+pub(super) fn optional<T>(field: &mut Option<T>, line: &KeyLine<'_>) -> Result<()>
+where
+    T: for<'t> From<&'t str>,
+{
+    *field = (!line.value.is_empty()).then(|| T::from(line.value));
+    Ok(())
+}
+
+/// An empty value leaves the path as it is.
+pub(super) fn path(field: &mut PathBuf, line: &KeyLine<'_>) -> Result<()> {
+    if !line.value.is_empty() {
+        *field = PathBuf::from(line.value);
     }
+    Ok(())
+}
+
+/// An empty list leaves the paths as they are.
+pub(super) fn paths(field: &mut Vec<PathBuf>, line: &KeyLine<'_>) -> Result<()> {
+    let paths = parse_list(line.value).into_iter().map(PathBuf::from);
+    if paths.len() > 0 {
+        *field = paths.collect();
+    }
+    Ok(())
 }
