@@ -4,10 +4,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader};
-
-/// What is read from a single tag.
-pub(crate) type Parsed<T> = std::result::Result<T, XmlFault>;
+use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, push_clean};
 
 /// What a parser saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,18 +16,6 @@ pub struct ParseSummary {
     /// False if the callback stopped the reading; then the stream was not read to its end, and a
     /// verifying stream has verified nothing.
     pub complete: bool,
-}
-
-impl ParseSummary {
-    /// Takes the announced number from the root's attributes; a number that is none is ignored.
-    pub(crate) fn from_root(attributes: &[(String, String)]) -> ParseSummary {
-        let declared = attributes.iter().find(|(key, _)| key == "packages");
-        let declared = declared.and_then(|(_, value)| crate::xml::number(value).ok());
-        ParseSummary {
-            declared,
-            ..ParseSummary::default()
-        }
-    }
 }
 
 /// A piece of a record's text buffer.
@@ -49,6 +34,13 @@ impl TextSpan {
             start: at(start),
             end: at(text.len()),
         }
+    }
+
+    /// A header's string, cleaned and appended to the buffer.
+    pub(crate) fn clean(bytes: &[u8], text: &mut String) -> TextSpan {
+        let start = text.len();
+        push_clean(bytes, text);
+        TextSpan::since(start, text)
     }
 
     #[inline]
@@ -102,16 +94,9 @@ impl PackageKey {
         text: &mut String,
     ) -> PackageKey {
         use rpm_pkg::header::tag;
-        let start = text.len();
-        text.push_str(checksum);
-        let pkgid = TextSpan::since(start, text);
-        let mut put = |bytes: &[u8]| {
-            let start = text.len();
-            crate::xml::push_clean(bytes, text);
-            TextSpan::since(start, text)
-        };
+        let mut put = |bytes: &[u8]| TextSpan::clean(bytes, text);
         PackageKey {
-            pkgid,
+            pkgid: put(checksum.as_bytes()),
             name: put(header.string(tag::NAME).unwrap_or_default()),
             arch: put(arch(header)),
             version: put(header.string(tag::VERSION).unwrap_or_default()),
@@ -187,37 +172,51 @@ pub(crate) trait Listing: Default {
     fn push(&mut self, item: Self::Item, text: TextSpan) -> usize;
 }
 
-/// Reads a document of listings: [`crate::filelists::read`] and [`crate::other::read`].
-pub(crate) fn read_listings<L: Listing>(
+/// A document that is a list of records, and the state of its parser.
+pub(crate) trait RecordParser {
+    /// The document's root element.
+    const ROOT: &'static str;
+    /// The element of a record.
+    const RECORD: &'static [u8];
+    /// What is said of a document with more records than the limit allows.
+    const TOO_MANY: &'static str;
+
+    /// Begins a record with what its tag says.
+    fn begin(&mut self, tag: &Tag<'_>) -> Parsed<()>;
+
+    /// Reads the rest of the record, and hands it out.
+    fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>>;
+}
+
+/// Reads a list of records.
+pub(crate) fn read_records<P: RecordParser>(
     document: &str,
     stream: impl Read,
     limits: &XmlLimits,
-    each: &mut dyn FnMut(&L) -> ControlFlow<()>,
+    parser: &mut P,
 ) -> Result<ParseSummary> {
     let mut xml = XmlReader::new(document, stream, limits);
-    let mut package = L::default();
-    let mut summary = ParseSummary::from_root(&xml.root(L::ROOT)?);
-    loop {
-        match xml.next()? {
-            XmlEvent::Start(tag) if tag.name() == b"package" => {
-                package.clear_items();
-                let (key, text) = package.key();
-                text.clear();
-                *key = PackageKey::from_tag(&tag, text, limits).map_err(|f| xml.fault(f))?;
-            }
-            XmlEvent::Start(_) => {
-                xml.skip()?;
-                continue;
-            }
-            XmlEvent::End => break,
-            XmlEvent::Other => continue,
+    let mut summary = ParseSummary {
+        declared: xml.root(P::ROOT)?,
+        ..ParseSummary::default()
+    };
+    while let Some(is_record) = xml.child(|tag| {
+        let is_record = tag.name() == P::RECORD;
+        if is_record {
+            parser.begin(tag)?;
+        }
+        Ok(is_record)
+    })? {
+        if !is_record {
+            xml.skip()?;
+            continue;
         }
         if summary.records == limits.max_records {
-            return Err(xml.error("too many packages"));
+            return Err(xml.error(P::TOO_MANY));
         }
-        read_items(&mut xml, &mut package, limits)?;
+        let flow = parser.record(&mut xml)?;
         summary.records += 1;
-        if each(&package).is_break() {
+        if flow.is_break() {
             return Ok(summary);
         }
     }
@@ -226,31 +225,62 @@ pub(crate) fn read_listings<L: Listing>(
     Ok(summary)
 }
 
-fn read_items<R: Read, L: Listing>(
-    xml: &mut XmlReader<'_, R>,
-    package: &mut L,
+struct ListingParser<'e, L> {
+    package: L,
+    limits: XmlLimits,
+    each: &'e mut dyn FnMut(&L) -> ControlFlow<()>,
+}
+
+/// Reads a document of listings: [`crate::filelists::read`] and [`crate::other::read`].
+pub(crate) fn read_listings<L: Listing>(
+    document: &str,
+    stream: impl Read,
     limits: &XmlLimits,
-) -> Result<()> {
-    loop {
-        let (key, text) = package.key();
-        let item = match xml.next()? {
-            XmlEvent::Start(tag) if tag.name() == L::ITEM => L::item(&tag, text, limits).map(Some),
-            XmlEvent::Start(tag) if tag.name() == b"version" => {
-                key.version_from(&tag, text, limits).map(|()| None)
+    each: &mut dyn FnMut(&L) -> ControlFlow<()>,
+) -> Result<ParseSummary> {
+    let mut parser = ListingParser {
+        package: L::default(),
+        limits: *limits,
+        each,
+    };
+    read_records(document, stream, limits, &mut parser)
+}
+
+impl<L: Listing> RecordParser for ListingParser<'_, L> {
+    const ROOT: &'static str = L::ROOT;
+    const RECORD: &'static [u8] = b"package";
+    const TOO_MANY: &'static str = "too many packages";
+
+    fn begin(&mut self, tag: &Tag<'_>) -> Parsed<()> {
+        self.package.clear_items();
+        let (key, text) = self.package.key();
+        text.clear();
+        *key = PackageKey::from_tag(tag, text, &self.limits)?;
+        Ok(())
+    }
+
+    fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
+        let limits = &self.limits;
+        loop {
+            let (key, text) = self.package.key();
+            let item = xml.child(|tag| match tag.name() {
+                name if name == L::ITEM => L::item(tag, text, limits).map(Some),
+                b"version" => key.version_from(tag, text, limits).map(|()| None),
+                _ => Ok(None),
+            })?;
+            let Some(item) = item else {
+                return Ok((self.each)(&self.package));
+            };
+            let Some(item) = item else {
+                xml.skip()?;
+                continue;
+            };
+            let start = text.len();
+            xml.text_into(text, limits.max_record_text)?;
+            let span = TextSpan::since(start, text);
+            if self.package.push(item, span) > limits.max_items {
+                return Err(xml.error(L::TOO_MANY));
             }
-            XmlEvent::Start(_) => Ok(None),
-            XmlEvent::End => return Ok(()),
-            XmlEvent::Other => continue,
-        };
-        let Some(item) = item.map_err(|fault| xml.fault(fault))? else {
-            xml.skip()?;
-            continue;
-        };
-        let start = text.len();
-        xml.text_into(text, limits.max_record_text)?;
-        let span = TextSpan::since(start, text);
-        if package.push(item, span) > limits.max_items {
-            return Err(xml.error(L::TOO_MANY));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::error::Result;
-use crate::xml::{XmlEvent, XmlFault, XmlLimits, XmlReader};
+use crate::xml::{XmlLimits, XmlReader};
 
 #[cfg(test)]
 mod tests;
@@ -21,9 +21,9 @@ pub struct Comps {
     /// `group`, in the order of the document.
     pub groups: Vec<Group>,
     /// `environment`, in the order of the document.
-    pub environments: Vec<GroupEnvironment>,
-    /// `category`, in the order of the document.
-    pub categories: Vec<Category>,
+    pub environments: Vec<GroupSet>,
+    /// `category`, in the order of the document; none has options.
+    pub categories: Vec<GroupSet>,
     /// `langpacks/match`: name and the pattern of what to install for it.
     pub langpacks: Vec<(String, String)>,
 }
@@ -83,9 +83,9 @@ pub struct Group {
     pub packages: Vec<GroupPackage>,
 }
 
-/// One environment: a set of groups.
+/// A set of groups: an environment, or a category, which is a heading over them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GroupEnvironment {
+pub struct GroupSet {
     /// The id; never empty.
     pub id: String,
     /// The name people see.
@@ -98,21 +98,6 @@ pub struct GroupEnvironment {
     pub groups: Vec<String>,
     /// `optionlist`: ids of groups that may be added, and whether that is the default.
     pub options: Vec<(String, bool)>,
-}
-
-/// One category: a heading over groups.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Category {
-    /// The id; never empty.
-    pub id: String,
-    /// The name people see.
-    pub name: Localized,
-    /// The description.
-    pub description: Localized,
-    /// `display_order`; smaller is earlier.
-    pub display_order: Option<u32>,
-    /// Ids of its groups.
-    pub groups: Vec<String>,
 }
 
 /// One child of a group, an environment or a category, as it was found.
@@ -141,8 +126,8 @@ pub fn read(document: &str, stream: impl Read, limits: &XmlLimits) -> Result<Com
     while let Some(child) = parser.child()? {
         match child.name.as_slice() {
             b"group" => comps.groups.push(parser.group()?),
-            b"environment" => comps.environments.push(parser.environment()?),
-            b"category" => comps.categories.push(parser.category()?),
+            b"environment" => comps.environments.push(parser.set(true)?),
+            b"category" => comps.categories.push(parser.set(false)?),
             b"langpacks" => parser.langpacks(&mut comps.langpacks)?,
             _ => parser.xml.skip()?,
         }
@@ -163,22 +148,15 @@ struct CompsParser<'d, R> {
 impl<R: Read> CompsParser<'_, R> {
     /// The next child of the open element; `None` at its end.
     fn child(&mut self) -> Result<Option<CompsChild>> {
-        loop {
-            let child = match self.xml.next()? {
-                XmlEvent::Start(tag) => (|| {
-                    Ok::<CompsChild, XmlFault>(CompsChild {
-                        name: tag.name().to_vec(),
-                        lang: tag.attribute(b"lang")?,
-                        kind: tag.attribute(b"type")?,
-                        requires: tag.attribute(b"requires")?,
-                        default: tag.attribute(b"default")?,
-                    })
-                })(),
-                XmlEvent::End => return Ok(None),
-                XmlEvent::Other => continue,
-            };
-            return child.map(Some).map_err(|fault| self.xml.fault(fault));
-        }
+        self.xml.child(|tag| {
+            Ok(CompsChild {
+                name: tag.name().to_vec(),
+                lang: tag.attribute(b"lang")?,
+                kind: tag.attribute(b"type")?,
+                requires: tag.attribute(b"requires")?,
+                default: tag.attribute(b"default")?,
+            })
+        })
     }
 
     fn text(&mut self) -> Result<String> {
@@ -249,43 +227,25 @@ impl<R: Read> CompsParser<'_, R> {
         Ok(())
     }
 
-    fn environment(&mut self) -> Result<GroupEnvironment> {
-        let mut environment = GroupEnvironment::default();
+    /// An environment, or a category: `has_options` tells them apart.
+    fn set(&mut self, has_options: bool) -> Result<GroupSet> {
+        let mut set = GroupSet::default();
         while let Some(child) = self.child()? {
             match child.name.as_slice() {
-                b"id" => environment.id = self.text()?,
-                b"name" => self.localized(child.lang, &mut environment.name)?,
-                b"description" => self.localized(child.lang, &mut environment.description)?,
-                b"display_order" => environment.display_order = self.order()?,
+                b"id" => set.id = self.text()?,
+                b"name" => self.localized(child.lang, &mut set.name)?,
+                b"description" => self.localized(child.lang, &mut set.description)?,
+                b"display_order" => set.display_order = self.order()?,
                 b"grouplist" => {
                     let ids = self.ids()?;
-                    environment.groups.extend(ids.into_iter().map(|(id, _)| id));
+                    set.groups.extend(ids.into_iter().map(|(id, _)| id));
                 }
-                b"optionlist" => environment.options.extend(self.ids()?),
+                b"optionlist" if has_options => set.options.extend(self.ids()?),
                 _ => self.xml.skip()?,
             }
         }
-        self.check_id(&environment.id)?;
-        Ok(environment)
-    }
-
-    fn category(&mut self) -> Result<Category> {
-        let mut category = Category::default();
-        while let Some(child) = self.child()? {
-            match child.name.as_slice() {
-                b"id" => category.id = self.text()?,
-                b"name" => self.localized(child.lang, &mut category.name)?,
-                b"description" => self.localized(child.lang, &mut category.description)?,
-                b"display_order" => category.display_order = self.order()?,
-                b"grouplist" => {
-                    let ids = self.ids()?;
-                    category.groups.extend(ids.into_iter().map(|(id, _)| id));
-                }
-                _ => self.xml.skip()?,
-            }
-        }
-        self.check_id(&category.id)?;
-        Ok(category)
+        self.check_id(&set.id)?;
+        Ok(set)
     }
 
     /// `groupid` elements and their `default` flag.
@@ -306,18 +266,15 @@ impl<R: Read> CompsParser<'_, R> {
     }
 
     fn langpacks(&mut self, langpacks: &mut Vec<(String, String)>) -> Result<()> {
-        loop {
-            let found = match self.xml.next()? {
-                XmlEvent::Start(tag) => tag
-                    .attribute(b"name")
-                    .and_then(|name| Ok(name.zip(tag.attribute(b"install")?))),
-                XmlEvent::End => return Ok(()),
-                XmlEvent::Other => continue,
-            };
-            langpacks.extend(found.map_err(|fault| self.xml.fault(fault))?);
+        while let Some(found) = self.xml.child(|tag| {
+            let name = tag.attribute(b"name")?;
+            Ok(name.zip(tag.attribute(b"install")?))
+        })? {
+            langpacks.extend(found);
             self.xml.skip()?;
             self.check_count(langpacks.len())?;
         }
+        Ok(())
     }
 
     fn check_id(&self, id: &str) -> Result<()> {

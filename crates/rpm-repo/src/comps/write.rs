@@ -1,6 +1,6 @@
 //! The writer of comps.
 
-use super::{Category, Comps, Group, GroupEnvironment, GroupPackage, Localized, PackageKind};
+use super::{Comps, Group, GroupPackage, GroupSet, Localized, PackageKind};
 use crate::xml::{push_element, push_pair, push_text};
 
 /// A whole document: what [`super::read`] keeps of one.
@@ -13,10 +13,10 @@ pub fn write(comps: &Comps) -> String {
         group(one, &mut out);
     }
     for one in &comps.environments {
-        environment(one, &mut out);
+        set("environment", one, &mut out);
     }
     for one in &comps.categories {
-        category(one, &mut out);
+        set("category", one, &mut out);
     }
     if !comps.langpacks.is_empty() {
         out.push_str("  <langpacks>\n");
@@ -107,35 +107,20 @@ fn ids<'a>(list: &str, ids: impl Iterator<Item = (&'a String, bool)>, out: &mut 
     }
 }
 
-fn environment(environment: &GroupEnvironment, out: &mut String) {
-    out.push_str("  <environment>\n");
-    push_element("    ", "id", &environment.id, out);
-    localized("name", &environment.name, out);
-    localized("description", &environment.description, out);
-    order(environment.display_order, out);
-    ids(
-        "grouplist",
-        environment.groups.iter().map(|id| (id, false)),
-        out,
-    );
-    ids(
-        "optionlist",
-        environment.options.iter().map(|(id, d)| (id, *d)),
-        out,
-    );
-    out.push_str("  </environment>\n");
-}
-
-fn category(category: &Category, out: &mut String) {
-    out.push_str("  <category>\n");
-    push_element("    ", "id", &category.id, out);
-    localized("name", &category.name, out);
-    localized("description", &category.description, out);
-    order(category.display_order, out);
-    ids(
-        "grouplist",
-        category.groups.iter().map(|id| (id, false)),
-        out,
-    );
-    out.push_str("  </category>\n");
+fn set(element: &str, set: &GroupSet, out: &mut String) {
+    for part in ["  <", element, ">\n"] {
+        out.push_str(part);
+    }
+    push_element("    ", "id", &set.id, out);
+    localized("name", &set.name, out);
+    localized("description", &set.description, out);
+    order(set.display_order, out);
+    ids("grouplist", set.groups.iter().map(|id| (id, false)), out);
+    if element == "environment" {
+        let options = set.options.iter().map(|(id, default)| (id, *default));
+        ids("optionlist", options, out);
+    }
+    for part in ["  </", element, ">\n"] {
+        out.push_str(part);
+    }
 }

@@ -13,8 +13,8 @@ use std::ops::ControlFlow;
 use crate::error::Result;
 use crate::primary::{FileKind, FileRecord};
 pub use crate::record::ParseSummary;
-use crate::record::{Listing, PackageKey, Parsed, TextSpan, key_texts, read_listings};
-use crate::xml::{Tag, XmlLimits};
+use crate::record::{Listing, PackageKey, TextSpan, key_texts, read_listings};
+use crate::xml::{Parsed, Tag, XmlLimits};
 pub use write::{END, begin, write_package};
 
 /// One package of filelists; lent to the callback of [`read`] and filled again for the next.

@@ -6,7 +6,7 @@ use rpm_pkg::digest::{Digest, DigestAlgo};
 
 use crate::error::{Error, Result};
 use crate::mirrorlist::is_url;
-use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader, number};
+use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, number};
 
 #[cfg(test)]
 mod tests;
@@ -96,13 +96,8 @@ fn walk<R: Read>(
     inside: Inside,
     draft: &mut Option<MetalinkDraft>,
 ) -> Result<()> {
-    loop {
-        let child = match xml.next()? {
-            XmlEvent::Start(tag) => child(&tag, inside),
-            XmlEvent::End => return Ok(()),
-            XmlEvent::Other => continue,
-        };
-        match child.map_err(|fault| xml.fault(fault))? {
+    while let Some(child) = xml.child(|tag| child(tag, inside))? {
+        match child {
             MetalinkChild::Enter(next) => {
                 if next == Inside::File {
                     draft.get_or_insert_default();
@@ -118,9 +113,10 @@ fn walk<R: Read>(
             }
         }
     }
+    Ok(())
 }
 
-fn child(tag: &Tag<'_>, inside: Inside) -> std::result::Result<MetalinkChild, XmlFault> {
+fn child(tag: &Tag<'_>, inside: Inside) -> Parsed<MetalinkChild> {
     Ok(match (inside, tag.name()) {
         (Inside::Metalink, b"files") => MetalinkChild::Enter(Inside::Files),
         (Inside::Files, b"file") if tag.attribute(b"name")?.as_deref() == Some(FILE_NAME) => {
@@ -169,7 +165,7 @@ impl MetalinkDraft {
         }
     }
 
-    fn finish(mut self) -> std::result::Result<Metalink, XmlFault> {
+    fn finish(mut self) -> Parsed<Metalink> {
         let strongest = self.hashes.iter().map(|&(algo, _)| algo).max();
         let of_strongest = self
             .hashes

@@ -4,7 +4,6 @@ use rpm_pkg::header::{Header, tag};
 
 use super::{OtherEntry, OtherPackage};
 use crate::record::{PackageKey, TextSpan};
-use crate::xml::push_clean;
 
 /// How many changelog entries of a package createrepo_c takes, the newest ones.
 pub const CHANGELOG_LIMIT: usize = 10;
@@ -20,19 +19,13 @@ impl OtherPackage {
         let texts = header.strings(tag::CHANGELOGTEXT);
         let times = header.u32s(tag::CHANGELOGTIME);
         for ((author, text), time) in names.zip(texts).zip(times).take(limit) {
-            let author = self.put(author.trim_suffix_spaces());
-            let text = self.put(text);
+            let author = TextSpan::clean(without_end_spaces(author), &mut self.text);
+            let text = TextSpan::clean(text, &mut self.text);
             let date = time.into();
             self.changelogs.push(OtherEntry { author, date, text });
         }
         self.spread_dates();
         self.changelogs.reverse();
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> TextSpan {
-        let start = self.text.len();
-        push_clean(bytes, &mut self.text);
-        TextSpan::since(start, &self.text)
     }
 
     /// Entries of one day stand in the header newest first with equal times; readers order by time.
@@ -59,13 +52,7 @@ impl OtherPackage {
 }
 
 /// Bytes without the spaces at their end; one byte always stays.
-trait TrimSpaces {
-    fn trim_suffix_spaces(&self) -> &[u8];
-}
-
-impl TrimSpaces for [u8] {
-    fn trim_suffix_spaces(&self) -> &[u8] {
-        let end = self.iter().rposition(|b| *b != b' ').map_or(1, |at| at + 1);
-        self.get(..end).unwrap_or_default()
-    }
+fn without_end_spaces(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|b| *b != b' ').map_or(1, |at| at + 1);
+    text.get(..end).unwrap_or_default()
 }

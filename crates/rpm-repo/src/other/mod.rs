@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use crate::error::Result;
 pub use crate::record::ParseSummary;
-use crate::record::{Listing, PackageKey, Parsed, TextSpan, keep, key_texts, read_listings};
-use crate::xml::{Tag, XmlLimits, number};
+use crate::record::{Listing, PackageKey, TextSpan, keep, key_texts, read_listings};
+use crate::xml::{Parsed, Tag, XmlLimits, number};
 pub use header::CHANGELOG_LIMIT;
 pub use write::{END, begin, write_package};
 

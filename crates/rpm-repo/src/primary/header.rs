@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
+use rpm_pkg::dep::DepGroup;
 use rpm_pkg::digest::Digest;
 use rpm_pkg::evr::vercmp;
 use rpm_pkg::header::{Header, tag};
@@ -14,7 +15,6 @@ use rpm_pkg::package::Package;
 
 use super::package::{DepSpans, PrimaryPackage};
 use crate::record::{TextSpan, arch};
-use crate::xml::push_clean;
 
 /// What is known of a package file besides its headers.
 #[derive(Debug, Clone, Copy)]
@@ -35,9 +35,20 @@ pub struct FileFacts<'f> {
 const PRE_BITS: u32 = 1 << 6 | 1 << 9 | 1 << 10;
 /// Tags of weak dependencies before rpm 4.12 (openSUSE): names, versions, flags; the strong ones
 /// among them ([`STRONG`]) are the later Recommends and Supplements.
-const OLD_SUGGESTS: [u32; 3] = [1156, 1157, 1158];
-const OLD_ENHANCES: [u32; 3] = [1159, 1160, 1161];
+const OLD_SUGGESTS: (u32, u32, u32) = (1156, 1157, 1158);
+const OLD_ENHANCES: (u32, u32, u32) = (1159, 1160, 1161);
 const STRONG: u32 = 1 << 27;
+/// Which of rpm's groups each list of [`DepKind::ALL`](super::DepKind::ALL) holds.
+const LISTS: [DepGroup; 8] = [
+    DepGroup::Provides,
+    DepGroup::Requires,
+    DepGroup::Conflicts,
+    DepGroup::Obsoletes,
+    DepGroup::Recommends,
+    DepGroup::Suggests,
+    DepGroup::Supplements,
+    DepGroup::Enhances,
+];
 
 impl PrimaryPackage {
     /// Fills this from a package file, whatever it held before.
@@ -58,9 +69,7 @@ impl PrimaryPackage {
     }
 
     fn put(&mut self, bytes: &[u8]) -> TextSpan {
-        let start = self.text.len();
-        push_clean(bytes, &mut self.text);
-        TextSpan::since(start, &self.text)
+        TextSpan::clean(bytes, &mut self.text)
     }
 
     fn fill_texts(&mut self, header: &Header, facts: &FileFacts<'_>) {
@@ -102,62 +111,21 @@ impl PrimaryPackage {
     }
 
     fn fill_deps(&mut self, header: &Header) {
-        self.plain(
-            header,
-            0,
-            [tag::PROVIDENAME, tag::PROVIDEVERSION, tag::PROVIDEFLAGS],
-        );
-        self.requires(header);
-        self.plain(
-            header,
-            2,
-            [tag::CONFLICTNAME, tag::CONFLICTVERSION, tag::CONFLICTFLAGS],
-        );
-        self.plain(
-            header,
-            3,
-            [tag::OBSOLETENAME, tag::OBSOLETEVERSION, tag::OBSOLETEFLAGS],
-        );
-        self.plain(
-            header,
-            4,
-            [
-                tag::RECOMMENDNAME,
-                tag::RECOMMENDVERSION,
-                tag::RECOMMENDFLAGS,
-            ],
-        );
-        self.plain(
-            header,
-            5,
-            [tag::SUGGESTNAME, tag::SUGGESTVERSION, tag::SUGGESTFLAGS],
-        );
-        self.plain(
-            header,
-            6,
-            [
-                tag::SUPPLEMENTNAME,
-                tag::SUPPLEMENTVERSION,
-                tag::SUPPLEMENTFLAGS,
-            ],
-        );
-        self.plain(
-            header,
-            7,
-            [tag::ENHANCENAME, tag::ENHANCEVERSION, tag::ENHANCEFLAGS],
-        );
+        for (list, group) in LISTS.into_iter().enumerate() {
+            if group == DepGroup::Requires {
+                self.requires(header);
+                continue;
+            }
+            each_dep(header, group.tags(), |name, version, flags| {
+                self.push(list, name, version, flags, false);
+            });
+        }
         for (tags, strong, weak) in [(OLD_SUGGESTS, 4, 5), (OLD_ENHANCES, 6, 7)] {
             each_dep(header, tags, |name, version, flags| {
                 let list = if flags & STRONG != 0 { strong } else { weak };
                 self.push(list, name, version, flags, false);
             });
         }
-    }
-
-    fn plain(&mut self, header: &Header, list: usize, tags: [u32; 3]) {
-        each_dep(header, tags, |name, version, flags| {
-            self.push(list, name, version, flags, false);
-        });
     }
 
     fn push(&mut self, list: usize, name: &[u8], version: &[u8], flags: u32, pre: bool) {
@@ -195,14 +163,12 @@ impl PrimaryPackage {
             .map(|(path, _)| path.of(&self.text).to_owned())
             .collect();
         let mut provided = HashSet::new();
-        let tags = [tag::PROVIDENAME, tag::PROVIDEVERSION, tag::PROVIDEFLAGS];
-        each_dep(header, tags, |name, version, flags| {
+        each_dep(header, DepGroup::Provides.tags(), |name, version, flags| {
             provided.insert((name, flags & 0xf, version));
         });
         let mut seen = HashMap::new();
         let mut libc: Option<(&[u8], &[u8], u32, bool)> = None;
-        let tags = [tag::REQUIRENAME, tag::REQUIREVERSION, tag::REQUIREFLAGS];
-        each_dep(header, tags, |name, version, flags| {
+        each_dep(header, DepGroup::Requires.tags(), |name, version, flags| {
             let is_own = || std::str::from_utf8(name).is_ok_and(|name| own.contains(name));
             let key = (name, flags & 0xf, version);
             if name.starts_with(b"rpmlib(") || is_own() || provided.contains(&key) {
@@ -231,7 +197,7 @@ impl PrimaryPackage {
 /// Calls `each` with name, version and flags of every dependency of three parallel tags.
 fn each_dep<'h>(
     header: &'h Header,
-    [names, versions, flags]: [u32; 3],
+    (names, versions, flags): (u32, u32, u32),
     mut each: impl FnMut(&'h [u8], &'h [u8], u32),
 ) {
     let mut versions = header.strings(versions);

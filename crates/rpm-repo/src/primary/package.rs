@@ -1,5 +1,6 @@
 //! One package of `primary.xml`.
 
+use rpm_pkg::dep::{Dep, DepFlags};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 
 use crate::record::TextSpan;
@@ -37,6 +38,20 @@ impl DepKind {
         DepKind::Supplements,
         DepKind::Enhances,
     ];
+
+    /// What the list is called in metadata, without `rpm:`.
+    pub fn name(self) -> &'static str {
+        match self {
+            DepKind::Provides => "provides",
+            DepKind::Requires => "requires",
+            DepKind::Conflicts => "conflicts",
+            DepKind::Obsoletes => "obsoletes",
+            DepKind::Recommends => "recommends",
+            DepKind::Suggests => "suggests",
+            DepKind::Supplements => "supplements",
+            DepKind::Enhances => "enhances",
+        }
+    }
 }
 
 /// One dependency.
@@ -54,6 +69,23 @@ pub struct DepRecord<'p> {
     pub release: &'p str,
     /// `pre="1"`: needed by scriptlets.
     pub pre: bool,
+}
+
+impl DepRecord<'_> {
+    /// The same in rpm's form; without a version it has no epoch and no release either.
+    pub fn to_dep(&self) -> Dep {
+        let mut evr = String::new();
+        if !self.version.is_empty() {
+            if let Some(epoch) = self.epoch.filter(|epoch| *epoch > 0) {
+                evr = format!("{epoch}:");
+            }
+            evr.push_str(self.version);
+            if !self.release.is_empty() {
+                evr.extend(["-", self.release]);
+            }
+        }
+        Dep::new(self.name, DepFlags(self.flags), evr)
+    }
 }
 
 /// What kind a file is.
@@ -86,40 +118,6 @@ pub(super) struct DepSpans {
     pub(super) pre: bool,
 }
 
-/// The texts that exist once per package.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct PackageTexts {
-    pub(super) name: TextSpan,
-    pub(super) arch: TextSpan,
-    pub(super) version: TextSpan,
-    pub(super) release: TextSpan,
-    pub(super) checksum_type: TextSpan,
-    pub(super) checksum: TextSpan,
-    pub(super) summary: TextSpan,
-    pub(super) description: TextSpan,
-    pub(super) packager: TextSpan,
-    pub(super) url: TextSpan,
-    pub(super) location: TextSpan,
-    pub(super) location_base: TextSpan,
-    pub(super) license: TextSpan,
-    pub(super) vendor: TextSpan,
-    pub(super) group: TextSpan,
-    pub(super) buildhost: TextSpan,
-    pub(super) sourcerpm: TextSpan,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Numbers {
-    pub(super) epoch: u32,
-    pub(super) file_time: u64,
-    pub(super) build_time: u64,
-    pub(super) package_size: u64,
-    pub(super) installed_size: u64,
-    pub(super) archive_size: u64,
-    pub(super) header_start: u64,
-    pub(super) header_end: u64,
-}
-
 /// One package; lent to the callback of [`super::read`] and filled again for the next.
 #[derive(Debug, Default)]
 pub struct PrimaryPackage {
@@ -131,18 +129,39 @@ pub struct PrimaryPackage {
     pub(super) location_fault: Option<&'static str>,
 }
 
-macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+/// What exists once per package: the texts and numbers by their names, and a getter for each that
+/// has a doc.
+macro_rules! fields {
+    (texts: $($(#[$doc:meta])* $text:ident,)*; $($bare:ident,)*;
+     numbers: $($(#[$about:meta])* $number:ident: $type:ty,)*; $($end:ident,)*) => {
+        #[derive(Debug, Clone, Copy, Default)]
+        pub(super) struct PackageTexts {
+            $(pub(super) $text: TextSpan,)*
+            $(pub(super) $bare: TextSpan,)*
+        }
+
+        #[derive(Debug, Clone, Copy, Default)]
+        pub(super) struct Numbers {
+            $(pub(super) $number: $type,)*
+            $(pub(super) $end: u64,)*
+        }
+
         impl PrimaryPackage {
             $($(#[$doc])*
-            pub fn $name(&self) -> &str {
-                self.texts.$name.of(&self.text)
+            pub fn $text(&self) -> &str {
+                self.texts.$text.of(&self.text)
+            })*
+
+            $($(#[$about])*
+            pub fn $number(&self) -> $type {
+                self.numbers.$number
             })*
         }
     };
 }
 
-texts! {
+fields! {
+    texts:
     /// The name; never empty.
     name,
     /// The architecture; never empty. `src` for source packages.
@@ -173,39 +192,24 @@ texts! {
     buildhost,
     /// The file name of the source package; empty for source packages.
     sourcerpm,
+    ; location, location_base,;
+    numbers:
+    /// The epoch; 0 if there is none.
+    epoch: u32,
+    /// Modification time of the package file, seconds since 1970.
+    file_time: u64,
+    /// Build time, seconds since 1970.
+    build_time: u64,
+    /// Size of the package file in bytes.
+    package_size: u64,
+    /// Size of the installed files in bytes.
+    installed_size: u64,
+    /// Size of the uncompressed payload in bytes.
+    archive_size: u64,
+    ; header_start, header_end,
 }
 
 impl PrimaryPackage {
-    /// The epoch; 0 if there is none.
-    pub fn epoch(&self) -> u32 {
-        self.numbers.epoch
-    }
-
-    /// Modification time of the package file, seconds since 1970.
-    pub fn file_time(&self) -> u64 {
-        self.numbers.file_time
-    }
-
-    /// Build time, seconds since 1970.
-    pub fn build_time(&self) -> u64 {
-        self.numbers.build_time
-    }
-
-    /// Size of the package file in bytes.
-    pub fn package_size(&self) -> u64 {
-        self.numbers.package_size
-    }
-
-    /// Size of the installed files in bytes.
-    pub fn installed_size(&self) -> u64 {
-        self.numbers.installed_size
-    }
-
-    /// Size of the uncompressed payload in bytes.
-    pub fn archive_size(&self) -> u64 {
-        self.numbers.archive_size
-    }
-
     /// Byte range of the main header in the package file: start, end; 0, 0 if not given.
     pub fn header_range(&self) -> (u64, u64) {
         (self.numbers.header_start, self.numbers.header_end)
@@ -237,11 +241,7 @@ impl PrimaryPackage {
     /// [`crate::layout::check_base`] with the URL of the repository first.
     pub fn location_base(&self) -> Option<&str> {
         let base = self.texts.location_base;
-        if base.is_empty() {
-            None
-        } else {
-            Some(base.of(&self.text))
-        }
+        (!base.is_empty()).then(|| base.of(&self.text))
     }
 
     /// The checksum as a value; `None` if its algorithm is unknown or its length wrong.
@@ -252,11 +252,8 @@ impl PrimaryPackage {
 
     /// One list of dependencies.
     pub fn deps(&self, kind: DepKind) -> impl ExactSizeIterator<Item = DepRecord<'_>> {
-        let list = self
-            .deps
-            .get(kind as usize)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let list = self.deps.get(kind as usize);
+        let list = list.map(Vec::as_slice).unwrap_or_default();
         list.iter().map(|dep| DepRecord {
             name: dep.name.of(&self.text),
             flags: dep.flags.into(),

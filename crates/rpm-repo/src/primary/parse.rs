@@ -4,13 +4,12 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use super::ParseSummary;
-use super::package::{DepSpans, FileKind, PrimaryPackage};
+use super::package::{DepKind, DepSpans, FileKind, PrimaryPackage};
+use super::write::FLAGS;
 use crate::error::{Result, quoted};
 use crate::layout;
-use crate::record::{TextSpan, keep};
-use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader, number, number32};
-
-type Parsed<T> = std::result::Result<T, XmlFault>;
+use crate::record::{RecordParser, TextSpan, keep, read_records};
+use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, number, number32};
 
 /// Reads a primary document; `document` is its name in errors. `each` sees every package in the
 /// order of the document and may stop the reading.
@@ -27,37 +26,17 @@ pub fn read(
     each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
 ) -> Result<ParseSummary> {
     let mut parser = PrimaryParser {
-        xml: XmlReader::new(document, stream, limits),
         package: PrimaryPackage::default(),
         limits: *limits,
+        each,
     };
-    let mut summary = ParseSummary::from_root(&parser.xml.root("metadata")?);
-    loop {
-        match parser.xml.next()? {
-            XmlEvent::Start(tag) if tag.name() == b"package" => {
-                if summary.records == limits.max_records {
-                    return Err(parser.xml.error("too many packages"));
-                }
-                parser.package()?;
-                summary.records += 1;
-                if each(&parser.package).is_break() {
-                    return Ok(summary);
-                }
-            }
-            XmlEvent::Start(_) => parser.xml.skip()?,
-            XmlEvent::End => break,
-            XmlEvent::Other => {}
-        }
-    }
-    parser.xml.finish()?;
-    summary.complete = true;
-    Ok(summary)
+    read_records(document, stream, limits, &mut parser)
 }
 
-struct PrimaryParser<'d, R> {
-    xml: XmlReader<'d, R>,
+struct PrimaryParser<'e> {
     package: PrimaryPackage,
     limits: XmlLimits,
+    each: &'e mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
 }
 
 /// A child of `package` or `format` that holds text or attributes.
@@ -69,81 +48,76 @@ enum Field {
     File(FileKind),
 }
 
-impl<R: Read> PrimaryParser<'_, R> {
-    fn package(&mut self) -> Result<()> {
+impl RecordParser for PrimaryParser<'_> {
+    const ROOT: &'static str = "metadata";
+    const RECORD: &'static [u8] = b"package";
+    const TOO_MANY: &'static str = "too many packages";
+
+    fn begin(&mut self, _: &Tag<'_>) -> Parsed<()> {
         self.package.clear();
-        self.children(0)?;
-        self.complete().map_err(|fault| self.xml.fault(fault))?;
+        Ok(())
+    }
+
+    fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
+        self.children(xml, 0)?;
+        self.complete().map_err(|fault| xml.fault(fault))?;
         self.package.location_fault = layout::fault(self.package.refused_location());
         match self.package.location_fault {
             Some(why) if self.limits.refuse_bad_locations => {
                 let href = quoted(self.package.refused_location());
-                Err(self
-                    .xml
-                    .error(format!("refused package location {href:?}: {why}")))
+                Err(xml.error(format!("refused package location {href:?}: {why}")))
             }
-            _ => Ok(()),
+            _ => Ok((self.each)(&self.package)),
         }
     }
+}
 
+impl PrimaryParser<'_> {
     /// The children of `package` (level 0) and of `format` (level 1).
-    fn children(&mut self, level: u32) -> Result<()> {
-        loop {
-            let field = match self.xml.next()? {
-                XmlEvent::End => return Ok(()),
-                XmlEvent::Other => continue,
-                XmlEvent::Start(tag) => field(&tag, &mut self.package, &self.limits),
-            };
+    fn children(&mut self, xml: &mut XmlReader<'_, impl Read>, level: u32) -> Result<()> {
+        while let Some(field) = xml.child(|tag| field(tag, &mut self.package, &self.limits))? {
             match field {
-                Ok(Field::Text(put)) => {
-                    let span = self.text()?;
+                Field::Text(put) => {
+                    let span = self.text(xml)?;
                     put(&mut self.package, span);
                 }
-                Ok(Field::Format) if level == 0 => self.children(1)?,
-                Ok(Field::Deps(list)) => self.deps(list)?,
-                Ok(Field::File(kind)) => {
-                    let path = self.text()?;
+                Field::Format if level == 0 => self.children(xml, 1)?,
+                Field::Deps(list) => self.deps(xml, list)?,
+                Field::File(kind) => {
+                    let path = self.text(xml)?;
                     self.package.files.push((path, kind));
                     if self.package.files.len() > self.limits.max_items {
-                        return Err(self.xml.error("a package with too many files"));
+                        return Err(xml.error("a package with too many files"));
                     }
                 }
-                Ok(Field::Done | Field::Format) => self.xml.skip()?,
-                Err(fault) => return Err(self.xml.fault(fault)),
+                Field::Done | Field::Format => xml.skip()?,
             }
         }
+        Ok(())
     }
 
-    fn text(&mut self) -> Result<TextSpan> {
+    fn text(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<TextSpan> {
         let start = self.package.text.len();
-        self.xml
-            .text_into(&mut self.package.text, self.limits.max_record_text)?;
+        xml.text_into(&mut self.package.text, self.limits.max_record_text)?;
         Ok(TextSpan::since(start, &self.package.text))
     }
 
-    fn deps(&mut self, list: usize) -> Result<()> {
-        loop {
-            let dep = match self.xml.next()? {
-                XmlEvent::End => return Ok(()),
-                XmlEvent::Other => continue,
-                XmlEvent::Start(tag) if tag.name() == b"entry" => {
-                    dep(&tag, &mut self.package.text, self.limits.max_record_text)
+    fn deps(&mut self, xml: &mut XmlReader<'_, impl Read>, list: usize) -> Result<()> {
+        let PrimaryPackage { text, deps, .. } = &mut self.package;
+        let max = self.limits.max_record_text;
+        while let Some(dep) = xml.child(|tag| match tag.name() {
+            b"entry" => dep(tag, text, max).map(Some),
+            _ => Ok(None),
+        })? {
+            xml.skip()?;
+            if let (Some(dep), Some(deps)) = (dep, deps.get_mut(list)) {
+                deps.push(dep);
+                if deps.len() > self.limits.max_items {
+                    return Err(xml.error("a package with too many dependencies"));
                 }
-                XmlEvent::Start(_) => {
-                    self.xml.skip()?;
-                    continue;
-                }
-            };
-            let dep = dep.map_err(|fault| self.xml.fault(fault))?;
-            self.xml.skip()?;
-            let Some(deps) = self.package.deps.get_mut(list) else {
-                continue;
-            };
-            deps.push(dep);
-            if deps.len() > self.limits.max_items {
-                return Err(self.xml.error("a package with too many dependencies"));
             }
         }
+        Ok(())
     }
 
     /// What a package cannot be without.
@@ -194,15 +168,13 @@ fn field(tag: &Tag<'_>, package: &mut PrimaryPackage, limits: &XmlLimits) -> Par
         }
         b"format" => Field::Format,
         b"file" => Field::File(file_kind(tag)?),
-        b"provides" => Field::Deps(0),
-        b"requires" => Field::Deps(1),
-        b"conflicts" => Field::Deps(2),
-        b"obsoletes" => Field::Deps(3),
-        b"recommends" => Field::Deps(4),
-        b"suggests" => Field::Deps(5),
-        b"supplements" => Field::Deps(6),
-        b"enhances" => Field::Deps(7),
-        name => return attributes_only(name, tag, package, max),
+        name => match DepKind::ALL
+            .iter()
+            .position(|list| list.name().as_bytes() == name)
+        {
+            Some(list) => Field::Deps(list),
+            None => return attributes_only(name, tag, package, max),
+        },
     };
     Ok(field)
 }
@@ -296,16 +268,9 @@ fn dep(tag: &Tag<'_>, text: &mut String, max: usize) -> Parsed<DepSpans> {
 
 /// rpm's comparison bits.
 fn flags(value: &str) -> Parsed<u8> {
-    const LESS: u8 = 2;
-    const GREATER: u8 = 4;
-    const EQUAL: u8 = 8;
-    Ok(match value {
-        "EQ" => EQUAL,
-        "LT" => LESS,
-        "GT" => GREATER,
-        "LE" => LESS | EQUAL,
-        "GE" => GREATER | EQUAL,
-        "" => 0,
-        _ => return Err(XmlFault("a dependency with an unknown comparison")),
-    })
+    match FLAGS.iter().find(|(_, word)| *word == value) {
+        Some((bits, _)) => Ok(*bits),
+        None if value.is_empty() => Ok(0),
+        None => Err(XmlFault("a dependency with an unknown comparison")),
+    }
 }

@@ -18,16 +18,19 @@ pub fn begin(packages: u64, out: &mut String) {
 pub const END: &str = "</metadata>\n";
 
 /// The order in which createrepo_c writes the lists.
-const LISTS: [(DepKind, &str); 8] = [
-    (DepKind::Provides, "rpm:provides"),
-    (DepKind::Requires, "rpm:requires"),
-    (DepKind::Conflicts, "rpm:conflicts"),
-    (DepKind::Obsoletes, "rpm:obsoletes"),
-    (DepKind::Suggests, "rpm:suggests"),
-    (DepKind::Enhances, "rpm:enhances"),
-    (DepKind::Recommends, "rpm:recommends"),
-    (DepKind::Supplements, "rpm:supplements"),
+const LISTS: [DepKind; 8] = [
+    DepKind::Provides,
+    DepKind::Requires,
+    DepKind::Conflicts,
+    DepKind::Obsoletes,
+    DepKind::Suggests,
+    DepKind::Enhances,
+    DepKind::Recommends,
+    DepKind::Supplements,
 ];
+
+/// rpm's comparison bits, and how they are written.
+pub(super) const FLAGS: [(u8, &str); 5] = [(8, "EQ"), (10, "LE"), (12, "GE"), (2, "LT"), (4, "GT")];
 
 /// Appends one package in the form of createrepo_c. The same package always gives the same bytes,
 /// whether it came from a header or from an older document.
@@ -98,27 +101,28 @@ fn format(package: &PrimaryPackage, out: &mut String) {
     push_number("start", start, out);
     push_number("end", end, out);
     out.push_str("/>\n");
-    for (kind, name) in LISTS {
-        deps(package, kind, name, out);
+    for kind in LISTS {
+        deps(package, kind, out);
     }
     for file in package.files() {
         push_file("    ", file.path, file.kind, out);
     }
 }
 
-fn deps(package: &PrimaryPackage, kind: DepKind, name: &str, out: &mut String) {
+fn deps(package: &PrimaryPackage, kind: DepKind, out: &mut String) {
     let list = package.deps(kind);
     if list.len() == 0 {
         return;
     }
-    for part in ["    <", name, ">\n"] {
+    for part in ["    <rpm:", kind.name(), ">\n"] {
         out.push_str(part);
     }
     for dep in list {
         out.push_str("      <rpm:entry");
         push_pair("name", dep.name, out);
-        if let Some(flags) = flags(dep.flags) {
-            push_pair("flags", flags, out);
+        let is_named = |(bits, _): &&(u8, &str)| u32::from(*bits) == dep.flags;
+        if let Some((_, word)) = FLAGS.iter().find(is_named) {
+            push_pair("flags", word, out);
             if let Some(epoch) = dep.epoch {
                 push_number("epoch", epoch.into(), out);
             }
@@ -134,20 +138,9 @@ fn deps(package: &PrimaryPackage, kind: DepKind, name: &str, out: &mut String) {
         }
         out.push_str("/>\n");
     }
-    for part in ["    </", name, ">\n"] {
+    for part in ["    </rpm:", kind.name(), ">\n"] {
         out.push_str(part);
     }
-}
-
-fn flags(bits: u32) -> Option<&'static str> {
-    Some(match bits {
-        2 => "LT",
-        4 => "GT",
-        8 => "EQ",
-        10 => "LE",
-        12 => "GE",
-        _ => return None,
-    })
 }
 
 /// Appends `<file>`, in primary and in filelists.

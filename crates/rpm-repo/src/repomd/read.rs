@@ -8,7 +8,7 @@ use super::{MAX_RECORDS, MAX_SIZE, Repomd, RepomdRecord};
 use crate::error::{Error, Result, quoted};
 use crate::layout::Href;
 use crate::primary::size;
-use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader, number, unescape_into};
+use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, number, unescape_into};
 
 /// Longest text of one element in bytes.
 const MAX_TEXT: usize = 64 << 10;
@@ -63,13 +63,8 @@ impl<R: Read> RepomdParser<'_, R> {
     fn repomd(&mut self) -> Result<Repomd> {
         self.xml.root("repomd")?;
         let mut repomd = Repomd::default();
-        loop {
-            let child = match self.xml.next()? {
-                XmlEvent::Start(tag) => repomd_child(&tag),
-                XmlEvent::End => break,
-                XmlEvent::Other => continue,
-            };
-            match child.map_err(|fault| self.xml.fault(fault))? {
+        while let Some(child) = self.xml.child(repomd_child)? {
+            match child {
                 RepomdChild::Data(kind) => {
                     let record = self.data(kind)?;
                     repomd.records.push(record);
@@ -91,13 +86,10 @@ impl<R: Read> RepomdParser<'_, R> {
 
     fn data(&mut self, kind: String) -> Result<RepomdRecord> {
         let mut draft = RecordDraft::default();
-        loop {
-            let (name, attribute) = match self.xml.next()? {
-                XmlEvent::Start(tag) => (tag.name().to_vec(), data_child(&tag, &mut draft)),
-                XmlEvent::End => break,
-                XmlEvent::Other => continue,
-            };
-            let attribute = attribute.map_err(|fault| self.xml.fault(fault))?;
+        while let Some((name, attribute)) = self.xml.child(|tag| {
+            let attribute = data_child(tag, &mut draft)?;
+            Ok((tag.name().to_vec(), attribute))
+        })? {
             if name == b"location" {
                 self.xml.skip()?;
                 continue;
@@ -126,13 +118,10 @@ impl<R: Read> RepomdParser<'_, R> {
     }
 
     fn tags(&mut self, repomd: &mut Repomd) -> Result<()> {
-        loop {
-            let (name, cpe) = match self.xml.next()? {
-                XmlEvent::Start(tag) => (tag.name().to_vec(), tag.attribute(b"cpeid")),
-                XmlEvent::End => return Ok(()),
-                XmlEvent::Other => continue,
-            };
-            let cpe = cpe.map_err(|fault| self.xml.fault(fault))?;
+        while let Some((name, cpe)) = self.xml.child(|tag| {
+            let cpe = tag.attribute(b"cpeid")?;
+            Ok((tag.name().to_vec(), cpe))
+        })? {
             let text = self.xml.text(MAX_TEXT)?;
             match name.as_slice() {
                 b"repo" => repomd.repo_tags.push(text),
@@ -141,16 +130,12 @@ impl<R: Read> RepomdParser<'_, R> {
                 _ => {}
             }
         }
+        Ok(())
     }
 }
 
 impl RecordDraft {
-    fn put(
-        &mut self,
-        name: &[u8],
-        attribute: Option<String>,
-        text: &str,
-    ) -> std::result::Result<(), XmlFault> {
+    fn put(&mut self, name: &[u8], attribute: Option<String>, text: &str) -> Parsed<()> {
         match name {
             b"checksum" => self.checksum = digest(attribute.as_deref(), text)?,
             b"open-checksum" => self.open_checksum = digest(attribute.as_deref(), text)?,
@@ -166,7 +151,7 @@ impl RecordDraft {
     }
 }
 
-fn repomd_child(tag: &Tag<'_>) -> std::result::Result<RepomdChild, XmlFault> {
+fn repomd_child(tag: &Tag<'_>) -> Parsed<RepomdChild> {
     Ok(match tag.name() {
         b"data" => match tag.attribute(b"type")? {
             Some(kind) if !kind.is_empty() => RepomdChild::Data(kind),
@@ -179,10 +164,7 @@ fn repomd_child(tag: &Tag<'_>) -> std::result::Result<RepomdChild, XmlFault> {
 }
 
 /// Takes the location; returns the `type` of anything else.
-fn data_child(
-    tag: &Tag<'_>,
-    draft: &mut RecordDraft,
-) -> std::result::Result<Option<String>, XmlFault> {
+fn data_child(tag: &Tag<'_>, draft: &mut RecordDraft) -> Parsed<Option<String>> {
     if tag.name() != b"location" {
         return tag.attribute(b"type");
     }
@@ -201,7 +183,7 @@ fn data_child(
 }
 
 /// A checksum; one of an unknown algorithm is none.
-fn digest(kind: Option<&str>, text: &str) -> std::result::Result<Option<Digest>, XmlFault> {
+fn digest(kind: Option<&str>, text: &str) -> Parsed<Option<Digest>> {
     let kind = kind.ok_or(XmlFault("a checksum without a type"))?;
     match DigestAlgo::from_name(kind) {
         None => Ok(None),

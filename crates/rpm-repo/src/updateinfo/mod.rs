@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use crate::error::Result;
 use crate::primary::epoch;
 pub use crate::record::ParseSummary;
-use crate::xml::{Tag, XmlEvent, XmlFault, XmlLimits, XmlReader, unescape_into};
+use crate::record::{RecordParser, read_records};
+use crate::xml::{Parsed, Tag, XmlLimits, XmlReader, unescape_into};
 
 #[cfg(test)]
 mod tests;
@@ -107,39 +108,24 @@ pub fn read(
     each: &mut dyn FnMut(Advisory) -> ControlFlow<()>,
 ) -> Result<ParseSummary> {
     let mut parser = AdvisoryParser {
-        xml: XmlReader::new(document, stream, limits),
+        advisory: Advisory::default(),
         limits: *limits,
+        each,
     };
-    parser.xml.root("updates")?;
-    let mut summary = ParseSummary::default();
-    loop {
-        let advisory = match parser.xml.next()? {
-            XmlEvent::Start(tag) if tag.name() == b"update" => advisory_tag(&tag),
-            XmlEvent::Start(_) => {
-                parser.xml.skip()?;
-                continue;
-            }
-            XmlEvent::End => break,
-            XmlEvent::Other => continue,
-        };
-        let advisory = advisory.map_err(|fault| parser.xml.fault(fault))?;
-        if summary.records == limits.max_records {
-            return Err(parser.xml.error("too many advisories"));
-        }
-        let advisory = parser.advisory(advisory)?;
-        summary.records += 1;
-        if each(advisory).is_break() {
-            return Ok(summary);
-        }
-    }
-    parser.xml.finish()?;
-    summary.complete = true;
-    Ok(summary)
+    read_records(document, stream, limits, &mut parser)
 }
 
-struct AdvisoryParser<'d, R> {
-    xml: XmlReader<'d, R>,
+struct AdvisoryParser<'e> {
+    advisory: Advisory,
     limits: XmlLimits,
+    each: &'e mut dyn FnMut(Advisory) -> ControlFlow<()>,
+}
+
+/// What a child of `collection` is.
+enum CollectionChild {
+    Package(AdvisoryPackage),
+    Name,
+    Other,
 }
 
 /// What a child of `update` is.
@@ -150,129 +136,129 @@ enum AdvisoryChild {
     Done,
 }
 
-impl<R: Read> AdvisoryParser<'_, R> {
-    fn advisory(&mut self, mut advisory: Advisory) -> Result<Advisory> {
-        loop {
-            let child = match self.xml.next()? {
-                XmlEvent::Start(tag) => update_child(&tag, &mut advisory),
-                XmlEvent::End => break,
-                XmlEvent::Other => continue,
-            };
-            match child.map_err(|fault| self.xml.fault(fault))? {
-                AdvisoryChild::Text(slot) => *slot(&mut advisory) = self.text()?,
-                AdvisoryChild::References => self.references(&mut advisory)?,
-                AdvisoryChild::Packages => self.packages(&mut advisory)?,
-                AdvisoryChild::Done => self.xml.skip()?,
+impl RecordParser for AdvisoryParser<'_> {
+    const ROOT: &'static str = "updates";
+    const RECORD: &'static [u8] = b"update";
+    const TOO_MANY: &'static str = "too many advisories";
+
+    fn begin(&mut self, tag: &Tag<'_>) -> Parsed<()> {
+        self.advisory = Advisory::default();
+        let advisory = &mut self.advisory;
+        put(
+            tag,
+            &mut [
+                (b"from", &mut advisory.from),
+                (b"status", &mut advisory.status),
+                (b"type", &mut advisory.kind),
+                (b"version", &mut advisory.version),
+            ],
+        )
+    }
+
+    fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
+        while let Some(child) = xml.child(|tag| update_child(tag, &mut self.advisory))? {
+            match child {
+                AdvisoryChild::Text(slot) => *slot(&mut self.advisory) = self.text(xml)?,
+                AdvisoryChild::References => self.references(xml)?,
+                AdvisoryChild::Packages => self.packages(xml)?,
+                AdvisoryChild::Done => xml.skip()?,
             }
         }
+        let mut advisory = std::mem::take(&mut self.advisory);
         if advisory.id.is_empty() {
-            return Err(self.xml.error("an advisory without an id"));
+            return Err(xml.error("an advisory without an id"));
         }
         advisory.reboot_suggested |= advisory.packages.iter().any(|p| p.reboot_suggested);
-        Ok(advisory)
+        Ok((self.each)(advisory))
+    }
+}
+
+impl AdvisoryParser<'_> {
+    fn text(&self, xml: &mut XmlReader<'_, impl Read>) -> Result<String> {
+        Ok(xml.text(self.limits.max_event)?.trim().to_owned())
     }
 
-    fn text(&mut self) -> Result<String> {
-        let text = self.xml.text(self.limits.max_event)?;
-        Ok(text.trim().to_owned())
-    }
-
-    fn references(&mut self, advisory: &mut Advisory) -> Result<()> {
-        loop {
-            let reference = match self.xml.next()? {
-                XmlEvent::Start(tag) if tag.name() == b"reference" => reference(&tag),
-                XmlEvent::Start(_) => Ok(AdvisoryReference::default()),
-                XmlEvent::End => return Ok(()),
-                XmlEvent::Other => continue,
-            };
-            let reference = reference.map_err(|fault| self.xml.fault(fault))?;
-            self.xml.skip()?;
+    fn references(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<()> {
+        while let Some(reference) = xml.child(|tag| match tag.name() {
+            b"reference" => reference(tag),
+            _ => Ok(AdvisoryReference::default()),
+        })? {
+            xml.skip()?;
             if reference != AdvisoryReference::default() {
-                advisory.references.push(reference);
+                self.advisory.references.push(reference);
             }
-            self.check_count(advisory.references.len())?;
+            self.check_count(xml, self.advisory.references.len())?;
         }
+        Ok(())
     }
 
     /// `pkglist`: collections, each with a name and packages.
-    fn packages(&mut self, advisory: &mut Advisory) -> Result<()> {
-        loop {
-            match self.xml.next()? {
-                XmlEvent::Start(tag) if tag.name() == b"collection" => {}
-                XmlEvent::Start(_) => {
-                    self.xml.skip()?;
-                    continue;
-                }
-                XmlEvent::End => return Ok(()),
-                XmlEvent::Other => continue,
+    fn packages(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<()> {
+        while let Some(is_collection) = xml.child(|tag| Ok(tag.name() == b"collection"))? {
+            if is_collection {
+                self.collection(xml)?;
+            } else {
+                xml.skip()?;
             }
-            self.collection(advisory)?;
         }
+        Ok(())
     }
 
-    fn collection(&mut self, advisory: &mut Advisory) -> Result<()> {
+    fn collection(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<()> {
         let mut name = String::new();
-        loop {
-            let package = match self.xml.next()? {
-                XmlEvent::Start(tag) if tag.name() == b"package" => package_tag(&tag).map(Some),
-                XmlEvent::Start(tag) => {
-                    let is_name = tag.name() == b"name";
-                    if is_name {
-                        Ok(None)
-                    } else {
-                        self.xml.skip()?;
-                        continue;
-                    }
-                }
-                XmlEvent::End => return Ok(()),
-                XmlEvent::Other => continue,
-            };
-            match package.map_err(|fault| self.xml.fault(fault))? {
-                None => name = self.text()?,
-                Some(mut package) => {
+        while let Some(child) = xml.child(|tag| {
+            Ok(match tag.name() {
+                b"package" => CollectionChild::Package(package_tag(tag)?),
+                b"name" => CollectionChild::Name,
+                _ => CollectionChild::Other,
+            })
+        })? {
+            match child {
+                CollectionChild::Other => xml.skip()?,
+                CollectionChild::Name => name = self.text(xml)?,
+                CollectionChild::Package(mut package) => {
                     package.collection.clone_from(&name);
-                    self.package(&mut package)?;
+                    self.package(xml, &mut package)?;
                     if !package.name.is_empty() {
-                        advisory.packages.push(package);
+                        self.advisory.packages.push(package);
                     }
-                    self.check_count(advisory.packages.len())?;
+                    self.check_count(xml, self.advisory.packages.len())?;
                 }
             }
         }
+        Ok(())
     }
 
-    fn package(&mut self, package: &mut AdvisoryPackage) -> Result<()> {
-        loop {
-            let name = match self.xml.next()? {
-                XmlEvent::Start(tag) => tag.name().to_vec(),
-                XmlEvent::End => return Ok(()),
-                XmlEvent::Other => continue,
-            };
+    fn package(
+        &self,
+        xml: &mut XmlReader<'_, impl Read>,
+        package: &mut AdvisoryPackage,
+    ) -> Result<()> {
+        while let Some(name) = xml.child(|tag| Ok(tag.name().to_vec()))? {
             match name.as_slice() {
-                b"filename" => package.filename = self.text()?,
-                b"reboot_suggested" => package.reboot_suggested = self.flag()?,
-                b"restart_suggested" => package.restart_suggested = self.flag()?,
-                b"relogin_suggested" => package.relogin_suggested = self.flag()?,
-                _ => self.xml.skip()?,
+                b"filename" => package.filename = self.text(xml)?,
+                b"reboot_suggested" => package.reboot_suggested = self.flag(xml)?,
+                b"restart_suggested" => package.restart_suggested = self.flag(xml)?,
+                b"relogin_suggested" => package.relogin_suggested = self.flag(xml)?,
+                _ => xml.skip()?,
             }
         }
+        Ok(())
     }
 
     /// An empty element is true, as is any text but `0`, `false` and `no`.
-    fn flag(&mut self) -> Result<bool> {
-        let text = self.text()?.to_ascii_lowercase();
+    fn flag(&self, xml: &mut XmlReader<'_, impl Read>) -> Result<bool> {
+        let text = self.text(xml)?.to_ascii_lowercase();
         Ok(!matches!(text.as_str(), "0" | "false" | "no"))
     }
 
-    fn check_count(&self, count: usize) -> Result<()> {
+    fn check_count(&self, xml: &XmlReader<'_, impl Read>, count: usize) -> Result<()> {
         if count > self.limits.max_items {
-            return Err(self.xml.error("an advisory with too many items"));
+            return Err(xml.error("an advisory with too many items"));
         }
         Ok(())
     }
 }
-
-type Parsed<T> = std::result::Result<T, XmlFault>;
 
 /// Puts attributes into their slots.
 fn put(tag: &Tag<'_>, slots: &mut [(&[u8], &mut String)]) -> Parsed<()> {
@@ -285,20 +271,6 @@ fn put(tag: &Tag<'_>, slots: &mut [(&[u8], &mut String)]) -> Parsed<()> {
         }
         Ok(())
     })
-}
-
-fn advisory_tag(tag: &Tag<'_>) -> Parsed<Advisory> {
-    let mut advisory = Advisory::default();
-    put(
-        tag,
-        &mut [
-            (b"from", &mut advisory.from),
-            (b"status", &mut advisory.status),
-            (b"type", &mut advisory.kind),
-            (b"version", &mut advisory.version),
-        ],
-    )?;
-    Ok(advisory)
 }
 
 fn reference(tag: &Tag<'_>) -> Parsed<AdvisoryReference> {
@@ -348,18 +320,14 @@ fn update_child(tag: &Tag<'_>, advisory: &mut Advisory) -> Parsed<AdvisoryChild>
         b"release" => AdvisoryChild::Text(|a| &mut a.release),
         b"references" => AdvisoryChild::References,
         b"pkglist" => AdvisoryChild::Packages,
-        b"issued" => {
-            put(tag, &mut [(b"date", &mut advisory.issued)])?;
+        name => {
+            match name {
+                b"issued" => put(tag, &mut [(b"date", &mut advisory.issued)])?,
+                b"updated" => put(tag, &mut [(b"date", &mut advisory.updated)])?,
+                b"reboot_suggested" => advisory.reboot_suggested = true,
+                _ => {}
+            }
             AdvisoryChild::Done
         }
-        b"updated" => {
-            put(tag, &mut [(b"date", &mut advisory.updated)])?;
-            AdvisoryChild::Done
-        }
-        b"reboot_suggested" => {
-            advisory.reboot_suggested = true;
-            AdvisoryChild::Done
-        }
-        _ => AdvisoryChild::Done,
     })
 }

@@ -91,10 +91,7 @@ impl Tag<'_> {
     /// Calls `f` with the local name and the raw (still escaped) value of every attribute; the
     /// namespace declarations are left out. Errors: malformed attributes; what `f` returns.
     #[inline]
-    pub fn attributes(
-        &self,
-        mut f: impl FnMut(&[u8], &str) -> std::result::Result<(), XmlFault>,
-    ) -> std::result::Result<(), XmlFault> {
+    pub fn attributes(&self, mut f: impl FnMut(&[u8], &str) -> Parsed<()>) -> Parsed<()> {
         let mut attributes = self.0.attributes();
         attributes.with_checks(false);
         for attribute in attributes {
@@ -111,7 +108,7 @@ impl Tag<'_> {
     }
 
     /// One attribute, unescaped, if present.
-    pub fn attribute(&self, name: &[u8]) -> std::result::Result<Option<String>, XmlFault> {
+    pub fn attribute(&self, name: &[u8]) -> Parsed<Option<String>> {
         let mut found = None;
         self.attributes(|key, value| {
             if key == name && found.is_none() {
@@ -123,17 +120,6 @@ impl Tag<'_> {
         })?;
         Ok(found)
     }
-}
-
-fn collect(tag: &Tag<'_>) -> std::result::Result<Vec<(String, String)>, XmlFault> {
-    let mut out = Vec::new();
-    tag.attributes(|key, value| {
-        let mut text = String::new();
-        unescape_into(value, &mut text)?;
-        out.push((String::from_utf8_lossy(key).into_owned(), text));
-        Ok(())
-    })?;
-    Ok(out)
 }
 
 #[inline]
@@ -148,6 +134,9 @@ fn local(name: &str) -> &str {
 /// with [`XmlReader::fault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct XmlFault(pub &'static str);
+
+/// What is read from a piece of a document.
+pub(crate) type Parsed<T> = std::result::Result<T, XmlFault>;
 
 impl<'d, R: Read> XmlReader<'d, R> {
     /// Starts a document; `document` is its name in errors.
@@ -170,17 +159,39 @@ impl<'d, R: Read> XmlReader<'d, R> {
         self
     }
 
-    /// Reads up to the root element, whose local name must be `name`, and returns its attributes.
-    pub fn root(&mut self, name: &str) -> Result<Vec<(String, String)>> {
-        loop {
-            let attributes = match self.next()? {
-                XmlEvent::Start(tag) if tag.name() == name.as_bytes() => collect(&tag),
-                XmlEvent::Start(_) => {
-                    return Err(self.error(format!("this is no <{name}> document")));
+    /// Reads up to the root element, whose local name must be `name`; returns its attribute
+    /// `packages` if that is a number.
+    pub fn root(&mut self, name: &str) -> Result<Option<u64>> {
+        let root = self.child(|tag| {
+            if tag.name() != name.as_bytes() {
+                return Ok(None);
+            }
+            let mut packages = None;
+            tag.attributes(|key, value| {
+                let mut text = String::new();
+                unescape_into(value, &mut text)?;
+                if key == b"packages" {
+                    packages = packages.or(number(&text).ok());
                 }
-                XmlEvent::End | XmlEvent::Other => continue,
+                Ok(())
+            })?;
+            Ok(Some(packages))
+        })?;
+        let wrong = || self.error(format!("this is no <{name}> document"));
+        root.flatten().ok_or_else(wrong)
+    }
+
+    /// What `read` makes of the next child of the open element, which is then to be finished; `None`
+    /// at the element's end.
+    #[inline]
+    pub fn child<T>(&mut self, mut read: impl FnMut(&Tag<'_>) -> Parsed<T>) -> Result<Option<T>> {
+        loop {
+            let child = match self.next()? {
+                XmlEvent::Start(tag) => read(&tag),
+                XmlEvent::End => return Ok(None),
+                XmlEvent::Other => continue,
             };
-            return attributes.map_err(|fault| self.fault(fault));
+            return child.map(Some).map_err(|fault| self.fault(fault));
         }
     }
 
@@ -193,26 +204,15 @@ impl<'d, R: Read> XmlReader<'d, R> {
             self.depth -= 1;
             return Ok(XmlEvent::End);
         }
-        self.buffer.clear();
-        self.reader.get_mut().used = 0;
-        let event = match self.reader.read_event_into(&mut self.buffer) {
-            Ok(event) => event,
-            Err(error) => return Err(syntax(self.document, &self.reader, error)),
-        };
+        let event = raw_event(&mut self.reader, &mut self.buffer, self.document)?;
+        let is_empty = matches!(event, RawEvent::Empty(_));
         let what = match event {
-            RawEvent::Start(tag)
+            RawEvent::Start(tag) | RawEvent::Empty(tag)
                 if self.depth < self.max_depth && (self.depth > 0 || !self.has_root) =>
             {
                 self.depth += 1;
                 self.has_root = true;
-                return Ok(XmlEvent::Start(Tag(tag)));
-            }
-            RawEvent::Empty(tag)
-                if self.depth < self.max_depth && (self.depth > 0 || !self.has_root) =>
-            {
-                self.depth += 1;
-                self.has_root = true;
-                self.pending_end = true;
+                self.pending_end = is_empty;
                 return Ok(XmlEvent::Start(Tag(tag)));
             }
             RawEvent::End(_) if self.depth > 0 => {
@@ -259,13 +259,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
             return Ok(());
         }
         loop {
-            self.buffer.clear();
-            self.reader.get_mut().used = 0;
-            let event = match self.reader.read_event_into(&mut self.buffer) {
-                Ok(event) => event,
-                Err(error) => return Err(syntax(self.document, &self.reader, error)),
-            };
-            let fault = match event {
+            let fault = match raw_event(&mut self.reader, &mut self.buffer, self.document)? {
                 RawEvent::Text(text) if out.len() + text.len() <= max => {
                     push_lines(&text, out);
                     continue;
@@ -297,11 +291,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
                 RawEvent::Eof => "it ends inside an element",
                 RawEvent::DocType(_) | RawEvent::Decl(_) => "a declaration inside an element",
             };
-            return Err(document_error(
-                self.document,
-                &self.reader,
-                fault.to_owned(),
-            ));
+            return Err(self.error(fault));
         }
     }
 
@@ -329,27 +319,13 @@ impl<'d, R: Read> XmlReader<'d, R> {
     /// stream has seen all of it. Errors: anything but white space and comments is left.
     pub fn finish(&mut self) -> Result<()> {
         loop {
-            self.buffer.clear();
-            self.reader.get_mut().used = 0;
-            let event = match self.reader.read_event_into(&mut self.buffer) {
-                Ok(event) => event,
-                Err(error) => return Err(syntax(self.document, &self.reader, error)),
-            };
-            match event {
+            match raw_event(&mut self.reader, &mut self.buffer, self.document)? {
                 RawEvent::Eof => return Ok(()),
                 RawEvent::Comment(_) | RawEvent::PI(_) => {}
                 RawEvent::Text(text) if is_blank(&text) => {}
-                _ => {
-                    let what = "something follows the root element".to_owned();
-                    return Err(document_error(self.document, &self.reader, what));
-                }
+                _ => return Err(self.error("something follows the root element")),
             }
         }
-    }
-
-    /// Offset in the stream, in bytes.
-    pub fn position(&self) -> u64 {
-        self.reader.buffer_position()
     }
 
     /// The error for a fault at the current position.
@@ -369,6 +345,21 @@ fn document_error<R: Read>(document: &str, reader: &Reader<Guard<R>>, what: Stri
         document: document.to_owned(),
         position,
         what,
+    }
+}
+
+/// The next event of the parser below, with a fresh allowance of bytes.
+#[inline]
+fn raw_event<'b, R: Read>(
+    reader: &mut Reader<Guard<R>>,
+    buffer: &'b mut Vec<u8>,
+    document: &str,
+) -> Result<RawEvent<'b>> {
+    buffer.clear();
+    reader.get_mut().used = 0;
+    match reader.read_event_into(buffer) {
+        Ok(event) => Ok(event),
+        Err(error) => Err(syntax(document, reader, error)),
     }
 }
 

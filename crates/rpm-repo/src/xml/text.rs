@@ -1,6 +1,6 @@
 //! From raw text to values: references, white space, numbers.
 
-use super::XmlFault;
+use super::{Parsed, XmlFault};
 
 /// Appends text with its line ends made `\n` (XML 1.0 2.11).
 #[inline]
@@ -18,7 +18,7 @@ pub(super) fn push_lines(text: &str, out: &mut String) {
 }
 
 /// The character of `&name;`: the five of XML 1.0 4.6 and the numbers of 4.1.
-pub(super) fn reference(name: &str) -> std::result::Result<char, XmlFault> {
+pub(super) fn reference(name: &str) -> Parsed<char> {
     let number = match name {
         "amp" => return Ok('&'),
         "lt" => return Ok('<'),
@@ -44,7 +44,7 @@ pub(super) fn reference(name: &str) -> std::result::Result<char, XmlFault> {
 
 /// Appends a raw attribute value: references replaced, white space made spaces (XML 1.0 3.3.3).
 #[inline]
-pub fn unescape_into(raw: &str, out: &mut String) -> std::result::Result<(), XmlFault> {
+pub fn unescape_into(raw: &str, out: &mut String) -> Parsed<()> {
     if raw.bytes().any(|b| b == b'&' || b < b' ') {
         return unescape_slowly(raw, out);
     }
@@ -53,7 +53,7 @@ pub fn unescape_into(raw: &str, out: &mut String) -> std::result::Result<(), Xml
 }
 
 #[cold]
-fn unescape_slowly(raw: &str, out: &mut String) -> std::result::Result<(), XmlFault> {
+fn unescape_slowly(raw: &str, out: &mut String) -> Parsed<()> {
     let spaced = |text: &str, out: &mut String| {
         let text = text.replace("\r\n", " ");
         out.extend(text.chars().map(|c| {
@@ -77,7 +77,7 @@ fn unescape_slowly(raw: &str, out: &mut String) -> std::result::Result<(), XmlFa
 
 /// A whole number without sign; the text may be padded with white space.
 #[inline]
-pub fn number(text: &str) -> std::result::Result<u64, XmlFault> {
+pub fn number(text: &str) -> Parsed<u64> {
     let text = text.trim_ascii();
     if text.is_empty() {
         return Err(XmlFault("an empty number"));
@@ -98,6 +98,6 @@ pub fn number(text: &str) -> std::result::Result<u64, XmlFault> {
 
 /// A [`number`] that fits into 32 bits.
 #[inline]
-pub fn number32(text: &str) -> std::result::Result<u32, XmlFault> {
+pub fn number32(text: &str) -> Parsed<u32> {
     u32::try_from(number(text)?).map_err(|_| XmlFault("a number that is too large"))
 }
