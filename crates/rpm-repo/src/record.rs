@@ -4,7 +4,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, push_clean};
+use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, push_clean, push_number, push_pair};
 
 /// What a parser saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -285,9 +285,23 @@ impl<L: Listing> RecordParser for ListingParser<'_, L> {
     }
 }
 
+/// Appends the start of a document of `packages` packages: its root element, with the namespaces it
+/// declares as they are written.
+pub(crate) fn push_root(root: &str, namespaces: &str, packages: u64, out: &mut String) {
+    for part in [
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<",
+        root,
+        " ",
+        namespaces,
+    ] {
+        out.push_str(part);
+    }
+    push_number("packages", packages, out);
+    out.push_str(">\n");
+}
+
 /// Appends `<package ...>` and `<version/>` of filelists and other.
 pub(crate) fn push_key(key: &PackageKey, text: &str, out: &mut String) {
-    use crate::xml::{push_number, push_pair};
     out.push_str("<package");
     push_pair("pkgid", key.pkgid.of(text), out);
     push_pair("name", key.name.of(text), out);

@@ -1,29 +1,22 @@
 //! Reading ahead in a thread: decompression and hashing beside parsing.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 /// Bytes in one block.
-pub const BLOCK: usize = 256 << 10;
+pub(super) const BLOCK: usize = 256 << 10;
 /// Blocks on their way at most; with one on each side this is 1 MiB of memory.
 const BLOCKS: usize = 2;
 
 /// A reader whose source is read by a thread of its own. Errors arrive where they happened; the end
 /// is only reported if the source reported it. Dropping it stops the thread at its next block.
 pub struct Ahead {
-    full: Option<Receiver<io::Result<AheadBlock>>>,
+    full: Option<Receiver<io::Result<Vec<u8>>>>,
     empty: SyncSender<Vec<u8>>,
     thread: Option<JoinHandle<()>>,
-    block: AheadBlock,
-    position: usize,
+    block: Cursor<Vec<u8>>,
     ended: bool,
-}
-
-#[derive(Default)]
-struct AheadBlock {
-    bytes: Vec<u8>,
-    length: usize,
 }
 
 impl Ahead {
@@ -43,25 +36,22 @@ impl Ahead {
             full: Some(full),
             empty,
             thread: Some(thread),
-            block: AheadBlock::default(),
-            position: 0,
+            block: Cursor::default(),
             ended: false,
         })
     }
 
     fn next_block(&mut self) -> io::Result<()> {
-        let used = std::mem::take(&mut self.block.bytes);
-        if !used.is_empty() {
+        let used = std::mem::take(&mut self.block).into_inner();
+        if used.capacity() > 0 {
             // The thread may have ended: then the block is not needed.
             let _ = self.empty.try_send(used);
         }
-        self.position = 0;
-        self.block.length = 0;
         let received = self.full.as_ref().and_then(|full| full.recv().ok());
         match received {
             Some(Ok(block)) => {
-                self.ended = block.length == 0;
-                self.block = block;
+                self.ended = block.is_empty();
+                self.block = Cursor::new(block);
                 Ok(())
             }
             Some(Err(error)) => Err(error),
@@ -72,20 +62,13 @@ impl Ahead {
 
 impl Read for Ahead {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.position >= self.block.length {
-            if self.ended || out.is_empty() {
-                return Ok(0);
+        loop {
+            let count = self.block.read(out)?;
+            if count > 0 || self.ended || out.is_empty() {
+                return Ok(count);
             }
             self.next_block()?;
         }
-        let left = self
-            .block
-            .bytes
-            .get(self.position..self.block.length)
-            .unwrap_or_default();
-        let count = (&mut { left }).read(out)?;
-        self.position += count;
-        Ok(count)
     }
 }
 
@@ -102,7 +85,7 @@ impl Drop for Ahead {
 /// The thread: an empty block is the end, an error is the last thing sent.
 fn run<R: Read>(
     open: impl FnOnce() -> io::Result<R>,
-    full: &SyncSender<io::Result<AheadBlock>>,
+    full: &SyncSender<io::Result<Vec<u8>>>,
     empty: &Receiver<Vec<u8>>,
 ) {
     let mut source = match open() {
@@ -110,25 +93,14 @@ fn run<R: Read>(
         Err(error) => return drop(full.send(Err(error))),
     };
     loop {
-        let bytes = empty.try_recv().unwrap_or_else(|_| vec![0; BLOCK]);
-        let filled = fill(&mut source, bytes);
-        let last = filled.as_ref().map_or(true, |block| block.length == 0);
-        if full.send(filled).is_err() || last {
+        let mut block = empty
+            .try_recv()
+            .unwrap_or_else(|_| Vec::with_capacity(BLOCK));
+        block.clear();
+        let filled = (&mut source).take(BLOCK as u64).read_to_end(&mut block);
+        let is_last = matches!(filled, Err(_) | Ok(0));
+        if full.send(filled.map(|_| block)).is_err() || is_last {
             return;
         }
     }
-}
-
-/// Fills a block as far as the source goes.
-fn fill(source: &mut impl Read, mut bytes: Vec<u8>) -> io::Result<AheadBlock> {
-    let mut length = 0;
-    while let Some(space) = bytes.get_mut(length..).filter(|space| !space.is_empty()) {
-        match source.read(space) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(AheadBlock { bytes, length })
 }

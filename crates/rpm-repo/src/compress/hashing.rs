@@ -1,6 +1,6 @@
-//! A reader that hashes and counts what passes.
+//! Streams that hash and count what passes.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
@@ -46,5 +46,36 @@ impl<R: Read> Read for HashingReader<R> {
         }
         self.count += count as u64;
         Ok(count)
+    }
+}
+
+/// Hashes and counts what is written through it.
+pub(crate) struct HashingWriter<W> {
+    pub(crate) out: W,
+    pub(crate) hasher: Hasher,
+    /// Bytes written so far.
+    pub(crate) size: u64,
+}
+
+impl<W> HashingWriter<W> {
+    pub(crate) fn new(out: W, algo: DigestAlgo) -> Self {
+        Self {
+            out,
+            hasher: Hasher::new(algo),
+            size: 0,
+        }
+    }
+}
+
+impl<W: Write> Write for HashingWriter<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(data)?;
+        self.hasher.update(data.get(..count).unwrap_or_default());
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

@@ -7,12 +7,16 @@ mod ahead;
 mod decoder;
 mod encoder;
 mod hashing;
+mod packer;
 mod verified;
 
-pub use ahead::{Ahead, BLOCK};
+pub use ahead::Ahead;
 pub use decoder::{Decoder, Format, MAX_XZ_MEMORY, MAX_ZSTD_WINDOW_LOG};
 pub use encoder::{Encoder, Written};
 pub use hashing::HashingReader;
+pub(crate) use hashing::HashingWriter;
+pub use packer::Packing;
+pub(crate) use packer::{PACKED_BLOCK, Packer};
 pub use verified::{Expected, MAX_OPEN_SIZE, MAX_PACKED_SIZE, StreamPart, VerifiedReader};
 
 use rpm_pkg::digest::Digest;

@@ -3,10 +3,8 @@
 use std::io::{self, BufReader, Read, Write};
 
 use super::header::DeltaHeader;
-use super::make::Tap;
-use super::packing::Packer;
 use super::{Error, MAX_DELTA, MAX_WINDOW_LOG, Result, ops};
-use crate::compress::{Decoder, Expected, MAX_OPEN_SIZE, MAX_PACKED_SIZE};
+use crate::compress::{Decoder, Expected, HashingWriter, MAX_OPEN_SIZE, MAX_PACKED_SIZE, Packer};
 
 /// Writes the new file. `old` is the old file as it is stored; `expected` is what `repomd.xml` says of the
 /// new one and must name a checksum. Nothing here is believed: if this returns, the checksum fits; else what
@@ -33,10 +31,10 @@ pub fn apply(old: impl Read, delta: impl Read, expected: &Expected, out: impl Wr
     }
     let limit = expected.size.unwrap_or(MAX_PACKED_SIZE);
     let out = BoundedWriter {
-        out: Tap::with(out, wanted.algo()),
+        out: HashingWriter::new(out, wanted.algo()),
         limit,
     };
-    let mut packer = Packer::new(out, &header.packing, header.open_size)?;
+    let mut packer = Packer::new(out, &header.packing, Some(header.open_size))?;
     let mut body = zstd::Decoder::with_buffer(delta)?;
     body.window_log_max(MAX_WINDOW_LOG)?;
     let old = Decoder::new(old, "")?.take(MAX_OPEN_SIZE);
@@ -55,7 +53,7 @@ pub fn apply(old: impl Read, delta: impl Read, expected: &Expected, out: impl Wr
 
 /// Fails when more comes than the file may have.
 struct BoundedWriter<W> {
-    out: Tap<W>,
+    out: HashingWriter<W>,
     limit: u64,
 }
 

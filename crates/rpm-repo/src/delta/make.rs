@@ -5,11 +5,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use imara_diff::{Algorithm, Diff, InternedInput};
-use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rpm_pkg::digest::{Digest, DigestAlgo};
 
 use super::chunks::{Chunks, Stretch, stretches};
 use super::{DeltaHeader, Error, MAX_DELTA, Offer, Packing, Result, file_name, ops, tokens};
-use crate::compress::{Decoder, HashingReader};
+use crate::compress::{Decoder, HashingReader, HashingWriter};
 
 /// Level of a body of up to [`SMALL`] bytes. It is made once and sent often.
 const LEVEL: i32 = 19;
@@ -87,7 +87,7 @@ impl<'a> DeltaTarget<'a> {
         drop(chunks);
         let body = body(&plan, open(old.path)?, open(self.file.path)?)?;
         try_body(&body, open(old.path)?, self.chunks.size, self.text)?;
-        let mut out = Tap::new(out);
+        let mut out = HashingWriter::new(out, DigestAlgo::Sha256);
         out.write_all(header.text().as_bytes())?;
         out.write_all(&body)?;
         out.out.flush()?;
@@ -231,46 +231,12 @@ fn read_past(from: &mut impl Read, bytes: u64) -> io::Result<()> {
 
 /// Equal hashes were taken for equal text: here that is proved.
 fn try_body(body: &[u8], old: impl Read, open_size: u64, wanted: Digest) -> Result<()> {
-    let mut text = Tap::new(io::sink());
+    let mut text = HashingWriter::new(io::sink(), DigestAlgo::Sha256);
     let body = io::BufReader::new(zstd::Decoder::with_buffer(body)?);
     ops::run(body, old, &mut text, open_size)?;
     if text.hasher.finish() == wanted {
         Ok(())
     } else {
         Err(Error::Differs)
-    }
-}
-
-/// Hashes and counts what is written.
-pub(super) struct Tap<W> {
-    pub(super) out: W,
-    pub(super) hasher: Hasher,
-    pub(super) size: u64,
-}
-
-impl<W> Tap<W> {
-    fn new(out: W) -> Self {
-        Self::with(out, DigestAlgo::Sha256)
-    }
-
-    pub(super) fn with(out: W, algo: DigestAlgo) -> Self {
-        Self {
-            out,
-            hasher: Hasher::new(algo),
-            size: 0,
-        }
-    }
-}
-
-impl<W: Write> Write for Tap<W> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let count = self.out.write(data)?;
-        self.hasher.update(data.get(..count).unwrap_or_default());
-        self.size += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

@@ -25,11 +25,11 @@ mod ops;
 mod packing;
 mod tokens;
 
+pub use crate::compress::Packing;
 pub use apply::apply;
 pub use header::{DeltaHeader, MAX_HEADER};
 pub use index::{INDEX, MAX_INDEX, MAX_OFFERS, Offer, file_name, parse, stem, to_bytes};
 pub use make::{DeltaTarget, File, FinishedDelta, make};
-pub use packing::Packing;
 
 use std::io;
 

@@ -6,49 +6,14 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use crate::compress::{Decoder, Format};
+use crate::compress::{Decoder, Format, PACKED_BLOCK, Packer, Packing};
 
-/// Bytes that a compressor gets at a time, as [`crate::compress::Encoder`] hands them over.
-const BLOCK: usize = 128 << 10;
 /// Longest gzip header in bytes.
 const MAX_GZIP_HEADER: usize = 512;
 /// Highest levels: more would need more memory than a client may have to give (zstd 19: 90 MB,
 /// xz 6: 94 MB).
 const MAX_ZSTD_LEVEL: i32 = 19;
 const MAX_XZ_LEVEL: u32 = 6;
-
-/// A way to pack a text. Its [`fmt::Display`] is what stands in a delta.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Packing {
-    /// Not at all.
-    Plain,
-    /// One member of gzip with this header.
-    Gzip {
-        /// The header as it stands in the file.
-        header: Vec<u8>,
-        /// Level, 0 to 9.
-        level: u32,
-    },
-    /// One frame of Zstandard.
-    Zstd {
-        /// Level, 1 to 19.
-        level: i32,
-        /// Whether a checksum stands at the end.
-        checksum: bool,
-        /// Whether the size of the text stands in front.
-        size: bool,
-    },
-    /// One stream of xz.
-    Xz {
-        /// Preset, 0 to 6.
-        level: u32,
-    },
-    /// One stream of bzip2.
-    Bzip2 {
-        /// Level, 1 to 9.
-        level: u32,
-    },
-}
 
 impl fmt::Display for Packing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,11 +166,11 @@ fn gives(packing: &Packing, path: &Path, open_size: u64) -> io::Result<bool> {
     let open = || File::open(path);
     let mut text = Decoder::new(open()?, "")?;
     let compare = Compare {
-        file: BufReader::with_capacity(BLOCK, open()?),
+        file: BufReader::with_capacity(PACKED_BLOCK, open()?),
         piece: Vec::new(),
     };
-    let tried = Packer::new(compare, packing, open_size).and_then(|mut packer| {
-        let mut piece = vec![0; BLOCK];
+    let tried = Packer::new(compare, packing, Some(open_size)).and_then(|mut packer| {
+        let mut piece = vec![0; PACKED_BLOCK];
         loop {
             // What cannot be opened is an error of the file, not a difference.
             let count = match text.read(&mut piece) {
@@ -254,111 +219,6 @@ impl Write for Compare {
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Packs what is written.
-pub(super) struct Packer<W: Write> {
-    inner: PackInner<W>,
-    block: Vec<u8>,
-}
-
-enum PackInner<W: Write> {
-    Plain(W),
-    Gzip {
-        deflate: flate2::write::DeflateEncoder<W>,
-        crc: Box<flate2::Crc>,
-    },
-    Zstd(zstd::Encoder<'static, W>),
-    Xz(liblzma::write::XzEncoder<W>),
-    Bzip2(bzip2::write::BzEncoder<W>),
-}
-
-impl<W: Write> Packer<W> {
-    /// Starts; `open_size` is how much will be written.
-    pub(super) fn new(mut out: W, packing: &Packing, open_size: u64) -> io::Result<Self> {
-        let inner = match packing {
-            Packing::Plain => PackInner::Plain(out),
-            Packing::Gzip { header, level } => {
-                out.write_all(header)?;
-                let level = flate2::Compression::new(*level);
-                PackInner::Gzip {
-                    deflate: flate2::write::DeflateEncoder::new(out, level),
-                    crc: Box::default(),
-                }
-            }
-            Packing::Zstd {
-                level,
-                checksum,
-                size,
-            } => {
-                let mut encoder = zstd::Encoder::new(out, *level)?;
-                encoder.include_checksum(*checksum)?;
-                encoder.include_contentsize(*size)?;
-                if *size {
-                    encoder.set_pledged_src_size(Some(open_size))?;
-                }
-                PackInner::Zstd(encoder)
-            }
-            Packing::Xz { level } => PackInner::Xz(liblzma::write::XzEncoder::new(out, *level)),
-            Packing::Bzip2 { level } => {
-                let level = bzip2::Compression::new(*level);
-                PackInner::Bzip2(bzip2::write::BzEncoder::new(out, level))
-            }
-        };
-        Ok(Packer {
-            inner,
-            block: Vec::with_capacity(BLOCK),
-        })
-    }
-
-    fn pass_on(&mut self) -> io::Result<()> {
-        match &mut self.inner {
-            PackInner::Plain(out) => out.write_all(&self.block),
-            PackInner::Gzip { deflate, crc } => {
-                crc.update(&self.block);
-                deflate.write_all(&self.block)
-            }
-            PackInner::Zstd(out) => out.write_all(&self.block),
-            PackInner::Xz(out) => out.write_all(&self.block),
-            PackInner::Bzip2(out) => out.write_all(&self.block),
-        }?;
-        self.block.clear();
-        Ok(())
-    }
-
-    /// Ends the file.
-    pub(super) fn finish(mut self) -> io::Result<W> {
-        self.pass_on()?;
-        match self.inner {
-            PackInner::Plain(out) => Ok(out),
-            PackInner::Gzip { deflate, crc } => {
-                let mut out = deflate.finish()?;
-                out.write_all(&crc.sum().to_le_bytes())?;
-                out.write_all(&crc.amount().to_le_bytes())?;
-                Ok(out)
-            }
-            PackInner::Zstd(out) => out.finish(),
-            PackInner::Xz(out) => out.finish(),
-            PackInner::Bzip2(out) => out.finish(),
-        }
-    }
-}
-
-impl<W: Write> Write for Packer<W> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let room = BLOCK - self.block.len();
-        let (now, _) = data.split_at(room.min(data.len()));
-        self.block.extend_from_slice(now);
-        if self.block.len() == BLOCK {
-            self.pass_on()?;
-        }
-        Ok(now.len())
-    }
-
-    /// Does nothing: a flush would cut a block short.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -2,17 +2,16 @@
 
 use super::FilelistsPackage;
 use crate::primary::push_file;
-use crate::record::push_key;
-use crate::xml::push_number;
+use crate::record::{push_key, push_root};
 
 /// Appends the start of a document of `packages` packages.
 pub fn begin(packages: u64, out: &mut String) {
-    out.push_str(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <filelists xmlns=\"http://linux.duke.edu/metadata/filelists\"",
+    push_root(
+        "filelists",
+        "xmlns=\"http://linux.duke.edu/metadata/filelists\"",
+        packages,
+        out,
     );
-    push_number("packages", packages, out);
-    out.push_str(">\n");
 }
 
 /// The end of a document.

@@ -108,16 +108,10 @@ impl IniParser {
     fn line(&mut self, line: &[u8], place: Place) -> Result<()> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Ok(line) = std::str::from_utf8(line) else {
-            return Err(Error::Syntax {
-                place,
-                what: "the line is not UTF-8",
-            });
+            return Err(syntax(place, "the line is not UTF-8"));
         };
         if line.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(Error::Syntax {
-                place,
-                what: "the line has a control character",
-            });
+            return Err(syntax(place, "the line has a control character"));
         }
         let text = line.trim();
         if text.is_empty() {
@@ -144,10 +138,7 @@ impl IniParser {
 
     fn section(&mut self, rest: &str, place: Place) -> Result<()> {
         let Some(name) = rest.strip_suffix(']') else {
-            return Err(Error::Syntax {
-                place,
-                what: "a section line must end with ]",
-            });
+            return Err(syntax(place, "a section line must end with ]"));
         };
         self.open_value = false;
         self.sections.push(Section {
@@ -160,23 +151,14 @@ impl IniParser {
 
     fn entry(&mut self, text: &str, place: Place) -> Result<()> {
         let Some((key, value)) = text.split_once('=') else {
-            return Err(Error::Syntax {
-                place,
-                what: "expected [section] or key = value",
-            });
+            return Err(syntax(place, "expected [section] or key = value"));
         };
         let Some(section) = self.sections.last_mut() else {
-            return Err(Error::Syntax {
-                place,
-                what: "a key before the first [section]",
-            });
+            return Err(syntax(place, "a key before the first [section]"));
         };
         let (key, value) = (key.trim(), value.trim());
         if key.is_empty() {
-            return Err(Error::Syntax {
-                place,
-                what: "an empty key",
-            });
+            return Err(syntax(place, "an empty key"));
         }
         check_length(value.len(), &place)?;
         section.entries.push(IniEntry {
@@ -200,12 +182,13 @@ impl IniParser {
     }
 }
 
+fn syntax(place: Place, what: &'static str) -> Error {
+    Error::Syntax { place, what }
+}
+
 fn check_length(length: usize, place: &Place) -> Result<()> {
     if length > MAX_VALUE {
-        return Err(Error::Syntax {
-            place: place.clone(),
-            what: "the value is too long",
-        });
+        return Err(syntax(place.clone(), "the value is too long"));
     }
     Ok(())
 }

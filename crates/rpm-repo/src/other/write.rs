@@ -1,17 +1,17 @@
 //! The writer of `other.xml`.
 
 use super::OtherPackage;
-use crate::record::push_key;
+use crate::record::{push_key, push_root};
 use crate::xml::{push_number, push_pair, push_text};
 
 /// Appends the start of a document of `packages` packages.
 pub fn begin(packages: u64, out: &mut String) {
-    out.push_str(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <otherdata xmlns=\"http://linux.duke.edu/metadata/other\"",
+    push_root(
+        "otherdata",
+        "xmlns=\"http://linux.duke.edu/metadata/other\"",
+        packages,
+        out,
     );
-    push_number("packages", packages, out);
-    out.push_str(">\n");
 }
 
 /// The end of a document.

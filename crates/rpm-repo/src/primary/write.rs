@@ -1,17 +1,14 @@
 //! The writer of `primary.xml`.
 
 use super::{DepKind, FileKind, PrimaryPackage};
+use crate::record::push_root;
 use crate::xml::{push_element, push_number, push_pair, push_text};
 
 /// Appends the start of a document of `packages` packages.
 pub fn begin(packages: u64, out: &mut String) {
-    out.push_str(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <metadata xmlns=\"http://linux.duke.edu/metadata/common\" \
-         xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\"",
-    );
-    push_number("packages", packages, out);
-    out.push_str(">\n");
+    let namespaces = "xmlns=\"http://linux.duke.edu/metadata/common\" \
+                      xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\"";
+    push_root("metadata", namespaces, packages, out);
 }
 
 /// The end of a document.

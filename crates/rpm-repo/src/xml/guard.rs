@@ -1,16 +1,13 @@
 //! The stream below the parser: buffered, and bounded per event.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes read from the stream at a time.
 const BLOCK: usize = 64 << 10;
 
 /// A buffered stream that fails when one event takes more than a limit.
 pub(super) struct Guard<R> {
-    stream: R,
-    block: Box<[u8]>,
-    start: usize,
-    end: usize,
+    stream: BufReader<R>,
     /// Bytes consumed since the last event began.
     pub(super) used: usize,
     limit: usize,
@@ -19,34 +16,11 @@ pub(super) struct Guard<R> {
 
 impl<R: Read> Guard<R> {
     pub(super) fn new(stream: R, limit: usize) -> Guard<R> {
-        let block = vec![0; BLOCK].into_boxed_slice();
         Guard {
-            stream,
-            block,
-            start: 0,
-            end: 0,
+            stream: BufReader::with_capacity(BLOCK, stream),
             used: 0,
             limit,
             exceeded: false,
-        }
-    }
-
-    #[cold]
-    fn refill(&mut self) -> io::Result<()> {
-        if self.used > self.limit {
-            self.exceeded = true;
-            return Err(io::Error::other("a tag or text is too long"));
-        }
-        (self.start, self.end) = (0, 0);
-        loop {
-            match self.stream.read(&mut self.block) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(count) => {
-                    self.end = count.min(self.block.len());
-                    return Ok(());
-                }
-            }
         }
     }
 }
@@ -63,15 +37,16 @@ impl<R: Read> Read for Guard<R> {
 impl<R: Read> BufRead for Guard<R> {
     #[inline]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.start >= self.end {
-            self.refill()?;
+        if self.used > self.limit && self.stream.buffer().is_empty() {
+            self.exceeded = true;
+            return Err(io::Error::other("a tag or text is too long"));
         }
-        Ok(self.block.get(self.start..self.end).unwrap_or_default())
+        self.stream.fill_buf()
     }
 
     #[inline]
     fn consume(&mut self, count: usize) {
-        self.start += count;
+        self.stream.consume(count);
         self.used += count;
     }
 }
