@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::plan::Plan;
 use crate::session::{LoadedRepo, Session};
 use crate::view::plan::{PlanShape, shape};
@@ -141,7 +141,7 @@ fn found(dir: &Path) -> Outcome<Vec<PathBuf>> {
     };
     let mut hooks = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(|error| Failure::io(dir, &error))?;
+        let entry = entry.at(dir)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let leftover = LEFTOVERS.iter().any(|ending| name.ends_with(ending));
         if !leftover && !name.starts_with('.') {
@@ -154,7 +154,7 @@ fn found(dir: &Path) -> Outcome<Vec<PathBuf>> {
 
 /// A hook runs with our rights: only root or this user may have written it.
 fn check(session: &Session<'_>, hook: &Path) -> Outcome<()> {
-    let facts = std::fs::metadata(hook).map_err(|error| Failure::io(hook, &error))?;
+    let facts = std::fs::metadata(hook).at(hook)?;
     let own = facts.uid() == 0 || facts.uid() == session.settings.environment.euid;
     let why = if !facts.is_file() {
         "it is not a regular file"

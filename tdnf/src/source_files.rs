@@ -12,7 +12,7 @@ use rpm_pkg::package::{DigestChoice, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadLimits};
 use whole_file::{Access, Durability, Waiting, WholeFile};
 
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::settings::Settings;
 
 use crate::change::VerifiedPackage;
@@ -27,12 +27,11 @@ pub fn unpack(settings: &Settings, package: &VerifiedPackage) -> Outcome<()> {
     let staged = stage(settings, package)?;
     staged
         .into_iter()
-        .try_for_each(|(path, file)| file.place().map_err(|error| Failure::io(&path, &error)))
+        .try_for_each(|(path, file)| file.place().at(&path))
 }
 
 fn bad(path: &Path, why: &dyn std::fmt::Display) -> Failure {
-    let line = format!("package {}: {why}", path.display());
-    Failure::because(Code::TRANSACTION_FAILED, line)
+    Failure::package(Code::TRANSACTION_FAILED, path, why)
 }
 
 /// The files, written and waiting for their names; dropped, they go.
@@ -61,10 +60,9 @@ fn stage(settings: &Settings, package: &VerifiedPackage) -> Outcome<Staged> {
             return Err(bad(source, &"a file that is not a regular file"));
         }
         let dir = top.join(folder);
-        fs::create_dir_all(&dir).map_err(|error| Failure::io(&dir, &error))?;
+        fs::create_dir_all(&dir).at(&dir)?;
         let path = dir.join(&name);
-        let out = WholeFile::new(&path, Access::Mode(mode | 0o600))
-            .map_err(|error| Failure::io(&path, &error))?;
+        let out = WholeFile::new(&path, Access::Mode(mode | 0o600)).at(&path)?;
         let written = write(&mut payload, out, &path, source)?;
         staged.push((path, written));
     }
@@ -96,9 +94,8 @@ fn write<R: std::io::Read>(
             .map_err(|error| bad(source, &error))?;
         let Some(data) = piece.get(..got).filter(|data| !data.is_empty()) else {
             let waiting = out.wait(Durability::Synced);
-            return waiting.map_err(|error| Failure::io(path, &error));
+            return waiting.at(path);
         };
-        out.write_all(data)
-            .map_err(|error| Failure::io(path, &error))?;
+        out.write_all(data).at(path)?;
     }
 }

@@ -109,10 +109,7 @@ fn typed(line: RewrittenLine) -> Outcome<Args> {
         })?,
     };
     if line.empty {
-        return Err(Failure::because(
-            Code::INVALID_PARAMETER,
-            "argument is empty string",
-        ));
+        return Err(Failure::invalid("argument is empty string"));
     }
     Ok(Args {
         options,

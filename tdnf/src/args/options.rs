@@ -515,10 +515,9 @@ impl JsonVersion {
         match text {
             "1" => Ok(Self::One),
             "2" => Ok(Self::Two),
-            other => Err(Failure::because(
-                Code::INVALID_PARAMETER,
-                format!("--json-version={other}: the versions are 1 and 2"),
-            )),
+            other => Err(Failure::invalid(format!(
+                "--json-version={other}: the versions are 1 and 2"
+            ))),
         }
     }
 }
@@ -535,7 +534,7 @@ pub struct Setopt {
 impl Setopt {
     /// Reads a pair; blanks around key and value do not count.
     pub(super) fn parse(text: &str) -> Outcome<Self> {
-        let (key, value) = text.split_once('=').ok_or(Code::SETOPT_NO_EQUALS)?;
+        let (key, value) = text.split_once('=').ok_or(Code::CLI_SETOPT_NO_EQUALS)?;
         Ok(Self {
             key: key.trim().to_owned(),
             value: value.trim().to_owned(),

@@ -12,7 +12,7 @@ pub(super) fn failure(error: &clap::Error, word: &str) -> Failure {
     match (error.kind(), own) {
         (ErrorKind::ValueValidation, Some(failure)) => failure.clone(),
         (ErrorKind::InvalidValue, _) => Failure::because(
-            Code::OPTION_ARG_REQUIRED,
+            Code::CLI_OPTION_ARG_REQUIRED,
             format!("Option {word} requires an argument"),
         ),
         _ => no_such_option(word),
@@ -20,7 +20,7 @@ pub(super) fn failure(error: &clap::Error, word: &str) -> Failure {
 }
 
 fn no_such_option(word: &str) -> Failure {
-    let failure = Failure::new(Code::OPTION_NAME_INVALID).remark(format!(
+    let failure = Failure::new(Code::CLI_OPTION_NAME_INVALID).remark(format!(
         "No such option: {word}. Please use {PROGRAM} --help"
     ));
     let name = word.trim_start_matches('-');

@@ -48,8 +48,8 @@ fn long_options_take_one_dash_and_abbreviations() {
         read(&["--repo", "list"]).unwrap().words,
         Vec::<String>::new()
     );
-    assert_eq!(code(&["-repolist"]), Code::OPTION_NAME_INVALID);
-    assert_eq!(code(&["-r", "list"]), Code::OPTION_NAME_INVALID);
+    assert_eq!(code(&["-repolist"]), Code::CLI_OPTION_NAME_INVALID);
+    assert_eq!(code(&["-r", "list"]), Code::CLI_OPTION_NAME_INVALID);
 }
 
 #[test]
@@ -65,10 +65,13 @@ fn letters_work_alone_and_together() {
 
 #[test]
 fn refusals_have_their_numbers() {
-    assert_eq!(code(&["--nosuchopt", "list"]), Code::OPTION_NAME_INVALID);
-    assert_eq!(code(&["--quiet=1", "list"]), Code::OPTION_NAME_INVALID);
-    assert_eq!(code(&["--config"]), Code::OPTION_ARG_REQUIRED);
-    assert_eq!(code(&["--setopt=novalue"]), Code::SETOPT_NO_EQUALS);
+    assert_eq!(
+        code(&["--nosuchopt", "list"]),
+        Code::CLI_OPTION_NAME_INVALID
+    );
+    assert_eq!(code(&["--quiet=1", "list"]), Code::CLI_OPTION_NAME_INVALID);
+    assert_eq!(code(&["--config"]), Code::CLI_OPTION_ARG_REQUIRED);
+    assert_eq!(code(&["--setopt=novalue"]), Code::CLI_SETOPT_NO_EQUALS);
     assert_eq!(code(&["list", ""]), Code::INVALID_PARAMETER);
     assert_eq!(
         code(&["--version", "--installroot=x"]),
@@ -190,7 +193,7 @@ fn whatever_names_no_option_is_refused() {
         "-z",
     ] {
         let failure = read(&[word, "list"]).unwrap_err();
-        assert_eq!(failure.code, Code::OPTION_NAME_INVALID, "{word}");
+        assert_eq!(failure.code, Code::CLI_OPTION_NAME_INVALID, "{word}");
         let line = format!("No such option: {word}. Please use /usr/bin/tdnf --help");
         assert_eq!(failure.remarks, [line]);
     }
@@ -206,7 +209,7 @@ fn a_missing_value_names_the_option_as_typed() {
         ("--setopt", "--setopt"),
     ] {
         let failure = read(&["list", word]).unwrap_err();
-        assert_eq!(failure.code, Code::OPTION_ARG_REQUIRED, "{word}");
+        assert_eq!(failure.code, Code::CLI_OPTION_ARG_REQUIRED, "{word}");
         let line = format!("Option {named} requires an argument");
         assert_eq!(failure.details, [line]);
     }
@@ -240,10 +243,16 @@ fn options_may_be_repeated_and_hold_anything() {
 /// The first mistake of a line is the one that is told.
 #[test]
 fn the_first_mistake_is_told() {
-    assert_eq!(code(&["--nosuch", ""]), Code::OPTION_NAME_INVALID);
+    assert_eq!(code(&["--nosuch", ""]), Code::CLI_OPTION_NAME_INVALID);
     assert_eq!(code(&["", "--nosuch"]), Code::INVALID_PARAMETER);
-    assert_eq!(code(&["--setopt=x", "--nosuch"]), Code::SETOPT_NO_EQUALS);
-    assert_eq!(code(&["--nosuch", "--setopt=x"]), Code::OPTION_NAME_INVALID);
+    assert_eq!(
+        code(&["--setopt=x", "--nosuch"]),
+        Code::CLI_SETOPT_NO_EQUALS
+    );
+    assert_eq!(
+        code(&["--nosuch", "--setopt=x"]),
+        Code::CLI_OPTION_NAME_INVALID
+    );
     assert_eq!(code(&["--json-version=3"]), Code::INVALID_PARAMETER);
     assert_eq!(code(&["--setopt=json-version=3"]), Code::INVALID_PARAMETER);
 }

@@ -53,7 +53,7 @@ pub fn perform(
     let plan = plan(session, &mut packages, goal, request)?;
     if plan.is_empty() {
         record::mark_requested(session, &packages, goal, &request.auto)?;
-        return Err(Code::NOTHING_TO_DO.into());
+        return Err(Code::CLI_NOTHING_TO_DO.into());
     }
     refusals::keep_running_kernel(session, &plan)?;
     let Some(verified) = obtain(session, &packages, &plan)? else {

@@ -13,7 +13,7 @@ use rpm_pkg::header::{Header, tag};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
-use crate::error::{Failure, Outcome};
+use crate::error::{At, Outcome};
 use crate::session::Session;
 
 /// How deep folders may be nested below the root.
@@ -51,7 +51,7 @@ pub(crate) fn settle(session: &Session<'_>) -> Outcome<()> {
         };
         clamp.directory(dir, 0)
     });
-    clamped.map_err(|error| Failure::io(root, &error.into()))
+    clamped.at(root)
 }
 
 /// The files of packages that are as young as this run, or younger: made within its first second,

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::elements::erase;
 use super::keys::rpm_version;
 use super::tell::{Teller, warning_line};
-use crate::error::{Failure, Outcome};
+use crate::error::{At, Failure, Outcome};
 use crate::interrupt::PhaseGuard;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -167,7 +167,7 @@ pub(crate) fn erase_records(session: &Session<'_>, numbers: &[u32]) -> Outcome<(
 /// The root and its rpm database, locked: made where they are missing.
 pub(super) fn open(session: &Session<'_>) -> Outcome<(RootDir, Db, rpm_db::TransactionLock)> {
     let root = &session.settings.root;
-    std::fs::create_dir_all(root).map_err(|error| Failure::io(root, &error))?;
+    std::fs::create_dir_all(root).at(root)?;
     let location = session.db_location()?;
     rpm_db::create_directory(&location)?;
     let lock = session.database_lock(&location)?;

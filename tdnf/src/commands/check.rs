@@ -62,7 +62,7 @@ pub(super) const CHECK_LOCAL: Command = Command {
 };
 
 fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let dir = words.first().ok_or(Code::CHECKLOCAL_EXPECT_DIR)?;
+    let dir = words.first().ok_or(Code::CLI_CHECKLOCAL_EXPECT_DIR)?;
     session
         .printer
         .info(&format!("Checking all packages from: {dir}"));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::operands::{Operand, Operands};
 use super::{Command, Needs};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::session::Session;
 
 pub(super) const COMMAND: Command = Command {
@@ -38,7 +38,7 @@ fn keywords() -> Vec<String> {
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let word = words
         .first()
-        .ok_or(Code::CLEAN_REQUIRES_OPTION)?
+        .ok_or(Code::CLI_CLEAN_REQUIRES_OPTION)?
         .to_lowercase();
     let chosen: Vec<_> = PARTS
         .iter()
@@ -81,5 +81,5 @@ fn remove(path: &Path) -> Outcome<()> {
     } else {
         fs::remove_file(path)
     };
-    removed.map_err(|error| Failure::io(path, &error))
+    removed.at(path)
 }

@@ -9,7 +9,7 @@ use rpm_pkg::package::Package;
 use rpm_solv::SolvableId;
 
 use crate::change::CMDLINE;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::progress::NetworkView;
 use crate::session::{Packages, Session};
 
@@ -49,7 +49,7 @@ pub(super) fn add(
             fetched(session, word)?
         } else {
             let path = word.strip_prefix("file://").unwrap_or(word);
-            std::path::absolute(path).map_err(|error| Failure::io(Path::new(path), &error))?
+            std::path::absolute(path).at(Path::new(path))?
         };
         ids.push(add_one(packages, &path, kind)?);
     }
@@ -57,17 +57,10 @@ pub(super) fn add(
 }
 
 fn add_one(packages: &mut Packages, path: &Path, kind: PackageScope) -> Outcome<SolvableId> {
-    let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
-    let size = file
-        .metadata()
-        .map_err(|error| Failure::io(path, &error))?
-        .len();
-    let package = Package::open(BufReader::new(file)).map_err(|error| {
-        Failure::because(
-            Code::RPMRC_FAIL,
-            format!("package {}: {error}", path.display()),
-        )
-    })?;
+    let file = File::open(path).at(path)?;
+    let size = file.metadata().at(path)?.len();
+    let package = Package::open(BufReader::new(file))
+        .map_err(|error| Failure::package(Code::RPMRC_FAIL, path, &error))?;
     let wrong = match (kind, package.is_source()) {
         (PackageScope::Binary, true) => Some(
             "appears to be a source rpm - use --source to install, or --builddeps to install its \
@@ -77,17 +70,14 @@ fn add_one(packages: &mut Packages, path: &Path, kind: PackageScope) -> Outcome<
         _ => None,
     };
     if let Some(wrong) = wrong {
-        return Err(Failure::because(
-            Code::INVALID_PARAMETER,
-            format!("package '{}' {wrong}", path.display()),
-        ));
+        return Err(Failure::invalid(format!(
+            "package '{}' {wrong}",
+            path.display()
+        )));
     }
-    let location = path.to_str().ok_or_else(|| {
-        Failure::because(
-            Code::INVALID_PARAMETER,
-            format!("{}: not a UTF-8 path", path.display()),
-        )
-    })?;
+    let location = path
+        .to_str()
+        .ok_or_else(|| Failure::invalid(format!("{}: not a UTF-8 path", path.display())))?;
     Ok(packages.add_file(&package.header, location, size)?)
 }
 

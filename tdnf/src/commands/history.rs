@@ -117,7 +117,7 @@ impl TransactionRange {
 }
 
 fn bad(line: String) -> Failure {
-    Failure::because(Code::INVALID_PARAMETER, line)
+    Failure::invalid(line)
 }
 
 /// How much of each transaction is shown.
@@ -188,7 +188,7 @@ fn travel(session: &Session<'_>, verb: HistoryVerb, words: &[String]) -> Outcome
         .collect();
     if goal.jobs.is_empty() {
         if changed.is_empty() {
-            return Err(Code::NOTHING_TO_DO.into());
+            return Err(Code::CLI_NOTHING_TO_DO.into());
         }
         session.confirm()?;
         // As C tdnf says it; nothing but marks changes.

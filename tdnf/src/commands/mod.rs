@@ -113,7 +113,7 @@ pub fn dispatch(args: &Args, printer: &Screen, listener: &mut Listener) -> Outco
         return Ok(0);
     }
     let Some(word) = word else {
-        return Err(Failure::new(Code::NO_SUCH_CMD)
+        return Err(Failure::new(Code::CLI_NO_SUCH_CMD)
             .remark("You need to give some command")
             .remark(help::overview().trim_end()));
     };
@@ -207,10 +207,10 @@ fn show_options(args: &Args, printer: &Screen) {
 
 fn no_such_command(word: &str) -> Failure {
     if word == "automatic" {
-        return Failure::new(Code::NO_SUCH_CMD)
+        return Failure::new(Code::CLI_NO_SUCH_CMD)
             .hint("'automatic' comes first, its options after it: 'tdnf automatic --help'");
     }
-    let failure = Failure::new(Code::NO_SUCH_CMD).remark(format!(
+    let failure = Failure::new(Code::CLI_NO_SUCH_CMD).remark(format!(
         "No such command: {word}. Please use /usr/bin/tdnf --help"
     ));
     // Of all words the nearest one is the opposite.

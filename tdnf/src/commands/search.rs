@@ -56,7 +56,7 @@ fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 }
 
 fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let word = words.first().ok_or(Code::PROVIDES_EXPECT_ARG)?;
+    let word = words.first().ok_or(Code::CLI_PROVIDES_EXPECT_ARG)?;
     let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let flags = SelectFlags {
         files: true,

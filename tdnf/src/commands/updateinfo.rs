@@ -181,7 +181,7 @@ impl AdvisoryFilter {
                 let line = format!(
                     "--sec-severity={text}: a number, or low, moderate, important or critical"
                 );
-                Failure::because(Code::INVALID_PARAMETER, line)
+                Failure::invalid(line)
             })?),
             None => None,
         };

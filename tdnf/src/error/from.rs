@@ -27,7 +27,7 @@ impl From<repo_client::Error> for Failure {
     fn from(error: repo_client::Error) -> Self {
         use repo_client::Error;
         let code = match &error {
-            Error::NoUrl { .. } => Code::BASEURL_DOES_NOT_EXIST,
+            Error::NoUrl { .. } => Code::BASEURL_DOES_NOT_EXISTS,
             Error::NotCached { .. } => Code::CACHE_DISABLED,
             Error::UnsafePath { .. } => Code::URL_INVALID,
             Error::NoSpace { .. } => Code::CACHE_DIR_OUT_OF_DISK_SPACE,
@@ -44,7 +44,7 @@ impl From<repo_client::Error> for Failure {
                 "free some space ('tdnf clean packages'), or name another place with \
                  --setopt=cachedir=DIR",
             ),
-            Code::BASEURL_DOES_NOT_EXIST => {
+            Code::BASEURL_DOES_NOT_EXISTS => {
                 failure.hint("set baseurl=, mirrorlist= or metalink= in the .repo file")
             }
             Code::CACHE_DISABLED => failure.hint("leave --cacheonly out, or run 'tdnf makecache'"),

@@ -11,93 +11,20 @@ mod tests;
 mod transaction;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
-/// An error number of tdnf. Names are in the table; numbers that libraries of the C program
-/// could also raise (curl, errno) are made by [`Code::errno`] and [`Code::transfer`].
+/// An error number of tdnf. The table names them; numbers that libraries of the C program could
+/// also raise (curl, errno) are made by [`Code::errno`] and [`Code::transfer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub u32);
-
-macro_rules! codes {
-    ($($name:ident = $number:literal),* $(,)?) => {
-        impl Code {
-            $(#[doc = concat!("Number ", stringify!($number), " of the table.")]
-            pub const $name: Self = Self($number);)*
-        }
-    };
-}
-
-codes! {
-    CHECK_UPDATES_AVAILABLE = 100,
-    CLI_NO_MATCH = 901,
-    CLI_INVALID_ARGUMENT = 902,
-    CLEAN_REQUIRES_OPTION = 903,
-    CLI_NOT_ENOUGH_ARGS = 904,
-    NOTHING_TO_DO = 905,
-    CHECKLOCAL_EXPECT_DIR = 906,
-    PROVIDES_EXPECT_ARG = 907,
-    OPTION_NAME_INVALID = 908,
-    OPTION_ARG_REQUIRED = 909,
-    SETOPT_NO_EQUALS = 911,
-    NO_SUCH_CMD = 912,
-    DOWNLOADDIR_REQUIRES_DOWNLOADONLY = 913,
-    ALLDEPS_REQUIRES_DOWNLOADONLY = 915,
-    NODEPS_REQUIRES_DOWNLOADONLY = 916,
-    INVALID_MIXED_QUERY = 917,
-    BASE = 1000,
-    PACKAGE_REQUIRED = 1001,
-    CONF_FILE_LOAD = 1002,
-    REPO_FILE_LOAD = 1003,
-    INVALID_REPO_FILE = 1004,
-    REPO_DIR_OPEN = 1005,
-    REPO_PERFORM = 1006,
-    NO_MATCH = 1011,
-    NO_ENABLED_REPOS = 1012,
-    CLEAN_UNSUPPORTED = 1016,
-    NO_DISTROVERPKG = 1022,
-    METADATA_EXPIRE_PARSE = 1029,
-    PROTECTED = 1030,
-    OPERATION_ABORTED = 1032,
-    INVALID_INPUT = 1033,
-    CACHE_DISABLED = 1034,
-    CACHE_DIR_OUT_OF_DISK_SPACE = 1036,
-    DUPLICATE_REPO_ID = 1037,
-    SOLV_FAILED = 1301,
-    RPMRC_FAIL = 1472,
-    RPMRC_NOTTRUSTED = 1473,
-    RPMRC_NOKEY = 1474,
-    INVALID_PUBKEY_FILE = 1505,
-    KEYURL_INVALID = 1507,
-    KEYURL_UNSUPPORTED = 1508,
-    RPM_NOT_SIGNED = 1510,
-    RPM_GPG_NO_MATCH = 1514,
-    RPM_CHECK = 1515,
-    NO_GPGKEY_CONF_ENTRY = 1523,
-    URL_INVALID = 1524,
-    TRANSACTION_FAILED = 1525,
-    RPMTS_OPENDB_FAILED = 1526,
-    SIZE_MISMATCH = 1527,
-    CHECKSUM_MISMATCH = 1528,
-    NO_SEARCH_RESULTS = 1599,
-    SYSTEM_BASE = 1600,
-    PERM = 1601,
-    FILE_NOT_FOUND = 1602,
-    FILESYS_IO = 1605,
-    LOCKED = 1611,
-    OUT_OF_MEMORY = 1612,
-    ACCESS_DENIED = 1613,
-    INVALID_PARAMETER = 1622,
-    NO_DATA = 1661,
-    HISTORY_ERROR = 1801,
-    HISTORY_NODB = 1802,
-    GPG_SIGNATURE_CHECK = 2004,
-    BASEURL_DOES_NOT_EXIST = 2500,
-    METALINK_CHECKSUM = 2501,
-}
 
 /// The highest errno that is turned into a number of its own.
 const MAX_ERRNO: i32 = 133;
 
 impl Code {
+    /// A lock that another process keeps: errno 11, which the table does not name.
+    pub const LOCKED: Self = Self(1611);
+
     /// 1600 + errno, as tdnf reports errors of the system.
     pub fn errno(error: &std::io::Error) -> Self {
         let number = error.raw_os_error().filter(|n| (1..=MAX_ERRNO).contains(n));
@@ -129,7 +56,7 @@ impl Code {
 
     /// Whether the run ends with exit code 0 and the bare text (nothing to do, no data).
     pub fn is_benign(self) -> bool {
-        matches!(self, Self::NOTHING_TO_DO | Self::NO_DATA)
+        matches!(self, Self::CLI_NOTHING_TO_DO | Self::NO_DATA)
     }
 }
 
@@ -178,7 +105,7 @@ pub struct Failure {
     /// Lines for stdout that come first (texts that tdnf prints at level crit).
     pub remarks: Vec<String>,
     /// A cache file that is damaged: the run can start over without it.
-    pub damaged_cache: Option<std::path::PathBuf>,
+    pub damaged_cache: Option<PathBuf>,
 }
 
 /// The result of everything in this program that can stop a run.
@@ -201,8 +128,18 @@ impl Failure {
         Self::new(code).detail(detail)
     }
 
+    /// A wrong word, option or value (1622), in one line.
+    pub fn invalid(line: impl Into<String>) -> Self {
+        Self::because(Code::INVALID_PARAMETER, line)
+    }
+
+    /// A package file that cannot be used, and why.
+    pub fn package(code: Code, path: &Path, why: &dyn fmt::Display) -> Self {
+        Self::because(code, format!("package {}: {why}", path.display()))
+    }
+
     /// An error of the system about `path`.
-    pub fn io(path: &std::path::Path, error: &std::io::Error) -> Self {
+    pub fn io(path: &Path, error: &std::io::Error) -> Self {
         Self::because(Code::errno(error), format!("{}: {error}", path.display()))
     }
 
@@ -234,6 +171,18 @@ impl Failure {
         } else {
             cli_kit::exit_code(self.code.0)
         }
+    }
+}
+
+/// Names the file or folder that an error of the system is about.
+pub(crate) trait At<T> {
+    /// The failure of [`Failure::io`].
+    fn at(self, path: &Path) -> Outcome<T>;
+}
+
+impl<T, E: Into<std::io::Error>> At<T> for Result<T, E> {
+    fn at(self, path: &Path) -> Outcome<T> {
+        self.map_err(|error| Failure::io(path, &error.into()))
     }
 }
 

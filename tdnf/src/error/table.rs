@@ -3,9 +3,16 @@
 //! Numbers and texts are those of tdnf 3.6. `None` means that the number has no text of its own:
 //! 1600 + n reads as the system's text for errno n, anything else as `Unknown error`.
 
+use super::Code;
+
 /// The rows, one a line: number, name, text.
 macro_rules! table {
     ($($number:literal $name:ident $($text:literal)?;)*) => {
+        impl Code {
+            $(#[doc = concat!("Number ", stringify!($number), " of the table.")]
+            pub const $name: Self = Self($number);)*
+        }
+
         /// (number, name, text), ordered by number.
         pub(super) const TABLE: &[(u32, &str, Option<&str>)] =
             &[$(($number, stringify!($name), table!(@text $($text)?)),)*];

@@ -17,7 +17,7 @@ fn texts_are_those_of_tdnf() {
 
 #[test]
 fn nothing_to_do_is_success() {
-    assert_eq!(Failure::new(Code::NOTHING_TO_DO).exit_code(), 0);
+    assert_eq!(Failure::new(Code::CLI_NOTHING_TO_DO).exit_code(), 0);
     assert_eq!(Failure::new(Code::NO_MATCH).exit_code(), 243);
     assert_eq!(Failure::new(Code::transfer(7)).exit_code(), 184);
 }

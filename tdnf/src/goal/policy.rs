@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rpm_solv::{JobAction, JobFlags, JobTarget, SolverJob};
 
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::plan::{self, ChangeReason, Plan};
 use crate::session::Packages;
 use crate::settings::Settings;
@@ -34,10 +34,7 @@ impl SolverPolicy {
             .collect();
         for line in lines(&dir.join("minversions.d"))? {
             let (name, evr) = line.split_once('=').ok_or_else(|| {
-                Failure::because(
-                    Code::INVALID_PARAMETER,
-                    format!("minversions.d: '{line}': name=version expected"),
-                )
+                Failure::invalid(format!("minversions.d: '{line}': name=version expected"))
             })?;
             minimum.push((name.trim().to_owned(), evr.trim().to_owned()));
         }
@@ -98,7 +95,7 @@ fn lines(dir: &Path) -> Outcome<Vec<String>> {
     files.sort();
     let mut all = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).map_err(|error| Failure::io(&file, &error))?;
+        let text = fs::read_to_string(&file).at(&file)?;
         let lines = text.lines().map(str::trim);
         all.extend(
             lines

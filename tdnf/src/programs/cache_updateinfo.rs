@@ -7,7 +7,7 @@ use cli_kit::{OutputMode, Printer};
 use whole_file::{Access, Durability};
 
 use crate::args::{self, Args};
-use crate::error::{Failure, Outcome};
+use crate::error::{At, Outcome};
 use crate::programs::automatic::child;
 use crate::screen::{JsonShape, Screen};
 use crate::settings::{Environment, Settings};
@@ -54,9 +54,8 @@ fn keep(args: &Args, words: &[String]) -> Outcome<u8> {
         return Ok(ran.code);
     }
     let dir = &settings.cache_dir;
-    fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
+    fs::create_dir_all(dir).at(dir)?;
     let path = dir.join(FILE);
-    whole_file::replace(&path, ran.out.as_bytes(), Access::Umask, Durability::Cache)
-        .map_err(|error| Failure::io(&path, &error))?;
+    whole_file::replace(&path, ran.out.as_bytes(), Access::Umask, Durability::Cache).at(&path)?;
     Ok(0)
 }

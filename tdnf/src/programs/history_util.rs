@@ -10,7 +10,7 @@ use rpm_repo::config::read_main_config;
 
 use super::{Refusal, options, path};
 use crate::change;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Failure, Outcome};
 use crate::history::{self, History, InstalledSet};
 use crate::screen::{JsonShape, Screen};
 use crate::settings::{CONFIG_FILE, Environment};
@@ -103,10 +103,7 @@ fn sync(file: &Path, root: &Path) -> Outcome<()> {
 
 fn mark(file: &Path, root: &Path, auto: bool, names: &[String], words: &[String]) -> Outcome<()> {
     if names.is_empty() {
-        return Err(Failure::because(
-            Code::INVALID_PARAMETER,
-            "the names of packages are missing",
-        ));
+        return Err(Failure::invalid("the names of packages are missing"));
     }
     // The packages are just being installed where a scriptlet asks: they need not be there yet.
     let history = synced(file, root)?;

@@ -3,12 +3,12 @@
 //! Its metadata is made in the cache, with an `xml:base` that leads to the packages where they
 //! are; from there on it is a repository like others.
 
-use std::fs::{self, File};
-use std::io::{BufReader, Read};
+use std::fs::{self, DirEntry, File};
+use std::io::BufReader;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::package::Package;
 use rpm_repo::filelists::{self, FilelistsPackage};
 use rpm_repo::layout::{Href, fault};
@@ -16,7 +16,7 @@ use rpm_repo::primary::{self, FileFacts, PrimaryPackage};
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use whole_file::{Access, Durability};
 
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::settings::file_url;
 
 /// Deepest folder that is looked into.
@@ -26,24 +26,36 @@ const CHUNK: usize = 128 * 1024;
 
 /// Package files below a folder, sorted; names that begin with a dot are skipped.
 pub fn packages_below(dir: &Path) -> Outcome<Vec<PathBuf>> {
+    let shown = |entry: &DirEntry| !entry.file_name().as_encoded_bytes().starts_with(b".");
+    let mut found = files_below(dir, &shown)?;
+    found.retain(|path| path.is_file());
+    Ok(found)
+}
+
+/// What ends in `.rpm` below a folder and is no folder, sorted: of the entries that are `wanted`
+/// alone. Links are not followed.
+pub fn files_below(dir: &Path, wanted: &dyn Fn(&DirEntry) -> bool) -> Outcome<Vec<PathBuf>> {
     let mut found = Vec::new();
-    collect(dir, MAX_DEPTH, &mut found)?;
+    collect(dir, MAX_DEPTH, wanted, &mut found)?;
     found.sort();
     Ok(found)
 }
 
-fn collect(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Outcome<()> {
-    let failed = |error: &std::io::Error| Failure::io(dir, error);
-    for entry in fs::read_dir(dir).map_err(|error| failed(&error))? {
-        let entry = entry.map_err(|error| failed(&error))?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(|error| failed(&error))?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+fn collect(
+    dir: &Path,
+    depth: usize,
+    wanted: &dyn Fn(&DirEntry) -> bool,
+    found: &mut Vec<PathBuf>,
+) -> Outcome<()> {
+    for entry in fs::read_dir(dir).at(dir)? {
+        let entry = entry.at(dir)?;
+        let (path, kind) = (entry.path(), entry.file_type().at(dir)?);
+        if !wanted(&entry) {
             continue;
         }
         if kind.is_dir() && depth > 0 {
-            collect(&path, depth - 1, found)?;
-        } else if path.extension().is_some_and(|end| end == "rpm") && path.is_file() {
+            collect(&path, depth - 1, wanted, found)?;
+        } else if !kind.is_dir() && path.extension().is_some_and(|end| end == "rpm") {
             found.push(path);
         }
     }
@@ -76,20 +88,17 @@ struct Documents {
 
 impl Documents {
     fn add(&mut self, dir: &Path, path: &Path) -> Outcome<()> {
-        let bad = |why: &dyn std::fmt::Display| {
-            Failure::because(
-                Code::RPMRC_FAIL,
-                format!("package {}: {why}", path.display()),
-            )
-        };
+        let bad = |why: &dyn std::fmt::Display| Failure::package(Code::RPMRC_FAIL, path, why);
         let location = path.strip_prefix(dir).ok().and_then(Path::to_str);
         let location = location.ok_or_else(|| bad(&"its name is not UTF-8"))?;
         if let Some(why) = fault(location) {
             return Err(bad(&format!("its name cannot be a location: {why}")));
         }
-        let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
-        let facts = file.metadata().map_err(|error| Failure::io(path, &error))?;
-        let checksum = hash(path)?;
+        let file = File::open(path).at(path)?;
+        let facts = file.metadata().at(path)?;
+        let whole = File::open(path).at(path)?;
+        let whole = BufReader::with_capacity(CHUNK, whole);
+        let checksum = Hasher::digest_reader(DigestAlgo::Sha256, whole).at(path)?;
         let package = Package::open(BufReader::new(file)).map_err(|error| bad(&error))?;
         let time = u64::try_from(facts.mtime()).unwrap_or(0);
         let base = file_url(dir);
@@ -111,7 +120,7 @@ impl Documents {
     }
 
     fn write(self, dir: &Path) -> Outcome<()> {
-        fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
+        fs::create_dir_all(dir).at(dir)?;
         let mut head = (String::new(), String::new());
         primary::begin(self.count, &mut head.0);
         filelists::begin(self.count, &mut head.1);
@@ -139,22 +148,8 @@ impl Documents {
             put(&dir.join(name), text.as_bytes())?;
         }
         let mut text = Vec::new();
-        repomd::write(&index, &mut text).map_err(|error| Failure::io(dir, &error))?;
+        repomd::write(&index, &mut text).at(dir)?;
         put(&dir.join("repomd.xml"), &text)
-    }
-}
-
-fn hash(path: &Path) -> Outcome<Digest> {
-    let failed = |error: std::io::Error| Failure::io(path, &error);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut hasher = Hasher::new(DigestAlgo::Sha256);
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        let got = file.read(&mut buffer).map_err(failed)?;
-        match buffer.get(..got).filter(|data| !data.is_empty()) {
-            Some(data) => hasher.update(data),
-            None => return Ok(hasher.finish()),
-        }
     }
 }
 
@@ -163,6 +158,5 @@ fn put(path: &Path, bytes: &[u8]) -> Outcome<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    whole_file::replace(path, bytes, Access::Umask, Durability::Cache)
-        .map_err(|error| Failure::io(path, &error))
+    whole_file::replace(path, bytes, Access::Umask, Durability::Cache).at(path)
 }

@@ -9,7 +9,7 @@ use rpm_repo::config::RepoConfig;
 use rpm_trust::{KeyInfo, Keyring, read_keys};
 
 use super::Session;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 
 /// Largest key file.
 const MAX_KEY_FILE: u64 = 1 << 20;
@@ -143,14 +143,12 @@ fn key_file_name(url: &str) -> PathBuf {
 }
 
 fn read_key_file(path: &Path) -> Outcome<Vec<u8>> {
-    let size = fs::metadata(path)
-        .map_err(|error| Failure::io(path, &error))?
-        .len();
+    let size = fs::metadata(path).at(path)?.len();
     if size > MAX_KEY_FILE {
         return Err(Failure::because(
             Code::INVALID_PUBKEY_FILE,
             format!("{}: larger than a key file may be", path.display()),
         ));
     }
-    fs::read(path).map_err(|error| Failure::io(path, &error))
+    fs::read(path).at(path)
 }

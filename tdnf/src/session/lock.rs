@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
 use super::Holder;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::settings::Settings;
 
 /// The lock of the running system: the file that C tdnf locks, too, so that both respect each
@@ -59,7 +59,7 @@ impl InstanceLock {
     /// Takes the lock; waits for its holder as long as the settings say, and says for whom.
     pub fn acquire(path: &Path, settings: &Settings, printer: &Printer) -> Outcome<Self> {
         if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).map_err(|error| Failure::io(dir, &error))?;
+            fs::create_dir_all(dir).at(dir)?;
         }
         let mut file = OpenOptions::new()
             .read(true)
@@ -67,7 +67,7 @@ impl InstanceLock {
             .create(true)
             .truncate(false)
             .open(path)
-            .map_err(|error| Failure::io(path, &error))?;
+            .at(path)?;
         let start = Instant::now();
         let mut told = false;
         loop {

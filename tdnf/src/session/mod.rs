@@ -27,7 +27,7 @@ use crate::near::nearest;
 use crate::screen::Screen;
 use crate::settings::{Consent, Settings};
 
-pub use from_dir::packages_below;
+pub use from_dir::{files_below, packages_below};
 pub use holder::Holder;
 pub use keys::{OfferedKey, database_keyring, offered_keys};
 pub use lock::InstanceLock;

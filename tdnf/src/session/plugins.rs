@@ -12,7 +12,7 @@ use rpm_repo::ini;
 use rpm_trust::{DetachedOutcome, Keyring, SignatureState};
 
 use crate::args::{Args, PluginSwitch};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Failure, Outcome};
 use crate::settings::Settings;
 
 /// `repo_gpgcheck=1`.
@@ -168,7 +168,7 @@ fn read_dir(dir: &Path) -> Outcome<BTreeMap<String, bool>> {
             None => false,
             Some(entry) => parse_bool(&entry.value).ok_or_else(|| {
                 let line = format!("{}: enabled={}: 0 or 1 expected", entry.place, entry.value);
-                Failure::because(Code::INVALID_PARAMETER, line)
+                Failure::invalid(line)
             })?,
         };
         found.insert(name.to_owned(), on);
@@ -185,7 +185,7 @@ fn switch(switches: &[PluginSwitch], plugins: &mut BTreeMap<String, bool>) -> Ou
         };
         if pattern.contains('/') {
             let line = format!("--{option}={pattern}: a name, not a path");
-            return Err(Failure::because(Code::INVALID_PARAMETER, line));
+            return Err(Failure::invalid(line));
         }
         for (name, state) in plugins.iter_mut() {
             if glob_matches(pattern, name) {

@@ -8,7 +8,7 @@ use rpm_repo::config::{RepoConfig, read_repo_dirs};
 use rpm_repo::vars::Vars;
 
 use crate::args::RepoSwitch;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::session::from_dir;
 use crate::settings::{RepoOrigin, Settings, file_url};
 
@@ -30,7 +30,7 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Ve
             RepoOrigin::Url(url) => ("--repofrompath", url.clone()),
             RepoOrigin::Dir(dir) => {
                 // Its metadata is made when it is asked for.
-                std::fs::read_dir(dir).map_err(|error| Failure::io(dir, &error))?;
+                std::fs::read_dir(dir).at(dir)?;
                 let made = from_dir::metadata_dir(cache, &temporary.id);
                 ("--repofromdir", file_url(&made))
             }

@@ -262,9 +262,9 @@ fn check_combinations(incoming: &Incoming) -> Outcome<()> {
         Incoming {
             downloaddir: Some(_),
             ..
-        } => Code::DOWNLOADDIR_REQUIRES_DOWNLOADONLY,
-        Incoming { alldeps: true, .. } => Code::ALLDEPS_REQUIRES_DOWNLOADONLY,
-        Incoming { nodeps: true, .. } => Code::NODEPS_REQUIRES_DOWNLOADONLY,
+        } => Code::CLI_DOWNLOADDIR_REQUIRES_DOWNLOADONLY,
+        Incoming { alldeps: true, .. } => Code::CLI_ALLDEPS_REQUIRES_DOWNLOADONLY,
+        Incoming { nodeps: true, .. } => Code::CLI_NODEPS_REQUIRES_DOWNLOADONLY,
         _ => return Ok(()),
     };
     Err(given.into())
@@ -323,8 +323,5 @@ fn defines(definitions: &[String]) -> Vec<(String, String)> {
 
 /// A value of `--setopt` or an option that is wrong.
 fn bad_value(key: &str, value: &str, expected: &str) -> Failure {
-    Failure::because(
-        Code::INVALID_PARAMETER,
-        format!("{key}={value}: {expected} expected"),
-    )
+    Failure::invalid(format!("{key}={value}: {expected} expected"))
 }

@@ -65,10 +65,13 @@ fn options_that_need_others_say_so() {
     let code = |words: &[&str]| resolve(dir.path(), "[main]\n", words).unwrap_err().code;
     assert_eq!(
         code(&["--downloaddir=/tmp"]),
-        Code::DOWNLOADDIR_REQUIRES_DOWNLOADONLY
+        Code::CLI_DOWNLOADDIR_REQUIRES_DOWNLOADONLY
     );
-    assert_eq!(code(&["--alldeps"]), Code::ALLDEPS_REQUIRES_DOWNLOADONLY);
-    assert_eq!(code(&["--nodeps"]), Code::NODEPS_REQUIRES_DOWNLOADONLY);
+    assert_eq!(
+        code(&["--alldeps"]),
+        Code::CLI_ALLDEPS_REQUIRES_DOWNLOADONLY
+    );
+    assert_eq!(code(&["--nodeps"]), Code::CLI_NODEPS_REQUIRES_DOWNLOADONLY);
     assert_eq!(code(&["--repofrompath=xx"]), Code::INVALID_PARAMETER);
 }
 

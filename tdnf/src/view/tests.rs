@@ -243,7 +243,7 @@ pub(crate) fn failed(failure: &Failure) -> String {
 
 #[test]
 fn errors() {
-    insta::assert_snapshot!("error_benign", failed(&Code::NOTHING_TO_DO.into()));
+    insta::assert_snapshot!("error_benign", failed(&Code::CLI_NOTHING_TO_DO.into()));
     let full = Failure::because(Code::NO_MATCH, "what happened")
         .detail("and what else")
         .hint("what to do next")

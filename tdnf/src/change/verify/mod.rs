@@ -15,7 +15,7 @@ use rpm_trust::policy::{Evidence, Policy, Refusal, Verdict, judge};
 use rpm_trust::{KeyInfo, Keyring};
 
 use super::fetch::{CMDLINE, Fetched};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::plan::{PackageOrigin, Plan, PlannedChange};
 use crate::session::{LoadedRepo, OfferedKey, Session, database_keyring, offered_keys};
 use rpm_transaction::Identity;
@@ -147,7 +147,7 @@ pub fn file(
     expected: &crate::plan::PackageId,
     keyring: &Keyring,
 ) -> Outcome<()> {
-    let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
+    let file = File::open(path).at(path)?;
     let change = PlannedChange::bare(expected.clone());
     let now = session.settings.environment.now;
     let (_, evidence) = examine(&file, path, &change, keyring, now)?;
@@ -170,7 +170,7 @@ impl Judge<'_, '_> {
         change: &PlannedChange,
         repo: Option<&RepoConfig>,
     ) -> Outcome<(Identity, Verdict)> {
-        let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
+        let file = File::open(path).at(path)?;
         let now = self.session.settings.environment.now;
         // Packages of the command line are checked like those of a repository.
         let check =
@@ -278,16 +278,13 @@ fn refused(path: &Path, refusal: &Refusal) -> Failure {
         Refusal::UnknownKey { .. } => Code::RPMRC_NOKEY,
         _ => Code::RPMRC_FAIL,
     };
-    Failure::because(code, format!("package {}: {refusal}", path.display()))
+    Failure::package(code, path, refusal)
 }
 
 fn broken(path: &Path, error: &PackageError) -> Failure {
     match error {
         PackageError::Io(source) => Failure::io(path, source),
-        _ => Failure::because(
-            Code::RPMRC_FAIL,
-            format!("package {}: {error}", path.display()),
-        ),
+        _ => Failure::package(Code::RPMRC_FAIL, path, error),
     }
 }
 
@@ -301,9 +298,7 @@ fn examine(
     now: u64,
 ) -> Outcome<(Identity, Evidence)> {
     let mut start = file;
-    start
-        .seek(SeekFrom::Start(0))
-        .map_err(|error| Failure::io(path, &error))?;
+    start.seek(SeekFrom::Start(0)).at(path)?;
     let reader = BufReader::with_capacity(CHUNK, file);
     let mut package = Package::open(reader).map_err(|error| broken(path, &error))?;
     check_identity(&package, path, change)?;
@@ -320,49 +315,40 @@ fn examine(
 }
 
 /// A package that is not the one the plan names is refused, whatever its checksum says.
-fn check_identity<R>(package: &Package<R>, path: &Path, change: &PlannedChange) -> Outcome<()>
-where
-    R: Read,
-{
+fn check_identity<R: Read>(
+    package: &Package<R>,
+    path: &Path,
+    change: &PlannedChange,
+) -> Outcome<()> {
     let inside = package.nevra();
     let id = &change.package;
-    let arch_fits = inside.arch == id.arch;
     let same = inside.name == id.name
         && inside.evr.epoch_or_zero() == id.epoch
         && inside.evr.version == id.version
-        && inside.evr.release == id.release;
-    if same && arch_fits {
+        && inside.evr.release == id.release
+        && inside.arch == id.arch;
+    if same {
         return Ok(());
     }
-    Err(Failure::because(
-        Code::RPMRC_FAIL,
-        format!(
-            "package {}: it is {inside}, not {} as the metadata says",
-            path.display(),
-            id.nevra()
-        ),
-    ))
+    let why = format!("it is {inside}, not {} as the metadata says", id.nevra());
+    Err(Failure::package(Code::RPMRC_FAIL, path, &why))
 }
 
 /// The plan was made of what the metadata says: a package that needs or provides something else
 /// is not what was planned. The header is right, the repository is broken.
-fn check_promise<R>(package: &Package<R>, path: &Path, change: &PlannedChange) -> Outcome<()>
-where
-    R: Read,
-{
+fn check_promise<R: Read>(
+    package: &Package<R>,
+    path: &Path,
+    change: &PlannedChange,
+) -> Outcome<()> {
     let from_repo = |origin: &&PackageOrigin| origin.repo != CMDLINE;
     let Some(origin) = change.origin.as_ref().filter(from_repo) else {
         return Ok(());
     };
-    match promised::broken(&package.header, &origin.promised) {
-        None => Ok(()),
-        Some(difference) => Err(Failure::because(
-            Code::RPMRC_FAIL,
-            format!(
-                "package {}: it {difference}, but the metadata of repository {} says otherwise",
-                path.display(),
-                origin.repo
-            ),
-        )),
-    }
+    let Some(difference) = promised::broken(&package.header, &origin.promised) else {
+        return Ok(());
+    };
+    let repo = &origin.repo;
+    let why = format!("it {difference}, but the metadata of repository {repo} says otherwise");
+    Err(Failure::package(Code::RPMRC_FAIL, path, &why))
 }

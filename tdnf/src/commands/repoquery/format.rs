@@ -6,7 +6,7 @@ use cli_kit::human_size;
 use rpm_solv::SolvableId;
 
 use super::{DEPS, deps, source};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Failure, Outcome};
 use crate::session::Packages;
 
 /// Tags that are no dependencies.
@@ -41,10 +41,9 @@ pub(super) fn check(format: &str) -> Outcome<()> {
             && !TAGS.contains(&tag)
             && !DEPS.iter().any(|dep| dep.name == tag)
         {
-            return Err(Failure::because(
-                Code::INVALID_PARAMETER,
-                format!("Package doesn't have attribute {tag}"),
-            ));
+            return Err(Failure::invalid(format!(
+                "Package doesn't have attribute {tag}"
+            )));
         }
     }
     Ok(())

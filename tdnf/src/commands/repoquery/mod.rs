@@ -160,7 +160,7 @@ impl<'a> DetailQuestion<'a> {
         match all.as_slice() {
             [] => Ok(Self::Name),
             [one] => Ok(*one),
-            _ => Err(Code::INVALID_MIXED_QUERY.into()),
+            _ => Err(Code::CLI_INVALID_MIXED_QUERY_QUERYFORMAT.into()),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::args::options::SelectOptions;
 use crate::change;
 use crate::commands::list::{changes, in_order, keep};
 use crate::commands::query::select;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Failure, Outcome};
 use crate::session::{Packages, Session};
 
 /// The packages that are looked at.
@@ -32,8 +32,7 @@ impl QueryScope {
         let (place, select) = (&session.args.options.place, &session.args.options.select);
         let plain = place.installed || place.available;
         if place.extras && (plain || select.duplicates) || select.duplicates && plain {
-            return Err(Failure::because(
-                Code::INVALID_PARAMETER,
+            return Err(Failure::invalid(
                 "--extras, --duplicates and --installed or --available exclude each other",
             ));
         }

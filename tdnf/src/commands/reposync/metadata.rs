@@ -8,7 +8,7 @@ use repo_client::{FileRequest, fetch, join_below};
 use rpm_repo::repomd::RepomdRecord;
 use whole_file::{Access, Durability, WholeFile};
 
-use crate::error::{Failure, Outcome};
+use crate::error::{At, Outcome};
 use crate::progress::NetworkView;
 use crate::session::{LoadedRepo, Session};
 
@@ -62,11 +62,11 @@ fn request(source: &LoadedRepo, record: &RepomdRecord, folder: &Path) -> Outcome
 
 /// Replaces `to` with a copy of `from` as one: no reader sees half of it.
 fn replace(from: &Path, to: &Path) -> Outcome<()> {
-    let mut old = File::open(from).map_err(|error| Failure::io(from, &error))?;
+    let mut old = File::open(from).at(from)?;
     WholeFile::new(to, Access::Umask)
         .and_then(|new| {
             io::copy(&mut old, &mut new.file())?;
             new.place(Durability::Cache)
         })
-        .map_err(|error| Failure::io(to, &error))
+        .at(to)
 }

@@ -12,7 +12,7 @@ use super::operands::{Operand, Operands};
 use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::change;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::progress::NetworkView;
 use crate::session::{Freshness, LoadedRepo, PRIMARY, Session, database_keyring, offered_keys};
 use crate::view::repos::{RepoCopies, RepoCopy};
@@ -80,7 +80,7 @@ impl SyncWish {
             },
             metadata_target: folder(&given.metadata_path)?,
         };
-        let wrong = |line: &str| Err(Failure::because(Code::INVALID_PARAMETER, line));
+        let wrong = |line: &str| Err(Failure::invalid(line));
         if wish.source && !wish.arches.is_empty() {
             return wrong("--source and --arch cannot be combined");
         }
@@ -114,14 +114,13 @@ impl SyncWish {
 }
 
 fn absolute(path: &Path) -> Outcome<PathBuf> {
-    std::path::absolute(path).map_err(|error| Failure::io(path, &error))
+    std::path::absolute(path).at(path)
 }
 
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
     let wish = SyncWish::of(session)?;
     if wish.no_repo_path && session.enabled_repos()?.len() > 1 {
-        return Err(Failure::because(
-            Code::INVALID_PARAMETER,
+        return Err(Failure::invalid(
             "--norepopath: the files of several repositories would be mixed up",
         )
         .hint("name one repository with --repo ID"));
@@ -278,7 +277,7 @@ fn check(session: &Session<'_>, source: &LoadedRepo, got: &[Got<'_>]) -> Outcome
         if let Err(failure) =
             change::verify_file(session, &file.path, &file.package.identity, &keyring)
         {
-            std::fs::remove_file(&file.path).map_err(|error| Failure::io(&file.path, &error))?;
+            std::fs::remove_file(&file.path).at(&file.path)?;
             failures.push((file.package.name(), failure));
         }
     }

@@ -18,7 +18,7 @@ use clap::{ArgAction, Parser};
 use cli_kit::{OutputMode, Printer};
 use serde_json::Value;
 
-use crate::error::{Failure, Outcome};
+use crate::error::{At, Outcome};
 use crate::settings::Environment;
 use config::{Config, UpgradeType};
 
@@ -311,7 +311,7 @@ pub(super) fn child(program: &Path, words: &[String]) -> Outcome<Ran> {
         .args(words)
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| Failure::io(program, &error))?;
+        .at(program)?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let code = output.status.code().unwrap_or(1);
     Ok(Ran {
