@@ -69,18 +69,10 @@ fn tdnf(argv: &[String]) -> u8 {
             (printer, None, Err(failure))
         }
     };
-    let code = match outcome {
-        Ok(code) => code,
-        Err(failure) => {
-            printer.show_failure(&failure);
-            failure.exit_code()
-        }
-    };
+    let code = printer.end(outcome);
     printer.close(command.as_deref(), code);
-    let unwritten = printer
-        .failed()
-        .is_some_and(|kind| kind != std::io::ErrorKind::BrokenPipe);
-    if code == 0 && unwritten {
+    let unwritten = printer.failed();
+    if code == 0 && unwritten.is_some_and(|kind| kind != std::io::ErrorKind::BrokenPipe) {
         printer.err("Error: standard output cannot be written");
         return 1;
     }
@@ -105,11 +97,8 @@ fn shape(args: &args::Args) -> JsonShape {
 
 /// The shape of a command line that cannot be read: JSON where its flag is spelt out.
 fn guessed_shape(argv: &[String]) -> JsonShape {
-    let json = argv
-        .iter()
-        .skip(1)
-        .any(|word| matches!(word.as_str(), "-j" | "--json"));
-    match json {
+    let mut words = argv.iter().skip(1);
+    match words.any(|word| matches!(word.as_str(), "-j" | "--json")) {
         true => JsonShape::Bare,
         false => JsonShape::None,
     }

@@ -33,8 +33,11 @@ pub trait View {
     /// Whether `-q` leaves the text out.
     const QUIETED: bool = false;
 
-    /// The text for a screen of so many columns, each line ended.
-    fn text(&self, columns: usize) -> String;
+    /// The text for a screen of so many columns, each line ended; none where all was said while it
+    /// happened.
+    fn text(&self, _columns: usize) -> String {
+        String::new()
+    }
 
     /// The JSON.
     fn json(&self) -> impl Serialize;
@@ -60,6 +63,11 @@ impl Screen {
     /// The process's own streams. `mode.json` follows from the shape.
     pub fn standard(mode: OutputMode, shape: JsonShape) -> Self {
         Self::on(Printer::standard(with(mode, shape)), shape)
+    }
+
+    /// The same for text alone, neither quiet nor verbose.
+    pub fn plain() -> Self {
+        Self::standard(OutputMode::default(), JsonShape::None)
     }
 
     /// A screen that keeps everything, for tests.
@@ -102,9 +110,7 @@ impl Screen {
         for line in &failure.remarks {
             self.crit(line);
         }
-        for line in &failure.details {
-            self.err(line);
-        }
+        self.show_details(failure);
         let text = failure.code.text();
         match self.shape {
             JsonShape::None if failure.code.is_benign() => self.err(&text),
@@ -114,11 +120,34 @@ impl Screen {
                 number: failure.code.0,
                 message: &text,
             }),
-            JsonShape::Document => self.field("Error", &DetailedError::of(failure, &text)),
+            JsonShape::Document => {
+                let error = DetailedError {
+                    number: failure.code.0,
+                    message: &text,
+                    details: &failure.details,
+                    hints: &failure.hints,
+                };
+                self.field("Error", &error);
+            }
         }
         for line in &failure.hints {
             self.err(&format!("Hint: {line}"));
         }
+    }
+
+    /// What happened, without number and hints.
+    pub fn show_details(&self, failure: &Failure) {
+        for line in &failure.details {
+            self.err(line);
+        }
+    }
+
+    /// The exit code of a run; shows why it stopped, if it did.
+    pub fn end(&self, outcome: Outcome<u8>) -> u8 {
+        outcome.unwrap_or_else(|failure| {
+            self.show_failure(&failure);
+            failure.exit_code()
+        })
     }
 
     /// Ends the output of a run: prints the document where one was asked for, as one line.
@@ -135,9 +164,7 @@ impl Screen {
 
     fn field(&self, name: &str, value: &impl Serialize) {
         match serde_json::to_value(value) {
-            Ok(value) => {
-                self.fields().insert(name.to_owned(), value);
-            }
+            Ok(value) => drop(self.fields().insert(name.to_owned(), value)),
             Err(error) => self.err(&format!("Error: cannot write JSON: {error}")),
         }
     }
@@ -172,15 +199,4 @@ struct DetailedError<'a> {
     message: &'a str,
     details: &'a [String],
     hints: &'a [String],
-}
-
-impl<'a> DetailedError<'a> {
-    fn of(failure: &'a Failure, message: &'a str) -> Self {
-        Self {
-            number: failure.code.0,
-            message,
-            details: &failure.details,
-            hints: &failure.hints,
-        }
-    }
 }

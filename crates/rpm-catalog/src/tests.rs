@@ -3,7 +3,7 @@
 use super::convert::with_primary;
 use rpm_repo::compress::Decoder;
 use rpm_solv::{
-    CacheFile, CacheWriter, JobAction, JobFlags, Pool, SelectFlags, SolveResult, SolverOptions,
+    CacheFile, CacheWriter, JobAction, Pool, SelectFlags, SolveResult, SolverOptions,
 };
 use std::fs::File;
 use std::io::BufReader;
@@ -54,7 +54,7 @@ fn installable(pool: &mut Pool, step: usize) -> (usize, usize) {
     for name in &names {
         let selection = pool.select(name, SelectFlags::default(), false).unwrap();
         assert!(!selection.is_empty(), "{name}");
-        let jobs = selection.jobs(JobAction::Install, JobFlags::default());
+        let jobs = selection.jobs(JobAction::Install);
         match pool.solve(&jobs, &SolverOptions::default()).unwrap() {
             SolveResult::Solved(solution) => {
                 assert!(!solution.steps.is_empty(), "{name}");

@@ -110,9 +110,10 @@ pub struct SolverJob {
 }
 
 impl SolverJob {
-    /// A wish.
+    /// A wish without modifiers.
     #[must_use]
-    pub fn new(action: JobAction, target: JobTarget, flags: JobFlags) -> Self {
+    pub fn new(action: JobAction, target: JobTarget) -> Self {
+        let flags = JobFlags::default();
         Self {
             action,
             target,
@@ -123,13 +124,13 @@ impl SolverJob {
     /// A wish about one package, without modifiers.
     #[must_use]
     pub fn solvable(action: JobAction, id: SolvableId) -> Self {
-        Self::new(action, JobTarget::Solvable(id), JobFlags::default())
+        Self::new(action, JobTarget::Solvable(id))
     }
 
     /// A wish about all packages, without modifiers.
     #[must_use]
     pub fn all(action: JobAction) -> Self {
-        Self::new(action, JobTarget::All, JobFlags::default())
+        Self::new(action, JobTarget::All)
     }
 
     /// The pair of numbers libsolv takes. The pool must be prepared.

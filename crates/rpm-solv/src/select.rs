@@ -2,7 +2,7 @@
 
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
-use crate::goal::{JobAction, JobFlags, JobTarget, SolverJob};
+use crate::goal::{JobAction, JobTarget, SolverJob};
 use crate::pool::{Pool, SolvableId};
 use crate::queue::Queue;
 use std::ffi::CString;
@@ -35,25 +35,37 @@ pub struct SelectFlags {
 }
 
 impl Default for SelectFlags {
-    /// What `install`, `list` and most commands use: all but files, case and source packages.
     fn default() -> Self {
-        Self {
-            name: true,
-            provides: true,
-            files: false,
-            glob: true,
-            canon: true,
-            dot_arch: true,
-            relation: true,
-            ignore_case: false,
-            installed_only: false,
-            with_source: false,
-            source_only: false,
-        }
+        Self::USUAL
     }
 }
 
 impl SelectFlags {
+    /// What `install`, `list` and most commands use: all but files, case and source packages.
+    pub const USUAL: Self = Self {
+        name: true,
+        provides: true,
+        files: false,
+        glob: true,
+        canon: true,
+        dot_arch: true,
+        relation: true,
+        ignore_case: false,
+        installed_only: false,
+        with_source: false,
+        source_only: false,
+    };
+    /// The same among installed packages only.
+    pub const INSTALLED: Self = Self {
+        installed_only: true,
+        ..Self::USUAL
+    };
+    /// The same, source packages, too.
+    pub const WITH_SOURCE: Self = Self {
+        with_source: true,
+        ..Self::USUAL
+    };
+
     fn bits(self) -> i32 {
         let bits = [
             (self.name, ffi::SELECTION_NAME),
@@ -103,17 +115,14 @@ impl Selection {
 
     /// Jobs that do `action` to what was selected, leaving the choice among candidates to the solver.
     #[must_use]
-    pub fn jobs(&self, action: JobAction, flags: JobFlags) -> Vec<SolverJob> {
+    pub fn jobs(&self, action: JobAction) -> Vec<SolverJob> {
         if self.pairs.is_empty() && !self.solvables.is_empty() {
-            return vec![SolverJob::new(
-                action,
-                JobTarget::OneOf(self.solvables.clone()),
-                flags,
-            )];
+            let any = JobTarget::OneOf(self.solvables.clone());
+            return vec![SolverJob::new(action, any)];
         }
         self.pairs
             .iter()
-            .map(|(how, what)| SolverJob::new(action, JobTarget::Selected(*how, *what), flags))
+            .map(|(how, what)| SolverJob::new(action, JobTarget::Selected(*how, *what)))
             .collect()
     }
 }

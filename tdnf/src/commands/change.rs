@@ -3,16 +3,22 @@
 use super::files::{self, PackageScope};
 use super::operands::{Operand, Operands};
 use super::{Command, Needs, security, source, updateinfo};
-use crate::args::options::{self, of};
+use crate::args::options::{self, Definition, of};
 use crate::change;
 use crate::error::{Code, Outcome};
 use crate::goal::{self, Goal, Request, SolverPolicy, Verb};
-use crate::session::{Freshness, PRIMARY, Packages, Session};
+use crate::session::{Freshness, LoadedRepo, PRIMARY, Packages, Session};
 use crate::view;
+
+/// The options of a command that brings packages in.
+const INCOMING: &[Definition] = &[
+    of::<options::ChangeOptions>(),
+    of::<options::Incoming>(),
+    of::<options::SkipOptions>(),
+];
 
 pub(super) const INSTALL: Command = Command {
     name: "install",
-    aliases: &[],
     usage: "PACKAGE|FILE.rpm|URL...",
     operands: Operands::all(Operand::Available),
     options: &[
@@ -30,22 +36,19 @@ pub(super) const INSTALL: Command = Command {
         () if session.args.options.source.source => source::install(session, words),
         () => change(session, words, Words::Needed, Verb::Install),
     },
+    ..Command::PLAIN
 };
 
 pub(super) const REINSTALL: Command = Command {
     name: "reinstall",
-    aliases: &[],
     usage: "PACKAGE|FILE.rpm...",
     operands: Operands::all(Operand::Installed),
-    options: &[
-        of::<options::ChangeOptions>(),
-        of::<options::Incoming>(),
-        of::<options::SkipOptions>(),
-    ],
+    options: INCOMING,
     example: "reinstall nginx",
     about: "Reinstall a package",
     needs: Needs::Lock,
     run: |session, words| change(session, words, Words::Needed, Verb::Reinstall),
+    ..Command::PLAIN
 };
 
 pub(super) const UPDATE: Command = Command {
@@ -70,34 +73,24 @@ pub(super) const UPDATE: Command = Command {
 
 pub(super) const DOWNGRADE: Command = Command {
     name: "downgrade",
-    aliases: &[],
     usage: "[PACKAGE...]",
     operands: Operands::all(Operand::Installed),
-    options: &[
-        of::<options::ChangeOptions>(),
-        of::<options::Incoming>(),
-        of::<options::SkipOptions>(),
-    ],
+    options: INCOMING,
     example: "downgrade nginx",
     about: "Downgrade a package",
     needs: Needs::Lock,
     run: |session, words| change(session, words, Words::Optional, Verb::Downgrade),
+    ..Command::PLAIN
 };
 
 pub(super) const DISTRO_SYNC: Command = Command {
     name: "distro-sync",
-    aliases: &[],
-    usage: "",
-    operands: Operands::all(Operand::Nothing),
-    options: &[
-        of::<options::ChangeOptions>(),
-        of::<options::Incoming>(),
-        of::<options::SkipOptions>(),
-    ],
+    options: INCOMING,
     example: "distro-sync --assumeno",
     about: "Bring every package to the version the repositories have, up or down",
     needs: Needs::Lock,
     run: |session, words| change(session, words, Words::Optional, Verb::DistroSync),
+    ..Command::PLAIN
 };
 
 pub(super) const ERASE: Command = Command {
@@ -109,7 +102,7 @@ pub(super) const ERASE: Command = Command {
     example: "erase nginx",
     about: "Remove a package or packages from your system",
     needs: Needs::Lock,
-    run: |session, words| remove(session, words, Words::Needed),
+    run: remove,
 };
 
 pub(super) const AUTOREMOVE: Command = Command {
@@ -165,12 +158,11 @@ pub(super) fn goal_of(
 }
 
 /// Erasing asks no repository: what is installed is all it needs.
-fn remove(session: &Session<'_>, words: &[String], need: Words) -> Outcome<u8> {
-    require(words, need)?;
-    let sources = if session.settings.cache_only {
-        Vec::new()
-    } else {
-        known_sources(session)?
+fn remove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    require(words, Words::Needed)?;
+    let sources = match session.settings.cache_only {
+        true => Vec::new(),
+        false => known_sources(session),
     };
     let (packages, request) = open(session, sources)?;
     perform(session, packages, Verb::Erase, &request.with(words))
@@ -178,16 +170,12 @@ fn remove(session: &Session<'_>, words: &[String], need: Words) -> Outcome<u8> {
 
 /// Repositories are only needed to tell an unknown name from one that is not installed; an
 /// unreachable one must not stop a removal.
-fn known_sources(session: &Session<'_>) -> Outcome<Vec<crate::session::LoadedRepo>> {
-    match session.sources(PRIMARY, Freshness::WhenExpired) {
-        Ok(sources) => Ok(sources),
-        Err(failure) => {
-            for line in &failure.details {
-                session.printer.err(line);
-            }
-            Ok(Vec::new())
-        }
-    }
+fn known_sources(session: &Session<'_>) -> Vec<LoadedRepo> {
+    let sources = session.sources(PRIMARY, Freshness::WhenExpired);
+    sources.unwrap_or_else(|failure| {
+        session.printer.show_details(&failure);
+        Vec::new()
+    })
 }
 
 fn autoremove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
@@ -205,15 +193,14 @@ pub(super) fn require(words: &[String], need: Words) -> Outcome<()> {
 /// The packages of the repositories and what the settings ask of a change, without words.
 pub(super) fn open(
     session: &Session<'_>,
-    sources: Vec<crate::session::LoadedRepo>,
+    sources: Vec<LoadedRepo>,
 ) -> Outcome<(Packages, Request)> {
     let conf_excludes = &session.settings.conf_excludes;
     if !conf_excludes.is_empty() {
-        session
-            .printer
-            .info("Warning: The following packages are excluded from tdnf.conf:");
+        let printer = session.printer;
+        printer.info("Warning: The following packages are excluded from tdnf.conf:");
         for name in conf_excludes {
-            session.printer.info(&format!("  {name}"));
+            printer.info(&format!("  {name}"));
         }
     }
     let mut request = request(session)?;

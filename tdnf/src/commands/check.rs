@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rpm_solv::{JobAction, JobFlags, JobTarget, SolverJob};
+use rpm_solv::{JobAction, JobTarget, SolverJob};
 
 use super::operands::{Operand, Operands};
-use super::{Command, Needs, files};
+use super::{Command, files};
 use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
 use crate::goal::{self, Request, SolverPolicy};
@@ -14,51 +14,39 @@ use crate::session::{Freshness, PRIMARY, Packages, Session, packages_below};
 
 pub(super) const CHECK: Command = Command {
     name: "check",
-    aliases: &[],
-    usage: "",
-    operands: Operands::all(Operand::Nothing),
     options: &[of::<options::SkipOptions>()],
     example: "check",
     about: "Check the packages of all repositories for problems",
-    needs: Needs::Nothing,
     run: |session, _| {
         let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
-        let mut names: Vec<&str> = packages
-            .pool
-            .solvables()
-            .filter(|id| !packages.pool.is_installed(*id) && packages.pool.arch(*id) != "src")
-            .map(|id| packages.pool.name(id))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        // Asking for a name whose place another package has taken gets that one.
-        let mut taken = BTreeSet::new();
-        for name in &names {
-            if goal::has_successor(&mut packages, name)? {
-                taken.insert(name.clone());
+        let pool = &packages.pool;
+        let offered = pool.solvables().filter(|id| !pool.is_installed(*id));
+        let offered = offered.filter(|id| pool.arch(*id) != "src");
+        let offered: BTreeSet<&str> = offered.map(|id| pool.name(id)).collect();
+        let offered: Vec<String> = offered.into_iter().map(str::to_owned).collect();
+        let mut names = Vec::new();
+        for name in offered {
+            // Asking for a name whose place another package has taken gets that one.
+            if !goal::has_successor(&mut packages, &name)? {
+                names.push(name);
             }
         }
-        names.retain(|name| !taken.contains(name));
-        let job = |name: String| {
-            let target = JobTarget::Name(name);
-            SolverJob::new(JobAction::Install, target, JobFlags::default())
-        };
+        let job = |name| SolverJob::new(JobAction::Install, JobTarget::Name(name));
         let jobs: Vec<SolverJob> = names.into_iter().map(job).collect();
         solve(session, &mut packages, &jobs)
     },
+    ..Command::PLAIN
 };
 
 pub(super) const CHECK_LOCAL: Command = Command {
     name: "check-local",
-    aliases: &[],
     usage: "DIR",
     operands: Operands::all(Operand::File),
     options: &[of::<options::SkipOptions>()],
     example: "check-local /srv/packages",
     about: "Check the packages below a folder for problems, as if nothing else existed",
-    needs: Needs::Nothing,
     run: check_local,
+    ..Command::PLAIN
 };
 
 fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
@@ -70,25 +58,18 @@ fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     session
         .printer
         .info(&format!("Found {} packages", found.len()));
-    let mut packages = session.no_packages()?;
-    let words: Vec<String> = found
-        .iter()
-        .map(|path| path.to_string_lossy().into_owned())
-        .collect();
+    let mut packages = session.packages_of(Vec::new())?;
+    let words = found.iter().map(|path| path.to_string_lossy().into_owned());
+    let words: Vec<String> = words.collect();
     let ids = files::add(session, &mut packages, &words, files::PackageScope::Binary)?;
-    let jobs: Vec<SolverJob> = ids
-        .into_iter()
-        .map(|id| SolverJob::solvable(JobAction::Install, id))
-        .collect();
+    let job = |id| SolverJob::solvable(JobAction::Install, id);
+    let jobs: Vec<SolverJob> = ids.into_iter().map(job).collect();
     solve(session, &mut packages, &jobs)
 }
 
 fn solve(session: &Session<'_>, packages: &mut Packages, jobs: &[SolverJob]) -> Outcome<u8> {
-    let request = Request::new(
-        &session.settings,
-        &session.args.words,
-        SolverPolicy::default(),
-    );
+    let policy = SolverPolicy::default();
+    let request = Request::new(&session.settings, &session.args.words, policy);
     goal::check(&request, packages, session, jobs)?;
     session.printer.info("Check completed without issues");
     Ok(0)

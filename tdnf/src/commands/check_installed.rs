@@ -3,8 +3,7 @@
 use rpm_pkg::dep::{DepGroup, Deps};
 use rpm_pkg::header::{Header, tag};
 
-use super::operands::{Operand, Operands};
-use super::{Command, Needs};
+use super::Command;
 use crate::args::options::{self, of};
 use crate::audit::{self, AuditFinding};
 use crate::change;
@@ -15,14 +14,12 @@ use rpm_transaction::RootDir;
 
 pub(super) const CHECK_INSTALLED: Command = Command {
     name: "check-installed",
-    aliases: &[],
     usage: "[--repair]",
-    operands: Operands::all(Operand::Nothing),
     options: &[of::<options::Repair>()],
     example: "check-installed --repair",
     about: "Look for what an interrupted rpm left in database and folders, and repair it",
-    needs: Needs::Nothing,
     run,
+    ..Command::PLAIN
 };
 
 fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {

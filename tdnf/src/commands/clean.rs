@@ -4,21 +4,19 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::Command;
 use super::operands::{Operand, Operands};
-use super::{Command, Needs};
 use crate::error::{At, Code, Failure, Outcome};
 use crate::session::Session;
 
 pub(super) const COMMAND: Command = Command {
     name: "clean",
-    aliases: &[],
     usage: "packages|metadata|dbcache|keys|expire-cache|all",
     operands: Operands::after(keywords, Operand::Nothing),
-    options: &[],
     example: "clean packages",
     about: "Remove cached data",
-    needs: Needs::Nothing,
     run,
+    ..Command::PLAIN
 };
 
 /// What can be cleaned, and what that is below the directory of a repository.

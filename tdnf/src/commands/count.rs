@@ -1,21 +1,16 @@
 //! `count`: how many packages there are, installed and available.
 
-use super::operands::{Operand, Operands};
-use super::{Command, Needs};
+use super::Command;
 use crate::error::Outcome;
 use crate::session::{Freshness, PRIMARY, Session};
 use crate::view::PackageCount;
 
 pub(super) const COMMAND: Command = Command {
     name: "count",
-    aliases: &[],
-    usage: "",
-    operands: Operands::all(Operand::Nothing),
-    options: &[],
     example: "count",
     about: "Count the packages that are installed and available",
-    needs: Needs::Nothing,
     run,
+    ..Command::PLAIN
 };
 
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {

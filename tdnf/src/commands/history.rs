@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
+use super::Command;
 use super::change::request;
 use super::operands::{Operand, Operands, words};
-use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
@@ -18,7 +18,6 @@ use crate::view::history::Transactions;
 
 pub(super) const COMMAND: Command = Command {
     name: "history",
-    aliases: &[],
     usage: "[list|info|init|update|undo|redo|rollback] [FROM[-TO]]",
     operands: Operands::after(words::<HistoryVerb>, Operand::Text),
     options: &[
@@ -30,9 +29,8 @@ pub(super) const COMMAND: Command = Command {
     ],
     example: "history undo 2",
     about: "Show past transactions, undo or repeat them",
-    // The subcommands that change something ask for more when they run.
-    needs: Needs::Nothing,
     run,
+    ..Command::PLAIN
 };
 
 /// What is done with the history.

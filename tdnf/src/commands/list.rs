@@ -1,14 +1,15 @@
 //! `list`, `info` and `check-update`.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use rpm_solv::{DependencyKind, SelectFlags, SolvableId};
 
+use super::Command;
 use super::operands::{Operand, Operands, words};
 use super::query::{RowDetail, installed, rows, select};
 use super::repoquery::extras;
-use super::{Command, Needs};
 use crate::args::Scope;
 use crate::args::options::{self, of};
 use crate::error::{Code, Outcome};
@@ -22,46 +23,42 @@ const RECENT: u64 = 7 * 24 * 60 * 60;
 
 pub(super) const LIST: Command = Command {
     name: "list",
-    aliases: &[],
     usage: SCOPES,
     operands: Operands::after(words::<Scope>, Operand::Package),
     options: &[of::<options::Scopes>(), of::<options::PlaceOptions>()],
     example: "list installed 'nginx*'",
     about: "List a package or groups of packages",
-    needs: Needs::Nothing,
     run: |session, words| {
         let rows = find(session, words, RowDetail::Line)?;
         session.printer.show(&PackageList(&rows));
         Ok(0)
     },
+    ..Command::PLAIN
 };
 
 pub(super) const INFO: Command = Command {
     name: "info",
-    aliases: &[],
     usage: SCOPES,
     operands: Operands::after(words::<Scope>, Operand::Package),
     options: &[of::<options::Scopes>(), of::<options::PlaceOptions>()],
     example: "info nginx",
     about: "Display details about a package or group of packages",
-    needs: Needs::Nothing,
     run: |session, words| {
         let rows = find(session, words, RowDetail::All)?;
         session.printer.show(&PackageInfo(&rows));
         Ok(0)
     },
+    ..Command::PLAIN
 };
 
 pub(super) const CHECK_UPDATE: Command = Command {
     name: "check-update",
-    aliases: &[],
     usage: "[PACKAGE...]",
     operands: Operands::all(Operand::Installed),
-    options: &[],
     example: "check-update",
     about: "Check for available package upgrades",
-    needs: Needs::Nothing,
     run: check_update,
+    ..Command::PLAIN
 };
 
 /// The scope of a command line and the words after it: an argument beats an option, the last
@@ -103,8 +100,8 @@ fn choose(
         Scope::All => named,
         Scope::Installed => keep(packages, named, true),
         Scope::Available => keep(packages, named, false),
-        Scope::Upgrades => changes(packages, &named, std::cmp::Ordering::Greater),
-        Scope::Downgrades => changes(packages, &named, std::cmp::Ordering::Less),
+        Scope::Upgrades => changes(packages, &named, Ordering::Greater),
+        Scope::Downgrades => changes(packages, &named, Ordering::Less),
         Scope::Extras => extras(packages, keep(packages, named, true)),
         Scope::Obsoletes => obsoleters(packages, keep(packages, named, false))?,
         Scope::Recent => recent(session, packages, keep(packages, named, false))?,
@@ -113,30 +110,18 @@ fn choose(
 
 /// Everything the words name, in pool order; no word names everything. Source packages are not
 /// listed unless a word names them.
-pub(super) fn named(
+fn named(
     session: &Session<'_>,
     packages: &mut Packages,
     words: &[String],
 ) -> Outcome<Vec<SolvableId>> {
     if words.is_empty() {
-        let mut all: Vec<SolvableId> = packages.pool.solvables().collect();
-        let (installed, others): (Vec<_>, Vec<_>) = all
-            .drain(..)
-            .partition(|id| packages.pool.is_installed(*id));
-        return Ok(in_order(packages, installed.into_iter().chain(others)));
+        return Ok(in_order(packages, packages.pool.solvables()));
     }
     let mut found = BTreeSet::new();
     for word in words {
-        let flags = SelectFlags {
-            with_source: true,
-            ..SelectFlags::default()
-        };
-        found.extend(
-            select(session, packages, word, flags)?
-                .solvables()
-                .iter()
-                .copied(),
-        );
+        let selection = select(session, packages, word, SelectFlags::WITH_SOURCE)?;
+        found.extend(selection.solvables().iter().copied());
     }
     Ok(in_order(packages, found))
 }
@@ -146,15 +131,15 @@ pub(super) fn in_order(
     packages: &Packages,
     ids: impl IntoIterator<Item = SolvableId>,
 ) -> Vec<SolvableId> {
-    let (mut installed, mut others): (Vec<_>, Vec<_>) = ids
-        .into_iter()
-        .partition(|id| packages.pool.is_installed(*id));
+    let pool = &packages.pool;
+    let is_installed = |id: &SolvableId| pool.is_installed(*id);
+    let (mut installed, mut others): (Vec<_>, Vec<_>) = ids.into_iter().partition(is_installed);
     installed.sort_by(|a, b| {
-        let names = packages.pool.name(*a).cmp(packages.pool.name(*b));
-        names.then_with(|| packages.pool.compare_versions(*a, *b))
+        let names = pool.name(*a).cmp(pool.name(*b));
+        names.then_with(|| pool.compare_versions(*a, *b))
     });
     let rank = |id: &SolvableId| {
-        let repo = packages.pool.repo_of(*id).ok();
+        let repo = pool.repo_of(*id).ok();
         packages.repos.iter().position(|known| Some(*known) == repo)
     };
     others.sort_by_key(|id| (rank(id), *id));
@@ -201,15 +186,13 @@ fn recent(
 pub(super) fn changes(
     packages: &Packages,
     named: &[SolvableId],
-    wanted: std::cmp::Ordering,
+    wanted: Ordering,
 ) -> Vec<SolvableId> {
     let pool = &packages.pool;
-    let mut installed: std::collections::BTreeMap<&str, SolvableId> = Default::default();
+    let mut installed: BTreeMap<&str, SolvableId> = BTreeMap::new();
     let names: BTreeSet<&str> = named.iter().map(|id| pool.name(*id)).collect();
-    for id in pool
-        .repo_solvables(packages.installed)
-        .filter(|id| names.contains(pool.name(*id)))
-    {
+    let all = pool.repo_solvables(packages.installed);
+    for id in all.filter(|id| names.contains(pool.name(*id))) {
         let best = installed.entry(pool.name(id)).or_insert(id);
         if pool.compare_versions(id, *best) == wanted {
             *best = id;

@@ -1,8 +1,7 @@
 //! `makecache`: fetches the metadata of all repositories that are on, and makes of it what later runs
 //! read instead.
 
-use super::operands::{Operand, Operands};
-use super::{Command, Needs};
+use super::Command;
 use crate::error::Outcome;
 use crate::session::{Freshness, Session};
 
@@ -11,14 +10,10 @@ const PARTS: &[&str] = &["primary", "filelists", "updateinfo"];
 
 pub(super) const COMMAND: Command = Command {
     name: "makecache",
-    aliases: &[],
-    usage: "",
-    operands: Operands::all(Operand::Nothing),
-    options: &[],
     example: "makecache",
     about: "Generate the metadata cache",
-    needs: Needs::Nothing,
     run,
+    ..Command::PLAIN
 };
 
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {

@@ -12,18 +12,17 @@ use crate::session::Session;
 
 pub(super) const COMMAND: Command = Command {
     name: "mark",
-    aliases: &[],
     usage: "install|remove PACKAGE...",
     operands: Operands {
         keywords: words::<Mark>,
         keyword_needed: true,
         rest: Operand::Installed,
     },
-    options: &[],
     example: "mark install nginx",
     about: "Mark installed packages as asked for, or as dependencies",
     needs: Needs::Lock,
     run,
+    ..Command::PLAIN
 };
 
 /// Who wanted a package.
@@ -50,10 +49,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         );
     }
     let mut packages = session.packages(Vec::new())?;
-    let flags = SelectFlags {
-        installed_only: true,
-        ..SelectFlags::default()
-    };
+    let flags = SelectFlags::INSTALLED;
     let mut names = Vec::new();
     for spec in specs {
         let selection = select(session, &mut packages, spec, flags)?;

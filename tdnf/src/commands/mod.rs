@@ -32,7 +32,7 @@ use crate::screen::Screen;
 use crate::session::{Needs, Session};
 use crate::settings::{Environment, Settings};
 use crate::view::Version;
-use operands::Operands;
+use operands::{Operand, Operands};
 
 /// What a command does: gets the session and the words after its name, returns the exit code.
 pub type CommandFn = fn(&Session<'_>, &[String]) -> Outcome<u8>;
@@ -60,6 +60,20 @@ pub struct Command {
 }
 
 impl Command {
+    /// What a record leaves out: one name, nothing behind it, no options of its own; it only reads.
+    /// What its subcommands need beyond that they ask for when they run.
+    const PLAIN: Self = Self {
+        name: "",
+        aliases: &[],
+        usage: "",
+        operands: Operands::all(Operand::Nothing),
+        options: &[],
+        example: "",
+        about: "",
+        needs: Needs::Nothing,
+        run: |_, _| Ok(0),
+    };
+
     /// Its name and its other names.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.aliases.iter().copied())

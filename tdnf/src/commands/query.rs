@@ -42,7 +42,11 @@ pub(super) fn row(
     let id = packages.package_id(solvable);
     let repo = packages.repo_of(solvable);
     if detail == RowDetail::Line {
-        return Ok(plain(id, repo));
+        return Ok(PackageRow {
+            id,
+            repo,
+            ..PackageRow::default()
+        });
     }
     let facts = packages.pool.facts(solvable)?;
     Ok(PackageRow {
@@ -98,7 +102,11 @@ fn header_row(header: &Header, detail: RowDetail) -> PackageRow {
         release: text(tag::RELEASE),
         arch: text(tag::ARCH),
     };
-    let row = plain(id, "@System".to_owned());
+    let row = PackageRow {
+        id,
+        repo: "@System".to_owned(),
+        ..PackageRow::default()
+    };
     if detail == RowDetail::Line {
         return row;
     }
@@ -112,18 +120,5 @@ fn header_row(header: &Header, detail: RowDetail) -> PackageRow {
         license: text(tag::LICENSE),
         description: text(tag::DESCRIPTION),
         ..row
-    }
-}
-
-fn plain(id: PackageId, repo: String) -> PackageRow {
-    PackageRow {
-        id,
-        repo,
-        install_size: 0,
-        download_size: 0,
-        summary: String::new(),
-        url: None,
-        license: String::new(),
-        description: String::new(),
     }
 }

@@ -2,25 +2,21 @@
 
 use clap::ValueEnum;
 
+use super::Command;
 use super::operands::{Operand, Operands, words};
-use super::{Command, Needs};
+use crate::change::CMDLINE;
 use crate::error::{Code, Outcome};
 use crate::session::Session;
 use crate::view::repos::{RepoRow, RepoTable};
 
-/// The pseudo repository of packages on the command line; never on.
-const CMDLINE: &str = "@cmdline";
-
 pub(super) const COMMAND: Command = Command {
     name: "repolist",
-    aliases: &[],
     usage: "[all|enabled|disabled]",
     operands: Operands::after(words::<RepoFilter>, Operand::Nothing),
-    options: &[],
     example: "repolist all",
     about: "Display the configured software repositories",
-    needs: Needs::Nothing,
     run,
+    ..Command::PLAIN
 };
 
 /// Which repositories are shown.
@@ -36,28 +32,22 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         Some(word) => RepoFilter::from_str(word, true).map_err(|_| Code::CLI_NO_MATCH)?,
         None => RepoFilter::Enabled,
     };
-    let (on, off) = (
-        filter != RepoFilter::Disabled,
-        filter != RepoFilter::Enabled,
-    );
-    let mut rows = Vec::new();
-    if off {
-        let (id, name) = (CMDLINE.to_owned(), CMDLINE.to_owned());
-        rows.push(RepoRow {
-            id,
-            name,
-            enabled: false,
-        });
-    }
-    for repo in session.repos()? {
-        if if repo.enabled { on } else { off } {
-            rows.push(RepoRow {
-                id: repo.id,
-                name: repo.name,
-                enabled: repo.enabled,
-            });
-        }
-    }
+    // That of packages on the command line comes first; it is never on.
+    let mut rows = vec![RepoRow {
+        id: CMDLINE.to_owned(),
+        name: CMDLINE.to_owned(),
+        enabled: false,
+    }];
+    rows.extend(session.repos()?.into_iter().map(|repo| RepoRow {
+        id: repo.id,
+        name: repo.name,
+        enabled: repo.enabled,
+    }));
+    rows.retain(|row| match filter {
+        RepoFilter::All => true,
+        RepoFilter::Enabled => row.enabled,
+        RepoFilter::Disabled => !row.enabled,
+    });
     session.printer.show(&RepoTable(rows));
     Ok(0)
 }

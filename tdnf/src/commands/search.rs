@@ -3,9 +3,9 @@
 use rpm_pkg::glob::glob_matches;
 use rpm_solv::SelectFlags;
 
+use super::Command;
 use super::operands::{Operand, Operands};
 use super::query::{RowDetail, rows, select};
-use super::{Command, Needs};
 use crate::error::{Code, Outcome};
 use crate::goal;
 use crate::session::{Freshness, PRIMARY, Session};
@@ -13,14 +13,12 @@ use crate::view::packages::{PackageMatches, PackageProviders};
 
 pub(super) const SEARCH: Command = Command {
     name: "search",
-    aliases: &[],
     usage: "STRING...",
     operands: Operands::after(|| vec!["all".to_owned()], Operand::Text),
-    options: &[],
     example: "search nginx",
     about: "Search package details for the given string",
-    needs: Needs::Nothing,
     run: search,
+    ..Command::PLAIN
 };
 
 pub(super) const PROVIDES: Command = Command {
@@ -28,11 +26,10 @@ pub(super) const PROVIDES: Command = Command {
     aliases: &["whatprovides"],
     usage: "NAME|CAPABILITY|PATH",
     operands: Operands::all(Operand::Package),
-    options: &[],
     example: "provides /usr/sbin/nginx",
     about: "Find what package provides the given value",
-    needs: Needs::Nothing,
     run: provides,
+    ..Command::PLAIN
 };
 
 fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
@@ -60,7 +57,7 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let flags = SelectFlags {
         files: true,
-        ..SelectFlags::default()
+        ..SelectFlags::USUAL
     };
     let mut found = select(session, &mut packages, word, flags)?
         .solvables()

@@ -7,9 +7,9 @@ use rpm_pkg::evr::EvrRef;
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{SelectFlags, SolvableId};
 
+use super::Command;
 use super::operands::{Operand, Operands, words};
 use super::query::select;
-use super::{Command, Needs};
 use crate::args::options::{self, of};
 use crate::error::{Code, Failure, Outcome};
 use crate::session::{Freshness, Packages, Session};
@@ -17,14 +17,13 @@ use crate::view::advisories::{AdvisoryCounts, AdvisoryInfo, AdvisoryList, needs_
 
 pub(super) const COMMAND: Command = Command {
     name: "updateinfo",
-    aliases: &[],
     usage: "[summary|list|info] [all|available|updates|installed] [PACKAGE...]",
     operands: Operands::after(keywords, Operand::Installed),
     options: &[of::<options::Advisories>(), of::<options::Detail>()],
     example: "updateinfo list --security",
     about: "Display advisories about packages",
-    needs: Needs::Nothing,
     run,
+    ..Command::PLAIN
 };
 
 /// How much is shown.
@@ -111,10 +110,7 @@ pub(super) fn installed(
     if specs.is_empty() {
         return Ok(packages.pool.repo_solvables(packages.installed).collect());
     }
-    let flags = SelectFlags {
-        installed_only: true,
-        ..SelectFlags::default()
-    };
+    let flags = SelectFlags::INSTALLED;
     let mut found = Vec::new();
     for spec in specs {
         let selection = select(session, packages, spec, flags)?;

@@ -9,31 +9,20 @@ impl Packages {
     /// The best of some packages of one name: of the preferred repository, then of the best
     /// architecture, then the newest. Excluded packages are out.
     pub(super) fn best(&self, candidates: &[SolvableId]) -> Option<SolvableId> {
-        let considered = candidates
-            .iter()
-            .copied()
-            .filter(|id| !self.pool.is_excluded(*id));
-        considered.reduce(|best, next| {
-            if self.is_better(next, best) {
-                next
-            } else {
-                best
-            }
-        })
+        let all = candidates.iter().copied();
+        self.first(all.filter(|id| !self.pool.is_excluded(*id)))
     }
 
     /// What a word names among the packages that excludes and `minversions` hide.
     pub(super) fn select_hidden(&mut self, word: &str) -> Outcome<Vec<SolvableId>> {
         let pool = &self.pool;
-        let hidden: Vec<SolvableId> = pool
-            .solvables()
-            .filter(|id| pool.is_excluded(*id))
-            .collect();
+        let hidden = pool.solvables().filter(|id| pool.is_excluded(*id));
+        let hidden: Vec<SolvableId> = hidden.collect();
         if hidden.is_empty() {
             return Ok(hidden);
         }
         self.pool.set_excluded(Vec::new());
-        let selection = self.pool.select(word, SelectFlags::default(), false);
+        let selection = self.pool.select(word, SelectFlags::USUAL, false);
         self.pool.set_excluded(hidden);
         let mut found = selection?.solvables().to_vec();
         found.retain(|id| self.pool.is_excluded(*id));
@@ -44,20 +33,15 @@ impl Packages {
     /// asked for it and says that it is disabled.
     pub(super) fn best_too_old(&self, candidates: &[SolvableId]) -> Option<SolvableId> {
         let old = candidates.iter().copied();
-        old.filter(|id| self.too_old.contains(id))
-            .reduce(|best, next| match self.is_better(next, best) {
-                true => next,
-                false => best,
-            })
+        self.first(old.filter(|id| self.too_old.contains(id)))
     }
 
-    fn is_better(&self, next: SolvableId, best: SolvableId) -> bool {
+    fn first(&self, candidates: impl Iterator<Item = SolvableId>) -> Option<SolvableId> {
         let rank = |id| (self.priority(id), self.arch_rank(id));
-        match rank(next).cmp(&rank(best)) {
-            std::cmp::Ordering::Less => true,
-            std::cmp::Ordering::Greater => false,
-            std::cmp::Ordering::Equal => self.pool.compare_versions(next, best).is_gt(),
-        }
+        candidates.min_by(|a, b| {
+            let ranks = rank(*a).cmp(&rank(*b));
+            ranks.then_with(|| self.pool.compare_versions(*b, *a))
+        })
     }
 
     /// 0 for the architecture of the system and `noarch`, 1 for others it can run.
@@ -79,13 +63,8 @@ impl Packages {
 
     /// Installed packages of a name.
     pub(super) fn installed_named(&self, name: &str) -> Vec<SolvableId> {
-        let Some(repo) = self.pool.installed() else {
-            return Vec::new();
-        };
-        self.pool
-            .repo_solvables(repo)
-            .filter(|id| self.pool.name(*id) == name)
-            .collect()
+        let all = self.pool.repo_solvables(self.installed);
+        all.filter(|id| self.pool.name(*id) == name).collect()
     }
 
     /// Installed packages of the same name, version and architecture.

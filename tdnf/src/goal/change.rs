@@ -42,7 +42,7 @@ impl Matcher<'_> {
     }
 
     fn update_word(&mut self, word: &str) -> Outcome<()> {
-        let selection = self.select(word, SelectFlags::default())?;
+        let selection = self.select(word, SelectFlags::USUAL)?;
         let mut found = false;
         for (name, candidates) in by_name(self.packages, selection.solvables()) {
             let packages = &*self.packages;
@@ -78,7 +78,7 @@ impl Matcher<'_> {
             return self.downgrade_all();
         }
         for word in &self.request.words {
-            let selection = self.select_known(word, SelectFlags::default())?;
+            let selection = self.select_known(word, SelectFlags::USUAL)?;
             for (name, candidates) in by_name(self.packages, selection.solvables()) {
                 if !self.packages.installed_named(&name).is_empty() {
                     self.downgrade_name(word, &name, &candidates)?;
@@ -91,10 +91,8 @@ impl Matcher<'_> {
     }
 
     fn downgrade_all(&mut self) -> Outcome<()> {
-        let installed: Vec<_> = match self.packages.pool.installed() {
-            Some(repo) => self.packages.pool.repo_solvables(repo).collect(),
-            None => Vec::new(),
-        };
+        let installed = self.packages.pool.repo_solvables(self.packages.installed);
+        let installed: Vec<_> = installed.collect();
         for name in by_name(self.packages, &installed).into_keys() {
             let candidates = self.packages.available_named(&name);
             if let Some(lower) = below_installed(self.packages, &name, &candidates) {
@@ -139,11 +137,7 @@ impl Matcher<'_> {
             self.want(*file);
         }
         for word in &self.request.words {
-            let flags = SelectFlags {
-                installed_only: true,
-                ..SelectFlags::default()
-            };
-            let selection = self.select_known(word, flags)?;
+            let selection = self.select_known(word, SelectFlags::INSTALLED)?;
             for installed in selection.solvables() {
                 self.reinstall_one(*installed)?;
             }
@@ -179,41 +173,27 @@ fn below_installed(
     candidates: &[SolvableId],
 ) -> Option<SolvableId> {
     let lower = lower_versions(packages, name, candidates);
-    packages
-        .best(&lower)
-        .or_else(|| packages.best_too_old(&lower))
+    let old = || packages.best_too_old(&lower);
+    packages.best(&lower).or_else(old)
 }
 
 /// The candidates below every installed version of a name.
 fn lower_versions(packages: &Packages, name: &str, candidates: &[SolvableId]) -> Vec<SolvableId> {
     let pool = &packages.pool;
-    let installed = packages.installed_named(name);
-    let lowest =
-        installed
-            .into_iter()
-            .reduce(|low, next| match pool.compare_versions(next, low).is_lt() {
-                true => next,
-                false => low,
-            });
+    let installed = packages.installed_named(name).into_iter();
+    let lowest = installed.min_by(|a, b| pool.compare_versions(*a, *b));
     let Some(lowest) = lowest else {
         return Vec::new();
     };
-    let lower = candidates.iter().copied();
-    lower
-        .filter(|id| {
-            pool.compare_versions(*id, lowest).is_lt()
-                && pool.arch(*id) == pool.arch(lowest)
-                && !pool.is_installed(*id)
-        })
-        .collect()
+    let is_lower = |id: &SolvableId| {
+        pool.compare_versions(*id, lowest).is_lt()
+            && pool.arch(*id) == pool.arch(lowest)
+            && !pool.is_installed(*id)
+    };
+    candidates.iter().copied().filter(is_lower).collect()
 }
 
 fn newest(packages: &Packages, ids: &[SolvableId]) -> Option<SolvableId> {
-    let pool = &packages.pool;
-    ids.iter().copied().reduce(
-        |best, next| match pool.compare_versions(next, best).is_gt() {
-            true => next,
-            false => best,
-        },
-    )
+    let newer = |a: &SolvableId, b: &SolvableId| packages.pool.compare_versions(*b, *a);
+    ids.iter().copied().min_by(newer)
 }

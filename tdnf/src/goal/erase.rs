@@ -12,11 +12,7 @@ impl Matcher<'_> {
         self.goal.allow_uninstall = true;
         self.goal.clean_dependencies = self.request.clean_requirements;
         for word in &self.request.words {
-            let flags = SelectFlags {
-                installed_only: true,
-                ..SelectFlags::default()
-            };
-            let installed = self.select(word, flags)?;
+            let installed = self.select(word, SelectFlags::INSTALLED)?;
             if !installed.is_empty() {
                 for id in installed.solvables() {
                     self.goal.unwant(*id);
@@ -25,7 +21,7 @@ impl Matcher<'_> {
             }
             // Known, but not installed: there is nothing to do for it.
             let pool = &mut self.packages.pool;
-            let known = pool.select(word, SelectFlags::default(), true)?;
+            let known = pool.select(word, SelectFlags::USUAL, true)?;
             if known.is_empty() {
                 self.not_found(word)?;
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rpm_solv::{DependencyKind, JobAction, JobFlags, SelectFlags, Selection, SolvableId};
+use rpm_solv::{DependencyKind, JobAction, SelectFlags, Selection, SolvableId};
 
 use super::is_glob;
 use super::matcher::Matcher;
@@ -17,7 +17,7 @@ impl Matcher<'_> {
             self.want_unless_installed(*file);
         }
         for word in &self.request.words {
-            let selection = self.select(word, SelectFlags::default())?;
+            let selection = self.select(word, SelectFlags::USUAL)?;
             if selection.is_empty() && word.starts_with('/') {
                 self.want_owner(word)?;
             } else if selection.is_empty() {
@@ -131,7 +131,7 @@ impl Matcher<'_> {
         let all = selection.solvables().iter();
         let names = all.map(|id| pool.name(*id).to_owned());
         self.goal.requested.extend(names);
-        let jobs = selection.jobs(JobAction::Install, JobFlags::default());
+        let jobs = selection.jobs(JobAction::Install);
         self.goal.jobs.extend(jobs);
     }
 }

@@ -111,7 +111,7 @@ impl Matcher<'_> {
         if excluded.is_empty() {
             return Ok(Vec::new());
         }
-        let named = pool.select(word, SelectFlags::default(), true);
+        let named = pool.select(word, SelectFlags::USUAL, true);
         pool.set_excluded(excluded);
         Ok(named?.solvables().to_vec())
     }

@@ -59,7 +59,7 @@ fn other_arches(packages: &Packages, word: &str) -> Vec<String> {
 /// and its repository.
 fn switched_off(metadata: &dyn OnDemand, word: &str) -> Option<(String, String)> {
     let mut packages = metadata.switched_off()?;
-    let selection = packages.pool.select(word, SelectFlags::default(), false);
+    let selection = packages.pool.select(word, SelectFlags::USUAL, false);
     let best = packages.best(selection.ok()?.solvables())?;
     Some((packages.pool.nevra(best), packages.repo_of(best)))
 }

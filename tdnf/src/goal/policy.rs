@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use rpm_solv::{JobAction, JobFlags, JobTarget, SolverJob};
+use rpm_solv::{JobAction, JobTarget, SolverJob};
 
 use crate::error::{At, Code, Failure, Outcome};
-use crate::plan::{self, ChangeReason, Plan};
+use crate::plan::{ChangeReason, Plan, PlannedAction};
 use crate::session::Packages;
 use crate::settings::Settings;
 
@@ -26,10 +26,8 @@ impl SolverPolicy {
     /// and those that begin with `#` are not.
     pub fn read(settings: &Settings) -> Outcome<Self> {
         let dir = settings.config_file.parent().unwrap_or(Path::new("/"));
-        let mut minimum: Vec<(String, String)> = settings
-            .main
-            .minversions
-            .iter()
+        let configured = settings.main.minversions.iter();
+        let mut minimum: Vec<_> = configured
             .map(|m| (m.name.clone(), m.evr.clone()))
             .collect();
         for line in lines(&dir.join("minversions.d"))? {
@@ -50,8 +48,7 @@ impl SolverPolicy {
     pub fn locks(&self, packages: &Packages) -> Vec<SolverJob> {
         let installed = |name: &&String| !packages.installed_named(name).is_empty();
         let locked = self.locks.iter().filter(installed).cloned();
-        let lock =
-            |name| SolverJob::new(JobAction::Lock, JobTarget::Name(name), JobFlags::default());
+        let lock = |name| SolverJob::new(JobAction::Lock, JobTarget::Name(name));
         locked.map(lock).collect()
     }
 
@@ -61,8 +58,8 @@ impl SolverPolicy {
         for change in &plan.changes {
             let name = &change.package.name;
             let what = match change.action {
-                plan::PlannedAction::Remove => "removed",
-                plan::PlannedAction::Obsolete => "obsoleted",
+                PlannedAction::Remove => "removed",
+                PlannedAction::Obsolete => "obsoleted",
                 _ => continue,
             };
             if self.protected.iter().any(|protected| protected == name) {
@@ -72,36 +69,25 @@ impl SolverPolicy {
                 });
             }
         }
-        if failure.details.is_empty() {
-            Ok(())
-        } else {
-            Err(failure)
+        match failure.details.is_empty() {
+            true => Ok(()),
+            false => Err(failure),
         }
     }
 }
 
 /// The lines of all `*.conf` files of a directory, by file name; no directory, no lines.
 fn lines(dir: &Path) -> Outcome<Vec<String>> {
-    let mut files: Vec<_> = match fs::read_dir(dir) {
-        Ok(entries) => entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .collect(),
-        Err(_) => return Ok(Vec::new()),
-    };
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "conf")
-    });
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "conf"));
     files.sort();
     let mut all = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).at(&file)?;
         let lines = text.lines().map(str::trim);
-        all.extend(
-            lines
-                .filter(|l| !l.is_empty() && !l.starts_with('#'))
-                .map(str::to_owned),
-        );
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        all.extend(lines.map(str::to_owned));
     }
     Ok(all)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rpm_solv::{
-    DependencyKind, FixKind, JobAction as Wish, JobFlags, JobTarget, Solution, SolvableId,
+    DependencyKind, FixKind, JobAction as Wish, JobTarget, Solution, SolvableId,
     SolveResult as Answer, SolverJob, SolverOptions, SolverProblem, StepKind, TransactionStep,
 };
 
@@ -74,12 +74,8 @@ pub fn named_only(packages: &Packages, goal: &Goal) -> Outcome<Plan> {
             _ => None,
         };
         if let Some(id) = id.filter(|id| !packages.pool.is_installed(*id)) {
-            plan.changes.push(change(
-                packages,
-                id,
-                PlannedAction::Install,
-                ChangeReason::User,
-            )?);
+            let (action, reason) = (PlannedAction::Install, ChangeReason::User);
+            plan.changes.push(change(packages, id, action, reason)?);
         }
     }
     Ok(plan)
@@ -116,21 +112,13 @@ fn jobs(request: &Request, goal: &Goal, packages: &Packages) -> Vec<SolverJob> {
         jobs.extend(user_installed(packages, &request.auto));
     }
     jobs.extend(request.policy.locks(packages));
-    for name in &request.install_only {
-        jobs.push(SolverJob::new(
-            Wish::MultiVersion,
-            JobTarget::Name(name.clone()),
-            JobFlags::default(),
-        ));
-    }
+    let several = request.install_only.iter().cloned().map(JobTarget::Name);
+    jobs.extend(several.map(|name| SolverJob::new(Wish::MultiVersion, name)));
     jobs
 }
 
 fn user_installed(packages: &Packages, auto: &BTreeSet<String>) -> Vec<SolverJob> {
-    let Some(repo) = packages.pool.installed() else {
-        return Vec::new();
-    };
-    let all = packages.pool.repo_solvables(repo);
+    let all = packages.pool.repo_solvables(packages.installed);
     let asked = all.filter(|id| !auto.contains(packages.pool.name(*id)));
     asked
         .map(|id| SolverJob::solvable(Wish::UserInstalled, id))
@@ -201,12 +189,10 @@ fn surplus(request: &Request, packages: &Packages, solution: &Solution) -> Vec<S
         staying.sort_by(|a, b| pool.compare_versions(*a, *b));
         let over = (staying.len() + coming.len()).saturating_sub(limit);
         if !coming.is_empty() && over > 0 && !staying.is_empty() {
-            let keep = coming
-                .into_iter()
-                .map(|id| SolverJob::solvable(Wish::Install, id));
-            jobs.extend(keep);
-            let oldest = staying.into_iter().take(over);
-            jobs.extend(oldest.map(|id| SolverJob::solvable(Wish::Erase, id)));
+            let keep = coming.into_iter().map(|id| (Wish::Install, id));
+            let oldest = staying.into_iter().take(over).map(|id| (Wish::Erase, id));
+            let all = keep.chain(oldest);
+            jobs.extend(all.map(|(wish, id)| SolverJob::solvable(wish, id)));
         }
     }
     jobs
@@ -234,17 +220,18 @@ fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal
         }
         // Several packages may obsolete one; it goes with the first of them, once.
         for old in step.replaces.iter().filter(|old| replaced.insert(**old)) {
-            change.replaces.extend(packages.database_number(*old)?);
+            if packages.pool.is_installed(*old) {
+                change
+                    .replaces
+                    .push(packages.pool.facts(*old)?.database_number);
+            }
         }
         plan.changes.push(change);
         for old in &step.replaces {
             if packages.pool.name(*old) != name && gone.insert(*old) {
-                plan.changes.push(self::change(
-                    packages,
-                    *old,
-                    PlannedAction::Obsolete,
-                    ChangeReason::Consequence,
-                )?);
+                let (action, reason) = (PlannedAction::Obsolete, ChangeReason::Consequence);
+                plan.changes
+                    .push(self::change(packages, *old, action, reason)?);
             }
         }
     }
@@ -294,17 +281,15 @@ fn change(
     let facts = packages.pool.facts(id)?;
     let installed = packages.pool.is_installed(id);
     let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    let checksum = text(&facts.checksum).map(|hex| (facts.checksum_kind.clone(), hex));
-    let origin = PackageOrigin {
+    let origin = || PackageOrigin {
         repo: packages.repo_of(id),
         location: facts.location.clone(),
         base: text(&facts.location_base),
-        checksum,
+        checksum: text(&facts.checksum).map(|hex| (facts.checksum_kind.clone(), hex)),
         size: facts.package_size,
-        promised: if installed {
-            Promised::default()
-        } else {
-            promised(packages, id)
+        promised: Promised {
+            provides: packages.pool.deps(id, DependencyKind::Provides),
+            requires: requires(packages, id),
         },
     };
     Ok(PlannedChange {
@@ -312,20 +297,17 @@ fn change(
         package: packages.package_id(id),
         reason,
         install_size: facts.installed_size,
-        origin: (!installed).then_some(origin),
+        origin: (!installed).then(origin),
         installed_number: installed.then_some(facts.database_number),
         replaces: Vec::new(),
     })
 }
 
-fn promised(packages: &Packages, id: SolvableId) -> Promised {
-    let deps = |kind| packages.pool.deps(id, kind);
-    let mut requires = deps(DependencyKind::Requires);
-    requires.extend(deps(DependencyKind::RequiresPre));
-    Promised {
-        provides: deps(DependencyKind::Provides),
-        requires,
-    }
+/// What a package requires, scriptlets included.
+pub(super) fn requires(packages: &Packages, id: SolvableId) -> Vec<String> {
+    let mut requires = packages.pool.deps(id, DependencyKind::Requires);
+    requires.extend(packages.pool.deps(id, DependencyKind::RequiresPre));
+    requires
 }
 
 impl Packages {
@@ -350,11 +332,5 @@ impl Packages {
             |_| String::new(),
             |repo| self.pool.repo_name(repo).to_owned(),
         )
-    }
-
-    /// The number of an installed package in the rpm database.
-    fn database_number(&self, id: SolvableId) -> Outcome<Option<u32>> {
-        let facts = self.pool.facts(id)?;
-        Ok(self.pool.is_installed(id).then_some(facts.database_number))
     }
 }

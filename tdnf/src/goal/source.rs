@@ -1,10 +1,13 @@
 //! `install --source` and `install --builddeps`.
 
-use rpm_solv::{DependencyKind, JobAction, JobFlags, JobTarget, SelectFlags, SolverJob};
+use std::collections::BTreeSet;
+
+use rpm_solv::{JobAction, JobTarget, SelectFlags, SolverJob};
 
 use super::Goal;
 use super::install::by_name;
 use super::matcher::Matcher;
+use super::solve::requires;
 use crate::error::Outcome;
 use crate::session::Packages;
 
@@ -17,7 +20,7 @@ impl Matcher<'_> {
         for word in &self.request.words {
             let flags = SelectFlags {
                 source_only: true,
-                ..SelectFlags::default()
+                ..SelectFlags::USUAL
             };
             let selection = self.select_known(word, flags)?;
             for (_, candidates) in by_name(self.packages, selection.solvables()) {
@@ -40,25 +43,9 @@ pub fn build_deps(packages: &Packages, sources: &Goal) -> Goal {
         JobTarget::Solvable(id) => Some(id),
         _ => None,
     });
-    let mut needed: Vec<String> = chosen
-        .flat_map(|id| {
-            let mut deps = packages.pool.deps(id, DependencyKind::Requires);
-            deps.extend(packages.pool.deps(id, DependencyKind::RequiresPre));
-            deps
-        })
-        .filter(|dep| !dep.starts_with("rpmlib("))
-        .collect();
-    needed.sort();
-    needed.dedup();
-    goal.jobs = needed
-        .into_iter()
-        .map(|dep| {
-            SolverJob::new(
-                JobAction::Install,
-                JobTarget::Provides(dep),
-                JobFlags::default(),
-            )
-        })
-        .collect();
+    let needed = chosen.flat_map(|id| requires(packages, id));
+    let needed: BTreeSet<String> = needed.filter(|dep| !dep.starts_with("rpmlib(")).collect();
+    let job = |dep| SolverJob::new(JobAction::Install, JobTarget::Provides(dep));
+    goal.jobs = needed.into_iter().map(job).collect();
     goal
 }

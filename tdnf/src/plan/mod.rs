@@ -40,7 +40,7 @@ pub enum ChangeReason {
 }
 
 /// Name, version and architecture of a package, in parts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct PackageId {
     /// Name.
     pub name: String,

@@ -9,7 +9,7 @@ use whole_file::{Access, Durability};
 use crate::args::{self, Args};
 use crate::error::{At, Outcome};
 use crate::programs::automatic::child;
-use crate::screen::{JsonShape, Screen};
+use crate::screen::Screen;
 use crate::settings::{Environment, Settings};
 
 /// The file below the cache directory.
@@ -22,7 +22,7 @@ Writes what 'tdnf -q --refresh updateinfo' says to cached-updateinfo.txt in the 
 directory.";
 
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Screen::standard(OutputMode::default(), JsonShape::None);
+    let printer = Screen::plain();
     let argv = std::iter::once("tdnf".to_owned()).chain(words.iter().cloned());
     let done = args::parse(argv).and_then(|args| match args.options.output.help {
         true => {
@@ -31,13 +31,7 @@ pub(super) fn run(words: &[String]) -> u8 {
         }
         false => keep(&args, words),
     });
-    match done {
-        Ok(code) => code,
-        Err(failure) => {
-            printer.show_failure(&failure);
-            failure.exit_code()
-        }
-    }
+    printer.end(done)
 }
 
 fn keep(args: &Args, words: &[String]) -> Outcome<u8> {

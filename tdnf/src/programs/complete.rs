@@ -7,14 +7,13 @@
 use std::collections::BTreeSet;
 
 use clap::{Arg, Command};
-use cli_kit::OutputMode;
 
 use crate::args::options::{self, by_letter, by_name, takes_value};
 use crate::args::{self, Args};
 use crate::commands;
 use crate::commands::operands::{Operand, Operands};
 use crate::interrupt::Listener;
-use crate::screen::{JsonShape, Screen};
+use crate::screen::Screen;
 use crate::session::{Freshness, Needs, PRIMARY, Session};
 use crate::settings::{Environment, Settings};
 
@@ -68,7 +67,7 @@ const VALUES: &[(&str, Operand)] = &[
 
 /// Prints the candidates; 3 where the shell is to complete a file name.
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Screen::standard(OutputMode::default(), JsonShape::None);
+    let printer = Screen::plain();
     let (current, before) = match words.split_last() {
         Some((current, before)) => (current.as_str(), before),
         None => ("", words),

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use cli_kit::OutputMode;
 use rpm_db::{Backend, DatabaseSearch, Db};
 use rpm_repo::config::read_main_config;
 
@@ -12,7 +11,7 @@ use super::{Refusal, options, path};
 use crate::change;
 use crate::error::{Failure, Outcome};
 use crate::history::{self, History, InstalledSet};
-use crate::screen::{JsonShape, Screen};
+use crate::screen::Screen;
 use crate::settings::{CONFIG_FILE, Environment};
 
 const USAGE: &str = "\
@@ -42,7 +41,7 @@ struct Options {
 }
 
 pub(super) fn run(words: &[String]) -> u8 {
-    let printer = Screen::standard(OutputMode::default(), JsonShape::None);
+    let printer = Screen::plain();
     let usage = |line: String| {
         printer.crit(USAGE);
         printer.err(&line);
@@ -62,7 +61,7 @@ pub(super) fn run(words: &[String]) -> u8 {
     let given: Vec<&str> = options.words.iter().map(String::as_str).collect();
     let outcome = match given.as_slice() {
         [] => return usage("command expected".to_owned()),
-        ["init" | "update", ..] => sync(&file, &root),
+        ["init" | "update", ..] => synced(&file, &root).map(|_| 0),
         ["mark", action @ ("install" | "remove"), ..] => {
             let names = options.words.get(2..).unwrap_or_default();
             mark(&file, &root, *action == "remove", names, words)
@@ -70,13 +69,7 @@ pub(super) fn run(words: &[String]) -> u8 {
         ["mark", ..] => return usage("mark needs 'install' or 'remove'".to_owned()),
         [word, ..] => return usage(format!("unknown command '{word}'")),
     };
-    match outcome {
-        Ok(()) => 0,
-        Err(failure) => {
-            printer.show_failure(&failure);
-            failure.exit_code()
-        }
-    }
+    printer.end(outcome)
 }
 
 /// Where tdnf keeps the history of a root.
@@ -97,11 +90,7 @@ fn synced(file: &Path, root: &Path) -> Outcome<History> {
     Ok(history)
 }
 
-fn sync(file: &Path, root: &Path) -> Outcome<()> {
-    synced(file, root).map(|_| ())
-}
-
-fn mark(file: &Path, root: &Path, auto: bool, names: &[String], words: &[String]) -> Outcome<()> {
+fn mark(file: &Path, root: &Path, auto: bool, names: &[String], words: &[String]) -> Outcome<u8> {
     if names.is_empty() {
         return Err(Failure::invalid("the names of packages are missing"));
     }
@@ -109,7 +98,7 @@ fn mark(file: &Path, root: &Path, auto: bool, names: &[String], words: &[String]
     let history = synced(file, root)?;
     let now = Environment::of_process().now;
     history.mark(names, auto, &words.join(" "), now)?;
-    Ok(())
+    Ok(0)
 }
 
 fn installed(root: &Path) -> Outcome<InstalledSet> {

@@ -38,8 +38,8 @@ impl Session<'_> {
         self.publish_folders(&repos)?;
         let names = repos
             .iter()
-            .map(|repo| (repo.id.clone(), repo.name.clone()))
-            .collect();
+            .map(|repo| (repo.id.clone(), repo.name.clone()));
+        let names = names.collect();
         let results = self.refresh(&repos, parts, freshness, names)?;
         let mut sources = Vec::new();
         for (config, result) in repos.into_iter().zip(results) {
@@ -67,15 +67,9 @@ impl Session<'_> {
             let mut unsigned = config.clone();
             unsigned.repo_gpgcheck = false;
             let wish = RepoRefresh {
-                config: &unsigned,
-                cache: self.repo_cache(&config),
-                parts: PRIMARY,
-                force: false,
                 cache_only: true,
                 stale_ok: true,
-                allow_older: false,
-                now: self.settings.environment.now,
-                check_signature: None,
+                ..self.wish(&unsigned, PRIMARY)
             };
             let sets = refresh(self.client(), &[wish], &view);
             found.extend(sets.into_iter().flatten().map(|set| LoadedRepo {
@@ -115,18 +109,27 @@ impl Session<'_> {
             .iter()
             .zip(&checks)
             .map(|(config, check)| RepoRefresh {
-                config,
-                cache: self.repo_cache(config),
-                parts,
                 force: force && !settings.cache_only,
-                cache_only: settings.cache_only,
-                stale_ok: false,
-                allow_older: false,
-                now: settings.environment.now,
                 check_signature: check.as_deref(),
+                ..self.wish(config, parts)
             })
             .collect();
         self.transfer(|| refresh(self.client(), &wishes, &view))
+    }
+
+    /// Asks for what has expired, unless only the cache may be used; no signature is checked.
+    fn wish<'c>(&self, config: &'c RepoConfig, parts: &'c [&'c str]) -> RepoRefresh<'c> {
+        RepoRefresh {
+            config,
+            cache: self.repo_cache(config),
+            parts,
+            force: false,
+            cache_only: self.settings.cache_only,
+            stale_ok: false,
+            allow_older: false,
+            now: self.settings.environment.now,
+            check_signature: None,
+        }
     }
 
     /// One check for each repository that wants its index signed, with the repository's keys.
@@ -177,14 +180,11 @@ impl Session<'_> {
                 config.source
             )));
         }
-        for line in &failure.details {
-            self.printer.err(line);
-        }
-        let code = failure.code;
-        self.printer
-            .err(&format!("Error({}) : {}", code.0, code.text()));
-        self.printer
-            .info(&format!("Disabling Repo: '{}'", config.name));
+        self.printer.show_details(&failure);
+        let (code, text) = (failure.code.0, failure.code.text());
+        self.printer.err(&format!("Error({code}) : {text}"));
+        let line = format!("Disabling Repo: '{}'", config.name);
+        self.printer.info(&line);
         Ok(())
     }
 }

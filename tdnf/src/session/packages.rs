@@ -99,11 +99,6 @@ impl Session<'_> {
         self.assemble(sources, None)
     }
 
-    /// No package at all: neither installed nor available.
-    pub fn no_packages(&self) -> Outcome<Packages> {
-        self.assemble(Vec::new(), None)
-    }
-
     fn assemble(
         &self,
         sources: Vec<LoadedRepo>,

@@ -12,7 +12,7 @@ use crate::screen::View;
 const LIST_COLUMNS: [usize; 3] = [55, 25, 15];
 
 /// What is known of one package. Texts are empty where a view does not need them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackageRow {
     /// Name, version, architecture.
     pub id: PackageId,

@@ -97,7 +97,6 @@ fn installs(pool: &mut Pool, name: &str) -> Vec<String> {
     let job = SolverJob::new(
         JobAction::Install,
         crate::JobTarget::Name(name.to_owned()),
-        crate::JobFlags::default(),
     );
     match pool.solve(&[job], &SolverOptions::default()).unwrap() {
         SolveResult::Solved(solution) => solution

@@ -183,7 +183,10 @@ fn job(pool: &Pool, text: &str) -> Option<SolverJob> {
             _ => return None,
         }
     }
-    Some(SolverJob::new(action, target, set))
+    Some(SolverJob {
+        flags: set,
+        ..SolverJob::new(action, target)
+    })
 }
 
 fn options(run: &Run) -> Option<SolverOptions> {

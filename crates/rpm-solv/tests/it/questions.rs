@@ -1,7 +1,7 @@
 //! What questions leave behind, and what the rules of a problem name.
 
 use rpm_solv::{
-    DepInput, DependencyKind, EvrInput, FixKind, JobAction, JobFlags, JobTarget, PackageInput,
+    DepInput, DependencyKind, EvrInput, FixKind, JobAction, JobTarget, PackageInput,
     Pool, Relation, RuleKind, SolvableId, SolveResult, SolverJob, SolverOptions,
 };
 
@@ -85,7 +85,6 @@ fn rules_of_jobs_name_no_packages() {
     let lock = SolverJob::new(
         JobAction::Lock,
         JobTarget::Name("sh".to_owned()),
-        JobFlags::default(),
     );
     let jobs = [SolverJob::solvable(JobAction::Install, sh), lock];
     let options = SolverOptions::default();
@@ -115,7 +114,6 @@ fn ways_out_stop_at_the_limit() {
     let no = SolverJob::new(
         JobAction::Install,
         JobTarget::Name("nosuch".to_owned()),
-        JobFlags::default(),
     );
     let jobs = [SolverJob::solvable(JobAction::Install, a), no];
     let options = SolverOptions::default();

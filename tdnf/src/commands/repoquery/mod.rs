@@ -12,9 +12,9 @@ use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
 use rpm_solv::{DependencyKind, SolvableId};
 
+use super::Command;
 use super::operands::{Operand, Operands};
-use super::{Command, Needs};
-use crate::args::options::{self, of};
+use crate::args::options::{self, QueryOptions, SelectOptions, of};
 use crate::error::{Code, Outcome};
 use crate::session::{Freshness, Packages, Session};
 use crate::view::repoquery::{PackageDetail, QueriedPackage, QueryResult};
@@ -22,7 +22,6 @@ use rpm_catalog::ChangelogEntry;
 
 pub(super) const COMMAND: Command = Command {
     name: "repoquery",
-    aliases: &[],
     usage: "[select options] [query options] [PACKAGE]",
     operands: Operands::all(Operand::Package),
     options: &[
@@ -34,8 +33,8 @@ pub(super) const COMMAND: Command = Command {
     ],
     example: "repoquery --whatrequires openssl",
     about: "Query repositories",
-    needs: Needs::Nothing,
     run,
+    ..Command::PLAIN
 };
 
 /// What is shown of each package.
@@ -54,93 +53,42 @@ enum DetailQuestion<'a> {
 struct DepQuestion {
     /// Its tag.
     name: &'static str,
-    /// Whether its option is given.
-    asked: fn(&options::QueryOptions) -> bool,
     /// Key in JSON.
     key: &'static str,
+    /// Whether the option that shows it is given.
+    asked: fn(&QueryOptions) -> bool,
+    /// The capabilities of the option that selects by it.
+    what: fn(&SelectOptions) -> &[String],
     kinds: &'static [DependencyKind],
 }
 
-/// What "depends" means.
-const DEPENDS: &[DependencyKind] = &[
-    DependencyKind::Requires,
-    DependencyKind::Recommends,
-    DependencyKind::Suggests,
-    DependencyKind::Supplements,
-    DependencyKind::Enhances,
-];
-
-const fn dep(
-    name: &'static str,
-    asked: fn(&options::QueryOptions) -> bool,
-    key: &'static str,
-    kinds: &'static [DependencyKind],
-) -> DepQuestion {
-    DepQuestion {
-        name,
-        asked,
-        key,
-        kinds,
-    }
+/// A line each: tag, key in JSON, the option that shows it, the one that selects by it, kinds.
+macro_rules! questions {
+    ($($name:literal $key:literal $asked:ident $what:expr, [$($kind:ident)*];)*) => {
+        &[$(DepQuestion {
+            name: $name,
+            key: $key,
+            asked: |given| given.$asked,
+            what: $what,
+            kinds: &[$(DependencyKind::$kind),*],
+        }),*]
+    };
 }
 
-static DEPS: [DepQuestion; 10] = [
-    dep(
-        "provides",
-        |q| q.provides,
-        "Provides",
-        &[DependencyKind::Provides],
-    ),
-    dep(
-        "obsoletes",
-        |q| q.obsoletes,
-        "Obsoletes",
-        &[DependencyKind::Obsoletes],
-    ),
-    dep(
-        "conflicts",
-        |q| q.conflicts,
-        "Conflicts",
-        &[DependencyKind::Conflicts],
-    ),
-    dep(
-        "requires",
-        |q| q.requires,
-        "Requires",
-        &[DependencyKind::Requires],
-    ),
-    dep(
-        "recommends",
-        |q| q.recommends,
-        "Recommends",
-        &[DependencyKind::Recommends],
-    ),
-    dep(
-        "suggests",
-        |q| q.suggests,
-        "Suggests",
-        &[DependencyKind::Suggests],
-    ),
-    dep(
-        "supplements",
-        |q| q.supplements,
-        "Supplements",
-        &[DependencyKind::Supplements],
-    ),
-    dep(
-        "enhances",
-        |q| q.enhances,
-        "Enhances",
-        &[DependencyKind::Enhances],
-    ),
-    dep("depends", |q| q.depends, "Depends", DEPENDS),
-    dep(
-        "requires-pre",
-        |q| q.requires_pre,
-        "RequiresPre",
-        &[DependencyKind::RequiresPre],
-    ),
-];
+/// All kinds, in the order in which `--what...` options are applied.
+static DEPS: &[DepQuestion] = questions! {
+    "provides" "Provides" provides |s| &s.whatprovides, [Provides];
+    "obsoletes" "Obsoletes" obsoletes |s| &s.whatobsoletes, [Obsoletes];
+    "conflicts" "Conflicts" conflicts |s| &s.whatconflicts, [Conflicts];
+    "requires" "Requires" requires |s| &s.whatrequires, [Requires];
+    "recommends" "Recommends" recommends |s| &s.whatrecommends, [Recommends];
+    "suggests" "Suggests" suggests |s| &s.whatsuggests, [Suggests];
+    "supplements" "Supplements" supplements |s| &s.whatsupplements, [Supplements];
+    "enhances" "Enhances" enhances |s| &s.whatenhances, [Enhances];
+    "depends" "Depends" depends |s| &s.whatdepends,
+        [Requires Recommends Suggests Supplements Enhances];
+    "requires-pre" "RequiresPre" requires_pre |_| &[], [RequiresPre];
+};
 
 impl<'a> DetailQuestion<'a> {
     /// The one query option; two of them are error 917. Their place on the command line does not

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rpm_solv::{DependencyKind, SelectFlags, SolvableId};
 
-use super::DEPENDS;
-use crate::args::options::SelectOptions;
+use super::DEPS;
 use crate::change;
 use crate::commands::list::{changes, in_order, keep};
 use crate::commands::query::select;
@@ -57,25 +56,6 @@ impl QueryScope {
     }
 }
 
-/// An option and the kinds of dependencies that it looks at.
-type What = (fn(&SelectOptions) -> &[String], &'static [DependencyKind]);
-
-/// The `--what...` options.
-const WHAT: [What; 9] = [
-    (|given| &given.whatprovides, &[DependencyKind::Provides]),
-    (|given| &given.whatobsoletes, &[DependencyKind::Obsoletes]),
-    (|given| &given.whatconflicts, &[DependencyKind::Conflicts]),
-    (|given| &given.whatrequires, &[DependencyKind::Requires]),
-    (|given| &given.whatrecommends, &[DependencyKind::Recommends]),
-    (|given| &given.whatsuggests, &[DependencyKind::Suggests]),
-    (
-        |given| &given.whatsupplements,
-        &[DependencyKind::Supplements],
-    ),
-    (|given| &given.whatenhances, &[DependencyKind::Enhances]),
-    (|given| &given.whatdepends, DEPENDS),
-];
-
 /// The packages in list order.
 pub(super) fn choose(
     session: &Session<'_>,
@@ -86,11 +66,8 @@ pub(super) fn choose(
     let named: Vec<SolvableId> = match spec {
         None => packages.pool.solvables().collect(),
         Some(spec) => {
-            let flags = SelectFlags {
-                with_source: true,
-                ..SelectFlags::default()
-            };
-            select(session, packages, spec, flags)?.solvables().to_vec()
+            let selection = select(session, packages, spec, SelectFlags::WITH_SOURCE)?;
+            selection.solvables().to_vec()
         }
     };
     let mut chosen = in_scope(session, packages, scope, named)?;
@@ -102,9 +79,9 @@ pub(super) fn choose(
         let owners = file_owners(session, packages, path)?;
         chosen.retain(|id| owners.contains(id));
     }
-    for (given, kinds) in WHAT {
-        for capabilities in given(&typed.select) {
-            let found = with_dependency(session, packages, kinds, capabilities)?;
+    for dep in DEPS {
+        for capabilities in (dep.what)(&typed.select) {
+            let found = with_dependency(session, packages, dep.kinds, capabilities)?;
             chosen.retain(|id| found.contains(id));
         }
     }

@@ -8,24 +8,21 @@ use std::path::{Path, PathBuf};
 
 use repo_client::{FileRequest, fetch, join_below};
 
-use super::operands::{Operand, Operands};
-use super::{Command, Needs};
-use crate::args::options::{self, of};
+use super::Command;
+use crate::args::options::{self, ReposyncOptions, of};
 use crate::change;
 use crate::error::{At, Code, Failure, Outcome};
 use crate::progress::NetworkView;
 use crate::session::{Freshness, LoadedRepo, PRIMARY, Session, database_keyring, offered_keys};
 use crate::view::repos::{RepoCopies, RepoCopy};
-use wanted::{RefusedPackage, WantedPackage};
+use wanted::WantedPackage;
 
 /// Most `--arch` options, as in tdnf.
 const MAX_ARCHES: usize = 10;
 
 pub(super) const COMMAND: Command = Command {
     name: "reposync",
-    aliases: &[],
     usage: "[reposync options]",
-    operands: Operands::all(Operand::Nothing),
     options: &[
         of::<options::ReposyncOptions>(),
         of::<options::Arch>(),
@@ -33,93 +30,67 @@ pub(super) const COMMAND: Command = Command {
     ],
     example: "reposync --repo photon --newest-only --download-path /srv/mirror",
     about: "Download all packages from one or more repositories to a directory",
-    needs: Needs::Nothing,
     run,
+    ..Command::PLAIN
 };
 
 /// What the options ask for.
-struct SyncWish {
+struct SyncWish<'a> {
+    /// As they were given.
+    given: &'a ReposyncOptions,
     /// Only these architectures; empty: all.
-    arches: Vec<String>,
+    arches: &'a [String],
     /// Only source packages.
     source: bool,
-    newest_only: bool,
-    /// Print URLs, fetch nothing.
-    urls: bool,
-    /// Packages without a good signature are not kept.
-    gpgcheck: bool,
-    /// Packages that the repository does not have (any more) are removed.
-    delete: bool,
-    metadata: bool,
-    /// Files go right below the folder, not below a folder of the repository's id.
-    no_repo_path: bool,
     target: PathBuf,
-    metadata_target: Option<PathBuf>,
+    metadata_target: PathBuf,
 }
 
-impl SyncWish {
-    fn of(session: &Session<'_>) -> Outcome<Self> {
+impl<'a> SyncWish<'a> {
+    fn of(session: &Session<'a>) -> Outcome<Self> {
         let typed = &session.args.options;
         let given = &typed.sync;
-        let folder = |path: &Option<String>| {
-            let path = path.as_deref().map(Path::new);
-            path.map(absolute).transpose()
+        let target = absolute(given.download_path.as_deref().unwrap_or("."))?;
+        let metadata_target = match &given.metadata_path {
+            Some(path) => absolute(path)?,
+            None => target.clone(),
         };
-        let wish = Self {
-            arches: typed.arch.arch.clone(),
-            source: typed.source.source,
-            newest_only: given.newest_only,
-            urls: given.urls,
-            gpgcheck: given.gpgcheck,
-            delete: given.delete,
-            metadata: given.download_metadata,
-            no_repo_path: given.norepopath,
-            target: match folder(&given.download_path)? {
-                Some(path) => path,
-                None => absolute(Path::new("."))?,
-            },
-            metadata_target: folder(&given.metadata_path)?,
-        };
+        let (arches, source) = (typed.arch.arch.as_slice(), typed.source.source);
         let wrong = |line: &str| Err(Failure::invalid(line));
-        if wish.source && !wish.arches.is_empty() {
+        if source && !arches.is_empty() {
             return wrong("--source and --arch cannot be combined");
         }
-        if wish.arches.len() > MAX_ARCHES {
+        if arches.len() > MAX_ARCHES {
             return wrong("--arch can be given ten times at most");
         }
-        if wish.no_repo_path && wish.delete {
+        if given.norepopath && given.delete {
             return wrong("--norepopath and --delete cannot be combined");
         }
-        Ok(wish)
-    }
-
-    /// The folder of a repository's files.
-    fn folder(&self, source: &LoadedRepo) -> Outcome<PathBuf> {
-        self.below(&self.target, source)
-    }
-
-    fn metadata_folder(&self, source: &LoadedRepo) -> Outcome<PathBuf> {
-        self.below(
-            self.metadata_target.as_deref().unwrap_or(&self.target),
+        Ok(Self {
+            given,
+            arches,
             source,
-        )
+            target,
+            metadata_target,
+        })
     }
 
-    fn below(&self, folder: &Path, source: &LoadedRepo) -> Outcome<PathBuf> {
-        if self.no_repo_path {
-            return Ok(folder.to_owned());
+    /// The folder of a repository's files below one of the targets.
+    fn folder(&self, target: &Path, source: &LoadedRepo) -> Outcome<PathBuf> {
+        match self.given.norepopath {
+            true => Ok(target.to_owned()),
+            false => Ok(join_below(target, &source.config.id)?),
         }
-        Ok(join_below(folder, &source.config.id)?)
     }
 }
 
-fn absolute(path: &Path) -> Outcome<PathBuf> {
-    std::path::absolute(path).at(path)
+fn absolute(path: &str) -> Outcome<PathBuf> {
+    std::path::absolute(path).at(Path::new(path))
 }
 
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
     let wish = SyncWish::of(session)?;
-    if wish.no_repo_path && session.enabled_repos()?.len() > 1 {
+    if wish.given.norepopath && session.enabled_repos()?.len() > 1 {
         return Err(Failure::invalid(
             "--norepopath: the files of several repositories would be mixed up",
         )
@@ -152,7 +123,7 @@ fn missing(reports: &[RepoCopy]) -> String {
 /// failure comes back with the report.
 fn sync(
     session: &Session<'_>,
-    wish: &SyncWish,
+    wish: &SyncWish<'_>,
     source: &LoadedRepo,
 ) -> Outcome<(RepoCopy, Option<Failure>)> {
     let (wanted, refused) = wanted::read(&source.set, wish)?;
@@ -162,12 +133,15 @@ fn sync(
         ..RepoCopy::default()
     };
     let mut first = None;
-    for RefusedPackage { name, failure } in refused {
-        tell(session, &name, &failure);
-        report.failed.push(name);
-        first.get_or_insert(failure);
-    }
-    if wish.urls {
+    let mut failed = |report: &mut RepoCopy, failures: Failures| {
+        for (name, failure) in failures {
+            tell(session, &name, &failure);
+            report.failed.push(name);
+            first.get_or_insert(failure);
+        }
+    };
+    failed(&mut report, refused);
+    if wish.given.urls {
         for package in &wanted {
             let url = package.urls(source)?.into_iter().next().unwrap_or_default();
             session.printer.crit(&url);
@@ -175,25 +149,18 @@ fn sync(
         }
         return Ok((report, first));
     }
-    let folder = wish.folder(source)?;
+    let folder = wish.folder(&wish.target, source)?;
     let (got, failures) = packages(session, source, &wanted, &folder)?;
     report.downloaded = got.iter().filter(|file| file.fresh).count();
-    for (name, failure) in failures {
-        tell(session, &name, &failure);
-        report.failed.push(name);
-        first.get_or_insert(failure);
+    failed(&mut report, failures);
+    if wish.given.gpgcheck {
+        failed(&mut report, check(session, source, &got)?);
     }
-    if wish.gpgcheck {
-        for (name, failure) in check(session, source, &got)? {
-            tell(session, &name, &failure);
-            report.failed.push(name);
-            first.get_or_insert(failure);
-        }
+    if wish.given.download_metadata {
+        let folder = wish.folder(&wish.metadata_target, source)?;
+        metadata::copy(session, source, &folder)?;
     }
-    if wish.metadata {
-        metadata::copy(session, source, &wish.metadata_folder(source)?)?;
-    }
-    if wish.delete {
+    if wish.given.delete {
         let keep: Vec<&str> = wanted.iter().map(|package| package.location()).collect();
         report.deleted = surplus::remove(session.printer, &folder, &keep)?;
     }
@@ -201,15 +168,11 @@ fn sync(
 }
 
 fn tell(session: &Session<'_>, name: &str, failure: &Failure) {
-    for line in &failure.details {
-        session.printer.err(line);
-    }
-    session.printer.err(&format!(
-        "Error({}) : {}: {}",
-        failure.code.0,
-        name,
-        failure.code.text()
-    ));
+    session.printer.show_details(failure);
+    let (code, text) = (failure.code.0, failure.code.text());
+    session
+        .printer
+        .err(&format!("Error({code}) : {name}: {text}"));
 }
 
 /// A package file that is there.
@@ -220,6 +183,7 @@ struct Got<'a> {
     fresh: bool,
 }
 
+/// Packages that cannot be had, and why.
 type Failures = Vec<(String, Failure)>;
 
 /// Fetches the packages; those that are there and right are left alone.
@@ -274,10 +238,9 @@ fn check(session: &Session<'_>, source: &LoadedRepo, got: &[Got<'_>]) -> Outcome
     }
     let mut failures = Vec::new();
     for file in got {
-        if let Err(failure) =
-            change::verify_file(session, &file.path, &file.package.identity, &keyring)
-        {
-            std::fs::remove_file(&file.path).at(&file.path)?;
+        let (path, identity) = (&file.path, &file.package.identity);
+        if let Err(failure) = change::verify_file(session, path, identity, &keyring) {
+            std::fs::remove_file(path).at(path)?;
             failures.push((file.package.name(), failure));
         }
     }

@@ -1,7 +1,7 @@
 //! Which packages of a repository are copied: read from primary metadata alone.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use repo_client::MetadataSet;
@@ -10,7 +10,7 @@ use rpm_repo::layout::Href;
 use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::xml::XmlLimits;
 
-use super::SyncWish;
+use super::{Failures, SyncWish};
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{PackageId, PackageOrigin, Promised};
 use crate::session::LoadedRepo;
@@ -26,15 +26,15 @@ pub(super) struct WantedPackage {
 
 impl WantedPackage {
     fn of(set: &MetadataSet, package: &PrimaryPackage) -> Self {
-        let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let hex = Some(package.checksum()).filter(|hex| !hex.is_empty());
+        let checksum = hex.map(|hex| (package.checksum_type().to_owned(), hex.to_owned()));
         Self {
             identity: identity(package),
             origin: PackageOrigin {
                 repo: set.repo.clone(),
                 location: package.location().to_owned(),
                 base: package.location_base().map(str::to_owned),
-                checksum: text(package.checksum())
-                    .map(|hex| (package.checksum_type().to_owned(), hex)),
+                checksum,
                 size: package.package_size(),
                 promised: Promised::default(),
             },
@@ -56,12 +56,6 @@ impl WantedPackage {
     }
 }
 
-/// A package whose location may not be followed.
-pub(super) struct RefusedPackage {
-    pub(super) name: String,
-    pub(super) failure: Failure,
-}
-
 fn identity(package: &PrimaryPackage) -> PackageId {
     PackageId {
         name: package.name().to_owned(),
@@ -75,8 +69,8 @@ fn identity(package: &PrimaryPackage) -> PackageId {
 /// Reads primary metadata: what is wanted, in its order, and what may not be followed.
 pub(super) fn read(
     set: &MetadataSet,
-    wish: &SyncWish,
-) -> Outcome<(Vec<WantedPackage>, Vec<RefusedPackage>)> {
+    wish: &SyncWish<'_>,
+) -> Outcome<(Vec<WantedPackage>, Failures)> {
     let limits = XmlLimits {
         refuse_bad_locations: false,
         ..XmlLimits::default()
@@ -94,36 +88,26 @@ pub(super) fn read(
         }
         ControlFlow::Continue(())
     })?;
-    if wish.newest_only {
+    if wish.given.newest_only {
         wanted = newest(wanted);
     }
     Ok((wanted, refused))
 }
 
-fn fits(wish: &SyncWish, arch: &str) -> bool {
+fn fits(wish: &SyncWish<'_>, arch: &str) -> bool {
     if wish.source {
         return SOURCE.contains(&arch);
     }
     wish.arches.is_empty() || wish.arches.iter().any(|wanted| wanted == arch)
 }
 
-fn refusal(set: &MetadataSet, package: &PrimaryPackage, why: &str) -> RefusedPackage {
-    let shown: String = package
-        .refused_location()
-        .chars()
-        .take(200)
-        .flat_map(char::escape_debug)
-        .collect();
-    RefusedPackage {
-        name: identity(package).nvra(),
-        failure: Failure::because(
-            Code::URL_INVALID,
-            format!(
-                "Error: repository {}: refused package location '{shown}': {why}",
-                set.repo
-            ),
-        ),
-    }
+fn refusal(set: &MetadataSet, package: &PrimaryPackage, why: &str) -> (String, Failure) {
+    let location = package.refused_location().chars().take(200);
+    let location: String = location.flat_map(char::escape_debug).collect();
+    let repo = &set.repo;
+    let line = format!("Error: repository {repo}: refused package location '{location}': {why}");
+    let name = identity(package).nvra();
+    (name, Failure::because(Code::URL_INVALID, line))
 }
 
 /// The newest version of each name and architecture, in the order of the metadata.
@@ -140,12 +124,10 @@ fn newest(all: Vec<WantedPackage>) -> Vec<WantedPackage> {
             *place = index;
         }
     }
-    let chosen: std::collections::BTreeSet<usize> = best.into_values().collect();
-    all.into_iter()
-        .enumerate()
-        .filter(|(index, _)| chosen.contains(index))
-        .map(|(_, package)| package)
-        .collect()
+    let chosen: BTreeSet<usize> = best.into_values().collect();
+    let all = all.into_iter().enumerate();
+    let chosen = all.filter(|(index, _)| chosen.contains(index));
+    chosen.map(|(_, package)| package).collect()
 }
 
 fn compare(left: &PackageId, right: &PackageId) -> Ordering {
