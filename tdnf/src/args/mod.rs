@@ -16,9 +16,9 @@ use clap::{ArgMatches, ValueEnum};
 
 use crate::error::{Code, Failure, Outcome};
 use getopt::{Getopt, RewrittenLine};
-use lookup::OptionLookup;
 use options::{JsonVersion, Options};
 
+pub(crate) use lookup::{FoundOption, OptionLookup};
 pub use order::{InOrder, PluginSwitch, RepoFrom, RepoSwitch};
 
 /// Names the program in messages, as scripts know it.

@@ -2,7 +2,7 @@
 //! pages and the completion of the shells take them from here.
 
 use clap::builder::Resettable;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::order::{InOrder, PluginSwitch, RepoFrom, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
@@ -20,12 +20,12 @@ pub(super) const GENERAL: &str = "general options";
 
 /// Makes [`Options`] of its groups, and what reads and defines them.
 macro_rules! groups {
-    ($($(#[$doc:meta])* $field:ident: $group:ty,)*) => {
+    ($($field:ident: $group:ty,)*) => {
         /// Every option. Each group is what one kind of command understands; as in tdnf, all of
         /// them may stand with every command.
         #[derive(Debug, Clone, Default)]
         pub struct Options {
-            $($(#[$doc])* pub $field: $group,)*
+            $(#[doc = concat!("The group `", stringify!($group), "`.")] pub $field: $group,)*
         }
 
         /// What defines the groups, in the order of the fields.
@@ -47,47 +47,26 @@ macro_rules! groups {
 }
 
 groups! {
-    /// What is told, and how.
     output: OutputOptions,
-    /// Of all commands.
     general: General,
-    /// What may change, and who is asked.
     change: ChangeOptions,
-    /// Which repositories are on.
     repos: InOrder<RepoSwitch>,
-    /// Repositories of this run.
     temporary: InOrder<RepoFrom>,
-    /// Which plugins are on.
     plugins: InOrder<PluginSwitch>,
-    /// What may come in.
     incoming: Incoming,
-    /// Source packages.
     source: SourceOptions,
-    /// What building needs.
     build: Build,
-    /// Which problems do not count.
     skips: SkipOptions,
-    /// Which advisories count.
     advisories: Advisories,
-    /// Which packages are listed.
     scopes: Scopes,
-    /// Where packages are.
     place: PlaceOptions,
-    /// Which packages are queried.
     select: SelectOptions,
-    /// What is shown of them.
     query: QueryOptions,
-    /// Architectures.
     arch: Arch,
-    /// What is copied, and where to.
     sync: ReposyncOptions,
-    /// How much is shown.
     detail: Detail,
-    /// Which transactions.
     range: Range,
-    /// Whether findings are put right.
     repair: Repair,
-    /// What has no effect.
     ignored: Ignored,
 }
 
@@ -242,19 +221,19 @@ pub struct Build {
 }
 
 /// Which problems of the solver do not count.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options about problems")]
 pub struct SkipOptions {
     /// Leave out what cannot be found or resolved.
-    #[arg(long)]
-    pub skip_broken: bool,
+    #[arg(long = "skip-broken")]
+    pub broken: bool,
     /// Do not report conflicts.
-    #[arg(long)]
-    pub skipconflicts: bool,
+    #[arg(long = "skipconflicts")]
+    pub skipped_conflicts: bool,
     /// Do not report obsoletes.
-    #[arg(long)]
-    pub skipobsoletes: bool,
+    #[arg(long = "skipobsoletes")]
+    pub skipped_obsoletes: bool,
 }
 
 /// Which advisories count, for update and updateinfo.
@@ -515,9 +494,10 @@ impl JsonVersion {
         match text {
             "1" => Ok(Self::One),
             "2" => Ok(Self::Two),
-            other => Err(Failure::invalid(format!(
-                "--json-version={other}: the versions are 1 and 2"
-            ))),
+            other => {
+                let line = format!("--json-version={other}: the versions are 1 and 2");
+                Err(Failure::invalid(line))
+            }
         }
     }
 }
@@ -554,21 +534,4 @@ pub(super) fn bare() -> Command {
 pub fn definition() -> Command {
     let all = GROUPS.iter().fold(bare(), |all, define| define(all));
     all.about(Resettable::Reset)
-}
-
-/// The option of a long name.
-pub(crate) fn by_name<'d>(definition: &'d Command, name: &str) -> Option<&'d Arg> {
-    let mut options = definition.get_arguments();
-    options.find(|option| option.get_long() == Some(name))
-}
-
-/// The option of a letter.
-pub(crate) fn by_letter(definition: &Command, letter: char) -> Option<&Arg> {
-    let mut options = definition.get_arguments();
-    options.find(|option| option.get_short() == Some(letter))
-}
-
-/// Whether an option has a value.
-pub(crate) fn takes_value(option: &Arg) -> bool {
-    option.get_action().takes_values()
 }

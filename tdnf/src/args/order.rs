@@ -22,6 +22,37 @@ pub trait OneOf: Sized + 'static {
     const CHOICES: &'static [OptionChoice<Self>];
 }
 
+/// The options of a list, a line each: name, value, help, and what an option makes.
+macro_rules! choices {
+    ($list:ident: $($long:literal $value_name:literal $help:literal $make:ident;)*) => {
+        impl OneOf for $list {
+            const CHOICES: &'static [OptionChoice<Self>] = &[$(OptionChoice {
+                long: $long,
+                value_name: $value_name,
+                help: $help,
+                make: Self::$make,
+            }),*];
+        }
+    };
+}
+
+choices! { RepoSwitch:
+    "disablerepo" "REPO" "Switch repositories off (id or glob)" Disable;
+    "enablerepo" "REPO" "Switch repositories on (id or glob)" Enable;
+    "repo" "REPO" "Use these repositories only (id or glob)" Only;
+    "repoid" "REPO" "Same as --repo" Only;
+}
+
+choices! { RepoFrom:
+    "repofromdir" "ID,DIR" "A repository made of the packages below DIR" Dir;
+    "repofrompath" "ID,URL" "A repository for this run" Path;
+}
+
+choices! { PluginSwitch:
+    "disableplugin" "GLOB" "Switch plugins off" Disable;
+    "enableplugin" "GLOB" "Switch plugins on" Enable;
+}
+
 impl<T> Default for InOrder<T> {
     fn default() -> Self {
         Self(Vec::new())
@@ -76,35 +107,6 @@ pub enum RepoSwitch {
     Only(String),
 }
 
-impl OneOf for RepoSwitch {
-    const CHOICES: &'static [OptionChoice<Self>] = &[
-        OptionChoice {
-            long: "disablerepo",
-            value_name: "REPO",
-            help: "Switch repositories off (id or glob)",
-            make: Self::Disable,
-        },
-        OptionChoice {
-            long: "enablerepo",
-            value_name: "REPO",
-            help: "Switch repositories on (id or glob)",
-            make: Self::Enable,
-        },
-        OptionChoice {
-            long: "repo",
-            value_name: "REPO",
-            help: "Use these repositories only (id or glob)",
-            make: Self::Only,
-        },
-        OptionChoice {
-            long: "repoid",
-            value_name: "REPO",
-            help: "Same as --repo",
-            make: Self::Only,
-        },
-    ];
-}
-
 /// Repositories of this run, as they were typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RepoFrom {
@@ -114,23 +116,6 @@ pub enum RepoFrom {
     Path(String),
 }
 
-impl OneOf for RepoFrom {
-    const CHOICES: &'static [OptionChoice<Self>] = &[
-        OptionChoice {
-            long: "repofromdir",
-            value_name: "ID,DIR",
-            help: "A repository made of the packages below DIR",
-            make: Self::Dir,
-        },
-        OptionChoice {
-            long: "repofrompath",
-            value_name: "ID,URL",
-            help: "A repository for this run",
-            make: Self::Path,
-        },
-    ];
-}
-
 /// Switches plugins on or off, by name or glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PluginSwitch {
@@ -138,21 +123,4 @@ pub enum PluginSwitch {
     Enable(String),
     /// `--disableplugin`.
     Disable(String),
-}
-
-impl OneOf for PluginSwitch {
-    const CHOICES: &'static [OptionChoice<Self>] = &[
-        OptionChoice {
-            long: "disableplugin",
-            value_name: "GLOB",
-            help: "Switch plugins off",
-            make: Self::Disable,
-        },
-        OptionChoice {
-            long: "enableplugin",
-            value_name: "GLOB",
-            help: "Switch plugins on",
-            make: Self::Enable,
-        },
-    ];
 }

@@ -152,9 +152,8 @@ const OF_TDNF: &str = "all alldeps allowerasing arch assumeno assumeyes availabl
 #[test]
 fn abbreviations_of_tdnf_stay() {
     let names: Vec<&str> = OF_TDNF.split_whitespace().collect();
-    let definition = options::definition();
     let lookup = OptionLookup::new();
-    let takes = |name: &str| options::takes_value(options::by_name(&definition, name).unwrap());
+    let takes = |name: &str| lookup.by_name(name).unwrap().takes_value();
     for name in &names {
         for end in 1..name.len() {
             let short = &name[..end];

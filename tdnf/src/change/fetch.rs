@@ -106,12 +106,8 @@ pub(super) fn fetch(
 
 /// Whether a file lies in `--downloaddir`: that it was there already is only told of those.
 fn is_asked_for(path: &Path, session: &Session<'_>) -> bool {
-    let download_dir = session
-        .settings
-        .download_only
-        .as_ref()
-        .and_then(|only| only.dir.as_ref());
-    download_dir.is_some_and(|dir| path.starts_with(dir))
+    let dir = session.settings.download_dir.as_ref();
+    dir.is_some_and(|dir| path.starts_with(dir))
 }
 
 fn request(
@@ -121,17 +117,11 @@ fn request(
     source: &LoadedRepo,
 ) -> Outcome<FileRequest> {
     let href = Href::parse(&origin.location)?;
-    let download_dir = session
-        .settings
-        .download_only
-        .as_ref()
-        .and_then(|only| only.dir.as_ref());
+    let download_dir = session.settings.download_dir.as_ref();
+    let cache = session.repo_cache(&source.config).join(PACKAGES);
     let dest = match download_dir {
         Some(dir) => join_below(dir, href.file_name())?,
-        None => join_below(
-            &session.repo_cache(&source.config).join(PACKAGES),
-            href.as_str(),
-        )?,
+        None => join_below(&cache, href.as_str())?,
     };
     let request = request_to(&change.package.nvra(), origin, source, dest)?;
     Ok(FileRequest {

@@ -59,7 +59,7 @@ pub fn perform(
     let Some(verified) = obtain(session, &packages, &plan)? else {
         return Ok(0);
     };
-    if session.settings.download_only.is_some() {
+    if session.settings.download_only {
         return Ok(0);
     }
     carry_out(session, goal, &plan, verified)
@@ -71,12 +71,7 @@ fn plan(
     goal: &Goal,
     request: &Request,
 ) -> Outcome<Plan> {
-    if session
-        .settings
-        .download_only
-        .as_ref()
-        .is_some_and(|only| only.nodeps)
-    {
+    if session.settings.nodeps {
         return goal::named_only(packages, goal);
     }
     goal::solve(request, goal, packages, session)
@@ -92,7 +87,7 @@ pub fn obtain(
     let settings = &session.settings;
     refusals::check_space(session, plan, &packages.sources)?;
     session.printer.show(plan);
-    if settings.download_only.is_some() {
+    if settings.download_only {
         session
             .printer
             .info("tdnf will only download packages needed for the transaction");
@@ -100,7 +95,7 @@ pub fn obtain(
     if session.printer.mode().json && settings.consent == Consent::No {
         return Ok(None);
     }
-    if settings.download_only.is_none() && settings.consent != Consent::No {
+    if !settings.download_only && settings.consent != Consent::No {
         refusals::check_writable(session)?;
     }
     session.confirm()?;

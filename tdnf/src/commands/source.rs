@@ -16,7 +16,7 @@ pub(super) fn install(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let Some(verified) = change::obtain(session, &packages, &plan)? else {
         return Ok(0);
     };
-    if session.settings.download_only.is_some() || session.settings.test_only {
+    if session.settings.download_only || session.settings.test_only {
         return Ok(0);
     }
     for package in verified.packages() {

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use rpm_solv::{Fix, FixKind, Rule, RuleKind, SolvableId, SolverProblem};
 
 use super::Request;
+use crate::args::options::SkipOptions;
 use crate::error::{Code, Failure};
 use crate::session::Packages;
-use crate::settings::SkipSettings;
 
 /// Problems that are explained; of further ones the solver's line is enough.
 const MAX_EXPLAINED: usize = 10;
@@ -18,10 +18,10 @@ const MAX_LINKS: usize = 8;
 pub(super) const MAX_FIXES: usize = 3;
 
 /// Whether the user asked to leave out problems of this kind.
-pub(super) fn is_skipped(problem: &SolverProblem, skips: SkipSettings) -> bool {
+pub(super) fn is_skipped(problem: &SolverProblem, skips: SkipOptions) -> bool {
     match problem.main.kind {
-        RuleKind::Conflicts | RuleKind::SelfConflict => skips.conflicts || skips.broken,
-        RuleKind::Obsoletes => skips.obsoletes || skips.broken,
+        RuleKind::Conflicts | RuleKind::SelfConflict => skips.skipped_conflicts || skips.broken,
+        RuleKind::Obsoletes => skips.skipped_obsoletes || skips.broken,
         _ => skips.broken,
     }
 }

@@ -8,8 +8,9 @@ use rpm_pkg::evr::Evr;
 use rpm_solv::SolvableId;
 
 use super::SolverPolicy;
+use crate::args::options::SkipOptions;
 use crate::session::Packages;
-use crate::settings::{Settings, SkipSettings};
+use crate::settings::Settings;
 
 /// What a run asks for and what the answer has to keep to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Request {
     /// The command and its words as they were typed: messages name them.
     pub typed: Vec<String>,
     /// Which problems leave out what cannot be done.
-    pub skips: SkipSettings,
+    pub skips: SkipOptions,
     /// Nothing but the best version will do.
     pub best: bool,
     /// Installed packages may go to make room.

@@ -6,10 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use clap::{Arg, Command};
-
-use crate::args::options::{self, by_letter, by_name, takes_value};
-use crate::args::{self, Args};
+use crate::args::{self, Args, FoundOption, OptionLookup};
 use crate::commands;
 use crate::commands::operands::{Operand, Operands};
 use crate::interrupt::Listener;
@@ -85,19 +82,13 @@ pub(super) fn run(words: &[String]) -> u8 {
 
 /// Lines for the word; none where files are wanted.
 fn candidates(before: &[String], current: &str, printer: &Screen) -> Option<Vec<String>> {
-    let options = options::definition();
-    if let Some((name, value)) = current
-        .split_once('=')
-        .filter(|_| current.starts_with("--"))
-    {
-        let option = by_name(&options, name.trim_start_matches('-'))?;
+    let options = OptionLookup::new();
+    let pair = current.split_once('=');
+    if let Some((name, value)) = pair.filter(|_| current.starts_with("--")) {
+        let option = options.by_name(name.trim_start_matches('-'))?;
         let found = values(value_kind(option)?, value, before, printer)?;
-        return Some(
-            found
-                .into_iter()
-                .map(|line| format!("{name}={line}"))
-                .collect(),
-        );
+        let lines = found.into_iter().map(|line| format!("{name}={line}"));
+        return Some(lines.collect());
     }
     let waiting = before.last().and_then(|word| with_value(&options, word));
     if let Some(option) = waiting {
@@ -107,12 +98,10 @@ fn candidates(before: &[String], current: &str, printer: &Screen) -> Option<Vec<
         return Some(option_names(&options, current));
     }
     let typed = typed_words(&options, before);
-    let Some((command, operands)) = typed.split_first() else {
-        return Some(command_names(current));
+    let (command, operands) = match typed.split_first() {
+        Some((command, operands)) if command != "help" => (command, operands),
+        _ => return Some(command_names(current)),
     };
-    if command == "help" {
-        return Some(command_names(current));
-    }
     let Some(command) = commands::find(command) else {
         return Some(Vec::new());
     };
@@ -138,19 +127,19 @@ fn candidates(before: &[String], current: &str, printer: &Screen) -> Option<Vec<
 }
 
 /// An option that takes the next word for its value.
-fn with_value<'d>(options: &'d Command, word: &str) -> Option<&'d Arg> {
+fn with_value<'d>(options: &'d OptionLookup, word: &str) -> Option<FoundOption<'d>> {
     if word.contains('=') {
         return None;
     }
     let option = match word.strip_prefix("--") {
-        Some(name) => by_name(options, name)?,
-        None => by_letter(options, word.strip_prefix('-')?.chars().last()?)?,
+        Some(name) => options.by_name(name)?,
+        None => options.by_letter(word.strip_prefix('-')?.chars().last()?)?,
     };
-    takes_value(option).then_some(option)
+    option.takes_value().then_some(option)
 }
 
 /// The words that are neither options nor their values.
-fn typed_words(options: &Command, before: &[String]) -> Vec<String> {
+fn typed_words(options: &OptionLookup, before: &[String]) -> Vec<String> {
     let mut words = Vec::new();
     let mut is_value = false;
     for word in before {
@@ -164,25 +153,24 @@ fn typed_words(options: &Command, before: &[String]) -> Vec<String> {
 }
 
 /// What the value of an option is, by what the help calls it; none: a file.
-fn value_kind(option: &Arg) -> Option<Operand> {
-    let name = option.get_value_names().and_then(|names| names.first());
+fn value_kind(found: FoundOption<'_>) -> Option<Operand> {
+    let name = found
+        .option
+        .get_value_names()
+        .and_then(|names| names.first());
     let name = name.map_or("", |name| name.as_str());
     let known = VALUES.iter().find(|(known, _)| *known == name);
     let kind = known.map_or(Operand::Text, |(_, kind)| *kind);
     Some(kind).filter(|kind| *kind != Operand::File)
 }
 
-fn option_names(options: &Command, current: &str) -> Vec<String> {
+fn option_names(options: &OptionLookup, current: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    for option in options
-        .get_arguments()
-        .filter(|option| !option.is_hide_set())
-    {
-        let help = option
-            .get_help()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let value = if takes_value(option) { "=" } else { "" };
+    for found in options.all().filter(|found| !found.option.is_hide_set()) {
+        let option = found.option;
+        let help = option.get_help().map(ToString::to_string);
+        let help = help.unwrap_or_default();
+        let value = if found.takes_value() { "=" } else { "" };
         let long = option.get_long().map(|long| format!("--{long}{value}"));
         if let Some(long) = long.filter(|long| long.starts_with(current)) {
             lines.push(format!("{long}\t{help}"));
@@ -200,11 +188,10 @@ fn command_names(current: &str) -> Vec<String> {
         .iter()
         .flat_map(|command| command.names().map(|name| (name, command.about)));
     let help = [("help", "Show the help of a command")];
-    let all = names
-        .chain(help)
-        .filter(|(name, _)| name.starts_with(current));
-    all.map(|(name, about)| format!("{name}\t{about}"))
-        .collect()
+    let all = names.chain(help);
+    let fitting = all.filter(|(name, _)| name.starts_with(current));
+    let lines = fitting.map(|(name, about)| format!("{name}\t{about}"));
+    lines.collect()
 }
 
 /// The values of a kind that begin with `current`; none: files.
@@ -218,22 +205,17 @@ fn values(
     Some(match kind {
         Operand::File => return None,
         Operand::Text | Operand::Nothing => Vec::new(),
-        Operand::Words(words) => words
-            .iter()
-            .copied()
-            .filter(fits)
-            .map(str::to_owned)
-            .collect(),
+        Operand::Words(words) => {
+            let fitting = words.iter().copied().filter(fits);
+            fitting.map(str::to_owned).collect()
+        }
         Operand::Repository => with_session(before, printer, |session| {
-            let repos = session.repos().ok()?;
-            let repos = repos
-                .into_iter()
-                .filter(|repo| repo.id.starts_with(current));
-            Some(
-                repos
-                    .map(|repo| format!("{}\t{}", repo.id, repo.name))
-                    .collect(),
-            )
+            let mut repos = session.repos().ok()?;
+            repos.retain(|repo| repo.id.starts_with(current));
+            let lines = repos
+                .iter()
+                .map(|repo| format!("{}\t{}", repo.id, repo.name));
+            Some(lines.collect())
         }),
         Operand::Available | Operand::Installed | Operand::Package => {
             with_session(before, printer, |session| names(session, kind, current))
@@ -267,11 +249,11 @@ fn with_session(
     ask: impl FnOnce(&Session<'_>) -> Option<Vec<String>>,
 ) -> Vec<String> {
     let mut listener = Listener::default();
-    let definition = options::definition();
+    let options = OptionLookup::new();
     let open = || -> Option<Vec<String>> {
         let silent = ["tdnf", "-q", "-C", "--noplugins"].map(str::to_owned);
         // The option whose value is being typed has none yet.
-        let waits = before.last().and_then(|word| with_value(&definition, word));
+        let waits = before.last().and_then(|word| with_value(&options, word));
         let complete = match waits {
             Some(_) => &before[..before.len() - 1],
             None => before,
@@ -293,11 +275,10 @@ mod tests {
     /// name is known that no option has.
     #[test]
     fn every_value_has_a_kind() {
-        let options = options::definition();
-        let with_value = options
-            .get_arguments()
-            .filter(|option| takes_value(option) && !option.is_hide_set());
-        let names = with_value.flat_map(|option| option.get_value_names().unwrap_or_default());
+        let options = OptionLookup::new();
+        let shown = options.all().filter(|found| !found.option.is_hide_set());
+        let with_value = shown.filter(FoundOption::takes_value);
+        let names = with_value.flat_map(|found| found.option.get_value_names().unwrap_or_default());
         let names: BTreeSet<&str> = names.map(|name| name.as_str()).collect();
         let known: BTreeSet<&str> = VALUES.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, known);

@@ -80,12 +80,10 @@ impl Session<'_> {
     /// Opens the installed packages and those of `sources`. With `--alldeps` nothing counts as
     /// installed.
     pub fn packages(&self, sources: Vec<LoadedRepo>) -> Outcome<Packages> {
-        let alldeps = self
-            .settings
-            .download_only
-            .as_ref()
-            .is_some_and(|only| only.alldeps);
-        let db = if alldeps { None } else { self.db()? };
+        let db = match self.settings.alldeps {
+            true => None,
+            false => self.db()?,
+        };
         let cache = self.cache_dir().join(INSTALLED_CACHE);
         let installed = db.as_ref().map(|db| InstalledSource {
             db,

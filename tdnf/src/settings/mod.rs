@@ -1,7 +1,7 @@
 //! What the words mean: command line, tdnf.conf and environment become [`Settings`].
 //!
-//! Later layers win: defaults, tdnf.conf, `--setopt`, options. [`Settings::source_of`] tells
-//! which layer a configuration value came from.
+//! Later layers win: defaults, tdnf.conf, `--setopt`, options. `place_of` of the configuration
+//! tells which layer a value came from.
 
 mod environment;
 mod overrides;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rpm_repo::config::{MainConfig, read_main_config};
 
-use crate::args::options::{ChangeOptions, Incoming};
+use crate::args::options::{ChangeOptions, Incoming, SkipOptions};
 use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
 
@@ -35,37 +35,6 @@ pub enum Consent {
     Yes,
     /// `--assumeno`.
     No,
-}
-
-/// What is checked of packages before they are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CheckSettings {
-    /// Signatures (off: `--nogpgcheck`, `--skipsignature`).
-    pub signatures: bool,
-    /// Digests inside the package (off: `--nogpgcheck`, `--skipdigest`).
-    pub digests: bool,
-}
-
-/// What `--downloadonly` means for a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DownloadOnly {
-    /// `--downloaddir`: a flat directory for the packages.
-    pub dir: Option<PathBuf>,
-    /// `--alldeps`: act as if nothing were installed.
-    pub alldeps: bool,
-    /// `--nodeps`: the named packages alone.
-    pub nodeps: bool,
-}
-
-/// What is left out of the solver's problems.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SkipSettings {
-    /// `--skip-broken`.
-    pub broken: bool,
-    /// `--skipconflicts`.
-    pub conflicts: bool,
-    /// `--skipobsoletes`.
-    pub obsoletes: bool,
 }
 
 /// Everything a run goes by.
@@ -93,20 +62,24 @@ pub struct Settings {
     pub releasever: Option<String>,
     /// The architecture packages must fit: the machine's, or `--forcearch`.
     pub arch: String,
-    /// Whether `--forcearch` was given.
-    pub arch_forced: bool,
     /// `--rpmdefine "_dbpath X"`.
     pub dbpath: Option<String>,
     /// `--rpmdefine "_topdir X"`.
     pub topdir: Option<String>,
     /// Answers.
     pub consent: Consent,
-    /// Package checks.
-    pub checks: CheckSettings,
-    /// `--downloadonly`.
-    pub download_only: Option<DownloadOnly>,
-    /// Leniency of the solver.
-    pub skips: SkipSettings,
+    /// Signatures of packages are checked (off: `--nogpgcheck`, `--skipsignature`).
+    pub check_signatures: bool,
+    /// `--downloadonly`, which the next three need.
+    pub download_only: bool,
+    /// `--downloaddir`: a flat directory for the packages.
+    pub download_dir: Option<PathBuf>,
+    /// `--alldeps`: act as if nothing were installed.
+    pub alldeps: bool,
+    /// `--nodeps`: the named packages alone.
+    pub nodeps: bool,
+    /// What is left out of the solver's problems.
+    pub skips: SkipOptions,
     /// `--best`.
     pub best: bool,
     /// `--allowerasing`.
@@ -149,6 +122,7 @@ impl Settings {
         let options = &args.options;
         let (general, change, incoming) = (&options.general, &options.change, &options.incoming);
         check_combinations(incoming)?;
+        let arch = general.forcearch.as_ref();
         let root = PathBuf::from(general.installroot.as_deref().unwrap_or("/"));
         let config_file = paths::config_file(general.config.as_deref(), &root);
         let mut main = read_main_config(&config_file)?;
@@ -160,14 +134,10 @@ impl Settings {
             true => Vec::new(),
             false => main.excludepkgs.clone(),
         };
-        let given = change
-            .exclude
-            .iter()
-            .flat_map(|list| list.split([',', ':']));
-        let given = given
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned);
+        let lists = change.exclude.iter();
+        let given = lists.flat_map(|list| list.split([',', ':'])).map(str::trim);
+        let given = given.filter(|name| !name.is_empty()).map(str::to_owned);
+        let temporary = options.temporary.0.iter().map(overrides::temporary_repo);
         let lock_timeout = lock_timeout(general.lock_timeout.as_deref())?.or(main.lock_timeout);
         Ok(Self {
             lock_timeout: lock_timeout.map(|seconds| Duration::from_secs(seconds.into())),
@@ -178,22 +148,16 @@ impl Settings {
             hooks_dir: paths::hooks_dir(general.config.as_deref()),
             plugin_conf_dir: places.plugin_conf_dir,
             releasever: general.releasever.clone(),
-            arch: general
-                .forcearch
-                .as_ref()
-                .unwrap_or(&environment.machine)
-                .clone(),
-            arch_forced: general.forcearch.is_some(),
+            arch: arch.unwrap_or(&environment.machine).clone(),
             dbpath: defined(&general.rpmdefine, "_dbpath"),
             topdir: defined(&general.rpmdefine, "_topdir"),
             consent: consent(change),
-            checks: checks(incoming),
-            download_only: incoming.downloadonly.then(|| download_only(incoming)),
-            skips: SkipSettings {
-                broken: options.skips.skip_broken,
-                conflicts: options.skips.skipconflicts,
-                obsoletes: options.skips.skipobsoletes,
-            },
+            check_signatures: !incoming.nogpgcheck && !incoming.skipsignature,
+            download_only: incoming.downloadonly,
+            download_dir: incoming.downloaddir.as_ref().map(PathBuf::from),
+            alldeps: incoming.alldeps,
+            nodeps: incoming.nodeps,
+            skips: options.skips,
             best: incoming.best && !incoming.nobest,
             allow_erasing: incoming.allowerasing,
             clean_requirements: main.clean_requirements_on_remove && !change.noautoremove,
@@ -206,7 +170,7 @@ impl Settings {
             defines: defines(&general.rpmdefine),
             switches: options.repos.0.clone(),
             repo_overrides,
-            temporary_repos: overrides::temporary_repos(&options.temporary.0)?,
+            temporary_repos: temporary.collect::<Outcome<_>>()?,
             command_line: args.line(),
             main,
             root,
@@ -231,11 +195,10 @@ impl Settings {
     /// root's os-release.
     pub fn user_agent(&self) -> String {
         let field = |text: &str, key: &str| {
-            let line = text
-                .lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-            line.map_or("UNKNOWN", |value| value.trim_matches(['"', '\'']))
-                .to_owned()
+            let mut lines = text.lines();
+            let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            let value = value.map(|value| value.trim_matches(['"', '\'']));
+            value.unwrap_or("UNKNOWN").to_owned()
         };
         let text = std::fs::read_to_string(self.root.join("etc/os-release")).unwrap_or_default();
         let (id, version) = (field(&text, "ID"), field(&text, "VERSION_ID"));
@@ -243,31 +206,22 @@ impl Settings {
         let text = format!("tdnf/{} {id}/{version}", crate::VERSION);
         text.chars().filter(|c| plain(*c) || *c == ' ').collect()
     }
-
-    /// Where a configuration value came from, in words.
-    pub fn source_of(&self, key: &str) -> String {
-        match self.main.place_of(key) {
-            Some(place) => place.to_string(),
-            None => "default".to_owned(),
-        }
-    }
 }
 
 /// Options that need others.
 fn check_combinations(incoming: &Incoming) -> Outcome<()> {
-    let given = match incoming {
-        Incoming {
-            downloadonly: true, ..
-        } => return Ok(()),
-        Incoming {
-            downloaddir: Some(_),
-            ..
-        } => Code::CLI_DOWNLOADDIR_REQUIRES_DOWNLOADONLY,
-        Incoming { alldeps: true, .. } => Code::CLI_ALLDEPS_REQUIRES_DOWNLOADONLY,
-        Incoming { nodeps: true, .. } => Code::CLI_NODEPS_REQUIRES_DOWNLOADONLY,
-        _ => return Ok(()),
-    };
-    Err(given.into())
+    let (dir, all, none) = (
+        Code::CLI_DOWNLOADDIR_REQUIRES_DOWNLOADONLY,
+        Code::CLI_ALLDEPS_REQUIRES_DOWNLOADONLY,
+        Code::CLI_NODEPS_REQUIRES_DOWNLOADONLY,
+    );
+    match incoming {
+        given if given.downloadonly => Ok(()),
+        given if given.downloaddir.is_some() => Err(dir.into()),
+        given if given.alldeps => Err(all.into()),
+        given if given.nodeps => Err(none.into()),
+        _ => Ok(()),
+    }
 }
 
 fn consent(change: &ChangeOptions) -> Consent {
@@ -275,21 +229,6 @@ fn consent(change: &ChangeOptions) -> Consent {
         (true, _) => Consent::Yes,
         (false, true) => Consent::No,
         (false, false) => Consent::Ask,
-    }
-}
-
-fn checks(incoming: &Incoming) -> CheckSettings {
-    CheckSettings {
-        signatures: !incoming.nogpgcheck && !incoming.skipsignature,
-        digests: !incoming.nogpgcheck && !incoming.skipdigest,
-    }
-}
-
-fn download_only(incoming: &Incoming) -> DownloadOnly {
-    DownloadOnly {
-        dir: incoming.downloaddir.as_ref().map(PathBuf::from),
-        alldeps: incoming.alldeps,
-        nodeps: incoming.nodeps,
     }
 }
 
@@ -303,12 +242,9 @@ fn defined(definitions: &[String], name: &str) -> Option<String> {
 }
 
 fn lock_timeout(given: Option<&str>) -> Outcome<Option<u32>> {
-    let Some(text) = given else {
-        return Ok(None);
-    };
-    let seconds = text.trim().parse();
-    let wrong = || bad_value("lock-timeout", text, "a number of seconds");
-    seconds.map(Some).map_err(|_| wrong())
+    let wrong = |text| bad_value("lock-timeout", text, "a number of seconds");
+    let seconds = given.map(|text| text.trim().parse().map_err(|_| wrong(text)));
+    seconds.transpose()
 }
 
 /// All of `--rpmdefine "NAME VALUE"`, in order; a percent sign before the name is left out.

@@ -7,7 +7,7 @@ use rpm_repo::config::MainConfig;
 
 use super::bad_value;
 use crate::args::options::Setopt;
-use crate::args::{RepoFrom, options};
+use crate::args::{OptionLookup, RepoFrom};
 use crate::error::Outcome;
 
 /// `--setopt REPO.KEY=VALUE`.
@@ -41,14 +41,6 @@ pub enum RepoOrigin {
     Dir(PathBuf),
 }
 
-/// Keys of `--setopt` that are no configuration keys and no options.
-const OTHER_KEYS: &[&str] = &["tsflags"];
-
-/// The place that values from the command line name.
-fn command_line_place() -> Place {
-    Place::named("--setopt")
-}
-
 /// Applies `--setopt KEY=VALUE` to the configuration; returns those that name a repository.
 /// An unknown key has no effect, as in tdnf, but is mentioned.
 pub(super) fn apply_setopts(
@@ -57,7 +49,7 @@ pub(super) fn apply_setopts(
     warnings: &mut Vec<String>,
 ) -> Outcome<Vec<RepoOverride>> {
     let mut overrides = Vec::new();
-    let place = command_line_place();
+    let place = Place::named("--setopt");
     for pair in setopts {
         if let Some((repo, key)) = pair.key.rsplit_once('.') {
             overrides.push(RepoOverride {
@@ -67,8 +59,8 @@ pub(super) fn apply_setopts(
                 place: place.clone(),
             });
         } else if !main.set(&pair.key, &pair.value, &place)?
-            && options::by_name(&options::definition(), &pair.key).is_none()
-            && !OTHER_KEYS.contains(&pair.key.as_str())
+            && OptionLookup::new().by_name(&pair.key).is_none()
+            && pair.key != "tsflags"
         {
             warnings.push(format!("--setopt: unknown key '{}'", pair.key));
         }
@@ -76,12 +68,8 @@ pub(super) fn apply_setopts(
     Ok(overrides)
 }
 
-/// Repositories of this run, in the order of the command line.
-pub(super) fn temporary_repos(given: &[RepoFrom]) -> Outcome<Vec<TemporaryRepo>> {
-    given.iter().map(temporary_repo).collect()
-}
-
-fn temporary_repo(given: &RepoFrom) -> Outcome<TemporaryRepo> {
+/// What the command line says of a repository of this run.
+pub(super) fn temporary_repo(given: &RepoFrom) -> Outcome<TemporaryRepo> {
     let (option, text, expected) = match given {
         RepoFrom::Dir(text) => ("repofromdir", text, "ID,DIRECTORY"),
         RepoFrom::Path(text) => ("repofrompath", text, "ID,URL or ID,DIRECTORY"),

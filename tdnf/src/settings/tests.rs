@@ -19,13 +19,12 @@ fn later_layers_win_and_are_named() {
     let settings = resolve(dir.path(), conf, &["--setopt=keepcache=0", "list"]).unwrap();
     assert!(!settings.main.keepcache);
     assert_eq!(settings.main.installonly_limit, 5);
-    assert_eq!(settings.source_of("keepcache"), "--setopt");
-    assert!(
-        settings
-            .source_of("installonly_limit")
-            .ends_with("tdnf.conf:3")
-    );
-    assert_eq!(settings.source_of("proxy"), "default");
+    let place = |key| settings.main.place_of(key).map(ToString::to_string);
+    assert_eq!(place("keepcache").as_deref(), Some("--setopt"));
+    let limit = place("installonly_limit");
+    assert!(limit.is_some_and(|place| place.ends_with("tdnf.conf:3")));
+    // The default.
+    assert_eq!(place("proxy"), None);
 }
 
 #[test]

@@ -173,8 +173,7 @@ impl Judge<'_, '_> {
         let file = File::open(path).at(path)?;
         let now = self.session.settings.environment.now;
         // Packages of the command line are checked like those of a repository.
-        let check =
-            self.session.settings.checks.signatures && repo.is_none_or(|repo| repo.gpgcheck);
+        let check = self.session.settings.check_signatures && repo.is_none_or(|repo| repo.gpgcheck);
         let policy = if check {
             Policy::GpgCheck
         } else {
