@@ -66,10 +66,9 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         Ok(HistoryVerb::List) => list(session, rest, HistoryDetail::of(session)),
         // A number alone is a range; other words are skipped, as tdnf does.
         Err(_) => {
-            let range = if word.starts_with(|c: char| c.is_ascii_digit()) {
-                words
-            } else {
-                rest
+            let range = match word.starts_with(|c: char| c.is_ascii_digit()) {
+                true => words,
+                false => rest,
             };
             list(session, range, HistoryDetail::of(session))
         }
@@ -88,7 +87,9 @@ impl TransactionRange {
     fn of(session: &Session<'_>, words: &[String]) -> Outcome<Option<Self>> {
         let number = |text: &str| {
             let parsed = text.parse::<i64>().ok().filter(|number| *number >= 0);
-            parsed.ok_or_else(|| bad(format!("'{text}' is not the number of a transaction")))
+            parsed.ok_or_else(|| {
+                Failure::invalid(format!("'{text}' is not the number of a transaction"))
+            })
         };
         let given = &session.args.options.range;
         let option = |text: &Option<String>| text.as_deref().map(number).transpose();
@@ -108,14 +109,13 @@ impl TransactionRange {
             },
         };
         if range.from > range.to {
-            return Err(bad(format!("{} comes after {}", range.from, range.to)));
+            return Err(Failure::invalid(format!(
+                "{} comes after {}",
+                range.from, range.to
+            )));
         }
         Ok(Some(range))
     }
-}
-
-fn bad(line: String) -> Failure {
-    Failure::invalid(line)
 }
 
 /// How much of each transaction is shown.
@@ -215,55 +215,41 @@ fn states(
     let range = TransactionRange::of(session, words)?.ok_or_else(|| {
         let named = verb.to_possible_value();
         let word = named.as_ref().map_or("", PossibleValue::get_name);
-        bad(format!("history {word} needs the number of a transaction"))
+        Failure::invalid(format!("history {word} needs the number of a transaction"))
     })?;
     let at = |id: i64| history.state_at(id).map_err(Failure::from);
     if verb == HistoryVerb::Rollback {
-        let to = if session.args.options.range.to.is_some() {
-            range.to
-        } else {
-            range.from
+        let to = match session.args.options.range.to {
+            Some(_) => range.to,
+            None => range.from,
         };
         if to < 1 {
-            return Err(bad("the first transaction is 1".to_owned()));
+            return Err(Failure::invalid("the first transaction is 1"));
         }
-        return Ok((at(newest)?, at(to)?, complete(history, to, newest)?));
+        return Ok((at(newest)?, at(to)?, marks(history, newest, to)?));
     }
     if range.from < 2 {
-        return Err(bad(
-            "the first transaction that can be undone is 2".to_owned()
-        ));
+        let line = "the first transaction that can be undone is 2";
+        return Err(Failure::invalid(line));
     }
     let before = range.from - 1;
-    Ok(match verb {
-        HistoryVerb::Undo => (
-            at(range.to)?,
-            at(before)?,
-            marks(history, range.to, before)?,
-        ),
-        _ => (
-            at(before)?,
-            at(range.to)?,
-            marks(history, before, range.to)?,
-        ),
-    })
+    let (from, to) = match verb {
+        HistoryVerb::Undo => (range.to, before),
+        _ => (before, range.to),
+    };
+    Ok((at(from)?, at(to)?, marks(history, from, to)?))
 }
 
-/// The marks that differ between two states, as they are in the second.
+/// The marks that differ between two states, as they are in the second; names that only have one
+/// in the first get the default.
 fn marks(history: &History, from: i64, to: i64) -> Outcome<Flags> {
-    complete(history, to, from)
-}
-
-/// The marks at `to`; names that only have one at `other` get the default.
-fn complete(history: &History, to: i64, other: i64) -> Outcome<Flags> {
     let there = history.flags_at(to)?;
-    let here = history.flags_at(other)?;
+    let here = history.flags_at(from)?;
     let names = here.keys().chain(there.keys());
     let value = |flags: &Flags, name: &String| flags.get(name).copied().unwrap_or(0);
-    Ok(names
-        .filter(|name| value(&here, name) != value(&there, name))
-        .map(|name| (name.clone(), value(&there, name)))
-        .collect())
+    let differing = names.filter(|name| value(&here, name) != value(&there, name));
+    let marks = differing.map(|name| (name.clone(), value(&there, name)));
+    Ok(marks.collect())
 }
 
 /// Installs and removals by full name. What no repository has is named before anything changes.
@@ -281,9 +267,8 @@ fn goal_of(packages: &mut Packages, wanted: &[&String], unwanted: &[&String]) ->
     if !missing.is_empty() {
         let first =
             Failure::new(Code::NO_MATCH).detail("The following packages could not be resolved:");
-        let failure = missing
-            .iter()
-            .fold(first, |failure, nevra| failure.detail(format!("  {nevra}")));
+        let missing = missing.iter();
+        let failure = missing.fold(first, |failure, nevra| failure.detail(format!("  {nevra}")));
         return Err(failure.hint(
             "enable a repository that still has them, or name one with --repofrompath ID,URL",
         ));

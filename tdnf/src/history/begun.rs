@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{
-    ADDED, Flags, History, HistoryError, InstalledSet, REMOVED, add_delta, schema, set_flag,
-};
-use super::{last_cookie, state};
+use super::{ADDED, Flags, History, HistoryError, InstalledSet, REMOVED};
+use super::{add_delta, has_table, last_cookie, schema, set_flags, state};
+
+/// One of the tables that are there once a transaction was begun.
+const TABLE: &str = "begun_transaction";
 
 /// A transaction as it will be recorded once it has succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,16 +78,13 @@ impl History {
 
     /// Was a transaction begun and neither recorded nor dropped?
     pub fn has_begun(&self) -> Result<bool, HistoryError> {
-        self.run(|db| Ok(is_known(db)? && read(db)?.is_some()))
+        self.run(|db| Ok(read(db)?.is_some()))
     }
 
     /// Records the transaction that a killed run left behind, if it happened. The caller has seen
     /// to its journal: the rpm database has all its changes or none.
     pub fn settle_begun(&self, installed: &InstalledSet) -> Result<Settled, HistoryError> {
         self.change(|db| {
-            if !is_known(db)? {
-                return Ok(Settled::Nothing);
-            }
             let Some((cookie, begun)) = read(db)? else {
                 return Ok(Settled::Nothing);
             };
@@ -105,10 +103,7 @@ impl History {
 
 fn write(db: &Connection, begun: &Begun, installed: &InstalledSet) -> rusqlite::Result<()> {
     let transaction = add_delta(db, installed, &begun.command_line, begun.now)?;
-    for (name, value) in &begun.flags {
-        set_flag(db, transaction, name, *value)?;
-    }
-    Ok(())
+    set_flags(db, transaction, &begun.flags)
 }
 
 /// Is any change of it there? Its changes come all at once, so one tells; where all it did was to
@@ -135,13 +130,8 @@ fn plain_name(nevra: &str) -> String {
     nevra.replace("-0:", "-")
 }
 
-fn is_known(db: &Connection) -> rusqlite::Result<bool> {
-    let known = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'begun_transaction'";
-    db.query_row(known, [], |row| Ok(row.get::<_, i64>(0)? > 0))
-}
-
 pub(super) fn forget(db: &Connection) -> rusqlite::Result<()> {
-    match is_known(db)? {
+    match has_table(db, TABLE)? {
         true => clear(db),
         false => Ok(()),
     }
@@ -155,6 +145,9 @@ fn clear(db: &Connection) -> rusqlite::Result<()> {
 
 /// The transaction that was begun, with the cookie of the rpm database before it.
 fn read(db: &Connection) -> rusqlite::Result<Option<(String, Begun)>> {
+    if !has_table(db, TABLE)? {
+        return Ok(None);
+    }
     let row = "SELECT cookie, cmdline, timestamp FROM begun_transaction ORDER BY Id DESC LIMIT 1";
     let found = db.query_row(row, [], |row| {
         let now: i64 = row.get(2)?;

@@ -178,13 +178,21 @@ impl History {
         command_line: &str,
         now: u64,
     ) -> Result<(), HistoryError> {
+        let flag = |name: &String| (name.clone(), i64::from(auto));
+        self.set_flags(&names.iter().map(flag).collect(), command_line, now)
+    }
+
+    /// Sets marks by a transaction that changes nothing else.
+    pub fn set_flags(
+        &self,
+        flags: &Flags,
+        command_line: &str,
+        now: u64,
+    ) -> Result<(), HistoryError> {
         self.change(|db| {
             let cookie = last_cookie(db)?.unwrap_or_default();
             let transaction = add_transaction(db, &cookie, command_line, now, DELTA)?;
-            for name in names {
-                set_flag(db, transaction, name, i64::from(auto))?;
-            }
-            Ok(())
+            set_flags(db, transaction, flags)
         })
     }
 
@@ -300,13 +308,21 @@ impl<'a> Items<'a> {
     }
 }
 
-fn set_flag(db: &Connection, transaction: i64, name: &str, value: i64) -> rusqlite::Result<()> {
-    let name = name_id(db, name)?;
-    db.execute(
-        "INSERT INTO flag_set(trans_id, name_id, value) VALUES (?1, ?2, ?3)",
-        params![transaction, name, value],
-    )?;
+fn set_flags(db: &Connection, transaction: i64, flags: &Flags) -> rusqlite::Result<()> {
+    for (name, value) in flags {
+        let name = name_id(db, name)?;
+        db.execute(
+            "INSERT INTO flag_set(trans_id, name_id, value) VALUES (?1, ?2, ?3)",
+            params![transaction, name, value],
+        )?;
+    }
     Ok(())
+}
+
+/// Whether a table is there that C tdnf does not make.
+fn has_table(db: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let known = "SELECT COUNT(*) FROM sqlite_master WHERE name = ?1";
+    db.query_row(known, [name], |row| Ok(row.get::<_, i64>(0)? > 0))
 }
 
 /// The id of a package name; it is added if it is new.

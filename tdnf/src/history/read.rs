@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use super::{ADDED, BASE, DELTA, History, HistoryError, IN_SET, add_transaction, set_flag, state};
+use super::{ADDED, BASE, History, HistoryError, IN_SET, has_table, state};
 
 /// One transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +61,7 @@ impl History {
     /// Transactions that failed, oldest first. A history of C tdnf has none.
     pub fn failures(&self) -> Result<Vec<Failed>, HistoryError> {
         self.run(|db| {
-            let known = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'failed_transactions'";
-            if db.query_row(known, [], |row| row.get::<_, i64>(0))? == 0 {
+            if !has_table(db, "failed_transactions")? {
                 return Ok(Vec::new());
             }
             let mut rows = db.prepare(
@@ -95,23 +94,6 @@ impl History {
             )?;
             let found = rows.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
             found.collect()
-        })
-    }
-
-    /// Sets marks by a transaction that changes nothing else.
-    pub fn set_flags(
-        &self,
-        flags: &Flags,
-        command_line: &str,
-        now: u64,
-    ) -> Result<(), HistoryError> {
-        self.change(|db| {
-            let cookie = super::last_cookie(db)?.unwrap_or_default();
-            let transaction = add_transaction(db, &cookie, command_line, now, DELTA)?;
-            for (name, value) in flags {
-                set_flag(db, transaction, name, *value)?;
-            }
-            Ok(())
         })
     }
 }
