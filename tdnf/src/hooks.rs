@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::error::{At, Code, Failure, Outcome};
 use crate::plan::Plan;
 use crate::session::{LoadedRepo, Session};
-use crate::view::plan::{PlanShape, shape};
+use crate::view::plan::PlanShape;
 
 /// Endings of files that package managers and editors leave beside others.
 const LEFTOVERS: [&str; 4] = ["~", ".rpmnew", ".rpmsave", ".rpmorig"];
@@ -119,7 +119,7 @@ fn run(
         point: point.name(),
         root: &settings.root,
         command_line: plan.map(|_| settings.command_line.as_str()),
-        plan: plan.map(shape),
+        plan: plan.map(PlanShape),
         repo,
     };
     let text = serde_json::to_string(&told)

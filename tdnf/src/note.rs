@@ -1,5 +1,6 @@
 //! What a run is told about how its words were understood.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// Something worth a word that stops nothing.
@@ -27,12 +28,25 @@ pub enum Note {
     NoSameVersion(String),
 }
 
-/// The line about a word that nothing has: in a [`Note`] and in the error.
-pub fn not_found(word: &str) -> String {
-    format!("{word} package not found or not installed")
-}
-
-/// The line about a package that cannot be reinstalled: in a [`Note`] and in the error.
-pub fn no_same_version(nevra: &str) -> String {
-    format!("{nevra}: no enabled repository has this version")
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CaseIgnored(word) => write!(f, "[ignoring case for '{word}']"),
+            Self::FileMatch(word) => write!(f, "[using file list match for '{word}']"),
+            Self::CapabilityMatch(word) => write!(f, "[using capability match for '{word}']"),
+            Self::AlreadyInstalled(name) => write!(f, "Package {name} is already installed."),
+            Self::NameExcluded(name) => write!(f, "all packages named {name} are excluded"),
+            Self::AllExcluded(word) => write!(f, "all packages that {word} names are excluded"),
+            Self::Excluded(word, file) => write!(
+                f,
+                "{word} is excluded (--exclude, or excludepkgs of {})",
+                file.display()
+            ),
+            Self::NoDowngrade(name) => write!(f, "There is no downgrade path for {name}."),
+            Self::NotFound(word) => write!(f, "{word} package not found or not installed"),
+            Self::NoSameVersion(nevra) => {
+                write!(f, "{nevra}: no enabled repository has this version")
+            }
+        }
+    }
 }

@@ -42,14 +42,8 @@ pub(super) fn begun(settings: &Settings, goal: &Goal, plan: &Plan) -> Begun {
     }
     flags.extend(goal.requested.iter().map(|name| (name.clone(), 0)));
     flags.extend(goal.marks.clone());
-    let gone = |change: &&PlannedChange| {
-        matches!(
-            change.action,
-            PlannedAction::Remove | PlannedAction::Obsolete
-        )
-    };
     let (removed, added): (Vec<&PlannedChange>, Vec<&PlannedChange>) =
-        plan.changes.iter().partition(gone);
+        plan.changes.iter().partition(|change| change.is_removal());
     let names = |changes: Vec<&PlannedChange>| {
         let nevras = changes.into_iter().map(|change| change.package.nevra());
         nevras.collect()

@@ -8,20 +8,15 @@ use rpm_db::{IndexTable, Match};
 use rustix::fs::{StatVfsMountFlags, fstatvfs};
 
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::{Plan, PlannedAction, PlannedChange};
+use crate::plan::{Plan, PlannedChange};
 use crate::session::{LoadedRepo, Session};
 use rpm_transaction::RootDir;
 
 /// Refuses a plan that takes the running kernel away (1030): the machine could load no module any
 /// more and might not start again. An upgrade that replaces it is what was asked for.
 pub(super) fn keep_running_kernel(session: &Session<'_>, plan: &Plan) -> Outcome<()> {
-    let gone = |change: &&PlannedChange| {
-        matches!(
-            change.action,
-            PlannedAction::Remove | PlannedAction::Obsolete
-        )
-    };
-    let removed: Vec<&PlannedChange> = plan.changes.iter().filter(gone).collect();
+    let removed = plan.changes.iter().filter(|change| change.is_removal());
+    let removed: Vec<&PlannedChange> = removed.collect();
     let (false, true) = (removed.is_empty(), session.settings.root == Path::new("/")) else {
         return Ok(());
     };
@@ -29,13 +24,14 @@ pub(super) fn keep_running_kernel(session: &Session<'_>, plan: &Plan) -> Outcome
         return Ok(());
     };
     let release = &session.settings.environment.kernel;
-    let owners = |index, key: String| db.find(index, key.as_bytes());
-    let mut running = owners(IndexTable::Dirnames, format!("/lib/modules/{release}/"))?;
-    running.extend(owners(
-        IndexTable::Dirnames,
-        format!("/usr/lib/modules/{release}/"),
-    )?);
-    running.extend(owners(IndexTable::Basenames, format!("vmlinuz-{release}"))?);
+    let mut running = Vec::new();
+    for (index, key) in [
+        (IndexTable::Dirnames, format!("/lib/modules/{release}/")),
+        (IndexTable::Dirnames, format!("/usr/lib/modules/{release}/")),
+        (IndexTable::Basenames, format!("vmlinuz-{release}")),
+    ] {
+        running.extend(db.find(index, key.as_bytes())?);
+    }
     refuse_owners(&removed, &running, release)
 }
 
@@ -45,17 +41,14 @@ pub(super) fn refuse_owners(
     running: &[Match],
     release: &str,
 ) -> Outcome<()> {
+    let is_owner = |change: &&&PlannedChange| {
+        let mut running = running.iter();
+        running.any(|owner| Some(owner.hnum) == change.installed_number)
+    };
     let mut failure = Failure::new(Code::PROTECTED);
-    for change in removed {
-        if running
-            .iter()
-            .any(|owner| Some(owner.hnum) == change.installed_number)
-        {
-            let name = &change.package.name;
-            failure
-                .details
-                .push(format!("package {name} holds the running kernel {release}"));
-        }
+    for change in removed.iter().filter(is_owner) {
+        let name = &change.package.name;
+        failure = failure.detail(format!("package {name} holds the running kernel {release}"));
     }
     match failure.details.is_empty() {
         true => Ok(()),
@@ -75,18 +68,12 @@ pub(super) fn check_space(
         let source = origin.and_then(|o| sources.iter().find(|s| s.config.id == o.repo));
         source.is_some_and(|s| s.set.base_urls.iter().any(|url| !url.starts_with("file:")))
     };
-    let needed = plan
-        .incoming()
-        .filter(remote)
-        .map(PlannedChange::download_size);
+    let needed = plan.incoming().filter(remote);
+    let needed = needed.map(PlannedChange::download_size);
     let needed = needed.fold(0, u64::saturating_add);
-    let dir = session.cache_dir();
-    let existing = dir
-        .ancestors()
-        .find(|dir| dir.is_dir())
-        .unwrap_or(Path::new("/"));
+    let existing = session.cache_dir().ancestors().find(|dir| dir.is_dir());
     if needed > 0 {
-        require_space(existing, needed)?;
+        require_space(existing.unwrap_or(Path::new("/")), needed)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::install::by_name;
 use super::is_glob;
 use super::matcher::Matcher;
 use crate::error::{Code, Failure, Outcome};
-use crate::note::{Note, no_same_version};
+use crate::note::Note;
 use crate::session::Packages;
 
 impl Matcher<'_> {
@@ -157,11 +157,11 @@ impl Matcher<'_> {
         if !excluded.is_empty() {
             return self.left_out(&excluded, &name);
         }
-        let nevra = self.packages.pool.nevra(installed);
+        let note = Note::NoSameVersion(self.packages.pool.nevra(installed));
         if !self.request.skips.broken {
-            return Err(Failure::because(Code::NO_MATCH, no_same_version(&nevra)));
+            return Err(Failure::because(Code::NO_MATCH, note.to_string()));
         }
-        self.notes.push(Note::NoSameVersion(nevra));
+        self.notes.push(note);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use rpm_solv::{SelectFlags, Selection, SolvableId};
 
 use super::{Goal, Request, missing};
 use crate::error::{Code, Failure, Outcome};
-use crate::note::{Note, not_found};
+use crate::note::Note;
 use crate::session::{OnDemand, Packages};
 
 /// What the words are asked to do.
@@ -95,11 +95,12 @@ impl Matcher<'_> {
         if !hidden.is_empty() {
             return self.left_out(&hidden, word);
         }
+        let note = Note::NotFound(word.to_owned());
         if !self.request.skips.broken {
-            let failure = Failure::because(Code::NO_MATCH, not_found(word));
+            let failure = Failure::because(Code::NO_MATCH, note.to_string());
             return Err(missing::advise(self, word, failure));
         }
-        self.notes.push(Note::NotFound(word.to_owned()));
+        self.notes.push(note);
         self.goal.unavailable.push(word.to_owned());
         Ok(())
     }

@@ -152,9 +152,9 @@ impl PlannedChange {
         self.origin.as_ref().map_or(0, |origin| origin.size)
     }
 
-    /// Whether a package file is needed.
-    pub fn is_incoming(&self) -> bool {
-        self.origin.is_some()
+    /// Whether an installed package goes and no other version of it comes.
+    pub fn is_removal(&self) -> bool {
+        matches!(self.action, PlannedAction::Remove | PlannedAction::Obsolete)
     }
 }
 
@@ -168,16 +168,6 @@ pub struct Plan {
     pub unavailable: Vec<String>,
 }
 
-/// Order of the groups in the table.
-pub const GROUPS: [PlannedAction; 6] = [
-    PlannedAction::Install,
-    PlannedAction::Upgrade,
-    PlannedAction::Downgrade,
-    PlannedAction::Remove,
-    PlannedAction::Reinstall,
-    PlannedAction::Obsolete,
-];
-
 impl Plan {
     /// Whether nothing would change.
     pub fn is_empty(&self) -> bool {
@@ -185,7 +175,7 @@ impl Plan {
     }
 
     /// The changes of one kind, in order. A package that goes because it is obsoleted counts
-    /// under [`Action::Obsolete`] alone (C tdnf lists it twice).
+    /// under [`PlannedAction::Obsolete`] alone (C tdnf lists it twice).
     pub fn of(&self, action: PlannedAction) -> impl Iterator<Item = &PlannedChange> {
         self.changes
             .iter()
@@ -194,13 +184,6 @@ impl Plan {
 
     /// Changes that need a package file.
     pub fn incoming(&self) -> impl Iterator<Item = &PlannedChange> {
-        self.changes.iter().filter(|change| change.is_incoming())
-    }
-
-    /// Bytes to fetch at most: what is in no cache yet may be less.
-    pub fn download_size(&self) -> u64 {
-        self.incoming()
-            .map(PlannedChange::download_size)
-            .fold(0, u64::saturating_add)
+        self.changes.iter().filter(|change| change.origin.is_some())
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Local, NaiveDateTime};
 use rpm_repo::updateinfo::Advisory;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::screen::View;
 
@@ -42,31 +42,23 @@ impl AdvisoryCounts<'_> {
 
 impl View for AdvisoryCounts<'_> {
     fn text(&self, _: usize) -> String {
-        let mut text = String::new();
-        for word in KINDS.into_iter().filter(|word| self.of(word) > 0) {
-            let _ = writeln!(text, "{} {word} notice(s)", self.of(word));
-        }
-        or_none(text, self.0)
+        let words = KINDS.into_iter().filter(|word| self.of(word) > 0);
+        let text = words.map(|word| format!("{} {word} notice(s)\n", self.of(word)));
+        or_none(text.collect(), self.0)
     }
 
     fn json(&self) -> impl Serialize {
-        let [unknown, security, bugfix, enhancement] = KINDS.map(|word| self.of(word));
-        Counts {
-            unknown,
-            security,
-            bugfix,
-            enhancement,
-        }
+        CountShape(self)
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Counts {
-    unknown: usize,
-    security: usize,
-    bugfix: usize,
-    enhancement: usize,
+/// A number for each kind, in their order.
+struct CountShape<'a>(&'a AdvisoryCounts<'a>);
+
+impl Serialize for CountShape<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(KINDS.map(|word| (word, self.0.of(word))))
+    }
 }
 
 fn or_none(text: String, advisories: &[Advisory]) -> String {
@@ -81,11 +73,9 @@ pub struct AdvisoryList<'a>(pub &'a [Advisory]);
 
 impl View for AdvisoryList<'_> {
     fn text(&self, _: usize) -> String {
-        let mut text = String::new();
-        for (advisory, file) in files(self.0) {
-            let _ = writeln!(text, "{} {} {file}", id(advisory), kind(advisory));
-        }
-        or_none(text, self.0)
+        let lines = files(self.0)
+            .map(|(advisory, file)| format!("{} {} {file}\n", id(advisory), kind(advisory)));
+        or_none(lines.collect(), self.0)
     }
 
     fn json(&self) -> impl Serialize {
@@ -131,7 +121,16 @@ fn put_block(text: &mut String, advisory: &Advisory, file: &str) {
 }
 
 fn shapes(advisories: &[Advisory], info: bool) -> Vec<AdvisoryShape<'_>> {
-    let shape = |one| AdvisoryShape::of(one, info);
+    let shape = |advisory| AdvisoryShape {
+        r#type: kind(advisory),
+        id: id(advisory),
+        updated: info.then(|| updated(advisory)),
+        needs_reboot: info.then(|| needs_reboot(advisory)),
+        description: info.then_some(advisory.description.as_str()),
+        packages: files(std::slice::from_ref(advisory))
+            .map(|(_, file)| file)
+            .collect(),
+    };
     advisories.iter().map(shape).collect()
 }
 
@@ -150,39 +149,16 @@ struct AdvisoryShape<'a> {
     packages: Vec<&'a str>,
 }
 
-impl<'a> AdvisoryShape<'a> {
-    fn of(advisory: &'a Advisory, info: bool) -> Self {
-        let packages = advisory.packages.iter();
-        Self {
-            r#type: kind(advisory),
-            id: id(advisory),
-            updated: info.then(|| updated(advisory)),
-            needs_reboot: info.then(|| needs_reboot(advisory)),
-            description: info.then_some(advisory.description.as_str()),
-            packages: packages.map(|package| package.filename.as_str()).collect(),
-        }
-    }
-}
-
 /// The date of the last change in local time, as C's `%c` writes it; the text itself where it is
 /// no date. Dates stand for UTC; some writers give seconds since 1970.
 fn updated(advisory: &Advisory) -> String {
-    let text = if advisory.updated.is_empty() {
-        &advisory.issued
-    } else {
-        &advisory.updated
+    let text = match advisory.updated.as_str() {
+        "" => &advisory.issued,
+        _ => &advisory.updated,
     };
     let seconds = || DateTime::from_timestamp(text.parse().ok()?, 0);
-    let date = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S")
-        .ok()
-        .map(|date| date.and_utc())
-        .or_else(seconds);
-    date.map_or_else(
-        || text.clone(),
-        |date| {
-            date.with_timezone(&Local)
-                .format("%a %b %e %H:%M:%S %Y")
-                .to_string()
-        },
-    )
+    let date = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok();
+    let date = date.map(|date| date.and_utc()).or_else(seconds);
+    let date = date.map(|date| date.with_timezone(&Local).format("%a %b %e %H:%M:%S %Y"));
+    date.map_or_else(|| text.clone(), |date| date.to_string())
 }

@@ -23,45 +23,32 @@ pub struct Transactions<'a> {
 
 impl View for Transactions<'_> {
     fn text(&self, columns: usize) -> String {
-        table(self.done, self.failed, self.info, columns)
+        let width = columns.saturating_sub(OTHER_COLUMNS);
+        let (line, time) = ("cmd line", "date/time");
+        let mut text = format!("ID   {line:<width$} {time:<21} +add  / -rem\n");
+        for entry in self.done {
+            let (id, line, date) = (entry.id, &entry.command_line, date(entry.timestamp));
+            let (added, removed) = (entry.added.len(), entry.removed.len());
+            let _ = write!(text, "{id:>4} {line:<width$} {date:<21} ");
+            let _ = writeln!(text, "+{added:<4} / -{removed:<4}");
+            if self.info {
+                put_items(&mut text, "added", &entry.added);
+                put_items(&mut text, "removed", &entry.removed);
+                text.push('\n');
+            }
+        }
+        for failed in self.failed.iter().filter(|_| self.info) {
+            let (line, date) = (&failed.command_line, date(failed.timestamp));
+            let _ = writeln!(text, "   - {line:<width$} {date:<21} failed");
+            let _ = writeln!(text, "reason: {}\n", failed.reason);
+        }
+        text
     }
 
     fn json(&self) -> impl Serialize {
-        let shape = |entry| TransactionShape::of(entry, self.info);
-        self.done.iter().map(shape).collect::<Vec<_>>()
+        let shapes = self.done.iter().map(|entry| shape(entry, self.info));
+        shapes.collect::<Vec<_>>()
     }
-}
-
-fn table(entries: &[HistoryEntry], failures: &[Failed], info: bool, width: usize) -> String {
-    let column = width.saturating_sub(OTHER_COLUMNS);
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "ID   {:<column$} {:<21} +add  / -rem",
-        "cmd line", "date/time"
-    );
-    for entry in entries {
-        let _ = writeln!(
-            text,
-            "{:>4} {:<column$} {:<21} +{:<4} / -{:<4}",
-            entry.id,
-            entry.command_line,
-            date(entry.timestamp),
-            entry.added.len(),
-            entry.removed.len(),
-        );
-        if info {
-            put_items(&mut text, "added", &entry.added);
-            put_items(&mut text, "removed", &entry.removed);
-            text.push('\n');
-        }
-    }
-    for failed in failures.iter().filter(|_| info) {
-        let (line, date) = (&failed.command_line, date(failed.timestamp));
-        let _ = writeln!(text, "   - {line:<column$} {date:<21} failed");
-        let _ = writeln!(text, "reason: {}\n", failed.reason);
-    }
-    text
 }
 
 fn put_items(text: &mut String, word: &str, items: &[String]) {
@@ -93,16 +80,14 @@ struct TransactionShape<'a> {
     removed: Option<&'a [String]>,
 }
 
-impl<'a> TransactionShape<'a> {
-    fn of(entry: &'a HistoryEntry, info: bool) -> Self {
-        Self {
-            id: entry.id,
-            cmd_line: &entry.command_line,
-            time_stamp: entry.timestamp,
-            added_count: entry.added.len(),
-            removed_count: entry.removed.len(),
-            added: info.then_some(entry.added.as_slice()),
-            removed: info.then_some(entry.removed.as_slice()),
-        }
+fn shape(entry: &HistoryEntry, info: bool) -> TransactionShape<'_> {
+    TransactionShape {
+        id: entry.id,
+        cmd_line: &entry.command_line,
+        time_stamp: entry.timestamp,
+        added_count: entry.added.len(),
+        removed_count: entry.removed.len(),
+        added: info.then_some(entry.added.as_slice()),
+        removed: info.then_some(entry.removed.as_slice()),
     }
 }

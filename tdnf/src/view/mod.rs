@@ -11,8 +11,6 @@ pub mod repos;
 pub(crate) mod tests;
 pub mod transcript;
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use crate::audit::AuditFinding;
@@ -57,10 +55,10 @@ pub struct Findings<'a>(pub &'a [AuditFinding]);
 
 impl View for Findings<'_> {
     fn text(&self, _: usize) -> String {
-        self.0.iter().fold(String::new(), |mut text, finding| {
-            let _ = writeln!(text, "{finding}");
-            text
-        })
+        self.0
+            .iter()
+            .map(|finding| format!("{finding}\n"))
+            .collect()
     }
 
     fn json(&self) -> impl Serialize {

@@ -48,12 +48,7 @@ impl View for PackageList<'_> {
     }
 
     fn json(&self) -> impl Serialize {
-        shapes(self.0, |row| ListShape {
-            name: &row.id.name,
-            arch: &row.id.arch,
-            evr: row.id.evr(),
-            repo: &row.repo,
-        })
+        shapes(self.0, list_shape)
     }
 }
 
@@ -64,6 +59,15 @@ struct ListShape<'a> {
     arch: &'a str,
     evr: String,
     repo: &'a str,
+}
+
+fn list_shape(row: &PackageRow) -> ListShape<'_> {
+    ListShape {
+        name: &row.id.name,
+        arch: &row.id.arch,
+        evr: row.id.evr(),
+        repo: &row.repo,
+    }
 }
 
 fn shapes<'a, T>(rows: &'a [PackageRow], shape: impl Fn(&'a PackageRow) -> T) -> Vec<T> {
@@ -89,12 +93,7 @@ impl View for PackageInfo<'_> {
 
     fn json(&self) -> impl Serialize {
         shapes(self.0, |row| InfoShape {
-            head: ListShape {
-                name: &row.id.name,
-                arch: &row.id.arch,
-                evr: row.id.evr(),
-                repo: &row.repo,
-            },
+            head: list_shape(row),
             url: row.url.as_deref(),
             install_size: row.install_size,
             download_size: row.download_size,
@@ -152,11 +151,8 @@ pub struct PackageMatches<'a>(pub &'a [PackageRow]);
 
 impl View for PackageMatches<'_> {
     fn text(&self, _: usize) -> String {
-        let mut text = String::new();
-        for row in self.0 {
-            let _ = writeln!(text, "{} : {}", row.id.name, row.summary);
-        }
-        text
+        let line = |row: &PackageRow| format!("{} : {}\n", row.id.name, row.summary);
+        self.0.iter().map(line).collect()
     }
 
     fn json(&self) -> impl Serialize {
@@ -179,13 +175,11 @@ pub struct PackageProviders<'a>(pub &'a [PackageRow]);
 
 impl View for PackageProviders<'_> {
     fn text(&self, _: usize) -> String {
-        let mut text = String::new();
-        for row in self.0 {
-            let (id, summary) = (&row.id, &row.summary);
-            let _ = writeln!(text, "{} : {summary}", id.nevra());
-            let _ = writeln!(text, "Repo\t : {}", row.repo);
-        }
-        text
+        let lines = |row: &PackageRow| {
+            let (nevra, summary, repo) = (row.id.nevra(), &row.summary, &row.repo);
+            format!("{nevra} : {summary}\nRepo\t : {repo}\n")
+        };
+        self.0.iter().map(lines).collect()
     }
 
     fn json(&self) -> impl Serialize {

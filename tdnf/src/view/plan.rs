@@ -3,40 +3,46 @@
 use std::fmt::Write as _;
 
 use cli_kit::human_size;
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-use crate::plan::{GROUPS, Plan, PlannedAction, PlannedChange};
+use crate::plan::{Plan, PlannedAction, PlannedChange};
 use crate::screen::View;
 
 /// Percent of the width for name, arch, evr, repo, install size and download size.
 const COLUMNS: [usize; 6] = [20, 15, 20, 15, 10, 10];
 
+/// The kinds of changes in their order, and what stands above those of a kind.
+const GROUPS: [(PlannedAction, &str); 6] = [
+    (PlannedAction::Install, "Installing:"),
+    (PlannedAction::Upgrade, "Upgrading:"),
+    (PlannedAction::Downgrade, "Downgrading:"),
+    (PlannedAction::Remove, "Removing:"),
+    (PlannedAction::Reinstall, "Reinstalling:"),
+    (PlannedAction::Obsolete, "Obsoleting:"),
+];
+
 /// What will change: the table before the question.
 impl View for Plan {
     const QUIETED: bool = true;
 
-    fn text(&self, columns: usize) -> String {
-        table(self, columns)
+    fn text(&self, width: usize) -> String {
+        let mut text = String::new();
+        for word in &self.unavailable {
+            let _ = writeln!(text, "No package {word} available");
+        }
+        for (action, heading) in GROUPS {
+            let changes = shown(self, action);
+            if !changes.is_empty() {
+                put_group(&mut text, heading, &changes, width);
+            }
+        }
+        text
     }
 
     fn json(&self) -> impl Serialize {
-        shape(self)
+        PlanShape(self)
     }
-}
-
-/// The table that stands before the question.
-fn table(plan: &Plan, width: usize) -> String {
-    let mut text = String::new();
-    for word in &plan.unavailable {
-        let _ = writeln!(text, "No package {word} available");
-    }
-    for action in GROUPS {
-        let changes = shown(plan, action);
-        if !changes.is_empty() {
-            put_group(&mut text, heading(action), &changes, width);
-        }
-    }
-    text
 }
 
 /// The changes of a group. What is obsoleted is also removed, and C tdnf lists it under both.
@@ -45,17 +51,6 @@ fn shown(plan: &Plan, action: PlannedAction) -> Vec<&PlannedChange> {
         .of(PlannedAction::Obsolete)
         .filter(|_| action == PlannedAction::Remove);
     plan.of(action).chain(also).collect()
-}
-
-fn heading(action: PlannedAction) -> &'static str {
-    match action {
-        PlannedAction::Install => "Installing:",
-        PlannedAction::Upgrade => "Upgrading:",
-        PlannedAction::Downgrade => "Downgrading:",
-        PlannedAction::Remove => "Removing:",
-        PlannedAction::Reinstall => "Reinstalling:",
-        PlannedAction::Obsolete => "Obsoleting:",
-    }
 }
 
 fn put_group(text: &mut String, heading: &str, changes: &[&PlannedChange], width: usize) {
@@ -85,50 +80,31 @@ fn put_group(text: &mut String, heading: &str, changes: &[&PlannedChange], width
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
 struct ChangeRow<'a> {
-    #[serde(rename = "Name")]
     name: &'a str,
-    #[serde(rename = "Arch")]
     arch: &'a str,
-    #[serde(rename = "Evr")]
     evr: String,
-    #[serde(rename = "InstallSize")]
     install_size: u64,
-    #[serde(rename = "Repo")]
     repo: &'a str,
 }
 
 /// The JSON object of tdnf: one array per kind of change that there is.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct PlanShape<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    unavailable: &'a [String],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    install: Vec<ChangeRow<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    upgrade: Vec<ChangeRow<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    downgrade: Vec<ChangeRow<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    remove: Vec<ChangeRow<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    reinstall: Vec<ChangeRow<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    obsolete: Vec<ChangeRow<'a>>,
-}
+pub struct PlanShape<'a>(pub &'a Plan);
 
-/// The plan in that shape.
-pub fn shape(plan: &Plan) -> PlanShape<'_> {
-    let rows = |action| shown(plan, action).into_iter().map(row).collect();
-    PlanShape {
-        unavailable: &plan.unavailable,
-        install: rows(PlannedAction::Install),
-        upgrade: rows(PlannedAction::Upgrade),
-        downgrade: rows(PlannedAction::Downgrade),
-        remove: rows(PlannedAction::Remove),
-        reinstall: rows(PlannedAction::Reinstall),
-        obsolete: rows(PlannedAction::Obsolete),
+impl Serialize for PlanShape<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if !self.0.unavailable.is_empty() {
+            map.serialize_entry("Unavailable", &self.0.unavailable)?;
+        }
+        for (action, _) in GROUPS {
+            let rows: Vec<_> = shown(self.0, action).into_iter().map(row).collect();
+            if !rows.is_empty() {
+                map.serialize_entry(&action, &rows)?;
+            }
+        }
+        map.end()
     }
 }
 

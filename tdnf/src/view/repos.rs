@@ -8,6 +8,7 @@ use crate::screen::{JsonShape, View};
 
 /// One repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct RepoRow {
     /// Id.
     #[serde(rename = "Repo")]
@@ -16,7 +17,6 @@ pub struct RepoRow {
     #[serde(rename = "RepoName")]
     pub name: String,
     /// Whether commands use it.
-    #[serde(rename = "Enabled")]
     pub enabled: bool,
 }
 
@@ -65,10 +65,6 @@ pub struct RepoCopies<'a>(pub &'a [RepoCopy]);
 
 impl View for RepoCopies<'_> {
     const SINCE: JsonShape = JsonShape::Document;
-
-    fn text(&self, _: usize) -> String {
-        String::new()
-    }
 
     fn json(&self) -> impl Serialize {
         self.0

@@ -43,10 +43,6 @@ impl View for Transcript {
     const FIELD: &'static str = "Transaction";
     const SINCE: JsonShape = JsonShape::Document;
 
-    fn text(&self, _: usize) -> String {
-        String::new()
-    }
-
     fn json(&self) -> impl Serialize {
         self
     }

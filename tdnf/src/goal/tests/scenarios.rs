@@ -14,7 +14,6 @@ use crate::goal::{self, Request, SolverPolicy, Verb};
 use crate::note::Note;
 use crate::plan::{Plan, PlannedChange};
 use crate::settings::{Environment, Settings};
-use crate::view;
 
 /// How many promises the cases hold at least.
 const LEAST_CASES: usize = 120;
@@ -241,7 +240,7 @@ fn faults(case: &Case, answer: &Answer) -> String {
             "  {what}\n    expected: {expected:?}\n    got:      {got:?}"
         );
     };
-    let notes: Vec<String> = answer.notes.iter().map(view::notes::line).collect();
+    let notes: Vec<String> = answer.notes.iter().map(ToString::to_string).collect();
     if case.tells.is_empty() && notes != case.notes {
         tell("notes", &case.notes, &notes);
     }
