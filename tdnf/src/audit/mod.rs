@@ -11,6 +11,7 @@ use std::fmt;
 use std::io::BufReader;
 use std::ops::ControlFlow;
 
+use rpm_db::check::DatabaseFault;
 use rpm_db::{Db, DbError, FileState};
 use rpm_pkg::digest::Hasher;
 use rpm_pkg::files::{FileEntry, FileList};
@@ -64,9 +65,7 @@ impl fmt::Display for AuditFinding {
             AuditFinding::Duplicate { kept, surplus, .. } => {
                 write!(f, "{surplus} is still listed, although {kept} replaced it")
             }
-            AuditFinding::Leftover { path } => {
-                write!(f, "{path} was left by an interrupted rpm")
-            }
+            AuditFinding::Leftover { path } => write!(f, "{path} was left by an interrupted rpm"),
             AuditFinding::Incomplete {
                 package,
                 missing,
@@ -99,13 +98,9 @@ pub fn look(
     db: &Db,
     side_by_side: &dyn Fn(&Header) -> bool,
 ) -> Result<Vec<AuditFinding>, DbError> {
-    let mut findings: Vec<AuditFinding> = db
-        .check()?
-        .into_iter()
-        .map(|finding| AuditFinding::Database {
-            what: words(&finding),
-        })
-        .collect();
+    let faults = db.check()?.into_iter().map(|fault| words(&fault));
+    let faults = faults.map(|what| AuditFinding::Database { what });
+    let mut findings: Vec<AuditFinding> = faults.collect();
     let mut by_name: BTreeMap<String, Vec<AuditedPackage>> = BTreeMap::new();
     db.for_each(&mut |hnum, header| {
         if let Ok(nevra) = Nevra::from_header(&header)
@@ -145,23 +140,21 @@ pub fn look(
     Ok(findings)
 }
 
-fn words(finding: &rpm_db::check::DatabaseFault) -> String {
+fn words(finding: &DatabaseFault) -> String {
     match finding {
-        rpm_db::check::DatabaseFault::Integrity(text) => text.clone(),
-        rpm_db::check::DatabaseFault::Damaged { hnum, why } => {
+        DatabaseFault::Integrity(text) => text.clone(),
+        DatabaseFault::Damaged { hnum, why } => {
             format!("record {hnum} is damaged: {why}")
         }
-        rpm_db::check::DatabaseFault::Digest { hnum, .. } => {
+        DatabaseFault::Digest { hnum, .. } => {
             format!("record {hnum} does not match its own digest")
         }
-        rpm_db::check::DatabaseFault::Missing { table, hnum, .. } => {
+        DatabaseFault::Missing { table, hnum, .. } => {
             format!("the index {} lacks a row of record {hnum}", table.table())
         }
-        rpm_db::check::DatabaseFault::Extra { table, hnum, .. } => {
-            format!(
-                "the index {} has a row that does not belong to record {hnum}",
-                table.table()
-            )
+        DatabaseFault::Extra { table, hnum, .. } => {
+            let index = table.table();
+            format!("the index {index} has a row that does not belong to record {hnum}")
         }
     }
 }

@@ -71,12 +71,9 @@ pub(super) fn fetch(
             });
             continue;
         }
-        let source = sources.get(origin.repo.as_str()).ok_or_else(|| {
-            Failure::because(
-                Code::BASE,
-                format!("repository {} is not open", origin.repo),
-            )
-        })?;
+        let closed = || format!("repository {} is not open", origin.repo);
+        let source = sources.get(origin.repo.as_str());
+        let source = source.ok_or_else(|| Failure::because(Code::BASE, closed()))?;
         requests.push(request(session, change, origin, source)?);
         waiting.push((index, origin));
     }
@@ -85,13 +82,10 @@ pub(super) fn fetch(
     for ((index, origin), result) in waiting.into_iter().zip(results) {
         let file = result.map_err(|error| refused(origin, error))?;
         if file.url.is_none() && file.transferred == 0 && is_asked_for(&file.path, session) {
-            let name = plan
-                .changes
-                .get(index)
-                .map_or("", |change| &change.package.name);
-            session
-                .printer
-                .info(&format!("{name} package already downloaded"));
+            let change = plan.changes.get(index);
+            let name = change.map_or("", |change| &change.package.name);
+            let line = format!("{name} package already downloaded");
+            session.printer.info(&line);
         }
         let cached = file.path.starts_with(session.cache_dir());
         packages.push(FetchedPackage {
@@ -169,34 +163,21 @@ fn parse_digest(origin: &PackageOrigin, algorithm: &str, hex: &str) -> Outcome<D
 
 /// A package file that could not be had or is not the one the metadata names.
 pub(crate) fn refused(origin: &PackageOrigin, error: repo_client::Error) -> Failure {
-    let causes = error.failures();
-    let code = if causes
-        .iter()
-        .any(|f| matches!(f.cause, Cause::Digest { .. }))
-    {
-        Some(Code::CHECKSUM_MISMATCH)
-    } else if causes
-        .iter()
-        .any(|f| matches!(f.cause, Cause::Size { .. } | Cause::TooLarge { .. }))
-    {
-        Some(Code::SIZE_MISMATCH)
-    } else {
-        None
-    };
+    let location = &origin.location;
+    let has = |cause: fn(&Cause) -> bool| error.failures().iter().any(|f| cause(&f.cause));
+    let digest = has(|cause| matches!(cause, Cause::Digest { .. }));
+    let size = has(|cause| matches!(cause, Cause::Size { .. } | Cause::TooLarge { .. }));
     let mut failure = Failure::from(error);
-    match code {
-        Some(Code::CHECKSUM_MISMATCH) => failure.details.push(format!(
-            "rpm file ({}) Checksum FAILED (digest mismatch)",
-            origin.location
-        )),
-        Some(_) => {}
-        None if !failure.hints.is_empty() => {}
-        None => {
-            let hint =
-                "if the repository has just been changed, run 'tdnf makecache' and try again";
-            failure = failure.hint(hint);
-        }
+    if digest {
+        failure.code = Code::CHECKSUM_MISMATCH;
+        failure = failure.detail(format!(
+            "rpm file ({location}) Checksum FAILED (digest mismatch)"
+        ));
+    } else if size {
+        failure.code = Code::SIZE_MISMATCH;
+    } else if failure.hints.is_empty() {
+        failure = failure
+            .hint("if the repository has just been changed, run 'tdnf makecache' and try again");
     }
-    failure.code = code.unwrap_or(failure.code);
-    failure.detail(format!("Error processing package: {}", origin.location))
+    failure.detail(format!("Error processing package: {location}"))
 }

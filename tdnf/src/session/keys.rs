@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use repo_client::{Access, FileRequest, Silent, fetch};
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::header::tag;
 use rpm_repo::config::RepoConfig;
 use rpm_trust::{KeyInfo, Keyring, read_keys};
@@ -52,10 +53,8 @@ pub(super) fn repository_keyring(session: &Session<'_>, repo: &RepoConfig) -> Ou
             .map_err(|error| bad_key_file(url, &error))?;
     }
     if repo.gpgkey.is_empty() {
-        return Err(Failure::new(Code::NO_GPGKEY_CONF_ENTRY).detail(format!(
-            "repository {}: repo_gpgcheck=1 needs gpgkey",
-            repo.id
-        )));
+        let line = format!("repository {}: repo_gpgcheck=1 needs gpgkey", repo.id);
+        return Err(Failure::because(Code::NO_GPGKEY_CONF_ENTRY, line));
     }
     Ok(keyring)
 }
@@ -94,30 +93,21 @@ fn bad_key_file(url: &str, error: &rpm_trust::TrustError) -> Failure {
 fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
     let shown = repo_client::redact(url);
     if url.contains('#') {
-        return Err(Failure::because(
-            Code::KEYURL_INVALID,
-            format!("{shown}: '#' in a key URL"),
-        ));
+        let line = format!("{shown}: '#' in a key URL");
+        return Err(Failure::because(Code::KEYURL_INVALID, line));
     }
-    if let Some(path) = url.strip_prefix("file://") {
+    let path = url.strip_prefix("file://").unwrap_or(url);
+    if path != url || url.starts_with('/') {
         return read_key_file(Path::new(path));
     }
-    if url.starts_with('/') {
-        return read_key_file(Path::new(url));
-    }
     if !url.starts_with("https://") {
-        return Err(Failure::because(
-            Code::KEYURL_UNSUPPORTED,
-            format!("{shown}: keys are only taken from file:// and https:// URLs"),
-        )
-        .hint(
+        let line = format!("{shown}: keys are only taken from file:// and https:// URLs");
+        return Err(Failure::because(Code::KEYURL_UNSUPPORTED, line).hint(
             "fetch the key over a safe channel, compare its fingerprint, and name the file in gpgkey",
         ));
     }
-    let dest = session
-        .repo_cache(repo)
-        .join("keys")
-        .join(key_file_name(url));
+    let keys = session.repo_cache(repo).join("keys");
+    let dest = keys.join(key_file_name(url));
     if session.settings.cache_only {
         return read_key_file(&dest);
     }
@@ -132,23 +122,15 @@ fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<
 
 /// A file name for the key of a URL: nothing of the URL's path is used as a path.
 fn key_file_name(url: &str) -> PathBuf {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(url.as_bytes());
-    let hex: String = digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    PathBuf::from(format!("{hex}.key"))
+    let digest = Hasher::digest(DigestAlgo::Sha256, url.as_bytes());
+    let half: String = digest.hex().chars().take(32).collect();
+    PathBuf::from(format!("{half}.key"))
 }
 
 fn read_key_file(path: &Path) -> Outcome<Vec<u8>> {
-    let size = fs::metadata(path).at(path)?.len();
-    if size > MAX_KEY_FILE {
-        return Err(Failure::because(
-            Code::INVALID_PUBKEY_FILE,
-            format!("{}: larger than a key file may be", path.display()),
-        ));
+    if fs::metadata(path).at(path)?.len() > MAX_KEY_FILE {
+        let line = format!("{}: larger than a key file may be", path.display());
+        return Err(Failure::because(Code::INVALID_PUBKEY_FILE, line));
     }
     fs::read(path).at(path)
 }

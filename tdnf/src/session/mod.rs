@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
 use rpm_db::{Backend, DatabaseSearch, Db, DbLocation, TransactionLock, Wait};
-use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, UnreadableValue};
+use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Secret, UnreadableValue};
 use rpm_repo::vars::Vars;
 
 use crate::args::Args;
@@ -134,23 +134,17 @@ impl<'a> Session<'a> {
             let values = found.iter().flat_map(|repo| &repo.unreadable_values);
             tell_unreadable(self.printer, values);
         }
-        let uses = |repo: &&RepoConfig| {
-            repo.unknown_variables
-                .iter()
-                .any(|v| v.name == "releasever")
+        let uses = |repo: &RepoConfig| {
+            let mut unknown = repo.unknown_variables.iter();
+            unknown.any(|variable| variable.name == "releasever")
         };
-        if !found.iter().any(|repo| uses(&repo)) {
+        if !found.iter().any(uses) {
             return Ok(found);
         }
         match releasever::detect(self) {
             Ok(version) => vars.set_built_in("releasever", &version),
             // Only a repository that is on and needs it is worth an error.
-            Err(failure)
-                if found
-                    .iter()
-                    .filter(|repo| repo.enabled)
-                    .any(|repo| uses(&repo)) =>
-            {
+            Err(failure) if found.iter().any(|repo| repo.enabled && uses(repo)) => {
                 return Err(failure);
             }
             Err(_) => return Ok(found),
@@ -318,18 +312,13 @@ fn tell_unreadable<'v>(printer: &Printer, values: impl IntoIterator<Item = &'v U
 fn client_options(settings: &Settings, interrupt: &Interrupt) -> ClientOptions {
     let main = &settings.main;
     let environment = &settings.environment;
+    let exposed = |secret: &Option<Secret>| Some(secret.as_ref()?.expose().to_owned());
     ClientOptions {
         user_agent: settings.user_agent(),
         proxy: main.proxy.as_ref().map(|url| Proxy {
             url: url.clone(),
-            username: main
-                .proxy_username
-                .as_ref()
-                .map(|secret| secret.expose().to_owned()),
-            password: main
-                .proxy_password
-                .as_ref()
-                .map(|secret| secret.expose().to_owned()),
+            username: exposed(&main.proxy_username),
+            password: exposed(&main.proxy_password),
         }),
         proxy_environment: ProxyEnvironment {
             http: environment.http_proxy.clone(),

@@ -23,7 +23,7 @@ const METALINK: &str = "tdnfmetalink";
 const PLUGIN_PATH: &str = "/usr/lib/tdnf-plugins";
 
 /// Which of them are on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Plugins {
     /// Signatures of metadata are checked where a repository asks for it.
     pub repo_gpgcheck: bool,
@@ -39,11 +39,7 @@ impl Plugins {
     /// file is named, as C tdnf does; one that is not part of this program is named as missing.
     pub(super) fn resolve(args: &Args, settings: &Settings, printer: &Printer) -> Outcome<Self> {
         if args.options.general.noplugins {
-            return Ok(Self {
-                repo_gpgcheck: false,
-                metalink: false,
-                hooks: false,
-            });
+            return Ok(Self::default());
         }
         let mut configured = read_dir(&settings.plugin_conf_dir)?;
         let named: Vec<String> = configured.keys().cloned().collect();
@@ -133,9 +129,8 @@ fn tell(settings: &Settings, printer: &Printer, name: &str) {
         return printer.info(&format!("Loaded plugin: {name}"));
     }
     let dir = settings.main.pluginpath.as_deref();
-    let file = dir
-        .unwrap_or(Path::new(PLUGIN_PATH))
-        .join(format!("lib{name}.so"));
+    let dir = dir.unwrap_or(Path::new(PLUGIN_PATH));
+    let file = dir.join(format!("lib{name}.so"));
     printer.err(&format!("Error loading plugin: {}", file.display()));
     printer.err(&format!(
         "Error: 1519 dlerror: {}: only {REPO_GPGCHECK} and {METALINK} are known; hooks do the work \
@@ -160,10 +155,8 @@ fn read_dir(dir: &Path) -> Outcome<BTreeMap<String, bool>> {
             continue;
         }
         let document = ini::read(&path, |key| key == "enabled")?;
-        let main = document
-            .sections
-            .iter()
-            .find(|section| section.name == "main");
+        let mut sections = document.sections.iter();
+        let main = sections.find(|section| section.name == "main");
         let on = match main.and_then(|section| section.get("enabled")) {
             None => false,
             Some(entry) => parse_bool(&entry.value).ok_or_else(|| {

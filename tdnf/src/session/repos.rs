@@ -19,10 +19,8 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Ve
     if let Some(dir) = missing
         && settings.temporary_repos.is_empty()
     {
-        return Err(Failure::because(
-            Code::REPO_DIR_OPEN,
-            format!("{}: no such directory", dir.display()),
-        ));
+        let line = format!("{}: no such directory", dir.display());
+        return Err(Failure::because(Code::REPO_DIR_OPEN, line));
     }
     let mut repos = read_repo_dirs(&settings.repo_dirs, &settings.main, vars)?;
     for temporary in &settings.temporary_repos {
@@ -44,10 +42,8 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Ve
         }
         repo.enabled = true;
         if repos.iter().any(|known| known.id == repo.id) {
-            return Err(Failure::because(
-                Code::DUPLICATE_REPO_ID,
-                format!("ERROR: duplicate repo id: {}", repo.id),
-            ));
+            let line = format!("ERROR: duplicate repo id: {}", repo.id);
+            return Err(Failure::because(Code::DUPLICATE_REPO_ID, line));
         }
         repos.push(repo);
     }
@@ -58,10 +54,8 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Ve
 
 fn override_keys(settings: &Settings, repos: &mut [RepoConfig], vars: &Vars) -> Outcome<()> {
     for change in &settings.repo_overrides {
-        for repo in repos
-            .iter_mut()
-            .filter(|repo| glob_matches(&change.repo, &repo.id))
-        {
+        let named = |repo: &&mut RepoConfig| glob_matches(&change.repo, &repo.id);
+        for repo in repos.iter_mut().filter(named) {
             repo.set(&change.key, &change.value, &change.place, vars)?;
         }
     }

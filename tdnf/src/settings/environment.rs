@@ -45,25 +45,19 @@ impl Environment {
     /// where it is set, so that roots can be built twice alike.
     pub fn of_process() -> Self {
         let absolute = |name| {
-            variable(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
+            let path = variable(name).map(PathBuf::from);
+            path.filter(|path| path.is_absolute())
         };
         let source_date = variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
+        let system = rustix::system::uname();
         let home_cache = || absolute("HOME").map(|home| home.join(".cache"));
         Self {
             euid: rustix::process::geteuid().as_raw(),
             now: source_date.unwrap_or_else(clock),
             clock: clock(),
             source_date,
-            machine: rustix::system::uname()
-                .machine()
-                .to_string_lossy()
-                .into_owned(),
-            kernel: rustix::system::uname()
-                .release()
-                .to_string_lossy()
-                .into_owned(),
+            machine: system.machine().to_string_lossy().into_owned(),
+            kernel: system.release().to_string_lossy().into_owned(),
             program: own_program(),
             home: absolute("HOME"),
             user_cache: absolute("XDG_CACHE_HOME").or_else(home_cache),

@@ -174,10 +174,9 @@ impl Judge<'_, '_> {
         let now = self.session.settings.environment.now;
         // Packages of the command line are checked like those of a repository.
         let check = self.session.settings.check_signatures && repo.is_none_or(|repo| repo.gpgcheck);
-        let policy = if check {
-            Policy::GpgCheck
-        } else {
-            Policy::NoGpgCheck
+        let policy = match check {
+            true => Policy::GpgCheck,
+            false => Policy::NoGpgCheck,
         };
         let (mut identity, evidence) = examine(&file, path, change, &self.keyring, now)?;
         let mut verdict = judge(&evidence, policy);
@@ -253,16 +252,11 @@ impl Judge<'_, '_> {
     }
 
     fn ask(&self, offered: &OfferedKey) -> Outcome<()> {
-        let printer = self.session.printer;
-        printer.crit(&format!(
-            "importing key from {}",
-            repo_client::redact(&offered.url)
-        ));
-        printer.err(&format!("    User id     : {}", offered.key.user_id));
-        printer.err(&format!(
-            "    Fingerprint : {}",
-            offered.key.pretty_fingerprint()
-        ));
+        let (printer, key) = (self.session.printer, &offered.key);
+        let url = repo_client::redact(&offered.url);
+        printer.crit(&format!("importing key from {url}"));
+        printer.err(&format!("    User id     : {}", key.user_id));
+        printer.err(&format!("    Fingerprint : {}", key.pretty_fingerprint()));
         self.session.confirm()
     }
 }

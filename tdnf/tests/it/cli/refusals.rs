@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use testkit::fixtures::unprivileged;
 use testkit::rpm::createrepo;
 
@@ -94,11 +95,7 @@ fn part<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
 
 /// Puts `text` as the only metadata of the repository.
 fn put_primary(site: &Site, text: &str) {
-    use sha2::{Digest as _, Sha256};
-    let digest: String = Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = Hasher::digest(DigestAlgo::Sha256, text.as_bytes()).hex();
     fs::remove_dir_all(site.path("repo/repodata")).expect("ours");
     site.write("repo/repodata/primary.xml", text);
     let index = format!(
