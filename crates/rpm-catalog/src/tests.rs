@@ -2,9 +2,7 @@
 
 use super::convert::with_primary;
 use rpm_repo::compress::Decoder;
-use rpm_solv::{
-    CacheFile, CacheWriter, JobAction, Pool, SelectFlags, SolveResult, SolverOptions,
-};
+use rpm_solv::{CacheFile, CacheWriter, JobAction, Pool, SelectFlags, SolveResult, SolverOptions};
 use std::fs::File;
 use std::io::BufReader;
 use std::ops::ControlFlow;

@@ -94,10 +94,7 @@ fn load(path: &Path, first: bool) -> Result<Pool, SolvError> {
 }
 
 fn installs(pool: &mut Pool, name: &str) -> Vec<String> {
-    let job = SolverJob::new(
-        JobAction::Install,
-        crate::JobTarget::Name(name.to_owned()),
-    );
+    let job = SolverJob::new(JobAction::Install, crate::JobTarget::Name(name.to_owned()));
     match pool.solve(&[job], &SolverOptions::default()).unwrap() {
         SolveResult::Solved(solution) => solution
             .steps

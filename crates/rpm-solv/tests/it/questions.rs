@@ -1,8 +1,8 @@
 //! What questions leave behind, and what the rules of a problem name.
 
 use rpm_solv::{
-    DepInput, DependencyKind, EvrInput, FixKind, JobAction, JobTarget, PackageInput,
-    Pool, Relation, RuleKind, SolvableId, SolveResult, SolverJob, SolverOptions,
+    DepInput, DependencyKind, EvrInput, FixKind, JobAction, JobTarget, PackageInput, Pool,
+    Relation, RuleKind, SolvableId, SolveResult, SolverJob, SolverOptions,
 };
 
 /// Adds `NAME-VERSION-1.ARCH` with what it requires and the files it holds.
@@ -82,10 +82,7 @@ fn a_path_answers_alike_whether_somebody_needs_it_or_not() {
 #[test]
 fn rules_of_jobs_name_no_packages() {
     let (mut pool, [_, sh, _]) = pool();
-    let lock = SolverJob::new(
-        JobAction::Lock,
-        JobTarget::Name("sh".to_owned()),
-    );
+    let lock = SolverJob::new(JobAction::Lock, JobTarget::Name("sh".to_owned()));
     let jobs = [SolverJob::solvable(JobAction::Install, sh), lock];
     let options = SolverOptions::default();
     let SolveResult::Problems(problems) = pool.solve(&jobs, &options).unwrap() else {
@@ -111,10 +108,7 @@ fn rules_of_jobs_name_no_packages() {
 #[test]
 fn ways_out_stop_at_the_limit() {
     let (mut pool, [a, ..]) = pool();
-    let no = SolverJob::new(
-        JobAction::Install,
-        JobTarget::Name("nosuch".to_owned()),
-    );
+    let no = SolverJob::new(JobAction::Install, JobTarget::Name("nosuch".to_owned()));
     let jobs = [SolverJob::solvable(JobAction::Install, a), no];
     let options = SolverOptions::default();
     let SolveResult::Problems(problems) = pool.solve(&jobs, &options).unwrap() else {
