@@ -12,8 +12,8 @@ use rpm_repo::primary::{self, PrimaryPackage};
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::{filelists, xml::XmlLimits};
 use rpm_solv::{
-    EvrInput, JobAction, JobFlags, PackageFacts, PackageInput, Pool, RepoId, SelectFlags,
-    SolvableId, SolveResult, SolverJob, SolverOptions, StepKind,
+    EvrInput, JobAction, PackageFacts, PackageInput, Pool, RepoId, SelectFlags, SolvableId,
+    SolveResult, SolverJob, SolverOptions, StepKind,
 };
 
 use crate::error::{Error, Result};
@@ -279,7 +279,7 @@ impl ClosureSolver {
                 closure.failed.push((spec.clone(), why));
                 continue;
             }
-            let jobs = selection.jobs(JobAction::Install, JobFlags::default());
+            let jobs = selection.jobs(JobAction::Install);
             groups.push((spec.clone(), jobs));
         }
         if request.upgrade {
