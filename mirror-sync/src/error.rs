@@ -4,23 +4,23 @@ use std::io;
 use std::path::PathBuf;
 
 /// The result of everything here.
-pub type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// Exit code: done, something new was published (or the question was answered).
-pub const EXIT_DONE: u8 = 0;
+pub(crate) const EXIT_DONE: u8 = 0;
 /// Exit code: failed, nothing of it was published.
-pub const EXIT_FAILED: u8 = 1;
+pub(crate) const EXIT_FAILED: u8 = 1;
 /// Exit code: the command line or the configuration cannot be used.
-pub const EXIT_USAGE: u8 = 2;
+pub(crate) const EXIT_USAGE: u8 = 2;
 /// Exit code: nothing new upstream, what is published is current.
-pub const EXIT_NOTHING_NEW: u8 = 3;
+pub(crate) const EXIT_NOTHING_NEW: u8 = 3;
 /// Exit code: some repositories or files are missing; what is whole was published, what was fetched is kept.
-pub const EXIT_PARTIAL: u8 = 4;
+pub(crate) const EXIT_PARTIAL: u8 = 4;
 
 /// Everything that ends a command or the work on one repository.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub(crate) enum Error {
     /// An option or argument that cannot be used.
     #[error("{0}")]
     Usage(String),
@@ -29,15 +29,12 @@ pub enum Error {
     Config {
         /// File, and line where it is known.
         place: String,
-        /// What is wrong.
         what: String,
     },
     /// A file or directory could not be used.
     #[error("{path}: cannot {what}: {source}", path = path.display())]
     File {
-        /// The file.
         path: PathBuf,
-        /// What was tried.
         what: &'static str,
         /// What the system said.
         source: io::Error,
@@ -45,7 +42,6 @@ pub enum Error {
     /// Another run works on the same mirror.
     #[error("{path}: another mirror-sync ({holder}) is working on this mirror; wait with `--wait SECONDS`", path = path.display())]
     Busy {
-        /// The mirror.
         path: PathBuf,
         /// Who, as its lock file says.
         holder: String,
@@ -64,7 +60,6 @@ pub enum Error {
     Trust {
         /// Which key or file.
         what: String,
-        /// Why.
         source: rpm_trust::TrustError,
     },
     /// Metadata older than what was seen before.
@@ -72,11 +67,9 @@ pub enum Error {
         "repository {repo}: upstream offers metadata of {offered}, older than {seen} seen before: a replay or a mirror that lags; accept it with `--allow-older`"
     )]
     Older {
-        /// Repository.
         repo: String,
         /// What is offered, in words.
         offered: String,
-        /// What was seen.
         seen: String,
     },
     /// The delete guard.
@@ -84,7 +77,6 @@ pub enum Error {
         "repository {repo}: {gone} of {had} packages would go ({why}); nothing was changed; if this is meant, run `mirror-sync sync {repo} --allow-delete`"
     )]
     DeleteGuard {
-        /// Repository.
         repo: String,
         /// Packages that would go.
         gone: usize,
@@ -96,7 +88,6 @@ pub enum Error {
     /// Some files could not be had: the set is not whole and was not published.
     #[error("repository {repo}: {missing} of {wanted} files are missing: {first}{more}; what was fetched is kept, nothing was published", more = if *missing > 1 { " (and others)" } else { "" })]
     Partial {
-        /// Repository.
         repo: String,
         /// Files that are missing.
         missing: usize,
@@ -108,9 +99,7 @@ pub enum Error {
     /// What a repository says contradicts itself.
     #[error("repository {repo}: {what}")]
     Repository {
-        /// Repository.
         repo: String,
-        /// What is wrong.
         what: String,
     },
     /// There is no such snapshot, repository, channel.
@@ -119,9 +108,7 @@ pub enum Error {
     /// A bundle was refused; nothing of it was applied.
     #[error("bundle {bundle}: {what}; nothing was applied")]
     Bundle {
-        /// Which.
         bundle: String,
-        /// What is wrong with it.
         what: String,
     },
     /// The user or a signal asked to stop.
@@ -130,9 +117,7 @@ pub enum Error {
     /// A server could not be started.
     #[error("cannot serve on {address}: {why}")]
     Serve {
-        /// Address.
         address: String,
-        /// Why.
         why: String,
     },
 }
@@ -160,8 +145,7 @@ impl Error {
         }
     }
 
-    /// The exit code.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_) | Error::Config { .. } => EXIT_USAGE,
             Error::Partial { .. } | Error::Stopped => EXIT_PARTIAL,

@@ -22,36 +22,35 @@ const MAX_JUDGES: usize = 8;
 
 /// One file to have.
 #[derive(Clone)]
-pub struct FetchJob {
-    /// Repository.
-    pub repo: String,
+pub(crate) struct FetchJob {
+    pub(crate) repo: String,
     /// Path below the repository.
-    pub path: String,
+    pub(crate) path: String,
     /// URLs, preferred first.
-    pub urls: Vec<String>,
+    pub(crate) urls: Vec<String>,
     /// Bytes.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// Digest: its name in the store.
-    pub digest: Digest,
+    pub(crate) digest: Digest,
     /// 0 first.
-    pub priority: u32,
+    pub(crate) priority: u32,
     /// How the servers are spoken to.
-    pub access: Arc<Access>,
+    pub(crate) access: Arc<Access>,
     /// Keys that must have signed it, and whether that is demanded; none for metadata.
-    pub trust: Option<(Arc<Keyring>, bool)>,
+    pub(crate) trust: Option<(Arc<Keyring>, bool)>,
 }
 
 /// What a transfer brought.
 #[derive(Debug, Default)]
-pub struct Transferred {
+pub(crate) struct Transferred {
     /// Bytes received.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Requests sent.
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// What kept it from being faster, in words.
-    pub limit: Option<String>,
+    pub(crate) limit: Option<String>,
     /// Files that could not be had: repository, path, why.
-    pub failed: Vec<(String, String, String)>,
+    pub(crate) failed: Vec<(String, String, String)>,
 }
 
 /// A file to be judged.
@@ -63,21 +62,17 @@ enum JudgedFile {
 }
 
 /// The tools of the work.
-pub struct Fetcher<'a> {
-    /// The network.
-    pub client: &'a Client,
-    /// The mirror.
-    pub layout: &'a Layout,
-    /// Its store.
-    pub store: &'a Store,
+pub(crate) struct Fetcher<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) layout: &'a Layout,
+    pub(crate) store: &'a Store,
     /// How hard upstream may be used.
-    pub limits: &'a LimitSection,
-    /// Who is told.
-    pub observer: &'a TerminalObserver,
+    pub(crate) limits: &'a LimitSection,
+    pub(crate) observer: &'a TerminalObserver,
     /// Set to true to stop.
-    pub stop: &'a AtomicBool,
+    pub(crate) stop: &'a AtomicBool,
     /// Seconds since 1970.
-    pub now: u64,
+    pub(crate) now: u64,
 }
 
 impl Fetcher<'_> {
@@ -86,7 +81,7 @@ impl Fetcher<'_> {
     ///
     /// # Errors
     /// Stopped; the store cannot be written.
-    pub fn run(&self, jobs: Vec<FetchJob>) -> Result<Transferred> {
+    pub(crate) fn run(&self, jobs: Vec<FetchJob>) -> Result<Transferred> {
         let mut done = Transferred::default();
         if jobs.is_empty() {
             return Ok(done);

@@ -26,74 +26,69 @@ use whole_file::{Access, Durability};
 use crate::error::{Error, Result};
 
 /// The channel that `public/ID` stands for.
-pub const CURRENT: &str = "current";
+pub(crate) const CURRENT: &str = "current";
 /// Largest state or manifest file (a manifest of 400,000 packages has 100 MB).
 const MAX_STATE: u64 = 512 << 20;
 
 /// The directories of a mirror.
 #[derive(Debug, Clone)]
-pub struct Layout {
+pub(crate) struct Layout {
     root: PathBuf,
 }
 
 /// The right to change a mirror; ends with the value, or with the process.
 #[derive(Debug)]
 #[must_use]
-pub struct MirrorLock {
+pub(crate) struct MirrorLock {
     _file: File,
 }
 
 impl Layout {
-    /// The mirror at `root`.
-    pub fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
         }
     }
 
-    /// The mirror's directory.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// What the world sees.
-    pub fn public(&self) -> PathBuf {
+    pub(crate) fn public(&self) -> PathBuf {
         self.root.join("public")
     }
 
-    /// The content store.
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.root.join("store")
     }
 
     /// What clients of repositories in proxy mode asked for: apart from the store, because no
     /// snapshot holds it.
-    pub fn proxied(&self) -> PathBuf {
+    pub(crate) fn proxied(&self) -> PathBuf {
         self.root.join("proxied")
     }
 
     /// Files on their way.
-    pub fn partial(&self) -> PathBuf {
+    pub(crate) fn partial(&self) -> PathBuf {
         self.root.join("partial")
     }
 
-    /// The state of one repository.
-    pub fn state(&self, id: &str) -> PathBuf {
+    pub(crate) fn state(&self, id: &str) -> PathBuf {
         self.root.join("state").join(id)
     }
 
     /// Upstream's metadata of one repository, as the client keeps it.
-    pub fn metadata(&self, id: &str) -> PathBuf {
+    pub(crate) fn metadata(&self, id: &str) -> PathBuf {
         self.state(id).join("metadata")
     }
 
     /// The manifests of one repository's snapshots.
-    pub fn manifests(&self, id: &str) -> PathBuf {
+    pub(crate) fn manifests(&self, id: &str) -> PathBuf {
         self.state(id).join("snapshots")
     }
 
-    /// The manifest of a snapshot.
-    pub fn manifest(&self, id: &str, stamp: &str) -> PathBuf {
+    pub(crate) fn manifest(&self, id: &str, stamp: &str) -> PathBuf {
         self.manifests(id).join(format!("{stamp}.json"))
     }
 
@@ -101,7 +96,7 @@ impl Layout {
     ///
     /// # Errors
     /// Another process holds it still; the directory cannot be written.
-    pub fn lock(&self, wait: Duration) -> Result<MirrorLock> {
+    pub(crate) fn lock(&self, wait: Duration) -> Result<MirrorLock> {
         fs::create_dir_all(&self.root).map_err(Error::file(&self.root, "create"))?;
         let path = self.root.join("lock");
         let mut file = File::options()
@@ -141,10 +136,7 @@ impl Layout {
 }
 
 /// Writes a file as one: a reader sees the old text or the new one.
-///
-/// # Errors
-/// The directory cannot be written.
-pub fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
+pub(crate) fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
     whole_file::replace(path, data, Access::Umask, Durability::Synced)
@@ -152,10 +144,7 @@ pub fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
 }
 
 /// Writes a value as JSON, as one.
-///
-/// # Errors
-/// As [`write_whole`].
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec(value)
         .map_err(|error| Error::file(path, "write")(std::io::Error::other(error)))?;
     write_whole(path, &text)
@@ -165,7 +154,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 ///
 /// # Errors
 /// The file cannot be read, is too large, or is not what was written.
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let about = match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(Error::file(path, "read"))?,
@@ -182,10 +171,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 }
 
 /// Removes a directory tree, if it is there.
-///
-/// # Errors
-/// It cannot be removed.
-pub fn remove_tree(dir: &Path) -> Result<()> {
+pub(crate) fn remove_tree(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::file(dir, "remove")(error))
@@ -195,10 +181,7 @@ pub fn remove_tree(dir: &Path) -> Result<()> {
 }
 
 /// Names in a directory, sorted; none if it does not exist.
-///
-/// # Errors
-/// It cannot be read.
-pub fn names_in(dir: &Path) -> Result<Vec<String>> {
+pub(crate) fn names_in(dir: &Path) -> Result<Vec<String>> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(Error::file(dir, "read"))?,

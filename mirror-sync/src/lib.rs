@@ -3,61 +3,59 @@
 //! | module | what it knows |
 //! |---|---|
 //! | `commands` | what the user typed, and what a command works with (`session`) |
-//! | [`config`] | one TOML file, and the same by flags |
-//! | [`layout`] [`store`] | where everything lies; every file once, by its digest |
-//! | [`manifest`] [`snapshot`] | what a snapshot consists of; listed, found, compared |
-//! | [`upstream`] | what upstream has now |
-//! | [`plan`] | which packages are wanted (filters, solver), and whether too many would go |
-//! | [`fetch`] | many files from many mirrors (`repo_client::transfer`); from there into the store, each judged |
-//! | [`seed`] | packages that need not be fetched: an ISO, a cache, another mirror |
-//! | [`trust`] | keys and verdicts |
-//! | [`regenerate`] | metadata of a part of a repository |
-//! | [`sync`] | one run over the repositories, step by step |
-//! | [`publish`] | what clients see when; how its place holds it, and the atomic switch |
-//! | [`serve`] | HTTP: files, pages, proxy mode |
-//! | [`verify`] | flipped bits found and repaired |
-//! | [`bundle`] | updates for sites without a network |
-//! | [`report`] [`observer`] [`status`] | what is told: of a run, meanwhile, of the mirror |
+//! | `config` | one TOML file, and the same by flags |
+//! | `layout` `store` | where everything lies; every file once, by its digest |
+//! | `manifest` `snapshot` | what a snapshot consists of; listed, found, compared |
+//! | `upstream` | what upstream has now |
+//! | `plan` | which packages are wanted (filters, solver), and whether too many would go |
+//! | `fetch` | many files from many mirrors (`repo_client::transfer`); from there into the store, each judged |
+//! | `seed` | packages that need not be fetched: an ISO, a cache, another mirror |
+//! | `trust` | keys and verdicts |
+//! | `regenerate` | metadata of a part of a repository |
+//! | `sync` | one run over the repositories, step by step |
+//! | `publish` | what clients see when; how its place holds it, and the atomic switch |
+//! | `serve` | HTTP: files, pages, proxy mode |
+//! | `verify` | flipped bits found and repaired |
+//! | `bundle` | updates for sites without a network |
+//! | `report` `observer` `status` | what is told: of a run, meanwhile, of the mirror |
 //!
 //! Invariants: clients see whole, checked sets only; a stored file is never rewritten; what came is
 //! kept over kills and failures; upstream's bytes and layout stay as they are unless a part was
 //! selected. Only `commands::session` reads the clock, the environment and signals.
 
-pub mod bundle;
+mod bundle;
 mod commands;
-pub mod config;
+mod config;
 mod error;
-pub mod fetch;
+mod fetch;
 mod hooks;
-pub mod layout;
-pub mod manifest;
-pub mod observer;
-pub mod plan;
-pub mod publish;
-pub mod regenerate;
-pub mod report;
-pub mod seed;
-pub mod serve;
-pub mod snapshot;
-pub mod status;
-pub mod store;
-pub mod sync;
+mod layout;
+mod manifest;
+mod observer;
+mod plan;
+mod publish;
+mod regenerate;
+mod report;
+mod seed;
+mod serve;
+mod snapshot;
+mod status;
+mod store;
+mod sync;
 #[cfg(test)]
 mod tests;
-pub mod trust;
-pub mod upstream;
-pub mod verify;
+mod trust;
+mod upstream;
+mod verify;
 
 use clap::{CommandFactory, Parser};
 use cli_kit::{OutputMode, Printer};
 
 use commands::CommandLine;
-pub use error::{
-    EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, EXIT_PARTIAL, EXIT_USAGE, Error, Result,
-};
+use error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Error};
 
 /// The version that `--version` and the user agent name.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The command line: what `--help` and the completions of shells are made of.
 pub fn parser() -> clap::Command {

@@ -11,28 +11,25 @@ use crate::layout::{self, Layout};
 use crate::store;
 
 /// The form of manifests and states; raised when readers of the old form would misunderstand.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// One file of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotFile {
+pub(crate) struct SnapshotFile {
     /// Path below the repository.
-    pub path: String,
+    pub(crate) path: String,
     /// Bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// `sha256:hex`: its name in the store.
-    pub digest: String,
+    pub(crate) digest: String,
     /// The package's full name; none for metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub package: Option<String>,
+    pub(crate) package: Option<String>,
 }
 
 impl SnapshotFile {
     /// The digest as a value.
-    ///
-    /// # Errors
-    /// The manifest is damaged.
-    pub fn digest(&self) -> Result<Digest> {
+    pub(crate) fn digest(&self) -> Result<Digest> {
         store::parse_digest(&self.digest)
             .ok_or_else(|| Error::NotFound(format!("{}: manifest without a digest", self.path)))
     }
@@ -40,98 +37,89 @@ impl SnapshotFile {
 
 /// One snapshot: a whole, checked set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// [`FORMAT`].
-    pub format: u32,
-    /// Repository.
-    pub repo: String,
+    pub(crate) format: u32,
+    pub(crate) repo: String,
     /// Its name: `20261121T131500Z`.
-    pub stamp: String,
+    pub(crate) stamp: String,
     /// Seconds since 1970.
-    pub made: u64,
+    pub(crate) made: u64,
     /// SHA-256 of upstream's repomd.xml.
-    pub upstream: String,
+    pub(crate) upstream: String,
     /// Upstream's revision.
-    pub revision: Option<String>,
+    pub(crate) revision: Option<String>,
     /// Upstream's latest timestamp, seconds since 1970.
-    pub timestamp: u64,
+    pub(crate) timestamp: u64,
     /// What was selected, as a digest: another selection is another snapshot.
-    pub selection: String,
+    pub(crate) selection: String,
     /// The metadata were made here to match a selection.
-    pub made_here: bool,
+    pub(crate) made_here: bool,
     /// Only what was asked for first; the rest follows.
     #[serde(default, rename = "first_light", alias = "first_part")]
-    pub first_part: bool,
-    /// Packages.
-    pub packages: usize,
+    pub(crate) first_part: bool,
+    pub(crate) packages: usize,
     /// Bytes of all files.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// The files, by path.
-    pub files: Vec<SnapshotFile>,
+    pub(crate) files: Vec<SnapshotFile>,
     /// Deltas of metadata and their index. They save bytes and are no part of the set: where one is gone
     /// or damaged, clients fetch the whole file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deltas: Vec<SnapshotFile>,
+    pub(crate) deltas: Vec<SnapshotFile>,
 }
 
 /// What is remembered of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct RepoState {
+pub(crate) struct RepoState {
     /// Latest upstream timestamp and revision ever accepted.
-    pub seen: (u64, u64),
+    pub(crate) seen: (u64, u64),
     /// When a run last tried, seconds since 1970.
-    pub last_try: u64,
+    pub(crate) last_try: u64,
     /// When a run last ended with upstream's current set published.
-    pub last_success: u64,
+    pub(crate) last_success: u64,
     /// How the last run ended: `new`, `nothing-new`, `partial`, `failed`.
-    pub outcome: String,
+    pub(crate) outcome: String,
     /// Why it failed.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
     /// Bytes per second of the last transfer worth measuring.
-    pub rate: u64,
+    pub(crate) rate: u64,
     /// What the last transfer met, in words.
-    pub limit: Option<String>,
+    pub(crate) limit: Option<String>,
     /// The newest snapshot that `current` ever showed: after a rollback a later run does not bring
     /// it back, only something newer than it.
-    pub newest_shown: String,
+    pub(crate) newest_shown: String,
     /// Until when upstream is not asked for deltas, because it had none: seconds since 1970.
-    pub no_deltas: u64,
+    pub(crate) no_deltas: u64,
     /// What each channel published, oldest first.
-    pub published: BTreeMap<String, Vec<Publication>>,
+    pub(crate) published: BTreeMap<String, Vec<Publication>>,
 }
 
 /// One publication of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Publication {
-    /// The snapshot.
-    pub stamp: String,
+pub(crate) struct Publication {
+    pub(crate) stamp: String,
     /// When, seconds since 1970.
-    pub at: u64,
+    pub(crate) at: u64,
     /// The number of its tree.
-    pub tree: u64,
+    pub(crate) tree: u64,
 }
 
 impl RepoState {
     /// The snapshot that a channel publishes now.
-    pub fn current(&self, channel: &str) -> Option<&Publication> {
+    pub(crate) fn current(&self, channel: &str) -> Option<&Publication> {
         self.published.get(channel)?.last()
     }
 }
 
 /// Reads what is remembered; nothing yet is the default.
-///
-/// # Errors
-/// The file is damaged.
-pub fn read_state(layout: &Layout, id: &str) -> Result<RepoState> {
+pub(crate) fn read_state(layout: &Layout, id: &str) -> Result<RepoState> {
     Ok(layout::read_json(&layout.state(id).join("state.json"))?.unwrap_or_default())
 }
 
 /// Writes it.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Result<()> {
+pub(crate) fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Result<()> {
     layout::write_json(&layout.state(id).join("state.json"), state)
 }
 
@@ -139,7 +127,7 @@ pub fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Result<()> {
 ///
 /// # Errors
 /// There is no such snapshot, or it is of a form that this version does not know.
-pub fn read(layout: &Layout, id: &str, stamp: &str) -> Result<Manifest> {
+pub(crate) fn read(layout: &Layout, id: &str, stamp: &str) -> Result<Manifest> {
     let path = layout.manifest(id, stamp);
     let manifest: Option<Manifest> = layout::read_json(&path)?;
     let manifest = manifest.ok_or_else(|| {
@@ -158,10 +146,7 @@ pub fn read(layout: &Layout, id: &str, stamp: &str) -> Result<Manifest> {
 }
 
 /// The names of all snapshots of a repository, oldest first.
-///
-/// # Errors
-/// The directory cannot be read.
-pub fn stamps(layout: &Layout, id: &str) -> Result<Vec<String>> {
+pub(crate) fn stamps(layout: &Layout, id: &str) -> Result<Vec<String>> {
     let names = layout::names_in(&layout.manifests(id))?;
     Ok(names
         .iter()
@@ -172,14 +157,14 @@ pub fn stamps(layout: &Layout, id: &str) -> Result<Vec<String>> {
 }
 
 /// A point in time as a snapshot's name.
-pub fn stamp(seconds: u64) -> String {
+pub(crate) fn stamp(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or(0);
     let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
     time.format("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// A point in time for people.
-pub fn date(seconds: u64) -> String {
+pub(crate) fn date(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or(0);
     let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
     time.format("%Y-%m-%d %H:%M UTC").to_string()
@@ -187,7 +172,7 @@ pub fn date(seconds: u64) -> String {
 
 /// The last second that a date means: `2026-11-20` is all of that day, `2026-11-20T03:00Z` that
 /// minute; a stamp is itself.
-pub fn date_end(text: &str) -> Option<String> {
+pub(crate) fn date_end(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let plain = text
         .chars()

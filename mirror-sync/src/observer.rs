@@ -4,14 +4,14 @@ use cli_kit::{Printer, Progress};
 use repo_client::{Event, Observer};
 
 /// Shows transfers as bars or lines and tells of what goes wrong.
-pub struct TerminalObserver {
+pub(crate) struct TerminalObserver {
     printer: Printer,
     bars: Progress,
 }
 
 impl TerminalObserver {
     /// Shows what happens through this printer.
-    pub fn new(printer: &Printer) -> Self {
+    pub(crate) fn new(printer: &Printer) -> Self {
         Self {
             printer: printer.clone(),
             bars: Progress::new(printer),

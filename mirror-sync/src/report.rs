@@ -10,7 +10,7 @@ use crate::plan::SetChange;
 /// How the work on one repository ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum RepoOutcome {
+pub(crate) enum RepoOutcome {
     /// A new snapshot was published.
     New,
     /// What is published is current.
@@ -26,7 +26,7 @@ pub enum RepoOutcome {
 
 impl RepoOutcome {
     /// The word for state files and metrics.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             RepoOutcome::New => "new",
             RepoOutcome::NothingNew => "nothing-new",
@@ -39,41 +39,40 @@ impl RepoOutcome {
 
 /// One repository.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct RepoReport {
-    /// Its id.
-    pub id: String,
+pub(crate) struct RepoReport {
+    pub(crate) id: String,
     /// How it ended.
-    pub outcome: RepoOutcome,
+    pub(crate) outcome: RepoOutcome,
     /// The snapshot that is published now.
-    pub snapshot: Option<String>,
+    pub(crate) snapshot: Option<String>,
     /// A first snapshot with what was asked for first, published before the rest.
     #[serde(rename = "first_light")]
-    pub first_part: Option<String>,
+    pub(crate) first_part: Option<String>,
     /// What was, or would be, changed.
-    pub change: SetChange,
+    pub(crate) change: SetChange,
     /// Seconds the transfer is expected to take at the rate measured last; none if never measured.
-    pub expected_seconds: Option<u64>,
+    pub(crate) expected_seconds: Option<u64>,
     /// Why it failed.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
     /// Files that could not be taken, and why.
-    pub failed: Vec<(String, String)>,
+    pub(crate) failed: Vec<(String, String)>,
     /// Snapshots that went by the retention rule.
-    pub expired: Vec<String>,
+    pub(crate) expired: Vec<String>,
     /// Bytes received for deltas of metadata, their index included.
-    pub delta_bytes: u64,
+    pub(crate) delta_bytes: u64,
     /// Requests sent for them.
     #[serde(skip)]
-    pub delta_requests: u64,
+    pub(crate) delta_requests: u64,
     /// Bytes of metadata that need not be received because of them.
-    pub saved_bytes: u64,
+    pub(crate) saved_bytes: u64,
     /// How the failure counts for the exit code.
     #[serde(skip)]
-    pub code: u8,
+    pub(crate) code: u8,
 }
 
 impl RepoReport {
     /// Notes a failure.
-    pub fn fail(&mut self, error: &Error) {
+    pub(crate) fn fail(&mut self, error: &Error) {
         self.code = error.exit_code();
         self.outcome = if self.code == EXIT_PARTIAL {
             RepoOutcome::Partial
@@ -86,28 +85,24 @@ impl RepoReport {
 
 /// A run.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct RunReport {
-    /// Form of this document.
-    pub format: u32,
+pub(crate) struct RunReport {
+    pub(crate) format: u32,
     /// When it began, seconds since 1970.
-    pub started: u64,
+    pub(crate) started: u64,
     /// How long it took.
-    pub seconds: f64,
-    /// The exit code.
-    pub exit_code: u8,
-    /// Bytes received.
-    pub bytes_received: u64,
+    pub(crate) seconds: f64,
+    pub(crate) exit_code: u8,
+    pub(crate) bytes_received: u64,
     /// Requests sent for packages and metadata parts (the index not counted).
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// What kept the transfer from being faster, in words.
-    pub limit: Option<String>,
+    pub(crate) limit: Option<String>,
     /// The repositories in the order of the configuration.
-    pub repos: Vec<RepoReport>,
+    pub(crate) repos: Vec<RepoReport>,
 }
 
 impl RunReport {
-    /// Counts a transfer.
-    pub fn count(&mut self, done: &Transferred) {
+    pub(crate) fn count(&mut self, done: &Transferred) {
         self.bytes_received += done.bytes;
         self.requests += done.requests;
         if done.limit.is_some() {
@@ -116,7 +111,7 @@ impl RunReport {
     }
 
     /// The exit code that follows from the outcomes.
-    pub fn judge(&mut self) -> u8 {
+    pub(crate) fn judge(&mut self) -> u8 {
         let is = |outcome: RepoOutcome| move |repo: &RepoReport| repo.outcome == outcome;
         let bad =
             |repo: &&RepoReport| matches!(repo.outcome, RepoOutcome::Failed | RepoOutcome::Partial);
@@ -132,8 +127,7 @@ impl RunReport {
         self.exit_code
     }
 
-    /// Tells it.
-    pub fn print(&self, printer: &Printer) {
+    pub(crate) fn print(&self, printer: &Printer) {
         printer.json(self);
         for repo in &self.repos {
             print_repo(repo, printer);
@@ -207,7 +201,7 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
 }
 
 /// A span of time for people.
-pub fn time(seconds: u64) -> String {
+pub(crate) fn time(seconds: u64) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
         120..=7199 => format!("{} min", seconds / 60),

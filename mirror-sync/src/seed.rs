@@ -17,7 +17,7 @@ const MAX_FILES: usize = 2_000_000;
 
 /// Packages by file name and size.
 #[derive(Debug, Default)]
-pub struct Seeds {
+pub(crate) struct Seeds {
     files: HashMap<(String, u64), Vec<PathBuf>>,
 }
 
@@ -26,7 +26,7 @@ impl Seeds {
     ///
     /// # Errors
     /// A directory cannot be read: a medium that was forgotten should be noticed.
-    pub fn scan(dirs: &[PathBuf]) -> Result<Seeds> {
+    pub(crate) fn scan(dirs: &[PathBuf]) -> Result<Seeds> {
         let mut seeds = Seeds::default();
         let mut open: Vec<PathBuf> = dirs.to_vec();
         let mut count = 0;
@@ -60,7 +60,7 @@ impl Seeds {
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn fill(&self, jobs: &[FetchJob], store: &Store, partial: &Path) -> Result<usize> {
+    pub(crate) fn fill(&self, jobs: &[FetchJob], store: &Store, partial: &Path) -> Result<usize> {
         let mut count = 0;
         if self.files.is_empty() {
             return Ok(count);

@@ -11,28 +11,21 @@ use crate::manifest::{self, Manifest, RepoState};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
-pub struct SnapshotLine {
-    /// Repository.
-    pub repo: String,
-    /// Snapshot.
-    pub stamp: String,
-    /// Packages.
-    pub packages: usize,
-    /// Bytes.
-    pub bytes: u64,
+pub(crate) struct SnapshotLine {
+    pub(crate) repo: String,
+    pub(crate) stamp: String,
+    pub(crate) packages: usize,
+    pub(crate) bytes: u64,
     /// Upstream's timestamp, seconds since 1970.
-    pub upstream: u64,
+    pub(crate) upstream: u64,
     /// Metadata made here, or upstream's own.
-    pub made_here: bool,
+    pub(crate) made_here: bool,
     /// Channels that show it.
-    pub channels: Vec<String>,
+    pub(crate) channels: Vec<String>,
 }
 
 /// All snapshots of these repositories.
-///
-/// # Errors
-/// A manifest cannot be read.
-pub fn list(layout: &Layout, ids: &[String]) -> Result<Vec<SnapshotLine>> {
+pub(crate) fn list(layout: &Layout, ids: &[String]) -> Result<Vec<SnapshotLine>> {
     let mut lines = Vec::new();
     for id in ids {
         let state = manifest::read_state(layout, id)?;
@@ -60,8 +53,7 @@ fn channels_of(state: &RepoState, stamp: &str) -> Vec<String> {
     state.published.iter().filter_map(showing).collect()
 }
 
-/// Prints the list.
-pub fn print_list(lines: &[SnapshotLine], printer: &Printer) {
+pub(crate) fn print_list(lines: &[SnapshotLine], printer: &Printer) {
     printer.json(&lines);
     for line in lines {
         let size = human_size(line.bytes);
@@ -77,18 +69,12 @@ pub fn print_list(lines: &[SnapshotLine], printer: &Printer) {
 }
 
 /// The snapshot that a word names: a stamp, or the newest at or before a date.
-///
-/// # Errors
-/// There is none.
-pub fn find(layout: &Layout, id: &str, word: &str) -> Result<Manifest> {
+pub(crate) fn find(layout: &Layout, id: &str, word: &str) -> Result<Manifest> {
     manifest::read(layout, id, &find_stamp(layout, id, word)?)
 }
 
 /// The same, only its name.
-///
-/// # Errors
-/// There is none.
-pub fn find_stamp(layout: &Layout, id: &str, word: &str) -> Result<String> {
+pub(crate) fn find_stamp(layout: &Layout, id: &str, word: &str) -> Result<String> {
     let mut stamps = manifest::stamps(layout, id)?;
     if stamps.iter().any(|stamp| stamp == word) {
         return Ok(word.to_owned());
@@ -104,10 +90,7 @@ pub fn find_stamp(layout: &Layout, id: &str, word: &str) -> Result<String> {
 }
 
 /// What a channel shows.
-///
-/// # Errors
-/// It shows nothing.
-pub fn shown(layout: &Layout, id: &str, channel: &str) -> Result<Manifest> {
+pub(crate) fn shown(layout: &Layout, id: &str, channel: &str) -> Result<Manifest> {
     let state = manifest::read_state(layout, id)?;
     let shown = state.current(channel).ok_or_else(|| {
         Error::NotFound(format!(
@@ -119,21 +102,21 @@ pub fn shown(layout: &Layout, id: &str, channel: &str) -> Result<Manifest> {
 
 /// What changed between two snapshots.
 #[derive(Debug, Default, Serialize)]
-pub struct SnapshotDiff {
+pub(crate) struct SnapshotDiff {
     /// The older one.
-    pub from: String,
+    pub(crate) from: String,
     /// The newer one.
-    pub to: String,
+    pub(crate) to: String,
     /// Paths that are only in the newer one.
-    pub added: Vec<String>,
+    pub(crate) added: Vec<String>,
     /// Paths that are only in the older one.
-    pub removed: Vec<String>,
+    pub(crate) removed: Vec<String>,
     /// Paths with other content.
-    pub changed: Vec<String>,
+    pub(crate) changed: Vec<String>,
 }
 
 /// Compares packages by path and content.
-pub fn diff(from: &Manifest, to: &Manifest) -> SnapshotDiff {
+pub(crate) fn diff(from: &Manifest, to: &Manifest) -> SnapshotDiff {
     let packages = |manifest: &Manifest| -> BTreeMap<String, String> {
         let list = manifest.files.iter().filter(|file| file.package.is_some());
         list.map(|file| (file.path.clone(), file.digest.clone()))
@@ -157,8 +140,7 @@ pub fn diff(from: &Manifest, to: &Manifest) -> SnapshotDiff {
     diff
 }
 
-/// Prints it.
-pub fn print_diff(diff: &SnapshotDiff, printer: &Printer) {
+pub(crate) fn print_diff(diff: &SnapshotDiff, printer: &Printer) {
     printer.json(diff);
     for (sign, list) in [
         ("+", &diff.added),

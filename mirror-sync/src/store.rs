@@ -28,7 +28,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// A complete file and the digest that its bytes were just found to have.
 #[derive(Debug, Clone)]
-pub struct HashedFile {
+pub(crate) struct HashedFile {
     path: PathBuf,
     digest: Digest,
     size: u64,
@@ -36,71 +36,63 @@ pub struct HashedFile {
 
 impl HashedFile {
     /// Reads the file.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn read(path: &Path, algo: DigestAlgo) -> Result<HashedFile> {
+    pub(crate) fn read(path: &Path, algo: DigestAlgo) -> Result<HashedFile> {
         let (digest, size) = hash_file(path, algo).map_err(Error::file(path, "read"))?;
         let path = path.to_owned();
         Ok(HashedFile { path, digest, size })
     }
 
     /// A file whose `size` bytes `hasher` has seen on their way.
-    pub fn streamed(path: PathBuf, hasher: Hasher, size: u64) -> HashedFile {
+    pub(crate) fn streamed(path: PathBuf, hasher: Hasher, size: u64) -> HashedFile {
         let digest = hasher.finish();
         HashedFile { path, digest, size }
     }
 
     /// A file that an encoder wrote.
-    pub fn encoded(path: PathBuf, written: &Written) -> HashedFile {
+    pub(crate) fn encoded(path: PathBuf, written: &Written) -> HashedFile {
         let (digest, size) = (written.checksum, written.size);
         HashedFile { path, digest, size }
     }
 
     /// A file that a transfer checked while it came; none if no digest was asked for.
-    pub fn fetched(done: FetchedFile) -> Option<HashedFile> {
+    pub(crate) fn fetched(done: FetchedFile) -> Option<HashedFile> {
         let (path, size) = (done.path, done.size);
         done.digest.map(|digest| HashedFile { path, digest, size })
     }
 
-    /// Where it lies.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Of all its bytes.
-    pub fn digest(&self) -> &Digest {
+    pub(crate) fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// Its bytes.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 }
 
 /// The store of a mirror.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub(crate) struct Store {
     root: PathBuf,
 }
 
 /// Reads a digest written `sha256:hex`.
-pub fn parse_digest(text: &str) -> Option<Digest> {
+pub(crate) fn parse_digest(text: &str) -> Option<Digest> {
     let (algo, hex) = text.split_once(':')?;
     Digest::from_hex(DigestAlgo::from_name(algo)?, hex).ok()
 }
 
 /// A digest as `sha256:hex`.
-pub fn digest_text(digest: &Digest) -> String {
+pub(crate) fn digest_text(digest: &Digest) -> String {
     format!("{}:{}", digest.algo().name(), digest.hex())
 }
 
 /// The digest of a file, and its size.
-///
-/// # Errors
-/// It cannot be read.
-pub fn hash_file(path: &Path, algo: DigestAlgo) -> io::Result<(Digest, u64)> {
+pub(crate) fn hash_file(path: &Path, algo: DigestAlgo) -> io::Result<(Digest, u64)> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
     let reader = BufReader::with_capacity(256 << 10, file);
@@ -109,10 +101,7 @@ pub fn hash_file(path: &Path, algo: DigestAlgo) -> io::Result<(Digest, u64)> {
 
 impl Store {
     /// The store in `root`; looks after what a crash of the machine left.
-    ///
-    /// # Errors
-    /// It cannot be created or read.
-    pub fn open(root: &Path) -> Result<Store> {
+    pub(crate) fn open(root: &Path) -> Result<Store> {
         fs::create_dir_all(root).map_err(Error::file(root, "create"))?;
         let store = Store {
             root: root.to_owned(),
@@ -122,24 +111,21 @@ impl Store {
     }
 
     /// Where a file is, or would be.
-    pub fn path(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
         let hex = digest.hex();
         let shard = hex.get(..2).unwrap_or("00").to_owned();
         self.root.join(digest.algo().name()).join(shard).join(hex)
     }
 
     /// Whether a file is there, with the right size where that is known.
-    pub fn has(&self, digest: &Digest, size: Option<u64>) -> bool {
+    pub(crate) fn has(&self, digest: &Digest, size: Option<u64>) -> bool {
         fs::symlink_metadata(self.path(digest))
             .is_ok_and(|about| about.is_file() && size.is_none_or(|size| size == about.len()))
     }
 
     /// Takes a file over by rename, under the digest that it was found to have. A file that is
     /// there already stays; the new one is removed.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn adopt(&self, file: &HashedFile) -> Result<()> {
+    pub(crate) fn adopt(&self, file: &HashedFile) -> Result<()> {
         let (from, path) = (file.path(), self.path(&file.digest));
         if self.has(&file.digest, Some(file.size)) {
             let _ = fs::remove_file(from);
@@ -155,7 +141,7 @@ impl Store {
     ///
     /// # Errors
     /// They have another one; as [`Store::adopt`].
-    pub fn adopt_as(&self, path: &Path, digest: &Digest) -> Result<()> {
+    pub(crate) fn adopt_as(&self, path: &Path, digest: &Digest) -> Result<()> {
         let file = HashedFile::read(path, digest.algo())?;
         if file.digest != *digest {
             let what = format!("its digest is {}, not {digest}", file.digest);
@@ -170,10 +156,7 @@ impl Store {
     }
 
     /// Stores bytes; says by which digest.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub fn put(&self, data: &[u8]) -> Result<Digest> {
+    pub(crate) fn put(&self, data: &[u8]) -> Result<Digest> {
         let digest = Hasher::digest(DigestAlgo::Sha256, data);
         if !self.has(&digest, Some(data.len() as u64)) {
             let path = self.path(&digest);
@@ -188,15 +171,12 @@ impl Store {
     ///
     /// # Errors
     /// It is not there; the name cannot be made.
-    pub fn link(&self, digest: &Digest, to: &Path) -> Result<()> {
+    pub(crate) fn link(&self, digest: &Digest, to: &Path) -> Result<()> {
         self.hard_link(digest, to).map_err(Error::file(to, "link"))
     }
 
     /// Lets a name that is there already lead to a stored file.
-    ///
-    /// # Errors
-    /// As [`Store::link`].
-    pub fn relink(&self, digest: &Digest, to: &Path) -> Result<()> {
+    pub(crate) fn relink(&self, digest: &Digest, to: &Path) -> Result<()> {
         whole_file::replace_by(to, Durability::Cache, |name| self.hard_link(digest, name))
             .map_err(Error::file(to, "replace"))
     }
@@ -216,15 +196,12 @@ impl Store {
     }
 
     /// Takes a damaged file out. Trees that link to it keep theirs until they are linked again.
-    pub fn forget(&self, digest: &Digest) {
+    pub(crate) fn forget(&self, digest: &Digest) {
         let _ = fs::remove_file(self.path(digest));
     }
 
     /// Says that files are about to come which are not synced one by one.
-    ///
-    /// # Errors
-    /// The mark cannot be written.
-    pub fn mark(&self) -> Result<()> {
+    pub(crate) fn mark(&self) -> Result<()> {
         let path = self.root.join(MARK);
         if !path.exists() {
             let boot = fs::read(BOOT_ID).unwrap_or_default();
@@ -236,10 +213,7 @@ impl Store {
     }
 
     /// Syncs the file system, so that everything here is safe.
-    ///
-    /// # Errors
-    /// The system could not write.
-    pub fn sync(&self) -> Result<()> {
+    pub(crate) fn sync(&self) -> Result<()> {
         let dir = File::open(&self.root).map_err(Error::file(&self.root, "open"))?;
         rustix::fs::syncfs(&dir).map_err(Error::sys(&self.root, "sync"))?;
         let _ = fs::remove_file(self.root.join(MARK));
@@ -265,10 +239,7 @@ impl Store {
     }
 
     /// Every file of the store.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn files(&self) -> Result<Vec<(Digest, PathBuf)>> {
+    pub(crate) fn files(&self) -> Result<Vec<(Digest, PathBuf)>> {
         let mut found = Vec::new();
         for algo in crate::layout::names_in(&self.root)? {
             let Some(kind) = DigestAlgo::from_name(&algo) else {
@@ -289,10 +260,7 @@ impl Store {
 
     /// Removes files that no tree links to and that are older than `keep` seconds at `now`; says
     /// how many and how many bytes.
-    ///
-    /// # Errors
-    /// The store cannot be read or changed.
-    pub fn sweep(&self, now: u64, keep: u64) -> Result<(usize, u64)> {
+    pub(crate) fn sweep(&self, now: u64, keep: u64) -> Result<(usize, u64)> {
         let (mut count, mut bytes) = (0, 0);
         for (_, path) in self.files()? {
             let about = fs::metadata(&path).map_err(Error::file(&path, "look at"))?;
@@ -307,10 +275,7 @@ impl Store {
     }
 
     /// Bytes that the store holds.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn size(&self) -> Result<u64> {
+    pub(crate) fn size(&self) -> Result<u64> {
         let files = self.files()?;
         Ok(files
             .iter()

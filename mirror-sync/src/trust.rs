@@ -18,7 +18,7 @@ const CHUNK: usize = 256 * 1024;
 ///
 /// # Errors
 /// A file cannot be read or holds no public key.
-pub fn keyring(files: &[PathBuf]) -> Result<Keyring> {
+pub(crate) fn keyring(files: &[PathBuf]) -> Result<Keyring> {
     let mut ring = Keyring::new();
     for path in files {
         ring.add_armored_or_binary(&key_bytes(path)?)
@@ -34,7 +34,7 @@ pub fn keyring(files: &[PathBuf]) -> Result<Keyring> {
 ///
 /// # Errors
 /// It cannot be read or is too large for a key.
-pub fn key_bytes(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn key_bytes(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::file(path, "read"))?;
     let mut data = Vec::new();
     file.take(MAX_KEY_FILE as u64 + 1)
@@ -47,7 +47,7 @@ pub fn key_bytes(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// It cannot be read, or is none.
-pub fn signing_key(path: &Path) -> Result<SigningKey> {
+pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
     let data = key_bytes(path)?;
     SigningKey::from_armored(&data).map_err(|source| Error::Trust {
         what: path.display().to_string(),
@@ -60,7 +60,7 @@ pub fn signing_key(path: &Path) -> Result<SigningKey> {
 ///
 /// # Errors
 /// There is one already; the files cannot be written.
-pub fn generate(path: &Path, user_id: &str, now: u64) -> Result<SigningKey> {
+pub(crate) fn generate(path: &Path, user_id: &str, now: u64) -> Result<SigningKey> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let told = |source| Error::Trust {
@@ -95,7 +95,7 @@ pub fn generate(path: &Path, user_id: &str, now: u64) -> Result<SigningKey> {
 ///
 /// # Errors
 /// One line that says why it is refused.
-pub fn judge_package(
+pub(crate) fn judge_package(
     path: &Path,
     keyring: &Keyring,
     check: bool,

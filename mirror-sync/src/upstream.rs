@@ -24,28 +24,25 @@ use crate::layout::Layout;
 
 /// One package as upstream lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Name.
-    pub name: String,
-    /// Version.
-    pub evr: Evr,
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) evr: Evr,
     /// Architecture; `src` for source packages.
-    pub arch: String,
+    pub(crate) arch: String,
     /// Where it is below the repository.
-    pub location: String,
+    pub(crate) location: String,
     /// `xml:base`, if it lies elsewhere.
-    pub base: Option<String>,
+    pub(crate) base: Option<String>,
     /// Bytes.
-    pub size: u64,
-    /// Digest.
-    pub digest: Digest,
+    pub(crate) size: u64,
+    pub(crate) digest: Digest,
     /// Build time, seconds since 1970.
-    pub built: u64,
+    pub(crate) built: u64,
 }
 
 impl Listed {
     /// The full name.
-    pub fn nevra(&self) -> String {
+    pub(crate) fn nevra(&self) -> String {
         let Evr {
             epoch,
             version,
@@ -60,16 +57,16 @@ impl Listed {
 }
 
 /// Packages that cannot be taken, and why.
-pub type Refused = Vec<(String, String)>;
+pub(crate) type Refused = Vec<(String, String)>;
 
 /// Everything that upstream's metadata say.
-pub struct Upstream {
+pub(crate) struct Upstream {
     /// The index and where it came from.
-    pub set: MetadataSet,
+    pub(crate) set: MetadataSet,
     /// The packages in the order of primary.
-    pub packages: Vec<Listed>,
+    pub(crate) packages: Vec<Listed>,
     /// Packages that cannot be taken, and why.
-    pub refused: Refused,
+    pub(crate) refused: Refused,
 }
 
 /// Notes that metadata older than what was seen are offered, and hands every event on.
@@ -90,28 +87,26 @@ impl Observer for AgeObserver<'_> {
 }
 
 /// How upstream is asked.
-pub struct UpstreamQuery<'a> {
-    /// The repository.
-    pub config: &'a RepoConfig,
-    /// Its keys.
-    pub keyring: &'a Keyring,
+pub(crate) struct UpstreamQuery<'a> {
+    pub(crate) config: &'a RepoConfig,
+    pub(crate) keyring: &'a Keyring,
     /// Ask although nothing has expired; always, but for the offline proxy.
-    pub ask: bool,
+    pub(crate) ask: bool,
     /// The index was asked for a moment ago: only a missing part is fetched.
-    pub complete: bool,
+    pub(crate) complete: bool,
     /// Parts that are wanted with the index.
-    pub parts: &'a [&'a str],
+    pub(crate) parts: &'a [&'a str],
     /// Take metadata older than seen before.
-    pub allow_older: bool,
+    pub(crate) allow_older: bool,
     /// Seconds since 1970.
-    pub now: u64,
+    pub(crate) now: u64,
 }
 
 /// Brings upstream's index and primary up to date: one conditional request when nothing is new.
 ///
 /// # Errors
 /// Upstream cannot be reached, or what it offers is refused.
-pub fn refresh(
+pub(crate) fn refresh(
     client: &Client,
     layout: &Layout,
     question: &UpstreamQuery<'_>,
@@ -143,7 +138,7 @@ pub fn refresh(
 ///
 /// # Errors
 /// No server has it, or it is larger than `most` bytes.
-pub fn download_beside(
+pub(crate) fn download_beside(
     client: &Client,
     set: &MetadataSet,
     name: &str,
@@ -170,17 +165,14 @@ pub fn download_beside(
 }
 
 /// The access of a set without retries: for files that need not exist.
-pub fn once(set: &MetadataSet) -> Arc<Access> {
+pub(crate) fn once(set: &MetadataSet) -> Arc<Access> {
     let mut access = Access::clone(&set.access);
     access.retries = 0;
     Arc::new(access)
 }
 
 /// Opens a part: decompressed and checked while it is read.
-///
-/// # Errors
-/// It cannot be read.
-pub fn open(path: &Path, record: &RepomdRecord) -> Result<VerifiedReader<File>> {
+pub(crate) fn open(path: &Path, record: &RepomdRecord) -> Result<VerifiedReader<File>> {
     let file = File::open(path).map_err(Error::file(path, "read"))?;
     VerifiedReader::new(file, record.href.file_name(), record.expected())
         .map_err(Error::file(path, "read"))
@@ -190,7 +182,7 @@ pub fn open(path: &Path, record: &RepomdRecord) -> Result<VerifiedReader<File>> 
 ///
 /// # Errors
 /// It is not what the index says, or two packages claim one path.
-pub fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
+pub(crate) fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
     let part = set.part("primary").ok_or_else(|| Error::Repository {
         repo: set.repo.clone(),
         what: "repomd.xml lists no primary".into(),
@@ -289,7 +281,7 @@ fn claim_paths_once(repo: &str, packages: &mut Vec<Listed>) -> Result<()> {
 }
 
 /// How old an index is: latest timestamp, then revision.
-pub fn age(set: &MetadataSet) -> (u64, u64) {
+pub(crate) fn age(set: &MetadataSet) -> (u64, u64) {
     (
         set.repomd.max_timestamp().unwrap_or(0),
         set.repomd.revision_number().unwrap_or(0),

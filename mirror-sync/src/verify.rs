@@ -22,24 +22,24 @@ use crate::upstream::{self, UpstreamQuery};
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
-pub struct VerifyReport {
+pub(crate) struct VerifyReport {
     /// Files read.
-    pub files: usize,
+    pub(crate) files: usize,
     /// Bytes read.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Damaged or missing: repository, path, what is wrong.
-    pub damaged: Vec<(String, String, String)>,
+    pub(crate) damaged: Vec<(String, String, String)>,
     /// Names in trees that did not lead to the stored file and were linked again.
-    pub relinked: usize,
+    pub(crate) relinked: usize,
     /// Damaged files that are whole again.
-    pub repaired: usize,
+    pub(crate) repaired: usize,
     /// Those that are not, and why.
-    pub failed: Vec<(String, String, String)>,
+    pub(crate) failed: Vec<(String, String, String)>,
 }
 
 impl VerifyReport {
     /// 0 if all is well now; 4 if damage is left after a repair, 1 if it was only looked for.
-    pub fn exit_code(&self, repair: bool) -> u8 {
+    pub(crate) fn exit_code(&self, repair: bool) -> u8 {
         match (self.damaged.is_empty(), repair, self.failed.is_empty()) {
             (true, ..) | (false, true, true) => EXIT_DONE,
             (false, true, false) => EXIT_PARTIAL,
@@ -47,8 +47,7 @@ impl VerifyReport {
         }
     }
 
-    /// Tells it.
-    pub fn print(&self, printer: &Printer) {
+    pub(crate) fn print(&self, printer: &Printer) {
         printer.json(self);
         for (repo, path, why) in &self.damaged {
             printer.err(&format!("{repo}: {path}: {why}"));
@@ -80,10 +79,7 @@ fn needed(layout: &Layout, ids: &[String]) -> Result<BTreeMap<String, (String, S
 }
 
 /// Verifies, and repairs if asked to. The caller holds the lock.
-///
-/// # Errors
-/// The mirror cannot be read.
-pub fn verify(run: &SyncRun<'_>, ids: &[String], repair: bool) -> Result<VerifyReport> {
+pub(crate) fn verify(run: &SyncRun<'_>, ids: &[String], repair: bool) -> Result<VerifyReport> {
     let mut found = VerifyReport::default();
     let mut bad: Vec<(Digest, String, SnapshotFile)> = Vec::new();
     for (id, entry) in needed(&run.layout, ids)?.into_values() {

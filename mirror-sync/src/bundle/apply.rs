@@ -19,15 +19,14 @@ use crate::trust;
 
 /// What was done.
 #[derive(Debug, Serialize)]
-pub struct AppliedBundle {
-    /// The bundle.
-    pub bundle: String,
+pub(crate) struct AppliedBundle {
+    pub(crate) bundle: String,
     /// Packages that came, by repository.
-    pub added: BTreeMap<String, Vec<String>>,
+    pub(crate) added: BTreeMap<String, Vec<String>>,
     /// Packages that went, by repository.
-    pub removed: BTreeMap<String, Vec<String>>,
+    pub(crate) removed: BTreeMap<String, Vec<String>>,
     /// Nothing was changed: it was only looked at.
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// Files that came with the bundle, by their names in the store.
@@ -37,7 +36,7 @@ type Came = BTreeMap<String, HashedFile>;
 ///
 /// # Errors
 /// [`Error::Bundle`] says why it was refused; then nothing was changed.
-pub fn apply(run: &SyncRun<'_>, parts: &[PathBuf], dry_run: bool) -> Result<AppliedBundle> {
+pub(crate) fn apply(run: &SyncRun<'_>, parts: &[PathBuf], dry_run: bool) -> Result<AppliedBundle> {
     let keys = trust::keyring(&run.config.bundle.keys)?;
     let bundle = open(parts, &keys, run.now)?;
     let mut applied = record::applied(&run.layout)?;

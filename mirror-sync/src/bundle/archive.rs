@@ -15,9 +15,9 @@ use super::contents::Packed;
 use crate::error::{Error, Result};
 
 /// The description.
-pub const JSON: &str = "bundle.json";
+pub(crate) const JSON: &str = "bundle.json";
 /// Its signature.
-pub const SIGNATURE: &str = "bundle.json.asc";
+pub(crate) const SIGNATURE: &str = "bundle.json.asc";
 /// Largest description (400,000 packages have 200 MB).
 const MAX_JSON: u64 = 512 << 20;
 /// Largest signature.
@@ -27,18 +27,23 @@ const MAX_NAME: u64 = 4096;
 
 /// The first two members of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub(crate) struct Head {
     /// `bundle.json`.
-    pub json: Vec<u8>,
+    pub(crate) json: Vec<u8>,
     /// `bundle.json.asc`.
-    pub signature: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
 }
 
 /// Writes a part as one: under its name it is there whole or not at all.
 ///
 /// # Errors
 /// A source cannot be read or has another size than it should; the disk is full.
-pub fn write(path: &Path, head: &Head, files: &[(&Packed, PathBuf)], made: u64) -> Result<()> {
+pub(crate) fn write(
+    path: &Path,
+    head: &Head,
+    files: &[(&Packed, PathBuf)],
+    made: u64,
+) -> Result<()> {
     WholeFile::new(path, Access::Umask)
         .and_then(|new| write_to(new, head, files, made))
         .map_err(Error::file(path, "write"))
@@ -90,7 +95,7 @@ fn append<W: Write>(
 ///
 /// # Errors
 /// It is no part of a bundle.
-pub fn head(path: &Path) -> Result<Head> {
+pub(crate) fn head(path: &Path) -> Result<Head> {
     let mut head = None;
     walk(
         path,
@@ -107,7 +112,7 @@ pub fn head(path: &Path) -> Result<Head> {
 ///
 /// # Errors
 /// It is no part of a bundle or ends early; what the callbacks say.
-pub fn read(
+pub(crate) fn read(
     path: &Path,
     head: &mut dyn FnMut(Head) -> Result<()>,
     each: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>,

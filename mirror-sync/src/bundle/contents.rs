@@ -11,92 +11,86 @@ use crate::manifest::{self, Manifest};
 use crate::store::parse_digest;
 
 /// The form of [`Contents`]; raised when readers of the old form would misunderstand.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 /// Most parts of a bundle.
-pub const MAX_PARTS: u32 = 10_000;
+pub(crate) const MAX_PARTS: u32 = 10_000;
 
 /// One bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// [`FORMAT`].
-    pub format: u32,
-    /// The site that it is for.
-    pub site: String,
+    pub(crate) format: u32,
+    pub(crate) site: String,
     /// Its number: each bundle for a site has a higher one than all before.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The bundle that must have been applied last; none: a full one, which needs nothing.
-    pub previous: Option<BundleReference>,
+    pub(crate) previous: Option<BundleReference>,
     /// Seconds since 1970.
-    pub made: u64,
+    pub(crate) made: u64,
     /// It is refused from then on, seconds since 1970.
-    pub expires: Option<u64>,
+    pub(crate) expires: Option<u64>,
     /// What made it.
-    pub tool: String,
+    pub(crate) tool: String,
     /// How many files it is split into.
-    pub parts: u32,
+    pub(crate) parts: u32,
     /// What the site has after it.
-    pub repos: Vec<RepoGoal>,
-    /// What is in it.
-    pub files: Vec<Packed>,
+    pub(crate) repos: Vec<RepoGoal>,
+    pub(crate) files: Vec<Packed>,
 }
 
 /// Names one bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundleReference {
-    /// Its number.
-    pub number: u64,
+pub(crate) struct BundleReference {
+    pub(crate) number: u64,
     /// SHA-256 of its `bundle.json` in hexadecimal.
-    pub id: String,
+    pub(crate) id: String,
 }
 
 /// One repository as it is afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RepoGoal {
+pub(crate) struct RepoGoal {
     /// The whole set, packages that the site has already included.
-    pub whole: Manifest,
+    pub(crate) whole: Manifest,
     /// Full names of packages that come.
-    pub added: Vec<String>,
+    pub(crate) added: Vec<String>,
     /// Full names of packages that go.
-    pub removed: Vec<String>,
+    pub(crate) removed: Vec<String>,
 }
 
 /// One file in the bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Packed {
-    /// Its path in the bundle.
-    pub path: String,
+pub(crate) struct Packed {
+    pub(crate) path: String,
     /// Bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// SHA-256 in hexadecimal.
-    pub sha256: String,
+    pub(crate) sha256: String,
     /// Its name in the store (`sha512:hex`), where that is another digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stored: Option<String>,
+    pub(crate) stored: Option<String>,
     /// The part that holds it, from 1.
-    pub part: u32,
+    pub(crate) part: u32,
 }
 
 impl Packed {
     /// Its name in the store.
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         let plain = || format!("sha256:{}", self.sha256);
         self.stored.clone().unwrap_or_else(plain)
     }
 }
 
-/// The id of a bundle.
-pub fn id_of(json: &[u8]) -> String {
+pub(crate) fn id_of(json: &[u8]) -> String {
     Hasher::digest(DigestAlgo::Sha256, json).hex()
 }
 
 impl Contents {
     /// Bytes of all files.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
     }
 
-    /// The file name of a part.
-    pub fn part_name(&self, part: u32) -> String {
+    pub(crate) fn part_name(&self, part: u32) -> String {
         let Contents { site, number, .. } = self;
         match self.parts {
             1 => format!("{site}-{number:04}.tbundle"),
@@ -108,7 +102,7 @@ impl Contents {
     ///
     /// # Errors
     /// One line that says what.
-    pub fn check(&self) -> std::result::Result<(), String> {
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
         if self.format != FORMAT {
             return Err(format!("format {} is not known", self.format));
         }
@@ -140,8 +134,7 @@ impl Contents {
         Ok(())
     }
 
-    /// The files by path.
-    pub fn by_path(&self) -> BTreeMap<&str, &Packed> {
+    pub(crate) fn by_path(&self) -> BTreeMap<&str, &Packed> {
         let pairs = self.files.iter().map(|file| (file.path.as_str(), file));
         pairs.collect()
     }

@@ -24,38 +24,35 @@ use crate::{snapshot, upstream};
 
 /// What is asked of [`make`].
 #[derive(Debug, Default)]
-pub struct Orders {
-    /// The site.
-    pub site: String,
+pub(crate) struct Orders {
+    pub(crate) site: String,
     /// What its hosts ask for; everything if there is none.
-    pub requests: Vec<SiteRequest>,
+    pub(crate) requests: Vec<SiteRequest>,
     /// What it confirmed.
-    pub receipts: Vec<Receipt>,
+    pub(crate) receipts: Vec<Receipt>,
     /// Repositories; those of the requests, or all, if empty.
-    pub repos: Vec<String>,
+    pub(crate) repos: Vec<String>,
     /// Snapshot or date; what is published if none.
-    pub snapshot: Option<String>,
+    pub(crate) snapshot: Option<String>,
     /// Nothing counts as known to the site.
-    pub full: bool,
+    pub(crate) full: bool,
     /// What earlier bundles brought and is not requested now is removed.
-    pub only_requested: bool,
+    pub(crate) only_requested: bool,
     /// Most bytes of a part; 0: one part.
-    pub split: u64,
+    pub(crate) split: u64,
     /// Seconds until it is refused.
-    pub expires: Option<u64>,
+    pub(crate) expires: Option<u64>,
     /// Where the parts go.
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
 }
 
 /// What was made.
 #[derive(Debug)]
-pub struct MadeBundle {
-    /// The description.
-    pub contents: Contents,
-    /// The parts.
-    pub parts: Vec<PathBuf>,
+pub(crate) struct MadeBundle {
+    pub(crate) contents: Contents,
+    pub(crate) parts: Vec<PathBuf>,
     /// Wishes that cannot be fulfilled, and why.
-    pub failed: Vec<(String, String)>,
+    pub(crate) failed: Vec<(String, String)>,
 }
 
 /// One repository on its way.
@@ -71,7 +68,11 @@ struct BundleRepo {
 ///
 /// # Errors
 /// A snapshot is missing or damaged; a receipt does not fit; the disk is full.
-pub fn make(run: &SyncRun<'_>, orders: &Orders, key: &SigningKey) -> Result<Option<MadeBundle>> {
+pub(crate) fn make(
+    run: &SyncRun<'_>,
+    orders: &Orders,
+    key: &SigningKey,
+) -> Result<Option<MadeBundle>> {
     let mut made = record::made(&run.layout, &orders.site)?;
     let requests = orders.requests.iter().filter_map(|one| one.last.as_ref());
     let receipts = orders.receipts.iter().map(|one| &one.bundle);

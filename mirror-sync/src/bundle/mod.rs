@@ -13,10 +13,10 @@
 //! so that an incremental one cannot leave a hole: a file that is neither in it nor in the site's
 //! store refuses it. Unpacked by tar, it is a plain repository of the packages that it brings.
 
-pub mod apply;
-pub mod archive;
-pub mod contents;
-pub mod make;
-pub mod opened;
-pub mod record;
-pub mod request;
+pub(crate) mod apply;
+pub(crate) mod archive;
+pub(crate) mod contents;
+pub(crate) mod make;
+pub(crate) mod opened;
+pub(crate) mod record;
+pub(crate) mod request;

@@ -19,20 +19,17 @@ const BLOCK: usize = 128 << 10;
 
 /// A bundle whose parts agree and whose signature is good.
 #[derive(Debug)]
-pub struct Opened {
-    /// What it says.
-    pub contents: Contents,
-    /// Its number and id.
-    pub reference: BundleReference,
+pub(crate) struct Opened {
+    pub(crate) contents: Contents,
+    pub(crate) reference: BundleReference,
     /// What it is called in messages.
-    pub name: String,
+    pub(crate) name: String,
     head: archive::Head,
     parts: Vec<PathBuf>,
 }
 
 impl Opened {
-    /// An error about this bundle.
-    pub fn refuse(&self, what: impl Into<String>) -> Error {
+    pub(crate) fn refuse(&self, what: impl Into<String>) -> Error {
         Error::Bundle {
             bundle: self.name.clone(),
             what: what.into(),
@@ -44,7 +41,7 @@ impl Opened {
 ///
 /// # Errors
 /// Not parts of one bundle; not signed by one of the keys.
-pub fn open(parts: &[PathBuf], keys: &Keyring, now: u64) -> Result<Opened> {
+pub(crate) fn open(parts: &[PathBuf], keys: &Keyring, now: u64) -> Result<Opened> {
     let first = parts
         .first()
         .ok_or_else(|| Error::Usage("no bundle named".into()))?;
@@ -85,7 +82,7 @@ impl Opened {
     ///
     /// # Errors
     /// A file is missing, is not as described, or is not described.
-    pub fn check(&self) -> Result<usize> {
+    pub(crate) fn check(&self) -> Result<usize> {
         Ok(self.walk(None)?.len())
     }
 
@@ -94,7 +91,7 @@ impl Opened {
     ///
     /// # Errors
     /// As [`Opened::check`]; `into` cannot be written.
-    pub fn unpack(&self, into: &Path) -> Result<BTreeMap<String, HashedFile>> {
+    pub(crate) fn unpack(&self, into: &Path) -> Result<BTreeMap<String, HashedFile>> {
         let found = self.walk(Some(into))?.into_iter();
         Ok(found
             .filter_map(|(name, file)| Some((name, file?)))
@@ -194,7 +191,7 @@ impl Opened {
     ///
     /// # Errors
     /// As [`Opened::unpack`]; the directory exists.
-    pub fn extract(&self, dir: &Path) -> Result<()> {
+    pub(crate) fn extract(&self, dir: &Path) -> Result<()> {
         if dir.exists() {
             let what = format!("{} exists: give a new directory", dir.display());
             return Err(Error::Usage(what));

@@ -15,42 +15,39 @@ const FORMAT: u32 = 1;
 
 /// The way back: what was applied where. The site writes it, the maker reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
+pub(crate) struct Receipt {
     /// [`FORMAT`].
-    pub format: u32,
-    /// The site.
-    pub site: String,
-    /// The bundle.
-    pub bundle: BundleReference,
+    pub(crate) format: u32,
+    pub(crate) site: String,
+    pub(crate) bundle: BundleReference,
     /// When, seconds since 1970.
-    pub at: u64,
+    pub(crate) at: u64,
     /// Snapshot of each repository that it brought.
-    pub repos: BTreeMap<String, String>,
+    pub(crate) repos: BTreeMap<String, String>,
 }
 
 /// What a site applied, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Applied {
-    /// The site.
-    pub site: String,
+pub(crate) struct Applied {
+    pub(crate) site: String,
     /// One receipt for each bundle.
-    pub receipts: Vec<Receipt>,
+    pub(crate) receipts: Vec<Receipt>,
 }
 
 /// What was made for one site.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct BundleLog {
+pub(crate) struct BundleLog {
     /// All bundles, oldest first.
-    pub bundles: Vec<BundleReference>,
+    pub(crate) bundles: Vec<BundleReference>,
     /// The last one that the site confirmed.
-    pub confirmed: Option<BundleReference>,
+    pub(crate) confirmed: Option<BundleReference>,
 }
 
 impl Receipt {
     /// A receipt of now.
-    pub fn new(contents: &Contents, bundle: &BundleReference, at: u64) -> Receipt {
+    pub(crate) fn new(contents: &Contents, bundle: &BundleReference, at: u64) -> Receipt {
         let stamps = contents.repos.iter().map(|goal| &goal.whole);
         Receipt {
             format: FORMAT,
@@ -64,10 +61,7 @@ impl Receipt {
     }
 
     /// Reads a receipt that was carried here.
-    ///
-    /// # Errors
-    /// It is none.
-    pub fn read(path: &Path) -> Result<Receipt> {
+    pub(crate) fn read(path: &Path) -> Result<Receipt> {
         let receipt: Option<Receipt> = read_json(path)?;
         let receipt =
             receipt.ok_or_else(|| Error::NotFound(format!("{}: no such file", path.display())))?;
@@ -84,18 +78,12 @@ fn applied_file(layout: &Layout) -> PathBuf {
 }
 
 /// What this site applied.
-///
-/// # Errors
-/// The file is damaged.
-pub fn applied(layout: &Layout) -> Result<Applied> {
+pub(crate) fn applied(layout: &Layout) -> Result<Applied> {
     Ok(read_json(&applied_file(layout))?.unwrap_or_default())
 }
 
 /// Writes it.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write_applied(layout: &Layout, applied: &Applied) -> Result<()> {
+pub(crate) fn write_applied(layout: &Layout, applied: &Applied) -> Result<()> {
     write_json(&applied_file(layout), applied)
 }
 
@@ -104,26 +92,17 @@ fn made_dir(layout: &Layout, site: &str) -> PathBuf {
 }
 
 /// What was made for a site.
-///
-/// # Errors
-/// The file is damaged.
-pub fn made(layout: &Layout, site: &str) -> Result<BundleLog> {
+pub(crate) fn made(layout: &Layout, site: &str) -> Result<BundleLog> {
     Ok(read_json(&made_dir(layout, site).join("made.json"))?.unwrap_or_default())
 }
 
 /// Writes it.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write_made(layout: &Layout, site: &str, made: &BundleLog) -> Result<()> {
+pub(crate) fn write_made(layout: &Layout, site: &str, made: &BundleLog) -> Result<()> {
     write_json(&made_dir(layout, site).join("made.json"), made)
 }
 
 /// Keeps what a bundle says, for the one after it.
-///
-/// # Errors
-/// It cannot be written.
-pub fn keep_contents(layout: &Layout, contents: &Contents) -> Result<()> {
+pub(crate) fn keep_contents(layout: &Layout, contents: &Contents) -> Result<()> {
     let name = format!("{}.json", contents.number);
     write_json(&made_dir(layout, &contents.site).join(name), contents)
 }
@@ -132,7 +111,7 @@ pub fn keep_contents(layout: &Layout, contents: &Contents) -> Result<()> {
 ///
 /// # Errors
 /// It is not kept any more.
-pub fn contents(layout: &Layout, site: &str, number: u64) -> Result<Contents> {
+pub(crate) fn contents(layout: &Layout, site: &str, number: u64) -> Result<Contents> {
     let path = made_dir(layout, site).join(format!("{number}.json"));
     let contents: Option<Contents> = read_json(&path)?;
     contents.ok_or_else(|| {
@@ -148,7 +127,7 @@ impl BundleLog {
     ///
     /// # Errors
     /// It names a bundle that was not made here.
-    pub fn confirm(&mut self, site: &str, told: &BundleReference) -> Result<()> {
+    pub(crate) fn confirm(&mut self, site: &str, told: &BundleReference) -> Result<()> {
         if !self.bundles.contains(told) {
             return Err(Error::Usage(format!(
                 "site {site} has bundle {} ({:.12}), which was not made here",
@@ -163,7 +142,7 @@ impl BundleLog {
     }
 
     /// The number of the next bundle.
-    pub fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         self.bundles
             .last()
             .map_or(1, |last| last.number.saturating_add(1))

@@ -16,32 +16,30 @@ const FORMAT: u32 = 1;
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SiteRequest {
+pub(crate) struct SiteRequest {
     /// [`FORMAT`].
-    pub format: u32,
-    /// The site that it is for.
-    pub site: String,
+    pub(crate) format: u32,
+    pub(crate) site: String,
     /// When, seconds since 1970.
-    pub made: u64,
+    pub(crate) made: u64,
     /// Repositories that may serve it; all if empty.
-    pub repos: Vec<String>,
+    pub(crate) repos: Vec<String>,
     /// The architecture of the host.
-    pub arch: String,
+    pub(crate) arch: String,
     /// Full names of what is installed.
-    pub installed: Vec<String>,
+    pub(crate) installed: Vec<String>,
     /// What is to be installed, as `install` takes it.
-    pub packages: Vec<String>,
+    pub(crate) packages: Vec<String>,
     /// Whether what is installed is to be brought to the newest version.
-    pub upgrade: bool,
+    pub(crate) upgrade: bool,
     /// Whether recommended packages count as needed.
-    pub recommends: bool,
+    pub(crate) recommends: bool,
     /// The bundle that was applied last.
-    pub last: Option<BundleReference>,
+    pub(crate) last: Option<BundleReference>,
 }
 
 impl SiteRequest {
-    /// An empty one.
-    pub fn new(site: &str, arch: &str, now: u64) -> SiteRequest {
+    pub(crate) fn new(site: &str, arch: &str, now: u64) -> SiteRequest {
         SiteRequest {
             format: FORMAT,
             site: site.to_owned(),
@@ -57,10 +55,7 @@ impl SiteRequest {
     }
 
     /// Reads a request that was carried here.
-    ///
-    /// # Errors
-    /// It is none.
-    pub fn read(path: &Path) -> Result<SiteRequest> {
+    pub(crate) fn read(path: &Path) -> Result<SiteRequest> {
         let request: Option<SiteRequest> = read_json(path)?;
         let wrong = |what: String| Error::Usage(format!("{}: {what}", path.display()));
         let request = request.ok_or_else(|| wrong("no such file".into()))?;
@@ -89,7 +84,7 @@ impl SiteRequest {
 ///
 /// # Errors
 /// There is no database, or it cannot be read.
-pub fn installed_in(root: &Path) -> Result<Vec<String>> {
+pub(crate) fn installed_in(root: &Path) -> Result<Vec<String>> {
     let told = |error: rpm_db::DbError| {
         Error::file(root, "read the packages installed in")(std::io::Error::other(error))
     };

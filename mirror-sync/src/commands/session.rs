@@ -21,9 +21,7 @@ use crate::sync::{SyncOptions, SyncRun};
 pub(crate) struct Session<'p> {
     /// The configuration, flags included.
     pub(crate) config: Config,
-    /// Where things lie.
     pub(crate) layout: Layout,
-    /// Who prints.
     pub(crate) printer: &'p Printer,
     /// Seconds since 1970.
     pub(crate) now: u64,
@@ -33,9 +31,6 @@ pub(crate) struct Session<'p> {
 
 impl<'p> Session<'p> {
     /// Reads the configuration: the file, then the flags.
-    ///
-    /// # Errors
-    /// It cannot be read, or makes no sense.
     pub(crate) fn open(common: &Common, printer: &'p Printer) -> Result<Self> {
         let path = common.config.as_deref();
         let path = path.unwrap_or_else(|| Path::new(DEFAULT_FILE));
@@ -90,9 +85,6 @@ impl<'p> Session<'p> {
     }
 
     /// All repositories, or the ones named, which must be known.
-    ///
-    /// # Errors
-    /// One is not known.
     pub(crate) fn repositories(&self, named: &[String]) -> Result<Vec<String>> {
         let mut known: Vec<String> = self.config.repo.keys().cloned().collect();
         known.extend(layout::names_in(&self.layout.root().join("state"))?);

@@ -4,7 +4,7 @@
 //! mirror can run without a file. An unknown key is an error: a typing mistake in `max_delete`
 //! must not switch a guard off in silence.
 
-pub mod set;
+pub(crate) mod set;
 mod units;
 
 use std::collections::BTreeMap;
@@ -16,68 +16,65 @@ use rpm_repo::{Place, layout};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-pub use units::{Bytes, TimeSpan};
+pub(crate) use units::{Bytes, TimeSpan};
 
 /// Largest configuration file in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
 /// Where the file is looked for.
-pub const DEFAULT_FILE: &str = "/etc/mirror-sync.toml";
+pub(crate) const DEFAULT_FILE: &str = "/etc/mirror-sync.toml";
 
 /// Everything that is configured.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The mirror itself.
+pub(crate) struct Config {
     #[serde(default)]
-    pub mirror: Mirror,
+    pub(crate) mirror: Mirror,
     /// How hard upstream may be used.
     #[serde(default)]
-    pub limits: LimitSection,
-    /// The server.
+    pub(crate) limits: LimitSection,
     #[serde(default)]
-    pub serve: ServeSection,
+    pub(crate) serve: ServeSection,
     /// Programs run at certain points.
     #[serde(default)]
-    pub hooks: Hooks,
+    pub(crate) hooks: Hooks,
     /// URL prefixes that moved: old to new.
     #[serde(default)]
-    pub rewrite: BTreeMap<String, String>,
-    /// Repositories by id.
+    pub(crate) rewrite: BTreeMap<String, String>,
     #[serde(default)]
-    pub repo: BTreeMap<String, RepoSection>,
+    pub(crate) repo: BTreeMap<String, RepoSection>,
     /// Bundles for isolated sites.
     #[serde(default)]
-    pub bundle: BundleSection,
+    pub(crate) bundle: BundleSection,
 }
 
 /// `[mirror]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Mirror {
+pub(crate) struct Mirror {
     /// The directory that holds everything. Required.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What people call it.
-    pub name: String,
+    pub(crate) name: String,
     /// The URL under which clients see `public/`; for the ready `.repo` file.
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Private key (armored) that signs metadata made here.
-    pub sign_key: Option<PathBuf>,
+    pub(crate) sign_key: Option<PathBuf>,
     /// Snapshots kept for each repository; 0 keeps all.
-    pub keep_snapshots: usize,
+    pub(crate) keep_snapshots: usize,
     /// Snapshots younger than this are kept in any case.
-    pub keep_for: TimeSpan,
+    pub(crate) keep_for: TimeSpan,
     /// Snapshots from whose metadata deltas lead to those of a new one; 0 makes none.
-    pub deltas: usize,
+    pub(crate) deltas: usize,
     /// How long files of a former publication stay reachable for clients under way.
-    pub grace: TimeSpan,
+    pub(crate) grace: TimeSpan,
     /// Most packages that may disappear at once, in percent of what is published.
-    pub max_delete_percent: u64,
+    pub(crate) max_delete_percent: u64,
     /// Most packages that may disappear at once; 0 means no such limit.
-    pub max_delete: usize,
+    pub(crate) max_delete: usize,
     /// Directories with RPMs that may be used instead of fetching (an ISO, a cache).
-    pub seed: Vec<PathBuf>,
+    pub(crate) seed: Vec<PathBuf>,
     /// Bytes the mirror may occupy; 0 means the disk.
-    pub quota: Bytes,
+    pub(crate) quota: Bytes,
 }
 
 impl Default for Mirror {
@@ -102,15 +99,15 @@ impl Default for Mirror {
 /// `[limits]`. The defaults are polite: public mirrors count more than 8 connections as abuse.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct LimitSection {
+pub(crate) struct LimitSection {
     /// Bytes per second over everything; 0 means no limit.
-    pub rate: Bytes,
+    pub(crate) rate: Bytes,
     /// Bytes per second from one host; 0 means no limit.
-    pub rate_per_host: Bytes,
+    pub(crate) rate_per_host: Bytes,
     /// Most connections to one host.
-    pub connections_per_host: usize,
+    pub(crate) connections_per_host: usize,
     /// Most connections for one file.
-    pub connections_per_file: usize,
+    pub(crate) connections_per_file: usize,
 }
 
 impl Default for LimitSection {
@@ -127,17 +124,17 @@ impl Default for LimitSection {
 /// `[serve]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ServeSection {
+pub(crate) struct ServeSection {
     /// Address and port.
-    pub listen: String,
+    pub(crate) listen: String,
     /// Most connections at once; more wait.
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
     /// How long upstream's index counts as current in proxy mode.
-    pub proxy_expire: TimeSpan,
+    pub(crate) proxy_expire: TimeSpan,
     /// How long a package of a repository in proxy mode is kept without being requested; 0 keeps it.
-    pub proxy_keep: TimeSpan,
+    pub(crate) proxy_keep: TimeSpan,
     /// Bytes that the repositories in proxy mode may take together; 0 is no limit.
-    pub proxy_quota: Bytes,
+    pub(crate) proxy_quota: Bytes,
 }
 
 impl Default for ServeSection {
@@ -155,29 +152,29 @@ impl Default for ServeSection {
 /// `[hooks]`: shell commands; the report comes on standard input.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Hooks {
+pub(crate) struct Hooks {
     /// After a repository was published (`MIRROR_SYNC_REPO`, `MIRROR_SYNC_SNAPSHOT`).
-    pub published: Option<String>,
+    pub(crate) published: Option<String>,
     /// After a run that ended well.
-    pub success: Option<String>,
+    pub(crate) success: Option<String>,
     /// After a run that did not.
-    pub failure: Option<String>,
+    pub(crate) failure: Option<String>,
 }
 
 /// `[bundle]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct BundleSection {
+pub(crate) struct BundleSection {
     /// Public keys that may sign bundles for this site.
-    pub keys: Vec<PathBuf>,
+    pub(crate) keys: Vec<PathBuf>,
     /// What this site is called.
-    pub site: Option<String>,
+    pub(crate) site: Option<String>,
 }
 
 /// How a repository is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum RepoMode {
+pub(crate) enum RepoMode {
     /// Fetched by `sync`.
     #[default]
     Mirror,
@@ -190,80 +187,76 @@ pub enum RepoMode {
 /// `[repo.ID]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct RepoSection {
+pub(crate) struct RepoSection {
     /// What people call it.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Mirror or proxy.
-    pub mode: RepoMode,
+    pub(crate) mode: RepoMode,
     /// Left out of runs that name no repository.
-    pub disabled: bool,
+    pub(crate) disabled: bool,
     /// URLs of the same repository, preferred first.
-    pub baseurl: OneOrMany,
+    pub(crate) baseurl: OneOrMany,
     /// URL of a list of such URLs.
-    pub mirrorlist: Option<String>,
-    /// URL of a metalink.
-    pub metalink: Option<String>,
+    pub(crate) mirrorlist: Option<String>,
+    pub(crate) metalink: Option<String>,
     /// Files or `file:` URLs of the keys that sign this repository.
-    pub gpgkey: OneOrMany,
+    pub(crate) gpgkey: OneOrMany,
     /// Whether packages must be signed by one of these keys.
-    pub gpgcheck: Option<bool>,
+    pub(crate) gpgcheck: Option<bool>,
     /// Whether repomd.xml must be signed by one of these keys.
-    pub repo_gpgcheck: bool,
+    pub(crate) repo_gpgcheck: bool,
     /// Login, sent only to the hosts named here.
-    pub username: Option<String>,
-    /// Its password.
-    pub password: Option<String>,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<String>,
     /// Check server certificates.
-    pub sslverify: Option<bool>,
+    pub(crate) sslverify: Option<bool>,
     /// Further CA file.
-    pub sslcacert: Option<PathBuf>,
-    /// Client certificate.
-    pub sslclientcert: Option<PathBuf>,
-    /// Client key.
-    pub sslclientkey: Option<PathBuf>,
+    pub(crate) sslcacert: Option<PathBuf>,
+    pub(crate) sslclientcert: Option<PathBuf>,
+    pub(crate) sslclientkey: Option<PathBuf>,
     /// Seconds without a byte after which a transfer counts as dead.
-    pub timeout: Option<TimeSpan>,
+    pub(crate) timeout: Option<TimeSpan>,
     /// What of it is mirrored; everything if absent.
-    pub select: SelectSection,
+    pub(crate) select: SelectSection,
 }
 
 /// `[repo.ID.select]`. What is not restricted here is taken.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
-pub struct SelectSection {
+pub(crate) struct SelectSection {
     /// Architectures (`x86_64`, `noarch`, `src`).
-    pub arch: Vec<String>,
+    pub(crate) arch: Vec<String>,
     /// Shell patterns of names or full names; at least one must match.
-    pub include: Vec<String>,
+    pub(crate) include: Vec<String>,
     /// Shell patterns; none may match.
-    pub exclude: Vec<String>,
+    pub(crate) exclude: Vec<String>,
     /// Only the newest N versions of each name and architecture; 0 means all.
-    pub newest: usize,
+    pub(crate) newest: usize,
     /// Built on or after this day (`2026-01-31`).
-    pub built_after: Option<String>,
+    pub(crate) built_after: Option<String>,
     /// Built before this day.
-    pub built_before: Option<String>,
+    pub(crate) built_before: Option<String>,
     /// Without source packages.
-    pub no_source: bool,
+    pub(crate) no_source: bool,
     /// Without debuginfo and debugsource packages.
-    pub no_debug: bool,
+    pub(crate) no_debug: bool,
     /// Only packages of advisories: kinds (`security`), ids, or CVE names.
-    pub advisories: Vec<String>,
+    pub(crate) advisories: Vec<String>,
     /// Only these packages and all that they need.
-    pub packages: Vec<String>,
+    pub(crate) packages: Vec<String>,
     /// Nothing but what packages lists of other repositories need from here.
-    pub only_needed: bool,
+    pub(crate) only_needed: bool,
     /// These and all that they need are published first, the rest follows.
-    pub first: Vec<String>,
+    pub(crate) first: Vec<String>,
     /// Recommended packages count as needed.
-    pub recommends: bool,
+    pub(crate) recommends: bool,
     /// File with the packages that every client has already, one `name-version-release.arch` a line.
-    pub installed: Option<PathBuf>,
+    pub(crate) installed: Option<PathBuf>,
 }
 
 impl SelectSection {
     /// Whether anything is left out, so that metadata must be made to match.
-    pub fn is_everything(&self) -> bool {
+    pub(crate) fn is_everything(&self) -> bool {
         let SelectSection {
             first: _,
             recommends: _,
@@ -279,8 +272,7 @@ impl SelectSection {
         *self == plain
     }
 
-    /// Whether the solver is asked.
-    pub fn wants_closure(&self) -> bool {
+    pub(crate) fn wants_closure(&self) -> bool {
         !self.packages.is_empty() || self.only_needed
     }
 }
@@ -288,7 +280,7 @@ impl SelectSection {
 /// One text or several.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Texts")]
-pub struct OneOrMany(pub Vec<String>);
+pub(crate) struct OneOrMany(pub(crate) Vec<String>);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -308,7 +300,7 @@ impl From<Texts> for OneOrMany {
 
 impl Config {
     /// The keys of a repository as files, `file://` taken off.
-    pub fn key_files(&self, id: &str) -> Vec<PathBuf> {
+    pub(crate) fn key_files(&self, id: &str) -> Vec<PathBuf> {
         let list = self.repo.get(id).map(|repo| repo.gpgkey.0.as_slice());
         let plain = |text: &String| PathBuf::from(text.strip_prefix("file://").unwrap_or(text));
         list.unwrap_or_default().iter().map(plain).collect()
@@ -318,7 +310,7 @@ impl Config {
     ///
     /// # Errors
     /// An id that cannot name a directory.
-    pub fn client_config(&self, id: &str, section: &RepoSection) -> Result<RepoConfig> {
+    pub(crate) fn client_config(&self, id: &str, section: &RepoSection) -> Result<RepoConfig> {
         let place = Place::named(&format!("[repo.{id}]"));
         let mut config = RepoConfig::new(id, place, &MainConfig::default())?;
         config.sslverify = section.sslverify.unwrap_or(true);
@@ -337,7 +329,7 @@ impl Config {
     }
 
     /// Whether packages of a repository must be signed: as it says, else when it names keys.
-    pub fn checks_packages(&self, section: &RepoSection) -> bool {
+    pub(crate) fn checks_packages(&self, section: &RepoSection) -> bool {
         section.gpgcheck.unwrap_or(!section.gpgkey.0.is_empty())
     }
 
@@ -418,7 +410,7 @@ const RESERVED: [&str; 6] = [
 ];
 
 /// Why a text cannot be the name of a repository or channel.
-pub fn unfit(id: &str) -> Option<&'static str> {
+pub(crate) fn unfit(id: &str) -> Option<&'static str> {
     if id.is_empty() || id.len() > 200 {
         return Some("an id has 1 to 200 characters");
     }
@@ -438,7 +430,7 @@ pub fn unfit(id: &str) -> Option<&'static str> {
 ///
 /// # Errors
 /// The file cannot be read, is no TOML, or has a key or value that makes no sense.
-pub fn read(path: &Path) -> Result<toml::Table> {
+pub(crate) fn read(path: &Path) -> Result<toml::Table> {
     let about = std::fs::metadata(path).map_err(Error::file(path, "read"))?;
     if about.len() > MAX_CONFIG {
         return Err(Error::Config {
@@ -454,10 +446,7 @@ pub fn read(path: &Path) -> Result<toml::Table> {
 }
 
 /// A table as configuration.
-///
-/// # Errors
-/// As [`read`].
-pub fn from_table(table: toml::Table, place: &str) -> Result<Config> {
+pub(crate) fn from_table(table: toml::Table, place: &str) -> Result<Config> {
     let config: Config = table
         .try_into()
         .map_err(|error: toml::de::Error| Error::Config {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// No `=`, an empty key part, or a key below something that is no table.
-pub fn set(table: &mut Table, word: &str) -> Result<()> {
+pub(crate) fn set(table: &mut Table, word: &str) -> Result<()> {
     let wrong = |why: &str| Error::Usage(format!("--set {word}: {why}"));
     let (key, text) = word
         .split_once('=')
@@ -50,7 +50,7 @@ fn value(text: &str) -> Value {
 }
 
 /// Puts a text where a flag of its own says.
-pub fn set_text(table: &mut Table, path: &[&str; 2], text: &str) {
+pub(crate) fn set_text(table: &mut Table, path: &[&str; 2], text: &str) {
     let [section, key] = path;
     let place = table
         .entry((*section).to_owned())

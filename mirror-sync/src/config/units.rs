@@ -7,11 +7,11 @@ use serde::{Deserialize, Deserializer};
 
 /// A number of bytes: `1048576`, `"10M"`, `"4.4G"` (1024).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bytes(pub u64);
+pub(crate) struct Bytes(pub(crate) u64);
 
 /// A span of time: seconds, or `"90s"`, `"15m"`, `"24h"`, `"7d"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TimeSpan(pub Duration);
+pub(crate) struct TimeSpan(pub(crate) Duration);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -22,7 +22,7 @@ enum Raw {
 
 impl Bytes {
     /// Reads `10M` and the like.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (digits, unit) = split(text);
         let factor: u64 = match unit.trim_end_matches(['b', 'B', 'i']) {
@@ -45,7 +45,7 @@ impl Bytes {
 
 impl TimeSpan {
     /// Reads `24h` and the like.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (digits, unit) = split(text.trim());
         let factor = match unit {
             "" | "s" => 1,

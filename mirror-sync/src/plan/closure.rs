@@ -29,48 +29,46 @@ const PREFERRED: i32 = 10;
 const USUAL: i32 = 50;
 
 /// One repository that the solver may take packages from.
-pub struct SolverSource<'a> {
-    /// Its id.
-    pub id: &'a str,
+pub(crate) struct SolverSource<'a> {
+    pub(crate) id: &'a str,
     /// What it has is taken from it, even if others have it newer.
-    pub preferred: bool,
-    /// Its primary.
-    pub primary: (&'a Path, &'a RepomdRecord),
+    pub(crate) preferred: bool,
+    pub(crate) primary: (&'a Path, &'a RepomdRecord),
     /// Its filelists, if it has them.
-    pub filelists: Option<(PathBuf, RepomdRecord)>,
+    pub(crate) filelists: Option<(PathBuf, RepomdRecord)>,
     /// Which locations may be taken.
-    pub keep: &'a dyn Fn(&str) -> bool,
+    pub(crate) keep: &'a dyn Fn(&str) -> bool,
 }
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
-pub struct ClosureRequest {
+pub(crate) struct ClosureRequest {
     /// Packages, as `install` takes them.
-    pub specs: Vec<String>,
+    pub(crate) specs: Vec<String>,
     /// Bring what is installed to the newest version.
-    pub upgrade: bool,
+    pub(crate) upgrade: bool,
     /// Recommended packages count as needed.
-    pub recommends: bool,
+    pub(crate) recommends: bool,
     /// Full names of what is there already.
-    pub installed: Vec<String>,
+    pub(crate) installed: Vec<String>,
     /// The architecture to solve for.
-    pub arch: String,
+    pub(crate) arch: String,
 }
 
 /// The answer: locations by repository, and what could not be had.
 #[derive(Debug, Default)]
-pub struct Closure {
+pub(crate) struct Closure {
     /// Repository id to the locations of its packages.
-    pub chosen: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) chosen: BTreeMap<String, BTreeSet<String>>,
     /// Requests that cannot be met: the request and why.
-    pub failed: Vec<(String, String)>,
+    pub(crate) failed: Vec<(String, String)>,
 }
 
 /// The list of what is installed: one full name a line; `#` begins a comment.
 ///
 /// # Errors
 /// The file cannot be read; a line is no full name.
-pub fn read_installed(path: &Path) -> Result<Vec<String>> {
+pub(crate) fn read_installed(path: &Path) -> Result<Vec<String>> {
     let size = std::fs::metadata(path)
         .map_err(Error::file(path, "read"))?
         .len();
@@ -116,7 +114,7 @@ struct ClosureSolver {
 ///
 /// # Errors
 /// Metadata cannot be read. What cannot be solved stands in [`Closure::failed`].
-pub fn closure(sources: &[SolverSource<'_>], request: &ClosureRequest) -> Result<Closure> {
+pub(crate) fn closure(sources: &[SolverSource<'_>], request: &ClosureRequest) -> Result<Closure> {
     let mut pool = Pool::new(&request.arch)?;
     let installed = pool.add_repo("@System", 0)?;
     pool.set_installed(installed)?;

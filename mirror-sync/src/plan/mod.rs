@@ -1,7 +1,7 @@
 //! What a run is going to do, as data: which packages, which metadata, what is fetched, what goes.
 
-pub mod closure;
-pub mod select;
+pub(crate) mod closure;
+pub(crate) mod select;
 
 use std::collections::BTreeSet;
 
@@ -13,23 +13,26 @@ use crate::manifest::Manifest;
 
 /// What is going to change, for people and `--json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct SetChange {
+pub(crate) struct SetChange {
     /// Packages wanted.
-    pub packages: usize,
+    pub(crate) packages: usize,
     /// Their bytes, metadata included.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Files to be fetched.
-    pub to_fetch: usize,
+    pub(crate) to_fetch: usize,
     /// Their bytes.
-    pub to_fetch_bytes: u64,
+    pub(crate) to_fetch_bytes: u64,
     /// Packages that are new.
-    pub added: Vec<String>,
+    pub(crate) added: Vec<String>,
     /// Packages that go.
-    pub removed: Vec<String>,
+    pub(crate) removed: Vec<String>,
 }
 
 /// Compares two sets of package names.
-pub fn differences(old: Option<&Manifest>, new: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
+pub(crate) fn differences(
+    old: Option<&Manifest>,
+    new: &BTreeSet<String>,
+) -> (Vec<String>, Vec<String>) {
     let had: BTreeSet<String> = old.map(package_names).unwrap_or_default();
     let added = new.difference(&had).cloned().collect();
     let removed = had.difference(new).cloned().collect();
@@ -37,7 +40,7 @@ pub fn differences(old: Option<&Manifest>, new: &BTreeSet<String>) -> (Vec<Strin
 }
 
 /// The full names of a snapshot's packages.
-pub fn package_names(manifest: &Manifest) -> BTreeSet<String> {
+pub(crate) fn package_names(manifest: &Manifest) -> BTreeSet<String> {
     let names = manifest.files.iter().filter_map(|f| f.package.clone());
     names.collect()
 }
@@ -48,7 +51,7 @@ pub fn package_names(manifest: &Manifest) -> BTreeSet<String> {
 /// # Errors
 /// More than `max_delete_percent` percent of the packages, or more than `max_delete` (0: no such
 /// limit), would go.
-pub fn guard(
+pub(crate) fn guard(
     repo: &str,
     limits: &Mirror,
     old: Option<&Manifest>,

@@ -13,10 +13,9 @@ use crate::error::Result;
 use crate::upstream::Listed;
 
 /// Name, epoch, version, release and architecture: what advisories name.
-pub type AdvisoryKey = (String, u32, String, String, String);
+pub(crate) type AdvisoryKey = (String, u32, String, String, String);
 
-/// The key of a package.
-pub fn key(package: &Listed) -> AdvisoryKey {
+pub(crate) fn key(package: &Listed) -> AdvisoryKey {
     (
         package.name.clone(),
         package.evr.epoch.unwrap_or(0),
@@ -28,7 +27,7 @@ pub fn key(package: &Listed) -> AdvisoryKey {
 
 /// Says which packages pass everything but the solver. `advised` are the packages of the wanted
 /// advisories, if advisories are asked for.
-pub fn wanted(
+pub(crate) fn wanted(
     packages: &[Listed],
     select: &SelectSection,
     advised: Option<&BTreeSet<AdvisoryKey>>,
@@ -96,7 +95,7 @@ fn only_newest(packages: &[Listed], keep: &mut [bool], count: usize) {
 }
 
 /// Whether an advisory is one of those asked for: by kind, id, or a CVE it names.
-pub fn is_asked_for(advisory: &Advisory, asked: &[String]) -> bool {
+pub(crate) fn is_asked_for(advisory: &Advisory, asked: &[String]) -> bool {
     let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
     asked.iter().any(|word| {
         same(word, &advisory.kind)
@@ -106,10 +105,11 @@ pub fn is_asked_for(advisory: &Advisory, asked: &[String]) -> bool {
 }
 
 /// The packages of the advisories asked for.
-///
-/// # Errors
-/// The document cannot be read.
-pub fn advised(name: &str, stream: impl Read, asked: &[String]) -> Result<BTreeSet<AdvisoryKey>> {
+pub(crate) fn advised(
+    name: &str,
+    stream: impl Read,
+    asked: &[String],
+) -> Result<BTreeSet<AdvisoryKey>> {
     let mut keys = BTreeSet::new();
     updateinfo::read(name, stream, &XmlLimits::default(), &mut |advisory| {
         if is_asked_for(&advisory, asked) {

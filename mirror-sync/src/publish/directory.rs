@@ -172,9 +172,6 @@ impl PublishTarget for Directory<'_> {
 }
 
 /// Writes a page below `public`, if it has changed.
-///
-/// # Errors
-/// It cannot be written.
 pub(crate) fn put(public: &Path, path: &str, data: &[u8]) -> Result<()> {
     let path = public.join(path);
     if fs::read(&path).is_ok_and(|there| there == data) {

@@ -20,19 +20,15 @@ pub(crate) use directory::put;
 use target::PublishTarget;
 
 /// Who changes what clients see. The caller holds the mirror's lock.
-pub struct Publisher<'a> {
-    /// The configuration.
-    pub config: &'a Config,
-    /// The mirror.
-    pub layout: &'a Layout,
-    /// Its store.
-    pub store: &'a Store,
+pub(crate) struct Publisher<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) layout: &'a Layout,
+    pub(crate) store: &'a Store,
     /// Seconds since 1970.
-    pub now: u64,
+    pub(crate) now: u64,
 }
 
 impl<'a> Publisher<'a> {
-    /// Where it publishes to.
     fn target(&self) -> impl PublishTarget + 'a {
         Directory::new(self.layout.public(), self.store)
     }
@@ -41,7 +37,7 @@ impl<'a> Publisher<'a> {
     ///
     /// # Errors
     /// A file is not in the store; the disk is full.
-    pub fn publish(&self, manifest: &Manifest, state: &mut RepoState) -> Result<()> {
+    pub(crate) fn publish(&self, manifest: &Manifest, state: &mut RepoState) -> Result<()> {
         // Its manifest is written when the files are on disk; a snapshot without manifest is what a
         // kill left: it is placed anew.
         self.target().place(manifest)?;
@@ -52,7 +48,7 @@ impl<'a> Publisher<'a> {
     ///
     /// # Errors
     /// A name that cannot be a channel; the disk is full.
-    pub fn show(&self, channel: &str, manifest: &Manifest) -> Result<()> {
+    pub(crate) fn show(&self, channel: &str, manifest: &Manifest) -> Result<()> {
         if channel != CURRENT {
             if let Some(why) = config::unfit(channel) {
                 return Err(Error::Usage(format!("channel {channel}: {why}")));
@@ -68,10 +64,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// The snapshot to go back to: the newest that is older than what the channel shows.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn before(&self, id: &str, channel: &str) -> Result<Manifest> {
+    pub(crate) fn before(&self, id: &str, channel: &str) -> Result<Manifest> {
         let shown = snapshot::shown(self.layout, id, channel)?;
         let stamps = manifest::stamps(self.layout, id)?;
         let former = stamps.iter().rfind(|stamp| **stamp < shown.stamp);
@@ -118,10 +111,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Removes publications of a repository that no channel shows any more.
-    ///
-    /// # Errors
-    /// They cannot be removed.
-    pub fn prune(&self, id: &str) -> Result<()> {
+    pub(crate) fn prune(&self, id: &str) -> Result<()> {
         for (channel, list) in &manifest::read_state(self.layout, id)?.published {
             if let Some(shown) = list.last() {
                 self.target().prune(channel, id, shown.tree)?;
@@ -132,10 +122,7 @@ impl<'a> Publisher<'a> {
 
     /// Removes snapshots beyond what the configuration keeps; never one that a channel shows or
     /// whose files a client under way may still want. Says which.
-    ///
-    /// # Errors
-    /// They cannot be removed.
-    pub fn retain(&self, id: &str, state: &RepoState) -> Result<Vec<String>> {
+    pub(crate) fn retain(&self, id: &str, state: &RepoState) -> Result<Vec<String>> {
         let mirror = &self.config.mirror;
         let (keep, keep_for) = (mirror.keep_snapshots, mirror.keep_for.0.as_secs());
         if keep == 0 {
@@ -162,10 +149,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Brings every published file of a repository back to what the store has; how many were not so.
-    ///
-    /// # Errors
-    /// A manifest cannot be read; they cannot be written.
-    pub fn repair(&self, id: &str) -> Result<usize> {
+    pub(crate) fn repair(&self, id: &str) -> Result<usize> {
         let state = manifest::read_state(self.layout, id)?;
         let mut count = 0;
         for stamp in manifest::stamps(self.layout, id)? {
@@ -183,10 +167,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Puts a page beside the repositories.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn put(&self, path: &str, data: &[u8]) -> Result<()> {
+    pub(crate) fn put(&self, path: &str, data: &[u8]) -> Result<()> {
         self.target().put(path, data)
     }
 }

@@ -35,27 +35,15 @@ pub(super) trait PublishTarget {
     fn switch(&self, channel: &str, id: &str, number: u64) -> Result<()>;
 
     /// Removes the publications before `first`.
-    ///
-    /// # Errors
-    /// They cannot be removed.
     fn prune(&self, channel: &str, id: &str, first: u64) -> Result<()>;
 
     /// Removes a snapshot.
-    ///
-    /// # Errors
-    /// It cannot be removed.
     fn remove(&self, id: &str, stamp: &str) -> Result<()>;
 
     /// Brings every file of a snapshot, and of the publications that show it (channel and number),
     /// back to what the store has; how many were not so.
-    ///
-    /// # Errors
-    /// The place cannot be written.
     fn repair(&self, manifest: &Manifest, shown: &[(&str, u64)]) -> Result<usize>;
 
     /// Puts a page beside the repositories, if it has changed.
-    ///
-    /// # Errors
-    /// The place cannot be written.
     fn put(&self, path: &str, data: &[u8]) -> Result<()>;
 }

@@ -27,23 +27,23 @@ use crate::upstream;
 use output::DocumentOutput;
 
 /// What is to be described.
-pub struct MetadataOrder<'a> {
+pub(crate) struct MetadataOrder<'a> {
     /// Upstream's metadata.
-    pub set: &'a MetadataSet,
+    pub(crate) set: &'a MetadataSet,
     /// Where its parts are, and where the new ones go.
-    pub store: &'a Store,
+    pub(crate) store: &'a Store,
     /// Locations that stay.
-    pub keep: &'a BTreeSet<&'a str>,
+    pub(crate) keep: &'a BTreeSet<&'a str>,
     /// A directory to work in; created for the run and removed after it.
-    pub work: &'a Path,
+    pub(crate) work: &'a Path,
     /// Signs the new index.
-    pub key: Option<&'a SigningKey>,
+    pub(crate) key: Option<&'a SigningKey>,
     /// Seconds since 1970.
-    pub now: u64,
+    pub(crate) now: u64,
 }
 
 /// Whether a record has a place in metadata made here.
-pub fn is_kept(record: &RepomdRecord) -> bool {
+pub(crate) fn is_kept(record: &RepomdRecord) -> bool {
     let kind = record.kind.as_str();
     let twin = kind.ends_with("_db") || kind.ends_with("_zck");
     let other_form = kind.starts_with("group_") && kind != "group_gz";
@@ -62,7 +62,7 @@ struct Kept {
 ///
 /// # Errors
 /// Upstream's metadata contradict themselves; the disk is full; the key cannot sign.
-pub fn write(order: &MetadataOrder<'_>) -> Result<Vec<SnapshotFile>> {
+pub(crate) fn write(order: &MetadataOrder<'_>) -> Result<Vec<SnapshotFile>> {
     layout::remove_tree(order.work)?;
     std::fs::create_dir_all(order.work).map_err(Error::file(order.work, "create"))?;
     let written = write_in(order);
@@ -122,7 +122,7 @@ fn part(
 }
 
 /// Bytes of a stored file.
-pub fn stored_size(store: &Store, digest: &rpm_pkg::digest::Digest) -> Result<u64> {
+pub(crate) fn stored_size(store: &Store, digest: &rpm_pkg::digest::Digest) -> Result<u64> {
     let path = store.path(digest);
     let about = std::fs::metadata(&path).map_err(Error::file(&path, "look at"))?;
     Ok(about.len())

@@ -21,7 +21,7 @@ const CHUNK: usize = 64 << 10;
 const SMALL: u64 = 64 << 10;
 
 /// What is sent.
-pub enum Content {
+pub(crate) enum Content {
     /// Nothing, or text.
     Text(Option<Bytes>),
     /// A part of a file.
@@ -34,7 +34,7 @@ pub enum Content {
 }
 
 /// The type of all answers.
-pub type HttpAnswer = Response<Content>;
+pub(crate) type HttpAnswer = Response<Content>;
 
 impl Body for Content {
     type Data = Bytes;
@@ -76,8 +76,7 @@ impl Body for Content {
     }
 }
 
-/// Text with a status.
-pub fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> HttpAnswer {
+pub(crate) fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> HttpAnswer {
     let mut answer = Response::new(Content::Text(Some(body.into())));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -90,12 +89,12 @@ pub fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> H
 }
 
 /// A refusal of one line.
-pub fn refusal(status: StatusCode, why: &str) -> HttpAnswer {
+pub(crate) fn refusal(status: StatusCode, why: &str) -> HttpAnswer {
     text(status, "text/plain; charset=utf-8", format!("{why}\n"))
 }
 
 /// Opens a file below `root`: links may lead anywhere below it and nowhere else.
-pub fn open(root: &Path, path: &str) -> std::io::Result<std::fs::File> {
+pub(crate) fn open(root: &Path, path: &str) -> std::io::Result<std::fs::File> {
     let how = OFlags::CLOEXEC | OFlags::NONBLOCK;
     let dir: OwnedFd = openat2(
         CWD,
@@ -115,10 +114,7 @@ pub fn open(root: &Path, path: &str) -> std::io::Result<std::fs::File> {
 }
 
 /// The answer that is this file, or what the request's conditions make of it.
-///
-/// # Errors
-/// The file cannot be read.
-pub async fn file<B>(
+pub(crate) async fn file<B>(
     request: &Request<B>,
     path: &str,
     file: std::fs::File,

@@ -51,9 +51,6 @@ pub(super) fn used(path: &Path, now: u64) {
 
 /// Removes what was not used for too long, and then what was used longest ago until the rest fits;
 /// never what is in `needed`. Says how many files, and how many bytes.
-///
-/// # Errors
-/// The store cannot be read or changed.
 pub(super) fn evict(
     store: &Store,
     keep: Keep,

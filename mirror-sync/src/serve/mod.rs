@@ -5,10 +5,10 @@
 //! that takes nothing for a minute is dropped. Work that blocks (filling the proxy's store) runs on
 //! threads of its own.
 
-pub mod answer;
+pub(crate) mod answer;
 mod evict;
 mod proxy;
-pub mod route;
+pub(crate) mod route;
 mod stream;
 
 use std::convert::Infallible;
@@ -49,7 +49,7 @@ const MAX_HEADERS: usize = 64;
 const EVICT_EVERY: Duration = Duration::from_secs(3600);
 
 /// What the server works with.
-pub struct Server {
+pub(crate) struct Server {
     config: Config,
     layout: Layout,
     proxies: Vec<Arc<Proxy>>,
@@ -58,22 +58,20 @@ pub struct Server {
 }
 
 /// What it needs from outside.
-pub struct Setting<'a> {
-    /// The configuration.
-    pub config: &'a Config,
+pub(crate) struct Setting<'a> {
+    pub(crate) config: &'a Config,
     /// The network, for proxy mode.
-    pub client: Client,
-    /// Who prints.
-    pub printer: &'a Printer,
+    pub(crate) client: Client,
+    pub(crate) printer: &'a Printer,
     /// Set to true to stop.
-    pub stop: Arc<AtomicBool>,
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 /// Serves until told to stop.
 ///
 /// # Errors
 /// The address cannot be used; a key of a proxied repository cannot be read.
-pub fn serve(setting: Setting<'_>) -> Result<()> {
+pub(crate) fn serve(setting: Setting<'_>) -> Result<()> {
     let layout = Layout::new(&setting.config.mirror.path);
     let public = layout.public();
     std::fs::create_dir_all(&public).map_err(Error::file(&public, "create"))?;

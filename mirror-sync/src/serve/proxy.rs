@@ -72,8 +72,6 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// # Errors
-    /// The store cannot be created or read.
     pub(super) fn new(layout: &Layout, client: Client) -> Result<Self> {
         Ok(Self {
             layout: layout.clone(),
@@ -379,9 +377,6 @@ pub(super) async fn fetch(
 
 /// Keeps the store that all proxied repositories share within its limits. Before each of them has
 /// a set, here or from a former run, it cannot be told which metadata are needed: then nothing goes.
-///
-/// # Errors
-/// The store cannot be read or changed.
 pub(super) fn evict(proxies: &[Arc<Proxy>], now: u64) -> Result<(usize, u64)> {
     let mut needed = HashSet::new();
     for proxy in proxies {

@@ -5,7 +5,7 @@ const MAX_PATH: usize = 4096;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
+pub(crate) enum Route {
     /// The page for people.
     Page,
     /// `/status.json`.
@@ -22,7 +22,6 @@ pub enum Route {
     Dated {
         /// Date or stamp.
         date: String,
-        /// Repository.
         repo: String,
         /// Path below it.
         path: String,
@@ -30,7 +29,7 @@ pub enum Route {
 }
 
 /// Understands a path; none for what no file of ours can be called.
-pub fn route(raw: &str) -> Option<Route> {
+pub(crate) fn route(raw: &str) -> Option<Route> {
     let path = raw.split(['?', '#']).next().unwrap_or_default();
     let path = decoded(path)?;
     let path = path.strip_prefix('/')?;

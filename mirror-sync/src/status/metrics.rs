@@ -36,8 +36,7 @@ const GAUGES: [Gauge; 8] = [
     ("snapshots", "Snapshots kept.", |r| r.snapshots.len() as u64),
 ];
 
-/// The text.
-pub fn metrics(status: &Status) -> String {
+pub(crate) fn metrics(status: &Status) -> String {
     let mut out = String::new();
     let mut gauge = |name: &str, help: &str, lines: Vec<(String, u64)>| {
         // Writing into a string cannot fail.

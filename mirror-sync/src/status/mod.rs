@@ -13,87 +13,78 @@ use crate::layout::{CURRENT, Layout};
 use crate::manifest;
 use crate::publish::Publisher;
 
-pub use metrics::metrics;
-pub use page::page;
-pub use ready::{public_keys, repo_file};
+pub(crate) use metrics::metrics;
+pub(crate) use page::page;
+pub(crate) use ready::{public_keys, repo_file};
 
 /// The mirror.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Status {
-    /// Form of this document.
-    pub format: u32,
+pub(crate) struct Status {
+    pub(crate) format: u32,
     /// What people call it.
-    pub name: String,
-    /// The program's version.
-    pub version: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
     /// When this was looked at, seconds since 1970.
-    pub now: u64,
+    pub(crate) now: u64,
     /// Whether every repository's last run ended well.
-    pub healthy: bool,
+    pub(crate) healthy: bool,
     /// Bytes free for the mirror.
-    pub disk_free: u64,
-    /// Bytes of what is published.
-    pub published_bytes: u64,
+    pub(crate) disk_free: u64,
+    pub(crate) published_bytes: u64,
     /// The repositories by id.
-    pub repos: Vec<RepoStatus>,
+    pub(crate) repos: Vec<RepoStatus>,
 }
 
 /// One repository.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct RepoStatus {
-    /// Its id.
-    pub id: String,
+pub(crate) struct RepoStatus {
+    pub(crate) id: String,
     /// What people call it.
-    pub name: String,
+    pub(crate) name: String,
     /// `mirror` or `proxy`.
-    pub mode: &'static str,
+    pub(crate) mode: &'static str,
     /// How the last run ended: `new`, `nothing-new`, `partial`, `failed`, or empty if none was.
-    pub outcome: String,
+    pub(crate) outcome: String,
     /// Why it failed.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
     /// When a run last tried, seconds since 1970; 0 if never.
-    pub last_try: u64,
+    pub(crate) last_try: u64,
     /// When the mirror was last known to be what upstream has; 0 if never.
-    pub last_success: u64,
+    pub(crate) last_success: u64,
     /// Seconds since then.
-    pub lag_seconds: Option<u64>,
+    pub(crate) lag_seconds: Option<u64>,
     /// The snapshot that clients get.
-    pub snapshot: Option<String>,
+    pub(crate) snapshot: Option<String>,
     /// Upstream's own time of it, seconds since 1970.
-    pub upstream_time: u64,
+    pub(crate) upstream_time: u64,
     /// Only what was asked for first is there yet.
     #[serde(rename = "first_light")]
-    pub first_part: bool,
+    pub(crate) first_part: bool,
     /// A part of upstream, with metadata made here.
-    pub part: bool,
-    /// Packages.
-    pub packages: usize,
-    /// Bytes.
-    pub bytes: u64,
+    pub(crate) part: bool,
+    pub(crate) packages: usize,
+    pub(crate) bytes: u64,
     /// Bytes per second of the last transfer.
-    pub rate: u64,
+    pub(crate) rate: u64,
     /// What kept it from being faster.
-    pub limit: Option<String>,
+    pub(crate) limit: Option<String>,
     /// Snapshots that are kept, newest first.
-    pub snapshots: Vec<String>,
+    pub(crate) snapshots: Vec<String>,
     /// What each channel shows.
-    pub channels: Vec<(String, String)>,
+    pub(crate) channels: Vec<(String, String)>,
     /// Whether its metadata carry a signature.
-    pub signed_metadata: bool,
+    pub(crate) signed_metadata: bool,
 }
 
 impl RepoStatus {
     /// Whether the last run ended well.
-    pub fn is_well(&self) -> bool {
+    pub(crate) fn is_well(&self) -> bool {
         self.mode == "proxy" || matches!(self.outcome.as_str(), "new" | "nothing-new")
     }
 }
 
 /// Looks at the mirror.
-///
-/// # Errors
-/// State files cannot be read.
-pub fn collect(config: &Config, layout: &Layout, now: u64) -> Result<Status> {
+pub(crate) fn collect(config: &Config, layout: &Layout, now: u64) -> Result<Status> {
     let mut status = Status {
         format: 1,
         name: config.mirror.name.clone(),
@@ -153,10 +144,7 @@ fn fill(repo: &mut RepoStatus, layout: &Layout, now: u64) -> Result<()> {
 }
 
 /// Publishes the pages that any web server can show: status, metrics, the ready `.repo` file, keys.
-///
-/// # Errors
-/// They cannot be written; a key cannot be read.
-pub fn publish_pages(publisher: &Publisher<'_>) -> Result<()> {
+pub(crate) fn publish_pages(publisher: &Publisher<'_>) -> Result<()> {
     let config = publisher.config;
     let status = collect(config, publisher.layout, publisher.now)?;
     let mut pages = public_keys(config)?;
@@ -177,7 +165,7 @@ pub fn publish_pages(publisher: &Publisher<'_>) -> Result<()> {
 }
 
 /// Tells it on a terminal.
-pub fn print(status: &Status, printer: &Printer) {
+pub(crate) fn print(status: &Status, printer: &Printer) {
     printer.json(status);
     for repo in &status.repos {
         let age = repo.lag_seconds.map_or("never".to_owned(), ago);
@@ -200,7 +188,7 @@ pub fn print(status: &Status, printer: &Printer) {
 }
 
 /// A span of time as people say it.
-pub fn ago(seconds: u64) -> String {
+pub(crate) fn ago(seconds: u64) -> String {
     match seconds {
         0..=89 => "just now".to_owned(),
         90..=5399 => format!("{} minutes ago", (seconds + 30) / 60),

@@ -13,8 +13,7 @@ const STYLE: &str = include_str!("style.css");
 /// Most snapshots that a card names.
 const MAX_NAMED: usize = 30;
 
-/// The page.
-pub fn page(status: &Status, config: &Config) -> String {
+pub(crate) fn page(status: &Status, config: &Config) -> String {
     let mut out = String::new();
     let name = escaped(&status.name);
     // Writing into a string cannot fail.

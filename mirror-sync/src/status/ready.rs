@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::trust;
 
 /// The text of the `.repo` file for clients that reach the mirror at `url`.
-pub fn repo_file(config: &Config, status: &Status, url: &str) -> String {
+pub(crate) fn repo_file(config: &Config, status: &Status, url: &str) -> String {
     let url = url.trim_end_matches('/');
     let name = config.mirror.name.replace(['\n', '\r'], " ");
     let mut out = format!("# {name}: put this file into /etc/yum.repos.d/\n");
@@ -46,7 +46,7 @@ pub fn repo_file(config: &Config, status: &Status, url: &str) -> String {
 ///
 /// # Errors
 /// A file cannot be read, or is no public key.
-pub fn public_keys(config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
+pub(crate) fn public_keys(config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
     let mut keys = Vec::new();
     for id in config.repo.keys() {
         for (number, path) in config.key_files(id).iter().enumerate() {

@@ -44,44 +44,38 @@ use repo::{Repo, RepoStep};
 
 /// What the command line says about a run.
 #[derive(Debug, Clone, Default)]
-pub struct SyncOptions {
+pub(crate) struct SyncOptions {
     /// Repositories; all that are not disabled if empty.
-    pub only: Vec<String>,
+    pub(crate) only: Vec<String>,
     /// Only tell.
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// The delete guard is off.
-    pub allow_delete: bool,
+    pub(crate) allow_delete: bool,
     /// Older metadata than seen before are taken.
-    pub allow_older: bool,
+    pub(crate) allow_older: bool,
     /// Do everything again although nothing is new.
-    pub force: bool,
+    pub(crate) force: bool,
 }
 
 /// What a run works with.
-pub struct SyncRun<'a> {
-    /// The configuration.
-    pub config: &'a Config,
-    /// The options.
-    pub options: &'a SyncOptions,
-    /// Where things lie.
-    pub layout: Layout,
-    /// The store.
-    pub store: Store,
-    /// The network.
-    pub client: Client,
-    /// Who prints.
-    pub printer: &'a Printer,
+pub(crate) struct SyncRun<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) options: &'a SyncOptions,
+    pub(crate) layout: Layout,
+    pub(crate) store: Store,
+    pub(crate) client: Client,
+    pub(crate) printer: &'a Printer,
     /// Who is told of transfers.
-    pub observer: TerminalObserver,
+    pub(crate) observer: TerminalObserver,
     /// Set to true to stop.
-    pub stop: Arc<AtomicBool>,
+    pub(crate) stop: Arc<AtomicBool>,
     /// Seconds since 1970.
-    pub now: u64,
+    pub(crate) now: u64,
 }
 
 impl SyncRun<'_> {
     /// What changes what clients of this mirror see.
-    pub fn publisher(&self) -> Publisher<'_> {
+    pub(crate) fn publisher(&self) -> Publisher<'_> {
         Publisher {
             config: self.config,
             layout: &self.layout,
@@ -91,7 +85,7 @@ impl SyncRun<'_> {
     }
 
     /// What brings files into this mirror's store.
-    pub fn fetcher(&self) -> Fetcher<'_> {
+    pub(crate) fn fetcher(&self) -> Fetcher<'_> {
         Fetcher {
             client: &self.client,
             layout: &self.layout,
@@ -108,7 +102,7 @@ impl SyncRun<'_> {
 ///
 /// # Errors
 /// Only what concerns all repositories; what concerns one stands in its report.
-pub fn run(run: &SyncRun<'_>) -> Result<RunReport> {
+pub(crate) fn run(run: &SyncRun<'_>) -> Result<RunReport> {
     let began = Instant::now();
     let mut report = RunReport {
         format: 1,

@@ -20,17 +20,13 @@ use crate::trust;
 
 /// One repository of a run.
 pub(super) struct Repo {
-    /// Its id.
     pub(super) id: String,
-    /// Its configuration.
     pub(super) section: RepoSection,
-    /// Its keys.
     pub(super) keyring: Arc<Keyring>,
     /// Whether packages must be signed by them.
     pub(super) check: bool,
     /// What is published now.
     pub(super) current: Option<Manifest>,
-    /// What is remembered.
     pub(super) state: RepoState,
     /// What was selected, and whose signatures count, as a digest.
     pub(super) selection: String,
@@ -42,7 +38,6 @@ pub(super) struct Repo {
 
 /// A repository that has left the run.
 pub(super) struct EndedRepo {
-    /// What is told of it.
     pub(super) report: RepoReport,
     /// What upstream has, if that was learnt: others may need packages from there.
     pub(super) set: Option<MetadataSet>,

@@ -26,7 +26,6 @@ pub(super) struct Selected {
 pub(super) struct WantedSet {
     /// The index and where it came from.
     pub(super) set: MetadataSet,
-    /// The packages.
     pub(super) packages: Vec<Listed>,
     /// Locations of those that are to be published first.
     pub(super) first: BTreeSet<String>,

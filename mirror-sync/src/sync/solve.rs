@@ -14,9 +14,7 @@ use crate::upstream::Refused;
 
 /// One repository as the solver sees it.
 pub(super) struct SolverCandidate<'a> {
-    /// Its id.
     pub(super) id: &'a str,
-    /// Its metadata.
     pub(super) set: &'a MetadataSet,
     /// What it asks for; none if it only offers, and then all that it has.
     pub(super) select: Option<&'a SelectSection>,
@@ -28,7 +26,6 @@ pub(super) struct SolverCandidate<'a> {
 /// that asked.
 #[derive(Default)]
 pub(super) struct Chosen {
-    /// Locations.
     pub(super) locations: BTreeMap<String, BTreeSet<String>>,
     /// Requests that cannot be met, and why.
     pub(super) failed: BTreeMap<String, Refused>,
@@ -36,9 +33,6 @@ pub(super) struct Chosen {
 
 /// Decides what lists of packages need. Each repository that has a list asks for itself: what it has
 /// itself is taken from it, what it lacks from the others.
-///
-/// # Errors
-/// Metadata cannot be read.
 pub(super) fn solve(
     run: &SyncRun<'_>,
     candidates: &[SolverCandidate<'_>],
