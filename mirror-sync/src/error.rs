@@ -98,28 +98,19 @@ pub(crate) enum Error {
     },
     /// What a repository says contradicts itself.
     #[error("repository {repo}: {what}")]
-    Repository {
-        repo: String,
-        what: String,
-    },
+    Repository { repo: String, what: String },
     /// There is no such snapshot, repository, channel.
     #[error("{0}")]
     NotFound(String),
     /// A bundle was refused; nothing of it was applied.
     #[error("bundle {bundle}: {what}; nothing was applied")]
-    Bundle {
-        bundle: String,
-        what: String,
-    },
+    Bundle { bundle: String, what: String },
     /// The user or a signal asked to stop.
     #[error("stopped; what was fetched is kept for the next run")]
     Stopped,
     /// A server could not be started.
     #[error("cannot serve on {address}: {why}")]
-    Serve {
-        address: String,
-        why: String,
-    },
+    Serve { address: String, why: String },
 }
 
 impl Error {
@@ -132,16 +123,29 @@ impl Error {
         move |source| Error::File { path, what, source }
     }
 
-    /// The same for system calls through rustix.
-    pub(crate) fn sys(
+    /// A file that cannot be used for a reason which no system call gave.
+    pub(crate) fn unfit(
         path: impl Into<PathBuf>,
         what: &'static str,
-    ) -> impl FnOnce(rustix::io::Errno) -> Error {
-        let path = path.into();
-        move |source| Error::File {
-            path,
-            what,
-            source: source.into(),
+        why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        Error::file(path, what)(io::Error::other(why))
+    }
+
+    /// What a repository says contradicts itself, or one of its files cannot be had.
+    pub(crate) fn repository(repo: impl Into<String>, what: impl Into<String>) -> Error {
+        Error::Repository {
+            repo: repo.into(),
+            what: what.into(),
+        }
+    }
+
+    /// For `map_err` on signatures and keys.
+    pub(crate) fn trust(what: impl std::fmt::Display) -> impl Fn(rpm_trust::TrustError) -> Error {
+        let what = what.to_string();
+        move |source| Error::Trust {
+            what: what.clone(),
+            source,
         }
     }
 

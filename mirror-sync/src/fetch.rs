@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use repo_client::transfer::{self, TransferLimits};
-use repo_client::{Access, Client, FetchedFile, FileRequest};
+use repo_client::{Access, Client, FetchedFile, FileRequest, MetadataSet};
 use rpm_pkg::digest::Digest;
+use rpm_repo::layout::Href;
 use rpm_trust::Keyring;
 
 use crate::config::LimitSection;
@@ -38,6 +39,25 @@ pub(crate) struct FetchJob {
     pub(crate) access: Arc<Access>,
     /// Keys that must have signed it, and whether that is demanded; none for metadata.
     pub(crate) trust: Option<(Arc<Keyring>, bool)>,
+}
+
+impl FetchJob {
+    /// A file of a repository, which nobody judges. An `xml:base` that may not be followed gives no
+    /// URL, and the file is then named as one that cannot be had.
+    pub(crate) fn new(set: &MetadataSet, path: &str, base: Option<&str>, digest: Digest) -> Self {
+        let href = Href::parse(path).ok();
+        let urls = href.and_then(|href| set.urls_of(&href, base).ok());
+        Self {
+            repo: set.repo.clone(),
+            path: path.to_owned(),
+            urls: urls.unwrap_or_default(),
+            size: None,
+            digest,
+            priority: 0,
+            access: Arc::clone(&set.access),
+            trust: None,
+        }
+    }
 }
 
 /// What a transfer brought.
@@ -196,10 +216,7 @@ impl Fetcher<'_> {
         .map_err(|error| match error {
             repo_client::Error::Stopped => Error::Stopped,
             error @ repo_client::Error::Setup(_) => Error::Client(error),
-            other => Error::Repository {
-                repo: "transfer".into(),
-                what: other.to_string(),
-            },
+            other => Error::repository("transfer", other.to_string()),
         })
         .and_then(|summary| {
             match trouble.into_inner().unwrap_or_else(PoisonError::into_inner) {

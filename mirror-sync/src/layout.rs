@@ -145,8 +145,7 @@ pub(crate) fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
 
 /// Writes a value as JSON, as one.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_vec(value)
-        .map_err(|error| Error::file(path, "write")(std::io::Error::other(error)))?;
+    let text = serde_json::to_vec(value).map_err(|error| Error::unfit(path, "write", error))?;
     write_whole(path, &text)
 }
 
@@ -155,19 +154,23 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// The file cannot be read, is too large, or is not what was written.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let about = match fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(Error::file(path, "read"))?,
+    let data = match read_limited(path, MAX_STATE) {
+        Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        other => other?,
     };
-    if about.len() > MAX_STATE {
-        return Err(Error::file(path, "read")(std::io::Error::other(
-            "too large",
-        )));
+    let value = serde_json::from_slice(&data);
+    value.map_err(|error| Error::unfit(path, "understand", error))
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let about = fs::metadata(path).map_err(Error::file(path, "read"))?;
+    if about.len() > limit {
+        return Err(Error::unfit(path, "read", "too large"));
     }
-    let data = fs::read(path).map_err(Error::file(path, "read"))?;
-    let value = serde_json::from_slice(&data)
-        .map_err(|error| Error::file(path, "understand")(std::io::Error::other(error)))?;
-    Ok(Some(value))
+    fs::read(path).map_err(Error::file(path, "read"))
 }
 
 /// Removes a directory tree, if it is there.

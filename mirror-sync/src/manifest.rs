@@ -28,6 +28,16 @@ pub(crate) struct SnapshotFile {
 }
 
 impl SnapshotFile {
+    /// A part of the metadata.
+    pub(crate) fn new(path: &str, size: u64, digest: &Digest) -> Self {
+        Self {
+            path: path.to_owned(),
+            size,
+            digest: store::digest_text(digest),
+            package: None,
+        }
+    }
+
     /// The digest as a value.
     pub(crate) fn digest(&self) -> Result<Digest> {
         store::parse_digest(&self.digest)
@@ -158,16 +168,18 @@ pub(crate) fn stamps(layout: &Layout, id: &str) -> Result<Vec<String>> {
 
 /// A point in time as a snapshot's name.
 pub(crate) fn stamp(seconds: u64) -> String {
-    let seconds = i64::try_from(seconds).unwrap_or(0);
-    let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-    time.format("%Y%m%dT%H%M%SZ").to_string()
+    written(seconds, "%Y%m%dT%H%M%SZ")
 }
 
 /// A point in time for people.
 pub(crate) fn date(seconds: u64) -> String {
+    written(seconds, "%Y-%m-%d %H:%M UTC")
+}
+
+fn written(seconds: u64, form: &str) -> String {
     let seconds = i64::try_from(seconds).unwrap_or(0);
     let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-    time.format("%Y-%m-%d %H:%M UTC").to_string()
+    time.format(form).to_string()
 }
 
 /// The last second that a date means: `2026-11-20` is all of that day, `2026-11-20T03:00Z` that

@@ -38,9 +38,7 @@ impl Seeds {
                     .map_err(Error::file(entry.path(), "look at"))?;
                 count += 1;
                 if count > MAX_FILES {
-                    return Err(Error::file(dir, "read")(std::io::Error::other(
-                        "too many files",
-                    )));
+                    return Err(Error::unfit(dir, "read", "too many files"));
                 }
                 if about.is_dir() {
                     open.push(entry.path());

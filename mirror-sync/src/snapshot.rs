@@ -100,6 +100,19 @@ pub(crate) fn shown(layout: &Layout, id: &str, channel: &str) -> Result<Manifest
     manifest::read(layout, id, &shown.stamp)
 }
 
+/// The snapshot that a word names, or, without one, what a channel shows.
+pub(crate) fn find_or_shown(
+    layout: &Layout,
+    id: &str,
+    word: Option<&str>,
+    channel: &str,
+) -> Result<Manifest> {
+    match word {
+        Some(word) => find(layout, id, word),
+        None => shown(layout, id, channel),
+    }
+}
+
 /// What changed between two snapshots.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct SnapshotDiff {

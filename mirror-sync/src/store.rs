@@ -145,7 +145,7 @@ impl Store {
         let file = HashedFile::read(path, digest.algo())?;
         if file.digest != *digest {
             let what = format!("its digest is {}, not {digest}", file.digest);
-            return Err(Error::file(path, "store")(io::Error::other(what)));
+            return Err(Error::unfit(path, "store", what));
         }
         self.adopt(&file)
     }
@@ -215,7 +215,8 @@ impl Store {
     /// Syncs the file system, so that everything here is safe.
     pub(crate) fn sync(&self) -> Result<()> {
         let dir = File::open(&self.root).map_err(Error::file(&self.root, "open"))?;
-        rustix::fs::syncfs(&dir).map_err(Error::sys(&self.root, "sync"))?;
+        let failed = Error::file(&self.root, "sync");
+        rustix::fs::syncfs(&dir).map_err(|error| failed(error.into()))?;
         let _ = fs::remove_file(self.root.join(MARK));
         Ok(())
     }

@@ -128,9 +128,7 @@ pub(crate) fn part(dir: &std::path::Path, kind: &str, text: &str) -> (PathBuf, R
 pub(crate) fn listed(nevra: &str) -> Listed {
     let parsed = Nevra::parse(nevra).unwrap();
     Listed {
-        name: parsed.name,
-        evr: parsed.evr,
-        arch: parsed.arch,
+        nevra: parsed,
         location: format!("{nevra}.rpm"),
         base: None,
         size: nevra.len() as u64,
@@ -153,8 +151,8 @@ pub(crate) fn primary(packages: &[&str]) -> String {
 fn element(package: &str) -> String {
     let mut words = package.split(' ');
     let one = listed(words.next().unwrap());
-    let (name, version, release) = (&one.name, &one.evr.version, &one.evr.release);
-    let epoch = one.evr.epoch.unwrap_or(0);
+    let (name, evr) = (&one.nevra.name, &one.nevra.evr);
+    let (version, release, epoch) = (&evr.version, &evr.release, evr.epoch_or_zero());
     let mut relations = format!(
         "<rpm:provides><rpm:entry name=\"{name}\" flags=\"EQ\" epoch=\"{epoch}\" ver=\"{version}\" \
          rel=\"{release}\"/></rpm:provides>"
@@ -172,7 +170,7 @@ fn element(package: &str) -> String {
          <summary/><description/><packager/><url/><time file=\"1\" build=\"1\"/>\
          <size package=\"{}\" installed=\"1\" archive=\"1\"/><location href=\"{}\"/>\
          <format><rpm:license>MIT</rpm:license>{relations}</format></package>",
-        one.arch,
+        one.nevra.arch,
         one.digest.hex(),
         one.size,
         one.location

@@ -22,10 +22,7 @@ pub(crate) fn keyring(files: &[PathBuf]) -> Result<Keyring> {
     let mut ring = Keyring::new();
     for path in files {
         ring.add_armored_or_binary(&key_bytes(path)?)
-            .map_err(|source| Error::Trust {
-                what: path.display().to_string(),
-                source,
-            })?;
+            .map_err(Error::trust(path.display()))?;
     }
     Ok(ring)
 }
@@ -49,10 +46,7 @@ pub(crate) fn key_bytes(path: &Path) -> Result<Vec<u8>> {
 /// It cannot be read, or is none.
 pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
     let data = key_bytes(path)?;
-    SigningKey::from_armored(&data).map_err(|source| Error::Trust {
-        what: path.display().to_string(),
-        source,
-    })
+    SigningKey::from_armored(&data).map_err(Error::trust(path.display()))
 }
 
 /// Makes a key pair for a mirror: the private half at `path` (mode 0600), the public one beside it
@@ -63,10 +57,7 @@ pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
 pub(crate) fn generate(path: &Path, user_id: &str, now: u64) -> Result<SigningKey> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let told = |source| Error::Trust {
-        what: path.display().to_string(),
-        source,
-    };
+    let told = Error::trust(path.display());
     let key = SigningKey::generate(&NewKey {
         user_id,
         algorithm: KeyAlgorithm::Ed25519,
@@ -74,8 +65,8 @@ pub(crate) fn generate(path: &Path, user_id: &str, now: u64) -> Result<SigningKe
         lifetime: None,
         signing_subkey: false,
     })
-    .map_err(told)?;
-    let private = key.private_armored().map_err(told)?;
+    .map_err(&told)?;
+    let private = key.private_armored().map_err(&told)?;
     let mut file = File::options()
         .write(true)
         .create_new(true)

@@ -7,28 +7,30 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use repo_client::{
-    Access, Client, Event, FileRequest, MetadataSet, Observer, RepoRefresh, join_url, keyring_check,
+    Access, Client, Event, FileRequest, MetadataSet, Observer, PartFile, RepoRefresh, join_url,
+    keyring_check,
 };
 use rpm_pkg::digest::Digest;
 use rpm_pkg::evr::Evr;
+use rpm_pkg::nevra::Nevra;
+
 use rpm_repo::compress::VerifiedReader;
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::Href;
-use rpm_repo::primary::{self, PrimaryPackage};
+use rpm_repo::primary::{self, ParseSummary, PrimaryPackage};
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_trust::Keyring;
 
 use crate::error::{Error, Result};
 use crate::layout::Layout;
+use crate::manifest::SnapshotFile;
 
 /// One package as upstream lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
-    pub(crate) name: String,
-    pub(crate) evr: Evr,
-    /// Architecture; `src` for source packages.
-    pub(crate) arch: String,
+    /// Its full name; the architecture of source packages is `src`.
+    pub(crate) nevra: Nevra,
     /// Where it is below the repository.
     pub(crate) location: String,
     /// `xml:base`, if it lies elsewhere.
@@ -41,17 +43,11 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// The full name.
-    pub(crate) fn nevra(&self) -> String {
-        let Evr {
-            epoch,
-            version,
-            release,
-        } = &self.evr;
-        let (name, arch) = (&self.name, &self.arch);
-        match epoch {
-            None | Some(0) => format!("{name}-{version}-{release}.{arch}"),
-            Some(epoch) => format!("{name}-{epoch}:{version}-{release}.{arch}"),
+    /// How a snapshot names it.
+    pub(crate) fn entry(&self) -> SnapshotFile {
+        SnapshotFile {
+            package: Some(self.nevra.to_string()),
+            ..SnapshotFile::new(&self.location, self.size, &self.digest)
         }
     }
 }
@@ -87,6 +83,7 @@ impl Observer for AgeObserver<'_> {
 }
 
 /// How upstream is asked.
+#[derive(Clone, Copy)]
 pub(crate) struct UpstreamQuery<'a> {
     pub(crate) config: &'a RepoConfig,
     pub(crate) keyring: &'a Keyring,
@@ -100,6 +97,21 @@ pub(crate) struct UpstreamQuery<'a> {
     pub(crate) allow_older: bool,
     /// Seconds since 1970.
     pub(crate) now: u64,
+}
+
+impl<'a> UpstreamQuery<'a> {
+    /// Asks for the index and primary.
+    pub(crate) fn new(config: &'a RepoConfig, keyring: &'a Keyring, now: u64) -> Self {
+        Self {
+            config,
+            keyring,
+            ask: true,
+            complete: false,
+            parts: &["primary"],
+            allow_older: false,
+            now,
+        }
+    }
 }
 
 /// Brings upstream's index and primary up to date: one conditional request when nothing is new.
@@ -183,20 +195,11 @@ pub(crate) fn open(path: &Path, record: &RepomdRecord) -> Result<VerifiedReader<
 /// # Errors
 /// It is not what the index says, or two packages claim one path.
 pub(crate) fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
-    let part = set.part("primary").ok_or_else(|| Error::Repository {
-        repo: set.repo.clone(),
-        what: "repomd.xml lists no primary".into(),
-    })?;
-    let stream = open(&part.path, &part.record)?;
-    // One package with a path that leads astray must not keep the others out: it is named.
-    let limits = XmlLimits {
-        refuse_bad_locations: false,
-        ..XmlLimits::default()
-    };
+    let part = primary_of(set)?;
     let mut packages = Vec::new();
     let mut refused = Vec::new();
     let name = part.path.display().to_string();
-    let summary = primary::read(&name, stream, &limits, &mut |package| {
+    let summary = read_primary(&name, &part.path, &part.record, &mut |package| {
         match listed(package) {
             Ok(one) => packages.push(one),
             Err(why) => refused.push((name_of(package), why)),
@@ -204,21 +207,48 @@ pub(crate) fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
         ControlFlow::Continue(())
     })?;
     if summary.declared.is_some_and(|told| told != summary.records) {
-        return Err(Error::Repository {
-            repo: set.repo.clone(),
-            what: format!(
-                "primary announces {} packages and lists {}",
-                summary.declared.unwrap_or(0),
-                summary.records
-            ),
-        });
+        let (declared, records) = (summary.declared.unwrap_or(0), summary.records);
+        return Err(Error::repository(
+            &set.repo,
+            format!("primary announces {declared} packages and lists {records}"),
+        ));
     }
     claim_paths_once(&set.repo, &mut packages)?;
     set.accept();
     Ok((packages, refused))
 }
 
-fn name_of(package: &PrimaryPackage) -> String {
+/// Reads a primary. One package with a path that leads astray must not keep the others out: it is
+/// handed over with its fault.
+pub(crate) fn read_primary(
+    name: &str,
+    path: &Path,
+    record: &RepomdRecord,
+    each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
+) -> Result<ParseSummary> {
+    let limits = XmlLimits {
+        refuse_bad_locations: false,
+        ..XmlLimits::default()
+    };
+    Ok(primary::read(name, open(path, record)?, &limits, each)?)
+}
+
+/// The checksum of a part of a repository, which may not be of an unknown kind.
+pub(crate) fn checksum(repo: &str, record: &RepomdRecord) -> Result<Digest> {
+    let what = || format!("{} has no checksum of a known kind", record.kind);
+    record
+        .checksum
+        .ok_or_else(|| Error::repository(repo, what()))
+}
+
+/// The primary of a set, which every repository must have.
+pub(crate) fn primary_of(set: &MetadataSet) -> Result<&PartFile> {
+    let part = set.part("primary");
+    part.ok_or_else(|| Error::repository(&set.repo, "repomd.xml lists no primary"))
+}
+
+/// The full name of a package without its epoch.
+pub(crate) fn name_of(package: &PrimaryPackage) -> String {
     let (name, version) = (package.name(), package.version());
     format!("{name}-{version}-{}.{}", package.release(), package.arch())
 }
@@ -239,13 +269,15 @@ fn listed(package: &PrimaryPackage) -> std::result::Result<Listed, String> {
         .digest()
         .ok_or_else(|| format!("no checksum of a known kind ({})", package.checksum_type()))?;
     Ok(Listed {
-        name: package.name().to_owned(),
-        evr: Evr {
-            epoch: Some(package.epoch()),
-            version: package.version().to_owned(),
-            release: package.release().to_owned(),
-        },
-        arch: package.arch().to_owned(),
+        nevra: Nevra::new(
+            package.name(),
+            Evr {
+                epoch: Some(package.epoch()),
+                version: package.version().to_owned(),
+                release: package.release().to_owned(),
+            },
+            package.arch(),
+        ),
         location: location.to_owned(),
         base: package.location_base().map(str::to_owned),
         size: package.package_size(),
@@ -273,10 +305,10 @@ fn claim_paths_once(repo: &str, packages: &mut Vec<Listed>) -> Result<()> {
     });
     match clash {
         None => Ok(()),
-        Some(path) => Err(Error::Repository {
-            repo: repo.to_owned(),
-            what: format!("two packages with different content have the path {path}"),
-        }),
+        Some(path) => Err(Error::repository(
+            repo,
+            format!("two packages with different content have the path {path}"),
+        )),
     }
 }
 

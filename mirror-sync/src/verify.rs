@@ -5,9 +5,12 @@
 //! rename, so that no reader ever sees half a file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cli_kit::Printer;
+use repo_client::MetadataSet;
 use rpm_pkg::digest::Digest;
+use rpm_trust::Keyring;
 use serde::Serialize;
 
 use crate::config::Config;
@@ -124,7 +127,7 @@ fn mend(
         match source_of(run, id) {
             Ok(source) => {
                 let mine = bad.iter().filter(|(_, repo, _)| repo == id);
-                jobs.extend(mine.map(|(digest, id, entry)| source.job(*digest, id, entry)));
+                jobs.extend(mine.map(|(digest, _, entry)| source.job(*digest, entry)));
             }
             Err(error) => {
                 let mine = bad.iter().filter(|(_, repo, _)| repo == id);
@@ -142,8 +145,8 @@ fn mend(
 
 /// Where a repository's files can be had again.
 struct RepairSource {
-    set: repo_client::MetadataSet,
-    ring: std::sync::Arc<rpm_trust::Keyring>,
+    set: MetadataSet,
+    ring: Arc<Keyring>,
     check: bool,
 }
 
@@ -152,17 +155,12 @@ fn source_of(run: &SyncRun<'_>, id: &str) -> Result<RepairSource> {
     let section = config.repo.get(id).ok_or_else(|| {
         Error::NotFound(format!("repository {id} is no longer in the configuration"))
     })?;
-    let ring = std::sync::Arc::new(trust::keyring(&config.key_files(id))?);
+    let ring = Arc::new(trust::keyring(&config.key_files(id))?);
     let client_config = config.client_config(id, section)?;
     let question = UpstreamQuery {
-        config: &client_config,
-        keyring: &ring,
         // What is kept of upstream's metadata says where its servers are.
         ask: false,
-        complete: false,
-        parts: &["primary"],
-        allow_older: false,
-        now: run.now,
+        ..UpstreamQuery::new(&client_config, &ring, run.now)
     };
     let (set, _) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
     Ok(RepairSource {
@@ -173,19 +171,12 @@ fn source_of(run: &SyncRun<'_>, id: &str) -> Result<RepairSource> {
 }
 
 impl RepairSource {
-    fn job(&self, digest: Digest, id: &str, entry: &SnapshotFile) -> FetchJob {
-        let href = rpm_repo::layout::Href::parse(&entry.path).ok();
-        let urls = href.and_then(|href| self.set.urls_of(&href, None).ok());
+    fn job(&self, digest: Digest, entry: &SnapshotFile) -> FetchJob {
         let package = entry.package.is_some();
         FetchJob {
-            repo: id.to_owned(),
-            path: entry.path.clone(),
-            urls: urls.unwrap_or_default(),
             size: Some(entry.size),
-            digest,
-            priority: 0,
-            access: std::sync::Arc::clone(&self.set.access),
-            trust: package.then(|| (std::sync::Arc::clone(&self.ring), self.check)),
+            trust: package.then(|| (Arc::clone(&self.ring), self.check)),
+            ..FetchJob::new(&self.set, &entry.path, None, digest)
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
@@ -97,27 +98,12 @@ fn append<W: Write>(
 /// It is no part of a bundle.
 pub(crate) fn head(path: &Path) -> Result<Head> {
     let mut head = None;
-    walk(
-        path,
-        &mut |found| {
-            head = Some(found);
-            Ok(false)
-        },
-        &mut |_, _, _| Ok(()),
-    )?;
+    let mut keep = |found| {
+        head = Some(found);
+        Ok(ControlFlow::Break(()))
+    };
+    read(path, &mut keep, &mut |_, _, _| Ok(()))?;
     head.ok_or_else(|| no_bundle(path, "it is empty"))
-}
-
-/// Hands over every file of a part: name, size, content. `head` is asked first.
-///
-/// # Errors
-/// It is no part of a bundle or ends early; what the callbacks say.
-pub(crate) fn read(
-    path: &Path,
-    head: &mut dyn FnMut(Head) -> Result<()>,
-    each: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>,
-) -> Result<()> {
-    walk(path, &mut |found| head(found).map(|()| true), each)
 }
 
 fn no_bundle(path: &Path, what: &str) -> Error {
@@ -127,10 +113,13 @@ fn no_bundle(path: &Path, what: &str) -> Error {
     }
 }
 
-/// `head` says whether to go on.
-fn walk(
+/// Hands over every file of a part: name, size, content. `head` is asked first, and whether to go on.
+///
+/// # Errors
+/// It is no part of a bundle or ends early; what the callbacks say.
+pub(crate) fn read(
     path: &Path,
-    head: &mut dyn FnMut(Head) -> Result<bool>,
+    head: &mut dyn FnMut(Head) -> Result<ControlFlow<()>>,
     each: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>,
 ) -> Result<()> {
     let told = |error: io::Error| no_bundle(path, &error.to_string());
@@ -159,7 +148,7 @@ fn walk(
             (SIGNATURE, Some(json)) if !begun => {
                 begun = true;
                 let signature = small(&mut entry, MAX_SIGNATURE).map_err(told)?;
-                if !head(Head { json, signature })? {
+                if head(Head { json, signature })?.is_break() {
                     return Ok(());
                 }
             }
@@ -212,7 +201,8 @@ mod tests {
 
     fn names(file: &tempfile::NamedTempFile) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        read(file.path(), &mut |_| Ok(()), &mut |name, _, _| {
+        let mut go_on = |_| Ok(ControlFlow::Continue(()));
+        read(file.path(), &mut go_on, &mut |name, _, _| {
             names.push(name.to_owned());
             Ok(())
         })?;
@@ -246,7 +236,7 @@ mod tests {
             &path,
             &mut |found| {
                 assert_eq!(found, head);
-                Ok(())
+                Ok(ControlFlow::Continue(()))
             },
             &mut |name, size, _| {
                 seen.push((name.to_owned(), size));

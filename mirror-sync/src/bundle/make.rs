@@ -18,7 +18,7 @@ use crate::layout::CURRENT;
 use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::plan::closure::{self, ClosureRequest, SolverSource};
 use crate::regenerate::{self, MetadataOrder};
-use crate::store::{digest_text, hash_file, parse_digest};
+use crate::store::{hash_file, parse_digest};
 use crate::sync::SyncRun;
 use crate::{snapshot, upstream};
 
@@ -153,8 +153,7 @@ fn is_news(file: &Packed) -> bool {
 }
 
 fn json_of(contents: &Contents) -> Result<Vec<u8>> {
-    serde_json::to_vec(contents)
-        .map_err(|error| Error::file("bundle.json", "write")(std::io::Error::other(error)))
+    serde_json::to_vec(contents).map_err(|error| Error::unfit("bundle.json", "write", error))
 }
 
 fn repositories(run: &SyncRun<'_>, orders: &Orders) -> Result<Vec<String>> {
@@ -174,10 +173,7 @@ fn repositories(run: &SyncRun<'_>, orders: &Orders) -> Result<Vec<String>> {
 
 impl BundleRepo {
     fn open(run: &SyncRun<'_>, id: &str, word: Option<&str>) -> Result<BundleRepo> {
-        let source = match word {
-            Some(word) => snapshot::find(&run.layout, id, word)?,
-            None => snapshot::shown(&run.layout, id, CURRENT)?,
-        };
+        let source = snapshot::find_or_shown(&run.layout, id, word, CURRENT)?;
         let entry = |path: &str| source.files.iter().find(|file| file.path == path);
         let index = entry("repodata/repomd.xml").ok_or_else(|| damaged(id, "no repomd.xml"))?;
         let path = run.store.path(&index.digest()?);
@@ -219,10 +215,10 @@ impl BundleRepo {
 }
 
 fn damaged(id: &str, what: &str) -> Error {
-    Error::Repository {
-        repo: id.to_owned(),
-        what: format!("{what} in the snapshot: run `mirror-sync verify`"),
-    }
+    Error::repository(
+        id,
+        format!("{what} in the snapshot: run `mirror-sync verify`"),
+    )
 }
 
 /// Decides what the site is to have of each repository; returns requests that cannot be met.
@@ -343,14 +339,9 @@ impl Builder<'_> {
             .packages
             .iter()
             .filter(|p| work.keep.contains(&p.location));
-        kept.map(|package| SnapshotFile {
-            path: package.location.clone(),
-            size: package.size,
-            digest: digest_text(&package.digest),
-            package: Some(package.nevra()),
-        })
-        .filter(|entry| wanted(&entry.digest))
-        .collect()
+        kept.map(upstream::Listed::entry)
+            .filter(|entry| wanted(&entry.digest))
+            .collect()
     }
 
     fn metadata(&self, work: &BundleRepo, packages: &[SnapshotFile]) -> Result<Vec<SnapshotFile>> {
@@ -447,10 +438,7 @@ fn write(
     let json = json_of(contents)?;
     let signature = key
         .sign_detached(json.as_slice(), now)
-        .map_err(|source| Error::Trust {
-            what: "the bundle's key".into(),
-            source,
-        })?;
+        .map_err(Error::trust("the bundle's key"))?;
     let head = Head {
         json,
         signature: signature.into_bytes(),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
@@ -105,7 +106,7 @@ impl Opened {
         for part in &self.parts {
             let mut same = |head: archive::Head| {
                 if head == self.head {
-                    return Ok(());
+                    return Ok(ControlFlow::Continue(()));
                 }
                 Err(self.refuse(format!("{} is a part of another bundle", part.display())))
             };

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::layout::read_json;
 
 /// The form of a request.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,21 +39,6 @@ pub(crate) struct SiteRequest {
 }
 
 impl SiteRequest {
-    pub(crate) fn new(site: &str, arch: &str, now: u64) -> SiteRequest {
-        SiteRequest {
-            format: FORMAT,
-            site: site.to_owned(),
-            made: now,
-            repos: Vec::new(),
-            arch: arch.to_owned(),
-            installed: Vec::new(),
-            packages: Vec::new(),
-            upgrade: false,
-            recommends: false,
-            last: None,
-        }
-    }
-
     /// Reads a request that was carried here.
     pub(crate) fn read(path: &Path) -> Result<SiteRequest> {
         let request: Option<SiteRequest> = read_json(path)?;
@@ -85,9 +70,7 @@ impl SiteRequest {
 /// # Errors
 /// There is no database, or it cannot be read.
 pub(crate) fn installed_in(root: &Path) -> Result<Vec<String>> {
-    let told = |error: rpm_db::DbError| {
-        Error::file(root, "read the packages installed in")(std::io::Error::other(error))
-    };
+    let told = |error: rpm_db::DbError| Error::unfit(root, "read the packages installed in", error);
     let location = rpm_db::location::find(root, DatabaseSearch::default()).map_err(told)?;
     let db = Db::open_read(&location).map_err(told)?;
     let mut names = Vec::new();

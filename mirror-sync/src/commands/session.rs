@@ -42,10 +42,12 @@ impl<'p> Session<'p> {
         for word in &common.set {
             set::set(&mut table, word)?;
         }
+        let place = path.display().to_string();
+        let mut config = config::from_table(table, &place)?;
         if let Some(root) = &common.root {
-            set::set_text(&mut table, &["mirror", "path"], root);
+            config.mirror.path = root.into();
         }
-        let mut config = config::from_table(table, &path.display().to_string())?;
+        config.check(&place)?;
         if let Some(rate) = common.limit_rate {
             config.limits.rate = rate;
         }

@@ -68,10 +68,7 @@ impl Snapshot {
             }
             Snapshot::Diff { repo, from, to } => {
                 let from = snapshot::find(layout, repo, from)?;
-                let to = match to {
-                    Some(word) => snapshot::find(layout, repo, word)?,
-                    None => snapshot::shown(layout, repo, CURRENT)?,
-                };
+                let to = snapshot::find_or_shown(layout, repo, to.as_deref(), CURRENT)?;
                 snapshot::print_diff(&snapshot::diff(&from, &to), session.printer);
             }
             Snapshot::Promote {
@@ -79,9 +76,8 @@ impl Snapshot {
                 to,
                 from,
                 snapshot,
-            } => show(session, repo, to, |_| match snapshot {
-                Some(word) => snapshot::find(layout, repo, word),
-                None => snapshot::shown(layout, repo, from),
+            } => show(session, repo, to, |_| {
+                snapshot::find_or_shown(layout, repo, snapshot.as_deref(), from)
             })?,
             Snapshot::Rollback {
                 repo,

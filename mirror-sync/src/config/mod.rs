@@ -16,7 +16,7 @@ use rpm_repo::{Place, layout};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-pub(crate) use units::{Bytes, TimeSpan};
+pub(crate) use units::{Bytes, TimeSpan, day_start};
 
 /// Largest configuration file in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
@@ -172,7 +172,7 @@ pub(crate) struct BundleSection {
 }
 
 /// How a repository is kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RepoMode {
     /// Fetched by `sync`.
@@ -382,7 +382,7 @@ impl Config {
                 ("built_before", &repo.select.built_before),
             ] {
                 if let Some(day) = day
-                    && units::day(day).is_none()
+                    && day_start(day).is_none()
                 {
                     return wrong(format!(
                         "repo.{id}.select.{key} = {day}: expected a day as 2026-01-31"
@@ -392,11 +392,6 @@ impl Config {
         }
         Ok(())
     }
-}
-
-/// Seconds since 1970 at the start of a day written `2026-01-31`.
-pub(crate) fn day_start(text: &str) -> Option<u64> {
-    units::day(text)
 }
 
 /// Names of `public/` that are not repositories.
@@ -445,16 +440,14 @@ pub(crate) fn read(path: &Path) -> Result<toml::Table> {
     toml::from_str(&text).map_err(|error| in_place(&path.display().to_string(), &text, &error))
 }
 
-/// A table as configuration.
+/// A table as configuration, of which [`Config::check`] tells whether it can work.
 pub(crate) fn from_table(table: toml::Table, place: &str) -> Result<Config> {
-    let config: Config = table
+    table
         .try_into()
         .map_err(|error: toml::de::Error| Error::Config {
             place: place.to_owned(),
             what: one_line(error.message()),
-        })?;
-    config.check(place)?;
-    Ok(config)
+        })
 }
 
 fn in_place(name: &str, text: &str, error: &toml::de::Error) -> Error {

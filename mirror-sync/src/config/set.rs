@@ -48,14 +48,3 @@ fn value(text: &str) -> Value {
     let known = parsed.ok().and_then(|mut table| table.remove("v"));
     known.unwrap_or_else(|| Value::String(text.to_owned()))
 }
-
-/// Puts a text where a flag of its own says.
-pub(crate) fn set_text(table: &mut Table, path: &[&str; 2], text: &str) {
-    let [section, key] = path;
-    let place = table
-        .entry((*section).to_owned())
-        .or_insert_with(|| Value::Table(Table::new()));
-    if let Some(place) = place.as_table_mut() {
-        place.insert((*key).to_owned(), Value::String(text.to_owned()));
-    }
-}

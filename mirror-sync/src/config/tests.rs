@@ -3,7 +3,9 @@ use super::*;
 fn config(text: &str) -> Result<Config> {
     let place = "mirror.toml";
     let table: toml::Table = toml::from_str(text).map_err(|e| in_place(place, text, &e))?;
-    from_table(table, place)
+    let config = from_table(table, place)?;
+    config.check(place)?;
+    Ok(config)
 }
 
 #[test]
@@ -66,6 +68,7 @@ fn flags_set_what_the_file_sets() {
         set::set(&mut table, word).expect(word);
     }
     let config = from_table(table, "command line").expect("it is a configuration");
+    config.check("command line").expect("it can work");
     let repo = &config.repo["photon-5.0"];
     assert_eq!(repo.select.newest, 2);
     assert_eq!(repo.select.arch, ["x86_64", "noarch"]);

@@ -93,8 +93,8 @@ impl<'de> Deserialize<'de> for TimeSpan {
     }
 }
 
-/// Seconds since 1970 at the start of a day (UTC).
-pub(super) fn day(text: &str) -> Option<u64> {
+/// Seconds since 1970 at the start of a day (UTC) written `2026-01-31`.
+pub(crate) fn day_start(text: &str) -> Option<u64> {
     let day = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?;
     u64::try_from(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp()).ok()
 }

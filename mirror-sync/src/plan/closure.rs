@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rpm_catalog::with_primary;
 use rpm_pkg::nevra::Nevra;
 use rpm_repo::compress::VerifiedReader;
-use rpm_repo::primary::{self, PrimaryPackage};
+use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::{filelists, xml::XmlLimits};
 use rpm_solv::{
@@ -17,7 +17,7 @@ use rpm_solv::{
 };
 
 use crate::error::{Error, Result};
-use crate::upstream;
+use crate::{layout, upstream};
 
 /// Most packages in a list of what is installed already.
 const MAX_INSTALLED: usize = 1_000_000;
@@ -69,15 +69,8 @@ pub(crate) struct Closure {
 /// # Errors
 /// The file cannot be read; a line is no full name.
 pub(crate) fn read_installed(path: &Path) -> Result<Vec<String>> {
-    let size = std::fs::metadata(path)
-        .map_err(Error::file(path, "read"))?
-        .len();
-    if size > MAX_LIST {
-        return Err(Error::file(path, "read")(std::io::Error::other(
-            "too large",
-        )));
-    }
-    let text = std::fs::read_to_string(path).map_err(Error::file(path, "read"))?;
+    let text = String::from_utf8(layout::read_limited(path, MAX_LIST)?)
+        .map_err(|_| Error::unfit(path, "read", "stream did not contain valid UTF-8"))?;
     let mut names = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let name = line.split('#').next().unwrap_or_default().trim();
@@ -93,9 +86,7 @@ pub(crate) fn read_installed(path: &Path) -> Result<Vec<String>> {
         }
         names.push(name.to_owned());
         if names.len() > MAX_INSTALLED {
-            return Err(Error::file(path, "read")(std::io::Error::other(
-                "too many lines",
-            )));
+            return Err(Error::unfit(path, "read", "too many lines"));
         }
     }
     Ok(names)
@@ -152,13 +143,8 @@ impl ClosureSolver {
         let priority = if source.preferred { PREFERRED } else { USUAL };
         let repo = self.pool.add_repo(source.id, priority)?;
         let (path, record) = source.primary;
-        let stream = upstream::open(path, record)?;
-        let limits = XmlLimits {
-            refuse_bad_locations: false,
-            ..XmlLimits::default()
-        };
         let mut failed = None;
-        primary::read(source.id, stream, &limits, &mut |package| match self
+        upstream::read_primary(source.id, path, record, &mut |package| match self
             .take(source, repo, package)
         {
             Ok(()) => ControlFlow::Continue(()),
@@ -176,13 +162,7 @@ impl ClosureSolver {
         repo: RepoId,
         package: &PrimaryPackage,
     ) -> Result<()> {
-        let name = format!(
-            "{}-{}-{}.{}",
-            package.name(),
-            package.version(),
-            package.release(),
-            package.arch()
-        );
+        let name = upstream::name_of(package);
         if let Some(nevra) = self.open.get(&name)
             && nevra.evr.epoch.is_none_or(|epoch| epoch == package.epoch())
         {

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use rpm_pkg::glob::glob_matches;
-use rpm_repo::updateinfo::{self, Advisory};
+use rpm_pkg::nevra::Nevra;
+use rpm_repo::updateinfo::{self, Advisory, AdvisoryPackage};
 use rpm_repo::xml::XmlLimits;
 
 use crate::config::{SelectSection, day_start};
@@ -15,14 +16,16 @@ use crate::upstream::Listed;
 /// Name, epoch, version, release and architecture: what advisories name.
 pub(crate) type AdvisoryKey = (String, u32, String, String, String);
 
-pub(crate) fn key(package: &Listed) -> AdvisoryKey {
-    (
-        package.name.clone(),
-        package.evr.epoch.unwrap_or(0),
-        package.evr.version.clone(),
-        package.evr.release.clone(),
-        package.arch.clone(),
-    )
+pub(crate) fn key(nevra: Nevra) -> AdvisoryKey {
+    let (epoch, evr) = (nevra.evr.epoch_or_zero(), nevra.evr);
+    (nevra.name, epoch, evr.version, evr.release, nevra.arch)
+}
+
+/// The key of a package that an advisory names.
+pub(crate) fn advisory_key(package: &AdvisoryPackage) -> AdvisoryKey {
+    let (name, epoch) = (package.name.clone(), package.epoch);
+    let (version, release) = (package.version.clone(), package.release.clone());
+    (name, epoch, version, release, package.arch.clone())
 }
 
 /// Says which packages pass everything but the solver. `advised` are the packages of the wanted
@@ -40,7 +43,7 @@ pub(crate) fn wanted(
             passes(package, select)
                 && after.is_none_or(|day| package.built >= day)
                 && before.is_none_or(|day| package.built < day)
-                && advised.is_none_or(|keys| keys.contains(&key(package)))
+                && advised.is_none_or(|keys| keys.contains(&key(package.nevra.clone())))
         })
         .collect();
     if select.newest > 0 {
@@ -50,18 +53,19 @@ pub(crate) fn wanted(
 }
 
 fn passes(package: &Listed, select: &SelectSection) -> bool {
-    let source = package.arch == "src" || package.arch == "nosrc";
-    if (select.no_source && source) || (select.no_debug && is_debug(&package.name)) {
+    let Nevra { name, arch, .. } = &package.nevra;
+    let source = arch == "src" || arch == "nosrc";
+    if (select.no_source && source) || (select.no_debug && is_debug(name)) {
         return false;
     }
-    if !select.arch.is_empty() && !select.arch.contains(&package.arch) {
+    if !select.arch.is_empty() && !select.arch.contains(arch) {
         return false;
     }
-    let full = package.nevra();
+    let full = package.nevra.to_string();
     let one_of = |patterns: &[String]| {
         patterns
             .iter()
-            .any(|pattern| glob_matches(pattern, &package.name) || glob_matches(pattern, &full))
+            .any(|pattern| glob_matches(pattern, name) || glob_matches(pattern, &full))
     };
     (select.include.is_empty() || one_of(&select.include)) && !one_of(&select.exclude)
 }
@@ -77,13 +81,13 @@ fn only_newest(packages: &[Listed], keep: &mut [bool], count: usize) {
     let mut by_name: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     for (at, package) in packages.iter().enumerate() {
         if keep.get(at).copied().unwrap_or(false) {
-            let name = (package.name.as_str(), package.arch.as_str());
+            let name = (package.nevra.name.as_str(), package.nevra.arch.as_str());
             by_name.entry(name).or_default().push(at);
         }
     }
     for mut places in by_name.into_values() {
         places.sort_by(|a, b| match (packages.get(*b), packages.get(*a)) {
-            (Some(b), Some(a)) => b.evr.cmp(&a.evr),
+            (Some(b), Some(a)) => b.nevra.evr.cmp(&a.nevra.evr),
             _ => std::cmp::Ordering::Equal,
         });
         for place in places.into_iter().skip(count) {
@@ -113,8 +117,7 @@ pub(crate) fn advised(
     let mut keys = BTreeSet::new();
     updateinfo::read(name, stream, &XmlLimits::default(), &mut |advisory| {
         if is_asked_for(&advisory, asked) {
-            let all = advisory.packages.into_iter();
-            keys.extend(all.map(|p| (p.name, p.epoch, p.version, p.release, p.arch)));
+            keys.extend(advisory.packages.iter().map(advisory_key));
         }
         ControlFlow::Continue(())
     })?;

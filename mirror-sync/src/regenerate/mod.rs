@@ -9,20 +9,20 @@ mod output;
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use repo_client::MetadataSet;
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
+use rpm_repo::updateinfo::{self, AdvisoryPackage};
 use rpm_repo::xml::XmlLimits;
-use rpm_repo::{comps, filelists, other, primary, updateinfo};
+use rpm_repo::{comps, filelists, other, primary};
 use rpm_trust::sign::SigningKey;
 
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::manifest::SnapshotFile;
-use crate::plan::select::AdvisoryKey;
-use crate::store::{Store, digest_text};
+use crate::plan::select::{AdvisoryKey, advisory_key};
+use crate::store::Store;
 use crate::upstream;
 use output::DocumentOutput;
 
@@ -109,7 +109,7 @@ fn part(
             if let Some(digest) = record.checksum {
                 let size = stored_size(order.store, &digest)?;
                 repomd.records.push(record.clone());
-                entries.push(entry(record.href.as_str(), size, digest_text(&digest)));
+                entries.push(SnapshotFile::new(record.href.as_str(), size, &digest));
             }
             None
         }
@@ -128,20 +128,8 @@ pub(crate) fn stored_size(store: &Store, digest: &rpm_pkg::digest::Digest) -> Re
     Ok(about.len())
 }
 
-fn entry(path: &str, size: u64, digest: String) -> SnapshotFile {
-    SnapshotFile {
-        path: path.to_owned(),
-        size,
-        digest,
-        package: None,
-    }
-}
-
 fn stream(order: &MetadataOrder<'_>, record: &RepomdRecord) -> Result<impl Read + use<>> {
-    let digest = record.checksum.ok_or_else(|| Error::Repository {
-        repo: order.set.repo.clone(),
-        what: format!("{} has no checksum of a known kind", record.kind),
-    })?;
+    let digest = upstream::checksum(&order.set.repo, record)?;
     upstream::open(&order.store.path(&digest), record)
 }
 
@@ -150,22 +138,12 @@ fn primary(
     repomd: &mut Repomd,
     entries: &mut Vec<SnapshotFile>,
 ) -> Result<Kept> {
-    let part = order.set.part("primary").ok_or_else(|| Error::Repository {
-        repo: order.set.repo.clone(),
-        what: "repomd.xml lists no primary".into(),
-    })?;
-    let limits = XmlLimits {
-        refuse_bad_locations: false,
-        ..XmlLimits::default()
-    };
+    let part = upstream::primary_of(order.set)?;
     let mut out = DocumentOutput::create(order, "primary", "primary.xml")?;
-    let mut text = String::new();
-    primary::begin(order.keep.len() as u64, &mut text);
+    primary::begin(order.keep.len() as u64, &mut out.text);
     let mut kept = Kept::default();
     let mut seen = BTreeSet::new();
-    let mut failed = out.write(&mut text).err();
-    let stream = upstream::open(&part.path, &part.record)?;
-    primary::read("primary", stream, &limits, &mut |package| {
+    upstream::read_primary("primary", &part.path, &part.record, &mut |package| {
         let location = package.location();
         if order.keep.contains(location) && seen.insert(location.to_owned()) {
             kept.checksums.insert(package.checksum().to_owned());
@@ -177,80 +155,58 @@ fn primary(
                 package.release().to_owned(),
                 package.arch().to_owned(),
             ));
-            package.write_here(&mut text);
-            failed = failed.take().or(out.write(&mut text).err());
+            package.write_here(&mut out.text);
         }
-        flow(failed.is_none())
+        out.go_on()
     })?;
-    failed.map_or(Ok(()), Err)?;
-    text.push_str(primary::END);
-    out.write(&mut text)?;
-    let (record, entry) = out.finish(order)?;
+    let (record, entry) = out.finish(order, primary::END)?;
     repomd.records.push(record);
     entries.push(entry);
     Ok(kept)
-}
-
-fn flow(go_on: bool) -> ControlFlow<()> {
-    if go_on {
-        ControlFlow::Continue(())
-    } else {
-        ControlFlow::Break(())
-    }
 }
 
 type MadePart = (RepomdRecord, SnapshotFile);
 
 fn filelists(order: &MetadataOrder<'_>, record: &RepomdRecord, kept: &Kept) -> Result<MadePart> {
     let mut out = DocumentOutput::create(order, "filelists", "filelists.xml")?;
-    let mut text = String::new();
-    filelists::begin(order.keep.len() as u64, &mut text);
+    filelists::begin(order.keep.len() as u64, &mut out.text);
     let mut left = kept.checksums.clone();
-    let mut failed = None;
     let stream = stream(order, record)?;
     filelists::read("filelists", stream, &XmlLimits::default(), &mut |package| {
         if left.remove(package.pkgid()) {
-            filelists::write_package(package, &mut text);
-            failed = out.write(&mut text).err();
+            filelists::write_package(package, &mut out.text);
         }
-        flow(failed.is_none())
+        out.go_on()
     })?;
-    failed.map_or(Ok(()), Err)?;
+    out.check()?;
     complete(order, "filelists", &left)?;
-    text.push_str(filelists::END);
-    out.write(&mut text)?;
-    out.finish(order)
+    out.finish(order, filelists::END)
 }
 
 fn other(order: &MetadataOrder<'_>, record: &RepomdRecord, kept: &Kept) -> Result<MadePart> {
     let mut out = DocumentOutput::create(order, "other", "other.xml")?;
-    let mut text = String::new();
-    other::begin(order.keep.len() as u64, &mut text);
+    other::begin(order.keep.len() as u64, &mut out.text);
     let mut left = kept.checksums.clone();
-    let mut failed = None;
     let stream = stream(order, record)?;
     other::read("other", stream, &XmlLimits::default(), &mut |package| {
         if left.remove(package.pkgid()) {
-            other::write_package(package, &mut text);
-            failed = out.write(&mut text).err();
+            other::write_package(package, &mut out.text);
         }
-        flow(failed.is_none())
+        out.go_on()
     })?;
-    failed.map_or(Ok(()), Err)?;
+    out.check()?;
     complete(order, "other", &left)?;
-    text.push_str(other::END);
-    out.write(&mut text)?;
-    out.finish(order)
+    out.finish(order, other::END)
 }
 
 /// A document that lacks a package of primary would make clients refuse the repository.
 fn complete(order: &MetadataOrder<'_>, kind: &str, left: &BTreeSet<String>) -> Result<()> {
     match left.first() {
         None => Ok(()),
-        Some(first) => Err(Error::Repository {
-            repo: order.set.repo.clone(),
-            what: format!("{kind} lacks {} packages of primary ({first})", left.len()),
-        }),
+        Some(first) => Err(Error::repository(
+            &order.set.repo,
+            format!("{kind} lacks {} packages of primary ({first})", left.len()),
+        )),
     }
 }
 
@@ -260,40 +216,21 @@ fn updateinfo(
     kept: &Kept,
 ) -> Result<Option<MadePart>> {
     let mut out = DocumentOutput::create(order, &record.kind, "updateinfo.xml")?;
-    let mut text = updateinfo::BEGIN.to_owned();
-    let mut count = 0_u64;
-    let mut failed = None;
+    out.text.push_str(updateinfo::BEGIN);
+    let mut any = false;
+    let limits = XmlLimits::default();
     let stream = stream(order, record)?;
-    updateinfo::read(
-        "updateinfo",
-        stream,
-        &XmlLimits::default(),
-        &mut |mut advisory| {
-            advisory.packages.retain(|p| {
-                let key = (
-                    p.name.clone(),
-                    p.epoch,
-                    p.version.clone(),
-                    p.release.clone(),
-                    p.arch.clone(),
-                );
-                kept.keys.contains(&key)
-            });
-            if !advisory.packages.is_empty() {
-                count += 1;
-                updateinfo::write_advisory(&advisory, &mut text);
-                failed = out.write(&mut text).err();
-            }
-            flow(failed.is_none())
-        },
-    )?;
-    failed.map_or(Ok(()), Err)?;
-    if count == 0 {
-        return Ok(None);
-    }
-    text.push_str(updateinfo::END);
-    out.write(&mut text)?;
-    out.finish(order).map(Some)
+    updateinfo::read("updateinfo", stream, &limits, &mut |mut advisory| {
+        let is_kept = |one: &AdvisoryPackage| kept.keys.contains(&advisory_key(one));
+        advisory.packages.retain(is_kept);
+        if !advisory.packages.is_empty() {
+            any = true;
+            updateinfo::write_advisory(&advisory, &mut out.text);
+        }
+        out.go_on()
+    })?;
+    out.check()?;
+    any.then(|| out.finish(order, updateinfo::END)).transpose()
 }
 
 fn groups(
@@ -319,9 +256,8 @@ fn groups(
     if all.groups.is_empty() {
         return Ok(None);
     }
-    let mut out = DocumentOutput::create(order, "group", "comps.xml")?;
-    out.write(&mut comps::write(&all))?;
-    out.finish(order).map(Some)
+    let out = DocumentOutput::create(order, "group", "comps.xml")?;
+    out.finish(order, &comps::write(&all)).map(Some)
 }
 
 fn modules(
@@ -329,14 +265,13 @@ fn modules(
     record: &RepomdRecord,
     kept: &Kept,
 ) -> Result<Option<MadePart>> {
-    let Some(mut text) = modules::filtered(stream(order, record)?, &kept.keys)
+    let Some(text) = modules::filtered(stream(order, record)?, &kept.keys)
         .map_err(Error::file(order.work, "filter modules in"))?
     else {
         return Ok(None);
     };
-    let mut out = DocumentOutput::create(order, "modules", "modules.yaml")?;
-    out.write(&mut text)?;
-    out.finish(order).map(Some)
+    let out = DocumentOutput::create(order, "modules", "modules.yaml")?;
+    out.finish(order, &text).map(Some)
 }
 
 fn index(
@@ -349,23 +284,16 @@ fn index(
     let mut put = |name: &str, data: &[u8]| -> Result<()> {
         let digest = order.store.put(data)?;
         let path = format!("repodata/{name}");
-        entries.push(entry(&path, data.len() as u64, digest_text(&digest)));
+        entries.push(SnapshotFile::new(&path, data.len() as u64, &digest));
         Ok(())
     };
     put("repomd.xml", &bytes)?;
     if let Some(key) = order.key {
-        let told = |source| Error::Trust {
-            what: "mirror.sign_key".into(),
-            source,
-        };
-        let signature = key
-            .sign_detached(bytes.as_slice(), order.now)
-            .map_err(told)?;
-        put("repomd.xml.asc", signature.as_bytes())?;
-        put(
-            "repomd.xml.key",
-            key.public_armored().map_err(told)?.as_bytes(),
-        )?;
+        let told = Error::trust("mirror.sign_key");
+        let signature = key.sign_detached(bytes.as_slice(), order.now);
+        put("repomd.xml.asc", signature.map_err(&told)?.as_bytes())?;
+        let public = key.public_armored().map_err(&told)?;
+        put("repomd.xml.key", public.as_bytes())?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use rpm_pkg::nevra::Nevra;
 
-use crate::plan::select::AdvisoryKey;
+use crate::plan::select::{self, AdvisoryKey};
 
 /// Longest line in bytes, and largest document: real ones have 2 MB in all.
 const MAX_DOCUMENT: usize = 64 << 20;
@@ -104,12 +104,7 @@ fn stream_of(document: &str, keys: &BTreeSet<AdvisoryKey>) -> Option<String> {
 }
 
 fn is_kept(artifact: &str, keys: &BTreeSet<AdvisoryKey>) -> bool {
-    let Ok(nevra) = Nevra::parse(artifact) else {
-        return false;
-    };
-    let evr = nevra.evr;
-    let epoch = evr.epoch.unwrap_or(0);
-    keys.contains(&(nevra.name, epoch, evr.version, evr.release, nevra.arch))
+    Nevra::parse(artifact).is_ok_and(|nevra| keys.contains(&select::key(nevra)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use rpm_pkg::digest::DigestAlgo;
@@ -9,10 +10,10 @@ use rpm_repo::compress::{Encoder, Format};
 use rpm_repo::layout::Href;
 use rpm_repo::repomd::RepomdRecord;
 
-use super::MetadataOrder;
+use super::{MadePart, MetadataOrder};
 use crate::error::{Error, Result};
 use crate::manifest::SnapshotFile;
-use crate::store::{HashedFile, digest_text};
+use crate::store::HashedFile;
 
 /// Bytes of text that are collected before they are compressed.
 const BLOCK: usize = 64 << 10;
@@ -23,7 +24,9 @@ pub(super) struct DocumentOutput {
     path: PathBuf,
     kind: String,
     stem: String,
-    waiting: String,
+    /// What is to be written next.
+    pub(super) text: String,
+    failed: Option<Error>,
 }
 
 impl DocumentOutput {
@@ -37,32 +40,39 @@ impl DocumentOutput {
             path,
             kind: kind.to_owned(),
             stem: stem.to_owned(),
-            waiting: String::new(),
+            text: String::new(),
+            failed: None,
         })
     }
 
-    /// Takes the text over and empties it.
-    pub(super) fn write(&mut self, text: &mut String) -> Result<()> {
-        self.waiting.push_str(text);
-        text.clear();
-        if self.waiting.len() >= BLOCK {
-            self.flush()?;
+    /// Takes the text over if there is enough of it; the end of the work if it cannot be written.
+    pub(super) fn go_on(&mut self) -> ControlFlow<()> {
+        if self.text.len() >= BLOCK
+            && let Err(error) = self.flush()
+        {
+            self.failed = Some(error);
+            return ControlFlow::Break(());
         }
-        Ok(())
+        ControlFlow::Continue(())
+    }
+
+    /// Says why [`DocumentOutput::go_on`] ended the work, if it did.
+    pub(super) fn check(&mut self) -> Result<()> {
+        self.failed.take().map_or(Ok(()), Err)
     }
 
     fn flush(&mut self) -> Result<()> {
         self.encoder
-            .write_all(self.waiting.as_bytes())
+            .write_all(self.text.as_bytes())
             .map_err(Error::file(&self.path, "write"))?;
-        self.waiting.clear();
+        self.text.clear();
         Ok(())
     }
 
-    pub(super) fn finish(
-        mut self,
-        order: &MetadataOrder<'_>,
-    ) -> Result<(RepomdRecord, SnapshotFile)> {
+    /// Ends the document with this text.
+    pub(super) fn finish(mut self, order: &MetadataOrder<'_>, end: &str) -> Result<MadePart> {
+        self.check()?;
+        self.text.push_str(end);
         self.flush()?;
         let path = self.path;
         let (mut out, written) = self.encoder.finish().map_err(Error::file(&path, "write"))?;
@@ -80,12 +90,6 @@ impl DocumentOutput {
             open_size: Some(written.open_size),
             timestamp: Some(order.now),
         };
-        let entry = SnapshotFile {
-            path: href,
-            size: written.size,
-            digest: digest_text(&digest),
-            package: None,
-        };
-        Ok((record, entry))
+        Ok((record, SnapshotFile::new(&href, written.size, &digest)))
     }
 }

@@ -192,13 +192,8 @@ impl Proxy {
 
     fn ask(&self, ask: bool) -> Result<Arc<Set>> {
         let question = UpstreamQuery {
-            config: &self.config,
-            keyring: &self.keyring,
             ask,
-            complete: false,
-            parts: &["primary"],
-            allow_older: false,
-            now: super::now(),
+            ..UpstreamQuery::new(&self.config, &self.keyring, super::now())
         };
         let (set, _) =
             upstream::refresh(&self.shared.client, &self.shared.layout, &question, &Silent)?;
@@ -292,14 +287,10 @@ impl Proxy {
         if self.shared.store.has(&known.digest, known.size) {
             return Ok(place);
         }
-        let failed = |why: &str| Error::Repository {
-            repo: self.id().to_owned(),
-            what: format!("{path}: {why}"),
-        };
         if let Some((then, why)) = failures.get(self.id())
             && then.elapsed() < REMEMBER_FAILURE
         {
-            return Err(failed(why));
+            return Err(Error::repository(self.id(), format!("{path}: {why}")));
         }
         let result = self.fetch(set, path, known);
         if let Err(error) = &result {
@@ -341,10 +332,7 @@ impl Proxy {
         };
         match fetcher.run(vec![job])?.failed.into_iter().next() {
             None => Ok(()),
-            Some((repo, path, why)) => Err(Error::Repository {
-                repo,
-                what: format!("{path}: {why}"),
-            }),
+            Some((repo, path, why)) => Err(Error::repository(repo, format!("{path}: {why}"))),
         }
     }
 }
@@ -359,7 +347,7 @@ pub(super) async fn fetch(
     let missing = || Box::new(refusal(StatusCode::NOT_FOUND, "upstream has no such file"));
     match found {
         Ok(Ok(Some(place))) => {
-            let root = proxy.store_root();
+            let root = proxy.shared.layout.proxied();
             let inside = place.strip_prefix(&root).map_err(|_| missing())?;
             Ok((root.clone(), inside.to_string_lossy().into_owned()))
         }
@@ -390,11 +378,5 @@ pub(super) fn evict(proxies: &[Arc<Proxy>], now: u64) -> Result<(usize, u64)> {
     match proxies.first() {
         Some(one) => evict::evict(&one.shared.store, one.keep, &needed, now),
         None => Ok((0, 0)),
-    }
-}
-
-impl Proxy {
-    fn store_root(&self) -> PathBuf {
-        self.shared.layout.proxied()
     }
 }

@@ -41,8 +41,7 @@ pub(crate) struct RepoStatus {
     pub(crate) id: String,
     /// What people call it.
     pub(crate) name: String,
-    /// `mirror` or `proxy`.
-    pub(crate) mode: &'static str,
+    pub(crate) mode: RepoMode,
     /// How the last run ended: `new`, `nothing-new`, `partial`, `failed`, or empty if none was.
     pub(crate) outcome: String,
     /// Why it failed.
@@ -79,7 +78,7 @@ pub(crate) struct RepoStatus {
 impl RepoStatus {
     /// Whether the last run ended well.
     pub(crate) fn is_well(&self) -> bool {
-        self.mode == "proxy" || matches!(self.outcome.as_str(), "new" | "nothing-new")
+        self.mode == RepoMode::Proxy || matches!(self.outcome.as_str(), "new" | "nothing-new")
     }
 }
 
@@ -97,11 +96,7 @@ pub(crate) fn collect(config: &Config, layout: &Layout, now: u64) -> Result<Stat
         let mut repo = RepoStatus {
             id: id.clone(),
             name: section.name.clone().unwrap_or_else(|| id.clone()),
-            mode: match section.mode {
-                RepoMode::Mirror => "mirror",
-                RepoMode::Proxy => "proxy",
-                RepoMode::Bundle => "bundle",
-            },
+            mode: section.mode,
             ..RepoStatus::default()
         };
         fill(&mut repo, layout, now)?;
@@ -150,11 +145,9 @@ pub(crate) fn publish_pages(publisher: &Publisher<'_>) -> Result<()> {
     let mut pages = public_keys(config)?;
     let mut add = |path: &str, data: Vec<u8>| pages.push((path.to_owned(), data));
     add("index.html", page(&status, config).into_bytes());
-    let json = serde_json::to_vec(&status).map_err(std::io::Error::other);
-    add(
-        "status.json",
-        json.map_err(Error::file("status.json", "write"))?,
-    );
+    let json = serde_json::to_vec(&status);
+    let json = json.map_err(|error| Error::unfit("status.json", "write", error))?;
+    add("status.json", json);
     add("metrics", metrics(&status).into_bytes());
     if let Some(url) = &config.mirror.url {
         add("mirror.repo", repo_file(config, &status, url).into_bytes());
@@ -172,10 +165,9 @@ pub(crate) fn print(status: &Status, printer: &Printer) {
         printer.crit(&format!(
             "{:<24} {:<12} {:>7} packages {:>9}  same as upstream: {age}  {}",
             repo.id,
-            if repo.mode == "proxy" {
-                "proxy"
-            } else {
-                &repo.outcome
+            match repo.mode {
+                RepoMode::Proxy => "proxy",
+                _ => &repo.outcome,
             },
             repo.packages,
             human_size(repo.bytes),

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use cli_kit::human_size;
 
 use super::{RepoStatus, Status, ago, repo_file};
-use crate::config::Config;
+use crate::config::{Config, RepoMode};
 use crate::manifest::date;
 
 const STYLE: &str = include_str!("style.css");
@@ -70,7 +70,7 @@ fn summary(status: &Status) -> String {
 /// The class of a card and its words.
 fn state(repo: &RepoStatus) -> (&'static str, &'static str) {
     match (repo.mode, repo.outcome.as_str()) {
-        ("proxy", _) => ("", "fills on demand"),
+        (RepoMode::Proxy, _) => ("", "fills on demand"),
         (_, "new" | "nothing-new") if repo.first_part => ("wait", "first part published"),
         (_, "new" | "nothing-new") => ("", "up to date"),
         (_, "partial") if repo.snapshot.is_some() => {

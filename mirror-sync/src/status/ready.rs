@@ -57,10 +57,8 @@ pub(crate) fn public_keys(config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
     }
     if let Some(path) = &config.mirror.sign_key {
         let key = trust::signing_key(path)?;
-        let text = key.public_armored().map_err(|source| Error::Trust {
-            what: path.display().to_string(),
-            source,
-        })?;
+        let text = key.public_armored();
+        let text = text.map_err(Error::trust(path.display()))?;
         keys.push(("keys/mirror.asc".to_owned(), text.into_bytes()));
     }
     Ok(keys)

@@ -12,7 +12,6 @@ use rpm_repo::delta::{self, Offer};
 use rpm_repo::repomd::RepomdRecord;
 
 use super::SyncRun;
-use super::jobs::urls;
 use super::repo::Repo;
 use crate::error::Result;
 use crate::fetch::FetchJob;
@@ -51,7 +50,7 @@ pub(super) fn take(run: &SyncRun<'_>, repo: &mut Repo, set: &MetadataSet) -> Res
         return Ok(());
     }
     let fetcher = run.fetcher();
-    let jobs = pairs.iter().map(|(_, offer)| job(repo, set, offer));
+    let jobs = pairs.iter().map(|(_, offer)| job(set, offer));
     let done = fetcher.run(jobs.collect())?;
     repo.report.delta_bytes += done.bytes;
     repo.report.delta_requests += done.requests;
@@ -101,16 +100,11 @@ fn offers(run: &SyncRun<'_>, repo: &mut Repo, set: &MetadataSet) -> Vec<Offer> {
     })
 }
 
-fn job(repo: &Repo, set: &MetadataSet, offer: &Offer) -> FetchJob {
+fn job(set: &MetadataSet, offer: &Offer) -> FetchJob {
     FetchJob {
-        repo: repo.id.clone(),
-        path: offer.href.as_str().to_owned(),
-        urls: urls(set, offer.href.as_str(), None),
         size: Some(offer.size),
-        digest: offer.digest,
-        priority: 0,
         access: once(set),
-        trust: None,
+        ..FetchJob::new(set, offer.href.as_str(), None, offer.digest)
     }
 }
 

@@ -53,12 +53,10 @@ pub(super) fn check_space(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Resu
     if quota > 0 {
         let used = run.store.size()?;
         if used.saturating_add(needed) > quota {
-            return Err(Error::Repository {
-                repo: "mirror".into(),
-                what: format!(
-                    "quota of {quota} bytes: {used} are used and {needed} would come; raise mirror.quota, select less, or run `mirror-sync clean`"
-                ),
-            });
+            let what = format!(
+                "quota of {quota} bytes: {used} are used and {needed} would come; raise mirror.quota, select less, or run `mirror-sync clean`"
+            );
+            return Err(Error::repository("mirror", what));
         }
     }
     Ok(())

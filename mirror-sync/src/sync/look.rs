@@ -76,13 +76,9 @@ fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
         &["primary"]
     };
     let question = UpstreamQuery {
-        config: &config,
-        keyring: &keyring,
-        ask: true,
-        complete: false,
         parts: first,
         allow_older: run.options.allow_older,
-        now: run.now,
+        ..UpstreamQuery::new(&config, &keyring, run.now)
     };
     let (mut set, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
     refuse_older(run, repo, &set, older)?;

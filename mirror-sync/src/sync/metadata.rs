@@ -50,12 +50,7 @@ pub(super) fn manifest(
     } else {
         copy(run, repo, set)?
     };
-    files.extend(packages.iter().map(|package| SnapshotFile {
-        path: package.location.clone(),
-        size: package.size,
-        digest: digest_text(&package.digest),
-        package: Some(package.nevra()),
-    }));
+    files.extend(packages.iter().map(|package| package.entry()));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Manifest {
         format: FORMAT,
@@ -93,11 +88,8 @@ fn make(run: &SyncRun<'_>, set: &MetadataSet, keep: BTreeSet<&str>) -> Result<Ve
 fn copy(run: &SyncRun<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<SnapshotFile>> {
     let mut entries = Vec::new();
     for record in set.repomd.records.iter().filter(|one| repo.wants(one)) {
-        let digest = record.checksum.ok_or_else(|| Error::Repository {
-            repo: repo.id.clone(),
-            what: format!("{} has no checksum of a known kind", record.kind),
-        })?;
-        let path = record.href.as_str().to_owned();
+        let digest = upstream::checksum(&repo.id, record)?;
+        let path = record.href.as_str();
         // The same file may stand in the index twice.
         if entries
             .iter()
@@ -105,23 +97,15 @@ fn copy(run: &SyncRun<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<Snapsho
         {
             continue;
         }
-        entries.push(SnapshotFile {
-            path,
-            size: stored_size(&run.store, &digest)?,
-            digest: digest_text(&digest),
-            package: None,
-        });
+        let size = stored_size(&run.store, &digest)?;
+        entries.push(SnapshotFile::new(path, size, &digest));
     }
     let index = set.dir.join("repomd.xml");
     let bytes = std::fs::read(&index).map_err(Error::file(&index, "read"))?;
     let mut put = |name: &str, data: &[u8]| -> Result<()> {
         let digest = run.store.put(data)?;
-        entries.push(SnapshotFile {
-            path: format!("repodata/{name}"),
-            size: data.len() as u64,
-            digest: digest_text(&digest),
-            package: None,
-        });
+        let path = format!("repodata/{name}");
+        entries.push(SnapshotFile::new(&path, data.len() as u64, &digest));
         Ok(())
     };
     put("repomd.xml", &bytes)?;

@@ -42,18 +42,23 @@ use look::Looked;
 use plan::Planned;
 use repo::{Repo, RepoStep};
 
-/// What the command line says about a run.
-#[derive(Debug, Clone, Default)]
+// What the command line says about a run; its docs are the help.
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SyncOptions {
-    /// Repositories; all that are not disabled if empty.
+    /// Repositories; all if none is named
+    #[arg(value_name = "REPO")]
     pub(crate) only: Vec<String>,
-    /// Only tell.
+    /// Only tells what would be fetched and changed, in bytes and time
+    #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
-    /// The delete guard is off.
+    /// Lets more packages go than the delete guard allows
+    #[arg(long)]
     pub(crate) allow_delete: bool,
-    /// Older metadata than seen before are taken.
+    /// Takes metadata older than seen before
+    #[arg(long)]
     pub(crate) allow_older: bool,
-    /// Do everything again although nothing is new.
+    /// Makes a new snapshot although nothing is new
+    #[arg(long)]
     pub(crate) force: bool,
 }
 

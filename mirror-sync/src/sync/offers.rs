@@ -8,7 +8,6 @@ use rpm_repo::delta::{self, Offer};
 use super::SyncRun;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Manifest, SnapshotFile};
-use crate::store::digest_text;
 
 /// Adds deltas from the last snapshots to a manifest. Where one cannot be made there is none, and
 /// that is said; only a store that cannot be written stops the publication.
@@ -147,20 +146,11 @@ fn entries(run: &SyncRun<'_>, offers: &[Offer]) -> Result<Vec<SnapshotFile>> {
     }
     let mut list: Vec<SnapshotFile> = offers
         .iter()
-        .map(|offer| SnapshotFile {
-            path: offer.href.as_str().to_owned(),
-            size: offer.size,
-            digest: digest_text(&offer.digest),
-            package: None,
-        })
+        .map(|offer| SnapshotFile::new(offer.href.as_str(), offer.size, &offer.digest))
         .collect();
-    let bytes = delta::to_bytes(offers)
-        .map_err(|error| Error::file(delta::INDEX, "write")(std::io::Error::other(error)))?;
-    list.push(SnapshotFile {
-        path: delta::INDEX.to_owned(),
-        size: bytes.len() as u64,
-        digest: digest_text(&run.store.put(&bytes)?),
-        package: None,
-    });
+    let bytes =
+        delta::to_bytes(offers).map_err(|error| Error::unfit(delta::INDEX, "write", error))?;
+    let (size, digest) = (bytes.len() as u64, run.store.put(&bytes)?);
+    list.push(SnapshotFile::new(delta::INDEX, size, &digest));
     Ok(list)
 }

@@ -60,7 +60,7 @@ impl Planned {
         let records = set.repomd.records.iter().filter(|one| repo.wants(one));
         packages
             .map(|package| jobs::package(repo, set, package, 1))
-            .chain(records.filter_map(|record| jobs::record(repo, set, record)))
+            .chain(records.filter_map(|record| jobs::record(set, record)))
             .collect()
     }
 
@@ -78,13 +78,18 @@ impl Planned {
             .chain(
                 records
                     .filter(|record| regenerate::is_kept(record))
-                    .filter_map(|record| jobs::record(repo, &wanted.set, record)),
+                    .filter_map(|record| jobs::record(&wanted.set, record)),
             )
             .collect()
     }
 
     fn count(&mut self, run: &SyncRun<'_>) -> Result<()> {
-        let names: BTreeSet<String> = self.wanted.packages.iter().map(|p| p.nevra()).collect();
+        let names: BTreeSet<String> = self
+            .wanted
+            .packages
+            .iter()
+            .map(|p| p.nevra.to_string())
+            .collect();
         let repo = &mut self.repo;
         let (added, removed) = plan::differences(repo.current.as_ref(), &names);
         let gone = removed.len();

@@ -65,8 +65,8 @@ pub(super) fn select(
     let settle = |selected: Selected| match &answer {
         Ok(answer) => selected.settle(run, answer),
         Err(error) if selected.asks_solver() => {
-            let (repo, what) = (selected.repo.id.clone(), error.to_string());
-            Err(selected.fail(run, &Error::Repository { repo, what }))
+            let error = Error::repository(&selected.repo.id, error.to_string());
+            Err(selected.fail(run, &error))
         }
         Err(_) => Ok(selected),
     };
@@ -112,7 +112,7 @@ fn fetch_parts(
     }
     let records = set.repomd.records.iter();
     let kept = records.filter(|record| record.kind != "primary" && regenerate::is_kept(record));
-    let jobs = kept.filter_map(|record| jobs::record(repo, set, record));
+    let jobs = kept.filter_map(|record| jobs::record(set, record));
     let done = run.fetcher().run(jobs.collect())?;
     report.count(&done);
     match done.failed.first() {
@@ -133,10 +133,8 @@ fn passing(run: &SyncRun<'_>, repo: &Repo, upstream: &Upstream) -> Result<Vec<bo
         None
     } else {
         let record = upstream.set.repomd.record("updateinfo");
-        let record = record.ok_or_else(|| Error::Repository {
-            repo: repo.id.clone(),
-            what: "advisories are selected, but upstream publishes none (no updateinfo)".into(),
-        })?;
+        let none = "advisories are selected, but upstream publishes none (no updateinfo)";
+        let record = record.ok_or_else(|| Error::repository(&repo.id, none))?;
         let stream = upstream::open(&solve::stored(run, record), record)?;
         Some(select::advised(&repo.id, stream, &select.advisories)?)
     };

@@ -62,7 +62,11 @@ const BASE: &[&str] = &[
 const OTHER: &[&str] = &["beta-1-1.noarch", "delta-1-1.noarch"];
 
 fn names(wanted: &select::WantedSet) -> Vec<String> {
-    wanted.packages.iter().map(|one| one.nevra()).collect()
+    wanted
+        .packages
+        .iter()
+        .map(|one| one.nevra.to_string())
+        .collect()
 }
 
 /// Lets clients see these packages of `base`, as a run with the same selection left them.

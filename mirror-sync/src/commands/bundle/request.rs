@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::bundle::record;
-use crate::bundle::request::{self, installed_in};
+use crate::bundle::request::{FORMAT, SiteRequest, installed_in};
 use crate::commands::session::Session;
 use crate::config;
 use crate::error::{Error, Result};
@@ -66,7 +66,7 @@ impl RequestCommand {
         Ok(())
     }
 
-    fn request(&self, session: &Session<'_>) -> Result<request::SiteRequest> {
+    fn request(&self, session: &Session<'_>) -> Result<SiteRequest> {
         let site = self.site.as_ref().or(session.config.bundle.site.as_ref());
         let site =
             site.ok_or_else(|| Error::Usage("name the site: --site or bundle.site".into()))?;
@@ -78,14 +78,17 @@ impl RequestCommand {
             None => installed_in(&self.installed_root)?,
         };
         let last = record::applied(&session.layout)?.receipts.pop();
-        Ok(request::SiteRequest {
+        Ok(SiteRequest {
+            format: FORMAT,
+            site: site.clone(),
+            made: session.now,
+            arch: self.arch.clone(),
             repos: self.repos.clone(),
             installed,
             packages: self.packages.clone(),
             upgrade: self.upgrade,
             recommends: self.recommends,
             last: last.map(|receipt| receipt.bundle),
-            ..request::SiteRequest::new(site, &self.arch, session.now)
         })
     }
 }

@@ -60,9 +60,9 @@ fn filelists_of(packages: &[&str]) -> String {
                 "<package pkgid=\"{}\" name=\"{}\" arch=\"{}\"><version epoch=\"0\" ver=\"1\" rel=\"1\"/>\
                  <file>/opt/{}</file></package>",
                 one.digest.hex(),
-                one.name,
-                one.arch,
-                one.name
+                one.nevra.name,
+                one.nevra.arch,
+                one.nevra.name
             )
         })
         .collect();
