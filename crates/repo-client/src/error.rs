@@ -393,6 +393,12 @@ impl Error {
         }
     }
 
+    /// Of a file that one URL alone could have given.
+    pub(crate) fn at(label: String, url: String, cause: Cause) -> Self {
+        let failures = vec![Failure { url, cause }];
+        Self::Transfer { label, failures }
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>, what: &'static str, source: io::Error) -> Self {
         Self::Io {
             path: path.into(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 /// Time limit for a connection, and for silence, when the configuration names none.
@@ -145,18 +146,5 @@ impl Access {
 
 /// `%41` becomes `A`; bytes that are no UTF-8 become the replacement character.
 pub(crate) fn decode_percent(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        if let (b'%', [high, low, after @ ..]) = (first, tail)
-            && let (Some(h), Some(l)) = ((*high as char).to_digit(16), (*low as char).to_digit(16))
-        {
-            out.push((h * 16 + l) as u8);
-            rest = after;
-        } else {
-            out.push(first);
-            rest = tail;
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -1,6 +1,7 @@
 //! Files below a folder: names from outside never leave it.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
@@ -90,6 +91,15 @@ pub(crate) fn open_plain(path: &Path, flags: OFlags) -> std::io::Result<File> {
         return Err(std::io::Error::other("not a regular file"));
     }
     Ok(file)
+}
+
+/// What [`open_plain`] opens, if it has no more than `limit` bytes.
+pub(crate) fn read_plain(path: &Path, limit: u64) -> Option<Vec<u8>> {
+    let file = open_plain(path, OFlags::RDONLY).ok()?;
+    let mut bytes = Vec::new();
+    let most = limit.saturating_add(1);
+    file.take(most).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= limit).then_some(bytes)
 }
 
 /// `path` with `suffix` added to its last part.

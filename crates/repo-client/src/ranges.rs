@@ -67,27 +67,31 @@ impl RangeId {
     }
 }
 
+/// How an answer begins.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// First byte that comes: the one asked for, or 0 if the server sends the whole file
+    /// (it knows no ranges, or the file has changed).
+    pub(crate) from: u64,
+    /// Whether it is the range asked for and no more.
+    pub(crate) partial: bool,
+    /// Size of the whole file, if the server says so.
+    pub(crate) total: Option<u64>,
+    /// What this version of the file goes by: strong `ETag`, else `Last-Modified`.
+    pub(crate) validator: Option<String>,
+    /// From the request to its answer.
+    pub(crate) waited: Duration,
+    /// It shares its connection with others (HTTP/2).
+    pub(crate) multiplexed: bool,
+    /// It is said to be a web page.
+    pub(crate) page: bool,
+}
+
 /// What a request met.
 #[derive(Debug)]
 pub(crate) enum RangeEvent {
     /// The answer begins.
-    Opened {
-        /// First byte that comes: the one asked for, or 0 if the server sends the whole file
-        /// (it knows no ranges, or the file has changed).
-        from: u64,
-        /// Whether it is the range asked for and no more.
-        partial: bool,
-        /// Size of the whole file, if the server says so.
-        total: Option<u64>,
-        /// What this version of the file goes by: strong `ETag`, else `Last-Modified`.
-        validator: Option<String>,
-        /// From the request to its answer.
-        waited: Duration,
-        /// It shares its connection with others (HTTP/2).
-        multiplexed: bool,
-        /// It is said to be a web page.
-        page: bool,
-    },
+    Opened(Answer),
     /// The next bytes. A careless server may send more than the range asked for.
     Data(Bytes),
     /// The answer ended as announced. Whether it was long enough is for the caller to see.
@@ -213,7 +217,7 @@ impl<'c> Ranges<'c> {
             RangeEvent::Ended | RangeEvent::Failed { .. } => {
                 self.stops.remove(&id);
             }
-            RangeEvent::Opened { .. } => {}
+            RangeEvent::Opened(_) => {}
         }
         events.push((id, event));
     }
@@ -292,28 +296,26 @@ impl<'c> Piece<'c> {
             .map_err(|cause| (cause, None))?;
         let waited = began.elapsed();
         let (from, total) = self.judge(&response)?;
-        let validator = validator(response.headers());
-        let partial = response.status().as_u16() == 206;
-        let page = is_html_type(response.headers());
-        let pace = Pace::new(request.access.timeout, request.access.min_rate);
-        let left = response.content_length();
-        let opened = RangeEvent::Opened {
+        let answer = Answer {
             from,
-            partial,
+            partial: response.status().as_u16() == 206,
             total,
-            validator,
+            validator: validator(response.headers()),
             waited,
             multiplexed: response.version() == Version::HTTP_2,
-            page,
+            page: is_html_type(response.headers()),
         };
         let body = Body {
+            pace: Pace::new(request.access.timeout, request.access.min_rate),
+            left: response.content_length(),
+            page: answer.page && from == 0,
             piece: self,
             response,
-            pace,
-            left,
-            page: page && from == 0,
         };
-        Ok((opened, AnswerState::Body(Box::new(body))))
+        Ok((
+            RangeEvent::Opened(answer),
+            AnswerState::Body(Box::new(body)),
+        ))
     }
 
     /// First byte and total size of an answer that fits the request.
@@ -339,7 +341,7 @@ impl<'c> Piece<'c> {
         let total = from.metadata().map_err(read)?.len();
         let first = self.request.from;
         from.seek(SeekFrom::Start(first)).map_err(read)?;
-        let opened = RangeEvent::Opened {
+        let opened = RangeEvent::Opened(Answer {
             from: first,
             partial: !self.request.is_whole(),
             total: Some(total),
@@ -347,7 +349,7 @@ impl<'c> Piece<'c> {
             waited: Duration::ZERO,
             multiplexed: false,
             page: false,
-        };
+        });
         let left = self.request.to.map(|to| to.saturating_sub(first));
         Ok((opened, AnswerState::Local(from, left)))
     }

@@ -1,6 +1,6 @@
 //! What is asked for, what comes back, and files that need no transfer.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -99,8 +99,7 @@ impl FileRequest {
             });
         }
         if let Some(expected) = self.digest {
-            let (got, _) =
-                hash_file(open, expected.algo()).map_err(|e| Cause::Read(e.to_string()))?;
+            let got = hash_file(open, expected.algo()).map_err(|e| Cause::Read(e.to_string()))?;
             if got != expected {
                 let (got, expected) = (got.to_string(), expected.to_string());
                 return Err(Cause::Digest { got, expected });
@@ -137,17 +136,6 @@ pub struct FetchedFile {
 }
 
 /// Digest of a whole open file, from where it stands.
-pub(crate) fn hash_file(mut file: impl Read, algo: DigestAlgo) -> std::io::Result<(Digest, u64)> {
-    let mut hasher = Hasher::new(algo);
-    let mut buffer = vec![0; BUFFER];
-    let mut size = 0_u64;
-    loop {
-        let got = file.read(&mut buffer)?;
-        let Some(data) = buffer.get(..got).filter(|data| !data.is_empty()) else {
-            break;
-        };
-        hasher.update(data);
-        size = size.saturating_add(got as u64);
-    }
-    Ok((hasher.finish(), size))
+pub(crate) fn hash_file(file: impl Read, algo: DigestAlgo) -> std::io::Result<Digest> {
+    Hasher::digest_reader(algo, BufReader::with_capacity(BUFFER, file))
 }

@@ -1,5 +1,7 @@
 //! What a request's path means. Pure: no file is touched.
 
+use percent_encoding::percent_decode_str;
+
 /// Longest path after decoding, in bytes.
 const MAX_PATH: usize = 4096;
 
@@ -67,20 +69,13 @@ fn is_plain(path: &str) -> bool {
 
 /// Percent-decoded once; none if the result is no UTF-8 or a `%` has no digits after it.
 fn decoded(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        if first != b'%' {
-            out.push(first);
-            rest = tail;
-            continue;
-        }
-        let (digits, after) = tail.split_at_checked(2)?;
-        let digits = std::str::from_utf8(digits).ok()?;
-        out.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = after;
-    }
-    String::from_utf8(out).ok()
+    let is_code = |after: &[u8]| {
+        let digits = after.get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let mut codes = text.as_bytes().split(|byte| *byte == b'%').skip(1);
+    let text = codes.all(is_code).then(|| percent_decode_str(text))?;
+    Some(text.decode_utf8().ok()?.into_owned())
 }
 
 #[cfg(test)]

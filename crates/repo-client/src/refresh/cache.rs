@@ -1,7 +1,7 @@
 //! The cache folder of one repository: reading, locking, swapping.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::parts::UNFINISHED;
 use super::state::{MAX_STATE, STATE, SetFacts, stamp};
 use super::{PartFile, RepoRefresh, local_name};
 use crate::error::{Error, Result};
-use crate::path::open_plain;
+use crate::path::{open_plain, read_plain};
 use crate::request::hash_file;
 
 /// A clock may be this much behind the file system's without the cache counting as expired.
@@ -165,18 +165,16 @@ impl Cache {
     /// The current set, if its index is whole and, where asked for, signed.
     pub(crate) fn load(&self, repo: &RepoRefresh<'_>) -> Option<LoadedSet> {
         let dir = self.live();
-        let text = self.read(&dir.join(STATE), MAX_STATE)?;
+        let text = read_plain(&dir.join(STATE), MAX_STATE)?;
         let state = SetFacts::parse(std::str::from_utf8(&text).ok()?)?;
         let path = dir.join("repomd.xml");
-        let bytes = self.read(&path, repomd::MAX_SIZE as u64)?;
-        let mut hasher = Hasher::new(DigestAlgo::Sha256);
-        hasher.update(&bytes);
-        let digest = hasher.finish();
+        let bytes = read_plain(&path, repomd::MAX_SIZE as u64)?;
+        let digest = Hasher::digest(DigestAlgo::Sha256, &bytes);
         if digest.to_string() != state.repomd {
             return None;
         }
         if repo.config.repo_gpgcheck {
-            let signature = self.read(&dir.join("repomd.xml.asc"), super::index::MAX_SIGNATURE)?;
+            let signature = read_plain(&dir.join("repomd.xml.asc"), super::index::MAX_SIGNATURE)?;
             repo.check_signature?(&signature, &bytes).ok()?;
         }
         let repomd = repomd::parse(&path.display().to_string(), &bytes).ok()?;
@@ -204,15 +202,6 @@ impl Cache {
             missing,
             state,
         })
-    }
-
-    fn read(&self, path: &Path, limit: u64) -> Option<Vec<u8>> {
-        let file = open_plain(path, OFlags::RDONLY).ok()?;
-        let mut bytes = Vec::new();
-        file.take(limit.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .ok()?;
-        (bytes.len() as u64 <= limit).then_some(bytes)
     }
 
     /// Writes index, signature and state beside the staged parts.
@@ -276,7 +265,7 @@ impl Cache {
 
     /// Highest (timestamp, revision) seen.
     pub(crate) fn seen(&self) -> Option<(u64, u64)> {
-        let bytes = self.read(&self.root.join("seen"), 4096)?;
+        let bytes = read_plain(&self.root.join("seen"), 4096)?;
         let text = String::from_utf8(bytes).ok()?;
         let (time, revision) = text.trim().split_once(' ')?;
         Some((time.parse().ok()?, revision.parse().ok()?))
@@ -303,10 +292,9 @@ fn is_whole(path: &Path, record: &repomd::RepomdRecord) -> bool {
     let Ok(file) = open_plain(path, OFlags::RDONLY) else {
         return false;
     };
-    let Ok((found, size)) = hash_file(file, wanted.algo()) else {
-        return false;
-    };
-    found == wanted && record.size.is_none_or(|expected| expected == size)
+    let size = file.metadata().map(|about| about.len()).ok();
+    record.size.is_none_or(|expected| size == Some(expected))
+        && hash_file(file, wanted.algo()).is_ok_and(|found| found == wanted)
 }
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -8,7 +8,7 @@ use reqwest::header::{ETAG, LAST_MODIFIED};
 
 use super::RepoRefresh;
 use crate::client::{Client, origin};
-use crate::error::Cause;
+use crate::error::{Cause, Error};
 use crate::event::{Event, Observer};
 use crate::limit::Pace;
 use crate::options::Access;
@@ -34,6 +34,20 @@ pub(crate) struct RepoContext<'a> {
 impl<'a> RepoContext<'a> {
     pub(crate) fn id(&self) -> &'a str {
         &self.repo.config.id
+    }
+
+    /// What the index is called in errors and events.
+    pub(crate) fn index_label(&self) -> String {
+        format!("{}: repomd.xml", self.id())
+    }
+
+    /// What is needed of the cache and not there.
+    pub(crate) fn not_cached(&self, what: impl Into<String>) -> Error {
+        Error::NotCached {
+            repo: self.id().to_owned(),
+            what: what.into(),
+            path: self.repo.cache.clone(),
+        }
     }
 
     /// Says that a server failed; one whose failure may pass is asked after others from now on.

@@ -69,7 +69,7 @@ pub(crate) async fn ask(
         unreachable: extra,
     };
     let mut turns = Turns::new(urls.ids(), rounds);
-    let label = format!("{}: repomd.xml", context.id());
+    let label = context.index_label();
     let id = context.client.next_id();
     loop {
         let source = match turns.next() {
@@ -129,7 +129,7 @@ async fn index_from(
     if let Some(wrong) = mismatch(&small.bytes, hashes) {
         return Err(wrong);
     }
-    let digest = sha256(&small.bytes);
+    let digest = Hasher::digest(DigestAlgo::Sha256, &small.bytes);
     let same = old.filter(|old| old.digest == digest);
     let signature = if context.repo.config.repo_gpgcheck {
         Some(signature(context, url, &small.bytes).await?)
@@ -219,18 +219,10 @@ fn judge_age(
     Ok(())
 }
 
-fn sha256(bytes: &[u8]) -> Digest {
-    let mut hasher = Hasher::new(DigestAlgo::Sha256);
-    hasher.update(bytes);
-    hasher.finish()
-}
-
 /// A metalink lists the digests of the current index and of former ones: one must match.
 fn mismatch(bytes: &[u8], hashes: &[Digest]) -> Option<Cause> {
     let first = hashes.first()?;
-    let mut hasher = Hasher::new(first.algo());
-    hasher.update(bytes);
-    let found = hasher.finish();
+    let found = Hasher::digest(first.algo(), bytes);
     if hashes.contains(&found) {
         return None;
     }

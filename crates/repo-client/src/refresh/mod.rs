@@ -172,17 +172,22 @@ impl MetadataSet {
     /// URLs of a file of this repository, best first. `base` is an `xml:base`; it replaces the
     /// repository's own URLs if it may (same scheme or https, never file: from a server).
     pub fn urls_of(&self, href: &Href, base: Option<&str>) -> Result<Vec<String>> {
-        let one = |from: &str| join_url(from, href.as_str());
-        let Some(base) = base else {
-            return self.base_urls.iter().map(|b| one(b)).collect();
-        };
-        let from = self.base_urls.first().map_or("", String::as_str);
-        check_base(base, from).map_err(|e| Error::BadUrl {
-            url: redact(base),
-            why: e.to_string(),
-        })?;
-        Ok(vec![one(base)?])
+        urls_below(&self.base_urls, href, base)
     }
+}
+
+/// [`MetadataSet::urls_of`] for these base URLs.
+fn urls_below(bases: &[String], href: &Href, base: Option<&str>) -> Result<Vec<String>> {
+    let one = |from: &str| join_url(from, href.as_str());
+    let Some(base) = base else {
+        return bases.iter().map(|base| one(base)).collect();
+    };
+    let from = bases.first().map_or("", String::as_str);
+    check_base(base, from).map_err(|e| Error::BadUrl {
+        url: redact(base),
+        why: e.to_string(),
+    })?;
+    Ok(vec![one(base)?])
 }
 
 impl Access {

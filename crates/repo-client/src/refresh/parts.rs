@@ -4,15 +4,15 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use rpm_repo::layout::check_base;
 use rpm_repo::repomd::{Repomd, RepomdRecord};
 
 use super::cache::LoadedSet;
 use super::context::RepoContext;
 use super::index::NewIndex;
-use super::{PartFile, join_url, local_name};
-use crate::error::{Cause, Error, Failure, Result};
+use super::{PartFile, local_name, urls_below};
+use crate::error::{Cause, Error, Result};
 use crate::path::{create_parents, join_below};
+use crate::redact::redact;
 use crate::request::FileRequest;
 use crate::transfer::fetch_in_turn;
 
@@ -64,19 +64,13 @@ fn records(
     for kind in context.repo.wanted() {
         match repomd.record(kind) {
             Some(record) if record.checksum.is_none() => {
-                return Err(malformed(
-                    context,
-                    bases,
-                    format!("{kind} has no checksum of a known kind"),
-                ));
+                let why = format!("{kind} has no checksum of a known kind");
+                return Err(malformed(context, bases, why));
             }
             Some(record) => list.push((kind.to_owned(), record.clone())),
             None if kind == "primary" => {
-                return Err(malformed(
-                    context,
-                    bases,
-                    "repomd.xml lists no primary".into(),
-                ));
+                let why = "repomd.xml lists no primary".to_owned();
+                return Err(malformed(context, bases, why));
             }
             None => {}
         }
@@ -85,18 +79,8 @@ fn records(
 }
 
 fn malformed(context: &RepoContext<'_>, bases: &[String], why: String) -> Error {
-    let url = bases
-        .first()
-        .map(|base| crate::redact::redact(base))
-        .unwrap_or_default();
-    let failures = vec![Failure {
-        url,
-        cause: Cause::Malformed(why),
-    }];
-    Error::Transfer {
-        label: format!("{}: repomd.xml", context.id()),
-        failures,
-    }
+    let url = bases.first().map(|base| redact(base)).unwrap_or_default();
+    Error::at(context.index_label(), url, Cause::Malformed(why))
 }
 
 /// An unchanged part is not fetched again: it gets a second name in the new set.
@@ -125,16 +109,13 @@ async fn fetch_parts(
         let dest = join_below(dir, &local_name(record))?;
         create_parents(dir, &dest)?;
         requests.push(FileRequest {
-            label: format!("{}: {kind}", context.id()),
-            urls: part_urls(record, bases)?,
+            urls: urls_below(bases, &record.href, record.base.as_deref())?,
             access: Arc::clone(&context.access),
-            dest,
             size: record.size,
             digest: record.checksum,
             max_size: MAX_PART,
-            in_place: false,
             sync,
-            priority: 0,
+            ..FileRequest::new(format!("{}: {kind}", context.id()), Vec::new(), dest)
         });
     }
     let at_once = requests.len();
@@ -152,19 +133,6 @@ async fn fetch_parts(
         }
     }
     first_error.map_or(Ok(files), Err)
-}
-
-fn part_urls(record: &RepomdRecord, bases: &[String]) -> Result<Vec<String>> {
-    let href = record.href.as_str();
-    let Some(base) = &record.base else {
-        return bases.iter().map(|base| join_url(base, href)).collect();
-    };
-    let from = bases.first().map_or("", String::as_str);
-    check_base(base, from).map_err(|e| Error::BadUrl {
-        url: crate::redact::redact(base),
-        why: e.to_string(),
-    })?;
-    Ok(vec![join_url(base, href)?])
 }
 
 /// Removes what a former, failed refresh left of another set.

@@ -110,17 +110,10 @@ impl RefreshRun<'_> {
     }
 
     fn read_cache_only(&self) -> Result<MetadataSet> {
-        let absent = |what: String| Error::NotCached {
-            repo: self.context.id().to_owned(),
-            what,
-            path: self.context.repo.cache.clone(),
-        };
-        let loaded = self
-            .cache
-            .load(self.context.repo)
-            .ok_or_else(|| absent("repomd.xml".into()))?;
+        let loaded = self.cache.load(self.context.repo);
+        let loaded = loaded.ok_or_else(|| self.context.not_cached("repomd.xml"))?;
         match loaded.missing.first() {
-            Some(kind) => Err(absent(kind.clone())),
+            Some(kind) => Err(self.context.not_cached(kind)),
             None => Ok(self.kept(&loaded, false)),
         }
     }
@@ -195,7 +188,7 @@ impl RefreshRun<'_> {
             }
         }
         failures.dedup();
-        let label = fatal.unwrap_or_else(|| format!("{}: repomd.xml", self.context.id()));
+        let label = fatal.unwrap_or_else(|| self.context.index_label());
         Err(Error::Transfer { label, failures })
     }
 
@@ -219,23 +212,15 @@ impl RefreshRun<'_> {
                 self.cache.swap(old.is_some())?;
                 self.cache.touch()?;
                 self.cache.remember(&new.repomd, self.context.repo.now);
+                let loaded = self.cache.load(self.context.repo);
                 let loaded =
-                    self.cache
-                        .load(self.context.repo)
-                        .ok_or_else(|| Error::NotCached {
-                            repo: self.context.id().to_owned(),
-                            what: "the set just written".into(),
-                            path: self.context.repo.cache.clone(),
-                        })?;
+                    loaded.ok_or_else(|| self.context.not_cached("the set just written"))?;
                 Ok(self.set(&loaded, bases.to_vec(), false, false))
             }
-            (IndexAnswer::Unchanged, None) => Err(Error::Transfer {
-                label: format!("{}: repomd.xml", self.context.id()),
-                failures: vec![Failure {
-                    url: String::new(),
-                    cause: Cause::Status(304),
-                }],
-            }),
+            (IndexAnswer::Unchanged, None) => {
+                let label = self.context.index_label();
+                Err(Error::at(label, String::new(), Cause::Status(304)))
+            }
         }
     }
 
@@ -315,13 +300,8 @@ impl RefreshRun<'_> {
                 });
             }
             let waited = self.context.client.pause(Duration::from_millis(100)).await;
-            waited.map_err(|cause| Error::Transfer {
-                label: self.context.id().to_owned(),
-                failures: vec![Failure {
-                    url: self.context.repo.cache.display().to_string(),
-                    cause,
-                }],
-            })?;
+            let place = self.context.repo.cache.display().to_string();
+            waited.map_err(|cause| Error::at(self.context.id().to_owned(), place, cause))?;
         }
     }
 }

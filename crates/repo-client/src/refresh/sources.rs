@@ -4,17 +4,15 @@ use reqwest::Url;
 use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
 use rpm_repo::{metalink, mirrorlist};
-use rustix::fs::OFlags;
-use std::io::Read;
 use std::path::PathBuf;
 
 use super::cache::{Cache, write};
 use super::context::RepoContext;
 use crate::client::{origin, parse_url};
-use crate::error::{Cause, Error, Failure, Result};
+use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::html::looks_like_html;
-use crate::path::open_plain;
+use crate::path::read_plain;
 use crate::redact::{redact, redact_url};
 use crate::transport::http::Ask;
 
@@ -106,11 +104,7 @@ fn list_path(cache: &Cache, list: &List<'_>) -> PathBuf {
 }
 
 fn cached_list(cache: &Cache, list: &List<'_>) -> Option<Sources> {
-    let file = open_plain(&list_path(cache, list), OFlags::RDONLY).ok()?;
-    let mut bytes = Vec::new();
-    file.take(metalink::MAX_SIZE as u64)
-        .read_to_end(&mut bytes)
-        .ok()?;
+    let bytes = read_plain(&list_path(cache, list), metalink::MAX_SIZE as u64)?;
     list.parse(&bytes).ok()
 }
 
@@ -181,10 +175,7 @@ async fn asked_list(context: &RepoContext<'_>, cache: &Cache, list: &List<'_>) -
                 List::Mirrors(_) => cached_list(cache, list),
                 List::Metalink(_) => None,
             };
-            kept.ok_or(Error::Transfer {
-                label,
-                failures: vec![Failure { url: shown, cause }],
-            })
+            kept.ok_or(Error::at(label, shown, cause))
         }
     }
 }

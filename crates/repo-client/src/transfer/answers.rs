@@ -11,7 +11,7 @@ use super::policy::blame::{self, Blame, Sampled};
 use super::policy::turns::NextTurn;
 use crate::error::{Cause, Error, Result};
 use crate::html::looks_like_html;
-use crate::ranges::RangeId;
+use crate::ranges::{Answer, RangeId};
 use rpm_pkg::digest::Digest;
 
 /// What is to be done outside of the picture.
@@ -32,19 +32,6 @@ pub(crate) enum Act {
     /// What was there before the run is wrong.
     Anew(FileId),
     GiveUp(FileId, Error),
-}
-
-/// How an answer begins.
-pub(crate) struct Answer {
-    pub(crate) from: u64,
-    /// The whole file, whatever was asked for.
-    pub(crate) whole: bool,
-    pub(crate) total: Option<u64>,
-    pub(crate) validator: Option<String>,
-    pub(crate) waited: Duration,
-    pub(crate) multiplexed: bool,
-    /// It is said to be a web page.
-    pub(crate) page: bool,
 }
 
 /// An answer begins.
@@ -75,7 +62,7 @@ pub(crate) fn opened(picture: &mut Picture, id: RangeId, answer: Answer) -> Resu
     if let Some(total) = answer.total.filter(|_| file.request.size.is_none()) {
         file.map.set_size(total);
     }
-    if ranged && answer.whole && answer.from == 0 {
+    if ranged && !answer.partial && answer.from == 0 {
         acts.extend(whole_instead(picture, id, changed)?);
     }
     Ok(acts)

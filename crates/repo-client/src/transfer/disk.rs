@@ -1,15 +1,13 @@
 //! The unfinished files of a run, and the threads that take the disk's time.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::time::Instant;
 
-use rpm_pkg::digest::Digest;
 use rustix::fs::OFlags;
 
 use super::file::WantedFile;
 use super::finish::{DiskDone, Finisher, Prefix, Whole};
-use super::ids::{FileId, SourceId};
+use super::ids::FileId;
 use super::part::Part;
 use super::segments::{Arrived, SourcedSpan};
 use super::tuning::turns::HEAD;
@@ -90,19 +88,6 @@ impl PartsOnDisk {
         Ok(())
     }
 
-    pub(crate) fn learned(
-        &mut self,
-        id: FileId,
-        file: &WantedFile,
-        source: SourceId,
-    ) -> Result<()> {
-        self.part(id)?.learned(file, source)
-    }
-
-    pub(crate) fn dropped(&mut self, id: FileId, file: &WantedFile, from: u64) -> Result<()> {
-        self.part(id)?.dropped(file, from)
-    }
-
     /// A file's data are on the disk: its journal says so.
     pub(crate) fn synced(&mut self, id: FileId, file: &WantedFile) -> Result<()> {
         // It may have been given up meanwhile.
@@ -155,19 +140,7 @@ impl PartsOnDisk {
                 .map_err(|e| Error::io(&request.dest, "remove", e))?;
             return Ok(false);
         }
-        self.check_named(id, file, handle, digest, size);
-        Ok(true)
-    }
-
-    fn check_named(
-        &mut self,
-        id: FileId,
-        file: &mut WantedFile,
-        handle: File,
-        digest: Digest,
-        size: u64,
-    ) {
-        let dest = file.request.dest.clone();
+        let dest = request.dest.clone();
         self.finisher.finish(Whole {
             file: id,
             handle: handle.into(),
@@ -185,6 +158,7 @@ impl PartsOnDisk {
             to: size,
             source,
         });
+        Ok(true)
     }
 
     /// A file has its name.

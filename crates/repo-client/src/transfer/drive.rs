@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::answers::{self, Act, Answer};
+use super::answers::{self, Act};
 use super::disk::PartsOnDisk;
 use super::file::FileStage;
 use super::finish::DiskDone;
@@ -176,7 +176,7 @@ impl Drive<'_> {
             TurnStep::Ask(ask) => self.ask(&ask, now),
             TurnStep::Drop(id) => {
                 self.picture.files[id].drop_all();
-                self.disk.dropped(id, &self.picture.files[id], 0)
+                self.disk.part(id)?.dropped(&self.picture.files[id], 0)
             }
             TurnStep::Again(id) => {
                 self.turns(id)?.begin_round(0);
@@ -277,26 +277,7 @@ impl Drive<'_> {
     fn answer(&mut self, id: RangeId, event: RangeEvent) -> Result<()> {
         let picture = &mut self.picture;
         let acts = match event {
-            RangeEvent::Opened {
-                from,
-                partial,
-                total,
-                validator,
-                waited,
-                multiplexed,
-                page,
-            } => {
-                let answer = Answer {
-                    from,
-                    whole: !partial,
-                    total,
-                    validator,
-                    waited,
-                    multiplexed,
-                    page,
-                };
-                answers::opened(picture, id, answer)?
-            }
+            RangeEvent::Opened(answer) => answers::opened(picture, id, answer)?,
             RangeEvent::Data(data) => {
                 self.summary.bytes += data.len() as u64;
                 let at = picture.stream(id)?.file;
@@ -326,10 +307,12 @@ impl Drive<'_> {
                 }
                 Act::Tell(id, source, cause) => self.tell(id, source, &cause),
                 Act::Dropped(id, from) => {
-                    self.disk.dropped(id, &self.picture.files[id], from)?;
+                    self.disk.part(id)?.dropped(&self.picture.files[id], from)?;
                 }
                 Act::Learned(id, source) => {
-                    self.disk.learned(id, &self.picture.files[id], source)?;
+                    self.disk
+                        .part(id)?
+                        .learned(&self.picture.files[id], source)?;
                 }
                 Act::Check(id) => self.check(id, now)?,
                 Act::Anew(id) => self.begin_anew(id, now)?,

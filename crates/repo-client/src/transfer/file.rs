@@ -27,7 +27,7 @@ pub(crate) enum FileStage {
 }
 
 /// What is known of one URL of a file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct FileSource {
     /// Its server; none if an earlier run knew it and the request does not name it.
     pub(crate) host: Option<HostId>,
@@ -51,14 +51,8 @@ impl FileSource {
     fn new(host: Option<HostId>) -> Self {
         Self {
             host,
-            last: None,
             out: host.is_none(),
-            suspect: false,
-            sampled: false,
-            differs: None,
-            validator: None,
-            failures: 0,
-            not_before: None,
+            ..Self::default()
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) enum Room {
 }
 
 /// A server of this run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Host {
     /// `scheme://host:port`.
     pub(crate) name: String,
@@ -73,32 +73,9 @@ impl Host {
     pub(crate) fn new(name: String, cap: usize) -> Self {
         Self {
             name,
-            own: 0,
-            shared: 0,
-            multiplexed: None,
             streams: STREAMS,
-            ahead: 0,
-            mark: None,
-            lately: None,
             cap: cap.max(1),
-            bytes: 0,
-            requests: 0,
-            errors: 0,
-            verified: 0,
-            liar: false,
-            no_ranges: false,
-            failures: 0,
-            dead: false,
-            rest_until: None,
-            capped_until: None,
-            fastest: None,
-            loaded: (Duration::ZERO, 0),
-            best: 0.0,
-            waited_sum: Duration::ZERO,
-            busy: Duration::ZERO,
-            first_use: None,
-            last_use: None,
-            limit: LimitKind::Unknown,
+            ..Self::default()
         }
     }
 

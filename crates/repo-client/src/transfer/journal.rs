@@ -44,9 +44,7 @@ pub(crate) struct PartJournal {
 
 /// A name for a URL that gives nothing away.
 pub(crate) fn url_key(url: &str) -> String {
-    let mut hasher = Hasher::new(DigestAlgo::Sha256);
-    hasher.update(url.as_bytes());
-    hasher.finish().hex()
+    Hasher::digest(DigestAlgo::Sha256, url.as_bytes()).hex()
 }
 
 /// This start of the machine; empty if the kernel does not say.

@@ -134,13 +134,7 @@ fn redirect_target(at: &Url, response: &Response) -> Result<Option<Url>, Cause> 
 
 /// How long the server asks to wait (`Retry-After` in seconds), within our limit.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
+    let seconds = text_header(headers, RETRY_AFTER)?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
