@@ -89,9 +89,7 @@ pub(crate) enum Error {
     #[error("repository {repo}: {missing} of {wanted} files are missing: {first}{more}; what was fetched is kept, nothing was published", more = if *missing > 1 { " (and others)" } else { "" })]
     Partial {
         repo: String,
-        /// Files that are missing.
         missing: usize,
-        /// Files wanted.
         wanted: usize,
         /// The first of them and why.
         first: String,

@@ -63,9 +63,7 @@ impl FetchJob {
 /// What a transfer brought.
 #[derive(Debug, Default)]
 pub(crate) struct Transferred {
-    /// Bytes received.
     pub(crate) bytes: u64,
-    /// Requests sent.
     pub(crate) requests: u64,
     /// What kept it from being faster, in words.
     pub(crate) limit: Option<String>,

@@ -93,9 +93,6 @@ impl Layout {
     }
 
     /// Takes the lock, waiting up to `wait`.
-    ///
-    /// # Errors
-    /// Another process holds it still; the directory cannot be written.
     pub(crate) fn lock(&self, wait: Duration) -> Result<MirrorLock> {
         fs::create_dir_all(&self.root).map_err(Error::file(&self.root, "create"))?;
         let path = self.root.join("lock");
@@ -150,9 +147,6 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 }
 
 /// Reads a value; none if there is no such file.
-///
-/// # Errors
-/// The file cannot be read, is too large, or is not what was written.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let data = match read_limited(path, MAX_STATE) {
         Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {

@@ -38,7 +38,6 @@ impl SnapshotFile {
         }
     }
 
-    /// The digest as a value.
     pub(crate) fn digest(&self) -> Result<Digest> {
         store::parse_digest(&self.digest)
             .ok_or_else(|| Error::NotFound(format!("{}: manifest without a digest", self.path)))
@@ -128,7 +127,6 @@ pub(crate) fn read_state(layout: &Layout, id: &str) -> Result<RepoState> {
     Ok(layout::read_json(&layout.state(id).join("state.json"))?.unwrap_or_default())
 }
 
-/// Writes it.
 pub(crate) fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Result<()> {
     layout::write_json(&layout.state(id).join("state.json"), state)
 }

@@ -41,7 +41,6 @@ impl RepoOutcome {
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct RepoReport {
     pub(crate) id: String,
-    /// How it ended.
     pub(crate) outcome: RepoOutcome,
     /// The snapshot that is published now.
     pub(crate) snapshot: Option<String>,
@@ -71,7 +70,6 @@ pub(crate) struct RepoReport {
 }
 
 impl RepoReport {
-    /// Notes a failure.
     pub(crate) fn fail(&mut self, error: &Error) {
         self.code = error.exit_code();
         self.outcome = if self.code == EXIT_PARTIAL {

@@ -55,9 +55,6 @@ impl Seeds {
     }
 
     /// Copies what these jobs want and the store lacks into the store; how many files.
-    ///
-    /// # Errors
-    /// The store cannot be written.
     pub(crate) fn fill(&self, jobs: &[FetchJob], store: &Store, partial: &Path) -> Result<usize> {
         let mut count = 0;
         if self.files.is_empty() {

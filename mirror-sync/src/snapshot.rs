@@ -20,11 +20,9 @@ pub(crate) struct SnapshotLine {
     pub(crate) upstream: u64,
     /// Metadata made here, or upstream's own.
     pub(crate) made_here: bool,
-    /// Channels that show it.
     pub(crate) channels: Vec<String>,
 }
 
-/// All snapshots of these repositories.
 pub(crate) fn list(layout: &Layout, ids: &[String]) -> Result<Vec<SnapshotLine>> {
     let mut lines = Vec::new();
     for id in ids {

@@ -35,7 +35,6 @@ pub(crate) struct HashedFile {
 }
 
 impl HashedFile {
-    /// Reads the file.
     pub(crate) fn read(path: &Path, algo: DigestAlgo) -> Result<HashedFile> {
         let (digest, size) = hash_file(path, algo).map_err(Error::file(path, "read"))?;
         let path = path.to_owned();
@@ -138,9 +137,6 @@ impl Store {
     }
 
     /// Takes a file over by rename if its bytes have this digest.
-    ///
-    /// # Errors
-    /// They have another one; as [`Store::adopt`].
     pub(crate) fn adopt_as(&self, path: &Path, digest: &Digest) -> Result<()> {
         let file = HashedFile::read(path, digest.algo())?;
         if file.digest != *digest {
@@ -168,9 +164,6 @@ impl Store {
     }
 
     /// Gives a stored file another name.
-    ///
-    /// # Errors
-    /// It is not there; the name cannot be made.
     pub(crate) fn link(&self, digest: &Digest, to: &Path) -> Result<()> {
         self.hard_link(digest, to).map_err(Error::file(to, "link"))
     }

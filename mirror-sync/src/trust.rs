@@ -15,9 +15,6 @@ use crate::error::{Error, Result};
 const CHUNK: usize = 256 * 1024;
 
 /// Reads the keys in these files into one ring.
-///
-/// # Errors
-/// A file cannot be read or holds no public key.
 pub(crate) fn keyring(files: &[PathBuf]) -> Result<Keyring> {
     let mut ring = Keyring::new();
     for path in files {
@@ -28,9 +25,6 @@ pub(crate) fn keyring(files: &[PathBuf]) -> Result<Keyring> {
 }
 
 /// The bytes of a key file.
-///
-/// # Errors
-/// It cannot be read or is too large for a key.
 pub(crate) fn key_bytes(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::file(path, "read"))?;
     let mut data = Vec::new();
@@ -41,9 +35,6 @@ pub(crate) fn key_bytes(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Reads a private key.
-///
-/// # Errors
-/// It cannot be read, or is none.
 pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
     let data = key_bytes(path)?;
     SigningKey::from_armored(&data).map_err(Error::trust(path.display()))
@@ -51,9 +42,6 @@ pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
 
 /// Makes a key pair for a mirror: the private half at `path` (mode 0600), the public one beside it
 /// with `.pub`. An existing key is never overwritten.
-///
-/// # Errors
-/// There is one already; the files cannot be written.
 pub(crate) fn generate(path: &Path, user_id: &str, now: u64) -> Result<SigningKey> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;

@@ -115,9 +115,6 @@ impl<'a> UpstreamQuery<'a> {
 }
 
 /// Brings upstream's index and primary up to date: one conditional request when nothing is new.
-///
-/// # Errors
-/// Upstream cannot be reached, or what it offers is refused.
 pub(crate) fn refresh(
     client: &Client,
     layout: &Layout,

@@ -26,9 +26,7 @@ use crate::upstream::{self, UpstreamQuery};
 /// What was found.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct VerifyReport {
-    /// Files read.
     pub(crate) files: usize,
-    /// Bytes read.
     pub(crate) bytes: u64,
     /// Damaged or missing: repository, path, what is wrong.
     pub(crate) damaged: Vec<(String, String, String)>,

@@ -31,7 +31,7 @@ const MIRROR_SYNC: &str = "
     hooks: config error report
     layout: error
     manifest: error layout store
-    plan: config error manifest upstream
+    plan: config error layout manifest upstream
     publish: config error layout manifest snapshot store
     regenerate: error layout manifest plan store upstream
     report: error fetch plan
@@ -42,7 +42,7 @@ const MIRROR_SYNC: &str = "
     store: error layout
     sync: config error fetch layout manifest observer plan publish regenerate report seed store trust upstream
     trust: error layout
-    upstream: error layout
+    upstream: error layout manifest
     verify: config error fetch layout manifest store sync trust upstream
 ";
 

@@ -93,9 +93,6 @@ fn append<W: Write>(
 }
 
 /// Reads the head of a part.
-///
-/// # Errors
-/// It is no part of a bundle.
 pub(crate) fn head(path: &Path) -> Result<Head> {
     let mut head = None;
     let mut keep = |found| {

@@ -29,7 +29,6 @@ pub(crate) struct Contents {
     pub(crate) made: u64,
     /// It is refused from then on, seconds since 1970.
     pub(crate) expires: Option<u64>,
-    /// What made it.
     pub(crate) tool: String,
     /// How many files it is split into.
     pub(crate) parts: u32,

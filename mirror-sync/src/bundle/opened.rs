@@ -89,9 +89,6 @@ impl Opened {
 
     /// Checks every file and keeps them in `into`, under plain numbers. Says where each is, by its
     /// path in the bundle.
-    ///
-    /// # Errors
-    /// As [`Opened::check`]; `into` cannot be written.
     pub(crate) fn unpack(&self, into: &Path) -> Result<BTreeMap<String, HashedFile>> {
         let found = self.walk(Some(into))?.into_iter();
         Ok(found

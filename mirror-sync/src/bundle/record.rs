@@ -77,12 +77,10 @@ fn applied_file(layout: &Layout) -> PathBuf {
     layout.root().join("bundles/applied.json")
 }
 
-/// What this site applied.
 pub(crate) fn applied(layout: &Layout) -> Result<Applied> {
     Ok(read_json(&applied_file(layout))?.unwrap_or_default())
 }
 
-/// Writes it.
 pub(crate) fn write_applied(layout: &Layout, applied: &Applied) -> Result<()> {
     write_json(&applied_file(layout), applied)
 }
@@ -96,7 +94,6 @@ pub(crate) fn made(layout: &Layout, site: &str) -> Result<BundleLog> {
     Ok(read_json(&made_dir(layout, site).join("made.json"))?.unwrap_or_default())
 }
 
-/// Writes it.
 pub(crate) fn write_made(layout: &Layout, site: &str, made: &BundleLog) -> Result<()> {
     write_json(&made_dir(layout, site).join("made.json"), made)
 }
@@ -124,9 +121,6 @@ pub(crate) fn contents(layout: &Layout, site: &str, number: u64) -> Result<Conte
 
 impl BundleLog {
     /// Takes a site's word for what it has; none of it may be unknown here.
-    ///
-    /// # Errors
-    /// It names a bundle that was not made here.
     pub(crate) fn confirm(&mut self, site: &str, told: &BundleReference) -> Result<()> {
         if !self.bundles.contains(told) {
             return Err(Error::Usage(format!(

@@ -24,7 +24,6 @@ pub(crate) struct SiteRequest {
     pub(crate) made: u64,
     /// Repositories that may serve it; all if empty.
     pub(crate) repos: Vec<String>,
-    /// The architecture of the host.
     pub(crate) arch: String,
     /// Full names of what is installed.
     pub(crate) installed: Vec<String>,
@@ -66,9 +65,6 @@ impl SiteRequest {
 }
 
 /// Full names of the packages installed in a root. Keys are no packages.
-///
-/// # Errors
-/// There is no database, or it cannot be read.
 pub(crate) fn installed_in(root: &Path) -> Result<Vec<String>> {
     let told = |error: rpm_db::DbError| Error::unfit(root, "read the packages installed in", error);
     let location = rpm_db::location::find(root, DatabaseSearch::default()).map_err(told)?;

@@ -61,9 +61,6 @@ impl<'p> Session<'p> {
     }
 
     /// Does work for which the mirror must be locked.
-    ///
-    /// # Errors
-    /// Another run has the lock for too long; what the work says.
     pub(crate) fn change<T>(
         &self,
         options: &SyncOptions,

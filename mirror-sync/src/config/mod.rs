@@ -104,9 +104,7 @@ pub(crate) struct LimitSection {
     pub(crate) rate: Bytes,
     /// Bytes per second from one host; 0 means no limit.
     pub(crate) rate_per_host: Bytes,
-    /// Most connections to one host.
     pub(crate) connections_per_host: usize,
-    /// Most connections for one file.
     pub(crate) connections_per_file: usize,
 }
 
@@ -234,7 +232,6 @@ pub(crate) struct SelectSection {
     pub(crate) newest: usize,
     /// Built on or after this day (`2026-01-31`).
     pub(crate) built_after: Option<String>,
-    /// Built before this day.
     pub(crate) built_before: Option<String>,
     /// Without source packages.
     pub(crate) no_source: bool,
@@ -307,9 +304,6 @@ impl Config {
     }
 
     /// What the client needs to know of a repository.
-    ///
-    /// # Errors
-    /// An id that cannot name a directory.
     pub(crate) fn client_config(&self, id: &str, section: &RepoSection) -> Result<RepoConfig> {
         let place = Place::named(&format!("[repo.{id}]"));
         let mut config = RepoConfig::new(id, place, &MainConfig::default())?;
@@ -422,9 +416,6 @@ pub(crate) fn unfit(id: &str) -> Option<&'static str> {
 }
 
 /// Reads the configuration.
-///
-/// # Errors
-/// The file cannot be read, is no TOML, or has a key or value that makes no sense.
 pub(crate) fn read(path: &Path) -> Result<toml::Table> {
     let about = std::fs::metadata(path).map_err(Error::file(path, "read"))?;
     if about.len() > MAX_CONFIG {

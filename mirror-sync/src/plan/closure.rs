@@ -51,7 +51,6 @@ pub(crate) struct ClosureRequest {
     pub(crate) recommends: bool,
     /// Full names of what is there already.
     pub(crate) installed: Vec<String>,
-    /// The architecture to solve for.
     pub(crate) arch: String,
 }
 

@@ -14,13 +14,10 @@ use crate::manifest::Manifest;
 /// What is going to change, for people and `--json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct SetChange {
-    /// Packages wanted.
     pub(crate) packages: usize,
     /// Their bytes, metadata included.
     pub(crate) bytes: u64,
-    /// Files to be fetched.
     pub(crate) to_fetch: usize,
-    /// Their bytes.
     pub(crate) to_fetch_bytes: u64,
     /// Packages that are new.
     pub(crate) added: Vec<String>,

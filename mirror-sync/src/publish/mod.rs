@@ -34,9 +34,6 @@ impl<'a> Publisher<'a> {
     }
 
     /// Places a snapshot and lets `current` show it.
-    ///
-    /// # Errors
-    /// A file is not in the store; the disk is full.
     pub(crate) fn publish(&self, manifest: &Manifest, state: &mut RepoState) -> Result<()> {
         // Its manifest is written when the files are on disk; a snapshot without manifest is what a
         // kill left: it is placed anew.

@@ -37,7 +37,6 @@ pub(super) trait PublishTarget {
     /// Removes the publications before `first`.
     fn prune(&self, channel: &str, id: &str, first: u64) -> Result<()>;
 
-    /// Removes a snapshot.
     fn remove(&self, id: &str, stamp: &str) -> Result<()>;
 
     /// Brings every file of a snapshot, and of the publications that show it (channel and number),

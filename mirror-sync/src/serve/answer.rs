@@ -88,7 +88,6 @@ pub(crate) fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes
     answer
 }
 
-/// A refusal of one line.
 pub(crate) fn refusal(status: StatusCode, why: &str) -> HttpAnswer {
     text(status, "text/plain; charset=utf-8", format!("{why}\n"))
 }

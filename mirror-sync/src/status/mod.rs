@@ -31,7 +31,6 @@ pub(crate) struct Status {
     /// Bytes free for the mirror.
     pub(crate) disk_free: u64,
     pub(crate) published_bytes: u64,
-    /// The repositories by id.
     pub(crate) repos: Vec<RepoStatus>,
 }
 
@@ -71,7 +70,6 @@ pub(crate) struct RepoStatus {
     pub(crate) snapshots: Vec<String>,
     /// What each channel shows.
     pub(crate) channels: Vec<(String, String)>,
-    /// Whether its metadata carry a signature.
     pub(crate) signed_metadata: bool,
 }
 

@@ -43,9 +43,6 @@ pub(crate) fn repo_file(config: &Config, status: &Status, url: &str) -> String {
 }
 
 /// The public keys that clients need: path below the mirror's URL, and content.
-///
-/// # Errors
-/// A file cannot be read, or is no public key.
 pub(crate) fn public_keys(config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
     let mut keys = Vec::new();
     for id in config.repo.keys() {

@@ -28,9 +28,6 @@ pub(super) fn may_exist(run: &SyncRun<'_>, repo: &Repo) -> bool {
 
 /// Brings what deltas give of a new index's files into the store. What they do not give is fetched
 /// as ever.
-///
-/// # Errors
-/// Stopped; the store cannot be written.
 pub(super) fn take(run: &SyncRun<'_>, repo: &mut Repo, set: &MetadataSet) -> Result<()> {
     let lacks = |record: &&RepomdRecord| {
         let is_wanted = record.kind == "primary" || (!run.options.dry_run && repo.wants(record));

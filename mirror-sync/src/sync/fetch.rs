@@ -43,9 +43,6 @@ pub(super) struct Lacking {
 }
 
 /// Refuses before the first byte what the disk or the quota cannot hold.
-///
-/// # Errors
-/// There is not enough room.
 pub(super) fn check_space(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Result<()> {
     let needed: u64 = line.iter().flatten().map(Planned::to_fetch_bytes).sum();
     repo_client::require_space(run.layout.root(), needed)?;
@@ -63,9 +60,6 @@ pub(super) fn check_space(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Resu
 }
 
 /// Copies what the directories of `mirror.seed` have.
-///
-/// # Errors
-/// A directory cannot be read; the store cannot be written.
 pub(super) fn copy_seeds(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Result<()> {
     let seeds = Seeds::scan(&run.config.mirror.seed)?;
     let wanted: Vec<FetchJob> = line.iter().flatten().flat_map(Planned::jobs).collect();
@@ -79,9 +73,6 @@ pub(super) fn copy_seeds(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Resul
 }
 
 /// On the very first run: what was asked for first is published before the rest is fetched.
-///
-/// # Errors
-/// The store cannot be written.
 pub(super) fn publish_first(
     run: &SyncRun<'_>,
     line: &mut [RepoStep<Planned>],
@@ -114,9 +105,6 @@ pub(super) fn publish_first(
 }
 
 /// Brings all files of all repositories into the store.
-///
-/// # Errors
-/// The store cannot be written.
 pub(super) fn fetch(
     run: &SyncRun<'_>,
     mut line: Vec<RepoStep<Planned>>,

@@ -23,7 +23,6 @@ enum UpstreamNews {
     New(Upstream),
 }
 
-/// Looks at what upstream has.
 pub(super) fn look(run: &SyncRun<'_>, mut repo: Repo) -> RepoStep<Looked> {
     match ask(run, &mut repo) {
         Ok(UpstreamNews::New(upstream)) => Ok(Looked::new(repo, upstream)),

@@ -28,9 +28,6 @@ pub(super) enum SnapshotPart {
 }
 
 /// The manifest of a new snapshot, whose every file is in the store.
-///
-/// # Errors
-/// Metadata cannot be read, made or signed; the store cannot be written.
 pub(super) fn manifest(
     run: &SyncRun<'_>,
     repo: &Repo,

@@ -11,9 +11,6 @@ use crate::manifest::{self, Manifest, SnapshotFile};
 
 /// Adds deltas from the last snapshots to a manifest. Where one cannot be made there is none, and
 /// that is said; only a store that cannot be written stops the publication.
-///
-/// # Errors
-/// The store cannot be written.
 pub(super) fn offer_deltas(run: &SyncRun<'_>, manifest: &mut Manifest) -> Result<()> {
     let count = run.config.mirror.deltas;
     if count == 0 || manifest.first_part {

@@ -22,7 +22,6 @@ pub(super) struct Published {
     set: MetadataSet,
 }
 
-/// Publishes a whole set.
 pub(super) fn publish(run: &SyncRun<'_>, whole: Whole) -> RepoStep<Published> {
     let (mut repo, wanted) = whole.into_parts();
     let published =
@@ -38,9 +37,6 @@ pub(super) fn publish(run: &SyncRun<'_>, whole: Whole) -> RepoStep<Published> {
 }
 
 /// Publishes what was asked for first; the rest is to follow.
-///
-/// # Errors
-/// The disk is full.
 pub(super) fn publish_first(run: &SyncRun<'_>, repo: &mut Repo, wanted: &WantedSet) -> Result<()> {
     let manifest = metadata::manifest(run, repo, wanted, SnapshotPart::First)?;
     show(run, repo, &wanted.set, &manifest)?;

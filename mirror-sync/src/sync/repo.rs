@@ -99,7 +99,6 @@ impl Repo {
         Ok(digest_text(&digest))
     }
 
-    /// Whether the metadata are made here.
     pub(super) fn made_here(&self) -> bool {
         !self.section.select.is_everything()
     }
