@@ -42,15 +42,12 @@ pub(crate) struct FetchJob {
 }
 
 impl FetchJob {
-    /// A file of a repository, which nobody judges. An `xml:base` that may not be followed gives no
-    /// URL, and the file is then named as one that cannot be had.
+    /// A file of a repository, which nobody judges.
     pub(crate) fn new(set: &MetadataSet, path: &str, base: Option<&str>, digest: Digest) -> Self {
-        let href = Href::parse(path).ok();
-        let urls = href.and_then(|href| set.urls_of(&href, base).ok());
         Self {
             repo: set.repo.clone(),
             path: path.to_owned(),
-            urls: urls.unwrap_or_default(),
+            urls: urls(set, path, base),
             size: None,
             digest,
             priority: 0,
@@ -58,6 +55,14 @@ impl FetchJob {
             trust: None,
         }
     }
+}
+
+/// URLs of a file of a repository; an `xml:base` that may not be followed gives none, and the file
+/// is then named as one that cannot be had.
+pub(crate) fn urls(set: &MetadataSet, path: &str, base: Option<&str>) -> Vec<String> {
+    let href = Href::parse(path).ok();
+    let urls = href.and_then(|href| set.urls_of(&href, base).ok());
+    urls.unwrap_or_default()
 }
 
 /// What a transfer brought.

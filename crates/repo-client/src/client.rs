@@ -187,13 +187,8 @@ impl Client {
                 .tls_danger_accept_invalid_certs(true),
             None => builder.tls_certs_only([]),
         };
-        if let Some(identity) = settings
-            .tls
-            .as_ref()
-            .map(tls::identity)
-            .transpose()?
-            .flatten()
-        {
+        let identity = settings.tls.as_ref().map(tls::identity).transpose()?;
+        if let Some(identity) = identity.flatten() {
             builder = builder.identity(identity);
         }
         builder
@@ -217,18 +212,17 @@ impl Client {
         }
         let env = &self.options.proxy_environment;
         let skip = || env.no_proxy.as_deref().and_then(NoProxy::from_string);
-        let mut list = Vec::new();
-        let filled = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
-        if let Some(url) = filled(&env.http) {
-            list.push(reqwest::Proxy::http(url).map_err(bad)?.no_proxy(skip()));
-        }
-        if let Some(url) = filled(&env.https) {
-            list.push(reqwest::Proxy::https(url).map_err(bad)?.no_proxy(skip()));
-        }
-        if let Some(url) = filled(&env.all) {
-            list.push(reqwest::Proxy::all(url).map_err(bad)?.no_proxy(skip()));
-        }
-        Ok(list)
+        type NewProxy = fn(String) -> reqwest::Result<reqwest::Proxy>;
+        let named: [(_, NewProxy); 3] = [
+            (&env.http, reqwest::Proxy::http),
+            (&env.https, reqwest::Proxy::https),
+            (&env.all, reqwest::Proxy::all),
+        ];
+        let filled = named.into_iter().filter_map(|(url, new)| {
+            let url = url.clone().filter(|url| !url.is_empty())?;
+            Some(new(url).map_err(bad).map(|proxy| proxy.no_proxy(skip())))
+        });
+        filled.collect()
     }
 }
 

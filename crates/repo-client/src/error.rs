@@ -328,23 +328,13 @@ impl Cause {
             Self::Dns(_) => 6,
             Self::Connect(_) => 7,
             Self::Proxy(_) => 97,
-            Self::Tls {
-                fault: TlsFault::ClientCertificate,
-                ..
-            } => 56,
-            Self::Tls {
-                fault: TlsFault::LocalFile,
-                ..
-            } => 58,
-            Self::Tls {
-                fault: TlsFault::NoCa,
-                ..
-            } => 77,
-            Self::Tls {
-                fault: TlsFault::Handshake,
-                ..
-            } => 35,
-            Self::Tls { .. } => 60,
+            Self::Tls { fault, .. } => match fault {
+                TlsFault::ClientCertificate => 56,
+                TlsFault::LocalFile => 58,
+                TlsFault::NoCa => 77,
+                TlsFault::Handshake => 35,
+                _ => 60,
+            },
             Self::Timeout(_) | Self::TooSlow { .. } => 28,
             Self::Broken(_) => 56,
             Self::Truncated { .. } => 18,

@@ -1,7 +1,7 @@
 //! Certificates: which CAs are trusted, who we are, and what a failed handshake meant.
 
 use std::error::Error as StdError;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reqwest::{Certificate, Identity};
 use rustls::pki_types::CertificateDer;
@@ -28,16 +28,11 @@ fn fault(fault: TlsFault, text: impl Into<String>) -> Cause {
 /// `sslcacert`. Certificates the library cannot use are left out; none at all is an error.
 pub(crate) fn trusted(options: &ClientOptions, tls: &Tls) -> Result<Vec<Certificate>, Cause> {
     let mut found = Vec::new();
-    if options.ca_bundles.is_empty() {
-        CA_BUNDLES
-            .iter()
-            .any(|path| load(Path::new(path), &mut found).is_ok());
-    } else {
-        options
-            .ca_bundles
-            .iter()
-            .any(|path| load(path, &mut found).is_ok());
-    }
+    let bundles: Vec<&Path> = match options.ca_bundles.as_slice() {
+        [] => CA_BUNDLES.iter().map(Path::new).collect(),
+        named => named.iter().map(PathBuf::as_path).collect(),
+    };
+    bundles.iter().any(|path| load(path, &mut found).is_ok());
     if let Some(path) = &tls.ca {
         load(path, &mut found).map_err(|why| fault(TlsFault::LocalFile, why))?;
     }

@@ -2,7 +2,7 @@
 //! changes: signature, site, order, age, every digest, every vendor signature, and that nothing is
 //! missing. A run that was killed is simply run again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -190,18 +190,4 @@ fn publish(run: &SyncRun<'_>, goal: &RepoGoal) -> Result<()> {
     let mut state = manifest::read_state(&run.layout, &whole.repo)?;
     publisher.publish(whole, &mut state)?;
     publisher.retain(&whole.repo, &state).map(|_| ())
-}
-
-/// The full names that two sets do not share: what comes, what goes.
-pub(super) fn changes(old: &[SnapshotFile], new: &[SnapshotFile]) -> (Vec<String>, Vec<String>) {
-    let names = |list: &[SnapshotFile]| -> BTreeSet<String> {
-        list.iter()
-            .filter_map(|entry| entry.package.clone())
-            .collect()
-    };
-    let (old, new) = (names(old), names(new));
-    (
-        new.difference(&old).cloned().collect(),
-        old.difference(&new).cloned().collect(),
-    )
 }

@@ -3,47 +3,77 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use repo_client::{Access, MetadataSet, PartFile};
 use rpm_pkg::digest::DigestAlgo;
 use rpm_trust::sign::SigningKey;
 
-use super::apply::changes;
 use super::archive::{self, Head};
 use super::contents::{BundleReference, Contents, FORMAT, MAX_PARTS, Packed, RepoGoal, id_of};
 use super::record::{self, Receipt};
 use super::request::SiteRequest;
+use crate::config::{self, Bytes, OptionValue};
 use crate::error::{Error, Result};
 use crate::layout::CURRENT;
 use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::plan::closure::{self, ClosureRequest, SolverSource};
+use crate::plan::{differences, package_names};
 use crate::regenerate::{self, MetadataOrder};
 use crate::store::{hash_file, parse_digest};
 use crate::sync::SyncRun;
 use crate::{snapshot, upstream};
 
+// How a bundle is made; its docs are the help.
+#[derive(clap::Args)]
+pub(crate) struct BundleOptions {
+    /// Only these repositories
+    #[arg(long = "repo", value_name = "REPO")]
+    repos: Vec<String>,
+    /// Snapshot or date instead of what is published
+    #[arg(long, value_name = "WHICH")]
+    snapshot: Option<String>,
+    /// Needs nothing that the site has
+    #[arg(long)]
+    full: bool,
+    /// Remove what earlier bundles brought and is not requested now
+    #[arg(long)]
+    only_requested: bool,
+    /// Most bytes of a part (4.4G for a DVD)
+    #[arg(long, value_name = "BYTES", value_parser = part_size)]
+    split: Option<Bytes>,
+    /// Refused after that time (90d)
+    #[arg(long, value_name = "TIME", value_parser = config::time("90d"))]
+    expires: Option<Duration>,
+    /// Private key that signs it (mirror.sign_key)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Where to (.)
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".",
+        hide_default_value = true
+    )]
+    output: PathBuf,
+}
+
+/// A part has at least a byte.
+fn part_size(text: &str) -> OptionValue<Bytes> {
+    let example = "4.4G";
+    let bytes = config::size(example)(text)?;
+    let some = (bytes.0 > 0).then_some(bytes);
+    some.ok_or_else(|| format!("expected a size such as {example}"))
+}
+
 /// What is asked of [`make`].
-#[derive(Debug, Default)]
-pub(crate) struct Orders {
+pub(crate) struct Orders<'a> {
     pub(crate) site: String,
     /// What its hosts ask for; everything if there is none.
     pub(crate) requests: Vec<SiteRequest>,
     /// What it confirmed.
     pub(crate) receipts: Vec<Receipt>,
-    /// Repositories; those of the requests, or all, if empty.
-    pub(crate) repos: Vec<String>,
-    /// Snapshot or date; what is published if none.
-    pub(crate) snapshot: Option<String>,
-    /// Nothing counts as known to the site.
-    pub(crate) full: bool,
-    /// What earlier bundles brought and is not requested now is removed.
-    pub(crate) only_requested: bool,
-    /// Most bytes of a part; 0: one part.
-    pub(crate) split: u64,
-    /// Seconds until it is refused.
-    pub(crate) expires: Option<u64>,
-    /// Where the parts go.
-    pub(crate) out: PathBuf,
+    pub(crate) options: &'a BundleOptions,
 }
 
 /// What was made.
@@ -70,7 +100,7 @@ struct BundleRepo {
 /// A snapshot is missing or damaged; a receipt does not fit; the disk is full.
 pub(crate) fn make(
     run: &SyncRun<'_>,
-    orders: &Orders,
+    orders: &Orders<'_>,
     key: &SigningKey,
 ) -> Result<Option<MadeBundle>> {
     let mut made = record::made(&run.layout, &orders.site)?;
@@ -80,14 +110,18 @@ pub(crate) fn make(
         made.confirm(&orders.site, told)?;
     }
     record::write_made(&run.layout, &orders.site, &made)?;
-    let previous = made.confirmed.clone().filter(|_| !orders.full);
+    let previous = made.confirmed.clone().filter(|_| !orders.options.full);
     let before = previous
         .as_ref()
         .map(|told| record::contents(&run.layout, &orders.site, told.number))
         .transpose()?;
     let mut works = Vec::new();
     for id in repositories(run, orders)? {
-        works.push(BundleRepo::open(run, &id, orders.snapshot.as_deref())?);
+        works.push(BundleRepo::open(
+            run,
+            &id,
+            orders.options.snapshot.as_deref(),
+        )?);
     }
     let failed = choose(&mut works, orders, before.as_ref())?;
     let builder = Builder {
@@ -119,14 +153,17 @@ pub(crate) fn make(
     if before.is_some() && repos.iter().all(same) && !files.iter().any(|(f, _)| is_news(f)) {
         return Ok(None);
     }
-    let parts = split(&mut files, orders.split)?;
+    let parts = split(&mut files, orders.options.split)?;
     let contents = Contents {
         format: FORMAT,
         site: orders.site.clone(),
         number: made.next(),
         previous,
         made: run.now,
-        expires: orders.expires.map(|span| run.now.saturating_add(span)),
+        expires: orders
+            .options
+            .expires
+            .map(|span| run.now.saturating_add(span.as_secs())),
         tool: format!("mirror-sync/{}", crate::VERSION),
         parts,
         repos,
@@ -156,13 +193,13 @@ fn json_of(contents: &Contents) -> Result<Vec<u8>> {
     serde_json::to_vec(contents).map_err(|error| Error::unfit("bundle.json", "write", error))
 }
 
-fn repositories(run: &SyncRun<'_>, orders: &Orders) -> Result<Vec<String>> {
-    let mut ids: BTreeSet<String> = orders.repos.iter().cloned().collect();
+fn repositories(run: &SyncRun<'_>, orders: &Orders<'_>) -> Result<Vec<String>> {
+    let mut ids: BTreeSet<String> = orders.options.repos.iter().cloned().collect();
     if ids.is_empty() {
         ids.extend(orders.requests.iter().flat_map(|one| one.repos.clone()));
     }
     let open = orders.requests.iter().any(|one| one.repos.is_empty());
-    if ids.is_empty() || (orders.repos.is_empty() && open) {
+    if ids.is_empty() || (orders.options.repos.is_empty() && open) {
         ids.extend(run.config.repo.keys().cloned());
     }
     match ids.iter().find(|id| !run.config.repo.contains_key(*id)) {
@@ -224,7 +261,7 @@ fn damaged(id: &str, what: &str) -> Error {
 /// Decides what the site is to have of each repository; returns requests that cannot be met.
 fn choose(
     works: &mut [BundleRepo],
-    orders: &Orders,
+    orders: &Orders<'_>,
     before: Option<&Contents>,
 ) -> Result<Vec<(String, String)>> {
     let mut failed = Vec::new();
@@ -250,7 +287,7 @@ fn choose(
             continue;
         }
         let mut keep = chosen.remove(&work.source.repo).unwrap_or_default();
-        if !orders.only_requested {
+        if !orders.options.only_requested {
             let old = before.iter().flat_map(|old| &old.repos);
             let old = old.filter(|old| old.whole.repo == work.source.repo);
             let had: BTreeSet<&str> = old
@@ -298,7 +335,7 @@ impl Builder<'_> {
         let old = old.map(|old| &old.whole).find(|old| old.repo == *id);
         let packages = self.packages(work, &|_| true);
         let old_packages = old.map(|old| old.files.as_slice()).unwrap_or_default();
-        let (added, removed) = changes(old_packages, &packages);
+        let (added, removed) = differences(old_packages, &package_names(&packages));
         let whole = match old {
             // Nothing new: the metadata stay, too.
             Some(old)
@@ -409,11 +446,12 @@ impl Builder<'_> {
     }
 }
 
-/// Gives each file its part: as many parts as are needed for `most` bytes each.
-fn split(files: &mut [(Packed, PathBuf)], most: u64) -> Result<u32> {
+/// Gives each file its part: as many parts as are needed for `most` bytes each; one without.
+fn split(files: &mut [(Packed, PathBuf)], most: Option<Bytes>) -> Result<u32> {
     let (mut part, mut bytes) = (1_u32, 0_u64);
     for (file, _) in files {
-        if most > 0 && bytes > 0 && bytes.saturating_add(file.size) > most {
+        let all = bytes.saturating_add(file.size);
+        if bytes > 0 && most.is_some_and(|most| all > most.0) {
             part += 1;
             bytes = 0;
         }
@@ -431,7 +469,7 @@ fn split(files: &mut [(Packed, PathBuf)], most: u64) -> Result<u32> {
 fn write(
     contents: &Contents,
     files: &[(Packed, PathBuf)],
-    orders: &Orders,
+    orders: &Orders<'_>,
     key: &SigningKey,
     now: u64,
 ) -> Result<Vec<PathBuf>> {
@@ -443,7 +481,7 @@ fn write(
         json,
         signature: signature.into_bytes(),
     };
-    let out: &Path = &orders.out;
+    let out: &Path = &orders.options.output;
     std::fs::create_dir_all(out).map_err(Error::file(out, "create"))?;
     repo_client::require_space(out, contents.bytes())?;
     let mut parts = Vec::new();

@@ -18,7 +18,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use cli_kit::{OutputMode, Printer};
 
-use crate::config::{Bytes, TimeSpan};
+use crate::config::{Bytes, size, time};
 use crate::error::Result;
 use session::Session;
 
@@ -108,21 +108,4 @@ impl CommandLine {
             Command::Bundle(bundle) => bundle.run(&open()?),
         }
     }
-}
-
-/// The value of an option, or what is expected instead.
-type OptionValue<T> = std::result::Result<T, String>;
-
-/// Reads a span of time.
-fn time(example: &'static str) -> impl Fn(&str) -> OptionValue<Duration> + Clone {
-    move |text| {
-        let span =
-            TimeSpan::parse(text).ok_or_else(|| format!("expected a time such as {example}"));
-        span.map(|span| span.0)
-    }
-}
-
-/// Reads a number of bytes.
-fn size(example: &'static str) -> impl Fn(&str) -> OptionValue<Bytes> + Clone {
-    move |text| Bytes::parse(text).ok_or_else(|| format!("expected a size such as {example}"))
 }

@@ -16,7 +16,7 @@ use rpm_repo::{Place, layout};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-pub(crate) use units::{Bytes, TimeSpan, day_start};
+pub(crate) use units::{Bytes, OptionValue, TimeSpan, day_start, size, time};
 
 /// Largest configuration file in bytes.
 const MAX_CONFIG: u64 = 4 << 20;

@@ -98,3 +98,20 @@ pub(crate) fn day_start(text: &str) -> Option<u64> {
     let day = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?;
     u64::try_from(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp()).ok()
 }
+
+/// The value of an option, or what is expected instead.
+pub(crate) type OptionValue<T> = std::result::Result<T, String>;
+
+/// Reads a span of time.
+pub(crate) fn time(example: &'static str) -> impl Fn(&str) -> OptionValue<Duration> + Clone {
+    move |text| {
+        let span =
+            TimeSpan::parse(text).ok_or_else(|| format!("expected a time such as {example}"));
+        span.map(|span| span.0)
+    }
+}
+
+/// Reads a number of bytes.
+pub(crate) fn size(example: &'static str) -> impl Fn(&str) -> OptionValue<Bytes> + Clone {
+    move |text| Bytes::parse(text).ok_or_else(|| format!("expected a size such as {example}"))
+}

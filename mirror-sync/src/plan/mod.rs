@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::config::Mirror;
 use crate::error::{Error, Result};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SnapshotFile};
 
 /// What is going to change, for people and `--json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -25,21 +25,20 @@ pub(crate) struct SetChange {
     pub(crate) removed: Vec<String>,
 }
 
-/// Compares two sets of package names.
+/// The full names that two sets of packages do not share: what comes, what goes.
 pub(crate) fn differences(
-    old: Option<&Manifest>,
+    old: &[SnapshotFile],
     new: &BTreeSet<String>,
 ) -> (Vec<String>, Vec<String>) {
-    let had: BTreeSet<String> = old.map(package_names).unwrap_or_default();
+    let had = package_names(old);
     let added = new.difference(&had).cloned().collect();
     let removed = had.difference(new).cloned().collect();
     (added, removed)
 }
 
 /// The full names of a snapshot's packages.
-pub(crate) fn package_names(manifest: &Manifest) -> BTreeSet<String> {
-    let names = manifest.files.iter().filter_map(|f| f.package.clone());
-    names.collect()
+pub(crate) fn package_names(files: &[SnapshotFile]) -> BTreeSet<String> {
+    files.iter().filter_map(|f| f.package.clone()).collect()
 }
 
 /// Stops a run that would take away too much: an empty list upstream is more often a broken

@@ -20,12 +20,12 @@ fn differences_are_those_of_the_full_names() {
         files.extend(files.first().copied());
         let old = stage.snapshot(1, &files);
         let new: BTreeSet<String> = new.iter().map(|name| (*name).to_owned()).collect();
-        let found = differences(Some(&old), &new);
+        let found = differences(&old.files, &new);
         assert_eq!(
             (&found.0[..], &found.1[..]),
             (&strings(added)[..], &strings(removed)[..])
         );
-        assert_eq!(differences(None, &new).0.len(), new.len());
+        assert_eq!(differences(&[], &new).0.len(), new.len());
     }
 }
 

@@ -74,8 +74,7 @@ impl<'a> Directory<'a> {
         if fs::symlink_metadata(&to).is_ok() {
             return Ok(());
         }
-        let parent = to.parent().unwrap_or(tree);
-        fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
+        make_parent(&to, tree)?;
         // Gone from the store by `clean` or `verify`: then clients do without it.
         let _ = self.store.link(&entry.digest()?, &to);
         Ok(())
@@ -91,8 +90,7 @@ impl<'a> Directory<'a> {
         if fs::symlink_metadata(&path).is_ok_and(|named| named.ino() == stored.ino()) {
             return Ok(false);
         }
-        let parent = path.parent().unwrap_or(tree);
-        fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
+        make_parent(&path, tree)?;
         self.store.relink(&digest, &path)?;
         Ok(true)
     }
@@ -178,6 +176,11 @@ pub(crate) fn put(public: &Path, path: &str, data: &[u8]) -> Result<()> {
         return Ok(());
     }
     layout::write_whole(&path, data)
+}
+
+fn make_parent(path: &Path, tree: &Path) -> Result<()> {
+    let parent = path.parent().unwrap_or(tree);
+    fs::create_dir_all(parent).map_err(Error::file(parent, "create"))
 }
 
 /// The way from `parent` to `tree`, both below `public`: the directory can be moved or served

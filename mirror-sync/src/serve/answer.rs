@@ -236,24 +236,16 @@ fn range_of(text: &str, size: u64) -> RangeVerdict {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| text.parse().unwrap_or(u64::MAX))
     };
-    match (
-        first.trim(),
-        number(first.trim()),
-        last.trim(),
-        number(last.trim()),
-    ) {
-        (_, Some(start), "", None) if start < size => RangeVerdict::Part(start, size),
-        (_, Some(start), _, Some(end)) if end < start => RangeVerdict::Whole,
-        (_, Some(start), _, Some(end)) if start < size => {
-            RangeVerdict::Part(start, end.saturating_add(1).min(size))
-        }
-        (_, Some(_), "", None) | (_, Some(_), _, Some(_)) => RangeVerdict::Unsatisfiable,
-        ("", None, _, Some(0)) => RangeVerdict::Unsatisfiable,
-        ("", None, _, Some(count)) if size > 0 => {
-            RangeVerdict::Part(size.saturating_sub(count), size)
-        }
-        ("", None, _, Some(_)) => RangeVerdict::Unsatisfiable,
-        _ => RangeVerdict::Whole,
+    let (first, last) = (first.trim(), last.trim());
+    let range = match (number(first), number(last)) {
+        (Some(start), None) if last.is_empty() => (start, size),
+        (Some(start), Some(end)) if start <= end => (start, end.saturating_add(1).min(size)),
+        (None, Some(count)) if first.is_empty() => (size.saturating_sub(count), size),
+        _ => return RangeVerdict::Whole,
+    };
+    match range {
+        (start, end) if start < end => RangeVerdict::Part(start, end),
+        _ => RangeVerdict::Unsatisfiable,
     }
 }
 

@@ -4,13 +4,12 @@
 //! for it. A file that is just being sent may go, too: a process that has it open reads it to the end.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rpm_pkg::digest::Digest;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -37,16 +36,12 @@ pub(super) fn used(path: &Path, now: u64) {
     if fs::metadata(path).is_ok_and(fresh) {
         return;
     }
-    let time = Timespec {
-        tv_sec: i64::try_from(now).unwrap_or(i64::MAX),
-        tv_nsec: 0,
+    let Some(time) = UNIX_EPOCH.checked_add(Duration::from_secs(now)) else {
+        return;
     };
-    let times = Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
+    let times = FileTimes::new().set_accessed(time).set_modified(time);
     // Without it the file only goes earlier.
-    let _ = utimensat(CWD, path, &times, AtFlags::empty());
+    let _ = File::open(path).and_then(|file| file.set_times(times));
 }
 
 /// Removes what was not used for too long, and then what was used longest ago until the rest fits;

@@ -87,9 +87,9 @@ pub(crate) fn serve(setting: Setting<'_>) -> Result<()> {
         refused: AtomicU64::new(0),
     });
     let address = setting.config.serve.listen.clone();
-    let told = |why: String| Error::Serve {
+    let told = |why: std::io::Error| Error::Serve {
         address: address.clone(),
-        why,
+        why: why.to_string(),
     };
     let limit = connections(setting.config.serve.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -100,14 +100,10 @@ pub(crate) fn serve(setting: Setting<'_>) -> Result<()> {
         )
         .enable_all()
         .build()
-        .map_err(|error| told(error.to_string()))?;
+        .map_err(told)?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(&address)
-            .await
-            .map_err(|error| told(error.to_string()))?;
-        let local = listener
-            .local_addr()
-            .map_err(|error| told(error.to_string()))?;
+        let listener = TcpListener::bind(&address).await.map_err(told)?;
+        let local = listener.local_addr().map_err(told)?;
         setting.printer.info(&format!(
             "serving {} on http://{local}/",
             server.config.mirror.name

@@ -23,7 +23,7 @@ use super::answer::{HttpAnswer, refusal};
 use super::evict::{self, Keep};
 use crate::config::{Config, LimitSection};
 use crate::error::{Error, Result};
-use crate::fetch::{FetchJob, Fetcher};
+use crate::fetch::{FetchJob, Fetcher, urls};
 use crate::layout::Layout;
 use crate::observer::TerminalObserver;
 use crate::store::Store;
@@ -204,14 +204,9 @@ impl Proxy {
         }
         let (packages, _) = upstream::list(&set)?;
         let mut files = HashMap::new();
-        let urls = |path: &str, base: Option<&str>| {
-            let href = rpm_repo::layout::Href::parse(path).ok();
-            href.and_then(|href| set.urls_of(&href, base).ok())
-                .unwrap_or_default()
-        };
         for package in packages {
             let known = Known {
-                urls: urls(&package.location, package.base.as_deref()),
+                urls: urls(&set, &package.location, package.base.as_deref()),
                 size: Some(package.size),
                 digest: package.digest,
                 package: true,
@@ -222,7 +217,7 @@ impl Proxy {
             if let Some(digest) = record.checksum {
                 let path = record.href.as_str().to_owned();
                 let known = Known {
-                    urls: urls(&path, record.base.as_deref()),
+                    urls: urls(&set, &path, record.base.as_deref()),
                     size: record.size,
                     digest,
                     package: false,

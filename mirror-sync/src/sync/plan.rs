@@ -91,13 +91,14 @@ impl Planned {
             .map(|p| p.nevra.to_string())
             .collect();
         let repo = &mut self.repo;
-        let (added, removed) = plan::differences(repo.current.as_ref(), &names);
+        let current = repo.current.as_ref();
+        let had = current.map(|old| old.files.as_slice()).unwrap_or_default();
+        let (added, removed) = plan::differences(had, &names);
         let gone = removed.len();
         let change = &mut repo.report.change;
         change.packages = names.len();
         (change.added, change.removed) = (added, removed);
         if !run.options.allow_delete {
-            let current = repo.current.as_ref();
             plan::guard(&repo.id, &run.config.mirror, current, gone, names.len())?;
         }
         let jobs = self.jobs();

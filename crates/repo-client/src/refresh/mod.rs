@@ -238,16 +238,10 @@ pub fn refresh(
             .iter()
             .map(|repo| refresh_one(client, repo, &observer)),
     );
-    match client.block_on(work) {
-        Ok(results) => results,
-        Err(error) => {
-            let text = error.to_string();
-            repos
-                .iter()
-                .map(|_| Err(Error::Setup(text.clone())))
-                .collect()
-        }
-    }
+    client.block_on(work).unwrap_or_else(|error| {
+        let failed = |_| Err(Error::Setup(error.to_string()));
+        repos.iter().map(failed).collect()
+    })
 }
 
 /// The name of a part in the set's folder: what follows `repodata/` in its location, else its

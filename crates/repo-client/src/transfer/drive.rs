@@ -343,29 +343,29 @@ impl Drive<'_> {
     }
 
     fn tick(&mut self, now: Instant) -> Result<()> {
-        let mut acts = Vec::new();
+        let mut overtaken = Vec::new();
         for id in self.picture.open.clone() {
             let file = &self.picture.files[id];
             if file.stage == FileStage::Open {
                 self.disk.look_after(id, file, now)?;
-                acts.extend(file.map.overtaken().into_iter().map(Act::Stop));
+                overtaken.extend(file.map.overtaken());
             }
         }
         if self.mode != Sharing::Spread {
             return Ok(());
         }
-        for act in &acts {
-            if let Act::Stop(id) = act {
-                self.picture.over(*id, now);
-            }
-        }
-        self.act(acts)?;
+        self.stop(overtaken, now);
         self.give_up_idle(now)?;
-        for id in self.watch.probe(&mut self.picture, self.observer, now) {
+        let surplus = self.watch.probe(&mut self.picture, self.observer, now);
+        self.stop(surplus, now);
+        Ok(())
+    }
+
+    fn stop(&mut self, requests: Vec<RangeId>, now: Instant) {
+        for id in requests {
             self.picture.over(id, now);
             self.ranges.stop(id);
         }
-        Ok(())
     }
 
     fn give_up_idle(&mut self, now: Instant) -> Result<()> {
@@ -489,10 +489,7 @@ impl Drive<'_> {
         // What is about to end by itself may do so, and keep its connection.
         let claims = file.map.claims().iter();
         let useless: Vec<RangeId> = claims.filter(|c| c.at < c.to).map(|c| c.key).collect();
-        for id in useless {
-            self.picture.over(id, now);
-            self.ranges.stop(id);
-        }
+        self.stop(useless, now);
         self.disk.check(id, &self.picture.files[id])
     }
 
@@ -567,10 +564,7 @@ impl Drive<'_> {
         let running: Vec<RangeId> = claims.map(|claim| claim.key).collect();
         self.disk.given_up(id, file, now);
         self.observer.event(Event::Failed { id: file.id });
-        for id in running {
-            self.picture.over(id, now);
-            self.ranges.stop(id);
-        }
+        self.stop(running, now);
         self.picture.settle(id);
         (self.sink)(id, Err(error))
     }

@@ -101,8 +101,7 @@ pub fn fetch(
     let observer = Logged(observer);
     let work = fetch_in_turn(client, requests, parallel, &observer);
     client.block_on(work).unwrap_or_else(|error| {
-        let text = error.to_string();
-        let failed = || Err(Error::Setup(text.clone()));
+        let failed = || Err(Error::Setup(error.to_string()));
         std::iter::repeat_with(failed).take(count).collect()
     })
 }

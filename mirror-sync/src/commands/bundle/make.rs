@@ -1,17 +1,15 @@
 //! `mirror-sync bundle make`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::describe;
-use crate::bundle::make::{Orders, make};
+use crate::bundle::make::{BundleOptions, Orders, make};
 use crate::bundle::record::Receipt;
 use crate::bundle::request::SiteRequest;
 use crate::commands::session::Session;
-use crate::commands::{OptionValue, size, time};
-use crate::config::{self, Bytes};
+use crate::config;
 use crate::error::{EXIT_DONE, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error, Result};
 use crate::sync::{SyncOptions, SyncRun};
 use crate::trust;
@@ -31,43 +29,8 @@ pub(in crate::commands) struct Make {
     /// What the site applied
     #[arg(long = "receipt", value_name = "FILE")]
     receipts: Vec<PathBuf>,
-    /// Only these repositories
-    #[arg(long = "repo", value_name = "REPO")]
-    repos: Vec<String>,
-    /// Snapshot or date instead of what is published
-    #[arg(long, value_name = "WHICH")]
-    snapshot: Option<String>,
-    /// Needs nothing that the site has
-    #[arg(long)]
-    full: bool,
-    /// Remove what earlier bundles brought and is not requested now
-    #[arg(long)]
-    only_requested: bool,
-    /// Most bytes of a part (4.4G for a DVD)
-    #[arg(long, value_name = "BYTES", value_parser = part_size)]
-    split: Option<Bytes>,
-    /// Refused after that time (90d)
-    #[arg(long, value_name = "TIME", value_parser = time("90d"))]
-    expires: Option<Duration>,
-    /// Private key that signs it (mirror.sign_key)
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
-    /// Where to (.)
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = ".",
-        hide_default_value = true
-    )]
-    output: PathBuf,
-}
-
-/// A part has at least a byte.
-fn part_size(text: &str) -> OptionValue<Bytes> {
-    let example = "4.4G";
-    let bytes = size(example)(text)?;
-    let some = (bytes.0 > 0).then_some(bytes);
-    some.ok_or_else(|| format!("expected a size such as {example}"))
+    #[command(flatten)]
+    options: BundleOptions,
 }
 
 impl Make {
@@ -78,7 +41,11 @@ impl Make {
     fn made(&self, run: &SyncRun<'_>) -> Result<u8> {
         let printer = run.printer;
         let orders = self.orders()?;
-        let file = self.key.as_ref().or(run.config.mirror.sign_key.as_ref());
+        let file = self
+            .options
+            .key
+            .as_ref()
+            .or(run.config.mirror.sign_key.as_ref());
         let file = file.ok_or_else(|| {
             Error::Usage("a bundle is signed: name a key with --key or mirror.sign_key".into())
         })?;
@@ -109,7 +76,7 @@ impl Make {
         })
     }
 
-    fn orders(&self) -> Result<Orders> {
+    fn orders(&self) -> Result<Orders<'_>> {
         let requests = self.requests.iter().map(|file| SiteRequest::read(file));
         let requests = requests.collect::<Result<Vec<_>>>()?;
         let receipts = self.receipts.iter().map(|file| Receipt::read(file));
@@ -138,13 +105,7 @@ impl Make {
             site,
             requests,
             receipts,
-            repos: self.repos.clone(),
-            snapshot: self.snapshot.clone(),
-            full: self.full,
-            only_requested: self.only_requested,
-            split: self.split.map_or(0, |bytes| bytes.0),
-            expires: self.expires.map(|span| span.as_secs()),
-            out: self.output.clone(),
+            options: &self.options,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::steal::is_useless;
-use super::{RequestKind, SegmentRequest};
+use super::{SegmentRequest, others_requests};
 use crate::transfer::file::{Stream, WantedFile};
 use crate::transfer::ids::HostId;
 use crate::transfer::picture::Picture;
@@ -15,36 +15,17 @@ pub(crate) fn hedge(picture: &Picture, host: HostId, now: Instant) -> Option<Seg
     if picture.hosts[host].no_ranges || is_useless(picture, host) {
         return None;
     }
-    for (id, file, source) in picture.shared_files(host, now) {
-        let known = picture.is_known(file, source);
-        for claim in file.map.claims() {
-            let Some(stream) = picture.streams.get(&claim.key) else {
-                continue;
-            };
-            // Over the same connection it would come no sooner.
-            let same = stream.shared.is_some() && stream.host == host;
-            if same || claim.at >= claim.to || stream.sample.is_some() || is_twice(file, claim) {
-                continue;
-            }
-            let old = stream.age(now).as_secs_f64() > REST_LASTS;
-            if !known && claim.source != source && !old {
-                continue;
-            }
-            if is_late(picture, host, claim, stream, now)
-                && let Some((from, to)) = file.map.missing(claim.at, claim.to)
-            {
-                return Some(SegmentRequest {
-                    file: id,
-                    source,
-                    host,
-                    from,
-                    to,
-                    kind: RequestKind::Gap,
-                });
-            }
+    let mut others = others_requests(picture, host, now);
+    others.find_map(|(rest, file, claim, stream)| {
+        // Over the same connection it would come no sooner.
+        let same = stream.shared.is_some() && stream.host == host;
+        if same || claim.at >= claim.to || is_twice(file, claim) {
+            return None;
         }
-    }
-    None
+        let late = is_late(picture, host, claim, stream, now);
+        let (from, to) = file.map.missing(claim.at, claim.to).filter(|_| late)?;
+        Some(SegmentRequest { from, to, ..rest })
+    })
 }
 
 /// Whether another request is to bring some of the same bytes.

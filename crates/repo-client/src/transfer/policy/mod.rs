@@ -22,7 +22,13 @@ pub(crate) mod stage;
 pub(crate) mod steal;
 pub(crate) mod turns;
 
+use std::time::Instant;
+
+use super::file::{Stream, WantedFile};
 use super::ids::{FileId, HostId, SourceId};
+use super::picture::Picture;
+use super::segments::Claim;
+use super::tuning::segments::REST_LASTS;
 use crate::ranges::RangeId;
 
 /// One request to be sent.
@@ -37,6 +43,33 @@ pub(crate) struct SegmentRequest {
     /// Byte after the last; `u64::MAX` where the size is not known.
     pub(crate) to: u64,
     pub(crate) kind: RequestKind,
+}
+
+/// Requests for pieces of files that a server could bring as well, each with the source it has
+/// there. Where that source is not known to have the same bytes only a request that lasts counts.
+fn others_requests(
+    picture: &Picture,
+    host: HostId,
+    now: Instant,
+) -> impl Iterator<Item = (SegmentRequest, &WantedFile, &Claim, &Stream)> {
+    let files = picture.shared_files(host, now);
+    files.flat_map(move |(id, file, source)| {
+        let known = picture.is_known(file, source);
+        file.map.claims().iter().filter_map(move |claim| {
+            let stream = picture.streams.get(&claim.key);
+            let stream = stream.filter(|stream| stream.sample.is_none())?;
+            let old = stream.age(now).as_secs_f64() >= REST_LASTS;
+            let rest = SegmentRequest {
+                file: id,
+                source,
+                host,
+                from: claim.at,
+                to: claim.to,
+                kind: RequestKind::Gap,
+            };
+            (known || claim.source == source || old).then_some((rest, file, claim, stream))
+        })
+    })
 }
 
 /// What a request is for.

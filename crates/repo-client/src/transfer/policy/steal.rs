@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{RequestKind, SegmentRequest};
+use super::{RequestKind, SegmentRequest, others_requests};
 use crate::transfer::file::Stream;
 use crate::transfer::ids::HostId;
 use crate::transfer::picture::Picture;
@@ -34,34 +34,19 @@ pub(crate) fn steal(picture: &Picture, host: HostId, now: Instant) -> Option<Seg
         return None;
     }
     let mut best: Option<Longest> = None;
-    for (id, file, source) in picture.shared_files(host, now) {
-        let known = picture.is_known(file, source);
-        for claim in file.map.claims() {
-            let stream = picture.streams.get(&claim.key);
-            let Some(stream) = stream.filter(|s| s.sample.is_none()) else {
-                continue;
-            };
-            let young = stream.age(now).as_secs_f64() < REST_LASTS;
-            if !known && claim.source != source && young {
-                continue;
-            }
-            let Some(lasts) = worth(claim, stream, now) else {
-                continue;
-            };
-            if best.as_ref().is_none_or(|longest| lasts > longest.lasts) {
-                best = Some(Longest {
-                    lasts,
-                    rest: claim.to.saturating_sub(claim.at),
-                    ask: SegmentRequest {
-                        file: id,
-                        source,
-                        host,
-                        from: claim.at,
-                        to: claim.to,
-                        kind: RequestKind::Steal(claim.key),
-                    },
-                });
-            }
+    for (rest, _, claim, stream) in others_requests(picture, host, now) {
+        let Some(lasts) = worth(claim, stream, now) else {
+            continue;
+        };
+        if best.as_ref().is_none_or(|longest| lasts > longest.lasts) {
+            best = Some(Longest {
+                lasts,
+                rest: claim.to.saturating_sub(claim.at),
+                ask: SegmentRequest {
+                    kind: RequestKind::Steal(claim.key),
+                    ..rest
+                },
+            });
         }
     }
     let Longest {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::transfer::policy::RequestKind;
 use crate::transfer::policy::stage::{PolicyStage, host, source};
 
 const MB: u64 = 1 << 20;
