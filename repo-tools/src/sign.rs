@@ -10,9 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use rpm_pkg::header::{
-    Header, HeaderBuilder, HeaderKind, IndexEntry, MAGIC, TagType, TagValue, WriteError, tag,
-};
+use rpm_pkg::header::{Header, HeaderBuilder, HeaderKind, MAGIC, TagValue, WriteError, tag};
 use rpm_pkg::package::{LEAD_SIZE, Package};
 use rpm_trust::sign::{SignatureHash, SigningKey};
 use whole_file::{Access, Durability, WholeFile};
@@ -128,7 +126,7 @@ fn signature_header(
         .entries()
         .filter(|entry| !SIGNATURES.contains(&entry.tag))
     {
-        builder.add(entry.tag, value(&entry));
+        builder.add(entry.tag, TagValue::of(&entry));
     }
     if is_v6 {
         builder.add(
@@ -141,27 +139,4 @@ fn signature_header(
         builder.add(tag::DSAHEADER, TagValue::Bin(packet));
     }
     builder.build(HeaderKind::Signature)
-}
-
-fn value(entry: &IndexEntry<'_>) -> TagValue {
-    let strings = || entry.strings().map(<[u8]>::to_vec).collect();
-    match entry.kind {
-        TagType::Char => TagValue::Char(entry.data.to_vec()),
-        TagType::Int8 => TagValue::Int8(entry.data.to_vec()),
-        TagType::Int16 => TagValue::Int16(numbers(entry.data, u16::from_be_bytes)),
-        TagType::Int32 => TagValue::Int32(numbers(entry.data, u32::from_be_bytes)),
-        TagType::Int64 => TagValue::Int64(numbers(entry.data, u64::from_be_bytes)),
-        TagType::String => TagValue::string(entry.strings().next().unwrap_or_default()),
-        TagType::Bin => TagValue::Bin(entry.data.to_vec()),
-        TagType::StringArray => TagValue::StringArray(strings()),
-        TagType::I18nString => TagValue::I18nString(strings()),
-    }
-}
-
-fn numbers<T, const N: usize>(data: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-    data.as_chunks::<N>()
-        .0
-        .iter()
-        .map(|bytes| read(*bytes))
-        .collect()
 }

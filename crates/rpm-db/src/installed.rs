@@ -188,7 +188,7 @@ impl InstalledHeader {
             .add(tag::INSTALLCOLOR, TagValue::int32(facts.color))
             .add(tag::INSTALLTID, TagValue::int32(facts.tid));
         if let Some(prefixes) = main.entry(tag::PREFIXES) {
-            record.add(tag::INSTPREFIXES, value(&prefixes));
+            record.add(tag::INSTPREFIXES, TagValue::of(&prefixes));
         }
         if !main.has(tag::SOURCERPM) && !main.has(tag::SOURCEPACKAGE) {
             record.add(tag::SOURCERPM, TagValue::string("(none)"));
@@ -263,7 +263,7 @@ fn copy_signature(
     facts: &InstallFacts<'_>,
 ) -> Result<(), DbError> {
     for (tag, entry) in translated(signature, main, facts.as_rpm6)? {
-        record.add(tag, value(&entry));
+        record.add(tag, TagValue::of(&entry));
     }
     Ok(())
 }
@@ -306,30 +306,6 @@ fn translated<'a>(
         entries.push((rule.to, entry));
     }
     Ok(entries)
-}
-
-/// An entry as a value to be written.
-fn value(entry: &IndexEntry<'_>) -> TagValue {
-    let texts = || entry.strings().map(<[u8]>::to_vec).collect::<Vec<_>>();
-    match entry.kind {
-        TagType::Char => TagValue::Char(entry.data.to_vec()),
-        TagType::Int8 => TagValue::Int8(entry.data.to_vec()),
-        TagType::Int16 => TagValue::Int16(numbers(entry.data, u16::from_be_bytes)),
-        TagType::Int32 => TagValue::Int32(numbers(entry.data, u32::from_be_bytes)),
-        TagType::Int64 => TagValue::Int64(numbers(entry.data, u64::from_be_bytes)),
-        TagType::Bin => TagValue::Bin(entry.data.to_vec()),
-        TagType::String => TagValue::String(texts().pop().unwrap_or_default()),
-        TagType::StringArray => TagValue::StringArray(texts()),
-        TagType::I18nString => TagValue::I18nString(texts()),
-    }
-}
-
-fn numbers<const N: usize, T>(data: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-    data.as_chunks()
-        .0
-        .iter()
-        .map(|bytes| read(*bytes))
-        .collect()
 }
 
 fn name(main: &Header) -> String {

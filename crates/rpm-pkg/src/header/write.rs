@@ -2,7 +2,7 @@
 //!
 //! Layout: docs/reference/packages.md, 1.3, and docs/reference/rpmdb.md, 2.4, as rpm 4.18 writes it.
 
-use super::{ENTRY_SIZE, Header, HeaderError, HeaderKind, INTRO_SIZE, TagType, tag};
+use super::{ENTRY_SIZE, Header, HeaderError, HeaderKind, INTRO_SIZE, IndexEntry, TagType, tag};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -21,6 +21,11 @@ pub enum WriteError {
     /// A signature header's entry has the wrong type or too many elements.
     #[error("signature tag {0} has the wrong type or size")]
     Signature(u32),
+}
+
+fn numbers<T, const N: usize>(data: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
+    let (numbers, _) = data.as_chunks::<N>();
+    numbers.iter().map(|bytes| read(*bytes)).collect()
 }
 
 /// A value to be written.
@@ -60,6 +65,22 @@ impl TagValue {
     /// An array of strings.
     pub fn strings<T: AsRef<[u8]>>(values: impl IntoIterator<Item = T>) -> Self {
         TagValue::StringArray(values.into_iter().map(|v| v.as_ref().to_vec()).collect())
+    }
+
+    /// The value of an entry that was read. An empty text stands where a string entry has none.
+    pub fn of(entry: &IndexEntry<'_>) -> Self {
+        let texts = || entry.strings().map(<[u8]>::to_vec).collect();
+        match entry.kind {
+            TagType::Char => TagValue::Char(entry.data.to_vec()),
+            TagType::Int8 => TagValue::Int8(entry.data.to_vec()),
+            TagType::Int16 => TagValue::Int16(numbers(entry.data, u16::from_be_bytes)),
+            TagType::Int32 => TagValue::Int32(numbers(entry.data, u32::from_be_bytes)),
+            TagType::Int64 => TagValue::Int64(numbers(entry.data, u64::from_be_bytes)),
+            TagType::String => TagValue::string(entry.strings().next().unwrap_or_default()),
+            TagType::Bin => TagValue::Bin(entry.data.to_vec()),
+            TagType::StringArray => TagValue::StringArray(texts()),
+            TagType::I18nString => TagValue::I18nString(texts()),
+        }
     }
 
     fn encode(&self) -> Encoded {
