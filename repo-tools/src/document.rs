@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use rpm_pkg::digest::DigestAlgo;
@@ -15,7 +14,7 @@ use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other, primary};
 
 use crate::error::{Error, Result};
-use crate::repository::Repository;
+use crate::select::SelectedPackages;
 
 /// Gets a package's checksum, and a function that appends its record.
 pub type EachRecord<'e> = dyn FnMut(&str, &dyn Fn(&mut String)) -> ControlFlow<()> + 'e;
@@ -110,17 +109,6 @@ pub struct FileStyle {
     pub timestamp: u64,
 }
 
-/// The end of a file's name in a compression.
-pub fn suffix(format: Format) -> &'static str {
-    match format {
-        Format::Gzip => ".gz",
-        Format::Xz => ".xz",
-        Format::Zstd => ".zst",
-        Format::Bzip2 => ".bz2",
-        _ => "",
-    }
-}
-
 /// The compression that createrepo_c's options call `name`.
 pub fn format(name: &str) -> Result<Format> {
     Ok(match name.to_ascii_lowercase().as_str() {
@@ -148,7 +136,7 @@ pub struct NewFile {
 impl NewFile {
     /// Starts the file of a record called `kind`; `stem` is its name without checksum and suffix.
     pub fn create(kind: &str, stem: &str, style: &FileStyle) -> Result<NewFile> {
-        let path = style.dir.join(format!("{stem}{}", suffix(style.format)));
+        let path = style.dir.join(format!("{stem}{}", style.format.suffix()));
         let file = File::create(&path).map_err(Error::file(&path, "create"))?;
         let encoder = Encoder::new(BufWriter::new(file), style.format, style.checksum)
             .map_err(Error::file(&path, "write"))?;
@@ -158,6 +146,34 @@ impl NewFile {
             kind: kind.to_owned(),
             style: style.clone(),
         })
+    }
+
+    /// Starts a document of `packages` packages.
+    pub fn of_packages(
+        document: MetadataDocument,
+        packages: u64,
+        style: &FileStyle,
+    ) -> Result<NewFile> {
+        let mut file =
+            NewFile::create(document.kind(), &format!("{}.xml", document.kind()), style)?;
+        let mut text = String::new();
+        document.begin(packages, &mut text);
+        file.write(text.as_bytes())?;
+        Ok(file)
+    }
+
+    /// Adds everything that `stream` has to give, which was opened at `from`; returns the last byte.
+    pub fn copy(&mut self, stream: &mut impl Read, from: &Path) -> Result<Option<u8>> {
+        let mut block = vec![0; 64 << 10];
+        let mut last = None;
+        loop {
+            let count = stream.read(&mut block).map_err(Error::file(from, "read"))?;
+            let Some(piece) = block.get(..count).filter(|piece| !piece.is_empty()) else {
+                return Ok(last);
+            };
+            self.write(piece)?;
+            last = piece.last().copied();
+        }
     }
 
     /// Adds text.
@@ -203,21 +219,10 @@ fn record(kind: String, name: &str, written: &Written, style: &FileStyle) -> Res
 pub enum DocumentPiece {
     /// The records of packages that were read now.
     Fresh(String),
-    /// The record that stands at this place of the old document.
-    Old(u64),
+    /// The next record of the old document that is kept.
+    Old,
     /// Nothing more is needed.
     Stop,
-}
-
-/// Old metadata whose records are taken over.
-#[derive(Debug, Clone)]
-pub struct OldRecords {
-    /// The repository.
-    pub repository: Arc<Repository>,
-    /// Which places are taken over, ascending.
-    pub kept: Arc<Vec<u64>>,
-    /// The checksum of each kept package.
-    pub checksums: Arc<Vec<String>>,
 }
 
 /// Writes a document from its pieces; `packages` is their number.
@@ -228,14 +233,11 @@ pub struct OldRecords {
 pub fn write(
     document: MetadataDocument,
     packages: u64,
-    old: Option<&OldRecords>,
+    old: Option<&SelectedPackages>,
     pieces: &Receiver<DocumentPiece>,
     style: &FileStyle,
 ) -> Result<Option<RepomdRecord>> {
-    let mut file = NewFile::create(document.kind(), &format!("{}.xml", document.kind()), style)?;
-    let mut text = String::new();
-    document.begin(packages, &mut text);
-    file.write(text.as_bytes())?;
+    let mut file = NewFile::of_packages(document, packages, style)?;
     if let Some(old) = old
         && !write_old(document, old, pieces, &mut file)?
     {
@@ -244,81 +246,45 @@ pub fn write(
     loop {
         match pieces.recv() {
             Ok(DocumentPiece::Fresh(text)) => file.write(text.as_bytes())?,
-            Ok(DocumentPiece::Old(place)) => return Err(missing(document, old, place)),
             Ok(DocumentPiece::Stop) => break,
-            Err(_) => return Ok(None),
+            // All that is kept was written: more of it is nobody's piece.
+            Ok(DocumentPiece::Old) | Err(_) => return Ok(None),
         }
     }
     file.write(document.end().as_bytes())?;
     file.finish().map(Some)
 }
 
-fn missing(document: MetadataDocument, old: Option<&OldRecords>, place: u64) -> Error {
-    let path = old
-        .map(|old| old.repository.dir.clone())
-        .unwrap_or_default();
-    let what = format!("{} ends before package {place}", document.kind());
-    Error::Damaged { path, what }
-}
-
 /// Runs through the old document and writes fresh pieces between its kept records. False if the
 /// run was given up meanwhile.
 fn write_old(
     document: MetadataDocument,
-    old: &OldRecords,
+    old: &SelectedPackages,
     pieces: &Receiver<DocumentPiece>,
     file: &mut NewFile,
 ) -> Result<bool> {
-    let mut place = 0_u64;
-    let mut kept = old.kept.iter().zip(old.checksums.iter()).peekable();
-    let mut stopped: Option<Result<bool>> = None;
     let mut text = String::new();
-    let (name, stream) = old.repository.open_kind(document.kind())?;
-    let summary = document.each(&name, stream, None, &mut |checksum, write| {
-        let here = place;
-        place += 1;
-        let Some((_, expected)) = kept.next_if(|(kept, _)| **kept == here) else {
-            return ControlFlow::Continue(());
-        };
-        if expected != checksum {
-            let what = format!("package {here} of {name} is not that of primary");
-            let path = old.repository.dir.clone();
-            stopped = Some(Err(Error::Damaged { path, what }));
-            return ControlFlow::Break(());
-        }
+    let flow = old.records(document, &mut |write| {
         loop {
-            text.clear();
-            let done = match pieces.recv() {
-                Ok(DocumentPiece::Fresh(fresh)) => {
-                    text = fresh;
-                    false
-                }
-                Ok(DocumentPiece::Old(_)) => {
+            match pieces.recv() {
+                Ok(DocumentPiece::Fresh(fresh)) => file.write(fresh.as_bytes())?,
+                Ok(DocumentPiece::Old) => {
+                    text.clear();
                     write(&mut text);
-                    true
+                    file.write(text.as_bytes())?;
+                    return Ok(true);
                 }
-                Ok(DocumentPiece::Stop) | Err(_) => {
-                    stopped = Some(Ok(false));
-                    return ControlFlow::Break(());
-                }
-            };
-            if let Err(error) = file.write(text.as_bytes()) {
-                stopped = Some(Err(error));
-                return ControlFlow::Break(());
-            }
-            if done {
-                return ControlFlow::Continue(());
+                Ok(DocumentPiece::Stop) | Err(_) => return Ok(false),
             }
         }
     });
-    match (stopped, summary) {
-        (Some(outcome), _) => outcome,
-        (None, Ok(_)) => Ok(true),
-        (None, Err(error)) => Err(Error::Damaged {
+    flow.map_err(|error| match error {
+        Error::Metadata(error) => Error::Damaged {
             path: old.repository.dir.clone(),
             what: error.to_string(),
-        }),
-    }
+        },
+        error => error,
+    })
 }
 
 /// Writes a document again with another number of packages in its head.
@@ -333,21 +299,9 @@ pub fn recount(
     std::fs::rename(&path, &aside).map_err(Error::file(&aside, "create"))?;
     let name = record.href.file_name();
     let mut stream = open_file(&aside, name, record)?;
-    let mut file = NewFile::create(document.kind(), &format!("{}.xml", document.kind()), style)?;
-    let mut text = String::new();
-    document.begin(packages, &mut text);
-    file.write(text.as_bytes())?;
+    let mut file = NewFile::of_packages(document, packages, style)?;
     skip_head(&mut stream, &aside)?;
-    let mut block = vec![0; 64 << 10];
-    loop {
-        let count = stream
-            .read(&mut block)
-            .map_err(Error::file(&aside, "read"))?;
-        if count == 0 {
-            break;
-        }
-        file.write(block.get(..count).unwrap_or_default())?;
-    }
+    file.copy(&mut stream, &aside)?;
     std::fs::remove_file(&aside).map_err(Error::file(&aside, "remove"))?;
     file.finish()
 }

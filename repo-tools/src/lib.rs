@@ -56,10 +56,14 @@ pub(crate) fn hash(text: &str) -> u64 {
 
 /// The full name of a package of primary.
 pub(crate) fn nevra(package: &rpm_repo::primary::PrimaryPackage) -> String {
-    let (name, version) = (package.name(), package.version());
-    let (release, arch) = (package.release(), package.arch());
-    match package.epoch() {
-        0 => format!("{name}-{version}-{release}.{arch}"),
-        epoch => format!("{name}-{epoch}:{version}-{release}.{arch}"),
+    let evr = (package.epoch(), package.version(), package.release());
+    nevra_of(package.name(), evr, package.arch())
+}
+
+/// The full name of a package of these parts; an epoch of 0 is left out.
+pub(crate) fn nevra_of(name: &str, evr: (u32, &str, &str), arch: &str) -> String {
+    match evr {
+        (0, version, release) => format!("{name}-{version}-{release}.{arch}"),
+        (epoch, version, release) => format!("{name}-{epoch}:{version}-{release}.{arch}"),
     }
 }

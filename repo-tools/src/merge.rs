@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::io::Read;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rpm_pkg::evr::Evr;
@@ -47,8 +47,7 @@ pub fn choose(
 ) -> Result<Vec<SelectedPackages>> {
     let mut chosen: HashMap<(String, String), Vec<Winner>> = HashMap::new();
     for (number, (repository, _)) in repositories.iter().enumerate() {
-        let mut place = 0;
-        repository.packages(&mut |package| {
+        repository.packages(&mut |place, package| {
             let arch = package.arch();
             let wanted = arches.is_empty() || arch == "noarch" || arches.iter().any(|a| a == arch);
             if wanted {
@@ -65,8 +64,6 @@ pub fn choose(
                 };
                 compete(winners, new, method);
             }
-            place += 1;
-            ControlFlow::Continue(())
         })?;
     }
     let mut sources: Vec<SelectedPackages> = repositories
@@ -115,10 +112,7 @@ pub fn updateinfo(
     style: &FileStyle,
 ) -> Result<Option<RepomdRecord>> {
     const KIND: &str = "updateinfo";
-    let having: Vec<_> = repositories
-        .iter()
-        .filter(|r| r.repomd.record(KIND).is_some())
-        .collect();
+    let having = having(repositories, KIND);
     if having.is_empty() {
         return Ok(None);
     }
@@ -156,6 +150,12 @@ pub fn updateinfo(
     }
     file.write(b"</updates>\n")?;
     file.finish().map(Some)
+}
+
+/// The repositories that have a record of a kind.
+fn having<'r>(repositories: &'r [Arc<Repository>], kind: &str) -> Vec<&'r Repository> {
+    let all = repositories.iter().map(Arc::as_ref);
+    all.filter(|r| r.repomd.record(kind).is_some()).collect()
 }
 
 /// Largest single element that is copied.
@@ -204,10 +204,8 @@ fn elements(
 }
 
 fn find(text: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
-    let rest = text.get(from..)?;
-    rest.windows(wanted.len())
-        .position(|w| w == wanted)
-        .map(|at| at + from)
+    let at = memchr::memmem::find(text.get(from..)?, wanted)?;
+    Some(at + from)
 }
 
 fn find_open(text: &[u8], mut from: usize, open: &[u8]) -> Option<usize> {
@@ -228,29 +226,15 @@ pub fn concatenated(
     repositories: &[Arc<Repository>],
     style: &FileStyle,
 ) -> Result<Option<RepomdRecord>> {
-    let having: Vec<_> = repositories
-        .iter()
-        .filter(|r| r.repomd.record(kind).is_some())
-        .collect();
+    let having = having(repositories, kind);
     if having.is_empty() {
         return Ok(None);
     }
     let mut file = NewFile::create(kind, stem, style)?;
-    let mut block = vec![0; 64 << 10];
     for repository in having {
         let (name, mut stream) = repository.open_kind(kind)?;
-        let mut last = b'\n';
-        loop {
-            let count = stream
-                .read(&mut block)
-                .map_err(Error::file(&name, "read"))?;
-            let Some(piece) = block.get(..count).filter(|piece| !piece.is_empty()) else {
-                break;
-            };
-            file.write(piece)?;
-            last = piece.last().copied().unwrap_or(last);
-        }
-        if last != b'\n' {
+        let last = file.copy(&mut stream, Path::new(&name))?;
+        if last.is_some_and(|last| last != b'\n') {
             file.write(b"\n")?;
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::Ahead;
-use rpm_repo::primary::{self, ParseSummary, PrimaryPackage};
+use rpm_repo::primary::{self, PrimaryPackage};
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use rpm_repo::xml::XmlLimits;
 
@@ -83,16 +83,19 @@ impl Repository {
         self.open_record(self.record(kind)?)
     }
 
-    /// Calls `each` with every package of primary.
-    pub fn packages(
-        &self,
-        each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
-    ) -> Result<ParseSummary> {
+    /// Calls `each` with every package of primary and its place, from 0.
+    pub fn packages(&self, each: &mut dyn FnMut(u64, &PrimaryPackage)) -> Result<()> {
         let (name, stream) = self.open_kind("primary")?;
         let limits = XmlLimits {
             refuse_bad_locations: false,
             ..XmlLimits::default()
         };
-        Ok(primary::read(&name, stream, &limits, each)?)
+        let mut place = 0;
+        primary::read(&name, stream, &limits, &mut |package| {
+            each(place, package);
+            place += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok(())
     }
 }

@@ -1,6 +1,5 @@
 //! Documents made of chosen records of existing ones: what merging and pruning write.
 
-use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,8 +9,11 @@ use crate::document::{FileStyle, MetadataDocument, NewFile};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 
-/// Chosen packages of one repository.
-#[derive(Debug)]
+/// Gets a function that appends a record; returns whether the next one is wanted.
+pub type EachChosen<'e> = dyn FnMut(&dyn Fn(&mut String)) -> Result<bool> + 'e;
+
+/// Chosen packages of one repository: those that are copied, or taken over.
+#[derive(Debug, Clone)]
 pub struct SelectedPackages {
     /// The repository.
     pub repository: Arc<Repository>,
@@ -40,62 +42,56 @@ fn one(
     style: &FileStyle,
 ) -> Result<RepomdRecord> {
     let count = sources.iter().map(|source| source.kept.len() as u64).sum();
-    let mut file = NewFile::create(document.kind(), &format!("{}.xml", document.kind()), style)?;
+    let mut file = NewFile::of_packages(document, count, style)?;
     let mut text = String::new();
-    document.begin(count, &mut text);
-    file.write(text.as_bytes())?;
     for source in sources {
-        let (name, stream) = source.repository.open_kind(document.kind())?;
-        copy(document, source, &name, stream, &mut file)?;
+        source.records(document, &mut |write| {
+            text.clear();
+            write(&mut text);
+            file.write(text.as_bytes())?;
+            Ok(true)
+        })?;
     }
     file.write(document.end().as_bytes())?;
     file.finish()
 }
 
-fn copy(
-    document: MetadataDocument,
-    source: &SelectedPackages,
-    name: &str,
-    stream: impl Read,
-    file: &mut NewFile,
-) -> Result<()> {
-    let mut kept = source.kept.iter().peekable();
-    let mut place = 0_u64;
-    let mut text = String::new();
-    let mut failed = None;
-    document.each(
-        name,
-        stream,
-        source.base.as_deref(),
-        &mut |checksum, write| {
+impl SelectedPackages {
+    /// Calls `each` with what appends the record, for every chosen package of a document in turn, until
+    /// it returns false; that is returned.
+    ///
+    /// # Errors
+    /// What `each` returns; the document cannot be read, or is not of the same packages as primary.
+    pub fn records(&self, document: MetadataDocument, each: &mut EachChosen<'_>) -> Result<bool> {
+        let (name, stream) = self.repository.open_kind(document.kind())?;
+        let damaged = |what| Error::Damaged {
+            path: self.repository.dir.clone(),
+            what,
+        };
+        let mut kept = self.kept.iter().peekable();
+        let mut place = 0_u64;
+        let mut goes_on = Ok(true);
+        let base = self.base.as_deref();
+        document.each(&name, stream, base, &mut |checksum, write| {
             let here = place;
             place += 1;
             let Some((_, expected)) = kept.next_if(|(kept, _)| *kept == here) else {
                 return ControlFlow::Continue(());
             };
-            if expected != checksum {
+            goes_on = if expected == checksum {
+                each(write)
+            } else {
                 let what = format!("package {here} of {name} is not that of primary");
-                let path = source.repository.dir.clone();
-                failed = Some(Error::Damaged { path, what });
-                return ControlFlow::Break(());
+                Err(damaged(what))
+            };
+            match goes_on {
+                Ok(true) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
             }
-            text.clear();
-            write(&mut text);
-            match file.write(text.as_bytes()) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        },
-    )?;
-    match failed {
-        Some(error) => Err(error),
-        None if kept.peek().is_some() => Err(Error::Damaged {
-            path: source.repository.dir.clone(),
-            what: format!("{name} has fewer packages than primary"),
-        }),
-        None => Ok(()),
+        })?;
+        if kept.peek().is_some() && matches!(goes_on, Ok(true)) {
+            return Err(damaged(format!("{name} has fewer packages than primary")));
+        }
+        goes_on
     }
 }

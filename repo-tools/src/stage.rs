@@ -96,6 +96,11 @@ impl RepoChange {
         Ok(dir)
     }
 
+    /// Removes the new directory: the present repodata stays.
+    pub fn give_up(&self) -> Result<()> {
+        remove_dir(&self.new_dir())
+    }
+
     /// Takes files of the present repodata over into the new one, as links where possible. Files
     /// that the new one has already, or that are gone, are skipped.
     pub fn keep(&self, names: &BTreeSet<String>) -> Result<()> {

@@ -46,8 +46,7 @@ impl Update {
     /// what the present one says.
     pub fn publish(mut self, repomd: &Repomd) -> Result<bool> {
         if *repomd == self.old.repomd {
-            let dir = self.dir();
-            std::fs::remove_dir_all(&dir).map_err(crate::Error::file(dir, "remove"))?;
+            self.stage.give_up()?;
             return Ok(false);
         }
         let digest = write_repomd(repomd, &self.dir())?;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use rpm_pkg::dep::rich::{self, Rich, RichOp};
 use rpm_pkg::dep::{Dep, DepFlags};
 use rpm_repo::filelists;
-use rpm_repo::primary::{DepKind, DepRecord};
+use rpm_repo::primary::DepKind;
 use rpm_repo::xml::XmlLimits;
 
 use crate::error::Result;
@@ -29,24 +29,24 @@ struct ProvidesIndex {
 /// One line per package and unresolved requirement, in the order of the packages.
 pub(super) fn run(repository: &Repository) -> Result<Vec<String>> {
     let mut index = ProvidesIndex::default();
-    repository.packages(&mut |package| {
+    repository.packages(&mut |_, package| {
         if package.arch() == "src" {
-            return ControlFlow::Continue(());
+            return;
         }
         let number = index.packages.len();
         index.packages.push(crate::nevra(package));
         for dep in package.deps(DepKind::Provides) {
             let versions = index.provides.entry(dep.name.to_owned()).or_default();
-            versions.push((dep.flags, evr(&dep)));
+            versions.push((dep.flags, dep.to_dep().evr));
         }
         index
             .files
             .extend(package.files().map(|file| file.path.to_owned()));
         for dep in package.deps(DepKind::Requires) {
-            let key = (dep.name.to_owned(), dep.flags, evr(&dep));
+            let dep = dep.to_dep();
+            let key = (dep.name, dep.flags.0, dep.evr);
             index.requires.entry(key).or_default().push(number);
         }
-        ControlFlow::Continue(())
     })?;
     index.read_files(repository)?;
     let mut found: Vec<(usize, String)> = Vec::new();
@@ -64,21 +64,6 @@ pub(super) fn run(repository: &Repository) -> Result<Vec<String>> {
         .iter()
         .map(|(number, dep)| format!("{}: nothing provides {dep}", name(number)))
         .collect())
-}
-
-fn evr(dep: &DepRecord<'_>) -> String {
-    if dep.version.is_empty() {
-        return String::new();
-    }
-    let mut text = match dep.epoch.unwrap_or(0) {
-        0 => dep.version.to_owned(),
-        epoch => format!("{epoch}:{}", dep.version),
-    };
-    if !dep.release.is_empty() {
-        text.push('-');
-        text.push_str(dep.release);
-    }
-    text
 }
 
 impl ProvidesIndex {

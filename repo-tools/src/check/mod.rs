@@ -126,7 +126,7 @@ fn check_packed(path: &Path, record: &RepomdRecord) -> io::Result<Option<&'stati
 
 fn read_documents(repository: &Repository, report: &mut CheckReport) -> Result<Vec<CheckEntry>> {
     let mut entries: Vec<CheckEntry> = Vec::new();
-    repository.packages(&mut |package| {
+    repository.packages(&mut |_, package| {
         if let Some(why) = package.location_fault() {
             let location = package.refused_location();
             report
@@ -144,7 +144,6 @@ fn read_documents(repository: &Repository, report: &mut CheckReport) -> Result<V
             changelogs: 0,
             hashes: [0; 3],
         });
-        ControlFlow::Continue(())
     })?;
     for (number, document) in MetadataDocument::ALL.into_iter().enumerate() {
         read_document(repository, document, number, &mut entries, report)?;

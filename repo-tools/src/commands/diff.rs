@@ -1,13 +1,11 @@
 //! `diff A B`: what a repository has more, less or otherwise than another.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
-use super::query::nevra;
 use super::{RunContext, example};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
@@ -54,7 +52,7 @@ struct VersionChange {
 fn read(dir: &Path) -> Result<PackagesByName> {
     let repository = Repository::open(dir)?;
     let mut packages = PackagesByName::new();
-    repository.packages(&mut |package| {
+    repository.packages(&mut |_, package| {
         let key = (package.name().to_owned(), package.arch().to_owned());
         let evr = Evr::new(Some(package.epoch()), package.version(), package.release());
         let versions = packages.entry(key).or_default();
@@ -62,7 +60,6 @@ fn read(dir: &Path) -> Result<PackagesByName> {
             .entry(evr)
             .or_default()
             .insert(package.checksum().to_owned());
-        ControlFlow::Continue(())
     })?;
     Ok(packages)
 }
@@ -114,7 +111,10 @@ fn compare(old: &PackagesByName, new: &PackagesByName) -> Difference {
         let (name, arch) = key;
         let before = old.get(key).unwrap_or(&none);
         let after = new.get(key).unwrap_or(&none);
-        let full = |evr: &Evr| nevra(name, evr.epoch_or_zero(), &evr.version, &evr.release, arch);
+        let full = |evr: &Evr| {
+            let evr = (evr.epoch_or_zero(), &*evr.version, &*evr.release);
+            crate::nevra_of(name, evr, arch)
+        };
         let gone: Vec<&Evr> = before
             .keys()
             .filter(|evr| !after.contains_key(evr))

@@ -1,7 +1,6 @@
 //! `prune DIR --keep N`: older versions leave the metadata, then the disk.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -97,8 +96,7 @@ fn choose(
     keep: usize,
 ) -> Result<(Vec<PruneCandidate>, Vec<PruneCandidate>)> {
     let mut groups: HashMap<(String, String), Vec<PruneCandidate>> = HashMap::new();
-    let mut place = 0;
-    repository.packages(&mut |package| {
+    repository.packages(&mut |place, package| {
         let is_here = package.location_base().is_none() && package.location_fault().is_none();
         let key = (package.name().to_owned(), package.arch().to_owned());
         groups.entry(key).or_default().push(PruneCandidate {
@@ -107,8 +105,6 @@ fn choose(
             checksum: package.checksum().to_owned(),
             location: is_here.then(|| package.location().to_owned()),
         });
-        place += 1;
-        ControlFlow::Continue(())
     })?;
     let (mut kept, mut gone) = (Vec::new(), Vec::new());
     for mut group in groups.into_values() {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use rpm_pkg::evr::Evr;
-use rpm_repo::primary::{DepKind, DepRecord, PrimaryPackage};
+use rpm_repo::primary::{DepKind, PrimaryPackage};
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other};
 use serde::Serialize;
@@ -53,50 +53,38 @@ pub(super) struct QueryArgs {
     lists: Lists,
 }
 
-// Which dependencies are printed.
-#[derive(Args)]
-struct Lists {
-    /// Print these dependencies
-    #[arg(long)]
-    provides: bool,
-    /// Print these dependencies
-    #[arg(long)]
-    requires: bool,
-    /// Print these dependencies
-    #[arg(long)]
-    conflicts: bool,
-    /// Print these dependencies
-    #[arg(long)]
-    obsoletes: bool,
-    /// Print these dependencies
-    #[arg(long)]
-    recommends: bool,
-    /// Print these dependencies
-    #[arg(long)]
-    suggests: bool,
-    /// Print these dependencies
-    #[arg(long)]
-    supplements: bool,
-    /// Print these dependencies
-    #[arg(long)]
-    enhances: bool,
+/// Which dependencies are printed: an option for each list.
+struct Lists(Vec<DepKind>);
+
+impl FromArgMatches for Lists {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Lists, clap::Error> {
+        let asked = DepKind::ALL
+            .into_iter()
+            .filter(|kind| matches.get_flag(kind.name()));
+        Ok(Lists(asked.collect()))
+    }
+
+    fn update_from_arg_matches(
+        &mut self,
+        matches: &ArgMatches,
+    ) -> std::result::Result<(), clap::Error> {
+        *self = Lists::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
-impl Lists {
-    fn asked(&self) -> impl Iterator<Item = DepKind> {
-        let all = [
-            (self.provides, DepKind::Provides),
-            (self.requires, DepKind::Requires),
-            (self.conflicts, DepKind::Conflicts),
-            (self.obsoletes, DepKind::Obsoletes),
-            (self.recommends, DepKind::Recommends),
-            (self.suggests, DepKind::Suggests),
-            (self.supplements, DepKind::Supplements),
-            (self.enhances, DepKind::Enhances),
-        ];
-        all.into_iter()
-            .filter(|(asked, _)| *asked)
-            .map(|(_, kind)| kind)
+impl Args for Lists {
+    fn augment_args(command: Command) -> Command {
+        command.args(DepKind::ALL.map(|kind| {
+            let option = Arg::new(kind.name()).long(kind.name());
+            option
+                .action(ArgAction::SetTrue)
+                .help("Print these dependencies")
+        }))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
     }
 }
 
@@ -120,20 +108,8 @@ struct PackageJson {
 
 impl PackageJson {
     fn nevra(&self) -> String {
-        nevra(
-            &self.name,
-            self.epoch,
-            &self.version,
-            &self.release,
-            &self.arch,
-        )
-    }
-}
-
-pub(super) fn nevra(name: &str, epoch: u32, version: &str, release: &str, arch: &str) -> String {
-    match epoch {
-        0 => format!("{name}-{version}-{release}.{arch}"),
-        _ => format!("{name}-{epoch}:{version}-{release}.{arch}"),
+        let evr = (self.epoch, &*self.version, &*self.release);
+        crate::nevra_of(&self.name, evr, &self.arch)
     }
 }
 
@@ -141,13 +117,10 @@ impl QueryArgs {
     pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let repository = Repository::open(&self.dir)?;
         let mut rows = Vec::new();
-        let mut place = 0;
-        repository.packages(&mut |package| {
+        repository.packages(&mut |place, package| {
             if self.is_wanted(package) {
                 rows.push(self.row(package, place));
             }
-            place += 1;
-            ControlFlow::Continue(())
         })?;
         if self.latest {
             rows = latest(rows);
@@ -163,7 +136,7 @@ impl QueryArgs {
         }
         rows.sort_by_cached_key(PackageJson::nevra);
         let asks_words = self.info || self.location || self.files || self.changelog;
-        let asks_lines = asks_words || self.lists.asked().next().is_some();
+        let asks_lines = asks_words || !self.lists.0.is_empty();
         for row in &rows {
             if !asks_lines {
                 session.printer.crit(&row.nevra());
@@ -201,8 +174,8 @@ impl QueryArgs {
         if self.location {
             lines.push(package.location().to_owned());
         }
-        for kind in self.lists.asked() {
-            lines.extend(package.deps(kind).map(|dep| shown(&dep)));
+        for kind in self.lists.0.iter().copied() {
+            lines.extend(package.deps(kind).map(|dep| dep.to_dep().to_string()));
         }
         if self.info {
             lines.extend(info(package));
@@ -246,28 +219,6 @@ fn info(package: &PrimaryPackage) -> Vec<String> {
     ));
     lines.push(format!("{}\n", package.description()));
     lines
-}
-
-/// A dependency as rpm prints it.
-pub(crate) fn shown(dep: &DepRecord<'_>) -> String {
-    let relation = match dep.flags {
-        2 => "<",
-        4 => ">",
-        8 => "=",
-        10 => "<=",
-        12 => ">=",
-        _ => return dep.name.to_owned(),
-    };
-    let mut out = format!("{} {relation} ", dep.name);
-    if let Some(epoch) = dep.epoch.filter(|epoch| *epoch > 0) {
-        out.push_str(&format!("{epoch}:"));
-    }
-    out.push_str(dep.version);
-    if !dep.release.is_empty() {
-        out.push('-');
-        out.push_str(dep.release);
-    }
-    out
 }
 
 fn latest(rows: Vec<PackageJson>) -> Vec<PackageJson> {

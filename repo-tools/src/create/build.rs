@@ -52,7 +52,7 @@ pub(super) fn run(plan: &CreatePlan<'_>, style: &FileStyle) -> Result<Built> {
         for document in MetadataDocument::ALL {
             let (send, receive) = sync_channel(WAITING);
             pieces.push(send);
-            let old = plan.old.as_ref();
+            let old = plan.reuse.old.as_ref();
             writers
                 .push(scope.spawn(move || document::write(document, count, old, &receive, style)));
         }
@@ -100,7 +100,7 @@ pub(super) fn run(plan: &CreatePlan<'_>, style: &FileStyle) -> Result<Built> {
 fn batches(plan: &CreatePlan<'_>) -> Vec<Range<usize>> {
     let mut all: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;
-    for (index, (step, found)) in plan.steps.iter().zip(&plan.found).enumerate() {
+    for (index, (step, found)) in plan.reuse.steps.iter().zip(&plan.found).enumerate() {
         if *step != PackageStep::Read {
             continue;
         }
@@ -168,7 +168,7 @@ impl BuildOrder<'_> {
         let window = plan.options.workers.max(1) * AHEAD;
         let mut early: BTreeMap<usize, Read> = BTreeMap::new();
         let (mut given, mut taken, mut index) = (0, 0, 0);
-        while let Some(step) = plan.steps.get(index) {
+        while let Some(step) = plan.reuse.steps.get(index) {
             while given < self.batches.len() && given < taken + window {
                 self.give.send(given).map_err(|_| Error::Thread)?;
                 given += 1;
@@ -177,7 +177,7 @@ impl BuildOrder<'_> {
                 PackageStep::Keep(place) => {
                     self.keep(index, place, built);
                     index += 1;
-                    self.send_old(place)
+                    self.send_old()
                 }
                 PackageStep::Read => {
                     let read = loop {
@@ -212,11 +212,11 @@ impl BuildOrder<'_> {
         {
             *slot = Some(found.stamp);
         }
-        let checksum = self.plan.old.as_ref().and_then(|old| {
-            let at = old.kept.binary_search(&place).ok()?;
-            old.checksums.get(at)
+        let checksum = self.plan.reuse.old.as_ref().and_then(|old| {
+            let at = old.kept.binary_search_by_key(&place, |(kept, _)| *kept);
+            old.kept.get(at.ok()?).map(|(_, checksum)| checksum)
         });
-        let name = self.plan.names.get(&place);
+        let name = self.plan.reuse.names.get(&place);
         if let (Some(name), Some(checksum)) = (name, checksum) {
             self.note(index, *name, crate::hash(checksum), built);
         }
@@ -241,10 +241,9 @@ impl BuildOrder<'_> {
         ));
     }
 
-    fn send_old(&self, place: u64) -> bool {
-        self.pieces
-            .iter()
-            .all(|pieces| pieces.send(DocumentPiece::Old(place)).is_ok())
+    fn send_old(&self) -> bool {
+        let mut pieces = self.pieces.iter();
+        pieces.all(|pieces| pieces.send(DocumentPiece::Old).is_ok())
     }
 
     /// Notes and passes on a batch that begins at `first`.

@@ -11,7 +11,7 @@ use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{comps, modules, updateinfo};
 
-use crate::document::{FileStyle, NewFile, suffix};
+use crate::document::{FileStyle, NewFile};
 use crate::error::{Error, Result};
 
 /// A file to be taken in.
@@ -89,7 +89,7 @@ pub(crate) fn add_record(
             ..style.clone()
         };
         records.push(write(extra, "group", &plain)?);
-        let kind = format!("group{}", suffix(format).replace('.', "_"));
+        let kind = format!("group{}", format.suffix().replace('.', "_"));
         records.push(write(extra, &kind, &style)?);
     } else {
         records.push(write(extra, &extra.kind, &style)?);
@@ -117,14 +117,6 @@ fn write(extra: &Extra, kind: &str, style: &FileStyle) -> Result<RepomdRecord> {
     }
     let mut file = NewFile::create(kind, stem, style)?;
     let mut stream = open(&extra.path)?;
-    let mut block = vec![0; 64 << 10];
-    loop {
-        let count = stream
-            .read(&mut block)
-            .map_err(Error::file(&extra.path, "read"))?;
-        if count == 0 {
-            return file.finish();
-        }
-        file.write(block.get(..count).unwrap_or_default())?;
-    }
+    file.copy(&mut stream, &extra.path)?;
+    file.finish()
 }

@@ -10,18 +10,17 @@ use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 
 use super::extras::{LoadedExtras, is_kind};
 use super::{Built, CreateOptions, CreatePlan};
+use crate::document::MetadataDocument;
 use crate::error::{Error, PackageFault, Result};
 use crate::repository::Repository;
 use crate::scan::PackageFile;
 use crate::state;
 
-/// Records that describe the packages: they never outlive a change of them. The databases are
-/// those of yum.
-const PACKAGE_KINDS: [&str; 3] = ["primary", "filelists", "other"];
-
-/// Whether a record, or a database made of it, describes the packages.
+/// Whether a record, or a database for yum made of it, describes the packages: such records never
+/// outlive a change of them.
 pub(crate) fn is_package_kind(record: &str) -> bool {
-    PACKAGE_KINDS.iter().any(|kind| is_kind(record, kind))
+    let mut documents = MetadataDocument::ALL.iter();
+    documents.any(|document| is_kind(record, document.kind()))
 }
 
 /// The location in metadata of a file.
@@ -172,8 +171,8 @@ pub(crate) fn foreign_names(repodata: &Path, old: Option<&Repository>) -> BTreeS
     let is_made = |name: &str| {
         let digits = name.bytes().take_while(u8::is_ascii_hexdigit).count();
         (digits >= 32 && name.as_bytes().get(digits) == Some(&b'-'))
-            || PACKAGE_KINDS.iter().any(|kind| {
-                let rest = name.strip_prefix(kind);
+            || MetadataDocument::ALL.iter().any(|document| {
+                let rest = name.strip_prefix(document.kind());
                 rest.is_some_and(|rest| rest.starts_with(".xml") || rest.starts_with(".sqlite"))
             })
     };

@@ -11,7 +11,7 @@ mod extras;
 mod finish;
 mod reuse;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::{Repomd, RepomdRecord};
 
-use crate::document::{FileStyle, OldRecords};
+use crate::document::FileStyle;
 use crate::error::{Error, PackageFault, Result};
 use crate::package::RecordStyle;
 use crate::repository::Repository;
@@ -30,6 +30,7 @@ use crate::state::{self, FinishedRun};
 pub use extras::Extra;
 pub(crate) use extras::{add_one, add_record, is_kind, load};
 pub(crate) use finish::{foreign_names, is_package_kind, write_repomd};
+use reuse::Reuse;
 
 /// What is to be made, and how.
 #[derive(Debug, Clone)]
@@ -98,10 +99,7 @@ struct CreatePlan<'o> {
     options: &'o CreateOptions,
     found: Vec<PackageFile>,
     hrefs: Vec<String>,
-    steps: Vec<PackageStep>,
-    old: Option<OldRecords>,
-    /// The full name of each package that is taken over, as a hash, by place.
-    names: HashMap<u64, u64>,
+    reuse: Reuse,
 }
 
 /// What is done with a file.
@@ -168,11 +166,15 @@ fn open_old(out: &Path, printer: &Printer) -> Result<Option<Arc<Repository>>> {
         Ok(old) => Ok(Some(Arc::new(old))),
         Err(Error::NoRepository(_)) => Ok(None),
         Err(error @ Error::Metadata(_)) => {
-            printer.err(&format!("Warning: the old metadata is not used: {error}"));
+            warn_of_old(printer, &error);
             Ok(None)
         }
         Err(error) => Err(error),
     }
+}
+
+fn warn_of_old(printer: &Printer, error: &Error) {
+    printer.err(&format!("Warning: the old metadata is not used: {error}"));
 }
 
 /// A run under way.
@@ -212,32 +214,33 @@ impl CreateRun<'_> {
             .iter()
             .map(|f| finish::href(&f.location, self.options))
             .collect::<Result<Vec<_>>>()?;
-        let reuse = reuse::plan(self, &found, &hrefs);
-        let plan = match reuse {
-            Ok(reuse) => reuse.into_plan(self.options, found, hrefs),
+        let reuse = match reuse::plan(self, &found, &hrefs) {
+            Ok(reuse) => reuse,
             Err(error) => {
-                self.printer
-                    .err(&format!("Warning: the old metadata is not used: {error}"));
-                reuse::Reuse::none(found.len()).into_plan(self.options, found, hrefs)
+                warn_of_old(self.printer, &error);
+                Reuse::none(found.len())
             }
         };
-        let read = plan.steps.iter().filter(|step| **step == PackageStep::Read);
-        let (packages, read) = (plan.steps.len(), read.count());
+        let mut plan = CreatePlan {
+            options: self.options,
+            found,
+            hrefs,
+            reuse,
+        };
+        let steps = &plan.reuse.steps;
+        let read = steps.iter().filter(|step| **step == PackageStep::Read);
+        let (packages, read) = (steps.len(), read.count());
         let style = self.file_style(self.stage.begin()?);
         let built =
             tracing::info_span!("build", packages, read).in_scope(|| build::run(&plan, &style));
-        let (plan, built) = match built {
-            Err(error @ Error::Damaged { .. }) if plan.old.is_some() => {
-                self.printer
-                    .err(&format!("Warning: the old metadata is not used: {error}"));
-                let none = reuse::Reuse::none(plan.found.len());
-                let plan = none.into_plan(self.options, plan.found, plan.hrefs);
-                std::fs::remove_dir_all(self.stage.new_dir())
-                    .map_err(Error::file(self.stage.new_dir(), "remove"))?;
-                let built = build::run(&plan, &self.file_style(self.stage.begin()?))?;
-                (plan, built)
+        let built = match built {
+            Err(error @ Error::Damaged { .. }) if plan.reuse.old.is_some() => {
+                warn_of_old(self.printer, &error);
+                plan.reuse = Reuse::none(plan.found.len());
+                self.stage.give_up()?;
+                build::run(&plan, &self.file_style(self.stage.begin()?))?
             }
-            built => (plan, built?),
+            built => built?,
         };
         self.finish(&plan, built)
     }
@@ -273,8 +276,7 @@ impl CreateRun<'_> {
         let all = plan.found.len() + self.bad_before(plan, bad, &built);
         let fails = bad > 0 && !self.options.skip_broken;
         if fails && self.old.is_some() {
-            let dir = self.stage.new_dir();
-            std::fs::remove_dir_all(&dir).map_err(Error::file(dir, "remove"))?;
+            self.stage.give_up()?;
             let then = "the metadata stays as it was (--skip-broken leaves such packages out)";
             return Err(Error::BadPackages { bad, all, then });
         }
@@ -336,8 +338,7 @@ impl CreateRun<'_> {
             packages: finish::lines(plan, built),
         };
         if let Some(old) = same {
-            let dir = self.stage.new_dir();
-            std::fs::remove_dir_all(&dir).map_err(Error::file(dir, "remove"))?;
+            self.stage.give_up()?;
             state.repomd = old.digest.clone();
             state.generations = self
                 .state

@@ -1,20 +1,21 @@
 //! Which records of the old metadata are still right.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{CreateOptions, CreatePlan, CreateRun, PackageStep};
-use crate::document::OldRecords;
+use super::{CreateRun, PackageStep};
 use crate::error::Result;
 use crate::scan::{PackageFile, Stamp};
+use crate::select::SelectedPackages;
 use crate::state;
 
 /// What is taken over.
 pub(super) struct Reuse {
-    steps: Vec<PackageStep>,
-    old: Option<OldRecords>,
-    names: HashMap<u64, u64>,
+    /// What is done with each file.
+    pub(super) steps: Vec<PackageStep>,
+    pub(super) old: Option<SelectedPackages>,
+    /// The full name of each package that is taken over, as a hash, by place.
+    pub(super) names: HashMap<u64, u64>,
 }
 
 /// What primary says of one package.
@@ -33,22 +34,6 @@ impl Reuse {
             steps: vec![PackageStep::Read; count],
             old: None,
             names: HashMap::new(),
-        }
-    }
-
-    pub(super) fn into_plan(
-        self,
-        options: &CreateOptions,
-        found: Vec<PackageFile>,
-        hrefs: Vec<String>,
-    ) -> CreatePlan<'_> {
-        CreatePlan {
-            options,
-            found,
-            hrefs,
-            steps: self.steps,
-            old: self.old,
-            names: self.names,
         }
     }
 }
@@ -90,13 +75,11 @@ pub(super) fn plan(work: &CreateRun<'_>, found: &[PackageFile], hrefs: &[String]
     keep_ascending(&mut places);
     let mut by_place: HashMap<u64, ReuseEntry> =
         entries.drain().map(|(_, e)| (e.place, e)).collect();
-    let kept: Vec<u64> = places.iter().flatten().copied().collect();
-    let mut checksums = Vec::with_capacity(kept.len());
-    let mut names = HashMap::with_capacity(kept.len());
-    for place in &kept {
+    let (mut kept, mut names) = (Vec::new(), HashMap::new());
+    for place in places.iter().flatten() {
         if let Some(entry) = by_place.remove(place) {
             names.insert(*place, entry.name);
-            checksums.push(entry.checksum);
+            kept.push((*place, entry.checksum));
         }
     }
     Ok(Reuse {
@@ -104,10 +87,10 @@ pub(super) fn plan(work: &CreateRun<'_>, found: &[PackageFile], hrefs: &[String]
             .iter()
             .map(|p| p.map_or(PackageStep::Read, PackageStep::Keep))
             .collect(),
-        old: (!kept.is_empty()).then(|| OldRecords {
+        old: (!kept.is_empty()).then(|| SelectedPackages {
             repository: Arc::clone(old),
-            kept: Arc::new(kept),
-            checksums: Arc::new(checksums),
+            kept,
+            base: None,
         }),
         names,
     })
@@ -129,8 +112,7 @@ fn read_primary(
 ) -> Result<HashMap<String, ReuseEntry>> {
     let style = &work.options.style;
     let mut entries = HashMap::new();
-    let mut place = 0;
-    old.packages(&mut |package| {
+    old.packages(&mut |place, package| {
         let right_style = package.checksum_type() == style.checksum.name()
             && package.location_base() == style.base.as_deref();
         if right_style && package.location_fault().is_none() {
@@ -144,8 +126,6 @@ fn read_primary(
             };
             entries.insert(package.location().to_owned(), entry);
         }
-        place += 1;
-        ControlFlow::Continue(())
     })?;
     Ok(entries)
 }

@@ -143,7 +143,7 @@ fn held(dir: &Path) -> Vec<String> {
     let mut all = Vec::new();
     let repository = Repository::open(dir).unwrap();
     repository
-        .packages(&mut |p| {
+        .packages(&mut |_, p| {
             let base = p
                 .location_base()
                 .unwrap_or("")
@@ -157,7 +157,6 @@ fn held(dir: &Path) -> Vec<String> {
                 p.arch(),
                 p.location()
             ));
-            std::ops::ControlFlow::Continue(())
         })
         .unwrap();
     all.sort();

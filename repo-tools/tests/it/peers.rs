@@ -263,11 +263,10 @@ fn by_location(dir: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let repository = Repository::open(dir).unwrap();
     repository
-        .packages(&mut |package| {
+        .packages(&mut |_, package| {
             let mut text = String::new();
             rpm_repo::primary::write_package(package, &mut text);
             found.insert(package.location().to_owned(), text);
-            std::ops::ControlFlow::Continue(())
         })
         .unwrap();
     found

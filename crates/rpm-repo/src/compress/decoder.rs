@@ -44,29 +44,38 @@ impl Format {
         }
     }
 
+    /// What each is called, and the end of its files' names.
+    const NAMES: [(Format, &str, &str); 6] = [
+        (Format::Plain, "plain", ""),
+        (Format::Gzip, "gzip", ".gz"),
+        (Format::Xz, "xz", ".xz"),
+        (Format::Zstd, "zstd", ".zst"),
+        (Format::Bzip2, "bzip2", ".bz2"),
+        (Format::Zchunk, "zchunk", ".zck"),
+    ];
+
+    fn names(self) -> (&'static str, &'static str) {
+        let known = Self::NAMES.iter().find(|(format, ..)| *format == self);
+        known.map_or(("", ""), |(_, name, suffix)| (name, suffix))
+    }
+
     /// By the end of a file name; anything unknown is plain.
     pub fn of_name(name: &str) -> Format {
-        match name.rsplit('.').next().unwrap_or_default() {
-            "gz" => Format::Gzip,
-            "xz" => Format::Xz,
-            "zst" => Format::Zstd,
-            "bz2" => Format::Bzip2,
-            "zck" => Format::Zchunk,
-            _ => Format::Plain,
-        }
+        let end = name.rsplit('.').next();
+        let is_end = |(_, _, suffix): &&(_, _, &str)| suffix.strip_prefix('.') == end;
+        let known = Self::NAMES.iter().find(is_end);
+        known.map_or(Format::Plain, |(format, ..)| *format)
+    }
+
+    /// The end of a file's name, with its dot; nothing where it is not compressed.
+    pub fn suffix(self) -> &'static str {
+        self.names().1
     }
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Format::Plain => "plain",
-            Format::Gzip => "gzip",
-            Format::Xz => "xz",
-            Format::Zstd => "zstd",
-            Format::Bzip2 => "bzip2",
-            Format::Zchunk => "zchunk",
-        })
+        f.write_str(self.names().0)
     }
 }
 
