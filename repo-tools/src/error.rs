@@ -81,14 +81,6 @@ pub enum Error {
     #[cfg(feature = "sign")]
     #[error(transparent)]
     Sign(#[from] rpm_trust::TrustError),
-    /// A signed package's new signature header could not be made.
-    #[error("{path}: {source}", path = path.display())]
-    Write {
-        /// The package.
-        path: PathBuf,
-        /// Why not.
-        source: rpm_pkg::header::WriteError,
-    },
 }
 
 /// Why a package file is not indexed.
@@ -98,6 +90,9 @@ pub enum PackageFault {
     /// The headers were refused.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// Its new signature header could not be made.
+    #[error(transparent)]
+    Write(#[from] rpm_pkg::header::WriteError),
     /// The file could not be read.
     #[error("cannot read: {0}")]
     Io(#[from] io::Error),

@@ -79,10 +79,7 @@ pub fn package(path: &Path, key: &SigningKey, now: u64) -> Result<()> {
     let region = package.header_bytes();
     let packet = key.sign_packet(region.as_slice(), now, SignatureHash::Sha256)?;
     let signature = signature_header(&package.signature, package.is_v6(), key.is_rsa(), packet);
-    let signature = signature.map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })?;
+    let signature = signature.map_err(|e| told(e.into()))?;
     let start = package.header_range().start;
     let mut source = package.into_reader().into_inner();
     let mode = meta.permissions().mode() & 0o7777;

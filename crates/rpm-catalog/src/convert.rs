@@ -1,17 +1,18 @@
 //! From metadata records to what the pool takes.
 
-use rpm_repo::primary::{DepKind, DepRecord, PrimaryPackage};
+use rpm_pkg::dep::DepGroup;
+use rpm_repo::primary::{DepRecord, PrimaryPackage};
 use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput};
 
 /// Lends `package` to `add` in the pool's form.
 pub fn with_primary<T>(package: &PrimaryPackage, add: impl FnOnce(&PackageInput<'_>) -> T) -> T {
     let mut deps = Vec::with_capacity(64);
     let mut ends = [0; 8];
-    for (end, kind) in ends.iter_mut().zip(DepKind::ALL) {
+    for (end, kind) in ends.iter_mut().zip(DepGroup::ALL) {
         deps.extend(package.deps(kind).map(dep));
         *end = deps.len();
     }
-    let list = |kind: DepKind| {
+    let list = |kind: DepGroup| {
         let index = kind as usize;
         let start = if index == 0 { 0 } else { ends[index - 1] };
         &deps[start..ends[index]]
@@ -27,14 +28,14 @@ pub fn with_primary<T>(package: &PrimaryPackage, add: impl FnOnce(&PackageInput<
             release: package.release(),
         },
         vendor: package.vendor(),
-        provides: list(DepKind::Provides),
-        requires: list(DepKind::Requires),
-        conflicts: list(DepKind::Conflicts),
-        obsoletes: list(DepKind::Obsoletes),
-        recommends: list(DepKind::Recommends),
-        suggests: list(DepKind::Suggests),
-        supplements: list(DepKind::Supplements),
-        enhances: list(DepKind::Enhances),
+        provides: list(DepGroup::Provides),
+        requires: list(DepGroup::Requires),
+        conflicts: list(DepGroup::Conflicts),
+        obsoletes: list(DepGroup::Obsoletes),
+        recommends: list(DepGroup::Recommends),
+        suggests: list(DepGroup::Suggests),
+        supplements: list(DepGroup::Supplements),
+        enhances: list(DepGroup::Enhances),
         files: &files,
         facts: PackageFacts {
             summary: package.summary(),

@@ -43,7 +43,7 @@ fn main() {
     let result = match args[1].as_str() {
         "primary" => primary::read("primary", stream, &limits, &mut |package| {
             packages += 1;
-            items += primary::DepKind::ALL
+            items += rpm_pkg::dep::DepGroup::ALL
                 .iter()
                 .map(|&k| package.deps(k).len())
                 .sum::<usize>();

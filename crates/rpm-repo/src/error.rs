@@ -73,13 +73,13 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
-    /// A line of a configuration file is neither section, key, comment nor continuation.
+    /// A line of a configuration file that cannot be used, whatever its key, or a variable's value.
     #[error("{place}: {what}")]
-    Syntax {
+    Config {
         /// File and line.
         place: Place,
         /// What is wrong with it.
-        what: &'static str,
+        what: String,
     },
     /// A value is not of the kind its key wants.
     #[error("{place}: {key} = {value}: expected {expected}")]
@@ -103,28 +103,6 @@ pub enum Error {
         /// The value as written.
         value: String,
     },
-    /// A key that must not appear in a `.repo` file.
-    #[error("{place}: key {key} is not allowed in repository {repo}: {why}")]
-    ForbiddenKey {
-        /// File and line.
-        place: Place,
-        /// The repository.
-        repo: String,
-        /// The key.
-        key: String,
-        /// Why it is refused.
-        why: &'static str,
-    },
-    /// A repository id that could not be used as a name of anything.
-    #[error("{place}: bad repository id {id:?}: {why}")]
-    BadRepoId {
-        /// File and line.
-        place: Place,
-        /// The id as written (cut to a printable length).
-        id: String,
-        /// Why it is refused.
-        why: &'static str,
-    },
     /// Two sections have the same id (tdnf error 1037).
     #[error("duplicate repo id: {id} ({second}, first seen at {first})")]
     DuplicateRepo {
@@ -134,16 +112,6 @@ pub enum Error {
         first: Place,
         /// The second section.
         second: Place,
-    },
-    /// A variable file has a value that cannot stand in a URL or a name.
-    #[error("{path}: bad value of variable {name}: {why}", path = path.display())]
-    BadVariable {
-        /// The file.
-        path: PathBuf,
-        /// The variable.
-        name: String,
-        /// Why it is refused.
-        why: &'static str,
     },
     /// A location in metadata that may not be followed.
     #[error("refused location {href:?}: {why}")]
@@ -171,6 +139,33 @@ pub enum Error {
         /// What the stream said; may hold a [`crate::compress::StreamError`].
         source: io::Error,
     },
+}
+
+impl Error {
+    /// For a line of a configuration file.
+    pub(crate) fn config(place: &Place, what: impl Into<String>) -> Error {
+        Error::Config {
+            place: place.clone(),
+            what: what.into(),
+        }
+    }
+
+    /// For a document that was refused at a position.
+    pub(crate) fn document(document: &str, position: u64, what: impl Into<String>) -> Error {
+        Error::Document {
+            document: document.to_owned(),
+            position,
+            what: what.into(),
+        }
+    }
+
+    /// For `map_err` where a file or directory is read.
+    pub(crate) fn read(path: &Path) -> impl Fn(io::Error) -> Error + Copy {
+        |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }
 
 /// Longest part of a foreign text that is repeated in an error.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 
 use crate::error::{Error, Result, quoted};
@@ -63,7 +64,7 @@ pub fn fault(text: &str) -> Option<&'static str> {
         if !text.contains('%') {
             return None;
         }
-        match String::from_utf8(percent_decoded(text.as_bytes())) {
+        match percent_decode_str(text).decode_utf8() {
             Ok(decoded) => plain_fault(&decoded),
             Err(_) => Some("its percent-encoding is not UTF-8"),
         }
@@ -108,26 +109,6 @@ fn has_scheme(text: &str) -> bool {
     well_formed && (rest.starts_with('/') || !rest.contains('/') && !rest.contains('.'))
 }
 
-fn percent_decoded(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = |b: u8| char::from(b).to_digit(16);
-        match (first, after) {
-            (b'%', [high, low, tail @ ..]) if hex(*high).is_some() && hex(*low).is_some() => {
-                let value = hex(*high).unwrap_or(0) * 16 + hex(*low).unwrap_or(0);
-                out.push(u8::try_from(value).unwrap_or(0));
-                rest = tail;
-            }
-            _ => {
-                out.push(first);
-                rest = after;
-            }
-        }
-    }
-    out
-}
-
 /// A base URL that metadata names itself (`xml:base`), judged against the URL it came from: it must
 /// have the same scheme or be https, and must not be `file:` unless the repository is.
 ///
@@ -135,7 +116,7 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
 pub fn check_base(base: &str, repository_url: &str) -> Result<()> {
     let scheme = |url: &str| url.split_once("://").map(|(s, _)| s.to_ascii_lowercase());
     let clean = !base.chars().any(|c| c.is_control() || c == '\\') && base.len() <= MAX_HREF;
-    let decoded = percent_decoded(base.as_bytes());
+    let decoded: Vec<u8> = percent_decode_str(base).collect();
     let dotted = decoded
         .split(|&b| b == b'/' || b == b'\\')
         .any(|part| part == b"..")

@@ -14,11 +14,7 @@ pub const MAX_MIRRORS: usize = 1000;
 /// `document` is the list's name in errors. Errors: too large, not UTF-8, or lines but no URL among
 /// them (an HTML page). A list of nothing but comments is empty.
 pub fn parse(document: &str, bytes: &[u8]) -> Result<Vec<String>> {
-    let refuse = |position: usize, what: &str| Error::Document {
-        document: document.to_owned(),
-        position: position as u64,
-        what: what.to_owned(),
-    };
+    let refuse = |position: usize, what| Error::document(document, position as u64, what);
     if bytes.len() > MAX_SIZE {
         return Err(refuse(MAX_SIZE, "the mirror list is too large"));
     }

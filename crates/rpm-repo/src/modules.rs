@@ -38,12 +38,7 @@ pub fn read(document: &str, stream: impl Read) -> Result<Modules> {
             return Ok(modules);
         }
         if count as u64 > MAX_LINE {
-            let what = "a line is too long".to_owned();
-            return Err(Error::Document {
-                document: document.to_owned(),
-                position,
-                what,
-            });
+            return Err(Error::document(document, position, "a line is too long"));
         }
         position += count as u64;
         let Some(kind) = line.strip_prefix(b"document:") else {

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use rpm_pkg::dep::rich::{self, Rich, RichOp};
-use rpm_pkg::dep::{Dep, DepFlags};
+use rpm_pkg::dep::{Dep, DepFlags, DepGroup};
 use rpm_repo::filelists;
-use rpm_repo::primary::DepKind;
 use rpm_repo::xml::XmlLimits;
 
 use crate::error::Result;
@@ -35,14 +34,14 @@ pub(super) fn run(repository: &Repository) -> Result<Vec<String>> {
         }
         let number = index.packages.len();
         index.packages.push(crate::nevra(package));
-        for dep in package.deps(DepKind::Provides) {
+        for dep in package.deps(DepGroup::Provides) {
             let versions = index.provides.entry(dep.name.to_owned()).or_default();
             versions.push((dep.flags, dep.to_dep().evr));
         }
         index
             .files
             .extend(package.files().map(|file| file.path.to_owned()));
-        for dep in package.deps(DepKind::Requires) {
+        for dep in package.deps(DepGroup::Requires) {
             let dep = dep.to_dep();
             let key = (dep.name, dep.flags.0, dep.evr);
             index.requires.entry(key).or_default().push(number);

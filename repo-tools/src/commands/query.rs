@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use rpm_pkg::dep::DepGroup;
 use rpm_pkg::evr::Evr;
-use rpm_repo::primary::{DepKind, PrimaryPackage};
+use rpm_repo::primary::{DEP_LISTS, PrimaryPackage};
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other};
 use serde::Serialize;
@@ -54,14 +55,22 @@ pub(super) struct QueryArgs {
 }
 
 /// Which dependencies are printed: an option for each list.
-struct Lists(Vec<DepKind>);
+struct Lists(Vec<DepGroup>);
+
+impl Lists {
+    /// All of them, in rpm's order.
+    fn all() -> [(DepGroup, &'static str); 8] {
+        let mut lists = DEP_LISTS;
+        lists.sort_by_key(|(group, _)| *group as usize);
+        lists
+    }
+}
 
 impl FromArgMatches for Lists {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Lists, clap::Error> {
-        let asked = DepKind::ALL
-            .into_iter()
-            .filter(|kind| matches.get_flag(kind.name()));
-        Ok(Lists(asked.collect()))
+        let lists = Lists::all().into_iter();
+        let asked = lists.filter(|(_, name)| matches.get_flag(name));
+        Ok(Lists(asked.map(|(group, _)| group).collect()))
     }
 
     fn update_from_arg_matches(
@@ -75,11 +84,9 @@ impl FromArgMatches for Lists {
 
 impl Args for Lists {
     fn augment_args(command: Command) -> Command {
-        command.args(DepKind::ALL.map(|kind| {
-            let option = Arg::new(kind.name()).long(kind.name());
-            option
-                .action(ArgAction::SetTrue)
-                .help("Print these dependencies")
+        command.args(Lists::all().map(|(_, name)| {
+            let option = Arg::new(name).long(name).action(ArgAction::SetTrue);
+            option.help("Print these dependencies")
         }))
     }
 
@@ -161,12 +168,12 @@ impl QueryArgs {
         let has = |kind, wanted: &str| package.deps(kind).any(|dep| dep.name == wanted);
         is_named
             && self.whatprovides.as_ref().is_none_or(|wanted| {
-                has(DepKind::Provides, wanted) || package.files().any(|file| file.path == *wanted)
+                has(DepGroup::Provides, wanted) || package.files().any(|file| file.path == *wanted)
             })
             && self
                 .whatrequires
                 .as_ref()
-                .is_none_or(|wanted| has(DepKind::Requires, wanted))
+                .is_none_or(|wanted| has(DepGroup::Requires, wanted))
     }
 
     fn row(&self, package: &PrimaryPackage, place: u64) -> PackageJson {

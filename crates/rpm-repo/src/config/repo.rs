@@ -119,14 +119,11 @@ fn is_key(key: &str) -> bool {
 impl RepoConfig {
     /// A repository with nothing but an id and the defaults; `sslverify` is that of tdnf.conf.
     ///
-    /// Errors: [`Error::BadRepoId`].
+    /// Errors: an id that could not be used as a name of anything.
     pub fn new(id: &str, source: Place, main: &MainConfig) -> Result<RepoConfig> {
         if let Some(why) = id_fault(id) {
-            return Err(Error::BadRepoId {
-                place: source,
-                id: quoted(id),
-                why,
-            });
+            let what = format!("bad repository id {:?}: {why}", quoted(id));
+            return Err(Error::config(&source, what));
         }
         Ok(RepoConfig {
             id: id.to_owned(),
@@ -144,12 +141,9 @@ impl RepoConfig {
     /// Errors: a value of the wrong kind, or the key `path`.
     pub fn set(&mut self, key: &str, value: &str, place: &Place, vars: &Vars) -> Result<bool> {
         if key == "path" {
-            return Err(Error::ForbiddenKey {
-                place: place.clone(),
-                repo: self.id.clone(),
-                key: key.to_owned(),
-                why: "the place of a cache follows from the id and the URL",
-            });
+            let why = "the place of a cache follows from the id and the URL";
+            let what = format!("key {key} is not allowed in repository {}: {why}", self.id);
+            return Err(Error::config(place, what));
         }
         if EXPANDED_KEYS.contains(&key) {
             let value = &self.expand(key, value, place, vars);

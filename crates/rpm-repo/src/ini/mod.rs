@@ -63,10 +63,7 @@ pub fn read(path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
 /// Reads a whole small file, refusing more than `limit` bytes.
 pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
     use std::io::Read;
-    let io = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let io = Error::read(path);
     let file = std::fs::File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
@@ -108,10 +105,10 @@ impl IniParser {
     fn line(&mut self, line: &[u8], place: Place) -> Result<()> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Ok(line) = std::str::from_utf8(line) else {
-            return Err(syntax(place, "the line is not UTF-8"));
+            return Err(Error::config(&place, "the line is not UTF-8"));
         };
         if line.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(syntax(place, "the line has a control character"));
+            return Err(Error::config(&place, "the line has a control character"));
         }
         let text = line.trim();
         if text.is_empty() {
@@ -138,7 +135,7 @@ impl IniParser {
 
     fn section(&mut self, rest: &str, place: Place) -> Result<()> {
         let Some(name) = rest.strip_suffix(']') else {
-            return Err(syntax(place, "a section line must end with ]"));
+            return Err(Error::config(&place, "a section line must end with ]"));
         };
         self.open_value = false;
         self.sections.push(Section {
@@ -151,14 +148,14 @@ impl IniParser {
 
     fn entry(&mut self, text: &str, place: Place) -> Result<()> {
         let Some((key, value)) = text.split_once('=') else {
-            return Err(syntax(place, "expected [section] or key = value"));
+            return Err(Error::config(&place, "expected [section] or key = value"));
         };
         let Some(section) = self.sections.last_mut() else {
-            return Err(syntax(place, "a key before the first [section]"));
+            return Err(Error::config(&place, "a key before the first [section]"));
         };
         let (key, value) = (key.trim(), value.trim());
         if key.is_empty() {
-            return Err(syntax(place, "an empty key"));
+            return Err(Error::config(&place, "an empty key"));
         }
         check_length(value.len(), &place)?;
         section.entries.push(IniEntry {
@@ -182,13 +179,9 @@ impl IniParser {
     }
 }
 
-fn syntax(place: Place, what: &'static str) -> Error {
-    Error::Syntax { place, what }
-}
-
 fn check_length(length: usize, place: &Place) -> Result<()> {
     if length > MAX_VALUE {
-        return Err(syntax(place.clone(), "the value is too long"));
+        return Err(Error::config(place, "the value is too long"));
     }
     Ok(())
 }

@@ -54,11 +54,8 @@ struct MetalinkDraft {
 /// hash of the strongest listed type is malformed (C tdnf accepts that without any check: a hole).
 pub fn parse(document: &str, bytes: &[u8]) -> Result<Metalink> {
     if bytes.len() > MAX_SIZE {
-        return Err(Error::Document {
-            document: document.to_owned(),
-            position: MAX_SIZE as u64,
-            what: "the metalink is too large".to_owned(),
-        });
+        let what = "the metalink is too large";
+        return Err(Error::document(document, MAX_SIZE as u64, what));
     }
     let mut xml = XmlReader::new(document, bytes, &XmlLimits::default());
     xml.root("metalink")?;

@@ -13,7 +13,7 @@ use rpm_pkg::evr::vercmp;
 use rpm_pkg::header::{Header, tag};
 use rpm_pkg::package::Package;
 
-use super::package::{DepSpans, PrimaryPackage};
+use super::package::{DEP_LISTS, DepSpans, PrimaryPackage};
 use crate::record::{TextSpan, arch};
 
 /// What is known of a package file besides its headers.
@@ -38,18 +38,6 @@ const PRE_BITS: u32 = 1 << 6 | 1 << 9 | 1 << 10;
 const OLD_SUGGESTS: (u32, u32, u32) = (1156, 1157, 1158);
 const OLD_ENHANCES: (u32, u32, u32) = (1159, 1160, 1161);
 const STRONG: u32 = 1 << 27;
-/// Which of rpm's groups each list of [`DepKind::ALL`](super::DepKind::ALL) holds.
-const LISTS: [DepGroup; 8] = [
-    DepGroup::Provides,
-    DepGroup::Requires,
-    DepGroup::Conflicts,
-    DepGroup::Obsoletes,
-    DepGroup::Recommends,
-    DepGroup::Suggests,
-    DepGroup::Supplements,
-    DepGroup::Enhances,
-];
-
 impl PrimaryPackage {
     /// Fills this from a package file, whatever it held before.
     pub fn fill<R: Read>(&mut self, package: &Package<R>, facts: &FileFacts<'_>) {
@@ -111,24 +99,27 @@ impl PrimaryPackage {
     }
 
     fn fill_deps(&mut self, header: &Header) {
-        for (list, group) in LISTS.into_iter().enumerate() {
+        for (group, _) in DEP_LISTS {
             if group == DepGroup::Requires {
                 self.requires(header);
                 continue;
             }
             each_dep(header, group.tags(), |name, version, flags| {
-                self.push(list, name, version, flags, false);
+                self.push(group, name, version, flags, false);
             });
         }
-        for (tags, strong, weak) in [(OLD_SUGGESTS, 4, 5), (OLD_ENHANCES, 6, 7)] {
+        for (tags, strong, weak) in [
+            (OLD_SUGGESTS, DepGroup::Recommends, DepGroup::Suggests),
+            (OLD_ENHANCES, DepGroup::Supplements, DepGroup::Enhances),
+        ] {
             each_dep(header, tags, |name, version, flags| {
-                let list = if flags & STRONG != 0 { strong } else { weak };
-                self.push(list, name, version, flags, false);
+                let group = if flags & STRONG != 0 { strong } else { weak };
+                self.push(group, name, version, flags, false);
             });
         }
     }
 
-    fn push(&mut self, list: usize, name: &[u8], version: &[u8], flags: u32, pre: bool) {
+    fn push(&mut self, group: DepGroup, name: &[u8], version: &[u8], flags: u32, pre: bool) {
         if name.is_empty() {
             return;
         }
@@ -149,7 +140,7 @@ impl PrimaryPackage {
             dep.version = self.put(version);
             dep.release = self.put(release);
         }
-        if let Some(deps) = self.deps.get_mut(list) {
+        if let Some(deps) = self.deps.get_mut(group as usize) {
             deps.push(dep);
         }
     }
@@ -185,11 +176,11 @@ impl PrimaryPackage {
                 }
                 return;
             }
-            self.push(1, name, version, flags, pre);
+            self.push(DepGroup::Requires, name, version, flags, pre);
             seen.insert(name, value);
         });
         if let Some((name, version, flags, pre)) = libc {
-            self.push(1, name, version, flags, pre);
+            self.push(DepGroup::Requires, name, version, flags, pre);
         }
     }
 }

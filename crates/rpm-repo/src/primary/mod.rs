@@ -10,7 +10,7 @@ mod write;
 
 pub use crate::record::ParseSummary;
 pub use header::{FileFacts, is_primary};
-pub use package::{DepKind, DepRecord, FileKind, FileRecord, PrimaryPackage};
+pub use package::{DEP_LISTS, DepRecord, FileKind, FileRecord, PrimaryPackage};
 pub use parse::read;
 pub(crate) use parse::{epoch, file_kind, size};
 pub(crate) use write::push_file;

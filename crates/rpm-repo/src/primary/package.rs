@@ -1,58 +1,21 @@
 //! One package of `primary.xml`.
 
-use rpm_pkg::dep::{Dep, DepFlags};
+use rpm_pkg::dep::{Dep, DepFlags, DepGroup};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 
 use crate::record::TextSpan;
 
-/// Which list a dependency stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DepKind {
-    /// `rpm:provides`.
-    Provides,
-    /// `rpm:requires`; [`DepRecord::pre`] tells the ones that scriptlets need.
-    Requires,
-    /// `rpm:conflicts`.
-    Conflicts,
-    /// `rpm:obsoletes`.
-    Obsoletes,
-    /// `rpm:recommends`.
-    Recommends,
-    /// `rpm:suggests`.
-    Suggests,
-    /// `rpm:supplements`.
-    Supplements,
-    /// `rpm:enhances`.
-    Enhances,
-}
-
-impl DepKind {
-    /// All lists, in the order of the enum.
-    pub const ALL: [DepKind; 8] = [
-        DepKind::Provides,
-        DepKind::Requires,
-        DepKind::Conflicts,
-        DepKind::Obsoletes,
-        DepKind::Recommends,
-        DepKind::Suggests,
-        DepKind::Supplements,
-        DepKind::Enhances,
-    ];
-
-    /// What the list is called in metadata, without `rpm:`.
-    pub fn name(self) -> &'static str {
-        match self {
-            DepKind::Provides => "provides",
-            DepKind::Requires => "requires",
-            DepKind::Conflicts => "conflicts",
-            DepKind::Obsoletes => "obsoletes",
-            DepKind::Recommends => "recommends",
-            DepKind::Suggests => "suggests",
-            DepKind::Supplements => "supplements",
-            DepKind::Enhances => "enhances",
-        }
-    }
-}
+/// The lists of dependencies and what each is called, in the order in which createrepo_c writes them.
+pub const DEP_LISTS: [(DepGroup, &str); 8] = [
+    (DepGroup::Provides, "provides"),
+    (DepGroup::Requires, "requires"),
+    (DepGroup::Conflicts, "conflicts"),
+    (DepGroup::Obsoletes, "obsoletes"),
+    (DepGroup::Suggests, "suggests"),
+    (DepGroup::Enhances, "enhances"),
+    (DepGroup::Recommends, "recommends"),
+    (DepGroup::Supplements, "supplements"),
+];
 
 /// One dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +87,7 @@ pub struct PrimaryPackage {
     pub(super) text: String,
     pub(super) texts: PackageTexts,
     pub(super) numbers: Numbers,
+    /// By [`DepGroup`].
     pub(super) deps: [Vec<DepSpans>; 8],
     pub(super) files: Vec<(TextSpan, FileKind)>,
     pub(super) location_fault: Option<&'static str>,
@@ -250,9 +214,9 @@ impl PrimaryPackage {
         Digest::from_hex(algo, self.checksum()).ok()
     }
 
-    /// One list of dependencies.
-    pub fn deps(&self, kind: DepKind) -> impl ExactSizeIterator<Item = DepRecord<'_>> {
-        let list = self.deps.get(kind as usize);
+    /// One list of dependencies; empty for a group that metadata does not have.
+    pub fn deps(&self, group: DepGroup) -> impl ExactSizeIterator<Item = DepRecord<'_>> {
+        let list = self.deps.get(group as usize);
         let list = list.map(Vec::as_slice).unwrap_or_default();
         list.iter().map(|dep| DepRecord {
             name: dep.name.of(&self.text),

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use super::ParseSummary;
-use super::package::{DepKind, DepSpans, FileKind, PrimaryPackage};
+use super::package::{DEP_LISTS, DepSpans, FileKind, PrimaryPackage};
 use super::write::FLAGS;
 use crate::error::{Result, quoted};
 use crate::layout;
@@ -168,11 +168,8 @@ fn field(tag: &Tag<'_>, package: &mut PrimaryPackage, limits: &XmlLimits) -> Par
         }
         b"format" => Field::Format,
         b"file" => Field::File(file_kind(tag)?),
-        name => match DepKind::ALL
-            .iter()
-            .position(|list| list.name().as_bytes() == name)
-        {
-            Some(list) => Field::Deps(list),
+        name => match DEP_LISTS.iter().find(|(_, list)| list.as_bytes() == name) {
+            Some((group, _)) => Field::Deps(*group as usize),
             None => return attributes_only(name, tag, package, max),
         },
     };

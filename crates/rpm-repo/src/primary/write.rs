@@ -1,6 +1,8 @@
 //! The writer of `primary.xml`.
 
-use super::{DepKind, FileKind, PrimaryPackage};
+use rpm_pkg::dep::DepGroup;
+
+use super::{DEP_LISTS, FileKind, PrimaryPackage};
 use crate::record::push_root;
 use crate::xml::{push_element, push_number, push_pair, push_text};
 
@@ -13,18 +15,6 @@ pub fn begin(packages: u64, out: &mut String) {
 
 /// The end of a document.
 pub const END: &str = "</metadata>\n";
-
-/// The order in which createrepo_c writes the lists.
-const LISTS: [DepKind; 8] = [
-    DepKind::Provides,
-    DepKind::Requires,
-    DepKind::Conflicts,
-    DepKind::Obsoletes,
-    DepKind::Suggests,
-    DepKind::Enhances,
-    DepKind::Recommends,
-    DepKind::Supplements,
-];
 
 /// rpm's comparison bits, and how they are written.
 pub(super) const FLAGS: [(u8, &str); 5] = [(8, "EQ"), (10, "LE"), (12, "GE"), (2, "LT"), (4, "GT")];
@@ -98,20 +88,20 @@ fn format(package: &PrimaryPackage, out: &mut String) {
     push_number("start", start, out);
     push_number("end", end, out);
     out.push_str("/>\n");
-    for kind in LISTS {
-        deps(package, kind, out);
+    for (group, name) in DEP_LISTS {
+        deps(package, group, name, out);
     }
     for file in package.files() {
         push_file("    ", file.path, file.kind, out);
     }
 }
 
-fn deps(package: &PrimaryPackage, kind: DepKind, out: &mut String) {
-    let list = package.deps(kind);
+fn deps(package: &PrimaryPackage, group: DepGroup, name: &str, out: &mut String) {
+    let list = package.deps(group);
     if list.len() == 0 {
         return;
     }
-    for part in ["    <rpm:", kind.name(), ">\n"] {
+    for part in ["    <rpm:", name, ">\n"] {
         out.push_str(part);
     }
     for dep in list {
@@ -135,7 +125,7 @@ fn deps(package: &PrimaryPackage, kind: DepKind, out: &mut String) {
         }
         out.push_str("/>\n");
     }
-    for part in ["    </rpm:", kind.name(), ">\n"] {
+    for part in ["    </rpm:", name, ">\n"] {
         out.push_str(part);
     }
 }

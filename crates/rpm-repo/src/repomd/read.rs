@@ -23,11 +23,8 @@ const MAX_TEXT: usize = 64 << 10;
 /// location that may not be followed; a checksum of the wrong length; numbers that are none.
 pub fn parse(document: &str, bytes: &[u8]) -> Result<Repomd> {
     if bytes.len() > MAX_SIZE {
-        return Err(Error::Document {
-            document: document.to_owned(),
-            position: MAX_SIZE as u64,
-            what: "repomd.xml is too large".to_owned(),
-        });
+        let what = "repomd.xml is too large";
+        return Err(Error::document(document, MAX_SIZE as u64, what));
     }
     let mut parser = RepomdParser {
         xml: XmlReader::new(document, bytes, &XmlLimits::default()),

@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::ini::read_limited;
 
 /// Longest text after expansion, in bytes (C tdnf cuts at 255).
@@ -143,10 +144,9 @@ fn is_name(name: &str) -> bool {
 }
 
 fn read_first_line(path: &Path, name: &str) -> Result<String> {
-    let bad = |why| Error::BadVariable {
-        path: path.to_owned(),
-        name: name.to_owned(),
-        why,
+    let bad = |why| {
+        let place = Place::line(&Arc::from(path), 0);
+        Error::config(&place, format!("bad value of variable {name}: {why}"))
     };
     let bytes = read_limited(path, MAX_VARIABLE_FILE)?;
     let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
@@ -161,10 +161,7 @@ fn read_first_line(path: &Path, name: &str) -> Result<String> {
 
 /// The regular files of a directory (symbolic links followed), by name; none if it does not exist.
 pub(crate) fn plain_files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let io = |source| Error::Read {
-        path: dir.to_owned(),
-        source,
-    };
+    let io = Error::read(dir);
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(io)?,

@@ -340,12 +340,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
 }
 
 fn document_error<R: Read>(document: &str, reader: &Reader<Guard<R>>, what: String) -> Error {
-    let position = reader.buffer_position();
-    Error::Document {
-        document: document.to_owned(),
-        position,
-        what,
-    }
+    Error::document(document, reader.buffer_position(), what)
 }
 
 /// The next event of the parser below, with a fresh allowance of bytes.

@@ -4,8 +4,9 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use rpm_pkg::dep::DepGroup;
 use rpm_repo::compress::{Ahead, Expected, VerifiedReader};
-use rpm_repo::primary::{self, DepKind, FileKind};
+use rpm_repo::primary::{self, FileKind};
 use rpm_repo::repomd::{self, Repomd};
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other};
@@ -219,20 +220,20 @@ fn every_field_is_what_rpm_says() {
         let format = "%{NAME}|%{EPOCH}|%{VERSION}|%{RELEASE}|%{ARCH}|%{SUMMARY}|%{LICENSE}|%{VENDOR}|\
             %{PACKAGER}|%{GROUP}|%{URL}|%{SOURCERPM}|%{BUILDHOST}|%{BUILDTIME}|%{LONGSIZE}|%{DESCRIPTION}";
         assert_eq!(ours.join("|"), query(dir, format));
-        let provides: Vec<_> = p.deps(DepKind::Provides).map(|d| (d.name, d.flags, d.epoch, d.version, d.release)).collect();
+        let provides: Vec<_> = p.deps(DepGroup::Provides).map(|d| (d.name, d.flags, d.epoch, d.version, d.release)).collect();
         assert!(provides.contains(&("thing", 8, Some(4), "5", "6")), "{provides:?}");
         assert!(provides.contains(&("odd", 8, Some(3), "1.0~rc1", "2^git")), "{provides:?}");
-        let requires: Vec<_> = p.deps(DepKind::Requires).map(|d| (d.name, d.flags, d.pre)).collect();
+        let requires: Vec<_> = p.deps(DepGroup::Requires).map(|d| (d.name, d.flags, d.pre)).collect();
         for wanted in [("bash", 12, false), ("coreutils", 0, true), ("(foo if bar)", 0, false)] {
             assert!(requires.contains(&wanted), "{requires:?}");
         }
         let one = |kind| p.deps(kind).map(|d| d.name.to_owned()).collect::<Vec<_>>();
-        assert_eq!(one(DepKind::Recommends), ["nice"]);
-        assert_eq!(one(DepKind::Suggests), ["maybe"]);
-        assert_eq!(one(DepKind::Supplements), ["other"]);
-        assert_eq!(one(DepKind::Enhances), ["better"]);
-        assert_eq!(p.deps(DepKind::Conflicts).next().unwrap().flags, 2);
-        assert_eq!(p.deps(DepKind::Obsoletes).next().unwrap().flags, 10);
+        assert_eq!(one(DepGroup::Recommends), ["nice"]);
+        assert_eq!(one(DepGroup::Suggests), ["maybe"]);
+        assert_eq!(one(DepGroup::Supplements), ["other"]);
+        assert_eq!(one(DepGroup::Enhances), ["better"]);
+        assert_eq!(p.deps(DepGroup::Conflicts).next().unwrap().flags, 2);
+        assert_eq!(p.deps(DepGroup::Obsoletes).next().unwrap().flags, 10);
         let package = dir.join("repo").join(p.location());
         assert_eq!(std::fs::metadata(&package).unwrap().len(), p.package_size());
         let digest = rpm_pkg::digest::Hasher::digest_reader(

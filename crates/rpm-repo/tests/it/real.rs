@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use rpm_pkg::dep::DepGroup;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::{Decoder, Format};
-use rpm_repo::primary::{DepKind, FileKind, PrimaryPackage};
+use rpm_repo::primary::{FileKind, PrimaryPackage};
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{Error, comps, filelists, metalink, mirrorlist, other, primary, repomd, updateinfo};
 
@@ -75,7 +76,7 @@ fn dump_primary(dump: &mut Dump, p: &PrimaryPackage) {
     }
     dump.put(p.location());
     dump.put(p.location_base().unwrap_or_default());
-    for kind in DepKind::ALL {
+    for kind in DepGroup::ALL {
         for dep in p.deps(kind) {
             dump.put(format!("{kind:?}").to_lowercase());
             dump.put(dep.name);
