@@ -27,27 +27,13 @@ const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// The version of what hooks are told.
 const VERSION: u32 = 1;
 
-/// When hooks run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Point {
-    /// Everything is fetched and verified, nothing has changed. A failure stops the run.
-    PreTransaction,
-    /// The system has changed and the history says so.
-    PostTransaction,
-    /// New metadata of a repository is there.
-    RepoRefreshed,
-}
-
-impl Point {
-    /// Its name in paths and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PreTransaction => "pre-transaction",
-            Self::PostTransaction => "post-transaction",
-            Self::RepoRefreshed => "repo-refreshed",
-        }
-    }
-}
+/// When hooks run, as paths and JSON name it: everything is fetched and verified, nothing has
+/// changed. A failure stops the run.
+const PRE_TRANSACTION: &str = "pre-transaction";
+/// The system has changed and the history says so.
+const POST_TRANSACTION: &str = "post-transaction";
+/// New metadata of a repository is there.
+const REPO_REFRESHED: &str = "repo-refreshed";
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -74,12 +60,12 @@ struct Refreshed<'a> {
 
 /// Runs the hooks before a transaction; a failing one stops the run.
 pub fn before(session: &Session<'_>, plan: &Plan) -> Outcome<()> {
-    run(session, Point::PreTransaction, Some(plan), None)
+    run(session, PRE_TRANSACTION, Some(plan), None)
 }
 
 /// Runs the hooks after a transaction; a failing one is named.
 pub fn after(session: &Session<'_>, plan: &Plan) {
-    let done = run(session, Point::PostTransaction, Some(plan), None);
+    let done = run(session, POST_TRANSACTION, Some(plan), None);
     warn(session, done);
 }
 
@@ -90,7 +76,7 @@ pub fn refreshed(session: &Session<'_>, source: &LoadedRepo) {
         dir: &source.set.dir,
         repomd_sha256: source.set.repomd_digest.hex(),
     };
-    let done = run(session, Point::RepoRefreshed, None, Some(repo));
+    let done = run(session, REPO_REFRESHED, None, Some(repo));
     warn(session, done);
 }
 
@@ -102,21 +88,21 @@ fn warn(session: &Session<'_>, done: Outcome<()>) {
 
 fn run(
     session: &Session<'_>,
-    point: Point,
+    point: &'static str,
     plan: Option<&Plan>,
     repo: Option<Refreshed<'_>>,
 ) -> Outcome<()> {
     if !session.plugins.hooks {
         return Ok(());
     }
-    let hooks = found(&session.settings.hooks_dir.join(point.name()))?;
+    let hooks = found(&session.settings.hooks_dir.join(point))?;
     if hooks.is_empty() {
         return Ok(());
     }
     let settings = &session.settings;
     let told = Told {
         version: VERSION,
-        point: point.name(),
+        point,
         root: &settings.root,
         command_line: plan.map(|_| settings.command_line.as_str()),
         plan: plan.map(PlanShape),

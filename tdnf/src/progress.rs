@@ -31,35 +31,33 @@ impl<'a> NetworkView<'a> {
         }
     }
 
-    /// Says once that a repository is being refreshed.
-    fn refreshing(&self, repo: &str) {
-        let Some(name) = self.names.get(repo) else {
-            return;
-        };
+    /// Says once what goes by this key; each retry would say it again.
+    fn once(&self, key: &str, line: &str, say: impl FnOnce(&Printer, &str)) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(repo.to_owned()) {
-            self.printer
-                .info(&format!("Refreshing metadata for: '{name}'"));
-        }
-    }
-
-    /// Says once what a mirror answered; each retry would say it again.
-    fn mirror_failed(&self, line: &str) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(line.to_owned()) {
-            self.printer.err(line);
+        if told.insert(key.to_owned()) {
+            say(self.printer, line);
         }
     }
 
     fn name<'b>(&'b self, repo: &'b str) -> &'b str {
         self.names.get(repo).map_or(repo, String::as_str)
     }
+
+    fn warn(&self, repo: &str, what: &str) {
+        let name = self.name(repo);
+        self.printer.err(&format!("warning: repo '{name}'{what}"));
+    }
 }
 
 impl Observer for NetworkView<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::RepoAsked { repo } => self.refreshing(repo),
+            Event::RepoAsked { repo } => {
+                if let Some(name) = self.names.get(repo) {
+                    let line = format!("Refreshing metadata for: '{name}'");
+                    self.once(repo, &line, Printer::info);
+                }
+            }
             Event::Started {
                 id, label, total, ..
             } => self.progress.start(id, label, total),
@@ -81,26 +79,15 @@ impl Observer for NetworkView<'_> {
                     ),
                     None => format!("Error: {url}: {cause}"),
                 };
-                self.mirror_failed(&line);
+                self.once(&line, &line, Printer::err);
             }
             Event::OldCacheUsed { repo, why } => {
-                let name = self.name(repo);
-                self.printer.err(&format!(
-                    "warning: repo '{name}': {why}; using old metadata"
-                ));
+                self.warn(repo, &format!(": {why}; using old metadata"));
             }
             Event::OlderMetadata { repo, .. } => {
-                let name = self.name(repo);
-                self.printer.err(&format!(
-                    "warning: repo '{name}' offers older metadata than before"
-                ));
+                self.warn(repo, " offers older metadata than before");
             }
-            Event::UnverifiedTls { repo } => {
-                let name = self.name(repo);
-                self.printer.err(&format!(
-                    "warning: repo '{name}': certificates are not checked"
-                ));
-            }
+            Event::UnverifiedTls { repo } => self.warn(repo, ": certificates are not checked"),
             Event::Waiting { repo } => {
                 let name = self.name(repo);
                 self.printer.info(&format!(

@@ -126,12 +126,22 @@ pub(super) enum Words {
 
 fn change(session: &Session<'_>, words: &[String], need: Words, verb: Verb) -> Outcome<u8> {
     require(words, need)?;
+    let (packages, request) = open_for(session, words, PackageScope::Binary)?;
+    perform(session, packages, verb, &request)
+}
+
+/// All packages, the files that the words name among them, and what is asked of them.
+pub(super) fn open_for(
+    session: &Session<'_>,
+    words: &[String],
+    scope: PackageScope,
+) -> Outcome<(Packages, Request)> {
     let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
     let (mut packages, mut request) = open(session, sources)?;
     let (given, words) = files::split(words);
-    request.files = files::add(session, &mut packages, &given, PackageScope::Binary)?;
+    request.files = files::add(session, &mut packages, &given, scope)?;
     request.words = words;
-    perform(session, packages, verb, &request)
+    Ok((packages, request))
 }
 
 /// Makes the request's words a goal, says how they were understood, and carries it out.

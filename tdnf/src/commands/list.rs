@@ -3,11 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::ValueEnum;
 use rpm_solv::{DependencyKind, SelectFlags, SolvableId};
 
 use super::Command;
-use super::operands::{Operand, Operands, words};
+use super::operands::{Operand, Operands, keyword, words};
 use super::query::{RowDetail, installed, rows, select};
 use super::repoquery::extras;
 use crate::args::Scope;
@@ -64,12 +63,8 @@ pub(super) const CHECK_UPDATE: Command = Command {
 /// The scope of a command line and the words after it: an argument beats an option, the last
 /// option wins.
 fn scope<'w>(session: &Session<'_>, words: &'w [String]) -> (Scope, &'w [String]) {
-    if let Some((first, rest)) = words.split_first()
-        && let Ok(scope) = Scope::from_str(first, true)
-    {
-        return (scope, rest);
-    }
-    (session.args.scope.unwrap_or(Scope::All), words)
+    let option = session.args.scope.unwrap_or(Scope::All);
+    keyword(words, true).unwrap_or((option, words))
 }
 
 fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<Vec<PackageRow>> {

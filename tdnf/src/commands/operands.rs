@@ -49,6 +49,12 @@ impl Operands {
     }
 }
 
+/// The value that the first word stands for, and the words behind it.
+pub(super) fn keyword<T: ValueEnum>(words: &[String], ignore_case: bool) -> Option<(T, &[String])> {
+    let (first, rest) = words.split_first()?;
+    Some((T::from_str(first, ignore_case).ok()?, rest))
+}
+
 /// The words that stand for the values of a type, other names included.
 pub(super) fn words<T: ValueEnum>() -> Vec<String> {
     let values = T::value_variants().iter().filter_map(T::to_possible_value);

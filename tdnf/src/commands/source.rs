@@ -1,11 +1,11 @@
 //! `install --source` and `install --builddeps`.
 
-use super::change::{Words, goal_of, open, require};
-use super::files::{self, PackageScope};
+use super::change::{Words, goal_of, open_for, require};
+use super::files::PackageScope;
 use crate::change;
 use crate::error::Outcome;
 use crate::goal::{self, Goal, Request, Verb};
-use crate::session::{Freshness, PRIMARY, Packages, Session};
+use crate::session::{Packages, Session};
 use crate::source_files;
 
 /// Unpacks source packages into the build tree (`_topdir`). Nothing is solved, and the rpm
@@ -20,16 +20,10 @@ pub(super) fn install(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         return Ok(0);
     }
     for package in verified.packages() {
-        let name = plan
-            .changes
-            .get(package.change())
-            .map(|change| &change.package);
-        if let Some(id) = name {
-            session.printer.info(&format!(
-                "Installing/Updating: {}-{} (source)",
-                id.name,
-                id.version_release()
-            ));
+        if let Some(change) = plan.changes.get(package.change()) {
+            let (name, version) = (&change.package.name, change.package.version_release());
+            let line = format!("Installing/Updating: {name}-{version} (source)");
+            session.printer.info(&line);
         }
         source_files::unpack(&session.settings, package)?;
     }
@@ -45,11 +39,7 @@ pub(super) fn build_deps(session: &Session<'_>, words: &[String]) -> Outcome<u8>
 
 fn chosen(session: &Session<'_>, words: &[String]) -> Outcome<(Packages, Request, Goal)> {
     require(words, Words::Needed)?;
-    let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
-    let (mut packages, mut request) = open(session, sources)?;
-    let (given, words) = files::split(words);
-    request.files = files::add(session, &mut packages, &given, PackageScope::Source)?;
-    request.words = words;
+    let (mut packages, request) = open_for(session, words, PackageScope::Source)?;
     let goal = goal_of(session, &mut packages, Verb::Source, &request)?;
     Ok((packages, request, goal))
 }

@@ -8,9 +8,9 @@ use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{SelectFlags, SolvableId};
 
 use super::Command;
-use super::operands::{Operand, Operands, words};
+use super::operands::{Operand, Operands, keyword, words};
 use super::query::select;
-use crate::args::options::{self, of};
+use crate::args::options::{self, Advisories, of};
 use crate::error::{Code, Failure, Outcome};
 use crate::session::{Freshness, Packages, Session};
 use crate::view::advisories::{AdvisoryCounts, AdvisoryInfo, AdvisoryList, needs_reboot};
@@ -61,23 +61,17 @@ fn keywords() -> Vec<String> {
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let typed = &session.args.options;
-    let (mode, words) = match words
-        .split_first()
-        .map(|(first, rest)| (AdvisoryForm::from_str(first, false), rest))
-    {
-        Some((Ok(mode), rest)) => (mode, rest),
-        _ if typed.query.list => (AdvisoryForm::List, words),
-        _ if typed.detail.info => (AdvisoryForm::Info, words),
-        _ => (AdvisoryForm::Summary, words),
+    let (mode, words) = match keyword(words, false) {
+        Some(found) => found,
+        None if typed.query.list => (AdvisoryForm::List, words),
+        None if typed.detail.info => (AdvisoryForm::Info, words),
+        None => (AdvisoryForm::Summary, words),
     };
-    let (scope, specs) = match words
-        .split_first()
-        .map(|(first, rest)| (AdvisoryScope::from_str(first, false), rest))
-    {
-        Some((Ok(scope), rest)) => (scope, rest),
-        _ if typed.scopes.all => (AdvisoryScope::All, words),
-        _ if typed.place.installed => (AdvisoryScope::Installed, words),
-        _ => (AdvisoryScope::Available, words),
+    let (scope, specs) = match keyword(words, false) {
+        Some(found) => found,
+        None if typed.scopes.all => (AdvisoryScope::All, words),
+        None if typed.place.installed => (AdvisoryScope::Installed, words),
+        None => (AdvisoryScope::Available, words),
     };
     let sources = session.sources(&["primary", "updateinfo"], Freshness::WhenExpired)?;
     let mut packages = session.packages(sources)?;
@@ -163,14 +157,14 @@ fn severity(text: &str) -> Option<f64> {
 }
 
 /// `--security`, `--sec-severity` and `--reboot-required`.
-pub(super) struct AdvisoryFilter {
-    security: bool,
-    severity: Option<f64>,
-    reboot: bool,
+pub(super) struct AdvisoryFilter<'a> {
+    given: &'a Advisories,
+    /// The least severity, as a number.
+    least: Option<f64>,
 }
 
-impl AdvisoryFilter {
-    pub(super) fn of(session: &Session<'_>) -> Outcome<Self> {
+impl<'a> AdvisoryFilter<'a> {
+    pub(super) fn of(session: &Session<'a>) -> Outcome<Self> {
         let given = &session.args.options.advisories;
         let least = match &given.sec_severity {
             Some(text) => Some(severity(text).ok_or_else(|| {
@@ -181,18 +175,14 @@ impl AdvisoryFilter {
             })?),
             None => None,
         };
-        Ok(Self {
-            security: given.security,
-            severity: least,
-            reboot: given.reboot_required,
-        })
+        Ok(Self { given, least })
     }
 
     pub(super) fn takes(&self, advisory: &Advisory) -> bool {
         let own = severity(&advisory.severity).unwrap_or(0.0);
-        (!self.security || advisory.kind == "security")
-            && self.severity.is_none_or(|least| own >= least)
-            && (!self.reboot || needs_reboot(advisory))
+        (!self.given.security || advisory.kind == "security")
+            && self.least.is_none_or(|least| own >= least)
+            && (!self.given.reboot_required || needs_reboot(advisory))
     }
 }
 
