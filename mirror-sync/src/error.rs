@@ -78,11 +78,9 @@ pub(crate) enum Error {
     )]
     DeleteGuard {
         repo: String,
-        /// Packages that would go.
         gone: usize,
         /// Packages that are published now.
         had: usize,
-        /// Which limit.
         why: String,
     },
     /// Some files could not be had: the set is not whole and was not published.

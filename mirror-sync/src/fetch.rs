@@ -25,7 +25,6 @@ const MAX_JUDGES: usize = 8;
 #[derive(Clone)]
 pub(crate) struct FetchJob {
     pub(crate) repo: String,
-    /// Path below the repository.
     pub(crate) path: String,
     /// URLs, preferred first.
     pub(crate) urls: Vec<String>,

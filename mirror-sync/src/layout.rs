@@ -83,7 +83,6 @@ impl Layout {
         self.state(id).join("metadata")
     }
 
-    /// The manifests of one repository's snapshots.
     pub(crate) fn manifests(&self, id: &str) -> PathBuf {
         self.state(id).join("snapshots")
     }
@@ -140,7 +139,6 @@ pub(crate) fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
         .map_err(Error::file(path, "write"))
 }
 
-/// Writes a value as JSON, as one.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec(value).map_err(|error| Error::unfit(path, "write", error))?;
     write_whole(path, &text)

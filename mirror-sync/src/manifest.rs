@@ -16,7 +16,6 @@ pub(crate) const FORMAT: u32 = 1;
 /// One file of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SnapshotFile {
-    /// Path below the repository.
     pub(crate) path: String,
     /// Bytes.
     pub(crate) size: u64,
@@ -56,7 +55,6 @@ pub(crate) struct Manifest {
     pub(crate) made: u64,
     /// SHA-256 of upstream's repomd.xml.
     pub(crate) upstream: String,
-    /// Upstream's revision.
     pub(crate) revision: Option<String>,
     /// Upstream's latest timestamp, seconds since 1970.
     pub(crate) timestamp: u64,
@@ -90,7 +88,6 @@ pub(crate) struct RepoState {
     pub(crate) last_success: u64,
     /// How the last run ended: `new`, `nothing-new`, `partial`, `failed`.
     pub(crate) outcome: String,
-    /// Why it failed.
     pub(crate) error: Option<String>,
     /// Bytes per second of the last transfer worth measuring.
     pub(crate) rate: u64,
@@ -116,6 +113,12 @@ pub(crate) struct Publication {
 }
 
 impl RepoState {
+    /// What each channel publishes now.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = (&String, &Publication)> {
+        let lists = self.published.iter();
+        lists.filter_map(|(channel, list)| Some((channel, list.last()?)))
+    }
+
     /// The snapshot that a channel publishes now.
     pub(crate) fn current(&self, channel: &str) -> Option<&Publication> {
         self.published.get(channel)?.last()
@@ -132,9 +135,6 @@ pub(crate) fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Resul
 }
 
 /// Reads a manifest.
-///
-/// # Errors
-/// There is no such snapshot, or it is of a form that this version does not know.
 pub(crate) fn read(layout: &Layout, id: &str, stamp: &str) -> Result<Manifest> {
     let path = layout.manifest(id, stamp);
     let manifest: Option<Manifest> = layout::read_json(&path)?;

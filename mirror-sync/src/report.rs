@@ -47,11 +47,9 @@ pub(crate) struct RepoReport {
     /// A first snapshot with what was asked for first, published before the rest.
     #[serde(rename = "first_light")]
     pub(crate) first_part: Option<String>,
-    /// What was, or would be, changed.
     pub(crate) change: SetChange,
     /// Seconds the transfer is expected to take at the rate measured last; none if never measured.
     pub(crate) expected_seconds: Option<u64>,
-    /// Why it failed.
     pub(crate) error: Option<String>,
     /// Files that could not be taken, and why.
     pub(crate) failed: Vec<(String, String)>,
@@ -87,7 +85,6 @@ pub(crate) struct RunReport {
     pub(crate) format: u32,
     /// When it began, seconds since 1970.
     pub(crate) started: u64,
-    /// How long it took.
     pub(crate) seconds: f64,
     pub(crate) exit_code: u8,
     pub(crate) bytes_received: u64,

@@ -44,11 +44,8 @@ pub(crate) fn list(layout: &Layout, ids: &[String]) -> Result<Vec<SnapshotLine>>
 }
 
 fn channels_of(state: &RepoState, stamp: &str) -> Vec<String> {
-    let showing = |(name, list): (&String, &Vec<manifest::Publication>)| {
-        let last = list.last()?;
-        (last.stamp == stamp).then(|| name.clone())
-    };
-    state.published.iter().filter_map(showing).collect()
+    let showing = state.shown().filter(|(_, shown)| shown.stamp == stamp);
+    showing.map(|(channel, _)| channel.clone()).collect()
 }
 
 pub(crate) fn print_list(lines: &[SnapshotLine], printer: &Printer) {

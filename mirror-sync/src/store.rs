@@ -232,7 +232,6 @@ impl Store {
         self.sync()
     }
 
-    /// Every file of the store.
     pub(crate) fn files(&self) -> Result<Vec<(Digest, PathBuf)>> {
         let mut found = Vec::new();
         for algo in crate::layout::names_in(&self.root)? {

@@ -24,7 +24,6 @@ pub(crate) fn keyring(files: &[PathBuf]) -> Result<Keyring> {
     Ok(ring)
 }
 
-/// The bytes of a key file.
 pub(crate) fn key_bytes(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::file(path, "read"))?;
     let mut data = Vec::new();
@@ -34,7 +33,6 @@ pub(crate) fn key_bytes(path: &Path) -> Result<Vec<u8>> {
     Ok(data)
 }
 
-/// Reads a private key.
 pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
     let data = key_bytes(path)?;
     SigningKey::from_armored(&data).map_err(Error::trust(path.display()))

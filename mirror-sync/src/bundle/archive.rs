@@ -29,9 +29,7 @@ const MAX_NAME: u64 = 4096;
 /// The first two members of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// `bundle.json`.
     pub(crate) json: Vec<u8>,
-    /// `bundle.json.asc`.
     pub(crate) signature: Vec<u8>,
 }
 
@@ -111,9 +109,6 @@ fn no_bundle(path: &Path, what: &str) -> Error {
 }
 
 /// Hands over every file of a part: name, size, content. `head` is asked first, and whether to go on.
-///
-/// # Errors
-/// It is no part of a bundle or ends early; what the callbacks say.
 pub(crate) fn read(
     path: &Path,
     head: &mut dyn FnMut(Head) -> Result<ControlFlow<()>>,

@@ -39,9 +39,6 @@ impl Opened {
 }
 
 /// Opens the parts of one bundle and checks its signature against `keys`.
-///
-/// # Errors
-/// Not parts of one bundle; not signed by one of the keys.
 pub(crate) fn open(parts: &[PathBuf], keys: &Keyring, now: u64) -> Result<Opened> {
     let first = parts
         .first()
@@ -186,9 +183,6 @@ impl Opened {
     }
 
     /// Puts the bundle's plain repositories into a new directory.
-    ///
-    /// # Errors
-    /// As [`Opened::unpack`]; the directory exists.
     pub(crate) fn extract(&self, dir: &Path) -> Result<()> {
         if dir.exists() {
             let what = format!("{} exists: give a new directory", dir.display());

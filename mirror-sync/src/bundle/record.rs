@@ -46,7 +46,6 @@ pub(crate) struct BundleLog {
 }
 
 impl Receipt {
-    /// A receipt of now.
     pub(crate) fn new(contents: &Contents, bundle: &BundleReference, at: u64) -> Receipt {
         let stamps = contents.repos.iter().map(|goal| &goal.whole);
         Receipt {
@@ -105,9 +104,6 @@ pub(crate) fn keep_contents(layout: &Layout, contents: &Contents) -> Result<()> 
 }
 
 /// What an earlier bundle said.
-///
-/// # Errors
-/// It is not kept any more.
 pub(crate) fn contents(layout: &Layout, site: &str, number: u64) -> Result<Contents> {
     let path = made_dir(layout, site).join(format!("{number}.json"));
     let contents: Option<Contents> = read_json(&path)?;
@@ -135,7 +131,6 @@ impl BundleLog {
         Ok(())
     }
 
-    /// The number of the next bundle.
     pub(crate) fn next(&self) -> u64 {
         self.bundles
             .last()

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::session::{self, Session};
 use crate::error::{EXIT_DONE, Result};
-use crate::serve::{self, Setting};
+use crate::serve;
 
 /// Serves the mirror over HTTP, and fills repositories in proxy mode on demand
 #[derive(Args)]
@@ -21,12 +21,8 @@ impl ServeCommand {
             session.config.serve.listen.clone_from(address);
         }
         let stop = session::stop_flag();
-        serve::serve(Setting {
-            config: &session.config,
-            client: session::client(&stop),
-            printer: session.printer,
-            stop,
-        })?;
+        let client = session::client(&stop);
+        serve::serve(&session.config, client, session.printer, &stop)?;
         Ok(EXIT_DONE)
     }
 }

@@ -25,7 +25,6 @@ pub(crate) struct Session<'p> {
     pub(crate) printer: &'p Printer,
     /// Seconds since 1970.
     pub(crate) now: u64,
-    /// How long to wait for another run.
     wait: Duration,
 }
 

@@ -254,12 +254,6 @@ pub(crate) struct SelectSection {
 impl SelectSection {
     /// Whether anything is left out, so that metadata must be made to match.
     pub(crate) fn is_everything(&self) -> bool {
-        let SelectSection {
-            first: _,
-            recommends: _,
-            installed: _,
-            ..
-        } = self;
         let plain = SelectSection {
             first: self.first.clone(),
             recommends: self.recommends,
@@ -343,6 +337,7 @@ impl Config {
                 what,
             })
         };
+        let at = |id: &str, why: String| wrong(format!("repo.{id}: {why}"));
         if self.mirror.path.as_os_str().is_empty() {
             return wrong("mirror.path is missing: the directory that holds the mirror".into());
         }
@@ -351,25 +346,20 @@ impl Config {
         }
         for (id, repo) in &self.repo {
             if let Some(why) = unfit(id) {
-                return wrong(format!("repo.{id}: {why}"));
+                return at(id, why.into());
             }
             let places = usize::from(!repo.baseurl.0.is_empty())
                 + usize::from(repo.mirrorlist.is_some())
                 + usize::from(repo.metalink.is_some());
+            let keyless = |key: &str| format!("{key} is on, but gpgkey names no key");
             if places == 0 && repo.mode != RepoMode::Bundle {
-                return wrong(format!(
-                    "repo.{id}: no URL: set baseurl, mirrorlist or metalink"
-                ));
+                return at(id, "no URL: set baseurl, mirrorlist or metalink".into());
             }
             if self.checks_packages(repo) && repo.gpgkey.0.is_empty() {
-                return wrong(format!(
-                    "repo.{id}: gpgcheck is on, but gpgkey names no key"
-                ));
+                return at(id, keyless("gpgcheck"));
             }
             if repo.repo_gpgcheck && repo.gpgkey.0.is_empty() {
-                return wrong(format!(
-                    "repo.{id}: repo_gpgcheck is on, but gpgkey names no key"
-                ));
+                return at(id, keyless("repo_gpgcheck"));
             }
             for (key, day) in [
                 ("built_after", &repo.select.built_after),

@@ -64,9 +64,6 @@ pub(crate) struct Closure {
 }
 
 /// The list of what is installed: one full name a line; `#` begins a comment.
-///
-/// # Errors
-/// The file cannot be read; a line is no full name.
 pub(crate) fn read_installed(path: &Path) -> Result<Vec<String>> {
     let text = String::from_utf8(layout::read_limited(path, MAX_LIST)?)
         .map_err(|_| Error::unfit(path, "read", "stream did not contain valid UTF-8"))?;

@@ -36,7 +36,6 @@ pub(crate) fn differences(
     (added, removed)
 }
 
-/// The full names of a snapshot's packages.
 pub(crate) fn package_names(files: &[SnapshotFile]) -> BTreeSet<String> {
     files.iter().filter_map(|f| f.package.clone()).collect()
 }

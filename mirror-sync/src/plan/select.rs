@@ -108,7 +108,6 @@ pub(crate) fn is_asked_for(advisory: &Advisory, asked: &[String]) -> bool {
     })
 }
 
-/// The packages of the advisories asked for.
 pub(crate) fn advised(
     name: &str,
     stream: impl Read,

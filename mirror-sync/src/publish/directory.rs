@@ -30,7 +30,6 @@ impl<'a> Directory<'a> {
         Self { public, store }
     }
 
-    /// The trees of one repository's snapshots.
     fn snapshots(&self, id: &str) -> PathBuf {
         self.public.join("snapshots").join(id)
     }

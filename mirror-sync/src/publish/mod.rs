@@ -42,9 +42,6 @@ impl<'a> Publisher<'a> {
     }
 
     /// Lets a channel show a snapshot.
-    ///
-    /// # Errors
-    /// A name that cannot be a channel; the disk is full.
     pub(crate) fn show(&self, channel: &str, manifest: &Manifest) -> Result<()> {
         if channel != CURRENT {
             if let Some(why) = config::unfit(channel) {
@@ -109,12 +106,9 @@ impl<'a> Publisher<'a> {
 
     /// Removes publications of a repository that no channel shows any more.
     pub(crate) fn prune(&self, id: &str) -> Result<()> {
-        for (channel, list) in &manifest::read_state(self.layout, id)?.published {
-            if let Some(shown) = list.last() {
-                self.target().prune(channel, id, shown.tree)?;
-            }
-        }
-        Ok(())
+        let state = manifest::read_state(self.layout, id)?;
+        let mut shown = state.shown();
+        shown.try_for_each(|(channel, one)| self.target().prune(channel, id, one.tree))
     }
 
     /// Removes snapshots beyond what the configuration keeps; never one that a channel shows or

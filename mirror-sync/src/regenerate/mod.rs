@@ -28,11 +28,9 @@ use output::DocumentOutput;
 
 /// What is to be described.
 pub(crate) struct MetadataOrder<'a> {
-    /// Upstream's metadata.
     pub(crate) set: &'a MetadataSet,
     /// Where its parts are, and where the new ones go.
     pub(crate) store: &'a Store,
-    /// Locations that stay.
     pub(crate) keep: &'a BTreeSet<&'a str>,
     /// A directory to work in; created for the run and removed after it.
     pub(crate) work: &'a Path,
@@ -121,7 +119,12 @@ fn part(
     Ok(())
 }
 
-/// Bytes of a stored file.
+/// Stores a small file of a snapshot.
+pub(crate) fn put(store: &Store, path: &str, data: &[u8]) -> Result<SnapshotFile> {
+    let digest = store.put(data)?;
+    Ok(SnapshotFile::new(path, data.len() as u64, &digest))
+}
+
 pub(crate) fn stored_size(store: &Store, digest: &rpm_pkg::digest::Digest) -> Result<u64> {
     let path = store.path(digest);
     let about = std::fs::metadata(&path).map_err(Error::file(&path, "look at"))?;
@@ -281,19 +284,20 @@ fn index(
 ) -> Result<()> {
     let mut bytes = Vec::new();
     repomd::write(repomd, &mut bytes).map_err(Error::file(order.work, "write"))?;
-    let mut put = |name: &str, data: &[u8]| -> Result<()> {
-        let digest = order.store.put(data)?;
-        let path = format!("repodata/{name}");
-        entries.push(SnapshotFile::new(&path, data.len() as u64, &digest));
+    let mut put = |path: &str, data: &[u8]| -> Result<()> {
+        entries.push(put(order.store, path, data)?);
         Ok(())
     };
-    put("repomd.xml", &bytes)?;
+    put("repodata/repomd.xml", &bytes)?;
     if let Some(key) = order.key {
         let told = Error::trust("mirror.sign_key");
         let signature = key.sign_detached(bytes.as_slice(), order.now);
-        put("repomd.xml.asc", signature.map_err(&told)?.as_bytes())?;
+        put(
+            "repodata/repomd.xml.asc",
+            signature.map_err(&told)?.as_bytes(),
+        )?;
         let public = key.public_armored().map_err(&told)?;
-        put("repomd.xml.key", public.as_bytes())?;
+        put("repodata/repomd.xml.key", public.as_bytes())?;
     }
     Ok(())
 }

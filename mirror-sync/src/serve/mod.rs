@@ -57,41 +57,33 @@ pub(crate) struct Server {
     refused: AtomicU64,
 }
 
-/// What it needs from outside.
-pub(crate) struct Setting<'a> {
-    pub(crate) config: &'a Config,
-    /// The network, for proxy mode.
-    pub(crate) client: Client,
-    pub(crate) printer: &'a Printer,
-    /// Set to true to stop.
-    pub(crate) stop: Arc<AtomicBool>,
-}
-
 /// Serves until told to stop.
-///
-/// # Errors
-/// The address cannot be used; a key of a proxied repository cannot be read.
-pub(crate) fn serve(setting: Setting<'_>) -> Result<()> {
-    let layout = Layout::new(&setting.config.mirror.path);
+pub(crate) fn serve(
+    config: &Config,
+    client: Client,
+    printer: &Printer,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let layout = Layout::new(&config.mirror.path);
     let public = layout.public();
     std::fs::create_dir_all(&public).map_err(Error::file(&public, "create"))?;
-    for (path, key) in status::public_keys(setting.config)? {
+    for (path, key) in status::public_keys(config)? {
         publish::put(&public, &path, &key)?;
     }
-    let proxies = proxies(setting.config, &layout, setting.client)?;
+    let proxies = proxies(config, &layout, client)?;
     let server = Arc::new(Server {
-        config: setting.config.clone(),
+        config: config.clone(),
         layout,
         proxies,
         requests: AtomicU64::new(0),
         refused: AtomicU64::new(0),
     });
-    let address = setting.config.serve.listen.clone();
+    let address = config.serve.listen.clone();
     let told = |why: std::io::Error| Error::Serve {
         address: address.clone(),
         why: why.to_string(),
     };
-    let limit = connections(setting.config.serve.max_connections);
+    let limit = connections(config.serve.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(
             std::thread::available_parallelism()
@@ -104,17 +96,16 @@ pub(crate) fn serve(setting: Setting<'_>) -> Result<()> {
     runtime.block_on(async {
         let listener = TcpListener::bind(&address).await.map_err(told)?;
         let local = listener.local_addr().map_err(told)?;
-        setting.printer.info(&format!(
+        printer.info(&format!(
             "serving {} on http://{local}/",
             server.config.mirror.name
         ));
         tokio::spawn(evict_now_and_then(Arc::clone(&server)));
-        accept(server, listener, limit, &setting.stop).await;
+        accept(server, listener, limit, stop).await;
         Ok(())
     })
 }
 
-/// The repositories in proxy mode.
 fn proxies(config: &Config, layout: &Layout, client: Client) -> Result<Vec<Arc<Proxy>>> {
     let lazy = |section: &RepoSection| section.mode == RepoMode::Proxy;
     if !config.repo.values().any(lazy) {
@@ -242,32 +233,28 @@ impl Server {
                 "the mirror's state cannot be read",
             );
         };
-        match page {
+        let (kind, body) = match page {
             Route::Status => {
-                let body = serde_json::to_vec(&status).unwrap_or_default();
-                text(StatusCode::OK, "application/json", body)
+                let body = serde_json::to_string(&status).unwrap_or_default();
+                ("application/json", body)
             }
             Route::Metrics => {
                 let mut body = status::metrics(&status);
                 self.own_metrics(&mut body);
-                text(
-                    StatusCode::OK,
-                    "text/plain; version=0.0.4; charset=utf-8",
-                    body,
-                )
+                ("text/plain; version=0.0.4; charset=utf-8", body)
             }
             Route::RepoFile => {
                 let url = self.url(request, local);
                 let body = status::repo_file(&self.config, &status, &url);
-                text(StatusCode::OK, "text/plain; charset=utf-8", body)
+                ("text/plain; charset=utf-8", body)
             }
             _ => {
                 let mut config = self.config.clone();
                 config.mirror.url = Some(self.url(request, local));
-                let body = status::page(&status, &config);
-                text(StatusCode::OK, "text/html; charset=utf-8", body)
+                ("text/html; charset=utf-8", status::page(&status, &config))
             }
-        }
+        };
+        text(StatusCode::OK, kind, body)
     }
 
     fn own_metrics(&self, out: &mut String) {

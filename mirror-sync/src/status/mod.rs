@@ -28,7 +28,6 @@ pub(crate) struct Status {
     pub(crate) now: u64,
     /// Whether every repository's last run ended well.
     pub(crate) healthy: bool,
-    /// Bytes free for the mirror.
     pub(crate) disk_free: u64,
     pub(crate) published_bytes: u64,
     pub(crate) repos: Vec<RepoStatus>,
@@ -43,7 +42,6 @@ pub(crate) struct RepoStatus {
     pub(crate) mode: RepoMode,
     /// How the last run ended: `new`, `nothing-new`, `partial`, `failed`, or empty if none was.
     pub(crate) outcome: String,
-    /// Why it failed.
     pub(crate) error: Option<String>,
     /// When a run last tried, seconds since 1970; 0 if never.
     pub(crate) last_try: u64,
@@ -51,7 +49,6 @@ pub(crate) struct RepoStatus {
     pub(crate) last_success: u64,
     /// Seconds since then.
     pub(crate) lag_seconds: Option<u64>,
-    /// The snapshot that clients get.
     pub(crate) snapshot: Option<String>,
     /// Upstream's own time of it, seconds since 1970.
     pub(crate) upstream_time: u64,
@@ -68,13 +65,11 @@ pub(crate) struct RepoStatus {
     pub(crate) limit: Option<String>,
     /// Snapshots that are kept, newest first.
     pub(crate) snapshots: Vec<String>,
-    /// What each channel shows.
     pub(crate) channels: Vec<(String, String)>,
     pub(crate) signed_metadata: bool,
 }
 
 impl RepoStatus {
-    /// Whether the last run ended well.
     pub(crate) fn is_well(&self) -> bool {
         self.mode == RepoMode::Proxy || matches!(self.outcome.as_str(), "new" | "nothing-new")
     }
@@ -115,11 +110,10 @@ fn fill(repo: &mut RepoStatus, layout: &Layout, now: u64) -> Result<()> {
     repo.limit.clone_from(&state.limit);
     repo.snapshots = manifest::stamps(layout, &repo.id)?;
     repo.snapshots.reverse();
-    for (channel, list) in &state.published {
-        if let Some(shown) = list.last() {
-            repo.channels.push((channel.clone(), shown.stamp.clone()));
-        }
-    }
+    let shown = state.shown();
+    repo.channels = shown
+        .map(|(channel, one)| (channel.clone(), one.stamp.clone()))
+        .collect();
     let Some(shown) = state.current(CURRENT) else {
         return Ok(());
     };
@@ -155,7 +149,6 @@ pub(crate) fn publish_pages(publisher: &Publisher<'_>) -> Result<()> {
         .try_for_each(|(path, data)| publisher.put(path, data))
 }
 
-/// Tells it on a terminal.
 pub(crate) fn print(status: &Status, printer: &Printer) {
     printer.json(status);
     for repo in &status.repos {

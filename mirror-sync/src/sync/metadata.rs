@@ -67,7 +67,6 @@ pub(super) fn manifest(
     })
 }
 
-/// Metadata of these packages alone.
 fn make(run: &SyncRun<'_>, set: &MetadataSet, keep: BTreeSet<&str>) -> Result<Vec<SnapshotFile>> {
     let key = run.config.mirror.sign_key.as_deref();
     let key = key.map(trust::signing_key).transpose()?;
@@ -99,17 +98,12 @@ fn copy(run: &SyncRun<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<Snapsho
     }
     let index = set.dir.join("repomd.xml");
     let bytes = std::fs::read(&index).map_err(Error::file(&index, "read"))?;
-    let mut put = |name: &str, data: &[u8]| -> Result<()> {
-        let digest = run.store.put(data)?;
-        let path = format!("repodata/{name}");
-        entries.push(SnapshotFile::new(&path, data.len() as u64, &digest));
-        Ok(())
-    };
-    put("repomd.xml", &bytes)?;
+    let put = |path: &str, data: &[u8]| regenerate::put(&run.store, path, data);
+    entries.push(put("repodata/repomd.xml", &bytes)?);
     if let Some(signature) = signature(run, repo, set, &bytes)? {
-        put("repomd.xml.asc", &signature)?;
+        entries.push(put("repodata/repomd.xml.asc", &signature)?);
         if let Some(key) = beside(run, set, "repomd.xml.key") {
-            put("repomd.xml.key", &key)?;
+            entries.push(put("repodata/repomd.xml.key", &key)?);
         }
     }
     Ok(entries)

@@ -70,7 +70,6 @@ pub(crate) struct SyncRun<'a> {
     pub(crate) store: Store,
     pub(crate) client: Client,
     pub(crate) printer: &'a Printer,
-    /// Who is told of transfers.
     pub(crate) observer: TerminalObserver,
     /// Set to true to stop.
     pub(crate) stop: Arc<AtomicBool>,
@@ -122,24 +121,16 @@ pub(crate) fn run(run: &SyncRun<'_>) -> Result<RunReport> {
     } else {
         carry_out(run, planned, &mut report)?
     };
-    let ended = ended.into_iter().filter_map(RepoStep::err);
-    report.repos = ended.map(|ended| ended.report).collect();
-    report.bytes_received += report
-        .repos
-        .iter()
-        .map(|repo| repo.delta_bytes)
-        .sum::<u64>();
-    report.requests += report
-        .repos
-        .iter()
-        .map(|repo| repo.delta_requests)
-        .sum::<u64>();
+    for ended in ended.into_iter().filter_map(RepoStep::err) {
+        report.bytes_received += ended.report.delta_bytes;
+        report.requests += ended.report.delta_requests;
+        report.repos.push(ended.report);
+    }
     report.seconds = began.elapsed().as_secs_f64();
     report.judge();
     Ok(report)
 }
 
-/// The repositories of this run.
 fn chosen(run: &SyncRun<'_>) -> Result<Vec<String>> {
     let known = &run.config.repo;
     for id in &run.options.only {

@@ -8,6 +8,7 @@ use rpm_repo::delta::{self, Offer};
 use super::SyncRun;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Manifest, SnapshotFile};
+use crate::regenerate;
 
 /// Adds deltas from the last snapshots to a manifest. Where one cannot be made there is none, and
 /// that is said; only a store that cannot be written stops the publication.
@@ -147,7 +148,6 @@ fn entries(run: &SyncRun<'_>, offers: &[Offer]) -> Result<Vec<SnapshotFile>> {
         .collect();
     let bytes =
         delta::to_bytes(offers).map_err(|error| Error::unfit(delta::INDEX, "write", error))?;
-    let (size, digest) = (bytes.len() as u64, run.store.put(&bytes)?);
-    list.push(SnapshotFile::new(delta::INDEX, size, &digest));
+    list.push(regenerate::put(&run.store, delta::INDEX, &bytes)?);
     Ok(list)
 }

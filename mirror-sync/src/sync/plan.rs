@@ -48,7 +48,6 @@ impl Planned {
         &self.repo.id
     }
 
-    /// Bytes that the store lacks.
     pub(super) fn to_fetch_bytes(&self) -> u64 {
         self.repo.report.change.to_fetch_bytes
     }

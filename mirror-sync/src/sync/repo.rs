@@ -30,9 +30,7 @@ pub(super) struct Repo {
     pub(super) state: RepoState,
     /// What was selected, and whose signatures count, as a digest.
     pub(super) selection: String,
-    /// Upstream was looked at a second time.
     pub(super) looked_again: bool,
-    /// What is told in the end.
     pub(super) report: RepoReport,
 }
 

@@ -34,7 +34,6 @@ pub(crate) enum Act {
     GiveUp(FileId, Error),
 }
 
-/// An answer begins.
 pub(crate) fn opened(picture: &mut Picture, id: RangeId, answer: Answer) -> Result<Vec<Act>> {
     let stream = picture.stream(id)?;
     let shared = stream.shared;
@@ -190,7 +189,6 @@ pub(crate) fn ended(picture: &mut Picture, id: RangeId) -> Result<Vec<Act>> {
     Ok(whole.then_some(Act::Check(at)).into_iter().collect())
 }
 
-/// A request failed.
 pub(crate) fn failed(
     picture: &mut Picture,
     disk: &mut PartsOnDisk,

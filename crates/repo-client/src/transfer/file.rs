@@ -157,7 +157,6 @@ impl WantedFile {
         all.any(|one| one.is_open() && usable(one)) || !self.map.claims().is_empty()
     }
 
-    /// Why a source failed.
     pub(crate) fn failure(&self, source: SourceId, cause: &Cause) -> Failure {
         Failure {
             url: self.shown(source),

@@ -73,7 +73,6 @@ impl Prefix {
         Ok(())
     }
 
-    /// The digest of the whole file.
     fn finish(&self, file: &File, size: u64) -> std::io::Result<Digest> {
         self.catch_up(file, size)?;
         let hashed = self.0.lock().unwrap_or_else(PoisonError::into_inner);

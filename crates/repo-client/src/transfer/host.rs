@@ -163,7 +163,6 @@ impl Host {
         self.last_use = Some(now);
     }
 
-    /// An answer began.
     pub(crate) fn answered(&mut self, waited: Duration, loaded: bool) {
         self.fastest = Some(self.fastest.map_or(waited, |fastest| fastest.min(waited)));
         if loaded {

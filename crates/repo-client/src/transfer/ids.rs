@@ -6,9 +6,7 @@ use std::ops::{Index, IndexMut};
 
 /// The place of something in its [`Table`].
 pub(crate) trait Id: Copy {
-    /// The id of a place.
     fn new(place: usize) -> Self;
-    /// The place.
     fn place(self) -> usize;
 }
 

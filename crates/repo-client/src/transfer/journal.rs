@@ -127,7 +127,6 @@ impl PartJournal {
         self.file.as_ref().and_then(|file| file.try_clone().ok())
     }
 
-    /// Removes it.
     pub(crate) fn remove(&mut self) {
         self.file = None;
         let _ = fs::remove_file(&self.path);

@@ -131,7 +131,6 @@ impl Picture {
         open.filter_map(move |(id, file)| Some((id, file, file.source_at(host, now)?)))
     }
 
-    /// A request is sent.
     pub(crate) fn asked(&mut self, id: RangeId, ask: &SegmentRequest, now: Instant) -> Result<()> {
         let file = &mut self.files[ask.file];
         let whole = ask.from == 0 && ask.to >= file.map.size();

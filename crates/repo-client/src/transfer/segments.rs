@@ -97,7 +97,6 @@ impl Segments {
         &self.claims
     }
 
-    /// The claim of a request.
     pub(crate) fn claim_of(&self, key: RangeId) -> Option<Claim> {
         self.claims.iter().find(|claim| claim.key == key).copied()
     }

@@ -153,7 +153,6 @@ pub(crate) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     }
 }
 
-/// A header as text.
 pub(crate) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     (value.len() <= 1024).then(|| value.to_owned())

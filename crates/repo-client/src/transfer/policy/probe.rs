@@ -263,9 +263,13 @@ impl Probe {
     /// Long windows begin when the new connections have got going.
     fn settle(&mut self, now: f64, readings: &[Reading]) {
         if self.since > now {
-            for (one, reading) in self.servers.rows_mut().iter_mut().zip(readings) {
-                one.mark = reading.bytes;
-            }
+            self.mark(readings);
+        }
+    }
+
+    fn mark(&mut self, readings: &[Reading]) {
+        for (one, reading) in self.servers.rows_mut().iter_mut().zip(readings) {
+            one.mark = reading.bytes;
         }
     }
 
@@ -286,9 +290,7 @@ impl Probe {
             now
         };
         self.active = readings.iter().map(|one| one.active).collect();
-        for (one, reading) in self.servers.rows_mut().iter_mut().zip(readings) {
-            one.mark = reading.bytes;
-        }
+        self.mark(readings);
     }
 
     fn measure(&mut self, now: f64, readings: &[Reading]) {
