@@ -122,13 +122,12 @@ fn mend(
     let mut jobs = Vec::new();
     let ids: BTreeSet<&String> = bad.iter().map(|(_, id, _)| id).collect();
     for id in ids {
+        let mine = bad.iter().filter(|(_, repo, _)| repo == id);
         match source_of(run, id) {
             Ok(source) => {
-                let mine = bad.iter().filter(|(_, repo, _)| repo == id);
                 jobs.extend(mine.map(|(digest, _, entry)| source.job(*digest, entry)));
             }
             Err(error) => {
-                let mine = bad.iter().filter(|(_, repo, _)| repo == id);
                 let why = error.to_string();
                 found.failed.extend(
                     mine.map(|(_, id, entry)| (id.clone(), entry.path.clone(), why.clone())),

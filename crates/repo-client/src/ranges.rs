@@ -105,16 +105,8 @@ pub(crate) enum RangeEvent {
     },
 }
 
-/// Wakes a [`Ranges::wait`] from another thread.
-#[derive(Clone, Default)]
-pub(crate) struct Bell(Arc<Notify>);
-
-impl Bell {
-    /// The running or next [`Ranges::wait`] returns at once.
-    pub(crate) fn ring(&self) {
-        self.0.notify_one();
-    }
-}
+/// Lets the running or next [`Ranges::wait`] return at once when another thread notifies it.
+pub(crate) type Bell = Arc<Notify>;
 
 type Running<'c> = Abortable<Pin<Box<dyn Stream<Item = (RangeId, RangeEvent)> + 'c>>>;
 
@@ -190,7 +182,7 @@ impl<'c> Ranges<'c> {
         let nobody = self.running.is_empty();
         tokio::select! {
             first = self.running.next(), if !nobody => self.keep(first, &mut events, &mut bytes),
-            () = bell.0.notified() => {}
+            () = bell.notified() => {}
             () = tokio::time::sleep(limit) => {}
         }
         while bytes < BATCH

@@ -1,6 +1,6 @@
 //! What a bundle says of itself: `bundle.json`, which is signed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
@@ -131,11 +131,6 @@ impl Contents {
             }
         }
         Ok(())
-    }
-
-    pub(crate) fn by_path(&self) -> BTreeMap<&str, &Packed> {
-        let pairs = self.files.iter().map(|file| (file.path.as_str(), file));
-        pairs.collect()
     }
 }
 

@@ -169,11 +169,13 @@ pub(crate) fn make(
         repos,
         files: files.iter().map(|(file, _)| file.clone()).collect(),
     };
-    let parts = write(&contents, &files, orders, key, run.now)?;
-    let json = json_of(&contents)?;
+    let json = serde_json::to_vec(&contents)
+        .map_err(|error| Error::unfit("bundle.json", "write", error))?;
+    let id = id_of(&json);
+    let parts = write(&contents, json, &files, orders, key)?;
     made.bundles.push(BundleReference {
         number: contents.number,
-        id: id_of(&json),
+        id,
     });
     record::keep_contents(&run.layout, &contents)?;
     record::write_made(&run.layout, &orders.site, &made)?;
@@ -187,10 +189,6 @@ pub(crate) fn make(
 /// Whether a file is worth a bundle: metadata rebuilt from the same packages is not.
 fn is_news(file: &Packed) -> bool {
     !file.path.contains("repodata/")
-}
-
-fn json_of(contents: &Contents) -> Result<Vec<u8>> {
-    serde_json::to_vec(contents).map_err(|error| Error::unfit("bundle.json", "write", error))
 }
 
 fn repositories(run: &SyncRun<'_>, orders: &Orders<'_>) -> Result<Vec<String>> {
@@ -468,14 +466,13 @@ fn split(files: &mut [(Packed, PathBuf)], most: Option<Bytes>) -> Result<u32> {
 
 fn write(
     contents: &Contents,
+    json: Vec<u8>,
     files: &[(Packed, PathBuf)],
     orders: &Orders<'_>,
     key: &SigningKey,
-    now: u64,
 ) -> Result<Vec<PathBuf>> {
-    let json = json_of(contents)?;
     let signature = key
-        .sign_detached(json.as_slice(), now)
+        .sign_detached(json.as_slice(), contents.made)
         .map_err(Error::trust("the bundle's key"))?;
     let head = Head {
         json,

@@ -94,7 +94,8 @@ impl Opened {
     }
 
     fn walk(&self, into: Option<&Path>) -> Result<BTreeMap<String, Option<HashedFile>>> {
-        let known = self.contents.by_path();
+        let files = self.contents.files.iter();
+        let known: BTreeMap<&str, &Packed> = files.map(|one| (one.path.as_str(), one)).collect();
         let mut found: BTreeMap<String, Option<HashedFile>> = BTreeMap::new();
         let mut block = vec![0; BLOCK];
         for part in &self.parts {

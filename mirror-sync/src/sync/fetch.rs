@@ -19,13 +19,8 @@ use crate::upstream::Refused;
 /// A transfer of fewer bytes says nothing about the line.
 const MIN_MEASURED: u64 = 64 << 10;
 
-/// What came of fetching a repository's files.
-pub(super) enum FetchedRepo {
-    /// Its set is whole.
-    Whole(Whole),
-    /// Something is missing.
-    Lacking(Lacking),
-}
+/// What came of fetching a repository's files: its set is whole, or something is missing.
+pub(super) type FetchedRepo = std::result::Result<Whole, Box<Lacking>>;
 
 /// A repository whose every file is in the store, checked and judged.
 pub(super) struct Whole {
@@ -125,7 +120,7 @@ pub(super) fn fetch(
     let judge = |step: RepoStep<Planned>| {
         step.map(|planned| {
             let missing = failed.remove(planned.id()).unwrap_or_default();
-            FetchedRepo::of(planned, &missing)
+            Whole::of(planned, &missing)
         })
     };
     Ok(line.into_iter().map(judge).collect())
@@ -162,13 +157,13 @@ fn by_repo(done: Transferred) -> BTreeMap<String, Refused> {
     map
 }
 
-impl FetchedRepo {
-    fn of(planned: Planned, missing: &Refused) -> Self {
+impl Whole {
+    fn of(planned: Planned, missing: &Refused) -> FetchedRepo {
         let files = planned.jobs().len();
         let (mut repo, wanted) = planned.into_parts();
         let refused = &wanted.refused;
         let Some((what, why)) = refused.iter().chain(missing).next() else {
-            return Self::Whole(Whole { repo, wanted });
+            return Ok(Self { repo, wanted });
         };
         let error = Error::Partial {
             repo: repo.id.clone(),
@@ -177,16 +172,14 @@ impl FetchedRepo {
             first: format!("{what}: {why}"),
         };
         repo.report.failed.extend(missing.iter().cloned());
-        Self::Lacking(Lacking {
+        Err(Box::new(Lacking {
             repo,
             wanted,
             error,
             vanished: !missing.is_empty(),
-        })
+        }))
     }
-}
 
-impl Whole {
     pub(super) fn into_parts(self) -> (Repo, WantedSet) {
         (self.repo, self.wanted)
     }

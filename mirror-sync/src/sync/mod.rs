@@ -181,8 +181,8 @@ fn carry_out(
     fetch::publish_first(run, &mut line, report)?;
     while line.iter().any(RepoStep::is_ok) {
         let publish = |step: RepoStep<FetchedRepo>| match step? {
-            FetchedRepo::Whole(whole) => Err(publish::publish(run, whole)?.end(run)),
-            FetchedRepo::Lacking(lacking) => lacking.look_again(run),
+            Ok(whole) => Err(publish::publish(run, whole)?.end(run)),
+            Err(lacking) => lacking.look_again(run),
         };
         let fetched = fetch::fetch(run, line, report)?.into_iter();
         line = prepare(run, fetched.map(publish).collect(), report);

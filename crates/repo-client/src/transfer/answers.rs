@@ -322,8 +322,7 @@ fn sampled(
             let cause = Cause::Broken("its bytes differ from those of another source".into());
             let one = &mut file.sources[source];
             one.differs = Some(other);
-            one.suspect = true;
-            one.last = Some(cause.clone());
+            one.doubted(cause.clone());
             acts.push(Act::Tell(at, source, cause));
             if blame::is_outvoted(file, other) {
                 acts.extend(outvoted(picture, at, other, now));
@@ -342,25 +341,24 @@ fn outvoted(picture: &mut Picture, at: FileId, source: SourceId, now: Instant) -
             (one.suspect, one.differs) = (false, None);
         }
     }
-    let one = &mut file.sources[source];
-    one.suspect = true;
-    one.last = Some(cause.clone());
+    file.sources[source].doubted(cause.clone());
     let claims = file.map.claims().iter();
     let running: Vec<RangeId> = claims
         .filter(|claim| claim.source == source)
         .map(|claim| claim.key)
         .collect();
-    let from = file.map.forget(source);
-    let mut acts: Vec<Act> = from
-        .map(|from| Act::Dropped(at, from))
-        .into_iter()
-        .collect();
+    let mut acts = forget(file, at, source);
     for id in running {
         picture.over(id, now);
         acts.push(Act::Stop(id));
     }
     acts.push(Act::Tell(at, source, cause));
     acts
+}
+
+fn forget(file: &mut WantedFile, at: FileId, source: SourceId) -> Vec<Act> {
+    let from = file.map.forget(source).into_iter();
+    from.map(|from| Act::Dropped(at, from)).collect()
 }
 
 /// A whole file is not what it should be.
@@ -402,13 +400,8 @@ pub(crate) fn mismatch(
         }
         Blame::LeaveOut(source) => {
             let file = &mut picture.files[at];
-            let from = file.map.forget(source);
-            let one = &mut file.sources[source];
-            one.suspect = true;
-            one.last = Some(cause);
-            from.map(|from| Act::Dropped(at, from))
-                .into_iter()
-                .collect()
+            file.sources[source].doubted(cause);
+            forget(file, at, source)
         }
         Blame::Nobody => vec![Act::GiveUp(at, picture.files[at].hopeless())],
     }

@@ -18,7 +18,7 @@ use super::tuning::drive::TICK;
 use super::tuning::turns::{HELD, UNREACHABLE_ROUNDS};
 use super::watch::{self, Watch};
 use crate::client::Client;
-use crate::error::{Cause, Error, Failure, Result};
+use crate::error::{Cause, Error, Result};
 use crate::event::{Event, Observer};
 use crate::html::looks_like_html;
 use crate::ranges::{RangeEvent, RangeId, RangeRequest, Ranges};
@@ -213,14 +213,12 @@ impl Drive<'_> {
         };
         for id in all.filter(resting).collect::<Vec<_>>() {
             let file = &self.picture.files[id];
-            let turns = file.turns.iter().flat_map(Turns::failures);
-            let mut failures: Vec<Failure> =
-                turns.map(|(s, cause)| file.failure(s, cause)).collect();
-            if failures.is_empty() {
-                failures.push(file.failure(SourceId::new(0), &Cause::Stopped));
-            }
-            let label = file.request.label.clone();
-            self.give_up(id, Error::Transfer { label, failures })?;
+            let (label, first) = (file.request.label.clone(), SourceId::new(0));
+            let error = match file.turns.iter().flat_map(Turns::failures).next() {
+                Some(_) => file.hopeless(),
+                None => Error::at(label, file.shown(first), Cause::Stopped),
+            };
+            self.give_up(id, error)?;
         }
         Ok(())
     }

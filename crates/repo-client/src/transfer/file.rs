@@ -69,6 +69,11 @@ impl FileSource {
         self.last = Some(cause);
     }
 
+    /// It is left out of this file until that is right, or wrong without it.
+    pub(crate) fn doubted(&mut self, cause: Cause) {
+        (self.suspect, self.last) = (true, Some(cause));
+    }
+
     /// It gave bytes: its failures are over.
     pub(crate) fn gave(&mut self) {
         (self.failures, self.not_before) = (0, None);

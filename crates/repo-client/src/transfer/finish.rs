@@ -140,7 +140,7 @@ impl<T: Send + 'static> Worker<T> {
         let thread = Builder::new().stack_size(STACK).spawn(move || {
             while let Ok(one) = line.recv() {
                 act(one, &says);
-                rings.ring();
+                rings.notify_one();
             }
         });
         Self {
@@ -158,7 +158,7 @@ impl<T: Send + 'static> Worker<T> {
         };
         if let Some(one) = left {
             (self.act)(one, &self.said);
-            self.bell.ring();
+            self.bell.notify_one();
         }
     }
 }

@@ -103,12 +103,10 @@ impl Segments {
 
     /// Says that a request is to bring `from..to`.
     pub(crate) fn claim(&mut self, key: RangeId, from: u64, to: u64, source: SourceId) {
-        let at = from;
-        let to = to.min(self.size);
         self.claims.push(Claim {
             key,
-            at,
-            to,
+            at: from,
+            to: to.min(self.size),
             source,
         });
     }
