@@ -6,17 +6,7 @@ use rpm_solv::{CacheFile, CacheWriter, JobAction, Pool, SelectFlags, SolveResult
 use std::fs::File;
 use std::io::BufReader;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-
-fn fixtures() -> Option<PathBuf> {
-    if let Some(dir) = std::env::var_os("TDNF_SHARED") {
-        return Some(PathBuf::from(dir).join("fixtures/real"));
-    }
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .map(|dir| dir.join("shared/fixtures/real"))
-        .find(|dir| dir.is_dir())
-}
+use std::path::Path;
 
 /// Makes a cache of a primary file and loads it.
 fn load(primary: &Path, arch: &str) -> Pool {
@@ -72,8 +62,7 @@ fn installable(pool: &mut Pool, step: usize) -> (usize, usize) {
 
 #[test]
 fn openeuler_is_loaded_and_solved() {
-    let Some(real) = fixtures() else {
-        println!("skipped: no real fixtures");
+    let Some(real) = testkit::fixtures::real() else {
         return;
     };
     let dir = "openeuler-mirror+pkgship/test/cli/init_command/import_relation_case/sqlites/xml";
@@ -91,8 +80,7 @@ fn openeuler_is_loaded_and_solved() {
 
 #[test]
 fn centos_stream_9_baseos_is_loaded_and_solved() {
-    let Some(real) = fixtures() else {
-        println!("skipped: no real fixtures");
+    let Some(real) = testkit::fixtures::real() else {
         return;
     };
     let dir = "osbuild+osbuild/_history/baseos-bc08eed1/test/data/testrepos/baseos/repodata";

@@ -4,9 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Says why a test did nothing.
-#[allow(clippy::print_stderr)] // The one line a skipped test leaves behind.
 pub fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
+    tell(&format!("skipped: {why}"));
+}
+
+/// Says what a test found or left out.
+#[allow(clippy::print_stderr)] // A test has no other place to say it.
+pub(crate) fn tell(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Whether a test that needs root has to be skipped; says so.

@@ -5,6 +5,7 @@
 
 pub mod fixtures;
 pub mod many;
+pub mod mounts;
 pub mod program;
 pub mod relay;
 pub mod root;
@@ -15,6 +16,12 @@ pub mod stage;
 pub mod step;
 pub mod tree;
 pub mod words;
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed();
+    since.expect("the clock is after 1970").as_secs()
+}
 
 /// Bytes that do not compress and in which no wrong offset can hide, the same for the same seed.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {

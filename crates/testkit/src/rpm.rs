@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
-use crate::fixtures;
 use crate::program::{self, Run};
+use crate::{fixtures, tree};
 
 /// Where the database of a root stands in it.
 const DBPATH: &str = "/var/lib/rpm";
@@ -232,22 +232,8 @@ fn rpmbuild(top: &Path, spec: &str, sources: &[(&str, &[u8])], defines: &[&str])
 
 /// All `.rpm` files below a folder, sorted.
 pub fn packages_in(dir: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![dir.to_path_buf()];
-    while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir)
-            .expect("the folder is readable")
-            .flatten()
-        {
-            let path = entry.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension() == Some(OsStr::new("rpm")) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
+    let mut found = tree::files(dir);
+    found.retain(|path| path.extension() == Some(OsStr::new("rpm")));
     found
 }
 

@@ -5,8 +5,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::program;
 
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,42 @@ pub fn read(root: &Path, skip: &dyn Fn(&Path) -> bool) -> BTreeMap<PathBuf, Entr
         }
     }
     tree
+}
+
+/// Every file below a folder, links to files and folders included, sorted.
+pub fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        let entries = fs::read_dir(&dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                open.push(path);
+            } else if path.is_file() {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Copies what stands in a folder, with all that the file system says of it, into another one, which is made if it is
+/// not there. Blocks are shared where the file system can.
+#[track_caller]
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap_or_else(|e| panic!("{}: {e}", to.display()));
+    let mut command = Command::new("cp");
+    command.args(["-a", "--reflink=auto"]);
+    program::ok(command.arg(from.join(".")).arg(to));
+}
+
+/// [`copy`] into a new folder in `dir`, removed when dropped.
+#[track_caller]
+pub fn copied(from: &Path, dir: &Path) -> TempDir {
+    let to = tempfile::tempdir_in(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+    copy(from, to.path());
+    to
 }
 
 /// Lines that say where two trees differ; empty when they are the same.

@@ -75,6 +75,7 @@ const DEV_ARROWS: &[(&str, &[&str])] = &[
     ("cli-kit", &["testkit"]),
     ("rpm-repo", &["testkit"]),
     ("rpm-db", &["testkit"]),
+    ("rpm-catalog", &["testkit"]),
     ("repo-client", &["testkit"]),
     ("tdnf", &["testkit"]),
     ("repo-tools", &["testkit"]),

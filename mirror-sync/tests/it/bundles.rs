@@ -236,8 +236,7 @@ fn row_113_killed_while_applying() {
     let (inside, kept) = (gap.path("inside"), gap.path("kept"));
     let copy = |from: &Path, to: &Path| {
         let _ = fs::remove_dir_all(to);
-        let done = Command::new("cp").arg("-a").args([from, to]).output();
-        Run::of(done.unwrap()).ends(0);
+        testkit::tree::copy(from, to);
     };
     let shown = || {
         let dir = gap.path("inside/public/base");

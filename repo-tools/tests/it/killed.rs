@@ -41,7 +41,7 @@ impl Scene {
         let before = parsed(&tree);
         add("two", "3");
         let kept = dir.join("kept");
-        copy(&tree, &kept);
+        testkit::tree::copy(&tree, &kept);
         let started = Instant::now();
         ok(&["createrepo", text(&tree), "--no-update"]);
         let whole = started.elapsed();
@@ -58,7 +58,7 @@ impl Scene {
 
     fn restore(&self) {
         fs::remove_dir_all(&self.tree).unwrap();
-        copy(&self.kept, &self.tree);
+        testkit::tree::copy(&self.kept, &self.tree);
     }
 
     /// The repository of before or that of after, whole, and nothing else.
@@ -101,14 +101,6 @@ impl Scene {
             "{moment}"
         );
     }
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = std::process::Command::new("cp")
-        .arg("-a")
-        .args([from, to])
-        .status();
-    assert!(status.unwrap().success());
 }
 
 /// Two hundred points in time, spread over a third more than a whole run takes.

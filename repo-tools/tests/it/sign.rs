@@ -12,14 +12,10 @@ use testkit::program::Run;
 
 /// A key as private and public file.
 fn key(dir: &Path, name: &str, algorithm: KeyAlgorithm) -> (PathBuf, PathBuf) {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
     let key = SigningKey::generate(&NewKey {
         user_id: "Example <sign@example.org>",
         algorithm,
-        created: now - 100,
+        created: testkit::now() - 100,
         lifetime: None,
         signing_subkey: false,
     })

@@ -6,7 +6,6 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
 use testkit::program::{self, Run, ok};
 use testkit::rpm::Rpm;
 
@@ -58,13 +57,7 @@ pub(crate) fn small() -> PathBuf {
 
 /// A copy of a folder, beside the caches so that files can be shared with the original.
 pub(crate) fn copy(from: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir_in(fixtures::cache_dir()).unwrap();
-    let from = from.join(".");
-    ok(Command::new("cp")
-        .args(["-a", "--reflink=auto"])
-        .arg(from)
-        .arg(to.path()));
-    to
+    tree::copied(from, &fixtures::cache_dir())
 }
 
 /// A private nginx in front of a copy of a folder.
@@ -307,12 +300,6 @@ pub(crate) fn same(ours: &Path, theirs: &Path, since: i64) {
         "ours left, rpm's right:\n{}",
         rows.join("\n")
     );
-}
-
-/// Seconds since 1970.
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    i64::try_from(since.unwrap().as_secs()).unwrap()
 }
 
 /// The package file `NAME-VERSION-RELEASE.ARCH.rpm` of a repository folder.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use testkit::root::Sandbox;
 
 use crate::interop_lab::{
-    DBPATH, Site, built, file_of, now, open_section, plain_repo, recipe, repo_section, same,
+    DBPATH, Site, built, file_of, open_section, plain_repo, recipe, repo_section, same,
     shipped_conf, small, unprivileged,
 };
 
@@ -39,7 +39,7 @@ impl Twins {
             theirs: Sandbox::empty(),
             repo,
             _made: None,
-            since: now(),
+            since: testkit::now().cast_signed(),
         };
         // By rpm in both: rpm writes its version into the armor. What tdnf imports is looked at
         // by the tests of [`crate::interop`].
@@ -67,7 +67,7 @@ impl Twins {
             theirs: Sandbox::empty(),
             repo: made.path().to_owned(),
             _made: Some(made),
-            since: now(),
+            since: testkit::now().cast_signed(),
         };
         twins.install(&["tiny-shell", "tiny-users"]);
         twins

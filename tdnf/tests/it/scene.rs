@@ -11,7 +11,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
 use tempfile::TempDir;
@@ -39,17 +38,9 @@ const VOLATILE: [&str; 8] = [
     CACHE,
 ];
 
-/// Seconds since 1970.
-pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is after 1970")
-        .as_secs()
-}
-
 /// A key made an hour ago that lives for ever.
 pub(crate) fn new_key(user_id: &str) -> SigningKey {
-    key_of(user_id, now() - 3600, None)
+    key_of(user_id, testkit::now() - 3600, None)
 }
 
 /// A key made at `created` with a lifetime in seconds.
@@ -130,11 +121,7 @@ impl Scene {
     /// A root with one package by the real rpm, no repository yet.
     pub(crate) fn new() -> Self {
         let stage = Stage::serving("www");
-        let copied = Command::new("cp")
-            .arg("-a")
-            .args([template(), &stage.path("root")])
-            .status();
-        assert!(copied.is_ok_and(|status| status.success()));
+        tree::copy(template(), &stage.path("root"));
         let scene = Self {
             key: new_key("Scene <scene@tests.invalid>"),
             stage,

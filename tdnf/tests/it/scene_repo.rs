@@ -212,7 +212,7 @@ impl Published {
         let signature = dir.join("repomd.xml.asc");
         let _ = fs::remove_file(&signature);
         if let Some(key) = key {
-            let made = super::scene::now() - 60;
+            let made = testkit::now() - 60;
             let text = key
                 .sign_detached(text.as_bytes(), made)
                 .expect("the key can sign");

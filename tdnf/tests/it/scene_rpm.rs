@@ -205,7 +205,7 @@ impl RpmFile {
 
     /// Signed over the header, as rpmsign does, now.
     pub(crate) fn signed(self, key: &SigningKey) -> Self {
-        self.signed_at(key, super::scene::now() - 60, SignatureHash::Sha256)
+        self.signed_at(key, testkit::now() - 60, SignatureHash::Sha256)
     }
 
     /// The same with a time and a hash.

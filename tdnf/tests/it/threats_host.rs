@@ -11,7 +11,7 @@ use testkit::rpm::Rpm;
 
 use rpm_transaction::{RootDir, STATE_DIR, pending};
 use testkit::server::Server;
-use testkit::{fixtures, rpmdb, tree};
+use testkit::{fixtures, mounts, rpmdb, tree};
 
 use crate::interop_lab::{
     Site, built, copy, database, open_section, plain_repo, program, repo_section, small,
@@ -157,31 +157,6 @@ fn row_87_kill9_everywhere() {
     assert!(halfway >= 5, "only {halfway} kills met the transaction");
 }
 
-const INSIDE: &str = "TDNF_TEST_OWN_MOUNTS";
-
-/// Runs the test of this name again in a mount namespace of its own. True inside it.
-fn own_mounts(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    if unprivileged() {
-        return false;
-    }
-    let allowed = program::run(Command::new("unshare").args(["-m", "true"]));
-    if !allowed.success() {
-        fixtures::skipped("no mount namespaces here");
-        return false;
-    }
-    let mut command = Command::new("unshare");
-    command.arg("-m").arg(std::env::current_exe().unwrap());
-    command.args(["--exact", &format!("threats_host::{test}"), "--nocapture"]);
-    let output = program::run(command.env(INSIDE, "1"));
-    let text = output.text();
-    assert!(output.success(), "{text}");
-    assert!(text.contains("1 passed"), "{text}");
-    false
-}
-
 /// A small file system of its own below a folder, with what the folder held.
 fn small_disk(dir: &Path, options: &str) {
     fs::create_dir_all(dir).unwrap();
@@ -190,10 +165,7 @@ fn small_disk(dir: &Path, options: &str) {
         .args(["-t", "tmpfs", "-o", options, "none"])
         .arg(dir));
     ok(Command::new("chmod").arg("755").arg(dir));
-    ok(Command::new("cp")
-        .arg("-a")
-        .arg(kept.path().join("."))
-        .arg(dir));
+    tree::copy(kept.path(), dir);
 }
 
 /// A site whose repository of small packages comes over HTTP.
@@ -233,7 +205,7 @@ fn refused_unchanged(site: &Site, words: &[&str], says: &[&str]) -> String {
 
 #[test]
 fn row_89_enospc_cache() {
-    if !own_mounts("row_89_enospc_cache") {
+    if !mounts::own("threats_host::row_89_enospc_cache") {
         return;
     }
     let (site, server) = over_http();
@@ -262,7 +234,7 @@ fn row_89_enospc_cache() {
 
 #[test]
 fn row_89_enospc_root() {
-    if !own_mounts("row_89_enospc_root") {
+    if !mounts::own("threats_host::row_89_enospc_root") {
         return;
     }
     let site = Site::small();
@@ -279,7 +251,7 @@ fn row_89_enospc_root() {
 
 #[test]
 fn row_89_inodes() {
-    if !own_mounts("row_89_inodes") {
+    if !mounts::own("threats_host::row_89_inodes") {
         return;
     }
     let site = Site::small();
@@ -291,7 +263,7 @@ fn row_89_inodes() {
 /// A scriptlet fills the disk after every check: the whole is undone and the space is free again.
 #[test]
 fn row_89_enospc_in_the_middle() {
-    if !own_mounts("row_89_enospc_in_the_middle") {
+    if !mounts::own("threats_host::row_89_enospc_in_the_middle") {
         return;
     }
     let filler = built(
@@ -334,7 +306,7 @@ fn row_89_enospc_in_the_middle() {
 
 #[test]
 fn row_89_enospc_rpmdb() {
-    if !own_mounts("row_89_enospc_rpmdb") {
+    if !mounts::own("threats_host::row_89_enospc_rpmdb") {
         return;
     }
     for room in [0, 16, 64] {
@@ -369,7 +341,7 @@ fn row_89_enospc_rpmdb() {
 
 #[test]
 fn row_91_ro_fs() {
-    if !own_mounts("row_91_ro_fs") {
+    if !mounts::own("threats_host::row_91_ro_fs") {
         return;
     }
     for dir in ["", "usr", "var"] {
@@ -398,7 +370,7 @@ fn row_91_ro_fs() {
 /// inside it, and a failure or a kill in the middle still leaves the old system.
 #[test]
 fn a_directory_of_another_project_is_staged_inside() {
-    if !own_mounts("a_directory_of_another_project_is_staged_inside") {
+    if !mounts::own("threats_host::a_directory_of_another_project_is_staged_inside") {
         return;
     }
     let package = |version: &str, rest: &str| {
@@ -439,10 +411,7 @@ fn a_directory_of_another_project_is_staged_inside() {
         fixtures::skipped("no loop mounts here");
         return;
     }
-    ok(Command::new("cp")
-        .arg("-a")
-        .arg(kept.path().join("."))
-        .arg(&usr));
+    tree::copy(kept.path(), &usr);
     let dir = site.root.join("usr/share/small/p");
     fs::create_dir_all(&dir).unwrap();
     ok(Command::new("chattr").args(["-p", "7"]).arg(&dir));

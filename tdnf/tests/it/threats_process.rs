@@ -281,10 +281,7 @@ fn row_96_bare_surroundings() {
     // The root from inside: no /proc, no /tmp, an empty /dev.
     let inside = site.root.join("tdnf");
     fs::copy(program(), &inside).unwrap();
-    ok(Command::new("cp")
-        .arg("-a")
-        .arg(repo.path())
-        .arg(site.root.join("repo")));
+    tree::copy(repo.path(), &site.root.join("repo"));
     let section = "[test]\nname=t\nbaseurl=file:///repo\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n";
     site.root.write("etc/yum.repos.d/test.repo", section);
     fs::remove_dir_all(site.root.join("tmp")).unwrap();
@@ -323,10 +320,7 @@ fn row_100_self_update() {
         fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
     };
     arm();
-    ok(Command::new("cp")
-        .arg("-a")
-        .arg(repo.path())
-        .arg(site.root.join("repo")));
+    tree::copy(repo.path(), &site.root.join("repo"));
     let section = "[test]\nname=t\nbaseurl=file:///repo\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n";
     site.root.write("etc/yum.repos.d/test.repo", section);
     let run = |words: &str| {
@@ -398,10 +392,7 @@ fn row_101_protected_packages() {
     }
     // The kernel of this machine is that of the running system, which only `/` is.
     fs::copy(program(), site.root.join("tdnf")).unwrap();
-    ok(Command::new("cp")
-        .arg("-a")
-        .arg(repo.path())
-        .arg(site.root.join("repo")));
+    tree::copy(repo.path(), &site.root.join("repo"));
     let section = "[test]\nname=t\nbaseurl=file:///repo\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n";
     site.root.write("etc/yum.repos.d/test.repo", section);
     let inside = |words: &[&str]| {
@@ -536,7 +527,7 @@ fn a_root_is_built_twice_alike() {
     old.arg(made.path());
     ok(old.args(["-exec", "touch", "-hd", "@1500000000", "{}", "+"]));
     let build = || {
-        ok(Command::new("cp").arg("-a").arg(made.path()).arg(&root));
+        tree::copy(made.path(), &root);
         for words in [
             &["install", "-y", "one", "two-1"][..],
             &["update", "-y"],
@@ -563,7 +554,7 @@ fn a_root_is_built_twice_alike() {
     };
     // The packages are older than the first build.
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    let start = crate::interop_lab::now();
+    let start = testkit::now().cast_signed();
     let first = build();
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let second = build();

@@ -83,10 +83,7 @@ impl Rootless {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let repo = plain_repo(packages);
-        ok(Command::new("cp")
-            .arg("-a")
-            .arg(repo.path())
-            .arg(dir.path().join("repo")));
+        tree::copy(repo.path(), &dir.path().join("repo"));
         fs::set_permissions(dir.path().join("repo"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::copy(program(), dir.path().join("tdnf")).unwrap();
         let rootless = Rootless { dir };
@@ -264,7 +261,7 @@ fn row_68_what_a_user_namespace_cannot_have() {
         let copy = tempfile::tempdir().unwrap();
         fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let place = copy.path().join("root");
-        ok(Command::new("cp").arg("-a").arg(&root).arg(&place));
+        tree::copy(&root, &place);
         let words = [
             "--root",
             place.to_str().unwrap(),

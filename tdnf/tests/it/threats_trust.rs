@@ -7,8 +7,9 @@ use std::process::Command;
 
 use rpm_trust::sign::SignatureHash;
 use testkit::server::Answer;
+use testkit::tree;
 
-use crate::scene::{Scene, digest, key_of, new_key, noise, now, package};
+use crate::scene::{Scene, digest, key_of, new_key, noise, package};
 use crate::scene_rpm::{Item, RpmFile, items, kind, replace, sha256, tag, word, write};
 
 mod keys_and_damage;
@@ -126,11 +127,7 @@ fn row_04_metadata_swap_after_check() {
         .ok()
         .says(&["app"]);
     // The next mirror is asked, and found good.
-    let copied = Command::new("cp")
-        .arg("-a")
-        .args([&next.dir, &scene.www().join("good")])
-        .status();
-    assert!(copied.unwrap().success());
+    tree::copy(&next.dir, &scene.www().join("good"));
     let both = format!(
         "baseurl={} {}",
         scene.server.url("/main"),
@@ -264,10 +261,12 @@ fn row_21_clearsign_prefix_suffix() {
     let message = good.replace("SIGNATURE", "MESSAGE");
     let other = scene
         .key
-        .sign_detached(&b"another text"[..], now())
+        .sign_detached(&b"another text"[..], testkit::now())
         .unwrap();
     let stranger = new_key("Stranger <s@tests.invalid>");
-    let lies = stranger.sign_detached(&b"another text"[..], now()).unwrap();
+    let lies = stranger
+        .sign_detached(&b"another text"[..], testkit::now())
+        .unwrap();
     let cases = [
         ("text before", format!("Origin: trusted\n{good}")),
         ("text after", format!("{good}Origin: trusted\n")),
@@ -307,9 +306,13 @@ fn row_21_clearsign_prefix_suffix() {
 fn a_metadata_key_that_has_expired_or_was_revoked_is_refused() {
     let scene = Scene::new();
     let published = scene.publish("main", &[&package("app", "1", "")]);
-    let expired = key_of("Expired <e@tests.invalid>", now() - 10 * DAY, Some(DAY));
+    let expired = key_of(
+        "Expired <e@tests.invalid>",
+        testkit::now() - 10 * DAY,
+        Some(DAY),
+    );
     let revoked = new_key("Revoked <r@tests.invalid>")
-        .revoke(now() - 1800)
+        .revoke(testkit::now() - 1800)
         .unwrap();
     for (name, key, word) in [
         ("expired", &expired, "expired"),

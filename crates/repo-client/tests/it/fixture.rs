@@ -129,13 +129,6 @@ pub(crate) fn config(lines: &str) -> RepoConfig {
     all.unwrap().remove(0)
 }
 
-pub(crate) fn now() -> u64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-}
-
 pub(crate) fn job<'a>(config: &'a RepoConfig, cache: &Path) -> RepoRefresh<'a> {
     RepoRefresh {
         config,
@@ -145,7 +138,7 @@ pub(crate) fn job<'a>(config: &'a RepoConfig, cache: &Path) -> RepoRefresh<'a> {
         cache_only: false,
         stale_ok: false,
         allow_older: false,
-        now: now(),
+        now: testkit::now(),
         check_signature: None,
     }
 }

@@ -8,9 +8,7 @@ use rpm_trust::Keyring;
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
 use testkit::server::Answer;
 
-use crate::fixture::{
-    Log, Site, client, config, createrepo, job, noise, now, refresh_one, snapshot,
-};
+use crate::fixture::{Log, Site, client, config, createrepo, job, noise, refresh_one, snapshot};
 
 mod signed;
 
@@ -123,7 +121,7 @@ fn first_refresh_then_cache_then_nothing_new() {
     // Expired by the clock.
     repo.site.server.forget();
     let later = RepoRefresh {
-        now: now() + 200_000,
+        now: testkit::now() + 200_000,
         ..repo.job()
     };
     assert!(

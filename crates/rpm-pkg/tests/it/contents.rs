@@ -1,17 +1,16 @@
 //! Scriptlets, triggers and signatures of real packages; payloads that were changed.
 
-use crate::support::{RealRpm, fixtures, have_rpm, real_rpms, run};
+use crate::support::{have_rpm, real_rpms, run};
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue, tag};
 use rpm_pkg::package::{Covers, DigestChoice, Package, PayloadDigests, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits};
 use rpm_pkg::script::{ScriptletKind, Scriptlets, Trigger, TriggerClass, triggers};
+use testkit::fixtures::{RealRpm, real};
 
 /// Package files with the verdict that all digests are good.
 fn good() -> impl Iterator<Item = (RealRpm, Vec<u8>)> {
-    let rpms = real_rpms()
-        .into_iter()
-        .filter(|rpm| rpm.digest_check == "OK");
+    let rpms = real_rpms().into_iter().filter(|rpm| rpm.digests == "OK");
     rpms.map(|rpm| {
         let bytes = std::fs::read(&rpm.path).unwrap();
         (rpm, bytes)
@@ -127,17 +126,17 @@ fn triggers_are_those_that_rpm_lists() {
         }
     }
     println!("{found} trigger conditions compared");
-    assert!(found > 0 || fixtures().is_none());
+    assert!(found > 0 || real().is_none());
 }
 
 #[test]
 fn signatures_are_those_that_rpm_lists() {
-    let Some(dir) = fixtures() else { return };
-    let list = std::fs::read_to_string(dir.join("RPMS.tsv")).unwrap();
+    let Some(dir) = real() else { return };
+    let list = std::fs::read_to_string(dir.with_file_name("RPMS.tsv")).unwrap();
     let mut found = 0;
     for line in list.lines().skip(1) {
         let fields: Vec<&str> = line.split('\t').collect();
-        let bytes = std::fs::read(dir.join("real").join(fields[0])).unwrap();
+        let bytes = std::fs::read(dir.join(fields[0])).unwrap();
         let Ok(package) = Package::open(bytes.as_slice()) else {
             continue;
         };

@@ -50,9 +50,7 @@ fn records_equal_those_of_real_rpm() {
         return;
     }
     let (mut same, mut wrong) = (0, Vec::new());
-    let rpms = real_rpms()
-        .into_iter()
-        .filter(|rpm| rpm.digest_check == "OK");
+    let rpms = real_rpms().into_iter().filter(|rpm| rpm.digests == "OK");
     for rpm in rpms.step_by(6) {
         let bytes = std::fs::read(&rpm.path).unwrap();
         let Ok(package) = Package::open(bytes.as_slice()) else {
@@ -167,14 +165,10 @@ fn what_cannot_be_read_is_not_written() {
 
 #[test]
 fn records_of_a_real_system_are_read_and_written_back() {
-    let Some(dir) = crate::support::fixtures() else {
+    let Some(dir) = testkit::fixtures::real() else {
         return;
     };
-    let found = run(
-        "find",
-        [dir.join("real").to_str().unwrap(), "-name", "*.sqlite"],
-    )
-    .1;
+    let found = run("find", [dir.to_str().unwrap(), "-name", "*.sqlite"]).1;
     let mut records = 0;
     for file in String::from_utf8(found).unwrap().lines() {
         // A database that is not one of rpm's has no such table.

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use crate::support::{fixtures, have_rpm, real_rpms, run};
+use crate::support::{have_rpm, real_rpms, run};
 use rpm_pkg::dep::{DepGroup, Deps};
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, HeaderBuilder, HeaderError, HeaderKind, MAGIC, TagValue, tag};
@@ -10,6 +10,7 @@ use rpm_pkg::nevra::Nevra;
 use rpm_pkg::package::Package;
 use rpm_pkg::script::{Scriptlets, TriggerClass, triggers};
 use std::path::PathBuf;
+use testkit::fixtures::real;
 
 /// Reads everything that a header can be asked for.
 fn exercise(header: &Header) {
@@ -47,7 +48,7 @@ fn samples() -> Vec<PathBuf> {
     let small = |p: &PathBuf| std::fs::metadata(p).is_ok_and(|m| m.len() < 60_000);
     let rpms = real_rpms()
         .into_iter()
-        .filter(|r| r.digest_check == "OK")
+        .filter(|r| r.digests == "OK")
         .map(|r| r.path);
     rpms.filter(small).step_by(23).take(10).collect()
 }
@@ -146,7 +147,7 @@ fn what_rpm_refuses_is_refused() {
         wrong.len(),
         wrong.join("\n")
     );
-    assert!(fixtures().is_none() || neither > 50);
+    assert!(real().is_none() || neither > 50);
 }
 
 fn good() -> Header {
@@ -232,7 +233,7 @@ fn random_changes_of_whole_packages_never_panic() {
     let mut random = Rng::with_seed(0x5eed_0003);
     let (mut opened, mut passed) = (0, 0);
     let small = |p: &PathBuf| std::fs::metadata(p).is_ok_and(|m| m.len() < 12_000);
-    let rpms = real_rpms().into_iter().filter(|r| r.digest_check == "OK");
+    let rpms = real_rpms().into_iter().filter(|r| r.digests == "OK");
     let paths = rpms.map(|r| r.path).filter(small);
     for path in paths.step_by(7).take(12) {
         let bytes = std::fs::read(&path).unwrap();
@@ -259,5 +260,5 @@ fn random_changes_of_whole_packages_never_panic() {
         }
     }
     println!("{opened} opened, {passed} read to their end");
-    assert!(opened > 100 || fixtures().is_none());
+    assert!(opened > 100 || real().is_none());
 }

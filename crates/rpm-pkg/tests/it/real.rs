@@ -1,12 +1,13 @@
 //! Every real package: read or refused as rpm does, listed as rpm lists it, unpacked completely.
 
-use crate::support::{RealRpm, have_rpm, real_rpms, run};
+use crate::support::{have_rpm, real_rpms, run};
 use rpm_pkg::dep::{DepGroup, Deps};
 use rpm_pkg::header::{HeaderError, tag};
 use rpm_pkg::package::{Covers, DigestChoice, Package, PackageError, payload_passes};
 use rpm_pkg::payload::{PayloadError, PayloadLimits};
 use std::fs::File;
 use std::io::{BufReader, Read};
+use testkit::fixtures::RealRpm;
 
 fn open(rpm: &RealRpm) -> Result<Package<BufReader<File>>, PackageError> {
     Package::open(BufReader::new(File::open(&rpm.path).unwrap()))
@@ -165,7 +166,7 @@ fn payloads_and_digests_agree_with_rpm() {
     let mut wrong = Vec::new();
     for rpm in real_rpms() {
         let result = stream(&rpm);
-        match (rpm.digest_check.as_str(), &result) {
+        match (rpm.digests.as_str(), &result) {
             ("OK", Ok(true)) => good += 1,
             ("" | "?", Err(_)) => bad += 1,
             (check, Err(_) | Ok(false)) if check.contains("BAD") => bad += 1,
@@ -188,9 +189,7 @@ fn contents_equal_those_of_rpm2cpio() {
         return;
     }
     let mut compared = 0;
-    let rpms = real_rpms()
-        .into_iter()
-        .filter(|rpm| rpm.digest_check == "OK");
+    let rpms = real_rpms().into_iter().filter(|rpm| rpm.digests == "OK");
     for rpm in rpms.step_by(12) {
         let Ok(package) = open(&rpm) else { continue };
         let limits = PayloadLimits {
@@ -238,7 +237,7 @@ fn a_v3_package_has_its_own_error() {
 
 #[test]
 fn limits_of_the_caller_are_kept() {
-    let Some(rpm) = real_rpms().into_iter().find(|rpm| rpm.digest_check == "OK") else {
+    let Some(rpm) = real_rpms().into_iter().find(|rpm| rpm.digests == "OK") else {
         return;
     };
     let limits = PayloadLimits {

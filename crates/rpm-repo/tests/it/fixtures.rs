@@ -1,41 +1,7 @@
-//! Where real input is, and what independent tools say of it.
+//! What independent tools say of real input.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// `shared/fixtures/real` beside the checkout (or beside the folder of worktrees), or below
-/// `TDNF_SHARED`; `None`, said aloud, when it is absent.
-pub(crate) fn real() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut candidates: Vec<PathBuf> = root.ancestors().map(|dir| dir.join("shared")).collect();
-    candidates.extend(std::env::var_os("TDNF_SHARED").map(PathBuf::from));
-    let found = candidates
-        .into_iter()
-        .map(|dir| dir.join("fixtures/real"))
-        .find(|dir| dir.is_dir());
-    if found.is_none() {
-        println!("skipped: no real fixtures");
-    }
-    found
-}
-
-/// Every regular file below a directory, by path.
-pub(crate) fn walk(dir: &Path) -> Vec<PathBuf> {
-    let mut out = Vec::new();
-    let mut todo = vec![dir.to_owned()];
-    while let Some(dir) = todo.pop() {
-        for entry in std::fs::read_dir(&dir).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                todo.push(path);
-            } else if path.is_file() {
-                out.push(path);
-            }
-        }
-    }
-    out.sort();
-    out
-}
 
 /// Runs a tool; `None`, said aloud, when it is not installed. Panics if it fails.
 pub(crate) fn run(tool: &str, args: &[&str], dir: &Path) -> Option<Vec<u8>> {

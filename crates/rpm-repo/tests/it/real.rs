@@ -253,7 +253,9 @@ const REFUSED: &[(&str, &str)] = &[
 
 #[test]
 fn every_real_document_field_by_field() {
-    let Some(root) = fixtures::real() else { return };
+    let Some(root) = testkit::fixtures::real() else {
+        return;
+    };
     let wanted = [
         "primary",
         "filelists",
@@ -267,7 +269,7 @@ fn every_real_document_field_by_field() {
         let ending = [".xml", ".xml.gz", ".xml.xz", ".xml.bz2", ".xml.zst"];
         wanted.iter().any(|w| name.contains(w)) && ending.iter().any(|e| name.ends_with(e))
     };
-    let files: Vec<PathBuf> = fixtures::walk(&root)
+    let files: Vec<PathBuf> = testkit::tree::files(&root)
         .into_iter()
         .filter(is_wanted)
         .collect();
@@ -312,8 +314,10 @@ fn every_real_document_field_by_field() {
 
 #[test]
 fn real_zchunk_is_named_as_unsupported() {
-    let Some(root) = fixtures::real() else { return };
-    let path = fixtures::walk(&root)
+    let Some(root) = testkit::fixtures::real() else {
+        return;
+    };
+    let path = testkit::tree::files(&root)
         .into_iter()
         .find(|p| p.to_str().unwrap().ends_with(".xml.zck"));
     let path = path.unwrap();
@@ -328,9 +332,11 @@ fn real_zchunk_is_named_as_unsupported() {
 
 #[test]
 fn every_real_repository_agrees_with_its_repomd() {
-    let Some(root) = fixtures::real() else { return };
+    let Some(root) = testkit::fixtures::real() else {
+        return;
+    };
     let (mut parts, mut wrong) = (0, Vec::new());
-    for path in fixtures::walk(&root)
+    for path in testkit::tree::files(&root)
         .into_iter()
         .filter(|p| p.ends_with("repodata/repomd.xml"))
     {
@@ -373,7 +379,9 @@ fn every_real_repository_agrees_with_its_repomd() {
 
 #[test]
 fn real_metalinks_and_mirror_lists() {
-    let Some(root) = fixtures::real() else { return };
+    let Some(root) = testkit::fixtures::real() else {
+        return;
+    };
     let dir = root.join("rpm-software-management+librepo/tests/test_data");
     let parse = |name: &str| {
         let path = dir.join("metalinks").join(name);

@@ -6,8 +6,6 @@ use std::time::Duration;
 use rpm_repo::config::{MainConfig, read_main_config, read_repo_dir, read_repo_file};
 use rpm_repo::vars::Vars;
 
-use crate::fixtures;
-
 fn photon_vars() -> Vars {
     let mut vars = Vars::new();
     vars.set_built_in("releasever", "5.0");
@@ -17,7 +15,9 @@ fn photon_vars() -> Vars {
 
 #[test]
 fn photon_repo_files() {
-    let Some(root) = fixtures::real() else { return };
+    let Some(root) = testkit::fixtures::real() else {
+        return;
+    };
     let dir = root.join("vmware+photon/SPECS/photon-repos");
     let repos = read_repo_dir(&dir, &MainConfig::default(), &photon_vars()).unwrap();
     assert!(repos.len() >= 7, "{}", repos.len());
@@ -44,9 +44,11 @@ fn photon_repo_files() {
 
 #[test]
 fn every_real_repo_file() {
-    let Some(root) = fixtures::real() else { return };
+    let Some(root) = testkit::fixtures::real() else {
+        return;
+    };
     let mut count = 0;
-    for path in fixtures::walk(&root) {
+    for path in testkit::tree::files(&root) {
         // libsolv's test cases use the same ending for another format.
         let name = path.to_str().unwrap();
         if !name.ends_with(".repo") || name.contains("libsolv") {

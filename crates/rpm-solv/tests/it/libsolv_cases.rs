@@ -47,16 +47,6 @@ const POOL_FLAGS: &[(&str, u32)] = &[
     ("whatprovideswithdisabled", 12),
 ];
 
-fn fixtures() -> Option<PathBuf> {
-    if let Some(dir) = std::env::var_os("TDNF_SHARED") {
-        return Some(PathBuf::from(dir).join("fixtures/real"));
-    }
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .map(|dir| dir.join("shared/fixtures/real"))
-        .find(|dir| dir.is_dir())
-}
-
 fn files_below(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -351,8 +341,7 @@ fn skip_reason(case: &Case, run: &Run) -> Option<String> {
 
 #[test]
 fn libsolvs_own_cases_pass() {
-    let Some(real) = fixtures() else {
-        println!("skipped: no real fixtures");
+    let Some(real) = testkit::fixtures::real() else {
         return;
     };
     let root = real.join("openSUSE+libsolv/test/testcases");

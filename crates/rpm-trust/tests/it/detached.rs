@@ -3,7 +3,9 @@
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SignatureHash, SigningKey};
 use rpm_trust::{Distrust, Keyring, SignatureState, TrustError, verify_detached};
 
-use crate::fixtures::{NOW, real};
+use testkit::fixtures::real;
+
+use crate::fixtures::NOW;
 
 const DATA: &[u8] = b"<repomd/>\n";
 const DAY: u64 = 86_400;

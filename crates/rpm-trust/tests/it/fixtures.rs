@@ -4,46 +4,14 @@ use std::path::{Path, PathBuf};
 
 use rpm_trust::Keyring;
 use rpm_trust::policy::Covers;
+use testkit::tree;
 
 /// 2026-11-21: the tests' present. Fixed, so that results do not change with the calendar.
 pub(crate) const NOW: u64 = 1_795_219_200;
 
-/// `shared/fixtures/real` beside the checkout (or `TDNF_SHARED`), or None after saying so.
-pub(crate) fn real() -> Option<PathBuf> {
-    let named =
-        std::env::var_os("TDNF_SHARED").map(|shared| PathBuf::from(shared).join("fixtures/real"));
-    let found = named.into_iter().chain(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .map(|folder| folder.join("shared/fixtures/real")),
-    );
-    let folder = found.into_iter().find(|folder| folder.is_dir());
-    if folder.is_none() {
-        println!("skipped: no real fixtures");
-    }
-    folder
-}
-
-/// Every file below `folder`, sorted.
-pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => open.push(entry.path()),
-                Ok(kind) if kind.is_file() => found.push(entry.path()),
-                _ => {}
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
 /// All files that look like keys.
 pub(crate) fn key_files(real: &Path) -> Vec<PathBuf> {
-    files(real)
+    tree::files(real)
         .into_iter()
         .filter(|path| {
             let data = std::fs::read(path).unwrap_or_default();

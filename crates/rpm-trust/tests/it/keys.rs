@@ -2,7 +2,10 @@
 
 use rpm_trust::{Keyring, TrustError, read_keys};
 
-use crate::fixtures::{NOW, files, key_files, real};
+use testkit::fixtures::real;
+use testkit::tree;
+
+use crate::fixtures::{NOW, key_files};
 
 /// docs/threats.md, row 20.
 #[test]
@@ -37,7 +40,7 @@ fn every_key_file_is_taken_but_those_made_to_be_refused() {
 #[test]
 fn all_distribution_keys_are_taken() {
     let Some(real) = real() else { return };
-    let all = files(&real.join("xsuchy+distribution-gpg-keys/keys"));
+    let all = tree::files(&real.join("xsuchy+distribution-gpg-keys/keys"));
     assert_eq!(all.len(), 156);
     for path in all {
         // A bare elliptic curve key for IMA and a text file: no OpenPGP at all.

@@ -5,7 +5,9 @@ use std::io::Read;
 use rpm_trust::policy::Covers;
 use rpm_trust::{Keyring, SignatureState, verify_package_signature};
 
-use crate::fixtures::{Cut, NOW, all_keys, cut, real};
+use testkit::fixtures::real;
+
+use crate::fixtures::{Cut, NOW, all_keys, cut};
 
 fn states(keyring: &Keyring, cut: &Cut) -> Vec<SignatureState> {
     cut.items

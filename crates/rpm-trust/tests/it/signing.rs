@@ -10,10 +10,6 @@ use crate::fixtures::{NOW, cut};
 
 const DATA: &[u8] = b"what is signed";
 
-fn present() -> u64 {
-    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
-}
-
 fn gpg(home: &Path, arguments: &[&str]) -> Output {
     Command::new("gpg")
         .args([
@@ -54,9 +50,9 @@ fn gpg_signs_we_verify() {
         let name = file.to_str().unwrap();
         let sign = ["--armor", "--output", "-", "--detach-sign", name];
         let text = succeeds(gpg(home.path(), &sign)).stdout;
-        let outcome = verify_detached(&keyring, &text, DATA, present()).unwrap();
+        let outcome = verify_detached(&keyring, &text, DATA, testkit::now()).unwrap();
         assert!(outcome.accepted().is_some(), "{algorithm}: {outcome:?}");
-        let outcome = verify_detached(&keyring, &text, b"else", present()).unwrap();
+        let outcome = verify_detached(&keyring, &text, b"else", testkit::now()).unwrap();
         assert!(
             matches!(outcome.refusal(), Some(SignatureState::Bad { .. })),
             "{algorithm}"
@@ -73,20 +69,20 @@ fn gpg_signs_we_verify() {
                 name,
             ];
             let weak = succeeds(gpg(home.path(), &sign)).stdout;
-            let state = verify_package_signature(&keyring, &weak, DATA, present()).unwrap();
+            let state = verify_package_signature(&keyring, &weak, DATA, testkit::now()).unwrap();
             assert_eq!(state.code(), "weak", "{algorithm}: {state}");
         }
 
         let clear = succeeds(gpg(home.path(), &["--output", "-", "--clearsign", name])).stdout;
-        assert!(verify_detached(&keyring, &clear, DATA, present()).is_err());
+        assert!(verify_detached(&keyring, &clear, DATA, testkit::now()).is_err());
         let inline = succeeds(gpg(home.path(), &["--output", "-", "--sign", name])).stdout;
-        assert!(verify_detached(&keyring, &inline, DATA, present()).is_err());
+        assert!(verify_detached(&keyring, &inline, DATA, testkit::now()).is_err());
     }
 }
 
 #[test]
 fn we_sign_gpg_verifies() {
-    let now = present();
+    let now = testkit::now();
     for (algorithm, subkey) in [
         (KeyAlgorithm::Rsa2048, false),
         (KeyAlgorithm::Ed25519, true),
@@ -227,7 +223,7 @@ fn rpm_verifies_packages_that_we_sign() {
     let package = built(folder.path());
     let parts = cut(&package).unwrap();
     for algorithm in [KeyAlgorithm::Rsa2048, KeyAlgorithm::Ed25519] {
-        let now = present();
+        let now = testkit::now();
         let new = NewKey {
             user_id: "Us <us@example.org>",
             algorithm,

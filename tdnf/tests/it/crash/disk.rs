@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::program::ok;
+use testkit::tree;
 
 use super::site::quick_dir;
 
@@ -58,8 +59,7 @@ impl Bench {
             .arg(&image));
         self.mount("outer/disk.img", "disk", "loop");
         let place = self.path("disk/root");
-        std::fs::create_dir(&place).unwrap();
-        ok(Command::new("cp").arg("-a").arg(root.join(".")).arg(&place));
+        tree::copy(root, &place);
         ok(Command::new("sync").arg("-f").arg(&place));
         place
     }

@@ -9,10 +9,10 @@ use testkit::program::ok;
 
 use testkit::root::Sandbox;
 use testkit::step::{self, Order};
-use testkit::tree;
+use testkit::{mounts, tree};
 
 use super::disk::Bench;
-use super::site::{Found, Scene, copy, own_mounts, scene, tdnf, upgrade};
+use super::site::{Found, Scene, copy, possible, scene, tdnf, upgrade};
 use super::specs::built;
 use super::tally::{Tally, points};
 use crate::interop_lab::{open_section, plain_repo, shipped_conf};
@@ -49,10 +49,7 @@ fn filled(scene: &Scene, bench: &Bench, fill: Fill, point: usize) -> Result<Foun
         .arg("-rf")
         .arg(&root)
         .arg(bench.path("disk/filling")));
-    ok(Command::new("cp")
-        .arg("-a")
-        .arg(scene.base.path())
-        .arg(&root));
+    tree::copy(scene.base.path(), &root);
     ok(Command::new("sync").arg("-f").arg(&root));
     let run = step::run(&upgrade(&root), &root, &mut |call| {
         if call.number == point {
@@ -87,7 +84,7 @@ fn filled(scene: &Scene, bench: &Bench, fill: Fill, point: usize) -> Result<Foun
 }
 
 fn disk_fills(test: &str, options: &[&str], fill: Fill) {
-    if !own_mounts(test) {
+    if !possible() || !mounts::own(&format!("crash::{test}")) {
         return;
     }
     let scene = scene();
@@ -141,7 +138,8 @@ fn project_packages() -> Vec<PathBuf> {
 /// killed while it takes the staging directories away. The next start knows of all of them.
 #[test]
 fn row_89_no_room_to_roll_back_an_own_staging_directory() {
-    if !own_mounts("full::row_89_no_room_to_roll_back_an_own_staging_directory") {
+    let test = "crash::full::row_89_no_room_to_roll_back_an_own_staging_directory";
+    if !possible() || !mounts::own(test) {
         return;
     }
     let repo = plain_repo(&project_packages());

@@ -74,13 +74,7 @@ pub(super) fn quick_dir() -> PathBuf {
 
 /// A copy of a folder with everything that it says of itself.
 pub(super) fn copy(from: &Path) -> TempDir {
-    let to = tempfile::tempdir_in(quick_dir()).unwrap();
-    let mut command = Command::new("cp");
-    ok(command
-        .args(["-a", "--reflink=auto"])
-        .arg(from.join("."))
-        .arg(to.path()));
-    to
+    tree::copied(from, &quick_dir())
 }
 
 /// tdnf on a root.
@@ -273,31 +267,4 @@ impl Scene {
             Found::Old => Err("the second upgrade changed nothing".to_owned()),
         }
     }
-}
-
-const INSIDE: &str = "TDNF_TEST_OWN_MOUNTS";
-
-/// Runs the test of this name again in a mount namespace of its own, so that nothing stays mounted whatever happens.
-/// True inside it.
-pub(super) fn own_mounts(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    if !possible() {
-        return false;
-    }
-    let allowed = program::run(Command::new("unshare").args(["-m", "true"]));
-    if !allowed.success() {
-        fixtures::skipped("no mount namespaces here");
-        return false;
-    }
-    let mut command = Command::new("unshare");
-    command.arg("-m").arg(std::env::current_exe().unwrap());
-    command.args(["--exact", &format!("crash::{test}"), "--nocapture"]);
-    let output = program::run(command.env(INSIDE, "1"));
-    let text = output.text();
-    println!("{text}");
-    assert!(output.success(), "{test} failed: see above");
-    assert!(text.contains("1 passed"), "{test} did not run");
-    false
 }

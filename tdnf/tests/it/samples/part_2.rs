@@ -291,7 +291,7 @@ fn test_repo(stage: &Stage, lines: &str) {
 fn signed_index(stage: &mut Stage, key: &str) {
     let index = stage.www("photon-test/repodata/repomd.xml");
     let data = std::fs::read(&index).expect("published");
-    let made = crate::scene::now() - 60;
+    let made = testkit::now() - 60;
     let text = stage
         .key
         .sign_detached(data.as_slice(), made)

@@ -1,8 +1,10 @@
 //! Samples 2001 to 2074: corner cases with packages of their own.
 
+use testkit::tree;
+
 use super::Step::{Do, Samples};
 use super::recipes;
-use super::stage::{Stage, copy};
+use super::stage::Stage;
 use super::{Step, words};
 
 const CUST: &str = "name=cust\nbaseurl=http://localhost:8080/cust\ngpgcheck=0\nenabled=0\n";
@@ -87,7 +89,7 @@ fn signed(stage: &mut Stage) {
 
 /// The text of primary changes, what repomd.xml says of it does not.
 fn hacked_metadata(stage: &mut Stage) {
-    copy(&stage.www("cust"), &stage.www("cust.good"));
+    tree::copy(&stage.www("cust"), &stage.www("cust.good"));
     let dir = stage.www("cust").join("repodata");
     let script = "for file in \"$1\"/*primary.xml.gz \"$1\"/*primary.xml.zst; do \
                   [ -e \"$file\" ] || continue; case $file in *.gz) tool=gzip ;; *) tool=zstd ;; esac; \
@@ -102,7 +104,7 @@ fn hacked_metadata(stage: &mut Stage) {
 /// The metadata is good again, a package of it is not.
 fn hacked_package(stage: &mut Stage) {
     std::fs::remove_dir_all(stage.www("cust")).expect("ours");
-    copy(&stage.www("cust.good"), &stage.www("cust"));
+    tree::copy(&stage.www("cust.good"), &stage.www("cust"));
     let file = stage.www("cust/clnb-1-1.x86_64.rpm");
     let mut bytes = std::fs::read(&file).expect("published");
     let last = bytes.len() - 10;

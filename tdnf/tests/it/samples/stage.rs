@@ -11,6 +11,7 @@ use rpm_trust::sign::SigningKey;
 use tempfile::TempDir;
 use testkit::rpm::{Rpm, createrepo, packages_in};
 use testkit::server::Server;
+use testkit::tree;
 
 use super::recipes;
 use super::reference::Sample;
@@ -167,7 +168,7 @@ impl Stage {
         .expect("ours");
         createrepo::<&str>(&home, &[]);
         self.learn_sizes(&home);
-        copy(&home, &self.www("photon-test"));
+        tree::copy(&home, &self.www("photon-test"));
     }
 
     /// Publishes files under `/NAME` on the server; `arrange` may change them before createrepo_c.
@@ -363,14 +364,4 @@ impl Stage {
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
-}
-
-/// Copies a folder.
-pub(super) fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").args([from, to]).status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "{}",
-        from.display()
-    );
 }

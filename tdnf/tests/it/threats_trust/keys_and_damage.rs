@@ -5,41 +5,51 @@ use super::*;
 #[test]
 fn row_23_key_expired_revoked_future() {
     let life = Some(2 * DAY);
-    let old = || key_of("Old <old@tests.invalid>", now() - 10 * DAY, life);
+    let old = || key_of("Old <old@tests.invalid>", testkit::now() - 10 * DAY, life);
     let revoked = || {
         new_key("Revoked <r@tests.invalid>")
-            .revoke(now() - 1800)
+            .revoke(testkit::now() - 1800)
             .unwrap()
     };
-    let future = || key_of("Future <f@tests.invalid>", now() + DAY, None);
+    let future = || key_of("Future <f@tests.invalid>", testkit::now() + DAY, None);
     // Key, when it signed, and the word of the refusal; none: accepted.
     let table = [
         // Documented rule: a package outlives its key; what counts is the moment it was signed.
-        ("signed in the key's life", old(), now() - 9 * DAY, None),
+        (
+            "signed in the key's life",
+            old(),
+            testkit::now() - 9 * DAY,
+            None,
+        ),
         (
             "signed after the key's end",
             old(),
-            now() - DAY,
+            testkit::now() - DAY,
             Some("expired"),
         ),
         (
             "signed before the key's birth",
             old(),
-            now() - 11 * DAY,
+            testkit::now() - 11 * DAY,
             Some(""),
         ),
-        ("revoked", revoked(), now() - 60, Some("revoked")),
+        ("revoked", revoked(), testkit::now() - 60, Some("revoked")),
         (
             "revoked later as compromised",
             revoked(),
-            now() - 3000,
+            testkit::now() - 3000,
             Some("revoked"),
         ),
-        ("key of tomorrow", future(), now() + DAY + 60, Some("")),
+        (
+            "key of tomorrow",
+            future(),
+            testkit::now() + DAY + 60,
+            Some(""),
+        ),
         (
             "signature of tomorrow",
             new_key("Tomorrow <t@tests.invalid>"),
-            now() + DAY,
+            testkit::now() + DAY,
             Some(""),
         ),
     ];

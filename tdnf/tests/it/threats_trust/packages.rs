@@ -442,7 +442,8 @@ fn row_18_sig_tag_type_confusion() {
 #[test]
 fn row_19_sha1_or_md5_only() {
     let scene = Scene::new();
-    let weak = package("app", "1", "").signed_at(&scene.key, now() - 60, SignatureHash::Sha1);
+    let weak =
+        package("app", "1", "").signed_at(&scene.key, testkit::now() - 60, SignatureHash::Sha1);
     scene.publish("main", &[&weak]);
     scene.configure("main", "");
     scene.refuses_install(&["app"], &["app-1", "SHA1"]);

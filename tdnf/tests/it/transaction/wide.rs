@@ -12,13 +12,7 @@ use super::*;
 use crate::scene_rpm::{Item, RpmFile};
 
 fn shell_root(path: &Path) {
-    let made = Sandbox::with_shell();
-    let copied = Command::new("cp")
-        .arg("-a")
-        .arg(made.path())
-        .arg(path)
-        .status();
-    assert!(copied.unwrap().success());
+    tree::copy(Sandbox::with_shell().path(), path);
     fs::create_dir_all(path.join("var/lib/rpm")).unwrap();
 }
 

@@ -6,7 +6,7 @@ fn key(who: &str) -> SigningKey {
     let new = NewKey {
         user_id: who,
         algorithm: KeyAlgorithm::Ed25519,
-        created: now() - 1000,
+        created: testkit::now() - 1000,
         lifetime: None,
         signing_subkey: false,
     };
@@ -22,12 +22,14 @@ fn ring(key: &SigningKey) -> Keyring {
 
 fn sign(repo: &Repo, key: &SigningKey) {
     let bytes = std::fs::read(repo.repomd()).unwrap();
-    let text = key.sign_detached(bytes.as_slice(), now() - 10).unwrap();
+    let text = key
+        .sign_detached(bytes.as_slice(), testkit::now() - 10)
+        .unwrap();
     std::fs::write(repo.site.www().join("repodata/repomd.xml.asc"), text).unwrap();
 }
 
 fn signed_go(repo: &Repo, ring: &Keyring, allow_older: bool) -> repo_client::Result<MetadataSet> {
-    let check = keyring_check(ring, now());
+    let check = keyring_check(ring, testkit::now());
     let job = RepoRefresh {
         check_signature: Some(&check),
         allow_older,
@@ -127,7 +129,7 @@ fn row_08_repomd_asc_other_key() {
     sign(&repo, &trusted);
     signed_go(&repo, &ring(&trusted), false).unwrap();
     let keys = ring(&other);
-    let check = keyring_check(&keys, now());
+    let check = keyring_check(&keys, testkit::now());
     let only = RepoRefresh {
         cache_only: true,
         check_signature: Some(&check),
