@@ -12,6 +12,7 @@ pub mod root;
 pub mod rpm;
 pub mod rpmdb;
 pub mod server;
+pub mod spec;
 pub mod stage;
 pub mod step;
 pub mod tree;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::rpm::build_spec;
+use crate::spec;
 
 /// Files of a package; they are listed and never made.
 const FILES: usize = 25;
@@ -12,7 +12,7 @@ const FILES: usize = 25;
 /// files and two changelog entries. One release differs from another as a rebuilt package does: in its versions,
 /// and a file or two.
 pub fn packages(release: u32, count: usize) -> Vec<PathBuf> {
-    let mut spec = format!(
+    let mut text = format!(
         "Name: many\nVersion: 1\nRelease: {release}\nSummary: Many packages\nLicense: MIT\nBuildArch: noarch\n\
          %description\nMany.\n"
     );
@@ -22,7 +22,7 @@ pub fn packages(release: u32, count: usize) -> Vec<PathBuf> {
     for number in 0..count {
         let (words, need) = (noise(), noise() as usize % count);
         let _ = writeln!(
-            spec,
+            text,
             "%package -n many{number:03}\nSummary: Package {number} with {words:x}\nProvides: thing({words:x}) = %{{version}}-%{{release}}\n\
              Requires: many{need:03}\nRequires: many{number:03} = %{{version}}-%{{release}}\nConflicts: few < {number}\n\
              %description -n many{number:03}\nThis is package {number}: {words:x} of {:x}.\nIt does {:x}.\n\
@@ -32,23 +32,23 @@ pub fn packages(release: u32, count: usize) -> Vec<PathBuf> {
         );
         for file in 0..FILES {
             let _ = writeln!(
-                spec,
+                text,
                 "%ghost /usr/share/many{number:03}/{file}/{:x}",
                 noise()
             );
         }
         let _ = writeln!(
-            spec,
+            text,
             "%ghost /usr/share/doc/many{number:03}/release-{release}"
         );
     }
-    spec.push_str("%changelog\n");
+    text.push_str("%changelog\n");
     for entry in (1..=release).rev() {
         let _ = writeln!(
-            spec,
+            text,
             "* Tue Jan {:02} 2024 A <a@b> - 1-{entry}\n- release {entry}",
             entry + 1
         );
     }
-    build_spec(&spec, &[])
+    spec::build(&text, &[])
 }

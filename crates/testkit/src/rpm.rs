@@ -1,15 +1,12 @@
-//! The real `rpm`, `rpmbuild` and `createrepo_c`, as oracles and as builders.
+//! The real `rpm` and `createrepo_c`, as oracles.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use sha2::{Digest, Sha256};
-
 use crate::program::{self, Run};
-use crate::{fixtures, tree};
+use crate::tree;
 
 /// Where the database of a root stands in it.
 const DBPATH: &str = "/var/lib/rpm";
@@ -44,7 +41,7 @@ impl Rpm {
         }
     }
 
-    /// The rpm of an oracle root (see [`fixtures::oracle`]) on the database directory `dbpath`, whose parent is bound
+    /// The rpm of an oracle root (see [`crate::fixtures::oracle`]) on the database directory `dbpath`, whose parent is bound
     /// into the root in a mount namespace of its own. Paths in arguments are seen from inside. Needs root's rights.
     pub fn oracle(oracle: &Path, dbpath: &Path) -> Self {
         Self {
@@ -167,69 +164,6 @@ impl Rpm {
     }
 }
 
-/// Builds the binary packages of a spec with `rpmbuild` and answers their paths, sorted. `sources` are written beside
-/// it. The result is kept in [`fixtures::cache_dir`] under the digest of all input.
-pub fn build_spec(spec: &str, sources: &[(&str, &[u8])]) -> Vec<PathBuf> {
-    build_spec_with(spec, sources, &[])
-}
-
-/// [`build_spec`] with further `--define` values, for instance `_binary_payload w19.zstdio`.
-pub fn build_spec_with(spec: &str, sources: &[(&str, &[u8])], defines: &[&str]) -> Vec<PathBuf> {
-    let mut hasher = Sha256::new();
-    hasher.update(spec);
-    for (name, data) in sources {
-        hasher.update(name.as_bytes());
-        hasher.update([0]);
-        hasher.update(data);
-    }
-    for define in defines {
-        hasher.update(define.as_bytes());
-        hasher.update([0]);
-    }
-    let key: String = hasher
-        .finalize()
-        .iter()
-        .take(12)
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    let cache = fixtures::cache_dir();
-    let kept = cache.join(&key);
-    if !kept.is_dir() {
-        let work = tempfile::tempdir_in(&cache).expect("the cache is writable");
-        rpmbuild(work.path(), spec, sources, defines);
-        // Another test process may have been faster; its result is as good.
-        let _ = fs::rename(work.path().join("RPMS"), &kept);
-    }
-    packages_in(&kept)
-}
-
-fn rpmbuild(top: &Path, spec: &str, sources: &[(&str, &[u8])], defines: &[&str]) {
-    let source_dir = top.join("SOURCES");
-    fs::create_dir_all(&source_dir).expect("the cache is writable");
-    for (name, data) in sources {
-        fs::write(source_dir.join(name), data).expect("the cache is writable");
-    }
-    let file = top.join("package.spec");
-    fs::write(&file, spec).expect("the cache is writable");
-    let mut command = Command::new("rpmbuild");
-    command.args(["-bb", "--nodeps", "--define"]);
-    command.arg(format!("_topdir {}", top.display()));
-    let fixed = [
-        "_buildhost tests.invalid",
-        "debug_package %{nil}",
-        "_build_id_links none",
-    ];
-    for define in fixed.iter().chain(defines) {
-        command.args(["--define", define]);
-    }
-    let output = command.arg(&file).output().expect("rpmbuild runs");
-    assert!(
-        output.status.success(),
-        "rpmbuild failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
 /// All `.rpm` files below a folder, sorted.
 pub fn packages_in(dir: &Path) -> Vec<PathBuf> {
     let mut found = tree::files(dir);
@@ -239,15 +173,6 @@ pub fn packages_in(dir: &Path) -> Vec<PathBuf> {
 
 /// Runs `createrepo_c` on a folder of packages.
 pub fn createrepo<A: AsRef<OsStr>>(dir: &Path, args: &[A]) {
-    let output = Command::new("createrepo_c")
-        .arg("--quiet")
-        .args(args)
-        .arg(dir)
-        .output()
-        .expect("createrepo_c runs");
-    assert!(
-        output.status.success(),
-        "createrepo_c failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let mut command = Command::new("createrepo_c");
+    program::ok(command.arg("--quiet").args(args).arg(dir));
 }

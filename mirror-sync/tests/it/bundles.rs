@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use testkit::rpm::Rpm;
+use testkit::spec::Spec;
 
 use crate::gap::Gap;
 use crate::scene::{files_in, package, tdnf};
@@ -12,15 +13,11 @@ use testkit::program::Run;
 
 /// A root in which real rpm says that 100 packages are installed, gamma 0 among them.
 fn isolated_root(dir: &Path) -> PathBuf {
-    let mut spec = String::from(
-        "Name: host\nVersion: 1\nRelease: 1\nSummary: s\nLicense: MIT\nBuildArch: noarch\n%description\nd\n",
-    );
+    let mut spec = Spec::new("host", "1");
     for number in 0..99 {
-        spec.push_str(&format!(
-            "%package -n host{number}\nSummary: s\n%description -n host{number}\nd\n%files -n host{number}\n"
-        ));
+        spec = spec.with(Spec::new(&format!("host{number}"), "1").files(""));
     }
-    let mut all = testkit::rpm::build_spec(&spec, &[]);
+    let mut all = spec.build_all();
     all.push(package("gamma", "0", ""));
     assert_eq!(all.len(), 100);
     let root = dir.join("host");

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use testkit::program::{self, Run};
-use testkit::rpm::{build_spec, createrepo};
+use testkit::rpm::createrepo;
+use testkit::spec::Spec;
 use testkit::stage::Stage;
 
 /// The stage.
@@ -183,17 +184,19 @@ pub(crate) fn package(name: &str, version: &str, lines: &str) -> PathBuf {
 
 /// [`package`] with a file of so many bytes.
 pub(crate) fn package_of(name: &str, version: &str, lines: &str, bytes: usize) -> PathBuf {
-    let spec = format!(
-        "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: Package {name}\n\
-         License: Apache-2.0\nBuildArch: noarch\n{lines}\n\
-         %description\nA package for tests.\n%install\nmkdir -p %{{buildroot}}/usr/share/stage\n\
-         cp %{{_sourcedir}}/noise %{{buildroot}}/usr/share/stage/{name}\n\
-         echo {name} {version} >> %{{buildroot}}/usr/share/stage/{name}\n\
-         %files\n/usr/share/stage/{name}\n"
-    );
-    let noise = testkit::noise(bytes, 1);
-    let built = build_spec(&spec, &[("noise", &noise)]);
-    built.first().expect("one package").clone()
+    let path = format!("/usr/share/stage/{name}");
+    Spec::new(name, version)
+        .summary(&format!("Package {name}"))
+        .license("Apache-2.0")
+        .about("A package for tests.")
+        .lines(lines)
+        .source("noise", &testkit::noise(bytes, 1))
+        .install(&format!(
+            "mkdir -p %{{buildroot}}/usr/share/stage\ncp %{{_sourcedir}}/noise %{{buildroot}}{path}\n\
+             echo {name} {version} >> %{{buildroot}}{path}"
+        ))
+        .files(&path)
+        .build()
 }
 
 /// The tdnf of this checkout, if it was built.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::lab::{must, ok, run, text, tree};
 use testkit::program::Run;
+use testkit::spec::Spec;
 
 fn problems(dir: &Path, more: &[&str]) -> (i32, Vec<String>) {
     let mut args = vec!["check", "-q", text(dir)];
@@ -115,17 +116,12 @@ fn closure_as_dnf_sees_it() {
     let dir = tempfile::tempdir().unwrap();
     let tree = tree(dir.path());
     fs::create_dir(tree.join("three")).unwrap();
-    let spec = "Name: needs\nVersion: 1\nRelease: 1\nSummary: s\nLicense: MIT\nBuildArch: noarch\n\
-        Requires: odd > 3:1.0~rc1-1\nRequires: odd > 3:1.0~rc1-2\nRequires: thing = 4:5\nRequires: thing > 5:1\n\
+    let needs = "Requires: odd > 3:1.0~rc1-1\nRequires: odd > 3:1.0~rc1-2\nRequires: thing = 4:5\nRequires: thing > 5:1\n\
         Requires: /usr/share/a\nRequires: /opt/plain\nRequires: (plain or nothing)\nRequires: (nothing or naught)\n\
-        Requires: (plain and nothing)\nRequires: (plain if nothing)\nRequires: config(odd)\n%description\nd\n%files\n";
-    for package in testkit::rpm::build_spec(spec, &[]) {
-        fs::copy(
-            &package,
-            tree.join("three").join(package.file_name().unwrap()),
-        )
-        .unwrap();
-    }
+        Requires: (plain and nothing)\nRequires: (plain if nothing)\nRequires: config(odd)";
+    let package = Spec::new("needs", "1").lines(needs).files("").build();
+    let name = package.file_name().unwrap();
+    fs::copy(&package, tree.join("three").join(name)).unwrap();
     ok(&["createrepo", text(&tree)]);
     let (code, found) = problems(&tree, &[]);
     assert_eq!(code, 1);

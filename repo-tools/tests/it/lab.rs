@@ -105,7 +105,7 @@ exit 0
 
 /// The packages of a release of the spec above: bare, odd, plain.
 pub(crate) fn packages(release: &str) -> Vec<PathBuf> {
-    testkit::rpm::build_spec(&SPEC.replace("VERSION", release), &[])
+    testkit::spec::build(&SPEC.replace("VERSION", release), &[])
 }
 
 /// A tree with two releases in two folders.

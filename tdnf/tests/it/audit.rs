@@ -5,21 +5,25 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use testkit::program::{self, ok};
+use testkit::spec::Spec;
 
-use crate::interop_lab::{Site, built, shell_site, unprivileged};
+use crate::interop_lab::{Site, shell_site, unprivileged};
 
 fn package(version: &str) -> PathBuf {
-    built(&format!(
-        "Name: torn\nVersion: {version}\nRelease: 1\nSummary: test\nLicense: MIT\n\
-         BuildArch: noarch\nAutoReqProv: no\n%description\ntest\n%install\n\
-         mkdir -p %{{buildroot}}/opt/torn/only-{version}\ncd %{{buildroot}}/opt/torn\n\
-         echo {version} > both\necho {version} > other\necho {version} > only-{version}/x\n\
-         echo {version} > conf\n\
-         %post\n[ ! -p /pipe ] || {{ : > /seen; read word < /pipe; }}\n\
-         %preun\necho preun {version} >> /log\n\
-         %files\n%config(noreplace) /opt/torn/conf\n/opt/torn/both\n/opt/torn/other\n\
-         /opt/torn/only-{version}\n"
-    ))
+    Spec::new("torn", version)
+        .install(&format!(
+            "mkdir -p %{{buildroot}}/opt/torn/only-{version}\ncd %{{buildroot}}/opt/torn\n\
+             echo {version} > both\necho {version} > other\necho {version} > only-{version}/x\n\
+             echo {version} > conf"
+        ))
+        .script(
+            "post",
+            "[ ! -p /pipe ] || { : > /seen; read word < /pipe; }",
+        )
+        .script("preun", &format!("echo preun {version} >> /log"))
+        .files("%config(noreplace) /opt/torn/conf\n/opt/torn/both\n/opt/torn/other")
+        .files(&format!("/opt/torn/only-{version}"))
+        .build()
 }
 
 fn site() -> (Site, tempfile::TempDir) {

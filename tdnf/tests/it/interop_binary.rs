@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::program::{self, ok};
 use testkit::rpm::Rpm;
+use testkit::spec::Spec;
 
 use testkit::root::Sandbox;
 use testkit::server::Server;
 
 use crate::interop_lab::{
-    FIVE, Nginx, built, plain_repo, program, recipe, repo_section, shipped_conf, small,
-    unprivileged,
+    FIVE, Nginx, plain_repo, program, recipe, repo_section, shipped_conf, small, unprivileged,
 };
 
 /// The release binary where the caller has built one, else the one under test.
@@ -96,12 +96,11 @@ fn scriptlets_run_with_the_shell_that_arrives() {
         return;
     }
     let repo = small().join("repo");
-    let greets = built(
-        "Name: greets\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-         %description\ntest\n%pre\necho greets pre $1 >> /var/log/small.log\n\
-         %post\necho greets post $1 >> /var/log/small.log\n%files\n",
-    );
-    let more = plain_repo(&[greets]);
+    let greets = Spec::new("greets", "1")
+        .script("pre", "echo greets pre $1 >> /var/log/small.log")
+        .script("post", "echo greets post $1 >> /var/log/small.log")
+        .files("");
+    let more = plain_repo(&[greets.build()]);
     let (server, other) = (Server::start(&repo), Server::start(more.path()));
     let sections = format!(
         "{}\n[more]\nname=more\nbaseurl={}\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n",

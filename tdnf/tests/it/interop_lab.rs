@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use testkit::program::{self, Run, ok};
 use testkit::rpm::Rpm;
+use testkit::spec::Spec;
 
 use testkit::fixtures;
 pub(crate) use testkit::fixtures::unprivileged;
@@ -135,10 +136,6 @@ pub(crate) fn open_section(id: &str, folder: &Path) -> String {
     )
 }
 
-/// What a root with a shell that no package owns lacks for the solver.
-const SHELL: &str = "Name: shell-of-the-root\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\n\
-                     BuildArch: noarch\nProvides: /bin/sh\n%description\ntest\n%files\n";
-
 /// A root with a shell, for which one package stands in the database, and one repository of these
 /// packages.
 pub(crate) fn shell_site(packages: &[PathBuf]) -> (Site, tempfile::TempDir) {
@@ -150,7 +147,9 @@ pub(crate) fn shell_site(packages: &[PathBuf]) -> (Site, tempfile::TempDir) {
         open_section("test", repo.path()),
     );
     fs::create_dir_all(root.join("var/lib/rpm")).unwrap();
-    let shell = built(SHELL).display().to_string();
+    // A root with a shell that no package owns lacks it for the solver.
+    let shell = Spec::new("shell-of-the-root", "1").lines("Provides: /bin/sh");
+    let shell = shell.files("").build().display().to_string();
     Rpm::on_root(root.path()).ok(&["-i", "--nosignature", &shell]);
     (Site { root }, repo)
 }
@@ -308,9 +307,4 @@ pub(crate) fn file_of(repo: &Path, nevra: &str) -> PathBuf {
     let places = [repo.join("Packages").join(&name), repo.join(&name)];
     let found = places.into_iter().find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("{name} is not in {}", repo.display()))
-}
-
-/// Builds a package of one spec.
-pub(crate) fn built(spec: &str) -> PathBuf {
-    rpm::build_spec(spec, &[]).remove(0)
 }

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::program::ok;
+use testkit::spec::Spec;
 
 use tempfile::TempDir;
 use testkit::root::Sandbox;
 
 use crate::interop_lab::{
-    DBPATH, Site, built, file_of, open_section, plain_repo, recipe, repo_section, same,
-    shipped_conf, small, unprivileged,
+    DBPATH, Site, file_of, open_section, plain_repo, recipe, repo_section, same, shipped_conf,
+    small, unprivileged,
 };
 
 /// The real rpm or a sibling on a root.
@@ -163,20 +164,15 @@ fn install_with_every_kind_of_file_and_payload() {
 
 /// A package whose scriptlets and package triggers write their arguments down.
 fn talks(version: u32) -> PathBuf {
-    let mut spec = format!(
-        "Name: talks\nVersion: {version}\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-         %description\ntest\n%install\nmkdir -p %{{buildroot}}/opt\n\
-         echo {version} > %{{buildroot}}/opt/talks\n%files\n/opt/talks\n"
-    );
+    let mut spec = Spec::new("talks", &version.to_string());
     let plain = ["pretrans", "pre", "post", "preun", "postun", "posttrans"];
     let triggers = ["triggerprein", "triggerin", "triggerun", "triggerpostun"];
     let triggers = triggers.map(|kind| (kind, " -- chain"));
     for (kind, on) in plain.map(|kind| (kind, "")).into_iter().chain(triggers) {
-        spec.push_str(&format!(
-            "%{kind}{on}\necho \"talks-{version} {kind} $*\" >> /var/log/small.log\n"
-        ));
+        let body = format!("echo \"talks-{version} {kind} $*\" >> /var/log/small.log");
+        spec = spec.script(&format!("{kind}{on}"), &body);
     }
-    built(&spec)
+    spec.file("/opt/talks", &version.to_string()).build()
 }
 
 /// Arguments, order and transcript of scriptlets, shell and Lua.
@@ -312,11 +308,10 @@ fn obsoletes() {
 
 /// A package that may stand beside its other versions.
 fn kern(version: u32) -> PathBuf {
-    built(&format!(
-        "Name: kern\nVersion: {version}\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-         Provides: installonlypkg(kernel)\n%description\ntest\n%install\nmkdir -p %{{buildroot}}/boot\n\
-         echo {version} > %{{buildroot}}/boot/kern-{version}\n%files\n/boot/kern-{version}\n"
-    ))
+    Spec::new("kern", &version.to_string())
+        .lines("Provides: installonlypkg(kernel)")
+        .file(&format!("/boot/kern-{version}"), &version.to_string())
+        .build()
 }
 
 #[test]

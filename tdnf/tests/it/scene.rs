@@ -15,8 +15,9 @@ use std::sync::OnceLock;
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
 use tempfile::TempDir;
 use testkit::program::{self, Run};
-use testkit::rpm::{Rpm, build_spec};
+use testkit::rpm::Rpm;
 use testkit::rpmdb::{self, Dump};
+use testkit::spec::Spec;
 use testkit::stage::Stage;
 use testkit::tree::{self, Entry};
 
@@ -58,17 +59,22 @@ pub(crate) fn key_of(user_id: &str, created: u64, lifetime: Option<u64>) -> Sign
 /// Builds `NAME-VERSION-1.noarch` with one file `/usr/share/scene/NAME` of some 30 KiB that does
 /// not compress, and these further header lines. Not signed.
 pub(crate) fn package(name: &str, version: &str, lines: &str) -> RpmFile {
-    let spec = format!(
-        "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: Scene package {name}\n\
-         License: Apache-2.0\nBuildArch: noarch\n{lines}\n\
-         %description\nA package for tests.\n\
-         %install\nmkdir -p %{{buildroot}}/usr/share/scene\n\
-         cp %{{_sourcedir}}/noise %{{buildroot}}/usr/share/scene/{name}\n\
-         echo {name} {version} >> %{{buildroot}}/usr/share/scene/{name}\n\
-         %files\n/usr/share/scene/{name}\n"
-    );
-    let built = build_spec(&spec, &[("noise", &noise(30_000))]);
-    RpmFile::read(built.first().expect("one package is built"))
+    RpmFile::read(&spec_of(name, version, &noise(30_000)).lines(lines).build())
+}
+
+/// The package with this content.
+pub(crate) fn spec_of(name: &str, version: &str, noise: &[u8]) -> Spec {
+    let path = format!("/usr/share/scene/{name}");
+    Spec::new(name, version)
+        .summary(&format!("Scene package {name}"))
+        .license("Apache-2.0")
+        .about("A package for tests.")
+        .source("noise", noise)
+        .install(&format!(
+            "mkdir -p %{{buildroot}}/usr/share/scene\ncp %{{_sourcedir}}/noise %{{buildroot}}{path}\n\
+             echo {name} {version} >> %{{buildroot}}{path}"
+        ))
+        .files(&path)
 }
 
 /// Bytes that do not compress, the same each time.

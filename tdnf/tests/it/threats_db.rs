@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use testkit::program::{Run, ok};
+use testkit::spec::Spec;
 
 use testkit::tree;
 
-use crate::interop_lab::{Site, built, database, shell_site, unprivileged};
+use crate::interop_lab::{Site, database, shell_site, unprivileged};
 use crate::scene_rpm::{Item, RpmFile, kind};
 
 /// Damaged places that are tried in each kind of database.
@@ -18,11 +19,13 @@ const PLACES: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn package(name: &str) -> PathBuf {
-    built(&format!(
-        "Name: {name}\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-         AutoReqProv: no\n%description\ntest\n%install\nmkdir -p %{{buildroot}}/opt/{name}\n\
-         for n in $(seq 40); do echo $n > %{{buildroot}}/opt/{name}/file-$n; done\n%files\n/opt/{name}\n"
-    ))
+    let dir = format!("/opt/{name}");
+    Spec::new(name, "1")
+        .install(&format!(
+            "mkdir -p %{{buildroot}}{dir}\nfor n in $(seq 40); do echo $n > %{{buildroot}}{dir}/file-$n; done"
+        ))
+        .files(&dir)
+        .build()
 }
 
 /// Runs it; whatever comes of it, it ends by itself, soon, and says what is wrong in a few lines.

@@ -6,21 +6,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::program::{self, ok};
+use testkit::spec::Spec;
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use testkit::{rpmdb, tree};
 
-use crate::interop_lab::{Site, built, database, open_section, plain_repo, program, unprivileged};
+use crate::interop_lab::{Site, database, open_section, plain_repo, program, unprivileged};
 
 /// A package with two files whose names have the same length, and a payload as it is.
 fn victim() -> PathBuf {
-    let spec = "Name: victim\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\n\
-        BuildArch: noarch\nAutoReqProv: no\n%global _binary_payload w.ufdio\n\
-        %description\ntest\n%install\nmkdir -p %{buildroot}/opt/v\n\
-        echo first > %{buildroot}/opt/v/aaaaaaaaaaaaaaaa\n\
-        echo other > %{buildroot}/opt/v/bbbbbbbbbbbbbbbb\n\
-        %files\n/opt/v/aaaaaaaaaaaaaaaa\n/opt/v/bbbbbbbbbbbbbbbb\n";
-    built(spec)
+    let (first, other) = ("/opt/v/aaaaaaaaaaaaaaaa", "/opt/v/bbbbbbbbbbbbbbbb");
+    Spec::new("victim", "1")
+        .define("_binary_payload w.ufdio")
+        .file(first, "first")
+        .file(other, "other")
+        .build()
 }
 
 const A: &[u8] = b"./opt/v/aaaaaaaaaaaaaaaa";
@@ -347,11 +347,11 @@ fn untouched(dir: &Path) {
 }
 
 fn package(name: &str, install: &str, files: &str) -> PathBuf {
-    built(&format!(
-        "Name: {name}\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-         AutoReqProv: no\n%description\ntest\n%install\nmkdir -p %{{buildroot}}/opt\n{install}\n\
-         %files\n{files}\n"
-    ))
+    Spec::new(name, "1")
+        .install("mkdir -p %{buildroot}/opt")
+        .install(install)
+        .files(files)
+        .build()
 }
 
 #[test]
@@ -403,14 +403,14 @@ fn row_61_symlink_then_file_in_one_package() {
     }
     // /opt/v/aaaaaaaaaaaaaaaa is a link out; the other file is said to stand below it.
     let host = outside("6");
-    let spec = format!(
-        "Name: victim\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-         AutoReqProv: no\n%description\ntest\n%install\nmkdir -p %{{buildroot}}/opt/e\n\
-         ln -s {} %{{buildroot}}/opt/d\necho evil > %{{buildroot}}/opt/e/x\n\
-         %files\n/opt/d\n/opt/e/x\n",
-        host.display()
-    );
-    let file = fs::read(built(&spec)).unwrap();
+    let spec = Spec::new("victim", "1")
+        .install(&format!(
+            "mkdir -p %{{buildroot}}/opt\nln -s {} %{{buildroot}}/opt/d",
+            host.display()
+        ))
+        .file("/opt/e/x", "evil")
+        .files("/opt/d");
+    let file = fs::read(spec.build()).unwrap();
     let mut main_at = 96 + header_length(&file, 96);
     main_at = main_at.next_multiple_of(8);
     let payload_at = main_at + header_length(&file, main_at);

@@ -8,14 +8,14 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use testkit::program::{self, ok};
 use testkit::rpm::Rpm;
+use testkit::spec::Spec;
 
 use rpm_transaction::{RootDir, STATE_DIR, pending};
 use testkit::server::Server;
 use testkit::{fixtures, mounts, rpmdb, tree};
 
 use crate::interop_lab::{
-    Site, built, copy, database, open_section, plain_repo, program, repo_section, small,
-    unprivileged,
+    Site, copy, database, open_section, plain_repo, program, repo_section, small, unprivileged,
 };
 
 type State = (BTreeMap<PathBuf, tree::Entry>, rpmdb::Dump);
@@ -266,13 +266,14 @@ fn row_89_enospc_in_the_middle() {
     if !mounts::own("threats_host::row_89_enospc_in_the_middle") {
         return;
     }
-    let filler = built(
-        "Name: filler\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-         AutoReqProv: no\n%description\ntest\n%install\nmkdir -p %{buildroot}/opt/filler\n\
-         for n in $(seq 300); do echo $n > %{buildroot}/opt/filler/a-rather-long-name-to-fill-the-rows-$n; done\n\
-         %pre\ncat /dev/zero > /filling 2>/dev/null || :\n%files\n/opt/filler\n",
-    );
-    let repo = plain_repo(&[filler]);
+    let filler = Spec::new("filler", "1")
+        .install(
+            "mkdir -p %{buildroot}/opt/filler\n\
+             for n in $(seq 300); do echo $n > %{buildroot}/opt/filler/a-rather-long-name-to-fill-the-rows-$n; done",
+        )
+        .script("pre", "cat /dev/zero > /filling 2>/dev/null || :")
+        .files("/opt/filler");
+    let repo = plain_repo(&[filler.build()]);
     let site = Site::small();
     let section = open_section("filler", repo.path());
     site.root.write("etc/yum.repos.d/filler.repo", section);
@@ -374,15 +375,15 @@ fn a_directory_of_another_project_is_staged_inside() {
         return;
     }
     let package = |version: &str, rest: &str| {
-        built(&format!(
-            "Name: proj\nVersion: {version}\nRelease: 1\nSummary: test\nLicense: MIT\n\
-             BuildArch: noarch\nAutoReqProv: no\n%description\ntest\n%install\n\
-             mkdir -p %{{buildroot}}/usr/share/small/p %{{buildroot}}/opt\n\
-             cd %{{buildroot}}/usr/share/small/p\n\
-             for f in a b only-{version} conf; do echo $f {version} > $f; done\n\
-             ln a hard; ln -s a link; echo {version} > %{{buildroot}}/opt/proj\n{rest}\n\
-             %files\n%config /usr/share/small/p/conf\n/usr/share/small/p/[abhlo]*\n/opt/proj\n"
-        ))
+        Spec::new("proj", version)
+            .install(&format!(
+                "mkdir -p %{{buildroot}}/usr/share/small/p\ncd %{{buildroot}}/usr/share/small/p\n\
+                 for f in a b only-{version} conf; do echo $f {version} > $f; done\nln a hard; ln -s a link"
+            ))
+            .file("/opt/proj", version)
+            .files("%config /usr/share/small/p/conf\n/usr/share/small/p/[abhlo]*")
+            .rest(rest)
+            .build()
     };
     let repo = plain_repo(&[
         package("1", ""),

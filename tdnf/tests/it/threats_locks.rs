@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use testkit::program::{self, Run, ok};
+use testkit::spec::Spec;
 
 use testkit::fixtures;
-use testkit::rpm::build_spec;
 
 use crate::interop_lab::{Site, program, shell_site, unprivileged};
 
@@ -23,23 +23,16 @@ const LOCK: &str = "var/lib/rpm/.rpm.lock";
 fn packages() -> &'static Vec<PathBuf> {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let head = "Version: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-                    AutoReqProv: no\n%description\ntest\n%install\n";
-        let mut spec = format!("Name: many\n{head}mkdir -p %{{buildroot}}/opt/many\n");
-        spec.push_str("for n in $(seq 20); do echo $n > %{buildroot}/opt/many/$n; done\n");
+        let many = "mkdir -p %{buildroot}/opt/many\nfor n in $(seq 20); do echo $n > %{buildroot}/opt/many/$n; done";
+        let mut spec = Spec::new("many", "1").install(many);
         for n in 1..=MANY {
-            spec.push_str(&format!(
-                "%package {n}\nSummary: test\n%description {n}\ntest\n%files {n}\n/opt/many/{n}\n"
-            ));
+            spec = spec.with(Spec::new(&format!("many-{n}"), "1").files(&format!("/opt/many/{n}")));
         }
-        let mut built = build_spec(&spec, &[]);
-        let slow = format!(
-            "Name: slow\n{head}mkdir -p %{{buildroot}}/opt\necho s > %{{buildroot}}/opt/slow\n\
-             %post\necho $$ > /waiting\nread word < /pipe\n%files\n/opt/slow\n"
-        );
-        let fast = format!("Name: fast\n{head}%files\n");
-        built.extend(build_spec(&slow, &[]));
-        built.extend(build_spec(&fast, &[]));
+        let mut built = spec.build_all();
+        let slow = Spec::new("slow", "1")
+            .script("post", "echo $$ > /waiting\nread word < /pipe")
+            .file("/opt/slow", "s");
+        built.extend([slow.build(), Spec::new("fast", "1").files("").build()]);
         built
     })
 }

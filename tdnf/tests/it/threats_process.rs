@@ -6,22 +6,19 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use testkit::program::{self, Run, ok};
+use testkit::spec::Spec;
 
 use testkit::fixtures;
 use testkit::{rpmdb, tree};
 
-use crate::interop_lab::{built, database, program, shell_site, unprivileged};
+use crate::interop_lab::{database, program, shell_site, unprivileged};
 
-const HEAD: &str = "Version: @V@\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-                    AutoReqProv: no\n%description\ntest\n%install\n";
-
-/// A package of one file `/opt/NAME` and this further text.
+/// A package of one file `/opt/NAME` and these further sections.
 fn package(name: &str, version: &str, rest: &str) -> PathBuf {
-    let head = HEAD.replace("@V@", version);
-    built(&format!(
-        "Name: {name}\n{head}mkdir -p %{{buildroot}}/opt\necho {version} > %{{buildroot}}/opt/{name}\n\
-         {rest}\n%files\n/opt/{name}\n"
-    ))
+    Spec::new(name, version)
+        .file(&format!("/opt/{name}"), version)
+        .rest(rest)
+        .build()
 }
 
 /// Runs Python; its program gets these words.
@@ -300,17 +297,17 @@ fn row_100_self_update() {
         return;
     }
     let selves = |version: &str| {
-        let head = HEAD
-            .replace("@V@", version)
-            .replace("BuildArch: noarch\n", "");
-        built(&format!(
-            "Name: self\n{head}mkdir -p %{{buildroot}}/usr/bin %{{buildroot}}/opt\n\
+        let mut spec = Spec::new("self", version).native();
+        for kind in ["pre", "post", "preun", "postun", "posttrans"] {
+            spec = spec.script(kind, &format!("echo {kind} {version}"));
+        }
+        spec.install(&format!(
+            "mkdir -p %{{buildroot}}/usr/bin %{{buildroot}}/opt\n\
              echo not a program {version} > %{{buildroot}}/usr/bin/tdnf\n\
-             cp /usr/bin/dash %{{buildroot}}/usr/bin/dash\n\
-             %pre\necho pre {version}\n%post\necho post {version}\n\
-             %preun\necho preun {version}\n%postun\necho postun {version}\n\
-             %posttrans\necho posttrans {version}\n%files\n%attr(755,root,root) /usr/bin/*\n"
+             cp /usr/bin/dash %{{buildroot}}/usr/bin/dash"
         ))
+        .files("%attr(755,root,root) /usr/bin/*")
+        .build()
     };
     let (site, repo) = shell_site(&[selves("1"), selves("2")]);
     site.ok(&["install", "-y", "self-1"]);
@@ -361,19 +358,21 @@ fn row_101_protected_packages() {
         return;
     }
     let base = package("base", "1", "");
-    let head = HEAD.replace("@V@", "1");
-    let needs = built(&format!("Name: top\nRequires: base\n{head}%files\n"));
+    let needs = Spec::new("top", "1").lines("Requires: base").files("");
     let release = ok(Command::new("uname").arg("-r"));
     let release = release.trim();
     let kernel = |name: &str, version: &str| {
-        built(&format!(
-            "Name: {name}\n{head}mkdir -p %{{buildroot}}/lib/modules/{version}\n\
-             echo k > %{{buildroot}}/lib/modules/{version}/vmlinuz\n%files\n/lib/modules/{version}\n"
-        ))
+        let dir = format!("/lib/modules/{version}");
+        Spec::new(name, "1")
+            .install(&format!(
+                "mkdir -p %{{buildroot}}{dir}\necho k > %{{buildroot}}{dir}/vmlinuz"
+            ))
+            .files(&dir)
+            .build()
     };
     let (site, repo) = shell_site(&[
         base,
-        needs,
+        needs.build(),
         kernel("running", release),
         kernel("resting", "1.2.3-other"),
         package("plain", "1", ""),

@@ -6,17 +6,19 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use testkit::program::{self, Run, ok};
+use testkit::spec::Spec;
 
 use testkit::rpm::Rpm;
 use testkit::{fixtures, tree};
 
-use crate::interop_lab::{built, open_section, plain_repo, program, shell_site, unprivileged};
+use crate::interop_lab::{open_section, plain_repo, program, shell_site, unprivileged};
 
 fn package(name: &str, install: &str, files: &str) -> PathBuf {
-    built(&format!(
-        "Name: {name}\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-         AutoReqProv: no\n%description\ntest\n%install\nmkdir -p %{{buildroot}}/opt\n{install}\n%files\n{files}\n"
-    ))
+    Spec::new(name, "1")
+        .install("mkdir -p %{buildroot}/opt")
+        .install(install)
+        .files(files)
+        .build()
 }
 
 /// Devices, which rpmbuild makes up, and a named pipe.

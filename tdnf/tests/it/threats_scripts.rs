@@ -7,16 +7,16 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use testkit::program::{self, Run};
+use testkit::spec::Spec;
 
-use crate::interop_lab::{Site, built, shell_site, unprivileged};
+use crate::interop_lab::{Site, shell_site, unprivileged};
 
 /// A package of one file with these scriptlets.
 fn package(name: &str, rest: &str) -> PathBuf {
-    built(&format!(
-        "Name: {name}\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n\
-         AutoReqProv: no\n%description\ntest\n%install\nmkdir -p %{{buildroot}}/opt\n\
-         echo {name} > %{{buildroot}}/opt/{name}\n{rest}\n%files\n/opt/{name}\n"
-    ))
+    Spec::new(name, "1")
+        .file(&format!("/opt/{name}"), name)
+        .rest(rest)
+        .build()
 }
 
 /// Is the package there, whole, and is everything else as rpm wants it?

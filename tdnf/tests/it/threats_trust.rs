@@ -9,7 +9,7 @@ use rpm_trust::sign::SignatureHash;
 use testkit::server::Answer;
 use testkit::tree;
 
-use crate::scene::{Scene, digest, key_of, new_key, noise, package};
+use crate::scene::{Scene, digest, key_of, new_key, noise, package, spec_of};
 use crate::scene_rpm::{Item, RpmFile, items, kind, replace, sha256, tag, word, write};
 
 mod keys_and_damage;

@@ -84,7 +84,7 @@ pub(crate) const INSTALL: [&str; 10] = [
 
 /// Small packages with one of everything that has rows of its own.
 pub(crate) fn recipes() -> Vec<PathBuf> {
-    let mut files = testkit::rpm::build_spec(include_str!("alpha.spec"), &[]);
-    files.extend(testkit::rpm::build_spec(include_str!("plain.spec"), &[]));
+    let mut files = testkit::spec::build(include_str!("alpha.spec"), &[]);
+    files.extend(testkit::spec::build(include_str!("plain.spec"), &[]));
     files
 }

@@ -1,25 +1,20 @@
 //! `.rpm.lock` between us and real rpm.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rpm_db::{Db, DbError, DbLocation, TransactionLock, Wait, lock};
-use testkit::rpm::{Rpm, build_spec};
+use testkit::rpm::Rpm;
+use testkit::spec::Spec;
 
 use crate::common::{folder, installed, recipes, write_ours};
 
-const SLEEPER: &str = "Name: sleeper
-Version: 1
-Release: 1
-Summary: Sleeps while it is installed
-License: none
-BuildArch: noarch
-%description
-For tests.
-%pre -p <lua>
-posix.sleep(2)
-%files
-";
+/// Sleeps while it is installed.
+fn sleeper() -> PathBuf {
+    let spec = Spec::new("sleeper", "1").script("pre -p <lua>", "posix.sleep(2)");
+    spec.files("").build()
+}
 
 fn take(dir: &std::path::Path, wait: Wait) -> Result<TransactionLock, DbError> {
     TransactionLock::acquire(dir, wait, &mut |_| true)
@@ -65,7 +60,7 @@ fn we_wait_for_rpm() {
     let root = folder();
     let dbpath = root.path().join("var/lib/rpm");
     fs::create_dir_all(&dbpath).unwrap();
-    let package = build_spec(SLEEPER, &[]).remove(0);
+    let package = sleeper();
     let mut rpm = Rpm::on_root(root.path())
         .command("rpm")
         .args(["-i", "--nodeps", "--noplugins"])
@@ -107,7 +102,7 @@ fn a_killed_holder_leaves_no_lock() {
     let root = folder();
     let dbpath = root.path().join("var/lib/rpm");
     fs::create_dir_all(&dbpath).unwrap();
-    let package = build_spec(SLEEPER, &[]).remove(0);
+    let package = sleeper();
     let mut rpm = Rpm::on_root(root.path())
         .command("rpm")
         .args(["-i", "--nodeps", "--noplugins"])

@@ -82,22 +82,10 @@ fn sets_without_a_solution() {
         return;
     }
     let site = Site::with(&[
-        Spec {
-            name: "app",
-            version: "1",
-            lines: "Requires: middle",
-        },
-        Spec {
-            name: "middle",
-            version: "1",
-            lines: "Requires: lib >= 2",
-        },
+        plain("app", "1").lines("Requires: middle"),
+        plain("middle", "1").lines("Requires: lib >= 2"),
         plain("lib", "1"),
-        Spec {
-            name: "enemy",
-            version: "1",
-            lines: "Conflicts: lib",
-        },
+        plain("enemy", "1").lines("Conflicts: lib"),
     ]);
     site.run(&["makecache"]).ok();
     assert_eq!(
@@ -156,12 +144,8 @@ fn many_problems_are_named_and_the_first_ones_explained() {
         return;
     }
     let names: Vec<String> = (0..12).map(|n| format!("app{n}")).collect();
-    let broken = |name| Spec {
-        name,
-        version: "1",
-        lines: "Requires: nothing-has-this",
-    };
-    let specs: Vec<Spec<'_>> = names.iter().map(|name| broken(name)).collect();
+    let broken = |name| plain(name, "1").lines("Requires: nothing-has-this");
+    let specs: Vec<Spec> = names.iter().map(|name| broken(name)).collect();
     let site = Site::with(&specs);
     let words: Vec<&str> = ["install"]
         .into_iter()

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use testkit::fixtures::unprivileged;
 use testkit::rpm::createrepo;
 
-use super::{Run, Site, Spec, plain};
+use super::{Run, Site, plain};
 
 fn site() -> Option<Site> {
     if unprivileged() {
@@ -16,22 +16,10 @@ fn site() -> Option<Site> {
     Some(Site::with(&[
         plain("alpha", "1.0"),
         plain("alpha", "2.0"),
-        Spec {
-            name: "beta",
-            version: "1.0",
-            lines: "Requires: gamma",
-        },
+        plain("beta", "1.0").lines("Requires: gamma"),
         plain("gamma", "1.0"),
-        Spec {
-            name: "delta",
-            version: "1.0",
-            lines: "Requires: nothing-has-this",
-        },
-        Spec {
-            name: "omega",
-            version: "1.0",
-            lines: "Obsoletes: gamma < 2\nProvides: gamma = 2",
-        },
+        plain("delta", "1.0").lines("Requires: nothing-has-this"),
+        plain("omega", "1.0").lines("Obsoletes: gamma < 2\nProvides: gamma = 2"),
     ]))
 }
 

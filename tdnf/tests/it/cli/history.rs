@@ -2,7 +2,7 @@
 
 use testkit::fixtures::unprivileged;
 
-use super::{Site, Spec, plain};
+use super::{Site, plain};
 
 fn site() -> Option<Site> {
     if unprivileged() {
@@ -11,22 +11,10 @@ fn site() -> Option<Site> {
     Some(Site::with(&[
         plain("alpha", "1.0"),
         plain("alpha", "2.0"),
-        Spec {
-            name: "beta",
-            version: "1.0",
-            lines: "Requires: gamma",
-        },
+        plain("beta", "1.0").lines("Requires: gamma"),
         plain("gamma", "1.0"),
-        Spec {
-            name: "failing",
-            version: "1.0",
-            lines: "%pre -p <lua>\nerror('no')\n",
-        },
-        Spec {
-            name: "delta",
-            version: "1.0",
-            lines: "Requires: nothing-has-this\nObsoletes: alpha < 2",
-        },
+        plain("failing", "1.0").lines("%pre -p <lua>\nerror('no')\n"),
+        plain("delta", "1.0").lines("Requires: nothing-has-this\nObsoletes: alpha < 2"),
     ]))
 }
 
@@ -158,11 +146,7 @@ fn history_undoes_repeats_and_rolls_back() {
 fn check_finds_what_cannot_be_installed() {
     let site = Site::with(&[
         plain("alpha", "1.0"),
-        Spec {
-            name: "delta",
-            version: "1.0",
-            lines: "Requires: nothing-has-this",
-        },
+        plain("delta", "1.0").lines("Requires: nothing-has-this"),
     ]);
     let ran = site
         .run(&["check"])

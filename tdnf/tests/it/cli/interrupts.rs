@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use testkit::fixtures::unprivileged;
 use testkit::server::{Answer, Server};
 
-use super::{Run, Site, Spec, plain};
+use super::{Run, Site, plain};
 
 /// How long a phase may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -76,11 +76,7 @@ fn slow_site(kind: &str) -> Option<Site> {
         return None;
     }
     let lines = slow(kind);
-    Some(Site::with(&[Spec {
-        name: "slow",
-        version: "1.0",
-        lines: &lines,
-    }]))
+    Some(Site::with(&[plain("slow", "1.0").lines(&lines)]))
 }
 
 #[test]

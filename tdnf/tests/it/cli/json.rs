@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use testkit::fixtures::unprivileged;
 
-use super::{Site, Spec, plain};
+use super::{Site, plain};
 
 /// What Python's json makes of a text, written back by it.
 fn python(text: &str) -> Value {
@@ -36,16 +36,10 @@ fn site() -> Option<Site> {
     Some(Site::with(&[
         plain("alpha", "1"),
         plain("alpha", "2"),
-        Spec {
-            name: "loud",
-            version: "1",
-            lines: "URL: http://loud.invalid/\n%post -p <lua>\nprint('said \"so\"\\tand \\\\ more')\n",
-        },
-        Spec {
-            name: "bad",
-            version: "1",
-            lines: "%pre -p <lua>\nerror('no')\n",
-        },
+        plain("loud", "1").lines(
+            "URL: http://loud.invalid/\n%post -p <lua>\nprint('said \"so\"\\tand \\\\ more')\n",
+        ),
+        plain("bad", "1").lines("%pre -p <lua>\nerror('no')\n"),
     ]))
 }
 

@@ -6,18 +6,14 @@ use std::time::{Duration, Instant};
 use testkit::fixtures::unprivileged;
 use testkit::server::{Answer, Server};
 
-use super::{Site, Spec, plain};
+use super::{Site, plain};
 
 #[test]
 fn packages_are_excluded_and_requirements_kept_as_tdnf_conf_says() {
     if unprivileged() {
         return;
     }
-    let beta = Spec {
-        name: "beta",
-        version: "1.0",
-        lines: "Requires: gamma",
-    };
+    let beta = plain("beta", "1.0").lines("Requires: gamma");
     let site = Site::with(&[plain("alpha", "1.0"), beta, plain("gamma", "1.0")]);
     let conf = fs::read_to_string(site.path("tdnf.conf")).expect("written");
     let with = |keys: &str| site.write("tdnf.conf", format!("{conf}{keys}"));

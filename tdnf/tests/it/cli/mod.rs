@@ -24,7 +24,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use testkit::program::{self, Run};
-use testkit::rpm::{build_spec, createrepo};
+use testkit::rpm::createrepo;
+use testkit::spec::Spec;
 use testkit::stage::Stage;
 
 /// A root, a configuration and a repository directory, all temporary.
@@ -32,40 +33,13 @@ pub(crate) struct Site {
     stage: Stage,
 }
 
-/// One package of a test repository.
-pub(crate) struct Spec<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) version: &'a str,
-    /// Further header lines (`Requires: x`).
-    pub(crate) lines: &'a str,
-}
-
-pub(crate) const fn plain<'a>(name: &'a str, version: &'a str) -> Spec<'a> {
-    Spec {
-        name,
-        version,
-        lines: "",
-    }
-}
-
-impl Spec<'_> {
-    fn build(&self) -> PathBuf {
-        let Spec {
-            name,
-            version,
-            lines,
-        } = self;
-        let spec = format!(
-            "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: test of {name}\nLicense: none\n\
-             BuildArch: noarch\n{lines}\n%description\nA package for tests.\n\
-             %install\nmkdir -p %{{buildroot}}/opt\necho {name} {version} > %{{buildroot}}/opt/{name}\n\
-             %files\n/opt/{name}\n"
-        );
-        build_spec(&spec, &[])
-            .into_iter()
-            .next()
-            .expect("one package is built")
-    }
+/// A package of a test repository; it has one file `/opt/NAME`.
+pub(crate) fn plain(name: &str, version: &str) -> Spec {
+    Spec::new(name, version)
+        .summary(&format!("test of {name}"))
+        .license("none")
+        .about("A package for tests.")
+        .file(&format!("/opt/{name}"), &format!("{name} {version}"))
 }
 
 impl std::ops::Deref for Site {
@@ -78,7 +52,7 @@ impl std::ops::Deref for Site {
 
 impl Site {
     /// A site whose repository `test` has these packages; gpgcheck is off.
-    pub(crate) fn with(specs: &[Spec<'_>]) -> Self {
+    pub(crate) fn with(specs: &[Spec]) -> Self {
         let site = Self {
             stage: Stage::serving("repo"),
         };
@@ -106,7 +80,7 @@ impl Site {
     }
 
     /// Builds one more package into the repository; its metadata stays as it is.
-    pub(crate) fn add(&self, spec: &Spec<'_>) -> PathBuf {
+    pub(crate) fn add(&self, spec: &Spec) -> PathBuf {
         let built = spec.build();
         let name = built.file_name().expect("a package has a name");
         let target = self.path("repo").join(name);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use testkit::fixtures::unprivileged;
 
-use super::{Site, Spec, plain};
+use super::{Site, plain};
 
 /// A site whose repository wants signed metadata that it does not have.
 fn unsigned() -> Site {
@@ -158,11 +158,7 @@ fn hooks_are_told_and_can_stop_a_transaction() {
         return;
     }
     let site = Site::with(&[
-        Spec {
-            name: "alpha",
-            version: "1",
-            lines: "Requires: beta",
-        },
+        plain("alpha", "1").lines("Requires: beta"),
         plain("beta", "1"),
     ]);
     for point in ["pre-transaction", "post-transaction", "repo-refreshed"] {

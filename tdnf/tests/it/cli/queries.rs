@@ -1,6 +1,6 @@
 //! Commands that only read.
 
-use super::{Site, Spec, bare, plain};
+use super::{Site, bare, plain};
 
 #[test]
 fn version_and_help_open_nothing() {
@@ -72,14 +72,7 @@ fn list_and_info_show_what_there_is() {
 #[test]
 fn search_and_provides_find_by_text_and_capability() {
     let lines = "Provides: virtual-thing = 3";
-    let site = Site::with(&[
-        plain("alpha", "1.0"),
-        Spec {
-            name: "beta",
-            version: "1",
-            lines,
-        },
-    ]);
+    let site = Site::with(&[plain("alpha", "1.0"), plain("beta", "1").lines(lines)]);
     assert_eq!(
         site.run(&["search", "of alpha"]).ok().out.lines().last(),
         Some("alpha : test of alpha")

@@ -7,7 +7,7 @@ use rpm_pkg::digest::{DigestAlgo, Hasher};
 use testkit::fixtures::unprivileged;
 use testkit::rpm::createrepo;
 
-use super::{Site, Spec, plain};
+use super::{Site, plain};
 
 #[test]
 fn unsigned_rpm_gpgcheck1() {
@@ -110,11 +110,7 @@ fn put_primary(site: &Site, text: &str) {
 /// A repository whose metadata says `told` of alpha, whose package says `true_lines`. Checksum
 /// and size of the metadata are those of the package.
 fn with_promise(told: &str, true_lines: &str) -> Site {
-    let alpha = |lines| Spec {
-        name: "alpha",
-        version: "1.0",
-        lines,
-    };
+    let alpha = |lines| plain("alpha", "1.0").lines(lines);
     let site = Site::with(&[alpha(told), plain("beta", "1.0")]);
     let lying = primary(&site);
     site.add(&alpha(true_lines));

@@ -2,25 +2,21 @@
 
 use testkit::fixtures::unprivileged;
 
-use super::{Site, Spec, plain};
+use super::{Site, plain};
 
 fn site() -> Site {
     Site::with(&[
         plain("alpha", "1.0"),
         plain("alpha", "2.0"),
-        Spec {
-            name: "beta",
-            version: "1.0",
-            lines: "Requires: gamma >= 1\nRecommends: alpha\nURL: http://example.invalid\n\
+        plain("beta", "1.0").lines(
+            "Requires: gamma >= 1\nRecommends: alpha\nURL: http://example.invalid\n\
                     Provides: thing = 3",
-        },
+        ),
         plain("gamma", "1.0"),
-        Spec {
-            name: "words",
-            version: "1.0",
-            lines: "%changelog\n* Tue Jul 06 2021 A Person <a@example.invalid> 1.0-1\n- a needle\n\
+        plain("words", "1.0").lines(
+            "%changelog\n* Tue Jul 06 2021 A Person <a@example.invalid> 1.0-1\n- a needle\n\
                     * Wed Jan 01 2020 A Person <a@example.invalid> 0.9-1\n- older\n",
-        },
+        ),
     ])
 }
 

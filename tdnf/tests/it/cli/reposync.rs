@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use testkit::rpm::createrepo;
+use testkit::spec::Spec;
 
 use crate::scene::{Scene, digest, package};
 use crate::scene_repo::Published;
@@ -171,7 +172,7 @@ fn reposync_metadata_is_the_published_one() {
 #[test]
 fn reposync_arch_source_and_urls() {
     let (scene, _) = Scene::with(&[&package("app", "1", "")]);
-    let source = source_package(&scene);
+    let source = source_package();
     let dir = scene.www().join("main");
     fs::copy(&source, dir.join("Packages/app-1.src.rpm")).unwrap();
     fs::remove_dir_all(dir.join("repodata")).unwrap();
@@ -211,23 +212,9 @@ fn reposync_arch_source_and_urls() {
     assert_eq!((none.out.as_str(), none.err.as_str()), ("", ""));
 }
 
-/// A source package by rpmbuild.
-fn source_package(scene: &Scene) -> PathBuf {
-    let top = scene.path("rpmbuild");
-    fs::create_dir_all(&top).unwrap();
-    scene.write(
-        "app.spec",
-        "Name: app\nVersion: 1\nRelease: 1\nSummary: s\nLicense: l\nBuildArch: noarch\n\
-         %description\nd\n%files\n",
-    );
-    let output = Command::new("rpmbuild")
-        .args(["-bs", "--define"])
-        .arg(format!("_topdir {}", top.display()))
-        .arg(scene.path("app.spec"))
-        .output()
-        .expect("rpmbuild runs");
-    assert!(output.status.success(), "{output:?}");
-    top.join("SRPMS/app-1-1.src.rpm")
+/// A source package.
+fn source_package() -> PathBuf {
+    Spec::new("app", "1").files("").build_source()
 }
 
 #[test]

@@ -10,25 +10,15 @@ use testkit::rpm::createrepo;
 use super::{Site, Spec, plain};
 
 /// A source package `app` by rpmbuild, with a patch and what it needs to be built.
-fn source_package(site: &Site) -> PathBuf {
-    let top = site.path("build");
-    fs::create_dir_all(top.join("SOURCES")).unwrap();
-    fs::write(top.join("SOURCES/fix.patch"), "a patch\n").unwrap();
-    fs::write(top.join("SOURCES/run.sh"), "#!/bin/sh\n").unwrap();
-    site.write(
-        "build/app.spec",
-        "Name: app\nVersion: 1\nRelease: 1\nSummary: s\nLicense: l\nBuildArch: noarch\n\
-         Source0: run.sh\nPatch0: fix.patch\nBuildRequires: lib >= 1\nBuildRequires: /opt/tool\n\
-         %description\nd\n%files\n",
-    );
-    let output = Command::new("rpmbuild")
-        .args(["-bs", "--define"])
-        .arg(format!("_topdir {}", top.display()))
-        .arg(top.join("app.spec"))
-        .output()
-        .expect("rpmbuild runs");
-    assert!(output.status.success(), "{output:?}");
-    top.join("SRPMS/app-1-1.src.rpm")
+fn source_package() -> PathBuf {
+    Spec::new("app", "1")
+        .source("fix.patch", b"a patch\n")
+        .source("run.sh", b"#!/bin/sh\n")
+        .lines(
+            "Source0: run.sh\nPatch0: fix.patch\nBuildRequires: lib >= 1\nBuildRequires: /opt/tool",
+        )
+        .files("")
+        .build_source()
 }
 
 /// Names and contents of a build tree.
@@ -51,7 +41,7 @@ fn source_packages_are_unpacked_as_rpm_does_it() {
         return;
     }
     let site = Site::with(&[plain("lib", "1")]);
-    let source = source_package(&site);
+    let source = source_package();
     fs::copy(&source, site.path("repo/app-1-1.src.rpm")).unwrap();
     createrepo::<&str>(&site.path("repo"), &[]);
     let output = Command::new("rpm")
@@ -150,7 +140,7 @@ fn builddeps_are_installed() {
         return;
     }
     let site = Site::with(&[plain("lib", "1"), plain("tool", "1"), plain("other", "1")]);
-    let source = source_package(&site);
+    let source = source_package();
     fs::copy(&source, site.path("repo/app-1-1.src.rpm")).unwrap();
     createrepo::<&str>(&site.path("repo"), &[]);
     site.run(&["-y", "--builddeps", "install", "app"]).ok();
@@ -173,11 +163,7 @@ fn a_folder_is_a_repository() {
         return;
     }
     let site = Site::with(&[plain("alpha", "1")]);
-    let spec = Spec {
-        name: "beta",
-        version: "2",
-        lines: "Requires: alpha",
-    };
+    let spec = plain("beta", "2").lines("Requires: alpha");
     let built = site.add(&spec);
     fs::create_dir_all(site.path("my dir/50%/deep")).unwrap();
     fs::rename(&built, site.path("my dir/50%/deep/beta-2-1.noarch.rpm")).unwrap();
@@ -225,14 +211,7 @@ fn downloads_with_and_without_dependencies() {
     if unprivileged() {
         return;
     }
-    let site = Site::with(&[
-        Spec {
-            name: "app",
-            version: "1",
-            lines: "Requires: lib",
-        },
-        plain("lib", "1"),
-    ]);
+    let site = Site::with(&[plain("app", "1").lines("Requires: lib"), plain("lib", "1")]);
     let files = |dir: &str| {
         let mut names: Vec<String> = fs::read_dir(site.path(dir))
             .into_iter()
@@ -275,18 +254,13 @@ fn paths_of_a_merged_usr() {
         return;
     }
     // The file lies in /usr/opt... for rpm; what is required is below /bin.
-    let spec = "Name: tool\nVersion: 1\nRelease: 1\nSummary: t\nLicense: l\nBuildArch: noarch\n\
-                %description\nd\n%install\nmkdir -p %{buildroot}/usr/bin %{buildroot}/usr/lib/x\n\
-                echo x > %{buildroot}/usr/bin/tool\necho x > %{buildroot}/usr/lib/x/data\n\
-                %files\n/usr/bin/tool\n/usr/lib/x/data\n";
-    let built = testkit::rpm::build_spec(spec, &[]);
-    let site = Site::with(&[Spec {
-        name: "user",
-        version: "1",
+    let tool = Spec::new("tool", "1")
+        .file("/usr/bin/tool", "x")
+        .file("/usr/lib/x/data", "x");
+    let site = Site::with(&[plain("user", "1")
         // One path that primary metadata has, one that only the file lists have.
-        lines: "Requires: /bin/tool\nRequires: /lib/x/data",
-    }]);
-    fs::copy(&built[0], site.path("repo/tool-1-1.noarch.rpm")).unwrap();
+        .lines("Requires: /bin/tool\nRequires: /lib/x/data")]);
+    fs::copy(tool.build(), site.path("repo/tool-1-1.noarch.rpm")).unwrap();
     createrepo::<&str>(&site.path("repo"), &[]);
     site.run(&["-y", "install", "user"])
         .fails(21, "Error(1301) : Solv general runtime error");

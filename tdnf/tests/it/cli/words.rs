@@ -6,17 +6,14 @@ use std::process::{Command, Stdio};
 use testkit::fixtures::unprivileged;
 use testkit::server::Server;
 
-use super::{Site, Spec, plain};
+use super::{Site, plain};
 
 #[test]
 fn every_kind_of_dependency_selects_and_shows() {
     let site = Site::with(&[
         plain("plain", "1.0"),
-        Spec {
-            name: "rich",
-            version: "1.0",
-            lines: "Conflicts: c\nEnhances: e\nObsoletes: o\nSuggests: s\nSupplements: p",
-        },
+        plain("rich", "1.0")
+            .lines("Conflicts: c\nEnhances: e\nObsoletes: o\nSuggests: s\nSupplements: p"),
     ]);
     let out = |words: &[&str]| {
         let all = [&["-q", "repoquery"], words].concat();
@@ -173,11 +170,7 @@ fn distrosync_reinstall_changed_takes_what_the_repository_has_now() {
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
     site.run(&["-y", "install", "alpha"]).ok();
-    let changed = Spec {
-        name: "alpha",
-        version: "1.0",
-        lines: "Provides: changed",
-    };
+    let changed = plain("alpha", "1.0").lines("Provides: changed");
     site.add(&changed);
     testkit::rpm::createrepo::<&str>(&site.path("repo"), &[]);
     let same = site.run(&["--refresh", "-y", "distro-sync"]).ok();
@@ -259,11 +252,7 @@ fn variables_of_the_release_and_of_dnf() {
     if unprivileged() {
         return;
     }
-    let release = |name, lines| Spec {
-        name,
-        version: "5.0",
-        lines,
-    };
+    let release = |name, lines| plain(name, "5.0").lines(lines);
     let site = Site::with(&[
         release("versioned", "Provides: system-release(releasever) = 9.1-2"),
         release("plain", "Provides: system-release"),

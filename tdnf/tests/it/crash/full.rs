@@ -8,12 +8,13 @@ use std::process::Command;
 use testkit::program::ok;
 
 use testkit::root::Sandbox;
+use testkit::spec::Spec;
 use testkit::step::{self, Order};
 use testkit::{mounts, tree};
 
 use super::disk::Bench;
 use super::site::{Found, Scene, copy, possible, scene, tdnf, upgrade};
-use super::specs::built;
+use super::specs::shell;
 use super::tally::{Tally, points};
 use crate::interop_lab::{open_section, plain_repo, shipped_conf};
 
@@ -122,14 +123,13 @@ fn row_89_the_inodes_run_out_at_any_call() {
 
 /// Two versions of files in a directory that takes nothing by rename.
 fn project_packages() -> Vec<PathBuf> {
-    let tags = "Provides: /bin/sh\nBuildArch: noarch";
-    let mut all = vec![built("shell", "1", tags, "", "%files\n")];
+    let mut all = vec![shell()];
     for version in ["1", "2"] {
         let install = format!(
             "mkdir -p %{{buildroot}}/opt/p\ncd %{{buildroot}}/opt/p\nfor f in a b c; do echo {version} > $f; done"
         );
-        let files = "%files\n/opt/p/a\n/opt/p/b\n/opt/p/c\n";
-        all.push(built("proj", version, "BuildArch: noarch", &install, files));
+        let proj = Spec::new("proj", version).install(&install);
+        all.push(proj.files("/opt/p/a\n/opt/p/b\n/opt/p/c").build());
     }
     all
 }

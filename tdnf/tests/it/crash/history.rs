@@ -7,10 +7,11 @@ use testkit::program::{self, ok};
 use tempfile::TempDir;
 use testkit::root::Sandbox;
 use testkit::rpmdb::{self, Cell};
+use testkit::spec::Spec;
 use testkit::step::{self, Order};
 
 use super::site::{Found, copy, next_start_command, possible, tdnf};
-use super::specs::built;
+use super::specs::shell;
 use super::tally::{Tally, each, points};
 use crate::interop_lab::{open_section, plain_repo, shipped_conf};
 
@@ -19,27 +20,13 @@ const SAMPLE: usize = 120;
 
 /// `app` and what it needs; the shell that they need stands there.
 fn site() -> (Sandbox, TempDir) {
-    let noarch = "BuildArch: noarch";
-    let shell = built(
-        "shell",
-        "1",
-        &format!("Provides: /bin/sh\n{noarch}"),
-        "",
-        "%files\n",
-    );
-    let file =
-        |name: &str| format!("mkdir -p %{{buildroot}}/opt\necho 1 > %{{buildroot}}/opt/{name}");
-    let needed = built(
-        "needed",
-        "1",
-        noarch,
-        &file("needed"),
-        "%files\n/opt/needed\n",
-    );
-    let tags = format!("{noarch}\nRequires: needed");
-    let rest = "%posttrans\n:\n%files\n/opt/app\n";
-    let app = built("app", "1", &tags, &file("app"), rest);
-    let repo = plain_repo(&[shell, needed, app]);
+    let needed = Spec::new("needed", "1").file("/opt/needed", "1").build();
+    let app = Spec::new("app", "1")
+        .lines("Requires: needed")
+        .script("posttrans", ":")
+        .file("/opt/app", "1")
+        .build();
+    let repo = plain_repo(&[shell(), needed, app]);
     let base = Sandbox::with_shell();
     base.write("etc/tdnf/tdnf.conf", shipped_conf());
     base.write(

@@ -9,11 +9,12 @@ use testkit::program::{self, ok};
 
 use tempfile::TempDir;
 use testkit::root::Sandbox;
+use testkit::spec::Spec;
 use testkit::step::{self, Order};
 use testkit::tree;
 
 use super::site::{copy, next_start_command, possible, tdnf};
-use super::specs::built;
+use super::specs::shell;
 use super::tally::{each, points};
 use crate::interop_lab::{open_section, plain_repo, shipped_conf};
 
@@ -39,17 +40,18 @@ fn package(version: &str) -> PathBuf {
         "mkdir -p %{{buildroot}}/var/app/sub\ncd %{{buildroot}}/var/app\n\
          for f in suid caps plain conf sub/deep; do echo {version} $f > $f; done"
     );
-    let rest = "%files\n%dir %attr(0755,user,user) /var/app\n%dir %attr(0755,user,user) /var/app/sub\n\
+    let files = "%dir %attr(0755,user,user) /var/app\n%dir %attr(0755,user,user) /var/app/sub\n\
                 %attr(4755,root,root) /var/app/suid\n%caps(cap_net_raw=ep) %attr(0755,root,root) /var/app/caps\n\
                 %attr(0644,user,user) /var/app/plain\n%config(noreplace) /var/app/conf\n\
                 %attr(2755,root,bin) /var/app/sub/deep\n";
-    built("race", version, "BuildArch: noarch", &install, rest)
+    Spec::new("race", version)
+        .install(&install)
+        .files(files)
+        .build()
 }
 
 fn site() -> (Sandbox, TempDir) {
-    let tags = "Provides: /bin/sh\nBuildArch: noarch";
-    let shell = built("shell", "1", tags, "", "%files\n");
-    let repo = plain_repo(&[shell, package("1"), package("2")]);
+    let repo = plain_repo(&[shell(), package("1"), package("2")]);
     let base = Sandbox::with_shell();
     base.write("etc/tdnf/tdnf.conf", shipped_conf());
     base.write(

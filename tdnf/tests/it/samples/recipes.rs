@@ -2,12 +2,9 @@
 //! and relations that the samples speak of.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use testkit::rpm::{build_spec, build_spec_with};
+use testkit::spec::Spec;
 
-/// Headers that every package of the test repository has.
-const BASIC: &str = "License: VMware\nURL: http://www.vmware.com\n";
 /// The description of the plainest packages.
 const INSTALL: &str = "Part of tdnf test spec. Basic install/remove/upgrade test";
 
@@ -209,66 +206,31 @@ const TESTS: &[One] = &[
     },
 ];
 
-/// The spec of one source package with these packages.
-fn spec_of(source: &str, common: &str, packages: &[One], more: &str) -> String {
-    let mut head = format!(
-        "Name: {source}\nVersion: 1\nRelease: 1\nSummary: {source}\n{common}\n%description\n{source}.\n"
-    );
-    let (mut install, mut files) = (
-        String::from("%install\nmkdir -p %{buildroot}\n"),
-        String::new(),
-    );
-    for one in packages {
-        let (version, release) = one.evr;
-        let One {
-            name,
-            summary,
-            about,
-            lines,
-            ..
-        } = one;
-        head.push_str(&format!(
-            "%package -n {name}\nVersion: {version}\nRelease: {release}\nSummary: {summary}\n{common}{lines}\
-             %description -n {name}\n{about}\n"
-        ));
-        for (phase, text) in one.scripts {
-            head.push_str(&format!("%{phase} -n {name}\n{text}\n"));
-        }
-        files.push_str(&format!("%files -n {name}\n"));
-        if let Some((path, bytes)) = one.file {
-            // Two packages may have the same path with other bytes: each is made by its own name.
-            let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
-            install.push_str(&format!(
-                "mkdir -p %{{buildroot}}{dir}\nhead -c {bytes} /dev/zero | tr '\\0' x > %{{buildroot}}{path}\n"
-            ));
-            files.push_str(&format!("{path}\n"));
-        }
-    }
-    format!("{head}{install}{files}{more}")
+/// A package of the test repository, which is also its source package.
+fn test_package(one: &One) -> Spec {
+    let spec = spec_of(one).license("VMware");
+    spec.lines("URL: http://www.vmware.com")
 }
 
-/// A spec of one package, which is also its source package.
-fn single(one: &One, common: &str, more: &str) -> String {
+fn spec_of(one: &One) -> Spec {
     let (version, release) = one.evr;
-    let (mut install, mut files) = (String::new(), String::new());
-    if let Some((path, bytes)) = one.file {
-        let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
-        install = format!(
-            "mkdir -p %{{buildroot}}{dir}\nhead -c {bytes} /dev/zero | tr '\\0' x > %{{buildroot}}{path}\n"
-        );
-        files = format!("{path}\n");
+    let mut spec = Spec::new(one.name, version)
+        .release(release)
+        .summary(one.summary)
+        .about(one.about)
+        .native()
+        .lines(one.lines)
+        .files("");
+    for (phase, text) in one.scripts {
+        spec = spec.script(phase, text);
     }
-    let One {
-        name,
-        summary,
-        about,
-        lines,
-        ..
-    } = one;
-    format!(
-        "Name: {name}\nVersion: {version}\nRelease: {release}\nSummary: {summary}\n{common}{lines}\
-         %description\n{about}\n%install\nmkdir -p %{{buildroot}}\n{install}%files\n{files}{more}"
-    )
+    let Some((path, bytes)) = one.file else {
+        return spec;
+    };
+    let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
+    spec.files(path).install(&format!(
+        "mkdir -p %{{buildroot}}{dir}\nhead -c {bytes} /dev/zero | tr '\\0' x > %{{buildroot}}{path}"
+    ))
 }
 
 const TEST_ONE: One = One {
@@ -307,7 +269,8 @@ pub(super) fn test_packages() -> Vec<PathBuf> {
         .filter(|one| !conflicting(one))
         .copied()
         .collect();
-    let mut specs = vec![spec_of("tests", BASIC, &rest, "")];
+    let together = Spec::new("tests", "1").native();
+    let together = rest.iter().map(test_package).fold(together, Spec::with);
     let alone = TESTS.iter().filter(conflicting).copied();
     let versions = ["1.0.1", "1.0.2"].map(multiversion);
     let releases = ["1", "2", "3", "4"].map(multi);
@@ -319,39 +282,25 @@ pub(super) fn test_packages() -> Vec<PathBuf> {
         .chain(versions)
         .chain(releases)
         .chain([TEST_ONE, format]);
-    specs.extend(singles.map(|one| single(&one, BASIC, "")));
-    specs.push(single(
-        &query("tdnf-repoquery-changelog", ""),
-        BASIC,
-        CHANGELOG,
-    ));
+    let mut specs = vec![together];
+    specs.extend(singles.map(|one| test_package(&one)));
+    specs.push(test_package(&query("tdnf-repoquery-changelog", "")).rest(CHANGELOG));
     specs
-        .iter()
-        .flat_map(|spec| {
-            build_spec_with(
-                spec,
-                &[],
-                &["_changelog_trimtime 0", "_changelog_trimage 0"],
-            )
+        .into_iter()
+        .map(|spec| {
+            spec.define("_changelog_trimtime 0")
+                .define("_changelog_trimage 0")
         })
+        .flat_map(|spec| spec.build_all())
         .collect()
 }
 
 /// Source packages of the test repository.
 pub(super) fn source_packages(into: &Path) {
     for one in [multiversion("1.0.1"), multiversion("1.0.2"), TEST_ONE] {
-        let work = tempfile::tempdir().expect("a temporary folder can be made");
-        let file = work.path().join(format!("{}.spec", one.name));
-        std::fs::write(&file, single(&one, BASIC, "")).expect("ours");
-        let done = Command::new("rpmbuild")
-            .args(["-bs", "--nodeps", "--define"])
-            .arg(format!("_topdir {}", work.path().display()))
-            .arg("--define")
-            .arg(format!("_srcrpmdir {}", into.display()))
-            .arg(&file)
-            .output()
-            .expect("rpmbuild runs");
-        assert!(done.status.success(), "{done:?}");
+        let built = test_package(&one).build_source();
+        let name = built.file_name().expect("a package has a name");
+        std::fs::copy(&built, into.join(name)).expect("ours");
     }
 }
 
@@ -382,16 +331,15 @@ pub(super) fn stand_ins() -> Vec<PathBuf> {
         own("tdnf", "3.6.0", "1.ph5", ""),
     ];
     let specs = all.iter().map(|one| {
-        let summary = format!("Summary: stand-in for {}\n", one.name);
-        single(one, "License: none\n", "").replace("Summary: \n", &summary)
+        let summary = format!("stand-in for {}", one.name);
+        spec_of(one).license("none").summary(&summary)
     });
-    specs.flat_map(|spec| build_spec(&spec, &[])).collect()
+    specs.map(|spec| spec.build()).collect()
 }
 
 /// The packages of the corner cases.
 pub(super) fn custom_packages() -> Vec<PathBuf> {
     let own = |name: &'static str, version: &'static str, lines: &'static str| {
-        let summary = format!("Summary: {name} summary\n");
         let one = One {
             name,
             evr: (version, "1"),
@@ -401,7 +349,8 @@ pub(super) fn custom_packages() -> Vec<PathBuf> {
             file: None,
             scripts: &[],
         };
-        single(&one, "License: none\n", "").replace("Summary: \n", &summary)
+        let summary = format!("{name} summary");
+        spec_of(&one).license("none").summary(&summary)
     };
     let specs = [
         own("epo", "1.0", "Epoch: 1\n"),
@@ -424,30 +373,7 @@ pub(super) fn custom_packages() -> Vec<PathBuf> {
         own("clnb", "1", ""),
         own("multilib", "1", ""),
     ];
-    let mut all: Vec<PathBuf> = specs
-        .iter()
-        .flat_map(|spec| build_spec(spec, &[]))
-        .collect();
-    all.push(other_arch(&own("multilib", "1", "")));
+    let mut all: Vec<PathBuf> = specs.iter().map(Spec::build).collect();
+    all.push(own("multilib", "1", "").target("i686").build());
     all
-}
-
-/// Builds a package without files for i686.
-fn other_arch(spec: &str) -> PathBuf {
-    let dir = testkit::fixtures::cache_dir().join("samples-i686");
-    if !dir.is_dir() {
-        let work = tempfile::tempdir_in(testkit::fixtures::cache_dir()).expect("writable");
-        let file = work.path().join("package.spec");
-        std::fs::write(&file, spec).expect("ours");
-        let done = Command::new("rpmbuild")
-            .args(["-bb", "--nodeps", "--target", "i686", "--define"])
-            .arg(format!("_topdir {}", work.path().display()))
-            .arg(&file)
-            .output()
-            .expect("rpmbuild runs");
-        assert!(done.status.success(), "{done:?}");
-        // Another test process may have been faster.
-        let _ = std::fs::rename(work.path().join("RPMS"), &dir);
-    }
-    testkit::rpm::packages_in(&dir).remove(0)
 }

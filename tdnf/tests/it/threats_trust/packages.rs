@@ -62,16 +62,7 @@ fn loose(key: &rpm_trust::sign::SigningKey, file_algorithm: Option<u32>) -> RpmF
 
 /// The same package with other content in its payload and digests outside the header renewed.
 pub(super) fn with_other_content(file: &RpmFile) -> RpmFile {
-    let built = testkit::rpm::build_spec(
-        "Name: app\nVersion: 1\nRelease: 1\nSummary: Scene package app\nLicense: Apache-2.0\n\
-         BuildArch: noarch\n%description\nA package for tests.\n\
-         %install\nmkdir -p %{buildroot}/usr/share/scene\n\
-         cp %{_sourcedir}/noise %{buildroot}/usr/share/scene/app\n\
-         echo app 1 >> %{buildroot}/usr/share/scene/app\n\
-         %files\n/usr/share/scene/app\n",
-        &[("noise", &noise(30_001)[1..])],
-    );
-    let other = RpmFile::read(built.first().unwrap());
+    let other = RpmFile::read(&spec_of("app", "1", &noise(30_001)[1..]).build());
     let mut changed = file.clone();
     changed.payload = other.payload;
     assert_ne!(changed.payload, file.payload);

@@ -232,7 +232,7 @@ fn row_66_wrong_content_is_never_visible() {
         "mkdir -p %{buildroot}/opt/dig\necho MARKER-OF-THE-FILE > %{buildroot}/opt/dig/f",
         "%files\n%attr(4755,root,root) /opt/dig/f",
     );
-    let good = rpm::build_spec_with(&text, &[], &["_binary_payload w.ufdio"]).remove(0);
+    let good = text.define("_binary_payload w.ufdio").build();
     let mut bytes = std::fs::read(good).unwrap();
     let marker = b"MARKER-OF-THE-FILE\n";
     let at = bytes

@@ -28,6 +28,7 @@ use rpm_transaction::{
 };
 use testkit::fixtures::unprivileged;
 use testkit::root::Sandbox;
+use testkit::spec::Spec;
 use testkit::{rpm, rpmdb, tree};
 
 /// The time that all transactions of these tests happen at.
@@ -214,16 +215,15 @@ fn verify_clean(root: &Path) {
 }
 
 /// A spec with name, version and further text.
-fn spec(name: &str, version: &str, preamble: &str, install: &str, rest: &str) -> String {
-    format!(
-        "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: test\nLicense: MIT\n\
-         BuildArch: noarch\nAutoReqProv: no\n{preamble}\n%description\ntest\n%install\n\
-         mkdir -p %{{buildroot}}\n{install}\n{rest}\n"
-    )
+fn spec(name: &str, version: &str, preamble: &str, install: &str, rest: &str) -> Spec {
+    Spec::new(name, version)
+        .lines(preamble)
+        .install(install)
+        .rest(rest)
 }
 
 fn build(name: &str, version: &str, preamble: &str, install: &str, rest: &str) -> PathBuf {
-    rpm::build_spec(&spec(name, version, preamble, install, rest), &[]).remove(0)
+    spec(name, version, preamble, install, rest).build()
 }
 
 /// Two equal roots: one for rpm, one for us.

@@ -117,7 +117,7 @@ fn pool(random: &mut Rng) -> HashMap<String, PathBuf> {
         }
     }
     spec.push_str(&install);
-    let files = rpm::build_spec(&spec, &[("generator", GENERATOR.as_bytes())]);
+    let files = testkit::spec::build(&spec, &[("generator", GENERATOR.as_bytes())]);
     let named = |path: &PathBuf| {
         let file = path.file_name().unwrap().to_string_lossy();
         Some((file.split_once('-')?.0.to_owned(), path.clone()))

@@ -115,9 +115,8 @@ fn needs(number: usize, version: usize, random: &mut Rng) -> String {
     text
 }
 
-/// Scriptlets and triggers that say what they see; some fail where rpm only warns.
-fn scripts(name: &str, version: usize, random: &mut Rng) -> String {
-    let mut text = String::new();
+/// Adds scriptlets and triggers that say what they see; some fail where rpm only warns.
+fn scripts(mut spec: Spec, name: &str, version: usize, random: &mut Rng) -> Spec {
     for script in ["pretrans", "pre", "post", "preun", "postun", "posttrans"] {
         if random.usize(..4) == 0 {
             continue;
@@ -128,19 +127,17 @@ fn scripts(name: &str, version: usize, random: &mut Rng) -> String {
         } else {
             ":"
         };
-        write!(
-            text,
-            "%{script} -n {name}\necho {name}-{version} {script} $# $1\n\
-             [ -e /opt/r/{name}/same ] && echo there\n{end}\n"
-        )
-        .unwrap();
+        let body = format!(
+            "echo {name}-{version} {script} $# $1\n[ -e /opt/r/{name}/same ] && echo there\n{end}"
+        );
+        spec = spec.script(script, &body);
     }
     for kind in ["triggerprein", "triggerin", "triggerun", "triggerpostun"] {
         if random.usize(..3) == 0 {
             let mut other = name_of(random.usize(..NAMES));
             other.push_str(["", " > 1", " < 3"][random.usize(..3)]);
-            writeln!(text, "%{kind} -n {name} -- {other}").unwrap();
-            writeln!(text, "echo {name}-{version} {kind} {other:?} $# $1 $2").unwrap();
+            let body = format!("echo {name}-{version} {kind} {other:?} $# $1 $2");
+            spec = spec.script(&format!("{kind} -- {other}"), &body);
         }
     }
     for kind in ["filetriggerin", "filetriggerun", "filetriggerpostun"] {
@@ -153,40 +150,32 @@ fn scripts(name: &str, version: usize, random: &mut Rng) -> String {
                     "/etc/r0".into(),
                 ];
                 let priority = [50, 2_000_000][random.usize(..2)];
-                writeln!(
-                    text,
-                    "%{kind} -n {name} -P {priority} -- {}",
-                    on[random.usize(..3)]
-                )
-                .unwrap();
-                writeln!(text, "echo {name}-{version} {kind} $# $1").unwrap();
-                text.push_str("while read file; do echo $file; done\n");
+                let kind_on = format!("{kind} -P {priority} -- {}", on[random.usize(..3)]);
+                let body = format!(
+                    "echo {name}-{version} {kind} $# $1\nwhile read file; do echo $file; done"
+                );
+                spec = spec.script(&kind_on, &body);
             }
         }
     }
-    text
+    spec
 }
 
 /// All packages: `pool[name][version - 1]`. One spec for each version.
 fn pool(random: &mut Rng) -> Vec<Vec<PathBuf>> {
     let mut pool = vec![Vec::new(); NAMES];
     for version in 1..=VERSIONS {
-        let mut spec = format!(
-            "%global __os_install_post %{{nil}}\nName: pool\nVersion: {version}\nRelease: 1\n\
-             Summary: test\nLicense: MIT\nBuildArch: noarch\n%description\ntest\n"
-        );
-        let mut all = "%install\nmkdir -p %{buildroot}\ncd %{buildroot}\n".to_owned();
+        let mut spec = Spec::new("pool", &version.to_string()).install("cd %{buildroot}");
         for number in 0..NAMES {
             let name = name_of(number);
             let (install, files) = contents(&name, version, random);
-            write!(spec, "%package -n {name}\nSummary: test\nAutoReqProv: no\n").unwrap();
-            spec.push_str(&needs(number, version, random));
-            write!(spec, "%description -n {name}\ntest\n").unwrap();
-            spec.push_str(&scripts(&name, version, random));
-            write!(spec, "%files -n {name}\n{files}").unwrap();
-            all.push_str(&install);
+            let part = Spec::new(&name, &version.to_string())
+                .lines(&needs(number, version, random))
+                .install(&install);
+            let part = scripts(part, &name, version, random);
+            spec = spec.with(part.files(&files));
         }
-        let mut built = rpm::build_spec(&(spec + &all), &[]);
+        let mut built = spec.build_all();
         assert_eq!(built.len(), NAMES);
         built.sort();
         for (list, path) in pool.iter_mut().zip(built) {

@@ -34,7 +34,7 @@ fn untrans(name: &str, version: &str, preamble: &str) -> String {
             "%{script}\necho \"{name}-{version} {script} $1 $#\"\n"
         ));
     }
-    spec(name, version, preamble, "", &rest)
+    spec(name, version, preamble, "", &rest).text()
 }
 
 /// Order and arguments of %preuntrans and %postuntrans, as rpm 4.20 and 6.1 run them.
@@ -98,7 +98,7 @@ fn a_failing_preuntrans_undoes_everything() {
     let dir = tempfile::tempdir().unwrap();
     let rest = "%files\n/opt/f\n%preuntrans\nexit 3\n";
     let install = "mkdir -p %{buildroot}/opt; echo f > %{buildroot}/opt/f";
-    let text = spec("f", "1", "", install, rest);
+    let text = spec("f", "1", "", install, rest).text();
     let file = oracle_build(&oracle, dir.path(), "f-1-1", &text);
     let root = Sandbox::with_shell();
     drop(run(root.path(), &[Ask::Upgrade(&file)], &options(), &mut ()).unwrap());
@@ -162,7 +162,8 @@ fn users_of_sysusers_d_own_the_files() {
     let rest = "%pre\nwhile IFS=: read -r name rest; do echo $name; done < /etc/passwd\n\
                 %files\n/usr/lib/sysusers.d/su.conf\n%attr(0750,alpha,gam) /var/su\n";
     // rpmbuild reads the lines and writes the provides.
-    let text = spec("su", "1", "", &install, rest).replace("AutoReqProv: no", "");
+    let text = spec("su", "1", "", &install, rest).text();
+    let text = text.replace("AutoReqProv: no", "");
     let file = oracle_build(&oracle, dir.path(), "su-1-1", &text);
     let (ours, theirs) = (dir.path().join("ours"), dir.path().join("theirs"));
     for root in [&ours, &theirs] {
