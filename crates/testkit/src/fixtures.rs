@@ -97,6 +97,12 @@ pub fn oracle(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// The tdnf.conf that is shipped.
+pub fn shipped_conf() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conf/tdnf.conf");
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
 /// A folder for things that are dear to make, beside the test binaries; it lives as long as the target folder.
 pub fn cache_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("a test knows its own path");

@@ -1,6 +1,7 @@
 //! Programs that are run: how they ended and what they said.
 
 use std::fs;
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -115,13 +116,44 @@ impl Run {
 /// Runs a program without input.
 #[track_caller]
 pub fn run(command: &mut Command) -> Run {
+    run_with(command, b"")
+}
+
+/// Runs a program with this input, of which it may leave what it likes unread.
+#[track_caller]
+pub fn run_with(command: &mut Command, input: &[u8]) -> Run {
     let start = Instant::now();
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let output = output(command, input);
     Run {
         time: start.elapsed(),
         ..Run::of(output)
     }
+}
+
+/// The bytes that a program, which must succeed, makes of its input.
+#[track_caller]
+pub fn filter(command: &mut Command, input: &[u8]) -> Vec<u8> {
+    let output = output(command, input);
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    output.stdout
+}
+
+#[track_caller]
+fn output(command: &mut Command, input: &[u8]) -> Output {
+    if input.is_empty() {
+        let output = command.stdin(Stdio::null()).output();
+        return output.unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    }
+    let [stdin, out, err] = [(); 3].map(|()| Stdio::piped());
+    let child = command.stdin(stdin).stdout(out).stderr(err).spawn();
+    let mut child = child.unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let pipe = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        // A program that reads nothing closes the pipe; that is no fault.
+        scope.spawn(move || pipe.map(|mut pipe| pipe.write_all(input)));
+        child.wait_with_output()
+    });
+    output.unwrap_or_else(|e| panic!("{command:?}: {e}"))
 }
 
 /// Standard output of a program that must succeed.

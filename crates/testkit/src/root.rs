@@ -7,10 +7,11 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// A root in a temporary folder, removed when dropped.
+/// A root; one of its own folder is removed when dropped.
 #[derive(Debug)]
 pub struct Sandbox {
-    dir: TempDir,
+    path: PathBuf,
+    _dir: Option<TempDir>,
 }
 
 impl Sandbox {
@@ -19,35 +20,48 @@ impl Sandbox {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))
             .expect("the temporary folder is ours");
-        Self { dir }
+        Self {
+            path: dir.path().to_owned(),
+            _dir: Some(dir),
+        }
     }
 
     /// A root with `/etc/passwd`, `/etc/group` and a working `/bin/sh` (dash with its libraries) in the merged layout
     /// (`/bin` is a link to `usr/bin`).
     pub fn with_shell() -> Self {
         let root = Self::empty();
-        root.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
-        root.write("etc/group", "root:x:0:\n");
+        root.add_shell();
+        root
+    }
+
+    /// A root in a folder that somebody else makes and removes.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path, _dir: None }
+    }
+
+    /// Makes an empty root one [`Self::with_shell`].
+    pub fn add_shell(&self) {
+        self.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+        self.write("etc/group", "root:x:0:\n");
         for name in ["bin", "sbin", "lib", "lib64"] {
-            fs::create_dir_all(root.join(&format!("usr/{name}"))).expect("the root is ours");
-            symlink(format!("usr/{name}"), root.join(name)).expect("the root is ours");
+            fs::create_dir_all(self.join(&format!("usr/{name}"))).expect("the root is ours");
+            symlink(format!("usr/{name}"), self.join(name)).expect("the root is ours");
         }
         for name in ["tmp", "var/tmp", "dev", "proc"] {
-            fs::create_dir_all(root.join(name)).expect("the root is ours");
+            fs::create_dir_all(self.join(name)).expect("the root is ours");
         }
-        root.add_program("/usr/bin/dash");
-        symlink("dash", root.join("usr/bin/sh")).expect("the root is ours");
-        root
+        self.add_program("/usr/bin/dash");
+        symlink("dash", self.join("usr/bin/sh")).expect("the root is ours");
     }
 
     /// The root's folder.
     pub fn path(&self) -> &Path {
-        self.dir.path()
+        &self.path
     }
 
     /// A path below the root; leading slashes are ignored. Symbolic links are not resolved.
     pub fn join(&self, path: &str) -> PathBuf {
-        self.dir.path().join(path.trim_start_matches('/'))
+        self.path.join(path.trim_start_matches('/'))
     }
 
     /// Writes a file below the root, with its folders.

@@ -23,13 +23,21 @@ pub struct Rpm {
 }
 
 impl Rpm {
+    /// The machine's rpm for questions about package files, which need no database.
+    pub fn of_files() -> Self {
+        Self {
+            root: None,
+            dbpath: None,
+            oracle: None,
+            unprivileged: false,
+        }
+    }
+
     /// The machine's rpm on the database directory `dbpath`.
     pub fn on_db(dbpath: &Path) -> Self {
         Self {
-            root: None,
             dbpath: Some(dbpath.to_path_buf()),
-            oracle: None,
-            unprivileged: false,
+            ..Self::of_files()
         }
     }
 
@@ -57,6 +65,13 @@ impl Rpm {
             oracle: Some(oracle.to_path_buf()),
             ..Self::on_root(root)
         }
+    }
+
+    /// The same with the database somewhere else in the root.
+    #[must_use]
+    pub fn with_db(mut self, dbpath: &Path) -> Self {
+        self.dbpath = Some(dbpath.to_path_buf());
+        self
     }
 
     /// The same, run as the user `nobody`.

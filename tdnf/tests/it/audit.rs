@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use testkit::program::{self, ok};
 use testkit::spec::Spec;
@@ -26,34 +26,18 @@ fn package(version: &str) -> PathBuf {
         .build()
 }
 
-fn site() -> (Site, tempfile::TempDir) {
+fn site() -> Site {
     shell_site(&[package("1"), package("2")])
 }
 
-/// The words of a call of the host's rpm on the root.
-fn rpm_words(site: &Site, words: &[&str]) -> Vec<String> {
-    let root = site.path().to_str().unwrap();
-    let head = [
-        "--root",
-        root,
-        "--dbpath",
-        "/var/lib/rpm",
-        "--define",
-        "_db_backend sqlite",
-        "--nosignature",
-    ];
-    head.iter()
-        .chain(words)
-        .map(|word| (*word).to_owned())
-        .collect()
-}
-
 fn rpm(site: &Site, words: &[&str]) -> String {
-    ok(Command::new("rpm").args(rpm_words(site, words)))
+    let words = [&["--nosignature"], words].concat();
+    site.rpm().ok(&words)
 }
 
-fn file(repo: &tempfile::TempDir, version: &str) -> String {
-    let path = repo.path().join(format!("torn-{version}-1.noarch.rpm"));
+fn file(site: &Site, version: &str) -> String {
+    let name = format!("test/torn-{version}-1.noarch.rpm");
+    let path = site.www().join(name);
     path.into_os_string().into_string().unwrap()
 }
 
@@ -64,15 +48,16 @@ fn a_killed_upgrade_is_finished() {
     if unprivileged() {
         return;
     }
-    let (site, repo) = site();
-    let (one, two) = (file(&repo, "1"), file(&repo, "2"));
+    let site = site();
+    let (one, two) = (file(&site, "1"), file(&site, "2"));
     rpm(&site, &["-i", &one]);
     assert!(site.ok(&["check-installed"]).contains("is intact"));
     site.root.write("opt/torn/conf", "edited\n");
     ok(Command::new("mkfifo").arg(site.root.join("pipe")));
-    let mut child = Command::new("rpm")
-        .args(rpm_words(&site, &["-U", &two]))
-        .stdin(Stdio::null())
+    let mut child = site
+        .rpm()
+        .command("rpm")
+        .args(["--nosignature", "-U", &two])
         .spawn()
         .unwrap();
     let start = Instant::now();
@@ -93,7 +78,7 @@ fn a_killed_upgrade_is_finished() {
         2,
         "rpm left both"
     );
-    let again = program::run(Command::new("rpm").args(rpm_words(&site, &["-U", &two])));
+    let again = site.rpm().run(&["--nosignature", "-U", &two]);
     assert!(!again.success(), "rpm refuses to try again");
     let output = site.run(&["check-installed"]);
     let said = output.out;
@@ -117,15 +102,7 @@ fn a_killed_upgrade_is_finished() {
     );
     assert!(!site.root.join("log").exists(), "no scriptlet runs");
     assert!(site.ok(&["check-installed"]).contains("is intact"));
-    ok(Command::new("rpmdb").args([
-        "--root",
-        site.path().to_str().unwrap(),
-        "--dbpath",
-        "/var/lib/rpm",
-        "--define",
-        "_db_backend sqlite",
-        "--verifydb",
-    ]));
+    site.rpm().program_ok("rpmdb", &["--verifydb"]);
     let said = site.ok(&["history", "list"]);
     assert!(!said.is_empty());
 }
@@ -136,8 +113,8 @@ fn temporary_files_of_a_killed_rpm_go() {
     if unprivileged() {
         return;
     }
-    let (site, repo) = site();
-    let (one, two) = (file(&repo, "1"), file(&repo, "2"));
+    let site = site();
+    let (one, two) = (file(&site, "1"), file(&site, "2"));
     rpm(&site, &["-i", &one]);
     let killed = program::run(
         Command::new("strace")
@@ -153,7 +130,8 @@ fn temporary_files_of_a_killed_rpm_go() {
                 "inject=renameat,renameat2,rename:signal=KILL:when=1",
                 "rpm",
             ])
-            .args(rpm_words(&site, &["-U", &two])),
+            .args(site.rpm().command("rpm").get_args())
+            .args(["--nosignature", "-U", &two]),
     );
     assert!(!killed.success(), "strace killed rpm");
     let left = || {
@@ -188,8 +166,8 @@ fn missing_and_foreign_files_are_named() {
     if unprivileged() {
         return;
     }
-    let (site, repo) = site();
-    rpm(&site, &["-i", &file(&repo, "1")]);
+    let site = site();
+    rpm(&site, &["-i", &file(&site, "1")]);
     fs::remove_file(site.root.join("opt/torn/other")).unwrap();
     site.root.write("opt/torn/both", "foreign\n");
     site.root.write("opt/torn/conf", "edited\n");

@@ -112,7 +112,7 @@ fn oracle_agrees(name: &str) {
     // The oracle is the user's: its copy may be written to by its rpm.
     let oracle = copy(&oracle);
     let (_nginx, site, plan) = five();
-    let rpm = Rpm::oracle_on_root(oracle.path(), site.path());
+    let rpm = Rpm::oracle_on_root(oracle.path(), site.root.path());
     agrees(&site, &plan, &rpm);
     site.ok(&["install", "-y", "socat"]);
     goes_on(&site, &rpm);

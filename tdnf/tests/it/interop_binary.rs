@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use testkit::fixtures::shipped_conf;
 use testkit::program::{self, ok};
 use testkit::rpm::Rpm;
 use testkit::spec::Spec;
+use testkit::stage::Stage;
 
 use testkit::root::Sandbox;
 use testkit::server::Server;
 
-use crate::interop_lab::{
-    FIVE, Nginx, plain_repo, program, recipe, repo_section, shipped_conf, small, unprivileged,
-};
+use crate::interop_lab::{FIVE, Nginx, program, recipe, repo_section, small, unprivileged};
 
 /// The release binary where the caller has built one, else the one under test.
 fn binary() -> PathBuf {
@@ -100,12 +100,13 @@ fn scriptlets_run_with_the_shell_that_arrives() {
         .script("pre", "echo greets pre $1 >> /var/log/small.log")
         .script("post", "echo greets post $1 >> /var/log/small.log")
         .files("");
-    let more = plain_repo(&[greets.build()]);
-    let (server, other) = (Server::start(&repo), Server::start(more.path()));
+    let more = Stage::serving("www");
+    more.publish_files("more", &[greets.build()]);
+    let server = Server::start(&repo);
     let sections = format!(
         "{}\n[more]\nname=more\nbaseurl={}\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n",
         section(&server.url("/")),
-        other.url("/")
+        more.server.url("/more")
     );
     let root = bare(&sections, &repo.join("RPM-GPG-KEY-recipe"));
     let tdnf = |words: &[&str]| {

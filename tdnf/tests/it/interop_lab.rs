@@ -7,13 +7,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use testkit::program::{self, Run, ok};
-use testkit::rpm::Rpm;
 use testkit::spec::Spec;
 
 use testkit::fixtures;
 pub(crate) use testkit::fixtures::unprivileged;
-use testkit::root::Sandbox;
-use testkit::{rpm, rpmdb, tree};
+use testkit::stage::{self, Stage};
+use testkit::{rpmdb, tree};
 
 /// Where the database of a root stands.
 pub(crate) const DBPATH: &str = "/var/lib/rpm";
@@ -118,54 +117,38 @@ pub(crate) fn repo_section(id: &str, url: &str, folder: &Path) -> String {
     )
 }
 
-/// A repository of these files, without signatures.
-pub(crate) fn plain_repo(files: &[PathBuf]) -> tempfile::TempDir {
-    let dir = tempfile::tempdir_in(fixtures::cache_dir()).unwrap();
-    for file in files {
-        fs::copy(file, dir.path().join(file.file_name().unwrap())).unwrap();
-    }
-    rpm::createrepo(dir.path(), &["--no-database"]);
-    dir
-}
-
-/// A `.repo` section of a folder with no signature check.
-pub(crate) fn open_section(id: &str, folder: &Path) -> String {
-    format!(
-        "[{id}]\nname={id}\nbaseurl=file://{}\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n",
-        folder.display()
-    )
-}
-
-/// A root with a shell, for which one package stands in the database, and one repository of these
-/// packages.
-pub(crate) fn shell_site(packages: &[PathBuf]) -> (Site, tempfile::TempDir) {
-    let repo = plain_repo(packages);
-    let root = Sandbox::with_shell();
-    root.write("etc/tdnf/tdnf.conf", "[main]\n");
-    root.write(
-        "etc/yum.repos.d/test.repo",
-        open_section("test", repo.path()),
-    );
-    fs::create_dir_all(root.join("var/lib/rpm")).unwrap();
+/// A root with a shell, for which one package stands in the database, and the repository `test` of these packages.
+pub(crate) fn shell_site(packages: &[PathBuf]) -> Site {
+    let stage = Stage::with_conf("[main]\n");
+    stage.root.add_shell();
+    stage.add_repo("test", packages);
+    fs::create_dir_all(stage.root.join("var/lib/rpm")).unwrap();
     // A root with a shell that no package owns lacks it for the solver.
     let shell = Spec::new("shell-of-the-root", "1").lines("Provides: /bin/sh");
     let shell = shell.files("").build().display().to_string();
-    Rpm::on_root(root.path()).ok(&["-i", "--nosignature", &shell]);
-    (Site { root }, repo)
+    stage.rpm().ok(&["-i", "--nosignature", &shell]);
+    Site { stage }
 }
 
 /// A root that tdnf works on from outside.
 pub(crate) struct Site {
-    pub(crate) root: Sandbox,
+    stage: Stage,
+}
+
+impl std::ops::Deref for Site {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
 impl Site {
-    /// An empty root but for tdnf.conf and one `.repo` file.
+    /// An empty root but for the tdnf.conf that is shipped and one `.repo` file.
     pub(crate) fn new(repo_file: &str) -> Site {
-        let root = Sandbox::empty();
-        root.write("etc/tdnf/tdnf.conf", shipped_conf());
-        root.write("etc/yum.repos.d/test.repo", repo_file);
-        Site { root }
+        let stage = Stage::with_conf(&fixtures::shipped_conf());
+        stage.write_repo("test", repo_file);
+        Site { stage }
     }
 
     /// The recipe repository of small packages, read from its folder.
@@ -175,20 +158,9 @@ impl Site {
         Site::new(&repo_section("small", &url, &folder))
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        self.root.path()
-    }
-
     /// `tdnf --installroot ROOT --releasever 12 WORDS`.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(program());
-        command.arg("--installroot").arg(self.path());
-        command.args(["--releasever", "12"]).args(words);
-        command
-            .env("LC_ALL", "C.UTF-8")
-            .env_remove("http_proxy")
-            .stdin(Stdio::null());
-        command
+        tdnf_12(self.root.path(), words)
     }
 
     pub(crate) fn run(&self, words: &[&str]) -> Run {
@@ -239,16 +211,11 @@ impl Site {
         rows.filter(|name| !name.starts_with("gpg-pubkey"))
             .collect()
     }
-
-    /// The machine's rpm on this root.
-    pub(crate) fn rpm(&self) -> Rpm {
-        Rpm::on_root(self.path())
-    }
 }
 
-/// The tdnf.conf that is shipped.
-pub(crate) fn shipped_conf() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../conf/tdnf.conf")).unwrap()
+/// tdnf for release 12 on a root.
+pub(crate) fn tdnf_12(root: &Path, words: &[&str]) -> Command {
+    stage::tdnf(&program(), root, &[&["--releasever", "12"], words].concat())
 }
 
 /// The database file of a root.

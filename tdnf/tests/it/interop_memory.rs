@@ -8,7 +8,8 @@ use testkit::program::ok;
 
 use testkit::fixtures;
 
-use crate::interop_lab::{FIVE, Nginx, Site, open_section, recipe, unprivileged};
+use crate::interop_lab::{FIVE, Nginx, Site, recipe, unprivileged};
+use testkit::stage::open_section;
 
 const LIMIT: u64 = 128 << 20;
 /// Packages of the generated repository.

@@ -5,30 +5,17 @@ use std::process::Command;
 use testkit::program::ok;
 use testkit::spec::Spec;
 
-use tempfile::TempDir;
+use testkit::fixtures::shipped_conf;
 use testkit::root::Sandbox;
+use testkit::rpm::Rpm;
 
-use crate::interop_lab::{
-    DBPATH, Site, file_of, open_section, plain_repo, recipe, repo_section, same, shipped_conf,
-    small, unprivileged,
-};
-
-/// The real rpm or a sibling on a root.
-fn tool(program: &str, root: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.arg("--root").arg(root);
-    command.args(["--dbpath", DBPATH, "--define", "_db_backend sqlite"]);
-    command.env("LC_ALL", "C.UTF-8");
-    command
-}
+use crate::interop_lab::{Site, file_of, recipe, repo_section, same, small, unprivileged};
 
 /// One root for tdnf, one for rpm, and the repository of both.
 struct Twins {
     site: Site,
     theirs: Sandbox,
     repo: PathBuf,
-    /// The folder, where it was made for this test.
-    _made: Option<TempDir>,
     since: i64,
 }
 
@@ -39,14 +26,13 @@ impl Twins {
             site: Site::new(&repo_section("test", &url, &repo)),
             theirs: Sandbox::empty(),
             repo,
-            _made: None,
             since: testkit::now().cast_signed(),
         };
         // By rpm in both: rpm writes its version into the armor. What tdnf imports is looked at
         // by the tests of [`crate::interop`].
         let key = twins.repo.join("RPM-GPG-KEY-recipe");
-        for root in [twins.site.path(), twins.theirs.path()] {
-            ok(tool("rpmkeys", root).arg("--import").arg(&key));
+        for root in [twins.site.root.path(), twins.theirs.path()] {
+            Rpm::on_root(root).program_ok("rpmkeys", &["--import".as_ref(), key.as_os_str()]);
         }
         twins
     }
@@ -62,12 +48,11 @@ impl Twins {
     fn with(more: &[PathBuf]) -> Twins {
         let mut files = testkit::rpm::packages_in(&small().join("repo/Packages"));
         files.extend_from_slice(more);
-        let made = plain_repo(&files);
+        let site = Site::new("");
         let twins = Twins {
-            site: Site::new(&open_section("test", made.path())),
+            repo: site.add_repo("test", &files),
+            site,
             theirs: Sandbox::empty(),
-            repo: made.path().to_owned(),
-            _made: Some(made),
             since: testkit::now().cast_signed(),
         };
         twins.install(&["tiny-shell", "tiny-users"]);
@@ -75,7 +60,7 @@ impl Twins {
     }
 
     fn tool(&self, program: &str) -> Command {
-        tool(program, self.theirs.path())
+        Rpm::on_root(self.theirs.path()).command(program)
     }
 
     fn files(&self, plan: &[String]) -> Vec<PathBuf> {
@@ -105,7 +90,7 @@ impl Twins {
 
     #[track_caller]
     fn same(&self) {
-        same(self.site.path(), self.theirs.path(), self.since);
+        same(self.site.root.path(), self.theirs.path(), self.since);
         self.site.rpm().verify();
     }
 
@@ -135,7 +120,8 @@ fn the_whole_recipe_repository() {
 
 fn all_names(repo: &Path) -> Vec<String> {
     let files = testkit::rpm::packages_in(&repo.join("Packages"));
-    let text = ok(Command::new("rpm")
+    let mut rpm = Rpm::of_files().command("rpm");
+    let text = ok(rpm
         .args(["-qp", "--nosignature", "--qf", "%{NAME}\n"])
         .args(files));
     text.lines().map(str::to_owned).collect()
@@ -245,7 +231,7 @@ fn configuration_files_edited_between() {
 
 impl Twins {
     fn same_but_verify(&self) {
-        same(self.site.path(), self.theirs.path(), self.since);
+        same(self.site.root.path(), self.theirs.path(), self.since);
     }
 
     /// As `both`; edited configuration files make `rpm -Va` speak.
@@ -320,30 +306,26 @@ fn several_versions_side_by_side() {
         return;
     }
     let files = [1, 2, 3, 4].map(kern);
-    let repo = plain_repo(&files);
-    let section = open_section("plain", repo.path());
-    let site = Site::new(&section);
-    site.root.write(
-        "etc/tdnf/tdnf.conf",
-        shipped_conf() + "installonlypkgs=kern\n",
-    );
+    let site = Site::new("");
+    site.add_repo("plain", &files);
+    site.conf(&(shipped_conf() + "installonlypkgs=kern\n"));
     let theirs = Sandbox::empty();
     let rpm = |words: &[&str]| {
-        ok(tool("rpm", theirs.path()).arg("--nosignature").args(words));
+        Rpm::on_root(theirs.path()).ok(&[&["--nosignature"], words].concat());
     };
     let name = |version: usize| files[version - 1].to_str().unwrap();
     site.ok(&["install", "-y", "kern-1-1"]);
     rpm(&["-i", name(1)]);
-    same(site.path(), theirs.path(), i64::MAX);
+    same(site.root.path(), theirs.path(), i64::MAX);
     for version in [2, 3] {
         site.ok(&["install", "-y", &format!("kern-{version}-1")]);
         rpm(&["-i", name(version)]);
-        same(site.path(), theirs.path(), i64::MAX);
+        same(site.root.path(), theirs.path(), i64::MAX);
     }
     // installonly_limit=3: the oldest goes.
     site.ok(&["update", "-y"]);
     rpm(&["-i", name(4)]);
     rpm(&["-e", "kern-1-1"]);
-    same(site.path(), theirs.path(), i64::MAX);
+    same(site.root.path(), theirs.path(), i64::MAX);
     site.rpm().verify();
 }

@@ -13,14 +13,13 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
-use tempfile::TempDir;
 use testkit::program::{self, Run};
-use testkit::rpm::Rpm;
 use testkit::rpmdb::{self, Dump};
 use testkit::spec::Spec;
-use testkit::stage::Stage;
+use testkit::stage::{self, Stage};
 use testkit::tree::{self, Entry};
 
+use crate::interop_lab::program;
 use crate::scene_repo::Published;
 use crate::scene_rpm::RpmFile;
 
@@ -189,11 +188,6 @@ impl Scene {
         self.write_repo(name, &last_wins(&text));
     }
 
-    /// Writes a `.repo` file as it is.
-    pub(crate) fn write_repo(&self, name: &str, text: &str) {
-        self.write(&format!("root/etc/yum.repos.d/{name}.repo"), text);
-    }
-
     /// Runs tdnf on the root with nothing of this process's environment.
     pub(crate) fn tdnf(&self, args: &[&str]) -> Run {
         self.tdnf_under(&[], args)
@@ -201,18 +195,15 @@ impl Scene {
 
     /// The same, below another program (`strace -e ...`).
     pub(crate) fn tdnf_under(&self, wrapper: &[&str], args: &[&str]) -> Run {
+        let tdnf = stage::tdnf(&program(), self.root.path(), args);
         let (first, wrapper) = wrapper.split_first().unwrap_or((&"env", &[]));
         let mut command = Command::new(first);
+        let set = |(name, value): (_, Option<_>)| value.map(|value| (name, value));
         command
             .args(wrapper)
-            .arg(env!("CARGO_BIN_EXE_tdnf"))
-            .arg("--installroot")
-            .arg(self.root())
-            .args(args)
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("HOME", "/nonexistent")
-            .env("LC_ALL", "C.UTF-8")
+            .arg(tdnf.get_program())
+            .args(tdnf.get_args())
+            .envs(tdnf.get_envs().filter_map(set))
             .current_dir(self.path(""));
         program::measured(&command)
     }
@@ -298,11 +289,6 @@ impl Scene {
             .collect()
     }
 
-    /// The real rpm on the root.
-    pub(crate) fn rpm(&self) -> Rpm {
-        Rpm::on_root(&self.root())
-    }
-
     /// Names of installed packages, keys left out, as the real rpm tells them.
     pub(crate) fn installed(&self) -> Vec<String> {
         let text = self.rpm().ok(&["-qa", "--qf", "%{name}-%{version}\\n"]);
@@ -320,46 +306,33 @@ impl Scene {
 }
 
 /// A root as every scene begins with, made once per process: one package by the real rpm.
-fn template() -> &'static PathBuf {
-    static TEMPLATE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, root) = TEMPLATE.get_or_init(|| {
-        let dir = tempfile::tempdir().expect("a temporary folder can be made");
-        let root = dir.path().join("root");
+fn template() -> &'static Path {
+    static TEMPLATE: OnceLock<Stage> = OnceLock::new();
+    let stage = TEMPLATE.get_or_init(|| {
+        let stage = Stage::with_conf("[main]\ngpgcheck=1\n");
         for name in [
-            "etc/tdnf",
             "etc/yum.repos.d",
             "var/lib/rpm",
             "var/lib/tdnf",
             "var/cache",
         ] {
-            fs::create_dir_all(root.join(name)).expect("ours");
+            fs::create_dir_all(stage.root.join(name)).expect("ours");
         }
-        fs::write(root.join("etc/tdnf/tdnf.conf"), "[main]\ngpgcheck=1\n").expect("ours");
-        let file = dir.path().join("first.rpm");
-        fs::write(&file, package("first", "1", "").bytes()).expect("ours");
+        let file = stage.write("first.rpm", package("first", "1", "").bytes());
         let file = file.to_string_lossy();
-        Rpm::on_root(&root).ok(&["-i", "--nosignature", &file]);
+        stage.rpm().ok(&["-i", "--nosignature", &file]);
         // One run of ours makes history and state folders, as any system has them.
-        let ready = package("ready", "1", "").bytes();
-        fs::write(dir.path().join("ready.rpm"), ready).expect("ours");
+        stage.write("ready.rpm", package("ready", "1", "").bytes());
         for words in [
-            ["--nogpgcheck", "install", "./ready.rpm"],
-            ["-q", "erase", "ready"],
+            ["-y", "--nogpgcheck", "install", "./ready.rpm"],
+            ["-y", "-q", "erase", "ready"],
         ] {
-            let run = Command::new(env!("CARGO_BIN_EXE_tdnf"))
-                .arg("--installroot")
-                .arg(&root)
-                .arg("-y")
-                .args(words)
-                .current_dir(dir.path())
-                .env_clear()
-                .output()
-                .expect("tdnf runs");
-            assert!(run.status.success(), "{run:?}");
+            let mut command = stage::tdnf(&program(), stage.root.path(), &words);
+            program::ok(command.current_dir(stage.path("")));
         }
-        (dir, root)
+        stage
     });
-    root
+    stage.root.path()
 }
 
 /// Of lines `KEY=VALUE` with one key only the last stays.

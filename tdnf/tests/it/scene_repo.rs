@@ -1,11 +1,11 @@
 //! A repository as createrepo_c makes it, written out again as a test wants it.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rpm_trust::sign::SigningKey;
+use testkit::program;
 use testkit::rpm::createrepo;
 
 use crate::scene_rpm::{RpmFile, sha256};
@@ -61,19 +61,7 @@ impl Packer {
 }
 
 fn pipe(words: &[&str], data: &[u8]) -> Vec<u8> {
-    let mut child = Command::new(words[0])
-        .args(&words[1..])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|e| panic!("{words:?}: {e}"));
-    let mut input = child.stdin.take().expect("there is a pipe");
-    let output = std::thread::scope(|scope| {
-        scope.spawn(move || input.write_all(data));
-        child.wait_with_output().expect("the program ends")
-    });
-    assert!(output.status.success(), "{words:?}");
-    output.stdout
+    program::filter(Command::new(words[0]).args(&words[1..]), data)
 }
 
 impl Part {

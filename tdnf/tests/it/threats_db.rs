@@ -50,13 +50,13 @@ fn tried(site: &Site, words: &[&str], what: &str) -> Run {
     output
 }
 
-fn installed_site() -> (Site, tempfile::TempDir) {
+fn installed_site() -> Site {
     let names = ["one", "two", "three", "four", "five", "six"];
     let mut packages: Vec<PathBuf> = names.iter().map(|name| package(name)).collect();
     packages.push(package("fresh"));
-    let (site, repo) = shell_site(&packages);
+    let site = shell_site(&packages);
     site.ok(&[&["install", "-y"], &names[..]].concat());
-    (site, repo)
+    site
 }
 
 /// The files of the packages.
@@ -69,8 +69,8 @@ fn row_70_damaged_pages_of_sqlite() {
     if unprivileged() {
         return;
     }
-    let (site, _repo) = installed_site();
-    let file = database(site.path());
+    let site = installed_site();
+    let file = database(site.root.path());
     // All of it into the one file.
     let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA wal_checkpoint(TRUNCATE)')";
     ok(Command::new("/usr/bin/python3")
@@ -125,8 +125,8 @@ fn row_70_headers_of_impossible_sizes() {
     if unprivileged() {
         return;
     }
-    let (site, _repo) = installed_site();
-    let file = database(site.path());
+    let site = installed_site();
+    let file = database(site.root.path());
     let script = "
 import sqlite3, struct, sys
 db = sqlite3.connect(sys.argv[1])
@@ -227,7 +227,7 @@ fn row_70_a_million_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("million-1-1.noarch.rpm");
     fs::write(&path, million.bytes()).unwrap();
-    let (site, _repo) = shell_site(&[package("plain")]);
+    let site = shell_site(&[package("plain")]);
     let words = [
         "-y",
         "--nogpgcheck",

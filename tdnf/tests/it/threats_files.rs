@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::program::{self, ok};
+use testkit::rpm::Rpm;
 use testkit::spec::Spec;
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use testkit::{rpmdb, tree};
 
-use crate::interop_lab::{Site, database, open_section, plain_repo, program, unprivileged};
+use crate::interop_lab::{Site, database, program, unprivileged};
 
 /// A package with two files whose names have the same length, and a payload as it is.
 fn victim() -> PathBuf {
@@ -139,11 +140,11 @@ type State = (BTreeMap<PathBuf, tree::Entry>, rpmdb::Dump);
 /// Files and rows of a root but for cache and lock.
 fn state(site: &Site) -> State {
     let own = |path: &Path| path == Path::new("var/cache") || path == Path::new("var/lib/tdnf");
-    let mut tree = tree::read(site.path(), &own);
+    let mut tree = tree::read(site.root.path(), &own);
     tree.retain(|path, _| {
         !path.starts_with("var/lib/rpm") && path != Path::new("var") && path != Path::new("var/lib")
     });
-    let file = database(site.path());
+    let file = database(site.root.path());
     let rows = if file.exists() {
         rpmdb::dump(&file, &[])
     } else {
@@ -153,26 +154,20 @@ fn state(site: &Site) -> State {
 }
 
 /// A site with `chain` installed and the crafted package in its repository.
-fn site_with(package: &Path) -> (Site, tempfile::TempDir) {
-    let repo = plain_repo(&[package.to_owned()]);
+fn site_with(package: &Path) -> Site {
     let site = Site::small();
     site.ok(&["install", "-y", "chain"]);
-    let section = open_section("crafted", repo.path());
-    site.root.write("etc/yum.repos.d/crafted.repo", section);
-    (site, repo)
+    site.add_repo("crafted", &[package.to_owned()]);
+    site
 }
 
 /// The package must be refused in few words that hold `says`; nothing may have changed.
 #[track_caller]
 fn must_refuse(what: &str, package: &Path, says: &[&str]) {
     // As dangerous as possible: no digest saves us.
-    let rpm = program::run(
-        Command::new("rpm")
-            .args(["-K", "--nosignature"])
-            .arg(package),
-    );
+    let rpm = Rpm::of_files().run(&["-K".as_ref(), "--nosignature".as_ref(), package.as_os_str()]);
     assert!(rpm.success(), "{what}: the digests must be right");
-    let (site, _repo) = site_with(package);
+    let site = site_with(package);
     let before = state(&site);
     let (err, code) = site.refused(&["install", "-y", "victim"]);
     assert!(
@@ -371,8 +366,11 @@ fn row_61_symlink_then_file() {
         "mkdir -p %{buildroot}/opt/d\necho evil > %{buildroot}/opt/d/x",
         "/opt/d/x",
     );
-    let repo = plain_repo(&[link.clone(), file.clone()]);
-    let fresh = || Site::new(&open_section("plain", repo.path()));
+    let fresh = || {
+        let site = Site::new("");
+        site.add_repo("plain", &[link.clone(), file.clone()]);
+        site
+    };
     let site = fresh();
     site.ok(&["install", "-y", "link"]);
     // The target stands in the root, too: following it must end there.
@@ -440,7 +438,7 @@ fn row_61_symlink_then_file_in_one_package() {
         [&file[..96], &signature, &main, &file[payload_at..]].concat(),
     )
     .unwrap();
-    let (site, _repo) = site_with(&path);
+    let site = site_with(&path);
     // The payload still says ./opt/e/x: refused; nothing is written through the link either way.
     let before = state(&site);
     let (err, _) = site.refused(&["install", "-y", "victim"]);
@@ -486,12 +484,7 @@ fn row_62_installroot_escape() {
     site.ok(&["erase", "-y", "logged"]);
     untouched(&host);
     // rpm opens the database before it enters the root: it must be told where the link leads.
-    let mut rpm = Command::new("rpm");
-    rpm.arg("--root")
-        .arg(site.path())
-        .arg("--dbpath")
-        .arg(host.join("db"));
-    let all = ok(rpm.args(["--define", "_db_backend sqlite", "-qa"]));
+    let all = site.rpm().with_db(&host.join("db")).ok(&["-qa"]);
     assert!(
         all.contains("chain-3-1") && !all.contains("logged"),
         "{all}"
@@ -518,7 +511,10 @@ fn row_63_preplanted_temp() {
             "-e",
             "trace=openat,openat2,mkdirat,renameat2,linkat,symlinkat",
         ]);
-        command.arg(program()).arg("--installroot").arg(site.path());
+        command
+            .arg(program())
+            .arg("--installroot")
+            .arg(site.root.path());
         let output = program::run(command.args(["--releasever", "12"]).args(words));
         let text = &output.err;
         assert!(output.success(), "{text}");

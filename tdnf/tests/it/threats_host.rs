@@ -15,7 +15,7 @@ use testkit::server::Server;
 use testkit::{fixtures, mounts, rpmdb, tree};
 
 use crate::interop_lab::{
-    Site, copy, database, open_section, plain_repo, program, repo_section, small, unprivileged,
+    Site, copy, database, program, repo_section, small, tdnf_12, unprivileged,
 };
 
 type State = (BTreeMap<PathBuf, tree::Entry>, rpmdb::Dump);
@@ -62,15 +62,8 @@ const CHANGES: [&str; 6] = [
 
 /// Starts the changes below `root`.
 fn changing(root: &Path) -> Command {
-    let mut command = Command::new(program());
-    command.arg("--installroot").arg(root);
-    command
-        .args(["--releasever", "12", "install", "-y"])
-        .args(CHANGES);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+    let mut command = tdnf_12(root, &[&["install", "-y"], &CHANGES[..]].concat());
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
 
@@ -108,8 +101,8 @@ fn row_87_kill9_everywhere() {
     // A %pretrans needs a shell that is there before.
     site.ok(&["install", "-y", "tiny-shell"]);
     site.ok(&[&["install", "-y"], &first[..]].concat());
-    let old = state(site.path());
-    let done = copy(site.path());
+    let old = state(site.root.path());
+    let done = copy(site.root.path());
     let began = Instant::now();
     let run = program::run(&mut changing(done.path()));
     assert!(run.success());
@@ -120,7 +113,7 @@ fn row_87_kill9_everywhere() {
     let mut random = fastrand::Rng::with_seed(1);
     for moment in 0..30 {
         let fraction = random.u32(..1000);
-        let root = copy(site.path());
+        let root = copy(site.root.path());
         // Every second one dies within the transaction, whatever the speed of the machine.
         let (lines, pause) = match moment % 2 {
             0 => (None, whole * fraction / 1000),
@@ -132,11 +125,7 @@ fn row_87_kill9_everywhere() {
         killed(root.path(), lines, pause);
         let dir = RootDir::open(root.path()).unwrap();
         halfway += usize::from(pending(&dir, STATE_DIR).unwrap());
-        let mut next = Command::new(program());
-        next.arg("--installroot")
-            .arg(root.path())
-            .args(["--releasever", "12"]);
-        let next = program::run(next.args(["install", "-y", "tiny-shell"]));
+        let next = program::run(&mut tdnf_12(root.path(), &["install", "-y", "tiny-shell"]));
         let said = next.err;
         assert!(
             !pending(&dir, STATE_DIR).unwrap(),
@@ -186,7 +175,7 @@ fn asked_packages(server: &Server) -> usize {
 /// Refused with one of these words, nothing changed, nothing left behind.
 #[track_caller]
 fn refused_unchanged(site: &Site, words: &[&str], says: &[&str]) -> String {
-    let before = state(site.path());
+    let before = state(site.root.path());
     let output = site.run(words);
     assert!(!output.success(), "{words:?} must fail");
     let err = output.text();
@@ -195,7 +184,7 @@ fn refused_unchanged(site: &Site, words: &[&str], says: &[&str]) -> String {
         "{words:?}: {err}"
     );
     assert!(!err.contains("panicked"), "{err}");
-    let changed = differences(&state(site.path()), &before);
+    let changed = differences(&state(site.root.path()), &before);
     assert!(
         changed.is_empty(),
         "{words:?}: after left, before right: {changed:#?}\n{err}"
@@ -273,18 +262,16 @@ fn row_89_enospc_in_the_middle() {
         )
         .script("pre", "cat /dev/zero > /filling 2>/dev/null || :")
         .files("/opt/filler");
-    let repo = plain_repo(&[filler.build()]);
     let site = Site::small();
-    let section = open_section("filler", repo.path());
-    site.root.write("etc/yum.repos.d/filler.repo", section);
+    site.add_repo("filler", &[filler.build()]);
     site.ok(&["install", "-y", "tiny-shell", "chain-1-1"]);
-    small_disk(site.path(), "size=24m");
-    let before = state(site.path());
+    small_disk(site.root.path(), "size=24m");
+    let before = state(site.root.path());
     let output = site.run(&["install", "-y", "filler", "chain"]);
     let said = &output.err;
     fs::remove_file(site.root.join("filling")).unwrap();
     assert!(!said.contains("panicked"), "{said}");
-    let after = state(site.path());
+    let after = state(site.root.path());
     let changed = differences(&after, &before);
     println!("status {:?}: {said}", output.code);
     if output.success() {
@@ -297,7 +284,7 @@ fn row_89_enospc_in_the_middle() {
     }
     site.rpm().verify();
     site.ok(&["install", "-y", "payload-gzip"]);
-    let left = tree::read(site.path(), &|path| path == Path::new("var/cache"));
+    let left = tree::read(site.root.path(), &|path| path == Path::new("var/cache"));
     let left: Vec<_> = left
         .keys()
         .filter(|p| p.to_string_lossy().contains(".tdnf-stage"))
@@ -319,12 +306,12 @@ fn row_89_enospc_rpmdb() {
             .arg(&dir));
         let used: u64 = used.split_whitespace().next().unwrap().parse().unwrap();
         small_disk(&dir, &format!("size={}k", used.next_multiple_of(4) + room));
-        let before = state(site.path());
+        let before = state(site.root.path());
         let output = site.run(&["install", "-y", "kinds", "config", "multi", "logged"]);
         let said = &output.err;
         println!("{room} kB of room: {:?} {said}", output.code);
         assert!(!said.contains("panicked"), "{said}");
-        let changed = differences(&state(site.path()), &before);
+        let changed = differences(&state(site.root.path()), &before);
         assert!(
             output.success() || changed.is_empty(),
             "{room}: {said}{changed:#?}"
@@ -385,12 +372,12 @@ fn a_directory_of_another_project_is_staged_inside() {
             .rest(rest)
             .build()
     };
-    let repo = plain_repo(&[
+    let packages = [
         package("1", ""),
         package("2", ""),
         package("3", "%post\n:\n%triggerprein -- proj\n:\n"),
         package("4", "%preun\nexit 1\n"),
-    ]);
+    ];
     let image = tempfile::NamedTempFile::new().unwrap();
     image.as_file().set_len(512 << 20).unwrap();
     ok(Command::new("mkfs.xfs")
@@ -398,8 +385,7 @@ fn a_directory_of_another_project_is_staged_inside() {
         .arg("-f")
         .arg(image.path()));
     let site = Site::small();
-    let site_section = open_section("proj", repo.path());
-    site.root.write("etc/yum.repos.d/proj.repo", site_section);
+    site.add_repo("proj", &packages);
     site.ok(&["install", "-y", "tiny-shell"]);
     let usr = site.root.join("usr");
     let kept = copy(&usr);
@@ -431,7 +417,7 @@ fn a_directory_of_another_project_is_staged_inside() {
     assert!(!dir.join("only-1").exists());
     site.rpm().verify();
     let left = |site: &Site| {
-        let all = tree::read(site.path(), &|path| path == Path::new("var/cache"));
+        let all = tree::read(site.root.path(), &|path| path == Path::new("var/cache"));
         let stages = all
             .into_keys()
             .filter(|p| p.to_string_lossy().contains(".tdnf-stage"));
@@ -440,10 +426,10 @@ fn a_directory_of_another_project_is_staged_inside() {
     assert_eq!(left(&site), Vec::<PathBuf>::new());
     // An error behind the moved steps undoes them all.
     site.ok(&["install", "-y", "proj-4"]);
-    let before = state(site.path());
+    let before = state(site.root.path());
     let (said, _) = site.refused(&["downgrade", "-y", "proj-3"]);
     assert!(said.contains("%preun"), "{said}");
-    let changed = differences(&state(site.path()), &before);
+    let changed = differences(&state(site.root.path()), &before);
     assert!(changed.is_empty(), "{changed:#?}");
     assert_eq!(left(&site), Vec::<PathBuf>::new());
     // So does the next start after a kill, whenever it comes.
@@ -451,7 +437,7 @@ fn a_directory_of_another_project_is_staged_inside() {
         let mut command = site.command(&["downgrade", "-y", "proj-3"]);
         let _ = program::run(command.env("TDNF_TEST_KILL_STEP", step.to_string()));
         site.ok(&["install", "-y", "tiny-shell"]);
-        let changed = differences(&state(site.path()), &before);
+        let changed = differences(&state(site.root.path()), &before);
         assert!(changed.is_empty(), "step {step}: {changed:#?}");
         assert_eq!(left(&site), Vec::<PathBuf>::new());
     }
@@ -472,7 +458,7 @@ fn as_nobody(site: &Site, words: &[&str]) -> (String, String, i32) {
         .arg(&place);
     command
         .arg("--installroot")
-        .arg(site.path())
+        .arg(site.root.path())
         .args(["--releasever", "12"])
         .args(words);
     command
@@ -492,7 +478,7 @@ fn no_permission() {
     site.ok(&["install", "-y", "chain-1-1"]);
     fs::copy(program(), site.root.join("tdnf-copy")).unwrap();
     server.forget();
-    let before = state(site.path());
+    let before = state(site.root.path());
     for words in [
         &["install", "-y", "config"][..],
         &["erase", "-y", "chain"],
@@ -524,6 +510,6 @@ fn no_permission() {
     let (out, err, code) = as_nobody(&site, &["-C", "list", "available", "config"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("config"), "{out}");
-    let changed = differences(&state(site.path()), &before);
+    let changed = differences(&state(site.root.path()), &before);
     assert!(changed.is_empty(), "{changed:#?}");
 }

@@ -38,10 +38,10 @@ fn packages() -> &'static Vec<PathBuf> {
 }
 
 /// A root with a shell, a pipe, and these packages in a repository.
-fn site() -> (Site, tempfile::TempDir) {
-    let (site, repo) = shell_site(packages());
+fn site() -> Site {
+    let site = shell_site(packages());
     ok(Command::new("mkfifo").arg(site.root.join("pipe")));
-    (site, repo)
+    site
 }
 
 fn started(site: &Site, words: &[&str]) -> Child {
@@ -85,16 +85,8 @@ fn release(site: &Site) {
 }
 
 fn rpm(site: &Site, words: &[&str]) -> Command {
-    let mut command = Command::new("rpm");
-    command.arg("--root").arg(site.path());
-    command.args([
-        "--dbpath",
-        "/var/lib/rpm",
-        "--define",
-        "_db_backend sqlite",
-        "--nosignature",
-    ]);
-    command.args(words).stdin(Stdio::null());
+    let mut command = site.rpm().command("rpm");
+    command.arg("--nosignature").args(words);
     command
 }
 
@@ -105,7 +97,7 @@ fn row_97_concurrent_x20() {
     if unprivileged() {
         return;
     }
-    let (site, repo) = site();
+    let site = site();
     site.ok(&["install", "-y", "fast"]);
     let names: Vec<String> = (1..=MANY).map(|n| format!("many-{n}")).collect();
     let installs: Vec<Child> = names
@@ -123,7 +115,7 @@ fn row_97_concurrent_x20() {
         .arg("-q")
         .arg("-o")
         .arg(site.root.join("tmp"))
-        .arg(repo.path()));
+        .arg(site.www().join("test")));
     let mut told = 0;
     for (install, name) in installs.into_iter().zip(&names) {
         let output = Run::of(install.wait_with_output().unwrap());
@@ -177,7 +169,7 @@ fn row_98_lock_holder_killed() {
     if unprivileged() {
         return;
     }
-    let (site, _repo) = site();
+    let site = site();
     let mut holder = started(&site, &["install", "-y", "slow"]);
     let scriptlet = waiting(&site);
     let wait = ["--lock-timeout", "1", "install", "-y", "fast"];
@@ -204,7 +196,7 @@ fn row_98_lock_holder_killed() {
         .arg(program());
     apart
         .arg("--installroot")
-        .arg(site.path())
+        .arg(site.root.path())
         .args(["--releasever", "12"])
         .args(wait);
     let output = program::run(&mut apart);
@@ -251,8 +243,8 @@ fn row_99_concurrent_rpm() {
     if unprivileged() {
         return;
     }
-    let (site, repo) = site();
-    let file = repo.path().join("slow-1-1.noarch.rpm");
+    let site = site();
+    let file = site.www().join("test").join("slow-1-1.noarch.rpm");
     let file = file.to_str().unwrap();
     let mut theirs = rpm(&site, &["-i", "--nodeps", file]).spawn().unwrap();
     let _ = waiting(&site);

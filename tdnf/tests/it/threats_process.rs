@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use testkit::program::{self, Run, ok};
 use testkit::spec::Spec;
+use testkit::stage::open_section;
 
 use testkit::fixtures;
 use testkit::{rpmdb, tree};
 
-use crate::interop_lab::{database, program, shell_site, unprivileged};
+use crate::interop_lab::{database, program, shell_site, tdnf_12, unprivileged};
 
 /// A package of one file `/opt/NAME` and these further sections.
 fn package(name: &str, version: &str, rest: &str) -> PathBuf {
@@ -55,7 +56,7 @@ fn row_92_eintr_storm() {
         return;
     }
     let script = "%post\nx=0\nwhile [ $x -lt 500 ]; do x=$((x+1)); echo line $x; done\n";
-    let (site, _repo) = shell_site(&[package("stormy", "1", script), package("calm", "1", "")]);
+    let site = shell_site(&[package("stormy", "1", script), package("calm", "1", "")]);
     let words = ["install", "-y", "stormy", "calm"];
     let command = site.command(&words);
     let all: Vec<String> = std::iter::once(command.get_program())
@@ -108,7 +109,7 @@ fn row_94_sighup_ssh_drop() {
     };
     // 1: all is done, but the words could not be written.
     for (kind, exit, there) in [("post", "129", false), ("posttrans", "1", true)] {
-        let (site, _repo) = shell_site(&[package("drop", "1", &wait(kind))]);
+        let site = shell_site(&[package("drop", "1", &wait(kind))]);
         let (seen, go) = (site.root.join("seen"), site.root.join("go"));
         let command = site.command(&["install", "-y", "drop"]);
         let mut words = vec![seen.into_os_string(), go.into_os_string()];
@@ -169,7 +170,7 @@ fn row_95_oom() {
     }
     let big = "%post\n:\n";
     for limit in [128, 64, 16] {
-        let (site, _repo) = shell_site(&[package("small", "1", big)]);
+        let site = shell_site(&[package("small", "1", big)]);
         let Some(output) = in_memory(&site.command(&["install", "-y", "small"]), limit) else {
             return;
         };
@@ -187,7 +188,7 @@ fn row_95_address_space() {
     if unprivileged() {
         return;
     }
-    let (site, _repo) = shell_site(&[package("small", "1", "%post\n:\n")]);
+    let site = shell_site(&[package("small", "1", "%post\n:\n")]);
     let limited = |command: &Command, space: u64| {
         let mut limited = Command::new("prlimit");
         limited.arg(format!("--as={}", space << 20));
@@ -246,7 +247,7 @@ fn row_96_bare_surroundings() {
     let many: Vec<PathBuf> = (0..12)
         .map(|n| package(&format!("bare{n}"), "1", "%post\necho ran\n"))
         .collect();
-    let (site, repo) = shell_site(&many);
+    let site = shell_site(&many);
     let names: Vec<String> = (0..12).map(|n| format!("bare{n}")).collect();
     let install = |extra: &str| {
         let command = site.command(&["install", "-y"]);
@@ -278,13 +279,12 @@ fn row_96_bare_surroundings() {
     // The root from inside: no /proc, no /tmp, an empty /dev.
     let inside = site.root.join("tdnf");
     fs::copy(program(), &inside).unwrap();
-    tree::copy(repo.path(), &site.root.join("repo"));
-    let section = "[test]\nname=t\nbaseurl=file:///repo\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n";
-    site.root.write("etc/yum.repos.d/test.repo", section);
+    tree::copy(&site.www().join("test"), &site.root.join("repo"));
+    site.write_repo("test", &open_section("test", Path::new("/repo")));
     fs::remove_dir_all(site.root.join("tmp")).unwrap();
     let mut apart = Command::new("/usr/sbin/chroot");
     apart
-        .arg(site.path())
+        .arg(site.root.path())
         .args(["/tdnf", "--releasever", "12", "install", "-y"]);
     apart.args(&names).env_clear().stdin(Stdio::null());
     check("a bare chroot", apart);
@@ -309,7 +309,7 @@ fn row_100_self_update() {
         .files("%attr(755,root,root) /usr/bin/*")
         .build()
     };
-    let (site, repo) = shell_site(&[selves("1"), selves("2")]);
+    let site = shell_site(&[selves("1"), selves("2")]);
     site.ok(&["install", "-y", "self-1"]);
     let place = site.root.join("usr/bin/tdnf");
     let arm = || {
@@ -317,14 +317,13 @@ fn row_100_self_update() {
         fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
     };
     arm();
-    tree::copy(repo.path(), &site.root.join("repo"));
-    let section = "[test]\nname=t\nbaseurl=file:///repo\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n";
-    site.root.write("etc/yum.repos.d/test.repo", section);
+    tree::copy(&site.www().join("test"), &site.root.join("repo"));
+    site.write_repo("test", &open_section("test", Path::new("/repo")));
     let run = |words: &str| {
         let script = format!(
             "mount -t proc proc '{root}/proc'; exec chroot '{root}' /usr/bin/tdnf \
              --releasever 12 {words}",
-            root = site.path().display()
+            root = site.root.path().display()
         );
         let mut command = Command::new("unshare");
         program::run(
@@ -370,7 +369,7 @@ fn row_101_protected_packages() {
             .files(&dir)
             .build()
     };
-    let (site, repo) = shell_site(&[
+    let site = shell_site(&[
         base,
         needs.build(),
         kernel("running", release),
@@ -391,13 +390,12 @@ fn row_101_protected_packages() {
     }
     // The kernel of this machine is that of the running system, which only `/` is.
     fs::copy(program(), site.root.join("tdnf")).unwrap();
-    tree::copy(repo.path(), &site.root.join("repo"));
-    let section = "[test]\nname=t\nbaseurl=file:///repo\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n";
-    site.root.write("etc/yum.repos.d/test.repo", section);
+    tree::copy(&site.www().join("test"), &site.root.join("repo"));
+    site.write_repo("test", &open_section("test", Path::new("/repo")));
     let inside = |words: &[&str]| {
         let mut command = Command::new("chroot");
         command
-            .arg(site.path())
+            .arg(site.root.path())
             .args(["/tdnf", "--releasever", "12"])
             .args(words);
         program::run(&mut command)
@@ -425,7 +423,7 @@ fn row_104_time_jump() {
     let packages: Vec<PathBuf> = (1..=3)
         .map(|n| package(&format!("t{n}"), "1", ""))
         .collect();
-    let (site, _repo) = shell_site(&packages);
+    let site = shell_site(&packages);
     let now = 1_700_000_000_i64;
     for (n, jump) in [(1, 0), (2, -86_400), (3, 86_400)] {
         let mut command = site.command(&["install", "-y", &format!("t{n}")]);
@@ -461,7 +459,7 @@ fn files_younger_than_the_run_keep_their_time() {
         return;
     }
     let ahead = "touch -d '2037-01-01 00:00:00 UTC' %{buildroot}/opt/young\n";
-    let (site, _repo) = shell_site(&[package("young", "1", ahead)]);
+    let site = shell_site(&[package("young", "1", ahead)]);
     let mut command = site.command(&["install", "-y", "young"]);
     ok(command.env("SOURCE_DATE_EPOCH", "1600000000"));
     let stat = fs::metadata(site.root.join("opt/young")).unwrap();
@@ -483,7 +481,7 @@ fn row_105_disk_full_log() {
         "| true",
         ">&- 2>&-",
     ] {
-        let (site, _repo) = shell_site(&[package("loud", "1", script)]);
+        let site = shell_site(&[package("loud", "1", script)]);
         let command = site.command(&["install", "-y", "loud"]);
         let words: Vec<String> = std::iter::once(command.get_program())
             .chain(command.get_args())
@@ -521,24 +519,18 @@ fn a_root_is_built_twice_alike() {
     ];
     let place = tempfile::tempdir().unwrap();
     let root = place.path().join("root");
-    let (made, _repo) = shell_site(&packages);
+    let made = shell_site(&packages);
     let mut old = Command::new("find");
-    old.arg(made.path());
+    old.arg(made.root.path());
     ok(old.args(["-exec", "touch", "-hd", "@1500000000", "{}", "+"]));
     let build = || {
-        tree::copy(made.path(), &root);
+        tree::copy(made.root.path(), &root);
         for words in [
             &["install", "-y", "one", "two-1"][..],
             &["update", "-y"],
             &["clean", "all"],
         ] {
-            let mut command = Command::new(program());
-            command
-                .arg("--installroot")
-                .arg(&root)
-                .args(["--releasever", "12"])
-                .args(words);
-            ok(command.env("SOURCE_DATE_EPOCH", "1600000000"));
+            ok(tdnf_12(&root, words).env("SOURCE_DATE_EPOCH", "1600000000"));
         }
         let after = place.path().join("kept");
         let cache = |path: &Path| path == Path::new("var/cache");

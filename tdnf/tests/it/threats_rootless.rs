@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use testkit::program::{self, Run, ok};
 use testkit::spec::Spec;
+use testkit::stage::Stage;
 
-use testkit::rpm::Rpm;
 use testkit::{fixtures, tree};
 
-use crate::interop_lab::{open_section, plain_repo, program, shell_site, unprivileged};
+use crate::interop_lab::{program, shell_site, unprivileged};
 
 fn package(name: &str, install: &str, files: &str) -> PathBuf {
     Spec::new(name, "1")
@@ -38,7 +38,7 @@ fn row_68_special_files() {
     if unprivileged() {
         return;
     }
-    let (site, _repo) = shell_site(&specials());
+    let site = shell_site(&specials());
     // A socket and a link in the way are replaced, not written to.
     fs::create_dir_all(site.root.join("opt")).unwrap();
     drop(std::os::unix::net::UnixListener::bind(site.root.join("opt/pipe")).unwrap());
@@ -74,7 +74,7 @@ fn row_68_special_files() {
 
 /// A folder of the user nobody with a root in it, the program, and a repository.
 struct Rootless {
-    dir: tempfile::TempDir,
+    stage: Stage,
 }
 
 const NOBODY: u32 = 65534;
@@ -82,21 +82,13 @@ const NOBODY: u32 = 65534;
 impl Rootless {
     /// None where the kernel lets users make no namespaces.
     fn new(packages: &[PathBuf]) -> Option<Rootless> {
-        let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let repo = plain_repo(packages);
-        tree::copy(repo.path(), &dir.path().join("repo"));
-        fs::set_permissions(dir.path().join("repo"), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(program(), dir.path().join("tdnf")).unwrap();
-        let rootless = Rootless { dir };
-        let root = rootless.root();
-        for name in ["etc/tdnf", "etc/yum.repos.d", "var/lib/rpm"] {
-            fs::create_dir_all(root.join(name)).unwrap();
-        }
-        fs::write(root.join("etc/tdnf/tdnf.conf"), "[main]\n").unwrap();
-        let section = open_section("test", &rootless.dir.path().join("repo"));
-        fs::write(root.join("etc/yum.repos.d/test.repo"), section).unwrap();
-        ok(Command::new("chown").args(["-R", "65534:65534"]).arg(&root));
+        let stage = Stage::with_conf("[main]\n");
+        let rootless = Rootless { stage };
+        let root = rootless.stage.root.path();
+        rootless.stage.add_repo("test", packages);
+        fs::copy(program(), rootless.stage.path("tdnf")).unwrap();
+        fs::create_dir_all(root.join("var/lib/rpm")).unwrap();
+        ok(Command::new("chown").args(["-R", "65534:65534"]).arg(root));
         let possible = rootless.inside(Path::new("/bin/true"), &[]);
         if !possible.success() {
             fixtures::skipped(&format!("no user namespaces: {}", possible.text()));
@@ -106,7 +98,7 @@ impl Rootless {
     }
 
     fn root(&self) -> PathBuf {
-        self.dir.path().join("root")
+        self.stage.path("root")
     }
 
     /// As root of a namespace that nobody made, who is nobody outside.
@@ -135,11 +127,11 @@ impl Rootless {
             "--releasever",
             "12",
         ];
-        self.inside(&self.dir.path().join("tdnf"), &[&first[..], words].concat())
+        self.inside(&self.stage.path("tdnf"), &[&first[..], words].concat())
     }
 
     fn installed(&self) -> String {
-        Rpm::on_root(&self.root()).ok(&["-qa", "--qf", "%{NAME}\\n"])
+        self.stage.rpm().ok(&["-qa", "--qf", "%{NAME}\\n"])
     }
 }
 
@@ -251,7 +243,7 @@ fn row_68_what_a_user_namespace_cannot_have() {
         );
         assert!(tree::differences(&tree::read(&root.join("etc"), &there), &before).is_empty());
         // So does rpm, after half of it.
-        let file = fs::read_dir(rootless.dir.path().join("repo"))
+        let file = fs::read_dir(rootless.stage.www().join("test"))
             .unwrap()
             .flatten();
         let mut file = file.filter(|f| {

@@ -37,7 +37,7 @@ fn row_71_a_scriptlet_hangs() {
     }
     let hang = "%pre\necho $$ > /pid\necho hanging\nwhile [ ! -e /go ]; do :; done\n";
     for by_end in [false, true] {
-        let (site, _repo) = shell_site(&[package("hang", hang), package("other", "")]);
+        let site = shell_site(&[package("hang", hang), package("other", "")]);
         let mut command = site.command(&["install", "-y", "other", "hang"]);
         let mut child = command
             .stdout(Stdio::piped())
@@ -79,7 +79,7 @@ fn row_71_a_scriptlet_fails() {
     }
     let fails = |status: &str| format!("%post\necho about to fail\n{status}\n");
     for (end, words) in [("exit 3", "exit status 3"), ("kill -9 $$", "signal 9")] {
-        let (site, _repo) = shell_site(&[package("fails", &fails(end)), package("well", "")]);
+        let site = shell_site(&[package("fails", &fails(end)), package("well", "")]);
         let output = site.run(&["install", "-y", "fails", "well"]);
         let said = output.text();
         let line = format!("warning: %post(fails-1-1.noarch) scriptlet failed, {words}");
@@ -95,7 +95,7 @@ fn row_71_a_scriptlet_fails() {
         assert!(warnings.contains(words), "{json}");
     }
     // A failing %pre leaves nothing, also not of the packages beside it, and the failure is recorded.
-    let (site, _repo) = shell_site(&[package("fails", "%pre\nexit 3\n"), package("well", "")]);
+    let site = shell_site(&[package("fails", "%pre\nexit 3\n"), package("well", "")]);
     let (said, _) = site.refused(&["install", "-y", "well", "fails"]);
     assert!(
         said.contains("error: %prein(fails-1-1.noarch) scriptlet failed, exit status 3"),
@@ -116,7 +116,7 @@ fn row_71_a_scriptlet_leaves_a_daemon() {
     // It ends by itself, should the test die.
     let daemon = "%post\necho started\n\
                   (n=0; while [ ! -e /go ] && [ $n -lt 3000000 ]; do n=$((n+1)); done; : > /ended) &\n";
-    let (site, _repo) = shell_site(&[package("daemon", daemon)]);
+    let site = shell_site(&[package("daemon", daemon)]);
     // The shell reads from it in the background.
     site.root.write("dev/null", "");
     let output = site.run(&["install", "-y", "daemon"]);
@@ -142,7 +142,7 @@ fn row_71_a_scriptlet_writes_without_end() {
     }
     let line = "x".repeat(1000);
     let script = format!("%post\nn=0\nwhile [ $n -lt 30000 ]; do n=$((n+1)); echo {line}; done\n");
-    let (site, _repo) = shell_site(&[package("loud", &script)]);
+    let site = shell_site(&[package("loud", &script)]);
     let output = site.run(&["install", "-y", "loud"]);
     assert!(output.success());
     let lines = output.out.lines().filter(|found| **found == line);
@@ -179,7 +179,7 @@ fn row_71_a_scriptlet_kills_its_parent() {
     }
     for (kind, there_after) in [("pre", false), ("post", false), ("posttrans", true)] {
         let script = format!("%{kind}\n[ -e /once ] && exit 0\n: > /once\nkill -9 $PPID\n");
-        let (site, _repo) = shell_site(&[package("killer", &script), package("well", "")]);
+        let site = shell_site(&[package("killer", &script), package("well", "")]);
         let output = site.run(&["install", "-y", "well", "killer"]);
         assert_eq!(output.code, -1, "%{kind}: {}", output.text());
         // Any command that changes something.
@@ -223,7 +223,7 @@ fn row_72_a_scriptlet_meddles() {
         .concat();
     let lua = "%preun -p <lua>\nprint('lua', posix.getcwd()) posix.chdir('/usr') posix.umask('077')\n\
                %postun -p <lua>\nprint('lua', posix.getcwd(), posix.umask())\n";
-    let (site, _repo) = shell_site(&[
+    let site = shell_site(&[
         package("meddler", &format!("{all}{lua}")),
         package("well", ""),
     ]);
@@ -277,7 +277,7 @@ fn row_72_a_scriptlet_sends_signals() {
     }
     let script =
         "%pre\ntrap '' TERM INT HUP\nkill -TERM 0\nkill -INT 0\nkill -HUP 0\necho still here\n";
-    let (site, _repo) = shell_site(&[package("signals", script)]);
+    let site = shell_site(&[package("signals", script)]);
     let mut apart = Command::new("setsid");
     let command = site.command(&["install", "-y", "signals"]);
     apart

@@ -57,15 +57,13 @@ exit 0
 - <first>
 ";
 
-/// Builds the package and returns its directory; `None` when the tools are absent.
-fn packages(dir: &Path) -> Option<()> {
-    std::fs::write(dir.join("odd.spec"), SPEC.replace("%install", "%install\n")).unwrap();
-    let top = format!("_topdir {}/top", dir.display());
-    let out = format!("_rpmdir {}/repo", dir.display());
-    let args = [
-        "-bb", "--quiet", "--define", &top, "--define", &out, "odd.spec",
-    ];
-    run("rpmbuild", &args, dir).map(drop)
+/// Builds the package into `repo/noarch`.
+fn packages(dir: &Path) {
+    let place = dir.join("repo/noarch");
+    std::fs::create_dir_all(&place).unwrap();
+    for package in testkit::spec::build(SPEC, &[]) {
+        std::fs::copy(&package, place.join(package.file_name().unwrap())).unwrap();
+    }
 }
 
 /// Runs createrepo_c and parses what it wrote; every part is verified on the way.
@@ -119,9 +117,7 @@ fn query(dir: &Path, format: &str) -> String {
 fn every_compression_and_checksum_of_createrepo() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    if packages(dir).is_none() {
-        return;
-    }
+    packages(dir);
     for compression in ["gz", "xz", "bz2"] {
         for checksum in ["sha1", "sha256", "sha512"] {
             let general = format!("--general-compress-type={compression}");
@@ -161,9 +157,7 @@ fn every_compression_and_checksum_of_createrepo() {
 fn zstd_in_two_frames() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    if packages(dir).is_none() {
-        return;
-    }
+    packages(dir);
     let Some(repomd) = created(dir, &[]) else {
         return;
     };
@@ -202,9 +196,7 @@ fn zstd_in_two_frames() {
 fn every_field_is_what_rpm_says() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    if packages(dir).is_none() {
-        return;
-    }
+    packages(dir);
     let Some(repomd) = created(dir, &[]) else {
         return;
     };
@@ -279,9 +271,7 @@ fn every_field_is_what_rpm_says() {
 fn what_we_write_reads_the_same_and_dnf_takes_it() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    if packages(dir).is_none() {
-        return;
-    }
+    packages(dir);
     let Some(mut repomd) = created(
         dir,
         &[

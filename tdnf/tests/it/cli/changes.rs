@@ -1,13 +1,13 @@
 //! Commands that change the system. They need root, as tdnf does.
 
 use std::fs;
-use std::io::Write as _;
 use std::process::Stdio;
 
 use testkit::fixtures::unprivileged;
+use testkit::program;
 use testkit::rpm::createrepo;
 
-use super::{Run, Site, plain};
+use super::{Site, plain};
 
 fn site() -> Option<Site> {
     if unprivileged() {
@@ -115,15 +115,7 @@ fn the_question_is_asked_and_answered() {
         json.starts_with(r#"{"Install":[{"Name":"alpha","Arch":"noarch","Evr":"2.0-1","#),
         "{json}"
     );
-    let mut child = site
-        .command(&["install", "alpha"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(b"what\ny\n").unwrap();
-    let ran = Run::of(child.wait_with_output().unwrap()).ok();
+    let ran = program::run_with(&mut site.command(&["install", "alpha"]), b"what\ny\n").ok();
     assert!(
         ran.out
             .contains("Is this ok [y/N]: Is this ok [y/N]: Testing transaction\n"),

@@ -1,32 +1,21 @@
 //! Every JSON output is read by Python's json, the one that scripts use.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use testkit::fixtures::unprivileged;
+use testkit::program;
 
 use super::{Site, plain};
 
 /// What Python's json makes of a text, written back by it.
 fn python(text: &str) -> Value {
     let code = "import json, sys; json.dump(json.load(sys.stdin), sys.stdout)";
-    let mut child = Command::new("/usr/bin/python3")
-        .args(["-I", "-S", "-c", code])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 runs");
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "Python cannot read: {text}");
-    serde_json::from_slice(&output.stdout).expect("Python writes JSON")
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-I", "-S", "-c", code]);
+    let written = program::filter(&mut command, text.as_bytes());
+    serde_json::from_slice(&written).expect("Python writes JSON")
 }
 
 fn site() -> Option<Site> {

@@ -26,7 +26,9 @@ use std::process::Command;
 use testkit::program::{self, Run};
 use testkit::rpm::createrepo;
 use testkit::spec::Spec;
-use testkit::stage::Stage;
+use testkit::stage::{self, Stage};
+
+use crate::interop_lab::program;
 
 /// A root, a configuration and a repository directory, all temporary.
 pub(crate) struct Site {
@@ -94,15 +96,9 @@ impl Site {
     }
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tdnf"));
-        command
-            .arg("-c")
-            .arg(self.path("tdnf.conf"))
-            .arg("--installroot")
-            .arg(self.path("root"))
-            .args(words)
-            .env_clear();
-        command
+        let conf = self.path("tdnf.conf").display().to_string();
+        let words = [&["-c", &conf], words].concat();
+        stage::tdnf(&program(), self.root.path(), &words)
     }
 
     /// Names of what the real rpm finds installed, sorted.
@@ -114,14 +110,7 @@ impl Site {
     }
 
     pub(crate) fn rpm(&self, words: &[&str]) -> String {
-        let output = Command::new("rpm")
-            .arg("--root")
-            .arg(self.path("root"))
-            .args(["--dbpath", "/var/lib/rpm"])
-            .args(words)
-            .output()
-            .expect("rpm runs");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        self.stage.rpm().run(words).out
     }
 }
 
@@ -135,7 +124,7 @@ pub(crate) fn answer(command: &mut Command) -> Run {
 
 /// Runs tdnf with words alone.
 pub(crate) fn bare(words: &[&str]) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tdnf"));
+    let mut command = Command::new(program());
     answer(command.args(words).env_clear())
 }
 

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use testkit::fixtures::unprivileged;
-use testkit::rpm::createrepo;
+use testkit::rpm::{Rpm, createrepo};
 
 use super::{Site, Spec, plain};
 
@@ -44,14 +43,9 @@ fn source_packages_are_unpacked_as_rpm_does_it() {
     let source = source_package();
     fs::copy(&source, site.path("repo/app-1-1.src.rpm")).unwrap();
     createrepo::<&str>(&site.path("repo"), &[]);
-    let output = Command::new("rpm")
-        .arg("--define")
-        .arg(format!("_topdir {}", site.path("rpmtree").display()))
-        .args(["-i", "--nosignature"])
-        .arg(&source)
-        .output()
-        .expect("rpm runs");
-    assert!(output.status.success(), "{output:?}");
+    let top = format!("_topdir {}", site.path("rpmtree").display());
+    let path = source.display().to_string();
+    Rpm::of_files().ok(&["--define", &top, "-i", "--nosignature", &path]);
     let expected = tree(&site.path("rpmtree"));
     assert_eq!(expected.len(), 3);
 

@@ -64,7 +64,7 @@ impl Fault {
 
 /// The state is what the program said of it, and the next start finds nothing or sets it right.
 fn tried(scene: &Scene, fault: Fault, tally: &Tally) {
-    let root = copy(scene.base.path());
+    let root = copy(scene.base());
     let mut met = String::new();
     let run = step::run(&upgrade(root.path()), root.path(), &mut |call| {
         if !fault.meets(call) {

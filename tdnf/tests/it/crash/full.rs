@@ -7,16 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::program::ok;
 
-use testkit::root::Sandbox;
 use testkit::spec::Spec;
 use testkit::step::{self, Order};
 use testkit::{mounts, tree};
 
 use super::disk::Bench;
-use super::site::{Found, Scene, copy, possible, scene, tdnf, upgrade};
+use super::site::{Found, Scene, copy, possible, scene, stage_with, tdnf, upgrade};
 use super::specs::shell;
 use super::tally::{Tally, points};
-use crate::interop_lab::{open_section, plain_repo, shipped_conf};
 
 /// Points of a sample.
 const SAMPLE: usize = 40;
@@ -50,7 +48,7 @@ fn filled(scene: &Scene, bench: &Bench, fill: Fill, point: usize) -> Result<Foun
         .arg("-rf")
         .arg(&root)
         .arg(bench.path("disk/filling")));
-    tree::copy(scene.base.path(), &root);
+    tree::copy(scene.base(), &root);
     ok(Command::new("sync").arg("-f").arg(&root));
     let run = step::run(&upgrade(&root), &root, &mut |call| {
         if call.number == point {
@@ -90,7 +88,7 @@ fn disk_fills(test: &str, options: &[&str], fill: Fill) {
     }
     let scene = scene();
     let bench = Bench::new();
-    bench.disk("ext4", options, scene.base.path());
+    bench.disk("ext4", options, scene.base());
     let tally = Tally::default();
     for point in points(scene.calls.len(), SAMPLE) {
         let call = scene.calls[point - 1].0;
@@ -142,13 +140,8 @@ fn row_89_no_room_to_roll_back_an_own_staging_directory() {
     if !possible() || !mounts::own(test) {
         return;
     }
-    let repo = plain_repo(&project_packages());
-    let base = Sandbox::with_shell();
-    base.write("etc/tdnf/tdnf.conf", shipped_conf());
-    base.write(
-        "etc/yum.repos.d/crash.repo",
-        open_section("crash", repo.path()),
-    );
+    let stage = stage_with(&project_packages());
+    let base = &stage.root;
     fs::create_dir_all(base.join("opt/p")).unwrap();
     let bench = Bench::new();
     let root = bench.disk("xfs", &[], base.path());

@@ -4,37 +4,30 @@
 use std::path::Path;
 use testkit::program::{self, ok};
 
-use tempfile::TempDir;
-use testkit::root::Sandbox;
 use testkit::rpmdb::{self, Cell};
 use testkit::spec::Spec;
+use testkit::stage::Stage;
 use testkit::step::{self, Order};
 
-use super::site::{Found, copy, next_start_command, possible, tdnf};
+use super::site::{Found, copy, next_start_command, possible, stage_with, tdnf};
 use super::specs::shell;
 use super::tally::{Tally, each, points};
-use crate::interop_lab::{open_section, plain_repo, shipped_conf};
 
 /// Points of a sample.
 const SAMPLE: usize = 120;
 
 /// `app` and what it needs; the shell that they need stands there.
-fn site() -> (Sandbox, TempDir) {
+fn site() -> Stage {
     let needed = Spec::new("needed", "1").file("/opt/needed", "1").build();
     let app = Spec::new("app", "1")
         .lines("Requires: needed")
         .script("posttrans", ":")
         .file("/opt/app", "1")
         .build();
-    let repo = plain_repo(&[shell(), needed, app]);
-    let base = Sandbox::with_shell();
-    base.write("etc/tdnf/tdnf.conf", shipped_conf());
-    base.write(
-        "etc/yum.repos.d/crash.repo",
-        open_section("crash", repo.path()),
-    );
+    let stage = stage_with(&[shell(), needed, app]);
+    let base = &stage.root;
     ok(&mut next_start_command(base.path()));
-    (base, repo)
+    stage
 }
 
 /// What the history says of the install: how often it is recorded, what came with it, and the marks.
@@ -136,7 +129,8 @@ fn row_87_the_history_is_completed_with_its_marks() {
     if !possible() {
         return;
     }
-    let (base, _repo) = site();
+    let stage = site();
+    let base = &stage.root;
     let words = ["-y", "install", "app"];
     let whole = copy(base.path());
     let run = step::run(&tdnf(whole.path(), &words), whole.path(), &mut |_| {

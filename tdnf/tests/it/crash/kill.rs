@@ -21,7 +21,7 @@ fn order(own: bool, point: usize) -> Order {
 }
 
 fn kill_at(scene: &Scene, point: usize, tally: &Tally) {
-    let root = copy(scene.base.path());
+    let root = copy(scene.base());
     let mut at = "never reached".to_owned();
     let run = step::run(&upgrade(root.path()), root.path(), &mut |call| {
         if call.number != point {
@@ -68,7 +68,7 @@ fn row_87_the_recovery_is_killed_at_every_call() {
     let scene = scene();
     let tally = Tally::default();
     for place in ["before", "after"] {
-        let root = copy(scene.base.path());
+        let root = copy(scene.base());
         let point = scene.commit_call(place == "before");
         step::run(&upgrade(root.path()), root.path(), &mut |call| {
             if call.number < point {

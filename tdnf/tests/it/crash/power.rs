@@ -67,7 +67,7 @@ fn power_fails(kind: &str, test: &str) {
     let bench = Bench::new();
     let tally = Tally::default();
     for seed in 1..=RUNS[usize::from(everything())] {
-        let root = bench.disk(kind, &[], scene.base.path());
+        let root = bench.disk(kind, &[], scene.base());
         let clones = upgrade_with_clones(&bench, scene, &root, seed);
         bench.unmount("disk");
         for (at, image) in clones {

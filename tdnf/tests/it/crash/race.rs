@@ -7,16 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use testkit::program::{self, ok};
 
-use tempfile::TempDir;
-use testkit::root::Sandbox;
 use testkit::spec::Spec;
+use testkit::stage::Stage;
 use testkit::step::{self, Order};
 use testkit::tree;
 
-use super::site::{copy, next_start_command, possible, tdnf};
+use super::site::{copy, next_start_command, possible, stage_with, tdnf};
 use super::specs::shell;
 use super::tally::{each, points};
-use crate::interop_lab::{open_section, plain_repo, shipped_conf};
 
 /// Points of a sample.
 const SAMPLE: usize = 60;
@@ -50,14 +48,9 @@ fn package(version: &str) -> PathBuf {
         .build()
 }
 
-fn site() -> (Sandbox, TempDir) {
-    let repo = plain_repo(&[shell(), package("1"), package("2")]);
-    let base = Sandbox::with_shell();
-    base.write("etc/tdnf/tdnf.conf", shipped_conf());
-    base.write(
-        "etc/yum.repos.d/crash.repo",
-        open_section("crash", repo.path()),
-    );
+fn site() -> Stage {
+    let stage = stage_with(&[shell(), package("1"), package("2")]);
+    let base = &stage.root;
     base.write(
         "etc/passwd",
         "root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\nbin:x:2:2::/:/bin/sh\n",
@@ -69,7 +62,7 @@ fn site() -> (Sandbox, TempDir) {
     base.write("prey/file", "precious\n");
     ok(&mut tdnf(base.path(), &["-y", "install", "race-1"]));
     base.write("var/app/conf", "edited\n");
-    (base, repo)
+    stage
 }
 
 /// With the rights of the user, in his directory, inside the root.
@@ -141,7 +134,8 @@ fn row_59_chown_race() {
     if !possible() {
         return;
     }
-    let (base, _repo) = site();
+    let stage = site();
+    let base = &stage.root;
     let prey = tree::read(&base.join("prey"), &|_| false)[Path::new("file")].clone();
     let whole = copy(base.path());
     let words = ["-y", "update", "race"];

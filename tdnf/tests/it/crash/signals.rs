@@ -11,7 +11,7 @@ const SAMPLE: usize = 90;
 const SIGNALS: [i32; 3] = [2, 15, 1];
 
 fn signalled(scene: &Scene, point: usize, tally: &Tally) {
-    let root = copy(scene.base.path());
+    let root = copy(scene.base());
     let signal = SIGNALS[point % SIGNALS.len()];
     let mut at = "never reached".to_owned();
     let run = step::run(&upgrade(root.path()), root.path(), &mut |call| {

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use testkit::program::{self, Run, ok};
 
 use rpm_transaction::{RootDir, STATE_DIR, pending};
 use tempfile::TempDir;
-use testkit::root::Sandbox;
+use testkit::rpm::Rpm;
+use testkit::stage::{self, Stage};
 use testkit::{fixtures, rpmdb, step, tree};
 
 use super::specs::{LOG, OLD, UPGRADED, packages};
-use crate::interop_lab::{database, open_section, plain_repo, program, shipped_conf};
+use crate::interop_lab::{database, program};
 
 /// Every run happens at this time, so that two of them have the same rows. It lies ahead: what is
 /// made during a run with an earlier one gets its time at the very end, which a fault may prevent.
@@ -30,7 +31,7 @@ pub(super) struct State {
 
 /// The scene: made once per process.
 pub(super) struct Scene {
-    pub(super) base: Sandbox,
+    stage: Stage,
     pub(super) old: State,
     pub(super) new: State,
     /// The calls of the upgrade that change something: name, and whether the program itself makes it.
@@ -39,7 +40,6 @@ pub(super) struct Scene {
     commit: usize,
     /// The first call after the journal says that the database is committed.
     committed: usize,
-    _repo: TempDir,
 }
 
 /// Which system was found.
@@ -79,18 +79,18 @@ pub(super) fn copy(from: &Path) -> TempDir {
 
 /// tdnf on a root.
 pub(super) fn tdnf(root: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    let words = [&["--releasever", "1"], words].concat();
+    let mut command = stage::tdnf(&program(), root, &words);
+    command.env("SOURCE_DATE_EPOCH", NOW);
     command
-        .arg("--installroot")
-        .arg(root)
-        .args(["--releasever", "1"])
-        .args(words);
-    command
-        .env("SOURCE_DATE_EPOCH", NOW)
-        .env("LC_ALL", "C.UTF-8")
-        .env_remove("HOME");
-    command.stdin(Stdio::null());
-    command
+}
+
+/// A root with a shell and a repository of these packages; tdnf is configured as it is shipped.
+pub(super) fn stage_with(packages: &[PathBuf]) -> Stage {
+    let stage = Stage::with_conf(&fixtures::shipped_conf());
+    stage.root.add_shell();
+    stage.add_repo("crash", packages);
+    stage
 }
 
 /// The upgrade of the five.
@@ -115,18 +115,13 @@ pub(super) fn scene() -> &'static Scene {
 
 impl Scene {
     fn new() -> Scene {
-        let repo = plain_repo(&packages());
-        let base = Sandbox::with_shell();
+        let stage = stage_with(&packages());
+        let base = &stage.root;
         base.write(
             "etc/passwd",
             "root:x:0:0:root:/root:/bin/sh\nbin:x:2:2:bin:/:/bin/false\n",
         );
         base.write("etc/group", "root:x:0:\nbin:x:2:\n");
-        base.write("etc/tdnf/tdnf.conf", shipped_conf());
-        base.write(
-            "etc/yum.repos.d/crash.repo",
-            open_section("crash", repo.path()),
-        );
         base.write(LOG, "");
         ok(&mut tdnf(
             base.path(),
@@ -158,14 +153,18 @@ impl Scene {
         let new = State::of(done.path());
         assert!(!old.differences(&new).is_empty());
         Scene {
-            base,
+            stage,
             old,
             new,
             calls,
             commit,
             committed,
-            _repo: repo,
         }
+    }
+
+    /// The root before the upgrade.
+    pub(super) fn base(&self) -> &Path {
+        self.stage.root.path()
     }
 
     /// A call at which every file is in its place, and the database is not committed yet, or just so.
@@ -208,15 +207,9 @@ impl State {
 
 /// What `rpm -Va` and `rpmdb --verifydb` say; the latter must be content.
 fn rpm_verify(root: &Path) -> String {
-    let tool = |name: &str| {
-        let mut command = Command::new(name);
-        command.arg("--root").arg(root);
-        command.args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite"]);
-        command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
-        command
-    };
-    ok(tool("rpmdb").arg("--verifydb"));
-    program::run(tool("rpm").arg("-Va")).text()
+    let rpm = Rpm::on_root(root);
+    rpm.program_ok("rpmdb", &["--verifydb"]);
+    rpm.run(&["-Va"]).text()
 }
 
 impl Scene {

@@ -10,10 +10,12 @@ use cli_kit::human_size;
 use serde_json::Value;
 
 use super::reference::Sample;
-use super::stage::{Done, Stage};
+use testkit::program::Run;
+
+use super::stage::Stage;
 
 /// What differs, as lines to read; empty if both mean the same.
-pub(super) fn differences(stage: &Stage, sample: &Sample, done: &Done) -> Vec<String> {
+pub(super) fn differences(stage: &Stage, sample: &Sample, done: &Run) -> Vec<String> {
     let mut lines = Vec::new();
     if sample.code != done.code {
         lines.push(format!("exit {} instead of {}", done.code, sample.code));
@@ -72,7 +74,7 @@ fn without_internals(text: &str) -> String {
 
 /// Lines of stderr that the C program says and we do not, and the other way round. We may explain
 /// more than it does (`Error: ...`, `Hint: ...`), but only where the run is not an easy success.
-fn talk(expected: &str, done: &Done) -> Vec<String> {
+fn talk(expected: &str, done: &Run) -> Vec<String> {
     let wanted: Vec<String> = sorted_problems(
         expected
             .lines()

@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rpm_trust::sign::SigningKey;
-use tempfile::TempDir;
-use testkit::rpm::{Rpm, createrepo, packages_in};
-use testkit::server::Server;
+use testkit::program::{self, Run};
+use testkit::rpm::{createrepo, packages_in};
 use testkit::tree;
 
 use super::recipes;
@@ -39,17 +37,9 @@ pub(super) struct Call<'a> {
     pub(super) unprivileged: bool,
 }
 
-/// What it did.
-#[derive(Debug)]
-pub(super) struct Done {
-    pub(super) code: i32,
-    pub(super) out: String,
-    pub(super) err: String,
-}
-
+/// A system, its repositories, and what the samples say of them.
 pub(super) struct Stage {
-    dir: TempDir,
-    pub(super) server: Server,
+    stage: testkit::stage::Stage,
     /// Sizes of package files by `name-version-release.arch`.
     pub(super) sizes: BTreeMap<String, u64>,
     /// Answers nothing: a port that nobody listens on.
@@ -60,17 +50,21 @@ pub(super) struct Stage {
     pub(super) key: SigningKey,
 }
 
+impl std::ops::Deref for Stage {
+    type Target = testkit::stage::Stage;
+
+    fn deref(&self) -> &testkit::stage::Stage {
+        &self.stage
+    }
+}
+
 impl Stage {
     /// A system with the five stand-ins, the samples' configuration and its repositories served.
     pub(super) fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder can be made");
-        fs::create_dir(dir.path().join("www")).expect("ours");
-        let server = Server::start(&dir.path().join("www"));
         let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let closed = closed.local_addr().expect("it is bound").port();
         let mut stage = Self {
-            dir,
-            server,
+            stage: testkit::stage::Stage::serving("www"),
             sizes: BTreeMap::new(),
             closed,
             held: None,
@@ -173,12 +167,7 @@ impl Stage {
 
     /// Publishes files under `/NAME` on the server; `arrange` may change them before createrepo_c.
     pub(super) fn publish(&mut self, name: &str, packages: &[PathBuf]) {
-        let dir = self.www(name);
-        fs::create_dir_all(&dir).expect("ours");
-        for package in packages {
-            fs::copy(package, dir.join(package.file_name().expect("a name"))).expect("ours");
-        }
-        createrepo::<&str>(&dir, &[]);
+        let dir = self.publish_files(name, packages);
         self.learn_sizes(&dir);
     }
 
@@ -208,12 +197,12 @@ impl Stage {
     }
 
     pub(super) fn root(&self) -> PathBuf {
-        self.dir.path().join("root")
+        self.path("root")
     }
 
     /// A folder below what is served.
     pub(super) fn www(&self, name: &str) -> PathBuf {
-        self.dir.path().join("www").join(name)
+        self.stage.www().join(name)
     }
 
     /// Writes a file of the system; the samples' address in it becomes this stage's.
@@ -261,11 +250,6 @@ impl Stage {
             .replace("localhost:8099", &address)
     }
 
-    /// The real rpm on the system.
-    pub(super) fn rpm(&self) -> Rpm {
-        Rpm::on_root(&self.root())
-    }
-
     /// Installs files by the real rpm, without scripts.
     pub(super) fn install(&self, files: &[PathBuf]) {
         let mut words: Vec<String> = ["-i", "--nosignature", "--nodeps", "--noscripts"]
@@ -285,7 +269,7 @@ impl Stage {
     }
 
     /// Runs our program as the sample ran the C program.
-    pub(super) fn call(&self, sample: &Sample, call: &Call<'_>) -> Done {
+    pub(super) fn call(&self, sample: &Sample, call: &Call<'_>) -> Run {
         let shown: Vec<&str> = sample.command.split_whitespace().collect();
         let at = shown
             .iter()
@@ -312,7 +296,7 @@ impl Stage {
         words: &[String],
         call: &Call<'_>,
         terminal: bool,
-    ) -> Done {
+    ) -> Run {
         let dir = if call.dir.is_empty() { "/" } else { call.dir };
         let user = if call.unprivileged {
             "--userspec=1000:1000"
@@ -339,29 +323,14 @@ impl Stage {
                 .map(str::to_owned)
                 .to_vec();
         }
-        let mut child = Command::new(&line[0])
+        let mut command = Command::new(&line[0]);
+        command
             .args(&line[1..])
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", if call.unprivileged { "/tmp" } else { "/root" })
             .env("LC_ALL", "C.UTF-8")
-            .env("TZ", "UTC")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("unshare runs");
-        // A program that reads nothing closes the pipe; that is no fault.
-        let _ = child
-            .stdin
-            .take()
-            .expect("there is a pipe")
-            .write_all(call.input.as_bytes());
-        let output = child.wait_with_output().expect("it ends");
-        Done {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+            .env("TZ", "UTC");
+        program::run_with(&mut command, call.input.as_bytes())
     }
 }

@@ -27,7 +27,9 @@ use rpm_transaction::{
     TransactionError, TransactionObserver,
 };
 use testkit::fixtures::unprivileged;
+use testkit::program;
 use testkit::root::Sandbox;
+use testkit::rpm::Rpm;
 use testkit::spec::Spec;
 use testkit::{rpm, rpmdb, tree};
 
@@ -147,19 +149,13 @@ fn carry_out(
 
 /// Does the same with the machine's rpm; answers what the scriptlets said.
 fn run_rpm(root: &Path, asks: &[Ask<'_>]) -> String {
-    let mut command = Command::new("rpm");
-    command.arg("--root").arg(root);
-    let output = asked(command, asks, &Path::to_path_buf).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "rpm failed: {said}{err}");
-    said
+    let command = Rpm::on_root(root).command("rpm");
+    program::ok(&mut asked(command, asks, &Path::to_path_buf))
 }
 
 /// What rpm is told; `seen` says how it sees a package file.
 fn asked(mut command: Command, asks: &[Ask<'_>], seen: &dyn Fn(&Path) -> PathBuf) -> Command {
-    command.args(["--dbpath", "/var/lib/rpm", "--nodeps", "--nosignature"]);
-    command.args(["--define", "_db_backend sqlite"]);
+    command.args(["--nodeps", "--nosignature"]);
     match asks.first() {
         Some(Ask::Erase(_)) => command.arg("-e"),
         Some(Ask::Install(_)) => command.args(["-i", "--oldpackage"]),
@@ -197,20 +193,7 @@ fn tree_of(root: &Path) -> std::collections::BTreeMap<PathBuf, tree::Entry> {
 
 /// `rpm -Va` by real rpm must find nothing.
 fn verify_clean(root: &Path) {
-    let output = Command::new("rpm")
-        .arg("--root")
-        .arg(root)
-        .args([
-            "--dbpath",
-            "/var/lib/rpm",
-            "-Va",
-            "--nodeps",
-            "--define",
-            "_db_backend sqlite",
-        ])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = Rpm::on_root(root).run(&["-Va", "--nodeps"]).out;
     assert!(text.trim().is_empty(), "rpm -Va says:\n{text}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use testkit::fixtures;
+use testkit::{fixtures, mounts};
 
 use super::*;
 
@@ -46,10 +46,10 @@ impl Oracle {
     /// The same where it may fail. Its unshare plugin, and what else it has, stays out.
     pub(super) fn try_rpm(&self, root: &Path, asks: &[Ask<'_>]) -> Output {
         let files = fixtures::cache_dir();
-        let mut command = Command::new("unshare");
-        command.args(["-m", "sh", "-ec", BIND, "sh"]);
+        let mut command = mounts::shell(BIND);
         command.args([root, &files, &self.root]);
         command.args(["rpm", "--root", "/mnt", "--noplugins"]);
+        command.args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite"]);
         command.env("LC_ALL", "C.UTF-8");
         let seen = |path: &Path| Path::new("/media").join(path.strip_prefix(&files).unwrap());
         asked(command, asks, &seen).output().unwrap()
@@ -58,20 +58,14 @@ impl Oracle {
 
 /// Runs a shell script inside an oracle root, with `dir` at `/mnt`, `/proc` and `/dev`.
 pub(super) fn in_oracle(oracle: &Path, dir: &Path, script: &str) -> String {
-    let mounts = "mount --bind \"$1\" \"$2/mnt\"; mount -t proc proc \"$2/proc\"; \
+    let bind = "mount --bind \"$1\" \"$2/mnt\"; mount -t proc proc \"$2/proc\"; \
                   mount --bind /dev \"$2/dev\"; exec chroot \"$2\" /bin/sh -ec \"$3\"";
-    let output = Command::new("unshare")
-        .args(["-m", "sh", "-ec", mounts, "sh"])
+    let mut command = mounts::shell(bind);
+    command
         .args([dir, oracle])
         .arg(format!("cd /mnt; {script}"))
-        .env("LC_ALL", "C.UTF-8")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}: {text}{err}");
-    text
+        .env("LC_ALL", "C.UTF-8");
+    program::ok(&mut command)
 }
 
 /// Builds a spec with an oracle's rpmbuild into `dir`.

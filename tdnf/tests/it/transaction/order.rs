@@ -127,18 +127,10 @@ fn pool(random: &mut Rng) -> HashMap<String, PathBuf> {
 
 /// The order that rpm prints.
 fn rpm_order(root: &Path, words: &[&str], packages: &[String]) -> Vec<String> {
-    let mut command = Command::new("rpm");
-    command.arg("--root").arg(root);
-    command.args([
-        "--dbpath",
-        "/var/lib/rpm",
-        "--nodeps",
-        "-vv",
-        "--nosignature",
-        "--test",
-    ]);
-    let output = command.args(words).args(packages).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let mut words = words.to_vec();
+    words.extend(["--nodeps", "-vv", "--nosignature", "--test"]);
+    words.extend(packages.iter().map(String::as_str));
+    let text = Rpm::on_root(root).run(&words).err;
     let (_, sorted) = text
         .split_once("tsorting packages")
         .unwrap_or_else(|| panic!("{text}"));

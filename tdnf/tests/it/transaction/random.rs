@@ -353,12 +353,6 @@ runs! { run_1 1 run_2 2 run_3 3 run_4 4 run_5 5 run_6 6 run_7 7 }
 
 /// `rpm -Va` says the same about both roots.
 fn verify_installed(pair: &Pair) {
-    let said = |root: &Sandbox| {
-        let mut command = Command::new("rpm");
-        command.arg("--root").arg(root.path());
-        command.args(["--dbpath", "/var/lib/rpm", "-Va", "--nodeps"]);
-        command.args(["--define", "_db_backend sqlite"]);
-        String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
-    };
+    let said = |root: &Sandbox| Rpm::on_root(root.path()).run(&["-Va", "--nodeps"]).out;
     assert_eq!(said(&pair.ours), said(&pair.rpm));
 }

@@ -1,18 +1,18 @@
 //! Real packages of many distributions: what rpm installs with `--nodeps --noscripts` into an
 //! empty root, we install as well, with the same tree and the same rows.
 
+use std::ffi::OsStr;
+
 use super::*;
 
 fn install(root: &Path, package: &Path) -> bool {
-    let mut command = Command::new("rpm");
-    command.arg("--root").arg(root);
-    command.args(["--dbpath", "/var/lib/rpm", "--nosignature", "-i"]);
-    command.args(["--nodeps", "--noscripts", "--quiet"]);
-    command
-        .args(["--define", "_db_backend sqlite"])
-        .arg(package);
-    let output = command.stdin(std::process::Stdio::null()).output();
-    output.unwrap().status.success()
+    let words = ["--nosignature", "-i", "--nodeps", "--noscripts", "--quiet"];
+    let words = words
+        .map(OsStr::new)
+        .into_iter()
+        .chain([package.as_os_str()]);
+    let words: Vec<&OsStr> = words.collect();
+    Rpm::on_root(root).run(&words).success()
 }
 
 /// Packages with sysusers lines: rpm from 4.19 on makes these accounts, and so do we; the 4.18 that

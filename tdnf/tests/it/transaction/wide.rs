@@ -269,19 +269,14 @@ fn flags_leave_out_what_rpm_leaves_out() {
             let mut transcript = Transcript::default();
             let done = run(pair.ours.path(), &[ask], &options, &mut transcript);
             drop(done.unwrap_or_else(|e| panic!("{name}: {e}")));
-            let mut rpm = Command::new("rpm");
-            rpm.arg("--root").arg(pair.rpm.path());
-            rpm.args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite"]);
+            let mut rpm = Rpm::on_root(pair.rpm.path()).command("rpm");
             rpm.arg("--nodeps");
             // Flags that only an install knows mean nothing to an erasure.
             let install_only = ["--excludedocs", "--nocaps"];
             let words = words
                 .iter()
                 .filter(|w| mode[0] == "-U" || !install_only.contains(w));
-            let output = rpm.args(words).args(&mode).output().unwrap();
-            let err = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{name}: {err}");
-            let theirs = String::from_utf8_lossy(&output.stdout).into_owned();
+            let theirs = program::ok(rpm.args(words).args(&mode));
             let ours = String::from_utf8_lossy(&transcript.0).into_owned();
             assert_eq!(ours, theirs, "{name} {mode:?}: ours left, rpm's right");
             pair.compare();
@@ -365,15 +360,6 @@ fn signatures_of_files_are_kept() {
     let pair = Pair::new();
     pair.same(&[Ask::Upgrade(&file)]);
     let tags = "%{FILESIGNATURES} %{FILESIGNATURELENGTH} %{VERITYSIGNATURES}";
-    let mut rpm = Command::new("rpm");
-    rpm.arg("--root").arg(pair.ours.path());
-    rpm.args(["--dbpath", "/var/lib/rpm", "-q", "--qf", tags, "signed"]);
-    let output = rpm
-        .args(["--define", "_db_backend sqlite"])
-        .output()
-        .unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        "0302045678abcd 7 AAECAw=="
-    );
+    let said = Rpm::on_root(pair.ours.path()).ok(&["-q", "--qf", tags, "signed"]);
+    assert_eq!(said, "0302045678abcd 7 AAECAw==");
 }
