@@ -4,6 +4,7 @@
 //! be absent (real fixtures, oracle roots): then the function answers `None` after printing `skipped: ...`.
 
 pub mod fixtures;
+pub mod gpg;
 pub mod many;
 pub mod mounts;
 pub mod program;

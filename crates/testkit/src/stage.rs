@@ -106,16 +106,19 @@ pub fn open_section(id: &str, folder: &Path) -> String {
     )
 }
 
-/// The tdnf of this path on a root, without input and with nothing of this process's environment.
-pub fn tdnf(program: &Path, root: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(program);
+/// The tdnf of this path on a root, as [`program`] runs it.
+pub fn tdnf(path: &Path, root: &Path, words: &[&str]) -> Command {
+    let mut command = program(path);
+    command.arg("--installroot").arg(root).args(words);
     command
-        .arg("--installroot")
-        .arg(root)
-        .args(words)
+}
+
+/// A program without input and with nothing of this process's environment.
+pub fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("HOME", "/nonexistent")
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null());
     command

@@ -2,26 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::guards::sign;
-use crate::scene::{Scene, files_in};
+use crate::scene::{Scene, VENDOR, files_in};
+use testkit::gpg::Gpg;
 use testkit::program::Run;
 
 /// A mirror outside, one inside, and a host inside.
 pub(crate) struct Gap {
+    vendor: Gpg,
     pub(crate) outside: Scene,
-    pub(crate) vendor: PathBuf,
 }
 
 impl Gap {
     /// alpha (needs beta), beta and gamma, signed by their vendor.
     pub(crate) fn new() -> Gap {
         let outside = Scene::new();
-        let vendor = outside.path("vendor");
-        vendor_key(&vendor, &outside.path("vendor.asc"));
-        let gap = Gap { outside, vendor };
+        let vendor = Gpg::with_key(&outside.path("vendor"), VENDOR);
+        outside.write("vendor.asc", vendor.public());
+        let gap = Gap { vendor, outside };
         gap.put("alpha", "1", "Requires: beta");
         gap.put("beta", "1", "");
         gap.put("gamma", "1", "");
@@ -46,10 +46,8 @@ impl Gap {
 
     /// A signed package upstream.
     pub(crate) fn put(&self, name: &str, version: &str, lines: &str) {
-        sign(
-            &self.vendor,
-            &self.outside.put("base", name, version, lines),
-        );
+        self.vendor
+            .sign_package(VENDOR, &self.outside.put("base", name, version, lines));
     }
 
     /// Upstream publishes, the mirror outside follows.
@@ -137,29 +135,4 @@ impl Gap {
         let url = format!("file://{}", self.path("inside/public/base").display());
         self.outside.dnf_list(&url)
     }
-}
-
-/// The key that [`sign`] signs with, made by gpg.
-fn vendor_key(home: &Path, public: &Path) {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().mode(0o700).create(home).unwrap();
-    let gpg = |words: &[&str]| {
-        let mut command = Command::new("gpg");
-        command
-            .arg("--homedir")
-            .arg(home)
-            .args(["--batch", "--yes"]);
-        Run::of(command.args(words).output().unwrap()).ends(0)
-    };
-    let make = ["--passphrase", "", "--quick-generate-key"];
-    gpg(&[
-        &make[..],
-        &["stage@example.com", "rsa2048", "sign", "never"],
-    ]
-    .concat());
-    fs::write(
-        public,
-        gpg(&["--armor", "--export", "stage@example.com"]).out,
-    )
-    .unwrap();
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use testkit::server::{Answer, Server};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, VENDOR};
+use testkit::gpg::Gpg;
 use testkit::program::Run;
 
 /// Changes the index of upstream so that it names a changed primary.
@@ -461,13 +462,11 @@ fn verify_finds_a_flipped_bit_and_fetches_only_that_file() {
 fn packages_and_metadata_must_be_signed_by_the_repositorys_key() {
     let scene = Scene::usual();
     let home = scene.path("gnupg");
-    gpg_home(&home);
-    let gpg = |words: &[&str]| gpg(&home, words);
-    let key = gpg(&["--armor", "--export", "stage@example.com"]).out;
-    fs::write(scene.path("key.asc"), key).unwrap();
+    let gpg = Gpg::with_key(&home, VENDOR);
+    fs::write(scene.path("key.asc"), gpg.public()).unwrap();
     for name in ["alpha", "beta"] {
-        sign(
-            &home,
+        gpg.sign_package(
+            VENDOR,
             &scene.path(&format!("up/base/Packages/{name}-1-1.noarch.rpm")),
         );
     }
@@ -480,7 +479,7 @@ fn packages_and_metadata_must_be_signed_by_the_repositorys_key() {
     let run = scene.run(&["sync"]).ends(1);
     assert!(run.err.contains("repomd.xml.asc is missing"), "{}", run.err);
     let index = scene.path("up/base/repodata/repomd.xml");
-    gpg(&["--armor", "--detach-sign", index.to_str().unwrap()]);
+    gpg.ok(&["--armor", "--detach-sign", index.to_str().unwrap()]);
     let run = scene.run(&["sync"]).ends(4);
     assert!(
         run.err.contains("gamma-1-1.noarch.rpm: not signed"),
@@ -488,12 +487,12 @@ fn packages_and_metadata_must_be_signed_by_the_repositorys_key() {
         run.err
     );
     assert!(!scene.public("base").exists());
-    sign(&home, &scene.path("up/base/Packages/gamma-1-1.noarch.rpm"));
+    gpg.sign_package(VENDOR, &scene.path("up/base/Packages/gamma-1-1.noarch.rpm"));
     scene.publish("base");
-    gpg(&["--armor", "--detach-sign", index.to_str().unwrap()]);
+    gpg.ok(&["--armor", "--detach-sign", index.to_str().unwrap()]);
     scene.sync();
     // The client can check the same: upstream's signature is there beside upstream's index.
-    gpg(&[
+    gpg.ok(&[
         "--verify",
         scene
             .public("base/repodata/repomd.xml.asc")
@@ -501,43 +500,4 @@ fn packages_and_metadata_must_be_signed_by_the_repositorys_key() {
             .unwrap(),
         scene.public("base/repodata/repomd.xml").to_str().unwrap(),
     ]);
-}
-
-/// A gpg of its own with a key for stage@example.com.
-pub(crate) fn gpg_home(home: &std::path::Path) {
-    fs::create_dir_all(home).unwrap();
-    Run::of(Command::new("chmod").arg("700").arg(home).output().unwrap()).ends(0);
-    let words = [
-        "--quick-generate-key",
-        "stage@example.com",
-        "rsa2048",
-        "sign",
-        "never",
-    ];
-    gpg(home, &[&["--passphrase", ""][..], &words].concat());
-}
-
-/// Runs gpg there; it must end well.
-pub(crate) fn gpg(home: &std::path::Path, words: &[&str]) -> Run {
-    let mut command = Command::new("gpg");
-    command.arg("--homedir").arg(home);
-    command.args(["--batch", "--yes"]).args(words);
-    Run::of(command.output().unwrap()).ends(0)
-}
-
-/// Signs a package with the real rpmsign.
-pub(crate) fn sign(home: &std::path::Path, package: &std::path::Path) {
-    let mut command = Command::new("rpmsign");
-    command
-        .args([
-            "--addsign",
-            "--define",
-            "_gpg_name stage@example.com",
-            "--define",
-            "__gpg /usr/bin/gpg",
-            "--define",
-        ])
-        .arg(format!("_gpg_path {}", home.display()))
-        .arg(package);
-    Run::of(command.output().unwrap()).ends(0);
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use testkit::words::{check_help, completed_by_bash, write_manual};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, VENDOR};
+use testkit::gpg::Gpg;
 use testkit::program::Run;
 
 fn shipped(name: &str) -> PathBuf {
@@ -71,12 +72,11 @@ fn completion_in_a_real_bash() {
 fn a_mirror_in_five_minutes() {
     let scene = Scene::usual();
     let home = scene.path("gnupg");
-    crate::guards::gpg_home(&home);
-    let key = crate::guards::gpg(&home, &["--armor", "--export", "stage@example.com"]).out;
-    fs::write(scene.path("key.asc"), key).unwrap();
+    let gpg = Gpg::with_key(&home, VENDOR);
+    fs::write(scene.path("key.asc"), gpg.public()).unwrap();
     for name in ["alpha", "beta", "gamma"] {
         let package = scene.path(&format!("up/base/Packages/{name}-1-1.noarch.rpm"));
-        crate::guards::sign(&home, &package);
+        gpg.sign_package(VENDOR, &package);
     }
     scene.publish("base");
     let config = blocks("A mirror in five minutes", "toml").concat();

@@ -10,6 +10,9 @@ use testkit::rpm::createrepo;
 use testkit::spec::Spec;
 use testkit::stage::Stage;
 
+/// Who signs what upstream has.
+pub(crate) const VENDOR: &str = "stage@example.com";
+
 /// The stage.
 pub(crate) struct Scene {
     stage: Stage,

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::scene::Scene;
+use testkit::gpg::Gpg;
 use testkit::program::Run;
 
 fn rich() -> Scene {
@@ -218,28 +219,11 @@ fn metadata_made_here_are_signed_by_the_local_key_and_gpg_agrees() {
     ));
     scene.sync();
     let home = scene.path("gnupg");
-    fs::create_dir_all(&home).unwrap();
-    Run::of(
-        Command::new("chmod")
-            .arg("700")
-            .arg(&home)
-            .output()
-            .unwrap(),
-    )
-    .ends(0);
-    let gpg = |words: &[&str]| {
-        let mut command = Command::new("gpg");
-        command
-            .arg("--homedir")
-            .arg(&home)
-            .args(["--batch", "--yes"])
-            .args(words);
-        Run::of(command.output().unwrap()).ends(0)
-    };
+    let gpg = Gpg::at(&home);
     let public = scene.path("mirror.key.pub");
-    gpg(&["--import", public.to_str().unwrap()]);
+    gpg.ok(&["--import", public.to_str().unwrap()]);
     let repodata = scene.public("base/repodata");
-    gpg(&[
+    gpg.ok(&[
         "--verify",
         repodata.join("repomd.xml.asc").to_str().unwrap(),
         repodata.join("repomd.xml").to_str().unwrap(),

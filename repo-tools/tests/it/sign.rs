@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
+use testkit::gpg::Gpg;
 use testkit::rpm::Rpm;
 
 use crate::lab::{must, ok, packages, run, text, tree};
@@ -167,26 +167,14 @@ fn gpg_accepts_repomd() {
     ok(&["createrepo", text(&tree)]);
     let (private, public) = key(dir.path(), "rsa", KeyAlgorithm::Rsa2048);
     ok(&["sign", "--key", text(&private), "--with-key", text(&tree)]);
-    let home = tempfile::Builder::new()
-        .prefix("g")
-        .tempdir_in("/tmp")
-        .unwrap();
-    let gpg = |args: &[&str]| {
-        let output = Command::new("gpg")
-            .arg("--homedir")
-            .arg(home.path())
-            .args(["--batch", "-q"])
-            .args(args)
-            .output();
-        Run::of(output.unwrap())
-    };
-    assert_eq!(gpg(&["--import", text(&public)]).code, 0);
+    let gpg = Gpg::at(&dir.path().join("gpg"));
+    gpg.ok(&["--import", text(&public)]);
     let (repomd, asc) = (
         tree.join("repodata/repomd.xml"),
         tree.join("repodata/repomd.xml.asc"),
     );
-    let Run { code, err, .. } = gpg(&["--verify", text(&asc), text(&repomd)]);
-    assert!(code == 0 && err.contains("Good signature"), "{err}");
+    let err = gpg.ok(&["--verify", text(&asc), text(&repomd)]).err;
+    assert!(err.contains("Good signature"), "{err}");
     assert_eq!(
         fs::read(tree.join("repodata/repomd.xml.key")).unwrap(),
         fs::read(&public).unwrap()

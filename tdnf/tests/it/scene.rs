@@ -204,6 +204,7 @@ impl Scene {
             .arg(tdnf.get_program())
             .args(tdnf.get_args())
             .envs(tdnf.get_envs().filter_map(set))
+            .env("HOME", "/nonexistent")
             .current_dir(self.path(""));
         program::measured(&command)
     }

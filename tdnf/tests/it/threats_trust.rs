@@ -3,9 +3,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use rpm_trust::sign::SignatureHash;
+use testkit::gpg::Gpg;
 use testkit::server::Answer;
 use testkit::tree;
 
@@ -47,62 +47,21 @@ fn signatures_made_here_are_good_for_the_real_rpm() {
 #[test]
 fn a_package_signed_by_rpmsign_and_metadata_signed_by_gpg_are_good() {
     let scene = Scene::new();
-    let home = scene.path("gpg");
-    fs::create_dir(&home).unwrap();
-    let home_text = home.to_string_lossy().into_owned();
-    let run = |program: &str, args: &[&str]| {
-        let done = Command::new(program)
-            .args(args)
-            .env("GNUPGHOME", &home)
-            .env("HOME", &home)
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{program} {args:?}: {done:?}");
-        done.stdout
-    };
     let user = "Real <real@tests.invalid>";
-    let protection = ["--batch", "--pinentry-mode", "loopback", "--passphrase", ""];
-    let with = |more: &[&'static str]| [&protection[..], more].concat();
-    run(
-        "gpg",
-        &[
-            &with(&["--quick-gen-key"])[..],
-            &[user, "rsa2048", "sign", "never"],
-        ]
-        .concat(),
-    );
-    let key = run("gpg", &["--armor", "--export", user]);
-    scene.write("keys/real.asc", key);
+    let gpg = Gpg::with_key(&scene.path("gpg"), user);
+    scene.write("keys/real.asc", gpg.public());
     let published = scene.publish("main", &[&package("app", "1", "")]);
     let file = published.dir.join("Packages/app-1.rpm");
-    let name = format!("_gpg_name {user}");
-    let path = format!("_gpg_path {home_text}");
-    run(
-        "rpmsign",
-        &[
-            "--define",
-            "__gpg /usr/bin/gpg",
-            "--define",
-            &name,
-            "--define",
-            &path,
-            "--addsign",
-            &file.to_string_lossy(),
-        ],
-    );
+    gpg.sign_package(user, &file);
     let signed = RpmFile::read(&file);
     fs::remove_dir_all(&published.dir).unwrap();
     let published = scene.publish("main", &[&signed]);
     let index = published.dir.join("repodata/repomd.xml");
     fs::remove_file(published.dir.join("repodata/repomd.xml.asc")).unwrap();
-    let sign = with(&["--armor", "--detach-sign"]);
-    run("gpg", &[&sign[..], &[&*index.to_string_lossy()]].concat());
+    gpg.ok(&["--armor", "--detach-sign", &index.to_string_lossy()]);
     scene.configure("main", &format!("gpgkey={}", scene.key_url("real")));
     scene.install(&["app"]).ok();
     assert_eq!(scene.installed(), ["app-1", "first-1"]);
-    let _ = Command::new("gpgconf")
-        .args(["--homedir", &home_text, "--kill", "all"])
-        .status();
 }
 
 // ---- 4-8: metadata ----

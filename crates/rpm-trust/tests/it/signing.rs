@@ -1,30 +1,15 @@
 //! gpg and rpm on the other side.
 
-use std::path::Path;
 use std::process::{Command, Output};
 
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SignatureHash, SigningKey};
 use rpm_trust::{Keyring, SignatureState, verify_detached, verify_package_signature};
+use testkit::gpg::Gpg;
 use testkit::spec::Spec;
 
 use crate::fixtures::{NOW, cut};
 
 const DATA: &[u8] = b"what is signed";
-
-fn gpg(home: &Path, arguments: &[&str]) -> Output {
-    Command::new("gpg")
-        .args([
-            "--homedir",
-            home.to_str().unwrap(),
-            "--batch",
-            "--yes",
-            "--quiet",
-        ])
-        .args(["--pinentry-mode", "loopback", "--passphrase", ""])
-        .args(arguments)
-        .output()
-        .expect("gpg is installed")
-}
 
 fn succeeds(output: Output) -> Output {
     assert!(
@@ -39,18 +24,16 @@ fn succeeds(output: Output) -> Output {
 fn gpg_signs_we_verify() {
     for algorithm in ["rsa3072", "dsa2048", "ed25519", "nistp256", "nistp384"] {
         let home = tempfile::tempdir().unwrap();
+        let gpg = Gpg::at(home.path());
         let file = home.path().join("data");
         std::fs::write(&file, DATA).unwrap();
-        succeeds(gpg(
-            home.path(),
-            &["--quick-gen-key", "gpg <g@example.org>", algorithm, "sign"],
-        ));
-        let public = succeeds(gpg(home.path(), &["--armor", "--export"])).stdout;
+        gpg.ok(&["--quick-gen-key", "gpg <g@example.org>", algorithm, "sign"]);
+        let public = gpg.bytes(&["--armor", "--export"]);
         let mut keyring = Keyring::new();
         keyring.add_armored_or_binary(&public).unwrap();
         let name = file.to_str().unwrap();
         let sign = ["--armor", "--output", "-", "--detach-sign", name];
-        let text = succeeds(gpg(home.path(), &sign)).stdout;
+        let text = gpg.bytes(&sign);
         let outcome = verify_detached(&keyring, &text, DATA, testkit::now()).unwrap();
         assert!(outcome.accepted().is_some(), "{algorithm}: {outcome:?}");
         let outcome = verify_detached(&keyring, &text, b"else", testkit::now()).unwrap();
@@ -69,14 +52,14 @@ fn gpg_signs_we_verify() {
                 "--detach-sign",
                 name,
             ];
-            let weak = succeeds(gpg(home.path(), &sign)).stdout;
+            let weak = gpg.bytes(&sign);
             let state = verify_package_signature(&keyring, &weak, DATA, testkit::now()).unwrap();
             assert_eq!(state.code(), "weak", "{algorithm}: {state}");
         }
 
-        let clear = succeeds(gpg(home.path(), &["--output", "-", "--clearsign", name])).stdout;
+        let clear = gpg.bytes(&["--output", "-", "--clearsign", name]);
         assert!(verify_detached(&keyring, &clear, DATA, testkit::now()).is_err());
-        let inline = succeeds(gpg(home.path(), &["--output", "-", "--sign", name])).stdout;
+        let inline = gpg.bytes(&["--output", "-", "--sign", name]);
         assert!(verify_detached(&keyring, &inline, DATA, testkit::now()).is_err());
     }
 }
@@ -106,13 +89,14 @@ fn we_sign_gpg_verifies() {
         std::fs::write(&public, key.public_armored().unwrap()).unwrap();
         std::fs::write(&data, DATA).unwrap();
         std::fs::write(&signature, key.sign_detached(DATA, now - 5).unwrap()).unwrap();
-        succeeds(gpg(home.path(), &["--import", public.to_str().unwrap()]));
+        let gpg = Gpg::at(home.path());
+        gpg.ok(&["--import", public.to_str().unwrap()]);
         let files = [
             "--verify",
             signature.to_str().unwrap(),
             data.to_str().unwrap(),
         ];
-        succeeds(gpg(home.path(), &files));
+        gpg.ok(&files);
         // The private key survives its own text.
         let again = SigningKey::from_armored(key.private_armored().unwrap().as_bytes()).unwrap();
         assert_eq!(again.fingerprint(), key.fingerprint());

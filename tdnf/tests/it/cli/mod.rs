@@ -96,9 +96,13 @@ impl Site {
     }
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let conf = self.path("tdnf.conf").display().to_string();
-        let words = [&["-c", &conf], words].concat();
-        stage::tdnf(&program(), self.root.path(), &words)
+        let mut command = stage::program(&program());
+        command.arg("-c").arg(self.path("tdnf.conf"));
+        command
+            .arg("--installroot")
+            .arg(self.root.path())
+            .args(words);
+        command
     }
 
     /// Names of what the real rpm finds installed, sorted.

@@ -1,75 +1,19 @@
 //! Signed packages and the keys that repositories offer for them.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use testkit::fixtures::unprivileged;
+use testkit::gpg::Gpg;
 use testkit::rpm::createrepo;
 
 use super::{Site, plain};
 
 /// A throw-away gpg key; its public half is in `NAME.asc` of the site.
-fn make_key(site: &Site, name: &str) {
-    let home = site.path(&format!("gpg-{name}"));
-    fs::create_dir_all(&home).expect("the site is ours");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    fs::set_permissions(&home, mode).expect("the site is ours");
-    let mail = format!("{name}@tests.invalid");
-    let user = format!("{name} <{mail}>");
-    gpg(&home, &["--quick-gen-key", &user, "rsa2048", "sign", "0"]);
-    let public = gpg(&home, &["--armor", "--export", &mail]);
-    site.write(&format!("{name}.asc"), &public);
-}
-
-fn gpg(home: &Path, words: &[&str]) -> String {
-    let output = Command::new("gpg")
-        .args([
-            "--batch",
-            "--quiet",
-            "--pinentry-mode",
-            "loopback",
-            "--passphrase",
-            "",
-            "--homedir",
-        ])
-        .arg(home)
-        .args(words)
-        .output()
-        .expect("gpg runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("the site is ours")
-}
-
-fn sign(site: &Site, name: &str, file: &Path) {
-    let output = Command::new("rpmsign")
-        .arg("--define")
-        .arg(format!("_gpg_name {name}@tests.invalid"))
-        .arg("--define")
-        .arg(format!(
-            "_gpg_path {}",
-            site.path(&format!("gpg-{name}")).display()
-        ))
-        .args(["--define", "__gpg /usr/bin/gpg", "--addsign"])
-        .arg(file)
-        .output()
-        .expect("rpmsign runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    // The agent would outlive the test.
-    let home = site.path(&format!("gpg-{name}"));
-    let _ = Command::new("gpgconf")
-        .arg("--homedir")
-        .arg(home)
-        .args(["--kill", "gpg-agent"])
-        .output();
+fn make_key(site: &Site, name: &str) -> Gpg {
+    let user = format!("{name} <{name}@tests.invalid>");
+    let gpg = Gpg::with_key(&site.path(&format!("gpg-{name}")), &user);
+    site.write(&format!("{name}.asc"), gpg.public());
+    gpg
 }
 
 fn signed_site() -> Option<Site> {
@@ -77,10 +21,10 @@ fn signed_site() -> Option<Site> {
         return None;
     }
     let site = Site::with(&[]);
-    make_key(&site, "right");
+    let right = make_key(&site, "right");
     make_key(&site, "other");
     let file = site.add(&plain("alpha", "1.0"));
-    sign(&site, "right", &file);
+    right.sign_package("right@tests.invalid", &file);
     createrepo::<&str>(&site.path("repo"), &[]);
     Some(site)
 }
