@@ -23,21 +23,18 @@ pub struct Rpm {
 }
 
 impl Rpm {
-    /// The machine's rpm for questions about package files, which need no database.
+    /// The machine's rpm for questions about package files; its empty database stands beside the test binaries.
     pub fn of_files() -> Self {
-        Self {
-            root: None,
-            dbpath: None,
-            oracle: None,
-            unprivileged: false,
-        }
+        Self::on_db(&crate::fixtures::cache_dir().join("rpmdb"))
     }
 
     /// The machine's rpm on the database directory `dbpath`.
     pub fn on_db(dbpath: &Path) -> Self {
         Self {
+            root: None,
             dbpath: Some(dbpath.to_path_buf()),
-            ..Self::of_files()
+            oracle: None,
+            unprivileged: false,
         }
     }
 

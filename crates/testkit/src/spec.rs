@@ -304,7 +304,7 @@ fn rpmbuild(top: &Path, stage: &str) -> Command {
 mod tests {
     use super::Spec;
     use crate::program;
-    use std::process::Command;
+    use crate::rpm::Rpm;
 
     #[test]
     fn what_a_spec_says_is_built() {
@@ -321,7 +321,7 @@ mod tests {
                     .files(""),
             );
         let format = "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH} [%{REQUIRENAME} ][%{OBSOLETENAME} ][%{FILENAMES} ]\n";
-        let mut rpm = Command::new("rpm");
+        let mut rpm = Rpm::of_files().command("rpm");
         rpm.args(["-qp", "--nosignature", "--qf", format]);
         let said = program::ok(rpm.args(spec.build_all()));
         let lines: Vec<&str> = said.lines().collect();

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use testkit::program::{self, Run, ok};
+use testkit::rpm::createrepo;
 use testkit::spec::Spec;
 
 use testkit::fixtures;
@@ -110,12 +111,8 @@ fn row_97_concurrent_x20() {
     let asked: Vec<Child> = (0..MANY)
         .map(|_| rpm(&site, &["-qa"]).stdout(Stdio::piped()).spawn().unwrap())
         .collect();
-    let mut index = Command::new("createrepo_c");
-    ok(index
-        .arg("-q")
-        .arg("-o")
-        .arg(site.root.join("tmp"))
-        .arg(site.www().join("test")));
+    let out = site.root.join("tmp");
+    createrepo(&site.www().join("test"), &["-o".as_ref(), out.as_os_str()]);
     let mut told = 0;
     for (install, name) in installs.into_iter().zip(&names) {
         let output = Run::of(install.wait_with_output().unwrap());

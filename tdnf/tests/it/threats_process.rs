@@ -10,7 +10,7 @@ use testkit::spec::Spec;
 use testkit::stage::open_section;
 
 use testkit::fixtures;
-use testkit::{rpmdb, tree};
+use testkit::{mounts, rpmdb, tree};
 
 use crate::interop_lab::{database, program, shell_site, tdnf_12, unprivileged};
 
@@ -325,12 +325,7 @@ fn row_100_self_update() {
              --releasever 12 {words}",
             root = site.root.path().display()
         );
-        let mut command = Command::new("unshare");
-        program::run(
-            command
-                .args(["-m", "sh", "-ec", &script])
-                .stdin(Stdio::null()),
-        )
+        program::run(&mut mounts::shell(&script))
     };
     let output = run("update -y");
     let said = output.text();

@@ -7,6 +7,8 @@ use std::path::Path;
 use rpm_db::check::DatabaseFault;
 use rpm_db::{Db, DbError, DbLocation, IndexTable};
 
+use testkit::{mounts, program};
+
 use crate::common::{folder, installed, recipes, write_ours};
 
 /// Uses every way of reading; answers whether anything was noticed.
@@ -184,18 +186,15 @@ fn child_fills_the_disk() {
 fn a_full_disk_changes_nothing() {
     recipes();
     let dir = folder();
-    let output = std::process::Command::new("unshare")
-        .args(["-m", "sh", "-ec"])
-        .arg("mount -t tmpfs -o size=1m tmpfs \"$1\"; exec \"$2\" --exact damage::child_fills_the_disk --nocapture")
-        .arg("sh")
+    let fill = "mount -t tmpfs -o size=1m tmpfs \"$1\"; \
+                exec \"$2\" --exact damage::child_fills_the_disk --nocapture";
+    let mut command = mounts::shell(fill);
+    command
         .arg(dir.path())
         .arg(std::env::current_exe().unwrap())
-        .env("RPM_DB_TEST_SMALL", dir.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("nothing changed"), "{said}{error}");
+        .env("RPM_DB_TEST_SMALL", dir.path());
+    let run = program::run(&mut command);
+    assert!(run.out.contains("nothing changed"), "{}", run.text());
 }
 
 /// What [`a_killed_writer_leaves_the_old_state`] runs.

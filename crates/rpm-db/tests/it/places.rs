@@ -8,6 +8,8 @@ use std::process::Command;
 use rpm_db::location::{self, Backend, DatabaseSearch};
 use rpm_db::{Db, DbError, DbLocation, TransactionLock, Wait};
 
+use testkit::{mounts, program};
+
 use crate::common::{folder, recipes, write_ours};
 
 fn find(root: &Path, dbpath: Option<&str>) -> DbLocation {
@@ -185,16 +187,13 @@ fn read_only_file_systems_are_read() {
                 fs::remove_file(dir.path().join(side)).unwrap();
             }
         }
-        let output = Command::new("unshare")
-            .args(["-m", "sh", "-ec"])
-            .arg("mount --bind \"$1\" \"$1\"; mount -o remount,ro,bind \"$1\"; exec \"$2\" --exact places::child_reads --nocapture")
-            .arg("sh")
+        let script = "mount --bind \"$1\" \"$1\"; mount -o remount,ro,bind \"$1\"; exec \"$2\" --exact places::child_reads --nocapture";
+        let mut command = mounts::shell(script);
+        command
             .arg(dir.path())
             .arg(std::env::current_exe().unwrap())
-            .env("RPM_DB_TEST_DIR", dir.path())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            .env("RPM_DB_TEST_DIR", dir.path());
+        let said = program::run(&mut command).out;
         assert!(said.contains("headers: 4"), "{said}");
         assert!(said.contains("lock held: false"), "{said}");
     }

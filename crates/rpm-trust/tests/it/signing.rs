@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SignatureHash, SigningKey};
 use rpm_trust::{Keyring, SignatureState, verify_detached, verify_package_signature};
 use testkit::gpg::Gpg;
+use testkit::rpm::Rpm;
 use testkit::spec::Spec;
 
 use crate::fixtures::{NOW, cut};
@@ -216,13 +217,8 @@ fn rpm_verifies_packages_that_we_sign() {
         std::fs::write(&file, signed).unwrap();
         std::fs::write(&public, key.public_armored().unwrap()).unwrap();
         let rpmkeys = |arguments: [&std::ffi::OsStr; 2]| {
-            let db = home.path().join("db");
-            let output = Command::new("rpmkeys")
-                .arg("--dbpath")
-                .arg(db)
-                .args(arguments)
-                .output();
-            String::from_utf8(succeeds(output.unwrap()).stdout).unwrap()
+            let rpm = Rpm::on_db(&home.path().join("db"));
+            rpm.program_ok("rpmkeys", &arguments)
         };
         rpmkeys(["--import".as_ref(), public.as_os_str()]);
         let said = rpmkeys(["-Kv".as_ref(), file.as_os_str()]);
