@@ -21,7 +21,7 @@ impl<'a> Iterator for Strings<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         self.left = self.left.checked_sub(1)?;
-        let end = self.rest.iter().position(|c| *c == 0)?;
+        let end = memchr::memchr(0, self.rest)?;
         let (text, rest) = self.rest.split_at(end);
         self.rest = rest.get(1..).unwrap_or_default();
         Some(text)

@@ -238,12 +238,9 @@ fn value_length(kind: TagType, count: u32, rest: &[u8]) -> Option<u32> {
     if kind == TagType::String && count != 1 {
         return None;
     }
-    let mut length = 0;
-    for _ in 0..count {
-        let tail = rest.get(length..)?;
-        length += tail.iter().position(|c| *c == 0)? + 1;
-    }
-    u32::try_from(length).ok()
+    let mut ends = memchr::memchr_iter(0, rest);
+    let last = ends.nth(count.checked_sub(1)? as usize)?;
+    u32::try_from(last + 1).ok()
 }
 
 /// Sorts by tag. A later entry replaces an earlier one of the same tag: entries that a database
