@@ -3,7 +3,7 @@
 use super::error::CatalogError;
 use super::header::{Outside, with_header};
 use super::store::open_or_make;
-use rpm_db::Db;
+use rpm_db::{Db, DbError};
 use rpm_pkg::header::tag;
 use rpm_solv::{CacheFile, CacheWriter};
 use std::ops::ControlFlow;
@@ -23,18 +23,15 @@ pub(crate) fn installed_cache(db: &Db, path: Option<&Path>) -> Result<CacheFile,
 
 fn fill(db: &Db, writer: &mut CacheWriter) -> Result<(), CatalogError> {
     // Sorted by name, as all lists show them; headers are read one by one, to hold one at a time.
-    let mut order = Vec::new();
-    db.for_each(&mut |hnum, header| {
-        let name = header.string(tag::NAME).unwrap_or_default();
-        if name != b"gpg-pubkey" {
-            order.push((name.to_vec(), hnum));
-        }
-        ControlFlow::Continue(())
-    })?;
-    order.sort();
-    for (_, hnum) in order {
-        let Some(header) = db.get(hnum)? else {
+    for (name, hnum) in order(db)? {
+        if name == b"gpg-pubkey" {
             continue;
+        }
+        let header = match db.get(hnum) {
+            Ok(Some(header)) => header,
+            // Skipped by rpm as well; `check` tells of it.
+            Ok(None) | Err(DbError::BadRecord { .. } | DbError::Nameless { .. }) => continue,
+            Err(error) => return Err(error.into()),
         };
         let outside = Outside {
             database_number: hnum,
@@ -47,4 +44,19 @@ fn fill(db: &Db, writer: &mut CacheWriter) -> Result<(), CatalogError> {
         }
     }
     Ok(())
+}
+
+/// An index that has lost names is not believed.
+fn order(db: &Db) -> Result<Vec<(Vec<u8>, u32)>, DbError> {
+    let mut names = db.names()?;
+    if names.len() != db.count()? {
+        names.clear();
+        db.for_each(&mut |hnum, header| {
+            let name = header.string(tag::NAME).unwrap_or_default();
+            names.push((name.to_vec(), hnum));
+            ControlFlow::Continue(())
+        })?;
+        names.sort();
+    }
+    Ok(names)
 }

@@ -46,6 +46,6 @@ pub use installed::{FileState, InstallFacts, InstalledHeader, check_signature_he
 pub use location::{Backend, DatabaseSearch, DbLocation};
 pub use lock::{TransactionLock, Wait};
 pub use open::{Db, create_directory, make_reproducible};
-pub use read::{Damaged, Match};
+pub use read::{Damaged, Match, Snapshot, cookie};
 pub use schema::IndexTable;
 pub use write::WriteTransaction;

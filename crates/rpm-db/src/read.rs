@@ -1,6 +1,5 @@
 //! Reading headers and looking keys up.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use rpm_pkg::header::{Header, HeaderError, HeaderKind, tag};
@@ -150,6 +149,67 @@ impl Db {
         Ok(found)
     }
 
+    /// The directories of all packages with a file of this base name, each with the number of its package; no
+    /// directory for a package whose header names none.
+    ///
+    /// # Errors
+    /// As [`Db::find`].
+    pub fn dirs_of_owners(
+        &self,
+        base: &[u8],
+        visit: &mut dyn FnMut(u32, Option<&[u8]>),
+    ) -> Result<(), DbError> {
+        if let DatabaseStore::Sqlite { conn, .. } = &self.store {
+            return each_dir(conn, base, visit).map_err(DbError::sqlite(self.path()));
+        }
+        let mut owners = self.find(IndexTable::Basenames, base)?;
+        owners.dedup_by_key(|found| found.hnum);
+        for found in owners {
+            if let Some(header) = self.get(found.hnum)? {
+                let dirs = header.strings(tag::DIRNAMES).map(Some);
+                let none = (dirs.len() == 0).then_some(None);
+                dirs.chain(none).for_each(|dir| visit(found.hnum, dir));
+            }
+        }
+        Ok(())
+    }
+
+    /// One state of the database is read until the value is dropped; SQLite does not ask before each question whether
+    /// somebody else has changed it.
+    ///
+    /// # Errors
+    /// The database is damaged or busy.
+    pub fn snapshot(&self) -> Result<Snapshot<'_>, DbError> {
+        if let DatabaseStore::Sqlite { conn, .. } = &self.store {
+            let begun = conn.execute_batch("BEGIN");
+            begun.map_err(DbError::sqlite(self.path()))?;
+        }
+        Ok(Snapshot(self))
+    }
+
+    /// Name and number of each header that the index of names has, in the order of the names.
+    ///
+    /// # Errors
+    /// The database is damaged or busy.
+    pub fn names(&self) -> Result<Vec<(Vec<u8>, u32)>, DbError> {
+        let mut names = Vec::new();
+        match &self.store {
+            DatabaseStore::Sqlite { conn, .. } => {
+                let each = each_name(conn, &mut |name, hnum| names.push((name.to_vec(), hnum)));
+                each.map_err(DbError::sqlite(self.path()))?;
+            }
+            _ => {
+                self.for_each(&mut |hnum, header| {
+                    let name = header.string(tag::NAME).unwrap_or_default();
+                    names.push((name.to_vec(), hnum));
+                    ControlFlow::Continue(())
+                })?;
+            }
+        }
+        names.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(names)
+    }
+
     fn scan_prefix(
         &self,
         table: IndexTable,
@@ -233,34 +293,43 @@ impl Db {
         Ok(owners)
     }
 
-    /// The database cookie that tdnf's history keeps: hex SHA-256 over each distinct package name in byte order,
-    /// followed by the numbers of its headers.
+    /// [`cookie`] of this database.
     ///
     /// # Errors
     /// The database is damaged or busy.
     pub fn cookie(&self) -> Result<String, DbError> {
-        let mut names: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
-        let mut add = |name: &[u8], hnum| names.entry(name.to_vec()).or_default().push(hnum);
-        match &self.store {
-            DatabaseStore::Sqlite { conn, .. } => {
-                each_name(conn, &mut add).map_err(DbError::sqlite(self.path()))?;
-            }
-            _ => {
-                self.for_each(&mut |hnum, header| {
-                    add(header.string(tag::NAME).unwrap_or_default(), hnum);
-                    ControlFlow::Continue(())
-                })?;
-            }
+        Ok(cookie(&self.names()?))
+    }
+}
+
+/// The database cookie that tdnf's history keeps, of the records of [`Db::names`]: hex SHA-256 over each distinct
+/// package name in byte order, followed by the numbers of its headers.
+pub fn cookie(records: &[(Vec<u8>, u32)]) -> String {
+    let mut hasher = Sha256::new();
+    for of_name in records.chunk_by(|(a, _), (b, _)| a == b) {
+        of_name
+            .iter()
+            .take(1)
+            .for_each(|(name, _)| hasher.update(name));
+        for (_, hnum) in of_name {
+            hasher.update(hnum.to_ne_bytes());
         }
-        let mut hasher = Sha256::new();
-        for (name, numbers) in names {
-            hasher.update(name);
-            for hnum in numbers {
-                hasher.update(hnum.to_ne_bytes());
-            }
+    }
+    let digest = hasher.finalize();
+    digest.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// See [`Db::snapshot`].
+#[must_use = "the state is kept as long as it lives"]
+#[derive(Debug)]
+pub struct Snapshot<'a>(&'a Db);
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        if let DatabaseStore::Sqlite { conn, .. } = &self.0.store {
+            // Nothing was written: it cannot fail, and the next transaction would say so.
+            let _ = conn.execute_batch("COMMIT");
         }
-        let digest = hasher.finalize();
-        Ok(digest.iter().map(|b| format!("{b:02x}")).collect())
     }
 }
 
@@ -301,6 +370,26 @@ fn each_name(conn: &Connection, add: &mut dyn FnMut(&[u8], u32)) -> rusqlite::Re
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         add(&bytes(row, 0)?, row.get(1)?);
+    }
+    Ok(())
+}
+
+fn each_dir(
+    conn: &Connection,
+    base: &[u8],
+    visit: &mut dyn FnMut(u32, Option<&[u8]>),
+) -> rusqlite::Result<()> {
+    let sql = "SELECT owner.hnum, Dirnames.key \
+               FROM (SELECT DISTINCT hnum FROM Basenames WHERE key = ?) AS owner \
+               LEFT JOIN Dirnames ON Dirnames.hnum = owner.hnum";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query([IndexKey(IndexTable::Basenames, base)])?;
+    while let Some(row) = rows.next()? {
+        let dir = match row.get_ref(1)? {
+            ValueRef::Text(dir) | ValueRef::Blob(dir) => Some(dir),
+            _ => None,
+        };
+        visit(row.get(0)?, dir);
     }
     Ok(())
 }

@@ -87,6 +87,7 @@ pub fn check<'a>(
         return Err(TransactionError::RecoveryPending { journal });
     }
     let tid = u32::try_from(options.now).unwrap_or(u32::MAX);
+    let _state = db.snapshot()?;
     let installed = Installed::new(db)?;
     let mut problems = Vec::new();
     let elements = ordered(root, load(db, elements, options, &mut problems)?, options);

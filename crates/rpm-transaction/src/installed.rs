@@ -1,7 +1,9 @@
 //! What is installed, asked during planning and while scriptlets and triggers are looked up.
 
+use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 
 use rpm_db::{Db, IndexTable, Match};
@@ -13,10 +15,10 @@ use super::error::TransactionError;
 /// So many packages are kept in memory at a time; the one that was not asked for longest goes first.
 const MAX_KEPT: usize = 64;
 /// Of so many packages the places of files are kept: 4 bytes a file, and the names of directories.
-const MAX_PLACES: usize = 16 << 10;
+const MAX_PLACES: usize = 1 << 10;
 
-/// The last values that were asked for, by record.
-struct Kept<T> {
+/// The last values that were asked for.
+pub(crate) struct Kept<K, T> {
     max: usize,
     /// How often anything was asked for.
     asked: u64,
@@ -24,11 +26,11 @@ struct Kept<T> {
     #[cfg(test)]
     read: usize,
     /// Each with the number of the question that asked for it last.
-    values: HashMap<u32, (u64, Rc<T>)>,
+    values: HashMap<K, (u64, Rc<T>)>,
 }
 
-impl<T> Kept<T> {
-    fn new(max: usize) -> Kept<T> {
+impl<K: Clone + Eq + Hash, T> Kept<K, T> {
+    pub(crate) fn new(max: usize) -> Kept<K, T> {
         Kept {
             max,
             asked: 0,
@@ -38,29 +40,43 @@ impl<T> Kept<T> {
         }
     }
 
+    /// The value, if it is kept.
+    pub(crate) fn find<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<Rc<T>>
+    where
+        K: Borrow<Q>,
+    {
+        self.asked += 1;
+        let (last, value) = self.values.get_mut(key)?;
+        *last = self.asked;
+        Some(Rc::clone(value))
+    }
+
+    /// Keeps a value that was read.
+    pub(crate) fn add(&mut self, key: K, value: T) -> Rc<T> {
+        if self.values.len() >= self.max {
+            let oldest = self.values.iter().min_by_key(|(_, (last, _))| *last);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                self.values.remove(&oldest);
+            }
+        }
+        let value = Rc::new(value);
+        self.values.insert(key, (self.asked, Rc::clone(&value)));
+        value
+    }
+
     fn get(
         &mut self,
-        hnum: u32,
+        key: &K,
         read: impl FnOnce() -> Result<T, TransactionError>,
     ) -> Result<Rc<T>, TransactionError> {
-        self.asked += 1;
-        if let Some((last, value)) = self.values.get_mut(&hnum) {
-            *last = self.asked;
-            return Ok(Rc::clone(value));
+        if let Some(value) = self.find(key) {
+            return Ok(value);
         }
-        let value = Rc::new(read()?);
         #[cfg(test)]
         {
             self.read += 1;
         }
-        if self.values.len() >= self.max {
-            let oldest = self.values.iter().min_by_key(|(_, (last, _))| *last);
-            if let Some(oldest) = oldest.map(|(&hnum, _)| hnum) {
-                self.values.remove(&oldest);
-            }
-        }
-        self.values.insert(hnum, (self.asked, Rc::clone(&value)));
-        Ok(value)
+        Ok(self.add(key.clone(), read()?))
     }
 }
 
@@ -87,11 +103,16 @@ impl FilePlaces {
     }
 }
 
+/// A base name as the index has it: the root directory's is empty.
+pub(crate) fn stored(base: &[u8]) -> &[u8] {
+    if base.is_empty() { b"\0" } else { base }
+}
+
 /// The installed packages, read when needed.
 pub(crate) struct Installed<'d> {
     pub db: &'d Db,
-    packages: RefCell<Kept<PackageFacts>>,
-    places: RefCell<Kept<FilePlaces>>,
+    packages: RefCell<Kept<u32, PackageFacts>>,
+    places: RefCell<Kept<u32, FilePlaces>>,
     empty: bool,
 }
 
@@ -115,7 +136,7 @@ impl<'d> Installed<'d> {
     /// The package with this number.
     pub(crate) fn package(&self, hnum: u32) -> Result<Rc<PackageFacts>, TransactionError> {
         let read = || PackageFacts::installed(self.db, hnum);
-        self.packages.borrow_mut().get(hnum, read)
+        self.packages.borrow_mut().get(&hnum, read)
     }
 
     /// Where the files of the package with this number lie: far less than the package.
@@ -124,7 +145,7 @@ impl<'d> Installed<'d> {
             Some(header) => Ok(FilePlaces::of(&header)),
             None => Err(PackageFacts::missing(hnum)),
         };
-        self.places.borrow_mut().get(hnum, read)
+        self.places.borrow_mut().get(&hnum, read)
     }
 
     /// How many records were read.
@@ -135,10 +156,7 @@ impl<'d> Installed<'d> {
 
     /// Files of installed packages with this base name.
     pub(crate) fn with_base(&self, base: &[u8]) -> Result<Vec<Match>, TransactionError> {
-        self.find(
-            IndexTable::Basenames,
-            if base.is_empty() { b"\0" } else { base },
-        )
+        self.find(IndexTable::Basenames, stored(base))
     }
 
     /// How many packages of this name the database holds.
@@ -189,7 +207,7 @@ mod tests {
         let mut kept = Kept::new(2);
         let mut read = Vec::new();
         for hnum in [1, 2, 1, 3, 1, 2, 3, 3] {
-            let value = kept.get(hnum, || {
+            let value = kept.get(&hnum, || {
                 read.push(hnum);
                 Ok(hnum * 10)
             })?;

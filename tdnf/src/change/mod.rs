@@ -124,7 +124,7 @@ fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified
         return run::test(session, elements).map(|()| 0);
     }
     let interrupt = &session.interrupt;
-    let history = open_history(session)?;
+    let (history, before) = record::open(session)?;
     let begun = record::begun(&session.settings, goal, plan);
     hooks::before(session, plan)?;
     interrupt.during(Phase::Undoable, || history.begin(&begun))?;
@@ -142,7 +142,7 @@ fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified
         }
     };
     let written = keys::import(session, &rest.accepted_keys)
-        .and_then(|()| record::done(session, &history, &begun));
+        .and_then(|()| record::done(session, &history, &begun, &before));
     hooks::after(session, plan);
     written.map_err(|failure| failure.hint(ONLY_THE_RECORD))?;
     if !session.settings.main.keepcache {

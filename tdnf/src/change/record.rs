@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use rpm_db::Db;
-use rpm_pkg::header::tag;
+use rpm_pkg::header::{Header, tag};
 
 use super::run::Stopped;
 use crate::error::Outcome;
@@ -23,13 +23,27 @@ pub fn auto_installed(session: &Session<'_>) -> Outcome<BTreeSet<String>> {
     }
 }
 
-/// Opens the history and brings it up to what is installed now. A signal must not stop it in the
-/// middle of a write.
+/// Names and numbers of the records of the rpm database.
+pub(super) type Records = Vec<(Vec<u8>, u32)>;
+
+/// Opens the history and brings it up to what is installed now.
 pub fn open_history(session: &Session<'_>) -> Outcome<History> {
+    open(session).map(|(history, _)| history)
+}
+
+/// As [`open_history`], with the records that it knows. A signal must not stop it in the middle of a
+/// write.
+pub(super) fn open(session: &Session<'_>) -> Outcome<(History, Records)> {
     session.interrupt.during(Phase::Undoable, || {
         let history = History::open(&session.settings.persist_dir)?;
-        history.sync(&installed_now(session)?, session.settings.environment.now)?;
-        Ok(history)
+        let db = session.db()?;
+        let records = db.as_ref().map_or(Ok(Vec::new()), Db::names)?;
+        let cookie = db.as_ref().map(|_| rpm_db::cookie(&records));
+        // Most often nothing but ourselves has changed the database.
+        if !history.is_up_to(&cookie.unwrap_or_default())? {
+            history.sync(&installed_now(session)?, session.settings.environment.now)?;
+        }
+        Ok((history, records))
     })
 }
 
@@ -70,9 +84,31 @@ pub(super) fn stopped(session: &Session<'_>, history: &History, stopped: &Stoppe
     Ok(history.record_failure(&settings.command_line, now, &reason)?)
 }
 
-/// Records a transaction that happened.
-pub(super) fn done(session: &Session<'_>, history: &History, begun: &Begun) -> Outcome<()> {
-    Ok(history.record(begun, &installed_now(session)?)?)
+/// Records a transaction that happened; `before` are the records before it.
+pub(super) fn done(
+    session: &Session<'_>,
+    history: &History,
+    begun: &Begun,
+    before: &Records,
+) -> Outcome<()> {
+    let Some(db) = session.db()? else {
+        return Ok(history.record(begun, &InstalledSet::default())?);
+    };
+    let after = db.names()?;
+    let [before, now]: [BTreeSet<_>; 2] = [before, &after].map(|records| records.iter().collect());
+    let changed = before.symmetric_difference(&now);
+    let changed: BTreeSet<&[u8]> = changed.map(|(name, _)| &name[..]).collect();
+    let mut installed = InstalledSet {
+        cookie: rpm_db::cookie(&after),
+        ..InstalledSet::default()
+    };
+    let records = after.iter().filter(|(name, _)| changed.contains(&name[..]));
+    for (_, hnum) in records {
+        installed.nevras.extend(db.get(*hnum)?.as_ref().map(nevra));
+    }
+    let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    installed.only = Some(changed.into_iter().map(text).collect());
+    Ok(history.record(begun, &installed)?)
 }
 
 /// Records the transaction of a run that was killed behind its commit point, marks included. The
@@ -104,29 +140,29 @@ fn installed_now(session: &Session<'_>) -> Outcome<InstalledSet> {
 
 /// The packages of a database, as the history writes them.
 pub(crate) fn installed_in(db: &Db) -> Outcome<InstalledSet> {
+    let mut nevras = BTreeSet::new();
+    db.for_each(&mut |_, header| {
+        nevras.insert(nevra(&header));
+        ControlFlow::Continue(())
+    })?;
     Ok(InstalledSet {
-        nevras: nevras(db)?,
+        nevras,
         cookie: db.cookie()?,
+        only: None,
     })
 }
 
-fn nevras(db: &Db) -> Outcome<BTreeSet<String>> {
-    let mut all = BTreeSet::new();
-    db.for_each(&mut |_, header| {
-        let text =
-            |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
-        let epoch = header
-            .u32(tag::EPOCH)
-            .map_or_else(String::new, |epoch| format!("{epoch}:"));
-        let (name, version, release) = (text(tag::NAME), text(tag::VERSION), text(tag::RELEASE));
-        let arch = match text(tag::ARCH) {
-            arch if arch.is_empty() => String::new(),
-            arch => format!(".{arch}"),
-        };
-        all.insert(format!("{name}-{epoch}{version}-{release}{arch}"));
-        ControlFlow::Continue(())
-    })?;
-    Ok(all)
+fn nevra(header: &Header) -> String {
+    let text = |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
+    let epoch = header
+        .u32(tag::EPOCH)
+        .map_or_else(String::new, |epoch| format!("{epoch}:"));
+    let (name, version, release) = (text(tag::NAME), text(tag::VERSION), text(tag::RELEASE));
+    let arch = match text(tag::ARCH) {
+        arch if arch.is_empty() => String::new(),
+        arch => format!(".{arch}"),
+    };
+    format!("{name}-{epoch}{version}-{release}{arch}")
 }
 
 /// Packages that were asked for and are installed already as dependencies count as asked for

@@ -63,7 +63,7 @@ impl History {
         })
     }
 
-    /// Records the transaction that was begun; `installed` is what is installed after it.
+    /// Records the transaction that was begun; `installed` is what is installed after it, of all names that changed.
     pub fn record(&self, begun: &Begun, installed: &InstalledSet) -> Result<(), HistoryError> {
         self.change(|db| {
             write(db, begun, installed)?;

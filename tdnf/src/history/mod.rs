@@ -140,6 +140,11 @@ impl History {
         self.run(|db| in_one(db, work))
     }
 
+    /// Whether the newest transaction left the rpm database as this cookie says.
+    pub fn is_up_to(&self, cookie: &str) -> Result<bool, HistoryError> {
+        self.run(|db| Ok(last_cookie(db)?.as_deref() == Some(cookie)))
+    }
+
     /// Brings the history up to what is installed: a base set if it is empty, else a delta named
     /// `(unknown)` if others changed the database since.
     pub fn sync(&self, installed: &InstalledSet, now: u64) -> Result<(), HistoryError> {
@@ -235,11 +240,11 @@ fn add_delta(
     let before = state::current(db)?;
     let transaction = add_transaction(db, &installed.cookie, command_line, now, DELTA)?;
     let mut items = Items::of(db, transaction)?;
-    for nevra in installed.nevras.difference(&before) {
-        items.add(ADDED, nevra)?;
-    }
-    for nevra in before.difference(&installed.nevras) {
-        items.add(REMOVED, nevra)?;
+    let (added, removed) = installed.since(&before);
+    for (kind, nevras) in [(ADDED, added), (REMOVED, removed)] {
+        nevras
+            .into_iter()
+            .try_for_each(|nevra| items.add(kind, nevra))?;
     }
     Ok(transaction)
 }

@@ -13,6 +13,25 @@ pub struct InstalledSet {
     pub nevras: BTreeSet<String>,
     /// rpm's cookie of the database.
     pub cookie: String,
+    /// The names of packages that the set tells of; `None` for all.
+    pub only: Option<BTreeSet<String>>,
+}
+
+impl InstalledSet {
+    /// What came and what went since `before`, a set that tells of every package.
+    pub(super) fn since<'a>(
+        &'a self,
+        before: &'a BTreeSet<String>,
+    ) -> (Vec<&'a String>, Vec<&'a String>) {
+        let told = |nevra: &&String| {
+            let name = nevra.rsplitn(3, '-').last();
+            let only = self.only.as_ref();
+            only.is_none_or(|only| name.is_some_and(|name| only.contains(name)))
+        };
+        let added = self.nevras.difference(before);
+        let removed = before.difference(&self.nevras);
+        (added.collect(), removed.filter(told).collect())
+    }
 }
 
 /// Replays all transactions: a base set starts over, deltas add and remove.

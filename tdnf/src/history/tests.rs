@@ -5,6 +5,7 @@ fn installed(nevras: &[&str], cookie: &str) -> InstalledSet {
     InstalledSet {
         nevras,
         cookie: cookie.to_owned(),
+        only: None,
     }
 }
 

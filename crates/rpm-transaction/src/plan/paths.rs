@@ -1,11 +1,15 @@
 //! Who owns a path: directories with their links followed, and the owners among installed packages.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
+
+use rpm_db::Match;
 
 use super::super::element::PackageFacts;
 use super::super::error::TransactionError;
 use super::super::files::state;
-use super::super::installed::Installed;
+use super::super::installed::{Installed, Kept, stored};
 use super::super::root::{Canonical, RootDir, split};
 
 /// An installed package that owns a path.
@@ -16,11 +20,26 @@ pub(super) struct Owner {
     pub package: Rc<PackageFacts>,
 }
 
+/// Of a name with so many files each package is read.
+const FEW: usize = 8;
+
+/// Of so many common names the owners are remembered: about 60 bytes for each file.
+const MAX_COMMON: usize = 64;
+
+/// A base name that many files have.
+struct CommonName {
+    /// Numbers of packages by a hash of each of their directories.
+    packages: HashMap<u64, Vec<u32>>,
+    /// The files, sorted.
+    files: Vec<Match>,
+}
+
 /// The paths of the root.
 pub(super) struct Paths<'a> {
     root: &'a RootDir,
     installed: &'a Installed<'a>,
     canonical: Canonical,
+    common: Kept<Vec<u8>, CommonName>,
 }
 
 impl<'a> Paths<'a> {
@@ -34,6 +53,7 @@ impl<'a> Paths<'a> {
             root,
             installed,
             canonical,
+            common: Kept::new(MAX_COMMON),
         }
     }
 
@@ -55,11 +75,10 @@ impl<'a> Paths<'a> {
 
     /// Installed packages that own `target` with the file in place.
     pub(super) fn owners(&mut self, target: &[u8]) -> Result<Vec<Owner>, TransactionError> {
-        let base = split(target).1;
+        let (dir, base) = split(target);
         let mut owners = Vec::new();
-        for found in self.installed.with_base(base)? {
+        for found in self.candidates(dir, base)? {
             let file = found.idx as usize;
-            // Many packages have a file of this name (README), few in this directory.
             let places = self.installed.places(found.hnum)?;
             if let Some(dir) = places.dir(file)
                 && self.resolved(dir, base).is_ok_and(|other| other != target)
@@ -82,4 +101,56 @@ impl<'a> Paths<'a> {
         }
         Ok(owners)
     }
+
+    /// Files of this base name. Of a name that many packages have (README) only those of packages that have the
+    /// directory, too: the index tells, and no package is read.
+    fn candidates(&mut self, dir: &[u8], base: &[u8]) -> Result<Vec<Match>, TransactionError> {
+        let known = match self.common.find(base) {
+            Some(known) => known,
+            None => {
+                let found = self.installed.with_base(base)?;
+                if found.len() <= FEW {
+                    return Ok(found);
+                }
+                let common = self.common_name(base, found)?;
+                self.common.add(base.to_vec(), common)
+            }
+        };
+        let packages = [Some(dir), None].into_iter();
+        let packages = packages.filter_map(|dir| known.packages.get(&hash(dir)));
+        let of = |hnum: u32| {
+            let from = known.files.partition_point(|found| found.hnum < hnum);
+            let rest = known.files.get(from..).unwrap_or_default().iter();
+            rest.take_while(move |found| found.hnum == hnum).copied()
+        };
+        let mut found: Vec<Match> = packages.flatten().flat_map(|&hnum| of(hnum)).collect();
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    fn common_name(
+        &mut self,
+        base: &[u8],
+        files: Vec<Match>,
+    ) -> Result<CommonName, TransactionError> {
+        let mut packages: HashMap<u64, Vec<u32>> = HashMap::new();
+        let (canonical, root) = (&mut self.canonical, self.root);
+        let mut add = |hnum: u32, dir: Option<&[u8]>| {
+            // What cannot be resolved is found out by who loads the package.
+            let dir = dir.map_or(Ok(None), |dir| canonical.dir(root, dir).map(Some));
+            let dir = dir.unwrap_or_default();
+            packages.entry(hash(dir.as_deref())).or_default().push(hnum);
+        };
+        let db = self.installed.db;
+        db.dirs_of_owners(stored(base), &mut add)?;
+        Ok(CommonName { packages, files })
+    }
+}
+
+/// A hash of a resolved directory; where two have the same, a package is read for nothing.
+fn hash(dir: Option<&[u8]>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    dir.hash(&mut hasher);
+    hasher.finish()
 }

@@ -1,6 +1,7 @@
 //! When are two paths the same file? Directory names with every symbolic link taken out.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::io::Errno;
@@ -19,6 +20,8 @@ pub(crate) struct Canonical {
     links: HashMap<Vec<u8>, Vec<u8>>,
     /// Directory names as packaged -> resolved; without a slash at the end, the root is empty.
     known: HashMap<Vec<u8>, Vec<u8>>,
+    /// The directory that was looked into last: many names in one are asked for one after another.
+    open: Option<(Vec<u8>, OwnedFd)>,
 }
 
 impl Canonical {
@@ -72,19 +75,22 @@ impl Canonical {
 
     /// The target of the link at `plain` (whose parent is resolved), on disk or to be installed.
     fn link_at(
-        &self,
+        &mut self,
         root: &RootDir,
         parent: &[u8],
         base: &[u8],
         plain: &[u8],
     ) -> Result<Option<Vec<u8>>, Errno> {
         let planned = || Ok(self.links.get(plain).cloned());
-        let dir = match root.open_dir(parent) {
-            Ok(dir) => dir,
-            Err(Errno::NOENT | Errno::NOTDIR) => return planned(),
-            Err(e) => return Err(e),
+        let dir = match &self.open {
+            Some((path, dir)) if path == parent => dir,
+            _ => match root.open_dir(parent) {
+                Ok(dir) => &self.open.insert((parent.to_vec(), dir)).1,
+                Err(Errno::NOENT | Errno::NOTDIR) => return planned(),
+                Err(e) => return Err(e),
+            },
         };
-        let stat = match statat(&dir, base, AtFlags::SYMLINK_NOFOLLOW) {
+        let stat = match statat(dir, base, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return planned(),
             Err(e) => return Err(e),
@@ -92,7 +98,7 @@ impl Canonical {
         if !FileType::from_raw_mode(stat.st_mode).is_symlink() {
             return Ok(None);
         }
-        let target = rustix::fs::readlinkat(&dir, base, Vec::new())?.into_bytes();
+        let target = rustix::fs::readlinkat(dir, base, Vec::new())?.into_bytes();
         // The walk judges whether the link may be trusted; a dangling one is judged when used.
         match root.open_dir(plain) {
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(Some(target)),
