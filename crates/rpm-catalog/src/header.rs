@@ -2,7 +2,6 @@
 
 use super::error::CatalogError;
 use rpm_pkg::dep::{DepGroup, Deps};
-use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
 use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, Relation};
 use std::borrow::Cow;
@@ -170,13 +169,12 @@ fn arch(header: &Header) -> Text<'_> {
 
 /// All paths of a package; none if its file list cannot be read (the solver then finds no files in it).
 fn paths(header: &Header) -> Vec<Vec<u8>> {
-    let Ok(list) = FileList::from_header(header) else {
+    let dirs: Vec<&[u8]> = header.strings(tag::DIRNAMES).collect();
+    let (bases, indexes) = (header.strings(tag::BASENAMES), header.u32s(tag::DIRINDEXES));
+    if bases.len() != indexes.len() {
         return Vec::new();
-    };
-    (0..list.len())
-        .map(|index| {
-            let (dir, base) = list.path_parts(index);
-            [dir, base].concat()
-        })
-        .collect()
+    }
+    let path = |(base, index): (&[u8], u32)| Some([*dirs.get(index as usize)?, base].concat());
+    let paths: Option<Vec<Vec<u8>>> = bases.zip(indexes).map(path).collect();
+    paths.unwrap_or_default()
 }

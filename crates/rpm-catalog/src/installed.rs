@@ -22,6 +22,7 @@ pub(crate) fn installed_cache(db: &Db, path: Option<&Path>) -> Result<CacheFile,
 }
 
 fn fill(db: &Db, writer: &mut CacheWriter) -> Result<(), CatalogError> {
+    let _state = db.snapshot()?;
     // Sorted by name, as all lists show them; headers are read one by one, to hold one at a time.
     for (name, hnum) in order(db)? {
         if name == b"gpg-pubkey" {
