@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use rpm_solv::{Fix, FixKind, Rule, RuleKind, SolvableId, SolverProblem};
 
 use super::Request;
-use crate::args::options::SkipOptions;
 use crate::error::{Code, Failure};
 use crate::session::Packages;
+use crate::settings::SkipOptions;
 
 /// Problems that are explained; of further ones the solver's line is enough.
 const MAX_EXPLAINED: usize = 10;

@@ -8,9 +8,9 @@ use rpm_pkg::evr::Evr;
 use rpm_solv::SolvableId;
 
 use super::SolverPolicy;
-use crate::args::options::SkipOptions;
 use crate::session::Packages;
 use crate::settings::Settings;
+use crate::settings::SkipOptions;
 
 /// What a run asks for and what the answer has to keep to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

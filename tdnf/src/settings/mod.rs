@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use rpm_repo::config::{MainConfig, read_main_config};
 
-use crate::args::options::{ChangeOptions, Incoming, SkipOptions};
+use crate::args::options::{ChangeOptions, Incoming};
+
+pub use crate::args::options::SkipOptions;
 use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
 

@@ -41,6 +41,11 @@ fn declared<'a>(sources: &'a [(String, String)], folder: &str) -> BTreeSet<&'a s
                 names.insert(&next[..end.unwrap_or(next.len())]);
             }
         }
+        // The macro that makes a section's struct and its table of keys.
+        for table in text.split("\nsection! {").skip(1) {
+            let table = table.split("\n}").next().unwrap_or_default().lines();
+            names.extend(table.filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {")));
+        }
     }
     names
 }
