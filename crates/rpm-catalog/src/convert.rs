@@ -1,22 +1,18 @@
 //! From metadata records to what the pool takes.
 
-use rpm_pkg::dep::DepGroup;
+use rpm_pkg::dep::{DepFlags, DepGroup};
 use rpm_repo::primary::{DepRecord, PrimaryPackage};
 use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput};
 
 /// Lends `package` to `add` in the pool's form.
 pub fn with_primary<T>(package: &PrimaryPackage, add: impl FnOnce(&PackageInput<'_>) -> T) -> T {
     let mut deps = Vec::with_capacity(64);
-    let mut ends = [0; 8];
-    for (end, kind) in ends.iter_mut().zip(DepGroup::ALL) {
+    let lists = DepGroup::ALL.map(|kind| {
+        let start = deps.len();
         deps.extend(package.deps(kind).map(dep));
-        *end = deps.len();
-    }
-    let list = |kind: DepGroup| {
-        let index = kind as usize;
-        let start = if index == 0 { 0 } else { ends[index - 1] };
-        &deps[start..ends[index]]
-    };
+        start..deps.len()
+    });
+    let list = |kind: DepGroup| &deps[lists[kind as usize].clone()];
     let files: Vec<&[u8]> = package.files().map(|file| file.path.as_bytes()).collect();
     let (header_start, header_end) = package.header_range();
     add(&PackageInput {
@@ -63,6 +59,10 @@ pub fn with_primary<T>(package: &PrimaryPackage, add: impl FnOnce(&PackageInput<
 }
 
 fn dep(record: DepRecord<'_>) -> DepInput<'_> {
-    let evr = EvrInput::new(record.epoch, record.version, record.release);
-    DepInput::from_rpm(record.name, record.flags, evr, record.pre)
+    DepInput {
+        name: record.name,
+        flags: DepFlags(record.flags),
+        evr: EvrInput::new(record.epoch, record.version, record.release),
+        pre: record.pre,
+    }
 }

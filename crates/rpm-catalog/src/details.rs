@@ -1,7 +1,7 @@
 //! File lists and changelogs of chosen packages, read from metadata on demand.
 
 use super::error::CatalogError;
-use super::repo::open_part;
+use super::repo::read_part;
 use super::{Catalog, RepoSource};
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
@@ -36,17 +36,15 @@ impl Catalog {
             if ids.is_empty() || source.set.part("filelists").is_none() {
                 continue;
             }
-            let stream = open_part(source.set, "filelists")?;
-            let name = format!("{} filelists", source.set.repo);
-            let limits = rpm_repo::xml::XmlLimits::default();
-            rpm_repo::filelists::read(&name, stream, &limits, &mut |package| {
-                if let Some(id) = ids.get(package.pkgid()) {
-                    let paths = package.files().map(|file| file.path.to_owned()).collect();
-                    found.insert(*id, paths);
-                }
-                ControlFlow::Continue(())
-            })
-            .map_err(|error| broken(source, error))?;
+            read_part(source.set, "filelists", |name, stream, limits| {
+                rpm_repo::filelists::read(name, stream, limits, &mut |package| {
+                    if let Some(id) = ids.get(package.pkgid()) {
+                        let paths = package.files().map(|file| file.path.to_owned()).collect();
+                        found.insert(*id, paths);
+                    }
+                    ControlFlow::Continue(())
+                })
+            })?;
         }
         Ok(found)
     }
@@ -66,23 +64,21 @@ impl Catalog {
             if ids.is_empty() || source.set.part("other").is_none() {
                 continue;
             }
-            let stream = open_part(source.set, "other")?;
-            let name = format!("{} other", source.set.repo);
-            let limits = rpm_repo::xml::XmlLimits::default();
-            rpm_repo::other::read(&name, stream, &limits, &mut |package| {
-                if let Some(id) = ids.get(package.pkgid()) {
-                    let entries = package.changelogs().map(|entry| ChangelogEntry {
-                        author: entry.author.to_owned(),
-                        date: entry.date,
-                        text: entry.text.to_owned(),
-                    });
-                    let mut entries: Vec<_> = entries.collect();
-                    entries.sort_by_key(|entry| std::cmp::Reverse(entry.date));
-                    found.insert(*id, entries);
-                }
-                ControlFlow::Continue(())
-            })
-            .map_err(|error| broken(source, error))?;
+            read_part(source.set, "other", |name, stream, limits| {
+                rpm_repo::other::read(name, stream, limits, &mut |package| {
+                    if let Some(id) = ids.get(package.pkgid()) {
+                        let entries = package.changelogs().map(|entry| ChangelogEntry {
+                            author: entry.author.to_owned(),
+                            date: entry.date,
+                            text: entry.text.to_owned(),
+                        });
+                        let mut entries: Vec<_> = entries.collect();
+                        entries.sort_by_key(|entry| std::cmp::Reverse(entry.date));
+                        found.insert(*id, entries);
+                    }
+                    ControlFlow::Continue(())
+                })
+            })?;
         }
         Ok(found)
     }
@@ -97,14 +93,12 @@ impl Catalog {
             if source.set.part("updateinfo").is_none() {
                 continue;
             }
-            let stream = open_part(source.set, "updateinfo")?;
-            let name = format!("{} updateinfo", source.set.repo);
-            let limits = rpm_repo::xml::XmlLimits::default();
-            rpm_repo::updateinfo::read(&name, stream, &limits, &mut |advisory| {
-                found.push(advisory);
-                ControlFlow::Continue(())
-            })
-            .map_err(|error| broken(source, error))?;
+            read_part(source.set, "updateinfo", |name, stream, limits| {
+                rpm_repo::updateinfo::read(name, stream, limits, &mut |advisory| {
+                    found.push(advisory);
+                    ControlFlow::Continue(())
+                })
+            })?;
         }
         Ok(found)
     }
@@ -121,12 +115,5 @@ impl Catalog {
             }
         }
         Ok(ids)
-    }
-}
-
-fn broken(source: &RepoSource<'_>, error: rpm_repo::Error) -> CatalogError {
-    CatalogError::Metadata {
-        repo: source.set.repo.clone(),
-        source: error,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::error::CatalogError;
 use super::path_index::path_index;
-use super::repo::open_part;
+use super::repo::read_part;
 use super::{Catalog, RepoSource};
 use rpm_solv::{RepoId, SolvableId};
 use std::collections::{HashMap, HashSet};
@@ -65,14 +65,9 @@ impl Catalog {
             let index = path_index(source.set)?;
             for path in paths.clone() {
                 for package in index.find(path.as_bytes())? {
-                    found.extend(
-                        self.pool
-                            .solvable_at(*repo, package as usize)
-                            .map(|solvable| FoundFile {
-                                solvable,
-                                path: path.to_owned(),
-                            }),
-                    );
+                    let solvable = self.pool.solvable_at(*repo, package as usize);
+                    let path = path.to_owned();
+                    found.extend(solvable.map(|solvable| FoundFile { solvable, path }));
                 }
             }
         }
@@ -139,23 +134,18 @@ fn read_hits(
     source: &RepoSource<'_>,
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<Hit>, CatalogError> {
-    let stream = open_part(source.set, "filelists")?;
-    let name = format!("{} filelists", source.set.repo);
-    let limits = rpm_repo::xml::XmlLimits::default();
     let mut hits = Vec::new();
-    rpm_repo::filelists::read(&name, stream, &limits, &mut |package| {
-        for file in package.files().filter(|file| wanted(file.path)) {
-            hits.push(Hit {
-                pkgid: package.pkgid().to_owned(),
-                name: package.name().to_owned(),
-                path: file.path.to_owned(),
-            });
-        }
-        ControlFlow::Continue(())
-    })
-    .map_err(|source_error| CatalogError::Metadata {
-        repo: source.set.repo.clone(),
-        source: source_error,
+    read_part(source.set, "filelists", |name, stream, limits| {
+        rpm_repo::filelists::read(name, stream, limits, &mut |package| {
+            for file in package.files().filter(|file| wanted(file.path)) {
+                hits.push(Hit {
+                    pkgid: package.pkgid().to_owned(),
+                    name: package.name().to_owned(),
+                    path: file.path.to_owned(),
+                });
+            }
+            ControlFlow::Continue(())
+        })
     })?;
     Ok(hits)
 }

@@ -1,14 +1,14 @@
 //! From package headers to what the pool takes.
 
 use super::error::CatalogError;
-use rpm_pkg::dep::{DepGroup, Deps};
+use rpm_pkg::dep::{DepFlags, DepGroup, Deps};
 use rpm_pkg::header::{Header, tag};
-use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, Relation};
+use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput};
 use std::borrow::Cow;
 
 /// rpm's sense bits for "needed by scriptlets" (PREREQ, SCRIPT_PRE, SCRIPT_POST, SCRIPT_PREUN,
 /// SCRIPT_POSTUN), the ones createrepo marks `pre="1"`.
-const PRE_SENSE: u32 = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+const PRE_SENSE: DepFlags = DepFlags(1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12);
 
 /// What a header alone does not say.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,15 +30,15 @@ fn text(bytes: Option<&[u8]>) -> Text<'_> {
 struct OwnedDep<'a> {
     name: Text<'a>,
     evr: Text<'a>,
-    flags: u32,
+    flags: DepFlags,
 }
 
-fn owned(header: &Header, group: DepGroup) -> Vec<OwnedDep<'_>> {
-    Deps::of(header, group)
+fn owned(header: &Header, kind: DepGroup) -> Vec<OwnedDep<'_>> {
+    Deps::of(header, kind)
         .map(|dep| OwnedDep {
             name: String::from_utf8_lossy(dep.name),
             evr: String::from_utf8_lossy(dep.evr),
-            flags: dep.flags.0,
+            flags: dep.flags,
         })
         .collect()
 }
@@ -47,16 +47,12 @@ fn borrowed<'a>(deps: &'a [OwnedDep<'_>]) -> Vec<DepInput<'a>> {
     deps.iter()
         .map(|dep| DepInput {
             name: &dep.name,
-            relation: if dep.evr.is_empty() {
-                Relation::ANY
-            } else {
-                Relation::from_rpm_sense(dep.flags)
+            flags: match dep.evr.is_empty() {
+                true => DepFlags::ANY,
+                false => dep.flags,
             },
-            evr: EvrInput {
-                version: &dep.evr,
-                ..EvrInput::default()
-            },
-            pre: dep.flags & PRE_SENSE != 0,
+            evr: EvrInput::new(None, &dep.evr, ""),
+            pre: dep.flags.has(PRE_SENSE),
         })
         .collect()
 }
@@ -79,27 +75,9 @@ pub(crate) fn with_header<T>(
         });
     }
     let arch = arch(header);
-    let groups = [
-        DepGroup::Provides,
-        DepGroup::Requires,
-        DepGroup::Conflicts,
-        DepGroup::Obsoletes,
-        DepGroup::Recommends,
-        DepGroup::Suggests,
-        DepGroup::Supplements,
-        DepGroup::Enhances,
-    ]
-    .map(|group| owned(header, group));
-    let [
-        provides,
-        requires,
-        conflicts,
-        obsoletes,
-        recommends,
-        suggests,
-        supplements,
-        enhances,
-    ] = groups.each_ref().map(|deps| borrowed(deps));
+    let owned = DepGroup::ALL.map(|kind| owned(header, kind));
+    let lists = owned.each_ref().map(|deps| borrowed(deps));
+    let list = |kind: DepGroup| lists[kind as usize].as_slice();
     let paths = paths(header);
     let files: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
     let summary = get(tag::SUMMARY);
@@ -117,14 +95,14 @@ pub(crate) fn with_header<T>(
             release: &release,
         },
         vendor: &vendor,
-        provides: &provides,
-        requires: &requires,
-        conflicts: &conflicts,
-        obsoletes: &obsoletes,
-        recommends: &recommends,
-        suggests: &suggests,
-        supplements: &supplements,
-        enhances: &enhances,
+        provides: list(DepGroup::Provides),
+        requires: list(DepGroup::Requires),
+        conflicts: list(DepGroup::Conflicts),
+        obsoletes: list(DepGroup::Obsoletes),
+        recommends: list(DepGroup::Recommends),
+        suggests: list(DepGroup::Suggests),
+        supplements: list(DepGroup::Supplements),
+        enhances: list(DepGroup::Enhances),
         files: &files,
         facts: PackageFacts {
             summary: &summary,
@@ -154,12 +132,9 @@ pub(crate) fn with_header<T>(
 /// The architecture as metadata names it: `src` or `nosrc` for source packages; keys in the database
 /// (`gpg-pubkey`) have none and count as `noarch`.
 fn arch(header: &Header) -> Text<'_> {
-    let is_source = header.has(tag::SOURCEPACKAGE);
-    if is_source && (header.has(tag::NOSOURCE) || header.has(tag::NOPATCH)) {
-        return Cow::Borrowed("nosrc");
-    }
-    if is_source {
-        return Cow::Borrowed("src");
+    if header.has(tag::SOURCEPACKAGE) {
+        let partial = header.has(tag::NOSOURCE) || header.has(tag::NOPATCH);
+        return Cow::Borrowed(if partial { "nosrc" } else { "src" });
     }
     match text(header.string(tag::ARCH)) {
         arch if arch.is_empty() || arch == "(none)" => Cow::Borrowed("noarch"),

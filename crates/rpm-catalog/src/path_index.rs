@@ -5,9 +5,10 @@
 //! for one that is with a chance of 1 in 28 million. A lookup reads one bucket.
 
 use super::error::CatalogError;
-use super::repo::{cache_key, cache_path, open_part, primary_cache};
+use super::repo::{cache_key, cache_path, primary_cache, read_part};
 use super::store::create;
 use repo_client::MetadataSet;
+use rpm_repo::xml::XmlLimits;
 use rpm_solv::path_hash;
 use std::collections::HashMap;
 use std::fs::File;
@@ -130,23 +131,23 @@ fn write(new: WholeFile<'_>, head: &[u8], data: &[Vec<u64>]) -> io::Result<()> {
 
 fn build(set: &MetadataSet, key: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u64>>), CatalogError> {
     let packages = primary_cache(set)?.checksum_hashes()?;
-    let stream = open_part(set, "filelists")?;
-    let data = collect(&set.repo, stream, &packages)?;
+    let data = read_part(set, "filelists", |name, stream, limits| {
+        collect(name, stream, limits, &packages)
+    })?;
     Ok(encode(key, data))
 }
 
 /// Reads filelists into buckets; `packages` are the hashes of primary's checksums in its order.
 fn collect(
-    repo: &str,
+    name: &str,
     stream: impl io::Read,
+    limits: &XmlLimits,
     packages: &[u64],
-) -> Result<Vec<Vec<u64>>, CatalogError> {
+) -> rpm_repo::Result<Vec<Vec<u64>>> {
     let mut by_hash: HashMap<u64, usize> = HashMap::new();
     let mut data = vec![Vec::new(); BUCKETS];
     let mut next = 0;
-    let name = format!("{repo} filelists");
-    let limits = rpm_repo::xml::XmlLimits::default();
-    rpm_repo::filelists::read(&name, stream, &limits, &mut |package| {
+    rpm_repo::filelists::read(name, stream, limits, &mut |package| {
         let hash = path_hash(package.pkgid().as_bytes());
         // Nearly always filelists has primary's order.
         let number = if packages.get(next) == Some(&hash) {
@@ -166,10 +167,6 @@ fn collect(
             data[bucket].push(bits | number as u64);
         }
         ControlFlow::Continue(())
-    })
-    .map_err(|source| CatalogError::Metadata {
-        repo: repo.to_owned(),
-        source,
     })?;
     Ok(data)
 }
@@ -260,7 +257,7 @@ mod tests {
 
     fn index(damage: Option<usize>) -> Option<PathIndex> {
         let packages = [path_hash(b"aa"), path_hash(b"bb")];
-        let data = collect("r", XML.as_bytes(), &packages).unwrap();
+        let data = collect("r", XML.as_bytes(), &XmlLimits::default(), &packages).unwrap();
         let (mut all, data) = encode(b"key", data);
         all.extend(data.iter().flatten().flat_map(|entry| entry.to_le_bytes()));
         if let Some(at) = damage {

@@ -5,6 +5,7 @@ use super::error::CatalogError;
 use super::store::open_or_make;
 use repo_client::MetadataSet;
 use rpm_repo::compress::{Ahead, VerifiedReader};
+use rpm_repo::xml::XmlLimits;
 use rpm_solv::{CacheFile, CacheWriter};
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -39,12 +40,9 @@ pub fn primary_cache(set: &MetadataSet) -> Result<CacheFile, CatalogError> {
 }
 
 fn fill(set: &MetadataSet, writer: &mut CacheWriter) -> Result<(), CatalogError> {
-    let stream = open_part(set, "primary")?;
-    let name = format!("{} primary", set.repo);
     let mut refused = None;
-    let limits = rpm_repo::xml::XmlLimits::default();
-    let summary =
-        rpm_repo::primary::read(&name, stream, &limits, &mut |package| match with_primary(
+    let summary = read_part(set, "primary", |name, stream, limits| {
+        rpm_repo::primary::read(name, stream, limits, &mut |package| match with_primary(
             package,
             |input| writer.add(input),
         ) {
@@ -53,15 +51,26 @@ fn fill(set: &MetadataSet, writer: &mut CacheWriter) -> Result<(), CatalogError>
                 refused = Some(error);
                 ControlFlow::Break(())
             }
-        });
-    if let Some(error) = refused {
-        return Err(error.into());
+        })
+    });
+    match refused {
+        Some(error) => Err(error.into()),
+        None => summary.map(drop),
     }
-    summary.map_err(|source| CatalogError::Metadata {
+}
+
+/// Reads a part: `read` gets its name for messages, its bytes and the limits.
+pub(crate) fn read_part<T>(
+    set: &MetadataSet,
+    kind: &str,
+    read: impl FnOnce(&str, Ahead, &XmlLimits) -> rpm_repo::Result<T>,
+) -> Result<T, CatalogError> {
+    let stream = open_part(set, kind)?;
+    let name = format!("{} {kind}", set.repo);
+    read(&name, stream, &XmlLimits::default()).map_err(|source| CatalogError::Metadata {
         repo: set.repo.clone(),
         source,
-    })?;
-    Ok(())
+    })
 }
 
 /// A part as a stream that is decompressed and checked against repomd.xml in a thread of its own.

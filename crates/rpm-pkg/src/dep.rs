@@ -43,10 +43,6 @@ impl DepFlags {
     pub const POSTUN: DepFlags = DepFlags(1 << 12);
     /// Needed by `%verify`.
     pub const VERIFY: DepFlags = DepFlags(1 << 13);
-    /// Found by rpmbuild's requires generator.
-    pub const FIND_REQUIRES: DepFlags = DepFlags(1 << 14);
-    /// Found by rpmbuild's provides generator.
-    pub const FIND_PROVIDES: DepFlags = DepFlags(1 << 15);
     /// Trigger when the other package is installed.
     pub const TRIGGERIN: DepFlags = DepFlags(1 << 16);
     /// Trigger when the other package is about to be erased.
@@ -275,68 +271,39 @@ impl DepRef<'_> {
     }
 }
 
-/// The kinds of dependency that a header carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DepGroup {
-    /// What the package offers.
-    Provides,
-    /// What it needs.
-    Requires,
-    /// What must not be there.
-    Conflicts,
-    /// What it replaces.
-    Obsoletes,
-    /// Weak: wanted by default.
-    Recommends,
-    /// Weak: only a hint.
-    Suggests,
-    /// Weak, backwards: wanted where the named package is.
-    Supplements,
-    /// Weak, backwards: only a hint.
-    Enhances,
-    /// Only orders a transaction.
-    OrderWithRequires,
-}
-
-impl DepGroup {
-    /// All groups.
-    pub const ALL: [DepGroup; 9] = [
-        DepGroup::Provides,
-        DepGroup::Requires,
-        DepGroup::Conflicts,
-        DepGroup::Obsoletes,
-        DepGroup::Recommends,
-        DepGroup::Suggests,
-        DepGroup::Supplements,
-        DepGroup::Enhances,
-        DepGroup::OrderWithRequires,
-    ];
-
-    /// The tags of names, versions and flags.
-    pub fn tags(self) -> (u32, u32, u32) {
-        match self {
-            DepGroup::Provides => (tag::PROVIDENAME, tag::PROVIDEVERSION, tag::PROVIDEFLAGS),
-            DepGroup::Requires => (tag::REQUIRENAME, tag::REQUIREVERSION, tag::REQUIREFLAGS),
-            DepGroup::Conflicts => (tag::CONFLICTNAME, tag::CONFLICTVERSION, tag::CONFLICTFLAGS),
-            DepGroup::Obsoletes => (tag::OBSOLETENAME, tag::OBSOLETEVERSION, tag::OBSOLETEFLAGS),
-            DepGroup::Recommends => (
-                tag::RECOMMENDNAME,
-                tag::RECOMMENDVERSION,
-                tag::RECOMMENDFLAGS,
-            ),
-            DepGroup::Suggests => (tag::SUGGESTNAME, tag::SUGGESTVERSION, tag::SUGGESTFLAGS),
-            DepGroup::Supplements => (
-                tag::SUPPLEMENTNAME,
-                tag::SUPPLEMENTVERSION,
-                tag::SUPPLEMENTFLAGS,
-            ),
-            DepGroup::Enhances => (tag::ENHANCENAME, tag::ENHANCEVERSION, tag::ENHANCEFLAGS),
-            DepGroup::OrderWithRequires => (tag::ORDERNAME, tag::ORDERVERSION, tag::ORDERFLAGS),
-        }
+crate::table! {
+    /// The kinds of dependency that a package has.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum DepGroup: (u32, u32, u32) {
+        /// What the package offers.
+        Provides => (tag::PROVIDENAME, tag::PROVIDEVERSION, tag::PROVIDEFLAGS),
+        /// What it needs.
+        Requires => (tag::REQUIRENAME, tag::REQUIREVERSION, tag::REQUIREFLAGS),
+        /// What must not be there.
+        Conflicts => (tag::CONFLICTNAME, tag::CONFLICTVERSION, tag::CONFLICTFLAGS),
+        /// What it replaces.
+        Obsoletes => (tag::OBSOLETENAME, tag::OBSOLETEVERSION, tag::OBSOLETEFLAGS),
+        /// Weak: wanted by default.
+        Recommends => (tag::RECOMMENDNAME, tag::RECOMMENDVERSION, tag::RECOMMENDFLAGS),
+        /// Weak: only a hint.
+        Suggests => (tag::SUGGESTNAME, tag::SUGGESTVERSION, tag::SUGGESTFLAGS),
+        /// Weak, backwards: wanted where the named package is.
+        Supplements => (tag::SUPPLEMENTNAME, tag::SUPPLEMENTVERSION, tag::SUPPLEMENTFLAGS),
+        /// Weak, backwards: only a hint.
+        Enhances => (tag::ENHANCENAME, tag::ENHANCEVERSION, tag::ENHANCEFLAGS),
+        /// Only orders a transaction; headers have it, repository metadata does not.
+        OrderWithRequires => (tag::ORDERNAME, tag::ORDERVERSION, tag::ORDERFLAGS),
     }
 }
 
-/// The dependencies of one group, in header order.
+impl DepGroup {
+    /// The tags of names, versions and flags.
+    pub fn tags(self) -> (u32, u32, u32) {
+        self.row()
+    }
+}
+
+/// The dependencies of one kind, in header order.
 #[derive(Debug, Clone)]
 pub struct Deps<'a> {
     names: Strings<'a>,
@@ -345,10 +312,10 @@ pub struct Deps<'a> {
 }
 
 impl<'a> Deps<'a> {
-    /// The dependencies of `group` in `header`. Versions and flags that are missing (old
+    /// The dependencies of `kind` in `header`. Versions and flags that are missing (old
     /// packages have names only) read as none.
-    pub fn of(header: &'a Header, group: DepGroup) -> Self {
-        let (names, versions, flags) = group.tags();
+    pub fn of(header: &'a Header, kind: DepGroup) -> Self {
+        let (names, versions, flags) = kind.tags();
         Deps {
             names: header.strings(names),
             versions: header.strings(versions),

@@ -8,25 +8,28 @@ use thiserror::Error;
 #[cfg(test)]
 mod tests;
 
-/// A digest algorithm that rpm or repository metadata uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DigestAlgo {
-    /// MD5, 16 bytes. Detects accidents only.
-    Md5,
-    /// SHA-1, 20 bytes. Detects accidents only.
-    Sha1,
-    /// SHA-224.
-    Sha224,
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-    /// SHA3-256.
-    Sha3_256,
-    /// SHA3-512.
-    Sha3_512,
+crate::table! {
+    /// A digest algorithm that rpm or repository metadata uses, the weakest first. Beside each: rpm's (OpenPGP's)
+    /// number, bytes of a digest, name in metadata.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum DigestAlgo: (u32, usize, &'static str) {
+        /// MD5, 16 bytes. Detects accidents only.
+        Md5 => (1, 16, "md5"),
+        /// SHA-1, 20 bytes. Detects accidents only.
+        Sha1 => (2, 20, "sha1"),
+        /// SHA-224.
+        Sha224 => (11, 28, "sha224"),
+        /// SHA-256.
+        Sha256 => (8, 32, "sha256"),
+        /// SHA-384.
+        Sha384 => (9, 48, "sha384"),
+        /// SHA-512.
+        Sha512 => (10, 64, "sha512"),
+        /// SHA3-256.
+        Sha3_256 => (12, 32, "sha3-256"),
+        /// SHA3-512.
+        Sha3_512 => (14, 64, "sha3-512"),
+    }
 }
 
 /// Why a text or a byte string is not a digest.
@@ -46,87 +49,39 @@ pub enum DigestError {
 }
 
 impl DigestAlgo {
-    /// All algorithms, weakest first.
-    pub const ALL: [DigestAlgo; 8] = [
-        DigestAlgo::Md5,
-        DigestAlgo::Sha1,
-        DigestAlgo::Sha224,
-        DigestAlgo::Sha256,
-        DigestAlgo::Sha384,
-        DigestAlgo::Sha512,
-        DigestAlgo::Sha3_256,
-        DigestAlgo::Sha3_512,
-    ];
-
     /// The algorithm with rpm's (OpenPGP's) number, as in FILEDIGESTALGO 5011; 0 is MD5 there.
     pub fn from_rpm_id(id: u32) -> Option<Self> {
-        Some(match id {
-            0 | 1 => DigestAlgo::Md5,
-            2 => DigestAlgo::Sha1,
-            8 => DigestAlgo::Sha256,
-            9 => DigestAlgo::Sha384,
-            10 => DigestAlgo::Sha512,
-            11 => DigestAlgo::Sha224,
-            12 => DigestAlgo::Sha3_256,
-            14 => DigestAlgo::Sha3_512,
-            _ => return None,
-        })
+        Self::ALL
+            .into_iter()
+            .find(|algo| algo.rpm_id() == id.max(1))
     }
 
     /// rpm's (OpenPGP's) number.
     pub fn rpm_id(self) -> u32 {
-        match self {
-            DigestAlgo::Md5 => 1,
-            DigestAlgo::Sha1 => 2,
-            DigestAlgo::Sha256 => 8,
-            DigestAlgo::Sha384 => 9,
-            DigestAlgo::Sha512 => 10,
-            DigestAlgo::Sha224 => 11,
-            DigestAlgo::Sha3_256 => 12,
-            DigestAlgo::Sha3_512 => 14,
-        }
+        self.row().0
     }
 
-    /// The algorithm that metadata calls `name`; `sha` is SHA-1, case does not matter.
+    /// The algorithm that metadata calls `name`; `sha` is SHA-1, case does not matter, and `sha-256` and `sha3_256`
+    /// are read too.
     pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "md5" => DigestAlgo::Md5,
-            "sha" | "sha1" | "sha-1" => DigestAlgo::Sha1,
-            "sha224" | "sha-224" => DigestAlgo::Sha224,
-            "sha256" | "sha-256" => DigestAlgo::Sha256,
-            "sha384" | "sha-384" => DigestAlgo::Sha384,
-            "sha512" | "sha-512" => DigestAlgo::Sha512,
-            "sha3-256" | "sha3_256" => DigestAlgo::Sha3_256,
-            "sha3-512" | "sha3_512" => DigestAlgo::Sha3_512,
-            _ => return None,
-        })
+        let name = name.to_ascii_lowercase();
+        let known = |name: &str| Self::ALL.into_iter().find(|algo| algo.name() == name);
+        match name.strip_prefix("sha-") {
+            Some(bits) if !bits.contains('-') => known(&format!("sha{bits}")),
+            _ if name == "sha" => Some(DigestAlgo::Sha1),
+            _ => known(&name.replace("sha3_", "sha3-")),
+        }
     }
 
     /// The name as metadata writes it.
     pub fn name(self) -> &'static str {
-        match self {
-            DigestAlgo::Md5 => "md5",
-            DigestAlgo::Sha1 => "sha1",
-            DigestAlgo::Sha224 => "sha224",
-            DigestAlgo::Sha256 => "sha256",
-            DigestAlgo::Sha384 => "sha384",
-            DigestAlgo::Sha512 => "sha512",
-            DigestAlgo::Sha3_256 => "sha3-256",
-            DigestAlgo::Sha3_512 => "sha3-512",
-        }
+        self.row().2
     }
 
     /// Length of a digest in bytes.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(self) -> usize {
-        match self {
-            DigestAlgo::Md5 => 16,
-            DigestAlgo::Sha1 => 20,
-            DigestAlgo::Sha224 => 28,
-            DigestAlgo::Sha256 | DigestAlgo::Sha3_256 => 32,
-            DigestAlgo::Sha384 => 48,
-            DigestAlgo::Sha512 | DigestAlgo::Sha3_512 => 64,
-        }
+        self.row().1
     }
 
     /// Whether the algorithm still withstands an attacker (SHA-224 and up).
@@ -161,9 +116,7 @@ impl Digest {
             });
         }
         let mut own = [0; MAX_LEN];
-        for (to, from) in own.iter_mut().zip(bytes) {
-            *to = *from;
-        }
+        fill(&mut own, bytes);
         Ok(Digest { algo, bytes: own })
     }
 
@@ -176,17 +129,10 @@ impl Digest {
                 actual: text.len() / 2,
             });
         }
-        let nibble = |c: u8| {
-            (c as char)
-                .to_digit(16)
-                .map(|v| v as u8)
-                .ok_or(DigestError::NotHex)
-        };
+        let nibble = |c: u8| (c as char).to_digit(16).ok_or(DigestError::NotHex);
         let mut bytes = [0; MAX_LEN];
-        for (to, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            if let [high, low] = pair {
-                *to = nibble(*high)? << 4 | nibble(*low)?;
-            }
+        for (to, [high, low]) in bytes.iter_mut().zip(text.as_chunks().0) {
+            *to = (nibble(*high)? << 4 | nibble(*low)?) as u8;
         }
         Ok(Digest { algo, bytes })
     }
@@ -245,33 +191,36 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The running state of one algorithm.
-#[derive(Clone)]
-enum HashState {
-    Md5(md5::Md5),
-    Sha1(sha1::Sha1),
-    Sha224(sha2::Sha224),
-    Sha256(sha2::Sha256),
-    Sha384(sha2::Sha384),
-    Sha512(sha2::Sha512),
-    Sha3_256(sha3::Sha3_256),
-    Sha3_512(sha3::Sha3_512),
-}
+/// The running state of each algorithm, and how it begins, goes on and ends.
+macro_rules! states {
+    ($($algo:ident($state:ty)),+) => {
+        #[derive(Clone)]
+        enum HashState { $($algo($state)),+ }
 
-/// Runs one expression on whatever algorithm the state holds.
-macro_rules! with_state {
-    ($state:expr, $inner:ident => $run:expr) => {
-        match $state {
-            HashState::Md5($inner) => $run,
-            HashState::Sha1($inner) => $run,
-            HashState::Sha224($inner) => $run,
-            HashState::Sha256($inner) => $run,
-            HashState::Sha384($inner) => $run,
-            HashState::Sha512($inner) => $run,
-            HashState::Sha3_256($inner) => $run,
-            HashState::Sha3_512($inner) => $run,
+        impl HashState {
+            fn new(algo: DigestAlgo) -> Self {
+                match algo { $(DigestAlgo::$algo => Self::$algo(Default::default())),+ }
+            }
+
+            fn update(&mut self, data: &[u8]) {
+                match self { $(Self::$algo(state) => state.update(data)),+ }
+            }
+
+            fn finish(self, digest: &mut [u8]) {
+                match self { $(Self::$algo(state) => fill(digest, &state.finalize())),+ }
+            }
         }
     };
+}
+
+states! {
+    Md5(md5::Md5), Sha1(sha1::Sha1), Sha224(sha2::Sha224), Sha256(sha2::Sha256), Sha384(sha2::Sha384),
+    Sha512(sha2::Sha512), Sha3_256(sha3::Sha3_256), Sha3_512(sha3::Sha3_512)
+}
+
+/// Copies as many bytes as both have.
+fn fill(to: &mut [u8], from: &[u8]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
 /// Hashes data as it comes.
@@ -284,20 +233,8 @@ pub struct Hasher {
 impl Hasher {
     /// Starts an empty digest.
     pub fn new(algo: DigestAlgo) -> Self {
-        let state = match algo {
-            DigestAlgo::Md5 => HashState::Md5(Default::default()),
-            DigestAlgo::Sha1 => HashState::Sha1(Default::default()),
-            DigestAlgo::Sha224 => HashState::Sha224(Default::default()),
-            DigestAlgo::Sha256 => HashState::Sha256(Default::default()),
-            DigestAlgo::Sha384 => HashState::Sha384(Default::default()),
-            DigestAlgo::Sha512 => HashState::Sha512(Default::default()),
-            DigestAlgo::Sha3_256 => HashState::Sha3_256(Default::default()),
-            DigestAlgo::Sha3_512 => HashState::Sha3_512(Default::default()),
-        };
-        Hasher {
-            algo,
-            state: Box::new(state),
-        }
+        let state = Box::new(HashState::new(algo));
+        Hasher { algo, state }
     }
 
     /// The algorithm.
@@ -307,21 +244,15 @@ impl Hasher {
 
     /// Adds data.
     pub fn update(&mut self, data: &[u8]) {
-        with_state!(self.state.as_mut(), inner => inner.update(data));
+        self.state.update(data);
     }
 
     /// Ends the digest.
     pub fn finish(self) -> Digest {
         let mut bytes = [0; MAX_LEN];
-        with_state!(*self.state, inner => {
-            for (to, from) in bytes.iter_mut().zip(inner.finalize()) {
-                *to = from;
-            }
-        });
-        Digest {
-            algo: self.algo,
-            bytes,
-        }
+        self.state.finish(&mut bytes);
+        let algo = self.algo;
+        Digest { algo, bytes }
     }
 
     /// Hashes one piece of data.

@@ -95,33 +95,3 @@ pub enum EntryProblem {
     #[error("value overlaps another")]
     Overlap,
 }
-
-/// Everything that can go wrong in this crate.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A header was refused.
-    #[error(transparent)]
-    Header(#[from] HeaderError),
-    /// A NEVRA string could not be taken apart.
-    #[error(transparent)]
-    Nevra(#[from] crate::nevra::NevraError),
-    /// A rich dependency could not be parsed.
-    #[error(transparent)]
-    Rich(#[from] crate::dep::rich::RichError),
-    /// A digest string could not be read.
-    #[error(transparent)]
-    Digest(#[from] crate::digest::DigestError),
-    /// A package file was refused.
-    #[error(transparent)]
-    Package(#[from] crate::package::PackageError),
-    /// A file list was refused.
-    #[error(transparent)]
-    Files(#[from] crate::files::FilesError),
-    /// A payload was refused.
-    #[error(transparent)]
-    Payload(#[from] crate::payload::PayloadError),
-    /// A header could not be written.
-    #[error(transparent)]
-    Write(#[from] crate::header::WriteError),
-}

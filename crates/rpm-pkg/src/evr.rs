@@ -246,10 +246,3 @@ impl fmt::Display for Evr {
         Ok(())
     }
 }
-
-impl std::str::FromStr for Evr {
-    type Err = std::convert::Infallible;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Evr::parse(text))
-    }
-}

@@ -99,8 +99,6 @@ impl FileFlags {
     pub const README: u32 = 256;
     /// A public key.
     pub const PUBKEY: u32 = 2048;
-    /// `%artifact`.
-    pub const ARTIFACT: u32 = 4096;
 
     /// Whether any of the bits is set.
     pub fn has(self, bits: u32) -> bool {
@@ -118,38 +116,33 @@ impl FileFlags {
     }
 }
 
-/// The type of a file, from its mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FileType {
-    /// Regular file.
-    Regular,
-    /// Directory.
-    Directory,
-    /// Symbolic link.
-    Symlink,
-    /// Character device.
-    CharDevice,
-    /// Block device.
-    BlockDevice,
-    /// Named pipe.
-    Fifo,
-    /// Socket.
-    Socket,
+crate::table! {
+    /// The type of a file. Beside each: the upper bits of its mode.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum FileType: u16 {
+        /// Regular file.
+        Regular => 0o100000,
+        /// Directory.
+        Directory => 0o040000,
+        /// Symbolic link.
+        Symlink => 0o120000,
+        /// Character device.
+        CharDevice => 0o020000,
+        /// Block device.
+        BlockDevice => 0o060000,
+        /// Named pipe.
+        Fifo => 0o010000,
+        /// Socket.
+        Socket => 0o140000,
+    }
 }
 
 impl FileType {
     /// The type that the upper bits of `mode` name.
     pub fn from_mode(mode: u16) -> Option<Self> {
-        Some(match mode & 0o170000 {
-            0o100000 => FileType::Regular,
-            0o040000 => FileType::Directory,
-            0o120000 => FileType::Symlink,
-            0o020000 => FileType::CharDevice,
-            0o060000 => FileType::BlockDevice,
-            0o010000 => FileType::Fifo,
-            0o140000 => FileType::Socket,
-            _ => return None,
-        })
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.row() == mode & 0o170000)
     }
 }
 
@@ -323,11 +316,8 @@ impl FileList {
             }
             total = total.saturating_add(self.sizes.get(&self.header, index));
         }
-        if total > MAX_TOTAL_SIZE {
-            Err(FilesError::TotalSize)
-        } else {
-            Ok(())
-        }
+        let fits = total <= MAX_TOTAL_SIZE;
+        fits.then_some(()).ok_or(FilesError::TotalSize)
     }
 
     fn find_hardlinks(&self) -> HardlinkSets {
@@ -398,13 +388,9 @@ impl FileList {
         }
         let header = &self.header;
         let (dir, base) = self.path_parts(index);
-        let name = |table: &FileTexts| -> &str {
-            let range = table.range(index);
-            let bytes = header.bytes().get(range).unwrap_or_default();
-            std::str::from_utf8(bytes)
-                .ok()
-                .filter(|name| !name.is_empty())
-                .unwrap_or("root")
+        let name = |texts: &FileTexts| {
+            let name = std::str::from_utf8(texts.get(header, index)).ok();
+            name.filter(|name| !name.is_empty()).unwrap_or("root")
         };
         Some(FileEntry {
             index,
@@ -433,11 +419,7 @@ impl FileList {
     pub fn digest(&self, index: usize) -> Option<Digest> {
         let text = self.digests.get(&self.header, index);
         let empty = self.size(index) == 0 && text.iter().all(|c| *c == b'0');
-        if empty {
-            None
-        } else {
-            Digest::from_hex(self.algo, text).ok()
-        }
+        Digest::from_hex(self.algo, text).ok().filter(|_| !empty)
     }
 
     /// All files in header order.

@@ -8,13 +8,12 @@ mod read;
 pub mod tag;
 mod write;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use crate::error::HeaderError;
 pub use iter::{Strings, U16s, U32s, U64s};
-pub use write::{
-    DatabaseHeader, HeaderBuilder, MAX_SIGNATURE_COUNT, SignatureTags, TagValue, WriteError,
-};
+pub use write::{DatabaseHeader, HeaderBuilder, TagValue, WriteError};
 
 /// The eight bytes before every header in a file; not stored in databases, but part of what
 /// header digests and signatures cover.
@@ -150,13 +149,14 @@ impl<'a> IndexEntry<'a> {
             kind if kind.is_text() => return None,
             kind => kind.size() as usize,
         };
-        let bytes = self.data.get(..size)?;
-        Some(
-            bytes
-                .iter()
-                .fold(0, |value, byte| value << 8 | u64::from(*byte)),
-        )
+        self.data.get(..size).map(big_endian)
     }
+}
+
+/// Up to eight bytes as one number.
+pub(crate) fn big_endian(bytes: &[u8]) -> u64 {
+    let wider = |value, byte: &u8| value << 8 | u64::from(*byte);
+    bytes.iter().fold(0, wider)
 }
 
 /// A checked header that owns its bytes. A clone shares them.
@@ -244,14 +244,12 @@ impl Header {
     /// The bytes that digests and signatures of the header cover.
     pub fn immutable_region(&self) -> ImmutableRegion<'_> {
         let mut intro = [0; 16];
-        let counts = [
-            self.region_entries.to_be_bytes(),
-            self.region_data.to_be_bytes(),
-        ]
-        .concat();
-        for (to, from) in intro.iter_mut().zip(MAGIC.iter().chain(&counts)) {
-            *to = *from;
-        }
+        let counts = [self.region_entries, self.region_data].map(u32::to_be_bytes);
+        let begin = MAGIC.iter().chain(counts.as_flattened());
+        intro
+            .iter_mut()
+            .zip(begin)
+            .for_each(|(to, from)| *to = *from);
         let index_end = INTRO_SIZE + self.region_entries as usize * ENTRY_SIZE;
         let data_end = self.data_start + self.region_data as usize;
         ImmutableRegion {
@@ -276,24 +274,25 @@ impl Header {
 
     /// The entry of `tag`.
     pub fn entry(&self, tag: u32) -> Option<IndexEntry<'_>> {
+        self.slot(tag).map(|slot| self.view(slot))
+    }
+
+    fn slot(&self, tag: u32) -> Option<&IndexSlot> {
         let index = self.slots.partition_point(|slot| slot.tag < tag);
-        self.slots
-            .get(index)
-            .filter(|slot| slot.tag == tag)
-            .map(|slot| self.view(slot))
+        self.slots.get(index).filter(|slot| slot.tag == tag)
+    }
+
+    fn range(&self, slot: &IndexSlot) -> Range<usize> {
+        let start = self.data_start + slot.offset as usize;
+        start..start + slot.length as usize
     }
 
     fn view(&self, slot: &IndexSlot) -> IndexEntry<'_> {
-        let start = self.data_start + slot.offset as usize;
-        let data = self
-            .bytes
-            .get(start..start + slot.length as usize)
-            .unwrap_or_default();
         IndexEntry {
             tag: slot.tag,
             kind: slot.kind,
             count: slot.count,
-            data,
+            data: self.bytes.get(self.range(slot)).unwrap_or_default(),
             in_region: slot.offset < self.region_data,
         }
     }
@@ -363,11 +362,8 @@ impl Header {
     }
 
     /// Where the value of `tag` lies in [`Header::bytes`].
-    pub(crate) fn value_range(&self, tag: u32) -> Option<std::ops::Range<usize>> {
-        let index = self.slots.partition_point(|slot| slot.tag < tag);
-        let slot = self.slots.get(index).filter(|slot| slot.tag == tag)?;
-        let start = self.data_start + slot.offset as usize;
-        Some(start..start + slot.length as usize)
+    pub(crate) fn value_range(&self, tag: u32) -> Option<Range<usize>> {
+        self.slot(tag).map(|slot| self.range(slot))
     }
 
     fn raw(&self, tag: u32, kind: TagType) -> &[u8] {

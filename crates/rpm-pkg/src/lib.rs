@@ -11,6 +11,8 @@
 //! [`package::payload_passes`]. [`header::DatabaseHeader`] makes the record that goes into rpm's
 //! database, byte for byte as real rpm makes it.
 
+mod table;
+
 pub mod dep;
 pub mod digest;
 pub mod error;
@@ -23,7 +25,7 @@ pub mod package;
 pub mod payload;
 pub mod script;
 
-pub use error::{EntryProblem, Error, HeaderError};
+pub use error::{EntryProblem, HeaderError};
 pub use files::FilesError;
 pub use package::PackageError;
 pub use payload::PayloadError;

@@ -3,7 +3,6 @@
 use crate::evr::Evr;
 use crate::header::{Header, tag};
 use std::fmt;
-use std::str::FromStr;
 use thiserror::Error;
 
 #[cfg(test)]
@@ -47,21 +46,12 @@ impl Nevra {
             let (rest, arch) = text.rsplit_once('.')?;
             let (rest, release) = rest.rsplit_once('-')?;
             let (name, version) = rest.rsplit_once('-')?;
-            let evr = Evr::parse(version);
-            let whole = !name.is_empty()
-                && !evr.version.is_empty()
-                && !release.is_empty()
-                && !arch.is_empty();
-            whole.then(|| {
-                Nevra::new(
-                    name,
-                    Evr {
-                        release: release.to_owned(),
-                        ..evr
-                    },
-                    arch,
-                )
-            })
+            let mut evr = Evr::parse(version);
+            evr.release = release.to_owned();
+            let whole = [name, &evr.version, release, arch]
+                .iter()
+                .all(|part| !part.is_empty());
+            whole.then(|| Nevra::new(name, evr, arch))
         };
         parts().ok_or_else(|| NevraError::Form(text.to_owned()))
     }
@@ -109,12 +99,5 @@ impl fmt::Display for Nevra {
             write!(f, ".{}", self.arch)?;
         }
         Ok(())
-    }
-}
-
-impl FromStr for Nevra {
-    type Err = NevraError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Nevra::parse(text)
     }
 }

@@ -203,23 +203,19 @@ impl<R: Read> Payload<R> {
                 return Ok(None);
             };
             let padding = size.next_multiple_of(4) - size;
-            if self.files.flags(index).is_ghost() {
-                self.current = Some(Current {
-                    index,
-                    left: size,
-                    padding,
-                    check: None,
-                });
-                continue;
+            let ghost = self.files.flags(index).is_ghost();
+            if !ghost {
+                self.claim(index, size)?;
             }
-            self.claim(index, size)?;
-            let check = self.file_check(index, size);
             self.current = Some(Current {
                 index,
                 left: size,
                 padding,
-                check,
+                check: self.file_check(index, size).filter(|_| !ghost),
             });
+            if ghost {
+                continue;
+            }
             self.entries += 1;
             if size == 0 {
                 self.end_data()?;
@@ -309,11 +305,7 @@ impl<R: Read> Payload<R> {
             return Ok(());
         }
         let mut buf = [0; 16 * 1024];
-        while self
-            .current
-            .as_ref()
-            .is_some_and(|current| current.left > 0)
-        {
+        while self.current.as_ref().is_some_and(|it| it.left > 0) {
             self.read_data(&mut buf)?;
         }
         self.end_data()

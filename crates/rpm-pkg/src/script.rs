@@ -9,88 +9,41 @@ use crate::header::{Header, tag};
 pub const DEFAULT_PROGRAM: &[u8] = b"/bin/sh";
 /// Priority of a file trigger that names none.
 pub const DEFAULT_PRIORITY: u32 = 1_000_000;
-/// Script flag: macros are expanded at install time.
-pub const FLAG_EXPAND: u32 = 1;
-/// Script flag: the body is a query format.
-pub const FLAG_QUERY_FORMAT: u32 = 2;
-/// Script flag: a failure is an error whatever the kind.
-pub const FLAG_CRITICAL: u32 = 4;
 
-/// When a scriptlet runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ScriptletKind {
-    /// Before the transaction.
-    PreTrans,
-    /// Before the files are installed.
-    Pre,
-    /// After the files are installed.
-    Post,
-    /// Before the files are erased.
-    PreUn,
-    /// After the files are erased.
-    PostUn,
-    /// After the transaction.
-    PostTrans,
-    /// Before a transaction that erases the package.
-    PreUnTrans,
-    /// After a transaction that erased the package.
-    PostUnTrans,
-    /// By `rpm -V`.
-    Verify,
+crate::table! {
+    /// When a scriptlet runs.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum ScriptletKind: (&'static str, (u32, u32, u32)) {
+        /// Before the transaction.
+        PreTrans => ("%pretrans", (tag::PRETRANS, tag::PRETRANSPROG, tag::PRETRANSFLAGS)),
+        /// Before the files are installed.
+        Pre => ("%pre", (tag::PREIN, tag::PREINPROG, tag::PREINFLAGS)),
+        /// After the files are installed.
+        Post => ("%post", (tag::POSTIN, tag::POSTINPROG, tag::POSTINFLAGS)),
+        /// Before the files are erased.
+        PreUn => ("%preun", (tag::PREUN, tag::PREUNPROG, tag::PREUNFLAGS)),
+        /// After the files are erased.
+        PostUn => ("%postun", (tag::POSTUN, tag::POSTUNPROG, tag::POSTUNFLAGS)),
+        /// After the transaction.
+        PostTrans => ("%posttrans", (tag::POSTTRANS, tag::POSTTRANSPROG, tag::POSTTRANSFLAGS)),
+        /// Before a transaction that erases the package.
+        PreUnTrans => ("%preuntrans", (tag::PREUNTRANS, tag::PREUNTRANSPROG, tag::PREUNTRANSFLAGS)),
+        /// After a transaction that erased the package.
+        PostUnTrans => ("%postuntrans", (tag::POSTUNTRANS, tag::POSTUNTRANSPROG, tag::POSTUNTRANSFLAGS)),
+        /// By `rpm -V`.
+        Verify => ("%verifyscript", (tag::VERIFYSCRIPT, tag::VERIFYSCRIPTPROG, tag::VERIFYSCRIPTFLAGS)),
+    }
 }
 
 impl ScriptletKind {
-    /// All kinds.
-    pub const ALL: [ScriptletKind; 9] = [
-        ScriptletKind::PreTrans,
-        ScriptletKind::Pre,
-        ScriptletKind::Post,
-        ScriptletKind::PreUn,
-        ScriptletKind::PostUn,
-        ScriptletKind::PostTrans,
-        ScriptletKind::PreUnTrans,
-        ScriptletKind::PostUnTrans,
-        ScriptletKind::Verify,
-    ];
-
     /// The tags of body, program and flags.
     pub fn tags(self) -> (u32, u32, u32) {
-        match self {
-            ScriptletKind::PreTrans => (tag::PRETRANS, tag::PRETRANSPROG, tag::PRETRANSFLAGS),
-            ScriptletKind::Pre => (tag::PREIN, tag::PREINPROG, tag::PREINFLAGS),
-            ScriptletKind::Post => (tag::POSTIN, tag::POSTINPROG, tag::POSTINFLAGS),
-            ScriptletKind::PreUn => (tag::PREUN, tag::PREUNPROG, tag::PREUNFLAGS),
-            ScriptletKind::PostUn => (tag::POSTUN, tag::POSTUNPROG, tag::POSTUNFLAGS),
-            ScriptletKind::PostTrans => (tag::POSTTRANS, tag::POSTTRANSPROG, tag::POSTTRANSFLAGS),
-            ScriptletKind::PreUnTrans => {
-                (tag::PREUNTRANS, tag::PREUNTRANSPROG, tag::PREUNTRANSFLAGS)
-            }
-            ScriptletKind::PostUnTrans => (
-                tag::POSTUNTRANS,
-                tag::POSTUNTRANSPROG,
-                tag::POSTUNTRANSFLAGS,
-            ),
-            ScriptletKind::Verify => (
-                tag::VERIFYSCRIPT,
-                tag::VERIFYSCRIPTPROG,
-                tag::VERIFYSCRIPTFLAGS,
-            ),
-        }
+        self.row().1
     }
 
     /// The name in spec files, with its percent sign.
     pub fn name(self) -> &'static str {
-        match self {
-            ScriptletKind::PreTrans => "%pretrans",
-            ScriptletKind::Pre => "%pre",
-            ScriptletKind::Post => "%post",
-            ScriptletKind::PreUn => "%preun",
-            ScriptletKind::PostUn => "%postun",
-            ScriptletKind::PostTrans => "%posttrans",
-            ScriptletKind::PreUnTrans => "%preuntrans",
-            ScriptletKind::PostUnTrans => "%postuntrans",
-            ScriptletKind::Verify => "%verifyscript",
-        }
+        self.row().0
     }
 }
 
@@ -103,7 +56,7 @@ pub struct Scriptlet {
     pub program: Vec<Vec<u8>>,
     /// The script; `None` means that the program runs alone, without numeric arguments.
     pub body: Option<Vec<u8>>,
-    /// `FLAG_` bits.
+    /// 1: macros are expanded at install time; 2: the body is a query format; 4: a failure is an error whatever the kind.
     pub flags: u32,
 }
 
@@ -148,63 +101,27 @@ impl Scriptlets {
     }
 }
 
-/// What a trigger watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TriggerClass {
-    /// Another package, by name and version.
-    Package,
-    /// Paths by prefix, once per package.
-    File,
-    /// Paths by prefix, once per transaction.
-    TransactionFile,
-}
-
-/// The tags of one class of triggers.
-struct TriggerTags {
-    scripts: u32,
-    program: u32,
-    flags: u32,
-    name: u32,
-    index: u32,
-    version: u32,
-    sense: u32,
-    priority: Option<u32>,
-}
-
-impl TriggerClass {
-    fn tags(self) -> TriggerTags {
-        match self {
-            TriggerClass::Package => TriggerTags {
-                scripts: tag::TRIGGERSCRIPTS,
-                program: tag::TRIGGERSCRIPTPROG,
-                flags: tag::TRIGGERSCRIPTFLAGS,
-                name: tag::TRIGGERNAME,
-                index: tag::TRIGGERINDEX,
-                version: tag::TRIGGERVERSION,
-                sense: tag::TRIGGERFLAGS,
-                priority: None,
-            },
-            TriggerClass::File => TriggerTags {
-                scripts: tag::FILETRIGGERSCRIPTS,
-                program: tag::FILETRIGGERSCRIPTPROG,
-                flags: tag::FILETRIGGERSCRIPTFLAGS,
-                name: tag::FILETRIGGERNAME,
-                index: tag::FILETRIGGERINDEX,
-                version: tag::FILETRIGGERVERSION,
-                sense: tag::FILETRIGGERFLAGS,
-                priority: Some(tag::FILETRIGGERPRIORITIES),
-            },
-            TriggerClass::TransactionFile => TriggerTags {
-                scripts: tag::TRANSFILETRIGGERSCRIPTS,
-                program: tag::TRANSFILETRIGGERSCRIPTPROG,
-                flags: tag::TRANSFILETRIGGERSCRIPTFLAGS,
-                name: tag::TRANSFILETRIGGERNAME,
-                index: tag::TRANSFILETRIGGERINDEX,
-                version: tag::TRANSFILETRIGGERVERSION,
-                sense: tag::TRANSFILETRIGGERFLAGS,
-                priority: Some(tag::TRANSFILETRIGGERPRIORITIES),
-            },
-        }
+crate::table! {
+    /// What a trigger watches. Beside each class: its tags of scripts, programs, script flags, names, indexes, versions
+    /// and senses, and that of priorities.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum TriggerClass: ([u32; 7], Option<u32>) {
+        /// Another package, by name and version.
+        Package => ([
+            tag::TRIGGERSCRIPTS, tag::TRIGGERSCRIPTPROG, tag::TRIGGERSCRIPTFLAGS, tag::TRIGGERNAME, tag::TRIGGERINDEX,
+            tag::TRIGGERVERSION, tag::TRIGGERFLAGS,
+        ], None),
+        /// Paths by prefix, once per package.
+        File => ([
+            tag::FILETRIGGERSCRIPTS, tag::FILETRIGGERSCRIPTPROG, tag::FILETRIGGERSCRIPTFLAGS, tag::FILETRIGGERNAME,
+            tag::FILETRIGGERINDEX, tag::FILETRIGGERVERSION, tag::FILETRIGGERFLAGS,
+        ], Some(tag::FILETRIGGERPRIORITIES)),
+        /// Paths by prefix, once per transaction.
+        TransactionFile => ([
+            tag::TRANSFILETRIGGERSCRIPTS, tag::TRANSFILETRIGGERSCRIPTPROG, tag::TRANSFILETRIGGERSCRIPTFLAGS,
+            tag::TRANSFILETRIGGERNAME, tag::TRANSFILETRIGGERINDEX, tag::TRANSFILETRIGGERVERSION,
+            tag::TRANSFILETRIGGERFLAGS,
+        ], Some(tag::TRANSFILETRIGGERPRIORITIES)),
     }
 }
 
@@ -230,7 +147,7 @@ pub struct Trigger {
     pub program: Vec<u8>,
     /// The script; `None` for a program without one.
     pub body: Option<Vec<u8>>,
-    /// `FLAG_` bits.
+    /// As [`Scriptlet::flags`].
     pub flags: u32,
     /// Higher runs first; [`DEFAULT_PRIORITY`] unless the header says otherwise.
     pub priority: u32,
@@ -241,14 +158,11 @@ pub struct Trigger {
 /// Reads the triggers of one class. Conditions that point at no script are dropped: rpm has
 /// nothing to run for them either.
 pub fn triggers(header: &Header, class: TriggerClass) -> Vec<Trigger> {
-    let tags = class.tags();
-    let mut bodies = header.strings(tags.scripts);
-    let mut programs = header.strings(tags.program);
-    let mut flags = header.u32s(tags.flags);
-    let mut priorities = tags
-        .priority
-        .map(|tag| header.u32s(tag))
-        .unwrap_or_default();
+    let ([bodies, programs, flags, names, indexes, versions, senses], priorities) = class.row();
+    let mut bodies = header.strings(bodies);
+    let mut programs = header.strings(programs);
+    let mut flags = header.u32s(flags);
+    let mut priorities = priorities.map(|tag| header.u32s(tag)).unwrap_or_default();
     let count = bodies.len().max(programs.len());
     let mut list: Vec<Trigger> = (0..count)
         .map(|index| Trigger {
@@ -264,9 +178,9 @@ pub fn triggers(header: &Header, class: TriggerClass) -> Vec<Trigger> {
             conditions: Vec::new(),
         })
         .collect();
-    let mut versions = header.strings(tags.version);
-    let mut senses = header.u32s(tags.sense);
-    for (name, index) in header.strings(tags.name).zip(header.u32s(tags.index)) {
+    let mut versions = header.strings(versions);
+    let mut senses = header.u32s(senses);
+    for (name, index) in header.strings(names).zip(header.u32s(indexes)) {
         let condition = TriggerCondition {
             name: name.to_vec(),
             evr: versions.next().unwrap_or_default().to_vec(),

@@ -3,16 +3,10 @@
 //! The functions here take the raw pool; their callers own it (see [`crate::Pool`]).
 
 use crate::ffi::{self, Id};
-use crate::input::{DepInput, EvrInput, PackageInput, Relation};
+use crate::input::{DepInput, EvrInput, PackageInput};
 use crate::rich::rich_id;
+use rpm_pkg::dep::DepFlags;
 use std::fmt::Write;
-
-/// Buffers reused from package to package.
-#[derive(Default)]
-pub(crate) struct Scratch {
-    text: String,
-    pre: Vec<Id>,
-}
 
 /// The id of `text` (cut at a NUL byte, which libsolv's strings cannot hold).
 ///
@@ -59,7 +53,7 @@ pub(crate) unsafe fn evr_id(pool: *mut ffi::Pool, evr: &EvrInput<'_>, text: &mut
 /// # Safety
 /// `pool` must be a live pool.
 pub(crate) unsafe fn dep_id(pool: *mut ffi::Pool, dep: &DepInput<'_>, text: &mut String) -> Id {
-    if dep.name.starts_with('(') && dep.relation == Relation::ANY {
+    if dep.name.starts_with('(') && relation(dep.flags) == 0 {
         // SAFETY: the pool is live (caller).
         if let Some(id) = unsafe { rich_id(pool, dep.name) } {
             return id;
@@ -77,27 +71,37 @@ pub(crate) unsafe fn plain_id(pool: *mut ffi::Pool, dep: &DepInput<'_>, text: &m
     // SAFETY: the pool is live (caller); the ids given to pool_rel2id come from it.
     unsafe {
         let name = intern(pool, dep.name.as_bytes());
-        if dep.relation == Relation::ANY {
-            return name;
+        match relation(dep.flags) {
+            0 => name,
+            relation => ffi::pool_rel2id(pool, name, evr_id(pool, &dep.evr, text), relation, 1),
         }
-        let evr = evr_id(pool, &dep.evr, text);
-        ffi::pool_rel2id(pool, name, evr, i32::from(dep.relation.bits()), 1)
     }
 }
 
-/// Appends ids to a repository's dependency array; the offset where the list now stands.
+/// libsolv's bits for a relation: 1 greater, 2 equal, 4 less; 0 for none.
+fn relation(flags: DepFlags) -> i32 {
+    let bits = [
+        (DepFlags::GREATER, 1),
+        (DepFlags::EQUAL, 2),
+        (DepFlags::LESS, 4),
+    ];
+    bits.into_iter()
+        .filter(|(flag, _)| flags.has(*flag))
+        .map(|(_, bit)| bit)
+        .sum()
+}
+
+/// Puts ids into a repository's dependency array; the offset where the list now stands, 0 for no ids.
 ///
 /// # Safety
 /// `repo` must be a live repository.
-pub(crate) unsafe fn append(repo: *mut ffi::Repo, mut offset: u32, ids: &[Id]) -> u32 {
-    for id in ids {
-        // SAFETY: the repository is live (caller), and `offset` came from it.
-        offset = unsafe { ffi::repo_addid(repo, offset, *id) };
-    }
-    offset
+unsafe fn append(repo: *mut ffi::Repo, ids: impl IntoIterator<Item = Id>) -> u32 {
+    // SAFETY: the repository is live (caller), and the offset came from it.
+    let add = |offset, id| unsafe { ffi::repo_addid(repo, offset, id) };
+    ids.into_iter().fold(0, add)
 }
 
-/// Adds a package: its solvable id, or `None` when the pool is full.
+/// Adds a package: its solvable id. `text` is a buffer that is used again and again.
 ///
 /// # Safety
 /// `pool` must be a live pool, `repo` one of its repositories, and no other solvable block may be open.
@@ -105,124 +109,49 @@ pub(crate) unsafe fn add_package(
     pool: *mut ffi::Pool,
     repo: *mut ffi::Repo,
     input: &PackageInput<'_>,
-    scratch: &mut Scratch,
+    text: &mut String,
 ) -> Id {
     // SAFETY: pool and repository are live (caller); the new solvable lies inside pool->solvables, which does not
     // move until the next solvable is added.
     unsafe {
         let name = intern(pool, input.name.as_bytes());
         let arch = intern(pool, input.arch.as_bytes());
-        let evr = evr_id(pool, &input.evr, &mut scratch.text);
-        let vendor = if input.vendor.is_empty() {
-            0
-        } else {
-            intern(pool, input.vendor.as_bytes())
+        let evr = evr_id(pool, &input.evr, text);
+        let vendor = match input.vendor {
+            "" => 0,
+            vendor => intern(pool, vendor.as_bytes()),
         };
         let id = ffi::repo_add_solvable(repo);
-        let own = if input.arch == "src" || input.arch == "nosrc" {
-            0
-        } else {
-            ffi::pool_rel2id(pool, name, evr, 2, 1)
+        let own = match input.arch {
+            "src" | "nosrc" => 0,
+            _ => ffi::pool_rel2id(pool, name, evr, relation(DepFlags::EQUAL), 1),
         };
-        let provides = add_provides(pool, repo, input.provides, own, scratch);
-        let requires = add_requires(pool, repo, input.requires, scratch);
-        let conflicts = add_list(pool, repo, input.conflicts, scratch);
-        let obsoletes = add_list(pool, repo, input.obsoletes, scratch);
-        let recommends = add_list(pool, repo, input.recommends, scratch);
-        let suggests = add_list(pool, repo, input.suggests, scratch);
-        let supplements = add_list(pool, repo, input.supplements, scratch);
-        let enhances = add_list(pool, repo, input.enhances, scratch);
-        let solvable = &mut *(*pool).solvables.add(id as usize);
-        solvable.name = name;
-        solvable.arch = arch;
-        solvable.evr = evr;
-        solvable.vendor = vendor;
-        solvable.provides = provides;
-        solvable.requires = requires;
-        solvable.conflicts = conflicts;
-        solvable.obsoletes = obsoletes;
-        solvable.recommends = recommends;
-        solvable.suggests = suggests;
-        solvable.supplements = supplements;
-        solvable.enhances = enhances;
+        let solvable = (*pool).solvables.add(id as usize);
+        (*solvable).name = name;
+        (*solvable).arch = arch;
+        (*solvable).evr = evr;
+        (*solvable).vendor = vendor;
+        let mut id_of = |dep| dep_id(pool, dep, text);
+        let mut provides: Vec<Id> = input.provides.iter().map(&mut id_of).collect();
+        if own != 0 && !provides.contains(&own) {
+            provides.push(own);
+        }
+        (*solvable).provides = append(repo, provides);
+        let requires: Vec<Id> = input.requires.iter().map(&mut id_of).collect();
+        let needed = |pre: bool| {
+            let all = requires.iter().zip(input.requires);
+            all.filter(move |(_, dep)| dep.pre == pre)
+                .map(|(id, _)| *id)
+        };
+        // Those needed before scripts run stand behind a marker.
+        let marker = needed(true).next().map(|_| ffi::PREREQ_MARKER);
+        (*solvable).requires = append(repo, needed(false).chain(marker).chain(needed(true)));
+        (*solvable).conflicts = append(repo, input.conflicts.iter().map(&mut id_of));
+        (*solvable).obsoletes = append(repo, input.obsoletes.iter().map(&mut id_of));
+        (*solvable).recommends = append(repo, input.recommends.iter().map(&mut id_of));
+        (*solvable).suggests = append(repo, input.suggests.iter().map(&mut id_of));
+        (*solvable).supplements = append(repo, input.supplements.iter().map(&mut id_of));
+        (*solvable).enhances = append(repo, input.enhances.iter().map(&mut id_of));
         id
     }
-}
-
-/// # Safety
-/// As [`add_package`].
-unsafe fn add_list(
-    pool: *mut ffi::Pool,
-    repo: *mut ffi::Repo,
-    deps: &[DepInput<'_>],
-    scratch: &mut Scratch,
-) -> u32 {
-    let mut offset = 0;
-    for dep in deps {
-        // SAFETY: pool and repository are live (caller).
-        unsafe {
-            let id = dep_id(pool, dep, &mut scratch.text);
-            offset = append(repo, offset, &[id]);
-        }
-    }
-    offset
-}
-
-/// # Safety
-/// As [`add_package`].
-unsafe fn add_provides(
-    pool: *mut ffi::Pool,
-    repo: *mut ffi::Repo,
-    deps: &[DepInput<'_>],
-    own: Id,
-    scratch: &mut Scratch,
-) -> u32 {
-    let mut offset = 0;
-    let mut has_own = own == 0;
-    for dep in deps {
-        // SAFETY: pool and repository are live (caller).
-        unsafe {
-            let id = dep_id(pool, dep, &mut scratch.text);
-            has_own |= id == own;
-            offset = append(repo, offset, &[id]);
-        }
-    }
-    if !has_own {
-        // SAFETY: the repository is live (caller).
-        offset = unsafe { append(repo, offset, &[own]) };
-    }
-    offset
-}
-
-/// Requires, a marker, and then those needed before scripts run.
-///
-/// # Safety
-/// As [`add_package`].
-unsafe fn add_requires(
-    pool: *mut ffi::Pool,
-    repo: *mut ffi::Repo,
-    deps: &[DepInput<'_>],
-    scratch: &mut Scratch,
-) -> u32 {
-    let mut offset = 0;
-    scratch.pre.clear();
-    for dep in deps {
-        // SAFETY: pool and repository are live (caller).
-        unsafe {
-            let id = dep_id(pool, dep, &mut scratch.text);
-            if dep.pre {
-                scratch.pre.push(id);
-            } else {
-                offset = append(repo, offset, &[id]);
-            }
-        }
-    }
-    if !scratch.pre.is_empty() {
-        // SAFETY: the repository is live (caller).
-        unsafe {
-            offset = append(repo, offset, &[ffi::PREREQ_MARKER]);
-            offset = append(repo, offset, &scratch.pre);
-        }
-    }
-    offset
 }

@@ -1,6 +1,6 @@
 //! What can go wrong in this crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One variant per situation.
 #[derive(Debug, thiserror::Error)]
@@ -44,4 +44,23 @@ pub enum SolvError {
     /// A dependency that does not follow rpm's grammar.
     #[error("{0:?} is not a dependency")]
     BadDependency(String),
+}
+
+impl SolvError {
+    /// libsolv gave null where it promises an object.
+    pub(crate) fn memory() -> Self {
+        Self::TooLarge {
+            repo: String::new(),
+            what: "memory",
+            limit: 0,
+        }
+    }
+
+    /// For `map_err`: the cache file at `path` could not be read or written.
+    pub(crate) fn io(path: &Path) -> impl Fn(std::io::Error) -> Self + Copy + '_ {
+        |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }

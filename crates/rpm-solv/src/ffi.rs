@@ -1,6 +1,7 @@
 //! The C declarations: the generated bindings, and what they lack, declared by hand.
 
 pub(crate) use libsolv_sys::ffi::*;
+use std::ffi::CStr;
 use std::os::raw::{c_char, c_int};
 
 // evr.h of libsolv 0.7.39: not reached by the generated bindings.
@@ -23,3 +24,49 @@ pub(crate) const FILE_MARKER: Id = solv_knownid_SOLVABLE_FILEMARKER as Id;
 pub(crate) const KNOWN_STRINGS: c_int = solv_knownid_ID_NUM_INTERNAL as c_int;
 /// The bit that tells a relation's id from a string's.
 pub(crate) const REL_BIT: u32 = 0x8000_0000;
+
+/// The ids at `at`, up to the 0 that ends their list.
+///
+/// # Safety
+/// The list must have an end, and stay as it is while the answer is in use.
+pub(crate) unsafe fn ids_at<'a>(at: *const Id) -> &'a [Id] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let length = (0..).take_while(|index| *at.add(*index) != 0).count();
+        std::slice::from_raw_parts(at, length)
+    }
+}
+
+/// A copy of a text of libsolv's; empty for none.
+///
+/// # Safety
+/// `text` must be null or a NUL-terminated string that stays for the call.
+pub(crate) unsafe fn owned(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: as the caller promises.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_string_lossy().into_owned()
+}
+
+/// Every string of a pool that is a path, with its id: the paths that packages depend on.
+///
+/// # Safety
+/// `pool` must be a live pool.
+pub(crate) unsafe fn path_strings(pool: *const Pool) -> Vec<(Vec<u8>, Id)> {
+    // SAFETY: the pool is live (caller); offsets of ids below nstrings lead to NUL-terminated strings.
+    let text = |id: Id| unsafe {
+        let strings = &(*pool).ss;
+        CStr::from_ptr(
+            strings
+                .stringspace
+                .add(*strings.strings.add(id as usize) as usize),
+        )
+    };
+    // SAFETY: the pool is live (caller).
+    let ids = KNOWN_STRINGS..unsafe { (*pool).ss.nstrings };
+    let texts = ids.map(|id| (text(id).to_bytes(), id));
+    let paths = texts.filter(|(text, _)| text.first() == Some(&b'/'));
+    paths.map(|(text, id)| (text.to_vec(), id)).collect()
+}

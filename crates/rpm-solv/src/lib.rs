@@ -32,10 +32,10 @@ mod step;
 
 pub use cache::{CacheFile, CacheWriter};
 pub use error::SolvError;
-pub use facts::Facts;
+pub use facts::{Facts, PackageFacts};
 pub use files::path_hash;
 pub use goal::{JobAction, JobFlags, JobTarget, SolverJob, SolverOptions};
-pub use input::{DepInput, DependencyKind, EvrInput, PackageFacts, PackageInput, Relation};
+pub use input::{DepInput, EvrInput, PackageInput};
 pub use memory::LastWords;
 pub use pool::{Pool, RepoId, SolvableId, compare_evr};
 pub use problem::{Fix, FixKind, Rule, RuleKind, SolverProblem};

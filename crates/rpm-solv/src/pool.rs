@@ -1,7 +1,7 @@
 //! The pool: repositories, packages, and the index over what they provide.
 
 use crate::cache::CacheFile;
-use crate::deps::{self, Scratch};
+use crate::deps;
 use crate::error::SolvError;
 use crate::facts;
 use crate::ffi::{self, Id};
@@ -64,7 +64,7 @@ pub struct Pool {
     excluded: HashSet<SolvableId>,
     considered: Option<Box<ffi::Map>>,
     pub(crate) prepared: bool,
-    scratch: Scratch,
+    scratch: String,
 }
 
 impl Pool {
@@ -77,11 +77,7 @@ impl Pool {
         let arch = CString::new(arch).map_err(|_| SolvError::Nul(arch.to_owned()))?;
         // SAFETY: pool_create has no preconditions; it aborts rather than return null when out of memory.
         let raw = unsafe { ffi::pool_create() };
-        let raw = NonNull::new(raw).ok_or(SolvError::TooLarge {
-            repo: String::new(),
-            what: "memory",
-            limit: 0,
-        })?;
+        let raw = NonNull::new(raw).ok_or_else(SolvError::memory)?;
         // SAFETY: the pool was just created.
         unsafe {
             ffi::pool_setdisttype(raw.as_ptr(), ffi::DISTTYPE_RPM as i32);
@@ -95,7 +91,7 @@ impl Pool {
             excluded: HashSet::new(),
             considered: None,
             prepared: false,
-            scratch: Scratch::default(),
+            scratch: String::new(),
         })
     }
 
@@ -150,10 +146,8 @@ impl Pool {
         repo: RepoId,
         input: &PackageInput<'_>,
     ) -> Result<SolvableId, SolvError> {
-        let slot = self
-            .repos
-            .get_mut(repo.0)
-            .ok_or(SolvError::NoSuchRepo(repo.0 as u32))?;
+        let slot = self.repos.get_mut(repo.0);
+        let slot = slot.ok_or(SolvError::NoSuchRepo(repo.0 as u32))?;
         // SAFETY: the pool is live.
         if unsafe { self.raw.as_ref() }.nsolvables as u64 >= MAX_PACKAGES {
             return Err(SolvError::TooLarge {
@@ -336,21 +330,7 @@ impl Pool {
     /// Every string of the pool that is a path: the paths that packages depend on.
     pub(crate) fn path_strings(&self) -> Vec<(Vec<u8>, Id)> {
         // SAFETY: the pool is live.
-        let strings = unsafe { &self.raw.as_ref().ss };
-        (ffi::KNOWN_STRINGS..strings.nstrings)
-            .filter_map(|id| {
-                // SAFETY: `id` is below nstrings, so its offset leads to a NUL-terminated string.
-                let text = unsafe {
-                    let at = *strings.strings.add(id as usize) as usize;
-                    let first = strings.stringspace.add(at);
-                    if *first != b'/' as std::os::raw::c_char {
-                        return None;
-                    }
-                    CStr::from_ptr(first)
-                };
-                Some((text.to_bytes().to_vec(), id))
-            })
-            .collect()
+        unsafe { ffi::path_strings(self.raw.as_ptr()) }
     }
 
     /// Adds a path as a provide of a package: for files found outside the primary metadata.
@@ -416,18 +396,14 @@ pub(crate) unsafe fn add_file_provide(pool: *mut ffi::Pool, solvable: Id, path: 
     unsafe {
         let solvable = &mut *(*pool).solvables.add(solvable as usize);
         let repo = solvable.repo;
-        let mut marked = false;
-        if solvable.provides != 0 {
-            let mut at = (*repo).idarraydata.add(solvable.provides as usize);
-            while *at != 0 {
-                if *at == path {
-                    return;
-                }
-                marked |= *at == ffi::FILE_MARKER;
-                at = at.add(1);
-            }
+        let provides: &[Id] = match solvable.provides {
+            0 => &[],
+            offset => ffi::ids_at((*repo).idarraydata.add(offset as usize)),
+        };
+        if provides.contains(&path) {
+            return;
         }
-        if !marked {
+        if !provides.contains(&ffi::FILE_MARKER) {
             solvable.provides = ffi::repo_addid(repo, solvable.provides, ffi::FILE_MARKER);
         }
         solvable.provides = ffi::repo_addid(repo, solvable.provides, path);

@@ -4,7 +4,6 @@ use crate::ffi::{self, Id};
 use crate::pool::{Pool, SolvableId};
 use crate::queue::Queue;
 use crate::solver::RawSolver;
-use std::ffi::CStr;
 
 /// The kinds of rule that matter to a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,17 +123,14 @@ fn read_rule(pool: &Pool, solver: &mut RawSolver, rule: Id) -> Rule {
         let kind = ffi::solver_ruleinfo(solver.as_ptr(), rule, &mut source, &mut target, &mut dep);
         let text = ffi::solver_problemruleinfo2str(solver.as_ptr(), kind, source, target, dep);
         let class = ffi::solver_ruleclass(solver.as_ptr(), rule);
-        (class, kind, owned(text))
+        (class, kind, ffi::owned(text))
     };
     let [source, target, dep] = meaning(class, [source, target, dep]);
     Rule {
         kind: rule_kind(kind),
         source: known(pool, source),
         target: known(pool, target),
-        dep: (dep != 0).then(|| {
-            // SAFETY: `dep` is an id of the live pool; the text is copied at once.
-            unsafe { owned(ffi::pool_dep2str(pool.raw.as_ptr(), dep)) }
-        }),
+        dep: (dep != 0).then(|| pool.dep_text(dep)),
         text,
     }
 }
@@ -222,7 +218,7 @@ fn read_fixes(pool: &Pool, solver: &mut RawSolver, problem: Id) -> Vec<Fix> {
                 }
                 // SAFETY: p and rp come from the solver; the text is copied at once.
                 let text =
-                    unsafe { owned(ffi::solver_solutionelement2str(solver.as_ptr(), p, rp)) };
+                    unsafe { ffi::owned(ffi::solver_solutionelement2str(solver.as_ptr(), p, rp)) };
                 elements.push((fix_kind(pool, p, rp), text));
             }
             Fix { elements }
@@ -242,16 +238,4 @@ fn fix_kind(pool: &Pool, p: Id, rp: Id) -> FixKind {
 
 fn known(pool: &Pool, id: Id) -> Option<SolvableId> {
     pool.solvable(SolvableId(id)).map(|_| SolvableId(id))
-}
-
-/// # Safety
-/// `text` must be null or a NUL-terminated string that stays for the call.
-unsafe fn owned(text: *const std::os::raw::c_char) -> String {
-    if text.is_null() {
-        return String::new();
-    }
-    // SAFETY: as the caller promises.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
 }

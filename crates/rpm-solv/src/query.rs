@@ -4,11 +4,11 @@ use crate::deps;
 use crate::error::SolvError;
 use crate::facts::{self, Facts};
 use crate::ffi::{self, Id};
-use crate::input::{DepInput, DependencyKind, EvrInput, Relation};
+use crate::input::DepInput;
 use crate::pool::{Pool, RepoId, SolvableId, TextStore};
 use crate::queue::Queue;
+use rpm_pkg::dep::{Dep, DepGroup};
 use std::cmp::Ordering;
-use std::ffi::CStr;
 
 impl Pool {
     /// All packages in pool order: repository by repository as added, inside each in metadata order.
@@ -163,73 +163,70 @@ impl Pool {
         }
     }
 
-    /// A package's dependencies of one kind as text, in metadata order; provides that come from file lists are left out.
+    /// A package's dependencies of one kind as text, in metadata order: without provides that come from file lists, and
+    /// without [`Pool::pre_requires`].
     #[must_use]
-    pub fn deps(&self, id: SolvableId, kind: DependencyKind) -> Vec<String> {
-        self.dep_ids(id, kind)
-            .into_iter()
-            .map(|dep| self.dep_text(dep))
-            .collect()
+    pub fn deps(&self, id: SolvableId, kind: DepGroup) -> Vec<String> {
+        self.texts(self.dep_ids(id, kind).0)
     }
 
-    fn dep_ids(&self, id: SolvableId, kind: DependencyKind) -> Vec<Id> {
+    /// What a package needs before its scripts run (`Requires(pre)` and the like), as text.
+    #[must_use]
+    pub fn pre_requires(&self, id: SolvableId) -> Vec<String> {
+        self.texts(self.dep_ids(id, DepGroup::Requires).1)
+    }
+
+    fn texts(&self, deps: &[Id]) -> Vec<String> {
+        deps.iter().map(|dep| self.dep_text(*dep)).collect()
+    }
+
+    /// The dependencies of one kind: those before the list's marker and those behind it.
+    fn dep_ids(&self, id: SolvableId, kind: DepGroup) -> (&[Id], &[Id]) {
         let Some(solvable) = self.solvable(id) else {
-            return Vec::new();
+            return (&[], &[]);
         };
         let (offset, marker) = match kind {
-            DependencyKind::Provides => (solvable.provides, ffi::FILE_MARKER),
-            DependencyKind::Requires | DependencyKind::RequiresPre => {
-                (solvable.requires, ffi::PREREQ_MARKER)
-            }
-            DependencyKind::Conflicts => (solvable.conflicts, 0),
-            DependencyKind::Obsoletes => (solvable.obsoletes, 0),
-            DependencyKind::Recommends => (solvable.recommends, 0),
-            DependencyKind::Suggests => (solvable.suggests, 0),
-            DependencyKind::Supplements => (solvable.supplements, 0),
-            DependencyKind::Enhances => (solvable.enhances, 0),
+            DepGroup::Provides => (solvable.provides, ffi::FILE_MARKER),
+            DepGroup::Requires => (solvable.requires, ffi::PREREQ_MARKER),
+            DepGroup::Conflicts => (solvable.conflicts, 0),
+            DepGroup::Obsoletes => (solvable.obsoletes, 0),
+            DepGroup::Recommends => (solvable.recommends, 0),
+            DepGroup::Suggests => (solvable.suggests, 0),
+            DepGroup::Supplements => (solvable.supplements, 0),
+            DepGroup::Enhances => (solvable.enhances, 0),
+            DepGroup::OrderWithRequires => return (&[], &[]),
         };
-        let mut ids = Vec::new();
-        let mut behind = false;
-        if offset != 0 {
-            // SAFETY: a solvable's offsets lead into its repository's array, where each list ends with 0.
-            unsafe {
-                let mut at = (*solvable.repo).idarraydata.add(offset as usize);
-                while *at != 0 {
-                    if *at == marker {
-                        behind = true;
-                    } else if behind == (kind == DependencyKind::RequiresPre) {
-                        ids.push(*at);
-                    }
-                    at = at.add(1);
-                }
-            }
+        if offset == 0 {
+            return (&[], &[]);
         }
-        ids
+        // SAFETY: a solvable's offsets lead into its repository's array, where each list ends with 0.
+        let list = unsafe { ffi::ids_at((*solvable.repo).idarraydata.add(offset as usize)) };
+        let mut parts = list.splitn(2, |id| *id == marker);
+        (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        )
     }
 
-    fn dep_text(&self, dep: Id) -> String {
+    pub(crate) fn dep_text(&self, dep: Id) -> String {
         // SAFETY: the pool is live and `dep` comes from its arrays; the text lies in pool-owned temporary space and is copied at once.
-        unsafe { CStr::from_ptr(ffi::pool_dep2str(self.raw.as_ptr(), dep)) }
-            .to_string_lossy()
-            .into_owned()
+        unsafe { ffi::owned(ffi::pool_dep2str(self.raw.as_ptr(), dep)) }
     }
 
     /// Packages with a dependency of this kind whose name is `name`, whatever its version; pool order.
     #[must_use]
-    pub fn solvables_with_dep_name(&self, kind: DependencyKind, name: &str) -> Vec<SolvableId> {
+    pub fn solvables_with_dep_name(&self, kind: DepGroup, name: &str) -> Vec<SolvableId> {
         let Some(wanted) = self.known_string(name) else {
             return Vec::new();
         };
         self.solvables()
             .filter(|id| {
-                let mut kinds = vec![kind];
-                if kind == DependencyKind::Requires {
-                    kinds.push(DependencyKind::RequiresPre);
-                }
-                kinds
-                    .into_iter()
-                    .flat_map(|kind| self.dep_ids(*id, kind))
-                    .any(|dep| self.mentions(dep, wanted))
+                let (deps, behind) = self.dep_ids(*id, kind);
+                // Behind the marker of provides stand paths from file lists.
+                let behind = behind.iter().filter(|_| kind == DepGroup::Requires);
+                deps.iter()
+                    .chain(behind)
+                    .any(|dep| self.mentions(*dep, wanted))
             })
             .collect()
     }
@@ -274,20 +271,8 @@ impl Pool {
         }
         let dep = self.parse_dep(dep)?;
         self.prepare()?;
-        let mut found = Vec::new();
-        // SAFETY: the pool is live and prepared; the provider list lies in its whatprovides data and ends with 0.
-        unsafe {
-            let pool = self.raw.as_ptr();
-            let offset = provider_offset(pool, dep);
-            let mut at = (*pool).whatprovidesdata.add(offset as usize);
-            while *at != 0 {
-                found.push(SolvableId(*at));
-                at = at.add(1);
-            }
-        }
-        found.retain(|id| self.solvable(*id).is_some());
-        self.sort(&mut found);
-        Ok(found)
+        // SAFETY: the pool is live and prepared.
+        Ok(self.solvables_of(unsafe { providers(self.raw.as_ptr(), dep) }))
     }
 
     /// Whether `dep` is a path that no package depends on so far. A question must not add it to the
@@ -322,80 +307,47 @@ impl Pool {
     ///
     /// # Errors
     /// `dep` is not a dependency, or preparing failed.
-    pub fn whatmatches(
-        &mut self,
-        kind: DependencyKind,
-        dep: &str,
-    ) -> Result<Vec<SolvableId>, SolvError> {
+    pub fn whatmatches(&mut self, kind: DepGroup, dep: &str) -> Result<Vec<SolvableId>, SolvError> {
         if self.is_new_path(dep) {
             return Ok(Vec::new());
         }
         let dep = self.parse_dep(dep)?;
         self.prepare()?;
         let key = match kind {
-            DependencyKind::Provides => ffi::solv_knownid_SOLVABLE_PROVIDES,
-            DependencyKind::Requires | DependencyKind::RequiresPre => {
-                ffi::solv_knownid_SOLVABLE_REQUIRES
-            }
-            DependencyKind::Conflicts => ffi::solv_knownid_SOLVABLE_CONFLICTS,
-            DependencyKind::Obsoletes => ffi::solv_knownid_SOLVABLE_OBSOLETES,
-            DependencyKind::Recommends => ffi::solv_knownid_SOLVABLE_RECOMMENDS,
-            DependencyKind::Suggests => ffi::solv_knownid_SOLVABLE_SUGGESTS,
-            DependencyKind::Supplements => ffi::solv_knownid_SOLVABLE_SUPPLEMENTS,
-            DependencyKind::Enhances => ffi::solv_knownid_SOLVABLE_ENHANCES,
+            DepGroup::Provides => ffi::solv_knownid_SOLVABLE_PROVIDES,
+            DepGroup::Requires => ffi::solv_knownid_SOLVABLE_REQUIRES,
+            DepGroup::Conflicts => ffi::solv_knownid_SOLVABLE_CONFLICTS,
+            DepGroup::Obsoletes => ffi::solv_knownid_SOLVABLE_OBSOLETES,
+            DepGroup::Recommends => ffi::solv_knownid_SOLVABLE_RECOMMENDS,
+            DepGroup::Suggests => ffi::solv_knownid_SOLVABLE_SUGGESTS,
+            DepGroup::Supplements => ffi::solv_knownid_SOLVABLE_SUPPLEMENTS,
+            DepGroup::Enhances => ffi::solv_knownid_SOLVABLE_ENHANCES,
+            DepGroup::OrderWithRequires => return Ok(Vec::new()),
         };
         let mut queue = Queue::new();
         // SAFETY: the pool is live and prepared, the queue initialised.
         unsafe {
             ffi::pool_whatmatchesdep(self.raw.as_ptr(), key as Id, dep, queue.as_mut_ptr(), 0);
         }
-        let mut found: Vec<_> = queue.ids().iter().copied().map(SolvableId).collect();
+        Ok(self.solvables_of(queue.ids()))
+    }
+
+    /// Those of `ids` that are packages, in pool order.
+    pub(crate) fn solvables_of(&self, ids: &[Id]) -> Vec<SolvableId> {
+        let ids = ids.iter().copied().map(SolvableId);
+        let mut found: Vec<_> = ids.filter(|id| self.solvable(*id).is_some()).collect();
         self.sort(&mut found);
-        Ok(found)
+        found
     }
 
     /// The id of a dependency given as text.
     pub(crate) fn parse_dep(&mut self, text: &str) -> Result<Id, SolvError> {
-        let bad = || SolvError::BadDependency(text.to_owned());
         if text.contains('\0') {
             return Err(SolvError::Nul(text.to_owned()));
         }
-        let mut words = text.split_whitespace();
-        let dep = if text.starts_with('(') {
-            DepInput {
-                name: text,
-                ..DepInput::default()
-            }
-        } else {
-            let name = words.next().ok_or_else(bad)?;
-            let relation = match words.next() {
-                None => Relation::ANY,
-                Some("=" | "==") => Relation::EQUAL,
-                Some("<") => Relation::LESS,
-                Some("<=") => Relation::LESS_EQUAL,
-                Some(">") => Relation::GREATER,
-                Some(">=") => Relation::GREATER_EQUAL,
-                Some(_) => return Err(bad()),
-            };
-            let version = match relation {
-                Relation::ANY => "",
-                _ => words.next().ok_or_else(bad)?,
-            };
-            if words.next().is_some() {
-                return Err(bad());
-            }
-            DepInput {
-                name,
-                relation,
-                evr: EvrInput {
-                    version,
-                    ..EvrInput::default()
-                },
-                pre: false,
-            }
-        };
+        let dep = Dep::parse(text).ok_or_else(|| SolvError::BadDependency(text.to_owned()))?;
         // SAFETY: the pool is live.
-        Ok(unsafe { deps::dep_id(self.raw.as_ptr(), &dep, &mut String::new()) })
+        Ok(unsafe { deps::dep_id(self.raw.as_ptr(), &DepInput::from(&dep), &mut String::new()) })
     }
 
     /// Packages that hold `path` as far as the pool was told about files; pool order.
@@ -434,38 +386,32 @@ impl Pool {
         Ok(self
             .path_strings()
             .into_iter()
-            // SAFETY: the pool is live and prepared; the list at the offset can be read.
-            .filter(|(_, id)| unsafe {
-                *(*pool)
-                    .whatprovidesdata
-                    .add(provider_offset(pool, *id) as usize)
-                    == 0
-            })
+            // SAFETY: the pool is live and prepared.
+            .filter(|(_, id)| unsafe { providers(pool, *id) }.is_empty())
             .filter_map(|(path, _)| String::from_utf8(path).ok())
             .collect())
     }
 }
 
-/// Where the providers of a dependency are listed, as libsolv's inline `pool_whatprovides` finds it.
+/// The providers of a dependency, as libsolv's inline `pool_whatprovides` finds them.
 ///
 /// # Safety
-/// The pool must be live and prepared, and `dep` an id of it.
-pub(crate) unsafe fn provider_offset(pool: *mut ffi::Pool, dep: Id) -> u32 {
-    // SAFETY: whatprovides and whatprovides_rel have an entry for each id of a prepared pool (caller); 1 and 0 mean not yet computed for relations.
+/// The pool must be live and prepared, `dep` an id of it, and the pool must not change while the list is in use.
+unsafe fn providers<'a>(pool: *mut ffi::Pool, dep: Id) -> &'a [Id] {
+    // SAFETY: whatprovides and whatprovides_rel have an entry for each id of a prepared pool (caller); 0 means not yet
+    // computed; a list of providers ends with 0.
     unsafe {
-        if dep as u32 & ffi::REL_BIT == 0 {
-            let offset = *(*pool).whatprovides.add(dep as usize);
-            if offset != 0 {
-                return offset;
-            }
+        let offset = if dep as u32 & ffi::REL_BIT == 0 {
+            *(*pool).whatprovides.add(dep as usize)
         } else {
-            let offset = *(*pool)
+            *(*pool)
                 .whatprovides_rel
-                .add((dep as u32 & !ffi::REL_BIT) as usize);
-            if offset != 0 {
-                return offset;
-            }
-        }
-        ffi::pool_addrelproviders(pool, dep) as u32
+                .add((dep as u32 & !ffi::REL_BIT) as usize)
+        };
+        let offset = match offset {
+            0 => ffi::pool_addrelproviders(pool, dep) as u32,
+            known => known,
+        };
+        ffi::ids_at((*pool).whatprovidesdata.add(offset as usize))
     }
 }

@@ -171,7 +171,9 @@ impl Pool {
             ffi::selection_solvables(pool, queue.as_mut_ptr(), solvables.as_mut_ptr());
             how
         };
-        let mut found = Selection {
+        let mut found = self.solvables_of(solvables.ids());
+        found.dedup();
+        let found = Selection {
             pairs: queue
                 .ids()
                 .chunks_exact(2)
@@ -179,16 +181,9 @@ impl Pool {
                 .collect(),
             by_name: how & ffi::SELECTION_NAME as i32 != 0,
             by_provides: how & ffi::SELECTION_PROVIDES as i32 != 0,
-            solvables: solvables
-                .ids()
-                .iter()
-                .map(|id| SolvableId(*id))
-                .filter(|id| self.solvable(*id).is_some())
-                .collect(),
+            solvables: found,
             ..Selection::default()
         };
-        self.sort(&mut found.solvables);
-        found.solvables.dedup();
         if found.is_empty() && spec.starts_with('/') && flags.provides {
             return self.select_file(spec, flags);
         }

@@ -118,14 +118,7 @@ impl Pool {
         }
         // SAFETY: the pool is live and prepared.
         let raw = unsafe { ffi::solver_create(self.raw.as_ptr()) };
-        let Some(raw) = NonNull::new(raw) else {
-            return Err(SolvError::TooLarge {
-                repo: String::new(),
-                what: "memory",
-                limit: 0,
-            });
-        };
-        let mut solver = RawSolver(raw);
+        let mut solver = RawSolver(NonNull::new(raw).ok_or_else(SolvError::memory)?);
         // SAFETY: solver and queue are live; each `how, what` pair was made for this pool.
         let problems = unsafe {
             for (flag, value) in options.pairs() {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// Every arrow that is allowed, from crate to crates. `[dev-dependencies]` are listed apart.
 const ARROWS: &[(&str, &[&str])] = &[
     ("rpm-pkg", &[]),
-    ("rpm-trust", &[]),
-    ("rpm-solv", &[]),
+    ("rpm-trust", &["rpm-pkg"]),
+    ("rpm-solv", &["rpm-pkg"]),
     ("cli-kit", &[]),
     ("whole-file", &[]),
     ("rpm-repo", &["rpm-pkg"]),
@@ -70,8 +70,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// What a crate's tests may use besides its own dependencies.
 const DEV_ARROWS: &[(&str, &[&str])] = &[
     ("rpm-pkg", &["testkit"]),
-    ("rpm-trust", &["rpm-pkg", "testkit"]),
-    ("rpm-solv", &["rpm-pkg", "rpm-repo", "testkit"]),
+    ("rpm-trust", &["testkit"]),
+    ("rpm-solv", &["rpm-repo", "testkit"]),
     ("cli-kit", &["testkit"]),
     ("rpm-repo", &["testkit"]),
     ("rpm-db", &["testkit"]),

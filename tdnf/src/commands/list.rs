@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use rpm_solv::{DependencyKind, SelectFlags, SolvableId};
+use rpm_pkg::dep::DepGroup;
+use rpm_solv::{SelectFlags, SolvableId};
 
 use super::Command;
 use super::operands::{Operand, Operands, keyword, words};
@@ -155,7 +156,7 @@ fn obsoleters(packages: &mut Packages, mut ids: Vec<SolvableId>) -> Outcome<Vec<
     for id in installed {
         let (name, evr) = (packages.pool.name(id), packages.pool.evr(id));
         let own = format!("{name} = {evr}");
-        found.extend(packages.pool.whatmatches(DependencyKind::Obsoletes, &own)?);
+        found.extend(packages.pool.whatmatches(DepGroup::Obsoletes, &own)?);
     }
     ids.retain(|id| found.contains(id));
     Ok(ids)

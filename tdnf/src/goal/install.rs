@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rpm_solv::{DependencyKind, JobAction, SelectFlags, Selection, SolvableId};
+use rpm_pkg::dep::DepGroup;
+use rpm_solv::{JobAction, SelectFlags, Selection, SolvableId};
 
 use super::is_glob;
 use super::matcher::Matcher;
@@ -156,7 +157,7 @@ pub fn has_successor(packages: &mut Packages, name: &str) -> Outcome<bool> {
 
 /// Packages that obsolete and provide a name.
 fn obsoleters(packages: &mut Packages, name: &str) -> Outcome<Vec<SolvableId>> {
-    let mut found = packages.pool.whatmatches(DependencyKind::Obsoletes, name)?;
+    let mut found = packages.pool.whatmatches(DepGroup::Obsoletes, name)?;
     let providers = packages.pool.whatprovides(name)?;
     let pool = &packages.pool;
     found.retain(|id| providers.contains(id) && !pool.is_installed(*id) && pool.name(*id) != name);

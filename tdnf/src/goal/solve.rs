@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use rpm_pkg::dep::DepGroup;
 use rpm_solv::{
-    DependencyKind, FixKind, JobAction as Wish, JobTarget, Solution, SolvableId,
-    SolveResult as Answer, SolverJob, SolverOptions, SolverProblem, StepKind, TransactionStep,
+    FixKind, JobAction as Wish, JobTarget, Solution, SolvableId, SolveResult as Answer, SolverJob,
+    SolverOptions, SolverProblem, StepKind, TransactionStep,
 };
 
 use super::problems::{MAX_FIXES, explain, is_skipped};
@@ -288,7 +289,7 @@ fn change(
         checksum: text(&facts.checksum).map(|hex| (facts.checksum_kind.clone(), hex)),
         size: facts.package_size,
         promised: Promised {
-            provides: packages.pool.deps(id, DependencyKind::Provides),
+            provides: packages.pool.deps(id, DepGroup::Provides),
             requires: requires(packages, id),
         },
     };
@@ -305,8 +306,8 @@ fn change(
 
 /// What a package requires, scriptlets included.
 pub(super) fn requires(packages: &Packages, id: SolvableId) -> Vec<String> {
-    let mut requires = packages.pool.deps(id, DependencyKind::Requires);
-    requires.extend(packages.pool.deps(id, DependencyKind::RequiresPre));
+    let mut requires = packages.pool.deps(id, DepGroup::Requires);
+    requires.extend(packages.pool.pre_requires(id));
     requires
 }
 

@@ -11,50 +11,35 @@ pub const MAX_DEPTH: usize = 64;
 /// Longest expression in bytes.
 pub const MAX_LENGTH: usize = 64 * 1024;
 
-/// What an expression combines two sides with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RichOp {
-    /// Both hold.
-    And,
-    /// One holds.
-    Or,
-    /// One package fulfils both.
-    With,
-    /// A package fulfils the left side and not the right one.
-    Without,
-    /// The left side holds if the right one does.
-    If,
-    /// The left side holds unless the right one does.
-    Unless,
-    /// What holds otherwise.
-    Else,
+crate::table! {
+    /// What an expression combines two sides with.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum RichOp: &'static str {
+        /// Both hold.
+        And => "and",
+        /// One holds.
+        Or => "or",
+        /// One package fulfils both.
+        With => "with",
+        /// A package fulfils the left side and not the right one.
+        Without => "without",
+        /// The left side holds if the right one does.
+        If => "if",
+        /// The left side holds unless the right one does.
+        Unless => "unless",
+        /// What holds otherwise.
+        Else => "else",
+    }
 }
 
 impl RichOp {
     fn parse(word: &str) -> Option<RichOp> {
-        Some(match word {
-            "and" => RichOp::And,
-            "or" => RichOp::Or,
-            "with" => RichOp::With,
-            "without" => RichOp::Without,
-            "if" => RichOp::If,
-            "unless" => RichOp::Unless,
-            "else" => RichOp::Else,
-            _ => return None,
-        })
+        RichOp::ALL.into_iter().find(|op| op.word() == word)
     }
 
     /// The word in expressions.
     pub fn word(self) -> &'static str {
-        match self {
-            RichOp::And => "and",
-            RichOp::Or => "or",
-            RichOp::With => "with",
-            RichOp::Without => "without",
-            RichOp::If => "if",
-            RichOp::Unless => "unless",
-            RichOp::Else => "else",
-        }
+        self.row()
     }
 
     fn chains(self) -> bool {
@@ -320,11 +305,6 @@ impl Rich {
                     RichContext::Or
                 } else {
                     RichContext::And
-                };
-                let inner = if *op == RichOp::And {
-                    RichContext::And
-                } else {
-                    inner
                 };
                 sides.iter().try_for_each(|side| side.check_context(inner))
             }

@@ -1,8 +1,7 @@
 //! Random access to the arrays of a header.
 
 use super::FilesError;
-use crate::header::{Header, TagType};
-use std::ops::Range;
+use crate::header::{Header, TagType, big_endian};
 
 /// A string array: where each string begins.
 #[derive(Debug, Clone, Default)]
@@ -48,16 +47,13 @@ impl FileTexts {
         self.starts.len().saturating_sub(1)
     }
 
-    /// Where string `index` lies in the header's bytes; empty when it does not exist.
-    pub(super) fn range(&self, index: usize) -> Range<usize> {
-        match (self.starts.get(index), self.starts.get(index + 1)) {
+    /// String `index`; empty when it does not exist.
+    pub(super) fn get<'a>(&self, header: &'a Header, index: usize) -> &'a [u8] {
+        let range = match (self.starts.get(index), self.starts.get(index + 1)) {
             (Some(start), Some(next)) => *start as usize..*next as usize - 1,
             _ => 0..0,
-        }
-    }
-
-    pub(super) fn get<'a>(&self, header: &'a Header, index: usize) -> &'a [u8] {
-        header.bytes().get(self.range(index)).unwrap_or_default()
+        };
+        header.bytes().get(range).unwrap_or_default()
     }
 }
 
@@ -116,12 +112,7 @@ impl Integers {
             return 0;
         }
         let start = self.start + index * self.width;
-        let bytes = header
-            .bytes()
-            .get(start..start + self.width)
-            .unwrap_or_default();
-        bytes
-            .iter()
-            .fold(0, |value, byte| value << 8 | u64::from(*byte))
+        let bytes = header.bytes().get(start..start + self.width);
+        big_endian(bytes.unwrap_or_default())
     }
 }

@@ -21,8 +21,6 @@ pub const SIG_MD5: u32 = 1004;
 pub const SIG_GPG: u32 = 1005;
 /// Signature header: size of the uncompressed payload.
 pub const SIG_PAYLOADSIZE: u32 = 1007;
-/// Signature header: zeros, room for signing later.
-pub const SIG_RESERVEDSPACE: u32 = 1008;
 /// Signature header: zeros, room for signing later (v6).
 pub const SIG_RESERVED: u32 = 999;
 /// Signature header: IMA signatures, hex.

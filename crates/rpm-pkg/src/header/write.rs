@@ -6,9 +6,6 @@ use super::{ENTRY_SIZE, Header, HeaderError, HeaderKind, INTRO_SIZE, IndexEntry,
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// Most elements of a signature header's entry that is copied into a database record.
-pub const MAX_SIGNATURE_COUNT: u32 = 16 * 1024 * 1024;
-
 /// Why a header could not be written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WriteError {
@@ -18,9 +15,6 @@ pub enum WriteError {
     /// A string holds a NUL.
     #[error("value of tag {0} has a NUL inside a string")]
     Nul(u32),
-    /// A signature header's entry has the wrong type or too many elements.
-    #[error("signature tag {0} has the wrong type or size")]
-    Signature(u32),
 }
 
 fn numbers<T, const N: usize>(data: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
@@ -85,30 +79,16 @@ impl TagValue {
 
     fn encode(&self) -> Encoded {
         let join = |strings: &[Vec<u8>]| {
-            strings
-                .iter()
-                .flat_map(|s| s.iter().copied().chain([0]))
-                .collect::<Vec<u8>>()
+            let ended = strings.iter().flat_map(|s| s.iter().copied().chain([0]));
+            ended.collect::<Vec<u8>>()
         };
         let (kind, count, data) = match self {
             TagValue::Char(v) => (TagType::Char, v.len(), v.clone()),
             TagValue::Int8(v) => (TagType::Int8, v.len(), v.clone()),
-            TagValue::Int16(v) => (
-                TagType::Int16,
-                v.len(),
-                v.iter().flat_map(|n| n.to_be_bytes()).collect(),
-            ),
-            TagValue::Int32(v) => (
-                TagType::Int32,
-                v.len(),
-                v.iter().flat_map(|n| n.to_be_bytes()).collect(),
-            ),
-            TagValue::Int64(v) => (
-                TagType::Int64,
-                v.len(),
-                v.iter().flat_map(|n| n.to_be_bytes()).collect(),
-            ),
-            TagValue::String(v) => (TagType::String, 1, v.iter().copied().chain([0]).collect()),
+            TagValue::Int16(v) => (TagType::Int16, v.len(), stored(v, u16::to_be_bytes)),
+            TagValue::Int32(v) => (TagType::Int32, v.len(), stored(v, u32::to_be_bytes)),
+            TagValue::Int64(v) => (TagType::Int64, v.len(), stored(v, u64::to_be_bytes)),
+            TagValue::String(v) => (TagType::String, 1, join(std::slice::from_ref(v))),
             TagValue::Bin(v) => (TagType::Bin, v.len(), v.clone()),
             TagValue::StringArray(v) => (TagType::StringArray, v.len(), join(v)),
             TagValue::I18nString(v) => (TagType::I18nString, v.len(), join(v)),
@@ -129,12 +109,55 @@ impl TagValue {
     }
 }
 
+fn stored<T: Copy, const N: usize>(numbers: &[T], to_bytes: fn(T) -> [u8; N]) -> Vec<u8> {
+    numbers
+        .iter()
+        .flat_map(|number| to_bytes(*number))
+        .collect()
+}
+
 /// A value in its stored form.
 #[derive(Debug, Clone)]
 struct Encoded {
     kind: TagType,
     count: u32,
     data: Vec<u8>,
+}
+
+impl Encoded {
+    fn of(entry: &IndexEntry<'_>) -> Self {
+        Encoded {
+            kind: entry.kind,
+            count: entry.count,
+            data: entry.data.to_vec(),
+        }
+    }
+}
+
+/// Entries to be written, each tag once.
+#[derive(Debug, Clone, Default)]
+struct Values {
+    of_tag: BTreeMap<u32, Encoded>,
+    nul: Option<u32>,
+}
+
+impl Values {
+    fn add(&mut self, tag: u32, value: &TagValue) {
+        if value.has_inner_nul() {
+            self.nul = Some(tag);
+        }
+        self.of_tag.insert(tag, value.encode());
+    }
+
+    fn write(&self, area: &mut Area) -> Result<(), WriteError> {
+        if let Some(tag) = self.nul {
+            return Err(WriteError::Nul(tag));
+        }
+        self.of_tag
+            .iter()
+            .for_each(|(tag, value)| area.push(*tag, value));
+        Ok(())
+    }
 }
 
 /// Index and data while they grow.
@@ -169,8 +192,7 @@ impl Area {
 /// begin as, and what tests need.
 #[derive(Debug, Clone, Default)]
 pub struct HeaderBuilder {
-    values: BTreeMap<u32, Encoded>,
-    nul: Option<u32>,
+    values: Values,
 }
 
 impl HeaderBuilder {
@@ -181,10 +203,7 @@ impl HeaderBuilder {
 
     /// Sets the value of `tag`; an earlier one is replaced. Order does not matter.
     pub fn add(&mut self, tag: u32, value: TagValue) -> &mut Self {
-        if value.has_inner_nul() {
-            self.nul = Some(tag);
-        }
-        self.values.insert(tag, value.encode());
+        self.values.add(tag, &value);
         self
     }
 
@@ -193,9 +212,6 @@ impl HeaderBuilder {
     /// # Errors
     /// Values that no reader accepts: no elements, wrong type for a known tag, NULs in strings.
     pub fn build(&self, kind: HeaderKind) -> Result<Header, WriteError> {
-        if let Some(tag) = self.nul {
-            return Err(WriteError::Nul(tag));
-        }
         let region = if kind == HeaderKind::Signature {
             tag::HEADERSIGNATURES
         } else {
@@ -205,9 +221,7 @@ impl HeaderBuilder {
             index: vec![0; ENTRY_SIZE],
             data: Vec::new(),
         };
-        for (tag, value) in &self.values {
-            area.push(*tag, value);
-        }
+        self.values.write(&mut area)?;
         let index_size = area.index.len() as u32;
         let write = |offset: u32| {
             [region, TagType::Bin as u32, offset, ENTRY_SIZE as u32]
@@ -215,132 +229,48 @@ impl HeaderBuilder {
                 .concat()
         };
         let entry = write(area.data.len() as u32);
-        for (to, from) in area.index.iter_mut().zip(entry) {
-            *to = from;
-        }
+        area.index.splice(..ENTRY_SIZE, entry);
         area.data.extend(write(index_size.wrapping_neg()));
         Ok(Header::parse(area.into_bytes(), kind)?)
     }
 }
 
-/// Which tags of a signature header a database record takes over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignatureTags {
-    /// Those that rpm 4.16 to 4.20 copies.
-    Rpm4,
-    /// Also OPENPGP 278 and SHA3_256 279, as rpm 6 does.
-    Rpm6,
-}
-
-/// Tag in the signature header, tag in the database record.
-const SIGNATURE_TAGS: [(u32, u32); 15] = [
-    (tag::DSAHEADER, tag::DSAHEADER),
-    (tag::RSAHEADER, tag::RSAHEADER),
-    (tag::SHA1HEADER, tag::SHA1HEADER),
-    (tag::LONGSIGSIZE, tag::LONGSIGSIZE),
-    (tag::LONGARCHIVESIZE, tag::LONGARCHIVESIZE),
-    (tag::SHA256HEADER, tag::SHA256HEADER),
-    (tag::SIG_FILESIGNATURES, tag::FILESIGNATURES),
-    (tag::SIG_FILESIGNATURELENGTH, tag::FILESIGNATURELENGTH),
-    (tag::VERITYSIGNATURES, tag::VERITYSIGNATURES),
-    (tag::VERITYSIGNATUREALGO, tag::VERITYSIGNATUREALGO),
-    (tag::SIG_SIZE, tag::SIGSIZE),
-    (tag::SIG_PGP, tag::SIGPGP),
-    (tag::SIG_MD5, tag::SIGMD5),
-    (tag::SIG_GPG, tag::SIGGPG),
-    (tag::SIG_PAYLOADSIZE, tag::ARCHIVESIZE),
-];
-
-/// Those that only rpm 6 copies.
-const SIGNATURE_TAGS_6: [(u32, u32); 2] = [
-    (tag::OPENPGP, tag::OPENPGP),
-    (tag::SHA3_256HEADER, tag::SHA3_256HEADER),
-];
-
-/// First tag that a v6 package's signature header must not use.
-const FIRST_LEGACY_TAG: u32 = 1000;
-
 /// A database record in the making: a package's region, never altered, and entries added to it.
 #[derive(Debug, Clone)]
 pub struct DatabaseHeader {
     base: Header,
-    added: BTreeMap<u32, Encoded>,
-    nul: Option<u32>,
+    added: Values,
 }
 
 impl DatabaseHeader {
     /// Starts from a package's main header (or one from [`HeaderBuilder`]). A database record
     /// keeps its added entries, so that changing file states is `from_header`, `add`, `build`.
     pub fn from_header(main: &Header) -> Self {
-        let added = main
-            .entries()
-            .filter(|entry| !entry.in_region)
-            .map(|entry| {
-                let value = Encoded {
-                    kind: entry.kind,
-                    count: entry.count,
-                    data: entry.data.to_vec(),
-                };
-                (entry.tag, value)
-            });
+        let added = main.entries().filter(|entry| !entry.in_region);
+        let of_tag = added
+            .map(|entry| (entry.tag, Encoded::of(&entry)))
+            .collect();
         DatabaseHeader {
-            added: added.collect(),
+            added: Values { of_tag, nul: None },
             base: main.clone(),
-            nul: None,
         }
     }
 
     /// Whether region or added entries have `tag`.
     pub fn has(&self, tag: u32) -> bool {
-        self.added.contains_key(&tag) || self.base.has(tag)
+        self.added.of_tag.contains_key(&tag) || self.base.has(tag)
     }
 
     /// Adds an entry; one of the same tag is replaced (in the region: shadowed).
     pub fn add(&mut self, tag: u32, value: TagValue) -> &mut Self {
-        if value.has_inner_nul() {
-            self.nul = Some(tag);
-        }
-        self.added.insert(tag, value.encode());
+        self.added.add(tag, &value);
         self
     }
 
-    /// Copies what a record keeps of the package's signature header: digests, signatures, sizes,
-    /// under their database tags, unless the main header has the tag already. In a v6 package
-    /// (tags 999 and 279 present) tags of 1000 and above are ignored.
-    ///
-    /// # Errors
-    /// [`WriteError::Signature`] when an entry has the wrong type or more than
-    /// [`MAX_SIGNATURE_COUNT`] elements; rpm takes the package as invalid then.
-    pub fn copy_signature(
-        &mut self,
-        signature: &Header,
-        which: SignatureTags,
-    ) -> Result<&mut Self, WriteError> {
-        let v6 = signature.has(tag::SIG_RESERVED) && signature.has(tag::SHA3_256HEADER);
-        let newer: &[(u32, u32)] = if which == SignatureTags::Rpm6 {
-            &SIGNATURE_TAGS_6
-        } else {
-            &[]
-        };
-        for (from, to) in SIGNATURE_TAGS.iter().chain(newer) {
-            if (v6 && *from >= FIRST_LEGACY_TAG) || self.has(*to) {
-                continue;
-            }
-            let Some(entry) = signature.entry(*from) else {
-                continue;
-            };
-            let fits = tag::known_type(*to).is_none_or(|kind| kind == entry.kind);
-            if !fits || entry.count >= MAX_SIGNATURE_COUNT {
-                return Err(WriteError::Signature(*from));
-            }
-            let value = Encoded {
-                kind: entry.kind,
-                count: entry.count,
-                data: entry.data.to_vec(),
-            };
-            self.added.insert(*to, value);
-        }
-        Ok(self)
+    /// Adds a copy of `entry` under the number `tag`, as [`Self::add`].
+    pub fn copy(&mut self, tag: u32, entry: &IndexEntry<'_>) -> &mut Self {
+        self.added.of_tag.insert(tag, Encoded::of(entry));
+        self
     }
 
     /// Writes the record: the blob for the database's Packages table, as a checked header whose
@@ -349,17 +279,12 @@ impl DatabaseHeader {
     /// # Errors
     /// As [`HeaderBuilder::build`].
     pub fn build(&self) -> Result<Header, WriteError> {
-        if let Some(tag) = self.nul {
-            return Err(WriteError::Nul(tag));
-        }
         let region = self.base.immutable_region();
         let mut area = Area {
             index: region.index.to_vec(),
             data: region.data.to_vec(),
         };
-        for (tag, value) in &self.added {
-            area.push(*tag, value);
-        }
+        self.added.write(&mut area)?;
         Ok(Header::parse(area.into_bytes(), HeaderKind::Database)?)
     }
 }

@@ -110,19 +110,14 @@ impl<R: Read> Package<R> {
     pub fn digests(&self) -> Result<Vec<DigestItem>, PackageError> {
         let mut items = Vec::new();
         for (tag, algo, covers) in SIGNATURE_DIGESTS {
-            if let Some(entry) = self.signature.entry(tag) {
-                if entry.kind != TagType::String {
-                    return Err(PackageError::Malformed(tag));
-                }
-                let expected = text_digest(entry, algo)?;
-                let source = DigestSource::SignatureHeader;
-                items.push(DigestItem {
-                    tag,
-                    source,
-                    covers,
-                    expected,
-                });
+            let Some(entry) = self.signature.entry(tag) else {
+                continue;
+            };
+            if entry.kind != TagType::String {
+                return Err(PackageError::Malformed(tag));
             }
+            let expected = text_digest(entry, algo)?;
+            items.push((tag, DigestSource::SignatureHeader, covers, expected));
         }
         if let Some(entry) = self.signature.entry(tag::SIG_MD5).filter(|_| !self.is_v6()) {
             let tag = tag::SIG_MD5;
@@ -131,33 +126,33 @@ impl<R: Read> Package<R> {
             }
             let wrap = |problem| PackageError::Digest { tag, problem };
             let expected = Digest::from_bytes(DigestAlgo::Md5, entry.data).map_err(wrap)?;
-            let (source, covers) = (DigestSource::SignatureHeader, Covers::HeaderAndPayload);
-            items.push(DigestItem {
-                tag,
-                source,
-                covers,
-                expected,
-            });
+            let covers = Covers::HeaderAndPayload;
+            items.push((tag, DigestSource::SignatureHeader, covers, expected));
         }
         for (tag, algo, covers) in HEADER_DIGESTS {
-            if let Some(entry) = self.header.entry(tag) {
-                let by_tag = tag == tag::PAYLOADSHA256 || tag == tag::PAYLOADSHA256ALT;
-                let algo = if by_tag {
-                    payload_algo(&self.header)?
-                } else {
-                    algo
-                };
-                let expected = text_digest(entry, algo)?;
-                let source = DigestSource::MainHeader;
-                items.push(DigestItem {
-                    tag,
-                    source,
-                    covers,
-                    expected,
-                });
-            }
+            let Some(entry) = self.header.entry(tag) else {
+                continue;
+            };
+            let by_tag = tag == tag::PAYLOADSHA256 || tag == tag::PAYLOADSHA256ALT;
+            let algo = if by_tag {
+                payload_algo(&self.header)?
+            } else {
+                algo
+            };
+            items.push((
+                tag,
+                DigestSource::MainHeader,
+                covers,
+                text_digest(entry, algo)?,
+            ));
         }
-        Ok(items)
+        let item = |(tag, source, covers, expected)| DigestItem {
+            tag,
+            source,
+            covers,
+            expected,
+        };
+        Ok(items.into_iter().map(item).collect())
     }
 
     /// Checks every digest of the header and gives the good ones, strongest first; none when

@@ -164,75 +164,90 @@ unsafe fn take_over(
     parts: &CacheSections,
     hashes: Option<&[u32]>,
 ) -> (Id, Id) {
-    // SAFETY: solv_extend_realloc gives room for at least the given number of elements, keeps the rest of the struct
-    // valid, and aborts when out of memory; the copies are as long as what they copy. The previous hashes are freed: without
-    // a table libsolv builds one.
+    // SAFETY: the copies are as long as what they copy, and of the same layout. The previous hashes are freed: without a
+    // table libsolv builds one.
     unsafe {
         let p = &mut *pool;
         ffi::pool_freeidhashes(pool);
-        p.ss.stringspace = ffi::solv_extend_realloc(
-            p.ss.stringspace.cast(),
-            parts.text.len() + 1,
-            1,
+        let (text, strings) = (parts.text.as_slice(), parts.strings.as_slice());
+        p.ss.stringspace = extend(
+            p.ss.stringspace,
+            0,
+            text.as_ptr().cast(),
+            text.len(),
             STRINGSPACE_BLOCK,
-        )
-        .cast();
-        std::ptr::copy_nonoverlapping(
-            parts.text.as_ptr(),
-            p.ss.stringspace.cast(),
-            parts.text.len(),
         );
-        p.ss.sstrings = parts.text.len() as u32;
-        p.ss.strings = ffi::solv_extend_realloc(
-            p.ss.strings.cast(),
-            parts.strings.len() + 1,
-            4,
+        p.ss.sstrings = text.len() as u32;
+        p.ss.strings = extend(
+            p.ss.strings,
+            0,
+            strings.as_ptr(),
+            strings.len(),
             STRING_BLOCK,
-        )
-        .cast();
-        std::ptr::copy_nonoverlapping(parts.strings.as_ptr(), p.ss.strings, parts.strings.len());
-        p.ss.nstrings = parts.strings.len() as i32;
+        );
+        p.ss.nstrings = strings.len() as i32;
         if let Some(hashes) = hashes {
-            let room =
-                ffi::solv_extend_realloc(std::ptr::null_mut(), hashes.len(), size_of::<Id>(), 0);
-            std::ptr::copy_nonoverlapping(hashes.as_ptr(), room.cast(), hashes.len());
-            p.ss.stringhashtbl = room.cast();
+            p.ss.stringhashtbl = extend(
+                std::ptr::null_mut(),
+                0,
+                hashes.as_ptr().cast(),
+                hashes.len(),
+                0,
+            );
             p.ss.stringhashmask = hashes.len() as u32 - 1;
         }
-        let size = size_of::<ffi::Reldep>();
-        p.rels =
-            ffi::solv_extend_realloc(p.rels.cast(), parts.rels.len() + 1, size, REL_BLOCK).cast();
-        std::ptr::copy_nonoverlapping(
-            parts.rels.as_ptr().cast::<ffi::Reldep>(),
+        p.rels = extend(
             p.rels,
+            0,
+            parts.rels.as_ptr().cast(),
             parts.rels.len(),
+            REL_BLOCK,
         );
         p.nrels = parts.rels.len() as i32;
-        let arrays = parts.arrays.as_ptr().cast::<Id>();
-        set_arrays(repo, arrays, parts.arrays.len());
+        add_arrays(repo, parts.arrays.as_ptr().cast(), parts.arrays.len());
         add_solvables(pool, repo, parts, 0, &|id| id as Id)
     }
 }
 
-/// Gives an empty repository its dependency arrays.
+/// Gives an array of libsolv's, as long as `before`, room for more, and copies `count` elements of `new` there; where
+/// the array stands now.
 ///
 /// # Safety
-/// `repo` must be live and without arrays; `length` ids must be readable at `arrays`.
-unsafe fn set_arrays(repo: *mut ffi::Repo, arrays: *const Id, length: usize) {
-    if length == 0 {
-        return;
-    }
-    // SAFETY: as in take_over; libsolv's `lastoff` stays 0, which no list has as its offset.
+/// `array` must be null or libsolv's, and grow in steps of `block`; `count` elements must be readable at `new`.
+unsafe fn extend<T>(
+    array: *mut T,
+    before: usize,
+    new: *const T,
+    count: usize,
+    block: usize,
+) -> *mut T {
+    // SAFETY: solv_extend_realloc gives room for at least the given number of elements, and aborts when out of memory.
     unsafe {
-        let room = ffi::solv_extend_realloc(
-            std::ptr::null_mut(),
-            length + 1,
-            size_of::<Id>(),
-            IDARRAY_BLOCK,
-        );
-        std::ptr::copy_nonoverlapping(arrays, room.cast(), length);
-        (*repo).idarraydata = room.cast();
-        (*repo).idarraysize = length as i32;
+        let room =
+            ffi::solv_extend_realloc(array.cast(), before + count + 1, size_of::<T>(), block);
+        let room: *mut T = room.cast();
+        std::ptr::copy_nonoverlapping(new, room.add(before), count);
+        room
+    }
+}
+
+/// Puts ids behind a repository's dependency arrays; how far their offsets move by that.
+///
+/// # Safety
+/// `repo` must be live; `count` ids must be readable at `ids`.
+unsafe fn add_arrays(repo: *mut ffi::Repo, ids: *const Id, count: usize) -> u32 {
+    // SAFETY: the repository is live (caller), and its array is as long as it says. libsolv's `lastoff` stays as it is,
+    // which no list has as its offset.
+    unsafe {
+        let repo = &mut *repo;
+        let before = match repo.idarraydata.is_null() {
+            true if count == 0 => return 0,
+            true => 0,
+            false => repo.idarraysize as usize,
+        };
+        repo.idarraydata = extend(repo.idarraydata, before, ids, count, IDARRAY_BLOCK);
+        repo.idarraysize = (before + count) as i32;
+        before as u32
     }
 }
 
@@ -267,24 +282,7 @@ unsafe fn merge(pool: *mut ffi::Pool, repo: *mut ffi::Repo, parts: &CacheSection
         }
         let map = |id: u32| map_id(id, &strings, &rels);
         let arrays: Vec<Id> = parts.arrays.iter().map(|id| map(*id)).collect();
-        let moved = if (*repo).idarraydata.is_null() {
-            set_arrays(repo, arrays.as_ptr(), arrays.len());
-            0
-        } else {
-            let before = (*repo).idarraysize as usize;
-            let room = (*repo).idarraydata.cast();
-            let room: *mut Id = ffi::solv_extend_realloc(
-                room,
-                before + arrays.len() + 1,
-                size_of::<Id>(),
-                IDARRAY_BLOCK,
-            )
-            .cast();
-            std::ptr::copy_nonoverlapping(arrays.as_ptr(), room.add(before), arrays.len());
-            (*repo).idarraydata = room;
-            (*repo).idarraysize = (before + arrays.len()) as i32;
-            before as u32
-        };
+        let moved = add_arrays(repo, arrays.as_ptr(), arrays.len());
         add_solvables(pool, repo, parts, moved, &map)
     }
 }

@@ -31,11 +31,8 @@ impl CacheFile {
     /// [`SolvError::Io`] if it cannot be opened, [`SolvError::CacheUnusable`] if it is damaged, of another version or of
     /// another key: callers build it again.
     pub fn open(path: &Path, key: &[u8]) -> Result<Self, SolvError> {
-        let io = |source| SolvError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        Self::with_file(File::open(path).map_err(io)?, path, key)
+        let file = File::open(path).map_err(SolvError::io(path))?;
+        Self::with_file(file, path, key)
     }
 
     /// As [`Self::open`], from a file that is open for reading; `path` is its name in messages.
@@ -43,10 +40,7 @@ impl CacheFile {
     /// # Errors
     /// As [`Self::open`].
     pub fn with_file(file: File, path: &Path, key: &[u8]) -> Result<Self, SolvError> {
-        let io = |source| SolvError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let io = SolvError::io(path);
         let unusable = |why| SolvError::CacheUnusable {
             path: path.to_owned(),
             why,
@@ -105,11 +99,9 @@ impl CacheFile {
         }
     }
 
-    fn io(&self, source: std::io::Error) -> SolvError {
-        SolvError::Io {
-            path: self.path.clone(),
-            source,
-        }
+    fn read(&self, bytes: &mut [u8], at: u64) -> Result<(), SolvError> {
+        let read = self.file.read_exact_at(bytes, at);
+        read.map_err(SolvError::io(&self.path))
     }
 
     /// A section's bytes, checked.
@@ -152,9 +144,7 @@ impl CacheFile {
     /// Reads a whole section and compares its hash.
     fn fill(&self, section: CacheSection, bytes: &mut [u8]) -> Result<(), SolvError> {
         let place = self.place(section);
-        self.file
-            .read_exact_at(bytes, place.offset)
-            .map_err(|source| self.io(source))?;
+        self.read(bytes, place.offset)?;
         if xxh3_64(bytes) != place.hash {
             return Err(self.unusable("a section is damaged"));
         }
@@ -199,9 +189,7 @@ impl CacheFile {
             return Err(damaged());
         }
         let mut word = [0; 8];
-        self.file
-            .read_exact_at(&mut word, starts.offset + u64::from(index) * 8)
-            .map_err(|source| self.io(source))?;
+        self.read(&mut word, starts.offset + u64::from(index) * 8)?;
         let start = u64::from_ne_bytes(word);
         let end = region.offset + region.length;
         let room = end
@@ -209,9 +197,7 @@ impl CacheFile {
             .filter(|_| start >= region.offset)
             .ok_or_else(damaged)?;
         let mut record = vec![0; room.min(RECORD_GUESS as u64) as usize];
-        self.file
-            .read_exact_at(&mut record, start)
-            .map_err(|source| self.io(source))?;
+        self.read(&mut record, start)?;
         let (length, ..) = facts::head(&record).ok_or_else(damaged)?;
         let whole = length + RECORD_HEAD;
         if whole as u64 > room {
@@ -219,9 +205,7 @@ impl CacheFile {
         }
         if whole > record.len() {
             record.resize(whole, 0);
-            self.file
-                .read_exact_at(&mut record, start)
-                .map_err(|source| self.io(source))?;
+            self.read(&mut record, start)?;
         }
         facts::body(&record, index)
             .and_then(facts::decode)
@@ -255,9 +239,7 @@ impl CacheFile {
         let mut want = buffer;
         while at < end {
             bytes.resize((end - at).min(want as u64) as usize, 0);
-            self.file
-                .read_exact_at(&mut bytes, at)
-                .map_err(|source| self.io(source))?;
+            self.read(&mut bytes, at)?;
             let mut used = 0;
             want = buffer;
             while let Some(rest) = bytes.get(used..).filter(|rest| rest.len() >= RECORD_HEAD) {

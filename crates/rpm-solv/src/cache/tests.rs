@@ -2,19 +2,17 @@
 
 use super::{CacheFile, CacheWriter};
 use crate::{
-    DepInput, DependencyKind, EvrInput, JobAction, PackageFacts, PackageInput, Pool, Relation,
-    SolvError, SolveResult, SolverJob, SolverOptions, StepKind,
+    DepInput, EvrInput, JobAction, PackageFacts, PackageInput, Pool, SolvError, SolveResult,
+    SolverJob, SolverOptions, StepKind,
 };
+use rpm_pkg::dep::{DepFlags, DepGroup};
 use std::path::Path;
 
-fn dep<'a>(name: &'a str, relation: Relation, version: &'a str) -> DepInput<'a> {
+fn dep<'a>(name: &'a str, symbol: &str, version: &'a str) -> DepInput<'a> {
     DepInput {
         name,
-        relation,
-        evr: EvrInput {
-            version,
-            ..EvrInput::default()
-        },
+        flags: DepFlags::from_symbol(symbol).unwrap_or_default(),
+        evr: EvrInput::new(None, version, ""),
         pre: false,
     }
 }
@@ -42,13 +40,13 @@ fn package<'a>(name: &'a str, version: &'a str) -> PackageInput<'a> {
 fn write(path: &Path) {
     let mut writer = CacheWriter::create(path, b"key").unwrap();
     let a_requires = [
-        dep("b", Relation::GREATER_EQUAL, "2"),
-        dep("/usr/bin/c", Relation::ANY, ""),
+        dep("b", ">=", "2"),
+        dep("/usr/bin/c", "", ""),
         DepInput {
             pre: true,
-            ..dep("/bin/sh", Relation::ANY, "")
+            ..dep("/bin/sh", "", "")
         },
-        dep("(d if b)", Relation::ANY, ""),
+        dep("(d if b)", "", ""),
     ];
     let mut a = package("a", "1.0");
     a.requires = &a_requires;
@@ -70,9 +68,9 @@ fn describe(pool: &Pool) -> Vec<String> {
             format!(
                 "{} {:?} {:?} {:?} {:?}",
                 pool.nevra(id),
-                pool.deps(id, DependencyKind::Provides),
-                pool.deps(id, DependencyKind::Requires),
-                pool.deps(id, DependencyKind::RequiresPre),
+                pool.deps(id, DepGroup::Provides),
+                pool.deps(id, DepGroup::Requires),
+                pool.pre_requires(id),
                 pool.facts(id)
             )
         })
@@ -84,7 +82,7 @@ fn load(path: &Path, first: bool) -> Result<Pool, SolvError> {
     let repo = pool.add_repo("r", 50).unwrap();
     if !first {
         let local = pool.add_repo("local", 50).unwrap();
-        let requires = [dep("/etc/other", Relation::ANY, "")];
+        let requires = [dep("/etc/other", "", "")];
         let mut input = package("zz", "1");
         input.requires = &requires;
         pool.add_package(local, &input).unwrap();

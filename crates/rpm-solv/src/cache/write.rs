@@ -1,7 +1,7 @@
 //! Writing a cache file from a stream of packages.
 
 use super::{CachePlace, CacheSection, Footer, MAGIC, MAX_KEY, SECTIONS, SOLVABLE_WORDS};
-use crate::deps::{self, Scratch};
+use crate::deps;
 use crate::error::SolvError;
 use crate::facts;
 use crate::ffi::{self, Id};
@@ -21,7 +21,7 @@ const FLUSH_AT: usize = 256 << 10;
 pub struct CacheWriter {
     raw: NonNull<ffi::Pool>,
     repo: *mut ffi::Repo,
-    scratch: Scratch,
+    scratch: String,
     files: FileIndex,
     starts: Vec<u64>,
     pending: Vec<u8>,
@@ -38,10 +38,7 @@ impl CacheWriter {
     /// # Errors
     /// The file cannot be created.
     pub fn create(path: &Path, key: &[u8]) -> Result<Self, SolvError> {
-        let file = File::create(path).map_err(|source| SolvError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file = File::create(path).map_err(SolvError::io(path))?;
         Self::with_file(file, path, key)
     }
 
@@ -50,10 +47,7 @@ impl CacheWriter {
     /// # Errors
     /// The file cannot be written.
     pub fn with_file(file: File, path: &Path, key: &[u8]) -> Result<Self, SolvError> {
-        let io = |source| SolvError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let io = SolvError::io(path);
         let mut out = BufWriter::with_capacity(FLUSH_AT, file);
         out.write_all(&MAGIC.to_ne_bytes()).map_err(io)?;
         // SAFETY: a new pool with one repository; both are used by this writer alone and freed with it.
@@ -66,7 +60,7 @@ impl CacheWriter {
         Ok(Self {
             raw,
             repo,
-            scratch: Scratch::default(),
+            scratch: String::new(),
             files: FileIndex::default(),
             starts: Vec::new(),
             pending: Vec::with_capacity(FLUSH_AT * 2),
@@ -123,9 +117,10 @@ impl CacheWriter {
     pub fn missing_paths(&mut self) -> Vec<Vec<u8>> {
         self.files.sort();
         let files = &self.files;
-        self.path_strings()
-            .into_iter()
-            .map(|(path, _)| path)
+        // SAFETY: the pool is live.
+        let wanted = unsafe { ffi::path_strings(self.raw.as_ptr()) }.into_iter();
+        let wanted = wanted.map(|(path, _)| path);
+        wanted
             .filter(|path| files.find(path).next().is_none())
             .collect()
     }
@@ -148,24 +143,19 @@ impl CacheWriter {
         self.section(CacheSection::Starts, &starts)?;
         self.write_pool()?;
         let files = std::mem::take(&mut self.files);
-        let hashes: Vec<u8> = files
-            .entries()
-            .iter()
+        let entries = files.entries().iter();
+        let hashes: Vec<u8> = entries
+            .clone()
             .flat_map(|(hash, _)| hash.to_ne_bytes())
             .collect();
         self.section(CacheSection::FileHashes, &hashes)?;
-        let packages: Vec<u8> = files
-            .entries()
-            .iter()
+        let packages: Vec<u8> = entries
             .flat_map(|(_, package)| package.to_ne_bytes())
             .collect();
         self.section(CacheSection::FilePackages, &packages)?;
         self.write_hashes()?;
-        let footer = self.footer.encode();
-        self.out
-            .write_all(&footer)
-            .map_err(|source| self.io(source))?;
-        self.out.flush().map_err(|source| self.io(source))
+        self.write(&self.footer.encode())?;
+        self.out.flush().map_err(SolvError::io(&self.path))
     }
 
     fn write_pool(&mut self) -> Result<(), SolvError> {
@@ -232,25 +222,10 @@ impl CacheWriter {
         out
     }
 
-    fn path_strings(&self) -> Vec<(Vec<u8>, Id)> {
-        // SAFETY: the pool is live; ids below nstrings have NUL-terminated strings.
-        unsafe {
-            let strings = &self.raw.as_ref().ss;
-            (ffi::KNOWN_STRINGS..strings.nstrings)
-                .filter_map(|id| {
-                    let text = strings
-                        .stringspace
-                        .add(*strings.strings.add(id as usize) as usize);
-                    (*text == b'/' as std::os::raw::c_char)
-                        .then(|| (std::ffi::CStr::from_ptr(text).to_bytes().to_vec(), id))
-                })
-                .collect()
-        }
-    }
-
     /// Paths that this repository's packages depend on become provides of the packages that hold them.
     fn add_file_provides(&mut self) {
-        for (path, id) in self.path_strings() {
+        // SAFETY: the pool is live.
+        for (path, id) in unsafe { ffi::path_strings(self.raw.as_ptr()) } {
             for package in self.files.find(&path) {
                 // SAFETY: package numbers count this repository's solvables from its start.
                 unsafe {
@@ -263,10 +238,7 @@ impl CacheWriter {
 
     fn flush_facts(&mut self) -> Result<(), SolvError> {
         let pending = std::mem::take(&mut self.pending);
-        self.out
-            .write_all(&pending)
-            .map_err(|source| self.io(source))?;
-        self.at += pending.len() as u64;
+        self.write(&pending)?;
         self.pending = pending;
         self.pending.clear();
         Ok(())
@@ -278,18 +250,15 @@ impl CacheWriter {
             length: bytes.len() as u64,
             hash: xxh3_64(bytes),
         };
-        self.out
-            .write_all(bytes)
-            .map_err(|source| self.io(source))?;
-        self.at += bytes.len() as u64;
-        Ok(())
+        self.write(bytes)
     }
 
-    fn io(&self, source: std::io::Error) -> SolvError {
-        SolvError::Io {
-            path: self.path.clone(),
-            source,
-        }
+    fn write(&mut self, bytes: &[u8]) -> Result<(), SolvError> {
+        self.out
+            .write_all(bytes)
+            .map_err(SolvError::io(&self.path))?;
+        self.at += bytes.len() as u64;
+        Ok(())
     }
 }
 

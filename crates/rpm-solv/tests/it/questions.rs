@@ -1,8 +1,9 @@
 //! What questions leave behind, and what the rules of a problem name.
 
+use rpm_pkg::dep::DepGroup;
 use rpm_solv::{
-    DepInput, DependencyKind, EvrInput, FixKind, JobAction, JobTarget, PackageInput, Pool,
-    Relation, RuleKind, SolvableId, SolveResult, SolverJob, SolverOptions,
+    DepInput, EvrInput, FixKind, JobAction, JobTarget, PackageInput, Pool, RuleKind, SolvableId,
+    SolveResult, SolverJob, SolverOptions,
 };
 
 /// Adds `NAME-VERSION-1.ARCH` with what it requires and the files it holds.
@@ -17,7 +18,6 @@ fn add(
         .iter()
         .map(|name| DepInput {
             name,
-            relation: Relation::ANY,
             ..DepInput::default()
         })
         .collect();
@@ -54,9 +54,7 @@ fn a_question_about_a_path_is_no_wish_for_it() {
     for _ in 0..2 {
         assert_eq!(pool.whatprovides("/bin/sh").unwrap(), [sh]);
         assert_eq!(pool.whatprovides("/etc/nothing").unwrap(), []);
-        let wanted = pool
-            .whatmatches(DependencyKind::Requires, "/etc/no")
-            .unwrap();
+        let wanted = pool.whatmatches(DepGroup::Requires, "/etc/no").unwrap();
         assert_eq!(wanted, []);
         assert_eq!(pool.missing_paths().unwrap(), ["/bin/x"]);
     }
@@ -73,9 +71,7 @@ fn a_path_answers_alike_whether_somebody_needs_it_or_not() {
     let b = add(&mut pool, repo, ["b", "1", "noarch"], &["/bin/sh"], &[]);
     assert_eq!(pool.whatprovides("/bin/sh").unwrap(), before);
     assert_eq!(before, [sh]);
-    let wanted = pool
-        .whatmatches(DependencyKind::Requires, "/bin/sh")
-        .unwrap();
+    let wanted = pool.whatmatches(DepGroup::Requires, "/bin/sh").unwrap();
     assert_eq!(wanted, [b]);
 }
 

@@ -1,6 +1,7 @@
 //! A reader for libsolv's test case files: repositories as testtags, jobs, flags, expected results.
 
-use rpm_solv::{DepInput, EvrInput, PackageInput, Relation};
+use rpm_pkg::dep::DepFlags;
+use rpm_solv::{DepInput, EvrInput, PackageInput};
 use std::path::Path;
 
 /// A package in testtags form.
@@ -197,29 +198,19 @@ pub fn rich(dep: &str) -> String {
 
 fn dep(text: &str, pre: bool) -> DepInput<'_> {
     let words: Vec<&str> = text.split(' ').collect();
-    let relation = match words.get(1) {
-        Some(&"=") => Relation::EQUAL,
-        Some(&"<") => Relation::LESS,
-        Some(&"<=") => Relation::LESS_EQUAL,
-        Some(&">") => Relation::GREATER,
-        Some(&">=") => Relation::GREATER_EQUAL,
-        _ => Relation::ANY,
-    };
-    if text.starts_with('(') || relation == Relation::ANY {
-        return DepInput {
+    let flags = words.get(1).and_then(|word| DepFlags::from_symbol(word));
+    match flags.filter(|_| !text.starts_with('(')) {
+        None => DepInput {
             name: text,
             pre,
             ..DepInput::default()
-        };
-    }
-    DepInput {
-        name: words[0],
-        relation,
-        evr: EvrInput {
-            version: words[2],
-            ..EvrInput::default()
         },
-        pre,
+        Some(flags) => DepInput {
+            name: words[0],
+            flags,
+            evr: EvrInput::new(None, words[2], ""),
+            pre,
+        },
     }
 }
 

@@ -8,9 +8,10 @@ pub(in crate::commands) use select::extras;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use rpm_pkg::dep::DepGroup;
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
-use rpm_solv::{DependencyKind, SolvableId};
+use rpm_solv::SolvableId;
 
 use super::Command;
 use super::operands::{Operand, Operands};
@@ -59,7 +60,8 @@ struct DepQuestion {
     asked: fn(&QueryOptions) -> bool,
     /// The capabilities of the option that selects by it.
     what: fn(&SelectOptions) -> &[String],
-    kinds: &'static [DependencyKind],
+    /// None: the part of the requirements that scriptlets need.
+    kinds: &'static [DepGroup],
 }
 
 /// A line each: tag, key in JSON, the option that shows it, the one that selects by it, kinds.
@@ -70,7 +72,7 @@ macro_rules! questions {
             key: $key,
             asked: |given| given.$asked,
             what: $what,
-            kinds: &[$(DependencyKind::$kind),*],
+            kinds: &[$(DepGroup::$kind),*],
         }),*]
     };
 }
@@ -87,7 +89,7 @@ static DEPS: &[DepQuestion] = questions! {
     "enhances" "Enhances" enhances |s| &s.whatenhances, [Enhances];
     "depends" "Depends" depends |s| &s.whatdepends,
         [Requires Recommends Suggests Supplements Enhances];
-    "requires-pre" "RequiresPre" requires_pre |_| &[], [RequiresPre];
+    "requires-pre" "RequiresPre" requires_pre |_| &[], [];
 };
 
 impl<'a> DetailQuestion<'a> {
@@ -245,10 +247,13 @@ fn changelog(header: &Header) -> Vec<ChangelogEntry> {
 
 /// The dependencies of a package, of all the kinds that count.
 fn deps(packages: &Packages, id: SolvableId, dep: &DepQuestion) -> Vec<String> {
-    let kinds = dep.kinds.iter();
-    kinds
-        .flat_map(|kind| packages.pool.deps(id, *kind))
-        .collect()
+    match dep.kinds {
+        [] => packages.pool.pre_requires(id),
+        kinds => kinds
+            .iter()
+            .flat_map(|kind| packages.pool.deps(id, *kind))
+            .collect(),
+    }
 }
 
 /// `NAME-VERSION-RELEASE.src` of the source package; empty if the metadata does not say.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rpm_solv::{DependencyKind, SelectFlags, SolvableId};
+use rpm_pkg::dep::DepGroup;
+use rpm_solv::{SelectFlags, SolvableId};
 
 use super::DEPS;
 use crate::change;
@@ -158,7 +159,7 @@ fn file_owners(
 fn with_dependency(
     session: &Session<'_>,
     packages: &mut Packages,
-    kinds: &[DependencyKind],
+    kinds: &[DepGroup],
     capabilities: &str,
 ) -> Outcome<BTreeSet<SolvableId>> {
     let mut found = BTreeSet::new();
@@ -170,7 +171,7 @@ fn with_dependency(
                 packages.pool.solvables_with_dep_name(*kind, capability)
             });
         }
-        if kinds.contains(&DependencyKind::Provides) && capability.starts_with('/') {
+        if kinds.contains(&DepGroup::Provides) && capability.starts_with('/') {
             found.extend(file_owners(session, packages, capability)?);
         }
     }

@@ -8,9 +8,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rpm_catalog::Catalog;
+use rpm_pkg::dep::DepFlags;
 use rpm_pkg::evr::Evr;
 use rpm_pkg::nevra::Nevra;
-use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, Relation, RepoId, SolvableId};
+use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, RepoId, SolvableId};
 
 use crate::error::Outcome;
 use crate::session::{OnDemand, Packages};
@@ -80,13 +81,7 @@ fn words(text: &str) -> Vec<&str> {
 }
 
 fn dep(text: &str, pre: bool) -> DepInput<'_> {
-    let operators = [
-        (">=", Relation::GREATER_EQUAL),
-        ("<=", Relation::LESS_EQUAL),
-        ("=", Relation::EQUAL),
-        (">", Relation::GREATER),
-        ("<", Relation::LESS),
-    ];
+    let operators = [">=", "<=", "=", ">", "<"];
     let plain = DepInput {
         name: text,
         pre,
@@ -95,16 +90,12 @@ fn dep(text: &str, pre: bool) -> DepInput<'_> {
     if text.starts_with('(') {
         return plain;
     }
-    let split = |(operator, relation)| {
+    let split = |operator| {
         let (name, version) = text.split_once(operator)?;
-        let evr = EvrInput {
-            version,
-            ..EvrInput::default()
-        };
         Some(DepInput {
             name,
-            relation,
-            evr,
+            flags: DepFlags::from_symbol(operator)?,
+            evr: EvrInput::new(None, version, ""),
             pre,
         })
     };
