@@ -2,29 +2,10 @@
 
 use std::collections::HashSet;
 
-use rpm_pkg::dep::rich;
+use rpm_pkg::dep::{DepFlags, rich};
 use rpm_pkg::header::{Header, tag};
 
 use crate::schema::IndexTable;
-
-/// Requirement flags of rpm: `rpmlib/rpmds.h`.
-mod sense {
-    pub(super) const POSTTRANS: u32 = 1 << 5;
-    pub(super) const PRETRANS: u32 = 1 << 7;
-    pub(super) const PRE: u32 = 1 << 9;
-    pub(super) const POST: u32 = 1 << 10;
-    pub(super) const PREUN: u32 = 1 << 11;
-    pub(super) const POSTUN: u32 = 1 << 12;
-    pub(super) const PREUNTRANS: u32 = 1 << 20;
-    pub(super) const POSTUNTRANS: u32 = 1 << 21;
-    pub(super) const RPMLIB: u32 = 1 << 24;
-    pub(super) const KEYRING: u32 = 1 << 26;
-    pub(super) const META: u32 = 1 << 29;
-    /// Needed while the package is being installed.
-    pub(super) const INSTALL: u32 = PRE | POST | RPMLIB | KEYRING | PRETRANS | POSTTRANS;
-    /// Needed while it is being erased, hence for as long as it is installed.
-    pub(super) const ERASE: u32 = PREUN | POSTUN | PREUNTRANS | POSTUNTRANS;
-}
 
 /// One row of an index table, without the header number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,16 +60,14 @@ fn requirements(header: &Header) -> Vec<IndexRow> {
     let mut flags = header.u32s(tag::REQUIREFLAGS);
     let mut rows = Vec::new();
     for (idx, key) in numbered(header, IndexTable::Requirename) {
-        if !flags.next().is_some_and(is_transient) {
+        if !flags
+            .next()
+            .is_some_and(|flags| DepFlags(flags).is_transient())
+        {
             push(&mut rows, IndexTable::Requirename, key, idx);
         }
     }
     rows
-}
-
-/// Whether a requirement ends with the installation, so that it is not looked up later.
-fn is_transient(flags: u32) -> bool {
-    flags & sense::INSTALL != 0 && flags & (sense::ERASE | sense::META) == 0
 }
 
 fn by_script(header: &Header, index: IndexTable, script_tag: u32) -> Vec<IndexRow> {

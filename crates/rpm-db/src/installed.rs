@@ -5,33 +5,27 @@ use rpm_pkg::header::{DatabaseHeader, Header, IndexEntry, TagType, TagValue, tag
 
 use crate::DbError;
 
-/// State of a file of an installed package, tag 1029.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum FileState {
-    /// Installed; `%ghost` files too.
-    Normal = 0,
-    /// Another package's file stands in its place.
-    Replaced = 1,
-    /// Left out: documentation, language or configuration not wanted.
-    NotInstalled = 2,
-    /// On a shared network file system that is not written.
-    NetShared = 3,
-    /// A file of the other word size stands in its place.
-    WrongColor = 4,
+rpm_pkg::table! {
+    /// State of a file of an installed package, tag 1029, and its number there.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum FileState: u8 {
+        /// Installed; `%ghost` files too.
+        Normal => 0,
+        /// Another package's file stands in its place.
+        Replaced => 1,
+        /// Left out: documentation, language or configuration not wanted.
+        NotInstalled => 2,
+        /// On a shared network file system that is not written.
+        NetShared => 3,
+        /// A file of the other word size stands in its place.
+        WrongColor => 4,
+    }
 }
 
 impl FileState {
     /// The state with this number.
     pub fn from_number(number: u8) -> Option<Self> {
-        Some(match number {
-            0 => Self::Normal,
-            1 => Self::Replaced,
-            2 => Self::NotInstalled,
-            3 => Self::NetShared,
-            4 => Self::WrongColor,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|state| state.row() == number)
     }
 
     /// States of all files of a database header; one that is missing or unknown reads as normal.
@@ -62,97 +56,34 @@ pub struct InstallFacts<'a> {
     pub as_rpm6: bool,
 }
 
-/// A signature tag and the tag it has in a database.
-struct Translation {
-    from: u32,
-    to: u32,
-    kind: TagType,
-    /// Elements demanded; 0 for any number.
-    count: u32,
-    /// May stand in the main header instead, as it did in old packages.
-    either: bool,
-}
-
-const fn translation(from: u32, to: u32, kind: TagType, count: u32, either: bool) -> Translation {
-    Translation {
-        from,
-        to,
-        kind,
-        count,
-        either,
-    }
-}
-
-/// rpm 4.18, `lib/package.c`, `xlateTags`.
-const TRANSLATIONS: [Translation; 15] = [
-    translation(tag::SIG_SIZE, tag::SIGSIZE, TagType::Int32, 1, false),
-    translation(tag::SIG_PGP, tag::SIGPGP, TagType::Bin, 0, false),
-    translation(tag::SIG_MD5, tag::SIGMD5, TagType::Bin, 16, false),
-    translation(tag::SIG_GPG, tag::SIGGPG, TagType::Bin, 0, false),
-    translation(
-        tag::SIG_PAYLOADSIZE,
-        tag::ARCHIVESIZE,
-        TagType::Int32,
-        1,
-        true,
-    ),
-    translation(
-        tag::SIG_FILESIGNATURES,
-        tag::FILESIGNATURES,
-        TagType::StringArray,
-        0,
-        true,
-    ),
-    translation(
-        tag::SIG_FILESIGNATURELENGTH,
-        tag::FILESIGNATURELENGTH,
-        TagType::Int32,
-        1,
-        true,
-    ),
-    translation(
-        tag::VERITYSIGNATURES,
-        tag::VERITYSIGNATURES,
-        TagType::StringArray,
-        0,
-        false,
-    ),
-    translation(
-        tag::VERITYSIGNATUREALGO,
-        tag::VERITYSIGNATUREALGO,
-        TagType::Int32,
-        1,
-        false,
-    ),
-    translation(tag::SHA1HEADER, tag::SHA1HEADER, TagType::String, 1, false),
-    translation(
-        tag::SHA256HEADER,
-        tag::SHA256HEADER,
-        TagType::String,
-        1,
-        false,
-    ),
-    translation(tag::DSAHEADER, tag::DSAHEADER, TagType::Bin, 0, false),
-    translation(tag::RSAHEADER, tag::RSAHEADER, TagType::Bin, 0, false),
-    translation(tag::LONGSIGSIZE, tag::LONGSIGSIZE, TagType::Int64, 1, false),
-    translation(
-        tag::LONGARCHIVESIZE,
-        tag::LONGARCHIVESIZE,
-        TagType::Int64,
-        1,
-        false,
-    ),
+/// Signature tags and the tags they have in a database (rpm 4.18, `lib/package.c`, `xlateTags`).
+const TRANSLATIONS: [(u32, u32); 15] = [
+    (tag::SIG_SIZE, tag::SIGSIZE),
+    (tag::SIG_PGP, tag::SIGPGP),
+    (tag::SIG_MD5, tag::SIGMD5),
+    (tag::SIG_GPG, tag::SIGGPG),
+    (tag::SIG_PAYLOADSIZE, tag::ARCHIVESIZE),
+    (tag::SIG_FILESIGNATURES, tag::FILESIGNATURES),
+    (tag::SIG_FILESIGNATURELENGTH, tag::FILESIGNATURELENGTH),
+    (tag::VERITYSIGNATURES, tag::VERITYSIGNATURES),
+    (tag::VERITYSIGNATUREALGO, tag::VERITYSIGNATUREALGO),
+    (tag::SHA1HEADER, tag::SHA1HEADER),
+    (tag::SHA256HEADER, tag::SHA256HEADER),
+    (tag::DSAHEADER, tag::DSAHEADER),
+    (tag::RSAHEADER, tag::RSAHEADER),
+    (tag::LONGSIGSIZE, tag::LONGSIGSIZE),
+    (tag::LONGARCHIVESIZE, tag::LONGARCHIVESIZE),
 ];
 /// What rpm 6 copies besides.
-const OPENPGP: [Translation; 2] = [
-    translation(tag::OPENPGP, tag::OPENPGP, TagType::StringArray, 0, false),
-    translation(
-        tag::SHA3_256HEADER,
-        tag::SHA3_256HEADER,
-        TagType::String,
-        1,
-        false,
-    ),
+const OPENPGP: [(u32, u32); 2] = [
+    (tag::OPENPGP, tag::OPENPGP),
+    (tag::SHA3_256HEADER, tag::SHA3_256HEADER),
+];
+/// What may stand in the main header instead, as it did in old packages.
+const EITHER: [u32; 3] = [
+    tag::ARCHIVESIZE,
+    tag::FILESIGNATURES,
+    tag::FILESIGNATURELENGTH,
 ];
 /// Elements of a copied signature tag.
 const MAX_SIGNATURE_COUNT: u32 = 16 << 20;
@@ -177,7 +108,9 @@ impl InstalledHeader {
         facts: &InstallFacts<'_>,
     ) -> Result<Self, DbError> {
         let mut record = DatabaseHeader::from_header(main);
-        copy_signature(&mut record, signature, main, facts)?;
+        for (tag, entry) in translated(signature, main, facts.as_rpm6)? {
+            record.copy(tag, &entry);
+        }
         let states = match facts.states {
             [] => vec![FileState::Normal; main.count(tag::BASENAMES)],
             states => states.to_vec(),
@@ -188,7 +121,7 @@ impl InstalledHeader {
             .add(tag::INSTALLCOLOR, TagValue::int32(facts.color))
             .add(tag::INSTALLTID, TagValue::int32(facts.tid));
         if let Some(prefixes) = main.entry(tag::PREFIXES) {
-            record.add(tag::INSTPREFIXES, TagValue::of(&prefixes));
+            record.copy(tag::INSTPREFIXES, &prefixes);
         }
         if !main.has(tag::SOURCERPM) && !main.has(tag::SOURCEPACKAGE) {
             record.add(tag::SOURCERPM, TagValue::string("(none)"));
@@ -212,11 +145,6 @@ impl InstalledHeader {
         let mut record = DatabaseHeader::from_header(stored);
         set_states(&mut record, stored, states)?;
         finish(&record, stored)
-    }
-
-    /// The bytes to be stored.
-    pub fn into_blob(self) -> Vec<u8> {
-        self.blob
     }
 
     /// The bytes to be stored.
@@ -249,21 +177,8 @@ fn set_states(
         ));
     }
     if !states.is_empty() {
-        let numbers = states.iter().map(|s| *s as u8).collect();
+        let numbers = states.iter().map(|state| state.row()).collect();
         record.add(tag::FILESTATES, TagValue::Char(numbers));
-    }
-    Ok(())
-}
-
-/// Adds the signature tags that a database header also has, under their numbers there.
-fn copy_signature(
-    record: &mut DatabaseHeader,
-    signature: &Header,
-    main: &Header,
-    facts: &InstallFacts<'_>,
-) -> Result<(), DbError> {
-    for (tag, entry) in translated(signature, main, facts.as_rpm6)? {
-        record.add(tag, TagValue::of(&entry));
     }
     Ok(())
 }
@@ -283,27 +198,28 @@ fn translated<'a>(
     main: &Header,
     as_rpm6: bool,
 ) -> Result<Vec<(u32, IndexEntry<'a>)>, DbError> {
-    let newer: &[Translation] = if as_rpm6 { &OPENPGP } else { &[] };
+    let newer: &[_] = if as_rpm6 { &OPENPGP } else { &[] };
     let is_v6 = as_rpm6 && main.has(tag::RPMFORMAT);
     let mut entries = Vec::new();
-    for rule in TRANSLATIONS.iter().chain(newer) {
-        let counts = !(is_v6 && rule.from >= LEGACY_SIGNATURES);
-        let found = signature.entry(rule.from).filter(|_| counts);
-        if main.has(rule.to) {
-            if rule.either && found.is_none() {
+    for (from, to) in TRANSLATIONS.iter().chain(newer).copied() {
+        let counts = !(is_v6 && from >= LEGACY_SIGNATURES);
+        let found = signature.entry(from).filter(|_| counts);
+        if main.has(to) {
+            if EITHER.contains(&to) && found.is_none() {
                 continue;
             }
-            return Err(bad(main, rule.to, "stands in the main header too"));
+            return Err(bad(main, to, "stands in the main header too"));
         }
         let Some(entry) = found else { continue };
-        let count_is_right = match rule.count {
-            0 => (1..=MAX_SIGNATURE_COUNT).contains(&entry.count),
-            n => entry.count == n,
+        let wanted = match entry.kind {
+            _ if from == tag::SIG_MD5 => 16..=16,
+            TagType::Bin | TagType::StringArray => 1..=MAX_SIGNATURE_COUNT,
+            _ => 1..=1,
         };
-        if entry.kind != rule.kind || !count_is_right {
-            return Err(bad(main, rule.from, "has a wrong type or size"));
+        if tag::known_type(to) != Some(entry.kind) || !wanted.contains(&entry.count) {
+            return Err(bad(main, from, "has a wrong type or size"));
         }
-        entries.push((rule.to, entry));
+        entries.push((to, entry));
     }
     Ok(entries)
 }

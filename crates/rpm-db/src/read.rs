@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::header::{Header, HeaderError, HeaderKind, tag};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
-use sha2::{Digest, Sha256};
 
 use crate::index;
 use crate::open::DatabaseStore;
@@ -124,7 +124,10 @@ impl Db {
             DatabaseStore::Sqlite { conn, .. } => {
                 select(conn, table, key).map_err(DbError::sqlite(self.path()))?
             }
-            _ => self.scan(table, key)?,
+            _ => {
+                let rows = self.scan(table, &|row| row == key)?;
+                rows.into_iter().map(|(_, found)| found).collect()
+            }
         };
         found.sort_unstable();
         Ok(found)
@@ -143,7 +146,7 @@ impl Db {
             DatabaseStore::Sqlite { conn, .. } => {
                 select_prefix(conn, table, prefix).map_err(DbError::sqlite(self.path()))?
             }
-            _ => self.scan_prefix(table, prefix)?,
+            _ => self.scan(table, &|row| row.starts_with(prefix))?,
         };
         found.sort_unstable();
         Ok(found)
@@ -210,30 +213,17 @@ impl Db {
         Ok(names)
     }
 
-    fn scan_prefix(
+    /// Databases without index tables are read from end to end.
+    fn scan(
         &self,
         table: IndexTable,
-        prefix: &[u8],
+        wanted: &dyn Fn(&[u8]) -> bool,
     ) -> Result<Vec<(Vec<u8>, Match)>, DbError> {
         let mut found = Vec::new();
         self.for_each(&mut |hnum, header| {
             let rows = index::rows(&header, table).into_iter();
-            let rows = rows.filter(|row| row.key.starts_with(prefix));
+            let rows = rows.filter(|row| wanted(&row.key));
             found.extend(rows.map(|row| (row.key, Match { hnum, idx: row.idx })));
-            ControlFlow::Continue(())
-        })?;
-        Ok(found)
-    }
-
-    /// Databases without index tables are read from end to end.
-    fn scan(&self, table: IndexTable, key: &[u8]) -> Result<Vec<Match>, DbError> {
-        let mut found = Vec::new();
-        self.for_each(&mut |hnum, header| {
-            let rows = index::rows(&header, table).into_iter();
-            found.extend(
-                rows.filter(|row| row.key == key)
-                    .map(|row| Match { hnum, idx: row.idx }),
-            );
             ControlFlow::Continue(())
         })?;
         Ok(found)
@@ -259,14 +249,6 @@ impl Db {
     /// As [`Db::find`].
     pub fn providers(&self, name: &str) -> Result<Vec<Match>, DbError> {
         self.find(IndexTable::Providename, name.as_bytes())
-    }
-
-    /// Requirements with this name, of any version; operands of rich ones included.
-    ///
-    /// # Errors
-    /// As [`Db::find`].
-    pub fn requirers(&self, name: &str) -> Result<Vec<Match>, DbError> {
-        self.find(IndexTable::Requirename, name.as_bytes())
     }
 
     /// Files with exactly this absolute path, in any state; `idx` is the file's number. Symbolic links between
@@ -305,18 +287,17 @@ impl Db {
 /// The database cookie that tdnf's history keeps, of the records of [`Db::names`]: hex SHA-256 over each distinct
 /// package name in byte order, followed by the numbers of its headers.
 pub fn cookie(records: &[(Vec<u8>, u32)]) -> String {
-    let mut hasher = Sha256::new();
+    let mut hasher = Hasher::new(DigestAlgo::Sha256);
     for of_name in records.chunk_by(|(a, _), (b, _)| a == b) {
         of_name
             .iter()
             .take(1)
             .for_each(|(name, _)| hasher.update(name));
         for (_, hnum) in of_name {
-            hasher.update(hnum.to_ne_bytes());
+            hasher.update(&hnum.to_ne_bytes());
         }
     }
-    let digest = hasher.finalize();
-    digest.iter().map(|b| format!("{b:02x}")).collect()
+    hasher.finish().hex()
 }
 
 /// See [`Db::snapshot`].

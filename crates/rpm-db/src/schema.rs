@@ -1,5 +1,6 @@
 //! Tables of `rpmdb.sqlite` (docs/reference/rpmdb.md, 2.2; the same from rpm 4.16 to 6.1).
 
+use rpm_pkg::header::tag;
 use std::time::Duration;
 
 /// How long a busy database is waited for; rpm waits as long.
@@ -11,99 +12,42 @@ pub const MAX_HEADER: u32 = 256 << 20;
 /// Pages in the write-ahead log before SQLite copies them into the database; rpm's number.
 pub(crate) const CHECKPOINT_PAGES: u32 = 10_000;
 
-/// An index table of the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)] // Named after the tag that each is made from.
-pub enum IndexTable {
-    Name,
-    Basenames,
-    Group,
-    Requirename,
-    Providename,
-    Conflictname,
-    Obsoletename,
-    Triggername,
-    Dirnames,
-    Installtid,
-    Sigmd5,
-    Sha1header,
-    Filetriggername,
-    Transfiletriggername,
-    Recommendname,
-    Suggestname,
-    Supplementname,
-    Enhancename,
+rpm_pkg::table! {
+    /// An index table of the database, in the order in which rpm creates them: its name, and the header tag that its
+    /// keys come from.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[allow(missing_docs)] // Named after the tag that each is made from.
+    pub enum IndexTable: (&'static str, u32) {
+        Name => ("Name", tag::NAME),
+        Basenames => ("Basenames", tag::BASENAMES),
+        Group => ("Group", tag::GROUP),
+        Requirename => ("Requirename", tag::REQUIRENAME),
+        Providename => ("Providename", tag::PROVIDENAME),
+        Conflictname => ("Conflictname", tag::CONFLICTNAME),
+        Obsoletename => ("Obsoletename", tag::OBSOLETENAME),
+        Triggername => ("Triggername", tag::TRIGGERNAME),
+        Dirnames => ("Dirnames", tag::DIRNAMES),
+        Installtid => ("Installtid", tag::INSTALLTID),
+        Sigmd5 => ("Sigmd5", tag::SIGMD5),
+        Sha1header => ("Sha1header", tag::SHA1HEADER),
+        Filetriggername => ("Filetriggername", tag::FILETRIGGERNAME),
+        Transfiletriggername => ("Transfiletriggername", tag::TRANSFILETRIGGERNAME),
+        Recommendname => ("Recommendname", tag::RECOMMENDNAME),
+        Suggestname => ("Suggestname", tag::SUGGESTNAME),
+        Supplementname => ("Supplementname", tag::SUPPLEMENTNAME),
+        Enhancename => ("Enhancename", tag::ENHANCENAME),
+    }
 }
 
 impl IndexTable {
-    /// All tables in the order in which rpm creates them.
-    pub const ALL: [Self; 18] = [
-        Self::Name,
-        Self::Basenames,
-        Self::Group,
-        Self::Requirename,
-        Self::Providename,
-        Self::Conflictname,
-        Self::Obsoletename,
-        Self::Triggername,
-        Self::Dirnames,
-        Self::Installtid,
-        Self::Sigmd5,
-        Self::Sha1header,
-        Self::Filetriggername,
-        Self::Transfiletriggername,
-        Self::Recommendname,
-        Self::Suggestname,
-        Self::Supplementname,
-        Self::Enhancename,
-    ];
-
     /// The table's name.
     pub const fn table(self) -> &'static str {
-        match self {
-            Self::Name => "Name",
-            Self::Basenames => "Basenames",
-            Self::Group => "Group",
-            Self::Requirename => "Requirename",
-            Self::Providename => "Providename",
-            Self::Conflictname => "Conflictname",
-            Self::Obsoletename => "Obsoletename",
-            Self::Triggername => "Triggername",
-            Self::Dirnames => "Dirnames",
-            Self::Installtid => "Installtid",
-            Self::Sigmd5 => "Sigmd5",
-            Self::Sha1header => "Sha1header",
-            Self::Filetriggername => "Filetriggername",
-            Self::Transfiletriggername => "Transfiletriggername",
-            Self::Recommendname => "Recommendname",
-            Self::Suggestname => "Suggestname",
-            Self::Supplementname => "Supplementname",
-            Self::Enhancename => "Enhancename",
-        }
+        self.row().0
     }
 
     /// The header tag that the keys come from.
     pub const fn tag(self) -> u32 {
-        match self {
-            Self::Name => 1000,
-            Self::Basenames => 1117,
-            Self::Group => 1016,
-            Self::Requirename => 1049,
-            Self::Providename => 1047,
-            Self::Conflictname => 1054,
-            Self::Obsoletename => 1090,
-            Self::Triggername => 1066,
-            Self::Dirnames => 1118,
-            Self::Installtid => 1128,
-            Self::Sigmd5 => 261,
-            Self::Sha1header => 269,
-            Self::Filetriggername => 5069,
-            Self::Transfiletriggername => 5079,
-            Self::Recommendname => 5046,
-            Self::Suggestname => 5049,
-            Self::Supplementname => 5052,
-            Self::Enhancename => 5055,
-        }
+        self.row().1
     }
 
     /// Keys of these tables are bytes, all others text.

@@ -38,7 +38,8 @@ pub(crate) fn installed(file: &Path) -> Vec<u8> {
     };
     InstalledHeader::from_package(&signature, &main, &facts)
         .unwrap()
-        .into_blob()
+        .blob()
+        .to_vec()
 }
 
 /// A folder that other users may enter.
