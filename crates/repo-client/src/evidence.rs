@@ -5,7 +5,7 @@ use std::io::Read;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_pkg::header::tag;
 use rpm_pkg::package::{Covers, DigestChoice, DigestOutcome, Package, PackageError};
-use rpm_trust::policy::{self, DigestName, DigestState, Evidence, FileDigests};
+use rpm_trust::policy::{DigestState, Evidence, FileDigests};
 use rpm_trust::{Keyring, SignatureCheck, SignatureState};
 
 /// Bytes read at a time.
@@ -29,12 +29,11 @@ pub fn evidence<R: Read>(
     };
     match package.verify_header_digests() {
         Ok(items) => {
-            let best = items.first().and_then(|item| name_of(item.expected.algo()));
+            let best = items.first().map(|item| item.expected.algo());
             evidence.header_digest = best.map_or(DigestState::Absent, DigestState::Good);
         }
         Err(PackageError::HeaderDigest { item }) => {
-            let name = name_of(item.expected.algo()).unwrap_or(DigestName::Sha256);
-            evidence.header_digest = DigestState::Bad(name);
+            evidence.header_digest = DigestState::Bad(item.expected.algo());
         }
         Err(error) => evidence.malformed.push(error.to_string()),
     }
@@ -57,10 +56,6 @@ pub fn evidence<R: Read>(
         .into_iter()
         .map(|(covers, check)| {
             let state = check.map_or_else(|state| *state, |check| check.finish(keyring, now));
-            let covers = match covers {
-                Covers::Header => policy::Covers::Header,
-                _ => policy::Covers::HeaderAndPayload,
-            };
             (covers, state)
         })
         .collect();
@@ -104,16 +99,11 @@ fn read_payload<R: Read>(
 /// Bad if any digest of this part is bad, else good by the strongest.
 fn state_of(outcomes: &[DigestOutcome], covers: Covers) -> DigestState {
     let part = || outcomes.iter().filter(|one| one.item.covers == covers);
-    let name = |one: &DigestOutcome| name_of(one.item.expected.algo());
     if let Some(bad) = part().find(|one| !one.good) {
-        return DigestState::Bad(name(bad).unwrap_or(DigestName::Sha256));
+        return DigestState::Bad(bad.item.expected.algo());
     }
-    let best = part().filter_map(name).max();
+    let best = part().map(|one| one.item.expected.algo()).max();
     best.map_or(DigestState::Absent, DigestState::Good)
-}
-
-fn name_of(algo: DigestAlgo) -> Option<DigestName> {
-    DigestName::from_rpm_id(algo.rpm_id())
 }
 
 fn file_digests<R: Read>(package: &Package<R>) -> FileDigests {
@@ -122,5 +112,5 @@ fn file_digests<R: Read>(package: &Package<R>) -> FileDigests {
         return FileDigests::NoFiles;
     }
     let algorithm = header.u32(tag::FILEDIGESTALGO).unwrap_or(0);
-    DigestName::from_rpm_id(algorithm).map_or(FileDigests::Unknown, FileDigests::Algorithm)
+    DigestAlgo::from_rpm_id(algorithm).map_or(FileDigests::Unknown, FileDigests::Algorithm)
 }

@@ -2,82 +2,30 @@
 
 use std::fmt;
 
+use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::package::Covers;
+
 use crate::{Distrust, SignatureState, SignedBy};
 
-/// What a signature covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Covers {
-    /// The main header (tags 267, 268, 278).
-    Header,
-    /// The main header and the payload (tags 1002, 1005).
-    HeaderAndPayload,
-}
-
-/// Digest algorithms by name; rpm-pkg computes them, this crate only weighs them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
-pub enum DigestName {
-    Md5,
-    Sha1,
-    Sha224,
-    Sha256,
-    Sha384,
-    Sha512,
-    Sha3_256,
-    Sha3_512,
-}
-
-impl DigestName {
-    /// True from SHA-224 on: nobody can make two files with one digest.
-    pub fn is_strong(self) -> bool {
-        self >= DigestName::Sha224
-    }
-
-    /// From rpm's number (`FILEDIGESTALGO`, docs/reference/packages.md, 1.6); None for unknown numbers.
-    pub fn from_rpm_id(id: u32) -> Option<DigestName> {
-        match id {
-            0 | 1 => Some(DigestName::Md5),
-            2 => Some(DigestName::Sha1),
-            8 => Some(DigestName::Sha256),
-            9 => Some(DigestName::Sha384),
-            10 => Some(DigestName::Sha512),
-            11 => Some(DigestName::Sha224),
-            12 => Some(DigestName::Sha3_256),
-            14 => Some(DigestName::Sha3_512),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for DigestName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DigestName::Md5 => "MD5",
-            DigestName::Sha1 => "SHA1",
-            DigestName::Sha224 => "SHA224",
-            DigestName::Sha256 => "SHA256",
-            DigestName::Sha384 => "SHA384",
-            DigestName::Sha512 => "SHA512",
-            DigestName::Sha3_256 => "SHA3-256",
-            DigestName::Sha3_512 => "SHA3-512",
-        })
-    }
+/// The name of a digest algorithm for people: `SHA256`.
+fn shown(algo: DigestAlgo) -> String {
+    algo.name().to_ascii_uppercase()
 }
 
 /// What became of the strongest digest over one part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DigestState {
     /// Matches.
-    Good(DigestName),
+    Good(DigestAlgo),
     /// Does not match, or has no valid form.
-    Bad(DigestName),
+    Bad(DigestAlgo),
     /// The package carries none.
     #[default]
     Absent,
 }
 
 impl DigestState {
-    fn good(self) -> Option<DigestName> {
+    fn good(self) -> Option<DigestAlgo> {
         match self {
             DigestState::Good(name) => Some(name),
             _ => None,
@@ -91,7 +39,7 @@ pub enum FileDigests {
     /// The package has no regular file: there is no content to bind.
     NoFiles,
     /// `FILEDIGESTALGO`; every file is compared with it as it is unpacked.
-    Algorithm(DigestName),
+    Algorithm(DigestAlgo),
     /// Files without digests, or an unknown algorithm.
     #[default]
     Unknown,
@@ -133,9 +81,9 @@ pub enum Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binding {
     /// A payload digest inside the signed header.
-    PayloadDigest(DigestName),
+    PayloadDigest(DigestAlgo),
     /// File digests inside the signed header; the unpacker must compare each file.
-    FileDigests(DigestName),
+    FileDigests(DigestAlgo),
     /// The package has no file content.
     NoContent,
     /// A signature over header and payload.
@@ -166,7 +114,7 @@ pub enum Refusal {
         /// `header`, `payload` or `header and payload`.
         part: &'static str,
         /// Which algorithm.
-        digest: DigestName,
+        digest: DigestAlgo,
     },
     /// An item of the signature header has no valid form; no override.
     MalformedItem(String),
@@ -187,7 +135,7 @@ pub enum Refusal {
     /// No signature.
     Unsigned,
     /// No signature, and nothing stronger than this digest covers the package.
-    UnsignedWeakDigest(DigestName),
+    UnsignedWeakDigest(DigestAlgo),
     /// No signature, and no digest covers header and payload.
     Unprotected,
 }
@@ -213,7 +161,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::BadSignature(state) => state.fmt(f),
-            Refusal::BadDigest { part, digest } => write!(f, "{digest} digest of {part} is wrong"),
+            Refusal::BadDigest { part, digest } => {
+                write!(f, "{} digest of {part} is wrong", shown(*digest))
+            }
             Refusal::MalformedItem(what) => write!(f, "malformed signature header: {what}"),
             Refusal::PayloadNotCovered(key) => {
                 write!(
@@ -229,7 +179,9 @@ impl fmt::Display for Refusal {
                 write!(f, "signed by unknown key {}", key_ids.join(", "))
             }
             Refusal::Unsigned => f.write_str("not signed"),
-            Refusal::UnsignedWeakDigest(name) => write!(f, "not signed, only {name} digests"),
+            Refusal::UnsignedWeakDigest(name) => {
+                write!(f, "not signed, only {} digests", shown(*name))
+            }
             Refusal::Unprotected => f.write_str("not signed, and no digest covers it"),
         }
     }
@@ -360,7 +312,7 @@ fn binding(evidence: &Evidence, whole: bool) -> Option<Binding> {
     }
     match evidence.file_digests {
         FileDigests::NoFiles => Some(Binding::NoContent),
-        FileDigests::Algorithm(name) if name >= DigestName::Sha256 => {
+        FileDigests::Algorithm(name) if name >= DigestAlgo::Sha256 => {
             Some(Binding::FileDigests(name))
         }
         _ => None,
@@ -402,7 +354,7 @@ fn not_signed(evidence: &Evidence) -> Refusal {
 }
 
 /// The weakest link of the best digests that together cover header and payload.
-fn digest_cover(evidence: &Evidence) -> Option<DigestName> {
+fn digest_cover(evidence: &Evidence) -> Option<DigestAlgo> {
     let parts = match (
         evidence.header_digest.good(),
         evidence.payload_digest.good(),

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rpm_pkg::package::Covers;
 use rpm_trust::Keyring;
-use rpm_trust::policy::Covers;
 use testkit::tree;
 
 /// 2026-11-21: the tests' present. Fixed, so that results do not change with the calendar.

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use rpm_trust::policy::Covers;
+use rpm_pkg::package::Covers;
 use rpm_trust::{Keyring, SignatureState, verify_package_signature};
 
 use testkit::fixtures::real;
@@ -15,7 +15,7 @@ fn states(keyring: &Keyring, cut: &Cut) -> Vec<SignatureState> {
         .map(|item| {
             let payload: &[u8] = match item.covers {
                 Covers::Header => &[],
-                Covers::HeaderAndPayload => &cut.payload,
+                _ => &cut.payload,
             };
             let data = cut.header.chain(payload);
             verify_package_signature(keyring, &item.packet, data, NOW).unwrap()

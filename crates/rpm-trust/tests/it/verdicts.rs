@@ -1,8 +1,9 @@
 //! The policy table of docs/reference/packages.md, 1.8, row by row.
 
+use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::package::Covers;
 use rpm_trust::policy::{
-    Acceptance, Binding, Covers, DigestName, DigestState, Evidence, FileDigests, Policy, Refusal,
-    Verdict, judge,
+    Acceptance, Binding, DigestState, Evidence, FileDigests, Policy, Refusal, Verdict, judge,
 };
 use rpm_trust::{Distrust, SignatureState, SignedBy};
 
@@ -31,10 +32,10 @@ fn modern(signature: Option<SignatureState>) -> Evidence {
             .into_iter()
             .map(|state| (Covers::Header, state))
             .collect(),
-        header_digest: DigestState::Good(DigestName::Sha256),
-        payload_digest: DigestState::Good(DigestName::Sha256),
-        header_payload_digest: DigestState::Good(DigestName::Md5),
-        file_digests: FileDigests::Algorithm(DigestName::Sha256),
+        header_digest: DigestState::Good(DigestAlgo::Sha256),
+        payload_digest: DigestState::Good(DigestAlgo::Sha256),
+        header_payload_digest: DigestState::Good(DigestAlgo::Md5),
+        file_digests: FileDigests::Algorithm(DigestAlgo::Sha256),
         malformed: Vec::new(),
     }
 }
@@ -71,7 +72,7 @@ fn broken_is_refused_without_override() {
         );
     }
     let mut evidence = modern(Some(good()));
-    evidence.payload_digest = DigestState::Bad(DigestName::Sha256);
+    evidence.payload_digest = DigestState::Bad(DigestAlgo::Sha256);
     assert_eq!(
         columns(&evidence),
         both("refused:bad-digest", "refused:bad-digest")
@@ -93,13 +94,13 @@ fn signed_and_covered() {
     let mut evidence = modern(Some(good()));
     assert_eq!(
         binding(&evidence),
-        Binding::PayloadDigest(DigestName::Sha256)
+        Binding::PayloadDigest(DigestAlgo::Sha256)
     );
     // EL7: no payload digest, SHA-256 file digests.
     evidence.payload_digest = DigestState::Absent;
-    assert_eq!(binding(&evidence), Binding::FileDigests(DigestName::Sha256));
+    assert_eq!(binding(&evidence), Binding::FileDigests(DigestAlgo::Sha256));
     // MD5 file digests: only a signature over everything helps (row 14, rpm#1672).
-    evidence.file_digests = FileDigests::Algorithm(DigestName::Md5);
+    evidence.file_digests = FileDigests::Algorithm(DigestAlgo::Md5);
     let columns = columns(&evidence);
     assert_eq!(
         columns,
@@ -156,7 +157,7 @@ fn unsigned() {
     );
     assert!(judge(&evidence, Policy::NoGpgCheck).waived().is_some());
     // EL5: only SHA-1 and MD5.
-    evidence.header_digest = DigestState::Good(DigestName::Sha1);
+    evidence.header_digest = DigestState::Good(DigestAlgo::Sha1);
     evidence.payload_digest = DigestState::Absent;
     let weak = both(
         "refused:unsigned-weak-digest",
