@@ -136,15 +136,12 @@ const SHARED_MEMORY: usize = 32 * 1024;
 /// The file cannot be written.
 pub fn make_reproducible(location: &DbLocation) -> Result<(), DbError> {
     let path = location.file();
-    let mut name = path.clone().into_os_string();
-    name.push("-shm");
-    let shared = PathBuf::from(name);
+    let shared = beside(&path, "-shm");
     if has_pending_log(&path) || !shared.is_file() {
         return Ok(());
     }
     let zeros = [0; SHARED_MEMORY];
-    let same = fs::read(&shared).is_ok_and(|bytes| bytes == zeros);
-    if same {
+    if fs::read(&shared).is_ok_and(|bytes| bytes == zeros) {
         return Ok(());
     }
     fs::write(&shared, zeros).map_err(DbError::io(&shared))
@@ -244,9 +241,7 @@ fn set_mode(path: &Path, fresh: bool) -> Result<(), DbError> {
         return Ok(());
     }
     for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        let file = PathBuf::from(name);
+        let file = beside(path, suffix);
         match fs::metadata(&file) {
             Ok(meta) if meta.mode() & 0o777 != 0o644 => {
                 fs::set_permissions(&file, fs::Permissions::from_mode(0o644))
@@ -271,9 +266,14 @@ fn settle(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 fn has_pending_log(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|meta| meta.len() > 0)
+}
+
+/// A side file of SQLite's.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    fs::metadata(PathBuf::from(name)).is_ok_and(|meta| meta.len() > 0)
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// A path as SQLite's URI form wants it: bytes with a meaning in URIs are escaped.

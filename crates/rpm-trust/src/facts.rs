@@ -64,8 +64,8 @@ impl KeyInfo {
             .with_policy(trust::structure(), trust::time(now))
             .ok();
         KeyInfo {
-            fingerprint: hex(primary.key().fingerprint().as_bytes()),
-            key_id: hex(primary.key().keyid().as_bytes()),
+            fingerprint: format!("{:x}", primary.key().fingerprint()),
+            key_id: format!("{:x}", primary.key().keyid()),
             user_id: user_id(cert, now),
             created: seconds(primary.key().creation_time()),
             expires: valid
@@ -134,8 +134,8 @@ fn subkeys(cert: &Cert, now: u64) -> Vec<SubkeyInfo> {
     cert.keys()
         .subkeys()
         .map(|subkey| SubkeyInfo {
-            fingerprint: hex(subkey.key().fingerprint().as_bytes()),
-            key_id: hex(subkey.key().keyid().as_bytes()),
+            fingerprint: format!("{:x}", subkey.key().fingerprint()),
+            key_id: format!("{:x}", subkey.key().keyid()),
             created: seconds(subkey.key().creation_time()),
             signs: subkey
                 .with_policy(trust::structure(), trust::time(now))
@@ -178,16 +178,6 @@ pub(crate) fn describe<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> String {
         Some(bits) => format!("{name} {bits}"),
         None => name,
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 pub(crate) fn seconds(time: SystemTime) -> u64 {

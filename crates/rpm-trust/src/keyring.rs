@@ -11,7 +11,6 @@ use sequoia_openpgp::parse::Parse;
 use sequoia_openpgp::{Cert, KeyHandle, KeyID};
 
 use crate::armor;
-use crate::facts::hex;
 use crate::{KeyInfo, MAX_KEY_FILE, MAX_KEYS, MAX_KEYS_PER_FILE, MAX_SUBKEYS, TrustError};
 
 const PUBLIC_LABEL: &str = "PGP PUBLIC KEY BLOCK";
@@ -55,7 +54,7 @@ impl Keyring {
         }
         let mut added = Vec::with_capacity(entries.len());
         for entry in entries {
-            let fingerprint = hex(entry.cert.fingerprint().as_bytes());
+            let fingerprint = format!("{:x}", entry.cert.fingerprint());
             self.insert(entry);
             if !added.contains(&fingerprint) {
                 added.push(fingerprint);
@@ -77,7 +76,7 @@ impl Keyring {
         self.certs
             .iter()
             .find(|entry| {
-                hex(entry.cert.fingerprint().as_bytes()).eq_ignore_ascii_case(fingerprint)
+                format!("{:x}", entry.cert.fingerprint()).eq_ignore_ascii_case(fingerprint)
             })
             .map(|entry| KeyInfo::of(&entry.cert, entry.binary.clone(), now))
     }
@@ -86,7 +85,7 @@ impl Keyring {
     pub fn key_ids(&self) -> Vec<String> {
         self.certs
             .iter()
-            .map(|entry| hex(entry.cert.keyid().as_bytes()))
+            .map(|entry| format!("{:x}", entry.cert.keyid()))
             .collect()
     }
 
@@ -244,7 +243,7 @@ fn check_packets(raw: &RawCert<'_>) -> Result<(), TrustError> {
         match packet {
             Tag::Signature => bare_subkey = false,
             Tag::PublicSubkey | Tag::SecretSubkey if bare_subkey => {
-                let fingerprint = hex(raw.fingerprint().as_bytes());
+                let fingerprint = format!("{:x}", raw.fingerprint());
                 return Err(TrustError::UnboundSubkey {
                     fingerprint,
                     subkey: "(bare copy)".into(),
@@ -259,7 +258,7 @@ fn check_packets(raw: &RawCert<'_>) -> Result<(), TrustError> {
 
 /// A certificate must vouch for itself and for each of its subkeys.
 fn check_structure(cert: &Cert) -> Result<(), TrustError> {
-    let fingerprint = || hex(cert.fingerprint().as_bytes());
+    let fingerprint = || format!("{:x}", cert.fingerprint());
     if cert.is_tsk() {
         return Err(TrustError::PrivateKey {
             fingerprint: fingerprint(),
@@ -281,7 +280,7 @@ fn check_structure(cert: &Cert) -> Result<(), TrustError> {
         let bound =
             subkey.self_signatures().next().is_some() || subkey.self_revocations().next().is_some();
         if !bound {
-            let subkey = hex(subkey.key().fingerprint().as_bytes());
+            let subkey = format!("{:x}", subkey.key().fingerprint());
             return Err(TrustError::UnboundSubkey {
                 fingerprint: fingerprint(),
                 subkey,

@@ -10,6 +10,7 @@ use sequoia_openpgp::parse::{PacketParser, PacketParserResult, Parse};
 use sequoia_openpgp::types::SignatureType;
 use sequoia_openpgp::{KeyID, Packet};
 
+use crate::armor;
 use crate::trust::{self, Moment};
 use crate::{Distrust, Keyring, MAX_SIGNATURE_PACKET, SignatureState, SignedBy};
 
@@ -37,11 +38,9 @@ impl SignatureCheck {
 
     pub(crate) fn of(signature: Signature) -> Result<SignatureCheck, Box<SignatureState>> {
         let malformed = |why: String| Box::new(SignatureState::Malformed { why });
-        if signature.typ() != SignatureType::Binary {
-            return Err(malformed(format!(
-                "it is a {}, not over binary data",
-                signature.typ()
-            )));
+        let kind = signature.typ();
+        if kind != SignatureType::Binary {
+            return Err(malformed(format!("it is a {kind}, not over binary data")));
         }
         if signature.signature_creation_time().is_none() {
             return Err(malformed("no creation time".into()));
@@ -99,14 +98,9 @@ impl SignatureCheck {
         else {
             let hash = trust::hash_name(self.signature.hash_algo());
             let key = SignedBy {
-                fingerprint: crate::facts::hex(first.cert().fingerprint().as_bytes()),
                 key_id,
-                user_id: crate::facts::user_id(first.cert(), now),
-                made: self
-                    .signature
-                    .signature_creation_time()
-                    .map_or(0, crate::facts::seconds),
                 algorithm: format!("{algorithm}/{hash}"),
+                ..trust::signed_by(first, &self.signature, now)
             };
             let algorithm = key.algorithm.clone();
             return SignatureState::NotTrusted {
@@ -175,7 +169,8 @@ pub(crate) fn parse_signatures(packets: &[u8], most: usize) -> Result<Vec<Signat
     if packets.len() > MAX_SIGNATURE_PACKET.saturating_mul(most) {
         return Err("too large".into());
     }
-    if !armor_free(packets) {
+    // The parser would take armor as well; a package carries raw packets only.
+    if !armor::is_binary(packets) {
         return Err("not a packet".into());
     }
     let mut signatures = Vec::new();
@@ -195,11 +190,6 @@ pub(crate) fn parse_signatures(packets: &[u8], most: usize) -> Result<Vec<Signat
     Ok(signatures)
 }
 
-/// The packet parser would take armor as well; a package carries raw packets only.
-fn armor_free(packets: &[u8]) -> bool {
-    crate::armor::is_binary(packets)
-}
-
 type Candidate<'a> = ErasedKeyAmalgamation<'a, PublicParts>;
 
 fn same_key(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
@@ -216,6 +206,8 @@ fn same_algorithm(signature: &Signature, key: &Candidate<'_>) -> bool {
 fn issuer_text(signature: &Signature) -> String {
     let issuers = signature.get_issuers();
     // The key id of a version 4 key is the end of its fingerprint; version 6: its beginning.
-    let id = issuers.first().map(|issuer| KeyID::from(issuer).to_hex());
-    id.unwrap_or_default().to_ascii_lowercase()
+    let id = issuers
+        .first()
+        .map(|issuer| format!("{:x}", KeyID::from(issuer)));
+    id.unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Making keys and signatures: for tests and for signing repositories.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use sequoia_openpgp::armor::{Kind, Writer};
 use sequoia_openpgp::cert::{CertBuilder, CipherSuite};
@@ -11,7 +11,6 @@ use sequoia_openpgp::serialize::{Marshal, MarshalInto};
 use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 use sequoia_openpgp::{Cert, Packet};
 
-use crate::facts::hex;
 use crate::{TrustError, trust};
 
 /// Which key to make.
@@ -112,12 +111,12 @@ impl SigningKey {
 
     /// Fingerprint of the primary key, lower case hex.
     pub fn fingerprint(&self) -> String {
-        hex(self.cert.fingerprint().as_bytes())
+        format!("{:x}", self.cert.fingerprint())
     }
 
     /// Key id of the primary key, 16 lower case hex digits.
     pub fn key_id(&self) -> String {
-        hex(self.cert.keyid().as_bytes())
+        format!("{:x}", self.cert.keyid())
     }
 
     /// The public key as armored text: what `gpgkey=` points at.
@@ -167,14 +166,7 @@ impl SigningKey {
         };
         let mut signer = self.signer(made)?;
         let mut context = algorithm.context().map_err(cannot)?.for_signature(4);
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let count = data.read(&mut buffer).map_err(cannot)?;
-            if count == 0 {
-                break;
-            }
-            context.update(buffer.get(..count).unwrap_or_default());
-        }
+        io::copy(&mut data, &mut context).map_err(cannot)?;
         let signature = SignatureBuilder::new(SignatureType::Binary)
             .set_signature_creation_time(trust::time(made))
             .map_err(cannot)?

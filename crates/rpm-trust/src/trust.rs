@@ -16,7 +16,7 @@ use sequoia_openpgp::packet::{Key, Signature, Tag};
 use sequoia_openpgp::policy::{HashAlgoSecurity, Policy, StandardPolicy};
 use sequoia_openpgp::types::{Curve, HashAlgorithm, PublicKeyAlgorithm, RevocationStatus};
 
-use crate::facts::{hex, seconds, user_id};
+use crate::facts::{seconds, user_id};
 use crate::{Distrust, MAX_CLOCK_SKEW, SignatureState, SignedBy};
 
 /// The date for which algorithm strength is judged: 2026-01-01. Fixed, so that a package does not
@@ -140,14 +140,14 @@ pub(crate) fn judge(
 }
 
 /// The name card of the key behind `signature`.
-fn signed_by(
+pub(crate) fn signed_by(
     key: &ErasedKeyAmalgamation<'_, PublicParts>,
     signature: &Signature,
     now: u64,
 ) -> SignedBy {
     SignedBy {
-        fingerprint: hex(key.cert().fingerprint().as_bytes()),
-        key_id: hex(key.key().keyid().as_bytes()),
+        fingerprint: format!("{:x}", key.cert().fingerprint()),
+        key_id: format!("{:x}", key.key().keyid()),
         user_id: user_id(key.cert(), now),
         made: signature.signature_creation_time().map_or(0, seconds),
         algorithm: format!(
