@@ -122,6 +122,9 @@ pub(crate) fn all(lab: &mut Lab, group: Option<&str>) -> Result<Vec<Case>, Strin
     if wanted("tdnf") || wanted("many") {
         cases.extend(crate::many::all(lab)?);
     }
+    if wanted("growth") {
+        cases.extend(crate::growth::all(lab)?);
+    }
     if wanted("repo-tools") {
         cases.extend(crate::repo_tools::all(lab)?);
     }

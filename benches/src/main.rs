@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod cases;
+mod growth;
 mod install;
 mod lab;
 mod limit;
@@ -28,7 +29,7 @@ struct Ask {
     write: bool,
 }
 
-const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many and queries (of tdnf), repo-tools, mirror-sync";
+const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many and queries (of tdnf), growth, repo-tools, mirror-sync";
 
 fn parse() -> Result<Ask, String> {
     let mut ask = Ask {
@@ -82,6 +83,7 @@ fn run() -> Result<bool, String> {
             }
         }
     }
+    lab.notes.extend(growth::exponents(&rows));
     let text = report::table(&rows, &lab, ask.runs);
     print!("{text}");
     if ask.write {

@@ -132,7 +132,12 @@ fn build(work: &Path) -> Result<(), String> {
              %files p{n}\n/usr/share/many/{n}"
         );
     }
-    let file: PathBuf = work.join("many.spec");
+    rpmbuild(work, "many", &spec)
+}
+
+/// Builds the packages of a spec below a folder.
+pub(crate) fn rpmbuild(work: &Path, name: &str, spec: &str) -> Result<(), String> {
+    let file: PathBuf = work.join(format!("{name}.spec"));
     std::fs::write(&file, spec).map_err(|e| format!("{}: {e}", file.display()))?;
     let mut rpmbuild = Command::new("rpmbuild");
     rpmbuild.args([
