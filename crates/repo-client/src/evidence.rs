@@ -14,7 +14,8 @@ const CHUNK: usize = 128 * 1024;
 type EvidenceCheck = (Covers, Result<SignatureCheck, Box<SignatureState>>);
 
 /// Reads a package to its end: the digests of header and payload, and its signatures as `keyring`
-/// sees them at `now` (seconds since 1970). What is damaged is part of the evidence.
+/// sees them at `now` (seconds since 1970). What is damaged is part of the evidence; MD5 is computed only where
+/// nothing stronger covers both parts.
 ///
 /// # Errors
 /// The package cannot be read.
@@ -67,7 +68,7 @@ fn read_payload<R: Read>(
     evidence: &mut Evidence,
     checks: &mut [EvidenceCheck],
 ) -> Result<(), PackageError> {
-    let mut digests = match package.payload_digests(DigestChoice::All) {
+    let mut digests = match package.payload_digests(DigestChoice::Needed) {
         Ok(digests) => digests,
         Err(error) => {
             evidence.malformed.push(error.to_string());

@@ -58,7 +58,7 @@ pub struct Evidence {
     pub header_digest: DigestState,
     /// 5092, 5097, 5121.. : the payload's digest, from the main header.
     pub payload_digest: DigestState,
-    /// MD5 over header and payload (1004).
+    /// MD5 over header and payload (1004); absent, too, where stronger digests of both were computed instead.
     pub header_payload_digest: DigestState,
     /// The per-file digests of the header.
     pub file_digests: FileDigests,

@@ -48,6 +48,9 @@ pub struct DigestOutcome {
 pub enum DigestChoice {
     /// All of them, as `rpm -K` does.
     All,
+    /// All but the MD5 of header and payload where both have a digest of SHA-224 or later: whoever could forge
+    /// those could forge it as well, and no accident passes them that it would notice.
+    Needed,
     /// The first that exists of: a SHA-2 or SHA-3 of the stored payload; one of the uncompressed
     /// payload; MD5 of header and payload. One pass, one hash.
     Strongest,
@@ -183,7 +186,17 @@ impl<R: Read> Package<R> {
     /// As [`Package::digests`].
     pub fn payload_digests(&self, choice: DigestChoice) -> Result<PayloadDigests, PackageError> {
         let mut items = self.digests()?;
-        items.retain(|item| item.covers != Covers::Header);
+        let strong = |part: Covers| {
+            let mut of_part = items.iter().filter(|item| item.covers == part);
+            of_part.any(|item| item.expected.algo() >= DigestAlgo::Sha224)
+        };
+        let in_vain =
+            choice == DigestChoice::Needed && strong(Covers::Header) && strong(Covers::Payload);
+        items.retain(|item| match item.covers {
+            Covers::Header => false,
+            Covers::HeaderAndPayload => !in_vain,
+            _ => true,
+        });
         if choice == DigestChoice::Strongest {
             let order = [
                 Covers::Payload,

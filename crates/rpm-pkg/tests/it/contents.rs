@@ -1,9 +1,10 @@
 //! Scriptlets, triggers and signatures of real packages; payloads that were changed.
 
 use crate::support::{have_rpm, real_rpms, run};
+use rpm_pkg::digest::DigestAlgo;
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue, tag};
-use rpm_pkg::package::{Covers, DigestChoice, Package, PayloadDigests, payload_passes};
+use rpm_pkg::package::{Covers, DigestChoice, DigestItem, Package, PayloadDigests, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits};
 use rpm_pkg::script::{ScriptletKind, Scriptlets, Trigger, TriggerClass, triggers};
 use testkit::fixtures::{RealRpm, real};
@@ -218,6 +219,42 @@ fn one_changed_byte_of_a_payload_is_noticed() {
         assert!(!is_noticed(&bytes, DigestChoice::Strongest), "{}", rpm.name);
     }
     println!("{tried} changes noticed");
+}
+
+#[test]
+fn md5_is_computed_where_nothing_stronger_covers_both_parts() {
+    let hashed = |bytes: &[u8], choice| -> Vec<(Covers, DigestAlgo)> {
+        let package = Package::open(bytes).unwrap();
+        let outcomes = package.payload_digests(choice).unwrap().finish();
+        let of = |item: DigestItem| (item.covers, item.expected.algo());
+        outcomes.iter().map(|outcome| of(outcome.item)).collect()
+    };
+    let (mut left_out, mut kept) = (0, 0);
+    for (rpm, bytes) in good() {
+        let package = Package::open(bytes.as_slice());
+        let Ok(digests) = package.and_then(|package| package.digests()) else {
+            continue;
+        };
+        let strong = |part| {
+            let mut of_part = digests.iter().filter(|item| item.covers == part);
+            of_part.any(|item| item.expected.algo() >= DigestAlgo::Sha224)
+        };
+        let mut expected = hashed(&bytes, DigestChoice::All);
+        let md5 = (Covers::HeaderAndPayload, DigestAlgo::Md5);
+        if strong(Covers::Header) && strong(Covers::Payload) {
+            left_out += usize::from(expected.contains(&md5));
+            expected.retain(|one| *one != md5);
+        } else {
+            kept += usize::from(expected.contains(&md5));
+        }
+        assert_eq!(
+            hashed(&bytes, DigestChoice::Needed),
+            expected,
+            "{}",
+            rpm.name
+        );
+    }
+    assert!(left_out > 50 && kept > 10, "{left_out} {kept}");
 }
 
 #[test]

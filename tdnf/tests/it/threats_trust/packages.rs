@@ -455,3 +455,23 @@ fn row_19_sha1_or_md5_only() {
     scene.publish("main", &[&old]);
     scene.refuses_install(&["--refresh", "app"], &["app-1", "not signed", "MD5"]);
 }
+
+#[test]
+fn a_wrong_md5_counts_only_where_nothing_stronger_is() {
+    let scene = Scene::new();
+    let wrong = Item::bytes(tag::SIG_MD5, &[0; 16]);
+    let mut app = package("app", "1", "").signed(&scene.key);
+    replace(&mut app.signature, wrong.clone());
+    let mut old = package("old", "1", "").edit(|items| {
+        items.retain(|item| ![tag::PAYLOAD_DIGEST, tag::PAYLOAD_DIGEST_ALT].contains(&item.tag));
+    });
+    replace(&mut old.signature, wrong);
+    let old = old.signed(&scene.key);
+    scene.publish("main", &[&app, &old]);
+    scene.configure("main", "");
+    let key = scene.path("keys/scene.asc").to_string_lossy().into_owned();
+    scene.rpm().program_ok("rpmkeys", &["--import", &key]);
+    scene.refuses_install(&["old"], &["old-1", "MD5 digest of header and payload"]);
+    scene.install(&["app"]).ok();
+    assert_eq!(scene.installed(), ["app-1", "first-1"]);
+}
