@@ -11,9 +11,9 @@ use rpm_repo::compress::HashingReader;
 use rpm_repo::filelists::{self, FilelistsPackage};
 use rpm_repo::other::{self, OtherPackage};
 use rpm_repo::primary::{self, FileFacts, PrimaryPackage};
+use whole_file::Stamp;
 
 use crate::error::PackageFault;
-use crate::scan::Stamp;
 
 /// Bytes read at a time.
 const BLOCK: usize = 128 << 10;

@@ -1,45 +1,17 @@
 //! Which package files a tree holds.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use whole_file::Stamp;
 
 use crate::error::{Error, PackageFault, Result};
 use crate::stage::WORK_DIR;
 
 /// Deepest nesting of directories.
 const MAX_DEPTH: usize = 64;
-
-/// What tells one state of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    /// Size in bytes.
-    pub size: u64,
-    /// Modification time: seconds since 1970, nanoseconds.
-    pub mtime: (i64, i64),
-    /// Time of the last change of any kind, which no program can set.
-    pub ctime: (i64, i64),
-    /// Inode number.
-    pub inode: u64,
-}
-
-impl Stamp {
-    /// Of a file's metadata.
-    pub fn of(meta: &Metadata) -> Stamp {
-        Stamp {
-            size: meta.len(),
-            mtime: (meta.mtime(), meta.mtime_nsec()),
-            ctime: (meta.ctime(), meta.ctime_nsec()),
-            inode: meta.ino(),
-        }
-    }
-
-    /// Seconds since 1970 as metadata has them; 0 for times before.
-    pub fn time(&self) -> u64 {
-        u64::try_from(self.mtime.0).unwrap_or(0)
-    }
-}
 
 /// A package file of the tree.
 #[derive(Debug, Clone)]

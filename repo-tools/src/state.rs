@@ -11,7 +11,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::scan::{PackageFile, Stamp};
+use whole_file::Stamp;
+
+use crate::scan::PackageFile;
 
 /// The first line; another number is another format and is not read.
 const HEAD: &str = "repo-tools state 1";
@@ -31,20 +33,10 @@ pub struct FinishedRun {
     pub packages: String,
 }
 
-/// A package's line: size, modification time, change time, inode, location.
+/// A package's line: stamp, location.
 pub fn line(found: &PackageFile, out: &mut String) {
-    let Stamp {
-        size,
-        mtime,
-        ctime,
-        inode,
-    } = found.stamp;
     // Writing into a string cannot fail.
-    let _ = writeln!(
-        out,
-        "{size} {} {} {} {} {inode} {}",
-        mtime.0, mtime.1, ctime.0, ctime.1, found.location
-    );
+    let _ = writeln!(out, "{} {}", found.stamp, found.location);
 }
 
 /// Device and inode of a directory.
@@ -99,22 +91,7 @@ impl FinishedRun {
 
     /// The files by location.
     pub fn stamps(&self) -> HashMap<&str, Stamp> {
-        self.packages.lines().filter_map(stamp).collect()
+        let lines = self.packages.lines().filter_map(Stamp::read);
+        lines.map(|(stamp, location)| (location, stamp)).collect()
     }
-}
-
-fn stamp(line: &str) -> Option<(&str, Stamp)> {
-    let mut words = line.splitn(7, ' ');
-    let mut number = || words.next()?.parse::<i64>().ok();
-    let size = u64::try_from(number()?).ok()?;
-    let mtime = (number()?, number()?);
-    let ctime = (number()?, number()?);
-    let inode = words.next()?.parse().ok()?;
-    let stamp = Stamp {
-        size,
-        mtime,
-        ctime,
-        inode,
-    };
-    Some((words.next()?, stamp))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use reqwest::Url;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use whole_file::Stamp;
 
 use crate::client::parse_url;
 use crate::error::{Cause, Error, Failure, Result};
@@ -111,6 +112,7 @@ impl FileRequest {
             path,
             size,
             digest,
+            stamp: None,
             url: None,
             transferred: 0,
         })
@@ -129,6 +131,8 @@ pub struct FetchedFile {
     pub size: u64,
     /// The digest that was checked; none if the request named none.
     pub digest: Option<Digest>,
+    /// What the file was when its digest had been checked; none if none was, or the file is used in place.
+    pub stamp: Option<Stamp>,
     /// Redacted URL that gave the last byte; none if the file was there already.
     pub url: Option<String>,
     /// Bytes moved in this run.

@@ -6,6 +6,8 @@
 //! A symbolic link at the target is replaced itself, never written through. Links in the folders above are the
 //! caller's affair: below a root, [`WholeFile::below`] takes the descriptor of a folder that was opened safely.
 
+mod stamp;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
+
+pub use stamp::Stamp;
 
 /// Attempts at a name that nothing has; each has 64 random bits.
 const ATTEMPTS: usize = 16;

@@ -19,12 +19,13 @@ use cli_kit::Printer;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::{Repomd, RepomdRecord};
+use whole_file::Stamp;
 
 use crate::document::FileStyle;
 use crate::error::{Error, PackageFault, Result};
 use crate::package::RecordStyle;
 use crate::repository::Repository;
-use crate::scan::{FileChoice, PackageFile, Scan, Stamp, scan};
+use crate::scan::{FileChoice, PackageFile, Scan, scan};
 use crate::stage::RepoChange;
 use crate::state::{self, FinishedRun};
 pub use extras::Extra;

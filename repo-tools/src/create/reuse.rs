@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use whole_file::Stamp;
+
 use super::{CreateRun, PackageStep};
 use crate::error::Result;
-use crate::scan::{PackageFile, Stamp};
+use crate::scan::PackageFile;
 use crate::select::SelectedPackages;
 use crate::state;
 

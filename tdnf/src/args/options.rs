@@ -418,6 +418,9 @@ pub struct ReposyncOptions {
     /// Print the URLs, fetch nothing.
     #[arg(long)]
     pub urls: bool,
+    /// Hash every file that is there again, touched since the last run or not.
+    #[arg(long)]
+    pub verify: bool,
 }
 
 /// How much updateinfo and history show.

@@ -23,7 +23,7 @@ pub(super) const COMMAND: Command = Command {
 const PARTS: [(&str, &[&str]); 5] = [
     ("metadata", &["repodata"]),
     ("dbcache", &["solvcache", "catalog"]),
-    ("packages", &["rpms"]),
+    ("packages", &["rpms", super::reposync::CHECKED]),
     ("keys", &["keys"]),
     ("expire-cache", &["lastrefresh", "mirrorlist"]),
 ];

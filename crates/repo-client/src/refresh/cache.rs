@@ -9,11 +9,11 @@ use std::time::Duration;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, Timespec, Timestamps};
-use whole_file::{Access, Durability};
+use whole_file::{Access, Durability, Stamp};
 
 use super::index::NewIndex;
 use super::parts::UNFINISHED;
-use super::state::{MAX_STATE, STATE, SetFacts, stamp};
+use super::state::{MAX_STATE, STATE, SetFacts};
 use super::{PartFile, RepoRefresh, local_name};
 use crate::error::{Error, Result};
 use crate::path::{open_plain, read_plain};
@@ -227,7 +227,7 @@ impl Cache {
                 .map_err(|e| Error::io(&file.path, "look at", e))?;
             let name = local_name(&file.record);
             state.parts.retain(|(known, _)| *known != name);
-            state.parts.push((name, stamp(&about)));
+            state.parts.push((name, Stamp::of(&about)));
         }
         write(&dir.join(STATE), state.text().as_bytes())
     }

@@ -1,8 +1,8 @@
 //! `tdnf.state`: what was checked, so that it need not be hashed again while untouched.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use whole_file::Stamp;
 
 /// Name of the file in the set's folder.
 pub(crate) const STATE: &str = "tdnf.state";
@@ -19,7 +19,7 @@ pub(crate) struct SetFacts {
     pub(crate) etag: Option<String>,
     pub(crate) modified: Option<String>,
     /// Name and stamp of each part.
-    pub(crate) parts: Vec<(String, String)>,
+    pub(crate) parts: Vec<(String, Stamp)>,
 }
 
 impl SetFacts {
@@ -34,8 +34,8 @@ impl SetFacts {
                 "etag" => state.etag = filled(),
                 "modified" => state.modified = filled(),
                 "part" => {
-                    let (stamp, name) = value.split_once(' ')?;
-                    state.parts.push((name.to_owned(), stamp.to_owned()));
+                    let (stamp, name) = Stamp::read(value)?;
+                    state.parts.push((name.to_owned(), stamp));
                 }
                 _ => {}
             }
@@ -65,12 +65,6 @@ impl SetFacts {
             && self
                 .parts
                 .iter()
-                .any(|(n, s)| n == name && *s == stamp(&about))
+                .any(|(n, s)| n == name && *s == Stamp::of(&about))
     }
-}
-
-/// Changes whenever the content may have changed: a write cannot leave the change time alone.
-pub(crate) fn stamp(about: &Metadata) -> String {
-    let (second, nano) = (about.ctime(), about.ctime_nsec());
-    format!("{}:{}:{}.{nano:09}", about.ino(), about.size(), second)
 }

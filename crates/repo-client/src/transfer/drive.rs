@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use whole_file::Stamp;
+
 use super::answers::{self, Act};
 use super::disk::PartsOnDisk;
 use super::file::FileStage;
@@ -500,7 +502,7 @@ impl Drive<'_> {
                     _ => Ok(()),
                 }
             }
-            DiskDone::Finished(id) => self.finished(id),
+            DiskDone::Finished(id, stamp) => self.finished(id, stamp),
             DiskDone::Mismatch(id, found) => {
                 let (picture, disk) = (&mut self.picture, &mut self.disk);
                 let acts = answers::mismatch(picture, disk, id, &found);
@@ -510,7 +512,7 @@ impl Drive<'_> {
         }
     }
 
-    fn finished(&mut self, id: FileId) -> Result<()> {
+    fn finished(&mut self, id: FileId, stamp: Option<Stamp>) -> Result<()> {
         let acts = answers::right(&mut self.picture, id);
         self.act(acts)?;
         let fresh = self.disk.has(id);
@@ -527,6 +529,7 @@ impl Drive<'_> {
             path: file.request.dest.clone(),
             size,
             digest: file.request.digest,
+            stamp,
             url: last.map(|span| file.shown(span.source)),
             transferred: file.received,
         };

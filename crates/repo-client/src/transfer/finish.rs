@@ -10,6 +10,7 @@ use std::thread::{Builder, JoinHandle};
 
 use crate::ranges::Bell;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use whole_file::Stamp;
 
 use super::ids::FileId;
 use super::tuning::disk::{BUFFER, STACK};
@@ -95,8 +96,8 @@ pub(crate) struct Whole {
 
 /// What a thread has done.
 pub(crate) enum DiskDone {
-    /// The file has its name.
-    Finished(FileId),
+    /// The file has its name; what it was when its digest had been checked.
+    Finished(FileId, Option<Stamp>),
     /// The content is not what was wanted.
     Mismatch(FileId, Digest),
     /// The disk failed.
@@ -223,14 +224,23 @@ impl Finisher {
 /// Checks a file and gives it its name. It is not synced here: a file that a crash of the machine
 /// left under its name is hashed again before it is believed, in a later run and in the store.
 fn finish(one: Whole) -> DiskDone {
+    // Of one that is there already the stamp is taken first: what is written into it meanwhile must show later.
+    let there = (one.part == one.dest).then(|| stamp(&one));
     match check(&one) {
         Ok(Some(found)) => DiskDone::Mismatch(one.file, found),
         Err(error) => DiskDone::Failed(one.file, error),
         Ok(None) => match name(&one) {
-            Ok(()) => DiskDone::Finished(one.file),
+            Ok(()) => DiskDone::Finished(one.file, there.unwrap_or_else(|| stamp(&one))),
             Err(error) => DiskDone::Failed(one.file, error),
         },
     }
+}
+
+fn stamp(one: &Whole) -> Option<Stamp> {
+    let about = one.handle.metadata().ok();
+    about
+        .filter(|_| one.wanted.is_some())
+        .map(|about| Stamp::of(&about))
 }
 
 /// The digest that was found, if it is not the wanted one.

@@ -1,5 +1,6 @@
 //! `reposync`: copies repositories to a folder, every file checked against the metadata.
 
+mod checked;
 mod metadata;
 mod surplus;
 mod wanted;
@@ -15,6 +16,8 @@ use crate::error::{At, Code, Failure, Outcome};
 use crate::progress::NetworkView;
 use crate::session::{Freshness, LoadedRepo, PRIMARY, Session, database_keyring, offered_keys};
 use crate::view::repos::{RepoCopies, RepoCopy};
+pub(crate) use checked::CHECKED;
+use checked::CheckedFiles;
 use wanted::WantedPackage;
 
 /// Most `--arch` options, as in tdnf.
@@ -150,7 +153,8 @@ fn sync(
         return Ok((report, first));
     }
     let folder = wish.folder(&wish.target, source)?;
-    let (got, failures) = packages(session, source, &wanted, &folder)?;
+    let known = CheckedFiles::of(session, source, &folder, wish.given.verify);
+    let (got, failures) = packages(session, source, &wanted, &folder, known)?;
     report.downloaded = got.iter().filter(|file| file.fresh).count();
     failed(&mut report, failures);
     if wish.given.gpgcheck {
@@ -186,18 +190,24 @@ struct Got<'a> {
 /// Packages that cannot be had, and why.
 type Failures = Vec<(String, Failure)>;
 
-/// Fetches the packages; those that are there and right are left alone.
+/// Fetches the packages; those that are there and right are left alone, and not even read if they are known to be.
 fn packages<'a>(
     session: &Session<'_>,
     source: &LoadedRepo,
     wanted: &'a [WantedPackage],
     folder: &Path,
+    mut known: CheckedFiles,
 ) -> Outcome<(Vec<Got<'a>>, Failures)> {
-    let mut failures = Vec::new();
+    let (mut got, mut failures) = (Vec::new(), Vec::new());
     let mut requests: Vec<FileRequest> = Vec::new();
     let mut asked = Vec::new();
     for package in wanted {
         match request(source, package, folder) {
+            Ok(request) if known.has(&request) => got.push(Got {
+                package,
+                path: request.dest,
+                fresh: false,
+            }),
             Ok(request) => {
                 requests.push(request);
                 asked.push(package);
@@ -205,19 +215,25 @@ fn packages<'a>(
             Err(failure) => failures.push((package.name(), failure)),
         }
     }
+    if requests.is_empty() {
+        return Ok((got, failures));
+    }
     let view = NetworkView::new(session.printer);
     let results = session.transfer(|| fetch(session.client(), requests, 0, &view))?;
-    let mut got = Vec::new();
     for (package, result) in asked.into_iter().zip(results) {
         match result {
-            Ok(file) => got.push(Got {
-                package,
-                path: file.path,
-                fresh: file.url.is_some(),
-            }),
+            Ok(file) => {
+                known.add(&file);
+                got.push(Got {
+                    package,
+                    path: file.path,
+                    fresh: file.url.is_some(),
+                });
+            }
             Err(error) => failures.push((package.name(), change::refused(&package.origin, error))),
         }
     }
+    known.write(got.iter().map(|file| file.path.as_path()));
     Ok((got, failures))
 }
 

@@ -2,6 +2,7 @@
 //! the real rpm and createrepo_c.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -304,4 +305,80 @@ fn row_33_reposync_href() {
         .unwrap();
     sync(&scene, "linked", &["--refresh"]).refused(&["linked/main/Packages"]);
     assert_eq!(fs::read_dir(scene.path("elsewhere")).unwrap().count(), 0);
+}
+
+/// Bytes that a run reads from the package files it has copied before.
+fn bytes_read(scene: &Scene, words: &[&str]) -> u64 {
+    let (out, log) = (scene.path("out"), scene.path("reads"));
+    let (folder, shown) = (out.display().to_string(), log.display().to_string());
+    let strace = [
+        "strace",
+        "-f",
+        "-y",
+        "-s0",
+        "-e",
+        "trace=read,pread64",
+        "-o",
+        &shown,
+    ];
+    let args = [&["reposync", "--download-path", &folder], words].concat();
+    scene.tdnf_under(&strace, &args).ok();
+    let text = fs::read_to_string(&log).unwrap();
+    let reads = text.lines().filter(|line| line.contains(&*folder));
+    reads
+        .map(|line| line.rsplit(" = ").next().unwrap().parse::<u64>().unwrap())
+        .sum()
+}
+
+#[test]
+fn reposync_hashes_again_what_was_touched_or_on_demand() {
+    let (scene, _) = scene();
+    let names = ["app-1.rpm", "app-2.rpm", "lib-1.rpm"].map(|n| format!("main/Packages/{n}"));
+    let copy = |name: &str| scene.path("out").join(name);
+    let size = |name: &str| fs::metadata(copy(name)).unwrap().len();
+    sync(&scene, "out", &[]).ok();
+    let all: u64 = names.iter().map(|name| size(name)).sum();
+    assert_eq!(bytes_read(&scene, &[]), 0);
+    assert_eq!(bytes_read(&scene, &["--verify"]), all);
+    // Other bytes of the same length, dated back to the old time: found, and mended.
+    let lib = copy(&names[2]);
+    let (right, date) = (
+        digest(&lib),
+        fs::metadata(&lib).unwrap().modified().unwrap(),
+    );
+    fs::write(&lib, vec![0; size(&names[2]) as usize]).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&lib)
+        .unwrap()
+        .set_modified(date)
+        .unwrap();
+    assert_eq!(bytes_read(&scene, &[]), size(&names[2]));
+    assert_eq!(digest(&lib), right);
+    assert_eq!(bytes_read(&scene, &[]), 0);
+    // What others could have written is not believed, nor what is damaged.
+    let memory = || {
+        let cache = scene.path("root/var/cache/tdnf");
+        let mut all = files(&cache).into_iter();
+        cache.join(all.find(|name| name.contains("/reposync/")).unwrap())
+    };
+    fs::set_permissions(memory(), fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(bytes_read(&scene, &[]), all);
+    assert_eq!(bytes_read(&scene, &[]), 0);
+    let good = fs::read(memory()).unwrap();
+    for damage in [&good[..good.len() / 2], b"", &[0xff; 300]] {
+        fs::write(memory(), damage).unwrap();
+        assert_eq!(bytes_read(&scene, &[]), all);
+    }
+    scene.tdnf(&["clean", "packages"]).ok();
+    assert_eq!(bytes_read(&scene, &[]), all);
+    assert_eq!(bytes_read(&scene, &[]), 0);
+    // A file that new metadata give another digest is fetched anew.
+    scene.publish("main", &[&package("lib", "1", "")]);
+    scene.tdnf(&["makecache", "--refresh"]).ok();
+    sync(&scene, "out", &[]).ok();
+    assert_eq!(
+        digest(&lib),
+        digest(&scene.www().join("main/Packages/lib-1.rpm"))
+    );
 }
