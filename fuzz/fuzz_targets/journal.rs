@@ -14,7 +14,7 @@ mod frame;
 mod record;
 
 use frame::{frame, parse};
-pub use record::Record;
+use record::Record;
 
 fuzz_target!(|data: &[u8]| {
     let journal = match data.split_first() {

@@ -81,7 +81,7 @@ pub(crate) fn stage_dir(stages: &Stages, mount: u32) -> Result<BorrowedFd<'_>, T
 impl Applier<'_> {
     /// Makes one step.
     pub(crate) fn apply(&mut self, step: &Step) -> Result<(), TransactionError> {
-        debug::step(0);
+        debug::step();
         match &step.op {
             Op::Place { target, mount, id } => {
                 if let Some(file) = step.file {
@@ -224,7 +224,7 @@ impl Applier<'_> {
         let stage = stage_dir(self.stages, mount)?;
         back_up(dir.as_fd(), base, stage, id)
             .map_err(|e| TransactionError::file("cannot back up", target, e))?;
-        debug::step(0);
+        debug::step();
         fs::renameat(stage, staged_name(id), dir, base)
             .map_err(|e| TransactionError::file("cannot install", target, e))
     }

@@ -26,7 +26,7 @@ fn needed_before(
     for element in elements.iter().filter(|element| element.is_install()) {
         for dep in Deps::of(&element.package.header, DepGroup::Requires) {
             let dep = dep.to_dep();
-            let before = dep.flags.0 & DepFlags::PRETRANS.0 != 0;
+            let before = dep.flags.has(DepFlags::PRETRANS);
             let by_rpm = dep.name.starts_with("rpmlib(") || dep.is_rich();
             let path = dep.name.starts_with('/');
             if before && !by_rpm && !path && !is_met(installed, &dep)? {

@@ -1,7 +1,7 @@
 //! From staged files to the new system: scriptlets, renames, the commit point, and what follows.
 
 use super::cross_device::{Item, Site};
-use super::element::ScriptKind;
+use super::element::{Runs, ScriptKind};
 use super::error::{TransactionError, printable};
 use super::event::{Event, Warning};
 use super::file_steps::FileSteps;
@@ -41,13 +41,6 @@ impl Committed {
     /// What did not go as it should but did not stop the transaction.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
-    }
-
-    /// Some scriptlet failed although everything was installed.
-    pub fn scriptlets_failed(&self) -> bool {
-        self.warnings
-            .iter()
-            .any(|w| matches!(w, Warning::Scriptlet { .. }))
     }
 }
 
@@ -123,28 +116,19 @@ impl Execution<'_> {
     }
 
     fn element(&mut self, index: usize) -> Result<(), TransactionError> {
-        let elements = self.running.progress.elements();
-        let (Some(element), total) = (elements.get(index), elements.len()) else {
+        let Some(element) = self.running.progress.elements().get(index) else {
             return Ok(());
         };
         let (package, install) = (element.package.nevra.clone(), element.is_install());
-        let position = index + 1;
         if install {
             self.before_install(index)?;
-            self.running.log.event(Event::Installing {
-                position,
-                total,
-                package: &package,
-            });
+            let event = Event::Installing { package: &package };
+            self.running.log.event(event);
             self.install(index)?;
             self.installed.push(package);
         } else {
             self.before_erase(index)?;
-            self.running.log.event(Event::Erasing {
-                position,
-                total,
-                package: &package,
-            });
+            self.running.log.event(Event::Erasing { package: &package });
             self.erase(index)?;
             self.erased.push(package);
         }

@@ -10,7 +10,8 @@ use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
 use rpm_pkg::nevra::{self, Nevra};
 use rpm_pkg::package::Package;
-use rpm_pkg::script::{TriggerClass, triggers};
+pub(crate) use rpm_pkg::script::ScriptletKind as ScriptKind;
+use rpm_pkg::script::{DEFAULT_PROGRAM, Trigger, TriggerClass, triggers};
 
 use super::error::{Problem, TransactionError};
 use super::files::{Entry, Kind, flag};
@@ -274,8 +275,11 @@ fn unsupported(package: &PackageFacts) -> Option<String> {
 
 /// The scriptlet or trigger that would have to be expanded.
 fn expanding(header: &Header) -> Option<&'static str> {
-    let expands = |kind: &&ScriptKind| kind.of(header).is_some_and(|s| s.needs_expansion());
-    if let Some(kind) = ScriptKind::ALL.iter().find(expands) {
+    let expands = |kind: &ScriptKind| kind.of(header).is_some_and(|s| s.needs_expansion());
+    let mut run = ScriptKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != ScriptKind::Verify);
+    if let Some(kind) = run.find(expands) {
         return Some(kind.label());
     }
     let classes = [
@@ -330,20 +334,6 @@ pub(crate) struct Script {
     pub prefixes: Vec<Vec<u8>>,
 }
 
-/// The scriptlets of a package that a transaction runs, with rpm's name for messages, whether
-/// a failure stops the element, and the tags of body, program and flags (docs/reference/transactions.md, 3.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ScriptKind {
-    PreTrans,
-    Pre,
-    Post,
-    PreUn,
-    PostUn,
-    PostTrans,
-    PreUnTrans,
-    PostUnTrans,
-}
-
 /// Bits 0 and 1 of a script's flags: macros or a query format are expanded at install time.
 const EXPANDED: u32 = 3;
 
@@ -359,70 +349,56 @@ fn needs_expansion(flags: u32, body: Option<&[u8]>) -> bool {
     flags & EXPANDED != 0 && body.is_some_and(|body| body.contains(&b'%'))
 }
 
-impl ScriptKind {
-    const ALL: [ScriptKind; 8] = [
-        ScriptKind::PreTrans,
-        ScriptKind::Pre,
-        ScriptKind::Post,
-        ScriptKind::PreUn,
-        ScriptKind::PostUn,
-        ScriptKind::PostTrans,
-        ScriptKind::PreUnTrans,
-        ScriptKind::PostUnTrans,
-    ];
-
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            ScriptKind::PreTrans => "%pretrans",
-            ScriptKind::Pre => "%prein",
-            ScriptKind::Post => "%post",
-            ScriptKind::PreUn => "%preun",
-            ScriptKind::PostUn => "%postun",
-            ScriptKind::PostTrans => "%posttrans",
-            ScriptKind::PreUnTrans => "%preuntrans",
-            ScriptKind::PostUnTrans => "%postuntrans",
+impl From<Trigger> for Script {
+    fn from(trigger: Trigger) -> Script {
+        Script {
+            program: vec![trigger.program],
+            body: trigger.body,
+            flags: trigger.flags,
+            prefixes: Vec::new(),
         }
     }
+}
 
+/// What a transaction makes of a kind of scriptlet (docs/reference/transactions.md, 3.7).
+pub(crate) trait Runs {
+    /// rpm's name for messages.
+    fn label(&self) -> &'static str;
     /// A failure undoes the transaction. rpm keeps both versions when %preun or %preuntrans fails; here the
     /// old system comes back instead (docs/reference/transactions.md, 3.6).
-    pub(crate) fn fatal(self) -> bool {
-        matches!(
-            self,
-            ScriptKind::PreTrans | ScriptKind::Pre | ScriptKind::PreUn | ScriptKind::PreUnTrans
-        )
-    }
-
+    fn fatal(&self) -> bool;
     /// It runs when the package is installed, else when it is erased.
-    pub(crate) fn is_of_install(self) -> bool {
-        matches!(
-            self,
-            ScriptKind::PreTrans | ScriptKind::Pre | ScriptKind::Post | ScriptKind::PostTrans
-        )
-    }
+    fn is_of_install(&self) -> bool;
+    /// The scriptlet of this kind in a header. It exists if it has a body or a program.
+    fn of(&self, header: &Header) -> Option<Script>;
+}
 
-    fn tags(self) -> (u32, u32, u32) {
+impl Runs for ScriptKind {
+    fn label(&self) -> &'static str {
         match self {
-            ScriptKind::PreTrans => (1151, 1153, 5024),
-            ScriptKind::Pre => (1023, 1085, 5020),
-            ScriptKind::Post => (1024, 1086, 5021),
-            ScriptKind::PreUn => (1025, 1087, 5022),
-            ScriptKind::PostUn => (1026, 1088, 5023),
-            ScriptKind::PostTrans => (1152, 1154, 5025),
-            ScriptKind::PreUnTrans => (5103, 5105, 5107),
-            ScriptKind::PostUnTrans => (5104, 5106, 5108),
+            ScriptKind::Pre => "%prein",
+            other => other.name(),
         }
     }
 
-    /// The scriptlet of this kind in a header. It exists if it has a body or a program.
-    pub(crate) fn of(self, header: &Header) -> Option<Script> {
+    fn fatal(&self) -> bool {
+        use ScriptKind::{Pre, PreTrans, PreUn, PreUnTrans};
+        matches!(self, PreTrans | Pre | PreUn | PreUnTrans)
+    }
+
+    fn is_of_install(&self) -> bool {
+        use ScriptKind::{Post, PostTrans, Pre, PreTrans};
+        matches!(self, PreTrans | Pre | Post | PostTrans)
+    }
+
+    fn of(&self, header: &Header) -> Option<Script> {
         let (body, program, flags) = self.tags();
         if !header.has(body) && !header.has(program) {
             return None;
         }
         let mut words: Vec<Vec<u8>> = header.strings(program).map(<[u8]>::to_vec).collect();
         if words.is_empty() {
-            words.push(b"/bin/sh".to_vec());
+            words.push(DEFAULT_PROGRAM.to_vec());
         }
         let body = header.string(body).map(<[u8]>::to_vec);
         let prefixes = match header.has(tag::INSTPREFIXES) {

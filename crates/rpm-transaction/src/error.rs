@@ -1,6 +1,5 @@
 //! What can stop a transaction.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -37,7 +36,7 @@ pub enum TransactionError {
         reason: String,
     },
     /// The checks before the first change found problems: all of them.
-    #[error("{}", Problems(.0))]
+    #[error("{}", lines(.0))]
     Problems(Vec<Problem>),
     /// A step on the file system failed.
     #[error("{action} {path}: {source}")]
@@ -122,10 +121,11 @@ impl TransactionError {
 }
 
 /// One finding of the checks that run before the first change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
     /// Two packages bring different content for one path.
+    #[error("{}", conflict(path, package, other, *installed))]
     FileConflict {
         /// The path in the root.
         path: String,
@@ -137,6 +137,7 @@ pub enum Problem {
         installed: bool,
     },
     /// A directory would have to become something else, or the reverse.
+    #[error("{path} is a {present} but {package} brings a {wanted} there")]
     TypeConflict {
         /// The path in the root.
         path: String,
@@ -148,6 +149,7 @@ pub enum Problem {
         wanted: &'static str,
     },
     /// A %pretrans needs something that is not installed yet.
+    #[error("{dep} is needed by {package}")]
     NeededBefore {
         /// What it needs.
         dep: String,
@@ -155,16 +157,19 @@ pub enum Problem {
         package: String,
     },
     /// This very package is installed already.
+    #[error("{package} is already installed")]
     AlreadyInstalled {
         /// NEVRA.
         package: String,
     },
     /// The package is for another architecture or operating system.
+    #[error("{package} is for a different architecture")]
     Architecture {
         /// NEVRA.
         package: String,
     },
     /// The package cannot be installed by this tool (source package, relocation, old format).
+    #[error("{package}: {reason}")]
     Unsupported {
         /// NEVRA.
         package: String,
@@ -172,6 +177,9 @@ pub enum Problem {
         reason: String,
     },
     /// A file system has too little room.
+    #[error(
+        "not enough space on the file system of {mount}: {needed} bytes needed, {available} available"
+    )]
     DiskSpace {
         /// Where it is mounted, as a path in the root.
         mount: String,
@@ -181,6 +189,9 @@ pub enum Problem {
         available: u64,
     },
     /// A file system has too few inodes.
+    #[error(
+        "not enough inodes on the file system of {mount}: {needed} needed, {available} available"
+    )]
     Inodes {
         /// Where it is mounted, as a path in the root.
         mount: String,
@@ -190,6 +201,7 @@ pub enum Problem {
         available: u64,
     },
     /// A file system that must change is mounted read-only, or may not be written by this user.
+    #[error("cannot write to {path} for {package}: {reason}")]
     NotWritable {
         /// The directory, as a path in the root.
         path: String,
@@ -200,90 +212,19 @@ pub enum Problem {
     },
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Problem::FileConflict {
-                path,
-                package,
-                other,
-                installed: true,
-            } => {
-                write!(
-                    f,
-                    "file {path} from {package} conflicts with file from installed {other}"
-                )
-            }
-            Problem::FileConflict {
-                path,
-                package,
-                other,
-                installed: false,
-            } => {
-                write!(
-                    f,
-                    "file {path} conflicts between attempted installs of {package} and {other}"
-                )
-            }
-            Problem::TypeConflict {
-                path,
-                package,
-                present,
-                wanted,
-            } => {
-                write!(
-                    f,
-                    "{path} is a {present} but {package} brings a {wanted} there"
-                )
-            }
-            Problem::NeededBefore { dep, package } => write!(f, "{dep} is needed by {package}"),
-            Problem::AlreadyInstalled { package } => write!(f, "{package} is already installed"),
-            Problem::Architecture { package } => {
-                write!(f, "{package} is for a different architecture")
-            }
-            Problem::Unsupported { package, reason } => write!(f, "{package}: {reason}"),
-            Problem::DiskSpace {
-                mount,
-                needed,
-                available,
-            } => write!(
-                f,
-                "not enough space on the file system of {mount}: {needed} bytes needed, \
-                 {available} available"
-            ),
-            Problem::Inodes {
-                mount,
-                needed,
-                available,
-            } => write!(
-                f,
-                "not enough inodes on the file system of {mount}: {needed} needed, \
-                 {available} available"
-            ),
-            Problem::NotWritable {
-                path,
-                package,
-                reason,
-            } => {
-                write!(f, "cannot write to {path} for {package}: {reason}")
-            }
+fn conflict(path: &str, package: &str, other: &str, installed: bool) -> String {
+    match installed {
+        true => format!("file {path} from {package} conflicts with file from installed {other}"),
+        false => {
+            format!("file {path} conflicts between attempted installs of {package} and {other}")
         }
     }
 }
 
 /// All problems, one per line.
-struct Problems<'a>(&'a [Problem]);
-
-impl fmt::Display for Problems<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
-            if i > 0 {
-                writeln!(f)?;
-            }
-            write!(f, "{problem}")?;
-        }
-        Ok(())
-    }
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    lines.join("\n")
 }
 
 /// A path for people: bytes that are not UTF-8 are replaced, control characters escaped.

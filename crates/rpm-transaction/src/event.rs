@@ -19,28 +19,16 @@ pub enum Event<'a> {
     Checking,
     /// The payload of a package is being unpacked beside its target.
     Staging {
-        /// Position, from 1.
-        position: usize,
-        /// How many packages are installed in all.
-        total: usize,
         /// NEVRA.
         package: &'a str,
     },
     /// The files of a package are being installed; its %pre has run.
     Installing {
-        /// Position among all elements, from 1.
-        position: usize,
-        /// How many elements there are.
-        total: usize,
         /// NEVRA.
         package: &'a str,
     },
     /// The files of a package are being removed; its %preun has run.
     Erasing {
-        /// Position among all elements, from 1.
-        position: usize,
-        /// How many elements there are.
-        total: usize,
         /// NEVRA.
         package: &'a str,
     },
@@ -80,10 +68,11 @@ pub enum ScriptStream {
 }
 
 /// Something that went wrong but did not stop the transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Warning {
     /// A scriptlet failed after which rpm goes on.
+    #[error("{script}({package}) scriptlet failed, {status}")]
     Scriptlet {
         /// NEVRA.
         package: String,
@@ -93,6 +82,7 @@ pub enum Warning {
         status: String,
     },
     /// A user or group of a package is unknown in the root: root owns the file instead.
+    #[error("{package}: {owner} does not exist - using root")]
     UnknownOwner {
         /// NEVRA.
         package: String,
@@ -100,6 +90,7 @@ pub enum Warning {
         owner: String,
     },
     /// A line of a package that names a user or group is not understood; it was skipped.
+    #[error("{package}: user or group not made, not understood: {line}")]
     Account {
         /// NEVRA.
         package: String,
@@ -107,6 +98,7 @@ pub enum Warning {
         line: String,
     },
     /// A configuration file was kept: the new one stands beside it, or the old one does.
+    #[error("{}", config_kept(path, saved_as))]
     ConfigKept {
         /// The path of the file.
         path: String,
@@ -114,6 +106,7 @@ pub enum Warning {
         saved_as: String,
     },
     /// A file step that failed without stopping the transaction.
+    #[error("{path}: {reason}")]
     File {
         /// The path in the root.
         path: String,
@@ -122,30 +115,10 @@ pub enum Warning {
     },
 }
 
-impl std::fmt::Display for Warning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Warning::Scriptlet {
-                package,
-                script,
-                status,
-            } => {
-                write!(f, "{script}({package}) scriptlet failed, {status}")
-            }
-            Warning::UnknownOwner { package, owner } => {
-                write!(f, "{package}: {owner} does not exist - using root")
-            }
-            Warning::Account { package, line } => {
-                write!(
-                    f,
-                    "{package}: user or group not made, not understood: {line}"
-                )
-            }
-            Warning::ConfigKept { path, saved_as } if saved_as.ends_with(".rpmnew") => {
-                write!(f, "{path} created as {saved_as}")
-            }
-            Warning::ConfigKept { path, saved_as } => write!(f, "{path} saved as {saved_as}"),
-            Warning::File { path, reason } => write!(f, "{path}: {reason}"),
-        }
-    }
+fn config_kept(path: &str, saved_as: &str) -> String {
+    let done = match saved_as.ends_with(".rpmnew") {
+        true => "created",
+        false => "saved",
+    };
+    format!("{path} {done} as {saved_as}")
 }

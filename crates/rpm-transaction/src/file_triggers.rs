@@ -10,12 +10,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rpm_db::IndexTable;
+use rpm_pkg::dep::DepFlags;
 use rpm_pkg::header::Header;
 use rpm_pkg::nevra::Nevra;
 use rpm_pkg::script::{Trigger, TriggerClass, triggers};
 
 use super::Generation;
-use super::element::{Deed, Loaded, PackageFacts, Script};
+use super::element::{Deed, Loaded, PackageFacts};
 use super::error::TransactionError;
 use super::files::state;
 use super::plan::{ElementPlan, FilePlan};
@@ -25,13 +26,12 @@ use super::scriptlets::Scriptlet;
 /// Triggers of this priority and above run before `%post` and `%preun`, the others after them.
 const PRIORITY_BOUND: u32 = 10_000;
 
-/// Sense flags.
-const IN: u32 = 1 << 16;
-const UN: u32 = 1 << 17;
-const POSTUN: u32 = 1 << 18;
+const IN: DepFlags = DepFlags::TRIGGERIN;
+const UN: DepFlags = DepFlags::TRIGGERUN;
+const POSTUN: DepFlags = DepFlags::TRIGGERPOSTUN;
 
 /// What makes a trigger run: sense flag and rpm's name.
-type Kind = (u32, &'static str);
+type Kind = (DepFlags, &'static str);
 
 const FILE_IN: Kind = (IN, "%filetriggerin");
 const FILE_UN: Kind = (UN, "%filetriggerun");
@@ -125,8 +125,8 @@ impl FileTriggers {
 /// One trigger that was set off, in the order to run.
 type Fired<'o> = BTreeMap<(Reverse<u32>, Place, usize), (&'o Owner, &'o Trigger, Vec<u8>)>;
 
-fn senses(trigger: &Trigger, sense: u32) -> bool {
-    trigger.conditions.iter().any(|c| c.flags.0 & sense != 0)
+fn senses(trigger: &Trigger, sense: DepFlags) -> bool {
+    trigger.conditions.iter().any(|c| c.flags.has(sense))
 }
 
 fn fire<'o>(fired: &mut Fired<'o>, owner: &'o Owner, trigger: &'o Trigger, input: Vec<u8>) {
@@ -146,12 +146,7 @@ fn due_of(
         nevra: owner.nevra.clone(),
         label,
         fatal: false,
-        script: Script {
-            program: vec![trigger.program.clone()],
-            body: trigger.body.clone(),
-            flags: trigger.flags,
-            prefixes: Vec::new(),
-        },
+        script: trigger.clone().into(),
         arguments,
         input,
     }
@@ -294,7 +289,7 @@ impl Picture<'_, '_> {
 
     /// Since rpm 6 an upgraded package that has a trigger in both versions runs it once: the new
     /// one on what comes and on what is gone, the old one before something goes.
-    fn leaves_it_to_the_other(&self, place: Place, sense: u32) -> bool {
+    fn leaves_it_to_the_other(&self, place: Place, sense: DepFlags) -> bool {
         self.generation >= Generation::Rpm6
             && match place {
                 Place::Record(_) => sense != UN && !self.is_bystander(place),

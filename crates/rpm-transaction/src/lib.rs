@@ -3,10 +3,10 @@
 //! The promise (ARCHITECTURE.md, the commit point): whatever stops the program, the next start
 //! finds the old system or the new one. How it is kept:
 //!
-//! 1. [`check()`] reads all headers, decides each file ([`files`]), looks for conflicts and space.
+//! 1. [`check()`] reads all headers, decides each file (`files`), looks for conflicts and space.
 //!    Nothing has changed so far, and every problem is reported at once.
 //! 2. [`stage()`] unpacks payloads into a private directory on each target file system, digests
-//!    checked on the way; the journal names every step that will be made ([`journal`]).
+//!    checked on the way; the journal names every step that will be made (`journal`).
 //! 3. [`commit()`] runs scriptlets and moves files into place, element by element; each old file is
 //!    first kept under a backup name. Up to here everything can be undone ([`recover()`]).
 //! 4. The commit point: the changes of the rpm database are written in **one** sqlite
@@ -18,16 +18,7 @@
 //! for every reader (a scriptlet that asks `rpm -q` sees the old database) but holds no
 //! write lock while foreign code runs, and needs no memory for uncommitted pages.
 
-pub mod error;
-pub mod event;
-pub mod files;
-pub mod generation;
-pub mod journal;
-pub mod order;
-pub mod recover;
-pub mod root;
 pub mod scripts;
-pub mod sysusers;
 
 mod apply;
 mod check;
@@ -35,19 +26,28 @@ mod commit;
 mod cross_device;
 mod disk;
 mod element;
+mod error;
+mod event;
 mod file_steps;
 mod file_triggers;
+mod files;
+mod generation;
 mod installed;
+mod journal;
 mod label;
 mod log;
 mod mounts;
+mod order;
 mod plan;
 mod progress;
+mod recover;
+mod root;
 mod rows;
 mod running;
 mod scriptlets;
 mod stage;
 mod stages;
+mod sysusers;
 mod triggers;
 
 pub use check::{Checked, check};

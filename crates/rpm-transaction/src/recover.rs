@@ -48,7 +48,7 @@ pub fn recover(
     db: &Db,
     state_dir: &str,
 ) -> Result<Option<Recovery>, TransactionError> {
-    let Some((mut journal, records)) = Journal::open(root, state_dir.as_bytes(), false)? else {
+    let Some((mut journal, records)) = Journal::open(root, state_dir.as_bytes())? else {
         return Ok(None);
     };
     let story = Story::of(&records);
@@ -90,7 +90,7 @@ pub(crate) fn undo(
     for element in elements.iter().rev() {
         for op in element.ops.iter().rev() {
             if element.begun || !matches!(op, Op::Keep { .. }) {
-                debug::step(0);
+                debug::step();
                 undo_op(root, stages, op)?;
             }
         }

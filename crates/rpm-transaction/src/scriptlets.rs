@@ -1,7 +1,7 @@
 //! Scriptlets and triggers that are to run, each written down as started and as done.
 
 use super::Options;
-use super::element::{Script, ScriptKind};
+use super::element::{Runs, Script, ScriptKind};
 use super::error::TransactionError;
 use super::event::Warning;
 use super::log::Log;

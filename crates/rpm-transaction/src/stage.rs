@@ -11,7 +11,7 @@ use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 
 use super::check::{Checked, Files};
-use super::element::{Deed, Loaded, PackageFacts, ScriptKind, Source, open_verified};
+use super::element::{Deed, Loaded, PackageFacts, Runs, ScriptKind, Source, open_verified};
 use super::error::{DEVICE_FAILED, TransactionError, printable};
 use super::event::Event;
 use super::file_triggers::FileTriggers;
@@ -122,17 +122,10 @@ fn stage_all(
     log.journal().sync()?;
     stages.make(root)?;
     let elements = progress.elements();
-    let total = elements.iter().filter(|e| e.is_install()).count();
-    let mut position = 0;
     for (element, files) in elements.iter().zip(&plan.elements) {
         if element.is_install() {
-            position += 1;
             let package = &element.package.nevra;
-            log.event(Event::Staging {
-                position,
-                total,
-                package,
-            });
+            log.event(Event::Staging { package });
             options.check_cancelled()?;
             stage_element(stages, element, files)?;
         }
@@ -308,7 +301,7 @@ impl Stager<'_> {
         let fd = fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))
             .map_err(|e| self.failed(index, e))?;
         let mut file = File::from(fd);
-        debug::step(0);
+        debug::step();
         loop {
             match payload.read_data(piece) {
                 Ok(0) => return Ok(()),

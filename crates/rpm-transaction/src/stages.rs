@@ -107,7 +107,7 @@ pub(crate) fn remove_stages(root: &RootDir, paths: &[Vec<u8>]) -> Result<(), Tra
         fs::unlinkat(&parent, base, AtFlags::REMOVEDIR).map_err(failed)?;
         // The journal, which knows this name, may lie on another file system and must not be gone first.
         fs::fsync(&parent).map_err(failed)?;
-        debug::step(0);
+        debug::step();
     }
     Ok(())
 }

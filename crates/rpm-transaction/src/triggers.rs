@@ -6,37 +6,30 @@ use std::collections::{HashMap, HashSet};
 
 use rpm_db::IndexTable;
 use rpm_pkg::dep::{Dep, DepFlags};
-use rpm_pkg::header::Header;
+use rpm_pkg::header::{Header, tag};
 use rpm_pkg::nevra::Nevra;
+use rpm_pkg::script::{TriggerClass, triggers};
 
 use super::Generation;
-use super::element::{Loaded, PackageFacts, Script};
+use super::element::{Loaded, PackageFacts};
 use super::error::TransactionError;
 use super::progress::Progress;
 use super::scriptlets::Scriptlet;
 
 /// What makes a trigger run: sense flag, rpm's name, and whether a failure stops the
 /// transaction (`%triggerprein`, as rpm 6 does).
-type Kind = (u32, &'static str, bool);
+type Kind = (DepFlags, &'static str, bool);
 
-const PREIN: Kind = (1 << 25, "%triggerprein", true);
-const IN: Kind = (1 << 16, "%triggerin", false);
-const UN: Kind = (1 << 17, "%triggerun", false);
-const POSTUN: Kind = (1 << 18, "%triggerpostun", false);
-
-/// Tags of scripts, programs, script flags, names, versions, flags and indexes.
-const SCRIPTS: u32 = 1065;
-const PROGRAMS: u32 = 1092;
-const SCRIPT_FLAGS: u32 = 5027;
-const NAMES: u32 = 1066;
-const VERSIONS: u32 = 1067;
-const FLAGS: u32 = 1068;
-const INDEXES: u32 = 1069;
+const PREIN: Kind = (DepFlags::TRIGGERPREIN, "%triggerprein", true);
+const IN: Kind = (DepFlags::TRIGGERIN, "%triggerin", false);
+const UN: Kind = (DepFlags::TRIGGERUN, "%triggerun", false);
+const POSTUN: Kind = (DepFlags::TRIGGERPOSTUN, "%triggerpostun", false);
 
 /// One condition of a package's triggers.
 struct Condition {
     on: Dep,
-    flags: u32,
+    sense: DepFlags,
+    /// The number of the script among those of the header.
     script: usize,
 }
 
@@ -64,7 +57,7 @@ impl Triggers {
             named.entry(package.name.clone()).or_default().push(index);
             let mut names: Vec<String> = package
                 .header
-                .strings(NAMES)
+                .strings(tag::TRIGGERNAME)
                 .map(|name| String::from_utf8_lossy(name).into_owned())
                 .collect();
             names.sort_unstable();
@@ -159,7 +152,7 @@ impl Triggers {
         let mut due: Vec<Scriptlet> = Vec::new();
         let mut seen = HashSet::new();
         for condition in conditions(header) {
-            if condition.flags & moment.kind.0 == 0 || seen.contains(&condition.script) {
+            if !condition.sense.has(moment.kind.0) || seen.contains(&condition.script) {
                 continue;
             }
             let name = &condition.on.name;
@@ -231,12 +224,12 @@ impl<'a, 'd> Moment<'a, 'd> {
     /// The trigger of `owner` on what the element provides, if a condition holds.
     fn due(&self, owner: &Header, provided: &Dep) -> Result<Option<Scriptlet>, TransactionError> {
         let holds = |c: &Condition| {
-            c.flags & self.kind.0 != 0 && c.on.name == provided.name && c.on.overlaps(provided)
+            c.sense.has(self.kind.0) && c.on.name == provided.name && c.on.overlaps(provided)
         };
         let Some(condition) = conditions(owner).into_iter().find(holds) else {
             return Ok(None);
         };
-        let name = owner.text(rpm_pkg::header::tag::NAME).unwrap_or_default();
+        let name = owner.text(tag::NAME).unwrap_or_default();
         let arguments = [
             self.progress.count(name)?,
             self.progress.count(&provided.name)? + self.by,
@@ -253,22 +246,23 @@ fn provided(header: &Header) -> Dep {
     }
 }
 
+/// The conditions in the order of the header.
 fn conditions(header: &Header) -> Vec<Condition> {
-    let mut versions = header.strings(VERSIONS);
-    let mut flags = header.u32s(FLAGS);
-    let mut indexes = header.u32s(INDEXES);
+    let mut versions = header.strings(tag::TRIGGERVERSION);
+    let mut flags = header.u32s(tag::TRIGGERFLAGS);
+    let mut indexes = header.u32s(tag::TRIGGERINDEX);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let condition = |name: &[u8]| {
-        let flags = flags.next()?;
+        let sense = DepFlags(flags.next()?);
         let evr = text(versions.next()?);
-        let on = Dep::new(text(name), DepFlags(flags).relation(), evr);
         Some(Condition {
-            on,
-            flags,
+            on: Dep::new(text(name), sense.relation(), evr),
+            sense,
             script: indexes.next()? as usize,
         })
     };
-    header.strings(NAMES).map_while(condition).collect()
+    let names = header.strings(tag::TRIGGERNAME);
+    names.map_while(condition).collect()
 }
 
 fn due_of(
@@ -277,23 +271,13 @@ fn due_of(
     (_, label, fatal): Kind,
     arguments: [i64; 2],
 ) -> Option<Scriptlet> {
-    let body = owner.strings(SCRIPTS).nth(condition.script)?;
-    let program = owner
-        .strings(PROGRAMS)
-        .nth(condition.script)
-        .unwrap_or(b"/bin/sh");
-    let script = Script {
-        program: vec![program.to_vec()],
-        body: (!body.is_empty()).then(|| body.to_vec()),
-        flags: owner.u32s(SCRIPT_FLAGS).nth(condition.script).unwrap_or(0),
-        prefixes: Vec::new(),
-    };
-    let nevra = Nevra::from_header(owner).ok()?.to_string();
+    owner.strings(tag::TRIGGERSCRIPTS).nth(condition.script)?;
+    let mut scripts = triggers(owner, TriggerClass::Package).into_iter();
     Some(Scriptlet {
-        nevra,
+        nevra: Nevra::from_header(owner).ok()?.to_string(),
         label,
         fatal,
-        script,
+        script: scripts.nth(condition.script)?.into(),
         arguments: arguments.to_vec(),
         input: Vec::new(),
     })
@@ -320,7 +304,7 @@ mod tests {
             header.add(tag, TagValue::string(value));
         }
         if !triggers.is_empty() {
-            header.add(NAMES, TagValue::strings(triggers));
+            header.add(tag::TRIGGERNAME, TagValue::strings(triggers));
         }
         PackageFacts::read(header.build(HeaderKind::Main).unwrap(), name).unwrap()
     }

@@ -4,45 +4,43 @@
 mod tests;
 
 use rpm_pkg::digest::Digest;
-pub use rpm_pkg::files::FileType as Kind;
+pub(crate) use rpm_pkg::files::FileType as Kind;
 
 /// File flags of tag 1037.
-pub mod flag {
+pub(crate) mod flag {
     /// `%config`.
-    pub const CONFIG: u32 = 1;
+    pub(crate) const CONFIG: u32 = 1;
     /// `%doc`.
-    pub const DOC: u32 = 2;
+    pub(crate) const DOC: u32 = 2;
     /// `%config(missingok)`.
-    pub const MISSINGOK: u32 = 8;
+    pub(crate) const MISSINGOK: u32 = 8;
     /// `%config(noreplace)`.
-    pub const NOREPLACE: u32 = 16;
+    pub(crate) const NOREPLACE: u32 = 16;
     /// `%ghost`: owned, not in the payload.
-    pub const GHOST: u32 = 64;
+    pub(crate) const GHOST: u32 = 64;
     /// `%license`.
-    pub const LICENSE: u32 = 128;
+    pub(crate) const LICENSE: u32 = 128;
 }
 
 /// File states of tag 1029.
-pub mod state {
+pub(crate) mod state {
     /// Installed.
-    pub const NORMAL: u8 = 0;
-    /// Another package's file stands there.
-    pub const REPLACED: u8 = 1;
+    pub(crate) const NORMAL: u8 = 0;
     /// Left out on purpose (documentation, language).
-    pub const NOT_INSTALLED: u8 = 2;
+    pub(crate) const NOT_INSTALLED: u8 = 2;
     /// Below a shared network path.
-    pub const NET_SHARED: u8 = 3;
+    pub(crate) const NET_SHARED: u8 = 3;
     /// The file of the preferred color stands there.
-    pub const WRONG_COLOR: u8 = 4;
+    pub(crate) const WRONG_COLOR: u8 = 4;
 }
 
 /// The kind of a thing on the disk by its mode; `None` for type bits that mean nothing.
-pub fn kind_of_mode(mode: u32) -> Option<Kind> {
+pub(crate) fn kind_of_mode(mode: u32) -> Option<Kind> {
     Kind::from_mode((mode & 0o177_777) as u16)
 }
 
 /// A kind in words, for messages.
-pub fn kind_name(kind: Kind) -> &'static str {
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Regular => "file",
         Kind::Directory => "directory",
@@ -55,11 +53,11 @@ pub fn kind_name(kind: Kind) -> &'static str {
 
 /// One file as a package header describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// What it is.
     pub kind: Kind,
     /// Permission bits and type bits.
-    pub mode: u32,
+    pub(crate) mode: u32,
     /// Flags, see [`flag`].
     pub flags: u32,
     /// Size in bytes.
@@ -69,7 +67,7 @@ pub struct Entry<'a> {
     /// Target of a symbolic link.
     pub link: &'a [u8],
     /// Name of the user.
-    pub user: &'a [u8],
+    pub(crate) user: &'a [u8],
     /// Name of the group.
     pub group: &'a [u8],
     /// Device number as rpm stores it, 16 bit.
@@ -95,7 +93,7 @@ impl Entry<'_> {
 }
 
 /// What is on the disk at a path.
-pub trait Disk {
+pub(crate) trait Disk {
     /// The kind of thing; `None` when there is nothing.
     fn kind(&self) -> Option<Kind>;
     /// A regular file or link with exactly the content of `entry`.
@@ -104,7 +102,7 @@ pub trait Disk {
 
 /// What is done with a file of a package that is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Written and put over whatever is there.
     Create,
     /// What is there is renamed to `.rpmorig`, then as `Create`.
@@ -121,7 +119,7 @@ pub enum Action {
 
 /// What is done with a file of a package that is erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removal {
+pub(crate) enum Removal {
     /// Deleted.
     Erase,
     /// Renamed to `.rpmsave`.
@@ -132,7 +130,7 @@ pub enum Removal {
 
 /// Which files the user does not want.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// No `%doc`.
     pub no_docs: bool,
     /// Only these languages; empty means all.
@@ -145,7 +143,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// The state of a file that is left out; `None` when it is installed (docs/reference/transactions.md, 4.3).
-    pub fn left_out(&self, path: &[u8], entry: &Entry<'_>) -> Option<u8> {
+    pub(crate) fn left_out(&self, path: &[u8], entry: &Entry<'_>) -> Option<u8> {
         if entry.color != 0 && self.color != 0 && entry.color & self.color == 0 {
             return Some(state::WRONG_COLOR);
         }
@@ -175,7 +173,7 @@ fn is_below(path: &[u8], top: &[u8]) -> bool {
 }
 
 /// A new file whose path an installed package owns already: `old` is that package's entry.
-pub fn replace_owned(old: &Entry<'_>, new: &Entry<'_>, disk: &dyn Disk) -> Action {
+pub(crate) fn replace_owned(old: &Entry<'_>, new: &Entry<'_>, disk: &dyn Disk) -> Action {
     if !old.has(flag::CONFIG) && !new.has(flag::CONFIG) {
         return Action::Create;
     }
@@ -209,7 +207,7 @@ pub fn replace_owned(old: &Entry<'_>, new: &Entry<'_>, disk: &dyn Disk) -> Actio
 }
 
 /// A new file whose path nobody owns.
-pub fn replace_unowned(new: &Entry<'_>, disk: &dyn Disk) -> Action {
+pub(crate) fn replace_unowned(new: &Entry<'_>, disk: &dyn Disk) -> Action {
     if !changed_config(new, disk) {
         Action::Create
     } else if new.has(flag::NOREPLACE) {
@@ -220,7 +218,7 @@ pub fn replace_unowned(new: &Entry<'_>, disk: &dyn Disk) -> Action {
 }
 
 /// A file of a package that is erased; nobody else who stays owns it.
-pub fn remove(entry: &Entry<'_>, disk: &dyn Disk) -> Removal {
+pub(crate) fn remove(entry: &Entry<'_>, disk: &dyn Disk) -> Removal {
     if !changed_config(entry, disk) {
         Removal::Erase
     } else if entry.has(flag::GHOST) {
@@ -240,7 +238,7 @@ fn changed_config(entry: &Entry<'_>, disk: &dyn Disk) -> bool {
 }
 
 /// May both packages own the path? (rpmfilesCompare of rpm)
-pub fn compatible(a: &Entry<'_>, b: &Entry<'_>) -> bool {
+pub(crate) fn compatible(a: &Entry<'_>, b: &Entry<'_>) -> bool {
     if a.has(flag::GHOST) || b.has(flag::GHOST) {
         return true;
     }
@@ -262,7 +260,7 @@ pub fn compatible(a: &Entry<'_>, b: &Entry<'_>) -> bool {
 
 /// Who wins when two ELF files of different class want one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColorWinner {
+pub(crate) enum ColorWinner {
     /// The first.
     First,
     /// The second.
@@ -273,7 +271,7 @@ pub enum ColorWinner {
 const PREFERRED_COLOR: u32 = 2;
 
 /// Settles a conflict of two files by color, where colors matter; `None` when it stays one.
-pub fn color_winner(first: u32, second: u32, transaction: u32) -> Option<ColorWinner> {
+pub(crate) fn color_winner(first: u32, second: u32, transaction: u32) -> Option<ColorWinner> {
     if transaction == 0 || first == 0 || second == 0 || first == second {
         None
     } else if first & PREFERRED_COLOR != 0 {

@@ -8,7 +8,7 @@ use super::Record;
 const HEAD: usize = 12;
 
 /// The body of a record with what stands before it. Bodies of 4 GiB and more have no frame.
-pub fn frame(body: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
     [&length.to_le_bytes()[..], &checksum(body), body].concat()
 }
@@ -17,7 +17,7 @@ pub fn frame(body: &[u8]) -> Vec<u8> {
 ///
 /// # Errors
 /// A record that is whole but not understood: a newer version wrote it.
-pub fn parse(bytes: &[u8]) -> Result<(Vec<Record>, usize), &'static str> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Vec<Record>, usize), &'static str> {
     let mut records = Vec::new();
     let mut at = 0;
     while let Some(body) = next_body(bytes, at) {

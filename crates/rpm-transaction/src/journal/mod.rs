@@ -13,8 +13,8 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use frame::{frame, parse};
-pub use record::{Op, Record};
+pub(crate) use frame::{frame, parse};
+pub(crate) use record::{Op, Record};
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -37,8 +37,7 @@ const MAX_JOURNAL: u64 = 1 << 30;
 const BUFFER: usize = 256 << 10;
 
 /// An open journal.
-#[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     file: File,
     dir: OwnedFd,
     path: String,
@@ -47,12 +46,11 @@ pub struct Journal {
     length: u64,
     /// Where [`Record::Prepared`] begins, once it is there.
     prepared: Option<u64>,
-    records: u64,
 }
 
 impl Journal {
     /// Makes a new journal in `state_dir` (a path in the root); there must be none.
-    pub fn create(root: &RootDir, state_dir: &[u8]) -> Result<Journal, TransactionError> {
+    pub(crate) fn create(root: &RootDir, state_dir: &[u8]) -> Result<Journal, TransactionError> {
         let path = printable(&join(state_dir, FILE_NAME));
         let (dir, _) = root
             .create_dirs(state_dir)
@@ -61,71 +59,59 @@ impl Journal {
         let fd = match fs::openat(&dir, FILE_NAME, flags, Mode::from_raw_mode(0o600)) {
             Ok(fd) => fd,
             Err(Errno::EXIST) => return Err(TransactionError::RecoveryPending { journal: path }),
-            Err(e) => return Err(failed(&path, e)),
+            Err(e) => return Err(failed(&path)(e)),
         };
         if let Err(e) = fs::fsync(&dir) {
             let _ = fs::unlinkat(&dir, FILE_NAME, AtFlags::empty());
-            return Err(failed(&path, e));
+            return Err(failed(&path)(e));
         }
-        Ok(Journal {
+        Ok(Journal::new(fd, dir, path))
+    }
+
+    fn new(fd: OwnedFd, dir: OwnedFd, path: String) -> Journal {
+        Journal {
             file: File::from(fd),
             dir,
             path,
             buffer: Vec::new(),
             length: 0,
             prepared: None,
-            records: 0,
-        })
+        }
     }
 
     /// Opens the journal that an interrupted transaction left, with its records; `None` when
-    /// there is none. With `read_only` nothing is changed, else a torn tail is cut off.
-    pub fn open(
+    /// there is none. A torn tail is cut off.
+    pub(crate) fn open(
         root: &RootDir,
         state_dir: &[u8],
-        read_only: bool,
     ) -> Result<Option<(Journal, Vec<Record>)>, TransactionError> {
         let path = printable(&join(state_dir, FILE_NAME));
         let dir = match root.open_dir(state_dir) {
             Ok(dir) => dir,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-            Err(e) => return Err(failed(&path, e)),
+            Err(e) => return Err(failed(&path)(e)),
         };
-        let access = if read_only {
-            OFlags::RDONLY
-        } else {
-            OFlags::RDWR
-        };
-        let flags = access | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match fs::openat(&dir, FILE_NAME, flags, Mode::empty()) {
-            Ok(fd) => File::from(fd),
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = match fs::openat(&dir, FILE_NAME, flags, Mode::empty()) {
+            Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
-            Err(e) => return Err(failed(&path, e)),
+            Err(e) => return Err(failed(&path)(e)),
         };
-        let mut journal = Journal {
-            file,
-            dir,
-            path,
-            buffer: Vec::new(),
-            length: 0,
-            prepared: None,
-            records: 0,
-        };
-        let records = journal.read_back(read_only)?;
+        let mut journal = Journal::new(fd, dir, path);
+        let records = journal.read_back()?;
         Ok(Some((journal, records)))
     }
 
     /// Adds a record; it reaches the disk with the next [`Journal::sync`], the file before.
-    pub fn add(&mut self, record: &Record) -> Result<(), TransactionError> {
+    pub(crate) fn add(&mut self, record: &Record) -> Result<(), TransactionError> {
         if *record == Record::Prepared {
             self.prepared = Some(self.length + self.buffer.len() as u64);
         }
         let body = record.encode();
         if u32::try_from(body.len()).is_err() {
-            return Err(self.error("record too long"));
+            return Err(failed(&self.path)("record too long"));
         }
         self.buffer.extend(frame(&body));
-        self.records += 1;
         if self.buffer.len() >= BUFFER {
             self.flush()
         } else {
@@ -134,7 +120,7 @@ impl Journal {
     }
 
     /// Writes what was added: a killed process loses nothing after this, a power cut may.
-    pub fn flush(&mut self) -> Result<(), TransactionError> {
+    pub(crate) fn flush(&mut self) -> Result<(), TransactionError> {
         let written = self.file.write_all(&self.buffer);
         let added = self.buffer.len() as u64;
         self.buffer.clear();
@@ -144,25 +130,23 @@ impl Journal {
                 // Half a record would hide all that follow it: the disk may have room again for those.
                 let _ = self.file.set_len(self.length);
                 let _ = self.file.seek(SeekFrom::Start(self.length));
-                return Err(self.error(&e.to_string()));
+                return Err(failed(&self.path)(e));
             }
         }
-        debug::step(self.records);
+        debug::step();
         Ok(())
     }
 
     /// Writes what was added and waits until it is on the disk.
-    pub fn sync(&mut self) -> Result<(), TransactionError> {
+    pub(crate) fn sync(&mut self) -> Result<(), TransactionError> {
         self.flush()?;
-        self.file
-            .sync_data()
-            .map_err(|e| self.error(&e.to_string()))
+        self.file.sync_data().map_err(failed(&self.path))
     }
 
     /// Everything is undone and on the disk: what is staged may go now, and must never be taken for steps that were
     /// made. A full disk may have no room for the record; then it takes the place of [`Record::Prepared`], which has
     /// its length. What follows there stays: it may name further staging directories.
-    pub fn roll_back(&mut self) -> Result<(), TransactionError> {
+    pub(crate) fn roll_back(&mut self) -> Result<(), TransactionError> {
         let Some(prepared) = self.prepared else {
             return Ok(());
         };
@@ -173,7 +157,7 @@ impl Journal {
         {
             self.buffer.clear();
             self.replace_prepared(prepared)
-                .map_err(|e| self.error(&e.to_string()))?;
+                .map_err(failed(&self.path))?;
         }
         self.prepared = None;
         Ok(())
@@ -193,31 +177,24 @@ impl Journal {
     }
 
     /// The transaction is over: deletes the journal.
-    pub fn remove(self) -> Result<(), TransactionError> {
+    pub(crate) fn remove(self) -> Result<(), TransactionError> {
         let gone = fs::unlinkat(&self.dir, FILE_NAME, AtFlags::empty());
         gone.and_then(|()| fs::fsync(&self.dir))
-            .map_err(|e| failed(&self.path, e))
+            .map_err(failed(&self.path))
     }
 
-    /// The path of the journal in the root.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    fn read_back(&mut self, read_only: bool) -> Result<Vec<Record>, TransactionError> {
-        let length = self
-            .file
-            .metadata()
-            .map_err(|e| self.error(&e.to_string()))?
-            .len();
+    fn read_back(&mut self) -> Result<Vec<Record>, TransactionError> {
+        let length = self.file.metadata().map_err(failed(&self.path))?.len();
         if length > MAX_JOURNAL {
-            return Err(self.error("larger than any journal of this program"));
+            return Err(failed(&self.path)(
+                "larger than any journal of this program",
+            ));
         }
         let mut bytes = Vec::new();
         self.file
             .read_to_end(&mut bytes)
-            .map_err(|e| self.error(&e.to_string()))?;
-        let (records, good) = parse(&bytes).map_err(|reason| self.error(reason))?;
+            .map_err(failed(&self.path))?;
+        let (records, good) = parse(&bytes).map_err(failed(&self.path))?;
         let mut at = 0;
         for record in &records {
             if *record == Record::Prepared {
@@ -225,50 +202,37 @@ impl Journal {
             }
             at += 12 + record.encode().len() as u64;
         }
-        if !read_only {
-            let end = SeekFrom::Start(good as u64);
-            let cut = self
-                .file
-                .set_len(good as u64)
-                .and_then(|()| self.file.seek(end));
-            self.length = cut.map_err(|e| self.error(&e.to_string()))?;
-        }
+        let end = SeekFrom::Start(good as u64);
+        let cut = self.file.set_len(good as u64);
+        let cut = cut.and_then(|()| self.file.seek(end));
+        self.length = cut.map_err(failed(&self.path))?;
         Ok(records)
-    }
-
-    fn error(&self, reason: &str) -> TransactionError {
-        TransactionError::Journal {
-            path: self.path.clone(),
-            reason: reason.to_owned(),
-        }
     }
 }
 
-fn failed(path: &str, errno: Errno) -> TransactionError {
-    TransactionError::Journal {
+fn failed<E: ToString>(path: &str) -> impl FnOnce(E) -> TransactionError + '_ {
+    move |reason| TransactionError::Journal {
         path: path.to_owned(),
-        reason: errno.to_string(),
+        reason: reason.to_string(),
     }
 }
 
 /// A place where tests stop the process as a power button would.
 pub(crate) mod debug {
     /// Kills this process when TDNF_TEST_KILL_STEP says so; nothing in a release build.
-    #[cfg(debug_assertions)]
-    pub(crate) fn step(_records: u64) {
-        use std::sync::atomic::{AtomicU64, Ordering};
-        static STEPS: AtomicU64 = AtomicU64::new(0);
-        let step = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
-        let wanted = std::env::var("TDNF_TEST_KILL_STEP")
-            .ok()
-            .and_then(|n| n.parse().ok());
-        if wanted == Some(step) {
-            let me = rustix::process::getpid();
-            let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+    pub(crate) fn step() {
+        #[cfg(debug_assertions)]
+        {
+            use std::sync::atomic::{AtomicU64, Ordering};
+            static STEPS: AtomicU64 = AtomicU64::new(0);
+            let step = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
+            let wanted = std::env::var("TDNF_TEST_KILL_STEP")
+                .ok()
+                .and_then(|n| n.parse().ok());
+            if wanted == Some(step) {
+                let me = rustix::process::getpid();
+                let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+            }
         }
     }
-
-    /// Kills this process when TDNF_TEST_KILL_STEP says so; nothing in a release build.
-    #[cfg(not(debug_assertions))]
-    pub(crate) fn step(_records: u64) {}
 }

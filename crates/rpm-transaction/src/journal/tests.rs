@@ -85,10 +85,10 @@ fn records_come_back_and_the_journal_can_be_removed() {
         Journal::create(&root, state),
         Err(TransactionError::RecoveryPending { .. })
     ));
-    let (journal, records) = Journal::open(&root, state, false).unwrap().unwrap();
+    let (journal, records) = Journal::open(&root, state).unwrap().unwrap();
     assert_eq!(records, sample());
     journal.remove().unwrap();
-    assert!(Journal::open(&root, state, true).unwrap().is_none());
+    assert!(Journal::open(&root, state).unwrap().is_none());
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn rolling_back_without_room_loses_no_staging_directory() {
     let prepared = journal.prepared.unwrap();
     journal.replace_prepared(prepared).unwrap();
     drop(journal);
-    let (_, records) = Journal::open(&root, state, true).unwrap().unwrap();
+    let (_, records) = Journal::open(&root, state).unwrap().unwrap();
     all[3] = Record::RolledBack;
     assert_eq!(records, all);
 }

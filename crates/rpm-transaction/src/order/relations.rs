@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rpm_pkg::dep::rich::{self, Rich, RichOp};
-use rpm_pkg::dep::{Dep, DepGroup, DepRef, Deps};
+use rpm_pkg::dep::{Dep, DepFlags, DepGroup, DepRef, Deps};
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
 
@@ -11,28 +11,6 @@ use super::super::Generation;
 use super::super::root::{Canonical, RootDir, join, split};
 use super::PREFERRED_COLOR;
 use super::graph::Graph;
-
-/// rpm's sense flags (docs/reference/transactions.md, 5.2).
-const POSTTRANS: u32 = 1 << 5;
-const PREREQ: u32 = 1 << 6;
-const PRETRANS: u32 = 1 << 7;
-const INTERP: u32 = 1 << 8;
-const PRE: u32 = 1 << 9;
-const POST: u32 = 1 << 10;
-const PREUN: u32 = 1 << 11;
-const POSTUN: u32 = 1 << 12;
-const VERIFY: u32 = 1 << 13;
-const PREUNTRANS: u32 = 1 << 20;
-const POSTUNTRANS: u32 = 1 << 21;
-const RPMLIB: u32 = 1 << 24;
-const KEYRING: u32 = 1 << 26;
-const CONFIG: u32 = 1 << 28;
-const META: u32 = 1 << 29;
-
-/// Dependencies that never order, unless a scriptlet needs them.
-const WITHOUT_ORDER: u32 =
-    RPMLIB | CONFIG | PRETRANS | POSTTRANS | PREUNTRANS | POSTUNTRANS | VERIFY | META;
-const BY_SCRIPTS: u32 = PRE | POST | PREUN | POSTUN;
 
 /// Dependencies that order, in rpm's order, and whether the one that carries them comes first.
 /// Weak ones order without the strong mark, before rpm 4.20.
@@ -134,7 +112,7 @@ impl<'a> Relations<'a> {
     }
 
     fn add(&mut self, wish: &Wish, dep: &DepRef<'_>) {
-        let Some(strong) = orders(dep.flags.0, self.graph.install) else {
+        let Some(strong) = orders(dep.flags, self.graph.install) else {
             return;
         };
         let strong = strong && !wish.weak;
@@ -234,18 +212,22 @@ impl<'a> Relations<'a> {
     }
 }
 
-/// Does a dependency with these flags order, and strongly?
-fn orders(flags: u32, install: bool) -> Option<bool> {
-    if flags & WITHOUT_ORDER != 0 && flags & BY_SCRIPTS == 0 {
+/// Does a dependency with these flags order, and strongly (docs/reference/transactions.md, 5.2)?
+fn orders(flags: DepFlags, install: bool) -> Option<bool> {
+    use rpm_pkg::dep::DepFlags as F;
+    let by_scripts = F::PRE | F::POST | F::PREUN | F::POSTUN;
+    let around = F::PRETRANS | F::POSTTRANS | F::PREUNTRANS | F::POSTUNTRANS;
+    let without_order = F::RPMLIB | F::CONFIG | F::VERIFY | F::META | around;
+    if flags.has(without_order) && !flags.has(by_scripts) {
         return None;
     }
     let strong = match install {
-        true => PRE | POST | RPMLIB | KEYRING | PRETRANS | POSTTRANS,
-        false => PREUN | POSTUN | PREUNTRANS | POSTUNTRANS,
+        true => F::PRE | F::POST | F::RPMLIB | F::KEYRING | F::PRETRANS | F::POSTTRANS,
+        false => F::PREUN | F::POSTUN | F::PREUNTRANS | F::POSTUNTRANS,
     };
     // PREREQ alone comes from packages older than the scriptlet flags.
-    let legacy = flags & (PREREQ | INTERP | BY_SCRIPTS | VERIFY) == PREREQ;
-    Some(flags & strong != 0 || legacy)
+    let legacy = flags & (F::PREREQ | F::INTERP | by_scripts | F::VERIFY) == F::PREREQ;
+    Some(flags.has(strong) || legacy)
 }
 
 /// The parts of an expression that order, as rpm 4.18 takes them: all sides of `and` and `or`,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::disk::DiskFile;
-use super::super::element::{Deed, Loaded, ScriptKind};
+use super::super::element::{Deed, Loaded, Runs, ScriptKind};
 use super::super::error::{Problem, TransactionError, printable};
 use super::super::files::{
     Action, ColorWinner, Disk, Entry, Kind, Removal, color_winner, compatible, flag, kind_name,

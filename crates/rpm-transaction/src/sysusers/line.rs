@@ -12,7 +12,7 @@ const FORBIDDEN_IDS: [u32; 2] = [0xffff, 0xffff_ffff];
 
 /// A number that a line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Id {
+pub(crate) enum Id {
     /// Any that is free.
     Any,
     /// This one, or any other if it is taken.
@@ -23,7 +23,7 @@ pub enum Id {
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub(crate) enum Line {
     /// `u`: a user, and a group of its name unless another is named.
     User {
         /// Its name.
@@ -60,7 +60,7 @@ pub enum Line {
 impl Line {
     /// The line of one provide. `None` for a provide that is something else or carries no line;
     /// `Err` with the text of a line that is not understood.
-    pub fn of_provide(name: &[u8], version: &[u8]) -> Option<Result<Line, String>> {
+    pub(crate) fn of_provide(name: &[u8], version: &[u8]) -> Option<Result<Line, String>> {
         let kinds: [&[u8]; 3] = [b"user(", b"group(", b"groupmember("];
         let named = kinds.iter().any(|kind| name.starts_with(kind)) && name.ends_with(b")");
         if !named || version.is_empty() {
@@ -82,7 +82,7 @@ impl Line {
     }
 
     /// Reads a line. Specifiers (`%b`) and numbers that are taken from files are not known.
-    pub fn parse(text: &str) -> Option<Line> {
+    pub(crate) fn parse(text: &str) -> Option<Line> {
         if text.len() > MAX_LINE {
             return None;
         }

@@ -10,7 +10,7 @@ mod line;
 #[cfg(test)]
 mod tests;
 
-pub use line::{Id, Line};
+pub(crate) use line::{Id, Line};
 
 use rpm_pkg::dep::{DepGroup, Deps};
 use rpm_pkg::header::Header;

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use rpm_transaction::{Problem, Warning};
+use rpm_transaction::{Committed, Problem, Warning};
 
 use super::oracle::Oracle;
 use super::*;
@@ -66,6 +66,11 @@ fn a_failing_pre_or_preun_restores_the_old_system() {
     assert!(!root.join("opt/w").exists());
 }
 
+fn a_scriptlet_failed(done: &Committed) -> bool {
+    let mut warnings = done.warnings().iter();
+    warnings.any(|warning| matches!(warning, Warning::Scriptlet { .. }))
+}
+
 #[test]
 fn a_failing_post_is_a_warning() {
     if unprivileged() {
@@ -74,7 +79,7 @@ fn a_failing_post_is_a_warning() {
     let root = Sandbox::with_shell();
     let package = with_script("3", "%post\necho said >&2\nexit 9");
     let done = run(root.path(), &[Ask::Upgrade(&package)], &options(), &mut ()).unwrap();
-    assert!(done.scriptlets_failed());
+    assert!(a_scriptlet_failed(&done));
     let expected = Warning::Scriptlet {
         package: "w-3-1.noarch".into(),
         script: "%post".into(),
@@ -108,7 +113,7 @@ fn a_failing_triggerun_stops_what_rpm_6_stops() {
         if options.generation < Generation::Rpm6 {
             for asks in [&upgrade, &erase] {
                 let done = pair.run(asks);
-                assert!(done.scriptlets_failed(), "{suite}: {:?}", done.warnings());
+                assert!(a_scriptlet_failed(&done), "{suite}: {:?}", done.warnings());
             }
             continue;
         }

@@ -17,9 +17,9 @@ pub(crate) mod idle;
 pub(crate) mod limit;
 pub(crate) mod probe;
 pub(crate) mod segments;
-#[cfg(test)]
-pub(crate) mod stage;
 pub(crate) mod steal;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod turns;
 
 use std::time::Instant;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::transfer::ids::Id;
-use crate::transfer::policy::stage::{PolicyStage, source};
+use crate::transfer::policy::tests::{PolicyStage, source};
 
 const FILE: fn() -> FileId = || FileId::new(0);
 

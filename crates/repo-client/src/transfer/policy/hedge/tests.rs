@@ -1,6 +1,6 @@
 use super::*;
 use crate::transfer::policy::RequestKind;
-use crate::transfer::policy::stage::{PolicyStage, host, source};
+use crate::transfer::policy::tests::{PolicyStage, host, source};
 
 const MB: u64 = 1 << 20;
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::transfer::file::FileStage;
 use crate::transfer::ids::Id;
-use crate::transfer::policy::stage::{PolicyStage, host, source};
+use crate::transfer::policy::tests::{PolicyStage, host, source};
 
 const MB: u64 = 1 << 20;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::transfer::policy::stage::{PolicyStage, host, source};
+use crate::transfer::policy::tests::{PolicyStage, host, source};
 
 const MB: u64 = 1 << 20;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::transfer::policy::stage::{PolicyStage as Scene, source};
+use crate::transfer::policy::tests::{PolicyStage as Scene, source};
 
 fn turns(sources: usize, extra: u32) -> Turns {
     let rounds = Rounds {
