@@ -195,6 +195,12 @@ impl Host {
         self.waited_sum.as_secs_f64() / self.busy.as_secs_f64().max(0.001)
     }
 
+    /// Rate of one connection as far as the requests that are over tell, before it has been measured.
+    pub(crate) fn rate_so_far(&self) -> Option<f64> {
+        let rate = Some(self.rate()).filter(|rate| *rate > 0)?;
+        Some(rate as f64 / self.in_use().max(1) as f64)
+    }
+
     /// Bytes per second while it was in use.
     pub(crate) fn rate(&self) -> u64 {
         let (Some(from), Some(to)) = (self.first_use, self.last_use) else {

@@ -9,7 +9,7 @@ use crate::transfer::ids::{FileId, HostId, SourceId};
 use crate::transfer::picture::Picture;
 use crate::transfer::segments::Claim;
 use crate::transfer::tuning::segments::{
-    FIRST, LASTS, LOOKAHEAD, OPEN, REST_LASTS, SAMPLE, SEGMENT,
+    FIRST, LASTS, LOOKAHEAD, OPEN, REST_LASTS, SAMPLE, SEGMENT, SOON,
 };
 
 /// What a server with room is given.
@@ -145,7 +145,7 @@ pub(crate) fn gap_in(
         Look::Trusted => {}
     }
     let mut to = end;
-    if file.may_mix() {
+    if file.may_mix() && !(whole && is_soon_there(picture, host, end)) {
         to = end.min(from.saturating_add(length(picture, file, host)));
     }
     // No crumbs: what would be left is taken along.
@@ -193,6 +193,13 @@ fn look_at(picture: &Picture, id: FileId, source: SourceId, now: Instant) -> Loo
     } else {
         Look::Trusted
     }
+}
+
+/// Whether one connection brings a file of this size so soon that a second request is not worth its while.
+fn is_soon_there(picture: &Picture, host: HostId, size: u64) -> bool {
+    let so_far = || picture.hosts[host].rate_so_far();
+    let each = picture.each(host).or_else(so_far);
+    each.map_or(size <= FIRST, |each| size as f64 <= each * SOON)
 }
 
 /// Length of a new segment: some seconds' worth, shorter towards the end.

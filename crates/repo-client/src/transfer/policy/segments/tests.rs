@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::transfer::file::FileStage;
 use crate::transfer::ids::Id;
@@ -26,12 +28,35 @@ fn a_large_file_is_asked_for_in_segments_that_do_not_overlap() {
     assert!(second.to <= 20 * MB);
 }
 
+/// A server that brings so many bytes per second, as far as one finished request tells.
+fn at_rate(size: u64, rate: u64) -> PolicyStage {
+    let mut stage = PolicyStage::new(1, &[size]);
+    let (began, lasted) = (stage.now, Duration::from_secs(1));
+    stage.later(1.0);
+    let now = stage.now;
+    let server = stage.host(0);
+    server.asked(None, began);
+    server.gave(rate, now);
+    server.over(None, now, lasted);
+    stage
+}
+
 #[test]
 fn no_crumbs_are_left_at_the_end() {
     let almost = SEGMENT + SEGMENT / 2;
-    let asked_for = |size: u64| asked(&PolicyStage::new(1, &[size]), 0).to;
+    let asked_for = |size: u64| asked(&at_rate(size, 1000), 0).to;
     assert_eq!(asked_for(almost - 1), almost - 1);
     assert_eq!(asked_for(almost), SEGMENT);
+}
+
+#[test]
+fn what_will_soon_be_there_is_asked_for_whole() {
+    let asked_for = |size: u64, rate: u64| asked(&at_rate(size, rate), 0).to;
+    assert_eq!(asked_for(20 * MB, 10 * MB), 20 * MB);
+    assert!(asked_for(20 * MB, 9 * MB) < 20 * MB);
+    // Nothing is known of the server yet.
+    assert_eq!(asked(&PolicyStage::new(1, &[MB]), 0).to, MB);
+    assert_eq!(asked(&PolicyStage::new(1, &[20 * MB]), 0).to, FIRST);
 }
 
 #[test]
