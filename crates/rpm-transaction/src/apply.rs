@@ -12,7 +12,9 @@ use super::files::Kind;
 use super::journal::{Op, debug};
 use super::label::Labels;
 use super::plan::Step;
-use super::root::{CAPABILITY_XATTR, Owners, RootDir, encode_capabilities, open_regular, split};
+use super::root::{
+    CAPABILITY_XATTR, Owners, RootDir, encode_capabilities, names_in, open_regular, split,
+};
 use super::stages::{Stages, backup_name, staged_name};
 
 /// The length of `.rpmsave` and `.rpmorig`.
@@ -353,7 +355,7 @@ fn back_up_dir(
 ) -> Result<(), Errno> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let old = fs::openat(dir, base, flags, Mode::empty())?;
-    if !is_empty(&old)? {
+    if !names_in(&old)?.is_empty() {
         return Err(Errno::NOTEMPTY);
     }
     let name = backup_name(id);
@@ -367,7 +369,7 @@ fn back_up_dir(
         let _ = fs::fchown(&old, Some(Uid::ROOT), Some(Gid::ROOT));
     }
     fs::fchmod(&old, Mode::RWXU)?;
-    if is_empty(&old)? {
+    if names_in(&old)?.is_empty() {
         return Ok(());
     }
     give_back(&old, owner)?;
@@ -382,15 +384,6 @@ pub(crate) fn give_back(dir: &OwnedFd, (mode, uid, gid): (u32, u32, u32)) -> Res
         fs::fchown(dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
     }
     fs::fchmod(dir, Mode::from_raw_mode(mode & 0o7777))
-}
-
-fn is_empty(dir: &OwnedFd) -> Result<bool, Errno> {
-    for entry in fs::Dir::read_from(dir)? {
-        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// Permission bits; without set-id bits when the owner is not who it should be.

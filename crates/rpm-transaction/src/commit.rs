@@ -5,7 +5,7 @@ use super::element::{Runs, ScriptKind};
 use super::error::{TransactionError, printable};
 use super::event::{Event, Warning};
 use super::file_steps::FileSteps;
-use super::file_triggers::{Band, FileTriggers, Picture};
+use super::file_triggers::{self, Band, FileTriggers, Picture};
 use super::journal::Record;
 use super::plan::{ElementPlan, FilePlan};
 use super::progress::Progress;
@@ -15,7 +15,7 @@ use super::scripts::remove_body;
 use super::stage::Staged;
 use super::stages::remove_stages;
 use super::sysusers::make_accounts;
-use super::triggers::Triggers;
+use super::triggers::{self, Triggers};
 use super::{Generation, rows};
 
 /// A transaction that happened. Comes from [`commit`] alone.
@@ -142,48 +142,56 @@ impl Execution<'_> {
     /// What runs before the first file of a package; rpm tells of the package after it.
     fn before_install(&mut self, index: usize) -> Result<(), TransactionError> {
         self.sysusers(index)?;
-        self.triggers(|this| {
-            this.package_triggers
-                .before_install(&this.running.progress, index)
-        })?;
+        self.package_triggers(index, triggers::PREIN)?;
         self.script(index, ScriptKind::Pre, 1)
     }
 
     fn install(&mut self, index: usize) -> Result<(), TransactionError> {
         self.apply(index)?;
         self.running.progress.add_count(index, 1);
-        self.triggers(|this| this.picture().after_install(index, Band::High))?;
+        self.file_triggers(index, file_triggers::FILE_IN, Band::High)?;
         // The count includes this package already.
         self.script(index, ScriptKind::Post, 0)?;
-        self.triggers(|this| {
-            this.package_triggers
-                .after_install(&this.running.progress, index)
-        })?;
-        self.triggers(|this| this.picture().after_install(index, Band::Low))
+        self.package_triggers(index, triggers::IN)?;
+        self.file_triggers(index, file_triggers::FILE_IN, Band::Low)
     }
 
     /// What runs before the first file of a package goes; rpm tells of the package after it.
     fn before_erase(&mut self, index: usize) -> Result<(), TransactionError> {
-        self.triggers(|this| this.picture().before_erase(index, Band::High))?;
-        self.triggers(|this| {
-            this.package_triggers
-                .before_erase(&this.running.progress, index)
-        })?;
+        self.file_triggers(index, file_triggers::FILE_UN, Band::High)?;
+        self.package_triggers(index, triggers::UN)?;
         self.script(index, ScriptKind::PreUn, -1)?;
-        self.triggers(|this| this.picture().before_erase(index, Band::Low))
+        self.file_triggers(index, file_triggers::FILE_UN, Band::Low)
     }
 
     fn erase(&mut self, index: usize) -> Result<(), TransactionError> {
         self.apply(index)?;
-        self.triggers(|this| this.picture().after_erase(index, Band::High))?;
+        self.file_triggers(index, file_triggers::FILE_POSTUN, Band::High)?;
         self.script(index, ScriptKind::PostUn, -1)?;
-        self.triggers(|this| {
-            this.package_triggers
-                .after_erase(&this.running.progress, index)
-        })?;
-        self.triggers(|this| this.picture().after_erase(index, Band::Low))?;
+        self.package_triggers(index, triggers::POSTUN)?;
+        self.file_triggers(index, file_triggers::FILE_POSTUN, Band::Low)?;
         self.running.progress.add_count(index, -1);
         Ok(())
+    }
+
+    fn package_triggers(
+        &mut self,
+        index: usize,
+        kind: triggers::Kind,
+    ) -> Result<(), TransactionError> {
+        self.triggers(|this| {
+            let progress = &this.running.progress;
+            this.package_triggers.find(progress, index, kind)
+        })
+    }
+
+    fn file_triggers(
+        &mut self,
+        index: usize,
+        kind: file_triggers::Kind,
+        band: Band,
+    ) -> Result<(), TransactionError> {
+        self.triggers(|this| this.picture().of_element(index, kind, band))
     }
 
     /// What file triggers are found by.

@@ -19,7 +19,7 @@ use super::element::Loaded;
 use super::error::TransactionError;
 use super::journal::{Journal, Op, Record};
 use super::plan::{ElementPlan, Step, ops};
-use super::root::{RootDir, join, open_regular, split};
+use super::root::{RootDir, join, open_regular, split, unlink};
 use super::stages::{Stages, backup_name, staged_name};
 
 /// Where steps are made, and where they are written down before.
@@ -195,7 +195,7 @@ impl CrossDevice {
         for (mount, id, base) in left {
             let from = stage_dir(site.stages, mount)?;
             unkeep(site.root, from, id, (dir, &base)).map_err(failed)?;
-            remove(from, &staged_name(id)).map_err(failed)?;
+            unlink(from, staged_name(id)).map_err(failed)?;
         }
         self.steps.insert(item.index, new.clone());
         *steps = Cow::Owned(new);
@@ -263,14 +263,7 @@ fn unkeep(
             Err(e) => return Err(e),
         }
     }
-    remove(from, &name)
-}
-
-fn remove(dir: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    match fs::unlinkat(dir, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(e) => Err(e),
-    }
+    unlink(from, &name)
 }
 
 /// Copies a staged file; links among what is copied stay links. Owner and mode come later, with

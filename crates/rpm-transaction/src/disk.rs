@@ -7,7 +7,7 @@ use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rustix::fs::Stat;
 
 use super::error::TransactionError;
-use super::files::{Disk, Entry, Kind, kind_of_mode};
+use super::files::{Disk, Entry, Kind};
 use super::root::RootDir;
 
 /// A path of the root.
@@ -60,9 +60,8 @@ impl<'a> DiskFile<'a> {
 
 impl Disk for DiskFile<'_> {
     fn kind(&self) -> Option<Kind> {
-        self.stat
-            .as_ref()
-            .and_then(|stat| kind_of_mode(stat.st_mode))
+        let mode = self.stat.as_ref()?.st_mode;
+        Kind::from_mode((mode & 0o177_777) as u16)
     }
 
     fn holds(&self, entry: &Entry<'_>) -> bool {

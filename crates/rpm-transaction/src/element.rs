@@ -14,7 +14,7 @@ pub(crate) use rpm_pkg::script::ScriptletKind as ScriptKind;
 use rpm_pkg::script::{DEFAULT_PROGRAM, Trigger, TriggerClass, triggers};
 
 use super::error::{Problem, TransactionError};
-use super::files::{Entry, Kind, flag};
+use super::files::{Entry, FileFlags, Kind};
 use super::root::Canonical;
 use super::{Element, Erase, Install, Mode, Options};
 
@@ -145,7 +145,7 @@ impl Loaded {
         let package = &self.package;
         for i in 0..package.files.len() {
             let link = package.entry(i).filter(|e| e.kind == Kind::Symlink);
-            if let Some(entry) = link.filter(|e| e.flags & flag::GHOST == 0) {
+            if let Some(entry) = link.filter(|e| e.flags & FileFlags::GHOST == 0) {
                 canonical.add_link(package.files.path(i), entry.link.to_vec());
             }
         }

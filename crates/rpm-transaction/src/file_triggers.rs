@@ -31,11 +31,11 @@ const UN: DepFlags = DepFlags::TRIGGERUN;
 const POSTUN: DepFlags = DepFlags::TRIGGERPOSTUN;
 
 /// What makes a trigger run: sense flag and rpm's name.
-type Kind = (DepFlags, &'static str);
+pub(crate) type Kind = (DepFlags, &'static str);
 
-const FILE_IN: Kind = (IN, "%filetriggerin");
-const FILE_UN: Kind = (UN, "%filetriggerun");
-const FILE_POSTUN: Kind = (POSTUN, "%filetriggerpostun");
+pub(crate) const FILE_IN: Kind = (IN, "%filetriggerin");
+pub(crate) const FILE_UN: Kind = (UN, "%filetriggerun");
+pub(crate) const FILE_POSTUN: Kind = (POSTUN, "%filetriggerpostun");
 const TRANSACTION_IN: Kind = (IN, "%transfiletriggerin");
 const TRANSACTION_UN: Kind = (UN, "%transfiletriggerun");
 const TRANSACTION_POSTUN: Kind = (POSTUN, "%transfiletriggerpostun");
@@ -129,9 +129,12 @@ fn senses(trigger: &Trigger, sense: DepFlags) -> bool {
     trigger.conditions.iter().any(|c| c.flags.has(sense))
 }
 
-fn fire<'o>(fired: &mut Fired<'o>, owner: &'o Owner, trigger: &'o Trigger, input: Vec<u8>) {
-    let key = (Reverse(trigger.priority), owner.place, trigger.index);
-    fired.insert(key, (owner, trigger, input));
+/// Sets a trigger off, if there are paths for it.
+fn fire<'o>(fired: &mut Fired<'o>, owner: &'o Owner, trigger: &'o Trigger, paths: Vec<u8>) {
+    if !paths.is_empty() {
+        let key = (Reverse(trigger.priority), owner.place, trigger.index);
+        fired.insert(key, (owner, trigger, paths));
+    }
 }
 
 /// A trigger that is to run with these arguments.
@@ -204,35 +207,24 @@ pub(crate) struct Picture<'a, 'd> {
 }
 
 impl Picture<'_, '_> {
-    /// After the files of an install are in place: triggers of others, then its own.
-    pub(crate) fn after_install(
+    /// What an element sets off. Once the files of an install are in place triggers of others come
+    /// first, then its own; before the files of an erasure go it is the other way round, and after
+    /// that there are those of others only.
+    pub(crate) fn of_element(
         &self,
         index: usize,
+        kind: Kind,
         band: Band,
     ) -> Result<Vec<Scriptlet>, TransactionError> {
-        let mut due = self.fired_by_files(index, FILE_IN, band)?;
-        due.extend(self.own_fired(index, FILE_IN, band)?);
+        let mut due = match kind == FILE_UN {
+            true => self.own_fired(index, kind, band)?,
+            false => Vec::new(),
+        };
+        due.extend(self.fired_by_files(index, kind, band)?);
+        if kind == FILE_IN {
+            due.extend(self.own_fired(index, kind, band)?);
+        }
         Ok(due)
-    }
-
-    /// Before the files of an erasure go: its own triggers, then those of others.
-    pub(crate) fn before_erase(
-        &self,
-        index: usize,
-        band: Band,
-    ) -> Result<Vec<Scriptlet>, TransactionError> {
-        let mut due = self.own_fired(index, FILE_UN, band)?;
-        due.extend(self.fired_by_files(index, FILE_UN, band)?);
-        Ok(due)
-    }
-
-    /// After the files of an erasure are gone.
-    pub(crate) fn after_erase(
-        &self,
-        index: usize,
-        band: Band,
-    ) -> Result<Vec<Scriptlet>, TransactionError> {
-        self.fired_by_files(index, FILE_POSTUN, band)
     }
 
     /// Before the first element: triggers on what the transaction takes away.
@@ -322,9 +314,7 @@ impl Picture<'_, '_> {
                 let lines = matching(trigger, |prefix, lines| {
                     add_files(&element.package, &files.touched, prefix, lines);
                 });
-                if !lines.is_empty() {
-                    fire(&mut fired, owner, trigger, lines);
-                }
+                fire(&mut fired, owner, trigger, lines);
             }
         }
         let by = if sense == IN { 0 } else { -1 };
@@ -355,9 +345,7 @@ impl Picture<'_, '_> {
         let mut fired = Fired::new();
         for trigger in wanted {
             let lines = self.everywhere(index, trigger, but)?;
-            if !lines.is_empty() {
-                fire(&mut fired, owner, trigger, lines);
-            }
+            fire(&mut fired, owner, trigger, lines);
         }
         let by = if sense == IN { 0 } else { -1 };
         self.dues(fired, label, |owner| {
@@ -440,9 +428,7 @@ impl Picture<'_, '_> {
                         }
                     }
                 });
-                if !lines.is_empty() {
-                    fire(&mut fired, owner, trigger, lines);
-                }
+                fire(&mut fired, owner, trigger, lines);
             }
         }
         self.dues(fired, label, |owner| {
@@ -467,9 +453,7 @@ impl Picture<'_, '_> {
             for trigger in owner.transaction.iter().filter(|t| senses(t, sense)) {
                 // No element but those that are finished.
                 let lines = self.everywhere(usize::MAX, trigger, None)?;
-                if !lines.is_empty() {
-                    fire(&mut fired, owner, trigger, lines);
-                }
+                fire(&mut fired, owner, trigger, lines);
             }
             // As %posttrans and %preuntrans are told.
             let by = match sense {
@@ -501,11 +485,10 @@ impl Picture<'_, '_> {
                     let package = &element.package;
                     add_files(package, &package.states, &condition.name, &mut lines);
                 }
-                if !lines.is_empty() {
-                    fire(&mut fired, owner, trigger, Vec::new());
-                }
+                fire(&mut fired, owner, trigger, lines);
             }
         }
+        fired.values_mut().for_each(|(_, _, paths)| paths.clear());
         self.dues(fired, TRANSACTION_POSTUN.1, |owner| {
             Ok(vec![self.progress.count(&owner.name)?])
         })

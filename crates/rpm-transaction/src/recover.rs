@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::apply::{give_back, mark_undone, stage_dir};
 use super::error::TransactionError;
 use super::journal::{FILE_NAME, Journal, Op, Record, debug};
-use super::root::{RootDir, join, split};
+use super::root::{RootDir, join, split, unlink};
 use super::scripts::remove_body;
 use super::stages::{Stages, backup_name, remove_stages, staged_name};
 
@@ -104,7 +104,7 @@ fn undo_op(root: &RootDir, stages: &Stages, op: &Op) -> Result<(), TransactionEr
         Op::Place { target, mount, id } | Op::Keep { target, mount, id } => {
             undo_place(root, stages, target, *mount, *id)
         }
-        Op::Remove { target, mount, id } => put_back(root, stages, target, *mount, *id).map(drop),
+        Op::Remove { target, mount, id } => put_back(root, stages, target, *mount, *id),
         Op::MakeDir { target } => {
             let Ok((dir, base)) = root.open_parent(target) else {
                 return Ok(());
@@ -195,7 +195,7 @@ fn undo_place(
         if made {
             keep_new(root, stage, target, id).map_err(failed)?;
         }
-        return put_back(root, stages, target, mount, id).map(drop);
+        return put_back(root, stages, target, mount, id);
     }
     if !made {
         return Ok(());
@@ -226,21 +226,18 @@ fn put_back(
     target: &[u8],
     mount: u32,
     id: u32,
-) -> Result<bool, TransactionError> {
+) -> Result<(), TransactionError> {
     let failed = |e: Errno| TransactionError::file("cannot restore", target, e);
     let stage = stage_dir(stages, mount)?;
     let backup = backup_name(id);
     if !exists(stage, &backup).map_err(failed)? {
-        return Ok(false);
+        return Ok(());
     }
     let (parent, base) = split(target);
     let (dir, _) = root.create_dirs(parent).map_err(failed)?;
     fs::renameat(stage, &backup, &dir, base).map_err(failed)?;
     // Renaming one of two links of a file onto the other does nothing: take the name away.
-    match fs::unlinkat(stage, &backup, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(true),
-        Err(e) => Err(failed(e)),
-    }
+    unlink(stage, &backup).map_err(failed)
 }
 
 fn exists(dir: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::error::TransactionError;
 use super::journal::debug;
-use super::root::{RootDir, split};
+use super::root::{RootDir, names_in, split};
 
 /// The staging directories, by their number.
 #[derive(Debug, Default)]
@@ -113,21 +113,14 @@ pub(crate) fn remove_stages(root: &RootDir, paths: &[Vec<u8>]) -> Result<(), Tra
 }
 
 fn empty_stage(dir: &OwnedFd) -> Result<(), Errno> {
-    let mut names = Vec::new();
-    for entry in fs::Dir::read_from(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            names.push(name.to_vec());
+    for name in names_in(dir)? {
+        let bytes = name.to_bytes();
+        if bytes.starts_with(b"b") {
+            strip_privileges(dir, bytes);
         }
-    }
-    for name in names {
-        if name.starts_with(b"b") {
-            strip_privileges(dir, &name);
-        }
-        match fs::unlinkat(dir, name.as_slice(), AtFlags::empty()) {
+        match fs::unlinkat(dir, &name, AtFlags::empty()) {
             Ok(()) => {}
-            Err(Errno::ISDIR) => remove_dir(dir, &name)?,
+            Err(Errno::ISDIR) => remove_dir(dir, bytes)?,
             Err(e) => return Err(e),
         }
     }
@@ -142,11 +135,8 @@ fn remove_dir(stage: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
     }
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let dir = fs::openat(stage, name, flags, Mode::empty())?;
-    for entry in fs::Dir::read_from(&dir)? {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            fs::unlinkat(&dir, entry.file_name(), AtFlags::empty())?;
-        }
+    for name in names_in(&dir)? {
+        fs::unlinkat(&dir, name, AtFlags::empty())?;
     }
     fs::unlinkat(stage, name, AtFlags::REMOVEDIR)
 }

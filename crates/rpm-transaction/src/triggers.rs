@@ -18,12 +18,12 @@ use super::scriptlets::Scriptlet;
 
 /// What makes a trigger run: sense flag, rpm's name, and whether a failure stops the
 /// transaction (`%triggerprein`, as rpm 6 does).
-type Kind = (DepFlags, &'static str, bool);
+pub(crate) type Kind = (DepFlags, &'static str, bool);
 
-const PREIN: Kind = (DepFlags::TRIGGERPREIN, "%triggerprein", true);
-const IN: Kind = (DepFlags::TRIGGERIN, "%triggerin", false);
-const UN: Kind = (DepFlags::TRIGGERUN, "%triggerun", false);
-const POSTUN: Kind = (DepFlags::TRIGGERPOSTUN, "%triggerpostun", false);
+pub(crate) const PREIN: Kind = (DepFlags::TRIGGERPREIN, "%triggerprein", true);
+pub(crate) const IN: Kind = (DepFlags::TRIGGERIN, "%triggerin", false);
+pub(crate) const UN: Kind = (DepFlags::TRIGGERUN, "%triggerun", false);
+pub(crate) const POSTUN: Kind = (DepFlags::TRIGGERPOSTUN, "%triggerpostun", false);
 
 /// One condition of a package's triggers.
 struct Condition {
@@ -73,49 +73,26 @@ impl Triggers {
         }
     }
 
-    /// Before an install: triggers of others, then its own.
-    pub(crate) fn before_install(
+    /// What an element sets off. Around an install triggers of others come first, then its own; before
+    /// an erasure it is the other way round, and after one there are those of others only.
+    pub(crate) fn find(
         &self,
         progress: &Progress<'_>,
         index: usize,
+        (sense, label, fatal): Kind,
     ) -> Result<Vec<Scriptlet>, TransactionError> {
-        self.of_install(&Moment::new(progress, index, PREIN, 0))
-    }
-
-    /// After an install: the same.
-    pub(crate) fn after_install(
-        &self,
-        progress: &Progress<'_>,
-        index: usize,
-    ) -> Result<Vec<Scriptlet>, TransactionError> {
-        self.of_install(&Moment::new(progress, index, IN, 0))
-    }
-
-    /// Before an erasure: its own triggers, then those of others.
-    pub(crate) fn before_erase(
-        &self,
-        progress: &Progress<'_>,
-        index: usize,
-    ) -> Result<Vec<Scriptlet>, TransactionError> {
-        let fatal = self.generation >= Generation::Rpm6;
-        let moment = Moment::new(progress, index, (UN.0, UN.1, fatal), -1);
-        let mut due = self.own(&moment)?;
+        let fatal = fatal || (sense == UN.0 && self.generation >= Generation::Rpm6);
+        let install = sense == PREIN.0 || sense == IN.0;
+        let by = if install { 0 } else { -1 };
+        let moment = Moment::new(progress, index, (sense, label, fatal), by);
+        let mut due = match sense == UN.0 {
+            true => self.own(&moment)?,
+            false => Vec::new(),
+        };
         due.extend(self.others(&moment)?);
-        Ok(due)
-    }
-
-    /// After an erasure: triggers of others only.
-    pub(crate) fn after_erase(
-        &self,
-        progress: &Progress<'_>,
-        index: usize,
-    ) -> Result<Vec<Scriptlet>, TransactionError> {
-        self.others(&Moment::new(progress, index, POSTUN, -1))
-    }
-
-    fn of_install(&self, moment: &Moment<'_, '_>) -> Result<Vec<Scriptlet>, TransactionError> {
-        let mut due = self.others(moment)?;
-        due.extend(self.own(moment)?);
+        if install {
+            due.extend(self.own(&moment)?);
+        }
         Ok(due)
     }
 

@@ -4,23 +4,7 @@
 mod tests;
 
 use rpm_pkg::digest::Digest;
-pub(crate) use rpm_pkg::files::FileType as Kind;
-
-/// File flags of tag 1037.
-pub(crate) mod flag {
-    /// `%config`.
-    pub(crate) const CONFIG: u32 = 1;
-    /// `%doc`.
-    pub(crate) const DOC: u32 = 2;
-    /// `%config(missingok)`.
-    pub(crate) const MISSINGOK: u32 = 8;
-    /// `%config(noreplace)`.
-    pub(crate) const NOREPLACE: u32 = 16;
-    /// `%ghost`: owned, not in the payload.
-    pub(crate) const GHOST: u32 = 64;
-    /// `%license`.
-    pub(crate) const LICENSE: u32 = 128;
-}
+pub(crate) use rpm_pkg::files::{FileFlags, FileType as Kind};
 
 /// File states of tag 1029.
 pub(crate) mod state {
@@ -32,11 +16,6 @@ pub(crate) mod state {
     pub(crate) const NET_SHARED: u8 = 3;
     /// The file of the preferred color stands there.
     pub(crate) const WRONG_COLOR: u8 = 4;
-}
-
-/// The kind of a thing on the disk by its mode; `None` for type bits that mean nothing.
-pub(crate) fn kind_of_mode(mode: u32) -> Option<Kind> {
-    Kind::from_mode((mode & 0o177_777) as u16)
 }
 
 /// A kind in words, for messages.
@@ -58,7 +37,7 @@ pub(crate) struct Entry<'a> {
     pub kind: Kind,
     /// Permission bits and type bits.
     pub(crate) mode: u32,
-    /// Flags, see [`flag`].
+    /// Flags, see [`FileFlags`].
     pub flags: u32,
     /// Size in bytes.
     pub size: u64,
@@ -150,7 +129,7 @@ impl Wanted {
         if self.net_shared.iter().any(|shared| is_below(path, shared)) {
             return Some(state::NET_SHARED);
         }
-        if entry.has(flag::LICENSE) {
+        if entry.has(FileFlags::LICENSE) {
             return None;
         }
         let language = || {
@@ -161,7 +140,7 @@ impl Wanted {
                     !l.is_empty() && self.languages.iter().any(wanted)
                 })
         };
-        let left = !language() || (self.no_docs && entry.has(flag::DOC));
+        let left = !language() || (self.no_docs && entry.has(FileFlags::DOC));
         left.then_some(state::NOT_INSTALLED)
     }
 }
@@ -174,14 +153,14 @@ fn is_below(path: &[u8], top: &[u8]) -> bool {
 
 /// A new file whose path an installed package owns already: `old` is that package's entry.
 pub(crate) fn replace_owned(old: &Entry<'_>, new: &Entry<'_>, disk: &dyn Disk) -> Action {
-    if !old.has(flag::CONFIG) && !new.has(flag::CONFIG) {
+    if !old.has(FileFlags::CONFIG) && !new.has(FileFlags::CONFIG) {
         return Action::Create;
     }
-    if new.has(flag::GHOST) {
+    if new.has(FileFlags::GHOST) {
         return Action::Skip;
     }
     if disk.kind().is_none() {
-        return if new.has(flag::MISSINGOK) {
+        return if new.has(FileFlags::MISSINGOK) {
             Action::Skip
         } else {
             Action::Create
@@ -193,13 +172,13 @@ pub(crate) fn replace_owned(old: &Entry<'_>, new: &Entry<'_>, disk: &dyn Disk) -
     if disk.holds(new) || disk.holds(old) {
         return Action::Create;
     }
-    if !new.has(flag::CONFIG) {
+    if !new.has(FileFlags::CONFIG) {
         return Action::Save;
     }
     if old.same_content(new) {
         return Action::Skip;
     }
-    if new.has(flag::NOREPLACE) {
+    if new.has(FileFlags::NOREPLACE) {
         Action::AltName
     } else {
         Action::Save
@@ -210,7 +189,7 @@ pub(crate) fn replace_owned(old: &Entry<'_>, new: &Entry<'_>, disk: &dyn Disk) -
 pub(crate) fn replace_unowned(new: &Entry<'_>, disk: &dyn Disk) -> Action {
     if !changed_config(new, disk) {
         Action::Create
-    } else if new.has(flag::NOREPLACE) {
+    } else if new.has(FileFlags::NOREPLACE) {
         Action::AltName
     } else {
         Action::Backup
@@ -221,7 +200,7 @@ pub(crate) fn replace_unowned(new: &Entry<'_>, disk: &dyn Disk) -> Action {
 pub(crate) fn remove(entry: &Entry<'_>, disk: &dyn Disk) -> Removal {
     if !changed_config(entry, disk) {
         Removal::Erase
-    } else if entry.has(flag::GHOST) {
+    } else if entry.has(FileFlags::GHOST) {
         Removal::Skip
     } else {
         Removal::Save
@@ -230,16 +209,16 @@ pub(crate) fn remove(entry: &Entry<'_>, disk: &dyn Disk) -> Removal {
 
 /// A `%config` entry that exists on the disk with other content.
 fn changed_config(entry: &Entry<'_>, disk: &dyn Disk) -> bool {
-    if !entry.has(flag::CONFIG) || disk.kind().is_none() || entry.kind == Kind::Directory {
+    if !entry.has(FileFlags::CONFIG) || disk.kind().is_none() || entry.kind == Kind::Directory {
         return false;
     }
     // A ghost has no content to compare with: it counts as changed.
-    entry.has(flag::GHOST) || !disk.holds(entry)
+    entry.has(FileFlags::GHOST) || !disk.holds(entry)
 }
 
 /// May both packages own the path? (rpmfilesCompare of rpm)
 pub(crate) fn compatible(a: &Entry<'_>, b: &Entry<'_>) -> bool {
-    if a.has(flag::GHOST) || b.has(flag::GHOST) {
+    if a.has(FileFlags::GHOST) || b.has(FileFlags::GHOST) {
         return true;
     }
     let links = a.kind == Kind::Symlink && b.kind == Kind::Symlink;

@@ -37,7 +37,12 @@ fn entry(content: &'static [u8], flags: u32) -> Entry<'static> {
     }
 }
 
-use flag::*;
+const CONFIG: u32 = FileFlags::CONFIG;
+const DOC: u32 = FileFlags::DOC;
+const MISSINGOK: u32 = FileFlags::MISSINGOK;
+const NOREPLACE: u32 = FileFlags::NOREPLACE;
+const GHOST: u32 = FileFlags::GHOST;
+const LICENSE: u32 = FileFlags::LICENSE;
 
 #[test]
 fn upgrade_table() {

@@ -6,8 +6,8 @@ use super::super::disk::DiskFile;
 use super::super::element::{Deed, Loaded, Runs, ScriptKind};
 use super::super::error::{Problem, TransactionError, printable};
 use super::super::files::{
-    Action, ColorWinner, Disk, Entry, Kind, Removal, color_winner, compatible, flag, kind_name,
-    remove, replace_owned, replace_unowned, state,
+    Action, ColorWinner, Disk, Entry, FileFlags, Kind, Removal, color_winner, compatible,
+    kind_name, remove, replace_owned, replace_unowned, state,
 };
 use super::super::root::RootDir;
 use super::PackageFile;
@@ -119,7 +119,7 @@ impl<'a> Judge<'a> {
             let claim = Claim::Install {
                 element: index,
                 file: file.number,
-                writes: action != Action::Skip && file.entry.flags & flag::GHOST == 0,
+                writes: action != Action::Skip && file.entry.flags & FileFlags::GHOST == 0,
             };
             self.claims.insert(file.target.to_vec(), claim);
         }
@@ -186,7 +186,7 @@ impl<'a> Judge<'a> {
                 false => Action::AltName,
             });
         }
-        if acts && entry.flags & flag::GHOST == 0 {
+        if acts && entry.flags & FileFlags::GHOST == 0 {
             self.problems
                 .extend(self.type_conflict(file, &owners, &disk));
         }
@@ -201,7 +201,7 @@ impl<'a> Judge<'a> {
         disk: &DiskFile<'_>,
     ) -> Option<Action> {
         let old = owner.package.entry(owner.file)?;
-        let config = (old.flags | file.entry.flags) & flag::CONFIG != 0;
+        let config = (old.flags | file.entry.flags) & FileFlags::CONFIG != 0;
         if !self.leaving.contains(&owner.hnum) {
             match meet(&old, file.entry, self.color) {
                 Meeting::Agree => {}

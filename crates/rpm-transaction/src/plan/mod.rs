@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use super::Options;
 use super::element::{Loaded, PackageFacts};
 use super::error::{Problem, TransactionError};
-use super::files::{Action, Entry, Kind, Removal, Wanted, flag, state};
+use super::files::{Action, Entry, FileFlags, Kind, Removal, Wanted, state};
 use super::journal::Op;
 use super::mounts::Mounts;
 use super::progress::Progress;
@@ -157,7 +157,7 @@ impl<'a> Planner<'a> {
                 Action::Skip => {}
                 _ => set(&mut plan.touched, number, state::NORMAL),
             }
-            if entry.flags & flag::GHOST == 0 {
+            if entry.flags & FileFlags::GHOST == 0 {
                 self.steps.place(&mut plan, file, action)?;
             }
         }
@@ -172,7 +172,7 @@ impl<'a> Planner<'a> {
             let package = &element.package;
             for number in 0..package.files.len() {
                 let entry = package.entry(number);
-                let Some(entry) = entry.filter(|entry| entry.flags & flag::CONFIG != 0) else {
+                let Some(entry) = entry.filter(|entry| entry.flags & FileFlags::CONFIG != 0) else {
                     continue;
                 };
                 let target = &self.paths.target(package, number)?;

@@ -17,6 +17,7 @@ pub(crate) use canonical::Canonical;
 pub(crate) use owners::Owners;
 pub(crate) use xattr::{CAPABILITY_XATTR, SELINUX_XATTR, encode_capabilities};
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::error::TransactionError;
 
@@ -175,6 +177,21 @@ pub(crate) fn open_regular(dir: BorrowedFd<'_>, base: &[u8]) -> io::Result<File>
         return Err(Errno::INVAL.into());
     }
     Ok(File::from(fd))
+}
+
+/// The names in a directory, but for `.` and `..`.
+pub(crate) fn names_in(dir: &OwnedFd) -> Result<Vec<CString>, Errno> {
+    let names = fs::Dir::read_from(dir)?.map(|entry| Ok(entry?.file_name().to_owned()));
+    let own = |name: &Result<CString, Errno>| !matches!(name, Ok(name) if matches!(name.to_bytes(), b"." | b".."));
+    names.filter(own).collect()
+}
+
+/// Takes a name that may be gone already out of a directory.
+pub(crate) fn unlink(dir: impl AsFd, name: impl Arg) -> Result<(), Errno> {
+    match fs::unlinkat(dir, name, AtFlags::empty()) {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
 }
 
 /// The components of a path; empty ones and `.` are skipped.

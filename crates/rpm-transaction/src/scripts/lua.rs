@@ -12,24 +12,12 @@ use mlua::{Lua, MultiValue, Table, Value, Variadic};
 use super::macros::{expand, lookup};
 use super::{PREFIX_VARIABLE, posix};
 
-/// Why a script failed.
-pub(super) enum Failure {
-    /// The text of Lua's error.
-    Script(String),
-}
-
-impl From<mlua::Error> for Failure {
-    fn from(error: mlua::Error) -> Failure {
-        Failure::Script(error.to_string())
-    }
-}
-
 /// Runs the script in the file that the first argument names; the others are its numbers.
-pub(super) fn run(arguments: &[OsString]) -> Result<(), Failure> {
+pub(super) fn run(arguments: &[OsString]) -> mlua::Result<()> {
     let Some((path, numbers)) = arguments.split_first() else {
         return Ok(());
     };
-    let body = std::fs::read(path).map_err(|e| Failure::Script(e.to_string()))?;
+    let body = std::fs::read(path)?;
     let lua = Lua::new();
     let globals = lua.globals();
     let arg = lua.create_table()?;
@@ -57,8 +45,7 @@ pub(super) fn run(arguments: &[OsString]) -> Result<(), Failure> {
     let options = lua.create_table()?;
     lua.load(body.as_slice())
         .set_name("scriptlet")
-        .call::<()>((options, arg))?;
-    Ok(())
+        .call((options, arg))
 }
 
 fn print(lua: &Lua, values: Variadic<Value>) -> mlua::Result<()> {

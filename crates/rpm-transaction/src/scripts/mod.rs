@@ -25,11 +25,10 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::{self, AtFlags, Mode, OFlags};
-use rustix::io::Errno;
 
 use super::error::TransactionError;
 use super::event::{Event, ScriptStream, TransactionObserver};
-use super::root::{RootDir, join};
+use super::root::{RootDir, join, unlink};
 
 /// `%_install_script_path` of rpm when it is not set.
 const SCRIPT_PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/X11R6/bin";
@@ -133,10 +132,7 @@ impl<'a> BodyFile<'a> {
         let failed = |e: io::Error| TransactionError::file("cannot write scriptlet", path, e);
         let (dir, base) = self.root.open_parent(path).map_err(|e| failed(e.into()))?;
         // A daemon may still read the body of an earlier scriptlet: it keeps its file.
-        match fs::unlinkat(&dir, base, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(e) => return Err(failed(e.into())),
-        }
+        unlink(&dir, base).map_err(|e| failed(e.into()))?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o600);
         let fd = fs::openat(dir, base, flags, mode).map_err(|e| failed(e.into()))?;

@@ -43,8 +43,8 @@ fn become_script(words: &[OsString]) -> Result<(), (OsString, io::Error)> {
     if program == "<lua>" {
         return match lua::run(arguments) {
             Ok(()) => Ok(()),
-            Err(lua::Failure::Script(text)) => {
-                report(&format!("{text}\n"));
+            Err(error) => {
+                report(&format!("{error}\n"));
                 Err((program.clone(), io::Error::other("the script failed")))
             }
         };
