@@ -36,6 +36,11 @@ fn makers<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
     for (start, _) in text.match_indices(&format!("impl {name}")) {
         let block = &text[start..];
         let block = &block[..block.find("\n}\n").unwrap_or(block.len())];
+        // A longer name that begins with this one.
+        let rest = block.get("impl ".len() + name.len()..).unwrap_or_default();
+        if rest.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
         places.extend(literals(block, "Self").into_iter().map(|at| start + at));
     }
     let function = |at: usize| {
