@@ -11,7 +11,7 @@ trait RecordPart: Sized {
 macro_rules! numbered {
     ($(#[$of_enum:meta])* enum $name:ident { $(
         $(#[$of_variant:meta])*
-        $number:literal $variant:ident
+        $variant:ident = $number:literal
         $(($held:ident: $held_type:ty))?
         $({ $($(#[$of_field:meta])* $field:ident: $type:ty,)* })?,
     )* }) => {
@@ -57,20 +57,20 @@ numbered! {
     /// - the staged file is still there: the step was not made.
     enum Op {
         /// The staged file moves to `target`; what is there is first linked to the backup name.
-        1 Place { target: Vec<u8>, mount: u32, id: u32, },
+        Place = 1 { target: Vec<u8>, mount: u32, id: u32, },
         /// As `Place`, but the staged file is a link to what stands at a configuration file's place,
         /// and `target` ends in `.rpmsave` or `.rpmorig`. It is made just before [`Record::Begin`] of
         /// the element; without that record the step was not made.
-        2 Keep { target: Vec<u8>, mount: u32, id: u32, },
+        Keep = 2 { target: Vec<u8>, mount: u32, id: u32, },
         /// What is at `target` moves to the backup name.
-        3 Remove { target: Vec<u8>, mount: u32, id: u32, },
+        Remove = 3 { target: Vec<u8>, mount: u32, id: u32, },
         /// A directory is made; nothing was there.
-        4 MakeDir { target: Vec<u8>, },
+        MakeDir = 4 { target: Vec<u8>, },
         /// A directory is removed if it is empty: it moves to the backup name, so that it comes back
         /// with all it had where there is no room for a new one. Without a backup it is recreated.
-        5 RemoveDir { target: Vec<u8>, mode: u32, uid: u32, gid: u32, mount: u32, id: u32, },
+        RemoveDir = 5 { target: Vec<u8>, mode: u32, uid: u32, gid: u32, mount: u32, id: u32, },
         /// Owner and permissions of a directory change.
-        6 DirOwner { target: Vec<u8>, mode: u32, uid: u32, gid: u32, },
+        DirOwner = 6 { target: Vec<u8>, mode: u32, uid: u32, gid: u32, },
     }
 }
 
@@ -78,11 +78,11 @@ numbered! {
     /// One record.
     enum Record {
         /// The first record: version of the format, and INSTALLTID of the transaction.
-        1 Start { version: u32, tid: u32, },
+        Start = 1 { version: u32, tid: u32, },
         /// Directories that are going to be made for staging, as absolute paths in the root.
-        2 Staging(dirs: Vec<Vec<u8>>),
+        Staging = 2(dirs: Vec<Vec<u8>>),
         /// All file steps of one element. A later record for the same element replaces this one.
-        3 Element {
+        Element = 3 {
             /// Position in the order.
             index: u32,
             nevra: String,
@@ -91,27 +91,27 @@ numbered! {
             ops: Vec<Op>,
         },
         /// Everything is staged and on the disk; changes may begin.
-        4 Prepared,
+        Prepared = 4,
         /// The kept files of this element are linked; its steps begin.
-        5 Begin(index: u32),
+        Begin = 5(index: u32),
         /// A scriptlet ("%pre" and so on) is started.
-        6 ScriptStart { nevra: String, script: String, },
+        ScriptStart = 6 { nevra: String, script: String, },
         /// The scriptlet that was started last is over.
-        7 ScriptEnd { ok: bool, },
+        ScriptEnd = 7 { ok: bool, },
         /// The database is about to be committed.
-        8 Committing {
+        Committing = 8 {
             /// NEVRA of the packages that will be there with this transaction's INSTALLTID.
             added: Vec<String>,
             /// Numbers of the records that will be gone afterwards.
             erased: Vec<u32>,
         },
         /// The database is committed: only forward from here. Names the scriptlets still to run.
-        9 Committed {
+        Committed = 9 {
             /// "NEVRA %posttrans" and so on.
             scripts: Vec<String>,
         },
         /// Every step was undone and is on the disk: only staging directories are left to delete.
-        10 RolledBack,
+        RolledBack = 10,
     }
 }
 
