@@ -210,6 +210,21 @@ fn solving(lab: &Lab) -> Result<Vec<Case>, String> {
             scratch: scratch.clone(),
         });
     }
+    if lab.big_is_real {
+        let words = ["install", "--assumeno", "multimedia-all"];
+        cases.push(Case {
+            name: "warm install --assumeno of 2,121 packages, most of them recommended",
+            ours: tdnf(lab, &warm, &words, &[8]),
+            peer: Some(("dnf -C", dnf(&warm, &[&["-C"], &words[..]].concat(), &[1]))),
+            prepare: nothing(),
+            mark: Mark {
+                cpu: Some(0.35),
+                memory: Some(50.0),
+                ..Mark::default()
+            },
+            scratch: scratch.clone(),
+        });
+    }
     cases.push(Case {
         name: "list installed, 300 packages",
         ours: tdnf(lab, &filled, &["list", "installed"], &[0]),

@@ -87,6 +87,25 @@ impl Pool {
         Ok((problems, solution))
     }
 
+    /// Installed packages that neither `jobs` nor another package asks for, or why there is no telling.
+    ///
+    /// # Errors
+    /// As [`Self::solve`].
+    pub fn unneeded(
+        &mut self,
+        jobs: &[SolverJob],
+        options: &SolverOptions,
+    ) -> Result<Result<Vec<SolvableId>, Vec<SolverProblem>>, SolvError> {
+        let (mut solver, solved) = self.run_solver(jobs, options)?;
+        if !solved {
+            return Ok(Err(read_problems(self, &mut solver)));
+        }
+        let mut unneeded = Queue::new();
+        // SAFETY: the solver is live and has run; the queue is initialised.
+        unsafe { ffi::solver_get_unneeded(solver.as_ptr(), unneeded.as_mut_ptr(), 0) };
+        Ok(Ok(solvable_ids(&unneeded)))
+    }
+
     /// The ways out of the problems that [`Self::solve`] named for the same jobs and options: a list
     /// for each problem, in order, and no further lists once there are `limit` ways out. This solves
     /// again and tries what could be left out, so it is for problems that are shown or skipped.
@@ -130,35 +149,22 @@ impl Pool {
         Ok((solver, problems == 0))
     }
 
+    /// The solver's answer. It is not put into transaction order: whoever runs it orders it, and a plan
+    /// that is only shown is spared that.
     fn read_solution(&self, solver: &mut RawSolver) -> Solution {
-        let mut solution = Solution::default();
-        let (mut unneeded, mut recommended, mut suggested) =
-            (Queue::new(), Queue::new(), Queue::new());
-        // SAFETY: the solver is live and has run; the queues are initialised.
-        let raw = unsafe {
-            ffi::solver_get_unneeded(solver.as_ptr(), unneeded.as_mut_ptr(), 0);
-            ffi::solver_get_recommendations(
-                solver.as_ptr(),
-                recommended.as_mut_ptr(),
-                suggested.as_mut_ptr(),
-                1,
-            );
-            let raw = ffi::solver_create_transaction(solver.as_ptr());
-            ffi::transaction_order(raw, 0);
-            raw
+        // SAFETY: the solver is live and has run.
+        let raw = unsafe { ffi::solver_create_transaction(solver.as_ptr()) };
+        let Some(transaction) = NonNull::new(raw).map(RawTransaction) else {
+            return Solution::default();
         };
-        solution.unneeded = solvable_ids(&unneeded);
-        solution.recommended = solvable_ids(&recommended);
-        solution.suggested = solvable_ids(&suggested);
-        if let Some(transaction) = NonNull::new(raw).map(RawTransaction) {
-            // SAFETY: the transaction is live; its steps do not change while they are read.
-            let steps = unsafe { queue_ids(&(*transaction.0.as_ptr()).steps) }.to_vec();
-            solution.steps = steps
-                .into_iter()
-                .filter_map(|id| read_step(self, solver, &transaction, id))
-                .collect();
+        // SAFETY: the transaction is live; its steps do not change while they are read.
+        let steps = unsafe { queue_ids(&(*transaction.0.as_ptr()).steps) }.to_vec();
+        let steps = steps
+            .into_iter()
+            .filter_map(|id| read_step(self, solver, &transaction, id));
+        Solution {
+            steps: steps.collect(),
         }
-        solution
     }
 }
 
@@ -190,10 +196,20 @@ fn read_step(
             ffi::transaction_all_obs_pkgs(transaction.0.as_ptr(), id, replaced.as_mut_ptr());
         }
     }
+    Some(TransactionStep {
+        kind,
+        solvable: SolvableId(id),
+        replaces: solvable_ids(&replaced),
+        reason: reason(solver, id),
+    })
+}
+
+/// Why a package comes or goes.
+fn reason(solver: &mut RawSolver, id: Id) -> DecisionReason {
     let mut info = 0;
     // SAFETY: the solver is live and has decided about the package.
     let why = unsafe { ffi::solver_describe_decision(solver.as_ptr(), id, &mut info) } as u32;
-    let reason = match why {
+    match why {
         ffi::SOLVER_REASON_RESOLVE_JOB => DecisionReason::User,
         ffi::SOLVER_REASON_WEAKDEP
         | ffi::SOLVER_REASON_RECOMMENDED
@@ -202,13 +218,7 @@ fn read_step(
         ffi::SOLVER_REASON_CLEANDEPS_ERASE => DecisionReason::Clean,
         ffi::SOLVER_REASON_UNIT_RULE => unit_reason(solver, info),
         _ => DecisionReason::Dependency,
-    };
-    Some(TransactionStep {
-        kind,
-        solvable: SolvableId(id),
-        replaces: solvable_ids(&replaced),
-        reason,
-    })
+    }
 }
 
 /// A decision that followed from one rule: from a job's rule it is the user's.

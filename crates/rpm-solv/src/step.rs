@@ -1,4 +1,4 @@
-//! The solver's answer: what changes, in transaction order.
+//! The solver's answer: what changes.
 
 use crate::pool::SolvableId;
 
@@ -54,12 +54,6 @@ pub struct TransactionStep {
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Solution {
-    /// Changes in an order that respects dependencies.
+    /// Changes: first what is installed and goes, then the rest in the order it was decided in.
     pub steps: Vec<TransactionStep>,
-    /// Installed packages that neither the user nor another package asks for afterwards.
-    pub unneeded: Vec<SolvableId>,
-    /// Recommended packages that are not installed.
-    pub recommended: Vec<SolvableId>,
-    /// Suggested packages that are not installed.
-    pub suggested: Vec<SolvableId>,
 }

@@ -19,7 +19,7 @@ use crate::session::{OnDemand, Packages};
 /// Rounds of dropping jobs that cannot be done, and of trimming install-only packages.
 const MAX_ROUNDS: usize = 20;
 
-/// Solves a goal: the packages that come and go, in transaction order.
+/// Solves a goal: the packages that come and go, by name.
 pub fn solve(
     request: &Request,
     goal: &Goal,
@@ -87,14 +87,12 @@ pub(super) fn unneeded(request: &Request, packages: &mut Packages) -> Outcome<Ve
     let auto = &request.auto;
     let jobs = user_installed(packages, auto);
     let options = SolverOptions::default();
-    match packages.pool.solve(&jobs, &options)? {
-        Answer::Solved(mut solution) => {
-            solution
-                .unneeded
-                .retain(|id| auto.contains(packages.pool.name(*id)));
-            Ok(solution.unneeded)
+    match packages.pool.unneeded(&jobs, &options)? {
+        Ok(mut unneeded) => {
+            unneeded.retain(|id| auto.contains(packages.pool.name(*id)));
+            Ok(unneeded)
         }
-        Answer::Problems(problems) => {
+        Err(problems) => {
             let ways_out = packages.pool.ways_out(&jobs, &options, MAX_FIXES)?;
             Err(explain(request, packages, &[], &problems, &ways_out))
         }
@@ -199,7 +197,9 @@ fn surplus(request: &Request, packages: &Packages, solution: &Solution) -> Vec<S
     jobs
 }
 
-/// The solver's answer as a plan.
+/// The solver's answer as a plan. It is sorted by name, not in transaction order, which whoever
+/// carries it out finds from the packages themselves: most of that work would be lost where the
+/// answer to the question is no.
 fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal) -> Outcome<Plan> {
     let mut plan = Plan {
         unavailable: goal.unavailable.clone(),
@@ -236,6 +236,7 @@ fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal
             }
         }
     }
+    plan.changes.sort_by(|a, b| a.package.cmp(&b.package));
     Ok(plan)
 }
 

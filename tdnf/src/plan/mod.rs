@@ -1,4 +1,4 @@
-//! What a transaction will change: pure data in transaction order.
+//! What a transaction will change: pure data, by name.
 //!
 //! View, JSON, history and executor read the same [`Plan`]; nothing is decided after it.
 
@@ -162,7 +162,7 @@ impl PlannedChange {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[must_use]
 pub struct Plan {
-    /// Changes in transaction order: what must be there before comes before.
+    /// Changes by name.
     pub changes: Vec<PlannedChange>,
     /// Words that matched nothing and were left out (`--skip-broken`).
     pub unavailable: Vec<String>,

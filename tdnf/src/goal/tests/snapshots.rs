@@ -51,6 +51,15 @@ fn plan() -> Plan {
 }
 
 #[test]
+fn a_plan_is_sorted_by_name_and_not_by_need() {
+    let mut changes = plan().changes;
+    let planned: Vec<_> = changes.iter().map(|c| c.package.name.clone()).collect();
+    changes.sort_by(|a, b| a.package.cmp(&b.package));
+    let sorted: Vec<_> = changes.iter().map(|c| c.package.name.clone()).collect();
+    assert_eq!(planned, sorted);
+}
+
+#[test]
 fn plans() {
     let plan = plan();
     insta::assert_snapshot!("plan", shown(&plan));
