@@ -7,6 +7,7 @@ mod audit;
 mod cli;
 mod compat;
 mod crash;
+mod growth;
 mod interop;
 mod interop_binary;
 mod interop_lab;

@@ -1,0 +1,75 @@
+//! What a change costs does not grow with what it does not touch: calls are counted, nothing is timed.
+
+use std::fs;
+use std::path::PathBuf;
+
+use testkit::program;
+use testkit::spec;
+use testkit::stage::{self, Stage};
+
+use crate::interop_lab;
+
+/// Packages `g1` to `gCOUNT`, each with a file of a name that all of them have, and of one of its own.
+fn packages(count: usize) -> Vec<PathBuf> {
+    let mut text = format!(
+        "Name: growth\nVersion: 1\nRelease: 1\nSummary: test\nLicense: MIT\nBuildArch: noarch\n%description\ntest\n\
+         %install\nfor n in $(seq {count}); do d=%{{buildroot}}/usr/share/growth/$n; mkdir -p $d\n\
+         echo $n > $d/README; echo $n > $d/own$n; done\n"
+    );
+    for number in 1..=count {
+        text.push_str(&format!(
+            "%package -n g{number}\nSummary: test\n%description -n g{number}\ntest\n\
+             %files -n g{number}\n/usr/share/growth/{number}\n"
+        ));
+    }
+    spec::build(&text, &[])
+}
+
+/// How often the rpm database is read while one more package is installed, and while another one is erased.
+fn reads(installed: &[PathBuf], one: &PathBuf) -> [usize; 2] {
+    let site = Stage::with_conf("[main]\ngpgcheck=0\n");
+    site.add_repo("all", &[installed, std::slice::from_ref(one)].concat());
+    let tdnf = interop_lab::program();
+    let run = |words: &[&str]| {
+        program::ok(&mut stage::tdnf(&tdnf, site.root.path(), words));
+    };
+    let files: Vec<String> = installed
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    let mut words = vec!["-y", "--nogpgcheck", "--releasever=1", "install"];
+    words.extend(files.iter().map(String::as_str));
+    run(&words);
+    let database = site.root.path().join("var/lib/rpm/rpmdb.sqlite");
+    [["install", "one"], ["remove", "g1"]].map(|[verb, name]| {
+        // What is installed is in the cache that every command uses.
+        run(&["--releasever=1", "check-update"]);
+        let log = site.path("reads");
+        let mut strace = std::process::Command::new("strace");
+        strace.args(["-f", "-qq", "-e", "trace=pread64", "-P"]);
+        strace.arg(&database).arg("-o").arg(&log).arg(&tdnf);
+        strace.arg("--installroot").arg(site.root.path());
+        program::ok(strace.args(["-y", "--releasever=1", verb, name]));
+        fs::read_to_string(&log)
+            .expect("strace wrote it")
+            .lines()
+            .count()
+    })
+}
+
+/// The records of packages that the change does not touch stay unread; what grows is the indexes.
+#[test]
+fn one_package_is_installed_without_reading_all_others() {
+    let one = testkit::spec::Spec::new("one", "1")
+        .install("mkdir -p %{buildroot}/usr/share/one; echo > %{buildroot}/usr/share/one/README")
+        .files("/usr/share/one")
+        .build();
+    let all = packages(240);
+    let few = reads(&all[..60], &one);
+    let many = reads(&all, &one);
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(few > 0, "nothing was counted");
+        let more = many.saturating_sub(few);
+        assert!(more < 180, "{few} reads with 60 packages, {many} with 240");
+    }
+}
