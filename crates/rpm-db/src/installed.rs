@@ -51,9 +51,6 @@ pub struct InstallFacts<'a> {
     /// Hex digests of the whole package file with rpm's algorithm numbers (8 SHA-256, 10 SHA-512); rpm 6 stores
     /// them, older ones ignore them.
     pub package_digests: &'a [(u32, &'a str)],
-    /// Do as rpm 6, not as 4.x: copy tags 278 and 279 of the signature header too, and ignore signature tags from
-    /// 1000 on in version 6 packages. Each rpm reads both.
-    pub as_rpm6: bool,
 }
 
 /// Signature tags and the tags they have in a database (rpm 4.18, `lib/package.c`, `xlateTags`).
@@ -90,6 +87,25 @@ const MAX_SIGNATURE_COUNT: u32 = 16 << 20;
 /// Signature tags from here on do not count for rpm 6 in version 6 packages.
 const LEGACY_SIGNATURES: u32 = 1000;
 
+/// What a database header takes from the signature header of its package, under the numbers that it has there. The
+/// signature header itself is mostly room that was reserved for more signatures: thousands of bytes.
+#[derive(Clone, Debug)]
+pub struct StoredSignature(Vec<(u32, TagValue)>);
+
+impl StoredSignature {
+    /// Takes it from a package's two headers. `as_rpm6`: as rpm 6 does, not as 4.x: tags 278 and 279 too, and in
+    /// version 6 packages no tag from 1000 on. Each rpm reads both.
+    ///
+    /// # Errors
+    /// [`DbError::BadPackage`] for packages that rpm refuses too: a tag of the wrong type or size, or one that the
+    /// main header also has.
+    pub fn of(signature: &Header, main: &Header, as_rpm6: bool) -> Result<Self, DbError> {
+        let entries = translated(signature, main, as_rpm6)?.into_iter();
+        let values = entries.map(|(tag, entry)| (tag, TagValue::of(&entry)));
+        Ok(StoredSignature(values.collect()))
+    }
+}
+
 /// The blob that [`crate::WriteTransaction::add`] takes, for a package that was just installed.
 #[derive(Clone, Debug)]
 pub struct InstalledHeader {
@@ -100,16 +116,15 @@ impl InstalledHeader {
     /// Puts the package's headers and the facts together.
     ///
     /// # Errors
-    /// [`DbError::BadPackage`] for packages that rpm refuses too: a signature tag of the wrong type or size, or one
-    /// that the main header also has; a number of states that is not the number of files.
+    /// [`DbError::BadPackage`] when the number of states is not the number of files.
     pub fn from_package(
-        signature: &Header,
+        signature: &StoredSignature,
         main: &Header,
         facts: &InstallFacts<'_>,
     ) -> Result<Self, DbError> {
         let mut record = DatabaseHeader::from_header(main);
-        for (tag, entry) in translated(signature, main, facts.as_rpm6)? {
-            record.copy(tag, &entry);
+        for (tag, value) in &signature.0 {
+            record.add(*tag, value.clone());
         }
         let states = match facts.states {
             [] => vec![FileState::Normal; main.count(tag::BASENAMES)],
@@ -183,15 +198,6 @@ fn set_states(
     Ok(())
 }
 
-/// Checks that a package's signature header can become part of a database header, so that a bad
-/// one is refused before anything has changed.
-///
-/// # Errors
-/// [`DbError::BadPackage`], as [`InstalledHeader::from_package`].
-pub fn check_signature_header(signature: &Header, main: &Header) -> Result<(), DbError> {
-    translated(signature, main, false).map(drop)
-}
-
 /// The entries to be copied with the numbers they get.
 fn translated<'a>(
     signature: &'a Header,
@@ -233,5 +239,26 @@ fn bad(main: &Header, tag: u32, why: &'static str) -> DbError {
         package: name(main),
         tag,
         why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue, tag};
+
+    use super::StoredSignature;
+
+    #[test]
+    fn of_a_signature_header_only_what_a_record_takes_is_kept() {
+        let mut signature = HeaderBuilder::new();
+        signature
+            .add(tag::SIG_SIZE, TagValue::int32(7))
+            .add(tag::SIG_RESERVED, TagValue::Bin(vec![0; 4128]));
+        let signature = signature.build(HeaderKind::Signature).unwrap();
+        let mut main = HeaderBuilder::new();
+        main.add(tag::NAME, TagValue::string("a"));
+        let main = main.build(HeaderKind::Main).unwrap();
+        let kept = StoredSignature::of(&signature, &main, false).unwrap();
+        assert_eq!(kept.0, [(tag::SIGSIZE, TagValue::int32(7))]);
     }
 }

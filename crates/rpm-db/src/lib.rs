@@ -42,7 +42,7 @@ mod root;
 mod write;
 
 pub use error::{DbError, is_out_of_memory};
-pub use installed::{FileState, InstallFacts, InstalledHeader, check_signature_header};
+pub use installed::{FileState, InstallFacts, InstalledHeader, StoredSignature};
 pub use location::{Backend, DatabaseSearch, DbLocation};
 pub use lock::{TransactionLock, Wait};
 pub use open::{Db, create_directory, make_reproducible};

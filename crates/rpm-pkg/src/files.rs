@@ -226,8 +226,8 @@ pub struct FileList {
 #[derive(Debug, Clone, Default)]
 struct HardlinkSets {
     sets: Vec<Vec<usize>>,
-    /// Number of the set of each member.
-    of: HashMap<usize, usize>,
+    /// Each member with the number of its set, by member.
+    of: Vec<(usize, usize)>,
 }
 
 impl FileList {
@@ -336,7 +336,8 @@ impl FileList {
         let members = |(number, set): (usize, &Vec<usize>)| {
             set.iter().map(|index| (*index, number)).collect::<Vec<_>>()
         };
-        let of = sets.iter().enumerate().flat_map(members).collect();
+        let mut of: Vec<_> = sets.iter().enumerate().flat_map(members).collect();
+        of.sort_unstable();
         HardlinkSets { sets, of }
     }
 
@@ -440,7 +441,9 @@ impl FileList {
 
     /// The hard link set of file `index`.
     pub fn hardlink_set(&self, index: usize) -> Option<&[usize]> {
-        let set = self.sets.of.get(&index)?;
+        let of = &self.sets.of;
+        let place = of.binary_search_by_key(&index, |(member, _)| *member);
+        let (_, set) = of.get(place.ok()?)?;
         self.sets.sets.get(*set).map(Vec::as_slice)
     }
 

@@ -168,7 +168,7 @@ pub struct Header {
     /// Position of the data area in `bytes`.
     data_start: usize,
     /// Entries sorted by tag; added entries have replaced those of the region.
-    slots: Vec<IndexSlot>,
+    slots: Arc<[IndexSlot]>,
     region_entries: u32,
     region_data: u32,
 }

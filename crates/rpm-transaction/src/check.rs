@@ -170,18 +170,18 @@ fn ordered(root: &RootDir, elements: Vec<Loaded>, options: &Options<'_>) -> Vec<
     let taken = order
         .iter()
         .filter_map(|&old| slots.get_mut(old).and_then(Option::take));
-    taken
-        .map(|mut element| {
-            if let Deed::Erase {
-                linked_to: Some(link),
-                ..
-            } = &mut element.deed
-            {
-                *link = place.get(*link).copied().unwrap_or(usize::MAX);
-            }
-            element
-        })
-        .collect()
+    let mut ordered = Vec::with_capacity(order.len());
+    ordered.extend(taken.map(|mut element| {
+        if let Deed::Erase {
+            linked_to: Some(link),
+            ..
+        } = &mut element.deed
+        {
+            *link = place.get(*link).copied().unwrap_or(usize::MAX);
+        }
+        element
+    }));
+    ordered
 }
 
 /// A package that is installed already cannot be installed again, unless this transaction

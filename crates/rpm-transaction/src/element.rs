@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use rpm_db::{Db, FileState};
+use rpm_db::{Db, FileState, StoredSignature};
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
@@ -16,7 +16,7 @@ use rpm_pkg::script::{DEFAULT_PROGRAM, Trigger, TriggerClass, triggers};
 use super::error::{Problem, TransactionError};
 use super::files::{Entry, FileFlags, Kind};
 use super::root::Canonical;
-use super::{Element, Erase, Install, Mode, Options};
+use super::{Element, Erase, Generation, Install, Mode, Options};
 
 /// A package as the transaction needs it: to be installed, to be erased, or installed already.
 #[derive(Debug)]
@@ -122,7 +122,7 @@ pub(crate) enum Deed {
         path: PathBuf,
         identity: Identity,
         mode: Mode,
-        signature: Header,
+        signature: StoredSignature,
     },
     /// It is removed.
     Erase { hnum: u32, linked_to: Option<usize> },
@@ -232,8 +232,9 @@ fn load_install(
     } = install;
     let what = path.display().to_string();
     let package = open_verified(&path, &identity)?;
-    let (signature, header) = (package.signature, package.header);
-    let package = PackageFacts::read(header, &what)?;
+    let as_rpm6 = options.generation >= Generation::Rpm6;
+    let signature = StoredSignature::of(&package.signature, &package.header, as_rpm6)?;
+    let package = PackageFacts::read(package.header, &what)?;
     if let Some(reason) = unsupported(&package) {
         problems.push(Problem::Unsupported {
             package: package.nevra.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rpm_db::{FileState, InstallFacts, InstalledHeader};
+use rpm_db::{FileState, InstallFacts, InstalledHeader, StoredSignature};
 use rpm_pkg::header::Header;
 
 use super::Generation;
@@ -71,7 +71,7 @@ fn package_digests(running: &Running<'_>) -> Result<Vec<Digests>, TransactionErr
 fn stored_header(
     running: &Running<'_>,
     element: &Loaded,
-    signature: &Header,
+    signature: &StoredSignature,
     (files, digests): (&ElementPlan, &Digests),
 ) -> Result<InstalledHeader, TransactionError> {
     let digests: Vec<(u32, &str)> = digests.iter().map(|(a, hex)| (*a, &hex[..])).collect();
@@ -87,7 +87,6 @@ fn stored_header(
         color: options.color,
         states: &states,
         package_digests: &digests,
-        as_rpm6: options.generation >= Generation::Rpm6,
     };
     Ok(InstalledHeader::from_package(
         signature,

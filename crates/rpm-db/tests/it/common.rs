@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rpm_db::{Db, DbLocation, InstallFacts, InstalledHeader};
+use rpm_db::{Db, DbLocation, InstallFacts, InstalledHeader, StoredSignature};
 use rpm_pkg::header::{Header, HeaderError, HeaderKind};
 use tempfile::TempDir;
 use testkit::rpm::Rpm;
@@ -36,6 +36,7 @@ pub(crate) fn installed(file: &Path) -> Vec<u8> {
         color: COLOR,
         ..InstallFacts::default()
     };
+    let signature = StoredSignature::of(&signature, &main, false).unwrap();
     InstalledHeader::from_package(&signature, &main, &facts)
         .unwrap()
         .blob()

@@ -92,7 +92,7 @@ pub(super) fn parse(bytes: Vec<u8>, kind: HeaderKind) -> Result<Header, HeaderEr
     Ok(Header {
         kind,
         data_start,
-        slots: sort(slots),
+        slots: sort(slots).into(),
         region_entries: region.entries,
         region_data: region.data,
         bytes: bytes.into(),

@@ -161,6 +161,7 @@ impl<'a> Planner<'a> {
                 self.steps.place(&mut plan, file, action)?;
             }
         }
+        plan.steps.shrink_to_fit();
         Ok(plan)
     }
 
@@ -221,6 +222,7 @@ impl<'a> Planner<'a> {
                 self.steps.remove(&mut plan, file, removal)?;
             }
         }
+        plan.steps.shrink_to_fit();
         Ok(plan)
     }
 }

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use rpm_db::StoredSignature;
 use rpm_pkg::package::{Package, PackageError};
 use rpm_repo::config::RepoConfig;
 use rpm_trust::policy::{Evidence, Policy, Refusal, Verdict, judge};
@@ -297,7 +298,7 @@ fn examine(
     check_identity(&package, path, change)?;
     let identity = Identity::of(&package);
     check_promise(&package, path, change)?;
-    let stored = rpm_db::check_signature_header(&package.signature, &package.header);
+    let stored = StoredSignature::of(&package.signature, &package.header, false);
     let mut evidence =
         repo_client::evidence(&mut package, keyring, now).map_err(|error| broken(path, &error))?;
     // A signature header that the database could not take is refused now, not half-way.
