@@ -90,7 +90,7 @@ const LEGACY_SIGNATURES: u32 = 1000;
 /// What a database header takes from the signature header of its package, under the numbers that it has there. The
 /// signature header itself is mostly room that was reserved for more signatures: thousands of bytes.
 #[derive(Clone, Debug)]
-pub struct StoredSignature(Vec<(u32, TagValue)>);
+pub struct StoredSignature(Box<[(u32, TagValue)]>);
 
 impl StoredSignature {
     /// Takes it from a package's two headers. `as_rpm6`: as rpm 6 does, not as 4.x: tags 278 and 279 too, and in
@@ -259,6 +259,6 @@ mod tests {
         main.add(tag::NAME, TagValue::string("a"));
         let main = main.build(HeaderKind::Main).unwrap();
         let kept = StoredSignature::of(&signature, &main, false).unwrap();
-        assert_eq!(kept.0, [(tag::SIGSIZE, TagValue::int32(7))]);
+        assert_eq!(*kept.0, [(tag::SIGSIZE, TagValue::int32(7))]);
     }
 }

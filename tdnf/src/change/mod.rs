@@ -62,6 +62,8 @@ pub fn perform(
     if session.settings.download_only {
         return Ok(0);
     }
+    // All packages of all repositories: the transaction needs the memory and not them.
+    drop(packages);
     carry_out(session, goal, &plan, verified)
 }
 

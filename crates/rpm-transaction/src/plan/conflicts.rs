@@ -19,9 +19,9 @@ enum Claim {
     /// An install owns it.
     Install {
         /// Its position.
-        element: usize,
+        element: u32,
         /// The number of the file.
-        file: usize,
+        file: u32,
         /// It puts the file in place; otherwise it leaves what is there.
         writes: bool,
     },
@@ -42,7 +42,7 @@ pub(super) struct Judge<'a> {
     /// Records that this transaction erases.
     leaving: HashSet<u32>,
     /// Paths that elements judged so far own; the last one that does.
-    claims: HashMap<Vec<u8>, Claim>,
+    claims: HashMap<Box<[u8]>, Claim>,
     /// Configuration files that are kept beside when their packages go, and the erasure that
     /// does it.
     saved: HashMap<Vec<u8>, usize>,
@@ -117,11 +117,11 @@ impl<'a> Judge<'a> {
         };
         if !matches!(action, Action::SkipState(_)) {
             let claim = Claim::Install {
-                element: index,
-                file: file.number,
+                element: index as u32,
+                file: file.number as u32,
                 writes: action != Action::Skip && file.entry.flags & FileFlags::GHOST == 0,
             };
-            self.claims.insert(file.target.to_vec(), claim);
+            self.claims.insert(file.target.into(), claim);
         }
         Ok(action)
     }
@@ -136,8 +136,8 @@ impl<'a> Judge<'a> {
         else {
             return None;
         };
-        let other = &self.elements.get(element)?.package;
-        match meet(&other.entry(number)?, file.entry, self.color) {
+        let other = &self.elements.get(element as usize)?.package;
+        match meet(&other.entry(number as usize)?, file.entry, self.color) {
             // rpm looks at the one before only: of many owners every other one writes the file,
             // and the last of those gives it its time.
             Meeting::Agree => writes.then_some(Action::Skip),
@@ -281,7 +281,7 @@ impl<'a> Judge<'a> {
             return Ok(Removal::Skip);
         };
         // Elements that come earlier in the order and own the path as well leave it to this one.
-        self.claims.insert(file.target.to_vec(), Claim::Erase);
+        self.claims.insert(file.target.into(), Claim::Erase);
         Ok(removal)
     }
 
