@@ -183,7 +183,7 @@ fn hooks_are_told_and_can_stop_a_transaction() {
             .iter()
             .map(|row| row["Name"].as_str().unwrap())
             .collect();
-        assert_eq!(names, ["beta", "alpha"], "{told}");
+        assert_eq!(names, ["alpha", "beta"], "{told}");
         assert_eq!(
             told["Root"].as_str().unwrap(),
             site.path("root").display().to_string()
