@@ -33,9 +33,11 @@ impl SetFacts {
                 "url" => state.url = value.to_owned(),
                 "etag" => state.etag = filled(),
                 "modified" => state.modified = filled(),
+                // In the form of another version the part is hashed again; the set stays.
                 "part" => {
-                    let (stamp, name) = Stamp::read(value)?;
-                    state.parts.push((name.to_owned(), stamp));
+                    let part = Stamp::read(value);
+                    let part = part.map(|(stamp, name)| (name.to_owned(), stamp));
+                    state.parts.extend(part);
                 }
                 _ => {}
             }
@@ -66,5 +68,22 @@ impl SetFacts {
                 .parts
                 .iter()
                 .any(|(n, s)| n == name && *s == Stamp::of(&about))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_in_the_form_of_another_version_is_hashed_again_and_the_set_stays() {
+        let file = tempfile::tempfile().unwrap();
+        let stamp = Stamp::of(&file.metadata().unwrap());
+        let text = format!(
+            "repomd sha256:00\nurl u\netag \nmodified \npart 12:34:5.000000006 a.xml.gz\npart {stamp} b.xml.gz\n"
+        );
+        let state = SetFacts::parse(&text).unwrap();
+        assert_eq!(state.parts, [("b.xml.gz".to_owned(), stamp)]);
+        assert!(SetFacts::parse("url u\n").is_none());
     }
 }
