@@ -41,7 +41,10 @@ pub(super) fn open(session: &Session<'_>) -> Outcome<(History, Records)> {
         let cookie = db.as_ref().map(|_| rpm_db::cookie(&records));
         // Most often nothing but ourselves has changed the database.
         if !history.is_up_to(&cookie.unwrap_or_default())? {
-            history.sync(&installed_now(session)?, session.settings.environment.now)?;
+            let installed = db
+                .as_ref()
+                .map_or_else(|| Ok(InstalledSet::default()), installed_in)?;
+            history.sync(&installed, session.settings.environment.now)?;
         }
         Ok((history, records))
     })
