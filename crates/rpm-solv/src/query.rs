@@ -163,7 +163,8 @@ impl Pool {
         }
     }
 
-    /// A package's dependencies of one kind as text, in metadata order: without provides that come from file lists, and
+    /// A package's dependencies of one kind as text, in metadata order (recommends from a cache file: in that of libsolv's
+    /// own cache files): without provides that come from file lists, and
     /// without [`Pool::pre_requires`].
     #[must_use]
     pub fn deps(&self, id: SolvableId, kind: DepGroup) -> Vec<String> {

@@ -10,6 +10,7 @@
 //! and wrong content can make the pool read astray. The byte order is the machine's; the magic says so.
 
 mod load;
+mod order;
 mod read;
 mod write;
 

@@ -191,3 +191,35 @@ fn flipped_bytes_are_refused_or_harmless() {
         assert!(load(&bad, true).is_err());
     }
 }
+
+#[test]
+fn recommends_stand_in_the_order_of_libsolvs_own_files() {
+    let (b1, b2) = (dep("b", ">=", "1"), dep("b", ">=", "2"));
+    let rich = dep("(b if a)", "", "");
+    let lists = [
+        vec![b1, dep("z", "", ""), dep("y", "", ""), rich],
+        vec![b2, dep("x", "", ""), b1, dep("z", "", "")],
+        vec![dep("b", "", ""), b2, dep("x", "", ""), b1],
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cache");
+    let mut writer = CacheWriter::create(&path, b"key").unwrap();
+    for (name, recommends) in ["a", "b", "c"].into_iter().zip(&lists) {
+        let mut input = package(name, "1");
+        input.recommends = recommends;
+        writer.add(&input).unwrap();
+    }
+    writer.finish().unwrap();
+    // `b` has a name, three relations and a word of its own, `x` and `z` two words each, `y` one.
+    let pool = load(&path, true).unwrap();
+    let texts: Vec<_> = pool
+        .solvables()
+        .map(|id| pool.deps(id, DepGroup::Recommends))
+        .collect();
+    let expected = [
+        vec!["z", "y", "b >= 1", "(b if a)"],
+        vec!["x", "z", "b >= 1", "b >= 2"],
+        vec!["b", "x", "b >= 1", "b >= 2"],
+    ];
+    assert_eq!(texts, expected);
+}

@@ -1,5 +1,6 @@
 //! Writing a cache file from a stream of packages.
 
+use super::order::order_recommends;
 use super::{CachePlace, CacheSection, Footer, MAGIC, MAX_KEY, SECTIONS, SOLVABLE_WORDS};
 use crate::deps;
 use crate::error::SolvError;
@@ -138,6 +139,8 @@ impl CacheWriter {
         };
         self.pending = Vec::new();
         self.files.sort();
+        // SAFETY: the pool is this writer's and holds its repository alone; the borrow of self ends with the call.
+        unsafe { order_recommends(self.raw.as_ref(), &mut *self.repo, self.solvables()) };
         self.add_file_provides();
         let starts: Vec<u8> = self.starts.iter().flat_map(|at| at.to_ne_bytes()).collect();
         self.section(CacheSection::Starts, &starts)?;
@@ -194,15 +197,18 @@ impl CacheWriter {
         self.section(CacheSection::StringHashes, hashes)
     }
 
+    fn solvables(&self) -> &[ffi::Solvable] {
+        // SAFETY: the repository's solvables lie between start and end of the live pool's array, without gaps: nothing is ever removed here.
+        unsafe {
+            let start = (*self.repo).start as usize;
+            let first = self.raw.as_ref().solvables.add(start);
+            std::slice::from_raw_parts(first, self.starts.len())
+        }
+    }
+
     fn solvable_words(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.starts.len() * SOLVABLE_WORDS * 4);
-        // SAFETY: the repository's solvables lie between start and end of the live pool's array, without gaps: nothing is ever removed here.
-        let solvables = unsafe {
-            let repo = &*self.repo;
-            let first = self.raw.as_ref().solvables.add(repo.start as usize);
-            std::slice::from_raw_parts(first, self.starts.len())
-        };
-        for s in solvables {
+        for s in self.solvables() {
             let words = [
                 s.name as u32,
                 s.arch as u32,
