@@ -24,6 +24,7 @@ mod pool;
 mod problem;
 mod query;
 mod queue;
+mod reason;
 mod rich;
 mod search;
 mod select;

@@ -6,7 +6,8 @@ use crate::goal::{SolverJob, SolverOptions};
 use crate::pool::{Pool, SolvableId};
 use crate::problem::{Fix, SolverProblem, read_problems, read_ways_out};
 use crate::queue::{Queue, queue_ids};
-use crate::step::{DecisionReason, Solution, StepKind, TransactionStep};
+use crate::reason::Reasons;
+use crate::step::{Solution, StepKind, TransactionStep};
 use std::ptr::NonNull;
 
 /// What the solver says.
@@ -159,9 +160,10 @@ impl Pool {
         };
         // SAFETY: the transaction is live; its steps do not change while they are read.
         let steps = unsafe { queue_ids(&(*transaction.0.as_ptr()).steps) }.to_vec();
+        let mut reasons = Reasons::new(solver);
         let steps = steps
             .into_iter()
-            .filter_map(|id| read_step(self, solver, &transaction, id));
+            .filter_map(|id| read_step(self, &mut reasons, &transaction, id));
         Solution {
             steps: steps.collect(),
         }
@@ -170,7 +172,7 @@ impl Pool {
 
 fn read_step(
     pool: &Pool,
-    solver: &mut RawSolver,
+    reasons: &mut Reasons<'_>,
     transaction: &RawTransaction,
     id: Id,
 ) -> Option<TransactionStep> {
@@ -200,38 +202,8 @@ fn read_step(
         kind,
         solvable: SolvableId(id),
         replaces: solvable_ids(&replaced),
-        reason: reason(solver, id),
+        reason: reasons.of(id),
     })
-}
-
-/// Why a package comes or goes.
-fn reason(solver: &mut RawSolver, id: Id) -> DecisionReason {
-    let mut info = 0;
-    // SAFETY: the solver is live and has decided about the package.
-    let why = unsafe { ffi::solver_describe_decision(solver.as_ptr(), id, &mut info) } as u32;
-    match why {
-        ffi::SOLVER_REASON_RESOLVE_JOB => DecisionReason::User,
-        ffi::SOLVER_REASON_WEAKDEP
-        | ffi::SOLVER_REASON_RECOMMENDED
-        | ffi::SOLVER_REASON_SUPPLEMENTED => DecisionReason::Weak,
-        ffi::SOLVER_REASON_UPDATE_INSTALLED => DecisionReason::Update,
-        ffi::SOLVER_REASON_CLEANDEPS_ERASE => DecisionReason::Clean,
-        ffi::SOLVER_REASON_UNIT_RULE => unit_reason(solver, info),
-        _ => DecisionReason::Dependency,
-    }
-}
-
-/// A decision that followed from one rule: from a job's rule it is the user's.
-fn unit_reason(solver: &mut RawSolver, rule: Id) -> DecisionReason {
-    // SAFETY: the solver is live and the rule number its own.
-    let class = unsafe { ffi::solver_ruleclass(solver.as_ptr(), rule) };
-    match class {
-        ffi::SolverRuleinfo_SOLVER_RULE_JOB => DecisionReason::User,
-        ffi::SolverRuleinfo_SOLVER_RULE_UPDATE
-        | ffi::SolverRuleinfo_SOLVER_RULE_FEATURE
-        | ffi::SolverRuleinfo_SOLVER_RULE_DISTUPGRADE => DecisionReason::Update,
-        _ => DecisionReason::Dependency,
-    }
 }
 
 fn solvable_ids(queue: &Queue) -> Vec<SolvableId> {
