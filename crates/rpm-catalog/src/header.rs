@@ -19,6 +19,8 @@ pub(crate) struct Outside<'a> {
     pub(crate) package_size: u64,
     /// Number in the rpm database; 0 if not installed.
     pub(crate) database_number: u32,
+    /// SHA-1 of an installed header in hexadecimal; empty where it is not known or not needed.
+    pub(crate) digest: &'a str,
 }
 
 type Text<'a> = Cow<'a, str>;
@@ -114,6 +116,7 @@ pub(crate) fn with_header<T>(
             buildhost: &buildhost,
             sourcerpm: &sourcerpm,
             location: outside.location,
+            checksum: outside.digest,
             build_time: number(tag::BUILDTIME).unwrap_or(0),
             file_time: number(tag::INSTALLTIME).unwrap_or(0),
             package_size: outside.package_size,

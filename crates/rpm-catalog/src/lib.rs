@@ -122,7 +122,7 @@ impl Catalog {
         let outside = Outside {
             location,
             package_size,
-            database_number: 0,
+            ..Outside::default()
         };
         let (pool, repo) = (&mut self.pool, self.files);
         with_header(header, location, &outside, |input| {

@@ -35,7 +35,7 @@ pub fn primary_cache(set: &MetadataSet) -> Result<CacheFile, CatalogError> {
         cache_path(set, "primary").as_deref(),
         &set.repo,
         &cache_key(set, "primary "),
-        &mut |writer| fill(set, writer),
+        &mut |writer, _| fill(set, writer),
     )
 }
 

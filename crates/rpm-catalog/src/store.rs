@@ -7,6 +7,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use whole_file::{Access, Durability, WholeFile};
 
+/// Fills a new cache; what stood in its place, made for another key, may help.
+pub(crate) type Fill<'a> =
+    dyn FnMut(&mut CacheWriter, Option<CacheFile>) -> Result<(), CatalogError> + 'a;
+
 /// Opens the cache at `path` if it was made for `key`, and makes it with `fill` otherwise.
 ///
 /// Any damage counts as "not there". Without `path`, or where it cannot be written (an unprivileged
@@ -15,18 +19,26 @@ pub(crate) fn open_or_make(
     path: Option<&Path>,
     what: &str,
     key: &[u8],
-    fill: &mut dyn FnMut(&mut CacheWriter) -> Result<(), CatalogError>,
+    fill: &mut Fill<'_>,
 ) -> Result<CacheFile, CatalogError> {
     if let Some(path) = path {
-        if let Ok(cache) = CacheFile::open(path, key) {
-            return Ok(cache);
-        }
+        let open = |file| CacheFile::with_file(file, path).ok();
+        let earlier = match File::open(path).ok().and_then(open) {
+            Some(cache) if cache.is_of(key) => return Ok(cache),
+            earlier => earlier,
+        };
         if let Some(new) = create(path) {
             let io = |source| {
                 let path = path.to_owned();
                 CatalogError::Solv(SolvError::Io { path, source })
             };
-            fill_file(new.file().try_clone().map_err(io)?, path, key, fill)?;
+            fill_file(
+                new.file().try_clone().map_err(io)?,
+                path,
+                key,
+                earlier,
+                fill,
+            )?;
             new.place(Durability::Cache).map_err(io)?;
             return Ok(CacheFile::open(path, key)?);
         }
@@ -44,18 +56,15 @@ fn fill_file(
     file: File,
     name: &Path,
     key: &[u8],
-    fill: &mut dyn FnMut(&mut CacheWriter) -> Result<(), CatalogError>,
+    earlier: Option<CacheFile>,
+    fill: &mut Fill<'_>,
 ) -> Result<(), CatalogError> {
     let mut writer = CacheWriter::with_file(file, name, key)?;
-    fill(&mut writer)?;
+    fill(&mut writer, earlier)?;
     Ok(writer.finish()?)
 }
 
-fn in_memory(
-    what: &str,
-    key: &[u8],
-    fill: &mut dyn FnMut(&mut CacheWriter) -> Result<(), CatalogError>,
-) -> Result<CacheFile, CatalogError> {
+fn in_memory(what: &str, key: &[u8], fill: &mut Fill<'_>) -> Result<CacheFile, CatalogError> {
     let failed = |source| CatalogError::NoCache {
         what: what.to_owned(),
         source,
@@ -65,6 +74,6 @@ fn in_memory(
     let file = File::from(made);
     let again = file.try_clone().map_err(failed)?;
     let name = PathBuf::from(format!("cache of {what} in memory"));
-    fill_file(file, &name, key, fill)?;
-    Ok(CacheFile::with_file(again, &name, key)?)
+    fill_file(file, &name, key, None, fill)?;
+    Ok(CacheFile::with_file(again, &name)?)
 }

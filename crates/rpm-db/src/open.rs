@@ -97,6 +97,19 @@ impl Db {
         }
     }
 
+    /// Whether it has no header; [`Db::count`] looks at each.
+    ///
+    /// # Errors
+    /// As [`Db::count`].
+    pub fn is_empty(&self) -> Result<bool, DbError> {
+        let DatabaseStore::Sqlite { conn, .. } = &self.store else {
+            return Ok(self.count()? == 0);
+        };
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM Packages)";
+        conn.query_row(sql, [], |row| row.get(0))
+            .map_err(DbError::sqlite(&self.path))
+    }
+
     pub(crate) fn writable(&self) -> Result<&Connection, DbError> {
         match &self.store {
             DatabaseStore::Sqlite {

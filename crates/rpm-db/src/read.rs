@@ -198,8 +198,10 @@ impl Db {
         let mut names = Vec::new();
         match &self.store {
             DatabaseStore::Sqlite { conn, .. } => {
-                let each = each_name(conn, &mut |name, hnum| names.push((name.to_vec(), hnum)));
-                each.map_err(DbError::sqlite(self.path()))?;
+                let read = each_key(conn, IndexTable::Name, &mut |name, hnum| {
+                    names.push((name, hnum));
+                });
+                read.map_err(DbError::sqlite(self.path()))?;
             }
             _ => {
                 self.for_each(&mut |hnum, header| {
@@ -211,6 +213,23 @@ impl Db {
         }
         names.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(names)
+    }
+
+    /// Number and SHA-1 (in hexadecimal) of each header that the index of these has, by number; none in a database
+    /// without index tables.
+    ///
+    /// # Errors
+    /// The database is damaged or busy.
+    pub fn header_digests(&self) -> Result<Vec<(u32, Vec<u8>)>, DbError> {
+        let mut digests = Vec::new();
+        if let DatabaseStore::Sqlite { conn, .. } = &self.store {
+            let read = each_key(conn, IndexTable::Sha1header, &mut |digest, hnum| {
+                digests.push((hnum, digest));
+            });
+            read.map_err(DbError::sqlite(self.path()))?;
+        }
+        digests.sort();
+        Ok(digests)
     }
 
     /// Databases without index tables are read from end to end.
@@ -346,11 +365,16 @@ fn each_row(
     Ok(())
 }
 
-fn each_name(conn: &Connection, add: &mut dyn FnMut(&[u8], u32)) -> rusqlite::Result<()> {
-    let mut statement = conn.prepare_cached("SELECT key, hnum FROM Name ORDER BY rowid")?;
+fn each_key(
+    conn: &Connection,
+    table: IndexTable,
+    add: &mut dyn FnMut(Vec<u8>, u32),
+) -> rusqlite::Result<()> {
+    let sql = format!("SELECT key, hnum FROM '{}' ORDER BY rowid", table.table());
+    let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        add(&bytes(row, 0)?, row.get(1)?);
+        add(bytes(row, 0)?, row.get(1)?);
     }
     Ok(())
 }

@@ -90,8 +90,7 @@ facts! {
 
 /// Appends the record of package `index` to `out`.
 pub(crate) fn encode(facts: &PackageFacts<&str>, index: u32, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(&[0; RECORD_HEAD]);
+    let start = begin(out);
     let mut room = MAX_RECORD / 2;
     for text in facts.texts() {
         let text = text.get(..text.floor_char_boundary(room)).unwrap_or(text);
@@ -102,6 +101,25 @@ pub(crate) fn encode(facts: &PackageFacts<&str>, index: u32, out: &mut Vec<u8>) 
     for number in facts.numbers() {
         out.extend_from_slice(&number.to_le_bytes());
     }
+    end(start, index, out);
+}
+
+/// Appends the record of package `index` with a body that [`encode`] once made.
+pub(crate) fn encode_body(body: &[u8], index: u32, out: &mut Vec<u8>) {
+    let start = begin(out);
+    out.extend_from_slice(body);
+    end(start, index, out);
+}
+
+/// Room for a record's head; where the record begins.
+fn begin(out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&[0; RECORD_HEAD]);
+    start
+}
+
+/// Writes the head of the record whose body ends here.
+fn end(start: usize, index: u32, out: &mut [u8]) {
     let length = (out.len() - start - RECORD_HEAD) as u32;
     let sum = xxh3_64(&out[start + RECORD_HEAD..]) as u32;
     let head = [length, sum, index].map(u32::to_le_bytes);
@@ -129,6 +147,12 @@ pub(crate) fn texts_of(mut body: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The checksum in a body: the last of its texts.
 pub(crate) fn checksum_of(mut body: &[u8]) -> Option<&[u8]> {
     (0..TEXTS).map(|_| take_text(&mut body)).last()?
+}
+
+/// The number in the rpm database and the checksum in a body.
+pub(crate) fn identity(body: &[u8]) -> Option<(u32, &[u8])> {
+    let number = u64::from_le_bytes(*body.last_chunk()?);
+    Some((u32::try_from(number).ok()?, checksum_of(body)?))
 }
 
 fn take_text<'a>(body: &mut &'a [u8]) -> Option<&'a [u8]> {

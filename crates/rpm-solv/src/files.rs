@@ -18,7 +18,11 @@ pub(crate) struct FileIndex {
 
 impl FileIndex {
     pub(crate) fn add(&mut self, path: &[u8], package: u32) {
-        self.entries.push((path_hash(path), package));
+        self.add_hash(path_hash(path), package);
+    }
+
+    pub(crate) fn add_hash(&mut self, hash: u64, package: u32) {
+        self.entries.push((hash, package));
         self.sorted = false;
     }
 

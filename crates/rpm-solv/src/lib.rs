@@ -31,7 +31,7 @@ mod select;
 mod solver;
 mod step;
 
-pub use cache::{CacheFile, CacheWriter};
+pub use cache::{CacheFile, CacheWriter, EarlierCache};
 pub use error::SolvError;
 pub use facts::{Facts, PackageFacts};
 pub use files::path_hash;

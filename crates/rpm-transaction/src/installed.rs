@@ -122,7 +122,7 @@ impl<'d> Installed<'d> {
             db,
             packages: RefCell::new(Kept::new(MAX_KEPT)),
             places: RefCell::new(Kept::new(MAX_PLACES)),
-            empty: db.count()? == 0,
+            empty: db.is_empty()?,
         })
     }
 

@@ -18,18 +18,18 @@ const MAX_REL_FLAGS: u32 = 32;
 const MAX_COUNT: usize = 0x3fff_ffff;
 
 /// A cache file's sections, checked: every number is a valid index.
-struct CacheSections {
+pub(super) struct CacheSections {
     text: Vec<u8>,
     /// Where each string begins.
-    strings: Vec<u32>,
+    pub(super) strings: Vec<u32>,
     /// Name, evr, flags.
-    rels: Vec<[u32; 3]>,
-    solvables: Vec<[u32; SOLVABLE_WORDS]>,
-    arrays: Vec<u32>,
+    pub(super) rels: Vec<[u32; 3]>,
+    pub(super) solvables: Vec<[u32; SOLVABLE_WORDS]>,
+    pub(super) arrays: Vec<u32>,
 }
 
 impl CacheSections {
-    fn read(cache: &CacheFile) -> Result<Self, SolvError> {
+    pub(super) fn read(cache: &CacheFile) -> Result<Self, SolvError> {
         let damaged = || cache.unusable("its numbers do not fit together");
         let text = cache.section(CacheSection::Strings)?;
         if text.last() != Some(&0) || text.len() > MAX_COUNT {
@@ -100,7 +100,7 @@ impl CacheSections {
         Ok(fits.then_some(hashes))
     }
 
-    fn string(&self, index: usize) -> &[u8] {
+    pub(super) fn string(&self, index: usize) -> &[u8] {
         let start = self.strings[index] as usize;
         let end = self
             .strings

@@ -9,6 +9,7 @@
 //! Numbers are checked before they are used as indexes, so that not even a file with right checksums
 //! and wrong content can make the pool read astray. The byte order is the machine's; the magic says so.
 
+mod copy;
 mod load;
 mod order;
 mod read;
@@ -17,6 +18,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use copy::EarlierCache;
 pub use read::CacheFile;
 pub use write::CacheWriter;
 

@@ -32,14 +32,24 @@ impl CacheFile {
     /// another key: callers build it again.
     pub fn open(path: &Path, key: &[u8]) -> Result<Self, SolvError> {
         let file = File::open(path).map_err(SolvError::io(path))?;
-        Self::with_file(file, path, key)
+        let cache = Self::with_file(file, path)?;
+        match cache.is_of(key) {
+            true => Ok(cache),
+            false => Err(cache.unusable("it was made from other metadata")),
+        }
     }
 
-    /// As [`Self::open`], from a file that is open for reading; `path` is its name in messages.
+    /// Whether it was made for `key`.
+    #[must_use]
+    pub fn is_of(&self, key: &[u8]) -> bool {
+        self.footer.key == key
+    }
+
+    /// A file that is open for reading, made for any key; `path` is its name in messages.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn with_file(file: File, path: &Path, key: &[u8]) -> Result<Self, SolvError> {
+    pub fn with_file(file: File, path: &Path) -> Result<Self, SolvError> {
         let io = SolvError::io(path);
         let unusable = |why| SolvError::CacheUnusable {
             path: path.to_owned(),
@@ -57,9 +67,6 @@ impl CacheFile {
         let footer = Footer::decode(&bytes)
             .filter(|_| u64::from_ne_bytes(magic) == MAGIC)
             .ok_or_else(|| unusable("it is damaged or of another version"))?;
-        if footer.key != key {
-            return Err(unusable("it was made from other metadata"));
-        }
         let mut at = 8;
         for place in footer.places {
             if place.offset != at {

@@ -1,6 +1,6 @@
 //! Round trips and damage.
 
-use super::{CacheFile, CacheWriter};
+use super::{CacheFile, CacheWriter, EarlierCache};
 use crate::{
     DepInput, EvrInput, JobAction, PackageFacts, PackageInput, Pool, SolvError, SolveResult,
     SolverJob, SolverOptions, StepKind,
@@ -149,6 +149,37 @@ fn merging_equals_taking_over() {
     let mut installed = installs(&mut merged, "a");
     installed.sort();
     assert_eq!(installed.len(), 4);
+}
+
+#[test]
+fn copied_packages_are_those_of_the_earlier_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| dir.path().join(name));
+    write(&old);
+    let mut expected = describe(&load(&old, true).unwrap());
+    let mut earlier = EarlierCache::read(CacheFile::open(&old, b"key").unwrap()).unwrap();
+    assert_eq!(earlier.identities().count(), 6);
+    let mut writer = CacheWriter::create(&new, b"key").unwrap();
+    // The second package is gone, the path that the first one needs is another package's now, too.
+    writer.copy(&mut earlier, 0).unwrap();
+    for index in 2..6 {
+        writer.copy(&mut earlier, index).unwrap();
+    }
+    let mut e = package("e", "1");
+    e.files = &[b"/usr/bin/c"];
+    writer.add(&e).unwrap();
+    writer.copy_paths(earlier).unwrap();
+    writer.finish().unwrap();
+    let mut pool = load(&new, true).unwrap();
+    expected.remove(1);
+    let copied = describe(&pool);
+    assert_eq!(copied[..5], expected);
+    assert!(copied[5].starts_with("e-1-1.noarch"), "{copied:?}");
+    let owners = pool.file_owners(b"/usr/bin/c").unwrap();
+    let owners: Vec<String> = owners.iter().map(|id| pool.nevra(*id)).collect();
+    assert_eq!(owners, ["c-1-1.noarch", "e-1-1.noarch"]);
+    assert_eq!(pool.whatprovides("/usr/bin/c").unwrap().len(), 2);
+    assert_eq!(installs(&mut pool, "a").len(), 4);
 }
 
 #[test]

@@ -20,10 +20,10 @@ const FLUSH_AT: usize = 256 << 10;
 
 /// Builds a cache file. Memory holds what the solver needs; facts go straight to the file.
 pub struct CacheWriter {
-    raw: NonNull<ffi::Pool>,
-    repo: *mut ffi::Repo,
+    pub(super) raw: NonNull<ffi::Pool>,
+    pub(super) repo: *mut ffi::Repo,
     scratch: String,
-    files: FileIndex,
+    pub(super) files: FileIndex,
     starts: Vec<u64>,
     pending: Vec<u8>,
     out: BufWriter<File>,
@@ -80,6 +80,17 @@ impl CacheWriter {
     /// # Errors
     /// Too many packages, or the file cannot be written.
     pub fn add(&mut self, input: &PackageInput<'_>) -> Result<(), SolvError> {
+        let index = self.next_number()?;
+        // SAFETY: pool and repository are this writer's.
+        unsafe { deps::add_package(self.raw.as_ptr(), self.repo, input, &mut self.scratch) };
+        for path in input.files {
+            self.files.add(path, index);
+        }
+        self.add_record(&mut |out| facts::encode(&input.facts, index, out))
+    }
+
+    /// The number of the next package.
+    pub(super) fn next_number(&self) -> Result<u32, SolvError> {
         if self.starts.len() as u64 >= MAX_PACKAGES {
             return Err(SolvError::TooLarge {
                 repo: self.path.display().to_string(),
@@ -87,14 +98,16 @@ impl CacheWriter {
                 limit: MAX_PACKAGES,
             });
         }
-        let index = self.starts.len() as u32;
-        // SAFETY: pool and repository are this writer's.
-        unsafe { deps::add_package(self.raw.as_ptr(), self.repo, input, &mut self.scratch) };
-        for path in input.files {
-            self.files.add(path, index);
-        }
+        Ok(self.starts.len() as u32)
+    }
+
+    /// Adds the record that `encode` appends.
+    pub(super) fn add_record(
+        &mut self,
+        encode: &mut dyn FnMut(&mut Vec<u8>),
+    ) -> Result<(), SolvError> {
         self.starts.push(self.at + self.pending.len() as u64);
-        facts::encode(&input.facts, index, &mut self.pending);
+        encode(&mut self.pending);
         if self.pending.len() >= FLUSH_AT {
             self.flush_facts()?;
         }
