@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use testkit::program;
-use testkit::spec;
+use testkit::rpm::Rpm;
+use testkit::spec::{self, Spec};
 use testkit::stage::{self, Stage};
 
 use crate::interop_lab;
@@ -62,7 +63,7 @@ fn reads(installed: &[PathBuf], one: &PathBuf) -> [usize; 2] {
 /// The records of packages that the change does not touch stay unread; what grows is the indexes.
 #[test]
 fn one_package_is_installed_without_reading_all_others() {
-    let one = testkit::spec::Spec::new("one", "1")
+    let one = Spec::new("one", "1")
         .install("mkdir -p %{buildroot}/usr/share/one; echo > %{buildroot}/usr/share/one/README")
         .files("/usr/share/one")
         .build();
@@ -74,4 +75,24 @@ fn one_package_is_installed_without_reading_all_others() {
         let more = many.saturating_sub(few);
         assert!(more < 60, "{few} reads with 60 packages, {many} with 240");
     }
+}
+
+/// What is taken over from the cache of an earlier state is what is installed still, not what once had its number.
+#[test]
+fn a_rebuilt_database_gives_numbers_to_other_packages() {
+    let site = Stage::with_conf("[main]\ngpgcheck=0\n");
+    let [first, second, last] = [("first", "1"), ("last", "1"), ("last", "2")]
+        .map(|(name, version)| Spec::new(name, version).files("").build());
+    let tdnf = interop_lab::program();
+    let run = |words: &[&str]| {
+        program::run(stage::tdnf(&tdnf, site.root.path(), words).arg("--releasever=1"))
+    };
+    site.add_repo("all", &[first, second]);
+    run(&["-y", "--nogpgcheck", "install", "first", "last"]).ok();
+    assert!(run(&["--assumeno", "remove", "last"]).out.contains("1-1"));
+    let rpm = Rpm::on_root(site.root.path());
+    rpm.ok(&["-U", last.to_str().expect("UTF-8")]);
+    rpm.program_ok("rpmdb", &["--rebuilddb"]);
+    let removed = run(&["--assumeno", "remove", "last"]);
+    assert!(removed.out.contains("2-1"), "{removed:?}");
 }
