@@ -40,3 +40,4 @@ pub use refresh::{
 };
 pub use request::{FetchedFile, FileRequest};
 pub use transfer::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};
+pub use transport::file::file_url_path;

@@ -83,6 +83,18 @@ impl KeyInfo {
         }
     }
 
+    /// What the key is good for at `now`, in words: `revoked`, `expired on 2017-07-25`, `RSA1024 is weak`, `valid`,
+    /// `valid until 2030-01-01`.
+    pub fn state(&self, now: u64) -> String {
+        match (self.expires, &self.weak) {
+            _ if self.revoked => "revoked".into(),
+            (Some(end), _) if end <= now => format!("expired on {}", trust::date(end)),
+            (_, Some(weak)) => format!("{weak} is weak"),
+            (Some(end), None) => format!("valid until {}", trust::date(end)),
+            (None, None) => "valid".into(),
+        }
+    }
+
     /// ASCII armor of the certificate, as rpm keeps it in the description of `gpg-pubkey`.
     pub fn armored(&self) -> String {
         let encode = || -> std::io::Result<Vec<u8>> {

@@ -8,6 +8,7 @@ use sequoia_openpgp::cert::raw::{RawCert, RawCertParser};
 use sequoia_openpgp::packet::Tag;
 use sequoia_openpgp::packet::key::PublicParts;
 use sequoia_openpgp::parse::Parse;
+use sequoia_openpgp::serialize::MarshalInto;
 use sequoia_openpgp::{Cert, KeyHandle, KeyID};
 
 use crate::armor;
@@ -45,7 +46,8 @@ impl Keyring {
     /// # Errors
     /// See [`read_keys`].
     pub fn add_armored_or_binary(&mut self, data: &[u8]) -> Result<Vec<String>, TrustError> {
-        let entries = read_entries(data)?;
+        let read = read_entries(data)?.into_iter();
+        let entries: Vec<KeyringEntry> = read.collect::<Result<_, TrustError>>()?;
         if self.certs.len().saturating_add(entries.len()) > MAX_KEYS {
             return Err(TrustError::TooMany {
                 what: "keys in the keyring",
@@ -124,12 +126,11 @@ impl Keyring {
         let index = match known {
             Some(index) => {
                 if let Some(known) = self.certs.get_mut(index)
-                    && let Ok(merged) = known.cert.clone().merge_public(entry.cert.clone())
+                    && known.binary != entry.binary
+                    && let Ok(cert) = known.cert.clone().merge_public(entry.cert)
+                    && let Ok(binary) = cert.to_vec()
                 {
-                    *known = KeyringEntry {
-                        cert: merged,
-                        binary: entry.binary,
-                    };
+                    *known = KeyringEntry { cert, binary };
                 }
                 index
             }
@@ -156,20 +157,41 @@ fn id_bytes(id: &KeyID) -> Option<[u8; 8]> {
     id.as_bytes().try_into().ok()
 }
 
-/// Reads a key file without adding it anywhere: what an import prompt shows before it asks.
-///
-/// # Errors
-/// The file or a certificate is over a limit, is no key, is a private key, is malformed, has no
-/// self-signature, or has a subkey without a valid binding signature (CVE-2021-3521).
-pub fn read_keys(data: &[u8], now: u64) -> Result<Vec<KeyInfo>, TrustError> {
-    let entries = read_entries(data)?;
-    Ok(entries
-        .into_iter()
-        .map(|entry| KeyInfo::of(&entry.cert, entry.binary, now))
-        .collect())
+/// What a key file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysRead {
+    /// The keys that can be used, in the order of the file; at least one.
+    pub keys: Vec<KeyInfo>,
+    /// Why others of the same file cannot.
+    pub refused: Vec<TrustError>,
 }
 
-fn read_entries(data: &[u8]) -> Result<Vec<KeyringEntry>, TrustError> {
+/// Reads a key file without adding it anywhere: what an import prompt shows before it asks. A key that
+/// cannot be used takes none of the others with it.
+///
+/// # Errors
+/// The file is over a limit, is no key, or no key of it can be used: it is a private key, is malformed,
+/// has no self-signature, or has a subkey without a valid binding signature (CVE-2021-3521).
+pub fn read_keys(data: &[u8], now: u64) -> Result<KeysRead, TrustError> {
+    let mut read = KeysRead {
+        keys: Vec::new(),
+        refused: Vec::new(),
+    };
+    for entry in read_entries(data)? {
+        match entry {
+            Ok(entry) => read.keys.push(KeyInfo::of(&entry.cert, entry.binary, now)),
+            Err(error) => read.refused.push(error),
+        }
+    }
+    match read.keys.is_empty() {
+        true => Err(read.refused.into_iter().next().unwrap_or(TrustError::NoKey)),
+        false => Ok(read),
+    }
+}
+
+type Entries = Vec<Result<KeyringEntry, TrustError>>;
+
+fn read_entries(data: &[u8]) -> Result<Entries, TrustError> {
     if data.len() > MAX_KEY_FILE {
         let size = data.len();
         return Err(TrustError::TooLarge {
@@ -183,15 +205,15 @@ fn read_entries(data: &[u8]) -> Result<Vec<KeyringEntry>, TrustError> {
         read_packets(data, &mut entries)?;
     } else {
         for block in armor::split(data, MAX_KEYS_PER_FILE)?.blocks {
-            match block.label {
-                PUBLIC_LABEL => {
-                    read_packets(&armor::decode(&block, Kind::PublicKey)?, &mut entries)?;
-                }
-                PRIVATE_LABEL => {
-                    read_packets(&armor::decode(&block, Kind::SecretKey)?, &mut entries)?;
-                }
+            let kind = match block.label {
+                PUBLIC_LABEL => Kind::PublicKey,
+                PRIVATE_LABEL => Kind::SecretKey,
                 // Some key files carry a clear-signed announcement around the key.
-                _ => {}
+                _ => continue,
+            };
+            match armor::decode(&block, kind) {
+                Ok(packets) => read_packets(&packets, &mut entries)?,
+                Err(error) => entries.push(Err(error)),
             }
         }
     }
@@ -202,33 +224,46 @@ fn read_entries(data: &[u8]) -> Result<Vec<KeyringEntry>, TrustError> {
     }
 }
 
-fn read_packets(packets: &[u8], entries: &mut Vec<KeyringEntry>) -> Result<(), TrustError> {
-    let malformed = |error: &dyn std::fmt::Display| TrustError::MalformedKey {
-        why: error.to_string(),
-    };
+/// Adds what each certificate among these packets came to.
+fn read_packets(packets: &[u8], entries: &mut Entries) -> Result<(), TrustError> {
     // The raw parser only cuts packets apart: it never unpacks compressed data (no bomb).
-    let parser = RawCertParser::from_bytes(packets).map_err(|error| malformed(&error))?;
+    let parser = match RawCertParser::from_bytes(packets) {
+        Ok(parser) => parser,
+        Err(error) => {
+            entries.push(Err(malformed(&error)));
+            return Ok(());
+        }
+    };
     for raw in parser {
-        let raw = raw.map_err(|error| malformed(&error))?;
         if entries.len() >= MAX_KEYS_PER_FILE {
             return Err(TrustError::TooMany {
                 what: "keys in one file",
                 limit: MAX_KEYS_PER_FILE,
             });
         }
-        if raw.keys().count() > MAX_SUBKEYS {
-            return Err(TrustError::TooMany {
-                what: "subkeys in one key",
-                limit: MAX_SUBKEYS,
-            });
-        }
-        check_packets(&raw)?;
-        let binary = raw.as_bytes().to_vec();
-        let cert = Cert::try_from(raw).map_err(|error| malformed(&error))?;
-        check_structure(&cert)?;
-        entries.push(KeyringEntry { cert, binary });
+        entries.push(raw.map_err(|error| malformed(&error)).and_then(read_cert));
     }
     Ok(())
+}
+
+fn malformed(error: &dyn std::fmt::Display) -> TrustError {
+    TrustError::MalformedKey {
+        why: error.to_string(),
+    }
+}
+
+fn read_cert(raw: RawCert<'_>) -> Result<KeyringEntry, TrustError> {
+    if raw.keys().count() > MAX_SUBKEYS {
+        return Err(TrustError::TooMany {
+            what: "subkeys in one key",
+            limit: MAX_SUBKEYS,
+        });
+    }
+    check_packets(&raw)?;
+    let binary = raw.as_bytes().to_vec();
+    let cert = Cert::try_from(raw).map_err(|error| malformed(&error))?;
+    check_structure(&cert)?;
+    Ok(KeyringEntry { cert, binary })
 }
 
 /// Each subkey packet is followed by a signature. The library merges a bare copy of a subkey with

@@ -26,7 +26,7 @@ mod trust;
 pub use detached::{DetachedOutcome, verify_detached};
 pub use error::TrustError;
 pub use facts::{KeyInfo, SubkeyInfo};
-pub use keyring::{Keyring, read_keys};
+pub use keyring::{Keyring, KeysRead, read_keys};
 pub use outcome::{Distrust, SignatureState, SignedBy};
 pub use package::{SignatureCheck, verify_package_signature};
 

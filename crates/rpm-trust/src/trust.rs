@@ -7,6 +7,7 @@
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chrono::DateTime;
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::cert::amalgamation::key::{ErasedKeyAmalgamation, ValidErasedKeyAmalgamation};
 use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation, ValidateAmalgamation};
@@ -75,6 +76,14 @@ pub(crate) fn time(seconds: u64) -> SystemTime {
     UNIX_EPOCH
         .checked_add(Duration::from_secs(seconds))
         .unwrap_or(UNIX_EPOCH)
+}
+
+/// A point in time (seconds since 1970) as a date, UTC: `2017-07-25`.
+pub(crate) fn date(seconds: u64) -> String {
+    let time = i64::try_from(seconds)
+        .ok()
+        .and_then(|time| DateTime::from_timestamp(time, 0));
+    time.map_or_else(String::new, |time| time.format("%Y-%m-%d").to_string())
 }
 
 /// Which moments a key must be valid at.

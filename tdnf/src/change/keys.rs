@@ -5,13 +5,13 @@ use rpm_pkg::header::tag;
 use rpm_trust::KeyInfo;
 
 use crate::error::Outcome;
-use crate::session::Session;
+use crate::session::{Session, StoredKey, stored_keys};
 
 /// The rpm whose form a database without rpm package gets.
 const WRITTEN_AS: &str = "4.18.0";
 
-/// Stores keys in the rpm database as `gpg-pubkey` packages; keys that are there already are
-/// left alone. The phase is committed: they belong to what is installed already.
+/// Stores keys in the rpm database as `gpg-pubkey` packages. A record of the same key goes in the same
+/// step; one that says the same stays. The phase is committed: they belong to what is installed already.
 pub(super) fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
     if keys.is_empty() {
         return Ok(());
@@ -20,16 +20,43 @@ pub(super) fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
     rpm_db::create_directory(&location)?;
     let _lock = session.database_lock(&location)?;
     let db = Db::open_write(&location)?;
-    let known = known_versions(&db)?;
+    let now = session.settings.environment.now;
+    let stored = stored_keys(&db, now)?;
     let rpm = rpm_version(&db)?;
-    let now = u32::try_from(session.settings.environment.now).unwrap_or(u32::MAX);
+    let now = u32::try_from(now).unwrap_or(u32::MAX);
     let mut transaction = db.begin()?;
     for key in keys {
-        if !known.contains(&key.short_id().to_owned()) && !known.contains(&key.fingerprint) {
-            transaction.add(&header_of(key, now, &rpm)?)?;
+        let (new, package) = (key, package_of(key, &rpm));
+        let same = |stored: &&StoredKey| match &stored.key {
+            Ok(old) => old.fingerprint == new.fingerprint,
+            // What cannot be read is known by its name alone.
+            Err(_) => stored.package == package,
+        };
+        let (kept, old): (Vec<&StoredKey>, Vec<&StoredKey>) =
+            stored.iter().filter(same).partition(|stored| {
+                stored
+                    .key
+                    .as_ref()
+                    .is_ok_and(|old| old.binary == new.binary)
+            });
+        if !kept.is_empty() {
+            continue;
         }
+        for stored in old {
+            transaction.remove(stored.hnum)?;
+        }
+        transaction.add(&header_of(key, now, &rpm)?)?;
     }
     Ok(transaction.commit()?)
+}
+
+/// The name among packages that a key gets from this rpm.
+fn package_of(key: &KeyInfo, rpm: &str) -> String {
+    let version = match key_form(rpm) {
+        pubkey::KeyForm::KeyId => key.short_id(),
+        pubkey::KeyForm::Fingerprint => &key.fingerprint,
+    };
+    format!("gpg-pubkey-{version}-{:08x}", key.created)
 }
 
 fn header_of(key: &KeyInfo, now: u32, rpm: &str) -> Outcome<Vec<u8>> {
@@ -70,12 +97,4 @@ fn key_form(rpm: &str) -> pubkey::KeyForm {
         Some(6_u32..) => pubkey::KeyForm::Fingerprint,
         _ => pubkey::KeyForm::KeyId,
     }
-}
-
-fn known_versions(db: &Db) -> Outcome<Vec<String>> {
-    let mut versions = Vec::new();
-    for (_, header) in db.by_name("gpg-pubkey")? {
-        versions.extend(header.text(tag::VERSION).map(str::to_owned));
-    }
-    Ok(versions)
 }

@@ -1,35 +1,49 @@
 //! Keys: those that the rpm database trusts, and those that repositories name in `gpgkey`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use repo_client::{Access, FileRequest, Silent, fetch};
-use rpm_pkg::digest::{DigestAlgo, Hasher};
-use rpm_pkg::header::tag;
+use rpm_db::{Db, pubkey};
 use rpm_repo::config::RepoConfig;
-use rpm_trust::{KeyInfo, Keyring, read_keys};
+use rpm_trust::{KeyInfo, Keyring, TrustError, read_keys};
 
 use super::Session;
-use crate::error::{At, Code, Failure, Outcome};
+use super::key_files::{self, KeyFile};
+use crate::error::{Code, Failure, Outcome};
 
-/// Largest key file.
-const MAX_KEY_FILE: u64 = 1 << 20;
+/// A key as the rpm database has it.
+#[derive(Debug)]
+pub struct StoredKey {
+    /// The number of its record.
+    pub hnum: u32,
+    /// Its name among packages, `gpg-pubkey-VERSION-RELEASE`.
+    pub package: String,
+    /// The key, or why it cannot be used.
+    pub key: Result<KeyInfo, TrustError>,
+}
 
-/// The keys that the rpm database of the root trusts. Keys that cannot be read are skipped:
+/// The keys in an rpm database, in the order of their records.
+pub fn stored_keys(db: &Db, now: u64) -> Outcome<Vec<StoredKey>> {
+    let stored = pubkey::all(db)?.into_iter().map(|(hnum, stored)| {
+        let read = read_keys(armor(&stored.base64).as_bytes(), now);
+        StoredKey {
+            hnum,
+            package: format!("gpg-pubkey-{}-{}", stored.version, stored.release),
+            key: read.and_then(|read| read.keys.into_iter().next().ok_or(TrustError::NoKey)),
+        }
+    });
+    Ok(stored.collect())
+}
+
+/// The keys that the rpm database of the root trusts. Keys that cannot be read are left out with a word:
 /// they trust nothing.
 pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
     let mut keyring = Keyring::new();
     let Some(db) = session.db()? else {
         return Ok(keyring);
     };
-    for (_, header) in db.by_name("gpg-pubkey")? {
-        if let Some(text) = header.text(tag::PUBKEYS) {
-            let armored = armor(text);
-            if let Err(error) = keyring.add_armored_or_binary(armored.as_bytes()) {
-                session.printer.err(&format!(
-                    "warning: a key of the rpm database is unusable: {error}"
-                ));
-            }
+    for StoredKey { package, key, .. } in stored_keys(&db, session.settings.environment.now)? {
+        let added = key.and_then(|key| keyring.add_armored_or_binary(&key.binary));
+        if let Err(error) = added {
+            let line = format!("warning: {package} of the rpm database is unusable: {error}");
+            session.warn_once(&line);
         }
     }
     Ok(keyring)
@@ -45,16 +59,13 @@ fn armor(base64: &str) -> String {
 
 /// The keys of a repository's `gpgkey`, for its signed index. They need not be imported.
 pub(super) fn repository_keyring(session: &Session<'_>, repo: &RepoConfig) -> Outcome<Keyring> {
-    let mut keyring = Keyring::new();
-    for url in &repo.gpgkey {
-        let data = read_key_url(session, repo, url)?;
-        keyring
-            .add_armored_or_binary(&data)
-            .map_err(|error| bad_key_file(url, &error))?;
-    }
     if repo.gpgkey.is_empty() {
         let line = format!("repository {}: repo_gpgcheck=1 needs gpgkey", repo.id);
         return Err(Failure::because(Code::NO_GPGKEY_CONF_ENTRY, line));
+    }
+    let mut keyring = Keyring::new();
+    for offered in offered_keys(session, repo)? {
+        offered.add_to(&mut keyring)?;
     }
     Ok(keyring)
 }
@@ -63,74 +74,84 @@ pub(super) fn repository_keyring(session: &Session<'_>, repo: &RepoConfig) -> Ou
 #[derive(Debug, Clone)]
 pub struct OfferedKey {
     /// Where it was read.
-    pub url: String,
+    file: KeyFile,
     /// The key.
     pub key: KeyInfo,
 }
 
-/// All keys that a repository's `gpgkey` offers.
+impl OfferedKey {
+    /// Where it was read, for people: the URL, and the file where an installroot leaves that open.
+    pub fn source(&self) -> String {
+        self.file.to_string()
+    }
+
+    /// Adds it to the keys that are trusted.
+    pub fn add_to(&self, keyring: &mut Keyring) -> Outcome<()> {
+        let added = keyring.add_armored_or_binary(&self.key.binary);
+        added.map_err(|error| bad_key(&self.file, &error)).map(drop)
+    }
+}
+
+/// All keys that a repository's `gpgkey` offers. One that cannot be had or read is told with its place
+/// and takes none of the others with it; where no key is left, the first of these faults is the error.
 pub fn offered_keys(session: &Session<'_>, repo: &RepoConfig) -> Outcome<Vec<OfferedKey>> {
-    let now = session.settings.environment.now;
     let mut offered = Vec::new();
+    let mut faults = Vec::new();
     for url in &repo.gpgkey {
-        let data = read_key_url(session, repo, url)?;
-        let keys = read_keys(&data, now).map_err(|error| bad_key_file(url, &error))?;
-        offered.extend(keys.into_iter().map(|key| OfferedKey {
-            url: url.clone(),
-            key,
-        }));
+        let read = key_files::read(session, repo, url)
+            .and_then(|(file, data)| keys_in(session, file, &data, &mut faults));
+        match read {
+            Ok(keys) => offered.extend(keys),
+            Err(failure) => {
+                session.go_on()?;
+                faults.push(failure);
+            }
+        }
+    }
+    let mut faults = faults.into_iter().map(|fault| placed(fault, repo));
+    if offered.is_empty() {
+        return faults.next().map_or(Ok(offered), Err);
+    }
+    for fault in faults {
+        let line = fault.details.join(": ");
+        session.warn_once(&format!("warning: {line}; it is left out"));
     }
     Ok(offered)
 }
 
-fn bad_key_file(url: &str, error: &rpm_trust::TrustError) -> Failure {
-    let url = repo_client::redact(url);
-    Failure::because(Code::INVALID_PUBKEY_FILE, format!("{url}: {error}"))
+/// The keys of one file; those that cannot be used become faults.
+fn keys_in(
+    session: &Session<'_>,
+    file: KeyFile,
+    data: &[u8],
+    faults: &mut Vec<Failure>,
+) -> Outcome<Vec<OfferedKey>> {
+    let now = session.settings.environment.now;
+    let read = read_keys(data, now).map_err(|error| bad_key(&file, &error))?;
+    faults.extend(read.refused.iter().map(|error| bad_key(&file, error)));
+    let keys = read.keys.into_iter();
+    let offered = keys.map(|key| OfferedKey {
+        file: file.clone(),
+        key,
+    });
+    Ok(offered.collect())
 }
 
-/// Reads a key from a file or over https. Plain http and ftp are refused: anyone on the
-/// line could put in a key of his own.
-fn read_key_url(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
-    let shown = repo_client::redact(url);
-    if url.contains('#') {
-        let line = format!("{shown}: '#' in a key URL");
-        return Err(Failure::because(Code::KEYURL_INVALID, line));
-    }
-    let path = url.strip_prefix("file://").unwrap_or(url);
-    if path != url || url.starts_with('/') {
-        return read_key_file(Path::new(path));
-    }
-    if !url.starts_with("https://") {
-        let line = format!("{shown}: keys are only taken from file:// and https:// URLs");
-        return Err(Failure::because(Code::KEYURL_UNSUPPORTED, line).hint(
-            "fetch the key over a safe channel, compare its fingerprint, and name the file in gpgkey",
-        ));
-    }
-    let keys = session.repo_cache(repo).join("keys");
-    let dest = keys.join(key_file_name(url));
-    if session.settings.cache_only {
-        return read_key_file(&dest);
-    }
-    let mut request = FileRequest::new(format!("{} (key)", repo.id), vec![url.to_owned()], &dest);
-    request.access = std::sync::Arc::new(Access::from_config(repo));
-    request.max_size = MAX_KEY_FILE;
-    for result in session.transfer(|| fetch(session.client(), vec![request], 1, &Silent))? {
-        result?;
-    }
-    read_key_file(&dest)
+fn bad_key(file: &KeyFile, error: &TrustError) -> Failure {
+    Failure::because(Code::INVALID_PUBKEY_FILE, format!("{file}: {error}"))
 }
 
-/// A file name for the key of a URL: nothing of the URL's path is used as a path.
-fn key_file_name(url: &str) -> PathBuf {
-    let digest = Hasher::digest(DigestAlgo::Sha256, url.as_bytes());
-    let half: String = digest.hex().chars().take(32).collect();
-    PathBuf::from(format!("{half}.key"))
-}
-
-fn read_key_file(path: &Path) -> Outcome<Vec<u8>> {
-    if fs::metadata(path).at(path)?.len() > MAX_KEY_FILE {
-        let line = format!("{}: larger than a key file may be", path.display());
-        return Err(Failure::because(Code::INVALID_PUBKEY_FILE, line));
-    }
-    fs::read(path).at(path)
+/// Says where the key is named that could not be had.
+fn placed(mut failure: Failure, repo: &RepoConfig) -> Failure {
+    let place = repo.place_of("gpgkey").unwrap_or(&repo.source);
+    let first = failure
+        .details
+        .first()
+        .cloned()
+        .unwrap_or_else(|| failure.code.text());
+    let line = format!("{place}: gpgkey of repository {}: {first}", repo.id);
+    failure
+        .details
+        .splice(..1.min(failure.details.len()), [line]);
+    failure
 }

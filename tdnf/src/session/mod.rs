@@ -2,6 +2,7 @@
 
 mod from_dir;
 mod holder;
+mod key_files;
 mod keys;
 mod lock;
 mod metadata;
@@ -11,7 +12,8 @@ mod releasever;
 mod repos;
 mod usr_merge;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cli_kit::Printer;
@@ -29,7 +31,7 @@ use crate::settings::{Consent, Settings};
 
 pub use from_dir::{files_below, packages_below};
 pub use holder::Holder;
-pub use keys::{OfferedKey, database_keyring, offered_keys};
+pub use keys::{OfferedKey, StoredKey, database_keyring, offered_keys, stored_keys};
 pub use lock::InstanceLock;
 pub use metadata::{Freshness, LoadedRepo, PRIMARY};
 pub use packages::{OnDemand, Packages};
@@ -63,6 +65,7 @@ pub struct Session<'a> {
     /// Warnings about the configuration were printed.
     typos_told: Cell<bool>,
     values_told: Cell<bool>,
+    told: RefCell<BTreeSet<String>>,
     lock: Option<InstanceLock>,
     /// Hears of each repository whose metadata is new.
     pub on_new_metadata: fn(&Session<'_>, &LoadedRepo),
@@ -100,6 +103,7 @@ impl<'a> Session<'a> {
             client: OnceCell::new(),
             typos_told: Cell::new(false),
             values_told: Cell::new(false),
+            told: RefCell::default(),
             lock,
             on_new_metadata: |_, _| (),
         })
@@ -271,6 +275,13 @@ impl<'a> Session<'a> {
                 cli_kit::Reply::No => Err(Code::OPERATION_ABORTED.into()),
                 cli_kit::Reply::EndOfInput => Err(Code::INVALID_INPUT.into()),
             },
+        }
+    }
+
+    /// Says a line that a run says once, however often its reason comes up.
+    pub fn warn_once(&self, line: &str) {
+        if self.told.borrow_mut().insert(line.to_owned()) {
+            self.printer.err(line);
         }
     }
 

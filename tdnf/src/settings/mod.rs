@@ -190,7 +190,12 @@ impl Settings {
             Some(given) => PathBuf::from(given),
             None => home.unwrap_or(Path::new("/root")).join("rpmbuild"),
         };
-        paths::below(&self.root, &top)
+        self.in_root(&top)
+    }
+
+    /// `path` of the host as the same path inside the root, symbolic links followed as if the root were `/`.
+    pub fn in_root(&self, path: &Path) -> PathBuf {
+        paths::below(&self.root, path)
     }
 
     /// What servers are told about this program: `tdnf/VERSION ID/VERSION_ID`, the latter from the

@@ -92,11 +92,11 @@ pub(super) fn temporary_repo(given: &RepoFrom) -> Outcome<TemporaryRepo> {
     })
 }
 
-/// A `file://` URL of an absolute path.
+/// A `file://` URL of an absolute path. A comma is written as `%2C`: it would end an item of a list.
 pub fn file_url(path: &Path) -> String {
     let mut url = String::from("file://");
     for byte in path.as_os_str().as_encoded_bytes() {
-        let plain = byte.is_ascii_alphanumeric() || b"/._~+-@:,=".contains(byte);
+        let plain = byte.is_ascii_alphanumeric() || b"/._~+-@:=".contains(byte);
         if plain {
             url.push(char::from(*byte));
         } else {

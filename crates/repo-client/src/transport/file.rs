@@ -22,6 +22,15 @@ pub(crate) fn path_of(url: &Url) -> Result<PathBuf, Cause> {
     Ok(PathBuf::from(path))
 }
 
+/// The path that a `file:` URL names, as a repository of this URL is found.
+///
+/// # Errors
+/// In words: the text is no URL, or names a host other than this one.
+pub fn file_url_path(url: &str) -> Result<PathBuf, String> {
+    let url = Url::parse(url).map_err(|error| error.to_string())?;
+    path_of(&url).map_err(|cause| cause.to_string())
+}
+
 /// Opens the file a `file:` URL names; only regular files (a FIFO would hang).
 pub(crate) fn open(url: &Url) -> Result<File, Cause> {
     let path = path_of(url)?;

@@ -45,10 +45,10 @@ fn split_unit<'t>(text: &'t str, units: &[(u8, u64)]) -> Option<(&'t str, u64)> 
     }
 }
 
-/// A list: items between spaces, tabs or commas that end an item.
+/// A list: items between spaces, tabs, line ends and commas, as dnf and yum cut them. A comma that belongs
+/// to an item of a list of URLs is written `%2C`.
 pub fn parse_list(text: &str) -> Vec<String> {
-    text.split_whitespace()
-        .map(|item| item.trim_end_matches(','))
+    text.split(|c: char| c == ',' || c.is_whitespace())
         .filter(|item| !item.is_empty())
         .map(str::to_owned)
         .collect()

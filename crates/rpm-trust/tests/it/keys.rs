@@ -18,7 +18,10 @@ fn every_key_file_is_taken_but_those_made_to_be_refused() {
         .filter(|path| !path.ends_with("rpmdb.sqlite"))
     {
         match read_keys(&std::fs::read(path).unwrap(), NOW) {
-            Ok(keys) => taken += keys.len(),
+            Ok(read) => {
+                assert_eq!(read.refused, [], "{}", path.display());
+                taken += read.keys.len();
+            }
             Err(TrustError::UnboundSubkey { .. }) => {
                 refused.push(path.file_name().unwrap().to_string_lossy().into_owned());
             }
@@ -51,13 +54,14 @@ fn all_distribution_keys_are_taken() {
         }
         let keys = read_keys(&std::fs::read(&path).unwrap(), NOW)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        for key in keys {
+        assert_eq!(keys.refused, [], "{}", path.display());
+        for key in keys.keys {
             let id = format!("{} {}", path.display(), key.user_id);
             assert!(!key.user_id.is_empty() && key.created > 0, "{id}");
             assert!(key.fingerprint.ends_with(&key.key_id), "{id}");
             // The facts of the armored form are the facts of the key: nothing gets lost.
             let again = read_keys(key.armored().as_bytes(), NOW).unwrap();
-            assert_eq!(again, [key], "{id}");
+            assert_eq!(again.keys, [key], "{id}");
         }
     }
 }
@@ -67,7 +71,9 @@ fn key_facts_of_a_known_key() {
     let Some(real) = real() else { return };
     let file = real.join("vmware+photon/SPECS/photon-repos/VMWARE-RPM-GPG-KEY");
     let keys = read_keys(&std::fs::read(file).unwrap(), NOW).unwrap();
-    let [key] = &keys[..] else { panic!("{keys:?}") };
+    let [key] = &keys.keys[..] else {
+        panic!("{keys:?}")
+    };
     assert_eq!(key.short_id(), "66fd4949");
     assert_eq!(key.weak.as_deref(), Some("RSA1024"));
     assert_eq!(key.expires, Some(1_500_966_000));

@@ -52,7 +52,11 @@ fn damaged_signatures() {
 fn damaged_keys() {
     let signer = key("signer", NOW - 1000, None);
     let armored = signer.public_armored().unwrap();
-    let binary = read_keys(armored.as_bytes(), NOW).unwrap().remove(0).binary;
+    let binary = read_keys(armored.as_bytes(), NOW)
+        .unwrap()
+        .keys
+        .remove(0)
+        .binary;
     let mut random = Rng::with_seed(7);
     for _ in 0..3000 {
         let _ = read_keys(&damage(&mut random, &binary), NOW);

@@ -156,6 +156,7 @@ fn rpm_imports_our_key_and_lists_it() {
     );
     let facts = rpm_trust::read_keys(&std::fs::read(&file).unwrap(), NOW)
         .unwrap()
+        .keys
         .remove(0);
     let tags = String::from_utf8(tags).unwrap();
     let expected = format!(

@@ -181,8 +181,8 @@ impl Judge<'_, '_> {
         };
         let (mut identity, evidence) = examine(&file, path, change, &self.keyring, now)?;
         let mut verdict = judge(&evidence, policy);
-        if let Verdict::Refused(Refusal::UnknownKey { key_ids }) = &verdict
-            && self.offer_keys(path, &file, change, repo, key_ids)?
+        if let Verdict::Refused(refusal) = &verdict
+            && self.offer_keys(path, &file, change, repo, refusal)?
         {
             let (again, evidence) = examine(&file, path, change, &self.keyring, now)?;
             (identity, verdict) = (again, judge(&evidence, policy));
@@ -194,32 +194,45 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Looks among the keys that the repository names for one that verifies this package, and
-    /// asks whether it may be trusted. Keys that verify nothing are never offered.
+    /// Where the keys that are trusted do not do (the signer is unknown, or what is stored of his key has
+    /// expired, is weak, lacks the subkey): looks among the keys that the repository names for one that
+    /// verifies this package, and asks whether it may be trusted. Keys that verify nothing are never
+    /// offered. What is stored of the same key counts beside its new copy: a revocation is not undone.
     fn offer_keys(
         &mut self,
         path: &Path,
         file: &File,
         change: &PlannedChange,
         repo: Option<&RepoConfig>,
-        key_ids: &[String],
+        refusal: &Refusal,
     ) -> Outcome<bool> {
-        let unknown = || {
-            format!(
-                "{}: signed by key {}, which is not known",
-                path.display(),
-                key_ids.join(", ")
-            )
+        let unknown = match refusal {
+            Refusal::UnknownKey { .. } => true,
+            Refusal::NotTrusted { .. } => false,
+            _ => return Ok(false),
         };
         let Some(repo) = repo.filter(|repo| !repo.gpgkey.is_empty()) else {
-            return Err(Failure::because(Code::NO_GPGKEY_CONF_ENTRY, unknown()));
+            return match unknown {
+                true => Err(no_key(path, Code::NO_GPGKEY_CONF_ENTRY, refusal)),
+                false => Ok(false),
+            };
         };
         let now = self.session.settings.environment.now;
+        let offered = match offered_keys(self.session, repo) {
+            Err(failure) if !unknown => {
+                let words = failure.details.join(": ");
+                return Err(refused(path, refusal).detail(words));
+            }
+            other => other?,
+        };
         let mut reason = None;
-        for offered in offered_keys(self.session, repo)? {
+        for offered in offered {
+            let stored = self.keyring.key(&offered.key.fingerprint, now);
             let mut alone = Keyring::new();
-            if alone.add_armored_or_binary(&offered.key.binary).is_err() {
-                continue;
+            for copy in stored.iter().chain([&offered.key]) {
+                alone.add_armored_or_binary(&copy.binary).map_err(|error| {
+                    Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string())
+                })?;
             }
             let (_, evidence) = examine(file, path, change, &alone, now)?;
             match judge(&evidence, Policy::GpgCheck) {
@@ -231,17 +244,18 @@ impl Judge<'_, '_> {
                     continue;
                 }
             }
-            self.ask(&offered)?;
-            self.keyring
-                .add_armored_or_binary(&offered.key.binary)
-                .map_err(|error| Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string()))?;
-            self.accepted.push(offered.key);
+            self.ask(&offered, stored.as_ref())?;
+            offered.add_to(&mut self.keyring)?;
+            self.accepted.extend(alone.keys(now));
             return Ok(true);
         }
         if let Some(refusal) = reason {
             return Err(refused(path, &refusal));
         }
-        Err(Failure::because(Code::RPM_GPG_NO_MATCH, unknown())
+        if !unknown {
+            return Ok(false);
+        }
+        Err(no_key(path, Code::RPM_GPG_NO_MATCH, refusal)
             .detail(format!(
                 "none of the keys in gpgkey of repository {} made the signature",
                 repo.id
@@ -252,14 +266,44 @@ impl Judge<'_, '_> {
             ))
     }
 
-    fn ask(&self, offered: &OfferedKey) -> Outcome<()> {
+    /// Shows the key, and what it stands beside or in place of: the copy of the same key that does not do
+    /// any more, else keys of the same user id.
+    fn ask(&self, offered: &OfferedKey, stored: Option<&KeyInfo>) -> Outcome<()> {
         let (printer, key) = (self.session.printer, &offered.key);
-        let url = repo_client::redact(&offered.url);
-        printer.crit(&format!("importing key from {url}"));
+        printer.crit(&format!("importing key from {}", offered.source()));
         printer.err(&format!("    User id     : {}", key.user_id));
         printer.err(&format!("    Fingerprint : {}", key.pretty_fingerprint()));
+        let now = self.session.settings.environment.now;
+        match stored {
+            Some(stored) => {
+                let fingerprint = stored.pretty_fingerprint();
+                let line = format!("    Replaces    : {fingerprint} ({})", stored.state(now));
+                printer.err(&line);
+            }
+            None => {
+                let all = self.keyring.keys(now);
+                for known in all.iter().filter(|known| known.user_id == key.user_id) {
+                    let fingerprint = known.pretty_fingerprint();
+                    let line = format!("    Beside      : {fingerprint} ({})", known.state(now));
+                    printer.err(&line);
+                }
+            }
+        }
         self.session.confirm()
     }
+}
+
+/// The signer is not known, and what that means for a package.
+fn no_key(path: &Path, code: Code, refusal: &Refusal) -> Failure {
+    let ids = match refusal {
+        Refusal::UnknownKey { key_ids } => key_ids.join(", "),
+        _ => String::new(),
+    };
+    let line = format!(
+        "{}: signed by key {ids}, which is not known",
+        path.display()
+    );
+    Failure::because(code, line)
 }
 
 /// The number and words of a refusal.

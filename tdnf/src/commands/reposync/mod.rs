@@ -12,7 +12,7 @@ use repo_client::{FileRequest, fetch, join_below};
 use super::Command;
 use crate::args::options::{self, ReposyncOptions, of};
 use crate::change;
-use crate::error::{At, Code, Failure, Outcome};
+use crate::error::{At, Failure, Outcome};
 use crate::progress::NetworkView;
 use crate::session::{Freshness, LoadedRepo, PRIMARY, Session, database_keyring, offered_keys};
 use crate::view::repos::{RepoCopies, RepoCopy};
@@ -248,9 +248,7 @@ fn request(source: &LoadedRepo, package: &WantedPackage, folder: &Path) -> Outco
 fn check(session: &Session<'_>, source: &LoadedRepo, got: &[Got<'_>]) -> Outcome<Failures> {
     let mut keyring = database_keyring(session)?;
     for offered in offered_keys(session, &source.config)? {
-        keyring
-            .add_armored_or_binary(&offered.key.binary)
-            .map_err(|error| Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string()))?;
+        offered.add_to(&mut keyring)?;
     }
     let mut failures = Vec::new();
     for file in got {

@@ -99,3 +99,258 @@ fn a_changed_byte_of_a_signed_package_is_refused() {
     }
     assert!(site.rpm_names().is_empty());
 }
+
+/// A site with one signed package and its key, for what may stand in `gpgkey`.
+fn site_of_one_key() -> Option<(Site, Gpg)> {
+    if unprivileged() {
+        return None;
+    }
+    let site = Site::with(&[]);
+    let gpg = make_key(&site, "right");
+    let file = site.add(&plain("alpha", "1.0"));
+    gpg.sign_package("right@tests.invalid", &file);
+    createrepo::<&str>(&site.path("repo"), &[]);
+    Some((site, gpg))
+}
+
+#[test]
+fn a_gpgkey_is_spelled_as_urls_and_lists_are() {
+    let Some((site, _)) = site_of_one_key() else {
+        return;
+    };
+    let key = fs::read_to_string(site.path("right.asc")).unwrap();
+    site.write("a key, of mine.asc", &key);
+    let dir = site.path("").display().to_string();
+    let dir = dir.trim_end_matches('/');
+    for value in [
+        format!("file://{dir}/a%20key%2C%20of%20mine.asc"),
+        format!("file:{dir}/a%20key%2c%20of%20mine.asc"),
+        format!("file://localhost{dir}/right.asc"),
+        format!("{dir}/right.asc"),
+        format!("file://{dir}/none.asc,file://{dir}/right.asc"),
+        format!("file://{dir}/none.asc ,{dir}/right.asc,"),
+        format!("file://{dir}/none.asc\n       {dir}/right.asc"),
+    ] {
+        use_keys(&site, std::slice::from_ref(&value));
+        let ran = site.run(&["-y", "install", "alpha"]);
+        assert_eq!(ran.code, 0, "{value}: {ran:?}");
+        assert_eq!(
+            site.rpm(&["-q", "--qf", "%{NAME}", "alpha"]),
+            "alpha",
+            "{value}"
+        );
+        fs::remove_dir_all(site.path("root")).unwrap();
+        fs::create_dir(site.path("root")).unwrap();
+    }
+}
+
+#[test]
+fn a_key_that_cannot_be_read_leaves_the_others() {
+    let Some((site, gpg)) = site_of_one_key() else {
+        return;
+    };
+    // One file may hold several keys, too.
+    let both = [version_3_key(), gpg.bytes(&["--export"])].concat();
+    site.write("both.asc", both);
+    site.write("old.asc", version_3_key());
+    site.write("text.asc", "moved to https://keys.invalid/\n");
+    let url = |name: &str| format!("file://{}", site.path(name).display());
+    for (keys, word) in [
+        (vec![url("old.asc"), url("right.asc")], "old.asc"),
+        (vec![url("both.asc")], "both.asc"),
+        (vec![url("right.asc"), url("text.asc")], "text.asc"),
+        (vec![url("missing.asc"), url("right.asc")], "missing.asc"),
+        (
+            vec!["http://127.0.0.1:9/k.asc".into(), url("right.asc")],
+            "k.asc",
+        ),
+    ] {
+        use_keys(&site, &keys);
+        let ran = site.run(&["-y", "install", "alpha"]).ok();
+        let warnings: Vec<&str> = ran.err.lines().filter(|l| l.contains("left out")).collect();
+        let [warning] = warnings[..] else {
+            panic!("{keys:?}: {ran:?}");
+        };
+        // Where it is named: the line of gpgkey.
+        assert!(
+            warning.contains("test.repo:6: ") && warning.contains(word),
+            "{warning}"
+        );
+        site.run(&["-y", "erase", "alpha"]).ok();
+        site.rpm(&["-e", "--allmatches", "gpg-pubkey"]);
+    }
+    use_keys(&site, &[url("old.asc"), url("missing.asc")]);
+    let ran = site.run(&["-y", "install", "alpha"]);
+    assert!(
+        ran.code != 0 && ran.err.contains("test.repo:6: ") && ran.err.contains("old.asc"),
+        "{ran:?}"
+    );
+}
+
+/// A key of a form that no current program reads.
+fn version_3_key() -> Vec<u8> {
+    // Public key packet: version 3, time, validity, RSA, modulus of 1024 bits, exponent; then a user id.
+    let mut key = vec![3, 0x2f, 0xaf, 0x08, 0x00, 0, 0, 1, 0x04, 0x00, 0xc1];
+    key.extend([0x55; 127]);
+    key.extend([0x00, 0x11, 0x01, 0x00, 0x01]);
+    let mut packets = vec![0x99, 0, u8::try_from(key.len()).unwrap()];
+    packets.extend(key);
+    packets.extend(b"\xb4\x03Old");
+    packets
+}
+
+/// dnf takes the host's file; a root that brings its own needs no copy of it on the host.
+#[test]
+fn a_gpgkey_is_a_file_of_the_host_or_else_of_the_installroot() {
+    let Some((site, _)) = site_of_one_key() else {
+        return;
+    };
+    let key = fs::read(site.path("right.asc")).unwrap();
+    let other = make_key(&site, "other").public();
+    let place = "etc/pki/rpm-gpg/KEY-of-this-test";
+    use_keys(&site, &[format!("file:///{place}")]);
+    let ran = site.run(&["-y", "install", "alpha"]);
+    let inside = site.path("root").join(place);
+    for word in [
+        "test.repo:6: gpgkey of repository test".to_owned(),
+        format!("/{place} (of the host)"),
+        format!("{} (of the installroot)", inside.display()),
+    ] {
+        assert!(ran.code != 0 && ran.err.contains(&word), "{word}: {ran:?}");
+    }
+    // A link of the root leads to a file of the root.
+    fs::create_dir_all(inside.parent().unwrap()).unwrap();
+    fs::create_dir_all(site.path("root/keys")).unwrap();
+    std::os::unix::fs::symlink("/keys/key", &inside).unwrap();
+    fs::write(site.path("root/keys/key"), &key).unwrap();
+    let ran = site.run(&["-y", "install", "alpha"]).ok();
+    let told = "root/keys/key, of the installroot)";
+    assert!(ran.out.contains(told), "{ran:?}");
+    // Both are there: the host's.
+    let host = site.path("host.asc");
+    site.run(&["-y", "erase", "alpha"]).ok();
+    site.rpm(&["-e", "--allmatches", "gpg-pubkey"]);
+    let twin = site.path("root").join(host.strip_prefix("/").unwrap());
+    fs::create_dir_all(twin.parent().unwrap()).unwrap();
+    fs::write(&twin, other).unwrap();
+    fs::write(&host, &key).unwrap();
+    use_keys(&site, &[format!("file://{}", host.display())]);
+    let ran = site.run(&["-y", "install", "alpha"]).ok();
+    let told = format!("({}, of the host)", host.display());
+    assert!(ran.out.contains(&told), "{ran:?}");
+}
+
+/// A root that trusts an old copy of a key; `change` makes the new one, which signs a package.
+fn site_of_a_changed_key(
+    make: &[&str],
+    change: impl Fn(&Gpg, &str),
+) -> Option<(Site, String, String)> {
+    if unprivileged() {
+        return None;
+    }
+    let site = Site::with(&[]);
+    let gpg = Gpg::at(&site.path("gpg-vendor"));
+    gpg.ok(make);
+    site.write("old.asc", gpg.public());
+    let listed = gpg.ok(&["--with-colons", "--list-keys"]).out;
+    let mut fields = listed.lines().filter_map(|line| line.strip_prefix("fpr:"));
+    let fingerprint = fields.next().unwrap().trim_matches(':').to_owned();
+    change(&gpg, &fingerprint);
+    site.write("new.asc", gpg.public());
+    let file = site.add(&plain("alpha", "1.0"));
+    gpg.sign_package("vendor@tests.invalid", &file);
+    createrepo::<&str>(&site.path("repo"), &[]);
+    use_keys(
+        &site,
+        &[format!("file://{}", site.path("new.asc").display())],
+    );
+    let old = site.path("old.asc").display().to_string();
+    fs::create_dir_all(site.path("root/var/lib/rpm")).unwrap();
+    site.stage.rpm().program_ok("rpmkeys", &["--import", &old]);
+    let stored = site.rpm(&["-q", "gpg-pubkey", "--qf", "%{PUBKEYS}"]);
+    let grouped: Vec<&str> = (0..10).map(|at| &fingerprint[4 * at..4 * at + 4]).collect();
+    Some((site, grouped.join(" "), stored))
+}
+
+/// The new copy of the key comes after the question, in place of the old one, and serves from then on.
+fn the_new_copy_replaces_the_old(site: &Site, fingerprint: &str, stored: &str, state: &str) {
+    let ran = site.run(&["--assumeno", "install", "alpha"]);
+    assert!(ran.code != 0, "{ran:?}");
+    let ran = site.run(&["-y", "install", "alpha"]).ok();
+    for line in [
+        format!("    Fingerprint : {fingerprint}\n"),
+        format!("    Replaces    : {fingerprint} ({state}"),
+    ] {
+        assert!(ran.err.contains(&line), "{line}: {ran:?}");
+    }
+    let now = site.rpm(&["-q", "gpg-pubkey", "--qf", "%{PUBKEYS}"]);
+    assert!(now != stored && !now.is_empty());
+    let records = site.rpm(&["-q", "gpg-pubkey", "--qf", "%{NAME} "]);
+    assert_eq!(records, "gpg-pubkey ", "one record of the key");
+    let again = site.run(&["-y", "reinstall", "alpha"]).ok();
+    assert!(!again.out.contains("importing key"), "{again:?}");
+    let file = site.path("repo/alpha-1.0-1.noarch.rpm");
+    let rpm = site.stage.rpm();
+    let checked = rpm.program_ok("rpmkeys", &["-Kv", &file.display().to_string()]);
+    assert!(
+        checked.contains("Signature") && !checked.contains("NOKEY"),
+        "{checked}"
+    );
+}
+
+const VENDOR: &str = "Vendor <vendor@tests.invalid>";
+
+#[test]
+fn row_27_a_key_whose_stored_copy_has_expired_is_renewed() {
+    let make = [
+        "--faked-system-time=20230101T000000!",
+        "--quick-generate-key",
+        VENDOR,
+        "rsa2048",
+        "sign",
+        "20240101T000000",
+    ];
+    let prolong = |gpg: &Gpg, fingerprint: &str| {
+        gpg.ok(&["--quick-set-expire", fingerprint, "20y"]);
+    };
+    let Some((site, fingerprint, stored)) = site_of_a_changed_key(&make, prolong) else {
+        return;
+    };
+    the_new_copy_replaces_the_old(&site, &fingerprint, &stored, "expired on 2024-01-01");
+}
+
+#[test]
+fn row_27_a_key_whose_stored_copy_lacks_the_subkey_is_renewed() {
+    let make = ["--quick-generate-key", VENDOR, "rsa2048", "sign", "never"];
+    let bind = |gpg: &Gpg, fingerprint: &str| {
+        gpg.ok(&["--quick-add-key", fingerprint, "rsa2048", "sign", "never"]);
+    };
+    let Some((site, fingerprint, stored)) = site_of_a_changed_key(&make, bind) else {
+        return;
+    };
+    the_new_copy_replaces_the_old(&site, &fingerprint, &stored, "valid");
+}
+
+#[test]
+fn row_27_a_new_key_is_shown_beside_the_known_one() {
+    let make = ["--quick-generate-key", VENDOR, "rsa2048", "sign", "never"];
+    let renew = |gpg: &Gpg, fingerprint: &str| {
+        gpg.ok(&["--delete-secret-and-public-key", fingerprint]);
+        gpg.ok(&make);
+    };
+    let Some((site, fingerprint, _)) = site_of_a_changed_key(&make, renew) else {
+        return;
+    };
+    let ran = site.run(&["-y", "install", "alpha"]).ok();
+    let line = format!("    Beside      : {fingerprint} (valid)");
+    assert!(ran.err.contains(&line), "{line}: {ran:?}");
+    assert!(
+        !ran.err.contains(&format!("Fingerprint : {fingerprint}")),
+        "{ran:?}"
+    );
+    let records = site.rpm(&["-q", "gpg-pubkey", "--qf", "%{NAME} "]);
+    assert_eq!(
+        records, "gpg-pubkey gpg-pubkey ",
+        "the earlier key may still be needed"
+    );
+}

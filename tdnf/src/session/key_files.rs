@@ -1,0 +1,144 @@
+//! Key files: which file or URL a `gpgkey` names, and what is in it.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use repo_client::{Access, FileRequest, Silent, fetch};
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_repo::config::RepoConfig;
+
+use super::Session;
+use crate::error::{At, Code, Failure, Outcome};
+
+/// Largest key file.
+const MAX_KEY_FILE: u64 = 1 << 20;
+
+/// Where a key was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyFile {
+    /// The `gpgkey`, secrets left out.
+    url: String,
+    /// The file of an installroot, or of the host beside one.
+    path: Option<(PathBuf, &'static str)>,
+}
+
+impl fmt::Display for KeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)?;
+        match &self.path {
+            Some((path, of)) => write!(f, " ({}, {of})", path.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads a key from a file or over https. Plain http and ftp are refused: anyone on the
+/// line could put in a key of his own.
+pub(super) fn read(
+    session: &Session<'_>,
+    repo: &RepoConfig,
+    url: &str,
+) -> Outcome<(KeyFile, Vec<u8>)> {
+    let shown = repo_client::redact(url);
+    let local = url.starts_with("file:");
+    if url.contains('#') || local && url.contains('?') {
+        let line = format!("{shown}: '#' or '?' in a key URL");
+        return Err(Failure::because(Code::KEYURL_INVALID, line));
+    }
+    if local {
+        let path = repo_client::file_url_path(url)
+            .map_err(|why| Failure::because(Code::KEYURL_INVALID, format!("{shown}: {why}")))?;
+        return read_local(session, &shown, &path);
+    }
+    if url.starts_with('/') {
+        return read_local(session, &shown, Path::new(url));
+    }
+    if !url.starts_with("https://") {
+        let line = format!("{shown}: keys are only taken from file:// and https:// URLs");
+        return Err(Failure::because(Code::KEYURL_UNSUPPORTED, line).hint(
+            "fetch the key over a safe channel, compare its fingerprint, and name the file in gpgkey",
+        ));
+    }
+    let data = fetch_key(session, repo, url)?;
+    Ok((
+        KeyFile {
+            url: shown,
+            path: None,
+        },
+        data,
+    ))
+}
+
+/// A key file of the host, as dnf takes it also with an installroot; where the host has no such file,
+/// that of the root.
+fn read_local(session: &Session<'_>, url: &str, path: &Path) -> Outcome<(KeyFile, Vec<u8>)> {
+    let settings = &session.settings;
+    let file = |path| KeyFile {
+        url: url.to_owned(),
+        path,
+    };
+    if settings.root == Path::new("/") {
+        return Ok((file(None), read_file(path)?));
+    }
+    if path.exists() {
+        let data = read_file(path)?;
+        return Ok((file(Some((path.to_owned(), "of the host"))), data));
+    }
+    let inside = settings.in_root(path);
+    if !inside.exists() {
+        let (host, root) = (path.display(), inside.display());
+        let line =
+            format!("{url}: neither {host} (of the host) nor {root} (of the installroot) is there");
+        return Err(Failure::because(
+            Code::errno(&std::io::ErrorKind::NotFound.into()),
+            line,
+        ));
+    }
+    let data = read_file(&inside)?;
+    Ok((file(Some((inside, "of the installroot"))), data))
+}
+
+fn fetch_key(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
+    let dest = session.repo_cache(repo).join("keys").join(cache_name(url));
+    if session.settings.cache_only {
+        return read_file(&dest);
+    }
+    let mut request = FileRequest::new(format!("{} (key)", repo.id), vec![url.to_owned()], &dest);
+    request.access = std::sync::Arc::new(Access::from_config(repo));
+    request.max_size = MAX_KEY_FILE;
+    for result in session.transfer(|| fetch(session.client(), vec![request], 1, &Silent))? {
+        result?;
+    }
+    read_file(&dest)
+}
+
+/// A file name for the key of a URL: nothing of the URL's path is used as a path.
+fn cache_name(url: &str) -> PathBuf {
+    let digest = Hasher::digest(DigestAlgo::Sha256, url.as_bytes());
+    let half: String = digest.hex().chars().take(32).collect();
+    PathBuf::from(format!("{half}.key"))
+}
+
+/// A regular file (a FIFO would hang), not larger than keys are.
+fn read_file(path: &Path) -> Outcome<Vec<u8>> {
+    let refused = |why: &str| {
+        Failure::because(
+            Code::INVALID_PUBKEY_FILE,
+            format!("{}: {why}", path.display()),
+        )
+    };
+    if !fs::metadata(path).at(path)?.is_file() {
+        return Err(refused("not a regular file"));
+    }
+    let mut data = Vec::new();
+    let file = File::open(path).at(path)?;
+    file.take(MAX_KEY_FILE + 1)
+        .read_to_end(&mut data)
+        .at(path)?;
+    match data.len() as u64 > MAX_KEY_FILE {
+        true => Err(refused("larger than a key file may be")),
+        false => Ok(data),
+    }
+}
