@@ -47,7 +47,7 @@ impl Case {
     }
 }
 
-fn nothing() -> Prepare {
+pub(crate) fn nothing() -> Prepare {
     Box::new(|| Ok(()))
 }
 
@@ -118,6 +118,9 @@ pub(crate) fn all(lab: &mut Lab, group: Option<&str>) -> Result<Vec<Case>, Strin
     }
     if wanted("tdnf") || wanted("queries") {
         cases.extend(crate::queries::all(lab)?);
+    }
+    if wanted("tdnf") || wanted("large") {
+        cases.extend(crate::large::all(lab)?);
     }
     if wanted("tdnf") || wanted("many") {
         cases.extend(crate::many::all(lab)?);
@@ -204,21 +207,6 @@ fn solving(lab: &Lab) -> Result<Vec<Case>, String> {
             prepare: nothing(),
             mark: Mark {
                 cpu: Some(cpu),
-                memory: Some(50.0),
-                ..Mark::default()
-            },
-            scratch: scratch.clone(),
-        });
-    }
-    if lab.big_is_real {
-        let words = ["install", "--assumeno", "multimedia-all"];
-        cases.push(Case {
-            name: "warm install --assumeno of 2,121 packages, most of them recommended",
-            ours: tdnf(lab, &warm, &words, &[8]),
-            peer: Some(("dnf -C", dnf(&warm, &[&["-C"], &words[..]].concat(), &[1]))),
-            prepare: nothing(),
-            mark: Mark {
-                cpu: Some(0.35),
                 memory: Some(50.0),
                 ..Mark::default()
             },

@@ -9,6 +9,7 @@ mod cases;
 mod growth;
 mod install;
 mod lab;
+mod large;
 mod limit;
 mod many;
 mod measure;
@@ -29,7 +30,7 @@ struct Ask {
     write: bool,
 }
 
-const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many and queries (of tdnf), growth, repo-tools, mirror-sync";
+const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many, large and queries (of tdnf), growth, repo-tools, mirror-sync";
 
 fn parse() -> Result<Ask, String> {
     let mut ask = Ask {
