@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod libsolv_cases;
+mod order;
 mod questions;
 mod reader;
 mod versions;
