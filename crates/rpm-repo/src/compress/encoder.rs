@@ -6,7 +6,7 @@ use rpm_pkg::digest::{Digest, DigestAlgo};
 
 use super::hashing::HashingWriter;
 use super::packer::{Packer, Packing};
-use super::{Format, StreamError};
+use super::{Format, PackedBlock, StreamError, WrittenBlocks};
 
 /// Compression levels: of xz and zstd such that three documents at once stay below 60 MB of memory
 /// (xz 5, which createrepo_c takes, needs 94 MB for each). None of the formats writes a time or a
@@ -16,7 +16,7 @@ const BZIP2_LEVEL: u32 = 9;
 const XZ_LEVEL: u32 = 2;
 const ZSTD_LEVEL: i32 = 9;
 /// RFC 1952 2.3: deflate, no name, no time, an unknown system.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+pub(super) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// What is known of a written stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Written {
     pub open_checksum: Digest,
     /// Size of what went in.
     pub open_size: u64,
+    /// Its blocks.
+    pub blocks: WrittenBlocks,
 }
 
 /// Compresses what is written, and hashes and counts it before and after. Equal bytes give equal
@@ -40,7 +42,7 @@ impl<W: Write> Encoder<W> {
     pub fn new(out: W, format: Format, algo: DigestAlgo) -> io::Result<Encoder<W>> {
         let packing = match format {
             Format::Plain => Packing::Plain,
-            Format::Gzip => Packing::Gzip {
+            Format::Gzip => Packing::GzipBlocks {
                 header: GZIP_HEADER.to_vec(),
                 level: GZIP_LEVEL,
             },
@@ -58,15 +60,25 @@ impl<W: Write> Encoder<W> {
         Ok(Encoder(HashingWriter::new(packer, algo)))
     }
 
+    /// Writes the text of a block of an older file from `at` on. Its packed bytes are taken as they
+    /// stand where packing would give them again.
+    pub fn write_block(&mut self, block: &PackedBlock, at: usize) -> io::Result<()> {
+        let rest = block.text.get(at..).unwrap_or_default();
+        self.0.pass(rest);
+        self.0.out.write_block(block, at)
+    }
+
     /// Ends the stream; returns what it was written to and what is known of it.
     pub fn finish(self) -> io::Result<(W, Written)> {
-        let open = self.0;
+        let mut open = self.0;
+        let blocks = open.out.take_blocks();
         let packed = open.out.finish()?;
         let written = Written {
             checksum: packed.hasher.finish(),
             size: packed.size,
             open_checksum: open.hasher.finish(),
             open_size: open.size,
+            blocks,
         };
         Ok((packed.out, written))
     }

@@ -65,13 +65,18 @@ impl<W> HashingWriter<W> {
             size: 0,
         }
     }
+
+    /// Hashes and counts what is written past this.
+    pub(crate) fn pass(&mut self, data: &[u8]) {
+        self.hasher.update(data);
+        self.size += data.len() as u64;
+    }
 }
 
 impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let count = self.out.write(data)?;
-        self.hasher.update(data.get(..count).unwrap_or_default());
-        self.size += count as u64;
+        self.pass(data.get(..count).unwrap_or_default());
         Ok(count)
     }
 

@@ -2,8 +2,11 @@
 //!
 //! [`Decoder`] decompresses by magic, [`VerifiedReader`] checks size and checksum of the compressed
 //! and of the open stream in the same pass, [`Ahead`] does all that in a thread of its own.
+//! [`Encoder`] writes; gzip in blocks, which [`BlockReader`] reads and the next file takes over.
 
 mod ahead;
+mod block_reader;
+mod blocks;
 mod decoder;
 mod encoder;
 mod hashing;
@@ -11,6 +14,8 @@ mod packer;
 mod verified;
 
 pub use ahead::Ahead;
+pub use block_reader::{BlockReader, PackedBlock};
+pub use blocks::{BlockSize, RECORD_END, WrittenBlocks};
 pub use decoder::{Decoder, Format, MAX_XZ_MEMORY, MAX_ZSTD_WINDOW_LOG};
 pub use encoder::{Encoder, Written};
 pub use hashing::HashingReader;

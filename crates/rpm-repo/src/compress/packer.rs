@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+use super::blocks::BlockPacker;
+use super::{PackedBlock, WrittenBlocks};
+
 /// Bytes that a compressor gets at a time, always as many: what it makes of them would otherwise
 /// depend on how the writer cut its text, and an updated document would differ from a new one.
 pub(crate) const PACKED_BLOCK: usize = 128 << 10;
@@ -13,6 +16,13 @@ pub enum Packing {
     Plain,
     /// One member of gzip with this header.
     Gzip {
+        /// The header as it stands in the file.
+        header: Vec<u8>,
+        /// Level, 0 to 9.
+        level: u32,
+    },
+    /// The same in blocks: see [`super::blocks`].
+    GzipBlocks {
         /// The header as it stands in the file.
         header: Vec<u8>,
         /// Level, 0 to 9.
@@ -51,6 +61,7 @@ enum PackInner<W: Write> {
         deflate: flate2::write::DeflateEncoder<W>,
         crc: Box<flate2::Crc>,
     },
+    Blocks(Box<BlockPacker<W>>),
     Zstd(zstd::Encoder<'static, W>),
     Xz(liblzma::write::XzEncoder<W>),
     Bzip2(bzip2::write::BzEncoder<W>),
@@ -68,6 +79,10 @@ impl<W: Write> Packer<W> {
                     deflate: flate2::write::DeflateEncoder::new(out, level),
                     crc: Box::default(),
                 }
+            }
+            Packing::GzipBlocks { header, level } => {
+                out.write_all(header)?;
+                PackInner::Blocks(Box::new(BlockPacker::new(out, *level)))
             }
             Packing::Zstd {
                 level,
@@ -101,6 +116,7 @@ impl<W: Write> Packer<W> {
                 crc.update(&self.block);
                 deflate
             }
+            PackInner::Blocks(out) => out,
             PackInner::Zstd(out) => out,
             PackInner::Xz(out) => out,
             PackInner::Bzip2(out) => out,
@@ -108,6 +124,22 @@ impl<W: Write> Packer<W> {
         out.write_all(&self.block)?;
         self.block.clear();
         Ok(())
+    }
+
+    /// As [`super::Encoder::write_block`].
+    pub(crate) fn write_block(&mut self, block: &PackedBlock, at: usize) -> io::Result<()> {
+        match &mut self.inner {
+            PackInner::Blocks(blocks) => blocks.write_block(block, at),
+            _ => self.write_all(block.text.get(at..).unwrap_or_default()),
+        }
+    }
+
+    /// The blocks so far.
+    pub(crate) fn take_blocks(&mut self) -> WrittenBlocks {
+        match &mut self.inner {
+            PackInner::Blocks(blocks) => blocks.take_blocks(),
+            _ => WrittenBlocks::default(),
+        }
     }
 
     /// Ends the file.
@@ -121,6 +153,7 @@ impl<W: Write> Packer<W> {
                 out.write_all(&crc.amount().to_le_bytes())?;
                 Ok(out)
             }
+            PackInner::Blocks(out) => out.finish(),
             PackInner::Zstd(out) => out.finish(),
             PackInner::Xz(out) => out.finish(),
             PackInner::Bzip2(out) => out.finish(),
@@ -130,6 +163,9 @@ impl<W: Write> Packer<W> {
 
 impl<W: Write> Write for Packer<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        if let PackInner::Blocks(blocks) = &mut self.inner {
+            return blocks.write(data);
+        }
         let room = PACKED_BLOCK - self.block.len();
         let (now, _) = data.split_at(room.min(data.len()));
         self.block.extend_from_slice(now);

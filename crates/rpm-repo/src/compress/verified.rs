@@ -130,7 +130,7 @@ fn too_large(part: StreamPart, limit: u64) -> io::Error {
     StreamError::TooLarge { part, limit }.into()
 }
 
-fn check_size(part: StreamPart, expected: Option<u64>, found: u64) -> io::Result<()> {
+pub(super) fn check_size(part: StreamPart, expected: Option<u64>, found: u64) -> io::Result<()> {
     match expected {
         Some(expected) if found < expected => Err(StreamError::TooSmall {
             part,
@@ -143,7 +143,7 @@ fn check_size(part: StreamPart, expected: Option<u64>, found: u64) -> io::Result
     }
 }
 
-fn check_digest(
+pub(super) fn check_digest(
     part: StreamPart,
     expected: Option<Digest>,
     found: Option<Digest>,

@@ -19,10 +19,8 @@ impl fmt::Display for Packing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Packing::Plain => f.write_str("plain"),
-            Packing::Gzip { header, level } => {
-                write!(f, "gzip {level} ")?;
-                header.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
+            Packing::Gzip { header, level } => gzip(f, "gzip", *level, header),
+            Packing::GzipBlocks { header, level } => gzip(f, "gzip-blocks", *level, header),
             Packing::Zstd {
                 level,
                 checksum,
@@ -39,6 +37,11 @@ impl fmt::Display for Packing {
     }
 }
 
+fn gzip(f: &mut fmt::Formatter<'_>, word: &str, level: u32, header: &[u8]) -> fmt::Result {
+    write!(f, "{word} {level} ")?;
+    header.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
 impl Packing {
     /// Reads what [`fmt::Display`] writes; none if it is not that, or asks for too much memory.
     pub fn parse(text: &str) -> Option<Packing> {
@@ -52,6 +55,10 @@ impl Packing {
         Some(match words.as_slice() {
             ["plain"] => Packing::Plain,
             ["gzip", number, header] => Packing::Gzip {
+                header: bytes_of_hex(header)?,
+                level: level(number, 9)?,
+            },
+            ["gzip-blocks", number, header] => Packing::GzipBlocks {
                 header: bytes_of_hex(header)?,
                 level: level(number, 9)?,
             },
@@ -112,7 +119,10 @@ fn candidates(head: &[u8]) -> Vec<Packing> {
                 header: header.to_vec(),
                 level,
             };
-            [6, 9, 1, 2, 3, 4, 5, 7, 8].map(with).to_vec()
+            let header = header.to_vec();
+            let blocks = Packing::GzipBlocks { header, level: 6 };
+            let others = [6, 9, 1, 2, 3, 4, 5, 7, 8].map(with);
+            std::iter::once(blocks).chain(others).collect()
         }
         Format::Zstd => {
             // RFC 8878 3.1.1.1.1: bit 2 is the checksum flag; bits 6 and 7 or bit 5 say that the

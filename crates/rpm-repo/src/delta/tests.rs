@@ -293,6 +293,8 @@ fn headers_are_read_as_they_are_written() {
         "gzip 6 1f8",
         "gzip 6 zz",
         "gzip 11 1f8b",
+        "gzip-blocks 11 1f8b",
+        "gzip-blocks 6",
         "xz 9",
         "bzip2 0",
         "gzip 6 1é",
