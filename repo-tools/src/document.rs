@@ -2,19 +2,21 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
 use rpm_pkg::digest::DigestAlgo;
-use rpm_repo::compress::{Ahead, Encoder, Format, VerifiedReader, Written};
+use rpm_repo::compress::{Ahead, Encoder, Format, PackedBlock, VerifiedReader, Written};
 use rpm_repo::layout::Href;
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other, primary};
 
 use crate::error::{Error, Result};
+use crate::own::OwnDocuments;
 use crate::select::SelectedPackages;
+use crate::state::WrittenDocument;
 
 /// Gets a package's checksum, and a function that appends its record.
 pub type EachRecord<'e> = dyn FnMut(&str, &dyn Fn(&mut String)) -> ControlFlow<()> + 'e;
@@ -183,8 +185,20 @@ impl NewFile {
             .map_err(Error::file(&self.path, "write"))
     }
 
+    /// Adds the text of a block of an older file from `at` on.
+    pub fn write_block(&mut self, block: &PackedBlock, at: usize) -> Result<()> {
+        self.encoder
+            .write_block(block, at)
+            .map_err(Error::file(&self.path, "write"))
+    }
+
     /// Ends the file, gives it its name and describes it.
     pub fn finish(self) -> Result<RepomdRecord> {
+        self.finish_document().map(|(record, _)| record)
+    }
+
+    /// [`NewFile::finish`] of a document that the next run takes over.
+    fn finish_document(self) -> Result<FinishedDocument> {
         let path = self.path;
         let (mut out, written) = self.encoder.finish().map_err(Error::file(&path, "write"))?;
         out.flush().map_err(Error::file(&path, "write"))?;
@@ -196,9 +210,16 @@ impl NewFile {
         };
         let named = self.style.dir.join(&name);
         std::fs::rename(&path, &named).map_err(Error::file(&named, "create"))?;
-        record(self.kind, &name, &written, &self.style)
+        let record = record(self.kind, &name, &written, &self.style)?;
+        let (blocks, taken) = (written.blocks.sizes, written.blocks.taken);
+        tracing::debug!(kind = record.kind, blocks = blocks.len(), taken, "written");
+        let checksum = written.checksum.to_string();
+        Ok((record, WrittenDocument { checksum, blocks }))
     }
 }
+
+/// What repomd.xml, and what the state of the run says of it.
+pub type FinishedDocument = (RepomdRecord, WrittenDocument);
 
 fn record(kind: String, name: &str, written: &Written, style: &FileStyle) -> Result<RepomdRecord> {
     let open = style.format != Format::Plain;
@@ -219,10 +240,19 @@ fn record(kind: String, name: &str, written: &Written, style: &FileStyle) -> Res
 pub enum DocumentPiece {
     /// The records of packages that were read now.
     Fresh(String),
-    /// The next record of the old document that is kept.
-    Old,
+    /// The next records of the old document that are kept, by their places.
+    Old(Range<u64>),
     /// Nothing more is needed.
     Stop,
+}
+
+/// The documents that records are taken over from.
+#[derive(Debug)]
+pub enum OldDocuments {
+    /// Of any origin: each record is read, and written in the form that it has here.
+    Foreign(SelectedPackages),
+    /// Those that the last run wrote.
+    Own(OwnDocuments),
 }
 
 /// Writes a document from its pieces; `packages` is their number.
@@ -233,26 +263,35 @@ pub enum DocumentPiece {
 pub fn write(
     document: MetadataDocument,
     packages: u64,
-    old: Option<&SelectedPackages>,
+    old: Option<&OldDocuments>,
     pieces: &Receiver<DocumentPiece>,
     style: &FileStyle,
-) -> Result<Option<RepomdRecord>> {
+) -> Result<Option<FinishedDocument>> {
     let mut file = NewFile::of_packages(document, packages, style)?;
-    if let Some(old) = old
-        && !write_old(document, old, pieces, &mut file)?
-    {
+    let goes_on = match old {
+        Some(OldDocuments::Own(own)) => own.write(document, pieces, &mut file)?,
+        Some(OldDocuments::Foreign(old)) => {
+            write_old(document, old, pieces, &mut file)? && write_fresh(pieces, &mut file)?
+        }
+        None => write_fresh(pieces, &mut file)?,
+    };
+    if !goes_on {
         return Ok(None);
     }
+    file.write(document.end().as_bytes())?;
+    file.finish_document().map(Some)
+}
+
+/// Writes what there is when all that is kept was written. False if the run was given up meanwhile.
+fn write_fresh(pieces: &Receiver<DocumentPiece>, file: &mut NewFile) -> Result<bool> {
     loop {
         match pieces.recv() {
             Ok(DocumentPiece::Fresh(text)) => file.write(text.as_bytes())?,
-            Ok(DocumentPiece::Stop) => break,
-            // All that is kept was written: more of it is nobody's piece.
-            Ok(DocumentPiece::Old) | Err(_) => return Ok(None),
+            Ok(DocumentPiece::Stop) => return Ok(true),
+            // More of what is kept is nobody's piece.
+            Ok(DocumentPiece::Old(_)) | Err(_) => return Ok(false),
         }
     }
-    file.write(document.end().as_bytes())?;
-    file.finish().map(Some)
 }
 
 /// Runs through the old document and writes fresh pieces between its kept records. False if the
@@ -264,19 +303,19 @@ fn write_old(
     file: &mut NewFile,
 ) -> Result<bool> {
     let mut text = String::new();
+    let mut kept = 0..0;
     let flow = old.records(document, &mut |write| {
-        loop {
+        while kept.next().is_none() {
             match pieces.recv() {
                 Ok(DocumentPiece::Fresh(fresh)) => file.write(fresh.as_bytes())?,
-                Ok(DocumentPiece::Old) => {
-                    text.clear();
-                    write(&mut text);
-                    file.write(text.as_bytes())?;
-                    return Ok(true);
-                }
+                Ok(DocumentPiece::Old(places)) => kept = places,
                 Ok(DocumentPiece::Stop) | Err(_) => return Ok(false),
             }
         }
+        text.clear();
+        write(&mut text);
+        file.write(text.as_bytes())?;
+        Ok(true)
     });
     flow.map_err(|error| match error {
         Error::Metadata(error) => Error::Damaged {
@@ -293,7 +332,7 @@ pub fn recount(
     record: &RepomdRecord,
     packages: u64,
     style: &FileStyle,
-) -> Result<RepomdRecord> {
+) -> Result<FinishedDocument> {
     let path = style.dir.join(record.href.file_name());
     let aside = style.dir.join(format!("{}.aside", document.kind()));
     std::fs::rename(&path, &aside).map_err(Error::file(&aside, "create"))?;
@@ -303,7 +342,7 @@ pub fn recount(
     skip_head(&mut stream, &aside)?;
     file.copy(&mut stream, &aside)?;
     std::fs::remove_file(&aside).map_err(Error::file(&aside, "remove"))?;
-    file.finish()
+    file.finish_document()
 }
 
 /// The head that this program writes is two lines.

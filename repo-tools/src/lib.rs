@@ -7,6 +7,7 @@
 //! | [`create`] | a tree of packages becomes a repository |
 //! | [`scan`] [`package`] | which files there are; what one of them holds |
 //! | [`document`] | primary, filelists, other: written in a thread each |
+//! | [`own`] | documents of the last run, taken over as they stand |
 //! | [`state`] [`stage`] | what the last run saw; how new repodata take the place of old |
 //! | [`repository`] | an existing repository |
 //! | [`select`] [`merge`] | documents made of records of existing ones |
@@ -33,6 +34,7 @@ pub mod create;
 pub mod document;
 mod error;
 pub mod merge;
+pub mod own;
 pub mod package;
 pub mod repository;
 pub mod scan;

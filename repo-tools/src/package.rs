@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_pkg::header::tag;
 use rpm_pkg::package::Package;
 use rpm_repo::compress::HashingReader;
@@ -30,14 +30,21 @@ pub struct RecordStyle {
 }
 
 /// What is to be remembered of a package that was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Noted {
     /// The file's state at reading.
     pub stamp: Stamp,
-    /// Hash of the full name.
+    /// What it is.
+    pub identity: PackageIdentity,
+}
+
+/// Two hashes by which a package is known again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackageIdentity {
+    /// Of the full name.
     pub name: u64,
-    /// The file's checksum in hexadecimal.
-    pub checksum: String,
+    /// Of the file's checksum in hexadecimal.
+    pub checksum: u64,
 }
 
 /// One worker's reusable memory.
@@ -54,7 +61,7 @@ type HashingFile = HashingReader<BufReader<File>>;
 impl PackageReader {
     /// Reads the package at `path`, which metadata call `href`, and appends its records to `texts`:
     /// those for primary, filelists and other. `time` stands for the file's modification time, if
-    /// given.
+    /// given. Returns what is to be remembered, and the file's checksum.
     ///
     /// # Errors
     /// Headers that rpm would refuse or whose digests differ; a file shorter than its signature
@@ -66,7 +73,7 @@ impl PackageReader {
         style: &RecordStyle,
         time: Option<u64>,
         texts: &mut [String; 3],
-    ) -> Result<Noted, PackageFault> {
+    ) -> Result<(Noted, Digest), PackageFault> {
         let file = File::open(path)?;
         let before = Stamp::of(&file.metadata()?);
         let buffered = BufReader::with_capacity(BLOCK, file);
@@ -90,13 +97,14 @@ impl PackageReader {
             size: before.size,
             checksum,
         };
-        let checksum = facts.checksum.hex();
-        self.records(&package, &facts, &checksum, style.changelogs, texts);
-        Ok(Noted {
-            stamp: before,
+        let hex = facts.checksum.hex();
+        self.records(&package, &facts, &hex, style.changelogs, texts);
+        let identity = PackageIdentity {
             name: crate::hash(&package.nevra().to_string()),
-            checksum,
-        })
+            checksum: crate::hash(&hex),
+        };
+        let stamp = before;
+        Ok((Noted { stamp, identity }, checksum))
     }
 
     fn drain(&mut self, stream: &mut HashingFile) -> io::Result<()> {

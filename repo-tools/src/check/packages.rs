@@ -69,11 +69,11 @@ fn check(
         changelogs: entry.changelogs,
     };
     let mut texts = Default::default();
-    let noted = match reader.read(&path, name, &style, Some(entry.time), &mut texts) {
-        Ok(noted) => noted,
+    let found = match reader.read(&path, name, &style, Some(entry.time), &mut texts) {
+        Ok((_, found)) => found,
         Err(fault) => return Some(format!("{name}: {fault}")),
     };
-    if !noted.checksum.eq_ignore_ascii_case(&entry.checksum) {
+    if !found.hex().eq_ignore_ascii_case(&entry.checksum) {
         return Some(format!("{name}: checksum is not that of primary"));
     }
     // `sha` and `sha1` are one algorithm under two names, which the record repeats.

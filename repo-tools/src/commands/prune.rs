@@ -167,6 +167,8 @@ fn publish(
         };
         let lines = state.packages.lines().filter(|line| !lost(line));
         state.packages = lines.map(|line| format!("{line}\n")).collect();
+        // They were written anew.
+        state.documents.clear();
     }
     update.publish(&Repomd {
         revision: Some(session.now.to_string()),

@@ -7,12 +7,10 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::ScopedJoinHandle;
 
-use rpm_repo::repomd::RepomdRecord;
-
 use super::{Built, CreatePlan, PackageStep};
-use crate::document::{self, DocumentPiece, FileStyle, MetadataDocument};
+use crate::document::{self, DocumentPiece, FileStyle, FinishedDocument, MetadataDocument};
 use crate::error::{Error, PackageFault, Result};
-use crate::package::{Noted, PackageReader};
+use crate::package::{Noted, PackageIdentity, PackageReader};
 
 /// Pieces that may wait for the writer of a document.
 const WAITING: usize = 8;
@@ -33,20 +31,20 @@ struct Read {
 
 /// A batch by its number.
 type ReadDone = (usize, Read);
-type PartWriter<'s> = ScopedJoinHandle<'s, Result<Option<RepomdRecord>>>;
+type PartWriter<'s> = ScopedJoinHandle<'s, Result<Option<FinishedDocument>>>;
 
 /// Reads what is to be read and writes the documents.
 pub(super) fn run(plan: &CreatePlan<'_>, style: &FileStyle) -> Result<Built> {
     let mut built = Built {
-        records: Vec::new(),
+        documents: Vec::new(),
         bad: Vec::new(),
-        stamps: vec![None; plan.found.len()],
+        noted: vec![None; plan.found.len()],
         warnings: Vec::new(),
         read: Vec::new(),
     };
     let count = plan.found.len() as u64;
     let batches = &batches(plan);
-    let records = std::thread::scope(|scope| {
+    let documents = std::thread::scope(|scope| {
         let mut pieces = Vec::new();
         let mut writers: Vec<PartWriter<'_>> = Vec::new();
         for document in MetadataDocument::ALL {
@@ -85,12 +83,12 @@ pub(super) fn run(plan: &CreatePlan<'_>, style: &FileStyle) -> Result<Built> {
             .collect::<Option<Vec<_>>>()
             .ok_or(Error::Thread)
     })?;
-    built.records = records;
-    let good = built.stamps.iter().flatten().count() as u64;
+    built.documents = documents;
+    let good = built.noted.iter().flatten().count() as u64;
     if good != count {
-        let pairs = MetadataDocument::ALL.into_iter().zip(&built.records);
-        built.records = pairs
-            .map(|(document, record)| document::recount(document, record, good, style))
+        let pairs = MetadataDocument::ALL.into_iter().zip(&built.documents);
+        built.documents = pairs
+            .map(|(document, (record, _))| document::recount(document, record, good, style))
             .collect::<Result<_>>()?;
     }
     Ok(built)
@@ -142,7 +140,7 @@ fn work(
             };
             let path = plan.options.dir.join(&found.location);
             let outcome = reader.read(&path, href, &plan.options.style, None, &mut read.texts);
-            read.outcomes.push(outcome);
+            read.outcomes.push(outcome.map(|(noted, _)| noted));
         }
         if done.send((number, read)).is_err() {
             return;
@@ -174,10 +172,13 @@ impl BuildOrder<'_> {
                 given += 1;
             }
             let sent = match *step {
-                PackageStep::Keep(place) => {
-                    self.keep(index, place, built);
-                    index += 1;
-                    self.send_old()
+                PackageStep::Keep(first) => {
+                    let mut end = first;
+                    while plan.reuse.steps.get(index) == Some(&PackageStep::Keep(end)) {
+                        self.keep(index, end, built);
+                        (index, end) = (index + 1, end + 1);
+                    }
+                    self.send_old(first..end)
                 }
                 PackageStep::Read => {
                     let read = loop {
@@ -208,22 +209,23 @@ impl BuildOrder<'_> {
     }
 
     fn keep(&mut self, index: usize, place: u64, built: &mut Built) {
-        if let (Some(slot), Some(found)) = (built.stamps.get_mut(index), self.plan.found.get(index))
-        {
-            *slot = Some(found.stamp);
-        }
-        let checksum = self.plan.reuse.old.as_ref().and_then(|old| {
-            let at = old.kept.binary_search_by_key(&place, |(kept, _)| *kept);
-            old.kept.get(at.ok()?).map(|(_, checksum)| checksum)
-        });
-        let name = self.plan.reuse.names.get(&place);
-        if let (Some(name), Some(checksum)) = (name, checksum) {
-            self.note(index, *name, crate::hash(checksum), built);
+        let found = self.plan.found.get(index);
+        let identity = self.plan.reuse.identities.get(&place);
+        if let (Some(found), Some(identity)) = (found, identity) {
+            let noted = Noted {
+                stamp: found.stamp,
+                identity: *identity,
+            };
+            self.note(index, noted, built);
         }
     }
 
     /// Warns of two different packages with one name: clients see one of them only.
-    fn note(&mut self, index: usize, name: u64, checksum: u64, built: &mut Built) {
+    fn note(&mut self, index: usize, noted: Noted, built: &mut Built) {
+        if let Some(slot) = built.noted.get_mut(index) {
+            *slot = Some(noted);
+        }
+        let PackageIdentity { name, checksum } = noted.identity;
         let (first, other) = *self.names.entry(name).or_insert((index, checksum));
         if other == checksum {
             return;
@@ -241,9 +243,9 @@ impl BuildOrder<'_> {
         ));
     }
 
-    fn send_old(&self) -> bool {
+    fn send_old(&self, places: Range<u64>) -> bool {
         let mut pieces = self.pieces.iter();
-        pieces.all(|pieces| pieces.send(DocumentPiece::Old).is_ok())
+        pieces.all(|pieces| pieces.send(DocumentPiece::Old(places.clone())).is_ok())
     }
 
     /// Notes and passes on a batch that begins at `first`.
@@ -254,11 +256,8 @@ impl BuildOrder<'_> {
             };
             match outcome {
                 Ok(noted) => {
-                    if let Some(slot) = built.stamps.get_mut(index) {
-                        *slot = Some(noted.stamp);
-                    }
                     built.read.push(format!("{}\n", found.location));
-                    self.note(index, noted.name, crate::hash(&noted.checksum), built);
+                    self.note(index, noted, built);
                 }
                 Err(fault) => {
                     let path: PathBuf = self.plan.options.dir.join(&found.location);

@@ -12,6 +12,7 @@ use super::extras::{LoadedExtras, is_kind};
 use super::{Built, CreateOptions, CreatePlan};
 use crate::document::MetadataDocument;
 use crate::error::{Error, PackageFault, Result};
+use crate::package::Noted;
 use crate::repository::Repository;
 use crate::scan::PackageFile;
 use crate::state;
@@ -144,14 +145,23 @@ pub(crate) fn write_repomd(repomd: &Repomd, dir: &Path) -> Result<String> {
 /// The lines of the state. A bad package has none: the next run opens it again.
 pub(super) fn lines(plan: &CreatePlan<'_>, built: &Built) -> String {
     let mut out = String::new();
-    for (found, stamp) in plan.found.iter().zip(&built.stamps) {
-        if let Some(stamp) = stamp {
+    for (found, noted) in plan.found.iter().zip(&built.noted) {
+        if let Some(Noted { stamp, .. }) = noted {
             let found = PackageFile {
                 location: found.location.clone(),
                 stamp: *stamp,
             };
             state::line(&found, &mut out);
         }
+    }
+    out
+}
+
+/// What the packages of these lines are.
+pub(super) fn identities(built: &Built) -> String {
+    let mut out = String::new();
+    for noted in built.noted.iter().flatten() {
+        state::identity(noted.identity, &mut out);
     }
     out
 }

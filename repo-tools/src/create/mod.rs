@@ -19,11 +19,10 @@ use cli_kit::Printer;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::{Repomd, RepomdRecord};
-use whole_file::Stamp;
 
-use crate::document::FileStyle;
+use crate::document::{FileStyle, FinishedDocument};
 use crate::error::{Error, PackageFault, Result};
-use crate::package::RecordStyle;
+use crate::package::{Noted, RecordStyle};
 use crate::repository::Repository;
 use crate::scan::{FileChoice, PackageFile, Scan, scan};
 use crate::stage::RepoChange;
@@ -112,10 +111,10 @@ enum PackageStep {
 
 /// What came out of reading and writing.
 struct Built {
-    records: Vec<RepomdRecord>,
+    documents: Vec<FinishedDocument>,
     bad: Vec<(PathBuf, PackageFault)>,
-    /// The state in which each file was read; none for bad ones.
-    stamps: Vec<Option<Stamp>>,
+    /// The state in which each file was read, and what it is; none for bad ones.
+    noted: Vec<Option<Noted>>,
     warnings: Vec<String>,
     read: Vec<String>,
 }
@@ -287,7 +286,7 @@ impl CreateRun<'_> {
             return Err(Error::BadPackages { bad, all, then });
         }
         Ok(CreateSummary {
-            packages: built.stamps.iter().flatten().count(),
+            packages: built.noted.iter().flatten().count(),
             read: built.read.len(),
             bad,
             changed,
@@ -296,7 +295,7 @@ impl CreateRun<'_> {
 
     /// Bad packages that the scan already left out.
     fn bad_before(&self, plan: &CreatePlan<'_>, bad: usize, built: &Built) -> usize {
-        let unread = plan.found.len() - built.stamps.iter().flatten().count();
+        let unread = plan.found.len() - built.noted.iter().flatten().count();
         bad.saturating_sub(unread)
     }
 
@@ -307,7 +306,7 @@ impl CreateRun<'_> {
             format: self.options.general,
             ..self.file_style(self.stage.new_dir())
         };
-        let mut records = built.records.clone();
+        let (mut records, documents): (Vec<_>, Vec<_>) = built.documents.iter().cloned().unzip();
         for extra in &self.extras {
             add_record(extra, &style, &mut records)?;
         }
@@ -336,6 +335,8 @@ impl CreateRun<'_> {
             options: self.fingerprint.clone(),
             place: state::place(&self.options.dir),
             generations: Vec::new(),
+            documents,
+            identities: finish::identities(built),
             packages: finish::lines(plan, built),
         };
         if let Some(old) = same {

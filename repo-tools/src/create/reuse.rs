@@ -6,18 +6,21 @@ use std::sync::Arc;
 use whole_file::Stamp;
 
 use super::{CreateRun, PackageStep};
+use crate::document::OldDocuments;
 use crate::error::Result;
+use crate::own::OwnDocuments;
+use crate::package::PackageIdentity;
 use crate::scan::PackageFile;
 use crate::select::SelectedPackages;
-use crate::state;
+use crate::state::{self, FinishedRun, SeenPackage};
 
 /// What is taken over.
 pub(super) struct Reuse {
     /// What is done with each file.
     pub(super) steps: Vec<PackageStep>,
-    pub(super) old: Option<SelectedPackages>,
-    /// The full name of each package that is taken over, as a hash, by place.
-    pub(super) names: HashMap<u64, u64>,
+    pub(super) old: Option<OldDocuments>,
+    /// What each package is that is taken over, by place.
+    pub(super) identities: HashMap<u64, PackageIdentity>,
 }
 
 /// What primary says of one package.
@@ -26,7 +29,7 @@ struct ReuseEntry {
     size: u64,
     time: u64,
     checksum: String,
-    name: u64,
+    identity: PackageIdentity,
 }
 
 impl Reuse {
@@ -35,17 +38,19 @@ impl Reuse {
         Reuse {
             steps: vec![PackageStep::Read; count],
             old: None,
-            names: HashMap::new(),
+            identities: HashMap::new(),
         }
     }
 }
 
-/// Compares the tree with the old primary.
+/// Compares the tree with the state of the last run, or with the old primary.
 pub(super) fn plan(work: &CreateRun<'_>, found: &[PackageFile], hrefs: &[String]) -> Result<Reuse> {
     let none = Ok(Reuse::none(found.len()));
     let Some(old) = work.old.as_ref().filter(|_| work.options.update) else {
         return none;
     };
+    let here = state::place(&work.options.dir);
+    let state = work.state.as_ref().filter(|state| state.place == here);
     let complete = crate::document::MetadataDocument::ALL
         .iter()
         .all(|document| {
@@ -59,43 +64,77 @@ pub(super) fn plan(work: &CreateRun<'_>, found: &[PackageFile], hrefs: &[String]
     if !complete || other_records {
         return none;
     }
+    let seen = state.map(FinishedRun::seen);
+    if let Some((state, seen)) = state.zip(seen.as_ref())
+        && let Some(own) = OwnDocuments::of(old, state)
+    {
+        return Ok(from_state(work, found, own, seen));
+    }
     let mut entries = read_primary(work, old)?;
-    let here = state::place(&work.options.dir);
-    let state = work.state.as_ref().filter(|state| state.place == here);
-    let stamps = state.map(|state| state.stamps());
     let mut places: Vec<Option<u64>> = Vec::with_capacity(found.len());
     for (found, href) in found.iter().zip(hrefs) {
-        let before = stamps
-            .as_ref()
-            .map(|stamps| stamps.get(found.location.as_str()));
-        let same = entries.get(href.as_str()).filter(|entry| {
-            work.options.skip_stat
-                || is_same(entry, &found.stamp, before.map(Option::<&Stamp>::copied))
+        let before = seen.as_ref().map(|seen| {
+            let package = seen.get(found.location.as_str());
+            package.map(|package| package.noted.stamp)
         });
+        let same = entries
+            .get(href.as_str())
+            .filter(|entry| work.options.skip_stat || is_same(entry, &found.stamp, before));
         places.push(same.map(|entry| entry.place));
     }
     keep_ascending(&mut places);
     let mut by_place: HashMap<u64, ReuseEntry> =
         entries.drain().map(|(_, e)| (e.place, e)).collect();
-    let (mut kept, mut names) = (Vec::new(), HashMap::new());
+    let (mut kept, mut identities) = (Vec::new(), HashMap::new());
     for place in places.iter().flatten() {
         if let Some(entry) = by_place.remove(place) {
-            names.insert(*place, entry.name);
+            identities.insert(*place, entry.identity);
             kept.push((*place, entry.checksum));
         }
     }
+    let chosen = SelectedPackages {
+        repository: Arc::clone(old),
+        kept,
+        base: None,
+    };
+    let old = (!chosen.kept.is_empty()).then_some(OldDocuments::Foreign(chosen));
     Ok(Reuse {
-        steps: places
-            .iter()
-            .map(|p| p.map_or(PackageStep::Read, PackageStep::Keep))
-            .collect(),
-        old: (!kept.is_empty()).then(|| SelectedPackages {
-            repository: Arc::clone(old),
-            kept,
-            base: None,
-        }),
-        names,
+        steps: steps(&places),
+        old,
+        identities,
     })
+}
+
+fn steps(places: &[Option<u64>]) -> Vec<PackageStep> {
+    let step = |place: &Option<u64>| place.map_or(PackageStep::Read, PackageStep::Keep);
+    places.iter().map(step).collect()
+}
+
+/// The documents are those that the state is of: whether a file is as it was decides alone.
+fn from_state(
+    work: &CreateRun<'_>,
+    found: &[PackageFile],
+    own: OwnDocuments,
+    seen: &HashMap<&str, SeenPackage>,
+) -> Reuse {
+    let same = |found: &PackageFile| {
+        let package = seen.get(found.location.as_str());
+        package.filter(|p| work.options.skip_stat || p.noted.stamp == found.stamp)
+    };
+    let place = |found: &PackageFile| same(found).map(|package| package.place);
+    let mut places: Vec<Option<u64>> = found.iter().map(place).collect();
+    keep_ascending(&mut places);
+    let identities = seen
+        .values()
+        .map(|package| (package.place, package.noted.identity));
+    Reuse {
+        steps: steps(&places),
+        old: places
+            .iter()
+            .any(Option::is_some)
+            .then_some(OldDocuments::Own(own)),
+        identities: identities.collect(),
+    }
 }
 
 /// `before`: none if there is no state of the last run to compare with; in it, none if that run did
@@ -123,8 +162,11 @@ fn read_primary(
                 place,
                 size: package.package_size(),
                 time: package.file_time(),
+                identity: PackageIdentity {
+                    name: crate::hash(&nevra),
+                    checksum: crate::hash(package.checksum()),
+                },
                 checksum: package.checksum().to_owned(),
-                name: crate::hash(&nevra),
             };
             entries.insert(package.location().to_owned(), entry);
         }

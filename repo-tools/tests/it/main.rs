@@ -1,6 +1,7 @@
 //! repo-tools against createrepo_c, dnf, rpm and gpg.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod blocks;
 mod check;
 mod create;
 mod deltas;
