@@ -2,12 +2,14 @@
 //!
 //! The program is `repo-tools` beside the `tdnf` that is measured; without it there are no cases.
 
-use crate::cases::Case;
+use crate::cases::{Case, Prepare};
 use crate::lab::{Lab, cache, must};
 use crate::measure::Program;
 use crate::report::Mark;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Packages of the tree at least: the recipe's, copied as often as it takes.
 const PACKAGES: usize = 600;
@@ -23,42 +25,59 @@ struct Kind {
     /// Wall time as a multiple of the peer's.
     ratio: Option<f64>,
     more: &'static [&'static str],
-    /// Whether each run begins without metadata.
-    fresh: bool,
+    before: Before,
+}
+
+/// What each run finds.
+#[derive(Clone, Copy, PartialEq)]
+enum Before {
+    /// No metadata.
+    Nothing,
+    /// The metadata of the same tree.
+    Same,
+    /// The metadata of a tree in which one package was another.
+    OneOther,
 }
 
 /// createrepo_c makes databases for yum unless told not to, we never do: the first line is what
 /// users of both get, the second is the work that both do. In that one more than half of our time
 /// and a third of theirs is SHA-256 of the packages, at the speed of the processor's own
 /// instructions: it is shown, not marked.
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind {
         name: "createrepo, everything read",
         peer: "createrepo_c",
         ratio: Some(0.5),
         more: &[],
-        fresh: true,
+        before: Before::Nothing,
     },
     Kind {
         name: "createrepo, everything read, no databases",
         peer: "createrepo_c --no-database",
         ratio: None,
         more: &["--no-database"],
-        fresh: true,
+        before: Before::Nothing,
     },
     Kind {
         name: "createrepo, nothing new",
         peer: "createrepo_c --update",
         ratio: Some(0.1),
         more: &["--update"],
-        fresh: false,
+        before: Before::Same,
     },
     Kind {
         name: "createrepo, nothing new, no databases",
         peer: "createrepo_c --update --no-database",
         ratio: Some(0.1),
         more: &["--update", "--no-database"],
-        fresh: false,
+        before: Before::Same,
+    },
+    Kind {
+        name: "createrepo, one changed, no databases",
+        peer: "createrepo_c --update --no-database",
+        ratio: Some(0.33),
+        more: &["--update", "--no-database"],
+        before: Before::OneOther,
     },
 ];
 
@@ -72,7 +91,7 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
     let mut cases = Vec::new();
     for (number, kind) in KINDS.iter().enumerate() {
         let case = case(lab, &program, &tree, number, kind)?;
-        if !kind.fresh {
+        if kind.before != Before::Nothing {
             // Both find the metadata of an earlier run of their own.
             for program in std::iter::once(&case.ours).chain(case.peer.as_ref().map(|(_, p)| p)) {
                 program.run(&lab.scratch)?;
@@ -85,7 +104,7 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
         peer: "createrepo_c",
         ratio: None,
         more: &[],
-        fresh: true,
+        before: Before::Nothing,
     };
     cases.push(case(lab, &program, &links(lab)?, KINDS.len(), &large)?);
     cases.extend(merge(lab, &program));
@@ -145,12 +164,21 @@ fn case(
     for dir in &dirs {
         std::fs::create_dir_all(dir).map_err(|e| e.to_string())?;
     }
-    let fresh = kind.fresh;
+    let prepare: Prepare = match kind.before {
+        Before::Nothing => Box::new(move || empty(&dirs)),
+        Before::Same => Box::new(|| Ok(())),
+        Before::OneOther => {
+            let package = one_of(tree)?;
+            let times = AtomicU64::new(1_000_000_000);
+            // createrepo_c looks at whole seconds.
+            Box::new(move || touch(&package, times.fetch_add(1, Ordering::Relaxed)))
+        }
+    };
     Ok(Case {
         name: kind.name,
         ours: words(&[&program, "createrepo"], &ours),
         peer: Some((kind.peer, words(&["createrepo_c"], &theirs))),
-        prepare: Box::new(move || if fresh { empty(&dirs) } else { Ok(()) }),
+        prepare,
         mark: Mark {
             wall_ratio: kind.ratio,
             memory: Some(MEMORY),
@@ -158,6 +186,25 @@ fn case(
         },
         scratch: lab.scratch.clone(),
     })
+}
+
+/// A package from the middle of a tree of copies.
+fn one_of(tree: &Path) -> Result<PathBuf, String> {
+    let entries = std::fs::read_dir(tree.join("0")).map_err(|e| e.to_string())?;
+    let mut packages: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+    packages.sort();
+    let middle = packages.len() / 2;
+    packages
+        .into_iter()
+        .nth(middle)
+        .ok_or_else(|| "no packages".to_owned())
+}
+
+fn touch(package: &Path, time: u64) -> Result<(), String> {
+    let time = UNIX_EPOCH + Duration::from_secs(time);
+    let file = std::fs::File::options().write(true).open(package);
+    file.and_then(|file| file.set_modified(time))
+        .map_err(|e| format!("{}: {e}", package.display()))
 }
 
 fn empty(dirs: &[PathBuf]) -> Result<(), String> {
