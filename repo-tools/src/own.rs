@@ -99,8 +99,8 @@ impl OldText {
                 MetadataDocument::Filelists => filelists,
                 MetadataDocument::Other => other,
             };
-            let file = File::open(&path).map_err(Error::file(&path, "read"))?;
-            let reader = BlockReader::new(file, record.expected(), blocks.clone());
+            let reader = File::open(&path)
+                .and_then(|file| BlockReader::new(file, record.expected(), blocks.clone()));
             OldSource::Blocks(Box::new(reader.map_err(damaged(&path))?))
         } else {
             let (_, stream) = repository.open_record(record)?;
