@@ -96,6 +96,20 @@ impl fmt::Display for DigestAlgo {
     }
 }
 
+/// The value of each byte as a hexadecimal digit; 255 for other bytes. File lists and metadata have a digest per file or
+/// package.
+const NIBBLES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value];
+        values[digit as usize] = value as u8;
+        values[digit.to_ascii_uppercase() as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
 /// Most bytes that a digest can have.
 const MAX_LEN: usize = 64;
 
@@ -129,12 +143,18 @@ impl Digest {
                 actual: text.len() / 2,
             });
         }
-        let nibble = |c: u8| (c as char).to_digit(16).ok_or(DigestError::NotHex);
+        let nibble = |c: u8| NIBBLES[usize::from(c)];
         let mut bytes = [0; MAX_LEN];
+        let mut seen = 0;
         for (to, [high, low]) in bytes.iter_mut().zip(text.as_chunks().0) {
-            *to = (nibble(*high)? << 4 | nibble(*low)?) as u8;
+            let (high, low) = (nibble(*high), nibble(*low));
+            seen |= high | low;
+            *to = high << 4 | low;
         }
-        Ok(Digest { algo, bytes })
+        match seen {
+            0..=15 => Ok(Digest { algo, bytes }),
+            _ => Err(DigestError::NotHex),
+        }
     }
 
     /// The algorithm.
