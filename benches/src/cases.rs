@@ -2,8 +2,10 @@
 
 use crate::lab::{FIVE, Lab};
 use crate::measure::{Figures, Program, median};
-use crate::report::{Mark, Row};
+use crate::report::{Mark, Note, Row};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What happens before each counted run of either program, not measured.
 pub(crate) type Prepare = Box<dyn Fn() -> Result<(), String>>;
@@ -137,13 +139,52 @@ pub(crate) fn all(lab: &mut Lab, group: Option<&str>) -> Result<Vec<Case>, Strin
     Ok(cases)
 }
 
-fn metadata(lab: &Lab) -> Result<Vec<Case>, String> {
+/// Most bytes on disk per package of a repository without file lists: compressed metadata and catalog.
+const CACHED: u64 = 534;
+
+/// What the cache of a root takes on disk, by package.
+fn cache_size(lab: &Lab, root: &Path) -> Result<Note, String> {
+    let count = Command::new(&lab.tdnf)
+        .arg("--installroot")
+        .arg(root)
+        .args(["--releasever=5", "count"])
+        .output()
+        .map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&count.stdout);
+    let number: String = text.chars().filter(char::is_ascii_digit).collect();
+    let packages: u64 = number.parse().map_err(|_| format!("no number: {text}"))?;
+    let bytes = folder_size(&root.join("var/cache/tdnf")).map_err(|e| e.to_string())?;
+    let each = bytes / packages.max(1);
+    Ok(Note {
+        text: format!(
+            "Cache on disk of {packages} packages: {bytes} bytes, {each} per package (at most {CACHED})."
+        ),
+        // A small repository has the fixed part on few shoulders.
+        reached: !lab.big_is_real || each <= CACHED,
+    })
+}
+
+fn folder_size(folder: &Path) -> io::Result<u64> {
+    let mut sum = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        sum += match entry.file_type()?.is_dir() {
+            true => folder_size(&entry.path())?,
+            false => entry.metadata()?.len(),
+        };
+    }
+    Ok(sum)
+}
+
+fn metadata(lab: &mut Lab) -> Result<Vec<Case>, String> {
     let scratch = lab.scratch.clone();
     let lean = lab.root("lean", "big", "skip_md_filelists=1")?;
     let full = lab.root("full", "big", "skip_md_filelists=0")?;
     let fresh = lab.root("fresh", "big", "skip_md_filelists=1")?;
     once(&tdnf(lab, &fresh, &["makecache"], &[0]), &scratch)?;
     once(&dnf(&fresh, &["makecache"], &[0]), &scratch)?;
+    let size = cache_size(lab, &fresh)?;
+    lab.notes.push(size);
     Ok(vec![
         Case {
             name: "cold makecache, primary only",

@@ -2,7 +2,7 @@
 
 use rpm_pkg::dep::{DepFlags, DepGroup};
 use rpm_repo::primary::{DepRecord, PrimaryPackage};
-use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput};
+use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, PlanFacts};
 
 /// Lends `package` to `add` in the pool's form.
 pub fn with_primary<T>(package: &PrimaryPackage, add: impl FnOnce(&PackageInput<'_>) -> T) -> T {
@@ -14,7 +14,6 @@ pub fn with_primary<T>(package: &PrimaryPackage, add: impl FnOnce(&PackageInput<
     });
     let list = |kind: DepGroup| &deps[lists[kind as usize].clone()];
     let files: Vec<&[u8]> = package.files().map(|file| file.path.as_bytes()).collect();
-    let (header_start, header_end) = package.header_range();
     add(&PackageInput {
         name: package.name(),
         arch: package.arch(),
@@ -34,26 +33,21 @@ pub fn with_primary<T>(package: &PrimaryPackage, add: impl FnOnce(&PackageInput<
         enhances: list(DepGroup::Enhances),
         files: &files,
         facts: PackageFacts {
+            plan: PlanFacts {
+                location: package.location(),
+                location_base: package.location_base().unwrap_or_default(),
+                checksum_kind: package.checksum_type(),
+                checksum: package.checksum(),
+                package_size: package.package_size(),
+                installed_size: package.installed_size(),
+                database_number: 0,
+            },
             summary: package.summary(),
             description: package.description(),
             url: package.url(),
             license: package.license(),
-            group: package.group(),
-            packager: package.packager(),
-            buildhost: package.buildhost(),
             sourcerpm: package.sourcerpm(),
-            location: package.location(),
-            location_base: package.location_base().unwrap_or_default(),
-            checksum_kind: package.checksum_type(),
-            checksum: package.checksum(),
-            build_time: package.build_time(),
             file_time: package.file_time(),
-            package_size: package.package_size(),
-            installed_size: package.installed_size(),
-            archive_size: package.archive_size(),
-            header_start,
-            header_end,
-            database_number: 0,
         },
     })
 }

@@ -111,7 +111,7 @@ impl Catalog {
         let mut ids = HashMap::new();
         for id in wanted {
             if self.pool.repo_of(*id)? == repo {
-                ids.insert(self.pool.facts(*id)?.checksum, *id);
+                ids.insert(self.pool.plan_facts(*id)?.checksum, *id);
             }
         }
         Ok(ids)

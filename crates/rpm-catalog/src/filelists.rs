@@ -119,7 +119,7 @@ impl Catalog {
             if !names.contains(name) {
                 continue;
             }
-            let checksum = self.pool.facts(solvable)?.checksum;
+            let checksum = self.pool.plan_facts(solvable)?.checksum;
             let mine = hits.iter().filter(|hit| hit.pkgid == checksum);
             found.extend(mine.map(|hit| FoundFile {
                 solvable,

@@ -3,7 +3,7 @@
 use super::error::CatalogError;
 use rpm_pkg::dep::{DepFlags, DepGroup, Deps};
 use rpm_pkg::header::{Header, tag};
-use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput};
+use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, PlanFacts};
 use std::borrow::Cow;
 
 /// rpm's sense bits for "needed by scriptlets" (PREREQ, SCRIPT_PRE, SCRIPT_POST, SCRIPT_PREUN,
@@ -84,9 +84,8 @@ pub(crate) fn with_header<T>(
     let files: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
     let summary = get(tag::SUMMARY);
     let description = get(tag::DESCRIPTION);
-    let (url, license, group) = (get(tag::URL), get(tag::LICENSE), get(tag::GROUP));
-    let (packager, vendor) = (get(tag::PACKAGER), get(tag::VENDOR));
-    let (buildhost, sourcerpm) = (get(tag::BUILDHOST), get(tag::SOURCERPM));
+    let (url, license) = (get(tag::URL), get(tag::LICENSE));
+    let (vendor, sourcerpm) = (get(tag::VENDOR), get(tag::SOURCERPM));
     let number = |tag| header.uint(tag);
     Ok(add(&PackageInput {
         name: &name,
@@ -107,27 +106,22 @@ pub(crate) fn with_header<T>(
         enhances: list(DepGroup::Enhances),
         files: &files,
         facts: PackageFacts {
+            plan: PlanFacts {
+                location: outside.location,
+                checksum: outside.digest,
+                package_size: outside.package_size,
+                installed_size: number(tag::LONGSIZE)
+                    .or_else(|| number(tag::SIZE))
+                    .unwrap_or(0),
+                database_number: outside.database_number,
+                ..PlanFacts::default()
+            },
             summary: &summary,
             description: &description,
             url: &url,
             license: &license,
-            group: &group,
-            packager: &packager,
-            buildhost: &buildhost,
             sourcerpm: &sourcerpm,
-            location: outside.location,
-            checksum: outside.digest,
-            build_time: number(tag::BUILDTIME).unwrap_or(0),
             file_time: number(tag::INSTALLTIME).unwrap_or(0),
-            package_size: outside.package_size,
-            installed_size: number(tag::LONGSIZE)
-                .or_else(|| number(tag::SIZE))
-                .unwrap_or(0),
-            archive_size: number(tag::LONGARCHIVESIZE)
-                .or_else(|| number(tag::ARCHIVESIZE))
-                .unwrap_or(0),
-            database_number: outside.database_number,
-            ..PackageFacts::default()
         },
     })?)
 }

@@ -69,6 +69,8 @@ impl Records {
         writer: &mut CacheWriter,
         earlier: Option<CacheFile>,
     ) -> Result<(), CatalogError> {
+        // Every change of the system writes it anew.
+        writer.leave_plain();
         let mut earlier = earlier.and_then(|file| EarlierCache::read(file).ok());
         let known = earlier
             .as_ref()
@@ -89,11 +91,9 @@ impl Records {
     /// Where the earlier cache has a header that is still the same.
     fn known(&self, earlier: &EarlierCache) -> HashMap<u32, usize> {
         let all = earlier.identities().enumerate();
-        all.filter(|(_, (hnum, digest))| {
-            !digest.is_empty() && self.digest(*hnum).as_bytes() == *digest
-        })
-        .map(|(index, (hnum, _))| (hnum, index))
-        .collect()
+        all.filter(|(_, (digest, hnum))| !digest.is_empty() && self.digest(*hnum) == digest)
+            .map(|(index, (_, hnum))| (hnum, index))
+            .collect()
     }
 
     fn add(&self, db: &Db, hnum: u32, writer: &mut CacheWriter) -> Result<(), CatalogError> {

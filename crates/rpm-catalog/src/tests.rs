@@ -74,7 +74,7 @@ fn openeuler_is_loaded_and_solved() {
     assert!(solved * 10 >= tried * 9, "{solved} of {tried}");
     let bash = pool.whatprovides("bash").unwrap();
     assert!(bash.iter().any(|id| pool.name(*id) == "bash"));
-    let facts = pool.facts(bash[0]).unwrap();
+    let facts = pool.facts(bash[0]).unwrap().plan;
     assert!(facts.location.ends_with(".rpm") && !facts.checksum.is_empty());
 }
 

@@ -33,7 +33,7 @@ mod step;
 
 pub use cache::{CacheFile, CacheWriter, EarlierCache};
 pub use error::SolvError;
-pub use facts::{Facts, PackageFacts};
+pub use facts::{Facts, PackageFacts, PlanFacts};
 pub use files::path_hash;
 pub use goal::{JobAction, JobFlags, JobTarget, SolverJob, SolverOptions};
 pub use input::{DepInput, EvrInput, PackageInput};

@@ -3,7 +3,7 @@
 use crate::cache::CacheFile;
 use crate::deps;
 use crate::error::SolvError;
-use crate::facts;
+use crate::facts::{FACT_PARTS, FactPart};
 use crate::ffi::{self, Id};
 use crate::files::FileIndex;
 use crate::input::PackageInput;
@@ -33,8 +33,8 @@ pub struct RepoId(pub(crate) usize);
 
 /// Where the facts of a run of packages are.
 pub(crate) enum TextStore {
-    /// Records one after the other, and where each begins.
-    Memory { bytes: Vec<u8>, starts: Vec<usize> },
+    /// Each package's records, in the order of [`FactPart`].
+    Memory(Vec<[Vec<u8>; FACT_PARTS]>),
     /// A cache file.
     File(Box<CacheFile>),
 }
@@ -416,23 +416,23 @@ impl RepoSlot {
             self.files.add(path, id as u32);
         }
         let fits = self.blocks.last().is_some_and(|block| {
-            block.start + block.count == id && matches!(block.store, TextStore::Memory { .. })
+            block.start + block.count == id && matches!(block.store, TextStore::Memory(_))
         });
         if !fits {
             self.blocks.push(TextBlock {
                 start: id,
                 count: 0,
-                store: TextStore::Memory {
-                    bytes: Vec::new(),
-                    starts: Vec::new(),
-                },
+                store: TextStore::Memory(Vec::new()),
             });
         }
         if let Some(block) = self.blocks.last_mut()
-            && let TextStore::Memory { bytes, starts } = &mut block.store
+            && let TextStore::Memory(records) = &mut block.store
         {
-            starts.push(bytes.len());
-            facts::encode(&input.facts, block.count as u32, bytes);
+            records.push(FactPart::ALL.map(|part| {
+                let mut record = Vec::new();
+                part.put(input, &mut record);
+                record
+            }));
             block.count += 1;
         }
     }

@@ -1,13 +1,10 @@
 //! Finding text in names, summaries and descriptions.
 
 use crate::error::SolvError;
-use crate::facts;
+use crate::facts::{self, FactPart};
 use crate::ffi::Id;
 use crate::pool::{Pool, SolvableId, TextStore};
 use memchr::memmem::Finder;
-
-/// How much of a cache file is read at a time.
-const SCAN_BUFFER: usize = 1 << 20;
 
 impl Pool {
     /// Packages whose name, summary or description contains a needle, whatever the case of ASCII letters: one list per needle, in pool order.
@@ -30,7 +27,7 @@ impl Pool {
             text.extend_from_slice(self.name(id).as_bytes());
             // A byte that no text holds keeps a match from reaching over the border.
             text.push(0);
-            if let Some((summary, description)) = facts::texts_of(body) {
+            if let Some((summary, description)) = facts::summary(body) {
                 text.extend_from_slice(summary);
                 text.push(0);
                 if description != summary {
@@ -46,17 +43,14 @@ impl Pool {
         };
         for block in self.repos.iter().flat_map(|slot| &slot.blocks) {
             match &block.store {
-                TextStore::Memory { bytes, starts } => {
-                    for (index, start) in starts.iter().enumerate() {
-                        if let Some(body) = bytes
-                            .get(*start..)
-                            .and_then(|record| facts::body(record, index as u32))
-                        {
-                            visit(SolvableId(block.start + index as Id), body);
-                        }
+                TextStore::Memory(records) => {
+                    for (index, records) in records.iter().enumerate() {
+                        let id = SolvableId(block.start + index as Id);
+                        facts::bodies(&records[FactPart::Summary as usize])
+                            .for_each(|body| visit(id, body));
                     }
                 }
-                TextStore::File(cache) => cache.scan(SCAN_BUFFER, &mut |index, body| {
+                TextStore::File(cache) => cache.scan(FactPart::Summary, &mut |index, body| {
                     visit(SolvableId(block.start + index as Id), body);
                 })?,
             }

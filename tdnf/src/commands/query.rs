@@ -52,8 +52,8 @@ pub(super) fn row(
     Ok(PackageRow {
         id,
         repo,
-        install_size: facts.installed_size,
-        download_size: facts.package_size,
+        install_size: facts.plan.installed_size,
+        download_size: facts.plan.package_size,
         summary: facts.summary,
         url: Some(facts.url).filter(|url| !url.is_empty()),
         license: facts.license,

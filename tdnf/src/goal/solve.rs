@@ -224,7 +224,7 @@ fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal
             if packages.pool.is_installed(*old) {
                 change
                     .replaces
-                    .push(packages.pool.facts(*old)?.database_number);
+                    .push(packages.pool.plan_facts(*old)?.database_number);
             }
         }
         plan.changes.push(change);
@@ -280,7 +280,7 @@ fn change(
     action: PlannedAction,
     reason: ChangeReason,
 ) -> Outcome<PlannedChange> {
-    let facts = packages.pool.facts(id)?;
+    let facts = packages.pool.plan_facts(id)?;
     let installed = packages.pool.is_installed(id);
     let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let origin = || PackageOrigin {

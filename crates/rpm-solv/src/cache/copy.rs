@@ -4,22 +4,20 @@ use super::load::CacheSections;
 use super::{CacheFile, CacheWriter};
 use crate::deps;
 use crate::error::SolvError;
-use crate::facts;
+use crate::facts::{self, FACT_PARTS, FactPart};
 use crate::ffi::{self, Id};
 use std::ops::Range;
 
 /// How deep relations may be nested: rich dependencies are a few deep, one term after another.
 const MAX_NESTING: u32 = 1000;
-/// Bytes of records that are read at once.
-const BUFFER: usize = 1 << 20;
 
 /// The packages of an earlier file, to be [taken over](CacheWriter::copy) into a new one.
 pub struct EarlierCache {
     file: CacheFile,
     parts: CacheSections,
     bodies: Vec<u8>,
-    /// Where each package's record lies in `bodies`.
-    records: Vec<Range<usize>>,
+    /// Where each package's record lies in `bodies`, part by part.
+    records: [Vec<Range<usize>>; FACT_PARTS],
     /// The file's strings and relations in the writer's pool; 0 for those that were not needed yet.
     strings: Vec<Id>,
     rels: Vec<Id>,
@@ -36,19 +34,18 @@ impl EarlierCache {
             return Err(file.unusable("its numbers do not fit together"));
         }
         file.file_index()?;
-        let (mut bodies, mut records) = (Vec::new(), Vec::new());
-        file.scan(BUFFER, &mut |_, body| {
-            let start = bodies.len();
-            bodies.extend_from_slice(body);
-            records.push(start..bodies.len());
-        })?;
-        if records.len() != parts.solvables.len() {
-            return Err(file.unusable("a record is missing"));
+        let (mut bodies, mut records) = (Vec::new(), [const { Vec::new() }; FACT_PARTS]);
+        for part in FactPart::ALL {
+            file.scan(part, &mut |_, body| {
+                let start = bodies.len();
+                bodies.extend_from_slice(body);
+                records[part as usize].push(start..bodies.len());
+            })?;
         }
         Ok(Self {
             strings: vec![0; parts.strings.len()],
             rels: vec![0; parts.rels.len()],
-            taken: vec![None; records.len()],
+            taken: vec![None; parts.solvables.len()],
             file,
             parts,
             bodies,
@@ -56,12 +53,10 @@ impl EarlierCache {
         })
     }
 
-    /// Number in the rpm database and checksum of each package, in file order.
-    pub fn identities(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let record = |range: &Range<usize>| facts::identity(&self.bodies[range.clone()]);
-        self.records
-            .iter()
-            .map(move |at| record(at).unwrap_or_default())
+    /// Checksum and number in the rpm database of each package, in file order.
+    pub fn identities(&self) -> impl Iterator<Item = (String, u32)> {
+        let records = self.records[FactPart::Plan as usize].iter();
+        records.map(|at| facts::identity(&self.bodies[at.clone()]).unwrap_or_default())
     }
 
     /// The list at `offset`, up to its end or to the marker behind which the paths of files stand: those are found
@@ -163,8 +158,10 @@ impl CacheWriter {
             ] = offsets;
         }
         earlier.taken[index] = Some(number);
-        let body = &earlier.bodies[earlier.records[index].clone()];
-        self.add_record(&mut |out| facts::encode_body(body, number, out))
+        self.add_records(&mut |part, out| {
+            let at = earlier.records[part as usize][index].clone();
+            facts::put_body(&earlier.bodies[at], out);
+        })
     }
 
     /// The paths of all packages that were copied: they are known once all of them are.

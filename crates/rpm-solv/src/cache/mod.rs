@@ -1,14 +1,16 @@
 //! The cache file of a repository.
 //!
 //! ```text
-//! magic | fact records ... | fact starts | string space | relations | solvables | id arrays | file index | string hashes | footer
+//! magic | blocks of fact records ... | table of blocks | string space | relations | solvables | id arrays | file index | string hashes | footer
+//! block: records for plans | summaries, compressed together | details, likewise
 //! ```
 //! Strings, relations, solvables, arrays and hashes are libsolv's own, numbered as in a pool that holds this
 //! repository alone: an empty pool takes them over by copies, any other pool maps them. Each section
-//! carries a checksum in the footer, the footer one of its own, each fact record one of its own.
+//! carries a checksum in the footer, the footer one of its own, each part of a block one in the table.
 //! Numbers are checked before they are used as indexes, so that not even a file with right checksums
 //! and wrong content can make the pool read astray. The byte order is the machine's; the magic says so.
 
+mod blocks;
 mod copy;
 mod load;
 mod order;
@@ -23,7 +25,7 @@ pub use read::CacheFile;
 pub use write::CacheWriter;
 
 /// Format version and byte order: another value means "build it again".
-pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"rpmsolv2");
+pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"rpmsolv3");
 /// Longest key.
 pub(crate) const MAX_KEY: usize = 96;
 /// Numbers per solvable: name, arch, evr, vendor and eight offsets.
@@ -33,7 +35,7 @@ pub(crate) const SOLVABLE_WORDS: usize = 12;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum CacheSection {
     Facts,
-    Starts,
+    Blocks,
     Strings,
     Relations,
     Solvables,
@@ -45,7 +47,7 @@ pub(crate) enum CacheSection {
 
 pub(crate) const SECTIONS: usize = 9;
 
-/// Where a section lies and what it must hash to (not used for facts: their records have their own).
+/// Where a section lies and what it must hash to (not used for facts: their blocks have their own).
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CachePlace {
     pub(crate) offset: u64,

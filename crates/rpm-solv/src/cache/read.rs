@@ -1,9 +1,11 @@
 //! Opening a cache file and reading facts from it.
 
+use super::blocks::{self, Block, BlockReader};
 use super::{CachePlace, CacheSection, FOOTER, Footer, MAGIC};
 use crate::error::SolvError;
-use crate::facts::{self, Facts, RECORD_HEAD};
+use crate::facts::{self, FactPart};
 use crate::files::FileIndex;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -12,14 +14,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Largest section that is read into memory.
 const MAX_SECTION: u64 = 1 << 31;
-/// How much is read to get one record: most fit.
-const RECORD_GUESS: usize = 4096;
 
 /// An open cache file whose key matched.
 pub struct CacheFile {
     file: File,
     path: PathBuf,
     footer: Footer,
+    pub(super) blocks: Vec<Block>,
+    pub(super) reader: RefCell<BlockReader>,
     index: Option<FileIndex>,
     pub(super) own_paths: HashSet<Vec<u8>>,
 }
@@ -80,19 +82,33 @@ impl CacheFile {
         if at != end {
             return Err(unusable("its sections do not fill it"));
         }
-        Ok(Self {
+        let mut cache = Self {
             file,
             path: path.to_owned(),
             footer,
+            blocks: Vec::new(),
+            reader: RefCell::default(),
             index: None,
             own_paths: HashSet::new(),
-        })
+        };
+        let facts = cache.place(CacheSection::Facts);
+        cache.blocks = blocks::blocks(&cache.groups(CacheSection::Blocks)?, facts.offset)
+            .filter(|(_, end)| *end == facts.offset + facts.length)
+            .map(|(blocks, _)| blocks)
+            .ok_or_else(|| unusable("its blocks do not fill their section"))?;
+        Ok(cache)
     }
 
     /// How many packages the file says it holds.
     #[must_use]
     pub fn package_count(&self) -> usize {
-        (self.place(CacheSection::Starts).length / 8) as usize
+        self.blocks.last().map_or(0, |block| block.end) as usize
+    }
+
+    /// Bytes of all facts.
+    #[cfg(test)]
+    pub(super) fn facts_length(&self) -> u64 {
+        self.place(CacheSection::Facts).length
     }
 
     pub(super) fn place(&self, section: CacheSection) -> CachePlace {
@@ -106,9 +122,14 @@ impl CacheFile {
         }
     }
 
-    fn read(&self, bytes: &mut [u8], at: u64) -> Result<(), SolvError> {
+    /// For `map_err`: the file could not be read.
+    pub(super) fn io(&self) -> impl Fn(std::io::Error) -> SolvError {
+        SolvError::io(&self.path)
+    }
+
+    pub(super) fn read(&self, bytes: &mut [u8], at: u64) -> Result<(), SolvError> {
         let read = self.file.read_exact_at(bytes, at);
-        read.map_err(SolvError::io(&self.path))
+        read.map_err(self.io())
     }
 
     /// A section's bytes, checked.
@@ -187,87 +208,16 @@ impl CacheFile {
             .ok_or_else(|| self.unusable("its file index is damaged"))
     }
 
-    /// The facts of package `index`.
-    pub(crate) fn facts(&self, index: u32) -> Result<Facts, SolvError> {
-        let starts = self.place(CacheSection::Starts);
-        let region = self.place(CacheSection::Facts);
-        let damaged = || self.unusable("a record is damaged");
-        if u64::from(index) >= starts.length / 8 {
-            return Err(damaged());
-        }
-        let mut word = [0; 8];
-        self.read(&mut word, starts.offset + u64::from(index) * 8)?;
-        let start = u64::from_ne_bytes(word);
-        let end = region.offset + region.length;
-        let room = end
-            .checked_sub(start)
-            .filter(|_| start >= region.offset)
-            .ok_or_else(damaged)?;
-        let mut record = vec![0; room.min(RECORD_GUESS as u64) as usize];
-        self.read(&mut record, start)?;
-        let (length, ..) = facts::head(&record).ok_or_else(damaged)?;
-        let whole = length + RECORD_HEAD;
-        if whole as u64 > room {
-            return Err(damaged());
-        }
-        if whole > record.len() {
-            record.resize(whole, 0);
-            self.read(&mut record, start)?;
-        }
-        facts::body(&record, index)
-            .and_then(facts::decode)
-            .ok_or_else(damaged)
-    }
-
     /// [`crate::path_hash`] of each package's checksum text, in file order: how other metadata names packages.
     ///
     /// # Errors
     /// The file is damaged or cannot be read.
     pub fn checksum_hashes(&self) -> Result<Vec<u64>, SolvError> {
         let mut hashes = Vec::with_capacity(self.package_count());
-        self.scan(1 << 20, &mut |_, body| {
-            let checksum = facts::checksum_of(body).unwrap_or_default();
-            hashes.push(crate::path_hash(checksum));
+        self.scan(FactPart::Plan, &mut |_, body| {
+            let (checksum, _) = facts::identity(body).unwrap_or_default();
+            hashes.push(crate::path_hash(checksum.as_bytes()));
         })?;
         Ok(hashes)
-    }
-
-    /// Reads all records in order, `buffer` bytes at a time, and hands each body to `visit` with its package number.
-    pub(crate) fn scan(
-        &self,
-        buffer: usize,
-        visit: &mut dyn FnMut(u32, &[u8]),
-    ) -> Result<(), SolvError> {
-        let region = self.place(CacheSection::Facts);
-        let end = region.offset + region.length;
-        let mut at = region.offset;
-        let mut index = 0;
-        let mut bytes: Vec<u8> = Vec::new();
-        let mut want = buffer;
-        while at < end {
-            bytes.resize((end - at).min(want as u64) as usize, 0);
-            self.read(&mut bytes, at)?;
-            let mut used = 0;
-            want = buffer;
-            while let Some(rest) = bytes.get(used..).filter(|rest| rest.len() >= RECORD_HEAD) {
-                let (length, ..) =
-                    facts::head(rest).ok_or_else(|| self.unusable("a record is damaged"))?;
-                let whole = length + RECORD_HEAD;
-                if whole > rest.len() {
-                    want = want.max(whole);
-                    break;
-                }
-                let body =
-                    facts::body(rest, index).ok_or_else(|| self.unusable("a record is damaged"))?;
-                visit(index, body);
-                index += 1;
-                used += whole;
-            }
-            if used == 0 && at + bytes.len() as u64 == end {
-                return Err(self.unusable("a record is damaged"));
-            }
-            at += used as u64;
-        }
-        Ok(())
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{CacheFile, CacheWriter, EarlierCache};
 use crate::{
-    DepInput, EvrInput, JobAction, PackageFacts, PackageInput, Pool, SolvError, SolveResult,
-    SolverJob, SolverOptions, StepKind,
+    DepInput, EvrInput, JobAction, PackageFacts, PackageInput, PlanFacts, Pool, SolvError,
+    SolveResult, SolverJob, SolverOptions, StepKind,
 };
 use rpm_pkg::dep::{DepFlags, DepGroup};
 use std::path::Path;
@@ -29,8 +29,11 @@ fn package<'a>(name: &'a str, version: &'a str) -> PackageInput<'a> {
         facts: PackageFacts {
             summary: "A Package",
             description: "Of some kind",
-            location: "p/x.rpm",
-            package_size: 77,
+            plan: PlanFacts {
+                location: "p/x.rpm",
+                package_size: 77,
+                ..PlanFacts::default()
+            },
             ..PackageFacts::default()
         },
         ..PackageInput::default()
@@ -253,4 +256,156 @@ fn recommends_stand_in_the_order_of_libsolvs_own_files() {
         vec!["b", "x", "b >= 1", "b >= 2"],
     ];
     assert_eq!(texts, expected);
+}
+
+/// A repository of several blocks: the facts of package `n`.
+fn many<'a>(n: usize, texts: &'a [String; 4]) -> PackageInput<'a> {
+    let [version, location, checksum, summary] = texts;
+    PackageInput {
+        evr: EvrInput::new(Some(n as u32 % 3), version, "1.ph5"),
+        facts: PackageFacts {
+            plan: PlanFacts {
+                location,
+                location_base: if n.is_multiple_of(7) {
+                    "https://example.org/base"
+                } else {
+                    ""
+                },
+                checksum_kind: ["sha256", "sha", "sha512", "none"][n % 4],
+                checksum,
+                package_size: n as u64 * 1000,
+                installed_size: u64::MAX - n as u64,
+                database_number: n as u32,
+            },
+            summary,
+            description: if n.is_multiple_of(2) {
+                summary
+            } else {
+                "Several lines\nof another text"
+            },
+            url: "https://example.org/",
+            license: "MIT AND Apache-2.0",
+            sourcerpm: location,
+            file_time: 1_700_000_000 + n as u64,
+        },
+        ..package("package", version)
+    }
+}
+
+fn texts_of(n: usize) -> [String; 4] {
+    let version = format!("{n}.0");
+    let location = match n % 5 {
+        0 => format!("x86_64/package-{version}-1.ph5.noarch.rpm"),
+        1 => format!("package-{version}-1.ph5.noarch.rpm"),
+        // Not the usual name.
+        2 => format!("p/package-{version}.rpm"),
+        3 => format!("p/package-{n}:{version}-1.ph5.noarch.rpm"),
+        _ => String::new(),
+    };
+    let checksum = match n % 4 {
+        0 => format!("{n:064x}"),
+        1 => format!("{n:040x}"),
+        // Upper case comes back as such, and what is no checksum as it is.
+        2 => format!("{:0128X}", n + 0xabcdef),
+        _ => "not hexadecimal".to_owned(),
+    };
+    let summary = format!("Package number {n} of many \u{e4}\u{20ac}");
+    [version, location, checksum, summary]
+}
+
+const MANY: usize = 2000;
+
+fn write_many(path: &Path, plain: bool) {
+    let mut writer = CacheWriter::create(path, b"key").unwrap();
+    if plain {
+        writer.leave_plain();
+    }
+    for n in 0..MANY {
+        writer.add(&many(n, &texts_of(n))).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+fn owned(facts: &PackageFacts<&str>) -> crate::Facts {
+    let text = |text: &str| text.to_owned();
+    crate::Facts {
+        plan: PlanFacts {
+            location: text(facts.plan.location),
+            location_base: text(facts.plan.location_base),
+            checksum_kind: text(facts.plan.checksum_kind),
+            checksum: text(facts.plan.checksum),
+            package_size: facts.plan.package_size,
+            installed_size: facts.plan.installed_size,
+            database_number: facts.plan.database_number,
+        },
+        summary: text(facts.summary),
+        description: text(facts.description),
+        url: text(facts.url),
+        license: text(facts.license),
+        sourcerpm: text(facts.sourcerpm),
+        file_time: facts.file_time,
+    }
+}
+
+#[test]
+fn facts_come_back_from_every_block_in_any_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("r.cache");
+    for (alone, plain) in [(true, false), (false, false), (true, true)] {
+        write_many(&path, plain);
+        let pool = load(&path, alone).unwrap();
+        let repo = pool.repos().next().unwrap();
+        let ids: Vec<_> = pool.repo_solvables(repo).collect();
+        assert_eq!(ids.len(), MANY);
+        for step in [1, 1009] {
+            for at in 0..MANY {
+                let n = at * step % MANY;
+                let expected = owned(&many(n, &texts_of(n)).facts);
+                assert_eq!(pool.plan_facts(ids[n]).unwrap(), expected.plan, "{n}");
+                assert_eq!(pool.facts(ids[n]).unwrap(), expected, "{n}");
+            }
+        }
+        let found = pool.search(&["number 1999", "another text"]).unwrap();
+        assert_eq!(found[0], ids[MANY - 1..]);
+        assert_eq!(found[1].len(), MANY / 2);
+    }
+    let hashes = CacheFile::open(&path, b"key").unwrap().checksum_hashes();
+    let hash = |n| crate::path_hash(texts_of(n)[2].as_bytes());
+    assert_eq!(hashes.unwrap(), (0..MANY).map(hash).collect::<Vec<_>>());
+}
+
+#[test]
+fn facts_take_little_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("r.cache");
+    write_many(&path, false);
+    let facts = CacheFile::open(&path, b"key").unwrap().facts_length();
+    let each = facts / MANY as u64;
+    assert!(each <= 110, "{each} bytes of facts per package");
+}
+
+#[test]
+fn a_damaged_block_is_refused_and_the_others_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("r.cache");
+    write_many(&path, false);
+    let good = std::fs::read(&path).unwrap();
+    let length = CacheFile::open(&path, b"key").unwrap().facts_length() as usize;
+    for at in (8..8 + length).step_by(length / 12) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let pool = load(&path, true).unwrap();
+        let mut refused = 0;
+        for id in pool.solvables() {
+            match pool.facts(id) {
+                Ok(facts) => {
+                    let n = facts.plan.database_number as usize;
+                    assert_eq!(facts, owned(&many(n, &texts_of(n)).facts));
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(0 < refused && refused < MANY / 4, "byte {at}: {refused}");
+    }
 }

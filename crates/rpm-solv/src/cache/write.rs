@@ -1,10 +1,11 @@
 //! Writing a cache file from a stream of packages.
 
+use super::blocks::BlockWriter;
 use super::order::order_recommends;
 use super::{CachePlace, CacheSection, Footer, MAGIC, MAX_KEY, SECTIONS, SOLVABLE_WORDS};
 use crate::deps;
 use crate::error::SolvError;
-use crate::facts;
+use crate::facts::FactPart;
 use crate::ffi::{self, Id};
 use crate::files::FileIndex;
 use crate::input::PackageInput;
@@ -15,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Facts are handed to the file in pieces of this size.
-const FLUSH_AT: usize = 256 << 10;
+/// The file is written in pieces of this size.
+const PIECE: usize = 256 << 10;
 
 /// Builds a cache file. Memory holds what the solver needs; facts go straight to the file.
 pub struct CacheWriter {
@@ -24,8 +25,8 @@ pub struct CacheWriter {
     pub(super) repo: *mut ffi::Repo,
     scratch: String,
     pub(super) files: FileIndex,
-    starts: Vec<u64>,
-    pending: Vec<u8>,
+    packages: usize,
+    blocks: BlockWriter,
     out: BufWriter<File>,
     at: u64,
     path: PathBuf,
@@ -46,11 +47,12 @@ impl CacheWriter {
     /// Starts in an empty file that is open for writing; `path` is its name in messages.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file cannot be written, or there is no memory to compress.
     pub fn with_file(file: File, path: &Path, key: &[u8]) -> Result<Self, SolvError> {
         let io = SolvError::io(path);
-        let mut out = BufWriter::with_capacity(FLUSH_AT, file);
+        let mut out = BufWriter::with_capacity(PIECE, file);
         out.write_all(&MAGIC.to_ne_bytes()).map_err(io)?;
+        let blocks = BlockWriter::new().map_err(io)?;
         // SAFETY: a new pool with one repository; both are used by this writer alone and freed with it.
         let (raw, repo) = unsafe {
             let raw = ffi::pool_create();
@@ -63,8 +65,8 @@ impl CacheWriter {
             repo,
             scratch: String::new(),
             files: FileIndex::default(),
-            starts: Vec::new(),
-            pending: Vec::with_capacity(FLUSH_AT * 2),
+            packages: 0,
+            blocks,
             out,
             at: 8,
             path: path.to_owned(),
@@ -73,6 +75,11 @@ impl CacheWriter {
                 places: [CachePlace::default(); SECTIONS],
             },
         })
+    }
+
+    /// The texts of packages that are added from now on are not compressed: for a file that is soon written anew.
+    pub fn leave_plain(&mut self) {
+        self.blocks.leave_plain();
     }
 
     /// Adds a package.
@@ -86,30 +93,29 @@ impl CacheWriter {
         for path in input.files {
             self.files.add(path, index);
         }
-        self.add_record(&mut |out| facts::encode(&input.facts, index, out))
+        self.add_records(&mut |part, out| part.put(input, out))
     }
 
     /// The number of the next package.
     pub(super) fn next_number(&self) -> Result<u32, SolvError> {
-        if self.starts.len() as u64 >= MAX_PACKAGES {
+        if self.packages as u64 >= MAX_PACKAGES {
             return Err(SolvError::TooLarge {
                 repo: self.path.display().to_string(),
                 what: "packages",
                 limit: MAX_PACKAGES,
             });
         }
-        Ok(self.starts.len() as u32)
+        Ok(self.packages as u32)
     }
 
-    /// Adds the record that `encode` appends.
-    pub(super) fn add_record(
+    /// Adds the records that `put` appends.
+    pub(super) fn add_records(
         &mut self,
-        encode: &mut dyn FnMut(&mut Vec<u8>),
+        put: &mut dyn FnMut(FactPart, &mut Vec<u8>),
     ) -> Result<(), SolvError> {
-        self.starts.push(self.at + self.pending.len() as u64);
-        encode(&mut self.pending);
-        if self.pending.len() >= FLUSH_AT {
-            self.flush_facts()?;
+        self.packages += 1;
+        if self.blocks.add(put) {
+            self.close_block()?;
         }
         Ok(())
     }
@@ -117,13 +123,13 @@ impl CacheWriter {
     /// How many packages were added.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.starts.len()
+        self.packages
     }
 
     /// Whether no package was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.starts.is_empty()
+        self.packages == 0
     }
 
     /// Paths that packages of this repository depend on and none was found for in its own files.
@@ -144,19 +150,19 @@ impl CacheWriter {
     /// # Errors
     /// The file cannot be written.
     pub fn finish(mut self) -> Result<(), SolvError> {
-        self.flush_facts()?;
+        self.close_block()?;
         self.footer.places[CacheSection::Facts as usize] = CachePlace {
             offset: 8,
             length: self.at - 8,
             hash: 0,
         };
-        self.pending = Vec::new();
         self.files.sort();
         // SAFETY: the pool is this writer's and holds its repository alone; the borrow of self ends with the call.
         unsafe { order_recommends(self.raw.as_ref(), &mut *self.repo, self.solvables()) };
         self.add_file_provides();
-        let starts: Vec<u8> = self.starts.iter().flat_map(|at| at.to_ne_bytes()).collect();
-        self.section(CacheSection::Starts, &starts)?;
+        let words = self.blocks.table().as_flattened().iter();
+        let table: Vec<u8> = words.flat_map(|word| word.to_ne_bytes()).collect();
+        self.section(CacheSection::Blocks, &table)?;
         self.write_pool()?;
         let files = std::mem::take(&mut self.files);
         let entries = files.entries().iter();
@@ -215,12 +221,12 @@ impl CacheWriter {
         unsafe {
             let start = (*self.repo).start as usize;
             let first = self.raw.as_ref().solvables.add(start);
-            std::slice::from_raw_parts(first, self.starts.len())
+            std::slice::from_raw_parts(first, self.packages)
         }
     }
 
     fn solvable_words(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.starts.len() * SOLVABLE_WORDS * 4);
+        let mut out = Vec::with_capacity(self.packages * SOLVABLE_WORDS * 4);
         for s in self.solvables() {
             let words = [
                 s.name as u32,
@@ -255,12 +261,13 @@ impl CacheWriter {
         }
     }
 
-    fn flush_facts(&mut self) -> Result<(), SolvError> {
-        let pending = std::mem::take(&mut self.pending);
-        self.write(&pending)?;
-        self.pending = pending;
-        self.pending.clear();
-        Ok(())
+    fn close_block(&mut self) -> Result<(), SolvError> {
+        let (out, at) = (&mut self.out, &mut self.at);
+        let closed = self.blocks.close(&mut |bytes| {
+            *at += bytes.len() as u64;
+            out.write_all(bytes)
+        });
+        closed.map_err(SolvError::io(&self.path))
     }
 
     fn section(&mut self, section: CacheSection, bytes: &[u8]) -> Result<(), SolvError> {

@@ -200,7 +200,7 @@ impl Details {
         }
         let mut installed = HashMap::new();
         for id in chosen.iter().filter(|id| packages.pool.is_installed(**id)) {
-            installed.insert(packages.pool.facts(*id)?.database_number, *id);
+            installed.insert(packages.pool.plan_facts(*id)?.database_number, *id);
         }
         let db = if installed.is_empty() {
             None

@@ -11,7 +11,7 @@ use rpm_catalog::Catalog;
 use rpm_pkg::dep::DepFlags;
 use rpm_pkg::evr::Evr;
 use rpm_pkg::nevra::Nevra;
-use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, RepoId, SolvableId};
+use rpm_solv::{DepInput, EvrInput, PackageFacts, PackageInput, PlanFacts, RepoId, SolvableId};
 
 use crate::error::Outcome;
 use crate::session::{OnDemand, Packages};
@@ -186,10 +186,13 @@ impl Lists {
             enhances: &package.deps("enhances"),
             files: &files,
             facts: PackageFacts {
-                location: &location,
-                database_number: number,
-                package_size: 1000,
-                installed_size: 2000,
+                plan: PlanFacts {
+                    location: &location,
+                    database_number: number,
+                    package_size: 1000,
+                    installed_size: 2000,
+                    ..PlanFacts::default()
+                },
                 ..PackageFacts::default()
             },
             ..PackageInput::default()
