@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 pub use crate::error::HeaderError;
 pub use iter::{Strings, U16s, U32s, U64s};
+use read::RawEntry;
 pub use write::{DatabaseHeader, HeaderBuilder, TagValue, WriteError};
 
 /// The eight bytes before every header in a file; not stored in databases, but part of what
@@ -107,14 +108,14 @@ impl TagType {
     }
 }
 
-/// One index entry with its value's place in the data.
+/// What a checked header keeps of an index entry: a transaction holds thousands of headers, and all else stands in
+/// their bytes.
 #[derive(Debug, Clone, Copy)]
 struct IndexSlot {
-    tag: u32,
-    kind: TagType,
-    offset: u32,
-    count: u32,
+    /// Bytes of the value.
     length: u32,
+    /// Position in the index; [`MAX_MAIN_ENTRIES`] fits.
+    position: u16,
 }
 
 /// One tag with its value, borrowed from a header.
@@ -278,22 +279,26 @@ impl Header {
     }
 
     fn slot(&self, tag: u32) -> Option<&IndexSlot> {
-        let index = self.slots.partition_point(|slot| slot.tag < tag);
-        self.slots.get(index).filter(|slot| slot.tag == tag)
+        let of = |slot: &IndexSlot| RawEntry::at(&self.bytes, slot.position).tag;
+        let index = self.slots.partition_point(|slot| of(slot) < tag);
+        self.slots.get(index).filter(|slot| of(slot) == tag)
     }
 
     fn range(&self, slot: &IndexSlot) -> Range<usize> {
-        let start = self.data_start + slot.offset as usize;
+        let offset = RawEntry::at(&self.bytes, slot.position).offset;
+        let start = self.data_start + offset as usize;
         start..start + slot.length as usize
     }
 
     fn view(&self, slot: &IndexSlot) -> IndexEntry<'_> {
+        let raw = RawEntry::at(&self.bytes, slot.position);
         IndexEntry {
-            tag: slot.tag,
-            kind: slot.kind,
-            count: slot.count,
+            tag: raw.tag,
+            // The types were checked when the header was read.
+            kind: TagType::from_number(raw.kind).unwrap_or(TagType::Bin),
+            count: raw.count,
             data: self.bytes.get(self.range(slot)).unwrap_or_default(),
-            in_region: slot.offset < self.region_data,
+            in_region: (raw.offset as u32) < self.region_data,
         }
     }
 

@@ -5,6 +5,7 @@ use super::{
     MAX_SIGNATURE_DATA, MAX_SIGNATURE_ENTRIES, MAX_TOTAL, TagType, tag,
 };
 use crate::error::{EntryProblem, HeaderError};
+use std::sync::Arc;
 
 /// Tags below this one are reserved; rpm's tags are signed, negative ones invalid.
 const FIRST_TAG: u32 = 100;
@@ -40,14 +41,29 @@ impl HeaderCounts {
 
 /// An index entry or region trailer as stored.
 #[derive(Clone, Copy)]
-struct RawEntry {
+pub(super) struct RawEntry {
+    pub(super) tag: u32,
+    pub(super) kind: u32,
+    pub(super) offset: i32,
+    pub(super) count: u32,
+}
+
+/// A checked entry, while its header is read.
+#[derive(Clone, Copy)]
+struct CheckedEntry {
     tag: u32,
-    kind: u32,
-    offset: i32,
-    count: u32,
+    kind: TagType,
+    offset: u32,
+    length: u32,
 }
 
 impl RawEntry {
+    /// The entry at a position of the index of a whole header.
+    pub(super) fn at(header: &[u8], position: u16) -> Self {
+        let start = INTRO_SIZE + usize::from(position) * ENTRY_SIZE;
+        RawEntry::read(header.get(start..).unwrap_or_default())
+    }
+
     fn read(bytes: &[u8]) -> Self {
         RawEntry {
             tag: be32(bytes, 0),
@@ -92,7 +108,7 @@ pub(super) fn parse(bytes: Vec<u8>, kind: HeaderKind) -> Result<Header, HeaderEr
     Ok(Header {
         kind,
         data_start,
-        slots: sort(slots).into(),
+        slots,
         region_entries: region.entries,
         region_data: region.data,
         bytes: bytes.into(),
@@ -156,13 +172,13 @@ fn check_region(
     Ok(region)
 }
 
-/// Checks 11 to 22: every entry by itself, against its neighbours, and the sum of all.
+/// Checks 11 to 22: every entry by itself, against its neighbours, and the sum of all. Gives the places of the values.
 fn check_entries(
     index: &[u8],
     data: &[u8],
     region: &Region,
     kind: HeaderKind,
-) -> Result<Vec<IndexSlot>, HeaderError> {
+) -> Result<Arc<[IndexSlot]>, HeaderError> {
     let mut slots = Vec::with_capacity(index.len() / ENTRY_SIZE);
     let mut end = 0_u32;
     let mut used = 0_u64;
@@ -173,16 +189,18 @@ fn check_entries(
             tag: raw.tag,
             problem,
         };
-        let slot = check_entry(&raw, data, kind).map_err(fail)?;
-        let slot_end = slot.offset + slot.length;
+        let entry = check_entry(&raw, data, kind).map_err(fail)?;
+        let entry_end = entry.offset + entry.length;
         let in_region = position < region.entries as usize;
-        let crosses = slot.offset < region.data && slot_end > region.trailer;
-        if slot.offset < end || crosses || in_region != (slot.offset < region.data) {
+        let crosses = entry.offset < region.data && entry_end > region.trailer;
+        if entry.offset < end || crosses || in_region != (entry.offset < region.data) {
             return Err(fail(EntryProblem::Overlap));
         }
-        end = slot_end;
-        used = used.next_multiple_of(u64::from(slot.kind.size())) + u64::from(slot.length);
-        slots.push(slot);
+        end = entry_end;
+        used = used.next_multiple_of(u64::from(entry.kind.size())) + u64::from(entry.length);
+        let position = u16::try_from(position).map_err(|_| fail(EntryProblem::Count))?;
+        let length = entry.length;
+        slots.push((entry.tag, IndexSlot { length, position }));
     }
     used += ENTRY_SIZE as u64;
     if used != data.len() as u64 {
@@ -191,10 +209,14 @@ fn check_entries(
             data: data.len() as u32,
         });
     }
-    Ok(slots)
+    Ok(sort(slots))
 }
 
-fn check_entry(raw: &RawEntry, data: &[u8], kind: HeaderKind) -> Result<IndexSlot, EntryProblem> {
+fn check_entry(
+    raw: &RawEntry,
+    data: &[u8],
+    kind: HeaderKind,
+) -> Result<CheckedEntry, EntryProblem> {
     if raw.tag < FIRST_TAG || i32::try_from(raw.tag).is_err() {
         return Err(EntryProblem::Tag);
     }
@@ -212,11 +234,10 @@ fn check_entry(raw: &RawEntry, data: &[u8], kind: HeaderKind) -> Result<IndexSlo
         return Err(EntryProblem::KnownType);
     }
     let length = value_length(value, raw.count, rest).ok_or(EntryProblem::Truncated)?;
-    Ok(IndexSlot {
+    Ok(CheckedEntry {
         tag: raw.tag,
         kind: value,
         offset,
-        count: raw.count,
         length,
     })
 }
@@ -245,16 +266,16 @@ fn value_length(kind: TagType, count: u32, rest: &[u8]) -> Option<u32> {
 
 /// Sorts by tag. A later entry replaces an earlier one of the same tag: entries that a database
 /// added win over those of the region, as in rpm's `hdrblobImport`.
-fn sort(mut slots: Vec<IndexSlot>) -> Vec<IndexSlot> {
-    slots.sort_by_key(|slot| slot.tag);
+fn sort(mut slots: Vec<(u32, IndexSlot)>) -> Arc<[IndexSlot]> {
+    slots.sort_by_key(|(tag, _)| *tag);
     slots.dedup_by(|later, kept| {
-        let same = later.tag == kept.tag;
+        let same = later.0 == kept.0;
         if same {
             *kept = *later;
         }
         same
     });
-    slots
+    slots.into_iter().map(|(_, slot)| slot).collect()
 }
 
 /// A big-endian integer at `at`; 0 when the bytes are missing, which callers have excluded.
