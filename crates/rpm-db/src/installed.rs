@@ -90,7 +90,12 @@ const LEGACY_SIGNATURES: u32 = 1000;
 /// What a database header takes from the signature header of its package, under the numbers that it has there. The
 /// signature header itself is mostly room that was reserved for more signatures: thousands of bytes.
 #[derive(Clone, Debug)]
-pub struct StoredSignature(Box<[(u32, TagValue)]>);
+pub struct StoredSignature {
+    /// Tag, type, number of elements and bytes of each value.
+    entries: Box<[(u32, TagType, u32, usize)]>,
+    /// The values, one behind the other.
+    data: Box<[u8]>,
+}
 
 impl StoredSignature {
     /// Takes it from a package's two headers. `as_rpm6`: as rpm 6 does, not as 4.x: tags 278 and 279 too, and in
@@ -100,9 +105,29 @@ impl StoredSignature {
     /// [`DbError::BadPackage`] for packages that rpm refuses too: a tag of the wrong type or size, or one that the
     /// main header also has.
     pub fn of(signature: &Header, main: &Header, as_rpm6: bool) -> Result<Self, DbError> {
-        let entries = translated(signature, main, as_rpm6)?.into_iter();
-        let values = entries.map(|(tag, entry)| (tag, TagValue::of(&entry)));
-        Ok(StoredSignature(values.collect()))
+        let entries = translated(signature, main, as_rpm6)?;
+        let values: Vec<&[u8]> = entries.iter().map(|(_, entry)| entry.data).collect();
+        let data = values.concat().into();
+        let entries = entries.iter();
+        let entries = entries.map(|(tag, it)| (*tag, it.kind, it.count, it.data.len()));
+        Ok(StoredSignature {
+            entries: entries.collect(),
+            data,
+        })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = IndexEntry<'_>> {
+        let mut rest = &self.data[..];
+        self.entries.iter().map(move |&(tag, kind, count, length)| {
+            let data = rest.split_off(..length).unwrap_or_default();
+            IndexEntry {
+                tag,
+                kind,
+                count,
+                data,
+                in_region: false,
+            }
+        })
     }
 }
 
@@ -123,8 +148,8 @@ impl InstalledHeader {
         facts: &InstallFacts<'_>,
     ) -> Result<Self, DbError> {
         let mut record = DatabaseHeader::from_header(main);
-        for (tag, value) in &signature.0 {
-            record.add(*tag, value.clone());
+        for entry in signature.iter() {
+            record.copy(entry.tag, &entry);
         }
         let states = match facts.states {
             [] => vec![FileState::Normal; main.count(tag::BASENAMES)],
@@ -259,6 +284,8 @@ mod tests {
         main.add(tag::NAME, TagValue::string("a"));
         let main = main.build(HeaderKind::Main).unwrap();
         let kept = StoredSignature::of(&signature, &main, false).unwrap();
-        assert_eq!(*kept.0, [(tag::SIGSIZE, TagValue::int32(7))]);
+        let kept: Vec<(u32, TagValue)> =
+            kept.iter().map(|it| (it.tag, TagValue::of(&it))).collect();
+        assert_eq!(kept, [(tag::SIGSIZE, TagValue::int32(7))]);
     }
 }
