@@ -50,7 +50,7 @@ pub fn perform(
     goal: &Goal,
     request: &Request,
 ) -> Outcome<u8> {
-    let plan = plan(session, &mut packages, goal, request)?;
+    let mut plan = plan(session, &mut packages, goal, request)?;
     if plan.is_empty() {
         record::mark_requested(session, &packages, goal, &request.auto)?;
         return Err(Code::CLI_NOTHING_TO_DO.into());
@@ -62,8 +62,10 @@ pub fn perform(
     if session.settings.download_only {
         return Ok(0);
     }
-    // All packages of all repositories: the transaction needs the memory and not them.
+    // All packages of all repositories, what they promised, connections: the transaction needs the memory and not them.
     drop(packages);
+    plan.forget_promises();
+    session.client().rest();
     carry_out(session, goal, &plan, verified)
 }
 

@@ -174,6 +174,15 @@ impl Plan {
         self.changes.is_empty()
     }
 
+    /// Forgets what packages promised, once they have been compared with it.
+    pub fn forget_promises(&mut self) {
+        let origins = self
+            .changes
+            .iter_mut()
+            .flat_map(|change| &mut change.origin);
+        origins.for_each(|origin| origin.promised = Promised::default());
+    }
+
     /// The changes of one kind, in order. A package that goes because it is obsoleted counts
     /// under [`PlannedAction::Obsolete`] alone (C tdnf lists it twice).
     pub fn of(&self, action: PlannedAction) -> impl Iterator<Item = &PlannedChange> {
