@@ -5,7 +5,6 @@
 //! own, inside it. Its staged files are copied there, and the journal learns of both before the
 //! first step that relies on them.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
@@ -81,9 +80,13 @@ fn is_cross_device(error: &TransactionError) -> bool {
 
 impl CrossDevice {
     /// The steps of an element as they are made.
-    pub(crate) fn ops(&self, index: usize, plan: &ElementPlan) -> Vec<Op> {
+    pub(crate) fn ops(
+        &self,
+        index: usize,
+        plan: &ElementPlan,
+    ) -> Result<Vec<Op>, TransactionError> {
         match self.steps.get(&index) {
-            Some(steps) => steps.iter().map(|step| step.op.clone()).collect(),
+            Some(steps) => Ok(steps.iter().map(|step| step.op.clone()).collect()),
             None => ops(plan),
         }
     }
@@ -95,20 +98,20 @@ impl CrossDevice {
 
     /// The steps of an element, those in directories known to need it moved; what is kept is
     /// linked, and the journal knows that.
-    pub(crate) fn begin<'p>(
+    pub(crate) fn begin(
         &mut self,
         site: &mut Site<'_>,
-        item: Item<'p>,
-    ) -> Result<Cow<'p, [Step]>, TransactionError> {
-        let planned = &item.files.steps[..];
-        let mut steps = Cow::Borrowed(planned);
+        item: Item<'_>,
+    ) -> Result<Vec<Step>, TransactionError> {
+        let mut steps = item.files.steps.read()?;
         if !self.own.is_empty() {
-            let mut known: Vec<&[u8]> = planned.iter().map(|s| split(s.op.target()).0).collect();
+            let dirs = steps.iter().map(|step| split(step.op.target()).0.to_vec());
+            let mut known: Vec<Vec<u8>> = dirs.collect();
             known.sort_unstable();
             known.dedup();
-            known.retain(|dir| self.own.contains_key(*dir));
+            known.retain(|dir| self.own.contains_key(dir));
             for dir in known {
-                self.move_to(site, item, &mut steps, &Move::of(dir))?;
+                self.move_to(site, item, &mut steps, &Move::of(&dir))?;
             }
         }
         let linked = match link_kept(site.root, site.stages, &steps) {
@@ -142,7 +145,7 @@ impl CrossDevice {
         &mut self,
         site: &mut Site<'_>,
         item: Item<'_>,
-        steps: &mut Cow<'_, [Step]>,
+        steps: &mut Vec<Step>,
         at: usize,
         error: TransactionError,
     ) -> Result<(), TransactionError> {
@@ -166,14 +169,14 @@ impl CrossDevice {
         &mut self,
         site: &mut Site<'_>,
         item: Item<'_>,
-        steps: &mut Cow<'_, [Step]>,
+        steps: &mut Vec<Step>,
         &Move { dir, from, begun }: &Move<'_>,
     ) -> Result<(), TransactionError> {
         let own = match self.own.get(dir) {
             Some(&own) => own,
             None => self.make_own(site, dir)?,
         };
-        let mut new = steps.to_vec();
+        let mut new = steps.clone();
         let mut left = Vec::new();
         let mut copied = HashMap::new();
         for step in new.iter_mut().skip(from) {
@@ -198,7 +201,7 @@ impl CrossDevice {
             unlink(from, staged_name(id)).map_err(failed)?;
         }
         self.steps.insert(item.index, new.clone());
-        *steps = Cow::Owned(new);
+        *steps = new;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use super::cross_device::{CrossDevice, Item, Site};
 use super::error::TransactionError;
 use super::event::Warning;
 use super::label::Labels;
-use super::plan::{ElementPlan, FilePlan};
+use super::plan::{FilePlan, Step};
 use super::recover::{Undoable, undo};
 use super::root::{Owners, RootDir};
 use super::stages::Stages;
@@ -64,20 +64,20 @@ impl FileSteps {
         };
         let applied = self.make_steps(site, item, (&owners, &labels), warnings);
         self.labels = Some(labels);
-        if !changes_owners(item.files) {
+        if !changes_owners(&applied?) {
             self.owners = Some(owners);
         }
-        applied
+        Ok(())
     }
 
-    /// Makes the steps, one after the other.
+    /// Makes the steps, one after the other, and gives them.
     fn make_steps(
         &mut self,
         site: &mut Site<'_>,
         item: Item<'_>,
         (owners, labels): (&Owners, &Labels),
         warnings: &mut Vec<Warning>,
-    ) -> Result<(), TransactionError> {
+    ) -> Result<Vec<Step>, TransactionError> {
         let mut steps = self.cross_device.begin(site, item)?;
         let mut at = 0;
         while at < steps.len() {
@@ -103,7 +103,7 @@ impl FileSteps {
                     .after_refusal(site, item, &mut steps, at, error)?;
             }
         }
-        Ok(())
+        Ok(steps)
     }
 
     /// Undoes the steps of all elements.
@@ -116,7 +116,7 @@ impl FileSteps {
         let elements = plan.elements.iter().enumerate();
         let ops: Vec<Vec<Op>> = elements
             .map(|(index, files)| self.cross_device.ops(index, files))
-            .collect();
+            .collect::<Result<_, _>>()?;
         let elements: Vec<Undoable<'_>> = ops
             .iter()
             .enumerate()
@@ -131,8 +131,8 @@ impl FileSteps {
 
 /// Does the element bring or take away the files that names of owners are looked up in? The
 /// elements after it need the new ones: the first packages of a root bring its users.
-fn changes_owners(files: &ElementPlan) -> bool {
+fn changes_owners(steps: &[Step]) -> bool {
     let sources: [&[u8]; 2] = [b"/etc/passwd", b"/etc/group"];
-    let mut targets = files.steps.iter().map(|step| step.op.target());
+    let mut targets = steps.iter().map(|step| step.op.target());
     targets.any(|target| sources.contains(&target))
 }

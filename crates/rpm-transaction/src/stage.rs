@@ -135,7 +135,7 @@ fn stage_all(
             index: index as u32,
             nevra: element.package.nevra.clone(),
             install: element.is_install(),
-            ops: ops(files),
+            ops: ops(files)?,
         })?;
     }
     stages.sync()?;
@@ -156,9 +156,9 @@ fn stage_element(
         return Ok(());
     };
     let mut places = Places::new();
-    for step in &plan.steps {
-        if let (Op::Place { mount, id, .. }, Some(index)) = (&step.op, step.file) {
-            places.insert(index, (*mount, *id));
+    for step in plan.steps.read()? {
+        if let (Op::Place { mount, id, .. }, Some(index)) = (step.op, step.file) {
+            places.insert(index, (mount, id));
         }
     }
     let stager = Stager {

@@ -130,10 +130,10 @@ impl Record {
     }
 }
 
-impl Op {
-    /// The path that the step changes.
-    pub(crate) fn target(&self) -> &[u8] {
-        match self {
+/// The target of any step.
+macro_rules! target {
+    ($op:expr) => {
+        match $op {
             Op::Place { target, .. }
             | Op::Keep { target, .. }
             | Op::Remove { target, .. }
@@ -141,6 +141,28 @@ impl Op {
             | Op::RemoveDir { target, .. }
             | Op::DirOwner { target, .. } => target,
         }
+    };
+}
+
+impl Op {
+    /// The path that the step changes.
+    pub(crate) fn target(&self) -> &[u8] {
+        target!(self)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn target_mut(&mut self) -> &mut Vec<u8> {
+        target!(self)
+    }
+
+    /// Adds the bytes of the step to others.
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        self.write(out);
+    }
+
+    /// Takes a step off the front of bytes; `None` when it is not understood.
+    pub(crate) fn take_from(bytes: &mut &[u8]) -> Option<Op> {
+        Op::read(bytes)
     }
 }
 

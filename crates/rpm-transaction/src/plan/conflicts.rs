@@ -11,23 +11,8 @@ use super::super::files::{
 };
 use super::super::root::RootDir;
 use super::PackageFile;
+use super::claims::{Claim, ClaimDeed, Claims};
 use super::paths::{Owner, Paths};
-
-/// What an element of this transaction does with a path.
-#[derive(Debug, Clone, Copy)]
-enum Claim {
-    /// An install owns it.
-    Install {
-        /// Its position.
-        element: u32,
-        /// The number of the file.
-        file: u32,
-        /// It puts the file in place; otherwise it leaves what is there.
-        writes: bool,
-    },
-    /// An erasure takes it away.
-    Erase,
-}
 
 /// Files of installed packages that are replaced: record and file number.
 type Replaced = Vec<(u32, u32)>;
@@ -42,7 +27,7 @@ pub(super) struct Judge<'a> {
     /// Records that this transaction erases.
     leaving: HashSet<u32>,
     /// Paths that elements judged so far own; the last one that does.
-    claims: HashMap<Box<[u8]>, Claim>,
+    claims: Claims<'a>,
     /// Configuration files that are kept beside when their packages go, and the erasure that
     /// does it.
     saved: HashMap<Vec<u8>, usize>,
@@ -92,7 +77,7 @@ impl<'a> Judge<'a> {
             color,
             before_pretrans,
             leaving: elements.iter().filter_map(erased).collect(),
-            claims: HashMap::new(),
+            claims: Claims::new(elements),
             saved: HashMap::new(),
             replaced: Vec::new(),
             problems: Vec::new(),
@@ -111,33 +96,31 @@ impl<'a> Judge<'a> {
         file: PackageFile<'_>,
         paths: &mut Paths<'_>,
     ) -> Result<Action, TransactionError> {
-        let action = match self.against_claim(file) {
+        let claim = self.claims.find(file, paths)?;
+        let action = match claim.and_then(|claim| self.against_claim(file, claim)) {
             Some(action) => action,
-            None => self.against_installed(file, paths)?,
+            None => self.against_installed(file, claim.is_some(), paths)?,
         };
         if !matches!(action, Action::SkipState(_)) {
-            let claim = Claim::Install {
-                element: index as u32,
-                file: file.number as u32,
-                writes: action != Action::Skip && file.entry.flags & FileFlags::GHOST == 0,
+            let leaves = action == Action::Skip || file.entry.flags & FileFlags::GHOST != 0;
+            let deed = match leaves {
+                true => ClaimDeed::Leave,
+                false => ClaimDeed::Write,
             };
-            self.claims.insert(file.target.into(), claim);
+            self.claims.add(file, (index, deed), paths)?;
         }
         Ok(action)
     }
 
     /// Against an earlier install of this transaction; `None` when that decides nothing.
-    fn against_claim(&mut self, file: PackageFile<'_>) -> Option<Action> {
-        let &Claim::Install {
-            element,
-            file: number,
-            writes,
-        } = self.claims.get(file.target)?
-        else {
-            return None;
+    fn against_claim(&mut self, file: PackageFile<'_>, claim: Claim) -> Option<Action> {
+        let writes = match claim.deed {
+            ClaimDeed::Erase => return None,
+            deed => deed == ClaimDeed::Write,
         };
-        let other = &self.elements.get(element as usize)?.package;
-        match meet(&other.entry(number as usize)?, file.entry, self.color) {
+        let other = &self.elements.get(claim.element as usize)?.package;
+        let earlier = other.entry(claim.file as usize)?;
+        match meet(&earlier, file.entry, self.color) {
             // rpm looks at the one before only: of many owners every other one writes the file,
             // and the last of those gives it its time.
             Meeting::Agree => writes.then_some(Action::Skip),
@@ -151,10 +134,11 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Against the installed owners and what is on the disk.
+    /// Against the installed owners and what is on the disk. `again`: an element before claims the path, too.
     fn against_installed(
         &mut self,
         file: PackageFile<'_>,
+        again: bool,
         paths: &mut Paths<'_>,
     ) -> Result<Action, TransactionError> {
         let PackageFile { entry, target, .. } = file;
@@ -171,7 +155,6 @@ impl<'a> Judge<'a> {
             }
         }
         // What an administrator changed was kept by an element before.
-        let again = self.claims.contains_key(target);
         if again && matches!(action, Action::Save | Action::Backup | Action::AltName) {
             return Ok(Action::Skip);
         }
@@ -281,7 +264,7 @@ impl<'a> Judge<'a> {
             return Ok(Removal::Skip);
         };
         // Elements that come earlier in the order and own the path as well leave it to this one.
-        self.claims.insert(file.target.into(), Claim::Erase);
+        self.claims.add(file, (index, ClaimDeed::Erase), paths)?;
         Ok(removal)
     }
 
@@ -292,7 +275,7 @@ impl<'a> Judge<'a> {
         paths: &mut Paths<'_>,
     ) -> Result<Option<Removal>, TransactionError> {
         let normal = file.package.states.get(file.number) == Some(&state::NORMAL);
-        if !normal || self.claims.contains_key(file.target) {
+        if !normal || self.claims.find(file, paths)?.is_some() {
             return Ok(None);
         }
         let owners = paths.owners(file.target)?;

@@ -3,7 +3,9 @@
 //! rpm decides after `%pretrans` and before the first element; so does [`Planner`]: it is run
 //! once to find problems early and once more when a `%pretrans` ran.
 
+mod claims;
 mod conflicts;
+mod list;
 mod paths;
 mod steps;
 #[cfg(test)]
@@ -20,6 +22,7 @@ use super::mounts::Mounts;
 use super::progress::Progress;
 use super::root::{Canonical, RootDir, split};
 use conflicts::Judge;
+use list::StepList;
 use paths::Paths;
 use steps::Steps;
 
@@ -29,7 +32,7 @@ pub(crate) use steps::Step;
 #[derive(Debug, Default)]
 pub(crate) struct ElementPlan {
     /// Its steps on the file system, in order.
-    pub steps: Vec<Step>,
+    pub steps: StepList,
     /// The state of each file in the database (installs only).
     pub states: Vec<u8>,
     /// The same, but every file that the element leaves alone counts as not installed. Of an
@@ -161,7 +164,7 @@ impl<'a> Planner<'a> {
                 self.steps.place(&mut plan, file, action)?;
             }
         }
-        plan.steps.shrink_to_fit();
+        plan.steps.close();
         Ok(plan)
     }
 
@@ -222,7 +225,7 @@ impl<'a> Planner<'a> {
                 self.steps.remove(&mut plan, file, removal)?;
             }
         }
-        plan.steps.shrink_to_fit();
+        plan.steps.close();
         Ok(plan)
     }
 }
@@ -270,6 +273,7 @@ fn left_out(wanted: &Wanted, package: &PackageFacts) -> Vec<u8> {
 }
 
 /// The steps of a plan as the journal takes them.
-pub(crate) fn ops(plan: &ElementPlan) -> Vec<Op> {
-    plan.steps.iter().map(|step| step.op.clone()).collect()
+pub(crate) fn ops(plan: &ElementPlan) -> Result<Vec<Op>, TransactionError> {
+    let steps = plan.steps.read()?.into_iter();
+    Ok(steps.map(|step| step.op).collect())
 }
