@@ -87,9 +87,11 @@ impl BlockWriter {
         Ok(())
     }
 
-    /// The closed blocks.
-    pub(super) fn table(&self) -> &[BlockRow] {
-        &self.table
+    /// The closed blocks; what is needed for more is freed, for the rest of the file takes the most memory.
+    pub(super) fn finish(&mut self) -> Vec<BlockRow> {
+        self.parts = Default::default();
+        self.compressor = None;
+        std::mem::take(&mut self.table)
     }
 }
 

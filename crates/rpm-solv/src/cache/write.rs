@@ -160,7 +160,8 @@ impl CacheWriter {
         // SAFETY: the pool is this writer's and holds its repository alone; the borrow of self ends with the call.
         unsafe { order_recommends(self.raw.as_ref(), &mut *self.repo, self.solvables()) };
         self.add_file_provides();
-        let words = self.blocks.table().as_flattened().iter();
+        let table = self.blocks.finish();
+        let words = table.as_flattened().iter();
         let table: Vec<u8> = words.flat_map(|word| word.to_ne_bytes()).collect();
         self.section(CacheSection::Blocks, &table)?;
         self.write_pool()?;
