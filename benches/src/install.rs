@@ -72,7 +72,10 @@ fn over_http(lab: &Lab) -> Result<Case, String> {
         ours: tdnf(lab, &root, &words, &[0]),
         peer: Some(("dnf", dnf(&root, &words, &[0]))),
         prepare: anew(lab, &root)?,
-        mark: Mark::default(),
+        mark: Mark {
+            memory: Some(28.0),
+            ..Mark::default()
+        },
         scratch: lab.scratch.clone(),
     })
 }
