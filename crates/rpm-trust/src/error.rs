@@ -69,6 +69,12 @@ pub enum TrustError {
     /// Text stands before, between or after the armored signature.
     #[error("text outside the signature")]
     TextOutsideArmor,
+    /// A crypto policy that cannot be read: what it forbids is not known.
+    #[error("the crypto policy cannot be read: {why}")]
+    BadCryptoPolicy {
+        /// What is wrong with it.
+        why: String,
+    },
     /// Creating a key or a signature failed.
     #[error("cannot sign: {why}")]
     CannotSign {

@@ -46,7 +46,7 @@ pub struct KeyInfo {
     pub revoked: bool,
     /// Algorithm and size, for example `RSA 4096`.
     pub algorithm: String,
-    /// Why signatures by the primary key would not be trusted (`DSA1024`), None when it is strong.
+    /// Why signatures by the primary key would not be trusted (`RSA1024`), None when it is strong.
     pub weak: Option<String>,
     /// The subkeys in the order of the certificate.
     pub subkeys: Vec<SubkeyInfo>,
@@ -77,7 +77,7 @@ impl KeyInfo {
                 RevocationStatus::Revoked(_)
             ),
             algorithm: describe(primary.key()),
-            weak: trust::weak_key(primary.key()),
+            weak: trust::weak_key(primary.key()).map(|(algorithm, _)| algorithm),
             subkeys: subkeys(cert, now),
             binary,
         }

@@ -12,7 +12,9 @@ use sequoia_openpgp::serialize::MarshalInto;
 use sequoia_openpgp::{Cert, KeyHandle, KeyID};
 
 use crate::armor;
-use crate::{KeyInfo, MAX_KEY_FILE, MAX_KEYS, MAX_KEYS_PER_FILE, MAX_SUBKEYS, TrustError};
+use crate::{
+    CryptoPolicy, KeyInfo, MAX_KEY_FILE, MAX_KEYS, MAX_KEYS_PER_FILE, MAX_SUBKEYS, TrustError,
+};
 
 const PUBLIC_LABEL: &str = "PGP PUBLIC KEY BLOCK";
 const PRIVATE_LABEL: &str = "PGP PRIVATE KEY BLOCK";
@@ -23,6 +25,8 @@ pub struct Keyring {
     certs: Vec<KeyringEntry>,
     /// Key id of every primary and subkey -> indices into `certs`.
     by_key_id: HashMap<[u8; 8], Vec<usize>>,
+    /// What must hold beyond our own rules.
+    crypto_policy: Option<CryptoPolicy>,
 }
 
 #[derive(Debug, Clone)]
@@ -35,6 +39,19 @@ impl Keyring {
     /// An empty keyring.
     pub fn new() -> Keyring {
         Keyring::default()
+    }
+
+    /// An empty keyring whose signatures must also pass this policy.
+    pub fn under(crypto_policy: Option<CryptoPolicy>) -> Keyring {
+        Keyring {
+            crypto_policy,
+            ..Keyring::default()
+        }
+    }
+
+    /// The policy that it is under.
+    pub fn crypto_policy(&self) -> Option<&CryptoPolicy> {
+        self.crypto_policy.as_ref()
     }
 
     /// Reads a key file, armored or binary, with one or several certificates, adds all of them

@@ -22,6 +22,7 @@ mod package;
 pub mod policy;
 pub mod sign;
 mod trust;
+mod weakness;
 
 pub use detached::{DetachedOutcome, verify_detached};
 pub use error::TrustError;
@@ -29,6 +30,7 @@ pub use facts::{KeyInfo, SubkeyInfo};
 pub use keyring::{Keyring, KeysRead, read_keys};
 pub use outcome::{Distrust, SignatureState, SignedBy};
 pub use package::{SignatureCheck, verify_package_signature};
+pub use weakness::{CryptoPolicy, Weakness, Weaknesses};
 
 /// Largest key file read, in bytes: the biggest distribution key ring seen is below 100 KiB.
 pub const MAX_KEY_FILE: usize = 2 * 1024 * 1024;

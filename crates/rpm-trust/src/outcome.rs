@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::trust;
+use crate::{Weakness, Weaknesses};
+
 /// The key behind a mathematically valid signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedBy {
@@ -38,7 +41,14 @@ pub enum Distrust {
     },
     /// A hash or key algorithm that no longer proves anything.
     Weak {
-        /// Which: `SHA1`, `DSA1024`, ...
+        /// Which: `SHA1`, `RSA1024`, ...
+        algorithm: String,
+        /// What a repository must admit for it to count; none where nothing helps.
+        weakness: Option<Weakness>,
+    },
+    /// The crypto policy of the root forbids it.
+    Forbidden {
+        /// What: `SHA1`, ...
         algorithm: String,
     },
     /// An algorithm that this program cannot compute.
@@ -49,6 +59,15 @@ pub enum Distrust {
 }
 
 impl Distrust {
+    /// What a repository can admit of this; none where nothing helps.
+    pub fn weakness(&self) -> Option<Weakness> {
+        match self {
+            Distrust::KeyExpired { .. } => Some(Weakness::Expired),
+            Distrust::Weak { weakness, .. } => *weakness,
+            _ => None,
+        }
+    }
+
     /// A stable word for JSON and history.
     pub fn code(&self) -> &'static str {
         match self {
@@ -57,6 +76,7 @@ impl Distrust {
             Distrust::SignatureExpired => "signature-expired",
             Distrust::FromFuture { .. } => "from-future",
             Distrust::Weak { .. } => "weak",
+            Distrust::Forbidden { .. } => "forbidden",
             Distrust::Unsupported { .. } => "unsupported",
         }
     }
@@ -65,11 +85,20 @@ impl Distrust {
 impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Distrust::KeyExpired { .. } => write!(f, "key expired"),
+            Distrust::KeyExpired { at: Some(at) } => {
+                write!(f, "key expired on {}", trust::date(*at))
+            }
+            Distrust::KeyExpired { at: None } => write!(f, "key expired"),
             Distrust::KeyRevoked => write!(f, "key revoked"),
             Distrust::SignatureExpired => write!(f, "signature expired"),
             Distrust::FromFuture { .. } => write!(f, "signature made in the future"),
-            Distrust::Weak { algorithm } => write!(f, "weak algorithm {algorithm}"),
+            Distrust::Weak { algorithm, .. } => write!(f, "weak algorithm {algorithm}"),
+            Distrust::Forbidden { algorithm } => {
+                write!(
+                    f,
+                    "{algorithm} is forbidden by the crypto policy of the root"
+                )
+            }
             Distrust::Unsupported { algorithm } => write!(f, "unsupported algorithm {algorithm}"),
         }
     }
@@ -91,6 +120,8 @@ pub enum SignatureState {
         key: SignedBy,
         /// Why it does not count.
         why: Distrust,
+        /// Further reasons.
+        also: Vec<Distrust>,
     },
     /// The key is known and the signature is not its signature over these bytes, or that key may
     /// not sign at all.
@@ -108,6 +139,19 @@ pub enum SignatureState {
 }
 
 impl SignatureState {
+    /// The signer and his weaknesses, where these are all that stands against the signature: a repository
+    /// can admit it.
+    pub fn admissible(&self) -> Option<(&SignedBy, Weaknesses)> {
+        match self {
+            SignatureState::NotTrusted { key, why, also } => {
+                let reasons = std::iter::once(why).chain(also);
+                let all: Option<Weaknesses> = reasons.map(Distrust::weakness).collect();
+                Some((key, all?))
+            }
+            _ => None,
+        }
+    }
+
     /// True for [`SignatureState::Good`].
     pub fn is_good(&self) -> bool {
         matches!(self, SignatureState::Good(_))
@@ -147,8 +191,9 @@ impl fmt::Display for SignatureState {
         match self {
             SignatureState::Good(key) => write!(f, "good signature by key {}", key.key_id),
             SignatureState::NoKey { key_id } => write!(f, "signed by unknown key {key_id}"),
-            SignatureState::NotTrusted { key, why } => {
-                write!(f, "signature by key {} not trusted: {why}", key.key_id)
+            SignatureState::NotTrusted { key, why, also } => {
+                write!(f, "signature by key {} not trusted: {why}", key.key_id)?;
+                also.iter().try_for_each(|more| write!(f, ", {more}"))
             }
             SignatureState::Bad { key_id, why } => {
                 write!(f, "bad signature by key {key_id}: {why}")

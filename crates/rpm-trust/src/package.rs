@@ -11,7 +11,7 @@ use sequoia_openpgp::types::SignatureType;
 use sequoia_openpgp::{KeyID, Packet};
 
 use crate::armor;
-use crate::trust::{self, Moment};
+use crate::trust::{self, Made, Moment};
 use crate::{Distrust, Keyring, MAX_SIGNATURE_PACKET, SignatureState, SignedBy};
 
 /// Bytes read at a time.
@@ -106,12 +106,20 @@ impl SignatureCheck {
             return SignatureState::NotTrusted {
                 key,
                 why: Distrust::Unsupported { algorithm },
+                also: Vec::new(),
             };
         };
         let mut worst = None;
         for key in &candidates {
             let state = match self.signature.verify_hash(key.key(), context.clone()) {
-                Ok(()) => trust::judge(key, &self.signature, moment, now),
+                Ok(()) => {
+                    let made = Made {
+                        key,
+                        signature: &self.signature,
+                        now,
+                    };
+                    made.judge(moment, keyring.crypto_policy())
+                }
                 Err(error) => SignatureState::Bad {
                     key_id: key_id.clone(),
                     why: error.root_cause().to_string(),

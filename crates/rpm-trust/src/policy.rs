@@ -5,7 +5,7 @@ use std::fmt;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_pkg::package::Covers;
 
-use crate::{Distrust, SignatureState, SignedBy};
+use crate::{Distrust, SignatureState, SignedBy, Weaknesses};
 
 /// The name of a digest algorithm for people: `SHA256`.
 fn shown(algo: DigestAlgo) -> String {
@@ -99,6 +99,8 @@ pub enum Acceptance {
         key: SignedBy,
         /// What covers the payload.
         binding: Binding,
+        /// What the repository admits of this signature, or the root's old rpm; none as a rule.
+        admitted: Weaknesses,
     },
     /// A check was waived by the user's setting; the reason it would have been refused for.
     Waived(Refusal),
@@ -126,6 +128,8 @@ pub enum Refusal {
         key: SignedBy,
         /// Why it does not count.
         why: Distrust,
+        /// Further reasons.
+        also: Vec<Distrust>,
     },
     /// Signed only by keys that are not known.
     UnknownKey {
@@ -157,6 +161,19 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// What a repository must admit for such a package to be accepted; none where nothing helps.
+    pub fn admissible(&self) -> Option<Weaknesses> {
+        match self {
+            Refusal::NotTrusted { why, also, .. } => {
+                let reasons = std::iter::once(why).chain(also);
+                reasons.map(Distrust::weakness).collect()
+            }
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -172,8 +189,9 @@ impl fmt::Display for Refusal {
                     key.key_id
                 )
             }
-            Refusal::NotTrusted { key, why } => {
-                write!(f, "signature by key {} not trusted: {why}", key.key_id)
+            Refusal::NotTrusted { key, why, also } => {
+                write!(f, "signature by key {} not trusted: {why}", key.key_id)?;
+                also.iter().try_for_each(|more| write!(f, ", {more}"))
             }
             Refusal::UnknownKey { key_ids } => {
                 write!(f, "signed by unknown key {}", key_ids.join(", "))
@@ -214,8 +232,22 @@ impl Verdict {
         }
     }
 
-    /// A stable word for JSON and history: `signed`, `waived:unsigned`, `refused:bad-digest`.
+    /// What was admitted of a weak signature, and by whom it is.
+    pub fn admitted(&self) -> Option<(&SignedBy, &Weaknesses)> {
+        match self {
+            Verdict::Accepted(Acceptance::Signed { key, admitted, .. }) if !admitted.is_empty() => {
+                Some((key, admitted))
+            }
+            _ => None,
+        }
+    }
+
+    /// A stable word for JSON and history: `signed`, `signed-weak:sha1,rsa1024`, `waived:unsigned`,
+    /// `refused:bad-digest`.
     pub fn code(&self) -> String {
+        if let Some((_, admitted)) = self.admitted() {
+            return format!("signed-weak:{admitted}");
+        }
         match self {
             Verdict::Accepted(Acceptance::Signed { .. }) => "signed".into(),
             Verdict::Accepted(Acceptance::Waived(why)) => format!("waived:{}", why.code()),
@@ -236,20 +268,26 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Judges one package.
+/// Judges one package; no weakness is admitted.
 pub fn judge(evidence: &Evidence, policy: Policy) -> Verdict {
+    judge_admitting(evidence, policy, &Weaknesses::default())
+}
+
+/// Judges one package whose signature may have these weaknesses.
+pub fn judge_admitting(evidence: &Evidence, policy: Policy, admits: &Weaknesses) -> Verdict {
     if let Some(refusal) = broken(evidence) {
         return Verdict::Refused(refusal);
     }
-    let refusal = match good_signer(evidence) {
-        Some((key, whole)) => match binding(evidence, whole) {
+    let refusal = match good_signer(evidence, admits) {
+        Some(signer) => match binding(evidence, signer.whole) {
             Some(binding) => {
                 return Verdict::Accepted(Acceptance::Signed {
-                    key: key.clone(),
+                    key: signer.key.clone(),
                     binding,
+                    admitted: signer.admitted,
                 });
             }
-            None => Refusal::PayloadNotCovered(key.clone()),
+            None => Refusal::PayloadNotCovered(signer.key.clone()),
         },
         None => not_signed(evidence),
     };
@@ -282,20 +320,30 @@ fn broken(evidence: &Evidence) -> Option<Refusal> {
     })
 }
 
-/// A good signature, the wider one first; true when it covers the payload itself.
-fn good_signer(evidence: &Evidence) -> Option<(&SignedBy, bool)> {
-    let by = |wanted: Covers| {
-        evidence
-            .signatures
-            .iter()
-            .find_map(move |(covers, state)| match state {
-                SignatureState::Good(key) if *covers == wanted => Some(key),
-                _ => None,
-            })
+/// Who signed.
+struct Signer<'e> {
+    key: &'e SignedBy,
+    /// His signature covers the payload itself.
+    whole: bool,
+    admitted: Weaknesses,
+}
+
+/// A signature that counts: one without weakness before one whose weaknesses are admitted, the wider
+/// before the narrower.
+fn good_signer<'e>(evidence: &'e Evidence, admits: &Weaknesses) -> Option<Signer<'e>> {
+    let counts = |state: &'e SignatureState| match state {
+        SignatureState::Good(key) => Some((key, Weaknesses::default())),
+        state => state.admissible().filter(|(_, weak)| admits.covers(weak)),
     };
-    by(Covers::HeaderAndPayload)
-        .map(|key| (key, true))
-        .or_else(|| by(Covers::Header).map(|key| (key, false)))
+    let signers = evidence.signatures.iter().filter_map(|(covers, state)| {
+        let (key, admitted) = counts(state)?;
+        Some(Signer {
+            key,
+            whole: *covers == Covers::HeaderAndPayload,
+            admitted,
+        })
+    });
+    signers.min_by_key(|signer| (!signer.admitted.is_empty(), !signer.whole))
 }
 
 /// What ties the payload to a header with a trusted signature. The strongest is named.
@@ -322,19 +370,19 @@ fn binding(evidence: &Evidence, whole: bool) -> Option<Binding> {
 /// Why a package without a good signature is refused, the gravest reason first.
 fn not_signed(evidence: &Evidence) -> Refusal {
     // An expired key may be waived, other distrust may not: report that first.
-    let mut distrusted: Vec<(&SignedBy, &Distrust)> = evidence
+    let distrusted = evidence
         .signatures
         .iter()
         .filter_map(|(_, state)| match state {
-            SignatureState::NotTrusted { key, why } => Some((key, why)),
+            SignatureState::NotTrusted { key, why, also } => Some((key, why, also)),
             _ => None,
-        })
-        .collect();
-    distrusted.sort_by_key(|(_, why)| matches!(why, Distrust::KeyExpired { .. }));
-    if let Some((key, why)) = distrusted.first() {
+        });
+    let gravest = distrusted.min_by_key(|(_, why, _)| matches!(why, Distrust::KeyExpired { .. }));
+    if let Some((key, why, also)) = gravest {
         return Refusal::NotTrusted {
-            key: (*key).clone(),
-            why: (*why).clone(),
+            key: key.clone(),
+            why: why.clone(),
+            also: also.clone(),
         };
     }
     let mut key_ids: Vec<String> = evidence

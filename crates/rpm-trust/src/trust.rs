@@ -14,18 +14,20 @@ use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation, ValidateAmalgamatio
 use sequoia_openpgp::crypto::mpi::PublicKey;
 use sequoia_openpgp::packet::key::{KeyParts, KeyRole, PublicParts};
 use sequoia_openpgp::packet::{Key, Signature, Tag};
-use sequoia_openpgp::policy::{HashAlgoSecurity, Policy, StandardPolicy};
+use sequoia_openpgp::policy::{AsymmetricAlgorithm, HashAlgoSecurity, Policy, StandardPolicy};
 use sequoia_openpgp::types::{Curve, HashAlgorithm, PublicKeyAlgorithm, RevocationStatus};
 
-use crate::facts::{seconds, user_id};
-use crate::{Distrust, MAX_CLOCK_SKEW, SignatureState, SignedBy};
+use crate::facts::{describe, seconds, user_id};
+use crate::{CryptoPolicy, Distrust, MAX_CLOCK_SKEW, SignatureState, SignedBy, Weakness};
 
 /// The date for which algorithm strength is judged: 2026-01-01. Fixed, so that a package does not
 /// stop to install because a calendar turned: strength changes with a release of this program.
 const STRENGTH_DATE: u64 = 1_767_225_600;
 
-/// RSA and DSA keys below this many bits are weak.
-const MIN_MODULUS_BITS: usize = 2048;
+/// RSA keys below this many bits are weak.
+const MIN_RSA_BITS: usize = 2048;
+/// RSA and DSA keys below this many bits are broken by anybody: nothing admits them.
+const LEAST_BITS: usize = 1024;
 
 /// Accepts every algorithm: only what the certificate says about itself counts.
 #[derive(Debug)]
@@ -52,12 +54,13 @@ static STRENGTH: LazyLock<StandardPolicy<'static>> = LazyLock::new(|| {
     // CentOS and EPEL 7 sign with version 3 packets (docs/reference/packages.md, 1.6).
     policy.accept_packet_tag_version(Tag::Signature, 3);
     // Most distribution keys before 2020 bind their user id with SHA-1. Forging a binding needs a
-    // second preimage, which nobody can do; signatures over data need collision resistance and
-    // SHA-1 stays refused there. rpm-sequoia decides the same.
-    policy.accept_hash_property(
-        HashAlgorithm::SHA1,
-        HashAlgoSecurity::SecondPreImageResistance,
-    );
+    // second preimage, which nobody can do. rpm-sequoia decides the same.
+    // Over data it is a weakness that `weakness` finds by itself, and so are short RSA keys.
+    policy.accept_hash(HashAlgorithm::SHA1);
+    policy.accept_asymmetric_algo(AsymmetricAlgorithm::RSA1024);
+    // As rpm 4.18 (docs/signatures.md).
+    policy.accept_hash(HashAlgorithm::MD5);
+    policy.accept_asymmetric_algo(AsymmetricAlgorithm::DSA1024);
     policy
 });
 
@@ -67,8 +70,8 @@ pub(crate) fn structure() -> &'static dyn Policy {
 }
 
 /// The policy that refuses weak algorithms.
-fn strength() -> &'static dyn Policy {
-    &*STRENGTH
+pub(crate) fn strength() -> &'static StandardPolicy<'static> {
+    &STRENGTH
 }
 
 /// Seconds since 1970 as a point in time; dates beyond the type's range become its epoch.
@@ -95,57 +98,106 @@ pub(crate) enum Moment {
     MadeAndNow,
 }
 
-/// Judges a mathematically valid signature made by `key`.
-pub(crate) fn judge(
-    key: &ErasedKeyAmalgamation<'_, PublicParts>,
-    signature: &Signature,
-    moment: Moment,
-    now: u64,
-) -> SignatureState {
-    let signer = signed_by(key, signature, now);
-    let not_trusted = |why| SignatureState::NotTrusted {
-        key: signer.clone(),
-        why,
-    };
-    if let Some(why) = out_of_time(signature, signer.made, now) {
-        return not_trusted(why);
-    }
-    // A certificate cut down to its newest self-signature says nothing about the past: then the
-    // present has to answer, as in rpm.
-    let made = time(signer.made);
-    let valid = key
-        .clone()
-        .with_policy(structure(), made)
-        .or_else(|_| key.clone().with_policy(structure(), time(now)));
-    let Ok(valid) = valid else {
-        return SignatureState::Bad {
-            key_id: signer.key_id,
-            why: "no valid binding signature for the signing key".into(),
+/// A mathematically valid signature and the key that made it.
+pub(crate) struct Made<'a> {
+    pub(crate) key: &'a ErasedKeyAmalgamation<'a, PublicParts>,
+    pub(crate) signature: &'a Signature,
+    pub(crate) now: u64,
+}
+
+impl Made<'_> {
+    /// Judges it by our own rules and by what else must hold.
+    pub(crate) fn judge(&self, moment: Moment, policy: Option<&CryptoPolicy>) -> SignatureState {
+        let signer = signed_by(self.key, self.signature, self.now);
+        let bad = |why: &str| SignatureState::Bad {
+            key_id: signer.key_id.clone(),
+            why: why.into(),
         };
-    };
-    if !valid.for_signing() {
-        return SignatureState::Bad {
-            key_id: signer.key_id,
-            why: "the key is not allowed to sign".into(),
-        };
-    }
-    if let Some(why) = weakness(key, signature, made, now) {
-        return not_trusted(why);
-    }
-    if let Some(why) = unfit(&valid) {
-        return not_trusted(why);
-    }
-    if moment == Moment::MadeAndNow {
-        match key.clone().with_policy(structure(), time(now)) {
-            Ok(present) => {
-                if let Some(why) = unfit(&present) {
-                    return not_trusted(why);
-                }
+        let mut reasons = Vec::new();
+        if let Some(why) = out_of_time(self.signature, signer.made, self.now) {
+            reasons.push(why);
+        } else {
+            let Some(valid) = self.valid(structure()) else {
+                return bad("no valid binding signature for the signing key");
+            };
+            if !valid.for_signing() {
+                return bad("the key is not allowed to sign");
             }
-            Err(_) => return not_trusted(Distrust::KeyExpired { at: None }),
+            reasons.extend(policy.and_then(|policy| self.forbidden(&policy.0)));
+            reasons.extend(self.weak());
+            reasons.extend(unfit(&valid));
+            if moment == Moment::MadeAndNow && reasons.is_empty() {
+                let present = self.key.clone().with_policy(structure(), time(self.now));
+                reasons.extend(match present {
+                    Ok(present) => unfit(&present),
+                    Err(_) => Some(Distrust::KeyExpired { at: None }),
+                });
+            }
+        }
+        let mut reasons = reasons.into_iter();
+        match reasons.next() {
+            None => SignatureState::Good(signer),
+            Some(why) => SignatureState::NotTrusted {
+                key: signer,
+                why,
+                also: reasons.collect(),
+            },
         }
     }
-    SignatureState::Good(signer)
+
+    /// The key as it was when it signed. A certificate cut down to its newest self-signature says nothing
+    /// about the past: then the present has to answer, as in rpm.
+    fn valid<'p>(
+        &'p self,
+        policy: &'p dyn Policy,
+    ) -> Option<ValidErasedKeyAmalgamation<'p, PublicParts>> {
+        let made = self
+            .signature
+            .signature_creation_time()
+            .unwrap_or(UNIX_EPOCH);
+        let at = |moment| self.key.clone().with_policy(policy, moment);
+        at(made).or_else(|_| at(time(self.now))).ok()
+    }
+
+    /// Weak or unknown hash of the data, weak keys, weak binding: all of them.
+    fn weak(&self) -> Vec<Distrust> {
+        let mut found = Vec::new();
+        let hash = self.signature.hash_algo();
+        let collision_resistant = HashAlgoSecurity::CollisionResistance;
+        if hash == HashAlgorithm::SHA1 {
+            found.push((hash_name(hash), Some(Weakness::Sha1)));
+        } else if strength()
+            .signature(self.signature, collision_resistant)
+            .is_err()
+        {
+            found.push((hash_name(hash), None));
+        }
+        let primary = self.key.cert().primary_key();
+        found.extend(weak_key(self.key.key()));
+        found.extend(weak_key(primary.key()).filter(|weak| !found.contains(weak)));
+        if found.iter().all(|(_, weakness)| weakness.is_some()) && self.valid(strength()).is_none()
+        {
+            found.push(("binding signature of the key".into(), None));
+        }
+        let reason = |(algorithm, weakness)| Distrust::Weak {
+            algorithm,
+            weakness,
+        };
+        found.into_iter().map(reason).collect()
+    }
+
+    /// What a crypto policy has against it.
+    fn forbidden(&self, policy: &StandardPolicy<'_>) -> Option<Distrust> {
+        let hash = policy.signature(self.signature, HashAlgoSecurity::CollisionResistance);
+        let algorithm = match hash {
+            Err(_) => hash_name(self.signature.hash_algo()),
+            Ok(()) if self.valid(policy).is_none() => {
+                format!("{} (or what binds it)", describe(self.key.key()))
+            }
+            Ok(()) => return None,
+        };
+        Some(Distrust::Forbidden { algorithm })
+    }
 }
 
 /// The name card of the key behind `signature`.
@@ -195,43 +247,19 @@ fn unfit(valid: &ValidErasedKeyAmalgamation<'_, PublicParts>) -> Option<Distrust
     })
 }
 
-/// Weak or unknown hash of the data, weak key, weak binding.
-fn weakness(
-    key: &ErasedKeyAmalgamation<'_, PublicParts>,
-    signature: &Signature,
-    made: SystemTime,
-    now: u64,
-) -> Option<Distrust> {
-    if strength()
-        .signature(signature, HashAlgoSecurity::CollisionResistance)
-        .is_err()
-    {
-        return Some(Distrust::Weak {
-            algorithm: hash_name(signature.hash_algo()),
-        });
-    }
-    for part in [
-        key.key(),
-        key.cert().primary_key().key().role_as_unspecified(),
-    ] {
-        if let Some(algorithm) = weak_key(part) {
-            return Some(Distrust::Weak { algorithm });
-        }
-    }
-    let bound = key
-        .clone()
-        .with_policy(strength(), made)
-        .or_else(|_| key.clone().with_policy(strength(), time(now)));
-    bound.is_err().then(|| Distrust::Weak {
-        algorithm: "binding signature of the key".into(),
-    })
-}
-
-/// The name of the algorithm when a key of this kind and size proves nothing any more.
-pub(crate) fn weak_key<P: KeyParts, R: KeyRole>(key: &Key<P, R>) -> Option<String> {
+/// The name of the algorithm when a key of this kind and size proves nothing any more, and what must be
+/// admitted for it to count.
+pub(crate) fn weak_key<P: KeyParts, R: KeyRole>(
+    key: &Key<P, R>,
+) -> Option<(String, Option<Weakness>)> {
     let bits = key.mpis().bits()?;
-    let sized = matches!(key.mpis(), PublicKey::RSA { .. } | PublicKey::DSA { .. });
-    (sized && bits < MIN_MODULUS_BITS).then(|| format!("{}{bits}", key_algorithm(key)))
+    let weakness = match key.mpis() {
+        PublicKey::RSA { .. } if bits >= MIN_RSA_BITS => return None,
+        PublicKey::RSA { .. } => (bits >= LEAST_BITS).then_some(Weakness::Rsa1024),
+        PublicKey::DSA { .. } if bits < LEAST_BITS => None,
+        _ => return None,
+    };
+    Some((format!("{}{bits}", key_algorithm(key)), weakness))
 }
 
 /// Short name of a key's algorithm, with the curve where one is used.

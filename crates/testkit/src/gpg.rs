@@ -49,11 +49,19 @@ impl Gpg {
     /// Signs a package by rpmsign with the key of a user id.
     #[track_caller]
     pub fn sign_package(&self, user_id: &str, file: &Path) {
+        self.sign_package_with(user_id, file, "");
+    }
+
+    /// As [`Self::sign_package`], with further options of gpg: another digest, another time.
+    #[track_caller]
+    pub fn sign_package_with(&self, user_id: &str, file: &Path, options: &str) {
         let mut command = Command::new("rpmsign");
         for define in [
             &format!("_gpg_name {user_id}"),
             &format!("_gpg_path {}", self.home.display()),
             "__gpg /usr/bin/gpg",
+            // A macro must not be empty.
+            &format!("_gpg_sign_cmd_extra_args --quiet {options}"),
         ] {
             command.args(["--define", define]);
         }

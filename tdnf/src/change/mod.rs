@@ -19,13 +19,17 @@ mod tell;
 mod tests;
 mod verify;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::error::{Code, Outcome};
 use crate::goal::{self, Goal, Request};
+use crate::history::Begun;
 use crate::hooks;
 use crate::interrupt::Phase;
-use crate::plan::Plan;
+use crate::plan::{Plan, WeakSignature};
 use crate::session::{Packages, Session};
 use crate::settings::Consent;
+use crate::view::plan::WeakSignatures;
 
 pub use fetch::{CMDLINE, Fetched};
 pub(crate) use fetch::{refused, request_to};
@@ -33,7 +37,7 @@ pub(crate) use record::installed_in;
 pub use record::{auto_installed, mark, open_history};
 pub use recovery::{recover, say_pending};
 pub(crate) use run::erase_records;
-pub use verify::{Verified, VerifiedPackage, file as verify_file};
+pub use verify::{Admitted, RootRpm, Verified, VerifiedPackage, file as verify_file};
 
 /// Said when the transaction is done and could not be written down.
 const ONLY_THE_RECORD: &str = "everything was installed or removed as planned; what failed is the record of it (keys, \
@@ -109,8 +113,9 @@ pub fn obtain(
     Ok(Some(verified))
 }
 
-/// A check that was switched off is never silent.
+/// A check that was switched off or weakened is never silent.
 fn say_waived(session: &Session<'_>, verified: &Verified) {
+    say_weak(session, verified.weak());
     for package in verified.packages() {
         if let Some(refusal) = package.verdict().waived() {
             session
@@ -120,16 +125,43 @@ fn say_waived(session: &Session<'_>, verified: &Verified) {
     }
 }
 
+/// Says once for each of those who admit weak signatures how many packages that was about.
+fn say_weak(session: &Session<'_>, weak: &[WeakSignature]) {
+    if weak.is_empty() {
+        return;
+    }
+    let mut told: BTreeMap<&str, (BTreeSet<&str>, usize)> = BTreeMap::new();
+    for one in weak {
+        let (words, count) = told.entry(&one.admitted_by).or_default();
+        words.extend(one.weaknesses.split(','));
+        *count += 1;
+    }
+    for (by, (words, count)) in told {
+        let words: Vec<&str> = words.into_iter().collect();
+        session.printer.err(&format!(
+            "warning: weak signatures ({}) of {count} package(s) count: {by}",
+            words.join(", ")
+        ));
+    }
+    session.printer.show(&WeakSignatures(weak));
+}
+
 /// Runs the transaction, stores accepted keys, and records both. A transaction that fails leaves
 /// the keys as they were, too.
 fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified) -> Outcome<u8> {
+    let weak = verified.weak().iter();
+    let weak = weak.map(|one| (one.package.clone(), one.weaknesses.clone()));
+    let weak = weak.collect();
     let (elements, rest) = elements::elements(plan, verified);
     if session.settings.test_only {
         return run::test(session, elements).map(|()| 0);
     }
     let interrupt = &session.interrupt;
     let (history, before) = record::open(session)?;
-    let begun = record::begun(&session.settings, goal, plan);
+    let begun = Begun {
+        weak,
+        ..record::begun(&session.settings, goal, plan)
+    };
     hooks::before(session, plan)?;
     interrupt.during(Phase::Undoable, || history.begin(&begun))?;
     // Lasts until all is written down.

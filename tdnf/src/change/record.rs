@@ -71,6 +71,7 @@ pub(super) fn begun(settings: &Settings, goal: &Goal, plan: &Plan) -> Begun {
         flags,
         added: names(added),
         removed: names(removed),
+        weak: Vec::new(),
     }
 }
 

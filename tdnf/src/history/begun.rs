@@ -24,6 +24,8 @@ pub struct Begun {
     pub added: Vec<String>,
     /// The same of what goes and is not replaced by another version.
     pub removed: Vec<String>,
+    /// Packages that come with a weak signature, and what is weak.
+    pub weak: Vec<(String, String)>,
 }
 
 /// What became of a transaction that was begun and not recorded.
@@ -54,6 +56,10 @@ impl History {
                     db.prepare_cached("INSERT INTO begun_items(type, nevra) VALUES (?1, ?2)")?
                         .execute(params![kind, nevra])?;
                 }
+            }
+            for (nevra, weakness) in &begun.weak {
+                db.prepare_cached("INSERT INTO begun_weak(nevra, weakness) VALUES (?1, ?2)")?
+                    .execute(params![nevra, weakness])?;
             }
             for (name, value) in &begun.flags {
                 db.prepare_cached("INSERT INTO begun_flags(name, value) VALUES (?1, ?2)")?
@@ -103,7 +109,17 @@ impl History {
 
 fn write(db: &Connection, begun: &Begun, installed: &InstalledSet) -> rusqlite::Result<()> {
     let transaction = add_delta(db, installed, &begun.command_line, begun.now)?;
-    set_flags(db, transaction, &begun.flags)
+    set_flags(db, transaction, &begun.flags)?;
+    if begun.weak.is_empty() {
+        return Ok(());
+    }
+    db.execute_batch(schema::CREATE_WEAK)?;
+    for (nevra, weakness) in &begun.weak {
+        let row = "INSERT INTO weak_signatures(trans_id, nevra, weakness) VALUES (?1, ?2, ?3)";
+        db.prepare_cached(row)?
+            .execute(params![transaction, nevra, weakness])?;
+    }
+    Ok(())
 }
 
 /// Is any change of it there? Its changes come all at once, so one tells; where all it did was to
@@ -138,8 +154,11 @@ pub(super) fn forget(db: &Connection) -> rusqlite::Result<()> {
 }
 
 fn clear(db: &Connection) -> rusqlite::Result<()> {
+    // An earlier version made fewer of them.
+    db.execute_batch(schema::CREATE_BEGUN)?;
     db.execute_batch(
-        "DELETE FROM begun_transaction; DELETE FROM begun_items; DELETE FROM begun_flags",
+        "DELETE FROM begun_transaction; DELETE FROM begun_items; DELETE FROM begun_flags; \
+         DELETE FROM begun_weak",
     )
 }
 
@@ -170,5 +189,10 @@ fn read(db: &Connection) -> rusqlite::Result<Option<(String, Begun)>> {
     let mut rows = db.prepare("SELECT name, value FROM begun_flags")?;
     let flags = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     begun.flags = flags.collect::<rusqlite::Result<_>>()?;
+    if has_table(db, "begun_weak")? {
+        let mut rows = db.prepare("SELECT nevra, weakness FROM begun_weak ORDER BY Id")?;
+        let weak = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        begun.weak = weak.collect::<rusqlite::Result<_>>()?;
+    }
     Ok(Some((cookie, begun)))
 }

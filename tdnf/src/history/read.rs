@@ -19,6 +19,8 @@ pub struct HistoryEntry {
     pub added: Vec<String>,
     /// What went.
     pub removed: Vec<String>,
+    /// What came with a weak signature that was admitted: package, and what is weak.
+    pub weak: Vec<(String, String)>,
 }
 
 /// A transaction that was begun and did not happen.
@@ -50,6 +52,7 @@ impl History {
                     timestamp: row.get(2)?,
                     added: Vec::new(),
                     removed: Vec::new(),
+                    weak: Vec::new(),
                 })
             })?;
             let mut entries = found.collect::<rusqlite::Result<Vec<HistoryEntry>>>()?;
@@ -112,6 +115,17 @@ fn fill(db: &Connection, entries: &mut [HistoryEntry]) -> rusqlite::Result<()> {
             ADDED => entry.added.push(item.get(3)?),
             IN_SET if kind == BASE => entry.added.push(item.get(3)?),
             _ => entry.removed.push(item.get(3)?),
+        }
+    }
+    if !has_table(db, "weak_signatures")? {
+        return Ok(());
+    }
+    let mut rows =
+        db.prepare("SELECT trans_id, nevra, weakness FROM weak_signatures ORDER BY Id")?;
+    let mut found = rows.query([])?;
+    while let Some(row) = found.next()? {
+        if let Some(entry) = by_id.get_mut(&row.get(0)?) {
+            entry.weak.push((row.get(1)?, row.get(2)?));
         }
     }
     Ok(())

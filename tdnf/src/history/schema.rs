@@ -23,7 +23,13 @@ pub(super) const CREATE_BEGUN: &str = "
 CREATE TABLE IF NOT EXISTS begun_transaction(Id INTEGER PRIMARY KEY,
     cookie TEXT, cmdline TEXT, timestamp INTEGER);
 CREATE TABLE IF NOT EXISTS begun_items(Id INTEGER PRIMARY KEY, type INTEGER, nevra TEXT);
-CREATE TABLE IF NOT EXISTS begun_flags(Id INTEGER PRIMARY KEY, name TEXT, value INTEGER)";
+CREATE TABLE IF NOT EXISTS begun_flags(Id INTEGER PRIMARY KEY, name TEXT, value INTEGER);
+CREATE TABLE IF NOT EXISTS begun_weak(Id INTEGER PRIMARY KEY, nevra TEXT, weakness TEXT)";
+
+/// Packages that came with a weak signature which was admitted. C tdnf leaves this table alone, too.
+pub(super) const CREATE_WEAK: &str = "
+CREATE TABLE IF NOT EXISTS weak_signatures(Id INTEGER PRIMARY KEY AUTOINCREMENT,
+    trans_id INTEGER, nevra TEXT, weakness TEXT)";
 
 /// Names whose newest flag says auto-installed. Beside `MAX`, SQLite takes the other columns from the
 /// row that has it (its documentation of SELECT, "bare columns"); a subquery for each row would

@@ -39,6 +39,18 @@ pub enum ChangeReason {
     Consequence,
 }
 
+/// A package whose signature is weak and was admitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct WeakSignature {
+    /// `name-[epoch:]version-release.arch`.
+    pub package: String,
+    /// What is weak, words of `weak_signatures`: `sha1,rsa1024`.
+    pub weaknesses: String,
+    /// Who admits that: the setting and its place, or the root's old rpm.
+    pub admitted_by: String,
+}
+
 /// Name, version and architecture of a package, in parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct PackageId {

@@ -1,12 +1,16 @@
 //! Keys: those that the rpm database trusts, and those that repositories name in `gpgkey`.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use rpm_db::{Db, pubkey};
 use rpm_repo::config::RepoConfig;
-use rpm_trust::{KeyInfo, Keyring, TrustError, read_keys};
+use rpm_trust::{CryptoPolicy, KeyInfo, Keyring, TrustError, read_keys};
 
 use super::Session;
 use super::key_files::{self, KeyFile};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 
 /// A key as the rpm database has it.
 #[derive(Debug)]
@@ -35,7 +39,7 @@ pub fn stored_keys(db: &Db, now: u64) -> Outcome<Vec<StoredKey>> {
 /// The keys that the rpm database of the root trusts. Keys that cannot be read are left out with a word:
 /// they trust nothing.
 pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
-    let mut keyring = Keyring::new();
+    let mut keyring = Keyring::under(crypto_policy(session)?);
     let Some(db) = session.db()? else {
         return Ok(keyring);
     };
@@ -47,6 +51,38 @@ pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
         }
     }
     Ok(keyring)
+}
+
+/// Where the root's crypto policy for rpm may stand, the first that is there: for rpm alone, and for all
+/// programs that use the same library.
+const CRYPTO_POLICIES: [&str; 2] = [
+    "/etc/crypto-policies/back-ends/rpm-sequoia.config",
+    "/etc/crypto-policies/back-ends/sequoia.config",
+];
+/// Largest crypto policy read; real ones have 2 kB.
+const MAX_CRYPTO_POLICY: u64 = 1 << 20;
+
+/// What the root's crypto policy forbids; none where it has no policy.
+fn crypto_policy(session: &Session<'_>) -> Outcome<Option<CryptoPolicy>> {
+    for path in CRYPTO_POLICIES {
+        let path = session.settings.in_root(Path::new(path));
+        if !path.is_file() {
+            continue;
+        }
+        let mut text = Vec::new();
+        let file = File::open(&path).at(&path)?;
+        file.take(MAX_CRYPTO_POLICY)
+            .read_to_end(&mut text)
+            .at(&path)?;
+        let policy = CryptoPolicy::parse(&text).map_err(|error| {
+            Failure::because(
+                Code::RPMRC_NOTTRUSTED,
+                format!("{}: {error}", path.display()),
+            )
+        })?;
+        return Ok(Some(policy));
+    }
+    Ok(None)
 }
 
 /// Base64 of a certificate as the armor that key readers take.
@@ -63,7 +99,7 @@ pub(super) fn repository_keyring(session: &Session<'_>, repo: &RepoConfig) -> Ou
         let line = format!("repository {}: repo_gpgcheck=1 needs gpgkey", repo.id);
         return Err(Failure::because(Code::NO_GPGKEY_CONF_ENTRY, line));
     }
-    let mut keyring = Keyring::new();
+    let mut keyring = Keyring::under(crypto_policy(session)?);
     for offered in offered_keys(session, repo)? {
         offered.add_to(&mut keyring)?;
     }

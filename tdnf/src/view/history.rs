@@ -34,6 +34,7 @@ impl View for Transactions<'_> {
             if self.info {
                 put_items(&mut text, "added", &entry.added);
                 put_items(&mut text, "removed", &entry.removed);
+                put_items(&mut text, "weak signatures", &weak_words(entry));
                 text.push('\n');
             }
         }
@@ -78,6 +79,8 @@ struct TransactionShape<'a> {
     added: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     removed: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    weak_signatures: Vec<String>,
 }
 
 fn shape(entry: &HistoryEntry, info: bool) -> TransactionShape<'_> {
@@ -89,5 +92,15 @@ fn shape(entry: &HistoryEntry, info: bool) -> TransactionShape<'_> {
         removed_count: entry.removed.len(),
         added: info.then_some(entry.added.as_slice()),
         removed: info.then_some(entry.removed.as_slice()),
+        weak_signatures: match info {
+            true => weak_words(entry),
+            false => Vec::new(),
+        },
     }
+}
+
+/// `name-version-release.arch (sha1,rsa1024)`.
+fn weak_words(entry: &HistoryEntry) -> Vec<String> {
+    let words = |(package, weakness): &(String, String)| format!("{package} ({weakness})");
+    entry.weak.iter().map(words).collect()
 }

@@ -6,8 +6,8 @@ use cli_kit::human_size;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::plan::{Plan, PlannedAction, PlannedChange};
-use crate::screen::View;
+use crate::plan::{Plan, PlannedAction, PlannedChange, WeakSignature};
+use crate::screen::{JsonShape, View};
 
 /// Percent of the width for name, arch, evr, repo, install size and download size.
 const COLUMNS: [usize; 6] = [20, 15, 20, 15, 10, 10];
@@ -115,5 +115,17 @@ fn row(change: &PlannedChange) -> ChangeRow<'_> {
         evr: change.package.version_release(),
         install_size: change.install_size,
         repo: change.repo(),
+    }
+}
+
+/// Packages whose weak signatures were admitted. The text was said as a warning.
+pub struct WeakSignatures<'a>(pub &'a [WeakSignature]);
+
+impl View for WeakSignatures<'_> {
+    const FIELD: &'static str = "WeakSignatures";
+    const SINCE: JsonShape = JsonShape::Document;
+
+    fn json(&self) -> impl Serialize {
+        self.0
     }
 }

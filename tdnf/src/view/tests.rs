@@ -181,6 +181,7 @@ fn history() {
             timestamp: time,
             added: vec!["one-1-1.noarch".into(), "dep-1-1.noarch".into()],
             removed: Vec::new(),
+            weak: vec![("dep-1-1.noarch".into(), "sha1,expired".into())],
         },
         HistoryEntry {
             id: 2,
@@ -188,6 +189,7 @@ fn history() {
             timestamp: time,
             added: Vec::new(),
             removed: vec!["one-1-1.noarch".into()],
+            weak: Vec::new(),
         },
     ];
     let failed = [Failed {

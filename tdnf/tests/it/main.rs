@@ -18,6 +18,7 @@ mod samples;
 mod scene;
 mod scene_repo;
 mod scene_rpm;
+mod signatures;
 mod threats_db;
 mod threats_files;
 mod threats_host;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, bytes, expire, integer, list, optional, seconds, text, throttle, whole,
+    KeyLine, boolean, bytes, expire, integer, list, optional, seconds, text, throttle,
+    weak_signatures, whole,
 };
 use super::{MainConfig, Secret};
 use crate::error::{Error, Place, Result, quoted};
@@ -47,6 +48,9 @@ section! {
             repo_gpgcheck: bool = false, boolean;
         ("gpgkey", "none", "file: or https: URLs of keys.")
             gpgkey: Vec<String> = Vec::new(), list;
+        ("weak_signatures", "none", "Weaknesses of package signatures that are admitted: sha1, rsa1024, expired.")
+            /// Words of [`WEAK_SIGNATURES`].
+            weak_signatures: Vec<String> = Vec::new(), weak_signatures;
         ("priority", "50", "Lower is preferred, whatever the version.")
             priority: i32 = 50, integer;
         ("skip_if_unavailable", "0", "Go on without it where it cannot be had.")

@@ -6,7 +6,13 @@ use super::keys::EffectiveKey;
 use crate::error::{Error, Place, Result};
 
 /// Keys that check something. A typo must not switch a check off: their values must be readable.
-const CHECKS: &[&str] = &["gpgcheck", "repo_gpgcheck", "sslverify", "minversions"];
+const CHECKS: &[&str] = &[
+    "gpgcheck",
+    "repo_gpgcheck",
+    "weak_signatures",
+    "sslverify",
+    "minversions",
+];
 
 /// A line whose value is not of the kind its key wants. It has no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -152,6 +152,23 @@ pub(super) fn list(field: &mut Vec<String>, line: &KeyLine<'_>) -> Result<()> {
     Ok(())
 }
 
+/// What `weak_signatures` can admit (docs/signatures.md).
+pub const WEAK_SIGNATURES: [&str; 3] = ["sha1", "rsa1024", "expired"];
+
+/// Words of [`WEAK_SIGNATURES`] in any case; nothing, or `none` alone, is none of them.
+pub(super) fn weak_signatures(field: &mut Vec<String>, line: &KeyLine<'_>) -> Result<()> {
+    let words = parse_list(&line.value.to_ascii_lowercase());
+    let words = if words == ["none"] { Vec::new() } else { words };
+    let known = words
+        .iter()
+        .all(|word| WEAK_SIGNATURES.contains(&word.as_str()));
+    line.put(
+        field,
+        known.then_some(words),
+        "sha1, rsa1024, expired or several of them",
+    )
+}
+
 /// An empty value is none.
 pub(super) fn optional<T>(field: &mut Option<T>, line: &KeyLine<'_>) -> Result<()>
 where

@@ -138,6 +138,25 @@ fn errors_name_file_line_and_key() {
 }
 
 #[test]
+fn weak_signatures_are_words_of_a_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let admitted = |value: &str| {
+        let text = format!("[a]\nname=A\nweak_signatures={value}");
+        std::fs::write(dir.path().join("a.repo"), text).unwrap();
+        let repos = read_repo_dir(dir.path(), &MainConfig::default(), &Vars::new())?;
+        Ok::<_, rpm_repo::Error>(repos[0].weak_signatures.join(" "))
+    };
+    assert_eq!(
+        admitted("sha1,RSA1024 , expired").unwrap(),
+        "sha1 rsa1024 expired"
+    );
+    assert_eq!(admitted("").unwrap() + &admitted("None").unwrap(), "");
+    for wrong in ["md5", "sha1,sha256", "1", "none,sha1"] {
+        assert!(admitted(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn unreadable_values_have_no_effect_where_nothing_is_checked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.repo");

@@ -4,8 +4,9 @@ use rpm_pkg::digest::DigestAlgo;
 use rpm_pkg::package::Covers;
 use rpm_trust::policy::{
     Acceptance, Binding, DigestState, Evidence, FileDigests, Policy, Refusal, Verdict, judge,
+    judge_admitting,
 };
-use rpm_trust::{Distrust, SignatureState, SignedBy};
+use rpm_trust::{Distrust, SignatureState, SignedBy, Weakness};
 
 fn signer() -> SignedBy {
     SignedBy {
@@ -22,7 +23,11 @@ fn good() -> SignatureState {
 }
 
 fn not_trusted(why: Distrust) -> SignatureState {
-    SignatureState::NotTrusted { key: signer(), why }
+    SignatureState::NotTrusted {
+        key: signer(),
+        why,
+        also: Vec::new(),
+    }
 }
 
 /// A package as rpm 4.16 and later build it, with this header signature.
@@ -139,6 +144,7 @@ fn not_trusted_key() {
     );
     let weak = modern(Some(not_trusted(Distrust::Weak {
         algorithm: "SHA1".into(),
+        weakness: Some(Weakness::Sha1),
     })));
     assert_eq!(columns(&weak), both("refused:weak", "refused:weak"));
     // The expired one may not hide the revoked one.
@@ -180,4 +186,42 @@ fn one_good_of_two_is_enough() {
     let mut evidence = modern(Some(SignatureState::NoKey { key_id: "1".into() }));
     evidence.signatures.push((Covers::Header, good()));
     assert_eq!(columns(&evidence), both("signed", "signed"));
+}
+
+#[test]
+fn what_is_admitted_counts_if_it_is_all_that_is_weak() {
+    let weak = |algorithm: &str, weakness| Distrust::Weak {
+        algorithm: algorithm.into(),
+        weakness,
+    };
+    let state = |why, also| SignatureState::NotTrusted {
+        key: signer(),
+        why,
+        also,
+    };
+    let (sha1, rsa) = (Some(Weakness::Sha1), Some(Weakness::Rsa1024));
+    let expired = Distrust::KeyExpired { at: Some(9) };
+    let photon = modern(Some(state(
+        weak("SHA1", sha1),
+        vec![weak("RSA1024", rsa), expired.clone()],
+    )));
+    let code = |evidence: &Evidence, admitted: &[Weakness]| {
+        let admitted = admitted.iter().copied().collect();
+        judge_admitting(evidence, Policy::GpgCheck, &admitted).code()
+    };
+    let all = Weakness::ALL;
+    assert_eq!(code(&photon, &all), "signed-weak:sha1,rsa1024,expired");
+    for missing in 0..3 {
+        let some = [&all[..missing], &all[missing + 1..]].concat();
+        assert_eq!(code(&photon, &some), "refused:weak");
+    }
+    // What no repository can admit.
+    for never in [weak("MD2", None), Distrust::KeyRevoked] {
+        let other = modern(Some(state(weak("SHA1", sha1), vec![never])));
+        assert_eq!(code(&other, &all), "refused:weak");
+    }
+    // A signature without weakness counts before one with.
+    let mut two = modern(Some(state(expired, Vec::new())));
+    two.signatures.push((Covers::Header, good()));
+    assert_eq!(code(&two, &all), "signed");
 }

@@ -4,6 +4,7 @@
 //! A check that was switched off is a verdict, too, and is kept.
 
 mod promised;
+mod weak;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -12,14 +13,16 @@ use std::path::{Path, PathBuf};
 use rpm_db::StoredSignature;
 use rpm_pkg::package::{Package, PackageError};
 use rpm_repo::config::RepoConfig;
-use rpm_trust::policy::{Evidence, Policy, Refusal, Verdict, judge};
+use rpm_trust::policy::{Evidence, Policy, Refusal, Verdict, judge_admitting};
 use rpm_trust::{KeyInfo, Keyring};
 
 use super::fetch::{CMDLINE, Fetched};
 use crate::error::{At, Code, Failure, Outcome};
-use crate::plan::{PackageOrigin, Plan, PlannedChange};
+use crate::plan::{PackageOrigin, Plan, PlannedChange, WeakSignature};
 use crate::session::{LoadedRepo, OfferedKey, Session, database_keyring, offered_keys};
 use rpm_transaction::Identity;
+
+pub use weak::{Admitted, RootRpm};
 
 /// Bytes read at a time.
 const CHUNK: usize = 128 * 1024;
@@ -72,9 +75,15 @@ impl VerifiedPackage {
 pub struct Verified {
     packages: Vec<VerifiedPackage>,
     accepted_keys: Vec<KeyInfo>,
+    weak: Vec<WeakSignature>,
 }
 
 impl Verified {
+    /// The packages whose weak signatures were admitted.
+    pub fn weak(&self) -> &[WeakSignature] {
+        &self.weak
+    }
+
     /// The packages, in the order of the plan.
     pub fn packages(&self) -> &[VerifiedPackage] {
         &self.packages
@@ -96,8 +105,10 @@ pub(super) fn verify(
 ) -> Outcome<Verified> {
     let mut bench = Judge {
         session,
+        root: RootRpm::of(session)?,
         keyring: database_keyring(session)?,
         accepted: Vec::new(),
+        weak: Vec::new(),
     };
     let mut packages = Vec::new();
     for item in fetched.into_packages() {
@@ -129,6 +140,7 @@ pub(super) fn verify(
     Ok(Verified {
         packages,
         accepted_keys: bench.accepted,
+        weak: bench.weak,
     })
 }
 
@@ -147,21 +159,33 @@ pub fn file(
     path: &Path,
     expected: &crate::plan::PackageId,
     keyring: &Keyring,
+    admitted: &Admitted,
 ) -> Outcome<()> {
     let file = File::open(path).at(path)?;
     let change = PlannedChange::bare(expected.clone());
     let now = session.settings.environment.now;
     let (_, evidence) = examine(&file, path, &change, keyring, now)?;
-    match judge(&evidence, Policy::GpgCheck) {
+    match judge_admitting(&evidence, Policy::GpgCheck, &admitted.weaknesses) {
         Verdict::Accepted(_) => Ok(()),
-        Verdict::Refused(refusal) => Err(refused(path, &refusal)),
+        Verdict::Refused(refusal) => Err(refused(path, &refusal, admitted)),
     }
 }
 
 struct Judge<'a, 'b> {
     session: &'a Session<'b>,
+    root: RootRpm,
     keyring: Keyring,
     accepted: Vec<KeyInfo>,
+    weak: Vec<WeakSignature>,
+}
+
+/// A package that the keys at hand did not verify.
+struct Unverified<'a> {
+    path: &'a Path,
+    file: &'a File,
+    change: &'a PlannedChange,
+    repo: Option<&'a RepoConfig>,
+    admitted: &'a Admitted,
 }
 
 impl Judge<'_, '_> {
@@ -179,18 +203,38 @@ impl Judge<'_, '_> {
             true => Policy::GpgCheck,
             false => Policy::NoGpgCheck,
         };
+        let admitted = Admitted::by(self.session, &self.root, repo)?;
         let (mut identity, evidence) = examine(&file, path, change, &self.keyring, now)?;
-        let mut verdict = judge(&evidence, policy);
+        let mut verdict = judge_admitting(&evidence, policy, &admitted.weaknesses);
         if let Verdict::Refused(refusal) = &verdict
-            && self.offer_keys(path, &file, change, repo, refusal)?
+            && self.offer_keys(
+                &Unverified {
+                    path,
+                    file: &file,
+                    change,
+                    repo,
+                    admitted: &admitted,
+                },
+                refusal,
+            )?
         {
             let (again, evidence) = examine(&file, path, change, &self.keyring, now)?;
-            (identity, verdict) = (again, judge(&evidence, policy));
+            let again_judged = judge_admitting(&evidence, policy, &admitted.weaknesses);
+            (identity, verdict) = (again, again_judged);
         }
         tracing::debug!(path = %path.display(), ?verdict, "judged");
         match &verdict {
-            Verdict::Accepted(_) => Ok((identity, verdict)),
-            Verdict::Refused(refusal) => Err(refused(path, refusal)),
+            Verdict::Accepted(_) => {
+                if let Some((_, weak)) = verdict.admitted() {
+                    self.weak.push(WeakSignature {
+                        package: change.package.nevra(),
+                        weaknesses: weak.to_string(),
+                        admitted_by: admitted.source.clone(),
+                    });
+                }
+                Ok((identity, verdict))
+            }
+            Verdict::Refused(refusal) => Err(refused(path, refusal, &admitted)),
         }
     }
 
@@ -198,14 +242,14 @@ impl Judge<'_, '_> {
     /// expired, is weak, lacks the subkey): looks among the keys that the repository names for one that
     /// verifies this package, and asks whether it may be trusted. Keys that verify nothing are never
     /// offered. What is stored of the same key counts beside its new copy: a revocation is not undone.
-    fn offer_keys(
-        &mut self,
-        path: &Path,
-        file: &File,
-        change: &PlannedChange,
-        repo: Option<&RepoConfig>,
-        refusal: &Refusal,
-    ) -> Outcome<bool> {
+    fn offer_keys(&mut self, package: &Unverified<'_>, refusal: &Refusal) -> Outcome<bool> {
+        let &Unverified {
+            path,
+            file,
+            change,
+            repo,
+            admitted,
+        } = package;
         let unknown = match refusal {
             Refusal::UnknownKey { .. } => true,
             Refusal::NotTrusted { .. } => false,
@@ -221,21 +265,21 @@ impl Judge<'_, '_> {
         let offered = match offered_keys(self.session, repo) {
             Err(failure) if !unknown => {
                 let words = failure.details.join(": ");
-                return Err(refused(path, refusal).detail(words));
+                return Err(refused(path, refusal, admitted).detail(words));
             }
             other => other?,
         };
         let mut reason = None;
         for offered in offered {
             let stored = self.keyring.key(&offered.key.fingerprint, now);
-            let mut alone = Keyring::new();
+            let mut alone = Keyring::under(self.keyring.crypto_policy().cloned());
             for copy in stored.iter().chain([&offered.key]) {
                 alone.add_armored_or_binary(&copy.binary).map_err(|error| {
                     Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string())
                 })?;
             }
             let (_, evidence) = examine(file, path, change, &alone, now)?;
-            match judge(&evidence, Policy::GpgCheck) {
+            match judge_admitting(&evidence, Policy::GpgCheck, &admitted.weaknesses) {
                 Verdict::Accepted(_) => {}
                 // It is by this key, but the key, or what it covers, does not do.
                 Verdict::Refused(refusal) => {
@@ -250,7 +294,7 @@ impl Judge<'_, '_> {
             return Ok(true);
         }
         if let Some(refusal) = reason {
-            return Err(refused(path, &refusal));
+            return Err(refused(path, &refusal, admitted));
         }
         if !unknown {
             return Ok(false);
@@ -306,8 +350,8 @@ fn no_key(path: &Path, code: Code, refusal: &Refusal) -> Failure {
     Failure::because(code, line)
 }
 
-/// The number and words of a refusal.
-fn refused(path: &Path, refusal: &Refusal) -> Failure {
+/// The number and words of a refusal, and what would admit it.
+fn refused(path: &Path, refusal: &Refusal, admitted: &Admitted) -> Failure {
     let code = match refusal {
         Refusal::Unsigned | Refusal::UnsignedWeakDigest(_) | Refusal::Unprotected => {
             Code::RPM_NOT_SIGNED
@@ -316,7 +360,10 @@ fn refused(path: &Path, refusal: &Refusal) -> Failure {
         Refusal::UnknownKey { .. } => Code::RPMRC_NOKEY,
         _ => Code::RPMRC_FAIL,
     };
-    Failure::package(code, path, refusal)
+    match admitted.way_out(refusal) {
+        Some(way) => Failure::package(code, path, &format_args!("{refusal}; {way}")),
+        None => Failure::package(code, path, refusal),
+    }
 }
 
 fn broken(path: &Path, error: &PackageError) -> Failure {

@@ -250,10 +250,12 @@ fn check(session: &Session<'_>, source: &LoadedRepo, got: &[Got<'_>]) -> Outcome
     for offered in offered_keys(session, &source.config)? {
         offered.add_to(&mut keyring)?;
     }
+    let rpm = change::RootRpm::of(session)?;
+    let admitted = change::Admitted::by(session, &rpm, Some(&source.config))?;
     let mut failures = Vec::new();
     for file in got {
         let (path, identity) = (&file.path, &file.package.identity);
-        if let Err(failure) = change::verify_file(session, path, identity, &keyring) {
+        if let Err(failure) = change::verify_file(session, path, identity, &keyring, &admitted) {
             std::fs::remove_file(path).at(path)?;
             failures.push((file.package.name(), failure));
         }

@@ -17,6 +17,7 @@ mod reposync;
 mod signed;
 mod sources;
 mod updateinfo;
+mod weak;
 mod words;
 
 use std::fs;
@@ -140,11 +141,10 @@ fn conf_dir() -> PathBuf {
 #[test]
 fn what_is_shipped_in_conf_is_read() {
     let site = Site::with(&[]);
-    fs::copy(
-        conf_dir().join("example.repo"),
-        site.path("repos.d/example.repo"),
-    )
-    .unwrap();
+    for name in ["example.repo", "photon-legacy.repo"] {
+        let to = site.path("repos.d").join(name);
+        fs::copy(conf_dir().join(name), to).unwrap();
+    }
     let conf = conf_dir().join("tdnf.conf").display().to_string();
     let repos = format!("--setopt=reposdir={}", site.path("repos.d").display());
     let ran = bare(&[
@@ -160,4 +160,6 @@ fn what_is_shipped_in_conf_is_read() {
     assert!(ran.out.contains(
         r#"{"Repo":"example","RepoName":"Example packages 5 (x86_64)","Enabled":false}"#
     ));
+    assert!(ran.out.contains(r#"{"Repo":"photon-legacy","#), "{ran:?}");
+    assert_eq!(ran.err, "", "each key is known");
 }
