@@ -186,6 +186,17 @@ impl Pool {
         Ok(start as u32..(start + count) as u32)
     }
 
+    /// Takes packages out: they are in no repository any more. Their ids are not used again.
+    pub fn remove(&mut self, ids: &[SolvableId]) {
+        for id in ids {
+            if let Some(repo) = self.solvable(*id).map(|solvable| solvable.repo) {
+                // SAFETY: pool and repository are live, and the package is the repository's.
+                unsafe { ffi::repo_free_solvable(repo, id.0, 0) };
+            }
+        }
+        self.prepared = false;
+    }
+
     /// Hides packages from selections and the solver, in place of those hidden before, which are returned.
     pub fn set_excluded(&mut self, excluded: Vec<SolvableId>) -> Vec<SolvableId> {
         let before = std::mem::replace(&mut self.excluded, excluded.into_iter().collect());
@@ -396,6 +407,9 @@ pub(crate) unsafe fn add_file_provide(pool: *mut ffi::Pool, solvable: Id, path: 
     unsafe {
         let solvable = &mut *(*pool).solvables.add(solvable as usize);
         let repo = solvable.repo;
+        if repo.is_null() {
+            return;
+        }
         let provides: &[Id] = match solvable.provides {
             0 => &[],
             offset => ffi::ids_at((*repo).idarraydata.add(offset as usize)),

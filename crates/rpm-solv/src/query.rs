@@ -22,7 +22,8 @@ impl Pool {
         let mut index = i32::try_from(index).ok()?;
         for block in &self.repos.get(repo.0)?.blocks {
             if index < block.count {
-                return Some(SolvableId(block.start + index));
+                let id = SolvableId(block.start + index);
+                return self.solvable(id).map(|_| id);
             }
             index -= block.count;
         }
@@ -43,6 +44,7 @@ impl Pool {
             .iter()
             .flat_map(|block| block.start..block.start + block.count)
             .map(SolvableId)
+            .filter(|id| self.solvable(*id).is_some())
     }
 
     /// The repositories in order.
@@ -398,6 +400,7 @@ impl Pool {
                 }
             }
         }
+        found.retain(|id| self.solvable(*id).is_some());
         self.sort(&mut found);
         found.dedup();
         Ok(found)

@@ -41,6 +41,11 @@ impl Pool {
                 }
             }
         };
+        let mut visit = |id: SolvableId, body: &[u8]| {
+            if self.solvable(id).is_some() {
+                visit(id, body);
+            }
+        };
         for block in self.repos.iter().flat_map(|slot| &slot.blocks) {
             match &block.store {
                 TextStore::Memory(records) => {

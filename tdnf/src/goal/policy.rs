@@ -38,7 +38,7 @@ impl SolverPolicy {
         }
         Ok(Self {
             locks: lines(&dir.join("locks.d"))?,
-            protected: lines(&dir.join("protected.d"))?,
+            protected: protected(settings, dir)?,
             minimum,
         })
     }
@@ -74,6 +74,25 @@ impl SolverPolicy {
             false => Err(failure),
         }
     }
+}
+
+/// What `protected.d` and `protected_packages` name; the latter as in dnf, where `glob:` stands before files of names.
+fn protected(settings: &Settings, dir: &Path) -> Outcome<Vec<String>> {
+    let mut names = lines(&dir.join("protected.d"))?;
+    for item in &settings.main.protected_packages {
+        match item
+            .strip_prefix("glob:")
+            .map(|files| Path::new(files).parent())
+        {
+            None => names.push(item.clone()),
+            Some(Some(files)) => {
+                let below = files.strip_prefix("/").unwrap_or(files);
+                names.extend(lines(&settings.root.join(below))?);
+            }
+            Some(None) => {}
+        }
+    }
+    Ok(names)
 }
 
 /// The lines of all `*.conf` files of a directory, by file name; no directory, no lines.

@@ -25,6 +25,8 @@ pub struct Request {
     pub skips: SkipOptions,
     /// Nothing but the best version will do.
     pub best: bool,
+    /// What packages recommend stays out.
+    pub no_recommends: bool,
     /// Installed packages may go to make room.
     pub allow_erasing: bool,
     /// Dependencies that are no longer needed are removed with what needed them.
@@ -54,6 +56,7 @@ impl Request {
             typed: typed.to_vec(),
             skips: settings.skips,
             best: settings.best,
+            no_recommends: !main.install_weak_deps,
             allow_erasing: settings.allow_erasing,
             clean_requirements: settings.clean_requirements,
             reinstall_changed: main.distrosync_reinstall_changed,

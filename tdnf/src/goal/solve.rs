@@ -29,6 +29,7 @@ pub fn solve(
     let mut jobs = jobs(request, goal, packages);
     let options = SolverOptions {
         allow_uninstall: goal.allow_uninstall || request.allow_erasing,
+        ignore_recommended: request.no_recommends,
         ..SolverOptions::default()
     };
     for _ in 0..MAX_ROUNDS {

@@ -101,7 +101,7 @@ fn read_local(session: &Session<'_>, url: &str, path: &Path) -> Outcome<(KeyFile
 }
 
 fn fetch_key(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
-    let dest = session.repo_cache(repo).join("keys").join(cache_name(url));
+    let dest = session.repo_cache(repo).join("keys").join(cache_name(url, "key"));
     if session.settings.cache_only {
         return read_file(&dest);
     }
@@ -114,11 +114,11 @@ fn fetch_key(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec
     read_file(&dest)
 }
 
-/// A file name for the key of a URL: nothing of the URL's path is used as a path.
-fn cache_name(url: &str) -> PathBuf {
+/// A file name for what a URL names: nothing of the URL's path is used as a path.
+pub(super) fn cache_name(url: &str, ending: &str) -> PathBuf {
     let digest = Hasher::digest(DigestAlgo::Sha256, url.as_bytes());
     let half: String = digest.hex().chars().take(32).collect();
-    PathBuf::from(format!("{half}.key"))
+    PathBuf::from(format!("{half}.{ending}"))
 }
 
 /// A regular file (a FIFO would hang), not larger than keys are.

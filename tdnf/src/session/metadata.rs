@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use repo_client::{DetachedCheck, MetadataSet, RepoRefresh, refresh};
 use rpm_repo::config::RepoConfig;
 
+use super::snapshot::SnapshotList;
 use super::{Session, from_dir, keys, plugins};
 use crate::error::{Code, Failure, Outcome};
 use crate::progress::NetworkView;
@@ -16,6 +17,8 @@ pub struct LoadedRepo {
     pub config: RepoConfig,
     /// Its metadata, on disk and checked.
     pub set: MetadataSet,
+    /// What exists in it, if not all that the metadata names.
+    pub snapshot: Option<SnapshotList>,
 }
 
 /// How eagerly metadata is asked for.
@@ -43,9 +46,20 @@ impl Session<'_> {
         let results = self.refresh(&repos, parts, freshness, names)?;
         let mut sources = Vec::new();
         for (config, result) in repos.into_iter().zip(results) {
-            match result {
-                Ok(set) => sources.push(LoadedRepo { config, set }),
-                Err(error) => self.unavailable(&config, error)?,
+            let set = match result {
+                Ok(set) => set,
+                Err(error) => {
+                    self.unavailable(&config, error)?;
+                    continue;
+                }
+            };
+            match SnapshotList::of(self, &config, &set) {
+                Ok(snapshot) => sources.push(LoadedRepo {
+                    config,
+                    set,
+                    snapshot,
+                }),
+                Err(failure) => self.left_out(&config, failure)?,
             }
         }
         for source in sources.iter().filter(|source| !source.set.from_cache) {
@@ -75,6 +89,7 @@ impl Session<'_> {
             found.extend(sets.into_iter().flatten().map(|set| LoadedRepo {
                 config: config.clone(),
                 set,
+                snapshot: None,
             }));
         }
         Ok(found)
@@ -169,6 +184,11 @@ impl Session<'_> {
                 "Error: Cannot find a valid base URL for repo: {name}"
             ));
         }
+        self.left_out(config, failure)
+    }
+
+    /// Says why a repository is not used; an error unless it may be skipped.
+    fn left_out(&self, config: &RepoConfig, failure: Failure) -> Outcome<()> {
         let failure = failure.detail(format!(
             "Error: Failed to synchronize cache for repo '{}'",
             config.name

@@ -10,6 +10,7 @@ mod packages;
 mod plugins;
 mod releasever;
 mod repos;
+mod snapshot;
 mod usr_merge;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -36,6 +37,7 @@ pub use lock::InstanceLock;
 pub use metadata::{Freshness, LoadedRepo, PRIMARY};
 pub use packages::{OnDemand, Packages};
 pub use plugins::Plugins;
+pub use snapshot::SnapshotList;
 
 /// What a command needs before it runs. Repositories, metadata and the rpm database are opened
 /// when the command asks for them.
@@ -162,6 +164,7 @@ impl<'a> Session<'a> {
         repos.retain(|repo| repo.enabled);
         if !self.typos_told.replace(true) {
             self.tell_typos(&repos);
+            self.tell_unknown_variables(&repos);
             let signed = repos.iter().filter(|repo| repo.repo_gpgcheck);
             let signed: Vec<String> = signed.map(|repo| repo.id.clone()).collect();
             self.plugins.warn(self.printer, &signed);
@@ -183,6 +186,20 @@ impl<'a> Session<'a> {
                     "warning: {place}: unknown key '{key}': did you mean '{near}'?"
                 ));
             }
+        }
+    }
+
+    /// A name that nobody defines stays in the address, where it is easily overlooked.
+    fn tell_unknown_variables(&self, repos: &[RepoConfig]) {
+        for variable in repos.iter().flat_map(|repo| &repo.unknown_variables) {
+            let (place, key, name) = (&variable.place, &variable.key, &variable.name);
+            let dirs = self.settings.vars_dirs.first();
+            let dir = dirs
+                .map(|dir| dir.display().to_string())
+                .unwrap_or_default();
+            self.printer.err(&format!(
+                "warning: {place}: {key}: the variable '{name}' is not defined (no file {dir}/{name})"
+            ));
         }
     }
 

@@ -103,7 +103,8 @@ impl Session<'_> {
         installed: Option<InstalledSource<'_>>,
     ) -> Outcome<Packages> {
         let opened = Catalog::open(&self.settings.arch, installed, &wishes(&sources));
-        let catalog = opened.map_err(|error| rejected(&sources, error))?;
+        let mut catalog = opened.map_err(|error| rejected(&sources, error))?;
+        leave_listed(&mut catalog, &sources);
         sources.iter().for_each(|source| source.set.accept());
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
@@ -112,6 +113,19 @@ impl Session<'_> {
             sources,
             ..packages
         })
+    }
+}
+
+/// Takes out of each repository what its snapshot does not list.
+fn leave_listed(catalog: &mut Catalog, sources: &[LoadedRepo]) {
+    let repos = catalog.repos.iter().copied().zip(sources);
+    for (repo, source) in repos {
+        if let Some(snapshot) = &source.snapshot {
+            let pool = &mut catalog.pool;
+            let listed = |id: &SolvableId| snapshot.has(pool.name(*id), pool.evr(*id));
+            let others: Vec<_> = pool.repo_solvables(repo).filter(|id| !listed(id)).collect();
+            pool.remove(&others);
+        }
     }
 }
 
@@ -131,7 +145,7 @@ fn rejected(sources: &[LoadedRepo], error: CatalogError) -> Failure {
 
 fn wishes(sources: &[LoadedRepo]) -> Vec<RepoSource<'_>> {
     let wish = |source| {
-        let LoadedRepo { config, set }: &LoadedRepo = source;
+        let LoadedRepo { config, set, .. }: &LoadedRepo = source;
         RepoSource {
             set,
             priority: config.priority,

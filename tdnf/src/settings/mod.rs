@@ -100,7 +100,7 @@ pub struct Settings {
     pub excludes: Vec<String>,
     /// The part of `excludes` that tdnf.conf names; every changing command mentions it.
     pub conf_excludes: Vec<String>,
-    /// `tsflags=` of `--setopt`.
+    /// `tsflags=` of tdnf.conf and of `--setopt`.
     pub tsflags: TsFlags,
     /// `--rpmdefine` of macros that change what is installed.
     pub defines: Vec<(String, String)>,
@@ -130,7 +130,7 @@ impl Settings {
         let mut main = read_main_config(&config_file)?;
         let mut warnings = Vec::new();
         let repo_overrides = overrides::apply_setopts(&general.setopt, &mut main, &mut warnings)?;
-        let tsflags = TsFlags::of(&general.setopt, &mut warnings);
+        let tsflags = TsFlags::of(&main.tsflags, &mut warnings);
         let places = paths::SystemPaths::of(&general.setopt, &main, &root);
         let conf_excludes = match change.disableexcludes {
             true => Vec::new(),

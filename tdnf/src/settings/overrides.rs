@@ -60,7 +60,6 @@ pub(super) fn apply_setopts(
             });
         } else if !main.set(&pair.key, &pair.value, &place)?
             && OptionLookup::new().by_name(&pair.key).is_none()
-            && pair.key != "tsflags"
         {
             warnings.push(format!("--setopt: unknown key '{}'", pair.key));
         }

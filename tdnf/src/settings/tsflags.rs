@@ -1,7 +1,5 @@
 //! `tsflags`: what a transaction leaves out.
 
-use crate::args::options::Setopt;
-
 /// The flags of a run. C tdnf knows the first two; the others have rpm's and dnf's names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TsFlags {
@@ -22,13 +20,10 @@ pub struct TsFlags {
 }
 
 impl TsFlags {
-    /// Reads every `tsflags`; one value may hold several, with commas or blanks between. An
-    /// unknown word has no effect, as in tdnf, but is mentioned.
-    pub(super) fn of(setopts: &[Setopt], warnings: &mut Vec<String>) -> Self {
+    /// Reads the words of `tsflags`. An unknown one has no effect, as in tdnf, but is mentioned.
+    pub(super) fn of(words: &[String], warnings: &mut Vec<String>) -> Self {
         let mut flags = Self::default();
-        let given = setopts.iter().filter(|pair| pair.key == "tsflags");
-        let words = given.flat_map(|pair| pair.value.split([',', ' ']));
-        for word in words.filter(|word| !word.is_empty()) {
+        for word in words {
             match flags.flag(word) {
                 Some(flag) => *flag = true,
                 None => warnings.push(format!("tsflags: unknown flag '{word}'")),

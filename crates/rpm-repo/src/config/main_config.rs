@@ -7,7 +7,8 @@ use super::Secret;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, list, optional, parse_list, path, paths, some_boolean, some_whole, whole,
+    KeyLine, boolean, list, more, optional, parse_list, path, paths, some_boolean, some_whole,
+    whole,
 };
 use crate::error::{Place, Result};
 use crate::ini;
@@ -35,6 +36,12 @@ section! {
             clean_requirements_on_remove: bool = false, boolean;
         ("keepcache", "0", "Keep downloaded packages.")
             keepcache: bool = false, boolean;
+        ("install_weak_deps", "1", "Install what packages recommend, too.")
+            install_weak_deps: bool = true, boolean;
+        ("protected_packages", "none", "Names that are never removed, beside those of protected.d; glob:FILES for files that list them.")
+            protected_packages: Vec<String> = Vec::new(), list;
+        ("tsflags", "none", "What transactions leave out, as --setopt=tsflags=.")
+            tsflags: Vec<String> = Vec::new(), more;
         ("excludepkgs", "none", "Names or globs that are left out.")
             excludepkgs: Vec<String> = Vec::new(), list;
         ("minversions", "none", "NAME=VERSION: lowest versions that may be installed.")
@@ -50,6 +57,8 @@ section! {
             proxy_password: Option<Secret> = None, optional;
         ("sslverify", "1", "Whether certificates of servers are checked where a repository does not say.")
             sslverify: bool = true, boolean;
+        ("sslcacert", "the system's", "File of certificates that are trusted where a repository does not say.")
+            sslcacert: Option<PathBuf> = None, optional;
         ("plugins", "0", "Name the plugins that have a conf file. What they do (signed metadata, metalinks) needs no switch.")
             plugins: bool = false, boolean;
         ("pluginpath", "/usr/lib/tdnf-plugins", "Where a missing plugin is said to be; nothing is loaded.")

@@ -26,7 +26,7 @@ section! {
         id: String = String::new();
         /// Where the section starts.
         source: Place = Place::named("");
-        /// Variables that were used and are not defined; they became empty. A `releasever` in here makes
+        /// Variables that were used and are not defined; they stayed as written. A `releasever` in here makes
         /// the repository useless: say so before it is used.
         unknown_variables: Vec<UnknownVariable> = Vec::new();
     }
@@ -75,7 +75,7 @@ section! {
             retries: u32 = 10, whole;
         ("sslverify", "that of tdnf.conf", "Whether the server's certificate is checked.")
             sslverify: bool = true, boolean;
-        ("sslcacert", "the system's", "File of certificates that are trusted.")
+        ("sslcacert", "that of tdnf.conf, else the system's", "File of certificates that are trusted.")
             sslcacert: Option<PathBuf> = None, optional;
         ("sslclientcert", "none", "Own certificate.")
             sslclientcert: Option<PathBuf> = None, optional;
@@ -87,11 +87,22 @@ section! {
             skip_md_updateinfo: bool = false, boolean;
         ("skip_md_other", "0", "Do not use changelogs.")
             skip_md_other: bool = false, boolean;
+        ("snapshot", "none", "File (from the .repo file's directory on) or URL that lists NAME=EVR: nothing else of the repository exists.")
+            snapshot: Option<String> = None, optional;
     }
 }
 
 /// Keys in whose values variables are expanded.
-const EXPANDED_KEYS: [&str; 5] = ["name", "baseurl", "mirrorlist", "metalink", "gpgkey"];
+const EXPANDED_KEYS: [&str; 8] = [
+    "name",
+    "baseurl",
+    "mirrorlist",
+    "metalink",
+    "gpgkey",
+    "username",
+    "password",
+    "snapshot",
+];
 
 /// A variable that was used without being defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,13 +144,14 @@ impl RepoConfig {
             id: id.to_owned(),
             name: id.to_owned(),
             sslverify: main.sslverify,
+            sslcacert: main.sslcacert.clone(),
             source,
             ..RepoConfig::with_defaults()
         })
     }
 
     /// Sets one key from its text, as a line of the file or `--setopt=REPO.KEY=VALUE` does.
-    /// Variables are expanded in name, baseurl, metalink, mirrorlist and gpgkey. Returns false for
+    /// Variables are expanded in what has an address, and in name, username and password. Returns false for
     /// an unknown key.
     ///
     /// Errors: a value of the wrong kind, or the key `path`.

@@ -169,6 +169,15 @@ pub(super) fn weak_signatures(field: &mut Vec<String>, line: &KeyLine<'_>) -> Re
     )
 }
 
+/// Adds to the list; an empty value empties it.
+pub(super) fn more(field: &mut Vec<String>, line: &KeyLine<'_>) -> Result<()> {
+    match parse_list(line.value) {
+        none if none.is_empty() => field.clear(),
+        items => field.extend(items),
+    }
+    Ok(())
+}
+
 /// An empty value is none.
 pub(super) fn optional<T>(field: &mut Option<T>, line: &KeyLine<'_>) -> Result<()>
 where

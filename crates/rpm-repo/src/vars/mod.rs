@@ -2,8 +2,12 @@
 //!
 //! A name is `$` and letters, digits and `_`, or the same in braces: `${name}`. As C tdnf names end
 //! before `_`, a name that is not known is tried again shorter, cut at its underscores. What is not known
-//! becomes empty, as in C tdnf, and is listed so that the caller can say so. A value is not
-//! expanded again. A lone `$` stays.
+//! stays as it is written, as in dnf (C tdnf puts nothing there, which may be another repository's address),
+//! and is listed so that the caller can say so. A value is not expanded again. A lone `$` stays.
+//!
+//! As in dnf5, `releasever_major` and `releasever_minor` are what stands before and after the first dot of
+//! `releasever`; `${name:-words}` is the words where the variable is not known or empty, `${name:+words}` where it is
+//! known and not empty; variables in the words are replaced.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +20,10 @@ use crate::ini::read_limited;
 pub const MAX_EXPANDED: usize = 256 << 10;
 /// Largest variable file in bytes; only its first line counts.
 pub const MAX_VARIABLE_FILE: u64 = 64 << 10;
+/// How deep `${name:-words}` may stand in one another, as in dnf5.
+const MAX_DEPTH: usize = 32;
+/// Most bytes between braces.
+const MAX_BRACED: usize = 1024;
 
 /// The variables of one run.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +38,7 @@ pub struct Vars {
 pub struct Expanded {
     /// The result.
     pub text: String,
-    /// The names that were not known and became empty, in order of appearance.
+    /// The names that were not known and stayed as they were, in order of appearance.
     pub unknown: Vec<String>,
 }
 
@@ -53,10 +61,20 @@ impl Vars {
 
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&str> {
-        [&self.forced, &self.from_dirs, &self.built_in]
-            .into_iter()
-            .find_map(|map| map.get(name))
-            .map(String::as_str)
+        let given = |name: &str| {
+            [&self.forced, &self.from_dirs, &self.built_in]
+                .into_iter()
+                .find_map(|map| map.get(name))
+        };
+        let part = |of: fn(&str) -> &str| given("releasever").map(|version| of(version));
+        let derived = match name {
+            "releasever_major" => part(|version| version.split('.').next().unwrap_or_default()),
+            "releasever_minor" => {
+                part(|version| version.split_once('.').map_or("", |(_, minor)| minor))
+            }
+            _ => None,
+        };
+        given(name).map(String::as_str).or(derived)
     }
 
     /// Adds the files of a directory: the file name is the variable, the first line its value. A
@@ -84,12 +102,7 @@ impl Vars {
             text: String::with_capacity(text.len()),
             unknown: Vec::new(),
         };
-        let mut rest = text;
-        while let Some(at) = rest.find('$') {
-            out.text.push_str(&rest[..at]);
-            rest = self.expand_one(&rest[at + 1..], &mut out);
-        }
-        out.text.push_str(rest);
+        self.expand_into(text, 0, &mut out);
         if out.text.len() > MAX_EXPANDED {
             let cut = (0..=MAX_EXPANDED)
                 .rev()
@@ -99,12 +112,20 @@ impl Vars {
         out
     }
 
+    fn expand_into(&self, text: &str, depth: usize, out: &mut Expanded) {
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            out.text.push_str(&rest[..at]);
+            rest = self.expand_one(&rest[at + 1..], depth, out);
+        }
+        out.text.push_str(rest);
+    }
+
     /// `rest` follows a `$`; returns what follows the variable.
-    fn expand_one<'t>(&self, rest: &'t str, out: &mut Expanded) -> &'t str {
-        if let Some((name, after)) = rest.strip_prefix('{').and_then(|r| r.split_once('}'))
-            && is_name(name)
+    fn expand_one<'t>(&self, rest: &'t str, depth: usize, out: &mut Expanded) -> &'t str {
+        if let Some((inside, after)) = rest.strip_prefix('{').and_then(split_brace)
+            && self.expand_braced(inside, depth, out)
         {
-            self.put(name, out);
             return after;
         }
         let end = rest.find(|c: char| !is_name_char(c)).unwrap_or(rest.len());
@@ -122,17 +143,58 @@ impl Vars {
                 }
             }
         }
-        self.put(&rest[..length], out);
+        let name = &rest[..length];
+        self.put(name, &format!("${name}"), out);
         &rest[length..]
     }
 
-    fn put(&self, name: &str, out: &mut Expanded) {
+    /// What stands between braces; false if it is no variable.
+    fn expand_braced(&self, inside: &str, depth: usize, out: &mut Expanded) -> bool {
+        let end = inside
+            .find(|c: char| !is_name_char(c))
+            .unwrap_or(inside.len());
+        let (name, words) = inside.split_at(end);
+        if name.is_empty() || depth >= MAX_DEPTH {
+            return false;
+        }
+        let value = self.get(name).filter(|value| !value.is_empty());
+        match (words.get(..2), value) {
+            (None, _) if words.is_empty() => self.put(name, &format!("${{{name}}}"), out),
+            (Some(":-"), Some(_)) => self.put(name, "", out),
+            (Some(":-"), None) | (Some(":+"), Some(_)) => {
+                self.expand_into(&words[2..], depth + 1, out);
+            }
+            (Some(":+"), None) => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// Puts a value, or what is written where there is none.
+    fn put(&self, name: &str, written: &str, out: &mut Expanded) {
         match self.get(name) {
             Some(value) if out.text.len() + value.len() <= MAX_EXPANDED => out.text.push_str(value),
             Some(_) => {}
-            None => out.unknown.push(name.to_owned()),
+            None => {
+                out.unknown.push(name.to_owned());
+                out.text.push_str(written);
+            }
         }
     }
+}
+
+/// What stands before the brace that closes `text`, and after it.
+fn split_brace(text: &str) -> Option<(&str, &str)> {
+    let mut open = 0_usize;
+    for (at, byte) in text.bytes().enumerate().take(MAX_BRACED) {
+        match byte {
+            b'{' => open += 1,
+            b'}' if open == 0 => return Some((&text[..at], &text[at + 1..])),
+            b'}' => open -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn is_name_char(c: char) -> bool {

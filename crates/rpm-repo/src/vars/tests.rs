@@ -16,8 +16,35 @@ fn names_with_and_without_braces() {
     assert_eq!(text("100$ $/ $"), "100$ $/ $");
     assert_eq!(text("${releasever"), "${releasever");
     let unknown = vars().expand("a$nope/b${no}");
-    assert_eq!(unknown.text, "a/b");
+    assert_eq!(unknown.text, "a$nope/b${no}");
     assert_eq!(unknown.unknown, ["nope", "no"]);
+}
+
+#[test]
+fn parts_of_the_release_and_words_in_braces() {
+    let mut vars = vars();
+    vars.set("empty", "");
+    let text = |t: &str| vars.expand(t).text;
+    assert_eq!(text("$releasever_major/$releasever_minor"), "5/0");
+    assert_eq!(text("${releasever_major}x$releasever_minor_y"), "5x0_y");
+    assert_eq!(text("a${nope:-b}${basearch:-c}"), "abx86_64");
+    assert_eq!(text("a${nope:+b}${basearch:+c}${empty:+d}"), "ac");
+    assert_eq!(text("${empty:-${nope:-$basearch}}!"), "x86_64!");
+    assert_eq!(text("${nope:-}|${nope:?x}|${:-x}"), "|${nope:?x}|${:-x}");
+    assert!(vars.expand("${nope:-b}").unknown.is_empty());
+    assert_eq!(vars.expand("${nope:-$no}").unknown, ["no"]);
+    let deep = "${nope:-".repeat(20_000);
+    assert_eq!(text(&deep), deep);
+    let closed = format!("{deep}{}", "}".repeat(20_000));
+    assert!(text(&closed).len() <= MAX_EXPANDED);
+    let mut later = Vars::new();
+    later.set_built_in("releasever", "40");
+    assert_eq!(
+        later.expand("$releasever_major,$releasever_minor.").text,
+        "40,."
+    );
+    later.set("releasever_minor", "9");
+    assert_eq!(later.expand("$releasever_minor").text, "9");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use rpm_repo::xml::XmlLimits;
 use super::{Failures, SyncWish};
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{PackageId, PackageOrigin, Promised};
-use crate::session::LoadedRepo;
+use crate::session::{LoadedRepo, SnapshotList};
 
 /// Architectures of source packages.
 const SOURCE: [&str; 2] = ["src", "nosrc"];
@@ -68,9 +68,10 @@ fn identity(package: &PrimaryPackage) -> PackageId {
 
 /// Reads primary metadata: what is wanted, in its order, and what may not be followed.
 pub(super) fn read(
-    set: &MetadataSet,
+    source: &LoadedRepo,
     wish: &SyncWish<'_>,
 ) -> Outcome<(Vec<WantedPackage>, Failures)> {
+    let set = &source.set;
     let limits = XmlLimits {
         refuse_bad_locations: false,
         ..XmlLimits::default()
@@ -79,7 +80,7 @@ pub(super) fn read(
     let stream = rpm_catalog::open_part(set, "primary")?;
     let name = format!("{} primary", set.repo);
     rpm_repo::primary::read(&name, stream, &limits, &mut |package| {
-        if !fits(wish, package.arch()) {
+        if !fits(wish, package.arch()) || !is_listed(source, package) {
             return ControlFlow::Continue(());
         }
         match package.location_fault() {
@@ -99,6 +100,12 @@ fn fits(wish: &SyncWish<'_>, arch: &str) -> bool {
         return SOURCE.contains(&arch);
     }
     wish.arches.is_empty() || wish.arches.iter().any(|wanted| wanted == arch)
+}
+
+fn is_listed(source: &LoadedRepo, package: &PrimaryPackage) -> bool {
+    let id = identity(package);
+    let listed = |snapshot: &SnapshotList| snapshot.has(&id.name, &id.evr());
+    source.snapshot.as_ref().is_none_or(listed)
 }
 
 fn refusal(set: &MetadataSet, package: &PrimaryPackage, why: &str) -> (String, Failure) {

@@ -1,0 +1,142 @@
+//! `snapshot=` of a repository: the list of what exists in it.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use repo_client::{Access, FileRequest, MetadataSet, Silent, fetch};
+use rpm_pkg::evr::Evr;
+use rpm_repo::config::RepoConfig;
+
+use super::Session;
+use super::key_files::cache_name;
+use crate::error::{At, Failure, Outcome};
+
+/// Largest list: a repository of 65,000 packages has one of 3 MB.
+const MAX_LIST: u64 = 64 << 20;
+
+/// What a repository's `snapshot` lists; see vmware/tdnf pull request 518.
+pub struct SnapshotList(HashMap<String, Vec<Evr>>);
+
+impl SnapshotList {
+    /// The list that a repository names, if it names one. A list on a server is asked for again with the
+    /// repository's metadata.
+    pub(super) fn of(
+        session: &Session<'_>,
+        repo: &RepoConfig,
+        set: &MetadataSet,
+    ) -> Outcome<Option<Self>> {
+        let Some(address) = &repo.snapshot else {
+            return Ok(None);
+        };
+        let shown = repo_client::redact(address);
+        let read = || {
+            let path = match address {
+                url if url.starts_with("file:") => repo_client::file_url_path(url)
+                    .map_err(|why| Failure::invalid(format!("{shown}: {why}")))?,
+                url if url.contains("://") => fetched(session, repo, set, url)?,
+                path => local(repo, Path::new(path)),
+            };
+            let found = std::fs::metadata(&path).at(&path)?;
+            if !found.is_file() || found.len() > MAX_LIST {
+                let line = format!("{}: no file, or larger than a list may be", path.display());
+                return Err(Failure::invalid(line));
+            }
+            let text = std::fs::read(&path).at(&path)?;
+            Self::parse(&String::from_utf8_lossy(&text), &path)
+        };
+        let told = |failure: Failure| failure.detail(format!("repository {}: snapshot={shown}", repo.id));
+        read().map(Some).map_err(told)
+    }
+
+    /// Lines of NAME=EVR; empty ones and those that begin with `#` say nothing.
+    fn parse(text: &str, path: &Path) -> Outcome<Self> {
+        let mut listed: HashMap<String, Vec<Evr>> = HashMap::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (name, evr) = line
+                .split_once('=')
+                .map(|(name, evr)| (name.trim(), evr.trim()))
+                .filter(|(name, evr)| !name.is_empty() && !evr.is_empty())
+                .ok_or_else(|| {
+                    let place = format!("{}:{}", path.display(), number + 1);
+                    Failure::invalid(format!("{place}: NAME=VERSION-RELEASE expected"))
+                })?;
+            listed
+                .entry(name.to_owned())
+                .or_default()
+                .push(Evr::parse(evr));
+        }
+        Ok(Self(listed))
+    }
+
+    /// Whether a package exists.
+    pub fn has(&self, name: &str, evr: &str) -> bool {
+        let versions = self.0.get(name);
+        versions.is_some_and(|versions| versions.contains(&Evr::parse(evr)))
+    }
+}
+
+/// A path: relative ones begin where the .repo file is.
+fn local(repo: &RepoConfig, path: &Path) -> PathBuf {
+    let place = repo.place_of("snapshot").unwrap_or(&repo.source);
+    let file = place.file().parent().filter(|_| place.line_number() > 0);
+    file.unwrap_or(Path::new("")).join(path)
+}
+
+fn fetched(
+    session: &Session<'_>,
+    repo: &RepoConfig,
+    set: &MetadataSet,
+    url: &str,
+) -> Outcome<PathBuf> {
+    let dest = session.repo_cache(repo).join(cache_name(url, "list"));
+    if is_fresh(session, repo, set, &dest) {
+        return Ok(dest);
+    }
+    let label = format!("{} (snapshot)", repo.id);
+    let mut request = FileRequest::new(label, vec![url.to_owned()], &dest);
+    request.access = Arc::new(Access::from_config(repo));
+    request.max_size = MAX_LIST;
+    for result in session.transfer(|| fetch(session.client(), vec![request], 1, &Silent))? {
+        result?;
+    }
+    Ok(dest)
+}
+
+/// Whether the list was fetched since the metadata changed, and not longer ago than `metadata_expire`.
+fn is_fresh(session: &Session<'_>, repo: &RepoConfig, set: &MetadataSet, list: &Path) -> bool {
+    let Ok(found) = list.metadata() else {
+        return false;
+    };
+    let settings = &session.settings;
+    let made = u64::try_from(found.ctime()).unwrap_or(0);
+    let age = settings.environment.now.abs_diff(made);
+    let young = repo.metadata_expire.is_none_or(|most| age < most.as_secs());
+    settings.cache_only || (set.from_cache && !settings.refresh && young)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_rpm_does() {
+        let text = "# of today\nalpha=1.0-1\n\n beta = 0:2-1.ph5 \nbeta=1:1-1\n";
+        let list = SnapshotList::parse(text, Path::new("x.list")).unwrap();
+        assert!(list.has("alpha", "1.0-1") && list.has("beta", "2-1.ph5"));
+        assert!(list.has("beta", "1:1-1") && !list.has("beta", "1-1"));
+        assert!(!list.has("alpha", "1.0-2") && !list.has("alph", "1.0-1"));
+        for bad in ["alpha", "alpha=", "=1-1"] {
+            let text = format!("beta=1-1\n{bad}\n");
+            let failure = SnapshotList::parse(&text, Path::new("x.list"))
+                .err()
+                .unwrap();
+            assert!(failure.details.concat().contains("x.list:2"), "{bad}");
+        }
+    }
+}

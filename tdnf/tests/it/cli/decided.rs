@@ -1,0 +1,162 @@
+//! What the administrator decides in configuration files: snapshots, keys of `[main]`, variables.
+
+use std::fs;
+
+use super::{Site, Spec, plain};
+
+fn installed_after(site: &Site, words: &[&str]) -> Vec<String> {
+    let _ = fs::remove_dir_all(site.path("root"));
+    fs::create_dir_all(site.path("root")).unwrap();
+    site.run(words).ok();
+    site.rpm_names()
+}
+
+fn two_versions() -> Site {
+    let newer = plain("alpha", "3").lines("Obsoletes: beta");
+    Site::with(&[
+        plain("alpha", "1"),
+        newer,
+        plain("beta", "1"),
+        plain("gamma", "1"),
+    ])
+}
+
+fn with_snapshot(site: &Site, address: &str) {
+    let text = site.repo_text(&format!("gpgcheck=0\nsnapshot={address}"));
+    site.write("repos.d/test.repo", text);
+}
+
+#[test]
+fn a_snapshot_says_what_exists_in_a_repository() {
+    let site = two_versions();
+    site.write("repos.d/today.list", "# of today\nalpha=1-1\nbeta=0:1-1\n");
+    // From the .repo file's folder on, as a path, as a URL; with a variable.
+    let path = site.path("repos.d/today.list").display().to_string();
+    site.write("vars/day", "today\n");
+    let vars = format!("--setopt=varsdir={}", site.path("vars").display());
+    for address in ["today.list", &path, &format!("file://{path}"), "$day.list"] {
+        with_snapshot(&site, address);
+        let words = ["-y", &vars, "install", "alpha", "beta"];
+        assert_eq!(
+            installed_after(&site, &words),
+            ["alpha-1", "beta-1"],
+            "{address}"
+        );
+        // What obsoletes beta is not listed; so nothing replaces it.
+        site.run(&[&vars, "check-update"]).ok();
+        site.run(&["-y", &vars, "upgrade"]).ok();
+        assert_eq!(site.rpm_names(), ["alpha-1", "beta-1"], "{address}");
+        let listed = site.run(&[&vars, "repoquery", "--available"]).ok().out;
+        assert!(
+            !listed.contains("gamma") && !listed.contains("alpha-3"),
+            "{listed}"
+        );
+    }
+    site.run(&["-y", &vars, "install", "gamma"])
+        .failed()
+        .says(&["gamma"]);
+    let off = ["-y", "--setopt=test.snapshot=", "install", "alpha", "gamma"];
+    assert_eq!(installed_after(&site, &off), ["alpha-3", "gamma-1"]);
+}
+
+#[test]
+fn a_snapshot_of_a_server_is_kept_with_the_metadata() {
+    let site = two_versions();
+    fs::create_dir_all(site.www().join("lists")).unwrap();
+    fs::write(site.www().join("lists/1.list"), "alpha=1-1\n").unwrap();
+    with_snapshot(&site, &site.server.url("/lists/1.list"));
+    assert_eq!(
+        installed_after(&site, &["-y", "install", "alpha"]),
+        ["alpha-1"]
+    );
+    site.server.forget();
+    site.run(&["-C", "list", "available"]).ok();
+    site.run(&["list", "available"]).ok();
+    assert_eq!(site.server.seen_at("/lists/1.list").len(), 0);
+    fs::write(site.www().join("lists/1.list"), "alpha=1-1\ngamma=1-1\n").unwrap();
+    site.run(&["-y", "--refresh", "install", "gamma"]).ok();
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_hides_the_repository() {
+    let site = two_versions();
+    with_snapshot(&site, "absent.list");
+    let said = site.run(&["-y", "install", "alpha"]).failed();
+    said.says(&["repository test: snapshot=absent.list"]);
+    let text = site.repo_text("gpgcheck=0\nsnapshot=absent.list\nskip_if_unavailable=1");
+    site.write("repos.d/test.repo", text);
+    let said = site.run(&["-y", "install", "alpha"]).failed();
+    said.says(&["absent.list", "No such file"]);
+    said.says(&["Disabling Repo: 'Test packages'"]);
+    site.write("repos.d/bad.list", "alpha=1-1\nalpha 3-1\n");
+    with_snapshot(&site, "bad.list");
+    let said = site.run(&["-y", "install", "alpha"]).failed();
+    said.says(&["bad.list:2", "NAME=VERSION-RELEASE expected"]);
+    assert!(site.rpm_names().is_empty());
+}
+
+#[test]
+fn keys_that_dnf_has_in_main_count() {
+    let alpha = plain("alpha", "1").lines("Recommends: weak");
+    let site = Site::with(&[alpha, plain("weak", "1"), plain("kept", "1")]);
+    let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
+    assert_eq!(
+        installed_after(&site, &["-y", "install", "alpha"]),
+        ["alpha-1", "weak-1"]
+    );
+    let none = ["-y", "--setopt=install_weak_deps=0", "install", "alpha"];
+    assert_eq!(installed_after(&site, &none), ["alpha-1"]);
+    let more = "install_weak_deps=False\nprotected_packages=kept glob:/etc/some.d/*.conf\ntsflags=nodocs noscripts\n";
+    site.write("tdnf.conf", conf + more);
+    let words = ["-y", "install", "alpha", "kept"];
+    assert_eq!(installed_after(&site, &words), ["alpha-1", "kept-1"]);
+    site.write("root/etc/some.d/own.conf", "alpha\n");
+    for name in ["kept", "alpha"] {
+        let said = site.run(&["-y", "remove", name]).failed();
+        said.says(&["Error(1030)"]);
+        said.says(&[&format!("package {name} is protected")]);
+    }
+    let said = site.run(&["-y", "--setopt=tsflags=strange", "remove", "alpha"]);
+    said.says(&["tsflags: unknown flag 'strange'"]);
+}
+
+#[test]
+fn tsflags_of_the_file_and_of_the_command_line_add_up() {
+    let documented = Spec::new("documented", "1")
+        .install(
+            "mkdir -p %{buildroot}/usr/share/doc/s; echo > %{buildroot}/usr/share/doc/s/README",
+        )
+        .files("%doc /usr/share/doc/s/README");
+    let site = Site::with(&[documented]);
+    let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
+    site.write("tdnf.conf", conf + "tsflags=nodocs\n");
+    assert_eq!(
+        installed_after(&site, &["-y", "install", "documented"]),
+        ["documented-1"]
+    );
+    assert!(!site.path("root/usr/share/doc/s/README").exists());
+    let words = ["-y", "--setopt=tsflags=", "reinstall", "documented"];
+    site.run(&words).ok();
+    assert!(site.path("root/usr/share/doc/s/README").exists());
+    let words = ["-y", "--setopt=tsflags=test", "install", "documented"];
+    assert!(installed_after(&site, &words).is_empty());
+}
+
+#[test]
+fn variables_that_nobody_defines_are_named() {
+    let site = Site::with(&[plain("alpha", "1")]);
+    let folder = site.path("repo").display().to_string();
+    let text =
+        |url: &str| format!("[test]\nname=Test\nbaseurl={url}\nenabled=1\ngpgcheck=0\nretries=1\n");
+    site.write(
+        "repos.d/test.repo",
+        text(&format!("file://{folder}/$wrong")),
+    );
+    let said = site.run(&["-y", "install", "alpha"]).failed();
+    said.says(&["test.repo:3: baseurl: the variable 'wrong' is not defined"]);
+    assert!(site.rpm_names().is_empty());
+    let other = format!("file://{folder}${{wrong:+/x}}${{wrong:-}}");
+    site.write("repos.d/test.repo", text(&other));
+    let said = site.run(&["-y", "install", "alpha"]).ok();
+    assert!(!said.text().contains("variable"), "{said:?}");
+}
