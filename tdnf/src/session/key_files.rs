@@ -101,7 +101,10 @@ fn read_local(session: &Session<'_>, url: &str, path: &Path) -> Outcome<(KeyFile
 }
 
 fn fetch_key(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
-    let dest = session.repo_cache(repo).join("keys").join(cache_name(url, "key"));
+    let dest = session
+        .repo_cache(repo)
+        .join("keys")
+        .join(cache_name(url, "key"));
     if session.settings.cache_only {
         return read_file(&dest);
     }

@@ -46,7 +46,8 @@ impl SnapshotList {
             let text = std::fs::read(&path).at(&path)?;
             Self::parse(&String::from_utf8_lossy(&text), &path)
         };
-        let told = |failure: Failure| failure.detail(format!("repository {}: snapshot={shown}", repo.id));
+        let told =
+            |failure: Failure| failure.detail(format!("repository {}: snapshot={shown}", repo.id));
         read().map(Some).map_err(told)
     }
 
