@@ -22,6 +22,12 @@ pub enum Note {
     Excluded(String, PathBuf),
     /// Nothing below the installed version of this name is offered.
     NoDowngrade(String),
+    /// No version of this package file is installed; it is left out.
+    FileNotInstalled(String),
+    /// This package is newer than what is installed and cannot come; the solver's reason.
+    HeldBack(String, String),
+    /// This wish cannot be fulfilled and is left out (`--skip-broken` and the like); the solver's reason.
+    LeftOut(String, String),
     /// Nothing has this name; it is left out (`--skip-broken`).
     NotFound(String),
     /// No repository offers the installed version; it is left out (`--skip-broken`).
@@ -43,6 +49,17 @@ impl fmt::Display for Note {
                 file.display()
             ),
             Self::NoDowngrade(name) => write!(f, "There is no downgrade path for {name}."),
+            Self::FileNotInstalled(nevra) => {
+                write!(
+                    f,
+                    "warning: {nevra}: not installed, so there is nothing to update"
+                )
+            }
+            Self::HeldBack(nevra, why) if why.is_empty() => {
+                write!(f, "warning: {nevra} is held back")
+            }
+            Self::HeldBack(nevra, why) => write!(f, "warning: {nevra} is held back: {why}"),
+            Self::LeftOut(wish, why) => write!(f, "warning: {wish} is left out: {why}"),
             Self::NotFound(word) => write!(f, "{word} package not found or not installed"),
             Self::NoSameVersion(nevra) => {
                 write!(f, "{nevra}: no enabled repository has this version")

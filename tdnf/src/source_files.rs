@@ -45,7 +45,7 @@ fn stage(settings: &Settings, package: &VerifiedPackage) -> Outcome<Staged> {
     let mut payload = opened
         .into_payload(DigestChoice::Strongest, PayloadLimits::default())
         .map_err(|error| bad(source, &error))?;
-    let top = settings.build_tree();
+    let top = build_tree(settings)?;
     while let Some(entry) = payload.next_entry().map_err(|error| bad(source, &error))? {
         let Some(file) = payload.files().get(entry.index) else {
             continue;
@@ -74,6 +74,68 @@ fn stage(settings: &Settings, package: &VerifiedPackage) -> Outcome<Staged> {
     }
 }
 
+/// How deep macros may refer to macros.
+const MAX_MACROS: usize = 16;
+
+/// The build tree that source packages are unpacked to, inside the root: `_topdir` of the command
+/// line, of the user's macros or of those of the root, else `rpmbuild` in the home directory.
+fn build_tree(settings: &Settings) -> Outcome<PathBuf> {
+    let home = settings.environment.home.as_deref();
+    let home = home.unwrap_or(Path::new("/root"));
+    let own = fs::canonicalize(home.join(".rpmmacros")).ok();
+    let lookup = |name: &str| {
+        let of_user = own
+            .as_deref()
+            .and_then(|own| rpm_db::location::macro_of(own, name));
+        of_user.or_else(|| rpm_db::location::configured_macro(&settings.root, name))
+    };
+    let given = settings.topdir.clone().or_else(|| lookup("_topdir"));
+    let top = match given {
+        Some(text) => expanded(&text, home, &lookup, 0)
+            .filter(|path| path.starts_with('/'))
+            .ok_or_else(|| {
+                let line = format!("_topdir is '{text}', which only rpm can work out");
+                Failure::invalid(line).hint("name the directory: --rpmdefine '_topdir /DIR'")
+            })?,
+        None => home.join("rpmbuild").to_string_lossy().into_owned(),
+    };
+    Ok(settings.in_root(Path::new(&top)))
+}
+
+/// A value with its macros put in, as far as they are plain text themselves.
+fn expanded(
+    text: &str,
+    home: &Path,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    depth: usize,
+) -> Option<String> {
+    let home_text = home.to_string_lossy();
+    let plain = text
+        .replace("%{getenv:HOME}", &home_text)
+        .replace("%(echo $HOME)", &home_text);
+    let (before, rest) = match plain.split_once('%') {
+        None => return Some(plain),
+        Some(_) if depth >= MAX_MACROS => return None,
+        Some(parts) => parts,
+    };
+    let (name, after) = match rest.strip_prefix('{') {
+        Some(braced) => braced.split_once('}')?,
+        None => {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            rest.split_at(end.unwrap_or(rest.len()))
+        }
+    };
+    let built_in = || match name.trim_start_matches('?') {
+        "_usr" | "_prefix" => Some("/usr".to_owned()),
+        "_usrsrc" => Some("%{_usr}/src".to_owned()),
+        "_var" | "_localstatedir" => Some("/var".to_owned()),
+        _ => None,
+    };
+    let value = lookup(name).or_else(built_in)?;
+    let whole = format!("{before}{value}{after}");
+    expanded(&whole, home, lookup, depth + 1)
+}
+
 /// The name of a file without folders; `None` if it is not one.
 fn plain_name(base: &[u8]) -> Option<PathBuf> {
     let text = std::str::from_utf8(base).ok()?;
@@ -97,5 +159,32 @@ fn write<R: std::io::Read>(
             return waiting.at(path);
         };
         out.write_all(data).at(path)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    fn work_out(text: &str) -> Option<String> {
+        let lookup = |name: &str| match name {
+            "_build" => Some("%{_usrsrc}/photon".to_owned()),
+            "_loop" => Some("%_loop".to_owned()),
+            _ => None,
+        };
+        super::expanded(text, Path::new("/home/me"), &lookup, 0)
+    }
+
+    #[test]
+    fn plain_macros_of_a_build_tree_are_worked_out() {
+        let found = |text| work_out(text).unwrap_or_default();
+        assert_eq!(found("/srv/build"), "/srv/build");
+        assert_eq!(found("%{getenv:HOME}/rpmbuild"), "/home/me/rpmbuild");
+        assert_eq!(found("%(echo $HOME)/rpmbuild"), "/home/me/rpmbuild");
+        assert_eq!(found("%_build/x"), "/usr/src/photon/x");
+        assert_eq!(found("%{_var}/%{_build}"), "/var//usr/src/photon");
+        for odd in ["%_loop", "%nothing", "%(date)", "%{lua: print(1)}", "%{"] {
+            assert_eq!(work_out(odd), None, "{odd}");
+        }
     }
 }

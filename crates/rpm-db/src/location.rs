@@ -166,7 +166,7 @@ fn macro_dbpath(root: &Path) -> Option<PathBuf> {
 pub fn configured_macro(root: &Path, name: &str) -> Option<String> {
     let root = fs::canonicalize(root).ok()?;
     let files = macro_files(&root);
-    files.iter().rev().find_map(|path| read_macro(path, name))
+    files.iter().rev().find_map(|path| macro_of(path, name))
 }
 
 fn macro_files(root: &Path) -> Vec<PathBuf> {
@@ -190,8 +190,9 @@ fn macro_files(root: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The last `%NAME VALUE` of a file. Symbolic links and special files are not read: they may point anywhere.
-fn read_macro(path: &Path, name: &str) -> Option<String> {
+/// The last `%NAME VALUE` of a macro file, not expanded. Symbolic links and special files are not read: they may
+/// point anywhere.
+pub fn macro_of(path: &Path, name: &str) -> Option<String> {
     if !fs::symlink_metadata(path).ok()?.is_file() {
         return None;
     }

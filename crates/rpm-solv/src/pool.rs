@@ -81,6 +81,12 @@ impl Pool {
         // SAFETY: the pool was just created.
         unsafe {
             ffi::pool_setdisttype(raw.as_ptr(), ffi::DISTTYPE_RPM as i32);
+            // rpm keeps a 32-bit and a 64-bit package of one name side by side (its colours).
+            ffi::pool_set_flag(
+                raw.as_ptr(),
+                ffi::POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS as i32,
+                1,
+            );
         }
         Ok(Self {
             raw,

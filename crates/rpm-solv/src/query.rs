@@ -237,6 +237,24 @@ impl Pool {
         )
     }
 
+    /// Whether a package obsoletes another by its name and version, as libsolv matches them.
+    #[must_use]
+    pub fn obsoletes(&self, new: SolvableId, old: SolvableId) -> bool {
+        let Some(old) = self.solvable(old) else {
+            return false;
+        };
+        let (deps, _) = self.dep_ids(new, DepGroup::Obsoletes);
+        let old = std::ptr::from_ref(old).cast_mut();
+        deps.iter().any(|dep| {
+            if *dep as u32 & ffi::REL_BIT == 0 {
+                // SAFETY: the solvable is live.
+                return unsafe { (*old).name == *dep };
+            }
+            // SAFETY: the pool and the solvable are live, the dependency is one of the pool's relations; nothing is changed.
+            unsafe { ffi::pool_match_nevr_rel(self.raw.as_ptr(), old, *dep) != 0 }
+        })
+    }
+
     pub(crate) fn dep_text(&self, dep: Id) -> String {
         // SAFETY: the pool is live and `dep` comes from its arrays; the text lies in pool-owned temporary space and is copied at once.
         unsafe { ffi::owned(ffi::pool_dep2str(self.raw.as_ptr(), dep)) }
@@ -314,7 +332,7 @@ impl Pool {
     }
 
     /// Whether libsolv counts the package among providers: it is installed, or it could be.
-    fn counts_as_provider(&self, id: SolvableId) -> bool {
+    pub(crate) fn counts_as_provider(&self, id: SolvableId) -> bool {
         if self.is_installed(id) {
             return true;
         }

@@ -5,6 +5,7 @@ use crate::ffi::{self, Id};
 use crate::goal::{JobAction, JobTarget, SolverJob};
 use crate::pool::{Pool, SolvableId};
 use crate::queue::Queue;
+use rpm_pkg::glob::glob_matches;
 use std::ffi::CString;
 
 /// How a spec is understood.
@@ -184,10 +185,59 @@ impl Pool {
             solvables: found,
             ..Selection::default()
         };
+        let glob = flags.glob && flags.canon && spec.contains(['*', '?', '[']);
+        if glob && !spec.starts_with('/') && (found.is_empty() || found.by_provides) {
+            let solvables = self.select_named(spec, flags);
+            if !solvables.is_empty() {
+                return Ok(Selection {
+                    solvables,
+                    ..Selection::default()
+                });
+            }
+        }
         if found.is_empty() && spec.starts_with('/') && flags.provides {
             return self.select_file(spec, flags);
         }
         Ok(found)
+    }
+
+    /// Whether a pattern names a package, a glob over its name, over `name.arch`, or over the name
+    /// with version, release and architecture, with and without epoch, as in dnf.
+    #[must_use]
+    pub fn is_named(&self, id: SolvableId, pattern: &str) -> bool {
+        let name = self.name(id);
+        // Every form begins with the name: that spares most packages the longer ones.
+        let literal = pattern.split(['*', '?', '[']).next().unwrap_or_default();
+        if !literal.starts_with(name) && !name.starts_with(literal) {
+            return false;
+        }
+        let (epoch, version, release) = self.evr_parts(id);
+        let arch = self.arch(id);
+        let versions = [version.to_owned(), format!("{epoch}:{version}")];
+        let with_version = versions.iter().flat_map(|version| {
+            let short = format!("{name}-{version}");
+            let long = format!("{short}-{release}");
+            [format!("{long}.{arch}"), long, short]
+        });
+        let mut forms = [name.to_owned(), format!("{name}.{arch}")]
+            .into_iter()
+            .chain(with_version);
+        forms.any(|form| glob_matches(pattern, form))
+    }
+
+    /// What a glob names by more than the name: `foo-1*`, `*.i686`.
+    fn select_named(&self, glob: &str, flags: SelectFlags) -> Vec<SolvableId> {
+        let fits = |id: &SolvableId| {
+            let source = matches!(self.arch(*id), "src" | "nosrc");
+            let kind = match source {
+                true => flags.with_source || flags.source_only,
+                false => !flags.source_only,
+            };
+            let place = !flags.installed_only || self.is_installed(*id);
+            kind && place && (source || self.counts_as_provider(*id))
+        };
+        let named = self.solvables().filter(|id| self.is_named(*id, glob));
+        named.filter(fits).collect()
     }
 
     fn select_file(&mut self, spec: &str, flags: SelectFlags) -> Result<Selection, SolvError> {

@@ -15,6 +15,7 @@ const TDNF: &str = "
     error: history
     goal: error history near note plan session settings
     hooks: error plan session view
+    plan: note
     programs: args change commands error history interrupt screen session settings
     screen: error
     session: args error interrupt near progress screen settings

@@ -150,7 +150,7 @@ pub struct ChangeOptions {
     #[arg(long)]
     pub disableexcludes: bool,
     /// Leave packages out (names or globs).
-    #[arg(long, value_name = "NAME,..")]
+    #[arg(short = 'x', long, value_name = "NAME,..")]
     pub exclude: Vec<String>,
     /// Keep dependencies that nothing needs any more.
     #[arg(long)]
@@ -183,7 +183,7 @@ pub struct Incoming {
     /// Fetch and check the packages, change nothing.
     #[arg(long)]
     pub downloadonly: bool,
-    /// Accept older versions (the default).
+    /// Accept older versions of what is named where the best cannot be had.
     #[arg(long)]
     pub nobest: bool,
     /// With --downloadonly: the named packages alone.
@@ -478,9 +478,6 @@ pub struct Ignored {
     /// Was: how many errors are told.
     #[arg(short, hide = true)]
     pub errorlevel: Option<String>,
-    /// Was: a debugging aid.
-    #[arg(short = 'x', hide = true)]
-    pub extra: bool,
 }
 
 /// The shapes of JSON that can be asked for.

@@ -59,7 +59,9 @@ fn letters_work_alone_and_together() {
     assert_eq!(args.options.general.config.as_deref(), Some("file"));
     assert_eq!(read(&["-d", "5", "list"]).unwrap().words, ["list"]);
     assert_eq!(read(&["-e", "0", "list"]).unwrap().words, ["list"]);
-    assert_eq!(read(&["-x", "foo", "list"]).unwrap().words, ["foo", "list"]);
+    let args = read(&["-x", "foo", "install", "-xbar"]).unwrap();
+    assert_eq!(args.words, ["install"]);
+    assert_eq!(args.options.change.exclude, ["foo", "bar"]);
     assert!(read(&["-i", "/x", "-4", "-6"]).is_ok());
 }
 

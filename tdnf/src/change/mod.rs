@@ -29,6 +29,7 @@ use crate::interrupt::Phase;
 use crate::plan::{Plan, WeakSignature};
 use crate::session::{Packages, Session};
 use crate::settings::Consent;
+use crate::view;
 use crate::view::plan::WeakSignatures;
 
 pub use fetch::{CMDLINE, Fetched};
@@ -36,6 +37,7 @@ pub(crate) use fetch::{refused, request_to};
 pub(crate) use record::installed_in;
 pub use record::{auto_installed, mark, open_history};
 pub use recovery::{recover, say_pending};
+pub use refusals::running_kernel;
 pub(crate) use run::erase_records;
 pub use verify::{Admitted, RootRpm, Verified, VerifiedPackage, file as verify_file};
 
@@ -55,6 +57,7 @@ pub fn perform(
     request: &Request,
 ) -> Outcome<u8> {
     let mut plan = plan(session, &mut packages, goal, request)?;
+    view::notes::show(session.printer, &plan.notes);
     if plan.is_empty() {
         record::mark_requested(session, &packages, goal, &request.auto)?;
         return Err(Code::CLI_NOTHING_TO_DO.into());

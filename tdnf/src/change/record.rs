@@ -54,10 +54,14 @@ pub(super) fn open(session: &Session<'_>) -> Outcome<(History, Records)> {
 pub(super) fn begun(settings: &Settings, goal: &Goal, plan: &Plan) -> Begun {
     let mut flags = Flags::new();
     for change in plan.of(PlannedAction::Install) {
-        let auto = change.reason != ChangeReason::User;
-        flags.insert(change.package.name.clone(), i64::from(auto));
+        let name = &change.package.name;
+        if !plan.known.contains(name) {
+            let auto = change.reason != ChangeReason::User;
+            flags.insert(name.clone(), i64::from(auto));
+        }
     }
-    flags.extend(goal.requested.iter().map(|name| (name.clone(), 0)));
+    let asked_for = plan.promoted.iter().chain(&goal.requested);
+    flags.extend(asked_for.map(|name| (name.clone(), 0)));
     flags.extend(goal.marks.clone());
     let (removed, added): (Vec<&PlannedChange>, Vec<&PlannedChange>) =
         plan.changes.iter().partition(|change| change.is_removal());

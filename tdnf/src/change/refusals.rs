@@ -17,14 +17,23 @@ use rpm_transaction::RootDir;
 pub(super) fn keep_running_kernel(session: &Session<'_>, plan: &Plan) -> Outcome<()> {
     let removed = plan.changes.iter().filter(|change| change.is_removal());
     let removed: Vec<&PlannedChange> = removed.collect();
-    let (false, true) = (removed.is_empty(), session.settings.root == Path::new("/")) else {
+    if removed.is_empty() {
         return Ok(());
-    };
+    }
+    let release = &session.settings.environment.kernel;
+    refuse_owners(&removed, &running_kernel(session)?, release)
+}
+
+/// The installed packages that hold the running kernel; none for another root than `/`.
+pub fn running_kernel(session: &Session<'_>) -> Outcome<Vec<Match>> {
+    let mut running = Vec::new();
+    if session.settings.root != Path::new("/") {
+        return Ok(running);
+    }
     let Some(db) = session.db()? else {
-        return Ok(());
+        return Ok(running);
     };
     let release = &session.settings.environment.kernel;
-    let mut running = Vec::new();
     for (index, key) in [
         (IndexTable::Dirnames, format!("/lib/modules/{release}/")),
         (IndexTable::Dirnames, format!("/usr/lib/modules/{release}/")),
@@ -32,7 +41,7 @@ pub(super) fn keep_running_kernel(session: &Session<'_>, plan: &Plan) -> Outcome
     ] {
         running.extend(db.find(index, key.as_bytes())?);
     }
-    refuse_owners(&removed, &running, release)
+    Ok(running)
 }
 
 /// Refuses changes that take away a package that owns files of the running kernel.

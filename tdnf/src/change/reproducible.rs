@@ -49,9 +49,28 @@ pub(crate) fn settle(session: &Session<'_>) -> Outcome<()> {
             packaged,
             device,
         };
+        remove_linker_cache(&dir)?;
         clamp.directory(dir, 0)
     });
     clamped.at(root)
+}
+
+/// Takes away what `ldconfig` keeps to be faster the next time: inode numbers and times, which are
+/// others in each root.
+fn remove_linker_cache(root: &OwnedFd) -> Result<(), Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut dir = root.try_clone().map_err(|_| Errno::MFILE)?;
+    let absent = |error| matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP);
+    for name in ["var", "cache", "ldconfig"] {
+        dir = match fs::openat(&dir, name, flags, Mode::empty()) {
+            Err(error) if absent(error) => return Ok(()),
+            opened => opened?,
+        };
+    }
+    match fs::unlinkat(&dir, "aux-cache", AtFlags::empty()) {
+        Err(error) if absent(error) => Ok(()),
+        removed => removed,
+    }
 }
 
 /// The files of packages that are as young as this run, or younger: made within its first second,

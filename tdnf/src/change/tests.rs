@@ -102,7 +102,7 @@ fn install(name: &str, path: &Path) -> PlannedChange {
 fn plan_of(changes: Vec<PlannedChange>) -> Plan {
     Plan {
         changes,
-        unavailable: Vec::new(),
+        ..Plan::default()
     }
 }
 

@@ -216,6 +216,8 @@ pub(super) fn open(
     let mut request = request(session)?;
     let mut packages = session.packages(sources)?;
     request.auto = change::auto_installed(session)?;
+    let running = change::running_kernel(session)?;
+    request.running = running.iter().map(|found| found.hnum).collect();
     request.hide(&mut packages);
     Ok((packages, request))
 }

@@ -1,7 +1,8 @@
 //! Package files on the command line: paths, `file://` and other URLs.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use repo_client::{FileRequest, fetch};
@@ -15,6 +16,9 @@ use crate::session::{Packages, Session};
 
 /// Schemes a package file may be fetched by.
 const SCHEMES: [&str; 2] = ["http://", "https://"];
+
+/// Bytes compared at a time.
+const PIECE: usize = 128 << 10;
 
 /// Which packages a command takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,7 @@ pub(super) fn add(
     kind: PackageScope,
 ) -> Outcome<Vec<SolvableId>> {
     let mut ids = Vec::new();
+    let mut paths: Vec<PathBuf> = Vec::new();
     for word in words {
         let path = if SCHEMES.iter().any(|scheme| word.starts_with(scheme)) {
             fetched(session, word)?
@@ -51,9 +56,34 @@ pub(super) fn add(
             let path = word.strip_prefix("file://").unwrap_or(word);
             std::path::absolute(path).at(Path::new(path))?
         };
-        ids.push(add_one(packages, &path, kind)?);
+        let mut before = paths.iter();
+        if !before.any(|known| is_copy(known, &path).unwrap_or(false)) {
+            ids.push(add_one(packages, &path, kind)?);
+            paths.push(path);
+        }
     }
     Ok(ids)
+}
+
+/// Whether two paths lead to the same bytes: a glob and a name that meet, or a copy.
+fn is_copy(known: &Path, path: &Path) -> std::io::Result<bool> {
+    let (mut known, mut other) = (File::open(known)?, File::open(path)?);
+    let (one, two) = (known.metadata()?, other.metadata()?);
+    if (one.dev(), one.ino()) == (two.dev(), two.ino()) {
+        return Ok(true);
+    }
+    let mut pieces = [vec![0; PIECE], vec![0; PIECE]];
+    let mut left = one.len();
+    let mut same = left == two.len();
+    while same && left > 0 {
+        let count = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
+        let [a, b] = pieces.each_mut().map(|piece| &mut piece[..count]);
+        known.read_exact(a)?;
+        other.read_exact(b)?;
+        same = a == b;
+        left -= count as u64;
+    }
+    Ok(same)
 }
 
 fn add_one(packages: &mut Packages, path: &Path, kind: PackageScope) -> Outcome<SolvableId> {

@@ -178,27 +178,41 @@ fn recent(
     Ok(found)
 }
 
-/// Every available version above (or below) the installed ones of the names.
+/// Every available version above (or below) the installed ones of the names, in the architecture of
+/// those. What a preferred repository hides from an update is no upgrade.
 pub(super) fn changes(
     packages: &Packages,
     named: &[SolvableId],
     wanted: Ordering,
 ) -> Vec<SolvableId> {
     let pool = &packages.pool;
-    let mut installed: BTreeMap<&str, SolvableId> = BTreeMap::new();
+    let mut installed: BTreeMap<(&str, &str), SolvableId> = BTreeMap::new();
     let names: BTreeSet<&str> = named.iter().map(|id| pool.name(*id)).collect();
     let all = pool.repo_solvables(packages.installed);
     for id in all.filter(|id| names.contains(pool.name(*id))) {
-        let best = installed.entry(pool.name(id)).or_insert(id);
+        let slot = (pool.name(id), pool.arch(id));
+        let best = installed.entry(slot).or_insert(id);
         if pool.compare_versions(id, *best) == wanted {
             *best = id;
         }
     }
-    let offered = pool.solvables().filter(|id| !pool.is_installed(*id));
-    let chosen = offered.filter(|id| {
-        let installed = installed.get(pool.name(*id));
-        installed.is_some_and(|have| pool.compare_versions(*id, *have) == wanted)
-    });
+    let mut offered: BTreeMap<&str, Vec<SolvableId>> = BTreeMap::new();
+    for id in pool.solvables().filter(|id| !pool.is_installed(*id)) {
+        if names.contains(pool.name(id)) && packages.runs_here(id) {
+            offered.entry(pool.name(id)).or_default().push(id);
+        }
+    }
+    let mut chosen = BTreeSet::new();
+    for ((name, _), have) in installed {
+        let mut fitting = offered.get(name).cloned().unwrap_or_default();
+        fitting.retain(|id| packages.is_arch_kept(*id, have));
+        let best = fitting.iter().map(|id| packages.priority(*id)).min();
+        let shown = fitting.into_iter().filter(|id| {
+            let is_hidden = wanted.is_gt() && Some(packages.priority(*id)) != best;
+            pool.compare_versions(*id, have) == wanted && !is_hidden
+        });
+        chosen.extend(shown);
+    }
     in_order(packages, chosen)
 }
 

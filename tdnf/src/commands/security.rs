@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::change::{open, perform};
-use super::updateinfo::{AdvisoryFilter, AdvisoryScope, concerned, installed};
+use super::updateinfo::{AdvisoryFilter, AdvisoryScope, Affected, installed};
 use crate::error::{Code, Outcome};
 use crate::goal::Verb;
 use crate::session::{Freshness, Session};
@@ -17,11 +17,11 @@ pub(super) fn update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let installed = installed(session, &mut packages, words)?;
     let filter = AdvisoryFilter::of(session)?;
     let mut names = BTreeSet::new();
-    for advisory in packages.advisories()? {
-        if filter.takes(&advisory) {
-            let found = concerned(&packages, &installed, &advisory, AdvisoryScope::Available);
-            names.extend(found.map(|id| packages.pool.name(id).to_owned()));
-        }
+    let advisories = packages.advisories()?;
+    let affected = Affected::new(&packages, &installed);
+    for advisory in advisories.iter().filter(|advisory| filter.takes(advisory)) {
+        let found = affected.by(advisory, AdvisoryScope::Available);
+        names.extend(found.map(|id| packages.pool.name(id).to_owned()));
     }
     if names.is_empty() {
         session.printer.show(&AdvisoryCounts(&[]));

@@ -1,8 +1,10 @@
 //! `updateinfo`: advisories about what is installed.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use clap::ValueEnum;
+use rpm_pkg::dep::DepGroup;
 use rpm_pkg::evr::EvrRef;
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{SelectFlags, SolvableId};
@@ -78,12 +80,9 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let installed = installed(session, &mut packages, specs)?;
     let filter = AdvisoryFilter::of(session)?;
     let mut found = packages.advisories()?;
-    found.retain(|advisory| {
-        filter.takes(advisory)
-            && concerned(&packages, &installed, advisory, scope)
-                .next()
-                .is_some()
-    });
+    let affected = Affected::new(&packages, &installed);
+    found
+        .retain(|advisory| filter.takes(advisory) && affected.by(advisory, scope).next().is_some());
     match mode {
         AdvisoryForm::Summary => session.printer.show(&AdvisoryCounts(&found)),
         AdvisoryForm::List => session.printer.show(&AdvisoryList(&found)),
@@ -116,25 +115,69 @@ pub(super) fn installed(
     Ok(found)
 }
 
-/// The installed packages that an advisory is about.
-pub(super) fn concerned<'a>(
+/// Installed packages, and what repositories have that takes the place of some by another name.
+pub(super) struct Affected<'a> {
     packages: &'a Packages,
     installed: &'a [SolvableId],
-    advisory: &'a Advisory,
-    scope: AdvisoryScope,
-) -> impl Iterator<Item = SolvableId> + 'a {
-    let pool = &packages.pool;
-    advisory.packages.iter().flat_map(move |advised| {
-        let text = format!("{}:{}-{}", advised.epoch, advised.version, advised.release);
-        installed.iter().copied().filter(move |id| {
-            pool.name(*id) == advised.name
-                && pool.arch(*id) == advised.arch
-                && scope.takes(
-                    EvrRef::parse(text.as_bytes())
-                        .compare(&EvrRef::parse(pool.evr(*id).as_bytes())),
-                )
+    obsoleters: HashMap<&'a str, Vec<SolvableId>>,
+}
+
+impl<'a> Affected<'a> {
+    pub(super) fn new(packages: &'a Packages, installed: &'a [SolvableId]) -> Self {
+        let pool = &packages.pool;
+        let mut obsoleters: HashMap<&str, Vec<SolvableId>> = HashMap::new();
+        for id in pool.solvables().filter(|id| !pool.is_installed(*id)) {
+            let takes_place = |old: &SolvableId| pool.obsoletes(id, *old);
+            let obsoletes = !pool.deps(id, DepGroup::Obsoletes).is_empty();
+            if obsoletes && packages.runs_here(id) && installed.iter().any(takes_place) {
+                obsoleters.entry(pool.name(id)).or_default().push(id);
+            }
+        }
+        Self {
+            packages,
+            installed,
+            obsoleters,
+        }
+    }
+
+    /// The installed packages that an advisory is about: those of its names, and those that its
+    /// packages take the place of.
+    pub(super) fn by(
+        &self,
+        advisory: &'a Advisory,
+        scope: AdvisoryScope,
+    ) -> impl Iterator<Item = SolvableId> {
+        let pool = &self.packages.pool;
+        advisory.packages.iter().flat_map(move |advised| {
+            let text = format!("{}:{}-{}", advised.epoch, advised.version, advised.release);
+            let versions = move |id: SolvableId| {
+                let advised = EvrRef::parse(text.as_bytes());
+                advised.compare(&EvrRef::parse(pool.evr(id).as_bytes()))
+            };
+            let is_advised = {
+                let versions = versions.clone();
+                move |id: &SolvableId| {
+                    let arches = [pool.arch(*id), advised.arch.as_str()];
+                    (arches[0] == arches[1] || arches.contains(&"noarch"))
+                        && pool.name(*id) == advised.name
+                        && scope.takes(versions(*id))
+                }
+            };
+            let new = self.obsoleters.get(advised.name.as_str());
+            let new = new.into_iter().flatten().copied();
+            let new = new.filter(move |id| {
+                scope != AdvisoryScope::Installed
+                    && pool.arch(*id) == advised.arch
+                    && versions(*id).is_eq()
+            });
+            let replaced = new.flat_map(move |new| {
+                let installed = self.installed.iter().copied();
+                installed.filter(move |old| pool.obsoletes(new, *old))
+            });
+            let installed = self.installed.iter().copied();
+            installed.filter(is_advised).chain(replaced)
         })
-    })
+    }
 }
 
 /// Severities in words as numbers: the least CVSS score of each.

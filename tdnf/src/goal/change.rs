@@ -1,6 +1,6 @@
 //! `update`, `distro-sync`, `downgrade` and `reinstall`.
 
-use rpm_solv::{JobAction, SelectFlags, SolvableId, SolverJob};
+use rpm_solv::{JobAction, JobTarget, SelectFlags, SolvableId, SolverJob};
 
 use super::install::by_name;
 use super::is_glob;
@@ -13,31 +13,75 @@ impl Matcher<'_> {
     /// What `update [WORD...]` asks for; no word means everything.
     pub(super) fn update(&mut self) -> Outcome<()> {
         let request = self.request;
-        if request.words.is_empty() && request.files.is_empty() {
+        if request.words.is_empty() && self.files.is_empty() {
             self.goal.jobs.push(SolverJob::all(JobAction::Update));
             return Ok(());
         }
-        for file in &request.files {
-            let name = self.packages.pool.name(*file).to_owned();
-            let packages = &*self.packages;
-            match newest(packages, &packages.installed_named(&name)) {
-                Some(installed) if packages.pool.compare_versions(*file, installed).is_gt() => {
-                    self.want(*file);
-                }
-                Some(_) => {}
-                None => self.not_found(&name)?,
+        let mut unknown = Vec::new();
+        for file in self.files.clone() {
+            if !self.update_to_file(file) {
+                unknown.push(self.packages.pool.nevra(file));
             }
         }
         for word in &request.words {
             self.update_word(word)?;
         }
-        Ok(())
+        // A file of something that is not installed does not keep the others from coming.
+        match unknown.first() {
+            Some(nevra) if unknown.len() == self.files.len() && request.words.is_empty() => {
+                self.not_found(&nevra.clone())
+            }
+            _ => {
+                let notes = unknown.into_iter().map(Note::FileNotInstalled);
+                self.notes.extend(notes);
+                Ok(())
+            }
+        }
     }
 
-    /// What `distro-sync` asks for: every package in the version the repositories have. Words are
-    /// not looked at, as in tdnf.
+    /// Asks for a package file that is newer than what is installed, or takes its place; whether
+    /// there is something installed that it is a version of.
+    fn update_to_file(&mut self, file: SolvableId) -> bool {
+        let packages = &*self.packages;
+        let installed = newest(packages, &packages.replaceable_by(file));
+        let is_newer = |old| packages.pool.compare_versions(file, old).is_gt();
+        let replaces = match installed {
+            Some(installed) => is_newer(installed),
+            None => !packages.obsoleted_by(file).is_empty(),
+        };
+        if replaces {
+            self.replace_by(file);
+        }
+        replaces || installed.is_some()
+    }
+
+    /// What `distro-sync [WORD...]` asks for: the installed packages, or those that are named, in
+    /// the version the repositories have.
     pub(super) fn distro_sync(&mut self) -> Outcome<()> {
-        self.goal.jobs.push(SolverJob::all(JobAction::DistUpgrade));
+        if self.request.words.is_empty() && self.files.is_empty() {
+            self.goal.jobs.push(SolverJob::all(JobAction::DistUpgrade));
+            return Ok(());
+        }
+        let action = JobAction::DistUpgrade;
+        for file in &self.files {
+            self.goal.jobs.push(SolverJob::solvable(action, *file));
+        }
+        for word in &self.request.words {
+            let selection = self.select_known(word, SelectFlags::USUAL)?;
+            let all = selection.solvables().iter().copied();
+            let pool = &self.packages.pool;
+            let installed = |id: &SolvableId| self.packages.is_installed_name(pool.name(*id));
+            let (kept, offered): (Vec<_>, Vec<_>) =
+                all.filter(installed).partition(|id| pool.is_installed(*id));
+            if kept.is_empty() && offered.is_empty() {
+                self.not_found(word)?;
+            }
+            // A version that is not installed is one to go to.
+            let targets = if kept.is_empty() { offered } else { kept };
+            let jobs = targets.into_iter();
+            let jobs = jobs.map(|id| SolverJob::solvable(action, id));
+            self.goal.jobs.extend(jobs);
+        }
         Ok(())
     }
 
@@ -45,31 +89,45 @@ impl Matcher<'_> {
         let selection = self.select(word, SelectFlags::USUAL)?;
         let mut found = false;
         for (name, candidates) in by_name(self.packages, selection.solvables()) {
-            let packages = &*self.packages;
-            let Some(installed) = newest(packages, &packages.installed_named(&name)) else {
-                // A glob is about what is installed; C tdnf fails here.
-                continue;
-            };
-            found = true;
-            let available = candidates.iter().copied();
-            let available = available.filter(|id| !packages.pool.is_installed(*id));
-            match packages.best(&available.collect::<Vec<_>>()) {
-                Some(best) if packages.pool.compare_versions(best, installed).is_gt() => {
-                    self.want(best);
-                }
-                // Another name may have taken its place.
-                _ if !selection.by_provides && (is_glob(word) || name == word) => {
-                    self.goal.requested.insert(name);
-                    let job = SolverJob::solvable(JobAction::Update, installed);
-                    self.goal.jobs.push(job);
-                }
-                _ => {}
+            let plain = !selection.by_provides && (is_glob(word) || name == word);
+            let slots = self.packages.installed_by_arch(&name);
+            for installed in &slots {
+                self.update_installed(*installed, &candidates, plain);
             }
+            // A glob is about what is installed; C tdnf fails here.
+            found |= !slots.is_empty() || self.update_to_obsoleter(&candidates);
         }
         match found {
             true => Ok(()),
             false => self.not_found(word),
         }
+    }
+
+    /// Asks for something newer than an installed package, of its own architecture.
+    fn update_installed(&mut self, installed: SolvableId, candidates: &[SolvableId], plain: bool) {
+        let packages = &mut *self.packages;
+        let newer = packages.newer(candidates, installed);
+        let best = packages.best(&newer);
+        // Another name may have taken its place, in which a preferred repository has the last word.
+        if plain && (best.is_none() || packages.is_obsoleted(installed)) {
+            let job = SolverJob::solvable(JobAction::Update, installed);
+            self.goal.jobs.push(job);
+        } else if let Some(best) = best {
+            let job = match self.request.nobest {
+                false => SolverJob::solvable(JobAction::Install, best),
+                true => one_of(JobAction::Update, [newer, vec![installed]].concat()),
+            };
+            self.goal.jobs.push(job);
+        }
+    }
+
+    /// A name that is not installed is an update of what it obsoletes.
+    fn update_to_obsoleter(&mut self, candidates: &[SolvableId]) -> bool {
+        let packages = &*self.packages;
+        let replacing = candidates.iter().copied();
+        let replacing = replacing.filter(|id| !packages.obsoleted_by(*id).is_empty());
+        let best = packages.best(&replacing.collect::<Vec<_>>());
+        best.inspect(|best| self.replace_by(*best)).is_some()
     }
 
     /// What `downgrade [WORD...]` asks for: the highest version below the lowest installed one.
@@ -95,8 +153,8 @@ impl Matcher<'_> {
         let installed: Vec<_> = installed.collect();
         for name in by_name(self.packages, &installed).into_keys() {
             let candidates = self.packages.available_named(&name);
-            if let Some(lower) = below_installed(self.packages, &name, &candidates) {
-                self.want(lower);
+            for lower in below_installed(self.packages, &name, &candidates) {
+                self.replace_by(lower);
             }
         }
         Ok(())
@@ -104,16 +162,17 @@ impl Matcher<'_> {
 
     fn downgrade_name(&mut self, word: &str, name: &str, candidates: &[SolvableId]) -> Outcome<()> {
         let packages = &*self.packages;
-        let lower = below_installed(packages, name, candidates).or_else(|| {
+        let mut lower = below_installed(packages, name, candidates);
+        if lower.is_empty() && word == name {
             // One that minversions hide: the solver says that it is disabled.
             let old = packages.too_old.iter().copied();
             let old: Vec<_> = old.filter(|id| packages.pool.name(*id) == name).collect();
-            below_installed(packages, name, &old).filter(|_| word == name)
-        });
-        match lower {
-            Some(lower) => self.want(lower),
-            None => self.no_path(name)?,
+            lower = below_installed(packages, name, &old);
         }
+        if lower.is_empty() {
+            return self.no_path(name);
+        }
+        lower.into_iter().for_each(|id| self.replace_by(id));
         Ok(())
     }
 
@@ -129,12 +188,12 @@ impl Matcher<'_> {
 
     /// What `reinstall WORD...` asks for: the very same package from a repository or a file.
     pub(super) fn reinstall(&mut self) -> Outcome<()> {
-        for file in &self.request.files {
-            if self.packages.installed_same(*file).is_empty() {
-                let line = format!("{} is not installed", self.packages.pool.nevra(*file));
+        for file in self.files.clone() {
+            if self.packages.installed_same(file).is_empty() {
+                let line = format!("{} is not installed", self.packages.pool.nevra(file));
                 return Err(Failure::because(Code::NO_MATCH, line));
             }
-            self.want(*file);
+            self.replace_by(file);
         }
         for word in &self.request.words {
             let selection = self.select_known(word, SelectFlags::INSTALLED)?;
@@ -150,7 +209,7 @@ impl Matcher<'_> {
         let mut same = self.packages.available_named(&name);
         same.retain(|id| self.packages.is_same(*id, installed));
         if let Some(id) = self.packages.best(&same) {
-            self.want(id);
+            self.replace_by(id);
             return Ok(());
         }
         let excluded = self.packages.hidden_same(installed);
@@ -166,31 +225,40 @@ impl Matcher<'_> {
     }
 }
 
-/// The best candidate below every installed version of a name.
-fn below_installed(
-    packages: &Packages,
-    name: &str,
-    candidates: &[SolvableId],
-) -> Option<SolvableId> {
+/// The best candidate below every installed version of a name, for each architecture of them.
+fn below_installed(packages: &Packages, name: &str, candidates: &[SolvableId]) -> Vec<SolvableId> {
     let lower = lower_versions(packages, name, candidates);
-    let old = || packages.best_too_old(&lower);
-    packages.best(&lower).or_else(old)
+    let slots = packages.installed_by_arch(name).into_iter();
+    let best = slots.filter_map(|slot| {
+        let mut lower = lower.clone();
+        lower.retain(|id| packages.pool.arch(*id) == packages.pool.arch(slot));
+        let old = || packages.best_too_old(&lower);
+        packages.best(&lower).or_else(old)
+    });
+    best.collect()
 }
 
-/// The candidates below every installed version of a name.
+/// The candidates below every installed version of their name and architecture.
 fn lower_versions(packages: &Packages, name: &str, candidates: &[SolvableId]) -> Vec<SolvableId> {
     let pool = &packages.pool;
-    let installed = packages.installed_named(name).into_iter();
-    let lowest = installed.min_by(|a, b| pool.compare_versions(*a, *b));
-    let Some(lowest) = lowest else {
-        return Vec::new();
-    };
+    let installed = packages.installed_named(name);
     let is_lower = |id: &SolvableId| {
-        pool.compare_versions(*id, lowest).is_lt()
-            && pool.arch(*id) == pool.arch(lowest)
-            && !pool.is_installed(*id)
+        let mut of_arch = installed
+            .iter()
+            .filter(|old| pool.arch(**old) == pool.arch(*id))
+            .peekable();
+        of_arch.peek().is_some() && of_arch.all(|old| pool.compare_versions(*id, *old).is_lt())
     };
-    candidates.iter().copied().filter(is_lower).collect()
+    let offered = candidates.iter().copied();
+    let offered = offered.filter(|id| !pool.is_installed(*id));
+    offered.filter(is_lower).collect()
+}
+
+/// A wish about one of several packages; the best of them stands first.
+pub(super) fn one_of(action: JobAction, ids: Vec<SolvableId>) -> SolverJob {
+    let mut job = SolverJob::new(action, JobTarget::OneOf(ids));
+    job.flags.targeted = action == JobAction::Update;
+    job
 }
 
 fn newest(packages: &Packages, ids: &[SolvableId]) -> Option<SolvableId> {

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use rpm_pkg::dep::DepGroup;
 use rpm_solv::{JobAction, SelectFlags, Selection, SolvableId};
 
+use super::change::one_of;
 use super::is_glob;
 use super::matcher::Matcher;
-use crate::error::Outcome;
+use crate::error::{Code, Failure, Outcome};
 use crate::note::Note;
 use crate::session::Packages;
 
 impl Matcher<'_> {
     /// What `install WORD...` asks for.
     pub(super) fn install(&mut self) -> Outcome<()> {
-        for file in &self.request.files {
-            self.want_unless_installed(*file);
+        for file in self.files.clone() {
+            self.want_unless_installed(file);
         }
         for word in &self.request.words {
             let selection = self.select(word, SelectFlags::USUAL)?;
@@ -51,15 +52,16 @@ impl Matcher<'_> {
             return Ok(());
         }
         let newest = packages.best(&installed);
-        if plain && newest.is_none() {
-            let obsoleters = obsoleters(packages, name)?;
-            if let Some(id) = packages.best(&obsoleters) {
+        if plain && let Some(id) = successor(packages, name, newest.or(best))? {
+            let rank = |id| packages.priority(id);
+            if best.is_none_or(|best| rank(id) <= rank(best)) {
                 self.want_unless_installed(id);
                 return Ok(());
             }
         }
         match (best, newest) {
             (Some(best), Some(installed)) => self.want_beside(name, best, installed),
+            (Some(_), None) if self.request.nobest => self.want_one_of(name, &available),
             (Some(best), None) => self.want_unless_installed(best),
             (None, Some(installed)) => self.already_installed(installed),
             (None, None) => self.notes.push(Note::NameExcluded(name.to_owned())),
@@ -80,6 +82,13 @@ impl Matcher<'_> {
         }
     }
 
+    /// Wants the best of the candidates that can be had.
+    fn want_one_of(&mut self, name: &str, candidates: &[SolvableId]) {
+        let ids = self.packages.preferred(candidates);
+        self.goal.requested.insert(name.to_owned());
+        self.goal.jobs.push(one_of(JobAction::Install, ids));
+    }
+
     /// A word that nothing fits which may be installed: `minversions` may hide what it means,
     /// which the solver then refuses in words, or an exclude, which leaves nothing to do.
     fn want_hidden(&mut self, word: &str) -> Outcome<()> {
@@ -89,7 +98,14 @@ impl Matcher<'_> {
         } else if hidden.is_empty() {
             self.not_found(word)?;
         } else {
-            self.notes.push(Note::AllExcluded(word.to_owned()));
+            let note = Note::AllExcluded(word.to_owned());
+            // tdnf ends well where names are excluded; it does not know finer excludes.
+            let by_name =
+                |id: &SolvableId| self.request.excludes_name(self.packages.pool.name(*id));
+            if !self.request.skips.broken && !hidden.iter().all(by_name) {
+                return Err(Failure::because(Code::NO_MATCH, note.to_string()));
+            }
+            self.notes.push(note);
         }
         Ok(())
     }
@@ -153,6 +169,17 @@ pub(super) fn by_name(
 /// Whether another package obsoletes and provides a name.
 pub fn has_successor(packages: &mut Packages, name: &str) -> Outcome<bool> {
     Ok(!obsoleters(packages, name)?.is_empty())
+}
+
+/// The best package that takes the place of `old`, which has this name.
+fn successor(
+    packages: &mut Packages,
+    name: &str,
+    old: Option<SolvableId>,
+) -> Outcome<Option<SolvableId>> {
+    let mut found = obsoleters(packages, name)?;
+    found.retain(|id| old.is_none_or(|old| packages.pool.obsoletes(*id, old)));
+    Ok(packages.best(&found))
 }
 
 /// Packages that obsolete and provide a name.

@@ -1,6 +1,6 @@
 //! From the words of a request to a [`Goal`].
 
-use rpm_solv::{SelectFlags, Selection, SolvableId};
+use rpm_solv::{JobAction, SelectFlags, Selection, SolvableId, SolverJob};
 
 use super::{Goal, Request, missing};
 use crate::error::{Code, Failure, Outcome};
@@ -35,8 +35,13 @@ pub fn of(
     packages: &mut Packages,
     metadata: &dyn OnDemand,
 ) -> (Vec<Note>, Outcome<Goal>) {
+    let files = match packages.without_copies(&request.files) {
+        Ok(files) => files,
+        Err(failure) => return (Vec::new(), Err(failure)),
+    };
     let mut matcher = Matcher {
         request,
+        files,
         packages,
         metadata,
         goal: Goal::default(),
@@ -59,6 +64,8 @@ pub fn of(
 /// A request on its way to a goal.
 pub(super) struct Matcher<'a> {
     pub(super) request: &'a Request,
+    /// The package files of the request, each once.
+    pub(super) files: Vec<SolvableId>,
     pub(super) packages: &'a mut Packages,
     pub(super) metadata: &'a dyn OnDemand,
     pub(super) goal: Goal,
@@ -69,6 +76,13 @@ impl Matcher<'_> {
     /// Asks for exactly this package.
     pub(super) fn want(&mut self, id: SolvableId) {
         self.goal.want(self.packages, id);
+    }
+
+    /// Asks for this package in place of an installed one, which says nothing about who wanted
+    /// that.
+    pub(super) fn replace_by(&mut self, id: SolvableId) {
+        let job = SolverJob::solvable(JobAction::Install, id);
+        self.goal.jobs.push(job);
     }
 
     /// Selects what a word names and notes how it was understood where that is not plain.
@@ -120,8 +134,8 @@ impl Matcher<'_> {
     /// Packages that are hidden: skipped, which is said, where an exclude hides them, refused where
     /// they are below the lowest version allowed (the words of tdnf's solver).
     pub(super) fn left_out(&mut self, hidden: &[SolvableId], word: &str) -> Outcome<()> {
-        let excluded = |id: &SolvableId| self.request.excludes(self.packages.pool.name(*id));
-        if hidden.iter().any(excluded) {
+        let mut hidden_by_name = hidden.iter();
+        if hidden_by_name.any(|id| self.request.excludes(self.packages, *id)) {
             let file = self.request.config_file.clone();
             self.notes.push(Note::Excluded(word.to_owned(), file));
             return Ok(());

@@ -7,6 +7,7 @@ mod best;
 mod change;
 mod erase;
 mod exact;
+mod held_back;
 mod install;
 mod matcher;
 mod missing;

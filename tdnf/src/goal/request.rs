@@ -27,6 +27,8 @@ pub struct Request {
     pub best: bool,
     /// What packages recommend stays out.
     pub no_recommends: bool,
+    /// An older version of what is named will do where the best cannot be had.
+    pub nobest: bool,
     /// Installed packages may go to make room.
     pub allow_erasing: bool,
     /// Dependencies that are no longer needed are removed with what needed them.
@@ -45,6 +47,8 @@ pub struct Request {
     pub policy: SolverPolicy,
     /// Names of installed packages that came as dependencies.
     pub auto: BTreeSet<String>,
+    /// Numbers in the rpm database of the packages that hold the running kernel.
+    pub running: Vec<u32>,
 }
 
 impl Request {
@@ -57,6 +61,7 @@ impl Request {
             skips: settings.skips,
             best: settings.best,
             no_recommends: !main.install_weak_deps,
+            nobest: settings.nobest,
             allow_erasing: settings.allow_erasing,
             clean_requirements: settings.clean_requirements,
             reinstall_changed: main.distrosync_reinstall_changed,
@@ -76,11 +81,25 @@ impl Request {
         self
     }
 
-    /// Whether `--exclude` or `excludepkgs` leaves packages of this name out.
-    pub(super) fn excludes(&self, name: &str) -> bool {
-        self.excludes
-            .iter()
-            .any(|pattern| glob_matches(pattern, name))
+    /// Whether `--exclude` or `excludepkgs` leaves this package out.
+    pub(super) fn excludes(&self, packages: &Packages, id: SolvableId) -> bool {
+        let mut patterns = self.excludes.iter();
+        patterns.any(|pattern| packages.pool.is_named(id, pattern))
+    }
+
+    /// Whether `--exclude` or `excludepkgs` leaves all packages of a name out.
+    pub(super) fn excludes_name(&self, name: &str) -> bool {
+        let mut patterns = self.excludes.iter();
+        patterns.any(|pattern| glob_matches(pattern, name))
+    }
+
+    /// Whether a package holds the running kernel.
+    pub(super) fn is_running(&self, packages: &Packages, id: SolvableId) -> bool {
+        let number = match self.running.is_empty() {
+            true => None,
+            false => packages.pool.plan_facts(id).ok(),
+        };
+        number.is_some_and(|facts| self.running.contains(&facts.database_number))
     }
 
     /// Whether several versions of this name may stand side by side.
@@ -95,7 +114,7 @@ impl Request {
             return;
         }
         let pool = &packages.pool;
-        let excluded = |id: &SolvableId| self.excludes(pool.name(*id));
+        let excluded = |id: &SolvableId| self.excludes(packages, *id);
         let too_old = |id: &SolvableId| {
             let (name, evr) = (pool.name(*id), pool.evr(*id));
             // What is installed already stays as it is.

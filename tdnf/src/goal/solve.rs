@@ -1,6 +1,6 @@
 //! Running the solver and reading its answer as a [`Plan`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rpm_pkg::dep::DepGroup;
 use rpm_solv::{
@@ -8,9 +8,11 @@ use rpm_solv::{
     SolverOptions, SolverProblem, StepKind, TransactionStep,
 };
 
+use super::held_back::held_back;
 use super::problems::{MAX_FIXES, explain, is_skipped};
 use super::{Goal, Request};
 use crate::error::{Code, Outcome};
+use crate::note::Note;
 use crate::plan::{
     ChangeReason, PackageId, PackageOrigin, Plan, PlannedAction, PlannedChange, Promised,
 };
@@ -32,13 +34,16 @@ pub fn solve(
         ignore_recommended: request.no_recommends,
         ..SolverOptions::default()
     };
+    let mut left_out = Vec::new();
     for _ in 0..MAX_ROUNDS {
         match packages.pool.solve(&jobs, &options)? {
             Answer::Solved(solution) => {
                 let surplus = surplus(request, packages, &solution);
                 if surplus.is_empty() {
-                    let plan = read(request, packages, &solution, goal)?;
+                    let mut plan = read(request, packages, &solution, goal)?;
                     request.policy.check(&plan)?;
+                    left_out.extend(held_back(request, goal, packages, &plan)?);
+                    plan.notes = left_out;
                     return Ok(plan);
                 }
                 jobs.extend(surplus);
@@ -46,7 +51,17 @@ pub fn solve(
             Answer::Problems(problems) => {
                 // A path outside primary metadata may be in the file lists.
                 if !mentions_path(&problems) || !metadata.learn_paths(packages)? {
-                    jobs = without(request, packages, (&jobs, &options), &problems)?;
+                    let dropped = dropped(request, packages, (&jobs, &options), &problems)?;
+                    let why = |(index, why): (&usize, &String)| {
+                        Some(Note::LeftOut(
+                            wish(packages, jobs.get(*index)?),
+                            why.clone(),
+                        ))
+                    };
+                    left_out.extend(dropped.iter().filter_map(why));
+                    let kept = jobs.into_iter().enumerate();
+                    let kept = kept.filter(|(index, _)| !dropped.contains_key(index));
+                    jobs = kept.map(|(_, job)| job).collect();
                 }
             }
         }
@@ -85,12 +100,11 @@ pub fn named_only(packages: &Packages, goal: &Goal) -> Outcome<Plan> {
 
 /// Packages that came as a dependency and that nothing installed needs any more.
 pub(super) fn unneeded(request: &Request, packages: &mut Packages) -> Outcome<Vec<SolvableId>> {
-    let auto = &request.auto;
-    let jobs = user_installed(packages, auto);
+    let jobs = kept(request, packages);
     let options = SolverOptions::default();
     match packages.pool.unneeded(&jobs, &options)? {
         Ok(mut unneeded) => {
-            unneeded.retain(|id| auto.contains(packages.pool.name(*id)));
+            unneeded.retain(|id| request.auto.contains(packages.pool.name(*id)));
             Ok(unneeded)
         }
         Err(problems) => {
@@ -109,7 +123,7 @@ fn jobs(request: &Request, goal: &Goal, packages: &Packages) -> Vec<SolverJob> {
         job.flags.clean_deps |= goal.clean_dependencies && job.action == Wish::Erase;
     }
     if goal.clean_dependencies {
-        jobs.extend(user_installed(packages, &request.auto));
+        jobs.extend(kept(request, packages));
     }
     jobs.extend(request.policy.locks(packages));
     let several = request.install_only.iter().cloned().map(JobTarget::Name);
@@ -117,22 +131,34 @@ fn jobs(request: &Request, goal: &Goal, packages: &Packages) -> Vec<SolverJob> {
     jobs
 }
 
-fn user_installed(packages: &Packages, auto: &BTreeSet<String>) -> Vec<SolverJob> {
-    let all = packages.pool.repo_solvables(packages.installed);
-    let asked = all.filter(|id| !auto.contains(packages.pool.name(*id)));
-    asked
-        .map(|id| SolverJob::solvable(Wish::UserInstalled, id))
+/// What clean-ups leave alone: packages that were asked for, that are protected, that hold the
+/// running kernel, and the newest of each name that stands in several versions.
+fn kept(request: &Request, packages: &Packages) -> Vec<SolverJob> {
+    let pool = &packages.pool;
+    let newest = request.install_only.iter();
+    let newest: BTreeSet<SolvableId> = newest
+        .flat_map(|name| packages.installed_by_arch(name))
+        .collect();
+    let is_kept = |id: &SolvableId| {
+        let name = pool.name(*id);
+        !request.auto.contains(name)
+            || request.policy.protected.iter().any(|own| own == name)
+            || newest.contains(id)
+            || request.is_running(packages, *id)
+    };
+    let all = pool.repo_solvables(packages.installed).filter(is_kept);
+    all.map(|id| SolverJob::solvable(Wish::UserInstalled, id))
         .collect()
 }
 
-/// The jobs without those that cannot be done, if the user allowed that. Ways out are only looked
-/// for here, where they are shown or taken: finding all of them takes its time.
-fn without(
+/// The jobs that cannot be done and why, if the user allowed to leave them out. Ways out are only
+/// looked for here, where they are shown or taken: finding all of them takes its time.
+fn dropped(
     request: &Request,
     packages: &mut Packages,
     (jobs, options): (&[SolverJob], &SolverOptions),
     problems: &[SolverProblem],
-) -> Outcome<Vec<SolverJob>> {
+) -> Outcome<BTreeMap<usize, String>> {
     let locks = &request.policy.locks;
     let is_left: Vec<bool> = problems
         .iter()
@@ -149,20 +175,30 @@ fn without(
         let ways_out = of_those(&ways_out, &is_left);
         return Err(explain(request, packages, locks, &left, &ways_out));
     }
-    let mut dropped = BTreeSet::new();
-    for (kind, _) in ways_out.iter().flatten().flat_map(|fix| &fix.elements) {
-        if let FixKind::DropJob(index) = kind {
-            dropped.insert(*index);
+    let mut dropped = BTreeMap::new();
+    for (problem, fixes) in problems.iter().zip(&ways_out) {
+        for (kind, _) in fixes.iter().flat_map(|fix| &fix.elements) {
+            if let FixKind::DropJob(index) = kind {
+                dropped.insert(*index, problem.main.text.clone());
+            }
         }
     }
     if dropped.is_empty() {
         return Err(explain(request, packages, locks, problems, &ways_out));
     }
-    let kept = jobs
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| !dropped.contains(index));
-    Ok(kept.map(|(_, job)| job.clone()).collect())
+    Ok(dropped)
+}
+
+/// What a job is about, in words.
+fn wish(packages: &Packages, job: &SolverJob) -> String {
+    match &job.target {
+        JobTarget::Solvable(id) => packages.pool.nevra(*id),
+        JobTarget::OneOf(ids) => ids
+            .first()
+            .map_or_else(String::new, |id| packages.pool.name(*id).to_owned()),
+        JobTarget::Name(text) | JobTarget::Provides(text) => text.clone(),
+        _ => "what was asked for".to_owned(),
+    }
 }
 
 /// The elements whose mark is set.
@@ -188,6 +224,7 @@ fn surplus(request: &Request, packages: &Packages, solution: &Solution) -> Vec<S
         staying.retain(|id| !erased.contains(id));
         staying.sort_by(|a, b| pool.compare_versions(*a, *b));
         let over = (staying.len() + coming.len()).saturating_sub(limit);
+        staying.retain(|id| !request.is_running(packages, *id));
         if !coming.is_empty() && over > 0 && !staying.is_empty() {
             let keep = coming.into_iter().map(|id| (Wish::Install, id));
             let oldest = staying.into_iter().take(over).map(|id| (Wish::Erase, id));
@@ -213,7 +250,8 @@ fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal
             continue;
         }
         let (action, name) = (action(step.kind), packages.pool.name(step.solvable));
-        let mut change = change(packages, step.solvable, action, reason(step, goal, name))?;
+        let reason = reason(step, goal, name);
+        let mut change = change(packages, step.solvable, action, reason)?;
         if action == PlannedAction::Remove {
             if gone.insert(step.solvable) {
                 plan.changes.push(change);
@@ -228,6 +266,9 @@ fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal
                     .push(packages.pool.plan_facts(*old)?.database_number);
             }
         }
+        let old_names = step.replaces.iter().map(|id| packages.pool.name(*id));
+        let old_names: Vec<&str> = old_names.filter(|old| *old != name).collect();
+        inherit(request, packages, &old_names, &mut change, &mut plan);
         plan.changes.push(change);
         for old in &step.replaces {
             if packages.pool.name(*old) != name && gone.insert(*old) {
@@ -239,6 +280,30 @@ fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal
     }
     plan.changes.sort_by(|a, b| a.package.cmp(&b.package));
     Ok(plan)
+}
+
+/// What takes the place of something that the user asked for was asked for, too; what stands beside
+/// another version or architecture was judged when that came.
+fn inherit(
+    request: &Request,
+    packages: &Packages,
+    old: &[&str],
+    change: &mut PlannedChange,
+    plan: &mut Plan,
+) {
+    let name = &change.package.name;
+    let is_auto = |name: &str| request.auto.contains(name);
+    let all_auto = old.iter().all(|old| is_auto(old));
+    if packages.is_installed_name(name) {
+        plan.known.insert(name.clone());
+        if is_auto(name) && !all_auto {
+            plan.promoted.insert(name.clone());
+        }
+    } else if !old.is_empty() && !all_auto {
+        change.reason = ChangeReason::User;
+    } else if !old.is_empty() && change.reason != ChangeReason::User {
+        change.reason = ChangeReason::Dependency;
+    }
 }
 
 /// Whether a step of `distro-sync` would put the same version there again: only done where

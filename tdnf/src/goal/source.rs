@@ -14,8 +14,8 @@ use crate::session::Packages;
 impl Matcher<'_> {
     /// The best source package of each word, and the source packages given as files.
     pub(super) fn sources(&mut self) -> Outcome<()> {
-        for file in &self.request.files {
-            self.want(*file);
+        for file in self.files.clone() {
+            self.want(file);
         }
         for word in &self.request.words {
             let flags = SelectFlags {

@@ -5,7 +5,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
+
+use crate::note::Note;
 
 /// What happens to one package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -178,6 +182,16 @@ pub struct Plan {
     pub changes: Vec<PlannedChange>,
     /// Words that matched nothing and were left out (`--skip-broken`).
     pub unavailable: Vec<String>,
+    /// What was passed over or left out on the way, and why.
+    #[serde(skip)]
+    pub notes: Vec<Note>,
+    /// Names that come and of which another version or architecture is installed: whether they were
+    /// asked for has been said.
+    #[serde(skip)]
+    pub known: BTreeSet<String>,
+    /// Installed dependencies that take the place of something that was asked for.
+    #[serde(skip)]
+    pub promoted: BTreeSet<String>,
 }
 
 impl Plan {

@@ -34,7 +34,7 @@ fn install(name: &str) -> PlannedChange {
 fn the_table_is_that_of_tdnf() {
     let plan = Plan {
         changes: vec![install("tdnf-test-one")],
-        unavailable: Vec::new(),
+        ..Plan::default()
     };
     assert_eq!(
         plan.text(80),
@@ -48,7 +48,7 @@ fn the_table_is_that_of_tdnf() {
 fn json_is_that_of_tdnf() {
     let plan = Plan {
         changes: vec![install("tdnf-test-one")],
-        unavailable: Vec::new(),
+        ..Plan::default()
     };
     assert_eq!(
         serde_json::to_string(&plan.json()).unwrap(),

@@ -84,6 +84,8 @@ pub struct Settings {
     pub skips: SkipOptions,
     /// `--best`.
     pub best: bool,
+    /// `--nobest`: older versions of what is named will do, too.
+    pub nobest: bool,
     /// `--allowerasing`.
     pub allow_erasing: bool,
     /// Remove dependencies that are no longer needed together with what needed them.
@@ -137,8 +139,7 @@ impl Settings {
             false => main.excludepkgs.clone(),
         };
         let lists = change.exclude.iter();
-        let given = lists.flat_map(|list| list.split([',', ':'])).map(str::trim);
-        let given = given.filter(|name| !name.is_empty()).map(str::to_owned);
+        let given = lists.flat_map(|list| overrides::excluded(list));
         let temporary = options.temporary.0.iter().map(overrides::temporary_repo);
         let lock_timeout = lock_timeout(general.lock_timeout.as_deref())?.or(main.lock_timeout);
         Ok(Self {
@@ -161,6 +162,7 @@ impl Settings {
             nodeps: incoming.nodeps,
             skips: options.skips,
             best: incoming.best && !incoming.nobest,
+            nobest: incoming.nobest,
             allow_erasing: incoming.allowerasing,
             clean_requirements: main.clean_requirements_on_remove && !change.noautoremove,
             test_only: change.testonly || tsflags.test,
@@ -180,17 +182,6 @@ impl Settings {
             environment,
             warnings,
         })
-    }
-
-    /// The build tree that source packages are unpacked to: `_topdir`, else `rpmbuild` in the
-    /// home directory; inside the root.
-    pub fn build_tree(&self) -> PathBuf {
-        let home = self.environment.home.as_deref();
-        let top = match &self.topdir {
-            Some(given) => PathBuf::from(given),
-            None => home.unwrap_or(Path::new("/root")).join("rpmbuild"),
-        };
-        self.in_root(&top)
     }
 
     /// `path` of the host as the same path inside the root, symbolic links followed as if the root were `/`.
@@ -232,9 +223,10 @@ fn check_combinations(incoming: &Incoming) -> Outcome<()> {
 }
 
 fn consent(change: &ChangeOptions) -> Consent {
+    // The careful word wins, wherever it stands.
     match (change.assumeyes, change.assumeno) {
-        (true, _) => Consent::Yes,
-        (false, true) => Consent::No,
+        (_, true) => Consent::No,
+        (true, false) => Consent::Yes,
         (false, false) => Consent::Ask,
     }
 }

@@ -58,7 +58,8 @@ pub(super) fn apply_setopts(
                 value: pair.value.clone(),
                 place: place.clone(),
             });
-        } else if !main.set(&pair.key, &pair.value, &place)?
+        } else if pair.key != "exclude" // that is the option
+            && !main.set(&pair.key, &pair.value, &place)?
             && OptionLookup::new().by_name(&pair.key).is_none()
         {
             warnings.push(format!("--setopt: unknown key '{}'", pair.key));
@@ -103,4 +104,31 @@ pub fn file_url(path: &Path) -> String {
         }
     }
     url
+}
+
+/// The items of `--exclude`: they end at a comma, or at a colon that parts no epoch from a version
+/// (`foo-1:2.0-1`).
+pub(super) fn excluded(list: &str) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    for item in list.split(',') {
+        let mut open: Option<String> = None;
+        for part in item.split(':').map(str::trim) {
+            let is_epoch = |before: &String| {
+                let digits = before.rsplit('-').next().unwrap_or_default();
+                let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+                number && digits.len() < before.len()
+            };
+            let version = part.starts_with(|c: char| c.is_ascii_digit() || c == '*');
+            open = match open.take() {
+                Some(before) if version && is_epoch(&before) => Some(format!("{before}:{part}")),
+                before => {
+                    items.extend(before);
+                    Some(part.to_owned())
+                }
+            };
+        }
+        items.extend(open);
+    }
+    items.retain(|item| !item.is_empty());
+    items
 }

@@ -50,10 +50,12 @@ fn an_installroot_has_its_own_cache() {
 }
 
 #[test]
-fn yes_wins_over_no() {
+fn no_wins_over_yes() {
     let dir = tempfile::tempdir().unwrap();
     let consent = |words: &[&str]| resolve(dir.path(), "[main]\n", words).unwrap().consent;
-    assert_eq!(consent(&["-y", "--assumeno"]), Consent::Yes);
+    assert_eq!(consent(&["-y", "--assumeno"]), Consent::No);
+    assert_eq!(consent(&["--assumeno", "-y"]), Consent::No);
+    assert_eq!(consent(&["-y"]), Consent::Yes);
     assert_eq!(consent(&["--assumeno"]), Consent::No);
     assert_eq!(consent(&[]), Consent::Ask);
 }

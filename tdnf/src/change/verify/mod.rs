@@ -204,7 +204,7 @@ impl Judge<'_, '_> {
             false => Policy::NoGpgCheck,
         };
         let admitted = Admitted::by(self.session, &self.root, repo)?;
-        let (mut identity, evidence) = examine(&file, path, change, &self.keyring, now)?;
+        let (mut identity, mut evidence) = examine(&file, path, change, &self.keyring, now)?;
         let mut verdict = judge_admitting(&evidence, policy, &admitted.weaknesses);
         if let Verdict::Refused(refusal) = &verdict
             && self.offer_keys(
@@ -218,9 +218,14 @@ impl Judge<'_, '_> {
                 refusal,
             )?
         {
-            let (again, evidence) = examine(&file, path, change, &self.keyring, now)?;
-            let again_judged = judge_admitting(&evidence, policy, &admitted.weaknesses);
-            (identity, verdict) = (again, again_judged);
+            (identity, evidence) = examine(&file, path, change, &self.keyring, now)?;
+            verdict = judge_admitting(&evidence, policy, &admitted.weaknesses);
+        }
+        if let Verdict::Refused(Refusal::Unsigned) = &verdict
+            && self.takes_unsigned_files()
+            && change.repo() == CMDLINE
+        {
+            verdict = judge_admitting(&evidence, Policy::NoGpgCheck, &admitted.weaknesses);
         }
         tracing::debug!(path = %path.display(), ?verdict, "judged");
         match &verdict {
@@ -236,6 +241,12 @@ impl Judge<'_, '_> {
             }
             Verdict::Refused(refusal) => Err(refused(path, refusal, &admitted)),
         }
+    }
+
+    /// Whether the administrator says that files of the command line, which no repository speaks for,
+    /// need no signature. One that is there is judged all the same.
+    fn takes_unsigned_files(&self) -> bool {
+        self.session.settings.main.gpgcheck == Some(false)
     }
 
     /// Where the keys that are trusted do not do (the signer is unknown, or what is stored of his key has

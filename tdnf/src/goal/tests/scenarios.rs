@@ -29,6 +29,8 @@ struct Case {
     #[serde(default)]
     auto: BTreeSet<String>,
     #[serde(default)]
+    running: Vec<String>,
+    #[serde(default)]
     available: Vec<String>,
     #[serde(default)]
     repos: BTreeMap<String, Repository>,
@@ -136,12 +138,15 @@ fn answer(case: &Case) -> Answer {
     request.files.clone_from(&stage.files);
     let (packages, metadata) = (&mut stage.packages, &stage.metadata);
     request.hide(packages);
-    let (notes, goal) = goal::of(verb(&request.typed[0]), &request, packages, metadata);
+    let (mut notes, goal) = goal::of(verb(&request.typed[0]), &request, packages, metadata);
     let asked_for = match &goal {
         Ok(goal) => goal.requested.clone(),
         Err(_) => BTreeSet::new(),
     };
     let plan = goal.and_then(|goal| goal::solve(&request, &goal, packages, metadata));
+    if let Ok(plan) = &plan {
+        notes.extend_from_slice(&plan.notes);
+    }
     Answer {
         plan,
         notes,
@@ -202,6 +207,9 @@ fn request(case: &Case, settings: &Settings) -> Request {
     };
     let mut request = Request::new(settings, &args.words, policy).with(args.operands());
     request.auto.clone_from(&case.auto);
+    let numbered = (1..).zip(&case.installed);
+    let running = numbered.filter(|(_, line)| case.running.contains(line));
+    request.running = running.map(|(number, _)| number).collect();
     request
 }
 

@@ -16,6 +16,7 @@ mod refusals;
 mod repoquery;
 mod reposync;
 mod signed;
+mod solved;
 mod sources;
 mod updateinfo;
 mod weak;

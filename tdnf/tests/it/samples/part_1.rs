@@ -29,7 +29,9 @@ pub(super) const STEPS: &[Step] = &[
             "tdnf-repoquery-queryformat",
         ],
     ),
-    Samples(119..=156),
+    Samples(119..=147),
+    Do(the_obsoleter_is_a_dependency),
+    Samples(148..=156),
     Do(|stage| stage.write("etc/tdnf/protected.d/glibc.conf", "glibc\n")),
     Samples(157..=157),
     Do(|stage| stage.remove("etc/tdnf/protected.d/glibc.conf")),
@@ -147,4 +149,16 @@ fn bad(stage: &Stage, lines: &str) {
         "bad",
         &format!("name=Bad Repo\nenabled=0\ngpgcheck=0\n{lines}"),
     );
+}
+
+/// What took the place of `tdnf-repoquery-base` counts as a dependency for the C program, which `autoremove` shows.
+fn the_obsoleter_is_a_dependency(stage: &mut Stage) {
+    let db = rusqlite::Connection::open(stage.root().join("var/lib/tdnf/history.db"))
+        .expect("the history is there");
+    let marked = db.execute(
+        "INSERT INTO flag_set(trans_id, name_id, value) SELECT (SELECT MAX(Id) FROM transactions), Id, 1 \
+         FROM names WHERE name = 'tdnf-repoquery-obsoletes'",
+        [],
+    );
+    assert_eq!(marked, Ok(1), "its mark is in the history");
 }

@@ -1,0 +1,89 @@
+//! What an update of everything passes over, and why: the solver itself only leaves it as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rpm_solv::{
+    JobAction, JobTarget, SolvableId, SolveResult, SolverJob, SolverOptions, SolverProblem,
+};
+
+use super::{Goal, Request};
+use crate::error::Outcome;
+use crate::note::Note;
+use crate::plan::Plan;
+use crate::session::Packages;
+
+/// Packages whose reason is told; of further ones the name is enough.
+const MAX_REASONS: usize = 20;
+
+/// The newer packages that a plan does without although the goal asks for all updates, each with
+/// the solver's reason.
+pub(super) fn held_back(
+    request: &Request,
+    goal: &Goal,
+    packages: &mut Packages,
+    plan: &Plan,
+) -> Outcome<Vec<Note>> {
+    let of_all = |job: &SolverJob| job.action == JobAction::Update && job.target == JobTarget::All;
+    if !goal.jobs.iter().any(of_all) {
+        return Ok(Vec::new());
+    }
+    let missed = missed(request, packages, plan);
+    let asked = missed.iter().take(MAX_REASONS);
+    let asked = asked.map(|id| SolverJob::solvable(JobAction::Install, *id));
+    let several = request.install_only.iter().cloned().map(JobTarget::Name);
+    let several = several.map(|name| SolverJob::new(JobAction::MultiVersion, name));
+    let jobs: Vec<SolverJob> = asked.chain(several).collect();
+    let problems = match missed.is_empty() {
+        true => Vec::new(),
+        false => match packages.pool.solve(&jobs, &SolverOptions::default())? {
+            SolveResult::Solved(_) => Vec::new(),
+            SolveResult::Problems(problems) => problems,
+        },
+    };
+    let note = |id: &SolvableId| Note::HeldBack(packages.pool.nevra(*id), why(&problems, *id));
+    Ok(missed.iter().map(note).collect())
+}
+
+/// The best newer version of each installed package that the plan does not bring.
+fn missed(request: &Request, packages: &Packages, plan: &Plan) -> Vec<SolvableId> {
+    let pool = &packages.pool;
+    let locked = |name: &str| request.policy.locks.iter().any(|lock| lock == name);
+    let changed: BTreeSet<&str> = plan
+        .changes
+        .iter()
+        .map(|change| change.package.name.as_str())
+        .collect();
+    let installed = pool.repo_solvables(packages.installed);
+    let names: BTreeSet<&str> = installed.map(|id| pool.name(id)).collect();
+    let mut offered: BTreeMap<&str, Vec<SolvableId>> = BTreeMap::new();
+    for id in pool.solvables() {
+        let name = pool.name(id);
+        let considered = !pool.is_installed(id) && !pool.is_excluded(id) && packages.runs_here(id);
+        if considered && names.contains(name) && !changed.contains(name) && !locked(name) {
+            offered.entry(name).or_default().push(id);
+        }
+    }
+    let mut missed = Vec::new();
+    for (name, candidates) in &offered {
+        for installed in packages.installed_by_arch(name) {
+            let newer = packages.newer(candidates, installed);
+            // A preferred repository hides what others have.
+            missed.extend(
+                newer
+                    .first()
+                    .filter(|id| packages.is_preferred(**id, candidates)),
+            );
+        }
+    }
+    missed
+}
+
+/// The line of the first problem that is about a package.
+fn why(problems: &[SolverProblem], id: SolvableId) -> String {
+    let about = |problem: &&SolverProblem| {
+        let mut rules = std::iter::once(&problem.main).chain(&problem.chain);
+        rules.any(|rule| rule.source == Some(id) || rule.target == Some(id))
+    };
+    let found = problems.iter().find(about);
+    found.map_or_else(String::new, |problem| problem.main.text.clone())
+}

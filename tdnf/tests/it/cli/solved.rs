@@ -1,0 +1,188 @@
+//! What is decided, carried out and asked of the real rpm afterwards: reasons that last, architectures
+//! side by side, excludes as dnf spells them.
+
+use std::fs;
+use std::process::Command;
+
+use testkit::fixtures::unprivileged;
+use testkit::rpm::createrepo;
+
+use super::{Site, answer, plain};
+
+/// Adds keys to tdnf.conf.
+fn conf(site: &Site, keys: &str) {
+    let text = fs::read_to_string(site.path("tdnf.conf")).expect("written");
+    site.write("tdnf.conf", format!("{text}{keys}"));
+}
+
+fn publish(site: &Site) {
+    createrepo::<&str>(&site.path("repo"), &[]);
+}
+
+#[test]
+fn excludes_as_yum_and_dnf_spell_them() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0"), plain("alpha", "2.0")]);
+    let ran = site.run(&["-y", "install", "alpha", "-x", "alpha.noarch"]);
+    assert_ne!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.err
+            .contains("all packages that alpha names are excluded")
+    );
+    site.run(&["-y", "-x", "alpha-2*", "install", "alpha"]).ok();
+    assert_eq!(site.rpm_names(), ["alpha-1.0"]);
+    conf(&site, "exclude=beta,alpha\n");
+    site.run(&["-y", "update"]).ok();
+    assert_eq!(site.rpm_names(), ["alpha-1.0"]);
+}
+
+#[test]
+fn who_wanted_a_package_outlasts_what_takes_its_place() {
+    if unprivileged() {
+        return;
+    }
+    let needy = plain("needy", "1.0").lines("Requires: helper");
+    let site = Site::with(&[
+        plain("old", "1.0"),
+        plain("line", "1.0"),
+        needy,
+        plain("helper", "1.0"),
+    ]);
+    conf(
+        &site,
+        "installonlypkgs=line\nclean_requirements_on_remove=1\n",
+    );
+    site.run(&["-y", "install", "old", "line", "needy"]).ok();
+    site.add(&plain("fresh", "1.0").lines("Obsoletes: old < 2\nProvides: old = 2"));
+    site.add(&super::Spec::new("line", "2.0").file("/opt/line-2", "2"));
+    publish(&site);
+    site.run(&["-y", "--refresh", "update"]).ok();
+    site.run(&["-y", "reinstall", "helper"]).ok();
+    site.run(&["-y", "autoremove"]).ok();
+    let all = site.rpm_names();
+    assert!(
+        all.contains(&"fresh-1.0".to_owned()) && all.contains(&"line-1.0".to_owned()),
+        "{all:?}"
+    );
+    site.run(&["-y", "erase", "needy"]).ok();
+    assert!(!site.rpm_names().contains(&"helper-1.0".to_owned()));
+}
+
+#[test]
+fn a_package_file_named_twice_is_one() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[]);
+    let path = site.add(&plain("alpha", "1.0")).display().to_string();
+    let copy = site.path("copy.rpm").display().to_string();
+    fs::copy(&path, &copy).expect("ours");
+    let words = ["-y", "install", &path, &path, &copy];
+    let refused = site.run(&words);
+    assert_eq!(refused.code, 1510 % 256, "{refused:?}");
+    conf(&site, "gpgcheck=0\n");
+    let ran = site.run(&words).ok();
+    assert!(ran.err.contains("not signed"), "{ran:?}");
+    assert_eq!(site.rpm_names(), ["alpha-1.0"]);
+}
+
+#[test]
+fn architectures_stand_side_by_side() {
+    if unprivileged() {
+        return;
+    }
+    let lib = |arch: &str, version: &str| {
+        let lib = super::Spec::new("lib", version).target(arch);
+        lib.native().file(&format!("/opt/{arch}"), version)
+    };
+    let site = Site::with(&[lib("i686", "1"), lib("x86_64", "1")]);
+    site.run(&["-y", "install", "lib.x86_64"]).ok();
+    site.run(&["-y", "install", "lib.i686"]).ok();
+    let arches = || site.rpm(&["-q", "lib", "--qf", "%{VERSION}.%{ARCH} "]);
+    assert_eq!(arches(), "1.x86_64 1.i686 ");
+    site.add(&lib("i686", "2"));
+    site.add(&lib("x86_64", "2"));
+    publish(&site);
+    site.run(&["-y", "--refresh", "update", "lib"]).ok();
+    let now = arches();
+    let mut now: Vec<&str> = now.split_whitespace().collect();
+    now.sort_unstable();
+    assert_eq!(now, ["2.i686", "2.x86_64"]);
+}
+
+#[test]
+fn a_security_fix_of_another_name_is_taken() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[plain("old", "1.0")]);
+    site.run(&["-y", "install", "old"]).ok();
+    site.add(&plain("fixed", "2.0").lines("Obsoletes: old < 2\nProvides: old = 2"));
+    publish(&site);
+    site.write(
+        "updateinfo.xml",
+        r#"<updates><update from="x" status="stable" type="security" version="1"><id>S-9</id><title>s</title>
+<issued date="2020-06-01 12:00:00"/><description>d</description><pkglist><collection>
+<package name="fixed" epoch="0" version="2.0" release="1" arch="noarch"><filename>fixed-2.0-1.noarch.rpm</filename></package>
+</collection></pkglist></update></updates>"#,
+    );
+    let mut modifyrepo = Command::new("modifyrepo_c");
+    modifyrepo
+        .arg("--mdtype=updateinfo")
+        .arg(site.path("updateinfo.xml"));
+    let status = modifyrepo.arg(site.path("repo/repodata")).status();
+    assert!(status.expect("modifyrepo_c runs").success());
+    let listed = site.run(&["-q", "--refresh", "updateinfo", "list"]).ok();
+    assert!(listed.out.contains("S-9"), "{listed:?}");
+    site.run(&["-y", "update", "--security"]).ok();
+    assert_eq!(site.rpm_names(), ["fixed-2.0"]);
+}
+
+#[test]
+fn what_is_held_back_is_named_in_json_too() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    site.run(&["-y", "install", "alpha"]).ok();
+    site.add(&plain("alpha", "2.0").lines("Requires: nothing-has-it"));
+    publish(&site);
+    for words in [&["--refresh", "-y", "update"][..], &["-y", "-j", "update"]] {
+        let ran = site.run(words);
+        let line = "alpha-2.0-1.noarch is held back: nothing provides nothing-has-it";
+        assert!(ran.err.contains(line), "{ran:?}");
+    }
+}
+
+#[test]
+fn roots_built_twice_alike_have_no_linker_cache() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    site.write("root/var/cache/ldconfig/aux-cache", "inode numbers");
+    let mut command = site.command(&["-y", "install", "alpha"]);
+    answer(command.env("SOURCE_DATE_EPOCH", "1600000000")).ok();
+    assert!(!site.path("root/var/cache/ldconfig/aux-cache").exists());
+    assert!(site.path("root/var/cache/ldconfig").is_dir());
+}
+
+#[test]
+fn source_packages_go_where_the_macros_of_the_root_say() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[]);
+    let source = super::Spec::new("app", "1").files("").build_source();
+    fs::copy(&source, site.path("repo/app-1-1.src.rpm")).expect("ours");
+    publish(&site);
+    site.write("root/etc/rpm/macros", "%_topdir %{_usrsrc}/photon\n");
+    site.run(&["-y", "install", "--source", "app"]).ok();
+    let specs = fs::read_dir(site.path("root/usr/src/photon/SPECS"));
+    assert_eq!(specs.expect("the folder of the macro").count(), 1);
+    site.write("root/etc/rpm/macros", "%_topdir %(date)\n");
+    let ran = site.run(&["-y", "install", "--source", "app"]);
+    assert!(ran.code != 0 && ran.err.contains("%(date)"), "{ran:?}");
+}
