@@ -145,6 +145,8 @@ impl Keyring {
                 if let Some(known) = self.certs.get_mut(index)
                     && known.binary != entry.binary
                     && let Ok(cert) = known.cert.clone().merge_public(entry.cert)
+                    // A copy that says nothing new leaves the bytes as they are.
+                    && cert != known.cert
                     && let Ok(binary) = cert.to_vec()
                 {
                     *known = KeyringEntry { cert, binary };

@@ -4,18 +4,42 @@ use rpm_db::{Db, pubkey};
 use rpm_pkg::header::tag;
 use rpm_trust::KeyInfo;
 
+use super::record;
 use crate::error::Outcome;
+use crate::history::Begun;
+use crate::interrupt::Phase;
 use crate::session::{Session, StoredKey, stored_keys};
 
 /// The rpm whose form a database without rpm package gets.
 const WRITTEN_AS: &str = "4.18.0";
 
+/// Stores and removes keys by themselves, and writes that into the history.
+pub fn change_keys(session: &Session<'_>, new: &[KeyInfo], gone: &[u32]) -> Outcome<()> {
+    if session.settings.test_only {
+        return Ok(());
+    }
+    let (history, before) = record::open(session)?;
+    let begun = Begun {
+        command_line: session.settings.command_line.clone(),
+        now: session.settings.environment.now,
+        ..Begun::default()
+    };
+    session.interrupt.during(Phase::Committed, || {
+        write(session, new, gone)?;
+        record::done(session, &history, &begun, &before)
+    })
+}
+
 /// Stores keys in the rpm database as `gpg-pubkey` packages. A record of the same key goes in the same
 /// step; one that says the same stays. The phase is committed: they belong to what is installed already.
 pub(super) fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
-    if keys.is_empty() {
-        return Ok(());
+    match keys.is_empty() {
+        true => Ok(()),
+        false => write(session, keys, &[]),
     }
+}
+
+fn write(session: &Session<'_>, keys: &[KeyInfo], gone: &[u32]) -> Outcome<()> {
     let location = session.db_location()?;
     rpm_db::create_directory(&location)?;
     let _lock = session.database_lock(&location)?;
@@ -25,6 +49,9 @@ pub(super) fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
     let rpm = rpm_version(&db)?;
     let now = u32::try_from(now).unwrap_or(u32::MAX);
     let mut transaction = db.begin()?;
+    for hnum in gone {
+        transaction.remove(*hnum)?;
+    }
     for key in keys {
         let (new, package) = (key, package_of(key, &rpm));
         let same = |stored: &&StoredKey| match &stored.key {

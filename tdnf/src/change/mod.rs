@@ -34,6 +34,7 @@ use crate::view::plan::WeakSignatures;
 
 pub use fetch::{CMDLINE, Fetched};
 pub(crate) use fetch::{refused, request_to};
+pub use keys::change_keys;
 pub(crate) use record::installed_in;
 pub use record::{auto_installed, mark, open_history};
 pub use recovery::{recover, say_pending};

@@ -2,7 +2,7 @@
 
 use super::files::{self, PackageScope};
 use super::operands::{Operand, Operands};
-use super::{Command, Needs, security, source, updateinfo};
+use super::{Command, Needs, keys, security, source, updateinfo};
 use crate::args::options::{self, Definition, of};
 use crate::change;
 use crate::error::{Code, Outcome};
@@ -170,12 +170,20 @@ pub(super) fn goal_of(
 /// Erasing asks no repository: what is installed is all it needs.
 fn remove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     require(words, Words::Needed)?;
+    let (keys, words): (Vec<String>, Vec<String>) =
+        words.iter().cloned().partition(|word| keys::is_key(word));
+    if !keys.is_empty() {
+        let done = keys::remove(session, &keys)?;
+        if words.is_empty() {
+            return Ok(done);
+        }
+    }
     let sources = match session.settings.cache_only {
         true => Vec::new(),
         false => known_sources(session),
     };
     let (packages, request) = open(session, sources)?;
-    perform(session, packages, Verb::Erase, &request.with(words))
+    perform(session, packages, Verb::Erase, &request.with(&words))
 }
 
 /// Repositories are only needed to tell an unknown name from one that is not installed; an

@@ -8,6 +8,7 @@ mod count;
 mod files;
 pub mod help;
 mod history;
+mod keys;
 mod list;
 mod makecache;
 mod mark;
@@ -98,6 +99,7 @@ pub const ALL: &[Command] = &[
     history::COMMAND,
     list::INFO,
     change::INSTALL,
+    keys::COMMAND,
     list::LIST,
     makecache::COMMAND,
     mark::COMMAND,

@@ -2,6 +2,7 @@
 
 pub mod advisories;
 pub mod history;
+pub mod keys;
 pub mod notes;
 pub mod packages;
 pub mod plan;

@@ -37,12 +37,13 @@ fn every_command_prints_json_that_python_reads() {
     let Some(site) = site() else { return };
     site.run(&["-y", "install", "alpha=1"]).ok();
     super::updateinfo::publish_advisories(&site);
-    let with_data: [&[&str]; 25] = [
+    let with_data: [&[&str]; 26] = [
         &["--version"],
         &["list"],
         &["list", "installed"],
         &["list", "--upgrades"],
         &["list", "nosuch"],
+        &["keys"],
         &["check-update"],
         &["info"],
         &["search", "test"],

@@ -7,6 +7,7 @@ mod decided;
 mod history;
 mod interrupts;
 mod json;
+mod key_life;
 mod keys;
 mod log;
 mod plugins;

@@ -221,7 +221,13 @@ fn it_is_admitted_for_one_repository_alone() {
         .ok();
     // Copies are judged in the same way.
     let target = site.path("copy").display().to_string();
-    let copy = ["reposync", "--gpgcheck", "--repo=twin", "-p", &target];
+    let copy = [
+        "reposync",
+        "--gpgcheck",
+        "--repo=twin",
+        "--download-path",
+        &target,
+    ];
     let ran = site.run(&copy);
     assert!(ran.code != 0 && ran.err.contains("SHA1"), "{ran:?}");
     site.run(&[&["--setopt=twin.weak_signatures=sha1"], &copy[..]].concat())
