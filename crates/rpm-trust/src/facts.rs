@@ -42,6 +42,8 @@ pub struct KeyInfo {
     pub created: u64,
     /// When the primary key expires, seconds since 1970; None: never.
     pub expires: Option<u64>,
+    /// When its owner last signed anything about it (expiry, subkeys, revocations), seconds since 1970.
+    pub renewed: u64,
     /// True when the certificate is revoked.
     pub revoked: bool,
     /// Algorithm and size, for example `RSA 4096`.
@@ -72,6 +74,7 @@ impl KeyInfo {
                 .as_ref()
                 .and_then(|key| key.key_expiration_time())
                 .map(seconds),
+            renewed: renewed(cert),
             revoked: matches!(
                 cert.revocation_status(trust::structure(), trust::time(now)),
                 RevocationStatus::Revoked(_)
@@ -81,6 +84,14 @@ impl KeyInfo {
             subkeys: subkeys(cert, now),
             binary,
         }
+    }
+
+    /// Whether its owner has signed something about the key since what this copy says: `other` says more.
+    pub fn is_older_than(&self, other: &KeyInfo) -> bool {
+        self.renewed < other.renewed
+            || self.renewed == other.renewed && self.expires != other.expires
+            || other.revoked && !self.revoked
+            || other.subkeys.len() > self.subkeys.len()
     }
 
     /// What the key is good for at `now`, in words: `revoked`, `expired on 2017-07-25`, `RSA1024 is weak`, `valid`,
@@ -140,6 +151,21 @@ impl KeyInfo {
             .collect::<Vec<_>>()
             .join(" ")
     }
+}
+
+fn renewed(cert: &Cert) -> u64 {
+    let primary = cert.primary_key();
+    let of_primary = primary.self_signatures().chain(primary.self_revocations());
+    let of_names = cert
+        .userids()
+        .flat_map(|id| id.self_signatures().chain(id.self_revocations()));
+    let of_subkeys = cert
+        .keys()
+        .subkeys()
+        .flat_map(|subkey| subkey.self_signatures().chain(subkey.self_revocations()));
+    let all = of_primary.chain(of_names).chain(of_subkeys);
+    let times = all.filter_map(|signature| signature.signature_creation_time());
+    times.map(seconds).max().unwrap_or_default()
 }
 
 fn subkeys(cert: &Cert, now: u64) -> Vec<SubkeyInfo> {

@@ -1,6 +1,7 @@
 //! `keys`: the keys that the rpm database trusts, without rpm.
 
 use clap::ValueEnum;
+use rpm_pkg::glob::glob_matches;
 use rpm_repo::Place;
 use rpm_repo::config::RepoConfig;
 use rpm_trust::{KeyInfo, Keyring};
@@ -97,12 +98,13 @@ fn import(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         true => word.clone(),
         false => std::path::absolute(word).map_or(word.clone(), |p| p.display().to_string()),
     };
+    let now = session.settings.environment.now;
     let stored = stored(session)?;
     let mut changes = Vec::new();
     for word in words {
         named.gpgkey = vec![absolute(word)];
         let offered = offered_keys(session, &named)?.into_iter();
-        changes.extend(offered.filter_map(|offered| KeyChange::of(offered, &stored)));
+        changes.extend(offered.filter_map(|offered| KeyChange::of(offered, &stored, now)));
     }
     carry_out(session, changes)
 }
@@ -110,6 +112,7 @@ fn import(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 /// New copies of keys that are stored, from the `gpgkey` of the repositories that are on. A repository
 /// whose keys cannot be had leaves the others.
 fn refresh(session: &Session<'_>) -> Outcome<u8> {
+    let now = session.settings.environment.now;
     let stored = stored(session)?;
     let mut changes: Vec<KeyChange> = Vec::new();
     let repos = session.enabled_repos()?;
@@ -126,7 +129,7 @@ fn refresh(session: &Session<'_>) -> Outcome<u8> {
         for offered in offered {
             let known = |change: &KeyChange| change.key.fingerprint == offered.key.fingerprint;
             if !changes.iter().any(known) {
-                let change = KeyChange::of(offered, &stored);
+                let change = KeyChange::of(offered, &stored, now);
                 changes.extend(change.filter(|change| change.replaces.is_some()));
             }
         }
@@ -144,7 +147,7 @@ struct KeyChange {
 
 impl KeyChange {
     /// None where what is stored of the key says all that this copy says.
-    fn of(offered: OfferedKey, stored: &[StoredKey]) -> Option<Self> {
+    fn of(offered: OfferedKey, stored: &[StoredKey], now: u64) -> Option<Self> {
         let mut usable = stored.iter().filter_map(|stored| stored.key.as_ref().ok());
         let old = usable.find(|old| old.fingerprint == offered.key.fingerprint);
         let source = offered.source();
@@ -156,16 +159,19 @@ impl KeyChange {
                 replaces,
             });
         };
+        if !old.is_older_than(&offered.key) {
+            return None;
+        }
         // Both together: what is stored may say more, that the key is revoked.
         let mut both = Keyring::new();
         for copy in [old, &offered.key] {
             both.add_armored_or_binary(&copy.binary).ok()?;
         }
-        let key = both.keys(0).into_iter().next()?;
-        (key.binary != old.binary).then(|| Self {
+        let (key, replaces) = (both.keys(now).into_iter().next()?, Some(old.clone()));
+        Some(Self {
             key,
             source,
-            replaces: Some(old.clone()),
+            replaces,
         })
     }
 
@@ -192,13 +198,13 @@ fn carry_out(session: &Session<'_>, changes: Vec<KeyChange>) -> Outcome<u8> {
     change::change_keys(session, &keys, &[]).map(|()| 0)
 }
 
-/// Whether a word names packages that are keys.
+/// Whether a word names packages that are keys: no other package may have such a name.
 pub(super) fn is_key(word: &str) -> bool {
-    word == "gpg-pubkey" || word.starts_with("gpg-pubkey-")
+    word.starts_with("gpg-pubkey")
 }
 
-/// Removes keys by name among packages (`gpg-pubkey-VERSION-RELEASE`, the release may be left out),
-/// fingerprint or key id. The caller holds the lock.
+/// Removes keys by name among packages (`gpg-pubkey-VERSION-RELEASE`, the release may be left out, or a
+/// glob), fingerprint or key id. The caller holds the lock.
 pub(super) fn remove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let now = session.settings.environment.now;
     let all = stored(session)?;
@@ -227,7 +233,8 @@ pub(super) fn remove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 fn names(word: &str, stored: &StoredKey) -> bool {
     let package = stored.package.as_str();
     let without_release = package.rsplit_once('-').map_or(package, |(start, _)| start);
-    if [package, without_release, "gpg-pubkey"].contains(&word) {
+    let known = [package, without_release, "gpg-pubkey"];
+    if known.iter().any(|name| glob_matches(word, name)) {
         return true;
     }
     let digits: String = word.split_whitespace().collect();

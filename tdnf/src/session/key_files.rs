@@ -28,14 +28,16 @@ impl fmt::Display for KeyFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url)?;
         match &self.path {
+            // A word of the command line is the path itself.
+            Some((path, of)) if self.url.as_str() == path.as_os_str() => write!(f, " ({of})"),
             Some((path, of)) => write!(f, " ({}, {of})", path.display()),
             None => Ok(()),
         }
     }
 }
 
-/// Reads a key from a file or over https. Plain http and ftp are refused: anyone on the
-/// line could put in a key of his own.
+/// Reads a key from a file or over https. Plain http and ftp are refused, and https to a server that
+/// proves nothing: anyone on the line could put in a key of his own.
 pub(super) fn read(
     session: &Session<'_>,
     repo: &RepoConfig,
@@ -59,6 +61,13 @@ pub(super) fn read(
         let line = format!("{shown}: keys are only taken from file:// and https:// URLs");
         return Err(Failure::because(Code::KEYURL_UNSUPPORTED, line).hint(
             "fetch the key over a safe channel, compare its fingerprint, and name the file in gpgkey",
+        ));
+    }
+    if !repo.sslverify {
+        let line = format!("{shown}: sslverify=0, so anybody may have sent this key");
+        return Err(Failure::because(Code::KEYURL_UNSUPPORTED, line).hint(
+            "trust the server's certificate with sslcacert=, or fetch the key over a safe channel and name \
+             the file in gpgkey",
         ));
     }
     let data = fetch_key(session, repo, url)?;

@@ -73,7 +73,7 @@ fn keys_are_imported_listed_and_removed() {
     let end = &fingerprint[24..];
     let hexed = format!("0x{}", fingerprint.to_lowercase());
     let version = &package[..package.len() - 9];
-    let ways: [&[&str]; 7] = [
+    let ways: [&[&str]; 8] = [
         &["keys", "remove", &fingerprint],
         &["keys", "remove", end],
         &["keys", "remove", &hexed],
@@ -81,6 +81,7 @@ fn keys_are_imported_listed_and_removed() {
         &["erase", package],
         &["remove", version],
         &["erase", "gpg-pubkey"],
+        &["erase", "gpg-pubkey-*"],
     ];
     for words in ways {
         assert_ne!(site.run(&[&["--assumeno"], words].concat()).code, 0);
@@ -198,6 +199,12 @@ fn keys_are_renewed_from_their_repositories() {
     );
     assert!(state() != before && stored(&site).len() == 1, "{}", state());
     // An older copy adds nothing.
+    let ran = site.run(&["-y", "keys", "remove", &fingerprint]).ok();
+    assert!(stored(&site).is_empty(), "{ran:?}");
+    site.run(&["-y", "keys", "import", &path("new.asc")]).ok();
+    fs::copy(&old, site.path("new.asc")).unwrap();
+    let ran = site.run(&["-y", "keys", "refresh"]).ok();
+    assert!(ran.out.contains("stored already"), "{ran:?}");
     let ran = site.run(&["-y", "keys", "import", &old]).ok();
     assert!(ran.out.contains("stored already"), "{ran:?}");
 }

@@ -354,3 +354,49 @@ fn row_27_a_new_key_is_shown_beside_the_known_one() {
         "the earlier key may still be needed"
     );
 }
+
+/// A host that has the vendor's key and packages of the time before: the next update asks about the
+/// prolonged key, and goes on with it.
+#[test]
+fn a_host_upgrades_over_a_prolonged_key() {
+    let make = [
+        "--faked-system-time=20230101T000000!",
+        "--quick-generate-key",
+        VENDOR,
+        "rsa2048",
+        "sign",
+        "20240101T000000",
+    ];
+    let prolong = |gpg: &Gpg, fingerprint: &str| {
+        gpg.ok(&["--quick-set-expire", fingerprint, "20y"]);
+    };
+    let Some((site, fingerprint, stored)) = site_of_a_changed_key(&make, prolong) else {
+        return;
+    };
+    let gpg = Gpg::at(&site.path("gpg-vendor"));
+    let old = site
+        .path("repo/alpha-1.0-1.noarch.rpm")
+        .display()
+        .to_string();
+    site.rpm(&["-i", "--nosignature", &old]);
+    let new = site.add(&plain("alpha", "2.0"));
+    gpg.sign_package("vendor@tests.invalid", &new);
+    createrepo::<&str>(&site.path("repo"), &[]);
+    // Without a yes the host stays as it is, its key, too.
+    let key = || site.rpm(&["-q", "gpg-pubkey", "--qf", "%{PUBKEYS}"]);
+    assert_ne!(site.run(&["update"]).code, 0);
+    assert_eq!(
+        (site.rpm(&["-q", "alpha"]), key()),
+        ("alpha-1.0-1.noarch\n".into(), stored)
+    );
+    let ran = site.run(&["-y", "update"]).ok();
+    let line = format!("    Replaces    : {fingerprint} (expired on 2024-01-01)");
+    assert!(ran.err.contains(&line), "{ran:?}");
+    assert_eq!(site.rpm(&["-q", "alpha"]), "alpha-2.0-1.noarch\n");
+    let told = site.run(&["keys"]).ok().out;
+    assert!(told.contains("State       : valid until 20"), "{told}");
+    assert_eq!(
+        site.rpm(&["-q", "gpg-pubkey", "--qf", "%{NAME} "]),
+        "gpg-pubkey "
+    );
+}
