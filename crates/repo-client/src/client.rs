@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::dns::NameResolver;
 use crate::error::{Cause, Error, Result};
 use crate::limit::Limiter;
-use crate::options::{Access, ClientOptions, Proxy, Tls};
+use crate::options::{Access, ClientOptions, Proxy, Route, Tls};
 use crate::redact::redact;
 use crate::tls;
 
@@ -32,6 +32,7 @@ pub struct Client {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct ConnectionSettings {
     tls: Option<Tls>,
+    route: Route,
     connect: Duration,
     /// HTTP/1.1 only: requests at the same time have a connection each.
     apart: bool,
@@ -155,7 +156,8 @@ impl Client {
         let tls = secure.then(|| access.tls.clone());
         let settings = ConnectionSettings {
             tls,
-            connect: access.timeout,
+            route: access.route.clone(),
+            connect: access.connect_timeout.unwrap_or(access.timeout),
             // Without TLS there is no HTTP/2 here.
             apart: apart && secure,
         };
@@ -184,7 +186,7 @@ impl Client {
         if !self.options.user_agent.is_empty() {
             builder = builder.user_agent(&self.options.user_agent);
         }
-        for proxy in self.proxies()? {
+        for proxy in self.proxies(&settings.route)? {
             builder = builder.proxy(proxy);
         }
         if settings.apart {
@@ -206,13 +208,18 @@ impl Client {
             .map_err(|e| Cause::Broken(e.without_url().to_string()))
     }
 
-    fn proxies(&self) -> std::result::Result<Vec<reqwest::Proxy>, Cause> {
+    fn proxies(&self, route: &Route) -> std::result::Result<Vec<reqwest::Proxy>, Cause> {
         let bad = |e: reqwest::Error| Cause::Proxy(e.without_url().to_string());
+        let proxy = match route {
+            Route::Direct => return Ok(Vec::new()),
+            Route::Through(proxy) => Some(proxy),
+            Route::Common => self.options.proxy.as_ref(),
+        };
         if let Some(Proxy {
             url,
             username,
             password,
-        }) = &self.options.proxy
+        }) = proxy
         {
             let mut proxy = reqwest::Proxy::all(url.as_str()).map_err(bad)?;
             if let (Some(user), Some(password)) = (username, password) {

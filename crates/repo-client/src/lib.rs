@@ -31,7 +31,7 @@ pub use event::{Event, LimitKind, Observer, Silent};
 pub use evidence::evidence;
 pub use options::{
     Access, CA_BUNDLES, ClientOptions, DEFAULT_MIN_RATE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Proxy,
-    ProxyEnvironment, Tls,
+    ProxyEnvironment, Route, Tls,
 };
 pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
 pub use redact::redact;

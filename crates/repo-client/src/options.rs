@@ -50,6 +50,18 @@ pub struct Proxy {
     pub password: Option<String>,
 }
 
+/// Which way a repository's servers are reached.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// As [`ClientOptions`] say.
+    #[default]
+    Common,
+    /// Without a proxy: `proxy=_none_`.
+    Direct,
+    /// By a proxy of the repository's own.
+    Through(Proxy),
+}
+
 /// The environment's proxy variables, as strings.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct ProxyEnvironment {
@@ -74,7 +86,11 @@ pub struct Access {
     pub password: Option<String>,
     /// URLs whose scheme, host and port may see the login: the ones the configuration names.
     pub origins: Vec<String>,
-    /// Limit for a connection, and the window for `min_rate`.
+    /// The way to the servers.
+    pub route: Route,
+    /// Limit for a connection; none is `timeout`.
+    pub connect_timeout: Option<Duration>,
+    /// Limit for silence, and the window for `min_rate`.
     pub timeout: Duration,
     /// Bytes per second; slower over a whole `timeout` means [`crate::Cause::TooSlow`].
     pub min_rate: u64,
@@ -117,6 +133,8 @@ impl Default for Access {
             username: None,
             password: None,
             origins: Vec::new(),
+            route: Route::Common,
+            connect_timeout: None,
             timeout: DEFAULT_TIMEOUT,
             min_rate: DEFAULT_MIN_RATE,
             throttle: 0,

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
 use rpm_db::{Backend, DatabaseSearch, Db, DbLocation, TransactionLock, Wait};
-use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Secret, UnreadableValue};
+use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Secret, UnreadableValue, is_harmless};
 use rpm_repo::vars::Vars;
 
 use crate::args::Args;
@@ -174,18 +174,20 @@ impl<'a> Session<'a> {
         Ok(repos)
     }
 
-    /// Unknown keys have no effect; one that looks like a mistyped key is worth a word.
+    /// Unknown keys have no effect, which is said unless they change nothing about what is installed.
     fn tell_typos(&self, repos: &[RepoConfig]) {
         let main = self.settings.main.unknown_keys.iter();
         let main = main.map(|unknown| (unknown, MAIN_KEYS));
         let others = repos.iter().flat_map(|repo| &repo.unknown_keys);
         let others = others.map(|unknown| (unknown, REPO_KEYS));
         for ((key, place), known) in main.chain(others) {
-            if let Some(near) = nearest(key, known.iter().map(|key| key.name)) {
-                self.printer.err(&format!(
-                    "warning: {place}: unknown key '{key}': did you mean '{near}'?"
-                ));
-            }
+            let near = nearest(key, known.iter().map(|key| key.name));
+            let what = match near.filter(|_| !is_harmless(key)) {
+                Some(near) => format!("unknown key '{key}': did you mean '{near}'?"),
+                None if is_harmless(key) => continue,
+                None => format!("the key '{key}' has no effect here"),
+            };
+            self.printer.err(&format!("warning: {place}: {what}"));
         }
     }
 

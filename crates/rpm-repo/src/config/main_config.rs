@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Secret;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, list, more, names, optional, parse_list, path, paths, some_boolean,
+    KeyLine, boolean, list, more, names, optional, parse_list, path, paths, seconds, some_boolean,
     some_whole, whole,
 };
 use crate::error::{Place, Result};
@@ -56,6 +57,8 @@ section! {
             proxy_username: Option<Secret> = None, optional;
         ("proxy_password", "none", "Its password.")
             proxy_password: Option<Secret> = None, optional;
+        ("connect_timeout", "that of the repository's timeout", "Seconds to connect to a server.")
+            connect_timeout: Option<Duration> = None, seconds;
         ("sslverify", "1", "Whether certificates of servers are checked where a repository does not say.")
             sslverify: bool = true, boolean;
         ("sslcacert", "the system's", "File of certificates that are trusted where a repository does not say.")

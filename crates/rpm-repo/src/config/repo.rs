@@ -26,6 +26,8 @@ section! {
         id: String = String::new();
         /// Where the section starts.
         source: Place = Place::named("");
+        /// `connect_timeout` of tdnf.conf.
+        connect_timeout: Option<Duration> = None;
         /// Variables that were used and are not defined; they stayed as written. A `releasever` in here makes
         /// the repository useless: say so before it is used.
         unknown_variables: Vec<UnknownVariable> = Vec::new();
@@ -62,6 +64,12 @@ section! {
             username: Option<Secret> = None, optional;
         ("password", "none", "Password for the server.")
             password: Option<Secret> = None, optional;
+        ("proxy", "that of tdnf.conf", "URL of a proxy; _none_ for none.")
+            proxy: Option<String> = None, optional;
+        ("proxy_username", "none", "Its user.")
+            proxy_username: Option<Secret> = None, optional;
+        ("proxy_password", "none", "Its password.")
+            proxy_password: Option<Secret> = None, optional;
         ("timeout", "30", "Seconds without a connection or a byte.")
             /// `None` (0 or absent) is no limit of its own.
             timeout: Option<Duration> = None, seconds;
@@ -115,20 +123,45 @@ pub struct UnknownVariable {
     pub place: Place,
 }
 
-/// Keys that other package managers know; here only so that they may be indented.
+/// Keys of yum, dnf and zypper that change nothing about what is installed: nothing is said of them.
 const FOREIGN_KEYS: &[&str] = &[
+    "autorefresh",
+    "bandwidth",
+    "countme",
+    "deltarpm",
+    "enabled_metadata",
+    "enablegroups",
+    "failovermethod",
+    "fastestmirror",
+    "http_caching",
+    "ip_resolve",
+    "keeppackages",
+    "max_parallel_downloads",
+    "mdpolicy",
+    "metadata_timer_sync",
+    "mirrorlist_expire",
+    "service",
     "type",
+    "ui_repoid_vars",
+    "user_agent",
+    "zchunk",
+];
+/// Keys of theirs that would change what is installed, and have no effect here.
+const DECIDING_KEYS: &[&str] = &[
     "cost",
     "exclude",
     "excludepkgs",
     "includepkgs",
-    "proxy",
-    "countme",
     "module_hotfixes",
 ];
 
 fn is_key(key: &str) -> bool {
-    is_named(REPO_KEYS, key) || FOREIGN_KEYS.contains(&key) || key == "path"
+    is_named(REPO_KEYS, key) || is_harmless(key) || DECIDING_KEYS.contains(&key) || key == "path"
+}
+
+/// Whether a key of a `.repo` file is another program's and changes nothing about what is installed.
+pub fn is_harmless(key: &str) -> bool {
+    FOREIGN_KEYS.contains(&key) || key.starts_with("deltarpm") || key.starts_with("x-")
 }
 
 impl RepoConfig {
@@ -145,6 +178,7 @@ impl RepoConfig {
             name: id.to_owned(),
             sslverify: main.sslverify,
             sslcacert: main.sslcacert.clone(),
+            connect_timeout: main.connect_timeout,
             source,
             ..RepoConfig::with_defaults()
         })
