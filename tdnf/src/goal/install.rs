@@ -98,6 +98,9 @@ impl Matcher<'_> {
         } else if hidden.is_empty() {
             self.not_found(word)?;
         } else {
+            if let Some(line) = self.packages.left_out_by(&hidden) {
+                return Err(Failure::because(Code::NO_MATCH, line));
+            }
             let note = Note::AllExcluded(word.to_owned());
             // tdnf ends well where names are excluded; it does not know finer excludes.
             let by_name =

@@ -142,7 +142,7 @@ fn add_causes(
     }
 }
 
-const UNEXCLUDE: &str = "take it in for this run: --disableexcludes (for excludepkgs of tdnf.conf), \
+const UNEXCLUDE: &str = "take it in for this run: --disableexcludes (for excludepkgs of files), \
                          or leave --exclude out; minversions keep what is too old out";
 const UNLOCK: &str = "remove its line in locks.d beside tdnf.conf to let it change";
 

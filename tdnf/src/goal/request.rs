@@ -110,11 +110,11 @@ impl Request {
     /// Hides what is excluded or too old from selections and the solver.
     pub fn hide(&self, packages: &mut Packages) {
         let minimum = &self.policy.minimum;
-        if self.excludes.is_empty() && minimum.is_empty() {
+        if self.excludes.is_empty() && minimum.is_empty() && packages.leaves_nothing_out() {
             return;
         }
         let pool = &packages.pool;
-        let excluded = |id: &SolvableId| self.excludes(packages, *id);
+        let excluded = |id: &SolvableId| self.excludes(packages, *id) || packages.is_left_out(*id);
         let too_old = |id: &SolvableId| {
             let (name, evr) = (pool.name(*id), pool.evr(*id));
             // What is installed already stays as it is.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 
+use rpm_repo::config::RepoConfig;
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 
@@ -25,6 +26,8 @@ pub struct Packages {
     knows_merged_paths: bool,
     /// Hidden because `minversions` asks for a newer one.
     pub too_old: HashSet<SolvableId>,
+    /// Repositories whose sections leave packages out, by their place among the sources.
+    fences: HashMap<RepoId, usize>,
 }
 
 /// Parts that tell every path of every package.
@@ -108,9 +111,20 @@ impl Session<'_> {
         sources.iter().for_each(|source| source.set.accept());
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
+        let fenced = |source: &LoadedRepo| {
+            let config = &source.config;
+            !config.excludepkgs.is_empty() || !config.includepkgs.is_empty()
+        };
+        let numbered = catalog.repos.iter().copied().zip(0..);
+        let fences = numbered.zip(&sources).filter(|(_, source)| fenced(source));
+        let fences = match self.settings.no_excludes {
+            true => HashMap::new(),
+            false => fences.map(|(numbered, _)| numbered).collect(),
+        };
         let packages = Packages::new(catalog, priorities, &self.settings.arch);
         Ok(Packages {
             sources,
+            fences,
             ..packages
         })
     }
@@ -166,6 +180,7 @@ impl Packages {
             has_file_lists: false,
             knows_merged_paths: false,
             too_old: HashSet::new(),
+            fences: HashMap::new(),
         }
     }
 
@@ -277,6 +292,37 @@ impl Packages {
         let repo = self.pool.repo_of(id).ok();
         repo.and_then(|repo| self.priorities.get(&repo).copied())
             .unwrap_or(i32::MIN)
+    }
+
+    /// Whether the section of its repository leaves a package out: `excludepkgs`, `includepkgs`.
+    pub fn is_left_out(&self, id: SolvableId) -> bool {
+        self.fence_of(id).is_some_and(|config| {
+            let named = |pattern: &String| self.pool.is_named(id, pattern);
+            let (excluded, included) = (&config.excludepkgs, &config.includepkgs);
+            excluded.iter().any(named) || !included.is_empty() && !included.iter().any(named)
+        })
+    }
+
+    /// Whether no section does so.
+    pub fn leaves_nothing_out(&self) -> bool {
+        self.fences.is_empty()
+    }
+
+    /// Which section leaves the first of these packages out, in words.
+    pub fn left_out_by(&self, ids: &[SolvableId]) -> Option<String> {
+        let id = ids.iter().copied().find(|id| self.is_left_out(*id))?;
+        let config = self.fence_of(id)?;
+        let keys = ["excludepkgs", "exclude", "includepkgs"];
+        let place = keys.iter().find_map(|key| config.place_of(key));
+        let (nevra, place) = (self.pool.nevra(id), place.unwrap_or(&config.source));
+        let id = &config.id;
+        Some(format!("{nevra} is left out of repository {id} by {place}"))
+    }
+
+    fn fence_of(&self, id: SolvableId) -> Option<&RepoConfig> {
+        let repo = self.pool.repo_of(id).ok()?;
+        let source = self.sources.get(*self.fences.get(&repo)?)?;
+        Some(&source.config)
     }
 
     /// Whether a package of this name is installed.

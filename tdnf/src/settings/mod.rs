@@ -100,6 +100,8 @@ pub struct Settings {
     pub refresh: bool,
     /// Names and globs to leave out: `--exclude`, and excludepkgs unless `--disableexcludes`.
     pub excludes: Vec<String>,
+    /// `--disableexcludes`: no section of a `.repo` file leaves packages out.
+    pub no_excludes: bool,
     /// The part of `excludes` that tdnf.conf names; every changing command mentions it.
     pub conf_excludes: Vec<String>,
     /// `tsflags=` of tdnf.conf and of `--setopt`.
@@ -169,6 +171,7 @@ impl Settings {
             cache_only: general.cacheonly,
             refresh: general.refresh,
             excludes: conf_excludes.iter().cloned().chain(given).collect(),
+            no_excludes: change.disableexcludes,
             conf_excludes,
             tsflags,
             defines: defines(&general.rpmdefine),

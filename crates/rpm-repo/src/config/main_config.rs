@@ -8,7 +8,7 @@ use super::Secret;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, list, more, names, optional, parse_list, path, paths, seconds, some_boolean,
+    KeyLine, boolean, list, more, optional, parse_list, path, paths, seconds, some_boolean,
     some_whole, whole,
 };
 use crate::error::{Place, Result};
@@ -32,7 +32,7 @@ section! {
         ("installonly_limit", "2", "How many versions of an install-only package stay.")
             installonly_limit: u32 = 2, whole;
         ("installonlypkgs", "none", "Names that may be installed in several versions.")
-            installonlypkgs: Vec<String> = Vec::new(), names;
+            installonlypkgs: Vec<String> = Vec::new(), list;
         ("clean_requirements_on_remove", "0", "Remove dependencies that are no longer needed together with what needed them.")
             clean_requirements_on_remove: bool = false, boolean;
         ("keepcache", "0", "Keep downloaded packages.")
@@ -40,12 +40,12 @@ section! {
         ("install_weak_deps", "1", "Install what packages recommend, too.")
             install_weak_deps: bool = true, boolean;
         ("protected_packages", "none", "Names that are never removed, beside those of protected.d; glob:FILES for files that list them.")
-            protected_packages: Vec<String> = Vec::new(), names;
+            protected_packages: Vec<String> = Vec::new(), list;
         ("tsflags", "none", "What transactions leave out, as --setopt=tsflags=.")
             tsflags: Vec<String> = Vec::new(), more;
         ("excludepkgs", "none", "Packages that are left out: names or globs, with version and architecture if you like.")
             | ("exclude", "none", "The same, as yum spells it; the last one in the file wins.")
-            excludepkgs: Vec<String> = Vec::new(), names;
+            excludepkgs: Vec<String> = Vec::new(), list;
         ("minversions", "none", "NAME=VERSION: lowest versions that may be installed.")
             minversions: Vec<MinVersion> = Vec::new(), min_versions;
         ("distroverpkg", "system-release(releasever) system-release redhat-release", "Capabilities whose version is $releasever.")

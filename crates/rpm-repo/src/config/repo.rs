@@ -95,6 +95,11 @@ section! {
             skip_md_updateinfo: bool = false, boolean;
         ("skip_md_other", "0", "Do not use changelogs.")
             skip_md_other: bool = false, boolean;
+        ("excludepkgs", "none", "Names or globs of its packages that are left out.")
+            | ("exclude", "none", "The same.")
+            excludepkgs: Vec<String> = Vec::new(), list;
+        ("includepkgs", "none", "Names or globs: others of its packages are left out.")
+            includepkgs: Vec<String> = Vec::new(), list;
         ("snapshot", "none", "File (from the .repo file's directory on) or URL that lists NAME=EVR: nothing else of the repository exists.")
             snapshot: Option<String> = None, optional;
     }
@@ -147,13 +152,7 @@ const FOREIGN_KEYS: &[&str] = &[
     "zchunk",
 ];
 /// Keys of theirs that would change what is installed, and have no effect here.
-const DECIDING_KEYS: &[&str] = &[
-    "cost",
-    "exclude",
-    "excludepkgs",
-    "includepkgs",
-    "module_hotfixes",
-];
+const DECIDING_KEYS: &[&str] = &["cost", "module_hotfixes"];
 
 fn is_key(key: &str) -> bool {
     is_named(REPO_KEYS, key) || is_harmless(key) || DECIDING_KEYS.contains(&key) || key == "path"
@@ -226,7 +225,7 @@ impl RepoConfig {
     }
 }
 
-/// Why a text cannot be an id. Ids become file names, column values and command line words.
+/// Why a text cannot be an id. Ids become file column values and command line words.
 fn id_fault(id: &str) -> Option<&'static str> {
     match id {
         "" => Some("it is empty"),

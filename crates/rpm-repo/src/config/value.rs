@@ -178,14 +178,6 @@ pub(super) fn more(field: &mut Vec<String>, line: &KeyLine<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Names of packages, of which none has a comma: it parts them also where no blank follows.
-pub(super) fn names(field: &mut Vec<String>, line: &KeyLine<'_>) -> Result<()> {
-    let items = line.value.split([',', ' ', '\t']);
-    let items = items.filter(|item| !item.is_empty());
-    *field = items.map(str::to_owned).collect();
-    Ok(())
-}
-
 /// An empty value is none.
 pub(super) fn optional<T>(field: &mut Option<T>, line: &KeyLine<'_>) -> Result<()>
 where

@@ -160,3 +160,73 @@ fn variables_that_nobody_defines_are_named() {
     let said = site.run(&["-y", "install", "alpha"]).ok();
     assert!(!said.text().contains("variable"), "{said:?}");
 }
+
+#[test]
+fn a_section_leaves_packages_of_its_repository_out() {
+    let site = Site::with(&[
+        plain("salt", "1"),
+        plain("salt-doc", "1"),
+        plain("other", "1"),
+    ]);
+    for keys in [
+        "excludepkgs=x,salt*",
+        "exclude=salt-1* salt-doc.noarch",
+        "includepkgs=other,x*",
+    ] {
+        site.write(
+            "repos.d/test.repo",
+            site.repo_text(&format!("gpgcheck=0\n{keys}")),
+        );
+        assert_eq!(
+            installed_after(&site, &["-y", "install", "other"]),
+            ["other-1"],
+            "{keys}"
+        );
+        let said = site.run(&["-y", "install", "salt"]).failed();
+        said.says(&[
+            "salt-1-1.noarch is left out of repository test by",
+            "test.repo:",
+        ]);
+        let words = ["-y", "--disableexcludes", "install", "salt"];
+        assert_eq!(installed_after(&site, &words), ["salt-1"], "{keys}");
+    }
+}
+
+#[test]
+fn a_section_has_its_own_way_to_the_servers() {
+    let site = Site::with(&[plain("alpha", "1")]);
+    let text = |url: &str, key: &str| {
+        format!("[test]\nname=Test\nbaseurl={url}\nenabled=1\ngpgcheck=0\nretries=1\n{key}\n")
+    };
+    let proxy = site.server.url("");
+    let absent = "http://repo.invalid/";
+    site.write("repos.d/test.repo", text(absent, &format!("proxy={proxy}")));
+    assert_eq!(
+        installed_after(&site, &["-y", "install", "alpha"]),
+        ["alpha-1"]
+    );
+    site.write(
+        "repos.d/test.repo",
+        text(&site.server.url("/"), "proxy=_none_"),
+    );
+    let words = [
+        "-y",
+        "--setopt=proxy=http://127.0.0.1:9",
+        "install",
+        "alpha",
+    ];
+    assert_eq!(installed_after(&site, &words), ["alpha-1"]);
+    site.write("repos.d/test.repo", text(&site.server.url("/"), ""));
+    site.run(&[&["--refresh"], &words[..]].concat()).failed();
+}
+
+#[test]
+fn keys_of_other_programs_are_named_where_they_would_decide() {
+    let site = Site::with(&[plain("alpha", "1")]);
+    let keys = "gpgcheck=0\ncost=5\nautorefresh=1\ntype=rpm-md\ncountme=1\nenabledd=1";
+    site.write("repos.d/test.repo", site.repo_text(keys));
+    let said = site.run(&["list", "available"]).ok();
+    said.says(&["test.repo:6: the key 'cost' has no effect here"]);
+    said.says(&["test.repo:10: unknown key 'enabledd': did you mean 'enabled'?"]);
+    assert_eq!(said.err.matches("warning:").count(), 2, "{said:?}");
+}
