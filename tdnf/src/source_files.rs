@@ -84,9 +84,7 @@ fn build_tree(settings: &Settings) -> Outcome<PathBuf> {
     let home = home.unwrap_or(Path::new("/root"));
     let own = fs::canonicalize(home.join(".rpmmacros")).ok();
     let lookup = |name: &str| {
-        let of_user = own
-            .as_deref()
-            .and_then(|own| rpm_db::location::macro_of(own, name));
+        let of_user = own.as_deref().and_then(|own| rpm_db::macro_of(own, name));
         of_user.or_else(|| rpm_db::location::configured_macro(&settings.root, name))
     };
     let given = settings.topdir.clone().or_else(|| lookup("_topdir"));

@@ -54,6 +54,17 @@ pub enum DbError {
         /// Which rule it breaks.
         why: &'static str,
     },
+    /// Two databases hold packages, and nothing says which of them is the root's.
+    #[error(
+        "two rpm databases with packages: {} and {}; move the one away that the rpm of this root does not use",
+        first.display(), second.display()
+    )]
+    TwoDatabases {
+        /// Main file of the one.
+        first: PathBuf,
+        /// Main file of the other.
+        second: PathBuf,
+    },
     /// There is no database.
     #[error("{}: no rpm database here", path.display())]
     Missing {

@@ -35,6 +35,7 @@ pub mod pubkey;
 pub mod schema;
 
 mod error;
+mod macro_files;
 mod ndb;
 mod open;
 mod read;
@@ -45,6 +46,7 @@ pub use error::{DbError, is_out_of_memory};
 pub use installed::{FileState, InstallFacts, InstalledHeader, StoredSignature};
 pub use location::{Backend, DatabaseSearch, DbLocation};
 pub use lock::{TransactionLock, Wait};
+pub use macro_files::{MAX_MACRO_FILE, MacroFile, is_macro_file, macro_of};
 pub use open::{Db, create_directory, make_reproducible};
 pub use read::{Damaged, Match, Snapshot, cookie};
 pub use schema::IndexTable;

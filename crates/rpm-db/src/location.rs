@@ -1,10 +1,12 @@
 //! Where a root keeps its rpm database, and in which format (docs/reference/rpmdb.md, 2.1).
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::{DbError, root};
+use crate::macro_files::MacroSet;
+use crate::{Db, DbError, MacroFile, root};
 
 /// Directories that distributions use, in the order in which they are probed.
 pub const DIRECTORIES: [&str; 3] = ["/usr/lib/sysimage/rpm", "/var/lib/rpm", "/usr/share/rpm"];
@@ -16,17 +18,6 @@ pub const SQLITE_FILE: &str = "rpmdb.sqlite";
 pub const NDB_FILE: &str = "Packages.db";
 /// The Berkeley DB database (rpm up to 4.15).
 pub const BDB_FILE: &str = "Packages";
-
-/// Bytes read of one macro file; rpm's own main file has 40 KiB.
-const MAX_MACRO_FILE: u64 = 1 << 20;
-/// Macro files whose `%_dbpath` is looked at; a later file wins.
-const MACRO_FILES: [&str; 3] = [
-    "/usr/lib/rpm/macros",
-    "/etc/rpm/macros.*",
-    "/etc/rpm/macros",
-];
-/// Macro folders between the first and the second of [`MACRO_FILES`].
-const MACRO_FOLDER: &str = "/usr/lib/rpm/macros.d";
 
 /// Format of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +39,8 @@ pub struct DatabaseSearch<'a> {
     pub dbpath: Option<&'a Path>,
     /// The machine whose macro files count when the root has none; rpm with `--root` reads those of the host.
     pub host: Option<&'a Path>,
+    /// Macro files that packages are about to bring: they count as if they were in the root.
+    pub incoming: &'a [MacroFile],
 }
 
 /// A database directory and what is in it.
@@ -71,83 +64,122 @@ impl DbLocation {
         })
     }
 
+    /// A directory where no database is yet.
+    fn none(root: &Path, dir: PathBuf) -> Self {
+        Self {
+            dir,
+            backend: Backend::None,
+            root: root.to_path_buf(),
+        }
+    }
+
+    /// Whether it holds no header for certain; one that cannot be read may hold some.
+    fn is_empty(&self) -> bool {
+        let without_bytes = || fs::symlink_metadata(self.file()).is_ok_and(|meta| meta.len() == 0);
+        without_bytes() || Db::open_read(self).is_ok_and(|db| db.is_empty().unwrap_or(false))
+    }
+
+    /// Device and number of the main file: a directory may be mounted at two places.
+    fn identity(&self) -> Option<(u64, u64)> {
+        let meta = fs::symlink_metadata(self.file()).ok()?;
+        Some((meta.dev(), meta.ino()))
+    }
+
     /// A directory taken as it is, outside any root.
     ///
     /// # Errors
-    /// The directory cannot be read.
+    /// The directory cannot be read, or [`DbError::TwoDatabases`].
     pub fn at(dir: &Path) -> Result<Self, DbError> {
         let dir = match fs::canonicalize(dir) {
             Ok(dir) => dir,
             Err(e) if e.kind() == io::ErrorKind::NotFound => dir.to_path_buf(),
             Err(e) => return Err(DbError::io(dir)(e)),
         };
-        Ok(Self {
-            backend: backend_in(&dir)?,
-            root: PathBuf::from("/"),
-            dir,
-        })
+        let root = Path::new("/");
+        choose(databases_in(root, &dir)?, Self::none(root, dir))
     }
 }
 
 /// Finds the database of `root`.
 ///
-/// Order: the caller's `dbpath`; the literal `%_dbpath` of the root's macro files if a database is there; the first
-/// of [`DIRECTORIES`] that holds one. When there is none: the root's `%_dbpath`, else the host's, else
-/// [`DEFAULT_DIRECTORY`]. Symbolic links are resolved inside the root.
+/// With the caller's `dbpath` that directory alone counts. Else the `%_dbpath` of the macro files of the root and
+/// [`DIRECTORIES`] are probed, and the one database with packages is it, wherever it is. Where there is none: the
+/// root's `%_dbpath`, else the first empty database, else the host's `%_dbpath`, else [`DEFAULT_DIRECTORY`].
+/// Symbolic links are resolved inside the root.
 ///
 /// # Errors
-/// The root does not exist, a directory cannot be read, or `dbpath` is relative.
+/// [`DbError::TwoDatabases`], the root does not exist, a directory cannot be read, or `dbpath` is relative.
 pub fn find(root: &Path, search: DatabaseSearch<'_>) -> Result<DbLocation, DbError> {
-    let root = fs::canonicalize(root).map_err(DbError::io(root))?;
+    let root = &fs::canonicalize(root).map_err(DbError::io(root))?;
     if let Some(path) = search.dbpath {
         if !path.is_absolute() {
             return Err(DbError::RelativePath {
                 path: path.to_path_buf(),
             });
         }
-        return look(&root, path);
+        let dir = root::resolve(root, path)?;
+        return choose(databases_in(root, &dir)?, DbLocation::none(root, dir));
     }
-    let own = macro_dbpath(&root);
-    let probed = own
-        .iter()
-        .map(PathBuf::as_path)
-        .chain(DIRECTORIES.iter().map(Path::new));
-    for path in probed {
-        let found = look(&root, path)?;
-        if found.backend != Backend::None {
-            return Ok(found);
+    let own = MacroSet::read(root, search.incoming).dbpath();
+    let mut found: Vec<DbLocation> = Vec::new();
+    let known = DIRECTORIES.iter().map(Path::new);
+    for path in own.as_deref().into_iter().chain(known) {
+        let dir = root::resolve(root, path)?;
+        for database in databases_in(root, &dir)? {
+            let id = database.identity();
+            if found.iter().all(|other| other.identity() != id) {
+                found.push(database);
+            }
         }
     }
-    let wished = own
-        .or_else(|| search.host.and_then(macro_dbpath))
-        .unwrap_or_else(|| PathBuf::from(DEFAULT_DIRECTORY));
-    look(&root, &wished)
+    let wished = match (&own, found.first()) {
+        (None, Some(first)) => first.clone(),
+        _ => {
+            let host = || MacroSet::read(&fs::canonicalize(search.host?).ok()?, &[]).dbpath();
+            let path = own.or_else(host);
+            let path = path.unwrap_or_else(|| PathBuf::from(DEFAULT_DIRECTORY));
+            DbLocation::none(root, root::resolve(root, &path)?)
+        }
+    };
+    choose(found, wished)
 }
 
-fn look(root: &Path, path: &Path) -> Result<DbLocation, DbError> {
-    let dir = root::resolve(root, path)?;
-    Ok(DbLocation {
-        backend: backend_in(&dir)?,
-        root: root.to_path_buf(),
-        dir,
-    })
+/// The one database with packages; without any, the one in the directory of `wished`, or `wished`. A database is only
+/// opened where there is a choice.
+fn choose(found: Vec<DbLocation>, wished: DbLocation) -> Result<DbLocation, DbError> {
+    if let [only] = found.as_slice()
+        && only.dir == wished.dir
+    {
+        return Ok(only.clone());
+    }
+    let (empty, full): (Vec<_>, Vec<_>) = found.into_iter().partition(DbLocation::is_empty);
+    match full.as_slice() {
+        [] => {
+            let mut here = empty.into_iter().filter(|other| other.dir == wished.dir);
+            Ok(here.next().unwrap_or(wished))
+        }
+        [only] => Ok(only.clone()),
+        [first, second, ..] => Err(DbError::TwoDatabases {
+            first: first.file(),
+            second: second.file(),
+        }),
+    }
 }
 
-/// SQLite goes first: rpm ignores an older database beside it.
-fn backend_in(dir: &Path) -> Result<Backend, DbError> {
-    for (file, backend) in [
-        (SQLITE_FILE, Backend::Sqlite),
-        (NDB_FILE, Backend::Ndb),
-        (BDB_FILE, Backend::Bdb),
-    ] {
-        let path = dir.join(file);
+/// The databases of a directory, SQLite first, as rpm prefers it.
+fn databases_in(root: &Path, dir: &Path) -> Result<Vec<DbLocation>, DbError> {
+    let mut found = Vec::new();
+    for backend in [Backend::Sqlite, Backend::Ndb, Backend::Bdb] {
+        let mut place = DbLocation::none(root, dir.to_path_buf());
+        place.backend = backend;
+        let path = place.file();
         match fs::symlink_metadata(&path) {
-            Ok(_) => return Ok(backend),
+            Ok(_) => found.push(place),
             Err(e) if is_absent(&e) => {}
             Err(e) => return Err(DbError::io(&path)(e)),
         }
     }
-    Ok(Backend::None)
+    Ok(found)
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -157,66 +189,8 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// `%_dbpath` as the macro files of a root set it; none when it is computed in a way that only rpm can follow.
-fn macro_dbpath(root: &Path) -> Option<PathBuf> {
-    literal(&configured_macro(root, "_dbpath")?)
-}
-
 /// The text of a macro as the macro files of a root set it, the last one that does; not expanded.
 pub fn configured_macro(root: &Path, name: &str) -> Option<String> {
     let root = fs::canonicalize(root).ok()?;
-    let files = macro_files(&root);
-    files.iter().rev().find_map(|path| macro_of(path, name))
-}
-
-fn macro_files(root: &Path) -> Vec<PathBuf> {
-    let [main, vendor, local] = MACRO_FILES.map(|f| root::resolve(root, Path::new(f)).ok());
-    let mut files: Vec<PathBuf> = main.into_iter().collect();
-    let mut folder = |path: Option<PathBuf>| {
-        let Some(path) = path else { return };
-        let mut names: Vec<PathBuf> = fs::read_dir(path)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|e| e.file_name().as_encoded_bytes().starts_with(b"macros."))
-            .map(|e| e.path())
-            .collect();
-        names.sort();
-        files.extend(names);
-    };
-    folder(root::resolve(root, Path::new(MACRO_FOLDER)).ok());
-    folder(vendor.and_then(|v| v.parent().map(Path::to_path_buf)));
-    files.extend(local);
-    files
-}
-
-/// The last `%NAME VALUE` of a macro file, not expanded. Symbolic links and special files are not read: they may
-/// point anywhere.
-pub fn macro_of(path: &Path, name: &str) -> Option<String> {
-    if !fs::symlink_metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut text = Vec::new();
-    let file = fs::File::open(path).ok()?;
-    file.take(MAX_MACRO_FILE).read_to_end(&mut text).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    text.lines()
-        .filter_map(|line| line.trim_start().strip_prefix('%')?.strip_prefix(name))
-        .filter(|rest| rest.starts_with([' ', '\t']))
-        .map(|rest| rest.trim().to_owned())
-        .next_back()
-}
-
-/// The value with the two directories that every distribution leaves alone put in; none if more than these is needed.
-fn literal(value: &str) -> Option<PathBuf> {
-    let mut text = value.to_owned();
-    for (name, place) in [
-        ("_var", "/var"),
-        ("_localstatedir", "/var"),
-        ("_usr", "/usr"),
-        ("_prefix", "/usr"),
-    ] {
-        text = text.replace(&format!("%{{{name}}}"), place);
-    }
-    (text.starts_with('/') && !text.contains('%')).then(|| PathBuf::from(text))
+    MacroSet::read(&root, &[]).raw(name).map(str::to_owned)
 }

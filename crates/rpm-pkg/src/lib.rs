@@ -20,6 +20,7 @@ pub mod evr;
 pub mod files;
 pub mod glob;
 pub mod header;
+pub mod macros;
 pub mod nevra;
 pub mod package;
 pub mod payload;

@@ -1,11 +1,12 @@
 //! From a goal to a changed system, a file for each step: what is refused before anything is
-//! fetched ([`refusals`]), [`fetch`], [`verify`], what the transaction is told ([`elements`]), its
-//! run ([`run`]) and its words ([`tell`]), what the history remembers ([`record`]), and what a run
+//! fetched ([`refusals`]), [`fetch`], [`verify`], what the transaction is told ([`elements`]), the
+//! [`database`] that it changes, its run ([`run`]) and its words ([`tell`]), what the history remembers ([`record`]), and what a run
 //! that was stopped left behind ([`recovery`]).
 //!
 //! Each step takes what the one before gave, by value: `Fetched`, `Verified`, then `Staged` and
 //! `Committed` of `rpm-transaction`.
 
+mod database;
 mod elements;
 mod fetch;
 mod keys;

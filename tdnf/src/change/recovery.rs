@@ -2,8 +2,8 @@
 
 use cli_kit::Printer;
 
+use super::database::open;
 use super::record;
-use super::run::open;
 use crate::error::Outcome;
 use crate::history::History;
 use crate::interrupt::Phase;
@@ -27,7 +27,7 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
 }
 
 fn recover_files(session: &Session<'_>) -> Outcome<()> {
-    let (root, db, _lock) = open(session)?;
+    let (root, db, _lock) = open(session, &[])?;
     let recovery = session.interrupt.during(Phase::Committed, || {
         rpm_transaction::recover(&root, &db, rpm_transaction::STATE_DIR)
     })?;

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use super::database::open;
 use super::elements::erase;
 use super::keys::rpm_version;
 use super::tell::{Teller, warning_line};
-use crate::error::{At, Failure, Outcome};
+use crate::error::{Failure, Outcome};
 use crate::interrupt::PhaseGuard;
 use crate::session::Session;
 use crate::settings::Settings;
 use rpm_db::Db;
 use rpm_transaction::{
-    Committed, Element, Generation, Options, RootDir, TransactionError, check, commit, stage,
+    Committed, Element, Generation, Options, TransactionError, check, commit, stage,
 };
 
 /// Why a transaction did not come to its end.
@@ -39,7 +40,7 @@ pub(super) fn run(
     phase: &PhaseGuard<'_>,
 ) -> Result<Vec<String>, Stopped> {
     let settings = &session.settings;
-    let (root, db, _lock) = open(session)?;
+    let (root, db, _lock) = open(session, &elements)?;
     let cancelled = || session.interrupt.is_raised();
     let options = options(settings, &db, &cancelled)?;
     session.printer.flush();
@@ -73,7 +74,7 @@ pub(super) fn run(
 /// Checks all that a transaction would check, and changes nothing.
 pub(super) fn test(session: &Session<'_>, elements: Vec<Element>) -> Outcome<()> {
     let phase = session.interrupt.guard();
-    let (root, db, _lock) = open(session)?;
+    let (root, db, _lock) = open(session, &elements)?;
     let cancelled = || session.interrupt.is_raised();
     let options = options(&session.settings, &db, &cancelled)?;
     session.printer.flush();
@@ -143,7 +144,7 @@ fn apply_flags(options: &mut Options<'_>, settings: &Settings) {
 
 /// Removes records of the rpm database with the files that they alone own; no scriptlet runs.
 pub(crate) fn erase_records(session: &Session<'_>, numbers: &[u32]) -> Outcome<()> {
-    let (root, db, _lock) = open(session)?;
+    let (root, db, _lock) = open(session, &[])?;
     let settings = &session.settings;
     let mut options = Options::new(settings.environment.now, &settings.arch);
     options.runner.clone_from(&settings.environment.program);
@@ -162,15 +163,4 @@ pub(crate) fn erase_records(session: &Session<'_>, numbers: &[u32]) -> Outcome<(
         .iter()
         .for_each(|line| session.printer.err(line));
     Ok(())
-}
-
-/// The root and its rpm database, locked: made where they are missing.
-pub(super) fn open(session: &Session<'_>) -> Outcome<(RootDir, Db, rpm_db::TransactionLock)> {
-    let root = &session.settings.root;
-    std::fs::create_dir_all(root).at(root)?;
-    let location = session.db_location()?;
-    rpm_db::create_directory(&location)?;
-    let lock = session.database_lock(&location)?;
-    let db = Db::open_write(&location)?;
-    Ok((RootDir::open(root)?, db, lock))
 }

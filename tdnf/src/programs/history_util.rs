@@ -103,8 +103,8 @@ fn mark(file: &Path, root: &Path, auto: bool, names: &[String], words: &[String]
 
 fn installed(root: &Path) -> Outcome<InstalledSet> {
     let search = DatabaseSearch {
-        dbpath: None,
         host: Some(Path::new("/")),
+        ..DatabaseSearch::default()
     };
     let location = rpm_db::location::find(root, search)?;
     match location.backend {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
-use rpm_db::{Backend, DatabaseSearch, Db, DbLocation, TransactionLock, Wait};
+use rpm_db::{Backend, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Secret, UnreadableValue, is_harmless};
 use rpm_repo::vars::Vars;
 
@@ -230,11 +230,20 @@ impl<'a> Session<'a> {
 
     /// Where the rpm database of the root is.
     pub fn db_location(&self) -> Outcome<DbLocation> {
+        self.db_location_with(&[])
+    }
+
+    /// Where the rpm database of the root is once packages have brought these macro files.
+    pub fn db_location_with(&self, incoming: &[MacroFile]) -> Outcome<DbLocation> {
         let dbpath = self.settings.dbpath.as_deref().map(Path::new);
         let host = Some(Path::new("/"));
         Ok(rpm_db::location::find(
             &self.settings.root,
-            DatabaseSearch { dbpath, host },
+            DatabaseSearch {
+                dbpath,
+                host,
+                incoming,
+            },
         )?)
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rpm_db::location::{self, Backend, DatabaseSearch};
-use rpm_db::{Db, DbError, DbLocation, TransactionLock, Wait};
+use rpm_db::{Db, DbError, DbLocation, MacroFile, TransactionLock, Wait};
 
 use testkit::{mounts, program};
 
@@ -15,7 +15,7 @@ use crate::common::{folder, recipes, write_ours};
 fn find(root: &Path, dbpath: Option<&str>) -> DbLocation {
     let search = DatabaseSearch {
         dbpath: dbpath.map(Path::new),
-        host: None,
+        ..DatabaseSearch::default()
     };
     location::find(root, search).unwrap()
 }
@@ -78,7 +78,7 @@ fn links_stay_inside_the_root() {
     symlink("loop", root.path().join("loop")).unwrap();
     let search = DatabaseSearch {
         dbpath: Some(Path::new("/loop/rpm")),
-        host: None,
+        ..DatabaseSearch::default()
     };
     assert!(matches!(
         location::find(root.path(), search),
@@ -110,8 +110,8 @@ fn macro_files_say_where() {
     )
     .unwrap();
     let search = DatabaseSearch {
-        dbpath: None,
         host: Some(host.path()),
+        ..DatabaseSearch::default()
     };
     let found = location::find(root.path(), search).unwrap();
     assert!(found.dir.ends_with("usr/lib/sysimage/rpm"));
@@ -126,6 +126,115 @@ fn macro_files_say_where() {
     .unwrap();
     let found = location::find(root.path(), search).unwrap();
     assert!(found.dir.ends_with("usr/lib/sysimage/rpm"));
+}
+
+/// The spellings of distributions: a macro in the value, a vendor's file, a line that goes on.
+#[test]
+fn spellings_of_the_database_path() {
+    for (file, text) in [
+        ("usr/lib/rpm/macros", "%_dbpath %{_usr}/lib/sysimage/rpm\n"),
+        (
+            "usr/lib/rpm/macros",
+            "%_dbpath\t\t%_prefix/lib/sysimage/rpm/\n",
+        ),
+        (
+            "usr/lib/rpm/macros",
+            "%_dbpath \\\n  /usr/lib/sysimage/rpm\n",
+        ),
+        (
+            "usr/lib/rpm/macros",
+            "%_place %{?_usr}/lib/sysimage\n%_dbpath %{_place}/rpm\n",
+        ),
+        (
+            "usr/lib/rpm/suse/macros",
+            "%_dbpath /usr/lib/sysimage/rpm\n",
+        ),
+        (
+            "usr/lib/rpm/macros.d/macros.dbpath",
+            "%_dbpath /usr/lib/sysimage/rpm\n",
+        ),
+        (
+            "etc/rpm/macros",
+            "%_dbpath /var/lib/rpm\n%_dbpath /usr/lib/sysimage/rpm\n",
+        ),
+    ] {
+        let root = folder();
+        let path = root.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        let found = find(root.path(), None);
+        assert!(
+            found.dir.ends_with("usr/lib/sysimage/rpm"),
+            "{file}: {text}"
+        );
+        assert_eq!(found.backend, Backend::None);
+        // The same file in a package that is about to come.
+        let incoming = [MacroFile {
+            path: format!("/{file}"),
+            text: text.to_owned(),
+        }];
+        let search = DatabaseSearch {
+            incoming: &incoming,
+            ..DatabaseSearch::default()
+        };
+        let found = location::find(folder().path(), search).unwrap();
+        assert!(
+            found.dir.ends_with("usr/lib/sysimage/rpm"),
+            "{file}: {text}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_database_never_wins() {
+    let files = recipes();
+    for (full, empty) in [
+        ("var/lib/rpm", "usr/lib/sysimage/rpm"),
+        ("usr/lib/sysimage/rpm", "var/lib/rpm"),
+    ] {
+        let root = folder();
+        write_ours(&root.path().join(full), &files);
+        write_ours(&root.path().join(empty), &[]);
+        assert!(find(root.path(), None).dir.ends_with(full));
+        // Even where the macros of the root name the empty one.
+        fs::create_dir_all(root.path().join("etc/rpm")).unwrap();
+        let text = format!("%_dbpath /{empty}\n");
+        fs::write(root.path().join("etc/rpm/macros"), text).unwrap();
+        assert!(find(root.path(), None).dir.ends_with(full));
+        // Without the full one the macros decide, not what is there.
+        fs::remove_dir_all(root.path().join(full)).unwrap();
+        let text = "%_dbpath /opt/db\n";
+        fs::write(root.path().join("etc/rpm/macros"), text).unwrap();
+        assert!(find(root.path(), None).dir.ends_with("opt/db"));
+        write_ours(&root.path().join("opt/db"), &files);
+        assert!(find(root.path(), None).dir.ends_with("opt/db"));
+    }
+}
+
+#[test]
+fn two_databases_with_packages_are_an_error() {
+    let root = folder();
+    let files = recipes();
+    for dir in ["var/lib/rpm", "usr/lib/sysimage/rpm"] {
+        write_ours(&root.path().join(dir), &files);
+    }
+    let search = DatabaseSearch::default();
+    let error = location::find(root.path(), search).unwrap_err().to_string();
+    for file in [
+        "/var/lib/rpm/rpmdb.sqlite",
+        "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+    ] {
+        assert!(error.contains(file), "{error}");
+    }
+    assert_eq!(
+        find(root.path(), Some("/var/lib/rpm")).backend,
+        Backend::Sqlite
+    );
+    // One database that is seen at two places is one.
+    let old = root.path().join("var/lib/rpm");
+    fs::remove_dir_all(&old).unwrap();
+    symlink("../../usr/lib/sysimage/rpm", old).unwrap();
+    assert_eq!(find(root.path(), None).backend, Backend::Sqlite);
 }
 
 /// What [`others_may_read`] runs as another user.

@@ -3,13 +3,13 @@
 //! Runs in the child that has entered the root already ([`super::runner`]).
 
 use rpm_pkg::glob::glob_matches;
+use rpm_pkg::macros;
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
 use std::os::unix::ffi::OsStringExt;
 
 use mlua::{Lua, MultiValue, Table, Value, Variadic};
 
-use super::macros::{expand, lookup};
 use super::{PREFIX_VARIABLE, posix};
 
 /// Runs the script in the file that the first argument names; the others are its numbers.
@@ -68,11 +68,15 @@ fn rpm_library(lua: &Lua) -> mlua::Result<Table> {
     let rpm = lua.create_table()?;
     rpm.set(
         "expand",
-        lua.create_function(|_, text: String| Ok(expand(&text)))?,
+        lua.create_function(|_, text: String| {
+            Ok(macros::expand(&text, &|name| {
+                macros::directory(name).map(str::to_owned)
+            }))
+        })?,
     )?;
     rpm.set(
         "isdefined",
-        lua.create_function(|_, name: String| Ok(lookup(&name).is_some()))?,
+        lua.create_function(|_, name: String| Ok(macros::directory(&name).is_some()))?,
     )?;
     rpm.set(
         "vercmp",

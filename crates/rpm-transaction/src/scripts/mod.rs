@@ -8,7 +8,6 @@
 pub mod runner;
 
 mod lua;
-mod macros;
 mod posix;
 #[cfg(test)]
 mod tests;

@@ -262,3 +262,42 @@ fn wrong_package() {
     );
     assert!(site.rpm_names().is_empty());
 }
+
+/// A new root whose rpm says where it looks: the database is there and nowhere else, whatever empty one stood elsewhere.
+#[test]
+fn the_database_of_a_new_root_is_where_its_rpm_looks() {
+    if unprivileged() {
+        return;
+    }
+    let macros = |file: &str, value: &str| {
+        let text = value.replace('%', "%%");
+        plain("rpm-libs", "4.18").install(&format!(
+            "mkdir -p %{{buildroot}}$(dirname {file}); echo '%%_dbpath {text}' >%{{buildroot}}{file}"
+        )).files(file)
+    };
+    for (file, value, dir) in [
+        (
+            "/usr/lib/rpm/macros",
+            "%{_usr}/lib/sysimage/rpm",
+            "usr/lib/sysimage/rpm",
+        ),
+        ("/etc/rpm/macros.site", "/opt/site db", "opt/site db"),
+    ] {
+        let site = Site::with(&[macros(file, value), plain("beta", "1.0")]);
+        let old = site.root.join("var/lib/rpm");
+        fs::create_dir_all(&old).unwrap();
+        testkit::rpm::Rpm::on_db(&old).program_ok("rpmdb", &["--initdb"]);
+        site.run(&["-y", "install", "rpm-libs", "beta"]).ok();
+        let dir = site.root.join(dir);
+        let names = testkit::rpm::Rpm::on_db(&dir).ok(&["-qa", "--qf", "%{NAME}\n"]);
+        let mut names: Vec<&str> = names.lines().collect();
+        names.sort_unstable();
+        assert_eq!(names, ["beta", "rpm-libs"], "{value}");
+        assert_eq!(testkit::rpm::Rpm::on_db(&old).ok(&["-qa"]), "");
+        let listed = site.run(&["list", "installed"]).ok().out;
+        assert!(listed.contains("beta.noarch"), "{listed}");
+        site.run(&["-y", "erase", "beta"]).ok();
+        assert_eq!(testkit::rpm::Rpm::on_db(&dir).all().len(), 1);
+        assert_eq!(testkit::rpm::Rpm::on_db(&old).ok(&["-qa"]), "");
+    }
+}

@@ -1,0 +1,101 @@
+//! The rpm database that a change is written to.
+
+use std::io::Read;
+
+use rpm_db::{Backend, Db, DbLocation, MAX_MACRO_FILE, MacroFile, TransactionLock};
+use rpm_pkg::files::{FileList, FileType};
+use rpm_pkg::package::{DigestChoice, Package};
+use rpm_pkg::payload::{PayloadError, PayloadLimits};
+use rpm_transaction::{Element, RootDir, open_verified};
+
+use crate::error::{At, Failure, Outcome};
+use crate::session::Session;
+
+/// The root and its rpm database, locked: made where they are missing. Where there is no package yet, those of
+/// `elements` say where the database belongs: their rpm looks nowhere else.
+pub(super) fn open(
+    session: &Session<'_>,
+    elements: &[Element],
+) -> Outcome<(RootDir, Db, TransactionLock)> {
+    let root = &session.settings.root;
+    std::fs::create_dir_all(root).at(root)?;
+    let location = place(session, elements)?;
+    rpm_db::create_directory(&location)?;
+    let lock = session.database_lock(&location)?;
+    let db = Db::open_write(&location)?;
+    Ok((RootDir::open(root)?, db, lock))
+}
+
+fn place(session: &Session<'_>, elements: &[Element]) -> Outcome<DbLocation> {
+    let settings = &session.settings;
+    let location = session.db_location()?;
+    // With justdb no file comes.
+    if settings.dbpath.is_some() || settings.tsflags.just_db || elements.is_empty() {
+        return Ok(location);
+    }
+    let is_new = location.backend == Backend::None || Db::open_read(&location)?.is_empty()?;
+    match is_new {
+        true => session.db_location_with(&incoming(elements)?),
+        false => Ok(location),
+    }
+}
+
+/// The macro files that the packages bring.
+fn incoming(elements: &[Element]) -> Outcome<Vec<MacroFile>> {
+    let mut found = Vec::new();
+    for element in elements {
+        let Element::Install(install) = element else {
+            continue;
+        };
+        let package = open_verified(&install.path, &install.identity)?;
+        // What is wrong with a package is told where it is installed.
+        let wanted = package
+            .files()
+            .map_or_else(|_| Vec::new(), |f| macro_files(&f));
+        if !wanted.is_empty() {
+            let name = package.nevra().to_string();
+            let read = read(package, &wanted);
+            let told = |error| {
+                Failure::because(
+                    crate::error::Code::TRANSACTION_FAILED,
+                    format!("Error: {name}: payload: {error}"),
+                )
+            };
+            found.extend(read.map_err(told)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Number and path of each macro file.
+fn macro_files(files: &FileList) -> Vec<(usize, String)> {
+    let plain = files
+        .iter()
+        .filter(|file| file.kind == FileType::Regular && !file.flags.is_ghost());
+    let named = plain.filter_map(|file| Some((file.index, String::from_utf8(file.path()).ok()?)));
+    named
+        .filter(|(_, path)| rpm_db::is_macro_file(path))
+        .collect()
+}
+
+/// Reads files of a payload, which is checked on the way.
+fn read<R: Read>(
+    package: Package<R>,
+    wanted: &[(usize, String)],
+) -> Result<Vec<MacroFile>, PayloadError> {
+    let mut payload = package.into_payload(DigestChoice::Strongest, PayloadLimits::default())?;
+    let mut found = Vec::new();
+    while let Some(entry) = payload.next_entry()? {
+        let Some((_, path)) = wanted.iter().find(|(index, _)| *index == entry.index) else {
+            continue;
+        };
+        let mut text = Vec::new();
+        let mut start = (&mut payload).take(MAX_MACRO_FILE);
+        start.read_to_end(&mut text)?;
+        found.push(MacroFile {
+            path: path.clone(),
+            text: String::from_utf8_lossy(&text).into_owned(),
+        });
+    }
+    Ok(found)
+}
