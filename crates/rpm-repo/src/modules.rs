@@ -1,9 +1,13 @@
-//! `modules.yaml` (record `modules`): the documents of a modular repository, told apart but not
-//! interpreted: nothing in this project resolves modules yet.
+//! `modules.yaml` (record `modules`): the documents of a modular repository, told apart and
+//! counted here; what decides over packages is in [`ModuleIndex`].
+
+mod index;
 
 use std::io::{BufRead, BufReader, Read};
 
 use crate::error::{Error, Result};
+
+pub use index::{ModuleIndex, ModuleStream};
 
 /// Longest line in bytes.
 const MAX_LINE: u64 = 1 << 20;

@@ -198,7 +198,8 @@ pub(super) fn changes(
     }
     let mut offered: BTreeMap<&str, Vec<SolvableId>> = BTreeMap::new();
     for id in pool.solvables().filter(|id| !pool.is_installed(*id)) {
-        if names.contains(pool.name(id)) && packages.runs_here(id) {
+        let is_offered = packages.runs_here(id) && !packages.modular.contains_key(&id);
+        if names.contains(pool.name(id)) && is_offered {
             offered.entry(pool.name(id)).or_default().push(id);
         }
     }

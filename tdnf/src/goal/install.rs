@@ -7,7 +7,7 @@ use rpm_solv::{JobAction, SelectFlags, Selection, SolvableId};
 
 use super::change::one_of;
 use super::is_glob;
-use super::matcher::Matcher;
+use super::matcher::{Matcher, modular};
 use crate::error::{Code, Failure, Outcome};
 use crate::note::Note;
 use crate::session::Packages;
@@ -93,6 +93,9 @@ impl Matcher<'_> {
     /// which the solver then refuses in words, or an exclude, which leaves nothing to do.
     fn want_hidden(&mut self, word: &str) -> Outcome<()> {
         let hidden = self.packages.select_hidden(word)?;
+        if let Some(failure) = modular(self.packages, &hidden) {
+            return Err(failure);
+        }
         if let Some(old) = self.packages.best_too_old(&hidden) {
             self.want(old);
         } else if hidden.is_empty() {

@@ -134,6 +134,9 @@ impl Matcher<'_> {
     /// Packages that are hidden: skipped, which is said, where an exclude hides them, refused where
     /// they are below the lowest version allowed (the words of tdnf's solver).
     pub(super) fn left_out(&mut self, hidden: &[SolvableId], word: &str) -> Outcome<()> {
+        if let Some(failure) = modular(self.packages, hidden) {
+            return Err(failure);
+        }
         let mut hidden_by_name = hidden.iter();
         if hidden_by_name.any(|id| self.request.excludes(self.packages, *id)) {
             let file = self.request.config_file.clone();
@@ -165,6 +168,27 @@ pub fn select(
     }
     Ok((selection, notes))
 }
+
+/// Error 1011 for packages of streams that are not in use, where one of them is the best there is.
+pub(super) fn modular(packages: &Packages, hidden: &[SolvableId]) -> Option<Failure> {
+    let lines = hidden.iter().filter_map(|id| {
+        let why = packages.modular.get(id)?;
+        Some(format!("{} {why}", packages.pool.nevra(*id)))
+    });
+    let mut lines: Vec<String> = lines.collect();
+    lines.sort();
+    lines.dedup();
+    let mut failure = Failure::new(Code::NO_MATCH);
+    failure
+        .details
+        .extend(lines.iter().take(MAX_MODULAR).cloned());
+    (!lines.is_empty()).then(|| {
+        failure.hint("streams are not switched here: dnf module does, or module_hotfixes=1 for a repository that replaces them")
+    })
+}
+
+/// Lines about packages of streams that are not in use.
+const MAX_MODULAR: usize = 5;
 
 /// Error 1301 for packages below their lowest version.
 fn disabled(packages: &Packages, hidden: &[SolvableId]) -> Failure {

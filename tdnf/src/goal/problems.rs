@@ -148,9 +148,10 @@ const UNLOCK: &str = "remove its line in locks.d beside tdnf.conf to let it chan
 
 fn excluded(packages: &Packages, id: SolvableId) -> String {
     let place = place_of(packages, id);
-    let why = match packages.too_old.contains(&id) {
-        true => "is older than minversions allows",
-        false => "is excluded",
+    let why = match (packages.modular.get(&id), packages.too_old.contains(&id)) {
+        (Some(why), _) => why,
+        (None, true) => "is older than minversions allows",
+        (None, false) => "is excluded",
     };
     format!("{}{place} {why}", packages.pool.nevra(id))
 }

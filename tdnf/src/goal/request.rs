@@ -110,7 +110,8 @@ impl Request {
     /// Hides what is excluded or too old from selections and the solver.
     pub fn hide(&self, packages: &mut Packages) {
         let minimum = &self.policy.minimum;
-        if self.excludes.is_empty() && minimum.is_empty() && packages.leaves_nothing_out() {
+        let nothing = packages.leaves_nothing_out() && packages.modular.is_empty();
+        if self.excludes.is_empty() && minimum.is_empty() && nothing {
             return;
         }
         let pool = &packages.pool;
@@ -126,6 +127,7 @@ impl Request {
         let old = pool.solvables().filter(too_old).filter(|id| !excluded(id));
         let old: HashSet<SolvableId> = old.collect();
         hidden.extend(&old);
+        hidden.extend(packages.modular.keys());
         packages.too_old = old;
         packages.pool.set_excluded(hidden);
     }

@@ -37,6 +37,8 @@ impl Session<'_> {
     /// Brings the repositories that are on up to date and returns them, preferred ones first.
     /// A repository that cannot be had stops the run, unless it says `skip_if_unavailable`.
     pub fn sources(&self, parts: &[&str], freshness: Freshness) -> Outcome<Vec<LoadedRepo>> {
+        // Wherever packages are, modules may decide over them.
+        let parts = &[parts, &["modules"]].concat();
         let repos = self.enabled_repos()?;
         self.publish_folders(&repos)?;
         let names = repos

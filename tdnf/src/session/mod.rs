@@ -6,6 +6,7 @@ mod key_files;
 mod keys;
 mod lock;
 mod metadata;
+mod modules;
 mod packages;
 mod plugins;
 mod releasever;

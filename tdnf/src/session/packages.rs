@@ -7,7 +7,7 @@ use rpm_repo::config::RepoConfig;
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 
-use super::{Freshness, LoadedRepo, Session, usr_merge};
+use super::{Freshness, LoadedRepo, Session, modules, usr_merge};
 use crate::error::{Failure, Outcome};
 use rpm_catalog::{Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource};
 
@@ -28,6 +28,9 @@ pub struct Packages {
     pub too_old: HashSet<SolvableId>,
     /// Repositories whose sections leave packages out, by their place among the sources.
     fences: HashMap<RepoId, usize>,
+    /// Hidden because a stream of a module that is not in use has them, or one in use has others of
+    /// their names; and why.
+    pub modular: HashMap<SolvableId, String>,
 }
 
 /// Parts that tell every path of every package.
@@ -105,6 +108,7 @@ impl Session<'_> {
         sources: Vec<LoadedRepo>,
         installed: Option<InstalledSource<'_>>,
     ) -> Outcome<Packages> {
+        let db = installed.as_ref().map(|installed| installed.db);
         let opened = Catalog::open(&self.settings.arch, installed, &wishes(&sources));
         let mut catalog = opened.map_err(|error| rejected(&sources, error))?;
         leave_listed(&mut catalog, &sources);
@@ -121,12 +125,17 @@ impl Session<'_> {
             true => HashMap::new(),
             false => fences.map(|(numbered, _)| numbered).collect(),
         };
-        let packages = Packages::new(catalog, priorities, &self.settings.arch);
-        Ok(Packages {
-            sources,
-            fences,
-            ..packages
-        })
+        let hotfixes = sources.iter().map(|source| source.config.module_hotfixes);
+        let hotfixes = catalog.repos.iter().copied().zip(hotfixes);
+        let hotfixes = hotfixes.filter(|(_, hotfix)| *hotfix);
+        let hotfixes = hotfixes.map(|(repo, _)| repo).collect();
+        let mut packages = Packages::new(catalog, priorities, &self.settings.arch);
+        let modules = modules::read(&sources)?;
+        let labels = modules::labels(&packages, db, &modules)?;
+        packages.modular = modules::hidden(&packages, &modules, &labels, &hotfixes);
+        packages.sources = sources;
+        packages.fences = fences;
+        Ok(packages)
     }
 }
 
@@ -181,6 +190,7 @@ impl Packages {
             knows_merged_paths: false,
             too_old: HashSet::new(),
             fences: HashMap::new(),
+            modular: HashMap::new(),
         }
     }
 

@@ -100,6 +100,8 @@ section! {
             excludepkgs: Vec<String> = Vec::new(), list;
         ("includepkgs", "none", "Names or globs: others of its packages are left out.")
             includepkgs: Vec<String> = Vec::new(), list;
+        ("module_hotfixes", "0", "Its packages take the place of those of modules, whatever stream is in use.")
+            module_hotfixes: bool = false, boolean;
         ("snapshot", "none", "File (from the .repo file's directory on) or URL that lists NAME=EVR: nothing else of the repository exists.")
             snapshot: Option<String> = None, optional;
     }
@@ -152,7 +154,7 @@ const FOREIGN_KEYS: &[&str] = &[
     "zchunk",
 ];
 /// Keys of theirs that would change what is installed, and have no effect here.
-const DECIDING_KEYS: &[&str] = &["cost", "module_hotfixes"];
+const DECIDING_KEYS: &[&str] = &["cost"];
 
 fn is_key(key: &str) -> bool {
     is_named(REPO_KEYS, key) || is_harmless(key) || DECIDING_KEYS.contains(&key) || key == "path"

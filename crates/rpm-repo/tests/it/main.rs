@@ -6,6 +6,7 @@
 mod created;
 mod deltas;
 mod fixtures;
+mod module_index;
 mod mutated;
 mod real;
 mod repo_files;

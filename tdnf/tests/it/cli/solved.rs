@@ -186,3 +186,71 @@ fn source_packages_go_where_the_macros_of_the_root_say() {
     let ran = site.run(&["-y", "install", "--source", "app"]);
     assert!(ran.code != 0 && ran.err.contains("%(date)"), "{ran:?}");
 }
+
+#[test]
+fn streams_of_modules_are_told_apart() {
+    if unprivileged() {
+        return;
+    }
+    let of_stream = |version: &str, stream: &str| {
+        let label = format!("ModularityLabel: foo:{stream}:1:c");
+        plain("foo", version).lines(&label)
+    };
+    let site = Site::with(&[
+        of_stream("1", "1"),
+        of_stream("2", "2"),
+        plain("foo", "9"),
+        plain("free", "1"),
+    ]);
+    let stream = |stream: &str| {
+        format!(
+            "---\ndocument: modulemd\nversion: 2\ndata:\n  name: foo\n  stream: \"{stream}\"\n  version: 1\n  \
+                 context: c\n  arch: noarch\n  artifacts:\n    rpms:\n    - foo-0:{stream}-1.noarch\n...\n"
+        )
+    };
+    let default = |stream: &str| {
+        format!(
+            "---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: foo\n  stream: \"{stream}\"\n...\n"
+        )
+    };
+    let publish_modules = |text: String| {
+        publish(&site);
+        site.write("modules.yaml", text);
+        let mut modifyrepo = Command::new("modifyrepo_c");
+        modifyrepo
+            .arg("--mdtype=modules")
+            .arg(site.path("modules.yaml"));
+        let status = modifyrepo.arg(site.path("repo/repodata")).status();
+        assert!(status.expect("modifyrepo_c runs").success());
+    };
+    let streams = stream("1") + &stream("2");
+    publish_modules(streams.clone());
+    let ran = site.run(&["-y", "--refresh", "install", "foo-2"]);
+    assert_eq!(ran.code, 1011 % 256, "{ran:?}");
+    assert!(
+        ran.err
+            .contains("foo-2-1.noarch belongs to stream 2 of module foo"),
+        "{ran:?}"
+    );
+    publish_modules(streams.clone() + &default("1"));
+    site.run(&["-y", "--refresh", "install", "foo", "free"])
+        .ok();
+    assert_eq!(site.rpm_names(), ["foo-1", "free-1"]);
+    // What is installed counts more than a default that changes.
+    publish_modules(streams + &default("2"));
+    assert!(
+        !site
+            .run(&["--refresh", "check-update"])
+            .ok()
+            .out
+            .contains("foo")
+    );
+    site.run(&["-y", "update"]).ok();
+    assert_eq!(site.rpm_names(), ["foo-1", "free-1"]);
+    site.write(
+        "repos.d/test.repo",
+        site.repo_text("gpgcheck=0\nmodule_hotfixes=1"),
+    );
+    site.run(&["-y", "update"]).ok();
+    assert_eq!(site.rpm_names(), ["foo-9", "free-1"]);
+}
