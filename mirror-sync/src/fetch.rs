@@ -9,14 +9,13 @@ use repo_client::transfer::{self, TransferLimits};
 use repo_client::{Access, Client, FetchedFile, FileRequest, MetadataSet};
 use rpm_pkg::digest::Digest;
 use rpm_repo::layout::Href;
-use rpm_trust::Keyring;
 
 use crate::config::LimitSection;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::observer::TerminalObserver;
 use crate::store::{HashedFile, Store};
-use crate::trust;
+use crate::trust::{self, PackageTrust};
 
 /// Most threads that judge packages.
 const MAX_JUDGES: usize = 8;
@@ -36,8 +35,8 @@ pub(crate) struct FetchJob {
     pub(crate) priority: u32,
     /// How the servers are spoken to.
     pub(crate) access: Arc<Access>,
-    /// Keys that must have signed it, and whether that is demanded; none for metadata.
-    pub(crate) trust: Option<(Arc<Keyring>, bool)>,
+    /// What its signature must be; none for metadata.
+    pub(crate) trust: Option<Arc<PackageTrust>>,
 }
 
 impl FetchJob {
@@ -243,7 +242,7 @@ impl Fetcher<'_> {
         for job in jobs {
             let verdict = match &job.trust {
                 None => Ok(String::new()),
-                Some((ring, check)) => trust::judge_package(path, ring, *check, self.now),
+                Some(trust) => trust::judge_package(path, trust, self.now),
             };
             match verdict {
                 Ok(_) => good = true,

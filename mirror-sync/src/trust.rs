@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rpm_pkg::package::Package;
-use rpm_trust::policy::{Policy, Verdict, judge};
+use rpm_trust::policy::{Policy, Verdict, judge_admitting};
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
-use rpm_trust::{Keyring, MAX_KEY_FILE};
+use rpm_trust::{Keyring, MAX_KEY_FILE, Weakness, Weaknesses};
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 
 /// Bytes read at a time.
@@ -68,28 +70,77 @@ pub(crate) fn generate(path: &Path, user_id: &str, now: u64) -> Result<SigningKe
     Ok(key)
 }
 
+/// Which packages of a repository are taken.
+#[derive(Debug, Default)]
+pub(crate) struct PackageTrust {
+    /// Whose signatures count.
+    pub(crate) keys: Keyring,
+    /// Whether a package must be signed.
+    pub(crate) check: bool,
+    /// What may be weak about a signature (docs/signatures.md).
+    pub(crate) admits: Weaknesses,
+    /// Whether a package was taken for that.
+    weak_taken: AtomicBool,
+}
+
+impl PackageTrust {
+    /// As the configuration says of a repository.
+    pub(crate) fn of(config: &Config, id: &str) -> Result<Self> {
+        let section = config.repo.get(id).cloned().unwrap_or_default();
+        let words = section.weak_signatures.0.iter();
+        Ok(Self {
+            keys: keyring(&config.key_files(id))?,
+            check: config.checks_packages(&section),
+            admits: words.filter_map(|word| word.parse().ok()).collect(),
+            weak_taken: AtomicBool::new(false),
+        })
+    }
+
+    /// The line that says that weak signatures were admitted: none where none was, or it was asked before.
+    pub(crate) fn weak_line(&self, id: &str) -> Option<String> {
+        let taken = self.weak_taken.swap(false, Ordering::Relaxed);
+        taken.then(|| {
+            let admits = &self.admits;
+            format!(
+                "{id}: packages with weak signatures are taken: weak_signatures admits {admits}"
+            )
+        })
+    }
+}
+
 /// Judges one package file: headers, digests and signatures in one pass. Returns its full name.
 ///
 /// # Errors
-/// One line that says why it is refused.
+/// One line that says why it is refused, and what would admit it.
 pub(crate) fn judge_package(
     path: &Path,
-    keyring: &Keyring,
-    check: bool,
+    trust: &PackageTrust,
     now: u64,
 ) -> std::result::Result<String, String> {
     let file = File::open(path).map_err(|error| format!("cannot read: {error}"))?;
     let reader = BufReader::with_capacity(CHUNK, file);
     let mut package = Package::open(reader).map_err(|error| error.to_string())?;
     let evidence =
-        repo_client::evidence(&mut package, keyring, now).map_err(|error| error.to_string())?;
-    let policy = if check {
+        repo_client::evidence(&mut package, &trust.keys, now).map_err(|error| error.to_string())?;
+    let policy = if trust.check {
         Policy::GpgCheck
     } else {
         Policy::NoGpgCheck
     };
-    match judge(&evidence, policy) {
-        Verdict::Accepted(_) => Ok(package.nevra().to_string()),
-        Verdict::Refused(refusal) => Err(refusal.to_string()),
+    match judge_admitting(&evidence, policy, &trust.admits) {
+        verdict @ Verdict::Accepted(_) => {
+            if verdict.admitted().is_some() {
+                trust.weak_taken.store(true, Ordering::Relaxed);
+            }
+            Ok(package.nevra().to_string())
+        }
+        Verdict::Refused(refusal) => Err(match refusal.admissible() {
+            Some(mut all) => {
+                all.extend(trust.admits.clone());
+                let all: Vec<&str> = all.into_iter().map(Weakness::word).collect();
+                format!("{refusal}; weak_signatures = {all:?} of the repository admits it")
+            }
+            None => refusal.to_string(),
+        }),
     }
 }

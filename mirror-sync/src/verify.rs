@@ -10,7 +10,6 @@ use std::sync::Arc;
 use cli_kit::Printer;
 use repo_client::MetadataSet;
 use rpm_pkg::digest::Digest;
-use rpm_trust::Keyring;
 use serde::Serialize;
 
 use crate::config::Config;
@@ -20,7 +19,7 @@ use crate::layout::Layout;
 use crate::manifest::{self, SnapshotFile};
 use crate::store::hash_file;
 use crate::sync::SyncRun;
-use crate::trust;
+use crate::trust::PackageTrust;
 use crate::upstream::{self, UpstreamQuery};
 
 /// What was found.
@@ -143,8 +142,7 @@ fn mend(
 /// Where a repository's files can be had again.
 struct RepairSource {
     set: MetadataSet,
-    ring: Arc<Keyring>,
-    check: bool,
+    trust: Arc<PackageTrust>,
 }
 
 fn source_of(run: &SyncRun<'_>, id: &str) -> Result<RepairSource> {
@@ -152,19 +150,15 @@ fn source_of(run: &SyncRun<'_>, id: &str) -> Result<RepairSource> {
     let section = config.repo.get(id).ok_or_else(|| {
         Error::NotFound(format!("repository {id} is no longer in the configuration"))
     })?;
-    let ring = Arc::new(trust::keyring(&config.key_files(id))?);
+    let trust = Arc::new(PackageTrust::of(config, id)?);
     let client_config = config.client_config(id, section)?;
     let question = UpstreamQuery {
         // What is kept of upstream's metadata says where its servers are.
         ask: false,
-        ..UpstreamQuery::new(&client_config, &ring, run.now)
+        ..UpstreamQuery::new(&client_config, &trust.keys, run.now)
     };
     let (set, _) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
-    Ok(RepairSource {
-        set,
-        ring,
-        check: config.checks_packages(section),
-    })
+    Ok(RepairSource { set, trust })
 }
 
 impl RepairSource {
@@ -172,7 +166,7 @@ impl RepairSource {
         let package = entry.package.is_some();
         FetchJob {
             size: Some(entry.size),
-            trust: package.then(|| (Arc::clone(&self.ring), self.check)),
+            trust: package.then(|| Arc::clone(&self.trust)),
             ..FetchJob::new(&self.set, &entry.path, None, digest)
         }
     }

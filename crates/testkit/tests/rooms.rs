@@ -42,7 +42,7 @@ const MIRROR_SYNC: &str = "
     status: config error layout manifest publish trust
     store: error layout
     sync: config error fetch layout manifest observer plan publish regenerate report seed store trust upstream
-    trust: error layout
+    trust: config error layout
     upstream: error layout manifest
     verify: config error fetch layout manifest store sync trust upstream
 ";

@@ -15,7 +15,7 @@ use crate::layout;
 use crate::manifest::{self, SnapshotFile};
 use crate::store::{HashedFile, digest_text};
 use crate::sync::SyncRun;
-use crate::trust;
+use crate::trust::{self, PackageTrust};
 
 /// What was done.
 #[derive(Debug, Serialize)]
@@ -167,15 +167,13 @@ fn complete(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
 fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
     for goal in &bundle.contents.repos {
         let id = &goal.whole.repo;
-        let section = run.config.repo.get(id).cloned().unwrap_or_default();
-        let keys = trust::keyring(&run.config.key_files(id))?;
-        let check = run.config.checks_packages(&section);
+        let trust = PackageTrust::of(run.config, id)?;
         let packages = goal.whole.files.iter().filter_map(|file| {
             let name = file.package.as_ref()?;
             Some((name, came.get(&canonical(&file.digest))?))
         });
         for (name, file) in packages {
-            let told = trust::judge_package(file.path(), &keys, check, run.now)
+            let told = trust::judge_package(file.path(), &trust, run.now)
                 .map_err(|why| bundle.refuse(format!("{id}: {name}: {why}")))?;
             if told != *name {
                 return Err(bundle.refuse(format!("{id}: {name} is really {told}")));

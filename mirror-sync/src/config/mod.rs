@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rpm_repo::config::{MainConfig, RepoConfig, Secret};
+use rpm_repo::config::{MainConfig, RepoConfig, Secret, WEAK_SIGNATURES};
 use rpm_repo::{Place, layout};
 use serde::{Deserialize, Serialize};
 
@@ -201,6 +201,8 @@ pub(crate) struct RepoSection {
     pub(crate) gpgkey: OneOrMany,
     /// Whether packages must be signed by one of these keys.
     pub(crate) gpgcheck: Option<bool>,
+    /// Weaknesses of package signatures that are admitted: sha1, rsa1024, expired.
+    pub(crate) weak_signatures: OneOrMany,
     /// Whether repomd.xml must be signed by one of these keys.
     pub(crate) repo_gpgcheck: bool,
     /// Login, sent only to the hosts named here.
@@ -357,6 +359,11 @@ impl Config {
             }
             if self.checks_packages(repo) && repo.gpgkey.0.is_empty() {
                 return at(id, keyless("gpgcheck"));
+            }
+            let mut weak = repo.weak_signatures.0.iter();
+            if let Some(word) = weak.find(|word| !WEAK_SIGNATURES.contains(&word.as_str())) {
+                let known = WEAK_SIGNATURES.join(", ");
+                return at(id, format!("weak_signatures = {word}: expected {known}"));
             }
             if repo.repo_gpgcheck && repo.gpgkey.0.is_empty() {
                 return at(id, keyless("repo_gpgcheck"));

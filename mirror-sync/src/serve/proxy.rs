@@ -17,7 +17,6 @@ use hyper::StatusCode;
 use repo_client::{Access, Client, Silent};
 use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
-use rpm_trust::Keyring;
 
 use super::answer::{HttpAnswer, refusal};
 use super::evict::{self, Keep};
@@ -27,7 +26,7 @@ use crate::fetch::{FetchJob, Fetcher, urls};
 use crate::layout::Layout;
 use crate::observer::TerminalObserver;
 use crate::store::Store;
-use crate::trust;
+use crate::trust::PackageTrust;
 use crate::upstream::{self, UpstreamQuery};
 
 /// A failure is remembered so long: a thousand clients must not ask upstream a thousand times.
@@ -89,8 +88,7 @@ impl Shared {
 /// The repository.
 pub(super) struct Proxy {
     config: RepoConfig,
-    keyring: Arc<Keyring>,
-    check: bool,
+    trust: Arc<PackageTrust>,
     limits: LimitSection,
     shared: Arc<Shared>,
     expire: Duration,
@@ -105,8 +103,7 @@ impl Proxy {
         let section = config.repo.get(id).cloned().unwrap_or_default();
         Ok(Self {
             config: config.client_config(id, &section)?,
-            keyring: Arc::new(trust::keyring(&config.key_files(id))?),
-            check: config.checks_packages(&section),
+            trust: Arc::new(PackageTrust::of(config, id)?),
             limits: config.limits.clone(),
             shared: Arc::clone(shared),
             expire: config.serve.proxy_expire.0,
@@ -193,7 +190,7 @@ impl Proxy {
     fn ask(&self, ask: bool) -> Result<Arc<Set>> {
         let question = UpstreamQuery {
             ask,
-            ..UpstreamQuery::new(&self.config, &self.keyring, super::now())
+            ..UpstreamQuery::new(&self.config, &self.trust.keys, super::now())
         };
         let (set, _) =
             upstream::refresh(&self.shared.client, &self.shared.layout, &question, &Silent)?;
@@ -321,9 +318,7 @@ impl Proxy {
             digest: known.digest,
             priority: 0,
             access: Arc::clone(&set.access),
-            trust: known
-                .package
-                .then(|| (Arc::clone(&self.keyring), self.check)),
+            trust: known.package.then(|| Arc::clone(&self.trust)),
         };
         match fetcher.run(vec![job])?.failed.into_iter().next() {
             None => Ok(()),

@@ -38,6 +38,10 @@ pub(crate) fn repo_file(config: &Config, status: &Status, url: &str) -> String {
         if !keys.is_empty() {
             let _ = writeln!(out, "gpgkey={}", keys.join(" "));
         }
+        if !section.weak_signatures.0.is_empty() {
+            let words = section.weak_signatures.0.join(",");
+            let _ = writeln!(out, "weak_signatures={words}");
+        }
     }
     out
 }

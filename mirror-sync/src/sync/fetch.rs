@@ -117,6 +117,12 @@ pub(super) fn fetch(
         }
         Err(other) => return Err(other),
     };
+    for planned in line.iter_mut().flatten() {
+        let (repo, _) = planned.parts_mut();
+        if let Some(line) = repo.trust.weak_line(&repo.id) {
+            run.printer.err(&line);
+        }
+    }
     let judge = |step: RepoStep<Planned>| {
         step.map(|planned| {
             let missing = failed.remove(planned.id()).unwrap_or_default();

@@ -17,7 +17,7 @@ pub(super) fn package(repo: &Repo, set: &MetadataSet, package: &Listed, priority
     FetchJob {
         size: Some(package.size),
         priority,
-        trust: (!known).then(|| (Arc::clone(&repo.keyring), repo.check)),
+        trust: (!known).then(|| Arc::clone(&repo.trust)),
         ..FetchJob::new(
             set,
             &package.location,

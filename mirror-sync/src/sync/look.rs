@@ -67,7 +67,7 @@ impl Looked {
 fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
     let _span = tracing::info_span!("look", repo = repo.id).entered();
     let config = run.config.client_config(&repo.id, &repo.section)?;
-    let keyring = std::sync::Arc::clone(&repo.keyring);
+    let trust = std::sync::Arc::clone(&repo.trust);
     // With deltas in view the index comes first and alone.
     let first: &[&str] = if deltas::may_exist(run, repo) {
         &[]
@@ -77,7 +77,7 @@ fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
     let question = UpstreamQuery {
         parts: first,
         allow_older: run.options.allow_older,
-        ..UpstreamQuery::new(&config, &keyring, run.now)
+        ..UpstreamQuery::new(&config, &trust.keys, run.now)
     };
     let (mut set, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
     refuse_older(run, repo, &set, older)?;

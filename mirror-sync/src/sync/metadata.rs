@@ -125,10 +125,10 @@ fn signature(
     let Some(data) = beside(run, set, "repomd.xml.asc") else {
         return Ok(None);
     };
-    if repo.keyring.is_empty() {
+    if repo.trust.keys.is_empty() {
         return Ok(Some(data));
     }
-    let fits = verify_detached(&repo.keyring, &data, index, run.now)
+    let fits = verify_detached(&repo.trust.keys, &data, index, run.now)
         .is_ok_and(|outcome| outcome.accepted().is_some());
     if !fits {
         run.printer.err(&format!(

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use repo_client::MetadataSet;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::repomd::RepomdRecord;
-use rpm_trust::Keyring;
 
 use super::SyncRun;
 use crate::config::RepoSection;
@@ -16,15 +15,13 @@ use crate::plan::closure;
 use crate::regenerate;
 use crate::report::{RepoOutcome, RepoReport};
 use crate::store::digest_text;
-use crate::trust;
+use crate::trust::PackageTrust;
 
 /// One repository of a run.
 pub(super) struct Repo {
     pub(super) id: String,
     pub(super) section: RepoSection,
-    pub(super) keyring: Arc<Keyring>,
-    /// Whether packages must be signed by them.
-    pub(super) check: bool,
+    pub(super) trust: Arc<PackageTrust>,
     /// What is published now.
     pub(super) current: Option<Manifest>,
     pub(super) state: RepoState,
@@ -50,9 +47,8 @@ impl Repo {
         let section = run.config.repo.get(id).cloned().unwrap_or_default();
         let mut repo = Repo {
             id: id.to_owned(),
-            check: run.config.checks_packages(&section),
             section,
-            keyring: Arc::default(),
+            trust: Arc::default(),
             current: None,
             state: RepoState::default(),
             selection: String::new(),
@@ -75,7 +71,7 @@ impl Repo {
             self.current = manifest::read(&run.layout, &self.id, &shown.stamp).ok();
             self.report.snapshot = Some(shown.stamp.clone());
         }
-        self.keyring = Arc::new(trust::keyring(&run.config.key_files(&self.id))?);
+        self.trust = Arc::new(PackageTrust::of(run.config, &self.id)?);
         self.selection = self.select_digest(run)?;
         Ok(())
     }
@@ -83,10 +79,13 @@ impl Repo {
     /// What decides whether a snapshot is still the one wanted.
     fn select_digest(&self, run: &SyncRun<'_>) -> Result<String> {
         let mut text = serde_json::to_string(&self.section.select).unwrap_or_default();
-        for key in self.keyring.key_ids() {
+        for key in self.trust.keys.key_ids() {
             text.push_str(&key);
         }
-        text.push_str(&format!(" check={}", self.check));
+        text.push_str(&format!(" check={}", self.trust.check));
+        if !self.trust.admits.is_empty() {
+            text.push_str(&format!(" weak={}", self.trust.admits));
+        }
         if let Some(path) = &self.section.select.installed {
             text.push_str(&closure::read_installed(path)?.join("\n"));
         }

@@ -501,3 +501,41 @@ fn packages_and_metadata_must_be_signed_by_the_repositorys_key() {
         scene.public("base/repodata/repomd.xml").to_str().unwrap(),
     ]);
 }
+
+/// Signatures of old releases are taken where the repository admits them, said once, and handed on to
+/// clients.
+#[test]
+fn weak_signatures_are_admitted_by_the_repository_alone() {
+    let scene = Scene::usual();
+    let gpg = Gpg::with_key(&scene.path("gnupg"), VENDOR);
+    fs::write(scene.path("key.asc"), gpg.public()).unwrap();
+    for name in ["alpha", "beta", "gamma"] {
+        let file = scene.path(&format!("up/base/Packages/{name}-1-1.noarch.rpm"));
+        gpg.sign_package_with(VENDOR, &file, "--digest-algo SHA1");
+    }
+    scene.publish("base");
+    let key = format!("gpgkey = {:?}\n", scene.path("key.asc"));
+    scene.config(&key);
+    let run = scene.run(&["sync"]).ends(4);
+    let way = r#"weak algorithm SHA1; weak_signatures = ["sha1"] of the repository admits it"#;
+    assert!(run.err.contains(way), "{}", run.err);
+    assert!(!scene.public("base").exists());
+    scene.config(&format!(
+        "{key}weak_signatures = [\"rsa1024\", \"sha256\"]\n"
+    ));
+    let run = scene.run(&["sync"]).ends(2);
+    let wrong = "repo.base: weak_signatures = sha256: expected sha1, rsa1024, expired";
+    assert!(run.err.contains(wrong), "{}", run.err);
+    scene.config(&format!("{key}weak_signatures = \"sha1\"\n"));
+    let run = scene.sync();
+    let told = "base: packages with weak signatures are taken";
+    assert_eq!(run.err.matches(told).count(), 1, "{}", run.err);
+    let package = scene.public("base/Packages/alpha-1-1.noarch.rpm");
+    assert!(package.is_file());
+    let again = scene.run(&["sync", "--force"]).ends(0);
+    assert!(
+        !again.err.contains(told),
+        "nothing was judged: {}",
+        again.err
+    );
+}
