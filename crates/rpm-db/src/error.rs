@@ -7,6 +7,8 @@ use rpm_pkg::header::{HeaderError, WriteError};
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_IOERR_NOMEM, SQLITE_IOERR_SHMMAP};
 
+use crate::Backend;
+
 /// Every failure of this crate. Each names the file or directory that it is about.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -31,26 +33,21 @@ pub enum DbError {
         /// The path as given.
         path: PathBuf,
     },
-    /// The database is of the Berkeley DB kind, which nothing here can read.
-    #[error(
-        "{} is a Berkeley DB rpm database, which is not supported; convert it first with `rpmdb --rebuilddb` of an rpm that reads it",
-        path.display()
-    )]
-    BerkeleyDb {
-        /// The `Packages` file.
+    /// The database is of a format that is only read.
+    #[error("{} is {} rpm database, which can be read but not changed", path.display(), backend.article())]
+    ReadOnlyFormat {
+        /// The main file.
         path: PathBuf,
+        /// Its format.
+        backend: Backend,
     },
-    /// The database is of the ndb kind, which is only read.
-    #[error("{} is an ndb rpm database, which can be read but not changed", path.display())]
-    NdbReadOnly {
-        /// The `Packages.db` file.
+    /// The file of a format that is only read breaks that format.
+    #[error("{}: not {} rpm database that can be read: {why}", path.display(), backend.article())]
+    BadFile {
+        /// The main file.
         path: PathBuf,
-    },
-    /// The ndb file breaks its own format.
-    #[error("{}: damaged ndb database: {why}", path.display())]
-    Ndb {
-        /// The `Packages.db` file.
-        path: PathBuf,
+        /// Its format.
+        backend: Backend,
         /// Which rule it breaks.
         why: &'static str,
     },

@@ -1,4 +1,5 @@
-//! Installed packages: the rpm database in SQLite, read and written so that rpm 4.16 to 6 cannot tell.
+//! Installed packages: the rpm database in SQLite, read and written so that rpm 4.16 to 6 cannot tell; those of older
+//! rpm (Berkeley DB) and of SUSE (ndb), read.
 //!
 //! Source of every rule: `docs/reference/rpmdb.md`, measured on rpm 4.16.1, 4.18.0, 4.20.1 and 6.1.
 //!
@@ -34,11 +35,13 @@ pub mod lock;
 pub mod pubkey;
 pub mod schema;
 
+mod bdb;
 mod error;
 mod macro_files;
 mod ndb;
 mod open;
 mod read;
+mod record_file;
 mod root;
 mod write;
 

@@ -26,10 +26,22 @@ pub enum Backend {
     Sqlite,
     /// `Packages.db`: read only.
     Ndb,
-    /// `Packages`: refused.
+    /// `Packages`: read only.
     Bdb,
     /// No database yet.
     None,
+}
+
+impl Backend {
+    /// The format's name with its article.
+    pub const fn article(self) -> &'static str {
+        match self {
+            Self::Sqlite => "a SQLite",
+            Self::Ndb => "an ndb",
+            Self::Bdb => "a Berkeley DB",
+            Self::None => "no",
+        }
+    }
 }
 
 /// What narrows the search for the database down.

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, DEFAULT_NAME, FileControl, OpenFlags};
 
+use crate::bdb::BdbFile;
 use crate::ndb::NdbFile;
+use crate::record_file::RecordFile;
 use crate::{Backend, DbError, DbLocation, schema};
 
 /// An open rpm database.
@@ -24,7 +26,7 @@ pub struct Db {
 #[derive(Debug)]
 pub(crate) enum DatabaseStore {
     Sqlite { conn: Connection, writable: bool },
-    Ndb(NdbFile),
+    Records(Box<dyn RecordFile>),
     Empty,
 }
 
@@ -35,14 +37,13 @@ impl Db {
     /// a file that nobody changes, provided no changes wait in its log.
     ///
     /// # Errors
-    /// [`DbError::BerkeleyDb`], [`DbError::Corrupt`], [`DbError::PendingLog`], [`DbError::Ndb`], or the file cannot
-    /// be read.
+    /// [`DbError::Corrupt`], [`DbError::PendingLog`], [`DbError::BadFile`], or the file cannot be read.
     pub fn open_read(location: &DbLocation) -> Result<Self, DbError> {
         let path = location.file();
         let store = match location.backend {
-            Backend::Bdb => return Err(DbError::BerkeleyDb { path }),
             Backend::None => DatabaseStore::Empty,
-            Backend::Ndb => DatabaseStore::Ndb(NdbFile::open(&path)?),
+            Backend::Bdb => DatabaseStore::Records(Box::new(BdbFile::open(&path)?)),
+            Backend::Ndb => DatabaseStore::Records(Box::new(NdbFile::open(&path)?)),
             Backend::Sqlite => DatabaseStore::Sqlite {
                 conn: open_for_reading(&path)?,
                 writable: false,
@@ -56,14 +57,11 @@ impl Db {
     /// The caller holds the [`crate::TransactionLock`] (take it after [`create_directory`]).
     ///
     /// # Errors
-    /// [`DbError::BerkeleyDb`] and [`DbError::NdbReadOnly`] for the formats that are not written; otherwise as SQLite
-    /// and the file system say.
+    /// [`DbError::ReadOnlyFormat`] for the formats that are not written; otherwise as SQLite and the file system say.
     pub fn open_write(location: &DbLocation) -> Result<Self, DbError> {
         let path = location.file();
-        match location.backend {
-            Backend::Bdb => return Err(DbError::BerkeleyDb { path }),
-            Backend::Ndb => return Err(DbError::NdbReadOnly { path }),
-            Backend::Sqlite | Backend::None => {}
+        if let backend @ (Backend::Bdb | Backend::Ndb) = location.backend {
+            return Err(DbError::ReadOnlyFormat { path, backend });
         }
         create_directory(location)?;
         let fresh = fs::metadata(&path).map_or(true, |meta| meta.len() == 0);
@@ -87,7 +85,7 @@ impl Db {
     pub fn count(&self) -> Result<usize, DbError> {
         match &self.store {
             DatabaseStore::Empty => Ok(0),
-            DatabaseStore::Ndb(file) => Ok(file.len()),
+            DatabaseStore::Records(file) => Ok(file.numbers().len()),
             DatabaseStore::Sqlite { conn, .. } => conn
                 .query_row("SELECT count(*) FROM Packages", [], |row| {
                     row.get::<_, i64>(0)

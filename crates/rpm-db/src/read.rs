@@ -75,7 +75,7 @@ impl Db {
     ) -> Result<(), DbError> {
         match &self.store {
             DatabaseStore::Empty => Ok(()),
-            DatabaseStore::Ndb(file) => {
+            DatabaseStore::Records(file) => {
                 for hnum in file.numbers() {
                     let blob = file.blob(hnum)?.unwrap_or_default();
                     if visit(hnum, blob).is_break() {
@@ -97,7 +97,7 @@ impl Db {
     pub fn get(&self, hnum: u32) -> Result<Option<Header>, DbError> {
         let blob = match &self.store {
             DatabaseStore::Empty => None,
-            DatabaseStore::Ndb(file) => file.blob(hnum)?,
+            DatabaseStore::Records(file) => file.blob(hnum)?,
             DatabaseStore::Sqlite { conn, .. } => conn
                 .prepare_cached(GET)
                 .and_then(|mut s| {

@@ -1,6 +1,7 @@
 //! rpm-db against real rpm databases and the real rpm.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod berkeley;
 mod common;
 mod damage;
 mod fixtures;
