@@ -109,7 +109,9 @@ impl<'a> Paths<'a> {
             Some(known) => known,
             None => {
                 let found = self.installed.with_base(base)?;
-                if found.len() <= FEW {
+                // A manual page in twenty languages is of one package, which is read at once.
+                let packages = found.chunk_by(|a, b| a.hnum == b.hnum).count();
+                if found.len() <= FEW || packages == 1 {
                     return Ok(found);
                 }
                 let common = self.common_name(base, found)?;
