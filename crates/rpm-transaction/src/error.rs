@@ -95,8 +95,9 @@ pub enum TransactionError {
         /// What failed.
         cause: Box<TransactionError>,
     },
-    /// Undoing failed after an error: the journal is kept, and the next start tries again.
-    #[error("{cause}; undoing failed too: {undo}; the next start will try again")]
+    /// Undoing failed after an error: the journal is kept, and the next start tries again; where the database holds the
+    /// change after all (its commit was answered with an error, and is there), it completes the change instead.
+    #[error("{cause}; undoing failed too: {undo}; the next start undoes or completes it")]
     UndoFailed {
         /// What stopped the transaction.
         cause: Box<TransactionError>,

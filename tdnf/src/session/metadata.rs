@@ -21,6 +21,8 @@ pub struct LoadedRepo {
     pub snapshot: Option<SnapshotList>,
 }
 
+type SignatureCheck = Option<Box<DetachedCheck<'static>>>;
+
 /// How eagerly metadata is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
@@ -39,13 +41,23 @@ impl Session<'_> {
     pub fn sources(&self, parts: &[&str], freshness: Freshness) -> Outcome<Vec<LoadedRepo>> {
         // Wherever packages are, modules may decide over them.
         let parts = &[parts, &["modules"]].concat();
-        let repos = self.enabled_repos()?;
-        self.publish_folders(&repos)?;
+        let enabled = self.enabled_repos()?;
+        self.publish_folders(&enabled)?;
+        let (mut repos, mut checks) = (Vec::new(), Vec::new());
+        for repo in enabled {
+            match self.signature_check(&repo) {
+                Ok(check) => {
+                    repos.push(repo);
+                    checks.push(check);
+                }
+                Err(failure) => self.left_out(&repo, failure)?,
+            }
+        }
         let names = repos
             .iter()
             .map(|repo| (repo.id.clone(), repo.name.clone()));
         let names = names.collect();
-        let results = self.refresh(&repos, parts, freshness, names)?;
+        let results = self.refresh((&repos, &checks), parts, freshness, names)?;
         let mut sources = Vec::new();
         for (config, result) in repos.into_iter().zip(results) {
             let set = match result {
@@ -113,7 +125,7 @@ impl Session<'_> {
 
     fn refresh(
         &self,
-        repos: &[RepoConfig],
+        (repos, checks): (&[RepoConfig], &[SignatureCheck]),
         parts: &[&str],
         freshness: Freshness,
         names: BTreeMap<String, String>,
@@ -121,10 +133,9 @@ impl Session<'_> {
         let settings = &self.settings;
         let view = NetworkView::for_repos(self.printer, names);
         let force = freshness == Freshness::Forced || settings.refresh;
-        let checks = self.signature_checks(repos)?;
         let wishes: Vec<RepoRefresh<'_>> = repos
             .iter()
-            .zip(&checks)
+            .zip(checks)
             .map(|(config, check)| RepoRefresh {
                 force: force && !settings.cache_only,
                 check_signature: check.as_deref(),
@@ -149,29 +160,21 @@ impl Session<'_> {
         }
     }
 
-    /// One check for each repository that wants its index signed, with the repository's keys.
-    fn signature_checks(
-        &self,
-        repos: &[RepoConfig],
-    ) -> Outcome<Vec<Option<Box<DetachedCheck<'static>>>>> {
-        let now = self.settings.environment.now;
-        let mut checks: Vec<Option<Box<DetachedCheck<'static>>>> = Vec::new();
-        for repo in repos {
-            if !repo.repo_gpgcheck {
-                checks.push(None);
-                continue;
-            }
-            let keyring = keys::repository_keyring(self, repo)?;
-            checks.push(Some(Box::new(move |signature: &[u8], data: &[u8]| {
-                let outcome = rpm_trust::verify_detached(&keyring, signature, data, now)
-                    .map_err(|error| error.to_string())?;
-                match outcome.accepted() {
-                    Some(_) => Ok(()),
-                    None => Err(plugins::signature_words(&outcome, &keyring)),
-                }
-            })));
+    /// The check of a repository that wants its index signed, with the repository's keys.
+    fn signature_check(&self, repo: &RepoConfig) -> Outcome<SignatureCheck> {
+        if !repo.repo_gpgcheck {
+            return Ok(None);
         }
-        Ok(checks)
+        let now = self.settings.environment.now;
+        let keyring = keys::repository_keyring(self, repo)?;
+        Ok(Some(Box::new(move |signature: &[u8], data: &[u8]| {
+            let outcome = rpm_trust::verify_detached(&keyring, signature, data, now)
+                .map_err(|error| error.to_string())?;
+            match outcome.accepted() {
+                Some(_) => Ok(()),
+                None => Err(plugins::signature_words(&outcome, &keyring)),
+            }
+        })))
     }
 
     /// Says that a repository cannot be had; an error unless the repository may be skipped.

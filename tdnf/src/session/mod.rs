@@ -181,7 +181,12 @@ impl<'a> Session<'a> {
         let main = main.map(|unknown| (unknown, MAIN_KEYS));
         let others = repos.iter().flat_map(|repo| &repo.unknown_keys);
         let others = others.map(|unknown| (unknown, REPO_KEYS));
+        let mut told = BTreeSet::new();
         for ((key, place), known) in main.chain(others) {
+            // A file of subscription-manager has hundreds of sections with the same keys.
+            if !told.insert((place.file(), key)) {
+                continue;
+            }
             let near = nearest(key, known.iter().map(|key| key.name));
             let what = match near.filter(|_| !is_harmless(key)) {
                 Some(near) => format!("unknown key '{key}': did you mean '{near}'?"),

@@ -135,16 +135,19 @@ const FOREIGN_KEYS: &[&str] = &[
     "autorefresh",
     "bandwidth",
     "countme",
+    "deltarepobaseurl",
     "deltarpm",
     "enabled_metadata",
     "enablegroups",
     "failovermethod",
     "fastestmirror",
+    "gpgcakey",
     "http_caching",
     "ip_resolve",
     "keeppackages",
     "max_parallel_downloads",
     "mdpolicy",
+    "mediaid",
     "metadata_timer_sync",
     "mirrorlist_expire",
     "service",
@@ -191,6 +194,10 @@ impl RepoConfig {
     ///
     /// Errors: a value of the wrong kind, or the key `path`.
     pub fn set(&mut self, key: &str, value: &str, place: &Place, vars: &Vars) -> Result<bool> {
+        // zypper writes `path=/`, below baseurl.
+        if key == "path" && value == "/" {
+            return Ok(true);
+        }
         if key == "path" {
             let why = "the place of a cache follows from the id and the URL";
             let what = format!("key {key} is not allowed in repository {}: {why}", self.id);

@@ -309,7 +309,7 @@ fn typing_errors_in_the_configuration() {
     assert_eq!(
         shown(&site, &ran),
         "warning: SITE/repos.d/test.repo:4: unknown key 'gpgchek': did you mean 'gpgcheck'?\n\
-         exit 0\n"
+         warning: SITE/repos.d/test.repo:5: the key 'cost' has no effect here\nexit 0\n"
     );
     site.write(
         "repos.d/test.repo",

@@ -279,7 +279,7 @@ fn variables_of_the_release_and_of_dnf() {
         site.run(&words).ok();
         assert_eq!(
             shown(&[]),
-            format!("v {version} {version}  {arch}"),
+            format!("v {version} {version} $mine {arch}"),
             "{package}"
         );
         site.run(&["-y", "--releasever=1", "erase", package]).ok();
@@ -300,8 +300,8 @@ fn variables_of_the_release_and_of_dnf() {
     site.run(&["-y", "install", "own"]).ok();
     let conf = fs::read_to_string(site.path("tdnf.conf")).expect("written");
     site.write("tdnf.conf", format!("{conf}distroverpkg=nosuch own\n"));
-    assert_eq!(shown(&[]), format!("v 7 7  {arch}"));
-    assert_eq!(shown(&["--releasever=8"]), format!("v 8 8  {arch}"));
+    assert_eq!(shown(&[]), format!("v 7 7 $mine {arch}"));
+    assert_eq!(shown(&["--releasever=8"]), format!("v 8 8 $mine {arch}"));
     // The directories of the root: the first definition counts, and a file beats what is built in.
     site.write("root/etc/yum/vars/mine", "yum\n");
     assert_eq!(shown(&[]), format!("v 7 7 yum {arch}"));
