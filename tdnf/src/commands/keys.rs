@@ -11,7 +11,9 @@ use super::operands::{Operand, Operands, words};
 use crate::args::options::{self, of};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
-use crate::session::{InstanceLock, OfferedKey, Session, StoredKey, offered_keys, stored_keys};
+use crate::session::{
+    InstanceLock, NO_REPOSITORY, OfferedKey, Session, StoredKey, offered_keys, stored_keys,
+};
 use crate::view::keys::{KeyRow, Keys};
 
 pub(super) const COMMAND: Command = Command {
@@ -93,7 +95,7 @@ fn list(session: &Session<'_>) -> Outcome<u8> {
 /// Keys of files and URLs; those that are stored in the same form are left out.
 fn import(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let place = Place::named("keys import");
-    let mut named = RepoConfig::new("keys", place, &session.settings.main)?;
+    let mut named = RepoConfig::new(NO_REPOSITORY, place, &session.settings.main)?;
     let absolute = |word: &String| match word.contains(':') {
         true => word.clone(),
         false => std::path::absolute(word).map_or(word.clone(), |p| p.display().to_string()),

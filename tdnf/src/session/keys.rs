@@ -106,6 +106,9 @@ pub(super) fn repository_keyring(session: &Session<'_>, repo: &RepoConfig) -> Ou
     Ok(keyring)
 }
 
+/// The id under which [`offered_keys`] reads files that no repository names.
+pub const NO_REPOSITORY: &str = "@keys";
+
 /// A key that a repository offers.
 #[derive(Debug, Clone)]
 pub struct OfferedKey {
@@ -185,7 +188,11 @@ fn placed(mut failure: Failure, repo: &RepoConfig) -> Failure {
         .first()
         .cloned()
         .unwrap_or_else(|| failure.code.text());
-    let line = format!("{place}: gpgkey of repository {}: {first}", repo.id);
+    // Files of the command line are no repository's.
+    let line = match repo.id.as_str() {
+        NO_REPOSITORY => format!("{place}: {first}"),
+        id => format!("{place}: gpgkey of repository {id}: {first}"),
+    };
     failure
         .details
         .splice(..1.min(failure.details.len()), [line]);

@@ -147,6 +147,7 @@ fn what_is_no_key_is_not_imported() {
         let path = site.path(file).display().to_string();
         let ran = site.run(&["-y", "keys", "import", &path]);
         assert!(ran.code != 0 && ran.err.contains(word), "{ran:?}");
+        assert!(ran.err.starts_with("keys import: /"), "{ran:?}");
     }
     let ran = site.run(&["-y", "keys", "import", "http://127.0.0.1:9/vendor.asc"]);
     assert_eq!(ran.code, 1508 % 256, "{ran:?}");
