@@ -62,6 +62,12 @@ pub enum DbError {
         /// Main file of the other.
         second: PathBuf,
     },
+    /// What was written to a new database is not what the old one has.
+    #[error("{}: the copy of the rpm database is not the same; nothing was changed", path.display())]
+    NotTheSame {
+        /// The main file of the old database.
+        path: PathBuf,
+    },
     /// There is no database.
     #[error("{}: no rpm database here", path.display())]
     Missing {

@@ -36,6 +36,7 @@ pub mod pubkey;
 pub mod schema;
 
 mod bdb;
+mod convert;
 mod error;
 mod macro_files;
 mod ndb;
@@ -45,6 +46,7 @@ mod record_file;
 mod root;
 mod write;
 
+pub use convert::{convert, kept_directory};
 pub use error::{DbError, is_out_of_memory};
 pub use installed::{FileState, InstallFacts, InstalledHeader, StoredSignature};
 pub use location::{Backend, DatabaseSearch, DbLocation};

@@ -42,17 +42,35 @@ impl WriteTransaction<'_> {
     /// full or the database damaged.
     pub fn add(&mut self, blob: &[u8]) -> Result<u32, DbError> {
         let header = self.parse(blob)?;
+        self.insert(None, blob, &header)
+    }
+
+    /// Adds a header of another database under its number.
+    pub(crate) fn add_as(&mut self, hnum: u32, blob: &[u8]) -> Result<(), DbError> {
+        let path = || self.db.path().to_path_buf();
+        let header = read::parse(blob.to_vec()).map_err(|why| match why {
+            Some(source) => DbError::BadRecord {
+                path: path(),
+                hnum,
+                source,
+            },
+            None => DbError::Nameless { path: path(), hnum },
+        })?;
+        self.insert(Some(hnum), blob, &header).map(drop)
+    }
+
+    fn insert(&mut self, hnum: Option<u32>, blob: &[u8], header: &Header) -> Result<u32, DbError> {
         let hnum = self
             .tx
-            .prepare_cached("INSERT INTO Packages (blob) VALUES (?)")
-            .and_then(|mut s| s.insert([blob]))
+            .prepare_cached("INSERT INTO Packages (hnum, blob) VALUES (?, ?)")
+            .and_then(|mut s| s.insert((hnum, blob)))
             .map_err(DbError::sqlite(self.db.path()))?;
         let hnum = u32::try_from(hnum).map_err(|_| DbError::NoRecord {
             path: self.db.path().to_path_buf(),
             hnum: u32::MAX,
         })?;
         for table in IndexTable::ALL {
-            let rows = index::rows(&header, table);
+            let rows = index::rows(header, table);
             insert(&self.tx, table, hnum, &rows).map_err(DbError::sqlite(self.db.path()))?;
         }
         Ok(hnum)

@@ -1,15 +1,21 @@
 //! The rpm database that a change is written to.
 
+use std::cmp::Ordering;
 use std::io::Read;
 
-use rpm_db::{Backend, Db, DbLocation, MAX_MACRO_FILE, MacroFile, TransactionLock};
+use rpm_db::{Backend, Db, DbError, DbLocation, MAX_MACRO_FILE, MacroFile, TransactionLock};
+use rpm_pkg::evr::vercmp;
 use rpm_pkg::files::{FileList, FileType};
+use rpm_pkg::header::tag;
 use rpm_pkg::package::{DigestChoice, Package};
 use rpm_pkg::payload::{PayloadError, PayloadLimits};
 use rpm_transaction::{Element, RootDir, open_verified};
 
 use crate::error::{At, Failure, Outcome};
 use crate::session::Session;
+
+/// The first rpm that reads and writes SQLite databases.
+const FIRST_WITH_SQLITE: &str = "4.16";
 
 /// The root and its rpm database, locked: made where they are missing. Where there is no package yet, those of
 /// `elements` say where the database belongs: their rpm looks nowhere else.
@@ -20,10 +26,51 @@ pub(super) fn open(
     let root = &session.settings.root;
     std::fs::create_dir_all(root).at(root)?;
     let location = place(session, elements)?;
+    check_format(&location)?;
     rpm_db::create_directory(&location)?;
     let lock = session.database_lock(&location)?;
     let db = Db::open_write(&location)?;
     Ok((RootDir::open(root)?, db, lock))
+}
+
+/// Refuses a database that can be read and not changed, and says what can be done about it.
+pub(super) fn check_format(location: &DbLocation) -> Outcome<()> {
+    let backend @ (Backend::Bdb | Backend::Ndb) = location.backend else {
+        return Ok(());
+    };
+    refuse_old_rpm(location, &Db::open_read(location)?)?;
+    let path = location.file();
+    let refused = DbError::ReadOnlyFormat { path, backend };
+    Err(Failure::from(refused).hint(
+        "nothing was changed; 'tdnf convert-db' makes a SQLite database of it, after a question, and keeps the old files",
+    ))
+}
+
+/// Refuses a database that the root's own rpm could not read any more once it is SQLite's.
+pub(crate) fn refuse_old_rpm(location: &DbLocation, db: &Db) -> Outcome<()> {
+    let mut found = db.by_name("rpm")?;
+    // Where the package has another name (rpm-ndb), the program is the one.
+    for path in [&b"/usr/bin/rpm"[..], b"/bin/rpm"] {
+        for owner in db.file_owners(path)? {
+            let header = db.get(owner.hnum)?;
+            found.extend(header.map(|header| (owner.hnum, header)));
+        }
+    }
+    let versions = found
+        .iter()
+        .filter_map(|(_, header)| header.text(tag::VERSION));
+    let mut old = versions.filter(|version| {
+        vercmp(version.as_bytes(), FIRST_WITH_SQLITE.as_bytes()) == Ordering::Less
+    });
+    let Some(version) = old.next() else {
+        return Ok(());
+    };
+    let (path, backend) = (location.file(), location.backend);
+    let refused = DbError::ReadOnlyFormat { path, backend };
+    Err(Failure::from(refused).hint(format!(
+        "nothing was changed; it is not converted either: rpm {version} of this root cannot read SQLite databases \
+         ({FIRST_WITH_SQLITE} and later can), so only that rpm can change this root"
+    )))
 }
 
 fn place(session: &Session<'_>, elements: &[Element]) -> Outcome<DbLocation> {

@@ -4,7 +4,7 @@ use rpm_db::{Db, pubkey};
 use rpm_pkg::header::tag;
 use rpm_trust::KeyInfo;
 
-use super::record;
+use super::{database, record};
 use crate::error::Outcome;
 use crate::history::Begun;
 use crate::interrupt::Phase;
@@ -40,10 +40,7 @@ pub(super) fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
 }
 
 fn write(session: &Session<'_>, keys: &[KeyInfo], gone: &[u32]) -> Outcome<()> {
-    let location = session.db_location()?;
-    rpm_db::create_directory(&location)?;
-    let _lock = session.database_lock(&location)?;
-    let db = Db::open_write(&location)?;
+    let (_, db, _lock) = database::open(session, &[])?;
     let now = session.settings.environment.now;
     let stored = stored_keys(&db, now)?;
     let rpm = rpm_version(&db)?;

@@ -7,6 +7,7 @@ use repo_client::require_space;
 use rpm_db::{IndexTable, Match};
 use rustix::fs::{StatVfsMountFlags, fstatvfs};
 
+use super::database::check_format;
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{Plan, PlannedChange};
 use crate::session::{LoadedRepo, Session};
@@ -87,8 +88,8 @@ pub(super) fn check_space(
     Ok(())
 }
 
-/// Fails if the programs or the rpm database of the root are on a read-only file system: that is
-/// told before anything is fetched. Every file system that the packages really touch is looked at
+/// Fails if the rpm database is of a format that is only read, or if it or the programs of the root
+/// are on a read-only file system: that is told before anything is fetched. Every file system that the packages really touch is looked at
 /// again when the packages are there.
 pub(super) fn check_writable(session: &Session<'_>) -> Outcome<()> {
     let root = &session.settings.root;
@@ -97,6 +98,7 @@ pub(super) fn check_writable(session: &Session<'_>) -> Outcome<()> {
     }
     let dir = RootDir::open(root)?;
     let database = session.db_location()?;
+    check_format(&database)?;
     let inside = database.dir.strip_prefix(&database.root);
     let inside = Path::new("/").join(inside.unwrap_or(&database.dir));
     for path in [PathBuf::from("/usr"), inside] {

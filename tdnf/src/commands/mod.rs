@@ -4,6 +4,7 @@ mod change;
 mod check;
 mod check_installed;
 mod clean;
+mod convert_db;
 mod count;
 mod files;
 pub mod help;
@@ -92,6 +93,7 @@ pub const ALL: &[Command] = &[
     check::CHECK_LOCAL,
     list::CHECK_UPDATE,
     clean::COMMAND,
+    convert_db::COMMAND,
     count::COMMAND,
     change::DISTRO_SYNC,
     change::DOWNGRADE,

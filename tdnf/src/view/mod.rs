@@ -1,6 +1,7 @@
 //! What is shown: view models, and the [`Screen`] that renders them.
 
 pub mod advisories;
+pub mod conversion;
 pub mod history;
 pub mod keys;
 pub mod notes;

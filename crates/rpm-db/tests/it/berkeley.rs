@@ -10,7 +10,7 @@ use rpm_db::{Backend, Db, DbError, DbLocation, IndexTable};
 use testkit::program;
 use testkit::rpm::Rpm;
 
-use crate::common::{INSTALL, folder, installed, recipes};
+use crate::common::{INSTALL, folder, installed, recipes, write_ours};
 
 type Records = BTreeMap<u32, Vec<u8>>;
 
@@ -158,6 +158,57 @@ fn one_that_rpm_of_that_generation_wrote() {
     assert_eq!(with(&["-qa"]).lines().count(), 3);
     assert_eq!(read(&dir).len(), 3);
     assert_eq!(read(&dir), of_tool());
+}
+
+/// Numbers and headers stay; the old files are kept.
+#[test]
+fn conversion_keeps_numbers_and_headers() {
+    let berkeley = folder();
+    made(berkeley.path(), 4096, false, 3);
+    let mut dirs = vec![berkeley];
+    if let Some(real) = testkit::fixtures::real() {
+        let suse = folder();
+        let from = real.join("knqyf263+go-rpmdb/pkg/testdata/sle15-bci/Packages.db");
+        fs::copy(from, suse.path().join("Packages.db")).unwrap();
+        dirs.push(suse);
+    }
+    for dir in dirs {
+        let dir = dir.path();
+        let before = read(dir);
+        let old = DbLocation::at(dir).unwrap();
+        let bytes = fs::read(old.file()).unwrap();
+        // What an earlier attempt left is no hindrance, nor is an empty database.
+        fs::create_dir(dir.join(".sqlite-conversion")).unwrap();
+        write_ours(&dir.join(".sqlite-conversion"), &[]);
+        fs::write(dir.join("rpmdb.sqlite"), "").unwrap();
+        rpm_db::convert(&old).unwrap();
+        let new = DbLocation::at(dir).unwrap();
+        assert_eq!(new.backend, Backend::Sqlite);
+        assert_eq!(read(dir), before);
+        assert_eq!(Db::open_read(&new).unwrap().check().unwrap(), []);
+        assert_eq!(Rpm::on_db(dir).ok(&["-qa"]).lines().count(), before.len());
+        let kept = rpm_db::kept_directory(&old).join(old.file().file_name().unwrap());
+        assert_eq!(fs::read(kept).unwrap(), bytes);
+        assert!(!dir.join(".sqlite-conversion").exists());
+        assert!(rpm_db::convert(&new).is_err());
+    }
+}
+
+/// A header that cannot be used is named, and nothing has changed.
+#[test]
+fn a_damaged_header_is_not_converted() {
+    let dir = folder();
+    let file = dir.path().join("Packages");
+    let text =
+        "VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n 07000000\n 00112233\nDATA=END\n";
+    let mut load = Command::new("db5.3_load");
+    program::run_with(load.arg(&file), text.as_bytes()).ok();
+    let bytes = fs::read(&file).unwrap();
+    let old = DbLocation::at(dir.path()).unwrap();
+    let error = rpm_db::convert(&old).unwrap_err().to_string();
+    assert!(error.contains("header 7 is damaged"), "{error}");
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
 fn opened(dir: &Path) -> Result<usize, DbError> {

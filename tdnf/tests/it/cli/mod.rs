@@ -3,6 +3,7 @@
 
 mod answers;
 mod changes;
+mod convert;
 mod decided;
 mod history;
 mod interrupts;

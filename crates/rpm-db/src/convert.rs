@@ -1,0 +1,151 @@
+//! From a format that is only read to SQLite, in the same directory (docs/differences.md).
+
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use crate::location::{BDB_FILE, NDB_FILE, SQLITE_FILE};
+use crate::{Backend, Db, DbError, DbLocation, IndexTable};
+
+/// The directory, inside that of the database, that gets the old files.
+const KEPT: &str = "before-sqlite";
+/// The directory, inside that of the database, where the new file is written.
+const STAGE: &str = ".sqlite-conversion";
+/// SQLite's files: unprivileged queries of rpm need the last two, so the main one comes last.
+const NEW_FILES: [&str; 3] = ["-wal", "-shm", ""];
+/// Index files of rpm's past beside those that have the name of a table of today.
+const OLD_TABLES: [&str; 7] = [
+    "Depends",
+    "Filedigests",
+    "Filemd5s",
+    "Packages.lock",
+    "Provideversion",
+    "Pubkeys",
+    "Requireversion",
+];
+
+/// Where [`convert`] puts the old files.
+pub fn kept_directory(location: &DbLocation) -> PathBuf {
+    location.dir.join(KEPT)
+}
+
+/// Writes the headers of a Berkeley DB or ndb database to SQLite, each under its number, and moves the old files to
+/// [`kept_directory`]. The caller holds the [`crate::TransactionLock`]. Before the new file takes its place it was read
+/// back; a run that is stopped leaves the old database, or for a moment both, which [`crate::location::find`] names.
+///
+/// # Errors
+/// [`DbError::Missing`] where there is no such database; a header that cannot be used ([`DbError::BadRecord`],
+/// [`DbError::Nameless`]); old files kept by an earlier run; the disk is full.
+pub fn convert(location: &DbLocation) -> Result<(), DbError> {
+    let dir = &location.dir;
+    if !matches!(location.backend, Backend::Bdb | Backend::Ndb) {
+        return Err(DbError::Missing { path: dir.clone() });
+    }
+    let stage = dir.join(STAGE);
+    remove_all(&stage)?;
+    let kept = kept_directory(location);
+    fs::create_dir(&kept).map_err(DbError::io(&kept))?;
+    let made = fs::create_dir(&stage).map_err(DbError::io(&stage));
+    let copied = made.and_then(|()| copy(location, &stage));
+    if copied.is_err() {
+        // The first failure is the one to tell.
+        let _ = remove_all(&stage);
+        let _ = fs::remove_dir(&kept);
+    }
+    copied?;
+    // An empty SQLite database may stand there: it has no header, or this would not be the database.
+    for suffix in NEW_FILES.iter().rev() {
+        remove_file(&beside(dir, suffix))?;
+    }
+    for suffix in NEW_FILES {
+        rename(&beside(&stage, suffix), &beside(dir, suffix))?;
+    }
+    for name in old_files(dir)? {
+        rename(&dir.join(&name), &kept.join(&name))?;
+    }
+    remove_all(&stage)?;
+    for place in [&kept, dir] {
+        let handle = fs::File::open(place).map_err(DbError::io(place))?;
+        handle.sync_all().map_err(DbError::io(place))?;
+    }
+    Ok(())
+}
+
+/// Writes the new database to `stage` and reads it back.
+fn copy(location: &DbLocation, stage: &Path) -> Result<(), DbError> {
+    let old = Db::open_read(location)?;
+    let new = DbLocation {
+        dir: stage.to_path_buf(),
+        backend: Backend::None,
+        root: location.root.clone(),
+    };
+    let db = Db::open_write(&new)?;
+    let mut tx = db.begin()?;
+    let mut added = Ok(());
+    old.for_each_blob(&mut |hnum, blob| {
+        added = tx.add_as(hnum, &blob);
+        match added {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    added?;
+    tx.commit()?;
+    let mut same = db.count()? == old.count()?;
+    old.for_each_blob(&mut |hnum, blob| {
+        let copy = db.get(hnum);
+        same &= copy.is_ok_and(|copy| copy.is_some_and(|copy| copy.bytes() == blob));
+        ControlFlow::Continue(())
+    })?;
+    match same {
+        true => Ok(()),
+        false => Err(DbError::NotTheSame {
+            path: location.file(),
+        }),
+    }
+}
+
+fn beside(dir: &Path, suffix: &str) -> PathBuf {
+    dir.join(format!("{SQLITE_FILE}{suffix}"))
+}
+
+/// The files of the old database, the main one first: what names both is over with it.
+fn old_files(dir: &Path) -> Result<Vec<String>, DbError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).map_err(DbError::io(dir))? {
+        let name = entry.map_err(DbError::io(dir))?.file_name();
+        names.extend(name.into_string().ok().filter(|name| is_old(name)));
+    }
+    names.sort_by_key(|name| (name != BDB_FILE && name != NDB_FILE, name.clone()));
+    Ok(names)
+}
+
+fn is_old(name: &str) -> bool {
+    let main = [BDB_FILE, NDB_FILE, "Index.db", ".dbenv.lock"];
+    main.contains(&name)
+        || OLD_TABLES.contains(&name)
+        || name.starts_with("__db.")
+        || IndexTable::ALL.iter().any(|table| table.table() == name)
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), DbError> {
+    match fs::rename(from, to) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(DbError::io(from)(e)),
+        _ => Ok(()),
+    }
+}
+
+fn remove_file(path: &Path) -> Result<(), DbError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(DbError::io(path)(e)),
+        _ => Ok(()),
+    }
+}
+
+fn remove_all(path: &Path) -> Result<(), DbError> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(DbError::io(path)(e)),
+        _ => Ok(()),
+    }
+}

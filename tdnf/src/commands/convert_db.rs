@@ -1,0 +1,57 @@
+//! `convert-db`: an rpm database of an old format becomes one of SQLite.
+
+use rpm_db::{Backend, Db};
+
+use super::{Command, Needs};
+use crate::args::options::{self, of};
+use crate::change;
+use crate::error::{Code, Failure, Outcome};
+use crate::session::Session;
+use crate::view::conversion::Conversion;
+
+pub(super) const COMMAND: Command = Command {
+    name: "convert-db",
+    options: &[of::<options::ChangeOptions>()],
+    example: "convert-db",
+    about: "Convert a Berkeley DB or ndb rpm database to SQLite, and keep the old files",
+    needs: Needs::Lock,
+    run,
+    ..Command::PLAIN
+};
+
+fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
+    let location = session.db_location()?;
+    match location.backend {
+        Backend::Bdb | Backend::Ndb => {}
+        Backend::Sqlite => {
+            let line = format!("{} is a SQLite database already", location.file().display());
+            session.printer.info(&line);
+            return Err(Code::CLI_NOTHING_TO_DO.into());
+        }
+        Backend::None => {
+            let path = location.dir.clone();
+            return Err(Failure::from(rpm_db::DbError::Missing { path }));
+        }
+    }
+    let db = Db::open_read(&location)?;
+    change::refuse_old_rpm(&location, &db)?;
+    session.printer.show(&Conversion {
+        database: location.file(),
+        headers: db.count()?,
+        kept: rpm_db::kept_directory(&location),
+    });
+    drop(db);
+    session.confirm()?;
+    if session.settings.test_only {
+        return Ok(0);
+    }
+    let lock = session.database_lock(&location)?;
+    session
+        .interrupt
+        .during(crate::interrupt::Phase::Committed, || {
+            rpm_db::convert(&location)
+        })?;
+    drop(lock);
+    session.printer.info("Converted.");
+    Ok(0)
+}
