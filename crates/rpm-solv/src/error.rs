@@ -12,6 +12,9 @@ pub enum SolvError {
     /// A repository id that this pool never gave out.
     #[error("no such repository in the pool: id {0}")]
     NoSuchRepo(u32),
+    /// The search for an answer took longer than it may ([`SolverOptions::limit`](crate::SolverOptions)).
+    #[error("no answer within {} seconds: the dependencies are too tangled", .0.as_secs())]
+    TooLong(std::time::Duration),
     /// A name or argument holds a NUL byte.
     #[error("{0:?} holds a NUL byte")]
     Nul(String),

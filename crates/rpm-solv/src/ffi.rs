@@ -2,7 +2,7 @@
 
 pub(crate) use libsolv_sys::ffi::*;
 use std::ffi::CStr;
-use std::os::raw::{c_char, c_int};
+use std::os::raw::{c_char, c_int, c_void};
 
 // evr.h of libsolv 0.7.39: not reached by the generated bindings.
 unsafe extern "C" {
@@ -12,6 +12,28 @@ unsafe extern "C" {
         evr2: *const c_char,
         mode: c_int,
     ) -> c_int;
+}
+
+/// A callback of `pool_setdebugcallback`.
+pub(crate) type DebugCallback = unsafe extern "C" fn(*mut Pool, *mut c_void, c_int, *const c_char);
+
+/// One that may unwind, as libsolv takes it: C frames have nothing to clean up, and gcc and clang write the tables
+/// that unwinding needs on x86-64 and aarch64.
+pub(crate) fn as_debug_callback(
+    callback: unsafe extern "C-unwind" fn(*mut Pool, *mut c_void, c_int, *const c_char),
+) -> DebugCallback {
+    // SAFETY: the two types differ in nothing but whether the callee may unwind, and C code alone calls it.
+    unsafe { std::mem::transmute(callback) }
+}
+
+/// The searches, as what a callback may unwind.
+pub(crate) mod unwinding {
+    use super::{Id, Queue, Solver, c_int};
+
+    unsafe extern "C-unwind" {
+        pub(crate) fn solver_solve(solver: *mut Solver, jobs: *mut Queue) -> c_int;
+        pub(crate) fn solver_solution_count(solver: *mut Solver, problem: Id) -> u32;
+    }
 }
 
 /// `EVRCMP_COMPARE` of evr.h.

@@ -3,6 +3,7 @@
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
 use crate::pool::{Pool, RepoId, SolvableId};
+use std::time::Duration;
 
 /// What to do with a job's packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -175,6 +176,9 @@ impl SolverJob {
     }
 }
 
+/// How long a search may take unless more is given: those over whole distributions take seconds.
+pub const SOLVER_LIMIT: Duration = Duration::from_secs(30);
+
 /// How the solver works. The default is tdnf's (docs/reference/tdnf.md, 14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SolverOptions {
@@ -198,6 +202,8 @@ pub struct SolverOptions {
     pub install_also_updates: bool,
     /// Recommends and Supplements are not followed.
     pub ignore_recommended: bool,
+    /// How long one search may take.
+    pub limit: Duration,
     /// Further flags: libsolv's number and value.
     pub extra: &'static [(u32, bool)],
 }
@@ -215,6 +221,7 @@ impl Default for SolverOptions {
             yum_obsoletes: true,
             install_also_updates: true,
             ignore_recommended: false,
+            limit: SOLVER_LIMIT,
             extra: &[],
         }
     }

@@ -1,9 +1,12 @@
 //! Why there is no solution.
 
+use crate::error::SolvError;
 use crate::ffi::{self, Id};
+use crate::limit::within;
 use crate::pool::{Pool, SolvableId};
 use crate::queue::Queue;
 use crate::solver::RawSolver;
+use std::time::Duration;
 
 /// The kinds of rule that matter to a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -179,7 +182,15 @@ fn rule_kind(kind: ffi::SolverRuleinfo) -> RuleKind {
 
 /// The ways out of the problems, in their order, until there are `limit` of them. Each is found by
 /// solving again without one of the rules that clash, which takes its time where there are many.
-pub(crate) fn read_ways_out(pool: &Pool, solver: &mut RawSolver, limit: usize) -> Vec<Vec<Fix>> {
+///
+/// # Errors
+/// A search takes longer than `time`; the solver may then not be freed.
+pub(crate) fn read_ways_out(
+    pool: &mut Pool,
+    solver: &mut RawSolver,
+    time: Duration,
+    limit: usize,
+) -> Result<Vec<Vec<Fix>>, SolvError> {
     // SAFETY: the solver is live and has run.
     let count = unsafe { ffi::solver_problem_count(solver.as_ptr()) } as Id;
     let (mut all, mut found) = (Vec::new(), 0);
@@ -187,16 +198,18 @@ pub(crate) fn read_ways_out(pool: &Pool, solver: &mut RawSolver, limit: usize) -
         if found >= limit {
             break;
         }
-        let fixes = read_fixes(pool, solver, problem);
+        let count = within(pool, time, || {
+            // SAFETY: the problem number is within the solver's count.
+            unsafe { ffi::unwinding::solver_solution_count(solver.as_ptr(), problem) }
+        })?;
+        let fixes = read_fixes(pool, solver, problem, count as Id);
         found += fixes.len();
         all.push(fixes);
     }
-    all
+    Ok(all)
 }
 
-fn read_fixes(pool: &Pool, solver: &mut RawSolver, problem: Id) -> Vec<Fix> {
-    // SAFETY: the problem number is within the solver's count.
-    let count = unsafe { ffi::solver_solution_count(solver.as_ptr(), problem) } as Id;
+fn read_fixes(pool: &Pool, solver: &mut RawSolver, problem: Id, count: Id) -> Vec<Fix> {
     (1..=count)
         .map(|solution| {
             let mut elements = Vec::new();

@@ -3,6 +3,7 @@
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
 use crate::goal::{SolverJob, SolverOptions};
+use crate::limit::within;
 use crate::pool::{Pool, SolvableId};
 use crate::problem::{Fix, SolverProblem, read_problems, read_ways_out};
 use crate::queue::{Queue, queue_ids};
@@ -120,7 +121,12 @@ impl Pool {
         limit: usize,
     ) -> Result<Vec<Vec<Fix>>, SolvError> {
         let (mut solver, _) = self.run_solver(jobs, options)?;
-        Ok(read_ways_out(self, &mut solver, limit))
+        let found = read_ways_out(self, &mut solver, options.limit, limit);
+        if found.is_err() {
+            // Unwound half-way: it may not be freed.
+            std::mem::forget(solver);
+        }
+        found
     }
 
     /// A solver that has run, and whether it found a solution.
@@ -140,11 +146,22 @@ impl Pool {
         let raw = unsafe { ffi::solver_create(self.raw.as_ptr()) };
         let mut solver = RawSolver(NonNull::new(raw).ok_or_else(SolvError::memory)?);
         // SAFETY: solver and queue are live; each `how, what` pair was made for this pool.
-        let problems = unsafe {
+        unsafe {
             for (flag, value) in options.pairs() {
                 ffi::solver_set_flag(solver.as_ptr(), flag, value);
             }
-            ffi::solver_solve(solver.as_ptr(), queue.as_mut_ptr())
+        }
+        let searched = within(self, options.limit, || {
+            // SAFETY: as above; the search changes nothing of the pool but its lists of providers, which grow.
+            unsafe { ffi::unwinding::solver_solve(solver.as_ptr(), queue.as_mut_ptr()) }
+        });
+        let problems = match searched {
+            Ok(problems) => problems,
+            Err(error) => {
+                // Unwound half-way: it may not be freed.
+                std::mem::forget((solver, queue));
+                return Err(error);
+            }
         };
         tracing::debug!(problems, "solved");
         Ok((solver, problems == 0))

@@ -101,6 +101,9 @@ impl From<rpm_solv::SolvError> for Failure {
                 damaged_cache: Some(path),
                 ..failure
             },
+            rpm_solv::SolvError::TooLong(_) => failure.hint(
+                "name fewer packages, or leave the repository out that they come from: --disablerepo=ID",
+            ),
             _ => failure,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rpm_solv::{SolvableId, SolveResult as Answer, SolverJob, SolverOptions};
 
@@ -83,6 +84,9 @@ impl Goal {
     }
 }
 
+/// How long a search may take that asks for the packages of all repositories at once.
+const CHECK_LIMIT: Duration = Duration::from_secs(600);
+
 /// Whether jobs can be done together; their problems as error 1301, without those that the
 /// request leaves out.
 pub fn check(
@@ -91,7 +95,10 @@ pub fn check(
     metadata: &dyn OnDemand,
     jobs: &[SolverJob],
 ) -> Outcome<()> {
-    let options = SolverOptions::default();
+    let options = SolverOptions {
+        limit: CHECK_LIMIT,
+        ..SolverOptions::default()
+    };
     let mut problems = loop {
         match packages.pool.solve(jobs, &options)? {
             Answer::Solved(_) => return Ok(()),

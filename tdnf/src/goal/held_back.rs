@@ -1,9 +1,11 @@
 //! What an update of everything passes over, and why: the solver itself only leaves it as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rpm_solv::{
-    JobAction, JobTarget, SolvableId, SolveResult, SolverJob, SolverOptions, SolverProblem,
+    JobAction, JobTarget, SolvError, SolvableId, SolveResult, SolverJob, SolverOptions,
+    SolverProblem,
 };
 
 use super::{Goal, Request};
@@ -14,6 +16,9 @@ use crate::session::Packages;
 
 /// Packages whose reason is told; of further ones the name is enough.
 const MAX_REASONS: usize = 20;
+
+/// How long the reasons are looked for.
+const REASON_LIMIT: Duration = Duration::from_secs(5);
 
 /// The newer packages that a plan does without although the goal asks for all updates, each with
 /// the solver's reason.
@@ -33,11 +38,17 @@ pub(super) fn held_back(
     let several = request.install_only.iter().cloned().map(JobTarget::Name);
     let several = several.map(|name| SolverJob::new(JobAction::MultiVersion, name));
     let jobs: Vec<SolverJob> = asked.chain(several).collect();
+    let options = SolverOptions {
+        limit: REASON_LIMIT,
+        ..SolverOptions::default()
+    };
     let problems = match missed.is_empty() {
         true => Vec::new(),
-        false => match packages.pool.solve(&jobs, &SolverOptions::default())? {
-            SolveResult::Solved(_) => Vec::new(),
-            SolveResult::Problems(problems) => problems,
+        false => match packages.pool.solve(&jobs, &options) {
+            Ok(SolveResult::Problems(problems)) => problems,
+            // The names are enough where the reasons are hard to find.
+            Ok(SolveResult::Solved(_)) | Err(SolvError::TooLong(_)) => Vec::new(),
+            Err(error) => return Err(error.into()),
         },
     };
     let note = |id: &SolvableId| Note::HeldBack(packages.pool.nevra(*id), why(&problems, *id));

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rpm_pkg::dep::DepGroup;
 use rpm_solv::{
-    FixKind, JobAction as Wish, JobTarget, Solution, SolvableId, SolveResult as Answer, SolverJob,
-    SolverOptions, SolverProblem, StepKind, TransactionStep,
+    FixKind, JobAction as Wish, JobTarget, Solution, SolvError, SolvableId, SolveResult as Answer,
+    SolverJob, SolverOptions, SolverProblem, StepKind, TransactionStep,
 };
 
 use super::held_back::held_back;
@@ -169,7 +169,11 @@ fn dropped(
         true => MAX_FIXES,
         false => usize::MAX,
     };
-    let ways_out = packages.pool.ways_out(jobs, options, limit)?;
+    let ways_out = match packages.pool.ways_out(jobs, options, limit) {
+        // The problems alone are told where ways out are hard to find.
+        Err(SolvError::TooLong(_)) if is_left.contains(&true) => vec![Vec::new(); problems.len()],
+        found => found?,
+    };
     if is_left.contains(&true) {
         let left = of_those(problems, &is_left);
         let ways_out = of_those(&ways_out, &is_left);

@@ -201,6 +201,7 @@ fn options(run: &Run) -> Option<SolverOptions> {
         yum_obsoletes: false,
         install_also_updates: false,
         ignore_recommended: false,
+        limit: rpm_solv::SOLVER_LIMIT,
         extra: extra.leak(),
     })
 }

@@ -7,4 +7,5 @@ mod libsolv_cases;
 mod order;
 mod questions;
 mod reader;
+mod tangled;
 mod versions;

@@ -1,0 +1,85 @@
+//! Searches that would take years end in time.
+
+use std::time::{Duration, Instant};
+
+use rpm_solv::{
+    DepInput, EvrInput, JobAction, PackageInput, Pool, SolvError, SolveResult, SolverJob,
+    SolverOptions,
+};
+
+fn dep(name: &str) -> DepInput<'_> {
+    DepInput {
+        name,
+        ..DepInput::default()
+    }
+}
+
+/// More pigeons than holes: each pigeon needs a hole, each hole takes one. To see that it cannot be takes time that
+/// grows faster than any power of their number.
+fn pigeons(count: usize) -> (Pool, Vec<SolverJob>) {
+    let mut pool = Pool::new("x86_64").unwrap();
+    let repo = pool.add_repo("r", 50).unwrap();
+    let evr = EvrInput::new(None, "1", "1");
+    for hole in 1..count {
+        for pigeon in 0..count {
+            let (name, seat) = (format!("in-{hole}-{pigeon}"), format!("seat-{pigeon}"));
+            let (own, hole) = (format!("hole-{hole}"), format!("hole-{hole}"));
+            let input = PackageInput {
+                name: &name,
+                arch: "noarch",
+                evr,
+                provides: &[dep(&seat), dep(&own)],
+                conflicts: &[dep(&hole)],
+                ..PackageInput::default()
+            };
+            pool.add_package(repo, &input).unwrap();
+        }
+    }
+    let mut jobs = Vec::new();
+    for pigeon in 0..count {
+        let (name, seat) = (format!("pigeon-{pigeon}"), format!("seat-{pigeon}"));
+        let input = PackageInput {
+            name: &name,
+            arch: "noarch",
+            evr,
+            requires: &[dep(&seat)],
+            ..PackageInput::default()
+        };
+        let id = pool.add_package(repo, &input).unwrap();
+        jobs.push(SolverJob::solvable(JobAction::Install, id));
+    }
+    (pool, jobs)
+}
+
+#[test]
+fn a_search_without_end_is_given_up() {
+    let (mut pool, jobs) = pigeons(16);
+    let limit = Duration::from_secs(1);
+    let options = SolverOptions {
+        limit,
+        ..SolverOptions::default()
+    };
+    let begun = Instant::now();
+    let answer = pool.solve(&jobs, &options);
+    assert!(matches!(answer, Err(SolvError::TooLong(_))), "{answer:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    // The pool can be asked further.
+    let few = pool.solve(&jobs[..3], &options).unwrap();
+    let SolveResult::Solved(solution) = few else {
+        panic!("{few:?}");
+    };
+    assert_eq!(solution.steps.len(), 6);
+}
+
+#[test]
+fn what_takes_little_time_is_answered() {
+    let (mut pool, jobs) = pigeons(5);
+    let answer = pool.solve(&jobs, &SolverOptions::default()).unwrap();
+    assert!(matches!(answer, SolveResult::Problems(_)));
+    assert!(
+        !pool
+            .ways_out(&jobs, &SolverOptions::default(), 3)
+            .unwrap()
+            .is_empty()
+    );
+}
