@@ -1,12 +1,16 @@
-//! From a format that is only read to SQLite, in the same directory (docs/differences.md).
+//! A database that becomes another: SQLite in place of a format that is only read, or the same in another directory
+//! (docs/differences.md).
 
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::location::{BDB_FILE, NDB_FILE, SQLITE_FILE};
-use crate::{Backend, Db, DbError, DbLocation, IndexTable};
+use crate::macro_files::MacroSet;
+use crate::open::has_pending_log;
+use crate::{Backend, Db, DbError, DbLocation, IndexTable, create_directory, root};
 
 /// The directory, inside that of the database, that gets the old files.
 const KEPT: &str = "before-sqlite";
@@ -54,20 +58,63 @@ pub fn convert(location: &DbLocation) -> Result<(), DbError> {
         let _ = fs::remove_dir(&kept);
     }
     copied?;
-    // An empty SQLite database may stand there: it has no header, or this would not be the database.
-    for suffix in NEW_FILES.iter().rev() {
-        remove_file(&beside(dir, suffix))?;
-    }
-    for suffix in NEW_FILES {
-        rename(&beside(&stage, suffix), &beside(dir, suffix))?;
-    }
+    // A SQLite database that stands there has no header, or this would not be the database.
+    replace(&stage, dir)?;
     for name in old_files(dir)? {
         rename(&dir.join(&name), &kept.join(&name))?;
     }
     remove_all(&stage)?;
-    for place in [&kept, dir] {
-        let handle = fs::File::open(place).map_err(DbError::io(place))?;
-        handle.sync_all().map_err(DbError::io(place))?;
+    sync([&kept, dir])
+}
+
+/// Moves a database to where the rpm of its root looks, and says where that is; none where it is there already, where
+/// nobody can say, or while changes wait in the log. The caller holds the [`crate::TransactionLock`], and nobody in this
+/// process has the database open.
+///
+/// # Errors
+/// A file cannot be moved: the directory is on another file system.
+pub fn follow_rpm(location: &DbLocation) -> Result<Option<PathBuf>, DbError> {
+    let old = &location.dir;
+    let Some(path) = MacroSet::read(&location.root, &[]).dbpath() else {
+        return Ok(None);
+    };
+    let dir = root::resolve(&location.root, &path)?;
+    if location.backend != Backend::Sqlite || has_pending_log(&location.file()) {
+        return Ok(None);
+    }
+    let place = DbLocation {
+        dir: dir.clone(),
+        ..location.clone()
+    };
+    create_directory(&place)?;
+    let identity = |dir: &Path| {
+        let meta = fs::metadata(dir).map_err(DbError::io(dir))?;
+        Ok((meta.dev(), meta.ino()))
+    };
+    // The same directory may be mounted twice.
+    if identity(old)? == identity(&dir)? {
+        return Ok(None);
+    }
+    replace(old, &dir)?;
+    sync([old, &dir])?;
+    Ok(Some(dir))
+}
+
+/// Moves the files of a SQLite database, for which an empty one makes room.
+fn replace(from: &Path, to: &Path) -> Result<(), DbError> {
+    for suffix in NEW_FILES.iter().rev() {
+        remove_file(&beside(to, suffix))?;
+    }
+    for suffix in NEW_FILES {
+        rename(&beside(from, suffix), &beside(to, suffix))?;
+    }
+    Ok(())
+}
+
+fn sync(dirs: [&Path; 2]) -> Result<(), DbError> {
+    for dir in dirs {
+        let handle = fs::File::open(dir).map_err(DbError::io(dir))?;
+        handle.sync_all().map_err(DbError::io(dir))?;
     }
     Ok(())
 }

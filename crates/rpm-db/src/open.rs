@@ -276,7 +276,7 @@ fn settle(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn has_pending_log(path: &Path) -> bool {
+pub(crate) fn has_pending_log(path: &Path) -> bool {
     fs::metadata(beside(path, "-wal")).is_ok_and(|meta| meta.len() > 0)
 }
 

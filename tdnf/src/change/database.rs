@@ -33,6 +33,29 @@ pub(super) fn open(
     Ok((RootDir::open(root)?, db, lock))
 }
 
+/// Moves the database of an installroot to where the rpm that has come looks for it. Where that fails everything else is
+/// done, and the next change tries again.
+pub(super) fn follow_rpm(session: &Session<'_>) -> Outcome<()> {
+    let settings = &session.settings;
+    if settings.dbpath.is_some() || settings.root == std::path::Path::new("/") {
+        return Ok(());
+    }
+    let location = session.db_location()?;
+    let _lock = session.database_lock(&location)?;
+    match rpm_db::follow_rpm(&location) {
+        Ok(None) => {}
+        Ok(Some(dir)) => session.printer.info(&format!(
+            "The rpm database is now in {}, where the rpm of this root looks",
+            dir.display()
+        )),
+        Err(error) => session.printer.err(&format!(
+            "warning: the rpm of this root will not find its database in {}: {error}",
+            location.dir.display()
+        )),
+    }
+    Ok(())
+}
+
 /// Refuses a database that can be read and not changed, and says what can be done about it.
 pub(super) fn check_format(location: &DbLocation) -> Outcome<()> {
     let backend @ (Backend::Bdb | Backend::Ndb) = location.backend else {

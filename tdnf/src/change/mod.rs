@@ -187,6 +187,7 @@ fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified
         .and_then(|()| record::done(session, &history, &begun, &before));
     hooks::after(session, plan);
     written.map_err(|failure| failure.hint(ONLY_THE_RECORD))?;
+    database::follow_rpm(session)?;
     if !session.settings.main.keepcache {
         rest.remove_cached();
     }

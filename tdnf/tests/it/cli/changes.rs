@@ -288,6 +288,7 @@ fn the_database_of_a_new_root_is_where_its_rpm_looks() {
         fs::create_dir_all(&old).unwrap();
         testkit::rpm::Rpm::on_db(&old).program_ok("rpmdb", &["--initdb"]);
         site.run(&["-y", "install", "rpm-libs", "beta"]).ok();
+        let dir_name = dir;
         let dir = site.root.join(dir);
         let names = testkit::rpm::Rpm::on_db(&dir).ok(&["-qa", "--qf", "%{NAME}\n"]);
         let mut names: Vec<&str> = names.lines().collect();
@@ -297,6 +298,23 @@ fn the_database_of_a_new_root_is_where_its_rpm_looks() {
         let listed = site.run(&["list", "installed"]).ok().out;
         assert!(listed.contains("beta.noarch"), "{listed}");
         site.run(&["-y", "erase", "beta"]).ok();
+        assert_eq!(testkit::rpm::Rpm::on_db(&dir).all().len(), 1);
+        // The same in two steps: what is there already goes along.
+        let site = Site::with(&[macros(file, value), plain("beta", "1.0")]);
+        site.run(&["-y", "install", "beta"]).ok();
+        assert_eq!(site.rpm_names(), ["beta-1.0"]);
+        let said = site.run(&["-y", "install", "rpm-libs"]).ok();
+        said.says(&[
+            "The rpm database is now in",
+            "where the rpm of this root looks",
+        ]);
+        let dir = site.root.join(dir_name);
+        assert_eq!(testkit::rpm::Rpm::on_db(&dir).all().len(), 2);
+        assert!(!site.root.join("var/lib/rpm/rpmdb.sqlite").exists());
+        let listed = site.run(&["list", "installed"]).ok().out;
+        assert!(listed.contains("beta.noarch"), "{listed}");
+        let said = site.run(&["-y", "erase", "beta"]).ok();
+        assert!(!said.out.contains("now in"), "{said:?}");
         assert_eq!(testkit::rpm::Rpm::on_db(&dir).all().len(), 1);
         assert_eq!(testkit::rpm::Rpm::on_db(&old).ok(&["-qa"]), "");
     }
