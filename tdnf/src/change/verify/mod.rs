@@ -256,10 +256,9 @@ impl Judge<'_, '_> {
     fn offer_keys(&mut self, package: &Unverified<'_>, refusal: &Refusal) -> Outcome<bool> {
         let &Unverified {
             path,
-            file,
-            change,
             repo,
             admitted,
+            ..
         } = package;
         let unknown = match refusal {
             Refusal::UnknownKey { .. } => true,
@@ -283,22 +282,15 @@ impl Judge<'_, '_> {
         let mut reason = None;
         for offered in offered {
             let stored = self.keyring.key(&offered.key.fingerprint, now);
-            let mut alone = Keyring::under(self.keyring.crypto_policy().cloned());
-            for copy in stored.iter().chain([&offered.key]) {
-                alone.add_armored_or_binary(&copy.binary).map_err(|error| {
-                    Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string())
-                })?;
-            }
-            let (_, evidence) = examine(file, path, change, &alone, now)?;
-            match judge_admitting(&evidence, Policy::GpgCheck, &admitted.weaknesses) {
-                Verdict::Accepted(_) => {}
+            let alone = match self.try_key(package, &offered.key, stored.as_ref())? {
+                Ok(alone) => alone,
                 // It is by this key, but the key, or what it covers, does not do.
-                Verdict::Refused(refusal) => {
+                Err(refusal) => {
                     let by_another = matches!(refusal, Refusal::UnknownKey { .. });
                     reason = reason.or((!by_another).then_some(refusal));
                     continue;
                 }
-            }
+            };
             self.ask(&offered, stored.as_ref())?;
             offered.add_to(&mut self.keyring)?;
             self.accepted.extend(alone.keys(now));
@@ -319,6 +311,28 @@ impl Judge<'_, '_> {
                 "compare the key that the publisher names with gpgkey= of the .repo file; nothing \
                  was installed",
             ))
+    }
+
+    /// The keyring of this key alone, its stored copy included, if that verifies the package; else why not.
+    fn try_key(
+        &self,
+        package: &Unverified<'_>,
+        key: &KeyInfo,
+        stored: Option<&KeyInfo>,
+    ) -> Outcome<Result<Keyring, Refusal>> {
+        let mut alone = Keyring::under(self.keyring.crypto_policy().cloned());
+        for copy in stored.into_iter().chain([key]) {
+            let added = alone.add_armored_or_binary(&copy.binary);
+            added
+                .map_err(|error| Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string()))?;
+        }
+        let now = self.session.settings.environment.now;
+        let (_, evidence) = examine(package.file, package.path, package.change, &alone, now)?;
+        let admits = &package.admitted.weaknesses;
+        Ok(match judge_admitting(&evidence, Policy::GpgCheck, admits) {
+            Verdict::Accepted(_) => Ok(alone),
+            Verdict::Refused(refusal) => Err(refusal),
+        })
     }
 
     /// Shows the key, and what it stands beside or in place of: the copy of the same key that does not do
