@@ -177,14 +177,22 @@ pub fn has_successor(packages: &mut Packages, name: &str) -> Outcome<bool> {
     Ok(!obsoleters(packages, name)?.is_empty())
 }
 
-/// The best package that takes the place of `old`, which has this name.
+/// The best package that takes the place of `old`, which has this name. Where it is not installed, the
+/// package also has to provide the name, as in tdnf.
 fn successor(
     packages: &mut Packages,
     name: &str,
     old: Option<SolvableId>,
 ) -> Outcome<Option<SolvableId>> {
-    let mut found = obsoleters(packages, name)?;
-    found.retain(|id| old.is_none_or(|old| packages.pool.obsoletes(*id, old)));
+    let mut found = match old.is_some_and(|old| packages.pool.is_installed(old)) {
+        true => packages.pool.whatmatches(DepGroup::Obsoletes, name)?,
+        false => obsoleters(packages, name)?,
+    };
+    let pool = &packages.pool;
+    found.retain(|id| {
+        let other = !pool.is_installed(*id) && pool.name(*id) != name;
+        other && packages.runs_here(*id) && old.is_none_or(|old| pool.obsoletes(*id, old))
+    });
     Ok(packages.best(&found))
 }
 
