@@ -4,9 +4,10 @@ use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
 
 use reqwest::{Certificate, Identity};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{AlertDescription, CertificateError, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{AlertDescription, CertificateError, InconsistentKeys, RootCertStore};
 
 use crate::error::{Cause, TlsFault};
 use crate::options::{CA_BUNDLES, ClientOptions, Tls};
@@ -71,9 +72,15 @@ pub(crate) fn identity(tls: &Tls) -> Result<Option<Identity>, Cause> {
             .map_err(|e| fault(TlsFault::LocalFile, format!("{}: {e}", path.display())))
     };
     let mut pem = read(cert)?;
-    if let Some(key) = &tls.client_key {
+    let key = match &tls.client_key {
+        Some(key) => read(key)?,
+        None => pem.clone(),
+    };
+    let key_file = tls.client_key.as_ref().unwrap_or(cert);
+    fits(&pem, &key, (cert, key_file)).map_err(|why| fault(TlsFault::LocalFile, why))?;
+    if tls.client_key.is_some() {
         pem.push(b'\n');
-        pem.extend(read(key)?);
+        pem.extend(key);
     }
     let whole = Identity::from_pem(&pem).map_err(|e| {
         let why = e
@@ -82,6 +89,33 @@ pub(crate) fn identity(tls: &Tls) -> Result<Option<Identity>, Cause> {
         fault(TlsFault::LocalFile, format!("{}: {why}", cert.display()))
     })?;
     Ok(Some(whole))
+}
+
+/// Whether a key is that of a certificate, and both can be used: the library says no more than "builder error".
+fn fits(pem: &[u8], key: &[u8], (cert_file, key_file): (&Path, &Path)) -> Result<(), String> {
+    let (cert_name, key_name) = (cert_file.display(), key_file.display());
+    if key.windows(9).any(|word| word == b"ENCRYPTED") {
+        return Err(format!(
+            "{key_name}: the key is encrypted, and nobody is asked for its password"
+        ));
+    }
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|e| format!("{key_name}: no private key: {e}"))?;
+    let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certs = certs.map_err(|e| format!("{cert_name}: {e}"))?;
+    let key = rustls::crypto::ring::sign::any_supported_type(&key)
+        .map_err(|e| format!("{key_name}: {e}"))?;
+    match CertifiedKey::new(certs, key).keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(()),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(format!(
+            "{key_name}: the key does not belong to the certificate {cert_name}"
+        )),
+        Err(error) if error.to_string().contains("UnsupportedCertVersion") => Err(format!(
+            "{cert_name}: a certificate of X.509 version 1 cannot be used; it must be of version 3 \
+             (openssl x509 -req makes one with -extfile)"
+        )),
+        Err(error) => Err(format!("{cert_name}: {error}")),
+    }
 }
 
 /// What a TLS error of the library means.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use std::path::Path;
+
 use percent_encoding::percent_decode_str;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 
@@ -171,4 +173,18 @@ pub fn repo_files(dir: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
     let mut files = vars::plain_files(dir)?;
     files.retain(|path| path.extension().is_some_and(|e| e == "repo"));
     Ok(files)
+}
+
+/// A `file://` URL of an absolute path. A comma is written as `%2C`: it would end an item of a list.
+pub fn file_url(path: &Path) -> String {
+    let mut url = String::from("file://");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        let plain = byte.is_ascii_alphanumeric() || b"/._~+-@:=".contains(byte);
+        if plain {
+            url.push(char::from(*byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    url
 }

@@ -11,13 +11,12 @@ use std::path::{Path, PathBuf};
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::package::Package;
 use rpm_repo::filelists::{self, FilelistsPackage};
-use rpm_repo::layout::{Href, fault};
+use rpm_repo::layout::{Href, fault, file_url};
 use rpm_repo::primary::{self, FileFacts, PrimaryPackage};
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use whole_file::{Access, Durability};
 
 use crate::error::{At, Code, Failure, Outcome};
-use crate::settings::file_url;
 
 /// Deepest folder that is looked into.
 const MAX_DEPTH: usize = 32;

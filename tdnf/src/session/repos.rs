@@ -5,12 +5,13 @@ use std::path::Path;
 
 use rpm_repo::Place;
 use rpm_repo::config::{RepoConfig, read_repo_dirs};
+use rpm_repo::layout::file_url;
 use rpm_repo::vars::Vars;
 
 use crate::args::RepoSwitch;
 use crate::error::{At, Code, Failure, Outcome};
 use crate::session::from_dir;
-use crate::settings::{RepoOrigin, Settings, file_url};
+use crate::settings::{RepoOrigin, Settings};
 
 /// Reads all repositories of the settings: `.repo` files, those of the command line, overrides
 /// and switches, in this order.

@@ -22,7 +22,7 @@ use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
 
 pub use environment::Environment;
-pub use overrides::{RepoOrigin, RepoOverride, TemporaryRepo, file_url};
+pub use overrides::{RepoOrigin, RepoOverride, TemporaryRepo};
 pub use tsflags::TsFlags;
 
 /// Where the configuration is unless another file is given.

@@ -1,9 +1,10 @@
 //! What the command line says about configuration values and repositories.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rpm_repo::Place;
 use rpm_repo::config::MainConfig;
+use rpm_repo::layout::file_url;
 
 use super::bad_value;
 use crate::args::options::Setopt;
@@ -90,20 +91,6 @@ pub(super) fn temporary_repo(given: &RepoFrom) -> Outcome<TemporaryRepo> {
         id: id.to_owned(),
         origin,
     })
-}
-
-/// A `file://` URL of an absolute path. A comma is written as `%2C`: it would end an item of a list.
-pub fn file_url(path: &Path) -> String {
-    let mut url = String::from("file://");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        let plain = byte.is_ascii_alphanumeric() || b"/._~+-@:=".contains(byte);
-        if plain {
-            url.push(char::from(*byte));
-        } else {
-            url.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    url
 }
 
 /// The items of `--exclude`: they end at a comma, or at a colon that parts no epoch from a version

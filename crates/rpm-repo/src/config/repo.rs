@@ -205,7 +205,12 @@ impl RepoConfig {
         }
         if EXPANDED_KEYS.contains(&key) {
             let value = &self.expand(key, value, place, vars);
-            return self.set_key(&KeyLine { key, value, place });
+            let known = self.set_key(&KeyLine { key, value, place })?;
+            // As dnf takes it: a path is a directory of this machine.
+            for url in self.baseurl.iter_mut().filter(|url| url.starts_with('/')) {
+                *url = layout::file_url(Path::new(url.as_str()));
+            }
+            return Ok(known);
         }
         self.set_key(&KeyLine { key, value, place })
     }

@@ -104,18 +104,22 @@ struct IniParser {
 impl IniParser {
     fn line(&mut self, line: &[u8], place: Place) -> Result<()> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let Ok(line) = std::str::from_utf8(line) else {
+        // Old files have comments in other character sets.
+        if line.trim_ascii_start().starts_with(b"#") || line.trim_ascii_start().starts_with(b";") {
+            return Ok(());
+        }
+        let line = &*String::from_utf8_lossy(line);
+        // A name is for people; in everything else a guess could mean another file.
+        if line.contains('\u{fffd}') && !line.trim_start().to_ascii_lowercase().starts_with("name")
+        {
             return Err(Error::config(&place, "the line is not UTF-8"));
-        };
+        }
         if line.chars().any(|c| c.is_control() && c != '\t') {
             return Err(Error::config(&place, "the line has a control character"));
         }
         let text = line.trim();
         if text.is_empty() {
             self.open_value = false;
-            return Ok(());
-        }
-        if text.starts_with(['#', ';']) {
             return Ok(());
         }
         if self.open_value && line.starts_with([' ', '\t']) && !self.is_indented_key(text) {

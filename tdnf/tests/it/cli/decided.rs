@@ -367,3 +367,21 @@ fn files_of_vendors_are_read_and_what_has_no_effect_is_named() {
         );
     }
 }
+
+#[test]
+fn addresses_and_comments_as_people_write_them() {
+    let site = Site::with(&[plain("alpha", "1")]);
+    let folder = site.path("repo").display().to_string();
+    let mut text =
+        b"# Pakete f\xfcr alle\n; \x07\n[test]\nname=f\xfcr alle\nenabled=1\ngpgcheck=0\n".to_vec();
+    text.extend(format!("baseurl={folder}/ /absent/a%b\n").bytes());
+    site.write("repos.d/test.repo", &text);
+    assert_eq!(
+        installed_after(&site, &["-y", "install", "alpha"]),
+        ["alpha-1"]
+    );
+    text.extend(b"gpgkey=file:///k\xfcy\n");
+    site.write("repos.d/test.repo", &text);
+    let said = site.run(&["list"]).failed();
+    said.says(&["test.repo:8: the line is not UTF-8"]);
+}
