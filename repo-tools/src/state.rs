@@ -126,7 +126,18 @@ impl FinishedRun {
             }
         }
         state.packages = rest.to_owned();
-        Some(state)
+        state.is_in_order().then_some(state)
+    }
+
+    /// Whether the packages stand in the order in which they are written: lines that changed places would give one
+    /// package the identity of another.
+    fn is_in_order(&self) -> bool {
+        let key = |line| {
+            let (_, location) = Stamp::read(line)?;
+            Some((location.rsplit('/').next(), location))
+        };
+        let keys: Option<Vec<_>> = self.packages.lines().map(key).collect();
+        keys.is_some_and(|keys| keys.is_sorted_by(|a, b| a < b))
     }
 
     /// The bytes of the file.

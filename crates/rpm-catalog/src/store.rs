@@ -23,24 +23,17 @@ pub(crate) fn open_or_make(
 ) -> Result<CacheFile, CatalogError> {
     if let Some(path) = path {
         let open = |file| CacheFile::with_file(file, path).ok();
-        let earlier = match File::open(path).ok().and_then(open) {
+        // A FIFO would wait for ever.
+        let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+        let file = is_file.then(|| File::open(path).ok()).flatten();
+        let earlier = match file.and_then(open) {
             Some(cache) if cache.is_of(key) => return Ok(cache),
             earlier => earlier,
         };
-        if let Some(new) = create(path) {
-            let io = |source| {
-                let path = path.to_owned();
-                CatalogError::Solv(SolvError::Io { path, source })
-            };
-            fill_file(
-                new.file().try_clone().map_err(io)?,
-                path,
-                key,
-                earlier,
-                fill,
-            )?;
-            new.place(Durability::Cache).map_err(io)?;
-            return Ok(CacheFile::open(path, key)?);
+        match create(path).map(|new| fill_new(new, path, key, earlier, fill)) {
+            // A full disk, a directory in its place: a cache stops nothing.
+            None | Some(Err(CatalogError::Solv(SolvError::Io { .. }))) => {}
+            Some(made) => return made,
         }
     }
     in_memory(what, key, fill)
@@ -50,6 +43,23 @@ pub(crate) fn open_or_make(
 pub(crate) fn create(path: &Path) -> Option<WholeFile<'static>> {
     std::fs::create_dir_all(path.parent()?).ok()?;
     WholeFile::new(path, Access::Umask).ok()
+}
+
+fn fill_new(
+    new: WholeFile<'_>,
+    path: &Path,
+    key: &[u8],
+    earlier: Option<CacheFile>,
+    fill: &mut Fill<'_>,
+) -> Result<CacheFile, CatalogError> {
+    let io = |source| {
+        let path = path.to_owned();
+        CatalogError::Solv(SolvError::Io { path, source })
+    };
+    let file = new.file().try_clone().map_err(io)?;
+    fill_file(file, path, key, earlier, fill)?;
+    new.place(Durability::Cache).map_err(io)?;
+    Ok(CacheFile::open(path, key)?)
 }
 
 fn fill_file(

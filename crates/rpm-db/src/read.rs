@@ -216,15 +216,19 @@ impl Db {
     }
 
     /// Number and SHA-1 (in hexadecimal) of each header that the index of these has, by number; none in a database
-    /// without index tables.
+    /// without this index.
     ///
     /// # Errors
     /// The database is damaged or busy.
     pub fn header_digests(&self) -> Result<Vec<(u32, Vec<u8>)>, DbError> {
         let mut digests = Vec::new();
         if let DatabaseStore::Sqlite { conn, .. } = &self.store {
-            let read = each_key(conn, IndexTable::Sha1header, &mut |digest, hnum| {
-                digests.push((hnum, digest));
+            let table = IndexTable::Sha1header;
+            let mut add = |digest, hnum| digests.push((hnum, digest));
+            let has = conn.table_exists(None, table.table());
+            let read = has.and_then(|has| match has {
+                true => each_key(conn, table, &mut add),
+                false => Ok(()),
             });
             read.map_err(DbError::sqlite(self.path()))?;
         }

@@ -202,7 +202,8 @@ impl Pool {
     }
 
     /// Whether a pattern names a package, a glob over its name, over `name.arch`, or over the name
-    /// with version, release and architecture, with and without epoch, as in dnf.
+    /// with version, release and architecture, with and without epoch, as in dnf: the dot before an architecture and the
+    /// dash before a version are written out.
     #[must_use]
     pub fn is_named(&self, id: SolvableId, pattern: &str) -> bool {
         let name = self.name(id);
@@ -211,18 +212,22 @@ impl Pool {
         if !literal.starts_with(name) && !name.starts_with(literal) {
             return false;
         }
+        if glob_matches(pattern, name) {
+            return true;
+        }
+        let (has_arch, has_version) = (pattern.contains('.'), pattern.contains('-'));
         let (epoch, version, release) = self.evr_parts(id);
         let arch = self.arch(id);
         let versions = [version.to_owned(), format!("{epoch}:{version}")];
         let with_version = versions.iter().flat_map(|version| {
             let short = format!("{name}-{version}");
             let long = format!("{short}-{release}");
-            [format!("{long}.{arch}"), long, short]
+            let whole = has_arch.then(|| format!("{long}.{arch}"));
+            whole.into_iter().chain([long, short])
         });
-        let mut forms = [name.to_owned(), format!("{name}.{arch}")]
-            .into_iter()
-            .chain(with_version);
-        forms.any(|form| glob_matches(pattern, form))
+        let mut versioned = with_version.filter(|_| has_version);
+        has_arch && glob_matches(pattern, format!("{name}.{arch}"))
+            || versioned.any(|form| glob_matches(pattern, form))
     }
 
     /// What a glob names by more than the name: `foo-1*`, `*.i686`.

@@ -197,3 +197,20 @@ fn everyone_reads_blocks() {
     );
     assert_eq!(parsed(&tree), before);
 }
+
+/// A state whose lines changed places names one package for another: it is not used.
+#[test]
+fn a_state_out_of_order_is_not_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tree, _) = many(dir.path());
+    update(&tree, &[]);
+    let path = tree.join(".repo-tools/state");
+    let state = fs::read_to_string(&path).unwrap();
+    let (head, packages) = state.split_once("\npackages\n").unwrap();
+    let mut lines: Vec<&str> = packages.lines().collect();
+    lines.swap(0, 1);
+    fs::write(&path, format!("{head}\npackages\n{}\n", lines.join("\n"))).unwrap();
+    fs::remove_file(tree.join(name(9, 1))).unwrap();
+    update(&tree, &[]);
+    assert_fresh(&tree, &[], "lines changed places");
+}

@@ -6,6 +6,7 @@
 //! has no continuation and people indent keys. There are no inline comments and no quotes. A later
 //! key of the same name wins. A line that is none of these is an error with file and line.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -108,12 +109,20 @@ impl IniParser {
         if line.trim_ascii_start().starts_with(b"#") || line.trim_ascii_start().starts_with(b";") {
             return Ok(());
         }
-        let line = &*String::from_utf8_lossy(line);
-        // A name is for people; in everything else a guess could mean another file.
-        if line.contains('\u{fffd}') && !line.trim_start().to_ascii_lowercase().starts_with("name")
-        {
-            return Err(Error::config(&place, "the line is not UTF-8"));
-        }
+        let line = match std::str::from_utf8(line) {
+            Ok(line) => Cow::Borrowed(line),
+            // A name is for people: old files are in Latin-1. In everything else a guess could mean another file.
+            Err(_)
+                if line
+                    .trim_ascii_start()
+                    .to_ascii_lowercase()
+                    .starts_with(b"name") =>
+            {
+                Cow::Owned(line.iter().map(|&byte| char::from(byte)).collect())
+            }
+            Err(_) => return Err(Error::config(&place, "the line is not UTF-8")),
+        };
+        let line = &*line;
         if line.chars().any(|c| c.is_control() && c != '\t') {
             return Err(Error::config(&place, "the line has a control character"));
         }

@@ -380,6 +380,7 @@ fn addresses_and_comments_as_people_write_them() {
         installed_after(&site, &["-y", "install", "alpha"]),
         ["alpha-1"]
     );
+    site.run(&["repolist"]).ok().says(&["für alle"]);
     text.extend(b"gpgkey=file:///k\xfcy\n");
     site.write("repos.d/test.repo", &text);
     let said = site.run(&["list"]).failed();
