@@ -57,7 +57,7 @@ section! {
             proxy_username: Option<Secret> = None, optional;
         ("proxy_password", "none", "Its password.")
             proxy_password: Option<Secret> = None, optional;
-        ("connect_timeout", "that of the repository's timeout", "Seconds to connect to a server.")
+        ("connect_timeout", "none", "Seconds to connect to a server; else the repository's timeout.")
             connect_timeout: Option<Duration> = None, seconds;
         ("sslverify", "1", "Whether certificates of servers are checked where a repository does not say.")
             sslverify: bool = true, boolean;

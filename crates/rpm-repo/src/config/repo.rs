@@ -83,7 +83,7 @@ section! {
             retries: u32 = 10, whole;
         ("sslverify", "that of tdnf.conf", "Whether the server's certificate is checked.")
             sslverify: bool = true, boolean;
-        ("sslcacert", "that of tdnf.conf, else the system's", "File of certificates that are trusted.")
+        ("sslcacert", "that of tdnf.conf", "File of certificates that are trusted.")
             sslcacert: Option<PathBuf> = None, optional;
         ("sslclientcert", "none", "Own certificate.")
             sslclientcert: Option<PathBuf> = None, optional;
