@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod audit;
+mod cases;
 mod cli;
 mod compat;
 mod crash;

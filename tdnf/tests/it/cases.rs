@@ -1,0 +1,87 @@
+//! Small programs from outside the project, each with a right answer: what users of tdnf, yum and dnf do. They stand
+//! beside the project (`TDNF_SHARED`, or `../shared`); where they are not, there is nothing to run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use testkit::fixtures::unprivileged;
+use testkit::program;
+
+use crate::interop_lab;
+
+/// Cases that are known to fail. A case that passes is taken off; no other is put on. The folders metadata, mirror, output,
+/// repo-tools and security are not looked at yet.
+const KNOWN: &[&str] = &["config/automatic-names-cause"];
+
+fn folder() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let shared = std::env::var_os("TDNF_SHARED").map_or_else(beside, PathBuf::from);
+    let cases = shared.join("cases");
+    cases.join("run.sh").is_file().then_some(cases)
+}
+
+fn run(cases: &Path, pattern: &str) -> String {
+    let tdnf = interop_lab::program();
+    let mut command = Command::new(cases.join("run.sh"));
+    command.arg(pattern).env("TDNF", &tdnf).env("TIMES", "4");
+    for (variable, name) in [("REPO_TOOLS", "repo-tools"), ("MIRROR_SYNC", "mirror-sync")] {
+        let path = tdnf.with_file_name(name);
+        if path.is_file() {
+            command.env(variable, path);
+        }
+    }
+    program::run(&mut command).out
+}
+
+/// Runs a folder; a case that fails is tried once more alone, because the machine may have been busy.
+fn folder_passes(name: &str, count: usize) {
+    let Some(cases) = folder() else {
+        println!("no cases here");
+        return;
+    };
+    if unprivileged() {
+        return;
+    }
+    let out = run(&cases, &format!("{name}/"));
+    let lines = out
+        .lines()
+        .filter(|line| line.contains(&format!("{name}/")));
+    let (passed, failed): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with("ok "));
+    assert!(passed.len() + failed.len() >= count, "{out}");
+    let known = |case: &str| KNOWN.contains(&case);
+    for line in passed {
+        let case = line.trim_start_matches("ok ").trim();
+        assert!(!known(case), "{case} passes: take it off the list");
+    }
+    for line in failed {
+        let case = line.trim_start_matches("NOT OK ");
+        let case = case.split(':').next().unwrap_or_default();
+        let again = || run(&cases, case);
+        assert!(known(case) || again().starts_with("ok "), "{line}");
+    }
+}
+
+#[test]
+fn cases_of_keys_pass() {
+    folder_passes("keys", 6);
+}
+
+#[test]
+fn cases_of_the_solver_pass() {
+    folder_passes("solver", 20);
+}
+
+#[test]
+fn cases_of_transactions_pass() {
+    folder_passes("transaction", 4);
+}
+
+#[test]
+fn cases_of_databases_pass() {
+    folder_passes("rpmdb", 2);
+}
+
+#[test]
+fn cases_of_configuration_pass() {
+    folder_passes("config", 19);
+}
