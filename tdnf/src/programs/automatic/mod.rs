@@ -168,12 +168,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn go(&self) -> Result<(), Stop> {
-        if self
-            .tdnf(&["-q", "repolist", "enabled"])?
-            .out
-            .trim()
-            .is_empty()
-        {
+        let repos = self.tdnf(&["-q", "repolist", "enabled"])?;
+        if repos.code != 0 {
+            return Err(Stop(End::NoRepos, repos.err));
+        }
+        if repos.out.trim().is_empty() {
             return Err(Stop(End::NoRepos, "no repository is enabled".into()));
         }
         self.refresh()?;
