@@ -63,6 +63,7 @@ groups! {
     select: SelectOptions,
     query: QueryOptions,
     arch: Arch,
+    urls: UrlOptions,
     sync: ReposyncOptions,
     detail: Detail,
     range: Range,
@@ -149,6 +150,9 @@ pub struct ChangeOptions {
     /// Ignore excludepkgs of the configuration.
     #[arg(long)]
     pub disableexcludes: bool,
+    /// Show what would be done and stop there: nothing is fetched.
+    #[arg(long)]
+    pub dryrun: bool,
     /// Leave packages out (names or globs).
     #[arg(short = 'x', long, value_name = "NAME,..")]
     pub exclude: Vec<String>,
@@ -389,6 +393,16 @@ pub struct Arch {
     pub arch: Vec<String>,
 }
 
+/// Addresses, for commands that bring packages in and reposync.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options that show addresses")]
+pub struct UrlOptions {
+    /// Print the URLs of the packages; fetch and change nothing.
+    #[arg(long)]
+    pub urls: bool,
+}
+
 /// Options of reposync.
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
@@ -415,9 +429,6 @@ pub struct ReposyncOptions {
     /// Do not add the repository's id to the path.
     #[arg(long)]
     pub norepopath: bool,
-    /// Print the URLs, fetch nothing.
-    #[arg(long)]
-    pub urls: bool,
     /// Hash every file that is there again, touched since the last run or not.
     #[arg(long)]
     pub verify: bool,

@@ -10,7 +10,8 @@ use rpm_repo::layout::Href;
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{PackageOrigin, Plan, PlannedChange};
 use crate::progress::NetworkView;
-use crate::session::{LoadedRepo, Session};
+use crate::session::{LoadedRepo, Packages, Session};
+use crate::view::Addresses;
 
 /// Folder of package files below the cache directory of a repository.
 const PACKAGES: &str = "rpms";
@@ -96,6 +97,29 @@ pub(super) fn fetch(
     }
     packages.sort_by_key(|package: &FetchedPackage| package.change);
     Ok(Fetched { packages })
+}
+
+/// Where the packages of a plan are: for each the first of its URLs, or its file.
+pub(super) fn addresses(plan: &Plan, packages: &Packages) -> Outcome<Addresses> {
+    let mut urls = Vec::new();
+    for origin in plan
+        .changes
+        .iter()
+        .filter_map(|change| change.origin.as_ref())
+    {
+        let source = packages
+            .sources
+            .iter()
+            .find(|source| source.config.id == origin.repo);
+        let Some(source) = source else {
+            urls.push(origin.location.clone());
+            continue;
+        };
+        let href = Href::parse(&origin.location)?;
+        let all = source.set.urls_of(&href, origin.base.as_deref())?;
+        urls.extend(all.into_iter().next());
+    }
+    Ok(Addresses(urls))
 }
 
 /// Whether a file lies in `--downloaddir`: that it was there already is only told of those.

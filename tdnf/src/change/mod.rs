@@ -99,8 +99,17 @@ pub fn obtain(
     plan: &Plan,
 ) -> Outcome<Option<Verified>> {
     let settings = &session.settings;
+    if settings.urls_only {
+        session.printer.show(&fetch::addresses(plan, packages)?);
+        return Ok(None);
+    }
     refusals::check_space(session, plan, &packages.sources)?;
     session.printer.show(plan);
+    if settings.dry_run {
+        let line = "The transaction is feasible. Nothing was changed.";
+        session.printer.info(line);
+        return Ok(None);
+    }
     if settings.download_only {
         session
             .printer

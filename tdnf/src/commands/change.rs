@@ -14,6 +14,7 @@ use crate::view;
 const INCOMING: &[Definition] = &[
     of::<options::ChangeOptions>(),
     of::<options::Incoming>(),
+    of::<options::UrlOptions>(),
     of::<options::SkipOptions>(),
 ];
 
@@ -24,6 +25,7 @@ pub(super) const INSTALL: Command = Command {
     options: &[
         of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
+        of::<options::UrlOptions>(),
         of::<options::SkipOptions>(),
         of::<options::SourceOptions>(),
         of::<options::Build>(),
@@ -59,6 +61,7 @@ pub(super) const UPDATE: Command = Command {
     options: &[
         of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
+        of::<options::UrlOptions>(),
         of::<options::SkipOptions>(),
         of::<options::Advisories>(),
     ],

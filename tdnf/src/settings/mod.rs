@@ -94,6 +94,10 @@ pub struct Settings {
     pub lock_timeout: Option<Duration>,
     /// `--testonly`.
     pub test_only: bool,
+    /// `--dryrun`.
+    pub dry_run: bool,
+    /// `--urls` with a command that brings packages in.
+    pub urls_only: bool,
     /// `--cacheonly`.
     pub cache_only: bool,
     /// `--refresh`.
@@ -127,7 +131,7 @@ impl Settings {
     pub fn resolve(args: &Args, environment: Environment) -> Outcome<Self> {
         let options = &args.options;
         let (general, change, incoming) = (&options.general, &options.change, &options.incoming);
-        check_combinations(incoming)?;
+        check_combinations(incoming, options.urls.urls)?;
         let arch = general.forcearch.as_ref();
         let root = PathBuf::from(general.installroot.as_deref().unwrap_or("/"));
         let config_file = paths::config_file(general.config.as_deref(), &root);
@@ -168,6 +172,8 @@ impl Settings {
             allow_erasing: incoming.allowerasing,
             clean_requirements: main.clean_requirements_on_remove && !change.noautoremove,
             test_only: change.testonly || tsflags.test,
+            dry_run: change.dryrun,
+            urls_only: options.urls.urls,
             cache_only: general.cacheonly,
             refresh: general.refresh,
             excludes: conf_excludes.iter().cloned().chain(given).collect(),
@@ -210,7 +216,7 @@ impl Settings {
 }
 
 /// Options that need others.
-fn check_combinations(incoming: &Incoming) -> Outcome<()> {
+fn check_combinations(incoming: &Incoming, urls_only: bool) -> Outcome<()> {
     let (dir, all, none) = (
         Code::CLI_DOWNLOADDIR_REQUIRES_DOWNLOADONLY,
         Code::CLI_ALLDEPS_REQUIRES_DOWNLOADONLY,
@@ -219,6 +225,7 @@ fn check_combinations(incoming: &Incoming) -> Outcome<()> {
     match incoming {
         given if given.downloadonly => Ok(()),
         given if given.downloaddir.is_some() => Err(dir.into()),
+        _ if urls_only => Ok(()),
         given if given.alldeps => Err(all.into()),
         given if given.nodeps => Err(none.into()),
         _ => Ok(()),

@@ -52,6 +52,23 @@ impl View for PackageCount {
     }
 }
 
+/// `--urls`: where the packages of a plan are, a line each.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct Addresses(pub Vec<String>);
+
+impl View for Addresses {
+    const FIELD: &'static str = "Urls";
+
+    fn text(&self, _: usize) -> String {
+        self.0.iter().map(|url| format!("{url}\n")).collect()
+    }
+
+    fn json(&self) -> impl Serialize {
+        self
+    }
+}
+
 /// What `check-installed` finds: a line each.
 pub struct Findings<'a>(pub &'a [AuditFinding]);
 

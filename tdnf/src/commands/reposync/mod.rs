@@ -29,6 +29,7 @@ pub(super) const COMMAND: Command = Command {
     options: &[
         of::<options::ReposyncOptions>(),
         of::<options::Arch>(),
+        of::<options::UrlOptions>(),
         of::<options::SourceOptions>(),
     ],
     example: "reposync --repo photon --newest-only --download-path /srv/mirror",
@@ -144,7 +145,7 @@ fn sync(
         }
     };
     failed(&mut report, refused);
-    if wish.given.urls {
+    if session.settings.urls_only {
         for package in &wanted {
             let url = package.urls(source)?.into_iter().next().unwrap_or_default();
             session.printer.crit(&url);

@@ -386,3 +386,44 @@ fn addresses_and_comments_as_people_write_them() {
     let said = site.run(&["list"]).failed();
     said.says(&["test.repo:8: the line is not UTF-8"]);
 }
+
+#[test]
+fn addresses_and_plans_are_shown_and_nothing_is_done() {
+    let site = Site::with(&[
+        plain("alpha", "1").lines("Requires: beta"),
+        plain("beta", "1"),
+    ]);
+    let url = |name: &str| {
+        format!(
+            "file://{}/{name}-1-1.noarch.rpm",
+            site.path("repo").display()
+        )
+    };
+    let said = site.run(&["install", "--urls", "alpha"]).ok();
+    let mut lines: Vec<&str> = said
+        .out
+        .lines()
+        .filter(|line| line.contains("://"))
+        .collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [url("alpha"), url("beta")]);
+    let said = site.run(&["install", "--urls", "--nodeps", "alpha"]).ok();
+    assert!(
+        said.out.contains(&url("alpha")) && !said.out.contains("beta"),
+        "{said:?}"
+    );
+    site.run(&["-y", "install", "beta"]).ok();
+    let said = site.run(&["-j", "install", "--urls", "alpha"]).ok();
+    assert_eq!(said.json(), serde_json::json!([url("alpha")]));
+    let said = site.run(&["install", "--urls", "--alldeps", "alpha"]).ok();
+    assert!(said.out.contains(&url("beta")), "{said:?}");
+    let said = site.run(&["install", "--dryrun", "alpha"]).ok();
+    said.says(&["The transaction is feasible. Nothing was changed."]);
+    assert!(said.out.contains("alpha"), "{said:?}");
+    site.run(&["remove", "--dryrun", "beta"])
+        .ok()
+        .says(&["feasible"]);
+    assert_eq!(site.rpm_names(), ["beta-1"]);
+    let said = site.run(&["install", "--dryrun", "absent"]).failed();
+    assert!(!said.text().contains("feasible"), "{said:?}");
+}
