@@ -1,12 +1,14 @@
 //! Source packages unpacked into a build tree, as `rpm -i X.src.rpm` does: the spec file to
 //! `SPECS`, everything else to `SOURCES`.
 
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rpm_db::MacroSet;
 use rpm_pkg::files::{FileFlags, FileType};
 use rpm_pkg::package::{DigestChoice, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadLimits};
@@ -83,9 +85,11 @@ fn build_tree(settings: &Settings) -> Outcome<PathBuf> {
     let home = settings.environment.home.as_deref();
     let home = home.unwrap_or(Path::new("/root"));
     let own = fs::canonicalize(home.join(".rpmmacros")).ok();
+    let macros = OnceCell::new();
     let lookup = |name: &str| {
         let of_user = own.as_deref().and_then(|own| rpm_db::macro_of(own, name));
-        of_user.or_else(|| rpm_db::location::configured_macro(&settings.root, name))
+        let macros = || macros.get_or_init(|| MacroSet::of_root(&settings.root));
+        of_user.or_else(|| macros().raw(name).map(str::to_owned))
     };
     let given = settings.topdir.clone().or_else(|| lookup("_topdir"));
     let top = match given {

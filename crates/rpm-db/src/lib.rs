@@ -51,7 +51,7 @@ pub use error::{DbError, is_out_of_memory};
 pub use installed::{FileState, InstallFacts, InstalledHeader, StoredSignature};
 pub use location::{Backend, DatabaseSearch, DbLocation};
 pub use lock::{TransactionLock, Wait};
-pub use macro_files::{MAX_MACRO_FILE, MacroFile, is_macro_file, macro_of};
+pub use macro_files::{MAX_MACRO_FILE, MacroFile, MacroSet, is_macro_file, macro_of};
 pub use open::{Db, create_directory, make_reproducible};
 pub use read::{Damaged, Match, Snapshot, cookie};
 pub use schema::IndexTable;

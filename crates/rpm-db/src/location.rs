@@ -200,9 +200,3 @@ fn is_absent(error: &io::Error) -> bool {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
 }
-
-/// The text of a macro as the macro files of a root set it, the last one that does; not expanded.
-pub fn configured_macro(root: &Path, name: &str) -> Option<String> {
-    let root = fs::canonicalize(root).ok()?;
-    MacroSet::read(&root, &[]).raw(name).map(str::to_owned)
-}

@@ -47,9 +47,16 @@ fn rank(path: &str) -> Option<u8> {
 }
 
 /// The macros of a root, not expanded.
-pub(crate) struct MacroSet(BTreeMap<String, String>);
+#[derive(Default)]
+pub struct MacroSet(BTreeMap<String, String>);
 
 impl MacroSet {
+    /// Those that the macro files of a root set; none where there is no root.
+    pub fn of_root(root: &Path) -> Self {
+        let root = fs::canonicalize(root);
+        root.map(|root| Self::read(&root, &[])).unwrap_or_default()
+    }
+
     /// Those of the files in `root` once `incoming` are there, too.
     pub(crate) fn read(root: &Path, incoming: &[MacroFile]) -> Self {
         let mut files = BTreeMap::new();
@@ -68,8 +75,8 @@ impl MacroSet {
         Self(set)
     }
 
-    /// The text of a macro, not expanded.
-    pub(crate) fn raw(&self, name: &str) -> Option<&str> {
+    /// The text of a macro as the last file that has it sets it, not expanded.
+    pub fn raw(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 

@@ -1,5 +1,6 @@
 //! The run of a transaction: its options, its phases, its result.
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use super::database::open;
@@ -10,7 +11,7 @@ use crate::error::{Failure, Outcome};
 use crate::interrupt::PhaseGuard;
 use crate::session::Session;
 use crate::settings::Settings;
-use rpm_db::Db;
+use rpm_db::{Db, MacroSet};
 use rpm_transaction::{
     Committed, Element, Generation, Options, TransactionError, check, commit, stage,
 };
@@ -111,10 +112,12 @@ fn options<'a>(
 /// macro files, which rpm reads for every root.
 fn apply_flags(options: &mut Options<'_>, settings: &Settings) {
     let flags = settings.tsflags;
+    let host = OnceCell::new();
     let value = |name: &str| {
         let mut defined = settings.defines.iter().rev();
         let defined = defined.find(|(defined, _)| defined == name);
-        let configured = || rpm_db::location::configured_macro(Path::new("/"), name);
+        let macros = || host.get_or_init(|| MacroSet::of_root(Path::new("/")));
+        let configured = || macros().raw(name).map(str::to_owned);
         let value = defined.map(|(_, value)| value.clone()).or_else(configured);
         value
             .filter(|value| !value.contains('%'))
