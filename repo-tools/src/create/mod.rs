@@ -147,6 +147,7 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
         extras,
         fingerprint,
         scan_bad: bad,
+        old_is_damaged: false,
     };
     if options.update && work.is_unchanged(&found) {
         tracing::info!(packages = found.len(), "nothing has changed");
@@ -187,6 +188,8 @@ struct CreateRun<'o> {
     extras: Vec<extras::LoadedExtras>,
     fingerprint: String,
     scan_bad: Vec<(PathBuf, PackageFault)>,
+    /// The old documents are not what the old repomd.xml says: they are replaced even by the same.
+    old_is_damaged: bool,
 }
 
 impl CreateRun<'_> {
@@ -218,6 +221,7 @@ impl CreateRun<'_> {
             Ok(reuse) => reuse,
             Err(error) => {
                 warn_of_old(self.printer, &error);
+                self.old_is_damaged = true;
                 Reuse::none(found.len())
             }
         };
@@ -236,6 +240,7 @@ impl CreateRun<'_> {
         let built = match built {
             Err(error @ Error::Damaged { .. }) if plan.reuse.old.is_some() => {
                 warn_of_old(self.printer, &error);
+                self.old_is_damaged = true;
                 plan.reuse = Reuse::none(plan.found.len());
                 self.stage.give_up()?;
                 build::run(&plan, &self.file_style(self.stage.begin()?))?
@@ -329,6 +334,7 @@ impl CreateRun<'_> {
         let same = self
             .old
             .as_ref()
+            .filter(|_| !self.old_is_damaged)
             .filter(|old| finish::is_same(&old.repomd, &repomd, self.options));
         let mut state = FinishedRun {
             repomd: String::new(),

@@ -214,3 +214,27 @@ fn a_state_out_of_order_is_not_used() {
     update(&tree, &[]);
     assert_fresh(&tree, &[], "lines changed places");
 }
+
+/// Damaged metadata is replaced, also by metadata that says the same.
+#[test]
+fn damaged_documents_are_written_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tree, _) = many(dir.path());
+    update(&tree, &[]);
+    let documents = || fs::read_dir(tree.join("repodata")).unwrap().flatten();
+    for kind in ["primary", "filelists", "other"] {
+        let ending = format!("{kind}.xml.gz");
+        let paths = documents().map(|entry| entry.path());
+        let path = paths
+            .into_iter()
+            .find(|path| text(path).ends_with(&ending))
+            .unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        fs::remove_dir_all(tree.join(".repo-tools")).unwrap();
+        update(&tree, &[]);
+        assert_fresh(&tree, &[], kind);
+    }
+}
