@@ -56,6 +56,10 @@ fn folder_passes(name: &str, count: usize) {
     for line in failed {
         let case = line.trim_start_matches("NOT OK ");
         let case = case.split(':').next().unwrap_or_default();
+        if line.contains("is absent on this machine") {
+            println!("not run: {line}");
+            continue;
+        }
         let again = || run(&cases, case);
         assert!(known(case) || again().starts_with("ok "), "{line}");
     }
