@@ -1,5 +1,6 @@
 //! Package files on the command line: paths, `file://` and other URLs.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::os::unix::fs::MetadataExt;
@@ -48,7 +49,7 @@ pub(super) fn add(
     kind: PackageScope,
 ) -> Outcome<Vec<SolvableId>> {
     let mut ids = Vec::new();
-    let mut paths: Vec<PathBuf> = Vec::new();
+    let mut known: HashMap<String, Vec<PathBuf>> = HashMap::new();
     for word in words {
         let path = if SCHEMES.iter().any(|scheme| word.starts_with(scheme)) {
             fetched(session, word)?
@@ -56,11 +57,20 @@ pub(super) fn add(
             let path = word.strip_prefix("file://").unwrap_or(word);
             std::path::absolute(path).at(Path::new(path))?
         };
-        let mut before = paths.iter();
-        if !before.any(|known| is_copy(known, &path).unwrap_or(false)) {
-            ids.push(add_one(packages, &path, kind)?);
-            paths.push(path);
+        let (package, size) = opened(&path, kind)?;
+        // Only what has the same name can be a copy: the others stay closed.
+        let namesakes = known.entry(package.nevra().to_string()).or_default();
+        if namesakes
+            .iter()
+            .any(|known| is_copy(known, &path).unwrap_or(false))
+        {
+            continue;
         }
+        let location = path
+            .to_str()
+            .ok_or_else(|| Failure::invalid(format!("{}: not a UTF-8 path", path.display())))?;
+        ids.push(packages.add_file(&package.header, location, size)?);
+        namesakes.push(path);
     }
     Ok(ids)
 }
@@ -86,7 +96,8 @@ fn is_copy(known: &Path, path: &Path) -> std::io::Result<bool> {
     Ok(same)
 }
 
-fn add_one(packages: &mut Packages, path: &Path, kind: PackageScope) -> Outcome<SolvableId> {
+/// A package of the wanted kind, and the bytes of its file.
+fn opened(path: &Path, kind: PackageScope) -> Outcome<(Package<BufReader<File>>, u64)> {
     let file = File::open(path).at(path)?;
     let size = file.metadata().at(path)?.len();
     let package = Package::open(BufReader::new(file))
@@ -105,10 +116,7 @@ fn add_one(packages: &mut Packages, path: &Path, kind: PackageScope) -> Outcome<
             path.display()
         )));
     }
-    let location = path
-        .to_str()
-        .ok_or_else(|| Failure::invalid(format!("{}: not a UTF-8 path", path.display())))?;
-    Ok(packages.add_file(&package.header, location, size)?)
+    Ok((package, size))
 }
 
 /// Fetches a package by URL into the cache. Its name there comes from the URL's last part.

@@ -60,6 +60,30 @@ fn reads(installed: &[PathBuf], one: &PathBuf) -> [usize; 2] {
     })
 }
 
+/// How often files of packages are opened while their plan is made.
+fn opens(files: &[PathBuf]) -> usize {
+    let site = Stage::with_conf("[main]\ngpgcheck=0\n");
+    site.add_repo("none", &[]);
+    let log = site.path("opens");
+    let mut strace = std::process::Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=openat,openat2", "-o"]);
+    strace.arg(&log).arg(interop_lab::program());
+    strace.arg("--installroot").arg(site.root.path());
+    strace.args(["--releasever=1", "--dryrun", "install"]);
+    program::ok(strace.args(files));
+    let log = fs::read_to_string(&log).expect("strace wrote it");
+    log.lines().filter(|line| line.contains(".rpm\"")).count()
+}
+
+/// Each package file is opened for itself, and not again for each of the others.
+#[test]
+fn package_files_are_opened_in_proportion_to_their_number() {
+    let all = packages(240);
+    let (few, many) = (opens(&all[..60]), opens(&all));
+    assert!(few >= 60, "nothing was counted");
+    assert!(many <= few * 5, "{few} opens of 60 files, {many} of 240");
+}
+
 /// The records of packages that the change does not touch stay unread; what grows is the indexes.
 #[test]
 fn one_package_is_installed_without_reading_all_others() {
