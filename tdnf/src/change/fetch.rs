@@ -102,22 +102,13 @@ pub(super) fn fetch(
 /// Where the packages of a plan are: for each the first of its URLs, or its file.
 pub(super) fn addresses(plan: &Plan, packages: &Packages) -> Outcome<Addresses> {
     let mut urls = Vec::new();
-    for origin in plan
-        .changes
-        .iter()
-        .filter_map(|change| change.origin.as_ref())
-    {
-        let source = packages
-            .sources
-            .iter()
-            .find(|source| source.config.id == origin.repo);
-        let Some(source) = source else {
-            urls.push(origin.location.clone());
-            continue;
-        };
-        let href = Href::parse(&origin.location)?;
-        let all = source.set.urls_of(&href, origin.base.as_deref())?;
-        urls.extend(all.into_iter().next());
+    let changes = plan.changes.iter();
+    for origin in changes.filter_map(|change| change.origin.as_ref()) {
+        let mut sources = packages.sources.iter();
+        match sources.find(|source| source.config.id == origin.repo) {
+            Some(source) => urls.extend(source.urls_of(origin)?.into_iter().next()),
+            None => urls.push(origin.location.clone()),
+        }
     }
     Ok(Addresses(urls))
 }
@@ -156,8 +147,7 @@ pub(crate) fn request_to(
     source: &LoadedRepo,
     dest: PathBuf,
 ) -> Outcome<FileRequest> {
-    let href = Href::parse(&origin.location)?;
-    let urls = source.set.urls_of(&href, origin.base.as_deref())?;
+    let urls = source.urls_of(origin)?;
     let digest = match &origin.checksum {
         Some((algorithm, hex)) => Some(parse_digest(origin, algorithm, hex)?),
         None => None,

@@ -6,7 +6,6 @@ use std::ops::ControlFlow;
 
 use repo_client::MetadataSet;
 use rpm_pkg::evr::EvrRef;
-use rpm_repo::layout::Href;
 use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::xml::XmlLimits;
 
@@ -51,8 +50,7 @@ impl WantedPackage {
 
     /// Where its file is to be had, best first.
     pub(super) fn urls(&self, source: &LoadedRepo) -> Outcome<Vec<String>> {
-        let href = Href::parse(&self.origin.location)?;
-        Ok(source.set.urls_of(&href, self.origin.base.as_deref())?)
+        source.urls_of(&self.origin)
     }
 }
 
