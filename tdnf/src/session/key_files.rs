@@ -1,16 +1,12 @@
 //! Key files: which file or URL a `gpgkey` names, and what is in it.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use repo_client::{Access, FileRequest, Silent, fetch};
-use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::config::RepoConfig;
 
-use super::Session;
-use crate::error::{At, Code, Failure, Outcome};
+use super::{Session, small_files};
+use crate::error::{Code, Failure, Outcome};
 
 /// Largest key file.
 const MAX_KEY_FILE: u64 = 1 << 20;
@@ -113,44 +109,14 @@ fn fetch_key(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec
     let dest = session
         .repo_cache(repo)
         .join("keys")
-        .join(cache_name(url, "key"));
+        .join(small_files::cache_name(url, "key"));
     if session.settings.cache_only {
         return read_file(&dest);
     }
-    let mut request = FileRequest::new(format!("{} (key)", repo.id), vec![url.to_owned()], &dest);
-    request.access = std::sync::Arc::new(Access::from_config(repo));
-    request.max_size = MAX_KEY_FILE;
-    for result in session.transfer(|| fetch(session.client(), vec![request], 1, &Silent))? {
-        result?;
-    }
+    small_files::fetch(session, repo, ("key", url), &dest, MAX_KEY_FILE)?;
     read_file(&dest)
 }
 
-/// A file name for what a URL names: nothing of the URL's path is used as a path.
-pub(super) fn cache_name(url: &str, ending: &str) -> PathBuf {
-    let digest = Hasher::digest(DigestAlgo::Sha256, url.as_bytes());
-    let half: String = digest.hex().chars().take(32).collect();
-    PathBuf::from(format!("{half}.{ending}"))
-}
-
-/// A regular file (a FIFO would hang), not larger than keys are.
 fn read_file(path: &Path) -> Outcome<Vec<u8>> {
-    let refused = |why: &str| {
-        Failure::because(
-            Code::INVALID_PUBKEY_FILE,
-            format!("{}: {why}", path.display()),
-        )
-    };
-    if !fs::metadata(path).at(path)?.is_file() {
-        return Err(refused("not a regular file"));
-    }
-    let mut data = Vec::new();
-    let file = File::open(path).at(path)?;
-    file.take(MAX_KEY_FILE + 1)
-        .read_to_end(&mut data)
-        .at(path)?;
-    match data.len() as u64 > MAX_KEY_FILE {
-        true => Err(refused("larger than a key file may be")),
-        false => Ok(data),
-    }
+    small_files::read(path, MAX_KEY_FILE, Code::INVALID_PUBKEY_FILE)
 }

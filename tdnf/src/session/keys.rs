@@ -1,16 +1,14 @@
 //! Keys: those that the rpm database trusts, and those that repositories name in `gpgkey`.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use rpm_db::{Db, pubkey};
 use rpm_repo::config::RepoConfig;
 use rpm_trust::{CryptoPolicy, KeyInfo, Keyring, TrustError, read_keys};
 
-use super::Session;
 use super::key_files::{self, KeyFile};
-use crate::error::{At, Code, Failure, Outcome};
+use super::{Session, small_files};
+use crate::error::{Code, Failure, Outcome};
 
 /// A key as the rpm database has it.
 #[derive(Debug)]
@@ -69,11 +67,7 @@ fn crypto_policy(session: &Session<'_>) -> Outcome<Option<CryptoPolicy>> {
         if !path.is_file() {
             continue;
         }
-        let mut text = Vec::new();
-        let file = File::open(&path).at(&path)?;
-        file.take(MAX_CRYPTO_POLICY)
-            .read_to_end(&mut text)
-            .at(&path)?;
+        let text = small_files::read(&path, MAX_CRYPTO_POLICY, Code::RPMRC_NOTTRUSTED)?;
         let policy = CryptoPolicy::parse(&text).map_err(|error| {
             Failure::because(
                 Code::RPMRC_NOTTRUSTED,

@@ -11,6 +11,7 @@ mod packages;
 mod plugins;
 mod releasever;
 mod repos;
+mod small_files;
 mod snapshot;
 mod usr_merge;
 

@@ -3,15 +3,13 @@
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use repo_client::{Access, FileRequest, MetadataSet, Silent, fetch};
+use repo_client::MetadataSet;
 use rpm_pkg::evr::Evr;
 use rpm_repo::config::RepoConfig;
 
-use super::Session;
-use super::key_files::cache_name;
-use crate::error::{At, Failure, Outcome};
+use super::{Session, small_files};
+use crate::error::{Code, Failure, Outcome};
 
 /// Largest list: a repository of 65,000 packages has one of 3 MB.
 const MAX_LIST: u64 = 64 << 20;
@@ -38,12 +36,7 @@ impl SnapshotList {
                 url if url.contains("://") => fetched(session, repo, set, url)?,
                 path => local(repo, Path::new(path)),
             };
-            let found = std::fs::metadata(&path).at(&path)?;
-            if !found.is_file() || found.len() > MAX_LIST {
-                let line = format!("{}: no file, or larger than a list may be", path.display());
-                return Err(Failure::invalid(line));
-            }
-            let text = std::fs::read(&path).at(&path)?;
+            let text = small_files::read(&path, MAX_LIST, Code::INVALID_PARAMETER)?;
             Self::parse(&String::from_utf8_lossy(&text), &path)
         };
         let told =
@@ -95,17 +88,13 @@ fn fetched(
     set: &MetadataSet,
     url: &str,
 ) -> Outcome<PathBuf> {
-    let dest = session.repo_cache(repo).join(cache_name(url, "list"));
+    let dest = session
+        .repo_cache(repo)
+        .join(small_files::cache_name(url, "list"));
     if is_fresh(session, repo, set, &dest) {
         return Ok(dest);
     }
-    let label = format!("{} (snapshot)", repo.id);
-    let mut request = FileRequest::new(label, vec![url.to_owned()], &dest);
-    request.access = Arc::new(Access::from_config(repo));
-    request.max_size = MAX_LIST;
-    for result in session.transfer(|| fetch(session.client(), vec![request], 1, &Silent))? {
-        result?;
-    }
+    small_files::fetch(session, repo, ("snapshot", url), &dest, MAX_LIST)?;
     Ok(dest)
 }
 

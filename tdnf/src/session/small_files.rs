@@ -1,0 +1,55 @@
+//! Files beside metadata and packages: keys, lists, policies.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use repo_client::{Access, FileRequest, Silent, fetch as fetch_files};
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_repo::config::RepoConfig;
+
+use super::Session;
+use crate::error::{At, Code, Failure, Outcome};
+
+/// Reads a regular file (a FIFO would hang) of `most` bytes; `code` says what is wrong with another one.
+pub(super) fn read(path: &Path, most: u64, code: Code) -> Outcome<Vec<u8>> {
+    let refused = |why: &str| Failure::because(code, format!("{}: {why}", path.display()));
+    if !fs::metadata(path).at(path)?.is_file() {
+        return Err(refused("not a regular file"));
+    }
+    let mut data = Vec::new();
+    let file = File::open(path).at(path)?;
+    file.take(most + 1).read_to_end(&mut data).at(path)?;
+    match data.len() as u64 > most {
+        true => Err(refused(&format!("larger than {most} bytes"))),
+        false => Ok(data),
+    }
+}
+
+/// Fetches what a URL of a repository's section names, `what` for messages.
+pub(super) fn fetch(
+    session: &Session<'_>,
+    repo: &RepoConfig,
+    (what, url): (&str, &str),
+    dest: &Path,
+    most: u64,
+) -> Outcome<()> {
+    let label = format!("{} ({what})", repo.id);
+    let request = FileRequest {
+        access: Arc::new(Access::from_config(repo)),
+        max_size: most,
+        ..FileRequest::new(label, vec![url.to_owned()], dest)
+    };
+    for result in session.transfer(|| fetch_files(session.client(), vec![request], 1, &Silent))? {
+        result?;
+    }
+    Ok(())
+}
+
+/// A file name for what a URL names: nothing of the URL's path is used as a path.
+pub(super) fn cache_name(url: &str, ending: &str) -> PathBuf {
+    let digest = Hasher::digest(DigestAlgo::Sha256, url.as_bytes());
+    let half: String = digest.hex().chars().take(32).collect();
+    PathBuf::from(format!("{half}.{ending}"))
+}
