@@ -105,7 +105,7 @@ pub(super) fn verify(
 ) -> Outcome<Verified> {
     let mut bench = Judge {
         session,
-        root: RootRpm::of(session)?,
+        root: None,
         keyring: database_keyring(session)?,
         accepted: Vec::new(),
         weak: Vec::new(),
@@ -173,7 +173,8 @@ pub fn file(
 
 struct Judge<'a, 'b> {
     session: &'a Session<'b>,
-    root: RootRpm,
+    /// Asked for with the first package.
+    root: Option<RootRpm>,
     keyring: Keyring,
     accepted: Vec<KeyInfo>,
     weak: Vec<WeakSignature>,
@@ -203,7 +204,11 @@ impl Judge<'_, '_> {
             true => Policy::GpgCheck,
             false => Policy::NoGpgCheck,
         };
-        let admitted = Admitted::by(self.session, &self.root, repo)?;
+        let root = match self.root.take() {
+            Some(known) => known,
+            None => RootRpm::of(self.session)?,
+        };
+        let admitted = Admitted::by(self.session, self.root.insert(root), repo)?;
         let (mut identity, mut evidence) = examine(&file, path, change, &self.keyring, now)?;
         let mut verdict = judge_admitting(&evidence, policy, &admitted.weaknesses);
         if let Verdict::Refused(refusal) = &verdict
