@@ -199,6 +199,12 @@ impl Pool {
         self.texts(self.dep_ids(id, kind).0)
     }
 
+    /// Whether a package has dependencies of this kind.
+    #[must_use]
+    pub fn has_deps(&self, id: SolvableId, kind: DepGroup) -> bool {
+        !self.dep_ids(id, kind).0.is_empty()
+    }
+
     /// What a package needs before its scripts run (`Requires(pre)` and the like), as text.
     #[must_use]
     pub fn pre_requires(&self, id: SolvableId) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! `list`, `info` and `check-update`.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rpm_pkg::dep::DepGroup;
 use rpm_solv::{SelectFlags, SolvableId};
@@ -187,7 +187,7 @@ pub(super) fn changes(
 ) -> Vec<SolvableId> {
     let pool = &packages.pool;
     let mut installed: BTreeMap<(&str, &str), SolvableId> = BTreeMap::new();
-    let names: BTreeSet<&str> = named.iter().map(|id| pool.name(*id)).collect();
+    let names: HashSet<&str> = named.iter().map(|id| pool.name(*id)).collect();
     let all = pool.repo_solvables(packages.installed);
     for id in all.filter(|id| names.contains(pool.name(*id))) {
         let slot = (pool.name(id), pool.arch(id));
@@ -196,13 +196,7 @@ pub(super) fn changes(
             *best = id;
         }
     }
-    let mut offered: BTreeMap<&str, Vec<SolvableId>> = BTreeMap::new();
-    for id in pool.solvables().filter(|id| !pool.is_installed(*id)) {
-        let is_offered = packages.runs_here(id) && !packages.modular.contains_key(&id);
-        if names.contains(pool.name(id)) && is_offered {
-            offered.entry(pool.name(id)).or_default().push(id);
-        }
-    }
+    let offered = packages.offered(&|name| names.contains(name));
     let mut chosen = BTreeSet::new();
     for ((name, _), have) in installed {
         let mut fitting = offered.get(name).cloned().unwrap_or_default();

@@ -128,7 +128,7 @@ impl<'a> Affected<'a> {
         let mut obsoleters: HashMap<&str, Vec<SolvableId>> = HashMap::new();
         for id in pool.solvables().filter(|id| !pool.is_installed(*id)) {
             let takes_place = |old: &SolvableId| pool.obsoletes(id, *old);
-            let obsoletes = !pool.deps(id, DepGroup::Obsoletes).is_empty();
+            let obsoletes = pool.has_deps(id, DepGroup::Obsoletes);
             if obsoletes && packages.runs_here(id) && installed.iter().any(takes_place) {
                 obsoleters.entry(pool.name(id)).or_default().push(id);
             }

@@ -68,12 +68,6 @@ impl Packages {
         arch == self.arch || arch == "noarch" || compatible.contains(&arch)
     }
 
-    /// Installed packages of a name.
-    pub(super) fn installed_named(&self, name: &str) -> Vec<SolvableId> {
-        let all = self.pool.repo_solvables(self.installed);
-        all.filter(|id| self.pool.name(*id) == name).collect()
-    }
-
     /// The newest installed package of a name in each architecture.
     pub(super) fn installed_by_arch(&self, name: &str) -> Vec<SolvableId> {
         let mut newest: BTreeMap<&str, SolvableId> = BTreeMap::new();
@@ -147,7 +141,7 @@ impl Packages {
     /// Installed packages of other names that a package obsoletes.
     pub fn obsoleted_by(&self, id: SolvableId) -> Vec<SolvableId> {
         let pool = &self.pool;
-        if pool.deps(id, DepGroup::Obsoletes).is_empty() {
+        if !pool.has_deps(id, DepGroup::Obsoletes) {
             return Vec::new();
         }
         let installed = pool.repo_solvables(self.installed);

@@ -1,6 +1,6 @@
 //! What an update of everything passes over, and why: the solver itself only leaves it as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use rpm_solv::{
@@ -65,15 +65,9 @@ fn missed(request: &Request, packages: &Packages, plan: &Plan) -> Vec<SolvableId
         .map(|change| change.package.name.as_str())
         .collect();
     let installed = pool.repo_solvables(packages.installed);
-    let names: BTreeSet<&str> = installed.map(|id| pool.name(id)).collect();
-    let mut offered: BTreeMap<&str, Vec<SolvableId>> = BTreeMap::new();
-    for id in pool.solvables() {
-        let name = pool.name(id);
-        let considered = !pool.is_installed(id) && !pool.is_excluded(id) && packages.runs_here(id);
-        if considered && names.contains(name) && !changed.contains(name) && !locked(name) {
-            offered.entry(name).or_default().push(id);
-        }
-    }
+    let names: HashSet<&str> = installed.map(|id| pool.name(id)).collect();
+    let offered =
+        packages.offered(&|name| names.contains(name) && !changed.contains(name) && !locked(name));
     let mut missed = Vec::new();
     for (name, candidates) in &offered {
         for installed in packages.installed_by_arch(name) {

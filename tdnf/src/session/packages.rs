@@ -1,6 +1,7 @@
 //! All packages that a command looks at.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 
 use rpm_repo::config::RepoConfig;
@@ -26,8 +27,8 @@ pub struct Packages {
     knows_merged_paths: bool,
     /// Hidden because `minversions` asks for a newer one.
     pub too_old: HashSet<SolvableId>,
-    /// Repositories whose sections leave packages out, by their place among the sources.
-    fences: HashMap<RepoId, usize>,
+    /// Installed packages by name: what is installed is asked for again and again.
+    by_name: OnceCell<Vec<SolvableId>>,
     /// Hidden because a stream of a module that is not in use has them, or one in use has others of
     /// their names; and why.
     pub modular: HashMap<SolvableId, String>,
@@ -115,16 +116,6 @@ impl Session<'_> {
         sources.iter().for_each(|source| source.set.accept());
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
-        let fenced = |source: &LoadedRepo| {
-            let config = &source.config;
-            !config.excludepkgs.is_empty() || !config.includepkgs.is_empty()
-        };
-        let numbered = catalog.repos.iter().copied().zip(0..);
-        let fences = numbered.zip(&sources).filter(|(_, source)| fenced(source));
-        let fences = match self.settings.no_excludes {
-            true => HashMap::new(),
-            false => fences.map(|(numbered, _)| numbered).collect(),
-        };
         let hotfixes = sources.iter().map(|source| source.config.module_hotfixes);
         let hotfixes = catalog.repos.iter().copied().zip(hotfixes);
         let hotfixes = hotfixes.filter(|(_, hotfix)| *hotfix);
@@ -134,7 +125,6 @@ impl Session<'_> {
         let labels = modules::labels(&packages, db, &modules)?;
         packages.modular = modules::hidden(&packages, &modules, &labels, &hotfixes);
         packages.sources = sources;
-        packages.fences = fences;
         Ok(packages)
     }
 }
@@ -189,7 +179,7 @@ impl Packages {
             has_file_lists: false,
             knows_merged_paths: false,
             too_old: HashSet::new(),
-            fences: HashMap::new(),
+            by_name: OnceCell::new(),
             modular: HashMap::new(),
         }
     }
@@ -306,7 +296,7 @@ impl Packages {
 
     /// Whether the section of its repository leaves a package out: `excludepkgs`, `includepkgs`.
     pub fn is_left_out(&self, id: SolvableId) -> bool {
-        self.fence_of(id).is_some_and(|config| {
+        self.section_of(id).is_some_and(|config| {
             let named = |pattern: &String| self.pool.is_named(id, pattern);
             let (excluded, included) = (&config.excludepkgs, &config.includepkgs);
             excluded.iter().any(named) || !included.is_empty() && !included.iter().any(named)
@@ -315,13 +305,14 @@ impl Packages {
 
     /// Whether no section does so.
     pub fn leaves_nothing_out(&self) -> bool {
-        self.fences.is_empty()
+        let mut sections = self.sources.iter().map(|source| &source.config);
+        sections.all(|config| config.excludepkgs.is_empty() && config.includepkgs.is_empty())
     }
 
     /// Which section leaves the first of these packages out, in words.
     pub fn left_out_by(&self, ids: &[SolvableId]) -> Option<String> {
         let id = ids.iter().copied().find(|id| self.is_left_out(*id))?;
-        let config = self.fence_of(id)?;
+        let config = self.section_of(id)?;
         let keys = ["excludepkgs", "exclude", "includepkgs"];
         let place = keys.iter().find_map(|key| config.place_of(key));
         let (nevra, place) = (self.pool.nevra(id), place.unwrap_or(&config.source));
@@ -329,17 +320,40 @@ impl Packages {
         Some(format!("{nevra} is left out of repository {id} by {place}"))
     }
 
-    fn fence_of(&self, id: SolvableId) -> Option<&RepoConfig> {
+    fn section_of(&self, id: SolvableId) -> Option<&RepoConfig> {
         let repo = self.pool.repo_of(id).ok()?;
-        let source = self.sources.get(*self.fences.get(&repo)?)?;
-        Some(&source.config)
+        let place = self.repos.iter().position(|other| *other == repo)?;
+        Some(&self.sources.get(place)?.config)
+    }
+
+    /// Installed packages of a name, in pool order.
+    pub fn installed_named(&self, name: &str) -> Vec<SolvableId> {
+        let all = self.by_name.get_or_init(|| {
+            let mut all: Vec<_> = self.pool.repo_solvables(self.installed).collect();
+            all.sort_by_key(|id| self.pool.name(*id));
+            all
+        });
+        let from = all.partition_point(|id| self.pool.name(*id) < name);
+        let named = all.iter().skip(from).copied();
+        named.take_while(|id| self.pool.name(*id) == name).collect()
     }
 
     /// Whether a package of this name is installed.
     pub fn is_installed_name(&self, name: &str) -> bool {
-        self.pool
-            .repo_solvables(self.installed)
-            .any(|id| self.pool.name(id) == name)
+        !self.installed_named(name).is_empty()
+    }
+
+    /// Packages of the wanted names that repositories offer to this system, by name.
+    pub fn offered(&self, wanted: &dyn Fn(&str) -> bool) -> BTreeMap<&str, Vec<SolvableId>> {
+        let mut offered: BTreeMap<&str, Vec<SolvableId>> = BTreeMap::new();
+        for id in self.pool.solvables() {
+            let name = self.pool.name(id);
+            let hidden = || self.pool.is_excluded(id) || self.modular.contains_key(&id);
+            if wanted(name) && !self.pool.is_installed(id) && self.runs_here(id) && !hidden() {
+                offered.entry(name).or_default().push(id);
+            }
+        }
+        offered
     }
 
     /// Packages of a name that repositories have and that are not excluded.

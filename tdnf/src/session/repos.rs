@@ -49,6 +49,12 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Ve
         repos.push(repo);
     }
     override_keys(settings, &mut repos, vars)?;
+    if settings.no_excludes {
+        for repo in &mut repos {
+            repo.excludepkgs.clear();
+            repo.includepkgs.clear();
+        }
+    }
     switch(&settings.switches, &mut repos);
     Ok(repos)
 }
