@@ -1,7 +1,7 @@
 //! Taking packages over from an earlier cache file, without their descriptions being made again.
 
 use super::load::CacheSections;
-use super::{CacheFile, CacheWriter};
+use super::{CacheFile, CacheWriter, set_words};
 use crate::deps;
 use crate::error::SolvError;
 use crate::facts::{self, FACT_PARTS, FactPart};
@@ -132,30 +132,16 @@ impl CacheWriter {
         // SAFETY: pool and repository are this writer's; the new solvable lies inside pool->solvables, which does not
         // move until the next one is added.
         unsafe {
-            let mut ids = [0; 4];
-            for (id, word) in ids.iter_mut().zip(words) {
-                *id = earlier.string(pool, word);
-            }
-            let mut offsets = [0; 8];
-            for (offset, word) in offsets.iter_mut().zip(&words[4..]) {
-                for position in 0..earlier.list(*word).len() {
-                    let old = earlier.parts.arrays[*word as usize + position];
-                    *offset = ffi::repo_addid(repo, *offset, earlier.id(pool, old));
-                }
-            }
+            let [name, arch, evr, vendor, lists @ ..] = words;
+            let strings = [name, arch, evr, vendor].map(|id| earlier.string(pool, id));
+            let lists = lists.map(|list| {
+                (0..earlier.list(list).len()).fold(0, |offset, position| {
+                    let old = earlier.parts.arrays[list as usize + position];
+                    ffi::repo_addid(repo, offset, earlier.id(pool, old))
+                })
+            });
             let id = ffi::repo_add_solvable(repo);
-            let solvable = &mut *(*pool).solvables.add(id as usize);
-            [solvable.name, solvable.arch, solvable.evr, solvable.vendor] = ids;
-            [
-                solvable.provides,
-                solvable.obsoletes,
-                solvable.conflicts,
-                solvable.requires,
-                solvable.recommends,
-                solvable.suggests,
-                solvable.supplements,
-                solvable.enhances,
-            ] = offsets;
+            set_words(&mut *(*pool).solvables.add(id as usize), strings, lists);
         }
         earlier.taken[index] = Some(number);
         self.add_records(&mut |part, out| {

@@ -1,6 +1,6 @@
 //! Loading a cache file into a pool.
 
-use super::{CacheFile, CacheSection, SOLVABLE_WORDS};
+use super::{CacheFile, CacheSection, SOLVABLE_WORDS, set_words};
 use crate::deps;
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
@@ -316,18 +316,8 @@ unsafe fn add_solvables(
             std::slice::from_raw_parts_mut((*pool).solvables.add(start as usize), count as usize);
         let at = |offset: u32| if offset == 0 { 0 } else { offset + moved };
         for (solvable, words) in block.iter_mut().zip(&parts.solvables) {
-            solvable.name = map(words[0]);
-            solvable.arch = map(words[1]);
-            solvable.evr = map(words[2]);
-            solvable.vendor = map(words[3]);
-            solvable.provides = at(words[4]);
-            solvable.obsoletes = at(words[5]);
-            solvable.conflicts = at(words[6]);
-            solvable.requires = at(words[7]);
-            solvable.recommends = at(words[8]);
-            solvable.suggests = at(words[9]);
-            solvable.supplements = at(words[10]);
-            solvable.enhances = at(words[11]);
+            let [name, arch, evr, vendor, lists @ ..] = *words;
+            set_words(solvable, [name, arch, evr, vendor].map(map), lists.map(at));
         }
         (start, count)
     }

@@ -24,6 +24,8 @@ pub use copy::EarlierCache;
 pub use read::CacheFile;
 pub use write::CacheWriter;
 
+use crate::ffi::{self, Id};
+
 /// Format version and byte order: another value means "build it again".
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"rpmsolv3");
 /// Longest key.
@@ -105,4 +107,37 @@ impl Footer {
 fn word(bytes: &[u8], index: usize) -> Option<u64> {
     let chunk = bytes.get(index * 8..index * 8 + 8)?;
     Some(u64::from_ne_bytes(chunk.try_into().ok()?))
+}
+
+/// The numbers of a solvable, in the order of the file.
+fn words_of(s: &ffi::Solvable) -> [u32; SOLVABLE_WORDS] {
+    [
+        s.name as u32,
+        s.arch as u32,
+        s.evr as u32,
+        s.vendor as u32,
+        s.provides,
+        s.obsoletes,
+        s.conflicts,
+        s.requires,
+        s.recommends,
+        s.suggests,
+        s.supplements,
+        s.enhances,
+    ]
+}
+
+/// What [`words_of`] reads: four strings, and where eight lists begin.
+fn set_words(s: &mut ffi::Solvable, strings: [Id; 4], lists: [u32; 8]) {
+    [s.name, s.arch, s.evr, s.vendor] = strings;
+    [
+        s.provides,
+        s.obsoletes,
+        s.conflicts,
+        s.requires,
+        s.recommends,
+        s.suggests,
+        s.supplements,
+        s.enhances,
+    ] = lists;
 }

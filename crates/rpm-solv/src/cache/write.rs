@@ -2,7 +2,7 @@
 
 use super::blocks::BlockWriter;
 use super::order::order_recommends;
-use super::{CachePlace, CacheSection, Footer, MAGIC, MAX_KEY, SECTIONS, SOLVABLE_WORDS};
+use super::{CachePlace, CacheSection, Footer, MAGIC, MAX_KEY, SECTIONS, SOLVABLE_WORDS, words_of};
 use crate::deps;
 use crate::error::SolvError;
 use crate::facts::FactPart;
@@ -229,21 +229,7 @@ impl CacheWriter {
     fn solvable_words(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.packages * SOLVABLE_WORDS * 4);
         for s in self.solvables() {
-            let words = [
-                s.name as u32,
-                s.arch as u32,
-                s.evr as u32,
-                s.vendor as u32,
-                s.provides,
-                s.obsoletes,
-                s.conflicts,
-                s.requires,
-                s.recommends,
-                s.suggests,
-                s.supplements,
-                s.enhances,
-            ];
-            out.extend(words.into_iter().flat_map(u32::to_ne_bytes));
+            out.extend(words_of(s).into_iter().flat_map(u32::to_ne_bytes));
         }
         out
     }
