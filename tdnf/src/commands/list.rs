@@ -187,7 +187,10 @@ pub(super) fn changes(
 ) -> Vec<SolvableId> {
     let pool = &packages.pool;
     let mut installed: BTreeMap<(&str, &str), SolvableId> = BTreeMap::new();
-    let names: HashSet<&str> = named.iter().map(|id| pool.name(*id)).collect();
+    let names = named.iter().map(|id| pool.name(*id));
+    let names: HashSet<&str> = names
+        .filter(|name| packages.is_installed_name(name))
+        .collect();
     let all = pool.repo_solvables(packages.installed);
     for id in all.filter(|id| names.contains(pool.name(*id))) {
         let slot = (pool.name(id), pool.arch(id));

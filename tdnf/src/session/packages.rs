@@ -328,19 +328,25 @@ impl Packages {
 
     /// Installed packages of a name, in pool order.
     pub fn installed_named(&self, name: &str) -> Vec<SolvableId> {
+        let named = self.installed_from(name).iter().copied();
+        named.take_while(|id| self.pool.name(*id) == name).collect()
+    }
+
+    /// Whether a package of this name is installed.
+    pub fn is_installed_name(&self, name: &str) -> bool {
+        let first = self.installed_from(name).first();
+        first.is_some_and(|id| self.pool.name(*id) == name)
+    }
+
+    /// Installed packages by name, from this name on.
+    fn installed_from(&self, name: &str) -> &[SolvableId] {
         let all = self.by_name.get_or_init(|| {
             let mut all: Vec<_> = self.pool.repo_solvables(self.installed).collect();
             all.sort_by_key(|id| self.pool.name(*id));
             all
         });
         let from = all.partition_point(|id| self.pool.name(*id) < name);
-        let named = all.iter().skip(from).copied();
-        named.take_while(|id| self.pool.name(*id) == name).collect()
-    }
-
-    /// Whether a package of this name is installed.
-    pub fn is_installed_name(&self, name: &str) -> bool {
-        !self.installed_named(name).is_empty()
+        all.get(from..).unwrap_or_default()
     }
 
     /// Packages of the wanted names that repositories offer to this system, by name.
