@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use repo_client::{DetachedCheck, MetadataSet, RepoRefresh, refresh};
 use rpm_repo::config::RepoConfig;
-use rpm_repo::layout::Href;
 
 use super::snapshot::SnapshotList;
 use super::{Session, from_dir, keys, plugins};
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::PackageOrigin;
 use crate::progress::NetworkView;
 use crate::settings::RepoOrigin;
 
@@ -24,14 +22,6 @@ pub struct LoadedRepo {
 }
 
 type SignatureCheck = Option<Box<DetachedCheck<'static>>>;
-
-impl LoadedRepo {
-    /// Where a package of this repository is to be had, best first.
-    pub fn urls_of(&self, origin: &PackageOrigin) -> Outcome<Vec<String>> {
-        let href = Href::parse(&origin.location)?;
-        Ok(self.set.urls_of(&href, origin.base.as_deref())?)
-    }
-}
 
 /// How eagerly metadata is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::xml::XmlLimits;
 
 use super::{Failures, SyncWish};
+use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{PackageId, PackageOrigin, Promised};
 use crate::session::{LoadedRepo, SnapshotList};
@@ -50,7 +51,7 @@ impl WantedPackage {
 
     /// Where its file is to be had, best first.
     pub(super) fn urls(&self, source: &LoadedRepo) -> Outcome<Vec<String>> {
-        source.urls_of(&self.origin)
+        change::urls_of(source, &self.origin)
     }
 }
 
