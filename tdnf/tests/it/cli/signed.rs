@@ -300,8 +300,8 @@ fn the_new_copy_replaces_the_old(site: &Site, fingerprint: &str, stored: &str, s
 
 const VENDOR: &str = "Vendor <vendor@tests.invalid>";
 
-#[test]
-fn row_27_a_key_whose_stored_copy_has_expired_is_renewed() {
+/// A key that expired in 2024, and has been prolonged since.
+fn site_of_a_prolonged_key() -> Option<(Site, String, String)> {
     let make = [
         "--faked-system-time=20230101T000000!",
         "--quick-generate-key",
@@ -310,10 +310,14 @@ fn row_27_a_key_whose_stored_copy_has_expired_is_renewed() {
         "sign",
         "20240101T000000",
     ];
-    let prolong = |gpg: &Gpg, fingerprint: &str| {
+    site_of_a_changed_key(&make, |gpg, fingerprint| {
         gpg.ok(&["--quick-set-expire", fingerprint, "20y"]);
-    };
-    let Some((site, fingerprint, stored)) = site_of_a_changed_key(&make, prolong) else {
+    })
+}
+
+#[test]
+fn row_27_a_key_whose_stored_copy_has_expired_is_renewed() {
+    let Some((site, fingerprint, stored)) = site_of_a_prolonged_key() else {
         return;
     };
     the_new_copy_replaces_the_old(&site, &fingerprint, &stored, "expired on 2024-01-01");
@@ -359,18 +363,7 @@ fn row_27_a_new_key_is_shown_beside_the_known_one() {
 /// prolonged key, and goes on with it.
 #[test]
 fn a_host_upgrades_over_a_prolonged_key() {
-    let make = [
-        "--faked-system-time=20230101T000000!",
-        "--quick-generate-key",
-        VENDOR,
-        "rsa2048",
-        "sign",
-        "20240101T000000",
-    ];
-    let prolong = |gpg: &Gpg, fingerprint: &str| {
-        gpg.ok(&["--quick-set-expire", fingerprint, "20y"]);
-    };
-    let Some((site, fingerprint, stored)) = site_of_a_changed_key(&make, prolong) else {
+    let Some((site, fingerprint, stored)) = site_of_a_prolonged_key() else {
         return;
     };
     let gpg = Gpg::at(&site.path("gpg-vendor"));
