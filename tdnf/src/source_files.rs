@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rpm_db::MacroSet;
 use rpm_pkg::files::{FileFlags, FileType};
+use rpm_pkg::macros;
 use rpm_pkg::package::{DigestChoice, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadLimits};
 use whole_file::{Access, Durability, Waiting, WholeFile};
@@ -76,24 +77,21 @@ fn stage(settings: &Settings, package: &VerifiedPackage) -> Outcome<Staged> {
     }
 }
 
-/// How deep macros may refer to macros.
-const MAX_MACROS: usize = 16;
-
 /// The build tree that source packages are unpacked to, inside the root: `_topdir` of the command
 /// line, of the user's macros or of those of the root, else `rpmbuild` in the home directory.
 fn build_tree(settings: &Settings) -> Outcome<PathBuf> {
     let home = settings.environment.home.as_deref();
     let home = home.unwrap_or(Path::new("/root"));
     let own = fs::canonicalize(home.join(".rpmmacros")).ok();
-    let macros = OnceCell::new();
+    let of_root = OnceCell::new();
     let lookup = |name: &str| {
         let of_user = own.as_deref().and_then(|own| rpm_db::macro_of(own, name));
-        let macros = || macros.get_or_init(|| MacroSet::of_root(&settings.root));
-        of_user.or_else(|| macros().raw(name).map(str::to_owned))
+        let of_root = || of_root.get_or_init(|| MacroSet::of_root(&settings.root));
+        of_user.or_else(|| of_root().raw(name).map(str::to_owned))
     };
     let given = settings.topdir.clone().or_else(|| lookup("_topdir"));
     let top = match given {
-        Some(text) => expanded(&text, home, &lookup, 0)
+        Some(text) => worked_out(&text, &home.to_string_lossy(), &lookup)
             .filter(|path| path.starts_with('/'))
             .ok_or_else(|| {
                 let line = format!("_topdir is '{text}', which only rpm can work out");
@@ -104,38 +102,24 @@ fn build_tree(settings: &Settings) -> Outcome<PathBuf> {
     Ok(settings.in_root(Path::new(&top)))
 }
 
-/// A value with its macros put in, as far as they are plain text themselves.
-fn expanded(
-    text: &str,
-    home: &Path,
-    lookup: &dyn Fn(&str) -> Option<String>,
-    depth: usize,
-) -> Option<String> {
-    let home_text = home.to_string_lossy();
-    let plain = text
-        .replace("%{getenv:HOME}", &home_text)
-        .replace("%(echo $HOME)", &home_text);
-    let (before, rest) = match plain.split_once('%') {
-        None => return Some(plain),
-        Some(_) if depth >= MAX_MACROS => return None,
-        Some(parts) => parts,
+/// A value with its macros put in; none where something stays that only rpm can work out.
+fn worked_out(text: &str, home: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let value = |name: &str| {
+        let built_in = || match name {
+            "_usrsrc" => Some("%{_usr}/src"),
+            _ => macros::directory(name),
+        };
+        let text = lookup(name).or_else(|| built_in().map(str::to_owned))?;
+        Some(with_home(&text, home))
     };
-    let (name, after) = match rest.strip_prefix('{') {
-        Some(braced) => braced.split_once('}')?,
-        None => {
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-            rest.split_at(end.unwrap_or(rest.len()))
-        }
-    };
-    let built_in = || match name.trim_start_matches('?') {
-        "_usr" | "_prefix" => Some("/usr".to_owned()),
-        "_usrsrc" => Some("%{_usr}/src".to_owned()),
-        "_var" | "_localstatedir" => Some("/var".to_owned()),
-        _ => None,
-    };
-    let value = lookup(name).or_else(built_in)?;
-    let whole = format!("{before}{value}{after}");
-    expanded(&whole, home, lookup, depth + 1)
+    let whole = macros::expand(&with_home(text, home), &value);
+    (!whole.contains('%')).then_some(whole)
+}
+
+/// The two ways in which macro files of users name the home directory.
+fn with_home(text: &str, home: &str) -> String {
+    let text = text.replace("%{getenv:HOME}", home);
+    text.replace("%(echo $HOME)", home)
 }
 
 /// The name of a file without folders; `None` if it is not one.
@@ -166,15 +150,13 @@ fn write<R: std::io::Read>(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     fn work_out(text: &str) -> Option<String> {
         let lookup = |name: &str| match name {
             "_build" => Some("%{_usrsrc}/photon".to_owned()),
             "_loop" => Some("%_loop".to_owned()),
             _ => None,
         };
-        super::expanded(text, Path::new("/home/me"), &lookup, 0)
+        super::worked_out(text, "/home/me", &lookup)
     }
 
     #[test]
