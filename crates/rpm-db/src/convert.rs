@@ -36,7 +36,8 @@ pub fn kept_directory(location: &DbLocation) -> PathBuf {
 
 /// Writes the headers of a Berkeley DB or ndb database to SQLite, each under its number, and moves the old files to
 /// [`kept_directory`]. The caller holds the [`crate::TransactionLock`]. Before the new file takes its place it was read
-/// back; a run that is stopped leaves the old database, or for a moment both, which [`crate::location::find`] names.
+/// back. A run that is stopped leaves the old database, or the new one: where both are there still, it is the new one
+/// for [`crate::location::find`], and [`finish_conversion`] puts the old files away.
 ///
 /// # Errors
 /// [`DbError::Missing`] where there is no such database; a header that cannot be used ([`DbError::BadRecord`],
@@ -49,7 +50,14 @@ pub fn convert(location: &DbLocation) -> Result<(), DbError> {
     let stage = dir.join(STAGE);
     remove_all(&stage)?;
     let kept = kept_directory(location);
-    fs::create_dir(&kept).map_err(DbError::io(&kept))?;
+    match fs::create_dir(&kept) {
+        // Left by a run that was stopped.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && fs::remove_dir(&kept).is_ok() => {
+            fs::create_dir(&kept)
+        }
+        made => made,
+    }
+    .map_err(DbError::io(&kept))?;
     let made = fs::create_dir(&stage).map_err(DbError::io(&stage));
     let copied = made.and_then(|()| copy(location, &stage));
     if copied.is_err() {
@@ -60,15 +68,41 @@ pub fn convert(location: &DbLocation) -> Result<(), DbError> {
     copied?;
     // A SQLite database that stands there has no header, or this would not be the database.
     replace(&stage, dir)?;
+    put_away(dir)
+}
+
+/// Puts away the old files of a conversion that was stopped when the new database was in its place; says whether there
+/// was one. The caller holds the [`crate::TransactionLock`].
+///
+/// # Errors
+/// A file cannot be moved.
+pub fn finish_conversion(location: &DbLocation) -> Result<bool, DbError> {
+    let stopped = location.backend == Backend::Sqlite && is_converting(&location.dir);
+    if stopped {
+        put_away(&location.dir)?;
+    }
+    Ok(stopped)
+}
+
+/// Whether a conversion is under way in this directory, or was stopped there.
+pub(crate) fn is_converting(dir: &Path) -> bool {
+    fs::symlink_metadata(dir.join(STAGE)).is_ok_and(|meta| meta.is_dir())
+}
+
+/// The old files go, the stage last: as long as it is there the new database is preferred.
+fn put_away(dir: &Path) -> Result<(), DbError> {
+    let kept = dir.join(KEPT);
+    // A power loss must not undo the step before the next one.
+    sync(&[dir])?;
     for name in old_files(dir)? {
         rename(&dir.join(&name), &kept.join(&name))?;
     }
-    remove_all(&stage)?;
-    sync([&kept, dir])
+    sync(&[&kept, dir])?;
+    remove_all(&dir.join(STAGE))
 }
 
-/// Moves a database to where the rpm of its root looks, and says where that is; none where it is there already, where
-/// nobody can say, or while changes wait in the log. The caller holds the [`crate::TransactionLock`], and nobody in this
+/// Moves a database to where the rpm of its root looks, and says where that is; none where it finds it already (there, or
+/// by links that the scriptlets of its package made), where nobody can say, or while changes wait in the log. The caller holds the [`crate::TransactionLock`], and nobody in this
 /// process has the database open.
 ///
 /// # Errors
@@ -92,11 +126,13 @@ pub fn follow_rpm(location: &DbLocation) -> Result<Option<PathBuf>, DbError> {
         Ok((meta.dev(), meta.ino()))
     };
     // The same directory may be mounted twice.
-    if identity(old)? == identity(&dir)? {
+    if identity(old)? == identity(&dir)?
+        || root::resolve(&location.root, &path.join(SQLITE_FILE))? == location.file()
+    {
         return Ok(None);
     }
     replace(old, &dir)?;
-    sync([old, &dir])?;
+    sync(&[old, &dir])?;
     Ok(Some(dir))
 }
 
@@ -111,7 +147,7 @@ fn replace(from: &Path, to: &Path) -> Result<(), DbError> {
     Ok(())
 }
 
-fn sync(dirs: [&Path; 2]) -> Result<(), DbError> {
+fn sync(dirs: &[&Path]) -> Result<(), DbError> {
     for dir in dirs {
         let handle = fs::File::open(dir).map_err(DbError::io(dir))?;
         handle.sync_all().map_err(DbError::io(dir))?;

@@ -46,7 +46,7 @@ mod record_file;
 mod root;
 mod write;
 
-pub use convert::{convert, follow_rpm, kept_directory};
+pub use convert::{convert, finish_conversion, follow_rpm, kept_directory};
 pub use error::{DbError, is_out_of_memory};
 pub use installed::{FileState, InstallFacts, InstalledHeader, StoredSignature};
 pub use location::{Backend, DatabaseSearch, DbLocation};

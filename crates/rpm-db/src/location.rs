@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::convert::is_converting;
 use crate::macro_files::MacroSet;
 use crate::{Db, DbError, MacroFile, root};
 
@@ -97,6 +98,21 @@ impl DbLocation {
         Some((meta.dev(), meta.ino()))
     }
 
+    /// The place that a database file leads to which is a link to one of the same name: the packages of rpm of Fedora and
+    /// Photon make such links in the new directory until the next start moves the files.
+    fn behind_link(self) -> Result<Self, DbError> {
+        let file = self.file();
+        let inside = file.strip_prefix(&self.root).unwrap_or(&file);
+        let real = root::resolve(&self.root, inside)?;
+        match real.parent() {
+            Some(dir) if real.file_name() == file.file_name() && real.exists() => Ok(Self {
+                dir: dir.to_path_buf(),
+                ..self
+            }),
+            _ => Ok(self),
+        }
+    }
+
     /// A directory taken as it is, outside any root.
     ///
     /// # Errors
@@ -130,7 +146,11 @@ pub fn find(root: &Path, search: DatabaseSearch<'_>) -> Result<DbLocation, DbErr
             });
         }
         let dir = root::resolve(root, path)?;
-        return choose(databases_in(root, &dir)?, DbLocation::none(root, dir));
+        let found = databases_in(root, &dir)?.into_iter();
+        let found = found
+            .map(DbLocation::behind_link)
+            .collect::<Result<_, _>>()?;
+        return choose(found, DbLocation::none(root, dir));
     }
     let own = MacroSet::read(root, search.incoming).dbpath();
     let mut found: Vec<DbLocation> = Vec::new();
@@ -138,6 +158,7 @@ pub fn find(root: &Path, search: DatabaseSearch<'_>) -> Result<DbLocation, DbErr
     for path in own.as_deref().into_iter().chain(known) {
         let dir = root::resolve(root, path)?;
         for database in databases_in(root, &dir)? {
+            let database = database.behind_link()?;
             let id = database.identity();
             if found.iter().all(|other| other.identity() != id) {
                 found.push(database);
@@ -171,6 +192,12 @@ fn choose(found: Vec<DbLocation>, wished: DbLocation) -> Result<DbLocation, DbEr
             Ok(here.next().unwrap_or(wished))
         }
         [only] => Ok(only.clone()),
+        // A conversion was stopped before the old file was put away.
+        [new, old]
+            if new.dir == old.dir && new.backend == Backend::Sqlite && is_converting(&new.dir) =>
+        {
+            Ok(new.clone())
+        }
         [first, second, ..] => Err(DbError::TwoDatabases {
             first: first.file(),
             second: second.file(),

@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, DEFAULT_NAME, FileControl, OpenFlags};
 
 use crate::bdb::BdbFile;
+use crate::convert::finish_conversion;
 use crate::ndb::NdbFile;
 use crate::record_file::RecordFile;
 use crate::{Backend, DbError, DbLocation, schema};
@@ -52,7 +53,8 @@ impl Db {
         Ok(Self { store, path })
     }
 
-    /// Opens for writing; makes the directory (0755) and the database (0644) when there is none.
+    /// Opens for writing; makes the directory (0755) and the database (0644) when there is none, and finishes a
+    /// conversion that was stopped.
     ///
     /// The caller holds the [`crate::TransactionLock`] (take it after [`create_directory`]).
     ///
@@ -64,6 +66,7 @@ impl Db {
             return Err(DbError::ReadOnlyFormat { path, backend });
         }
         create_directory(location)?;
+        finish_conversion(location)?;
         let fresh = fs::metadata(&path).map_or(true, |meta| meta.len() == 0);
         let conn = open_for_writing(&path, fresh)?;
         let writable = true;

@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::io::Read;
 
-use rpm_db::{Backend, Db, DbError, DbLocation, MAX_MACRO_FILE, MacroFile, TransactionLock};
+use rpm_db::{
+    Backend, Db, DbError, DbLocation, MAX_MACRO_FILE, MacroFile, MacroSet, TransactionLock,
+};
 use rpm_pkg::evr::vercmp;
 use rpm_pkg::files::{FileList, FileType};
 use rpm_pkg::header::tag;
@@ -33,11 +35,10 @@ pub(super) fn open(
     Ok((RootDir::open(root)?, db, lock))
 }
 
-/// Moves the database of an installroot to where the rpm that has come looks for it. Where that fails everything else is
-/// done, and the next change tries again.
+/// Moves the database to where the rpm that has come looks for it. Where that fails everything else is done, and the
+/// next change tries again.
 pub(super) fn follow_rpm(session: &Session<'_>) -> Outcome<()> {
-    let settings = &session.settings;
-    if settings.dbpath.is_some() || settings.root == std::path::Path::new("/") {
+    if session.settings.dbpath.is_some() {
         return Ok(());
     }
     let location = session.db_location()?;
@@ -61,7 +62,7 @@ pub(super) fn check_format(location: &DbLocation) -> Outcome<()> {
     let backend @ (Backend::Bdb | Backend::Ndb) = location.backend else {
         return Ok(());
     };
-    refuse_old_rpm(location, &Db::open_read(location)?)?;
+    refuse_rpm_without_sqlite(location, &Db::open_read(location)?)?;
     let path = location.file();
     let refused = DbError::ReadOnlyFormat { path, backend };
     Err(Failure::from(refused).hint(
@@ -69,8 +70,9 @@ pub(super) fn check_format(location: &DbLocation) -> Outcome<()> {
     ))
 }
 
-/// Refuses a database that the root's own rpm could not read any more once it is SQLite's.
-pub(crate) fn refuse_old_rpm(location: &DbLocation, db: &Db) -> Outcome<()> {
+/// Refuses a database that the root's own rpm could not read any more once it is SQLite's: an old one, or one whose
+/// builder chose ndb and left SQLite out (docs/reference/rpmdb.md, 2.1).
+pub(crate) fn refuse_rpm_without_sqlite(location: &DbLocation, db: &Db) -> Outcome<()> {
     let mut found = db.by_name("rpm")?;
     // Where the package has another name (rpm-ndb), the program is the one.
     for path in [&b"/usr/bin/rpm"[..], b"/bin/rpm"] {
@@ -85,15 +87,29 @@ pub(crate) fn refuse_old_rpm(location: &DbLocation, db: &Db) -> Outcome<()> {
     let mut old = versions.filter(|version| {
         vercmp(version.as_bytes(), FIRST_WITH_SQLITE.as_bytes()) == Ordering::Less
     });
-    let Some(version) = old.next() else {
-        return Ok(());
+    let why = match old.next() {
+        Some(version) => format!(
+            "rpm {version} of this root cannot read SQLite databases ({FIRST_WITH_SQLITE} and later can), so only that \
+             rpm can change this root"
+        ),
+        None if !found.is_empty() && is_set_to_ndb(location) => {
+            "the rpm of this root is set to ndb (_db_backend), and such builds leave SQLite out, so only that rpm can \
+             change this root; where yours has SQLite, write '%_db_backend sqlite' into etc/rpm/macros of the root first"
+                .to_owned()
+        }
+        None => return Ok(()),
     };
     let (path, backend) = (location.file(), location.backend);
     let refused = DbError::ReadOnlyFormat { path, backend };
     Err(Failure::from(refused).hint(format!(
-        "nothing was changed; it is not converted either: rpm {version} of this root cannot read SQLite databases \
-         ({FIRST_WITH_SQLITE} and later can), so only that rpm can change this root"
+        "nothing was changed; it is not converted either: {why}"
     )))
+}
+
+/// Whether the macro files of the root say that its rpm keeps ndb databases.
+fn is_set_to_ndb(location: &DbLocation) -> bool {
+    let set = MacroSet::of_root(&location.root);
+    set.raw("_db_backend") == Some("ndb")
 }
 
 fn place(session: &Session<'_>, elements: &[Element]) -> Outcome<DbLocation> {

@@ -33,7 +33,7 @@ use crate::settings::Consent;
 use crate::view;
 use crate::view::plan::WeakSignatures;
 
-pub(crate) use database::refuse_old_rpm;
+pub(crate) use database::refuse_rpm_without_sqlite;
 pub use fetch::{CMDLINE, Fetched};
 pub(crate) use fetch::{refused, request_to, urls_of};
 pub use keys::change_keys;

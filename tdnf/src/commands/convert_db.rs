@@ -1,6 +1,6 @@
 //! `convert-db`: an rpm database of an old format becomes one of SQLite.
 
-use rpm_db::{Backend, Db};
+use rpm_db::{Backend, Db, DbLocation};
 
 use super::{Command, Needs};
 use crate::args::options::{self, of};
@@ -23,6 +23,9 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
     let location = session.db_location()?;
     match location.backend {
         Backend::Bdb | Backend::Ndb => {}
+        Backend::Sqlite if !session.settings.test_only && finish(session, &location)? => {
+            return Ok(0);
+        }
         Backend::Sqlite => {
             let line = format!("{} is a SQLite database already", location.file().display());
             session.printer.info(&line);
@@ -34,7 +37,7 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
         }
     }
     let db = Db::open_read(&location)?;
-    change::refuse_old_rpm(&location, &db)?;
+    change::refuse_rpm_without_sqlite(&location, &db)?;
     session.printer.show(&Conversion {
         database: location.file(),
         headers: db.count()?,
@@ -54,4 +57,19 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
     drop(lock);
     session.printer.info("Converted.");
     Ok(0)
+}
+
+/// Ends a conversion that was stopped when the new database was in its place.
+fn finish(session: &Session<'_>, location: &DbLocation) -> Outcome<bool> {
+    let _lock = session.database_lock(location)?;
+    let finished = rpm_db::finish_conversion(location)?;
+    if finished {
+        let kept = rpm_db::kept_directory(location);
+        let line = format!(
+            "The conversion that was stopped is finished; the old files are in {}.",
+            kept.display()
+        );
+        session.printer.info(&line);
+    }
+    Ok(finished)
 }

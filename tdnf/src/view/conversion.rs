@@ -1,6 +1,6 @@
 //! What `convert-db` is about to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -25,16 +25,29 @@ impl View for Conversion {
             headers,
             kept,
         } = self;
-        let dir = database.parent().unwrap_or(database).display();
-        let (database, kept) = (database.display(), kept.display());
-        format!(
-            "{database}: {headers} headers are written to {dir}/rpmdb.sqlite.\n\
-             The old files are kept in {kept}. The way back, as long as nothing was changed since:\n\
-             \x20   rm {dir}/rpmdb.sqlite* && mv {kept}/* {dir}/ && rm -r {kept}\n"
-        )
+        let dir = database.parent().unwrap_or(database);
+        let told = format!(
+            "{}: {headers} headers are written to {}/rpmdb.sqlite.\n\
+             The old files are kept in {}. The way back, as long as nothing was changed since:\n",
+            database.display(),
+            dir.display(),
+            kept.display()
+        );
+        let (dir, kept) = (shell_word(dir), shell_word(kept));
+        format!("{told}    rm {dir}/rpmdb.sqlite* && mv {kept}/* {dir}/ && rm -r {kept}\n")
     }
 
     fn json(&self) -> impl Serialize {
         self
+    }
+}
+
+/// A path as a shell reads it as one word.
+fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    match path.chars().all(plain) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', r"'\''")),
     }
 }

@@ -8,6 +8,7 @@ use std::process::Command;
 use rpm_db::location::{self, Backend, DatabaseSearch};
 use rpm_db::{Db, DbError, DbLocation, MacroFile, TransactionLock, Wait};
 
+use testkit::rpm::Rpm;
 use testkit::{mounts, program};
 
 use crate::common::{folder, recipes, write_ours};
@@ -209,6 +210,43 @@ fn an_empty_database_never_wins() {
         write_ours(&root.path().join("opt/db"), &files);
         assert!(find(root.path(), None).dir.ends_with("opt/db"));
     }
+}
+
+/// As the packages of rpm of Fedora and Photon leave it between the upgrade and the next start: a link for each file.
+#[test]
+fn files_that_are_links_lead_to_the_one_database() {
+    let (root, outside) = (folder(), folder());
+    let old = root.path().join("var/lib/rpm");
+    write_ours(&old, &recipes());
+    let new = root.path().join("usr/lib/sysimage/rpm");
+    fs::create_dir_all(&new).unwrap();
+    for entry in fs::read_dir(&old).unwrap() {
+        let name = entry.unwrap().file_name();
+        let target = Path::new("../../../../var/lib/rpm").join(&name);
+        symlink(target, new.join(name)).unwrap();
+    }
+    fs::create_dir_all(root.path().join("usr/lib/rpm")).unwrap();
+    let text = "%_dbpath /usr/lib/sysimage/rpm\n";
+    fs::write(root.path().join("usr/lib/rpm/macros"), text).unwrap();
+    for dbpath in [None, Some("/usr/lib/sysimage/rpm")] {
+        let found = find(root.path(), dbpath);
+        assert_eq!(found.dir, old.canonicalize().unwrap());
+        assert_eq!(Db::open_read(&found).unwrap().count().unwrap(), 4);
+        // Its rpm finds it: nothing is moved.
+        assert_eq!(rpm_db::follow_rpm(&found).unwrap(), None);
+    }
+    assert_eq!(Rpm::on_db(&new).ok(&["-qa"]).lines().count(), 4);
+    // Out of the root leads none.
+    write_ours(outside.path(), &recipes());
+    fs::remove_dir_all(&old).unwrap();
+    fs::remove_file(new.join("rpmdb.sqlite")).unwrap();
+    symlink(
+        outside.path().join("rpmdb.sqlite"),
+        new.join("rpmdb.sqlite"),
+    )
+    .unwrap();
+    let found = find(root.path(), None);
+    assert!(Db::open_read(&found).is_err());
 }
 
 #[test]

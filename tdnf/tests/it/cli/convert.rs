@@ -8,6 +8,7 @@ use std::process::Command;
 use testkit::fixtures::unprivileged;
 use testkit::program;
 use testkit::rpmdb;
+use testkit::step::{self, Order};
 
 use super::{Site, plain};
 
@@ -117,6 +118,90 @@ fn a_berkeley_db_root_is_read_then_converted_then_changed() {
     site.run(&["-y", "update"]).ok();
     assert_eq!(site.rpm_names(), ["alpha-2.0", "beta-1.0", "rpm-4.16.1"]);
     assert_eq!(site.rpm(&["-Va"]), "");
+}
+
+/// The way back as it was told, where paths are not one word of a shell.
+#[test]
+fn the_way_back_can_be_pasted_whatever_the_path() {
+    let Some(site) = berkeley(None) else { return };
+    let dir = site.root.join("var/lib/it's \"rpm\" $HOME");
+    fs::rename(site.root.join("var/lib/rpm"), &dir).unwrap();
+    let define = "_dbpath /var/lib/it's \"rpm\" $HOME";
+    let said = site.run(&["-y", "--rpmdefine", define, "convert-db"]).ok();
+    assert!(dir.join("before-sqlite/Packages").exists(), "{said:?}");
+    let way = said.out.lines().find(|line| line.contains("rm ")).unwrap();
+    program::ok(Command::new("sh").args(["-ec", way]));
+    assert_eq!(files(&dir), ["Name", "Packages"]);
+}
+
+/// Killed at each of its calls: the old database or the new one, whole, and the next start goes on.
+#[test]
+fn a_conversion_that_is_killed_leaves_the_old_database_or_the_new_one() {
+    if !step::available() {
+        return;
+    }
+    let Some(site) = berkeley(None) else { return };
+    let dir = site.root.join("var/lib/rpm");
+    let whole = site.path("whole");
+    let copy = |from: &Path, to: &Path| {
+        let _ = fs::remove_dir_all(to);
+        program::ok(Command::new("cp").arg("-a").args([from, to]));
+    };
+    copy(&dir, &whole);
+    let convert = site.command(&["-y", "convert-db"]);
+    let calls = step::run(&convert, &dir, &mut |_| Order::Go).calls;
+    assert!(calls > 10, "{calls}");
+    let (mut old, mut new) = (0, 0);
+    for point in 1..=calls {
+        copy(&whole, &dir);
+        let mut at = String::new();
+        step::run(&convert, &dir, &mut |call| {
+            if call.number < point {
+                return Order::Go;
+            }
+            at = format!("call {point}, {call}");
+            Order::KillAll
+        });
+        // As the next command finds it, and as rpm does where it can read it.
+        let listed = site.run(&["list", "installed"]).ok().out;
+        let count = listed.lines().filter(|line| line.contains("@System"));
+        assert_eq!(count.count(), 2, "{at}: {listed}");
+        match dir.join("rpmdb.sqlite").exists() {
+            true => new += 1,
+            false => old += 1,
+        }
+        let said = site.run(&["-y", "convert-db"]).ok();
+        assert_eq!(
+            site.rpm_names(),
+            ["alpha-1.0", "beta-1.0"],
+            "{at}: {said:?}"
+        );
+        let kept = dir.join("before-sqlite/Packages");
+        assert_eq!(
+            fs::read(kept).unwrap(),
+            fs::read(whole.join("Packages")).unwrap(),
+            "{at}"
+        );
+        assert!(!dir.join("Packages").exists() && !dir.join(".sqlite-conversion").exists());
+    }
+    println!("killed at {calls} calls: {old} times the old database, {new} times the new one");
+    assert!(old > 0 && new > 0);
+}
+
+/// What was left of a conversion is put away by the next change, too.
+#[test]
+fn a_change_finishes_a_conversion_that_was_killed() {
+    let Some(site) = berkeley(None) else { return };
+    let dir = site.root.join("var/lib/rpm");
+    fs::copy(dir.join("Packages"), site.path("Packages")).unwrap();
+    site.run(&["-y", "convert-db"]).ok();
+    fs::rename(dir.join("before-sqlite/Packages"), dir.join("Packages")).unwrap();
+    let ran = site.run(&["list", "installed"]);
+    ran.failed().says(&["rpmdb.sqlite", "rpm/Packages"]);
+    fs::create_dir(dir.join(".sqlite-conversion")).unwrap();
+    site.run(&["-y", "erase", "beta"]).ok();
+    assert_eq!(site.rpm_names(), ["alpha-1.0"]);
+    assert!(dir.join("before-sqlite/Packages").exists() && !dir.join("Packages").exists());
 }
 
 /// rpm before 4.16 reads no SQLite: neither a change nor a conversion, and both say so.
