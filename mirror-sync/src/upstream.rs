@@ -123,6 +123,7 @@ pub(crate) fn refresh(
 ) -> Result<(MetadataSet, Option<(u64, u64)>)> {
     let check = keyring_check(question.keyring, question.now);
     let request = RepoRefresh {
+        shared: None,
         config: question.config,
         cache: layout.metadata(&question.config.id),
         parts: question.parts,
@@ -223,10 +224,7 @@ pub(crate) fn read_primary(
     record: &RepomdRecord,
     each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
 ) -> Result<ParseSummary> {
-    let limits = XmlLimits {
-        refuse_bad_locations: false,
-        ..XmlLimits::default()
-    };
+    let limits = XmlLimits::default();
     Ok(primary::read(name, open(path, record)?, &limits, each)?)
 }
 

@@ -86,10 +86,7 @@ impl Repository {
     /// Calls `each` with every package of primary and its place, from 0.
     pub fn packages(&self, each: &mut dyn FnMut(u64, &PrimaryPackage)) -> Result<()> {
         let (name, stream) = self.open_kind("primary")?;
-        let limits = XmlLimits {
-            refuse_bad_locations: false,
-            ..XmlLimits::default()
-        };
+        let limits = XmlLimits::default();
         let mut place = 0;
         primary::read(&name, stream, &limits, &mut |package| {
             each(place, package);

@@ -34,7 +34,7 @@ pub fn with_primary<T>(package: &PrimaryPackage, add: impl FnOnce(&PackageInput<
         files: &files,
         facts: PackageFacts {
             plan: PlanFacts {
-                location: package.location(),
+                location: package.refused_location(),
                 location_base: package.location_base().unwrap_or_default(),
                 checksum_kind: package.checksum_type(),
                 checksum: package.checksum(),

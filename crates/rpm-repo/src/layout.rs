@@ -1,7 +1,7 @@
 //! Which relative paths a repository may name, and the name of its cache directory.
 
+use std::borrow::Cow;
 use std::fmt;
-
 use std::path::Path;
 
 use percent_encoding::percent_decode_str;
@@ -23,10 +23,11 @@ pub const MAX_HREF: usize = 4096;
 pub struct Href(String);
 
 impl Href {
-    /// Checks a location. Errors: [`Error::BadHref`] with the reason.
+    /// Checks a location, [`tidied`] first. Errors: [`Error::BadHref`] with the reason.
     pub fn parse(text: &str) -> Result<Href> {
-        match fault(text) {
-            None => Ok(Href(text.to_owned())),
+        let tidy = tidied(text);
+        match fault(&tidy) {
+            None => Ok(Href(tidy.into_owned())),
             Some(why) => Err(Error::BadHref {
                 href: quoted(text),
                 why,
@@ -55,6 +56,20 @@ impl fmt::Display for Href {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A location without `.` and empty components (`./a`, `a//b`, `a/./b`), which mean nothing: `find .` puts them
+/// into lists of packages. A leading `/` stays: such a location is not relative.
+pub fn tidied(text: &str) -> Cow<'_, str> {
+    let idle = |part: &str| part.is_empty() || part == ".";
+    let mut parts = text.split('/');
+    let first_counts = text.starts_with('/') || parts.clone().next() != Some(".");
+    if first_counts && !parts.clone().skip(1).any(idle) {
+        return Cow::Borrowed(text);
+    }
+    let first = parts.next().filter(|_| first_counts);
+    let rest = parts.filter(|part| !idle(part));
+    Cow::Owned(first.into_iter().chain(rest).collect::<Vec<_>>().join("/"))
 }
 
 /// Why a location may not be used, or `None` if it may. Allocates nothing for plain locations.

@@ -1,8 +1,11 @@
 //! One package of `primary.xml`.
 
+use std::borrow::Cow;
+
 use rpm_pkg::dep::{Dep, DepFlags, DepGroup};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 
+use crate::layout;
 use crate::record::TextSpan;
 
 /// The lists of dependencies and what each is called, in the order in which createrepo_c writes them.
@@ -190,13 +193,22 @@ impl PrimaryPackage {
         }
     }
 
-    /// The location as written, safe or not: only for messages.
+    /// Takes `./`, `//` and `/./` out of the location, as a server would, and judges what is left.
+    pub(super) fn tidy_location(&mut self) {
+        if let Cow::Owned(tidy) = layout::tidied(self.refused_location()) {
+            let start = self.text.len();
+            self.text.push_str(&tidy);
+            self.texts.location = TextSpan::since(start, &self.text);
+        }
+        self.location_fault = layout::fault(self.refused_location());
+    }
+
+    /// The location, safe or not: only for messages.
     pub fn refused_location(&self) -> &str {
         self.texts.location.of(&self.text)
     }
 
-    /// Why the location may not be followed. Always `None` while
-    /// [`crate::xml::Limits::refuse_bad_locations`] is set: then the document is refused.
+    /// Why the location may not be followed.
     pub fn location_fault(&self) -> Option<&'static str> {
         self.location_fault
     }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::ParseSummary;
 use super::package::{DEP_LISTS, DepSpans, FileKind, PrimaryPackage};
 use super::write::FLAGS;
-use crate::error::{Result, quoted};
+use crate::error::Result;
 use crate::layout;
 use crate::record::{RecordParser, TextSpan, keep, read_records};
 use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, number, number32};
@@ -61,14 +61,8 @@ impl RecordParser for PrimaryParser<'_> {
     fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
         self.children(xml, 0)?;
         self.complete().map_err(|fault| xml.fault(fault))?;
-        self.package.location_fault = layout::fault(self.package.refused_location());
-        match self.package.location_fault {
-            Some(why) if self.limits.refuse_bad_locations => {
-                let href = quoted(self.package.refused_location());
-                Err(xml.error(format!("refused package location {href:?}: {why}")))
-            }
-            _ => Ok((self.each)(&self.package)),
-        }
+        self.package.tidy_location();
+        Ok((self.each)(&self.package))
     }
 }
 

@@ -35,9 +35,6 @@ pub struct XmlLimits {
     pub max_record_text: usize,
     /// Most items (dependencies, files, changelog entries, references) in one record.
     pub max_items: usize,
-    /// Whether a package location that may not be followed refuses the whole document (the default)
-    /// or is left to [`crate::primary::PrimaryPackage::location_fault`].
-    pub refuse_bad_locations: bool,
 }
 
 impl Default for XmlLimits {
@@ -48,7 +45,6 @@ impl Default for XmlLimits {
             max_records: 4_000_000,
             max_record_text: 64 << 20,
             max_items: 2_000_000,
-            refuse_bad_locations: true,
         }
     }
 }

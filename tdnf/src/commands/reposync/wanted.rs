@@ -71,10 +71,7 @@ pub(super) fn read(
     wish: &SyncWish<'_>,
 ) -> Outcome<(Vec<WantedPackage>, Failures)> {
     let set = &source.set;
-    let limits = XmlLimits {
-        refuse_bad_locations: false,
-        ..XmlLimits::default()
-    };
+    let limits = XmlLimits::default();
     let (mut wanted, mut refused) = (Vec::new(), Vec::new());
     let stream = rpm_catalog::open_part(set, "primary")?;
     let name = format!("{} primary", set.repo);
