@@ -120,8 +120,9 @@ async fn index_from(
     }
     let Some(small) = context.small(url, &ask, repomd::MAX_SIZE as u64).await? else {
         // The cached index was hashed when it was loaded, so the answer cannot make us
-        // trust an altered one.
-        return Ok(IndexAnswer::Unchanged);
+        // trust an altered one; but it must be one that the metalink lists, as a new one must.
+        let cached = old.map(|old| old.index.as_slice()).unwrap_or_default();
+        return mismatch(cached, hashes).map_or(Ok(IndexAnswer::Unchanged), Err);
     };
     if looks_like_html(&small.bytes) {
         return Err(Cause::Html);

@@ -27,9 +27,8 @@ const URL_END: &str = "repodata/repomd.xml";
 pub struct Metalink {
     /// Checksums of the strongest type that is listed, those that are well-formed; `repomd.xml` must match one
     /// of them. Empty if the file lists none at all; it is for the caller to refuse that (C tdnf: 1004).
+    /// Behind the newest stand those of older revisions that mirrors may still have (`mm0:alternates`).
     pub hashes: Vec<Digest>,
-    /// Checksums of the older revisions that the servers may still have (`mm0:alternates`): not for trust.
-    pub alternates: usize,
     /// Size of `repomd.xml` in bytes, if given.
     pub size: Option<u64>,
     /// Base URLs of the repository (what stands before `repodata/repomd.xml`), preferred ones first.
@@ -41,7 +40,7 @@ struct MetalinkDraft {
     hashes: Vec<(DigestAlgo, String)>,
     urls: Vec<(u64, String)>,
     size: Option<u64>,
-    alternates: usize,
+    alternates: Vec<(DigestAlgo, String)>,
 }
 
 /// Parses a metalink (version 3) file; `document` is its name in errors.
@@ -77,12 +76,15 @@ enum Inside {
     Verification,
     Resources,
     Alternates,
+    Alternate,
+    AlternateVerification,
 }
 
 /// What to do with a child.
 enum MetalinkChild {
     Enter(Inside),
-    Hash(Option<DigestAlgo>),
+    Hash(DigestAlgo),
+    OlderHash(DigestAlgo),
     Url(u64),
     Size,
     Pass,
@@ -123,12 +125,17 @@ fn child(tag: &Tag<'_>, inside: Inside) -> Parsed<MetalinkChild> {
         (Inside::File, b"verification") => MetalinkChild::Enter(Inside::Verification),
         (Inside::File, b"resources") => MetalinkChild::Enter(Inside::Resources),
         (Inside::File, b"alternates") => MetalinkChild::Enter(Inside::Alternates),
-        (Inside::Alternates, b"alternate") => MetalinkChild::Hash(None),
-        (Inside::Verification, b"hash") => {
+        (Inside::Alternates, b"alternate") => MetalinkChild::Enter(Inside::Alternate),
+        (Inside::Alternate, b"verification") => MetalinkChild::Enter(Inside::AlternateVerification),
+        (Inside::Verification | Inside::AlternateVerification, b"hash") => {
             let algo = tag
                 .attribute(b"type")?
                 .and_then(|kind| DigestAlgo::from_name(&kind));
-            algo.map_or(MetalinkChild::Pass, |algo| MetalinkChild::Hash(Some(algo)))
+            match (algo, inside) {
+                (None, _) => MetalinkChild::Pass,
+                (Some(algo), Inside::Verification) => MetalinkChild::Hash(algo),
+                (Some(algo), _) => MetalinkChild::OlderHash(algo),
+            }
         }
         (Inside::Resources, b"url") => {
             let preference = tag.attribute(b"preference")?;
@@ -146,8 +153,8 @@ fn child(tag: &Tag<'_>, inside: Inside) -> Parsed<MetalinkChild> {
 impl MetalinkDraft {
     fn put(&mut self, leaf: MetalinkChild, text: &str) {
         match leaf {
-            MetalinkChild::Hash(Some(algo)) => self.hashes.push((algo, text.to_owned())),
-            MetalinkChild::Hash(None) => self.alternates += 1,
+            MetalinkChild::Hash(algo) => self.hashes.push((algo, text.to_owned())),
+            MetalinkChild::OlderHash(algo) => self.alternates.push((algo, text.to_owned())),
             MetalinkChild::Size => self.size = number(text).ok(),
             MetalinkChild::Url(preference) => {
                 if let Some(base) = text.strip_suffix(URL_END)
@@ -164,24 +171,24 @@ impl MetalinkDraft {
 
     fn finish(mut self) -> Parsed<Metalink> {
         let strongest = self.hashes.iter().map(|&(algo, _)| algo).max();
-        let of_strongest = self
-            .hashes
-            .iter()
-            .filter(|(algo, _)| Some(*algo) == strongest);
-        let hashes: Vec<Digest> = of_strongest
-            .filter_map(|(algo, hex)| Digest::from_hex(*algo, hex).ok())
-            .collect();
+        let of_strongest = |list: &[(DigestAlgo, String)]| -> Vec<Digest> {
+            let strongest = list.iter().filter(|(algo, _)| Some(*algo) == strongest);
+            strongest
+                .filter_map(|(algo, hex)| Digest::from_hex(*algo, hex).ok())
+                .collect()
+        };
+        let mut hashes = of_strongest(&self.hashes);
         if strongest.is_some() && hashes.is_empty() {
             return Err(XmlFault(
                 "the strongest checksum of the metalink is malformed",
             ));
         }
+        hashes.extend(of_strongest(&self.alternates));
         self.urls
             .sort_by_key(|&(preference, _)| std::cmp::Reverse(preference));
         let urls = self.urls.into_iter().map(|(_, url)| url).collect();
         Ok(Metalink {
             hashes,
-            alternates: self.alternates,
             size: self.size,
             urls,
         })
