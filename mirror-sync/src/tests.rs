@@ -93,11 +93,7 @@ impl Stage {
                 ..Repomd::default()
             },
             repomd_digest: Hasher::digest(DigestAlgo::Sha256, text.as_bytes()),
-            parts: vec![PartFile {
-                kind: "primary".into(),
-                path,
-                record,
-            }],
+            parts: vec![PartFile::new("primary", path, &record)],
             base_urls: Vec::new(),
             access: std::sync::Arc::new(Access::default()),
             from_cache: false,

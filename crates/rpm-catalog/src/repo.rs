@@ -4,10 +4,12 @@ use super::convert::with_primary;
 use super::error::CatalogError;
 use super::store::open_or_make;
 use repo_client::MetadataSet;
+use rpm_pkg::digest::{Digest, Hasher};
 use rpm_repo::compress::{Ahead, VerifiedReader};
 use rpm_repo::xml::XmlLimits;
 use rpm_solv::{CacheFile, CacheWriter};
 use std::fs::File;
+use std::io::{self, Seek};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -77,7 +79,7 @@ pub(crate) fn read_part<T>(
 ///
 /// The compressed file was checked when it was fetched, and again if it was touched since. So where
 /// repomd.xml names the checksum of what it decompresses to, that one alone is checked here: it
-/// covers every byte that is parsed. Without it the file is hashed again.
+/// covers every byte that is parsed. Without it, or if it differs, the file is hashed again.
 pub fn open_part(set: &MetadataSet, kind: &str) -> Result<Ahead, CatalogError> {
     let part = set.part(kind).ok_or_else(|| CatalogError::NoPrimary {
         repo: set.repo.clone(),
@@ -93,5 +95,20 @@ pub fn open_part(set: &MetadataSet, kind: &str) -> Result<Ahead, CatalogError> {
     if expected.open_checksum.is_some() {
         expected.checksum = None;
     }
-    Ahead::spawn(move || VerifiedReader::new(file, &name, expected)).map_err(failed)
+    let (doubt, wanted) = (part.doubt.clone(), part.record.checksum);
+    let again = file.try_clone().map_err(failed)?;
+    let is_right = move || is_whole(again, wanted);
+    Ahead::spawn(move || {
+        let reader = VerifiedReader::new(file, &name, expected)?;
+        Ok(reader.doubting(doubt, Box::new(is_right)))
+    })
+    .map_err(failed)
+}
+
+fn is_whole(mut file: File, wanted: Option<Digest>) -> io::Result<bool> {
+    let Some(wanted) = wanted else {
+        return Ok(false);
+    };
+    file.rewind()?;
+    Ok(Hasher::digest_reader(wanted.algo(), file)? == wanted)
 }

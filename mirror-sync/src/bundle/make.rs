@@ -218,11 +218,8 @@ impl BundleRepo {
         for record in &repomd.records {
             let file = entry(record.href.as_str());
             let file = file.ok_or_else(|| damaged(id, &format!("no {}", record.href)))?;
-            parts.push(PartFile {
-                kind: record.kind.clone(),
-                path: run.store.path(&file.digest()?),
-                record: record.clone(),
-            });
+            let path = run.store.path(&file.digest()?);
+            parts.push(PartFile::new(&record.kind, path, record));
         }
         let set = MetadataSet {
             repo: id.to_owned(),

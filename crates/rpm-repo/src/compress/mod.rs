@@ -22,7 +22,7 @@ pub use hashing::HashingReader;
 pub(crate) use hashing::HashingWriter;
 pub use packer::Packing;
 pub(crate) use packer::{PACKED_BLOCK, Packer};
-pub use verified::{Expected, MAX_OPEN_SIZE, MAX_PACKED_SIZE, StreamPart, VerifiedReader};
+pub use verified::{Doubt, Expected, MAX_OPEN_SIZE, MAX_PACKED_SIZE, StreamPart, VerifiedReader};
 
 use rpm_pkg::digest::Digest;
 use std::io;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rpm_pkg::digest::Digest;
 
@@ -44,6 +46,25 @@ impl fmt::Display for StreamPart {
     }
 }
 
+/// Whether what a file decompresses to differs from what was announced, while the file itself is right: the index
+/// is wrong then, not the data. Clones share the answer.
+#[derive(Debug, Clone, Default)]
+pub struct Doubt(Arc<AtomicBool>);
+
+impl Doubt {
+    /// True for the first who asks after a reader found the difference: it is told once.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+
+    fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Finds out whether the file as stored has the checksum that was announced for it.
+type FileCheck = Box<dyn FnOnce() -> io::Result<bool>>;
+
 /// Decompresses and checks in one pass. The end of the stream is only reported when sizes and
 /// checksums of both sides agree; before that every `read` may still end in an error. Stops as soon
 /// as either side grows larger than announced.
@@ -52,6 +73,7 @@ pub struct VerifiedReader<R: Read> {
     expected: Expected,
     open_limit: u64,
     state: VerifyState,
+    lenient: Option<(Doubt, FileCheck)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +96,16 @@ impl<R: Read> VerifiedReader<R> {
             expected,
             open_limit,
             state: VerifyState::Reading,
+            lenient: None,
         })
+    }
+
+    /// Takes a wrong size or checksum of the decompressed data as a doubt, if `is_right` says at the end that the
+    /// file as stored is what was announced: repositories in the field have such records, and dnf reads them.
+    pub fn doubting(mut self, doubt: Doubt, is_right: FileCheck) -> VerifiedReader<R> {
+        self.open_limit = MAX_OPEN_SIZE;
+        self.lenient = Some((doubt, is_right));
+        self
     }
 
     /// True once the end was reached and everything agreed.
@@ -83,9 +114,12 @@ impl<R: Read> VerifiedReader<R> {
     }
 
     fn verify(&mut self) -> io::Result<()> {
-        check_size(StreamPart::Open, self.expected.open_size, self.open.count())?;
-        let found = self.open.take_digest();
-        check_digest(StreamPart::Open, self.expected.open_checksum, found)?;
+        if let Err(error) = self.verify_open() {
+            match self.lenient.take() {
+                Some((doubt, is_right)) => is_right()?.then(|| doubt.raise()).ok_or(error)?,
+                None => return Err(error),
+            }
+        }
         let bounded = self.open.stream_mut().get_mut();
         // Decoders may stop before the end of the file.
         io::copy(bounded, &mut io::sink())?;
@@ -93,6 +127,12 @@ impl<R: Read> VerifiedReader<R> {
         check_size(StreamPart::Packed, self.expected.size, packed.count())?;
         let found = packed.take_digest();
         check_digest(StreamPart::Packed, self.expected.checksum, found)
+    }
+
+    fn verify_open(&mut self) -> io::Result<()> {
+        check_size(StreamPart::Open, self.expected.open_size, self.open.count())?;
+        let found = self.open.take_digest();
+        check_digest(StreamPart::Open, self.expected.open_checksum, found)
     }
 
     fn read_open(&mut self, out: &mut [u8]) -> io::Result<usize> {
