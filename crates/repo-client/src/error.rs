@@ -322,6 +322,18 @@ impl Cause {
         }
     }
 
+    /// Whether a file that the metadata name is gone or another: the repository may have been published anew.
+    pub fn is_moved_on(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound
+                | Self::Status(404 | 410)
+                | Self::Digest { .. }
+                | Self::Size { .. }
+                | Self::TooLarge { .. }
+        )
+    }
+
     /// libcurl's error code that stands for this situation, if there is one.
     pub fn curl_code(&self) -> Option<u32> {
         Some(match self {

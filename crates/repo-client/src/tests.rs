@@ -60,8 +60,8 @@ fn urls_keep_the_token_and_escape_the_name() {
         Some("http://h/r/a%20b/c%23d%3F.rpm?t=1")
     );
     assert_eq!(
-        joined("http://h", "x%2B.rpm").as_deref(),
-        Some("http://h/x%2B.rpm")
+        joined("http://h/a^b", "libx++-1:2~3^4%2B.rpm").as_deref(),
+        Some("http://h/a%5Eb/libx%2B%2B-1%3A2~3%5E4%252B.rpm")
     );
     assert_eq!(joined("ftp://h/", "x"), None);
 }

@@ -30,6 +30,8 @@ pub(crate) struct Cache {
 /// A set read back, each byte known to be what was checked.
 pub(crate) struct LoadedSet {
     pub(crate) repomd: Repomd,
+    /// `repomd.xml` itself and its SHA-256.
+    pub(crate) index: Vec<u8>,
     pub(crate) digest: Digest,
     pub(crate) parts: Vec<PartFile>,
     /// Wanted kinds that the repository has and the cache lacks (or has in part).
@@ -187,8 +189,7 @@ impl Cache {
                     let name = local_name(record);
                     let path = dir.join(&name);
                     if state.is_untouched(&name, &path) || is_whole(&path, record) {
-                        let (kind, record) = (kind.to_owned(), record.clone());
-                        parts.push(PartFile { kind, path, record });
+                        parts.push(PartFile::new(kind, path, record));
                     } else {
                         missing.push(kind.to_owned());
                     }
@@ -197,6 +198,7 @@ impl Cache {
         }
         Some(LoadedSet {
             repomd,
+            index: bytes,
             digest,
             parts,
             missing,

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use rpm_pkg::digest::Digest;
+use rpm_repo::compress::Doubt;
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::{Href, check_base};
 use rpm_repo::repomd::{Repomd, RepomdRecord};
@@ -35,7 +36,7 @@ use rpm_trust::{Keyring, verify_detached};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::event::{Logged, Observer};
-use crate::options::{Access, Proxy, Route};
+use crate::options::{Access, Proxy, Route, decode_percent};
 use crate::redact::redact;
 use cache::Cache;
 use run::refresh_one;
@@ -69,6 +70,8 @@ pub struct RepoRefresh<'a> {
     pub config: &'a RepoConfig,
     /// Its own cache folder (`<cachedir>/<id>-<h>`, see `RepoConfig::cache_dir_name`).
     pub cache: PathBuf,
+    /// A cache folder of this repository that is not ours to write: it is read while it is fresh.
+    pub shared: Option<PathBuf>,
     /// Kinds of parts wanted (`primary`, `filelists`, `updateinfo`, `other`, `group`, ...).
     /// `primary` must be there; the others may be absent from the repository. What the
     /// configuration skips (`skip_md_*`) is left out.
@@ -124,7 +127,7 @@ pub struct MetadataSet {
 }
 
 /// A part on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct PartFile {
     /// `primary`, `filelists`, ...
     pub kind: String,
@@ -132,6 +135,20 @@ pub struct PartFile {
     pub path: PathBuf,
     /// What repomd.xml says of it.
     pub record: RepomdRecord,
+    /// Whether a reader found repomd.xml wrong about what it decompresses to.
+    pub doubt: Doubt,
+}
+
+impl PartFile {
+    /// A part that lies at `path`.
+    pub fn new(kind: &str, path: PathBuf, record: &RepomdRecord) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            path,
+            record: record.clone(),
+            doubt: Doubt::default(),
+        }
+    }
 }
 
 /// Without the URLs: they may hold a login.
@@ -178,16 +195,26 @@ impl MetadataSet {
 
 /// [`MetadataSet::urls_of`] for these base URLs.
 fn urls_below(bases: &[String], href: &Href, base: Option<&str>) -> Result<Vec<String>> {
-    let one = |from: &str| join_url(from, href.as_str());
-    let Some(base) = base else {
-        return bases.iter().map(|base| one(base)).collect();
+    let named: Vec<String> = base.map(str::to_owned).into_iter().collect();
+    let bases = match base {
+        None => bases,
+        Some(base) => {
+            let from = bases.first().map_or("", String::as_str);
+            check_base(base, from).map_err(|e| Error::BadUrl {
+                url: redact(base),
+                why: e.to_string(),
+            })?;
+            &named
+        }
     };
-    let from = bases.first().map_or("", String::as_str);
-    check_base(base, from).map_err(|e| Error::BadUrl {
-        url: redact(base),
-        why: e.to_string(),
-    })?;
-    Ok(vec![one(base)?])
+    let name = href.as_str();
+    let decoded = decode_percent(name);
+    // Some tools write locations encoded: that reading is tried last.
+    let readings = [Some(name), (decoded != name).then_some(decoded.as_str())];
+    let names = readings.into_iter().flatten();
+    names
+        .flat_map(|name| bases.iter().map(move |base| join_url(base, name)))
+        .collect()
 }
 
 /// `proxy` of a repository: a URL, `_none_` for none; without one the common proxy counts.

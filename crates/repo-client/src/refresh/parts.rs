@@ -124,11 +124,7 @@ async fn fetch_parts(
     let mut first_error = None;
     for ((kind, record), result) in records.iter().zip(fetched) {
         match result {
-            Ok(done) => files.push(PartFile {
-                kind: kind.clone(),
-                path: done.path,
-                record: record.clone(),
-            }),
+            Ok(done) => files.push(PartFile::new(kind, done.path, record)),
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }

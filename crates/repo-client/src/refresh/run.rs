@@ -41,7 +41,17 @@ pub(crate) async fn refresh_one(
         observer,
         access,
     };
-    let run = RefreshRun { context, cache };
+    let mut run = RefreshRun { context, cache };
+    if let Some(shared) = &repo.shared {
+        if let Some(set) = run.fresh_set() {
+            return Ok(set);
+        }
+        let own = std::mem::replace(&mut run.cache, Cache::new(shared));
+        if let Some(set) = run.fresh_set() {
+            return Ok(set);
+        }
+        run.cache = own;
+    }
     let outcome = run.run().await;
     if let Err(error) = &outcome {
         let why = error.to_string();
@@ -141,7 +151,8 @@ impl RefreshRun<'_> {
         let mut failures: Vec<Failure> = Vec::new();
         let mut bases = found.bases.clone();
         let mut fatal = None;
-        // Each failure removes a base, so this ends.
+        let mut again = true;
+        // Each failure but one removes a base, so this ends.
         while !bases.is_empty() {
             let (index, used) = match index::ask(
                 &self.context,
@@ -178,6 +189,11 @@ impl RefreshRun<'_> {
                     label,
                 }) => {
                     let stopped = more.iter().any(|failure| failure.cause == Cause::Stopped);
+                    // Published anew between its index and its parts: the next index is another.
+                    if std::mem::take(&mut again) && more.iter().any(|f| f.cause.is_moved_on()) {
+                        bases.insert(0, first);
+                        continue;
+                    }
                     failures.extend(more);
                     fatal = Some(label);
                     if stopped {

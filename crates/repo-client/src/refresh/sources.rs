@@ -1,5 +1,6 @@
 //! Where a repository is to be had: metalink, mirrorlist or baseurl, in this order of strength.
 
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
@@ -23,12 +24,24 @@ pub(crate) struct Sources {
     pub(crate) hashes: Vec<Digest>,
 }
 
-/// The URL of a file below a base: the base keeps its query (a token), `#` and `?` of the file
-/// name are escaped, everything else of it stays as the metadata has it.
+/// What is encoded in the path below a base: everything but the unreserved characters of RFC 3986 and the slash.
+/// Object stores read a plain `+` as a blank, strict servers refuse a plain `^`.
+const NAME: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
+
+/// What may not stand in a path at all (RFC 3986 3.3) and is left by the parser of URLs.
+const NO_PATH: &AsciiSet = &CONTROLS.add(b'[').add(b']').add(b'^').add(b'|').add(b'\\');
+
+/// The URL of a file below a base: the base keeps its query (a token), the name is encoded as it stands: a `%` in
+/// it is one of the file's name.
 pub fn join_url(base: &str, href: &str) -> Result<String> {
     let mut url = parse_url(base)?;
-    let href = href.replace('#', "%23").replace('?', "%3F");
-    let path = format!("{}/{href}", url.path().trim_end_matches('/'));
+    let above = utf8_percent_encode(url.path().trim_end_matches('/'), NO_PATH);
+    let path = format!("{above}/{}", utf8_percent_encode(href, NAME));
     url.set_path(&path);
     Ok(url.into())
 }

@@ -131,6 +131,7 @@ pub(crate) fn config(lines: &str) -> RepoConfig {
 
 pub(crate) fn job<'a>(config: &'a RepoConfig, cache: &Path) -> RepoRefresh<'a> {
     RepoRefresh {
+        shared: None,
         config,
         cache: cache.to_owned(),
         parts: &["primary", "filelists"],

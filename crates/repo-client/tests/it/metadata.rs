@@ -517,6 +517,77 @@ fn metalink_digest_is_required() {
         metalink(&crate::fixture::digest(&bytes).hex()).as_bytes(),
     );
     assert!(refresh_one(job(&config, &cache), &Log::default()).is_ok());
+    // A server that says "unchanged" of an index that the metalink lists no more freezes its clients.
+    let again = || {
+        let force = RepoRefresh {
+            force: true,
+            ..job(&config, &cache)
+        };
+        refresh_one(force, &Log::default())
+    };
+    repo.site.server.forget();
+    assert!(again().unwrap().from_cache);
+    let seen = repo.site.server.seen();
+    assert!(
+        seen.iter()
+            .any(|seen| seen.header("if-none-match").is_some())
+    );
+    let newest = metalink(&"0".repeat(64));
+    repo.site.put("ml", newest.as_bytes());
+    assert_eq!(again().unwrap_err().tdnf_code(), Some(2501));
+    // One publication behind is what the list of alternates is for.
+    let behind = format!(
+        "<mm0:alternates xmlns:mm0=\"http://fedorahosted.org/mirrormanager\"><mm0:alternate>\
+         <mm0:timestamp>1</mm0:timestamp><size>1</size><verification><hash type=\"sha256\">{}</hash></verification>\
+         </mm0:alternate></mm0:alternates><resources>",
+        crate::fixture::digest(&bytes).hex()
+    );
+    repo.site
+        .put("ml", newest.replace("<resources>", &behind).as_bytes());
+    assert!(again().is_ok());
+}
+
+#[test]
+fn a_cache_of_others_is_read_while_it_is_fresh() {
+    let repo = Repo::new();
+    let system = repo.site.path("system");
+    refresh_one(job(&repo.config, &system), &Log::default()).unwrap();
+    repo.site.server.forget();
+    let wish = |force| RepoRefresh {
+        shared: Some(system.clone()),
+        force,
+        ..repo.job()
+    };
+    let set = refresh_one(wish(false), &Log::default()).unwrap();
+    assert!(set.from_cache && set.dir.starts_with(&system));
+    assert!(repo.site.server.seen().is_empty() && !repo.cache().exists());
+    // Asked for anew: into the cache that is ours, which counts from then on.
+    let before = snapshot(&system);
+    repo.publish("30");
+    let set = refresh_one(wish(true), &Log::default()).unwrap();
+    assert_eq!(set.repomd.revision.as_deref(), Some("30"));
+    let set = refresh_one(wish(false), &Log::default()).unwrap();
+    assert_eq!(set.repomd.revision.as_deref(), Some("30"));
+    assert_eq!(snapshot(&system), before);
+}
+
+#[test]
+fn a_repository_published_between_index_and_parts_is_asked_again() {
+    let repo = Repo::new();
+    let now = std::fs::read_to_string(repo.repomd()).unwrap();
+    // The first answer is the index of a moment ago: its parts are gone by now.
+    let before = now.replace("-primary.xml.gz", "-former.xml.gz");
+    assert_ne!(before, now);
+    repo.site
+        .server
+        .next(REPOMD, [Answer::body(before.clone())]);
+    repo.go().unwrap();
+    // Where the next index is the same, the file is missing.
+    repo.site.server.always(REPOMD, Answer::body(before));
+    repo.site.server.forget();
+    assert!(!repo.must_fail().is_empty());
+    let asked = repo.site.server.seen_at(REPOMD).len();
+    assert!(asked <= 3, "{asked} times asked for the index");
 }
 
 #[test]
