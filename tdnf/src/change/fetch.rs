@@ -7,7 +7,7 @@ use repo_client::{Cause, FileRequest, fetch as fetch_files, join_below};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_repo::layout::Href;
 
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Code, Failure, Outcome, Restart};
 use crate::plan::{PackageOrigin, Plan, PlannedChange};
 use crate::progress::NetworkView;
 use crate::session::{LoadedRepo, Packages, Session};
@@ -187,7 +187,11 @@ pub(crate) fn refused(origin: &PackageOrigin, error: repo_client::Error) -> Fail
     let has = |cause: fn(&Cause) -> bool| error.failures().iter().any(|f| cause(&f.cause));
     let digest = has(|cause| matches!(cause, Cause::Digest { .. }));
     let size = has(|cause| matches!(cause, Cause::Size { .. } | Cause::TooLarge { .. }));
+    let moved_on = has(Cause::is_moved_on);
     let mut failure = Failure::from(error);
+    if moved_on {
+        failure.restart = Some(Restart::WithNewer(origin.repo.clone()));
+    }
     if digest {
         failure.code = Code::CHECKSUM_MISMATCH;
         failure = failure.detail(format!(
@@ -195,9 +199,6 @@ pub(crate) fn refused(origin: &PackageOrigin, error: repo_client::Error) -> Fail
         ));
     } else if size {
         failure.code = Code::SIZE_MISMATCH;
-    } else if failure.hints.is_empty() {
-        failure = failure
-            .hint("if the repository has just been changed, run 'tdnf makecache' and try again");
     }
     failure.detail(format!("Error processing package: {location}"))
 }

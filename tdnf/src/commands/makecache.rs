@@ -6,7 +6,7 @@ use crate::error::Outcome;
 use crate::session::{Freshness, Session};
 
 /// All parts that some command reads; `skip_md_*` leaves parts out.
-const PARTS: &[&str] = &["primary", "filelists", "updateinfo"];
+const PARTS: &[&str] = &["primary", "filelists", "updateinfo", "other"];
 
 pub(super) const COMMAND: Command = Command {
     name: "makecache",
@@ -18,8 +18,17 @@ pub(super) const COMMAND: Command = Command {
 
 fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
     let sources = session.sources(PARTS, Freshness::Forced)?;
+    let unread = session.left_out_repos();
+    if sources.is_empty() && !unread.is_empty() {
+        let unread = unread.join(", ");
+        session.printer.err(&format!(
+            "warning: no metadata cache: none of the repositories could be read ({unread})"
+        ));
+        return Ok(0);
+    }
     let sets: Vec<_> = sources.iter().map(|source| &source.set).collect();
     rpm_catalog::prepare(&sets)?;
+    session.tell_doubts(&sources);
     session.printer.crit("Metadata cache created.");
     Ok(0)
 }

@@ -26,7 +26,7 @@ mod updateinfo;
 use crate::args::Args;
 use crate::args::options::Definition;
 use crate::change::{recover, say_pending};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Code, Failure, Outcome, Restart};
 use crate::hooks;
 use crate::interrupt::{Interrupt, Listener};
 use crate::near::nearest;
@@ -82,8 +82,8 @@ impl Command {
     }
 }
 
-/// Cache files that may be found damaged in one run.
-const MAX_DAMAGED_CACHES: usize = 16;
+/// How often a command may begin again: for a damaged cache file, or a repository that was published anew.
+const MAX_RESTARTS: usize = 16;
 
 /// Every command, by name.
 pub const ALL: &[Command] = &[
@@ -169,24 +169,38 @@ fn run(
     run_healing(command, &session, args.operands())
 }
 
-/// Runs a command. A cache file of ours that turns out to be damaged is rebuilt: until the
-/// solver is done nothing has been changed or shown, so the command just begins again.
+/// Runs a command. A cache file of ours that turns out to be damaged is rebuilt, and where a repository was published
+/// anew since its metadata were read, they are asked for again: nothing has been changed by then, so the command
+/// just begins again.
 fn run_healing(command: &Command, session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    for _ in 0..MAX_DAMAGED_CACHES {
+    for _ in 0..MAX_RESTARTS {
         let failure = match (command.run)(session, words) {
-            Err(failure) if failure.damaged_cache.is_some() => failure,
-            other => return other,
+            Err(failure) => failure,
+            done => return done,
         };
-        let removed = failure.damaged_cache.as_ref().map(std::fs::remove_file);
-        if !matches!(removed, Some(Ok(()))) {
-            return Err(failure);
-        }
-        for line in &failure.details {
-            let note = line.trim_start_matches("Error: ");
-            session.printer.err(&format!("{note}; it is rebuilt"));
+        match &failure.restart {
+            Some(Restart::WithNewer(repo)) if session.has_moved_on(repo) => {}
+            Some(Restart::WithoutCache(path)) if std::fs::remove_file(path).is_ok() => {
+                for line in &failure.details {
+                    let note = line.trim_start_matches("Error: ");
+                    session.printer.err(&format!("{note}; it is rebuilt"));
+                }
+            }
+            _ => return Err(without_repos(session, failure)),
         }
     }
     (command.run)(session, words)
+}
+
+/// What is not found may be in a repository that could not be read.
+fn without_repos(session: &Session<'_>, failure: Failure) -> Failure {
+    match session.left_out_repos() {
+        unread if unread.is_empty() || failure.code.is_benign() => failure,
+        unread => failure.hint(format!(
+            "not all repositories could be read: {} is left out, for the reason above",
+            unread.join(", ")
+        )),
+    }
 }
 
 /// The text of the command that is named, else the whole text.

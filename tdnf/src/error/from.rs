@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::{Code, Failure, advice};
+use super::{Code, Failure, Restart, advice};
 use crate::history::HistoryError;
 
 impl From<rpm_repo::Error> for Failure {
@@ -98,7 +98,7 @@ impl From<rpm_solv::SolvError> for Failure {
         let failure = Self::because(Code::SOLV_FAILED, format!("Error: {error}"));
         match error {
             rpm_solv::SolvError::CacheUnusable { path, .. } => Self {
-                damaged_cache: Some(path),
+                restart: Some(Restart::WithoutCache(path)),
                 ..failure
             },
             rpm_solv::SolvError::TooLong(_) => failure.hint(

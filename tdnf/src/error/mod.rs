@@ -104,8 +104,17 @@ pub struct Failure {
     pub hints: Vec<String>,
     /// Lines for stdout that come first (texts that tdnf prints at level crit).
     pub remarks: Vec<String>,
-    /// A cache file that is damaged: the run can start over without it.
-    pub damaged_cache: Option<PathBuf>,
+    /// What the run can start over with.
+    pub restart: Option<Restart>,
+}
+
+/// What a run that has changed nothing yet can start over with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restart {
+    /// Without this file of the cache, which is damaged.
+    WithoutCache(PathBuf),
+    /// With newer metadata of this repository, if there are any: it lacks a file that they name, or has another.
+    WithNewer(String),
 }
 
 /// The result of everything in this program that can stop a run.
@@ -119,7 +128,7 @@ impl Failure {
             details: Vec::new(),
             hints: Vec::new(),
             remarks: Vec::new(),
-            damaged_cache: None,
+            restart: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use repo_client::{DetachedCheck, MetadataSet, RepoRefresh, refresh};
+use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
 
 use super::snapshot::SnapshotList;
@@ -30,6 +31,8 @@ pub enum Freshness {
     WhenExpired,
     /// Always.
     Forced,
+    /// Never: what is in the cache counts, however old.
+    Never,
 }
 
 /// Parts every command needs.
@@ -80,6 +83,42 @@ impl Session<'_> {
             (self.on_new_metadata)(self, source);
         }
         Ok(sources)
+    }
+
+    /// Asks for the metadata of a repository that lacks a file they name, once in a run; whether there are others now.
+    pub fn has_moved_on(&self, id: &str) -> bool {
+        if self.settings.cache_only || !self.renewed.borrow_mut().insert(id.to_owned()) {
+            return false;
+        }
+        let before = self.digest_of(id, false);
+        let after = self.digest_of(id, true);
+        let moved_on = after.is_some() && after != before;
+        if moved_on {
+            self.printer.err(&format!(
+                "repository {id} has been published anew: it is read again"
+            ));
+        }
+        moved_on
+    }
+
+    /// The state of a repository: of the cache, or after asking its servers.
+    fn digest_of(&self, id: &str, ask: bool) -> Option<Digest> {
+        let mut repos = self.enabled_repos().ok()?;
+        repos.retain(|repo| repo.id == id);
+        let checks = vec![self.signature_check(repos.first()?).ok()?];
+        // Without its name: that it is asked is not told.
+        let names = BTreeMap::new();
+        let freshness = match ask {
+            true => Freshness::Forced,
+            false => Freshness::Never,
+        };
+        let sets = self
+            .refresh((&repos, &checks), PRIMARY, freshness, names)
+            .ok()?;
+        sets.into_iter()
+            .flatten()
+            .map(|set| set.repomd_digest)
+            .next()
     }
 
     /// Repositories that are off and whose metadata is in the cache, however old; nothing is
@@ -133,11 +172,13 @@ impl Session<'_> {
         let settings = &self.settings;
         let view = NetworkView::for_repos(self.printer, names);
         let force = freshness == Freshness::Forced || settings.refresh;
+        let never = settings.cache_only || freshness == Freshness::Never;
         let wishes: Vec<RepoRefresh<'_>> = repos
             .iter()
             .zip(checks)
             .map(|(config, check)| RepoRefresh {
-                force: force && !settings.cache_only,
+                force: force && !never,
+                cache_only: never,
                 check_signature: check.as_deref(),
                 ..self.wish(config, parts)
             })
@@ -150,6 +191,10 @@ impl Session<'_> {
         RepoRefresh {
             config,
             cache: self.repo_cache(config),
+            shared: self
+                .system_cache
+                .as_ref()
+                .map(|dir| dir.join(config.cache_dir_name())),
             parts,
             force: false,
             cache_only: self.settings.cache_only,
@@ -175,6 +220,19 @@ impl Session<'_> {
                 None => Err(plugins::signature_words(&outcome, &keyring)),
             }
         })))
+    }
+
+    /// Says once what repomd.xml has wrong about the parts that were read.
+    pub fn tell_doubts(&self, sources: &[LoadedRepo]) {
+        for set in sources.iter().map(|source| &source.set) {
+            for part in set.parts.iter().filter(|part| part.doubt.take()) {
+                let (repo, kind) = (&set.repo, &part.kind);
+                self.printer.err(&format!(
+                    "warning: repository {repo}: repomd.xml is wrong about the size or checksum of the unpacked {kind}; \
+                     the file itself is right and was read"
+                ));
+            }
+        }
     }
 
     /// Says that a repository cannot be had; an error unless the repository may be skipped.
@@ -210,6 +268,12 @@ impl Session<'_> {
         self.printer.err(&format!("Error({code}) : {text}"));
         let line = format!("Disabling Repo: '{}'", config.name);
         self.printer.info(&line);
+        self.left_out.borrow_mut().insert(config.id.clone());
         Ok(())
+    }
+
+    /// The repositories that this run does without because they could not be read.
+    pub fn left_out_repos(&self) -> Vec<String> {
+        self.left_out.borrow().iter().cloned().collect()
     }
 }

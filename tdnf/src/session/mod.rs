@@ -65,11 +65,17 @@ pub struct Session<'a> {
     /// Which of the built-in plugins are on.
     pub plugins: Plugins,
     cache_dir: PathBuf,
+    /// The system's cache where `cache_dir` is the user's own.
+    system_cache: Option<PathBuf>,
     client: OnceCell<Client>,
     /// Warnings about the configuration were printed.
     typos_told: Cell<bool>,
     values_told: Cell<bool>,
     told: RefCell<BTreeSet<String>>,
+    /// Repositories whose metadata were asked for again because a file was not there.
+    renewed: RefCell<BTreeSet<String>>,
+    /// Repositories that could not be read and may be skipped.
+    left_out: RefCell<BTreeSet<String>>,
     lock: Option<InstanceLock>,
     /// Hears of each repository whose metadata is new.
     pub on_new_metadata: fn(&Session<'_>, &LoadedRepo),
@@ -93,6 +99,8 @@ impl<'a> Session<'a> {
             Needs::Nothing => None,
         };
         let cache_dir = usable_cache(&settings);
+        let system_cache = Some(&settings.cache_dir).filter(|dir| **dir != cache_dir);
+        let system_cache = system_cache.cloned();
         for warning in &settings.warnings {
             printer.err(&format!("WARNING: {warning}"));
         }
@@ -104,10 +112,13 @@ impl<'a> Session<'a> {
             interrupt,
             plugins,
             cache_dir,
+            system_cache,
             client: OnceCell::new(),
             typos_told: Cell::new(false),
             values_told: Cell::new(false),
             told: RefCell::default(),
+            renewed: RefCell::default(),
+            left_out: RefCell::default(),
             lock,
             on_new_metadata: |_, _| (),
         })
@@ -335,11 +346,12 @@ fn usable_cache(settings: &Settings) -> PathBuf {
     if settings.environment.euid == 0 || is_writable(configured) {
         return configured.clone();
     }
-    match &settings.environment.user_cache {
-        // What is there already serves a run that fetches nothing.
-        Some(own) if !(settings.cache_only && configured.is_dir()) => own.join("tdnf"),
-        _ => configured.clone(),
-    }
+    // What is there already serves a run that fetches nothing, or cannot keep what it fetches.
+    let needed = !(settings.cache_only && configured.is_dir());
+    let own = settings.environment.user_cache.as_ref();
+    let own = own.map(|dir| dir.join("tdnf"));
+    own.filter(|own| needed && is_writable(own))
+        .unwrap_or_else(|| configured.clone())
 }
 
 /// Whether files can be made in `dir`, or in the nearest directory above that exists.

@@ -114,6 +114,7 @@ impl Session<'_> {
         let mut catalog = opened.map_err(|error| rejected(&sources, error))?;
         leave_listed(&mut catalog, &sources);
         sources.iter().for_each(|source| source.set.accept());
+        self.tell_doubts(&sources);
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
         let hotfixes = sources.iter().map(|source| source.config.module_hotfixes);
@@ -214,6 +215,7 @@ impl Packages {
         let looked_for = self
             .catalog
             .add_missing_paths(&wishes(&self.sources), &other)?;
+        session.tell_doubts(&self.sources);
         Ok(looked_for > 0)
     }
 
