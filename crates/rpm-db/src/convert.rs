@@ -1,5 +1,5 @@
-//! A database that becomes another: SQLite in place of a format that is only read, or the same in another directory
-//! (docs/differences.md).
+//! A database that becomes another: SQLite in place of a format that is not changed in place, ndb again where the rpm of
+//! the root wants that, or the same in another directory (docs/differences.md).
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::location::{BDB_FILE, NDB_FILE, SQLITE_FILE};
 use crate::macro_files::MacroSet;
 use crate::open::has_pending_log;
-use crate::{Backend, Db, DbError, DbLocation, IndexTable, create_directory, root};
+use crate::{Backend, Db, DbError, DbLocation, IndexTable, create_directory, ndb, root};
 
 /// The directory, inside that of the database, that gets the old files.
 const KEPT: &str = "before-sqlite";
@@ -18,6 +18,8 @@ const KEPT: &str = "before-sqlite";
 const STAGE: &str = ".sqlite-conversion";
 /// SQLite's files: unprivileged queries of rpm need the last two, so the main one comes last.
 const NEW_FILES: [&str; 3] = ["-wal", "-shm", ""];
+/// The index beside [`NDB_FILE`].
+const NDB_INDEX: &str = "Index.db";
 /// Index files of rpm's past beside those that have the name of a table of today.
 const OLD_TABLES: [&str; 7] = [
     "Depends",
@@ -28,6 +30,11 @@ const OLD_TABLES: [&str; 7] = [
     "Pubkeys",
     "Requireversion",
 ];
+
+/// Whether the macro files of the root say that its rpm keeps ndb databases.
+pub fn wants_ndb(location: &DbLocation) -> bool {
+    MacroSet::read(&location.root, &[]).raw("_db_backend") == Some("ndb")
+}
 
 /// Where [`convert`] puts the old files.
 pub fn kept_directory(location: &DbLocation) -> PathBuf {
@@ -43,12 +50,6 @@ pub fn kept_directory(location: &DbLocation) -> PathBuf {
 /// [`DbError::Missing`] where there is no such database; a header that cannot be used ([`DbError::BadRecord`],
 /// [`DbError::Nameless`]); old files kept by an earlier run; the disk is full.
 pub fn convert(location: &DbLocation) -> Result<(), DbError> {
-    let dir = &location.dir;
-    if !matches!(location.backend, Backend::Bdb | Backend::Ndb) {
-        return Err(DbError::Missing { path: dir.clone() });
-    }
-    let stage = dir.join(STAGE);
-    remove_all(&stage)?;
     let kept = kept_directory(location);
     match fs::create_dir(&kept) {
         // Left by a run that was stopped.
@@ -58,17 +59,78 @@ pub fn convert(location: &DbLocation) -> Result<(), DbError> {
         made => made,
     }
     .map_err(DbError::io(&kept))?;
-    let made = fs::create_dir(&stage).map_err(DbError::io(&stage));
-    let copied = made.and_then(|()| copy(location, &stage));
-    if copied.is_err() {
-        // The first failure is the one to tell.
-        let _ = remove_all(&stage);
+    let converted = to_sqlite(location).and_then(|()| put_away(&location.dir, &kept));
+    if converted.is_err() {
+        // With old files in it, it stays.
         let _ = fs::remove_dir(&kept);
     }
-    copied?;
+    converted
+}
+
+/// As [`convert`], and keeps no old files: for the time of a change, before [`back_to_ndb`].
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_for_change(location: &DbLocation) -> Result<(), DbError> {
+    to_sqlite(location)?;
+    put_away(&location.dir, &location.dir.join(STAGE))
+}
+
+/// Puts a SQLite database in the place of one that can be read.
+fn to_sqlite(location: &DbLocation) -> Result<(), DbError> {
+    let dir = &location.dir;
+    if !matches!(location.backend, Backend::Bdb | Backend::Ndb) {
+        return Err(DbError::Missing { path: dir.clone() });
+    }
+    let stage = staged(dir, |stage| {
+        copy(location, stage)?;
+        is_the_same(location, stage, Backend::Sqlite)
+    })?;
     // A SQLite database that stands there has no header, or this would not be the database.
-    replace(&stage, dir)?;
-    put_away(dir)
+    replace(&stage, dir)
+}
+
+/// Writes the headers of a SQLite database to ndb, each under its number, and removes the SQLite files. The caller holds
+/// the [`crate::TransactionLock`]. Before the new file takes its place it was read back. A run that is stopped leaves
+/// the old database or the new one, as [`convert`] does.
+///
+/// # Errors
+/// [`DbError::Missing`] where there is no SQLite database, [`DbError::PendingLog`]; the database is damaged, or too large
+/// for ndb; the disk is full.
+pub fn back_to_ndb(location: &DbLocation) -> Result<(), DbError> {
+    let dir = &location.dir;
+    let path = location.file();
+    match location.backend {
+        Backend::Sqlite if !has_pending_log(&path) => {}
+        Backend::Sqlite => return Err(DbError::PendingLog { path }),
+        _ => return Err(DbError::Missing { path: dir.clone() }),
+    }
+    let stage = staged(dir, |stage| {
+        ndb::write(&stage.join(NDB_FILE), &Db::open_read(location)?)?;
+        is_the_same(location, stage, Backend::Ndb)
+    })?;
+    // rpm makes it anew; that of an earlier database names other packages.
+    remove_file(&dir.join(NDB_INDEX))?;
+    rename(&stage.join(NDB_FILE), &dir.join(NDB_FILE))?;
+    sync(&[dir])?;
+    for suffix in NEW_FILES.iter().rev() {
+        remove_file(&beside(dir, suffix))?;
+    }
+    sync(&[dir])?;
+    remove_all(&stage)
+}
+
+/// The stage, with what `make` made in it; where that fails, nothing is left of it.
+fn staged(dir: &Path, make: impl FnOnce(&Path) -> Result<(), DbError>) -> Result<PathBuf, DbError> {
+    let stage = dir.join(STAGE);
+    remove_all(&stage)?;
+    let made = fs::create_dir(&stage).map_err(DbError::io(&stage));
+    let made = made.and_then(|()| make(&stage));
+    if made.is_err() {
+        // The first failure is the one to tell.
+        let _ = remove_all(&stage);
+    }
+    made.map(|()| stage)
 }
 
 /// Puts away the old files of a conversion that was stopped when the new database was in its place; says whether there
@@ -79,7 +141,9 @@ pub fn convert(location: &DbLocation) -> Result<(), DbError> {
 pub fn finish_conversion(location: &DbLocation) -> Result<bool, DbError> {
     let stopped = location.backend == Backend::Sqlite && is_converting(&location.dir);
     if stopped {
-        put_away(&location.dir)?;
+        let kept = kept_directory(location);
+        fs::create_dir_all(&kept).map_err(DbError::io(&kept))?;
+        put_away(&location.dir, &kept)?;
     }
     Ok(stopped)
 }
@@ -89,15 +153,14 @@ pub(crate) fn is_converting(dir: &Path) -> bool {
     fs::symlink_metadata(dir.join(STAGE)).is_ok_and(|meta| meta.is_dir())
 }
 
-/// The old files go, the stage last: as long as it is there the new database is preferred.
-fn put_away(dir: &Path) -> Result<(), DbError> {
-    let kept = dir.join(KEPT);
+/// The old files go, the stage last: as long as it is there SQLite is preferred.
+fn put_away(dir: &Path, kept: &Path) -> Result<(), DbError> {
     // A power loss must not undo the step before the next one.
     sync(&[dir])?;
     for name in old_files(dir)? {
         rename(&dir.join(&name), &kept.join(&name))?;
     }
-    sync(&[&kept, dir])?;
+    sync(&[kept, dir])?;
     remove_all(&dir.join(STAGE))
 }
 
@@ -155,15 +218,10 @@ fn sync(dirs: &[&Path]) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Writes the new database to `stage` and reads it back.
+/// Writes a SQLite database to `stage`.
 fn copy(location: &DbLocation, stage: &Path) -> Result<(), DbError> {
     let old = Db::open_read(location)?;
-    let new = DbLocation {
-        dir: stage.to_path_buf(),
-        backend: Backend::None,
-        root: location.root.clone(),
-    };
-    let db = Db::open_write(&new)?;
+    let db = Db::open_write(&in_stage(location, stage, Backend::None))?;
     let mut tx = db.begin()?;
     let mut added = Ok(());
     old.for_each_blob(&mut |hnum, blob| {
@@ -174,10 +232,16 @@ fn copy(location: &DbLocation, stage: &Path) -> Result<(), DbError> {
         }
     })?;
     added?;
-    tx.commit()?;
-    let mut same = db.count()? == old.count()?;
+    tx.commit()
+}
+
+/// Reads the new database in `stage` back.
+fn is_the_same(location: &DbLocation, stage: &Path, backend: Backend) -> Result<(), DbError> {
+    let old = Db::open_read(location)?;
+    let new = Db::open_read(&in_stage(location, stage, backend))?;
+    let mut same = new.count()? == old.count()?;
     old.for_each_blob(&mut |hnum, blob| {
-        let copy = db.get(hnum);
+        let copy = new.get(hnum);
         same &= copy.is_ok_and(|copy| copy.is_some_and(|copy| copy.bytes() == blob));
         ControlFlow::Continue(())
     })?;
@@ -186,6 +250,14 @@ fn copy(location: &DbLocation, stage: &Path) -> Result<(), DbError> {
         false => Err(DbError::NotTheSame {
             path: location.file(),
         }),
+    }
+}
+
+fn in_stage(location: &DbLocation, stage: &Path, backend: Backend) -> DbLocation {
+    DbLocation {
+        dir: stage.to_path_buf(),
+        backend,
+        root: location.root.clone(),
     }
 }
 
@@ -205,7 +277,7 @@ fn old_files(dir: &Path) -> Result<Vec<String>, DbError> {
 }
 
 fn is_old(name: &str) -> bool {
-    let main = [BDB_FILE, NDB_FILE, "Index.db", ".dbenv.lock"];
+    let main = [BDB_FILE, NDB_FILE, NDB_INDEX, ".dbenv.lock"];
     main.contains(&name)
         || OLD_TABLES.contains(&name)
         || name.starts_with("__db.")

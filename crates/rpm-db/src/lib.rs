@@ -1,5 +1,5 @@
 //! Installed packages: the rpm database in SQLite, read and written so that rpm 4.16 to 6 cannot tell; those of older
-//! rpm (Berkeley DB) and of SUSE (ndb), read.
+//! rpm (Berkeley DB) and of SUSE (ndb), read, and the latter written as a whole.
 //!
 //! Source of every rule: `docs/reference/rpmdb.md`, measured on rpm 4.16.1, 4.18.0, 4.20.1 and 6.1.
 //!
@@ -46,7 +46,10 @@ mod record_file;
 mod root;
 mod write;
 
-pub use convert::{convert, finish_conversion, follow_rpm, kept_directory};
+pub use convert::{
+    back_to_ndb, convert, convert_for_change, finish_conversion, follow_rpm, kept_directory,
+    wants_ndb,
+};
 pub use error::{DbError, is_out_of_memory};
 pub use installed::{FileState, InstallFacts, InstalledHeader, StoredSignature};
 pub use location::{Backend, DatabaseSearch, DbLocation};

@@ -25,7 +25,7 @@ pub const BDB_FILE: &str = "Packages";
 pub enum Backend {
     /// `rpmdb.sqlite`: read and written.
     Sqlite,
-    /// `Packages.db`: read only.
+    /// `Packages.db`: read, and written as a whole.
     Ndb,
     /// `Packages`: read only.
     Bdb,

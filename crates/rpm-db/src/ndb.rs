@@ -1,15 +1,19 @@
-//! ndb databases (`Packages.db`, SUSE), read only.
+//! ndb databases (`Packages.db`, SUSE): read, and written as a whole.
 //!
 //! Layout, all integers little-endian: a 32-byte file header (`RpmP`, version, generation, number of 4096-byte slot
 //! pages, next package number); then 16-byte slots (`Slot`, package number, block offset, block count) up to the end
 //! of the slot pages; a block is 16 bytes. A used slot points at a blob: `BlbS`, package number, generation, length,
-//! the header bytes, then zeros up to the tail (Adler-32, length, `BlbE`) in the last 12 bytes of its blocks.
+//! the header bytes, then zeros up to the tail (Adler-32 of all before it, length, `BlbE`) in the last 12 bytes of its
+//! blocks.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::record_file::{RawFile, RecordFile};
 use crate::schema::MAX_HEADER;
-use crate::{Backend, DbError};
+use crate::{Backend, Db, DbError};
 
 const FILE_MAGIC: u32 = u32::from_le_bytes(*b"RpmP");
 const SLOT_MAGIC: u32 = u32::from_le_bytes(*b"Slot");
@@ -103,6 +107,97 @@ impl RecordFile for NdbFile {
         self.file.read(&mut blob, start + 16)?;
         Ok(Some(blob))
     }
+}
+
+/// Writes the headers of `db`, each under its number, to a new file. rpm makes the index beside it when it first needs one.
+///
+/// # Errors
+/// No room, `path` exists, or `db` is damaged or too large for the format.
+pub(crate) fn write(path: &Path, db: &Db) -> Result<(), DbError> {
+    let mut sizes = Vec::new();
+    db.for_each_blob(&mut |package, blob| {
+        sizes.push((package, blob.len()));
+        ControlFlow::Continue(())
+    })?;
+    let file = File::create_new(path).map_err(DbError::io(path))?;
+    let mut to = BufWriter::new(file);
+    let mut written = write_slots(&mut to, &sizes);
+    db.for_each_blob(&mut |package, blob| {
+        if written.is_ok() {
+            written = write_blob(&mut to, package, &blob);
+        }
+        match written {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    let ended = written.and_then(|()| to.into_inner().map_err(io::IntoInnerError::into_error));
+    let synced = ended.and_then(|file| file.sync_all());
+    synced.map_err(DbError::io(path))
+}
+
+/// The file header, a slot for each package, and empty slots up to the end of their page.
+fn write_slots(to: &mut impl Write, sizes: &[(u32, usize)]) -> io::Result<()> {
+    let slots_of_a_page = PAGE / SLOT as u64;
+    // The header takes the place of the first two slots.
+    let pages = (sizes.len() as u64 + 2).div_ceil(slots_of_a_page);
+    let last = sizes.iter().map(|(package, _)| *package).max();
+    let next = last
+        .unwrap_or(0)
+        .checked_add(1)
+        .ok_or(io::ErrorKind::FileTooLarge)?;
+    let first_generation = 1;
+    words(
+        to,
+        &[FILE_MAGIC, 0, first_generation, fits(pages)?, next, 0, 0, 0],
+    )?;
+    let mut offset = pages * PAGE / BLOCK;
+    for (package, length) in sizes {
+        let blocks = blocks(*length);
+        words(to, &[SLOT_MAGIC, *package, fits(offset)?, fits(blocks)?])?;
+        offset += blocks;
+    }
+    for _ in sizes.len() as u64 + 2..pages * slots_of_a_page {
+        words(to, &[SLOT_MAGIC, 0, 0, 0])?;
+    }
+    Ok(())
+}
+
+fn write_blob(to: &mut impl Write, package: u32, header: &[u8]) -> io::Result<()> {
+    let length = fits(header.len() as u64)?;
+    let first_generation = 1;
+    let mut blob = Vec::new();
+    words(&mut blob, &[BLOB_MAGIC, package, first_generation, length])?;
+    blob.extend_from_slice(header);
+    let end = blocks(header.len()) * BLOCK - TAIL;
+    blob.resize(usize::try_from(end).map_err(io::Error::other)?, 0);
+    to.write_all(&blob)?;
+    words(to, &[adler32(&blob), length, TAIL_MAGIC])
+}
+
+/// Blocks that a header of this length takes, with what stands before and after it.
+fn blocks(length: usize) -> u64 {
+    (length as u64 + 16 + TAIL).div_ceil(BLOCK)
+}
+
+fn words(to: &mut impl Write, numbers: &[u32]) -> io::Result<()> {
+    numbers
+        .iter()
+        .try_for_each(|number| to.write_all(&number.to_le_bytes()))
+}
+
+fn fits(number: u64) -> io::Result<u32> {
+    u32::try_from(number).map_err(|_| io::ErrorKind::FileTooLarge.into())
+}
+
+/// RFC 1950, 8.2.
+fn adler32(bytes: &[u8]) -> u32 {
+    const MODULUS: u32 = 65_521;
+    let (a, b) = bytes.iter().fold((1, 0), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % MODULUS;
+        (a, (b + a) % MODULUS)
+    });
+    b << 16 | a
 }
 
 /// The little-endian number at `at`; zero past the end, which no caller asks for.

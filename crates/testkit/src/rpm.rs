@@ -20,6 +20,7 @@ pub struct Rpm {
     dbpath: Option<PathBuf>,
     oracle: Option<PathBuf>,
     unprivileged: bool,
+    own_macros: bool,
 }
 
 impl Rpm {
@@ -35,6 +36,7 @@ impl Rpm {
             dbpath: Some(dbpath.to_path_buf()),
             oracle: None,
             unprivileged: false,
+            own_macros: false,
         }
     }
 
@@ -69,6 +71,16 @@ impl Rpm {
     pub fn with_db(mut self, dbpath: &Path) -> Self {
         self.dbpath = Some(dbpath.to_path_buf());
         self
+    }
+
+    /// The rpm of an oracle root as the own rpm of another root: where and in which format the database is, the
+    /// `/usr/lib/rpm/macros` of that root says alone.
+    pub fn of_root(oracle: &Path, root: &Path) -> Self {
+        Self {
+            dbpath: None,
+            own_macros: true,
+            ..Self::oracle_on_root(oracle, root)
+        }
     }
 
     /// The same, run as the user `nobody`.
@@ -164,7 +176,14 @@ impl Rpm {
             };
             words.extend(["--dbpath".into(), seen.into()]);
         }
-        words.extend(["--define", "_db_backend sqlite"].map(OsString::from));
+        match (self.own_macros, self.root()) {
+            (true, Some(root)) => {
+                let own = root.join("usr/lib/rpm/macros");
+                let both = format!("/usr/lib/rpm/macros:{}", own.display());
+                words.extend(["--macros".into(), both.into()]);
+            }
+            _ => words.extend(["--define", "_db_backend sqlite"].map(OsString::from)),
+        }
         let mut words = words.into_iter();
         let mut command = Command::new(words.next().expect("there is a program"));
         command

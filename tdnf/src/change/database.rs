@@ -3,9 +3,7 @@
 use std::cmp::Ordering;
 use std::io::Read;
 
-use rpm_db::{
-    Backend, Db, DbError, DbLocation, MAX_MACRO_FILE, MacroFile, MacroSet, TransactionLock,
-};
+use rpm_db::{Backend, Db, DbError, DbLocation, MAX_MACRO_FILE, MacroFile, TransactionLock};
 use rpm_pkg::evr::vercmp;
 use rpm_pkg::files::{FileList, FileType};
 use rpm_pkg::header::tag;
@@ -20,49 +18,70 @@ use crate::session::Session;
 const FIRST_WITH_SQLITE: &str = "4.16";
 
 /// The root and its rpm database, locked: made where they are missing. Where there is no package yet, those of
-/// `elements` say where the database belongs: their rpm looks nowhere else.
+/// `elements` say where the database belongs: their rpm looks nowhere else. An ndb database is one of SQLite until
+/// [`follow_rpm`].
 pub(super) fn open(
     session: &Session<'_>,
     elements: &[Element],
 ) -> Outcome<(RootDir, Db, TransactionLock)> {
     let root = &session.settings.root;
     std::fs::create_dir_all(root).at(root)?;
-    let location = place(session, elements)?;
+    let mut location = place(session, elements)?;
     check_format(&location)?;
     rpm_db::create_directory(&location)?;
     let lock = session.database_lock(&location)?;
+    if location.backend == Backend::Ndb {
+        rpm_db::convert_for_change(&location)?;
+        location.backend = Backend::Sqlite;
+    }
     let db = Db::open_write(&location)?;
     Ok((RootDir::open(root)?, db, lock))
 }
 
-/// Moves the database to where the rpm that has come looks for it. Where that fails everything else is done, and the
-/// next change tries again.
+/// Moves the database to where the rpm that has come looks for it, in the format that it keeps. Where that fails
+/// everything else is done, and the next change tries again.
 pub(super) fn follow_rpm(session: &Session<'_>) -> Outcome<()> {
-    if session.settings.dbpath.is_some() {
-        return Ok(());
-    }
     let location = session.db_location()?;
-    let _lock = session.database_lock(&location)?;
-    match rpm_db::follow_rpm(&location) {
+    let lock = session.database_lock(&location)?;
+    let moved = match session.settings.dbpath {
+        Some(_) => Ok(None),
+        None => rpm_db::follow_rpm(&location),
+    };
+    match moved {
         Ok(None) => {}
         Ok(Some(dir)) => session.printer.info(&format!(
             "The rpm database is now in {}, where the rpm of this root looks",
             dir.display()
         )),
-        Err(error) => session.printer.err(&format!(
-            "warning: the rpm of this root will not find its database in {}: {error}",
-            location.dir.display()
-        )),
+        Err(error) => unfit(session, &location, &error),
+    }
+    drop(lock);
+    let location = session.db_location()?;
+    if location.backend == Backend::Sqlite && rpm_db::wants_ndb(&location) {
+        let _lock = session.database_lock(&location)?;
+        if let Err(error) = rpm_db::back_to_ndb(&location) {
+            unfit(session, &location, &error);
+        }
     }
     Ok(())
 }
 
-/// Refuses a database that can be read and not changed, and says what can be done about it.
+fn unfit(session: &Session<'_>, location: &DbLocation, error: &DbError) {
+    session.printer.err(&format!(
+        "warning: the rpm of this root will not find its database in {}: {error}",
+        location.dir.display()
+    ));
+}
+
+/// Refuses a database that can be read and not changed, and says what can be done about it. One of ndb is changed where
+/// the rpm of the root is set to it: it is ndb again afterwards.
 pub(super) fn check_format(location: &DbLocation) -> Outcome<()> {
-    let backend @ (Backend::Bdb | Backend::Ndb) = location.backend else {
-        return Ok(());
+    let backend = match location.backend {
+        Backend::Ndb if rpm_db::wants_ndb(location) => return Ok(()),
+        backend @ (Backend::Bdb | Backend::Ndb) => backend,
+        Backend::Sqlite | Backend::None => return Ok(()),
     };
-    refuse_rpm_without_sqlite(location, &Db::open_read(location)?)?;
+    refuse_old_rpm(location, &Db::open_read(location)?)?;
     let path = location.file();
     let refused = DbError::ReadOnlyFormat { path, backend };
     Err(Failure::from(refused).hint(
@@ -70,9 +89,8 @@ pub(super) fn check_format(location: &DbLocation) -> Outcome<()> {
     ))
 }
 
-/// Refuses a database that the root's own rpm could not read any more once it is SQLite's: an old one, or one whose
-/// builder chose ndb and left SQLite out (docs/reference/rpmdb.md, 2.1).
-pub(crate) fn refuse_rpm_without_sqlite(location: &DbLocation, db: &Db) -> Outcome<()> {
+/// Refuses a database that the root's own rpm could not read any more once it is SQLite's.
+pub(crate) fn refuse_old_rpm(location: &DbLocation, db: &Db) -> Outcome<()> {
     let mut found = db.by_name("rpm")?;
     // Where the package has another name (rpm-ndb), the program is the one.
     for path in [&b"/usr/bin/rpm"[..], b"/bin/rpm"] {
@@ -87,29 +105,15 @@ pub(crate) fn refuse_rpm_without_sqlite(location: &DbLocation, db: &Db) -> Outco
     let mut old = versions.filter(|version| {
         vercmp(version.as_bytes(), FIRST_WITH_SQLITE.as_bytes()) == Ordering::Less
     });
-    let why = match old.next() {
-        Some(version) => format!(
-            "rpm {version} of this root cannot read SQLite databases ({FIRST_WITH_SQLITE} and later can), so only that \
-             rpm can change this root"
-        ),
-        None if !found.is_empty() && is_set_to_ndb(location) => {
-            "the rpm of this root is set to ndb (_db_backend), and such builds leave SQLite out, so only that rpm can \
-             change this root; where yours has SQLite, write '%_db_backend sqlite' into etc/rpm/macros of the root first"
-                .to_owned()
-        }
-        None => return Ok(()),
+    let Some(version) = old.next() else {
+        return Ok(());
     };
     let (path, backend) = (location.file(), location.backend);
     let refused = DbError::ReadOnlyFormat { path, backend };
     Err(Failure::from(refused).hint(format!(
-        "nothing was changed; it is not converted either: {why}"
+        "nothing was changed; it is not converted either: rpm {version} of this root cannot read SQLite databases \
+         ({FIRST_WITH_SQLITE} and later can), so only that rpm can change this root"
     )))
-}
-
-/// Whether the macro files of the root say that its rpm keeps ndb databases.
-fn is_set_to_ndb(location: &DbLocation) -> bool {
-    let set = MacroSet::of_root(&location.root);
-    set.raw("_db_backend") == Some("ndb")
 }
 
 fn place(session: &Session<'_>, elements: &[Element]) -> Outcome<DbLocation> {

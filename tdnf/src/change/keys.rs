@@ -26,7 +26,8 @@ pub fn change_keys(session: &Session<'_>, new: &[KeyInfo], gone: &[u32]) -> Outc
     };
     session.interrupt.during(Phase::Committed, || {
         write(session, new, gone)?;
-        record::done(session, &history, &begun, &before)
+        record::done(session, &history, &begun, &before)?;
+        database::follow_rpm(session)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use cli_kit::Printer;
 
-use super::database::open;
+use super::database::{follow_rpm, open};
 use super::record;
 use crate::error::Outcome;
 use crate::history::History;
@@ -20,6 +20,7 @@ pub fn recover(session: &Session<'_>) -> Outcome<()> {
     History::settle(&session.settings.persist_dir)?;
     if rpm_transaction::pending(&root, rpm_transaction::STATE_DIR)? {
         recover_files(session)?;
+        follow_rpm(session)?;
     }
     // The lock of the database is free again: nothing else may open it while it is held.
     record::settle(session)?;

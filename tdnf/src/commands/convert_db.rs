@@ -22,6 +22,14 @@ pub(super) const COMMAND: Command = Command {
 fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
     let location = session.db_location()?;
     match location.backend {
+        Backend::Ndb if rpm_db::wants_ndb(&location) => {
+            let line = format!(
+                "{} stays: the rpm of this root is set to ndb (_db_backend), and each change leaves it so",
+                location.file().display()
+            );
+            session.printer.info(&line);
+            return Err(Code::CLI_NOTHING_TO_DO.into());
+        }
         Backend::Bdb | Backend::Ndb => {}
         Backend::Sqlite if !session.settings.test_only && finish(session, &location)? => {
             return Ok(0);
@@ -37,7 +45,7 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
         }
     }
     let db = Db::open_read(&location)?;
-    change::refuse_rpm_without_sqlite(&location, &db)?;
+    change::refuse_old_rpm(&location, &db)?;
     session.printer.show(&Conversion {
         database: location.file(),
         headers: db.count()?,

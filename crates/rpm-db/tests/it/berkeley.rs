@@ -1,4 +1,5 @@
 //! Berkeley DB databases: made by Berkeley DB's own tools and by rpm, read here record for record; and hostile ones.
+//! What is converted, in either direction.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -210,6 +211,70 @@ fn conversion_keeps_numbers_and_headers() {
         assert_eq!(fs::read(kept).unwrap(), bytes);
         assert!(!dir.join(".sqlite-conversion").exists());
         assert!(rpm_db::convert(&new).is_err());
+    }
+}
+
+/// ndb written here is what rpm reads, with one page of slots and with more; it comes back as it was.
+#[test]
+fn ndb_is_written_as_rpm_reads_it() {
+    for count in [1, 63, 64, 500] {
+        let dir = folder();
+        let dir = dir.path();
+        let records = made(dir, 4096, false, count);
+        rpm_db::convert_for_change(&DbLocation::at(dir).unwrap()).unwrap();
+        let sqlite = DbLocation::at(dir).unwrap();
+        // An empty one of the same name, as a query of rpm leaves it, and what a stopped run left.
+        fs::write(dir.join("Packages.db"), "").unwrap();
+        fs::write(dir.join("Index.db"), "of other packages").unwrap();
+        fs::create_dir(dir.join(".sqlite-conversion")).unwrap();
+        rpm_db::back_to_ndb(&sqlite).unwrap();
+        let names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["Packages.db"]);
+        let ndb = DbLocation::at(dir).unwrap();
+        assert_eq!(ndb.backend, Backend::Ndb);
+        assert_eq!(read(dir), records);
+        for suite in ["trixie", "sid"] {
+            let Some(oracle) = testkit::fixtures::oracle(suite) else {
+                continue;
+            };
+            let copy = folder();
+            let copy = copy.path().join("db");
+            fs::create_dir(&copy).unwrap();
+            fs::copy(dir.join("Packages.db"), copy.join("Packages.db")).unwrap();
+            let rpm = Rpm::oracle(&oracle, &copy);
+            let backend = ["--define", "_db_backend ndb"];
+            let all = rpm.ok(&[&backend[..], &["-qa", "--qf", "%{DBINSTANCE}\n"]].concat());
+            assert_eq!(all.lines().count(), records.len(), "{suite}");
+            let named = rpm.ok(&[&backend[..], &["-q", "plain"]].concat());
+            assert_eq!(
+                named.lines().count(),
+                usize::try_from(count).unwrap(),
+                "{suite}"
+            );
+            rpm.program_ok("rpmdb", &[&backend[..], &["--verifydb"]].concat());
+            assert_eq!(read(&copy), records, "{suite}");
+        }
+        // Both are there when a run is stopped late: that of SQLite is it until the other is put away.
+        rpm_db::convert(&ndb).unwrap();
+        fs::copy(
+            dir.join("before-sqlite/Packages.db"),
+            dir.join("Packages.db"),
+        )
+        .unwrap();
+        assert!(matches!(
+            DbLocation::at(dir),
+            Err(DbError::TwoDatabases { .. })
+        ));
+        fs::create_dir(dir.join(".sqlite-conversion")).unwrap();
+        let sqlite = DbLocation::at(dir).unwrap();
+        assert_eq!(sqlite.backend, Backend::Sqlite);
+        assert!(rpm_db::finish_conversion(&sqlite).unwrap());
+        assert!(!dir.join("Packages.db").exists());
+        assert!(!rpm_db::finish_conversion(&sqlite).unwrap());
+        assert_eq!(read(dir), records);
     }
 }
 

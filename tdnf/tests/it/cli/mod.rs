@@ -10,6 +10,7 @@ mod interrupts;
 mod json;
 mod key_life;
 mod keys;
+mod layouts;
 mod log;
 mod plugins;
 mod programs;
