@@ -28,9 +28,10 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/recipe")
 }
 
-/// The output folder of a recipe script; made once per version of the scripts.
-fn made_by(script: &str) -> PathBuf {
+/// The output folder of a recipe script with these arguments; made once per version of the scripts.
+fn made_by(script: &str, words: &[&str]) -> PathBuf {
     let mut key = DefaultHasher::new();
+    words.hash(&mut key);
     for name in [script, "common.sh", "debian2rpm.py"] {
         fs::read(scripts().join(name)).unwrap().hash(&mut key);
     }
@@ -38,7 +39,8 @@ fn made_by(script: &str) -> PathBuf {
     if !folder.is_dir() {
         let work = tempfile::tempdir_in(fixtures::cache_dir()).unwrap();
         let out = work.path().join("out");
-        ok(Command::new("bash").arg(scripts().join(script)).arg(&out));
+        let mut recipe = Command::new("bash");
+        ok(recipe.arg(scripts().join(script)).arg(&out).args(words));
         // Another test process may have been faster; its result is as good.
         let _ = fs::rename(&out, &folder);
     }
@@ -47,12 +49,17 @@ fn made_by(script: &str) -> PathBuf {
 
 /// The repository of real packages. Not to be changed.
 pub(crate) fn recipe() -> PathBuf {
-    made_by("build.sh")
+    made_by("build.sh", &[])
+}
+
+/// The same for this architecture, with these programs. Not to be changed.
+pub(crate) fn recipe_of(arch: &str, programs: &[&str]) -> PathBuf {
+    made_by("build.sh", &[&[arch], programs].concat())
 }
 
 /// The small packages: `repo`, `unsigned`, `other`, `expired`. Not to be changed.
 pub(crate) fn small() -> PathBuf {
-    made_by("small.sh")
+    made_by("small.sh", &[])
 }
 
 /// A copy of a folder, beside the caches so that files can be shared with the original.
