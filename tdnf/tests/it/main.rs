@@ -3,6 +3,7 @@
 // The helpers beside the tests may fail the test, too, and say what they measured.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod aarch64;
 mod audit;
 mod cases;
 mod cli;
@@ -15,6 +16,7 @@ mod interop_lab;
 mod interop_memory;
 mod interop_rows;
 mod manual;
+mod release;
 mod samples;
 mod scene;
 mod scene_repo;

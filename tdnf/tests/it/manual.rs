@@ -153,7 +153,13 @@ fn commands_are_listed_once() {
         assert!(!packages.stdout.is_empty(), "./dev setup {name}");
     }
     let mut mentions = 0;
-    for name in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", ".ci/run"] {
+    for name in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "ARCHITECTURE.md",
+        "RELEASING.md",
+        ".ci/run",
+    ] {
         let text = fs::read_to_string(root.join(name)).expect("it is there");
         for after in text.split("./dev ").skip(1) {
             let word: String = after
