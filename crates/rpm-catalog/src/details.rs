@@ -3,6 +3,7 @@
 use super::error::CatalogError;
 use super::repo::read_part;
 use super::{Catalog, RepoSource};
+use repo_client::MetadataSet;
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 use std::collections::HashMap;
@@ -101,6 +102,24 @@ impl Catalog {
             })?;
         }
         Ok(found)
+    }
+
+    /// The file times of the packages of a repository by their checksums, as its primary metadata tells them: 0 where
+    /// it does not, the latest where a checksum stands twice. All of the metadata is read.
+    ///
+    /// # Errors
+    /// The metadata is damaged or cannot be read.
+    pub fn file_times(set: &MetadataSet) -> Result<HashMap<String, u64>, CatalogError> {
+        let mut times: HashMap<String, u64> = HashMap::new();
+        read_part(set, "primary", |name, stream, limits| {
+            rpm_repo::primary::read(name, stream, limits, &mut |package| {
+                let checksum = package.checksum().to_ascii_lowercase();
+                let time = times.entry(checksum).or_default();
+                *time = package.file_time().max(*time);
+                ControlFlow::Continue(())
+            })
+        })?;
+        Ok(times)
     }
 
     fn by_checksum(

@@ -126,6 +126,17 @@ fn has_scheme(text: &str) -> bool {
     well_formed && (rest.starts_with('/') || !rest.contains('/') && !rest.contains('.'))
 }
 
+/// Whether an `xml:base` is a path from the URL of the repository on (docs/reference/tdnf.md, 23). It may lead upwards:
+/// it stays on the server that names it.
+pub fn is_relative_base(base: &str) -> bool {
+    let plain = |text: &str| {
+        let clean = !text.chars().any(|c| c.is_control() || c == '\\');
+        clean && !text.is_empty() && !text.starts_with('/') && !has_scheme(text)
+    };
+    let decoded = percent_decode_str(base).decode_utf8();
+    base.len() <= MAX_HREF && plain(base) && decoded.is_ok_and(|decoded| plain(&decoded))
+}
+
 /// A base URL that metadata names itself (`xml:base`), judged against the URL it came from: it must
 /// have the same scheme or be https, and must not be `file:` unless the repository is.
 ///

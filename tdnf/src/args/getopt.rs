@@ -7,9 +7,10 @@ use super::options::{GROUPS, Setopt};
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
 /// resolve.
-const NEWER: [&str; 5] = [
+const NEWER: [&str; 6] = [
     "forcearch",
     "json-version",
+    "location",
     "lock-timeout",
     "nobest",
     "repair",

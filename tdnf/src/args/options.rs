@@ -131,6 +131,12 @@ pub struct General {
     /// A configuration value; REPO.KEY for one repository.
     #[arg(long, value_name = "KEY=VALUE", value_parser = Setopt::parse)]
     pub setopt: Vec<Setopt>,
+    /// Repositories that --snapshottime does not limit (ids or globs).
+    #[arg(long, value_name = "REPO,..")]
+    pub snapshotexcluderepos: Vec<String>,
+    /// Packages that came into their repositories after this time do not exist (seconds since 1970).
+    #[arg(long, value_name = "SECONDS")]
+    pub snapshottime: Option<String>,
 }
 
 /// Options of commands that change the system.
@@ -172,7 +178,7 @@ pub struct ChangeOptions {
 #[group(skip)]
 #[command(next_help_heading = "options of commands that bring packages in")]
 pub struct Incoming {
-    /// With --downloadonly: fetch dependencies that are installed, too.
+    /// With --downloadonly or --urls: dependencies that are installed, too.
     #[arg(long)]
     pub alldeps: bool,
     /// Let the solver remove installed packages.
@@ -190,7 +196,10 @@ pub struct Incoming {
     /// Accept older versions of what is named where the best cannot be had.
     #[arg(long)]
     pub nobest: bool,
-    /// With --downloadonly: the named packages alone.
+    /// Do not check signatures and digests of package files of the command line.
+    #[arg(long)]
+    pub nocligpgcheck: bool,
+    /// With --downloadonly or --urls: the named packages alone.
     #[arg(long)]
     pub nodeps: bool,
     /// Do not check signatures and digests of packages.
@@ -264,9 +273,6 @@ pub struct Scopes {
     /// Every package.
     #[arg(long)]
     pub all: bool,
-    /// Older versions of installed packages.
-    #[arg(long)]
-    pub downgrades: bool,
     /// Packages of late.
     #[arg(long)]
     pub recent: bool,
@@ -283,6 +289,9 @@ pub struct PlaceOptions {
     /// Packages of the repositories.
     #[arg(long)]
     pub available: bool,
+    /// Older versions of installed packages.
+    #[arg(long)]
+    pub downgrades: bool,
     /// Installed packages that no repository has.
     #[arg(long)]
     pub extras: bool,
@@ -357,6 +366,9 @@ pub struct QueryOptions {
     /// Show files.
     #[arg(long)]
     pub list: bool,
+    /// Show where the packages are: a URL each.
+    #[arg(long)]
+    pub location: bool,
     /// Show obsoletes.
     #[arg(long)]
     pub obsoletes: bool,

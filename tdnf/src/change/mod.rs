@@ -106,7 +106,7 @@ pub fn obtain(
     refusals::check_space(session, plan, &packages.sources)?;
     session.printer.show(plan);
     if settings.dry_run {
-        let line = "The transaction is feasible. Nothing was changed.";
+        let line = "Dry run complete. Transaction is feasible. Run without --dryrun to apply the above changes.";
         session.printer.info(line);
         return Ok(None);
     }

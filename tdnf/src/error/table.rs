@@ -1,6 +1,6 @@
 //! Every error number of tdnf with its text: the words that scripts match.
 //!
-//! Numbers and texts are those of tdnf 3.6. `None` means that the number has no text of its own:
+//! Numbers and texts are those of tdnf 3.6, 918 that of the versions after it. `None` means that the number has no text of its own:
 //! 1600 + n reads as the system's text for errno n, anything else as `Unknown error`.
 
 use super::Code;
@@ -41,6 +41,7 @@ table! {
     915 CLI_ALLDEPS_REQUIRES_DOWNLOADONLY "--alldeps requires --downloadonly";
     916 CLI_NODEPS_REQUIRES_DOWNLOADONLY "--nodeps requires --downloadonly";
     917 CLI_INVALID_MIXED_QUERY_QUERYFORMAT "--qf requires only querytags. Invalid Mixed Query";
+    918 CLI_QUIET_NEEDS_ANSWER "--assumeyes|-y or --assumeno is required when quiet is set";
     1000 BASE "Generic base error";
     1001 PACKAGE_REQUIRED "Package name expected but was not provided";
     1002 CONF_FILE_LOAD "Error loading tdnf conf (/etc/tdnf/tdnf.conf)";

@@ -58,6 +58,7 @@ const VALUES: &[(&str, Operand)] = &[
     ("NUMBER", Operand::Text),
     ("PATH", Operand::File),
     ("REPO", Operand::Repository),
+    ("REPO,..", Operand::Repository),
     ("SECONDS", Operand::Text),
     ("VERSION", Operand::Text),
 ];

@@ -16,12 +16,13 @@ mod snapshot;
 mod usr_merge;
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
 use rpm_db::{Backend, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
+use rpm_pkg::glob::glob_matches;
 use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Secret, UnreadableValue, is_harmless};
 use rpm_repo::vars::Vars;
 
@@ -39,7 +40,7 @@ pub use lock::InstanceLock;
 pub use metadata::{Freshness, LoadedRepo, PRIMARY};
 pub use packages::{OnDemand, Packages};
 pub use plugins::Plugins;
-pub use snapshot::SnapshotList;
+pub use snapshot::{LeftOut, SnapshotList};
 
 /// What a command needs before it runs. Repositories, metadata and the rpm database are opened
 /// when the command asks for them.
@@ -76,6 +77,8 @@ pub struct Session<'a> {
     renewed: RefCell<BTreeSet<String>>,
     /// Repositories that could not be read and may be skipped.
     left_out: RefCell<BTreeSet<String>>,
+    /// What `snapshottime` takes out of repositories.
+    snapshot_times: RefCell<BTreeMap<String, LeftOut>>,
     lock: Option<InstanceLock>,
     /// Hears of each repository whose metadata is new.
     pub on_new_metadata: fn(&Session<'_>, &LoadedRepo),
@@ -119,6 +122,7 @@ impl<'a> Session<'a> {
             told: RefCell::default(),
             renewed: RefCell::default(),
             left_out: RefCell::default(),
+            snapshot_times: RefCell::default(),
             lock,
             on_new_metadata: |_, _| (),
         })
@@ -152,6 +156,7 @@ impl<'a> Session<'a> {
             // Of repositories that are off, too: the value may be that of `enabled`.
             let values = found.iter().flat_map(|repo| &repo.unreadable_values);
             tell_unreadable(self.printer, values);
+            self.tell_unused(&found);
         }
         let uses = |repo: &RepoConfig| {
             let mut unknown = repo.unknown_variables.iter();
@@ -185,6 +190,27 @@ impl<'a> Session<'a> {
         repos.iter_mut().for_each(|repo| self.plugins.apply(repo));
         repos.sort_by_key(|repo| repo.priority);
         Ok(repos)
+    }
+
+    /// What the command line and tdnf.conf say of repositories that there are not has no effect.
+    fn tell_unused(&self, repos: &[RepoConfig]) {
+        let (settings, main) = (&self.settings, &self.settings.main);
+        let is_there = |glob: &str| repos.iter().any(|repo| glob_matches(glob, &repo.id));
+        let absent = |glob: &&String| !repos.is_empty() && !is_there(glob);
+        let told =
+            |option: &str, glob| format!("warning: {option}: there is no repository '{glob}'");
+        for glob in main.snapshotexcluderepos.iter().filter(absent) {
+            self.warn_once(&told("snapshotexcluderepos", glob));
+        }
+        let overridden = settings.repo_overrides.iter().map(|change| &change.repo);
+        for glob in overridden.filter(absent) {
+            self.warn_once(&told("--setopt", glob));
+        }
+        let limits = |repo: &RepoConfig| repo.place_of("snapshottime").is_some();
+        let is_limited = main.snapshottime.is_some() || repos.iter().any(limits);
+        if !main.snapshotexcluderepos.is_empty() && !is_limited {
+            self.warn_once("warning: snapshotexcluderepos has no effect without snapshottime");
+        }
     }
 
     /// Unknown keys have no effect, which is said unless they change nothing about what is installed.
@@ -311,11 +337,13 @@ impl<'a> Session<'a> {
         self.go_on().map(|()| value)
     }
 
-    /// Asks for consent as the settings say: 1032 for no, 1033 if there is no answer.
+    /// Asks for consent as the settings say: 1032 for no, 1033 if there is no answer. With `--quiet` nobody could see
+    /// what the question is about: 918.
     pub fn confirm(&self) -> Outcome<()> {
         match self.settings.consent {
             Consent::Yes => Ok(()),
             Consent::No => Err(Code::OPERATION_ABORTED.into()),
+            Consent::Ask if self.printer.mode().quiet => Err(Code::CLI_QUIET_NEEDS_ANSWER.into()),
             Consent::Ask => match self.printer.ask("Is this ok [y/N]: ") {
                 cli_kit::Reply::Yes => Ok(()),
                 cli_kit::Reply::No => Err(Code::OPERATION_ABORTED.into()),

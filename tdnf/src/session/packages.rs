@@ -8,7 +8,7 @@ use rpm_repo::config::RepoConfig;
 use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 
-use super::{Freshness, LoadedRepo, Session, modules, usr_merge};
+use super::{Freshness, LeftOut, LoadedRepo, Session, modules, usr_merge};
 use crate::error::{Failure, Outcome};
 use rpm_catalog::{Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource};
 
@@ -112,7 +112,7 @@ impl Session<'_> {
         let db = installed.as_ref().map(|installed| installed.db);
         let opened = Catalog::open(&self.settings.arch, installed, &wishes(&sources));
         let mut catalog = opened.map_err(|error| rejected(&sources, error))?;
-        leave_listed(&mut catalog, &sources);
+        self.leave_existing(&mut catalog, &sources)?;
         sources.iter().for_each(|source| source.set.accept());
         self.tell_doubts(&sources);
         let priorities = sources.iter().map(|source| source.config.priority);
@@ -128,18 +128,34 @@ impl Session<'_> {
         packages.sources = sources;
         Ok(packages)
     }
-}
 
-/// Takes out of each repository what its snapshot does not list.
-fn leave_listed(catalog: &mut Catalog, sources: &[LoadedRepo]) {
-    let repos = catalog.repos.iter().copied().zip(sources);
-    for (repo, source) in repos {
-        if let Some(snapshot) = &source.snapshot {
+    /// Takes out of each repository what its snapshot does not list, and what is later than its `snapshottime`.
+    fn leave_existing(&self, catalog: &mut Catalog, sources: &[LoadedRepo]) -> Outcome<()> {
+        let repos = catalog.repos.iter().copied().zip(sources);
+        for (repo, source) in repos {
             let pool = &mut catalog.pool;
-            let listed = |id: &SolvableId| snapshot.has(pool.name(*id), pool.evr(*id));
-            let others: Vec<_> = pool.repo_solvables(repo).filter(|id| !listed(id)).collect();
-            pool.remove(&others);
+            if let Some(snapshot) = &source.snapshot {
+                let listed = |id: &SolvableId| snapshot.has(pool.name(*id), pool.evr(*id));
+                let others: Vec<_> = pool.repo_solvables(repo).filter(|id| !listed(id)).collect();
+                pool.remove(&others);
+            }
+            if let Some(mut left_out) = LeftOut::of(&source.config) {
+                let times = Catalog::file_times(&source.set)?;
+                let mut others = Vec::new();
+                for id in pool.repo_solvables(repo) {
+                    let checksum = pool.plan_facts(id)?.checksum.to_ascii_lowercase();
+                    if left_out.takes(times.get(&checksum).copied().unwrap_or_default()) {
+                        others.push(id);
+                    }
+                }
+                pool.remove(&others);
+                // Of repositories that are off nothing is offered, so nothing is missed.
+                if source.config.enabled {
+                    self.say_left_out(left_out);
+                }
+            }
         }
+        Ok(())
     }
 }
 

@@ -49,6 +49,12 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Ve
         repos.push(repo);
     }
     override_keys(settings, &mut repos, vars)?;
+    let unlimited = &settings.main.snapshotexcluderepos;
+    for repo in &mut repos {
+        if unlimited.iter().any(|glob| glob_matches(glob, &repo.id)) {
+            repo.snapshottime = None;
+        }
+    }
     if settings.no_excludes {
         for repo in &mut repos {
             repo.excludepkgs.clear();

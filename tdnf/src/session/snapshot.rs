@@ -1,4 +1,4 @@
-//! `snapshot=` of a repository: the list of what exists in it.
+//! What exists in a repository: `snapshot=` lists it, `snapshottime=` ends it.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use repo_client::MetadataSet;
 use rpm_pkg::evr::Evr;
 use rpm_repo::config::RepoConfig;
+use serde::Serialize;
 
 use super::{Session, small_files};
 use crate::error::{Code, Failure, Outcome};
+use crate::screen::{JsonShape, View};
 
 /// Largest list: a repository of 65,000 packages has one of 3 MB.
 const MAX_LIST: u64 = 64 << 20;
@@ -72,6 +74,86 @@ impl SnapshotList {
     pub fn has(&self, name: &str, evr: &str) -> bool {
         let versions = self.0.get(name);
         versions.is_some_and(|versions| versions.contains(&Evr::parse(evr)))
+    }
+}
+
+/// What `snapshottime` takes out of a repository; see vmware/tdnf pull request 497.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LeftOut {
+    repo: String,
+    snapshot_time: u64,
+    later: u64,
+    undated: u64,
+}
+
+impl LeftOut {
+    /// Nothing yet; `None` where the repository is not limited.
+    pub fn of(repo: &RepoConfig) -> Option<Self> {
+        repo.snapshottime.map(|snapshot_time| Self {
+            repo: repo.id.clone(),
+            snapshot_time,
+            later: 0,
+            undated: 0,
+        })
+    }
+
+    /// Whether a package of this file time (0: none is known) does not exist; counts those.
+    pub fn takes(&mut self, file_time: u64) -> bool {
+        match file_time {
+            0 => self.undated += 1,
+            time if time > self.snapshot_time => self.later += 1,
+            _ => return false,
+        }
+        true
+    }
+
+    fn lines(&self, now: u64) -> Vec<String> {
+        let (repo, time) = (&self.repo, self.snapshot_time);
+        let date = i64::try_from(time).ok();
+        let date = date.and_then(|time| chrono::DateTime::from_timestamp(time, 0));
+        let date = date.map_or_else(String::new, |date| date.format("%F %T UTC").to_string());
+        let later = format!(
+            "warning: {} packages later than {date} (snapshottime={time}) are left out of {repo}",
+            self.later
+        );
+        let undated = format!(
+            "warning: {} packages without a file time are left out of {repo}, as snapshottime cannot judge them",
+            self.undated
+        );
+        let future = format!("warning: snapshottime={time} is later than now: is it in seconds?");
+        let lines = [
+            (later, true),
+            (undated, self.undated > 0),
+            (future, time > now),
+        ];
+        let lines = lines.into_iter().filter(|(_, is_due)| *is_due);
+        lines.map(|(line, _)| line).collect()
+    }
+}
+
+/// Of all repositories of a run.
+struct SnapshotTimes(Vec<LeftOut>);
+
+impl View for SnapshotTimes {
+    const FIELD: &'static str = "SnapshotTimes";
+    const SINCE: JsonShape = JsonShape::Document;
+
+    fn json(&self) -> impl Serialize {
+        &self.0
+    }
+}
+
+impl Session<'_> {
+    /// Says once for each repository what `snapshottime` takes out of it.
+    pub fn say_left_out(&self, left_out: LeftOut) {
+        for line in left_out.lines(self.settings.environment.now) {
+            self.warn_once(&line);
+        }
+        let mut all = self.snapshot_times.borrow_mut();
+        all.insert(left_out.repo.clone(), left_out);
+        let all = all.values().cloned().collect();
+        self.printer.show(&SnapshotTimes(all));
     }
 }
 

@@ -137,8 +137,13 @@ impl Settings {
         let config_file = paths::config_file(general.config.as_deref(), &root);
         let mut main = read_main_config(&config_file)?;
         let mut warnings = Vec::new();
-        let repo_overrides = overrides::apply_setopts(&general.setopt, &mut main, &mut warnings)?;
-        let tsflags = TsFlags::of(&main.tsflags, &mut warnings);
+        let setopts = overrides::apply_setopts(&general.setopt, &mut main, &mut warnings)?;
+        let mut repo_overrides = overrides::snapshot_time(general, &mut main)?;
+        repo_overrides.extend(setopts);
+        if incoming.nocligpgcheck {
+            main.cligpgcheck = Some(false);
+        }
+        let tsflags = TsFlags::of(&main.tsflags, &mut warnings)?;
         let places = paths::SystemPaths::of(&general.setopt, &main, &root);
         let conf_excludes = match change.disableexcludes {
             true => Vec::new(),

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use rpm_repo::Place;
-use rpm_repo::config::MainConfig;
+use rpm_repo::config::{MainConfig, parse_list};
 use rpm_repo::layout::file_url;
 
 use super::bad_value;
-use crate::args::options::Setopt;
+use crate::args::options::{General, Setopt};
 use crate::args::{OptionLookup, RepoFrom};
 use crate::error::Outcome;
 
@@ -40,6 +40,36 @@ pub enum RepoOrigin {
     Url(String),
     /// A folder of packages without metadata.
     Dir(PathBuf),
+}
+
+/// `--snapshottime` and `--snapshotexcluderepos`: as the keys of these names, and for every section of a `.repo`
+/// file, whatever it says itself. Of an option an empty value is a mistake; `--setopt`, which names options, too,
+/// takes a limit back with it.
+pub(super) fn snapshot_time(
+    general: &General,
+    main: &mut MainConfig,
+) -> Outcome<Vec<RepoOverride>> {
+    let given = &general.snapshotexcluderepos;
+    let repos: Vec<String> = given.iter().flat_map(|list| parse_list(list)).collect();
+    let is_set = |key: &str| general.setopt.iter().any(|pair| pair.key == key);
+    if !given.is_empty() && repos.is_empty() && !is_set("snapshotexcluderepos") {
+        return Err(bad_value("snapshotexcluderepos", "", "REPO,REPO.."));
+    }
+    main.snapshotexcluderepos.extend(repos);
+    let Some(value) = &general.snapshottime else {
+        return Ok(Vec::new());
+    };
+    let (key, place) = ("snapshottime", Place::named("--snapshottime"));
+    if value.is_empty() && !is_set(key) {
+        return Err(bad_value(key, "", "seconds since 1970"));
+    }
+    main.set(key, value, &place)?;
+    Ok(vec![RepoOverride {
+        repo: "*".to_owned(),
+        key: key.to_owned(),
+        value: value.clone(),
+        place,
+    }])
 }
 
 /// Applies `--setopt KEY=VALUE` to the configuration; returns those that name a repository.

@@ -20,6 +20,8 @@ pub enum PackageDetail {
     Deps(&'static str, Vec<String>),
     /// Its changelog.
     Changelog(Vec<ChangelogEntry>),
+    /// Where its file is to be had; empty for what is installed.
+    Location(String),
     /// Its source package.
     Source(String),
     /// A text of the user's own form, which JSON does not have.
@@ -52,6 +54,9 @@ impl View for QueryResult {
                     sets.extend(all.iter().cloned())
                 }
                 PackageDetail::Changelog(entries) => lines.extend(entries.iter().map(change_line)),
+                PackageDetail::Location(url) => {
+                    lines.extend(Some(url.clone()).filter(|u| !u.is_empty()))
+                }
                 PackageDetail::Source(text) | PackageDetail::Formatted(text) => {
                     lines.push(text.clone())
                 }
@@ -116,6 +121,7 @@ impl Serialize for AnswerShape<'_> {
                 let entries: Vec<_> = entries.iter().map(change_shape).collect();
                 map.serialize_entry("ChangeLogs", &entries)?;
             }
+            PackageDetail::Location(url) => map.serialize_entry("Location", url)?,
             PackageDetail::Source(name) => map.serialize_entry("Source", name)?,
         }
         map.end()

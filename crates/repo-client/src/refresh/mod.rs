@@ -29,7 +29,7 @@ use futures_util::future::join_all;
 use rpm_pkg::digest::Digest;
 use rpm_repo::compress::Doubt;
 use rpm_repo::config::RepoConfig;
-use rpm_repo::layout::{Href, check_base};
+use rpm_repo::layout::{Href, check_base, is_relative_base};
 use rpm_repo::repomd::{Repomd, RepomdRecord};
 use rpm_trust::{Keyring, verify_detached};
 
@@ -195,15 +195,22 @@ impl MetadataSet {
 
 /// [`MetadataSet::urls_of`] for these base URLs.
 fn urls_below(bases: &[String], href: &Href, base: Option<&str>) -> Result<Vec<String>> {
-    let named: Vec<String> = base.map(str::to_owned).into_iter().collect();
+    let named: Vec<String>;
     let bases = match base {
         None => bases,
+        Some(base) if is_relative_base(base) => {
+            let path = decode_percent(base);
+            let below = bases.iter().map(|from| join_url(from, &path));
+            named = below.collect::<Result<_>>()?;
+            &named
+        }
         Some(base) => {
             let from = bases.first().map_or("", String::as_str);
             check_base(base, from).map_err(|e| Error::BadUrl {
                 url: redact(base),
                 why: e.to_string(),
             })?;
+            named = vec![base.to_owned()];
             &named
         }
     };

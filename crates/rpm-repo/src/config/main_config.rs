@@ -8,8 +8,8 @@ use super::Secret;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, list, more, optional, parse_list, path, paths, seconds, some_boolean,
-    some_whole, whole,
+    KeyLine, boolean, list, more, optional, parse_list, path, paths, posix_time, seconds,
+    some_boolean, some_whole, whole,
 };
 use crate::error::{Place, Result};
 use crate::ini;
@@ -29,6 +29,8 @@ section! {
             persist_dir: PathBuf = "/var/lib/tdnf".into(), path;
         ("gpgcheck", "none", "0: files of the command line need no signature. For packages of repositories gpgcheck of the repository counts.")
             gpgcheck: Option<bool> = None, some_boolean;
+        ("cligpgcheck", "that of gpgcheck", "0: signatures of files of the command line are not checked.")
+            cligpgcheck: Option<bool> = None, some_boolean;
         ("installonly_limit", "2", "How many versions of an install-only package stay.")
             installonly_limit: u32 = 2, whole;
         ("installonlypkgs", "none", "Names that may be installed in several versions.")
@@ -48,6 +50,10 @@ section! {
             excludepkgs: Vec<String> = Vec::new(), list;
         ("minversions", "none", "NAME=VERSION: lowest versions that may be installed.")
             minversions: Vec<MinVersion> = Vec::new(), min_versions;
+        ("snapshottime", "none", "POSIX time in seconds: packages whose file time in their repository is later do not exist.")
+            snapshottime: Option<u64> = None, posix_time;
+        ("snapshotexcluderepos", "none", "Ids or globs of repositories that snapshottime does not limit.")
+            snapshotexcluderepos: Vec<String> = Vec::new(), list;
         ("distroverpkg", "system-release(releasever) system-release redhat-release", "Capabilities whose version is $releasever.")
             /// They are tried in order.
             distroverpkg: Vec<String> = all_of(&["system-release(releasever)", "system-release", "redhat-release"]), list;

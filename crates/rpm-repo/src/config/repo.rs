@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, bytes, expire, integer, list, optional, seconds, text, throttle,
+    KeyLine, boolean, bytes, expire, integer, list, optional, posix_time, seconds, text, throttle,
     weak_signatures, whole,
 };
 use super::{MainConfig, Secret};
@@ -104,6 +104,8 @@ section! {
             module_hotfixes: bool = false, boolean;
         ("snapshot", "none", "File (from the .repo file's directory on) or URL that lists NAME=EVR: nothing else of the repository exists.")
             snapshot: Option<String> = None, optional;
+        ("snapshottime", "that of tdnf.conf", "POSIX time in seconds: packages whose file time in the repository is later do not exist.")
+            snapshottime: Option<u64> = None, posix_time;
     }
 }
 
@@ -183,6 +185,7 @@ impl RepoConfig {
             sslverify: main.sslverify,
             sslcacert: main.sslcacert.clone(),
             connect_timeout: main.connect_timeout,
+            snapshottime: main.snapshottime,
             source,
             ..RepoConfig::with_defaults()
         })

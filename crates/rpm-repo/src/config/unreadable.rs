@@ -7,11 +7,13 @@ use crate::error::{Error, Place, Result};
 
 /// Keys that check something. A typo must not switch a check off: their values must be readable.
 const CHECKS: &[&str] = &[
+    "cligpgcheck",
     "gpgcheck",
     "repo_gpgcheck",
     "weak_signatures",
     "sslverify",
     "minversions",
+    "snapshottime",
 ];
 
 /// A line whose value is not of the kind its key wants. It has no effect.

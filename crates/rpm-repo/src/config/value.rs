@@ -127,6 +127,16 @@ pub(super) fn throttle(field: &mut u64, line: &KeyLine<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A point in time: digits and nothing else, as what follows them would be dropped by others without a word.
+/// An empty value is none.
+pub(super) fn posix_time(field: &mut Option<u64>, line: &KeyLine<'_>) -> Result<()> {
+    let time = match line.value {
+        "" => Some(None),
+        text => parse_u64(text).map(Some),
+    };
+    line.put(field, time, "a POSIX time: seconds since 1970, digits only")
+}
+
 /// Seconds; none where they are 0.
 pub(super) fn seconds(field: &mut Option<Duration>, line: &KeyLine<'_>) -> Result<()> {
     let seconds = parse_u32(line.value).map(u64::from);

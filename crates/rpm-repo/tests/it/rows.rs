@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::{Ahead, Decoder, Expected, StreamError, StreamPart, VerifiedReader};
 use rpm_repo::config::{MainConfig, read_repo_file};
-use rpm_repo::layout::{Href, cache_dir_name, check_base};
+use rpm_repo::layout::{Href, cache_dir_name, check_base, is_relative_base};
 use rpm_repo::primary::{self, PrimaryPackage};
 use rpm_repo::vars::Vars;
 use rpm_repo::xml::XmlLimits;
@@ -158,6 +158,24 @@ fn row_34_href_absolute_url() {
     assert!(check_base("http://other/a%5c..%5cx", "http://h/repo/").is_err());
     assert!(check_base("http://other/a%0ax", "http://h/repo/").is_err());
     assert!(check_base("../x", "http://h/repo/").is_err());
+    for relative in ["../x", "pool", "pool/", "./a/b", "a%20b"] {
+        assert!(is_relative_base(relative), "{relative}");
+    }
+    for other in [
+        "",
+        "/x",
+        "%2fx",
+        "//h/x",
+        "http://h/",
+        "http:%2f%2fh",
+        "file:/etc",
+        "a\\b",
+        "a%5cb",
+        "a%0ab",
+        "a%ffb",
+    ] {
+        assert!(!is_relative_base(other), "{other}");
+    }
 }
 
 #[test]

@@ -199,7 +199,9 @@ impl Judge<'_, '_> {
         let file = File::open(path).at(path)?;
         let now = self.session.settings.environment.now;
         // Packages of the command line are checked like those of a repository.
-        let check = self.session.settings.check_signatures && repo.is_none_or(|repo| repo.gpgcheck);
+        let settings = &self.session.settings;
+        let of_file = || settings.main.cligpgcheck != Some(false);
+        let check = settings.check_signatures && repo.map_or_else(of_file, |repo| repo.gpgcheck);
         let policy = match check {
             true => Policy::GpgCheck,
             false => Policy::NoGpgCheck,
@@ -251,7 +253,8 @@ impl Judge<'_, '_> {
     /// Whether the administrator says that files of the command line, which no repository speaks for,
     /// need no signature. One that is there is judged all the same.
     fn takes_unsigned_files(&self) -> bool {
-        self.session.settings.main.gpgcheck == Some(false)
+        let main = &self.session.settings.main;
+        main.cligpgcheck.or(main.gpgcheck) == Some(false)
     }
 
     /// Where the keys that are trusted do not do (the signer is unknown, or what is stored of his key has

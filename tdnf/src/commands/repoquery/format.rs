@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use cli_kit::human_size;
 use rpm_solv::SolvableId;
 
-use super::{DEPS, deps, source};
+use super::{DEPS, deps, location, source};
 use crate::error::{Failure, Outcome};
 use crate::session::Packages;
 
 /// Tags that are no dependencies.
-const TAGS: [&str; 15] = [
+const TAGS: [&str; 16] = [
     "name",
     "arch",
     "version",
@@ -25,6 +25,7 @@ const TAGS: [&str; 15] = [
     "description",
     "summary",
     "license",
+    "location",
     "url",
 ];
 
@@ -77,6 +78,7 @@ fn value(packages: &Packages, id: SolvableId, tag: &str) -> Outcome<String> {
         "description" => facts.description,
         "summary" => facts.summary,
         "license" => facts.license,
+        "location" => location(packages, id)?,
         "url" => facts.url,
         _ => {
             let dep = DEPS.iter().find(|dep| dep.name == tag);

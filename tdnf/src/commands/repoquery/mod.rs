@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use rpm_pkg::dep::DepGroup;
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
+use rpm_repo::layout::Href;
 use rpm_solv::SolvableId;
 
 use super::Command;
@@ -45,6 +46,7 @@ enum DetailQuestion<'a> {
     Files,
     Deps(&'static DepQuestion),
     Changelogs,
+    Location,
     Source,
     Format(&'a str),
 }
@@ -103,6 +105,7 @@ impl<'a> DetailQuestion<'a> {
         let plain = [
             (given.list, Self::Files),
             (given.changelogs, Self::Changelogs),
+            (given.location, Self::Location),
             (typed.source.source, Self::Source),
         ];
         all.extend(plain.iter().filter(|(on, _)| *on).map(|(_, query)| *query));
@@ -171,6 +174,7 @@ fn answer(
         DetailQuestion::Changelogs => {
             PackageDetail::Changelog(details.changelogs.remove(&id).unwrap_or_default())
         }
+        DetailQuestion::Location => PackageDetail::Location(location(packages, id)?),
         DetailQuestion::Source => PackageDetail::Source(source(packages, id)?),
         DetailQuestion::Format(format) => {
             PackageDetail::Formatted(format::fill(packages, id, format)?)
@@ -254,6 +258,18 @@ fn deps(packages: &Packages, id: SolvableId, dep: &DepQuestion) -> Vec<String> {
             .flat_map(|kind| packages.pool.deps(id, *kind))
             .collect(),
     }
+}
+
+/// The first of the URLs of a package; empty for what is installed.
+fn location(packages: &Packages, id: SolvableId) -> Outcome<String> {
+    let repo = packages.repo_of(id);
+    let Some(source) = packages.sources.iter().find(|s| s.config.id == repo) else {
+        return Ok(String::new());
+    };
+    let facts = packages.pool.plan_facts(id)?;
+    let base = Some(facts.location_base.as_str()).filter(|base| !base.is_empty());
+    let urls = source.set.urls_of(&Href::parse(&facts.location)?, base)?;
+    Ok(urls.into_iter().next().unwrap_or_default())
 }
 
 /// `NAME-VERSION-RELEASE.src` of the source package; empty if the metadata does not say.

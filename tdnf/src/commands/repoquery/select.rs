@@ -1,5 +1,6 @@
 //! Which packages a query is about.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rpm_pkg::dep::DepGroup;
@@ -23,6 +24,8 @@ pub(super) enum QueryScope {
     Duplicates,
     /// Available packages above the installed ones.
     Upgrades,
+    /// Available packages below the installed ones.
+    Downgrades,
     /// Installed packages that were asked for.
     UserInstalled,
 }
@@ -44,6 +47,8 @@ impl QueryScope {
             Self::UserInstalled
         } else if place.upgrades {
             Self::Upgrades
+        } else if place.downgrades {
+            Self::Downgrades
         } else if place.installed && !place.available {
             Self::Installed
         } else {
@@ -53,7 +58,10 @@ impl QueryScope {
 
     /// What is installed can be asked without any repository.
     pub(super) fn needs_repositories(self) -> bool {
-        matches!(self, Self::Available | Self::Extras | Self::Upgrades)
+        !matches!(
+            self,
+            Self::Installed | Self::Duplicates | Self::UserInstalled
+        )
     }
 }
 
@@ -100,10 +108,8 @@ fn in_scope(
         QueryScope::Installed => keep(packages, named, true),
         QueryScope::Extras => extras(packages, keep(packages, named, true)),
         QueryScope::Duplicates => duplicates(packages, keep(packages, named, true)),
-        QueryScope::Upgrades => {
-            let newer = changes(packages, &named, std::cmp::Ordering::Greater);
-            newer.into_iter().filter(|id| named.contains(id)).collect()
-        }
+        QueryScope::Upgrades => changed(packages, &named, Ordering::Greater),
+        QueryScope::Downgrades => changed(packages, &named, Ordering::Less),
         QueryScope::UserInstalled => {
             let auto = change::auto_installed(session)?;
             let mut chosen = keep(packages, named, true);
@@ -111,6 +117,12 @@ fn in_scope(
             chosen
         }
     })
+}
+
+/// Those of `named` that are above or below what is installed.
+fn changed(packages: &Packages, named: &[SolvableId], wanted: Ordering) -> Vec<SolvableId> {
+    let all = changes(packages, named, wanted).into_iter();
+    all.filter(|id| named.contains(id)).collect()
 }
 
 /// Those that no repository has in this version and architecture.

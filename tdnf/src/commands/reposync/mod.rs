@@ -130,7 +130,7 @@ fn sync(
     wish: &SyncWish<'_>,
     source: &LoadedRepo,
 ) -> Outcome<(RepoCopy, Option<Failure>)> {
-    let (wanted, refused) = wanted::read(source, wish)?;
+    let (wanted, refused) = wanted::read(session, source, wish)?;
     let mut report = RepoCopy {
         repo: source.config.id.clone(),
         packages: wanted.len() + refused.len(),

@@ -13,7 +13,7 @@ use super::{Failures, SyncWish};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{PackageId, PackageOrigin, Promised};
-use crate::session::{LoadedRepo, SnapshotList};
+use crate::session::{LeftOut, LoadedRepo, Session, SnapshotList};
 
 /// Architectures of source packages.
 const SOURCE: [&str; 2] = ["src", "nosrc"];
@@ -67,16 +67,25 @@ fn identity(package: &PrimaryPackage) -> PackageId {
 
 /// Reads primary metadata: what is wanted, in its order, and what may not be followed.
 pub(super) fn read(
+    session: &Session<'_>,
     source: &LoadedRepo,
     wish: &SyncWish<'_>,
 ) -> Outcome<(Vec<WantedPackage>, Failures)> {
     let set = &source.set;
     let limits = XmlLimits::default();
     let (mut wanted, mut refused) = (Vec::new(), Vec::new());
+    let mut left_out = LeftOut::of(&source.config);
     let stream = rpm_catalog::open_part(set, "primary")?;
     let name = format!("{} primary", set.repo);
     rpm_repo::primary::read(&name, stream, &limits, &mut |package| {
         if !fits(wish, package.arch()) || !is_listed(source, package) {
+            return ControlFlow::Continue(());
+        }
+        let time = package.file_time();
+        if left_out
+            .as_mut()
+            .is_some_and(|left_out| left_out.takes(time))
+        {
             return ControlFlow::Continue(());
         }
         match package.location_fault() {
@@ -85,6 +94,9 @@ pub(super) fn read(
         }
         ControlFlow::Continue(())
     })?;
+    if let Some(left_out) = left_out {
+        session.say_left_out(left_out);
+    }
     if wish.given.newest_only {
         wanted = newest(wanted);
     }

@@ -393,3 +393,32 @@ fn a_host_upgrades_over_a_prolonged_key() {
         "gpg-pubkey "
     );
 }
+
+/// Files of the command line have a switch of their own; what comes with them is checked as its repository says.
+#[test]
+fn files_of_the_command_line_can_be_admitted_alone() {
+    let site = Site::with(&[plain("needed", "1")]);
+    let file = plain("local", "1").lines("Requires: needed").build();
+    let alone = plain("alone", "1").build();
+    let (file, alone) = (file.display().to_string(), alone.display().to_string());
+    let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
+    site.run(&["-y", "install", &alone]).failed();
+    let said = site.run(&["-y", "--nocligpgcheck", "install", &alone]).ok();
+    said.says(&["warning:", "alone"]);
+    site.write("repos.d/test.repo", site.repo_text("gpgcheck=1"));
+    site.run(&["-y", "--nocligpgcheck", "install", &file])
+        .failed();
+    site.write("repos.d/test.repo", site.repo_text("gpgcheck=0"));
+    site.write("tdnf.conf", conf.clone() + "gpgcheck=1\ncligpgcheck=0\n");
+    site.run(&["-y", "install", &file])
+        .ok()
+        .says(&["warning:", "local"]);
+    assert_eq!(site.rpm_names(), ["alone-1", "local-1", "needed-1"]);
+    site.run(&["-y", "remove", "local", "alone"]).ok();
+    site.write("tdnf.conf", conf.clone() + "gpgcheck=0\ncligpgcheck=1\n");
+    site.run(&["-y", "install", &alone]).failed();
+    site.run(&["-y", "--setopt=cligpgcheck=0", "install", &alone])
+        .ok();
+    site.write("tdnf.conf", conf + "cligpgcheck=maybe\n");
+    site.run(&["list"]).failed().says(&["cligpgcheck", "maybe"]);
+}

@@ -6,6 +6,7 @@
 
 mod reference;
 mod runs;
+mod since;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ struct Table {
     kind: Kind,
     /// Names of the rows, in order.
     rows: Vec<String>,
+    /// Those that C tdnf 3.6.0 has.
+    reference: BTreeSet<String>,
 }
 
 fn document() -> PathBuf {
@@ -64,11 +67,13 @@ fn tables() -> Vec<Table> {
             title: "Commands",
             kind: Kind::Command,
             rows: all(own_commands, known(|all| &all.commands)),
+            reference: known(|all| &all.commands),
         },
         Table {
             title: "Options",
             kind: Kind::Option,
             rows: all(long.chain(letters).collect(), known(|all| &all.options)),
+            reference: known(|all| &all.options),
         },
         Table {
             title: "Keys of tdnf.conf",
@@ -77,6 +82,7 @@ fn tables() -> Vec<Table> {
                 keys(rpm_repo::config::MAIN_KEYS),
                 known(|all| &all.main_keys),
             ),
+            reference: known(|all| &all.main_keys),
         },
         Table {
             title: "Keys of .repo files",
@@ -85,25 +91,30 @@ fn tables() -> Vec<Table> {
                 keys(rpm_repo::config::REPO_KEYS),
                 known(|all| &all.repo_keys),
             ),
+            reference: known(|all| &all.repo_keys),
         },
         Table {
             title: "Error numbers",
             kind: Kind::Error,
             rows: numbers.iter().map(u32::to_string).collect(),
+            reference: known(|all| &all.errors),
         },
     ]
 }
 
-/// The document as it is: of each table, row and cell.
-fn read(text: &str) -> BTreeMap<String, BTreeMap<String, String>> {
-    let mut tables: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+/// Of each row where its name is from, and its tests.
+type Rows = BTreeMap<String, (String, String)>;
+
+/// The tables of the document as it is.
+fn read(text: &str) -> BTreeMap<String, Rows> {
+    let mut tables: BTreeMap<String, Rows> = BTreeMap::new();
     let mut title = String::new();
     for line in text.lines() {
         if let Some(found) = line.strip_prefix("## ") {
             found.clone_into(&mut title);
         }
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        if let ["", name, tests, ""] = cells.as_slice()
+        if let ["", name, since, tests, ""] = cells.as_slice()
             && !name.starts_with("--- ")
             && *name != "---"
             && *tests != "covered by"
@@ -112,7 +123,7 @@ fn read(text: &str) -> BTreeMap<String, BTreeMap<String, String>> {
             let before = tables
                 .entry(title.clone())
                 .or_default()
-                .insert(name.clone(), (*tests).to_owned());
+                .insert(name.clone(), ((*since).to_owned(), (*tests).to_owned()));
             assert!(before.is_none(), "{name} stands twice under {title}");
         }
     }
@@ -129,16 +140,20 @@ fn written(tables: &[Table], covering: &Covering<'_>) -> String {
          `error_numbers_and_texts_are_those_of_the_reference`, its text and exit code are tested, but no run ends with it.\n\
          `TDNF_UPDATE_DOCS=1 cargo test -p tdnf compat` writes this file, where TDNF_SHARED has the samples; the same test\n\
          without the variable fails where a row is missing or a test does not run what its row names. What differs from C\n\
-         tdnf is in `differences.md`.\n",
+         tdnf is in `differences.md`.\n\n\
+         `since` is the version of C tdnf that a name is from, with the source (`#`: pull requests of vmware/tdnf): 3.5 is that\n\
+         version or an earlier one; dev came after 3.6.3, without a release that we know of; Photon and Azure are patches of\n\
+         these distributions; own is none of C tdnf.\n",
     );
     for table in tables {
         text.push_str(&format!(
-            "\n## {}\n\n| name | covered by |\n|---|---|\n",
+            "\n## {}\n\n| name | since | covered by |\n|---|---|---|\n",
             table.title
         ));
         for row in &table.rows {
             text.push_str(&format!(
-                "| `{row}` | {} |\n",
+                "| `{row}` | {} | {} |\n",
+                since::cell(table.kind, row, &table.reference),
                 covering.cell(table.kind, row)
             ));
         }
@@ -167,7 +182,11 @@ fn compat_table_is_complete() {
         for name in &table.rows {
             match rows.get(name) {
                 None => wrong.push(format!("{}: no row {name}", table.title)),
-                Some(cell) => {
+                Some((since, cell)) => {
+                    let right = since::cell(table.kind, name, &table.reference);
+                    if *since != right {
+                        wrong.push(format!("{}: {name}: since {right}", table.title));
+                    }
                     let unknown = covering.unknown(table.kind, name, cell);
                     wrong.extend(
                         unknown
@@ -177,6 +196,8 @@ fn compat_table_is_complete() {
                 }
             }
         }
+        let odd = since::names(table.kind).filter(|name| !table.rows.iter().any(|row| row == name));
+        wrong.extend(odd.map(|name| format!("{}: {name} is no row", table.title)));
         let stale = rows.keys().filter(|name| !table.rows.contains(name));
         wrong.extend(stale.map(|name| format!("{}: there is no {name}", table.title)));
     }
