@@ -7,6 +7,7 @@
 //! * [`Db`]: open, iterate, look up; [`WriteTransaction`]: add, remove, rewrite;
 //! * [`index`]: the rows that one header has in the 18 index tables;
 //! * [`installed`] and [`pubkey`]: make the header blobs that are stored;
+//! * [`key_store`]: where keys are that are not in the database;
 //! * [`lock`]: rpm's own transaction lock;
 //! * [`check`]: do index rows and headers agree?
 //!
@@ -30,6 +31,7 @@
 pub mod check;
 pub mod index;
 pub mod installed;
+pub mod key_store;
 pub mod location;
 pub mod lock;
 pub mod pubkey;
@@ -52,6 +54,7 @@ pub use convert::{
 };
 pub use error::{DbError, is_out_of_memory};
 pub use installed::{FileState, InstallFacts, InstalledHeader, StoredSignature};
+pub use key_store::KeyStore;
 pub use location::{Backend, DatabaseSearch, DbLocation};
 pub use lock::{TransactionLock, Wait};
 pub use macro_files::{MAX_MACRO_FILE, MacroFile, MacroSet, is_macro_file, macro_of};

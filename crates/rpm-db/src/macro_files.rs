@@ -82,11 +82,24 @@ impl MacroSet {
 
     /// `%_dbpath`; none when it is computed in a way that only rpm can follow.
     pub(crate) fn dbpath(&self) -> Option<PathBuf> {
+        self.path("_dbpath")
+    }
+
+    /// `%_keyringpath` where it is not what it is by default, a directory of that of the database.
+    pub(crate) fn keyring_path(&self) -> Option<PathBuf> {
+        let by_default = |text: &&str| text.trim_end_matches('/') == "%{_dbpath}/pubkeys";
+        match self.raw("_keyringpath").filter(by_default) {
+            Some(_) => None,
+            None => self.path("_keyringpath"),
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
         let value = |name: &str| {
             let own = self.raw(name);
             own.or_else(|| macros::directory(name)).map(str::to_owned)
         };
-        let text = macros::expand(self.raw("_dbpath")?, &value);
+        let text = macros::expand(self.raw(name)?, &value);
         (text.starts_with('/') && !text.contains(['%', '\0'])).then(|| PathBuf::from(text))
     }
 }

@@ -1,14 +1,9 @@
-//! Trusted keys as rpm keeps them: headers named `gpg-pubkey` in the database, and the files of rpm 6's other two
-//! stores (docs/reference/rpmdb.md, 2.6).
-
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+//! Trusted keys as rpm keeps them in the database: headers named `gpg-pubkey` (docs/reference/rpmdb.md, 2.6).
 
 use rpm_pkg::digest::DigestAlgo;
 use rpm_pkg::header::{DatabaseHeader, Header, HeaderBuilder, HeaderKind, TagValue, tag};
 
-use crate::{Db, DbError, DbLocation};
+use crate::{Db, DbError};
 
 /// Sense flags KEYRING and EQUAL.
 const PROVIDE_FLAGS: u32 = (1 << 26) | (1 << 3);
@@ -204,71 +199,4 @@ pub fn all(db: &Db) -> Result<Vec<(u32, StoredKey)>, DbError> {
         .iter()
         .filter_map(|(hnum, header)| Some((*hnum, read(header)?)));
     Ok(keys.collect())
-}
-
-/// Bytes of a key file; the largest distribution key has 40 KiB.
-const MAX_KEY_FILE: u64 = 4 << 20;
-/// Directory of rpm 6's `fs` and `openpgp` stores below the database directory.
-const STORE: &str = "pubkeys";
-
-/// A certificate in a file, armoured or binary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyFile {
-    /// The file.
-    pub path: PathBuf,
-    /// Its content, at most 4 MiB.
-    pub bytes: Vec<u8>,
-}
-
-/// Keys in the files of rpm 6's stores: `pubkeys/gpg-pubkey-FINGERPRINT.key`, and a certificate directory whose files
-/// are `pubkeys/XX/REST-OF-FINGERPRINT`. Symbolic links are skipped.
-///
-/// # Errors
-/// [`DbError::Io`] when the directory exists and cannot be read.
-pub fn files(location: &DbLocation) -> Result<Vec<KeyFile>, DbError> {
-    let mut found = Vec::new();
-    let store = location.dir.join(STORE);
-    for path in entries(&store)? {
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        if name.starts_with(b"gpg-pubkey-") && name.ends_with(b".key") {
-            found.extend(read_file(&path)?);
-        } else if name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit) && is_dir(&path) {
-            for path in entries(&path)? {
-                let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-                if name.iter().all(u8::is_ascii_hexdigit) {
-                    found.extend(read_file(&path)?);
-                }
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn is_dir(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
-}
-
-/// Paths in a directory, sorted; none when it is absent or a link.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, DbError> {
-    if !is_dir(dir) {
-        return Ok(Vec::new());
-    }
-    let read =
-        || -> io::Result<Vec<PathBuf>> { fs::read_dir(dir)?.map(|e| Ok(e?.path())).collect() };
-    let mut paths = read().map_err(DbError::io(dir))?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn read_file(path: &Path) -> Result<Option<KeyFile>, DbError> {
-    let meta = fs::symlink_metadata(path).map_err(DbError::io(path))?;
-    if !meta.is_file() || meta.len() > MAX_KEY_FILE {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_KEY_FILE).read_to_end(&mut bytes))
-        .map_err(DbError::io(path))?;
-    let path = path.to_path_buf();
-    Ok(Some(KeyFile { path, bytes }))
 }

@@ -41,6 +41,16 @@ impl Gpg {
         program::filter(self.command().args(words), b"")
     }
 
+    /// What gpg, which must succeed, writes where it asks questions: `answers` has a line for each.
+    #[track_caller]
+    pub fn answering(&self, words: &[&str], answers: &str) -> Vec<u8> {
+        let mut command = Command::new("gpg");
+        command.arg("--homedir").arg(&self.home);
+        command.args(["--no-tty", "--quiet", "--command-fd", "0"]);
+        command.args(["--pinentry-mode", "loopback", "--passphrase", ""]);
+        program::filter(command.args(words), answers.as_bytes())
+    }
+
     /// The public keys, armored.
     pub fn public(&self) -> String {
         self.ok(&["--armor", "--export"]).out

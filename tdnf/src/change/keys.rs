@@ -1,20 +1,24 @@
-//! Keys that the user accepted, as packages of the rpm database.
+//! Keys that the user accepted, stored where the rpm of the root looks for them.
 
-use rpm_db::{Db, pubkey};
+use std::fs::File;
+use std::path::Path;
+
+use rpm_db::{Db, KeyStore, pubkey};
 use rpm_pkg::header::tag;
 use rpm_trust::KeyInfo;
+use whole_file::{Access, Durability, replace};
 
 use super::{database, record};
-use crate::error::Outcome;
+use crate::error::{At, Outcome};
 use crate::history::Begun;
 use crate::interrupt::Phase;
-use crate::session::{Session, StoredKey, stored_keys};
+use crate::session::{KeyPlace, Session, StoredKey, stored_keys};
 
 /// The rpm whose form a database without rpm package gets.
 const WRITTEN_AS: &str = "4.18.0";
 
 /// Stores and removes keys by themselves, and writes that into the history.
-pub fn change_keys(session: &Session<'_>, new: &[KeyInfo], gone: &[u32]) -> Outcome<()> {
+pub fn change_keys(session: &Session<'_>, new: &[KeyInfo], gone: &[KeyPlace]) -> Outcome<()> {
     if session.settings.test_only {
         return Ok(());
     }
@@ -31,8 +35,8 @@ pub fn change_keys(session: &Session<'_>, new: &[KeyInfo], gone: &[u32]) -> Outc
     })
 }
 
-/// Stores keys in the rpm database as `gpg-pubkey` packages. A record of the same key goes in the same
-/// step; one that says the same stays. The phase is committed: they belong to what is installed already.
+/// Stores keys where the rpm of the root has them. What is stored of the same key goes in the same step; what says the
+/// same stays. The phase is committed: they belong to what is installed already.
 pub(super) fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
     match keys.is_empty() {
         true => Ok(()),
@@ -40,39 +44,101 @@ pub(super) fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
     }
 }
 
-fn write(session: &Session<'_>, keys: &[KeyInfo], gone: &[u32]) -> Outcome<()> {
+fn write(session: &Session<'_>, keys: &[KeyInfo], gone: &[KeyPlace]) -> Outcome<()> {
+    let store = KeyStore::of(&session.db_location()?);
     let (_, db, _lock) = database::open(session, &[])?;
-    let now = session.settings.environment.now;
-    let stored = stored_keys(&db, now)?;
+    let stored = stored_keys(&store, Some(&db), session.settings.environment.now)?;
     let rpm = rpm_version(&db)?;
-    let now = u32::try_from(now).unwrap_or(u32::MAX);
-    let mut transaction = db.begin()?;
-    for hnum in gone {
-        transaction.remove(*hnum)?;
-    }
+    let mut new = Vec::new();
+    let mut old = gone.to_vec();
     for key in keys {
-        let (new, package) = (key, package_of(key, &rpm));
-        let same = |stored: &&StoredKey| match &stored.key {
-            Ok(old) => old.fingerprint == new.fingerprint,
+        let package = package_of(key, &rpm);
+        let same = stored.iter().filter(|stored| match &stored.key {
+            Ok(old) => old.fingerprint == key.fingerprint,
             // What cannot be read is known by its name alone.
             Err(_) => stored.package == package,
+        });
+        let says_the_same = |stored: &&StoredKey| {
+            let old = stored.key.as_ref();
+            old.is_ok_and(|old| old.binary == key.binary)
         };
-        let (kept, old): (Vec<&StoredKey>, Vec<&StoredKey>) =
-            stored.iter().filter(same).partition(|stored| {
-                stored
-                    .key
-                    .as_ref()
-                    .is_ok_and(|old| old.binary == new.binary)
-            });
-        if !kept.is_empty() {
+        if same.clone().any(|stored| says_the_same(&stored)) {
             continue;
         }
-        for stored in old {
-            transaction.remove(stored.hnum)?;
+        old.extend(same.map(|stored| stored.place.clone()));
+        new.push(key);
+    }
+    match store.is_database() {
+        true => write_records(session, &db, &new, &old, &rpm),
+        false => write_files(&store, &new, &old),
+    }
+}
+
+/// Keys as `gpg-pubkey` packages of the rpm database.
+fn write_records(
+    session: &Session<'_>,
+    db: &Db,
+    new: &[&KeyInfo],
+    old: &[KeyPlace],
+    rpm: &str,
+) -> Outcome<()> {
+    let now = u32::try_from(session.settings.environment.now).unwrap_or(u32::MAX);
+    let mut transaction = db.begin()?;
+    for place in old {
+        if let KeyPlace::Record(hnum) = place {
+            transaction.remove(*hnum)?;
         }
-        transaction.add(&header_of(key, now, &rpm)?)?;
+    }
+    for key in new {
+        transaction.add(&header_of(key, now, rpm)?)?;
     }
     Ok(transaction.commit()?)
+}
+
+/// Keys as files of the store that rpm is set to, the new ones first.
+fn write_files(store: &KeyStore, new: &[&KeyInfo], old: &[KeyPlace]) -> Outcome<()> {
+    let _lock = store.write_lock()?.map(|path| lock(&path)).transpose()?;
+    let mut kept = Vec::new();
+    for key in new {
+        let Some(file) = store.file_of(&key.fingerprint)? else {
+            continue;
+        };
+        make_parent(&file)?;
+        let text = key.armored();
+        replace(
+            &file,
+            text.as_bytes(),
+            Access::Mode(0o644),
+            Durability::Synced,
+        )
+        .at(&file)?;
+        kept.push(KeyPlace::File(file));
+    }
+    for place in old.iter().filter(|place| !kept.contains(place)) {
+        if let KeyPlace::File(file) = place {
+            std::fs::remove_file(file).at(file)?;
+        }
+    }
+    Ok(())
+}
+
+/// The lock that rpm takes; it ends with the file.
+fn lock(path: &Path) -> Outcome<File> {
+    make_parent(path)?;
+    let mut options = File::options();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .at(path)?;
+    file.lock().at(path)?;
+    Ok(file)
+}
+
+fn make_parent(path: &Path) -> Outcome<()> {
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent).at(parent)
 }
 
 /// The name among packages that a key gets from this rpm.

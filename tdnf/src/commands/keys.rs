@@ -12,7 +12,7 @@ use crate::args::options::{self, of};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::session::{
-    InstanceLock, NO_REPOSITORY, OfferedKey, Session, StoredKey, offered_keys, stored_keys,
+    InstanceLock, KeyPlace, NO_REPOSITORY, OfferedKey, Session, StoredKey, offered_keys,
 };
 use crate::view::keys::{KeyRow, Keys};
 
@@ -60,13 +60,6 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     }
 }
 
-/// The keys in the rpm database; none where there is no database.
-fn stored(session: &Session<'_>) -> Outcome<Vec<StoredKey>> {
-    let now = session.settings.environment.now;
-    let db = session.db()?;
-    db.map_or(Ok(Vec::new()), |db| stored_keys(&db, now))
-}
-
 fn stored_row(stored: &StoredKey, now: u64) -> KeyRow {
     let row = match &stored.key {
         Ok(key) => KeyRow::of(key, now),
@@ -83,7 +76,7 @@ fn stored_row(stored: &StoredKey, now: u64) -> KeyRow {
 
 fn list(session: &Session<'_>) -> Outcome<u8> {
     let now = session.settings.environment.now;
-    let all = stored(session)?;
+    let all = session.stored_keys()?;
     let rows = all.iter().map(|stored| stored_row(stored, now)).collect();
     session.printer.show(&Keys(rows));
     if all.is_empty() {
@@ -101,7 +94,7 @@ fn import(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         false => std::path::absolute(word).map_or(word.clone(), |p| p.display().to_string()),
     };
     let now = session.settings.environment.now;
-    let stored = stored(session)?;
+    let stored = session.stored_keys()?;
     let mut changes = Vec::new();
     for word in words {
         named.gpgkey = vec![absolute(word)];
@@ -115,7 +108,7 @@ fn import(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 /// whose keys cannot be had leaves the others.
 fn refresh(session: &Session<'_>) -> Outcome<u8> {
     let now = session.settings.environment.now;
-    let stored = stored(session)?;
+    let stored = session.stored_keys()?;
     let mut changes: Vec<KeyChange> = Vec::new();
     let repos = session.enabled_repos()?;
     for repo in repos.iter().filter(|repo| !repo.gpgkey.is_empty()) {
@@ -209,7 +202,7 @@ pub(super) fn is_key(word: &str) -> bool {
 /// glob), fingerprint or key id. The caller holds the lock.
 pub(super) fn remove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let now = session.settings.environment.now;
-    let all = stored(session)?;
+    let all = session.stored_keys()?;
     let mut gone: Vec<&StoredKey> = Vec::new();
     for word in words {
         let named: Vec<&StoredKey> = all.iter().filter(|key| names(word, key)).collect();
@@ -221,13 +214,13 @@ pub(super) fn remove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         }
         gone.extend(named);
     }
-    gone.sort_by_key(|stored| stored.hnum);
-    gone.dedup_by_key(|stored| stored.hnum);
+    gone.sort_by_key(|stored| &stored.place);
+    gone.dedup_by_key(|stored| &stored.place);
     let rows = gone.iter().map(|stored| stored_row(stored, now)).collect();
     session.printer.show(&Keys(rows));
     session.confirm()?;
-    let numbers: Vec<u32> = gone.iter().map(|stored| stored.hnum).collect();
-    change::change_keys(session, &[], &numbers).map(|()| 0)
+    let places: Vec<KeyPlace> = gone.iter().map(|stored| stored.place.clone()).collect();
+    change::change_keys(session, &[], &places).map(|()| 0)
 }
 
 /// Whether a word means this key: its package with or without release, or its end of hex digits, 8 at

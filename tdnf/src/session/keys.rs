@@ -1,8 +1,8 @@
 //! Keys: those that the rpm database trusts, and those that repositories name in `gpgkey`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rpm_db::{Db, pubkey};
+use rpm_db::{Db, KeyStore, key_store, pubkey};
 use rpm_repo::config::RepoConfig;
 use rpm_trust::{CryptoPolicy, KeyInfo, Keyring, TrustError, read_keys};
 
@@ -10,38 +10,68 @@ use super::key_files::{self, KeyFile};
 use super::{Session, small_files};
 use crate::error::{Code, Failure, Outcome};
 
-/// A key as the rpm database has it.
+/// A key that the rpm of the root trusts.
 #[derive(Debug)]
 pub struct StoredKey {
-    /// The number of its record.
-    pub hnum: u32,
+    /// Where it is.
+    pub place: KeyPlace,
     /// Its name among packages, `gpg-pubkey-VERSION-RELEASE`.
     pub package: String,
     /// The key, or why it cannot be used.
     pub key: Result<KeyInfo, TrustError>,
 }
 
-/// The keys in an rpm database, in the order of their records.
-pub fn stored_keys(db: &Db, now: u64) -> Outcome<Vec<StoredKey>> {
-    let stored = pubkey::all(db)?.into_iter().map(|(hnum, stored)| {
-        let read = read_keys(armor(&stored.base64).as_bytes(), now);
-        StoredKey {
-            hnum,
-            package: format!("gpg-pubkey-{}-{}", stored.version, stored.release),
-            key: read.and_then(|read| read.keys.into_iter().next().ok_or(TrustError::NoKey)),
-        }
+/// Where a key is stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyPlace {
+    /// The record of this number in the rpm database.
+    Record(u32),
+    /// A file of its own.
+    File(PathBuf),
+}
+
+/// The keys that the rpm of the root trusts: the records of its database in their order, or the files of the store
+/// that it is set to.
+pub fn stored_keys(store: &KeyStore, db: Option<&Db>, now: u64) -> Outcome<Vec<StoredKey>> {
+    if !store.is_database() {
+        return Ok(store
+            .files()?
+            .iter()
+            .map(|file| in_file(file, now))
+            .collect());
+    }
+    let records = db.map_or(Ok(Vec::new()), pubkey::all)?;
+    let stored = records.into_iter().map(|(hnum, stored)| StoredKey {
+        place: KeyPlace::Record(hnum),
+        package: format!("gpg-pubkey-{}-{}", stored.version, stored.release),
+        key: first_key(armor(&stored.base64).as_bytes(), now),
     });
     Ok(stored.collect())
 }
 
-/// The keys that the rpm database of the root trusts. Keys that cannot be read are left out with a word:
-/// they trust nothing.
+/// The key of a file, which has the name that rpm 6 would give it among packages.
+fn in_file(file: &key_store::KeyFile, now: u64) -> StoredKey {
+    let key = first_key(&file.bytes, now);
+    let package = match &key {
+        Ok(key) => format!("gpg-pubkey-{}-{:08x}", key.fingerprint, key.created),
+        Err(_) => file.path.display().to_string(),
+    };
+    StoredKey {
+        place: KeyPlace::File(file.path.clone()),
+        package,
+        key,
+    }
+}
+
+fn first_key(data: &[u8], now: u64) -> Result<KeyInfo, TrustError> {
+    let read = read_keys(data, now)?;
+    read.keys.into_iter().next().ok_or(TrustError::NoKey)
+}
+
+/// The keys that the rpm of the root trusts. Keys that cannot be read are left out with a word: they trust nothing.
 pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
     let mut keyring = Keyring::under(crypto_policy(session)?);
-    let Some(db) = session.db()? else {
-        return Ok(keyring);
-    };
-    for StoredKey { package, key, .. } in stored_keys(&db, session.settings.environment.now)? {
+    for StoredKey { package, key, .. } in session.stored_keys()? {
         let added = key.and_then(|key| keyring.add_armored_or_binary(&key.binary));
         if let Err(error) = added {
             let line = format!("warning: {package} of the rpm database is unusable: {error}");
@@ -49,6 +79,18 @@ pub fn database_keyring(session: &Session<'_>) -> Outcome<Keyring> {
         }
     }
     Ok(keyring)
+}
+
+impl Session<'_> {
+    /// The keys that the rpm of the root trusts; none where there is no root.
+    pub fn stored_keys(&self) -> Outcome<Vec<StoredKey>> {
+        if !self.settings.root.exists() {
+            return Ok(Vec::new());
+        }
+        let store = KeyStore::of(&self.db_location()?);
+        let db = self.db()?;
+        stored_keys(&store, db.as_ref(), self.settings.environment.now)
+    }
 }
 
 /// Where the root's crypto policy for rpm may stand, the first that is there: for rpm alone, and for all

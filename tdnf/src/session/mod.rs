@@ -35,7 +35,9 @@ use crate::settings::{Consent, Settings};
 
 pub use from_dir::{files_below, packages_below};
 pub use holder::Holder;
-pub use keys::{NO_REPOSITORY, OfferedKey, StoredKey, database_keyring, offered_keys, stored_keys};
+pub use keys::{
+    KeyPlace, NO_REPOSITORY, OfferedKey, StoredKey, database_keyring, offered_keys, stored_keys,
+};
 pub use lock::InstanceLock;
 pub use metadata::{Freshness, LoadedRepo, PRIMARY};
 pub use packages::{OnDemand, Packages};

@@ -1,7 +1,9 @@
 //! `gpg-pubkey` entries.
 
+use std::path::Path;
+
 use rpm_db::pubkey::{self, KeyFacts, KeyForm};
-use rpm_db::{Db, DbLocation};
+use rpm_db::{Db, DbLocation, KeyStore};
 use testkit::rpm::Rpm;
 use testkit::rpmdb;
 
@@ -96,32 +98,53 @@ fn ids_that_are_no_hex_are_refused() {
     assert!(pubkey::header(&facts, KeyForm::KeyId, "4.18.0", 0).is_err());
 }
 
+/// What rpm of such a setting trusts, and nothing else: neither links nor the files of another setting.
 #[test]
-fn keys_in_files_are_found() {
+fn keys_in_files_are_those_of_the_store_that_is_set() {
     let (root, outside) = (folder(), folder());
     let store = root.path().join("var/lib/rpm/pubkeys");
-    std::fs::create_dir_all(store.join("52")).unwrap();
-    std::fs::write(
-        store.join(format!("gpg-pubkey-{FINGERPRINT}.key")),
-        "armored",
-    )
-    .unwrap();
-    std::fs::write(store.join("52").join(&FINGERPRINT[2..]), "binary").unwrap();
+    let (start, rest) = FINGERPRINT.split_at(2);
+    std::fs::create_dir_all(store.join(start)).unwrap();
+    let named = store.join(format!("gpg-pubkey-{FINGERPRINT}.key"));
+    std::fs::write(&named, "armored").unwrap();
+    std::fs::write(store.join("site.key"), "of the site").unwrap();
+    std::fs::write(store.join(start).join(rest), "binary").unwrap();
     std::fs::write(store.join("writelock"), "").unwrap();
     std::fs::write(outside.path().join("secret"), "not a key").unwrap();
-    std::os::unix::fs::symlink(
-        outside.path().join("secret"),
-        store.join("gpg-pubkey-x.key"),
-    )
-    .unwrap();
+    std::os::unix::fs::symlink(outside.path().join("secret"), store.join("x.key")).unwrap();
     std::os::unix::fs::symlink(outside.path(), store.join("ab")).unwrap();
+    std::fs::create_dir_all(root.path().join("etc/rpm")).unwrap();
     let found = rpm_db::location::find(root.path(), rpm_db::DatabaseSearch::default()).unwrap();
-    let files = pubkey::files(&found).unwrap();
-    let contents: Vec<_> = files.into_iter().map(|f| f.bytes).collect();
-    assert_eq!(contents, [b"binary".to_vec(), b"armored".to_vec()]);
-    assert!(
-        pubkey::all(&Db::open_read(&found).unwrap())
-            .unwrap()
-            .is_empty()
+    let of = |macros: &str| {
+        std::fs::write(root.path().join("etc/rpm/macros"), macros).unwrap();
+        let store = KeyStore::of(&found);
+        let files = store.files().unwrap().into_iter();
+        let contents: Vec<_> = files
+            .map(|file| String::from_utf8(file.bytes).unwrap())
+            .collect();
+        (store, contents.join(", "))
+    };
+    for macros in ["", "%_keyring rpmdb\n", "%_keyring other\n"] {
+        let (store, contents) = of(macros);
+        assert!(store.is_database() && contents.is_empty(), "{macros}");
+        assert_eq!(store.file_of(FINGERPRINT).unwrap(), None);
+    }
+    let (store, contents) = of("%_keyring fs\n%_keyringpath %{_dbpath}/pubkeys/\n");
+    assert_eq!(contents, "armored, of the site");
+    assert_eq!(
+        store.file_of(FINGERPRINT).unwrap(),
+        Some(named.canonicalize().unwrap())
+    );
+    let (store, contents) = of("%_keyring openpgp\n");
+    assert_eq!(contents, "binary");
+    let file = store.file_of(FINGERPRINT).unwrap().unwrap();
+    assert!(file.ends_with(Path::new(start).join(rest)), "{file:?}");
+    assert!(store.file_of("../../etc").is_err() && store.file_of("").is_err());
+    let (store, contents) = of("%_keyring fs\n%_keyringpath %{_sysconfdir}/keys\n");
+    assert_eq!(contents, "");
+    let file = store.file_of(FINGERPRINT).unwrap().unwrap();
+    assert_eq!(
+        file.parent().unwrap(),
+        root.path().canonicalize().unwrap().join("etc/keys")
     );
 }

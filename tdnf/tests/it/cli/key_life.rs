@@ -3,9 +3,9 @@
 use std::fs;
 
 use serde_json::Value;
-use testkit::fixtures::unprivileged;
+use testkit::fixtures::{oracle, unprivileged};
 use testkit::gpg::Gpg;
-use testkit::rpm::createrepo;
+use testkit::rpm::{Rpm, createrepo};
 
 use super::{Site, plain};
 
@@ -109,6 +109,89 @@ fn keys_are_imported_listed_and_removed() {
         "{told}"
     );
     assert!(!told.contains("(unknown)"), "{told}");
+}
+
+/// rpm 6 keeps keys in its database or in files, as its macros say: what one of us imports or removes the other sees,
+/// and what stands in another store is not trusted.
+#[test]
+fn keys_are_where_the_rpm_of_the_root_is_set_to_keep_them() {
+    let Some(oracle) = oracle("sid").filter(|_| !unprivileged()) else {
+        return;
+    };
+    for (keyring, other) in [("rpmdb", "fs"), ("fs", "openpgp"), ("openpgp", "rpmdb")] {
+        let site = Site::with(&[]);
+        let set = |keyring: &str| {
+            let text =
+                format!("%_dbpath %{{_var}}/lib/rpm\n%_db_backend sqlite\n%_keyring {keyring}\n");
+            site.write("root/usr/lib/rpm/macros", text);
+        };
+        set(keyring);
+        let (gpg, fingerprint) = make_key(&site, "vendor");
+        let alpha = site.add(&plain("alpha", "1.0"));
+        gpg.sign_package("vendor@tests.invalid", &alpha);
+        createrepo::<&str>(&site.path("repo"), &[]);
+        site.write("repos.d/test.repo", site.repo_text("gpgcheck=1"));
+        let lower = fingerprint.to_lowercase();
+        let rpm = Rpm::of_root(&oracle, site.root.path());
+        let of_rpm = |words: &[&str]| rpm.program_ok("rpmkeys", words);
+        let copy = |name: &str| {
+            fs::copy(site.path(name), site.path("root").join(name)).unwrap();
+            format!("/mnt/{name}")
+        };
+        fs::create_dir_all(site.path("root/var/lib/rpm")).unwrap();
+        // rpm's are ours.
+        of_rpm(&["--import", &copy("vendor.asc")]);
+        let told = site.run(&["keys"]).ok().out;
+        assert!(
+            told.contains(&lower) && told.contains("Vendor"),
+            "{keyring}: {told}"
+        );
+        site.run(&["-y", "install", "alpha"]).ok();
+        set(other);
+        assert_ne!(
+            site.run(&["-y", "reinstall", "alpha"]).code,
+            0,
+            "{keyring} as {other}"
+        );
+        assert!(
+            site.run(&["keys"]).ok().out.contains("no key"),
+            "{keyring} as {other}"
+        );
+        set(keyring);
+        // A new copy takes the place of the old one.
+        gpg.ok(&["--quick-set-expire", &fingerprint, "20y"]);
+        site.write("new.asc", gpg.public());
+        let new = site.path("new.asc").display().to_string();
+        let ran = site.run(&["-y", "keys", "import", &new]).ok();
+        assert!(ran.out.contains("Replaces    : "), "{keyring}: {ran:?}");
+        assert_eq!(of_rpm(&["--list"]).lines().count(), 1, "{keyring}");
+        let until = site.run(&["keys"]).ok().out;
+        assert!(until != told, "{keyring}: {until}");
+        // Ours are rpm's, and what we remove it has no more.
+        site.run(&["-y", "keys", "remove", &fingerprint]).ok();
+        assert_eq!(of_rpm(&["--list"]), "", "{keyring}");
+        site.run(&["-y", "keys", "import", &new]).ok();
+        assert!(of_rpm(&["--list"]).starts_with(&lower), "{keyring}");
+        fs::copy(&alpha, site.path("root/alpha.rpm")).unwrap();
+        let checked = of_rpm(&["-Kv", "/mnt/alpha.rpm"]);
+        assert!(
+            checked.contains(&format!("{lower}: OK")) || checked.contains("Signature, key"),
+            "{keyring}: {checked}"
+        );
+        assert!(!checked.contains("NOKEY"), "{keyring}: {checked}");
+        of_rpm(&["--delete", &lower]);
+        assert!(site.run(&["keys"]).ok().out.contains("no key"), "{keyring}");
+        // With a question, and from gpgkey.
+        let gpgkey = format!("gpgcheck=1\ngpgkey={new}");
+        site.write("repos.d/test.repo", site.repo_text(&gpgkey));
+        assert_ne!(site.run(&["--assumeno", "reinstall", "alpha"]).code, 0);
+        assert_eq!(of_rpm(&["--list"]), "", "{keyring}");
+        site.run(&["-y", "reinstall", "alpha"]).ok();
+        assert!(of_rpm(&["--list"]).starts_with(&lower), "{keyring}");
+        let in_files =
+            fs::read_dir(site.path("root/var/lib/rpm/pubkeys")).map_or(0, Iterator::count);
+        assert_eq!(in_files > 0, keyring != "rpmdb", "{keyring}");
+    }
 }
 
 /// Packages and keys in one line: both go.

@@ -19,6 +19,7 @@ mod queries;
 mod refusals;
 mod repoquery;
 mod reposync;
+mod rotated;
 mod signed;
 mod snapshottime;
 mod solved;

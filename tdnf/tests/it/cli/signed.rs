@@ -29,7 +29,7 @@ fn signed_site() -> Option<Site> {
     Some(site)
 }
 
-fn use_keys(site: &Site, urls: &[String]) {
+pub(super) fn use_keys(site: &Site, urls: &[String]) {
     let keys = format!("gpgcheck=1\ngpgkey={}", urls.join(" "));
     site.write("repos.d/test.repo", site.repo_text(&keys));
 }
@@ -241,7 +241,7 @@ fn a_gpgkey_is_a_file_of_the_host_or_else_of_the_installroot() {
 }
 
 /// A root that trusts an old copy of a key; `change` makes the new one, which signs a package.
-fn site_of_a_changed_key(
+pub(super) fn site_of_a_changed_key(
     make: &[&str],
     change: impl Fn(&Gpg, &str),
 ) -> Option<(Site, String, String)> {
@@ -273,7 +273,12 @@ fn site_of_a_changed_key(
 }
 
 /// The new copy of the key comes after the question, in place of the old one, and serves from then on.
-fn the_new_copy_replaces_the_old(site: &Site, fingerprint: &str, stored: &str, state: &str) {
+pub(super) fn the_new_copy_replaces_the_old(
+    site: &Site,
+    fingerprint: &str,
+    stored: &str,
+    state: &str,
+) {
     let ran = site.run(&["--assumeno", "install", "alpha"]);
     assert!(ran.code != 0, "{ran:?}");
     let ran = site.run(&["-y", "install", "alpha"]).ok();
@@ -298,7 +303,7 @@ fn the_new_copy_replaces_the_old(site: &Site, fingerprint: &str, stored: &str, s
     );
 }
 
-const VENDOR: &str = "Vendor <vendor@tests.invalid>";
+pub(super) const VENDOR: &str = "Vendor <vendor@tests.invalid>";
 
 /// A key that expired in 2024, and has been prolonged since.
 fn site_of_a_prolonged_key() -> Option<(Site, String, String)> {
