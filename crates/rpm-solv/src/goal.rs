@@ -95,6 +95,8 @@ pub struct JobFlags {
     pub force_best: bool,
     /// The target names the wanted new packages, not the installed ones to be updated.
     pub targeted: bool,
+    /// The target's architecture is meant: no better one is asked for beside it.
+    pub keeps_arch: bool,
     /// Further bits as libsolv defines them (`SOLVER_SET*` and the like), for reading its test cases.
     pub extra: u32,
 }
@@ -167,6 +169,7 @@ impl SolverJob {
             (self.flags.clean_deps, ffi::SOLVER_CLEANDEPS),
             (self.flags.force_best, ffi::SOLVER_FORCEBEST),
             (self.flags.targeted, ffi::SOLVER_TARGETED),
+            (self.flags.keeps_arch, ffi::SOLVER_SETARCH),
         ];
         let how = flags.into_iter().filter(|(on, _)| *on).fold(
             select | self.action.bits() | self.flags.extra,

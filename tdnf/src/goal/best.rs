@@ -33,6 +33,14 @@ impl Packages {
         Ok(found)
     }
 
+    /// Hides what repositories offer: a removal brings nothing.
+    pub(super) fn hide_offered(&mut self) {
+        let mut hidden = self.pool.set_excluded(Vec::new());
+        let pool = &self.pool;
+        hidden.extend(pool.solvables().filter(|id| !pool.is_installed(*id)));
+        self.pool.set_excluded(hidden);
+    }
+
     /// The best of the candidates, where `minversions` alone hides all of them: the solver is
     /// asked for it and says that it is disabled.
     pub(super) fn best_too_old(&self, candidates: &[SolvableId]) -> Option<SolvableId> {

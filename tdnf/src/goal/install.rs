@@ -86,7 +86,11 @@ impl Matcher<'_> {
     fn want_one_of(&mut self, name: &str, candidates: &[SolvableId]) {
         let ids = self.packages.preferred(candidates);
         self.goal.requested.insert(name.to_owned());
-        self.goal.jobs.push(one_of(JobAction::Install, ids));
+        let arch = |id: &SolvableId| self.packages.pool.arch(*id);
+        let is_one_arch = ids.iter().all(|id| arch(id) == arch(&ids[0]));
+        let mut job = one_of(JobAction::Install, ids);
+        job.flags.keeps_arch = is_one_arch;
+        self.goal.jobs.push(job);
     }
 
     /// A word that nothing fits which may be installed: `minversions` may hide what it means,

@@ -128,7 +128,9 @@ impl Matcher<'_> {
         }
         let named = pool.select(word, SelectFlags::USUAL, true);
         pool.set_excluded(excluded);
-        Ok(named?.solvables().to_vec())
+        let mut named = named?.solvables().to_vec();
+        named.retain(|id| pool.is_excluded(*id));
+        Ok(named)
     }
 
     /// Packages that are hidden: skipped, which is said, where an exclude hides them, refused where
@@ -142,6 +144,9 @@ impl Matcher<'_> {
             let file = self.request.config_file.clone();
             self.notes.push(Note::Excluded(word.to_owned(), file));
             return Ok(());
+        }
+        if let Some(line) = self.packages.left_out_by(hidden) {
+            return Err(Failure::because(Code::NO_MATCH, line));
         }
         Err(disabled(self.packages, hidden))
     }

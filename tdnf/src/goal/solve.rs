@@ -29,6 +29,9 @@ pub fn solve(
     metadata: &dyn OnDemand,
 ) -> Outcome<Plan> {
     let mut jobs = jobs(request, goal, packages);
+    if goal.jobs.iter().all(|job| job.action == Wish::Erase) {
+        packages.hide_offered();
+    }
     let options = SolverOptions {
         allow_uninstall: goal.allow_uninstall || request.allow_erasing,
         ignore_recommended: request.no_recommends,
