@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use crate::error::{Error, Result};
 
-pub use index::{ModuleIndex, ModuleStream};
+pub use index::{ModuleIndex, ModuleRequires, ModuleStream};
 
 /// Longest line in bytes.
 const MAX_LINE: u64 = 1 << 20;

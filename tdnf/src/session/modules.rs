@@ -1,12 +1,12 @@
 //! Modular repositories: which packages belong to streams that are not in use. A stream is in use if
-//! one of its packages is installed, else if it is the default of its module. Streams are never
-//! switched by a side effect.
+//! one of its packages is installed, else if it is the default of its module and what it requires of
+//! other modules can be had, or if such a stream requires it. Streams are never switched by a side effect.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rpm_db::Db;
 use rpm_pkg::header::tag;
-use rpm_repo::modules::ModuleIndex;
+use rpm_repo::modules::{ModuleIndex, ModuleRequires};
 use rpm_solv::{RepoId, SolvableId};
 
 use super::{LoadedRepo, Packages};
@@ -67,14 +67,14 @@ pub(super) fn labels(
 /// Packages of repositories that are out of the question, and why. `labels` are the streams of what
 /// is installed; repositories with `module_hotfixes` offer whatever they have.
 pub(super) fn hidden(
-    packages: &Packages,
+    packages: &mut Packages,
     modules: &[RepoModules],
     labels: &BTreeSet<(String, String)>,
     hotfixes: &BTreeSet<RepoId>,
-) -> HashMap<SolvableId, String> {
+) -> Outcome<HashMap<SolvableId, String>> {
     let mut hidden = HashMap::new();
     let streams = || modules.iter().flat_map(|own| &own.index.streams);
-    let mut owners: HashMap<String, BTreeSet<(&str, &str)>> = HashMap::new();
+    let mut owners: Owners<'_> = HashMap::new();
     for stream in streams() {
         let own = (stream.module.as_str(), stream.stream.as_str());
         for artifact in &stream.artifacts {
@@ -82,63 +82,167 @@ pub(super) fn hidden(
         }
     }
     if owners.is_empty() {
-        return hidden;
+        return Ok(hidden);
     }
-    let pool = &packages.pool;
     let used = used(packages, modules, labels, &owners);
-    let is_used = |(module, stream): &(&str, &str)| {
-        used.get(module).is_some_and(|used| used.contains(stream))
-    };
-    let mut names: HashMap<&str, (&str, &str)> = HashMap::new();
+    let mut names: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     for stream in streams() {
         let own = (stream.module.as_str(), stream.stream.as_str());
-        let binary = |nevra: &&String| !nevra.ends_with(".src") && is_used(&own);
-        names.extend(
-            stream
-                .artifacts
-                .iter()
-                .filter(binary)
-                .map(|nevra| (name_of(nevra), own)),
-        );
+        let binary = |nevra: &&String| !nevra.ends_with(".src") && used.has(own);
+        let artifacts = stream.artifacts.iter().filter(binary);
+        names.extend(artifacts.map(|nevra| (name_of(nevra), own)));
     }
-    for repo in packages
-        .repos
-        .iter()
-        .filter(|repo| !hotfixes.contains(repo))
-    {
-        for id in pool.repo_solvables(*repo) {
+    // What has a name of a stream in use, or provides it, gives way to that stream.
+    let mut gives_way = HashMap::new();
+    for (name, own) in &names {
+        let providers = packages.pool.whatprovides(name)?;
+        gives_way.extend(providers.into_iter().map(|id| (id, *own)));
+    }
+    let repos = packages.repos.iter();
+    for repo in repos.filter(|repo| !hotfixes.contains(repo)) {
+        for id in packages.pool.repo_solvables(*repo) {
             let why = match owners.get(&nevra(packages, id)) {
-                Some(own) if own.iter().any(is_used) => continue,
-                Some(own) => own.iter().next().map(|(module, stream)| {
-                    let instead = match used.get(module) {
-                        Some(used) => {
-                            let used: Vec<&str> = used.iter().copied().collect();
-                            format!("stream {} is in use", used.join(", "))
-                        }
-                        None => "it has no default stream and none is installed".to_owned(),
-                    };
-                    format!("belongs to stream {stream} of module {module}; {instead}")
-                }),
-                None => names.get(pool.name(id)).map(|(module, stream)| {
+                Some(own) if own.iter().any(|own| used.has(*own)) => continue,
+                Some(own) => own.iter().next().map(|own| used.instead_of(*own)),
+                None => gives_way.get(&id).map(|(module, stream)| {
                     format!("gives way to stream {stream} of module {module}")
                 }),
             };
             hidden.extend(why.map(|why| (id, why)));
         }
     }
-    hidden
+    Ok(hidden)
 }
 
+/// The streams, by module and stream, that a package belongs to.
+type Owners<'a> = HashMap<String, BTreeSet<(&'a str, &'a str)>>;
+
+/// Streams that may be taken into use before the rest is passed over.
+const MAX_TAKEN: usize = 10_000;
+/// How long a chain of requirements may be.
+const MAX_CHAIN: usize = 64;
+
 /// The streams in use of each module.
+struct Used<'a> {
+    streams: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    defaults: BTreeMap<&'a str, &'a str>,
+    /// All streams of a module, each with what it requires: one of these is enough.
+    known: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a ModuleRequires>>>,
+    /// Modules whose streams came into use behind the installed ones, in order.
+    taken: Vec<&'a str>,
+    left: usize,
+}
+
+impl<'a> Used<'a> {
+    fn has(&self, (module, stream): (&str, &str)) -> bool {
+        let streams = self.streams.get(module);
+        streams.is_some_and(|streams| streams.contains(stream))
+    }
+
+    /// Why a stream is not in use.
+    fn instead_of(&self, (module, stream): (&str, &str)) -> String {
+        let instead = match self.streams.get(module) {
+            Some(used) => {
+                let used: Vec<&str> = used.iter().copied().collect();
+                format!("stream {} is in use", used.join(", "))
+            }
+            None if self.defaults.contains_key(module) => {
+                "its default stream requires streams of other modules that are not in use"
+                    .to_owned()
+            }
+            None => "it has no default stream and none is installed".to_owned(),
+        };
+        format!("belongs to stream {stream} of module {module}; {instead}")
+    }
+
+    /// Takes a stream into use with what it requires; if that cannot be had, nothing changes.
+    fn take(&mut self, module: &'a str, stream: &'a str, chain: usize) -> bool {
+        if chain > MAX_CHAIN || self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        let before = self.taken.len();
+        self.taken.push(module);
+        self.streams.insert(module, BTreeSet::from([stream]));
+        let done = self.require(module, stream, false, chain);
+        if !done {
+            self.undo(before);
+        }
+        done
+    }
+
+    /// Whether what a stream in use requires is in use, or can be. What is installed also has streams that are
+    /// not the default.
+    fn require(&mut self, module: &str, stream: &str, is_installed: bool, chain: usize) -> bool {
+        let known = self
+            .known
+            .get(module)
+            .and_then(|streams| streams.get(stream));
+        let any = known.cloned().unwrap_or_default();
+        let before = self.taken.len();
+        any.is_empty()
+            || any.into_iter().any(|requires| {
+                let done = requires
+                    .iter()
+                    .all(|(module, streams)| self.meet(module, streams, is_installed, chain));
+                if !done {
+                    self.undo(before);
+                }
+                done
+            })
+    }
+
+    fn meet(
+        &mut self,
+        module: &'a str,
+        streams: &[String],
+        is_installed: bool,
+        chain: usize,
+    ) -> bool {
+        let fits = |stream: &str| {
+            let named = |sign: &str| {
+                streams
+                    .iter()
+                    .any(|own| own.strip_prefix(sign) == Some(stream))
+            };
+            !named("-") && (named("") || streams.iter().all(|own| own.starts_with('-')))
+        };
+        // The system itself.
+        if module == "platform" {
+            return true;
+        }
+        if let Some(used) = self.streams.get(module) {
+            return used.iter().any(|stream| fits(stream));
+        }
+        let chosen = match self.defaults.get(module) {
+            Some(default) if fits(default) => Some(*default),
+            Some(_) if !is_installed => None,
+            _ => {
+                let known = self.known.get(module).into_iter().flat_map(BTreeMap::keys);
+                let mut known = known.copied().filter(|stream| fits(stream));
+                // Which of several is nobody's choice but the administrator's.
+                known.next().filter(|_| known.next().is_none())
+            }
+        };
+        chosen.is_some_and(|stream| self.take(module, stream, chain + 1))
+    }
+
+    fn undo(&mut self, before: usize) {
+        for module in self.taken.drain(before..) {
+            self.streams.remove(module);
+        }
+    }
+}
+
 fn used<'a>(
     packages: &Packages,
     modules: &'a [RepoModules],
     labels: &'a BTreeSet<(String, String)>,
-    owners: &HashMap<String, BTreeSet<(&'a str, &'a str)>>,
-) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
-    let mut used: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    owners: &Owners<'a>,
+) -> Used<'a> {
+    let mut installed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (module, stream) in labels {
-        used.entry(module).or_default().insert(stream);
+        installed.entry(module).or_default().insert(stream);
     }
     // Databases of other tools may lack the label.
     for id in packages.pool.repo_solvables(packages.installed) {
@@ -146,9 +250,38 @@ fn used<'a>(
             .get(&nevra(packages, id))
             .filter(|own| own.len() == 1);
         for (module, stream) in own.into_iter().flatten() {
-            used.entry(module).or_default().insert(stream);
+            installed.entry(module).or_default().insert(stream);
         }
     }
+    let mut used = Used {
+        streams: installed.clone(),
+        defaults: defaults(modules),
+        known: BTreeMap::new(),
+        taken: Vec::new(),
+        left: MAX_TAKEN,
+    };
+    for stream in modules.iter().flat_map(|own| &own.index.streams) {
+        let known = used.known.entry(&stream.module).or_default();
+        known
+            .entry(&stream.stream)
+            .or_default()
+            .extend(&stream.requires);
+    }
+    for (module, streams) in &installed {
+        for stream in streams {
+            used.require(module, stream, true, 0);
+        }
+    }
+    for (module, stream) in used.defaults.clone() {
+        if !used.streams.contains_key(module) {
+            used.take(module, stream, 0);
+        }
+    }
+    used
+}
+
+/// The default stream of each module: that of the preferred repository, none where equals differ.
+fn defaults(modules: &[RepoModules]) -> BTreeMap<&str, &str> {
     let mut defaults: BTreeMap<&str, (i32, Option<&str>)> = BTreeMap::new();
     for own in modules {
         for (module, stream) in &own.index.defaults {
@@ -161,13 +294,10 @@ fn used<'a>(
             }
         }
     }
-    for (module, (_, stream)) in defaults {
-        if let Some(stream) = stream {
-            used.entry(module)
-                .or_insert_with(|| BTreeSet::from([stream]));
-        }
-    }
-    used
+    let defaults = defaults.into_iter();
+    defaults
+        .filter_map(|(module, (_, stream))| Some((module, stream?)))
+        .collect()
 }
 
 /// `name-epoch:version-release.arch` of a package, as modules write it.

@@ -124,7 +124,7 @@ impl Session<'_> {
         let mut packages = Packages::new(catalog, priorities, &self.settings.arch);
         let modules = modules::read(&sources)?;
         let labels = modules::labels(&packages, db, &modules)?;
-        packages.modular = modules::hidden(&packages, &modules, &labels, &hotfixes);
+        packages.modular = modules::hidden(&mut packages, &modules, &labels, &hotfixes)?;
         packages.sources = sources;
         Ok(packages)
     }

@@ -30,7 +30,12 @@ pub struct ModuleStream {
     pub stream: String,
     /// Its packages: `name-epoch:version-release.arch`.
     pub artifacts: Vec<String>,
+    /// What it requires of other modules, one of these being enough.
+    pub requires: Vec<ModuleRequires>,
 }
+
+/// Streams of other modules that will do, by module: none named are all, `-X` is any but X.
+pub type ModuleRequires = BTreeMap<String, Vec<String>>;
 
 /// A document so far: what stands at the paths that count.
 #[derive(Default)]
@@ -40,6 +45,7 @@ struct Document {
     stream: String,
     modified: u64,
     artifacts: Vec<String>,
+    requires: Vec<ModuleRequires>,
 }
 
 /// A mapping or list that is open.
@@ -77,8 +83,14 @@ impl ModuleIndex {
                 Event::MappingStart(..) | Event::SequenceStart(..) if open.len() >= MAX_DEPTH => {
                     return Err(bad(span.start.index(), "it is nested too deep"));
                 }
-                Event::MappingStart(..) => open.push(Open::Mapping(String::new(), true)),
-                Event::SequenceStart(..) => open.push(Open::List),
+                Event::MappingStart(..) => {
+                    opened(&open, &mut own);
+                    open.push(Open::Mapping(String::new(), true));
+                }
+                Event::SequenceStart(..) => {
+                    opened(&open, &mut own);
+                    open.push(Open::List);
+                }
                 Event::MappingEnd | Event::SequenceEnd => {
                     open.pop();
                     value_ended(&mut open);
@@ -97,6 +109,7 @@ impl ModuleIndex {
                 module: own.module,
                 stream: own.stream,
                 artifacts: own.artifacts,
+                requires: own.requires,
             }),
             "modulemd-defaults" if !own.stream.is_empty() => {
                 let before = modified.get(&own.module).copied();
@@ -120,22 +133,46 @@ impl ModuleIndex {
     }
 }
 
+/// Keys of the mappings that are open, `-` for lists.
+fn path(open: &[Open]) -> Vec<&str> {
+    let path = open.iter().map(|open| match open {
+        Open::Mapping(key, _) => key.as_str(),
+        Open::List => "-",
+    });
+    path.collect()
+}
+
+/// Before a mapping or list begins: the requirements of a module, or the streams of one of them.
+fn opened(open: &[Open], own: &mut Document) {
+    match path(open).as_slice() {
+        ["data", "dependencies", "-", "requires"] => own.requires.push(ModuleRequires::new()),
+        ["data", "dependencies", "-", "requires", module] => {
+            if let Some(requires) = own.requires.last_mut() {
+                requires.insert((*module).to_owned(), Vec::new());
+            }
+        }
+        _ => {}
+    }
+}
+
 fn scalar(open: &mut [Open], own: &mut Document, text: &str) {
     if let Some(Open::Mapping(key, is_key @ true)) = open.last_mut() {
         text.clone_into(key);
         *is_key = false;
         return;
     }
-    let path = open.iter().map(|open| match open {
-        Open::Mapping(key, _) => key.as_str(),
-        Open::List => "-",
-    });
-    match path.collect::<Vec<_>>().as_slice() {
+    match path(open).as_slice() {
         ["document"] => text.clone_into(&mut own.kind),
         ["data", "name" | "module"] => text.clone_into(&mut own.module),
         ["data", "stream"] => text.clone_into(&mut own.stream),
         ["data", "modified"] => own.modified = text.parse().unwrap_or(0),
         ["data", "artifacts", "rpms", "-"] => own.artifacts.push(text.to_owned()),
+        ["data", "dependencies", "-", "requires", module, "-"] => {
+            let streams = own.requires.last_mut().and_then(|all| all.get_mut(*module));
+            streams
+                .into_iter()
+                .for_each(|all| all.push(text.to_owned()));
+        }
         _ => {}
     }
     value_ended(open);

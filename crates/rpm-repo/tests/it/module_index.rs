@@ -1,6 +1,6 @@
 //! `modules.yaml`: streams, their packages, defaults.
 
-use rpm_repo::modules::{ModuleIndex, ModuleStream};
+use rpm_repo::modules::{ModuleIndex, ModuleRequires, ModuleStream};
 
 fn read(text: &str) -> rpm_repo::Result<ModuleIndex> {
     ModuleIndex::read("m", text.as_bytes())
@@ -10,7 +10,7 @@ fn read(text: &str) -> rpm_repo::Result<ModuleIndex> {
 fn streams_and_defaults_in_several_spellings() {
     let index = read(
         "---\ndocument: modulemd\nversion: 2\ndata:\n  name: perl\n  stream: \"5.30\"\n  version: 1\n  \
-         dependencies:\n  - requires:\n      platform: [el8]\n  api:\n    rpms: [no]\n  artifacts:\n    rpms:\n    \
+         dependencies:\n  - requires:\n      platform: [el8]\n      any: []\n      lib: [\"2\", -3]\n  - requires: {}\n  api:\n    rpms: [no]\n  artifacts:\n    rpms:\n    \
          - perl-4:5.30-1.x86_64\n    - 'perl-4:5.30-1.src'\n...\n\
          ---\n{document: modulemd, data: {name: node, stream: 18, artifacts: {rpms: [node-1:18-1.noarch]}}}\n\
          ---\ndocument: modulemd-defaults\ndata:\n  module: perl\n  stream: \"5.30\"\n...\n\
@@ -20,16 +20,27 @@ fn streams_and_defaults_in_several_spellings() {
         module: module.to_owned(),
         stream: stream.to_owned(),
         artifacts: artifacts.iter().map(|text| (*text).to_owned()).collect(),
+        requires: Vec::new(),
     };
+    let first = [
+        ("platform", vec!["el8"]),
+        ("any", Vec::new()),
+        ("lib", vec!["2", "-3"]),
+    ];
+    let texts = |all: Vec<&str>| all.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let first = first.map(|(module, streams)| (module.to_owned(), texts(streams)));
     let index = index.unwrap();
     assert_eq!(
         index.streams,
         [
-            stream(
-                "perl",
-                "5.30",
-                &["perl-4:5.30-1.x86_64", "perl-4:5.30-1.src"]
-            ),
+            ModuleStream {
+                requires: vec![first.into(), ModuleRequires::new()],
+                ..stream(
+                    "perl",
+                    "5.30",
+                    &["perl-4:5.30-1.x86_64", "perl-4:5.30-1.src"]
+                )
+            },
             stream("node", "18", &["node-1:18-1.noarch"]),
         ]
     );

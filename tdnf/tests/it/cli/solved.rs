@@ -202,27 +202,9 @@ fn streams_of_modules_are_told_apart() {
         plain("foo", "9"),
         plain("free", "1"),
     ]);
-    let stream = |stream: &str| {
-        format!(
-            "---\ndocument: modulemd\nversion: 2\ndata:\n  name: foo\n  stream: \"{stream}\"\n  version: 1\n  \
-                 context: c\n  arch: noarch\n  artifacts:\n    rpms:\n    - foo-0:{stream}-1.noarch\n...\n"
-        )
-    };
-    let default = |stream: &str| {
-        format!(
-            "---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: foo\n  stream: \"{stream}\"\n...\n"
-        )
-    };
-    let publish_modules = |text: String| {
-        publish(&site);
-        site.write("modules.yaml", text);
-        let mut modifyrepo = Command::new("modifyrepo_c");
-        modifyrepo
-            .arg("--mdtype=modules")
-            .arg(site.path("modules.yaml"));
-        let status = modifyrepo.arg(site.path("repo/repodata")).status();
-        assert!(status.expect("modifyrepo_c runs").success());
-    };
+    let publish_modules = |text: String| publish_modules(&site, text);
+    let stream = |stream: &str| module("foo", stream, "");
+    let default = |stream: &str| default_stream("foo", stream);
     let streams = stream("1") + &stream("2");
     publish_modules(streams.clone());
     let ran = site.run(&["-y", "--refresh", "install", "foo-2"]);
@@ -253,4 +235,68 @@ fn streams_of_modules_are_told_apart() {
     );
     site.run(&["-y", "update"]).ok();
     assert_eq!(site.rpm_names(), ["foo-9", "free-1"]);
+}
+
+/// The document of a stream whose one package has the name of the module and the version of the stream.
+fn module(name: &str, stream: &str, requires: &str) -> String {
+    format!(
+        "---\ndocument: modulemd\nversion: 2\ndata:\n  name: {name}\n  stream: \"{stream}\"\n  version: 1\n  \
+         context: c\n  arch: noarch\n  dependencies:\n    - requires:\n        platform: [el8]\n{requires}  artifacts:\n    \
+         rpms:\n    - {name}-0:{stream}-1.noarch\n...\n"
+    )
+}
+
+fn default_stream(name: &str, stream: &str) -> String {
+    format!(
+        "---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: {name}\n  stream: \"{stream}\"\n...\n"
+    )
+}
+
+fn publish_modules(site: &Site, text: String) {
+    publish(site);
+    site.write("modules.yaml", text);
+    let mut modifyrepo = Command::new("modifyrepo_c");
+    modifyrepo
+        .arg("--mdtype=modules")
+        .arg(site.path("modules.yaml"));
+    let status = modifyrepo.arg(site.path("repo/repodata")).status();
+    assert!(status.expect("modifyrepo_c runs").success());
+}
+
+#[test]
+fn what_a_stream_requires_of_other_modules_counts() {
+    if unprivileged() {
+        return;
+    }
+    let of_stream = |name: &str, stream: &str| {
+        let label = format!("ModularityLabel: {name}:{stream}:1:c");
+        plain(name, stream).lines(&label)
+    };
+    let site = Site::with(&[
+        of_stream("foo", "1"),
+        plain("foo", "9"),
+        of_stream("lib", "1"),
+        of_stream("lib", "2"),
+        plain("other", "1").lines("Provides: foo = 99"),
+    ]);
+    let streams = module("foo", "1", "        lib: [\"2\"]\n")
+        + &module("lib", "1", "")
+        + &module("lib", "2", "")
+        + &default_stream("foo", "1");
+    // The default of lib is not the stream that foo requires: foo comes from elsewhere.
+    publish_modules(&site, streams.clone() + &default_stream("lib", "1"));
+    site.run(&["-y", "--refresh", "install", "foo", "lib"]).ok();
+    assert_eq!(site.rpm_names(), ["foo-9", "lib-1"]);
+    site.run(&["-y", "erase", "foo", "lib"]).ok();
+    // Without a default the stream that is required is used.
+    publish_modules(&site, streams);
+    site.run(&["-y", "--refresh", "install", "foo", "lib"]).ok();
+    assert_eq!(site.rpm_names(), ["foo-1", "lib-2"]);
+    // What provides the name of a stream's package gives way to it.
+    let ran = site.run(&["-y", "install", "other"]);
+    assert!(
+        ran.err
+            .contains("other-1-1.noarch gives way to stream 1 of module foo"),
+        "{ran:?}"
+    );
 }
