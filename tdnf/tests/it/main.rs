@@ -32,3 +32,4 @@ mod threats_rootless;
 mod threats_scripts;
 mod threats_trust;
 mod transaction;
+mod worlds;
