@@ -1,5 +1,6 @@
 //! Where text goes.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -118,6 +119,7 @@ impl Printer {
 
     /// Text on stderr as it is, without a line break at the end.
     pub fn err_part(&self, text: &str) {
+        let text = &*shown(text);
         let mut inner = self.lock();
         inner.with_bars_hidden(|inner| {
             if let Sink::Recording(recorded) = &mut inner.sink {
@@ -197,6 +199,7 @@ impl PrinterStreams {
     }
 
     fn write_out(&mut self, text: &str, end_line: bool) {
+        let text = &*shown(text);
         if let Sink::Recording(recorded) = &mut self.sink {
             recorded.out.push_str(text);
             if end_line {
@@ -216,3 +219,39 @@ impl PrinterStreams {
         }
     }
 }
+
+/// Text as it may reach a terminal: what would steer it (escapes, C1 controls, marks that turn the direction of text)
+/// is written out, however it came into metadata, packages and answers of servers. The system's `(os error N)`, which
+/// says nothing to people, is left out.
+fn shown(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        let plain = matches!(c, '\n' | '\t' | '\r');
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        c.is_control() && !plain || turns
+    };
+    if !text.contains(steers) && !text.contains(OS_ERROR) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let after = rest.strip_prefix(OS_ERROR).and_then(|number| {
+            let end = number.trim_start_matches(|c: char| c.is_ascii_digit());
+            end.strip_prefix(')')
+        });
+        match after {
+            Some(after) => rest = after,
+            None => {
+                match steers(c) {
+                    true => out.extend(c.escape_default()),
+                    false => out.push(c),
+                }
+                rest = rest.get(c.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// How the standard library ends the text of a system error.
+const OS_ERROR: &str = " (os error ";
