@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::net::NetError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// A failed lookup; found again in the error chain of reqwest.
@@ -42,9 +43,16 @@ impl Resolve for NameResolver {
             let found = resolver
                 .lookup_ip(name.as_str())
                 .await
-                .map_err(|e| LookupError(format!("{}: {e}", name.as_str())))?;
+                .map_err(|e| LookupError(words(name.as_str(), &e)))?;
             Ok(addresses(found.iter().collect()))
         })
+    }
+}
+
+fn words(name: &str, error: &NetError) -> String {
+    match error.is_no_records_found() {
+        true => format!("{name}: there is no such name"),
+        false => format!("{name}: {error}"),
     }
 }
 
