@@ -10,9 +10,10 @@ use super::Command;
 use super::operands::{Operand, Operands, keyword, words};
 use super::query::{RowDetail, installed, rows, select};
 use super::repoquery::extras;
+use super::updateinfo::{self, WITH_ADVISORIES};
 use crate::args::Scope;
 use crate::args::options::{self, of};
-use crate::error::{Code, Outcome};
+use crate::error::{Code, Failure, Outcome};
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::view::packages::{PackageInfo, PackageList, PackageRow};
 
@@ -25,7 +26,11 @@ pub(super) const LIST: Command = Command {
     name: "list",
     usage: SCOPES,
     operands: Operands::after(words::<Scope>, Operand::Package),
-    options: &[of::<options::Scopes>(), of::<options::PlaceOptions>()],
+    options: &[
+        of::<options::Scopes>(),
+        of::<options::PlaceOptions>(),
+        of::<options::Advisories>(),
+    ],
     example: "list installed 'nginx*'",
     about: "List a package or groups of packages",
     run: |session, words| {
@@ -55,9 +60,11 @@ pub(super) const CHECK_UPDATE: Command = Command {
     name: "check-update",
     usage: "[PACKAGE...]",
     operands: Operands::all(Operand::Installed),
+    options: &[of::<options::Advisories>()],
     example: "check-update",
     about: "Check for available package upgrades",
     run: check_update,
+    asks_repos: true,
     ..Command::PLAIN
 };
 
@@ -73,8 +80,15 @@ fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<V
     if scope == Scope::Installed && words.is_empty() {
         return installed(session, detail);
     }
+    let filtered = updateinfo::is_filtered(session);
+    if filtered && scope != Scope::Upgrades {
+        return Err(Failure::invalid(
+            "--security, --sec-severity and --reboot-required go with the scope 'upgrades' here",
+        ));
+    }
     let sources = match scope {
         Scope::Installed => Vec::new(),
+        _ if filtered => session.sources(WITH_ADVISORIES, Freshness::WhenExpired)?,
         _ => session.sources(PRIMARY, Freshness::WhenExpired)?,
     };
     let mut packages = session.packages(sources)?;
@@ -96,7 +110,11 @@ fn choose(
         Scope::All => named,
         Scope::Installed => keep(packages, named, true),
         Scope::Available => keep(packages, named, false),
-        Scope::Upgrades => changes(packages, &named, Ordering::Greater),
+        Scope::Upgrades => advised(
+            session,
+            packages,
+            changes(packages, &named, Ordering::Greater),
+        )?,
         Scope::Downgrades => changes(packages, &named, Ordering::Less),
         Scope::Extras => extras(packages, keep(packages, named, true)),
         Scope::Obsoletes => obsoleters(packages, keep(packages, named, false))?,
@@ -214,9 +232,28 @@ pub(super) fn changes(
     in_order(packages, chosen)
 }
 
+/// Of upgrades those whose names have news in an advisory that `--security` and its like let through.
+fn advised(
+    session: &Session<'_>,
+    packages: &Packages,
+    mut upgrades: Vec<SolvableId>,
+) -> Outcome<Vec<SolvableId>> {
+    if !updateinfo::is_filtered(session) {
+        return Ok(upgrades);
+    }
+    let installed: Vec<SolvableId> = packages.pool.repo_solvables(packages.installed).collect();
+    let names = updateinfo::advised_names(session, packages, &installed)?;
+    upgrades.retain(|id| names.contains(packages.pool.name(*id)));
+    Ok(upgrades)
+}
+
 /// Exit code 100 if there is anything, where the configuration asks for dnf's way.
 fn check_update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
+    let parts = match updateinfo::is_filtered(session) {
+        true => WITH_ADVISORIES,
+        false => PRIMARY,
+    };
+    let sources = session.sources(parts, Freshness::WhenExpired)?;
     let mut packages = session.packages(sources)?;
     let chosen = choose(session, &mut packages, Scope::Upgrades, words)?;
     let rows = rows(&packages, chosen, RowDetail::Line)?;

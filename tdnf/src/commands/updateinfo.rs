@@ -1,7 +1,7 @@
 //! `updateinfo`: advisories about what is installed.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use clap::ValueEnum;
 use rpm_pkg::dep::DepGroup;
@@ -25,8 +25,12 @@ pub(super) const COMMAND: Command = Command {
     example: "updateinfo list --security",
     about: "Display advisories about packages",
     run,
+    asks_repos: true,
     ..Command::PLAIN
 };
+
+/// The parts that advisories take.
+pub(super) const WITH_ADVISORIES: &[&str] = &["primary", "updateinfo"];
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,7 +79,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         None if typed.place.installed => (AdvisoryScope::Installed, words),
         None => (AdvisoryScope::Available, words),
     };
-    let sources = session.sources(&["primary", "updateinfo"], Freshness::WhenExpired)?;
+    let sources = session.sources(WITH_ADVISORIES, Freshness::WhenExpired)?;
     let mut packages = session.packages(sources)?;
     let installed = installed(session, &mut packages, specs)?;
     let filter = AdvisoryFilter::of(session)?;
@@ -227,6 +231,23 @@ impl<'a> AdvisoryFilter<'a> {
             && self.least.is_none_or(|least| own >= least)
             && (!self.given.reboot_required || needs_reboot(advisory))
     }
+}
+
+/// Names of the installed packages for which an advisory that `--security` and its like let through has something newer.
+pub(super) fn advised_names(
+    session: &Session<'_>,
+    packages: &Packages,
+    installed: &[SolvableId],
+) -> Outcome<BTreeSet<String>> {
+    let filter = AdvisoryFilter::of(session)?;
+    let mut names = BTreeSet::new();
+    let advisories = packages.advisories()?;
+    let affected = Affected::new(packages, installed);
+    for advisory in advisories.iter().filter(|advisory| filter.takes(advisory)) {
+        let found = affected.by(advisory, AdvisoryScope::Available);
+        names.extend(found.map(|id| packages.pool.name(id).to_owned()));
+    }
+    Ok(names)
 }
 
 /// Whether the command line asks for advisories of a kind.
