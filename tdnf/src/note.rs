@@ -20,6 +20,8 @@ pub enum Note {
     AllExcluded(String),
     /// The word names packages that `--exclude`, or `excludepkgs` of the file, leaves out.
     Excluded(String, PathBuf),
+    /// The word names packages of repositories, and none that is installed.
+    NotInstalled(String),
     /// Nothing below the installed version of this name is offered.
     NoDowngrade(String),
     /// No version of this package file is installed; it is left out.
@@ -48,6 +50,7 @@ impl fmt::Display for Note {
                 "{word} is excluded (--exclude, or excludepkgs of {})",
                 file.display()
             ),
+            Self::NotInstalled(word) => write!(f, "{word} is not installed"),
             Self::NoDowngrade(name) => write!(f, "There is no downgrade path for {name}."),
             Self::FileNotInstalled(nevra) => {
                 write!(

@@ -12,6 +12,8 @@ pub struct NetworkView<'a> {
     progress: Progress,
     /// Repository id to name, for the line that tdnf prints before it refreshes one.
     names: BTreeMap<String, String>,
+    /// Repositories that may be left out: what fails there is no error.
+    skippable: BTreeSet<String>,
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -27,8 +29,15 @@ impl<'a> NetworkView<'a> {
             printer,
             progress: Progress::new(printer),
             names,
+            skippable: BTreeSet::new(),
             told: Mutex::default(),
         }
+    }
+
+    /// The same where these repositories (by id) may be left out.
+    pub fn skipping(mut self, skippable: BTreeSet<String>) -> Self {
+        self.skippable = skippable;
+        self
     }
 
     /// Says once what goes by this key; each retry would say it again.
@@ -70,14 +79,21 @@ impl Observer for NetworkView<'_> {
             Event::Retry { attempt, limit, .. } => {
                 self.printer.info(&format!("retrying {attempt}/{limit}"));
             }
-            Event::MirrorFailed { url, cause, .. } => {
+            Event::MirrorFailed {
+                url, cause, label, ..
+            } => {
+                let repo = label.split_once(": ").map_or("", |(repo, _)| repo);
+                let word = match self.skippable.contains(repo) {
+                    true => "warning",
+                    false => "Error",
+                };
                 // The words that scripts know.
                 let line = match cause.status() {
                     Some(status) => format!(
-                        "Error: {status} when downloading {url}. Please check repo url or \
+                        "{word}: {status} when downloading {url}. Please check repo url or \
                          refresh metadata with 'tdnf makecache'."
                     ),
-                    None => format!("Error: {url}: {cause}"),
+                    None => format!("{word}: {url}: {cause}"),
                 };
                 self.once(&line, &line, Printer::err);
             }

@@ -107,6 +107,24 @@ pub enum RepoSwitch {
     Only(String),
 }
 
+impl RepoSwitch {
+    /// The id or glob.
+    pub fn pattern(&self) -> &String {
+        match self {
+            Self::Enable(pattern) | Self::Disable(pattern) | Self::Only(pattern) => pattern,
+        }
+    }
+
+    /// The option that it came by.
+    pub fn option(&self) -> &'static str {
+        match self {
+            Self::Enable(_) => "--enablerepo",
+            Self::Disable(_) => "--disablerepo",
+            Self::Only(_) => "--repo",
+        }
+    }
+}
+
 /// Repositories of this run, as they were typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RepoFrom {

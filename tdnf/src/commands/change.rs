@@ -33,6 +33,7 @@ pub(super) const INSTALL: Command = Command {
     example: "install nginx",
     about: "Install a package or packages on your system",
     needs: Needs::Lock,
+    asks_repos: true,
     run: |session, words| match () {
         () if session.args.options.build.builddeps => source::build_deps(session, words),
         () if session.args.options.source.source => source::install(session, words),
@@ -49,6 +50,7 @@ pub(super) const REINSTALL: Command = Command {
     example: "reinstall nginx",
     about: "Reinstall a package",
     needs: Needs::Lock,
+    asks_repos: true,
     run: |session, words| change(session, words, Words::Needed, Verb::Reinstall),
     ..Command::PLAIN
 };
@@ -68,6 +70,7 @@ pub(super) const UPDATE: Command = Command {
     example: "update nginx",
     about: "Upgrade a package or packages on your system",
     needs: Needs::Lock,
+    asks_repos: true,
     run: |session, words| match updateinfo::is_filtered(session) {
         true => security::update(session, words),
         false => change(session, words, Words::Optional, Verb::Update),
@@ -82,6 +85,7 @@ pub(super) const DOWNGRADE: Command = Command {
     example: "downgrade nginx",
     about: "Downgrade a package",
     needs: Needs::Lock,
+    asks_repos: true,
     run: |session, words| change(session, words, Words::Optional, Verb::Downgrade),
     ..Command::PLAIN
 };
@@ -92,6 +96,7 @@ pub(super) const DISTRO_SYNC: Command = Command {
     example: "distro-sync --assumeno",
     about: "Bring every package to the version the repositories have, up or down",
     needs: Needs::Lock,
+    asks_repos: true,
     run: |session, words| change(session, words, Words::Optional, Verb::DistroSync),
     ..Command::PLAIN
 };
@@ -105,6 +110,7 @@ pub(super) const ERASE: Command = Command {
     example: "erase nginx",
     about: "Remove a package or packages from your system",
     needs: Needs::Lock,
+    asks_repos: false,
     run: remove,
 };
 
@@ -117,6 +123,7 @@ pub(super) const AUTOREMOVE: Command = Command {
     example: "autoremove --assumeno",
     about: "Remove a package and its dependencies, or every dependency that nothing needs",
     needs: Needs::Lock,
+    asks_repos: false,
     run: autoremove,
 };
 

@@ -141,11 +141,17 @@ impl HistoryDetail {
 fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcome<u8> {
     let range = TransactionRange::of(session, words)?;
     let Some(history) = History::open_read(&session.settings.persist_dir)? else {
-        return Err(Failure::new(Code::HISTORY_NODB)
-            .hint("nothing has been recorded yet; 'tdnf history init' starts the history"));
+        session.printer.err("no transaction has been recorded yet");
+        if session.printer.mode().json {
+            session.printer.show(&Transactions::default());
+        }
+        return Ok(0);
     };
     let inside = |id: i64| range.is_none_or(|range| (range.from..=range.to).contains(&id));
     let mut entries = history.entries()?;
+    if let Some(range) = range {
+        known(range.from, &entries)?;
+    }
     entries.retain(|entry| inside(entry.id));
     let mut failures = match shown {
         HistoryDetail::Everything => history.failures()?,
@@ -201,6 +207,16 @@ fn travel(session: &Session<'_>, verb: HistoryVerb, words: &[String]) -> Outcome
     change::perform(session, packages, &goal, &request)
 }
 
+/// The number of the newest transaction; an error if there is none of this number.
+fn known(number: i64, entries: &[HistoryEntry]) -> Outcome<i64> {
+    let newest = entries.last().map_or(0, |entry| entry.id);
+    if number > newest {
+        let line = format!("there is no transaction {number}: the newest is {newest}");
+        return Err(Failure::invalid(line));
+    }
+    Ok(newest)
+}
+
 type States = (BTreeSet<String>, BTreeSet<String>, Flags);
 
 /// The state to leave, the state to reach, and the marks that belong to the latter.
@@ -211,12 +227,12 @@ fn states(
     history: &History,
     entries: &[HistoryEntry],
 ) -> Outcome<States> {
-    let newest = entries.last().map_or(0, |entry| entry.id);
     let range = TransactionRange::of(session, words)?.ok_or_else(|| {
         let named = verb.to_possible_value();
         let word = named.as_ref().map_or("", PossibleValue::get_name);
         Failure::invalid(format!("history {word} needs the number of a transaction"))
     })?;
+    let newest = known(range.from.max(range.to), entries)?;
     let at = |id: i64| history.state_at(id).map_err(Failure::from);
     if verb == HistoryVerb::Rollback {
         let to = match session.args.options.range.to {

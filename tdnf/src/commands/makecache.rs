@@ -13,6 +13,7 @@ pub(super) const COMMAND: Command = Command {
     example: "makecache",
     about: "Generate the metadata cache",
     run,
+    asks_repos: true,
     ..Command::PLAIN
 };
 

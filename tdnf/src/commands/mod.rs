@@ -57,6 +57,8 @@ pub struct Command {
     pub about: &'static str,
     /// What it needs before it runs.
     pub needs: Needs,
+    /// It can do nothing without a repository.
+    pub asks_repos: bool,
     /// What it does.
     pub run: CommandFn,
 }
@@ -73,6 +75,7 @@ impl Command {
         example: "",
         about: "",
         needs: Needs::Nothing,
+        asks_repos: false,
         run: |_, _| Ok(0),
     };
 
@@ -166,6 +169,13 @@ fn run(
         Needs::Nothing => say_pending(&session),
     }
     show_options(args, printer);
+    if !session.settings.switches.is_empty() {
+        // Commands that ask no repository do not miss one either.
+        let _ = session.repos();
+    }
+    if command.asks_repos {
+        session.require_repos()?;
+    }
     run_healing(command, &session, args.operands())
 }
 

@@ -83,12 +83,18 @@ fn transfer_text(number: u32) -> Option<&'static str> {
         18 => "Transferred a partial file",
         23 => "Failed writing received data to disk/application",
         28 => "Timeout was reached",
+        33 => "Requested range was not delivered by the server",
         35 => "SSL connect error",
+        37 => "Couldn't read a file:// file",
+        42 => "Operation was aborted by an application callback",
         47 => "Number of redirects hit maximum amount",
         52 => "Server returned nothing (no headers, no data)",
         56 => "Failure when receiving data from the peer",
+        58 => "Problem with the local SSL certificate",
         60 => "SSL peer certificate or SSH remote key was not OK",
         63 => "Maximum file size exceeded",
+        77 => "Problem with the SSL CA cert (path? access rights?)",
+        97 => "proxy handshake error",
         _ => return None,
     })
 }

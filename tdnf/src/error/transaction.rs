@@ -28,14 +28,14 @@ impl From<TransactionError> for Failure {
                 script,
                 status,
             } => failure
-                .remark(format!(
-                    "package {package}: script error in {}in",
-                    script.trim_end_matches("in")
-                ))
+                .remark(format!("package {package}: script error in {script}"))
                 .detail(format!(
                     "error: {script}({package}) scriptlet failed, {status}"
                 ))
-                .hint("nothing has changed; what the scriptlet itself did stays"),
+                .hint(format!(
+                    "nothing has changed; what {} itself did stays",
+                    script.strip_suffix("in").unwrap_or(&script)
+                )),
             TransactionError::Cancelled => Failure::because(
                 Code::OPERATION_ABORTED,
                 "the transaction was stopped and undone; nothing has changed",

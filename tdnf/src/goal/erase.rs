@@ -5,6 +5,7 @@ use rpm_solv::SelectFlags;
 use super::matcher::Matcher;
 use super::solve::unneeded;
 use crate::error::Outcome;
+use crate::note::Note;
 
 impl Matcher<'_> {
     /// What `erase WORD...` asks for. Globs are about installed packages.
@@ -22,8 +23,9 @@ impl Matcher<'_> {
             // Known, but not installed: there is nothing to do for it.
             let pool = &mut self.packages.pool;
             let known = pool.select(word, SelectFlags::USUAL, true)?;
-            if known.is_empty() {
-                self.not_found(word)?;
+            match known.is_empty() {
+                true => self.not_found(word)?,
+                false => self.notes.push(Note::NotInstalled(word.clone())),
             }
         }
         Ok(())

@@ -46,6 +46,7 @@ pub fn of(
         metadata,
         goal: Goal::default(),
         notes: Vec::new(),
+        missing: Vec::new(),
     };
     let done = match verb {
         Verb::Install => matcher.install(),
@@ -57,8 +58,29 @@ pub fn of(
         Verb::Erase => matcher.erase(),
         Verb::Autoremove => matcher.autoremove(),
     };
-    let Matcher { goal, notes, .. } = matcher;
+    let Matcher {
+        goal,
+        notes,
+        missing,
+        ..
+    } = matcher;
+    let done = all_missing(missing).map_or(done, Err);
     (notes, done.map(|()| goal))
+}
+
+/// One failure for all words that nothing has: the user corrects them at once.
+fn all_missing(missing: Vec<(String, Failure)>) -> Option<Failure> {
+    if missing.len() < 2 {
+        return missing.into_iter().next().map(|(_, failure)| failure);
+    }
+    let mut all = Failure::new(Code::NO_MATCH);
+    for (word, failure) in missing {
+        all.details.extend(failure.details);
+        let hints = failure.hints.into_iter();
+        all.hints
+            .extend(hints.map(|hint| format!("{word}: {hint}")));
+    }
+    Some(all)
 }
 
 /// A request on its way to a goal.
@@ -70,6 +92,8 @@ pub(super) struct Matcher<'a> {
     pub(super) metadata: &'a dyn OnDemand,
     pub(super) goal: Goal,
     pub(super) notes: Vec<Note>,
+    /// Words that nothing has, and what is said about each.
+    missing: Vec<(String, Failure)>,
 }
 
 impl Matcher<'_> {
@@ -101,7 +125,7 @@ impl Matcher<'_> {
         Ok(selection)
     }
 
-    /// A word that nothing has: an error that says what is like it, unless such words are left
+    /// A word that nothing has: an error in the end that says what is like it, unless such words are left
     /// out. Where the administrator hid what it names, that is said, and the word is skipped
     /// (an exclude) or refused (`minversions`), as in tdnf.
     pub(super) fn not_found(&mut self, word: &str) -> Outcome<()> {
@@ -112,7 +136,9 @@ impl Matcher<'_> {
         let note = Note::NotFound(word.to_owned());
         if !self.request.skips.broken {
             let failure = Failure::because(Code::NO_MATCH, note.to_string());
-            return Err(missing::advise(self, word, failure));
+            let failure = missing::advise(self, word, failure);
+            self.missing.push((word.to_owned(), failure));
+            return Ok(());
         }
         self.notes.push(note);
         self.goal.unavailable.push(word.to_owned());

@@ -60,14 +60,9 @@ pub(super) fn explain(
         "Found {} problem(s) while resolving",
         problems.len()
     ));
-    for fix in ways_out.iter().flatten().take(MAX_FIXES) {
-        let words: Vec<String> = fix
-            .elements
-            .iter()
-            .map(|(kind, text)| advice(packages, kind, text))
-            .collect();
-        failure.hints.push(words.join(", and "));
-    }
+    let commands = ways_out.iter().flatten().take(MAX_FIXES);
+    let commands = commands.filter_map(|fix| command(packages, fix));
+    failure.hints.extend(commands);
     let drops_job = |fix: &Fix| matches!(fix.elements.as_slice(), [(FixKind::DropJob(_), _)]);
     if names_several(&request.typed) && ways_out.iter().flatten().any(drops_job) {
         let hint = "to skip what cannot be done: --skip-broken";
@@ -166,23 +161,40 @@ fn place_of(packages: &Packages, id: SolvableId) -> String {
     name.map_or_else(|_| String::new(), |name| format!(" (repository {name})"))
 }
 
-/// Where the packages of a rule come from.
+/// Where the packages of a rule come from: one place if it names one package, else each by its name.
 fn origin(packages: &Packages, rule: &Rule) -> String {
-    let source = rule.source.map(|id| place_of(packages, id));
     let target = rule.target.filter(|target| Some(*target) != rule.source);
-    let target =
-        target.map(|id| format!("; {}{}", packages.pool.nevra(id), place_of(packages, id)));
-    format!(
-        "{}{}",
-        source.unwrap_or_default(),
-        target.unwrap_or_default()
-    )
+    let both = [rule.source, target].into_iter().flatten();
+    match both.collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        [one] => place_of(packages, *one),
+        several => {
+            let named = several.iter().map(|id| {
+                let place = place_of(packages, *id);
+                let place = place.trim_start_matches(" (").trim_end_matches(')');
+                format!("{}: {place}", packages.pool.nevra(*id))
+            });
+            format!(" ({})", named.collect::<Vec<_>>().join("; "))
+        }
+    }
 }
 
-/// A way out as a command where there is one.
-fn advice(packages: &Packages, kind: &FixKind, text: &str) -> String {
-    match kind {
-        FixKind::Erase(id) => format!("tdnf erase {}", packages.pool.name(*id)),
-        _ => text.to_owned(),
+/// A way out as a command, if it is one: that something is not asked for is none.
+fn command(packages: &Packages, fix: &Fix) -> Option<String> {
+    let (mut erased, mut installed) = (Vec::new(), Vec::new());
+    for (kind, _) in &fix.elements {
+        match kind {
+            FixKind::Erase(id) => erased.push(packages.pool.name(*id).to_owned()),
+            FixKind::Accept(id) | FixKind::Replace(_, id) => {
+                installed.push(packages.pool.nevra(*id));
+            }
+            _ => return None,
+        }
     }
+    let of = |verb: &str, words: &[String]| {
+        (!words.is_empty()).then(|| format!("tdnf {verb} {}", words.join(" ")))
+    };
+    let both = [of("erase", &erased), of("install", &installed)];
+    let both: Vec<String> = both.into_iter().flatten().collect();
+    (!both.is_empty()).then(|| both.join(" && "))
 }

@@ -170,7 +170,9 @@ impl Session<'_> {
         names: BTreeMap<String, String>,
     ) -> Outcome<Vec<repo_client::Result<MetadataSet>>> {
         let settings = &self.settings;
-        let view = NetworkView::for_repos(self.printer, names);
+        let skippable = repos.iter().filter(|repo| repo.skip_if_unavailable);
+        let skippable = skippable.map(|repo| repo.id.clone()).collect();
+        let view = NetworkView::for_repos(self.printer, names).skipping(skippable);
         let force = freshness == Freshness::Forced || settings.refresh;
         let never = settings.cache_only || freshness == Freshness::Never;
         let wishes: Vec<RepoRefresh<'_>> = repos
@@ -263,9 +265,10 @@ impl Session<'_> {
                 config.source
             )));
         }
-        self.printer.show_details(&failure);
-        let (code, text) = (failure.code.0, failure.code.text());
-        self.printer.err(&format!("Error({code}) : {text}"));
+        for line in &failure.details {
+            let what = line.trim_start_matches("Error: ");
+            self.printer.err(&format!("warning: {what}"));
+        }
         let line = format!("Disabling Repo: '{}'", config.name);
         self.printer.info(&line);
         self.left_out.borrow_mut().insert(config.id.clone());

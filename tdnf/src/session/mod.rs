@@ -26,7 +26,7 @@ use rpm_pkg::glob::glob_matches;
 use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Secret, UnreadableValue, is_harmless};
 use rpm_repo::vars::Vars;
 
-use crate::args::Args;
+use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Phase};
 use crate::near::nearest;
@@ -199,19 +199,43 @@ impl<'a> Session<'a> {
         let (settings, main) = (&self.settings, &self.settings.main);
         let is_there = |glob: &str| repos.iter().any(|repo| glob_matches(glob, &repo.id));
         let absent = |glob: &&String| !repos.is_empty() && !is_there(glob);
-        let told =
-            |option: &str, glob| format!("warning: {option}: there is no repository '{glob}'");
+        let tell = |option: &str, glob: &String| {
+            let ids = repos.iter().map(|repo| repo.id.as_str());
+            let near = nearest(glob, ids).map(|near| format!(": did you mean '{near}'?"));
+            let near = near.unwrap_or_default();
+            self.warn_once(&format!(
+                "warning: {option}: there is no repository '{glob}'{near}"
+            ));
+        };
         for glob in main.snapshotexcluderepos.iter().filter(absent) {
-            self.warn_once(&told("snapshotexcluderepos", glob));
+            tell("snapshotexcluderepos", glob);
         }
         let overridden = settings.repo_overrides.iter().map(|change| &change.repo);
-        for glob in overridden.filter(absent) {
-            self.warn_once(&told("--setopt", glob));
+        overridden
+            .filter(absent)
+            .for_each(|glob| tell("--setopt", glob));
+        for switch in settings
+            .switches
+            .iter()
+            .filter(|switch| absent(&switch.pattern()))
+        {
+            tell(switch.option(), switch.pattern());
         }
         let limits = |repo: &RepoConfig| repo.place_of("snapshottime").is_some();
         let is_limited = main.snapshottime.is_some() || repos.iter().any(limits);
         if !main.snapshotexcluderepos.is_empty() && !is_limited {
             self.warn_once("warning: snapshotexcluderepos has no effect without snapshottime");
+        }
+    }
+
+    /// An error where `--repo` names no repository that there is, so that none is left.
+    pub fn require_repos(&self) -> Outcome<()> {
+        let mut switches = self.settings.switches.iter();
+        let only = switches.any(|switch| matches!(switch, RepoSwitch::Only(_)));
+        let is_on = |repos: Vec<RepoConfig>| repos.iter().any(|repo| repo.enabled);
+        match only && !self.repos().is_ok_and(is_on) {
+            true => Err(Code::NO_ENABLED_REPOS.into()),
+            false => Ok(()),
         }
     }
 

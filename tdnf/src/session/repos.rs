@@ -83,13 +83,10 @@ fn switch(switches: &[RepoSwitch], repos: &mut [RepoConfig]) {
             only_seen = true;
             repos.iter_mut().for_each(|repo| repo.enabled = false);
         }
-        let (pattern, on) = match switch {
-            RepoSwitch::Enable(pattern) | RepoSwitch::Only(pattern) => (pattern, true),
-            RepoSwitch::Disable(pattern) => (pattern, false),
-        };
+        let on = !matches!(switch, RepoSwitch::Disable(_));
         repos
             .iter_mut()
-            .filter(|repo| glob_matches(pattern, &repo.id))
+            .filter(|repo| glob_matches(switch.pattern(), &repo.id))
             .for_each(|repo| repo.enabled = on);
     }
 }

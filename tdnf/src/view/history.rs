@@ -12,6 +12,7 @@ use crate::screen::View;
 const OTHER_COLUMNS: usize = 41;
 
 /// Transactions as `history` shows them.
+#[derive(Default)]
 pub struct Transactions<'a> {
     /// Those that were carried out.
     pub done: &'a [HistoryEntry],

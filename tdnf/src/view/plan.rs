@@ -54,21 +54,27 @@ fn shown(plan: &Plan, action: PlannedAction) -> Vec<&PlannedChange> {
 }
 
 fn put_group(text: &mut String, heading: &str, changes: &[&PlannedChange], width: usize) {
-    let [name, arch, evr, repo, installed, download] = COLUMNS.map(|percent| width * percent / 100);
     let _ = writeln!(text, "\n{heading}");
     let (mut total_installed, mut total_download) = (0_u64, 0_u64);
+    let mut rows = Vec::new();
     for change in changes {
         total_installed = total_installed.saturating_add(change.install_size);
         total_download = total_download.saturating_add(change.download_size());
-        let _ = writeln!(
-            text,
-            "{:<name$} {:<arch$} {:<evr$} {:<repo$} {:<installed$} {:>download$}",
-            change.package.name,
-            change.package.arch,
+        rows.push([
+            change.package.name.clone(),
+            change.package.arch.clone(),
             change.package.evr(),
-            change.repo(),
+            change.repo().to_owned(),
             human_size(change.install_size),
             human_size(change.download_size()),
+        ]);
+    }
+    let [name, arch, evr, repo, installed, download] = columns(&rows, width);
+    for row in &rows {
+        let [n, a, e, r, i, d] = row;
+        let _ = writeln!(
+            text,
+            "{n:<name$} {a:<arch$} {e:<evr$} {r:<repo$} {i:<installed$} {d:>download$}"
         );
     }
     let _ = writeln!(
@@ -77,6 +83,22 @@ fn put_group(text: &mut String, heading: &str, changes: &[&PlannedChange], width
         human_size(total_installed)
     );
     let _ = writeln!(text, "Total download size: {}", human_size(total_download));
+}
+
+/// Widths of the columns: shares of the width where all fits them, else what the longest cells need.
+fn columns(rows: &[[String; 6]], width: usize) -> [usize; 6] {
+    let mut needed = [0; 6];
+    for row in rows {
+        for (most, cell) in needed.iter_mut().zip(row) {
+            *most = (*most).max(cell.chars().count());
+        }
+    }
+    let shares = COLUMNS.map(|percent| width * percent / 100);
+    let fits = needed
+        .iter()
+        .zip(shares)
+        .all(|(needed, share)| *needed <= share);
+    if fits { shares } else { needed }
 }
 
 #[derive(Serialize)]

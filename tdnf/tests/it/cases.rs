@@ -95,3 +95,8 @@ fn cases_of_configuration_pass() {
 fn cases_of_metadata_pass() {
     folder_passes("metadata", 14);
 }
+
+#[test]
+fn cases_of_output_pass() {
+    folder_passes("output", 14);
+}

@@ -112,10 +112,6 @@ pub(crate) enum Removal {
 pub(crate) struct Wanted {
     /// No `%doc`.
     pub no_docs: bool,
-    /// No `%config`.
-    pub no_configs: bool,
-    /// No `%artifact`.
-    pub no_artifacts: bool,
     /// Only these languages; empty means all.
     pub languages: Vec<String>,
     /// Paths below which nothing is touched.
@@ -144,13 +140,7 @@ impl Wanted {
                     !l.is_empty() && self.languages.iter().any(wanted)
                 })
         };
-        let kinds = [
-            (self.no_docs, FileFlags::DOC),
-            (self.no_configs, FileFlags::CONFIG),
-            (self.no_artifacts, FileFlags::ARTIFACT),
-        ];
-        let unwanted = kinds.iter().any(|(out, flag)| *out && entry.has(*flag));
-        let left = !language() || unwanted;
+        let left = !language() || (self.no_docs && entry.has(FileFlags::DOC));
         left.then_some(state::NOT_INSTALLED)
     }
 }

@@ -35,6 +35,7 @@ pub(super) const COMMAND: Command = Command {
     example: "reposync --repo photon --newest-only --download-path /srv/mirror",
     about: "Download all packages from one or more repositories to a directory",
     run,
+    asks_repos: true,
     ..Command::PLAIN
 };
 

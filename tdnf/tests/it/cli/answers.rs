@@ -99,7 +99,6 @@ fn sets_without_a_solution() {
          Found 1 problem(s) while resolving\n\
          Error(1301) : Solv general runtime error\n\
          Hint: another version may be in a repository that is switched off\n\
-         Hint: do not ask to install app-1-1.noarch\n\
          exit 21\n"
     );
     site.run(&["-y", "install", "lib"]).ok();
@@ -107,13 +106,12 @@ fn sets_without_a_solution() {
         shown(&site, &site.run(&["install", "enemy"])),
         "1. package enemy-1-1.noarch conflicts with lib provided by lib-1-1.noarch\n   \
             - asked for: tdnf install enemy\n   \
-            - package enemy-1-1.noarch conflicts with lib provided by lib-1-1.noarch (repository test); lib-1-1.noarch (installed)\n   \
+            - package enemy-1-1.noarch conflicts with lib provided by lib-1-1.noarch (enemy-1-1.noarch: repository test; lib-1-1.noarch: installed)\n   \
             - problem with installed package lib-1-1.noarch (installed)\n   \
             - conflicting requests\n\
          Found 1 problem(s) while resolving\n\
          Error(1301) : Solv general runtime error\n\
          Hint: tdnf erase lib\n\
-         Hint: do not ask to install enemy-1-1.noarch\n\
          exit 21\n"
     );
     // What the administrator decided is said in words.
@@ -162,7 +160,8 @@ fn many_problems_are_named_and_the_first_ones_explained() {
         "{ran:?}"
     );
     assert_eq!(count("   - asked for: "), 10, "{ran:?}");
-    assert_eq!(count("Hint: do not ask to install app"), 3, "{ran:?}");
+    // Not to want what was asked for is no way out.
+    assert_eq!(count("Hint: "), 1, "{ran:?}");
     let hint = "Hint: to skip what cannot be done: --skip-broken";
     assert_eq!(ran.err.lines().last(), Some(hint));
     // And so it is.

@@ -156,7 +156,7 @@ fn what_cannot_be_done_says_why() {
         .fails(243, "Error(1011) : No matching packages");
     assert_eq!(
         site.run(&["-y", "erase", "beta"]).ok().err,
-        "Nothing to do.\n"
+        "beta is not installed\nNothing to do.\n"
     );
 }
 

@@ -206,11 +206,10 @@ fn reposync_arch_source_and_urls() {
     scene.publish("other", &[&package("lib", "1", "")]);
     scene.configure("other", "");
     refused(&["--norepopath"]);
-    // No repository: nothing to say, in JSON, too.
-    let none = scene
+    // A slip in the name of a repository is no empty success.
+    scene
         .tdnf(&["-j", "reposync", "--urls", "--repo=nosuch"])
-        .ok();
-    assert_eq!((none.out.as_str(), none.err.as_str()), ("", ""));
+        .fails(244, "warning: --repo: there is no repository 'nosuch'");
 }
 
 /// A source package.
