@@ -40,7 +40,7 @@ pub(super) fn open(
 
 /// Moves the database to where the rpm that has come looks for it, in the format that it keeps. Where that fails
 /// everything else is done, and the next change tries again.
-pub(super) fn follow_rpm(session: &Session<'_>) -> Outcome<()> {
+pub(crate) fn follow_rpm(session: &Session<'_>) -> Outcome<()> {
     let location = session.db_location()?;
     let lock = session.database_lock(&location)?;
     let moved = match session.settings.dbpath {

@@ -33,7 +33,7 @@ use crate::settings::Consent;
 use crate::view;
 use crate::view::plan::WeakSignatures;
 
-pub(crate) use database::refuse_old_rpm;
+pub(crate) use database::{follow_rpm, refuse_old_rpm};
 pub use fetch::{CMDLINE, Fetched};
 pub(crate) use fetch::{refused, request_to, urls_of};
 pub use keys::change_keys;
@@ -189,7 +189,7 @@ fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified
             phase.undoable();
             // Why the transaction failed matters more than that it could not be written down.
             let _ = record::stopped(session, &history, &stopped);
-            let _ = database::follow_rpm(session);
+            let _ = follow_rpm(session);
             return Err(stopped.failure);
         }
     };
@@ -197,7 +197,7 @@ fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified
         .and_then(|()| record::done(session, &history, &begun, &before));
     hooks::after(session, plan);
     written.map_err(|failure| failure.hint(ONLY_THE_RECORD))?;
-    database::follow_rpm(session)?;
+    follow_rpm(session)?;
     if !session.settings.main.keepcache {
         rest.remove_cached();
     }

@@ -31,14 +31,7 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
             return Err(Code::CLI_NOTHING_TO_DO.into());
         }
         Backend::Bdb | Backend::Ndb => {}
-        Backend::Sqlite if !session.settings.test_only && finish(session, &location)? => {
-            return Ok(0);
-        }
-        Backend::Sqlite => {
-            let line = format!("{} is a SQLite database already", location.file().display());
-            session.printer.info(&line);
-            return Err(Code::CLI_NOTHING_TO_DO.into());
-        }
+        Backend::Sqlite => return sqlite(session, &location),
         Backend::None => {
             let path = location.dir.clone();
             return Err(Failure::from(rpm_db::DbError::Missing { path }));
@@ -65,6 +58,25 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
     drop(lock);
     session.printer.info("Converted.");
     Ok(0)
+}
+
+/// Nothing is to be converted, unless an earlier run was stopped.
+fn sqlite(session: &Session<'_>, location: &DbLocation) -> Outcome<u8> {
+    let printer = session.printer;
+    if !session.settings.test_only && rpm_db::wants_ndb(location) {
+        change::follow_rpm(session)?;
+        let file = session.db_location()?.file();
+        printer.info(&format!("The rpm database is now {}", file.display()));
+        return Ok(0);
+    }
+    if !session.settings.test_only && finish(session, location)? {
+        return Ok(0);
+    }
+    printer.info(&format!(
+        "{} is a SQLite database already",
+        location.file().display()
+    ));
+    Err(Code::CLI_NOTHING_TO_DO.into())
 }
 
 /// Ends a conversion that was stopped when the new database was in its place.

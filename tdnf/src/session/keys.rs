@@ -93,10 +93,11 @@ impl Session<'_> {
     }
 }
 
-/// Where the root's crypto policy for rpm may stand, the first that is there: for rpm alone, and for all
-/// programs that use the same library.
-const CRYPTO_POLICIES: [&str; 2] = [
+/// Where the root's crypto policy for rpm may stand, the first that is there: that of the administrator and of the
+/// distribution for rpm alone, and that for all programs that use the same library (docs/signatures.md).
+const CRYPTO_POLICIES: [&str; 3] = [
     "/etc/crypto-policies/back-ends/rpm-sequoia.config",
+    "/usr/share/crypto-policies/back-ends/rpm-sequoia.config",
     "/etc/crypto-policies/back-ends/sequoia.config",
 ];
 /// Largest crypto policy read; real ones have 2 kB.

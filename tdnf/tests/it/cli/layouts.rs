@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use testkit::fixtures::{oracle, unprivileged};
 use testkit::rpm::Rpm;
 use testkit::spec::Spec;
+use testkit::step::{self, Order};
 use testkit::{mounts, program, tree};
 
 use super::{Site, answer, plain};
@@ -171,6 +172,85 @@ fn roots_of_each_distribution_are_seen_whole_by_their_own_rpm() {
     }
 }
 
+/// A database that rpm 4.16 wrote as Berkeley DB is listed, converted and changed, and that rpm sees the same before and after.
+#[test]
+fn a_root_of_rpm_4_16_with_berkeley_db_is_converted() {
+    let Some(oracle) = oracle("bullseye").filter(|_| !unprivileged()) else {
+        return;
+    };
+    let layout = Layout {
+        name: "rpm 4.16 as it was built first",
+        macros: &["%_dbpath %{_var}/lib/rpm", "%_db_backend bdb"],
+        ..LAYOUTS[0]
+    };
+    let site = Site::with(&[]);
+    let many: Vec<Spec> = (0..9).map(|n| plain(&format!("p{n}"), "1.0")).collect();
+    let old = [&[layout.rpm("4.16.1"), plain("alpha", "1.0")], &many[..]].concat();
+    let files: Vec<_> = old.iter().map(|spec| site.add(spec)).collect();
+    site.add(&plain("alpha", "2.0"));
+    testkit::rpm::createrepo::<&str>(&site.path("repo"), &[]);
+    let root = site.root.path();
+    for dir in ["usr/lib/rpm", "var/lib/rpm", "packages"] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    fs::write(
+        root.join("usr/lib/rpm/macros"),
+        layout.macros.join("\n") + "\n",
+    )
+    .unwrap();
+    let rpm = Rpm::of_root(&oracle, root);
+    let mut words = vec!["-i".to_owned(), "--nosignature".to_owned()];
+    for file in &files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        fs::copy(file, root.join("packages").join(name)).unwrap();
+        words.push(format!("/mnt/packages/{name}"));
+    }
+    rpm.ok(&words);
+    rpm.ok(&["-e", "p3", "p4", "p8"]);
+    let dir = root.join("var/lib/rpm");
+    assert!(dir.join("Packages").exists() && dir.join("Basenames").exists());
+    let before = rpm.all();
+    let numbers = || rpm.ok(&["-qa", "--qf", "%{NAME} %{DBINSTANCE}\n"]);
+    let sorted = |text: String| {
+        text.lines()
+            .map(str::to_owned)
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let numbered = sorted(numbers());
+    let listed = site.run(&["list", "installed"]).ok().out;
+    assert_eq!(
+        listed
+            .lines()
+            .filter(|line| line.contains("@System"))
+            .count(),
+        before.len(),
+        "{listed}"
+    );
+    site.run(&["-y", "update"])
+        .failed()
+        .says(&["tdnf convert-db"]);
+    site.run(&["-y", "convert-db"]).ok();
+    assert_eq!((rpm.all(), sorted(numbers())), (before, numbered));
+    let left: Vec<_> = fs::read_dir(&dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    let ours = |name: &&std::ffi::OsString| {
+        let name = name.to_str().unwrap();
+        name.starts_with("rpmdb.sqlite") || [".rpm.lock", "before-sqlite"].contains(&name)
+    };
+    assert_eq!(left.iter().filter(ours).count(), left.len(), "{left:?}");
+    site.run(&["-y", "update"]).ok();
+    site.run(&["-y", "erase", "p0"]).ok();
+    let seen = rpm.all();
+    assert!(
+        seen.contains("alpha-2.0-1.noarch") && !seen.contains("p0-1.0-1.noarch") && seen.len() == 7,
+        "{seen:?}"
+    );
+    assert_eq!(rpm.ok(&["-qf", "/opt/alpha"]), "alpha-2.0-1.noarch\n");
+    rpm.program_ok("rpmdb", &["--verifydb"]);
+}
+
 /// What fails leaves the database in the format of its rpm, too; so does a conversion that is asked for.
 #[test]
 fn an_ndb_database_stays_one_whatever_happens() {
@@ -189,6 +269,76 @@ fn an_ndb_database_stays_one_whatever_happens() {
     layout.holds(&site, &["alpha", "rpm"]);
     site.run(&["-y", "mark", "remove", "alpha"]).ok();
     layout.holds(&site, &["alpha", "rpm"]);
+}
+
+/// Killed in a change, between the format of rpm and ours: all packages are there, and the next change, or a conversion that
+/// is asked for, leaves an ndb database.
+#[test]
+fn a_change_of_an_ndb_root_may_be_killed() {
+    if unprivileged() || !step::available() {
+        return;
+    }
+    let layout = &LAYOUTS[4];
+    let site = Site::with(&[
+        layout.rpm("4.20.1"),
+        plain("alpha", "1.0"),
+        plain("beta", "1.0"),
+        plain("gamma", "1.0"),
+    ]);
+    site.run(&["-y", "install", "rpm", "alpha", "beta"]).ok();
+    let whole = site.path("whole");
+    tree::copy(site.root.path(), &whole);
+    let erase = site.command(&["-y", "erase", "beta"]);
+    let calls = step::run(&erase, site.root.path(), &mut |_| Order::Go).calls;
+    let mut formats = [0, 0];
+    // From its start, and around the way back.
+    for point in (1..=calls).filter(|point| point % 61 == 0 || calls - point < 20) {
+        fs::remove_dir_all(site.root.path()).unwrap();
+        tree::copy(&whole, site.root.path());
+        step::run(
+            &erase,
+            site.root.path(),
+            &mut |call| match call.number < point {
+                true => Order::Go,
+                false => Order::KillAll,
+            },
+        );
+        let left = |names: &[&str]| {
+            names
+                .iter()
+                .any(|name| site.root.join("usr/lib/sysimage/rpm").join(name).exists())
+        };
+        formats[usize::from(left(&["Packages.db"]) && !left(&["rpmdb.sqlite"]))] += 1;
+        let listed = site.run(&["list", "installed"]).ok().out;
+        let count = listed
+            .lines()
+            .filter(|line| line.contains("@System"))
+            .count();
+        assert!(
+            listed.contains("alpha") && (2..=3).contains(&count),
+            "{point} of {calls}: {listed}"
+        );
+        if point % 2 == 0 {
+            site.run(&["-y", "convert-db"]).ok();
+            layout_is_whole(layout, &site, count);
+        }
+        site.run(&["-y", "install", "gamma"]).ok();
+        layout_is_whole(layout, &site, count + 1);
+    }
+    println!("killed at calls of {calls}: {formats:?} times with SQLite and with ndb alone");
+    assert!(formats.iter().all(|times| *times > 0), "{formats:?}");
+}
+
+/// As [`Layout::holds`], by number.
+#[track_caller]
+fn layout_is_whole(layout: &Layout, site: &Site, count: usize) {
+    let all = ["alpha", "beta", "gamma", "rpm"];
+    let named = all
+        .iter()
+        .filter(|name| **name == "rpm" || site.root.join(&format!("opt/{name}")).exists());
+    let named: Vec<&str> = named.copied().collect();
+    assert_eq!(named.len(), count);
+    layout.holds(site, &named);
 }
 
 /// A running system whose new rpm looks elsewhere: the packages of rpm of Fedora and Photon link the old files from the

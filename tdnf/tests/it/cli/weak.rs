@@ -323,6 +323,34 @@ fn the_crypto_policy_of_the_root_makes_it_stricter_only() {
         "{ran:?}"
     );
     assert!(!is_installed(&site));
+    // As crypto-policies lays it down: a link, which leads to a file of the root.
+    fs::remove_file(site.path(place)).unwrap();
+    site.write(
+        "root/usr/share/crypto-policies/FUTURE/rpm-sequoia.txt",
+        &strict,
+    );
+    let target = "/usr/share/crypto-policies/FUTURE/rpm-sequoia.txt";
+    std::os::unix::fs::symlink(target, site.path(place)).unwrap();
+    assert!(refusal(&site.run(&ask)).contains("forbidden by the crypto policy"));
+    // The first that is there is it: of the administrator, of the distribution, of all programs.
+    let others = [
+        "root/usr/share/crypto-policies/back-ends/rpm-sequoia.config",
+        "root/etc/crypto-policies/back-ends/sequoia.config",
+    ];
+    fs::remove_file(site.path(place)).unwrap();
+    for other in others {
+        site.write(other, &strict);
+        assert!(
+            refusal(&site.run(&ask)).contains("forbidden by the crypto policy"),
+            "{other}"
+        );
+        fs::remove_file(site.path(other)).unwrap();
+    }
+    site.write(others[1], &strict);
+    site.write(others[0], generous);
+    site.run(&ask).ok();
+    site.run(&["-y", "erase", "alpha"]).ok();
+    site.write(others[0], &strict);
     site.write(place, generous);
     site.run(&ask).ok();
 }
