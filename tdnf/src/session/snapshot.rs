@@ -113,17 +113,17 @@ impl LeftOut {
         let date = i64::try_from(time).ok();
         let date = date.and_then(|time| chrono::DateTime::from_timestamp(time, 0));
         let date = date.map_or_else(String::new, |date| date.format("%F %T UTC").to_string());
-        let later = format!(
-            "warning: {} packages later than {date} (snapshottime={time}) are left out of {repo}",
-            self.later
-        );
-        let undated = format!(
-            "warning: {} packages without a file time are left out of {repo}, as snapshottime cannot judge them",
-            self.undated
-        );
+        let left_out = |count: u64, which: String| match count {
+            1 => format!("warning: 1 package {which} is left out of {repo}"),
+            count => format!("warning: {count} packages {which} are left out of {repo}"),
+        };
+        let which = format!("later than {date} (snapshottime={time})");
+        let later = left_out(self.later, which);
+        let which = "without a file time, which snapshottime cannot judge,".to_owned();
+        let undated = left_out(self.undated, which);
         let future = format!("warning: snapshottime={time} is later than now: is it in seconds?");
         let lines = [
-            (later, true),
+            (later, self.later > 0),
             (undated, self.undated > 0),
             (future, time > now),
         ];
@@ -147,7 +147,7 @@ impl View for SnapshotTimes {
 impl Session<'_> {
     /// Says once for each repository what `snapshottime` takes out of it.
     pub fn say_left_out(&self, left_out: LeftOut) {
-        for line in left_out.lines(self.settings.environment.now) {
+        for line in left_out.lines(self.settings.environment.clock) {
             self.warn_once(&line);
         }
         let mut all = self.snapshot_times.borrow_mut();

@@ -30,6 +30,8 @@ pub struct Environment {
     pub user_cache: Option<PathBuf>,
     /// Variables of the user that scriptlets may see.
     pub script_variables: Vec<(OsString, OsString)>,
+    /// `SSL_CERT_FILE`: certificates that are trusted, whatever a section says.
+    pub ssl_cert_file: Option<String>,
     /// `http_proxy`.
     pub http_proxy: Option<String>,
     /// `https_proxy` or `HTTPS_PROXY`.
@@ -64,6 +66,7 @@ impl Environment {
             script_variables: std::env::vars_os()
                 .filter(|(name, _)| allowed_variable(name))
                 .collect(),
+            ssl_cert_file: variable("SSL_CERT_FILE"),
             // Upper case http_proxy can be set by a web request's header; curl ignores it, too.
             http_proxy: variable("http_proxy"),
             https_proxy: variable("https_proxy").or_else(|| variable("HTTPS_PROXY")),

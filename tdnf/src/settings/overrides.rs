@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use rpm_repo::Place;
-use rpm_repo::config::{MainConfig, parse_list};
+use rpm_repo::config::{MAIN_KEYS, MainConfig, parse_list};
 use rpm_repo::layout::file_url;
 
-use super::bad_value;
+use super::{Environment, bad_value};
 use crate::args::options::{General, Setopt};
 use crate::args::{OptionLookup, RepoFrom};
 use crate::error::Outcome;
+use crate::near::nearest;
 
 /// `--setopt REPO.KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,18 @@ pub struct RepoOverride {
     pub value: String,
     /// Where it was given.
     pub place: Place,
+}
+
+impl RepoOverride {
+    /// What counts for all repositories, whatever their sections say.
+    fn of_all(key: &str, value: &str, place: Place) -> Self {
+        Self {
+            repo: "*".to_owned(),
+            key: key.to_owned(),
+            value: value.to_owned(),
+            place,
+        }
+    }
 }
 
 /// `--repofrompath ID,URL` and `--repofromdir ID,DIR`.
@@ -60,16 +73,21 @@ pub(super) fn snapshot_time(
         return Ok(Vec::new());
     };
     let (key, place) = ("snapshottime", Place::named("--snapshottime"));
+    let wrong = || bad_value(key, value, "a POSIX time (seconds since 1970, digits only)");
     if value.is_empty() && !is_set(key) {
-        return Err(bad_value(key, "", "seconds since 1970"));
+        return Err(wrong());
     }
-    main.set(key, value, &place)?;
-    Ok(vec![RepoOverride {
-        repo: "*".to_owned(),
-        key: key.to_owned(),
-        value: value.clone(),
-        place,
-    }])
+    main.set(key, value, &place).map_err(|_| wrong())?;
+    Ok(vec![RepoOverride::of_all(key, value, place)])
+}
+
+/// `SSL_CERT_FILE`, as curl and C tdnf read it: for every section, unless `--setopt` names certificates.
+pub(super) fn certificates(general: &General, environment: &Environment) -> Option<RepoOverride> {
+    let key = "sslcacert";
+    let file = environment.ssl_cert_file.as_ref()?;
+    let is_set = general.setopt.iter().any(|pair| pair.key == key);
+    let place = Place::named("SSL_CERT_FILE");
+    (!is_set).then(|| RepoOverride::of_all(key, file, place))
 }
 
 /// Applies `--setopt KEY=VALUE` to the configuration; returns those that name a repository.
@@ -89,11 +107,14 @@ pub(super) fn apply_setopts(
                 value: pair.value.clone(),
                 place: place.clone(),
             });
-        } else if pair.key != "exclude" // that is the option
-            && !main.set(&pair.key, &pair.value, &place)?
-            && OptionLookup::new().by_name(&pair.key).is_none()
-        {
-            warnings.push(format!("--setopt: unknown key '{}'", pair.key));
+        } else if pair.key == "exclude" {
+            // That is the option.
+        } else if MAIN_KEYS.iter().any(|key| key.name == pair.key) {
+            main.set(&pair.key, &pair.value, &place)?;
+        } else if OptionLookup::new().by_name(&pair.key).is_none() {
+            let near = nearest(&pair.key, MAIN_KEYS.iter().map(|key| key.name));
+            let hint = near.map_or_else(String::new, |near| format!(": did you mean '{near}'?"));
+            warnings.push(format!("--setopt: unknown key '{}'{hint}", pair.key));
         }
     }
     Ok(overrides)

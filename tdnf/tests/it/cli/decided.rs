@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Site, Spec, plain};
+use super::{Site, Spec, answer, plain};
 
 fn installed_after(site: &Site, words: &[&str]) -> Vec<String> {
     let _ = fs::remove_dir_all(site.path("root"));
@@ -267,6 +267,15 @@ fn certificates_and_the_time_to_connect_are_those_of_main() {
     site.run(&["--setopt=sslcacert=/absent/set.pem", "makecache"])
         .failed()
         .says(&["/absent/own.pem"]);
+    let with_variable = |words: &[&str]| {
+        let mut command = site.command(words);
+        answer(command.env("SSL_CERT_FILE", "/absent/variable.pem")).failed()
+    };
+    with_variable(&["makecache"]).says(&["/absent/variable.pem"]);
+    let set = "--setopt=sslcacert=/absent/set.pem";
+    with_variable(&[set, "makecache"]).says(&["/absent/own.pem"]);
+    let of_one = "--setopt=test.sslcacert=/absent/one.pem";
+    with_variable(&[of_one, "makecache"]).says(&["/absent/one.pem"]);
     assert!(!said.text().contains("/absent/ca.pem"), "{said:?}");
 }
 
@@ -279,6 +288,26 @@ fn keys_of_other_programs_are_named_where_they_would_decide() {
     said.says(&["test.repo:6: the key 'cost' has no effect here"]);
     said.says(&["test.repo:10: unknown key 'enabledd': did you mean 'enabled'?"]);
     assert_eq!(said.err.matches("warning:").count(), 2, "{said:?}");
+}
+
+/// `--setopt` takes keys and names of options; only what is neither is named, once.
+#[test]
+fn keys_of_setopt_are_known() {
+    let site = Site::with(&[plain("alpha", "1")]);
+    for known in ["assumeyes=1", "nogpgcheck=1", "exclude=x", "keepcache=1"] {
+        let said = site.run(&[&format!("--setopt={known}"), "list"]).ok();
+        assert_eq!(said.err, "", "{known}");
+    }
+    for (unknown, line) in [
+        ("strange=1", "WARNING: --setopt: unknown key 'strange'\n"),
+        (
+            "snapshotime=1",
+            "WARNING: --setopt: unknown key 'snapshotime': did you mean 'snapshottime'?\n",
+        ),
+    ] {
+        let said = site.run(&[&format!("--setopt={unknown}"), "list"]).ok();
+        assert_eq!(said.err, line);
+    }
 }
 
 #[test]
