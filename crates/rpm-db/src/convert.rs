@@ -113,9 +113,7 @@ pub fn back_to_ndb(location: &DbLocation) -> Result<(), DbError> {
     remove_file(&dir.join(NDB_INDEX))?;
     rename(&stage.join(NDB_FILE), &dir.join(NDB_FILE))?;
     sync(&[dir])?;
-    for suffix in NEW_FILES.iter().rev() {
-        remove_file(&beside(dir, suffix))?;
-    }
+    remove_sqlite(dir)?;
     sync(&[dir])?;
     remove_all(&stage)
 }
@@ -169,7 +167,7 @@ fn put_away(dir: &Path, kept: &Path) -> Result<(), DbError> {
 /// process has the database open.
 ///
 /// # Errors
-/// A file cannot be moved: the directory is on another file system.
+/// A file cannot be moved, or not be copied to another file system.
 pub fn follow_rpm(location: &DbLocation) -> Result<Option<PathBuf>, DbError> {
     let old = &location.dir;
     let Some(path) = MacroSet::read(&location.root, &[]).dbpath() else {
@@ -194,16 +192,39 @@ pub fn follow_rpm(location: &DbLocation) -> Result<Option<PathBuf>, DbError> {
     {
         return Ok(None);
     }
-    replace(old, &dir)?;
+    match replace(old, &dir) {
+        // /var and /usr are often two file systems.
+        Err(DbError::Io { source, .. }) if source.kind() == io::ErrorKind::CrossesDevices => {
+            move_over(location, &dir)?;
+        }
+        moved => moved?,
+    }
     sync(&[old, &dir])?;
     Ok(Some(dir))
 }
 
+/// Writes a database anew on another file system, and removes it here. A run that is stopped between the two leaves both,
+/// which [`crate::location::find`] names.
+fn move_over(location: &DbLocation, dir: &Path) -> Result<(), DbError> {
+    let stage = staged(dir, |stage| {
+        copy(location, stage)?;
+        is_the_same(location, stage, Backend::Sqlite)
+    })?;
+    replace(&stage, dir)?;
+    remove_all(&stage)?;
+    sync(&[dir])?;
+    remove_sqlite(&location.dir)
+}
+
+/// Removes the files of a SQLite database, the main one first.
+fn remove_sqlite(dir: &Path) -> Result<(), DbError> {
+    let mut suffixes = NEW_FILES.iter().rev();
+    suffixes.try_for_each(|suffix| remove_file(&beside(dir, suffix)))
+}
+
 /// Moves the files of a SQLite database, for which an empty one makes room.
 fn replace(from: &Path, to: &Path) -> Result<(), DbError> {
-    for suffix in NEW_FILES.iter().rev() {
-        remove_file(&beside(to, suffix))?;
-    }
+    remove_sqlite(to)?;
     for suffix in NEW_FILES {
         rename(&beside(from, suffix), &beside(to, suffix))?;
     }

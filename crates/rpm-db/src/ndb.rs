@@ -71,6 +71,15 @@ impl NdbFile {
             }
         }
         slots.sort_by_key(|slot| slot.package);
+        let mut pairs = slots.windows(2);
+        if pairs.any(|pair| matches!(pair, [a, b] if a.package == b.package)) {
+            return Err(file.damaged("two headers with one number"));
+        }
+        // Headers share no block, so together they are no longer than the file.
+        let blocks: u64 = slots.iter().map(|slot| u64::from(slot.blocks)).sum();
+        if blocks * BLOCK > file.len()? {
+            return Err(file.damaged("headers larger than the file"));
+        }
         Ok(Self { file, slots })
     }
 }

@@ -151,6 +151,30 @@ fn damaged_ndb() {
         fs::write(&file, &good[..length]).unwrap();
         assert!(read_all(dir.path()).is_err(), "{length}");
     }
+    // Slots that share a header: a small file must not become any amount of work.
+    let used: Vec<usize> = (32..4096)
+        .step_by(16)
+        .filter(|at| good[at + 4..at + 8] != [0; 4] && good[at + 8..at + 12] != [0; 4])
+        .collect();
+    let [first, second, ..] = used[..] else {
+        panic!("two headers at least")
+    };
+    let mut twice = good.clone();
+    twice.copy_within(first..first + 16, second);
+    fs::write(&file, twice).unwrap();
+    let error = read_all(dir.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("two headers with one number"),
+        "{error}"
+    );
+    let mut wide = good.clone();
+    wide[second + 12..second + 16].copy_from_slice(&u32::MAX.to_le_bytes());
+    fs::write(&file, wide).unwrap();
+    let error = read_all(dir.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("headers larger than the file"),
+        "{error}"
+    );
 }
 
 /// What [`a_full_disk_changes_nothing`] runs on a small file system.

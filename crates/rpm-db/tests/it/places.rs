@@ -249,6 +249,44 @@ fn files_that_are_links_lead_to_the_one_database() {
     assert!(Db::open_read(&found).is_err());
 }
 
+/// /var and /usr may be two file systems.
+#[test]
+fn the_database_follows_its_rpm_to_another_file_system() {
+    if !mounts::own("places::the_database_follows_its_rpm_to_another_file_system") {
+        return;
+    }
+    let root = folder();
+    let old = root.path().join("var/lib/rpm");
+    let new = root.path().join("usr/lib/sysimage/rpm");
+    write_ours(&old, &recipes());
+    let before = Rpm::on_db(&old).all();
+    fs::create_dir_all(&new).unwrap();
+    program::ok(
+        Command::new("mount")
+            .args(["-t", "tmpfs", "none"])
+            .arg(new.parent().unwrap()),
+    );
+    // An empty one that a query left there.
+    Rpm::on_db(&new).program_ok("rpmdb", &["--initdb"]);
+    fs::create_dir_all(root.path().join("etc/rpm")).unwrap();
+    fs::write(
+        root.path().join("etc/rpm/macros"),
+        "%_dbpath /usr/lib/sysimage/rpm\n",
+    )
+    .unwrap();
+    let found = find(root.path(), None);
+    assert_eq!(found.dir, old.canonicalize().unwrap());
+    let moved = rpm_db::follow_rpm(&found).unwrap().unwrap();
+    assert_eq!(moved, new.canonicalize().unwrap());
+    assert_eq!(Rpm::on_db(&new).all(), before);
+    assert_eq!(Rpm::on_db(&new).unprivileged().all(), before);
+    assert!(!old.join("rpmdb.sqlite").exists() && !new.join(".sqlite-conversion").exists());
+    let found = find(root.path(), None);
+    assert_eq!(found.dir, moved);
+    assert_eq!(Db::open_read(&found).unwrap().check().unwrap(), []);
+    assert_eq!(rpm_db::follow_rpm(&found).unwrap(), None);
+}
+
 #[test]
 fn two_databases_with_packages_are_an_error() {
     let root = folder();
