@@ -4,6 +4,7 @@
 //! `TDNF_WORLDS=2000` tries so many instead of the usual 200, `TDNF_TEST_SEED=N` other ones.
 
 mod differences;
+mod journeys;
 mod package;
 mod stage;
 mod tally;

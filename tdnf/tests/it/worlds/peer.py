@@ -3,6 +3,7 @@
 A request has `root` (the folder of a world), `auto` (names that came as dependencies) and `words` (the command line).
 The answer has `came` and `went`, lists of packages, or `refused`, a line."""
 import json
+import os
 import sys
 
 sys.dont_write_bytecode = True
@@ -67,6 +68,6 @@ def answer(request):
 
 
 # What dnf says stays out of the answers.
-out, sys.stdout = sys.stdout, sys.stderr
+out, sys.stdout = sys.stdout, open(os.devnull, "w")
 for line in sys.stdin:
     print(json.dumps(answer(json.loads(line))), file=out, flush=True)

@@ -15,7 +15,7 @@ use testkit::spec::Spec;
 use testkit::stage::tdnf;
 
 use super::package::Package;
-use super::world::{Modules, World};
+use super::world::{Modules, Repo, World};
 use crate::interop_lab;
 use crate::scene_rpm::RpmFile;
 
@@ -52,6 +52,26 @@ fn write(folder: &Path, packages: &[Package]) -> Vec<std::path::PathBuf> {
     each.collect()
 }
 
+impl Repo {
+    /// Writes packages, metadata and configuration, over those of before.
+    pub(super) fn publish(&self, dir: &Path, modules: Option<&Modules>) {
+        let folder = dir.join(self.id);
+        write(&folder, &self.packages);
+        createrepo(&folder, &["--no-database"]);
+        let section = testkit::stage::open_section(self.id, &folder);
+        let (priority, excludes) = (self.priority, self.excludes.join(","));
+        let section = format!("{section}priority={priority}\nexcludepkgs={excludes}\n");
+        fs::write(dir.join(format!("repos.d/{}.repo", self.id)), section).unwrap();
+        if let Some(modules) = modules {
+            let file = dir.join("modules.yaml");
+            fs::write(&file, documents(modules, &self.packages)).unwrap();
+            let mut modifyrepo = Command::new("modifyrepo_c");
+            modifyrepo.arg("--mdtype=modules").arg(&file);
+            ok(modifyrepo.arg(folder.join("repodata")));
+        }
+    }
+}
+
 impl World {
     /// Writes packages, repositories, configuration and the database of the root.
     pub(super) fn write(&self, dir: &Path) {
@@ -81,25 +101,7 @@ impl World {
         fs::write(dir.join("main.conf"), conf).unwrap();
         fs::create_dir(dir.join("repos.d")).unwrap();
         for repo in &self.repos {
-            let folder = dir.join(repo.id);
-            write(&folder, &repo.packages);
-            createrepo(&folder, &["--no-database"]);
-            let mut section = testkit::stage::open_section(repo.id, &folder);
-            section += &format!(
-                "priority={}\nexcludepkgs={}\n",
-                repo.priority,
-                repo.excludes.join(",")
-            );
-            fs::write(dir.join(format!("repos.d/{}.repo", repo.id)), section).unwrap();
-            if let Some(modules) = &self.modules {
-                let text = documents(modules, &repo.packages);
-                let file = dir.join("modules.yaml");
-                fs::write(&file, text).unwrap();
-                ok(Command::new("modifyrepo_c")
-                    .arg("--mdtype=modules")
-                    .arg(&file)
-                    .arg(folder.join("repodata")));
-            }
+            repo.publish(dir, self.modules.as_ref());
         }
         self.enable_streams(&root);
     }
@@ -125,7 +127,7 @@ impl World {
         self.installed.iter().map(Package::nevra).collect()
     }
 
-    fn tdnf(&self, dir: &Path, words: &[&str]) -> Run {
+    pub(super) fn tdnf(&self, dir: &Path, words: &[&str]) -> Run {
         let common = ["--releasever", "5", "--json-version=2", "-c"];
         let mut command = tdnf(&interop_lab::program(), &dir.join("root"), &common);
         program::run(command.arg(dir.join("main.conf")).args(words))
@@ -255,7 +257,7 @@ fn nevra(row: &Value) -> String {
     format!("{name}-{evr}.{arch}")
 }
 
-fn texts(list: &Value) -> Vec<String> {
+pub(super) fn texts(list: &Value) -> Vec<String> {
     let all = list.as_array().unwrap().iter();
     all.map(|text| text.as_str().unwrap().to_owned()).collect()
 }
@@ -327,7 +329,7 @@ impl Peer {
         }
     }
 
-    fn ask(&mut self, request: &Value) -> Value {
+    pub(super) fn ask(&mut self, request: &Value) -> Value {
         writeln!(self.input, "{request}").unwrap();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
