@@ -117,15 +117,24 @@ fn a_security_fix_of_another_name_is_taken() {
     if unprivileged() {
         return;
     }
-    let site = Site::with(&[plain("old", "1.0")]);
-    site.run(&["-y", "install", "old"]).ok();
+    let site = Site::with(&[
+        plain("old", "1.0"),
+        plain("turned", "1.0"),
+        plain("other", "1.0"),
+    ]);
+    site.run(&["-y", "install", "old", "turned", "other"]).ok();
     site.add(&plain("fixed", "2.0").lines("Obsoletes: old < 2\nProvides: old = 2"));
+    // What was noarch is built for an architecture now; another update is none of security's.
+    let turned = super::Spec::new("turned", "2.0").native();
+    site.add(&turned.file("/opt/turned", "2"));
+    site.add(&plain("other", "2.0"));
     publish(&site);
     site.write(
         "updateinfo.xml",
         r#"<updates><update from="x" status="stable" type="security" version="1"><id>S-9</id><title>s</title>
 <issued date="2020-06-01 12:00:00"/><description>d</description><pkglist><collection>
 <package name="fixed" epoch="0" version="2.0" release="1" arch="noarch"><filename>fixed-2.0-1.noarch.rpm</filename></package>
+<package name="turned" epoch="0" version="2.0" release="1" arch="x86_64"><filename>turned-2.0-1.x86_64.rpm</filename></package>
 </collection></pkglist></update></updates>"#,
     );
     let mut modifyrepo = Command::new("modifyrepo_c");
@@ -137,7 +146,7 @@ fn a_security_fix_of_another_name_is_taken() {
     let listed = site.run(&["-q", "--refresh", "updateinfo", "list"]).ok();
     assert!(listed.out.contains("S-9"), "{listed:?}");
     site.run(&["-y", "update", "--security"]).ok();
-    assert_eq!(site.rpm_names(), ["fixed-2.0"]);
+    assert_eq!(site.rpm_names(), ["fixed-2.0", "other-1.0", "turned-2.0"]);
 }
 
 #[test]

@@ -71,7 +71,13 @@ pub(super) const KINDS: &[Kind] = &[
                         .len()
                         > 1
             };
-            case.sets().is_some_and(|(own, peer)| {
+            let before = case.world.before();
+            let own = match &case.own {
+                Verdict::After(own) => own,
+                Verdict::Refused(_) => &before,
+            };
+            let peer = case.peer.after();
+            peer.is_some_and(|peer| {
                 let mut names = peer.iter().map(|nevra| name_of(nevra));
                 names.any(|name| split(peer, name) && !split(own, name))
             })
