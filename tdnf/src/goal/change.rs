@@ -13,6 +13,7 @@ impl Matcher<'_> {
     /// What `update [WORD...]` asks for; no word means everything.
     pub(super) fn update(&mut self) -> Outcome<()> {
         let request = self.request;
+        self.goal.only_up = true;
         if request.words.is_empty() && self.files.is_empty() {
             self.goal.jobs.push(SolverJob::all(JobAction::Update));
             return Ok(());

@@ -41,6 +41,8 @@ pub struct Goal {
     pub jobs: Vec<SolverJob>,
     /// Whether installed packages may be removed to fulfil them.
     pub allow_uninstall: bool,
+    /// Whether nothing may go to an older version to fulfil them.
+    pub only_up: bool,
     /// Whether dependencies that are not needed afterwards are removed, too.
     pub clean_dependencies: bool,
     /// Packages that were named, and with them everything of their name, count as asked for.

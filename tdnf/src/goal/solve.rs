@@ -34,6 +34,7 @@ pub fn solve(
     }
     let options = SolverOptions {
         allow_uninstall: goal.allow_uninstall || request.allow_erasing,
+        allow_downgrade: !goal.only_up,
         ignore_recommended: request.no_recommends,
         ..SolverOptions::default()
     };

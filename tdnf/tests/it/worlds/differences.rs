@@ -120,20 +120,21 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "installed-stream-stays",
-        reason: "the stream of what is installed stays in use when what it requires is gone from the repositories; dnf leaves it",
+        reason: "the stream of what is installed stays in use when it or what it requires is gone from the repositories; dnf leaves it",
         fits: |case| {
-            let Some(stream) = case
-                .world
-                .modules
-                .as_ref()
-                .and_then(|modules| modules.n_requires)
-            else {
-                return false;
+            let installed = case.world.installed.iter();
+            let mut installed = installed.filter_map(|own| own.stream.as_deref());
+            let offered = |stream: &str| {
+                let mut all = case.world.offered();
+                all.any(|own| own.stream.as_deref() == Some(stream))
             };
-            let of = |own: &Package, stream: &str| own.stream.as_deref() == Some(stream);
-            let stream = format!("m:{stream}");
-            case.world.installed.iter().any(|own| of(own, "n:1"))
-                && !case.world.offered().any(|own| of(own, &stream))
+            let modules = case.world.modules.as_ref();
+            let required = modules.and_then(|modules| modules.n_requires);
+            let required = required.map(|stream| format!("m:{stream}"));
+            installed.any(|stream| {
+                let needs = required.as_deref().filter(|_| stream.starts_with("n:"));
+                !offered(stream) || needs.is_some_and(|needs| !offered(needs))
+            })
         },
     },
     Kind {
