@@ -38,6 +38,21 @@ pub(super) fn open(
     Ok((RootDir::open(root)?, db, lock))
 }
 
+/// As [`open`], for what only looks: an ndb database stays as it is.
+pub(super) fn open_to_test(
+    session: &Session<'_>,
+    elements: &[Element],
+) -> Outcome<(RootDir, Db, TransactionLock)> {
+    let root = &session.settings.root;
+    let location = session.db_location()?;
+    if location.backend != Backend::Ndb {
+        return open(session, elements);
+    }
+    check_format(&location)?;
+    let lock = session.database_lock(&location)?;
+    Ok((RootDir::open(root)?, Db::open_read(&location)?, lock))
+}
+
 /// Moves the database to where the rpm that has come looks for it, in the format that it keeps. Where that fails
 /// everything else is done, and the next change tries again.
 pub(crate) fn follow_rpm(session: &Session<'_>) -> Outcome<()> {

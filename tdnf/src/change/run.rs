@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
-use super::database::open;
+use super::database::{open, open_to_test};
 use super::elements::erase;
 use super::keys::rpm_version;
 use super::tell::{Teller, warning_line};
@@ -75,7 +75,7 @@ pub(super) fn run(
 /// Checks all that a transaction would check, and changes nothing.
 pub(super) fn test(session: &Session<'_>, elements: Vec<Element>) -> Outcome<()> {
     let phase = session.interrupt.guard();
-    let (root, db, _lock) = open(session, &elements)?;
+    let (root, db, _lock) = open_to_test(session, &elements)?;
     let cancelled = || session.interrupt.is_raised();
     let options = options(&session.settings, &db, &cancelled)?;
     session.printer.flush();

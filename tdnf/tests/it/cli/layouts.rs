@@ -261,6 +261,20 @@ fn an_ndb_database_stays_one_whatever_happens() {
     let failing = plain("failing", "1.0").lines("%pre -p <lua>\nerror('no')\n");
     let site = Site::with(&[layout.rpm("4.20.1"), plain("alpha", "1.0"), failing]);
     site.run(&["-y", "install", "rpm", "alpha"]).ok();
+    let file = site.root.join(layout.database);
+    let before = fs::read(&file).unwrap();
+    for words in [
+        &["-y", "--testonly", "erase", "alpha"][..],
+        &["-y", "--testonly", "install", "failing"],
+        &["-y", "--downloadonly", "install", "failing"],
+        &["--assumeno", "erase", "alpha"],
+        &["list", "installed"],
+    ] {
+        site.run(words);
+        layout.holds(&site, &["alpha", "rpm"]);
+        assert!(fs::read(&file).unwrap() == before, "{words:?}");
+    }
+    site.run(&["-y", "--testonly", "erase", "alpha"]).ok();
     site.run(&["-y", "install", "failing"]).failed();
     layout.holds(&site, &["alpha", "rpm"]);
     site.run(&["-y", "convert-db"])
