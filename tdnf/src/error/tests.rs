@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn the_table_is_ordered() {
     assert!(table::TABLE.windows(2).all(|pair| pair[0].0 <= pair[1].0));
-    assert_eq!(table::TABLE.len(), 160);
+    assert_eq!(table::TABLE.len(), 161);
 }
 
 #[test]

@@ -583,8 +583,8 @@ fn a_repository_published_between_index_and_parts_is_asked_again() {
         .next(REPOMD, [Answer::body(before.clone())]);
     repo.go().unwrap();
     // Where the next index is the same, the file is missing.
+    let repo = Repo::new();
     repo.site.server.always(REPOMD, Answer::body(before));
-    repo.site.server.forget();
     assert!(!repo.must_fail().is_empty());
     let asked = repo.site.server.seen_at(REPOMD).len();
     assert!(asked <= 3, "{asked} times asked for the index");
