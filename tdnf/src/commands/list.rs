@@ -7,6 +7,7 @@ use rpm_pkg::dep::DepGroup;
 use rpm_solv::{SelectFlags, SolvableId};
 
 use super::Command;
+use super::change::request;
 use super::operands::{Operand, Operands, keyword, words};
 use super::query::{RowDetail, installed, rows, select};
 use super::repoquery::extras;
@@ -105,6 +106,10 @@ fn choose(
     scope: Scope,
     words: &[String],
 ) -> Outcome<Vec<SolvableId>> {
+    if scope == Scope::Upgrades {
+        // What an update leaves out is no upgrade.
+        request(session)?.hide(packages);
+    }
     let named = named(session, packages, words)?;
     Ok(match scope {
         Scope::All => named,

@@ -150,6 +150,50 @@ fn a_security_fix_of_another_name_is_taken() {
 }
 
 #[test]
+fn check_update_names_what_an_update_would_take() {
+    if unprivileged() {
+        return;
+    }
+    let old = ["alpha", "beta", "gamma", "delta"].map(|name| plain(name, "1.0"));
+    let site = Site::with(&old);
+    site.run(&["-y", "install", "alpha", "beta", "gamma", "delta"])
+        .ok();
+    // A newer source package, a newer package that another repository hides, two plain updates.
+    let source = plain("alpha", "2.0").build_source();
+    let name = source.file_name().expect("a package has a name");
+    fs::copy(&source, site.path("repo").join(name)).expect("ours");
+    site.add(&plain("gamma", "2.0"));
+    site.add(&plain("delta", "2.0"));
+    publish(&site);
+    let other = site.path("other");
+    fs::create_dir(&other).expect("ours");
+    let beta = plain("beta", "2.0").build();
+    fs::copy(&beta, other.join("beta-2.0.rpm")).expect("ours");
+    createrepo::<&str>(&other, &[]);
+    let hidden = testkit::stage::open_section("other", &other) + "priority=90\n";
+    site.write("repos.d/other.repo", hidden);
+    for words in [&["check-update"][..], &["list", "upgrades"]] {
+        let listed = |more: &[&str]| {
+            let ran = site.run(&[&["-q", "--refresh"], more, words].concat()).ok();
+            let lines = ran.out.lines();
+            let mut names: Vec<String> = lines
+                .filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
+                .collect();
+            names.sort();
+            names
+        };
+        assert_eq!(listed(&[]), ["delta.noarch", "gamma.noarch"]);
+        assert_eq!(listed(&["--exclude=gamma"]), ["delta.noarch"]);
+        assert_eq!(listed(&["--exclude=delta-2*"]), ["gamma.noarch"]);
+    }
+    site.run(&["-y", "update"]).ok();
+    assert_eq!(
+        site.rpm_names(),
+        ["alpha-1.0", "beta-1.0", "delta-2.0", "gamma-2.0"]
+    );
+}
+
+#[test]
 fn what_is_held_back_is_named_in_json_too() {
     if unprivileged() {
         return;
