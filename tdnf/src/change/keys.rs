@@ -30,8 +30,7 @@ pub fn change_keys(session: &Session<'_>, new: &[KeyInfo], gone: &[KeyPlace]) ->
     };
     session.interrupt.during(Phase::Committed, || {
         write(session, new, gone)?;
-        record::done(session, &history, &begun, &before)?;
-        database::follow_rpm(session)
+        record::done(session, &history, &begun, &before)
     })
 }
 
@@ -45,6 +44,11 @@ pub(super) fn import(session: &Session<'_>, keys: &[KeyInfo]) -> Outcome<()> {
 }
 
 fn write(session: &Session<'_>, keys: &[KeyInfo], gone: &[KeyPlace]) -> Outcome<()> {
+    store(session, keys, gone)?;
+    database::follow_rpm(session)
+}
+
+fn store(session: &Session<'_>, keys: &[KeyInfo], gone: &[KeyPlace]) -> Outcome<()> {
     let store = KeyStore::of(&session.db_location()?);
     let (_, db, _lock) = database::open(session, &[])?;
     let stored = stored_keys(&store, Some(&db), session.settings.environment.now)?;

@@ -193,11 +193,12 @@ fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified
             return Err(stopped.failure);
         }
     };
-    let written = keys::import(session, &rest.accepted_keys)
+    // Where the database is the keys may be, too.
+    let written = follow_rpm(session)
+        .and_then(|()| keys::import(session, &rest.accepted_keys))
         .and_then(|()| record::done(session, &history, &begun, &before));
     hooks::after(session, plan);
     written.map_err(|failure| failure.hint(ONLY_THE_RECORD))?;
-    follow_rpm(session)?;
     if !session.settings.main.keepcache {
         rest.remove_cached();
     }

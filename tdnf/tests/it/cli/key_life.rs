@@ -6,6 +6,7 @@ use serde_json::Value;
 use testkit::fixtures::{oracle, unprivileged};
 use testkit::gpg::Gpg;
 use testkit::rpm::{Rpm, createrepo};
+use testkit::spec::Spec;
 
 use super::{Site, plain};
 
@@ -192,6 +193,43 @@ fn keys_are_where_the_rpm_of_the_root_is_set_to_keep_them() {
             fs::read_dir(site.path("root/var/lib/rpm/pubkeys")).map_or(0, Iterator::count);
         assert_eq!(in_files > 0, keyring != "rpmdb", "{keyring}");
     }
+}
+
+/// The rpm that comes says where its database is and where its keys: an accepted key goes there.
+#[test]
+fn an_accepted_key_goes_where_the_rpm_that_comes_with_it_looks() {
+    let Some(oracle) = oracle("sid").filter(|_| !unprivileged()) else {
+        return;
+    };
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    site.run(&["-y", "install", "alpha"]).ok();
+    let (gpg, fingerprint) = make_key(&site, "vendor");
+    let lines = [
+        "_dbpath %%{_usr}/lib/sysimage/rpm",
+        "_keyring fs",
+        "_db_backend sqlite",
+    ];
+    let lines: Vec<String> = lines.iter().map(|line| format!("'%%{line}'")).collect();
+    let install = format!(
+        "mkdir -p %{{buildroot}}/usr/lib/rpm; printf '%%s\\n' {} >%{{buildroot}}/usr/lib/rpm/macros",
+        lines.join(" ")
+    );
+    let spec = Spec::new("rpm", "6.1").license("none").about("Its macros.");
+    let rpm = site.add(&spec.install(&install).files("/usr/lib/rpm/macros"));
+    gpg.sign_package("vendor@tests.invalid", &rpm);
+    createrepo::<&str>(&site.path("repo"), &[]);
+    let key = site.path("vendor.asc").display().to_string();
+    site.write(
+        "repos.d/test.repo",
+        site.repo_text(&format!("gpgcheck=1\ngpgkey={key}")),
+    );
+    site.run(&["-y", "--refresh", "install", "rpm"]).ok();
+    let rpm = Rpm::of_root(&oracle, site.root.path());
+    let lower = fingerprint.to_lowercase();
+    assert!(rpm.program_ok("rpmkeys", &["--list"]).starts_with(&lower));
+    let file = format!("root/usr/lib/sysimage/rpm/pubkeys/gpg-pubkey-{lower}.key");
+    assert!(site.path(&file).exists() && rpm.all().len() == 2);
+    site.run(&["-y", "reinstall", "rpm"]).ok();
 }
 
 /// Packages and keys in one line: both go.
