@@ -126,12 +126,14 @@ fn has_scheme(text: &str) -> bool {
     well_formed && (rest.starts_with('/') || !rest.contains('/') && !rest.contains('.'))
 }
 
-/// Whether an `xml:base` is a path from the URL of the repository on (docs/reference/tdnf.md, 23). It may lead upwards:
-/// it stays on the server that names it.
-pub fn is_relative_base(base: &str) -> bool {
+/// Whether an `xml:base` is a path from the URL of the repository on (docs/reference/tdnf.md, 23). Only on this machine
+/// may it lead upwards: what stands beside a repository of a server is another's.
+pub fn is_relative_base(base: &str, repository_url: &str) -> bool {
+    let is_local = repository_url.starts_with("file:");
     let plain = |text: &str| {
         let clean = !text.chars().any(|c| c.is_control() || c == '\\');
-        clean && !text.is_empty() && !text.starts_with('/') && !has_scheme(text)
+        let inside = is_local || text.split('/').all(|part| part != "..");
+        clean && inside && !text.is_empty() && !text.starts_with('/') && !has_scheme(text)
     };
     let decoded = percent_decode_str(base).decode_utf8();
     base.len() <= MAX_HREF && plain(base) && decoded.is_ok_and(|decoded| plain(&decoded))

@@ -196,16 +196,16 @@ impl MetadataSet {
 /// [`MetadataSet::urls_of`] for these base URLs.
 fn urls_below(bases: &[String], href: &Href, base: Option<&str>) -> Result<Vec<String>> {
     let named: Vec<String>;
+    let from = bases.first().map_or("", String::as_str);
     let bases = match base {
         None => bases,
-        Some(base) if is_relative_base(base) => {
+        Some(base) if is_relative_base(base, from) => {
             let path = decode_percent(base);
             let below = bases.iter().map(|from| join_url(from, &path));
             named = below.collect::<Result<_>>()?;
             &named
         }
         Some(base) => {
-            let from = bases.first().map_or("", String::as_str);
             check_base(base, from).map_err(|e| Error::BadUrl {
                 url: redact(base),
                 why: e.to_string(),

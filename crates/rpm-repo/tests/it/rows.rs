@@ -158,8 +158,12 @@ fn row_34_href_absolute_url() {
     assert!(check_base("http://other/a%5c..%5cx", "http://h/repo/").is_err());
     assert!(check_base("http://other/a%0ax", "http://h/repo/").is_err());
     assert!(check_base("../x", "http://h/repo/").is_err());
-    for relative in ["../x", "pool", "pool/", "./a/b", "a%20b"] {
-        assert!(is_relative_base(relative), "{relative}");
+    for above in ["../x", "a/../../x", "%2e%2e/x", ".."] {
+        assert!(is_relative_base(above, "file:///srv/repo"), "{above}");
+        assert!(!is_relative_base(above, "https://h/repo/"), "{above}");
+    }
+    for relative in ["pool", "pool/", "./a/b", "a%20b"] {
+        assert!(is_relative_base(relative, "http://h/repo/"), "{relative}");
     }
     for other in [
         "",
@@ -174,7 +178,7 @@ fn row_34_href_absolute_url() {
         "a%0ab",
         "a%ffb",
     ] {
-        assert!(!is_relative_base(other), "{other}");
+        assert!(!is_relative_base(other, "file:///srv/repo"), "{other}");
     }
 }
 

@@ -17,6 +17,9 @@ fn pooled(site: &Site, base: &str) {
         site.www().join("pool").join(package),
     )
     .unwrap();
+    let below = site.www().join("meta/pool");
+    fs::create_dir(&below).unwrap();
+    fs::copy(site.path("repo").join(package), below.join(package)).unwrap();
     let out = site.www().join("meta").display().to_string();
     createrepo(
         &site.www().join("pool"),
@@ -35,9 +38,11 @@ fn the_base_of_packages_is_followed() {
         (&folder, "../pool", format!("file://{pool}")),
         (&folder, "../pool/", format!("file://{pool}")),
         (&folder, &on_disk[..], format!("file://{pool}")),
-        (&server, "../pool", absolute.clone()),
-        (&server, "%2e%2e/pool", absolute.clone()),
-        (&server, "x/../../pool", absolute.clone()),
+        (&folder, "%2e%2e/pool", format!("file://{pool}")),
+        (&folder, "x/../../pool", format!("file://{pool}")),
+        (&server, "pool", format!("{server}/pool")),
+        (&server, "./pool/", format!("{server}/pool")),
+        (&server, "%70ool", format!("{server}/pool")),
         (&server, &absolute, absolute.clone()),
     ];
     for (url, base, expected) in &cases {
@@ -71,7 +76,14 @@ fn the_base_of_packages_is_followed() {
         assert!(site.path("copy/meta/alpha-1-1.noarch.rpm").is_file());
         fs::remove_dir_all(site.path("copy")).unwrap();
     }
-    for bad in ["/pool", "..\\pool", "gopher://h/pool", &on_disk] {
+    for bad in [
+        "../pool",
+        "%2e%2e/pool",
+        "/pool",
+        "..\\pool",
+        "gopher://h/pool",
+        &on_disk,
+    ] {
         pooled(&site, bad);
         site.run(&["--refresh", "-y", "install", "alpha"]).failed();
         assert!(site.rpm_names().is_empty(), "{bad}");
