@@ -60,7 +60,7 @@ impl Matcher<'_> {
             }
         }
         match (best, newest) {
-            (Some(best), Some(installed)) => self.want_beside(name, best, installed),
+            (Some(best), Some(installed)) => self.want_beside(name, best, installed, plain),
             (Some(_), None) if self.request.nobest => self.want_one_of(name, &available),
             (Some(best), None) => self.want_unless_installed(best),
             (None, Some(installed)) => self.already_installed(installed),
@@ -69,13 +69,13 @@ impl Matcher<'_> {
         Ok(())
     }
 
-    /// Wants the best package of a name that is installed: a newer one, or another one of those
-    /// that stand side by side.
-    fn want_beside(&mut self, name: &str, best: SolvableId, installed: SolvableId) {
+    /// Wants the best package of a name that is installed: a newer one, or, where a version is named,
+    /// another one of those that stand side by side.
+    fn want_beside(&mut self, name: &str, best: SolvableId, installed: SolvableId, plain: bool) {
         let pool = &self.packages.pool;
         let newer = pool.compare_versions(best, installed).is_gt();
         let other = pool.evr(best) != pool.evr(installed);
-        if newer || (other && self.request.is_install_only(name)) {
+        if newer || (other && !plain && self.request.is_install_only(name)) {
             self.want_unless_installed(best);
         } else {
             self.already_installed(installed);

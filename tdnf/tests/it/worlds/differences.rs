@@ -39,6 +39,20 @@ pub(super) const KINDS: &[Kind] = &[
         },
     },
     Kind {
+        name: "excluded-is-erased",
+        reason: "excludes are about what comes: what is installed can be removed; dnf does not see it",
+        fits: |case| {
+            let sets = case.sets();
+            let erased = sets.is_some_and(|(own, peer)| {
+                *peer == case.world.before() && own.is_subset(peer) && own != peer
+            });
+            let mut lines = case.world.conf.iter().chain(&case.world.options);
+            case.is(&["erase", "autoremove"])
+                && erased
+                && lines.any(|line| line.contains("exclude"))
+        },
+    },
+    Kind {
         name: "protected-stays",
         reason: "what is protected stays and the rest goes; dnf refuses the whole",
         fits: |case| {
