@@ -30,7 +30,7 @@ pub struct Environment {
     pub user_cache: Option<PathBuf>,
     /// Variables of the user that scriptlets may see.
     pub script_variables: Vec<(OsString, OsString)>,
-    /// `SSL_CERT_FILE`: certificates that are trusted, whatever a section says.
+    /// `SSL_CERT_FILE`: certificates that are trusted where the configuration names none.
     pub ssl_cert_file: Option<String>,
     /// `http_proxy`.
     pub http_proxy: Option<String>,

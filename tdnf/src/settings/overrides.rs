@@ -81,13 +81,13 @@ pub(super) fn snapshot_time(
     Ok(vec![RepoOverride::of_all(key, value, place)])
 }
 
-/// `SSL_CERT_FILE`, as curl and C tdnf read it: for every section, unless `--setopt` names certificates.
-pub(super) fn certificates(general: &General, environment: &Environment) -> Option<RepoOverride> {
-    let key = "sslcacert";
-    let file = environment.ssl_cert_file.as_ref()?;
-    let is_set = general.setopt.iter().any(|pair| pair.key == key);
-    let place = Place::named("SSL_CERT_FILE");
-    (!is_set).then(|| RepoOverride::of_all(key, file, place))
+/// `SSL_CERT_FILE`, as curl reads it: where neither the configuration nor `--setopt` names certificates.
+pub(super) fn certificates(environment: &Environment, main: &mut MainConfig) -> Outcome<()> {
+    let file = environment.ssl_cert_file.as_ref();
+    if let Some(file) = file.filter(|_| main.sslcacert.is_none()) {
+        main.set("sslcacert", file, &Place::named("SSL_CERT_FILE"))?;
+    }
+    Ok(())
 }
 
 /// Applies `--setopt KEY=VALUE` to the configuration; returns those that name a repository.

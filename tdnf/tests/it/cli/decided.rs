@@ -250,10 +250,10 @@ fn certificates_and_the_time_to_connect_are_those_of_main() {
     let text =
         "[test]\nname=Test\nbaseurl=https://127.0.0.1:9/\nenabled=1\ngpgcheck=0\nretries=1\n";
     site.write("repos.d/test.repo", text);
-    let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
+    let plain_conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
     site.write(
         "tdnf.conf",
-        conf + "sslcacert=/absent/ca.pem\nconnect_timeout=soon\n",
+        plain_conf.clone() + "sslcacert=/absent/ca.pem\nconnect_timeout=soon\n",
     );
     let said = site.run(&["makecache"]).failed();
     said.says(&["/absent/ca.pem"]);
@@ -271,11 +271,15 @@ fn certificates_and_the_time_to_connect_are_those_of_main() {
         let mut command = site.command(words);
         answer(command.env("SSL_CERT_FILE", "/absent/variable.pem")).failed()
     };
+    with_variable(&["makecache"]).says(&["/absent/own.pem"]);
+    site.write("repos.d/test.repo", text);
+    with_variable(&["makecache"]).says(&["/absent/ca.pem"]);
+    site.write("tdnf.conf", plain_conf);
     with_variable(&["makecache"]).says(&["/absent/variable.pem"]);
     let set = "--setopt=sslcacert=/absent/set.pem";
-    with_variable(&[set, "makecache"]).says(&["/absent/own.pem"]);
+    with_variable(&[set, "makecache"]).says(&["/absent/set.pem"]);
     let of_one = "--setopt=test.sslcacert=/absent/one.pem";
-    with_variable(&[of_one, "makecache"]).says(&["/absent/one.pem"]);
+    with_variable(&[of_one, set, "makecache"]).says(&["/absent/one.pem"]);
     assert!(!said.text().contains("/absent/ca.pem"), "{said:?}");
 }
 
