@@ -221,7 +221,10 @@ fn surplus(request: &Request, packages: &Packages, solution: &Solution) -> Vec<S
     let limit = request.install_only_limit;
     let pool = &packages.pool;
     let steps = |erase: bool| {
-        let of_kind = move |step: &&TransactionStep| (step.kind == StepKind::Erase) == erase;
+        // What is put there again is counted where it stands.
+        let of_kind = move |step: &&TransactionStep| {
+            step.kind != StepKind::Reinstall && (step.kind == StepKind::Erase) == erase
+        };
         solution.steps.iter().filter(of_kind).map(|s| s.solvable)
     };
     let erased: BTreeSet<_> = steps(true).collect();
