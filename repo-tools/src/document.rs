@@ -1,5 +1,6 @@
 //! The three documents that list packages: their kinds, and a thread that writes one of them.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::ops::{ControlFlow, Range};
@@ -8,7 +9,7 @@ use std::sync::mpsc::Receiver;
 
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::{Ahead, Encoder, Format, PackedBlock, VerifiedReader, Written};
-use rpm_repo::layout::Href;
+use rpm_repo::layout::{Href, is_relative_base};
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other, primary};
@@ -68,7 +69,7 @@ impl MetadataDocument {
     }
 
     /// Calls `each` with the package's checksum and a function that writes its record again; in
-    /// primary a package without an `xml:base` gets `base`.
+    /// primary a package without an `xml:base` gets `base`, and one with a relative one that below `base`.
     pub fn each(
         self,
         name: &str,
@@ -79,9 +80,9 @@ impl MetadataDocument {
         let limits = XmlLimits::default();
         match self {
             MetadataDocument::Primary => primary::read(name, stream, &limits, &mut |package| {
-                let base = base.filter(|_| package.location_base().is_none());
+                let base = base.and_then(|base| moved_base(package.location_base(), base));
                 let location = package.refused_location();
-                let write = |out: &mut String| package.write_moved(location, base, out);
+                let write = |out: &mut String| package.write_moved(location, base.as_deref(), out);
                 each(package.checksum(), &write)
             }),
             MetadataDocument::Filelists => filelists::read(name, stream, &limits, &mut |package| {
@@ -94,6 +95,28 @@ impl MetadataDocument {
             }),
         }
     }
+}
+
+/// The base of a package whose repository lies at `base`; none if its own stays.
+fn moved_base<'b>(own: Option<&str>, base: &'b str) -> Option<Cow<'b, str>> {
+    let Some(own) = own else {
+        return Some(Cow::Borrowed(base));
+    };
+    // Only repositories on this machine are read here.
+    if !is_relative_base(own, "file:///") {
+        return None;
+    }
+    // `scheme:`, an empty part and the server stay.
+    let mut parts: Vec<&str> = base.trim_end_matches('/').split('/').collect();
+    for part in own.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.len() > 3 => drop(parts.pop()),
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    Some(Cow::Owned(parts.join("/")))
 }
 
 /// How files of repodata are made.
@@ -164,17 +187,15 @@ impl NewFile {
         Ok(file)
     }
 
-    /// Adds everything that `stream` has to give, which was opened at `from`; returns the last byte.
-    pub fn copy(&mut self, stream: &mut impl Read, from: &Path) -> Result<Option<u8>> {
+    /// Adds everything that `stream` has to give, which was opened at `from`.
+    pub fn copy(&mut self, stream: &mut impl Read, from: &Path) -> Result<()> {
         let mut block = vec![0; 64 << 10];
-        let mut last = None;
         loop {
             let count = stream.read(&mut block).map_err(Error::file(from, "read"))?;
             let Some(piece) = block.get(..count).filter(|piece| !piece.is_empty()) else {
-                return Ok(last);
+                return Ok(());
             };
             self.write(piece)?;
-            last = piece.last().copied();
         }
     }
 

@@ -11,6 +11,7 @@
 //! | [`state`] [`stage`] | what the last run saw; how new repodata take the place of old |
 //! | [`repository`] | an existing repository |
 //! | [`select`] [`merge`] | documents made of records of existing ones |
+//! | `modules` | module metadata of several files in one |
 //! | [`update`] | changing an existing repository's records |
 //! | [`check`] | whether a repository is what it says |
 //!
@@ -34,6 +35,7 @@ pub mod create;
 pub mod document;
 mod error;
 pub mod merge;
+mod modules;
 pub mod own;
 pub mod package;
 pub mod repository;

@@ -2,17 +2,22 @@
 //! packages, then each document is copied from record to record.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rpm_pkg::evr::Evr;
+use rpm_repo::compress::Format;
+use rpm_repo::comps::{self, Comps, GroupSet};
 use rpm_repo::repomd::RepomdRecord;
+use rpm_repo::xml::XmlLimits;
 
+use crate::create::{is_kind, packed_kind};
 use crate::document::{FileStyle, NewFile};
 use crate::error::{Error, Result};
+use crate::modules::{self, ModulesFile};
 use crate::repository::Repository;
 use crate::select::SelectedPackages;
 
@@ -118,19 +123,14 @@ pub fn updateinfo(
     }
     let mut file = NewFile::create(KIND, "updateinfo.xml", style)?;
     file.write(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<updates>\n")?;
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for repository in having {
         let mut ids = Vec::new();
         let (name, stream) = repository.open_kind(KIND)?;
-        rpm_repo::updateinfo::read(
-            &name,
-            stream,
-            &rpm_repo::xml::XmlLimits::default(),
-            &mut |a| {
-                ids.push(a.id.clone());
-                ControlFlow::Continue(())
-            },
-        )?;
+        rpm_repo::updateinfo::read(&name, stream, &XmlLimits::default(), &mut |a| {
+            ids.push(a.id.clone());
+            ControlFlow::Continue(())
+        })?;
         let (name, stream) = repository.open_kind(KIND)?;
         let mut ids = ids.into_iter();
         elements(
@@ -219,24 +219,116 @@ fn find_open(text: &[u8], mut from: usize, open: &[u8]) -> Option<usize> {
     None
 }
 
-/// Writes the text of all records of a kind, one after the other (modules are YAML documents).
-pub fn concatenated(
-    kind: &str,
-    stem: &str,
+/// Writes the module metadata of all repositories.
+pub(crate) fn modules(
     repositories: &[Arc<Repository>],
     style: &FileStyle,
 ) -> Result<Option<RepomdRecord>> {
-    let having = having(repositories, kind);
+    let having = having(repositories, modules::KIND);
     if having.is_empty() {
         return Ok(None);
     }
-    let mut file = NewFile::create(kind, stem, style)?;
+    let mut file = ModulesFile::create(style)?;
     for repository in having {
-        let (name, mut stream) = repository.open_kind(kind)?;
-        let last = file.copy(&mut stream, Path::new(&name))?;
-        if last.is_some_and(|last| last != b'\n') {
-            file.write(b"\n")?;
-        }
+        let (name, stream) = repository.open_kind(modules::KIND)?;
+        file.add(Path::new(&name), stream, false)?;
     }
     file.finish().map(Some)
+}
+
+/// Writes the comps of all repositories as one, plain and compressed. Of groups, environments and categories of one
+/// id the first gives the words, and all give packages and groups.
+pub(crate) fn comps(
+    repositories: &[Arc<Repository>],
+    style: &FileStyle,
+) -> Result<Vec<RepomdRecord>> {
+    const KIND: &str = "group";
+    let mut all: Option<Comps> = None;
+    for repository in repositories {
+        let mut records = repository.repomd.records.iter();
+        let Some(record) = records.find(|record| is_kind(&record.kind, KIND)) else {
+            continue;
+        };
+        let (name, stream) = repository.open_record(record)?;
+        let more = comps::read(&name, stream, &XmlLimits::default())?;
+        match &mut all {
+            Some(all) => add_comps(all, more),
+            None => all = Some(more),
+        }
+    }
+    let Some(all) = all else {
+        return Ok(Vec::new());
+    };
+    let text = comps::write(&all);
+    let written = |kind: &str, format: Format| {
+        let style = FileStyle {
+            format,
+            ..style.clone()
+        };
+        let mut file = NewFile::create(kind, "comps.xml", &style)?;
+        file.write(text.as_bytes())?;
+        file.finish()
+    };
+    let plain = written(KIND, Format::Plain)?;
+    if style.format == Format::Plain {
+        return Ok(vec![plain]);
+    }
+    let packed = packed_kind(KIND, style.format);
+    Ok(vec![plain, written(&packed, style.format)?])
+}
+
+fn add_comps(all: &mut Comps, more: Comps) {
+    for group in more.groups {
+        match all.groups.iter_mut().find(|one| one.id == group.id) {
+            Some(one) => {
+                let seen: HashSet<String> = one.packages.iter().map(|p| p.name.clone()).collect();
+                let new = group.packages.into_iter();
+                one.packages.extend(new.filter(|p| !seen.contains(&p.name)));
+            }
+            None => all.groups.push(group),
+        }
+    }
+    add_sets(&mut all.environments, more.environments);
+    add_sets(&mut all.categories, more.categories);
+    let new = more.langpacks.into_iter();
+    let new: Vec<_> = new.filter(|one| !all.langpacks.contains(one)).collect();
+    all.langpacks.extend(new);
+}
+
+fn add_sets(all: &mut Vec<GroupSet>, more: Vec<GroupSet>) {
+    for set in more {
+        let Some(one) = all.iter_mut().find(|one| one.id == set.id) else {
+            all.push(set);
+            continue;
+        };
+        for id in set.groups {
+            if !one.groups.contains(&id) {
+                one.groups.push(id);
+            }
+        }
+        for (id, default) in set.options {
+            if one.options.iter().all(|(known, _)| *known != id) {
+                one.options.push((id, default));
+            }
+        }
+    }
+}
+
+/// What machines of an architecture run, itself first; those of x86_64, ppc64 and s390x also run 32-bit packages.
+pub(crate) fn expanded(arch: &str) -> Vec<&str> {
+    let own: &[&str] = match arch {
+        "i386" => &["i486", "i586", "geode", "i686", "athlon"],
+        "x86_64" => &[
+            "ia32e", "amd64", "i386", "i486", "i586", "geode", "i686", "athlon",
+        ],
+        "ppc64" => &["ppc64pseries", "ppc64iseries", "ppc"],
+        "sparc64" => &["sparc64v", "sparc64v2"],
+        "sparc" => &["sparcv8", "sparcv9", "sparcv9v", "sparcv9v2"],
+        "s390x" => &["s390"],
+        "armhfp" => &["armv7hl", "armv7hnl"],
+        "arm" => &["armv5tel", "armv5tejl", "armv6l", "armv7l"],
+        "sh4" => &["sh4a"],
+        _ => &[],
+    };
+    std::iter::once(arch).chain(own.iter().copied()).collect()
 }

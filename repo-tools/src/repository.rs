@@ -1,9 +1,12 @@
 //! A repository in a directory.
 
+use std::ffi::OsString;
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use percent_encoding::percent_decode_str;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::Ahead;
 use rpm_repo::primary::{self, PrimaryPackage};
@@ -27,18 +30,12 @@ pub struct Repository {
 
 impl Repository {
     /// Opens the repository in `dir` (a path or a `file://` URL; the directory above `repodata` or
-    /// `repodata` itself).
+    /// `repodata` itself, by whatever name: `.` or a link).
     ///
     /// # Errors
-    /// No repomd.xml, or one that cannot be read.
+    /// No repomd.xml, or one that cannot be read; a URL of a server.
     pub fn open(dir: &Path) -> Result<Repository> {
-        let text = dir.to_string_lossy();
-        let dir = text.strip_prefix("file://").map_or(dir, Path::new);
-        let dir = if dir.file_name().is_some_and(|name| name == REPODATA) {
-            dir.parent().unwrap_or(dir)
-        } else {
-            dir
-        };
+        let dir = &root(&local(dir)?);
         let path = dir.join(REPODATA).join("repomd.xml");
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -94,5 +91,43 @@ impl Repository {
             ControlFlow::Continue(())
         })?;
         Ok(())
+    }
+}
+
+/// The path that a user's word means: a path, or a `file://` URL, encoded or not.
+fn local(word: &Path) -> Result<PathBuf> {
+    let Some((scheme, rest)) = word.to_str().and_then(|word| word.split_once("://")) else {
+        return Ok(word.to_owned());
+    };
+    if !scheme.eq_ignore_ascii_case("file") {
+        let word = word.display();
+        let what = "repo-tools reads directories only: fetch the repository first (tdnf reposync, mirror-sync)";
+        return Err(Error::Usage(format!("{word}: {what}")));
+    }
+    let rest = rest
+        .strip_prefix("localhost")
+        .filter(|rest| rest.starts_with('/'))
+        .unwrap_or(rest);
+    let decoded = PathBuf::from(decoded(rest));
+    let is_plain = !decoded.exists() && Path::new(rest).exists();
+    Ok(if is_plain { rest.into() } else { decoded })
+}
+
+/// A part of a URL without its percent-encoding.
+pub(crate) fn decoded(text: &str) -> OsString {
+    OsString::from_vec(percent_decode_str(text).collect())
+}
+
+/// The directory that holds `repodata`, if `dir` is that or `repodata` itself.
+fn root(dir: &Path) -> PathBuf {
+    let is_inside = !dir.join(REPODATA).exists() && dir.join("repomd.xml").is_file();
+    let real = is_inside.then(|| fs::canonicalize(dir).ok()).flatten();
+    let is_repodata = |dir: &Path| dir.file_name().is_some_and(|name| name == REPODATA);
+    let inside = [Some(dir), real.as_deref()];
+    let inside = inside.into_iter().flatten().find(|dir| is_repodata(dir));
+    match inside.map_or(Some(dir), Path::parent) {
+        // Of a name without a directory.
+        Some(here) if here.as_os_str().is_empty() => PathBuf::from("."),
+        above => above.unwrap_or(dir).to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use whole_file::Stamp;
 
 use crate::error::{Error, PackageFault, Result};
+use crate::modules;
 use crate::stage::WORK_DIR;
 
 /// Deepest nesting of directories.
@@ -45,6 +46,8 @@ pub struct FileChoice {
 pub struct Scan {
     /// Usable files, by file name, then by path.
     pub found: Vec<PackageFile>,
+    /// Files of module metadata, by path.
+    pub modules: Vec<PathBuf>,
     /// Files that cannot be indexed whatever they hold.
     pub bad: Vec<(PathBuf, PackageFault)>,
 }
@@ -59,14 +62,19 @@ pub fn scan(dir: &Path, choice: &FileChoice) -> Result<Scan> {
         Some(list) => {
             let mut seen = HashSet::new();
             for name in list {
-                let name = name.strip_prefix("./").unwrap_or(name);
-                if seen.insert(name) && !choice.is_excluded(name) {
-                    scan.add(dir, name);
+                let name = rpm_repo::layout::tidied(name);
+                if choice.is_excluded(&name) || !seen.insert(name.clone()) {
+                    continue;
+                }
+                match modules::is_named_so(&name) {
+                    true => scan.modules.push(dir.join(&*name)),
+                    false => scan.add(dir, &name),
                 }
             }
         }
         None => scan.walk(dir, "", choice, &mut Vec::new())?,
     }
+    scan.modules.sort_unstable();
     scan.found.sort_unstable_by(|a, b| {
         (a.file_name(), a.location.as_str()).cmp(&(b.file_name(), b.location.as_str()))
     });
@@ -143,6 +151,8 @@ impl Scan {
                 self.walk(dir, &location, choice, above)?;
             } else if !is_dir && is_package && !choice.is_excluded(&location) {
                 self.add(dir, &location);
+            } else if !is_dir && modules::is_named_so(name) && !choice.is_excluded(&location) {
+                self.modules.push(entry.path());
             }
         }
         above.pop();

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
@@ -19,6 +20,8 @@ use crate::error::{Error, Result};
 pub const WORK_DIR: &str = ".repo-tools";
 /// The repository's own directory.
 pub const REPODATA: &str = "repodata";
+/// The file in it that lists the others.
+const INDEX: &str = "repomd.xml";
 
 /// The right to change a repository, and the place to do it.
 #[derive(Debug)]
@@ -128,7 +131,9 @@ impl RepoChange {
             sync(&path)?;
         }
         sync(&new)?;
-        if repodata.exists() {
+        if is_here(&repodata) {
+            fill(&new, &repodata)?;
+        } else if repodata.exists() {
             self.exchange(&new, &repodata)?;
         } else {
             fs::rename(&new, &repodata).map_err(Error::file(&repodata, "create"))?;
@@ -156,6 +161,56 @@ impl RepoChange {
         whole_file::replace(&path, state, Access::Umask, Durability::Cache)
             .map_err(Error::file(&path, "replace"))
     }
+}
+
+/// Whether a directory is the one that this program was started in.
+fn is_here(dir: &Path) -> bool {
+    let id = |dir: &Path| fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()));
+    id(dir).is_some_and(|dir| id(Path::new(".")) == Some(dir))
+}
+
+/// Gives a directory the files of another: who stands in it stays in it. `repomd.xml` comes last, then what it
+/// replaces goes. Names with checksums leave readers under way what they read.
+fn fill(new: &Path, repodata: &Path) -> Result<()> {
+    let mut names = files_below(new)?;
+    for name in &names {
+        let (from, to) = (new.join(name), repodata.join(name));
+        let dir = to.parent().unwrap_or(repodata);
+        fs::create_dir_all(dir).map_err(Error::file(dir, "create"))?;
+        if name != Path::new(INDEX) {
+            fs::rename(&from, &to).map_err(Error::file(&to, "replace"))?;
+        }
+    }
+    let index = repodata.join(INDEX);
+    fs::rename(new.join(INDEX), &index).map_err(Error::file(&index, "replace"))?;
+    sync(repodata)?;
+    names.sort_unstable();
+    for name in files_below(repodata)? {
+        if names.binary_search(&name).is_err() {
+            let path = repodata.join(name);
+            fs::remove_file(&path).map_err(Error::file(&path, "remove"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The files of a directory and of those in it.
+fn files_below(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(below) = open.pop() {
+        let here = dir.join(&below);
+        for entry in fs::read_dir(&here).map_err(Error::file(&here, "read"))? {
+            let entry = entry.map_err(Error::file(&here, "read"))?;
+            let kind = entry.file_type().map_err(Error::file(&here, "read"))?;
+            let name = below.join(entry.file_name());
+            match kind.is_dir() {
+                true => open.push(name),
+                false => files.push(name),
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn sync(path: &Path) -> Result<()> {

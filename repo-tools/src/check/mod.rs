@@ -6,14 +6,15 @@ mod packages;
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rpm_repo::compress::{Format, HashingReader};
+use rpm_repo::layout::{check_base, is_relative_base};
 use rpm_repo::repomd::RepomdRecord;
 
 use crate::document::MetadataDocument;
 use crate::error::{Error, Result};
-use crate::repository::Repository;
+use crate::repository::{Repository, decoded};
 
 /// What is checked.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,8 @@ pub struct CheckReport {
 /// What the documents say of a package.
 struct CheckEntry {
     location: String,
-    base: bool,
+    /// `xml:base`.
+    base: Option<String>,
     size: u64,
     time: u64,
     checksum_type: String,
@@ -75,7 +77,13 @@ pub fn run(repository: &Repository, checks: &CheckChoice) -> Result<CheckReport>
     }
     let entries = read_documents(repository, &mut report)?;
     report.packages = entries.len();
-    report.elsewhere = entries.iter().filter(|entry| entry.base).count();
+    for entry in &entries {
+        match place(repository, entry) {
+            Ok(Some(_)) => {}
+            Ok(None) => report.elsewhere += 1,
+            Err(problem) => report.problems.push(problem),
+        }
+    }
     if checks.packages {
         report
             .problems
@@ -85,6 +93,40 @@ pub fn run(repository: &Repository, checks: &CheckChoice) -> Result<CheckReport>
         report.problems.extend(closure::run(repository)?);
     }
     Ok(report)
+}
+
+/// The URL of a repository on this machine, for the rules about bases.
+const LOCAL: &str = "file:///";
+
+/// Where the file of a package lies; none if on a server.
+///
+/// # Errors
+/// Clients refuse its `xml:base`.
+fn place(
+    repository: &Repository,
+    entry: &CheckEntry,
+) -> std::result::Result<Option<PathBuf>, String> {
+    let path = match entry.base.as_deref() {
+        None => repository.dir.clone(),
+        Some(base) if is_relative_base(base, LOCAL) => repository.dir.join(decoded(base)),
+        Some(base) if is_of_server(base) => return Ok(None),
+        Some(base) => {
+            check_base(base, LOCAL).map_err(|why| format!("{}: {why}", entry.location))?;
+            PathBuf::from(decoded(base.trim_start_matches("file://")))
+        }
+    };
+    // Some tools write locations encoded: clients try that reading last.
+    let written = path.join(&entry.location);
+    let read = path.join(decoded(&entry.location));
+    let is_encoded = !written.exists() && read.exists();
+    Ok(Some(if is_encoded { read } else { written }))
+}
+
+fn is_of_server(base: &str) -> bool {
+    let scheme = base
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("http" | "https" | "ftp"))
 }
 
 fn check_record(repository: &Repository, record: &RepomdRecord) -> std::result::Result<(), String> {
@@ -135,7 +177,7 @@ fn read_documents(repository: &Repository, report: &mut CheckReport) -> Result<V
         }
         entries.push(CheckEntry {
             location: package.location().to_owned(),
-            base: package.location_base().is_some(),
+            base: package.location_base().map(str::to_owned),
             size: package.package_size(),
             time: package.file_time(),
             checksum_type: package.checksum_type().to_owned(),

@@ -44,14 +44,15 @@ fn check(
     entry: &CheckEntry,
     reader: &mut PackageReader,
 ) -> Option<String> {
-    if entry.base || entry.location.is_empty() {
+    let name = &entry.location;
+    if name.is_empty() {
         return None;
     }
-    let name = &entry.location;
+    // A base that is refused was named before.
+    let path = super::place(repository, entry).ok().flatten()?;
     let Some(checksum) = DigestAlgo::from_name(&entry.checksum_type) else {
         return Some(format!("{name}: unknown checksum {}", entry.checksum_type));
     };
-    let path = repository.dir.join(name);
     match std::fs::metadata(&path) {
         Err(error) => return Some(format!("{name}: {error}")),
         Ok(meta) if meta.len() != entry.size => {
@@ -65,7 +66,7 @@ fn check(
     }
     let style = RecordStyle {
         checksum,
-        base: None,
+        base: entry.base.clone(),
         changelogs: entry.changelogs,
     };
     let mut texts = Default::default();

@@ -9,11 +9,12 @@ use rpm_repo::compress::Format;
 use rpm_repo::other::CHANGELOG_LIMIT;
 use rpm_repo::repomd::Repomd;
 
-use super::{RunContext, checksum, example, number, workers};
+use super::{NO_DATABASE, RunContext, checksum, example, number, workers};
 use crate::create::{self, CreateOptions, Extra};
 use crate::document::format;
 use crate::error::{Error, Result};
 use crate::package::RecordStyle;
+use crate::repository::Repository;
 use crate::scan::FileChoice;
 
 /// Most earlier revisions that `--deltas` looks back to.
@@ -118,6 +119,12 @@ pub(super) struct Create {
     /// Open every package
     #[arg(long)]
     no_update: bool,
+    /// Index the packages of the old metadata, and those of --pkglist and --includepkg
+    #[arg(long, conflicts_with_all = ["no_update", "cut_dirs"])]
+    recycle_pkglist: bool,
+    /// Without old metadata in the output directory: take over records of those here
+    #[arg(long, value_name = "DIR", conflicts_with = "no_update")]
+    update_md_path: Vec<PathBuf>,
     /// A file of the same name counts as unchanged
     #[arg(long)]
     skip_stat: bool,
@@ -127,9 +134,18 @@ pub(super) struct Create {
     /// Leave out packages that cannot be used, with a warning each
     #[arg(long)]
     skip_broken: bool,
-    /// Accepted: databases for yum are not made
+    /// Exit with 2 if packages could not be used
+    #[arg(long)]
+    pub(super) error_exit_val: bool,
+    /// Accepted with a warning: databases for yum are not made
     #[arg(long, short = 'd')]
     database: bool,
+    /// Accepted with a warning: databases for yum are not made
+    #[arg(long, hide = true)]
+    local_sqlite: bool,
+    /// Accepted with a warning: checksums are known from the last run
+    #[arg(long, short = 'c', value_name = "DIR", hide = true)]
+    cachedir: Option<PathBuf>,
     #[command(flatten)]
     _accepted: CreateCompat,
 }
@@ -140,12 +156,6 @@ struct CreateCompat {
     /// Take over records of unchanged packages (done anyway)
     #[arg(long = "update")]
     _update: bool,
-    /// Accepted: errors always show in the exit code
-    #[arg(long = "error-exit-val")]
-    _error_exit_val: bool,
-    /// Accepted: checksums are known from the last run
-    #[arg(long = "cachedir", short = 'c', value_name = "DIR")]
-    _cachedir: Option<PathBuf>,
     /// Accepted: done anyway
     #[arg(long = "pretty", short = 'p', hide = true)]
     _pretty: bool,
@@ -159,14 +169,8 @@ struct CreateCompat {
     #[arg(long = "keep-all-metadata", hide = true)]
     _keep_all_metadata: bool,
     /// Accepted: done anyway
-    #[arg(long = "local-sqlite", hide = true)]
-    _local_sqlite: bool,
-    /// Accepted: done anyway
     #[arg(long = "compatibility", hide = true)]
     _compatibility: bool,
-    /// Accepted: done anyway
-    #[arg(long = "recycle-pkglist", hide = true)]
-    _recycle_pkglist: bool,
 }
 
 fn record(text: &str) -> std::result::Result<(String, PathBuf), &'static str> {
@@ -179,11 +183,7 @@ fn record(text: &str) -> std::result::Result<(String, PathBuf), &'static str> {
 impl Create {
     pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let options = self.options(session)?;
-        if self.database {
-            session
-                .printer
-                .err("Warning: databases for yum (--database) are not written");
-        }
+        self.say_unused(session, &options);
         let outcome = create::run(&options, &session.printer)?;
         let what = if outcome.changed {
             format!("{} packages, {} read", outcome.packages, outcome.read)
@@ -194,6 +194,23 @@ impl Create {
             .printer
             .info(&format!("{}: {what}", options.out.display()));
         Ok(())
+    }
+
+    /// Says what is taken and has no effect.
+    fn say_unused(&self, session: &RunContext, options: &CreateOptions) {
+        let warn = |what: &str| session.printer.err(&format!("Warning: {what}"));
+        if self.database || self.local_sqlite {
+            warn(NO_DATABASE);
+        }
+        if self.cachedir.is_some() {
+            warn("--cachedir is not used: checksums are known from the last run");
+        }
+        if !self.update_md_path.is_empty() && Repository::open(&options.out).is_ok() {
+            let out = options.out.display();
+            warn(&format!(
+                "--update-md-path is not read: {out} has metadata of its own"
+            ));
+        }
     }
 
     fn options(&self, session: &RunContext) -> Result<CreateOptions> {
@@ -215,6 +232,12 @@ impl Create {
             cut_dirs: self.cut_dirs.unwrap_or(0),
             workers: workers(self.workers),
             update: !self.no_update,
+            recycle: self.recycle_pkglist,
+            other_old: self
+                .update_md_path
+                .iter()
+                .map(|path| self.based(path))
+                .collect(),
             skip_stat: self.skip_stat,
             retain: self.retain_old_md.unwrap_or(1),
             deltas: self.deltas.unwrap_or(0).min(MAX_DELTAS),

@@ -1,14 +1,16 @@
 //! `mergerepo --repo A --repo B -o OUT`.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
+use rpm_repo::layout::file_url;
 use rpm_repo::repomd::{Repomd, RepomdRecord};
 
-use super::{RunContext, example};
+use super::{NO_DATABASE, RunContext, example};
 use crate::create::{Extra, add_record, load, write_repomd};
 use crate::document::{FileStyle, format};
 use crate::error::{Error, Result};
@@ -33,15 +35,24 @@ pub(super) struct Merge {
         hide_default_value = true
     )]
     outputdir: PathBuf,
-    /// Take these architectures only
-    #[arg(long, short, value_name = "ARCH", value_delimiter = ',')]
+    /// Take these architectures only, and noarch
+    #[arg(long, short, value_name = "ARCH")]
     archlist: Vec<String>,
+    /// Take also what machines of these architectures run
+    #[arg(long, requires = "archlist")]
+    arch_expand: bool,
     /// Of several packages of one name and architecture: repo (the first), ts (the newest file), nvr (the highest version)
     #[arg(long, value_parser = method)]
     method: Option<Method>,
     /// Take all versions
     #[arg(long)]
     all: bool,
+    /// Bases that begin so begin with --repo-prefix-replace instead
+    #[arg(long, value_name = "PREFIX", requires = "repo_prefix_replace", value_parser = NonEmptyStringValueParser::new())]
+    repo_prefix_search: Option<String>,
+    /// What takes the place of --repo-prefix-search
+    #[arg(long, value_name = "PREFIX", requires = "repo_prefix_search")]
+    repo_prefix_replace: Option<String>,
     /// Locations stay as they are
     #[arg(long)]
     omit_baseurl: bool,
@@ -60,6 +71,9 @@ pub(super) struct Merge {
     /// File names without checksum
     #[arg(long)]
     simple_md_filenames: bool,
+    /// Accepted with a warning: databases for yum are not made
+    #[arg(long, short = 'd')]
+    database: bool,
     #[command(flatten)]
     _accepted: MergeCompat,
 }
@@ -70,9 +84,6 @@ struct MergeCompat {
     /// File names with checksum (done anyway)
     #[arg(long = "unique-md-filenames")]
     _unique: bool,
-    /// Accepted: databases for yum are not made
-    #[arg(long = "database", short = 'd')]
-    _database: bool,
     /// Accepted: done anyway
     #[arg(long = "no-database")]
     _no_database: bool,
@@ -90,17 +101,20 @@ fn method(word: &str) -> std::result::Result<Method, &'static str> {
 impl Merge {
     pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let out = &self.outputdir;
+        if self.database {
+            session.printer.err(&format!("Warning: {NO_DATABASE}"));
+        }
         let mut repositories = Vec::new();
         for repo in &self.repos {
             let repository = Arc::new(Repository::open(Path::new(repo))?);
-            let base = (!self.omit_baseurl).then(|| repo.clone());
-            repositories.push((repository, base));
+            let base = (!self.omit_baseurl).then(|| self.base(repo, &repository.dir));
+            repositories.push((repository, base.transpose()?));
         }
         let method = match self.method {
             _ if self.all => Method::All,
             method => method.unwrap_or(Method::First),
         };
-        let sources = merge::choose(&repositories, method, &self.archlist)?;
+        let sources = merge::choose(&repositories, method, &self.arches())?;
         std::fs::create_dir_all(out).map_err(Error::file(out, "create"))?;
         let stage = RepoChange::open(out)?;
         let style = FileStyle {
@@ -138,21 +152,45 @@ impl Merge {
         Ok(())
     }
 
-    /// comps of the first repository that has one, advisories and modules of all.
+    /// The URL from which clients can read the packages of a repository that was typed as `repo`.
+    fn base(&self, repo: &str, dir: &Path) -> Result<String> {
+        let absolute = std::path::absolute(dir).map_err(Error::file(dir, "read"))?;
+        // Clients refuse a base with `..`.
+        let leads_up = absolute
+            .components()
+            .any(|part| part == Component::ParentDir);
+        let real = leads_up.then(|| std::fs::canonicalize(dir)).transpose();
+        let path = real.map_err(Error::file(dir, "read"))?.unwrap_or(absolute);
+        let url = file_url(&path);
+        let (Some(old), Some(new)) = (&self.repo_prefix_search, &self.repo_prefix_replace) else {
+            return Ok(url);
+        };
+        let encoded = |rest: &str| file_url(Path::new(rest)).split_off("file://".len());
+        let of_url = url.strip_prefix(old.as_str()).map(str::to_owned);
+        let of_path = || path.to_str()?.strip_prefix(old.as_str()).map(encoded);
+        let of_word = || repo.strip_prefix(old.as_str()).map(encoded);
+        let rest = of_url.or_else(of_path).or_else(of_word);
+        Ok(rest.map_or(url, |rest| format!("{new}{rest}")))
+    }
+
+    /// The architectures that are taken besides noarch; none are all.
+    fn arches(&self) -> Vec<String> {
+        let words = self.archlist.iter().flat_map(|list| list.split([',', ';']));
+        let words = words.filter(|word| !word.is_empty());
+        match self.arch_expand {
+            true => words.flat_map(merge::expanded).map(str::to_owned).collect(),
+            false => words.map(str::to_owned).collect(),
+        }
+    }
+
+    /// comps, advisories and modules of all.
     fn others(
         &self,
         repositories: &[Arc<Repository>],
         style: &FileStyle,
         records: &mut Vec<RepomdRecord>,
     ) -> Result<()> {
-        let own = self.groupfile.clone();
-        let first = || {
-            repositories
-                .iter()
-                .find_map(|r| Some(r.file(r.repomd.record("group")?)))
-        };
-        let group = own.or_else(|| first().filter(|_| !self.nogroups));
-        if let Some(path) = group {
+        if let Some(path) = self.groupfile.clone() {
             let loaded = load(&[Extra {
                 kind: "group".to_owned(),
                 path,
@@ -162,16 +200,13 @@ impl Merge {
             for loaded in &loaded {
                 add_record(loaded, style, records)?;
             }
+        } else if !self.nogroups {
+            records.extend(merge::comps(repositories, style)?);
         }
         if !self.noupdateinfo {
             records.extend(merge::updateinfo(repositories, style)?);
         }
-        records.extend(merge::concatenated(
-            "modules",
-            "modules.yaml",
-            repositories,
-            style,
-        )?);
+        records.extend(merge::modules(repositories, style)?);
         Ok(())
     }
 }

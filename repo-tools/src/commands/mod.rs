@@ -3,6 +3,7 @@
 mod check;
 mod create;
 mod diff;
+mod foreign;
 mod merge;
 mod modify;
 mod prune;
@@ -26,7 +27,13 @@ const MAX_WORKERS: usize = 64;
 const PROGRAM: &str = "repo-tools";
 
 /// Commands by whose names, with or without `_c` behind it, the program may be started.
-const LINKS: [&str; 3] = ["createrepo", "modifyrepo", "mergerepo"];
+const LINKS: [&str; 4] = ["createrepo", "modifyrepo", "mergerepo", "sqliterepo"];
+
+/// The version of createrepo_c whose options and metadata these are.
+const PEER_VERSION: &str = "0.17.3";
+
+/// What is said of options that ask for databases.
+pub(crate) const NO_DATABASE: &str = "databases for yum (--database) are not written";
 
 const EXIT_CODES: &str =
     "Exit codes: 0 done; 1 something is wrong and was named; 2 the arguments cannot be used.";
@@ -80,17 +87,25 @@ pub fn run(mut words: Vec<String>) -> u8 {
         .first()
         .map(|word| word.rsplit('/').next().unwrap_or(word));
     let program = program.map(|program| program.strip_suffix("_c").unwrap_or(program));
-    if let Some(name) = LINKS.into_iter().find(|name| Some(*name) == program) {
-        // The version is the program's; a usage names what can be typed anywhere.
-        let version = matches!(words.get(1).map(String::as_str), Some("--version" | "-V"));
-        if !version {
-            words.insert(1, name.to_owned());
+    let link = LINKS.into_iter().find(|name| Some(*name) == program);
+    if let Some(name) = link {
+        let mut options = words.iter().skip(1).take_while(|word| *word != "--");
+        if options.any(|word| matches!(word.as_str(), "--version" | "-V")) {
+            return tell_version();
         }
+        if name == "sqliterepo" {
+            let printer = Printer::standard(OutputMode::default());
+            return failed(&Error::Usage(NO_DATABASE.to_owned()), 1, &printer);
+        }
+        // A usage names what can be typed anywhere.
+        words.insert(1, name.to_owned());
         words[0] = PROGRAM.to_owned();
     }
+    let command = words.iter().skip(1).find(|word| !word.starts_with('-'));
+    let command = command.cloned();
     let line = match RepoToolsLine::try_parse_from(words) {
         Ok(line) => line,
-        Err(error) => return refused(&error),
+        Err(error) => return refused(&error, command.as_deref(), link.is_some()),
     };
     let printer = Printer::standard(line.mode());
     let wanted = std::env::var_os(cli_kit::LOG_VARIABLE);
@@ -102,13 +117,34 @@ pub fn run(mut words: Vec<String>) -> u8 {
     let code = match line.command.run(&session) {
         Ok(()) if printer.failed().is_some() => 1,
         Ok(()) => 0,
-        Err(error) => failed(&error, &printer),
+        Err(error) => failed(&error, line.exit_code(&error, link.is_some()), &printer),
     };
     printer.flush();
     code
 }
 
+/// What scripts that ask the version of createrepo_c read.
+fn tell_version() -> u8 {
+    let own = env!("CARGO_PKG_VERSION");
+    let printer = Printer::standard(OutputMode::default());
+    printer.crit(&format!("Version: {PEER_VERSION} ({PROGRAM} {own})"));
+    printer.flush();
+    0
+}
+
 impl RepoToolsLine {
+    /// The exit code of an error: under the names of createrepo_c and its kin the codes are theirs.
+    fn exit_code(&self, error: &Error, is_linked: bool) -> u8 {
+        let asked = match &self.command {
+            RepoCommand::Createrepo(create) => create.error_exit_val,
+            _ => false,
+        };
+        match error {
+            Error::BadPackages { .. } if asked || is_linked => 2,
+            error => usage_code(error.exit_code(), is_linked),
+        }
+    }
+
     fn mode(&self) -> OutputMode {
         OutputMode {
             quiet: self.quiet,
@@ -144,18 +180,27 @@ pub fn parser() -> clap::Command {
     RepoToolsLine::command()
 }
 
-fn failed(error: &Error, printer: &Printer) -> u8 {
-    printer.err(&format!("Error({}) : {error}", error.exit_code()));
-    error.exit_code()
+fn failed(error: &Error, code: u8, printer: &Printer) -> u8 {
+    printer.err(&format!("Error({code}) : {error}"));
+    code
+}
+
+/// createrepo_c and its kin end with 1 where arguments cannot be used.
+fn usage_code(code: u8, is_linked: bool) -> u8 {
+    match code {
+        2 if is_linked => 1,
+        code => code,
+    }
 }
 
 /// Answers words that are no command: they ask for help, or are wrong.
-fn refused(error: &clap::Error) -> u8 {
+fn refused(error: &clap::Error, command: Option<&str>, is_linked: bool) -> u8 {
     let printer = Printer::standard(OutputMode::default());
-    match unfit(error) {
-        Some(error) => failed(&error, &printer),
+    let foreign = || foreign::reason(command, error).map(Error::Usage);
+    match unfit(error).or_else(foreign) {
+        Some(error) => failed(&error, usage_code(error.exit_code(), is_linked), &printer),
         None if printer.no_command(error) => 0,
-        None => 2,
+        None => usage_code(2, is_linked),
     }
 }
 

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::compress::{Expected, Format, VerifiedReader};
+use rpm_repo::modules::ModuleIndex;
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
-use rpm_repo::{comps, modules, updateinfo};
+use rpm_repo::{comps, updateinfo};
 
 use crate::document::{FileStyle, NewFile};
 use crate::error::{Error, Result};
+use crate::modules::{self, ModulesFile};
+use crate::repository::Repository;
 
 /// A file to be taken in.
 #[derive(Debug, Clone)]
@@ -63,10 +66,35 @@ fn check(extra: &Extra) -> Result<()> {
             ControlFlow::Continue(())
         })
         .map(drop)?,
-        "modules" => modules::read(&name, open(&extra.path)?).map(drop)?,
+        modules::KIND => {
+            ModuleIndex::read(&name, open(&extra.path)?)?;
+            if rpm_repo::modules::read(&name, open(&extra.path)?)? == Default::default() {
+                let what = "it holds no module documents".to_owned();
+                let path = extra.path.clone();
+                return Err(Error::Damaged { path, what });
+            }
+        }
         _ => {}
     }
     Ok(())
+}
+
+/// Writes module metadata of several files, and of the record of `old` what they do not replace.
+pub(super) fn write_modules(
+    loaded: &[&LoadedExtras],
+    old: Option<&Repository>,
+    style: &FileStyle,
+) -> Result<RepomdRecord> {
+    let mut file = ModulesFile::create(style)?;
+    for loaded in loaded {
+        let path = &loaded.extra.path;
+        file.add(path, open(path)?, false)?;
+    }
+    if let Some(old) = old.filter(|old| old.repomd.record(modules::KIND).is_some()) {
+        let (name, stream) = old.open_kind(modules::KIND)?;
+        file.add(Path::new(&name), stream, true)?;
+    }
+    file.finish()
 }
 
 /// Writes the file into the new repodata and adds its record, instead of one of the same type. comps
@@ -89,8 +117,7 @@ pub(crate) fn add_record(
             ..style.clone()
         };
         records.push(write(extra, "group", &plain)?);
-        let kind = format!("group{}", format.suffix().replace('.', "_"));
-        records.push(write(extra, &kind, &style)?);
+        records.push(write(extra, &packed_kind("group", format), &style)?);
     } else {
         records.push(write(extra, &extra.kind, &style)?);
     }
@@ -100,6 +127,11 @@ pub(crate) fn add_record(
 /// Writes the file into the new repodata and describes it.
 pub(crate) fn add_one(loaded: &LoadedExtras, style: &FileStyle) -> Result<RepomdRecord> {
     write(&loaded.extra, &loaded.extra.kind, style)
+}
+
+/// The type of the compressed form of a record that is there twice (`group_gz`).
+pub(crate) fn packed_kind(kind: &str, format: Format) -> String {
+    format!("{kind}{}", format.suffix().replace('.', "_"))
 }
 
 /// Whether a record is of a kind or another form of it (`group_gz` of `group`).

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use cli_kit::Printer;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 
@@ -15,6 +16,7 @@ use crate::error::{Error, PackageFault, Result};
 use crate::package::Noted;
 use crate::repository::Repository;
 use crate::scan::PackageFile;
+use crate::stage::REPODATA;
 use crate::state;
 
 /// Whether a record, or a database for yum made of it, describes the packages: such records never
@@ -41,6 +43,49 @@ pub(super) fn href(location: &str, options: &CreateOptions) -> Result<String> {
             fault: PackageFault::Location(why),
         }),
     }
+}
+
+/// The files of the old metadata, by [`href`] the other way round.
+///
+/// # Errors
+/// The old primary cannot be read.
+pub(super) fn recycled(
+    options: &CreateOptions,
+    old: Option<&Repository>,
+    printer: &Printer,
+) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    if let Some(old) = old {
+        let prefix = options.prefix.trim_end_matches('/');
+        old.packages(&mut |_, package| {
+            let location = package.location();
+            let below = location.strip_prefix(prefix);
+            let below = below.and_then(|rest| rest.strip_prefix('/'));
+            let file = below.filter(|_| !prefix.is_empty()).unwrap_or(location);
+            if package.location_base() == options.style.base.as_deref() {
+                files.push(file.to_owned());
+            }
+        })?;
+    }
+    if files.is_empty() {
+        printer.err("Warning: --recycle-pkglist: the old metadata list no packages");
+    }
+    Ok(files)
+}
+
+/// Whether a file of module metadata in the tree counts: in `repodata` of this repository none does (what its
+/// record holds stays anyway), in that of another one the file that its repomd.xml lists.
+pub(super) fn is_wanted(path: &Path, options: &CreateOptions) -> bool {
+    let above = path.parent().filter(|above| above.ends_with(REPODATA));
+    let Some(root) = above.and_then(Path::parent) else {
+        return true;
+    };
+    let is_own = fs::canonicalize(root).ok() == fs::canonicalize(&options.out).ok();
+    let listed = |repository: Repository| {
+        let record = repository.repomd.record(crate::modules::KIND);
+        record.is_some_and(|record| path.ends_with(record.href.path()))
+    };
+    !is_own && Repository::open(root).is_ok_and(listed)
 }
 
 /// All options that decide what metadata look like, in one line: first those that decide a

@@ -28,7 +28,8 @@ use crate::scan::{FileChoice, PackageFile, Scan, scan};
 use crate::stage::RepoChange;
 use crate::state::{self, FinishedRun};
 pub use extras::Extra;
-pub(crate) use extras::{add_one, add_record, is_kind, load};
+use extras::LoadedExtras;
+pub(crate) use extras::{add_one, add_record, is_kind, load, packed_kind};
 pub(crate) use finish::{foreign_names, is_package_kind, write_repomd};
 use reuse::Reuse;
 
@@ -59,6 +60,10 @@ pub struct CreateOptions {
     pub workers: usize,
     /// Whether records of unchanged packages are taken over.
     pub update: bool,
+    /// Whether the packages of the old metadata are taken, and no others but [`FileChoice::list`].
+    pub recycle: bool,
+    /// Where else old metadata lie whose records are taken over.
+    pub other_old: Vec<PathBuf>,
     /// Whether a file of the same name counts as unchanged without a look at it.
     pub skip_stat: bool,
     /// Generations of older repodata that stay for readers under way.
@@ -134,15 +139,42 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
     let old = open_old(&options.out, printer)?;
     let state = FinishedRun::read(&stage.state_file());
     let state = state.filter(|s| old.as_ref().is_some_and(|old| old.digest == s.repomd));
-    let extras = load(&options.extras)?;
+    let mut choice = options.choice.clone();
+    if options.recycle {
+        let list = finish::recycled(options, old.as_deref(), printer)?;
+        choice.list.get_or_insert_default().splice(..0, list);
+    }
+    let scanned = tracing::info_span!("scan").in_scope(|| scan(&options.dir, &choice));
+    let Scan {
+        found,
+        bad,
+        modules,
+    } = scanned?;
+    let modules = modules
+        .iter()
+        .filter(|path| finish::is_wanted(path, options));
+    let modules = modules.map(|path| Extra {
+        kind: crate::modules::KIND.to_owned(),
+        path: path.clone(),
+        name: None,
+        format: None,
+    });
+    let extras = load(
+        &options
+            .extras
+            .iter()
+            .cloned()
+            .chain(modules)
+            .collect::<Vec<_>>(),
+    )?;
     let fingerprint = finish::fingerprint(options, &extras);
-    let scanned = tracing::info_span!("scan").in_scope(|| scan(&options.dir, &options.choice));
-    let Scan { found, bad } = scanned?;
+    let reused = old.clone().or_else(|| open_other(options, printer));
     let mut work = CreateRun {
         options,
         printer,
         stage,
         old,
+        reused,
         state,
         extras,
         fingerprint,
@@ -174,6 +206,27 @@ fn open_old(out: &Path, printer: &Printer) -> Result<Option<Arc<Repository>>> {
     }
 }
 
+/// The first of the repositories elsewhere that can be read.
+fn open_other(options: &CreateOptions, printer: &Printer) -> Option<Arc<Repository>> {
+    let mut paths = options.other_old.iter();
+    let opened = paths
+        .by_ref()
+        .find_map(|path| match Repository::open(path) {
+            Ok(old) => Some(Arc::new(old)),
+            Err(error) => {
+                warn_of_old(printer, &error);
+                None
+            }
+        });
+    for path in paths {
+        let path = path.display();
+        printer.err(&format!(
+            "Warning: --update-md-path {path} is not read: the one before is"
+        ));
+    }
+    opened
+}
+
 fn warn_of_old(printer: &Printer, error: &Error) {
     printer.err(&format!("Warning: the old metadata is not used: {error}"));
 }
@@ -184,8 +237,10 @@ struct CreateRun<'o> {
     printer: &'o Printer,
     stage: RepoChange,
     old: Option<Arc<Repository>>,
+    /// Whose records are taken over.
+    reused: Option<Arc<Repository>>,
     state: Option<FinishedRun>,
-    extras: Vec<extras::LoadedExtras>,
+    extras: Vec<LoadedExtras>,
     fingerprint: String,
     scan_bad: Vec<(PathBuf, PackageFault)>,
     /// The old documents are not what the old repomd.xml says: they are replaced even by the same.
@@ -312,8 +367,17 @@ impl CreateRun<'_> {
             ..self.file_style(self.stage.new_dir())
         };
         let (mut records, documents): (Vec<_>, Vec<_>) = built.documents.iter().cloned().unzip();
-        for extra in &self.extras {
+        let is_modules = |loaded: &&LoadedExtras| loaded.extra.kind == crate::modules::KIND;
+        let (modules, others): (Vec<_>, Vec<_>) = self.extras.iter().partition(is_modules);
+        for extra in others {
             add_record(extra, &style, &mut records)?;
+        }
+        if !modules.is_empty() {
+            let mut given = self.options.extras.iter();
+            let is_given = given.any(|extra| extra.kind == crate::modules::KIND);
+            let old = self.old.as_deref();
+            let old = old.filter(|_| self.options.keep_records && !is_given);
+            records.push(extras::write_modules(&modules, old, &style)?);
         }
         let mut names = BTreeSet::new();
         if let Some(old) = self.old.as_ref().filter(|_| self.options.keep_records) {

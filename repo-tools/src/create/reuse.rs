@@ -46,7 +46,7 @@ impl Reuse {
 /// Compares the tree with the state of the last run, or with the old primary.
 pub(super) fn plan(work: &CreateRun<'_>, found: &[PackageFile], hrefs: &[String]) -> Result<Reuse> {
     let none = Ok(Reuse::none(found.len()));
-    let Some(old) = work.old.as_ref().filter(|_| work.options.update) else {
+    let Some(old) = work.reused.as_ref().filter(|_| work.options.update) else {
         return none;
     };
     let here = state::place(&work.options.dir);

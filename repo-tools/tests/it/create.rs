@@ -503,7 +503,10 @@ fn a_link_of_createrepo_knows_its_version_and_its_usage() {
         for word in ["--version", "-V"] {
             assert_eq!(
                 said(word),
-                format!("repo-tools {}\n", env!("CARGO_PKG_VERSION"))
+                format!(
+                    "Version: 0.17.3 (repo-tools {})\n",
+                    env!("CARGO_PKG_VERSION")
+                )
             );
         }
         let usage = format!("Usage: repo-tools {} ", name.trim_end_matches("_c"));

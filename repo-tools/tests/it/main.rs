@@ -9,8 +9,10 @@ mod guide;
 mod killed;
 mod lab;
 mod log;
+mod names;
 mod others;
 mod peers;
 #[cfg(feature = "sign")]
 mod sign;
 mod size;
+mod typed;
