@@ -149,7 +149,7 @@ fn everything_is_there(tree: &Path) {
 
 fn everything_has_a_checksum(tree: &Path) {
     ok(Command::new("sha256sum")
-        .args(["--check", "--strict", "--quiet", "SHA256SUMS"])
+        .args(["--check", "--strict", "SHA256SUMS"])
         .current_dir(tree));
     let sums = fs::read_to_string(tree.join("SHA256SUMS")).expect("there");
     let files = ok(Command::new("find")
