@@ -1,5 +1,8 @@
 //! What happens on the network, shown as it happens.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use cli_kit::{Printer, Progress};
 use repo_client::{Event, Observer};
 
@@ -7,6 +10,8 @@ use repo_client::{Event, Observer};
 pub(crate) struct TerminalObserver {
     printer: Printer,
     bars: Progress,
+    /// Lines about failed tries: each further try would say the same.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl TerminalObserver {
@@ -15,6 +20,15 @@ impl TerminalObserver {
         Self {
             printer: printer.clone(),
             bars: Progress::new(printer),
+            told: Mutex::default(),
+        }
+    }
+
+    fn once(&self, line: String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.contains(&line) {
+            self.printer.err(&line);
+            told.insert(line);
         }
     }
 }
@@ -40,7 +54,7 @@ impl Observer for TerminalObserver {
             Event::Failed { id } => self.bars.finish(id, false),
             Event::MirrorFailed {
                 label, url, cause, ..
-            } => self.printer.err(&format!("{label}: {url}: {cause}")),
+            } => self.once(format!("{label}: {url}: {cause}")),
             Event::UnverifiedTls { repo } => self.printer.err(&format!(
                 "{repo}: the server's certificate is not checked (sslverify = false)"
             )),

@@ -89,7 +89,10 @@ impl<'p> Session<'p> {
         known.sort();
         known.dedup();
         if let Some(id) = named.iter().find(|id| !known.contains(id)) {
-            return Err(Error::Usage(format!("no repository {id} in this mirror")));
+            return Err(Error::Usage(format!(
+                "no repository {id} in this mirror; known: {}",
+                known.join(", ")
+            )));
         }
         Ok(if named.is_empty() {
             known

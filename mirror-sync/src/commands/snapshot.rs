@@ -61,9 +61,9 @@ pub(super) enum Snapshot {
 impl Snapshot {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
         let layout = &session.layout;
+        let ids = session.repositories(self.repos())?;
         match self {
-            Snapshot::List { repos } => {
-                let ids = session.repositories(repos)?;
+            Snapshot::List { .. } => {
                 snapshot::print_list(&snapshot::list(layout, &ids)?, session.printer);
             }
             Snapshot::Diff { repo, from, to } => {
@@ -89,6 +89,16 @@ impl Snapshot {
             })?,
         }
         Ok(EXIT_DONE)
+    }
+
+    /// The repositories that are named.
+    fn repos(&self) -> &[String] {
+        match self {
+            Snapshot::List { repos } => repos,
+            Snapshot::Diff { repo, .. }
+            | Snapshot::Promote { repo, .. }
+            | Snapshot::Rollback { repo, .. } => std::slice::from_ref(repo),
+        }
     }
 }
 

@@ -414,14 +414,18 @@ pub(crate) fn unfit(id: &str) -> Option<&'static str> {
 
 /// Reads the configuration.
 pub(crate) fn read(path: &Path) -> Result<toml::Table> {
-    let about = std::fs::metadata(path).map_err(Error::file(path, "read"))?;
+    let unread = |error: std::io::Error| Error::Config {
+        place: path.display().to_string(),
+        what: format!("the configuration cannot be read: {error}"),
+    };
+    let about = std::fs::metadata(path).map_err(unread)?;
     if about.len() > MAX_CONFIG {
         return Err(Error::Config {
             place: path.display().to_string(),
             what: format!("larger than {MAX_CONFIG} bytes"),
         });
     }
-    let text = std::fs::read_to_string(path).map_err(Error::file(path, "read"))?;
+    let text = std::fs::read_to_string(path).map_err(unread)?;
     // Checked for its own sake, too: only here is the line of a mistake known.
     let _: Config = toml::from_str(&text)
         .map_err(|error| in_place(&path.display().to_string(), &text, &error))?;

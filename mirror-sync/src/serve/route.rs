@@ -1,6 +1,7 @@
 //! What a request's path means. Pure: no file is touched.
 
 use percent_encoding::percent_decode_str;
+use rpm_repo::layout::tidied;
 
 /// Longest path after decoding, in bytes.
 const MAX_PATH: usize = 4096;
@@ -30,11 +31,11 @@ pub(crate) enum Route {
     },
 }
 
-/// Understands a path; none for what no file of ours can be called.
+/// Understands a path, in which `//` and `/./` mean what they mean to other servers; none for what no file of ours can be called.
 pub(crate) fn route(raw: &str) -> Option<Route> {
     let path = raw.split(['?', '#']).next().unwrap_or_default();
     let path = decoded(path)?;
-    let path = path.strip_prefix('/')?;
+    let path = &*tidied(path.strip_prefix('/')?.trim_start_matches('/'));
     match path {
         "" | "index.html" => return Some(Route::Page),
         "status.json" => return Some(Route::Status),
@@ -90,9 +91,8 @@ mod tests {
             "/%2e%2e/etc/passwd",
             "/base/%2e%2e%2f%2e%2e%2fetc/passwd",
             "/..%5c..%5cetc",
-            "//etc/passwd",
-            "/base//x",
-            "/./x",
+            "//../etc/passwd",
+            "/.//.hidden",
             "/.live/current/base/1/repodata/repomd.xml",
             "/base/.making",
             "/a%00b",
@@ -113,6 +113,9 @@ mod tests {
 
     #[test]
     fn good_paths_mean_what_they_say() {
+        for idle in ["//base//x", "/./base/x", "/base/.//./x"] {
+            assert_eq!(route(idle), Some(Route::File("base/x".into())), "{idle}");
+        }
         assert_eq!(route("/"), Some(Route::Page));
         assert_eq!(
             route("/base/Packages/a%2Bb-1.rpm?x=1"),

@@ -29,12 +29,23 @@ pub(crate) fn page(status: &Status, config: &Config) -> String {
         card(repo, status.now, &mut out);
     }
     out.push_str("</section>\n");
-    let url = config.mirror.url.as_deref().unwrap_or("http://THIS-MIRROR");
-    let text = escaped(&repo_file(config, status, url));
-    let fetch = escaped(&format!(
-        "curl -o /etc/yum.repos.d/mirror.repo {}/mirror.repo",
-        url.trim_end_matches('/')
+    let url = config.mirror.url.as_deref();
+    let text = escaped(&repo_file(
+        config,
+        status,
+        url.unwrap_or("http://THIS-MIRROR"),
     ));
+    let fetch = match url {
+        Some(url) => format!(
+            "curl -o /etc/yum.repos.d/mirror.repo {}/mirror.repo",
+            url.trim_end_matches('/')
+        ),
+        // Nobody has said where this page is to be had.
+        None => "Put the text below into a file in /etc/yum.repos.d, this mirror's address in the place of \
+                 THIS-MIRROR."
+            .to_owned(),
+    };
+    let fetch = escaped(&fetch);
     let _ = write!(
         out,
         "<h3>Use this mirror</h3>\n<pre>{fetch}</pre>\n\

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Status;
-use crate::config::Config;
+use crate::config::{Config, RepoMode};
 use crate::error::{Error, Result};
 use crate::trust;
 
@@ -11,18 +11,32 @@ use crate::trust;
 pub(crate) fn repo_file(config: &Config, status: &Status, url: &str) -> String {
     let url = url.trim_end_matches('/');
     let name = config.mirror.name.replace(['\n', '\r'], " ");
-    let mut out = format!("# {name}: put this file into /etc/yum.repos.d/\n");
+    let mut out = String::new();
+    let (mut absent, mut to_fetch) = (Vec::new(), Vec::new());
+    // A key that comes over http is anybody's: clients take it from a file that a person has compared.
+    let mut key = |file: &str| match url.starts_with("http://") {
+        true => {
+            let kept = format!("/etc/pki/rpm-gpg/mirror-{file}");
+            to_fetch.push(format!("curl -o {kept} {url}/keys/{file}"));
+            format!("file://{kept}")
+        }
+        false => format!("{url}/keys/{file}"),
+    };
     for repo in &status.repos {
         let Some(section) = config.repo.get(&repo.id) else {
             continue;
         };
+        if repo.mode != RepoMode::Proxy && repo.snapshot.is_none() {
+            absent.push(repo.id.as_str());
+            continue;
+        }
         let made_here = repo.part && config.mirror.sign_key.is_some();
         let mut keys = Vec::new();
         for number in 0..section.gpgkey.0.len() {
-            keys.push(format!("{url}/keys/{}-{number}.asc", repo.id));
+            keys.push(key(&format!("{}-{number}.asc", repo.id)));
         }
         if made_here {
-            keys.push(format!("{url}/keys/mirror.asc"));
+            keys.push(key("mirror.asc"));
         }
         let check = u8::from(config.checks_packages(section));
         // Only what the mirror itself has checked, or signs itself, is promised to be signed.
@@ -43,7 +57,17 @@ pub(crate) fn repo_file(config: &Config, status: &Status, url: &str) -> String {
             let _ = writeln!(out, "weak_signatures={words}");
         }
     }
-    out
+    to_fetch.sort();
+    to_fetch.dedup();
+    let mut head = format!("# {name}: put this file into /etc/yum.repos.d/\n");
+    if !to_fetch.is_empty() {
+        head.push_str("# First fetch the keys, and compare their fingerprints with what the publisher says:\n");
+        head.extend(to_fetch.iter().map(|line| format!("#   {line}\n")));
+    }
+    if !absent.is_empty() {
+        let _ = writeln!(head, "# Nothing is mirrored yet of: {}", absent.join(", "));
+    }
+    head + &out
 }
 
 /// The public keys that clients need: path below the mirror's URL, and content.
@@ -63,4 +87,44 @@ pub(crate) fn public_keys(config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
         keys.push(("keys/mirror.asc".to_owned(), text.into_bytes()));
     }
     Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::RepoStatus;
+
+    #[test]
+    fn keys_over_http_come_from_files_and_what_is_not_there_is_not_offered() {
+        let text = "[mirror]\npath = \"m\"\n[repo.base]\nbaseurl = \"http://h\"\ngpgkey = \"k\"\n\
+                    [repo.extras]\nbaseurl = \"http://h\"\ngpgcheck = false\n";
+        let config: Config = toml::from_str(text).unwrap();
+        let mut status = Status::default();
+        for (id, snapshot) in [("base", Some("1".to_owned())), ("extras", None)] {
+            status.repos.push(RepoStatus {
+                id: id.to_owned(),
+                snapshot,
+                ..RepoStatus::default()
+            });
+        }
+        let over_http = repo_file(&config, &status, "http://mirror/");
+        let file = "/etc/pki/rpm-gpg/mirror-base-0.asc";
+        assert!(
+            over_http.contains(&format!("\ngpgkey=file://{file}\n")),
+            "{over_http}"
+        );
+        let fetch = format!("#   curl -o {file} http://mirror/keys/base-0.asc\n");
+        assert!(over_http.contains(&fetch), "{over_http}");
+        assert!(!over_http.contains("[extras]"), "{over_http}");
+        assert!(
+            over_http.contains("# Nothing is mirrored yet of: extras\n"),
+            "{over_http}"
+        );
+        let over_https = repo_file(&config, &status, "https://mirror");
+        assert!(
+            over_https.contains("\ngpgkey=https://mirror/keys/base-0.asc\n"),
+            "{over_https}"
+        );
+        assert!(!over_https.contains("curl"), "{over_https}");
+    }
 }
