@@ -97,6 +97,8 @@ impl FileFlags {
     pub const LICENSE: u32 = 128;
     /// `%readme`.
     pub const README: u32 = 256;
+    /// `%artifact`: a by-product of the build.
+    pub const ARTIFACT: u32 = 4096;
     /// A public key.
     pub const PUBKEY: u32 = 2048;
 

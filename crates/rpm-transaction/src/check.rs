@@ -3,7 +3,7 @@
 use rpm_db::Db;
 use rpm_pkg::dep::{Dep, DepFlags, DepGroup, Deps};
 
-use super::element::{Deed, Loaded, load};
+use super::element::{Deed, Loaded, ScriptKind, load};
 use super::error::{Problem, TransactionError};
 use super::event::{Event, TransactionObserver};
 use super::installed::Installed;
@@ -130,7 +130,7 @@ impl Files {
         tid: u32,
         first: bool,
     ) -> Result<(Files, Vec<Problem>), TransactionError> {
-        let before_pretrans = first && !options.no_scripts;
+        let before_pretrans = first && options.runs(ScriptKind::PreTrans);
         let mounts = Mounts::new(tid)?;
         let planner = Planner::new(root, progress, options, mounts, before_pretrans);
         let (plan, mounts, mut problems) = planner.plan()?;

@@ -1,5 +1,7 @@
 //! From staged files to the new system: scriptlets, renames, the commit point, and what follows.
 
+use rpm_pkg::dep::DepFlags;
+
 use super::cross_device::{Item, Site};
 use super::element::{Runs, ScriptKind};
 use super::error::{TransactionError, printable};
@@ -91,10 +93,7 @@ impl Execution<'_> {
     fn reach_commit_point(&mut self) -> Result<Vec<Scriptlet>, TransactionError> {
         self.elements()?;
         self.running.options.check_cancelled()?;
-        let last = match self.running.options.runs_triggers() {
-            true => self.picture().after_transaction()?,
-            false => Vec::new(),
-        };
+        let last = self.picture().after_transaction(self.running.options)?;
         self.running.stages.sync()?;
         rows::write(&mut self.running, &self.plan)?;
         Ok(last)
@@ -107,7 +106,10 @@ impl Execution<'_> {
         let alone = |progress: &Progress<'_>, index| -i64::from(!progress.is_replaced(index));
         let ran = self.running.scripts_of_all(ScriptKind::PreUnTrans, alone)?;
         self.after_scripts(ran);
-        self.triggers(|this| this.picture().before_transaction())?;
+        let un = DepFlags::TRIGGERUN;
+        if self.running.options.runs_around(ScriptKind::PreTrans, un) {
+            self.triggers(un, |this| this.picture().before_transaction())?;
+        }
         for index in 0..self.running.progress.elements().len() {
             self.running.options.check_cancelled()?;
             self.element(index)?;
@@ -179,7 +181,7 @@ impl Execution<'_> {
         index: usize,
         kind: triggers::Kind,
     ) -> Result<(), TransactionError> {
-        self.triggers(|this| {
+        self.triggers(kind.0, |this| {
             let progress = &this.running.progress;
             this.package_triggers.find(progress, index, kind)
         })
@@ -191,7 +193,7 @@ impl Execution<'_> {
         kind: file_triggers::Kind,
         band: Band,
     ) -> Result<(), TransactionError> {
-        self.triggers(|this| this.picture().of_element(index, kind, band))
+        self.triggers(kind.0, |this| this.picture().of_element(index, kind, band))
     }
 
     /// What file triggers are found by.
@@ -204,12 +206,13 @@ impl Execution<'_> {
         }
     }
 
-    /// Runs triggers, unless none is to run.
+    /// Runs triggers of a sense, unless none is to run.
     fn triggers(
         &mut self,
+        sense: DepFlags,
         find: impl FnOnce(&Self) -> Result<Vec<Scriptlet>, TransactionError>,
     ) -> Result<(), TransactionError> {
-        if !self.running.options.runs_triggers() {
+        if !self.running.options.runs_triggers(sense) {
             return Ok(());
         }
         for due in find(self)? {

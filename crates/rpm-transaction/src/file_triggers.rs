@@ -15,13 +15,13 @@ use rpm_pkg::header::Header;
 use rpm_pkg::nevra::Nevra;
 use rpm_pkg::script::{Trigger, TriggerClass, triggers};
 
-use super::Generation;
-use super::element::{Deed, Loaded, PackageFacts};
+use super::element::{Deed, Loaded, PackageFacts, ScriptKind};
 use super::error::TransactionError;
 use super::files::state;
 use super::plan::{ElementPlan, FilePlan};
 use super::progress::Progress;
 use super::scriptlets::Scriptlet;
+use super::{Generation, Options};
 
 /// Triggers of this priority and above run before `%post` and `%preun`, the others after them.
 const PRIORITY_BOUND: u32 = 10_000;
@@ -237,10 +237,21 @@ impl Picture<'_, '_> {
     /// What is to run after everything: triggers of packages that stay on what came, triggers on
     /// what went, and the triggers of what came. To be asked when all elements are done and the
     /// database has not been written.
-    pub(crate) fn after_transaction(&self) -> Result<Vec<Scriptlet>, TransactionError> {
-        let mut due = self.fired_by_transaction(TRANSACTION_IN)?;
-        due.extend(self.fired_after_transaction()?);
-        due.extend(self.own_fired_by_transaction(TRANSACTION_IN)?);
+    pub(crate) fn after_transaction(
+        &self,
+        options: &Options<'_>,
+    ) -> Result<Vec<Scriptlet>, TransactionError> {
+        let runs = |sense| options.runs_around(ScriptKind::PostTrans, sense);
+        let mut due = Vec::new();
+        if runs(IN) {
+            due.extend(self.fired_by_transaction(TRANSACTION_IN)?);
+        }
+        if runs(POSTUN) {
+            due.extend(self.fired_after_transaction()?);
+        }
+        if runs(IN) {
+            due.extend(self.own_fired_by_transaction(TRANSACTION_IN)?);
+        }
         Ok(due)
     }
 

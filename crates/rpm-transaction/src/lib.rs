@@ -64,6 +64,9 @@ pub use stage::{Staged, stage};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use rpm_pkg::dep::DepFlags;
+use rpm_pkg::script::ScriptletKind;
+
 /// Where the journal lives by default: a directory in the root.
 pub const STATE_DIR: &str = "/var/lib/tdnf/transaction";
 
@@ -123,12 +126,22 @@ pub struct Options<'a> {
     pub no_docs: bool,
     /// Run no trigger of any kind (tsflags=notriggers).
     pub no_triggers: bool,
+    /// Kinds of scriptlets that do not run (tsflags=nopre and the like).
+    pub left_out_scriptlets: Vec<ScriptletKind>,
+    /// Sense bits of triggers that do not run, file triggers among them (tsflags=notriggerin and the like).
+    pub left_out_triggers: DepFlags,
+    /// Install no configuration files (tsflags=noconfigs).
+    pub no_configs: bool,
+    /// Install no artifacts of builds (tsflags=noartifacts).
+    pub no_artifacts: bool,
     /// Set no file capabilities (tsflags=nocaps).
     pub no_caps: bool,
     /// Set no SELinux labels (tsflags=nocontexts).
     pub no_contexts: bool,
     /// Change the database alone: no file, no scriptlet (tsflags=justdb).
     pub just_db: bool,
+    /// Change files alone, with their scriptlets: the database stays as it is (tsflags=nodb).
+    pub no_db: bool,
     /// Requires(pretrans) are checked; off: as rpm does with `--nodeps`.
     pub needs_checked: bool,
     /// Install only files of these languages; empty means all (`%_install_langs`).
@@ -163,9 +176,14 @@ impl Options<'_> {
             no_scripts: false,
             no_docs: false,
             no_triggers: false,
+            left_out_scriptlets: Vec::new(),
+            left_out_triggers: DepFlags::ANY,
+            no_configs: false,
+            no_artifacts: false,
             no_caps: false,
             no_contexts: false,
             just_db: false,
+            no_db: false,
             needs_checked: false,
             languages: Vec::new(),
             net_shared: Vec::new(),
@@ -188,9 +206,20 @@ impl Options<'_> {
         }
     }
 
-    /// Whether triggers of any kind run: they are scriptlets, too.
-    fn runs_triggers(&self) -> bool {
-        !(self.no_scripts || self.no_triggers || self.just_db)
+    /// Whether scriptlets of a kind run.
+    fn runs(&self, kind: ScriptletKind) -> bool {
+        !(self.no_scripts || self.just_db || self.left_out_scriptlets.contains(&kind))
+    }
+
+    /// Whether transaction file triggers run that stand beside scriptlets of this kind: rpm leaves them out with those.
+    fn runs_around(&self, kind: ScriptletKind, sense: DepFlags) -> bool {
+        self.runs(kind) && self.runs_triggers(sense)
+    }
+
+    /// Whether triggers of a sense run: they are scriptlets, too.
+    fn runs_triggers(&self, sense: DepFlags) -> bool {
+        let left_out = self.left_out_triggers.0 & sense.0 != 0;
+        !(self.no_scripts || self.no_triggers || self.just_db || left_out)
     }
 }
 

@@ -46,7 +46,7 @@ impl Running<'_> {
         kind: ScriptKind,
         by: i64,
     ) -> Result<bool, TransactionError> {
-        if self.options.no_scripts || self.options.just_db {
+        if !self.options.runs(kind) {
             return Ok(false);
         }
         match Scriptlet::of_element(&self.progress, index, kind, by)? {

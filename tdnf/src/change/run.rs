@@ -111,7 +111,7 @@ fn options<'a>(
 /// `tsflags`, and the macros of rpm that choose files: from `--rpmdefine`, else from the host's
 /// macro files, which rpm reads for every root.
 fn apply_flags(options: &mut Options<'_>, settings: &Settings) {
-    let flags = settings.tsflags;
+    let flags = &settings.tsflags;
     let host = OnceCell::new();
     let value = |name: &str| {
         let mut defined = settings.defines.iter().rev();
@@ -137,6 +137,11 @@ fn apply_flags(options: &mut Options<'_>, settings: &Settings) {
     options.no_caps = flags.no_caps;
     options.no_contexts = flags.no_contexts;
     options.just_db = flags.just_db;
+    options.no_db = flags.no_db;
+    options.no_configs = flags.no_configs;
+    options.no_artifacts = flags.no_artifacts;
+    options.left_out_scriptlets.clone_from(&flags.scriptlets);
+    options.left_out_triggers = flags.triggers;
     options.languages = list("_install_langs");
     let shared = list("_netsharedpath").into_iter();
     let shared = shared.filter(|path| path.len() > 1 && path.starts_with('/'));

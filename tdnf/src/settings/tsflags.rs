@@ -1,5 +1,8 @@
 //! `tsflags`: what a transaction leaves out.
 
+use rpm_pkg::dep::DepFlags;
+use rpm_pkg::script::ScriptletKind;
+
 use crate::error::{Failure, Outcome};
 
 /// Flags of rpm that C tdnf and dnf pass on to it and that mean nothing here, and why.
@@ -18,13 +21,17 @@ const INERT: [(&str, &str); 6] = [
     ("nofiledigest", "digests of files are always checked"),
 ];
 
-/// The flags of a run. C tdnf knows the first two; the others have rpm's and dnf's names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The flags of a run, by rpm's and dnf's names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TsFlags {
     /// `noscripts`: no scriptlet and no trigger.
     pub no_scripts: bool,
     /// `nodocs`: no `%doc` files.
     pub no_docs: bool,
+    /// `noconfigs`: no `%config` files.
+    pub no_configs: bool,
+    /// `noartifacts`: no `%artifact` files.
+    pub no_artifacts: bool,
     /// `notriggers`: no trigger.
     pub no_triggers: bool,
     /// `nocaps`: no file capabilities.
@@ -33,9 +40,35 @@ pub struct TsFlags {
     pub no_contexts: bool,
     /// `justdb`: the database alone.
     pub just_db: bool,
+    /// `nodb`: the files alone.
+    pub no_db: bool,
     /// `test`: checks alone, as `--testonly`.
     pub test: bool,
+    /// `nopre` and the like: kinds of scriptlets that do not run.
+    pub scriptlets: Vec<ScriptletKind>,
+    /// `notriggerin` and the like: triggers that do not run.
+    pub triggers: DepFlags,
 }
+
+/// Flags that leave scriptlets of a kind out.
+const SCRIPTLETS: [(&str, ScriptletKind); 8] = [
+    ("nopretrans", ScriptletKind::PreTrans),
+    ("nopre", ScriptletKind::Pre),
+    ("nopost", ScriptletKind::Post),
+    ("nopreun", ScriptletKind::PreUn),
+    ("nopostun", ScriptletKind::PostUn),
+    ("noposttrans", ScriptletKind::PostTrans),
+    ("nopreuntrans", ScriptletKind::PreUnTrans),
+    ("nopostuntrans", ScriptletKind::PostUnTrans),
+];
+
+/// Flags that leave triggers of a sense out.
+const TRIGGERS: [(&str, DepFlags); 4] = [
+    ("notriggerprein", DepFlags::TRIGGERPREIN),
+    ("notriggerin", DepFlags::TRIGGERIN),
+    ("notriggerun", DepFlags::TRIGGERUN),
+    ("notriggerpostun", DepFlags::TRIGGERPOSTUN),
+];
 
 impl TsFlags {
     /// Reads the words of `tsflags`. One that has no effect is mentioned.
@@ -44,32 +77,38 @@ impl TsFlags {
     pub(super) fn of(words: &[String], warnings: &mut Vec<String>) -> Outcome<Self> {
         let mut flags = Self::default();
         for word in words {
-            match (
-                flags.flag(word),
-                INERT.iter().find(|(inert, _)| inert == word),
-            ) {
-                (Some(flag), _) => *flag = true,
-                (None, Some((_, why))) => {
-                    warnings.push(format!("tsflags: {word} has no effect: {why}"));
-                }
-                (None, None) => {
-                    return Err(Failure::invalid(format!("tsflags: unknown flag '{word}'")));
-                }
+            if let Some((_, why)) = INERT.iter().find(|(inert, _)| inert == word) {
+                warnings.push(format!("tsflags: {word} has no effect: {why}"));
+            } else if !flags.take(word) {
+                return Err(Failure::invalid(format!("tsflags: unknown flag '{word}'")));
             }
         }
         Ok(flags)
     }
 
-    fn flag(&mut self, word: &str) -> Option<&mut bool> {
-        Some(match word {
+    /// Takes a flag that has an effect.
+    fn take(&mut self, word: &str) -> bool {
+        let flag = match word {
             "noscripts" => &mut self.no_scripts,
             "nodocs" => &mut self.no_docs,
+            "noconfigs" => &mut self.no_configs,
+            "noartifacts" => &mut self.no_artifacts,
             "notriggers" => &mut self.no_triggers,
             "nocaps" => &mut self.no_caps,
             "nocontexts" => &mut self.no_contexts,
             "justdb" => &mut self.just_db,
+            "nodb" => &mut self.no_db,
             "test" => &mut self.test,
-            _ => return None,
-        })
+            _ => {
+                let kinds = SCRIPTLETS.iter().filter(|(name, _)| *name == word);
+                let senses = TRIGGERS.iter().filter(|(name, _)| *name == word);
+                let before = (self.scriptlets.len(), self.triggers);
+                self.scriptlets.extend(kinds.map(|(_, kind)| *kind));
+                senses.for_each(|(_, sense)| self.triggers.0 |= sense.0);
+                return before != (self.scriptlets.len(), self.triggers);
+            }
+        };
+        *flag = true;
+        true
     }
 }

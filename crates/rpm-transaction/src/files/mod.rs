@@ -112,6 +112,10 @@ pub(crate) enum Removal {
 pub(crate) struct Wanted {
     /// No `%doc`.
     pub no_docs: bool,
+    /// No `%config`.
+    pub no_configs: bool,
+    /// No `%artifact`.
+    pub no_artifacts: bool,
     /// Only these languages; empty means all.
     pub languages: Vec<String>,
     /// Paths below which nothing is touched.
@@ -140,7 +144,13 @@ impl Wanted {
                     !l.is_empty() && self.languages.iter().any(wanted)
                 })
         };
-        let left = !language() || (self.no_docs && entry.has(FileFlags::DOC));
+        let kinds = [
+            (self.no_docs, FileFlags::DOC),
+            (self.no_configs, FileFlags::CONFIG),
+            (self.no_artifacts, FileFlags::ARTIFACT),
+        ];
+        let unwanted = kinds.iter().any(|(out, flag)| *out && entry.has(*flag));
+        let left = !language() || unwanted;
         left.then_some(state::NOT_INSTALLED)
     }
 }

@@ -222,6 +222,7 @@ fn unwanted_files_get_a_state() {
         no_docs: true,
         languages: vec!["de".into()],
         color: 2,
+        ..Wanted::default()
     };
     let plain = entry(b"1", 0);
     assert_eq!(wanted.left_out(b"/f", &plain), None);

@@ -93,6 +93,8 @@ impl<'a> Planner<'a> {
             just_db: options.just_db,
             wanted: Wanted {
                 no_docs: options.no_docs,
+                no_configs: options.no_configs,
+                no_artifacts: options.no_artifacts,
                 languages: options.languages.clone(),
                 net_shared: options.net_shared.clone(),
                 color: options.color,

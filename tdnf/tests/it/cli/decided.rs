@@ -143,6 +143,49 @@ fn tsflags_of_the_file_and_of_the_command_line_add_up() {
 }
 
 #[test]
+fn files_come_without_records_and_flags_are_known() {
+    let scripted = plain("alpha", "1").rest(
+        "%pre -p <lua>\nprint('before')\n%post -p <lua>\nprint('after')\n%files\n/opt/alpha\n",
+    );
+    let site = Site::with(&[scripted]);
+    let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
+    for flags in ["nodb nodocs", "nodb,nodocs", "nodocs\tnodb,"] {
+        let option = format!("--setopt=tsflags={flags}");
+        let words = ["-y", &option, "install", "alpha"];
+        assert!(installed_after(&site, &words).is_empty(), "{flags}");
+        assert!(site.path("root/opt/alpha").exists(), "{flags}");
+    }
+    site.write("tdnf.conf", conf + "tsflags=nodb\n");
+    site.run(&["-y", "reinstall", "alpha"]).failed();
+    let words = ["-y", "--setopt=tsflags=", "install", "alpha"];
+    let said = site.run(&words).ok();
+    said.says(&["before"]);
+    said.says(&["after"]);
+    assert_eq!(site.rpm_names(), ["alpha-1"]);
+    let words = [
+        "-y",
+        "--setopt=tsflags=nopre",
+        "--setopt=tsflags=nofiledigest",
+        "reinstall",
+        "alpha",
+    ];
+    let said = site.run(&words).ok();
+    said.says(&["tsflags: nofiledigest has no effect"]);
+    assert!(
+        said.out.contains("after") && !said.out.contains("before"),
+        "{said:?}"
+    );
+    site.run(&["-y", "remove", "alpha"]).ok();
+    assert!(!site.path("root/opt/alpha").exists());
+    assert_eq!(site.rpm_names(), ["alpha-1"], "tsflags=nodb of the file");
+    for bad in ["tset", "nodocs;noscripts", "NODOCS", "nodocs strange"] {
+        let said = site.run(&[&format!("--setopt=tsflags={bad}"), "list"]);
+        said.fails(86, "Error(1622) : Invalid argument")
+            .says(&["tsflags: unknown flag"]);
+    }
+}
+
+#[test]
 fn variables_that_nobody_defines_are_named() {
     let site = Site::with(&[plain("alpha", "1")]);
     let folder = site.path("repo").display().to_string();

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use rpm_pkg::dep::DepFlags;
+use rpm_pkg::script::ScriptletKind;
 use rpm_transaction::{Problem, Warning};
 use testkit::fixtures;
 
@@ -215,26 +217,68 @@ fn a_strange_account_line_is_named() {
 fn rich() -> PathBuf {
     let install = "mkdir -p %{buildroot}/opt/r/share %{buildroot}/opt/r/doc\n\
                    cd %{buildroot}/opt/r\n\
-                   for f in plain de en de_AT caps share/x doc/d; do echo $f > $f; done";
-    let rest = "%pre\necho pre\n%post\necho post\n%preun\necho preun\n\
+                   for f in plain de en de_AT caps share/x doc/d conf art; do echo $f > $f; done";
+    let rest = "%pre\necho pre $1\n%post\necho post $1\n%preun\necho preun $1\n%postun\necho postun $1\n\
+                %pretrans\necho pretrans $1\n%posttrans\necho posttrans $1\n\
                 %filetriggerin -- /opt\necho file trigger\n\
+                %filetriggerun -- /opt\necho file trigger un\n\
+                %filetriggerpostun -- /opt\necho file trigger postun\n\
                 %transfiletriggerin -- /opt\necho transaction file trigger\n\
+                %transfiletriggerun -- /opt\necho transaction file trigger un\n\
+                %transfiletriggerpostun -- /opt\necho transaction file trigger postun\n\
                 %triggerin -- rich\necho trigger\n\
+                %triggerprein -- rich\necho trigger prein\n\
+                %triggerun -- rich\necho trigger un\n\
+                %triggerpostun -- rich\necho trigger postun\n\
                 %files\n%dir /opt/r\n/opt/r/plain\n/opt/r/share\n%dir /opt/r/doc\n\
-                %doc /opt/r/doc/d\n%caps(cap_net_raw=ep) /opt/r/caps\n\
+                %doc /opt/r/doc/d\n%config /opt/r/conf\n%artifact /opt/r/art\n%caps(cap_net_raw=ep) /opt/r/caps\n\
                 %lang(de) /opt/r/de\n%lang(en) /opt/r/en\n%lang(de_AT) /opt/r/de_AT\n";
     build("rich", "1", "", install, rest)
+}
+
+fn without(options: &mut Options<'_>, kind: ScriptletKind) {
+    options.left_out_scriptlets.push(kind);
 }
 
 /// One flag: its name, the words for rpm, what it sets for us.
 type Flag = (&'static str, &'static [&'static str], fn(&mut Options<'_>));
 
-const FLAGS: [Flag; 8] = [
+const FLAGS: [Flag; 20] = [
     ("noscripts", &["--noscripts"], |o| o.no_scripts = true),
     ("notriggers", &["--notriggers"], |o| o.no_triggers = true),
     ("nodocs", &["--excludedocs"], |o| o.no_docs = true),
     ("nocaps", &["--nocaps"], |o| o.no_caps = true),
     ("justdb", &["--justdb"], |o| o.just_db = true),
+    ("noconfigs", &["--noconfigs"], |o| o.no_configs = true),
+    ("noartifacts", &["--excludeartifacts"], |o| {
+        o.no_artifacts = true
+    }),
+    ("nopre", &["--nopre"], |o| without(o, ScriptletKind::Pre)),
+    ("nopost", &["--nopost"], |o| without(o, ScriptletKind::Post)),
+    ("nopreun", &["--nopreun"], |o| {
+        without(o, ScriptletKind::PreUn)
+    }),
+    ("nopostun", &["--nopostun"], |o| {
+        without(o, ScriptletKind::PostUn)
+    }),
+    ("nopretrans", &["--nopretrans"], |o| {
+        without(o, ScriptletKind::PreTrans)
+    }),
+    ("noposttrans", &["--noposttrans"], |o| {
+        without(o, ScriptletKind::PostTrans)
+    }),
+    ("notriggerprein", &["--notriggerprein"], |o| {
+        o.left_out_triggers = DepFlags::TRIGGERPREIN
+    }),
+    ("notriggerin", &["--notriggerin"], |o| {
+        o.left_out_triggers = DepFlags::TRIGGERIN
+    }),
+    ("notriggerun", &["--notriggerun"], |o| {
+        o.left_out_triggers = DepFlags::TRIGGERUN
+    }),
+    ("notriggerpostun", &["--notriggerpostun"], |o| {
+        o.left_out_triggers = DepFlags::TRIGGERPOSTUN
+    }),
     ("languages", &["--define", "_install_langs de_DE:fr"], |o| {
         o.languages = vec!["de_DE".into(), "fr".into()];
     }),
@@ -272,7 +316,12 @@ fn flags_leave_out_what_rpm_leaves_out() {
             let mut rpm = Rpm::on_root(pair.rpm.path()).command("rpm");
             rpm.arg("--nodeps");
             // Flags that only an install knows mean nothing to an erasure.
-            let install_only = ["--excludedocs", "--nocaps"];
+            let install_only = [
+                "--excludedocs",
+                "--nocaps",
+                "--noconfigs",
+                "--excludeartifacts",
+            ];
             let words = words
                 .iter()
                 .filter(|w| mode[0] == "-U" || !install_only.contains(w));
@@ -281,6 +330,41 @@ fn flags_leave_out_what_rpm_leaves_out() {
             assert_eq!(ours, theirs, "{name} {mode:?}: ours left, rpm's right");
             pair.compare();
         }
+    }
+}
+
+/// Files come and go, and the database stays as it is.
+#[test]
+fn nodb_changes_files_alone() {
+    if unprivileged() {
+        return;
+    }
+    let install = "mkdir -p %{buildroot}/opt; echo f > %{buildroot}/opt/f";
+    let rest = "%pre\necho pre $1\n%post\necho post $1\n%preun\necho preun $1\n%postun\necho postun $1\n\
+                %posttrans\necho posttrans $1\n%files\n%config /opt/f\n";
+    let file = build("bare", "1", "", install, rest);
+    let pair = Pair::new();
+    let steps = [
+        (true, vec!["-U", "--nodb"], Some(&file)),
+        (false, vec!["-U"], Some(&file)),
+        (true, vec!["-e", "--nodb"], None),
+        (false, vec!["-e"], None),
+    ];
+    for (no_db, words, file) in steps {
+        let mut options = options();
+        options.no_db = no_db;
+        let ask = file.map_or(Ask::Erase("bare"), |file| Ask::Upgrade(file));
+        let mut transcript = Transcript::default();
+        let done = run(pair.ours.path(), &[ask], &options, &mut transcript);
+        drop(done.unwrap_or_else(|e| panic!("{words:?}: {e}")));
+        let mut rpm = Rpm::on_root(pair.rpm.path()).command("rpm");
+        let name = file.map_or("bare", |file| file.to_str().unwrap());
+        let theirs = program::ok(rpm.arg("--nodeps").args(&words).arg(name));
+        let ours = String::from_utf8_lossy(&transcript.0).into_owned();
+        assert_eq!(ours, theirs, "{words:?}: ours left, rpm's right");
+        let here = words[0] == "-U";
+        assert_eq!(pair.ours.join("opt/f").exists(), here, "{words:?}");
+        pair.compare();
     }
 }
 
