@@ -63,7 +63,7 @@ pub(super) fn most_packed(open: usize) -> usize {
 /// Packs what is written, but for the header of the member.
 pub(super) struct BlockPacker<W> {
     out: W,
-    deflate: Compress,
+    level: u32,
     crc: Crc,
     /// The text before the block that is begun: a whole window, or nothing in front of the first.
     window: Vec<u8>,
@@ -80,7 +80,7 @@ impl<W: Write> BlockPacker<W> {
     pub(super) fn new(out: W, level: u32) -> Self {
         Self {
             out,
-            deflate: Compress::new(Compression::new(level), false),
+            level,
             crc: Crc::new(),
             window: Vec::new(),
             text: Vec::new(),
@@ -119,15 +119,17 @@ impl<W: Write> BlockPacker<W> {
 
     fn pack(&mut self, length: usize, flush: FlushCompress) -> io::Result<()> {
         let text = self.text.get(..length).unwrap_or_default();
-        self.deflate.reset();
+        // A compressor that was reset packs some texts otherwise than a new one, and a block must not show whether the
+        // one before it was packed here or taken over.
+        let mut deflate = Compress::new(Compression::new(self.level), false);
         if !self.window.is_empty() {
-            self.deflate.set_dictionary(&self.window)?;
+            deflate.set_dictionary(&self.window)?;
         }
         self.packed.clear();
         self.packed.reserve(most_packed(length));
-        let status = self.deflate.compress_vec(text, &mut self.packed, flush)?;
+        let status = deflate.compress_vec(text, &mut self.packed, flush)?;
         let is_ended = matches!(flush, FlushCompress::Finish) == (status == Status::StreamEnd);
-        if !is_ended || self.deflate.total_in() != length as u64 {
+        if !is_ended || deflate.total_in() != length as u64 {
             return Err(io::Error::other("a block does not fit where it should"));
         }
         self.crc.update(text);
