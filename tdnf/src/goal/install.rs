@@ -55,7 +55,15 @@ impl Matcher<'_> {
         if plain && let Some(id) = successor(packages, name, newest.or(best))? {
             let rank = |id| packages.priority(id);
             if best.is_none_or(|best| rank(id) <= rank(best)) {
-                self.want_unless_installed(id);
+                let pool = &self.packages.pool;
+                let is_newer = |best: &SolvableId| {
+                    newest.is_none_or(|old| pool.compare_versions(*best, old).is_gt())
+                };
+                // What obsoletes the name, or else its best version.
+                match best.filter(is_newer) {
+                    Some(best) => self.want_one_of(name, &[id, best]),
+                    None => self.want_unless_installed(id),
+                }
                 return Ok(());
             }
         }

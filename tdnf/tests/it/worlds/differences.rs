@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::package::{List, Need, Package, consistent};
 use super::stage::Verdict;
-use super::world::{KERNEL, World};
+use super::world::{KERNEL, Repo, World};
 
 /// A world, and what the two make of it.
 pub(super) struct Case {
@@ -160,11 +160,64 @@ pub(super) const KINDS: &[Kind] = &[
                 Verdict::After(peer) => peer.difference(&case.world.before()).cloned().collect(),
                 Verdict::Refused(_) => BTreeSet::new(),
             };
+            let mut installed = case.world.installed.iter();
+            let mut is_content = |name: &str| {
+                case.own.after().is_none() && installed.any(|own| obsoletes(own, name))
+            };
+            let comes = |name: &str| {
+                let mut offered = case.world.offered();
+                offered.any(|new| obsoletes(new, name) && came.contains(&new.nevra()))
+            };
+            case.is(&["install"]) && names.any(|name| is_content(name) || comes(name))
+        },
+    },
+    Kind {
+        name: "capability-is-had",
+        reason: "a capability is had from an older version where the best one that has it cannot come; dnf refuses",
+        fits: |case| {
             case.is(&["install"])
-                && names.any(|name| {
-                    case.world
-                        .offered()
-                        .any(|new| obsoletes(new, name) && came.contains(&new.nevra()))
+                && case.world.words.iter().all(|word| word.starts_with("cap-"))
+                && case.peer_refused("cannot install the best candidate for the job")
+                && case.own.after().is_some()
+        },
+    },
+    Kind {
+        name: "successor-cannot-come",
+        reason: "where what obsoletes a name cannot come, the best version of the name does; dnf may refuse",
+        fits: |case| {
+            let before = case.world.before();
+            let newer = |name: &str| {
+                let own = case.own.after().and_then(|own| newest(own, name));
+                own > newest(&before, name)
+            };
+            let mut names = case.names().into_iter();
+            case.is(&["install"])
+                && case.peer_refused("cannot install the best candidate for the job")
+                && names
+                    .any(|name| newer(name) && case.world.offered().any(|new| obsoletes(new, name)))
+        },
+    },
+    Kind {
+        name: "preferred-repository",
+        reason: "what is named comes from the preferred repository where what that offers can be had; dnf went to another",
+        fits: |case| {
+            let rank = |nevra: &String| {
+                let has = |repo: &&Repo| repo.packages.iter().any(|own| own.nevra() == *nevra);
+                case.world
+                    .repos
+                    .iter()
+                    .filter(has)
+                    .map(|repo| repo.priority)
+                    .min()
+            };
+            case.is(&["distro-sync"])
+                && case.sets().is_some_and(|(own, peer)| {
+                    let mut names = case.names().into_iter();
+                    let of = |set: &BTreeSet<String>, name: &str| {
+                        let mut set = set.iter();
+                        set.find(|nevra| name_of(nevra) == name).and_then(rank)
+                    };
+                    names.any(|name| of(own, name) < of(peer, name))
                 })
         },
     },
