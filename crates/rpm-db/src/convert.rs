@@ -4,8 +4,12 @@
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::location::{BDB_FILE, NDB_FILE, SQLITE_FILE};
 use crate::macro_files::MacroSet;
@@ -135,13 +139,17 @@ fn staged(dir: &Path, make: impl FnOnce(&Path) -> Result<(), DbError>) -> Result
 /// was one. The caller holds the [`crate::TransactionLock`].
 ///
 /// # Errors
-/// A file cannot be moved.
+/// [`DbError::NotADirectory`] where something else stands in the place of [`kept_directory`]; a file cannot be moved.
 pub fn finish_conversion(location: &DbLocation) -> Result<bool, DbError> {
     let stopped = location.backend == Backend::Sqlite && is_converting(&location.dir);
     if stopped {
         let kept = kept_directory(location);
-        fs::create_dir_all(&kept).map_err(DbError::io(&kept))?;
-        put_away(&location.dir, &kept)?;
+        match fs::create_dir(&kept) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(DbError::io(&kept)(e));
+            }
+            _ => put_away(&location.dir, &kept)?,
+        }
     }
     Ok(stopped)
 }
@@ -153,10 +161,15 @@ pub(crate) fn is_converting(dir: &Path) -> bool {
 
 /// The old files go, the stage last: as long as it is there SQLite is preferred.
 fn put_away(dir: &Path, kept: &Path) -> Result<(), DbError> {
+    // A link must not send the files of a root elsewhere.
+    let (from, to) = (open_directory(dir)?, open_directory(kept)?);
     // A power loss must not undo the step before the next one.
     sync(&[dir])?;
     for name in old_files(dir)? {
-        rename(&dir.join(&name), &kept.join(&name))?;
+        match rustix::fs::renameat(&from, &name, &to, &name) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(e) => return Err(DbError::io(&dir.join(&name))(e.into())),
+        }
     }
     sync(&[kept, dir])?;
     remove_all(&dir.join(STAGE))
@@ -229,6 +242,17 @@ fn replace(from: &Path, to: &Path) -> Result<(), DbError> {
         rename(&beside(from, suffix), &beside(to, suffix))?;
     }
     Ok(())
+}
+
+/// Opens a directory that is no link.
+fn open_directory(path: &Path) -> Result<OwnedFd, DbError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|e| match e {
+        Errno::NOTDIR | Errno::LOOP => DbError::NotADirectory {
+            path: path.to_path_buf(),
+        },
+        e => DbError::io(path)(e.into()),
+    })
 }
 
 fn sync(dirs: &[&Path]) -> Result<(), DbError> {

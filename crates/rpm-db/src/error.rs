@@ -27,6 +27,15 @@ pub enum DbError {
         /// The path as asked for.
         path: PathBuf,
     },
+    /// A link or a file stands where the files of an old database are to go.
+    #[error(
+        "{}: not a directory of its own; move it away, the files of the old rpm database go there",
+        path.display()
+    )]
+    NotADirectory {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// The database path is not absolute or holds a NUL byte.
     #[error("rpm database path '{}' is not an absolute path", path.display())]
     RelativePath {

@@ -278,6 +278,37 @@ fn ndb_is_written_as_rpm_reads_it() {
     }
 }
 
+/// Whoever planted a link sends no file of the root elsewhere; with a directory there, it goes on.
+#[test]
+fn a_stopped_conversion_follows_no_link() {
+    let (dir, outside) = (folder(), folder());
+    let location = DbLocation::at(dir.path()).unwrap();
+    drop(Db::open_write(&location).unwrap());
+    let location = DbLocation::at(dir.path()).unwrap();
+    let old = dir.path().join("Index.db");
+    let kept = rpm_db::kept_directory(&location);
+    fs::create_dir(dir.path().join(".sqlite-conversion")).unwrap();
+    fs::write(&old, "of the root").unwrap();
+    fs::write(outside.path().join("Index.db"), "of the host").unwrap();
+    for target in [outside.path().to_path_buf(), outside.path().join("free")] {
+        std::os::unix::fs::symlink(&target, &kept).unwrap();
+        for refused in [
+            rpm_db::finish_conversion(&location).unwrap_err(),
+            Db::open_write(&location).unwrap_err(),
+        ] {
+            let is_named = matches!(&refused, DbError::NotADirectory { path } if *path == kept);
+            assert!(is_named, "{refused}");
+        }
+        assert_eq!(fs::read(&old).unwrap(), b"of the root");
+        let host = fs::read(outside.path().join("Index.db")).unwrap();
+        assert_eq!(host, b"of the host");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+        fs::remove_file(&kept).unwrap();
+    }
+    assert!(rpm_db::finish_conversion(&location).unwrap());
+    assert_eq!(fs::read(kept.join("Index.db")).unwrap(), b"of the root");
+}
+
 /// A header that cannot be used is named, and nothing has changed.
 #[test]
 fn a_damaged_header_is_not_converted() {
