@@ -1,11 +1,14 @@
 //! Keys that the user accepted, stored where the rpm of the root looks for them.
 
 use std::fs::File;
+use std::io::Error;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rpm_db::{Db, KeyStore, pubkey};
 use rpm_pkg::header::tag;
 use rpm_trust::KeyInfo;
+use rustix::fs::OFlags;
 use whole_file::{Access, Durability, replace};
 
 use super::{database, record};
@@ -126,16 +129,21 @@ fn write_files(store: &KeyStore, new: &[&KeyInfo], old: &[KeyPlace]) -> Outcome<
     Ok(())
 }
 
-/// The lock that rpm takes; it ends with the file.
+/// The lock that rpm takes; it ends with the file. Neither a link is followed, nor a pipe waited for.
 fn lock(path: &Path) -> Outcome<File> {
     make_parent(path)?;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut options = File::options();
     let file = options
         .write(true)
         .create(true)
         .truncate(false)
+        .custom_flags(flags.bits().cast_signed())
         .open(path)
         .at(path)?;
+    if !file.metadata().at(path)?.is_file() {
+        return Err(Error::other("not a plain file")).at(path);
+    }
     file.lock().at(path)?;
     Ok(file)
 }
@@ -191,5 +199,33 @@ fn key_form(rpm: &str) -> pubkey::KeyForm {
     match major {
         Some(6_u32..) => pubkey::KeyForm::Fingerprint,
         _ => pubkey::KeyForm::KeyId,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rustix::fs::{CWD, FileType, Mode};
+
+    use super::lock;
+
+    #[test]
+    fn the_lock_is_a_plain_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pubkeys/writelock");
+        drop(lock(&path).unwrap());
+        drop(lock(&path).unwrap());
+        fs::remove_file(&path).unwrap();
+        let outside = dir.path().join("outside");
+        std::os::unix::fs::symlink(&outside, &path).unwrap();
+        assert!(lock(&path).is_err());
+        assert!(!outside.exists());
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        assert!(lock(&path).is_err());
+        // With somebody at its other end it can be opened.
+        let _reader = fs::File::options().read(true).write(true).open(&path);
+        assert!(lock(&path).is_err());
     }
 }
