@@ -87,9 +87,15 @@ impl From<HistoryError> for Failure {
             HistoryError::Sqlite { source, .. } if rpm_db::is_out_of_memory(source) => {
                 Code::OUT_OF_MEMORY
             }
-            HistoryError::Sqlite { .. } => Code::HISTORY_ERROR,
+            HistoryError::Sqlite { .. } | HistoryError::Damaged { .. } => Code::HISTORY_ERROR,
         };
-        told(code, &error)
+        let failure = told(code, &error);
+        match error {
+            HistoryError::Damaged { path, .. } => failure.hint(format!(
+                "move {path} away: the next change begins a new one, in which every package counts as asked for"
+            )),
+            _ => failure,
+        }
     }
 }
 

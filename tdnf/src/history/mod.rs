@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use rustix::fs::{Access, access};
 
 pub use begun::{Begun, Settled};
@@ -33,6 +33,14 @@ pub enum HistoryError {
         /// The database file.
         path: String,
         /// What it said.
+        source: rusqlite::Error,
+    },
+    /// The file is no database, or its pages are damaged.
+    #[error("{path}: the history is damaged ({source}); the installed packages are not")]
+    Damaged {
+        /// The database file.
+        path: String,
+        /// What SQLite said.
         source: rusqlite::Error,
     },
     /// The directory cannot be made.
@@ -78,7 +86,8 @@ impl History {
         Ok(history)
     }
 
-    /// Opens the history for reading; `None` if there is none.
+    /// Opens the history for reading; `None` if there is none, or nothing in it: a full disk or a power loss leaves an
+    /// empty file.
     pub fn open_read(persist_dir: &Path) -> Result<Option<Self>, HistoryError> {
         let path = persist_dir.join(FILE);
         if !path.is_file() {
@@ -91,7 +100,9 @@ impl History {
         } else {
             OpenFlags::SQLITE_OPEN_READ_ONLY
         };
-        Self::with(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map(Some)
+        let history = Self::with(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let made = history.run(has_tables)?;
+        Ok(made.then_some(history))
     }
 
     /// Undoes what a killed run left half written; nothing happens where nothing was. The caller holds the lock of
@@ -118,7 +129,7 @@ impl History {
                 connection,
                 path: name,
             }),
-            Err(source) => Err(HistoryError::Sqlite { path: name, source }),
+            Err(source) => Err(failed(&name, source)),
         }
     }
 
@@ -126,10 +137,7 @@ impl History {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, HistoryError> {
-        work(&self.connection).map_err(|source| HistoryError::Sqlite {
-            path: self.path.clone(),
-            source,
-        })
+        work(&self.connection).map_err(|source| failed(&self.path, source))
     }
 
     /// As [`Self::run`], all or nothing: one commit is also much cheaper than one per row.
@@ -214,6 +222,21 @@ impl History {
 /// SQLite's rollback journal of the history: there only while something is written, or after a crash.
 fn log_of(persist_dir: &Path) -> PathBuf {
     persist_dir.join(format!("{FILE}-journal"))
+}
+
+fn failed(path: &str, source: rusqlite::Error) -> HistoryError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            HistoryError::Damaged { path, source }
+        }
+        _ => HistoryError::Sqlite { path, source },
+    }
+}
+
+fn has_tables(db: &Connection) -> rusqlite::Result<bool> {
+    let known = "SELECT EXISTS(SELECT 1 FROM sqlite_master)";
+    db.query_row(known, [], |row| row.get(0))
 }
 
 fn last_cookie(db: &Connection) -> rusqlite::Result<Option<String>> {

@@ -98,6 +98,44 @@ fn no_history_is_no_error() {
     assert!(History::open_read(dir.path()).unwrap().is_none());
 }
 
+/// What a full disk or a power loss leaves: no byte, or a database without a table.
+#[test]
+fn an_empty_history_is_none_and_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    for is_database in [false, true] {
+        fs::write(&path, "").unwrap();
+        if is_database {
+            let db = Connection::open(&path).unwrap();
+            db.pragma_update(None, "user_version", 0).unwrap();
+        }
+        assert!(History::open_read(dir.path()).unwrap().is_none());
+        let history = History::open(dir.path()).unwrap();
+        history.sync(&installed(&["a-1-1.noarch"], "c"), 1).unwrap();
+        let history = History::open_read(dir.path()).unwrap().unwrap();
+        assert_eq!(history.entries().unwrap().len(), 1);
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_history_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    fs::write(&path, [7; 5000]).unwrap();
+    for opened in [
+        History::open(dir.path()).map(|_| ()),
+        History::open_read(dir.path()).map(|_| ()),
+    ] {
+        let failure = crate::error::Failure::from(opened.unwrap_err());
+        let said = [failure.details, failure.hints].concat().join("\n");
+        let move_away = format!("move {} away", path.display());
+        assert!(said.contains("the history is damaged"), "{said}");
+        assert!(said.contains(&move_away), "{said}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), [7; 5000]);
+}
+
 /// What a killed run had begun is recorded if it is seen to have happened, else forgotten.
 #[test]
 fn what_was_begun_is_recorded_if_it_happened() {
