@@ -3,7 +3,7 @@
 use super::error::CatalogError;
 use super::header::{Outside, with_header};
 use super::store::open_or_make;
-use rpm_db::{Db, DbError};
+use rpm_db::{Damaged, Db, DbError};
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::header::tag;
 use rpm_solv::{CacheFile, CacheWriter, EarlierCache};
@@ -12,23 +12,31 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 /// The cache of installed packages, renewed when the database changed. `path` is where it may be kept; without one it
-/// is made for this run only.
+/// is made for this run only. Beside it are the headers that cannot be used: it lacks their packages.
 ///
 /// # Errors
 /// The database cannot be read.
-pub(crate) fn installed_cache(db: &Db, path: Option<&Path>) -> Result<CacheFile, CatalogError> {
+pub(crate) fn installed_cache(
+    db: &Db,
+    path: Option<&Path>,
+) -> Result<(CacheFile, Vec<Damaged>), CatalogError> {
     let _state = db.snapshot()?;
     let records = Records {
         names: db.names()?,
         digests: db.header_digests()?,
     };
     let key = format!("installed {}", records.state());
-    open_or_make(
+    let cache = open_or_make(
         path,
         "installed packages",
         key.as_bytes(),
         &mut |writer, earlier| records.fill(db, writer, earlier),
-    )
+    )?;
+    let damaged = match records.packages(db)? > cache.package_count() {
+        true => db.for_each(&mut |_, _| ControlFlow::Continue(()))?,
+        false => Vec::new(),
+    };
+    Ok((cache, damaged))
 }
 
 /// The name of all keys in the database.
@@ -99,7 +107,7 @@ impl Records {
     fn add(&self, db: &Db, hnum: u32, writer: &mut CacheWriter) -> Result<(), CatalogError> {
         let header = match db.get(hnum) {
             Ok(Some(header)) => header,
-            // Skipped by rpm as well; `check` tells of it.
+            // Skipped by rpm as well; who opens the cache hears of it.
             Ok(None) | Err(DbError::BadRecord { .. } | DbError::Nameless { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -113,6 +121,16 @@ impl Records {
             Err(CatalogError::NotAPackage { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// How many packages there should be.
+    fn packages(&self, db: &Db) -> Result<usize, DbError> {
+        let keys = self.names.iter().filter(|(name, _)| name == KEYS).count();
+        let all = match !self.digests.is_empty() && self.indexes_agree() {
+            true => self.names.len(),
+            false => db.count()?,
+        };
+        Ok(all.saturating_sub(keys))
     }
 
     /// Whether both indexes name the same packages; keys have no digest in older databases.

@@ -30,7 +30,7 @@ pub use repo::{CATALOG_DIR, primary_cache};
 use header::{Outside, with_header};
 use prepare::side_by_side;
 use repo_client::MetadataSet;
-use rpm_db::Db;
+use rpm_db::{Damaged, Db};
 use rpm_pkg::glob::glob_matches;
 use rpm_pkg::header::Header;
 use rpm_solv::{Pool, RepoId, SolvableId};
@@ -65,6 +65,8 @@ pub struct Catalog {
     pub pool: Pool,
     /// Installed packages.
     pub installed: RepoId,
+    /// Headers of the rpm database that cannot be used; their packages are not among the installed ones.
+    pub damaged: Vec<Damaged>,
     /// Repositories in the order they were given.
     pub repos: Vec<RepoId>,
     /// Packages given as files on the command line.
@@ -85,8 +87,11 @@ impl Catalog {
         let system = pool.add_repo(SYSTEM_REPO, 0)?;
         pool.set_installed(system)?;
         let mut loads = Vec::new();
+        let mut damaged = Vec::new();
         if let Some(source) = installed {
-            loads.push((system, installed::installed_cache(source.db, source.cache)?));
+            let (cache, unread) = installed::installed_cache(source.db, source.cache)?;
+            loads.push((system, cache));
+            damaged = unread;
         }
         let mut repos = Vec::new();
         let caches = side_by_side(sources, |source| primary_cache(source.set));
@@ -104,6 +109,7 @@ impl Catalog {
         Ok(Self {
             pool,
             installed: system,
+            damaged,
             repos,
             files,
         })

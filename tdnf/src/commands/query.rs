@@ -77,12 +77,13 @@ pub(super) fn rows(
 pub(super) fn installed(session: &Session<'_>, detail: RowDetail) -> Outcome<Vec<PackageRow>> {
     let mut rows = Vec::new();
     if let Some(db) = session.db()? {
-        db.for_each(&mut |_, header| {
+        let damaged = db.for_each(&mut |_, header| {
             if header.string(tag::NAME) != Some(b"gpg-pubkey") {
                 rows.push(header_row(&header, detail));
             }
             ControlFlow::Continue(())
         })?;
+        session.tell_damaged(&db, &damaged);
     }
     rows.sort_by(|a, b| {
         let (left, right) = (&a.id, &b.id);

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use cli_kit::Printer;
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
-use rpm_db::{Backend, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
+use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
 use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Secret, UnreadableValue, is_harmless};
 use rpm_repo::vars::Vars;
@@ -43,6 +43,9 @@ pub use metadata::{Freshness, LoadedRepo, PRIMARY};
 pub use packages::{OnDemand, Packages};
 pub use plugins::Plugins;
 pub use snapshot::{LeftOut, SnapshotList};
+
+/// Numbers of damaged records that one warning names.
+const SHOWN_RECORDS: usize = 10;
 
 /// What a command needs before it runs. Repositories, metadata and the rpm database are opened
 /// when the command asks for them.
@@ -383,6 +386,27 @@ impl<'a> Session<'a> {
         if self.told.borrow_mut().insert(line.to_owned()) {
             self.printer.err(line);
         }
+    }
+
+    /// Says once which records of the rpm database cannot be used: their packages count as not installed.
+    pub fn tell_damaged(&self, db: &Db, damaged: &[Damaged]) {
+        let (records, are) = match damaged {
+            [] => return,
+            [_] => ("record", "is damaged and counts"),
+            _ => ("records", "are damaged and count"),
+        };
+        let numbers = damaged.iter().map(|record| record.hnum.to_string());
+        let shown: Vec<String> = numbers.take(SHOWN_RECORDS).collect();
+        let more = if damaged.len() > shown.len() {
+            ", ..."
+        } else {
+            ""
+        };
+        self.warn_once(&format!(
+            "warning: {}: {records} {}{more} {are} as not installed; 'tdnf check-installed' says what is wrong",
+            db.path().display(),
+            shown.join(", "),
+        ));
     }
 
     /// An error if a signal asked to stop.

@@ -112,6 +112,9 @@ impl Session<'_> {
         let db = installed.as_ref().map(|installed| installed.db);
         let opened = Catalog::open(&self.settings.arch, installed, &wishes(&sources));
         let mut catalog = opened.map_err(|error| rejected(&sources, error))?;
+        if let Some(db) = db {
+            self.tell_damaged(db, &catalog.damaged);
+        }
         self.leave_existing(&mut catalog, &sources)?;
         sources.iter().for_each(|source| source.set.accept());
         self.tell_doubts(&sources);

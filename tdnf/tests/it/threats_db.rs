@@ -169,6 +169,72 @@ db.commit()
     }
 }
 
+/// A record that cannot be used is said once by each run, whether or not a cache is there, and hides no other package.
+#[test]
+fn row_70_a_damaged_record_is_said() {
+    if unprivileged() {
+        return;
+    }
+    let site = installed_site();
+    let file = database(site.root.path());
+    let location = rpm_db::DbLocation::at(file.parent().unwrap()).unwrap();
+    let db = rpm_db::Db::open_read(&location).unwrap();
+    let (one, _) = db.by_name("one").unwrap().remove(0);
+    drop(db);
+    let warning = format!("record {one} is damaged and counts as not installed");
+    let said_by = |words: &[&str], kind: &str| {
+        let run = tried(&site, words, kind);
+        let warnings = run.err.matches(&warning).count();
+        assert_eq!(warnings, 1, "{kind}: {words:?}: {}", run.text());
+        run.text()
+    };
+    let questions = |kind: &str| {
+        for words in [&["list", "installed"][..], &["repoquery", "--installed"]] {
+            // The second time there is a cache.
+            for _ in 0..2 {
+                let said = said_by(words, kind);
+                let has = |name: &str| said.lines().any(|line| line.starts_with(name));
+                assert!(!has("one") && has("two") && has("six"), "{kind}: {said}");
+            }
+        }
+        said_by(&["check"], kind);
+    };
+    let script = "
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute('UPDATE Packages SET blob = ? WHERE hnum = ?', (b'\\xff' * 99, int(sys.argv[2])))
+db.commit()
+";
+    let good = tempfile::tempdir().unwrap();
+    for name in ["rpmdb.sqlite", "rpmdb.sqlite-wal", "rpmdb.sqlite-shm"] {
+        let from = location.dir.join(name);
+        if from.exists() {
+            fs::copy(from, good.path().join(name)).unwrap();
+        }
+    }
+    ok(Command::new("/usr/bin/python3")
+        .args(["-c", script])
+        .arg(&file)
+        .arg(one.to_string()));
+    questions("SQLite");
+    said_by(&["install", "-y", "fresh"], "SQLite");
+    said_by(&["erase", "-y", "two"], "SQLite");
+
+    fs::remove_dir_all(&location.dir).unwrap();
+    ok(Command::new("cp")
+        .arg("-r")
+        .arg(good.path())
+        .arg(&location.dir));
+    rpm_db::back_to_ndb(&location).unwrap();
+    let file = location.dir.join("Packages.db");
+    let mut bytes = fs::read(&file).unwrap();
+    let first = [&b"BlbS"[..], &one.to_le_bytes()].concat();
+    let at = bytes.windows(8).position(|at| at == first).unwrap();
+    bytes[at + 16..at + 24].fill(0xff);
+    fs::write(&file, bytes).unwrap();
+    questions("ndb");
+}
+
 /// A package that says it has a million files, and has them.
 #[test]
 fn row_70_a_million_files() {
