@@ -236,6 +236,7 @@ pub(super) fn open(
     request.auto = change::auto_installed(session)?;
     let running = change::running_kernel(session)?;
     request.running = running.iter().map(|found| found.hnum).collect();
+    request.name_install_only(&mut packages)?;
     request.hide(&mut packages);
     Ok((packages, request))
 }

@@ -177,6 +177,7 @@ fn travel(session: &Session<'_>, verb: HistoryVerb, words: &[String]) -> Outcome
     let (before, after, flags) = states(session, verb, words, &history, &entries)?;
     let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let mut request = request(session)?;
+    request.name_install_only(&mut packages)?;
     request.hide(&mut packages);
     let is_package = |nevra: &&String| !nevra.starts_with("gpg-pubkey-");
     let wanted: Vec<&String> = after.difference(&before).filter(is_package).collect();

@@ -218,6 +218,9 @@ pub(super) fn remove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     gone.dedup_by_key(|stored| &stored.place);
     let rows = gone.iter().map(|stored| stored_row(stored, now)).collect();
     session.printer.show(&Keys(rows));
+    if session.settings.dry_run {
+        return Ok(0);
+    }
     session.confirm()?;
     let places: Vec<KeyPlace> = gone.iter().map(|stored| stored.place.clone()).collect();
     change::change_keys(session, &[], &places).map(|()| 0)

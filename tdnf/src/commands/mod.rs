@@ -85,6 +85,16 @@ impl Command {
     }
 }
 
+/// Commands that fetch or change something without a plan that could be shown instead.
+const NEVER_DRY: &[&str] = &[
+    "clean",
+    "convert-db",
+    "keys",
+    "makecache",
+    "mark",
+    "reposync",
+];
+
 /// How often a command may begin again: for a damaged cache file, or a repository that was published anew.
 const MAX_RESTARTS: usize = 16;
 
@@ -172,6 +182,13 @@ fn run(
     if !session.settings.switches.is_empty() {
         // Commands that ask no repository do not miss one either.
         let _ = session.repos();
+    }
+    if session.settings.dry_run && NEVER_DRY.contains(&command.name) {
+        let line = format!(
+            "--dryrun: {} has no dry run, and nothing was done",
+            command.name
+        );
+        return Err(Failure::invalid(line));
     }
     if command.asks_repos {
         session.require_repos()?;

@@ -68,6 +68,16 @@ impl Matcher<'_> {
             }
         }
         match (best, newest) {
+            (Some(_), Some(installed)) if self.request.nobest => {
+                let mut ids = self.packages.newer(&available, installed);
+                if ids.is_empty() {
+                    self.already_installed(installed);
+                } else {
+                    ids.push(installed);
+                    self.goal.requested.insert(name.to_owned());
+                    self.goal.jobs.push(one_of(JobAction::Update, ids));
+                }
+            }
             (Some(best), Some(installed)) => self.want_beside(name, best, installed, plain),
             (Some(_), None) if self.request.nobest => self.want_one_of(name, &available),
             (Some(best), None) => self.want_unless_installed(best),

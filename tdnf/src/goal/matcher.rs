@@ -137,7 +137,9 @@ impl Matcher<'_> {
         if !self.request.skips.broken {
             let failure = Failure::because(Code::NO_MATCH, note.to_string());
             let failure = missing::advise(self, word, failure);
-            self.missing.push((word.to_owned(), failure));
+            if self.missing.iter().all(|(known, _)| known != word) {
+                self.missing.push((word.to_owned(), failure));
+            }
             return Ok(());
         }
         self.notes.push(note);

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use rpm_pkg::evr::Evr;
 use rpm_solv::SolvableId;
 
-use super::SolverPolicy;
+use super::{SolverPolicy, is_glob};
+use crate::error::Outcome;
 use crate::session::Packages;
 use crate::settings::Settings;
 use crate::settings::SkipOptions;
@@ -55,7 +56,11 @@ impl Request {
     /// A request without words under these settings. `typed` is the command line without options.
     pub fn new(settings: &Settings, typed: &[String], policy: SolverPolicy) -> Self {
         let main = &settings.main;
-        let limit = usize::try_from(main.installonly_limit).unwrap_or(usize::MAX);
+        // 0 is no limit, as in dnf.
+        let limit = match usize::try_from(main.installonly_limit) {
+            Ok(limit @ 1..) => limit,
+            _ => usize::MAX,
+        };
         Self {
             typed: typed.to_vec(),
             skips: settings.skips,
@@ -66,7 +71,7 @@ impl Request {
             clean_requirements: settings.clean_requirements,
             reinstall_changed: main.distrosync_reinstall_changed,
             install_only: main.installonlypkgs.clone(),
-            install_only_limit: limit.max(1),
+            install_only_limit: limit,
             excludes: settings.excludes.clone(),
             config_file: settings.config_file.clone(),
             policy,
@@ -105,6 +110,26 @@ impl Request {
     /// Whether several versions of this name may stand side by side.
     pub(super) fn is_install_only(&self, name: &str) -> bool {
         self.install_only.iter().any(|only| only == name)
+    }
+
+    /// Makes names of what `installonlypkgs` says otherwise: dnf reads globs and what packages provide, such as
+    /// `installonlypkg(kernel)`.
+    pub fn name_install_only(&mut self, packages: &mut Packages) -> Outcome<()> {
+        let mut names = BTreeSet::new();
+        for word in std::mem::take(&mut self.install_only) {
+            let pool = &mut packages.pool;
+            if is_glob(&word) {
+                let all = pool.solvables().map(|id| pool.name(id));
+                let fitting = all.filter(|name| glob_matches(&word, name));
+                names.extend(fitting.map(str::to_owned));
+            } else {
+                let providers = pool.whatprovides(&word)?;
+                names.extend(providers.iter().map(|id| pool.name(*id).to_owned()));
+                names.insert(word);
+            }
+        }
+        self.install_only = names.into_iter().collect();
+        Ok(())
     }
 
     /// Hides what is excluded or too old from selections and the solver.

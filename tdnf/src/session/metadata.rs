@@ -70,7 +70,7 @@ impl Session<'_> {
                     continue;
                 }
             };
-            match SnapshotList::of(self, &config, &set) {
+            match SnapshotList::of(self, &config, &set, freshness) {
                 Ok(snapshot) => sources.push(LoadedRepo {
                     config,
                     set,

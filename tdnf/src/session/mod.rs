@@ -200,7 +200,10 @@ impl<'a> Session<'a> {
     /// What the command line and tdnf.conf say of repositories that there are not has no effect.
     fn tell_unused(&self, repos: &[RepoConfig]) {
         let (settings, main) = (&self.settings, &self.settings.main);
-        let is_there = |glob: &str| repos.iter().any(|repo| glob_matches(glob, &repo.id));
+        let is_there = |glob: &str| {
+            // Pseudo repositories, such as that of files of the command line, are always there.
+            glob.starts_with('@') || repos.iter().any(|repo| glob_matches(glob, &repo.id))
+        };
         let absent = |glob: &&String| !repos.is_empty() && !is_there(glob);
         let tell = |option: &str, glob: &String| {
             let ids = repos.iter().map(|repo| repo.id.as_str());

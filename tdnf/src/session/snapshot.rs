@@ -9,12 +9,12 @@ use rpm_pkg::evr::Evr;
 use rpm_repo::config::RepoConfig;
 use serde::Serialize;
 
-use super::{Session, small_files};
+use super::{Freshness, Session, small_files};
 use crate::error::{Code, Failure, Outcome};
 use crate::screen::{JsonShape, View};
 
 /// Largest list: a repository of 65,000 packages has one of 3 MB.
-const MAX_LIST: u64 = 64 << 20;
+const MAX_LIST: u64 = 16 << 20;
 
 /// What a repository's `snapshot` lists; see vmware/tdnf pull request 518.
 pub struct SnapshotList(HashMap<String, Vec<Evr>>);
@@ -26,6 +26,7 @@ impl SnapshotList {
         session: &Session<'_>,
         repo: &RepoConfig,
         set: &MetadataSet,
+        freshness: Freshness,
     ) -> Outcome<Option<Self>> {
         let Some(address) = &repo.snapshot else {
             return Ok(None);
@@ -35,7 +36,9 @@ impl SnapshotList {
             let path = match address {
                 url if url.starts_with("file:") => repo_client::file_url_path(url)
                     .map_err(|why| Failure::invalid(format!("{shown}: {why}")))?,
-                url if url.contains("://") => fetched(session, repo, set, url)?,
+                url if url.contains("://") => {
+                    fetched(session, repo, (set, freshness == Freshness::Forced), url)?
+                }
                 path => local(repo, Path::new(path)),
             };
             let text = small_files::read(&path, MAX_LIST, Code::INVALID_PARAMETER)?;
@@ -49,6 +52,7 @@ impl SnapshotList {
     /// Lines of NAME=EVR; empty ones and those that begin with `#` say nothing.
     fn parse(text: &str, path: &Path) -> Outcome<Self> {
         let mut listed: HashMap<String, Vec<Evr>> = HashMap::new();
+        let text = text.trim_start_matches('\u{feff}');
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -57,7 +61,7 @@ impl SnapshotList {
             let (name, evr) = line
                 .split_once('=')
                 .map(|(name, evr)| (name.trim(), evr.trim()))
-                .filter(|(name, evr)| !name.is_empty() && !evr.is_empty())
+                .filter(|(name, evr)| is_word(name) && is_word(evr) && evr.contains('-'))
                 .ok_or_else(|| {
                     let place = format!("{}:{}", path.display(), number + 1);
                     Failure::invalid(format!("{place}: NAME=VERSION-RELEASE expected"))
@@ -75,6 +79,10 @@ impl SnapshotList {
         let versions = self.0.get(name);
         versions.is_some_and(|versions| versions.contains(&Evr::parse(evr)))
     }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '#' | '='))
 }
 
 /// What `snapshottime` takes out of a repository; see vmware/tdnf pull request 497.
@@ -167,13 +175,14 @@ fn local(repo: &RepoConfig, path: &Path) -> PathBuf {
 fn fetched(
     session: &Session<'_>,
     repo: &RepoConfig,
-    set: &MetadataSet,
+    (set, asked): (&MetadataSet, bool),
     url: &str,
 ) -> Outcome<PathBuf> {
     let dest = session
         .repo_cache(repo)
         .join(small_files::cache_name(url, "list"));
-    if is_fresh(session, repo, set, &dest) {
+    let keeps = !asked || session.settings.cache_only;
+    if keeps && is_fresh(session, repo, set, &dest) {
         return Ok(dest);
     }
     small_files::fetch(session, repo, ("snapshot", url), &dest, MAX_LIST)?;
@@ -203,7 +212,16 @@ mod tests {
         assert!(list.has("alpha", "1.0-1") && list.has("beta", "2-1.ph5"));
         assert!(list.has("beta", "1:1-1") && !list.has("beta", "1-1"));
         assert!(!list.has("alpha", "1.0-2") && !list.has("alph", "1.0-1"));
-        for bad in ["alpha", "alpha=", "=1-1"] {
+        let marked = SnapshotList::parse("\u{feff}alpha=1-1\n", Path::new("x.list")).unwrap();
+        assert!(marked.has("alpha", "1-1"));
+        for bad in [
+            "alpha",
+            "alpha=",
+            "=1-1",
+            "a=1",
+            "a=1-1 # no",
+            "a=1-1,b=2-1",
+        ] {
             let text = format!("beta=1-1\n{bad}\n");
             let failure = SnapshotList::parse(&text, Path::new("x.list"))
                 .err()

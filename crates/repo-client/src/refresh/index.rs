@@ -7,6 +7,7 @@ use rpm_repo::repomd::{self, Repomd};
 use super::cache::LoadedSet;
 use super::context::RepoContext;
 use super::join_url;
+use super::sources::Sources;
 use super::state::SetFacts;
 use crate::client::parse_url;
 use crate::error::{Cause, Error, Failure, Result};
@@ -58,7 +59,7 @@ pub(crate) async fn ask(
     seen: Option<(u64, u64)>,
     bases: &[String],
     old: Option<&LoadedSet>,
-    hashes: &[Digest],
+    sources: &Sources,
 ) -> Result<(IndexAnswer, usize)> {
     let url = |base: &String| parse_url(&join_url(base, "repodata/repomd.xml")?);
     let urls: Result<Vec<Url>> = bases.iter().map(url).collect();
@@ -85,7 +86,7 @@ pub(crate) async fn ask(
             NextTurn::Again | NextTurn::Over => break,
         };
         let url = &urls[source];
-        match index_from(context, seen, url, old, hashes).await {
+        match index_from(context, seen, url, old, sources).await {
             Ok(index) => return Ok((index, source.place())),
             Err(cause) => {
                 context.tell_failure(id, &label, url, &cause);
@@ -108,7 +109,7 @@ async fn index_from(
     seen: Option<(u64, u64)>,
     url: &Url,
     old: Option<&LoadedSet>,
-    hashes: &[Digest],
+    sources: &Sources,
 ) -> std::result::Result<IndexAnswer, Cause> {
     let mut ask = Ask::default();
     if let Some(state) = old
@@ -122,13 +123,17 @@ async fn index_from(
         // The cached index was hashed when it was loaded, so the answer cannot make us
         // trust an altered one; but it must be one that the metalink lists, as a new one must.
         let cached = old.map(|old| old.index.as_slice()).unwrap_or_default();
-        return mismatch(cached, hashes).map_or(Ok(IndexAnswer::Unchanged), Err);
+        return mismatch(cached, sources).map_or(Ok(IndexAnswer::Unchanged), Err);
     };
     if looks_like_html(&small.bytes) {
         return Err(Cause::Html);
     }
-    if let Some(wrong) = mismatch(&small.bytes, hashes) {
+    if let Some(wrong) = mismatch(&small.bytes, sources) {
         return Err(wrong);
+    }
+    // A mirror that is behind brings back nothing that has been replaced here by what is current.
+    if old.is_some_and(|old| is_listed(&old.index, &sources.hashes)) {
+        return Ok(IndexAnswer::Unchanged);
     }
     let digest = Hasher::digest(DigestAlgo::Sha256, &small.bytes);
     let same = old.filter(|old| old.digest == digest);
@@ -221,14 +226,20 @@ fn judge_age(
 }
 
 /// A metalink lists the digests of the current index and of former ones: one must match.
-fn mismatch(bytes: &[u8], hashes: &[Digest]) -> Option<Cause> {
-    let first = hashes.first()?;
-    let found = Hasher::digest(first.algo(), bytes);
-    if hashes.contains(&found) {
+fn mismatch(bytes: &[u8], sources: &Sources) -> Option<Cause> {
+    let first = sources.hashes.first()?;
+    if is_listed(bytes, &sources.hashes) || is_listed(bytes, &sources.older) {
         return None;
     }
     Some(Cause::Digest {
-        got: found.to_string(),
+        got: Hasher::digest(first.algo(), bytes).to_string(),
         expected: first.to_string(),
     })
+}
+
+fn is_listed(bytes: &[u8], digests: &[Digest]) -> bool {
+    let found = digests
+        .first()
+        .map(|first| Hasher::digest(first.algo(), bytes));
+    found.is_some_and(|found| digests.contains(&found))
 }

@@ -154,22 +154,15 @@ impl RefreshRun<'_> {
         let mut again = true;
         // Each failure but one removes a base, so this ends.
         while !bases.is_empty() {
-            let (index, used) = match index::ask(
-                &self.context,
-                self.cache.seen(),
-                &bases,
-                old,
-                &found.hashes,
-            )
-            .await
-            {
-                Ok(found) => found,
-                Err(Error::Transfer { failures: more, .. }) => {
-                    failures.extend(more);
-                    break;
-                }
-                Err(other) => return Err(other),
-            };
+            let (index, used) =
+                match index::ask(&self.context, self.cache.seen(), &bases, old, &found).await {
+                    Ok(found) => found,
+                    Err(Error::Transfer { failures: more, .. }) => {
+                        failures.extend(more);
+                        break;
+                    }
+                    Err(other) => return Err(other),
+                };
             let first = bases.remove(used);
             tracing::info!(
                 repo = self.context.id(),

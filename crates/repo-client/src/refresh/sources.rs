@@ -21,7 +21,10 @@ use crate::transport::http::Ask;
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Sources {
     pub(crate) bases: Vec<String>,
+    /// Digests of the index that is current; empty without a metalink.
     pub(crate) hashes: Vec<Digest>,
+    /// Those of older ones that mirrors may still have.
+    pub(crate) older: Vec<Digest>,
 }
 
 /// What is encoded in the path below a base: everything but the unreserved characters of RFC 3986 and the slash.
@@ -71,7 +74,7 @@ impl List<'_> {
         let mut sources = match self {
             Self::Mirrors(_) => Sources {
                 bases: mirrorlist::parse(&name, bytes).map_err(malformed)?,
-                hashes: Vec::new(),
+                ..Sources::default()
             },
             Self::Metalink(_) => {
                 let link = metalink::parse(&name, bytes).map_err(malformed)?;
@@ -81,6 +84,7 @@ impl List<'_> {
                 Sources {
                     bases: link.urls,
                     hashes: link.hashes,
+                    older: link.older,
                 }
             }
         };
@@ -128,7 +132,7 @@ pub(crate) async fn ask(context: &RepoContext<'_>, cache: &Cache) -> Result<Sour
         Some(list) => asked_list(context, cache, &list).await?,
         None => Sources {
             bases: config.baseurl.clone(),
-            hashes: Vec::new(),
+            ..Sources::default()
         },
     };
     if sources.bases.is_empty() {

@@ -545,6 +545,15 @@ fn metalink_digest_is_required() {
     repo.site
         .put("ml", newest.replace("<resources>", &behind).as_bytes());
     assert!(again().is_ok());
+    // It brings nothing back that has been replaced here by what is current.
+    repo.publish("30");
+    let current = std::fs::read(repo.repomd()).unwrap();
+    let current = newest.replace(&"0".repeat(64), &crate::fixture::digest(&current).hex());
+    let both = current.replace("<resources>", &behind);
+    repo.site.put("ml", both.as_bytes());
+    assert_eq!(again().unwrap().repomd.revision.as_deref(), Some("30"));
+    repo.site.server.always(REPOMD, Answer::body(bytes.clone()));
+    assert_eq!(again().unwrap().repomd.revision.as_deref(), Some("30"));
 }
 
 #[test]

@@ -27,8 +27,9 @@ const URL_END: &str = "repodata/repomd.xml";
 pub struct Metalink {
     /// Checksums of the strongest type that is listed, those that are well-formed; `repomd.xml` must match one
     /// of them. Empty if the file lists none at all; it is for the caller to refuse that (C tdnf: 1004).
-    /// Behind the newest stand those of older revisions that mirrors may still have (`mm0:alternates`).
     pub hashes: Vec<Digest>,
+    /// Those of older revisions that mirrors may still have (`mm0:alternates`), of the same type.
+    pub older: Vec<Digest>,
     /// Size of `repomd.xml` in bytes, if given.
     pub size: Option<u64>,
     /// Base URLs of the repository (what stands before `repodata/repomd.xml`), preferred ones first.
@@ -177,18 +178,19 @@ impl MetalinkDraft {
                 .filter_map(|(algo, hex)| Digest::from_hex(*algo, hex).ok())
                 .collect()
         };
-        let mut hashes = of_strongest(&self.hashes);
+        let hashes = of_strongest(&self.hashes);
         if strongest.is_some() && hashes.is_empty() {
             return Err(XmlFault(
                 "the strongest checksum of the metalink is malformed",
             ));
         }
-        hashes.extend(of_strongest(&self.alternates));
+        let older = of_strongest(&self.alternates);
         self.urls
             .sort_by_key(|&(preference, _)| std::cmp::Reverse(preference));
         let urls = self.urls.into_iter().map(|(_, url)| url).collect();
         Ok(Metalink {
             hashes,
+            older,
             size: self.size,
             urls,
         })

@@ -33,6 +33,10 @@ pub fn read(
     read_records(document, stream, limits, &mut parser)
 }
 
+/// Most dependencies in one list of a package. The largest in the field have some 20,000 (provides of TeX); each costs some
+/// 100 bytes of memory until it is with the solver.
+const MAX_DEPS: usize = 100_000;
+
 struct PrimaryParser<'e> {
     package: PrimaryPackage,
     limits: XmlLimits,
@@ -106,7 +110,7 @@ impl PrimaryParser<'_> {
             xml.skip()?;
             if let (Some(dep), Some(deps)) = (dep, deps.get_mut(list)) {
                 deps.push(dep);
-                if deps.len() > self.limits.max_items {
+                if deps.len() > self.limits.max_items.min(MAX_DEPS) {
                     return Err(xml.error("a package with too many dependencies"));
                 }
             }

@@ -406,8 +406,7 @@ fn real_metalinks_and_mirror_lists() {
     ] {
         assert!(parse(bad).is_err(), "{bad}");
     }
-    let hashes = parse("metalink_with_alternates").unwrap().hashes;
-    assert!(hashes.len() > 1, "{hashes:?}");
+    assert!(!parse("metalink_with_alternates").unwrap().older.is_empty());
     for (name, count) in [
         ("mirrorlist_01", 2),
         ("mirrorlist_02", 0),

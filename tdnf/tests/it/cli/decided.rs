@@ -416,3 +416,41 @@ fn addresses_and_plans_are_shown_and_nothing_is_done() {
     let said = site.run(&["install", "--dryrun", "absent"]).failed();
     assert!(!said.text().contains("feasible"), "{said:?}");
 }
+
+/// `installonlypkgs` as dnf reads it: names, globs, and what packages provide.
+#[test]
+fn install_only_packages_by_what_they_provide() {
+    for word in ["kern", "kern*", "installonlypkg(kernel)"] {
+        let kern = |version| plain("kern", version).lines("Provides: installonlypkg(kernel)");
+        let site = Site::with(&[kern("1"), kern("2")]);
+        let conf = fs::read_to_string(site.path("tdnf.conf")).unwrap();
+        site.write("tdnf.conf", conf + &format!("installonlypkgs={word}\n"));
+        site.run(&["-y", "install", "kern-1"]).ok();
+        let plan = site.run(&["--assumeno", "update"]);
+        let beside = plan.out.contains("Installing:") && !plan.out.contains("Upgrading:");
+        assert!(beside, "{word}: {plan:?}");
+    }
+}
+
+/// What has no plan to show does nothing under `--dryrun`, and says so.
+#[test]
+fn a_dry_run_of_what_has_none_is_refused() {
+    let site = Site::with(&[plain("alpha", "1")]);
+    site.run(&["-y", "install", "alpha"]).ok();
+    for words in [
+        &["clean", "all"][..],
+        &["convert-db"],
+        &["keys", "list"],
+        &["makecache"],
+        &["mark", "remove", "alpha"],
+        &["reposync"],
+    ] {
+        let line = format!(
+            "--dryrun: {} has no dry run, and nothing was done",
+            words[0]
+        );
+        site.run(&[&["--dryrun", "-y"], words].concat())
+            .fails(86, &line);
+    }
+    assert!(site.path("root/var/cache/tdnf").is_dir());
+}
