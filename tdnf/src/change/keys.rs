@@ -210,6 +210,7 @@ mod tests {
 
     use super::lock;
 
+    /// docs/threats.md, row 62.
     #[test]
     fn the_lock_is_a_plain_file() {
         let dir = tempfile::tempdir().unwrap();

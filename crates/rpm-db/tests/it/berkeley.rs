@@ -278,7 +278,7 @@ fn ndb_is_written_as_rpm_reads_it() {
     }
 }
 
-/// Whoever planted a link sends no file of the root elsewhere; with a directory there, it goes on.
+/// docs/threats.md, row 62: whoever planted a link sends no file of the root elsewhere; with a directory there, it goes on.
 #[test]
 fn a_stopped_conversion_follows_no_link() {
     let (dir, outside) = (folder(), folder());
