@@ -280,7 +280,7 @@ impl Judge<'_, '_> {
             };
         };
         let now = self.session.settings.environment.now;
-        let offered = match offered_keys(self.session, repo) {
+        let offered_all = match offered_keys(self.session, repo) {
             Err(failure) if !unknown => {
                 let words = failure.details.join(": ");
                 return Err(refused(path, refusal, admitted).detail(words));
@@ -288,9 +288,13 @@ impl Judge<'_, '_> {
             other => other?,
         };
         let mut reason = None;
-        for offered in offered {
+        for offered in &offered_all {
             let stored = self.keyring.key(&offered.key.fingerprint, now);
-            let alone = match self.try_key(package, &offered.key, stored.as_ref())? {
+            // All copies count together, whichever file they came in: one of them may revoke the key.
+            let copies = offered_all.iter().map(|other| &other.key);
+            let copies = copies.filter(|other| other.fingerprint == offered.key.fingerprint);
+            let copies: Vec<&KeyInfo> = stored.iter().chain(copies).collect();
+            let alone = match self.try_key(package, &copies)? {
                 Ok(alone) => alone,
                 // It is by this key, but the key, or what it covers, does not do.
                 Err(refusal) => {
@@ -299,7 +303,7 @@ impl Judge<'_, '_> {
                     continue;
                 }
             };
-            self.ask(&offered, stored.as_ref())?;
+            self.ask(offered, stored.as_ref())?;
             offered.add_to(&mut self.keyring)?;
             self.accepted.extend(alone.keys(now));
             return Ok(true);
@@ -321,15 +325,14 @@ impl Judge<'_, '_> {
             ))
     }
 
-    /// The keyring of this key alone, its stored copy included, if that verifies the package; else why not.
+    /// The keyring of these copies of one key, if that verifies the package; else why not.
     fn try_key(
         &self,
         package: &Unverified<'_>,
-        key: &KeyInfo,
-        stored: Option<&KeyInfo>,
+        copies: &[&KeyInfo],
     ) -> Outcome<Result<Keyring, Refusal>> {
         let mut alone = Keyring::under(self.keyring.crypto_policy().cloned());
-        for copy in stored.into_iter().chain([key]) {
+        for copy in copies {
             let added = alone.add_armored_or_binary(&copy.binary);
             added
                 .map_err(|error| Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string()))?;

@@ -35,10 +35,11 @@ impl RootRpm {
         let versions = installed
             .iter()
             .filter_map(|(_, header)| header.text(tag::VERSION));
-        let old =
-            versions.filter(|version| vercmp(version.as_bytes(), FIRST_STRICT.as_bytes()).is_lt());
+        // The newest counts where several are recorded: an old one beside it judges nothing.
+        let newest = versions.max_by(|a, b| vercmp(a.as_bytes(), b.as_bytes()));
+        let is_old = |version: &&str| vercmp(version.as_bytes(), FIRST_STRICT.as_bytes()).is_lt();
         Ok(Self {
-            old: old.map(str::to_owned).next(),
+            old: newest.filter(is_old).map(str::to_owned),
         })
     }
 }

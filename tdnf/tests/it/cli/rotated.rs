@@ -212,3 +212,21 @@ fn row_27_a_key_whose_stored_copy_has_a_weak_self_signature_is_renewed() {
     site.write("new.asc", new);
     the_new_copy_replaces_the_old(&site, &fingerprint, &stored, "valid");
 }
+
+/// The files of `gpgkey=` hold an old copy of a key and one that revokes it: both count, whichever comes first.
+#[test]
+fn row_27_a_revocation_beside_an_old_copy_counts() {
+    let Some(host) = Rotated::new() else { return };
+    let old = host.old.public();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let revoked = host.revoked(1);
+    for keys in [format!("{old}\n{revoked}"), format!("{revoked}\n{old}")] {
+        host.use_key_file(&keys);
+        let root = host.site.path("root");
+        let _ = std::fs::remove_dir_all(&root);
+        std::fs::create_dir_all(&root).unwrap();
+        let ran = host.site.run(&["-y", "install", "alpha-1.0"]);
+        assert_ne!(ran.code, 0, "{ran:?}");
+        assert!(ran.err.contains("key revoked"), "{ran:?}");
+    }
+}
