@@ -33,9 +33,21 @@ pub(super) const KINDS: &[Kind] = &[
         name: "excluded-name",
         reason: "to install what is excluded by name is nothing to do, as in C tdnf; dnf refuses",
         fits: |case| {
+            let excludes = |name: &&str| {
+                let word = format!("--exclude={name}");
+                let of_repos = case.world.repos.iter().flat_map(|repo| &repo.excludes);
+                case.world.options.contains(&word)
+                    || of_repos.into_iter().any(|glob| glob.starts_with(*name))
+                    || case
+                        .world
+                        .conf
+                        .iter()
+                        .any(|line| line.starts_with("exclude") && line.contains(*name))
+            };
             case.is(&["install"])
                 && case.peer_refused("Unable to find a match")
-                && case.own == case.unchanged()
+                && case.own.after().is_some()
+                && case.names().iter().any(excludes)
         },
     },
     Kind {
