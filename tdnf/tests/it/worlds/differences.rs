@@ -172,8 +172,8 @@ pub(super) const KINDS: &[Kind] = &[
                 Verdict::After(peer) => peer.difference(&case.world.before()).cloned().collect(),
                 Verdict::Refused(_) => BTreeSet::new(),
             };
-            let mut installed = case.world.installed.iter();
-            let mut is_content = |name: &str| {
+            let is_content = |name: &str| {
+                let mut installed = case.world.installed.iter();
                 case.own.after().is_none() && installed.any(|own| obsoletes(own, name))
             };
             let comes = |name: &str| {
