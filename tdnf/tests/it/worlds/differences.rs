@@ -194,6 +194,16 @@ pub(super) const KINDS: &[Kind] = &[
         },
     },
     Kind {
+        name: "capability-with-architecture",
+        reason: "NAME.ARCH also finds what provides NAME for ARCH, as in C tdnf, which is said; dnf takes it for a name alone",
+        fits: |case| {
+            case.is(&["install"])
+                && case.world.words.iter().any(|word| word.contains('.'))
+                && case.peer_refused("Unable to find a match")
+                && case.own.after().is_some()
+        },
+    },
+    Kind {
         name: "successor-cannot-come",
         reason: "where what obsoletes a name cannot come, the best version of the name does; dnf may refuse",
         fits: |case| {
