@@ -47,7 +47,7 @@ pub(super) const KINDS: &[Kind] = &[
             case.is(&["install"])
                 && case.peer_refused("Unable to find a match")
                 && case.own.after().is_some()
-                && case.names().iter().any(excludes)
+                && (case.own == case.unchanged() || case.names().iter().any(excludes))
         },
     },
     Kind {
