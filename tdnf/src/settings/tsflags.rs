@@ -99,16 +99,18 @@ impl TsFlags {
             "justdb" => &mut self.just_db,
             "nodb" => &mut self.no_db,
             "test" => &mut self.test,
-            _ => {
-                let kinds = SCRIPTLETS.iter().filter(|(name, _)| *name == word);
-                let senses = TRIGGERS.iter().filter(|(name, _)| *name == word);
-                let before = (self.scriptlets.len(), self.triggers);
-                self.scriptlets.extend(kinds.map(|(_, kind)| *kind));
-                senses.for_each(|(_, sense)| self.triggers.0 |= sense.0);
-                return before != (self.scriptlets.len(), self.triggers);
-            }
+            _ => return self.leave_out(word),
         };
         *flag = true;
         true
+    }
+
+    /// Takes a flag that leaves one kind of scriptlets or triggers out.
+    fn leave_out(&mut self, word: &str) -> bool {
+        let kind = SCRIPTLETS.iter().find(|(name, _)| *name == word);
+        let sense = TRIGGERS.iter().find(|(name, _)| *name == word);
+        self.scriptlets.extend(kind.map(|(_, kind)| *kind));
+        self.triggers.0 |= sense.map_or(0, |(_, sense)| sense.0);
+        kind.is_some() || sense.is_some()
     }
 }

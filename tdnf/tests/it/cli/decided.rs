@@ -178,6 +178,8 @@ fn files_come_without_records_and_flags_are_known() {
     site.run(&["-y", "remove", "alpha"]).ok();
     assert!(!site.path("root/opt/alpha").exists());
     assert_eq!(site.rpm_names(), ["alpha-1"], "tsflags=nodb of the file");
+    let twice = "--setopt=tsflags=notriggerin notriggerin nopre nopre";
+    site.run(&[twice, "list", "installed"]).ok();
     for bad in ["tset", "nodocs;noscripts", "NODOCS", "nodocs strange"] {
         let said = site.run(&[&format!("--setopt=tsflags={bad}"), "list"]);
         said.fails(86, "Error(1622) : Invalid argument")
