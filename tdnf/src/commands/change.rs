@@ -75,6 +75,7 @@ pub(super) const UPDATE: Command = Command {
         true => security::update(session, words),
         false => change(session, words, Words::Optional, Verb::Update),
     },
+    ..Command::PLAIN
 };
 
 pub(super) const DOWNGRADE: Command = Command {
@@ -110,8 +111,8 @@ pub(super) const ERASE: Command = Command {
     example: "erase nginx",
     about: "Remove a package or packages from your system",
     needs: Needs::Lock,
-    asks_repos: false,
     run: remove,
+    ..Command::PLAIN
 };
 
 pub(super) const AUTOREMOVE: Command = Command {
@@ -123,8 +124,8 @@ pub(super) const AUTOREMOVE: Command = Command {
     example: "autoremove --assumeno",
     about: "Remove a package and its dependencies, or every dependency that nothing needs",
     needs: Needs::Lock,
-    asks_repos: false,
     run: autoremove,
+    ..Command::PLAIN
 };
 
 /// Whether a command can do without words.

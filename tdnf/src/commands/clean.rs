@@ -16,6 +16,7 @@ pub(super) const COMMAND: Command = Command {
     example: "clean packages",
     about: "Remove cached data",
     run,
+    never_dry: true,
     ..Command::PLAIN
 };
 

@@ -16,6 +16,7 @@ pub(super) const COMMAND: Command = Command {
     about: "Convert a Berkeley DB or ndb rpm database to SQLite, and keep the old files",
     needs: Needs::Lock,
     run,
+    never_dry: true,
     ..Command::PLAIN
 };
 

@@ -24,6 +24,7 @@ pub(super) const COMMAND: Command = Command {
     example: "keys list",
     about: "Show, import, remove and renew the keys that packages are checked with",
     run,
+    never_dry: true,
     ..Command::PLAIN
 };
 

@@ -14,6 +14,7 @@ pub(super) const COMMAND: Command = Command {
     about: "Generate the metadata cache",
     run,
     asks_repos: true,
+    never_dry: true,
     ..Command::PLAIN
 };
 

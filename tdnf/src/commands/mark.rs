@@ -22,6 +22,7 @@ pub(super) const COMMAND: Command = Command {
     about: "Mark installed packages as asked for, or as dependencies",
     needs: Needs::Lock,
     run,
+    never_dry: true,
     ..Command::PLAIN
 };
 

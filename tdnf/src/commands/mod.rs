@@ -59,6 +59,8 @@ pub struct Command {
     pub needs: Needs,
     /// It can do nothing without a repository.
     pub asks_repos: bool,
+    /// It fetches or changes something without a plan that could be shown instead.
+    pub never_dry: bool,
     /// What it does.
     pub run: CommandFn,
 }
@@ -76,6 +78,7 @@ impl Command {
         about: "",
         needs: Needs::Nothing,
         asks_repos: false,
+        never_dry: false,
         run: |_, _| Ok(0),
     };
 
@@ -84,16 +87,6 @@ impl Command {
         std::iter::once(self.name).chain(self.aliases.iter().copied())
     }
 }
-
-/// Commands that fetch or change something without a plan that could be shown instead.
-const NEVER_DRY: &[&str] = &[
-    "clean",
-    "convert-db",
-    "keys",
-    "makecache",
-    "mark",
-    "reposync",
-];
 
 /// How often a command may begin again: for a damaged cache file, or a repository that was published anew.
 const MAX_RESTARTS: usize = 16;
@@ -183,7 +176,7 @@ fn run(
         // Commands that ask no repository do not miss one either.
         let _ = session.repos();
     }
-    if session.settings.dry_run && NEVER_DRY.contains(&command.name) {
+    if session.settings.dry_run && command.never_dry {
         let line = format!(
             "--dryrun: {} has no dry run, and nothing was done",
             command.name

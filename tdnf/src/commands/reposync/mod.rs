@@ -36,6 +36,7 @@ pub(super) const COMMAND: Command = Command {
     about: "Download all packages from one or more repositories to a directory",
     run,
     asks_repos: true,
+    never_dry: true,
     ..Command::PLAIN
 };
 
