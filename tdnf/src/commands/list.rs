@@ -76,21 +76,27 @@ fn scope<'w>(session: &Session<'_>, words: &'w [String]) -> (Scope, &'w [String]
     keyword(words, true).unwrap_or((option, words))
 }
 
+/// The parts of the metadata that are read: with advisories where they filter.
+fn parts(session: &Session<'_>) -> &'static [&'static str] {
+    match updateinfo::is_filtered(session) {
+        true => WITH_ADVISORIES,
+        false => PRIMARY,
+    }
+}
+
 fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<Vec<PackageRow>> {
     let (scope, words) = scope(session, words);
     if scope == Scope::Installed && words.is_empty() {
         return installed(session, detail);
     }
-    let filtered = updateinfo::is_filtered(session);
-    if filtered && scope != Scope::Upgrades {
+    if updateinfo::is_filtered(session) && scope != Scope::Upgrades {
         return Err(Failure::invalid(
             "--security, --sec-severity and --reboot-required go with the scope 'upgrades' here",
         ));
     }
     let sources = match scope {
         Scope::Installed => Vec::new(),
-        _ if filtered => session.sources(WITH_ADVISORIES, Freshness::WhenExpired)?,
-        _ => session.sources(PRIMARY, Freshness::WhenExpired)?,
+        _ => session.sources(parts(session), Freshness::WhenExpired)?,
     };
     let mut packages = session.packages(sources)?;
     let chosen = choose(session, &mut packages, scope, words)?;
@@ -254,11 +260,7 @@ fn advised(
 
 /// Exit code 100 if there is anything, where the configuration asks for dnf's way.
 fn check_update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let parts = match updateinfo::is_filtered(session) {
-        true => WITH_ADVISORIES,
-        false => PRIMARY,
-    };
-    let sources = session.sources(parts, Freshness::WhenExpired)?;
+    let sources = session.sources(parts(session), Freshness::WhenExpired)?;
     let mut packages = session.packages(sources)?;
     let chosen = choose(session, &mut packages, Scope::Upgrades, words)?;
     let rows = rows(&packages, chosen, RowDetail::Line)?;
