@@ -151,14 +151,22 @@ fn excluded(packages: &Packages, id: SolvableId) -> String {
     format!("{}{place} {why}", packages.pool.nevra(id))
 }
 
-/// ` (installed)` or ` (repository X)`.
-fn place_of(packages: &Packages, id: SolvableId) -> String {
+/// `installed` or `repository X`.
+fn place(packages: &Packages, id: SolvableId) -> String {
     let pool = &packages.pool;
     if pool.is_installed(id) {
-        return " (installed)".to_owned();
+        return "installed".to_owned();
     }
     let name = pool.repo_of(id).map(|repo| pool.repo_name(repo));
-    name.map_or_else(|_| String::new(), |name| format!(" (repository {name})"))
+    name.map_or_else(|_| String::new(), |name| format!("repository {name}"))
+}
+
+/// The same behind a package: ` (installed)`; nothing if it is in no repository.
+fn place_of(packages: &Packages, id: SolvableId) -> String {
+    match place(packages, id) {
+        none if none.is_empty() => none,
+        place => format!(" ({place})"),
+    }
 }
 
 /// Where the packages of a rule come from: one place if it names one package, else each by its name.
@@ -169,11 +177,9 @@ fn origin(packages: &Packages, rule: &Rule) -> String {
         [] => String::new(),
         [one] => place_of(packages, *one),
         several => {
-            let named = several.iter().map(|id| {
-                let place = place_of(packages, *id);
-                let place = place.trim_start_matches(" (").trim_end_matches(')');
-                format!("{}: {place}", packages.pool.nevra(*id))
-            });
+            let named = several
+                .iter()
+                .map(|id| format!("{}: {}", packages.pool.nevra(*id), place(packages, *id)));
             format!(" ({})", named.collect::<Vec<_>>().join("; "))
         }
     }
