@@ -30,6 +30,11 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     scored.min().map(|(_, other)| other)
 }
 
+/// `: did you mean 'X'?` behind what a warning says of a word; nothing if no known word is near.
+pub(crate) fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, known).map_or_else(String::new, |near| format!(": did you mean '{near}'?"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::nearest;

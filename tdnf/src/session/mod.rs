@@ -29,7 +29,7 @@ use rpm_repo::vars::Vars;
 use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::{Interrupt, Phase};
-use crate::near::nearest;
+use crate::near::{meant, nearest};
 use crate::screen::Screen;
 use crate::settings::{Consent, Settings};
 
@@ -207,8 +207,7 @@ impl<'a> Session<'a> {
         let absent = |glob: &&String| !repos.is_empty() && !is_there(glob);
         let tell = |option: &str, glob: &String| {
             let ids = repos.iter().map(|repo| repo.id.as_str());
-            let near = nearest(glob, ids).map(|near| format!(": did you mean '{near}'?"));
-            let near = near.unwrap_or_default();
+            let near = meant(glob, ids);
             self.warn_once(&format!(
                 "warning: {option}: there is no repository '{glob}'{near}"
             ));

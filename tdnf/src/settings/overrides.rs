@@ -10,7 +10,7 @@ use super::{Environment, bad_value};
 use crate::args::options::{General, Setopt};
 use crate::args::{OptionLookup, RepoFrom};
 use crate::error::Outcome;
-use crate::near::nearest;
+use crate::near::meant;
 
 /// `--setopt REPO.KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,9 +112,8 @@ pub(super) fn apply_setopts(
         } else if MAIN_KEYS.iter().any(|key| key.name == pair.key) {
             main.set(&pair.key, &pair.value, &place)?;
         } else if OptionLookup::new().by_name(&pair.key).is_none() {
-            let near = nearest(&pair.key, MAIN_KEYS.iter().map(|key| key.name));
-            let hint = near.map_or_else(String::new, |near| format!(": did you mean '{near}'?"));
-            warnings.push(format!("--setopt: unknown key '{}'{hint}", pair.key));
+            let meant = meant(&pair.key, MAIN_KEYS.iter().map(|key| key.name));
+            warnings.push(format!("--setopt: unknown key '{}'{meant}", pair.key));
         }
     }
     Ok(overrides)
