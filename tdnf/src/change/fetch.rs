@@ -104,19 +104,15 @@ pub(super) fn addresses(plan: &Plan, packages: &Packages) -> Outcome<Addresses> 
     let mut urls = Vec::new();
     let changes = plan.changes.iter();
     for origin in changes.filter_map(|change| change.origin.as_ref()) {
-        let mut sources = packages.sources.iter();
-        match sources.find(|source| source.config.id == origin.repo) {
-            Some(source) => urls.extend(urls_of(source, origin)?.into_iter().next()),
+        match LoadedRepo::find(&packages.sources, &origin.repo) {
+            Some(source) => {
+                let of = source.urls_of(&origin.location, origin.base.as_deref())?;
+                urls.extend(of.into_iter().next());
+            }
             None => urls.push(origin.location.clone()),
         }
     }
     Ok(Addresses(urls))
-}
-
-/// Where a package of a repository is to be had, best first.
-pub(crate) fn urls_of(source: &LoadedRepo, origin: &PackageOrigin) -> Outcome<Vec<String>> {
-    let href = Href::parse(&origin.location)?;
-    Ok(source.set.urls_of(&href, origin.base.as_deref())?)
 }
 
 /// Whether a file lies in `--downloaddir`: that it was there already is only told of those.
@@ -153,7 +149,7 @@ pub(crate) fn request_to(
     source: &LoadedRepo,
     dest: PathBuf,
 ) -> Outcome<FileRequest> {
-    let urls = urls_of(source, origin)?;
+    let urls = source.urls_of(&origin.location, origin.base.as_deref())?;
     let digest = match &origin.checksum {
         Some((algorithm, hex)) => Some(parse_digest(origin, algorithm, hex)?),
         None => None,

@@ -35,7 +35,7 @@ use crate::view::plan::WeakSignatures;
 
 pub(crate) use database::{follow_rpm, refuse_old_rpm};
 pub use fetch::{CMDLINE, Fetched};
-pub(crate) use fetch::{refused, request_to, urls_of};
+pub(crate) use fetch::{refused, request_to};
 pub use keys::change_keys;
 pub(crate) use record::installed_in;
 pub use record::{auto_installed, mark, open_history};

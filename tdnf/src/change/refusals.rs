@@ -75,7 +75,7 @@ pub(super) fn check_space(
 ) -> Outcome<()> {
     let remote = |change: &&PlannedChange| {
         let origin = change.origin.as_ref();
-        let source = origin.and_then(|o| sources.iter().find(|s| s.config.id == o.repo));
+        let source = origin.and_then(|origin| LoadedRepo::find(sources, &origin.repo));
         source.is_some_and(|s| s.set.base_urls.iter().any(|url| !url.starts_with("file:")))
     };
     let needed = plan.incoming().filter(remote);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use repo_client::{DetachedCheck, MetadataSet, RepoRefresh, refresh};
 use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
+use rpm_repo::layout::Href;
 
 use super::snapshot::SnapshotList;
 use super::{Session, from_dir, keys, plugins};
@@ -20,6 +21,20 @@ pub struct LoadedRepo {
     pub set: MetadataSet,
     /// What exists in it, if not all that the metadata names.
     pub snapshot: Option<SnapshotList>,
+}
+
+impl LoadedRepo {
+    /// The one of this id.
+    pub fn find<'a>(repos: &'a [Self], id: &str) -> Option<&'a Self> {
+        repos.iter().find(|repo| repo.config.id == id)
+    }
+
+    /// Where a package is to be had, best first: by its location and its `xml:base`, as the metadata name them.
+    ///
+    /// Errors: a location or base that may not be followed.
+    pub fn urls_of(&self, location: &str, base: Option<&str>) -> Outcome<Vec<String>> {
+        Ok(self.set.urls_of(&Href::parse(location)?, base)?)
+    }
 }
 
 type SignatureCheck = Option<Box<DetachedCheck<'static>>>;

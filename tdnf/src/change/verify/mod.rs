@@ -115,9 +115,7 @@ pub(super) fn verify(
         let Some(change) = plan.changes.get(item.change) else {
             continue;
         };
-        let repo = sources
-            .iter()
-            .find(|source| source.config.id == change.repo());
+        let repo = LoadedRepo::find(sources, change.repo());
         let result = bench.package(&item.path, change, repo.map(|source| &source.config));
         match result {
             Ok((identity, verdict)) => packages.push(VerifiedPackage {

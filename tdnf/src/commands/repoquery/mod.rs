@@ -11,14 +11,13 @@ use std::ops::ControlFlow;
 use rpm_pkg::dep::DepGroup;
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{Header, tag};
-use rpm_repo::layout::Href;
 use rpm_solv::SolvableId;
 
 use super::Command;
 use super::operands::{Operand, Operands};
 use crate::args::options::{self, QueryOptions, SelectOptions, of};
 use crate::error::{Code, Outcome};
-use crate::session::{Freshness, Packages, Session};
+use crate::session::{Freshness, LoadedRepo, Packages, Session};
 use crate::view::repoquery::{PackageDetail, QueriedPackage, QueryResult};
 use rpm_catalog::ChangelogEntry;
 
@@ -262,13 +261,12 @@ fn deps(packages: &Packages, id: SolvableId, dep: &DepQuestion) -> Vec<String> {
 
 /// The first of the URLs of a package; empty for what is installed.
 fn location(packages: &Packages, id: SolvableId) -> Outcome<String> {
-    let repo = packages.repo_of(id);
-    let Some(source) = packages.sources.iter().find(|s| s.config.id == repo) else {
+    let Some(source) = LoadedRepo::find(&packages.sources, &packages.repo_of(id)) else {
         return Ok(String::new());
     };
     let facts = packages.pool.plan_facts(id)?;
     let base = Some(facts.location_base.as_str()).filter(|base| !base.is_empty());
-    let urls = source.set.urls_of(&Href::parse(&facts.location)?, base)?;
+    let urls = source.urls_of(&facts.location, base)?;
     Ok(urls.into_iter().next().unwrap_or_default())
 }
 

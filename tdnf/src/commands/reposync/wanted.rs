@@ -10,7 +10,6 @@ use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::xml::XmlLimits;
 
 use super::{Failures, SyncWish};
-use crate::change;
 use crate::error::{Code, Failure, Outcome};
 use crate::plan::{PackageId, PackageOrigin, Promised};
 use crate::session::{LeftOut, LoadedRepo, Session, SnapshotList};
@@ -51,7 +50,7 @@ impl WantedPackage {
 
     /// Where its file is to be had, best first.
     pub(super) fn urls(&self, source: &LoadedRepo) -> Outcome<Vec<String>> {
-        change::urls_of(source, &self.origin)
+        source.urls_of(&self.origin.location, self.origin.base.as_deref())
     }
 }
 
