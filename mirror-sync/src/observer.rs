@@ -1,9 +1,6 @@
 //! What happens on the network, shown as it happens.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
-
-use cli_kit::{Printer, Progress};
+use cli_kit::{Printer, Progress, SaidOnce};
 use repo_client::{Event, Observer};
 
 /// Shows transfers as bars or lines and tells of what goes wrong.
@@ -11,7 +8,7 @@ pub(crate) struct TerminalObserver {
     printer: Printer,
     bars: Progress,
     /// Lines about failed tries: each further try would say the same.
-    told: Mutex<BTreeSet<String>>,
+    said: SaidOnce,
 }
 
 impl TerminalObserver {
@@ -20,15 +17,7 @@ impl TerminalObserver {
         Self {
             printer: printer.clone(),
             bars: Progress::new(printer),
-            told: Mutex::default(),
-        }
-    }
-
-    fn once(&self, line: String) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.contains(&line) {
-            self.printer.err(&line);
-            told.insert(line);
+            said: SaidOnce::default(),
         }
     }
 }
@@ -54,7 +43,12 @@ impl Observer for TerminalObserver {
             Event::Failed { id } => self.bars.finish(id, false),
             Event::MirrorFailed {
                 label, url, cause, ..
-            } => self.once(format!("{label}: {url}: {cause}")),
+            } => {
+                let line = format!("{label}: {url}: {cause}");
+                if self.said.is_first(&line) {
+                    self.printer.err(&line);
+                }
+            }
             Event::UnverifiedTls { repo } => self.printer.err(&format!(
                 "{repo}: the server's certificate is not checked (sslverify = false)"
             )),

@@ -1,9 +1,8 @@
 //! Events of the network side as people see them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
-use cli_kit::{Printer, Progress};
+use cli_kit::{Printer, Progress, SaidOnce};
 use repo_client::{Event, Observer};
 
 /// Shows transfers, retries and failing mirrors.
@@ -14,7 +13,8 @@ pub struct NetworkView<'a> {
     names: BTreeMap<String, String>,
     /// Repositories that may be left out: what fails there is no error.
     skippable: BTreeSet<String>,
-    told: Mutex<BTreeSet<String>>,
+    /// Each retry would say the same again.
+    said: SaidOnce,
 }
 
 impl<'a> NetworkView<'a> {
@@ -30,7 +30,7 @@ impl<'a> NetworkView<'a> {
             progress: Progress::new(printer),
             names,
             skippable: BTreeSet::new(),
-            told: Mutex::default(),
+            said: SaidOnce::default(),
         }
     }
 
@@ -38,14 +38,6 @@ impl<'a> NetworkView<'a> {
     pub fn skipping(mut self, skippable: BTreeSet<String>) -> Self {
         self.skippable = skippable;
         self
-    }
-
-    /// Says once what goes by this key; each retry would say it again.
-    fn once(&self, key: &str, line: &str, say: impl FnOnce(&Printer, &str)) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(key.to_owned()) {
-            say(self.printer, line);
-        }
     }
 
     fn name<'b>(&'b self, repo: &'b str) -> &'b str {
@@ -62,9 +54,11 @@ impl Observer for NetworkView<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::RepoAsked { repo } => {
-                if let Some(name) = self.names.get(repo) {
+                if let Some(name) = self.names.get(repo)
+                    && self.said.is_first(repo)
+                {
                     let line = format!("Refreshing metadata for: '{name}'");
-                    self.once(repo, &line, Printer::info);
+                    self.printer.info(&line);
                 }
             }
             Event::Started {
@@ -95,7 +89,9 @@ impl Observer for NetworkView<'_> {
                     ),
                     None => format!("{word}: {url}: {cause}"),
                 };
-                self.once(&line, &line, Printer::err);
+                if self.said.is_first(&line) {
+                    self.printer.err(&line);
+                }
             }
             Event::OldCacheUsed { repo, why } => {
                 self.warn(repo, &format!(": {why}; using old metadata"));

@@ -5,7 +5,8 @@
 //!   and *err* (stderr, always). JSON goes to stdout.
 //! - [`Progress`] shows transfers: bars on a terminal, one plain line per finished file
 //!   otherwise.
-//! - [`Answer`] is what a person said to a yes/no question.
+//! - [`SaidOnce`] keeps what comes up again and again from being said each time.
+//! - [`Reply`] is what a person said to a yes/no question.
 //! - [`unfit_value`] and [`Printer::no_command`] say what is wrong with a command line.
 //! - [`Printer::start_log`] begins the log, which [`LOG_VARIABLE`] switches on.
 //! - [`human_size`] is the one way sizes are written.
@@ -13,6 +14,7 @@
 //! Invariant: nothing here decides anything; callers pass values and get values back.
 
 mod log;
+mod once;
 mod printer;
 mod progress;
 mod prompt;
@@ -22,6 +24,7 @@ mod tests;
 mod words;
 
 pub use log::LOG_VARIABLE;
+pub use once::SaidOnce;
 pub use printer::{OutputMode, Printer, Recorded};
 pub use progress::{Progress, TransferId};
 pub use prompt::Reply;

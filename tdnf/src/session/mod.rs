@@ -19,7 +19,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cli_kit::Printer;
+use cli_kit::{Printer, SaidOnce};
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
 use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
@@ -77,7 +77,7 @@ pub struct Session<'a> {
     /// Warnings about the configuration were printed.
     typos_told: Cell<bool>,
     values_told: Cell<bool>,
-    told: RefCell<BTreeSet<String>>,
+    said: SaidOnce,
     /// Repositories whose metadata were asked for again because a file was not there.
     renewed: RefCell<BTreeSet<String>>,
     /// Repositories that could not be read and may be skipped.
@@ -124,7 +124,7 @@ impl<'a> Session<'a> {
             client: OnceCell::new(),
             typos_told: Cell::new(false),
             values_told: Cell::new(false),
-            told: RefCell::default(),
+            said: SaidOnce::default(),
             renewed: RefCell::default(),
             left_out: RefCell::default(),
             snapshot_times: RefCell::default(),
@@ -385,7 +385,7 @@ impl<'a> Session<'a> {
 
     /// Says a line that a run says once, however often its reason comes up.
     pub fn warn_once(&self, line: &str) {
-        if self.told.borrow_mut().insert(line.to_owned()) {
+        if self.said.is_first(line) {
             self.printer.err(line);
         }
     }
