@@ -243,14 +243,8 @@ fn options(program: &str) -> BTreeSet<(String, Option<String>)> {
 /// Every test of the tool with its text.
 fn tests() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .flatten()
-        .map(|e| e.path())
-        .collect();
-    files.sort();
     let mut all = Vec::new();
-    for file in files {
+    for file in testkit::tree::files(&folder) {
         let source = fs::read_to_string(file).unwrap();
         for part in source.split("#[test]\n").skip(1) {
             let text = part.split("\n}\n").next().unwrap();

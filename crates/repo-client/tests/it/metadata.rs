@@ -1,4 +1,4 @@
-//! Metadata: rows 1 to 8, 31 to 35, 48, 54, 77 to 84, expiry, swapping, mirrors.
+//! Metadata: rows 4 to 6, 31 to 35, 48, 54 and 83, the cache, swapping.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use testkit::server::Answer;
 
 use crate::fixture::{Log, Site, client, config, createrepo, job, noise, refresh_one, snapshot};
 
+mod servers;
 mod signed;
 
 const REPOMD: &str = "/repodata/repomd.xml";
@@ -393,56 +394,6 @@ fn row_54_html_instead_of_metadata() {
 }
 
 #[test]
-fn row_75_mirrors_of_metadata() {
-    let (dead, corrupt) = (Site::new(), Repo::new());
-    let repo = Repo::new();
-    corrupt.edit(|text| {
-        text.replace("type=\"sha256\">", "type=\"sha256\">00")
-            .replace("</checksum>", "")
-    });
-    let list = format!(
-        "# mirrors\nhttp://127.0.0.1:1/\n{}\n{}\nfile:///etc\n{}\n",
-        dead.server.url("/"),
-        corrupt.site.server.url("/"),
-        repo.site.server.url("/")
-    );
-    dead.put("list", list.as_bytes());
-    let config = config(&format!("mirrorlist={}", dead.server.url("/list")));
-    let cache = dead.path("cache");
-    let log = Log::default();
-    let set = refresh_one(job(&config, &cache), &log).unwrap();
-    assert!(
-        set.base_urls[0].starts_with(&repo.site.server.url("/")),
-        "{:?}",
-        set.base_urls
-    );
-    assert!(!set.base_urls.iter().any(|url| url.starts_with("file:")));
-    assert!(log.text().contains("127.0.0.1:1"), "{}", log.text());
-    // The list is kept: packages can be had without asking for it again.
-    dead.server.forget();
-    let again = refresh_one(job(&config, &cache), &log).unwrap();
-    assert!(!again.base_urls.is_empty() && dead.server.seen().is_empty());
-}
-
-#[test]
-fn row_76_no_mirror_left_and_old_set_used_if_wanted() {
-    let repo = Repo::new();
-    repo.go().unwrap();
-    repo.site.server.always(REPOMD, Answer::status(500));
-    let log = Log::default();
-    let stale = RepoRefresh {
-        force: true,
-        stale_ok: true,
-        ..repo.job()
-    };
-    assert!(refresh_one(stale, &log).unwrap().stale);
-    assert!(log.text().contains("OldCacheUsed"));
-    let error = repo.go().unwrap_err();
-    assert!(error.to_string().contains("HTTP status 500"), "{error}");
-    assert_eq!(error.tdnf_code(), Some(1622));
-}
-
-#[test]
 fn an_interrupted_refresh_goes_on() {
     let repo = Repo::new();
     let text = std::fs::read_to_string(repo.repomd()).unwrap();
@@ -462,16 +413,6 @@ fn an_interrupted_refresh_goes_on() {
 }
 
 #[test]
-fn a_dead_repository_does_not_hold_up_the_others() {
-    let (good, other) = (Repo::new(), Repo::new());
-    let dead = config("baseurl=http://127.0.0.1:1/");
-    let cache = good.site.path("dead");
-    let jobs = [good.job(), job(&dead, &cache), other.job()];
-    let results = refresh(&client(), &jobs, &Log::default());
-    assert!(results[0].is_ok() && results[1].is_err() && results[2].is_ok());
-}
-
-#[test]
 fn file_repository() {
     let repo = Repo::new();
     let config = config(&format!("baseurl=file://{}", repo.site.www().display()));
@@ -483,77 +424,6 @@ fn file_repository() {
         ..job(&config, &cache)
     };
     assert!(refresh_one(forced, &Log::default()).unwrap().from_cache);
-}
-
-#[test]
-fn metalink_digest_is_required() {
-    let repo = Repo::new();
-    let bytes = std::fs::read(repo.repomd()).unwrap();
-    let metalink = |hash: &str| {
-        format!(
-            "<?xml version=\"1.0\"?><metalink version=\"3.0\" xmlns=\"http://www.metalinker.org/\"><files>\
-             <file name=\"repomd.xml\"><size>{}</size><verification><hash type=\"sha256\">{hash}</hash>\
-             </verification><resources><url protocol=\"http\" preference=\"100\">{}</url></resources>\
-             </file></files></metalink>",
-            bytes.len(),
-            repo.site.server.url(REPOMD)
-        )
-    };
-    let config = config(&format!("metalink={}", repo.site.server.url("/ml")));
-    let cache = repo.site.path("mlcache");
-    repo.site.put("ml", metalink(&"0".repeat(64)).as_bytes());
-    let error = refresh_one(job(&config, &cache), &Log::default()).unwrap_err();
-    assert_eq!(error.tdnf_code(), Some(2501), "{error}");
-    let without = metalink("").replace("<hash type=\"sha256\"></hash>", "");
-    repo.site.put("ml", without.as_bytes());
-    let error = refresh_one(job(&config, &cache), &Log::default()).unwrap_err();
-    assert!(
-        matches!(error.failures()[0].cause, Cause::NoChecksum),
-        "{error}"
-    );
-    assert_eq!(error.tdnf_code(), Some(1004), "{error}");
-    repo.site.put(
-        "ml",
-        metalink(&crate::fixture::digest(&bytes).hex()).as_bytes(),
-    );
-    assert!(refresh_one(job(&config, &cache), &Log::default()).is_ok());
-    // A server that says "unchanged" of an index that the metalink lists no more freezes its clients.
-    let again = || {
-        let force = RepoRefresh {
-            force: true,
-            ..job(&config, &cache)
-        };
-        refresh_one(force, &Log::default())
-    };
-    repo.site.server.forget();
-    assert!(again().unwrap().from_cache);
-    let seen = repo.site.server.seen();
-    assert!(
-        seen.iter()
-            .any(|seen| seen.header("if-none-match").is_some())
-    );
-    let newest = metalink(&"0".repeat(64));
-    repo.site.put("ml", newest.as_bytes());
-    assert_eq!(again().unwrap_err().tdnf_code(), Some(2501));
-    // One publication behind is what the list of alternates is for.
-    let behind = format!(
-        "<mm0:alternates xmlns:mm0=\"http://fedorahosted.org/mirrormanager\"><mm0:alternate>\
-         <mm0:timestamp>1</mm0:timestamp><size>1</size><verification><hash type=\"sha256\">{}</hash></verification>\
-         </mm0:alternate></mm0:alternates><resources>",
-        crate::fixture::digest(&bytes).hex()
-    );
-    repo.site
-        .put("ml", newest.replace("<resources>", &behind).as_bytes());
-    assert!(again().is_ok());
-    // It brings nothing back that has been replaced here by what is current.
-    repo.publish("30");
-    let current = std::fs::read(repo.repomd()).unwrap();
-    let current = newest.replace(&"0".repeat(64), &crate::fixture::digest(&current).hex());
-    let both = current.replace("<resources>", &behind);
-    repo.site.put("ml", both.as_bytes());
-    assert_eq!(again().unwrap().repomd.revision.as_deref(), Some("30"));
-    repo.site.server.always(REPOMD, Answer::body(bytes.clone()));
-    assert_eq!(again().unwrap().repomd.revision.as_deref(), Some("30"));
 }
 
 #[test]
@@ -581,25 +451,6 @@ fn a_cache_of_others_is_read_while_it_is_fresh() {
 }
 
 #[test]
-fn a_repository_published_between_index_and_parts_is_asked_again() {
-    let repo = Repo::new();
-    let now = std::fs::read_to_string(repo.repomd()).unwrap();
-    // The first answer is the index of a moment ago: its parts are gone by now.
-    let before = now.replace("-primary.xml.gz", "-former.xml.gz");
-    assert_ne!(before, now);
-    repo.site
-        .server
-        .next(REPOMD, [Answer::body(before.clone())]);
-    repo.go().unwrap();
-    // Where the next index is the same, the file is missing.
-    let repo = Repo::new();
-    repo.site.server.always(REPOMD, Answer::body(before));
-    assert!(!repo.must_fail().is_empty());
-    let asked = repo.site.server.seen_at(REPOMD).len();
-    assert!(asked <= 3, "{asked} times asked for the index");
-}
-
-#[test]
 fn row_83_garbage_in_the_cache() {
     let repo = Repo::new();
     std::fs::create_dir_all(repo.cache().join("repodata.new/x")).unwrap();
@@ -608,68 +459,4 @@ fn row_83_garbage_in_the_cache() {
     repo.go().unwrap();
     let set = refresh_one(repo.job(), &Log::default()).unwrap();
     assert!(set.from_cache);
-}
-
-#[test]
-fn real_nginx_serves_ranges_and_304() {
-    let site = Site::new();
-    createrepo(site.www(), "20");
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let dir = site.path("nginx");
-    std::fs::create_dir(&dir).unwrap();
-    let text = format!(
-        "daemon off; master_process off; pid {0}/pid; error_log {0}/error; events {{}} http {{ access_log {0}/access; \
-         client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; \
-         uwsgi_temp_path {0}/u; scgi_temp_path {0}/s; \
-         server {{ listen 127.0.0.1:{port}; root {1}; }} }} user root;",
-        dir.display(),
-        site.www().display()
-    );
-    std::fs::write(dir.join("conf"), text).unwrap();
-    let started = std::process::Command::new("nginx")
-        .arg("-c")
-        .arg(dir.join("conf"))
-        .spawn();
-    let Ok(mut nginx) = started else {
-        println!("skipped: no nginx");
-        return;
-    };
-    let began = std::time::Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
-        && began.elapsed().as_secs() < 10
-    {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let config = config(&format!("baseurl=http://127.0.0.1:{port}/"));
-    let cache = site.path("cache");
-    let first = refresh_one(job(&config, &cache), &Log::default());
-    let second = refresh_one(
-        RepoRefresh {
-            force: true,
-            ..job(&config, &cache)
-        },
-        &Log::default(),
-    );
-    let body = noise(500_000);
-    site.put("f", &body);
-    let mut request = site.request("f", &body);
-    std::fs::write(site.path("f.part"), &body[..200_000]).unwrap();
-    let journal = format!(
-        "part 2 {} 500000\nboot -\nsource 0 x -\ngot 0 200000 0\nsynced\n",
-        request.digest.unwrap()
-    );
-    std::fs::write(site.path("f.journal"), journal).unwrap();
-    request.urls = vec![format!("http://127.0.0.1:{port}/f")];
-    let file = repo_client::fetch(&client(), vec![request], 1, &Log::default()).remove(0);
-    nginx.kill().unwrap();
-    nginx.wait().unwrap();
-    assert!(!first.unwrap().from_cache);
-    assert!(second.unwrap().from_cache);
-    assert_eq!(file.unwrap().transferred, 300_000);
-    let log = std::fs::read_to_string(dir.join("access")).unwrap();
-    assert!(log.contains(" 304 ") && log.contains(" 206 "), "{log}");
 }
