@@ -1,11 +1,11 @@
 //! Files below a folder: names from outside never leave it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
+use whole_file::open_plain;
 
 use crate::error::{Error, Result};
 
@@ -80,17 +80,6 @@ pub fn create_parents(root: &Path, path: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Opens `path` without following a symlink at its end.
-pub(crate) fn open_plain(path: &Path, flags: OFlags) -> std::io::Result<File> {
-    let all = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let fd: OwnedFd = rustix::fs::open(path, all, Mode::from_raw_mode(0o644))?;
-    let file = File::from(fd);
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("not a regular file"));
-    }
-    Ok(file)
 }
 
 /// What [`open_plain`] opens, if it has no more than `limit` bytes.

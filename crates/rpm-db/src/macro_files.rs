@@ -1,12 +1,13 @@
 //! The macro files that rpm reads (docs/reference/rpmdb.md, 2.1): those of a root, and those that packages bring.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::macros;
 use rustix::fs::OFlags;
+use whole_file::open_plain;
 
 use crate::root;
 
@@ -138,22 +139,10 @@ fn text_of(root: &Path, path: &str) -> Option<String> {
 }
 
 fn read(path: &Path) -> Option<String> {
-    let file = open_plain(path).ok()?;
+    let file = open_plain(path, OFlags::RDONLY).ok()?;
     let mut text = Vec::new();
     file.take(MAX_MACRO_FILE).read_to_end(&mut text).ok()?;
     Some(String::from_utf8_lossy(&text).into_owned())
-}
-
-/// Opens a plain file for reading: neither a link nor anything that could make the reader wait.
-pub(crate) fn open_plain(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let flags = flags.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(std::io::Error::other("not a plain file")),
-    }
 }
 
 /// Adds what a file defines: `%NAME VALUE` or `%NAME(OPTIONS) VALUE`, a backslash at the end goes on in the next line.

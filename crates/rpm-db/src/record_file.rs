@@ -5,7 +5,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::macro_files::open_plain;
+use rustix::fs::OFlags;
+use whole_file::open_plain;
+
 use crate::{Backend, DbError};
 
 /// Records in one file: more packages than any system has.
@@ -30,7 +32,7 @@ pub(crate) struct RawFile {
 
 impl RawFile {
     pub(crate) fn open(path: &Path, backend: Backend) -> Result<Self, DbError> {
-        let file = open_plain(path).map_err(DbError::io(path))?;
+        let file = open_plain(path, OFlags::RDONLY).map_err(DbError::io(path))?;
         let path = path.to_path_buf();
         Ok(Self {
             file,

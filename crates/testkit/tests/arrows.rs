@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli-kit", &[]),
     ("whole-file", &[]),
     ("rpm-repo", &["rpm-pkg"]),
-    ("rpm-db", &["rpm-pkg"]),
+    ("rpm-db", &["rpm-pkg", "whole-file"]),
     ("rpm-transaction", &["rpm-db", "rpm-pkg", "whole-file"]),
     (
         "repo-client",

@@ -5,7 +5,9 @@
 //! files without a name, it has the random one from the start (`O_EXCL`: nothing that stands there is ever opened).
 //! A symbolic link at the target is replaced itself, never written through. Links in the folders above are the
 //! caller's affair: below a root, [`WholeFile::below`] takes the descriptor of a folder that was opened safely.
+//! [`open_plain`] is how a file that anybody may have put there is opened.
 
+mod plain;
 mod stamp;
 
 use std::fs::File;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
+pub use plain::open_plain;
 pub use stamp::Stamp;
 
 /// Attempts at a name that nothing has; each has 64 random bits.

@@ -1,15 +1,13 @@
 //! Keys that the user accepted, stored where the rpm of the root looks for them.
 
 use std::fs::File;
-use std::io::Error;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rpm_db::{Db, KeyStore, pubkey};
 use rpm_pkg::header::tag;
 use rpm_trust::KeyInfo;
 use rustix::fs::OFlags;
-use whole_file::{Access, Durability, replace};
+use whole_file::{Access, Durability, open_plain, replace};
 
 use super::{database, record};
 use crate::error::{At, Outcome};
@@ -132,18 +130,7 @@ fn write_files(store: &KeyStore, new: &[&KeyInfo], old: &[KeyPlace]) -> Outcome<
 /// The lock that rpm takes; it ends with the file. Neither a link is followed, nor a pipe waited for.
 fn lock(path: &Path) -> Outcome<File> {
     make_parent(path)?;
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut options = File::options();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
-        .at(path)?;
-    if !file.metadata().at(path)?.is_file() {
-        return Err(Error::other("not a plain file")).at(path);
-    }
+    let file = open_plain(path, OFlags::WRONLY | OFlags::CREATE).at(path)?;
     file.lock().at(path)?;
     Ok(file)
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, Timespec, Timestamps};
-use whole_file::{Access, Durability, Stamp};
+use whole_file::{Access, Durability, Stamp, open_plain};
 
 use super::index::NewIndex;
 use super::parts::UNFINISHED;
 use super::state::{MAX_STATE, STATE, SetFacts};
 use super::{PartFile, RepoRefresh, local_name};
 use crate::error::{Error, Result};
-use crate::path::{open_plain, read_plain};
+use crate::path::read_plain;
 use crate::request::hash_file;
 
 /// A clock may be this much behind the file system's without the cache counting as expired.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use rustix::fs::OFlags;
+use whole_file::open_plain;
 
 use super::file::WantedFile;
 use super::finish::{DiskDone, Finisher, Prefix, Whole};
@@ -12,7 +13,6 @@ use super::part::Part;
 use super::segments::{Arrived, SourcedSpan};
 use super::tuning::turns::HEAD;
 use crate::error::{Error, Result};
-use crate::path::open_plain;
 use crate::ranges::Bell;
 
 /// What a run has on the disk.

@@ -12,12 +12,11 @@ use std::path::PathBuf;
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rustix::fs::OFlags;
-use whole_file::{Access, Durability};
+use whole_file::{Access, Durability, open_plain};
 
 use super::ids::{Id, SourceId};
 use super::segments::SourcedSpan;
 use crate::error::{Error, Result};
-use crate::path::open_plain;
 
 const FIRST: &str = "part 2";
 /// Bytes read at most; one line stands for 64 kB and more.

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use rpm_pkg::digest::DigestAlgo;
 use rustix::fs::{FlockOperation, OFlags};
+use whole_file::open_plain;
 
 use super::file::WantedFile;
 use super::finish::Prefix;
@@ -19,7 +20,7 @@ use super::tuning::disk::{
     BEGIN_AFTER, HASH_BYTES, MAX_HASH, NOTE_AFTER, NOTE_BYTES, SYNC_AFTER, SYNC_BYTES,
 };
 use crate::error::{Error, Result};
-use crate::path::{open_plain, with_suffix};
+use crate::path::with_suffix;
 
 /// How often a part is opened again that its holder had just renamed.
 const LOCK_TRIES: usize = 100;
