@@ -116,6 +116,7 @@ pub(crate) fn part(dir: &std::path::Path, kind: &str, text: &str) -> (PathBuf, R
         size: Some(text.len() as u64),
         open_size: Some(text.len() as u64),
         timestamp: Some(1),
+        database_version: None,
     };
     (path, record)
 }

@@ -253,6 +253,7 @@ fn record(kind: String, name: &str, written: &Written, style: &FileStyle) -> Res
         size: Some(written.size),
         open_size: open.then_some(written.open_size),
         timestamp: Some(style.timestamp),
+        database_version: None,
     })
 }
 

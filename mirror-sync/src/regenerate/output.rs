@@ -89,6 +89,7 @@ impl DocumentOutput {
             size: Some(written.size),
             open_size: Some(written.open_size),
             timestamp: Some(order.now),
+            database_version: None,
         };
         Ok((record, SnapshotFile::new(&href, written.size, &digest)))
     }

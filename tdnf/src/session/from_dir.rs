@@ -143,6 +143,7 @@ impl Documents {
                 size: Some(text.len() as u64),
                 open_size: None,
                 timestamp: Some(self.newest),
+                database_version: None,
             });
             put(&dir.join(name), text.as_bytes())?;
         }

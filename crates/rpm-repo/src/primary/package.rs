@@ -38,6 +38,15 @@ pub struct DepRecord<'p> {
 }
 
 impl DepRecord<'_> {
+    /// The comparison as metadata write it (`GE`); none without a version.
+    pub fn comparison(&self) -> Option<&'static str> {
+        let is_named = |(bits, _): &&(u8, &str)| u32::from(*bits) == self.flags;
+        super::write::FLAGS
+            .iter()
+            .find(is_named)
+            .map(|(_, word)| *word)
+    }
+
     /// The same in rpm's form; without a version it has no epoch and no release either.
     pub fn to_dep(&self) -> Dep {
         let mut evr = String::new();

@@ -107,8 +107,7 @@ fn deps(package: &PrimaryPackage, group: DepGroup, name: &str, out: &mut String)
     for dep in list {
         out.push_str("      <rpm:entry");
         push_pair("name", dep.name, out);
-        let is_named = |(bits, _): &&(u8, &str)| u32::from(*bits) == dep.flags;
-        if let Some((_, word)) = FLAGS.iter().find(is_named) {
+        if let Some(word) = dep.comparison() {
             push_pair("flags", word, out);
             if let Some(epoch) = dep.epoch {
                 push_number("epoch", epoch.into(), out);

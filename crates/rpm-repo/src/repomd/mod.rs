@@ -50,6 +50,8 @@ pub struct RepomdRecord {
     pub open_size: Option<u64>,
     /// Time of making, seconds since 1970.
     pub timestamp: Option<u64>,
+    /// `database_version`: the schema of a database for yum.
+    pub database_version: Option<u64>,
 }
 
 impl Repomd {

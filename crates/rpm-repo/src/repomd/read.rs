@@ -54,6 +54,7 @@ struct RecordDraft {
     size: Option<u64>,
     open_size: Option<u64>,
     timestamp: Option<u64>,
+    database_version: Option<u64>,
 }
 
 impl<R: Read> RepomdParser<'_, R> {
@@ -111,6 +112,7 @@ impl<R: Read> RepomdParser<'_, R> {
             size: draft.size,
             open_size: draft.open_size,
             timestamp: draft.timestamp,
+            database_version: draft.database_version,
         })
     }
 
@@ -138,6 +140,7 @@ impl RecordDraft {
             b"open-checksum" => self.open_checksum = digest(attribute.as_deref(), text)?,
             b"size" => self.size = Some(size(text)?),
             b"open-size" => self.open_size = Some(size(text)?),
+            b"database_version" => self.database_version = number(text).ok(),
             b"timestamp" => {
                 let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
                 self.timestamp = Some(number(whole)?);

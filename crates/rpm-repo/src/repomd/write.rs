@@ -70,6 +70,7 @@ fn data(record: &RepomdRecord, out: &mut impl Write) -> io::Result<()> {
         ("timestamp", record.timestamp),
         ("size", record.size),
         ("open-size", record.open_size),
+        ("database_version", record.database_version),
     ];
     for (name, value) in numbers {
         if let Some(value) = value {

@@ -176,6 +176,7 @@ fn state(old: &Path, new: &Path, change: &Change<'_>) {
             size: Some(written.size),
             open_size: Some(written.open_size),
             timestamp: Some(1_700_000_000),
+            database_version: None,
         });
     }
     let index = Repomd {
