@@ -25,6 +25,9 @@ pub enum Error {
     /// Another run works on the same repository.
     #[error("{path}: another repo-tools is working on this repository", path = .0.display())]
     Busy(PathBuf),
+    /// createrepo_c works on the same repository, or was killed there.
+    #[error("{path} exists: createrepo_c is working on this repository, or was killed (`--ignore-lock` removes it)", path = .0.display())]
+    BusyElsewhere(PathBuf),
     /// `repodata` is a symbolic link, which cannot be exchanged as one.
     #[error("{path} is a symbolic link: give the directory it points to with --outputdir", path = .0.display())]
     LinkedRepodata(PathBuf),
@@ -42,6 +45,14 @@ pub enum Error {
     /// Metadata cannot be read.
     #[error(transparent)]
     Metadata(#[from] rpm_repo::Error),
+    /// A database for yum cannot be written.
+    #[error("{path}: cannot write the database: {source}", path = path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What sqlite said.
+        source: rusqlite::Error,
+    },
     /// Existing metadata disagree with themselves.
     #[error("{path}: {what}", path = path.display())]
     Damaged {

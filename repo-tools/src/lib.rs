@@ -12,6 +12,8 @@
 //! | [`repository`] | an existing repository |
 //! | [`select`] [`merge`] | documents made of records of existing ones |
 //! | `modules` | module metadata of several files in one |
+//! | `databases` | documents once again as databases for old yum |
+//! | `cache` | checksums that several repositories share |
 //! | [`update`] | changing an existing repository's records |
 //! | [`check`] | whether a repository is what it says |
 //!
@@ -21,17 +23,20 @@
 //! - Latin-1 characters from A0 to BF in old texts stay, createrepo_c drops them;
 //! - by default records of others (comps, updateinfo, ...) stay over a new run, and the metadata of
 //!   the run before stay beside the new for readers under way;
-//! - no databases for yum, no zchunk, no delta packages, no split media.
+//! - no zchunk, no delta packages, no split media.
 //!
 //! `check` differs from `dnf repoclosure` on rich dependencies: a conditional one is fulfilled when
 //! its condition can stay away, and `and` needs both sides.
 //!
 //! Invariants: a repository is replaced as one or not at all; memory does not grow with the size of
-//! the documents; the same tree and options give the same bytes. No network, no sqlite, no libsolv.
+//! the documents; the same tree and options give the same bytes. No network, no libsolv; sqlite for
+//! the databases of old yum alone.
 
+mod cache;
 pub mod check;
 pub mod commands;
 pub mod create;
+mod databases;
 pub mod document;
 mod error;
 pub mod merge;

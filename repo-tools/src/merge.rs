@@ -111,14 +111,15 @@ fn compete(winners: &mut Vec<Winner>, new: Winner, method: Method) {
 }
 
 /// Writes the advisories of all repositories into one updateinfo; of equal ids the first. None if no
-/// repository has any.
+/// repository has any, unless `is_always` is set.
 pub fn updateinfo(
     repositories: &[Arc<Repository>],
     style: &FileStyle,
+    is_always: bool,
 ) -> Result<Option<RepomdRecord>> {
     const KIND: &str = "updateinfo";
     let having = having(repositories, KIND);
-    if having.is_empty() {
+    if having.is_empty() && !is_always {
         return Ok(None);
     }
     let mut file = NewFile::create(KIND, "updateinfo.xml", style)?;
@@ -236,14 +237,15 @@ pub(crate) fn modules(
     file.finish().map(Some)
 }
 
-/// Writes the comps of all repositories as one, plain and compressed. Of groups, environments and categories of one
+/// Writes the comps of all repositories as one, compressed and, if `is_twice` is set, plain. Of groups, environments and categories of one
 /// id the first gives the words, and all give packages and groups.
 pub(crate) fn comps(
     repositories: &[Arc<Repository>],
     style: &FileStyle,
+    is_twice: bool,
 ) -> Result<Vec<RepomdRecord>> {
     const KIND: &str = "group";
-    let mut all: Option<Comps> = None;
+    let mut all: Option<(String, Comps)> = None;
     for repository in repositories {
         let mut records = repository.repomd.records.iter();
         let Some(record) = records.find(|record| is_kind(&record.kind, KIND)) else {
@@ -252,11 +254,11 @@ pub(crate) fn comps(
         let (name, stream) = repository.open_record(record)?;
         let more = comps::read(&name, stream, &XmlLimits::default())?;
         match &mut all {
-            Some(all) => add_comps(all, more),
-            None => all = Some(more),
+            Some((_, all)) => add_comps(all, more),
+            None => all = Some((stem(record), more)),
         }
     }
-    let Some(all) = all else {
+    let Some((stem, all)) = all else {
         return Ok(Vec::new());
     };
     let text = comps::write(&all);
@@ -265,16 +267,35 @@ pub(crate) fn comps(
             format,
             ..style.clone()
         };
-        let mut file = NewFile::create(kind, "comps.xml", &style)?;
+        let mut file = NewFile::create(kind, &stem, &style)?;
         file.write(text.as_bytes())?;
         file.finish()
     };
+    if !is_twice {
+        return Ok(vec![written(KIND, style.format)?]);
+    }
     let plain = written(KIND, Format::Plain)?;
     if style.format == Format::Plain {
         return Ok(vec![plain]);
     }
     let packed = packed_kind(KIND, style.format);
     Ok(vec![plain, written(&packed, style.format)?])
+}
+
+/// The name of a record's file without checksum and compression.
+fn stem(record: &RepomdRecord) -> String {
+    let name = record.href.file_name();
+    let packed = Format::of_name(name) != Format::Plain;
+    let name = packed
+        .then(|| name.rsplit_once('.'))
+        .flatten()
+        .map_or(name, |(stem, _)| stem);
+    let is_digest = |text: &str| text.len() >= 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let (_, stem) = name
+        .split_once('-')
+        .filter(|(digest, _)| is_digest(digest))
+        .unwrap_or(("", name));
+    stem.to_owned()
 }
 
 fn add_comps(all: &mut Comps, more: Comps) {

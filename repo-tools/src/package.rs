@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_pkg::header::tag;
@@ -13,6 +13,7 @@ use rpm_repo::other::{self, OtherPackage};
 use rpm_repo::primary::{self, FileFacts, PrimaryPackage};
 use whole_file::Stamp;
 
+use crate::cache;
 use crate::error::PackageFault;
 
 /// Bytes read at a time.
@@ -27,6 +28,8 @@ pub struct RecordStyle {
     pub base: Option<String>,
     /// Most changelog entries per package.
     pub changelogs: usize,
+    /// Where checksums of package files are kept, if anywhere.
+    pub cache: Option<PathBuf>,
 }
 
 /// What is to be remembered of a package that was read.
@@ -79,17 +82,21 @@ impl PackageReader {
         let buffered = BufReader::with_capacity(BLOCK, file);
         let stream = HashingReader::new(buffered, Some(style.checksum));
         let mut package = Package::open(stream)?;
-        package.verify_header_digests()?;
+        let headers = package.verify_header_digests()?;
         check_length(&package, before.size)?;
-        self.drain(package.reader_mut())?;
-        let stream = package.reader_mut();
-        let read = stream.count();
-        let checksum = stream.take_digest();
-        let after = Stamp::of(&stream.stream_mut().get_ref().metadata()?);
-        if read != before.size || after.size != before.size || after.mtime != before.mtime {
-            return Err(PackageFault::Changed);
+        let cached = style.cache.as_ref();
+        let cached =
+            cached.and_then(|dir| cache::place(dir, path, &before, &headers, style.checksum));
+        let known = cached
+            .as_ref()
+            .and_then(|place| cache::get(place, style.checksum));
+        let checksum = match known {
+            Some(known) => known,
+            None => self.checksum(package.reader_mut(), &before)?,
+        };
+        if let Some(place) = cached.filter(|_| known.is_none()) {
+            cache::put(&place, &checksum);
         }
-        let checksum = checksum.ok_or(PackageFault::Changed)?;
         let facts = FileFacts {
             location: href,
             base: style.base.as_deref(),
@@ -105,6 +112,22 @@ impl PackageReader {
         };
         let stamp = before;
         Ok((Noted { stamp, identity }, checksum))
+    }
+
+    /// Reads the file to its end; its checksum.
+    fn checksum(
+        &mut self,
+        stream: &mut HashingFile,
+        before: &Stamp,
+    ) -> Result<Digest, PackageFault> {
+        self.drain(stream)?;
+        let read = stream.count();
+        let checksum = stream.take_digest();
+        let after = Stamp::of(&stream.stream_mut().get_ref().metadata()?);
+        if read != before.size || after.size != before.size || after.mtime != before.mtime {
+            return Err(PackageFault::Changed);
+        }
+        checksum.ok_or(PackageFault::Changed)
     }
 
     fn drain(&mut self, stream: &mut HashingFile) -> io::Result<()> {

@@ -9,7 +9,7 @@ use whole_file::Stamp;
 
 use crate::error::{Error, PackageFault, Result};
 use crate::modules;
-use crate::stage::WORK_DIR;
+use crate::stage::{NEW_DIR, WORK_DIR};
 
 /// Deepest nesting of directories.
 const MAX_DEPTH: usize = 64;
@@ -147,7 +147,7 @@ impl Scan {
                 continue;
             }
             let is_dir = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
-            if is_dir && name != WORK_DIR {
+            if is_dir && name != WORK_DIR && name != NEW_DIR {
                 self.walk(dir, &location, choice, above)?;
             } else if !is_dir && is_package && !choice.is_excluded(&location) {
                 self.add(dir, &location);

@@ -1,7 +1,8 @@
 //! Where a new repodata is made, and how it takes the place of the old one as one.
 //!
-//! Beside `repodata` stands `.repo-tools` with a lock, the state of the last run and, during a run,
-//! the new directory. The exchange is one `renameat2(RENAME_EXCHANGE)`: a reader sees the old
+//! Beside `repodata` stands `.repo-tools` with a lock and the state of the last run and, during a run, the new
+//! directory `.repodata`. createrepo_c works in a directory of that name, too, and takes it for its lock: so its runs
+//! and ours keep out of each other's way. A mark in `.repo-tools` says that it is ours. The exchange is one `renameat2(RENAME_EXCHANGE)`: a reader sees the old
 //! repodata or the new one. On file systems without it there are two renames, and the next run
 //! finishes what a kill between them left.
 
@@ -18,6 +19,8 @@ use crate::error::{Error, Result};
 
 /// The working directory beside `repodata`.
 pub const WORK_DIR: &str = ".repo-tools";
+/// The directory in the making.
+pub const NEW_DIR: &str = ".repodata";
 /// The repository's own directory.
 pub const REPODATA: &str = "repodata";
 /// The file in it that lists the others.
@@ -71,7 +74,12 @@ impl RepoChange {
 
     /// The directory in the making.
     pub fn new_dir(&self) -> PathBuf {
-        self.root.join(WORK_DIR).join("new")
+        self.root.join(NEW_DIR)
+    }
+
+    /// Says that the directory in the making is ours.
+    fn mark(&self) -> PathBuf {
+        self.root.join(WORK_DIR).join("making")
     }
 
     fn old_dir(&self) -> PathBuf {
@@ -89,18 +97,41 @@ impl RepoChange {
             fs::rename(&old, &repodata).map_err(Error::file(&repodata, "restore"))?;
         }
         remove_dir(&old)?;
-        remove_dir(&self.new_dir())
+        match self.mark().exists() {
+            true => self.give_up(),
+            false => Ok(()),
+        }
     }
 
     /// Makes the empty new directory.
     pub fn begin(&self) -> Result<PathBuf> {
-        let dir = self.new_dir();
+        let (dir, mark) = (self.new_dir(), self.mark());
+        if fs::symlink_metadata(&dir).is_ok() {
+            return Err(Error::BusyElsewhere(dir));
+        }
+        fs::write(&mark, "").map_err(Error::file(&mark, "create"))?;
         fs::create_dir(&dir).map_err(Error::file(&dir, "create"))?;
         Ok(dir)
     }
 
     /// Removes the new directory: the present repodata stays.
     pub fn give_up(&self) -> Result<()> {
+        remove_dir(&self.new_dir())?;
+        self.unmark()
+    }
+
+    fn unmark(&self) -> Result<()> {
+        let mark = self.mark();
+        match fs::remove_file(&mark) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::file(mark, "remove")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Throws away what another program's run left, or what it is still making.
+    pub fn ignore_lock(&self) -> Result<()> {
         remove_dir(&self.new_dir())
     }
 
@@ -139,7 +170,7 @@ impl RepoChange {
             fs::rename(&new, &repodata).map_err(Error::file(&repodata, "create"))?;
         }
         sync(&self.root)?;
-        remove_dir(&new)?;
+        self.give_up()?;
         remove_dir(&self.old_dir())
     }
 
@@ -160,6 +191,15 @@ impl RepoChange {
         let path = self.state_file();
         whole_file::replace(&path, state, Access::Umask, Durability::Cache)
             .map_err(Error::file(&path, "replace"))
+    }
+}
+
+impl Drop for RepoChange {
+    /// A run that fails leaves nothing that would keep createrepo_c out; what cannot be removed the next run removes.
+    fn drop(&mut self) {
+        if self.mark().exists() {
+            let _ = self.give_up();
+        }
     }
 }
 

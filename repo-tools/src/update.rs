@@ -42,9 +42,9 @@ impl Update {
     }
 
     /// Publishes `repomd`, whose files stand in the new directory or in the present repodata. The
-    /// files of the present one stay for readers under way. False, and nothing written, if it says
-    /// what the present one says.
-    pub fn publish(mut self, repomd: &Repomd) -> Result<bool> {
+    /// files of the present one stay for readers under way, but for those `dropped`. False, and nothing written, if it
+    /// says what the present one says.
+    pub fn publish(mut self, repomd: &Repomd, dropped: &BTreeSet<String>) -> Result<bool> {
         if *repomd == self.old.repomd {
             self.stage.give_up()?;
             return Ok(false);
@@ -52,7 +52,8 @@ impl Update {
         let digest = write_repomd(repomd, &self.dir())?;
         let mut names: BTreeSet<String> = foreign_names(&self.stage.repodata(), Some(&self.old));
         let old = self.old.repomd.records.iter();
-        let old: Vec<String> = old.map(|r| r.href.file_name().to_owned()).collect();
+        let old = old.map(|r| r.href.file_name().to_owned());
+        let old: Vec<String> = old.filter(|name| !dropped.contains(name)).collect();
         names.extend(old.iter().cloned());
         names.extend(repomd.records.iter().map(|r| r.href.file_name().to_owned()));
         // What has not changed is still the end of the same deltas.

@@ -90,7 +90,7 @@ const ONLY_USER: &[(&str, &[&str])] = &[
     ("hyper", &["mirror-sync"]),
     ("hickory-resolver", &["repo-client"]),
     ("libsolv-sys", &["rpm-solv"]),
-    ("rusqlite", &["rpm-db", "tdnf"]),
+    ("rusqlite", &["rpm-db", "repo-tools", "tdnf"]),
     ("mlua", &["rpm-transaction"]),
     ("rpm", &["testkit"]),
     ("indicatif", &["cli-kit"]),

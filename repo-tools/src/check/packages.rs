@@ -68,6 +68,7 @@ fn check(
         checksum,
         base: entry.base.clone(),
         changelogs: entry.changelogs,
+        cache: None,
     };
     let mut texts = Default::default();
     let found = match reader.read(&path, name, &style, Some(entry.time), &mut texts) {

@@ -9,7 +9,7 @@ use rpm_repo::compress::Format;
 use rpm_repo::other::CHANGELOG_LIMIT;
 use rpm_repo::repomd::Repomd;
 
-use super::{NO_DATABASE, RunContext, checksum, example, number, workers};
+use super::{RunContext, checksum, example, namesake, number, workers};
 use crate::create::{self, CreateOptions, Extra};
 use crate::document::format;
 use crate::error::{Error, Result};
@@ -74,6 +74,9 @@ pub(super) struct Create {
     /// Older generations of metadata that stay (1)
     #[arg(long, value_name = "NUMBER", value_parser = number)]
     retain_old_md: Option<usize>,
+    /// Keep the files of older metadata that are younger than this: NUMBER and s, m, h or d
+    #[arg(long, value_name = "AGE", value_parser = age, conflicts_with = "retain_old_md")]
+    retain_old_md_by_age: Option<u64>,
     /// Earlier revisions from which deltas lead to the new one (0)
     #[arg(long, value_name = "NUMBER", value_parser = number)]
     deltas: Option<usize>,
@@ -119,6 +122,9 @@ pub(super) struct Create {
     /// Open every package
     #[arg(long)]
     no_update: bool,
+    /// Take over records of unchanged packages (always, unless started as createrepo_c)
+    #[arg(long)]
+    update: bool,
     /// Index the packages of the old metadata, and those of --pkglist and --includepkg
     #[arg(long, conflicts_with_all = ["no_update", "cut_dirs"])]
     recycle_pkglist: bool,
@@ -137,14 +143,20 @@ pub(super) struct Create {
     /// Exit with 2 if packages could not be used
     #[arg(long)]
     pub(super) error_exit_val: bool,
-    /// Accepted with a warning: databases for yum are not made
-    #[arg(long, short = 'd')]
+    /// Write databases for the yum of CentOS 5 to 7 as well
+    #[arg(long, short = 'd', overrides_with = "no_database")]
     database: bool,
-    /// Accepted with a warning: databases for yum are not made
-    #[arg(long, hide = true)]
-    local_sqlite: bool,
-    /// Accepted with a warning: checksums are known from the last run
-    #[arg(long, short = 'c', value_name = "DIR", hide = true)]
+    /// Write none, although --compatibility does
+    #[arg(long)]
+    no_database: bool,
+    /// What the yum of CentOS 5 to 7 reads: gz, databases, comps as they are
+    #[arg(long)]
+    compatibility: bool,
+    /// Remove what another run of createrepo_c left, or is still making
+    #[arg(long)]
+    ignore_lock: bool,
+    /// Keep checksums of packages in a directory, for other repositories with the same packages
+    #[arg(long, short = 'c', value_name = "DIR")]
     cachedir: Option<PathBuf>,
     #[command(flatten)]
     _accepted: CreateCompat,
@@ -153,24 +165,34 @@ pub(super) struct Create {
 // What createrepo_c knows and is done anyway.
 #[derive(Args)]
 struct CreateCompat {
-    /// Take over records of unchanged packages (done anyway)
-    #[arg(long = "update")]
-    _update: bool,
     /// Accepted: done anyway
     #[arg(long = "pretty", short = 'p', hide = true)]
     _pretty: bool,
-    /// Accepted: done anyway
-    #[arg(long = "no-database", hide = true)]
-    _no_database: bool,
+    /// Accepted (done anyway): no lock is taken on the file
+    #[arg(long = "local-sqlite", hide = true)]
+    _local_sqlite: bool,
     /// Accepted: done anyway
     #[arg(long = "unique-md-filenames", hide = true)]
     _unique_md_filenames: bool,
     /// Accepted: done anyway
     #[arg(long = "keep-all-metadata", hide = true)]
     _keep_all_metadata: bool,
-    /// Accepted: done anyway
-    #[arg(long = "compatibility", hide = true)]
-    _compatibility: bool,
+}
+
+/// An age in seconds: a number and its unit.
+fn age(text: &str) -> std::result::Result<u64, &'static str> {
+    const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)];
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.strip_prefix(digits).unwrap_or_default() {
+        "" => Some(1),
+        unit => UNITS
+            .iter()
+            .find(|(name, _)| unit.eq_ignore_ascii_case(&name.to_string()))
+            .map(|(_, seconds)| *seconds),
+    };
+    let seconds = digits.parse::<u64>().ok().zip(unit);
+    let seconds = seconds.and_then(|(number, unit)| number.checked_mul(unit));
+    seconds.ok_or("expected a number and s, m, h or d")
 }
 
 fn record(text: &str) -> std::result::Result<(String, PathBuf), &'static str> {
@@ -182,9 +204,19 @@ fn record(text: &str) -> std::result::Result<(String, PathBuf), &'static str> {
 
 impl Create {
     pub(super) fn run(&self, session: &RunContext) -> Result<()> {
+        if session.namesake {
+            let (group, list) = (self.group_path(true), self.pkglist.as_ref());
+            let list = list.map(|path| self.based(path));
+            let dir = self.based(&self.dir);
+            let missing = namesake::missing(&dir, group.as_deref(), list.as_deref());
+            missing.map_or(Ok(()), |what| Err(Error::Usage(what)))?;
+        }
         let options = self.options(session)?;
         self.say_unused(session, &options);
         let outcome = create::run(&options, &session.printer)?;
+        if session.namesake {
+            return Ok(());
+        }
         let what = if outcome.changed {
             format!("{} packages, {} read", outcome.packages, outcome.read)
         } else {
@@ -199,13 +231,12 @@ impl Create {
     /// Says what is taken and has no effect.
     fn say_unused(&self, session: &RunContext, options: &CreateOptions) {
         let warn = |what: &str| session.printer.err(&format!("Warning: {what}"));
-        if self.database || self.local_sqlite {
-            warn(NO_DATABASE);
-        }
-        if self.cachedir.is_some() {
-            warn("--cachedir is not used: checksums are known from the last run");
-        }
-        if !self.update_md_path.is_empty() && Repository::open(&options.out).is_ok() {
+        if !self.update_md_path.is_empty() && !options.update {
+            warn("--update-md-path has no effect without --update");
+        } else if !self.update_md_path.is_empty()
+            && !self.recycle_pkglist
+            && Repository::open(&options.out).is_ok()
+        {
             let out = options.out.display();
             warn(&format!(
                 "--update-md-path is not read: {out} has metadata of its own"
@@ -216,13 +247,19 @@ impl Create {
     fn options(&self, session: &RunContext) -> Result<CreateOptions> {
         let dir = self.based(&self.dir);
         let checksum = self.checksum.unwrap_or(DigestAlgo::Sha256);
-        let (format, general) = self.formats();
+        let (format, general) = self.formats(session.namesake);
+        let by_default = !session.namesake && self.retain_old_md_by_age.is_none();
         Ok(CreateOptions {
             choice: self.choice()?,
+            progress: session.namesake,
+            database: self.database_format(),
+            ignore_lock: self.ignore_lock,
+            retain_age: self.retain_old_md_by_age,
             style: RecordStyle {
                 checksum,
                 base: self.baseurl.clone(),
                 changelogs: self.changelog_limit.unwrap_or(CHANGELOG_LIMIT),
+                cache: self.cachedir.as_ref().map(|path| self.based(path)),
             },
             format,
             general,
@@ -230,19 +267,23 @@ impl Create {
             unique_names: !self.simple_md_filenames,
             prefix: self.location_prefix.clone().unwrap_or_default(),
             cut_dirs: self.cut_dirs.unwrap_or(0),
-            workers: workers(self.workers),
-            update: !self.no_update,
+            workers: workers(
+                self.workers
+                    .or(session.namesake.then_some(namesake::WORKERS)),
+            ),
+            update: !self.no_update && (self.update || !session.namesake),
             recycle: self.recycle_pkglist,
             other_old: self
                 .update_md_path
                 .iter()
+                .filter(|_| self.update || !session.namesake)
                 .map(|path| self.based(path))
                 .collect(),
             skip_stat: self.skip_stat,
-            retain: self.retain_old_md.unwrap_or(1),
+            retain: self.retain_old_md.unwrap_or(usize::from(by_default)),
             deltas: self.deltas.unwrap_or(0).min(MAX_DELTAS),
             keep_records: !self.discard_additional_metadata,
-            extras: self.extras(),
+            extras: self.extras(session.namesake),
             tags: self.tags(),
             skip_broken: self.skip_broken,
             revision: self.revision.clone(),
@@ -274,14 +315,31 @@ impl Create {
 
     /// Compression of the three documents and of other records: with createrepo_c `--compress-type`
     /// means the others only, and `--general-compress-type` all.
-    fn formats(&self) -> (Format, Format) {
+    fn formats(&self, is_namesake: bool) -> (Format, Format) {
         let all = self.general_compress_type.or(self.compress);
         let others = match self.xz {
             true => Some(Format::Xz),
             false => self.compress_type,
         };
-        let default = Format::Gzip;
+        let default = namesake::default_format(is_namesake && !self.compatibility);
         (all.unwrap_or(default), all.or(others).unwrap_or(default))
+    }
+
+    /// Compression of databases, if there are to be any; `yum` of CentOS 5 reads bz2.
+    fn database_format(&self) -> Option<Format> {
+        let is_wanted = self.database || self.compatibility && !self.no_database;
+        let xz = self.xz.then_some(Format::Xz);
+        let asked = self.general_compress_type.or(self.compress).or(xz);
+        is_wanted.then(|| asked.or(self.compress_type).unwrap_or(Format::Bzip2))
+    }
+
+    /// Where the comps file lies: createrepo_c looks for it in the tree.
+    fn group_path(&self, is_namesake: bool) -> Option<PathBuf> {
+        let group = self.groupfile.as_ref()?;
+        Some(match is_namesake {
+            true => self.based(&self.dir).join(group),
+            false => self.based(group),
+        })
     }
 
     fn choice(&self) -> Result<FileChoice> {
@@ -303,19 +361,17 @@ impl Create {
         })
     }
 
-    fn extras(&self) -> Vec<Extra> {
-        let group = self.groupfile.iter().map(|path| ("group", path));
+    fn extras(&self, is_namesake: bool) -> Vec<Extra> {
         let updateinfo = self.updateinfo.iter().map(|path| ("updateinfo", path));
         let modules = self.modules.iter().map(|path| ("modules", path));
         let records = self.record.iter().map(|(kind, path)| (kind.as_str(), path));
-        let all = group.chain(updateinfo).chain(modules).chain(records);
-        all.map(|(kind, path)| Extra {
-            kind: kind.to_owned(),
-            path: self.based(path),
-            name: None,
-            format: None,
-        })
-        .collect()
+        let others = updateinfo.chain(modules).chain(records);
+        let others = others.map(|(kind, path)| Extra::of(kind, self.based(path)));
+        let group = self.group_path(is_namesake).map(|path| Extra {
+            format: self.compatibility.then_some(Format::Plain),
+            ..Extra::of("group", path)
+        });
+        group.into_iter().chain(others).collect()
     }
 
     fn tags(&self) -> Repomd {

@@ -8,7 +8,7 @@ const DELTA_PACKAGES: &str = "delta packages are not made";
 const KOJI: &str = "the rules of Koji are not known here";
 
 /// Command, option, and why it is not taken.
-const REFUSED: [(&str, &str, &str); 17] = [
+const REFUSED: [(&str, &str, &str); 15] = [
     (
         "createrepo",
         "--split",
@@ -19,16 +19,6 @@ const REFUSED: [(&str, &str, &str); 17] = [
     ("createrepo", "--oldpackagedirs", DELTA_PACKAGES),
     ("createrepo", "--num-deltas", DELTA_PACKAGES),
     ("createrepo", "--max-delta-rpm-size", DELTA_PACKAGES),
-    (
-        "createrepo",
-        "--retain-old-md-by-age",
-        "generations are counted: --retain-old-md NUMBER",
-    ),
-    (
-        "createrepo",
-        "--ignore-lock",
-        "a lock ends with its run: there is none to ignore",
-    ),
     ("mergerepo", "--zck", ZCHUNK),
     ("mergerepo", "--zck-dict-dir", ZCHUNK),
     ("mergerepo", "--koji", KOJI),
@@ -46,6 +36,12 @@ const REFUSED: [(&str, &str, &str); 17] = [
 
 /// The long form of options of one letter.
 const LETTERS: [(&str, &str); 2] = [("-k", "--koji"), ("-b", "--blocked")];
+
+/// Why a word is not taken under the name of createrepo_c that has another meaning here.
+pub(super) fn other_meaning(command: &str, word: &str) -> Option<String> {
+    let is_deltas = command == "createrepo" && word == "--deltas";
+    is_deltas.then(|| format!("{word}: {DELTA_PACKAGES}"))
+}
 
 /// Why an option of these programs is not taken, if `error` is about one.
 pub(super) fn reason(command: Option<&str>, error: &clap::Error) -> Option<String> {

@@ -10,8 +10,9 @@ use rpm_repo::compress::Format;
 use rpm_repo::layout::file_url;
 use rpm_repo::repomd::{Repomd, RepomdRecord};
 
-use super::{NO_DATABASE, RunContext, example};
+use super::{RunContext, example, namesake};
 use crate::create::{Extra, add_record, load, write_repomd};
+use crate::databases;
 use crate::document::{FileStyle, format};
 use crate::error::{Error, Result};
 use crate::merge::{self, Method};
@@ -71,7 +72,7 @@ pub(super) struct Merge {
     /// File names without checksum
     #[arg(long)]
     simple_md_filenames: bool,
-    /// Accepted with a warning: databases for yum are not made
+    /// Write databases for the yum of CentOS 5 to 7 as well
     #[arg(long, short = 'd')]
     database: bool,
     #[command(flatten)]
@@ -101,9 +102,6 @@ fn method(word: &str) -> std::result::Result<Method, &'static str> {
 impl Merge {
     pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let out = &self.outputdir;
-        if self.database {
-            session.printer.err(&format!("Warning: {NO_DATABASE}"));
-        }
         let mut repositories = Vec::new();
         for repo in &self.repos {
             let repository = Arc::new(Repository::open(Path::new(repo))?);
@@ -119,17 +117,26 @@ impl Merge {
         let stage = RepoChange::open(out)?;
         let style = FileStyle {
             dir: stage.begin()?,
-            format: self.compress_type.unwrap_or(Format::Gzip),
+            format: self
+                .compress_type
+                .unwrap_or(namesake::default_format(session.namesake)),
             checksum: DigestAlgo::Sha256,
             unique_names: !self.simple_md_filenames,
             timestamp: session.now,
         };
         let mut records = select::write(&sources, &style)?;
+        if self.database {
+            let style = FileStyle {
+                format: Format::Bzip2,
+                ..style.clone()
+            };
+            records.extend(databases::write(&style.dir, &records, &style)?);
+        }
         let all: Vec<_> = repositories
             .iter()
             .map(|(repository, _)| Arc::clone(repository))
             .collect();
-        self.others(&all, &style, &mut records)?;
+        self.others(&all, &style, session.namesake, &mut records)?;
         let repomd = Repomd {
             revision: Some(session.now.to_string()),
             records,
@@ -188,6 +195,7 @@ impl Merge {
         &self,
         repositories: &[Arc<Repository>],
         style: &FileStyle,
+        is_namesake: bool,
         records: &mut Vec<RepomdRecord>,
     ) -> Result<()> {
         if let Some(path) = self.groupfile.clone() {
@@ -201,10 +209,10 @@ impl Merge {
                 add_record(loaded, style, records)?;
             }
         } else if !self.nogroups {
-            records.extend(merge::comps(repositories, style)?);
+            records.extend(merge::comps(repositories, style, !is_namesake)?);
         }
         if !self.noupdateinfo {
-            records.extend(merge::updateinfo(repositories, style)?);
+            records.extend(merge::updateinfo(repositories, style, is_namesake)?);
         }
         records.extend(merge::modules(repositories, style)?);
         Ok(())

@@ -6,10 +6,12 @@ mod diff;
 mod foreign;
 mod merge;
 mod modify;
+mod namesake;
 mod prune;
 mod query;
 #[cfg(feature = "sign")]
 mod sign;
+mod sqlite;
 #[cfg(test)]
 mod tests;
 
@@ -25,15 +27,6 @@ use crate::error::{Error, Result};
 const MAX_WORKERS: usize = 64;
 
 const PROGRAM: &str = "repo-tools";
-
-/// Commands by whose names, with or without `_c` behind it, the program may be started.
-const LINKS: [&str; 4] = ["createrepo", "modifyrepo", "mergerepo", "sqliterepo"];
-
-/// The version of createrepo_c whose options and metadata these are.
-const PEER_VERSION: &str = "0.17.3";
-
-/// What is said of options that ask for databases.
-pub(crate) const NO_DATABASE: &str = "databases for yum (--database) are not written";
 
 const EXIT_CODES: &str =
     "Exit codes: 0 done; 1 something is wrong and was named; 2 the arguments cannot be used.";
@@ -65,6 +58,7 @@ enum RepoCommand {
     Createrepo(Box<create::Create>),
     Modifyrepo(modify::Modify),
     Mergerepo(merge::Merge),
+    Sqliterepo(sqlite::Sqliterepo),
     Check(check::CheckArgs),
     Diff(diff::DiffArgs),
     #[cfg(feature = "sign")]
@@ -78,24 +72,23 @@ pub(crate) struct RunContext {
     pub(crate) printer: Printer,
     /// Seconds since 1970, or SOURCE_DATE_EPOCH.
     pub(crate) now: u64,
+    /// Whether the program was started under the name of createrepo_c or one of its kin.
+    pub(crate) namesake: bool,
 }
 
 /// Runs the program with its arguments, the first being its name; returns the exit code: 0 done, 1
 /// something is wrong and was named, 2 the arguments cannot be used.
 pub fn run(mut words: Vec<String>) -> u8 {
-    let program = words
-        .first()
-        .map(|word| word.rsplit('/').next().unwrap_or(word));
-    let program = program.map(|program| program.strip_suffix("_c").unwrap_or(program));
-    let link = LINKS.into_iter().find(|name| Some(*name) == program);
+    let link = words.first().and_then(|word| namesake::command(word));
     if let Some(name) = link {
         let mut options = words.iter().skip(1).take_while(|word| *word != "--");
         if options.any(|word| matches!(word.as_str(), "--version" | "-V")) {
-            return tell_version();
+            return namesake::tell_version();
         }
-        if name == "sqliterepo" {
+        let mut options = words.iter().skip(1).take_while(|word| *word != "--");
+        if let Some(what) = options.find_map(|word| foreign::other_meaning(name, word)) {
             let printer = Printer::standard(OutputMode::default());
-            return failed(&Error::Usage(NO_DATABASE.to_owned()), 1, &printer);
+            return failed(&Error::Usage(what), 1, &printer);
         }
         // A usage names what can be typed anywhere.
         words.insert(1, name.to_owned());
@@ -113,23 +106,20 @@ pub fn run(mut words: Vec<String>) -> u8 {
     let session = RunContext {
         printer: printer.clone(),
         now: now(),
+        namesake: link.is_some(),
     };
     let code = match line.command.run(&session) {
         Ok(()) if printer.failed().is_some() => 1,
         Ok(()) => 0,
+        // createrepo_c says such things bare.
+        Err(Error::Usage(what)) if link.is_some() => {
+            printer.err(&what);
+            1
+        }
         Err(error) => failed(&error, line.exit_code(&error, link.is_some()), &printer),
     };
     printer.flush();
     code
-}
-
-/// What scripts that ask the version of createrepo_c read.
-fn tell_version() -> u8 {
-    let own = env!("CARGO_PKG_VERSION");
-    let printer = Printer::standard(OutputMode::default());
-    printer.crit(&format!("Version: {PEER_VERSION} ({PROGRAM} {own})"));
-    printer.flush();
-    0
 }
 
 impl RepoToolsLine {
@@ -165,6 +155,7 @@ impl RepoCommand {
             RepoCommand::Createrepo(create) => create.run(session),
             RepoCommand::Modifyrepo(modify) => modify.run(session),
             RepoCommand::Mergerepo(merge) => merge.run(session),
+            RepoCommand::Sqliterepo(sqlite) => sqlite.run(session),
             RepoCommand::Check(check) => check.run(session),
             RepoCommand::Diff(diff) => diff.run(session),
             #[cfg(feature = "sign")]
@@ -197,6 +188,15 @@ fn usage_code(code: u8, is_linked: bool) -> u8 {
 fn refused(error: &clap::Error, command: Option<&str>, is_linked: bool) -> u8 {
     let printer = Printer::standard(OutputMode::default());
     let foreign = || foreign::reason(command, error).map(Error::Usage);
+    let theirs = || command.and_then(|command| namesake::refusal(command, error));
+    if let Some(what) = is_linked
+        .then(theirs)
+        .flatten()
+        .filter(|_| foreign().is_none())
+    {
+        printer.err(&what);
+        return 1;
+    }
     match unfit(error).or_else(foreign) {
         Some(error) => failed(&error, usage_code(error.exit_code(), is_linked), &printer),
         None if printer.no_command(error) => 0,

@@ -1,5 +1,6 @@
 //! `modifyrepo FILE REPODATA`: records are added, replaced or removed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,7 +8,7 @@ use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::Repomd;
 
-use super::{RunContext, checksum, example};
+use super::{RunContext, checksum, example, namesake};
 use crate::create::{Extra, add_one, is_kind, load};
 use crate::document::{FileStyle, format};
 use crate::error::{Error, Result};
@@ -77,11 +78,11 @@ impl Modify {
     pub(super) fn run(&self, session: &RunContext) -> Result<()> {
         let (changes, repodata) = match &self.batchfile {
             Some(file) => (
-                self.batch(file)?,
+                self.batch(file, session)?,
                 self.repodata.as_ref().or(self.input.as_ref()),
             ),
             None => {
-                let change = self.input.as_ref().map(|input| self.change(input));
+                let change = self.input.as_ref().map(|input| self.change(input, session));
                 (change.into_iter().collect(), self.repodata.as_ref())
             }
         };
@@ -95,7 +96,7 @@ impl Modify {
         for change in &changes {
             apply(change, &mut repomd, &update, session)?;
         }
-        let changed = update.publish(&repomd)?;
+        let changed = update.publish(&repomd, &BTreeSet::new())?;
         let what = if changed {
             "changed"
         } else {
@@ -105,7 +106,7 @@ impl Modify {
         Ok(())
     }
 
-    fn change(&self, input: &str) -> RecordChange {
+    fn change(&self, input: &str, session: &RunContext) -> RecordChange {
         RecordChange {
             input: input.to_owned(),
             remove: self.remove,
@@ -113,7 +114,9 @@ impl Modify {
             name: self.new_name.clone(),
             format: match self.no_compress {
                 true => Format::Plain,
-                false => self.compress_type.unwrap_or(Format::Gzip),
+                false => self
+                    .compress_type
+                    .unwrap_or(namesake::default_format(session.namesake)),
             },
             checksum: self.checksum.unwrap_or(DigestAlgo::Sha256),
             unique: !self.simple_md_filenames,
@@ -121,7 +124,7 @@ impl Modify {
     }
 
     /// A batch file: a section per change, named by its file, with keys as the options are called.
-    fn batch(&self, path: &Path) -> Result<Vec<RecordChange>> {
+    fn batch(&self, path: &Path, session: &RunContext) -> Result<Vec<RecordChange>> {
         let text = std::fs::read_to_string(path).map_err(Error::file(path, "read"))?;
         let mut changes: Vec<RecordChange> = Vec::new();
         for line in text.lines().map(str::trim) {
@@ -132,7 +135,7 @@ impl Modify {
                 .strip_prefix('[')
                 .and_then(|rest| rest.strip_suffix(']'))
             {
-                changes.push(self.change(name));
+                changes.push(self.change(name, session));
                 continue;
             }
             let (Some(change), Some((key, value))) = (changes.last_mut(), line.split_once('='))

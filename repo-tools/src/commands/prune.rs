@@ -1,6 +1,6 @@
 //! `prune DIR --keep N`: older versions leave the metadata, then the disk.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -170,10 +170,11 @@ fn publish(
         // They were written anew.
         state.documents.clear();
     }
-    update.publish(&Repomd {
+    let repomd = Repomd {
         revision: Some(session.now.to_string()),
         records,
         ..repository.repomd.clone()
-    })?;
+    };
+    update.publish(&repomd, &BTreeSet::new())?;
     Ok(())
 }

@@ -30,6 +30,18 @@ pub struct Extra {
     pub format: Option<Format>,
 }
 
+impl Extra {
+    /// A file to be taken in under its own name, compressed as all such records are.
+    pub fn of(kind: &str, path: PathBuf) -> Extra {
+        Extra {
+            kind: kind.to_owned(),
+            path,
+            name: None,
+            format: None,
+        }
+    }
+}
+
 /// A file that was read and found good.
 pub(crate) struct LoadedExtras {
     pub(crate) extra: Extra,

@@ -49,13 +49,13 @@ pub(super) fn href(location: &str, options: &CreateOptions) -> Result<String> {
 ///
 /// # Errors
 /// The old primary cannot be read.
-pub(super) fn recycled(
+pub(super) fn recycled<'r>(
     options: &CreateOptions,
-    old: Option<&Repository>,
+    old: impl Iterator<Item = &'r Repository>,
     printer: &Printer,
 ) -> Result<Vec<String>> {
     let mut files = Vec::new();
-    if let Some(old) = old {
+    for old in old {
         let prefix = options.prefix.trim_end_matches('/');
         old.packages(&mut |_, package| {
             let location = package.location();
@@ -93,7 +93,7 @@ pub(super) fn is_wanted(path: &Path, options: &CreateOptions) -> bool {
 pub(super) fn fingerprint(options: &CreateOptions, extras: &[LoadedExtras]) -> String {
     let tags = &options.tags;
     let mut line = format!(
-        "{} {} {:?} {:?} {} | {} {} {} {} {} {:?} {:?} {:?} {:?}",
+        "{} {} {:?} {:?} {} | {} {} {:?} {} {} {} {:?} {:?} {:?} {:?}",
         options.style.checksum,
         options.style.changelogs,
         options.style.base,
@@ -101,6 +101,7 @@ pub(super) fn fingerprint(options: &CreateOptions, extras: &[LoadedExtras]) -> S
         options.cut_dirs,
         options.format,
         options.general,
+        options.database,
         options.repomd_checksum,
         options.unique_names,
         options.keep_records,

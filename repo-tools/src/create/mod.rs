@@ -9,6 +9,7 @@ mod build;
 pub(crate) mod deltas;
 mod extras;
 mod finish;
+mod progress;
 mod reuse;
 
 use std::collections::BTreeSet;
@@ -20,7 +21,8 @@ use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::{Repomd, RepomdRecord};
 
-use crate::document::{FileStyle, FinishedDocument};
+use crate::databases;
+use crate::document::{FileStyle, FinishedDocument, MetadataDocument};
 use crate::error::{Error, PackageFault, Result};
 use crate::package::{Noted, RecordStyle};
 use crate::repository::Repository;
@@ -48,6 +50,8 @@ pub struct CreateOptions {
     pub format: Format,
     /// Compression of everything else.
     pub general: Format,
+    /// Compression of databases for yum, if there are to be any.
+    pub database: Option<Format>,
     /// Checksum in repomd.xml.
     pub repomd_checksum: DigestAlgo,
     /// Whether file names begin with their checksum.
@@ -68,6 +72,12 @@ pub struct CreateOptions {
     pub skip_stat: bool,
     /// Generations of older repodata that stay for readers under way.
     pub retain: usize,
+    /// Seconds: the files of older metadata stay that are younger, however many generations there are.
+    pub retain_age: Option<u64>,
+    /// Whether what another run of createrepo_c is making, or left, is thrown away.
+    pub ignore_lock: bool,
+    /// Whether the steps are said that createrepo_c says.
+    pub progress: bool,
     /// Earlier revisions from which deltas lead to the new one.
     pub deltas: usize,
     /// Whether records that are not ours to make (updateinfo, modules, ...) stay.
@@ -135,13 +145,20 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
         let what = format!("{} is not a directory", options.dir.display());
         return Err(Error::Usage(what));
     }
+    if let Some(dir) = &options.style.cache {
+        crate::cache::prepare(dir)?;
+    }
     let stage = RepoChange::open(&options.out)?;
+    if options.ignore_lock {
+        stage.ignore_lock()?;
+    }
     let old = open_old(&options.out, printer)?;
     let state = FinishedRun::read(&stage.state_file());
     let state = state.filter(|s| old.as_ref().is_some_and(|old| old.digest == s.repomd));
+    let others = open_others(options, printer);
     let mut choice = options.choice.clone();
     if options.recycle {
-        let list = finish::recycled(options, old.as_deref(), printer)?;
+        let list = finish::recycled(options, old.iter().map(Arc::as_ref).chain(&others), printer)?;
         choice.list.get_or_insert_default().splice(..0, list);
     }
     let scanned = tracing::info_span!("scan").in_scope(|| scan(&options.dir, &choice));
@@ -153,12 +170,7 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
     let modules = modules
         .iter()
         .filter(|path| finish::is_wanted(path, options));
-    let modules = modules.map(|path| Extra {
-        kind: crate::modules::KIND.to_owned(),
-        path: path.clone(),
-        name: None,
-        format: None,
-    });
+    let modules = modules.map(|path| Extra::of(crate::modules::KIND, path.clone()));
     let extras = load(
         &options
             .extras
@@ -168,7 +180,15 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
             .collect::<Vec<_>>(),
     )?;
     let fingerprint = finish::fingerprint(options, &extras);
-    let reused = old.clone().or_else(|| open_other(options, printer));
+    if options.progress {
+        progress::walked(found.len() + bad.len(), options, printer);
+        if options.update {
+            progress::loaded(old.as_deref(), &others, state.as_ref(), printer)?;
+        }
+    }
+    let reused = old
+        .clone()
+        .or_else(|| others.into_iter().next().map(Arc::new));
     let mut work = CreateRun {
         options,
         printer,
@@ -183,6 +203,7 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
     };
     if options.update && work.is_unchanged(&found) {
         tracing::info!(packages = found.len(), "nothing has changed");
+        work.say_unchanged()?;
         return Ok(CreateSummary {
             packages: found.len(),
             read: 0,
@@ -206,20 +227,22 @@ fn open_old(out: &Path, printer: &Printer) -> Result<Option<Arc<Repository>>> {
     }
 }
 
-/// The first of the repositories elsewhere that can be read.
-fn open_other(options: &CreateOptions, printer: &Printer) -> Option<Arc<Repository>> {
-    let mut paths = options.other_old.iter();
-    let opened = paths
-        .by_ref()
-        .find_map(|path| match Repository::open(path) {
-            Ok(old) => Some(Arc::new(old)),
-            Err(error) => {
-                warn_of_old(printer, &error);
-                None
-            }
-        });
-    for path in paths {
-        let path = path.display();
+/// The repositories elsewhere that can be read.
+fn open_others(options: &CreateOptions, printer: &Printer) -> Vec<Repository> {
+    let mut opened = Vec::new();
+    for path in &options.other_old {
+        match Repository::open(path) {
+            Ok(old) => opened.push(old),
+            Err(error) => warn_of_old(printer, &error),
+        }
+    }
+    let first = usize::from(!opened.is_empty());
+    for unused in opened
+        .iter()
+        .skip(first)
+        .filter(|_| !options.recycle && !options.progress)
+    {
+        let path = unused.dir.display();
         printer.err(&format!(
             "Warning: --update-md-path {path} is not read: the one before is"
         ));
@@ -265,6 +288,22 @@ impl CreateRun<'_> {
             && state.place == state::place(&self.options.dir)
             && state.packages == lines
             && old.repomd.records.iter().all(is_there)
+    }
+
+    /// What scripts read of a run that had nothing to do.
+    fn say_unchanged(&self) -> Result<()> {
+        let (Some(old), Some(state)) = (&self.old, &self.state) else {
+            return Ok(());
+        };
+        if self.options.progress {
+            progress::read(self.options, self.printer);
+            let seen = state.seen();
+            let packages = seen.values().map(|package| package.noted.identity);
+            let primary = old.record(MetadataDocument::Primary.kind())?;
+            progress::duplicates(packages, &self.stage.repodata(), primary, self.printer)?;
+            progress::same(self.printer);
+        }
+        Ok(())
     }
 
     fn make(&mut self, found: Vec<PackageFile>) -> Result<CreateSummary> {
@@ -326,8 +365,16 @@ impl CreateRun<'_> {
             self.printer
                 .err(&format!("{word}: {}: {fault}", path.display()));
         }
-        for warning in &built.warnings {
-            self.printer.err(&format!("Warning: {warning}"));
+        if self.options.progress {
+            progress::read(self.options, self.printer);
+            let packages = built.noted.iter().flatten().map(|noted| noted.identity);
+            if let Some((primary, _)) = built.documents.first() {
+                progress::duplicates(packages, &self.stage.new_dir(), primary, self.printer)?;
+            }
+        } else {
+            for warning in &built.warnings {
+                self.printer.err(&format!("Warning: {warning}"));
+            }
         }
         if let Some(path) = &self.options.read_list {
             std::fs::write(path, built.read.concat()).map_err(Error::file(path, "write"))?;
@@ -369,6 +416,14 @@ impl CreateRun<'_> {
         let (mut records, documents): (Vec<_>, Vec<_>) = built.documents.iter().cloned().unzip();
         let is_modules = |loaded: &&LoadedExtras| loaded.extra.kind == crate::modules::KIND;
         let (modules, others): (Vec<_>, Vec<_>) = self.extras.iter().partition(is_modules);
+        if let Some(format) = self.options.database {
+            let style = FileStyle {
+                format,
+                ..style.clone()
+            };
+            let made = databases::write(&style.dir, &records, &style)?;
+            records.extend(made);
+        }
         for extra in others {
             add_record(extra, &style, &mut records)?;
         }
@@ -411,6 +466,9 @@ impl CreateRun<'_> {
         };
         if let Some(old) = same {
             self.stage.give_up()?;
+            if self.options.progress {
+                progress::same(self.printer);
+            }
             state.repomd = old.digest.clone();
             state.generations = self
                 .state
@@ -450,10 +508,23 @@ impl CreateRun<'_> {
             .state
             .iter()
             .flat_map(|state| state.generations.iter().cloned());
+        let least = self.options.retain.max(self.options.deltas);
         std::iter::once(now)
             .chain(older)
-            .take(self.options.retain.max(self.options.deltas))
+            .enumerate()
+            .filter(|(at, names)| *at < least || self.is_young(names))
+            .map(|(_, names)| names)
             .collect()
+    }
+
+    /// Whether a generation is younger than [`CreateOptions::retain_age`].
+    fn is_young(&self, names: &[String]) -> bool {
+        let (Some(age), Some(name)) = (self.options.retain_age, names.first()) else {
+            return false;
+        };
+        let meta = std::fs::metadata(self.stage.repodata().join(name));
+        let made = meta.map_or(0, |meta| whole_file::Stamp::of(&meta).time());
+        self.options.time.saturating_sub(made) < age
     }
 
     /// Makes the deltas that were asked for; a file for which none can be made is skipped, and

@@ -63,7 +63,7 @@ fn completion_in_a_real_bash() {
     assert_eq!(offered("repo-tools crea"), ["createrepo"]);
     assert_eq!(
         offered("repo-tools createrepo --retain"),
-        ["--retain-old-md"]
+        ["--retain-old-md", concat!("--retain-old-md", "-by-age")]
     );
     assert_eq!(
         offered("repo-tools query --what"),

@@ -214,10 +214,12 @@ fn row_115_killed_between_two_renames() {
     ok(&["createrepo", text(&tree)]);
     let before = parsed(&tree);
     fs::rename(tree.join("repodata"), tree.join(".repo-tools/old")).unwrap();
-    fs::create_dir(tree.join(".repo-tools/new")).unwrap();
+    fs::create_dir(tree.join(".repodata")).unwrap();
+    fs::write(tree.join(".repo-tools/making"), "").unwrap();
     std::thread::sleep(Duration::from_millis(10));
     let out = ok(&["createrepo", text(&tree)]);
     assert!(out.contains("nothing changed"), "{out}");
     assert_eq!(parsed(&tree), before);
-    assert!(!tree.join(".repo-tools/old").exists() && !tree.join(".repo-tools/new").exists());
+    assert!(!tree.join(".repo-tools/old").exists() && !tree.join(".repodata").exists());
+    assert!(!tree.join(".repo-tools/making").exists());
 }

@@ -4,12 +4,14 @@
 mod blocks;
 mod check;
 mod create;
+mod databases;
 mod deltas;
 mod guide;
 mod killed;
 mod lab;
 mod log;
 mod names;
+mod namesake;
 mod others;
 mod peers;
 #[cfg(feature = "sign")]
