@@ -122,13 +122,13 @@ impl Applier<'_> {
         let dir = stage_dir(self.stages, mount)?;
         let name = staged_name(id);
         let kind = Kind::from_mode(facts.mode);
-        let (uid, gid, known) = self.owner(facts.user, facts.group);
+        let (uid, gid, kept) = self.owner(facts.user, facts.group);
         if self.privileged {
             fs::chownat(dir, &name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(failed)?;
         }
         if kind != Some(Kind::Symlink) {
-            let mode = mode_bits(u32::from(facts.mode), known);
+            let mode = Mode::from_raw_mode(u32::from(facts.mode) & kept);
             fs::chmodat(dir, &name, mode, AtFlags::empty()).map_err(failed)?;
         }
         if kind == Some(Kind::Regular) && self.caps && !facts.caps.is_empty() {
@@ -155,19 +155,22 @@ impl Applier<'_> {
             .map_err(|e| failed(e.into()))
     }
 
-    /// The numbers of an owner in the root; `false` when a name is unknown and root stands in.
-    fn owner(&mut self, user: &str, group: &str) -> (Uid, Gid, bool) {
+    /// The numbers of an owner in the root, and the bits of a mode that count: where root stands in for an unknown
+    /// user the set-uid bit goes, for an unknown group the set-gid bit.
+    fn owner(&mut self, user: &str, group: &str) -> (Uid, Gid, u32) {
         let uid = self.owners.uid(user.as_bytes());
         let gid = self.owners.gid(group.as_bytes());
         if self.privileged {
             self.warn_unknown(uid.is_none(), "user", user);
             self.warn_unknown(gid.is_none(), "group", group);
         }
-        let known = uid.is_some() && gid.is_some();
+        let mut kept = 0o1777;
+        kept |= uid.map_or(0, |_| SET_UID);
+        kept |= gid.map_or(0, |_| SET_GID);
         (
             Uid::from_raw(uid.unwrap_or(0)),
             Gid::from_raw(gid.unwrap_or(0)),
-            known,
+            kept,
         )
     }
 
@@ -277,8 +280,8 @@ impl Applier<'_> {
         let (mode, user, group) = facts.as_ref().map_or((0o755, "root", "root"), |f| {
             (u32::from(f.mode), f.user, f.group)
         });
-        let (uid, gid, known) = self.owner(user, group);
-        let mode = mode_bits(mode, known);
+        let (uid, gid, kept) = self.owner(user, group);
+        let mode = Mode::from_raw_mode(mode & kept);
         let mtime = facts.as_ref().map(|f| f.mtime);
         let dressed = self.root.open_dir(target).and_then(|dir| {
             let stat = fs::fstat(&dir)?;
@@ -386,14 +389,9 @@ pub(crate) fn give_back(dir: &OwnedFd, (mode, uid, gid): (u32, u32, u32)) -> Res
     fs::fchmod(dir, Mode::from_raw_mode(mode & 0o7777))
 }
 
-/// Permission bits; without set-id bits when the owner is not who it should be.
-fn mode_bits(mode: u32, owner_known: bool) -> Mode {
-    Mode::from_raw_mode(if owner_known {
-        mode & 0o7777
-    } else {
-        mode & 0o1777
-    })
-}
+/// The bits of a mode that make a program run as the user or group that it belongs to.
+const SET_UID: u32 = 0o4000;
+const SET_GID: u32 = 0o2000;
 
 fn times(mtime: u32) -> Timestamps {
     let time = Timespec {

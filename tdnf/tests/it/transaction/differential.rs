@@ -50,6 +50,36 @@ fn all_kinds_of_files() {
     pair.same(&[Ask::Erase("files")]);
 }
 
+/// An unknown user takes the set-uid bit along, an unknown group the set-gid bit, and neither the other's.
+#[test]
+fn set_id_bits_of_unknown_owners() {
+    if unprivileged() {
+        return;
+    }
+    let owners = [
+        "root,root",
+        "root,no-group",
+        "no-user,root",
+        "no-user,no-group",
+    ];
+    let modes = ["0755", "1755", "2755", "4755", "6755", "7755"];
+    let mut install = String::from("mkdir -p %{buildroot}/opt/s\ncd %{buildroot}/opt/s\n");
+    let mut rest = String::from("%files\n");
+    for owner in owners {
+        for mode in modes {
+            let name = format!("{mode}-{}", owner.replace(',', "-"));
+            install.push_str(&format!("echo x > {name}\nmkdir dir-{name}\n"));
+            rest.push_str(&format!(
+                "%attr({mode},{owner}) /opt/s/{name}\n%dir %attr({mode},{owner}) /opt/s/dir-{name}\n"
+            ));
+        }
+    }
+    let package = build("set-id", "1", "", &install, &rest);
+    let pair = Pair::new();
+    pair.same(&[Ask::Upgrade(&package)]);
+    pair.same(&[Ask::Erase("set-id")]);
+}
+
 /// Users and groups come with a package of the same transaction, without any scriptlet.
 #[test]
 fn owners_of_the_same_transaction() {
