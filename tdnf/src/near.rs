@@ -13,6 +13,11 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         return None;
     }
     let known: Vec<&str> = known.into_iter().collect();
+    // In other letters.
+    let same = |other: &&&str| **other != word && other.eq_ignore_ascii_case(word);
+    if let Some(other) = known.iter().find(same) {
+        return Some(other);
+    }
     // A word that was cut short, where it can be the beginning of one only.
     let is_longer = |other: &&str| other.starts_with(word) && *other != word;
     let begun: Vec<&str> = known.iter().copied().filter(is_longer).collect();
@@ -46,6 +51,7 @@ mod tests {
         assert_eq!(nearest("ethtol", known), Some("ethtool"));
         assert_eq!(nearest("gpgchek", ["gpgcheck", "gpgkey"]), Some("gpgcheck"));
         assert_eq!(nearest("nosuch", known), None);
+        assert_eq!(nearest("BASEARCH", ["arch", "basearch"]), Some("basearch"));
         let known = [
             "history",
             "list",

@@ -105,10 +105,14 @@ impl Screen {
     }
 
     /// Shows why a run stops: remarks on stdout, details, error line and hints on stderr; in JSON
-    /// the error on stdout and the details on stderr. Benign ends show their bare text.
+    /// the error on stdout and on stderr the details, or remarks where there are none. Benign ends show their bare text.
     pub fn show_failure(&self, failure: &Failure) {
         for line in &failure.remarks {
-            self.crit(line);
+            match self.shape {
+                JsonShape::None => self.crit(line),
+                _ if failure.details.is_empty() => self.err(line),
+                _ => {}
+            }
         }
         self.show_details(failure);
         let text = failure.code.text();
@@ -124,7 +128,10 @@ impl Screen {
                 let error = DetailedError {
                     number: failure.code.0,
                     message: &text,
-                    details: &failure.details,
+                    details: match failure.details.is_empty() {
+                        true => &failure.remarks,
+                        false => &failure.details,
+                    },
                     hints: &failure.hints,
                 };
                 self.field("Error", &error);

@@ -1,5 +1,5 @@
 //! Source packages unpacked into a build tree, as `rpm -i X.src.rpm` does: the spec file to
-//! `SPECS`, everything else to `SOURCES`.
+//! `%_specdir` (`SPECS`), everything else to `%_sourcedir` (`SOURCES`).
 
 use std::cell::OnceCell;
 use std::ffi::OsStr;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rpm_db::MacroSet;
 use rpm_pkg::files::{FileFlags, FileType};
 use rpm_pkg::macros;
+use rpm_pkg::nevra::Nevra;
 use rpm_pkg::package::{DigestChoice, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadLimits};
 use whole_file::{Access, Durability, Waiting, WholeFile};
@@ -45,25 +46,26 @@ fn stage(settings: &Settings, package: &VerifiedPackage) -> Outcome<Staged> {
     let source = package.path();
     let opened = rpm_transaction::open_verified(source, package.identity())
         .map_err(|error| bad(source, &error))?;
+    let opened_name = opened.nevra().clone();
     let mut payload = opened
         .into_payload(DigestChoice::Strongest, PayloadLimits::default())
         .map_err(|error| bad(source, &error))?;
-    let top = build_tree(settings)?;
+    let tree = BuildTree::of(settings, opened_name);
+    let dirs = (tree.dir("_specdir")?, tree.dir("_sourcedir")?);
     while let Some(entry) = payload.next_entry().map_err(|error| bad(source, &error))? {
         let Some(file) = payload.files().get(entry.index) else {
             continue;
         };
-        let folder = match file.flags.has(FileFlags::SPECFILE) {
-            true => "SPECS",
-            false => "SOURCES",
+        let dir = match file.flags.has(FileFlags::SPECFILE) {
+            true => &dirs.0,
+            false => &dirs.1,
         };
         let (mode, kind) = (u32::from(file.mode) & MODE, file.kind);
         let name = plain_name(file.base).ok_or_else(|| bad(source, &"a file with a bad name"))?;
         if kind != FileType::Regular {
             return Err(bad(source, &"a file that is not a regular file"));
         }
-        let dir = top.join(folder);
-        fs::create_dir_all(&dir).at(&dir)?;
+        fs::create_dir_all(dir).at(dir)?;
         let path = dir.join(&name);
         let out = WholeFile::new(&path, Access::Mode(mode | 0o600)).at(&path)?;
         let written = write(&mut payload, out, &path, source)?;
@@ -77,29 +79,78 @@ fn stage(settings: &Settings, package: &VerifiedPackage) -> Outcome<Staged> {
     }
 }
 
-/// The build tree that source packages are unpacked to, inside the root: `_topdir` of the command
-/// line, of the user's macros or of those of the root, else `rpmbuild` in the home directory.
-fn build_tree(settings: &Settings) -> Outcome<PathBuf> {
-    let home = settings.environment.home.as_deref();
-    let home = home.unwrap_or(Path::new("/root"));
-    let own = fs::canonicalize(home.join(".rpmmacros")).ok();
-    let of_root = OnceCell::new();
-    let lookup = |name: &str| {
-        let of_user = own.as_deref().and_then(|own| rpm_db::macro_of(own, name));
-        let of_root = || of_root.get_or_init(|| MacroSet::of_root(&settings.root));
-        of_user.or_else(|| of_root().raw(name).map(str::to_owned))
-    };
-    let given = settings.topdir.clone().or_else(|| lookup("_topdir"));
-    let top = match given {
-        Some(text) => worked_out(&text, &home.to_string_lossy(), &lookup)
-            .filter(|path| path.starts_with('/'))
-            .ok_or_else(|| {
-                let line = format!("_topdir is '{text}', which only rpm can work out");
-                Failure::invalid(line).hint("name the directory: --rpmdefine '_topdir /DIR'")
-            })?,
-        None => home.join("rpmbuild").to_string_lossy().into_owned(),
-    };
-    Ok(settings.in_root(Path::new(&top)))
+/// Where rpm's own macros put a build tree and its parts.
+const TREE: [(&str, &str); 3] = [
+    ("_topdir", "%{getenv:HOME}/rpmbuild"),
+    ("_specdir", "%{_topdir}/SPECS"),
+    ("_sourcedir", "%{_topdir}/SOURCES"),
+];
+
+/// The build tree that a source package is unpacked to, inside the root: as the macros of the command line say, those
+/// of the user, of the package, of the root, else rpm's own.
+struct BuildTree<'s> {
+    settings: &'s Settings,
+    package: Nevra,
+    home: String,
+    /// The user's macro file.
+    own: Option<PathBuf>,
+    of_root: OnceCell<MacroSet>,
+}
+
+impl<'s> BuildTree<'s> {
+    fn of(settings: &'s Settings, package: Nevra) -> Self {
+        let home = settings.environment.home.as_deref();
+        let home = home.unwrap_or(Path::new("/root"));
+        Self {
+            settings,
+            package,
+            home: home.to_string_lossy().into_owned(),
+            own: fs::canonicalize(home.join(".rpmmacros")).ok(),
+            of_root: OnceCell::new(),
+        }
+    }
+
+    fn dir(&self, name: &str) -> Outcome<PathBuf> {
+        let text = self.lookup(name).unwrap_or_default();
+        let whole = worked_out(&text, &self.home, &|name| self.lookup(name));
+        let whole = whole.filter(|path| path.starts_with('/')).ok_or_else(|| {
+            // What the user can mend is the macro that it is built of.
+            let top = self.lookup("_topdir").filter(|_| text.contains("_topdir"));
+            let (name, text) = top.map_or((name, text), |top| ("_topdir", top));
+            let line = format!("{name} is '{text}', which only rpm can work out");
+            Failure::invalid(line).hint(format!("name the directory: --rpmdefine '{name} /DIR'"))
+        })?;
+        Ok(self.settings.in_root(Path::new(&whole)))
+    }
+
+    fn lookup(&self, name: &str) -> Option<String> {
+        let mut defines = self.settings.defines.iter().rev();
+        let given = defines.find(|(known, value)| known == name && !value.is_empty());
+        let of_user = || {
+            self.own
+                .as_deref()
+                .and_then(|own| rpm_db::macro_of(own, name))
+        };
+        let of_package = || match name {
+            "name" => Some(self.package.name.clone()),
+            "version" => Some(self.package.evr.version.clone()),
+            "release" => Some(self.package.evr.release.clone()),
+            _ => None,
+        };
+        let of_root = || {
+            let set = self
+                .of_root
+                .get_or_init(|| MacroSet::of_root(&self.settings.root));
+            set.raw(name).map(str::to_owned)
+        };
+        let own = || TREE.iter().find(|(known, _)| *known == name);
+        given
+            .map(|(_, value)| value.clone())
+            .or_else(of_user)
+            .or_else(of_package)
+            .or_else(of_root)
+            .or_else(|| own().map(|(_, text)| (*text).to_owned()))
+    }
 }
 
 /// A value with its macros put in; none where something stays that only rpm can work out.

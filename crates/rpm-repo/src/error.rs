@@ -104,7 +104,7 @@ pub enum Error {
         value: String,
     },
     /// Two sections have the same id (tdnf error 1037).
-    #[error("duplicate repo id: {id} ({second}, first seen at {first})")]
+    #[error("duplicate repo id: {id} ({second}, first seen at {first}, which counts)")]
     DuplicateRepo {
         /// The id.
         id: String,
@@ -113,6 +113,9 @@ pub enum Error {
         /// The second section.
         second: Place,
     },
+    /// What is wrong with a section that somebody wants to use all the same.
+    #[error("{0}")]
+    Section(Arc<Error>),
     /// A location in metadata that may not be followed.
     #[error("refused location {href:?}: {why}")]
     BadHref {

@@ -3,7 +3,7 @@
 //! takes (`--name=value`); what names no option is left for clap to refuse.
 
 use super::lookup::{FoundOption, OptionLookup};
-use super::options::{GROUPS, Setopt};
+use super::options::{GENERAL, GROUPS, Setopt};
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
 /// resolve.
@@ -14,6 +14,26 @@ const NEWER: [&str; 6] = [
     "lock-timeout",
     "nobest",
     "repair",
+];
+
+/// Options whose empty value says nothing (scripts write `--exclude=$LIST`), or is refused with words of its own.
+const MAY_BE_EMPTY: [&str; 16] = [
+    "debuglevel",
+    "disableplugin",
+    "disablerepo",
+    "enableplugin",
+    "enablerepo",
+    "exclude",
+    "installroot",
+    "json-version",
+    "lock-timeout",
+    "repo",
+    "repofromdir",
+    "repofrompath",
+    "repoid",
+    "setopt",
+    "snapshotexcluderepos",
+    "snapshottime",
 ];
 
 /// A command line, its options rewritten.
@@ -29,6 +49,10 @@ pub(super) struct RewrittenLine {
     pub(super) typed: Vec<String>,
     /// Options by their long names and pairs of `--setopt`, in order.
     pub(super) shown: Vec<(String, String)>,
+    /// The long names of options that do not belong to every command, in order.
+    pub(super) special: Vec<String>,
+    /// The first option whose value is empty though it needs one.
+    pub(super) without_value: Option<String>,
     /// The first word that is no option with what belongs to it, as messages name it.
     pub(super) wrong: Option<String>,
     /// Whether it ended at an empty word.
@@ -112,12 +136,16 @@ impl<'l> Getopt<'l> {
                 return self.unknown(&letter.to_string(), word);
             };
             if !found.takes_value() {
+                self.mark(found, None);
                 self.give(found, None);
                 continue;
             }
             let glued = Some(letters.collect()).filter(|glued: &String| !glued.is_empty());
             return match glued.or_else(next) {
-                Some(value) => self.give(found, Some(value)),
+                Some(value) => {
+                    self.mark(found, Some(&value));
+                    self.give(found, Some(value));
+                }
                 None => self.refuse(found, None, &format!("-{letter}")),
             };
         }
@@ -135,6 +163,19 @@ impl<'l> Getopt<'l> {
         self.line.wrong.get_or_insert_with(|| word.to_owned());
     }
 
+    /// Keeps what there may be to say of an option that was typed.
+    fn mark(&mut self, found: FoundOption<'_>, value: Option<&str>) {
+        let (option, name) = (found.option, found.long());
+        if option.get_help_heading() != Some(GENERAL) && !option.is_hide_set() {
+            self.line.special.push(name.to_owned());
+        }
+        if value.is_some_and(str::is_empty) && !name.is_empty() && !MAY_BE_EMPTY.contains(&name) {
+            self.line
+                .without_value
+                .get_or_insert_with(|| name.to_owned());
+        }
+    }
+
     /// Gives clap an option.
     fn give(&mut self, found: FoundOption<'_>, value: Option<String>) {
         self.line.used[found.group] = true;
@@ -143,6 +184,7 @@ impl<'l> Getopt<'l> {
 
     /// An option by its long name. `--setopt` also sets the option that its key names.
     fn push(&mut self, found: FoundOption<'_>, value: Option<String>) {
+        self.mark(found, value.as_deref());
         let pair = value.as_deref().filter(|_| found.long() == "setopt");
         match pair.map(Setopt::parse) {
             None => {

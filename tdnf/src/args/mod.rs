@@ -35,6 +35,10 @@ pub struct Args {
     pub words: Vec<String>,
     /// Options by their long names and pairs of `--setopt`, in order, for `-v`.
     pub shown: Vec<(String, String)>,
+    /// The long names of the options that do not belong to every command, in order.
+    pub special: Vec<String>,
+    /// The first option whose value is empty though it needs one.
+    pub without_value: Option<String>,
     /// The options as they were typed, with their values.
     typed: Vec<String>,
 }
@@ -116,6 +120,8 @@ fn typed(line: RewrittenLine) -> Outcome<Args> {
         scope,
         words: line.words,
         shown: line.shown,
+        special: line.special,
+        without_value: line.without_value,
         typed: line.typed,
     })
 }

@@ -50,6 +50,7 @@ groups! {
     output: OutputOptions,
     general: General,
     change: ChangeOptions,
+    excludes: Excludes,
     repos: InOrder<RepoSwitch>,
     temporary: InOrder<RepoFrom>,
     plugins: InOrder<PluginSwitch>,
@@ -159,9 +160,6 @@ pub struct ChangeOptions {
     /// Show what would be done and stop there: nothing is fetched.
     #[arg(long)]
     pub dryrun: bool,
-    /// Leave packages out (names or globs).
-    #[arg(short = 'x', long, value_name = "NAME,..")]
-    pub exclude: Vec<String>,
     /// Keep dependencies that nothing needs any more.
     #[arg(long)]
     pub noautoremove: bool,
@@ -171,6 +169,16 @@ pub struct ChangeOptions {
     /// Check the transaction, then stop.
     #[arg(long)]
     pub testonly: bool,
+}
+
+/// What is left out: of commands that bring packages in, and of lists of updates.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options that select packages")]
+pub struct Excludes {
+    /// Leave packages out (names or globs).
+    #[arg(short = 'x', long, value_name = "NAME,..")]
+    pub exclude: Vec<String>,
 }
 
 /// Options of commands that bring packages in.

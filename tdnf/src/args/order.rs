@@ -2,6 +2,8 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
+use rpm_repo::config::parse_list;
+
 use super::options::GENERAL;
 
 /// Options that make one list, in the order of the command line.
@@ -20,11 +22,14 @@ pub struct OptionChoice<T: 'static> {
 pub trait OneOf: Sized + 'static {
     /// The options.
     const CHOICES: &'static [OptionChoice<Self>];
+
+    /// The items of a value.
+    fn items(value: &str) -> Vec<String>;
 }
 
 /// The options of a list, a line each: name, value, help, and what an option makes.
 macro_rules! choices {
-    ($list:ident: $($long:literal $value_name:literal $help:literal $make:ident;)*) => {
+    ($list:ident $items:expr; $($long:literal $value_name:literal $help:literal $make:ident;)*) => {
         impl OneOf for $list {
             const CHOICES: &'static [OptionChoice<Self>] = &[$(OptionChoice {
                 long: $long,
@@ -32,23 +37,39 @@ macro_rules! choices {
                 help: $help,
                 make: Self::$make,
             }),*];
+
+            fn items(value: &str) -> Vec<String> {
+                $items(value)
+            }
         }
     };
 }
 
-choices! { RepoSwitch:
-    "disablerepo" "REPO" "Switch repositories off (id or glob)" Disable;
-    "enablerepo" "REPO" "Switch repositories on (id or glob)" Enable;
-    "repo" "REPO" "Use these repositories only (id or glob)" Only;
-    "repoid" "REPO" "Same as --repo" Only;
+/// Items between commas and blanks, as dnf cuts them; an empty value is an item that names nothing.
+fn listed(value: &str) -> Vec<String> {
+    match parse_list(value) {
+        items if items.is_empty() => whole(value),
+        items => items,
+    }
 }
 
-choices! { RepoFrom:
+fn whole(value: &str) -> Vec<String> {
+    vec![value.to_owned()]
+}
+
+choices! { RepoSwitch listed;
+    "disablerepo" "REPO,.." "Switch repositories off (ids or globs)" Disable;
+    "enablerepo" "REPO,.." "Switch repositories on (ids or globs)" Enable;
+    "repo" "REPO,.." "Use these repositories only (ids or globs)" Only;
+    "repoid" "REPO,.." "Same as --repo" Only;
+}
+
+choices! { RepoFrom whole;
     "repofromdir" "ID,DIR" "A repository made of the packages below DIR" Dir;
     "repofrompath" "ID,URL" "A repository for this run" Path;
 }
 
-choices! { PluginSwitch:
+choices! { PluginSwitch listed;
     "disableplugin" "GLOB" "Switch plugins off" Disable;
     "enableplugin" "GLOB" "Switch plugins on" Enable;
 }
@@ -82,9 +103,15 @@ impl<T: OneOf> FromArgMatches for InOrder<T> {
         let mut found = Vec::new();
         for choice in T::CHOICES {
             let values = matches.get_many::<String>(choice.long);
-            let made = values.into_iter().flatten().cloned().map(choice.make);
             let places = matches.indices_of(choice.long);
-            found.extend(places.into_iter().flatten().zip(made));
+            let given = places
+                .into_iter()
+                .flatten()
+                .zip(values.into_iter().flatten());
+            found.extend(given.flat_map(|(place, value)| {
+                let items = T::items(value).into_iter();
+                items.map(move |item| (place, (choice.make)(item)))
+            }));
         }
         found.sort_by_key(|(place, _)| *place);
         Ok(Self(found.into_iter().map(|(_, made)| made).collect()))

@@ -61,7 +61,7 @@ fn letters_work_alone_and_together() {
     assert_eq!(read(&["-e", "0", "list"]).unwrap().words, ["list"]);
     let args = read(&["-x", "foo", "install", "-xbar"]).unwrap();
     assert_eq!(args.words, ["install"]);
-    assert_eq!(args.options.change.exclude, ["foo", "bar"]);
+    assert_eq!(args.options.excludes.exclude, ["foo", "bar"]);
     assert!(read(&["-i", "/x", "-4", "-6"]).is_ok());
 }
 
@@ -232,7 +232,7 @@ fn options_may_be_repeated_and_hold_anything() {
     ];
     let args = read(&line).unwrap();
     assert_eq!(args.options.general.config.as_deref(), Some(""));
-    assert_eq!(args.options.change.exclude, ["-x", "--"]);
+    assert_eq!(args.options.excludes.exclude, ["-x", "--"]);
     assert_eq!(args.words, ["list"]);
     assert_eq!(
         args.line(),

@@ -15,6 +15,7 @@ const INCOMING: &[Definition] = &[
     of::<options::ChangeOptions>(),
     of::<options::Incoming>(),
     of::<options::UrlOptions>(),
+    of::<options::Excludes>(),
     of::<options::SkipOptions>(),
 ];
 
@@ -26,6 +27,7 @@ pub(super) const INSTALL: Command = Command {
         of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
         of::<options::UrlOptions>(),
+        of::<options::Excludes>(),
         of::<options::SkipOptions>(),
         of::<options::SourceOptions>(),
         of::<options::Build>(),
@@ -64,6 +66,7 @@ pub(super) const UPDATE: Command = Command {
         of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
         of::<options::UrlOptions>(),
+        of::<options::Excludes>(),
         of::<options::SkipOptions>(),
         of::<options::Advisories>(),
     ],

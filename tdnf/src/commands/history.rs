@@ -23,6 +23,7 @@ pub(super) const COMMAND: Command = Command {
     options: &[
         of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
+        of::<options::Excludes>(),
         of::<options::SkipOptions>(),
         of::<options::Detail>(),
         of::<options::Range>(),
@@ -150,6 +151,9 @@ fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcom
     let inside = |id: i64| range.is_none_or(|range| (range.from..=range.to).contains(&id));
     let mut entries = history.entries()?;
     if let Some(range) = range {
+        if range.to < 1 {
+            return Err(Failure::invalid(NO_EARLIER));
+        }
         known(range.from, &entries)?;
     }
     entries.retain(|entry| inside(entry.id));
@@ -208,6 +212,9 @@ fn travel(session: &Session<'_>, verb: HistoryVerb, words: &[String]) -> Outcome
     change::perform(session, packages, &goal, &request)
 }
 
+/// What is said of numbers that no transaction can have.
+const NO_EARLIER: &str = "the first transaction is 1";
+
 /// The number of the newest transaction; an error if there is none of this number.
 fn known(number: i64, entries: &[HistoryEntry]) -> Outcome<i64> {
     let newest = entries.last().map_or(0, |entry| entry.id);
@@ -241,7 +248,11 @@ fn states(
             None => range.from,
         };
         if to < 1 {
-            return Err(Failure::invalid("the first transaction is 1"));
+            return Err(Failure::invalid(NO_EARLIER));
+        }
+        if words.first().is_some_and(|word| word.contains('-')) {
+            let line = "history rollback goes back to one transaction, not to a range";
+            return Err(Failure::invalid(line));
         }
         return Ok((at(newest)?, at(to)?, marks(history, newest, to)?));
     }

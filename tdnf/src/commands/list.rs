@@ -31,6 +31,7 @@ pub(super) const LIST: Command = Command {
         of::<options::Scopes>(),
         of::<options::PlaceOptions>(),
         of::<options::Advisories>(),
+        of::<options::Excludes>(),
     ],
     example: "list installed 'nginx*'",
     about: "List a package or groups of packages",
@@ -61,7 +62,7 @@ pub(super) const CHECK_UPDATE: Command = Command {
     name: "check-update",
     usage: "[PACKAGE...]",
     operands: Operands::all(Operand::Installed),
-    options: &[of::<options::Advisories>()],
+    options: &[of::<options::Advisories>(), of::<options::Excludes>()],
     example: "check-update",
     about: "Check for available package upgrades",
     run: check_update,
@@ -102,6 +103,9 @@ fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<V
     let chosen = choose(session, &mut packages, scope, words)?;
     if chosen.is_empty() && !words.is_empty() {
         session.printer.nothing_found(Code::NO_MATCH)?;
+    }
+    if chosen.is_empty() && !matches!(scope, Scope::All | Scope::Installed) {
+        session.require_repos()?;
     }
     rows(&packages, chosen, detail)
 }

@@ -2,7 +2,7 @@
 //! read instead.
 
 use super::Command;
-use crate::error::Outcome;
+use crate::error::{Code, Outcome};
 use crate::session::{Freshness, Session};
 
 /// All parts that some command reads; `skip_md_*` leaves parts out.
@@ -27,6 +27,9 @@ fn run(session: &Session<'_>, _words: &[String]) -> Outcome<u8> {
             "warning: no metadata cache: none of the repositories could be read ({unread})"
         ));
         return Ok(0);
+    }
+    if sources.is_empty() {
+        return Err(Code::NO_ENABLED_REPOS.into());
     }
     let sets: Vec<_> = sources.iter().map(|source| &source.set).collect();
     rpm_catalog::prepare(&sets)?;

@@ -159,7 +159,7 @@ pub fn dispatch(args: &Args, printer: &Screen, listener: &mut Listener) -> Outco
 }
 
 fn run(
-    command: &Command,
+    command: &'static Command,
     settings: Settings,
     args: &Args,
     printer: &Screen,
@@ -172,6 +172,7 @@ fn run(
         Needs::Nothing => say_pending(&session),
     }
     show_options(args, printer);
+    tell_foreign_options(command, &session);
     if !session.settings.switches.is_empty() {
         // Commands that ask no repository do not miss one either.
         let _ = session.repos();
@@ -187,6 +188,34 @@ fn run(
         session.require_repos()?;
     }
     run_healing(command, &session, args.operands())
+}
+
+/// Answers that nobody asks for, and excludes that are not there, change nothing.
+const ALWAYS_FITTING: [&str; 3] = ["assumeno", "assumeyes", "disableexcludes"];
+
+/// Options of other commands are taken, as in tdnf, and have no effect.
+fn tell_foreign_options(command: &'static Command, session: &Session<'_>) {
+    let defines = |command: &'static Command, name: &str| {
+        let known = help::with_options(command);
+        let is_scope =
+            name == "obsoletes" && known.get_arguments().any(|own| own.get_id() == "recent");
+        is_scope
+            || known
+                .get_arguments()
+                .any(|own| own.get_long() == Some(name))
+    };
+    for name in &session.args.special {
+        if ALWAYS_FITTING.contains(&name.as_str()) || defines(command, name) {
+            continue;
+        }
+        let owners = ALL.iter().filter(|other| defines(other, name));
+        let owners: Vec<&str> = owners.map(|other| other.name).collect();
+        session.warn_once(&format!(
+            "warning: --{name} has no effect on '{}': it is an option of {}",
+            command.name,
+            owners.join(", ")
+        ));
+    }
 }
 
 /// Runs a command. A cache file of ours that turns out to be damaged is rebuilt, and where a repository was published
@@ -206,20 +235,29 @@ fn run_healing(command: &Command, session: &Session<'_>, words: &[String]) -> Ou
                     session.printer.err(&format!("{note}; it is rebuilt"));
                 }
             }
-            _ => return Err(without_repos(session, failure)),
+            _ => return Err(without_repos(command, session, failure)),
         }
     }
     (command.run)(session, words)
 }
 
-/// What is not found may be in a repository that could not be read.
-fn without_repos(session: &Session<'_>, failure: Failure) -> Failure {
+/// What is not found may be in a repository that could not be read, or in one that a typing error hides.
+fn without_repos(command: &Command, session: &Session<'_>, failure: Failure) -> Failure {
+    let absent = [Code::NO_MATCH, Code::NO_SEARCH_RESULTS, Code::NO_DATA];
+    let only_reads = command.needs == Needs::Nothing;
+    if only_reads && absent.contains(&failure.code) && session.require_repos().is_err() {
+        let code = Code::NO_ENABLED_REPOS;
+        return Failure { code, ..failure };
+    }
     match session.left_out_repos() {
         unread if unread.is_empty() || failure.code.is_benign() => failure,
-        unread => failure.hint(format!(
-            "not all repositories could be read: {} is left out, for the reason above",
-            unread.join(", ")
-        )),
+        unread => {
+            let is = if unread.len() == 1 { "is" } else { "are" };
+            failure.hint(format!(
+                "not all repositories could be read: {} {is} left out, for the reason above",
+                unread.join(", ")
+            ))
+        }
     }
 }
 

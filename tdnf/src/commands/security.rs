@@ -19,5 +19,8 @@ pub(super) fn update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         return Err(Code::NO_DATA.into());
     }
     let names: Vec<String> = names.into_iter().collect();
-    perform(session, packages, Verb::Update, &request.with(&names))
+    let mut request = request.with(&names);
+    // As an update of everything: what cannot come is named and holds nothing else back.
+    request.skips.broken |= words.is_empty() && !request.best;
+    perform(session, packages, Verb::Update, &request)
 }

@@ -7,19 +7,19 @@ use crate::history::HistoryError;
 
 impl From<rpm_repo::Error> for Failure {
     fn from(error: rpm_repo::Error) -> Self {
-        use rpm_repo::Error;
-        let code = match &error {
-            Error::Read { source, .. } => Code::errno(source),
-            Error::BadMetadataExpire { .. } => Code::METADATA_EXPIRE_PARSE,
-            Error::DuplicateRepo { .. } => Code::DUPLICATE_REPO_ID,
-            Error::BadHref { .. } => Code::URL_INVALID,
-            _ => Code::INVALID_REPO_FILE,
-        };
-        match error {
-            // The words that scripts know.
-            Error::DuplicateRepo { .. } => Self::because(code, format!("ERROR: {error}")),
-            _ => Self::because(code, error.to_string()),
-        }
+        Self::because(code_of(&error), error.to_string())
+    }
+}
+
+fn code_of(error: &rpm_repo::Error) -> Code {
+    use rpm_repo::Error;
+    match error {
+        Error::Read { source, .. } => Code::errno(source),
+        Error::BadMetadataExpire { .. } => Code::METADATA_EXPIRE_PARSE,
+        Error::DuplicateRepo { .. } => Code::DUPLICATE_REPO_ID,
+        Error::BadHref { .. } => Code::URL_INVALID,
+        Error::Section(fault) => code_of(fault),
+        _ => Code::INVALID_REPO_FILE,
     }
 }
 

@@ -76,7 +76,9 @@ fn a_transaction_with_problems_names_each() {
         failure.details,
         [
             "Detected rpm pre-transaction dependency errors. Install shell >= 5 first to resolve \
-             this failure."
+             this failure.",
+            "error: shell >= 5 is needed by tool-1-1.noarch",
+            "error: tool-1-1.noarch is already installed",
         ]
     );
     let failure = Failure::from(TransactionError::Cancelled);

@@ -12,8 +12,10 @@ impl From<TransactionError> for Failure {
             TransactionError::Problems(problems) => {
                 let failure = needed_before(failure, &problems);
                 let first = failure.remark(format!("Found {} problems", problems.len()));
+                // On stdout as in tdnf; the reason stands with the error, too.
                 problems.iter().fold(first, |failure, problem| {
-                    failure.remark(problem.to_string())
+                    let failure = failure.remark(problem.to_string());
+                    failure.detail(format!("error: {problem}"))
                 })
             }
             TransactionError::Database(error) => {

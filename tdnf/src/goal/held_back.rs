@@ -20,7 +20,7 @@ const MAX_REASONS: usize = 20;
 /// How long the reasons are looked for.
 const REASON_LIMIT: Duration = Duration::from_secs(5);
 
-/// The newer packages that a plan does without although the goal asks for all updates, each with
+/// The newer packages that a plan does without although the goal asks for all updates or a sync, each with
 /// the solver's reason.
 pub(super) fn held_back(
     request: &Request,
@@ -28,7 +28,10 @@ pub(super) fn held_back(
     packages: &mut Packages,
     plan: &Plan,
 ) -> Outcome<Vec<Note>> {
-    let of_all = |job: &SolverJob| job.action == JobAction::Update && job.target == JobTarget::All;
+    let of_all = |job: &SolverJob| {
+        let updates = matches!(job.action, JobAction::Update | JobAction::DistUpgrade);
+        updates && job.target == JobTarget::All
+    };
     if !goal.jobs.iter().any(of_all) {
         return Ok(Vec::new());
     }

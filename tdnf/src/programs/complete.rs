@@ -57,7 +57,6 @@ const VALUES: &[(&str, Operand)] = &[
     ("NAME,..", Operand::Package),
     ("NUMBER", Operand::Text),
     ("PATH", Operand::File),
-    ("REPO", Operand::Repository),
     ("REPO,..", Operand::Repository),
     ("SECONDS", Operand::Text),
     ("VERSION", Operand::Text),

@@ -94,6 +94,13 @@ impl Session<'_> {
                 Err(failure) => self.left_out(&config, failure)?,
             }
         }
+        let unread = self.left_out_repos();
+        if sources.is_empty() && !unread.is_empty() && freshness != Freshness::Forced {
+            let unread = unread.join(", ");
+            self.warn_once(&format!(
+                "warning: none of the repositories could be read ({unread}): nothing is known of what they have"
+            ));
+        }
         for source in sources.iter().filter(|source| !source.set.from_cache) {
             (self.on_new_metadata)(self, source);
         }

@@ -23,7 +23,9 @@ use cli_kit::{Printer, SaidOnce};
 use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
 use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
-use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Secret, UnreadableValue, is_harmless};
+use rpm_repo::config::{
+    MAIN_KEYS, REPO_KEYS, RepoConfig, RepoFiles, Secret, UnreadableValue, is_harmless,
+};
 use rpm_repo::vars::Vars;
 
 use crate::args::{Args, RepoSwitch};
@@ -155,9 +157,20 @@ impl<'a> Session<'a> {
     /// All repositories, on or off. `$releasever` is looked up in the rpm database only if a
     /// repository that is on uses it.
     pub fn repos(&self) -> Outcome<Vec<RepoConfig>> {
-        let mut vars = self.vars()?;
-        let found = repos::read(&self.settings, &self.cache_dir, &vars)?;
+        let mut vars = self.vars();
+        let read = |vars: &Vars| repos::read(&self.settings, &self.cache_dir, vars);
+        let RepoFiles {
+            repos: found,
+            passed_over,
+        } = read(&vars)?;
         if !self.values_told.replace(true) {
+            for error in passed_over {
+                self.printer.err(&format!("warning: {error}"));
+            }
+            for fault in found.iter().filter_map(|repo| repo.fault.as_ref()) {
+                let line = format!("warning: {fault}; the repository is off");
+                self.printer.err(&line);
+            }
             // Of repositories that are off, too: the value may be that of `enabled`.
             let values = found.iter().flat_map(|repo| &repo.unreadable_values);
             tell_unreadable(self.printer, values);
@@ -165,7 +178,7 @@ impl<'a> Session<'a> {
         }
         let uses = |repo: &RepoConfig| {
             let mut unknown = repo.unknown_variables.iter();
-            unknown.any(|variable| variable.name == "releasever")
+            unknown.any(|variable| variable.name == "releasever" && !variable.is_empty)
         };
         if !found.iter().any(uses) {
             return Ok(found);
@@ -178,7 +191,7 @@ impl<'a> Session<'a> {
             }
             Err(_) => return Ok(found),
         }
-        repos::read(&self.settings, &self.cache_dir, &vars)
+        Ok(read(&vars)?.repos)
     }
 
     /// The repositories that are on, preferred ones first.
@@ -233,12 +246,16 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// An error where `--repo` names no repository that there is, so that none is left.
+    /// An error where no repository is on, and `--repo` was given or `--enablerepo` names one that there is not.
     pub fn require_repos(&self) -> Outcome<()> {
-        let mut switches = self.settings.switches.iter();
-        let only = switches.any(|switch| matches!(switch, RepoSwitch::Only(_)));
-        let is_on = |repos: Vec<RepoConfig>| repos.iter().any(|repo| repo.enabled);
-        match only && !self.repos().is_ok_and(is_on) {
+        let repos = self.repos().unwrap_or_default();
+        let is_there = |glob: &String| repos.iter().any(|repo| glob_matches(glob, &repo.id));
+        let missed = self.settings.switches.iter().any(|switch| match switch {
+            RepoSwitch::Only(_) => true,
+            RepoSwitch::Enable(glob) => !is_there(glob),
+            RepoSwitch::Disable(_) => false,
+        });
+        match missed && !repos.iter().any(|repo| repo.enabled) {
             true => Err(Code::NO_ENABLED_REPOS.into()),
             false => Ok(()),
         }
@@ -268,19 +285,26 @@ impl<'a> Session<'a> {
 
     /// A name that nobody defines stays in the address, where it is easily overlooked.
     fn tell_unknown_variables(&self, repos: &[RepoConfig]) {
+        let vars = self.vars();
         for variable in repos.iter().flat_map(|repo| &repo.unknown_variables) {
             let (place, key, name) = (&variable.place, &variable.key, &variable.name);
-            let dirs = self.settings.vars_dirs.first();
-            let dir = dirs
-                .map(|dir| dir.display().to_string())
-                .unwrap_or_default();
-            self.printer.err(&format!(
-                "warning: {place}: {key}: the variable '{name}' is not defined (no file {dir}/{name})"
+            let what = match (variable.is_empty, self.settings.vars_dirs.first()) {
+                (true, _) => "is empty".to_owned(),
+                (false, Some(dir)) => format!(
+                    "is not defined (no file {dir}/{name}){near}",
+                    dir = dir.display(),
+                    near = meant(name, vars.names())
+                ),
+                (false, None) => "is not defined".to_owned(),
+            };
+            self.warn_once(&format!(
+                "warning: {place}: {key}: the variable '{name}' {what}"
             ));
         }
     }
 
-    fn vars(&self) -> Outcome<Vars> {
+    /// A file of the variables that cannot be read defines nothing, which is said.
+    fn vars(&self) -> Vars {
         let mut vars = Vars::new();
         vars.set_built_in("basearch", &self.settings.arch);
         vars.set_built_in("arch", &self.settings.arch);
@@ -288,9 +312,11 @@ impl<'a> Session<'a> {
             vars.set_built_in("releasever", version);
         }
         for dir in &self.settings.vars_dirs {
-            vars.add_dir(dir)?;
+            if let Err(error) = vars.add_dir(dir) {
+                self.warn_once(&format!("warning: {error}"));
+            }
         }
-        Ok(vars)
+        vars
     }
 
     /// The cache directory: the configured one, or the user's own where that cannot be written.

@@ -4,7 +4,7 @@ use rpm_pkg::glob::glob_matches;
 use std::path::Path;
 
 use rpm_repo::Place;
-use rpm_repo::config::{RepoConfig, read_repo_dirs};
+use rpm_repo::config::{RepoConfig, RepoFiles, read_repo_dirs};
 use rpm_repo::layout::file_url;
 use rpm_repo::vars::Vars;
 
@@ -15,7 +15,9 @@ use crate::settings::{RepoOrigin, Settings};
 
 /// Reads all repositories of the settings: `.repo` files, those of the command line, overrides
 /// and switches, in this order.
-pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Vec<RepoConfig>> {
+///
+/// Errors: a repository that is on in the end has a fault.
+pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<RepoFiles> {
     let missing = settings.repo_dirs.iter().find(|dir| !dir.is_dir());
     if let Some(dir) = missing
         && settings.temporary_repos.is_empty()
@@ -23,7 +25,10 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Ve
         let line = format!("{}: no such directory", dir.display());
         return Err(Failure::because(Code::REPO_DIR_OPEN, line));
     }
-    let mut repos = read_repo_dirs(&settings.repo_dirs, &settings.main, vars)?;
+    let RepoFiles {
+        mut repos,
+        passed_over,
+    } = read_repo_dirs(&settings.repo_dirs, &settings.main, vars)?;
     for temporary in &settings.temporary_repos {
         let (option, url) = match &temporary.origin {
             RepoOrigin::Url(url) => ("--repofrompath", url.clone()),
@@ -62,7 +67,11 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Ve
         }
     }
     switch(&settings.switches, &mut repos);
-    Ok(repos)
+    let mut on = repos.iter().filter(|repo| repo.enabled);
+    match on.find_map(|repo| repo.fault.clone()) {
+        Some(fault) => Err(rpm_repo::Error::Section(fault).into()),
+        None => Ok(RepoFiles { repos, passed_over }),
+    }
 }
 
 fn override_keys(settings: &Settings, repos: &mut [RepoConfig], vars: &Vars) -> Outcome<()> {

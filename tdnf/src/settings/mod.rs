@@ -66,8 +66,6 @@ pub struct Settings {
     pub arch: String,
     /// `--rpmdefine "_dbpath X"`.
     pub dbpath: Option<String>,
-    /// `--rpmdefine "_topdir X"`.
-    pub topdir: Option<String>,
     /// Answers.
     pub consent: Consent,
     /// Signatures of packages are checked (off: `--nogpgcheck`, `--skipsignature`).
@@ -110,7 +108,7 @@ pub struct Settings {
     pub conf_excludes: Vec<String>,
     /// `tsflags=` of tdnf.conf and of `--setopt`.
     pub tsflags: TsFlags,
-    /// `--rpmdefine` of macros that change what is installed.
+    /// `--rpmdefine`: macros and their values.
     pub defines: Vec<(String, String)>,
     /// Which repositories to switch on and off, in order.
     pub switches: Vec<RepoSwitch>,
@@ -131,6 +129,10 @@ impl Settings {
     pub fn resolve(args: &Args, environment: Environment) -> Outcome<Self> {
         let options = &args.options;
         let (general, change, incoming) = (&options.general, &options.change, &options.incoming);
+        if let Some(name) = &args.without_value {
+            let line = format!("--{name}: argument is empty string");
+            return Err(Failure::invalid(line));
+        }
         check_combinations(incoming, options.urls.urls)?;
         let arch = general.forcearch.as_ref();
         let root = PathBuf::from(general.installroot.as_deref().unwrap_or("/"));
@@ -150,8 +152,11 @@ impl Settings {
             true => Vec::new(),
             false => main.excludepkgs.clone(),
         };
-        let lists = change.exclude.iter();
-        let given = lists.flat_map(|list| overrides::excluded(list));
+        let lists = options.excludes.exclude.iter();
+        let given: Vec<String> = lists.flat_map(|list| overrides::excluded(list)).collect();
+        if given.is_empty() && !options.excludes.exclude.is_empty() {
+            warnings.push("--exclude: the list is empty and leaves nothing out".to_owned());
+        }
         let temporary = options.temporary.0.iter().map(overrides::temporary_repo);
         let lock_timeout = lock_timeout(general.lock_timeout.as_deref())?.or(main.lock_timeout);
         Ok(Self {
@@ -165,7 +170,6 @@ impl Settings {
             releasever: general.releasever.clone(),
             arch: arch.unwrap_or(&environment.machine).clone(),
             dbpath: defined(&general.rpmdefine, "_dbpath"),
-            topdir: defined(&general.rpmdefine, "_topdir"),
             consent: consent(change),
             check_signatures: !incoming.nogpgcheck && !incoming.skipsignature,
             download_only: incoming.downloadonly,

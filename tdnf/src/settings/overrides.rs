@@ -143,11 +143,11 @@ pub(super) fn temporary_repo(given: &RepoFrom) -> Outcome<TemporaryRepo> {
     })
 }
 
-/// The items of `--exclude`: they end at a comma, or at a colon that parts no epoch from a version
+/// The items of `--exclude`: they end at a comma or blank, or at a colon that parts no epoch from a version
 /// (`foo-1:2.0-1`).
 pub(super) fn excluded(list: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();
-    for item in list.split(',') {
+    for item in list.split(|c: char| c == ',' || c.is_whitespace()) {
         let mut open: Option<String> = None;
         for part in item.split(':').map(str::trim) {
             let is_epoch = |before: &String| {

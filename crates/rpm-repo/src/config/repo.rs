@@ -1,14 +1,16 @@
 //! `.repo` files.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, bytes, expire, integer, list, optional, posix_time, seconds, text, throttle,
-    weak_signatures, whole,
+    KeyLine, boolean, bytes, expire, integer, list, optional, parse_bool, posix_time, seconds,
+    text, throttle, weak_signatures, whole,
 };
 use super::{MainConfig, Secret};
 use crate::error::{Error, Place, Result, quoted};
@@ -31,6 +33,9 @@ section! {
         /// Variables that were used and are not defined; they stayed as written. A `releasever` in here makes
         /// the repository useless: say so before it is used.
         unknown_variables: Vec<UnknownVariable> = Vec::new();
+        /// The first line of the section that cannot be used, where [`read_repo_dirs`] read it: nobody may use the
+        /// repository.
+        fault: Option<Arc<Error>> = None;
     }
     /// Every key of a section of a `.repo` file.
     REPO_KEYS {
@@ -110,8 +115,11 @@ section! {
 }
 
 /// Keys in whose values variables are expanded.
-const EXPANDED_KEYS: [&str; 8] = [
+const EXPANDED_KEYS: [&str; 11] = [
     "name",
+    "proxy",
+    "proxy_username",
+    "proxy_password",
     "baseurl",
     "mirrorlist",
     "metalink",
@@ -121,7 +129,10 @@ const EXPANDED_KEYS: [&str; 8] = [
     "snapshot",
 ];
 
-/// A variable that was used without being defined.
+/// Keys whose values are addresses: nothing in the place of a variable is another address.
+const ADDRESSES: [&str; 5] = ["baseurl", "mirrorlist", "metalink", "gpgkey", "snapshot"];
+
+/// A variable that was used without being defined, or that stands for nothing in an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownVariable {
     /// The variable, without `$`.
@@ -130,6 +141,8 @@ pub struct UnknownVariable {
     pub key: String,
     /// Where the key stands.
     pub place: Place,
+    /// It is defined, and empty.
+    pub is_empty: bool,
 }
 
 /// Keys of yum, dnf and zypper that change nothing about what is installed: nothing is said of them.
@@ -232,12 +245,19 @@ impl RepoConfig {
     fn expand(&mut self, key: &str, value: &str, place: &Place, vars: &Vars) -> String {
         let expanded = vars.expand(value);
         self.unknown_variables.retain(|unknown| unknown.key != key);
-        self.unknown_variables
-            .extend(expanded.unknown.into_iter().map(|name| UnknownVariable {
+        let variable = |is_empty: bool| {
+            move |name: String| UnknownVariable {
                 name,
                 key: key.to_owned(),
                 place: place.clone(),
-            }));
+                is_empty,
+            }
+        };
+        let empty = expanded.empty.into_iter();
+        let empty = empty.filter(|_| ADDRESSES.contains(&key));
+        let unknown = expanded.unknown.into_iter().map(variable(false));
+        self.unknown_variables
+            .extend(unknown.chain(empty.map(variable(true))));
         expanded.text
     }
 }
@@ -258,47 +278,98 @@ fn id_fault(id: &str) -> Option<&'static str> {
 ///
 /// Errors: the first bad file or section, or bad value of a key that checks something; two sections with one id.
 pub fn read_repo_dir(dir: &Path, main: &MainConfig, vars: &Vars) -> Result<Vec<RepoConfig>> {
-    read_repo_dirs(&[dir.to_owned()], main, vars)
+    let found = read_repo_dirs(&[dir.to_owned()], main, vars)?;
+    match found.passed_over.into_iter().next() {
+        Some(error) => Err(error),
+        None => sound(found.repos),
+    }
 }
 
-/// As [`read_repo_dir`] over several directories, in this order.
-pub fn read_repo_dirs(dirs: &[PathBuf], main: &MainConfig, vars: &Vars) -> Result<Vec<RepoConfig>> {
-    let mut repos: Vec<RepoConfig> = Vec::new();
+/// What [`read_repo_dirs`] found.
+#[derive(Debug)]
+pub struct RepoFiles {
+    /// The repositories; those with a [`RepoConfig::fault`] are for names alone.
+    pub repos: Vec<RepoConfig>,
+    /// What is left out: the second section with an id, a section that is off and whose id cannot be used, a file that
+    /// may not be read.
+    pub passed_over: Vec<Error>,
+}
+
+/// As [`read_repo_dir`] over several directories, in this order. What is wrong with one repository does not hide the
+/// others.
+///
+/// Errors: a bad line that belongs to no section, the header of a section, the id of one that is on.
+pub fn read_repo_dirs(dirs: &[PathBuf], main: &MainConfig, vars: &Vars) -> Result<RepoFiles> {
+    let (mut repos, mut passed_over) = (Vec::new(), Vec::new());
     let mut seen: HashMap<String, Place> = HashMap::new();
     for dir in dirs {
         for file in layout::repo_files(dir)? {
-            for repo in read_repo_file(&file, main, vars)? {
-                if let Some(first) = seen.insert(repo.id.clone(), repo.source.clone()) {
-                    return Err(Error::DuplicateRepo {
-                        id: repo.id,
-                        first,
-                        second: repo.source,
-                    });
+            let document = match ini::read_sections(&file, is_key) {
+                Err(Error::Read { path, source })
+                    if source.kind() == ErrorKind::PermissionDenied =>
+                {
+                    passed_over.push(Error::Read { path, source });
+                    continue;
                 }
-                repos.push(repo);
+                read => read?,
+            };
+            for section in &document.sections {
+                let repo = match from_section(section, main, vars) {
+                    Err(error) if !is_on(section) => {
+                        passed_over.push(error);
+                        continue;
+                    }
+                    read => read?,
+                };
+                match seen.get(&repo.id) {
+                    Some(first) => passed_over.push(Error::DuplicateRepo {
+                        id: repo.id,
+                        first: first.clone(),
+                        second: repo.source,
+                    }),
+                    None => {
+                        seen.insert(repo.id.clone(), repo.source.clone());
+                        repos.push(repo);
+                    }
+                }
             }
         }
     }
-    Ok(repos)
+    Ok(RepoFiles { repos, passed_over })
+}
+
+/// Whether a section says that it is on.
+fn is_on(section: &Section) -> bool {
+    let entry = section.get("enabled");
+    entry.is_some_and(|entry| parse_bool(&entry.value) != Some(false))
 }
 
 /// Reads one `.repo` file; every section is a repository, also one called main. Does not look for
 /// duplicate ids.
 pub fn read_repo_file(path: &Path, main: &MainConfig, vars: &Vars) -> Result<Vec<RepoConfig>> {
     let document = ini::read(path, is_key)?;
-    document
-        .sections
-        .iter()
-        .map(|section| from_section(section, main, vars))
-        .collect()
+    let sections = document.sections.iter();
+    let read = sections.map(|section| from_section(section, main, vars));
+    sound(read.collect::<Result<_>>()?)
+}
+
+/// All of them, or the first fault.
+fn sound(mut repos: Vec<RepoConfig>) -> Result<Vec<RepoConfig>> {
+    let fault = repos.iter_mut().find_map(|repo| repo.fault.take());
+    fault.map_or(Ok(repos), |fault| Err(Error::Section(fault)))
 }
 
 fn from_section(section: &Section, main: &MainConfig, vars: &Vars) -> Result<RepoConfig> {
     let mut repo = RepoConfig::new(&section.name, section.place.clone(), main)?;
+    repo.fault = section.fault.clone();
     for entry in &section.entries {
         let outcome = repo.set(&entry.key, &entry.value, &entry.place, vars);
-        let unreadable = pass_over(outcome, REPO_KEYS, repo.place_of(&entry.key))?;
-        repo.unreadable_values.extend(unreadable);
+        match pass_over(outcome, REPO_KEYS, repo.place_of(&entry.key)) {
+            Ok(unreadable) => repo.unreadable_values.extend(unreadable),
+            Err(error) => {
+                repo.fault.get_or_insert(Arc::new(error));
+            }
+        }
     }
     Ok(repo)
 }

@@ -17,6 +17,9 @@ pub const MAX_FILE: u64 = 4 << 20;
 /// Longest value in bytes, continuation lines joined.
 pub const MAX_VALUE: usize = 256 << 10;
 
+/// What some editors put before the first line.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A parsed file.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -33,6 +36,8 @@ pub struct Section {
     pub place: Place,
     /// The keys in the order of the file.
     pub entries: Vec<IniEntry>,
+    /// The first bad line, where such lines are passed over.
+    pub(crate) fault: Option<Arc<Error>>,
 }
 
 /// One `key = value`.
@@ -61,6 +66,15 @@ pub fn read(path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
     parse(&text, path, is_key)
 }
 
+/// As [`read`], but a bad line between the keys of a section is a fault of that section.
+pub(crate) fn read_sections(path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
+    let text = read_limited(path, MAX_FILE)?;
+    parse_lines(&text, path, is_key, |section, error| {
+        section.fault.get_or_insert(Arc::new(error));
+        Ok(())
+    })
+}
+
 /// Reads a whole small file, refusing more than `limit` bytes.
 pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
     use std::io::Read;
@@ -79,8 +93,18 @@ pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
 
 /// Parses the bytes of a file; `path` is only for messages.
 pub fn parse(bytes: &[u8], path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
+    parse_lines(bytes, path, is_key, |_, error| Err(error))
+}
+
+/// `on_fault` hears of a line that cannot be used and of the section that it belongs to.
+fn parse_lines(
+    bytes: &[u8],
+    path: &Path,
+    is_key: fn(&str) -> bool,
+    on_fault: fn(&mut Section, Error) -> Result<()>,
+) -> Result<Document> {
     let file: Arc<Path> = Arc::from(path);
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut parser = IniParser {
         sections: Vec::new(),
         open_value: false,
@@ -88,7 +112,16 @@ pub fn parse(bytes: &[u8], path: &Path, is_key: fn(&str) -> bool) -> Result<Docu
     };
     for (index, line) in bytes.split(|&b| b == b'\n').enumerate() {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        parser.line(line, Place::line(&file, number))?;
+        let Err(error) = parser.line(line, Place::line(&file, number)) else {
+            continue;
+        };
+        // Whose keys follow a bad header nobody knows.
+        let is_header = line.trim_ascii_start().starts_with(b"[");
+        match parser.sections.last_mut().filter(|_| !is_header) {
+            Some(section) => on_fault(section, error)?,
+            None => return Err(error),
+        }
+        parser.open_value = false;
     }
     Ok(Document {
         sections: parser.sections,
@@ -155,6 +188,7 @@ impl IniParser {
             name: name.trim().to_owned(),
             place,
             entries: Vec::new(),
+            fault: None,
         });
         Ok(())
     }

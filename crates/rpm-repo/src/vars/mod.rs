@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Place, Result};
-use crate::ini::read_limited;
+use crate::ini::{self, read_limited};
 
 /// Longest text after expansion, in bytes (C tdnf cuts at 255).
 pub const MAX_EXPANDED: usize = 256 << 10;
@@ -24,6 +24,8 @@ pub const MAX_VARIABLE_FILE: u64 = 64 << 10;
 const MAX_DEPTH: usize = 32;
 /// Most bytes between braces.
 const MAX_BRACED: usize = 1024;
+/// Variables that are parts of `releasever`.
+const RELEASE_PARTS: [&str; 2] = ["releasever_major", "releasever_minor"];
 
 /// The variables of one run.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +42,8 @@ pub struct Expanded {
     pub text: String,
     /// The names that were not known and stayed as they were, in order of appearance.
     pub unknown: Vec<String>,
+    /// The names that stand for nothing.
+    pub empty: Vec<String>,
 }
 
 impl Vars {
@@ -81,8 +85,10 @@ impl Vars {
     /// variable that an earlier directory defined keeps its value. A directory that does not exist
     /// is no error; files with other names than letters, digits and `_` are skipped.
     ///
-    /// Errors: the directory or a file cannot be read, a value is not UTF-8 or has control characters.
+    /// Errors: the directory or a file cannot be read, a value is not UTF-8 or has control characters. Of several files
+    /// the first is named; they define nothing, and all others do.
     pub fn add_dir(&mut self, dir: &Path) -> Result<()> {
+        let mut outcome = Ok(());
         for path in plain_files(dir)? {
             let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
                 continue;
@@ -90,10 +96,21 @@ impl Vars {
             if !is_name(name) || self.from_dirs.contains_key(name) {
                 continue;
             }
-            let value = read_first_line(&path, name)?;
-            self.from_dirs.insert(name.to_owned(), value);
+            match read_first_line(&path, name) {
+                Ok(value) => {
+                    self.from_dirs.insert(name.to_owned(), value);
+                }
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
         }
-        Ok(())
+        outcome
+    }
+
+    /// The names of all variables.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.forced, &self.from_dirs, &self.built_in];
+        let given = all.into_iter().flat_map(BTreeMap::keys);
+        given.map(String::as_str).chain(RELEASE_PARTS)
     }
 
     /// Replaces the variables in a text. The result is cut at [`MAX_EXPANDED`].
@@ -101,6 +118,7 @@ impl Vars {
         let mut out = Expanded {
             text: String::with_capacity(text.len()),
             unknown: Vec::new(),
+            empty: Vec::new(),
         };
         self.expand_into(text, 0, &mut out);
         if out.text.len() > MAX_EXPANDED {
@@ -130,6 +148,13 @@ impl Vars {
         }
         let end = rest.find(|c: char| !is_name_char(c)).unwrap_or(rest.len());
         if end == 0 {
+            // Braces with something else between them stay, and hold a name that nobody replaced.
+            let braced = rest
+                .strip_prefix('{')
+                .filter(|inside| inside.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+            let written =
+                braced.map(|inside| inside.split_once('}').map_or(inside, |(name, _)| name));
+            out.unknown.extend(written.map(str::to_owned));
             out.text.push('$');
             return rest;
         }
@@ -173,6 +198,7 @@ impl Vars {
     /// Puts a value, or what is written where there is none.
     fn put(&self, name: &str, written: &str, out: &mut Expanded) {
         match self.get(name) {
+            Some("") => out.empty.push(name.to_owned()),
             Some(value) if out.text.len() + value.len() <= MAX_EXPANDED => out.text.push_str(value),
             Some(_) => {}
             None => {
@@ -212,6 +238,7 @@ fn read_first_line(path: &Path, name: &str) -> Result<String> {
     };
     let bytes = read_limited(path, MAX_VARIABLE_FILE)?;
     let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
+    let line = line.strip_prefix(ini::BYTE_ORDER_MARK).unwrap_or(line);
     let text = std::str::from_utf8(line)
         .map_err(|_| bad("it is not UTF-8"))?
         .trim();

@@ -235,6 +235,26 @@ fn source_packages_go_where_the_macros_of_the_root_say() {
     site.run(&["-y", "install", "--source", "app"]).ok();
     let specs = fs::read_dir(site.path("root/usr/src/photon/SPECS"));
     assert_eq!(specs.expect("the folder of the macro").count(), 1);
+    let macros = "%_topdir /b\n%_specdir %{_topdir}/%{name}/s\n%_sourcedir /src\n";
+    site.write("root/etc/rpm/macros", macros);
+    site.run(&["-y", "install", "--source", "app"]).ok();
+    let specs = fs::read_dir(site.path("root/b/app/s"));
+    assert_eq!(specs.expect("the folder of its own macro").count(), 1);
+    let defined = [
+        "--rpmdefine",
+        "_specdir /own",
+        "-y",
+        "install",
+        "--source",
+        "app",
+    ];
+    site.run(&defined).ok();
+    assert_eq!(
+        fs::read_dir(site.path("root/own"))
+            .expect("as defined")
+            .count(),
+        1
+    );
     site.write("root/etc/rpm/macros", "%_topdir %(date)\n");
     let ran = site.run(&["-y", "install", "--source", "app"]);
     assert!(ran.code != 0 && ran.err.contains("%(date)"), "{ran:?}");
