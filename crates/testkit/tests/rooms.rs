@@ -16,7 +16,7 @@ const TDNF: &str = "
     goal: error history near note plan session settings
     hooks: error plan session view
     plan: note
-    programs: args change commands error history interrupt screen session settings
+    programs: args change commands error history interrupt near screen session settings
     screen: error
     session: args error interrupt near progress screen settings
     settings: args error near

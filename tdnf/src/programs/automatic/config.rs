@@ -7,9 +7,13 @@ use rpm_repo::config::{EffectiveKey, parse_bool};
 use rpm_repo::ini;
 
 use super::{End, Stop};
+use crate::near::meant;
 
 /// Longest `random_sleep` and `network_online_timeout`, in seconds.
 const MAX_SECONDS: u64 = 24 * 60 * 60;
+
+/// The sections that the keys stand in.
+const SECTIONS: [&str; 3] = ["commands", "emitter", "base"];
 
 /// Every key, for the man page.
 pub(crate) const KEYS: &[EffectiveKey] = &[
@@ -79,8 +83,13 @@ impl Default for Config {
 
 impl Config {
     pub(super) fn read(path: &Path) -> Result<Self, Stop> {
+        // As in tdnf, an empty file is none.
+        if std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0) {
+            let why = format!("Configuration file: '{}' is empty", path.display());
+            return Err(Stop(End::NoConfig, why));
+        }
         if !path.exists() {
-            let why = format!("{}: no such configuration file", path.display());
+            let why = format!("Configuration file: '{}' does not exist", path.display());
             return Err(Stop(End::NoConfig, why));
         }
         let invalid = |why: String| Stop(End::Invalid, why);
@@ -90,13 +99,18 @@ impl Config {
             for entry in &section.entries {
                 let (key, value) = (entry.key.as_str(), entry.value.as_str());
                 let set = config.set(&section.name, key, value);
-                set.map_err(|why| invalid(format!("{}: {key} = {value}: {why}", entry.place)))?;
+                set.map_err(|why| {
+                    let (place, section) = (&entry.place, &section.name);
+                    invalid(format!(
+                        "{place}: Invalid entry '{section}'|'{key}'='{value}': {why}"
+                    ))
+                })?;
             }
         }
         Ok(config)
     }
 
-    fn set(&mut self, section: &str, key: &str, value: &str) -> Result<(), &'static str> {
+    fn set(&mut self, section: &str, key: &str, value: &str) -> Result<(), String> {
         let path =
             || Some(PathBuf::from(value)).filter(|path| !value.is_empty() && path.is_absolute());
         match (section, key) {
@@ -104,7 +118,7 @@ impl Config {
                 self.upgrade_type = match value {
                     "all" => UpgradeType::All,
                     "security" => UpgradeType::Security,
-                    _ => return Err("'all' or 'security' expected"),
+                    _ => return Err("'all' or 'security' expected".to_owned()),
                 }
             }
             ("commands", "random_sleep") => self.random_sleep = seconds(value)?,
@@ -121,9 +135,21 @@ impl Config {
             ("base", "tdnf_conf") => {
                 self.tdnf_conf = Some(path().ok_or("an absolute path expected")?);
             }
-            _ => return Err("unknown key"),
+            _ => return Err(unknown(section, key)),
         }
         Ok(())
+    }
+}
+
+/// What is wrong with a key that is not one, or that stands in another section.
+fn unknown(section: &str, key: &str) -> String {
+    if !SECTIONS.contains(&section) {
+        let near = meant(section, SECTIONS);
+        return format!("unknown section{near}");
+    }
+    match KEYS.iter().any(|known| known.name == key) {
+        true => format!("the key does not belong to the section '{section}'"),
+        false => format!("unknown key{}", meant(key, KEYS.iter().map(|key| key.name))),
     }
 }
 

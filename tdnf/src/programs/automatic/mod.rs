@@ -5,6 +5,7 @@
 
 pub(super) mod config;
 
+use std::cell::RefCell;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use clap::{ArgAction, Parser};
-use cli_kit::{OutputMode, Printer};
+use cli_kit::{OutputMode, Printer, SaidOnce};
 use serde_json::Value;
 
 use crate::error::{At, Outcome};
@@ -42,27 +43,24 @@ tdnf-automatic [{-c|--conf config-file}(optional)] [{-i|--install}] [{-n|--notif
 /// Pause between two tries to reach the repositories.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How a run ends, other than well: numbers of errno, as scripts know them.
+/// How a run ends, other than well: numbers of errno, those of the script of C tdnf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// No configuration file.
+    /// No configuration file, of its own or of tdnf.
     NoConfig = 2,
     NotRoot = 13,
     /// A bad option or configuration.
     Invalid = 22,
-    /// The repositories could not be reached in time.
-    Timeout = 62,
-    /// No repository is on.
-    NoRepos = 64,
-    /// The updates cannot be installed as they are.
-    Unsolvable = 65,
+    /// The repositories could not be reached in time, or none is on.
+    OffLine = 64,
     /// The report could not be written.
     Report = 77,
-    /// The metadata could not be refreshed.
-    Refresh = 121,
-    /// Installing failed.
-    Failed = 125,
+    /// Refreshing, looking for updates or installing them failed.
+    Failed = 121,
 }
+
+/// Exit code of tdnf where a file is not there: that of its configuration, unless words name another.
+const NO_SUCH_FILE: u8 = 66;
 
 /// A run that stops: how, and why.
 struct Stop(End, String);
@@ -93,17 +91,21 @@ struct Options {
 pub(super) fn run(words: &[String]) -> u8 {
     let printer = Printer::standard(OutputMode::default());
     printer.crit(&format!("\ntdnf-automatic - started at {}...\n", date()));
-    let code = match work(&printer, words) {
-        Ok(()) => 0,
-        Err(Stop(end, why)) => {
-            printer.err(&why);
-            end as u8
-        }
-    };
-    printer.crit(&format!(
+    let outcome = work(&printer, words);
+    let code = outcome
+        .as_ref()
+        .map_or_else(|Stop(end, _)| *end as u8, |()| 0);
+    let last = format!(
         "\ntdnf-automatic - completed with exit status {code} at {}...\n",
         date()
-    ));
+    );
+    match outcome {
+        Ok(()) => printer.crit(&last),
+        Err(Stop(_, why)) => {
+            printer.err(&why);
+            printer.err(&last);
+        }
+    }
     code
 }
 
@@ -119,7 +121,7 @@ fn work(printer: &Printer, words: &[String]) -> Result<(), Stop> {
             return Ok(());
         }
         Err(Refusal::Version) => {
-            printer.crit(&format!("tdnf-automatic - version {}", crate::VERSION));
+            printer.crit(&format!("tdnf-automatic - version: {}", crate::VERSION));
             return Ok(());
         }
         Err(Refusal::NoValue(line) | Refusal::Unknown(line)) => {
@@ -130,19 +132,23 @@ fn work(printer: &Printer, words: &[String]) -> Result<(), Stop> {
     if environment.euid != 0 {
         return Err(Stop(
             End::NotRoot,
-            "tdnf-automatic must be run as root".into(),
+            "tdnf-automatic - this script must be run as root...".into(),
         ));
     }
     let path = options.conf.clone().unwrap_or_else(|| CONFIG_FILE.into());
     let config = Config::read(&path)?;
     if options.timer {
-        sleep(random_pause(config.random_sleep)?);
+        let pause = random_pause(config.random_sleep)?;
+        printer.crit(&format!("Sleep for {} second(s)...", pause.as_secs()));
+        sleep(pause);
     }
     Run {
         printer,
         program: environment.program,
         config,
         options,
+        said: SaidOnce::default(),
+        warnings: RefCell::default(),
     }
     .go()
 }
@@ -164,23 +170,47 @@ struct Run<'a> {
     program: PathBuf,
     config: Config,
     options: Options,
+    said: SaidOnce,
+    /// What tdnf warned of, for the report.
+    warnings: RefCell<Vec<String>>,
 }
 
 impl Run<'_> {
+    /// What stops the run stands in the report file, too.
     fn go(&self) -> Result<(), Stop> {
-        let repos = self.tdnf(&["-q", "repolist", "enabled"])?;
-        if repos.code != 0 {
-            return Err(Stop(End::NoRepos, repos.err));
+        self.steps().map_err(|Stop(end, why)| {
+            let name = &self.config.system_name;
+            let told = match end {
+                End::Report => Ok(()),
+                _ => self.report(&format!("\nUpdates failed on - {name}:\n{why}\n")),
+            };
+            told.err().unwrap_or(Stop(end, why))
+        })
+    }
+
+    fn steps(&self) -> Result<(), Stop> {
+        if let Some(conf) = self.config.tdnf_conf.as_ref().filter(|conf| !conf.exists()) {
+            let why = format!("tdnf conf '{}' does not exist...", conf.display());
+            return Err(Stop(End::NoConfig, why));
         }
-        if repos.out.trim().is_empty() {
-            return Err(Stop(End::NoRepos, "no repository is enabled".into()));
+        let repos = self.tdnf(&["-q", "repolist", "enabled"])?;
+        match repos.code {
+            0 if !repos.out.trim().is_empty() => {}
+            0 => {
+                let why = "no repository is enabled\nSystem is off-line...";
+                return Err(Stop(End::OffLine, why.into()));
+            }
+            NO_SUCH_FILE => return Err(Stop(End::NoConfig, repos.err)),
+            _ => return Err(failed("Failed to refresh repo cache..", &repos)),
         }
         self.refresh()?;
         self.printer.crit("RefreshCache success...");
         let updates = self.updates()?;
         let name = &self.config.system_name;
         if updates.is_empty() {
-            return self.emit(&format!("\nNo updates are available on - {name}\n"));
+            return self.emit(&format!(
+                "\nNo updates available on {name}. System upto date...\n"
+            ));
         }
         let list = updates.join("\n");
         if self.options.notify || self.config.show_updates {
@@ -188,21 +218,15 @@ impl Run<'_> {
                 "\nThe following updates are available on - {name}:\n{list}\n\n"
             ))?;
         }
-        if self.options.notify && !self.options.install {
-            return Ok(());
-        }
-        if self.options.install || self.config.apply_updates {
+        if !self.options.notify && (self.options.install || self.config.apply_updates) {
             let ran = self.tdnf(&self.upgrade("-y"))?;
             if ran.code != 0 {
-                let why = format!("installing updates failed\n{}{}", ran.out, ran.err);
-                self.emit(&format!(
-                    "\nUpdates could not be installed on - {name}\n{why}"
-                ))?;
-                return Err(Stop(End::Failed, why));
+                return Err(failed("installing updates failed", &ran));
             }
-            self.printer.err_part(&ran.err);
             self.emit(&format!(
-                "\nThe following updates have been installed on - {name}:\n{list}\n\n"
+                "\nThe following updates are applied on - {name}:\n{list}\n\n\
+                 --- Updates completed at {} ---\n",
+                date()
             ))?;
         }
         Ok(())
@@ -222,15 +246,14 @@ impl Run<'_> {
                 sleep(PAUSE);
                 continue;
             }
-            let end = if limit.is_zero() {
-                End::Refresh
-            } else {
-                End::Timeout
-            };
-            return Err(Stop(
-                end,
-                format!("refreshing metadata failed\n{}", ran.err),
-            ));
+            let what = "Failed to refresh repo cache..";
+            return Err(match limit.is_zero() {
+                true => failed(what, &ran),
+                false => Stop(
+                    End::OffLine,
+                    format!("{what}\n{}System is off-line...", ran.err),
+                ),
+            });
         }
     }
 
@@ -240,10 +263,13 @@ impl Run<'_> {
         words.insert(0, "-j");
         let ran = self.tdnf(&words)?;
         if ran.code != 0 {
-            let why = format!("the updates cannot be installed as they are\n{}", ran.err);
-            return Err(Stop(End::Unsolvable, why));
+            return Err(failed("the updates cannot be installed as they are", &ran));
         }
-        let plan: Value = serde_json::from_str(&ran.out).unwrap_or(Value::Null);
+        if ran.out.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let plan: Value = serde_json::from_str(&ran.out)
+            .map_err(|_| failed("the list of updates cannot be read", &ran))?;
         let groups = ["Install", "Upgrade", "Downgrade"];
         let rows = groups
             .iter()
@@ -276,7 +302,17 @@ impl Run<'_> {
             all.extend(["--installroot".to_owned(), root.clone()]);
         }
         all.extend(words.iter().map(|word| (*word).to_owned()));
-        child(&self.program, &all).map_err(|failure| Stop(End::Failed, failure.to_string()))
+        let ran =
+            child(&self.program, &all).map_err(|failure| Stop(End::Failed, failure.to_string()))?;
+        let warnings = ran.err.lines().filter(|line| {
+            let (line, mark) = (line.to_ascii_lowercase(), "warning:");
+            ran.code == 0 && line.starts_with(mark)
+        });
+        for line in warnings.filter(|line| self.said.is_first(line)) {
+            self.printer.err(line);
+            self.warnings.borrow_mut().push(line.to_owned());
+        }
+        Ok(ran)
     }
 
     /// Tells the administrator: on standard output, and behind what the report file has.
@@ -284,6 +320,12 @@ impl Run<'_> {
         if self.config.emit_to_stdio {
             self.printer.crit(text);
         }
+        let warnings: Vec<String> = self.warnings.take();
+        let end = if warnings.is_empty() { "" } else { "\n" };
+        self.report(&format!("{text}{}{end}", warnings.join("\n")))
+    }
+
+    fn report(&self, text: &str) -> Result<(), Stop> {
         let Some(path) = &self.config.emit_to_file else {
             return Ok(());
         };
@@ -294,6 +336,13 @@ impl Run<'_> {
             .and_then(|mut file| writeln!(file, "{}{text}", date()))
             .map_err(|error| Stop(End::Report, format!("{}: {error}", path.display())))
     }
+}
+
+/// A step of tdnf that failed, with everything that it said.
+fn failed(what: &str, ran: &Ran) -> Stop {
+    let said = format!("{}{}", ran.out, ran.err);
+    let why = format!("{what}\n{said}Failed to Show/Apply updates...");
+    Stop(End::Failed, why)
 }
 
 /// What a child said and how it ended.

@@ -2,11 +2,14 @@
 //! of the real rpm.
 
 mod answers;
+mod automatic;
 mod changes;
 mod convert;
 mod decided;
+mod exits;
 mod history;
 mod interrupts;
+mod journeys;
 mod json;
 mod key_life;
 mod keys;
@@ -21,6 +24,7 @@ mod repoquery;
 mod reposync;
 mod rotated;
 mod signed;
+mod silence;
 mod snapshottime;
 mod solved;
 mod sources;

@@ -4,6 +4,7 @@
 //! lacks fails here, and so does a test that it names and that does not run the thing. Words are read from the calls in
 //! the tests. `TDNF_UPDATE_DOCS=1` writes the document anew.
 
+mod by_hand;
 mod reference;
 mod runs;
 mod since;
@@ -140,7 +141,8 @@ fn written(tables: &[Table], covering: &Covering<'_>) -> String {
          `error_numbers_and_texts_are_those_of_the_reference`, its text and exit code are tested, but no run ends with it.\n\
          `TDNF_UPDATE_DOCS=1 cargo test -p tdnf compat` writes this file, where TDNF_SHARED has the samples; the same test\n\
          without the variable fails where a row is missing or a test does not run what its row names. What differs from C\n\
-         tdnf is in `differences.md`.\n\n\
+         tdnf is in `differences.md`. The tests of tdnf-automatic and of exit codes are named in\n\
+         `tdnf/tests/it/compat/by_hand.rs`; there is none of their rows without one.\n\n\
          `since` is the version of C tdnf that a name is from, with the source (`#`: pull requests of vmware/tdnf): 3.5 is that\n\
          version or an earlier one; dev came after 3.6.3, without a release that we know of; Photon and Azure are patches of\n\
          these distributions; own is none of C tdnf.\n",
@@ -156,6 +158,14 @@ fn written(tables: &[Table], covering: &Covering<'_>) -> String {
                 since::cell(table.kind, row, &table.reference),
                 covering.cell(table.kind, row)
             ));
+        }
+    }
+    for (title, rows) in by_hand::tables() {
+        text.push_str(&format!(
+            "\n## {title}\n\n| name | since | covered by |\n|---|---|---|\n"
+        ));
+        for [name, since, cell] in rows {
+            text.push_str(&format!("| `{name}` | {since} | {cell} |\n"));
         }
     }
     text
@@ -175,7 +185,16 @@ fn compat_table_is_complete() {
     }
     let text = std::fs::read_to_string(document()).expect("docs/compat.md is there");
     let document = read(&text);
-    let mut wrong = Vec::new();
+    let mut wrong = by_hand::faults(&sources);
+    for (title, rows) in by_hand::tables() {
+        let written = rows
+            .into_iter()
+            .map(|[name, since, cell]| (name, (since, cell)));
+        let written: Rows = written.collect();
+        if document.get(title) != Some(&written) {
+            wrong.push(format!("{title}: its rows are not those of by_hand.rs"));
+        }
+    }
     for table in &tables {
         let empty = BTreeMap::new();
         let rows = document.get(table.title).unwrap_or(&empty);

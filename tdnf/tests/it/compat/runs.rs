@@ -18,7 +18,7 @@ const RUNNERS: &[&str] = &[
 /// The words of one run, each with what it may be; an empty set is a word that only the run knows.
 pub(super) type Words = Vec<BTreeSet<String>>;
 
-/// A test that runs the program.
+/// A test.
 pub(super) struct Test {
     pub(super) name: String,
     pub(super) runs: Vec<Words>,
@@ -28,6 +28,8 @@ pub(super) struct Test {
     pub(super) keys: BTreeSet<String>,
     /// The string literals of the test and of the functions of its file that it calls.
     pub(super) literals: Vec<String>,
+    /// Its whole numbers, and theirs.
+    pub(super) numbers: BTreeSet<String>,
 }
 
 /// A function of a source file.
@@ -70,15 +72,14 @@ impl Visit<'_> for Functions {
     }
 }
 
-/// The tests of a file that run the program.
+/// The tests of a file; those that run the program have runs.
 pub(super) fn tests(text: &str) -> Vec<Test> {
     let file = syn::parse_file(text).expect("a test that is compiled can be parsed");
     let mut functions = Functions::default();
     functions.visit_file(&file);
     let runners = runners(&functions.all);
     let tests = functions.all.iter().filter(|function| function.is_test);
-    let tests = tests.map(|test| read(test, &functions, &runners));
-    tests.filter(|test| !test.runs.is_empty()).collect()
+    tests.map(|test| read(test, &functions, &runners)).collect()
 }
 
 /// The functions of a file that hand words on to the program, and those of the stages.
@@ -111,6 +112,7 @@ fn read(test: &Function, functions: &Functions, runners: &BTreeSet<String>) -> T
         next += 1;
     }
     let (mut runs, mut literals) = (Vec::new(), Vec::new());
+    let mut numbers = BTreeSet::new();
     let (mut main_keys, mut keys) = (BTreeSet::new(), BTreeSet::new());
     for function in reached {
         let scope = Scope::new(&function.body, &functions.constants);
@@ -123,6 +125,7 @@ fn read(test: &Function, functions: &Functions, runners: &BTreeSet<String>) -> T
             }
         }
         literals.extend(function.body.literals.iter().cloned());
+        numbers.extend(function.body.numbers.iter().cloned());
     }
     Test {
         name: test.name.clone(),
@@ -130,6 +133,7 @@ fn read(test: &Function, functions: &Functions, runners: &BTreeSet<String>) -> T
         main_keys,
         keys,
         literals,
+        numbers,
     }
 }
 
@@ -181,7 +185,8 @@ fn a() {
 #[test]
 fn b() { assert!(said("remove")); }
 "#;
-    let found = tests(file);
+    let mut found = tests(file);
+    found.retain(|test| !test.runs.is_empty());
     let names: Vec<&str> = found.iter().map(|test| test.name.as_str()).collect();
     assert_eq!(names, ["a"]);
     let with_value = BTreeSet::from(["-c".to_owned(), "--installroot".to_owned()]);

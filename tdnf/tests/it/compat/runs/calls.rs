@@ -29,6 +29,7 @@ pub(super) struct Body {
     pub(super) bindings: Vec<Binding>,
     closures: Vec<(String, Self)>,
     pub(super) literals: Vec<String>,
+    pub(super) numbers: Vec<String>,
 }
 
 impl Body {
@@ -154,6 +155,10 @@ impl Visit<'_> for Body {
         for expression in inside(item) {
             self.visit_expr(&expression);
         }
+    }
+
+    fn visit_lit_int(&mut self, literal: &syn::LitInt) {
+        self.numbers.push(literal.base10_digits().to_owned());
     }
 
     fn visit_lit_str(&mut self, literal: &syn::LitStr) {
