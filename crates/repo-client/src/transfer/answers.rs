@@ -133,7 +133,6 @@ pub(crate) fn data(
     picture.hosts[host].gave(length, now);
     let file = &mut picture.files[at];
     file.received += length;
-    file.sources[source].gave();
     // All of it is there already: what an answer brings beyond that is nobody's.
     if file.stage != FileStage::Open {
         picture.over(id, now);
@@ -147,11 +146,8 @@ pub(crate) fn data(
     let arrived = file.map.arrived(id, length);
     let arrived = arrived.ok_or(Error::Fault("bytes arrived that were not requested"))?;
     disk.write(at, file, &arrived, data, now)?;
-    let turn = file
-        .turns
-        .as_mut()
-        .map(|turns| turns.gave(length))
-        .is_some();
+    file.gained(source);
+    let turn = file.turns.is_some();
     let limit = file.request.size.unwrap_or(file.request.max_size);
     let open_end = file.map.size() == u64::MAX && file.map.have() > limit;
     if open_end || turn && arrived.length < length {
@@ -208,7 +204,8 @@ pub(crate) fn failed(
             acts.push(Act::Check(at));
         } else if ranged && matches!(cause, Cause::Range(_)) {
             // It misunderstood: from the beginning.
-            acts.push(drop_all(picture, at));
+            picture.files[at].drop_all();
+            acts.push(Act::Dropped(at, 0));
         } else {
             picture.hosts[host].errors += 1;
             acts.extend(turn_failed(picture, disk, at, source, cause, retry));
@@ -263,8 +260,8 @@ pub(crate) fn failed(
     Ok(acts)
 }
 
-fn drop_all(picture: &mut Picture, at: FileId) -> Act {
-    picture.files[at].drop_all();
+fn drop_wrong(picture: &mut Picture, at: FileId) -> Act {
+    picture.files[at].drop_wrong();
     Act::Dropped(at, 0)
 }
 
@@ -291,7 +288,7 @@ pub(crate) fn turn_failed(
         cause,
         Cause::Html | Cause::TooLarge { .. } | Cause::Digest { .. }
     ) {
-        acts.push(drop_all(picture, at));
+        acts.push(drop_wrong(picture, at));
     }
     if let Some(turns) = &mut picture.files[at].turns {
         turns.failed(source, cause.clone(), retry);
@@ -357,7 +354,7 @@ fn outvoted(picture: &mut Picture, at: FileId, source: SourceId, now: Instant) -
 }
 
 fn forget(file: &mut WantedFile, at: FileId, source: SourceId) -> Vec<Act> {
-    let from = file.map.forget(source).into_iter();
+    let from = file.forget(source).into_iter();
     from.map(|from| Act::Dropped(at, from)).collect()
 }
 
@@ -382,7 +379,7 @@ pub(crate) fn mismatch(
         let kept = file.kept;
         return match turns.next() {
             // What we kept may have been another content: once more, from zero.
-            _ if kept => vec![drop_all(picture, at)],
+            _ if kept => vec![drop_wrong(picture, at)],
             NextTurn::Ask(source) => turn_failed(picture, disk, at, source, cause, None),
             _ => vec![Act::GiveUp(at, file.hopeless())],
         };
@@ -391,9 +388,9 @@ pub(crate) fn mismatch(
     let label = picture.files[at].request.label.as_str();
     tracing::debug!(label, %cause, ?verdict, "a whole file is wrong");
     match verdict {
-        Blame::Again => vec![drop_all(picture, at)],
+        Blame::Again => vec![drop_wrong(picture, at)],
         Blame::Lied(source) => {
-            let dropped = drop_all(picture, at);
+            let dropped = drop_wrong(picture, at);
             let mut acts = lied(picture, at, source, cause);
             acts.insert(0, dropped);
             acts
@@ -454,5 +451,5 @@ pub(crate) fn second_chance(picture: &mut Picture, at: FileId) -> Option<Act> {
         any |= !one.out && one.host.is_some_and(|host| hosts[host].is_usable());
     }
     file.solo |= any;
-    any.then(|| drop_all(picture, at))
+    any.then(|| drop_wrong(picture, at))
 }

@@ -7,6 +7,7 @@ use super::ids::{FileId, HostId, Id, IdTable, SourceId};
 use super::policy::turns::Turns;
 use super::segments::Segments;
 use super::tuning::file::{SMALL, WINDOW};
+use super::tuning::turns::PROGRESS;
 use crate::error::{Cause, Error, Failure};
 use crate::redact::redact;
 use crate::request::FileRequest;
@@ -96,6 +97,8 @@ pub(crate) struct WantedFile {
     pub(crate) sources: IdTable<SourceId, FileSource>,
     /// Bytes received in this run.
     pub(crate) received: u64,
+    /// Most bytes that were ever there, as far as they were not wrong: only more is progress.
+    most: u64,
     /// Something of it was there before the present request.
     pub(crate) kept: bool,
     /// One source at a time, from the beginning: together they were wrong.
@@ -120,6 +123,7 @@ impl WantedFile {
             map,
             sources: sources.into(),
             received: 0,
+            most: 0,
             kept: false,
             solo: false,
             turns: None,
@@ -194,6 +198,33 @@ impl WantedFile {
     pub(crate) fn is_small(&self) -> bool {
         let untouched = self.map.claims().is_empty() && self.map.done().is_empty();
         untouched && self.map.size() <= SMALL
+    }
+
+    /// Bytes of a source have come. What was there before and comes once more, because the server knows no ranges,
+    /// brings the file no nearer to its end: the failures of the source go on counting.
+    pub(crate) fn gained(&mut self, source: SourceId) {
+        let have = self.map.have();
+        let gained = have.saturating_sub(self.most);
+        if gained < PROGRESS {
+            return;
+        }
+        self.most = have;
+        match &mut self.turns {
+            Some(turns) => turns.gave(gained),
+            None => self.sources[source].gave(),
+        }
+    }
+
+    /// Forgets all bytes because they are wrong: right ones in their place are progress.
+    pub(crate) fn drop_wrong(&mut self) {
+        self.drop_all();
+        self.most = 0;
+    }
+
+    /// Drops what a source brought, because it is wrong; the first byte dropped.
+    pub(crate) fn forget(&mut self, source: SourceId) -> Option<u64> {
+        self.most = 0;
+        self.map.forget(source)
     }
 
     /// Most failures in a row before something is given up.

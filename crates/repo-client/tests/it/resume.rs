@@ -160,6 +160,28 @@ fn without_a_digest_only_the_same_version_is_continued() {
     assert!(std::fs::read(site.path("g")).unwrap().starts_with(b"new"));
 }
 
+#[test]
+fn what_comes_again_and_again_is_no_progress() {
+    let body = noise(1_000_000);
+    let site = Site::new();
+    site.put("f", &body);
+    let cut = Answer {
+        ignore_range: true,
+        ..Answer::cut_at(400_000)
+    };
+    site.server.always("/f", cut);
+    let error = once(&site.request("f", &body)).expect_err("cut off each time");
+    assert!(error.to_string().starts_with("f: "), "{error}");
+    let asked = site.server.seen().len();
+    assert!(asked <= 4, "{asked} requests");
+    // One that knows ranges brings more each time.
+    let cuts = (0..9).map(|_| Answer::cut_at(100_000));
+    let site = Site::new();
+    site.put("f", &body);
+    site.server.next("/f", cuts);
+    assert_eq!(once(&site.request("f", &body)).unwrap().size, 1_000_000);
+}
+
 /// The child of the next test: fetches what the environment names.
 #[test]
 fn child_that_is_killed() {
