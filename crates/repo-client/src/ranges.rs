@@ -23,6 +23,7 @@ use crate::error::{Cause, Result};
 use crate::html::{is_html_type, looks_like_html};
 use crate::limit::{Limiter, Pace};
 use crate::options::Access;
+use crate::transport::coding::Coding;
 use crate::transport::file;
 use crate::transport::http::{Ask, content_range, get, next_chunk, retry_after, validator};
 
@@ -251,6 +252,8 @@ struct Body<'c> {
     piece: Piece<'c>,
     response: Response,
     pace: Pace,
+    /// What stands around the file.
+    coding: Option<Coding>,
     /// Bytes that are announced and have not come.
     left: Option<u64>,
     /// Said to be a web page, and nothing has come yet.
@@ -288,9 +291,15 @@ impl<'c> Piece<'c> {
             .map_err(|cause| (cause, None))?;
         let waited = began.elapsed();
         let (from, total) = self.judge(&response)?;
+        let partial = response.status().as_u16() == 206;
+        let coding = Coding::of(response.headers(), &self.url);
+        // A range of the coded bytes is none of the file's.
+        if partial && coding.as_ref().is_some_and(Coding::is_certain) {
+            return Err((Cause::Range("a range of a coded file".into()), None));
+        }
         let answer = Answer {
             from,
-            partial: response.status().as_u16() == 206,
+            partial,
             total,
             validator: validator(response.headers()),
             waited,
@@ -301,6 +310,7 @@ impl<'c> Piece<'c> {
             pace: Pace::new(request.access.timeout, request.access.min_rate),
             left: response.content_length(),
             page: answer.page && from == 0,
+            coding: coding.filter(|_| !partial),
             piece: self,
             response,
         };
@@ -362,7 +372,7 @@ impl<'c> Body<'c> {
             // Read to the end, so that the connection is kept for the next request.
             let limit = self.piece.request.access.timeout;
             let _ = next_chunk(&mut self.response, limit).await;
-            return Ok((RangeEvent::Ended, AnswerState::Over));
+            return Ok(self.over());
         }
         let failed = |cause| (cause, None);
         let limit = self.piece.request.access.timeout;
@@ -370,15 +380,11 @@ impl<'c> Body<'c> {
             .await
             .map_err(failed)?;
         let Some(chunk) = chunk else {
-            return Ok((RangeEvent::Ended, AnswerState::Over));
+            return Ok(self.over());
         };
         if self.piece.client.stopped() {
             return Err(failed(Cause::Stopped));
         }
-        if self.page && looks_like_html(&chunk) {
-            return Err(failed(Cause::Html));
-        }
-        self.page = false;
         let length = chunk.len() as u64;
         self.left = self.left.map(|left| left.saturating_sub(length));
         self.pace.count(chunk.len()).map_err(failed)?;
@@ -392,7 +398,24 @@ impl<'c> Body<'c> {
             self.piece.client.pause(wait).await.map_err(failed)?;
             self.pace.excuse(wait);
         }
-        Ok((RangeEvent::Data(chunk), AnswerState::Body(self)))
+        let data = match &mut self.coding {
+            Some(coding) => coding.decode(chunk).map_err(failed)?,
+            None => chunk,
+        };
+        if self.page && looks_like_html(&data) {
+            return Err(failed(Cause::Html));
+        }
+        self.page &= data.is_empty();
+        Ok((RangeEvent::Data(data), AnswerState::Body(self)))
+    }
+
+    /// No more comes: what was held back, then the end.
+    fn over(mut self: Box<Self>) -> (RangeEvent, AnswerState<'c>) {
+        self.left = Some(0);
+        match self.coding.as_mut().and_then(Coding::rest) {
+            Some(rest) => (RangeEvent::Data(rest), AnswerState::Body(self)),
+            None => (RangeEvent::Ended, AnswerState::Over),
+        }
     }
 }
 

@@ -228,6 +228,7 @@ fn run_healing(command: &Command, session: &Session<'_>, words: &[String]) -> Ou
             done => return done,
         };
         match &failure.restart {
+            Some(Restart::Renewed) => {}
             Some(Restart::WithNewer(repo)) if session.has_moved_on(repo) => {}
             Some(Restart::WithoutCache(path)) if std::fs::remove_file(path).is_ok() => {
                 for line in &failure.details {

@@ -121,6 +121,8 @@ pub enum Restart {
     WithoutCache(PathBuf),
     /// With newer metadata of this repository, if there are any: it lacks a file that they name, or has another.
     WithNewer(String),
+    /// With the newer metadata that were found.
+    Renewed,
 }
 
 /// The result of everything in this program that can stop a run.

@@ -13,6 +13,9 @@ use crate::error::{Code, Failure, Outcome};
 use crate::progress::NetworkView;
 use crate::settings::RepoOrigin;
 
+/// How often a repository may be published anew in one run.
+const MAX_RENEWALS: u32 = 3;
+
 /// A repository with its metadata.
 pub struct LoadedRepo {
     /// Its configuration.
@@ -107,11 +110,16 @@ impl Session<'_> {
         Ok(sources)
     }
 
-    /// Asks for the metadata of a repository that lacks a file they name, once in a run; whether there are others now.
+    /// Asks for the metadata of a repository that lacks a file they name, a few times in a run; whether there are
+    /// others now.
     pub fn has_moved_on(&self, id: &str) -> bool {
-        if self.settings.cache_only || !self.renewed.borrow_mut().insert(id.to_owned()) {
+        let mut renewed = self.renewed.borrow_mut();
+        let times = renewed.entry(id.to_owned()).or_default();
+        if self.settings.cache_only || *times >= MAX_RENEWALS {
             return false;
         }
+        *times += 1;
+        drop(renewed);
         let before = self.digest_of(id, false);
         let after = self.digest_of(id, true);
         let moved_on = after.is_some() && after != before;

@@ -80,8 +80,8 @@ pub struct Session<'a> {
     typos_told: Cell<bool>,
     values_told: Cell<bool>,
     said: SaidOnce,
-    /// Repositories whose metadata were asked for again because a file was not there.
-    renewed: RefCell<BTreeSet<String>>,
+    /// How often the metadata of repositories were asked for again because a file was not there.
+    renewed: RefCell<BTreeMap<String, u32>>,
     /// Repositories that could not be read and may be skipped.
     left_out: RefCell<BTreeSet<String>>,
     /// What `snapshottime` takes out of repositories.

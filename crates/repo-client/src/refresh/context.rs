@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use reqwest::Url;
 use reqwest::header::{ETAG, LAST_MODIFIED};
 
@@ -13,6 +14,7 @@ use crate::event::{Event, Observer};
 use crate::limit::Pace;
 use crate::options::Access;
 use crate::redact::redact_url;
+use crate::transport::coding::Coding;
 use crate::transport::file;
 use crate::transport::http::{Ask, get, next_chunk, text_header};
 
@@ -101,12 +103,23 @@ impl<'a> RepoContext<'a> {
         let modified = text_header(response.headers(), LAST_MODIFIED);
         let mut bytes = Vec::new();
         let mut pace = Pace::new(self.access.timeout, self.access.min_rate);
-        while let Some(data) = next_chunk(&mut response, self.access.timeout).await? {
+        let mut coding = Coding::of(response.headers(), url);
+        let mut keep = |data: Bytes| {
             if (bytes.len() as u64).saturating_add(data.len() as u64) > limit {
                 return Err(Cause::TooLarge { limit });
             }
             bytes.extend_from_slice(&data);
-            pace.count(data.len())?;
+            Ok(())
+        };
+        while let Some(chunk) = next_chunk(&mut response, self.access.timeout).await? {
+            pace.count(chunk.len())?;
+            keep(match &mut coding {
+                Some(coding) => coding.decode(chunk)?,
+                None => chunk,
+            })?;
+        }
+        if let Some(rest) = coding.as_mut().and_then(Coding::rest) {
+            keep(rest)?;
         }
         Ok(Some(Small {
             bytes,

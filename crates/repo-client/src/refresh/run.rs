@@ -13,6 +13,9 @@ use crate::event::{Event, Observer};
 use crate::options::Access;
 use crate::redact::redact;
 
+/// How often in one run a repository may be published anew between its index and its parts.
+const MAX_REPUBLISHED: u32 = 3;
+
 /// How a run came into a cache.
 enum Entered {
     /// The cache is ours, or not ours to write.
@@ -151,8 +154,9 @@ impl RefreshRun<'_> {
         let mut failures: Vec<Failure> = Vec::new();
         let mut bases = found.bases.clone();
         let mut fatal = None;
-        let mut again = true;
-        // Each failure but one removes a base, so this ends.
+        let mut republished = 0;
+        let mut lacking = None;
+        // Each failure but a few removes a base, so this ends.
         while !bases.is_empty() {
             let (index, used) =
                 match index::ask(&self.context, self.cache.seen(), &bases, old, &found).await {
@@ -164,6 +168,10 @@ impl RefreshRun<'_> {
                     Err(other) => return Err(other),
                 };
             let first = bases.remove(used);
+            let asked = match &index {
+                IndexAnswer::Unchanged => old.map(|old| old.digest.to_string()),
+                IndexAnswer::New(new) => Some(new.state.repomd.clone()),
+            };
             tracing::info!(
                 repo = self.context.id(),
                 mirror = redact(&first),
@@ -183,7 +191,10 @@ impl RefreshRun<'_> {
                 }) => {
                     let stopped = more.iter().any(|failure| failure.cause == Cause::Stopped);
                     // Published anew between its index and its parts: the next index is another.
-                    if std::mem::take(&mut again) && more.iter().any(|f| f.cause.is_moved_on()) {
+                    let moved_on = more.iter().any(|f| f.cause.is_moved_on());
+                    if moved_on && republished < MAX_REPUBLISHED && asked != lacking {
+                        republished += 1;
+                        lacking = asked;
                         bases.insert(0, first);
                         continue;
                     }

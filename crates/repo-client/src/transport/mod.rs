@@ -1,4 +1,5 @@
 //! Ways to a file: HTTP(S) and the local file system.
 
+pub(crate) mod coding;
 pub(crate) mod file;
 pub(crate) mod http;

@@ -3,6 +3,7 @@
 // The helpers beside the tests may fail the test, too.
 #![allow(clippy::unwrap_used)]
 
+mod coded;
 mod fixture;
 mod metadata;
 mod packages;

@@ -12,7 +12,7 @@ use repo_client::{FileRequest, fetch, join_below};
 use super::Command;
 use crate::args::options::{self, ReposyncOptions, of};
 use crate::change;
-use crate::error::{At, Failure, Outcome};
+use crate::error::{At, Failure, Outcome, Restart};
 use crate::progress::NetworkView;
 use crate::session::{Freshness, LoadedRepo, PRIMARY, Session, database_keyring, offered_keys};
 use crate::view::repos::{RepoCopies, RepoCopy};
@@ -158,6 +158,13 @@ fn sync(
     let folder = wish.folder(&wish.target, source)?;
     let known = CheckedFiles::of(session, source, &folder, wish.given.verify);
     let (got, failures) = packages(session, source, &wanted, &folder, known)?;
+    // What came is there for the next try.
+    let lacks = failures.iter().find(|(_, f)| f.restart.is_some());
+    if let Some((_, failure)) = lacks.filter(|_| session.has_moved_on(&source.config.id)) {
+        let mut failure = failure.clone();
+        failure.restart = Some(Restart::Renewed);
+        return Err(failure);
+    }
     report.downloaded = got.iter().filter(|file| file.fresh).count();
     failed(&mut report, failures);
     if wish.given.gpgcheck {

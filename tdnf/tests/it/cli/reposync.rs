@@ -257,6 +257,26 @@ fn row_15_reposync_refuses_a_damaged_package() {
     );
 }
 
+/// Files that the cached metadata name are gone: the copy is one of what is there now.
+#[test]
+fn reposync_of_a_repository_published_anew_goes_on_with_what_is_there() {
+    let (scene, published) = scene();
+    scene.tdnf(&["makecache"]).ok();
+    for gone in ["app-2.rpm", "lib-1.rpm"] {
+        fs::remove_file(scene.www().join("main/Packages").join(gone)).unwrap();
+    }
+    let newer = [package("app", "1", ""), package("lib", "2", "")];
+    let mut next = scene.publish("main", &[&newer[0], &newer[1]]);
+    next.revision = published.revision + 1;
+    next.write(Some(&scene.key));
+    let ran = sync(&scene, "out", &[]).ok();
+    ran.says(&["repository main has been published anew"]);
+    assert_eq!(
+        files(&scene.path("out/main/Packages")),
+        ["app-1.rpm", "lib-2.rpm"]
+    );
+}
+
 #[test]
 fn row_33_reposync_href() {
     let (scene, published) = scene();

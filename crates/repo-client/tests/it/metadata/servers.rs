@@ -144,12 +144,31 @@ fn a_repository_published_between_index_and_parts_is_asked_again() {
         .server
         .next(REPOMD, [Answer::body(before.clone())]);
     repo.go().unwrap();
+    // It may happen again, but not for ever.
+    let former = |n: usize| before.replace("-former.", &format!("-former{n}."));
+    let answers = |count: usize| (0..count).map(former).map(Answer::body).collect::<Vec<_>>();
+    let repo = Repo::new();
+    repo.site.server.next(REPOMD, answers(3));
+    repo.go().unwrap();
+    let repo = Repo::new();
+    repo.site.server.next(REPOMD, answers(20));
+    assert!(!repo.must_fail().is_empty());
+    assert_eq!(repo.site.server.seen_at(REPOMD).len(), 4);
     // Where the next index is the same, the file is missing.
     let repo = Repo::new();
     repo.site.server.always(REPOMD, Answer::body(before));
     assert!(!repo.must_fail().is_empty());
     let asked = repo.site.server.seen_at(REPOMD).len();
     assert!(asked <= 3, "{asked} times asked for the index");
+}
+
+#[test]
+fn an_index_that_a_proxy_compressed_is_read() {
+    let repo = Repo::new();
+    let index = std::fs::read(repo.repomd()).unwrap();
+    let coded = crate::coded::labelled("gzip", crate::coded::gzip(&index));
+    repo.site.server.always(REPOMD, coded);
+    assert_eq!(repo.go().unwrap().repomd.revision.as_deref(), Some("20"));
 }
 
 #[test]
