@@ -1,5 +1,7 @@
 //! What a snapshot consists of, and what is known of a repository between runs.
 
+pub(crate) mod asked;
+
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
@@ -117,6 +119,13 @@ impl RepoState {
     pub(crate) fn shown(&self) -> impl Iterator<Item = (&String, &Publication)> {
         let lists = self.published.iter();
         lists.filter_map(|(channel, list)| Some((channel, list.last()?)))
+    }
+
+    /// The newest snapshot that `current` ever published, if it publishes an older one now.
+    pub(crate) fn rolled_back_from(&self, current: &str) -> Option<&str> {
+        let shown = self.current(current)?;
+        let newest = self.newest_shown.as_str();
+        (newest > shown.stamp.as_str()).then_some(newest)
     }
 
     /// The snapshot that a channel publishes now.

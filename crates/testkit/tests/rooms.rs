@@ -37,7 +37,7 @@ const MIRROR_SYNC: &str = "
     regenerate: error layout manifest plan store upstream
     report: error fetch plan
     seed: error fetch store
-    serve: config error fetch layout manifest observer publish snapshot status store trust upstream
+    serve: config error fetch layout manifest observer publish report snapshot status store trust upstream
     snapshot: error layout manifest
     status: config error layout manifest publish trust
     store: error layout

@@ -50,6 +50,9 @@ pub(crate) struct BundleReference {
 pub(crate) struct RepoGoal {
     /// The whole set, packages that the site has already included.
     pub(crate) whole: Manifest,
+    /// The site asked for packages of it; otherwise it has all of them.
+    #[serde(default)]
+    pub(crate) part: bool,
     /// Full names of packages that come.
     pub(crate) added: Vec<String>,
     /// Full names of packages that go.
@@ -215,6 +218,7 @@ mod tests {
             parts: 1,
             repos: vec![RepoGoal {
                 whole,
+                part: false,
                 added: Vec::new(),
                 removed: Vec::new(),
             }],

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use repo_client::{Access, MetadataSet, PartFile};
 use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::nevra::Nevra;
 use rpm_trust::sign::SigningKey;
 
 use super::archive::{self, Head};
@@ -20,9 +21,10 @@ use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::plan::closure::{self, ClosureRequest, SolverSource};
 use crate::plan::{differences, package_names};
 use crate::regenerate::{self, MetadataOrder};
+use crate::snapshot;
 use crate::store::{hash_file, parse_digest};
 use crate::sync::SyncRun;
-use crate::{snapshot, upstream};
+use crate::upstream::{self, Refused};
 
 // How a bundle is made; its docs are the help.
 #[derive(clap::Args)]
@@ -78,11 +80,18 @@ pub(crate) struct Orders<'a> {
 
 /// What was made.
 #[derive(Debug)]
+pub(crate) struct Made {
+    /// None if the site has everything.
+    pub(crate) bundle: Option<MadeBundle>,
+    /// Wishes that cannot be fulfilled, and why.
+    pub(crate) failed: Refused,
+}
+
+/// One bundle.
+#[derive(Debug)]
 pub(crate) struct MadeBundle {
     pub(crate) contents: Contents,
     pub(crate) parts: Vec<PathBuf>,
-    /// Wishes that cannot be fulfilled, and why.
-    pub(crate) failed: Vec<(String, String)>,
 }
 
 /// One repository on its way.
@@ -92,17 +101,15 @@ struct BundleRepo {
     packages: Vec<upstream::Listed>,
     /// Locations that the site is to have.
     keep: BTreeSet<String>,
+    /// The site asks for packages of it.
+    part: bool,
 }
 
-/// Makes a bundle; none if the site has everything. The caller holds the mirror's lock.
+/// Makes a bundle, unless the site has everything. The caller holds the mirror's lock.
 ///
 /// # Errors
 /// A snapshot is missing or damaged; a receipt does not fit; the disk is full.
-pub(crate) fn make(
-    run: &SyncRun<'_>,
-    orders: &Orders<'_>,
-    key: &SigningKey,
-) -> Result<Option<MadeBundle>> {
+pub(crate) fn make(run: &SyncRun<'_>, orders: &Orders<'_>, key: &SigningKey) -> Result<Made> {
     let mut made = record::made(&run.layout, &orders.site)?;
     let requests = orders.requests.iter().filter_map(|one| one.last.as_ref());
     let receipts = orders.receipts.iter().map(|one| &one.bundle);
@@ -151,7 +158,10 @@ pub(crate) fn make(
     }
     let same = |goal: &RepoGoal| goal.added.is_empty() && goal.removed.is_empty();
     if before.is_some() && repos.iter().all(same) && !files.iter().any(|(f, _)| is_news(f)) {
-        return Ok(None);
+        return Ok(Made {
+            bundle: None,
+            failed,
+        });
     }
     let parts = split(&mut files, orders.options.split)?;
     let contents = Contents {
@@ -179,11 +189,10 @@ pub(crate) fn make(
     });
     record::keep_contents(&run.layout, &contents)?;
     record::write_made(&run.layout, &orders.site, &made)?;
-    Ok(Some(MadeBundle {
-        contents,
-        parts,
+    Ok(Made {
+        bundle: Some(MadeBundle { contents, parts }),
         failed,
-    }))
+    })
 }
 
 /// Whether a file is worth a bundle: metadata rebuilt from the same packages is not.
@@ -238,11 +247,31 @@ impl BundleRepo {
             set,
             packages,
             keep: BTreeSet::new(),
+            part: false,
         })
     }
 
     fn is_whole(&self) -> bool {
         self.keep.len() == self.packages.len()
+    }
+
+    fn locations(&self) -> impl Iterator<Item = String> {
+        self.packages.iter().map(|package| package.location.clone())
+    }
+
+    /// What earlier bundles brought, and the repository still has.
+    fn keep_what_was(&mut self, before: Option<&Contents>) {
+        let old = before.iter().flat_map(|old| &old.repos);
+        let old = old.filter(|old| old.whole.repo == self.source.repo);
+        let had: BTreeSet<&str> = old
+            .flat_map(|old| &old.whole.files)
+            .map(|file| file.path.as_str())
+            .collect();
+        let kept: Vec<String> = self
+            .locations()
+            .filter(|location| had.contains(location.as_str()))
+            .collect();
+        self.keep.extend(kept);
     }
 }
 
@@ -258,7 +287,10 @@ fn choose(
     works: &mut [BundleRepo],
     orders: &Orders<'_>,
     before: Option<&Contents>,
-) -> Result<Vec<(String, String)>> {
+) -> Result<Refused> {
+    if orders.requests.is_empty() {
+        return as_before(works, before);
+    }
     let mut failed = Vec::new();
     let mut chosen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for request in &orders.requests {
@@ -269,36 +301,72 @@ fn choose(
             installed: request.installed.clone(),
             arch: request.arch.clone(),
         };
-        let closure = closure::closure(&sources(works, request), &wish)?;
+        let wanted = |id: &String| request.repos.is_empty() || request.repos.contains(id);
+        let closure = closure::closure(&sources(works, &wanted), &wish)?;
         failed.extend(closure.failed);
         for (id, set) in closure.chosen {
             chosen.entry(id).or_default().extend(set);
         }
     }
     for work in works {
-        let all = work.packages.iter().map(|package| package.location.clone());
-        if orders.requests.is_empty() {
-            work.keep = all.collect();
-            continue;
-        }
-        let mut keep = chosen.remove(&work.source.repo).unwrap_or_default();
+        work.part = true;
+        work.keep = chosen.remove(&work.source.repo).unwrap_or_default();
         if !orders.options.only_requested {
-            let old = before.iter().flat_map(|old| &old.repos);
-            let old = old.filter(|old| old.whole.repo == work.source.repo);
-            let had: BTreeSet<&str> = old
-                .flat_map(|old| &old.whole.files)
-                .map(|file| file.path.as_str())
-                .collect();
-            keep.extend(all.filter(|location| had.contains(location.as_str())));
+            work.keep_what_was(before);
         }
-        work.keep = keep;
     }
     Ok(failed)
 }
 
-fn sources<'w>(works: &'w [BundleRepo], request: &SiteRequest) -> Vec<SolverSource<'w>> {
-    let wanted =
-        |work: &&BundleRepo| request.repos.is_empty() || request.repos.contains(&work.source.repo);
+/// Without a request a site goes on as before: it gets all of a repository that it has whole, and of one that it
+/// asked for packages of the newer versions of these, with what they need.
+fn as_before(works: &mut [BundleRepo], before: Option<&Contents>) -> Result<Refused> {
+    let goals = || before.iter().flat_map(|old| &old.repos);
+    let asks = goals().any(|goal| goal.part);
+    let mut installed: BTreeMap<(String, String), Nevra> = BTreeMap::new();
+    for work in works.iter_mut() {
+        let old = goals().find(|goal| goal.whole.repo == work.source.repo);
+        work.part = old.map_or(asks, |old| old.part);
+        if !work.part {
+            work.keep = work.locations().collect();
+            continue;
+        }
+        work.keep_what_was(before);
+        let names = old.iter().flat_map(|old| &old.whole.files);
+        let had = names.filter_map(|file| Nevra::parse(file.package.as_deref()?).ok());
+        for nevra in had.filter(|nevra| !matches!(nevra.arch.as_str(), "src" | "nosrc")) {
+            let newest = installed.entry((nevra.name.clone(), nevra.arch.clone()));
+            let newest = newest.or_insert_with(|| nevra.clone());
+            if nevra.evr > newest.evr {
+                *newest = nevra;
+            }
+        }
+    }
+    if installed.is_empty() {
+        return Ok(Refused::new());
+    }
+    let own = installed.keys().map(|(_, arch)| arch.as_str());
+    let arch = own.filter(|arch| *arch != "noarch").max();
+    let wish = ClosureRequest {
+        upgrade: true,
+        installed: installed.values().map(ToString::to_string).collect(),
+        arch: arch.unwrap_or(std::env::consts::ARCH).to_owned(),
+        ..ClosureRequest::default()
+    };
+    let parts: BTreeSet<String> = works
+        .iter()
+        .filter(|work| work.part)
+        .map(|work| work.source.repo.clone())
+        .collect();
+    let mut closure = closure::closure(&sources(works, &|id| parts.contains(id)), &wish)?;
+    for work in works {
+        let newer = closure.chosen.remove(&work.source.repo);
+        work.keep.extend(newer.unwrap_or_default());
+    }
+    Ok(closure.failed)
+}
+
+fn sources<'w>(works: &'w [BundleRepo], wanted: &dyn Fn(&String) -> bool) -> Vec<SolverSource<'w>> {
     let source = |work: &'w BundleRepo| {
         let primary = work.set.part("primary")?;
         let lists = work.set.part("filelists");
@@ -310,7 +378,8 @@ fn sources<'w>(works: &'w [BundleRepo], request: &SiteRequest) -> Vec<SolverSour
             keep: &|_| true,
         })
     };
-    works.iter().filter(wanted).filter_map(source).collect()
+    let taken = works.iter().filter(|work| wanted(&work.source.repo));
+    taken.filter_map(source).collect()
 }
 
 /// Turns decisions into files.
@@ -360,6 +429,7 @@ impl Builder<'_> {
         }
         Ok(RepoGoal {
             whole,
+            part: work.part,
             added,
             removed,
         })

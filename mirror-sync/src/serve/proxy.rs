@@ -24,7 +24,9 @@ use crate::config::{Config, LimitSection};
 use crate::error::{Error, Result};
 use crate::fetch::{FetchJob, Fetcher, urls};
 use crate::layout::Layout;
+use crate::manifest::{self, asked};
 use crate::observer::TerminalObserver;
+use crate::report::RepoOutcome;
 use crate::store::Store;
 use crate::trust::PackageTrust;
 use crate::upstream::{self, UpstreamQuery};
@@ -96,6 +98,8 @@ pub(super) struct Proxy {
     shown: Mutex<Shown>,
     refreshing: Mutex<()>,
     renewing: AtomicBool,
+    /// What clients asked for, as it is written down.
+    asked_for: Mutex<asked::Asked>,
 }
 
 impl Proxy {
@@ -114,6 +118,7 @@ impl Proxy {
             shown: Mutex::default(),
             refreshing: Mutex::default(),
             renewing: AtomicBool::new(false),
+            asked_for: Mutex::new(asked::read(&shared.layout, id)?),
         })
     }
 
@@ -172,6 +177,9 @@ impl Proxy {
         let error = asked.as_ref().err().map(tracing::field::display);
         tracing::debug!(repo = self.id(), error, "upstream was asked for its index");
         self.shown().asked = Some(Instant::now());
+        if let Err(error) = self.remember(asked.as_ref().err()) {
+            tracing::warn!(repo = self.id(), %error, "the state is not written");
+        }
         let set = match (asked, self.last()) {
             (Ok(set), _) => set,
             (Err(_), Some(last)) => return Ok(last),
@@ -185,6 +193,36 @@ impl Proxy {
             shown.sets.drain(..surplus);
         }
         Ok(set)
+    }
+
+    /// Writes down for the status how asking upstream ended.
+    fn remember(&self, error: Option<&Error>) -> Result<()> {
+        let layout = &self.shared.layout;
+        let mut state = manifest::read_state(layout, self.id())?;
+        state.last_try = super::now();
+        state.error = error.map(ToString::to_string);
+        if error.is_none() {
+            state.last_success = state.last_try;
+        }
+        let outcome = match error {
+            None => RepoOutcome::NothingNew,
+            Some(_) => RepoOutcome::Failed,
+        };
+        state.outcome = outcome.word().to_owned();
+        manifest::write_state(layout, self.id(), &state)
+    }
+
+    /// Writes down for the status that a client had a package.
+    fn count(&self, known: &Known) -> Result<()> {
+        let mut asked_for = self
+            .asked_for
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let bytes = known.size.unwrap_or(0);
+        if known.package && asked_for.insert(known.digest, bytes).is_none() {
+            asked::add(&self.shared.layout, self.id(), &known.digest, bytes)?;
+        }
+        Ok(())
     }
 
     fn ask(&self, ask: bool) -> Result<Arc<Set>> {
@@ -262,6 +300,9 @@ impl Proxy {
             if let Some(known) = set.files.get(path) {
                 let place = self.have(&set, path, known)?;
                 evict::used(&place, super::now());
+                if let Err(error) = self.count(known) {
+                    tracing::warn!(repo = self.id(), %error, "a package is not counted");
+                }
                 return Ok(Some(place));
             }
         }

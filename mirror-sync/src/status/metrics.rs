@@ -7,7 +7,7 @@ use super::{RepoStatus, Status};
 /// One number of a repository.
 type Gauge = (&'static str, &'static str, fn(&RepoStatus) -> u64);
 
-const GAUGES: [Gauge; 8] = [
+const GAUGES: [Gauge; 9] = [
     (
         "last_try_timestamp_seconds",
         "When a run last tried.",
@@ -32,6 +32,11 @@ const GAUGES: [Gauge; 8] = [
         "transfer_bytes_per_second",
         "Rate of the last transfer.",
         |r| r.rate,
+    ),
+    (
+        "rolled_back",
+        "Whether an older snapshot is held than was published before.",
+        |r| u64::from(r.rolled_back_from.is_some()),
     ),
     ("snapshots", "Snapshots kept.", |r| r.snapshots.len() as u64),
 ];

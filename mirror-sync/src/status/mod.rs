@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::config::{Config, RepoMode};
 use crate::error::{Error, Result};
 use crate::layout::{CURRENT, Layout};
-use crate::manifest;
+use crate::manifest::{self, asked};
 use crate::publish::Publisher;
 
 pub(crate) use metrics::metrics;
@@ -50,6 +50,8 @@ pub(crate) struct RepoStatus {
     /// Seconds since then.
     pub(crate) lag_seconds: Option<u64>,
     pub(crate) snapshot: Option<String>,
+    /// The newer snapshot that it was rolled back from: clients are held back until upstream has something newer.
+    pub(crate) rolled_back_from: Option<String>,
     /// Upstream's own time of it, seconds since 1970.
     pub(crate) upstream_time: u64,
     /// Only what was asked for first is there yet.
@@ -71,7 +73,12 @@ pub(crate) struct RepoStatus {
 
 impl RepoStatus {
     pub(crate) fn is_well(&self) -> bool {
-        self.mode == RepoMode::Proxy || matches!(self.outcome.as_str(), "new" | "nothing-new")
+        match self.outcome.as_str() {
+            "new" | "nothing-new" => true,
+            // Nobody has asked for anything yet.
+            "" => self.mode == RepoMode::Proxy,
+            _ => false,
+        }
     }
 }
 
@@ -114,9 +121,14 @@ fn fill(repo: &mut RepoStatus, layout: &Layout, now: u64) -> Result<()> {
     repo.channels = shown
         .map(|(channel, one)| (channel.clone(), one.stamp.clone()))
         .collect();
+    if repo.mode == RepoMode::Proxy {
+        (repo.packages, repo.bytes) = asked::count(layout, &repo.id)?;
+        return Ok(());
+    }
     let Some(shown) = state.current(CURRENT) else {
         return Ok(());
     };
+    repo.rolled_back_from = state.rolled_back_from(CURRENT).map(str::to_owned);
     repo.snapshot = Some(shown.stamp.clone());
     let Ok(manifest) = manifest::read(layout, &repo.id, &shown.stamp) else {
         return Ok(());
@@ -164,6 +176,11 @@ pub(crate) fn print(status: &Status, printer: &Printer) {
             human_size(repo.bytes),
             repo.snapshot.as_deref().unwrap_or("-"),
         ));
+        if let Some(newer) = &repo.rolled_back_from {
+            printer.crit(&format!(
+                "    rolled back from {newer}: this older snapshot is held until upstream has something newer"
+            ));
+        }
         if let Some(error) = &repo.error {
             printer.crit(&format!("    {error}"));
         }

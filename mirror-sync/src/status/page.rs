@@ -81,7 +81,11 @@ fn summary(status: &Status) -> String {
 /// The class of a card and its words.
 fn state(repo: &RepoStatus) -> (&'static str, &'static str) {
     match (repo.mode, repo.outcome.as_str()) {
+        (RepoMode::Proxy, "failed") => ("bad", "upstream cannot be asked, what is here is served"),
         (RepoMode::Proxy, _) => ("", "fills on demand"),
+        (_, "new" | "nothing-new") if repo.rolled_back_from.is_some() => {
+            ("wait", "rolled back, an older snapshot is held")
+        }
         (_, "new" | "nothing-new") if repo.first_part => ("wait", "first part published"),
         (_, "new" | "nothing-new") => ("", "up to date"),
         (_, "partial") if repo.snapshot.is_some() => {
@@ -117,7 +121,10 @@ fn card(repo: &RepoStatus, now: u64, out: &mut String) {
     if repo.upstream_time > 0 {
         fact("Upstream’s date", date(repo.upstream_time));
     }
-    if repo.snapshot.is_some() {
+    if let Some(newer) = &repo.rolled_back_from {
+        fact("Rolled back from", escaped(newer));
+    }
+    if repo.snapshot.is_some() || repo.mode == RepoMode::Proxy {
         let part = if repo.part { " (a part)" } else { "" };
         fact("Packages", format!("{}{part}", repo.packages));
         fact("Size", size(repo.bytes));

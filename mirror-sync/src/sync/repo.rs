@@ -125,7 +125,10 @@ impl Repo {
         set: Option<MetadataSet>,
     ) -> Box<EndedRepo> {
         self.report.outcome = outcome;
-        self.state.last_success = run.now;
+        // What was rolled back is not what upstream has.
+        if self.state.rolled_back_from(CURRENT).is_none() {
+            self.state.last_success = run.now;
+        }
         self.state.error = None;
         self.leave(run, set)
     }

@@ -110,6 +110,55 @@ fn request_make_apply_upgrade_receipt_and_an_incremental_second() {
     }
 }
 
+/// A site that asked for packages gets newer versions of what it has, with what they need, and nothing else.
+#[test]
+fn without_a_request_a_site_goes_on_as_before() {
+    let gap = Gap::new();
+    let list = gap.path("installed");
+    fs::write(&list, "bash-5-1.x86_64\n").unwrap();
+    let list = list.to_str().unwrap();
+    let request = gap.request(&["--installed", list, "alpha"]);
+    gap.apply(&gap.make(&["--request", &request])).ends(0);
+    let receipt = gap.path("receipt.json");
+    let receipt = receipt.to_str().unwrap();
+    let confirmed = || {
+        let words = ["bundle", "receipt", "--output", receipt];
+        gap.inside(&words).ends(0);
+    };
+    confirmed();
+    let nothing = ["bundle", "make", "--receipt", receipt];
+    gap.outside.run(&nothing).ends(3);
+    // An unknown name is told although there is nothing else to carry.
+    let unknown = gap.request(&["--installed", list, "alhpa"]);
+    let made = gap.outside.run(&["bundle", "make", "--request", &unknown]);
+    assert_eq!(made.code, 4, "{}", made.err);
+    assert!(
+        made.err.contains("alhpa is not in the bundle"),
+        "{}",
+        made.err
+    );
+    gap.put("alpha", "2", "Requires: delta");
+    gap.put("delta", "1", "");
+    gap.put("gamma", "2", "");
+    gap.publish();
+    let second = gap.make(&["--receipt", receipt]);
+    gap.apply(&second).ends(0);
+    assert_eq!(
+        gap.inside_list(),
+        ["alpha-1", "alpha-2", "beta-1", "delta-1"]
+    );
+    confirmed();
+    gap.outside.run(&nothing).ends(3);
+    // All of it, if it is asked for so; from then on the site has the repository whole.
+    let words = ["--receipt", receipt, "--full"];
+    gap.apply(&gap.make(&words)).ends(0);
+    confirmed();
+    gap.put("omega", "1", "");
+    gap.publish();
+    gap.apply(&gap.make(&["--receipt", receipt])).ends(0);
+    assert!(gap.inside_list().contains(&"omega-1".to_owned()));
+}
+
 /// Real tdnf upgrades from what was applied, without a network.
 fn upgrade_offline(gap: &Gap, host: &Path) {
     let Some(program) = tdnf() else {

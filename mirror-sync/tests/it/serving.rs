@@ -373,6 +373,45 @@ fn row_117_proxy_cache() {
     );
 }
 
+/// The status counts what clients of a proxied repository had, and says whether upstream answers.
+#[test]
+fn a_proxied_repository_is_counted_and_a_dead_upstream_is_told() {
+    let scene = Scene::usual();
+    scene.config("mode = \"proxy\"\n[serve]\nproxy_expire = 0\n");
+    let serving = Serving::start(&scene);
+    let page = |path: &str| curl(&["-f", &serving.url(path)]).ends(0).out;
+    let alpha = "/base/Packages/alpha-1-1.noarch.rpm";
+    assert!(page("/metrics").contains("mirror_sync_packages{repo=\"base\"} 0"));
+    for _ in 0..2 {
+        assert_eq!(serving.status("GET", alpha, "").0, 200);
+    }
+    let size = fs::metadata(scene.path("up").join(&alpha[1..]))
+        .unwrap()
+        .len();
+    let metrics = page("/metrics");
+    for line in ["packages{repo=\"base\"} 1", "up{repo=\"base\"} 1"] {
+        assert!(
+            metrics.contains(&format!("mirror_sync_{line}\n")),
+            "{metrics}"
+        );
+    }
+    assert!(metrics.contains(&format!("published_bytes{{repo=\"base\"}} {size}\n")));
+    let told = scene.run(&["status"]).ends(0).out;
+    assert!(
+        told.contains("proxy") && told.contains("just now"),
+        "{told}"
+    );
+    let index = "/base/repodata/repomd.xml";
+    scene.server.always(index, Answer::status(500));
+    assert_eq!(serving.status("GET", index, "").0, 200);
+    assert!(page("/metrics").contains("mirror_sync_up{repo=\"base\"} 0"));
+    let json: serde_json::Value = serde_json::from_str(&page("/status.json")).unwrap();
+    assert_eq!(json["repos"][0]["outcome"], "failed");
+    assert!(json["repos"][0]["error"].as_str().unwrap().contains("500"));
+    assert_eq!(json["repos"][0]["packages"], 1);
+    assert!(page("/").contains("upstream cannot be asked"));
+}
+
 /// What was asked for longest ago leaves the proxy's store; what is shown of the metadata does not.
 #[test]
 fn a_server_with_a_proxy_stops_without_a_word() {

@@ -28,6 +28,12 @@ fn three() -> (Scene, Vec<String>) {
     (scene, stamps)
 }
 
+/// What `status` says of the repository.
+fn status(scene: &Scene) -> serde_json::Value {
+    let mut all = scene.run(&["status", "--json"]).ends(0).json();
+    all["repos"][0].take()
+}
+
 #[test]
 fn diff_promote_and_rollback() {
     let (scene, stamps) = three();
@@ -54,9 +60,24 @@ fn diff_promote_and_rollback() {
     scene.run(&["snapshot", "rollback", "base"]).ends(0);
     let current = format!("file://{}", scene.public("base").display());
     assert_eq!(scene.dnf_list(&current), ["alpha-1", "beta-1", "gamma-2"]);
-    // It stays so until upstream has something newer than what was rolled back from.
+    // It stays so until upstream has something newer than what was rolled back from, and is told.
+    let before = status(&scene);
     scene.run(&["sync"]).ends(3);
     assert_eq!(scene.dnf_list(&current), ["alpha-1", "beta-1", "gamma-2"]);
+    let now = status(&scene);
+    for held in [&before, &now] {
+        assert_eq!(held["rolled_back_from"], stamps[2].as_str());
+        assert_eq!(held["last_success"], before["last_success"]);
+    }
+    let told = scene.run(&["status"]).ends(0).out;
+    assert!(
+        told.contains(&format!("rolled back from {}", stamps[2])),
+        "{told}"
+    );
+    let page = |name: &str| fs::read_to_string(scene.public(name)).unwrap();
+    assert!(page("status.json").contains("rolled_back_from"));
+    assert!(page("metrics").contains("mirror_sync_rolled_back{repo=\"base\"} 1"));
+    assert!(page("index.html").contains("an older snapshot is held"));
     scene.put("base", "delta", "1", "");
     scene.publish("base");
     scene.sync();
@@ -64,6 +85,8 @@ fn diff_promote_and_rollback() {
         scene.dnf_list(&current),
         ["alpha-1", "beta-1", "delta-1", "gamma-3"]
     );
+    assert!(status(&scene)["rolled_back_from"].is_null());
+    assert!(page("metrics").contains("mirror_sync_rolled_back{repo=\"base\"} 0"));
     scene
         .run(&["snapshot", "promote", "base", "--to", "base"])
         .ends(2);

@@ -50,29 +50,37 @@ impl Make {
             Error::Usage("a bundle is signed: name a key with --key or mirror.sign_key".into())
         })?;
         let key = trust::signing_key(file)?;
-        let Some(made) = make(run, &orders, &key)? else {
-            printer.json(&serde_json::json!({ "site": orders.site, "nothing_new": true }));
-            printer.info(&format!("{}: nothing new", orders.site));
-            return Ok(EXIT_NOTHING_NEW);
-        };
-        printer.json(&serde_json::json!({
-            "site": orders.site,
-            "number": made.contents.number,
-            "parts": made.parts,
-            "bytes": made.contents.bytes(),
-            "failed": made.failed,
-        }));
+        let made = make(run, &orders, &key)?;
+        printer.json(&match &made.bundle {
+            None => serde_json::json!({
+                "site": orders.site,
+                "nothing_new": true,
+                "failed": made.failed,
+            }),
+            Some(bundle) => serde_json::json!({
+                "site": orders.site,
+                "number": bundle.contents.number,
+                "parts": bundle.parts,
+                "bytes": bundle.contents.bytes(),
+                "failed": made.failed,
+            }),
+        });
         for (wish, why) in &made.failed {
             printer.err(&format!("Error: {wish} is not in the bundle: {why}"));
         }
-        describe(&made.contents, printer);
-        for part in &made.parts {
-            printer.info(&part.display().to_string());
+        match &made.bundle {
+            None => printer.info(&format!("{}: nothing new", orders.site)),
+            Some(bundle) => {
+                describe(&bundle.contents, printer);
+                for part in &bundle.parts {
+                    printer.info(&part.display().to_string());
+                }
+            }
         }
-        Ok(if made.failed.is_empty() {
-            EXIT_DONE
-        } else {
-            EXIT_PARTIAL
+        Ok(match &made.bundle {
+            _ if !made.failed.is_empty() => EXIT_PARTIAL,
+            None => EXIT_NOTHING_NEW,
+            Some(_) => EXIT_DONE,
         })
     }
 
