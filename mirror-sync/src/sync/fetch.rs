@@ -16,6 +16,8 @@ use crate::report::RunReport;
 use crate::seed::Seeds;
 use crate::upstream::Refused;
 
+/// How often upstream may be published anew while its files are fetched.
+const MAX_LOOKS: u32 = 3;
 /// A transfer of fewer bytes says nothing about the line.
 const MIN_MEASURED: u64 = 64 << 10;
 
@@ -195,7 +197,7 @@ impl Lacking {
     /// Back to the start if upstream has another set now, else the end.
     pub(super) fn look_again(self, run: &SyncRun<'_>) -> RepoStep<Looked> {
         let (repo, set) = (self.repo, self.wanted.set);
-        if self.vanished && !repo.looked_again {
+        if self.vanished && repo.looked_again < MAX_LOOKS {
             look::look_again(run, repo, set, &self.error)
         } else {
             Err(repo.fail(run, &self.error, Some(set)))

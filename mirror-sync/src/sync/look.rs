@@ -32,15 +32,14 @@ pub(super) fn look(run: &SyncRun<'_>, mut repo: Repo) -> RepoStep<Looked> {
 }
 
 /// Looks once more after files of a set were missing: they vanish when upstream publishes anew
-/// meanwhile, and then its new set is the one to have. What came already is kept. Once is enough,
-/// or it would never end. Without a new set the repository ends with the error.
+/// meanwhile, and then its new set is the one to have. What came already is kept. Without a new set the repository ends with the error.
 pub(super) fn look_again(
     run: &SyncRun<'_>,
     mut repo: Repo,
     set: MetadataSet,
     lacking: &Error,
 ) -> RepoStep<Looked> {
-    repo.looked_again = true;
+    repo.looked_again += 1;
     match ask(run, &mut repo) {
         Ok(UpstreamNews::New(upstream)) if upstream.set.repomd_digest != set.repomd_digest => {
             run.printer.info(&format!(

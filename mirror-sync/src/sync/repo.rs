@@ -27,7 +27,8 @@ pub(super) struct Repo {
     pub(super) state: RepoState,
     /// What was selected, and whose signatures count, as a digest.
     pub(super) selection: String,
-    pub(super) looked_again: bool,
+    /// How often upstream was asked once more because files of its set were missing.
+    pub(super) looked_again: u32,
     pub(super) report: RepoReport,
 }
 
@@ -52,7 +53,7 @@ impl Repo {
             current: None,
             state: RepoState::default(),
             selection: String::new(),
-            looked_again: false,
+            looked_again: 0,
             report: RepoReport {
                 id: id.to_owned(),
                 ..RepoReport::default()

@@ -178,37 +178,40 @@ fn row_110_delete_guard() {
 fn row_111_upstream_changes_while_it_is_mirrored() {
     let scene = Scene::usual();
     scene.sync();
-    // The new index names delta 1; while it is fetched upstream replaces it by delta 2.
-    scene.put("base", "delta", "1", "");
+    // The new index names delta 1; while it is fetched upstream replaces it by delta 2, and that by delta 3.
+    for version in ["1", "2"] {
+        scene.put("base", "delta", version, "");
+        scene.publish("base");
+        let old_index = fs::read(scene.path("up/base/repodata/repomd.xml")).unwrap();
+        let primary = fs::read_dir(scene.path("up/base/repodata"))
+            .unwrap()
+            .flatten()
+            .find(|e| e.file_name().to_string_lossy().ends_with("primary.xml.gz"))
+            .unwrap();
+        let name = primary.file_name().to_string_lossy().into_owned();
+        let index = Answer {
+            etag: Some(format!("\"{version}\"")),
+            ..Answer::body(old_index)
+        };
+        scene.server.next("/base/repodata/repomd.xml", [index]);
+        scene.server.next(
+            &format!("/base/repodata/{name}"),
+            [Answer::body(fs::read(primary.path()).unwrap())],
+        );
+        scene.take("base", "delta");
+    }
+    scene.put("base", "delta", "3", "");
     scene.publish("base");
-    let old_index = fs::read(scene.path("up/base/repodata/repomd.xml")).unwrap();
-    let primary = fs::read_dir(scene.path("up/base/repodata"))
-        .unwrap()
-        .flatten()
-        .find(|e| e.file_name().to_string_lossy().ends_with("primary.xml.gz"))
-        .unwrap();
-    let old_primary = (primary.file_name(), fs::read(primary.path()).unwrap());
-    scene.take("base", "delta");
-    scene.put("base", "delta", "2", "");
-    scene.publish("base");
-    let name = old_primary.0.to_string_lossy().into_owned();
-    scene
-        .server
-        .next("/base/repodata/repomd.xml", [Answer::body(old_index)]);
-    scene.server.next(
-        &format!("/base/repodata/{name}"),
-        [Answer::body(old_primary.1)],
-    );
     scene.run(&["sync"]).ends(0);
     let published = scene.published("base");
     assert!(
-        published.contains(&"Packages/delta-2-1.noarch.rpm".to_owned()),
+        published.contains(&"Packages/delta-3-1.noarch.rpm".to_owned()),
         "{published:?}"
     );
     let url = format!("file://{}", scene.public("base").display());
     assert_eq!(
         scene.dnf_list(&url),
-        ["alpha-1", "beta-1", "delta-2", "gamma-1"]
+        ["alpha-1", "beta-1", "delta-3", "gamma-1"]
     );
 }
 
