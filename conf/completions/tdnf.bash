@@ -23,4 +23,4 @@ _tdnf() {
     done <<<"$found"
 }
 
-complete -F _tdnf tdnf tyum tdnfj
+complete -F _tdnf tdnf yum tyum tdnfj

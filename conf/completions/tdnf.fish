@@ -11,6 +11,6 @@ function __tdnf_complete
     end
 end
 
-for name in tdnf tyum tdnfj
+for name in tdnf yum tyum tdnfj
     complete -c $name -f -a '(__tdnf_complete)'
 end

@@ -40,7 +40,7 @@ pub(crate) enum Error {
         source: io::Error,
     },
     /// Another run works on the same mirror.
-    #[error("{path}: another mirror-sync ({holder}) is working on this mirror; wait with `--wait SECONDS`", path = path.display())]
+    #[error("{path}: another mirror-sync ({holder}) is working on this mirror; wait for it with `--wait 10m`", path = path.display())]
     Busy {
         path: PathBuf,
         /// Who, as its lock file says.
@@ -64,7 +64,7 @@ pub(crate) enum Error {
     },
     /// Metadata older than what was seen before.
     #[error(
-        "repository {repo}: upstream offers metadata of {offered}, older than {seen} seen before: a replay or a mirror that lags; accept it with `--allow-older`"
+        "repository {repo}: upstream offers metadata of {offered}, older than {seen} seen before: a replay or a mirror that lags; if this is meant, run `mirror-sync sync {repo} --allow-older`"
     )]
     Older {
         repo: String,

@@ -65,7 +65,7 @@ fn tdnf(argv: &[String]) -> u8 {
             (printer, command, outcome)
         }
         Err(failure) => {
-            let printer = Screen::standard(OutputMode::default(), guessed_shape(argv));
+            let printer = Screen::standard(plain_mode(), guessed_shape(argv));
             (printer, None, Err(failure))
         }
     };
@@ -83,8 +83,12 @@ fn mode(args: &args::Args) -> OutputMode {
     OutputMode {
         quiet: args.options.output.quiet,
         verbose: args.options.output.verbose,
-        ..OutputMode::default()
+        ..plain_mode()
     }
+}
+
+fn plain_mode() -> OutputMode {
+    OutputMode::default().on_terminal(|name| std::env::var(name).ok())
 }
 
 fn shape(args: &args::Args) -> JsonShape {

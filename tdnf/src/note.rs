@@ -30,11 +30,29 @@ pub enum Note {
     HeldBack(String, String),
     /// This wish cannot be fulfilled and is left out (`--skip-broken` and the like); the solver's reason.
     LeftOut(String, String),
+    /// Nothing newer than the installed package of this word is offered.
+    NothingNewer(String),
+    /// Nothing that is offered is newer than what is installed; the file that may leave packages out
+    /// where some are left out.
+    AllNewest(Option<PathBuf>),
+    /// Nothing that is offered is older than what is installed.
+    AllOldest,
+    /// What is installed is what the repositories offer.
+    InStep,
+    /// What the source packages need to be built is installed.
+    BuildDepsThere,
+    /// Nothing is installed that nothing needs.
+    AllNeeded,
+    /// Dependencies of what goes that nothing needs afterwards.
+    LeftOver(Vec<String>),
     /// Nothing has this name; it is left out (`--skip-broken`).
     NotFound(String),
     /// No repository offers the installed version; it is left out (`--skip-broken`).
     NoSameVersion(String),
 }
+
+/// What is said where an update of everything finds nothing.
+const NONE_NEWER: &str = "nothing newer than what is installed is offered";
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,6 +81,26 @@ impl fmt::Display for Note {
             }
             Self::HeldBack(nevra, why) => write!(f, "warning: {nevra} is held back: {why}"),
             Self::LeftOut(wish, why) => write!(f, "warning: {wish} is left out: {why}"),
+            Self::NothingNewer(nevra) => {
+                write!(f, "{nevra} is installed, and nothing newer is offered")
+            }
+            Self::AllNewest(None) => f.write_str(NONE_NEWER),
+            Self::AllNewest(Some(file)) => write!(
+                f,
+                "{NONE_NEWER}, apart from what is excluded (--exclude, or excludepkgs of {})",
+                file.display()
+            ),
+            Self::AllOldest => f.write_str("nothing older than what is installed is offered"),
+            Self::InStep => f.write_str("what is installed is what the repositories offer"),
+            Self::BuildDepsThere => f.write_str("what it takes to build this is installed"),
+            Self::AllNeeded => {
+                f.write_str("every installed package was asked for or is needed by another one")
+            }
+            Self::LeftOver(names) => write!(
+                f,
+                "nothing needs these any more: {} (`tdnf autoremove` removes them)",
+                names.join(", ")
+            ),
             Self::NotFound(word) => write!(f, "{word} package not found or not installed"),
             Self::NoSameVersion(nevra) => {
                 write!(f, "{nevra}: no enabled repository has this version")

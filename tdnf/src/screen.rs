@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use cli_kit::{OutputMode, Printer};
 use serde::Serialize;
 
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Failure, Outcome};
 
 /// The version of the document.
 const DOCUMENT_VERSION: u32 = 2;
@@ -97,7 +97,7 @@ impl Screen {
     }
 
     /// That nothing was found is the error `none` as text; in JSON it is an empty answer.
-    pub fn nothing_found(&self, none: Code) -> Outcome<()> {
+    pub fn nothing_found(&self, none: impl Into<Failure>) -> Outcome<()> {
         match self.shape {
             JsonShape::None => Err(none.into()),
             _ => Ok(()),
@@ -137,6 +137,11 @@ impl Screen {
                 self.field("Error", &error);
             }
         }
+        self.show_hints(failure);
+    }
+
+    /// What to do next.
+    pub fn show_hints(&self, failure: &Failure) {
         for line in &failure.hints {
             self.err(&format!("Hint: {line}"));
         }

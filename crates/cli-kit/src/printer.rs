@@ -15,10 +15,40 @@ pub struct OutputMode {
     pub verbose: bool,
     /// `-j`: standard output carries JSON only.
     pub json: bool,
+    /// Columns that the user asks for (`COLUMNS`); else those of the terminal.
+    pub columns: Option<usize>,
+    /// Colour where a stream is a terminal.
+    pub color: bool,
+}
+
+impl OutputMode {
+    /// The same with what these variables say of the terminal: `COLUMNS`; colour unless `NO_COLOR` is
+    /// set to something (no-color.org) or `TERM` is `dumb` or missing.
+    #[must_use]
+    pub fn on_terminal(self, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
+        let columns = variable("COLUMNS").and_then(|text| text.parse().ok());
+        Self {
+            columns: columns.filter(|columns| (1..=MAX_WIDTH).contains(columns)),
+            color: !is_set("NO_COLOR") && variable("TERM").is_some_and(|term| term != "dumb"),
+            ..self
+        }
+    }
 }
 
 /// Columns if standard output is no terminal, or does not say.
 const DEFAULT_WIDTH: usize = 80;
+
+/// More columns than any terminal has.
+const MAX_WIDTH: usize = 10_000;
+
+/// Words that begin a line of talk, and the colour (SGR) that they have on a terminal, up to their colon.
+const TALK: [(&str, u8); 4] = [
+    ("Error", 31),
+    ("error:", 31),
+    ("warning:", 33),
+    ("Hint:", 36),
+];
 
 /// What a recording printer got.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,12 +144,20 @@ impl Printer {
 
     /// A line on stderr, always.
     pub fn err(&self, line: &str) {
-        self.err_part(&format!("{line}\n"));
+        let line = &*shown(line);
+        let is_terminal = matches!(self.lock().sink, Sink::Standard) && io::stderr().is_terminal();
+        match self.mode.color && is_terminal {
+            true => self.write_err(&format!("{}\n", painted(line))),
+            false => self.write_err(&format!("{line}\n")),
+        }
     }
 
     /// Text on stderr as it is, without a line break at the end.
     pub fn err_part(&self, text: &str) {
-        let text = &*shown(text);
+        self.write_err(&shown(text));
+    }
+
+    fn write_err(&self, text: &str) {
         let mut inner = self.lock();
         inner.with_bars_hidden(|inner| {
             if let Sink::Recording(recorded) = &mut inner.sink {
@@ -152,15 +190,18 @@ impl Printer {
         }
     }
 
-    /// Columns of standard output; 80 where it is no terminal.
+    /// Columns of standard output; 80 where they are not known.
     pub fn width(&self) -> usize {
-        if matches!(self.lock().sink, Sink::Recording(_)) {
-            return DEFAULT_WIDTH;
+        self.known_width().unwrap_or(DEFAULT_WIDTH)
+    }
+
+    /// Columns of standard output: those of the mode, else of the terminal; `None` where it is none.
+    pub fn known_width(&self) -> Option<usize> {
+        if self.mode.columns.is_some() || matches!(self.lock().sink, Sink::Recording(_)) {
+            return self.mode.columns;
         }
-        match rustix::termios::tcgetwinsize(io::stdout()) {
-            Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
-            _ => DEFAULT_WIDTH,
-        }
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
     }
 
     /// Whether standard output is a terminal.
@@ -217,6 +258,15 @@ impl PrinterStreams {
         if let Err(error) = result {
             self.failed.get_or_insert(error.kind());
         }
+    }
+}
+
+/// A line with its first word in colour where it is one of [`TALK`].
+pub(crate) fn painted(line: &str) -> String {
+    let word = TALK.iter().find(|(word, _)| line.starts_with(word));
+    match word.zip(line.split_once(':')) {
+        Some(((_, color), (word, rest))) => format!("\x1b[{color}m{word}:\x1b[0m{rest}"),
+        None => line.to_owned(),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Transfers as people see them: bars on a terminal, plain lines otherwise.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::{Printer, human_size};
 
@@ -178,8 +179,15 @@ fn new_bar(label: &str, total: Option<u64>) -> ProgressBar {
         Some(total) => ProgressBar::new(total),
         None => ProgressBar::new_spinner(),
     };
-    let template = "{prefix:35!} {bytes:>10} {bytes_per_sec:>12} {percent:>3}% [{wide_bar}]";
+    let template = "{prefix:35!} {size:>8} {rate:>10} {percent:>3}% [{wide_bar}]";
     if let Ok(style) = ProgressStyle::with_template(template) {
+        let size = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{}", human_size(state.pos()));
+        };
+        let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{}/s", human_size(state.per_sec() as u64));
+        };
+        let style = style.with_key("size", size).with_key("rate", rate);
         bar.set_style(style.progress_chars("=> "));
     }
     bar.with_prefix(label.to_owned())

@@ -92,3 +92,36 @@ fn long_runs_show_that_they_go_on() {
     progress.advance(1, 1);
     assert_eq!(quiet.recorded().out, "");
 }
+
+#[test]
+fn the_terminal_is_as_the_variables_say() {
+    let mode = |set: &[(&str, &str)]| {
+        OutputMode::default().on_terminal(|name| {
+            let found = set.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    };
+    let width = |columns| Printer::recording(mode(&[("COLUMNS", columns)])).width();
+    assert_eq!([width("200"), width("0"), width("x")], [200, 80, 80]);
+    assert!(mode(&[("TERM", "xterm")]).color);
+    assert!(mode(&[("TERM", "xterm"), ("NO_COLOR", "")]).color);
+    for set in [
+        &[("TERM", "xterm"), ("NO_COLOR", "1")][..],
+        &[("TERM", "dumb")],
+        &[],
+    ] {
+        assert!(!mode(set).color, "{set:?}");
+    }
+}
+
+#[test]
+fn the_first_word_of_talk_has_a_colour() {
+    use printer::painted;
+    assert_eq!(painted("warning: a: b"), "\u{1b}[33mwarning:\u{1b}[0m a: b");
+    assert_eq!(
+        painted("Error(1011) : none"),
+        "\u{1b}[31mError(1011) :\u{1b}[0m none"
+    );
+    assert_eq!(painted("Hints: none"), "Hints: none");
+    assert_eq!(painted("hello: you"), "hello: you");
+}

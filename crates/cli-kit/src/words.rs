@@ -22,16 +22,70 @@ pub fn unfit_value(error: &Error) -> Option<String> {
     Some(format!("{option} {value}: {}", error.source()?))
 }
 
+/// How far a line that goes on stands in where it has no description to go on below.
+const INDENT: usize = 4;
+
+/// A help text for so many columns: longer lines are parted at blanks and go on where their
+/// description began, behind two blanks or more.
+fn wrapped(text: &str, columns: usize) -> String {
+    let lines = text.lines().map(|line| wrapped_line(line, columns));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn wrapped_line(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_owned();
+    }
+    let begun = line.trim_start();
+    let description = begun.find("  ").map(|at| begun[at..].trim_start().len());
+    let indent = description.map_or(INDENT, |length| line.chars().count() - length);
+    let indent = if indent * 2 > columns { INDENT } else { indent };
+    let (mut all, mut taken) = (String::new(), 0);
+    for word in line.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if taken + length > columns && taken > indent {
+            all.truncate(all.trim_end().len());
+            all.push('\n');
+            all.push_str(&" ".repeat(indent));
+            taken = indent;
+        }
+        all.push_str(word);
+        taken += word.chars().count();
+    }
+    all
+}
+
 impl Printer {
+    /// Prints a help text, in the columns that there are.
+    pub fn help(&self, text: &str) {
+        self.crit(&wrapped(text.trim_end(), self.width()));
+    }
+
     /// Prints what a parser says in place of a command: help and version on stdout, for which the
     /// answer is true, an error on stderr.
     pub fn no_command(&self, error: &Error) -> bool {
         let text = error.to_string();
         let is_answer = !error.use_stderr();
         match is_answer {
-            true => self.crit(text.trim_end()),
+            true => self.help(&text),
             false => self.err(text.trim_end()),
         }
         is_answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn help_texts_fit_the_screen() {
+        let text =
+            "Usage: tool [one|two|three] WORD...\n\n  -a, --all  Every one, new or old\n  -b  Few";
+        assert_eq!(wrapped(text, 80), text);
+        assert_eq!(
+            wrapped(text, 28),
+            "Usage: tool [one|two|three]\n    WORD...\n\n  -a, --all  Every one, new\n             or old\n  -b  Few"
+        );
     }
 }

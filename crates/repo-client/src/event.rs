@@ -220,10 +220,10 @@ pub enum LimitKind {
 }
 
 fn rate(bps: u64) -> String {
-    match bps {
-        0..10_000 => format!("{:.1} kB/s", bps as f64 / 1e3),
-        10_000..1_000_000 => format!("{:.0} kB/s", bps as f64 / 1e3),
-        _ => format!("{:.1} MB/s", bps as f64 / 1e6),
+    // The units of the tools (STYLE.md): 1024 of one are the next.
+    match bps as f64 / 1024.0 {
+        few if few <= 1024.0 => format!("{few:.2}k/s"),
+        many => format!("{:.2}M/s", many / 1024.0),
     }
 }
 

@@ -65,7 +65,11 @@ fn split(line: &str) -> Vec<&str> {
 pub fn write_manual(parser: &Parser, dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     clap_mangen::generate_to(parser.clone(), dir)?;
-    let name = parser.get_name();
+    write_completions(parser, parser.get_name(), dir)
+}
+
+/// Writes the completions of a parser for the shells under a name.
+pub fn write_completions(parser: &Parser, name: &str, dir: &Path) -> io::Result<()> {
     for (shell, file) in [
         (Shell::Zsh, format!("_{name}")),
         (Shell::Fish, format!("{name}.fish")),

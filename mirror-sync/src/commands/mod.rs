@@ -91,7 +91,9 @@ impl CommandLine {
             quiet: self.common.quiet,
             verbose: self.common.verbose,
             json: self.common.json,
+            ..OutputMode::default()
         }
+        .on_terminal(|name| std::env::var(name).ok())
     }
 
     /// Runs the command; the exit code.

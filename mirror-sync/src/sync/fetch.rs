@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use cli_kit::human_size;
+
 use super::SyncRun;
 use super::look::{self, Looked};
 use super::plan::Planned;
@@ -47,8 +49,12 @@ pub(super) fn check_space(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Resu
     if quota > 0 {
         let used = run.store.size()?;
         if used.saturating_add(needed) > quota {
+            let [quota, used, needed] = [quota, used, needed].map(human_size);
             let what = format!(
-                "quota of {quota} bytes: {used} are used and {needed} would come; raise mirror.quota, select less, or run `mirror-sync clean`"
+                "quota of {}: {} are used and {} would come; raise mirror.quota, select less, or run `mirror-sync clean`",
+                quota.trim(),
+                used.trim(),
+                needed.trim()
             );
             return Err(Error::repository("mirror", what));
         }

@@ -230,7 +230,7 @@ impl Create {
 
     /// Says what is taken and has no effect.
     fn say_unused(&self, session: &RunContext, options: &CreateOptions) {
-        let warn = |what: &str| session.printer.err(&format!("Warning: {what}"));
+        let warn = |what: &str| session.printer.err(&format!("warning: {what}"));
         if !self.update_md_path.is_empty() && !options.update {
             warn("--update-md-path has no effect without --update");
         } else if !self.update_md_path.is_empty()

@@ -145,7 +145,9 @@ impl RepoToolsLine {
                 RepoCommand::Query(query) => query.json,
                 _ => false,
             },
+            ..OutputMode::default()
         }
+        .on_terminal(|name| std::env::var(name).ok())
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) fn recycled<'r>(
         })?;
     }
     if files.is_empty() {
-        printer.err("Warning: --recycle-pkglist: the old metadata list no packages");
+        printer.err("warning: --recycle-pkglist: the old metadata list no packages");
     }
     Ok(files)
 }

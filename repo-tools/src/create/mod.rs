@@ -244,14 +244,14 @@ fn open_others(options: &CreateOptions, printer: &Printer) -> Vec<Repository> {
     {
         let path = unused.dir.display();
         printer.err(&format!(
-            "Warning: --update-md-path {path} is not read: the one before is"
+            "warning: --update-md-path {path} is not read: the one before is"
         ));
     }
     opened
 }
 
 fn warn_of_old(printer: &Printer, error: &Error) {
-    printer.err(&format!("Warning: the old metadata is not used: {error}"));
+    printer.err(&format!("warning: the old metadata is not used: {error}"));
 }
 
 /// A run under way.
@@ -357,7 +357,7 @@ impl CreateRun<'_> {
     fn finish(&mut self, plan: &CreatePlan<'_>, mut built: Built) -> Result<CreateSummary> {
         built.bad.splice(..0, self.scan_bad.drain(..));
         let word = if self.options.skip_broken {
-            "Warning"
+            "warning"
         } else {
             "Error"
         };
@@ -373,7 +373,7 @@ impl CreateRun<'_> {
             }
         } else {
             for warning in &built.warnings {
-                self.printer.err(&format!("Warning: {warning}"));
+                self.printer.err(&format!("warning: {warning}"));
             }
         }
         if let Some(path) = &self.options.read_list {
@@ -442,7 +442,7 @@ impl CreateRun<'_> {
                 if !is_there {
                     let what =
                         format!("record {} is dropped: {} is gone", record.kind, record.href);
-                    self.printer.err(&format!("Warning: {what}"));
+                    self.printer.err(&format!("warning: {what}"));
                 }
                 is_there
             });
@@ -543,7 +543,7 @@ impl CreateRun<'_> {
             former: &former,
         };
         for missed in order.carry_out(new)? {
-            self.printer.err(&format!("Warning: no delta: {missed}"));
+            self.printer.err(&format!("warning: no delta: {missed}"));
         }
         Ok(())
     }

@@ -162,7 +162,7 @@ fn what_is_taken_without_effect_is_said() {
     let words = ["--update-md-path", "/no/such/directory", text(&tree)];
     let Run { code, err, .. } = named(dir.path(), "createrepo_c", &words);
     assert!(
-        code == 0 && err == "Warning: --update-md-path has no effect without --update\n",
+        code == 0 && err == "warning: --update-md-path has no effect without --update\n",
         "{err}"
     );
     let theirs = program::run(Command::new("createrepo_c").args(words));

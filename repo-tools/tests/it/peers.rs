@@ -241,7 +241,7 @@ fn all_real_packages() {
     assert_eq!(code, 0);
     assert!(
         bad.iter()
-            .all(|line| err.contains(&line.replace("Error: ", "Warning: ")))
+            .all(|line| err.contains(&line.replace("Error: ", "warning: ")))
     );
     dnf(&ours, &["repoquery"]);
 }

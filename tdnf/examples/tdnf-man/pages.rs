@@ -35,6 +35,9 @@ pub(crate) fn all() -> io::Result<Vec<Page>> {
         let names = command.aliases.iter();
         pages.extend(names.map(|alias| (format!("tdnf-{alias}.8"), to.clone().into_bytes())));
     }
+    for program in programs::ALL {
+        pages.push(of_program(program)?);
+    }
     pages.extend(formats::ALL.iter().map(of_format));
     Ok(pages)
 }
@@ -128,6 +131,30 @@ fn of_command(command: &'static commands::Command) -> io::Result<Page> {
         &mut text,
     )?;
     Ok((format!("{name}.8"), text))
+}
+
+/// A companion program: its help text as it is.
+fn of_program(program: &programs::Program) -> io::Result<Page> {
+    let mut roff = Roff::new();
+    let source = format!("tdnf {}", tdnf::VERSION);
+    roff.control("TH", [program.name, "8", "", source.as_str(), "tdnf"]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman(format!("{} - {}", program.name, program.about))]);
+    roff.control("SH", ["DESCRIPTION"]);
+    roff.control("nf", []);
+    for line in program.usage.trim().lines() {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []);
+    let mut text = Vec::new();
+    roff.to_writer(&mut text)?;
+    let mut others = vec!["tdnf(8)".to_owned()];
+    let format = format!("{}.conf", program.name);
+    if formats::ALL.iter().any(|known| known.name == format) {
+        others.push(format!("{format}(5)"));
+    }
+    see_also(&others, &mut text)?;
+    Ok((format!("{}.8", program.name), text))
 }
 
 fn see_also(names: &[String], text: &mut Vec<u8>) -> io::Result<()> {

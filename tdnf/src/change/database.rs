@@ -100,7 +100,7 @@ pub(super) fn check_format(location: &DbLocation) -> Outcome<()> {
     let path = location.file();
     let refused = DbError::ReadOnlyFormat { path, backend };
     Err(Failure::from(refused).hint(
-        "nothing was changed; 'tdnf convert-db' makes a SQLite database of it, after a question, and keeps the old files",
+        "nothing was changed; `tdnf convert-db` makes a SQLite database of it, after a question, and keeps the old files",
     ))
 }
 

@@ -27,6 +27,7 @@ use crate::goal::{self, Goal, Request};
 use crate::history::Begun;
 use crate::hooks;
 use crate::interrupt::Phase;
+use crate::note::Note;
 use crate::plan::{Plan, WeakSignature};
 use crate::session::{Packages, Session};
 use crate::settings::Consent;
@@ -62,6 +63,7 @@ pub fn perform(
     let mut plan = plan(session, &mut packages, goal, request)?;
     view::notes::show(session.printer, &plan.notes);
     if plan.is_empty() {
+        view::notes::show(session.printer, why_nothing(goal, &plan));
         record::mark_requested(session, &packages, goal, &request.auto)?;
         return Err(Code::CLI_NOTHING_TO_DO.into());
     }
@@ -77,6 +79,14 @@ pub fn perform(
     plan.forget_promises();
     session.client().rest();
     carry_out(session, goal, &plan, verified)
+}
+
+/// Why there is nothing to do, unless that has been said.
+fn why_nothing<'a>(goal: &'a Goal, plan: &Plan) -> &'a [Note] {
+    match plan.notes.is_empty() {
+        true => &goal.if_nothing,
+        false => &[],
+    }
 }
 
 fn plan(

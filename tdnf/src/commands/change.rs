@@ -96,6 +96,8 @@ pub(super) const DOWNGRADE: Command = Command {
 
 pub(super) const DISTRO_SYNC: Command = Command {
     name: "distro-sync",
+    usage: "[PACKAGE|FILE.rpm...]",
+    operands: Operands::all(Operand::Installed),
     options: INCOMING,
     example: "distro-sync --assumeno",
     about: "Bring every package to the version the repositories have, up or down",
@@ -230,7 +232,7 @@ pub(super) fn open(
     let conf_excludes = &session.settings.conf_excludes;
     if !conf_excludes.is_empty() {
         let printer = session.printer;
-        printer.info("Warning: The following packages are excluded from tdnf.conf:");
+        printer.info("warning: The following packages are excluded from tdnf.conf:");
         for name in conf_excludes {
             printer.info(&format!("  {name}"));
         }

@@ -49,7 +49,7 @@ fn run(session: &Session<'_>, _: &[String]) -> Outcome<u8> {
     let count = findings.iter().filter(repairable).count();
     if !repairs {
         if count > 0 {
-            let hint = format!("'tdnf check-installed --repair' repairs {count} of them");
+            let hint = format!("`tdnf check-installed --repair` repairs {count} of them");
             session.printer.info(&hint);
         }
         return Ok(1);
@@ -106,12 +106,12 @@ fn advise(session: &Session<'_>, findings: &[AuditFinding]) {
                     .map_or_else(|_| package.clone(), |nevra| nevra.name);
                 session
                     .printer
-                    .err(&format!("'tdnf reinstall {name}' restores its files"));
+                    .err(&format!("`tdnf reinstall {name}` restores its files"));
             }
             AuditFinding::Database { .. } => {
                 session
                     .printer
-                    .err("'rpmdb --rebuilddb' rebuilds the indexes");
+                    .err("`rpmdb --rebuilddb` rebuilds the indexes");
             }
             _ => {}
         }

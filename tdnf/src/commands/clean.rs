@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::Command;
-use super::operands::{Operand, Operands};
+use super::operands::{Operand, Operands, unknown_keyword};
 use crate::error::{At, Code, Failure, Outcome};
 use crate::session::Session;
 
@@ -44,13 +44,10 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         .filter(|(name, _)| word == "all" || word == *name)
         .collect();
     if chosen.is_empty() {
-        let unsupported = word == "plugins";
-        return Err(if unsupported {
-            Code::CLEAN_UNSUPPORTED
-        } else {
-            Code::CLI_NO_MATCH
-        }
-        .into());
+        return Err(match word.as_str() {
+            "plugins" => Code::CLEAN_UNSUPPORTED.into(),
+            _ => unknown_keyword(&word, &keywords()),
+        });
     }
     let names: Vec<&str> = chosen.iter().map(|(name, _)| *name).collect();
     for repo in session.repos()? {

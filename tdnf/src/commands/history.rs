@@ -18,7 +18,7 @@ use crate::view::history::Transactions;
 
 pub(super) const COMMAND: Command = Command {
     name: "history",
-    usage: "[list|info|init|update|undo|redo|rollback] [FROM[-TO]]",
+    usage: "[list|info|init|update|undo|redo|rollback] [FROM[-TO]|last]",
     operands: Operands::after(words::<HistoryVerb>, Operand::Text),
     options: &[
         of::<options::ChangeOptions>(),
@@ -67,7 +67,8 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         Ok(HistoryVerb::List) => list(session, rest, HistoryDetail::of(session)),
         // A number alone is a range; other words are skipped, as tdnf does.
         Err(_) => {
-            let range = match word.starts_with(|c: char| c.is_ascii_digit()) {
+            let is_number = |c: char| c.is_ascii_digit();
+            let range = match word.starts_with(is_number) || word == LAST {
                 true => words,
                 false => rest,
             };
@@ -75,6 +76,9 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         }
     }
 }
+
+/// The word for the newest transaction.
+const LAST: &str = "last";
 
 /// Numbers of transactions, both inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,12 +88,20 @@ struct TransactionRange {
 }
 
 impl TransactionRange {
-    /// `FROM[-TO]`, or `--from` and `--to`.
-    fn of(session: &Session<'_>, words: &[String]) -> Outcome<Option<Self>> {
+    /// `FROM[-TO]`, or `--from` and `--to`; each may be `last`.
+    fn of(
+        session: &Session<'_>,
+        words: &[String],
+        entries: &[HistoryEntry],
+    ) -> Outcome<Option<Self>> {
         let number = |text: &str| {
+            if text == LAST {
+                return Ok(newest(entries));
+            }
             let parsed = text.parse::<i64>().ok().filter(|number| *number >= 0);
             parsed.ok_or_else(|| {
-                Failure::invalid(format!("'{text}' is not the number of a transaction"))
+                let line = format!("'{text}' is not the number of a transaction, nor 'last'");
+                Failure::invalid(line)
             })
         };
         let given = &session.args.options.range;
@@ -140,7 +152,6 @@ impl HistoryDetail {
 }
 
 fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcome<u8> {
-    let range = TransactionRange::of(session, words)?;
     let Some(history) = History::open_read(&session.settings.persist_dir)? else {
         session.printer.err("no transaction has been recorded yet");
         if session.printer.mode().json {
@@ -148,8 +159,9 @@ fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcom
         }
         return Ok(0);
     };
-    let inside = |id: i64| range.is_none_or(|range| (range.from..=range.to).contains(&id));
     let mut entries = history.entries()?;
+    let range = TransactionRange::of(session, words, &entries)?;
+    let inside = |id: i64| range.is_none_or(|range| (range.from..=range.to).contains(&id));
     if let Some(range) = range {
         if range.to < 1 {
             return Err(Failure::invalid(NO_EARLIER));
@@ -170,6 +182,7 @@ fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcom
         done: &entries,
         failed: &failures,
         info: shown != HistoryDetail::Rows,
+        folded: session.printer.known_width().is_some(),
     });
     Ok(0)
 }
@@ -189,14 +202,16 @@ fn travel(session: &Session<'_>, verb: HistoryVerb, words: &[String]) -> Outcome
     let mut goal = goal_of(&mut packages, &wanted, &unwanted)?;
     let line = &session.settings.command_line;
     let now = session.settings.environment.now;
-    let newest = entries.last().map_or(0, |entry| entry.id);
-    let current = history.flags_at(newest)?;
+    let current = history.flags_at(newest(&entries))?;
     let changed: Flags = flags
         .into_iter()
         .filter(|(name, value)| current.get(name).copied().unwrap_or(0) != *value)
         .collect();
     if goal.jobs.is_empty() {
         if changed.is_empty() {
+            session
+                .printer
+                .err("all packages are as they would be afterwards");
             return Err(Code::CLI_NOTHING_TO_DO.into());
         }
         session.confirm()?;
@@ -215,9 +230,14 @@ fn travel(session: &Session<'_>, verb: HistoryVerb, words: &[String]) -> Outcome
 /// What is said of numbers that no transaction can have.
 const NO_EARLIER: &str = "the first transaction is 1";
 
+/// The number of the newest transaction; 0 if there is none.
+fn newest(entries: &[HistoryEntry]) -> i64 {
+    entries.last().map_or(0, |entry| entry.id)
+}
+
 /// The number of the newest transaction; an error if there is none of this number.
 fn known(number: i64, entries: &[HistoryEntry]) -> Outcome<i64> {
-    let newest = entries.last().map_or(0, |entry| entry.id);
+    let newest = newest(entries);
     if number > newest {
         let line = format!("there is no transaction {number}: the newest is {newest}");
         return Err(Failure::invalid(line));
@@ -235,7 +255,7 @@ fn states(
     history: &History,
     entries: &[HistoryEntry],
 ) -> Outcome<States> {
-    let range = TransactionRange::of(session, words)?.ok_or_else(|| {
+    let range = TransactionRange::of(session, words, entries)?.ok_or_else(|| {
         let named = verb.to_possible_value();
         let word = named.as_ref().map_or("", PossibleValue::get_name);
         Failure::invalid(format!("history {word} needs the number of a transaction"))

@@ -210,7 +210,7 @@ pub(super) fn remove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         if named.is_empty() {
             return Err(
                 Failure::because(Code::NO_MATCH, format!("{word}: no such key"))
-                    .hint("'tdnf keys list' shows what is there"),
+                    .hint("`tdnf keys list` shows what is there"),
             );
         }
         gone.extend(named);

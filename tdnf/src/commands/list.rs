@@ -9,7 +9,7 @@ use rpm_solv::{SelectFlags, SolvableId};
 use super::Command;
 use super::change::request;
 use super::operands::{Operand, Operands, keyword, words};
-use super::query::{RowDetail, installed, rows, select};
+use super::query::{RowDetail, installed, rows, select_all, tell_unknown};
 use super::repoquery::extras;
 use super::updateinfo::{self, WITH_ADVISORIES};
 use crate::args::Scope;
@@ -21,7 +21,7 @@ use crate::view::packages::{PackageInfo, PackageList, PackageRow};
 const SCOPES: &str =
     "[all|installed|available|upgrades|downgrades|extras|obsoletes|recent] [PACKAGE...]";
 /// What is recent, in seconds: a week, as in dnf.
-const RECENT: u64 = 7 * 24 * 60 * 60;
+pub(super) const RECENT: u64 = 7 * 24 * 60 * 60;
 
 pub(super) const LIST: Command = Command {
     name: "list",
@@ -37,7 +37,7 @@ pub(super) const LIST: Command = Command {
     about: "List a package or groups of packages",
     run: |session, words| {
         let rows = find(session, words, RowDetail::Line)?;
-        session.printer.show(&PackageList(&rows));
+        show(session, &rows);
         Ok(0)
     },
     ..Command::PLAIN
@@ -70,6 +70,11 @@ pub(super) const CHECK_UPDATE: Command = Command {
     ..Command::PLAIN
 };
 
+fn show(session: &Session<'_>, rows: &[PackageRow]) {
+    let folded = session.printer.known_width().is_some();
+    session.printer.show(&PackageList { rows, folded });
+}
+
 /// The scope of a command line and the words after it: an argument beats an option, the last
 /// option wins.
 fn scope<'w>(session: &Session<'_>, words: &'w [String]) -> (Scope, &'w [String]) {
@@ -100,9 +105,13 @@ fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<V
         _ => session.sources(parts(session), Freshness::WhenExpired)?,
     };
     let mut packages = session.packages(sources)?;
-    let chosen = choose(session, &mut packages, scope, words)?;
-    if chosen.is_empty() && !words.is_empty() {
-        session.printer.nothing_found(Code::NO_MATCH)?;
+    let (chosen, unknown) = choose(session, &mut packages, scope, words)?;
+    match unknown {
+        Some(unknown) if chosen.is_empty() => session.printer.nothing_found(unknown)?,
+        None if chosen.is_empty() && !words.is_empty() => {
+            session.printer.nothing_found(Code::NO_MATCH)?;
+        }
+        unknown => tell_unknown(session, unknown.as_ref()),
     }
     if chosen.is_empty() && !matches!(scope, Scope::All | Scope::Installed) {
         session.require_repos()?;
@@ -115,13 +124,13 @@ fn choose(
     packages: &mut Packages,
     scope: Scope,
     words: &[String],
-) -> Outcome<Vec<SolvableId>> {
+) -> Outcome<(Vec<SolvableId>, Option<Failure>)> {
     if scope == Scope::Upgrades {
         // What an update leaves out is no upgrade.
         request(session)?.hide(packages);
     }
-    let named = named(session, packages, words)?;
-    Ok(match scope {
+    let (named, unknown) = named(session, packages, words)?;
+    let chosen = match scope {
         Scope::All => named,
         Scope::Installed => keep(packages, named, true),
         Scope::Available => keep(packages, named, false),
@@ -134,25 +143,24 @@ fn choose(
         Scope::Extras => extras(packages, keep(packages, named, true)),
         Scope::Obsoletes => obsoleters(packages, keep(packages, named, false))?,
         Scope::Recent => recent(session, packages, keep(packages, named, false))?,
-    })
+    };
+    Ok((chosen, unknown))
 }
 
-/// Everything the words name, in pool order; no word names everything. Source packages are not
+/// Everything the words name, in pool order, and what is to be told about those that name nothing; no
+/// word names everything. Source packages are not
 /// listed unless a word names them.
 fn named(
     session: &Session<'_>,
     packages: &mut Packages,
     words: &[String],
-) -> Outcome<Vec<SolvableId>> {
+) -> Outcome<(Vec<SolvableId>, Option<Failure>)> {
     if words.is_empty() {
-        return Ok(in_order(packages, packages.pool.solvables()));
+        return Ok((in_order(packages, packages.pool.solvables()), None));
     }
-    let mut found = BTreeSet::new();
-    for word in words {
-        let selection = select(session, packages, word, SelectFlags::WITH_SOURCE)?;
-        found.extend(selection.solvables().iter().copied());
-    }
-    Ok(in_order(packages, found))
+    let (found, unknown) = select_all(session, packages, words, SelectFlags::WITH_SOURCE)?;
+    let found: BTreeSet<SolvableId> = found.into_iter().collect();
+    Ok((in_order(packages, found), unknown))
 }
 
 /// Installed packages by name and version, then repositories in their order.
@@ -266,9 +274,10 @@ fn advised(
 fn check_update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let sources = session.sources(parts(session), Freshness::WhenExpired)?;
     let mut packages = session.packages(sources)?;
-    let chosen = choose(session, &mut packages, Scope::Upgrades, words)?;
+    let (chosen, unknown) = choose(session, &mut packages, Scope::Upgrades, words)?;
+    tell_unknown(session, unknown.as_ref());
     let rows = rows(&packages, chosen, RowDetail::Line)?;
-    session.printer.show(&PackageList(&rows));
+    show(session, &rows);
     let compat = session.settings.main.dnf_check_update_compat;
     Ok(if compat && !rows.is_empty() { 100 } else { 0 })
 }

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use rpm_solv::SelectFlags;
 
 use super::operands::{Operand, Operands, words};
-use super::query::select;
+use super::query::{select_all, tell_unknown};
 use super::{Command, Needs};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
@@ -50,21 +50,13 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         );
     }
     let mut packages = session.packages(Vec::new())?;
-    let flags = SelectFlags::INSTALLED;
-    let mut names = Vec::new();
-    for spec in specs {
-        let selection = select(session, &mut packages, spec, flags)?;
-        if selection.is_empty() {
-            session
-                .printer
-                .err(&format!("{spec} package not found or not installed"));
-        }
-        let found = selection.solvables().iter();
-        names.extend(found.map(|id| packages.pool.name(*id).to_owned()));
+    let (found, unknown) = select_all(session, &mut packages, specs, SelectFlags::INSTALLED)?;
+    match unknown {
+        Some(unknown) if found.is_empty() => return Err(unknown),
+        unknown => tell_unknown(session, unknown.as_ref()),
     }
-    if names.is_empty() {
-        return Err(Code::NO_MATCH.into());
-    }
+    let names = found.iter().map(|id| packages.pool.name(*id).to_owned());
+    let names: Vec<String> = names.collect();
     let word = if auto {
         "autoinstalled"
     } else {

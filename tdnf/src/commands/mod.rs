@@ -144,7 +144,7 @@ pub fn dispatch(args: &Args, printer: &Screen, listener: &mut Listener) -> Outco
     let command = find(word).ok_or_else(|| no_such_command(word))?;
     let environment = Environment::of_process();
     if command.needs == Needs::Lock && environment.euid != 0 {
-        return Err(Failure::new(Code::PERM).hint(format!("try 'sudo tdnf {}'", args.line())));
+        return Err(Failure::new(Code::PERM).hint(format!("try `sudo tdnf {}`", args.line())));
     }
     let settings = Settings::resolve(args, environment)?;
     let interrupt = listener.start(printer);
@@ -187,6 +187,7 @@ fn run(
     if command.asks_repos {
         session.require_repos()?;
     }
+    tell_surplus(command, &session, args.operands());
     run_healing(command, &session, args.operands())
 }
 
@@ -215,6 +216,18 @@ fn tell_foreign_options(command: &'static Command, session: &Session<'_>) {
             command.name,
             owners.join(", ")
         ));
+    }
+}
+
+/// Words behind a command that takes none are no reason to stop, as in tdnf; they are named.
+fn tell_surplus(command: &Command, session: &Session<'_>, words: &[String]) {
+    let operands = &command.operands;
+    let taken = usize::from(!(operands.keywords)().is_empty());
+    let surplus = words.get(taken..).unwrap_or_default();
+    if operands.rest == Operand::Nothing && !surplus.is_empty() {
+        let (name, words) = (command.name, surplus.join(" "));
+        let line = format!("warning: {words}: no effect here, see `tdnf {name} --help`");
+        session.printer.err(&line);
     }
 }
 
@@ -271,7 +284,7 @@ fn show_help(args: &Args, printer: &Screen) {
     let text = named
         .and_then(find)
         .map_or_else(help::overview, help::of_command);
-    printer.crit(text.trim_end());
+    printer.help(&text);
 }
 
 /// The names of all commands, other names included.
@@ -299,7 +312,7 @@ fn show_options(args: &Args, printer: &Screen) {
 fn no_such_command(word: &str) -> Failure {
     if word == "automatic" {
         return Failure::new(Code::CLI_NO_SUCH_CMD)
-            .hint("'automatic' comes first, its options after it: 'tdnf automatic --help'");
+            .hint("'automatic' comes first, its options after it: `tdnf automatic --help`");
     }
     let failure = Failure::new(Code::CLI_NO_SUCH_CMD).remark(format!(
         "No such command: {word}. Please use /usr/bin/tdnf --help"

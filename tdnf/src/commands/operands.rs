@@ -2,6 +2,9 @@
 
 use clap::ValueEnum;
 
+use crate::error::{Code, Failure};
+use crate::near::nearest;
+
 /// What an operand, or the value of an option, is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operand {
@@ -53,6 +56,17 @@ impl Operands {
 pub(super) fn keyword<T: ValueEnum>(words: &[String], ignore_case: bool) -> Option<(T, &[String])> {
     let (first, rest) = words.split_first()?;
     Some((T::from_str(first, ignore_case).ok()?, rest))
+}
+
+/// Error 901 for a word that is none of these.
+pub(super) fn unknown_keyword(word: &str, known: &[String]) -> Failure {
+    let line = format!("'{word}' is none of {}", known.join(", "));
+    let near = nearest(word, known.iter().map(String::as_str));
+    let failure = Failure::because(Code::CLI_NO_MATCH, line);
+    match near {
+        Some(near) => failure.hint(format!("did you mean '{near}'?")),
+        None => failure,
+    }
 }
 
 /// The words that stand for the values of a type, other names included.

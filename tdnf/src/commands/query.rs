@@ -6,7 +6,7 @@ use rpm_pkg::evr::Evr;
 use rpm_pkg::header::{Header, tag};
 use rpm_solv::{SelectFlags, Selection, SolvableId};
 
-use crate::error::Outcome;
+use crate::error::{Failure, Outcome};
 use crate::goal;
 use crate::plan::PackageId;
 use crate::session::{Packages, Session};
@@ -31,6 +31,36 @@ pub(super) fn select(
     let (selection, notes) = goal::select(packages, word, flags)?;
     view::notes::show(session.printer, &notes);
     Ok(selection)
+}
+
+/// Selects what each word names, and the failure to tell about those that name nothing: all of them
+/// at once, each with what is like it.
+pub(super) fn select_all(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    words: &[String],
+    flags: SelectFlags,
+) -> Outcome<(Vec<SolvableId>, Option<Failure>)> {
+    let (mut found, mut unknown) = (Vec::new(), Vec::new());
+    for word in words {
+        let selection = select(session, packages, word, flags)?;
+        if selection.is_empty() && !unknown.contains(word) {
+            unknown.push(word.clone());
+        }
+        found.extend_from_slice(selection.solvables());
+    }
+    Ok((
+        found,
+        goal::all_missing(packages, session, &session.args.words, &unknown),
+    ))
+}
+
+/// Tells about words that name nothing where others name something.
+pub(super) fn tell_unknown(session: &Session<'_>, unknown: Option<&Failure>) {
+    if let Some(failure) = unknown {
+        session.printer.show_details(failure);
+        session.printer.show_hints(failure);
+    }
 }
 
 /// The row of a package of the catalog.

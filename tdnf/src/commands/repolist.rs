@@ -3,9 +3,9 @@
 use clap::ValueEnum;
 
 use super::Command;
-use super::operands::{Operand, Operands, words};
+use super::operands::{self, Operand, Operands, unknown_keyword, words};
 use crate::change::CMDLINE;
-use crate::error::{Code, Outcome};
+use crate::error::Outcome;
 use crate::session::Session;
 use crate::view::repos::{RepoRow, RepoTable};
 
@@ -29,7 +29,8 @@ enum RepoFilter {
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let filter = match words.first() {
-        Some(word) => RepoFilter::from_str(word, true).map_err(|_| Code::CLI_NO_MATCH)?,
+        Some(word) => RepoFilter::from_str(word, true)
+            .map_err(|_| unknown_keyword(word, &operands::words::<RepoFilter>()))?,
         None => RepoFilter::Enabled,
     };
     // That of packages on the command line comes first; it is never on.
@@ -48,6 +49,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         RepoFilter::Enabled => row.enabled,
         RepoFilter::Disabled => !row.enabled,
     });
-    session.printer.show(&RepoTable(rows));
+    let folded = session.printer.known_width().is_some();
+    session.printer.show(&RepoTable { rows, folded });
     Ok(0)
 }

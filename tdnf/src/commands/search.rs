@@ -1,15 +1,17 @@
 //! `search` and `provides`.
 
+use std::collections::BTreeMap;
+
 use rpm_pkg::glob::glob_matches;
-use rpm_solv::SelectFlags;
+use rpm_solv::{SelectFlags, SolvableId};
 
 use super::Command;
 use super::operands::{Operand, Operands};
 use super::query::{RowDetail, rows, select};
 use crate::error::{Code, Outcome};
 use crate::goal;
-use crate::session::{Freshness, PRIMARY, Session};
-use crate::view::packages::{PackageMatches, PackageProviders};
+use crate::session::{Freshness, PRIMARY, Packages, Session};
+use crate::view::packages::{PackageMatches, PackageProviders, PackageRow};
 
 pub(super) const SEARCH: Command = Command {
     name: "search",
@@ -24,7 +26,7 @@ pub(super) const SEARCH: Command = Command {
 pub(super) const PROVIDES: Command = Command {
     name: "provides",
     aliases: &["whatprovides"],
-    usage: "NAME|CAPABILITY|PATH",
+    usage: "NAME|CAPABILITY|PATH...",
     operands: Operands::all(Operand::Package),
     example: "provides /usr/sbin/nginx",
     about: "Find what package provides the given value",
@@ -47,21 +49,79 @@ fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     if found.is_empty() {
         session.printer.nothing_found(Code::NO_SEARCH_RESULTS)?;
     }
-    let rows = rows(&packages, found, RowDetail::All)?;
+    let found = newest_of_each_name(&packages, found);
+    let mut rows = rows(&packages, found, RowDetail::All)?;
+    rows.sort_by_cached_key(|row| rank(row, words));
     session.printer.show(&PackageMatches(&rows));
     Ok(0)
 }
 
+/// A package is shown once, whatever versions of it are installed and in repositories.
+fn newest_of_each_name(packages: &Packages, found: Vec<SolvableId>) -> Vec<SolvableId> {
+    let pool = &packages.pool;
+    let mut newest: BTreeMap<&str, SolvableId> = BTreeMap::new();
+    for id in found {
+        let best = newest.entry(pool.name(id)).or_insert(id);
+        if pool.compare_versions(id, *best).is_gt() {
+            *best = id;
+        }
+    }
+    newest.into_values().collect()
+}
+
+/// What is shown first has the least rank: a name that is one of the words, then what fits more of
+/// the words or fits them better (in the name, the summary, the description), then by name.
+fn rank(row: &PackageRow, words: &[String]) -> (bool, usize, String) {
+    let texts = [&row.id.name, &row.summary, &row.description].map(|text| text.to_lowercase());
+    let place = |word: &String| {
+        let word = word.to_lowercase();
+        match texts[0] == word {
+            true => 0,
+            false => {
+                1 + texts
+                    .iter()
+                    .take_while(|text| !text.contains(&word))
+                    .count()
+            }
+        }
+    };
+    let places: Vec<usize> = words.iter().map(place).collect();
+    let is_named = places.contains(&0);
+    (!is_named, places.iter().sum(), row.id.name.clone())
+}
+
 fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let word = words.first().ok_or(Code::CLI_PROVIDES_EXPECT_ARG)?;
+    if words.is_empty() {
+        return Err(Code::CLI_PROVIDES_EXPECT_ARG.into());
+    }
     let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
+    let mut all = Vec::new();
+    for word in words {
+        let found = providers(session, &mut packages, word)?;
+        if found.is_empty() {
+            session.printer.err(&format!("nothing provides {word}"));
+        }
+        all.extend(found.into_iter().rev());
+    }
+    if all.is_empty() {
+        return Err(Code::NO_DATA.into());
+    }
+    let rows = rows(&packages, all, RowDetail::All)?;
+    session.printer.show(&PackageProviders(&rows));
+    Ok(0)
+}
+
+/// The packages that provide a capability or hold a path, or are called so.
+fn providers(
+    session: &Session<'_>,
+    packages: &mut Packages,
+    word: &str,
+) -> Outcome<Vec<SolvableId>> {
     let flags = SelectFlags {
         files: true,
         ..SelectFlags::USUAL
     };
-    let mut found = select(session, &mut packages, word, flags)?
-        .solvables()
-        .to_vec();
+    let mut found = select(session, packages, word, flags)?.solvables().to_vec();
     if found.is_empty() && (word.contains('/') || word.starts_with('*')) {
         found = if goal::is_glob(word) {
             packages.owners_of(session, &|path| glob_matches(word, path))?
@@ -74,10 +134,5 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
                 .info(&format!("[using file list match for '{word}']"));
         }
     }
-    if found.is_empty() {
-        return Err(Code::NO_DATA.into());
-    }
-    let rows = rows(&packages, found.into_iter().rev(), RowDetail::All)?;
-    session.printer.show(&PackageProviders(&rows));
-    Ok(0)
+    Ok(found)
 }

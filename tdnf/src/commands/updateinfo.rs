@@ -10,18 +10,29 @@ use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{SelectFlags, SolvableId};
 
 use super::Command;
+use super::list::RECENT;
 use super::operands::{Operand, Operands, keyword, words};
-use super::query::select;
+use super::query::select_all;
+use super::repoquery::extras;
+use crate::args::Scope;
 use crate::args::options::{self, Advisories, of};
 use crate::error::{Code, Failure, Outcome};
 use crate::session::{Freshness, Packages, Session};
-use crate::view::advisories::{AdvisoryCounts, AdvisoryInfo, AdvisoryList, needs_reboot};
+use crate::view::advisories::{
+    AdvisoryCounts, AdvisoryDetails, AdvisoryInfo, AdvisoryList, changed_at, needs_reboot,
+};
 
 pub(super) const COMMAND: Command = Command {
     name: "updateinfo",
-    usage: "[summary|list|info] [all|available|updates|installed] [PACKAGE...]",
+    usage: "[summary|list|info] \
+            [all|installed|available|upgrades|downgrades|extras|obsoletes|recent] [PACKAGE...]",
     operands: Operands::after(keywords, Operand::Installed),
-    options: &[of::<options::Advisories>(), of::<options::Detail>()],
+    options: &[
+        of::<options::Advisories>(),
+        of::<options::Detail>(),
+        of::<options::Scopes>(),
+        of::<options::PlaceOptions>(),
+    ],
     example: "updateinfo list --security",
     about: "Display advisories about packages",
     run,
@@ -40,29 +51,21 @@ enum AdvisoryForm {
     Info,
 }
 
-/// Which advisories count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum AdvisoryScope {
-    /// Those that bring something newer than what is installed.
-    #[value(alias = "updates")]
-    Available,
-    /// Those whose packages are installed already, in that version or a newer one.
-    Installed,
-    All,
-}
-
-impl AdvisoryScope {
-    fn takes(self, advised_to_installed: Ordering) -> bool {
-        match self {
-            Self::Available => advised_to_installed.is_gt(),
-            Self::Installed => advised_to_installed.is_le(),
-            Self::All => true,
-        }
+/// Which advisories count: the scopes of `list`, by what they say of a package.
+fn takes(scope: Scope, advised_to_installed: Ordering) -> bool {
+    match scope {
+        // Those that bring something newer than what is installed.
+        Scope::Available | Scope::Upgrades => advised_to_installed.is_gt(),
+        // Those whose packages are installed already, in that version or a newer one.
+        Scope::Installed | Scope::Extras => advised_to_installed.is_le(),
+        Scope::Downgrades => advised_to_installed.is_lt(),
+        Scope::All | Scope::Recent => true,
+        Scope::Obsoletes => false,
     }
 }
 
 fn keywords() -> Vec<String> {
-    [words::<AdvisoryForm>(), words::<AdvisoryScope>()].concat()
+    [words::<AdvisoryForm>(), words::<Scope>()].concat()
 }
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
@@ -73,24 +76,30 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         None if typed.detail.info => (AdvisoryForm::Info, words),
         None => (AdvisoryForm::Summary, words),
     };
-    let (scope, specs) = match keyword(words, false) {
-        Some(found) => found,
-        None if typed.scopes.all => (AdvisoryScope::All, words),
-        None if typed.place.installed => (AdvisoryScope::Installed, words),
-        None => (AdvisoryScope::Available, words),
-    };
+    let option = session.args.scope.unwrap_or(Scope::Available);
+    let (scope, specs) = keyword(words, false).unwrap_or((option, words));
     let sources = session.sources(WITH_ADVISORIES, Freshness::WhenExpired)?;
     let mut packages = session.packages(sources)?;
-    let installed = installed(session, &mut packages, specs)?;
+    let mut installed = installed(session, &mut packages, specs)?;
+    if scope == Scope::Extras {
+        installed = extras(&packages, installed);
+    }
     let filter = AdvisoryFilter::of(session)?;
     let mut found = packages.advisories()?;
     let affected = Affected::new(&packages, &installed);
-    found
-        .retain(|advisory| filter.takes(advisory) && affected.by(advisory, scope).next().is_some());
+    let since = session.settings.environment.now.saturating_sub(RECENT);
+    found.retain(|advisory| {
+        filter.takes(advisory)
+            && (scope != Scope::Recent || changed_at(advisory).is_some_and(|time| time >= since))
+            && affected.by(advisory, scope).next().is_some()
+    });
     match mode {
         AdvisoryForm::Summary => session.printer.show(&AdvisoryCounts(&found)),
         AdvisoryForm::List => session.printer.show(&AdvisoryList(&found)),
         AdvisoryForm::Info => session.printer.show(&AdvisoryInfo(&found)),
+    }
+    if mode != AdvisoryForm::Summary {
+        session.printer.show(&AdvisoryDetails(&found));
     }
     if found.is_empty() && mode == AdvisoryForm::Summary {
         return Err(Code::NO_DATA.into());
@@ -107,16 +116,8 @@ pub(super) fn installed(
     if specs.is_empty() {
         return Ok(packages.pool.repo_solvables(packages.installed).collect());
     }
-    let flags = SelectFlags::INSTALLED;
-    let mut found = Vec::new();
-    for spec in specs {
-        let selection = select(session, packages, spec, flags)?;
-        if selection.is_empty() {
-            return Err(Code::NO_MATCH.into());
-        }
-        found.extend_from_slice(selection.solvables());
-    }
-    Ok(found)
+    let (found, unknown) = select_all(session, packages, specs, SelectFlags::INSTALLED)?;
+    unknown.map_or(Ok(found), Err)
 }
 
 /// Installed packages, and what repositories have that takes the place of some by another name.
@@ -149,7 +150,7 @@ impl<'a> Affected<'a> {
     pub(super) fn by(
         &self,
         advisory: &'a Advisory,
-        scope: AdvisoryScope,
+        scope: Scope,
     ) -> impl Iterator<Item = SolvableId> {
         let pool = &self.packages.pool;
         advisory.packages.iter().flat_map(move |advised| {
@@ -164,13 +165,13 @@ impl<'a> Affected<'a> {
                     let arches = [pool.arch(*id), advised.arch.as_str()];
                     (arches[0] == arches[1] || arches.contains(&"noarch"))
                         && pool.name(*id) == advised.name
-                        && scope.takes(versions(*id))
+                        && takes(scope, versions(*id))
                 }
             };
             let new = self.obsoleters.get(advised.name.as_str());
             let new = new.into_iter().flatten().copied();
             let new = new.filter(move |id| {
-                scope != AdvisoryScope::Installed
+                !matches!(scope, Scope::Installed | Scope::Extras | Scope::Downgrades)
                     && pool.arch(*id) == advised.arch
                     && versions(*id).is_eq()
             });
@@ -244,7 +245,7 @@ pub(super) fn advised_names(
     let advisories = packages.advisories()?;
     let affected = Affected::new(packages, installed);
     for advisory in advisories.iter().filter(|advisory| filter.takes(advisory)) {
-        let found = affected.by(advisory, AdvisoryScope::Available);
+        let found = affected.by(advisory, Scope::Available);
         names.extend(found.map(|id| packages.pool.name(id).to_owned()));
     }
     Ok(names)

@@ -23,8 +23,8 @@ pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
         Cause::Status(401) => "set username= and password= in the .repo file",
         Cause::Status(403) => "the server refuses this client: ask its operator",
         Cause::Status(404 | 410) | Cause::NotFound => {
-            "check the URL and $releasever ('tdnf repolist' names the repositories that are on); \
-             if the repository has just been changed, run 'tdnf makecache'"
+            "check the URL and $releasever (`tdnf repolist` names the repositories that are on); \
+             if the repository has just been changed, run `tdnf makecache`"
         }
         Cause::Status(429 | 500..=599) => "the server has a problem: try again later",
         Cause::Timeout(_) | Cause::TooSlow { .. } | Cause::Broken(_) | Cause::Truncated { .. } => {
@@ -33,7 +33,7 @@ pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
         }
         Cause::Html => "a web page was received instead: log in to the network, or correct the URL",
         Cause::Digest { .. } | Cause::Size { .. } => {
-            "the mirror is damaged or is being changed: run 'tdnf makecache' and try again, or \
+            "the mirror is damaged or is being changed: run `tdnf makecache` and try again, or \
              use another mirror"
         }
         Cause::Signature(_) | Cause::SignatureFile(_) => {
@@ -44,7 +44,7 @@ pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
             fault: TlsFault::Expired | TlsFault::NotYetValid,
             ..
         }
-        | Cause::Future { .. } => "check the date of this machine first ('date')",
+        | Cause::Future { .. } => "check the date of this machine first (`date`)",
         Cause::Older { .. } => {
             "the mirror is out of date, or old metadata is being replayed: use another mirror"
         }

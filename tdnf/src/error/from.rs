@@ -41,13 +41,13 @@ impl From<repo_client::Error> for Failure {
         let failure = Self::because(code, format!("Error: {error}"));
         match code {
             Code::CACHE_DIR_OUT_OF_DISK_SPACE => failure.hint(
-                "free some space ('tdnf clean packages'), or name another place with \
+                "free some space (`tdnf clean packages`), or name another place with \
                  --setopt=cachedir=DIR",
             ),
             Code::BASEURL_DOES_NOT_EXISTS => {
                 failure.hint("set baseurl=, mirrorlist= or metalink= in the .repo file")
             }
-            Code::CACHE_DISABLED => failure.hint("leave --cacheonly out, or run 'tdnf makecache'"),
+            Code::CACHE_DISABLED => failure.hint("leave --cacheonly out, or run `tdnf makecache`"),
             Code::ACCESS_DENIED => failure.hint(
                 "run it as root, use --cacheonly, or name another cache with --setopt=cachedir=DIR",
             ),
@@ -132,7 +132,7 @@ impl From<rpm_catalog::CatalogError> for Failure {
             }
             CatalogError::Metadata { .. } | CatalogError::Part { .. } => {
                 Self::because(Code::INVALID_REPO_FILE, format!("Error: {error}"))
-                    .hint("run 'tdnf clean metadata' and try again")
+                    .hint("run `tdnf clean metadata` and try again")
             }
             other => Self::because(Code::BASE, format!("Error: {other}")),
         }

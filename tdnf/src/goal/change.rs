@@ -16,6 +16,8 @@ impl Matcher<'_> {
         self.goal.only_up = true;
         if request.words.is_empty() && self.files.is_empty() {
             self.goal.jobs.push(SolverJob::all(JobAction::Update));
+            let excludes = (!request.excludes.is_empty()).then(|| request.config_file.clone());
+            self.goal.if_nothing.push(Note::AllNewest(excludes));
             return Ok(());
         }
         let mut unknown = Vec::new();
@@ -52,8 +54,15 @@ impl Matcher<'_> {
         };
         if replaces {
             self.replace_by(file);
+        } else if let Some(installed) = installed {
+            self.nothing_newer(installed);
         }
         replaces || installed.is_some()
+    }
+
+    fn nothing_newer(&mut self, installed: SolvableId) {
+        let nevra = self.packages.pool.nevra(installed);
+        self.goal.if_nothing.push(Note::NothingNewer(nevra));
     }
 
     /// What `distro-sync [WORD...]` asks for: the installed packages, or those that are named, in
@@ -61,8 +70,10 @@ impl Matcher<'_> {
     pub(super) fn distro_sync(&mut self) -> Outcome<()> {
         if self.request.words.is_empty() && self.files.is_empty() {
             self.goal.jobs.push(SolverJob::all(JobAction::DistUpgrade));
+            self.goal.if_nothing.push(Note::InStep);
             return Ok(());
         }
+        self.goal.if_nothing.push(Note::InStep);
         let action = JobAction::DistUpgrade;
         for file in &self.files {
             self.goal.jobs.push(SolverJob::solvable(action, *file));
@@ -106,6 +117,7 @@ impl Matcher<'_> {
 
     /// Asks for something newer than an installed package, of its own architecture.
     fn update_installed(&mut self, installed: SolvableId, candidates: &[SolvableId], plain: bool) {
+        self.nothing_newer(installed);
         let packages = &mut *self.packages;
         let newer = packages.newer(candidates, installed);
         let best = packages.best(&newer);
@@ -134,6 +146,7 @@ impl Matcher<'_> {
     /// What `downgrade [WORD...]` asks for: the highest version below the lowest installed one.
     pub(super) fn downgrade(&mut self) -> Outcome<()> {
         if self.request.words.is_empty() {
+            self.goal.if_nothing.push(Note::AllOldest);
             return self.downgrade_all();
         }
         for word in &self.request.words {

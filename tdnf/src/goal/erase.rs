@@ -35,7 +35,10 @@ impl Matcher<'_> {
     /// dependency and that nothing needs any more.
     pub(super) fn autoremove(&mut self) -> Outcome<()> {
         let unneeded = match self.request.words.as_slice() {
-            [] => unneeded(self.request, self.packages)?,
+            [] => {
+                self.goal.if_nothing.push(Note::AllNeeded);
+                unneeded(self.request, self.packages)?
+            }
             _ => Vec::new(),
         };
         self.erase()?;

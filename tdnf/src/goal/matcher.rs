@@ -2,7 +2,8 @@
 
 use rpm_solv::{JobAction, SelectFlags, Selection, SolvableId, SolverJob};
 
-use super::{Goal, Request, missing};
+use super::missing::all_missing;
+use super::{Goal, Request};
 use crate::error::{Code, Failure, Outcome};
 use crate::note::Note;
 use crate::session::{OnDemand, Packages};
@@ -62,25 +63,11 @@ pub fn of(
         goal,
         notes,
         missing,
+        packages,
         ..
     } = matcher;
-    let done = all_missing(missing).map_or(done, Err);
+    let done = all_missing(packages, metadata, &request.typed, &missing).map_or(done, Err);
     (notes, done.map(|()| goal))
-}
-
-/// One failure for all words that nothing has: the user corrects them at once.
-fn all_missing(missing: Vec<(String, Failure)>) -> Option<Failure> {
-    if missing.len() < 2 {
-        return missing.into_iter().next().map(|(_, failure)| failure);
-    }
-    let mut all = Failure::new(Code::NO_MATCH);
-    for (word, failure) in missing {
-        all.details.extend(failure.details);
-        let hints = failure.hints.into_iter();
-        all.hints
-            .extend(hints.map(|hint| format!("{word}: {hint}")));
-    }
-    Some(all)
 }
 
 /// A request on its way to a goal.
@@ -92,8 +79,8 @@ pub(super) struct Matcher<'a> {
     pub(super) metadata: &'a dyn OnDemand,
     pub(super) goal: Goal,
     pub(super) notes: Vec<Note>,
-    /// Words that nothing has, and what is said about each.
-    missing: Vec<(String, Failure)>,
+    /// Words that nothing has.
+    missing: Vec<String>,
 }
 
 impl Matcher<'_> {
@@ -133,16 +120,13 @@ impl Matcher<'_> {
         if !hidden.is_empty() {
             return self.left_out(&hidden, word);
         }
-        let note = Note::NotFound(word.to_owned());
         if !self.request.skips.broken {
-            let failure = Failure::because(Code::NO_MATCH, note.to_string());
-            let failure = missing::advise(self, word, failure);
-            if self.missing.iter().all(|(known, _)| known != word) {
-                self.missing.push((word.to_owned(), failure));
+            if self.missing.iter().all(|known| known != word) {
+                self.missing.push(word.to_owned());
             }
             return Ok(());
         }
-        self.notes.push(note);
+        self.notes.push(Note::NotFound(word.to_owned()));
         self.goal.unavailable.push(word.to_owned());
         Ok(())
     }

@@ -3,21 +3,25 @@
 
 use rpm_solv::SelectFlags;
 
-use super::matcher::Matcher;
-use crate::error::Failure;
-use crate::near::nearest;
+use crate::error::{Code, Failure};
+use crate::near::{again, nearest, shell_word};
+use crate::note::Note;
 use crate::session::{OnDemand, Packages};
 
-/// Adds to the failure what may help, in words, and what to do next.
-pub(super) fn advise(matcher: &Matcher<'_>, word: &str, mut failure: Failure) -> Failure {
-    let packages = &*matcher.packages;
-    let off = switched_off(matcher.metadata, word);
+/// A word that nothing has: what may help, in words, and what to do next.
+fn missing(packages: &Packages, metadata: &dyn OnDemand, typed: &[String], word: &str) -> Failure {
+    let note = Note::NotFound(word.to_owned());
+    let mut failure = Failure::because(Code::NO_MATCH, note.to_string());
+    let off = switched_off(metadata, word);
     if let Some((nevra, repo)) = &off {
         failure = failure
             .detail(format!(
                 "{nevra} is in repository {repo}, which is switched off"
             ))
-            .hint(format!("switch it on for this run: --enablerepo={repo}"));
+            .hint(format!(
+                "{} switches it on for this run",
+                again(typed, &format!("--enablerepo={repo}"))
+            ));
     }
     let arches = other_arches(packages, word);
     if !arches.is_empty() {
@@ -36,9 +40,32 @@ pub(super) fn advise(matcher: &Matcher<'_>, word: &str, mut failure: Failure) ->
         Some(near) => failure.hint(format!("did you mean '{near}'?")),
         None if super::is_glob(word) => failure,
         None => failure.hint(format!(
-            "look for it: 'tdnf search {word}', 'tdnf provides {word}'"
+            "look for it: `tdnf search {word}`, `tdnf provides {word}`",
+            word = shell_word(word)
         )),
     }
+}
+
+/// One failure for all words of the command `typed` that nothing has, in which each has its hints: the user corrects them at
+/// once. `None` where there are none.
+pub fn all_missing(
+    packages: &Packages,
+    metadata: &dyn OnDemand,
+    typed: &[String],
+    words: &[String],
+) -> Option<Failure> {
+    if let [word] = words {
+        return Some(missing(packages, metadata, typed, word));
+    }
+    let mut all = Failure::new(Code::NO_MATCH);
+    for word in words {
+        let failure = missing(packages, metadata, typed, word);
+        all.details.extend(failure.details);
+        let hints = failure.hints.into_iter();
+        all.hints
+            .extend(hints.map(|hint| format!("{word}: {hint}")));
+    }
+    (!words.is_empty()).then_some(all)
 }
 
 /// Architectures of packages of this name that this system cannot run.

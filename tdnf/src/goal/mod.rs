@@ -13,6 +13,7 @@ mod matcher;
 mod missing;
 mod policy;
 mod problems;
+mod removed;
 mod request;
 mod solve;
 mod source;
@@ -24,11 +25,13 @@ use std::collections::BTreeSet;
 use rpm_solv::{JobAction, SolvableId, SolverJob};
 
 use crate::history::Flags;
+use crate::note::Note;
 use crate::session::Packages;
 
 pub use exact::{Exact, Names, check};
 pub use install::has_successor;
 pub use matcher::{Verb, of, select};
+pub use missing::all_missing;
 pub use policy::SolverPolicy;
 pub use request::Request;
 pub use solve::{named_only, solve};
@@ -51,6 +54,8 @@ pub struct Goal {
     pub marks: Flags,
     /// Words that matched nothing and were left out (`--skip-broken`).
     pub unavailable: Vec<String>,
+    /// Why nothing is to be done where nothing is.
+    pub if_nothing: Vec<Note>,
 }
 
 impl Goal {

@@ -7,6 +7,7 @@ use rpm_solv::{Fix, FixKind, Rule, RuleKind, SolvableId, SolverProblem};
 
 use super::Request;
 use crate::error::{Code, Failure};
+use crate::near::again;
 use crate::session::Packages;
 use crate::settings::SkipOptions;
 
@@ -65,8 +66,10 @@ pub(super) fn explain(
     failure.hints.extend(commands);
     let drops_job = |fix: &Fix| matches!(fix.elements.as_slice(), [(FixKind::DropJob(_), _)]);
     if names_several(&request.typed) && ways_out.iter().flatten().any(drops_job) {
-        let hint = "to skip what cannot be done: --skip-broken";
-        failure.hints.push(hint.to_owned());
+        let command = again(&request.typed, "--skip-broken");
+        failure
+            .hints
+            .push(format!("to skip what cannot be done: {command}"));
     }
     let mut said = BTreeSet::new();
     failure.hints.retain(|hint| said.insert(hint.clone()));

@@ -10,6 +10,7 @@ use rpm_solv::{
 
 use super::held_back::held_back;
 use super::problems::{MAX_FIXES, explain, is_skipped};
+use super::removed::{left_over, name_reasons};
 use super::{Goal, Request};
 use crate::error::{Code, Outcome};
 use crate::note::Note;
@@ -47,6 +48,8 @@ pub fn solve(
                     let mut plan = read(request, packages, &solution, goal)?;
                     request.policy.check(&plan)?;
                     left_out.extend(held_back(request, goal, packages, &plan)?);
+                    name_reasons(request, goal, packages, &solution, &mut plan)?;
+                    left_out.extend(left_over(request, goal, packages, &solution)?);
                     plan.notes = left_out;
                     return Ok(plan);
                 }
@@ -137,7 +140,7 @@ fn jobs(request: &Request, goal: &Goal, packages: &Packages) -> Vec<SolverJob> {
 
 /// What clean-ups leave alone: packages that were asked for, that are protected, that hold the
 /// running kernel, and the newest of each name that stands in several versions.
-fn kept(request: &Request, packages: &Packages) -> Vec<SolverJob> {
+pub(super) fn kept(request: &Request, packages: &Packages) -> Vec<SolverJob> {
     let pool = &packages.pool;
     let newest = request.install_only.iter();
     let newest: BTreeSet<SolvableId> = newest
@@ -275,6 +278,7 @@ fn read(request: &Request, packages: &Packages, solution: &Solution, goal: &Goal
                 change
                     .replaces
                     .push(packages.pool.plan_facts(*old)?.database_number);
+                change.replaced.push(packages.package_id(*old));
             }
         }
         let old_names = step.replaces.iter().map(|id| packages.pool.name(*id));
@@ -335,7 +339,9 @@ fn action(kind: StepKind) -> PlannedAction {
 }
 
 fn reason(step: &TransactionStep, goal: &Goal, name: &str) -> ChangeReason {
-    if goal.requested.contains(name) {
+    let is_other_version = matches!(step.kind, StepKind::Upgrade | StepKind::Downgrade);
+    let is_of_all = |job: &SolverJob| job.target == JobTarget::All;
+    if goal.requested.contains(name) || is_other_version && goal.jobs.iter().any(is_of_all) {
         return ChangeReason::User;
     }
     match step.reason {
@@ -373,12 +379,11 @@ fn change(
     };
     Ok(PlannedChange {
         action,
-        package: packages.package_id(id),
         reason,
         install_size: facts.installed_size,
         origin: (!installed).then(origin),
         installed_number: installed.then_some(facts.database_number),
-        replaces: Vec::new(),
+        ..PlannedChange::bare(packages.package_id(id))
     })
 }
 

@@ -9,6 +9,7 @@ use super::install::by_name;
 use super::matcher::Matcher;
 use super::solve::requires;
 use crate::error::Outcome;
+use crate::note::Note;
 use crate::session::Packages;
 
 impl Matcher<'_> {
@@ -37,6 +38,7 @@ impl Matcher<'_> {
 pub fn build_deps(packages: &Packages, sources: &Goal) -> Goal {
     let mut goal = Goal {
         unavailable: sources.unavailable.clone(),
+        if_nothing: vec![Note::BuildDepsThere],
         ..Goal::default()
     };
     let chosen = sources.jobs.iter().filter_map(|job| match job.target {

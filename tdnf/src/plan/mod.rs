@@ -140,6 +140,12 @@ pub struct PlannedChange {
     /// Numbers in the rpm database of what it takes the place of (upgrade, downgrade, reinstall)
     /// or obsoletes.
     pub replaces: Vec<u32>,
+    /// Those packages by name and version.
+    #[serde(skip)]
+    pub replaced: Vec<PackageId>,
+    /// Why it goes where nobody named it: `needs lib`.
+    #[serde(skip)]
+    pub because: Option<String>,
 }
 
 impl PlannedChange {
@@ -153,6 +159,8 @@ impl PlannedChange {
             origin: None,
             installed_number: None,
             replaces: Vec::new(),
+            replaced: Vec::new(),
+            because: None,
         }
     }
 

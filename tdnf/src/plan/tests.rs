@@ -13,9 +13,6 @@ fn identity(name: &str, epoch: u32) -> PackageId {
 
 fn install(name: &str) -> PlannedChange {
     PlannedChange {
-        action: PlannedAction::Install,
-        package: identity(name, 0),
-        reason: ChangeReason::User,
         install_size: 65,
         origin: Some(PackageOrigin {
             repo: "photon-test".into(),
@@ -25,8 +22,7 @@ fn install(name: &str) -> PlannedChange {
             size: 6649,
             promised: Promised::default(),
         }),
-        installed_number: None,
-        replaces: Vec::new(),
+        ..PlannedChange::bare(identity(name, 0))
     }
 }
 
@@ -38,9 +34,11 @@ fn the_table_is_that_of_tdnf() {
     };
     assert_eq!(
         plan.text(80),
-        "\nInstalling:\n\
+        "\nPackage          Arch         Version          Repo         Size     Download\n\
+         \nInstalling:\n\
          tdnf-test-one    x86_64       1.0.1-2          photon-test   65.00b     6.49k\n\
-         \nTotal installed size:  65.00b\nTotal download size:   6.49k\n"
+         \nPackages: 1 to install\n\
+         Total installed size:  65.00b\nTotal download size:   6.49k\n"
     );
 }
 

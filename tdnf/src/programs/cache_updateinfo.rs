@@ -15,7 +15,7 @@ use crate::settings::{Environment, Settings};
 /// The file below the cache directory.
 pub(super) const FILE: &str = "cached-updateinfo.txt";
 
-const USAGE: &str = "\
+pub(super) const USAGE: &str = "\
 Usage: tdnf-cache-updateinfo [tdnf options]
 
 Writes what 'tdnf -q --refresh updateinfo' says to cached-updateinfo.txt in the cache

@@ -14,7 +14,7 @@ use crate::history::{self, History, InstalledSet};
 use crate::screen::Screen;
 use crate::settings::{CONFIG_FILE, Environment};
 
-const USAGE: &str = "\
+pub(super) const USAGE: &str = "\
 tdnf history db utility
 
 Usage:

@@ -21,6 +21,8 @@ pub struct Program {
     pub name: &'static str,
     /// One line on what it does.
     pub about: &'static str,
+    /// Its help text.
+    pub usage: &'static str,
     /// Runs it on the words behind argv\[0\]; returns the exit code.
     pub run: fn(&[String]) -> u8,
 }
@@ -30,21 +32,25 @@ pub const ALL: &[Program] = &[
     Program {
         name: "tdnf-automatic",
         about: "Look for updates, report them, install them: for timers",
+        usage: automatic::HELP,
         run: automatic::run,
     },
     Program {
         name: "tdnf-cache-updateinfo",
         about: "Keep a summary of advisories for the message of the day",
+        usage: cache_updateinfo::USAGE,
         run: cache_updateinfo::run,
     },
     Program {
         name: "tdnf-config",
         about: "Read and change tdnf.conf and .repo files",
+        usage: config::USAGE,
         run: config::run,
     },
     Program {
         name: "tdnf-history-util",
         about: "Begin or update the history, and mark packages, from a scriptlet",
+        usage: history_util::USAGE,
         run: history_util::run,
     },
 ];
@@ -53,6 +59,7 @@ pub const ALL: &[Program] = &[
 const COMPLETE: Program = Program {
     name: "tdnf-complete",
     about: "Candidates for the completion of a shell",
+    usage: "",
     run: complete::run,
 };
 

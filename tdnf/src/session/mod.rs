@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
         let system_cache = Some(&settings.cache_dir).filter(|dir| **dir != cache_dir);
         let system_cache = system_cache.cloned();
         for warning in &settings.warnings {
-            printer.err(&format!("WARNING: {warning}"));
+            printer.err(&format!("warning: {warning}"));
         }
         tell_unreadable(printer, &settings.main.unreadable_values);
         Ok(Self {
@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
     pub fn change_lock(&self) -> Outcome<InstanceLock> {
         let settings = &self.settings;
         if settings.environment.euid != 0 {
-            let hint = format!("try 'sudo tdnf {}'", settings.command_line);
+            let hint = format!("try `sudo tdnf {}`", settings.command_line);
             return Err(Failure::new(Code::PERM).hint(hint));
         }
         let path = InstanceLock::path(&settings.root, &settings.persist_dir);
@@ -431,7 +431,7 @@ impl<'a> Session<'a> {
             ""
         };
         self.warn_once(&format!(
-            "warning: {}: {records} {}{more} {are} as not installed; 'tdnf check-installed' says what is wrong",
+            "warning: {}: {records} {}{more} {are} as not installed; `tdnf check-installed` says what is wrong",
             db.path().display(),
             shown.join(", "),
         ));

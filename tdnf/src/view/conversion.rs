@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::near::shell_word;
 use crate::screen::View;
 
 /// A database that is to be converted to SQLite.
@@ -33,21 +34,12 @@ impl View for Conversion {
             dir.display(),
             kept.display()
         );
-        let (dir, kept) = (shell_word(dir), shell_word(kept));
+        let word = |path: &Path| shell_word(&path.display().to_string());
+        let (dir, kept) = (word(dir), word(kept));
         format!("{told}    rm {dir}/rpmdb.sqlite* && mv {kept}/* {dir}/ && rm -r {kept}\n")
     }
 
     fn json(&self) -> impl Serialize {
         self
-    }
-}
-
-/// A path as a shell reads it as one word.
-fn shell_word(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    match path.chars().all(plain) {
-        true => path,
-        false => format!("'{}'", path.replace('\'', r"'\''")),
     }
 }

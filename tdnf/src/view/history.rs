@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Local};
 use serde::Serialize;
 
+use super::columns::Columns;
 use crate::history::{Failed, HistoryEntry};
 use crate::screen::View;
 
@@ -20,6 +21,9 @@ pub struct Transactions<'a> {
     pub failed: &'a [Failed],
     /// Whether what came and went is shown, too, and those that failed.
     pub info: bool,
+    /// Whether command lines that are longer than their column go on below it, for people; scripts
+    /// know a line each.
+    pub folded: bool,
 }
 
 impl View for Transactions<'_> {
@@ -27,21 +31,27 @@ impl View for Transactions<'_> {
         let width = columns.saturating_sub(OTHER_COLUMNS);
         let (line, time) = ("cmd line", "date/time");
         let mut text = format!("ID   {line:<width$} {time:<21} +add  / -rem\n");
+        let put = |text: &mut String, id: &str, line: &str, rest: &str| match self.folded {
+            true => put_folded(text, id, &fold(line, width), rest, width),
+            false => put_folded(text, id, &[line.to_owned()], rest, width),
+        };
         for entry in self.done {
             let (id, line, date) = (entry.id, &entry.command_line, date(entry.timestamp));
             let (added, removed) = (entry.added.len(), entry.removed.len());
-            let _ = write!(text, "{id:>4} {line:<width$} {date:<21} ");
-            let _ = writeln!(text, "+{added:<4} / -{removed:<4}");
+            let counts = format!("+{added:<4} / -{removed:<4}");
+            let id = format!("{id:>4}");
+            put(&mut text, &id, line, &format!("{date:<21} {counts}"));
             if self.info {
-                put_items(&mut text, "added", &entry.added);
-                put_items(&mut text, "removed", &entry.removed);
-                put_items(&mut text, "weak signatures", &weak_words(entry));
+                let items = Columns::free(columns).folded(self.folded);
+                put_items(&mut text, &items, "added", &entry.added);
+                put_items(&mut text, &items, "removed", &entry.removed);
+                put_items(&mut text, &items, "weak signatures", &weak_words(entry));
                 text.push('\n');
             }
         }
         for failed in self.failed.iter().filter(|_| self.info) {
             let (line, date) = (&failed.command_line, date(failed.timestamp));
-            let _ = writeln!(text, "   - {line:<width$} {date:<21} failed");
+            put(&mut text, "   -", line, &format!("{date:<21} failed"));
             let _ = writeln!(text, "reason: {}\n", failed.reason);
         }
         text
@@ -53,9 +63,40 @@ impl View for Transactions<'_> {
     }
 }
 
-fn put_items(text: &mut String, word: &str, items: &[String]) {
-    if !items.is_empty() {
-        let _ = writeln!(text, "{word}: {}", items.join(", "));
+/// A row whose command line may go on below itself.
+fn put_folded(text: &mut String, id: &str, lines: &[String], rest: &str, width: usize) {
+    let first = lines.first().map_or("", String::as_str);
+    let _ = writeln!(text, "{id} {first:<width$} {rest}");
+    for more in lines.iter().skip(1) {
+        let _ = writeln!(text, "{:id$} {more}", "", id = id.len());
+    }
+}
+
+/// A text in lines of at most so many characters (one at least), parted at blanks where there are
+/// some.
+fn fold(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let letters: Vec<char> = word.chars().collect();
+        let fits = |line: &&mut String| line.chars().count() + 1 + letters.len() <= width;
+        match lines.last_mut().filter(fits) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None if letters.is_empty() => lines.push(String::new()),
+            None => lines.extend(letters.chunks(width).map(|part| part.iter().collect())),
+        }
+    }
+    lines
+}
+
+fn put_items(text: &mut String, columns: &Columns, word: &str, items: &[String]) {
+    if let [all @ .., last] = items {
+        let all = all.iter().map(|item| format!("{item},"));
+        let cells = [format!("{word}:")].into_iter().chain(all);
+        columns.put(text, &cells.chain([last.clone()]).collect::<Vec<_>>());
     }
 }
 

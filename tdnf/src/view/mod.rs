@@ -1,6 +1,7 @@
 //! What is shown: view models, and the [`Screen`] that renders them.
 
 pub mod advisories;
+mod columns;
 pub mod conversion;
 pub mod history;
 pub mod keys;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use cli_kit::human_size;
 use serde::Serialize;
 
+use super::columns::{Align, Columns};
 use crate::plan::PackageId;
 use crate::screen::View;
 
@@ -33,22 +34,33 @@ pub struct PackageRow {
 }
 
 /// `list` and `check-update`: one line per package.
-pub struct PackageList<'a>(pub &'a [PackageRow]);
+pub struct PackageList<'a> {
+    /// The packages.
+    pub rows: &'a [PackageRow],
+    /// Whether a row that is longer than the screen takes a second line, for people; scripts know a
+    /// line each.
+    pub folded: bool,
+}
 
 impl View for PackageList<'_> {
-    fn text(&self, columns: usize) -> String {
-        let [name, evr, repo] = LIST_COLUMNS.map(|percent| columns * percent / 100);
+    fn text(&self, screen: usize) -> String {
+        let label = |id: &PackageId| format!("{}.{}", id.name, id.arch);
+        let cells = |row: &PackageRow| [label(&row.id), row.id.evr(), row.repo.clone()];
+        let cells: Vec<_> = self.rows.iter().map(cells).collect();
+        let columns = Columns::of(
+            &[""; 3],
+            &LIST_COLUMNS,
+            cells.iter().map(|row| &row[..]),
+            screen,
+        );
+        let columns = columns.align(2, Align::Right).folded(self.folded);
         let mut text = String::new();
-        for row in self.0 {
-            let label = format!("{}.{}", row.id.name, row.id.arch);
-            let version = row.id.evr();
-            let _ = writeln!(text, "{label:<name$} {version:<evr$} {:>repo$}", row.repo);
-        }
+        cells.iter().for_each(|row| columns.put(&mut text, row));
         text
     }
 
     fn json(&self) -> impl Serialize {
-        shapes(self.0, list_shape)
+        shapes(self.rows, list_shape)
     }
 }
 

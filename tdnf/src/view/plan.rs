@@ -6,23 +6,38 @@ use cli_kit::human_size;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::plan::{Plan, PlannedAction, PlannedChange, WeakSignature};
+use super::columns::{Align, Columns};
+use crate::plan::{ChangeReason, Plan, PlannedAction, PlannedChange, WeakSignature};
 use crate::screen::{JsonShape, View};
 
 /// Percent of the width for name, arch, evr, repo, install size and download size.
 const COLUMNS: [usize; 6] = [20, 15, 20, 15, 10, 10];
 
-/// The kinds of changes in their order, and what stands above those of a kind.
-const GROUPS: [(PlannedAction, &str); 6] = [
-    (PlannedAction::Install, "Installing:"),
-    (PlannedAction::Upgrade, "Upgrading:"),
-    (PlannedAction::Downgrade, "Downgrading:"),
-    (PlannedAction::Remove, "Removing:"),
-    (PlannedAction::Reinstall, "Reinstalling:"),
-    (PlannedAction::Obsolete, "Obsoleting:"),
+/// What stands above the columns.
+const HEADS: [&str; 6] = ["Package", "Arch", "Version", "Repo", "Size", "Download"];
+
+/// The kinds of changes in their order, what stands above those of a kind that were asked for, and
+/// the verb of the summary.
+const GROUPS: [(PlannedAction, &str, &str); 6] = [
+    (PlannedAction::Install, "Installing", "install"),
+    (PlannedAction::Upgrade, "Upgrading", "upgrade"),
+    (PlannedAction::Downgrade, "Downgrading", "downgrade"),
+    (PlannedAction::Remove, "Removing", "remove"),
+    (PlannedAction::Reinstall, "Reinstalling", "reinstall"),
+    (PlannedAction::Obsolete, "Obsoleting", "replace"),
 ];
 
-/// What will change: the table before the question.
+/// The parts of a group in their order, by what stands behind the heading of the group.
+const PARTS: [&str; 5] = [
+    "",
+    " dependencies",
+    " weak dependencies",
+    " dependent packages",
+    " unused dependencies",
+];
+
+/// What will change: the table before the question. What was asked for stands apart from what comes
+/// along or has to go with it.
 impl View for Plan {
     const QUIETED: bool = true;
 
@@ -31,12 +46,32 @@ impl View for Plan {
         for word in &self.unavailable {
             let _ = writeln!(text, "No package {word} available");
         }
-        for (action, heading) in GROUPS {
-            let changes = shown(self, action);
-            if !changes.is_empty() {
-                put_group(&mut text, heading, &changes, width);
+        if self.is_empty() {
+            return text;
+        }
+        let rows: Vec<_> = self.changes.iter().map(Row::of).collect();
+        let columns = Columns::of(
+            &HEADS,
+            &COLUMNS,
+            rows.iter().map(|row| &row.cells[..]),
+            width,
+        );
+        let columns = columns.align(5, Align::Right);
+        text.push('\n');
+        columns.put(&mut text, &HEADS.map(str::to_owned));
+        for (action, heading, _) in GROUPS {
+            for part in PARTS {
+                let rows = rows
+                    .iter()
+                    .filter(|row| row.action == action && row.part == part);
+                let mut rows = rows.peekable();
+                if rows.peek().is_some() {
+                    let _ = writeln!(text, "\n{heading}{part}:");
+                }
+                rows.for_each(|row| columns.put(&mut text, &row.cells));
             }
         }
+        put_totals(&mut text, self, width);
         text
     }
 
@@ -45,60 +80,106 @@ impl View for Plan {
     }
 }
 
-/// The changes of a group. What is obsoleted is also removed, and C tdnf lists it under both.
-fn shown(plan: &Plan, action: PlannedAction) -> Vec<&PlannedChange> {
-    let also = plan
-        .of(PlannedAction::Obsolete)
-        .filter(|_| action == PlannedAction::Remove);
-    plan.of(action).chain(also).collect()
+/// A line of the table and where it stands.
+struct Row {
+    action: PlannedAction,
+    /// One of [`PARTS`].
+    part: &'static str,
+    cells: Vec<String>,
 }
 
-fn put_group(text: &mut String, heading: &str, changes: &[&PlannedChange], width: usize) {
-    let _ = writeln!(text, "\n{heading}");
-    let (mut total_installed, mut total_download) = (0_u64, 0_u64);
-    let mut rows = Vec::new();
-    for change in changes {
-        total_installed = total_installed.saturating_add(change.install_size);
-        total_download = total_download.saturating_add(change.download_size());
-        rows.push([
+impl Row {
+    fn of(change: &PlannedChange) -> Self {
+        let mut cells = vec![
             change.package.name.clone(),
             change.package.arch.clone(),
             change.package.evr(),
             change.repo().to_owned(),
             human_size(change.install_size),
             human_size(change.download_size()),
-        ]);
-    }
-    let [name, arch, evr, repo, installed, download] = columns(&rows, width);
-    for row in &rows {
-        let [n, a, e, r, i, d] = row;
-        let _ = writeln!(
-            text,
-            "{n:<name$} {a:<arch$} {e:<evr$} {r:<repo$} {i:<installed$} {d:>download$}"
-        );
-    }
-    let _ = writeln!(
-        text,
-        "\nTotal installed size: {}",
-        human_size(total_installed)
-    );
-    let _ = writeln!(text, "Total download size: {}", human_size(total_download));
-}
-
-/// Widths of the columns: shares of the width where all fits them, else what the longest cells need.
-fn columns(rows: &[[String; 6]], width: usize) -> [usize; 6] {
-    let mut needed = [0; 6];
-    for row in rows {
-        for (most, cell) in needed.iter_mut().zip(row) {
-            *most = (*most).max(cell.chars().count());
+        ];
+        cells.extend(remark(change));
+        Self {
+            action: change.action,
+            part: part(change),
+            cells,
         }
     }
-    let shares = COLUMNS.map(|percent| width * percent / 100);
-    let fits = needed
-        .iter()
-        .zip(shares)
-        .all(|(needed, share)| *needed <= share);
-    if fits { shares } else { needed }
+}
+
+fn part(change: &PlannedChange) -> &'static str {
+    use PlannedAction::{Downgrade, Install, Remove, Upgrade};
+    match (change.action, change.reason) {
+        (Install | Upgrade | Downgrade, ChangeReason::Dependency) => PARTS[1],
+        (Install | Upgrade | Downgrade, ChangeReason::WeakDependency) => PARTS[2],
+        (Remove, ChangeReason::Unneeded) => PARTS[4],
+        (Remove, ChangeReason::Consequence | ChangeReason::Dependency) => PARTS[3],
+        _ => PARTS[0],
+    }
+}
+
+/// What stands behind a row: the version that goes, the packages whose place it takes, or what a
+/// package that has to go needs.
+fn remark(change: &PlannedChange) -> Option<String> {
+    let own = |old: &&crate::plan::PackageId| old.name == change.package.name;
+    let (versions, others): (Vec<_>, Vec<_>) = change.replaced.iter().partition(own);
+    let mut parts = Vec::new();
+    if matches!(
+        change.action,
+        PlannedAction::Upgrade | PlannedAction::Downgrade
+    ) && !versions.is_empty()
+    {
+        let versions: Vec<_> = versions.iter().map(|old| old.evr()).collect();
+        parts.push(format!("from {}", versions.join(", ")));
+    }
+    if !others.is_empty() {
+        let others: Vec<_> = others.iter().map(|old| old.nevra()).collect();
+        parts.push(format!("replaces {}", others.join(", ")));
+    }
+    parts.extend(change.because.clone());
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// How many packages, and the one sum of the sizes.
+fn put_totals(text: &mut String, plan: &Plan, width: usize) {
+    let counts = GROUPS.map(|(action, _, verb)| (plan.of(action).count(), verb));
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<_> = counts
+        .map(|(count, verb)| format!("{count} to {verb}"))
+        .collect();
+    let counts = counts.join(", ");
+    let counts: Vec<_> = counts
+        .split_inclusive(", ")
+        .map(|part| part.trim_end().to_owned())
+        .collect();
+    text.push('\n');
+    Columns::free(width).put(text, &[&["Packages:".to_owned()], &counts[..]].concat());
+    let sum = |goes: bool, size: fn(&PlannedChange) -> u64| {
+        let changes = plan.changes.iter();
+        let sizes = changes
+            .filter(|change| change.is_removal() == goes)
+            .map(size);
+        human_size(sizes.fold(0, u64::saturating_add))
+    };
+    let installed = |change: &PlannedChange| change.install_size;
+    let _ = writeln!(text, "Total installed size: {}", sum(false, installed));
+    let _ = writeln!(
+        text,
+        "Total download size: {}",
+        sum(false, PlannedChange::download_size)
+    );
+    if plan.changes.iter().any(PlannedChange::is_removal) {
+        let _ = writeln!(text, "Total freed size: {}", sum(true, installed));
+    }
+}
+
+/// The changes of a group. What is obsoleted is also removed, and the JSON of C tdnf lists it under
+/// both.
+fn shown(plan: &Plan, action: PlannedAction) -> Vec<&PlannedChange> {
+    let also = plan
+        .of(PlannedAction::Obsolete)
+        .filter(|_| action == PlannedAction::Remove);
+    plan.of(action).chain(also).collect()
 }
 
 #[derive(Serialize)]
@@ -120,7 +201,7 @@ impl Serialize for PlanShape<'_> {
         if !self.0.unavailable.is_empty() {
             map.serialize_entry("Unavailable", &self.0.unavailable)?;
         }
-        for (action, _) in GROUPS {
+        for (action, _, _) in GROUPS {
             let rows: Vec<_> = shown(self.0, action).into_iter().map(row).collect();
             if !rows.is_empty() {
                 map.serialize_entry(&action, &rows)?;

@@ -1,9 +1,8 @@
 //! Repositories as `repolist` and `reposync` show them.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
+use super::columns::Columns;
 use crate::screen::{JsonShape, View};
 
 /// One repository.
@@ -20,24 +19,36 @@ pub struct RepoRow {
     pub enabled: bool,
 }
 
+/// Percent of the columns for id, name and status.
+const SHARES: [usize; 3] = [24, 50, 12];
+
 /// The table of `repolist`; no header if there is nothing to list.
-pub struct RepoTable(pub Vec<RepoRow>);
+pub struct RepoTable {
+    /// The repositories.
+    pub rows: Vec<RepoRow>,
+    /// As in [`super::packages::PackageList`].
+    pub folded: bool,
+}
 
 impl View for RepoTable {
-    fn text(&self, _: usize) -> String {
-        if self.0.is_empty() {
+    fn text(&self, screen: usize) -> String {
+        if self.rows.is_empty() {
             return String::new();
         }
-        let mut text = format!("{:<20}{:<41}{:<9}\n", "repo id", "repo name", "status");
-        for row in &self.0 {
-            let status = if row.enabled { "enabled" } else { "disabled" };
-            let _ = writeln!(text, "{:<19} {:<40} {status:<9}", row.id, row.name);
-        }
+        let heads = ["repo id", "repo name", "status"];
+        let status = |row: &RepoRow| if row.enabled { "enabled" } else { "disabled" };
+        let cells = |row: &RepoRow| [row.id.clone(), row.name.clone(), status(row).to_owned()];
+        let cells: Vec<_> = self.rows.iter().map(cells).collect();
+        let columns = Columns::of(&heads, &SHARES, cells.iter().map(|row| &row[..]), screen);
+        let columns = columns.folded(self.folded);
+        let mut text = String::new();
+        columns.put(&mut text, &heads.map(str::to_owned));
+        cells.iter().for_each(|row| columns.put(&mut text, row));
         text
     }
 
     fn json(&self) -> impl Serialize {
-        &self.0
+        &self.rows
     }
 }
 

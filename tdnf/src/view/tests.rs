@@ -1,12 +1,12 @@
-//! Snapshots of what commands show: as text, as JSON of version 1 and as the document of version
-//! 2. `INSTA_UPDATE=always` writes those that differ anew; where `CI` is set none is written.
+//! Snapshots of what commands show: as text of 80 and of 200 columns, as JSON of version 1 and as the
+//! document of version 2. `INSTA_UPDATE=always` writes those that differ anew; where `CI` is set none is written.
 
 use chrono::{DateTime, Local};
 use cli_kit::OutputMode;
 use rpm_catalog::ChangelogEntry;
-use rpm_repo::updateinfo::{Advisory, AdvisoryPackage};
+use rpm_repo::updateinfo::{Advisory, AdvisoryPackage, AdvisoryReference};
 
-use super::advisories::{AdvisoryCounts, AdvisoryInfo, AdvisoryList};
+use super::advisories::{AdvisoryCounts, AdvisoryDetails, AdvisoryInfo, AdvisoryList};
 use super::history::Transactions;
 use super::packages::{PackageInfo, PackageList, PackageMatches, PackageProviders, PackageRow};
 use super::repoquery::{PackageDetail, QueriedPackage, QueryResult};
@@ -20,19 +20,28 @@ use crate::note::Note;
 use crate::plan::PackageId;
 use crate::screen::{JsonShape, Screen, View};
 
-/// Both streams of all three shapes.
+/// Both streams of all three shapes; the text at both widths where that makes a difference.
 pub(crate) fn in_all_shapes(show: impl Fn(&Screen)) -> String {
     let shapes = [
-        ("text", JsonShape::None),
-        ("JSON 1", JsonShape::Bare),
-        ("JSON 2", JsonShape::Document),
+        ("text", JsonShape::None, 80),
+        ("text of 200 columns", JsonShape::None, 200),
+        ("JSON 1", JsonShape::Bare, 80),
+        ("JSON 2", JsonShape::Document, 80),
     ];
     let mut all = String::new();
-    for (name, shape) in shapes {
-        let screen = Screen::recording(OutputMode::default(), shape);
+    let mut before = None;
+    for (name, shape, columns) in shapes {
+        let mode = OutputMode {
+            columns: Some(columns),
+            ..OutputMode::default()
+        };
+        let screen = Screen::recording(mode, shape);
         show(&screen);
         screen.close(Some("command"), 0);
         let recorded = screen.recorded();
+        if before.replace(recorded.clone()).as_ref() == Some(&recorded) {
+            continue;
+        }
         all += &format!("== {name}\n{}", recorded.out);
         if !recorded.out.ends_with('\n') {
             all += "(no line break)\n";
@@ -84,8 +93,14 @@ fn rows() -> Vec<PackageRow> {
 #[test]
 fn packages() {
     let rows = rows();
-    insta::assert_snapshot!("list", shown(&PackageList(&rows)));
-    insta::assert_snapshot!("list_of_nothing", shown(&PackageList(&[])));
+    let list = |rows: &[PackageRow]| shown(&PackageList { rows, folded: true });
+    insta::assert_snapshot!("list", list(&rows));
+    insta::assert_snapshot!("list_of_nothing", list(&[]));
+    let long = PackageRow {
+        id: package(&"long-".repeat(12), 0),
+        ..rows[0].clone()
+    };
+    insta::assert_snapshot!("list_of_long_names", list(&[rows[0].clone(), long]));
     insta::assert_snapshot!("info", shown(&PackageInfo(&rows)));
     insta::assert_snapshot!("search", shown(&PackageMatches(&rows)));
     insta::assert_snapshot!("provides", shown(&PackageProviders(&rows)));
@@ -150,11 +165,11 @@ fn repositories() {
         name: format!("Repository {id}"),
         enabled,
     };
-    insta::assert_snapshot!(
-        "repolist",
-        shown(&RepoTable(vec![row("a", true), row("b", false)]))
-    );
-    insta::assert_snapshot!("repolist_of_nothing", shown(&RepoTable(Vec::new())));
+    let table = |rows| shown(&RepoTable { rows, folded: true });
+    insta::assert_snapshot!("repolist", table(vec![row("a", true), row("b", false)]));
+    insta::assert_snapshot!("repolist_of_nothing", table(Vec::new()));
+    let long = row(&"long-".repeat(8), true);
+    insta::assert_snapshot!("repolist_of_long_names", table(vec![row("a", true), long]));
     let copy = RepoCopy {
         repo: "a".into(),
         packages: 3,
@@ -185,7 +200,7 @@ fn history() {
         },
         HistoryEntry {
             id: 2,
-            command_line: "erase one".into(),
+            command_line: format!("erase -c /a/{} one", "long/".repeat(12)),
             timestamp: time,
             added: Vec::new(),
             removed: vec!["one-1-1.noarch".into()],
@@ -203,6 +218,7 @@ fn history() {
             done: &done,
             failed,
             info,
+            folded: true,
         });
         text.replace(&local(time, "%a %b %d %Y %H:%M"), "[Www Mmm dd yyyy HH]")
     };
@@ -217,6 +233,16 @@ fn advisories() {
         id: id.into(),
         kind: kind.into(),
         description: "What was wrong.".into(),
+        severity: "Important".into(),
+        references: ["cve", "bugzilla", "cve", "self", "cve", "cve"]
+            .into_iter()
+            .enumerate()
+            .map(|(number, kind)| AdvisoryReference {
+                kind: kind.into(),
+                id: format!("{}-2026-{number}", kind.to_uppercase()),
+                ..AdvisoryReference::default()
+            })
+            .collect(),
         updated: time.to_string(),
         packages: vec![AdvisoryPackage {
             name: "one".into(),
@@ -236,6 +262,7 @@ fn advisories() {
     insta::assert_snapshot!("updateinfo_summary", shown(&AdvisoryCounts(&all)));
     insta::assert_snapshot!("updateinfo_summary_of_nothing", shown(&AdvisoryCounts(&[])));
     insta::assert_snapshot!("updateinfo_list", shown(&AdvisoryList(&all)));
+    insta::assert_snapshot!("updateinfo_details", shown(&AdvisoryDetails(&all)));
     insta::assert_snapshot!("updateinfo_info", dated(shown(&AdvisoryInfo(&all))));
 }
 
@@ -266,6 +293,19 @@ fn remarks() {
         Note::Excluded(word(), "/etc/tdnf/tdnf.conf".into()),
         Note::NoDowngrade(word()),
         Note::NotFound(word()),
+        Note::NotInstalled(word()),
+        Note::FileNotInstalled(word()),
+        Note::HeldBack(word(), String::new()),
+        Note::HeldBack(word(), "the reason".into()),
+        Note::LeftOut(word(), "the reason".into()),
+        Note::NothingNewer(word()),
+        Note::AllNewest(None),
+        Note::AllNewest(Some("/etc/tdnf/tdnf.conf".into())),
+        Note::AllOldest,
+        Note::InStep,
+        Note::BuildDepsThere,
+        Note::AllNeeded,
+        Note::LeftOver(vec![word(), "other".into()]),
         Note::NoSameVersion(word()),
     ];
     insta::assert_snapshot!("notes", in_all_shapes(|screen| notes::show(screen, &all)));

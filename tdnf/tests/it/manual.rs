@@ -60,12 +60,27 @@ fn install_puts_everything_in_place() {
     pages::write(&pages_dir).expect("pages can be written");
     let destination = dir.path().join("dest");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // The other tools and what is made with them are empty files here: tests of theirs look into those.
+    let programs = dir.path().join("programs");
+    fs::create_dir(&programs).expect("ours");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tdnf"), programs.join("tdnf")).expect("ours");
+    for tool in ["repo-tools", "mirror-sync"] {
+        fs::write(programs.join(tool), "").expect("ours");
+        for file in [
+            format!("{tool}.1"),
+            format!("{tool}.bash"),
+            format!("_{tool}"),
+        ] {
+            fs::write(pages_dir.join(file), "").expect("ours");
+        }
+    }
+    fs::write(pages_dir.join("createrepo_c.bash"), "").expect("ours");
     let install = |word: &str| {
         let output = Command::new("bash")
             .arg(root.join("dev"))
             .arg("install")
             .arg(format!("{word}{}", destination.display()))
-            .env("TDNF_BINARY", env!("CARGO_BIN_EXE_tdnf"))
+            .env("TDNF_PROGRAMS", &programs)
             .env("TDNF_MAN_PAGES", &pages_dir)
             .output()
             .expect("bash runs");
@@ -93,9 +108,41 @@ fn install_puts_everything_in_place() {
         "etc/tdnf/automatic.conf",
         "etc/tdnf/pluginconf.d/tdnfmetalink.conf",
         "etc/motdgen.d/02-tdnf-updateinfo.sh",
+        "usr/bin/repo-tools",
+        "usr/bin/createrepo_c",
+        "usr/bin/sqliterepo",
+        "usr/bin/mirror-sync",
+        "usr/share/man/man1/repo-tools.1",
+        "usr/share/man/man1/mirror-sync.1",
+        "usr/share/bash-completion/completions/yum",
+        "usr/share/bash-completion/completions/createrepo_c",
+        "usr/share/bash-completion/completions/mirror-sync",
+        "usr/share/fish/vendor_completions.d/yum.fish",
+        "usr/share/zsh/site-functions/_repo-tools",
+        "usr/lib/systemd/system/mirror-sync.timer",
+        "usr/share/doc/mirror-sync/mirror-sync.toml",
+        "usr/share/doc/tdnf/example.repo",
     ] {
         assert!(has(name), "{name} is missing");
     }
+    // The pages that units name.
+    let units = fs::read_dir(destination.join("usr/lib/systemd/system")).expect("installed");
+    let mut named = 0;
+    for unit in units {
+        let text = fs::read_to_string(unit.expect("readable").path()).expect("text");
+        for page in text
+            .lines()
+            .filter_map(|line| line.strip_prefix("Documentation=man:"))
+        {
+            let (page, section) = page.trim_end_matches(')').split_once('(').expect("name(N)");
+            assert!(
+                has(&format!("usr/share/man/man{section}/{page}.{section}")),
+                "{page}"
+            );
+            named += 1;
+        }
+    }
+    assert!(named > 4, "{named}");
     let history = destination.join("usr/lib/tdnf/tdnf-history-util");
     assert!(history.exists(), "the link leads to the program");
     // What the administrator wrote stays.

@@ -142,7 +142,7 @@ impl CacheFile {
                 (known, fresh)
             };
             if !parts.text.starts_with(known) {
-                return Err(self.unusable("it was made by another libsolv"));
+                return Err(self.unusable("it was made by another version"));
             }
             Ok(if fresh {
                 let hashes = parts.hashes(self)?;

@@ -15,8 +15,9 @@ use rpm_solv::SolvableId;
 
 use super::Command;
 use super::operands::{Operand, Operands};
+use super::query::tell_unknown;
 use crate::args::options::{self, QueryOptions, SelectOptions, of};
-use crate::error::{Code, Outcome};
+use crate::error::{Code, Failure, Outcome};
 use crate::session::{Freshness, LoadedRepo, Packages, Session};
 use crate::view::repoquery::{PackageDetail, QueriedPackage, QueryResult};
 use rpm_catalog::ChangelogEntry;
@@ -132,8 +133,11 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         format::check(format)?;
     }
     let scope = select::QueryScope::of(session)?;
-    if words.len() > 1 {
-        return Err(Code::CLI_INVALID_ARGUMENT.into());
+    if let [_, surplus @ ..] = words
+        && !surplus.is_empty()
+    {
+        let line = format!("repoquery takes one package: {} is more", surplus.join(" "));
+        return Err(Failure::because(Code::CLI_INVALID_ARGUMENT, line));
     }
     let sources = if scope.needs_repositories() {
         session.sources(query.parts(), Freshness::WhenExpired)?
@@ -141,7 +145,8 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         Vec::new()
     };
     let mut packages = session.packages(sources)?;
-    let chosen = select::choose(session, &mut packages, scope, words.first())?;
+    let (chosen, unknown) = select::choose(session, &mut packages, scope, words)?;
+    tell_unknown(session, unknown.as_ref());
     if chosen.is_empty() {
         return Err(Code::NO_DATA.into());
     }

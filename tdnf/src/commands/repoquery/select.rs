@@ -9,7 +9,7 @@ use rpm_solv::{SelectFlags, SolvableId};
 use super::DEPS;
 use crate::change;
 use crate::commands::list::{changes, in_order, keep};
-use crate::commands::query::select;
+use crate::commands::query::select_all;
 use crate::error::{Failure, Outcome};
 use crate::session::{Packages, Session};
 
@@ -65,19 +65,16 @@ impl QueryScope {
     }
 }
 
-/// The packages in list order.
+/// The packages in list order, and what is to be told about words that name nothing.
 pub(super) fn choose(
     session: &Session<'_>,
     packages: &mut Packages,
     scope: QueryScope,
-    spec: Option<&String>,
-) -> Outcome<Vec<SolvableId>> {
-    let named: Vec<SolvableId> = match spec {
-        None => packages.pool.solvables().collect(),
-        Some(spec) => {
-            let selection = select(session, packages, spec, SelectFlags::WITH_SOURCE)?;
-            selection.solvables().to_vec()
-        }
+    words: &[String],
+) -> Outcome<(Vec<SolvableId>, Option<Failure>)> {
+    let (named, unknown) = match words {
+        [] => (packages.pool.solvables().collect(), None),
+        words => select_all(session, packages, words, SelectFlags::WITH_SOURCE)?,
     };
     let mut chosen = in_scope(session, packages, scope, named)?;
     let typed = &session.args.options;
@@ -94,7 +91,8 @@ pub(super) fn choose(
             chosen.retain(|id| found.contains(id));
         }
     }
-    Ok(in_order(packages, chosen))
+    let chosen: BTreeSet<SolvableId> = chosen.into_iter().collect();
+    Ok((in_order(packages, chosen), unknown))
 }
 
 fn in_scope(

@@ -27,7 +27,7 @@ use super::{Refusal, options, path};
 
 const CONFIG_FILE: &str = "/etc/tdnf/automatic.conf";
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 tdnf-automatic help:
 tdnf-automatic [{-c|--conf config-file}(optional)] [{-i|--install}] [{-n|--notify}] [{-t|--timer}] [{-h|--help}] [{-v|--version}]
 

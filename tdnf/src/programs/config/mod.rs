@@ -15,7 +15,7 @@ use file::IniFile;
 
 use super::{Refusal, options, path};
 
-const USAGE: &str = "\
+pub(super) const USAGE: &str = "\
 Usage: tdnf-config [-c CONFIG] [-f REPOFILE] [-j] COMMAND ...
 
     create REPO KEY=VALUE...        make a repository, in a file of its own or in REPOFILE

@@ -348,10 +348,10 @@ fn keys_of_setopt_are_known() {
         assert_eq!(said.err, "", "{known}");
     }
     for (unknown, line) in [
-        ("strange=1", "WARNING: --setopt: unknown key 'strange'\n"),
+        ("strange=1", "warning: --setopt: unknown key 'strange'\n"),
         (
             "snapshotime=1",
-            "WARNING: --setopt: unknown key 'snapshotime': did you mean 'snapshottime'?\n",
+            "warning: --setopt: unknown key 'snapshotime': did you mean 'snapshottime'?\n",
         ),
     ] {
         let said = site.run(&[&format!("--setopt={unknown}"), "list"]).ok();

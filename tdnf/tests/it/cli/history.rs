@@ -125,7 +125,10 @@ fn history_undoes_repeats_and_rolls_back() {
     site.run(&["-y", "history", "rollback", "1"]).ok();
     assert!(site.rpm_names().is_empty());
     let ran = site.run(&["-y", "history", "rollback", "1"]).ok();
-    assert_eq!(ran.err, "Nothing to do.\n");
+    assert_eq!(
+        ran.err,
+        "all packages are as they would be afterwards\nNothing to do.\n"
+    );
     site.run(&["-y", "history", "redo", "2"]).ok();
     assert_eq!(
         site.run(&["repoquery", "--userinstalled"]).ok().out,

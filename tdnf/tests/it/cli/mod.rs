@@ -28,6 +28,7 @@ mod silence;
 mod snapshottime;
 mod solved;
 mod sources;
+mod told;
 mod updateinfo;
 mod vendors;
 mod weak;

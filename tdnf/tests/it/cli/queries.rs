@@ -90,8 +90,18 @@ fn search_and_provides_find_by_text_and_capability() {
             .ends_with("alpha-1.0-1.noarch : test of alpha\nRepo\t : test\n"),
         "{ran:?}"
     );
+    let ran = site.run(&["provides", "nosuch", "beta", "neither"]).ok();
+    assert_eq!(
+        ran.err,
+        "nothing provides nosuch\nnothing provides neither\n"
+    );
+    assert!(
+        ran.out
+            .ends_with("beta-1-1.noarch : test of beta\nRepo\t : test\n"),
+        "{ran:?}"
+    );
     let ran = site.run(&["provides", "nosuch"]).ok();
-    assert_eq!(ran.err, "No data available\n");
+    assert_eq!(ran.err, "nothing provides nosuch\nNo data available\n");
     site.run(&["provides"])
         .fails(139, "Error(907) : Need an item to match.");
 }

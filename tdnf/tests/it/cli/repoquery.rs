@@ -43,10 +43,18 @@ fn repoquery_selects() {
         assert_eq!(out(&[option, capability]), found, "{option} {capability}");
     }
     let ran = site.run(&["repoquery", "nosuch"]).ok();
-    assert_eq!(ran.err, "No data available\n");
+    assert_eq!(
+        ran.err,
+        "nosuch package not found or not installed\n\
+         Hint: look for it: `tdnf search nosuch`, `tdnf provides nosuch`\nNo data available\n"
+    );
     assert_eq!(site.run(&["-j", "repoquery", "nosuch"]).ok().out, "");
-    site.run(&["repoquery", "a", "b"])
-        .fails(134, "Error(902) : Invalid argument.");
+    let two = site.run(&["repoquery", "a", "b"]);
+    let two = two.fails(134, "Error(902) : Invalid argument.");
+    assert!(
+        two.err.contains("repoquery takes one package: b is more"),
+        "{two:?}"
+    );
     site.run(&["repoquery", "--extras", "--installed"])
         .fails(86, "Error(1622) : Invalid argument");
 }

@@ -141,7 +141,10 @@ fn builddeps_are_installed() {
     assert_eq!(site.rpm_names(), ["lib-1", "tool-1"]);
     let file = source.display().to_string();
     let ran = site.run(&["-y", "--builddeps", "install", &file]).ok();
-    assert_eq!(ran.err, "Nothing to do.\n");
+    assert_eq!(
+        ran.err,
+        "what it takes to build this is installed\nNothing to do.\n"
+    );
     // They count as asked for.
     assert!(
         site.run(&["-y", "autoremove"])

@@ -51,7 +51,7 @@ fn advisories_about_what_is_installed() {
     site.run(&["-y", "--refresh", "install", "alpha=1.0"]).ok();
     let out = |words: &[&str]| site.run(&[&["-q", "updateinfo"], words].concat()).ok().out;
     assert_eq!(out(&[]), "1 Security notice(s)\n1 Bugfix notice(s)\n");
-    let security = "patch:SEC-2 Security alpha-2.0-1.noarch.rpm\n";
+    let security = "patch:SEC-2 Security alpha-2.0-1.noarch.rpm 7.5\n";
     let bugfix = "patch:BUG-1 Bugfix alpha-2.0-1.noarch.rpm\n";
     assert_eq!(out(&["list"]), format!("{bugfix}{security}"));
     assert_eq!(out(&["--list", "alpha"]), format!("{bugfix}{security}"));
@@ -66,7 +66,7 @@ fn advisories_about_what_is_installed() {
     assert_eq!(
         out(&["info", "--security"]),
         "       Name : alpha-2.0-1.noarch.rpm\n  Update ID : patch:SEC-2\n       \
-         Type : Security\n    Updated : Tue Jun  2 12:00:00 2020\nNeeds Reboot: 1\n\
+         Type : Security\n   Severity : 7.5\n    Updated : Tue Jun  2 12:00:00 2020\nNeeds Reboot: 1\n\
          Description : a security fix\n"
     );
     assert_eq!(

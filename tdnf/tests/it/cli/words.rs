@@ -174,7 +174,10 @@ fn distrosync_reinstall_changed_takes_what_the_repository_has_now() {
     site.add(&changed);
     testkit::rpm::createrepo::<&str>(&site.path("repo"), &[]);
     let same = site.run(&["--refresh", "-y", "distro-sync"]).ok();
-    assert_eq!(same.err, "Nothing to do.\n", "{same:?}");
+    assert_eq!(
+        same.err, "what is installed is what the repositories offer\nNothing to do.\n",
+        "{same:?}"
+    );
     let option = "--setopt=distrosync_reinstall_changed=1";
     let ran = site.run(&[option, "-y", "distro-sync"]).ok();
     assert!(ran.out.contains("Reinstalling:"), "{ran:?}");
@@ -196,7 +199,7 @@ fn keys_of_a_repository_take_effect() {
     let ran = site.run(&["provides", "/opt/alpha"]).ok();
     assert_eq!(
         (ran.out.as_str(), ran.err.as_str()),
-        ("", "No data available\n")
+        ("", "nothing provides /opt/alpha\nNo data available\n")
     );
     site.run(&["repoquery", "--changelogs", "alpha"]).ok();
     // A login goes to the server that is named.
@@ -313,9 +316,9 @@ fn variables_of_the_release_and_of_dnf() {
     assert_eq!(shown(&[]), format!("v 44 44 tdnf {arch}"));
 }
 
-/// Bars on a terminal, and no colours, whether NO_COLOR asks for it or not.
+/// Bars on a terminal; colours in the first words of talk alone, and none where NO_COLOR asks for that.
 #[test]
-fn a_terminal_gets_bars_without_colours() {
+fn a_terminal_gets_bars_and_few_colours() {
     if unprivileged() {
         return;
     }
@@ -345,11 +348,23 @@ fn a_terminal_gets_bars_without_colours() {
         assert!(output.status.success(), "{text}");
         assert!(text.contains("100% ["), "a bar: {text:?}");
         assert!(text.contains("\nInstalling:\r\nalpha "), "{text:?}");
+        let colours = match no_color {
+            Some(_) => 0,
+            None => {
+                let warnings = text.matches("\u{1b}[33mwarning:\u{1b}[0m ").count();
+                assert!(warnings > 0, "{text:?}");
+                2 * warnings
+            }
+        };
         // Sequences that end with m set colours and weights.
-        for sequence in text.split("\u{1b}[").skip(1) {
+        let ends = text.split("\u{1b}[").skip(1).map(|sequence| {
             let end = sequence.find(|c: char| c.is_ascii_alphabetic());
-            let end = end.and_then(|at| sequence[at..].chars().next());
-            assert_ne!(end, Some('m'), "{text:?}");
-        }
+            end.and_then(|at| sequence[at..].chars().next())
+        });
+        assert_eq!(
+            ends.filter(|end| *end == Some('m')).count(),
+            colours,
+            "{text:?}"
+        );
     }
 }

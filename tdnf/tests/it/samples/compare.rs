@@ -22,7 +22,8 @@ pub(super) fn differences(stage: &Stage, sample: &Sample, done: &Run) -> Vec<Str
     }
     let expected = stage
         .here(&sample.out)
-        .replace("\n. Please check", ". Please check");
+        .replace("\n. Please check", ". Please check")
+        .replace("Warning: ", "warning: ");
     let expected = match sample.command.contains("--version") {
         true => expected.replace("3.6.0", tdnf::VERSION),
         false => expected,
@@ -31,8 +32,15 @@ pub(super) fn differences(stage: &Stage, sample: &Sample, done: &Run) -> Vec<Str
     let twice = "RefreshCache success...\n".repeat(2);
     let expected = expected.replace(&twice, &twice[twice.len() / 2..]);
     let sets = sample.command.contains("updateinfo");
-    let wanted = canonical(&sizes_of_here(stage, &expected), sets);
-    let found = canonical(&done.out, sets);
+    let mut wanted = plan_table(canonical(&sizes_of_here(stage, &expected), sets));
+    let out = without_severity(&unfolded(&done.out));
+    let mut found = plan_table(canonical(&out, sets));
+    if sample.command.contains("search") {
+        // The C program shows a package for each version of it, in the order of the repository.
+        for lines in [&mut wanted, &mut found] {
+            each_once(lines);
+        }
+    }
     if wanted != found && !same_help(&wanted, &found) {
         lines.push("stdout:".to_owned());
         lines.extend(diff(&wanted, &found));
@@ -41,7 +49,8 @@ pub(super) fn differences(stage: &Stage, sample: &Sample, done: &Run) -> Vec<Str
         let expected = stage
             .here(&sample.err)
             .replace("\n. Please check", ". Please check")
-            .replace("depenfdencies", "dependencies");
+            .replace("depenfdencies", "dependencies")
+            .replace("WARNING: ", "warning: ");
         lines.extend(talk(&without_internals(&expected), done));
     }
     lines
@@ -111,18 +120,20 @@ fn talk(expected: &str, done: &Run) -> Vec<String> {
 
 /// What we may add to a success.
 fn is_explanation(line: &str) -> bool {
-    let words = [
-        "warning: ",
-        "WARNING: ",
-        "Hint: ",
-        "Error: ",
-        "User id",
-        "Fingerprint",
-    ];
+    let words = ["warning: ", "Hint: ", "Error: ", "User id", "Fingerprint"];
     let known = [
         " package not found or not installed",
         " is excluded (--exclude",
         " names are excluded",
+        // Why there is nothing to do, and what a removal leaves.
+        "nothing provides ",
+        "nothing newer ",
+        "nothing older ",
+        "what is installed is what the repositories offer",
+        "all packages are as they would be afterwards",
+        "what it takes to build this is installed",
+        "every installed package was asked for or is needed by another one",
+        "nothing needs these any more: ",
     ];
     words.iter().any(|word| line.starts_with(word)) || known.iter().any(|word| line.contains(word))
 }
@@ -223,6 +234,113 @@ fn canonical(text: &str, sets: bool) -> Vec<String> {
         lines.pop();
     }
     sort_rows(lines)
+}
+
+/// What a search finds, each package once.
+fn each_once(lines: &mut Vec<String>) {
+    lines.sort();
+    lines.dedup();
+    for line in lines {
+        if let Ok(Value::Array(mut rows)) = serde_json::from_str(line) {
+            rows.sort_by_key(Value::to_string);
+            rows.dedup();
+            *line = Value::Array(rows).to_string();
+        }
+    }
+}
+
+/// Advisories without what the C program does not tell: severity, CVEs and bugs.
+fn without_severity(text: &str) -> String {
+    let labels = ["Severity :", "CVEs :", "Bugs :"];
+    let lines = text.lines().filter(|line| {
+        let line = line.trim_start();
+        !labels.iter().any(|label| line.starts_with(label))
+    });
+    let lines = lines.map(|line| match line.starts_with("patch:") {
+        true => line.split(' ').take(3).collect::<Vec<_>>().join(" "),
+        false => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The groups of a plan as the C program heads them.
+const GROUPS: [&str; 6] = [
+    "Installing",
+    "Upgrading",
+    "Downgrading",
+    "Removing",
+    "Reinstalling",
+    "Obsoleting",
+];
+
+/// The group that a line heads: ours parts what was asked for from what comes along.
+fn group_of(line: &str) -> Option<&'static str> {
+    let parts = [
+        "",
+        " dependencies",
+        " weak dependencies",
+        " dependent packages",
+        " unused dependencies",
+    ];
+    let heads = |group: &&&str| {
+        let part = line
+            .strip_prefix(**group)
+            .and_then(|rest| rest.strip_suffix(':'));
+        part.is_some_and(|part| parts.contains(&part))
+    };
+    GROUPS.iter().find(heads).copied()
+}
+
+/// Rows of a plan that stand in two lines as one.
+fn unfolded(text: &str) -> String {
+    match text.contains("\nPackages: ") {
+        true => text.replace("\n    ", " "),
+        false => text.to_owned(),
+    }
+}
+
+/// The table of a plan as its groups with their packages: name, architecture, version, repository and
+/// sizes. The C program repeats its totals for each group and lists what is obsoleted under the
+/// removals, too; ours has a head, one total and remarks behind the rows.
+fn plan_table(lines: Vec<String>) -> Vec<String> {
+    let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut rest = Vec::new();
+    let mut group = None;
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        let is_total = [
+            "Total installed size: ",
+            "Total download size: ",
+            "Total freed size: ",
+            "Packages: ",
+        ];
+        if let Some(head) = group_of(&line) {
+            group = Some(head);
+        } else if let (Some(group), [_, _, _, _, own, size, ..]) = (group, words.as_slice())
+            && is_size(own)
+            && is_size(size)
+        {
+            groups.entry(group).or_default().push(words[..6].join(" "));
+        } else if !is_total.iter().any(|total| line.starts_with(total))
+            && line != "Package Arch Version Repo Size Download"
+        {
+            group = group.filter(|_| line.is_empty());
+            rest.push(line);
+        }
+    }
+    let obsoleted = groups.get("Obsoleting").cloned().unwrap_or_default();
+    if let Some(removed) = groups.get_mut("Removing") {
+        removed.retain(|row| !obsoleted.contains(row));
+    }
+    if !groups.is_empty() {
+        rest.retain(|line| !line.is_empty());
+    }
+    for (group, mut rows) in groups.into_iter().filter(|(_, rows)| !rows.is_empty()) {
+        rows.sort();
+        rest.push(group.to_owned());
+        rest.append(&mut rows);
+    }
+    rest
 }
 
 /// Packages of the test repository whose scriptlets print.
