@@ -89,6 +89,13 @@ fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
     }
     keep_primary(run, &set)?;
     let (packages, refused) = upstream::list(&set)?;
+    repo.elsewhere = packages.iter().any(|package| package.base.is_some());
+    if repo.elsewhere && repo.section.select.is_everything() {
+        let id = &repo.id;
+        run.printer.err(&format!(
+            "{id}: upstream's packages lie elsewhere (xml:base): the metadata are made here, where they lie in the mirror"
+        ));
+    }
     Ok(UpstreamNews::New(Upstream {
         set,
         packages,

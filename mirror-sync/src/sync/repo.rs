@@ -29,6 +29,8 @@ pub(super) struct Repo {
     pub(super) selection: String,
     /// How often upstream was asked once more because files of its set were missing.
     pub(super) looked_again: u32,
+    /// Whether upstream's packages lie elsewhere (`xml:base`), by its metadata.
+    pub(super) elsewhere: bool,
     pub(super) report: RepoReport,
 }
 
@@ -54,6 +56,7 @@ impl Repo {
             state: RepoState::default(),
             selection: String::new(),
             looked_again: 0,
+            elsewhere: false,
             report: RepoReport {
                 id: id.to_owned(),
                 ..RepoReport::default()
@@ -97,8 +100,10 @@ impl Repo {
         Ok(digest_text(&digest))
     }
 
+    /// Whether the metadata are made here: upstream's name packages that are left out, or send clients to places that
+    /// are not the mirror's.
     pub(super) fn made_here(&self) -> bool {
-        !self.section.select.is_everything()
+        self.elsewhere || !self.section.select.is_everything()
     }
 
     /// Whether a record of upstream's index is wanted as a file.

@@ -10,6 +10,7 @@ mod guards;
 mod guide;
 mod lab;
 mod log;
+mod made;
 mod requests;
 mod scene;
 mod selection;

@@ -204,10 +204,13 @@ pub(crate) fn package_of(name: &str, version: &str, lines: &str, bytes: usize) -
 
 /// The tdnf of this checkout, if it was built.
 pub(crate) fn tdnf() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_BIN_EXE_mirror-sync")).with_file_name("tdnf");
     let named = std::env::var_os("TDNF_RELEASE_BINARY").map(PathBuf::from);
-    named
-        .into_iter()
-        .chain([beside])
-        .find(|path| path.is_file())
+    let named = named.filter(|path| path.is_file());
+    named.or_else(|| beside("tdnf"))
+}
+
+/// Another program of this checkout, if it was built.
+pub(crate) fn beside(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_BIN_EXE_mirror-sync")).with_file_name(name);
+    path.is_file().then_some(path)
 }

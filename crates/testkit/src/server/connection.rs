@@ -1,10 +1,14 @@
 //! One connection: reads requests, answers them as the script says.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
 
 use super::{Answer, Seen, Shared, hold};
 
@@ -177,7 +181,8 @@ fn content(shared: &Shared, seen: &Seen, answer: &Answer) -> Option<Content> {
     let (body, stamp) = match &answer.body {
         Some(body) => (body.clone(), (0, body.len() as u64)),
         None => {
-            let path = shared.root.join(seen.path.trim_start_matches('/'));
+            let name: Vec<u8> = percent_decode_str(seen.path.trim_start_matches('/')).collect();
+            let path = shared.root.join(OsString::from_vec(name));
             let about = std::fs::metadata(&path)
                 .ok()
                 .filter(|about| about.is_file())?;
