@@ -25,8 +25,8 @@ const MAX_JUDGES: usize = 8;
 pub(crate) struct FetchJob {
     pub(crate) repo: String,
     pub(crate) path: String,
-    /// URLs, preferred first.
-    pub(crate) urls: Vec<String>,
+    /// URLs, preferred first; or why it may not be fetched.
+    pub(crate) urls: FileUrls,
     /// Bytes.
     pub(crate) size: Option<u64>,
     /// Digest: its name in the store.
@@ -55,12 +55,13 @@ impl FetchJob {
     }
 }
 
-/// URLs of a file of a repository; an `xml:base` that may not be followed gives none, and the file
-/// is then named as one that cannot be had.
-pub(crate) fn urls(set: &MetadataSet, path: &str, base: Option<&str>) -> Vec<String> {
-    let href = Href::parse(path).ok();
-    let urls = href.and_then(|href| set.urls_of(&href, base).ok());
-    urls.unwrap_or_default()
+/// URLs of a file, or why it is not to be followed.
+pub(crate) type FileUrls = std::result::Result<Vec<String>, String>;
+
+/// URLs of a file of a repository; an `xml:base` that may not be followed gives none.
+pub(crate) fn urls(set: &MetadataSet, path: &str, base: Option<&str>) -> FileUrls {
+    let href = Href::parse(path).map_err(|error| error.to_string())?;
+    set.urls_of(&href, base).map_err(|error| error.to_string())
 }
 
 /// What a transfer brought.
@@ -118,6 +119,13 @@ impl Fetcher<'_> {
                 there.push(job);
                 continue;
             }
+            let urls = match &job.urls {
+                Ok(urls) => urls.clone(),
+                Err(why) => {
+                    done.failed.push((job.repo, job.path, why.clone()));
+                    continue;
+                }
+            };
             // Two repositories that list the same content share one transfer.
             let key = crate::store::digest_text(&job.digest);
             let id = ids
@@ -125,13 +133,15 @@ impl Fetcher<'_> {
                 .or_insert_with(|| format!("{}/{}", job.repo, job.path));
             let known = by_id.entry(id.clone()).or_default();
             if known.is_empty() {
-                wanted.push(wanted_file(id, &key, &job, &partial));
+                wanted.push(wanted_file(id, &key, &job, urls, &partial));
             }
             known.push(job);
         }
         let failed = Mutex::new(Vec::new());
         let summary = self.work(wanted, there, &by_id, &failed)?;
-        done.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let failed = failed.into_inner();
+        done.failed
+            .extend(failed.unwrap_or_else(PoisonError::into_inner));
         done.bytes = summary.bytes;
         done.requests = summary.requests;
         done.limit =
@@ -263,13 +273,19 @@ impl Fetcher<'_> {
     }
 }
 
-fn wanted_file(id: &str, key: &str, job: &FetchJob, partial: &Path) -> FileRequest {
+fn wanted_file(
+    id: &str,
+    key: &str,
+    job: &FetchJob,
+    urls: Vec<String>,
+    partial: &Path,
+) -> FileRequest {
     FileRequest {
         size: job.size,
         digest: Some(job.digest),
         priority: job.priority,
         access: Arc::clone(&job.access),
-        ..FileRequest::new(id, job.urls.clone(), partial.join(key.replace(':', "-")))
+        ..FileRequest::new(id, urls, partial.join(key.replace(':', "-")))
     }
 }
 

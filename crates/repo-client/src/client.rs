@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::dns::NameResolver;
 use crate::error::{Cause, Error, Result};
 use crate::limit::Limiter;
-use crate::options::{Access, ClientOptions, Proxy, Route, Tls};
+use crate::options::{Access, ClientOptions, Route, Tls};
 use crate::redact::redact;
 use crate::tls;
 
@@ -208,26 +208,42 @@ impl Client {
             .map_err(|e| Cause::Broken(e.without_url().to_string()))
     }
 
+    fn route<'r>(&'r self, own: &'r Route) -> &'r Route {
+        match own {
+            Route::Common => &self.options.proxy,
+            own => own,
+        }
+    }
+
+    /// A failure to connect names the proxy, if the configuration names one: it was not the server that failed.
+    pub(crate) fn blaming_proxy(&self, route: &Route, cause: Cause) -> Cause {
+        match (self.route(route), cause) {
+            (Route::Through(proxy), Cause::Connect(why)) => {
+                Cause::Connect(format!("proxy {}: {why}", redact(&proxy.url)))
+            }
+            (_, cause) => cause,
+        }
+    }
+
     fn proxies(&self, route: &Route) -> std::result::Result<Vec<reqwest::Proxy>, Cause> {
         let bad = |e: reqwest::Error| Cause::Proxy(e.without_url().to_string());
-        let proxy = match route {
+        match self.route(route) {
             Route::Direct => return Ok(Vec::new()),
-            Route::Through(proxy) => Some(proxy),
-            Route::Common => self.options.proxy.as_ref(),
-        };
-        if let Some(Proxy {
-            url,
-            username,
-            password,
-        }) = proxy
-        {
-            let mut proxy = reqwest::Proxy::all(url.as_str()).map_err(bad)?;
-            if let (Some(user), Some(password)) = (username, password) {
-                proxy = proxy.basic_auth(user, password);
+            Route::Through(named) => {
+                speakable(&named.url)?;
+                let mut proxy = reqwest::Proxy::all(named.url.as_str()).map_err(bad)?;
+                if let (Some(user), Some(password)) = (&named.username, &named.password) {
+                    proxy = proxy.basic_auth(user, password);
+                }
+                return Ok(vec![proxy]);
             }
-            return Ok(vec![proxy]);
+            Route::Common => {}
         }
         let env = &self.options.proxy_environment;
+        let except = env.no_proxy.iter().flat_map(|list| list.split(','));
+        if except.map(str::trim).any(|host| host == "*") {
+            return Ok(Vec::new());
+        }
         let skip = || env.no_proxy.as_deref().and_then(NoProxy::from_string);
         type NewProxy = fn(String) -> reqwest::Result<reqwest::Proxy>;
         let named: [(_, NewProxy); 3] = [
@@ -237,9 +253,22 @@ impl Client {
         ];
         let filled = named.into_iter().filter_map(|(url, new)| {
             let url = url.clone().filter(|url| !url.is_empty())?;
+            if let Err(cause) = speakable(&url) {
+                return Some(Err(cause));
+            }
             Some(new(url).map_err(bad).map(|proxy| proxy.no_proxy(skip())))
         });
         filled.collect()
+    }
+}
+
+/// Fails for a proxy that is spoken to in another way than ours; without scheme it is http.
+fn speakable(proxy: &str) -> std::result::Result<(), Cause> {
+    match proxy.split_once("://") {
+        None | Some(("http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h", _)) => Ok(()),
+        Some((other, _)) => Err(Cause::Proxy(format!(
+            "cannot speak {other} to a proxy: only http, https and socks5"
+        ))),
     }
 }
 

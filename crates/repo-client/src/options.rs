@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
+use rpm_repo::config::Secret;
 
 /// Time limit for a connection, and for silence, when the configuration names none.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,8 +29,8 @@ pub const CA_BUNDLES: [&str; 5] = [
 pub struct ClientOptions {
     /// `User-Agent` header.
     pub user_agent: String,
-    /// `proxy=` of tdnf.conf, for every repository; then the environment is not looked at.
-    pub proxy: Option<Proxy>,
+    /// The way of every repository that has none of its own: `proxy=` of tdnf.conf, or as the environment says.
+    pub proxy: Route,
     /// Proxy variables of the environment, read by the caller.
     pub proxy_environment: ProxyEnvironment,
     /// CA bundle files tried in order; empty means [`CA_BUNDLES`].
@@ -53,13 +54,29 @@ pub struct Proxy {
 /// Which way a repository's servers are reached.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub enum Route {
-    /// As [`ClientOptions`] say.
+    /// As all go: [`ClientOptions::proxy`], else by the environment.
     #[default]
     Common,
     /// Without a proxy: `proxy=_none_`.
     Direct,
-    /// By a proxy of the repository's own.
+    /// By a proxy that the configuration names.
     Through(Proxy),
+}
+
+impl Route {
+    /// What the keys `proxy`, `proxy_username` and `proxy_password` say.
+    pub fn of(url: Option<&str>, username: Option<&Secret>, password: Option<&Secret>) -> Self {
+        let exposed = |secret: &Secret| secret.expose().to_owned();
+        match url {
+            None => Self::Common,
+            Some("_none_") => Self::Direct,
+            Some(url) => Self::Through(Proxy {
+                url: url.to_owned(),
+                username: username.map(exposed),
+                password: password.map(exposed),
+            }),
+        }
+    }
 }
 
 /// The environment's proxy variables, as strings.

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
 
 use reqwest::{Certificate, Identity};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{AlertDescription, CertificateError, InconsistentKeys, RootCertStore};
@@ -92,7 +92,7 @@ pub(crate) fn identity(tls: &Tls) -> Result<Option<Identity>, Cause> {
 }
 
 /// Whether a key is that of a certificate, and both can be used: the library says no more than "builder error".
-fn fits(pem: &[u8], key: &[u8], (cert_file, key_file): (&Path, &Path)) -> Result<(), String> {
+fn fits(cert: &[u8], key: &[u8], (cert_file, key_file): (&Path, &Path)) -> Result<(), String> {
     let (cert_name, key_name) = (cert_file.display(), key_file.display());
     if key.windows(9).any(|word| word == b"ENCRYPTED") {
         return Err(format!(
@@ -100,9 +100,13 @@ fn fits(pem: &[u8], key: &[u8], (cert_file, key_file): (&Path, &Path)) -> Result
         ));
     }
     let key = PrivateKeyDer::from_pem_slice(key)
-        .map_err(|e| format!("{key_name}: no private key: {e}"))?;
-    let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certs = certs.map_err(|e| format!("{cert_name}: {e}"))?;
+        .map_err(|e| format!("{key_name}: {}", unread(&e, "private key", key)))?;
+    let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(cert).collect();
+    let certs = certs.and_then(|certs| match certs.is_empty() {
+        true => Err(pem::Error::NoItemsFound),
+        false => Ok(certs),
+    });
+    let certs = certs.map_err(|e| format!("{cert_name}: {}", unread(&e, "certificate", cert)))?;
     let key = rustls::crypto::ring::sign::any_supported_type(&key)
         .map_err(|e| format!("{key_name}: {e}"))?;
     match CertifiedKey::new(certs, key).keys_match() {
@@ -115,6 +119,40 @@ fn fits(pem: &[u8], key: &[u8], (cert_file, key_file): (&Path, &Path)) -> Result
              (openssl x509 -req makes one with -extfile)"
         )),
         Err(error) => Err(format!("{cert_name}: {error}")),
+    }
+}
+
+/// Why a file of ours gives no certificate or key.
+fn unread(error: &pem::Error, what: &str, data: &[u8]) -> String {
+    match error {
+        // The outermost sequence of DER.
+        pem::Error::NoItemsFound if data.first() == Some(&0x30) => {
+            format!(
+                "no {what} in it as PEM: it seems to be DER (openssl reads that with -inform DER and writes PEM)"
+            )
+        }
+        pem::Error::NoItemsFound => format!("no {what} in it"),
+        pem::Error::MissingSectionEnd { .. } => {
+            "it is cut off: the end of its PEM text is missing".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A server that refuses our certificate: which file that is.
+pub(crate) fn naming_ours(cause: Cause, tls: &Tls) -> Cause {
+    match (cause, &tls.client_cert) {
+        (
+            Cause::Tls {
+                fault: TlsFault::ClientCertificate,
+                text,
+            },
+            Some(path),
+        ) => fault(
+            TlsFault::ClientCertificate,
+            format!("{}: {text}", path.display()),
+        ),
+        (cause, _) => cause,
     }
 }
 

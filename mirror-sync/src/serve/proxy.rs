@@ -22,7 +22,7 @@ use super::answer::{HttpAnswer, refusal};
 use super::evict::{self, Keep};
 use crate::config::{Config, LimitSection};
 use crate::error::{Error, Result};
-use crate::fetch::{FetchJob, Fetcher, urls};
+use crate::fetch::{FetchJob, Fetcher, FileUrls, urls};
 use crate::layout::Layout;
 use crate::manifest::{self, asked};
 use crate::observer::TerminalObserver;
@@ -41,7 +41,7 @@ const FORMER_SETS: usize = 3;
 /// One file that the current set names.
 #[derive(Clone)]
 struct Known {
-    urls: Vec<String>,
+    urls: FileUrls,
     size: Option<u64>,
     digest: Digest,
     package: bool,
@@ -264,7 +264,7 @@ impl Proxy {
             let path = set.dir.join(name);
             if let Ok(data) = std::fs::read(&path) {
                 let known = Known {
-                    urls: Vec::new(),
+                    urls: Ok(Vec::new()),
                     size: Some(data.len() as u64),
                     digest: self.shared.store.put(&data)?,
                     package: false,

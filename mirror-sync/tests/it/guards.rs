@@ -109,6 +109,7 @@ fn row_34_a_base_elsewhere_is_only_followed_to_https_or_the_same_scheme() {
     });
     let run = scene.run(&["sync"]).ends(4);
     assert!(run.err.contains("gamma-1-1.noarch.rpm"), "{}", run.err);
+    assert!(run.err.contains("its scheme is neither"), "{}", run.err);
     assert!(!scene.public("base").exists());
 }
 

@@ -20,12 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cli_kit::{Printer, SaidOnce};
-use repo_client::{Client, ClientOptions, Proxy, ProxyEnvironment};
+use repo_client::{Client, ClientOptions, ProxyEnvironment, Route};
 use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
-use rpm_repo::config::{
-    MAIN_KEYS, REPO_KEYS, RepoConfig, RepoFiles, Secret, UnreadableValue, is_harmless,
-};
+use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, RepoFiles, UnreadableValue, is_harmless};
 use rpm_repo::vars::Vars;
 
 use crate::args::{Args, RepoSwitch};
@@ -476,14 +474,13 @@ fn tell_unreadable<'v>(printer: &Printer, values: impl IntoIterator<Item = &'v U
 fn client_options(settings: &Settings, interrupt: &Interrupt) -> ClientOptions {
     let main = &settings.main;
     let environment = &settings.environment;
-    let exposed = |secret: &Option<Secret>| Some(secret.as_ref()?.expose().to_owned());
     ClientOptions {
         user_agent: settings.user_agent(),
-        proxy: main.proxy.as_ref().map(|url| Proxy {
-            url: url.clone(),
-            username: exposed(&main.proxy_username),
-            password: exposed(&main.proxy_password),
-        }),
+        proxy: Route::of(
+            main.proxy.as_deref(),
+            main.proxy_username.as_ref(),
+            main.proxy_password.as_ref(),
+        ),
         proxy_environment: ProxyEnvironment {
             http: environment.http_proxy.clone(),
             https: environment.https_proxy.clone(),

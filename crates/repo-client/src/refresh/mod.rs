@@ -36,7 +36,7 @@ use rpm_trust::{Keyring, verify_detached};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::event::{Logged, Observer};
-use crate::options::{Access, Proxy, Route, decode_percent};
+use crate::options::{Access, Route, decode_percent};
 use crate::redact::redact;
 use cache::Cache;
 use run::refresh_one;
@@ -224,20 +224,6 @@ fn urls_below(bases: &[String], href: &Href, base: Option<&str>) -> Result<Vec<S
         .collect()
 }
 
-/// `proxy` of a repository: a URL, `_none_` for none; without one the common proxy counts.
-fn route(config: &RepoConfig) -> Route {
-    let secret = |s: &Option<rpm_repo::config::Secret>| s.as_ref().map(|s| s.expose().to_owned());
-    match config.proxy.as_deref() {
-        None => Route::Common,
-        Some("_none_") => Route::Direct,
-        Some(url) => Route::Through(Proxy {
-            url: url.to_owned(),
-            username: secret(&config.proxy_username),
-            password: secret(&config.proxy_password),
-        }),
-    }
-}
-
 impl Access {
     /// The settings of a repository's configuration. `timeout` is the limit for a connection and
     /// for silence, not for a whole file as in C tdnf: a large file on a slow line must not fail.
@@ -251,7 +237,11 @@ impl Access {
             username: secret(&config.username),
             password: secret(&config.password),
             origins: config.baseurl.iter().chain(named).cloned().collect(),
-            route: route(config),
+            route: Route::of(
+                config.proxy.as_deref(),
+                config.proxy_username.as_ref(),
+                config.proxy_password.as_ref(),
+            ),
             connect_timeout: config.connect_timeout,
             timeout: config.timeout.unwrap_or(default.timeout),
             min_rate: if config.minrate == 0 {

@@ -90,7 +90,10 @@ pub(crate) async fn get(
         let response = tokio::time::timeout(access.timeout, request.send())
             .await
             .map_err(|_| Cause::Timeout(access.timeout.as_secs()))?
-            .map_err(|e| classify(&e, access.timeout))?;
+            .map_err(|e| {
+                let cause = client.blaming_proxy(&access.route, classify(&e, access.timeout));
+                tls::naming_ours(cause, &access.tls)
+            })?;
         match redirect_target(&at, &response)? {
             None => return Ok(response),
             Some(next) => at = next,

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use repo_client::{Access, Cause, Client, ClientOptions, Error, FileRequest, Proxy, Silent, fetch};
+use repo_client::{
+    Access, Cause, Client, ClientOptions, Error, FileRequest, Proxy, ProxyEnvironment, Route,
+    Silent, fetch,
+};
 use testkit::server::Answer;
 
 use crate::fixture::{Log, Site, access, client, noise};
@@ -267,7 +270,7 @@ fn row_55_secrets_in_logs() {
         password: Some("s3cret".into()),
     };
     let proxied = Client::new(ClientOptions {
-        proxy: Some(proxy),
+        proxy: Route::Through(proxy),
         ..ClientOptions::default()
     });
     for client in [client(), proxied] {
@@ -438,7 +441,7 @@ fn a_proxy_gets_the_requests_and_its_own_login() {
     });
     let through = |proxy: &Proxy| {
         let options = ClientOptions {
-            proxy: Some(proxy.clone()),
+            proxy: Route::Through(proxy.clone()),
             ..ClientOptions::default()
         };
         fetch(&Client::new(options), vec![request.clone()], 1, &Silent).remove(0)
@@ -453,6 +456,50 @@ fn a_proxy_gets_the_requests_and_its_own_login() {
         seen[1].header("proxy-authorization"),
         Some("Basic cHg6cHc=")
     );
+}
+
+/// Which proxy is asked, and what is said of one that cannot be.
+#[test]
+fn row_81_a_proxy_that_cannot_be_used_is_named() {
+    let site = Site::new();
+    let body = noise(3000);
+    site.put("f", &body);
+    let dead = "http://127.0.0.1:1";
+    let ask = |main: Route, own: Route, environment: ProxyEnvironment| {
+        let mut request = site.request("f", &body);
+        let _ = std::fs::remove_file(&request.dest);
+        request.access = Arc::new(Access {
+            retries: 0,
+            route: own,
+            ..(*access()).clone()
+        });
+        let options = ClientOptions {
+            proxy: main,
+            proxy_environment: environment,
+            ..ClientOptions::default()
+        };
+        let got = fetch(&Client::new(options), vec![request], 1, &Silent).remove(0);
+        got.map(drop).map_err(|error| error.to_string())
+    };
+    let named = |url: &str| Route::of(Some(url), None, None);
+    let set = |except: &str| ProxyEnvironment {
+        http: Some(dead.into()),
+        no_proxy: Some(except.into()),
+        ..ProxyEnvironment::default()
+    };
+    let none = ProxyEnvironment::default;
+    for main in [named(dead), Route::Common] {
+        let why = ask(main.clone(), named(dead), none()).unwrap_err();
+        assert!(why.contains("proxy http://127.0.0.1:1"), "{why}");
+        ask(main, named("_none_"), set("")).unwrap();
+    }
+    ask(named("_none_"), Route::Common, set("")).unwrap();
+    assert!(ask(Route::Common, Route::Common, set("example.com")).is_err());
+    for except in ["*", "example.com, *", "127.0.0.1", "127.0.0.0/8"] {
+        ask(Route::Common, Route::Common, set(except)).unwrap();
+    }
+    let why = ask(named("ftp://127.0.0.1:1"), Route::Common, none()).unwrap_err();
+    assert!(why.contains("cannot speak ftp to a proxy"), "{why}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repo_client::{
-    Access, Cause, Client, ClientOptions, FileRequest, Proxy, Silent, Tls, TlsFault, fetch,
+    Access, Cause, Client, ClientOptions, FileRequest, Proxy, Route, Silent, Tls, TlsFault, fetch,
 };
 use testkit::server::Answer;
 
@@ -221,6 +221,8 @@ fn row_79_certificates() {
         TlsFault::LocalFile
     );
 
+    own_files_that_cannot_be_used(&servers, &ca);
+
     // Through a proxy's tunnel, with and without its login.
     let login = Some(("px".to_owned(), "pw".to_owned()));
     servers.site.server.always(
@@ -237,7 +239,7 @@ fn row_79_certificates() {
             password: Some("pw".into()),
         };
         let options = ClientOptions {
-            proxy: Some(proxy),
+            proxy: Route::Through(proxy),
             ca_bundles: vec![ca.clone()],
             ..ClientOptions::default()
         };
@@ -254,6 +256,46 @@ fn row_79_certificates() {
     // A redirect from https down to http is refused.
     let error = row_51_downgrade(&servers, &ca);
     assert!(matches!(error, Err(Cause::Redirect(_))), "{error:?}");
+}
+
+/// Each fault names the file and what is wrong with it, in plain words.
+fn own_files_that_cannot_be_used(servers: &Servers, ca: &Path) {
+    let dir = servers.path("");
+    openssl(&dir, "x509 -in user.crt -outform DER -out user.der");
+    openssl(&dir, "ec -in user.key -outform DER -out userkey.der");
+    let whole = std::fs::read(servers.path("user.crt")).unwrap();
+    std::fs::write(servers.path("cut.crt"), &whole[..200]).unwrap();
+    std::fs::write(servers.path("text"), "no PEM").unwrap();
+    for (cert, key, words) in [
+        (
+            "user.der",
+            "user.key",
+            "user.der: no certificate in it as PEM: it seems to be DER",
+        ),
+        (
+            "user.crt",
+            "userkey.der",
+            "userkey.der: no private key in it as PEM: it seems to be DER",
+        ),
+        ("cut.crt", "user.key", "cut.crt: it is cut off"),
+        ("text", "user.key", "text: no certificate in it"),
+        ("user.crt", "text", "text: no private key in it"),
+        ("user.key", "user.crt", "user.crt: no private key in it"),
+        (
+            "user.crt",
+            "baduser.key",
+            "baduser.key: the key does not belong",
+        ),
+        ("user.crt", "absent", "absent: No such file"),
+    ] {
+        let tls = Tls {
+            client_cert: Some(servers.path(cert)),
+            client_key: Some(servers.path(key)),
+            ..Tls::default()
+        };
+        let cause = go(ca, &servers.request("client", tls)).unwrap_err();
+        assert!(cause.to_string().contains(words), "{cert} {key}: {cause}");
+    }
 }
 
 /// nginx redirects a folder's name to the folder, over http if told so.
