@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 const TDNF: &str = "
     args: error near
-    change: error goal history hooks interrupt plan progress screen session settings view
+    change: error goal history hooks interrupt note plan progress screen session settings view
     commands: args audit change error goal history hooks interrupt near plan progress screen session settings source_files view
     error: history
     goal: error history near note plan session settings
@@ -21,7 +21,7 @@ const TDNF: &str = "
     session: args error interrupt near progress screen settings
     settings: args error near
     source_files: change error settings
-    view: audit history note plan screen
+    view: audit history near note plan screen
 ";
 
 const MIRROR_SYNC: &str = "

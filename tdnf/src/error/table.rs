@@ -1,6 +1,6 @@
 //! Every error number of tdnf with its text: the words that scripts match.
 //!
-//! Numbers and texts are those of tdnf 3.6, 918 that of the versions after it. `None` means that the number has no text of its own:
+//! Numbers and texts are those of tdnf 3.6, 918 that of the versions after it; 1526 and 1801 have words of their own here. `None` means that the number has no text of its own:
 //! 1600 + n reads as the system's text for errno n, anything else as `Unknown error`.
 
 use super::Code;
@@ -134,7 +134,7 @@ table! {
     1523 NO_GPGKEY_CONF_ENTRY "gpgkey entry is missing for this repo. please add gpgkey in repo file or use --nogpgcheck to ignore.";
     1524 URL_INVALID "URL is invalid.";
     1525 TRANSACTION_FAILED "rpm transaction failed";
-    1526 RPMTS_OPENDB_FAILED;
+    1526 RPMTS_OPENDB_FAILED "The rpm database cannot be opened";
     1527 SIZE_MISMATCH "File size does not match.";
     1528 CHECKSUM_MISMATCH "File checksum does not match.";
     1529 RPMTS_FDDUP_FAILED;
@@ -159,7 +159,7 @@ table! {
     1661 NO_DATA;
     1675 OVERFLOW;
     1700 JSONDUMP;
-    1801 HISTORY_ERROR;
+    1801 HISTORY_ERROR "History database error";
     1802 HISTORY_NODB "History database error";
     2000 GPG_BASE_START;
     2000 PLUGIN_BASE;

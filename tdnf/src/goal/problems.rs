@@ -48,7 +48,9 @@ pub(super) fn explain(
         failure
             .details
             .push(format!("   - asked for: tdnf {asked}"));
-        let links = problem.chain.iter().filter(|rule| rule.text != main.text);
+        // That what is asked for cannot be had together has been said; the solver says it in fewer words.
+        let tells = |rule: &&Rule| rule.text != main.text && rule.text != "conflicting requests";
+        let links = problem.chain.iter().filter(tells);
         for rule in std::iter::once(main).chain(links).take(MAX_LINKS) {
             let place = origin(packages, rule);
             if rule.text != main.text || !place.is_empty() {
@@ -205,5 +207,5 @@ fn command(packages: &Packages, fix: &Fix) -> Option<String> {
     };
     let both = [of("erase", &erased), of("install", &installed)];
     let both: Vec<String> = both.into_iter().flatten().collect();
-    (!both.is_empty()).then(|| both.join(" && "))
+    (!both.is_empty()).then(|| format!("`{}`", both.join(" && ")))
 }

@@ -10,6 +10,7 @@ use rpm_repo::layout::Href;
 use super::snapshot::SnapshotList;
 use super::{Session, from_dir, keys, plugins};
 use crate::error::{Code, Failure, Outcome};
+use crate::near::again;
 use crate::progress::NetworkView;
 use crate::settings::RepoOrigin;
 
@@ -290,8 +291,9 @@ impl Session<'_> {
         ));
         if !config.skip_if_unavailable || failure.code == Code::ACCESS_DENIED {
             let id = &config.id;
+            let command = again(&self.args.words, &format!("--disablerepo={id}"));
             return Err(failure.hint(format!(
-                "to go on without it: --disablerepo={id}, or skip_if_unavailable=1 in {}",
+                "{command} goes on without it, as with skip_if_unavailable=1 in {}",
                 config.source
             )));
         }

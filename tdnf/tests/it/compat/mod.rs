@@ -239,6 +239,8 @@ fn error_numbers_and_texts_are_those_of_the_reference() {
             "(curl text)" => continue,
             // The system's text, also for numbers that are no errno.
             "(no own text)" if (1601..2000).contains(number) => continue,
+            // We say what is the matter.
+            "(no own text)" if *number == 1526 => "The rpm database cannot be opened".to_owned(),
             "(no own text)" => "Unknown error".to_owned(),
             text => text.trim_start_matches("(strerror) ").to_owned(),
         };
