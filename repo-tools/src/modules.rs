@@ -25,6 +25,12 @@ pub(crate) fn is_named_so(name: &str) -> bool {
     stems.any(|stem| ENDINGS.iter().any(|end| stem.ends_with(end)))
 }
 
+/// Whether a file is one of module metadata by its name but for its last suffix, which is that of no compression known here.
+pub(crate) fn is_packed_otherwise(name: &str) -> bool {
+    let stem = name.rsplit_once('.').map_or("", |(stem, _)| stem);
+    !is_named_so(name) && ENDINGS.iter().any(|end| stem.ends_with(end))
+}
+
 /// The record in the making.
 pub(crate) struct ModulesFile {
     file: NewFile,

@@ -48,6 +48,8 @@ pub struct Scan {
     pub found: Vec<PackageFile>,
     /// Files of module metadata, by path.
     pub modules: Vec<PathBuf>,
+    /// Files that are such by their names but for a suffix that says nothing, by path.
+    pub unknown: Vec<PathBuf>,
     /// Files that cannot be indexed whatever they hold.
     pub bad: Vec<(PathBuf, PackageFault)>,
 }
@@ -75,6 +77,7 @@ pub fn scan(dir: &Path, choice: &FileChoice) -> Result<Scan> {
         None => scan.walk(dir, "", choice, &mut Vec::new())?,
     }
     scan.modules.sort_unstable();
+    scan.unknown.sort_unstable();
     scan.found.sort_unstable_by(|a, b| {
         (a.file_name(), a.location.as_str()).cmp(&(b.file_name(), b.location.as_str()))
     });
@@ -153,6 +156,11 @@ impl Scan {
                 self.add(dir, &location);
             } else if !is_dir && modules::is_named_so(name) && !choice.is_excluded(&location) {
                 self.modules.push(entry.path());
+            } else if !is_dir
+                && modules::is_packed_otherwise(name)
+                && !choice.is_excluded(&location)
+            {
+                self.unknown.push(entry.path());
             }
         }
         above.pop();

@@ -235,6 +235,7 @@ impl Create {
             warn("--update-md-path has no effect without --update");
         } else if !self.update_md_path.is_empty()
             && !self.recycle_pkglist
+            && !session.namesake
             && Repository::open(&options.out).is_ok()
         {
             let out = options.out.display();

@@ -156,29 +156,9 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
     let state = FinishedRun::read(&stage.state_file());
     let state = state.filter(|s| old.as_ref().is_some_and(|old| old.digest == s.repomd));
     let others = open_others(options, printer);
-    let mut choice = options.choice.clone();
-    if options.recycle {
-        let list = finish::recycled(options, old.iter().map(Arc::as_ref).chain(&others), printer)?;
-        choice.list.get_or_insert_default().splice(..0, list);
-    }
-    let scanned = tracing::info_span!("scan").in_scope(|| scan(&options.dir, &choice));
-    let Scan {
-        found,
-        bad,
-        modules,
-    } = scanned?;
-    let modules = modules
-        .iter()
-        .filter(|path| finish::is_wanted(path, options));
-    let modules = modules.map(|path| Extra::of(crate::modules::KIND, path.clone()));
-    let extras = load(
-        &options
-            .extras
-            .iter()
-            .cloned()
-            .chain(modules)
-            .collect::<Vec<_>>(),
-    )?;
+    let scan = look_through(options, old.iter().map(Arc::as_ref).chain(&others), printer)?;
+    let extras = taken_in(options, &scan, printer)?;
+    let Scan { found, bad, .. } = scan;
     let fingerprint = finish::fingerprint(options, &extras);
     if options.progress {
         progress::walked(found.len() + bad.len(), options, printer);
@@ -214,6 +194,38 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
     work.make(found)
 }
 
+/// The files of the tree, or those of the old metadata.
+fn look_through<'r>(
+    options: &CreateOptions,
+    old: impl Iterator<Item = &'r Repository>,
+    printer: &Printer,
+) -> Result<Scan> {
+    let mut choice = options.choice.clone();
+    if options.recycle {
+        let list = finish::recycled(options, old, printer)?;
+        choice.list.get_or_insert_default().splice(..0, list);
+    }
+    tracing::info_span!("scan").in_scope(|| scan(&options.dir, &choice))
+}
+
+/// The records of others: those asked for, and the module metadata of the tree.
+fn taken_in(options: &CreateOptions, scan: &Scan, printer: &Printer) -> Result<Vec<LoadedExtras>> {
+    if options.progress {
+        progress::unreadable_modules(&scan.modules, &scan.unknown, &options.dir)?;
+    }
+    for path in &scan.unknown {
+        let path = path.display();
+        printer.err(&format!(
+            "warning: {path} is not taken in: its name tells no compression that is known"
+        ));
+    }
+    let modules = scan.modules.iter();
+    let modules = modules.filter(|path| finish::is_wanted(path, options));
+    let modules = modules.map(|path| Extra::of(crate::modules::KIND, path.clone()));
+    let given = options.extras.iter().cloned();
+    load(&given.chain(modules).collect::<Vec<_>>())
+}
+
 /// The old repository; one that cannot be read is replaced, and that is said.
 fn open_old(out: &Path, printer: &Printer) -> Result<Option<Arc<Repository>>> {
     match Repository::open(out) {
@@ -233,6 +245,7 @@ fn open_others(options: &CreateOptions, printer: &Printer) -> Vec<Repository> {
     for path in &options.other_old {
         match Repository::open(path) {
             Ok(old) => opened.push(old),
+            Err(_) if options.progress => progress::no_metadata(path, printer),
             Err(error) => warn_of_old(printer, &error),
         }
     }

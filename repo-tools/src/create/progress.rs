@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cli_kit::Printer;
 use rpm_repo::primary;
@@ -11,7 +11,7 @@ use rpm_repo::xml::XmlLimits;
 
 use super::CreateOptions;
 use crate::document::open_file;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::package::PackageIdentity;
 use crate::repository::Repository;
 use crate::stage::NEW_DIR;
@@ -26,6 +26,43 @@ pub(super) fn walked(packages: usize, options: &CreateOptions, printer: &Printer
             let path = path.display();
             printer.info(&format!("Loading metadata from md-path: {path}"));
         }
+    }
+}
+
+/// What `--update-md-path` names holds no metadata.
+pub(super) fn no_metadata(path: &Path, printer: &Printer) {
+    let path = path.display();
+    printer.err(&format!(
+        "Warning: Metadata from md-path {path} - loading failed: Metadata not found at {path}."
+    ));
+}
+
+/// Module metadata that cannot be opened end the run.
+pub(super) fn unreadable_modules(
+    modules: &[PathBuf],
+    unknown: &[PathBuf],
+    dir: &Path,
+) -> Result<()> {
+    let fault = |path: &Path, why: &str| {
+        let path = path.display();
+        let what =
+            format!("Critical: Could not load module index file {path}: Cannot open {path}: {why}");
+        Err(Error::Usage(what))
+    };
+    if let Some(path) = unknown.first() {
+        return fault(path, "Cannot detect compression type");
+    }
+    // Only a list names what is not there.
+    match modules.iter().find(|path| !path.is_file()) {
+        Some(path) => {
+            let path = path.strip_prefix(dir).unwrap_or(path);
+            let why = format!(
+                "File {} doesn't exist or not a regular file",
+                path.display()
+            );
+            fault(path, &why)
+        }
+        None => Ok(()),
     }
 }
 

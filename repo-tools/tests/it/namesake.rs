@@ -195,6 +195,65 @@ fn words_that_cannot_be_used_are_refused_in_the_namesake_s_words() {
     );
 }
 
+/// What cannot be read is told as createrepo_c tells it; here it is a warning where nobody asked for the file.
+#[test]
+fn module_metadata_that_cannot_be_opened_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    fs::write(tree.join("modules.yaml.old"), "?").unwrap();
+    let run = program::run(
+        named(dir.path(), "createrepo_c")
+            .current_dir(&tree)
+            .arg("."),
+    );
+    let opened =
+        "Could not load module index file ./modules.yaml.old: Cannot open ./modules.yaml.old";
+    assert_eq!(
+        (run.code, run.err),
+        (
+            1,
+            format!("Critical: {opened}: Cannot detect compression type\n")
+        )
+    );
+    assert!(!tree.join("repodata").exists());
+    let run = run_in(&tree);
+    assert!(
+        run.code == 0 && run.err.contains("modules.yaml.old is not taken in"),
+        "{}",
+        run.err
+    );
+    fs::remove_file(tree.join("modules.yaml.old")).unwrap();
+    fs::write(tree.join("list"), "gone.modulemd.yaml\n").unwrap();
+    let [ours, theirs] = both(dir.path(), &tree, &["-i", "list", "."]);
+    assert_eq!((ours.code, theirs.code), (1, 1));
+    assert!(
+        ours.err.starts_with("Critical: ") && ours.err.contains("gone.modulemd.yaml doesn't exist"),
+        "{}",
+        ours.err
+    );
+    let [ours, theirs] = both(
+        dir.path(),
+        &tree,
+        &["--update", "--update-md-path", "/no/where", "."],
+    );
+    assert_eq!((ours.code, theirs.code), (0, 0));
+    assert!(
+        theirs.err.contains(ours.err.trim_end()),
+        "{} {}",
+        ours.err,
+        theirs.err
+    );
+}
+
+/// `createrepo .` there.
+fn run_in(tree: &Path) -> Run {
+    program::run(
+        crate::lab::tool()
+            .current_dir(tree)
+            .args(["createrepo", "."]),
+    )
+}
+
 /// Packages of one name, version and architecture are named, in every run.
 #[test]
 fn duplicates_are_named() {
