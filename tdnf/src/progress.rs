@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cli_kit::{Printer, Progress, SaidOnce};
-use repo_client::{Event, Observer};
+use repo_client::{Cause, Event, Observer};
 
 /// Shows transfers, retries and failing mirrors.
 pub struct NetworkView<'a> {
@@ -77,7 +77,9 @@ impl Observer for NetworkView<'_> {
                 url, cause, label, ..
             } => {
                 let repo = label.split_once(": ").map_or("", |(repo, _)| repo);
-                let word = match self.skippable.contains(repo) {
+                // A wrong size of a part may be the fault of repomd.xml: it is asked for once more.
+                let may_heal = !repo.is_empty() && matches!(cause, Cause::Size { .. });
+                let word = match may_heal || self.skippable.contains(repo) {
                     true => "warning",
                     false => "Error",
                 };

@@ -211,6 +211,10 @@ impl<'l> Getopt<'l> {
         if found.takes_value() {
             self.give(found, Some(value.to_owned()));
         } else if matches!(value, "0" | "false" | "False" | "FALSE") {
+            // The careful word wins, wherever it stands.
+            if found.long() == "assumeno" {
+                return;
+            }
             let flag = canonical(found, None);
             self.line.options.retain(|before| *before != flag);
         } else {

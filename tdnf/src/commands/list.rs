@@ -106,6 +106,12 @@ fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<V
     };
     let mut packages = session.packages(sources)?;
     let (chosen, unknown) = choose(session, &mut packages, scope, words)?;
+    for word in words.iter().filter(|_| chosen.is_empty()) {
+        let named = select(session, &mut packages, word, SelectFlags::WITH_SOURCE)?;
+        if let Some(line) = packages.left_out_by(named.solvables()) {
+            session.warn_once(&line);
+        }
+    }
     match unknown {
         Some(unknown) if chosen.is_empty() => session.printer.nothing_found(unknown)?,
         None if chosen.is_empty() && !words.is_empty() => {
@@ -163,14 +169,15 @@ fn named(
     Ok((in_order(packages, found), unknown))
 }
 
-/// Installed packages by name and version, then repositories in their order.
+/// Installed packages by name and version, then repositories in their order; what sections leave out is not there.
 pub(super) fn in_order(
     packages: &Packages,
     ids: impl IntoIterator<Item = SolvableId>,
 ) -> Vec<SolvableId> {
     let pool = &packages.pool;
     let is_installed = |id: &SolvableId| pool.is_installed(*id);
-    let (mut installed, mut others): (Vec<_>, Vec<_>) = ids.into_iter().partition(is_installed);
+    let there = ids.into_iter().filter(|id| !packages.is_left_out(*id));
+    let (mut installed, mut others): (Vec<_>, Vec<_>) = there.partition(is_installed);
     installed.sort_by(|a, b| {
         let names = pool.name(*a).cmp(pool.name(*b));
         names.then_with(|| pool.compare_versions(*a, *b))

@@ -261,7 +261,7 @@ impl Session<'_> {
             for part in set.parts.iter().filter(|part| part.doubt.take()) {
                 let (repo, kind) = (&set.repo, &part.kind);
                 self.printer.err(&format!(
-                    "warning: repository {repo}: repomd.xml is wrong about the size or checksum of the unpacked {kind}; \
+                    "warning: repository {repo}: repomd.xml is wrong about a size of {kind}, or about the checksum of what it unpacks to; \
                      the file itself is right and was read"
                 ));
             }

@@ -261,6 +261,11 @@ impl<'a> Session<'a> {
 
     /// Unknown keys have no effect, which is said unless they change nothing about what is installed.
     fn tell_typos(&self, repos: &[RepoConfig]) {
+        for (name, place) in &self.settings.main.other_sections {
+            self.warn_once(&format!(
+                "warning: {place}: the section '{name}' has no effect here: repositories stand in .repo files"
+            ));
+        }
         let main = self.settings.main.unknown_keys.iter();
         let main = main.map(|unknown| (unknown, MAIN_KEYS));
         let others = repos.iter().flat_map(|repo| &repo.unknown_keys);

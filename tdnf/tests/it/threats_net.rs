@@ -337,13 +337,23 @@ fn row_41_compressed_vs_open_hash() {
     lying.primary().open_checksum = Some(sha256(b"something else"));
     lying.write(Some(&scene.key));
     let run = scene.tdnf(&["--refresh", "list", "app"]).ok();
-    let told = "warning: repository main: repomd.xml is wrong about the size or checksum of the unpacked primary";
+    let told = "warning: repository main: repomd.xml is wrong about a size of primary, or about the checksum of what it unpacks to";
     assert!(run.err.contains(told), "{}", run.text());
     let mut lying = next(&published);
     lying.primary().open_size = Some("17".into());
     lying.write(Some(&scene.key));
     let run = scene.tdnf(&["--refresh", "list", "app"]).ok();
     assert!(run.err.contains(told), "{}", run.text());
+    // The size of the file itself, too: its checksum is right.
+    for wrong in ["17", "99999999"] {
+        let mut lying = next(&published);
+        lying.primary().size = Some(wrong.into());
+        lying.write(Some(&scene.key));
+        let run = scene.tdnf(&["--refresh", "list", "app"]).ok();
+        assert!(run.err.contains(told), "{wrong}: {}", run.text());
+        let cached = scene.tdnf(&["-C", "list", "app"]).ok();
+        assert!(!cached.err.contains("Error"), "{wrong}: {}", cached.text());
+    }
     // The file itself is another one.
     let mut lying = next(&published);
     lying.primary().checksum = Some(sha256(b"something else"));

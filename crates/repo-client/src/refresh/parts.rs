@@ -104,31 +104,56 @@ async fn fetch_parts(
     bases: &[String],
     sync: bool,
 ) -> Result<Vec<PartFile>> {
-    let mut requests = Vec::new();
-    for (kind, record) in records {
+    let request = |kind: &str, record: &RepomdRecord, size: Option<u64>| {
         let dest = join_below(dir, &local_name(record))?;
         create_parents(dir, &dest)?;
-        requests.push(FileRequest {
+        Ok(FileRequest {
             urls: urls_below(bases, &record.href, record.base.as_deref())?,
             access: Arc::clone(&context.access),
-            size: record.size,
+            size,
             digest: record.checksum,
             max_size: MAX_PART,
             sync,
             ..FileRequest::new(format!("{}: {kind}", context.id()), Vec::new(), dest)
-        });
-    }
+        })
+    };
+    let all = records.iter();
+    let requests = all.map(|(kind, record)| request(kind, record, record.size));
+    let requests: Vec<FileRequest> = requests.collect::<Result<_>>()?;
     let at_once = requests.len();
     let fetched = fetch_in_turn(context.client, requests, at_once, context.observer).await;
     let mut files = Vec::new();
     let mut first_error = None;
     for ((kind, record), result) in records.iter().zip(fetched) {
+        let (client, observer) = (context.client, context.observer);
         match result {
             Ok(done) => files.push(PartFile::new(kind, done.path, record)),
-            Err(error) => first_error = first_error.or(Some(error)),
+            Err(error) => {
+                // The checksum tells whether the file is right or its size in repomd.xml.
+                let again = match found_size(&error) {
+                    Some(size) => vec![request(kind, record, Some(size))?],
+                    None => Vec::new(),
+                };
+                let again = fetch_in_turn(client, again, 1, observer).await;
+                if let Some(Ok(done)) = again.into_iter().next() {
+                    let part = PartFile::new(kind, done.path, record);
+                    part.doubt.raise();
+                    files.push(part);
+                } else {
+                    first_error = first_error.or(Some(error));
+                }
+            }
         }
     }
     first_error.map_or(Ok(files), Err)
+}
+
+/// The size that a server or the disk tells of a part, where nothing but that was wrong.
+fn found_size(error: &Error) -> Option<u64> {
+    match &error.failures().last()?.cause {
+        Cause::Size { got, .. } => Some(*got).filter(|got| *got <= MAX_PART),
+        _ => None,
+    }
 }
 
 /// Removes what a former, failed refresh left of another set.

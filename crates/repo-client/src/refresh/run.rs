@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cache::{self, Cache, LoadedSet};
 use super::context::RepoContext;
 use super::index::{self, IndexAnswer};
-use super::{MetadataSet, RepoRefresh, parts, sources};
+use super::{MetadataSet, PartFile, RepoRefresh, parts, sources};
 use crate::client::Client;
 use crate::error::{Cause, Error, Failure, Result};
 use crate::event::{Event, Observer};
@@ -235,6 +235,7 @@ impl RefreshRun<'_> {
                 let loaded = self.cache.load(self.context.repo);
                 let loaded =
                     loaded.ok_or_else(|| self.context.not_cached("the set just written"))?;
+                hand_on_doubts(&files, &loaded);
                 Ok(self.set(&loaded, bases.to_vec(), false, false))
             }
             (IndexAnswer::Unchanged, None) => {
@@ -261,6 +262,7 @@ impl RefreshRun<'_> {
             what: "the part just written".into(),
             path: dir,
         })?;
+        hand_on_doubts(&files, &loaded);
         Ok(self.set(&loaded, bases.to_vec(), false, false))
     }
 
@@ -322,6 +324,16 @@ impl RefreshRun<'_> {
             let waited = self.context.client.pause(Duration::from_millis(100)).await;
             let place = self.context.repo.cache.display().to_string();
             waited.map_err(|cause| Error::at(self.context.id().to_owned(), place, cause))?;
+        }
+    }
+}
+
+/// What was in doubt about a part while it was fetched is so in the set that it belongs to.
+fn hand_on_doubts(fetched: &[PartFile], set: &LoadedSet) {
+    for part in &set.parts {
+        let mut same = fetched.iter().filter(|file| file.kind == part.kind);
+        if same.any(|file| file.doubt.take()) {
+            part.doubt.raise();
         }
     }
 }

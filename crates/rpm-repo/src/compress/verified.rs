@@ -46,8 +46,8 @@ impl fmt::Display for StreamPart {
     }
 }
 
-/// Whether what a file decompresses to differs from what was announced, while the file itself is right: the index
-/// is wrong then, not the data. Clones share the answer.
+/// Whether a size, or the checksum of what a file decompresses to, differs from what was announced, while the file
+/// itself has its checksum: the index is wrong then, not the data. Clones share the answer.
 #[derive(Debug, Clone, Default)]
 pub struct Doubt(Arc<AtomicBool>);
 
@@ -57,7 +57,8 @@ impl Doubt {
         self.0.swap(false, Ordering::Relaxed)
     }
 
-    fn raise(&self) {
+    /// Says that there is a difference.
+    pub fn raise(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -17,7 +17,10 @@ use crate::ini;
 section! {
     /// `[main]` of `tdnf.conf`, defaults filled in. Paths are as written: the reader puts the
     /// installroot in front where that is meant.
-    MainConfig {}
+    MainConfig {
+        /// Sections beside the one that counts, with their places; they have no effect.
+        other_sections: Vec<(String, Place)> = Vec::new();
+    }
     /// Every key of `[main]` in `tdnf.conf`.
     MAIN_KEYS {
         ("reposdir", "/etc/yum.repos.d", "Directories of .repo files.")
@@ -121,6 +124,11 @@ pub fn read_main_config(path: &Path) -> Result<MainConfig> {
     let named = document.sections.iter().any(|section| is_main(&section));
     let first = document.sections.first().filter(|_| !named);
     let mains = document.sections.iter().filter(is_main);
+    let others = document.sections.iter().skip(usize::from(!named));
+    let others = others.filter(|section| !is_main(section));
+    config.other_sections = others
+        .map(|section| (section.name.clone(), section.place.clone()))
+        .collect();
     for entry in mains.chain(first).flat_map(|section| &section.entries) {
         let outcome = config.set(&entry.key, &entry.value, &entry.place);
         let unreadable = pass_over(outcome, MAIN_KEYS, config.place_of(&entry.key))?;

@@ -232,6 +232,14 @@ fn a_section_leaves_packages_of_its_repository_out() {
             "salt-1-1.noarch is left out of repository test by",
             "test.repo:",
         ]);
+        for words in [&["list", "available"][..], &["repoquery"]] {
+            let shown = site.run(words).ok();
+            assert!(!shown.out.contains("salt"), "{keys}: {shown:?}");
+            let all = site.run(&[&["--disableexcludes"], words].concat()).ok();
+            assert!(all.out.contains("salt"), "{keys}: {all:?}");
+        }
+        let hidden = site.run(&["list", "salt"]).failed();
+        hidden.says(&["salt-1-1.noarch is left out of repository test by"]);
         let words = ["-y", "--disableexcludes", "install", "salt"];
         assert_eq!(installed_after(&site, &words), ["salt-1"], "{keys}");
     }

@@ -126,6 +126,19 @@ fn options_of_other_commands_are_named() {
         says(&ran, &["warning: ", option, "no effect", &quoted, owner]);
         assert_eq!(ran.err.matches("has no effect on").count(), 1, "{ran:?}");
     }
+    let idle = site.run(&["makecache", "now", "please"]).ok();
+    says(
+        &idle,
+        &["warning: 'makecache' takes no words: 'now please' has no effect"],
+    );
+    let conf = fs::read_to_string(site.path("tdnf.conf")).expect("ours");
+    site.write("tdnf.conf", format!("{conf}[mine]\nbaseurl=file:///x\n"));
+    let listed = site.run(&["list", "alpha"]).ok();
+    says(
+        &listed,
+        &["tdnf.conf:4: the section 'mine' has no effect here"],
+    );
+    site.write("tdnf.conf", conf);
     for words in [
         &["-y", "makecache"][..],
         &["--assumeno", "list", "alpha"],
@@ -137,6 +150,30 @@ fn options_of_other_commands_are_named() {
         let ran = site.run(words).ok();
         assert!(!ran.err.contains("has no effect"), "{words:?}: {ran:?}");
     }
+}
+
+#[test]
+fn no_wins_over_yes_wherever_it_stands() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    for words in [
+        &["-y", "--assumeno", "install", "alpha"][..],
+        &["install", "--assumeno", "alpha", "-y"],
+        &["--setopt=assumeno=1", "install", "-y", "alpha"],
+        &[
+            "--assumeno",
+            "-y",
+            "--setopt=assumeno=0",
+            "install",
+            "alpha",
+        ],
+        &["-y", "--assumeno", "-q", "install", "alpha"],
+    ] {
+        site.run(words).fails(8, "Error(1032) : Operation aborted.");
+    }
+    assert!(site.rpm_names().is_empty());
 }
 
 #[test]

@@ -95,7 +95,15 @@ fn checksum_mismatch_of_every_part() {
         let mut lying = next(&published);
         lying.part(kind).size = Some("12345".into());
         lying.write(Some(&scene.key));
-        refuse(&scene, kind, &["main", kind, "12345"]);
+        // The checksum is right, so repomd.xml is wrong about the size: that is said, and nobody has the path.
+        let run = scene.tdnf(&args);
+        run.says(&["warning", kind, "differs from the expected 12345"]);
+        run.says(&[
+            "warning: repository main: repomd.xml is wrong about a size of",
+            kind,
+        ]);
+        run.refused(&["app", "not found"]);
+        assert_eq!(scene.installed(), ["first-1"]);
     }
 }
 
