@@ -9,7 +9,7 @@ use rpm_solv::{SelectFlags, SolvableId};
 use super::Command;
 use super::change::request;
 use super::operands::{Operand, Operands, keyword, words};
-use super::query::{RowDetail, installed, rows, select_all, tell_unknown};
+use super::query::{RowDetail, installed, rows, select, select_all, tell_unknown};
 use super::repoquery::extras;
 use super::updateinfo::{self, WITH_ADVISORIES};
 use crate::args::Scope;
