@@ -105,6 +105,7 @@ impl Session<'_> {
                 "warning: none of the repositories could be read ({unread}): nothing is known of what they have"
             ));
         }
+        self.tell_doubts(&sources);
         for source in sources.iter().filter(|source| !source.set.from_cache) {
             (self.on_new_metadata)(self, source);
         }
