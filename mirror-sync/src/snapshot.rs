@@ -52,7 +52,7 @@ pub(crate) fn print_list(lines: &[SnapshotLine], printer: &Printer) {
     printer.json(&lines);
     for line in lines {
         let size = human_size(line.bytes);
-        printer.crit(&format!(
+        printer.row(&format!(
             "{:<24} {:<18} {:>7} packages {size:>9}  upstream {}  {}",
             line.repo,
             line.stamp,

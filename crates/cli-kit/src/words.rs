@@ -61,6 +61,11 @@ impl Printer {
         self.crit(&wrapped(text.trim_end(), self.width()));
     }
 
+    /// Prints a row of a table at level crit: where the columns are known, for people, it fits them.
+    pub fn row(&self, row: &str) {
+        self.crit(&wrapped_line(row, self.known_width().unwrap_or(usize::MAX)));
+    }
+
     /// Prints what a parser says in place of a command: help and version on stdout, for which the
     /// answer is true, an error on stderr.
     pub fn no_command(&self, error: &Error) -> bool {
@@ -77,6 +82,31 @@ impl Printer {
 #[cfg(test)]
 mod tests {
     use super::wrapped;
+    use crate::{OutputMode, Printer};
+
+    #[test]
+    fn rows_fit_the_screen_that_is_known() {
+        let row = format!(
+            "{:<24} {:>9} packages  same as upstream: just now  {}",
+            "base", 17, "2026-11-29"
+        );
+        let shown = |columns| {
+            let printer = Printer::recording(OutputMode {
+                columns,
+                ..OutputMode::default()
+            });
+            printer.row(&row);
+            printer.recorded().out
+        };
+        assert_eq!(shown(None), format!("{row}\n"));
+        assert_eq!(shown(Some(200)), format!("{row}\n"));
+        let narrow = shown(Some(60));
+        assert_eq!(narrow.lines().count(), 2, "{narrow}");
+        assert!(
+            narrow.lines().all(|line| line.chars().count() <= 60),
+            "{narrow}"
+        );
+    }
 
     #[test]
     fn help_texts_fit_the_screen() {

@@ -165,7 +165,7 @@ pub(crate) fn print(status: &Status, printer: &Printer) {
     printer.json(status);
     for repo in &status.repos {
         let age = repo.lag_seconds.map_or("never".to_owned(), ago);
-        printer.crit(&format!(
+        printer.row(&format!(
             "{:<24} {:<12} {:>7} packages {:>9}  same as upstream: {age}  {}",
             repo.id,
             match repo.mode {
