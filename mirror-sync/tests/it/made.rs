@@ -236,6 +236,9 @@ fn everybody_uses_what_is_made_by(maker: Maker) {
         for (access, above) in [("http", server), ("file", here.as_str())] {
             let name = format!("{}-{access}", way.name);
             (way.make)(maker, &up.join(&name), above);
+            // By the rules of clients.
+            let dir = up.join(&name);
+            Maker::RepoTools.run("check", &[text(&dir), "--no-closure"]);
             let url = format!("{above}/{name}");
             installs(&scene, way, &url, "tdnf");
             installs(&scene, &for_dnf(way, access), &url, "dnf");

@@ -142,7 +142,8 @@ fn written(tables: &[Table], covering: &Covering<'_>) -> String {
          `TDNF_UPDATE_DOCS=1 cargo test -p tdnf compat` writes this file, where TDNF_SHARED has the samples; the same test\n\
          without the variable fails where a row is missing or a test does not run what its row names. What differs from C\n\
          tdnf is in `differences.md`. The tests of tdnf-automatic and of exit codes are named in\n\
-         `tdnf/tests/it/compat/by_hand.rs`; there is none of their rows without one.\n\n\
+         `tdnf/tests/it/compat/by_hand.rs`; there is none of their rows without one. Every option of createrepo_c,\n\
+         mergerepo_c, modifyrepo_c and sqliterepo_c stands with its test in `repo-tools.md`.\n\n\
          `since` is the version of C tdnf that a name is from, with the source (`#`: pull requests of vmware/tdnf): 3.5 is that\n\
          version or an earlier one; dev came after 3.6.3, without a release that we know of; Photon and Azure are patches of\n\
          these distributions; own is none of C tdnf.\n",
