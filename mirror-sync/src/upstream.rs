@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use repo_client::{
-    Access, Client, Event, FileRequest, MetadataSet, Observer, PartFile, RepoRefresh, join_url,
-    keyring_check,
+    Access, Client, Event, FileRequest, MetadataSet, Observer, OlderMetadata, PartFile,
+    RepoRefresh, join_url, keyring_check,
 };
 use rpm_pkg::digest::Digest;
 use rpm_pkg::evr::Evr;
@@ -93,8 +93,8 @@ pub(crate) struct UpstreamQuery<'a> {
     pub(crate) complete: bool,
     /// Parts that are wanted with the index.
     pub(crate) parts: &'a [&'a str],
-    /// Take metadata older than seen before.
-    pub(crate) allow_older: bool,
+    /// What becomes of metadata older than what was seen before.
+    pub(crate) older: OlderMetadata,
     /// Seconds since 1970.
     pub(crate) now: u64,
 }
@@ -108,7 +108,7 @@ impl<'a> UpstreamQuery<'a> {
             ask: true,
             complete: false,
             parts: &["primary"],
-            allow_older: false,
+            older: OlderMetadata::RefuseSigned,
             now,
         }
     }
@@ -130,7 +130,7 @@ pub(crate) fn refresh(
         force: question.ask && !question.complete,
         cache_only: !question.ask,
         stale_ok: false,
-        allow_older: question.allow_older,
+        older: question.older,
         now: question.now,
         check_signature: Some(&check),
     };

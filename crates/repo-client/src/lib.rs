@@ -36,7 +36,8 @@ pub use options::{
 pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
 pub use redact::redact;
 pub use refresh::{
-    DetachedCheck, MetadataSet, PartFile, RepoRefresh, join_url, keyring_check, refresh,
+    DetachedCheck, MetadataSet, OlderMetadata, PartFile, RepoRefresh, join_url, keyring_check,
+    refresh,
 };
 pub use request::{FetchedFile, FileRequest};
 pub use transfer::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};

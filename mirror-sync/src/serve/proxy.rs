@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use cli_kit::{OutputMode, Printer};
 use hyper::StatusCode;
-use repo_client::{Access, Client, Silent};
+use repo_client::{Access, Client, OlderMetadata, Silent};
 use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
+use tokio::sync::Semaphore;
 
 use super::answer::{HttpAnswer, refusal};
 use super::evict::{self, Keep};
-use crate::config::{Config, LimitSection};
+use crate::config::{Config, LimitSection, RepoMode};
 use crate::error::{Error, Result};
 use crate::fetch::{FetchJob, Fetcher, FileUrls, urls};
 use crate::layout::Layout;
@@ -37,6 +38,11 @@ const REMEMBER_FAILURE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Former sets that clients under way may still ask for.
 const FORMER_SETS: usize = 3;
+
+/// Threads that may wait for upstreams, of all that `serve` has (512): what lies on the disk is sent meanwhile.
+const WAITING: usize = 384;
+/// Most of them for one repository.
+const WAITING_EACH: usize = 32;
 
 /// One file that the current set names.
 #[derive(Clone)]
@@ -98,6 +104,8 @@ pub(super) struct Proxy {
     shown: Mutex<Shown>,
     refreshing: Mutex<()>,
     renewing: AtomicBool,
+    /// Clients that wait for upstream at once; more of them wait without a thread.
+    places: Arc<Semaphore>,
     /// What clients asked for, as it is written down.
     asked_for: Mutex<asked::Asked>,
 }
@@ -118,6 +126,7 @@ impl Proxy {
             shown: Mutex::default(),
             refreshing: Mutex::default(),
             renewing: AtomicBool::new(false),
+            places: Arc::new(Semaphore::new(places(config))),
             asked_for: Mutex::new(asked::read(&shared.layout, id)?),
         })
     }
@@ -228,6 +237,8 @@ impl Proxy {
     fn ask(&self, ask: bool) -> Result<Arc<Set>> {
         let question = UpstreamQuery {
             ask,
+            // A replay must not take fixes away: the newer set stays.
+            older: OlderMetadata::Refuse,
             ..UpstreamQuery::new(&self.config, &self.trust.keys, super::now())
         };
         let (set, _) =
@@ -287,10 +298,8 @@ impl Proxy {
 
     /// The stored file of a path, fetched if need be. None if no set names it.
     fn find(self: &Arc<Self>, path: &str) -> Result<Option<PathBuf>> {
-        // Only the index says whether there is something new; the rest is immutable.
-        let is_index = path.starts_with("repodata/repomd.xml");
         let known_sets = || self.shown().sets.clone();
-        let mut sets = if is_index || known_sets().is_empty() {
+        let mut sets = if is_index(path) || known_sets().is_empty() {
             vec![self.current()?]
         } else {
             known_sets()
@@ -299,14 +308,29 @@ impl Proxy {
         for set in sets {
             if let Some(known) = set.files.get(path) {
                 let place = self.have(&set, path, known)?;
-                evict::used(&place, super::now());
-                if let Err(error) = self.count(known) {
-                    tracing::warn!(repo = self.id(), %error, "a package is not counted");
-                }
-                return Ok(Some(place));
+                return Ok(Some(self.given(place, known)));
             }
         }
         Ok(None)
+    }
+
+    /// The stored file of a path for which upstream need not be asked.
+    fn find_here(&self, path: &str) -> Option<PathBuf> {
+        let sets = self.shown().sets.clone();
+        let named = sets.iter().rev().find_map(|set| set.files.get(path));
+        let known = named.filter(|_| !is_index(path))?;
+        let store = &self.shared.store;
+        let there = store.has(&known.digest, known.size);
+        there.then(|| self.given(store.path(&known.digest), known))
+    }
+
+    /// Notes that a client gets a file.
+    fn given(&self, place: PathBuf, known: &Known) -> PathBuf {
+        evict::used(&place, super::now());
+        if let Err(error) = self.count(known) {
+            tracing::warn!(repo = self.id(), %error, "a package is not counted");
+        }
+        place
     }
 
     fn have(&self, set: &Set, path: &str, known: &Known) -> Result<PathBuf> {
@@ -368,13 +392,38 @@ impl Proxy {
     }
 }
 
+/// Only the index says whether there is something new; the rest is immutable.
+fn is_index(path: &str) -> bool {
+    path.starts_with("repodata/repomd.xml")
+}
+
+/// How many clients of one repository may wait for upstream with a thread each.
+fn places(config: &Config) -> usize {
+    let proxied = config.repo.values();
+    let count = proxied.filter(|repo| repo.mode == RepoMode::Proxy).count();
+    (WAITING / count.max(1)).clamp(1, WAITING_EACH)
+}
+
 /// Where the file of a request lies: the directory and the name below it.
 pub(super) async fn fetch(
     proxy: &Arc<Proxy>,
     path: &str,
 ) -> std::result::Result<(PathBuf, String), Box<HttpAnswer>> {
     let (ours, name) = (Arc::clone(proxy), path.to_owned());
-    let found = tokio::task::spawn_blocking(move || ours.find(&name)).await;
+    let here = tokio::task::spawn_blocking(move || ours.find_here(&name)).await;
+    let found = match here {
+        Ok(Some(place)) => Ok(Ok(Some(place))),
+        _ => {
+            let (ours, name) = (Arc::clone(proxy), path.to_owned());
+            // It is never closed.
+            let place = Arc::clone(&proxy.places).acquire_owned().await;
+            let work = move || {
+                let _place = place;
+                ours.find(&name)
+            };
+            tokio::task::spawn_blocking(work).await
+        }
+    };
     let missing = || Box::new(refusal(StatusCode::NOT_FOUND, "upstream has no such file"));
     match found {
         Ok(Ok(Some(place))) => {

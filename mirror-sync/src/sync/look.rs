@@ -1,6 +1,6 @@
 //! The first step: what upstream has now, and whether that is anything new.
 
-use repo_client::MetadataSet;
+use repo_client::{MetadataSet, OlderMetadata};
 
 use super::repo::{Repo, RepoStep};
 use super::{SyncRun, deltas};
@@ -75,7 +75,10 @@ fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
     };
     let question = UpstreamQuery {
         parts: first,
-        allow_older: run.options.allow_older,
+        older: match run.options.allow_older {
+            true => OlderMetadata::Take,
+            false => OlderMetadata::RefuseSigned,
+        },
         ..UpstreamQuery::new(&config, &trust.keys, run.now)
     };
     let (mut set, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;

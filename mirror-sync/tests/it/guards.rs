@@ -387,31 +387,31 @@ fn row_118_a_clock_from_the_future_changes_nothing() {
     scene.run(&["sync"]).ends(3);
 }
 
+/// Upstream publishes with this date.
+pub(crate) fn dated(scene: &Scene, seconds: u64) {
+    let dir = scene.path("up/base");
+    let revision = seconds.to_string();
+    let words = [
+        "--general-compress-type=gz",
+        "--no-database",
+        "--revision",
+        &revision,
+        "--set-timestamp-to-revision",
+    ];
+    testkit::rpm::createrepo(&dir, &words);
+}
+
 #[test]
 fn older_metadata_than_seen_before_are_refused() {
     let scene = Scene::usual();
-    let age = |seconds: u64| {
-        let dir = scene.path("up/base");
-        let revision = seconds.to_string();
-        testkit::rpm::createrepo(
-            &dir,
-            &[
-                "--general-compress-type=gz",
-                "--no-database",
-                "--revision",
-                &revision,
-                "--set-timestamp-to-revision",
-            ],
-        );
-    };
-    age(1_700_000_000);
+    dated(&scene, 1_700_000_000);
     scene.sync();
     scene.put("base", "delta", "1", "");
-    age(1_700_086_400);
+    dated(&scene, 1_700_086_400);
     scene.sync();
     let before = scene.published("base");
     scene.take("base", "delta");
-    age(1_700_000_000);
+    dated(&scene, 1_700_000_000);
     let run = scene.run(&["sync"]).ends(1);
     assert!(run.err.contains("older"), "{}", run.err);
     assert_eq!(scene.published("base"), before);

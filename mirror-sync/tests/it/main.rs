@@ -11,6 +11,7 @@ mod guide;
 mod lab;
 mod log;
 mod made;
+mod proxied;
 mod requests;
 mod scene;
 mod selection;

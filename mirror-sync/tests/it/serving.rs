@@ -69,7 +69,7 @@ impl Serving {
     }
 }
 
-fn curl(words: &[&str]) -> Run {
+pub(crate) fn curl(words: &[&str]) -> Run {
     Run::of(
         Command::new("curl")
             .args(["-sS"])

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repo_client::{DetachedCheck, MetadataSet, RepoRefresh, refresh};
+use repo_client::{DetachedCheck, MetadataSet, OlderMetadata, RepoRefresh, refresh};
 use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::Href;
@@ -233,7 +233,7 @@ impl Session<'_> {
             force: false,
             cache_only: self.settings.cache_only,
             stale_ok: false,
-            allow_older: false,
+            older: OlderMetadata::RefuseSigned,
             now: self.settings.environment.now,
             check_signature: None,
         }

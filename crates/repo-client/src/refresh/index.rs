@@ -6,9 +6,9 @@ use rpm_repo::repomd::{self, Repomd};
 
 use super::cache::LoadedSet;
 use super::context::RepoContext;
-use super::join_url;
 use super::sources::Sources;
 use super::state::SetFacts;
+use super::{OlderMetadata, join_url};
 use crate::client::parse_url;
 use crate::error::{Cause, Error, Failure, Result};
 use crate::event::Event;
@@ -213,7 +213,12 @@ fn judge_age(
     } else {
         (time, seen.0)
     };
-    if context.repo.config.repo_gpgcheck && !context.repo.allow_older {
+    let refused = match context.repo.older {
+        OlderMetadata::Refuse => true,
+        OlderMetadata::RefuseSigned => context.repo.config.repo_gpgcheck,
+        OlderMetadata::Take => false,
+    };
+    if refused {
         return Err(Cause::Older { offered, seen });
     }
     context.observer.event(Event::OlderMetadata {

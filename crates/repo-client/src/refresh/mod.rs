@@ -63,6 +63,18 @@ pub fn keyring_check(
     }
 }
 
+/// What becomes of metadata older than what was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OlderMetadata {
+    /// Signed ones are refused; others are taken, with an event.
+    #[default]
+    RefuseSigned,
+    /// All are refused.
+    Refuse,
+    /// All are taken.
+    Take,
+}
+
 /// One repository to be brought up to date.
 #[derive(Clone)]
 pub struct RepoRefresh<'a> {
@@ -82,8 +94,8 @@ pub struct RepoRefresh<'a> {
     pub cache_only: bool,
     /// If the servers fail, use the last good set, however old.
     pub stale_ok: bool,
-    /// Accept signed metadata older than what was seen before.
-    pub allow_older: bool,
+    /// What becomes of metadata older than what was seen before.
+    pub older: OlderMetadata,
     /// Seconds since 1970.
     pub now: u64,
     /// Used if the configuration says `repo_gpgcheck=1`; then `None` is an error.

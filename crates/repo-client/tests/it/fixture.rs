@@ -138,7 +138,7 @@ pub(crate) fn job<'a>(config: &'a RepoConfig, cache: &Path) -> RepoRefresh<'a> {
         force: false,
         cache_only: false,
         stale_ok: false,
-        allow_older: false,
+        older: repo_client::OlderMetadata::RefuseSigned,
         now: testkit::now(),
         check_signature: None,
     }

@@ -32,7 +32,11 @@ fn signed_go(repo: &Repo, ring: &Keyring, allow_older: bool) -> repo_client::Res
     let check = keyring_check(ring, testkit::now());
     let job = RepoRefresh {
         check_signature: Some(&check),
-        allow_older,
+        older: if allow_older {
+            repo_client::OlderMetadata::Take
+        } else {
+            repo_client::OlderMetadata::RefuseSigned
+        },
         force: true,
         ..repo.job()
     };

@@ -1,0 +1,65 @@
+//! Repositories in proxy mode whose upstream goes back or is slow.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use testkit::server::Answer;
+
+use crate::guards::dated;
+use crate::scene::Scene;
+use crate::serving::{Serving, curl};
+
+/// It keeps the newer set and says that upstream went back, after a restart, too.
+#[test]
+fn row_117_a_proxied_upstream_that_goes_back_is_not_followed() {
+    let scene = Scene::usual();
+    scene.config("mode = \"proxy\"\n[serve]\nproxy_expire = 0\n");
+    scene.put("base", "delta", "1", "");
+    dated(&scene, 1_700_086_400);
+    let newer = ["alpha-1", "beta-1", "delta-1", "gamma-1"];
+    let serving = Serving::start(&scene);
+    assert_eq!(scene.dnf_list(&serving.url("/base")), newer);
+    scene.take("base", "delta");
+    dated(&scene, 1_700_000_000);
+    assert_eq!(scene.dnf_list(&serving.url("/base")), newer);
+    let told = scene.run(&["status"]).ends(0).out;
+    assert!(told.contains("older than seen"), "{told}");
+    drop(serving);
+    let serving = Serving::start(&scene);
+    assert_eq!(scene.dnf_list(&serving.url("/base")), newer);
+    dated(&scene, 1_700_090_000);
+    let url = serving.url("/base");
+    assert_eq!(scene.dnf_list(&url), ["alpha-1", "beta-1", "gamma-1"]);
+}
+
+/// More clients than `serve` has threads wait for one file: what is there is sent meanwhile.
+#[test]
+fn row_116_a_slow_upstream_keeps_nobody_else_waiting() {
+    let scene = Scene::usual();
+    scene.config("mode = \"proxy\"\n");
+    let serving = Serving::start(&scene);
+    let package = |name: &str| format!("/base/Packages/{name}-1-1.noarch.rpm");
+    let get = |path: &str| curl(&["-f", "-m", "5", "-o", "/dev/null", &serving.url(path)]);
+    get(&package("alpha")).ends(0);
+    let slow = Answer {
+        delay: Some(Duration::from_secs(20)),
+        ..Answer::default()
+    };
+    scene.server.always(&package("gamma"), slow);
+    let address = serving.url("").replace("http://", "");
+    let ask = |_| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let path = package("gamma");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: m\r\n\r\n").unwrap();
+        stream
+    };
+    let waiting: Vec<TcpStream> = (0..560).map(ask).collect();
+    std::thread::sleep(Duration::from_secs(1));
+    let began = Instant::now();
+    for path in [package("alpha").as_str(), "/status.json", "/"] {
+        get(path).ends(0);
+    }
+    assert!(began.elapsed() < Duration::from_secs(5));
+    drop(waiting);
+}
