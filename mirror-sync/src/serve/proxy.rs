@@ -106,6 +106,8 @@ pub(super) struct Proxy {
     renewing: AtomicBool,
     /// Clients that wait for upstream at once; more of them wait without a thread.
     places: Arc<Semaphore>,
+    /// Packages of the store that were judged by the rules of this repository: others, or metadata, may have brought them.
+    judged: Mutex<HashSet<Digest>>,
     /// What clients asked for, as it is written down.
     asked_for: Mutex<asked::Asked>,
 }
@@ -127,6 +129,7 @@ impl Proxy {
             refreshing: Mutex::default(),
             renewing: AtomicBool::new(false),
             places: Arc::new(Semaphore::new(places(config))),
+            judged: Mutex::default(),
             asked_for: Mutex::new(asked::read(&shared.layout, id)?),
         })
     }
@@ -319,9 +322,8 @@ impl Proxy {
         let sets = self.shown().sets.clone();
         let named = sets.iter().rev().find_map(|set| set.files.get(path));
         let known = named.filter(|_| !is_index(path))?;
-        let store = &self.shared.store;
-        let there = store.has(&known.digest, known.size);
-        there.then(|| self.given(store.path(&known.digest), known))
+        let place = self.shared.store.path(&known.digest);
+        self.is_here(known).then(|| self.given(place, known))
     }
 
     /// Notes that a client gets a file.
@@ -333,15 +335,25 @@ impl Proxy {
         place
     }
 
+    fn judged(&self) -> MutexGuard<'_, HashSet<Digest>> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a file is in the store and may be given to clients of this repository.
+    fn is_here(&self, known: &Known) -> bool {
+        let judged = !known.package || self.judged().contains(&known.digest);
+        judged && self.shared.store.has(&known.digest, known.size)
+    }
+
     fn have(&self, set: &Set, path: &str, known: &Known) -> Result<PathBuf> {
         let place = self.shared.store.path(&known.digest);
-        if self.shared.store.has(&known.digest, known.size) {
+        if self.is_here(known) {
             return Ok(place);
         }
         let key = crate::store::digest_text(&known.digest);
         let flight = Arc::clone(self.shared.flights().entry(key.clone()).or_default());
         let mut failures = flight.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.shared.store.has(&known.digest, known.size) {
+        if self.is_here(known) {
             return Ok(place);
         }
         if let Some((then, why)) = failures.get(self.id())
@@ -386,7 +398,12 @@ impl Proxy {
             trust: known.package.then(|| Arc::clone(&self.trust)),
         };
         match fetcher.run(vec![job])?.failed.into_iter().next() {
-            None => Ok(()),
+            None => {
+                if known.package {
+                    self.judged().insert(known.digest);
+                }
+                Ok(())
+            }
             Some((repo, path, why)) => Err(Error::repository(repo, format!("{path}: {why}"))),
         }
     }

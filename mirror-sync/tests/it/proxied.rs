@@ -4,10 +4,11 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use testkit::gpg::Gpg;
 use testkit::server::Answer;
 
 use crate::guards::dated;
-use crate::scene::Scene;
+use crate::scene::{Scene, VENDOR};
 use crate::serving::{Serving, curl};
 
 /// It keeps the newer set and says that upstream went back, after a restart, too.
@@ -62,4 +63,39 @@ fn row_116_a_slow_upstream_keeps_nobody_else_waiting() {
     }
     assert!(began.elapsed() < Duration::from_secs(5));
     drop(waiting);
+}
+
+/// What one repository may give, or lists as metadata, another one with a key does not give unjudged.
+#[test]
+fn row_117_a_package_is_judged_for_each_repository() {
+    let scene = Scene::usual();
+    let vendor = Gpg::with_key(&scene.path("vendor"), VENDOR);
+    scene.write("vendor.asc", vendor.public());
+    vendor.sign_package(VENDOR, &scene.put("base", "delta", "1", ""));
+    scene.publish("base");
+    let repo = |id: &str, key: &str| {
+        let url = scene.server.url("/base");
+        format!("[repo.{id}]\nmode = \"proxy\"\nbaseurl = {url:?}\n{key}\n")
+    };
+    scene.config_text(&format!(
+        "[mirror]\npath = {:?}\n{}{}",
+        scene.path("mirror"),
+        repo("open", "gpgcheck = false"),
+        repo(
+            "strict",
+            &format!("gpgkey = {:?}", scene.path("vendor.asc"))
+        )
+    ));
+    let get = |serving: &Serving, repo: &str, name: &str| {
+        let url = serving.url(&format!("/{repo}/Packages/{name}-1-1.noarch.rpm"));
+        curl(&["-f", "-o", "/dev/null", &url]).code
+    };
+    for _ in 0..2 {
+        let serving = Serving::start(&scene);
+        for name in ["alpha", "delta"] {
+            assert_eq!(get(&serving, "open", name), 0, "{name}");
+        }
+        assert_eq!(get(&serving, "strict", "alpha"), 22, "it is not signed");
+        assert_eq!(get(&serving, "strict", "delta"), 0);
+    }
 }
