@@ -2,16 +2,19 @@
 //! changes: signature, site, order, age, every digest, every vendor signature, and that nothing is
 //! missing. A run that was killed is simply run again.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
+use rpm_pkg::package::LEAD_MAGIC;
 use serde::Serialize;
 
 use super::contents::RepoGoal;
 use super::opened::{Opened, canonical, open};
 use super::record::{self, Applied, Receipt};
 use crate::error::{Error, Result};
-use crate::layout;
+use crate::layout::{self, CURRENT};
 use crate::manifest::{self, SnapshotFile};
 use crate::store::{HashedFile, digest_text};
 use crate::sync::SyncRun;
@@ -163,17 +166,31 @@ fn complete(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
     }
 }
 
-/// Every package that came is signed by its vendor, as the site's configuration demands.
+/// Every package is signed by its vendor, as the site's configuration demands: those that came, and those that the store
+/// has for another repository. What this one shows already was judged when it came.
 fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
     for goal in &bundle.contents.repos {
         let id = &goal.whole.repo;
         let trust = PackageTrust::of(run.config, id)?;
-        let packages = goal.whole.files.iter().filter_map(|file| {
-            let name = file.package.as_ref()?;
-            Some((name, came.get(&canonical(&file.digest))?))
-        });
-        for (name, file) in packages {
-            let told = trust::judge_package(file.path(), &trust, run.now)
+        let state = manifest::read_state(&run.layout, id)?;
+        let shown = state.current(CURRENT);
+        // A manifest that was lost costs another look at each package.
+        let shown = shown.and_then(|shown| manifest::read(&run.layout, id, &shown.stamp).ok());
+        let files = shown.iter().flat_map(|shown| &shown.files);
+        let judged: BTreeSet<(bool, String)> = files.map(kind_and_digest).collect();
+        for file in &goal.whole.files {
+            let path = match came.get(&canonical(&file.digest)) {
+                Some(file) => file.path().to_owned(),
+                None if judged.contains(&kind_and_digest(file)) => continue,
+                None => run.store.path(&file.digest()?),
+            };
+            let Some(name) = &file.package else {
+                if is_package(&path)? {
+                    return Err(bundle.refuse(format!("{id}: {} is a package", file.path)));
+                }
+                continue;
+            };
+            let told = trust::judge_package(&path, &trust, run.now)
                 .map_err(|why| bundle.refuse(format!("{id}: {name}: {why}")))?;
             if told != *name {
                 return Err(bundle.refuse(format!("{id}: {name} is really {told}")));
@@ -181,6 +198,19 @@ fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn kind_and_digest(file: &SnapshotFile) -> (bool, String) {
+    (file.package.is_some(), canonical(&file.digest))
+}
+
+/// Whether a file begins as a package does (the magic of rpm's lead).
+fn is_package(path: &Path) -> Result<bool> {
+    let mut head = Vec::new();
+    let file = File::open(path).map_err(Error::file(path, "open"))?;
+    let read = file.take(4).read_to_end(&mut head);
+    read.map_err(Error::file(path, "read"))?;
+    Ok(head == LEAD_MAGIC)
 }
 
 fn publish(run: &SyncRun<'_>, goal: &RepoGoal) -> Result<()> {

@@ -160,6 +160,13 @@ fn check_goal(whole: &Manifest) -> std::result::Result<(), String> {
         if !paths.insert(entry.path.as_str()) {
             return Err(format!("repository {id}: {} is in it twice", entry.path));
         }
+        // What is called neither would be taken over without a vendor's signature.
+        if entry.package.is_none() != entry.path.starts_with("repodata/") {
+            return Err(format!(
+                "repository {id}: {} is not what it is called: packages stand beside repodata, metadata in it",
+                entry.path
+            ));
+        }
     }
     if !paths.contains("repodata/repomd.xml") {
         return Err(format!("repository {id} has no repodata/repomd.xml"));
@@ -245,7 +252,7 @@ mod tests {
     #[test]
     fn row_113_hostile_descriptions_are_refused() {
         type SetChange = fn(&mut Contents);
-        let changes: [SetChange; 16] = [
+        let changes: [SetChange; 18] = [
             |c| c.format = 2,
             |c| c.number = 0,
             |c| c.parts = 0,
@@ -262,6 +269,13 @@ mod tests {
             |c| c.repos[0].whole.stamp = "../x".into(),
             |c| c.repos[0].whole.files.push(entry("a/../../b")),
             |c| c.repos[0].whole.files.clear(),
+            |c| {
+                c.repos[0]
+                    .whole
+                    .files
+                    .push(entry("Packages/a-1-1.noarch.rpm"))
+            },
+            |c| c.repos[0].whole.files[0].package = Some("a-1-1.noarch".into()),
         ];
         for (number, change) in changes.into_iter().enumerate() {
             let mut one = contents();
