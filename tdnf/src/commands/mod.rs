@@ -172,7 +172,7 @@ fn run(
         Needs::Nothing => say_pending(&session),
     }
     show_options(args, printer);
-    tell_idle_words(command, &session);
+    tell_foreign_options(command, &session);
     if !session.settings.switches.is_empty() {
         // Commands that ask no repository do not miss one either.
         let _ = session.repos();
@@ -194,16 +194,8 @@ fn run(
 /// Answers that nobody asks for, and excludes that are not there, change nothing.
 const ALWAYS_FITTING: [&str; 3] = ["assumeno", "assumeyes", "disableexcludes"];
 
-/// Options of other commands, and words where there can be none, are taken, as in tdnf, and have no effect.
-fn tell_idle_words(command: &'static Command, session: &Session<'_>) {
-    let words = session.args.operands();
-    if command.usage.is_empty() && !words.is_empty() {
-        let word = words.join(" ");
-        session.warn_once(&format!(
-            "warning: '{}' takes no words: '{word}' has no effect",
-            command.name
-        ));
-    }
+/// Options of other commands are taken, as in tdnf, and have no effect.
+fn tell_foreign_options(command: &'static Command, session: &Session<'_>) {
     let defines = |command: &'static Command, name: &str| {
         let known = help::with_options(command);
         let is_scope =

@@ -129,7 +129,10 @@ fn options_of_other_commands_are_named() {
     let idle = site.run(&["makecache", "now", "please"]).ok();
     says(
         &idle,
-        &["warning: 'makecache' takes no words: 'now please' has no effect"],
+        &[
+            "warning: now",
+            "please: no effect here, see `tdnf makecache --help`",
+        ],
     );
     let conf = fs::read_to_string(site.path("tdnf.conf")).expect("ours");
     site.write("tdnf.conf", format!("{conf}[mine]\nbaseurl=file:///x\n"));
