@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::header::tag;
 use rpm_pkg::package::{Covers, DigestChoice, DigestOutcome, Package, PackageError};
 use rpm_trust::policy::{DigestState, Evidence, FileDigests};
@@ -75,6 +75,7 @@ fn read_payload<R: Read>(
             return Ok(());
         }
     };
+    let mut bare = digests.is_empty().then(|| Hasher::new(DigestAlgo::Sha256));
     let mut buffer = vec![0_u8; CHUNK];
     loop {
         let count = package
@@ -85,12 +86,16 @@ fn read_payload<R: Read>(
             break;
         };
         digests.update_stored(data);
+        if let Some(bare) = &mut bare {
+            bare.update(data);
+        }
         for (covers, check) in checks.iter_mut() {
             if let (Covers::HeaderAndPayload, Ok(check)) = (covers, check) {
                 check.update(data);
             }
         }
     }
+    evidence.bare_payload = bare.map(Hasher::finish);
     let outcomes = digests.finish();
     evidence.payload_digest = state_of(&outcomes, Covers::Payload);
     evidence.header_payload_digest = state_of(&outcomes, Covers::HeaderAndPayload);

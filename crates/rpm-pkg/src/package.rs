@@ -5,7 +5,7 @@
 mod digests;
 mod signatures;
 
-use crate::digest::DigestError;
+use crate::digest::{Digest, DigestError};
 use crate::files::{FileList, FilesError};
 use crate::header::{Header, HeaderError, HeaderKind, MAGIC, tag};
 use crate::nevra::{self, Nevra, NevraError};
@@ -85,6 +85,7 @@ pub struct Package<R> {
     pub header: Header,
     nevra: Nevra,
     header_range: Range<u64>,
+    expected_payload: Option<Digest>,
     reader: R,
 }
 
@@ -120,6 +121,7 @@ impl<R: Read> Package<R> {
             header,
             nevra,
             header_range: start..end,
+            expected_payload: None,
             reader,
         })
     }
@@ -157,6 +159,11 @@ impl<R: Read> Package<R> {
     /// The value of PAYLOADCOMPRESSOR 1125.
     pub fn compressor(&self) -> Option<&str> {
         self.header.text(tag::PAYLOADCOMPRESSOR)
+    }
+
+    /// The stored payload must have this digest, besides those that the package carries itself.
+    pub fn expect_payload(&mut self, digest: Digest) {
+        self.expected_payload = Some(digest);
     }
 
     /// The checked file list.

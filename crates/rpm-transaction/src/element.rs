@@ -97,20 +97,32 @@ fn record_name(hnum: u32) -> String {
 
 /// Which package a verdict is about: a digest of its whole signature header and its whole main
 /// header. Every digest and signature that was judged lies in the two, so bytes that keep to them
-/// are the bytes that were judged (docs/threats.md, row 25).
+/// are the bytes that were judged (docs/threats.md, row 25). Where none of those digests covers the payload,
+/// its own is part of the identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity(Digest);
+pub struct Identity {
+    headers: Digest,
+    bare_payload: Option<Digest>,
+}
 
 impl Identity {
-    /// The identity of an opened package.
-    pub fn of<R: Read>(package: &Package<R>) -> Identity {
+    /// The identity of a package, and of a payload that no digest of the package covers.
+    pub fn of<R: Read>(package: &Package<R>, bare_payload: Option<Digest>) -> Identity {
+        let headers = Identity::of_headers(package);
+        Identity {
+            headers,
+            bare_payload,
+        }
+    }
+
+    fn of_headers<R: Read>(package: &Package<R>) -> Digest {
         let mut hasher = Hasher::new(DigestAlgo::Sha256);
         for header in [&package.signature, &package.header] {
             let bytes = header.bytes();
             hasher.update(&(bytes.len() as u64).to_be_bytes());
             hasher.update(bytes);
         }
-        Identity(hasher.finish())
+        hasher.finish()
     }
 }
 
@@ -189,12 +201,14 @@ pub fn open_verified(
     };
     let file = File::open(path).map_err(|e| bad(e.to_string()))?;
     let reader = BufReader::with_capacity(PIECE, file);
-    let package = Package::open(reader).map_err(|e| bad(e.to_string()))?;
-    if Identity::of(&package) == *identity {
-        Ok(package)
-    } else {
-        Err(bad("the file was changed after it was verified".to_owned()))
+    let mut package = Package::open(reader).map_err(|e| bad(e.to_string()))?;
+    if Identity::of_headers(&package) != identity.headers {
+        return Err(bad("the file was changed after it was verified".to_owned()));
     }
+    if let Some(digest) = identity.bare_payload {
+        package.expect_payload(digest);
+    }
+    Ok(package)
 }
 
 /// SHA-256 and SHA-512 of a package file, with the numbers that rpm has for them.

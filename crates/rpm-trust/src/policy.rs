@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_pkg::package::Covers;
 
 use crate::{Distrust, SignatureState, SignedBy, Weaknesses};
@@ -60,6 +60,9 @@ pub struct Evidence {
     pub payload_digest: DigestState,
     /// MD5 over header and payload (1004); absent, too, where stronger digests of both were computed instead.
     pub header_payload_digest: DigestState,
+    /// SHA-256 of the payload as it was read, where no digest of the package covers it: what a signature over
+    /// header and payload was made of.
+    pub bare_payload: Option<Digest>,
     /// The per-file digests of the header.
     pub file_digests: FileDigests,
     /// Items of the signature header that have no valid form (wrong type, size or hex).

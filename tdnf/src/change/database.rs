@@ -7,7 +7,7 @@ use rpm_db::{Backend, Db, DbError, DbLocation, MAX_MACRO_FILE, MacroFile, Transa
 use rpm_pkg::evr::vercmp;
 use rpm_pkg::files::{FileList, FileType};
 use rpm_pkg::header::tag;
-use rpm_pkg::package::{DigestChoice, Package};
+use rpm_pkg::package::{DigestChoice, Package, payload_passes};
 use rpm_pkg::payload::{PayloadError, PayloadLimits};
 use rpm_transaction::{Element, RootDir, open_verified};
 
@@ -159,14 +159,14 @@ fn incoming(elements: &[Element]) -> Outcome<Vec<MacroFile>> {
             .map_or_else(|_| Vec::new(), |f| macro_files(&f));
         if !wanted.is_empty() {
             let name = package.nevra().to_string();
-            let read = read(package, &wanted);
-            let told = |error| {
-                Failure::because(
-                    crate::error::Code::TRANSACTION_FAILED,
-                    format!("Error: {name}: payload: {error}"),
-                )
+            let told = |why: &dyn std::fmt::Display| {
+                let line = format!("Error: {name}: payload: {why}");
+                Failure::because(crate::error::Code::TRANSACTION_FAILED, line)
             };
-            found.extend(read.map_err(told)?);
+            match read(package, &wanted).map_err(|error| told(&error))? {
+                Some(files) => found.extend(files),
+                None => return Err(told(&"a digest of the package does not match")),
+            }
         }
     }
     Ok(found)
@@ -183,11 +183,11 @@ fn macro_files(files: &FileList) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// Reads files of a payload, which is checked on the way.
+/// Reads files of a payload, which is checked on the way; nothing where a digest of the payload does not match.
 fn read<R: Read>(
     package: Package<R>,
     wanted: &[(usize, String)],
-) -> Result<Vec<MacroFile>, PayloadError> {
+) -> Result<Option<Vec<MacroFile>>, PayloadError> {
     let mut payload = package.into_payload(DigestChoice::Strongest, PayloadLimits::default())?;
     let mut found = Vec::new();
     while let Some(entry) = payload.next_entry()? {
@@ -202,5 +202,6 @@ fn read<R: Read>(
             text: String::from_utf8_lossy(&text).into_owned(),
         });
     }
-    Ok(found)
+    let whole = payload_passes(&payload.finish()?.digests);
+    Ok(whole.then_some(found))
 }

@@ -13,6 +13,8 @@ pub enum DigestSource {
     SignatureHeader,
     /// In the main header: as trustworthy as the header's signature.
     MainHeader,
+    /// Not in the package: what whoever opened it expects ([`Package::expect_payload`]); its tag is 0.
+    Expectation,
 }
 
 /// One digest that the package claims.
@@ -149,6 +151,9 @@ impl<R: Read> Package<R> {
                 text_digest(entry, algo)?,
             ));
         }
+        if let Some(expected) = self.expected_payload {
+            items.push((0, DigestSource::Expectation, Covers::Payload, expected));
+        }
         let item = |(tag, source, covers, expected)| DigestItem {
             tag,
             source,
@@ -250,7 +255,8 @@ impl PayloadDigests {
         )
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nothing is computed: no digest covers the payload.
+    pub fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 

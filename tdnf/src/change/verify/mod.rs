@@ -421,7 +421,6 @@ fn examine(
     let reader = BufReader::with_capacity(CHUNK, file);
     let mut package = Package::open(reader).map_err(|error| broken(path, &error))?;
     check_identity(&package, path, change)?;
-    let identity = Identity::of(&package);
     check_promise(&package, path, change)?;
     let stored = StoredSignature::of(&package.signature, &package.header, false);
     let mut evidence =
@@ -430,7 +429,7 @@ fn examine(
     if let Err(error) = stored {
         evidence.malformed.insert(0, error.to_string());
     }
-    Ok((identity, evidence))
+    Ok((Identity::of(&package, evidence.bare_payload), evidence))
 }
 
 /// A package that is not the one the plan names is refused, whatever its checksum says.

@@ -86,7 +86,7 @@ fn elements(db: &Db, asks: &[Ask<'_>]) -> Vec<Element> {
                 }
                 elements.push(Element::Install(Install {
                     path: path.to_path_buf(),
-                    identity: Identity::of(&package),
+                    identity: Identity::of(&package, None),
                     mode: Mode::Upgrade,
                 }));
             }
