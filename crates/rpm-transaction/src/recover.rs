@@ -1,5 +1,6 @@
 //! The way back, and what is done about a transaction that was interrupted.
 
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 
 use rpm_db::{Db, IndexTable};
@@ -253,8 +254,8 @@ fn exists(dir: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
 struct Story<'r> {
     tid: u32,
     stages: Vec<Vec<u8>>,
-    /// Elements by position: NEVRA, installed, steps, begun.
-    elements: Vec<(&'r str, bool, &'r [Op], bool)>,
+    /// Elements by position, which an image's journal may number as it likes: NEVRA, installed, steps, begun.
+    elements: BTreeMap<u32, (&'r str, bool, &'r [Op], bool)>,
     prepared: bool,
     rolled_back: bool,
     committing: Option<(&'r [u32], &'r [String])>,
@@ -283,18 +284,12 @@ impl<'r> Story<'r> {
                 install,
                 ops,
             } => {
-                let index = *index as usize;
-                if index >= self.elements.len() {
-                    self.elements.resize(index + 1, ("", false, &[], false));
-                }
-                if let Some(element) = self.elements.get_mut(index) {
-                    *element = (nevra, *install, ops, false);
-                }
+                self.elements.insert(*index, (nevra, *install, ops, false));
             }
             Record::Prepared => self.prepared = true,
             Record::RolledBack => self.rolled_back = true,
             Record::Begin(index) => {
-                if let Some(element) = self.elements.get_mut(*index as usize) {
+                if let Some(element) = self.elements.get_mut(index) {
                     element.3 = true;
                 }
             }
@@ -315,7 +310,7 @@ impl<'r> Story<'r> {
             ops: ops.iter().collect(),
             begun,
         };
-        self.elements.iter().map(one).collect()
+        self.elements.values().map(one).collect()
     }
 
     /// Did the database commit happen, although its mark is missing? All its changes came
@@ -347,10 +342,7 @@ impl<'r> Story<'r> {
 
     fn tell(self, finished: bool) -> Recovery {
         let names = |wanted: bool| {
-            let of = self
-                .elements
-                .iter()
-                .filter(|e| e.1 == wanted && !e.0.is_empty());
+            let of = self.elements.values().filter(|e| e.1 == wanted);
             of.map(|e| e.0.to_owned()).collect()
         };
         let missed = |script: &&String| {
@@ -369,5 +361,24 @@ impl<'r> Story<'r> {
             scripts_done: self.scripts_done,
             script_interrupted: self.script_running,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_123_an_element_of_any_number() {
+        let index = u32::MAX;
+        let element = Record::Element {
+            index,
+            nevra: "a-1-1.noarch".into(),
+            install: true,
+            ops: Vec::new(),
+        };
+        let records = [element, Record::Begin(index)];
+        let undoable = Story::of(&records).undoable();
+        assert!(matches!(&undoable[..], [one] if one.begun));
     }
 }
