@@ -26,6 +26,9 @@ fn main() -> ExitCode {
     if let Some(code) = rpm_transaction::scripts::runner::enter(std::env::args_os()) {
         return code;
     }
+    // What the caller has open is not for scriptlets and hooks.
+    close_fds::set_fds_cloexec(3, &[]);
+    whole_file::narrow_umask();
     // Arguments that are not UTF-8 cannot name anything that a repository has.
     tdnf::run(std::env::args_os().map(|word| word.to_string_lossy().into_owned()))
 }

@@ -120,7 +120,7 @@ impl<'s> BuildTree<'s> {
             let line = format!("{name} is '{text}', which only rpm can work out");
             Failure::invalid(line).hint(format!("name the directory: --rpmdefine '{name} /DIR'"))
         })?;
-        Ok(self.settings.in_root(Path::new(&whole)))
+        self.settings.in_root(Path::new(&whole))
     }
 
     fn lookup(&self, name: &str) -> Option<String> {

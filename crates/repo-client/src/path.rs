@@ -1,6 +1,5 @@
 //! Files below a folder: names from outside never leave it.
 
-use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -60,26 +59,18 @@ pub fn join_below(root: &Path, name: &str) -> Result<PathBuf> {
 /// Creates the folders between `root` and the file `path` below it (mode 0755 and umask). A
 /// symlink in between is refused: another user's link must not send our files elsewhere.
 pub fn create_parents(root: &Path, path: &Path) -> Result<()> {
-    fs::create_dir_all(root).map_err(|e| Error::io(root, "create", e))?;
-    let Some(relative) = path.strip_prefix(root).ok().and_then(Path::parent) else {
-        return Ok(());
-    };
-    let mut dir = root.to_owned();
-    for part in relative.components() {
-        dir.push(part);
-        match fs::create_dir(&dir) {
-            Ok(()) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                let kind = fs::symlink_metadata(&dir).map_err(|e| Error::io(&dir, "look at", e))?;
-                if !kind.is_dir() {
-                    let source = std::io::Error::from(std::io::ErrorKind::NotADirectory);
-                    return Err(Error::io(&dir, "use as a folder", source));
-                }
-            }
-            Err(e) => return Err(Error::io(&dir, "create", e)),
-        }
-    }
-    Ok(())
+    make_folders(root, path.parent().unwrap_or(root))
+}
+
+/// As [`create_parents`], for a folder below `root`.
+pub(crate) fn make_folders(root: &Path, dir: &Path) -> Result<()> {
+    whole_file::make_folders(root, dir).map_err(|(place, source)| {
+        let doing = match source.kind() {
+            std::io::ErrorKind::NotADirectory => "use as a folder",
+            _ => "create",
+        };
+        Error::io(&place, doing, source)
+    })
 }
 
 /// What [`open_plain`] opens, if it has no more than `limit` bytes.

@@ -10,13 +10,14 @@ use super::store::create;
 use repo_client::MetadataSet;
 use rpm_repo::xml::XmlLimits;
 use rpm_solv::path_hash;
+use rustix::fs::OFlags;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use whole_file::{Durability, WholeFile};
+use whole_file::{Durability, WholeFile, open_plain};
 
 /// Format version.
 const MAGIC: &[u8; 8] = b"tdnfpix1";
@@ -74,7 +75,7 @@ pub fn path_index(set: &MetadataSet) -> Result<PathIndex, CatalogError> {
 }
 
 fn open(set: &MetadataSet, path: &Path, key: &[u8]) -> Option<PathIndex> {
-    let file = File::open(path).ok()?;
+    let file = open_plain(path, OFlags::RDONLY).ok()?;
     let mut head = vec![0; HEAD];
     file.read_exact_at(&mut head, 0).ok()?;
     let buckets = parse_head(&head, key)?;

@@ -8,10 +8,12 @@ use rpm_pkg::digest::{Digest, Hasher};
 use rpm_repo::compress::{Ahead, VerifiedReader};
 use rpm_repo::xml::XmlLimits;
 use rpm_solv::{CacheFile, CacheWriter};
+use rustix::fs::OFlags;
 use std::fs::File;
 use std::io::{self, Seek};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use whole_file::open_plain;
 
 /// The folder of our caches, beside `repodata` in a repository's cache folder.
 pub const CATALOG_DIR: &str = "catalog";
@@ -89,7 +91,7 @@ pub fn open_part(set: &MetadataSet, kind: &str) -> Result<Ahead, CatalogError> {
         path: part.path.clone(),
         source,
     };
-    let file = File::open(&part.path).map_err(failed)?;
+    let file = open_plain(&part.path, OFlags::RDONLY).map_err(failed)?;
     let name = part.path.display().to_string();
     let mut expected = part.record.expected();
     // Looked at when the file was fetched: a wrong one is a doubt where the checksum is right.

@@ -3,9 +3,10 @@
 
 use super::error::CatalogError;
 use rpm_solv::{CacheFile, CacheWriter, SolvError};
+use rustix::fs::OFlags;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use whole_file::{Access, Durability, WholeFile};
+use whole_file::{Access, Durability, WholeFile, open_plain};
 
 /// Fills a new cache; what stood in its place, made for another key, may help.
 pub(crate) type Fill<'a> =
@@ -23,9 +24,7 @@ pub(crate) fn open_or_make(
 ) -> Result<CacheFile, CatalogError> {
     if let Some(path) = path {
         let open = |file| CacheFile::with_file(file, path).ok();
-        // A FIFO would wait for ever.
-        let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
-        let file = is_file.then(|| File::open(path).ok()).flatten();
+        let file = open_plain(path, OFlags::RDONLY).ok();
         let earlier = match file.and_then(open) {
             Some(cache) if cache.is_of(key) => return Ok(cache),
             earlier => earlier,
@@ -41,7 +40,10 @@ pub(crate) fn open_or_make(
 
 /// A new file for `path`; none where nothing can be written (an unprivileged user).
 pub(crate) fn create(path: &Path) -> Option<WholeFile<'static>> {
-    std::fs::create_dir_all(path.parent()?).ok()?;
+    // The folder, and that of the repository, may be links in an image: what is written would lead out of it.
+    let dir = path.parent()?;
+    let of_repo = dir.parent()?;
+    whole_file::make_folders(of_repo.parent()?, dir).ok()?;
     WholeFile::new(path, Access::Umask).ok()
 }
 

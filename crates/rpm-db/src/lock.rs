@@ -4,15 +4,16 @@
 //! deleted. Such a lock belongs to the process, so a second [`TransactionLock`] on the same file in one process is
 //! refused by a list kept here.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 use rustix::process::{Flock, FlockType};
+use whole_file::open_plain;
 
 use crate::DbError;
 
@@ -113,7 +114,7 @@ pub fn current_holder(dir: &Path) -> Result<Option<u32>, DbError> {
     if own(&path, &held) {
         return Ok(Some(std::process::id()));
     }
-    match File::open(&path) {
+    match open_plain(&path, OFlags::RDONLY) {
         Ok(file) => Ok(holder(&file)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(DbError::io(&path)(e)),
@@ -163,16 +164,7 @@ fn held() -> std::sync::MutexGuard<'static, Vec<(u64, u64)>> {
 
 /// Opens or makes the lock file, but never through a symbolic link; none on a read-only file system.
 fn open(path: &Path) -> Result<Option<File>, DbError> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
-    let result = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path);
-    match result {
+    match open_plain(path, OFlags::RDWR | OFlags::CREATE) {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(None),
         Err(e) => Err(DbError::io(path)(e)),

@@ -1,12 +1,14 @@
 //! Opening a database for reading or writing.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, DEFAULT_NAME, FileControl, OpenFlags};
+use rustix::fs::OFlags;
+use whole_file::open_plain;
 
 use crate::bdb::BdbFile;
 use crate::convert::finish_conversion;
@@ -154,11 +156,20 @@ pub fn make_reproducible(location: &DbLocation) -> Result<(), DbError> {
     if has_pending_log(&path) || !shared.is_file() {
         return Ok(());
     }
-    let zeros = [0; SHARED_MEMORY];
-    if fs::read(&shared).is_ok_and(|bytes| bytes == zeros) {
+    empty_out(&shared).map_err(DbError::io(&shared))
+}
+
+fn empty_out(shared: &Path) -> io::Result<()> {
+    let mut file = open_plain(shared, OFlags::RDWR)?;
+    let (zeros, mut bytes) = (vec![0; SHARED_MEMORY], Vec::new());
+    let most = SHARED_MEMORY as u64 + 1;
+    (&file).take(most).read_to_end(&mut bytes)?;
+    if bytes == zeros {
         return Ok(());
     }
-    fs::write(&shared, zeros).map_err(DbError::io(&shared))
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&zeros)
 }
 
 /// Makes the database directory and all that lead to it, 0755 whatever the umask is.
@@ -256,8 +267,8 @@ fn set_mode(path: &Path, fresh: bool) -> Result<(), DbError> {
     }
     for suffix in ["", "-wal", "-shm"] {
         let file = beside(path, suffix);
-        match fs::metadata(&file) {
-            Ok(meta) if meta.mode() & 0o777 != 0o644 => {
+        match fs::symlink_metadata(&file) {
+            Ok(meta) if meta.mode() & 0o777 != 0o644 && meta.is_file() => {
                 fs::set_permissions(&file, fs::Permissions::from_mode(0o644))
                     .map_err(DbError::io(&file))?;
             }

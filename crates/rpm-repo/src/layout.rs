@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
@@ -196,9 +196,9 @@ fn sha256_hex(bytes: &[u8]) -> String {
     Hasher::digest(DigestAlgo::Sha256, bytes).hex()
 }
 
-/// The `.repo` files of a directory, by name; none if it does not exist.
-pub fn repo_files(dir: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
-    let mut files = vars::plain_files(dir)?;
+/// The `.repo` files of a directory, by name; none if it does not exist. Links below `root` stay in it.
+pub fn repo_files(root: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = vars::plain_files(root, dir)?;
     files.retain(|path| path.extension().is_some_and(|e| e == "repo"));
     Ok(files)
 }

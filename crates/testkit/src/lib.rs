@@ -8,6 +8,7 @@ pub mod fixtures;
 pub mod gpg;
 pub mod many;
 pub mod mounts;
+pub mod opens;
 pub mod program;
 pub mod relay;
 pub mod root;

@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rpm-solv", &["rpm-pkg"]),
     ("cli-kit", &[]),
     ("whole-file", &[]),
-    ("rpm-repo", &["rpm-pkg"]),
+    ("rpm-repo", &["rpm-pkg", "whole-file"]),
     ("rpm-db", &["rpm-pkg", "whole-file"]),
     ("rpm-transaction", &["rpm-db", "rpm-pkg", "whole-file"]),
     (

@@ -5,8 +5,9 @@
 //! files without a name, it has the random one from the start (`O_EXCL`: nothing that stands there is ever opened).
 //! A symbolic link at the target is replaced itself, never written through. Links in the folders above are the
 //! caller's affair: below a root, [`WholeFile::below`] takes the descriptor of a folder that was opened safely.
-//! [`open_plain`] is how a file that anybody may have put there is opened.
+//! [`open_plain`] is how a file that anybody may have put there is opened, [`open_inside`] one of an image.
 
+mod inside;
 mod plain;
 mod stamp;
 
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
+pub use inside::{inside, make_folders, open_inside, open_of_root};
 pub use plain::open_plain;
 pub use stamp::Stamp;
 
@@ -29,6 +31,18 @@ const OPEN_FILES: &str = "/proc/self/fd";
 const SELINUX_XATTR: &str = "security.selinux";
 /// Longest label that is carried over, in bytes.
 const MAX_LABEL: usize = 256;
+
+/// Takes from whatever this process makes what nobody can want, whichever umask its caller has: that everybody may
+/// write it and, where it is root's, that a group may.
+pub fn narrow_umask() {
+    let narrow = match rustix::process::geteuid().is_root() {
+        true => 0o022,
+        false => 0o002,
+    };
+    let narrow = Mode::from_raw_mode(narrow);
+    let asked = rustix::process::umask(narrow);
+    rustix::process::umask(asked | narrow);
+}
 
 /// What is left of a new file after the machine crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

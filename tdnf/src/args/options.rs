@@ -102,6 +102,9 @@ pub struct OutputOptions {
 #[group(skip)]
 #[command(next_help_heading = GENERAL)]
 pub struct General {
+    /// Take signed metadata that is older than what was seen before.
+    #[arg(long)]
+    pub allow_older: bool,
     /// Use cached metadata only, however old.
     #[arg(short = 'C', long)]
     pub cacheonly: bool,

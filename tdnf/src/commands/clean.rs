@@ -55,6 +55,10 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
             .printer
             .info(&format!("cleaning {}: {}", repo.id, names.join(" ")));
         let dir = session.repo_cache(&repo);
+        if dir.is_symlink() {
+            remove(&dir)?;
+            continue;
+        }
         for part in chosen.iter().flat_map(|(_, parts)| parts.iter()) {
             remove(&dir.join(part))?;
         }

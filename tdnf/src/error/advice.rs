@@ -46,7 +46,8 @@ pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
         }
         | Cause::Future { .. } => "check the date of this machine first (`date`)",
         Cause::Older { .. } => {
-            "the mirror is out of date, or old metadata is being replayed: use another mirror"
+            "the mirror is out of date, or old metadata is being replayed: use another mirror; --allow-older \
+             takes it where the publisher went back"
         }
         _ => return None,
     })

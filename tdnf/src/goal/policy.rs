@@ -1,14 +1,19 @@
 //! Locks, protected packages, lowest versions and excludes: what the administrator decided.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use rpm_solv::{JobAction, JobTarget, SolverJob};
+use whole_file::open_of_root;
 
 use crate::error::{At, Code, Failure, Outcome};
 use crate::plan::{ChangeReason, Plan, PlannedAction};
 use crate::session::Packages;
 use crate::settings::Settings;
+
+/// Longest file of names that is read.
+const MAX_FILE: u64 = 1 << 20;
 
 /// The decisions that are in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,14 +35,14 @@ impl SolverPolicy {
         let mut minimum: Vec<_> = configured
             .map(|m| (m.name.clone(), m.evr.clone()))
             .collect();
-        for line in lines(&dir.join("minversions.d"))? {
+        for line in lines(settings, &dir.join("minversions.d"))? {
             let (name, evr) = line.split_once('=').ok_or_else(|| {
                 Failure::invalid(format!("minversions.d: '{line}': name=version expected"))
             })?;
             minimum.push((name.trim().to_owned(), evr.trim().to_owned()));
         }
         Ok(Self {
-            locks: lines(&dir.join("locks.d"))?,
+            locks: lines(settings, &dir.join("locks.d"))?,
             protected: protected(settings, dir)?,
             minimum,
         })
@@ -78,7 +83,7 @@ impl SolverPolicy {
 
 /// What `protected.d` and `protected_packages` name; the latter as in dnf, where `glob:` stands before files of names.
 fn protected(settings: &Settings, dir: &Path) -> Outcome<Vec<String>> {
-    let mut names = lines(&dir.join("protected.d"))?;
+    let mut names = lines(settings, &dir.join("protected.d"))?;
     for item in &settings.main.protected_packages {
         match item
             .strip_prefix("glob:")
@@ -87,7 +92,7 @@ fn protected(settings: &Settings, dir: &Path) -> Outcome<Vec<String>> {
             None => names.push(item.clone()),
             Some(Some(files)) => {
                 let below = files.strip_prefix("/").unwrap_or(files);
-                names.extend(lines(&settings.root.join(below))?);
+                names.extend(lines(settings, &settings.root.join(below))?);
             }
             Some(None) => {}
         }
@@ -96,14 +101,17 @@ fn protected(settings: &Settings, dir: &Path) -> Outcome<Vec<String>> {
 }
 
 /// The lines of all `*.conf` files of a directory, by file name; no directory, no lines.
-fn lines(dir: &Path) -> Outcome<Vec<String>> {
+fn lines(settings: &Settings, dir: &Path) -> Outcome<Vec<String>> {
+    let dir = settings.folder(dir)?;
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "conf"));
     files.sort();
     let mut all = Vec::new();
     for file in files {
-        let text = fs::read_to_string(&file).at(&file)?;
+        let mut text = String::new();
+        let opened = open_of_root(&settings.root, &file).at(&file)?;
+        opened.take(MAX_FILE).read_to_string(&mut text).at(&file)?;
         let lines = text.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         all.extend(lines.map(str::to_owned));

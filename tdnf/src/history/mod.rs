@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 pub use begun::{Begun, Settled};
 pub use read::{Failed, Flags, HistoryEntry};
@@ -43,10 +44,10 @@ pub enum HistoryError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
-    /// The directory cannot be made.
+    /// The directory cannot be made; the file is a symbolic link (`ELOOP`).
     #[error("{path}: {source}")]
     Io {
-        /// The directory.
+        /// The directory or file.
         path: String,
         /// What the system said.
         source: std::io::Error,
@@ -122,9 +123,21 @@ impl History {
         })
     }
 
+    /// SQLite refuses every symbolic link in the path: one in the folders is the caller's, one in the place of the
+    /// file may be anybody's.
     fn with(path: &Path, flags: OpenFlags) -> Result<Self, HistoryError> {
         let name = path.display().to_string();
-        match Connection::open_with_flags(path, flags) {
+        let io = |source| HistoryError::Io {
+            path: name.clone(),
+            source,
+        };
+        if path.is_symlink() {
+            return Err(io(Errno::LOOP.into()));
+        }
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = fs::canonicalize(dir.unwrap_or(Path::new("."))).map_err(io)?;
+        let file = dir.join(path.file_name().unwrap_or_default());
+        match Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NOFOLLOW) {
             Ok(connection) => Ok(Self {
                 connection,
                 path: name,

@@ -12,7 +12,7 @@ use crate::change;
 use crate::error::{Failure, Outcome};
 use crate::history::{self, History, InstalledSet};
 use crate::screen::Screen;
-use crate::settings::{CONFIG_FILE, Environment};
+use crate::settings::{CONFIG_FILE, Environment, below};
 
 pub(super) const USAGE: &str = "\
 tdnf history db utility
@@ -56,15 +56,17 @@ pub(super) fn run(words: &[String]) -> u8 {
         }
     };
     let root = options.root;
-    let in_root = || below(&root, &persist_dir(&root)).join(history::FILE);
-    let file = options.file.unwrap_or_else(in_root);
     let given: Vec<&str> = options.words.iter().map(String::as_str).collect();
+    let file = || match options.file {
+        Some(file) => Ok(file),
+        None => Ok(persist_dir(&root)?.join(history::FILE)),
+    };
     let outcome = match given.as_slice() {
         [] => return usage("command expected".to_owned()),
-        ["init" | "update", ..] => synced(&file, &root).map(|_| 0),
+        ["init" | "update", ..] => file().and_then(|file| synced(&file, &root).map(|_| 0)),
         ["mark", action @ ("install" | "remove"), ..] => {
             let names = options.words.get(2..).unwrap_or_default();
-            mark(&file, &root, *action == "remove", names, words)
+            file().and_then(|file| mark(&file, &root, *action == "remove", names, words))
         }
         ["mark", ..] => return usage("mark needs 'install' or 'remove'".to_owned()),
         [word, ..] => return usage(format!("unknown command '{word}'")),
@@ -73,14 +75,10 @@ pub(super) fn run(words: &[String]) -> u8 {
 }
 
 /// Where tdnf keeps the history of a root.
-fn persist_dir(root: &Path) -> PathBuf {
-    let config = below(root, Path::new(CONFIG_FILE));
-    let main = read_main_config(&config).unwrap_or_default();
-    main.persist_dir
-}
-
-fn below(root: &Path, path: &Path) -> PathBuf {
-    root.join(path.strip_prefix("/").unwrap_or(path))
+fn persist_dir(root: &Path) -> Outcome<PathBuf> {
+    let config = below(root, Path::new(CONFIG_FILE))?;
+    let main = read_main_config(root, &config).unwrap_or_default();
+    below(root, &main.persist_dir)
 }
 
 /// The history, brought up to what is installed.

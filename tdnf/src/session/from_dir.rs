@@ -119,7 +119,9 @@ impl Documents {
     }
 
     fn write(self, dir: &Path) -> Outcome<()> {
-        fs::create_dir_all(dir).at(dir)?;
+        let own = dir.parent().unwrap_or(dir);
+        whole_file::make_folders(own.parent().unwrap_or(own), dir)
+            .map_err(|(place, error)| Failure::io(&place, &error))?;
         let mut head = (String::new(), String::new());
         primary::begin(self.count, &mut head.0);
         filelists::begin(self.count, &mut head.1);

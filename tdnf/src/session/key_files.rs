@@ -91,7 +91,7 @@ fn read_local(session: &Session<'_>, url: &str, path: &Path) -> Outcome<(KeyFile
         let data = read_file(path)?;
         return Ok((file(Some((path.to_owned(), "of the host"))), data));
     }
-    let inside = settings.in_root(path);
+    let inside = settings.in_root(path)?;
     if !inside.exists() {
         let (host, root) = (path.display(), inside.display());
         let line =

@@ -106,7 +106,7 @@ const MAX_CRYPTO_POLICY: u64 = 1 << 20;
 /// What the root's crypto policy forbids; none where it has no policy.
 fn crypto_policy(session: &Session<'_>) -> Outcome<Option<CryptoPolicy>> {
     for path in CRYPTO_POLICIES {
-        let path = session.settings.in_root(Path::new(path));
+        let path = session.settings.in_root(Path::new(path))?;
         if !path.is_file() {
             continue;
         }

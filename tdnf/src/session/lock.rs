@@ -1,15 +1,17 @@
 //! The instance lock: one changing run at a time.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use cli_kit::Printer;
-use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
+
+use whole_file::open_plain;
 
 use super::Holder;
 use crate::error::{At, Code, Failure, Outcome};
@@ -61,13 +63,7 @@ impl InstanceLock {
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).at(dir)?;
         }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .at(path)?;
+        let mut file = open_plain(path, OFlags::RDWR | OFlags::CREATE).at(path)?;
         let start = Instant::now();
         let mut told = false;
         loop {

@@ -41,6 +41,9 @@ impl LoadedRepo {
     }
 }
 
+/// Seconds of a day.
+const DAY: u64 = 24 * 3600;
+
 type SignatureCheck = Option<Box<DetachedCheck<'static>>>;
 
 /// How eagerly metadata is asked for.
@@ -233,7 +236,10 @@ impl Session<'_> {
             force: false,
             cache_only: self.settings.cache_only,
             stale_ok: false,
-            older: OlderMetadata::RefuseSigned,
+            older: match self.settings.allow_older {
+                true => OlderMetadata::Take,
+                false => OlderMetadata::RefuseSigned,
+            },
             now: self.settings.environment.now,
             check_signature: None,
         }
@@ -256,8 +262,28 @@ impl Session<'_> {
         })))
     }
 
-    /// Says once what repomd.xml has wrong about the parts that were read.
+    /// Says once which metadata was made so long ago that somebody may be withholding what came after it.
+    fn tell_age(&self, sources: &[LoadedRepo]) {
+        let now = self.settings.environment.now;
+        for LoadedRepo { config, set, .. } in sources {
+            let made = set.made().filter(|made| *made < now);
+            let Some((made, most)) = made.zip(config.max_age()) else {
+                continue;
+            };
+            let days = (now - made) / DAY;
+            if now - made > most.as_secs() {
+                self.warn_once(&format!(
+                    "warning: repository {}: its metadata is {days} days old: the mirror may be out of date or keep \
+                     updates back (metadata_max_age= of its section sets another limit)",
+                    config.id
+                ));
+            }
+        }
+    }
+
+    /// Says once what repomd.xml has wrong about the parts that were read, and what is old.
     pub fn tell_doubts(&self, sources: &[LoadedRepo]) {
+        self.tell_age(sources);
         for set in sources.iter().map(|source| &source.set) {
             for part in set.parts.iter().filter(|part| part.doubt.take()) {
                 let (repo, kind) = (&set.repo, &part.kind);

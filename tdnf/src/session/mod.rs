@@ -315,7 +315,7 @@ impl<'a> Session<'a> {
             vars.set_built_in("releasever", version);
         }
         for dir in &self.settings.vars_dirs {
-            if let Err(error) = vars.add_dir(dir) {
+            if let Err(error) = vars.add_dir(&self.settings.root, dir) {
                 self.warn_once(&format!("warning: {error}"));
             }
         }

@@ -41,7 +41,7 @@ impl Plugins {
         if args.options.general.noplugins {
             return Ok(Self::default());
         }
-        let mut configured = read_dir(&settings.plugin_conf_dir)?;
+        let mut configured = read_dir(&settings.root, &settings.plugin_conf_dir)?;
         let named: Vec<String> = configured.keys().cloned().collect();
         for name in [REPO_GPGCHECK, METALINK] {
             configured.entry(name.to_owned()).or_insert(true);
@@ -140,7 +140,7 @@ fn tell(settings: &Settings, printer: &Printer, name: &str) {
 }
 
 /// The conf files of a directory: plugin to `enabled`. No directory, no plugins.
-fn read_dir(dir: &Path) -> Outcome<BTreeMap<String, bool>> {
+fn read_dir(root: &Path, dir: &Path) -> Outcome<BTreeMap<String, bool>> {
     let mut found = BTreeMap::new();
     let Ok(entries) = std::fs::read_dir(dir) else {
         return Ok(found);
@@ -154,7 +154,7 @@ fn read_dir(dir: &Path) -> Outcome<BTreeMap<String, bool>> {
         if !is_conf {
             continue;
         }
-        let document = ini::read(&path, |key| key == "enabled")?;
+        let document = ini::read(root, &path, |key| key == "enabled")?;
         let mut sections = document.sections.iter();
         let main = sections.find(|section| section.name == "main");
         let on = match main.and_then(|section| section.get("enabled")) {

@@ -28,7 +28,7 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Re
     let RepoFiles {
         mut repos,
         passed_over,
-    } = read_repo_dirs(&settings.repo_dirs, &settings.main, vars)?;
+    } = read_repo_dirs(&settings.root, &settings.repo_dirs, &settings.main, vars)?;
     for temporary in &settings.temporary_repos {
         let (option, url) = match &temporary.origin {
             RepoOrigin::Url(url) => ("--repofrompath", url.clone()),

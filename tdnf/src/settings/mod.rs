@@ -8,12 +8,16 @@ mod overrides;
 mod paths;
 #[cfg(test)]
 mod tests;
+mod told;
 mod tsflags;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rpm_repo::config::{MainConfig, read_main_config};
+use rustix::fs::OFlags;
+use whole_file::open_inside;
 
 use crate::args::options::{ChangeOptions, Incoming};
 
@@ -23,10 +27,14 @@ use crate::error::{Code, Failure, Outcome};
 
 pub use environment::Environment;
 pub use overrides::{RepoOrigin, RepoOverride, TemporaryRepo};
+pub(crate) use paths::below;
 pub use tsflags::TsFlags;
 
 /// Where the configuration is unless another file is given.
 pub const CONFIG_FILE: &str = "/etc/tdnf/tdnf.conf";
+
+/// Longest os-release that is looked at; real ones have 500 bytes.
+const MAX_OS_RELEASE: u64 = 1 << 16;
 
 /// How questions are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +108,8 @@ pub struct Settings {
     pub cache_only: bool,
     /// `--refresh`.
     pub refresh: bool,
+    /// `--allow-older`.
+    pub allow_older: bool,
     /// Names and globs to leave out: `--exclude`, and excludepkgs unless `--disableexcludes`.
     pub excludes: Vec<String>,
     /// `--disableexcludes`: no section of a `.repo` file leaves packages out.
@@ -116,7 +126,7 @@ pub struct Settings {
     pub repo_overrides: Vec<RepoOverride>,
     /// `--repofrompath`.
     pub temporary_repos: Vec<TemporaryRepo>,
-    /// The command line for the history.
+    /// The command line for the history and for hints, without secrets.
     pub command_line: String,
     /// The process's surroundings.
     pub environment: Environment,
@@ -136,8 +146,8 @@ impl Settings {
         check_combinations(incoming, options.urls.urls)?;
         let arch = general.forcearch.as_ref();
         let root = PathBuf::from(general.installroot.as_deref().unwrap_or("/"));
-        let config_file = paths::config_file(general.config.as_deref(), &root);
-        let mut main = read_main_config(&config_file)?;
+        let config_file = paths::config_file(general.config.as_deref(), &root)?;
+        let mut main = read_main_config(&root, &config_file)?;
         let mut warnings = Vec::new();
         let setopts = overrides::apply_setopts(&general.setopt, &mut main, &mut warnings)?;
         overrides::certificates(&environment, &mut main)?;
@@ -147,7 +157,7 @@ impl Settings {
             main.cligpgcheck = Some(false);
         }
         let tsflags = TsFlags::of(&main.tsflags, &mut warnings)?;
-        let places = paths::SystemPaths::of(&general.setopt, &main, &root);
+        let places = paths::SystemPaths::of(&general.setopt, &main, &root)?;
         let conf_excludes = match change.disableexcludes {
             true => Vec::new(),
             false => main.excludepkgs.clone(),
@@ -186,6 +196,7 @@ impl Settings {
             urls_only: options.urls.urls,
             cache_only: general.cacheonly,
             refresh: general.refresh,
+            allow_older: general.allow_older,
             excludes: conf_excludes.iter().cloned().chain(given).collect(),
             no_excludes: change.disableexcludes,
             conf_excludes,
@@ -194,7 +205,7 @@ impl Settings {
             switches: options.repos.0.clone(),
             repo_overrides,
             temporary_repos: temporary.collect::<Outcome<_>>()?,
-            command_line: args.line(),
+            command_line: told::told(&args.line()),
             main,
             root,
             config_file,
@@ -204,8 +215,16 @@ impl Settings {
     }
 
     /// `path` of the host as the same path inside the root, symbolic links followed as if the root were `/`.
-    pub fn in_root(&self, path: &Path) -> PathBuf {
-        paths::below(&self.root, path)
+    pub fn in_root(&self, path: &Path) -> Outcome<PathBuf> {
+        below(&self.root, path)
+    }
+
+    /// A folder of the configuration: what lies below the root is resolved inside it, all else is the host's.
+    pub fn folder(&self, dir: &Path) -> Outcome<PathBuf> {
+        match dir.strip_prefix(&self.root) {
+            Ok(below) => self.in_root(below),
+            Err(_) => Ok(dir.to_owned()),
+        }
     }
 
     /// What servers are told about this program: `tdnf/VERSION ID/VERSION_ID`, the latter from the
@@ -217,7 +236,10 @@ impl Settings {
             let value = value.map(|value| value.trim_matches(['"', '\'']));
             value.unwrap_or("UNKNOWN").to_owned()
         };
-        let text = std::fs::read_to_string(self.root.join("etc/os-release")).unwrap_or_default();
+        let mut text = String::new();
+        let file = open_inside(&self.root, Path::new("etc/os-release"), OFlags::RDONLY);
+        // A file that cannot be read names no system.
+        let _ = file.map(|file| file.take(MAX_OS_RELEASE).read_to_string(&mut text));
         let (id, version) = (field(&text, "ID"), field(&text, "VERSION_ID"));
         let plain = |c: char| c.is_ascii_graphic();
         let text = format!("tdnf/{} {id}/{version}", crate::VERSION);

@@ -25,6 +25,7 @@ mod signatures;
 mod threats_db;
 mod threats_files;
 mod threats_host;
+mod threats_links;
 mod threats_locks;
 mod threats_net;
 mod threats_process;

@@ -12,7 +12,9 @@ use testkit::tree;
 use crate::scene::{Scene, digest, key_of, new_key, noise, package, spec_of};
 use crate::scene_rpm::{Item, RpmFile, items, kind, replace, sha256, tag, word, write};
 
+mod exchanged;
 mod keys_and_damage;
+mod older;
 mod packages;
 
 const DAY: u64 = 24 * 3600;

@@ -73,12 +73,13 @@ impl Cache {
                 ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
             )
         };
-        match fs::create_dir_all(&self.root) {
-            Err(e) if unwritable(e.kind()) && self.live().is_dir() => {
+        let base = self.root.parent().unwrap_or(&self.root);
+        match whole_file::make_folders(base, &self.root) {
+            Err((_, e)) if unwritable(e.kind()) && self.live().is_dir() => {
                 return Ok(CacheLock::Impossible);
             }
-            Err(e) => return Err(Error::io(&self.root, "create", e)),
-            Ok(()) => {}
+            Err((place, e)) => return Err(Error::io(&place, "create", e)),
+            Ok(()) => self.refuse_links()?,
         }
         let path = self.root.join(".lock");
         let file = match open_plain(&path, OFlags::RDWR | OFlags::CREATE) {
@@ -90,6 +91,20 @@ impl Cache {
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(CacheLock::Busy),
             Err(e) => Err(Error::io(&path, "lock", e.into())),
         }
+    }
+
+    /// A cache has no links. One in an image would lead out of it.
+    fn refuse_links(&self) -> Result<()> {
+        let look = |e| Error::io(&self.root, "look at", e);
+        for entry in fs::read_dir(&self.root).map_err(look)? {
+            let entry = entry.map_err(look)?;
+            if entry.file_type().map_err(look)?.is_symlink() {
+                let source =
+                    std::io::Error::other("a symbolic link, which no cache has: remove it");
+                return Err(Error::io(entry.path(), "use", source));
+            }
+        }
+        Ok(())
     }
 
     /// The set before the current one, until the current one has been read to its end.
@@ -273,12 +288,14 @@ impl Cache {
         Some((time.parse().ok()?, revision.parse().ok()?))
     }
 
-    /// Notes the age of an accepted index. A clock that is plainly wrong notes nothing.
-    pub(crate) fn remember(&self, repomd: &Repomd, now: u64) {
+    /// Notes the age of an accepted index, or a greater one that was seen before unless older ones are allowed. A
+    /// clock that is plainly wrong notes nothing.
+    pub(crate) fn remember(&self, repomd: &Repomd, now: u64, allow_older: bool) {
         if now < super::index::PLAUSIBLE_NOW {
             return;
         }
-        let age = super::index::age(repomd).max(self.seen().unwrap_or_default());
+        let before = self.seen().filter(|_| !allow_older);
+        let age = super::index::age(repomd).max(before.unwrap_or_default());
         // Not fatal: only the next comparison suffers.
         let _ = write(
             &self.root.join("seen"),

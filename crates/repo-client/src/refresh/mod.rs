@@ -71,7 +71,7 @@ pub enum OlderMetadata {
     RefuseSigned,
     /// All are refused.
     Refuse,
-    /// All are taken.
+    /// All are taken, and are from then on what was seen.
     Take,
 }
 
@@ -187,6 +187,11 @@ impl MetadataSet {
     /// takes its place. False if there is none, or the cache is not ours to change.
     pub fn reject(&self) -> bool {
         self.cache().reject()
+    }
+
+    /// When it was made, in seconds since 1970: the newest of the times in its index; none where that has none.
+    pub fn made(&self) -> Option<u64> {
+        self.repomd.max_timestamp().filter(|time| *time > 0)
     }
 
     fn cache(&self) -> Cache {

@@ -11,7 +11,7 @@ use super::context::RepoContext;
 use super::index::NewIndex;
 use super::{PartFile, local_name, urls_below};
 use crate::error::{Cause, Error, Result};
-use crate::path::{create_parents, join_below};
+use crate::path::{create_parents, join_below, make_folders};
 use crate::redact::redact;
 use crate::request::FileRequest;
 use crate::transfer::fetch_in_turn;
@@ -35,7 +35,7 @@ pub(crate) async fn stage(
         .map(|(_, record)| local_name(record))
         .collect();
     forget_others(dir, &names);
-    fs::create_dir_all(dir).map_err(|e| Error::io(dir, "create", e))?;
+    make_folders(dir.parent().unwrap_or(dir), dir)?;
     for (kind, record) in &records {
         link_old(kind, record, old, dir)?;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cache::{self, Cache, LoadedSet};
 use super::context::RepoContext;
 use super::index::{self, IndexAnswer};
-use super::{MetadataSet, PartFile, RepoRefresh, parts, sources};
+use super::{MetadataSet, OlderMetadata, PartFile, RepoRefresh, parts, sources};
 use crate::client::Client;
 use crate::error::{Cause, Error, Failure, Result};
 use crate::event::{Event, Observer};
@@ -231,7 +231,9 @@ impl RefreshRun<'_> {
                 self.cache.write_index(&new, &files)?;
                 self.cache.swap(old.is_some())?;
                 self.cache.touch()?;
-                self.cache.remember(&new.repomd, self.context.repo.now);
+                let repo = self.context.repo;
+                self.cache
+                    .remember(&new.repomd, repo.now, repo.older == OlderMetadata::Take);
                 let loaded = self.cache.load(self.context.repo);
                 let loaded =
                     loaded.ok_or_else(|| self.context.not_cached("the set just written"))?;

@@ -125,7 +125,12 @@ pub(crate) fn config(lines: &str) -> RepoConfig {
         format!("[r]\nenabled=1\nretries=1\ntimeout=1\n{lines}\n"),
     )
     .unwrap();
-    let all = rpm_repo::config::read_repo_file(&path, &MainConfig::default(), &Vars::default());
+    let all = rpm_repo::config::read_repo_file(
+        Path::new("/"),
+        &path,
+        &MainConfig::default(),
+        &Vars::default(),
+    );
     all.unwrap().remove(0)
 }
 

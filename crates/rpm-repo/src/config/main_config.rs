@@ -113,12 +113,12 @@ impl Default for MainConfig {
 }
 
 /// Reads `tdnf.conf`: the section `[main]`, or the first section if there is no `[main]` (C tdnf
-/// takes the first whatever its name). A file without sections gives the defaults.
+/// takes the first whatever its name). A file without sections gives the defaults. Links below `root` stay in it.
 ///
 /// Errors: the file cannot be read (`ErrorKind::NotFound` is tdnf error 1602), a bad line, a bad value of a
 /// key that checks something.
-pub fn read_main_config(path: &Path) -> Result<MainConfig> {
-    let document = ini::read(path, |key| is_named(MAIN_KEYS, key))?;
+pub fn read_main_config(root: &Path, path: &Path) -> Result<MainConfig> {
+    let document = ini::read(root, path, |key| is_named(MAIN_KEYS, key))?;
     let mut config = MainConfig::default();
     let is_main = |section: &&ini::Section| section.name == "main";
     let named = document.sections.iter().any(|section| is_main(&section));

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, bytes, expire, integer, list, optional, parse_bool, posix_time, seconds,
-    text, throttle, weak_signatures, whole,
+    KeyLine, boolean, bytes, expire, integer, list, max_age, optional, parse_bool, posix_time,
+    seconds, text, throttle, weak_signatures, whole,
 };
 use super::{MainConfig, Secret};
 use crate::error::{Error, Place, Result, quoted};
@@ -65,6 +65,9 @@ section! {
         ("metadata_expire", "48h", "Seconds, or a number and s, m, h or d; never.")
             /// The age after which metadata is asked for again; `None` is never.
             metadata_expire: Option<Duration> = Some(Duration::from_secs(48 * 3600)), expire;
+        ("metadata_max_age", "30d with repo_gpgcheck, else never", "Metadata that was made longer ago gets a warning.")
+            /// The age of metadata that gets a warning; `None` is never. Absent: see [`RepoConfig::max_age`].
+            metadata_max_age: Option<Option<Duration>> = None, max_age;
         ("username", "none", "User for the server.")
             username: Option<Secret> = None, optional;
         ("password", "none", "Password for the server.")
@@ -183,7 +186,17 @@ pub fn is_harmless(key: &str) -> bool {
     FOREIGN_KEYS.contains(&key) || key.starts_with("deltarpm") || key.starts_with("x-")
 }
 
+/// `metadata_max_age` of a repository with signed metadata that does not say: whoever withholds updates repeats what
+/// was signed once.
+const SIGNED_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+
 impl RepoConfig {
+    /// The age of metadata that gets a warning; `None` is never.
+    pub fn max_age(&self) -> Option<Duration> {
+        let of_signed = self.repo_gpgcheck.then_some(SIGNED_MAX_AGE);
+        self.metadata_max_age.unwrap_or(of_signed)
+    }
+
     /// A repository with nothing but an id and the defaults; `sslverify` is that of tdnf.conf.
     ///
     /// Errors: an id that could not be used as a name of anything.
@@ -274,11 +287,11 @@ fn id_fault(id: &str) -> Option<&'static str> {
     }
 }
 
-/// Reads every `.repo` file of a directory in the order of their names; no directory, no repos.
+/// As [`read_repo_dirs`] for one directory of the host.
 ///
 /// Errors: the first bad file or section, or bad value of a key that checks something; two sections with one id.
 pub fn read_repo_dir(dir: &Path, main: &MainConfig, vars: &Vars) -> Result<Vec<RepoConfig>> {
-    let found = read_repo_dirs(&[dir.to_owned()], main, vars)?;
+    let found = read_repo_dirs(Path::new("/"), &[dir.to_owned()], main, vars)?;
     match found.passed_over.into_iter().next() {
         Some(error) => Err(error),
         None => sound(found.repos),
@@ -295,16 +308,21 @@ pub struct RepoFiles {
     pub passed_over: Vec<Error>,
 }
 
-/// As [`read_repo_dir`] over several directories, in this order. What is wrong with one repository does not hide the
-/// others.
+/// Reads every `.repo` file of some directories, in this order and that of their names; no directory, no repos. Links
+/// below `root` stay in it. What is wrong with one repository does not hide the others.
 ///
 /// Errors: a bad line that belongs to no section, the header of a section, the id of one that is on.
-pub fn read_repo_dirs(dirs: &[PathBuf], main: &MainConfig, vars: &Vars) -> Result<RepoFiles> {
+pub fn read_repo_dirs(
+    root: &Path,
+    dirs: &[PathBuf],
+    main: &MainConfig,
+    vars: &Vars,
+) -> Result<RepoFiles> {
     let (mut repos, mut passed_over) = (Vec::new(), Vec::new());
     let mut seen: HashMap<String, Place> = HashMap::new();
     for dir in dirs {
-        for file in layout::repo_files(dir)? {
-            let document = match ini::read_sections(&file, is_key) {
+        for file in layout::repo_files(root, dir)? {
+            let document = match ini::read_sections(root, &file, is_key) {
                 Err(Error::Read { path, source })
                     if source.kind() == ErrorKind::PermissionDenied =>
                 {
@@ -346,8 +364,13 @@ fn is_on(section: &Section) -> bool {
 
 /// Reads one `.repo` file; every section is a repository, also one called main. Does not look for
 /// duplicate ids.
-pub fn read_repo_file(path: &Path, main: &MainConfig, vars: &Vars) -> Result<Vec<RepoConfig>> {
-    let document = ini::read(path, is_key)?;
+pub fn read_repo_file(
+    root: &Path,
+    path: &Path,
+    main: &MainConfig,
+    vars: &Vars,
+) -> Result<Vec<RepoConfig>> {
+    let document = ini::read(root, path, is_key)?;
     let sections = document.sections.iter();
     let read = sections.map(|section| from_section(section, main, vars));
     sound(read.collect::<Result<_>>()?)

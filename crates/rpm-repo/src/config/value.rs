@@ -152,6 +152,12 @@ pub(super) fn expire(field: &mut Option<Duration>, line: &KeyLine<'_>) -> Result
     Ok(())
 }
 
+/// As [`expire`]; no time at all is never.
+pub(super) fn max_age(field: &mut Option<Option<Duration>>, line: &KeyLine<'_>) -> Result<()> {
+    let most = parse_expire(line.value).map(|most| Some(most.filter(|most| !most.is_zero())));
+    line.put(field, most, "seconds, a number with s, m, h or d, or never")
+}
+
 pub(super) fn text(field: &mut String, line: &KeyLine<'_>) -> Result<()> {
     line.value.clone_into(field);
     Ok(())

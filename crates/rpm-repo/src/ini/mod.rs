@@ -58,17 +58,21 @@ impl Section {
     }
 }
 
-/// Reads and parses a file. `is_key` knows the keys that may be indented.
+/// Reads and parses a file; links below `root` stay in it. `is_key` knows the keys that may be indented.
 ///
 /// Errors: the file cannot be read, is larger than [`MAX_FILE`], or has a bad line.
-pub fn read(path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
-    let text = read_limited(path, MAX_FILE)?;
+pub fn read(root: &Path, path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
+    let text = read_limited(root, path, MAX_FILE)?;
     parse(&text, path, is_key)
 }
 
 /// As [`read`], but a bad line between the keys of a section is a fault of that section.
-pub(crate) fn read_sections(path: &Path, is_key: fn(&str) -> bool) -> Result<Document> {
-    let text = read_limited(path, MAX_FILE)?;
+pub(crate) fn read_sections(
+    root: &Path,
+    path: &Path,
+    is_key: fn(&str) -> bool,
+) -> Result<Document> {
+    let text = read_limited(root, path, MAX_FILE)?;
     parse_lines(&text, path, is_key, |section, error| {
         section.fault.get_or_insert(Arc::new(error));
         Ok(())
@@ -76,10 +80,10 @@ pub(crate) fn read_sections(path: &Path, is_key: fn(&str) -> bool) -> Result<Doc
 }
 
 /// Reads a whole small file, refusing more than `limit` bytes.
-pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
+pub(crate) fn read_limited(root: &Path, path: &Path, limit: u64) -> Result<Vec<u8>> {
     use std::io::Read;
     let io = Error::read(path);
-    let file = std::fs::File::open(path).map_err(io)?;
+    let file = whole_file::open_of_root(root, path).map_err(io)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > limit {

@@ -83,20 +83,20 @@ impl Vars {
 
     /// Adds the files of a directory: the file name is the variable, the first line its value. A
     /// variable that an earlier directory defined keeps its value. A directory that does not exist
-    /// is no error; files with other names than letters, digits and `_` are skipped.
+    /// is no error; files with other names than letters, digits and `_` are skipped. Links below `root` stay in it.
     ///
     /// Errors: the directory or a file cannot be read, a value is not UTF-8 or has control characters. Of several files
     /// the first is named; they define nothing, and all others do.
-    pub fn add_dir(&mut self, dir: &Path) -> Result<()> {
+    pub fn add_dir(&mut self, root: &Path, dir: &Path) -> Result<()> {
         let mut outcome = Ok(());
-        for path in plain_files(dir)? {
+        for path in plain_files(root, dir)? {
             let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
                 continue;
             };
             if !is_name(name) || self.from_dirs.contains_key(name) {
                 continue;
             }
-            match read_first_line(&path, name) {
+            match read_first_line(root, &path, name) {
                 Ok(value) => {
                     self.from_dirs.insert(name.to_owned(), value);
                 }
@@ -231,12 +231,12 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(is_name_char)
 }
 
-fn read_first_line(path: &Path, name: &str) -> Result<String> {
+fn read_first_line(root: &Path, path: &Path, name: &str) -> Result<String> {
     let bad = |why| {
         let place = Place::line(&Arc::from(path), 0);
         Error::config(&place, format!("bad value of variable {name}: {why}"))
     };
-    let bytes = read_limited(path, MAX_VARIABLE_FILE)?;
+    let bytes = read_limited(root, path, MAX_VARIABLE_FILE)?;
     let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
     let line = line.strip_prefix(ini::BYTE_ORDER_MARK).unwrap_or(line);
     let text = std::str::from_utf8(line)
@@ -248,8 +248,9 @@ fn read_first_line(path: &Path, name: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// The regular files of a directory (symbolic links followed), by name; none if it does not exist.
-pub(crate) fn plain_files(dir: &Path) -> Result<Vec<PathBuf>> {
+/// The regular files of a directory (symbolic links followed, those below `root` inside it), by name; none if it
+/// does not exist.
+pub(crate) fn plain_files(root: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
     let io = Error::read(dir);
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -258,7 +259,11 @@ pub(crate) fn plain_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(io)?.path();
-        if path.is_file() {
+        let is_file = match path.strip_prefix(root) {
+            Ok(below) => whole_file::inside(root, below).is_ok_and(|place| place.is_file()),
+            Err(_) => path.is_file(),
+        };
+        if is_file {
             files.push(path);
         }
     }

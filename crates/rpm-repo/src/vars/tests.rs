@@ -64,15 +64,16 @@ fn the_first_directory_wins_and_files_override_built_ins() {
     std::fs::write(two.path().join("releasever"), "6\n").unwrap();
     std::fs::write(two.path().join("bad-name"), "x\n").unwrap();
     let mut vars = vars();
-    vars.add_dir(one.path()).unwrap();
-    vars.add_dir(two.path()).unwrap();
-    vars.add_dir(&two.path().join("absent")).unwrap();
+    vars.add_dir(Path::new("/"), one.path()).unwrap();
+    vars.add_dir(Path::new("/"), two.path()).unwrap();
+    vars.add_dir(Path::new("/"), &two.path().join("absent"))
+        .unwrap();
     assert_eq!(vars.expand("$mirror $releasever").text, "first 6");
     vars.set("releasever", "7");
     assert_eq!(vars.get("releasever"), Some("7"));
     std::fs::write(one.path().join("evil"), "a\x1bb\n").unwrap();
     assert!(
-        vars.add_dir(one.path())
+        vars.add_dir(Path::new("/"), one.path())
             .unwrap_err()
             .to_string()
             .contains("evil")

@@ -54,7 +54,12 @@ fn every_real_repo_file() {
         if !name.ends_with(".repo") || name.contains("libsolv") {
             continue;
         }
-        let repos = read_repo_file(&path, &MainConfig::default(), &photon_vars());
+        let repos = read_repo_file(
+            Path::new("/"),
+            &path,
+            &MainConfig::default(),
+            &photon_vars(),
+        );
         let repos = repos.unwrap_or_else(|error| panic!("{error}"));
         // librepo's have their sections too.
         assert!(!repos.is_empty(), "{name}");
@@ -83,7 +88,7 @@ fn tdnf_conf_with_everything_the_c_reader_stumbles_over() {
         "kernel ".repeat(500)
     );
     std::fs::write(&path, text).unwrap();
-    let config = read_main_config(&path).unwrap();
+    let config = read_main_config(Path::new("/"), &path).unwrap();
     assert_eq!(config.gpgcheck, Some(true));
     assert_eq!(config.installonly_limit, 3);
     assert!(!config.clean_requirements_on_remove && config.keepcache && !config.plugins);
@@ -163,7 +168,8 @@ fn unreadable_values_have_no_effect_where_nothing_is_checked() {
     let text = "[a]\nenabled=perhaps\npriority=high\nretries=3\nretries=-1\nminrate=much\n\
                 skip_if_unavailable=\ntimeout=1.5\nthrottle=fast\n";
     std::fs::write(&path, text).unwrap();
-    let repos = read_repo_file(&path, &MainConfig::default(), &Vars::new()).unwrap();
+    let repos =
+        read_repo_file(Path::new("/"), &path, &MainConfig::default(), &Vars::new()).unwrap();
     let repo = &repos[0];
     assert!(!repo.enabled && !repo.skip_if_unavailable);
     assert_eq!((repo.priority, repo.retries, repo.minrate), (50, 3, 0));
@@ -195,12 +201,14 @@ fn unreadable_values_have_no_effect_where_nothing_is_checked() {
 
     let conf = dir.path().join("tdnf.conf");
     std::fs::write(&conf, "[main]\ninstallonly_limit=many\nkeepcache=perhaps\n").unwrap();
-    let main = read_main_config(&conf).unwrap();
+    let main = read_main_config(Path::new("/"), &conf).unwrap();
     assert_eq!((main.installonly_limit, main.keepcache), (2, false));
     assert_eq!(main.unreadable_values.len(), 2);
     for key in ["gpgcheck", "sslverify", "minversions"] {
         std::fs::write(&conf, format!("[main]\n{key}=perhaps\n")).unwrap();
-        let error = read_main_config(&conf).unwrap_err().to_string();
+        let error = read_main_config(Path::new("/"), &conf)
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains(&format!("tdnf.conf:2: {key} = perhaps: expected")),
             "{error}"

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::{Ahead, Decoder, Expected, StreamError, StreamPart, VerifiedReader};
@@ -187,7 +188,7 @@ fn row_36_repo_path_escape() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.repo");
     std::fs::write(&path, "[a]\nname=A\npath=../other\n").unwrap();
-    let error = read_repo_file(&path, &MainConfig::default(), &Vars::new())
+    let error = read_repo_file(Path::new("/"), &path, &MainConfig::default(), &Vars::new())
         .unwrap_err()
         .to_string();
     assert!(
@@ -202,7 +203,8 @@ fn row_39_repo_id_odd() {
     let path = dir.path().join("x.repo");
     for id in ["..", ".", "", "a/b", "../x", "x\u{85}y", &"i".repeat(300)] {
         std::fs::write(&path, format!("[{id}]\n")).unwrap();
-        let error = read_repo_file(&path, &MainConfig::default(), &Vars::new()).unwrap_err();
+        let error = read_repo_file(Path::new("/"), &path, &MainConfig::default(), &Vars::new())
+            .unwrap_err();
         assert!(error.to_string().contains("x.repo:1"), "{id:?}: {error}");
     }
     let ids = [

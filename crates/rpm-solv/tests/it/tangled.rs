@@ -52,7 +52,7 @@ fn pigeons(count: usize) -> (Pool, Vec<SolverJob>) {
 }
 
 #[test]
-fn a_search_without_end_is_given_up() {
+fn row_107_a_search_without_end_is_given_up() {
     let (mut pool, jobs) = pigeons(16);
     let limit = Duration::from_secs(1);
     let options = SolverOptions {

@@ -93,7 +93,8 @@ impl Config {
             return Err(Stop(End::NoConfig, why));
         }
         let invalid = |why: String| Stop(End::Invalid, why);
-        let document = ini::read(path, |_| false).map_err(|error| invalid(error.to_string()))?;
+        let document = ini::read(Path::new("/"), path, |_| false)
+            .map_err(|error| invalid(error.to_string()))?;
         let mut config = Self::default();
         for section in &document.sections {
             for entry in &section.entries {

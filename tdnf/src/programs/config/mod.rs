@@ -104,7 +104,7 @@ impl Options {
     /// The directory of new `.repo` files, and all directories of them.
     fn repo_dirs(&self) -> Result<Vec<PathBuf>> {
         let config = self.config();
-        let main = match read_main_config(&config) {
+        let main = match read_main_config(Path::new("/"), &config) {
             Ok(main) => main,
             Err(_) if !config.exists() => MainConfig::default(),
             Err(error) => return Err(Stop(2, error.to_string())),
@@ -134,7 +134,9 @@ impl Options {
     fn repo_files(&self) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for dir in self.repo_dirs()? {
-            files.extend(repo_files(&dir).map_err(|error| Stop(2, error.to_string()))?);
+            files.extend(
+                repo_files(Path::new("/"), &dir).map_err(|error| Stop(2, error.to_string()))?,
+            );
         }
         Ok(files)
     }

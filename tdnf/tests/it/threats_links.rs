@@ -1,0 +1,186 @@
+//! docs/threats.md, rows 119 to 123: links in an image in the place of what tdnf makes and reads, what a scriptlet
+//! gets of the caller, and journals that an image brings.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use testkit::opens::through_links;
+use testkit::program;
+use testkit::spec::Spec;
+
+use crate::interop_lab::{Site, shell_site, unprivileged};
+
+/// What an administrator does with an image.
+const WORK: [&[&str]; 6] = [
+    &["makecache"],
+    &["list"],
+    &["install", "-y", "chain-1-1"],
+    &["history", "list"],
+    &["upgrade", "-y", "chain"],
+    &["clean", "all"],
+];
+
+/// Names that the work leaves below a root, and that it had in between; folders and files.
+fn made() -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
+    let site = Site::small();
+    let before = names(site.root.path());
+    let (mut folders, mut files) = (BTreeSet::new(), BTreeSet::new());
+    for words in WORK {
+        site.ok(words);
+        for path in names(site.root.path()).difference(&before) {
+            match site.root.path().join(path).is_dir() {
+                true => folders.insert(path.clone()),
+                false => files.insert(path.clone()),
+            };
+        }
+    }
+    (folders, files)
+}
+
+fn names(root: &Path) -> BTreeSet<PathBuf> {
+    let all = testkit::tree::read(root, &|_| false);
+    all.into_keys()
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect()
+}
+
+/// Whether tdnf, and no package, makes this.
+fn is_ours(path: &Path) -> bool {
+    ["var/cache/tdnf/", "var/lib/tdnf/", "var/lib/rpm/"]
+        .iter()
+        .any(|place| path.starts_with(place) && path != Path::new(place))
+}
+
+/// The work on an image that has a link to `target` at `path`: each command may succeed or fail.
+fn with_link(path: &Path, target: &Path) -> String {
+    let site = Site::small();
+    let place = site.root.path().join(path);
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    symlink(target, place).unwrap();
+    let mut text = String::new();
+    for words in WORK {
+        let run = site.run(words);
+        assert!(run.code >= 0 && !run.err.contains("panicked"), "{run:?}");
+        text += &run.text();
+    }
+    text
+}
+
+#[test]
+fn row_62_63_119_links_in_the_place_of_our_files() {
+    if unprivileged() {
+        return;
+    }
+    let (folders, files) = made();
+    let outside = tempfile::tempdir().unwrap();
+    let (precious, free) = (outside.path().join("precious"), outside.path().join("free"));
+    let folder = outside.path().join("folder");
+    let content = vec![b'p'; 5000];
+    let mut tried = 0;
+    for path in folders.union(&files).filter(|path| is_ours(path)) {
+        fs::write(&precious, &content).unwrap();
+        fs::create_dir_all(folder.join("repodata/inner")).unwrap();
+        fs::write(folder.join("primary"), &content).unwrap();
+        fs::write(folder.join("repodata/inner/file"), &content).unwrap();
+        let before = testkit::tree::read(outside.path(), &|_| false);
+        let targets = match folders.contains(path) {
+            true => [&folder, &free],
+            false => [&precious, &free],
+        };
+        for target in targets {
+            let text = with_link(path, target);
+            let after = testkit::tree::read(outside.path(), &|_| false);
+            let changed = testkit::tree::differences(&before, &after);
+            assert!(
+                changed.is_empty(),
+                "{}: {changed:#?}\n{text}",
+                path.display()
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried >= 30, "only {tried}: {folders:#?} {files:#?}");
+}
+
+#[test]
+fn row_120_links_in_configuration_stay_in_the_image() {
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret");
+    fs::write(&secret, "s3cret\n").unwrap();
+    for linked in ["etc/tdnf/vars/leak", "etc/yum/vars/leak", "etc/os-release"] {
+        let site = Site::small();
+        let url = "baseurl=file:///nowhere/$leak\n";
+        site.write_repo(
+            "leaking",
+            &format!("[leaking]\nname=$leak\nenabled=1\n{url}"),
+        );
+        let place = site.root.join(linked);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&place);
+        symlink(&secret, &place).unwrap();
+        let run = site.run(&["-v", "makecache"]);
+        assert!(!run.text().contains("s3cret"), "{linked}: {}", run.text());
+        // The same link means a file of the image where it has one.
+        let inside = site.root.path().join(secret.strip_prefix("/").unwrap());
+        fs::create_dir_all(inside.parent().unwrap()).unwrap();
+        fs::write(inside, "of-the-image\n").unwrap();
+        let run = site.run(&["-v", "makecache"]);
+        let told = run.text().contains("of-the-image");
+        assert_eq!(told, linked.ends_with("leak"), "{linked}: {}", run.text());
+    }
+    let site = Site::small();
+    fs::write(&secret, "[s3cret\nname=s3cret\nbaseurl\n").unwrap();
+    symlink(&secret, site.root.join("etc/yum.repos.d/leak.repo")).unwrap();
+    for words in [["repolist"], ["makecache"]] {
+        let run = site.run(&words);
+        assert!(!run.text().contains("s3cret"), "{}", run.text());
+    }
+}
+
+#[test]
+fn row_121_nothing_is_written_through_a_link() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::small();
+    for words in WORK
+        .into_iter()
+        .filter(|words| words != &["clean", "all"] && words[0] != "history")
+    {
+        let bad = through_links(&site.command(words));
+        assert!(bad.is_empty(), "{words:?}: {bad:#?}");
+    }
+}
+
+#[test]
+fn row_56_122_what_a_scriptlet_gets_of_the_caller() {
+    let post = "for f in 3 4 5 6 7 8 9; do if (: <&$f) 2>/dev/null; then echo $f; fi; done > /opened; umask > /mask";
+    let package = Spec::new("curious", "1")
+        .lines("Requires(post): /bin/sh")
+        .script("post", post)
+        .files("")
+        .build();
+    let site = shell_site(&[package]);
+    let tdnf = site.command(&["install", "-y", "curious"]);
+    let mut caller = Command::new("/bin/sh");
+    let script = "umask 0; exec 7</etc/passwd 8>>/dev/null; exec \"$0\" \"$@\"";
+    caller
+        .args(["-c", script])
+        .arg(tdnf.get_program())
+        .args(tdnf.get_args());
+    program::run(&mut caller).ok();
+    assert_eq!(fs::read_to_string(site.root.join("opened")).unwrap(), "");
+    assert_eq!(
+        fs::read_to_string(site.root.join("mask")).unwrap(),
+        "0022\n"
+    );
+    let writable = testkit::tree::read(site.root.path(), &|_| false);
+    for path in writable.keys().filter(|path| is_ours(path)) {
+        let about = fs::symlink_metadata(site.root.path().join(path)).unwrap();
+        let mode = about.permissions().mode();
+        assert_eq!(mode & 0o022, 0, "{}: {mode:o}", path.display());
+    }
+}

@@ -1,0 +1,73 @@
+//! Rows 1 and 2: metadata that go back in time, and metadata that stand still.
+
+use super::*;
+use crate::scene_repo::Published;
+
+/// The index of a repository as if all of it had been made at `time`.
+fn made_at(published: &Published, time: u64) -> String {
+    let text = published.repomd();
+    let mut parts = text.split("<timestamp>");
+    let mut made = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (_, rest) = part.split_once("</timestamp>").unwrap();
+        made += &format!("<timestamp>{time}</timestamp>{rest}");
+    }
+    assert!(made.contains(&format!("<timestamp>{time}<")), "{made}");
+    made
+}
+
+#[test]
+fn row_01_older_metadata_waits_for_the_word() {
+    let (scene, published) = Scene::with(&[&package("app", "1", "")]);
+    let (now, key) = (testkit::now(), Some(&scene.key));
+    published.write_index(&made_at(&published, now - DAY), key);
+    scene.tdnf(&["makecache"]).ok();
+    published.write_index(&made_at(&published, now - 2 * DAY), key);
+    let words = ["main", "older", "--allow-older"];
+    scene
+        .refuses(&["--refresh", "makecache"], &words[..2])
+        .says(&words[2..]);
+    // Nothing is forgotten by clearing the cache.
+    scene.tdnf(&["clean", "all"]).ok();
+    scene.refuses(&["makecache"], &words[..2]);
+    scene.tdnf(&["--allow-older", "makecache"]).ok();
+    // From then on that is the newest that was seen.
+    scene.tdnf(&["--refresh", "makecache"]).ok();
+    published.write_index(&made_at(&published, now - 3 * DAY), key);
+    scene.refuses(&["--refresh", "makecache"], &words[..2]);
+    // Without a signature anybody could have said anything: it is told, and taken.
+    scene.configure("main", "repo_gpgcheck=0");
+    let run = scene.tdnf(&["--refresh", "makecache"]).ok();
+    run.says(&["main", "older metadata than before"]);
+}
+
+#[test]
+fn row_02_metadata_that_nobody_renews() {
+    let (scene, published) = Scene::with(&[&package("app", "1", "")]);
+    let (now, key) = (testkit::now(), Some(&scene.key));
+    let warning = "warning: repository main: its metadata is 31 days old";
+    published.write_index(&made_at(&published, now - 31 * DAY), key);
+    let warns = |words: &[&str]| {
+        let run = scene.tdnf(words).ok();
+        let said = run.err.lines().filter(|line| line.starts_with(warning));
+        said.count()
+    };
+    assert_eq!(warns(&["makecache"]), 1);
+    assert_eq!(warns(&["-C", "list", "available"]), 1);
+    assert_eq!(
+        warns(&["--setopt=main.metadata_max_age=never", "list", "available"]),
+        0
+    );
+    assert_eq!(
+        warns(&["--setopt=main.metadata_max_age=32d", "list", "available"]),
+        0
+    );
+    // Repositories without signed metadata are not asked how old they are, unless they are to be.
+    scene.configure("main", "repo_gpgcheck=0");
+    assert_eq!(warns(&["list", "available"]), 0);
+    scene.configure("main", "repo_gpgcheck=0\nmetadata_max_age=30d");
+    assert_eq!(warns(&["list", "available"]), 1);
+    scene.configure("main", "");
+    published.write_index(&made_at(&published, now - 29 * DAY), key);
+    assert_eq!(warns(&["--refresh", "list", "available"]), 0);
+}
