@@ -3,6 +3,7 @@
 //! Everything here panics with a clear line when the machine lacks what a test needs, except for what is allowed to
 //! be absent (real fixtures, oracle roots): then the function answers `None` after printing `skipped: ...`.
 
+pub mod adversary;
 pub mod emulated;
 pub mod fixtures;
 pub mod gpg;

@@ -7,7 +7,8 @@ use super::options::{GENERAL, GROUPS, Setopt};
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
 /// resolve.
-const NEWER: [&str; 6] = [
+const NEWER: [&str; 7] = [
+    "allow-older",
     "forcearch",
     "json-version",
     "location",

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod aarch64;
+mod adversary;
 mod audit;
 mod cases;
 mod cli;

@@ -93,7 +93,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn differences(&self, other: &Self) -> Vec<String> {
+    /// The same, whatever metadata is cached.
+    pub(crate) fn without_metadata(self) -> Self {
+        let metadata = BTreeMap::new();
+        Self { metadata, ..self }
+    }
+
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let mut lines = tree::differences(&self.files, &other.files);
         lines.extend(tree::differences(&self.metadata, &other.metadata));
         for (left, right) in self.databases.iter().zip(&other.databases) {

@@ -90,12 +90,17 @@ impl Part {
         };
         format!(
             " <data type=\"{}\">\n  <checksum type=\"sha256\">{checksum}</checksum>\n{open}  \
-             <location{base} href=\"{href}\"/>\n  <timestamp>1700000000</timestamp>\n  \
+             <location{base} href=\"{href}\"/>\n  <timestamp>{}</timestamp>\n  \
              <size>{size}</size>\n </data>\n",
-            self.kind
+            self.kind,
+            // Made yesterday, the same time for all of a day.
+            testkit::now() / DAY * DAY - DAY
         )
     }
 }
+
+/// Seconds of a day.
+const DAY: u64 = 24 * 3600;
 
 /// A published repository.
 #[derive(Debug, Clone)]
