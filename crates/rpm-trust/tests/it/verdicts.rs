@@ -40,6 +40,7 @@ fn modern(signature: Option<SignatureState>) -> Evidence {
         header_digest: DigestState::Good(DigestAlgo::Sha256),
         payload_digest: DigestState::Good(DigestAlgo::Sha256),
         header_payload_digest: DigestState::Good(DigestAlgo::Md5),
+        bare_payload: None,
         file_digests: FileDigests::Algorithm(DigestAlgo::Sha256),
         malformed: Vec::new(),
     }
