@@ -140,12 +140,14 @@ pub fn is_relative_base(base: &str, repository_url: &str) -> bool {
 }
 
 /// A base URL that metadata names itself (`xml:base`), judged against the URL it came from: it must
-/// have the same scheme or be https, and must not be `file:` unless the repository is.
+/// have the same scheme or be https, or be http where the repository is a folder of this machine; it must not be
+/// `file:` unless the repository is. (What is fetched from there has the checksum that the metadata name.)
 ///
 /// Errors: [`Error::BadHref`].
 pub fn check_base(base: &str, repository_url: &str) -> Result<()> {
     let scheme = |url: &str| url.split_once("://").map(|(s, _)| s.to_ascii_lowercase());
     let clean = !base.chars().any(|c| c.is_control() || c == '\\') && base.len() <= MAX_HREF;
+    let from = scheme(repository_url);
     let decoded: Vec<u8> = percent_decode_str(base).collect();
     let dotted = decoded
         .split(|&b| b == b'/' || b == b'\\')
@@ -153,9 +155,8 @@ pub fn check_base(base: &str, repository_url: &str) -> Result<()> {
         || decoded.iter().any(u8::is_ascii_control);
     let why = match scheme(base) {
         _ if !clean || dotted => "it has a .. component, a backslash or a control character",
-        Some(own) if own == "https" || Some(&own) == scheme(repository_url).as_ref() => {
-            return Ok(());
-        }
+        Some(own) if own == "https" || Some(&own) == from.as_ref() => return Ok(()),
+        Some(own) if own == "http" && from.as_deref() == Some("file") => return Ok(()),
         Some(_) => "its scheme is neither https nor that of the repository",
         None => "it is no URL",
     };

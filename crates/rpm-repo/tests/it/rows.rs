@@ -152,6 +152,8 @@ fn row_34_href_absolute_url() {
     assert!(check_base(&base, "http://h/repo/").is_err());
     assert!(check_base(&base, "file:///srv/repo/").is_ok());
     assert!(check_base("http://other/", "https://h/repo/").is_err());
+    assert!(check_base("http://other/", "file:///srv/repo/").is_ok());
+    assert!(check_base("ftp://other/", "file:///srv/repo/").is_err());
     assert!(check_base("https://other/", "http://h/repo/").is_ok());
     assert!(check_base("http://other/x", "http://h/repo/").is_ok());
     assert!(check_base("http://other/a/%2e%2e/x", "http://h/repo/").is_err());
