@@ -27,8 +27,10 @@ pub(crate) struct FetchJob {
     pub(crate) path: String,
     /// URLs, preferred first; or why it may not be fetched.
     pub(crate) urls: FileUrls,
-    /// Bytes.
+    /// Bytes that it must have. None of a part of the metadata: an index that is wrong about one has its digest.
     pub(crate) size: Option<u64>,
+    /// Bytes that it is said to have, for sums.
+    pub(crate) announced: Option<u64>,
     /// Digest: its name in the store.
     pub(crate) digest: Digest,
     /// 0 first.
@@ -47,6 +49,7 @@ impl FetchJob {
             path: path.to_owned(),
             urls: urls(set, path, base),
             size: None,
+            announced: None,
             digest,
             priority: 0,
             access: Arc::clone(&set.access),

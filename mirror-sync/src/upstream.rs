@@ -14,7 +14,7 @@ use rpm_pkg::digest::Digest;
 use rpm_pkg::evr::Evr;
 use rpm_pkg::nevra::Nevra;
 
-use rpm_repo::compress::VerifiedReader;
+use rpm_repo::compress::{Doubt, VerifiedReader};
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::Href;
 use rpm_repo::primary::{self, ParseSummary, PrimaryPackage};
@@ -181,11 +181,23 @@ pub(crate) fn once(set: &MetadataSet) -> Arc<Access> {
     Arc::new(access)
 }
 
-/// Opens a part: decompressed and checked while it is read.
-pub(crate) fn open(path: &Path, record: &RepomdRecord) -> Result<VerifiedReader<File>> {
+/// Opens a part: decompressed and checked while it is read. Where its checksum is right, a wrong size of it, and a
+/// wrong size or checksum of what it unpacks to, are a doubt: repositories in the field have such records.
+pub(crate) fn open(
+    path: &Path,
+    record: &RepomdRecord,
+    doubt: &Doubt,
+) -> Result<VerifiedReader<File>> {
     let file = File::open(path).map_err(Error::file(path, "read"))?;
-    VerifiedReader::new(file, record.href.file_name(), record.expected())
-        .map_err(Error::file(path, "read"))
+    let mut expected = record.expected();
+    let name = record.href.file_name();
+    if expected.checksum.is_none() {
+        return VerifiedReader::new(file, name, expected).map_err(Error::file(path, "read"));
+    }
+    expected.size = None;
+    let reader = VerifiedReader::new(file, name, expected).map_err(Error::file(path, "read"))?;
+    // The reader itself compares the checksum, at the same end.
+    Ok(reader.doubting(doubt.clone(), Box::new(|| Ok(true))))
 }
 
 /// Reads primary.
@@ -197,13 +209,18 @@ pub(crate) fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
     let mut packages = Vec::new();
     let mut refused = Vec::new();
     let name = part.path.display().to_string();
-    let summary = read_primary(&name, &part.path, &part.record, &mut |package| {
-        match listed(package) {
-            Ok(one) => packages.push(one),
-            Err(why) => refused.push((name_of(package), why)),
-        }
-        ControlFlow::Continue(())
-    })?;
+    let summary = read_primary(
+        &name,
+        (&part.path, &part.record),
+        &part.doubt,
+        &mut |package| {
+            match listed(package) {
+                Ok(one) => packages.push(one),
+                Err(why) => refused.push((name_of(package), why)),
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
     if summary.declared.is_some_and(|told| told != summary.records) {
         let (declared, records) = (summary.declared.unwrap_or(0), summary.records);
         return Err(Error::repository(
@@ -220,12 +237,17 @@ pub(crate) fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
 /// handed over with its fault.
 pub(crate) fn read_primary(
     name: &str,
-    path: &Path,
-    record: &RepomdRecord,
+    (path, record): (&Path, &RepomdRecord),
+    doubt: &Doubt,
     each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
 ) -> Result<ParseSummary> {
     let limits = XmlLimits::default();
-    Ok(primary::read(name, open(path, record)?, &limits, each)?)
+    Ok(primary::read(
+        name,
+        open(path, record, doubt)?,
+        &limits,
+        each,
+    )?)
 }
 
 /// The checksum of a part of a repository, which may not be of an unknown kind.

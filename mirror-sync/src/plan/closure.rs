@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rpm_catalog::with_primary;
 use rpm_pkg::nevra::Nevra;
-use rpm_repo::compress::VerifiedReader;
+use rpm_repo::compress::{Doubt, VerifiedReader};
 use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::{filelists, xml::XmlLimits};
@@ -138,9 +138,10 @@ impl ClosureSolver {
     fn load(&mut self, source: &SolverSource<'_>) -> Result<()> {
         let priority = if source.preferred { PREFERRED } else { USUAL };
         let repo = self.pool.add_repo(source.id, priority)?;
-        let (path, record) = source.primary;
+        // What is wrong with repomd.xml was said when upstream was looked at.
+        let doubt = Doubt::default();
         let mut failed = None;
-        upstream::read_primary(source.id, path, record, &mut |package| match self
+        upstream::read_primary(source.id, source.primary, &doubt, &mut |package| match self
             .take(source, repo, package)
         {
             Ok(()) => ControlFlow::Continue(()),
@@ -226,7 +227,7 @@ impl ClosureSolver {
             let Some((path, record)) = &source.filelists else {
                 continue;
             };
-            let stream: VerifiedReader<File> = upstream::open(path, record)?;
+            let stream: VerifiedReader<File> = upstream::open(path, record, &Doubt::default())?;
             let mut found: Vec<(SolvableId, String)> = Vec::new();
             filelists::read(source.id, stream, &XmlLimits::default(), &mut |package| {
                 let key = (source.id.to_owned(), package.pkgid().to_owned());

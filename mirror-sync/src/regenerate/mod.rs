@@ -12,6 +12,7 @@ use std::io::Read;
 use std::path::Path;
 
 use repo_client::MetadataSet;
+use rpm_repo::compress::Doubt;
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use rpm_repo::updateinfo::{self, AdvisoryPackage};
 use rpm_repo::xml::XmlLimits;
@@ -133,7 +134,7 @@ pub(crate) fn stored_size(store: &Store, digest: &rpm_pkg::digest::Digest) -> Re
 
 fn stream(order: &MetadataOrder<'_>, record: &RepomdRecord) -> Result<impl Read + use<>> {
     let digest = upstream::checksum(&order.set.repo, record)?;
-    upstream::open(&order.store.path(&digest), record)
+    upstream::open(&order.store.path(&digest), record, &Doubt::default())
 }
 
 fn primary(
@@ -146,22 +147,27 @@ fn primary(
     primary::begin(order.keep.len() as u64, &mut out.text);
     let mut kept = Kept::default();
     let mut seen = BTreeSet::new();
-    upstream::read_primary("primary", &part.path, &part.record, &mut |package| {
-        let location = package.location();
-        if order.keep.contains(location) && seen.insert(location.to_owned()) {
-            kept.checksums.insert(package.checksum().to_owned());
-            kept.names.insert(package.name().to_owned());
-            kept.keys.insert((
-                package.name().to_owned(),
-                package.epoch(),
-                package.version().to_owned(),
-                package.release().to_owned(),
-                package.arch().to_owned(),
-            ));
-            package.write_here(&mut out.text);
-        }
-        out.go_on()
-    })?;
+    upstream::read_primary(
+        "primary",
+        (&part.path, &part.record),
+        &part.doubt,
+        &mut |package| {
+            let location = package.location();
+            if order.keep.contains(location) && seen.insert(location.to_owned()) {
+                kept.checksums.insert(package.checksum().to_owned());
+                kept.names.insert(package.name().to_owned());
+                kept.keys.insert((
+                    package.name().to_owned(),
+                    package.epoch(),
+                    package.version().to_owned(),
+                    package.release().to_owned(),
+                    package.arch().to_owned(),
+                ));
+                package.write_here(&mut out.text);
+            }
+            out.go_on()
+        },
+    )?;
     let (record, entry) = out.finish(order, primary::END)?;
     repomd.records.push(record);
     entries.push(entry);

@@ -267,7 +267,7 @@ impl Proxy {
                 let path = record.href.as_str().to_owned();
                 let known = Known {
                     urls: urls(&set, &path, record.base.as_deref()),
-                    size: record.size,
+                    size: None,
                     digest,
                     package: false,
                 };
@@ -392,6 +392,7 @@ impl Proxy {
             path: path.to_owned(),
             urls: known.urls.clone(),
             size: known.size,
+            announced: None,
             digest: known.digest,
             priority: 0,
             access: Arc::clone(&set.access),

@@ -16,6 +16,7 @@ pub(super) fn package(repo: &Repo, set: &MetadataSet, package: &Listed, priority
     let known = is_judged(repo, &digest_text(&package.digest));
     FetchJob {
         size: Some(package.size),
+        announced: Some(package.size),
         priority,
         trust: (!known).then(|| Arc::clone(&repo.trust)),
         ..FetchJob::new(
@@ -38,7 +39,7 @@ fn is_judged(repo: &Repo, digest: &str) -> bool {
 pub(super) fn record(set: &MetadataSet, record: &RepomdRecord) -> Option<FetchJob> {
     let (path, base) = (record.href.as_str(), record.base.as_deref());
     Some(FetchJob {
-        size: record.size,
+        announced: record.size,
         ..FetchJob::new(set, path, base, record.checksum?)
     })
 }

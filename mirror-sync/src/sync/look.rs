@@ -92,6 +92,13 @@ fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
     }
     keep_primary(run, &set)?;
     let (packages, refused) = upstream::list(&set)?;
+    if upstream::primary_of(&set)?.doubt.take() {
+        let id = &repo.id;
+        run.printer.err(&format!(
+            "{id}: warning: upstream's repomd.xml is wrong about a size of primary, or about the checksum of what it \
+             unpacks to; the file itself is right and was read"
+        ));
+    }
     repo.elsewhere = packages.iter().any(|package| package.base.is_some());
     if repo.elsewhere && repo.section.select.is_everything() {
         let id = &repo.id;
@@ -192,7 +199,7 @@ fn keep_primary(run: &SyncRun<'_>, set: &MetadataSet) -> Result<()> {
     let Some(digest) = part.record.checksum else {
         return Ok(());
     };
-    if run.store.has(&digest, part.record.size) {
+    if run.store.has(&digest, None) {
         return Ok(());
     }
     let partial = run.layout.partial();

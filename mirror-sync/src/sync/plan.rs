@@ -104,9 +104,9 @@ impl Planned {
         let lacks = |job: &&FetchJob| !run.store.has(&job.digest, job.size);
         let missing: Vec<&FetchJob> = jobs.iter().filter(lacks).collect();
         let change = &mut self.repo.report.change;
-        change.bytes = jobs.iter().filter_map(|job| job.size).sum();
+        change.bytes = jobs.iter().filter_map(|job| job.announced).sum();
         change.to_fetch = missing.len();
-        change.to_fetch_bytes = missing.iter().filter_map(|job| job.size).sum();
+        change.to_fetch_bytes = missing.iter().filter_map(|job| job.announced).sum();
         let (bytes, rate) = (change.to_fetch_bytes, self.repo.state.rate);
         self.repo.report.expected_seconds = (rate > 0).then(|| bytes.div_ceil(rate));
         Ok(())

@@ -15,6 +15,7 @@ use crate::regenerate;
 use crate::report::{RepoOutcome, RunReport};
 use crate::store::digest_text;
 use crate::upstream::{self, Listed, Refused, Upstream};
+use rpm_repo::compress::Doubt;
 
 /// A repository of which it is known what is wanted.
 pub(super) struct Selected {
@@ -135,7 +136,7 @@ fn passing(run: &SyncRun<'_>, repo: &Repo, upstream: &Upstream) -> Result<Vec<bo
         let record = upstream.set.repomd.record("updateinfo");
         let none = "advisories are selected, but upstream publishes none (no updateinfo)";
         let record = record.ok_or_else(|| Error::repository(&repo.id, none))?;
-        let stream = upstream::open(&solve::stored(run, record), record)?;
+        let stream = upstream::open(&solve::stored(run, record), record, &Doubt::default())?;
         Some(select::advised(&repo.id, stream, &select.advisories)?)
     };
     Ok(select::wanted(&upstream.packages, select, advised.as_ref()))

@@ -543,3 +543,35 @@ fn weak_signatures_are_admitted_by_the_repository_alone() {
         again.err
     );
 }
+
+#[test]
+fn what_repomd_has_wrong_about_a_part_is_said_where_its_checksum_is_right() {
+    let changes = [
+        (
+            "<open-checksum type=\"sha256\">",
+            "<open-checksum type=\"sha256\">0",
+        ),
+        ("<open-size>", "<open-size>9"),
+        ("<size>", "<size>9"),
+    ];
+    for (from, to) in changes {
+        let scene = Scene::usual();
+        let index = scene.path("up/base/repodata/repomd.xml");
+        let text = fs::read_to_string(&index).unwrap();
+        // A digit more makes a digest too long: one goes.
+        let wrong = match from.contains("checksum") {
+            true => {
+                let mut parts = text.split(from);
+                let first = parts.next().unwrap().to_owned();
+                parts.fold(first, |all, part| all + to + &part[1..])
+            }
+            false => text.replace(from, to),
+        };
+        assert_ne!(wrong, text);
+        fs::write(&index, wrong).unwrap();
+        let run = scene.run(&["sync"]).ends(0);
+        let said = "upstream's repomd.xml is wrong about a size of primary";
+        assert_eq!(run.err.matches(said).count(), 1, "{from}: {}", run.err);
+        assert!(scene.public("base/Packages/alpha-1-1.noarch.rpm").exists());
+    }
+}
