@@ -1,6 +1,7 @@
 //! Name, epoch, version, release, architecture: the full name of a package.
 
 use crate::evr::Evr;
+use crate::glob::glob_matches;
 use crate::header::{Header, tag};
 use std::fmt;
 use thiserror::Error;
@@ -100,4 +101,33 @@ impl fmt::Display for Nevra {
         }
         Ok(())
     }
+}
+
+/// Epoch, version and release; the architecture.
+pub type EvrAndArch<'p> = ((u32, &'p str, &'p str), &'p str);
+
+/// Whether a pattern names a package: a glob over its name, over `name.arch`, or over the name with version, release
+/// and architecture, with and without epoch, as in dnf: the dot before an architecture and the dash before a version
+/// are written out. `rest` is asked for where the name alone does not tell.
+pub fn is_named<'p>(pattern: &str, name: &str, rest: impl FnOnce() -> EvrAndArch<'p>) -> bool {
+    // Every form begins with the name: that spares most packages the longer ones.
+    let literal = pattern.split(['*', '?', '[']).next().unwrap_or_default();
+    if !literal.starts_with(name) && !name.starts_with(literal) {
+        return false;
+    }
+    if glob_matches(pattern, name) {
+        return true;
+    }
+    let (has_arch, has_version) = (pattern.contains('.'), pattern.contains('-'));
+    let ((epoch, version, release), arch) = rest();
+    let versions = [version.to_owned(), format!("{epoch}:{version}")];
+    let with_version = versions.iter().flat_map(|version| {
+        let short = format!("{name}-{version}");
+        let long = format!("{short}-{release}");
+        let whole = has_arch.then(|| format!("{long}.{arch}"));
+        whole.into_iter().chain([long, short])
+    });
+    let mut versioned = with_version.filter(|_| has_version);
+    has_arch && glob_matches(pattern, format!("{name}.{arch}"))
+        || versioned.any(|form| glob_matches(pattern, form))
 }

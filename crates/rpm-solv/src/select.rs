@@ -5,7 +5,7 @@ use crate::ffi::{self, Id};
 use crate::goal::{JobAction, JobTarget, SolverJob};
 use crate::pool::{Pool, SolvableId};
 use crate::queue::Queue;
-use rpm_pkg::glob::glob_matches;
+use rpm_pkg::nevra::is_named;
 use std::ffi::CString;
 
 /// How a spec is understood.
@@ -201,33 +201,12 @@ impl Pool {
         Ok(found)
     }
 
-    /// Whether a pattern names a package, a glob over its name, over `name.arch`, or over the name
-    /// with version, release and architecture, with and without epoch, as in dnf: the dot before an architecture and the
-    /// dash before a version are written out.
+    /// Whether a pattern names a package, as [`rpm_pkg::nevra::is_named`] has it.
     #[must_use]
     pub fn is_named(&self, id: SolvableId, pattern: &str) -> bool {
-        let name = self.name(id);
-        // Every form begins with the name: that spares most packages the longer ones.
-        let literal = pattern.split(['*', '?', '[']).next().unwrap_or_default();
-        if !literal.starts_with(name) && !name.starts_with(literal) {
-            return false;
-        }
-        if glob_matches(pattern, name) {
-            return true;
-        }
-        let (has_arch, has_version) = (pattern.contains('.'), pattern.contains('-'));
-        let (epoch, version, release) = self.evr_parts(id);
-        let arch = self.arch(id);
-        let versions = [version.to_owned(), format!("{epoch}:{version}")];
-        let with_version = versions.iter().flat_map(|version| {
-            let short = format!("{name}-{version}");
-            let long = format!("{short}-{release}");
-            let whole = has_arch.then(|| format!("{long}.{arch}"));
-            whole.into_iter().chain([long, short])
-        });
-        let mut versioned = with_version.filter(|_| has_version);
-        has_arch && glob_matches(pattern, format!("{name}.{arch}"))
-            || versioned.any(|form| glob_matches(pattern, form))
+        is_named(pattern, self.name(id), || {
+            (self.evr_parts(id), self.arch(id))
+        })
     }
 
     /// What a glob names by more than the name: `foo-1*`, `*.i686`.

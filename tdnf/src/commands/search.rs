@@ -45,8 +45,13 @@ fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     }
     let packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let needles: Vec<&str> = words.iter().map(String::as_str).collect();
-    let found = packages.pool.search(&needles)?.concat();
+    let mut found = packages.pool.search(&needles)?.concat();
+    let left_out = packages.left_out_by(&found);
+    found.retain(|id| !packages.is_left_out(*id));
     if found.is_empty() {
+        left_out
+            .into_iter()
+            .for_each(|line| session.printer.err(&line));
         session.printer.nothing_found(Code::NO_SEARCH_RESULTS)?;
     }
     let found = newest_of_each_name(&packages, found);
@@ -97,9 +102,12 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let mut all = Vec::new();
     for word in words {
-        let found = providers(session, &mut packages, word)?;
+        let mut found = providers(session, &mut packages, word)?;
+        let left_out = packages.left_out_by(&found);
+        found.retain(|id| !packages.is_left_out(*id));
         if found.is_empty() {
-            session.printer.err(&format!("nothing provides {word}"));
+            let nothing = || format!("nothing provides {word}");
+            session.printer.err(&left_out.unwrap_or_else(nothing));
         }
         all.extend(found.into_iter().rev());
     }

@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 
 use repo_client::MetadataSet;
 use rpm_pkg::evr::EvrRef;
+use rpm_pkg::nevra::is_named;
+use rpm_repo::config::RepoConfig;
 use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::xml::XmlLimits;
 
@@ -72,12 +74,16 @@ pub(super) fn read(
 ) -> Outcome<(Vec<WantedPackage>, Failures)> {
     let set = &source.set;
     let limits = XmlLimits::default();
-    let (mut wanted, mut refused) = (Vec::new(), Vec::new());
+    let (mut wanted, mut refused, mut by_section) = (Vec::new(), Vec::new(), 0);
     let mut left_out = LeftOut::of(&source.config);
     let stream = rpm_catalog::open_part(set, "primary")?;
     let name = format!("{} primary", set.repo);
     rpm_repo::primary::read(&name, stream, &limits, &mut |package| {
         if !fits(wish, package.arch()) || !is_listed(source, package) {
+            return ControlFlow::Continue(());
+        }
+        if is_left_out(&source.config, package) {
+            by_section += 1;
             return ControlFlow::Continue(());
         }
         let time = package.file_time();
@@ -96,10 +102,27 @@ pub(super) fn read(
     if let Some(left_out) = left_out {
         session.say_left_out(left_out);
     }
+    if by_section > 0 {
+        let id = &source.config.id;
+        session.printer.err(&format!(
+            "repository {id}: its section leaves {by_section} packages out (excludepkgs, includepkgs)"
+        ));
+    }
     if wish.given.newest_only {
         wanted = newest(wanted);
     }
     Ok((wanted, refused))
+}
+
+/// Whether the section of the repository leaves a package out.
+fn is_left_out(config: &RepoConfig, package: &PrimaryPackage) -> bool {
+    let parts = || {
+        let evr = (package.epoch(), package.version(), package.release());
+        (evr, package.arch())
+    };
+    let named = |pattern: &String| is_named(pattern, package.name(), parts);
+    let (excluded, included) = (&config.excludepkgs, &config.includepkgs);
+    excluded.iter().any(named) || !included.is_empty() && !included.iter().any(named)
 }
 
 fn fits(wish: &SyncWish<'_>, arch: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What the administrator decides in configuration files: snapshots, keys of `[main]`, variables.
 
 use std::fs;
+use std::path::Path;
 
 use super::{Site, Spec, answer, plain};
 
@@ -238,6 +239,24 @@ fn a_section_leaves_packages_of_its_repository_out() {
             let all = site.run(&[&["--disableexcludes"], words].concat()).ok();
             assert!(all.out.contains("salt"), "{keys}: {all:?}");
         }
+        let copied = site.path("copied").display().to_string();
+        let copy = ["reposync", "--repo=test", "--download-path", &copied];
+        for (words, code) in [(&["search", "salt"][..], 63), (&["provides", "salt"], 0)] {
+            let shown = site.run(words).ends(code);
+            assert!(!shown.out.contains("salt"), "{keys}: {shown:?}");
+            shown.says(&["salt-1-1.noarch is left out of repository test by"]);
+            let all = site.run(&[&["--disableexcludes"], words].concat()).ok();
+            assert!(
+                all.out.contains("salt-doc") || all.out.contains("salt-1"),
+                "{keys}: {all:?}"
+            );
+        }
+        site.run(&copy)
+            .ok()
+            .says(&["repository test: its section leaves 2 packages out"]);
+        let files = testkit::tree::files(Path::new(&copied));
+        assert_eq!(files.len(), 1, "{keys}: {files:?}");
+        fs::remove_dir_all(&copied).unwrap();
         let hidden = site.run(&["list", "salt"]).failed();
         hidden.says(&["salt-1-1.noarch is left out of repository test by"]);
         let words = ["-y", "--disableexcludes", "install", "salt"];
