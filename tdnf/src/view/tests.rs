@@ -7,12 +7,14 @@ use rpm_catalog::ChangelogEntry;
 use rpm_repo::updateinfo::{Advisory, AdvisoryPackage, AdvisoryReference};
 
 use super::advisories::{AdvisoryCounts, AdvisoryDetails, AdvisoryInfo, AdvisoryList};
+use super::conversion::Conversion;
 use super::history::Transactions;
+use super::keys::{KeyRow, Keys};
 use super::packages::{PackageInfo, PackageList, PackageMatches, PackageProviders, PackageRow};
 use super::repoquery::{PackageDetail, QueriedPackage, QueryResult};
 use super::repos::{RepoCopies, RepoCopy, RepoRow, RepoTable};
 use super::transcript::Transcript;
-use super::{Findings, PackageCount, Version, notes};
+use super::{Addresses, Findings, PackageCount, Version, notes};
 use crate::audit::AuditFinding;
 use crate::error::{Code, Failure};
 use crate::history::{Failed, HistoryEntry};
@@ -343,6 +345,38 @@ fn small_things() {
     };
     transcript.script("a-1-1.noarch", "%post");
     insta::assert_snapshot!("transaction", shown(&transcript));
+    let urls = ["http://h/r/a-1-1.noarch.rpm", "file:///r/b%20c.rpm"].map(str::to_owned);
+    insta::assert_snapshot!("addresses", shown(&Addresses(urls.into())));
+    let conversion = Conversion {
+        database: "/srv/an image/var/lib/rpm/Packages".into(),
+        headers: 131,
+        kept: "/srv/an image/var/lib/rpm/before-sqlite".into(),
+    };
+    insta::assert_snapshot!("conversion", shown(&conversion));
+}
+
+#[test]
+fn keys() {
+    let stored = KeyRow {
+        package: Some("gpg-pubkey-0123abcd-5f3e".into()),
+        fingerprint: "0123456789ABCDEF0123456789ABCDEF0123ABCD".into(),
+        user_id: "A vendor whose name is long <packages@vendor-with-a-long-name.example.com>"
+            .into(),
+        created: 1_500_000_000,
+        expires: Some(1_600_000_000),
+        state: "expired on 2020-09-13".into(),
+        ..KeyRow::default()
+    };
+    let offered = KeyRow {
+        package: None,
+        expires: None,
+        state: "valid".into(),
+        source: Some("file:///etc/pki/rpm-gpg/KEY".into()),
+        replaces: Some("gpg-pubkey-0123abcd-5f3e (expired on 2020-09-13)".into()),
+        ..stored.clone()
+    };
+    insta::assert_snapshot!("keys", shown(&Keys(vec![stored, offered])));
+    insta::assert_snapshot!("keys_none", shown(&Keys(Vec::new())));
 }
 
 #[test]
