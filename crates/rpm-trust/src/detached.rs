@@ -1,5 +1,7 @@
 //! Detached signatures over metadata: `repomd.xml.asc`.
 
+use std::io::{self, Read, Write};
+
 use sequoia_openpgp::armor::Kind;
 
 use crate::TrustError;
@@ -71,16 +73,16 @@ impl DetachedOutcome {
     }
 }
 
-/// Checks `data` against a detached signature file, armored or binary. Keys must be fit when the
+/// Checks what `data` yields against a detached signature file, armored or binary. Keys must be fit when the
 /// signature was made and at `now`: metadata is meant to be fresh.
 ///
 /// # Errors
-/// Only when the file is no detached signature: clear-signed text, a message, a key, text around
+/// The data cannot be read, or the file is no detached signature: clear-signed text, a message, a key, text around
 /// the armor, over a limit. Everything about a signature is a state in the outcome.
 pub fn verify_detached(
     keyring: &Keyring,
     signature: &[u8],
-    data: &[u8],
+    mut data: impl Read,
     now: u64,
 ) -> Result<DetachedOutcome, TrustError> {
     let packets = packets_of(signature)?;
@@ -91,16 +93,34 @@ pub fn verify_detached(
             found: "nothing".into(),
         });
     }
-    let judge = |signature| match SignatureCheck::of(signature) {
-        Ok(mut check) => {
-            check.update(data);
-            check.conclude(keyring, Moment::MadeAndNow, now)
-        }
+    let checks = signatures.into_iter().map(SignatureCheck::of).collect();
+    let mut checks = Checks(checks);
+    io::copy(&mut data, &mut checks).map_err(|error| TrustError::UnreadableData {
+        why: error.to_string(),
+    })?;
+    let conclude = |check: Result<SignatureCheck, Box<SignatureState>>| match check {
+        Ok(check) => check.conclude(keyring, Moment::MadeAndNow, now),
         Err(state) => *state,
     };
     Ok(DetachedOutcome {
-        signatures: signatures.into_iter().map(judge).collect(),
+        signatures: checks.0.into_iter().map(conclude).collect(),
     })
+}
+
+/// Signatures that cover the same data.
+struct Checks(Vec<Result<SignatureCheck, Box<SignatureState>>>);
+
+impl Write for Checks {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        for check in self.0.iter_mut().flatten() {
+            check.update(data);
+        }
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The binary packets of a signature file.

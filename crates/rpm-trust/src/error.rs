@@ -24,6 +24,12 @@ pub enum TrustError {
         /// The limit.
         limit: usize,
     },
+    /// What a signature covers cannot be read.
+    #[error("cannot read what is signed: {why}")]
+    UnreadableData {
+        /// What the reader said.
+        why: String,
+    },
     /// The file holds no OpenPGP certificate.
     #[error("no OpenPGP key inside")]
     NoKey,

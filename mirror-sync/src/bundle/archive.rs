@@ -5,10 +5,11 @@
 //! name: the caller decides where a file goes.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use tar::{Archive, Builder, EntryType, Header};
 use whole_file::{Access, Durability, WholeFile};
 
@@ -27,10 +28,32 @@ const MAX_SIGNATURE: u64 = 1 << 20;
 const MAX_NAME: u64 = 4096;
 
 /// The first two members of a part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) json: Vec<u8>,
     pub(crate) signature: Vec<u8>,
+}
+
+/// The same as they are found in a part. The description stays in the file: before its signature was checked it is
+/// not worth its memory.
+#[derive(Debug)]
+pub(crate) struct FoundHead {
+    pub(crate) signature: Vec<u8>,
+    /// Hex SHA-256 of the description.
+    pub(crate) id: String,
+    /// Where it stands, and its bytes.
+    at: u64,
+    size: u64,
+}
+
+impl FoundHead {
+    /// The description in the part that the head was found in.
+    pub(crate) fn description(&self, part: &Path) -> Result<impl Read + use<>> {
+        let mut file = File::open(part).map_err(Error::file(part, "read"))?;
+        file.seek(SeekFrom::Start(self.at))
+            .map_err(Error::file(part, "read"))?;
+        Ok(file.take(self.size))
+    }
 }
 
 /// Writes a part as one: under its name it is there whole or not at all.
@@ -91,7 +114,7 @@ fn append<W: Write>(
 }
 
 /// Reads the head of a part.
-pub(crate) fn head(path: &Path) -> Result<Head> {
+pub(crate) fn head(path: &Path) -> Result<FoundHead> {
     let mut head = None;
     let mut keep = |found| {
         head = Some(found);
@@ -111,7 +134,7 @@ fn no_bundle(path: &Path, what: &str) -> Error {
 /// Hands over every file of a part: name, size, content. `head` is asked first, and whether to go on.
 pub(crate) fn read(
     path: &Path,
-    head: &mut dyn FnMut(Head) -> Result<ControlFlow<()>>,
+    head: &mut dyn FnMut(FoundHead) -> Result<ControlFlow<()>>,
     each: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>,
 ) -> Result<()> {
     let told = |error: io::Error| no_bundle(path, &error.to_string());
@@ -136,11 +159,21 @@ pub(crate) fn read(
         let short = || String::from_utf8_lossy(&entry.header().path_bytes()).into_owned();
         let name = long.take().unwrap_or_else(short);
         match (name.as_str(), json.take()) {
-            (JSON, None) if !begun => json = Some(small(&mut entry, MAX_JSON).map_err(told)?),
-            (SIGNATURE, Some(json)) if !begun => {
+            (JSON, None) if !begun && size <= MAX_JSON => {
+                let at = entry.raw_file_position();
+                let id = Hasher::digest_reader(DigestAlgo::Sha256, &mut entry).map_err(told)?;
+                json = Some((at, size, id.hex()));
+            }
+            (SIGNATURE, Some((at, size, id))) if !begun => {
                 begun = true;
                 let signature = small(&mut entry, MAX_SIGNATURE).map_err(told)?;
-                if head(Head { json, signature })?.is_break() {
+                let found = FoundHead {
+                    signature,
+                    id,
+                    at,
+                    size,
+                };
+                if head(found)?.is_break() {
                     return Ok(());
                 }
             }
@@ -227,7 +260,11 @@ mod tests {
         read(
             &path,
             &mut |found| {
-                assert_eq!(found, head);
+                let mut json = Vec::new();
+                let mut description = found.description(&path).unwrap();
+                description.read_to_end(&mut json).unwrap();
+                assert_eq!(json, head.json);
+                assert_eq!(found.signature, head.signature);
                 Ok(ControlFlow::Continue(()))
             },
             &mut |name, size, _| {

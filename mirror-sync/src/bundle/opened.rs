@@ -25,7 +25,7 @@ pub(crate) struct Opened {
     pub(crate) reference: BundleReference,
     /// What it is called in messages.
     pub(crate) name: String,
-    head: archive::Head,
+    signature: Vec<u8>,
     parts: Vec<PathBuf>,
 }
 
@@ -53,13 +53,22 @@ pub(crate) fn open(parts: &[PathBuf], keys: &Keyring, now: u64) -> Result<Opened
             "bundle.keys names no key: whose bundles are to be trusted?".into(),
         ));
     }
-    let outcome = verify_detached(keys, &head.signature, &head.json, now)
-        .map_err(|error| refuse(format!("its signature cannot be read: {error}")))?;
-    if outcome.accepted().is_none() {
-        let why = outcome.explain(keys).unwrap_or_default();
-        return Err(refuse(format!("not signed by a key of bundle.keys: {why}")));
-    }
-    let contents: Contents = serde_json::from_slice(&head.json)
+    let signed = |description: &mut dyn Read| {
+        let outcome = verify_detached(keys, &head.signature, description, now)
+            .map_err(|error| refuse(format!("its signature cannot be read: {error}")))?;
+        if outcome.accepted().is_none() {
+            let why = outcome.explain(keys).unwrap_or_default();
+            return Err(refuse(format!("not signed by a key of bundle.keys: {why}")));
+        }
+        Ok(())
+    };
+    signed(&mut head.description(first)?)?;
+    let mut json = Vec::new();
+    let read = head.description(first)?.read_to_end(&mut json);
+    read.map_err(Error::file(first, "read"))?;
+    // What the medium gives now is what counts.
+    signed(&mut json.as_slice())?;
+    let contents: Contents = serde_json::from_slice(&json)
         .map_err(|error| refuse(format!("its description cannot be understood: {error}")))?;
     contents.check().map_err(refuse)?;
     let (site, number) = (&contents.site, contents.number);
@@ -67,10 +76,10 @@ pub(crate) fn open(parts: &[PathBuf], keys: &Keyring, now: u64) -> Result<Opened
         name: format!("{site}-{number:04}"),
         reference: BundleReference {
             number,
-            id: id_of(&head.json),
+            id: id_of(&json),
         },
         contents,
-        head,
+        signature: head.signature,
         parts: parts.to_vec(),
     })
 }
@@ -99,8 +108,8 @@ impl Opened {
         let mut found: BTreeMap<String, Option<HashedFile>> = BTreeMap::new();
         let mut block = vec![0; BLOCK];
         for part in &self.parts {
-            let mut same = |head: archive::Head| {
-                if head == self.head {
+            let mut same = |head: archive::FoundHead| {
+                if head.id == self.reference.id && head.signature == self.signature {
                     return Ok(ControlFlow::Continue(()));
                 }
                 Err(self.refuse(format!("{} is a part of another bundle", part.display())))

@@ -216,6 +216,8 @@ pub(crate) struct RepoSection {
     pub(crate) sslclientkey: Option<PathBuf>,
     /// Seconds without a byte after which a transfer counts as dead.
     pub(crate) timeout: Option<TimeSpan>,
+    /// How often all servers are asked again for what none of them gave.
+    pub(crate) retries: Option<u32>,
     /// What of it is mirrored; everything if absent.
     pub(crate) select: SelectSection,
 }
@@ -312,6 +314,7 @@ impl Config {
         config.username = section.username.as_deref().map(Secret::new);
         config.password = section.password.as_deref().map(Secret::new);
         config.timeout = section.timeout.map(|span| span.0);
+        config.retries = section.retries.unwrap_or(config.retries);
         config.sslcacert.clone_from(&section.sslcacert);
         config.sslclientcert.clone_from(&section.sslclientcert);
         config.sslclientkey.clone_from(&section.sslclientkey);

@@ -36,6 +36,8 @@ use crate::upstream::{self, UpstreamQuery};
 const REMEMBER_FAILURE: Duration = Duration::from_secs(2);
 /// How long a client waits for upstream's index while there is an older set to be shown.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Most rounds over all servers after the first: a client waits, and asks again itself.
+const MAX_RETRIES: u32 = 1;
 /// Former sets that clients under way may still ask for.
 const FORMER_SETS: usize = 3;
 
@@ -115,8 +117,10 @@ pub(super) struct Proxy {
 impl Proxy {
     pub(super) fn new(config: &Config, shared: &Arc<Shared>, id: &str) -> Result<Self> {
         let section = config.repo.get(id).cloned().unwrap_or_default();
+        let mut client = config.client_config(id, &section)?;
+        client.retries = client.retries.min(MAX_RETRIES);
         Ok(Self {
-            config: config.client_config(id, &section)?,
+            config: client,
             trust: Arc::new(PackageTrust::of(config, id)?),
             limits: config.limits.clone(),
             shared: Arc::clone(shared),

@@ -1,6 +1,7 @@
 //! mirror-sync against servers that misbehave, rpmbuild, createrepo_c, dnf, tdnf, gpg and nginx.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod adversary;
 mod atomic;
 mod bundles;
 mod clients;

@@ -28,8 +28,12 @@ impl Drop for Serving {
 
 impl Serving {
     pub(crate) fn start(scene: &Scene) -> Self {
-        let mut child = scene
-            .command(&["serve", "--listen", "127.0.0.1:0"])
+        Self::of(&mut scene.command(&["serve", "--listen", "127.0.0.1:0"]))
+    }
+
+    /// As this command starts it.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
@@ -45,6 +49,15 @@ impl Serving {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The most memory that it has had, in KiB.
+    pub(crate) fn peak(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(status).unwrap();
+        let mut lines = status.lines();
+        let peak = lines.find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Sends bytes as they are; everything that comes back.

@@ -154,7 +154,7 @@ fn real_repositories() {
         keyring.add_armored_or_binary(&read(key)).unwrap();
         let signature = read(&format!("{folder}/repodata/repomd.xml.asc"));
         let data = read(&format!("{folder}/repodata/repomd.xml"));
-        verify_detached(&keyring, &signature, &data, NOW).unwrap()
+        verify_detached(&keyring, &signature, data.as_slice(), NOW).unwrap()
     };
     let suse = "openSUSE+libzypp/zypp/tests/data/11.0-update";
     let outcome = judge(&format!("{suse}/repodata/repomd.xml.key"), suse);

@@ -43,7 +43,12 @@ fn damaged_signatures() {
             let state = verify_package_signature(&keyring, &packet, &altered[..], NOW).unwrap();
             assert!(!state.is_good());
         }
-        let _ = verify_detached(&keyring, &damage(&mut random, text.as_bytes()), data, NOW);
+        let _ = verify_detached(
+            &keyring,
+            &damage(&mut random, text.as_bytes()),
+            &data[..],
+            NOW,
+        );
     }
 }
 

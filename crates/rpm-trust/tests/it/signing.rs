@@ -37,7 +37,7 @@ fn gpg_signs_we_verify() {
         let text = gpg.bytes(&sign);
         let outcome = verify_detached(&keyring, &text, DATA, testkit::now()).unwrap();
         assert!(outcome.accepted().is_some(), "{algorithm}: {outcome:?}");
-        let outcome = verify_detached(&keyring, &text, b"else", testkit::now()).unwrap();
+        let outcome = verify_detached(&keyring, &text, &b"else"[..], testkit::now()).unwrap();
         assert!(
             matches!(outcome.refusal(), Some(SignatureState::Bad { .. })),
             "{algorithm}"
