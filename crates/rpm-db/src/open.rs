@@ -34,7 +34,8 @@ pub(crate) enum DatabaseStore {
 }
 
 impl Db {
-    /// Opens for reading, as any user; makes no database. A place without one reads as an empty database.
+    /// Opens for reading, as any user; makes no database. A place without one reads as an empty database, and so
+    /// does one whose making was stopped: it has no tables, which the next change makes.
     ///
     /// On a read-only file system, or where this user may not make SQLite's side files, the database is read as
     /// a file that nobody changes, provided no changes wait in its log.
@@ -47,9 +48,14 @@ impl Db {
             Backend::None => DatabaseStore::Empty,
             Backend::Bdb => DatabaseStore::Records(Box::new(BdbFile::open(&path)?)),
             Backend::Ndb => DatabaseStore::Records(Box::new(NdbFile::open(&path)?)),
-            Backend::Sqlite => DatabaseStore::Sqlite {
-                conn: open_for_reading(&path)?,
-                writable: false,
+            Backend::Sqlite => match open_for_reading(&path)? {
+                conn if has_tables(&conn).map_err(DbError::sqlite(&path))? => {
+                    DatabaseStore::Sqlite {
+                        conn,
+                        writable: false,
+                    }
+                }
+                _ => DatabaseStore::Empty,
             },
         };
         Ok(Self { store, path })
@@ -225,6 +231,12 @@ fn open_for_reading(path: &Path) -> Result<Connection, DbError> {
         .map_err(sqlite)
 }
 
+/// Whether there is anything at all in it.
+fn has_tables(conn: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master)";
+    conn.query_row(sql, [], |row| row.get(0))
+}
+
 /// The first read finds out whether the side files can be used.
 fn prepare_reading(conn: Connection) -> rusqlite::Result<Connection> {
     settle(&conn)?;
@@ -255,9 +267,18 @@ fn open_for_writing(path: &Path, fresh: bool) -> Result<Connection, DbError> {
         conn.set_prepared_statement_cache_capacity(64);
         Ok(conn)
     };
-    let conn = open().map_err(&sqlite)?;
-    set_mode(path, fresh)?;
-    Ok(conn)
+    match open().map_err(&sqlite) {
+        Ok(conn) => {
+            set_mode(path, fresh)?;
+            Ok(conn)
+        }
+        Err(error) => {
+            // A disk without room: rpm cannot read what is left of a database that could not be made.
+            let left = fresh.then_some(["-shm", "-wal", ""]).into_iter().flatten();
+            left.for_each(|suffix| drop(fs::remove_file(beside(path, suffix))));
+            Err(error)
+        }
+    }
 }
 
 /// rpm's files are 0644 whatever the umask was when they were made.

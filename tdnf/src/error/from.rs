@@ -132,7 +132,6 @@ impl From<rpm_catalog::CatalogError> for Failure {
             }
             CatalogError::Metadata { .. } | CatalogError::Part { .. } => {
                 Self::because(Code::INVALID_REPO_FILE, format!("Error: {error}"))
-                    .hint("run `tdnf clean metadata` and try again")
             }
             other => Self::because(Code::BASE, format!("Error: {other}")),
         }

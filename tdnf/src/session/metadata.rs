@@ -311,7 +311,7 @@ impl Session<'_> {
     }
 
     /// Says why a repository is not used; an error unless it may be skipped.
-    fn left_out(&self, config: &RepoConfig, failure: Failure) -> Outcome<()> {
+    pub(super) fn left_out(&self, config: &RepoConfig, failure: Failure) -> Outcome<()> {
         let failure = failure.detail(format!(
             "Error: Failed to synchronize cache for repo '{}'",
             config.name

@@ -106,12 +106,23 @@ impl Session<'_> {
 
     fn assemble(
         &self,
-        sources: Vec<LoadedRepo>,
+        mut sources: Vec<LoadedRepo>,
         installed: Option<InstalledSource<'_>>,
     ) -> Outcome<Packages> {
-        let db = installed.as_ref().map(|installed| installed.db);
-        let opened = Catalog::open(&self.settings.arch, installed, &wishes(&sources));
-        let mut catalog = opened.map_err(|error| rejected(&sources, error))?;
+        let db = installed.map(|installed| installed.db);
+        let mut catalog = loop {
+            let error = match Catalog::open(&self.settings.arch, installed, &wishes(&sources)) {
+                Ok(catalog) => break catalog,
+                Err(error) => error,
+            };
+            let of_error = |source: &LoadedRepo| error.repo() == Some(source.config.id.as_str());
+            let Some(at) = sources.iter().position(of_error) else {
+                return Err(error.into());
+            };
+            // What a repository publishes cannot be read: it is as good as absent.
+            let source = sources.remove(at);
+            self.left_out(&source.config, rejected(&source, error))?;
+        };
         if let Some(db) = db {
             self.tell_damaged(db, &catalog.damaged);
         }
@@ -163,14 +174,9 @@ impl Session<'_> {
 }
 
 /// A set that cannot be read gives way to the last good one.
-fn rejected(sources: &[LoadedRepo], error: CatalogError) -> Failure {
-    let of_error = |source: &&LoadedRepo| error.repo() == Some(source.config.id.as_str());
-    let restored = sources
-        .iter()
-        .find(of_error)
-        .is_some_and(|s| s.set.reject());
+fn rejected(source: &LoadedRepo, error: CatalogError) -> Failure {
     let failure = Failure::from(error);
-    match restored {
+    match source.set.reject() {
         true => failure.hint("the previous metadata is kept: --cacheonly uses it"),
         false => failure,
     }

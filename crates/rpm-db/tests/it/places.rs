@@ -9,6 +9,7 @@ use rpm_db::location::{self, Backend, DatabaseSearch};
 use rpm_db::{Db, DbError, DbLocation, MacroFile, TransactionLock, Wait};
 
 use testkit::rpm::Rpm;
+use testkit::step::{self, Order};
 use testkit::{mounts, program};
 
 use crate::common::{folder, recipes, write_ours};
@@ -429,4 +430,45 @@ fn the_umask_does_not_matter() {
     }
     let nobody = testkit::rpm::Rpm::on_db(&dir).unprivileged();
     assert_eq!(nobody.ok(&["-qa"]).lines().count(), 4);
+}
+
+/// docs/threats.md, row 87: the first change of a new root.
+#[test]
+fn a_database_whose_making_was_stopped_is_none() {
+    recipes();
+    if !step::available() {
+        return;
+    }
+    let mut stopped = 0;
+    for number in (1..).step_by(2) {
+        let root = folder();
+        let dir = root.path().join("var/lib/rpm");
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "places::child_creates"]);
+        child.env("RPM_DB_TEST_CREATE", root.path());
+        let ended = step::run(
+            &child,
+            root.path(),
+            &mut |call| match call.number == number {
+                true => Order::KillAll,
+                false => Order::Go,
+            },
+        );
+        if ended.code == Some(0) {
+            break;
+        }
+        stopped += 1;
+        let place = DbLocation::at(&dir).unwrap();
+        let count = Db::open_read(&place).unwrap().count().unwrap();
+        assert!(
+            count == 0 || count == 4,
+            "stopped at call {number}: {count}"
+        );
+        if count == 0 {
+            write_ours(&dir, &recipes());
+        }
+        let all = testkit::rpm::Rpm::on_db(&dir).ok(&["-qa"]);
+        assert_eq!(all.lines().count(), 4, "stopped at call {number}");
+    }
+    assert!(stopped > 10, "only {stopped} calls");
 }

@@ -226,3 +226,29 @@ fn row_46_a_part_is_not_what_its_name_says() {
         scene.refuses(&["-y", "--refresh", "install", "app"], &["main", "primary"]);
     }
 }
+
+#[test]
+fn a_repository_whose_metadata_cannot_be_read_is_left_out_where_it_may_be() {
+    let scene = Scene::new();
+    let [lib, app] = ["lib", "app"].map(|name| package(name, "1", "").signed(&scene.key));
+    scene.publish("main", &[&lib]);
+    scene.configure("main", "");
+    let bad = scene.publish("bad", &[&app]);
+    let bad = bad.replace("primary", "<name>app</name>", "<name>../../x</name>");
+    bad.write(Some(&scene.key));
+    let why = ["bad", "a package name that could be a path"];
+    scene.configure("bad", "");
+    let run = scene.refuses_install(&["lib"], &why);
+    run.says(&["--disablerepo=bad"]);
+    assert!(!run.text().contains("clean"), "{run:?}");
+    scene
+        .tdnf(&["-y", "--disablerepo=bad", "install", "lib"])
+        .ok();
+    scene
+        .tdnf(&["-y", "--disablerepo=bad", "erase", "lib"])
+        .ok();
+    scene.configure("bad", "skip_if_unavailable=1");
+    let run = scene.install(&["lib"]).ok();
+    run.says(&["warning", why[0], why[1]]);
+    assert_eq!(scene.installed(), ["first-1", "lib-1"]);
+}
