@@ -145,6 +145,16 @@ impl Error {
         }
     }
 
+    /// The text for a line that names no repository otherwise.
+    pub(crate) fn about(&self, repo: &str) -> String {
+        let text = self.to_string();
+        let names = ["", "repository ", "repo."].map(|kind| format!("{kind}{repo}: "));
+        match names.iter().any(|name| text.starts_with(name)) || matches!(self, Error::Stopped) {
+            true => text,
+            false => format!("{repo}: {text}"),
+        }
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_) | Error::Config { .. } => EXIT_USAGE,

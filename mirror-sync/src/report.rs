@@ -75,7 +75,7 @@ impl RepoReport {
         } else {
             RepoOutcome::Failed
         };
-        self.error = Some(error.to_string());
+        self.error = Some(error.about(&self.id));
     }
 }
 
@@ -113,7 +113,11 @@ impl RunReport {
         let failures = self.repos.iter().filter(bad).count();
         self.exit_code = if failures == 0 {
             let current = self.repos.iter().all(is(RepoOutcome::NothingNew));
-            if current { EXIT_NOTHING_NEW } else { EXIT_DONE }
+            if current && !self.repos.is_empty() {
+                EXIT_NOTHING_NEW
+            } else {
+                EXIT_DONE
+            }
         } else if failures < self.repos.len() || self.repos.iter().any(is(RepoOutcome::Partial)) {
             EXIT_PARTIAL
         } else {
@@ -126,6 +130,11 @@ impl RunReport {
         printer.json(self);
         for repo in &self.repos {
             print_repo(repo, printer);
+        }
+        if self.repos.is_empty() {
+            printer.info(
+                "nothing to fetch: the repositories of this mirror are filled by `mirror-sync bundle apply` and `mirror-sync serve`",
+            );
         }
         if self.bytes_received > 0 {
             let size = human_size(self.bytes_received);

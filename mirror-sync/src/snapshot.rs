@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::manifest::{self, Manifest, RepoState};
 
+/// Most snapshots that an error names.
+const NAMED: usize = 5;
+
 /// One line of the list.
 #[derive(Debug, Serialize)]
 pub(crate) struct SnapshotLine {
@@ -74,14 +77,35 @@ pub(crate) fn find_stamp(layout: &Layout, id: &str, word: &str) -> Result<String
     if stamps.iter().any(|stamp| stamp == word) {
         return Ok(word.to_owned());
     }
-    let none = || {
-        Error::NotFound(format!(
-            "repository {id} has no snapshot of {word} or before: see `mirror-sync snapshot list {id}`"
+    let listed = listed(&stamps);
+    let none = |why: String| {
+        let why = format!("repository {id}{why}; {listed}: see `mirror-sync snapshot list {id}`");
+        Error::NotFound(why)
+    };
+    let no_date = || {
+        none(format!(
+            ": {word} is neither a snapshot nor a date such as 2026-01-31"
         ))
     };
-    let end = manifest::date_end(word).ok_or_else(none)?;
+    let end = manifest::date_end(word).ok_or_else(no_date)?;
     stamps.retain(|stamp| *stamp <= end);
-    stamps.pop().ok_or_else(none)
+    let before = || none(format!(" has no snapshot of {word} or before"));
+    stamps.pop().ok_or_else(before)
+}
+
+/// The newest snapshots, in words.
+fn listed(stamps: &[String]) -> String {
+    let newest: Vec<&str> = stamps
+        .iter()
+        .rev()
+        .take(NAMED)
+        .map(String::as_str)
+        .collect();
+    match (newest.as_slice(), stamps.len().saturating_sub(NAMED)) {
+        ([], _) => "there is none yet".to_owned(),
+        (newest, 0) => format!("there are {}", newest.join(", ")),
+        (newest, more) => format!("there are {} and {more} older", newest.join(", ")),
+    }
 }
 
 /// What a channel shows.

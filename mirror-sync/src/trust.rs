@@ -26,6 +26,17 @@ pub(crate) fn keyring(files: &[PathBuf]) -> Result<Keyring> {
     Ok(ring)
 }
 
+/// The keys of a repository.
+///
+/// # Errors
+/// Names the repository and the key of the configuration.
+pub(crate) fn repo_keyring(config: &Config, id: &str) -> Result<Keyring> {
+    keyring(&config.key_files(id)).map_err(|error| Error::Config {
+        place: format!("repo.{id}"),
+        what: format!("gpgkey: {error}"),
+    })
+}
+
 pub(crate) fn key_bytes(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::file(path, "read"))?;
     let mut data = Vec::new();
@@ -89,7 +100,7 @@ impl PackageTrust {
         let section = config.repo.get(id).cloned().unwrap_or_default();
         let words = section.weak_signatures.0.iter();
         Ok(Self {
-            keys: keyring(&config.key_files(id))?,
+            keys: repo_keyring(config, id)?,
             check: config.checks_packages(&section),
             admits: words.filter_map(|word| word.parse().ok()).collect(),
             weak_taken: AtomicBool::new(false),

@@ -285,6 +285,17 @@ pub(crate) fn parse_url(text: &str) -> Result<Url> {
         url: redact(text),
         why,
     };
+    if text.trim().is_empty() {
+        return Err(bad("the URL is empty".to_owned()));
+    }
+    // The library says of a text without a scheme that it is relative to nothing.
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    if scheme.is_empty()
+        || scheme.contains(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c))
+    {
+        let why = "not a URL: it has to begin with http://, https:// or file://";
+        return Err(bad(why.to_owned()));
+    }
     let url = Url::parse(text).map_err(|e| bad(e.to_string()))?;
     match url.scheme() {
         "http" | "https" | "file" => Ok(url),

@@ -26,7 +26,7 @@ pub enum Error {
         repo: String,
     },
     /// Text that should be a URL is not one, or its scheme is not http, https or file.
-    #[error("{url}: {why}")]
+    #[error("{}{why}", if url.is_empty() { String::new() } else { format!("{url}: ") })]
     BadUrl {
         /// Redacted URL.
         url: String,

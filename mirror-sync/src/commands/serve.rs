@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::session::{self, Session};
+use crate::config::address;
 use crate::error::{EXIT_DONE, Result};
 use crate::serve;
 
@@ -11,7 +12,7 @@ use crate::serve;
 #[command(after_help = "Example: mirror-sync serve --listen 0.0.0.0:8080")]
 pub(super) struct ServeCommand {
     /// Address and port (serve.listen)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<String>,
 }
 

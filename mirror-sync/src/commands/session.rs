@@ -39,6 +39,10 @@ impl<'p> Session<'p> {
             toml::Table::new()
         };
         for word in &common.set {
+            // Alone first: what is wrong with it is not the file's fault.
+            let mut alone = toml::Table::new();
+            set::set(&mut alone, word)?;
+            config::from_table(alone, &format!("--set {word}"))?;
             set::set(&mut table, word)?;
         }
         let place = path.display().to_string();

@@ -13,7 +13,7 @@ pub(super) struct StatusCommand {}
 
 impl StatusCommand {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
-        let found = status::collect(&session.config, &session.layout, session.now)?;
+        let found = status::collect(&session.config, &session.layout, session.now);
         status::print(&found, session.printer);
         Ok(EXIT_DONE)
     }

@@ -3,8 +3,9 @@
 use clap::Args;
 
 use super::session::Session;
-use crate::error::Result;
-use crate::sync::SyncOptions;
+use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, Result};
+use crate::report::RunReport;
+use crate::sync::{SyncOptions, SyncRun};
 use crate::{hooks, status, sync};
 
 /// Brings the mirror up to date and publishes what is whole
@@ -19,10 +20,10 @@ impl SyncCommand {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
         let dry_run = self.options.dry_run;
         let report = session.change(&self.options, |run| {
-            let report = sync::run(run)?;
+            let mut report = sync::run(run)?;
             report.print(run.printer);
             if !dry_run {
-                status::publish_pages(&run.publisher())?;
+                tell_world(run, &mut report);
             }
             Ok(report)
         })?;
@@ -30,5 +31,20 @@ impl SyncCommand {
             hooks::run(&session.config.hooks, &report, session.printer);
         }
         Ok(report.exit_code)
+    }
+}
+
+/// Publishes the pages. What keeps one from being there is said, unless the report of its repository has said it.
+fn tell_world(run: &SyncRun<'_>, report: &mut RunReport) {
+    for fault in status::publish_pages(&run.publisher()) {
+        let fault = fault.to_string();
+        let is_told = |error: &Option<String>| error.as_deref() == Some(fault.as_str());
+        if report.repos.iter().any(|repo| is_told(&repo.error)) {
+            continue;
+        }
+        run.printer.err(&format!("Error: {fault}"));
+        if [EXIT_DONE, EXIT_NOTHING_NEW].contains(&report.exit_code) {
+            report.exit_code = EXIT_FAILED;
+        }
     }
 }

@@ -16,7 +16,7 @@ use rpm_repo::{Place, layout};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-pub(crate) use units::{Bytes, OptionValue, TimeSpan, day_start, size, time};
+pub(crate) use units::{Bytes, OptionValue, TimeSpan, address, day_start, size, time};
 
 /// Largest configuration file in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
@@ -349,6 +349,9 @@ impl Config {
         if self.mirror.max_delete_percent > 100 {
             return wrong("mirror.max_delete_percent is a percentage: 0 to 100".into());
         }
+        if let Err(why) = address(&self.serve.listen) {
+            return wrong(format!("serve.listen = {}: {why}", self.serve.listen));
+        }
         for (id, repo) in &self.repo {
             if let Some(why) = unfit(id) {
                 return at(id, why.into());
@@ -441,7 +444,7 @@ pub(crate) fn from_table(table: toml::Table, place: &str) -> Result<Config> {
         .try_into()
         .map_err(|error: toml::de::Error| Error::Config {
             place: place.to_owned(),
-            what: one_line(error.message()),
+            what: plain(error.message()),
         })
 }
 
@@ -453,12 +456,26 @@ fn in_place(name: &str, text: &str, error: &toml::de::Error) -> Error {
     });
     Error::Config {
         place: line.map_or(name.to_owned(), |line| format!("{name}:{line}")),
-        what: one_line(error.message()),
+        what: plain(error.message()),
     }
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// What the library says of a table, in one line and in the words of the file: a key that nobody knows comes as
+/// "unknown field `pth`, expected one of `path`, `name`".
+fn plain(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut words = line.split('`').skip(1).step_by(2);
+    let (true, Some(key)) = (line.starts_with("unknown field"), words.next()) else {
+        return line
+            .replace("expected usize", "expected a number")
+            .replace("expected u64", "expected a number");
+    };
+    let known: Vec<&str> = words.collect();
+    let distance = |other: &&&str| strsim::damerau_levenshtein(key, other);
+    let near = known.iter().min_by_key(distance);
+    let near = near.filter(|near| strsim::damerau_levenshtein(key, near) <= key.len().div_ceil(3));
+    let near = near.map_or_else(String::new, |near| format!(", did you mean {near}?"));
+    format!("no key is called {key}{near} (known: {})", known.join(", "))
 }
 
 #[cfg(test)]

@@ -111,6 +111,14 @@ pub(crate) fn time(example: &'static str) -> impl Fn(&str) -> OptionValue<Durati
     }
 }
 
+/// Reads an address and a port to listen on.
+pub(crate) fn address(text: &str) -> OptionValue<String> {
+    let parts = text.rsplit_once(':');
+    let fits = parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "expected an address and a port such as 0.0.0.0:8080".to_owned())
+}
+
 /// Reads a number of bytes.
 pub(crate) fn size(example: &'static str) -> impl Fn(&str) -> OptionValue<Bytes> + Clone {
     move |text| Bytes::parse(text).ok_or_else(|| format!("expected a size such as {example}"))

@@ -67,7 +67,11 @@ pub(crate) fn serve(
     let layout = Layout::new(&config.mirror.path);
     let public = layout.public();
     std::fs::create_dir_all(&public).map_err(Error::file(&public, "create"))?;
-    for (path, key) in status::public_keys(config)? {
+    let (keys, faults) = status::public_keys(config);
+    for fault in faults {
+        printer.err(&format!("warning: {fault}"));
+    }
+    for (path, key) in keys {
         publish::put(&public, &path, &key)?;
     }
     let proxies = proxies(config, &layout, client)?;
@@ -227,7 +231,7 @@ impl Server {
         let (config, layout) = (self.config.clone(), self.layout.clone());
         let collected =
             tokio::task::spawn_blocking(move || status::collect(&config, &layout, now())).await;
-        let Ok(Ok(status)) = collected else {
+        let Ok(status) = collected else {
             return refusal(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the mirror's state cannot be read",

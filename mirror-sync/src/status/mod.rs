@@ -5,6 +5,7 @@ mod page;
 mod ready;
 
 use cli_kit::{Printer, human_size};
+use rustix::fs::StatVfsMountFlags;
 use serde::Serialize;
 
 use crate::config::{Config, RepoMode};
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::layout::{CURRENT, Layout};
 use crate::manifest::{self, asked};
 use crate::publish::Publisher;
+use crate::report::RepoOutcome;
 
 pub(crate) use metrics::metrics;
 pub(crate) use page::page;
@@ -83,7 +85,8 @@ impl RepoStatus {
 }
 
 /// Looks at the mirror.
-pub(crate) fn collect(config: &Config, layout: &Layout, now: u64) -> Result<Status> {
+pub(crate) fn collect(config: &Config, layout: &Layout, now: u64) -> Status {
+    let unwritable = unwritable(layout);
     let mut status = Status {
         format: 1,
         name: config.mirror.name.clone(),
@@ -99,12 +102,31 @@ pub(crate) fn collect(config: &Config, layout: &Layout, now: u64) -> Result<Stat
             mode: section.mode,
             ..RepoStatus::default()
         };
-        fill(&mut repo, layout, now)?;
+        let filled = fill(&mut repo, layout, now).err();
+        if let Some(why) = filled
+            .map(|error| error.about(id))
+            .or_else(|| unwritable.clone())
+        {
+            RepoOutcome::Failed.word().clone_into(&mut repo.outcome);
+            repo.error = Some(why);
+        }
         status.published_bytes += repo.bytes;
         status.repos.push(repo);
     }
     status.healthy = status.repos.iter().all(RepoStatus::is_well);
-    Ok(status)
+    status
+}
+
+/// Why the next run cannot keep anything, as the last one could not say how it ended.
+fn unwritable(layout: &Layout) -> Option<String> {
+    let about = rustix::fs::statvfs(layout.root()).ok()?;
+    let root = layout.root().display();
+    if about.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Some(format!(
+            "{root} is mounted read-only: nothing can be fetched"
+        ));
+    }
+    (about.f_bavail == 0).then(|| format!("{root}: no space is left: nothing can be fetched"))
 }
 
 fn fill(repo: &mut RepoStatus, layout: &Layout, now: u64) -> Result<()> {
@@ -142,23 +164,25 @@ fn fill(repo: &mut RepoStatus, layout: &Layout, now: u64) -> Result<()> {
     Ok(())
 }
 
-/// Publishes the pages that any web server can show: status, metrics, the ready `.repo` file, keys.
-pub(crate) fn publish_pages(publisher: &Publisher<'_>) -> Result<()> {
+/// Publishes the pages that any web server can show: status, metrics, the ready `.repo` file, keys. Says what of it
+/// could not be done.
+pub(crate) fn publish_pages(publisher: &Publisher<'_>) -> Vec<Error> {
     let config = publisher.config;
-    let status = collect(config, publisher.layout, publisher.now)?;
-    let mut pages = public_keys(config)?;
+    let status = collect(config, publisher.layout, publisher.now);
+    let (mut pages, mut faults) = public_keys(config);
     let mut add = |path: &str, data: Vec<u8>| pages.push((path.to_owned(), data));
     add("index.html", page(&status, config).into_bytes());
-    let json = serde_json::to_vec(&status);
-    let json = json.map_err(|error| Error::unfit("status.json", "write", error))?;
-    add("status.json", json);
     add("metrics", metrics(&status).into_bytes());
     if let Some(url) = &config.mirror.url {
         add("mirror.repo", repo_file(config, &status, url).into_bytes());
     }
-    pages
-        .iter()
-        .try_for_each(|(path, data)| publisher.put(path, data))
+    match serde_json::to_vec(&status) {
+        Ok(json) => add("status.json", json),
+        Err(error) => faults.push(Error::unfit("status.json", "write", error)),
+    }
+    let put = |(path, data): &(String, Vec<u8>)| publisher.put(path, data).err();
+    faults.extend(pages.iter().filter_map(put));
+    faults
 }
 
 pub(crate) fn print(status: &Status, printer: &Printer) {

@@ -1,6 +1,7 @@
 //! What a client needs: a `.repo` file that checks everything that can be checked, and the keys.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use super::Status;
 use crate::config::{Config, RepoMode};
@@ -70,23 +71,36 @@ pub(crate) fn repo_file(config: &Config, status: &Status, url: &str) -> String {
     head + &out
 }
 
-/// The public keys that clients need: path below the mirror's URL, and content.
-pub(crate) fn public_keys(config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut keys = Vec::new();
-    for id in config.repo.keys() {
-        for (number, path) in config.key_files(id).iter().enumerate() {
-            // Read as a key first: a private key named by mistake must never be published.
-            trust::keyring(std::slice::from_ref(path))?;
-            keys.push((format!("keys/{id}-{number}.asc"), trust::key_bytes(path)?));
+/// The public keys that clients need: path below the mirror's URL, and content; and what keeps others from being there.
+pub(crate) fn public_keys(config: &Config) -> (Vec<(String, Vec<u8>)>, Vec<Error>) {
+    let (mut keys, mut faults) = (Vec::new(), Vec::new());
+    let of_repos = config.repo.keys().map(|id| keys_of(config, id));
+    for found in of_repos.chain([own_key(config)]) {
+        match found {
+            Ok(found) => keys.extend(found),
+            Err(error) => faults.push(error),
         }
     }
-    if let Some(path) = &config.mirror.sign_key {
-        let key = trust::signing_key(path)?;
-        let text = key.public_armored();
-        let text = text.map_err(Error::trust(path.display()))?;
-        keys.push(("keys/mirror.asc".to_owned(), text.into_bytes()));
-    }
-    Ok(keys)
+    (keys, faults)
+}
+
+fn keys_of(config: &Config, id: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    // Read as keys first: a private key named by mistake must never be published.
+    trust::repo_keyring(config, id)?;
+    let files = config.key_files(id).into_iter().enumerate();
+    let read = |(number, path): (usize, PathBuf)| {
+        Ok((format!("keys/{id}-{number}.asc"), trust::key_bytes(&path)?))
+    };
+    files.map(read).collect()
+}
+
+fn own_key(config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
+    let Some(path) = &config.mirror.sign_key else {
+        return Ok(Vec::new());
+    };
+    let text = trust::signing_key(path)?.public_armored();
+    let text = text.map_err(Error::trust(path.display()))?;
+    Ok(vec![("keys/mirror.asc".to_owned(), text.into_bytes())])
 }
 
 #[cfg(test)]

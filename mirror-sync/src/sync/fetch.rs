@@ -22,6 +22,10 @@ use crate::upstream::Refused;
 const MAX_LOOKS: u32 = 3;
 /// A transfer of fewer bytes says nothing about the line.
 const MIN_MEASURED: u64 = 64 << 10;
+/// Bytes that must stay free for what is remembered of a run and for the pages that tell of it.
+const STATE: u64 = 64 << 10;
+/// Bytes of a package in the list of a snapshot.
+const STATE_OF_PACKAGE: u64 = 512;
 
 /// What came of fetching a repository's files: its set is whole, or something is missing.
 pub(super) type FetchedRepo = std::result::Result<Whole, Box<Lacking>>;
@@ -41,25 +45,54 @@ pub(super) struct Lacking {
     vanished: bool,
 }
 
-/// Refuses before the first byte what the disk or the quota cannot hold.
-pub(super) fn check_space(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Result<()> {
-    let needed: u64 = line.iter().flatten().map(Planned::to_fetch_bytes).sum();
-    repo_client::require_space(run.layout.root(), needed)?;
+/// Refuses before the first byte what the disk or the quota cannot hold. Each repository is asked by itself: those that
+/// fit go on.
+pub(super) fn check_space(
+    run: &SyncRun<'_>,
+    line: Vec<RepoStep<Planned>>,
+) -> Vec<RepoStep<Planned>> {
+    let mut taken = 0;
+    let mut fits = |planned: Planned| match room(run, &planned, taken) {
+        Ok(needed) => {
+            taken += needed;
+            Ok(planned)
+        }
+        Err(error) => Err(planned.fail(run, &error)),
+    };
+    line.into_iter().map(|step| fits(step?)).collect()
+}
+
+/// The bytes that a repository needs, which the disk and the quota have besides `taken`.
+fn room(run: &SyncRun<'_>, planned: &Planned, taken: u64) -> Result<u64> {
+    let to_fetch = planned.to_fetch_bytes();
+    if to_fetch == 0 {
+        return Ok(0);
+    }
+    let short = |what: String, needed: u64| {
+        let needed = human_size(needed);
+        let needed = needed.trim();
+        let what = format!("{what}, {needed} would come; select less, or run `mirror-sync clean`");
+        Err(Error::repository(planned.id(), what))
+    };
+    let size = |bytes: u64| human_size(bytes).trim().to_owned();
+    let needed = to_fetch + planned.packages() * STATE_OF_PACKAGE;
+    let free = repo_client::free_space(run.layout.root())?.saturating_sub(taken);
+    if needed + STATE > free {
+        let root = run.layout.root().display();
+        return short(
+            format!("{root}: not enough space: {} are free", size(free)),
+            needed,
+        );
+    }
     let quota = run.config.mirror.quota.0;
     if quota > 0 {
-        let used = run.store.size()?;
-        if used.saturating_add(needed) > quota {
-            let [quota, used, needed] = [quota, used, needed].map(human_size);
-            let what = format!(
-                "quota of {}: {} are used and {} would come; raise mirror.quota, select less, or run `mirror-sync clean`",
-                quota.trim(),
-                used.trim(),
-                needed.trim()
-            );
-            return Err(Error::repository("mirror", what));
+        let used = run.store.size()?.saturating_add(taken);
+        if used.saturating_add(to_fetch) > quota {
+            let what = format!("mirror.quota of {}: {} are used", size(quota), size(used));
+            return short(what, to_fetch);
         }
     }
-    Ok(())
+    Ok(needed)
 }
 
 /// Copies what the directories of `mirror.seed` have.
@@ -80,20 +113,18 @@ pub(super) fn publish_first(
     run: &SyncRun<'_>,
     line: &mut [RepoStep<Planned>],
     report: &mut RunReport,
-) -> Result<()> {
+) {
     let jobs: Vec<FetchJob> = line
         .iter()
         .flatten()
         .flat_map(Planned::first_jobs)
         .collect();
     if jobs.is_empty() {
-        return Ok(());
+        return;
     }
-    let failed = match transfer(run, jobs, line, report) {
-        Ok(failed) => failed,
-        // The caller meets the same and says so.
-        Err(Error::Stopped) => return Ok(()),
-        Err(other) => return Err(other),
+    // These files are fetched with the rest as well, which meets the same error and says so.
+    let Ok(failed) = transfer(run, jobs, line, report) else {
+        return;
     };
     for planned in line.iter_mut().flatten() {
         if planned.first_jobs().is_empty() || failed.contains_key(planned.id()) {
@@ -104,27 +135,42 @@ pub(super) fn publish_first(
             run.printer.err(&format!("{}: {error}", repo.id));
         }
     }
-    Ok(())
 }
 
-/// Brings all files of all repositories into the store.
+/// Brings all files of all repositories into the store. Where that ends with an error (the disk is full), each
+/// repository is fetched by itself: only those that meet one again fail.
 pub(super) fn fetch(
     run: &SyncRun<'_>,
     mut line: Vec<RepoStep<Planned>>,
     report: &mut RunReport,
-) -> Result<Vec<RepoStep<FetchedRepo>>> {
+) -> Vec<RepoStep<FetchedRepo>> {
     let jobs: Vec<FetchJob> = line.iter().flatten().flat_map(Planned::jobs).collect();
-    let mut failed = match transfer(run, jobs, &mut line, report) {
-        Ok(failed) => failed,
-        Err(Error::Stopped) => {
-            let stop = |step: RepoStep<Planned>| {
-                let (repo, wanted) = step?.into_parts();
-                Err(repo.fail(run, &Error::Stopped, Some(wanted.set)))
-            };
-            return Ok(line.into_iter().map(stop).collect());
+    let several = line.iter().flatten().count() > 1;
+    match transfer(run, jobs, &mut line, report) {
+        Ok(failed) => judge(run, line, failed),
+        Err(error) if several && !matches!(error, Error::Stopped) => {
+            let mut alone = |step| fetch(run, vec![step], report);
+            line.into_iter().flat_map(&mut alone).collect()
         }
-        Err(other) => return Err(other),
-    };
+        Err(error) => {
+            let fail = |planned: Planned| {
+                let told = match &error {
+                    Error::Stopped => Error::Stopped,
+                    other => Error::repository(planned.id(), other.to_string()),
+                };
+                planned.fail(run, &told)
+            };
+            line.into_iter().map(|step| Err(fail(step?))).collect()
+        }
+    }
+}
+
+/// Which sets are whole.
+fn judge(
+    run: &SyncRun<'_>,
+    mut line: Vec<RepoStep<Planned>>,
+    mut failed: BTreeMap<String, Refused>,
+) -> Vec<RepoStep<FetchedRepo>> {
     for planned in line.iter_mut().flatten() {
         let (repo, _) = planned.parts_mut();
         if let Some(line) = repo.trust.weak_line(&repo.id) {
@@ -137,7 +183,7 @@ pub(super) fn fetch(
             Whole::of(planned, &missing)
         })
     };
-    Ok(line.into_iter().map(judge).collect())
+    line.into_iter().map(judge).collect()
 }
 
 /// Fetches, and keeps what was measured. Gives what could not be had, by repository.

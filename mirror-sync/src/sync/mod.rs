@@ -119,7 +119,7 @@ pub(crate) fn run(run: &SyncRun<'_>) -> Result<RunReport> {
     let ended = if run.options.dry_run {
         planned
     } else {
-        carry_out(run, planned, &mut report)?
+        carry_out(run, planned, &mut report)
     };
     for ended in ended.into_iter().filter_map(RepoStep::err) {
         report.bytes_received += ended.report.delta_bytes;
@@ -151,7 +151,9 @@ fn chosen(run: &SyncRun<'_>) -> Result<Vec<String>> {
         .filter(take)
         .map(|(id, _)| id.clone())
         .collect();
-    if list.is_empty() {
+    let is_filled = |repo: &crate::config::RepoSection| repo.mode != RepoMode::Mirror;
+    let others = || known.values().any(|repo| is_filled(repo) && !repo.disabled);
+    if list.is_empty() && !(named.is_empty() && others()) {
         let why = "no repository to mirror: add a [repo.ID] section, or name one that is disabled";
         return Err(Error::Usage(why.into()));
     }
@@ -175,17 +177,22 @@ fn carry_out(
     run: &SyncRun<'_>,
     mut line: Vec<RepoStep<Planned>>,
     report: &mut RunReport,
-) -> Result<Vec<RepoStep<Planned>>> {
-    fetch::check_space(run, &line)?;
-    fetch::copy_seeds(run, &line)?;
-    fetch::publish_first(run, &mut line, report)?;
+) -> Vec<RepoStep<Planned>> {
+    line = fetch::check_space(run, line);
+    if let Err(error) = fetch::copy_seeds(run, &line) {
+        return line
+            .into_iter()
+            .map(|step| Err(step?.fail(run, &error)))
+            .collect();
+    }
+    fetch::publish_first(run, &mut line, report);
     while line.iter().any(RepoStep::is_ok) {
         let publish = |step: RepoStep<FetchedRepo>| match step? {
             Ok(whole) => Err(publish::publish(run, whole)?.end(run)),
             Err(lacking) => lacking.look_again(run),
         };
-        let fetched = fetch::fetch(run, line, report)?.into_iter();
+        let fetched = fetch::fetch(run, line, report).into_iter();
         line = prepare(run, fetched.map(publish).collect(), report);
     }
-    Ok(line)
+    line
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::repo::{Repo, RepoStep};
+use super::repo::{EndedRepo, Repo, RepoStep};
 use super::select::{Selected, WantedSet};
 use super::{SyncRun, jobs};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fetch::FetchJob;
 use crate::plan;
 use crate::regenerate;
@@ -27,10 +27,7 @@ pub(super) fn plan(run: &SyncRun<'_>, selected: Selected) -> RepoStep<Planned> {
             Err(repo.end(run, RepoOutcome::Planned, Some(wanted.set)))
         }
         Ok(()) => Ok(planned),
-        Err(error) => {
-            let (repo, wanted) = planned.into_parts();
-            Err(repo.fail(run, &error, Some(wanted.set)))
-        }
+        Err(error) => Err(planned.fail(run, &error)),
     }
 }
 
@@ -44,8 +41,17 @@ impl Planned {
         (&mut self.repo, &self.wanted)
     }
 
+    /// Leaves the run because of an error.
+    pub(super) fn fail(self, run: &SyncRun<'_>, error: &Error) -> Box<EndedRepo> {
+        self.repo.fail(run, error, Some(self.wanted.set))
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.repo.id
+    }
+
+    pub(super) fn packages(&self) -> u64 {
+        self.wanted.packages.len() as u64
     }
 
     pub(super) fn to_fetch_bytes(&self) -> u64 {

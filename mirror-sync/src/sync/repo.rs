@@ -119,7 +119,7 @@ impl Repo {
         set: Option<MetadataSet>,
     ) -> Box<EndedRepo> {
         self.report.fail(error);
-        self.state.error = Some(error.to_string());
+        self.state.error.clone_from(&self.report.error);
         self.leave(run, set)
     }
 

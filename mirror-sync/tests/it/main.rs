@@ -6,6 +6,7 @@ mod atomic;
 mod bundles;
 mod clients;
 mod deltas;
+mod faults;
 mod gap;
 mod guards;
 mod guide;

@@ -1,0 +1,200 @@
+//! What is wrong with one repository, and stays its own affair: it is named, the others go on, and whoever looks sees it.
+
+use std::fs;
+use std::process::Command;
+
+use testkit::mounts;
+
+use crate::scene::{Scene, package_of};
+
+/// Two repositories, `a` and `b`, each with a package, and a configuration with more lines for `b`.
+fn two(of_b: &str) -> Scene {
+    let scene = Scene::new();
+    scene.put("a", "app", "1", "");
+    scene.put("b", "bee", "1", "");
+    scene.publish("a");
+    scene.publish("b");
+    configure(&scene, "", of_b);
+    scene
+}
+
+fn configure(scene: &Scene, of_mirror: &str, of_b: &str) {
+    let baseurl = match of_b.contains("baseurl") {
+        true => String::new(),
+        false => format!("baseurl = {:?}", scene.server.url("/b")),
+    };
+    scene.config_text(&format!(
+        "[mirror]\npath = {:?}\n{of_mirror}\n[repo.a]\nbaseurl = {:?}\n[repo.b]\n{baseurl}\n{of_b}\n",
+        scene.path("mirror"),
+        scene.server.url("/a"),
+    ));
+}
+
+/// A package of 3 MB comes to `b`, a small one to `a`.
+fn grow(scene: &Scene) {
+    let big = package_of("big", "1", "", 3_000_000);
+    fs::copy(&big, scene.path("up/b/Packages/big-1-1.noarch.rpm")).unwrap();
+    scene.put("a", "app", "2", "");
+    scene.publish("a");
+    scene.publish("b");
+}
+
+/// `b` failed and is named, once; `a` was published; every page, and the command, tell of it.
+fn b_failed(scene: &Scene, words: &[&str]) {
+    let run = scene.run(&["sync"]).ends(4);
+    assert!(run.out.contains("a: published"), "{}", run.text());
+    for word in words {
+        assert_eq!(run.err.matches(word).count(), 1, "{word}: {}", run.err);
+    }
+    let page = |name: &str| fs::read_to_string(scene.public(name)).unwrap();
+    let json = page("status.json");
+    assert!(json.contains("\"healthy\":false"), "{json}");
+    assert!(json.contains("\"outcome\":\"failed\""), "{json}");
+    let metrics = page("metrics");
+    assert!(metrics.contains("up{repo=\"a\"} 1"), "{metrics}");
+    assert!(metrics.contains("up{repo=\"b\"} 0"), "{metrics}");
+    assert!(page("index.html").contains("1 needs a look"));
+    let status = scene.run(&["status"]).ends(0);
+    let of_b = status.out.split("\nb ").nth(1).unwrap();
+    assert!(of_b.trim_start().starts_with("failed"), "{}", status.out);
+    assert!(of_b.contains(words[0]), "{}", status.out);
+}
+
+#[test]
+fn a_repository_that_the_quota_does_not_hold_fails_alone() {
+    let scene = two("");
+    configure(&scene, "quota = \"400k\"", "");
+    scene.sync();
+    grow(&scene);
+    b_failed(&scene, &["repository b: mirror.quota of 400.00k"]);
+    assert!(scene.published("a").iter().any(|f| f.contains("app-2")));
+    // On a first run.
+    fs::remove_dir_all(scene.path("mirror")).unwrap();
+    b_failed(&scene, &["repository b: mirror.quota of 400.00k"]);
+    configure(&scene, "", "");
+    assert!(scene.sync().out.contains("b: published"));
+}
+
+#[test]
+fn a_repository_that_the_disk_does_not_hold_fails_alone() {
+    if !mounts::own("faults::a_repository_that_the_disk_does_not_hold_fails_alone") {
+        return;
+    }
+    let scene = two("");
+    let mirror = scene.path("mirror");
+    fs::create_dir(&mirror).unwrap();
+    let mount = |options: &[&str]| {
+        let mut command = Command::new("mount");
+        command.args(options).arg(&mirror);
+        assert!(command.status().unwrap().success());
+    };
+    mount(&["-t", "tmpfs", "-o", "size=400k", "tmpfs"]);
+    scene.sync();
+    grow(&scene);
+    let words = ["not enough space", "repository b: "];
+    b_failed(&scene, &words);
+    // Nothing can be written down: whoever asks is told.
+    mount(&["-o", "remount,ro"]);
+    scene.run(&["sync"]).ends(1);
+    let status = scene.run(&["status", "--json"]).ends(0);
+    assert!(status.out.contains("\"healthy\":false"), "{}", status.out);
+    assert!(status.out.contains("mounted read-only"), "{}", status.out);
+}
+
+#[test]
+fn a_bad_key_or_url_of_a_repository_stops_no_other() {
+    let scene = two("");
+    scene.write("junk", "no key at all");
+    let junk = scene.path("junk").display().to_string();
+    for (lines, words) in [
+        (
+            "gpgkey = \"/nope/key\"".to_owned(),
+            "repo.b: gpgkey: /nope/key: cannot read",
+        ),
+        (format!("gpgkey = {junk:?}"), "repo.b: gpgkey: "),
+        (
+            "baseurl = \"htp://x\"".to_owned(),
+            "cannot speak htp: only http, https and file",
+        ),
+        ("baseurl = \"\"".to_owned(), "b: the URL is empty"),
+        (
+            "baseurl = \"no/url\"".to_owned(),
+            "it has to begin with http://, https:// or file://",
+        ),
+    ] {
+        configure(&scene, "", &lines);
+        b_failed(&scene, &[words]);
+        let verify = scene.run(&["verify"]).ends(0);
+        assert!(verify.out.contains("0 damaged"), "{}", verify.text());
+        fs::remove_dir_all(scene.path("mirror")).unwrap();
+    }
+}
+
+#[test]
+fn a_site_of_bundles_alone_has_nothing_to_fetch() {
+    let scene = Scene::new();
+    scene.config_text(&format!(
+        "[mirror]\npath = {:?}\n[repo.a]\nmode = \"bundle\"\n",
+        scene.path("mirror")
+    ));
+    let run = scene.run(&["sync"]).ends(0);
+    assert!(run.out.contains("nothing to fetch"), "{}", run.text());
+    assert!(
+        run.out.contains("`mirror-sync bundle apply`"),
+        "{}",
+        run.text()
+    );
+    let run = scene.run(&["sync", "a"]).ends(2);
+    assert!(run.err.contains("no repository to mirror"), "{}", run.err);
+}
+
+#[test]
+fn what_a_wrong_option_says_is_about_the_option() {
+    let scene = two("");
+    scene.sync();
+    for (words, code, expected) in [
+        (
+            &["--set", "mirror.quota=abc", "status"][..],
+            2,
+            "--set mirror.quota=abc: \"abc\": expected a size",
+        ),
+        (
+            &["--set", "mirror.pth=x", "status"],
+            2,
+            "--set mirror.pth=x: no key is called pth, did you mean path?",
+        ),
+        (
+            &["--set", "mirror.deltas=x", "status"],
+            2,
+            "expected a number",
+        ),
+        (
+            &["snapshot", "rollback", "a", "2030"],
+            1,
+            "2030 is neither a snapshot nor a date such as 2026-01-31; there are 2",
+        ),
+        (
+            &["snapshot", "rollback", "a", "2001-01-01"],
+            1,
+            "has no snapshot of 2001-01-01 or before; there are 2",
+        ),
+        (
+            &["serve", "--listen", "nonsense"],
+            2,
+            "--listen nonsense: expected an address and a port such as 0.0.0.0:8080",
+        ),
+        (
+            &["--set", "serve.listen=8080x", "serve"],
+            2,
+            "serve.listen = 8080x: expected an address",
+        ),
+    ] {
+        let run = scene.run(words).ends(code);
+        assert!(run.err.contains(expected), "{words:?}: {}", run.err);
+        assert!(
+            !run.err.contains("mirror.toml: \""),
+            "{words:?}: {}",
+            run.err
+        );
+    }
+}
