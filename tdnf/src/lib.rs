@@ -31,6 +31,7 @@ pub mod screen;
 pub mod session;
 pub mod settings;
 pub mod source_files;
+pub mod typed;
 pub mod view;
 
 use std::process::ExitCode;
@@ -57,7 +58,7 @@ fn tdnf(argv: &[String]) -> u8 {
     let mut listener = Listener::default();
     let (printer, command, outcome) = match args::parse(argv.iter().cloned()) {
         Ok(args) => {
-            let printer = Screen::standard(mode(&args), shape(&args));
+            let printer = Screen::standard(mode(&args), shape(&args)).about(args.system_options());
             // -v shows what it shows in C tdnf, and no log: scripts read it.
             printer.start_log(std::env::var_os(cli_kit::LOG_VARIABLE), false);
             let outcome = commands::dispatch(&args, &printer, &mut listener);

@@ -1,4 +1,4 @@
-//! What was meant: the known word that a mistyped one is most like, and commands to be pasted.
+//! What was meant: the known word that a mistyped one is most like.
 
 /// Edits that a word may be away, by its length: one for short words, a quarter for long ones.
 fn allowed(length: usize) -> usize {
@@ -38,21 +38,6 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 /// `: did you mean 'X'?` behind what a warning says of a word; nothing if no known word is near.
 pub(crate) fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known).map_or_else(String::new, |near| format!(": did you mean '{near}'?"))
-}
-
-/// A word as a shell reads it as one.
-pub(crate) fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,:@%".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-/// The command that was typed with one more option, to be pasted.
-pub(crate) fn again(typed: &[String], option: &str) -> String {
-    let words: Vec<String> = typed.iter().map(|word| shell_word(word)).collect();
-    format!("`tdnf {option} {}`", words.join(" "))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use cli_kit::{OutputMode, Printer};
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
+use crate::typed::with_options;
 
 /// The version of the document.
 const DOCUMENT_VERSION: u32 = 2;
@@ -47,6 +48,8 @@ pub trait View {
 pub struct Screen {
     printer: Printer,
     shape: JsonShape,
+    /// The options with which commands are written that readers may paste.
+    options: String,
     /// What the document will hold, by name.
     fields: Mutex<serde_json::Map<String, serde_json::Value>>,
 }
@@ -79,8 +82,20 @@ impl Screen {
         Self {
             printer,
             shape,
+            options: String::new(),
             fields: Mutex::default(),
         }
+    }
+
+    /// The same screen for a run about the system and the repositories of these options.
+    #[must_use]
+    pub fn about(self, options: String) -> Self {
+        Self { options, ..self }
+    }
+
+    /// A line on stderr. A command in it can be pasted: it has the options of the run that say which system it is about.
+    pub fn err(&self, line: &str) {
+        self.printer.err(&with_options(line, &self.options));
     }
 
     /// Shows a view as the run wants it.
@@ -96,11 +111,11 @@ impl Screen {
         }
     }
 
-    /// That nothing was found is the error `none` as text; in JSON it is an empty answer.
+    /// That nothing was found is the error `none`; version 1 of JSON has an empty answer alone.
     pub fn nothing_found(&self, none: impl Into<Failure>) -> Outcome<()> {
         match self.shape {
-            JsonShape::None => Err(none.into()),
-            _ => Ok(()),
+            JsonShape::Bare => Ok(()),
+            JsonShape::None | JsonShape::Document => Err(none.into()),
         }
     }
 
@@ -125,6 +140,10 @@ impl Screen {
                 message: &text,
             }),
             JsonShape::Document => {
+                let hints = failure.hints.iter();
+                let hints: Vec<String> = hints
+                    .map(|line| with_options(line, &self.options))
+                    .collect();
                 let error = DetailedError {
                     number: failure.code.0,
                     message: &text,
@@ -132,7 +151,7 @@ impl Screen {
                         true => &failure.remarks,
                         false => &failure.details,
                     },
-                    hints: &failure.hints,
+                    hints: &hints,
                 };
                 self.field("Error", &error);
             }

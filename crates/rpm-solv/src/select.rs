@@ -61,6 +61,11 @@ impl SelectFlags {
         installed_only: true,
         ..Self::USUAL
     };
+    /// The same among source packages only.
+    pub const SOURCE: Self = Self {
+        source_only: true,
+        ..Self::USUAL
+    };
     /// The same, source packages, too.
     pub const WITH_SOURCE: Self = Self {
         with_source: true,

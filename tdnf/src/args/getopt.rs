@@ -3,7 +3,8 @@
 //! takes (`--name=value`); what names no option is left for clap to refuse.
 
 use super::lookup::{FoundOption, OptionLookup};
-use super::options::{GENERAL, GROUPS, Setopt};
+use super::options::{GENERAL, GROUPS, OUTPUT, Setopt};
+use crate::typed::OptionKind;
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
 /// resolve.
@@ -37,6 +38,9 @@ const MAY_BE_EMPTY: [&str; 16] = [
     "snapshottime",
 ];
 
+/// Options that answer questions.
+const ANSWERS: [&str; 2] = ["assumeno", "assumeyes"];
+
 /// A command line, its options rewritten.
 #[derive(Debug, Default)]
 pub(super) struct RewrittenLine {
@@ -48,6 +52,8 @@ pub(super) struct RewrittenLine {
     pub(super) words: Vec<String>,
     /// The options as they were typed, with their values.
     pub(super) typed: Vec<String>,
+    /// The same by their long names, a word each, and what they say.
+    pub(super) given: Vec<(OptionKind, String)>,
     /// Options by their long names and pairs of `--setopt`, in order.
     pub(super) shown: Vec<(String, String)>,
     /// The long names of options that do not belong to every command, in order.
@@ -167,13 +173,33 @@ impl<'l> Getopt<'l> {
     /// Keeps what there may be to say of an option that was typed.
     fn mark(&mut self, found: FoundOption<'_>, value: Option<&str>) {
         let (option, name) = (found.option, found.long());
-        if option.get_help_heading() != Some(GENERAL) && !option.is_hide_set() {
+        let is_general = option.get_help_heading() == Some(GENERAL);
+        if !is_general && !option.is_hide_set() {
             self.line.special.push(name.to_owned());
+        }
+        if !option.is_hide_set() {
+            let given = canonical(found, value.map(str::to_owned));
+            self.line.given.push((self.kind(found, value), given));
         }
         if value.is_some_and(str::is_empty) && !name.is_empty() && !MAY_BE_EMPTY.contains(&name) {
             self.line
                 .without_value
                 .get_or_insert_with(|| name.to_owned());
+        }
+    }
+
+    /// What an option says; `--setopt` may set another one.
+    fn kind(&self, found: FoundOption<'_>, value: Option<&str>) -> OptionKind {
+        let key = value.filter(|_| found.long() == "setopt");
+        let key = key.map(|pair| pair.split('=').next().unwrap_or_default());
+        let set = key.and_then(|key| self.lookup.by_name(key));
+        let (option, group) =
+            set.map_or((found.option, found.group), |set| (set.option, set.group));
+        match option.get_help_heading() == Some(GENERAL) {
+            true if group == OUTPUT => OptionKind::Talk,
+            true => OptionKind::System,
+            false if ANSWERS.contains(&option.get_long().unwrap_or_default()) => OptionKind::Talk,
+            false => OptionKind::Work,
         }
     }
 

@@ -15,6 +15,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 
 use crate::error::{Code, Failure, Outcome};
+use crate::typed::{OptionKind, Typed, shell_words, told};
 use getopt::{Getopt, RewrittenLine};
 use options::{JsonVersion, Options};
 
@@ -41,6 +42,8 @@ pub struct Args {
     pub without_value: Option<String>,
     /// The options as they were typed, with their values.
     typed: Vec<String>,
+    /// The same by their long names, and what they say.
+    given: Vec<(OptionKind, String)>,
 }
 
 /// Which packages are listed.
@@ -123,6 +126,7 @@ fn typed(line: RewrittenLine) -> Outcome<Args> {
         special: line.special,
         without_value: line.without_value,
         typed: line.typed,
+        given: line.given,
     })
 }
 
@@ -166,5 +170,22 @@ impl Args {
             .map(String::as_str)
             .collect();
         words.join(" ")
+    }
+
+    /// The same to be pasted, without secrets.
+    pub(crate) fn pasted(&self) -> String {
+        let words = self.typed.iter().chain(&self.words);
+        shell_words(&words.map(|word| told(word)).collect::<Vec<_>>())
+    }
+
+    /// The command and the options that say how it does its work, as hints repeat them.
+    pub(crate) fn repeated(&self) -> Typed {
+        Typed::new(&self.words, &self.given, OptionKind::Work)
+    }
+
+    /// The options that say which system and which repositories the run is about, to be pasted.
+    pub(crate) fn system_options(&self) -> String {
+        let typed = Typed::new(&[], &self.given, OptionKind::System);
+        shell_words(&typed.options)
     }
 }

@@ -18,6 +18,9 @@ pub const fn of<T: Args>() -> Definition {
 /// The part of the help that tells of options of all commands.
 pub(super) const GENERAL: &str = "general options";
 
+/// The place of [`OutputOptions`] among the groups.
+pub(super) const OUTPUT: usize = 0;
+
 /// Makes [`Options`] of its groups, and what reads and defines them.
 macro_rules! groups {
     ($($field:ident: $group:ty,)*) => {

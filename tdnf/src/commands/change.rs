@@ -194,17 +194,16 @@ fn remove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
             return Ok(done);
         }
     }
-    let sources = match session.settings.cache_only {
-        true => Vec::new(),
-        false => known_sources(session),
-    };
-    let (packages, request) = open(session, sources)?;
+    let (packages, request) = open(session, known_sources(session))?;
     perform(session, packages, Verb::Erase, &request.with(&words))
 }
 
 /// Repositories are only needed to tell an unknown name from one that is not installed; an
 /// unreachable one must not stop a removal.
-fn known_sources(session: &Session<'_>) -> Vec<LoadedRepo> {
+pub(super) fn known_sources(session: &Session<'_>) -> Vec<LoadedRepo> {
+    if session.settings.cache_only || session.require_repos().is_err() {
+        return Vec::new();
+    }
     let sources = session.sources(PRIMARY, Freshness::WhenExpired);
     sources.unwrap_or_else(|failure| {
         session.printer.show_details(&failure);
@@ -213,7 +212,11 @@ fn known_sources(session: &Session<'_>) -> Vec<LoadedRepo> {
 }
 
 fn autoremove(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let (packages, request) = open(session, Vec::new())?;
+    let sources = match words {
+        [] => Vec::new(),
+        _ => known_sources(session),
+    };
+    let (packages, request) = open(session, sources)?;
     perform(session, packages, Verb::Autoremove, &request.with(words))
 }
 
@@ -243,12 +246,30 @@ pub(super) fn open(
     let running = change::running_kernel(session)?;
     request.running = running.iter().map(|found| found.hnum).collect();
     request.name_install_only(&mut packages)?;
+    tell_idle_excludes(session, &packages);
     request.hide(&mut packages);
     Ok((packages, request))
+}
+
+/// Names what `--exclude` is about and no package is called.
+fn tell_idle_excludes(session: &Session<'_>, packages: &Packages) {
+    let (settings, pool) = (&session.settings, &packages.pool);
+    let given = settings.excludes.iter().skip(settings.conf_excludes.len());
+    for pattern in given {
+        if !pool.solvables().any(|id| pool.is_named(id, pattern)) {
+            session.warn_once(&format!(
+                "warning: --exclude: no package is called {pattern}"
+            ));
+        }
+    }
 }
 
 /// What the settings ask of a change, without words.
 pub(super) fn request(session: &Session<'_>) -> Outcome<Request> {
     let policy = SolverPolicy::read(&session.settings)?;
-    Ok(Request::new(&session.settings, &session.args.words, policy))
+    Ok(Request::new(
+        &session.settings,
+        session.args.repeated(),
+        policy,
+    ))
 }

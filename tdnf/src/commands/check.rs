@@ -69,7 +69,7 @@ fn check_local(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
 
 fn solve(session: &Session<'_>, packages: &mut Packages, jobs: &[SolverJob]) -> Outcome<u8> {
     let policy = SolverPolicy::default();
-    let request = Request::new(&session.settings, &session.args.words, policy);
+    let request = Request::new(&session.settings, session.args.repeated(), policy);
     goal::check(&request, packages, session, jobs)?;
     session.printer.info("Check completed without issues");
     Ok(0)

@@ -7,7 +7,7 @@ use rpm_repo::config::RepoConfig;
 use rpm_trust::{KeyInfo, Keyring};
 
 use super::Command;
-use super::operands::{Operand, Operands, words};
+use super::operands::{Operand, Operands, unknown_action, words};
 use crate::args::options::{self, of};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
@@ -41,9 +41,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let Some((word, rest)) = words.split_first() else {
         return list(session);
     };
-    let verb = KeysVerb::from_str(word, false).map_err(|_| {
-        Failure::new(Code::CLI_INVALID_ARGUMENT).remark(format!("unknown action '{word}'"))
-    })?;
+    let verb = KeysVerb::from_str(word, false).map_err(|_| unknown_action::<KeysVerb>(word))?;
     match verb {
         KeysVerb::List => return list(session),
         KeysVerb::Import | KeysVerb::Remove if rest.is_empty() => {

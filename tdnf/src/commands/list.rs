@@ -35,11 +35,7 @@ pub(super) const LIST: Command = Command {
     ],
     example: "list installed 'nginx*'",
     about: "List a package or groups of packages",
-    run: |session, words| {
-        let rows = find(session, words, RowDetail::Line)?;
-        show(session, &rows);
-        Ok(0)
-    },
+    run: |session, words| find(session, words, RowDetail::Line),
     ..Command::PLAIN
 };
 
@@ -50,11 +46,7 @@ pub(super) const INFO: Command = Command {
     options: &[of::<options::Scopes>(), of::<options::PlaceOptions>()],
     example: "info nginx",
     about: "Display details about a package or group of packages",
-    run: |session, words| {
-        let rows = find(session, words, RowDetail::All)?;
-        session.printer.show(&PackageInfo(&rows));
-        Ok(0)
-    },
+    run: |session, words| find(session, words, RowDetail::All),
     ..Command::PLAIN
 };
 
@@ -70,7 +62,10 @@ pub(super) const CHECK_UPDATE: Command = Command {
     ..Command::PLAIN
 };
 
-fn show(session: &Session<'_>, rows: &[PackageRow]) {
+fn show(session: &Session<'_>, rows: &[PackageRow], detail: RowDetail) {
+    if detail == RowDetail::All {
+        return session.printer.show(&PackageInfo(rows));
+    }
     let folded = session.printer.known_width().is_some();
     session.printer.show(&PackageList { rows, folded });
 }
@@ -90,10 +85,11 @@ fn parts(session: &Session<'_>) -> &'static [&'static str] {
     }
 }
 
-fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<Vec<PackageRow>> {
+fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<u8> {
     let (scope, words) = scope(session, words);
     if scope == Scope::Installed && words.is_empty() {
-        return installed(session, detail);
+        show(session, &installed(session, detail)?, detail);
+        return Ok(0);
     }
     if updateinfo::is_filtered(session) && scope != Scope::Upgrades {
         return Err(Failure::invalid(
@@ -112,6 +108,17 @@ fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<V
             session.warn_once(&line);
         }
     }
+    let asks_repos = !matches!(scope, Scope::All | Scope::Installed);
+    if chosen.is_empty() && (asks_repos && session.is_without_repos() || session.misses_repos()) {
+        let failure = unknown.unwrap_or_else(|| Code::NO_MATCH.into());
+        let code = Code::NO_ENABLED_REPOS;
+        return Err(Failure { code, ..failure });
+    }
+    show(
+        session,
+        &rows(&packages, chosen.iter().copied(), detail)?,
+        detail,
+    );
     match unknown {
         Some(unknown) if chosen.is_empty() => session.printer.nothing_found(unknown)?,
         None if chosen.is_empty() && !words.is_empty() => {
@@ -119,10 +126,7 @@ fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<V
         }
         unknown => tell_unknown(session, unknown.as_ref()),
     }
-    if chosen.is_empty() && !matches!(scope, Scope::All | Scope::Installed) {
-        session.require_repos()?;
-    }
-    rows(&packages, chosen, detail)
+    Ok(0)
 }
 
 fn choose(
@@ -284,7 +288,7 @@ fn check_update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let (chosen, unknown) = choose(session, &mut packages, Scope::Upgrades, words)?;
     tell_unknown(session, unknown.as_ref());
     let rows = rows(&packages, chosen, RowDetail::Line)?;
-    show(session, &rows);
+    show(session, &rows, RowDetail::Line);
     let compat = session.settings.main.dnf_check_update_compat;
     Ok(if compat && !rows.is_empty() { 100 } else { 0 })
 }

@@ -3,7 +3,8 @@
 use clap::ValueEnum;
 use rpm_solv::SelectFlags;
 
-use super::operands::{Operand, Operands, words};
+use super::change::known_sources;
+use super::operands::{Operand, Operands, unknown_action, words};
 use super::query::{select_all, tell_unknown};
 use super::{Command, Needs};
 use crate::change;
@@ -40,9 +41,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         return Err(Failure::new(Code::INVALID_PARAMETER)
             .remark("need action ('install' or 'remove') as argument"));
     };
-    let mark = Mark::from_str(action, false).map_err(|_| {
-        Failure::new(Code::CLI_INVALID_ARGUMENT).remark(format!("unknown action '{action}'"))
-    })?;
+    let mark = Mark::from_str(action, false).map_err(|_| unknown_action::<Mark>(action))?;
     let auto = mark == Mark::Remove;
     if specs.is_empty() {
         return Err(
@@ -50,6 +49,13 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         );
     }
     let mut packages = session.packages(Vec::new())?;
+    let mut is_absent = |word: &String| {
+        let found = packages.pool.select(word, SelectFlags::INSTALLED, true);
+        found.is_ok_and(|found| found.is_empty())
+    };
+    if specs.iter().any(&mut is_absent) {
+        packages = session.packages(known_sources(session))?;
+    }
     let (found, unknown) = select_all(session, &mut packages, specs, SelectFlags::INSTALLED)?;
     match unknown {
         Some(unknown) if found.is_empty() => return Err(unknown),

@@ -144,7 +144,7 @@ pub fn dispatch(args: &Args, printer: &Screen, listener: &mut Listener) -> Outco
     let command = find(word).ok_or_else(|| no_such_command(word))?;
     let environment = Environment::of_process();
     if command.needs == Needs::Lock && environment.euid != 0 {
-        return Err(Failure::new(Code::PERM).hint(format!("try `sudo tdnf {}`", args.line())));
+        return Err(Failure::new(Code::PERM).hint(format!("try `sudo tdnf {}`", args.pasted())));
     }
     let settings = Settings::resolve(args, environment)?;
     let interrupt = listener.start(printer);
@@ -184,7 +184,7 @@ fn run(
         );
         return Err(Failure::invalid(line));
     }
-    if command.asks_repos {
+    if command.asks_repos && (args.operands().is_empty() || session.misses_repos()) {
         session.require_repos()?;
     }
     tell_surplus(command, &session, args.operands());
@@ -258,8 +258,11 @@ fn run_healing(command: &Command, session: &Session<'_>, words: &[String]) -> Ou
 /// What is not found may be in a repository that could not be read, or in one that a typing error hides.
 fn without_repos(command: &Command, session: &Session<'_>, failure: Failure) -> Failure {
     let absent = [Code::NO_MATCH, Code::NO_SEARCH_RESULTS, Code::NO_DATA];
-    let only_reads = command.needs == Needs::Nothing;
-    if only_reads && absent.contains(&failure.code) && session.require_repos().is_err() {
+    let is_without = match command.needs {
+        Needs::Nothing => session.misses_repos(),
+        Needs::Lock => command.asks_repos && session.is_without_repos(),
+    };
+    if absent.contains(&failure.code) && is_without {
         let code = Code::NO_ENABLED_REPOS;
         return Failure { code, ..failure };
     }

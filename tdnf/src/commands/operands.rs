@@ -61,9 +61,21 @@ pub(super) fn keyword<T: ValueEnum>(words: &[String], ignore_case: bool) -> Opti
 /// Error 901 for a word that is none of these.
 pub(super) fn unknown_keyword(word: &str, known: &[String]) -> Failure {
     let line = format!("'{word}' is none of {}", known.join(", "));
-    let near = nearest(word, known.iter().map(String::as_str));
-    let failure = Failure::because(Code::CLI_NO_MATCH, line);
-    match near {
+    or_meant(Failure::because(Code::CLI_NO_MATCH, line), word, known)
+}
+
+/// The failure for a word that is none of the actions of a command: the words of tdnf, and which there are.
+pub(super) fn unknown_action<T: ValueEnum>(word: &str) -> Failure {
+    let known = words::<T>();
+    let failure = Failure::new(Code::CLI_INVALID_ARGUMENT)
+        .remark(format!("unknown action '{word}'"))
+        .hint(format!("the actions are {}", known.join(", ")));
+    or_meant(failure, word, &known)
+}
+
+/// A failure about a word, with the known one that it is like.
+fn or_meant(failure: Failure, word: &str, known: &[String]) -> Failure {
+    match nearest(word, known.iter().map(String::as_str)) {
         Some(near) => failure.hint(format!("did you mean '{near}'?")),
         None => failure,
     }

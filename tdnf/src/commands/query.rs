@@ -7,7 +7,7 @@ use rpm_pkg::header::{Header, tag};
 use rpm_solv::{SelectFlags, Selection, SolvableId};
 
 use crate::error::{Failure, Outcome};
-use crate::goal;
+use crate::goal::{self, Sought};
 use crate::plan::PackageId;
 use crate::session::{Packages, Session};
 use crate::view::{self, packages::PackageRow};
@@ -49,10 +49,12 @@ pub(super) fn select_all(
         }
         found.extend_from_slice(selection.solvables());
     }
-    Ok((
-        found,
-        goal::all_missing(packages, session, &session.args.words, &unknown),
-    ))
+    let sought = Sought {
+        typed: &session.args.repeated(),
+        metadata: session,
+        flags,
+    };
+    Ok((found, goal::all_missing(packages, sought, &unknown)))
 }
 
 /// Tells about words that name nothing where others name something.

@@ -8,7 +8,7 @@ use rpm_solv::{SelectFlags, SolvableId};
 use super::Command;
 use super::operands::{Operand, Operands};
 use super::query::{RowDetail, rows, select};
-use crate::error::{Code, Outcome};
+use crate::error::{Code, Failure, Outcome};
 use crate::goal;
 use crate::session::{Freshness, PRIMARY, Packages, Session};
 use crate::view::packages::{PackageMatches, PackageProviders, PackageRow};
@@ -41,7 +41,8 @@ fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         _ => words,
     };
     if words.is_empty() {
-        return Err(Code::NO_SEARCH_RESULTS.into());
+        let line = "search: a word to look for is needed";
+        return Err(Failure::because(Code::NO_SEARCH_RESULTS, line));
     }
     let packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
     let needles: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -49,10 +50,16 @@ fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let left_out = packages.left_out_by(&found);
     found.retain(|id| !packages.is_left_out(*id));
     if found.is_empty() {
-        left_out
-            .into_iter()
-            .for_each(|line| session.printer.err(&line));
-        session.printer.nothing_found(Code::NO_SEARCH_RESULTS)?;
+        session.printer.show(&PackageMatches(&[]));
+        left_out.iter().for_each(|line| session.printer.err(line));
+        let failure = Failure::new(Code::NO_SEARCH_RESULTS);
+        let words = words.join(" ");
+        let line = format!("no package has {words} in its name, summary or description");
+        session.printer.nothing_found(match left_out {
+            Some(_) => failure,
+            None => failure.detail(line),
+        })?;
+        return Ok(0);
     }
     let found = newest_of_each_name(&packages, found);
     let mut rows = rows(&packages, found, RowDetail::All)?;

@@ -101,6 +101,9 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     if mode != AdvisoryForm::Summary {
         session.printer.show(&AdvisoryDetails(&found));
     }
+    if found.is_empty() {
+        session.require_repos()?;
+    }
     if found.is_empty() && mode == AdvisoryForm::Summary {
         return Err(Code::NO_DATA.into());
     }

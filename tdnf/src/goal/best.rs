@@ -109,14 +109,27 @@ impl Packages {
         candidates: &[SolvableId],
         installed: SolvableId,
     ) -> Vec<SolvableId> {
+        let mut newer = self.newer_than(candidates, installed);
+        newer.retain(|id| !self.pool.is_excluded(*id));
+        newer
+    }
+
+    /// The same, whether they are excluded or not.
+    pub(super) fn newer_than(
+        &self,
+        candidates: &[SolvableId],
+        installed: SolvableId,
+    ) -> Vec<SolvableId> {
         let pool = &self.pool;
         let mut newer = candidates.to_vec();
         newer.retain(|id| {
             !pool.is_installed(*id)
+                && pool.name(*id) == pool.name(installed)
                 && self.is_arch_kept(*id, installed)
                 && pool.compare_versions(*id, installed).is_gt()
         });
-        self.preferred(&newer)
+        newer.sort_by(|a, b| self.by_preference(*a, *b));
+        newer
     }
 
     /// Those of the candidates that are not excluded, the best first.

@@ -16,7 +16,8 @@ impl Matcher<'_> {
         self.goal.only_up = true;
         if request.words.is_empty() && self.files.is_empty() {
             self.goal.jobs.push(SolverJob::all(JobAction::Update));
-            let excludes = (!request.excludes.is_empty()).then(|| request.config_file.clone());
+            let is_excluded = !request.hidden(self.packages).is_empty();
+            let excludes = is_excluded.then(|| request.config_file.clone());
             self.goal.if_nothing.push(Note::AllNewest(excludes));
             return Ok(());
         }
@@ -60,9 +61,18 @@ impl Matcher<'_> {
         replaces || installed.is_some()
     }
 
+    /// Nothing newer can come for an installed package; what is excluded is named.
     fn nothing_newer(&mut self, installed: SolvableId) {
-        let nevra = self.packages.pool.nevra(installed);
-        self.goal.if_nothing.push(Note::NothingNewer(nevra));
+        let packages = &*self.packages;
+        let newer = packages.newer_than(&self.request.hidden(packages), installed);
+        let pool = &packages.pool;
+        let note = match newer.first() {
+            Some(excluded) => {
+                Note::Excluded(pool.nevra(*excluded), self.request.config_file.clone())
+            }
+            None => Note::NothingNewer(pool.nevra(installed)),
+        };
+        self.goal.if_nothing.push(note);
     }
 
     /// What `distro-sync [WORD...]` asks for: the installed packages, or those that are named, in

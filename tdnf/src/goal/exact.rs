@@ -111,6 +111,6 @@ pub fn check(
     if problems.is_empty() {
         return Ok(());
     }
-    let ways_out = packages.pool.ways_out(jobs, &options, MAX_FIXES)?;
+    let ways_out = packages.pool.ways_out(jobs, &options, MAX_FIXES)?.into();
     Err(explain(request, packages, &[], &problems, &ways_out))
 }

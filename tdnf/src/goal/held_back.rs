@@ -8,6 +8,8 @@ use rpm_solv::{
     SolverProblem,
 };
 
+use super::install::by_name;
+use super::problems::why_hidden;
 use super::{Goal, Request};
 use crate::error::Outcome;
 use crate::note::Note;
@@ -54,8 +56,16 @@ pub(super) fn held_back(
             Err(error) => return Err(error.into()),
         },
     };
-    let note = |id: &SolvableId| Note::HeldBack(packages.pool.nevra(*id), why(&problems, *id));
-    Ok(missed.iter().map(note).collect())
+    let packages = &*packages;
+    let note = |id: &SolvableId| {
+        let why = why(packages, &problems, *id);
+        Note::HeldBack(packages.pool.nevra(*id), why)
+    };
+    let mut notes: Vec<Note> = missed.iter().map(note).collect();
+    if !notes.is_empty() {
+        notes.extend(excluded_updates(request, packages));
+    }
+    Ok(notes)
 }
 
 /// The best newer version of each installed package that the plan does not bring.
@@ -86,12 +96,31 @@ fn missed(request: &Request, packages: &Packages, plan: &Plan) -> Vec<SolvableId
     missed
 }
 
+/// What is newer than an installed package and excluded.
+fn excluded_updates(request: &Request, packages: &Packages) -> Vec<Note> {
+    let hidden = request.hidden(packages);
+    let mut best: BTreeSet<SolvableId> = BTreeSet::new();
+    for name in by_name(packages, &hidden).keys() {
+        let installed = packages.installed_by_arch(name).into_iter();
+        let newer = installed.filter_map(|old| packages.newer_than(&hidden, old).first().copied());
+        best.extend(newer);
+    }
+    let note = |id| Note::Excluded(packages.pool.nevra(id), request.config_file.clone());
+    best.into_iter().map(note).collect()
+}
+
 /// The line of the first problem that is about a package.
-fn why(problems: &[SolverProblem], id: SolvableId) -> String {
+fn why(packages: &Packages, problems: &[SolverProblem], id: SolvableId) -> String {
     let about = |problem: &&SolverProblem| {
         let mut rules = std::iter::once(&problem.main).chain(&problem.chain);
         rules.any(|rule| rule.source == Some(id) || rule.target == Some(id))
     };
     let found = problems.iter().find(about);
-    found.map_or_else(String::new, |problem| problem.main.text.clone())
+    found.map_or_else(String::new, |problem| {
+        let text = &problem.main.text;
+        match why_hidden(packages, problem) {
+            Some(hidden) => format!("{text}; {hidden}"),
+            None => text.clone(),
+        }
+    })
 }

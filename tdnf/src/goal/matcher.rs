@@ -2,7 +2,7 @@
 
 use rpm_solv::{JobAction, SelectFlags, Selection, SolvableId, SolverJob};
 
-use super::missing::all_missing;
+use super::missing::{Sought, all_missing};
 use super::{Goal, Request};
 use crate::error::{Code, Failure, Outcome};
 use crate::note::Note;
@@ -66,7 +66,16 @@ pub fn of(
         packages,
         ..
     } = matcher;
-    let done = all_missing(packages, metadata, &request.typed, &missing).map_or(done, Err);
+    let sought = Sought {
+        typed: &request.typed,
+        metadata,
+        flags: match verb {
+            Verb::Install => SelectFlags::USUAL,
+            Verb::Source => SelectFlags::SOURCE,
+            _ => SelectFlags::INSTALLED,
+        },
+    };
+    let done = all_missing(packages, sought, &missing).map_or(done, Err);
     (notes, done.map(|()| goal))
 }
 
@@ -199,10 +208,12 @@ pub(super) fn modular(packages: &Packages, hidden: &[SolvableId]) -> Option<Fail
     failure
         .details
         .extend(lines.iter().take(MAX_MODULAR).cloned());
-    (!lines.is_empty()).then(|| {
-        failure.hint("streams are not switched here: dnf module does, or module_hotfixes=1 for a repository that replaces them")
-    })
+    (!lines.is_empty()).then(|| failure.hint(OTHER_STREAM))
 }
+
+/// What to do where a package belongs to a stream that is not in use.
+pub(super) const OTHER_STREAM: &str = "streams are not switched here: dnf module does, or module_hotfixes=1 for a \
+                                       repository that replaces them";
 
 /// Lines about packages of streams that are not in use.
 const MAX_MODULAR: usize = 5;

@@ -31,7 +31,7 @@ use crate::session::Packages;
 pub use exact::{Exact, Names, check};
 pub use install::has_successor;
 pub use matcher::{Verb, of, select};
-pub use missing::all_missing;
+pub use missing::{Sought, all_missing};
 pub use policy::SolverPolicy;
 pub use request::Request;
 pub use solve::{named_only, solve};

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use rpm_solv::{Fix, FixKind, Rule, RuleKind, SolvableId, SolverProblem};
 
 use super::Request;
+use super::matcher::OTHER_STREAM;
 use crate::error::{Code, Failure};
-use crate::near::again;
 use crate::session::Packages;
 use crate::settings::SkipOptions;
 
@@ -27,13 +27,35 @@ pub(super) fn is_skipped(problem: &SolverProblem, skips: SkipOptions) -> bool {
     }
 }
 
+/// What would solve problems.
+pub(super) struct WaysOut {
+    /// For each problem what may be done about it.
+    pub(super) fixes: Vec<Vec<Fix>>,
+    /// `--allowerasing` is enough.
+    pub(super) erasing_helps: bool,
+}
+
+impl From<Vec<Vec<Fix>>> for WaysOut {
+    fn from(fixes: Vec<Vec<Fix>>) -> Self {
+        Self {
+            fixes,
+            erasing_helps: false,
+        }
+    }
+}
+
+/// Whether the line of a rule only says that there is a problem, and with what other lines name.
+fn says_nothing(rule: &Rule) -> bool {
+    rule.text == "conflicting requests" || rule.text.starts_with("problem with installed package ")
+}
+
 /// Error 1301 with everything a person needs to go on.
 pub(super) fn explain(
     request: &Request,
     packages: &Packages,
     locks: &[String],
     problems: &[SolverProblem],
-    ways_out: &[Vec<Fix>],
+    ways_out: &WaysOut,
 ) -> Failure {
     let mut failure = Failure::new(Code::SOLV_FAILED);
     for (index, problem) in problems.iter().enumerate() {
@@ -44,12 +66,12 @@ pub(super) fn explain(
         if index >= MAX_EXPLAINED {
             continue;
         }
-        let asked = request.typed.join(" ");
+        let asked = request.typed.words.join(" ");
         failure
             .details
             .push(format!("   - asked for: tdnf {asked}"));
         // That what is asked for cannot be had together has been said; the solver says it in fewer words.
-        let tells = |rule: &&Rule| rule.text != main.text && rule.text != "conflicting requests";
+        let tells = |rule: &&Rule| rule.text != main.text && !says_nothing(rule);
         let links = problem.chain.iter().filter(tells);
         for rule in std::iter::once(main).chain(links).take(MAX_LINKS) {
             let place = origin(packages, rule);
@@ -57,18 +79,28 @@ pub(super) fn explain(
                 failure.details.push(format!("   - {}{place}", rule.text));
             }
         }
-        add_causes(packages, locks, problem, &mut failure);
+        for (line, hint) in causes(packages, locks, problem) {
+            failure.details.push(format!("   - {line}"));
+            failure.hints.push(hint.to_owned());
+        }
     }
     failure.details.push(format!(
         "Found {} problem(s) while resolving",
         problems.len()
     ));
+    if ways_out.erasing_helps {
+        let command = request.typed.again("--allowerasing");
+        failure
+            .hints
+            .push(format!("to remove what is in the way: {command}"));
+    }
+    let ways_out = &ways_out.fixes;
     let commands = ways_out.iter().flatten().take(MAX_FIXES);
     let commands = commands.filter_map(|fix| command(packages, fix));
     failure.hints.extend(commands);
     let drops_job = |fix: &Fix| matches!(fix.elements.as_slice(), [(FixKind::DropJob(_), _)]);
-    if names_several(&request.typed) && ways_out.iter().flatten().any(drops_job) {
-        let command = again(&request.typed, "--skip-broken");
+    if names_several(&request.typed.words) && ways_out.iter().flatten().any(drops_job) {
+        let command = request.typed.again("--skip-broken");
         failure
             .hints
             .push(format!("to skip what cannot be done: {command}"));
@@ -84,30 +116,20 @@ fn names_several(words: &[String]) -> bool {
     words.len() > 2 && commands.contains(&words[0].as_str())
 }
 
-/// What the administrator decided and what does not fit this system, in words: the solver's own
+/// What the administrator decided and what does not fit this system, in words, and what to do: the solver's own
 /// only say that there is nothing.
-fn add_causes(
+fn causes(
     packages: &Packages,
     locks: &[String],
     problem: &SolverProblem,
-    failure: &mut Failure,
-) {
+) -> Vec<(String, &'static str)> {
     let pool = &packages.pool;
     let all = || std::iter::once(&problem.main).chain(&problem.chain);
-    let mut seen = BTreeSet::new();
-    let mut say = |failure: &mut Failure, line: String, hint: &str| {
-        if seen.insert(line.clone()) {
-            failure.details.push(format!("   - {line}"));
-            failure.hints.push(hint.to_owned());
-        }
-    };
+    let mut causes = Vec::new();
     for id in all().filter_map(|rule| rule.source) {
-        if pool.is_excluded(id) {
-            say(failure, excluded(packages, id), UNEXCLUDE);
-        }
+        causes.extend(hidden(packages, id));
         if locks.iter().any(|name| name == pool.name(id)) {
-            let line = format!("{} is locked (locks.d)", pool.nevra(id));
-            say(failure, line, UNLOCK);
+            causes.push((format!("{} is locked (locks.d)", pool.nevra(id)), UNLOCK));
         }
     }
     // The job that keeps a locked package names it.
@@ -115,45 +137,67 @@ fn add_causes(
         all().any(|rule| rule.kind == RuleKind::Job && rule.dep.as_deref() == Some(name))
     };
     for name in locks.iter().filter(|name| named(name)) {
-        say(failure, format!("{name} is locked (locks.d)"), UNLOCK);
+        causes.push((format!("{name} is locked (locks.d)"), UNLOCK));
     }
-    let missing = all().filter(|rule| rule.kind == RuleKind::NothingProvides);
-    for dep in missing.filter_map(|rule| rule.dep.as_deref()) {
-        let name = dep.split([' ', '(']).next().unwrap_or(dep);
-        for id in pool
-            .solvables()
-            .filter(|id| pool.name(*id) == name)
-            .take(MAX_LINKS)
-        {
-            if pool.is_excluded(id) {
-                say(failure, excluded(packages, id), UNEXCLUDE);
-            } else if packages.runs_here(id) {
-                let line = format!("there is {}{}", pool.nevra(id), place_of(packages, id));
-                say(
-                    failure,
-                    line,
-                    "another version may be in a repository that is switched off",
-                );
-            } else {
-                let line = format!("{} does not run on {}", pool.nevra(id), packages.arch);
-                say(failure, line, "look for a package of this architecture");
-            }
-        }
+    for id in lacking(packages, problem) {
+        let (nevra, place) = (pool.nevra(id), place_of(packages, id));
+        causes.push(
+            hidden(packages, id).unwrap_or_else(|| match packages.runs_here(id) {
+                true => (format!("there is {nevra}{place}"), ELSEWHERE),
+                false => (
+                    format!("{nevra} does not run on {}", packages.arch),
+                    OTHER_ARCH,
+                ),
+            }),
+        );
     }
+    let mut seen = BTreeSet::new();
+    causes.retain(|(line, _)| seen.insert(line.clone()));
+    causes
 }
 
-const UNEXCLUDE: &str = "take it in for this run: --disableexcludes (for excludepkgs of files), \
-                         or leave --exclude out; minversions keep what is too old out";
+/// The packages that are called as what nothing provides.
+fn lacking<'p>(
+    packages: &'p Packages,
+    problem: &'p SolverProblem,
+) -> impl Iterator<Item = SolvableId> + 'p {
+    let rules = std::iter::once(&problem.main).chain(&problem.chain);
+    let missing = rules.filter(|rule| rule.kind == RuleKind::NothingProvides);
+    missing
+        .filter_map(|rule| rule.dep.as_deref())
+        .flat_map(|dep| {
+            let (pool, name) = (&packages.pool, dep.split([' ', '(']).next().unwrap_or(dep));
+            pool.solvables()
+                .filter(move |id| pool.name(*id) == name)
+                .take(MAX_LINKS)
+        })
+}
+
+/// Why what nothing provides is not offered, where it is only hidden.
+pub(super) fn why_hidden(packages: &Packages, problem: &SolverProblem) -> Option<String> {
+    let hidden = lacking(packages, problem).find_map(|id| hidden(packages, id));
+    hidden.map(|(line, _)| line)
+}
+
+const UNEXCLUDE: &str =
+    "take it in for this run: --disableexcludes (for excludepkgs of files), or leave --exclude out";
+const ELSEWHERE: &str = "another version may be in a repository that is switched off";
+const OTHER_ARCH: &str = "look for a package of this architecture";
+const TOO_OLD: &str = "minversions of the configuration asks for a newer version";
 const UNLOCK: &str = "remove its line in locks.d beside tdnf.conf to let it change";
 
-fn excluded(packages: &Packages, id: SolvableId) -> String {
-    let place = place_of(packages, id);
-    let why = match (packages.modular.get(&id), packages.too_old.contains(&id)) {
-        (Some(why), _) => why,
-        (None, true) => "is older than minversions allows",
-        (None, false) => "is excluded",
+/// Why a package is not offered though it is there, and what to do; `None` where it is offered.
+fn hidden(packages: &Packages, id: SolvableId) -> Option<(String, &'static str)> {
+    if !packages.pool.is_excluded(id) {
+        return None;
+    }
+    let (why, hint) = match (packages.modular.get(&id), packages.too_old.contains(&id)) {
+        (Some(why), _) => (why.as_str(), OTHER_STREAM),
+        (None, true) => ("is older than minversions allows", TOO_OLD),
+        (None, false) => ("is excluded", UNEXCLUDE),
     };
-    format!("{}{place} {why}", packages.pool.nevra(id))
+    let place = place_of(packages, id);
+    Some((format!("{}{place} {why}", packages.pool.nevra(id)), hint))
 }
 
 /// `installed` or `repository X`.

@@ -12,6 +12,7 @@ use crate::error::Outcome;
 use crate::session::Packages;
 use crate::settings::Settings;
 use crate::settings::SkipOptions;
+use crate::typed::Typed;
 
 /// What a run asks for and what the answer has to keep to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub struct Request {
     pub words: Vec<String>,
     /// Package files of the command line, already among the packages.
     pub files: Vec<SolvableId>,
-    /// The command and its words as they were typed: messages name them.
-    pub typed: Vec<String>,
+    /// What was typed: messages name it.
+    pub typed: Typed,
     /// Which problems leave out what cannot be done.
     pub skips: SkipOptions,
     /// Nothing but the best version will do.
@@ -53,8 +54,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request without words under these settings. `typed` is the command line without options.
-    pub fn new(settings: &Settings, typed: &[String], policy: SolverPolicy) -> Self {
+    /// A request without words under these settings. Messages name what was `typed`.
+    pub fn new(settings: &Settings, typed: Typed, policy: SolverPolicy) -> Self {
         let main = &settings.main;
         // 0 is no limit, as in dnf.
         let limit = match usize::try_from(main.installonly_limit) {
@@ -62,7 +63,7 @@ impl Request {
             _ => usize::MAX,
         };
         Self {
-            typed: typed.to_vec(),
+            typed,
             skips: settings.skips,
             best: settings.best,
             no_recommends: !main.install_weak_deps,
@@ -90,6 +91,16 @@ impl Request {
     pub(super) fn excludes(&self, packages: &Packages, id: SolvableId) -> bool {
         let mut patterns = self.excludes.iter();
         patterns.any(|pattern| packages.pool.is_named(id, pattern))
+    }
+
+    /// What repositories offer and `--exclude` or `excludepkgs` leaves out.
+    pub(super) fn hidden(&self, packages: &Packages) -> Vec<SolvableId> {
+        if self.excludes.is_empty() {
+            return Vec::new();
+        }
+        let pool = &packages.pool;
+        let offered = pool.solvables().filter(|id| !pool.is_installed(*id));
+        offered.filter(|id| self.excludes(packages, *id)).collect()
     }
 
     /// Whether `--exclude` or `excludepkgs` leaves all packages of a name out.

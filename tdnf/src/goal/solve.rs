@@ -9,7 +9,7 @@ use rpm_solv::{
 };
 
 use super::held_back::held_back;
-use super::problems::{MAX_FIXES, explain, is_skipped};
+use super::problems::{MAX_FIXES, WaysOut, explain, is_skipped};
 use super::removed::{left_over, name_reasons};
 use super::{Goal, Request};
 use crate::error::{Code, Outcome};
@@ -115,7 +115,7 @@ pub(super) fn unneeded(request: &Request, packages: &mut Packages) -> Outcome<Ve
             Ok(unneeded)
         }
         Err(problems) => {
-            let ways_out = packages.pool.ways_out(&jobs, &options, MAX_FIXES)?;
+            let ways_out = packages.pool.ways_out(&jobs, &options, MAX_FIXES)?.into();
             Err(explain(request, packages, &[], &problems, &ways_out))
         }
     }
@@ -183,7 +183,10 @@ fn dropped(
     };
     if is_left.contains(&true) {
         let left = of_those(problems, &is_left);
-        let ways_out = of_those(&ways_out, &is_left);
+        let ways_out = WaysOut {
+            fixes: of_those(&ways_out, &is_left),
+            erasing_helps: erasing_helps(request, packages, jobs, options),
+        };
         return Err(explain(request, packages, locks, &left, &ways_out));
     }
     let mut dropped = BTreeMap::new();
@@ -195,9 +198,57 @@ fn dropped(
         }
     }
     if dropped.is_empty() {
+        let ways_out = WaysOut {
+            fixes: ways_out,
+            erasing_helps: erasing_helps(request, packages, jobs, options),
+        };
         return Err(explain(request, packages, locks, problems, &ways_out));
     }
     Ok(dropped)
+}
+
+/// Commands that know `--allowerasing`.
+const MAY_ERASE: [&str; 7] = [
+    "install",
+    "reinstall",
+    "update",
+    "upgrade",
+    "downgrade",
+    "distro-sync",
+    "history",
+];
+
+/// Whether everything can be done that is asked for where installed packages may go; protected ones never do.
+fn erasing_helps(
+    request: &Request,
+    packages: &mut Packages,
+    jobs: &[SolverJob],
+    options: &SolverOptions,
+) -> bool {
+    let verb = request.typed.words.first();
+    if options.allow_uninstall || !verb.is_some_and(|verb| MAY_ERASE.contains(&verb.as_str())) {
+        return false;
+    }
+    let options = SolverOptions {
+        allow_uninstall: true,
+        ..*options
+    };
+    let Ok(Answer::Solved(solution)) = packages.pool.solve(jobs, &options) else {
+        return false;
+    };
+    let (packages, protected) = (&*packages, &request.policy.protected);
+    let mut gone = solution.steps.iter().flat_map(|step| {
+        let own = (step.kind == StepKind::Erase).then_some(step.solvable);
+        let name = packages.pool.name(step.solvable);
+        let replaced = step.replaces.iter().copied();
+        let obsoleted = replaced.filter(move |id| packages.pool.name(*id) != name);
+        own.into_iter().chain(obsoleted)
+    });
+    let is_kept = |id: SolvableId| {
+        let name = packages.pool.name(id);
+        protected.iter().any(|own| own == name) || request.is_running(packages, id)
+    };
+    !gone.any(is_kept)
 }
 
 /// What a job is about, in words.

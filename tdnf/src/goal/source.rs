@@ -19,11 +19,7 @@ impl Matcher<'_> {
             self.want(file);
         }
         for word in &self.request.words {
-            let flags = SelectFlags {
-                source_only: true,
-                ..SelectFlags::USUAL
-            };
-            let selection = self.select_known(word, flags)?;
+            let selection = self.select_known(word, SelectFlags::SOURCE)?;
             for (_, candidates) in by_name(self.packages, selection.solvables()) {
                 if let Some(best) = self.packages.best(&candidates) {
                     self.want(best);

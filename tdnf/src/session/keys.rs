@@ -134,7 +134,14 @@ fn armor(base64: &str) -> String {
 pub(super) fn repository_keyring(session: &Session<'_>, repo: &RepoConfig) -> Outcome<Keyring> {
     if repo.gpgkey.is_empty() {
         let line = format!("repository {}: repo_gpgcheck=1 needs gpgkey", repo.id);
-        return Err(Failure::because(Code::NO_GPGKEY_CONF_ENTRY, line));
+        let (id, place) = (
+            &repo.id,
+            repo.place_of("repo_gpgcheck").unwrap_or(&repo.source),
+        );
+        return Err(Failure::because(Code::NO_GPGKEY_CONF_ENTRY, line).hint(format!(
+            "name the publisher's key with gpgkey= beside {place}; --nogpgcheck is about packages, and \
+             --setopt={id}.repo_gpgcheck=0 takes metadata that nobody signed"
+        )));
     }
     let mut keyring = Keyring::under(crypto_policy(session)?);
     for offered in offered_keys(session, repo)? {

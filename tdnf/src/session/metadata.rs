@@ -10,7 +10,6 @@ use rpm_repo::layout::Href;
 use super::snapshot::SnapshotList;
 use super::{Session, from_dir, keys, plugins};
 use crate::error::{Code, Failure, Outcome};
-use crate::near::again;
 use crate::progress::NetworkView;
 use crate::settings::RepoOrigin;
 
@@ -41,6 +40,10 @@ impl LoadedRepo {
     }
 }
 
+/// Said where packages of repositories are looked for.
+const NONE_ON: &str = "warning: no repository is on: nothing is known but what is installed and what the command line \
+     names (`tdnf repolist all` lists the repositories)";
+
 /// Seconds of a day.
 const DAY: u64 = 24 * 3600;
 
@@ -67,6 +70,9 @@ impl Session<'_> {
         // Wherever packages are, modules may decide over them.
         let parts = &[parts, &["modules"]].concat();
         let enabled = self.enabled_repos()?;
+        if enabled.is_empty() {
+            self.warn_once(NONE_ON);
+        }
         self.publish_folders(&enabled)?;
         let (mut repos, mut checks) = (Vec::new(), Vec::new());
         for repo in enabled {
@@ -318,7 +324,7 @@ impl Session<'_> {
         ));
         if !config.skip_if_unavailable || failure.code == Code::ACCESS_DENIED {
             let id = &config.id;
-            let command = again(&self.args.words, &format!("--disablerepo={id}"));
+            let command = self.args.repeated().again(&format!("--disablerepo={id}"));
             return Err(failure.hint(format!(
                 "{command} goes on without it, as with skip_if_unavailable=1 in {}",
                 config.source

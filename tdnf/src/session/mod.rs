@@ -138,7 +138,7 @@ impl<'a> Session<'a> {
     pub fn change_lock(&self) -> Outcome<InstanceLock> {
         let settings = &self.settings;
         if settings.environment.euid != 0 {
-            let hint = format!("try `sudo tdnf {}`", settings.command_line);
+            let hint = format!("try `sudo tdnf {}`", self.args.pasted());
             return Err(Failure::new(Code::PERM).hint(hint));
         }
         let path = InstanceLock::path(&settings.root, &settings.persist_dir);
@@ -219,9 +219,10 @@ impl<'a> Session<'a> {
         let tell = |option: &str, glob: &String| {
             let ids = repos.iter().map(|repo| repo.id.as_str());
             let near = meant(glob, ids);
-            self.warn_once(&format!(
-                "warning: {option}: there is no repository '{glob}'{near}"
-            ));
+            self.warn_once(&match glob.is_empty() {
+                true => format!("warning: {option}: the list is empty and names no repository"),
+                false => format!("warning: {option}: there is no repository '{glob}'{near}"),
+            });
         };
         for glob in main.snapshotexcluderepos.iter().filter(absent) {
             tell("snapshotexcluderepos", glob);
@@ -244,8 +245,22 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// An error where no repository is on, and `--repo` was given or `--enablerepo` names one that there is not.
+    /// Whether no repository is on.
+    pub fn is_without_repos(&self) -> bool {
+        let repos = self.repos().unwrap_or_default();
+        !repos.iter().any(|repo| repo.enabled)
+    }
+
+    /// An error where no repository is on.
     pub fn require_repos(&self) -> Outcome<()> {
+        match self.is_without_repos() {
+            true => Err(Code::NO_ENABLED_REPOS.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether no repository is on, and `--repo` was given or `--enablerepo` names one that there is not.
+    pub fn misses_repos(&self) -> bool {
         let repos = self.repos().unwrap_or_default();
         let is_there = |glob: &String| repos.iter().any(|repo| glob_matches(glob, &repo.id));
         let missed = self.settings.switches.iter().any(|switch| match switch {
@@ -253,10 +268,7 @@ impl<'a> Session<'a> {
             RepoSwitch::Enable(glob) => !is_there(glob),
             RepoSwitch::Disable(_) => false,
         });
-        match missed && !repos.iter().any(|repo| repo.enabled) {
-            true => Err(Code::NO_ENABLED_REPOS.into()),
-            false => Ok(()),
-        }
+        missed && !repos.iter().any(|repo| repo.enabled)
     }
 
     /// Unknown keys have no effect, which is said unless they change nothing about what is installed.

@@ -8,7 +8,6 @@ mod overrides;
 mod paths;
 #[cfg(test)]
 mod tests;
-mod told;
 mod tsflags;
 
 use std::io::Read;
@@ -24,6 +23,7 @@ use crate::args::options::{ChangeOptions, Incoming};
 pub use crate::args::options::SkipOptions;
 use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
+use crate::typed::told;
 
 pub use environment::Environment;
 pub use overrides::{RepoOrigin, RepoOverride, TemporaryRepo};
@@ -205,7 +205,7 @@ impl Settings {
             switches: options.repos.0.clone(),
             repo_overrides,
             temporary_repos: temporary.collect::<Outcome<_>>()?,
-            command_line: told::told(&args.line()),
+            command_line: told(&args.line()),
             main,
             root,
             config_file,

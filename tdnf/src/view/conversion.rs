@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::near::shell_word;
 use crate::screen::View;
+use crate::typed::shell_word;
 
 /// A database that is to be converted to SQLite.
 #[derive(Debug, Serialize)]

@@ -1,11 +1,10 @@
 //! What is said about how words were understood.
 
-use cli_kit::Printer;
-
 use crate::note::Note;
+use crate::screen::Screen;
 
 /// Says the notes in order: how a word was understood at level info, the rest on stderr.
-pub fn show(printer: &Printer, notes: &[Note]) {
+pub fn show(printer: &Screen, notes: &[Note]) {
     for note in notes {
         let line = note.to_string();
         match is_info(note) {

@@ -178,7 +178,10 @@ fn missing_and_foreign_files_are_named() {
         said.contains("torn-1-1.noarch: 1 files are missing and 1 are not the package's"),
         "{said}"
     );
-    assert!(said.contains("`tdnf reinstall torn`"), "{said}");
+    assert!(
+        said.contains("`tdnf --installroot=") && said.contains(" reinstall torn` restores"),
+        "{said}"
+    );
     site.ok(&["reinstall", "-y", "torn"]);
     assert!(site.ok(&["check-installed"]).contains("is intact"));
     assert_eq!(site.root.read("opt/torn/conf"), "edited\n");

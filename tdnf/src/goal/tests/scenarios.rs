@@ -138,7 +138,7 @@ fn answer(case: &Case) -> Answer {
     request.files.clone_from(&stage.files);
     let (packages, metadata) = (&mut stage.packages, &stage.metadata);
     request.hide(packages);
-    let (mut notes, goal) = goal::of(verb(&request.typed[0]), &request, packages, metadata);
+    let (mut notes, goal) = goal::of(verb(&request.typed.words[0]), &request, packages, metadata);
     let asked_for = match &goal {
         Ok(goal) => goal.requested.clone(),
         Err(_) => BTreeSet::new(),
@@ -205,7 +205,7 @@ fn request(case: &Case, settings: &Settings) -> Request {
         protected: case.policy.protected.clone(),
         minimum: minimum.collect(),
     };
-    let mut request = Request::new(settings, &args.words, policy).with(args.operands());
+    let mut request = Request::new(settings, args.repeated(), policy).with(args.operands());
     request.auto.clone_from(&case.auto);
     let numbered = (1..).zip(&case.installed);
     let running = numbered.filter(|(_, line)| case.running.contains(line));

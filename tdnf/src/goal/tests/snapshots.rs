@@ -8,6 +8,7 @@ use crate::error::Failure;
 use crate::goal::{self, Goal, Request, Verb};
 use crate::plan::Plan;
 use crate::screen::{JsonShape, Screen};
+use crate::typed::Typed;
 use crate::view::tests::{failed, shown};
 
 /// A plan of every kind of change, as the program makes it.
@@ -83,7 +84,10 @@ fn refused(installed: &[&str], packages: Vec<&str>, word: &str) -> Failure {
     };
     let mut stage = Stage::new("x86_64", installed, &[offer]);
     let request = Request {
-        typed: ["install", word].map(str::to_owned).into(),
+        typed: Typed {
+            words: ["install", word].map(str::to_owned).into(),
+            ..Typed::default()
+        },
         words: vec![word.to_owned()],
         ..Request::default()
     };

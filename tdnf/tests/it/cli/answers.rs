@@ -45,7 +45,7 @@ fn a_package_that_nobody_has() {
         shown(&site, &site.run(&["install", "nosuch"])),
         "nosuch package not found or not installed\n\
          Error(1011) : No matching packages\n\
-         Hint: look for it: `tdnf search nosuch`, `tdnf provides nosuch`\n\
+         Hint: look for it: `tdnf --config=SITE/tdnf.conf --installroot=SITE/root search nosuch`, `tdnf --config=SITE/tdnf.conf --installroot=SITE/root provides nosuch`\n\
          exit 243\n"
     );
     assert_eq!(
@@ -71,7 +71,7 @@ fn a_package_that_nobody_has() {
         "nosuch package not found or not installed\n\
          nosuch-2-1.noarch is in repository extra, which is switched off\n\
          Error(1011) : No matching packages\n\
-         Hint: `tdnf --enablerepo=extra install nosuch` switches it on for this run\n\
+         Hint: `tdnf --config=SITE/tdnf.conf --installroot=SITE/root --enablerepo=extra install nosuch` switches it on for this run\n\
          exit 243\n"
     );
 }
@@ -105,11 +105,11 @@ fn sets_without_a_solution() {
         shown(&site, &site.run(&["install", "enemy"])),
         "1. package enemy-1-1.noarch conflicts with lib provided by lib-1-1.noarch\n   \
             - asked for: tdnf install enemy\n   \
-            - package enemy-1-1.noarch conflicts with lib provided by lib-1-1.noarch (enemy-1-1.noarch: repository test; lib-1-1.noarch: installed)\n   \
-            - problem with installed package lib-1-1.noarch (installed)\n\
+            - package enemy-1-1.noarch conflicts with lib provided by lib-1-1.noarch (enemy-1-1.noarch: repository test; lib-1-1.noarch: installed)\n\
          Found 1 problem(s) while resolving\n\
          Error(1301) : Solv general runtime error\n\
-         Hint: `tdnf erase lib`\n\
+         Hint: to remove what is in the way: `tdnf --config=SITE/tdnf.conf --installroot=SITE/root --allowerasing install enemy`\n\
+         Hint: `tdnf --config=SITE/tdnf.conf --installroot=SITE/root erase lib`\n\
          exit 21\n"
     );
     // What the administrator decided is said in words.
@@ -160,9 +160,10 @@ fn many_problems_are_named_and_the_first_ones_explained() {
     assert_eq!(count("   - asked for: "), 10, "{ran:?}");
     // Not to want what was asked for is no way out.
     assert_eq!(count("Hint: "), 1, "{ran:?}");
-    let hint = "Hint: to skip what cannot be done: `tdnf --skip-broken ";
+    let last = ran.err.lines().last().unwrap_or_default();
     assert!(
-        ran.err.lines().last().unwrap_or_default().starts_with(hint),
+        last.starts_with("Hint: to skip what cannot be done: `tdnf --config=")
+            && last.contains(" --skip-broken install app0 "),
         "{ran:?}"
     );
     // And so it is.
@@ -210,7 +211,7 @@ fn a_dead_mirror() {
             "Error(1208) : Couldn't connect to server",
             "Hint: check that the server is up and can be reached from here; behind a proxy, name \
              it with proxy= in tdnf.conf or in https_proxy",
-            "Hint: `tdnf --disablerepo=dead makecache` goes on without it, as with skip_if_unavailable=1 in \
+            "Hint: `tdnf --config=SITE/tdnf.conf --installroot=SITE/root --disablerepo=dead makecache` goes on without it, as with skip_if_unavailable=1 in \
              SITE/repos.d/test.repo:1",
             "exit 184",
         ],
@@ -318,7 +319,9 @@ fn typing_errors_in_the_configuration() {
     assert_eq!(
         shown(&site, &site.run(&["list"])),
         "warning: SITE/repos.d/test.repo:3: enabled = maybe: expected a boolean such as 1, 0, yes or no; \
-         the default (0) counts\nexit 0\n"
+         the default (0) counts\n\
+         warning: no repository is on: nothing is known but what is installed and what the command line names \
+         (`tdnf --config=SITE/tdnf.conf --installroot=SITE/root repolist all` lists the repositories)\nexit 0\n"
     );
     // What decides whether something is checked is not guessed.
     site.write(
@@ -410,7 +413,7 @@ fn a_full_disk() {
         [
             "Error(1036) : Insufficient disk space at cache directory /var/cache/tdnf (unless specified \
              differently in config). Try freeing space first.",
-            "Hint: free some space (`tdnf clean packages`), or name another place with --setopt=cachedir=DIR",
+            "Hint: free some space (`tdnf --config=SITE/tdnf.conf --installroot=SITE/root --setopt=cachedir=SITE/cache clean packages`), or name another place with --setopt=cachedir=DIR",
             "exit 12",
         ],
         "{text}"

@@ -7,6 +7,7 @@ mod changes;
 mod convert;
 mod decided;
 mod exits;
+mod hints;
 mod history;
 mod interrupts;
 mod journeys;
@@ -126,6 +127,16 @@ impl Site {
         let mut names: Vec<String> = text.lines().map(str::to_owned).collect();
         names.sort();
         names
+    }
+
+    /// The options of [`Self::run`] as hints repeat them.
+    pub(crate) fn options(&self) -> String {
+        let (conf, root) = (self.path("tdnf.conf"), self.root.path());
+        format!(
+            "--config={} --installroot={}",
+            conf.display(),
+            root.display()
+        )
     }
 
     pub(crate) fn rpm(&self, words: &[&str]) -> String {

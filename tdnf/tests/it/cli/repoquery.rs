@@ -45,8 +45,11 @@ fn repoquery_selects() {
     let ran = site.run(&["repoquery", "nosuch"]).ok();
     assert_eq!(
         ran.err,
-        "nosuch package not found or not installed\n\
-         Hint: look for it: `tdnf search nosuch`, `tdnf provides nosuch`\nNo data available\n"
+        format!(
+            "nosuch package not found or not installed\n\
+             Hint: look for it: `tdnf {options} search nosuch`, `tdnf {options} provides nosuch`\nNo data available\n",
+            options = site.options()
+        )
     );
     assert_eq!(site.run(&["-j", "repoquery", "nosuch"]).ok().out, "");
     let two = site.run(&["repoquery", "a", "b"]);

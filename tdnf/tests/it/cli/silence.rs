@@ -207,7 +207,7 @@ fn empty_values_are_refused_or_named() {
     );
     says(
         &site.run(&["--enablerepo=", "list", "alpha"]).ok(),
-        &["no repository ''"],
+        &["--enablerepo: the list is empty and names no repository"],
     );
 }
 

@@ -93,7 +93,10 @@ fn a_removal_says_who_goes_and_why() {
     );
     let keep = "--setopt=clean_requirements_on_remove=0";
     let ran = site.run(&["-y", keep, "erase", "app"]).ok();
-    let note = "nothing needs these any more: base, lib (`tdnf autoremove` removes them)\n";
+    let note = format!(
+        "nothing needs these any more: base, lib (`tdnf {} {keep} autoremove` removes them)\n",
+        site.options()
+    );
     assert_eq!(ran.err, note);
     // What it says is so.
     site.run(&["-y", "autoremove"]).ok();
@@ -336,12 +339,19 @@ fn commands_of_hints_work() {
         let parts = hints.flat_map(|line| line.split('`').skip(1).step_by(2));
         parts.map(str::to_owned).collect::<Vec<_>>()
     };
+    let options = site.options();
     assert_eq!(
         commands(&["install", "no such"]),
-        ["tdnf search 'no such'", "tdnf provides 'no such'"]
+        [
+            format!("tdnf {options} search 'no such'"),
+            format!("tdnf {options} provides 'no such'")
+        ]
     );
     let found = commands(&["install", "app"]);
-    assert_eq!(found, ["tdnf --enablerepo=test install app"]);
+    assert_eq!(
+        found,
+        [format!("tdnf {options} --enablerepo=test install app")]
+    );
     let words: Vec<&str> = found[0].split(' ').skip(1).collect();
     site.run(&[&["-y"], &words[..]].concat()).ok();
     assert!(site.rpm_names().contains(&"app-2.0".to_owned()));

@@ -1,0 +1,184 @@
+//! The command line as others may read it: in the history, in the lock's file, and in hints, which are made to be
+//! pasted: a command in one is about the system and the repositories that the run is about.
+
+use repo_client::redact;
+
+/// Keys whose values are nobody else's business, as `--setopt` names them, with or without a repository.
+const SECRETS: [&str; 5] = [
+    "password",
+    "username",
+    "proxy_password",
+    "proxy_username",
+    "proxy_userpwd",
+];
+
+/// What an option says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OptionKind {
+    /// Which system and which repositories the run is about, and how they are read.
+    System,
+    /// How the command does its work.
+    Work,
+    /// How much is told, or what a question is answered: never repeated.
+    Talk,
+}
+
+/// What was typed, as hints repeat it: `***` is in the place of secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// The command and its words.
+    pub words: Vec<String>,
+    /// The options that say how it does its work.
+    pub options: Vec<String>,
+}
+
+impl Typed {
+    /// What was typed, with the options of `kind` among `given`.
+    pub(crate) fn new(words: &[String], given: &[(OptionKind, String)], kind: OptionKind) -> Self {
+        let of_kind = given.iter().filter(|(own, _)| *own == kind);
+        Self {
+            words: words.iter().map(|word| told(word)).collect(),
+            options: of_kind.map(|(_, option)| told(option)).collect(),
+        }
+    }
+
+    /// The same command with one more option, to be pasted.
+    pub(crate) fn again(&self, option: &str) -> String {
+        let options = shell_words(&self.options);
+        let words = [option, &options, &shell_words(&self.words)];
+        let words = words.into_iter().filter(|words| !words.is_empty());
+        format!("`tdnf {}`", words.collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// A word as a shell reads it as one.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,:@%".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// Words of a command line, to be pasted.
+pub(crate) fn shell_words(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+    words.join(" ")
+}
+
+/// A line with `options` in each command of ours that stands in backquotes; a help text is the same for every system.
+pub(crate) fn with_options(line: &str, options: &str) -> String {
+    if options.is_empty() || !line.contains("`tdnf ") {
+        return line.to_owned();
+    }
+    let pieces = line.split('`').enumerate().map(|(at, piece)| {
+        let is_command = at % 2 == 1 && piece.starts_with("tdnf ") && !piece.ends_with(" --help");
+        match is_command {
+            true => {
+                let commands = piece.split(" && ");
+                let commands =
+                    commands.map(|one| one.replacen("tdnf ", &format!("tdnf {options} "), 1));
+                commands.collect::<Vec<_>>().join(" && ")
+            }
+            false => piece.to_owned(),
+        }
+    });
+    pieces.collect::<Vec<_>>().join("`")
+}
+
+/// A command line with `***` in the place of logins, passwords and what stands behind a `?` of a URL.
+pub(crate) fn told(line: &str) -> String {
+    let words: Vec<String> = line.split(' ').map(word).collect();
+    words.join(" ")
+}
+
+fn word(word: &str) -> String {
+    for (at, _) in word.match_indices('=') {
+        let (head, value) = word.split_at(at + 1);
+        let key = head.trim_end_matches('=').rsplit(['.', '=']).next();
+        if !value.is_empty() && key.is_some_and(|key| SECRETS.contains(&key)) {
+            return format!("{head}***");
+        }
+    }
+    let pieces: Vec<String> = word.split(',').map(piece).collect();
+    pieces.join(",")
+}
+
+fn piece(piece: &str) -> String {
+    let Some(mark) = piece.find("://") else {
+        return piece.to_owned();
+    };
+    let before = piece.get(..mark).unwrap_or_default();
+    let scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let start = before.trim_end_matches(scheme).len();
+    let (head, url) = piece.split_at(start);
+    let plain = !url.contains(['@', '?']);
+    format!("{head}{}", if plain { url.to_owned() } else { redact(url) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_of_a_hint_is_about_the_system_of_the_run() {
+        let given = [
+            (OptionKind::System, "--installroot=/a b".to_owned()),
+            (OptionKind::System, "--setopt=r.password=P".to_owned()),
+            (OptionKind::Work, "--best".to_owned()),
+            (OptionKind::Talk, "--assumeyes".to_owned()),
+        ];
+        let words = ["install", "http://u:p@h/x.rpm", "a>1"].map(str::to_owned);
+        let typed = Typed::new(&words, &given, OptionKind::Work);
+        let again = typed.again("--skip-broken");
+        assert_eq!(
+            again,
+            "`tdnf --skip-broken --best install 'http://***@h/x.rpm' 'a>1'`"
+        );
+        let system = Typed::new(&[], &given, OptionKind::System);
+        let options = shell_words(&system.options);
+        assert_eq!(options, "'--installroot=/a b' '--setopt=r.password=***'");
+        for (line, wanted) in [
+            (
+                "or `tdnf erase a && tdnf install b`",
+                "or `tdnf -c x erase a && tdnf -c x install b`",
+            ),
+            (
+                "`tdnf list`, `tdnf count`",
+                "`tdnf -c x list`, `tdnf -c x count`",
+            ),
+            ("see `tdnf list --help`", "see `tdnf list --help`"),
+            ("it`s `ls` and tdnf list", "it`s `ls` and tdnf list"),
+        ] {
+            assert_eq!(with_options(line, "-c x"), wanted);
+            assert_eq!(with_options(line, ""), line);
+        }
+    }
+
+    #[test]
+    fn row_55_logins_and_passwords_are_not_told() {
+        for (line, wanted) in [
+            ("install a-1 b?", "install a-1 b?"),
+            (
+                "install http://bob:S@host/a.rpm http://host/b+c.rpm",
+                "install http://***@host/a.rpm http://host/b+c.rpm",
+            ),
+            (
+                "--setopt=r.password=P --setopt r.username=U makecache",
+                "--setopt=r.password=*** --setopt r.username=*** makecache",
+            ),
+            (
+                "--setopt=proxy_password=a=b list",
+                "--setopt=proxy_password=*** list",
+            ),
+            (
+                "--repofrompath=r,https://u:p@h/r?token=t --setopt=x.baseurl=http://u:p@a/,http://v:q@b/ list",
+                "--repofrompath=r,https://***@h/r?*** --setopt=x.baseurl=http://***@a/,http://***@b/ list",
+            ),
+            ("install file:///r/a.rpm", "install file:///r/a.rpm"),
+            ("install ftp://a:b@", "install ftp://***@"),
+        ] {
+            assert_eq!(told(line), wanted);
+        }
+    }
+}
