@@ -100,11 +100,14 @@ fn shape(args: &args::Args) -> JsonShape {
     }
 }
 
-/// The shape of a command line that cannot be read: JSON where its flag is spelt out.
+/// The shape of a command line that cannot be read: JSON where its option is spelt out.
 fn guessed_shape(argv: &[String]) -> JsonShape {
-    let mut words = argv.iter().skip(1);
-    match words.any(|word| matches!(word.as_str(), "-j" | "--json")) {
-        true => JsonShape::Bare,
-        false => JsonShape::None,
-    }
+    let words = argv.iter().map(String::as_str).chain([""]);
+    let pairs = argv.iter().map(String::as_str).zip(words.skip(1));
+    let shapes = pairs.skip(1).map(|pair| match pair {
+        ("--json-version=2", _) | ("--json-version", "2") => JsonShape::Document,
+        ("-j" | "--json" | "--json-version=1", _) | ("--json-version", "1") => JsonShape::Bare,
+        _ => JsonShape::None,
+    });
+    shapes.max().unwrap_or_default()
 }

@@ -47,6 +47,8 @@ pub enum Note {
     LeftOver(Vec<String>),
     /// Nothing has this name; it is left out (`--skip-broken`).
     NotFound(String),
+    /// Nothing has this name, and none of these repositories could be read.
+    NoneRead(String, String),
     /// No repository offers the installed version; it is left out (`--skip-broken`).
     NoSameVersion(String),
 }
@@ -102,6 +104,10 @@ impl fmt::Display for Note {
                 names.join(", ")
             ),
             Self::NotFound(word) => write!(f, "{word} package not found or not installed"),
+            Self::NoneRead(word, repos) => write!(
+                f,
+                "{word}: not installed, and none of the repositories could be read ({repos})"
+            ),
             Self::NoSameVersion(nevra) => {
                 write!(f, "{nevra}: no enabled repository has this version")
             }

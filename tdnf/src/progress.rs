@@ -1,9 +1,12 @@
 //! Events of the network side as people see them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use cli_kit::{Printer, Progress, SaidOnce};
-use repo_client::{Cause, Event, Observer};
+use repo_client::{Event, Observer};
+
+use crate::error::failure_words;
 
 /// Shows transfers, retries and failing mirrors.
 pub struct NetworkView<'a> {
@@ -11,8 +14,9 @@ pub struct NetworkView<'a> {
     progress: Progress,
     /// Repository id to name, for the line that tdnf prints before it refreshes one.
     names: BTreeMap<String, String>,
-    /// Repositories that may be left out: what fails there is no error.
-    skippable: BTreeSet<String>,
+    /// What failed on the way to a repository or file: a warning once another server has given it; where none has,
+    /// the error that ends the run says it.
+    failed: Mutex<BTreeMap<String, Vec<String>>>,
     /// Each retry would say the same again.
     said: SaidOnce,
 }
@@ -29,15 +33,21 @@ impl<'a> NetworkView<'a> {
             printer,
             progress: Progress::new(printer),
             names,
-            skippable: BTreeSet::new(),
+            failed: Mutex::default(),
             said: SaidOnce::default(),
         }
     }
 
-    /// The same where these repositories (by id) may be left out.
-    pub fn skipping(mut self, skippable: BTreeSet<String>) -> Self {
-        self.skippable = skippable;
-        self
+    /// A repository (by its id) is refreshed, or cannot be had.
+    pub fn settle(&self, what: &str, is_had: bool) {
+        let lines = self.failed().remove(what).unwrap_or_default();
+        let told = lines.iter().filter(|line| is_had && self.said.is_first(line));
+        told.for_each(|line| self.printer.err(line));
+    }
+
+    fn failed(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+        // A panic elsewhere leaves at worst a line out.
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn name<'b>(&'b self, repo: &'b str) -> &'b str {
@@ -68,32 +78,28 @@ impl Observer for NetworkView<'_> {
             Event::Finished { id, bytes } => {
                 self.progress.advance(id, bytes);
                 self.progress.finish(id, true);
+                self.settle(&id.to_string(), true);
             }
-            Event::Failed { id } => self.progress.finish(id, false),
+            Event::Failed { id } => {
+                self.progress.finish(id, false);
+                self.settle(&id.to_string(), false);
+            }
             Event::Retry { attempt, limit, .. } => {
                 self.printer.info(&format!("retrying {attempt}/{limit}"));
             }
             Event::MirrorFailed {
-                url, cause, label, ..
+                id,
+                url,
+                cause,
+                label,
             } => {
                 let repo = label.split_once(": ").map_or("", |(repo, _)| repo);
-                // A wrong size of a part may be the fault of repomd.xml: it is asked for once more.
-                let may_heal = !repo.is_empty() && matches!(cause, Cause::Size { .. });
-                let word = match may_heal || self.skippable.contains(repo) {
-                    true => "warning",
-                    false => "Error",
+                let what = match self.names.contains_key(repo) {
+                    true => repo.to_owned(),
+                    false => id.to_string(),
                 };
-                // The words that scripts know.
-                let line = match cause.status() {
-                    Some(status) => format!(
-                        "{word}: {status} when downloading {url}. Please check repo url or \
-                         refresh metadata with 'tdnf makecache'."
-                    ),
-                    None => format!("{word}: {url}: {cause}"),
-                };
-                if self.said.is_first(&line) {
-                    self.printer.err(&line);
-                }
+                let line = format!("warning: {}", failure_words(url, cause));
+                self.failed().entry(what).or_default().push(line);
             }
             Event::OldCacheUsed { repo, why } => {
                 self.warn(repo, &format!(": {why}; using old metadata"));

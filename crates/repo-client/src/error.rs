@@ -307,6 +307,12 @@ fn status_words(status: u16) -> &'static str {
 pub const CODE_HTTP_STATUS: u32 = 1622;
 /// tdnf's error number for a metalink without a checksum (ERROR_TDNF_INVALID_REPO_FILE).
 pub(crate) const CODE_INVALID_REPO: u32 = 1004;
+/// tdnf's error number for a repomd.xml that is not the one of the metalink.
+const CODE_METALINK_CHECKSUM: u32 = 2501;
+/// tdnf's error number for a file of another digest.
+const CODE_CHECKSUM: u32 = 1528;
+/// tdnf's error number for a file of another size.
+const CODE_SIZE: u32 = 1527;
 /// tdnf's base for curl errors: 1201 + CURLcode.
 pub const CODE_CURL_BASE: u32 = 1201;
 
@@ -360,13 +366,14 @@ impl Cause {
         })
     }
 
-    /// tdnf's error number for this situation: 1622 for a status, 1201 + CURLcode, 2501 for a
-    /// digest, 2004 for a metadata signature, 1004 for a metalink without digest; none for what tdnf has no number for.
+    /// tdnf's error number for this situation: 1622 for a status, 1201 + CURLcode, 1528 for a
+    /// digest, 1527 for a size, 2004 for a metadata signature, 1004 for a metalink without digest; none for what tdnf has no number for.
     pub fn tdnf_code(&self) -> Option<u32> {
         match self {
             Self::Status(_) => Some(CODE_HTTP_STATUS),
             Self::SignatureFile(cause) => cause.tdnf_code(),
-            Self::Digest { .. } | Self::Size { .. } => Some(2501),
+            Self::Digest { .. } => Some(CODE_CHECKSUM),
+            Self::Size { .. } => Some(CODE_SIZE),
             Self::Signature(_) => Some(2004),
             Self::NoChecksum => Some(CODE_INVALID_REPO),
             other => other.curl_code().map(|code| CODE_CURL_BASE + code),
@@ -383,15 +390,38 @@ impl Error {
         }
     }
 
-    /// tdnf's error number of the first failure that has one (see [`Cause::tdnf_code`]).
+    /// Whether a file or folder of ours is at fault, and no server: it has no room, or may not be written.
+    pub fn is_of_our_disk(&self) -> bool {
+        use io::ErrorKind::{
+            PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        };
+        match self {
+            Self::NoSpace { .. } => true,
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
+            ),
+            _ => false,
+        }
+    }
+
+    /// tdnf's error number of the first failure that has one (see [`Cause::tdnf_code`]); 2501 for the digest of
+    /// an index.
     pub fn tdnf_code(&self) -> Option<u32> {
         match self {
             Self::BadUrl { .. } => Some(CODE_CURL_BASE + 3),
             Self::NoSpace { .. } => Some(1036),
-            _ => self
-                .failures()
-                .iter()
-                .find_map(|failure| failure.cause.tdnf_code()),
+            Self::Transfer { label, failures } => {
+                let mut codes = failures.iter().map(|failure| failure.cause.tdnf_code());
+                // The digest of an index stands in a metalink, that of anything else in the index.
+                let is_index = label.ends_with(": repomd.xml");
+                let of_index = |code| match code {
+                    CODE_CHECKSUM | CODE_SIZE if is_index => CODE_METALINK_CHECKSUM,
+                    other => other,
+                };
+                codes.find_map(|code| code).map(of_index)
+            }
+            _ => None,
         }
     }
 

@@ -29,7 +29,7 @@ use crate::hooks;
 use crate::interrupt::Phase;
 use crate::note::Note;
 use crate::plan::{Plan, WeakSignature};
-use crate::session::{Packages, Session};
+use crate::session::{OnDemand, Packages, Session};
 use crate::settings::Consent;
 use crate::view;
 use crate::view::plan::WeakSignatures;
@@ -63,7 +63,7 @@ pub fn perform(
     let mut plan = plan(session, &mut packages, goal, request)?;
     view::notes::show(session.printer, &plan.notes);
     if plan.is_empty() {
-        view::notes::show(session.printer, why_nothing(goal, &plan));
+        view::notes::show(session.printer, why_nothing(session, goal, &plan));
         record::mark_requested(session, &packages, goal, &request.auto)?;
         return Err(Code::CLI_NOTHING_TO_DO.into());
     }
@@ -81,9 +81,9 @@ pub fn perform(
     carry_out(session, goal, &plan, verified)
 }
 
-/// Why there is nothing to do, unless that has been said.
-fn why_nothing<'a>(goal: &'a Goal, plan: &Plan) -> &'a [Note] {
-    match plan.notes.is_empty() {
+/// Why there is nothing to do, unless that has been said, or nobody knows what is offered.
+fn why_nothing<'a>(session: &Session<'_>, goal: &'a Goal, plan: &Plan) -> &'a [Note] {
+    match plan.notes.is_empty() && session.none_read().is_none() {
         true => &goal.if_nothing,
         false => &[],
     }

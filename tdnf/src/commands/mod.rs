@@ -31,7 +31,7 @@ use crate::hooks;
 use crate::interrupt::{Interrupt, Listener};
 use crate::near::nearest;
 use crate::screen::Screen;
-use crate::session::{Needs, Session};
+use crate::session::{Needs, OnDemand, Session};
 use crate::settings::{Environment, Settings};
 use crate::view::Version;
 use operands::{Operand, Operands};
@@ -242,7 +242,10 @@ fn run_healing(command: &Command, session: &Session<'_>, words: &[String]) -> Ou
         };
         match &failure.restart {
             Some(Restart::Renewed) => {}
-            Some(Restart::WithNewer(repo)) if session.has_moved_on(repo) => {}
+            Some(Restart::WithNewer(repo)) if session.has_moved_on(repo) => {
+                let line = failure.details.first().map_or("", String::as_str);
+                session.warn_once(&format!("warning: {}", line.trim_start_matches("Error: ")));
+            }
             Some(Restart::WithoutCache(path)) if std::fs::remove_file(path).is_ok() => {
                 for line in &failure.details {
                     let note = line.trim_start_matches("Error: ");
@@ -270,8 +273,12 @@ fn without_repos(command: &Command, session: &Session<'_>, failure: Failure) -> 
         unread if unread.is_empty() || failure.code.is_benign() => failure,
         unread => {
             let is = if unread.len() == 1 { "is" } else { "are" };
+            let how_many = match session.none_read() {
+                Some(_) => "none of the",
+                None => "not all",
+            };
             failure.hint(format!(
-                "not all repositories could be read: {} {is} left out, for the reason above",
+                "{how_many} repositories could be read: {} {is} left out, for the reason above",
                 unread.join(", ")
             ))
         }

@@ -1,9 +1,35 @@
 //! What to do next when a transfer failed.
 
-use repo_client::{Cause, TlsFault};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use cli_kit::human_size;
+use repo_client::{Cause, TlsFault, free_space};
 
 /// What to do where there is not enough memory.
 pub(super) const MORE_MEMORY: &str = "raise the limit (`ulimit -v`, or that of the control group)";
+
+/// One line on a folder of ours that takes no file, such as the cache.
+pub(super) fn for_disk(path: &Path, kind: ErrorKind) -> Option<String> {
+    let dir = path.parent().unwrap_or(path);
+    let dir = dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(dir);
+    let dir = dir.display();
+    let other = "name another cache with --setopt=cachedir=DIR";
+    Some(match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            let free = free_space(path).map_or_else(|_| "no space".into(), human_size);
+            let free = free.trim_start();
+            format!("{dir} has {free} left: free some space (`tdnf clean packages`), or {other}")
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            format!("{dir} is on a read-only file system: use --cacheonly, or {other}")
+        }
+        ErrorKind::PermissionDenied => format!(
+            "{dir} cannot be written by this user: run it as root, use --cacheonly, or {other}"
+        ),
+        _ => return None,
+    })
+}
 
 /// One line for a person, by the cause.
 pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {

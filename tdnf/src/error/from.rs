@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::{Code, Failure, Restart, advice};
+use super::{Code, Failure, Restart, advice, failure_words};
 use crate::history::HistoryError;
 
 impl From<rpm_repo::Error> for Failure {
@@ -23,22 +23,38 @@ fn code_of(error: &rpm_repo::Error) -> Code {
     }
 }
 
+impl Code {
+    /// The number of what the network side could not do.
+    pub fn of_transfer(error: &repo_client::Error) -> Self {
+        use repo_client::Error;
+        match error {
+            Error::NoUrl { .. } => Self::BASEURL_DOES_NOT_EXISTS,
+            Error::NotCached { .. } => Self::CACHE_DISABLED,
+            Error::UnsafePath { .. } => Self::URL_INVALID,
+            Error::NoSpace { .. } => Self::CACHE_DIR_OUT_OF_DISK_SPACE,
+            Error::Io { source, .. } => Self::errno(source),
+            _ => error.tdnf_code().map_or(Self::REPO_PERFORM, Self),
+        }
+    }
+}
+
 impl From<repo_client::Error> for Failure {
     fn from(error: repo_client::Error) -> Self {
-        use repo_client::Error;
-        let code = match &error {
-            Error::NoUrl { .. } => Code::BASEURL_DOES_NOT_EXISTS,
-            Error::NotCached { .. } => Code::CACHE_DISABLED,
-            Error::UnsafePath { .. } => Code::URL_INVALID,
-            Error::NoSpace { .. } => Code::CACHE_DIR_OUT_OF_DISK_SPACE,
-            Error::Io { source, .. } => Code::errno(source),
-            _ => error.tdnf_code().map_or(Code::REPO_PERFORM, Code),
-        };
+        let code = Code::of_transfer(&error);
         let advice = error
             .failures()
             .last()
             .and_then(|failure| advice::for_transfer(&failure.cause));
-        let failure = Self::because(code, format!("Error: {error}"));
+        let line = match error.failures() {
+            [one] if one.cause.status().is_some() => failure_words(&one.url, &one.cause),
+            _ => error.to_string(),
+        };
+        let failure = Self::because(code, format!("Error: {line}"));
+        if let repo_client::Error::Io { path, source, .. } = &error
+            && let Some(hint) = advice::for_disk(path, source.kind())
+        {
+            return failure.hint(hint);
+        }
         match code {
             Code::CACHE_DIR_OUT_OF_DISK_SPACE => failure.hint(
                 "free some space (`tdnf clean packages`), or name another place with \
@@ -48,9 +64,6 @@ impl From<repo_client::Error> for Failure {
                 failure.hint("set baseurl=, mirrorlist= or metalink= in the .repo file")
             }
             Code::CACHE_DISABLED => failure.hint("leave --cacheonly out, or run `tdnf makecache`"),
-            Code::ACCESS_DENIED => failure.hint(
-                "run it as root, use --cacheonly, or name another cache with --setopt=cachedir=DIR",
-            ),
             _ => match advice {
                 Some(advice) => failure.hint(advice),
                 None => failure,

@@ -125,6 +125,16 @@ pub enum Restart {
     Renewed,
 }
 
+/// Why a server did not give a file; of an HTTP status in the words that scripts know.
+pub(crate) fn failure_words(url: &str, cause: &repo_client::Cause) -> String {
+    match cause.status() {
+        Some(status) => format!(
+            "{status} when downloading {url}. Please check repo url or refresh metadata with 'tdnf makecache'."
+        ),
+        None => format!("{url}: {cause}"),
+    }
+}
+
 /// The result of everything in this program that can stop a run.
 pub type Outcome<T> = Result<T, Failure>;
 

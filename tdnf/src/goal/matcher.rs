@@ -2,7 +2,7 @@
 
 use rpm_solv::{JobAction, SelectFlags, Selection, SolvableId, SolverJob};
 
-use super::missing::{Sought, all_missing};
+use super::missing::{Sought, all_missing, not_found};
 use super::{Goal, Request};
 use crate::error::{Code, Failure, Outcome};
 use crate::note::Note;
@@ -135,7 +135,7 @@ impl Matcher<'_> {
             }
             return Ok(());
         }
-        self.notes.push(Note::NotFound(word.to_owned()));
+        self.notes.push(not_found(self.metadata, word));
         self.goal.unavailable.push(word.to_owned());
         Ok(())
     }

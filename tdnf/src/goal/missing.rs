@@ -27,8 +27,11 @@ pub struct Sought<'a> {
 
 /// A word that nothing has: what may help, in words, and what to do next.
 fn missing(packages: &mut Packages, sought: Sought<'_>, word: &str) -> Failure {
-    let note = Note::NotFound(word.to_owned());
+    let note = not_found(sought.metadata, word);
     let mut failure = Failure::because(Code::NO_MATCH, note.to_string());
+    if matches!(note, Note::NoneRead(..)) {
+        return failure;
+    }
     if let Some((line, hint)) = of_another_kind(packages, sought.flags, word) {
         failure = failure.detail(line);
         return match hint {
@@ -60,6 +63,14 @@ fn missing(packages: &mut Packages, sought: Sought<'_>, word: &str) -> Failure {
             "look for it: `tdnf search {word}`, `tdnf provides {word}`",
             word = shell_word(word)
         )),
+    }
+}
+
+/// What is said of a word that nothing has.
+pub(super) fn not_found(metadata: &dyn OnDemand, word: &str) -> Note {
+    match metadata.none_read() {
+        Some(repos) => Note::NoneRead(word.to_owned(), repos),
+        None => Note::NotFound(word.to_owned()),
     }
 }
 

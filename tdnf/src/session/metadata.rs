@@ -9,7 +9,7 @@ use rpm_repo::layout::Href;
 
 use super::snapshot::SnapshotList;
 use super::{Session, from_dir, keys, plugins};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Code, Outcome};
 use crate::progress::NetworkView;
 use crate::settings::RepoOrigin;
 
@@ -89,6 +89,12 @@ impl Session<'_> {
             .map(|repo| (repo.id.clone(), repo.name.clone()));
         let names = names.collect();
         let results = self.refresh((&repos, &checks), parts, freshness, names)?;
+        for (config, result) in repos.iter().zip(&results) {
+            if let Err(error) = result {
+                let code = Code::of_transfer(error);
+                self.note_unread(config, code, &error.to_string());
+            }
+        }
         let mut sources = Vec::new();
         for (config, result) in repos.into_iter().zip(results) {
             let set = match result {
@@ -108,7 +114,9 @@ impl Session<'_> {
             }
         }
         let unread = self.left_out_repos();
-        if sources.is_empty() && !unread.is_empty() && freshness != Freshness::Forced {
+        self.none_read
+            .set(sources.is_empty() && !unread.is_empty());
+        if self.none_read.get() && freshness != Freshness::Forced {
             let unread = unread.join(", ");
             self.warn_once(&format!(
                 "warning: none of the repositories could be read ({unread}): nothing is known of what they have"
@@ -211,9 +219,7 @@ impl Session<'_> {
         names: BTreeMap<String, String>,
     ) -> Outcome<Vec<repo_client::Result<MetadataSet>>> {
         let settings = &self.settings;
-        let skippable = repos.iter().filter(|repo| repo.skip_if_unavailable);
-        let skippable = skippable.map(|repo| repo.id.clone()).collect();
-        let view = NetworkView::for_repos(self.printer, names).skipping(skippable);
+        let view = NetworkView::for_repos(self.printer, names);
         let force = freshness == Freshness::Forced || settings.refresh;
         let never = settings.cache_only || freshness == Freshness::Never;
         let wishes: Vec<RepoRefresh<'_>> = repos
@@ -226,7 +232,11 @@ impl Session<'_> {
                 ..self.wish(config, parts)
             })
             .collect();
-        self.transfer(|| refresh(self.client(), &wishes, &view))
+        let results = self.transfer(|| refresh(self.client(), &wishes, &view))?;
+        for (repo, result) in repos.iter().zip(&results) {
+            view.settle(&repo.id, result.is_ok());
+        }
+        Ok(results)
     }
 
     /// Asks for what has expired, unless only the cache may be used; no signature is checked.
@@ -299,49 +309,5 @@ impl Session<'_> {
                 ));
             }
         }
-    }
-
-    /// Says that a repository cannot be had; an error unless the repository may be skipped.
-    fn unavailable(&self, config: &RepoConfig, error: repo_client::Error) -> Outcome<()> {
-        let no_url = matches!(error, repo_client::Error::NoUrl { .. });
-        let of_plugins = plugins::lines_about(config, &error);
-        let mut failure = Failure::from(error);
-        failure.details.extend(of_plugins);
-        if no_url {
-            let name = &config.name;
-            failure = failure.detail(format!(
-                "Error: Cannot find a valid base URL for repo: {name}"
-            ));
-        }
-        self.left_out(config, failure)
-    }
-
-    /// Says why a repository is not used; an error unless it may be skipped.
-    pub(super) fn left_out(&self, config: &RepoConfig, failure: Failure) -> Outcome<()> {
-        let failure = failure.detail(format!(
-            "Error: Failed to synchronize cache for repo '{}'",
-            config.name
-        ));
-        if !config.skip_if_unavailable || failure.code == Code::ACCESS_DENIED {
-            let id = &config.id;
-            let command = self.args.repeated().again(&format!("--disablerepo={id}"));
-            return Err(failure.hint(format!(
-                "{command} goes on without it, as with skip_if_unavailable=1 in {}",
-                config.source
-            )));
-        }
-        for line in &failure.details {
-            let what = line.trim_start_matches("Error: ");
-            self.printer.err(&format!("warning: {what}"));
-        }
-        let line = format!("Disabling Repo: '{}'", config.name);
-        self.printer.info(&line);
-        self.left_out.borrow_mut().insert(config.id.clone());
-        Ok(())
-    }
-
-    /// The repositories that this run does without because they could not be read.
-    pub fn left_out_repos(&self) -> Vec<String> {
-        self.left_out.borrow().iter().cloned().collect()
     }
 }

@@ -13,6 +13,7 @@ mod releasever;
 mod repos;
 mod small_files;
 mod snapshot;
+mod unread;
 mod usr_merge;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -82,6 +83,10 @@ pub struct Session<'a> {
     renewed: RefCell<BTreeMap<String, u32>>,
     /// Repositories that could not be read and may be skipped.
     left_out: RefCell<BTreeSet<String>>,
+    /// None of the repositories that are on could be read.
+    none_read: Cell<bool>,
+    /// Repositories whose metadata could not be had, by id, and why.
+    unread: RefCell<BTreeMap<String, unread::UnreadRepo>>,
     /// What `snapshottime` takes out of repositories.
     snapshot_times: RefCell<BTreeMap<String, LeftOut>>,
     lock: Option<InstanceLock>,
@@ -127,6 +132,8 @@ impl<'a> Session<'a> {
             said: SaidOnce::default(),
             renewed: RefCell::default(),
             left_out: RefCell::default(),
+            none_read: Cell::new(false),
+            unread: RefCell::default(),
             snapshot_times: RefCell::default(),
             lock,
             on_new_metadata: |_, _| (),
@@ -380,9 +387,11 @@ impl<'a> Session<'a> {
         let mut waiting = |pid: Option<u32>| {
             let holder = Holder::of_process(pid);
             tracing::info!(%holder, "waiting for the rpm database");
-            self.printer.crit(&format!(
-                "waiting for the rpm database, which is held by {holder}"
-            ));
+            // It is taken for the check and again for the transaction.
+            let line = format!("waiting for the rpm database, which is held by {holder}");
+            if self.said.is_first(&line) {
+                self.printer.crit(&line);
+            }
             true
         };
         let wait = match self.settings.lock_timeout {
@@ -419,7 +428,10 @@ impl<'a> Session<'a> {
             Consent::Ask => match self.printer.ask("Is this ok [y/N]: ") {
                 cli_kit::Reply::Yes => Ok(()),
                 cli_kit::Reply::No => Err(Code::OPERATION_ABORTED.into()),
-                cli_kit::Reply::EndOfInput => Err(Code::INVALID_INPUT.into()),
+                cli_kit::Reply::EndOfInput => Err(Failure::because(
+                    Code::INVALID_INPUT,
+                    "Error: nobody answered (standard input is closed): give -y or --assumeno",
+                )),
             },
         }
     }

@@ -63,6 +63,9 @@ pub trait OnDemand {
     /// The packages of the repositories that are switched off, as far as their metadata is at
     /// hand; `None` if there are none.
     fn switched_off(&self) -> Option<Packages>;
+
+    /// The repositories that are on, where none of them could be read.
+    fn none_read(&self) -> Option<String>;
 }
 
 impl OnDemand for Session<'_> {
@@ -80,6 +83,11 @@ impl OnDemand for Session<'_> {
             return None;
         }
         self.packages_of(sources).ok()
+    }
+
+    fn none_read(&self) -> Option<String> {
+        let is_none = self.none_read.get();
+        is_none.then(|| self.left_out_repos().join(", "))
     }
 }
 

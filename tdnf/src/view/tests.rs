@@ -295,6 +295,7 @@ fn remarks() {
         Note::Excluded(word(), "/etc/tdnf/tdnf.conf".into()),
         Note::NoDowngrade(word()),
         Note::NotFound(word()),
+        Note::NoneRead(word(), "a, b".to_owned()),
         Note::NotInstalled(word()),
         Note::FileNotInstalled(word()),
         Note::HeldBack(word(), String::new()),

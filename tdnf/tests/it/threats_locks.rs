@@ -262,6 +262,8 @@ fn row_99_concurrent_rpm() {
         said.contains("waiting for the rpm database, which is held by process"),
         "{said}"
     );
+    let waited = said.matches("waiting for the rpm database").count();
+    assert_eq!(waited, 1, "{said}");
     site.ok(&["erase", "-y", "slow"]);
     // The other way round.
     let ours = started(&site, &["install", "-y", "slow"]);

@@ -14,7 +14,7 @@ use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::html::looks_like_html;
 use crate::path::read_plain;
-use crate::redact::{redact, redact_url};
+use crate::redact::redact_url;
 use crate::transport::http::Ask;
 
 /// Base URLs, best first, and what a metalink says of the index.
@@ -69,15 +69,16 @@ impl List<'_> {
     }
 
     fn parse(&self, bytes: &[u8]) -> std::result::Result<Sources, Cause> {
-        let name = redact(self.url());
+        // Its URL is said with what is wrong.
+        let name = self.name();
         let malformed = |error: rpm_repo::Error| Cause::Malformed(error.to_string());
         let mut sources = match self {
             Self::Mirrors(_) => Sources {
-                bases: mirrorlist::parse(&name, bytes).map_err(malformed)?,
+                bases: mirrorlist::parse(name, bytes).map_err(malformed)?,
                 ..Sources::default()
             },
             Self::Metalink(_) => {
-                let link = metalink::parse(&name, bytes).map_err(malformed)?;
+                let link = metalink::parse(name, bytes).map_err(malformed)?;
                 if link.hashes.is_empty() {
                     return Err(Cause::NoChecksum);
                 }
@@ -94,7 +95,7 @@ impl List<'_> {
             .bases
             .retain(|base| parse_url(base).is_ok_and(|url| local || url.scheme() != "file"));
         if sources.bases.is_empty() {
-            let why = format!("{name}: no usable URL in the {}", self.name());
+            let why = format!("no usable URL in the {name}");
             return Err(Cause::Malformed(why));
         }
         Ok(sources)

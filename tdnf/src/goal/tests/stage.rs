@@ -225,4 +225,8 @@ impl OnDemand for Lists {
     fn switched_off(&self) -> Option<Packages> {
         None
     }
+
+    fn none_read(&self) -> Option<String> {
+        None
+    }
 }

@@ -231,7 +231,7 @@ fn a_web_page_instead_of_a_repository() {
     );
     let text = shown(&site, &site.run(&["makecache"]));
     assert!(
-        text.contains("http://SERVER/repodata/repomd.xml: HTTP status 404 (not found)\n"),
+        text.contains("Error: 404 when downloading http://SERVER/repodata/repomd.xml. "),
         "{text}"
     );
     assert!(

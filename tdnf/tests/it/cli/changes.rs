@@ -117,6 +117,14 @@ fn what_obsoletes_a_package_takes_its_place() {
 #[test]
 fn the_question_is_asked_and_answered() {
     let Some(site) = site() else { return };
+    let reason = "nobody answered (standard input is closed): give -y or --assumeno";
+    for words in [&[][..], &["-j"], &["--json-version=2"]] {
+        let ran = site.run(&[words, &["install", "gamma=1.0"]].concat());
+        assert_eq!(ran.code, 9, "{ran:?}");
+        assert!(ran.err.contains(reason), "{ran:?}");
+        let has_reason = ran.out.contains(reason);
+        assert_eq!(has_reason, words == ["--json-version=2"], "{ran:?}");
+    }
     site.run(&["install", "gamma=1.0"])
         .fails(9, "Error(1033) : Invalid input.");
     site.run(&["--assumeno", "install", "alpha"])

@@ -7,6 +7,7 @@ use std::process::Command;
 use testkit::fixtures::unprivileged;
 use testkit::program::{self, Run};
 use testkit::rpm::createrepo;
+use testkit::server::Server;
 
 use super::{Site, plain};
 
@@ -478,4 +479,110 @@ fn numbers_that_no_transaction_has_are_named() {
             .fails(86, line);
     }
     assert_eq!(site.rpm_names(), ["alpha-1.0"]);
+}
+
+/// A site whose only repository `gone` may be left out, and cannot be reached.
+fn out_of_reach() -> Site {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    site.run(&["-y", "install", "alpha"]).ok();
+    site.run(&["clean", "all"]).ok();
+    let text = "[gone]\nname=gone\nbaseurl=http://127.0.0.1:9/x\nenabled=1\nretries=0\nskip_if_unavailable=1\n";
+    site.write("repos.d/test.repo", text);
+    site
+}
+
+#[test]
+fn where_no_repository_can_be_read_nothing_is_said_of_what_they_offer() {
+    let site = out_of_reach();
+    let none = "none of the repositories could be read (gone)";
+    let folder = site.path("copy").display().to_string();
+    for words in [
+        &["-y", "install", "beta"][..],
+        &["-y", "--skip-broken", "install", "beta"],
+        &["list", "beta"],
+        &["-y", "upgrade"],
+        &["-y", "upgrade", "alpha"],
+        &["-y", "downgrade"],
+        &["-y", "distro-sync"],
+        &["check-update"],
+        &["reposync", "--download-path", &folder],
+    ] {
+        let ran = site.run(words);
+        says(&ran, &[none]);
+        for lie in ["package not found", "is offered", "repositories offer", "not all rep"] {
+            assert!(!ran.text().contains(lie), "{words:?}: {ran:#?}");
+        }
+        let json = site.run(&[&["--json-version=2"], words].concat());
+        let document: serde_json::Value = serde_json::from_str(&json.out).expect("one document");
+        let unread = &document["UnreadRepos"][0];
+        assert_eq!(unread["Repo"], "gone", "{words:?}: {json:?}");
+        assert_eq!(unread["Number"], 1208, "{words:?}: {json:?}");
+        let why = unread["Why"].as_str().expect("a line");
+        assert!(why.contains("cannot connect"), "{words:?}: {json:?}");
+    }
+    let ran = site.run(&["-y", "install", "beta"]);
+    says(&ran, &["beta: not installed, and ", none]);
+    assert_eq!(ran.code, 243, "{ran:?}");
+}
+
+#[test]
+fn what_another_server_gives_is_no_error() {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let server = Server::start(&site.path(""));
+    let (good, gone) = (server.url("/repo"), server.url("/gone"));
+    for (url, cause) in [
+        ("http://127.0.0.1:9/x", "cannot connect"),
+        (gone.as_str(), "404 when downloading"),
+    ] {
+        let text = format!("[test]\nbaseurl={url} {good}\nenabled=1\ngpgcheck=0\nretries=0\n");
+        site.write("repos.d/test.repo", text);
+        let ran = site.run(&["--refresh", "makecache"]).ok();
+        says(&ran, &["warning: ", cause, url]);
+        assert!(!ran.err.contains("Error"), "{ran:#?}");
+    }
+    // Published anew between its metadata and its package.
+    let text = format!("[test]\nbaseurl={good}\nenabled=1\ngpgcheck=0\nretries=0\n");
+    site.write("repos.d/test.repo", text);
+    site.run(&["--refresh", "makecache"]).ok();
+    fs::remove_file(site.path("repo/alpha-1.0-1.noarch.rpm")).expect("ours");
+    site.add(&plain("alpha", "2.0"));
+    createrepo::<&str>(&site.path("repo"), &[]);
+    let ran = site.run(&["-y", "install", "alpha"]).ok();
+    says(&ran, &["warning: 404 when downloading", "alpha-1.0"]);
+    says(&ran, &["repository test has been published anew"]);
+    assert!(!ran.err.contains("Error"), "{ran:#?}");
+}
+
+#[test]
+fn one_cause_is_one_line() {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let server = Server::start(&site.path(""));
+    let (good, gone) = (server.url("/repo"), server.url("/gone"));
+    let makecache = |keys: &str| {
+        let text = format!("[test]\n{keys}\nenabled=1\ngpgcheck=0\nretries=0\n");
+        site.write("repos.d/test.repo", text);
+        site.run(&["--refresh", "makecache"])
+    };
+    let once = |ran: &Run, number: u32, words: &str| {
+        says(ran, &[&format!("Error({number}) : ")]);
+        assert_eq!(ran.err.matches(words).count(), 1, "{words}: {ran:#?}");
+    };
+    let ran = makecache(&format!("baseurl={gone}"));
+    once(&ran, 1622, "/gone/repodata/repomd.xml");
+    let ran = makecache("baseurl=http://127.0.0.1:9/x");
+    once(&ran, 1208, "cannot connect");
+    site.write("empty", "");
+    let ran = makecache(&format!("metalink={}", server.url("/empty")));
+    once(&ran, 1006, "Error: test: metalink: ");
+    once(&ran, 1006, "Plugin error: metalink plugin error: ");
+    assert_eq!(ran.err.matches("/empty").count(), 1, "{ran:#?}");
+    let parts = fs::read_dir(site.path("repo/repodata")).expect("ours");
+    let primary = parts.map(|part| part.expect("ours").path());
+    let mut primary = primary.filter(|part| part.to_string_lossy().contains("primary.xml"));
+    let primary = primary.next().expect("createrepo_c wrote it");
+    let file = fs::File::options().write(true).open(primary);
+    file.and_then(|file| file.set_len(100)).expect("ours");
+    let ran = makecache(&format!("baseurl={good}"));
+    once(&ran, 1527, "primary.xml");
+    says(&ran, &["Error(1527) : File size does not match."]);
 }
