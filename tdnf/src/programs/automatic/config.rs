@@ -3,14 +3,18 @@
 
 use std::path::{Path, PathBuf};
 
+use rpm_repo::Place;
 use rpm_repo::config::{EffectiveKey, parse_bool};
 use rpm_repo::ini;
 
 use super::{End, Stop};
 use crate::near::meant;
 
-/// Longest `random_sleep` and `network_online_timeout`, in seconds.
+/// Longest `random_sleep`, `network_online_timeout` and `lock_timeout`, in seconds.
 const MAX_SECONDS: u64 = 24 * 60 * 60;
+
+/// How many seconds another program may keep a lock: a timer must end, and the next one tries again.
+const LOCK_TIMEOUT: u64 = 600;
 
 /// The sections that the keys stand in.
 const SECTIONS: [&str; 3] = ["commands", "emitter", "base"];
@@ -27,6 +31,11 @@ pub(crate) const KEYS: &[EffectiveKey] = &[
         "network_online_timeout",
         "0",
         "Seconds to wait for the network.",
+    ),
+    EffectiveKey::new(
+        "lock_timeout",
+        "600",
+        "Seconds to wait for another program that holds a lock; of tdnf.conf it does not count here.",
     ),
     EffectiveKey::new("show_updates", "yes", "Report what could be updated."),
     EffectiveKey::new("apply_updates", "no", "Install it."),
@@ -53,11 +62,14 @@ pub(super) struct Config {
     pub(super) random_sleep: u64,
     /// Seconds that the repositories may take to be reachable.
     pub(super) network_online_timeout: u64,
+    /// Seconds that another program may keep a lock.
+    pub(super) lock_timeout: u64,
     pub(super) show_updates: bool,
     pub(super) apply_updates: bool,
     pub(super) system_name: String,
     pub(super) emit_to_stdio: bool,
-    pub(super) emit_to_file: Option<PathBuf>,
+    /// The report file, and where it is named.
+    pub(super) emit_to_file: Option<(PathBuf, Place)>,
     /// `-c` for tdnf.
     pub(super) tdnf_conf: Option<PathBuf>,
 }
@@ -68,6 +80,7 @@ impl Default for Config {
             upgrade_type: UpgradeType::All,
             random_sleep: 0,
             network_online_timeout: 0,
+            lock_timeout: LOCK_TIMEOUT,
             show_updates: true,
             apply_updates: false,
             system_name: rustix::system::uname()
@@ -99,7 +112,7 @@ impl Config {
         for section in &document.sections {
             for entry in &section.entries {
                 let (key, value) = (entry.key.as_str(), entry.value.as_str());
-                let set = config.set(&section.name, key, value);
+                let set = config.set(&section.name, key, value, &entry.place);
                 set.map_err(|why| {
                     let (place, section) = (&entry.place, &section.name);
                     invalid(format!(
@@ -111,7 +124,13 @@ impl Config {
         Ok(config)
     }
 
-    fn set(&mut self, section: &str, key: &str, value: &str) -> Result<(), String> {
+    fn set(
+        &mut self,
+        section: &str,
+        key: &str,
+        value: &str,
+        place: &Place,
+    ) -> Result<(), String> {
         let path =
             || Some(PathBuf::from(value)).filter(|path| !value.is_empty() && path.is_absolute());
         match (section, key) {
@@ -124,6 +143,7 @@ impl Config {
             }
             ("commands", "random_sleep") => self.random_sleep = seconds(value)?,
             ("commands", "network_online_timeout") => self.network_online_timeout = seconds(value)?,
+            ("commands", "lock_timeout") => self.lock_timeout = seconds(value)?,
             ("commands", "show_updates") => self.show_updates = boolean(value)?,
             ("commands", "apply_updates") => self.apply_updates = boolean(value)?,
             ("emitter", "system_name") if value.is_empty() => {}
@@ -131,7 +151,8 @@ impl Config {
             ("emitter", "emit_to_stdio") => self.emit_to_stdio = boolean(value)?,
             ("emitter", "emit_to_file") if value.is_empty() => {}
             ("emitter", "emit_to_file") => {
-                self.emit_to_file = Some(path().ok_or("an absolute path expected")?);
+                let path = path().ok_or("an absolute path expected")?;
+                self.emit_to_file = Some((path, place.clone()));
             }
             ("base", "tdnf_conf") => {
                 self.tdnf_conf = Some(path().ok_or("an absolute path expected")?);

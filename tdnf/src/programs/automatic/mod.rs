@@ -4,6 +4,7 @@
 //! checks and transaction as one that is typed.
 
 pub(super) mod config;
+mod step;
 
 use std::cell::RefCell;
 use std::fs::OpenOptions;
@@ -22,6 +23,7 @@ use serde_json::Value;
 use crate::error::{At, Outcome};
 use crate::settings::Environment;
 use config::{Config, UpgradeType};
+use step::Step;
 
 use super::{Refusal, options, path};
 
@@ -149,6 +151,7 @@ fn work(printer: &Printer, words: &[String]) -> Result<(), Stop> {
         options,
         said: SaidOnce::default(),
         warnings: RefCell::default(),
+        unreported: RefCell::default(),
     }
     .go()
 }
@@ -173,107 +176,127 @@ struct Run<'a> {
     said: SaidOnce,
     /// What tdnf warned of, for the report.
     warnings: RefCell<Vec<String>>,
+    /// Why the report file does not have all that it should.
+    unreported: RefCell<Option<String>>,
 }
 
 impl Run<'_> {
-    /// What stops the run stands in the report file, too.
+    /// What stops the run stands in the report file, too. A report that cannot be written stops nothing: updates
+    /// that come are worth more than the word of it.
     fn go(&self) -> Result<(), Stop> {
-        self.steps().map_err(|Stop(end, why)| {
+        let outcome = self.steps();
+        if let Err(Stop(_, why)) = &outcome {
             let name = &self.config.system_name;
-            let told = match end {
-                End::Report => Ok(()),
-                _ => self.report(&format!("\nUpdates failed on - {name}:\n{why}\n")),
-            };
-            told.err().unwrap_or(Stop(end, why))
-        })
+            self.report(&format!("\nUpdates failed on - {name}:\n{why}\n"));
+        }
+        match (outcome, self.unreported.take()) {
+            (Ok(done), Some(fault)) => Err(Stop(
+                End::Report,
+                format!("{fault}; {done}, and the report lacks it"),
+            )),
+            (Err(Stop(end, why)), Some(fault)) => Err(Stop(end, format!("{fault}\n{why}"))),
+            (outcome, None) => outcome.map(|_| ()),
+        }
     }
 
-    fn steps(&self) -> Result<(), Stop> {
+    /// Goes through all steps, and says what was done.
+    fn steps(&self) -> Result<&'static str, Stop> {
         if let Some(conf) = self.config.tdnf_conf.as_ref().filter(|conf| !conf.exists()) {
             let why = format!("tdnf conf '{}' does not exist...", conf.display());
             return Err(Stop(End::NoConfig, why));
         }
+        let notify = self.options.notify;
+        if notify && self.options.install {
+            self.warn("warning: --notify wins over --install: nothing is installed");
+        }
         let repos = self.tdnf(&["-q", "repolist", "enabled"])?;
+        let enabled = repos.data.as_array().map_or(0, Vec::len);
         match repos.code {
-            0 if !repos.out.trim().is_empty() => {}
+            0 if enabled > 0 => {}
             0 => {
                 let why = "no repository is enabled\nSystem is off-line...";
                 return Err(Stop(End::OffLine, why.into()));
             }
-            NO_SUCH_FILE => return Err(Stop(End::NoConfig, repos.err)),
-            _ => return Err(failed("Failed to refresh repo cache..", &repos)),
+            NO_SUCH_FILE => return Err(Stop(End::NoConfig, repos.lines())),
+            _ => return Err(failed("Failed to refresh repo cache..", &repos.lines())),
         }
-        self.refresh()?;
+        let unread = self.refresh(enabled)?;
         self.printer.crit("RefreshCache success...");
         let updates = self.updates()?;
         let name = &self.config.system_name;
         if updates.is_empty() {
-            return self.emit(&format!(
-                "\nNo updates available on {name}. System upto date...\n"
-            ));
+            self.emit(&match unread.is_empty() {
+                true => format!("\nNo updates available on {name}. System upto date...\n"),
+                false => format!(
+                    "\nNo updates available on {name} in the repositories that could be read (not: {})\n",
+                    unread.join(", ")
+                ),
+            });
+            return Ok("no updates are available");
         }
         let list = updates.join("\n");
-        if self.options.notify || self.config.show_updates {
+        if notify || self.config.show_updates {
             self.emit(&format!(
                 "\nThe following updates are available on - {name}:\n{list}\n\n"
-            ))?;
+            ));
         }
-        if !self.options.notify && (self.options.install || self.config.apply_updates) {
-            let ran = self.tdnf(&self.upgrade("-y"))?;
-            if ran.code != 0 {
-                return Err(failed("installing updates failed", &ran));
-            }
-            self.emit(&format!(
-                "\nThe following updates are applied on - {name}:\n{list}\n\n\
-                 --- Updates completed at {} ---\n",
-                date()
-            ))?;
+        if notify || !(self.options.install || self.config.apply_updates) {
+            return Ok("nothing was to be installed");
         }
-        Ok(())
+        let ran = self.tdnf(&self.upgrade("-y"))?;
+        if ran.code != 0 {
+            return Err(failed("installing updates failed", &ran.lines()));
+        }
+        self.emit(&format!(
+            "\nThe following updates are applied on - {name}:\n{list}\n\n\
+             --- Updates completed at {} ---\n",
+            date()
+        ));
+        Ok("the updates were installed all the same")
     }
 
-    /// Brings metadata up to date; where the network may come later, asks again for a while.
-    fn refresh(&self) -> Result<(), Stop> {
+    /// Brings metadata up to date; where the network may come later, asks again for a while. Of `enabled`
+    /// repositories one at least must be read; names those that were not.
+    fn refresh(&self, enabled: usize) -> Result<Vec<String>, Stop> {
         let started = Instant::now();
         let limit = Duration::from_secs(self.config.network_online_timeout);
         loop {
             let ran = self.tdnf(&["-q", "--refresh", "makecache"])?;
-            if ran.code == 0 {
-                return Ok(());
+            let unread = ran.unread.iter().map(|unread| unread.repo.clone());
+            let unread: Vec<String> = unread.collect();
+            let is_any_read = unread.len() < enabled;
+            if ran.code == 0 && is_any_read {
+                return Ok(unread);
             }
-            let waited = started.elapsed();
-            if waited + PAUSE <= limit {
+            if started.elapsed() + PAUSE <= limit {
                 sleep(PAUSE);
                 continue;
             }
             let what = "Failed to refresh repo cache..";
-            return Err(match limit.is_zero() {
-                true => failed(what, &ran),
-                false => Stop(
-                    End::OffLine,
-                    format!("{what}\n{}System is off-line...", ran.err),
-                ),
+            let why = match ran.code {
+                0 => format!("none of the repositories could be read ({})\n", unread.join(", ")),
+                _ => ran.lines(),
+            };
+            let mut causes = ran.unread.iter();
+            let is_off_line = !is_any_read && causes.all(|unread| unread.is_unreachable());
+            return Err(match is_off_line && !limit.is_zero() {
+                false => failed(what, &why),
+                true => Stop(End::OffLine, format!("{what}\n{why}System is off-line...")),
             });
         }
     }
 
     /// What an upgrade would bring, each as `name-version-release`.
     fn updates(&self) -> Result<Vec<String>, Stop> {
-        let mut words = self.upgrade("--assumeno");
-        words.insert(0, "-j");
-        let ran = self.tdnf(&words)?;
+        let ran = self.tdnf(&self.upgrade("--assumeno"))?;
         if ran.code != 0 {
-            return Err(failed("the updates cannot be installed as they are", &ran));
+            let what = "the updates cannot be installed as they are";
+            return Err(failed(what, &ran.lines()));
         }
-        if ran.out.trim().is_empty() {
-            return Ok(Vec::new());
-        }
-        let plan: Value = serde_json::from_str(&ran.out)
-            .map_err(|_| failed("the list of updates cannot be read", &ran))?;
         let groups = ["Install", "Upgrade", "Downgrade"];
         let rows = groups
             .iter()
-            .filter_map(|group| plan.get(group)?.as_array());
+            .filter_map(|group| ran.data.get(group)?.as_array());
         let name = |row: &Value| {
             let part = |key: &str| {
                 row.get(key)
@@ -293,8 +316,24 @@ impl Run<'_> {
         }
     }
 
-    fn tdnf(&self, words: &[&str]) -> Result<Ran, Stop> {
-        let mut all: Vec<String> = Vec::new();
+    /// A step of tdnf. Where another process keeps a lock, that is said before it is waited for.
+    fn tdnf(&self, words: &[&str]) -> Result<Step, Stop> {
+        let step = self.step(words, 0)?;
+        let seconds = self.config.lock_timeout;
+        let Some(holder) = step.lock_holder().filter(|_| seconds > 0) else {
+            return Ok(step);
+        };
+        self.warn(&format!(
+            "warning: {holder}: waiting for it, {seconds} seconds at most (lock_timeout of automatic.conf)"
+        ));
+        self.step(words, seconds)
+    }
+
+    fn step(&self, words: &[&str], lock_timeout: u64) -> Result<Step, Stop> {
+        let mut all = vec![
+            "--json-version=2".to_owned(),
+            format!("--lock-timeout={lock_timeout}"),
+        ];
         if let Some(conf) = &self.config.tdnf_conf {
             all.extend(["-c".to_owned(), conf.display().to_string()]);
         }
@@ -304,44 +343,50 @@ impl Run<'_> {
         all.extend(words.iter().map(|word| (*word).to_owned()));
         let ran =
             child(&self.program, &all).map_err(|failure| Stop(End::Failed, failure.to_string()))?;
-        let warnings = ran.err.lines().filter(|line| {
-            let (line, mark) = (line.to_ascii_lowercase(), "warning:");
-            ran.code == 0 && line.starts_with(mark)
-        });
-        for line in warnings.filter(|line| self.said.is_first(line)) {
+        let step = Step::of(ran);
+        step.warnings().for_each(|line| self.warn(line));
+        Ok(step)
+    }
+
+    /// Says a warning once, here and in the report.
+    fn warn(&self, line: &str) {
+        if self.said.is_first(line) {
             self.printer.err(line);
             self.warnings.borrow_mut().push(line.to_owned());
         }
-        Ok(ran)
     }
 
     /// Tells the administrator: on standard output, and behind what the report file has.
-    fn emit(&self, text: &str) -> Result<(), Stop> {
+    fn emit(&self, text: &str) {
         if self.config.emit_to_stdio {
             self.printer.crit(text);
         }
-        let warnings: Vec<String> = self.warnings.take();
-        let end = if warnings.is_empty() { "" } else { "\n" };
-        self.report(&format!("{text}{}{end}", warnings.join("\n")))
+        self.report(text);
     }
 
-    fn report(&self, text: &str) -> Result<(), Stop> {
-        let Some(path) = &self.config.emit_to_file else {
-            return Ok(());
+    /// Adds text and what was warned of since the last one to the report file.
+    fn report(&self, text: &str) {
+        let Some((path, place)) = &self.config.emit_to_file else {
+            return;
         };
-        OpenOptions::new()
+        let warnings: Vec<String> = self.warnings.take();
+        let end = if warnings.is_empty() { "" } else { "\n" };
+        let text = format!("{}{text}{}{end}", date(), warnings.join("\n"));
+        let written = OpenOptions::new()
             .append(true)
             .create(true)
             .open(path)
-            .and_then(|mut file| writeln!(file, "{}{text}", date()))
-            .map_err(|error| Stop(End::Report, format!("{}: {error}", path.display())))
+            .and_then(|mut file| writeln!(file, "{text}"));
+        if let Err(error) = written {
+            let fault = format!("{place}: emit_to_file = {}: {error}", path.display());
+            self.unreported.borrow_mut().get_or_insert(fault);
+        }
     }
 }
 
-/// A step of tdnf that failed, with everything that it said.
-fn failed(what: &str, ran: &Ran) -> Stop {
-    let said = format!("{}{}", ran.out, ran.err);
-    let why = format!("{what}\n{said}Failed to Show/Apply updates...");
+/// A step of tdnf that failed, with the lines that say why.
+fn failed(what: &str, lines: &str) -> Stop {
+    let why = format!("{what}\n{lines}Failed to Show/Apply updates...");
     Stop(End::Failed, why)
 }
 

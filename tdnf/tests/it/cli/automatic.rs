@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use rustix::fs::{FlockOperation, fcntl_lock};
 use testkit::fixtures::unprivileged;
 use testkit::program::{self, Run};
 use testkit::rpm::createrepo;
@@ -55,7 +56,8 @@ fn tdnf_automatic_says_what_the_script_said() {
     }
     // Looking comes before installing.
     let both = automatic(&site, box_, &["-i", "--notify"]);
-    ends(&both, 0, &[available]);
+    let wins = "warning: --notify wins over --install: nothing is installed";
+    ends(&both, 0, &[available, wins]);
     assert_eq!(site.rpm_names(), ["alpha-1.0"]);
     let silent = automatic(&site, &format!("[commands]\nshow_updates=no\n{box_}"), &[]);
     ends(&silent, 0, &["RefreshCache success..."]);
@@ -76,10 +78,11 @@ fn tdnf_automatic_says_what_the_script_said() {
         &["No updates available on box. System upto date..."],
     );
     let unwritable = format!("{box_}emit_to_file=/nonexistent/report\n");
+    let fault = "automatic.conf:3: emit_to_file = /nonexistent/report: No such file or directory";
     ends(
         &automatic(&site, &unwritable, &[]),
         77,
-        &["/nonexistent/report: "],
+        &[fault, "nothing was to be installed"],
     );
     let installed = automatic(&site, box_, &["-i"]);
     ends(
@@ -216,7 +219,12 @@ fn tdnf_automatic_names_the_cause_of_each_fault() {
     );
     gone("skip_if_unavailable=1");
     let ran = automatic(&site, &emitter, &[]);
-    ends(&ran, 0, &["none of the repositories could be read (gone)"]);
+    let none = "none of the repositories could be read (gone)";
+    ends(&ran, 121, &["cannot connect", none]);
+    assert!(!ran.text().contains("upto date"), "nobody knows: {ran:#?}");
+    let told = fs::read_to_string(&report).expect("the report");
+    assert!(told.contains(none), "{told}");
+    ends(&automatic(&site, &patient, &[]), 64, &[none, "System is off-line..."]);
     gone("enabled=0");
     ends(
         &automatic(&site, &emitter, &[]),
@@ -233,4 +241,92 @@ fn tdnf_automatic_names_the_cause_of_each_fault() {
         13,
         &["tdnf-automatic - this script must be run as root..."],
     );
+}
+
+#[test]
+fn tdnf_automatic_installs_what_it_cannot_report() {
+    if unprivileged() {
+        return;
+    }
+    let site = with_an_update();
+    let full = "[emitter]\nemit_to_file=/dev/full\n";
+    let ran = automatic(&site, full, &["-i"]);
+    ends(
+        &ran,
+        77,
+        &[
+            "automatic.conf:2: emit_to_file = /dev/full: No space left on device",
+            "the updates were installed all the same",
+        ],
+    );
+    assert_eq!(site.rpm_names(), ["alpha-2.0"]);
+}
+
+#[test]
+fn tdnf_automatic_is_off_line_only_where_no_server_is_reached() {
+    if unprivileged() {
+        return;
+    }
+    let site = with_an_update();
+    let patient = "[commands]\nnetwork_online_timeout=1\n[emitter]\nsystem_name=box\n";
+    let other = |url: &str, keys: &str| {
+        let text = format!("[other]\nbaseurl={url}\nenabled=1\nretries=1\n{keys}\n");
+        site.write("repos.d/other.repo", text);
+    };
+    let nowhere = "http://127.0.0.1:9/x";
+    for (url, cause) in [
+        ("file:///nonexistent/repo", "no such file"),
+        (nowhere, "cannot connect"),
+    ] {
+        other(url, "");
+        let ran = automatic(&site, patient, &[]);
+        ends(&ran, 121, &["Failed to refresh repo cache..", cause, "Error(12"]);
+        assert!(!ran.text().contains("off-line"), "{ran:#?}");
+        assert!(!ran.text().contains('{'), "no JSON: {ran:#?}");
+    }
+    // What could not be read may have updates.
+    site.run(&["-y", "--disablerepo=other", "upgrade"]).ok();
+    other(nowhere, "skip_if_unavailable=1");
+    let ran = automatic(&site, patient, &[]);
+    let known = "No updates available on box in the repositories that could be read (not: other)";
+    ends(&ran, 0, &[known]);
+    assert!(!ran.text().contains("upto date"), "{ran:#?}");
+}
+
+#[test]
+fn tdnf_automatic_prints_the_lines_of_tdnf() {
+    if unprivileged() {
+        return;
+    }
+    let site = with_an_update();
+    let database = site.root.join("var/lib/rpm/rpmdb.sqlite");
+    let mut bytes = fs::read(&database).expect("ours");
+    bytes[..4096].fill(0xa5);
+    fs::write(&database, bytes).expect("ours");
+    let ran = automatic(&site, "", &["-i"]);
+    let lines = [
+        "the updates cannot be installed as they are",
+        "the rpm database is damaged",
+        "\nError(1526) : The rpm database cannot be opened\n",
+    ];
+    ends(&ran, 121, &lines);
+    assert!(!ran.text().contains('{'), "no JSON: {ran:#?}");
+}
+
+#[test]
+fn tdnf_automatic_says_who_holds_the_lock_and_ends() {
+    if unprivileged() {
+        return;
+    }
+    let site = with_an_update();
+    let lock = site.root.join("var/lib/tdnf/.tdnf-instance-lockfile");
+    let file = fs::File::options().read(true).write(true).open(lock);
+    let file = file.expect("an earlier run made it");
+    fcntl_lock(&file, FlockOperation::LockExclusive).expect("free");
+    let conf = "[commands]\nlock_timeout=1\n";
+    let ran = automatic(&site, conf, &["-i"]);
+    let holder = format!("is held by process {} ", std::process::id());
+    ends(&ran, 121, &[&holder, "waiting for it, 1 seconds at most", "Error(1611)"]);
+    drop(file);
+    ends(&automatic(&site, conf, &["-i"]), 0, &["updates are applied"]);
 }

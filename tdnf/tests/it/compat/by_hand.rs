@@ -55,6 +55,7 @@ const OWN: &str = "own";
 const REPORTS: &str = "tdnf_automatic_reports_and_installs";
 const REFUSES: &str = "tdnf_automatic_refuses_what_it_does_not_know";
 const LINES: &str = "tdnf_automatic_says_what_the_script_said";
+const HOLDER: &str = "tdnf_automatic_says_who_holds_the_lock_and_ends";
 const CAUSES: &str = "tdnf_automatic_names_the_cause_of_each_fault";
 const WEEK: &str = "a_week_of_a_host";
 const EXIT_CODES: &str = "exit_codes_are_those_of_the_document";
@@ -87,6 +88,7 @@ const AUTOMATIC: &[Proof] = &[
         CAUSES,
         "network_online_timeout=1",
     ),
+    says("lock_timeout", OWN, HOLDER, "lock_timeout=1"),
     says("random_sleep", C, LINES, "random_sleep=1"),
     says("show_updates", C, LINES, "show_updates=no"),
     says("system_name", C, REPORTS, "system_name=box"),
