@@ -41,7 +41,9 @@ impl<'a> NetworkView<'a> {
     /// A repository (by its id) is refreshed, or cannot be had.
     pub fn settle(&self, what: &str, is_had: bool) {
         let lines = self.failed().remove(what).unwrap_or_default();
-        let told = lines.iter().filter(|line| is_had && self.said.is_first(line));
+        let told = lines
+            .iter()
+            .filter(|line| is_had && self.said.is_first(line));
         told.for_each(|line| self.printer.err(line));
     }
 

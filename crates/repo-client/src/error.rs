@@ -392,9 +392,7 @@ impl Error {
 
     /// Whether a file or folder of ours is at fault, and no server: it has no room, or may not be written.
     pub fn is_of_our_disk(&self) -> bool {
-        use io::ErrorKind::{
-            PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
-        };
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         match self {
             Self::NoSpace { .. } => true,
             Self::Io { source, .. } => matches!(

@@ -113,14 +113,8 @@ impl Session<'_> {
                 Err(failure) => self.left_out(&config, failure)?,
             }
         }
-        let unread = self.left_out_repos();
-        self.none_read
-            .set(sources.is_empty() && !unread.is_empty());
-        if self.none_read.get() && freshness != Freshness::Forced {
-            let unread = unread.join(", ");
-            self.warn_once(&format!(
-                "warning: none of the repositories could be read ({unread}): nothing is known of what they have"
-            ));
+        if sources.is_empty() && freshness != Freshness::Forced {
+            self.tell_none_read();
         }
         self.tell_doubts(&sources);
         for source in sources.iter().filter(|source| !source.set.from_cache) {

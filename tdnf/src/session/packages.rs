@@ -129,7 +129,11 @@ impl Session<'_> {
             };
             // What a repository publishes cannot be read: it is as good as absent.
             let source = sources.remove(at);
+            let is_on = source.config.enabled;
             self.left_out(&source.config, rejected(&source, error))?;
+            if is_on && sources.is_empty() {
+                self.tell_none_read();
+            }
         };
         if let Some(db) = db {
             self.tell_damaged(db, &catalog.damaged);

@@ -84,6 +84,17 @@ impl Session<'_> {
         self.printer.show(&UnreadRepos(&all));
     }
 
+    /// Of the repositories that are on nothing is left: where they could not be read, that is said, once.
+    pub(super) fn tell_none_read(&self) {
+        let unread = self.left_out_repos().join(", ");
+        self.none_read.set(!unread.is_empty());
+        if !unread.is_empty() {
+            self.warn_once(&format!(
+                "warning: none of the repositories could be read ({unread}): nothing is known of what they have"
+            ));
+        }
+    }
+
     /// The repositories that this run does without because they could not be read.
     pub fn left_out_repos(&self) -> Vec<String> {
         self.left_out.borrow().iter().cloned().collect()

@@ -124,13 +124,7 @@ impl Config {
         Ok(config)
     }
 
-    fn set(
-        &mut self,
-        section: &str,
-        key: &str,
-        value: &str,
-        place: &Place,
-    ) -> Result<(), String> {
+    fn set(&mut self, section: &str, key: &str, value: &str, place: &Place) -> Result<(), String> {
         let path =
             || Some(PathBuf::from(value)).filter(|path| !value.is_empty() && path.is_absolute());
         match (section, key) {

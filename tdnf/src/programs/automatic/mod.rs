@@ -220,9 +220,15 @@ impl Run<'_> {
             NO_SUCH_FILE => return Err(Stop(End::NoConfig, repos.lines())),
             _ => return Err(failed("Failed to refresh repo cache..", &repos.lines())),
         }
-        let unread = self.refresh(enabled)?;
+        self.refresh(enabled)?;
         self.printer.crit("RefreshCache success...");
-        let updates = self.updates()?;
+        let (updates, unread) = self.updates()?;
+        if unread.len() >= enabled {
+            return Err(failed(
+                "Failed to refresh repo cache..",
+                &none_read(&unread),
+            ));
+        }
         let name = &self.config.system_name;
         if updates.is_empty() {
             self.emit(&match unread.is_empty() {
@@ -256,17 +262,15 @@ impl Run<'_> {
     }
 
     /// Brings metadata up to date; where the network may come later, asks again for a while. Of `enabled`
-    /// repositories one at least must be read; names those that were not.
-    fn refresh(&self, enabled: usize) -> Result<Vec<String>, Stop> {
+    /// repositories one at least must be read.
+    fn refresh(&self, enabled: usize) -> Result<(), Stop> {
         let started = Instant::now();
         let limit = Duration::from_secs(self.config.network_online_timeout);
         loop {
             let ran = self.tdnf(&["-q", "--refresh", "makecache"])?;
-            let unread = ran.unread.iter().map(|unread| unread.repo.clone());
-            let unread: Vec<String> = unread.collect();
-            let is_any_read = unread.len() < enabled;
+            let is_any_read = ran.unread.len() < enabled;
             if ran.code == 0 && is_any_read {
-                return Ok(unread);
+                return Ok(());
             }
             if started.elapsed() + PAUSE <= limit {
                 sleep(PAUSE);
@@ -274,7 +278,7 @@ impl Run<'_> {
             }
             let what = "Failed to refresh repo cache..";
             let why = match ran.code {
-                0 => format!("none of the repositories could be read ({})\n", unread.join(", ")),
+                0 => none_read(&ran.unread_names()),
                 _ => ran.lines(),
             };
             let mut causes = ran.unread.iter();
@@ -286,8 +290,8 @@ impl Run<'_> {
         }
     }
 
-    /// What an upgrade would bring, each as `name-version-release`.
-    fn updates(&self) -> Result<Vec<String>, Stop> {
+    /// What an upgrade would bring, each as `name-version-release`, and the repositories that were not looked at.
+    fn updates(&self) -> Result<(Vec<String>, Vec<String>), Stop> {
         let ran = self.tdnf(&self.upgrade("--assumeno"))?;
         if ran.code != 0 {
             let what = "the updates cannot be installed as they are";
@@ -306,7 +310,7 @@ impl Run<'_> {
             };
             format!("{}-{}", part("Name"), part("Evr"))
         };
-        Ok(rows.flatten().map(name).collect())
+        Ok((rows.flatten().map(name).collect(), ran.unread_names()))
     }
 
     fn upgrade(&self, consent: &'static str) -> Vec<&'static str> {
@@ -382,6 +386,12 @@ impl Run<'_> {
             self.unreported.borrow_mut().get_or_insert(fault);
         }
     }
+}
+
+/// Why nothing is known of updates.
+fn none_read(unread: &[String]) -> String {
+    let unread = unread.join(", ");
+    format!("none of the repositories could be read ({unread})\n")
 }
 
 /// A step of tdnf that failed, with the lines that say why.

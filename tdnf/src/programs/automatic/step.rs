@@ -27,7 +27,7 @@ pub(super) struct Step {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Unread {
-    pub(super) repo: String,
+    repo: String,
     number: u32,
 }
 
@@ -71,6 +71,12 @@ impl Step {
             error: document.error,
             said: ran.err,
         }
+    }
+
+    /// The repositories whose metadata could not be had.
+    pub(super) fn unread_names(&self) -> Vec<String> {
+        let names = self.unread.iter().map(|unread| unread.repo.clone());
+        names.collect()
     }
 
     /// Who holds the lock that the step did not get.

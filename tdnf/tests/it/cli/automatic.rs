@@ -224,7 +224,11 @@ fn tdnf_automatic_names_the_cause_of_each_fault() {
     assert!(!ran.text().contains("upto date"), "nobody knows: {ran:#?}");
     let told = fs::read_to_string(&report).expect("the report");
     assert!(told.contains(none), "{told}");
-    ends(&automatic(&site, &patient, &[]), 64, &[none, "System is off-line..."]);
+    ends(
+        &automatic(&site, &patient, &[]),
+        64,
+        &[none, "System is off-line..."],
+    );
     gone("enabled=0");
     ends(
         &automatic(&site, &emitter, &[]),
@@ -280,7 +284,11 @@ fn tdnf_automatic_is_off_line_only_where_no_server_is_reached() {
     ] {
         other(url, "");
         let ran = automatic(&site, patient, &[]);
-        ends(&ran, 121, &["Failed to refresh repo cache..", cause, "Error(12"]);
+        ends(
+            &ran,
+            121,
+            &["Failed to refresh repo cache..", cause, "Error(12"],
+        );
         assert!(!ran.text().contains("off-line"), "{ran:#?}");
         assert!(!ran.text().contains('{'), "no JSON: {ran:#?}");
     }
@@ -326,7 +334,15 @@ fn tdnf_automatic_says_who_holds_the_lock_and_ends() {
     let conf = "[commands]\nlock_timeout=1\n";
     let ran = automatic(&site, conf, &["-i"]);
     let holder = format!("is held by process {} ", std::process::id());
-    ends(&ran, 121, &[&holder, "waiting for it, 1 seconds at most", "Error(1611)"]);
+    ends(
+        &ran,
+        121,
+        &[&holder, "waiting for it, 1 seconds at most", "Error(1611)"],
+    );
     drop(file);
-    ends(&automatic(&site, conf, &["-i"]), 0, &["updates are applied"]);
+    ends(
+        &automatic(&site, conf, &["-i"]),
+        0,
+        &["updates are applied"],
+    );
 }

@@ -509,7 +509,12 @@ fn where_no_repository_can_be_read_nothing_is_said_of_what_they_offer() {
     ] {
         let ran = site.run(words);
         says(&ran, &[none]);
-        for lie in ["package not found", "is offered", "repositories offer", "not all rep"] {
+        for lie in [
+            "package not found",
+            "is offered",
+            "repositories offer",
+            "not all rep",
+        ] {
             assert!(!ran.text().contains(lie), "{words:?}: {ran:#?}");
         }
         let json = site.run(&[&["--json-version=2"], words].concat());
