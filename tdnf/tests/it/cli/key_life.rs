@@ -98,7 +98,7 @@ fn keys_are_imported_listed_and_removed() {
     ] {
         let ran = site.run(&[&["-y"], words].concat());
         assert!(
-            ran.code != 0 && ran.err.contains("tdnf keys list"),
+            ran.code != 0 && ran.err.contains(" keys list` shows what is there"),
             "{ran:?}"
         );
         assert_eq!(stored(&site).len(), 1, "{words:?}");
