@@ -185,7 +185,7 @@ impl Printer {
             return;
         }
         match serde_json::to_string(value) {
-            Ok(text) => self.write_out(&text, end_line),
+            Ok(text) => self.write_out(&json_shown(&text), end_line),
             Err(error) => self.err(&format!("Error: cannot write JSON: {error}")),
         }
     }
@@ -270,21 +270,40 @@ pub(crate) fn painted(line: &str) -> String {
     }
 }
 
-/// Text as it may reach a terminal: what would steer it (escapes, C1 controls, marks that turn the direction of text)
-/// is written out, however it came into metadata, packages and answers of servers. The system's `(os error N)`, which
-/// says nothing to people, is left out.
-fn shown(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| {
-        let plain = matches!(c, '\n' | '\t' | '\r');
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        c.is_control() && !plain || turns
-    };
+/// What would steer a terminal: escapes, C1 controls, a carriage return, which writes over what stands in the line, and
+/// marks that turn the direction of text or end a line.
+fn steers(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() && !matches!(c, '\n' | '\t') || turns
+}
+
+/// A document of JSON with what would steer a terminal as JSON escapes it.
+fn json_shown(document: &str) -> Cow<'_, str> {
+    if !document.contains(steers) {
+        return Cow::Borrowed(document);
+    }
+    let mut out = String::with_capacity(document.len());
+    for c in document.chars() {
+        match steers(c) {
+            // None of them is above U+FFFF.
+            true => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Text as it may reach a terminal: what would steer it is written out, however it came into metadata, packages and
+/// answers of servers. The system's `(os error N)`, which says nothing to people, is left out.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     if !text.contains(steers) && !text.contains(OS_ERROR) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
+        // The end of a line as other systems write it.
+        let is_line_end = rest.starts_with("\r\n");
         let after = rest.strip_prefix(OS_ERROR).and_then(|number| {
             let end = number.trim_start_matches(|c: char| c.is_ascii_digit());
             end.strip_prefix(')')
@@ -292,7 +311,7 @@ fn shown(text: &str) -> Cow<'_, str> {
         match after {
             Some(after) => rest = after,
             None => {
-                match steers(c) {
+                match steers(c) && !is_line_end {
                     true => out.extend(c.escape_default()),
                     false => out.push(c),
                 }

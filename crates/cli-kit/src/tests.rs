@@ -125,3 +125,41 @@ fn the_first_word_of_talk_has_a_colour() {
     assert_eq!(painted("Hints: none"), "Hints: none");
     assert_eq!(painted("hello: you"), "hello: you");
 }
+
+/// Row 57: what a stranger wrote into names, texts and answers, as people and scripts see it.
+#[test]
+fn row_57_nothing_steers_a_terminal() {
+    let evil = "a\x1b]0;x\x07\u{9b}2J\u{7f}\u{202e}\u{2066}\u{61c}\u{2028}\rb\tc\r\nd";
+    let printer = Printer::recording(OutputMode::default());
+    printer.crit(evil);
+    printer.info(evil);
+    printer.row(evil);
+    printer.help(evil);
+    printer.err(evil);
+    printer.err_part(evil);
+    printer.ask_from(evil, &mut &b""[..]);
+    let recorded = printer.recorded();
+    let shown = r"a\u{1b}]0;x\u{7}\u{9b}2J\u{7f}\u{202e}\u{2066}\u{61c}\u{2028}\rb";
+    assert_eq!(recorded.err.matches(shown).count(), 2, "{}", recorded.err);
+    assert_eq!(recorded.out.matches(shown).count(), 5, "{}", recorded.out);
+    for text in [recorded.out, recorded.err] {
+        let plain = text.replace("\r\n", "\n").replace('\t', " ");
+        assert!(
+            !plain.contains(|c: char| c != '\n' && c.is_control()),
+            "{text:?}"
+        );
+    }
+
+    let json = Printer::recording(OutputMode {
+        json: true,
+        ..OutputMode::default()
+    });
+    json.json(&[evil, "\u{fc}"]);
+    let out = json.recorded().out;
+    assert!(
+        !out.contains(char::is_control) && !out.contains('\u{202e}'),
+        "{out:?}"
+    );
+    let read: Vec<String> = serde_json::from_str(&out).unwrap();
+    assert_eq!(read, [evil, "\u{fc}"]);
+}

@@ -25,6 +25,23 @@ pub struct Run {
     pub time: Duration,
 }
 
+/// A word that would steer a terminal, in every way there is.
+pub const STEERING: &str =
+    "evil\x1b]0;x\x07\x1b[2J\u{9b}2J\u{7f}\u{8}\r\u{202e}\u{2066}\u{61c}\u{200f}\u{2028}end";
+
+/// What tells programs of language, terminal and log, each with [`STEERING`].
+pub const STEERING_VARIABLES: [&str; 9] = [
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_MESSAGES",
+    "TERM",
+    "COLUMNS",
+    "NO_COLOR",
+    "TZ",
+    "TDNF_LOG",
+];
+
 impl Run {
     /// Of a program that has ended.
     pub fn of(output: Output) -> Self {
@@ -64,6 +81,18 @@ impl Run {
     pub fn ends(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}", self.text());
         assert!(!self.err.contains("panicked"), "{}", self.err);
+        self
+    }
+
+    /// Asserts that nothing in both outputs steers a terminal: escapes, controls, marks that turn the direction of text.
+    #[track_caller]
+    pub fn steers_nothing(self) -> Self {
+        let text = self.text();
+        let steers = |c: char| {
+            c.is_control() && !matches!(c, '\n' | '\t')
+                || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        assert!(!text.contains(steers), "{text:?}");
         self
     }
 

@@ -41,3 +41,41 @@ fn the_log_tells_what_was_read() {
         "{said}"
     );
 }
+
+/// Whatever stands in arguments and locale: it is shown, and steers nothing.
+#[test]
+fn row_57_words_steer_no_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    let word = program::STEERING;
+    for line in [
+        "X",
+        "createrepo X",
+        "createrepo --X TREE",
+        "createrepo -o X/X TREE",
+        "createrepo -g X TREE",
+        "createrepo --compress-type X TREE",
+        "mergerepo -r X",
+        "modifyrepo X X",
+        "check X",
+        "query X",
+        "diff X X",
+        "prune X",
+        "sign X",
+        "sqliterepo X",
+    ] {
+        let words = line.split(' ').map(|one| match one {
+            "TREE" => text(&tree).to_owned(),
+            _ => one.replace('X', word),
+        });
+        let mut command = tool();
+        for name in program::STEERING_VARIABLES {
+            command.env(name, word);
+        }
+        let run = program::run(command.args(words)).steers_nothing();
+        assert!(
+            run.code > 0 && !run.err.contains("panicked"),
+            "{line}: {run:?}"
+        );
+    }
+}

@@ -11,7 +11,8 @@ pub fn push_clean(bytes: &[u8], out: &mut String) {
     }
 }
 
-fn is_xml(c: char) -> bool {
+/// Whether it is a character of XML (XML 1.0 2.2).
+pub(super) fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}')
 }
 
@@ -26,7 +27,7 @@ pub fn push_attribute(text: &str, out: &mut String) {
 }
 
 /// A carriage return would be read back as a line feed (XML 1.0 2.11), white space in attributes as
-/// spaces (3.3.3): both are written as numbers.
+/// spaces (3.3.3): both are written as numbers. What is no character of XML is left out.
 fn push(text: &str, in_attribute: bool, out: &mut String) {
     let mut done = 0;
     for (at, byte) in text.bytes().enumerate() {
@@ -38,12 +39,20 @@ fn push(text: &str, in_attribute: bool, out: &mut String) {
             b'"' if in_attribute => "&quot;",
             b'\n' if in_attribute => "&#10;",
             b'\t' if in_attribute => "&#9;",
+            // U+FFFE and U+FFFF, which no document has (XML 1.0 2.2).
+            0xef if matches!(
+                text.as_bytes().get(at + 1..at + 3),
+                Some([0xbf, 0xbe | 0xbf])
+            ) =>
+            {
+                ""
+            }
             b'\t' | b'\n' | b' '.. => continue,
             _ => "",
         };
         out.push_str(text.get(done..at).unwrap_or_default());
         out.push_str(replacement);
-        done = at + 1;
+        done = at + if byte == 0xef { 3 } else { 1 };
     }
     out.push_str(text.get(done..).unwrap_or_default());
 }

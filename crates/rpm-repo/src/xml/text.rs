@@ -1,5 +1,6 @@
 //! From raw text to values: references, white space, numbers.
 
+use super::escape::is_xml;
 use super::{Parsed, XmlFault};
 
 /// Appends text with its line ends made `\n` (XML 1.0 2.11).
@@ -38,7 +39,7 @@ pub(super) fn reference(name: &str) -> Parsed<char> {
     };
     // XML 1.0 2.2: no control characters but tab, line feed and carriage return.
     code.and_then(char::from_u32)
-        .filter(|&c| c >= ' ' || matches!(c, '\t' | '\n' | '\r'))
+        .filter(|&c| is_xml(c))
         .ok_or(XmlFault("a character reference that is no character"))
 }
 

@@ -596,3 +596,54 @@ fn html_and_cut_documents_are_refused() {
     assert!(names(utf16.as_bytes()).is_err());
     assert!(names(&b"<metadata><package><name>\xff</name></package></metadata>"[..]).is_err());
 }
+
+/// Row 57: whatever a document says, and however: what is written of it is well-formed, by expat's word.
+#[test]
+fn row_57_what_is_written_is_well_formed() {
+    let written = |text: &str| {
+        let document = format!(
+            "<metadata><package><name>a</name><arch>x</arch><version ver=\"1{text}\"/>\
+             <checksum type=\"sha256\">00</checksum><summary>{text}</summary><location href=\"a.rpm\"/></package></metadata>"
+        );
+        let mut out = String::new();
+        primary::begin(1, &mut out);
+        primary::read(
+            "p",
+            document.as_bytes(),
+            &XmlLimits::default(),
+            &mut |package| {
+                primary::write_package(package, &mut out);
+                ControlFlow::Continue(())
+            },
+        )
+        .ok()?;
+        Some(out + primary::END)
+    };
+    let mut taken = 0;
+    for number in (0..0x300)
+        .chain(0x2000..0x2100)
+        .chain(0xd7f0..0x1_0010)
+        .chain([0x10_ffff])
+    {
+        let raw = char::from_u32(number).filter(|c| !"<&\"".contains(*c));
+        for text in [Some(format!("&#x{number:x};")), raw.map(String::from)]
+            .into_iter()
+            .flatten()
+        {
+            let Some(document) = written(&text) else {
+                continue;
+            };
+            taken += 1;
+            let faults = |c: &char| {
+                *c < ' ' && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}')
+            };
+            assert_eq!(document.chars().find(faults), None, "{number:x}");
+        }
+    }
+    assert!(taken > 18_000, "{taken}");
+    let document = written("\u{fffe}\u{ffff}&#x7f;&#x9b;&#x202e;&#13;&#10;").unwrap();
+    let script =
+        "import sys, xml.parsers.expat as e; e.ParserCreate().Parse(sys.argv[1].encode(), True)";
+    let mut expat = std::process::Command::new("/usr/bin/python3");
+    testkit::program::ok(expat.args(["-c", script, &document]));
+}
