@@ -4,9 +4,11 @@
 set -euo pipefail
 cache=$1 corpus=$2
 mkdir -p "$corpus"/{header,payload,scriptlet,journal,deltas,rpmdb}
+mkdir -p "$corpus"/{primary,filelists,updateinfo,comps,modules,repofile,metalink,keys,bundle,history,catalog}
 corpus=$(realpath "$corpus")
+here=$(realpath "$(dirname "$0")")
 
-find "$cache" -name '*.rpm' -size -60k 2>/dev/null | sort | sed -n 1,60p | while read -r file; do
+{ find "$cache" -name '*.rpm' -size -60k 2>/dev/null || true; } | sort | sed -n 1,60p | while read -r file; do
   head -c 32768 "$file" > "$corpus/header/$(basename "$file")"
 done
 
@@ -63,4 +65,106 @@ start = b"BlbS" + struct.pack("<III", 1, 1, len(blob)) + blob
 tail = struct.pack("<II", zlib.adler32(start), len(blob)) + b"BlbE"
 body = start + b"\0" * (size * 16 - len(start) - len(tail)) + tail
 open(sys.argv[1], "wb").write(b"\1" + head + b"".join(slots) + body)
+END
+
+# Documents of a repository, each with everything that its reader looks at.
+entry='<rpm:entry name="a" flags="GE" epoch="0" ver="1" rel="2" pre="1"/>'
+deps=
+for list in provides requires conflicts obsoletes recommends suggests supplements enhances; do
+  deps+="<rpm:$list>$entry</rpm:$list>"
+done
+printf '%s' '<metadata xmlns:rpm="r" packages="1"><package type="rpm"><name>a&amp;b</name><arch>x</arch>' \
+  '<version epoch="0" ver="1" rel="2"/><checksum type="sha256" pkgid="YES">00ff</checksum><summary>&#252;</summary>' \
+  '<description>d</description><packager>p</packager><url>u</url><time file="1" build="2"/>' \
+  '<size package="1" installed="2" archive="3"/><location xml:base="http://h/" href="a%20.rpm"/><format>' \
+  '<rpm:license>l</rpm:license><rpm:vendor>v</rpm:vendor><rpm:group>g</rpm:group><rpm:buildhost>b</rpm:buildhost>' \
+  '<rpm:sourcerpm>s</rpm:sourcerpm><rpm:header-range start="1" end="2"/>' "$deps" \
+  '<file type="dir">/a</file><file>/b</file></format></package></metadata>' > "$corpus/primary/whole"
+key='pkgid="00" name="a" arch="b"><version epoch="0" ver="1" rel="1"/>'
+printf '%s' "<filelists packages=\"1\"><package $key<file type=\"ghost\">/a&#x41;</file></package></filelists>" > "$corpus/filelists/filelists"
+printf '%s' "<otherdata packages=\"1\"><package $key<changelog author=\"x\" date=\"1\">t<![CDATA[<x>]]></changelog></package></otherdata>" \
+  > "$corpus/filelists/other"
+printf '%s' '<updates><update type="security" status="final" from="f" version="1"><id>X</id><title>t</title><severity>Low</severity>' \
+  '<issued date="1"/><updated date="2"/><rights>r</rights><release>e</release><summary>s</summary><description>d</description>' \
+  '<solution>o</solution><reboot_suggested>True</reboot_suggested><references><reference type="cve" id="i" title="t" href="h"/>' \
+  '</references><pkglist><collection short="c"><name>c</name><package name="a" epoch="1" version="1" release="1" arch="x" src="s">' \
+  '<filename>f</filename><restart_suggested/></package></collection></pkglist></update></updates>' > "$corpus/updateinfo/whole"
+printf '%s' '<!DOCTYPE comps PUBLIC "a" "b"><comps><group><id>a</id><name>n</name><name xml:lang="de">m</name><default>true</default>' \
+  '<uservisible>false</uservisible><display_order>1</display_order><langonly>de</langonly><packagelist>' \
+  '<packagereq type="conditional" requires="q">p</packagereq></packagelist></group><environment><id>e</id><grouplist>' \
+  '<groupid>a</groupid></grouplist><optionlist><groupid default="true">a</groupid></optionlist></environment><category><id>c</id>' \
+  '</category><langpacks><match name="x" install="x-%s"/></langpacks></comps>' > "$corpus/comps/whole"
+cat > "$corpus/modules/whole" <<'END'
+---
+document: modulemd
+version: 2
+data:
+  name: a
+  stream: "1"
+  dependencies:
+    - requires: {b: [x, -y], platform: []}
+  artifacts:
+    rpms: [a-0:1-1.noarch]
+...
+---
+document: modulemd-defaults
+version: 1
+data: {module: a, modified: 20200101, stream: "1"}
+...
+END
+printf -- '---\ndocument: modulemd\ndata: &a {name: *a, b: [[[{}]]]}\n' > "$corpus/modules/alias"
+cat > "$corpus/repofile/whole" <<'END'
+# c
+[a]
+name = b$releasever ${basearch:-x} ${deep:+y}
+  continued
+baseurl=http://u:p@h/${x}/$basearch file:///a
+metalink=https://h/m
+gpgkey=file:///k https://h/k
+enabled=1
+priority=50
+metadata_expire=48h
+metadata_max_age=30d
+weak_signatures=sha1,expired
+sslverify=0
+timeout=30
+minrate=1k
+throttle=50%
+; d
+[a]
+END
+url='<url protocol="https" preference="1">https://h/repodata/repomd.xml</url>'
+hash='<hash type="md5">20b6d77930574ae541108e8e7987ad3f</hash>'
+printf '\x00%s' '<metalink><files><file name="repomd.xml"><size>1</size><verification>' > "$corpus/metalink/metalink"
+printf '%s' "$hash</verification><resources>$url</resources></file></files></metalink>" >> "$corpus/metalink/metalink"
+printf '\x01# c\nhttp://a/\n\nftp://b/${x}\n' > "$corpus/metalink/mirrorlist"
+printf '\x02%s' '<repomd><revision>1</revision><tags><distro cpeid="c">d</distro><content>c</content></tags><data type="primary">' \
+  > "$corpus/metalink/repomd"
+printf '%s' '<checksum type="md5">20b6d77930574ae541108e8e7987ad3f</checksum><open-checksum type="sha256">00</open-checksum>' \
+  '<location href="a/b"/><timestamp>1</timestamp><size>1</size><open-size>2</open-size></data></repomd>' >> "$corpus/metalink/repomd"
+
+{ printf '\x00'; cat "$here/key.asc"; } > "$corpus/keys/key"
+{ printf '\x00'; sed -n '/^$/,/^=/p' "$here/key.asc" | grep -v '^=' | base64 -d; } > "$corpus/keys/binary"
+{ printf '\x01'; cat "$here/signature.asc"; } > "$corpus/keys/signature"
+# Edits of what the target makes itself: none, and one.
+for target in keys history catalog; do
+  printf '\x02' > "$corpus/$target/unchanged"
+  printf '\x02\x00\x00\x40\x01' > "$corpus/$target/changed"
+done
+# A bundle of two files, and a long name.
+python3 - "$corpus/bundle" <<'END'
+import hashlib, json, struct, sys
+sum = hashlib.sha256(b"x").hexdigest()
+whole = dict(format=1, repo="base", stamp="20261121T120000Z", made=1, upstream="", revision=None, timestamp=0, selection="",
+             made_here=True, first_part=False, packages=0, bytes=1, deltas=[],
+             files=[dict(path="repodata/repomd.xml", size=1, digest="sha256:" + sum, package=None)])
+files = [dict(path="base/" + name, size=1, sha256=sum, part=1) for name in ("repodata/repomd.xml", "a" * 110)]
+head = dict(format=1, site="ship", number=1, previous=None, made=1, expires=None, tool="", parts=1, files=files,
+            repos=[dict(whole=whole, part=False, added=[], removed=[])])
+def member(kind, name, content):
+    return struct.pack(">BBH", kind, len(name), len(content)) + name + content
+start = b"\1" + member(0, b"bundle.json", json.dumps(head).encode()) + member(0, b"bundle.json.asc", b"s")
+long = member(1, b"L", files[1]["path"].encode()) + member(0, b"long", b"x")
+open(sys.argv[1] + "/whole", "wb").write(start + member(0, b"base/repodata/repomd.xml", b"x") + long)
+open(sys.argv[1] + "/link", "wb").write(start + member(3, b"base/link", b""))
 END

@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use rpm_pkg::dep::{DepGroup, Deps, rich};
 use rpm_pkg::files::FileList;
-use rpm_pkg::header::{Header, HeaderBuilder, Kind, MAGIC, Value};
+use rpm_pkg::header::{Header, HeaderBuilder, HeaderKind, MAGIC, TagValue};
 use rpm_pkg::nevra::{self, Nevra};
 use rpm_pkg::package::{DigestChoice, Package};
 
@@ -26,7 +26,11 @@ fuzz_target!(|data: &[u8]| {
     let Some((form, rest)) = data.split_first() else {
         return;
     };
-    let kinds = [Kind::Main, Kind::Signature, Kind::Database];
+    let kinds = [
+        HeaderKind::Main,
+        HeaderKind::Signature,
+        HeaderKind::Database,
+    ];
     let kind = kinds[usize::from(form & 3) % kinds.len()];
     let header = match form & 4 {
         0 => Header::parse_with_magic(&[&MAGIC[..], rest].concat(), kind).ok(),
@@ -38,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// A header that keeps to the format: groups of tag, type, count and as many bytes.
-fn built(mut data: &[u8], kind: Kind) -> Option<Header> {
+fn built(mut data: &[u8], kind: HeaderKind) -> Option<Header> {
     let mut builder = HeaderBuilder::new();
     while let [high, low, form, count, rest @ ..] = data {
         let tag = u32::from(u16::from_be_bytes([*high, *low]));
@@ -55,13 +59,13 @@ fn built(mut data: &[u8], kind: Kind) -> Option<Header> {
                 .collect::<Vec<_>>()
         };
         let value = match form % 7 {
-            0 => Value::Int32(words().collect()),
-            1 => Value::Int16(words().map(|w| w as u16).collect()),
-            2 => Value::Int64(words().map(|w| u64::from(w) << 17).collect()),
-            3 => Value::Bin(bytes.to_vec()),
-            4 => Value::String(texts().swap_remove(0)),
-            5 => Value::StringArray(texts()),
-            _ => Value::I18nString(texts()),
+            0 => TagValue::Int32(words().collect()),
+            1 => TagValue::Int16(words().map(|w| w as u16).collect()),
+            2 => TagValue::Int64(words().map(|w| u64::from(w) << 17).collect()),
+            3 => TagValue::Bin(bytes.to_vec()),
+            4 => TagValue::String(texts().swap_remove(0)),
+            5 => TagValue::StringArray(texts()),
+            _ => TagValue::I18nString(texts()),
         };
         builder.add(tag, value);
         data = rest;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::files::FileList;
-use rpm_pkg::header::{HeaderBuilder, Kind, Value, tag};
+use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue, tag};
 use rpm_pkg::package::PayloadDigests;
 use rpm_pkg::payload::{Payload, PayloadLimits};
 
@@ -80,7 +80,7 @@ fn list() -> &'static FileList {
     LIST.get_or_init(|| {
         let mut header = HeaderBuilder::new();
         let count = FILES.len();
-        let texts = |text: &dyn Fn(usize) -> String| Value::strings((0..count).map(text));
+        let texts = |text: &dyn Fn(usize) -> String| TagValue::strings((0..count).map(text));
         let digest = |index: usize| match FILES[index] {
             (_, mode, size, ..) if mode & 0o170000 == 0o100000 => {
                 Hasher::digest(DigestAlgo::Sha256, &vec![b'x'; size as usize]).hex()
@@ -95,22 +95,25 @@ fn list() -> &'static FileList {
             }
         };
         header
-            .add(tag::NAME, Value::string("p"))
-            .add(tag::VERSION, Value::string("1"))
-            .add(tag::RELEASE, Value::string("1"))
-            .add(tag::DIRNAMES, Value::strings(["/d/"]))
-            .add(tag::DIRINDEXES, Value::Int32(vec![0; count]))
-            .add(tag::BASENAMES, Value::strings(FILES.map(|f| f.0)))
-            .add(tag::FILEMODES, Value::Int16(FILES.map(|f| f.1).to_vec()))
-            .add(tag::FILESIZES, Value::Int32(FILES.map(|f| f.2).to_vec()))
-            .add(tag::FILEINODES, Value::Int32(FILES.map(|f| f.3).to_vec()))
-            .add(tag::FILEDEVICES, Value::Int32(vec![1; count]))
-            .add(tag::FILEFLAGS, Value::Int32(FILES.map(|f| f.4).to_vec()))
+            .add(tag::NAME, TagValue::string("p"))
+            .add(tag::VERSION, TagValue::string("1"))
+            .add(tag::RELEASE, TagValue::string("1"))
+            .add(tag::DIRNAMES, TagValue::strings(["/d/"]))
+            .add(tag::DIRINDEXES, TagValue::Int32(vec![0; count]))
+            .add(tag::BASENAMES, TagValue::strings(FILES.map(|f| f.0)))
+            .add(tag::FILEMODES, TagValue::Int16(FILES.map(|f| f.1).to_vec()))
+            .add(tag::FILESIZES, TagValue::Int32(FILES.map(|f| f.2).to_vec()))
+            .add(
+                tag::FILEINODES,
+                TagValue::Int32(FILES.map(|f| f.3).to_vec()),
+            )
+            .add(tag::FILEDEVICES, TagValue::Int32(vec![1; count]))
+            .add(tag::FILEFLAGS, TagValue::Int32(FILES.map(|f| f.4).to_vec()))
             .add(tag::FILELINKTOS, texts(&link))
-            .add(tag::FILEDIGESTALGO, Value::int32(8))
+            .add(tag::FILEDIGESTALGO, TagValue::int32(8))
             .add(tag::FILEDIGESTS, texts(&digest));
         let header = header
-            .build(Kind::Main)
+            .build(HeaderKind::Main)
             .expect("the header above is well formed");
         FileList::from_header(&header).expect("its file list is well formed")
     })

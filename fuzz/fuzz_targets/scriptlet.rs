@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rpm_pkg::header::{HeaderBuilder, Kind, Value, tag};
+use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue, tag};
 use rpm_pkg::script::{ScriptletKind, Scriptlets, TriggerClass, triggers};
 
 // Taken in by path: the whole program would bring its network and solver into this build.
@@ -43,10 +43,10 @@ fn scriptlets(form: u8, texts: Vec<Vec<u8>>) {
     let kind = ScriptletKind::ALL[usize::from(form / 4) % ScriptletKind::ALL.len()];
     let (body, program, flags) = kind.tags();
     let mut header = HeaderBuilder::new();
-    header.add(body, Value::String(texts[0].clone()));
-    header.add(program, Value::StringArray(texts));
-    header.add(flags, Value::int32(u32::from(form)));
-    let Ok(header) = header.build(Kind::Main) else {
+    header.add(body, TagValue::String(texts[0].clone()));
+    header.add(program, TagValue::StringArray(texts));
+    header.add(flags, TagValue::int32(u32::from(form)));
+    let Ok(header) = header.build(HeaderKind::Main) else {
         return;
     };
     let all = Scriptlets::from_header(&header);
@@ -69,8 +69,8 @@ fn package_triggers(form: u8, texts: &[Vec<u8>]) {
     }
     let half = texts.len().div_ceil(2);
     let (scripts, names) = (
-        Value::strings(&texts[..half]),
-        Value::strings(&texts[half - 1..]),
+        TagValue::strings(&texts[..half]),
+        TagValue::strings(&texts[half - 1..]),
     );
     let mut header = HeaderBuilder::new();
     let (class, tags) = match form & 4 {
@@ -91,11 +91,11 @@ fn package_triggers(form: u8, texts: &[Vec<u8>]) {
         .add(tags[0], scripts)
         .add(tags[1], names.clone())
         .add(tags[2], names);
-    header.add(tag::TRIGGERINDEX, Value::Int32(numbers.clone()));
-    header.add(tag::FILETRIGGERINDEX, Value::Int32(numbers.clone()));
-    header.add(tag::FILETRIGGERFLAGS, Value::Int32(numbers.clone()));
-    header.add(tag::FILETRIGGERPRIORITIES, Value::Int32(numbers));
-    if let Ok(header) = header.build(Kind::Main) {
+    header.add(tag::TRIGGERINDEX, TagValue::Int32(numbers.clone()));
+    header.add(tag::FILETRIGGERINDEX, TagValue::Int32(numbers.clone()));
+    header.add(tag::FILETRIGGERFLAGS, TagValue::Int32(numbers.clone()));
+    header.add(tag::FILETRIGGERPRIORITIES, TagValue::Int32(numbers));
+    if let Ok(header) = header.build(HeaderKind::Main) {
         for trigger in triggers(&header, class) {
             assert!(!trigger.program.is_empty() || header.has(tag::TRIGGERSCRIPTPROG));
         }

@@ -57,6 +57,18 @@ use error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Error};
 /// The version that `--version` and the user agent name.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// For the fuzz target `bundle`: unpacks a part into an empty directory, whoever signed it, and says what was in it.
+#[cfg(fuzzing)]
+pub fn unpack_unsigned(
+    part: &std::path::Path,
+    into: &std::path::Path,
+) -> Result<Vec<String>, String> {
+    bundle::opened::unsigned(part)
+        .and_then(|opened| opened.unpack(into))
+        .map(|files| files.into_keys().collect())
+        .map_err(|error| error.to_string())
+}
+
 /// The command line: what `--help` and the completions of shells are made of.
 pub fn parser() -> clap::Command {
     CommandLine::command()

@@ -68,20 +68,39 @@ pub(crate) fn open(parts: &[PathBuf], keys: &Keyring, now: u64) -> Result<Opened
     read.map_err(Error::file(first, "read"))?;
     // What the medium gives now is what counts.
     signed(&mut json.as_slice())?;
-    let contents: Contents = serde_json::from_slice(&json)
-        .map_err(|error| refuse(format!("its description cannot be understood: {error}")))?;
-    contents.check().map_err(refuse)?;
+    described(&json, head.signature, parts).map_err(refuse)
+}
+
+/// A bundle of these parts, if what its description says is possible.
+fn described(
+    json: &[u8],
+    signature: Vec<u8>,
+    parts: &[PathBuf],
+) -> std::result::Result<Opened, String> {
+    let contents: Contents = serde_json::from_slice(json)
+        .map_err(|error| format!("its description cannot be understood: {error}"))?;
+    contents.check()?;
     let (site, number) = (&contents.site, contents.number);
     Ok(Opened {
         name: format!("{site}-{number:04}"),
         reference: BundleReference {
             number,
-            id: id_of(&json),
+            id: id_of(json),
         },
         contents,
-        signature: head.signature,
+        signature,
         parts: parts.to_vec(),
     })
+}
+
+/// A bundle of one part as if its signature were good.
+#[cfg(fuzzing)]
+pub(crate) fn unsigned(part: &Path) -> Result<Opened> {
+    let head = archive::head(part)?;
+    let mut json = Vec::new();
+    let read = head.description(part)?.read_to_end(&mut json);
+    read.map_err(Error::file(part, "read"))?;
+    described(&json, head.signature, &[part.to_owned()]).map_err(Error::NotFound)
 }
 
 impl Opened {

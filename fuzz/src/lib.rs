@@ -1,0 +1,35 @@
+//! What several targets need.
+
+/// Bytes of one edit.
+const EDIT: usize = 4;
+
+/// A good file with bytes of it changed: each edit is a place (24 bits, counted round the file) and
+/// the byte that stands there then.
+pub fn edited(mut good: Vec<u8>, edits: &[u8]) -> Vec<u8> {
+    for edit in edits.chunks_exact(EDIT) {
+        let place = usize::from(edit[0]) << 16 | usize::from(edit[1]) << 8 | usize::from(edit[2]);
+        let place = place % good.len();
+        good[place] = edit[3];
+    }
+    good
+}
+
+/// A document is written as it was read, and what is written is read alike: `pass` reads one and writes it again.
+///
+/// What is no XML for its control characters is read and written, too, but loses them: it need not be read alike.
+pub fn settles(document: &[u8], pass: impl Fn(&[u8]) -> Option<String>) {
+    let Some(written) = pass(document) else {
+        return;
+    };
+    let again = pass(written.as_bytes());
+    let controls = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let nothing = |bytes: &[u8]| matches!(bytes, [0xef, 0xbf, 0xbe | 0xbf]);
+    if document.iter().any(controls) || document.windows(3).any(nothing) {
+        return;
+    }
+    assert_eq!(
+        again.as_deref(),
+        Some(written.as_str()),
+        "what is written is not read alike"
+    );
+}
