@@ -154,3 +154,54 @@ fn systemd_takes_the_units() {
         run.err
     );
 }
+
+/// docs/threats.md, row 116: who serves strangers runs unprivileged, with a root that he can only read.
+#[test]
+fn the_shipped_unit_of_serve_has_no_rights() {
+    let unit = |name: &str| fs::read_to_string(shipped("conf/systemd").join(name)).unwrap();
+    let values = |text: &str, key: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        let found = lines.filter(|(name, _)| *name == key);
+        found.map(|(_, value)| value.to_owned()).collect()
+    };
+    let (serve, sync) = (
+        unit("mirror-sync-serve.service"),
+        unit("mirror-sync.service"),
+    );
+    for text in [&serve, &sync] {
+        for (key, value) in [
+            ("User", "mirror-sync"),
+            ("ProtectSystem", "strict"),
+            ("ProtectHome", "yes"),
+            ("PrivateTmp", "yes"),
+            ("NoNewPrivileges", "yes"),
+            ("ReadWritePaths", "/srv/mirror"),
+        ] {
+            assert_eq!(values(text, key), [value], "{key}");
+        }
+        for line in [
+            "ExecStart=+",
+            "ExecStart=!",
+            "PermissionsStartOnly",
+            "BindPaths",
+            "User=root",
+        ] {
+            assert!(!text.contains(line), "{line}");
+        }
+    }
+    for (key, value) in [
+        ("CapabilityBoundingSet", ""),
+        ("AmbientCapabilities", ""),
+        ("PrivateDevices", "yes"),
+        ("RestrictNamespaces", "yes"),
+        ("RestrictSUIDSGID", "yes"),
+        ("MemoryDenyWriteExecute", "yes"),
+        ("SystemCallFilter", "@system-service"),
+    ] {
+        assert_eq!(values(&serve, key), [value], "{key}");
+    }
+    let made = fs::read_to_string(shipped("conf/sysusers.d/mirror-sync.conf")).unwrap();
+    assert!(made.contains("\nu mirror-sync "), "{made}");
+    let place = fs::read_to_string(shipped("conf/tmpfiles.d/mirror-sync.conf")).unwrap();
+    assert!(place.starts_with("d /srv/mirror "), "{place}");
+}

@@ -126,6 +126,8 @@ fn everything_is_there(tree: &Path) {
         "usr/bin/yum",
         "usr/lib/systemd/system/mirror-sync-serve.service",
         "usr/lib/systemd/system/tdnf-automatic.timer",
+        "usr/lib/sysusers.d/mirror-sync.conf",
+        "usr/lib/tmpfiles.d/mirror-sync.conf",
         "usr/share/bash-completion/completions/mirror-sync",
         "usr/share/bash-completion/completions/repo-tools",
         "usr/share/bash-completion/completions/tdnf",
