@@ -75,7 +75,7 @@ fn key_file(data: &[u8]) {
 
 /// Nobody has signed this text.
 fn signature(data: &[u8]) {
-    if let Ok(outcome) = verify_detached(&good().ring, data, b"<repomd>another</repomd>", NOW) {
+    if let Ok(outcome) = verify_detached(&good().ring, data, &b"<repomd>another</repomd>"[..], NOW) {
         assert!(outcome.accepted().is_none());
         let _ = outcome.explain(&good().ring);
     }

@@ -61,6 +61,7 @@ fn row_57_words_steer_no_terminal() {
             let words: Vec<String> = line.chain(json.then(|| "--json".to_owned())).collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let mut command = scene.command(&words);
+            command.current_dir(scene.path(""));
             for name in program::STEERING_VARIABLES {
                 command.env(name, word);
             }

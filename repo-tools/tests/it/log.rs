@@ -69,6 +69,7 @@ fn row_57_words_steer_no_terminal() {
             _ => one.replace('X', word),
         });
         let mut command = tool();
+        command.current_dir(dir.path());
         for name in program::STEERING_VARIABLES {
             command.env(name, word);
         }

@@ -53,10 +53,11 @@ impl Environment {
         let source_date = variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
         let system = rustix::system::uname();
         let home_cache = || absolute("HOME").map(|home| home.join(".cache"));
+        let clock = clock();
         Self {
             euid: rustix::process::geteuid().as_raw(),
-            now: source_date.unwrap_or_else(clock),
-            clock: clock(),
+            now: source_date.unwrap_or(clock),
+            clock,
             source_date,
             machine: system.machine().to_string_lossy().into_owned(),
             kernel: system.release().to_string_lossy().into_owned(),

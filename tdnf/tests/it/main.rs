@@ -33,5 +33,6 @@ mod threats_process;
 mod threats_rootless;
 mod threats_scripts;
 mod threats_trust;
+mod threats_words;
 mod transaction;
 mod worlds;

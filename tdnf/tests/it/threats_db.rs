@@ -1,4 +1,4 @@
-//! docs/threats.md, row 70: rpm databases that are damaged, or that claim impossible sizes, and packages with a
+//! docs/threats.md, rows 70 and 102: rpm databases that are damaged, or that claim impossible sizes, and packages with a
 //! million files. Nothing crashes, nothing is written over the damage, what can be read is still shown.
 
 use std::fs;
@@ -311,4 +311,52 @@ fn row_70_a_million_files() {
     assert!(!site.root.join("opt").exists());
     site.ok(&["install", "-y", "plain"]);
     site.rpm().verify();
+}
+
+/// Row 102: reading works or says what is wrong, nothing is written over it, and the way out that is named is one.
+#[test]
+fn row_102_a_history_that_cannot_be_used() {
+    if unprivileged() {
+        return;
+    }
+    let site = shell_site(&[package("one"), package("two")]);
+    site.ok(&["install", "-y", "one"]);
+    let file = site.root.join("var/lib/tdnf/history.db");
+    let good = fs::read(&file).unwrap();
+    let mut damaged = good.clone();
+    damaged[..100].fill(0x55);
+    let mut pages = good.clone();
+    pages[4096..].fill(0xaa);
+    for (what, bad) in [
+        ("its head", damaged),
+        ("its pages", pages),
+        ("another file", b"no database".repeat(50)),
+    ] {
+        fs::write(&file, &bad).unwrap();
+        for words in [&["history", "list"][..], &["history", "info", "1"]] {
+            let run = tried(&site, words, what);
+            assert!(
+                run.code != 0 && run.err.contains("history.db: the history is damaged"),
+                "{what}: {run:?}"
+            );
+            assert!(run.err.contains("Hint: move "), "{what}: {run:?}");
+        }
+        // What asks something else goes on.
+        tried(&site, &["list", "installed"], what).ok();
+        assert_eq!(fs::read(&file).unwrap(), bad, "{what}");
+        tried(&site, &["install", "-y", "two"], what);
+        assert_eq!(fs::read(&file).unwrap(), bad, "{what}");
+    }
+    // A later program with more tables and columns: what we know is still there.
+    fs::write(&file, &good).unwrap();
+    let newer = "ALTER TABLE transactions ADD COLUMN later TEXT; CREATE TABLE later(Id INTEGER); PRAGMA user_version = 99;";
+    ok(Command::new("sqlite3").arg(&file).arg(newer));
+    let listed = site.ok(&["history", "list"]);
+    assert!(listed.contains("-y install one"), "{listed}");
+    // The way out that the hint names.
+    fs::rename(&file, file.with_extension("away")).unwrap();
+    site.run(&["erase", "-y", "two"]);
+    site.ok(&["install", "-y", "two"]);
+    let listed = site.ok(&["history", "list"]);
+    assert!(listed.contains("-y install two"), "{listed}");
 }

@@ -1,7 +1,7 @@
 //! docs/threats.md, rows 119 to 123: links in an image in the place of what tdnf makes and reads, what a scriptlet
 //! gets of the caller, and journals that an image brings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -161,14 +161,35 @@ fn row_56_122_what_a_scriptlet_gets_of_the_caller() {
     let package = Spec::new("curious", "1")
         .lines("Requires(post): /bin/sh")
         .script("post", post)
-        .files("")
+        .file("/opt/curious", "1")
         .build();
-    let site = shell_site(&[package]);
+    let usual = modes_under("022", std::slice::from_ref(&package));
+    for (path, mode) in &usual {
+        assert_eq!(mode & 0o022, 0, "{}: {mode:o}", path.display());
+    }
+    assert_eq!(modes_under("0", std::slice::from_ref(&package)), usual);
+    // A caller who keeps what he makes to himself keeps the cache, and what he looks up in it; what others must read of
+    // the system has its mode whatever he wants.
+    for (path, mode) in modes_under("077", &[package]) {
+        let about = format!("{}: {mode:o}, usually {:o}", path.display(), usual[&path]);
+        match path.starts_with("var/lib/rpm") || path.starts_with("opt") {
+            true => assert_eq!(mode, usual[&path], "{about}"),
+            false => assert!(
+                mode == usual[&path] || mode == usual[&path] & 0o700,
+                "{about}"
+            ),
+        }
+    }
+}
+
+/// The modes of what tdnf makes for a caller with this umask and files open; scriptlets get neither.
+fn modes_under(umask: &str, packages: &[PathBuf]) -> BTreeMap<PathBuf, u32> {
+    let site = shell_site(packages);
     let tdnf = site.command(&["install", "-y", "curious"]);
     let mut caller = Command::new("/bin/sh");
-    let script = "umask 0; exec 7</etc/passwd 8>>/dev/null; exec \"$0\" \"$@\"";
+    let script = format!("umask {umask}; exec 7</etc/passwd 8>>/dev/null; exec \"$0\" \"$@\"");
     caller
-        .args(["-c", script])
+        .args(["-c", &script])
         .arg(tdnf.get_program())
         .args(tdnf.get_args());
     program::run(&mut caller).ok();
@@ -177,10 +198,24 @@ fn row_56_122_what_a_scriptlet_gets_of_the_caller() {
         fs::read_to_string(site.root.join("mask")).unwrap(),
         "0022\n"
     );
-    let writable = testkit::tree::read(site.root.path(), &|_| false);
-    for path in writable.keys().filter(|path| is_ours(path)) {
-        let about = fs::symlink_metadata(site.root.path().join(path)).unwrap();
-        let mode = about.permissions().mode();
-        assert_eq!(mode & 0o022, 0, "{}: {mode:o}", path.display());
-    }
+    let made = testkit::tree::read(site.root.path(), &|_| false);
+    let made = made
+        .into_keys()
+        .filter(|path| is_ours(path) || path.starts_with("opt"));
+    let mode = |path: PathBuf| {
+        let about = fs::symlink_metadata(site.root.path().join(&path)).unwrap();
+        (path, about.permissions().mode() & 0o7777)
+    };
+    // The name of a repository's folder is made of its address, which is another for each site; that of a part begins with
+    // its digest.
+    let modes = made.map(mode).map(|(path, mode)| {
+        let parts = path.iter().map(|part| part.to_string_lossy().into_owned());
+        let plain = parts.map(|part| match part.split_once('-') {
+            Some(("test", _)) => "test".to_owned(),
+            Some((digest, name)) if digest.len() == 64 => name.to_owned(),
+            _ => part,
+        });
+        (plain.collect(), mode)
+    });
+    modes.collect()
 }

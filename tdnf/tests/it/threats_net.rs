@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use testkit::server::{Answer, Server};
 
-use crate::scene::{CACHE, Scene, digest, new_key, package};
+use crate::scene::{CACHE, Scene, digest, new_key, noise, package};
 use crate::scene_repo::{Packer, Part, Published};
 use crate::scene_rpm::sha256;
 
 mod documents;
 mod servers;
+mod surroundings;
 
 const PRIMARY: &str = "/main/repodata/primary.xml.gz";
 const REPOMD: &str = "/main/repodata/repomd.xml";

@@ -413,7 +413,7 @@ fn row_101_protected_packages() {
     site.ok(&["erase", "-y", "running"]);
 }
 
-/// The clock jumps a day back and a day ahead between and during runs: order and ages stay sane.
+/// The clock jumps a day back and a day ahead between runs: order and ages stay sane. During a run it is read once.
 #[test]
 fn row_104_time_jump() {
     if unprivileged() {

@@ -2,10 +2,14 @@
 //! what must not be trusted is refused, and nothing has changed then.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rpm_trust::sign::SignatureHash;
 use testkit::gpg::Gpg;
+use testkit::program::ok;
 use testkit::server::Answer;
 use testkit::tree;
 

@@ -74,12 +74,15 @@ fn row_57_arguments_and_locale_steer_no_terminal() {
     for line in &lines {
         let words: Vec<&str> = line.iter().map(String::as_str).collect();
         let mut command = site.command(&words);
+        // What is named may be made.
+        command.current_dir(site.root.path());
         for name in program::STEERING_VARIABLES {
             command.env(name, word);
         }
         let run = program::run(&mut command).steers_nothing();
         assert!(run.code >= 0 && !run.err.contains("panicked"), "{run:?}");
         let mut command = site.command(&[&["-j"], words.as_slice()].concat());
+        command.current_dir(site.root.path());
         let run = program::run(command.env("LC_ALL", word)).steers_nothing();
         // What a format asks for is text; everything else is one document.
         if !run.out.is_empty() && !words.contains(&"--qf") && words[0] != "help" {

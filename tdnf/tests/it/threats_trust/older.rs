@@ -1,4 +1,4 @@
-//! Rows 1 and 2: metadata that go back in time, and metadata that stand still.
+//! Rows 1, 2 and 28: metadata that go back in time, metadata that stand still, packages that are older than what is there.
 
 use super::*;
 use crate::scene_repo::Published;
@@ -70,4 +70,36 @@ fn row_02_metadata_that_nobody_renews() {
     scene.configure("main", "");
     published.write_index(&made_at(&published, now - 29 * DAY), key);
     assert_eq!(warns(&["--refresh", "list", "available"]), 0);
+}
+
+#[test]
+fn row_28_an_update_never_goes_down() {
+    let (scene, _) = Scene::with(&[&package("app", "2", "")]);
+    scene.install(&["app"]).ok();
+    let older = package("app", "1", "").signed(&scene.key);
+    scene.publish("main", &[&older]);
+    scene.tdnf(&["--refresh", "makecache"]).ok();
+    let installed = ["app-2", "first-1"];
+    for words in [
+        &["update"][..],
+        &["upgrade", "app"],
+        &["update-to", "app-1"],
+        &["install", "app"],
+        &["update", "--security"],
+    ] {
+        let words = [&["-y"], words].concat();
+        let run = scene.tdnf(&words);
+        assert!(!run.text().contains("panicked"), "{run:?}");
+        assert_eq!(scene.installed(), installed, "{words:?}: {}", run.text());
+        let plan = scene.tdnf(&[&["-j", "--assumeno"], &words[1..]].concat());
+        assert!(
+            !plan.text().contains("Downgrade"),
+            "{words:?}: {}",
+            plan.text()
+        );
+    }
+    // What goes down is asked for in so many words, and called what it is.
+    let asked = scene.tdnf(&["--assumeno", "downgrade", "app"]);
+    assert!(asked.text().contains("Downgrading:"), "{}", asked.text());
+    assert_eq!(scene.installed(), installed);
 }

@@ -1,6 +1,78 @@
-//! Rows 11 to 19: packages, their signatures and headers.
+//! Rows 10 to 19: packages, their signatures and headers.
 
 use super::*;
+
+/// Serves the working directory over TLS; the first line of output is the port.
+const TLS_SERVER: &str = "
+import http.server, ssl, sys
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+";
+
+#[test]
+fn row_10_a_key_comes_over_a_channel_that_is_checked() {
+    let (scene, _) = Scene::with(&[&package("app", "1", "")]);
+    scene.tdnf(&["makecache"]).ok();
+    fs::copy(scene.path("keys/scene.asc"), scene.www().join("key.asc")).unwrap();
+    let (cert, private) = (scene.path("tls.crt"), scene.path("tls.key"));
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]);
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-out"]);
+    ok(openssl.arg(&cert).arg("-keyout").arg(&private));
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", TLS_SERVER]).arg(&cert).arg(&private);
+    python.current_dir(scene.www());
+    python.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = python.spawn().unwrap();
+    let mut port = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap())
+        .read_line(&mut port)
+        .unwrap();
+    let https = format!("https://127.0.0.1:{}/key.asc", port.trim());
+    // The key is the right one, and it is there.
+    let http = scene.server.url("/key.asc");
+    for (lines, words) in [
+        (
+            format!("gpgkey={http}"),
+            "GpgKey Url schemes other than file are not supported",
+        ),
+        (
+            format!("gpgkey={https}\nsslverify=0"),
+            "sslverify=0, so anybody may have sent this key",
+        ),
+        (format!("gpgkey={https}"), "certificate"),
+    ] {
+        scene.configure("main", &format!("repo_gpgcheck=0\n{lines}"));
+        scene.refuses_install(&["app"], &[words]);
+        assert!(scene.trusted_keys().is_empty(), "{lines}");
+    }
+    assert!(scene.server.seen_at("/key.asc").is_empty());
+    let lines = format!(
+        "repo_gpgcheck=0\ngpgkey={https}\nsslcacert={}",
+        cert.display()
+    );
+    scene.configure("main", &lines);
+    let run = scene.install(&["app"]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    run.ok();
+    assert_eq!(scene.trusted_keys().len(), 1);
+}
 
 #[test]
 fn row_11_unsigned_rpm_gpgcheck1() {
@@ -38,8 +110,12 @@ fn row_13_wrong_repo_key() {
     }
     // Only the keys of the package's own repository are offered.
     scene.refuses_install(&["evil"], &["evil-1", &key_a.key_id()]);
-    scene.install(&["good", "own"]).ok();
+    scene.install(&["own"]).ok();
+    scene.refuses_install(&["evil"], &["evil-1", &key_a.key_id()]);
+    scene.install(&["good"]).ok();
     assert_eq!(scene.installed(), ["first-1", "good-1", "own-1"]);
+    // A key that was imported vouches for packages of every repository, as in rpm.
+    scene.install(&["evil"]).ok();
 }
 
 /// A package whose payload no digest of the signed header covers.
