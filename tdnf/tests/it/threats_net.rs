@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use testkit::server::{Answer, Server};
 
-use crate::scene::{CACHE, Scene, digest, new_key, noise, package};
+use crate::scene::{CACHE, Scene, digest, new_key, package};
 use crate::scene_repo::{Packer, Part, Published};
 use crate::scene_rpm::sha256;
 

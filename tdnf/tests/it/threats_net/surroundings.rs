@@ -1,7 +1,6 @@
-//! Rows 78, 83 and 84: names and addresses that lead nowhere, a cache that others had, or that cannot be written.
+//! Rows 78 and 84: names and addresses that lead nowhere, a cache that cannot be written.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -80,68 +79,6 @@ fn row_78_names_and_addresses_that_lead_nowhere() {
         &["--refresh", "makecache"],
         &["main", "nowhere.tests.invalid"],
     );
-}
-
-/// What may stand in the place of a file of the cache.
-const PLANTED: [fn(&Path, &Path); 5] = [
-    |file, _| fs::write(file, noise(300)).unwrap(),
-    |file, _| {
-        fs::write(file, noise(300)).unwrap();
-        std::os::unix::fs::chown(file, Some(65534), Some(65534)).unwrap();
-    },
-    |file, _| {
-        fs::remove_file(file).unwrap();
-        fs::create_dir_all(file.join("x")).unwrap();
-    },
-    |file, precious| {
-        fs::remove_file(file).unwrap();
-        symlink(precious, file).unwrap();
-    },
-    |file, precious| {
-        fs::remove_file(file).unwrap();
-        symlink(precious.with_extension("absent"), file).unwrap();
-    },
-];
-
-#[test]
-fn row_83_whatever_stands_in_the_cache() {
-    if testkit::fixtures::unprivileged() {
-        return;
-    }
-    let (scene, _) = cached_scene();
-    scene.tdnf(&["list", "available"]).ok();
-    let precious = scene.write("precious", "precious");
-    let files = scene.cached("");
-    assert!(files.len() >= 4, "{files:?}");
-    for file in &files {
-        for (kind, plant) in PLANTED.iter().enumerate() {
-            fs::remove_dir_all(scene.root().join(CACHE)).unwrap();
-            for words in [["makecache"].as_slice(), &["list", "available"]] {
-                scene.tdnf(words).ok();
-            }
-            assert!(file.is_file(), "{}", file.display());
-            plant(file, &precious);
-            let what = format!("{kind} in the place of {}", file.display());
-            // What is no file in the place of the lock is not taken away: it is named.
-            let name = file.file_name().unwrap();
-            if !file.symlink_metadata().unwrap().is_file() && name == ".lock" {
-                scene.refuses(&["list", "available"], &[".lock"]);
-                assert_eq!(fs::read_to_string(&precious).unwrap(), "precious", "{what}");
-                continue;
-            }
-            for words in [
-                &["list", "available"][..],
-                &["--refresh", "makecache"],
-                &["--testonly", "-y", "install", "app"],
-            ] {
-                let run = scene.tdnf(words);
-                assert!(run.code == 0, "{what}: {words:?}: {}", run.text());
-            }
-            assert_eq!(fs::read_to_string(&precious).unwrap(), "precious", "{what}");
-            assert!(!precious.with_extension("absent").exists(), "{what}");
-            scene.tdnf(&["list", "available"]).ok().says(&["app"]);
-        }
-    }
 }
 
 #[test]
