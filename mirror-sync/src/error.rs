@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use cli_kit::counted;
+
 /// The result of everything here.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -38,6 +40,15 @@ pub(crate) enum Error {
         what: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// A file of the mirror, or one that was brought, is not what was written.
+    #[error("{path} is damaged: {why}{way}", path = path.display())]
+    Damaged {
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do, behind a semicolon; empty if it is not known.
+        way: String,
     },
     /// Another run works on the same mirror.
     #[error("{path}: another mirror-sync ({holder}) is working on this mirror; wait for it with `--wait 10m`", path = path.display())]
@@ -84,7 +95,7 @@ pub(crate) enum Error {
         why: String,
     },
     /// Some files could not be had: the set is not whole and was not published.
-    #[error("repository {repo}: {missing} of {wanted} files are missing: {first}{more}; what was fetched is kept, nothing was published", more = if *missing > 1 { " (and others)" } else { "" })]
+    #[error("repository {repo}: {missing} of {} {are} missing: {first}{more}; what was fetched is kept, nothing was published", counted(*wanted as u64, "file"), are = if *missing == 1 { "is" } else { "are" }, more = if *missing > 1 { " (and others)" } else { "" })]
     Partial {
         repo: String,
         missing: usize,
@@ -116,7 +127,11 @@ impl Error {
         what: &'static str,
     ) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
-        move |source| Error::File { path, what, source }
+        move |source| Error::File {
+            path,
+            what,
+            source: cli_kit::plain(source),
+        }
     }
 
     /// A file that cannot be used for a reason which no system call gave.
@@ -126,6 +141,14 @@ impl Error {
         why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Error {
         Error::file(path, what)(io::Error::other(why))
+    }
+
+    /// With the way out, if this is of a damaged file.
+    pub(crate) fn way_out(mut self, what: String) -> Error {
+        if let Error::Damaged { way, .. } = &mut self {
+            *way = format!("; {what}");
+        }
+        self
     }
 
     /// What a repository says contradicts itself, or one of its files cannot be had.

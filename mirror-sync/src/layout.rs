@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use whole_file::{Access, Durability};
 
 use crate::error::{Error, Result};
@@ -153,7 +154,27 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         other => other?,
     };
     let value = serde_json::from_slice(&data);
-    value.map_err(|error| Error::unfit(path, "understand", error))
+    value
+        .map_err(|error| Error::Damaged {
+            path: path.to_owned(),
+            why: not_json(&data, &error),
+            way: String::new(),
+        })
+        .map(Some)
+}
+
+/// Why a text is not the JSON that it should be, in plain words.
+pub(crate) fn not_json(data: &[u8], error: &serde_json::Error) -> String {
+    match error.classify() {
+        _ if data.is_empty() => "it is empty".to_owned(),
+        Category::Eof => "it is cut short".to_owned(),
+        Category::Data => {
+            let text = error.to_string();
+            let what = text.split(" at line ").next().unwrap_or_default();
+            format!("it holds something else ({what})")
+        }
+        _ => format!("it is not JSON (line {})", error.line()),
+    }
 }
 
 /// Reads a file of at most `limit` bytes.

@@ -136,7 +136,9 @@ impl RepoState {
 
 /// Reads what is remembered; nothing yet is the default.
 pub(crate) fn read_state(layout: &Layout, id: &str) -> Result<RepoState> {
-    Ok(layout::read_json(&layout.state(id).join("state.json"))?.unwrap_or_default())
+    let state = layout::read_json(&layout.state(id).join("state.json"));
+    let again = |error: Error| error.way_out(format!("`mirror-sync verify {id}` makes it again"));
+    Ok(state.map_err(again)?.unwrap_or_default())
 }
 
 pub(crate) fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Result<()> {
@@ -146,7 +148,14 @@ pub(crate) fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Resul
 /// Reads a manifest.
 pub(crate) fn read(layout: &Layout, id: &str, stamp: &str) -> Result<Manifest> {
     let path = layout.manifest(id, stamp);
-    let manifest: Option<Manifest> = layout::read_json(&path)?;
+    let forget = |error: Error| {
+        let what = format!(
+            "`rm {}` forgets this snapshot, and what is published stays",
+            path.display()
+        );
+        error.way_out(what)
+    };
+    let manifest: Option<Manifest> = layout::read_json(&path).map_err(forget)?;
     let manifest = manifest.ok_or_else(|| {
         Error::NotFound(format!(
             "repository {id} has no snapshot {stamp}: see `mirror-sync snapshot list {id}`"

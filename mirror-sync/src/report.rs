@@ -1,6 +1,6 @@
 //! What a run did, for people and for `--json`.
 
-use cli_kit::{Printer, human_size};
+use cli_kit::{Printer, counted, human_size};
 use serde::Serialize;
 
 use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error};
@@ -155,8 +155,8 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
     let change = &repo.change;
     let snapshot = repo.snapshot.as_deref().unwrap_or("-");
     let counts = format!(
-        "{} packages, {}; {} new, {} gone",
-        change.packages,
+        "{}, {}; {} new, {} gone",
+        counted(change.packages as u64, "package"),
         human_size(change.bytes).trim(),
         change.added.len(),
         change.removed.len()
@@ -182,9 +182,9 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
                 |seconds| format!("about {} at the last measured rate", time(seconds)),
             );
             printer.crit(&format!(
-                "{}: {counts}; {} files, {} to fetch, {time}",
+                "{}: {counts}; {}, {} to fetch, {time}",
                 repo.id,
-                change.to_fetch,
+                counted(change.to_fetch as u64, "file"),
                 human_size(change.to_fetch_bytes).trim(),
             ));
             for name in &change.added {

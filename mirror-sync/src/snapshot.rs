@@ -26,12 +26,17 @@ pub(crate) struct SnapshotLine {
     pub(crate) channels: Vec<String>,
 }
 
-pub(crate) fn list(layout: &Layout, ids: &[String]) -> Result<Vec<SnapshotLine>> {
-    let mut lines = Vec::new();
+/// The lines, and the damaged files that keep something from being among them.
+pub(crate) fn list(layout: &Layout, ids: &[String]) -> Result<(Vec<SnapshotLine>, Vec<Error>)> {
+    let (mut lines, mut faults) = (Vec::new(), Vec::new());
     for id in ids {
-        let state = manifest::read_state(layout, id)?;
+        let state = manifest::read_state(layout, id);
+        let state = sound(state, &mut faults)?.unwrap_or_default();
         for stamp in manifest::stamps(layout, id)? {
-            let manifest = manifest::read(layout, id, &stamp)?;
+            let manifest = manifest::read(layout, id, &stamp);
+            let Some(manifest) = sound(manifest, &mut faults)? else {
+                continue;
+            };
             lines.push(SnapshotLine {
                 repo: id.clone(),
                 channels: channels_of(&state, &stamp),
@@ -43,7 +48,18 @@ pub(crate) fn list(layout: &Layout, ids: &[String]) -> Result<Vec<SnapshotLine>>
             });
         }
     }
-    Ok(lines)
+    Ok((lines, faults))
+}
+
+/// What could be read; a damaged file goes to the others.
+pub(crate) fn sound<T>(read: Result<T>, faults: &mut Vec<Error>) -> Result<Option<T>> {
+    match read {
+        Err(error @ Error::Damaged { .. }) => {
+            faults.push(error);
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
 }
 
 fn channels_of(state: &RepoState, stamp: &str) -> Vec<String> {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cli_kit::Printer;
+use cli_kit::{Printer, counted};
 use repo_client::MetadataSet;
 use rpm_pkg::digest::Digest;
 use serde::Serialize;
@@ -15,7 +15,6 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, Error, Result};
 use crate::fetch::FetchJob;
-use crate::layout::Layout;
 use crate::manifest::{self, SnapshotFile};
 use crate::store::hash_file;
 use crate::sync::SyncRun;
@@ -56,8 +55,8 @@ impl VerifyReport {
             printer.err(&format!("Error: {repo}: {path} is still damaged: {why}"));
         }
         printer.info(&format!(
-            "{} files read, {} damaged, {} repaired",
-            self.files,
+            "{} read, {} damaged, {} repaired",
+            counted(self.files as u64, "file"),
             self.damaged.len(),
             self.repaired
         ));
@@ -65,11 +64,25 @@ impl VerifyReport {
 }
 
 /// Every file that some snapshot of these repositories needs, each content once.
-fn needed(layout: &Layout, ids: &[String]) -> Result<BTreeMap<String, (String, SnapshotFile)>> {
+fn needed(
+    run: &SyncRun<'_>,
+    ids: &[String],
+    found: &mut VerifyReport,
+) -> Result<BTreeMap<String, (String, SnapshotFile)>> {
     let mut all = BTreeMap::new();
     for id in ids {
-        for stamp in manifest::stamps(layout, id)? {
-            for entry in manifest::read(layout, id, &stamp)?.files {
+        for stamp in manifest::stamps(&run.layout, id)? {
+            let manifest = match manifest::read(&run.layout, id, &stamp) {
+                Err(Error::Damaged { path, why, way }) => {
+                    let path = path.display().to_string();
+                    let lost = format!("{why}{way}");
+                    found.damaged.push((id.clone(), path.clone(), why));
+                    found.failed.push((id.clone(), path, lost));
+                    continue;
+                }
+                other => other?,
+            };
+            for entry in manifest.files {
                 all.entry(entry.digest.clone())
                     .or_insert((id.clone(), entry));
             }
@@ -82,7 +95,8 @@ fn needed(layout: &Layout, ids: &[String]) -> Result<BTreeMap<String, (String, S
 pub(crate) fn verify(run: &SyncRun<'_>, ids: &[String], repair: bool) -> Result<VerifyReport> {
     let mut found = VerifyReport::default();
     let mut bad: Vec<(Digest, String, SnapshotFile)> = Vec::new();
-    for (id, entry) in needed(&run.layout, ids)?.into_values() {
+    states(run, ids, repair, &mut found)?;
+    for (id, entry) in needed(run, ids, &mut found)?.into_values() {
         let digest = entry.digest()?;
         found.files += 1;
         found.bytes += entry.size;
@@ -107,6 +121,24 @@ pub(crate) fn verify(run: &SyncRun<'_>, ids: &[String], repair: bool) -> Result<
     Ok(found)
 }
 
+/// What is remembered of the repositories is made again where it is damaged.
+fn states(run: &SyncRun<'_>, ids: &[String], repair: bool, found: &mut VerifyReport) -> Result<()> {
+    for id in ids {
+        let (state, damage) = run.publisher().remembered(id)?;
+        let Some(Error::Damaged { path, why, .. }) = damage else {
+            continue;
+        };
+        found
+            .damaged
+            .push((id.clone(), path.display().to_string(), why));
+        if repair {
+            manifest::write_state(&run.layout, id, &state)?;
+            found.repaired += 1;
+        }
+    }
+    Ok(())
+}
+
 fn mend(
     run: &SyncRun<'_>,
     bad: &[(Digest, String, SnapshotFile)],
@@ -119,6 +151,7 @@ fn mend(
         run.store.forget(digest);
     }
     let mut jobs = Vec::new();
+    let mut unreachable = 0;
     let ids: BTreeSet<&String> = bad.iter().map(|(_, id, _)| id).collect();
     for id in ids {
         let mine = bad.iter().filter(|(_, repo, _)| repo == id);
@@ -128,14 +161,17 @@ fn mend(
             }
             Err(error) => {
                 let why = error.to_string();
+                unreachable += bad.iter().filter(|(_, repo, _)| repo == id).count();
                 found.failed.extend(
                     mine.map(|(_, id, entry)| (id.clone(), entry.path.clone(), why.clone())),
                 );
             }
         }
     }
+    let before = found.failed.len();
     found.failed.extend(run.fetcher().run(jobs)?.failed);
-    found.repaired = bad.len().saturating_sub(found.failed.len());
+    let failed = found.failed.len().saturating_sub(before) + unreachable;
+    found.repaired += bad.len().saturating_sub(failed);
     Ok(())
 }
 

@@ -28,8 +28,8 @@ pub use once::SaidOnce;
 pub use printer::{OutputMode, Printer, Recorded};
 pub use progress::{Progress, TransferId};
 pub use prompt::Reply;
-pub use size::human_size;
-pub use words::unfit_value;
+pub use size::{counted, human_size};
+pub use words::{plain, unfit_value};
 
 /// Turns an error number into a process exit code: the number modulo 256.
 ///

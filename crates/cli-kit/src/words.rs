@@ -1,6 +1,7 @@
 //! What is said where the words that were typed are no command.
 
 use std::error::Error as _;
+use std::io;
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
@@ -20,6 +21,15 @@ pub fn unfit_value(error: &Error) -> Option<String> {
     let option = text(ContextKind::InvalidArg)?.split(' ').next()?;
     let value = text(ContextKind::InvalidValue)?;
     Some(format!("{option} {value}: {}", error.source()?))
+}
+
+/// What the system said of a file, in plain words: of bytes that are no text the library says "stream did not contain
+/// valid UTF-8".
+pub fn plain(error: io::Error) -> io::Error {
+    match error.kind() == io::ErrorKind::InvalidData && error.get_ref().is_none() {
+        true => io::Error::new(error.kind(), "it is not a text in UTF-8"),
+        false => error,
+    }
 }
 
 /// How far a line that goes on stands in where it has no description to go on below.

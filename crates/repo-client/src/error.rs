@@ -148,7 +148,7 @@ pub enum Cause {
     Tls {
         /// What kind of fault.
         fault: TlsFault,
-        /// The library's words.
+        /// Names, dates, files; empty if there is nothing more to say.
         text: String,
     },
     /// An HTTP status that is no success.

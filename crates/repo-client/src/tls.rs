@@ -3,11 +3,12 @@
 use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use reqwest::{Certificate, Identity};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{AlertDescription, CertificateError, InconsistentKeys, RootCertStore};
+use rustls::{AlertDescription, CertificateError, InconsistentKeys, InvalidMessage, RootCertStore};
 
 use crate::error::{Cause, TlsFault};
 use crate::options::{CA_BUNDLES, ClientOptions, Tls};
@@ -48,15 +49,21 @@ fn load(path: &Path, found: &mut Vec<Certificate>) -> Result<(), String> {
     let text = std::fs::read(path).map_err(|e| named(&e))?;
     let before = found.len();
     let mut store = RootCertStore::empty();
-    for der in CertificateDer::pem_slice_iter(&text).filter_map(Result::ok) {
-        if let Ok(usable) = Certificate::from_der(&der)
-            && store.add(der).is_ok()
-        {
-            found.push(usable);
+    let mut why = pem::Error::NoItemsFound;
+    for read in CertificateDer::pem_slice_iter(&text) {
+        match read {
+            Ok(der) => {
+                if let Ok(usable) = Certificate::from_der(&der)
+                    && store.add(der).is_ok()
+                {
+                    found.push(usable);
+                }
+            }
+            Err(error) => why = error,
         }
     }
     if found.len() == before {
-        Err(named(&"no certificate in it"))
+        Err(named(&unread(&why, "certificate", &text)))
     } else {
         Ok(())
     }
@@ -178,5 +185,149 @@ pub(crate) fn classify(error: &rustls::Error) -> Cause {
         ) => TlsFault::ClientCertificate,
         _ => TlsFault::Handshake,
     };
-    fault(kind, error.to_string())
+    fault(kind, words(error))
+}
+
+/// What there is to say of an error besides its kind: names and dates, and no names of types.
+fn words(error: &rustls::Error) -> String {
+    use CertificateError as C;
+    match error {
+        rustls::Error::InvalidCertificate(why) => match why {
+            C::ExpiredContext { not_after, .. } => {
+                format!("it was valid until {}", date(not_after.as_secs()))
+            }
+            C::NotValidYetContext { not_before, .. } => {
+                format!("it is valid from {}", date(not_before.as_secs()))
+            }
+            C::NotValidForNameContext {
+                expected,
+                presented,
+            } => {
+                let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+                let of = match names.is_empty() {
+                    true => "no name".to_owned(),
+                    false => names.join(", "),
+                };
+                format!("it is for {of}, not for {}", expected.to_str())
+            }
+            C::Expired | C::NotValidYet | C::NotValidForName | C::UnknownIssuer | C::Revoked => {
+                String::new()
+            }
+            other => format!(
+                "the server's certificate: {}",
+                spoken(&format!("{other:?}"))
+            ),
+        },
+        rustls::Error::AlertReceived(alert) => {
+            format!("the server says: {}", spoken(&format!("{alert:?}")))
+        }
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the server speaks no TLS on this port".to_owned()
+        }
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::PeerMisbehaved(_)
+        | rustls::Error::InvalidMessage(_) => {
+            format!("the server's answer: {}", spoken(&format!("{error:?}")))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A name of a certificate: the library writes `DnsName("host")` and `IpAddress(127.0.0.1)`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').map_or(name, |(_, inner)| inner);
+    inner.trim_matches(|c| c == ')' || c == '"')
+}
+
+/// The innermost word of a debug text as words: `Other(CaUsedAsEndEntity)` is "ca used as end entity".
+fn spoken(debug: &str) -> String {
+    let mut words = debug.split(|c: char| !c.is_ascii_alphanumeric());
+    let innermost = words.rfind(|word| !word.is_empty());
+    let mut text = String::new();
+    for c in innermost.unwrap_or_default().chars() {
+        if c.is_ascii_uppercase() && text.ends_with(|before: char| before.is_ascii_lowercase()) {
+            text.push(' ');
+        }
+        text.push(c.to_ascii_lowercase());
+    }
+    text
+}
+
+/// A point in time for people.
+fn date(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let time = DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::PeerIncompatible;
+    use rustls::pki_types::{ServerName, UnixTime};
+    use std::time::Duration;
+
+    #[test]
+    fn errors_of_tls_are_said_in_plain_words() {
+        let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let bad = rustls::Error::InvalidCertificate;
+        let name = |text: &str| ServerName::try_from(text.to_owned()).unwrap();
+        for (error, expected) in [
+            (
+                bad(CertificateError::ExpiredContext {
+                    time: at(200_000),
+                    not_after: at(86_400),
+                }),
+                "TLS: the server's certificate has expired (or the clock here is wrong) (it was valid until 1970-01-02 00:00 UTC)",
+            ),
+            (
+                bad(CertificateError::NotValidYetContext {
+                    time: at(0),
+                    not_before: at(86_460),
+                }),
+                "TLS: the server's certificate is not valid yet (or the clock here is wrong) (it is valid from 1970-01-02 00:01 UTC)",
+            ),
+            (
+                bad(CertificateError::NotValidForNameContext {
+                    expected: name("127.0.0.1"),
+                    presented: vec![
+                        "DnsName(\"other.example\")".into(),
+                        "IpAddress(10.0.0.1)".into(),
+                    ],
+                }),
+                "TLS: the server's certificate is for another host (it is for other.example, 10.0.0.1, not for 127.0.0.1)",
+            ),
+            (
+                bad(CertificateError::UnknownIssuer),
+                "TLS: the server's certificate is from an unknown CA: name it with sslcacert",
+            ),
+            (
+                bad(CertificateError::BadSignature),
+                "TLS: handshake failed (the server's certificate: bad signature)",
+            ),
+            (
+                rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType),
+                "TLS: handshake failed (the server speaks no TLS on this port)",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+                "TLS: the server wants a client certificate, or refuses ours: set sslclientcert and sslclientkey \
+                 (the server says: certificate required)",
+            ),
+            (
+                rustls::Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+                "TLS: handshake failed (the server's answer: no cipher suites in common)",
+            ),
+        ] {
+            assert_eq!(classify(&error).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_ca_file_in_der_is_said_to_be_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), [0x30, 0x82, 1, 1]).unwrap();
+        let why = load(file.path(), &mut Vec::new()).unwrap_err();
+        assert!(why.contains("it seems to be DER"), "{why}");
+    }
 }

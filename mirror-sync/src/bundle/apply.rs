@@ -172,7 +172,7 @@ fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
     for goal in &bundle.contents.repos {
         let id = &goal.whole.repo;
         let trust = PackageTrust::of(run.config, id)?;
-        let state = manifest::read_state(&run.layout, id)?;
+        let (state, _) = run.publisher().remembered(id)?;
         let shown = state.current(CURRENT);
         // A manifest that was lost costs another look at each package.
         let shown = shown.and_then(|shown| manifest::read(&run.layout, id, &shown.stamp).ok());
@@ -215,7 +215,10 @@ fn is_package(path: &Path) -> Result<bool> {
 
 fn publish(run: &SyncRun<'_>, goal: &RepoGoal) -> Result<()> {
     let (publisher, whole) = (run.publisher(), &goal.whole);
-    let mut state = manifest::read_state(&run.layout, &whole.repo)?;
+    let (mut state, damage) = publisher.remembered(&whole.repo)?;
+    if let Some(damage) = damage {
+        run.printer.err(&format!("warning: {damage}: done"));
+    }
     publisher.publish(whole, &mut state)?;
     publisher.retain(&whole.repo, &state).map(|_| ())
 }

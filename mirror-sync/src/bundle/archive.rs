@@ -7,10 +7,11 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
-use tar::{Archive, Builder, EntryType, Header};
+use tar::{Archive, Builder, Entry, EntryType, Header};
 use whole_file::{Access, Durability, WholeFile};
 
 use super::contents::Packed;
@@ -26,6 +27,8 @@ const MAX_JSON: u64 = 512 << 20;
 const MAX_SIGNATURE: u64 = 1 << 20;
 /// Longest name.
 const MAX_NAME: u64 = 4096;
+/// Bytes of a block of a tar file.
+const BLOCK: u64 = 512;
 
 /// The first two members of a part.
 #[derive(Debug)]
@@ -131,20 +134,40 @@ fn no_bundle(path: &Path, what: &str) -> Error {
     }
 }
 
+fn cut(path: &Path) -> Error {
+    Error::Bundle {
+        bundle: path.display().to_string(),
+        what: "it is cut short (its end is missing): copy it again".to_owned(),
+    }
+}
+
 /// Hands over every file of a part: name, size, content. `head` is asked first, and whether to go on.
 pub(crate) fn read(
     path: &Path,
     head: &mut dyn FnMut(FoundHead) -> Result<ControlFlow<()>>,
     each: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>,
 ) -> Result<()> {
-    let told = |error: io::Error| no_bundle(path, &error.to_string());
     let file = File::open(path).map_err(Error::file(path, "read"))?;
+    let size = file.metadata().map_err(Error::file(path, "read"))?.len();
+    // Blocks of 512 bytes make a tar file, and two of zeros end it.
+    let mut end = [1; 2 * BLOCK as usize];
+    let is_cut = size % BLOCK != 0
+        || size < 2 * BLOCK
+        || file.read_exact_at(&mut end, size - 2 * BLOCK).is_err()
+        || end != [0; 2 * BLOCK as usize];
+    let mut seen = false;
+    let told = |error: io::Error, seen: bool| match is_cut && (seen || size < BLOCK) {
+        true => cut(path),
+        false => no_bundle(path, &error.to_string()),
+    };
     let mut tar = Archive::new(BufReader::with_capacity(256 << 10, file));
     let mut json = None;
     let mut begun = false;
     let mut long = None;
-    for entry in tar.entries().map_err(told)?.raw(true) {
-        let mut entry = entry.map_err(told)?;
+    for entry in tar.entries().map_err(|error| told(error, false))?.raw(true) {
+        let mut entry = entry.map_err(|error| told(error, seen))?;
+        let told = |error| told(error, true);
+        seen = true;
         let size = entry.header().entry_size().map_err(told)?;
         match entry.header().entry_type() {
             EntryType::Regular => {}
@@ -186,18 +209,23 @@ pub(crate) fn read(
             }
         }
     }
-    if begun {
-        return Ok(());
+    match begun {
+        _ if is_cut => Err(cut(path)),
+        true => Ok(()),
+        false => Err(no_bundle(path, "bundle.json or its signature is missing")),
     }
-    Err(no_bundle(path, "bundle.json or its signature is missing"))
 }
 
 /// A small member, whole.
-fn small(entry: &mut impl Read, max: u64) -> io::Result<Vec<u8>> {
+fn small(entry: &mut Entry<'_, impl Read>, max: u64) -> io::Result<Vec<u8>> {
+    let whole = entry.size();
     let mut data = Vec::new();
     entry.take(max + 1).read_to_end(&mut data)?;
     if data.len() as u64 > max {
         return Err(io::Error::other("a member is too large"));
+    }
+    if (data.len() as u64) < whole {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(data)
 }

@@ -7,12 +7,14 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use cli_kit::counted;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_trust::{Keyring, verify_detached};
 
 use super::archive;
 use super::contents::{BundleReference, Contents, Packed, id_of};
 use crate::error::{Error, Result};
+use crate::layout::not_json;
 use crate::store::{HashedFile, digest_text, parse_digest};
 
 /// Bytes read at a time.
@@ -78,7 +80,7 @@ fn described(
     parts: &[PathBuf],
 ) -> std::result::Result<Opened, String> {
     let contents: Contents = serde_json::from_slice(json)
-        .map_err(|error| format!("its description cannot be understood: {error}"))?;
+        .map_err(|error| format!("its description cannot be read: {}", not_json(json, &error)))?;
     contents.check()?;
     let (site, number) = (&contents.site, contents.number);
     Ok(Opened {
@@ -159,8 +161,9 @@ impl Opened {
             .collect();
         let parts: Vec<String> = parts.into_iter().collect();
         Err(self.refuse(format!(
-            "{} files are missing ({}): {}",
-            missing().count(),
+            "{} {} missing ({}): {}",
+            counted(missing().count() as u64, "file"),
+            if missing().count() == 1 { "is" } else { "are" },
             first.path,
             parts.join(", ")
         )))
@@ -191,7 +194,7 @@ impl Opened {
                 .read(block)
                 .map_err(|error| wrong(&format!("cannot be read: {error}")))?;
             let Some(piece) = block.get(..count).filter(|piece| !piece.is_empty()) else {
-                return Err(wrong("it is cut short"));
+                return Err(wrong("the bundle ends within this file: it is cut short"));
             };
             left = left.saturating_sub(count as u64);
             sha256.update(piece);

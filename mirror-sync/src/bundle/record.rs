@@ -61,7 +61,9 @@ impl Receipt {
 
     /// Reads a receipt that was carried here.
     pub(crate) fn read(path: &Path) -> Result<Receipt> {
-        let receipt: Option<Receipt> = read_json(path)?;
+        let receipt: Option<Receipt> = read_json(path).map_err(|error| {
+            error.way_out("`mirror-sync bundle receipt` writes it at the site".to_owned())
+        })?;
         let receipt =
             receipt.ok_or_else(|| Error::NotFound(format!("{}: no such file", path.display())))?;
         if receipt.format != FORMAT {

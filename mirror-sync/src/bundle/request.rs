@@ -40,8 +40,13 @@ pub(crate) struct SiteRequest {
 impl SiteRequest {
     /// Reads a request that was carried here.
     pub(crate) fn read(path: &Path) -> Result<SiteRequest> {
-        let request: Option<SiteRequest> = read_json(path)?;
         let wrong = |what: String| Error::Usage(format!("{}: {what}", path.display()));
+        let request: Option<SiteRequest> = read_json(path).map_err(|error| match error {
+            Error::Damaged { why, .. } => wrong(format!(
+                "this is no request of a site: {why}; `mirror-sync bundle request` writes one"
+            )),
+            other => other,
+        })?;
         let request = request.ok_or_else(|| wrong("no such file".into()))?;
         if request.format != FORMAT {
             return Err(wrong("a request of an unknown format".into()));

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::session::Session;
-use crate::error::{EXIT_DONE, Result};
+use crate::error::{EXIT_DONE, EXIT_FAILED, Result};
 use crate::layout::CURRENT;
 use crate::manifest::Manifest;
 use crate::publish::Publisher;
@@ -64,7 +64,14 @@ impl Snapshot {
         let ids = session.repositories(self.repos())?;
         match self {
             Snapshot::List { .. } => {
-                snapshot::print_list(&snapshot::list(layout, &ids)?, session.printer);
+                let (lines, faults) = snapshot::list(layout, &ids)?;
+                snapshot::print_list(&lines, session.printer);
+                for fault in &faults {
+                    session.printer.err(&format!("Error: {fault}"));
+                }
+                if !faults.is_empty() {
+                    return Ok(EXIT_FAILED);
+                }
             }
             Snapshot::Diff { repo, from, to } => {
                 let from = snapshot::find(layout, repo, from)?;

@@ -422,7 +422,10 @@ pub(crate) fn unfit(id: &str) -> Option<&'static str> {
 pub(crate) fn read(path: &Path) -> Result<toml::Table> {
     let unread = |error: std::io::Error| Error::Config {
         place: path.display().to_string(),
-        what: format!("the configuration cannot be read: {error}"),
+        what: format!(
+            "the configuration cannot be read: {}",
+            cli_kit::plain(error)
+        ),
     };
     let about = std::fs::metadata(path).map_err(unread)?;
     if about.len() > MAX_CONFIG {

@@ -149,6 +149,29 @@ impl PublishTarget for Directory<'_> {
         layout::remove_tree(&self.snapshots(id).join(stamp))
     }
 
+    fn shown(&self, id: &str, stamps: &[String]) -> Result<Vec<(String, u64, Option<String>)>> {
+        let index = |tree: &Path| {
+            let about = fs::metadata(tree.join("repodata/repomd.xml"));
+            about.map(|about| (about.dev(), about.ino())).ok()
+        };
+        let mut found = Vec::new();
+        for channel in layout::names_in(&self.public.join(".live"))? {
+            let tree = fs::read_link(self.link(&channel, id)).ok();
+            let name = tree.as_deref().and_then(Path::file_name);
+            let number = name.and_then(|name| name.to_str()?.parse::<u64>().ok());
+            let Some(number) = number else {
+                continue;
+            };
+            let seen = index(&self.live(&channel, id).join(number.to_string()));
+            let mut newest = stamps.iter().rev();
+            let same =
+                |stamp: &&String| seen.is_some() && index(&self.snapshots(id).join(stamp)) == seen;
+            let stamp = newest.find(same).cloned();
+            found.push((channel, number, stamp));
+        }
+        Ok(found)
+    }
+
     fn repair(&self, manifest: &Manifest, shown: &[(&str, u64)]) -> Result<usize> {
         let id = &manifest.repo;
         let mut trees = vec![self.snapshots(id).join(&manifest.stamp)];

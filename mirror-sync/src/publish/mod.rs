@@ -104,6 +104,49 @@ impl<'a> Publisher<'a> {
         target.prune(channel, id, number.saturating_sub(1))
     }
 
+    /// What is remembered of a repository; where that is damaged it is made again, and the damage comes with it.
+    pub(crate) fn remembered(&self, id: &str) -> Result<(RepoState, Option<Error>)> {
+        match manifest::read_state(self.layout, id) {
+            Ok(state) => Ok((state, None)),
+            Err(error @ Error::Damaged { .. }) => Ok((self.restored(id)?, Some(error))),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// What the published trees and the lists of the snapshots tell. The age of what was seen is among it: a replay is
+    /// known as one still.
+    fn restored(&self, id: &str) -> Result<RepoState> {
+        let stamps = manifest::stamps(self.layout, id)?;
+        let mut state = RepoState::default();
+        for stamp in &stamps {
+            if let Ok(manifest) = manifest::read(self.layout, id, stamp) {
+                let revision = manifest.revision.as_deref();
+                let revision = revision.and_then(|text| text.trim().parse().ok());
+                state.seen = state.seen.max((manifest.timestamp, revision.unwrap_or(0)));
+            }
+        }
+        state.newest_shown = stamps.last().cloned().unwrap_or_default();
+        for (channel, tree, stamp) in self.target().shown(id, &stamps)? {
+            let stamp = stamp.unwrap_or_default();
+            let at = self.now;
+            state
+                .published
+                .insert(channel, vec![Publication { stamp, at, tree }]);
+        }
+        Ok(state)
+    }
+
+    /// Removes a snapshot whose list cannot be read, unless a channel shows it.
+    pub(crate) fn forget(&self, id: &str, stamp: &str, state: &RepoState) -> Result<bool> {
+        if state.shown().any(|(_, shown)| shown.stamp == stamp) {
+            return Ok(false);
+        }
+        let path = self.layout.manifest(id, stamp);
+        fs::remove_file(&path).map_err(Error::file(&path, "remove"))?;
+        self.target().remove(id, stamp)?;
+        Ok(true)
+    }
+
     /// Removes publications of a repository that no channel shows any more.
     pub(crate) fn prune(&self, id: &str) -> Result<()> {
         let state = manifest::read_state(self.layout, id)?;
@@ -131,10 +174,9 @@ impl<'a> Publisher<'a> {
             if in_use(&stamp) || (keep_for > 0 && stamp >= oldest) {
                 continue;
             }
-            let path = self.layout.manifest(id, &stamp);
-            fs::remove_file(&path).map_err(Error::file(&path, "remove"))?;
-            self.target().remove(id, &stamp)?;
-            gone.push(stamp);
+            if self.forget(id, &stamp, state)? {
+                gone.push(stamp);
+            }
         }
         Ok(gone)
     }
@@ -144,7 +186,11 @@ impl<'a> Publisher<'a> {
         let state = manifest::read_state(self.layout, id)?;
         let mut count = 0;
         for stamp in manifest::stamps(self.layout, id)? {
-            let manifest = manifest::read(self.layout, id, &stamp)?;
+            let manifest = match manifest::read(self.layout, id, &stamp) {
+                // Its files are not known; the caller has said so.
+                Err(Error::Damaged { .. }) => continue,
+                other => other?,
+            };
             let shown: Vec<(&str, u64)> = state
                 .published
                 .iter()

@@ -39,6 +39,9 @@ pub(super) trait PublishTarget {
 
     fn remove(&self, id: &str, stamp: &str) -> Result<()>;
 
+    /// What clients see now: each channel, the number of its publication, and which of these snapshots that is.
+    fn shown(&self, id: &str, stamps: &[String]) -> Result<Vec<(String, u64, Option<String>)>>;
+
     /// Brings every file of a snapshot, and of the publications that show it (channel and number),
     /// back to what the store has; how many were not so.
     fn repair(&self, manifest: &Manifest, shown: &[(&str, u64)]) -> Result<usize>;

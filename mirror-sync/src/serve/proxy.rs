@@ -214,7 +214,11 @@ impl Proxy {
     /// Writes down for the status how asking upstream ended.
     fn remember(&self, error: Option<&Error>) -> Result<()> {
         let layout = &self.shared.layout;
-        let mut state = manifest::read_state(layout, self.id())?;
+        let mut state = match manifest::read_state(layout, self.id()) {
+            // All of it is written anew here.
+            Err(Error::Damaged { .. }) => manifest::RepoState::default(),
+            other => other?,
+        };
         state.last_try = super::now();
         state.error = error.map(ToString::to_string);
         if error.is_none() {

@@ -152,8 +152,10 @@ fn fill(repo: &mut RepoStatus, layout: &Layout, now: u64) -> Result<()> {
     };
     repo.rolled_back_from = state.rolled_back_from(CURRENT).map(str::to_owned);
     repo.snapshot = Some(shown.stamp.clone());
-    let Ok(manifest) = manifest::read(layout, &repo.id, &shown.stamp) else {
-        return Ok(());
+    let manifest = match manifest::read(layout, &repo.id, &shown.stamp) {
+        Ok(manifest) => manifest,
+        Err(error @ Error::Damaged { .. }) => return Err(error),
+        Err(_) => return Ok(()),
     };
     repo.upstream_time = manifest.timestamp;
     repo.first_part = manifest.first_part;

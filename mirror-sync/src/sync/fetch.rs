@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use cli_kit::human_size;
+use cli_kit::{counted, human_size};
 
 use super::SyncRun;
 use super::look::{self, Looked};
@@ -102,7 +102,8 @@ pub(super) fn copy_seeds(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Resul
     let found = seeds.fill(&wanted, &run.store, &run.layout.partial())?;
     if found > 0 {
         run.printer.info(&format!(
-            "{found} files were copied from the directories of mirror.seed and need not be fetched"
+            "{} of the directories of mirror.seed: copied, and not fetched",
+            counted(found as u64, "file")
         ));
     }
     Ok(())

@@ -77,6 +77,11 @@ impl Published {
     fn retain(&mut self, run: &SyncRun<'_>) -> Result<()> {
         let repo = &mut self.repo;
         repo.report.expired = run.publisher().retain(&repo.id, &repo.state)?;
+        if let Some(stamp) = repo.damaged.take()
+            && run.publisher().forget(&repo.id, &stamp, &repo.state)?
+        {
+            repo.report.expired.push(stamp);
+        }
         if !repo.report.expired.is_empty() {
             run.store.sweep(run.now, KEEP_UNUSED)?;
         }

@@ -1,5 +1,6 @@
 //! What every step knows of one repository, and how it leaves the run.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use repo_client::MetadataSet;
@@ -25,6 +26,8 @@ pub(super) struct Repo {
     /// What is published now.
     pub(super) current: Option<Manifest>,
     pub(super) state: RepoState,
+    /// The snapshot that is published now, if the list of its files cannot be read.
+    pub(super) damaged: Option<String>,
     /// What was selected, and whose signatures count, as a digest.
     pub(super) selection: String,
     /// How often upstream was asked once more because files of its set were missing.
@@ -54,6 +57,7 @@ impl Repo {
             trust: Arc::default(),
             current: None,
             state: RepoState::default(),
+            damaged: None,
             selection: String::new(),
             looked_again: 0,
             elsewhere: false,
@@ -69,15 +73,33 @@ impl Repo {
     }
 
     fn read(&mut self, run: &SyncRun<'_>) -> Result<()> {
-        self.state = manifest::read_state(&run.layout, &self.id)?;
-        if let Some(shown) = self.state.current(CURRENT) {
+        let (state, damage) = run.publisher().remembered(&self.id)?;
+        self.state = state;
+        if let Some(Error::Damaged { path, why, .. }) = damage {
+            self.warn(run, &path, &why, "it is made again of what is published");
+        }
+        if let Some(shown) = self.state.current(CURRENT).cloned() {
             // A manifest that was lost costs a comparison, not the run.
-            self.current = manifest::read(&run.layout, &self.id, &shown.stamp).ok();
-            self.report.snapshot = Some(shown.stamp.clone());
+            self.current = match manifest::read(&run.layout, &self.id, &shown.stamp) {
+                Ok(current) => Some(current),
+                Err(Error::Damaged { path, why, .. }) => {
+                    self.warn(run, &path, &why, "what upstream has is published anew");
+                    self.damaged = Some(shown.stamp.clone());
+                    None
+                }
+                Err(_) => None,
+            };
+            self.report.snapshot = Some(shown.stamp);
         }
         self.trust = Arc::new(PackageTrust::of(run.config, &self.id)?);
         self.selection = self.select_digest(run)?;
         Ok(())
+    }
+
+    fn warn(&self, run: &SyncRun<'_>, path: &Path, why: &str, then: &str) {
+        let (id, path) = (&self.id, path.display());
+        run.printer
+            .err(&format!("{id}: warning: {path} is damaged ({why}): {then}"));
     }
 
     /// What decides whether a snapshot is still the one wanted.

@@ -499,3 +499,68 @@ fn the_lines_of_the_guide_run() {
     );
     assert!(usb.join("ship-0002.tbundle").exists());
 }
+
+/// A copy that was broken off is known as one, wherever it ends.
+#[test]
+fn a_bundle_that_is_cut_short_is_said_to_be() {
+    let gap = Gap::new();
+    let made = gap.make(&["--site", "ship"]);
+    let whole = fs::read(&made[0]).unwrap();
+    let cut = gap.path("cut.tbundle");
+    let cut = cut.to_str().unwrap();
+    let blocks = whole.len() / 512;
+    let places = [
+        0,
+        1,
+        511,
+        512,
+        700,
+        1024,
+        1536,
+        9000,
+        whole.len() - 1,
+        whole.len() - 512,
+    ];
+    let spread = (1..24).map(|part| blocks * part / 24 * 512);
+    let odd = (1..24).map(|part| whole.len() * part / 24);
+    for at in places.into_iter().chain(spread).chain(odd) {
+        fs::write(cut, &whole[..at]).unwrap();
+        for words in [&["bundle", "apply", cut][..], &["bundle", "verify", cut]] {
+            let run = gap.inside(words).ends(1);
+            assert!(
+                run.err.contains("cut short"),
+                "{at} of {}: {}",
+                whole.len(),
+                run.err
+            );
+        }
+    }
+    fs::write(cut, "a text\n".repeat(900)).unwrap();
+    let run = gap.inside(&["bundle", "apply", cut]).ends(1);
+    assert!(
+        run.err.contains("this is not part of a bundle"),
+        "{}",
+        run.err
+    );
+    let junk = gap.path("junk.json");
+    for (text, why) in [
+        ("junk", "it is not JSON (line 1)"),
+        ("", "it is empty"),
+        ("{}", "missing field `format`"),
+    ] {
+        fs::write(&junk, text).unwrap();
+        let words = ["bundle", "make", "--request", junk.to_str().unwrap()];
+        let run = gap.outside.run(&words).ends(2);
+        assert!(
+            run.err.contains("this is no request of a site: "),
+            "{}",
+            run.err
+        );
+        assert!(run.err.contains(why), "{}", run.err);
+        assert!(
+            run.err.contains("`mirror-sync bundle request` writes one"),
+            "{}",
+            run.err
+        );
+    }
+}

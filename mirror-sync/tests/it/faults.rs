@@ -198,3 +198,109 @@ fn what_a_wrong_option_says_is_about_the_option() {
         );
     }
 }
+
+#[test]
+fn damaged_state_of_one_repository_heals_or_is_named_and_stops_no_other() {
+    let scene = two("");
+    scene.sync();
+    let state = scene.path("mirror/state/b");
+    let list = || {
+        let lists = fs::read_dir(state.join("snapshots")).unwrap().flatten();
+        lists.map(|entry| entry.path()).next().unwrap()
+    };
+    let tree = || fs::read_link(scene.public("b")).unwrap();
+    // What is remembered is made again of what is published, and is whole again at once.
+    let before = tree();
+    for damaged in ["", "junk", "{\"seen\": [1"] {
+        fs::write(state.join("state.json"), damaged).unwrap();
+        let status = scene.run(&["status"]).ends(0);
+        assert!(status.out.contains("a   "), "{}", status.out);
+        assert!(
+            status.out.contains("state.json is damaged: it is "),
+            "{}",
+            status.out
+        );
+        assert!(!status.out.contains("line 1 column"), "{}", status.out);
+        let listed = scene.run(&["snapshot", "list"]).ends(1);
+        assert_eq!(listed.out.lines().count(), 2, "{}", listed.out);
+        assert!(
+            listed.err.contains("`mirror-sync verify b` makes it again"),
+            "{}",
+            listed.err
+        );
+        let run = scene.run(&["sync"]).ends(3);
+        assert!(run.err.contains("b: warning: "), "{}", run.err);
+        assert_eq!(tree(), before, "clients see what they saw");
+        assert!(
+            scene
+                .run(&["status", "--json"])
+                .ends(0)
+                .out
+                .contains("\"healthy\":true")
+        );
+    }
+    fs::write(state.join("state.json"), "junk").unwrap();
+    let verify = scene.run(&["verify"]).ends(0);
+    assert!(
+        verify.out.contains("1 damaged, 1 repaired"),
+        "{}",
+        verify.text()
+    );
+    scene.run(&["snapshot", "list"]).ends(0);
+    // An upstream older than what was seen is known as that still.
+    fs::write(state.join("state.json"), "junk").unwrap();
+    let index = scene.path("up/b/repodata/repomd.xml");
+    let text = fs::read_to_string(&index).unwrap();
+    let old = regress(&text);
+    fs::write(&index, old).unwrap();
+    let run = scene.run(&["sync", "b"]).ends(1);
+    assert!(run.err.contains("older than"), "{}", run.err);
+    fs::write(&index, text).unwrap();
+    scene.run(&["sync"]).ends(3);
+    // The list of what is published cannot be read: upstream's set is published anew.
+    let lost = list();
+    fs::write(&lost, "").unwrap();
+    let verify = scene.run(&["verify"]).ends(4);
+    assert!(verify.err.contains("it is empty; `rm "), "{}", verify.err);
+    let listed = scene.run(&["snapshot", "list"]).ends(1);
+    assert!(listed.out.starts_with("a "), "{}", listed.out);
+    assert!(
+        listed.err.contains(&lost.display().to_string()),
+        "{}",
+        listed.err
+    );
+    assert!(
+        scene
+            .run(&["status", "--json"])
+            .ends(0)
+            .out
+            .contains("\"healthy\":false")
+    );
+    let run = scene.run(&["sync"]).ends(0);
+    assert!(
+        run.err.contains("what upstream has is published anew"),
+        "{}",
+        run.err
+    );
+    assert!(!lost.exists());
+    for words in [&["verify"][..], &["snapshot", "list"], &["status"]] {
+        let run = scene.run(words).ends(0);
+        assert_eq!(run.err, "", "{words:?}");
+    }
+    scene.run(&["sync"]).ends(3);
+}
+
+/// An index of a time before.
+fn regress(index: &str) -> String {
+    let mut out = String::new();
+    for line in index.lines() {
+        let line = line.trim();
+        let is_time = line.starts_with("<timestamp>") || line.starts_with("<revision>");
+        match line.split_once('>').filter(|_| is_time) {
+            Some((tag, _)) => out.push_str(&format!("{tag}>1000</{}>", &tag[1..])),
+            None => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
+}
