@@ -26,7 +26,7 @@ const TDNF: &str = "
 
 const MIRROR_SYNC: &str = "
     bundle: config error layout manifest plan regenerate snapshot store sync trust upstream
-    commands: bundle config error hooks layout manifest observer plan publish serve snapshot status store sync trust verify
+    commands: bundle config error hooks layout manifest observer plan publish report serve snapshot status store sync trust verify
     config: error
     fetch: config error layout observer store trust
     hooks: config error report
@@ -39,7 +39,7 @@ const MIRROR_SYNC: &str = "
     seed: error fetch store
     serve: config error fetch layout manifest observer publish report snapshot status store trust upstream
     snapshot: error layout manifest
-    status: config error layout manifest publish trust
+    status: config error layout manifest publish report trust
     store: error layout
     sync: config error fetch layout manifest observer plan publish regenerate report seed store trust upstream
     trust: config error layout
