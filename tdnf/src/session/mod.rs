@@ -252,10 +252,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether no repository is on.
+    /// Whether no repository is on; where they cannot be read, whoever asks for them hears why.
     pub fn is_without_repos(&self) -> bool {
-        let repos = self.repos().unwrap_or_default();
-        !repos.iter().any(|repo| repo.enabled)
+        let repos = self.repos();
+        repos.is_ok_and(|repos| !repos.iter().any(|repo| repo.enabled))
     }
 
     /// An error where no repository is on.
@@ -275,7 +275,7 @@ impl<'a> Session<'a> {
             RepoSwitch::Enable(glob) => !is_there(glob),
             RepoSwitch::Disable(_) => false,
         });
-        missed && !repos.iter().any(|repo| repo.enabled)
+        missed && self.is_without_repos()
     }
 
     /// Unknown keys have no effect, which is said unless they change nothing about what is installed.
