@@ -302,7 +302,7 @@ fn in_stage(location: &DbLocation, stage: &Path, backend: Backend) -> DbLocation
     DbLocation {
         dir: stage.to_path_buf(),
         backend,
-        root: location.root.clone(),
+        ..location.clone()
     }
 }
 

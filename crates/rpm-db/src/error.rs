@@ -91,7 +91,7 @@ pub enum DbError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
-    /// Others kept the database busy for longer than [`crate::schema::BUSY_TIMEOUT`].
+    /// Others kept the database busy for longer than [`crate::DbLocation::busy_timeout`].
     #[error("{}: the rpm database is in use by another program", path.display())]
     Busy {
         /// The database file.

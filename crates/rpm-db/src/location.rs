@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::convert::is_converting;
 use crate::macro_files::MacroSet;
+use crate::schema::BUSY_TIMEOUT;
 use crate::{Db, DbError, MacroFile, root};
 
 /// Directories that distributions use, in the order in which they are probed.
@@ -65,6 +67,8 @@ pub struct DbLocation {
     pub backend: Backend,
     /// The root that the directory belongs to, canonical.
     pub root: PathBuf,
+    /// How long SQLite's locks of other programs are waited for; [`BUSY_TIMEOUT`] unless set.
+    pub busy_timeout: Duration,
 }
 
 impl DbLocation {
@@ -83,6 +87,7 @@ impl DbLocation {
             dir,
             backend: Backend::None,
             root: root.to_path_buf(),
+            busy_timeout: BUSY_TIMEOUT,
         }
     }
 

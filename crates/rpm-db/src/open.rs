@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, DEFAULT_NAME, FileControl, OpenFlags};
@@ -48,7 +49,7 @@ impl Db {
             Backend::None => DatabaseStore::Empty,
             Backend::Bdb => DatabaseStore::Records(Box::new(BdbFile::open(&path)?)),
             Backend::Ndb => DatabaseStore::Records(Box::new(NdbFile::open(&path)?)),
-            Backend::Sqlite => match open_for_reading(&path)? {
+            Backend::Sqlite => match open_for_reading(&path, location.busy_timeout)? {
                 conn if has_tables(&conn).map_err(DbError::sqlite(&path))? => {
                     DatabaseStore::Sqlite {
                         conn,
@@ -76,7 +77,7 @@ impl Db {
         create_directory(location)?;
         finish_conversion(location)?;
         let fresh = fs::metadata(&path).map_or(true, |meta| meta.len() == 0);
-        let conn = open_for_writing(&path, fresh)?;
+        let conn = open_for_writing(&path, fresh, location.busy_timeout)?;
         let writable = true;
         Ok(Self {
             store: DatabaseStore::Sqlite { conn, writable },
@@ -205,7 +206,8 @@ const COMMON: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX
     .union(OpenFlags::SQLITE_OPEN_NOFOLLOW)
     .union(OpenFlags::SQLITE_OPEN_URI);
 
-fn open_for_reading(path: &Path) -> Result<Connection, DbError> {
+fn open_for_reading(path: &Path, busy: Duration) -> Result<Connection, DbError> {
+    let prepare_reading = |conn| prepare_reading(conn, busy);
     let flags = COMMON | OpenFlags::SQLITE_OPEN_READ_ONLY;
     let sqlite = DbError::sqlite(path);
     let error = match Connection::open_with_flags(uri(path, ""), flags).and_then(prepare_reading) {
@@ -238,13 +240,13 @@ fn has_tables(conn: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// The first read finds out whether the side files can be used.
-fn prepare_reading(conn: Connection) -> rusqlite::Result<Connection> {
-    settle(&conn)?;
+fn prepare_reading(conn: Connection, busy: Duration) -> rusqlite::Result<Connection> {
+    settle(&conn, busy)?;
     conn.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
     Ok(conn)
 }
 
-fn open_for_writing(path: &Path, fresh: bool) -> Result<Connection, DbError> {
+fn open_for_writing(path: &Path, fresh: bool, busy: Duration) -> Result<Connection, DbError> {
     let sqlite = DbError::sqlite(path);
     let flags = COMMON | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let open = || -> rusqlite::Result<Connection> {
@@ -252,7 +254,7 @@ fn open_for_writing(path: &Path, fresh: bool) -> Result<Connection, DbError> {
         // Before anything else: without it the last writer's close removes the side files, and after that
         // unprivileged queries of real rpm fail (docs/reference/rpmdb.md, 2.2).
         conn.file_control(DEFAULT_NAME, FileControl::PersistWal(&mut 1))?;
-        settle(&conn)?;
+        settle(&conn, busy)?;
         conn.execute_batch("PRAGMA secure_delete = OFF")?;
         conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
         let pages = schema::CHECKPOINT_PAGES;
@@ -300,8 +302,8 @@ fn set_mode(path: &Path, fresh: bool) -> Result<(), DbError> {
 }
 
 /// For readers and writers alike: wait for locks, and do not trust the schema of a foreign database.
-fn settle(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_timeout(schema::BUSY_TIMEOUT)?;
+fn settle(conn: &Connection, busy: Duration) -> rusqlite::Result<()> {
+    conn.busy_timeout(busy)?;
     // As in rpm; the bundled SQLite has it on.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;

@@ -9,6 +9,10 @@ use repo_client::{Cause, TlsFault, free_space};
 /// What to do where there is not enough memory.
 pub(super) const MORE_MEMORY: &str = "raise the limit (`ulimit -v`, or that of the control group)";
 
+/// What to do about a lock that another program keeps.
+pub(crate) const WAIT_LONGER: &str =
+    "wait for it to end, or give --lock-timeout more seconds; nothing has changed";
+
 /// One line on a folder of ours that takes no file, such as the cache.
 pub(super) fn for_disk(path: &Path, kind: ErrorKind) -> Option<String> {
     let dir = path.parent().unwrap_or(path);

@@ -77,6 +77,7 @@ fn told(code: Code, error: &dyn std::fmt::Display) -> Failure {
     let failure = Failure::because(code, format!("Error: {error}"));
     match code {
         Code::OUT_OF_MEMORY => failure.hint(advice::MORE_MEMORY),
+        Code::LOCKED => failure.hint(advice::WAIT_LONGER),
         _ => failure,
     }
 }
@@ -87,6 +88,7 @@ impl From<rpm_db::DbError> for Failure {
         let code = match &error {
             DbError::Io { source, .. } => Code::errno(source),
             DbError::Memory { .. } => Code::OUT_OF_MEMORY,
+            DbError::Busy { .. } => Code::LOCKED,
             _ => Code::RPMTS_OPENDB_FAILED,
         };
         told(code, &error)

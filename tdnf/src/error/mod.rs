@@ -3,7 +3,7 @@
 //! Libraries return their own errors; [`Failure`] is what they become for the user. No other
 //! file knows an error number's text or turns a number into an exit code.
 
-mod advice;
+pub(crate) mod advice;
 mod from;
 mod table;
 #[cfg(test)]

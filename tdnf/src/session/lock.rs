@@ -14,6 +14,7 @@ use rustix::process::{Flock, FlockType, fcntl_getlk};
 use whole_file::open_plain;
 
 use super::Holder;
+use crate::error::advice::WAIT_LONGER;
 use crate::error::{At, Code, Failure, Outcome};
 use crate::settings::Settings;
 
@@ -104,7 +105,7 @@ pub(super) fn still_held(path: &Path, holder: &Holder) -> Failure {
         Code::LOCKED,
         format!("Error: {} is held by {holder}", path.display()),
     )
-    .hint("wait for it to end, or give --lock-timeout more seconds; nothing has changed")
+    .hint(WAIT_LONGER)
 }
 
 /// The kernel knows the process, the file what it does; where the two disagree the kernel is

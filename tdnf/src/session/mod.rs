@@ -360,14 +360,16 @@ impl<'a> Session<'a> {
     pub fn db_location_with(&self, incoming: &[MacroFile]) -> Outcome<DbLocation> {
         let dbpath = self.settings.dbpath.as_deref().map(Path::new);
         let host = Some(Path::new("/"));
-        Ok(rpm_db::location::find(
-            &self.settings.root,
-            DatabaseSearch {
-                dbpath,
-                host,
-                incoming,
-            },
-        )?)
+        let search = DatabaseSearch {
+            dbpath,
+            host,
+            incoming,
+        };
+        let mut found = rpm_db::location::find(&self.settings.root, search)?;
+        if let Some(limit) = self.settings.lock_timeout {
+            found.busy_timeout = limit;
+        }
+        Ok(found)
     }
 
     /// The rpm database, opened for reading; `None` if there is none yet.

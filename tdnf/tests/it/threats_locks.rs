@@ -278,3 +278,25 @@ fn row_99_concurrent_rpm() {
     ok(&mut rpm(&site, &["-e", "fast"]));
     site.rpm().verify();
 }
+
+/// A lock inside SQLite is waited for as long as `--lock-timeout` says, too.
+#[test]
+fn row_99_a_lock_inside_sqlite() {
+    let site = site();
+    site.ok(&["install", "-y", "fast"]);
+    let database = site.root.join("var/lib/rpm/rpmdb.sqlite");
+    let other = rusqlite::Connection::open(database).unwrap();
+    other
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;")
+        .unwrap();
+    let start = std::time::Instant::now();
+    let (said, _) = site.refused(&["--lock-timeout=1", "erase", "-y", "fast"]);
+    assert!(start.elapsed() < Duration::from_secs(8), "rpm waits for 10");
+    assert!(said.contains("is in use by another program"), "{said}");
+    assert!(
+        said.contains("Error(1611)") && said.contains("--lock-timeout"),
+        "{said}"
+    );
+    drop(other);
+    site.ok(&["erase", "-y", "fast"]);
+}
