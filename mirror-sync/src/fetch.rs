@@ -113,7 +113,7 @@ impl Fetcher<'_> {
         }
         self.store.mark()?;
         let partial = self.layout.partial();
-        std::fs::create_dir_all(&partial).map_err(Error::file(&partial, "create"))?;
+        self.layout.make(&partial)?;
         let mut by_id: HashMap<String, Vec<FetchJob>> = HashMap::new();
         let mut ids: HashMap<String, String> = HashMap::new();
         let (mut wanted, mut there) = (Vec::new(), Vec::new());

@@ -15,10 +15,11 @@
 //! ```
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -92,16 +93,22 @@ impl Layout {
         self.manifests(id).join(format!("{stamp}.json"))
     }
 
+    /// Makes a folder of the mirror.
+    pub(crate) fn make(&self, dir: &Path) -> Result<()> {
+        make_below(&self.root, dir)
+    }
+
+    /// Writes a value into a file of the mirror.
+    pub(crate) fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<()> {
+        self.make(path.parent().unwrap_or(&self.root))?;
+        write_json(path, value)
+    }
+
     /// Takes the lock, waiting up to `wait`.
     pub(crate) fn lock(&self, wait: Duration) -> Result<MirrorLock> {
-        fs::create_dir_all(&self.root).map_err(Error::file(&self.root, "create"))?;
+        self.make(&self.root)?;
         let path = self.root.join("lock");
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
+        let mut file = whole_file::open_plain(&path, OFlags::RDWR | OFlags::CREATE)
             .map_err(Error::file(&path, "open"))?;
         let mut left = wait;
         loop {
@@ -132,6 +139,26 @@ impl Layout {
     }
 }
 
+/// Makes a folder below `base`. Where somebody put a link in the place of one of ours, it is not followed: what is
+/// written, and removed, stays below.
+pub(crate) fn make_below(base: &Path, dir: &Path) -> Result<()> {
+    whole_file::make_folders(base, dir)
+        .map_err(|(place, error)| Error::file(place, "create")(error))
+}
+
+/// A new file in the place of what a run that was killed may have left.
+pub(crate) fn new_file(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => File::create_new(path),
+    }
+}
+
+/// Copies a file's content into a [`new_file`].
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    io::copy(&mut File::open(from)?, &mut new_file(to)?).map(drop)
+}
+
 /// Writes a file as one: a reader sees the old text or the new one.
 pub(crate) fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
@@ -148,7 +175,7 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// Reads a value; none if there is no such file.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let data = match read_limited(path, MAX_STATE) {
-        Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             return Ok(None);
         }
         other => other?,
@@ -189,7 +216,7 @@ pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// Removes a directory tree, if it is there.
 pub(crate) fn remove_tree(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::file(dir, "remove")(error))
         }
         _ => Ok(()),
@@ -199,7 +226,7 @@ pub(crate) fn remove_tree(dir: &Path) -> Result<()> {
 /// Names in a directory, sorted; none if it does not exist.
 pub(crate) fn names_in(dir: &Path) -> Result<Vec<String>> {
     let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(Error::file(dir, "read"))?,
     };
     let mut names = Vec::new();

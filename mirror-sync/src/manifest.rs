@@ -142,7 +142,7 @@ pub(crate) fn read_state(layout: &Layout, id: &str) -> Result<RepoState> {
 }
 
 pub(crate) fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Result<()> {
-    layout::write_json(&layout.state(id).join("state.json"), state)
+    layout.write_json(&layout.state(id).join("state.json"), state)
 }
 
 /// Reads a manifest.

@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::fetch::FetchJob;
+use crate::layout::{self, Layout};
 use crate::store::{HashedFile, Store};
 
 /// Most files looked at.
@@ -55,12 +56,13 @@ impl Seeds {
     }
 
     /// Copies what these jobs want and the store lacks into the store; how many files.
-    pub(crate) fn fill(&self, jobs: &[FetchJob], store: &Store, partial: &Path) -> Result<usize> {
+    pub(crate) fn fill(&self, jobs: &[FetchJob], store: &Store, layout: &Layout) -> Result<usize> {
         let mut count = 0;
         if self.files.is_empty() {
             return Ok(count);
         }
-        fs::create_dir_all(partial).map_err(Error::file(partial, "create"))?;
+        let partial = layout.partial();
+        layout.make(&partial)?;
         store.mark()?;
         for job in jobs {
             let name = job.path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -70,7 +72,7 @@ impl Seeds {
             for path in self.files.get(&(name, size)).into_iter().flatten() {
                 let copy = partial.join("seed");
                 let read = || HashedFile::read(&copy, job.digest.algo());
-                let file = fs::copy(path, &copy).ok().and_then(|_| read().ok());
+                let file = layout::copy(path, &copy).ok().and_then(|_| read().ok());
                 if let Some(file) = file.filter(|file| *file.digest() == job.digest) {
                     store.adopt(&file)?;
                     count += 1;

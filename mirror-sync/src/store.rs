@@ -18,6 +18,7 @@ use rpm_repo::compress::Written;
 use whole_file::{Access, Durability, WholeFile};
 
 use crate::error::{Error, Result};
+use crate::layout;
 
 /// Permission bits of a stored file.
 const READ_ONLY: u32 = 0o444;
@@ -101,10 +102,10 @@ pub(crate) fn hash_file(path: &Path, algo: DigestAlgo) -> io::Result<(Digest, u6
 impl Store {
     /// The store in `root`; looks after what a crash of the machine left.
     pub(crate) fn open(root: &Path) -> Result<Store> {
-        fs::create_dir_all(root).map_err(Error::file(root, "create"))?;
         let store = Store {
             root: root.to_owned(),
         };
+        store.make(root)?;
         store.recover()?;
         Ok(store)
     }
@@ -132,7 +133,7 @@ impl Store {
         }
         fs::set_permissions(from, fs::Permissions::from_mode(READ_ONLY))
             .map_err(Error::file(from, "protect"))?;
-        self.make_shard(&path)?;
+        self.make(path.parent().unwrap_or(&self.root))?;
         fs::rename(from, &path).map_err(Error::file(&path, "put in place"))
     }
 
@@ -146,9 +147,8 @@ impl Store {
         self.adopt(&file)
     }
 
-    fn make_shard(&self, path: &Path) -> Result<()> {
-        let shard = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(shard).map_err(Error::file(shard, "create"))
+    fn make(&self, dir: &Path) -> Result<()> {
+        layout::make_below(self.root.parent().unwrap_or(&self.root), dir)
     }
 
     /// Stores bytes; says by which digest.
@@ -156,7 +156,7 @@ impl Store {
         let digest = Hasher::digest(DigestAlgo::Sha256, data);
         if !self.has(&digest, Some(data.len() as u64)) {
             let path = self.path(&digest);
-            self.make_shard(&path)?;
+            self.make(path.parent().unwrap_or(&self.root))?;
             whole_file::replace(&path, data, Access::Mode(READ_ONLY), Durability::Cache)
                 .map_err(Error::file(&path, "write"))?;
         }
@@ -200,7 +200,8 @@ impl Store {
             let boot = fs::read(BOOT_ID).unwrap_or_default();
             // Not synced: a journalling file system never has the names that follow without this one,
             // and a mark that a crash has emptied is one of another boot.
-            fs::write(&path, &boot).map_err(Error::file(&path, "write"))?;
+            whole_file::replace(&path, &boot, Access::Umask, Durability::Cache)
+                .map_err(Error::file(&path, "write"))?;
         }
         Ok(())
     }
@@ -234,14 +235,16 @@ impl Store {
 
     pub(crate) fn files(&self) -> Result<Vec<(Digest, PathBuf)>> {
         let mut found = Vec::new();
-        for algo in crate::layout::names_in(&self.root)? {
+        for algo in layout::names_in(&self.root)? {
             let Some(kind) = DigestAlgo::from_name(&algo) else {
                 continue;
             };
             let dir = self.root.join(&algo);
-            for shard in crate::layout::names_in(&dir)? {
+            self.make(&dir)?;
+            for shard in layout::names_in(&dir)? {
                 let shard = dir.join(shard);
-                for name in crate::layout::names_in(&shard)? {
+                self.make(&shard)?;
+                for name in layout::names_in(&shard)? {
                     if let Ok(digest) = Digest::from_hex(kind, &name) {
                         found.push((digest, shard.join(name)));
                     }

@@ -122,6 +122,7 @@ pub(crate) fn refresh(
     observer: &dyn Observer,
 ) -> Result<(MetadataSet, Option<(u64, u64)>)> {
     let check = keyring_check(question.keyring, question.now);
+    layout.make(&layout.state(&question.config.id))?;
     let request = RepoRefresh {
         shared: None,
         config: question.config,

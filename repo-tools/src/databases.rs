@@ -113,6 +113,8 @@ fn fill(
         path: path.to_owned(),
         source,
     };
+    // SQLite would follow a link that stands there.
+    File::create_new(path).map_err(Error::file(path, "create"))?;
     // Locks trouble network file systems, and nobody else knows of the file.
     let db = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), "unix-none")
         .map_err(failed)?;

@@ -162,7 +162,7 @@ impl NewFile {
     /// Starts the file of a record called `kind`; `stem` is its name without checksum and suffix.
     pub fn create(kind: &str, stem: &str, style: &FileStyle) -> Result<NewFile> {
         let path = style.dir.join(format!("{stem}{}", style.format.suffix()));
-        let file = File::create(&path).map_err(Error::file(&path, "create"))?;
+        let file = File::create_new(&path).map_err(Error::file(&path, "create"))?;
         let encoder = Encoder::new(BufWriter::new(file), style.format, style.checksum)
             .map_err(Error::file(&path, "write"))?;
         Ok(NewFile {

@@ -59,11 +59,11 @@ impl RepoChange {
             root: root.to_owned(),
             _lock: lock,
         };
+        stage.clear()?;
         let repodata = stage.repodata();
         if fs::symlink_metadata(&repodata).is_ok_and(|meta| meta.is_symlink()) {
             return Err(Error::LinkedRepodata(repodata));
         }
-        stage.clear()?;
         Ok(stage)
     }
 
@@ -109,7 +109,8 @@ impl RepoChange {
         if fs::symlink_metadata(&dir).is_ok() {
             return Err(Error::BusyElsewhere(dir));
         }
-        fs::write(&mark, "").map_err(Error::file(&mark, "create"))?;
+        self.unmark()?;
+        File::create_new(&mark).map_err(Error::file(&mark, "create"))?;
         fs::create_dir(&dir).map_err(Error::file(&dir, "create"))?;
         Ok(dir)
     }
@@ -148,7 +149,7 @@ impl RepoChange {
                 fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
             }
             if fs::hard_link(&from, &to).is_err() {
-                fs::copy(&from, &to).map_err(Error::file(&to, "copy"))?;
+                copy(&from, &to).map_err(Error::file(&to, "copy"))?;
             }
         }
         Ok(())
@@ -203,6 +204,11 @@ impl Drop for RepoChange {
     }
 }
 
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut from = whole_file::open_plain(from, OFlags::RDONLY)?;
+    io::copy(&mut from, &mut File::create_new(to)?).map(drop)
+}
+
 /// Whether a directory is the one that this program was started in.
 fn is_here(dir: &Path) -> bool {
     let id = |dir: &Path| fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()));
@@ -216,7 +222,8 @@ fn fill(new: &Path, repodata: &Path) -> Result<()> {
     for name in &names {
         let (from, to) = (new.join(name), repodata.join(name));
         let dir = to.parent().unwrap_or(repodata);
-        fs::create_dir_all(dir).map_err(Error::file(dir, "create"))?;
+        whole_file::make_folders(repodata, dir)
+            .map_err(|(place, error)| Error::file(place, "create")(error))?;
         if name != Path::new(INDEX) {
             fs::rename(&from, &to).map_err(Error::file(&to, "replace"))?;
         }

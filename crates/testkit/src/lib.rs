@@ -7,6 +7,7 @@ pub mod adversary;
 pub mod emulated;
 pub mod fixtures;
 pub mod gpg;
+pub mod links;
 pub mod many;
 pub mod mounts;
 pub mod opens;

@@ -36,7 +36,7 @@ const MIRROR_SYNC: &str = "
     publish: config error layout manifest snapshot store
     regenerate: error layout manifest plan store upstream
     report: error fetch plan
-    seed: error fetch store
+    seed: error fetch layout store
     serve: config error fetch layout manifest observer publish report snapshot status store trust upstream
     snapshot: error layout manifest
     status: config error layout manifest publish report trust

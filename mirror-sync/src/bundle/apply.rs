@@ -54,8 +54,9 @@ pub(crate) fn apply(run: &SyncRun<'_>, parts: &[PathBuf], dry_run: bool) -> Resu
     }
     repo_client::require_space(run.layout.root(), bundle.contents.bytes())?;
     let stage = run.layout.partial().join(format!("bundle-{}", bundle.name));
+    run.layout.make(&run.layout.partial())?;
     layout::remove_tree(&stage)?;
-    std::fs::create_dir_all(&stage).map_err(Error::file(&stage, "create"))?;
+    run.layout.make(&stage)?;
     let result = staged(run, &bundle, &stage, dry_run);
     layout::remove_tree(&stage)?;
     result?;

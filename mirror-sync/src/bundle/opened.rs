@@ -2,7 +2,7 @@
 //! no file before its digest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use rpm_trust::{Keyring, verify_detached};
 use super::archive;
 use super::contents::{BundleReference, Contents, Packed, id_of};
 use crate::error::{Error, Result};
-use crate::layout::not_json;
+use crate::layout::{self, not_json};
 use crate::store::{HashedFile, digest_text, parse_digest};
 
 /// Bytes read at a time.
@@ -183,7 +183,7 @@ impl Opened {
             return Err(wrong("its size is not the one described"));
         }
         let mut out = to
-            .map(|path| File::create(path).map_err(Error::file(path, "create")))
+            .map(|path| layout::new_file(path).map_err(Error::file(path, "create")))
             .transpose()?;
         let mut sha256 = Hasher::new(DigestAlgo::Sha256);
         let stored = file.stored.as_deref().and_then(parse_digest);
@@ -222,12 +222,12 @@ impl Opened {
         }
         let name = dir.file_name().unwrap_or_default().to_string_lossy();
         let making = dir.with_file_name(format!(".{name}.new"));
-        crate::layout::remove_tree(&making)?;
+        layout::remove_tree(&making)?;
         let done = self.extract_to(&making);
         let done =
             done.and_then(|()| fs::rename(&making, dir).map_err(Error::file(dir, "put in place")));
         if done.is_err() {
-            crate::layout::remove_tree(&making)?;
+            layout::remove_tree(&making)?;
         }
         done
     }
@@ -241,7 +241,7 @@ impl Opened {
             fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
             fs::rename(file.path(), &to).map_err(Error::file(&to, "put in place"))?;
         }
-        crate::layout::remove_tree(&raw)
+        layout::remove_tree(&raw)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contents::{BundleReference, Contents};
 use crate::error::{Error, Result};
-use crate::layout::{Layout, read_json, write_json};
+use crate::layout::{Layout, read_json};
 
 /// The form of these files.
 const FORMAT: u32 = 1;
@@ -83,7 +83,7 @@ pub(crate) fn applied(layout: &Layout) -> Result<Applied> {
 }
 
 pub(crate) fn write_applied(layout: &Layout, applied: &Applied) -> Result<()> {
-    write_json(&applied_file(layout), applied)
+    layout.write_json(&applied_file(layout), applied)
 }
 
 fn made_dir(layout: &Layout, site: &str) -> PathBuf {
@@ -96,13 +96,13 @@ pub(crate) fn made(layout: &Layout, site: &str) -> Result<BundleLog> {
 }
 
 pub(crate) fn write_made(layout: &Layout, site: &str, made: &BundleLog) -> Result<()> {
-    write_json(&made_dir(layout, site).join("made.json"), made)
+    layout.write_json(&made_dir(layout, site).join("made.json"), made)
 }
 
 /// Keeps what a bundle says, for the one after it.
 pub(crate) fn keep_contents(layout: &Layout, contents: &Contents) -> Result<()> {
     let name = format!("{}.json", contents.number);
-    write_json(&made_dir(layout, &contents.site).join(name), contents)
+    layout.write_json(&made_dir(layout, &contents.site).join(name), contents)
 }
 
 /// What an earlier bundle said.

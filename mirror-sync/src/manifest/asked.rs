@@ -2,11 +2,11 @@
 //! repositories share one store, so that it alone cannot say what belongs to whom.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
 use rpm_pkg::digest::Digest;
+use rustix::fs::OFlags;
 
 use crate::error::{Error, Result};
 use crate::layout::{self, Layout};
@@ -41,7 +41,9 @@ pub(crate) fn read(layout: &Layout, id: &str) -> Result<Asked> {
 /// Adds a package that is not in the list yet.
 pub(crate) fn add(layout: &Layout, id: &str, digest: &Digest, bytes: u64) -> Result<()> {
     let path = path(layout, id);
-    let list = File::options().append(true).create(true).open(&path);
+    layout.make(&layout.state(id))?;
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE;
+    let list = whole_file::open_plain(&path, flags);
     let mut list = list.map_err(Error::file(&path, "open"))?;
     let line = format!("{} {bytes}\n", digest_text(digest));
     list.write_all(line.as_bytes())

@@ -30,6 +30,10 @@ impl<'a> Directory<'a> {
         Self { public, store }
     }
 
+    fn make(&self, dir: &Path) -> Result<()> {
+        make(&self.public, dir)
+    }
+
     fn snapshots(&self, id: &str) -> PathBuf {
         self.public.join("snapshots").join(id)
     }
@@ -51,12 +55,12 @@ impl<'a> Directory<'a> {
     /// without it.
     fn link_set(&self, manifest: &Manifest, tree: &Path) -> Result<()> {
         let mut made = BTreeSet::new();
-        fs::create_dir_all(tree).map_err(Error::file(tree, "create"))?;
+        self.make(tree)?;
         for entry in &manifest.files {
             let to = repo_client::join_below(tree, &entry.path)?;
             let parent = to.parent().unwrap_or(tree).to_owned();
             if !made.contains(&parent) {
-                fs::create_dir_all(&parent).map_err(Error::file(&parent, "create"))?;
+                self.make(&parent)?;
                 made.insert(parent);
             }
             self.store.link(&entry.digest()?, &to)?;
@@ -73,7 +77,7 @@ impl<'a> Directory<'a> {
         if fs::symlink_metadata(&to).is_ok() {
             return Ok(());
         }
-        make_parent(&to, tree)?;
+        self.make(to.parent().unwrap_or(tree))?;
         // Gone from the store by `clean` or `verify`: then clients do without it.
         let _ = self.store.link(&entry.digest()?, &to);
         Ok(())
@@ -89,7 +93,7 @@ impl<'a> Directory<'a> {
         if fs::symlink_metadata(&path).is_ok_and(|named| named.ino() == stored.ino()) {
             return Ok(false);
         }
-        make_parent(&path, tree)?;
+        self.make(path.parent().unwrap_or(tree))?;
         self.store.relink(&digest, &path)?;
         Ok(true)
     }
@@ -99,6 +103,7 @@ impl PublishTarget for Directory<'_> {
     fn place(&self, manifest: &Manifest) -> Result<()> {
         let home = self.snapshots(&manifest.repo);
         let (making, tree) = (home.join(".making"), home.join(&manifest.stamp));
+        self.make(&home)?;
         layout::remove_tree(&making)?;
         self.link_set(manifest, &making)?;
         layout::remove_tree(&tree)?;
@@ -112,7 +117,9 @@ impl PublishTarget for Directory<'_> {
         manifest: &Manifest,
         former: &mut dyn Iterator<Item = Manifest>,
     ) -> Result<()> {
-        let tree = self.live(channel, &manifest.repo).join(number.to_string());
+        let home = self.live(channel, &manifest.repo);
+        let tree = home.join(number.to_string());
+        self.make(&home)?;
         layout::remove_tree(&tree)?;
         self.link_set(manifest, &tree)?;
         for old in former {
@@ -128,7 +135,7 @@ impl PublishTarget for Directory<'_> {
         let link = self.link(channel, id);
         let tree = self.live(channel, id).join(number.to_string());
         let parent = link.parent().map(Path::to_owned).unwrap_or_default();
-        fs::create_dir_all(&parent).map_err(Error::file(&parent, "create"))?;
+        self.make(&parent)?;
         let target = relative(&self.public, &parent, &tree);
         let make = |name: &Path| std::os::unix::fs::symlink(&target, name);
         whole_file::replace_by(&link, Durability::Synced, make)
@@ -137,6 +144,7 @@ impl PublishTarget for Directory<'_> {
 
     fn prune(&self, channel: &str, id: &str, first: u64) -> Result<()> {
         let home = self.live(channel, id);
+        self.make(&home)?;
         for name in layout::names_in(&home)? {
             if name.parse::<u64>().is_ok_and(|number| number < first) {
                 layout::remove_tree(&home.join(name))?;
@@ -146,7 +154,9 @@ impl PublishTarget for Directory<'_> {
     }
 
     fn remove(&self, id: &str, stamp: &str) -> Result<()> {
-        layout::remove_tree(&self.snapshots(id).join(stamp))
+        let home = self.snapshots(id);
+        self.make(&home)?;
+        layout::remove_tree(&home.join(stamp))
     }
 
     fn shown(&self, id: &str, stamps: &[String]) -> Result<Vec<(String, u64, Option<String>)>> {
@@ -197,12 +207,13 @@ pub(crate) fn put(public: &Path, path: &str, data: &[u8]) -> Result<()> {
     if fs::read(&path).is_ok_and(|there| there == data) {
         return Ok(());
     }
+    make(public, path.parent().unwrap_or(public))?;
     layout::write_whole(&path, data)
 }
 
-fn make_parent(path: &Path, tree: &Path) -> Result<()> {
-    let parent = path.parent().unwrap_or(tree);
-    fs::create_dir_all(parent).map_err(Error::file(parent, "create"))
+/// Makes a folder below `public`, which stands in the mirror's own.
+fn make(public: &Path, dir: &Path) -> Result<()> {
+    layout::make_below(public.parent().unwrap_or(public), dir)
 }
 
 /// The way from `parent` to `tree`, both below `public`: the directory can be moved or served

@@ -11,7 +11,7 @@ use std::fs;
 
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
-use crate::layout::{self, CURRENT, Layout};
+use crate::layout::{CURRENT, Layout};
 use crate::manifest::{self, Manifest, Publication, RepoState};
 use crate::snapshot;
 use crate::store::Store;
@@ -92,7 +92,7 @@ impl<'a> Publisher<'a> {
             .as_ref()
             != Some(manifest)
         {
-            layout::write_json(&written, manifest)?;
+            self.layout.write_json(&written, manifest)?;
         }
         target.switch(channel, id, number)?;
         state.published.insert(channel.to_owned(), list);

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::layout;
 use crate::tests::Stage;
 
 const DAY: u64 = 86_400;

@@ -63,7 +63,7 @@ struct Kept {
 /// Upstream's metadata contradict themselves; the disk is full; the key cannot sign.
 pub(crate) fn write(order: &MetadataOrder<'_>) -> Result<Vec<SnapshotFile>> {
     layout::remove_tree(order.work)?;
-    std::fs::create_dir_all(order.work).map_err(Error::file(order.work, "create"))?;
+    std::fs::create_dir(order.work).map_err(Error::file(order.work, "create"))?;
     let written = write_in(order);
     layout::remove_tree(order.work)?;
     written

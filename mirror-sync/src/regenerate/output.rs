@@ -32,7 +32,7 @@ pub(super) struct DocumentOutput {
 impl DocumentOutput {
     pub(super) fn create(order: &MetadataOrder<'_>, kind: &str, stem: &str) -> Result<Self> {
         let path = order.work.join(format!("{stem}.gz"));
-        let file = File::create(&path).map_err(Error::file(&path, "create"))?;
+        let file = File::create_new(&path).map_err(Error::file(&path, "create"))?;
         let encoder = Encoder::new(BufWriter::new(file), Format::Gzip, DigestAlgo::Sha256)
             .map_err(Error::file(&path, "write"))?;
         Ok(Self {

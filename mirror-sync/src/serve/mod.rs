@@ -66,7 +66,7 @@ pub(crate) fn serve(
 ) -> Result<()> {
     let layout = Layout::new(&config.mirror.path);
     let public = layout.public();
-    std::fs::create_dir_all(&public).map_err(Error::file(&public, "create"))?;
+    layout.make(&public)?;
     let (keys, faults) = status::public_keys(config);
     for fault in faults {
         printer.err(&format!("warning: {fault}"));

@@ -15,6 +15,7 @@ use super::SyncRun;
 use super::repo::Repo;
 use crate::error::Result;
 use crate::fetch::FetchJob;
+use crate::layout;
 use crate::upstream::{self, once};
 
 /// An upstream that has no deltas is not asked for them for so long, in seconds.
@@ -131,7 +132,7 @@ fn rebuild(
     let made = (|| -> delta::Result<()> {
         let old = fs::File::open(run.store.path(&offer.from))?;
         let steps = fs::File::open(run.store.path(&offer.digest))?;
-        let out = BufWriter::new(fs::File::create(&path)?);
+        let out = BufWriter::new(layout::new_file(&path)?);
         delta::apply(old, steps, &record.expected(), out)
     })();
     let result = match made {

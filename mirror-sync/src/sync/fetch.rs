@@ -99,7 +99,7 @@ fn room(run: &SyncRun<'_>, planned: &Planned, taken: u64) -> Result<u64> {
 pub(super) fn copy_seeds(run: &SyncRun<'_>, line: &[RepoStep<Planned>]) -> Result<()> {
     let seeds = Seeds::scan(&run.config.mirror.seed)?;
     let wanted: Vec<FetchJob> = line.iter().flatten().flat_map(Planned::jobs).collect();
-    let found = seeds.fill(&wanted, &run.store, &run.layout.partial())?;
+    let found = seeds.fill(&wanted, &run.store, &run.layout)?;
     if found > 0 {
         run.printer.info(&format!(
             "{} of the directories of mirror.seed: copied, and not fetched",

@@ -5,6 +5,7 @@ use repo_client::{MetadataSet, OlderMetadata};
 use super::repo::{Repo, RepoStep};
 use super::{SyncRun, deltas};
 use crate::error::{Error, Result};
+use crate::layout;
 use crate::manifest::{self, Manifest};
 use crate::report::RepoOutcome;
 use crate::store::digest_text;
@@ -187,7 +188,7 @@ fn copy_stored_primary(run: &SyncRun<'_>, set: &MetadataSet) {
     let name = name.filter(|name| !name.contains('/') && !name.starts_with("tdnf.state"));
     if let Some(name) = name.filter(|_| run.store.has(&digest, record.size)) {
         // What cannot be copied is fetched.
-        let _ = std::fs::copy(run.store.path(&digest), set.dir.join(name));
+        let _ = layout::copy(&run.store.path(&digest), &set.dir.join(name));
     }
 }
 
@@ -203,9 +204,9 @@ fn keep_primary(run: &SyncRun<'_>, set: &MetadataSet) -> Result<()> {
         return Ok(());
     }
     let partial = run.layout.partial();
-    std::fs::create_dir_all(&partial).map_err(Error::file(&partial, "create"))?;
+    run.layout.make(&partial)?;
     let copy = partial.join(format!("primary-{}", set.repo));
-    std::fs::copy(&part.path, &copy).map_err(Error::file(&copy, "copy"))?;
+    layout::copy(&part.path, &copy).map_err(Error::file(&copy, "copy"))?;
     run.store.mark()?;
     run.store.adopt_as(&copy, &digest)
 }

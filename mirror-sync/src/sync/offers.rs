@@ -1,6 +1,5 @@
 //! Deltas for those who mirror this mirror: from the metadata of the last snapshots to the new ones.
 
-use std::fs;
 use std::path::Path;
 
 use rpm_repo::delta::{self, Offer};
@@ -21,8 +20,9 @@ pub(super) fn offer_deltas(run: &SyncRun<'_>, manifest: &mut Manifest) -> Result
         .layout
         .partial()
         .join(format!("deltas-{}", manifest.repo));
+    run.layout.make(&run.layout.partial())?;
     crate::layout::remove_tree(&dir)?;
-    fs::create_dir_all(&dir).map_err(Error::file(&dir, "create"))?;
+    run.layout.make(&dir)?;
     let former = Former::of(run, &manifest.repo, count)?;
     let (mut offers, mut foreign) = (Vec::new(), Vec::new());
     for entry in manifest.files.iter().filter(|entry| is_document(entry)) {

@@ -11,6 +11,7 @@ mod gap;
 mod guards;
 mod guide;
 mod lab;
+mod links;
 mod log;
 mod made;
 mod proxied;

@@ -7,6 +7,7 @@ use std::path::Path;
 use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_repo::delta::{self, Offer};
 use rpm_repo::repomd::{Repomd, RepomdRecord};
+use whole_file::{Access, Durability};
 
 use crate::error::{Error, Result};
 
@@ -158,6 +159,7 @@ impl DeltaOrder<'_> {
         let path = self.new.join(INDEX_NAME);
         let bytes = delta::to_bytes(found)
             .map_err(|error| Error::file(&path, "write")(std::io::Error::other(error)))?;
-        fs::write(&path, bytes).map_err(Error::file(&path, "write"))
+        whole_file::replace(&path, &bytes, Access::Umask, Durability::Cache)
+            .map_err(Error::file(&path, "write"))
     }
 }

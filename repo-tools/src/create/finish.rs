@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 
 use cli_kit::Printer;
@@ -184,7 +185,9 @@ pub(crate) fn write_repomd(repomd: &Repomd, dir: &Path) -> Result<String> {
     let path = dir.join("repomd.xml");
     let mut bytes = Vec::new();
     repomd::write(repomd, &mut bytes).map_err(Error::file(&path, "write"))?;
-    fs::write(&path, &bytes).map_err(Error::file(&path, "write"))?;
+    File::create_new(&path)
+        .and_then(|mut file| file.write_all(&bytes))
+        .map_err(Error::file(&path, "write"))?;
     Ok(Hasher::digest(DigestAlgo::Sha256, &bytes).hex())
 }
 

@@ -9,6 +9,7 @@ mod deltas;
 mod guide;
 mod killed;
 mod lab;
+mod links;
 mod log;
 mod names;
 mod namesake;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use imara_diff::{Algorithm, Diff, InternedInput};
 use rpm_pkg::digest::{Digest, DigestAlgo};
+use whole_file::{Access, Durability, WholeFile};
 
 use super::chunks::{Chunks, Stretch, stretches};
 use super::{DeltaHeader, Error, MAX_DELTA, Offer, Packing, Result, file_name, ops, tokens};
@@ -105,19 +106,13 @@ impl<'a> DeltaTarget<'a> {
     pub fn delta_in(&self, dir: &Path, old: &File<'_>) -> Result<Option<(Offer, PathBuf)>> {
         let path = dir.join(file_name(&old.digest, &self.file.digest));
         let half = fs::metadata(self.file.path)?.len() / 2;
-        let mut file = fs::File::create(&path)?;
+        let mut file = WholeFile::new(&path, Access::Umask)?;
         let made = match self.delta_from(old, &mut file) {
             Ok(made) if made.size < half => made,
-            Ok(_) | Err(Error::TooLarge { .. }) => {
-                fs::remove_file(&path)?;
-                return Ok(None);
-            }
-            Err(error) => {
-                let _ = fs::remove_file(&path);
-                return Err(error);
-            }
+            Ok(_) | Err(Error::TooLarge { .. }) => return Ok(None),
+            Err(error) => return Err(error),
         };
-        file.sync_data()?;
+        file.place(Durability::Synced)?;
         let offer = Offer::new(old.digest, self.file.digest, made.size, made.digest)
             .map_err(|_| Error::Form("its name"))?;
         Ok(Some((offer, path)))
