@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use cli_kit::counted;
 use rpm_pkg::PackageError;
 
 /// The result of everything here.
@@ -35,7 +36,7 @@ pub enum Error {
     #[error("{path} holds no repodata/repomd.xml", path = .0.display())]
     NoRepository(PathBuf),
     /// A repository without a record that is needed.
-    #[error("{path}: repomd.xml has no {kind} record", path = path.display())]
+    #[error("{path}: repomd.xml has no record of the type {kind}", path = path.display())]
     NoRecord {
         /// The repository.
         path: PathBuf,
@@ -73,7 +74,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// Some packages could not be used; each was named before.
-    #[error("{bad} of {all} packages could not be used; {then}")]
+    #[error("{bad} of {} could not be used; {then}", counted(*all as u64, "package"))]
     BadPackages {
         /// Packages that were named.
         bad: usize,
@@ -83,7 +84,7 @@ pub enum Error {
         then: &'static str,
     },
     /// A check found problems; each was named before.
-    #[error("{0} problems")]
+    #[error("{}", counted(*.0 as u64, "problem"))]
     Problems(usize),
     /// A thread of our own ended early.
     #[error("a worker thread ended early")]
@@ -130,7 +131,11 @@ impl Error {
         what: &'static str,
     ) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
-        move |source| Error::File { path, what, source }
+        move |source| Error::File {
+            path,
+            what,
+            source: cli_kit::plain(source),
+        }
     }
 
     /// The exit code.

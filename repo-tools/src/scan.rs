@@ -33,7 +33,7 @@ impl PackageFile {
 /// Which files count.
 #[derive(Debug, Clone, Default)]
 pub struct FileChoice {
-    /// Patterns on the path below the directory; `*` and `?` match slashes too.
+    /// Patterns on the path below the directory, of a tree also on the file name alone; `*` and `?` match slashes too.
     pub excludes: Vec<String>,
     /// Exactly these paths instead of all `*.rpm`.
     pub list: Option<Vec<String>>,
@@ -86,9 +86,13 @@ pub fn scan(dir: &Path, choice: &FileChoice) -> Result<Scan> {
 
 impl FileChoice {
     fn is_excluded(&self, location: &str) -> bool {
-        self.excludes
-            .iter()
-            .any(|pattern| matches(pattern.as_bytes(), location.as_bytes()))
+        let mut patterns = self.excludes.iter();
+        patterns.any(|pattern| matches(pattern.as_bytes(), location.as_bytes()))
+    }
+
+    /// Of a file that was found: its name counts alone, too. Of a list only the paths count, as with createrepo_c.
+    fn is_excluded_here(&self, location: &str, name: &str) -> bool {
+        self.is_excluded(location) || self.is_excluded(name)
     }
 }
 
@@ -152,13 +156,16 @@ impl Scan {
             let is_dir = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
             if is_dir && name != WORK_DIR && name != NEW_DIR {
                 self.walk(dir, &location, choice, above)?;
-            } else if !is_dir && is_package && !choice.is_excluded(&location) {
+            } else if !is_dir && is_package && !choice.is_excluded_here(&location, name) {
                 self.add(dir, &location);
-            } else if !is_dir && modules::is_named_so(name) && !choice.is_excluded(&location) {
+            } else if !is_dir
+                && modules::is_named_so(name)
+                && !choice.is_excluded_here(&location, name)
+            {
                 self.modules.push(entry.path());
             } else if !is_dir
                 && modules::is_packed_otherwise(name)
-                && !choice.is_excluded(&location)
+                && !choice.is_excluded_here(&location, name)
             {
                 self.unknown.push(entry.path());
             }

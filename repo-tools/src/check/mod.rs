@@ -4,6 +4,7 @@
 mod closure;
 mod packages;
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ pub struct CheckReport {
     pub packages: usize,
     /// Packages that lie elsewhere and were not read.
     pub elsewhere: usize,
+    /// Each `xml:base` that only clients of a `file:` URL follow, and why others do not.
+    pub refused_over_http: BTreeMap<String, String>,
 }
 
 /// What the documents say of a package.
@@ -78,6 +81,10 @@ pub fn run(repository: &Repository, checks: &CheckChoice) -> Result<CheckReport>
     let entries = read_documents(repository, &mut report)?;
     report.packages = entries.len();
     for entry in &entries {
+        let base = entry.base.as_ref();
+        if let Some((base, why)) = base.and_then(|base| Some((base, refused_over_http(base)?))) {
+            report.refused_over_http.insert(base.clone(), why);
+        }
         match place(repository, entry) {
             Ok(Some(_)) => {}
             Ok(None) => report.elsewhere += 1,
@@ -93,6 +100,16 @@ pub fn run(repository: &Repository, checks: &CheckChoice) -> Result<CheckReport>
         report.problems.extend(closure::run(repository)?);
     }
     Ok(report)
+}
+
+/// Why clients that read a repository over http or https refuse a base for its packages.
+pub(crate) fn refused_over_http(base: &str) -> Option<String> {
+    const SERVER: &str = "http://server/";
+    let refused = (!is_relative_base(base, SERVER)).then(|| check_base(base, SERVER));
+    match refused?.err()? {
+        rpm_repo::Error::BadHref { why, .. } => Some(why.to_owned()),
+        other => Some(other.to_string()),
+    }
 }
 
 /// The URL of a repository on this machine, for the rules about bases.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cli_kit::counted;
 use serde::Serialize;
 
 use super::{RunContext, example, number, workers};
@@ -55,14 +56,19 @@ impl CheckArgs {
             .for_each(|problem| printer.crit(problem));
         if report.elsewhere > 0 {
             printer.info(&format!(
-                "{} packages lie elsewhere and were not read",
-                report.elsewhere
+                "{} of a server, not read",
+                counted(report.elsewhere as u64, "package")
+            ));
+        }
+        for (base, why) in &report.refused_over_http {
+            printer.err(&format!(
+                "warning: clients refuse the base {base} over http: {why}"
             ));
         }
         printer.info(&format!(
-            "{} packages, {} problems",
-            report.packages,
-            report.problems.len()
+            "{}, {}",
+            counted(report.packages as u64, "package"),
+            counted(report.problems.len() as u64, "problem")
         ));
         printer.json(&CheckSummary {
             packages: report.packages,

@@ -4,12 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use cli_kit::counted;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::other::CHANGELOG_LIMIT;
 use rpm_repo::repomd::Repomd;
 
 use super::{RunContext, checksum, example, namesake, number, workers};
+use crate::check;
 use crate::create::{self, CreateOptions, Extra};
 use crate::document::format;
 use crate::error::{Error, Result};
@@ -26,7 +28,7 @@ const MAX_DELTAS: usize = 100;
 pub(super) struct Create {
     /// The tree of packages
     dir: PathBuf,
-    /// Leave out paths that match the pattern
+    /// Leave out files whose path or name matches the pattern
     #[arg(long, short = 'x', value_name = "PATTERN")]
     excludes: Vec<String>,
     /// Paths of other options are relative to this
@@ -217,10 +219,11 @@ impl Create {
         if session.namesake {
             return Ok(());
         }
+        let packages = counted(outcome.packages as u64, "package");
         let what = if outcome.changed {
-            format!("{} packages, {} read", outcome.packages, outcome.read)
+            format!("{packages}, {} read", outcome.read)
         } else {
-            format!("{} packages, nothing changed", outcome.packages)
+            format!("{packages}, nothing changed")
         };
         session
             .printer
@@ -228,9 +231,16 @@ impl Create {
         Ok(())
     }
 
-    /// Says what is taken and has no effect.
+    /// Says what is taken and has no effect, or not the one that was meant.
     fn say_unused(&self, session: &RunContext, options: &CreateOptions) {
         let warn = |what: &str| session.printer.err(&format!("warning: {what}"));
+        if let Some(base) = &self.baseurl
+            && let Some(why) = check::refused_over_http(base)
+        {
+            warn(&format!(
+                "--baseurl {base}: clients refuse it over http: {why}"
+            ));
+        }
         if !self.update_md_path.is_empty() && !options.update {
             warn("--update-md-path has no effect without --update");
         } else if !self.update_md_path.is_empty()
@@ -287,6 +297,7 @@ impl Create {
             extras: self.extras(session.namesake),
             tags: self.tags(),
             skip_broken: self.skip_broken,
+            index_the_rest: session.namesake,
             revision: self.revision.clone(),
             time: self.time(session)?,
             read_list: self.read_pkgs_list.as_ref().map(|path| self.based(path)),

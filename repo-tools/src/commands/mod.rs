@@ -18,7 +18,7 @@ mod tests;
 use std::error::Error as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cli_kit::{OutputMode, Printer};
 
 use crate::error::{Error, Result};
@@ -80,6 +80,7 @@ pub(crate) struct RunContext {
 /// something is wrong and was named, 2 the arguments cannot be used.
 pub fn run(mut words: Vec<String>) -> u8 {
     let link = words.first().and_then(|word| namesake::command(word));
+    let mut grammar = parser();
     if let Some(name) = link {
         let mut options = words.iter().skip(1).take_while(|word| *word != "--");
         if options.any(|word| matches!(word.as_str(), "--version" | "-V")) {
@@ -91,12 +92,14 @@ pub fn run(mut words: Vec<String>) -> u8 {
             return failed(&Error::Usage(what), 1, &printer);
         }
         // A usage names what can be typed anywhere.
+        let called = std::mem::replace(&mut words[0], PROGRAM.to_owned());
+        grammar = namesake::called(grammar, name, &called);
         words.insert(1, name.to_owned());
-        words[0] = PROGRAM.to_owned();
     }
     let command = words.iter().skip(1).find(|word| !word.starts_with('-'));
     let command = command.cloned();
-    let line = match RepoToolsLine::try_parse_from(words) {
+    let matches = grammar.try_get_matches_from(words);
+    let line = match matches.and_then(|matches| RepoToolsLine::from_arg_matches(&matches)) {
         Ok(line) => line,
         Err(error) => return refused(&error, command.as_deref(), link.is_some()),
     };
@@ -116,6 +119,10 @@ pub fn run(mut words: Vec<String>) -> u8 {
             printer.err(&what);
             1
         }
+        Err(error @ Error::BadPackages { .. }) if line.passes_over_bad(link.is_some()) => {
+            printer.err(&format!("warning: {error}"));
+            0
+        }
         Err(error) => failed(&error, line.exit_code(&error, link.is_some()), &printer),
     };
     printer.flush();
@@ -125,14 +132,20 @@ pub fn run(mut words: Vec<String>) -> u8 {
 impl RepoToolsLine {
     /// The exit code of an error: under the names of createrepo_c and its kin the codes are theirs.
     fn exit_code(&self, error: &Error, is_linked: bool) -> u8 {
-        let asked = match &self.command {
-            RepoCommand::Createrepo(create) => create.error_exit_val,
-            _ => false,
-        };
         match error {
-            Error::BadPackages { .. } if asked || is_linked => 2,
+            Error::BadPackages { .. } if self.asks_for_bad() => 2,
             error => usage_code(error.exit_code(), is_linked),
         }
+    }
+
+    /// Whether packages that could not be used are to be seen by the exit code.
+    fn asks_for_bad(&self) -> bool {
+        matches!(&self.command, RepoCommand::Createrepo(create) if create.error_exit_val)
+    }
+
+    /// Whether such packages are named and change nothing else, as with createrepo_c.
+    fn passes_over_bad(&self, is_linked: bool) -> bool {
+        is_linked && !self.asks_for_bad()
     }
 
     fn mode(&self) -> OutputMode {

@@ -189,7 +189,12 @@ fn apply(
         repomd.records.retain(|record| record.kind != kind);
         if repomd.records.len() == before {
             let path = update.old.dir.clone();
-            return Err(Error::NoRecord { path, kind });
+            if !session.namesake {
+                return Err(Error::NoRecord { path, kind });
+            }
+            session.printer.err(&format!(
+                "Warning: Record of type \"{kind}\", which should be removed, doesn't exist in repomd.xml"
+            ));
         }
         return Ok(());
     }

@@ -21,11 +21,27 @@ pub(super) const WORKERS: usize = 5;
 pub(super) const DATABASES_EXIST: &str =
     "Repository already has sqlitedb present in repomd.xml (You may use --force)";
 
+/// No directory to index, or several.
+const ONE_DIRECTORY: &str = "Must specify exactly one directory to index\nUsage: createrepo_c [options] <directory_to_index>";
+
 /// The command that a program's name stands for.
 pub(super) fn command(program: &str) -> Option<&'static str> {
     let name = program.rsplit('/').next().unwrap_or(program);
     let name = name.strip_suffix("_c").unwrap_or(name);
     LINKS.into_iter().find(|link| *link == name)
+}
+
+/// The grammar whose help of this command has the name that the program was called by.
+pub(super) fn called(grammar: clap::Command, name: &str, program: &str) -> clap::Command {
+    let file = program.rsplit('/').next().unwrap_or(program).to_owned();
+    grammar.mut_subcommand(name, |command| {
+        let (own, there) = (format!("{PROGRAM} {name}"), file.clone());
+        let usage = command.clone().bin_name(&there).render_usage().to_string();
+        let usage = usage.trim_start_matches("Usage: ").to_owned();
+        let after = command.get_after_help().map(ToString::to_string);
+        let after = after.unwrap_or_default().replace(&own, &there);
+        command.override_usage(usage).after_help(after)
+    })
 }
 
 /// The compression that nobody asked for: that of createrepo_c since its version 1.0.
@@ -54,9 +70,13 @@ pub(super) fn refusal(command: &str, error: &clap::Error) -> Option<String> {
     let argument = context(ContextKind::InvalidArg);
     let value = context(ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
-        ErrorKind::UnknownArgument => {
-            Some(format!("Argument parsing failed: Unknown option {}", argument?))
+        ErrorKind::UnknownArgument if command == "createrepo" && !argument?.starts_with('-') => {
+            Some(ONE_DIRECTORY.to_owned())
         }
+        ErrorKind::UnknownArgument => Some(format!(
+            "Argument parsing failed: Unknown option {}",
+            argument?
+        )),
         ErrorKind::ValueValidation if argument?.starts_with("--checksum") => {
             Some(format!("Unknown/Unsupported checksum type \"{value}\""))
         }
@@ -67,15 +87,15 @@ pub(super) fn refusal(command: &str, error: &clap::Error) -> Option<String> {
             let unit = value.trim_start_matches(|c: char| c.is_ascii_digit());
             Some(format!("Bad time unit \"{unit}\""))
         }
-        ErrorKind::ArgumentConflict if argument?.starts_with("--retain-old-md") => Some(
-            "--retain-old-md-by-age cannot be combined with --retain-old-md".to_owned(),
-        ),
-        ErrorKind::MissingRequiredArgument if command == "createrepo" => Some(
-            "Must specify exactly one directory to index\nUsage: createrepo_c [options] <directory_to_index>".to_owned(),
-        ),
-        ErrorKind::MissingRequiredArgument if command == "mergerepo" && is_arch_expand(error) => Some(
-            "Critical: --arch-expand cannot be used without -a/--archlist argument".to_owned(),
-        ),
+        ErrorKind::ArgumentConflict if argument?.starts_with("--retain-old-md") => {
+            Some("--retain-old-md-by-age cannot be combined with --retain-old-md".to_owned())
+        }
+        ErrorKind::MissingRequiredArgument if command == "createrepo" => {
+            Some(ONE_DIRECTORY.to_owned())
+        }
+        ErrorKind::MissingRequiredArgument if command == "mergerepo" && is_arch_expand(error) => {
+            Some("Critical: --arch-expand cannot be used without -a/--archlist argument".to_owned())
+        }
         _ => None,
     }
 }

@@ -13,6 +13,7 @@ mod progress;
 mod reuse;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,6 +89,8 @@ pub struct CreateOptions {
     pub tags: Repomd,
     /// Whether bad packages are warnings.
     pub skip_broken: bool,
+    /// Whether the other packages are indexed although there are metadata of before, which bad ones otherwise leave as they are.
+    pub index_the_rest: bool,
     /// Revision, if asked for.
     pub revision: Option<String>,
     /// The present time or what stands for it, seconds since 1970.
@@ -158,7 +161,10 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
     let others = open_others(options, printer);
     let scan = look_through(options, old.iter().map(Arc::as_ref).chain(&others), printer)?;
     let extras = taken_in(options, &scan, printer)?;
-    let Scan { found, bad, .. } = scan;
+    let Scan { found, mut bad, .. } = scan;
+    if options.index_the_rest {
+        bad.retain(|(path, fault)| !passed_over(path, fault, printer));
+    }
     let fingerprint = finish::fingerprint(options, &extras);
     if options.progress {
         progress::walked(found.len() + bad.len(), options, printer);
@@ -192,6 +198,20 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
         });
     }
     work.make(found)
+}
+
+/// Links to nowhere, which createrepo_c does not count as packages.
+fn passed_over(path: &Path, fault: &PackageFault, printer: &Printer) -> bool {
+    let is_gone =
+        matches!(fault, PackageFault::Io(error) if error.kind() == io::ErrorKind::NotFound);
+    let passed = is_gone && path.is_symlink();
+    if passed {
+        let path = path.display();
+        printer.err(&format!(
+            "warning: {path} is a link to nowhere: passed over"
+        ));
+    }
+    passed
 }
 
 /// The files of the tree, or those of the old metadata.
@@ -395,7 +415,7 @@ impl CreateRun<'_> {
         let bad = built.bad.len();
         let all = plan.found.len() + self.bad_before(plan, bad, &built);
         let fails = bad > 0 && !self.options.skip_broken;
-        if fails && self.old.is_some() {
+        if fails && self.old.is_some() && !self.options.index_the_rest {
             self.stage.give_up()?;
             let then = "the metadata stays as it was (--skip-broken leaves such packages out)";
             return Err(Error::BadPackages { bad, all, then });

@@ -509,7 +509,7 @@ fn a_link_of_createrepo_knows_its_version_and_its_usage() {
                 )
             );
         }
-        let usage = format!("Usage: repo-tools {} ", name.trim_end_matches("_c"));
+        let usage = format!("Usage: {name} ");
         assert!(said("--help").contains(&usage), "{name}");
     }
 }

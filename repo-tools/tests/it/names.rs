@@ -87,6 +87,7 @@ fn exit_codes_are_those_of_the_namesakes() {
     assert_eq!(run(&["createrepo", "--error-exit-val", tree]).code, 2);
     assert_eq!(run(&["createrepo", tree]).code, 1);
     // It has databases: createrepo_c 0.17 writes them unasked.
+    must("createrepo_c", &["-q", tree]);
     let words = ["--quiet", tree];
     let [ours, theirs] = [
         named(dir.path(), "sqliterepo_c", &words),

@@ -427,3 +427,171 @@ fn checksums_are_kept_in_a_directory() {
     assert_ne!(texts, expected);
     dnf(&second, &["repoquery"]);
 }
+
+/// What `-x` leaves out, by path and by file name, of a tree and of a list.
+#[test]
+fn excludes_are_of_paths_and_of_file_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let trees = ["ours", "theirs"].map(|name| dir.path().join(name));
+    for tree in &trees {
+        let deep = tree.join("Packages/k");
+        fs::create_dir_all(&deep).unwrap();
+        for (name, to) in [("kernel", &deep), ("kernel-debug", &deep), ("zsh", tree)] {
+            let built = Spec::new(name, "1").files("").build();
+            fs::copy(&built, to.join(built.file_name().unwrap())).unwrap();
+        }
+    }
+    let list = dir.path().join("list");
+    fs::write(
+        &list,
+        "Packages/k/kernel-debug-1-1.noarch.rpm\nzsh-1-1.noarch.rpm\n",
+    )
+    .unwrap();
+    for pattern in [
+        "kernel-debug*",
+        "kernel-*.rpm",
+        "?sh*",
+        "zsh-1-1.noarch.rpm",
+        "Packages/*",
+        "*/k/kernel-1*",
+        "k/*",
+        "*",
+    ] {
+        for of in [&[][..], &["-i", text(&list)]] {
+            let indexed = |tree: &Path, command: &mut Command| {
+                let _ = fs::remove_dir_all(tree.join("repodata"));
+                command.args(["-q", "-x", pattern]).args(of).arg(tree);
+                program::ok(command);
+                let mut found: Vec<String> = Vec::new();
+                let repository = Repository::open(tree).unwrap();
+                repository
+                    .packages(&mut |_, package| found.push(package.location().to_owned()))
+                    .unwrap();
+                found.sort();
+                found
+            };
+            let ours = indexed(&trees[0], &mut named(dir.path(), "createrepo_c"));
+            let theirs = indexed(&trees[1], &mut Command::new("createrepo_c"));
+            assert_eq!(ours, theirs, "-x {pattern} {of:?}");
+        }
+    }
+}
+
+/// A tree with metadata into which a good package, a link to nowhere and a package cut short come.
+#[test]
+fn bad_packages_keep_no_good_one_out_of_a_tree_with_metadata() {
+    let dir = tempfile::tempdir().unwrap();
+    let [ours, theirs] = ["ours", "theirs"].map(|name| dir.path().join(name));
+    let built = |name: &str| Spec::new(name, "1").files("").build();
+    let put = |tree: &Path, name: &str| {
+        fs::copy(built(name), tree.join(format!("{name}-1-1.noarch.rpm"))).unwrap();
+    };
+    let run = |tree: &Path, words: &[&str]| {
+        let mut command = match tree == ours {
+            true => named(dir.path(), "createrepo_c"),
+            false => Command::new("createrepo_c"),
+        };
+        program::run(command.arg("-q").args(words).arg(tree))
+    };
+    for tree in [&ours, &theirs] {
+        fs::create_dir(tree).unwrap();
+        put(tree, "first");
+        run(tree, &[]).ends(0);
+        put(tree, "second");
+        symlink("/gone", tree.join("dangling.rpm")).unwrap();
+    }
+    let names = |tree: &Path| {
+        let mut found = Vec::new();
+        let repository = Repository::open(tree).unwrap();
+        repository
+            .packages(&mut |_, package| found.push(package.name().to_owned()))
+            .unwrap();
+        found.sort();
+        found
+    };
+    for words in [&[][..], &["--error-exit-val"], &["--update"]] {
+        let codes = [&ours, &theirs].map(|tree| run(tree, words).code);
+        assert_eq!(codes, [0, 0], "{words:?}: a link to nowhere is no package");
+        assert_eq!(names(&ours), ["first", "second"], "{words:?}");
+        assert_eq!(names(&ours), names(&theirs), "{words:?}");
+    }
+    let cut = fs::read(built("third")).unwrap();
+    for tree in [&ours, &theirs] {
+        put(tree, "fourth");
+        fs::write(tree.join("cut.rpm"), &cut[..300]).unwrap();
+    }
+    for (words, code) in [(&[][..], 0), (&["--error-exit-val"], 2), (&["--update"], 0)] {
+        let runs = [&ours, &theirs].map(|tree| run(tree, words));
+        assert_eq!(runs[0].code, code, "{words:?}: {}", runs[0].text());
+        assert_eq!(runs[1].code, code, "{words:?}: {}", runs[1].text());
+        assert!(runs[0].err.contains("cut.rpm"), "{}", runs[0].err);
+        assert_eq!(names(&ours), ["first", "fourth", "second"], "{words:?}");
+        assert_eq!(names(&ours), names(&theirs), "{words:?}");
+    }
+}
+
+#[test]
+fn what_is_not_there_may_be_removed_and_help_has_the_name_that_was_typed() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    must("createrepo_c", &["-q", text(&tree)]);
+    let repodata = tree.join("repodata");
+    let words = ["--remove", "nothing", text(&repodata)];
+    let ours = program::run(named(dir.path(), "modifyrepo_c").args(words));
+    let theirs = program::run(Command::new("modifyrepo_c").args(words));
+    assert_eq!((ours.code, theirs.code), (0, 0), "{}", ours.text());
+    let said = "Record of type \"nothing\", which should be removed, doesn't exist in repomd.xml";
+    for run in [&ours, &theirs] {
+        assert!(run.err.contains(said), "{}", run.err);
+    }
+    let own = run(&["modifyrepo", "--remove", "nothing", text(&repodata)]).ends(1);
+    assert!(
+        own.err.contains("no record of the type nothing"),
+        "{}",
+        own.err
+    );
+    for name in ["createrepo_c", "modifyrepo", "mergerepo_c", "sqliterepo_c"] {
+        let help = program::ok(named(dir.path(), name).arg("--help"));
+        assert!(help.contains(&format!("Usage: {name} [OPTIONS]")), "{help}");
+        assert!(!help.contains("repo-tools"), "{help}");
+    }
+    let two = ["a", "b"];
+    let ours = program::run(named(dir.path(), "createrepo_c").args(two));
+    let theirs = program::run(Command::new("createrepo_c").args(two));
+    assert_eq!(ours.code, theirs.code);
+    let said = "Must specify exactly one directory to index";
+    assert!(
+        ours.err.contains(said) && theirs.text().contains(said),
+        "{}{}",
+        ours.err,
+        theirs.text()
+    );
+}
+
+/// A base that leads out of a server's repository is followed on this machine alone.
+#[test]
+fn a_base_that_clients_refuse_over_http_is_said_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    let out = dir.path().join("meta");
+    fs::create_dir(&out).unwrap();
+    for (base, said) in [
+        ("../tree/", true),
+        ("file:///srv/", true),
+        ("https://h/x/", false),
+        ("sub/", false),
+    ] {
+        let words = ["-q", "-u", base, "-o", text(&out), text(&tree)];
+        let made = program::run(named(dir.path(), "createrepo_c").args(words)).ends(0);
+        let warning = format!("--baseurl {base}: clients refuse it over http: ");
+        assert_eq!(made.err.contains(&warning), said, "{}", made.err);
+        let check = run(&["check", "--no-packages", "--no-closure", text(&out)]);
+        let warning = format!("clients refuse the base {base} over http: ");
+        assert_eq!(
+            check.err.contains(&warning),
+            said,
+            "{base}: {}",
+            check.text()
+        );
+    }
+}

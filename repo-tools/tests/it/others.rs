@@ -91,7 +91,7 @@ fn modifyrepo_does_what_modifyrepo_c_does() {
         text(&tree.join("repodata")),
     ]);
     assert_eq!(code, 1);
-    assert!(err.contains("no nothing record"), "{err}");
+    assert!(err.contains("no record of the type nothing"), "{err}");
     fs::write(&file, "<updates><update>").unwrap();
     assert_eq!(
         run(&["modifyrepo", text(&file), text(&tree.join("repodata"))]).code,
