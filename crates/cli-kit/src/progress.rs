@@ -152,8 +152,9 @@ impl Progress {
         };
         match self.style {
             Style::Bars(_) => {
+                let size = human_size(bytes);
                 self.printer
-                    .info(&format!("{:<35} {bytes:>10} {percent}%", transfer.label));
+                    .info(&format!("{:<35} {size:>10} {percent}%", transfer.label));
             }
             Style::Lines => self
                 .printer

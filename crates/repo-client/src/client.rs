@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{NoProxy, Url, redirect};
 use tokio::runtime::{Builder, Runtime};
 
@@ -215,14 +216,41 @@ impl Client {
         }
     }
 
-    /// A failure to connect names the proxy, if the configuration names one: it was not the server that failed.
-    pub(crate) fn blaming_proxy(&self, route: &Route, cause: Cause) -> Cause {
-        match (self.route(route), cause) {
-            (Route::Through(proxy), Cause::Connect(why)) => {
-                Cause::Connect(format!("proxy {}: {why}", redact(&proxy.url)))
-            }
-            (_, cause) => cause,
-        }
+    /// A failure to connect names the proxy, if `url` is reached by one: it was not the server that failed.
+    pub(crate) fn blaming_proxy(&self, route: &Route, url: &Url, cause: Cause) -> Cause {
+        let Cause::Connect(why) = cause else {
+            return cause;
+        };
+        let proxy = match self.route(route) {
+            Route::Direct => None,
+            Route::Through(proxy) => Some(redact(&proxy.url)),
+            Route::Common => self.of_environment(url),
+        };
+        Cause::Connect(match proxy {
+            Some(proxy) => format!("proxy {proxy}: {why}"),
+            None => why,
+        })
+    }
+
+    /// The proxy that the environment names for `url`, with its variable.
+    fn of_environment(&self, url: &Url) -> Option<String> {
+        let env = &self.options.proxy_environment;
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let rules = Matcher::builder()
+            .http(text(&env.http))
+            .https(text(&env.https))
+            .all(text(&env.all))
+            .no(text(&env.no_proxy))
+            .build();
+        rules.intercept(&url.as_str().parse().ok()?)?;
+        let own = match url.scheme() {
+            "https" => ("https_proxy", &env.https),
+            _ => ("http_proxy", &env.http),
+        };
+        let (name, value) = [own, ("all_proxy", &env.all)]
+            .into_iter()
+            .find_map(|(name, value)| Some((name, value.as_ref()?)))?;
+        Some(format!("{} of {name}", redact(value)))
     }
 
     fn proxies(&self, route: &Route) -> std::result::Result<Vec<reqwest::Proxy>, Cause> {

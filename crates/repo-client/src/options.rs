@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
-use rpm_repo::config::Secret;
+use rpm_repo::config::{NO_PROXY, Secret};
 
 /// Time limit for a connection, and for silence, when the configuration names none.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -57,7 +57,7 @@ pub enum Route {
     /// As all go: [`ClientOptions::proxy`], else by the environment.
     #[default]
     Common,
-    /// Without a proxy: `proxy=_none_`.
+    /// Without a proxy: `proxy=_none_`, or an empty `proxy=` of a section.
     Direct,
     /// By a proxy that the configuration names.
     Through(Proxy),
@@ -69,7 +69,7 @@ impl Route {
         let exposed = |secret: &Secret| secret.expose().to_owned();
         match url {
             None => Self::Common,
-            Some("_none_") => Self::Direct,
+            Some(NO_PROXY) => Self::Direct,
             Some(url) => Self::Through(Proxy {
                 url: url.to_owned(),
                 username: username.map(exposed),

@@ -116,6 +116,9 @@ pub enum Error {
     /// What is wrong with a section that somebody wants to use all the same.
     #[error("{0}")]
     Section(Arc<Error>),
+    /// What is wrong with a `.repo` file as a whole.
+    #[error("{0}; nothing of this file is used")]
+    RepoFile(Arc<Error>),
     /// A location in metadata that may not be followed.
     #[error("refused location {href:?}: {why}")]
     BadHref {

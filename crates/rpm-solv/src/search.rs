@@ -5,6 +5,7 @@ use crate::facts::{self, FactPart};
 use crate::ffi::Id;
 use crate::pool::{Pool, SolvableId, TextStore};
 use memchr::memmem::Finder;
+use rpm_pkg::glob::glob_matches;
 
 impl Pool {
     /// Packages whose name, summary or description contains a needle, whatever the case of ASCII letters: one list per needle, in pool order.
@@ -17,6 +18,9 @@ impl Pool {
             .map(|needle| needle.to_ascii_lowercase().into_bytes())
             .collect();
         let finders: Vec<Finder<'_>> = lowered.iter().map(Finder::new).collect();
+        let is_glob = |text: &&str| text.contains(['*', '?', '[']);
+        let texts = lowered.iter().map(|needle| std::str::from_utf8(needle));
+        let globs: Vec<Option<&str>> = texts.map(|text| text.ok().filter(is_glob)).collect();
         let mut found = vec![Vec::new(); needles.len()];
         let mut text = Vec::new();
         let mut visit = |id: SolvableId, body: &[u8]| {
@@ -35,8 +39,15 @@ impl Pool {
                 }
             }
             text.make_ascii_lowercase();
-            for (finder, list) in finders.iter().zip(&mut found) {
-                if finder.find(&text).is_some() {
+            let fits = |finder: &Finder<'_>, glob: &Option<&str>| {
+                let whole = |field: &[u8]| {
+                    let field = std::str::from_utf8(field);
+                    glob.is_some_and(|glob| field.is_ok_and(|field| glob_matches(glob, field)))
+                };
+                finder.find(&text).is_some() || text.split(|byte| *byte == 0).any(whole)
+            };
+            for ((finder, glob), list) in finders.iter().zip(&globs).zip(&mut found) {
+                if fits(finder, glob) {
                     list.push(id);
                 }
             }

@@ -9,19 +9,19 @@ use std::path::{Path, PathBuf};
 // What each room may use, a line each. A room without a line may use nothing.
 
 const TDNF: &str = "
-    args: error near
+    args: error near typed
     change: error goal history hooks interrupt note plan progress screen session settings view
     commands: args audit change error goal history hooks interrupt near plan progress screen session settings source_files view
     error: history
-    goal: error history near note plan session settings
+    goal: error history near note plan session settings typed
     hooks: error plan session view
     plan: note
     programs: args change commands error history interrupt near screen session settings
-    screen: error
-    session: args error interrupt near progress screen settings
-    settings: args error near
+    screen: error typed
+    session: args error interrupt near progress screen settings typed
+    settings: args error near typed
     source_files: change error settings
-    view: audit history near note plan screen
+    view: audit history note plan screen typed
 ";
 
 const MIRROR_SYNC: &str = "

@@ -11,6 +11,8 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 
@@ -30,8 +32,8 @@ pub(crate) const PROGRAM: &str = "/usr/bin/tdnf";
 pub struct Args {
     /// The options.
     pub options: Options,
-    /// The last option that names a scope.
-    pub scope: Option<Scope>,
+    /// The options that name scopes, in order.
+    pub scopes: Vec<Scope>,
     /// Everything that is no option: the command and its arguments.
     pub words: Vec<String>,
     /// Options by their long names and pairs of `--setopt`, in order, for `-v`.
@@ -69,8 +71,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The scope whose option stands last.
-    fn last_of(matches: &ArgMatches) -> Option<Self> {
+    /// The scopes that options name, in their order.
+    fn all_of(matches: &ArgMatches) -> Vec<Self> {
         let typed = matches.ids().map(|id| id.as_str()).filter(|id| {
             let source = matches.value_source(id);
             source == Some(ValueSource::CommandLine)
@@ -79,7 +81,8 @@ impl Scope {
             let scope = Self::from_str(id, false).ok()?;
             Some((matches.index_of(id)?, scope))
         });
-        scopes.max().map(|(_, scope)| scope)
+        let in_order: BTreeMap<usize, Self> = scopes.collect();
+        in_order.into_values().collect()
     }
 }
 
@@ -108,11 +111,11 @@ pub fn parse(argv: impl IntoIterator<Item = String>) -> Outcome<Args> {
 
 /// What clap makes of a line: it is told of the groups that the line has options of.
 fn typed(line: RewrittenLine) -> Outcome<Args> {
-    let (options, scope) = match line.options.as_slice() {
-        [] => (Options::default(), None),
+    let (options, scopes) = match line.options.as_slice() {
+        [] => (Options::default(), Vec::new()),
         given => read(given, &line.used).map_err(|error| {
             let word = line.wrong.as_deref().unwrap_or_default();
-            refusal::failure(&error, word)
+            refusal::failure(&error, word, line.words.first())
         })?,
     };
     if line.empty {
@@ -120,7 +123,7 @@ fn typed(line: RewrittenLine) -> Outcome<Args> {
     }
     Ok(Args {
         options,
-        scope,
+        scopes,
         words: line.words,
         shown: line.shown,
         special: line.special,
@@ -130,13 +133,13 @@ fn typed(line: RewrittenLine) -> Outcome<Args> {
     })
 }
 
-fn read(given: &[String], used: &[bool]) -> Result<(Options, Option<Scope>), clap::Error> {
+fn read(given: &[String], used: &[bool]) -> Result<(Options, Vec<Scope>), clap::Error> {
     let groups = options::GROUPS.iter().zip(used).filter(|(_, used)| **used);
     let mut definition = groups.fold(options::bare(), |all, (define, _)| define(all));
     let words = std::iter::once("tdnf").chain(given.iter().map(String::as_str));
     let mut matches = definition.try_get_matches_from_mut(words)?;
-    let scope = Scope::last_of(&matches);
-    Ok((Options::read(&mut matches, used)?, scope))
+    let scopes = Scope::all_of(&matches);
+    Ok((Options::read(&mut matches, used)?, scopes))
 }
 
 impl Args {

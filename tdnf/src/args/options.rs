@@ -481,7 +481,7 @@ pub struct Range {
     /// First transaction of a range.
     #[arg(long, value_name = "ID")]
     pub from: Option<String>,
-    /// Newest transaction last.
+    /// Newest transaction first.
     #[arg(long)]
     pub reverse: bool,
     /// Last transaction of a range.

@@ -260,7 +260,7 @@ fn the_first_mistake_is_told() {
 
 #[test]
 fn the_last_scope_counts() {
-    let scope = |line: &[&str]| read(line).unwrap().scope;
+    let scope = |line: &[&str]| read(line).unwrap().scopes.last().copied();
     assert_eq!(scope(&["list"]), None);
     assert_eq!(scope(&["--installed", "--updates"]), Some(Scope::Upgrades));
     assert_eq!(

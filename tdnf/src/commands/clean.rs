@@ -35,10 +35,10 @@ fn keywords() -> Vec<String> {
 }
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let word = words
-        .first()
-        .ok_or(Code::CLI_CLEAN_REQUIRES_OPTION)?
-        .to_lowercase();
+    let Some(word) = words.first().map(|word| word.to_lowercase()) else {
+        let hint = format!("it takes {}", COMMAND.usage);
+        return Err(Failure::new(Code::CLI_CLEAN_REQUIRES_OPTION).hint(hint));
+    };
     let chosen: Vec<_> = PARTS
         .iter()
         .filter(|(name, _)| word == "all" || word == *name)

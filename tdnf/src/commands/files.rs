@@ -54,8 +54,7 @@ pub(super) fn add(
         let path = if SCHEMES.iter().any(|scheme| word.starts_with(scheme)) {
             fetched(session, word)?
         } else {
-            let path = word.strip_prefix("file://").unwrap_or(word);
-            std::path::absolute(path).at(Path::new(path))?
+            local(word)?
         };
         let (package, size) = opened(&path, kind)?;
         // Only what has the same name can be a copy: the others stay closed.
@@ -73,6 +72,21 @@ pub(super) fn add(
         namesakes.push(path);
     }
     Ok(ids)
+}
+
+/// The path that a word names: as it is, or as a `file://` URL of it, which is decoded as one of a repository is.
+fn local(word: &str) -> Outcome<PathBuf> {
+    let path = match word.split_once("://") {
+        Some(("file", path)) if path.starts_with('/') => repo_client::file_url_path(word)
+            .map_err(|why| Failure::invalid(format!("{word}: {why}")))?,
+        Some(("file", path)) => PathBuf::from(path),
+        Some((scheme, _)) if !Path::new(word).exists() => {
+            let line = format!("{word}: {scheme} is not spoken: http, https and file are");
+            return Err(Failure::invalid(line));
+        }
+        _ => PathBuf::from(word),
+    };
+    std::path::absolute(&path).at(&path)
 }
 
 /// Whether two paths lead to the same bytes: a glob and a name that meet, or a copy.

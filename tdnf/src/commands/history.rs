@@ -7,7 +7,7 @@ use clap::builder::PossibleValue;
 
 use super::Command;
 use super::change::request;
-use super::operands::{Operand, Operands, words};
+use super::operands::{Operand, Operands, unknown_keyword, words as keyword_names};
 use crate::args::options::{self, of};
 use crate::change;
 use crate::error::{Code, Failure, Outcome};
@@ -19,7 +19,7 @@ use crate::view::history::Transactions;
 pub(super) const COMMAND: Command = Command {
     name: "history",
     usage: "[list|info|init|update|undo|redo|rollback] [FROM[-TO]|last]",
-    operands: Operands::after(words::<HistoryVerb>, Operand::Text),
+    operands: Operands::after(keyword_names::<HistoryVerb>, Operand::Text),
     options: &[
         of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
@@ -65,15 +65,22 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         }
         Ok(HistoryVerb::Info) => list(session, rest, HistoryDetail::Everything),
         Ok(HistoryVerb::List) => list(session, rest, HistoryDetail::of(session)),
-        // A number alone is a range; other words are skipped, as tdnf does.
-        Err(_) => {
-            let is_number = |c: char| c.is_ascii_digit();
-            let range = match word.starts_with(is_number) || word == LAST {
-                true => words,
-                false => rest,
-            };
-            list(session, range, HistoryDetail::of(session))
+        // A number alone is a range.
+        Err(_) if word.starts_with(|c: char| c.is_ascii_digit()) || word == LAST => {
+            list(session, words, HistoryDetail::of(session))
         }
+        Err(_) => Err(unknown(word)),
+    }
+}
+
+/// For a word that is neither a verb nor a number.
+fn unknown(word: &str) -> Failure {
+    let failure = unknown_keyword(word, &keyword_names::<HistoryVerb>());
+    match word {
+        "userinstalled" => {
+            failure.hint("`tdnf repoquery --userinstalled` lists what was asked for")
+        }
+        _ => failure,
     }
 }
 

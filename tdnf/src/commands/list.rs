@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use clap::ValueEnum;
 use rpm_pkg::dep::DepGroup;
 use rpm_solv::{SelectFlags, SolvableId};
 
@@ -43,7 +44,7 @@ pub(super) const INFO: Command = Command {
     name: "info",
     usage: SCOPES,
     operands: Operands::after(words::<Scope>, Operand::Package),
-    options: &[of::<options::Scopes>(), of::<options::PlaceOptions>()],
+    options: LIST.options,
     example: "info nginx",
     about: "Display details about a package or group of packages",
     run: |session, words| find(session, words, RowDetail::All),
@@ -71,10 +72,28 @@ fn show(session: &Session<'_>, rows: &[PackageRow], detail: RowDetail) {
 }
 
 /// The scope of a command line and the words after it: an argument beats an option, the last
-/// option wins.
-fn scope<'w>(session: &Session<'_>, words: &'w [String]) -> (Scope, &'w [String]) {
-    let option = session.args.scope.unwrap_or(Scope::All);
-    keyword(words, true).unwrap_or((option, words))
+/// option wins, and the others are named.
+pub(super) fn scope<'w>(
+    session: &Session<'_>,
+    words: &'w [String],
+    default: Scope,
+    ignore_case: bool,
+) -> (Scope, &'w [String]) {
+    let options = &session.args.scopes;
+    let option = options.last().copied().unwrap_or(default);
+    let (chosen, rest) = keyword(words, ignore_case).unwrap_or((option, words));
+    let name = |scope: &Scope| {
+        let value = scope.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    };
+    for other in options.iter().filter(|other| **other != chosen) {
+        session.warn_once(&format!(
+            "warning: --{} has no effect: '{}' counts",
+            name(other),
+            name(&chosen)
+        ));
+    }
+    (chosen, rest)
 }
 
 /// The parts of the metadata that are read: with advisories where they filter.
@@ -86,8 +105,9 @@ fn parts(session: &Session<'_>) -> &'static [&'static str] {
 }
 
 fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<u8> {
-    let (scope, words) = scope(session, words);
-    if scope == Scope::Installed && words.is_empty() {
+    let (scope, words) = scope(session, words, Scope::All, true);
+    let given_excludes = session.settings.given_excludes();
+    if scope == Scope::Installed && words.is_empty() && given_excludes.is_empty() {
         show(session, &installed(session, detail)?, detail);
         return Ok(0);
     }
@@ -101,7 +121,12 @@ fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<u
         _ => session.sources(parts(session), Freshness::WhenExpired)?,
     };
     let mut packages = session.packages(sources)?;
-    let (chosen, unknown) = choose(session, &mut packages, scope, words)?;
+    let (mut chosen, unknown) = choose(session, &mut packages, scope, words)?;
+    let is_excluded = |id| {
+        let mut globs = given_excludes.iter();
+        globs.any(|glob| packages.pool.is_named(id, glob))
+    };
+    chosen.retain(|id| !is_excluded(*id));
     for word in words.iter().filter(|_| chosen.is_empty()) {
         let named = select(session, &mut packages, word, SelectFlags::WITH_SOURCE)?;
         if let Some(line) = packages.left_out_by(named.solvables()) {

@@ -133,8 +133,7 @@ pub fn dispatch(args: &Args, printer: &Screen, listener: &mut Listener) -> Outco
     }
     let word = args.command();
     if args.options.output.help || word == Some("help") {
-        show_help(args, printer);
-        return Ok(0);
+        return show_help(args, printer);
     }
     let Some(word) = word else {
         return Err(Failure::new(Code::CLI_NO_SUCH_CMD)
@@ -286,15 +285,21 @@ fn without_repos(command: &Command, session: &Session<'_>, failure: Failure) -> 
 }
 
 /// The text of the command that is named, else the whole text.
-fn show_help(args: &Args, printer: &Screen) {
-    let named = match args.command() {
-        Some("help") => args.operands().first().map(String::as_str),
-        other => other,
+///
+/// Errors: `help` names what is no command.
+fn show_help(args: &Args, printer: &Screen) -> Outcome<u8> {
+    let asked = args.command() == Some("help");
+    let named = match asked {
+        true => args.operands().first().map(String::as_str),
+        false => args.command(),
     };
-    let text = named
-        .and_then(find)
-        .map_or_else(help::overview, help::of_command);
+    let text = match named.map(|word| find(word).ok_or(word)) {
+        Some(Ok(command)) => help::of_command(command),
+        Some(Err(word)) if asked && word != "help" => return Err(no_such_command(word)),
+        _ => help::overview(),
+    };
     printer.help(&text);
+    Ok(0)
 }
 
 /// The names of all commands, other names included.

@@ -10,7 +10,7 @@ use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{SelectFlags, SolvableId};
 
 use super::Command;
-use super::list::RECENT;
+use super::list::{self, RECENT};
 use super::operands::{Operand, Operands, keyword, words};
 use super::query::select_all;
 use super::repoquery::extras;
@@ -76,8 +76,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         None if typed.detail.info => (AdvisoryForm::Info, words),
         None => (AdvisoryForm::Summary, words),
     };
-    let option = session.args.scope.unwrap_or(Scope::Available);
-    let (scope, specs) = keyword(words, false).unwrap_or((option, words));
+    let (scope, specs) = list::scope(session, words, Scope::Available, false);
     let sources = session.sources(WITH_ADVISORIES, Freshness::WhenExpired)?;
     let mut packages = session.packages(sources)?;
     let mut installed = installed(session, &mut packages, specs)?;

@@ -18,7 +18,7 @@ fn code_of(error: &rpm_repo::Error) -> Code {
         Error::BadMetadataExpire { .. } => Code::METADATA_EXPIRE_PARSE,
         Error::DuplicateRepo { .. } => Code::DUPLICATE_REPO_ID,
         Error::BadHref { .. } => Code::URL_INVALID,
-        Error::Section(fault) => code_of(fault),
+        Error::Section(fault) | Error::RepoFile(fault) => code_of(fault),
         _ => Code::INVALID_REPO_FILE,
     }
 }

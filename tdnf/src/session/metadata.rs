@@ -9,7 +9,7 @@ use rpm_repo::layout::Href;
 
 use super::snapshot::SnapshotList;
 use super::{Session, from_dir, keys, plugins};
-use crate::error::{Code, Outcome};
+use crate::error::{Code, Failure, Outcome};
 use crate::progress::NetworkView;
 use crate::settings::RepoOrigin;
 
@@ -76,7 +76,7 @@ impl Session<'_> {
         self.publish_folders(&enabled)?;
         let (mut repos, mut checks) = (Vec::new(), Vec::new());
         for repo in enabled {
-            match self.signature_check(&repo) {
+            match addresses(&repo).and_then(|()| self.signature_check(&repo)) {
                 Ok(check) => {
                     repos.push(repo);
                     checks.push(check);
@@ -168,7 +168,7 @@ impl Session<'_> {
     /// fetched.
     pub fn cached_disabled_sources(&self) -> Outcome<Vec<LoadedRepo>> {
         let mut repos = self.repos()?;
-        repos.retain(|repo| !repo.enabled);
+        repos.retain(|repo| !repo.enabled && repo.fault.is_none());
         repos.retain(|repo| self.repo_cache(repo).join("repodata/repomd.xml").is_file());
         let view = NetworkView::new(self.printer);
         let mut found = Vec::new();
@@ -297,11 +297,40 @@ impl Session<'_> {
         for set in sources.iter().map(|source| &source.set) {
             for part in set.parts.iter().filter(|part| part.doubt.take()) {
                 let (repo, kind) = (&set.repo, &part.kind);
-                self.printer.err(&format!(
+                self.warn_once(&format!(
                     "warning: repository {repo}: repomd.xml is wrong about a size of {kind}, or about the checksum of what it unpacks to; \
                      the file itself is right and was read"
                 ));
             }
         }
     }
+}
+
+/// What curl calls a URL that is none.
+const BAD_URL: u32 = 3;
+
+/// Error 1204 with file and line where an address of a section is none.
+fn addresses(repo: &RepoConfig) -> Outcome<()> {
+    let keys = [
+        ("baseurl", repo.baseurl.as_slice()),
+        ("mirrorlist", repo.mirrorlist.as_slice()),
+        ("metalink", repo.metalink.as_slice()),
+    ];
+    let all = keys
+        .iter()
+        .flat_map(|(key, urls)| urls.iter().map(move |url| (key, url)));
+    for (key, url) in all {
+        let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+        let why = match scheme {
+            _ if url.starts_with(['"', '\'']) => "is in quotes: leave them out",
+            Some(scheme) if !scheme.is_empty() && !scheme.contains('/') => continue,
+            _ => {
+                "is not a URL: http://, https:// or file:// is expected; a blank in one is written %20"
+            }
+        };
+        let place = repo.place_of(key).unwrap_or(&repo.source);
+        let line = format!("Error: {place}: {key}: {} {why}", repo_client::redact(url));
+        return Err(Failure::because(Code::transfer(BAD_URL), line).hint("correct the line"));
+    }
+    Ok(())
 }

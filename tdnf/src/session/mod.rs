@@ -24,7 +24,7 @@ use cli_kit::{Printer, SaidOnce};
 use repo_client::{Client, ClientOptions, ProxyEnvironment, Route};
 use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
-use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, RepoFiles, UnreadableValue, is_harmless};
+use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, UnreadableValue, is_harmless};
 use rpm_repo::vars::Vars;
 
 use crate::args::{Args, RepoSwitch};
@@ -33,6 +33,7 @@ use crate::interrupt::{Interrupt, Phase};
 use crate::near::{meant, nearest};
 use crate::screen::Screen;
 use crate::settings::{Consent, Settings};
+use repos::FoundRepos;
 
 pub use from_dir::{files_below, packages_below};
 pub use holder::Holder;
@@ -162,50 +163,55 @@ impl<'a> Session<'a> {
     /// All repositories, on or off. `$releasever` is looked up in the rpm database only if a
     /// repository that is on uses it.
     pub fn repos(&self) -> Outcome<Vec<RepoConfig>> {
+        Ok(self.found_repos()?.repos)
+    }
+
+    fn found_repos(&self) -> Outcome<FoundRepos> {
         let mut vars = self.vars();
         let read = |vars: &Vars| repos::read(&self.settings, &self.cache_dir, vars);
-        let RepoFiles {
-            repos: found,
-            passed_over,
-        } = read(&vars)?;
+        let found = read(&vars)?;
         if !self.values_told.replace(true) {
-            for error in passed_over {
-                self.printer.err(&format!("warning: {error}"));
-            }
-            for fault in found.iter().filter_map(|repo| repo.fault.as_ref()) {
-                let line = format!("warning: {fault}; the repository is off");
-                self.printer.err(&line);
+            for warning in &found.warnings {
+                self.printer.err(&format!("warning: {warning}"));
             }
             // Of repositories that are off, too: the value may be that of `enabled`.
-            let values = found.iter().flat_map(|repo| &repo.unreadable_values);
+            let values = found.repos.iter().flat_map(|repo| &repo.unreadable_values);
             tell_unreadable(self.printer, values);
-            self.tell_unused(&found);
+            self.tell_unused(&found.repos);
+            self.tell_without_enabled(&found.repos);
         }
         let uses = |repo: &RepoConfig| {
             let mut unknown = repo.unknown_variables.iter();
             unknown.any(|variable| variable.name == "releasever" && !variable.is_empty)
         };
-        if !found.iter().any(uses) {
+        if !found.repos.iter().any(uses) {
             return Ok(found);
         }
         match releasever::detect(self) {
             Ok(version) => vars.set_built_in("releasever", &version),
             // Only a repository that is on and needs it is worth an error.
-            Err(failure) if found.iter().any(|repo| repo.enabled && uses(repo)) => {
+            Err(failure) if found.repos.iter().any(|repo| repo.enabled && uses(repo)) => {
                 return Err(failure);
             }
             Err(_) => return Ok(found),
         }
-        Ok(read(&vars)?.repos)
+        read(&vars)
     }
 
     /// The repositories that are on, preferred ones first.
+    ///
+    /// Errors: none is, and one that would be has a fault.
     pub fn enabled_repos(&self) -> Outcome<Vec<RepoConfig>> {
-        let mut repos = self.repos()?;
+        let found = self.found_repos()?;
+        let mut repos = found.repos;
         repos.retain(|repo| repo.enabled);
+        if let Some(failure) = found.unusable.filter(|_| repos.is_empty()) {
+            return Err(failure);
+        }
         if !self.typos_told.replace(true) {
             self.tell_typos(&repos);
             self.tell_unknown_variables(&repos);
+            self.tell_keys_alone(&repos);
             let signed = repos.iter().filter(|repo| repo.repo_gpgcheck);
             let signed: Vec<String> = signed.map(|repo| repo.id.clone()).collect();
             self.plugins.warn(self.printer, &signed);
@@ -260,10 +266,14 @@ impl<'a> Session<'a> {
 
     /// An error where no repository is on.
     pub fn require_repos(&self) -> Outcome<()> {
-        match self.is_without_repos() {
-            true => Err(Code::NO_ENABLED_REPOS.into()),
-            false => Ok(()),
+        let found = self.found_repos();
+        if let Ok(found) = &found
+            && found.repos.iter().any(|repo| repo.enabled)
+        {
+            return Ok(());
         }
+        let reason = found.map_or_else(Some, |found| found.unusable);
+        Err(reason.unwrap_or_else(|| Code::NO_ENABLED_REPOS.into()))
     }
 
     /// Whether no repository is on, and `--repo` was given or `--enablerepo` names one that there is not.
@@ -276,6 +286,41 @@ impl<'a> Session<'a> {
             RepoSwitch::Disable(_) => false,
         });
         missed && self.is_without_repos()
+    }
+
+    /// A section without the key is off, as in C tdnf; in yum and dnf it is on.
+    fn tell_without_enabled(&self, repos: &[RepoConfig]) {
+        let is_silent = |repo: &&RepoConfig| !repo.enabled && repo.fault.is_none();
+        let mut without = Vec::new();
+        for repo in repos.iter().filter(is_silent) {
+            let mut bad = repo.unreadable_values.iter();
+            let is_given =
+                repo.place_of("enabled").is_some() || bad.any(|value| value.key == "enabled");
+            if is_given || self.is_switched(repo) {
+                continue;
+            }
+            let mut unknown = repo.unknown_keys.iter();
+            match unknown.find(|(key, _)| nearest(key, ["enabled"]).is_some()) {
+                Some((key, place)) => self.printer.err(&format!(
+                    "warning: {place}: unknown key '{key}': did you mean 'enabled'? Without it the repository is off"
+                )),
+                None => without.push(format!("{} ({})", repo.id, repo.source)),
+            }
+        }
+        if !without.is_empty() {
+            let without = without.join(", ");
+            self.printer.err(&format!(
+                "warning: off for want of enabled=1 in the section: {without}"
+            ));
+        }
+    }
+
+    /// Whether the command line says if a repository is on.
+    fn is_switched(&self, repo: &RepoConfig) -> bool {
+        let mut switches = self.settings.switches.iter();
+        switches.any(|switch| {
+            matches!(switch, RepoSwitch::Only(_)) || glob_matches(switch.pattern(), &repo.id)
+        })
     }
 
     /// Unknown keys have no effect, which is said unless they change nothing about what is installed.
@@ -302,6 +347,19 @@ impl<'a> Session<'a> {
                 None => format!("the key '{key}' has no effect here"),
             };
             self.printer.err(&format!("warning: {place}: {what}"));
+        }
+    }
+
+    /// A client's key means nothing without its certificate.
+    fn tell_keys_alone(&self, repos: &[RepoConfig]) {
+        let alone =
+            |repo: &&RepoConfig| repo.sslclientkey.is_some() && repo.sslclientcert.is_none();
+        for repo in repos.iter().filter(alone) {
+            let place = repo.place_of("sslclientkey").unwrap_or(&repo.source);
+            self.warn_once(&format!(
+                "warning: {place}: repository {}: sslclientkey has no effect without sslclientcert",
+                repo.id
+            ));
         }
     }
 

@@ -3,21 +3,32 @@
 use rpm_pkg::glob::glob_matches;
 use std::path::Path;
 
-use rpm_repo::Place;
 use rpm_repo::config::{RepoConfig, RepoFiles, read_repo_dirs};
 use rpm_repo::layout::file_url;
 use rpm_repo::vars::Vars;
+use rpm_repo::{Error, Place};
 
 use crate::args::RepoSwitch;
 use crate::error::{At, Code, Failure, Outcome};
 use crate::session::from_dir;
 use crate::settings::{RepoOrigin, Settings};
+use crate::typed::shell_word;
+
+/// The repositories of a run.
+pub(super) struct FoundRepos {
+    /// Those that are on can be used.
+    pub(super) repos: Vec<RepoConfig>,
+    /// What is said of the others, a line each.
+    pub(super) warnings: Vec<String>,
+    /// The first thing that is left out and would be, or may be, on: why nothing is on, where nothing is.
+    pub(super) unusable: Option<Failure>,
+}
 
 /// Reads all repositories of the settings: `.repo` files, those of the command line, overrides
-/// and switches, in this order.
+/// and switches, in this order. A repository with a fault is left out, whatever its section says.
 ///
-/// Errors: a repository that is on in the end has a fault.
-pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<RepoFiles> {
+/// Errors: a switch names a repository that has a fault.
+pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<FoundRepos> {
     let missing = settings.repo_dirs.iter().find(|dir| !dir.is_dir());
     if let Some(dir) = missing
         && settings.temporary_repos.is_empty()
@@ -28,6 +39,7 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Re
     let RepoFiles {
         mut repos,
         passed_over,
+        unusable,
     } = read_repo_dirs(&settings.root, &settings.repo_dirs, &settings.main, vars)?;
     for temporary in &settings.temporary_repos {
         let (option, url) = match &temporary.origin {
@@ -48,7 +60,7 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Re
         }
         repo.enabled = true;
         if repos.iter().any(|known| known.id == repo.id) {
-            let line = format!("ERROR: duplicate repo id: {}", repo.id);
+            let line = format!("{option}: there is a repository '{}' already", repo.id);
             return Err(Failure::because(Code::DUPLICATE_REPO_ID, line));
         }
         repos.push(repo);
@@ -67,11 +79,56 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Re
         }
     }
     switch(&settings.switches, &mut repos);
-    let mut on = repos.iter().filter(|repo| repo.enabled);
-    match on.find_map(|repo| repo.fault.clone()) {
-        Some(fault) => Err(rpm_repo::Error::Section(fault).into()),
-        None => Ok(RepoFiles { repos, passed_over }),
+    leave_out(settings, repos, passed_over, unusable)
+}
+
+/// Takes out what cannot be used.
+fn leave_out(
+    settings: &Settings,
+    mut repos: Vec<RepoConfig>,
+    passed_over: Vec<Error>,
+    unusable: Vec<Error>,
+) -> Outcome<FoundRepos> {
+    let mut warnings: Vec<String> = passed_over.iter().map(Error::to_string).collect();
+    let mut reasons = Vec::new();
+    for error in unusable {
+        warnings.push(match &error {
+            Error::RepoFile(_) => error.to_string(),
+            _ => format!("{error}; the repository is not used"),
+        });
+        let hint = "correct the file, or move it away: no option leaves a file out";
+        reasons.push(Failure::from(error).hint(hint));
     }
+    for repo in &mut repos {
+        let Some(fault) = repo.fault.clone() else {
+            continue;
+        };
+        if !repo.enabled {
+            warnings.push(format!("{fault}; the repository is off"));
+            continue;
+        }
+        warnings.push(format!("{fault}; the repository is not used"));
+        let failure = Failure::from(Error::Section(fault));
+        if is_named(&settings.switches, repo) {
+            return Err(failure.hint("correct the line: the repository cannot be used before"));
+        }
+        let id = shell_word(&repo.id);
+        reasons.push(failure.hint(format!("--disablerepo={id} goes on without it")));
+        repo.enabled = false;
+    }
+    Ok(FoundRepos {
+        repos,
+        warnings,
+        unusable: reasons.into_iter().next(),
+    })
+}
+
+/// Whether the command line switches just this repository on.
+fn is_named(switches: &[RepoSwitch], repo: &RepoConfig) -> bool {
+    let mut on = switches
+        .iter()
+        .filter(|switch| !matches!(switch, RepoSwitch::Disable(_)));
+    on.any(|switch| *switch.pattern() == repo.id)
 }
 
 fn override_keys(settings: &Settings, repos: &mut [RepoConfig], vars: &Vars) -> Outcome<()> {

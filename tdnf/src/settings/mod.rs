@@ -18,7 +18,7 @@ use rpm_repo::config::{MainConfig, read_main_config};
 use rustix::fs::OFlags;
 use whole_file::open_inside;
 
-use crate::args::options::{ChangeOptions, Incoming};
+use crate::args::options::{ChangeOptions, Incoming, Options};
 
 pub use crate::args::options::SkipOptions;
 use crate::args::{Args, RepoSwitch};
@@ -114,7 +114,7 @@ pub struct Settings {
     pub excludes: Vec<String>,
     /// `--disableexcludes`: no section of a `.repo` file leaves packages out.
     pub no_excludes: bool,
-    /// The part of `excludes` that tdnf.conf names; every changing command mentions it.
+    /// The part of `excludes` that tdnf.conf names, and that stands first; every changing command mentions it.
     pub conf_excludes: Vec<String>,
     /// `tsflags=` of tdnf.conf and of `--setopt`.
     pub tsflags: TsFlags,
@@ -156,7 +156,7 @@ impl Settings {
         if incoming.nocligpgcheck {
             main.cligpgcheck = Some(false);
         }
-        let tsflags = TsFlags::of(&main.tsflags, &mut warnings)?;
+        let tsflags = TsFlags::of(&main, &mut warnings)?;
         let places = paths::SystemPaths::of(&general.setopt, &main, &root)?;
         let conf_excludes = match change.disableexcludes {
             true => Vec::new(),
@@ -167,6 +167,7 @@ impl Settings {
         if given.is_empty() && !options.excludes.exclude.is_empty() {
             warnings.push("--exclude: the list is empty and leaves nothing out".to_owned());
         }
+        tell_inert(options, &mut warnings);
         let temporary = options.temporary.0.iter().map(overrides::temporary_repo);
         let lock_timeout = lock_timeout(general.lock_timeout.as_deref())?.or(main.lock_timeout);
         Ok(Self {
@@ -214,6 +215,12 @@ impl Settings {
         })
     }
 
+    /// The part of `excludes` that the command line names.
+    pub fn given_excludes(&self) -> &[String] {
+        let of_conf = self.conf_excludes.len();
+        self.excludes.get(of_conf..).unwrap_or_default()
+    }
+
     /// `path` of the host as the same path inside the root, symbolic links followed as if the root were `/`.
     pub fn in_root(&self, path: &Path) -> Outcome<PathBuf> {
         below(&self.root, path)
@@ -244,6 +251,33 @@ impl Settings {
         let plain = |c: char| c.is_ascii_graphic();
         let text = format!("tdnf/{} {id}/{version}", crate::VERSION);
         text.chars().filter(|c| plain(*c) || *c == ' ').collect()
+    }
+}
+
+/// Levels of `--rpmverbosity` in C tdnf.
+const VERBOSITIES: [&str; 8] = [
+    "emergency",
+    "alert",
+    "critical",
+    "error",
+    "warning",
+    "notice",
+    "info",
+    "debug",
+];
+
+/// Values of options that have no effect.
+fn tell_inert(options: &Options, warnings: &mut Vec<String>) {
+    let level = options.change.rpmverbosity.as_deref();
+    if let Some(level) = level.filter(|level| !VERBOSITIES.contains(level)) {
+        let known = VERBOSITIES.join(", ");
+        warnings.push(format!("--rpmverbosity={level}: the levels are {known}"));
+    }
+    let defines = options.general.rpmdefine.iter();
+    for text in defines.filter(|text| define(text).is_none()) {
+        warnings.push(format!(
+            "--rpmdefine={text} has no effect: a name, a blank and a value are expected"
+        ));
     }
 }
 
@@ -290,12 +324,13 @@ fn lock_timeout(given: Option<&str>) -> Outcome<Option<u32>> {
 
 /// All of `--rpmdefine "NAME VALUE"`, in order; a percent sign before the name is left out.
 fn defines(definitions: &[String]) -> Vec<(String, String)> {
-    let one = |text: &String| {
-        let text = text.trim().trim_start_matches('%');
-        let (name, value) = text.split_once([' ', '\t'])?;
-        Some((name.to_owned(), value.trim().to_owned()))
-    };
-    definitions.iter().filter_map(one).collect()
+    definitions.iter().filter_map(|text| define(text)).collect()
+}
+
+fn define(text: &str) -> Option<(String, String)> {
+    let text = text.trim().trim_start_matches('%');
+    let (name, value) = text.split_once([' ', '\t'])?;
+    Some((name.to_owned(), value.trim().to_owned()))
 }
 
 /// A value of `--setopt` or an option that is wrong.

@@ -12,6 +12,15 @@ use crate::args::{OptionLookup, RepoFrom};
 use crate::error::Outcome;
 use crate::near::meant;
 
+/// Keys that an empty value leaves as they are.
+const PATHS: [&str; 5] = [
+    "cachedir",
+    "persistdir",
+    "pluginconfpath",
+    "repodir",
+    "varsdir",
+];
+
 /// `--setopt REPO.KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepoOverride {
@@ -111,6 +120,12 @@ pub(super) fn apply_setopts(
             // That is the option.
         } else if MAIN_KEYS.iter().any(|key| key.name == pair.key) {
             main.set(&pair.key, &pair.value, &place)?;
+            if pair.value.is_empty() && PATHS.contains(&pair.key.as_str()) {
+                warnings.push(format!(
+                    "--setopt={}= has no effect: a path is expected",
+                    pair.key
+                ));
+            }
         } else if OptionLookup::new().by_name(&pair.key).is_none() {
             let meant = meant(&pair.key, MAIN_KEYS.iter().map(|key| key.name));
             warnings.push(format!("--setopt: unknown key '{}'{meant}", pair.key));

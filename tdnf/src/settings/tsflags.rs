@@ -2,6 +2,7 @@
 
 use rpm_pkg::dep::DepFlags;
 use rpm_pkg::script::ScriptletKind;
+use rpm_repo::config::MainConfig;
 
 use crate::error::{Failure, Outcome};
 
@@ -74,13 +75,16 @@ impl TsFlags {
     /// Reads the words of `tsflags`. One that has no effect is mentioned.
     ///
     /// Errors: an unknown one, as a transaction is not what was meant without it.
-    pub(super) fn of(words: &[String], warnings: &mut Vec<String>) -> Outcome<Self> {
+    pub(super) fn of(main: &MainConfig, warnings: &mut Vec<String>) -> Outcome<Self> {
         let mut flags = Self::default();
-        for word in words {
+        let place = main.place_of("tsflags").map(|place| format!("{place}: "));
+        let place = place.unwrap_or_default();
+        for word in &main.tsflags {
             if let Some((_, why)) = INERT.iter().find(|(inert, _)| inert == word) {
-                warnings.push(format!("tsflags: {word} has no effect: {why}"));
+                warnings.push(format!("{place}tsflags: {word} has no effect: {why}"));
             } else if !flags.take(word) {
-                return Err(Failure::invalid(format!("tsflags: unknown flag '{word}'")));
+                let line = format!("{place}tsflags: unknown flag '{word}'");
+                return Err(Failure::invalid(line));
             }
         }
         Ok(flags)

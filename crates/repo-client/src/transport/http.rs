@@ -91,7 +91,7 @@ pub(crate) async fn get(
             .await
             .map_err(|_| Cause::Timeout(access.timeout.as_secs()))?
             .map_err(|e| {
-                let cause = client.blaming_proxy(&access.route, classify(&e, access.timeout));
+                let cause = client.blaming_proxy(&access.route, &at, classify(&e, access.timeout));
                 tls::naming_ours(cause, &access.tls)
             })?;
         match redirect_target(&at, &response)? {

@@ -14,8 +14,8 @@ mod value;
 pub use keys::EffectiveKey;
 pub use main_config::{MAIN_KEYS, MainConfig, MinVersion, read_main_config};
 pub use repo::{
-    REPO_KEYS, RepoConfig, RepoFiles, UnknownVariable, is_harmless, read_repo_dir, read_repo_dirs,
-    read_repo_file,
+    NO_PROXY, REPO_KEYS, RepoConfig, RepoFiles, UnknownVariable, is_harmless, read_repo_dir,
+    read_repo_dirs, read_repo_file,
 };
 pub use secret::Secret;
 pub use unreadable::UnreadableValue;

@@ -18,6 +18,9 @@ use crate::ini::{self, Section};
 use crate::layout;
 use crate::vars::Vars;
 
+/// The value of `proxy` that stands for none.
+pub const NO_PROXY: &str = "_none_";
+
 /// Longest repository id in bytes.
 const MAX_ID: usize = 255;
 
@@ -72,7 +75,7 @@ section! {
             username: Option<Secret> = None, optional;
         ("password", "none", "Password for the server.")
             password: Option<Secret> = None, optional;
-        ("proxy", "that of tdnf.conf", "URL of a proxy; _none_ for none.")
+        ("proxy", "that of tdnf.conf", "URL of a proxy; empty or _none_ for none.")
             proxy: Option<String> = None, optional;
         ("proxy_username", "none", "Its user.")
             proxy_username: Option<Secret> = None, optional;
@@ -232,6 +235,11 @@ impl RepoConfig {
             let what = format!("key {key} is not allowed in repository {}: {why}", self.id);
             return Err(Error::config(place, what));
         }
+        // Of a section an empty value is a word of its own: the proxy of tdnf.conf does not count.
+        let value = match (key, value) {
+            ("proxy", "") => NO_PROXY,
+            (_, value) => value,
+        };
         if EXPANDED_KEYS.contains(&key) {
             let value = &self.expand(key, value, place, vars);
             let known = self.set_key(&KeyLine { key, value, place })?;
@@ -292,7 +300,8 @@ fn id_fault(id: &str) -> Option<&'static str> {
 /// Errors: the first bad file or section, or bad value of a key that checks something; two sections with one id.
 pub fn read_repo_dir(dir: &Path, main: &MainConfig, vars: &Vars) -> Result<Vec<RepoConfig>> {
     let found = read_repo_dirs(Path::new("/"), &[dir.to_owned()], main, vars)?;
-    match found.passed_over.into_iter().next() {
+    let left_out = found.unusable.into_iter().chain(found.passed_over);
+    match left_out.into_iter().next() {
         Some(error) => Err(error),
         None => sound(found.repos),
     }
@@ -306,19 +315,22 @@ pub struct RepoFiles {
     /// What is left out: the second section with an id, a section that is off and whose id cannot be used, a file that
     /// may not be read.
     pub passed_over: Vec<Error>,
+    /// What is left out and may have been on: a file with a bad line that belongs to no section, a section whose id
+    /// cannot be used.
+    pub unusable: Vec<Error>,
 }
 
 /// Reads every `.repo` file of some directories, in this order and that of their names; no directory, no repos. Links
 /// below `root` stay in it. What is wrong with one repository does not hide the others.
 ///
-/// Errors: a bad line that belongs to no section, the header of a section, the id of one that is on.
+/// Errors: a directory that cannot be read.
 pub fn read_repo_dirs(
     root: &Path,
     dirs: &[PathBuf],
     main: &MainConfig,
     vars: &Vars,
 ) -> Result<RepoFiles> {
-    let (mut repos, mut passed_over) = (Vec::new(), Vec::new());
+    let (mut repos, mut passed_over, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
     let mut seen: HashMap<String, Place> = HashMap::new();
     for dir in dirs {
         for file in layout::repo_files(root, dir)? {
@@ -329,15 +341,24 @@ pub fn read_repo_dirs(
                     passed_over.push(Error::Read { path, source });
                     continue;
                 }
-                read => read?,
+                Err(error) => {
+                    unusable.push(Error::RepoFile(Arc::new(error)));
+                    continue;
+                }
+                Ok(document) => document,
             };
             for section in &document.sections {
                 let repo = match from_section(section, main, vars) {
-                    Err(error) if !is_on(section) => {
-                        passed_over.push(error);
+                    Err(error) => {
+                        let left = if is_on(section) {
+                            &mut unusable
+                        } else {
+                            &mut passed_over
+                        };
+                        left.push(error);
                         continue;
                     }
-                    read => read?,
+                    Ok(repo) => repo,
                 };
                 match seen.get(&repo.id) {
                     Some(first) => passed_over.push(Error::DuplicateRepo {
@@ -353,7 +374,11 @@ pub fn read_repo_dirs(
             }
         }
     }
-    Ok(RepoFiles { repos, passed_over })
+    Ok(RepoFiles {
+        repos,
+        passed_over,
+        unusable,
+    })
 }
 
 /// Whether a section says that it is on.

@@ -55,7 +55,8 @@ impl DeltaHeader {
             }
             bytes.extend(one);
         }
-        let text = std::str::from_utf8(&bytes).map_err(|_| Error::Form("its header is no text"))?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| Error::Form("its header is not text"))?;
         Self::parse(text)
     }
 

@@ -59,7 +59,7 @@ impl ModuleIndex {
     /// Reads a modules stream; `document` is its name in errors. Documents of other kinds are passed over.
     ///
     /// # Errors
-    /// The stream fails, is longer than 64 MiB, is no UTF-8 or no YAML, or is nested deeper than 64.
+    /// The stream fails, is longer than 64 MiB, is not UTF-8 or not YAML, or is nested deeper than 64.
     pub fn read(document: &str, stream: impl Read) -> Result<Self> {
         let bad = |at: usize, why: &str| Error::document(document, at as u64, why);
         let mut bytes = Vec::new();
@@ -71,12 +71,12 @@ impl ModuleIndex {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(bad(bytes.len(), "it is longer than 64 MiB"));
         }
-        let text = std::str::from_utf8(&bytes).map_err(|e| bad(e.valid_up_to(), "no UTF-8"))?;
+        let text = std::str::from_utf8(&bytes).map_err(|e| bad(e.valid_up_to(), "not UTF-8"))?;
         let mut index = Self::default();
         let mut modified = BTreeMap::new();
         let (mut open, mut own) = (Vec::new(), Document::default());
         for event in Parser::new_from_str(text) {
-            let (event, span) = event.map_err(|e| bad(e.marker().index(), "no YAML"))?;
+            let (event, span) = event.map_err(|e| bad(e.marker().index(), "not YAML"))?;
             match event {
                 Event::DocumentStart(_) => own = Document::default(),
                 Event::DocumentEnd => index.add(std::mem::take(&mut own), &mut modified),

@@ -367,6 +367,9 @@ fn syntax<R: Read>(document: &str, reader: &Reader<Guard<R>>, error: quick_xml::
                 source,
             }
         }
+        quick_xml::Error::Encoding(_) => {
+            document_error(document, reader, "it is not UTF-8 here".to_owned())
+        }
         other => document_error(document, reader, quoted(&other.to_string())),
     }
 }

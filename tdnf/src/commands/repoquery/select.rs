@@ -39,21 +39,32 @@ impl QueryScope {
                 "--extras, --duplicates and --installed or --available exclude each other",
             ));
         }
-        Ok(if place.extras {
-            Self::Extras
-        } else if select.duplicates {
-            Self::Duplicates
-        } else if select.userinstalled {
-            Self::UserInstalled
-        } else if place.upgrades {
-            Self::Upgrades
-        } else if place.downgrades {
-            Self::Downgrades
-        } else if place.installed && !place.available {
-            Self::Installed
-        } else {
-            Self::Available
-        })
+        let given = [
+            ("extras", place.extras, Self::Extras),
+            ("duplicates", select.duplicates, Self::Duplicates),
+            ("userinstalled", select.userinstalled, Self::UserInstalled),
+            ("upgrades", place.upgrades, Self::Upgrades),
+            ("downgrades", place.downgrades, Self::Downgrades),
+            ("available", place.available, Self::Available),
+            ("installed", place.installed, Self::Installed),
+        ];
+        let mut given = given.into_iter().filter(|(_, is_given, _)| *is_given);
+        let Some((name, _, chosen)) = given.next() else {
+            return Ok(Self::Available);
+        };
+        for (other, ..) in given.filter(|(_, _, scope)| !chosen.is_within(*scope)) {
+            session.warn_once(&format!("warning: --{other} has no effect beside --{name}"));
+        }
+        Ok(chosen)
+    }
+
+    /// Whether all packages of this scope are of the other one as well.
+    fn is_within(self, other: Self) -> bool {
+        match other {
+            Self::Installed => !self.needs_repositories() || self == Self::Extras,
+            Self::Available => matches!(self, Self::Upgrades | Self::Downgrades),
+            _ => false,
+        }
     }
 
     /// What is installed can be asked without any repository.

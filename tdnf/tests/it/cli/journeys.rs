@@ -225,12 +225,17 @@ fn a_week_of_a_host() {
     let broken = open_section("own", &site.path("repo/os")) + "gpgcheck=perhaps\n";
     site.write("repos.d/own.repo", broken);
     let (ran, mail) = nightly(&site, night);
-    assert_eq!(ran.code, 121, "{mail}");
+    assert_eq!(ran.code, 0, "{mail}");
+    let mut lines = mail.lines();
+    let left_out = [
+        "own.repo:",
+        "gpgcheck = perhaps",
+        "the repository is not used",
+    ];
     assert!(
-        mail.contains("own.repo:") && mail.contains("gpgcheck = perhaps"),
+        lines.any(|line| left_out.iter().all(|words| line.contains(words))),
         "{mail}"
     );
-    assert!(mail.contains("Failed to refresh repo cache.."), "{mail}");
     fs::remove_file(site.path("repos.d/own.repo")).expect("ours");
     let (ran, mail) = nightly(&site, "[commands]\naply_updates=yes\n");
     assert_eq!(ran.code, 22, "{mail}");

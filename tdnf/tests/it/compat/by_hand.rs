@@ -112,7 +112,13 @@ const AUTOMATIC: &[Proof] = &[
     ends("exit 22", C, WEEK, "Invalid entry '", "22"),
     ends("exit 64", C, CAUSES, "System is off-line...", "64"),
     ends("exit 77", OWN, LINES, "emit_to_file=/nonexistent/", "77"),
-    ends("exit 121", C, WEEK, "Failed to refresh repo cache..", "121"),
+    ends(
+        "exit 121",
+        C,
+        CAUSES,
+        "Failed to refresh repo cache..",
+        "121",
+    ),
 ];
 
 const EXITS: &[Proof] = &[
