@@ -17,6 +17,7 @@ const TDNF: &str = "
     hooks: error plan session view
     plan: note
     programs: args change commands error history interrupt near screen session settings
+    progress: error
     screen: error typed
     session: args error interrupt near progress screen settings typed
     settings: args error near typed
@@ -44,7 +45,7 @@ const MIRROR_SYNC: &str = "
     sync: config error fetch layout manifest observer plan publish regenerate report seed store trust upstream
     trust: config error layout
     upstream: error layout manifest
-    verify: config error fetch layout manifest store sync trust upstream
+    verify: config error fetch manifest store sync trust upstream
 ";
 
 const REPO_CLIENT: &str = "
