@@ -49,15 +49,14 @@ impl Db {
             Backend::None => DatabaseStore::Empty,
             Backend::Bdb => DatabaseStore::Records(Box::new(BdbFile::open(&path)?)),
             Backend::Ndb => DatabaseStore::Records(Box::new(NdbFile::open(&path)?)),
-            Backend::Sqlite => match open_for_reading(&path, location.busy_timeout)? {
-                conn if has_tables(&conn).map_err(DbError::sqlite(&path))? => {
-                    DatabaseStore::Sqlite {
-                        conn,
-                        writable: false,
-                    }
+            Backend::Sqlite => {
+                let conn = open_for_reading(&path, location.busy_timeout)?;
+                let writable = false;
+                match is_half_made(&conn, &path).map_err(DbError::sqlite(&path))? {
+                    true => DatabaseStore::Empty,
+                    false => DatabaseStore::Sqlite { conn, writable },
                 }
-                _ => DatabaseStore::Empty,
-            },
+            }
         };
         Ok(Self { store, path })
     }
@@ -233,10 +232,14 @@ fn open_for_reading(path: &Path, busy: Duration) -> Result<Connection, DbError> 
         .map_err(sqlite)
 }
 
-/// Whether there is anything at all in it.
-fn has_tables(conn: &Connection) -> rusqlite::Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master)";
-    conn.query_row(sql, [], |row| row.get(0))
+/// The least size of a page of SQLite, in bytes.
+const LEAST_PAGE: u64 = 512;
+
+/// Whether there is nothing in it yet. What is left of a file that was cut to less than a page was more once.
+fn is_half_made(conn: &Connection, path: &Path) -> rusqlite::Result<bool> {
+    let cut = fs::metadata(path).is_ok_and(|meta| (1..LEAST_PAGE).contains(&meta.len()));
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)";
+    Ok(!cut && conn.query_row(sql, [], |row| row.get(0))?)
 }
 
 /// The first read finds out whether the side files can be used.
