@@ -312,8 +312,11 @@ fn row_36_repo_path_escape() {
             "bad",
             &format!("[bad]\nname=bad\nbaseurl={url}\nenabled=1\npath={path}\n"),
         );
-        scene.refuses(&["makecache"], &["bad.repo", "path", ":5"]);
-        scene.refuses_install(&["app"], &["bad.repo", "path"]);
+        // Nothing of it is used, and the others go on; alone it is the error.
+        let run = scene.tdnf(&["makecache"]).ok();
+        run.says(&["bad.repo", "path", ":5", "the repository is not used"]);
+        scene.refuses(&["--repo=bad", "makecache"], &["bad.repo", "path", ":5"]);
+        assert!(!scene.root().join("var/cache/other").exists());
     }
     for (id, word) in [
         ("..", "directory above"),
@@ -324,7 +327,9 @@ fn row_36_repo_path_escape() {
             "bad",
             &format!("[{id}]\nname=bad\nbaseurl={url}\nenabled=1\n"),
         );
-        scene.refuses(&["makecache"], &["bad.repo", word]);
+        let run = scene.tdnf(&["makecache"]).ok();
+        run.says(&["bad.repo", word, "the repository is not used"]);
+        assert!(!run.text().contains("metadata for: 'bad'"), "{run:?}");
     }
 }
 
