@@ -335,11 +335,9 @@ impl Packages {
 
     /// Whether the section of its repository leaves a package out: `excludepkgs`, `includepkgs`.
     pub fn is_left_out(&self, id: SolvableId) -> bool {
-        self.section_of(id).is_some_and(|config| {
-            let named = |pattern: &String| self.pool.is_named(id, pattern);
-            let (excluded, included) = (&config.excludepkgs, &config.includepkgs);
-            excluded.iter().any(named) || !included.is_empty() && !included.iter().any(named)
-        })
+        let named = |pattern: &String| self.pool.is_named(id, pattern);
+        self.section_of(id)
+            .is_some_and(|config| config.leaves_out(named))
     }
 
     /// Whether no section does so.

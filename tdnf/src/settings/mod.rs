@@ -255,7 +255,7 @@ impl Settings {
 }
 
 /// Levels of `--rpmverbosity` in C tdnf.
-const VERBOSITIES: [&str; 8] = [
+pub(crate) const VERBOSITIES: [&str; 8] = [
     "emergency",
     "alert",
     "critical",

@@ -194,6 +194,12 @@ pub fn is_harmless(key: &str) -> bool {
 const SIGNED_MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl RepoConfig {
+    /// Whether `excludepkgs` and `includepkgs` leave out a package; `named` says whether one of their words names it.
+    pub fn leaves_out(&self, named: impl Fn(&String) -> bool) -> bool {
+        let (excluded, included) = (&self.excludepkgs, &self.includepkgs);
+        excluded.iter().any(&named) || !included.is_empty() && !included.iter().any(named)
+    }
+
     /// The age of metadata that gets a warning; `None` is never.
     pub fn max_age(&self) -> Option<Duration> {
         let of_signed = self.repo_gpgcheck.then_some(SIGNED_MAX_AGE);

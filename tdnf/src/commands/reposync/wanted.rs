@@ -120,9 +120,7 @@ fn is_left_out(config: &RepoConfig, package: &PrimaryPackage) -> bool {
         let evr = (package.epoch(), package.version(), package.release());
         (evr, package.arch())
     };
-    let named = |pattern: &String| is_named(pattern, package.name(), parts);
-    let (excluded, included) = (&config.excludepkgs, &config.includepkgs);
-    excluded.iter().any(named) || !included.is_empty() && !included.iter().any(named)
+    config.leaves_out(|pattern| is_named(pattern, package.name(), parts))
 }
 
 fn fits(wish: &SyncWish<'_>, arch: &str) -> bool {
