@@ -44,6 +44,7 @@ pub(crate) fn create(path: &Path) -> Option<WholeFile<'static>> {
     let dir = path.parent()?;
     let of_repo = dir.parent()?;
     whole_file::make_folders(of_repo.parent()?, dir).ok()?;
+    whole_file::remove_odd(path).ok()?;
     WholeFile::new(path, Access::Umask).ok()
 }
 

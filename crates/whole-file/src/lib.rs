@@ -20,7 +20,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
 pub use inside::{inside, make_folders, open_inside, open_of_root};
-pub use plain::open_plain;
+pub use plain::{open_plain, remove_odd};
 pub use stamp::Stamp;
 
 /// Attempts at a name that nothing has; each has 64 random bits.

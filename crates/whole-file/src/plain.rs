@@ -1,6 +1,6 @@
 //! How a file of which nothing is known is opened.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
@@ -18,4 +18,17 @@ pub fn open_plain(path: &Path, flags: OFlags) -> io::Result<File> {
         return Err(io::Error::other("not a regular file"));
     }
     Ok(file)
+}
+
+/// Removes what stands at `path`, with all that is in it, if it is neither a regular file nor a link: only for places
+/// where nobody but the caller has anything.
+///
+/// # Errors
+/// As `unlink(2)`, `rmdir(2)`.
+pub fn remove_odd(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => fs::remove_dir_all(path),
+        Ok(about) if !about.is_file() && !about.is_symlink() => fs::remove_file(path),
+        _ => Ok(()),
+    }
 }

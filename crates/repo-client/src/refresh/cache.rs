@@ -1,7 +1,7 @@
 //! The cache folder of one repository: reading, locking, swapping.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, Timespec, Timestamps};
-use whole_file::{Access, Durability, Stamp, open_plain};
+use whole_file::{Access, Durability, Stamp, open_plain, remove_odd};
 
 use super::index::NewIndex;
 use super::parts::UNFINISHED;
@@ -21,6 +21,9 @@ use crate::request::hash_file;
 
 /// A clock may be this much behind the file system's without the cache counting as expired.
 const CLOCK_SLACK: u64 = 60;
+
+/// The name of the file that a run holds locked.
+const LOCK: &str = ".lock";
 
 /// The folder.
 pub(crate) struct Cache {
@@ -79,9 +82,9 @@ impl Cache {
                 return Ok(CacheLock::Impossible);
             }
             Err((place, e)) => return Err(Error::io(&place, "create", e)),
-            Ok(()) => self.refuse_links()?,
+            Ok(()) => self.refuse_odd()?,
         }
-        let path = self.root.join(".lock");
+        let path = self.root.join(LOCK);
         let file = match open_plain(&path, OFlags::RDWR | OFlags::CREATE) {
             Err(e) if unwritable(e.kind()) => return Ok(CacheLock::Impossible),
             other => other.map_err(|e| Error::io(&path, "open", e))?,
@@ -93,16 +96,19 @@ impl Cache {
         }
     }
 
-    /// A cache has no links. One in an image would lead out of it.
-    fn refuse_links(&self) -> Result<()> {
+    /// A cache has no links: one in an image would lead out of it. What is no file in the place of the lock is not
+    /// taken away, as that could take the lock of another run.
+    fn refuse_odd(&self) -> Result<()> {
         let look = |e| Error::io(&self.root, "look at", e);
         for entry in fs::read_dir(&self.root).map_err(look)? {
             let entry = entry.map_err(look)?;
-            if entry.file_type().map_err(look)?.is_symlink() {
-                let source =
-                    std::io::Error::other("a symbolic link, which no cache has: remove it");
-                return Err(Error::io(entry.path(), "use", source));
-            }
+            let kind = entry.file_type().map_err(look)?;
+            let why = match kind.is_file() {
+                _ if kind.is_symlink() => "a symbolic link, which no cache has: remove it",
+                false if entry.file_name() == LOCK => "a lock is a regular file: remove it",
+                _ => continue,
+            };
+            return Err(Error::io(entry.path(), "use", io::Error::other(why)));
         }
         Ok(())
     }
@@ -166,7 +172,8 @@ impl Cache {
     /// Marks the cache as refreshed now.
     pub(crate) fn touch(&self) -> Result<()> {
         let path = self.root.join("lastrefresh");
-        let file = open_plain(&path, OFlags::WRONLY | OFlags::CREATE)
+        let file = remove_odd(&path)
+            .and_then(|()| open_plain(&path, OFlags::WRONLY | OFlags::CREATE))
             .map_err(|e| Error::io(&path, "write", e))?;
         let now = Timespec {
             tv_sec: 0,
@@ -296,6 +303,9 @@ impl Cache {
         }
         let before = self.seen().filter(|_| !allow_older);
         let age = super::index::age(repomd).max(before.unwrap_or_default());
+        if before == Some(age) {
+            return;
+        }
         // Not fatal: only the next comparison suffers.
         let _ = write(
             &self.root.join("seen"),
@@ -315,7 +325,9 @@ fn is_whole(path: &Path, record: &repomd::RepomdRecord) -> bool {
 }
 
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    whole_file::replace(path, bytes, Access::Umask, Durability::Cache)
+    let replace = || whole_file::replace(path, bytes, Access::Umask, Durability::Cache);
+    remove_odd(path)
+        .and_then(|()| replace())
         .map_err(|e| Error::io(path, "write", e))
 }
 

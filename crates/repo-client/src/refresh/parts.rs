@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rpm_repo::repomd::{Repomd, RepomdRecord};
+use whole_file::remove_odd;
 
 use super::cache::LoadedSet;
 use super::context::RepoContext;
 use super::index::NewIndex;
 use super::{PartFile, local_name, urls_below};
 use crate::error::{Cause, Error, Result};
-use crate::path::{create_parents, join_below, make_folders};
+use crate::path::{create_parents, join_below, make_folders, with_suffix};
 use crate::redact::redact;
 use crate::request::FileRequest;
 use crate::transfer::fetch_in_turn;
@@ -107,6 +108,10 @@ async fn fetch_parts(
     let request = |kind: &str, record: &RepomdRecord, size: Option<u64>| {
         let dest = join_below(dir, &local_name(record))?;
         create_parents(dir, &dest)?;
+        for end in ["", UNFINISHED[0], UNFINISHED[1]] {
+            let path = with_suffix(&dest, end);
+            remove_odd(&path).map_err(|e| Error::io(&path, "remove", e))?;
+        }
         Ok(FileRequest {
             urls: urls_below(bases, &record.href, record.base.as_deref())?,
             access: Arc::clone(&context.access),

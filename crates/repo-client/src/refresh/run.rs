@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rpm_repo::repomd::Repomd;
+
 use super::cache::{self, Cache, LoadedSet};
 use super::context::RepoContext;
 use super::index::{self, IndexAnswer};
@@ -223,6 +225,7 @@ impl RefreshRun<'_> {
             (IndexAnswer::Unchanged, Some(old)) => {
                 let set = self.complete(old, bases).await?;
                 self.cache.touch()?;
+                self.remember(&old.repomd);
                 Ok(set)
             }
             (IndexAnswer::New(new), old) => {
@@ -231,9 +234,7 @@ impl RefreshRun<'_> {
                 self.cache.write_index(&new, &files)?;
                 self.cache.swap(old.is_some())?;
                 self.cache.touch()?;
-                let repo = self.context.repo;
-                self.cache
-                    .remember(&new.repomd, repo.now, repo.older == OlderMetadata::Take);
+                self.remember(&new.repomd);
                 let loaded = self.cache.load(self.context.repo);
                 let loaded =
                     loaded.ok_or_else(|| self.context.not_cached("the set just written"))?;
@@ -245,6 +246,12 @@ impl RefreshRun<'_> {
                 Err(Error::at(label, String::new(), Cause::Status(304)))
             }
         }
+    }
+
+    fn remember(&self, repomd: &Repomd) {
+        let repo = self.context.repo;
+        let allow_older = repo.older == OlderMetadata::Take;
+        self.cache.remember(repomd, repo.now, allow_older);
     }
 
     /// Fetches what the current set lacks, into it.

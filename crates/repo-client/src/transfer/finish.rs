@@ -2,6 +2,7 @@
 //! threads, so that the network never waits for a disk.
 
 use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -56,7 +57,7 @@ impl Prefix {
     }
 
     /// Reads back and hashes up to `end`, or to where the file ends.
-    fn catch_up(&self, file: &File, end: u64) -> std::io::Result<()> {
+    fn catch_up(&self, file: &File, end: u64) -> io::Result<()> {
         let mut hashed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let left = usize::try_from(end.saturating_sub(hashed.to)).unwrap_or(BUFFER);
         let mut buffer = vec![0; left.min(BUFFER)];
@@ -74,7 +75,7 @@ impl Prefix {
         Ok(())
     }
 
-    fn finish(&self, file: &File, size: u64) -> std::io::Result<Digest> {
+    fn finish(&self, file: &File, size: u64) -> io::Result<Digest> {
         self.catch_up(file, size)?;
         let hashed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(hashed.hasher.clone().finish())
@@ -267,7 +268,12 @@ fn name(one: &Whole) -> Result<()> {
     if one.sync {
         one.handle.sync_data().map_err(failed("sync"))?;
     }
-    fs::rename(&one.part, &one.dest).map_err(|e| Error::io(&one.dest, "put in place", e))
+    let placed = fs::rename(&one.part, &one.dest).map_err(|error| match error.kind() {
+        // It may be somebody's: a package may be fetched into any folder.
+        ErrorKind::IsADirectory => io::Error::other("a directory stands there: remove it"),
+        _ => error,
+    });
+    placed.map_err(|e| Error::io(&one.dest, "put in place", e))
 }
 
 #[cfg(test)]

@@ -1,14 +1,19 @@
-//! Rows 78 and 84: names and addresses that lead nowhere, a cache that cannot be written.
+//! Rows 78, 83 and 84: names and addresses that lead nowhere, a cache that others had, or that cannot be written.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use testkit::mounts;
-use testkit::program::ok;
+use testkit::program::{self, ok};
+use testkit::stage;
 
 use super::*;
+use crate::interop_lab::program as tdnf;
+use crate::scene::noise;
 
 /// Where names are looked up in the namespace of the test.
 const HOSTS: &str = "::1 both.tests.invalid\n127.0.0.1 both.tests.invalid\n";
@@ -79,6 +84,118 @@ fn row_78_names_and_addresses_that_lead_nowhere() {
         &["--refresh", "makecache"],
         &["main", "nowhere.tests.invalid"],
     );
+}
+
+/// Whose files the cache does not have.
+const FOREIGN: u32 = 12345;
+
+/// What stands in the place of a file of the cache; the second path is that of a file outside.
+type Planted = (&'static str, fn(&Path, &Path));
+
+const PLANTED: [Planted; 9] = [
+    ("no bytes", |file, _| fs::write(file, "").unwrap()),
+    ("garbage", |file, _| fs::write(file, noise(300)).unwrap()),
+    ("foreign 0600", |file, _| foreign(file, 0o600)),
+    ("foreign garbage", |file, _| {
+        fs::write(file, noise(300)).unwrap();
+        foreign(file, 0o666);
+    }),
+    ("empty folder", |file, _| {
+        fs::remove_file(file).unwrap();
+        fs::create_dir(file).unwrap();
+    }),
+    ("folder", |file, _| {
+        fs::remove_file(file).unwrap();
+        fs::create_dir_all(file.join("x/y")).unwrap();
+        fs::write(file.join("x/z"), "z").unwrap();
+    }),
+    ("pipe", |file, _| {
+        fs::remove_file(file).unwrap();
+        ok(Command::new("mkfifo").arg(file));
+    }),
+    ("link", |file, precious| {
+        fs::remove_file(file).unwrap();
+        symlink(precious, file).unwrap();
+    }),
+    ("loose link", |file, precious| {
+        fs::remove_file(file).unwrap();
+        symlink(precious.with_extension("absent"), file).unwrap();
+    }),
+];
+
+/// Files of the cache, and what in their place has to be removed by hand: a link leads to what is not ours, a folder at
+/// the name of a package may be somebody's, and removing what stands in the place of a lock may take that of another run.
+const BY_HAND: [(&str, &[&str]); 5] = [
+    (
+        ".lock",
+        &["empty folder", "folder", "link", "loose link", "pipe"],
+    ),
+    ("app-1.rpm", &["empty folder", "folder"]),
+    ("lastrefresh", &["link", "loose link"]),
+    ("mirrorlist", &["link", "loose link"]),
+    ("seen", &["link", "loose link"]),
+];
+
+fn foreign(file: &Path, mode: u32) {
+    chown(file, Some(FOREIGN), Some(FOREIGN)).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn row_83_whatever_stands_in_the_cache() {
+    if testkit::fixtures::unprivileged() {
+        return;
+    }
+    const WORK: [&[&str]; 2] = [
+        &["list", "available"],
+        &["-y", "--refresh", "install", "--downloadonly", "app"],
+    ];
+    let (scene, _) = cached_scene();
+    let cache = scene.root().join(CACHE);
+    fs::remove_dir_all(&cache).unwrap();
+    fs::write(scene.www().join("mirrors"), scene.server.url("/main\n")).unwrap();
+    scene.configure(
+        "main",
+        &format!("mirrorlist={}", scene.server.url("/mirrors")),
+    );
+    let work =
+        || WORK.map(|words| program::run(&mut stage::tdnf(&tdnf(), scene.root.path(), words)));
+    for run in work() {
+        run.ok();
+    }
+    let kept = scene.path("kept");
+    testkit::tree::copy(&cache, &kept);
+    let files = scene.cached("");
+    let precious = scene.write("precious", "precious");
+    let mut by_hand: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for file in &files {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        for (what, plant) in PLANTED {
+            fs::remove_dir_all(&cache).unwrap();
+            testkit::tree::copy(&kept, &cache);
+            plant(file, &precious);
+            let mut runs = work();
+            if runs.iter().any(|run| run.code != 0) {
+                for run in runs.into_iter().filter(|run| run.code != 0) {
+                    run.failed().says(&[&file.to_string_lossy(), "remove it"]);
+                }
+                by_hand.entry(name.clone()).or_default().insert(what);
+                fs::remove_file(file)
+                    .or_else(|_| fs::remove_dir_all(file))
+                    .unwrap();
+                runs = work();
+            }
+            for run in runs {
+                run.ok();
+            }
+            let what = format!("{what} in the place of {}", file.display());
+            assert_eq!(scene.cached(""), files, "{what}");
+            assert_eq!(fs::read_to_string(&precious).unwrap(), "precious", "{what}");
+            assert!(!precious.with_extension("absent").exists(), "{what}");
+        }
+    }
+    let told = BY_HAND.map(|(name, all)| (name.to_owned(), all.iter().copied().collect()));
+    assert_eq!(by_hand, BTreeMap::from(told));
 }
 
 #[test]
