@@ -97,6 +97,8 @@ impl RepoChange {
             fs::rename(&old, &repodata).map_err(Error::file(&repodata, "restore"))?;
         }
         remove_dir(&old)?;
+        let work = self.root.join(WORK_DIR);
+        whole_file::clear_waiting(&work).map_err(Error::file(&work, "clear"))?;
         match self.mark().exists() {
             true => self.give_up(),
             false => Ok(()),

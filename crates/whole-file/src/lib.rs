@@ -25,6 +25,8 @@ pub use stamp::Stamp;
 
 /// Attempts at a name that nothing has; each has 64 random bits.
 const ATTEMPTS: usize = 16;
+/// How the name of a file begins that has not taken its place; the random bits follow, as 16 hexadecimal digits.
+const NEW: &str = ".new-";
 /// Where the kernel shows the files that this process has open.
 const OPEN_FILES: &str = "/proc/self/fd";
 /// Where SELinux keeps the label of a file.
@@ -121,7 +123,7 @@ impl<'d> Target<'d> {
         mut make: impl FnMut(&Path) -> io::Result<T>,
     ) -> io::Result<(Temporary<'d>, T)> {
         for _ in 0..ATTEMPTS {
-            let name = format!(".new-{:016x}", getrandom::u64()?);
+            let name = format!("{NEW}{:016x}", getrandom::u64()?);
             let name = self.path.with_file_name(name);
             match make(&name) {
                 Ok(made) => {
@@ -308,6 +310,25 @@ pub fn replace(path: &Path, data: &[u8], access: Access, durability: Durability)
     let mut new = WholeFile::new(path, access)?;
     new.write_all(data)?;
     new.place(durability)
+}
+
+/// Removes from a folder the files that killed programs had ready and did not put in their place. The caller keeps all
+/// others out who may be replacing a file there.
+///
+/// # Errors
+/// The folder cannot be read or written.
+pub fn clear_waiting(dir: &Path) -> io::Result<()> {
+    let is_ours = |name: &str| {
+        let bits = name.strip_prefix(NEW).unwrap_or_default();
+        bits.len() == 16 && bits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(is_ours) && entry.file_type()?.is_file() {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Replaces what has the name `path` by what `make` makes under another name beside it: a hard or symbolic link.

@@ -190,3 +190,32 @@ fn a_name_is_replaced_by_a_link() {
     replace_by(&path, Durability::Cache, |_| Err(denied())).unwrap_err();
     assert_eq!(names(dir.path()), ["current"]);
 }
+
+#[test]
+fn what_a_killed_program_had_ready_is_cleared() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    for ours in ["0123456789abcdef", "ffffffffffffffff"] {
+        fs::write(at(&format!(".new-{ours}")), "ready").unwrap();
+    }
+    let others = [
+        ".new-0123456789abcde",
+        ".new-0123456789abcdeg",
+        ".new-notes",
+    ];
+    for name in others.iter().chain(&["new-0123456789abcdef", "state"]) {
+        fs::write(at(name), "").unwrap();
+    }
+    fs::create_dir(at(".new-0000000000000000")).unwrap();
+    symlink("state", at(".new-1111111111111111")).unwrap();
+    let before = names(dir.path());
+    clear_waiting(dir.path()).unwrap();
+    let mut wanted = before.clone();
+    wanted.retain(|name| {
+        !["0123456789abcdef", "ffffffffffffffff"]
+            .iter()
+            .any(|ours| *name == format!(".new-{ours}"))
+    });
+    assert_eq!(names(dir.path()), wanted);
+    assert_eq!(wanted.len() + 2, before.len());
+}
