@@ -17,6 +17,40 @@ const SAFE: [&str; 5] = ["O_NOFOLLOW", "O_EXCL", "O_TMPFILE", "RESOLVE_", "O_PAT
 /// # Panics
 /// There is no strace, the command fails, or it opens nothing for writing at all: then nothing was looked at.
 pub fn through_links(command: &Command) -> Vec<String> {
+    through_links_while(command, succeed)
+}
+
+/// The same for a command that `run` runs to its end.
+///
+/// # Panics
+/// As [`through_links`].
+pub fn through_links_while(command: &Command, run: impl FnOnce(&mut Command)) -> Vec<String> {
+    unsafe_of(&calls(command, run), writes)
+}
+
+/// Runs `command`, which must succeed, and gives its calls that would look into a folder below `place` through a
+/// symbolic link, as before what is in it is removed. It opens nothing for writing.
+///
+/// # Panics
+/// There is no strace, the command fails, opens something for writing, or looks into no folder there.
+pub fn folders_through_links(command: &Command, place: &Path) -> Vec<String> {
+    let calls = calls(command, succeed);
+    let written: Vec<&str> = calls.lines().filter(|call| writes(call)).collect();
+    assert!(written.is_empty(), "{written:#?}");
+    let below = format!("\"{}/", place.display());
+    // What is opened by its name alone is in a folder that was opened before.
+    let relative = |call: &str| !call.contains("\"/") && !call.contains("AT_FDCWD");
+    unsafe_of(&calls, |call| {
+        call.contains("O_DIRECTORY") && (call.contains(&below) || relative(call))
+    })
+}
+
+fn succeed(command: &mut Command) {
+    program::run(command).ok();
+}
+
+/// The calls of a command, one a line.
+fn calls(command: &Command, run: impl FnOnce(&mut Command)) -> String {
     let dir = tempfile::tempdir().expect("a folder");
     let log = dir.path().join("calls");
     let mut traced = Command::new("strace");
@@ -31,16 +65,16 @@ pub fn through_links(command: &Command) -> Vec<String> {
         };
     }
     traced.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
-    program::run(&mut traced).ok();
-    let calls = std::fs::read_to_string(log).expect("the calls");
-    let written: Vec<&str> = calls.lines().filter(|call| writes(call)).collect();
-    assert!(
-        !written.is_empty(),
-        "nothing is opened for writing: {calls}"
-    );
-    let bad = written
-        .into_iter()
-        .filter(|call| !SAFE.iter().any(|safe| call.contains(safe)));
+    run(&mut traced);
+    std::fs::read_to_string(log).expect("the calls")
+}
+
+/// Those of the calls that matter which are not safe; some matter.
+fn unsafe_of(calls: &str, matters: impl Fn(&str) -> bool) -> Vec<String> {
+    let all: Vec<&str> = calls.lines().filter(|call| matters(call)).collect();
+    assert!(!all.is_empty(), "there is no such call: {calls}");
+    let safe = |call: &&str| SAFE.iter().any(|safe| call.contains(safe));
+    let bad = all.into_iter().filter(|call| !safe(call));
     bad.map(str::to_owned).collect()
 }
 

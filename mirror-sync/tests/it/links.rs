@@ -1,15 +1,18 @@
 //! A mirror's folder in which somebody has put links: docs/threats.md, rows 121 and 126.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use testkit::links::planted;
-use testkit::opens::through_links;
+use testkit::opens::{through_links, through_links_while};
 use testkit::program::{self, Run};
 
 use crate::gap::Gap;
 use crate::scene::Scene;
+use crate::serving::curl;
 
 /// An upstream in two states, and what is done to its mirror.
 struct Day {
@@ -142,5 +145,103 @@ fn row_121_a_mirror_is_written_through_no_link() {
         &["bundle", "apply"],
     );
     let bad = through_links(apply.args(gap.make(&["--site", "ship"])));
+    assert!(bad.is_empty(), "{bad:#?}");
+}
+
+/// An upstream that changes, before a server of a proxied repository `far` and of one that was synced.
+struct Served {
+    scene: Scene,
+}
+
+impl Served {
+    fn new() -> Self {
+        let scene = Scene::usual();
+        testkit::tree::copy(&scene.path("up/base"), &scene.path("up/next"));
+        scene.put("next", "delta", "1", "");
+        scene.publish("next");
+        let url = scene.server.url("/link");
+        scene.config_text(&format!(
+            "[mirror]\npath = \"mirror\"\n[repo.base]\nbaseurl = {:?}\n\
+             [repo.far]\nmode = \"proxy\"\nbaseurl = {url:?}\n\
+             [serve]\nproxy_expire = 0\nlisten = \"127.0.0.1:0\"\n",
+            scene.server.url("/base")
+        ));
+        Self { scene }
+    }
+
+    fn command(&self, root: &Path, words: &[&str]) -> Command {
+        on(&self.scene.path("mirror.toml"), &root.join("mirror"), words)
+    }
+
+    fn upstream_is(&self, name: &str) {
+        let link = self.scene.path("up/link");
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(name, link).unwrap();
+    }
+
+    /// Starts the server, asks for files of `far` while upstream changes, and for `more`, and ends it; `traced`: the
+    /// server is the child of what was started.
+    fn ask(&self, serve: &mut Command, more: &[&str], traced: bool) -> Vec<Run> {
+        self.upstream_is("base");
+        let piped = serve.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let mut runs = Vec::new();
+        if let Some(url) = line.split("http://").nth(1) {
+            let url = format!("http://{}", url.trim().trim_end_matches('/'));
+            let mut get = |path: &str| {
+                let url = format!("{url}{path}");
+                runs.push(curl(&["-f", "-m", "20", "-o", "/dev/null", &url]));
+            };
+            for (state, package) in [("base", "alpha"), ("next", "delta")] {
+                self.upstream_is(state);
+                get("/far/repodata/repomd.xml");
+                get(&format!("/far/Packages/{package}-1-1.noarch.rpm"));
+            }
+            more.iter().copied().for_each(get);
+        }
+        let mut pid = child.id();
+        if traced {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+            pid = children.trim().parse().unwrap();
+        }
+        let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        // It may have ended by itself.
+        let _ = kill_process(pid, Signal::TERM);
+        runs.push(Run::of(child.wait_with_output().unwrap()));
+        runs
+    }
+}
+
+#[test]
+fn row_126_links_in_the_place_of_what_serve_makes() {
+    let served = Served::new();
+    let work = |root: &Path| {
+        served.ask(
+            &mut served.command(root, &["serve"]),
+            &["/status.json"],
+            false,
+        )
+    };
+    let between = ["mirror/partial", "mirror/proxied/.unsynced"];
+    let tried = planted(&fresh, &work, &between);
+    println!("{tried} links");
+    assert!(tried >= 30, "{tried}");
+}
+
+#[test]
+fn row_121_serve_writes_nothing_through_a_link() {
+    let served = Served::new();
+    let root = served.scene.path("root");
+    fresh(&root);
+    program::run(&mut served.command(&root, &["sync", "base"])).ok();
+    let bad = through_links_while(&served.command(&root, &["serve"]), |traced| {
+        let more = ["/status.json", "/base/repodata/repomd.xml"];
+        for run in served.ask(traced, &more, true) {
+            run.ok();
+        }
+    });
     assert!(bad.is_empty(), "{bad:#?}");
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testkit::opens::through_links;
+use testkit::opens::{folders_through_links, through_links};
 use testkit::program;
 use testkit::spec::Spec;
 
@@ -153,6 +153,10 @@ fn row_121_nothing_is_written_through_a_link() {
         let bad = through_links(&site.command(words));
         assert!(bad.is_empty(), "{words:?}: {bad:#?}");
     }
+    // It only removes: no link leads it into a folder.
+    let clean = site.command(&["clean", "all"]);
+    let bad = folders_through_links(&clean, &site.root.join("var/cache/tdnf"));
+    assert!(bad.is_empty(), "{bad:#?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! After a mere kill every line counts, for what was written is still in the page cache; after
 //! a reboot only what stands above the last `synced`. The first line that cannot be read ends it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
@@ -19,6 +19,8 @@ use super::segments::SourcedSpan;
 use crate::error::{Error, Result};
 
 const FIRST: &str = "part 2";
+/// How it is opened to write down what has come since.
+const APPEND: OFlags = OFlags::WRONLY.union(OFlags::APPEND);
 /// Bytes read at most; one line stands for 64 kB and more.
 const MAX_JOURNAL: u64 = 8 << 20;
 /// Sources at most: a metalink lists a few hundred.
@@ -88,7 +90,7 @@ impl PartJournal {
         }
         let (access, durability) = (Access::Umask, Durability::Cache);
         let written = whole_file::replace(&self.path, text.as_bytes(), access, durability)
-            .and_then(|()| OpenOptions::new().append(true).open(&self.path));
+            .and_then(|()| open_plain(&self.path, APPEND));
         self.file = Some(written.map_err(|e| Error::io(&self.path, "write", e))?);
         Ok(())
     }
@@ -112,7 +114,7 @@ impl PartJournal {
     fn add(&mut self, text: &str) -> Result<()> {
         let failed = |e| Error::io(&self.path, "write", e);
         if self.file.is_none() {
-            let opened = OpenOptions::new().append(true).open(&self.path);
+            let opened = open_plain(&self.path, APPEND);
             self.file = Some(opened.map_err(failed)?);
         }
         match &mut self.file {
@@ -226,6 +228,18 @@ mod tests {
         assert_eq!(journal.read(), Some(wanted));
         let other = PartJournal::new(path, None, Some(101));
         assert_eq!(other.read(), None, "another content");
+    }
+
+    /// A link that appears in its place is not written through: row 121 of docs/threats.md.
+    #[test]
+    fn row_121_nothing_is_added_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, precious) = (dir.path().join("x.journal"), dir.path().join("precious"));
+        fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        let mut journal = PartJournal::new(path, None, Some(100));
+        journal.append(&[span(0, 10, 0)]).unwrap_err();
+        assert_eq!(fs::read_to_string(precious).unwrap(), "precious");
     }
 
     #[test]
