@@ -267,6 +267,7 @@ mod tests {
     use rustls::pki_types::{ServerName, UnixTime};
     use std::time::Duration;
 
+    /// Of validity and the clock: row 80 of docs/threats.md.
     #[test]
     fn errors_of_tls_are_said_in_plain_words() {
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));

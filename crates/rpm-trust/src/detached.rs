@@ -8,7 +8,9 @@ use crate::TrustError;
 use crate::armor;
 use crate::package::{SignatureCheck, parse_signatures};
 use crate::trust::Moment;
-use crate::{Keyring, MAX_DETACHED_SIGNATURES, MAX_SIGNATURE_PACKET, SignatureState, SignedBy};
+use crate::{
+    Distrust, Keyring, MAX_DETACHED_SIGNATURES, MAX_SIGNATURE_PACKET, SignatureState, SignedBy,
+};
 
 const SIGNATURE_LABEL: &str = "PGP SIGNATURE";
 
@@ -52,8 +54,14 @@ impl DetachedOutcome {
     /// would be accepted. None when it is accepted.
     pub fn explain(&self, keyring: &Keyring) -> Option<String> {
         let state = self.refusal()?;
-        if !matches!(state, SignatureState::NoKey { .. }) {
-            return Some(state.to_string());
+        let expired = |why: &Distrust| matches!(why, Distrust::KeyExpired { .. });
+        match state {
+            SignatureState::NoKey { .. } => {}
+            // For packages it is the time of the signature that counts, for metadata it is now.
+            SignatureState::NotTrusted { why, .. } if expired(why) => {
+                return Some(format!("{state} (or the clock here is wrong)"));
+            }
+            _ => return Some(state.to_string()),
         }
         let signers: Vec<&str> = self
             .signatures

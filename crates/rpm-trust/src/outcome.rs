@@ -90,8 +90,14 @@ impl fmt::Display for Distrust {
             }
             Distrust::KeyExpired { at: None } => write!(f, "key expired"),
             Distrust::KeyRevoked => write!(f, "key revoked"),
-            Distrust::SignatureExpired => write!(f, "signature expired"),
-            Distrust::FromFuture { .. } => write!(f, "signature made in the future"),
+            Distrust::SignatureExpired => {
+                write!(f, "signature expired (or the clock here is wrong)")
+            }
+            Distrust::FromFuture { made } => write!(
+                f,
+                "signature made in the future, on {} (or the clock here is wrong)",
+                trust::date(*made)
+            ),
             Distrust::Weak { algorithm, .. } => write!(f, "weak algorithm {algorithm}"),
             Distrust::Forbidden { algorithm } => {
                 write!(

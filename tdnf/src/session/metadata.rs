@@ -284,7 +284,7 @@ impl Session<'_> {
             if now - made > most.as_secs() {
                 self.warn_once(&format!(
                     "warning: repository {}: its metadata is {days} days old: the mirror may be out of date or keep \
-                     updates back (metadata_max_age= of its section sets another limit)",
+                     updates back, or the clock here be wrong (metadata_max_age= of its section sets another limit)",
                     config.id
                 ));
             }

@@ -1,4 +1,5 @@
-//! Rows 1, 2 and 28: metadata that go back in time, metadata that stand still, packages that are older than what is there.
+//! Rows 1, 2, 28 and 80: metadata that go back in time, metadata that stand still, packages that are older than what is
+//! there, a clock that is wrong.
 
 use super::*;
 use crate::scene_repo::Published;
@@ -102,4 +103,51 @@ fn row_28_an_update_never_goes_down() {
     let asked = scene.tdnf(&["--assumeno", "downgrade", "app"]);
     assert!(asked.text().contains("Downgrading:"), "{}", asked.text());
     assert_eq!(scene.installed(), installed);
+}
+
+/// With `SOURCE_DATE_EPOCH` in the place of the clock, as whatever a run decides by time goes by it.
+#[test]
+fn row_80_a_clock_that_is_wrong() {
+    let (now, clock_of) = (testkit::now(), |time: u64| {
+        format!("SOURCE_DATE_EPOCH={time}")
+    });
+    let scene = Scene::new();
+    let key = key_of("Year <year@tests.invalid>", now - DAY, Some(365 * DAY));
+    let packages = ["app", "other"].map(|name| package(name, "1", "").signed(&key));
+    let published = scene.publish("main", &packages.iter().collect::<Vec<_>>());
+    published.write(Some(&key));
+    let url = scene.write_key("year", &key);
+    let signed = format!("gpgkey={url}\nmetadata_expire=3600");
+    let bare = format!("{signed}\nrepo_gpgcheck=0\nmetadata_max_age=30d");
+    scene.configure("main", &signed);
+    scene.install(&["app"]).ok();
+    let (keys, installed) = (scene.trusted_keys(), scene.installed());
+    assert_eq!(keys.len(), 1);
+    let at = |time: u64, words: &[&str]| scene.tdnf_under(&["env", &clock_of(time)], words);
+    let refused = |time: u64, words: &[&str], said: &[&str]| {
+        let good = scene.state();
+        let run = at(time, words);
+        run.refused(&[said, &["the clock here"]].concat());
+        scene.unchanged(&good, &run);
+    };
+    let install = ["-y", "install", "other"];
+    let ahead = now + 3653 * DAY;
+    // What is cached was fetched in the future: the server is asked, and what it has is from the future, too.
+    scene.server.forget();
+    refused(0, &["list", "available"], &["main", "future"]);
+    assert!(!scene.server.seen_at("/main/repodata/repomd.xml").is_empty());
+    refused(ahead, &["list", "available"], &["main", "key expired on"]);
+    // Without signed metadata it is the packages that are from the future, or the metadata that are old.
+    scene.configure("main", &bare);
+    refused(0, &install, &["other", "future"]);
+    let run = at(ahead, &["list", "available"]).ok();
+    run.says(&["warning", "main", "365", "days old", "the clock here"]);
+    assert_eq!(scene.trusted_keys(), keys);
+    assert_eq!(scene.installed(), installed);
+    // The right clock is enough afterwards: nothing was lost, and nothing of the wrong time is remembered.
+    scene.configure("main", &signed);
+    scene.tdnf(&["--refresh", "makecache"]).ok();
+    let run = scene.tdnf(&install).ok();
+    assert!(!run.text().contains("importing key"), "{}", run.text());
+    assert_eq!(scene.trusted_keys(), keys);
 }
