@@ -11,6 +11,7 @@ mod cli;
 mod compat;
 mod crash;
 mod growth;
+mod huge;
 mod interop;
 mod interop_binary;
 mod interop_lab;
