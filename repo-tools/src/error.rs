@@ -119,6 +119,9 @@ pub enum PackageFault {
     /// The file changed between the beginning and the end of reading it.
     #[error("package changed while it was read")]
     Changed,
+    /// What the headers say cannot stand in metadata: no client would take it.
+    #[error("metadata cannot have it: {0}")]
+    Record(&'static str),
     /// The name cannot stand in metadata.
     #[error("its path cannot be a location: {0}")]
     Location(&'static str),

@@ -68,7 +68,7 @@ impl PackageReader {
     ///
     /// # Errors
     /// Headers that rpm would refuse or whose digests differ; a file shorter than its signature
-    /// header says; a file that changed meanwhile. Then nothing was appended.
+    /// header says; a file that changed meanwhile; names and texts that no client takes. Then nothing was appended.
     pub fn read(
         &mut self,
         path: &Path,
@@ -105,7 +105,7 @@ impl PackageReader {
             checksum,
         };
         let hex = facts.checksum.hex();
-        self.records(&package, &facts, &hex, style.changelogs, texts);
+        self.records(&package, &facts, &hex, style.changelogs, texts)?;
         let identity = PackageIdentity {
             name: crate::hash(&package.nevra().to_string()),
             checksum: crate::hash(&hex),
@@ -143,14 +143,24 @@ impl PackageReader {
         checksum: &str,
         changelogs: usize,
         texts: &mut [String; 3],
-    ) {
+    ) -> Result<(), PackageFault> {
         let [primary, filelists, other] = texts;
         self.primary.fill(package, facts);
-        primary::write_package(&self.primary, primary);
         self.filelists.fill(&package.header, checksum);
-        filelists::write_package(&self.filelists, filelists);
         self.other.fill(&package.header, checksum, changelogs);
+        let faults = [
+            self.primary.fault(),
+            self.filelists.fault(),
+            self.other.fault(),
+        ];
+        let first = faults.into_iter().flatten().next();
+        if let Some(what) = first {
+            return Err(PackageFault::Record(what));
+        }
+        primary::write_package(&self.primary, primary);
+        filelists::write_package(&self.filelists, filelists);
         other::write_package(&self.other, other);
+        Ok(())
     }
 }
 

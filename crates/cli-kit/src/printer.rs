@@ -142,14 +142,20 @@ impl Printer {
         }
     }
 
-    /// A line on stderr, always.
+    /// A line on stderr, always. It stays one line: a line break inside it, which can only be that of a name from
+    /// outside, is written out.
     pub fn err(&self, line: &str) {
-        let line = &*shown(line);
+        let line = &*one_line(line);
         let is_terminal = matches!(self.lock().sink, Sink::Standard) && io::stderr().is_terminal();
         match self.mode.color && is_terminal {
             true => self.write_err(&format!("{}\n", painted(line))),
             false => self.write_err(&format!("{line}\n")),
         }
+    }
+
+    /// Words of our own that are several lines, on stderr.
+    pub fn err_lines(&self, text: &str) {
+        text.split('\n').for_each(|line| self.err(line));
     }
 
     /// Text on stderr as it is, without a line break at the end.
@@ -320,6 +326,14 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// [`shown`] for what is one line.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    match text.contains('\n') {
+        true => Cow::Owned(shown(&text.replace("\r\n", "\n")).replace('\n', "\\n")),
+        false => shown(text),
+    }
 }
 
 /// How the standard library ends the text of a system error.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::printer::shown;
+use crate::printer::one_line;
 use crate::{Printer, human_size};
 
 /// Names one transfer among those that are under way.
@@ -192,5 +192,5 @@ fn new_bar(label: &str, total: Option<u64>) -> ProgressBar {
         let style = style.with_key("size", size).with_key("rate", rate);
         bar.set_style(style.progress_chars("=> "));
     }
-    bar.with_prefix(shown(label).into_owned())
+    bar.with_prefix(one_line(label).into_owned())
 }

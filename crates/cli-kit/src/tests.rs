@@ -126,6 +126,19 @@ fn the_first_word_of_talk_has_a_colour() {
     assert_eq!(painted("hello: you"), "hello: you");
 }
 
+/// Row 128: a name of a file or package with a line break makes no line of its own.
+#[test]
+fn a_line_of_talk_stays_one_line() {
+    let printer = Printer::recording(OutputMode::default());
+    printer.err("warning: x\nError(1) : forged\r\n.rpm: bad");
+    printer.err_lines("usage\n\nmore");
+    let said = printer.recorded().err;
+    assert_eq!(
+        said,
+        "warning: x\\nError(1) : forged\\n.rpm: bad\nusage\n\nmore\n"
+    );
+}
+
 /// Row 57: what a stranger wrote into names, texts and answers, as people and scripts see it.
 #[test]
 fn row_57_nothing_steers_a_terminal() {
@@ -142,6 +155,8 @@ fn row_57_nothing_steers_a_terminal() {
     let shown = r"a\u{1b}]0;x\u{7}\u{9b}2J\u{7f}\u{202e}\u{2066}\u{61c}\u{2028}\rb";
     assert_eq!(recorded.err.matches(shown).count(), 2, "{}", recorded.err);
     assert_eq!(recorded.out.matches(shown).count(), 5, "{}", recorded.out);
+    let line = format!("{shown}\tc\\nd\n");
+    assert_eq!(recorded.err.matches(&line).count(), 1, "{}", recorded.err);
     for text in [recorded.out, recorded.err] {
         let plain = text.replace("\r\n", "\n").replace('\t', " ");
         assert!(

@@ -83,7 +83,7 @@ impl Printer {
         let is_answer = !error.use_stderr();
         match is_answer {
             true => self.help(&text),
-            false => self.err(text.trim_end()),
+            false => self.err_lines(text.trim_end()),
         }
         is_answer
     }

@@ -9,6 +9,7 @@ use rpm_pkg::digest::{DigestAlgo, Hasher};
 
 use crate::error::{Error, Result, quoted};
 use crate::vars;
+use crate::xml::is_xml;
 
 /// Longest location in bytes.
 pub const MAX_HREF: usize = 4096;
@@ -94,6 +95,9 @@ fn plain_fault(text: &str) -> Option<&'static str> {
     }
     if text.bytes().any(|b| b < 0x20 || b == 0x7f) || text.chars().any(char::is_control) {
         return Some("it has a control character");
+    }
+    if text.as_bytes().contains(&0xef) && !text.chars().all(is_xml) {
+        return Some("it has a character that XML does not have");
     }
     if text.contains('\\') {
         return Some("it has a backslash");

@@ -32,6 +32,7 @@ pub mod other;
 pub mod primary;
 mod record;
 pub mod repomd;
+mod rule;
 pub mod updateinfo;
 pub mod vars;
 pub mod xml;

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crate::error::Result;
+use crate::rule;
 use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, push_clean, push_number, push_pair};
 
 /// What a parser saw.
@@ -38,9 +39,24 @@ impl TextSpan {
 
     /// A header's string, cleaned and appended to the buffer.
     pub(crate) fn clean(bytes: &[u8], text: &mut String) -> TextSpan {
+        TextSpan::clean_or(bytes, text, &mut None)
+    }
+
+    /// The same of a text that means something else without a character: that is a `fault`.
+    pub(crate) fn clean_or(
+        bytes: &[u8],
+        text: &mut String,
+        fault: &mut Option<&'static str>,
+    ) -> TextSpan {
         let start = text.len();
-        push_clean(bytes, text);
+        if !push_clean(bytes, text) {
+            *fault = Some(rule::NO_XML);
+        }
         TextSpan::since(start, text)
+    }
+
+    pub(crate) fn len(self) -> usize {
+        (self.end - self.start) as usize
     }
 
     #[inline]
@@ -84,6 +100,8 @@ pub(crate) struct PackageKey {
     pub(crate) version: TextSpan,
     pub(crate) release: TextSpan,
     pub(crate) epoch: u32,
+    /// What could not be taken from a header as it stands there.
+    pub(crate) header_fault: Option<&'static str>,
 }
 
 impl PackageKey {
@@ -94,7 +112,8 @@ impl PackageKey {
         text: &mut String,
     ) -> PackageKey {
         use rpm_pkg::header::tag;
-        let mut put = |bytes: &[u8]| TextSpan::clean(bytes, text);
+        let mut header_fault = None;
+        let mut put = |bytes: &[u8]| TextSpan::clean_or(bytes, text, &mut header_fault);
         PackageKey {
             pkgid: put(checksum.as_bytes()),
             name: put(header.string(tag::NAME).unwrap_or_default()),
@@ -102,6 +121,7 @@ impl PackageKey {
             version: put(header.string(tag::VERSION).unwrap_or_default()),
             release: put(header.string(tag::RELEASE).unwrap_or_default()),
             epoch: header.u32(tag::EPOCH).unwrap_or(0),
+            header_fault,
         }
     }
 
@@ -162,6 +182,12 @@ pub(crate) trait Listing: Default {
     /// Key and text buffer.
     fn key(&mut self) -> (&mut PackageKey, &mut String);
 
+    /// The same, only to look at.
+    fn parts(&self) -> (&PackageKey, &str);
+
+    /// The texts of all items.
+    fn spans(&self) -> impl Iterator<Item = TextSpan>;
+
     /// Forgets all items.
     fn clear_items(&mut self);
 
@@ -170,6 +196,20 @@ pub(crate) trait Listing: Default {
 
     /// Adds an item and its text; returns how many there are now.
     fn push(&mut self, item: Self::Item, text: TextSpan) -> usize;
+}
+
+/// Why metadata cannot have this package: no reader takes such a one, no writer may write it.
+pub(crate) fn listing_fault(package: &impl Listing) -> Option<&'static str> {
+    let (key, text) = package.parts();
+    if key.pkgid.is_empty() {
+        return Some("a package without a pkgid");
+    }
+    let words = [key.name, key.version, key.release, key.arch].map(|span| span.of(text));
+    let spans = package.spans();
+    let tags = spans.map(|span| [span, TextSpan::default(), TextSpan::default()]);
+    key.header_fault
+        .or_else(|| rule::name_fault(words))
+        .or_else(|| rule::length_fault(text, tags))
 }
 
 /// A document that is a list of records, and the state of its parser.
@@ -269,6 +309,9 @@ impl<L: Listing> RecordParser for ListingParser<'_, L> {
                 _ => Ok(None),
             })?;
             let Some(item) = item else {
+                if let Some(what) = listing_fault(&self.package) {
+                    return Err(xml.fault(XmlFault(what)));
+                }
                 return Ok((self.each)(&self.package));
             };
             let Some(item) = item else {
@@ -340,6 +383,11 @@ macro_rules! key_texts {
             /// The package's version.
             pub fn version(&self) -> &str {
                 self.key.version.of(&self.text)
+            }
+
+            /// Why metadata cannot have this package: no reader takes such a one, no writer may write it.
+            pub fn fault(&self) -> Option<&'static str> {
+                crate::record::listing_fault(self)
             }
 
             /// The package's release.

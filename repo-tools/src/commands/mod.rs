@@ -116,7 +116,7 @@ pub fn run(mut words: Vec<String>) -> u8 {
         Ok(()) => 0,
         // createrepo_c says such things bare.
         Err(Error::Usage(what)) if link.is_some() => {
-            printer.err(&what);
+            printer.err_lines(&what);
             1
         }
         Err(error @ Error::BadPackages { .. }) if line.passes_over_bad(link.is_some()) => {
@@ -209,7 +209,7 @@ fn refused(error: &clap::Error, command: Option<&str>, is_linked: bool) -> u8 {
         .flatten()
         .filter(|_| foreign().is_none())
     {
-        printer.err(&what);
+        printer.err_lines(&what);
         return 1;
     }
     match unfit(error).or_else(foreign) {

@@ -18,4 +18,5 @@ mod peers;
 #[cfg(feature = "sign")]
 mod sign;
 mod size;
+mod strangers;
 mod typed;

@@ -5,6 +5,7 @@ use rpm_pkg::header::{Header, tag};
 use super::FilelistsPackage;
 use crate::primary::FileKind;
 use crate::record::{PackageKey, TextSpan};
+use crate::rule;
 use crate::xml::push_clean;
 
 /// The type bits of a mode, and what they are for a directory.
@@ -21,11 +22,12 @@ impl FilelistsPackage {
         self.key = PackageKey::from_header(header, checksum, &mut self.text);
         each_file(header, |dir, base, kind| {
             let start = self.text.len();
-            if dir.is_ascii() && base.is_ascii() {
-                push_clean(dir, &mut self.text);
-                push_clean(base, &mut self.text);
-            } else {
-                push_clean(&[dir, base].concat(), &mut self.text);
+            let is_whole = match dir.is_ascii() && base.is_ascii() {
+                true => push_clean(dir, &mut self.text) & push_clean(base, &mut self.text),
+                false => push_clean(&[dir, base].concat(), &mut self.text),
+            };
+            if !is_whole {
+                self.key.header_fault = Some(rule::NO_XML);
             }
             self.files.push((TextSpan::since(start, &self.text), kind));
         });

@@ -61,6 +61,14 @@ impl Listing for FilelistsPackage {
         (&mut self.key, &mut self.text)
     }
 
+    fn parts(&self) -> (&PackageKey, &str) {
+        (&self.key, &self.text)
+    }
+
+    fn spans(&self) -> impl Iterator<Item = TextSpan> {
+        self.files.iter().map(|file| file.0)
+    }
+
     fn clear_items(&mut self) {
         self.files.clear();
     }

@@ -76,6 +76,15 @@ impl Listing for OtherPackage {
         (&mut self.key, &mut self.text)
     }
 
+    fn parts(&self) -> (&PackageKey, &str) {
+        (&self.key, &self.text)
+    }
+
+    fn spans(&self) -> impl Iterator<Item = TextSpan> {
+        let entries = self.changelogs.iter();
+        entries.flat_map(|entry| [entry.author, entry.text])
+    }
+
     fn clear_items(&mut self) {
         self.changelogs.clear();
     }

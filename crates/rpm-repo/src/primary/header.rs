@@ -49,7 +49,7 @@ impl PrimaryPackage {
         crate::filelists::each_file(header, |dir, base, kind| {
             let path = [dir, base].concat();
             if is_primary(&path) {
-                let span = self.put(&path);
+                let span = self.put_whole(&path);
                 self.files.push((span, kind));
             }
         });
@@ -60,12 +60,17 @@ impl PrimaryPackage {
         TextSpan::clean(bytes, &mut self.text)
     }
 
+    /// What means something else when a character is left out of it.
+    fn put_whole(&mut self, bytes: &[u8]) -> TextSpan {
+        TextSpan::clean_or(bytes, &mut self.text, &mut self.header_fault)
+    }
+
     fn fill_texts(&mut self, header: &Header, facts: &FileFacts<'_>) {
         let of = |tag| header.string(tag).unwrap_or_default();
-        self.texts.name = self.put(of(tag::NAME));
-        self.texts.arch = self.put(arch(header));
-        self.texts.version = self.put(of(tag::VERSION));
-        self.texts.release = self.put(of(tag::RELEASE));
+        self.texts.name = self.put_whole(of(tag::NAME));
+        self.texts.arch = self.put_whole(arch(header));
+        self.texts.version = self.put_whole(of(tag::VERSION));
+        self.texts.release = self.put_whole(of(tag::RELEASE));
         self.texts.checksum_type = self.put(facts.checksum.algo().name().as_bytes());
         self.texts.checksum = self.put(facts.checksum.hex().as_bytes());
         self.texts.summary = self.put(of(tag::SUMMARY));
@@ -129,7 +134,7 @@ impl PrimaryPackage {
             _ => 0,
         };
         let mut dep = DepSpans {
-            name: self.put(name),
+            name: self.put_whole(name),
             flags,
             pre,
             ..DepSpans::default()
@@ -137,8 +142,8 @@ impl PrimaryPackage {
         // Without a relation the metadata has no place for a version.
         if flags != 0 {
             dep.epoch = epoch;
-            dep.version = self.put(version);
-            dep.release = self.put(release);
+            dep.version = self.put_whole(version);
+            dep.release = self.put_whole(release);
         }
         if let Some(deps) = self.deps.get_mut(group as usize) {
             deps.push(dep);

@@ -7,6 +7,7 @@ use rpm_pkg::digest::{Digest, DigestAlgo};
 
 use crate::layout;
 use crate::record::TextSpan;
+use crate::rule;
 
 /// The lists of dependencies and what each is called, in the order in which createrepo_c writes them.
 pub const DEP_LISTS: [(DepGroup, &str); 8] = [
@@ -103,6 +104,8 @@ pub struct PrimaryPackage {
     pub(super) deps: [Vec<DepSpans>; 8],
     pub(super) files: Vec<(TextSpan, FileKind)>,
     pub(super) location_fault: Option<&'static str>,
+    /// What could not be taken from a header as it stands there.
+    pub(super) header_fault: Option<&'static str>,
 }
 
 /// What exists once per package: the texts and numbers by their names, and a getter for each that
@@ -120,6 +123,12 @@ macro_rules! fields {
         pub(super) struct Numbers {
             $(pub(super) $number: $type,)*
             $(pub(super) $end: u64,)*
+        }
+
+        impl PackageTexts {
+            fn all(&self) -> impl Iterator<Item = TextSpan> {
+                [$(self.$text,)* $(self.$bare,)*].into_iter()
+            }
         }
 
         impl PrimaryPackage {
@@ -222,6 +231,37 @@ impl PrimaryPackage {
         self.location_fault
     }
 
+    /// Why metadata cannot have this package: no reader takes such a one, no writer may write it.
+    pub fn fault(&self) -> Option<&'static str> {
+        let missing = [
+            (self.name(), "a package without a name"),
+            (self.arch(), "a package without an architecture"),
+            (self.version(), "a package without a version"),
+            (self.checksum(), "a package without a checksum"),
+        ];
+        if let Some((_, what)) = missing.iter().find(|(text, _)| text.is_empty()) {
+            return Some(what);
+        }
+        if !self.checksum().bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Some("a package checksum that is not hexadecimal");
+        }
+        if self.deps.iter().any(|list| list.len() > rule::MAX_DEPS) {
+            return Some("a package with too many dependencies");
+        }
+        if self.files.len() > rule::MAX_ITEMS {
+            return Some("a package with too many files");
+        }
+        let words = [self.name(), self.version(), self.release(), self.arch()];
+        let deps = self.deps.iter().flatten();
+        let alone = self.texts.all().chain(self.files.iter().map(|f| f.0));
+        let tags = alone
+            .map(|text| [text, TextSpan::default(), TextSpan::default()])
+            .chain(deps.map(|dep| [dep.name, dep.version, dep.release]));
+        self.header_fault
+            .or_else(|| rule::name_fault(words))
+            .or_else(|| rule::length_fault(&self.text, tags))
+    }
+
     /// `xml:base` of the location. Before it is followed, ask
     /// [`crate::layout::check_base`] with the URL of the repository first.
     pub fn location_base(&self) -> Option<&str> {
@@ -268,6 +308,7 @@ impl PrimaryPackage {
         self.deps.iter_mut().for_each(Vec::clear);
         self.files.clear();
         self.location_fault = None;
+        self.header_fault = None;
     }
 }
 

@@ -7,8 +7,8 @@ use super::ParseSummary;
 use super::package::{DEP_LISTS, DepSpans, FileKind, PrimaryPackage};
 use super::write::FLAGS;
 use crate::error::Result;
-use crate::layout;
 use crate::record::{RecordParser, TextSpan, keep, read_records};
+use crate::rule::MAX_DEPS;
 use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, number, number32};
 
 /// Reads a primary document; `document` is its name in errors. `each` sees every package in the
@@ -32,10 +32,6 @@ pub fn read(
     };
     read_records(document, stream, limits, &mut parser)
 }
-
-/// Most dependencies in one list of a package. The largest in the field have some 20,000 (provides of TeX); each costs some
-/// 100 bytes of memory until it is with the solver.
-const MAX_DEPS: usize = 100_000;
 
 struct PrimaryParser<'e> {
     package: PrimaryPackage,
@@ -64,7 +60,9 @@ impl RecordParser for PrimaryParser<'_> {
 
     fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
         self.children(xml, 0)?;
-        self.complete().map_err(|fault| xml.fault(fault))?;
+        if let Some(what) = self.package.fault() {
+            return Err(xml.fault(XmlFault(what)));
+        }
         self.package.tidy_location();
         Ok((self.each)(&self.package))
     }
@@ -114,27 +112,6 @@ impl PrimaryParser<'_> {
                     return Err(xml.error("a package with too many dependencies"));
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// What a package cannot be without.
-    fn complete(&self) -> Parsed<()> {
-        let package = &self.package;
-        let missing = [
-            (package.name(), "a package without a name"),
-            (package.arch(), "a package without an architecture"),
-            (package.version(), "a package without a version"),
-            (package.checksum(), "a package without a checksum"),
-        ];
-        if let Some((_, what)) = missing.iter().find(|(text, _)| text.is_empty()) {
-            return Err(XmlFault(what));
-        }
-        if !package.checksum().bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(XmlFault("a package checksum that is not hexadecimal"));
-        }
-        if layout::fault(package.name()).is_some() || package.name().contains('/') {
-            return Err(XmlFault("a package name that could be a path"));
         }
         Ok(())
     }

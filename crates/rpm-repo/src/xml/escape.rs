@@ -2,17 +2,24 @@
 
 /// Appends the content of a header string: UTF-8 as it is, anything else byte by byte as Latin-1
 /// (what createrepo does with names of the years before UTF-8). Characters that XML 1.0 2.2 does
-/// not have are left out.
-pub fn push_clean(bytes: &[u8], out: &mut String) {
+/// not have are left out; false if there were any.
+pub fn push_clean(bytes: &[u8], out: &mut String) -> bool {
+    let mut is_whole = true;
+    let mut is_kept = |c: &char| {
+        let is_kept = is_xml(*c);
+        is_whole &= is_kept;
+        is_kept
+    };
     match std::str::from_utf8(bytes) {
         Ok(text) if bytes.iter().all(|b| *b >= b' ' && *b < 0xef) => out.push_str(text),
-        Ok(text) => out.extend(text.chars().filter(|c| is_xml(*c))),
-        Err(_) => out.extend(bytes.iter().copied().map(char::from).filter(|c| is_xml(*c))),
+        Ok(text) => out.extend(text.chars().filter(&mut is_kept)),
+        Err(_) => out.extend(bytes.iter().copied().map(char::from).filter(&mut is_kept)),
     }
+    is_whole
 }
 
 /// Whether it is a character of XML (XML 1.0 2.2).
-pub(super) fn is_xml(c: char) -> bool {
+pub(crate) fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}')
 }
 

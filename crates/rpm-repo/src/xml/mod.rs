@@ -16,8 +16,9 @@ use quick_xml::events::{BytesStart, Event as RawEvent};
 use quick_xml::reader::Reader;
 
 use crate::error::{Error, Result, quoted};
+use crate::rule;
+pub(crate) use escape::{is_xml, push_element, push_number, push_pair};
 pub use escape::{push_attribute, push_clean, push_text};
-pub(crate) use escape::{push_element, push_number, push_pair};
 use guard::Guard;
 pub use text::{number, number32, unescape_into};
 use text::{push_lines, reference};
@@ -41,10 +42,10 @@ impl Default for XmlLimits {
     fn default() -> XmlLimits {
         XmlLimits {
             max_depth: 64,
-            max_event: 1 << 20,
+            max_event: rule::MAX_WRITTEN,
             max_records: 4_000_000,
-            max_record_text: 64 << 20,
-            max_items: 2_000_000,
+            max_record_text: rule::MAX_RECORD_TEXT,
+            max_items: rule::MAX_ITEMS,
         }
     }
 }

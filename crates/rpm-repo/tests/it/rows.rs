@@ -602,8 +602,9 @@ fn html_and_cut_documents_are_refused() {
 fn row_57_what_is_written_is_well_formed() {
     let written = |text: &str| {
         let document = format!(
-            "<metadata><package><name>a</name><arch>x</arch><version ver=\"1{text}\"/>\
-             <checksum type=\"sha256\">00</checksum><summary>{text}</summary><location href=\"a.rpm\"/></package></metadata>"
+            "<metadata><package><name>a</name><arch>x</arch><version ver=\"1\"/>\
+             <checksum type=\"sha256\">00</checksum><summary>{text}</summary><location href=\"a.rpm\"/>\
+             <format><provides><entry name=\"1{text}\"/></provides></format></package></metadata>"
         );
         let mut out = String::new();
         primary::begin(1, &mut out);

@@ -104,8 +104,8 @@ pub(super) fn run(words: &[String]) -> u8 {
     match outcome {
         Ok(()) => printer.crit(&last),
         Err(Stop(_, why)) => {
-            printer.err(&why);
-            printer.err(&last);
+            printer.err_lines(&why);
+            printer.err_lines(&last);
         }
     }
     code

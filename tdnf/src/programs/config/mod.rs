@@ -79,7 +79,7 @@ pub(super) fn run(words: &[String]) -> u8 {
 }
 
 fn end(printer: &Printer, stop: &Stop) -> u8 {
-    printer.err(&stop.1);
+    printer.err_lines(&stop.1);
     stop.0
 }
 
