@@ -62,6 +62,9 @@ pub(crate) struct Manifest {
     pub(crate) timestamp: u64,
     /// What was selected, as a digest: another selection is another snapshot.
     pub(crate) selection: String,
+    /// The rules by which its packages were judged here ([`crate::trust::PackageTrust::rules`]); empty if nobody knows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) rules: String,
     /// The metadata were made here to match a selection.
     pub(crate) made_here: bool,
     /// Only what was asked for first; the rest follows.

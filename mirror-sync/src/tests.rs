@@ -14,6 +14,7 @@ use crate::layout::Layout;
 use crate::manifest::{self, FORMAT, Manifest, SnapshotFile};
 use crate::publish::Publisher;
 use crate::store::{Store, digest_text};
+use crate::trust::PackageTrust;
 use crate::upstream::Listed;
 
 /// A mirror of its own.
@@ -67,6 +68,7 @@ impl Stage {
             revision: None,
             timestamp: made,
             selection: String::new(),
+            rules: PackageTrust::of(&self.config, "base").unwrap().rules,
             made_here: false,
             first_part: false,
             packages: files.iter().filter(|file| file.package.is_some()).count(),

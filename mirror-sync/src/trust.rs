@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::package::Package;
 use rpm_trust::policy::{Policy, Verdict, judge_admitting};
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
@@ -90,6 +91,8 @@ pub(crate) struct PackageTrust {
     pub(crate) check: bool,
     /// What may be weak about a signature (docs/signatures.md).
     pub(crate) admits: Weaknesses,
+    /// All of this as a digest: what was judged by the same rules need not be judged again.
+    pub(crate) rules: String,
     /// Whether a package was taken for that.
     weak_taken: AtomicBool,
 }
@@ -99,10 +102,19 @@ impl PackageTrust {
     pub(crate) fn of(config: &Config, id: &str) -> Result<Self> {
         let section = config.repo.get(id).cloned().unwrap_or_default();
         let words = section.weak_signatures.0.iter();
+        let (keys, check) = (repo_keyring(config, id)?, config.checks_packages(&section));
+        let admits: Weaknesses = words.filter_map(|word| word.parse().ok()).collect();
+        let mut rules = Hasher::new(DigestAlgo::Sha256);
+        rules.update(format!("check={check} weak={admits}").as_bytes());
+        // The whole of each key: one that was revoked since is another.
+        for key in keys.keys(0) {
+            rules.update(&key.binary);
+        }
         Ok(Self {
-            keys: repo_keyring(config, id)?,
-            check: config.checks_packages(&section),
-            admits: words.filter_map(|word| word.parse().ok()).collect(),
+            keys,
+            check,
+            admits,
+            rules: rules.finish().hex(),
             weak_taken: AtomicBool::new(false),
         })
     }

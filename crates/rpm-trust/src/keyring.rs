@@ -101,7 +101,7 @@ impl Keyring {
     }
 
     /// Key ids of the primary keys, 16 lower case hex digits each.
-    pub fn key_ids(&self) -> Vec<String> {
+    pub(crate) fn key_ids(&self) -> Vec<String> {
         self.certs
             .iter()
             .map(|entry| format!("{:x}", entry.cert.keyid()))

@@ -15,7 +15,7 @@ use super::opened::{Opened, canonical, open};
 use super::record::{self, Applied, Receipt};
 use crate::error::{Error, Result};
 use crate::layout::{self, CURRENT};
-use crate::manifest::{self, SnapshotFile};
+use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::store::{HashedFile, digest_text};
 use crate::sync::SyncRun;
 use crate::trust::{self, PackageTrust};
@@ -128,7 +128,7 @@ fn staged(
         .map(|file| (digest_text(file.digest()), file))
         .collect();
     complete(run, bundle, &came)?;
-    signed(run, bundle, &came)?;
+    let judged = signed(run, bundle, &came)?;
     if dry_run {
         return Ok(());
     }
@@ -136,10 +136,7 @@ fn staged(
     for file in came.values() {
         run.store.adopt(file)?;
     }
-    for goal in &bundle.contents.repos {
-        publish(run, goal)?;
-    }
-    Ok(())
+    judged.iter().try_for_each(|whole| publish(run, whole))
 }
 
 /// Every file of every set came now, or is here since an earlier bundle.
@@ -168,8 +165,10 @@ fn complete(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
 }
 
 /// Every package is signed by its vendor, as the site's configuration demands: those that came, and those that the store
-/// has for another repository. What this one shows already was judged when it came.
-fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
+/// has for another repository. What this one shows already was judged when it came, unless the rules were others then.
+/// Gives the sets, each with the rules that it was judged by.
+fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<Vec<Manifest>> {
+    let mut sets = Vec::new();
     for goal in &bundle.contents.repos {
         let id = &goal.whole.repo;
         let trust = PackageTrust::of(run.config, id)?;
@@ -177,6 +176,7 @@ fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
         let shown = state.current(CURRENT);
         // A manifest that was lost costs another look at each package.
         let shown = shown.and_then(|shown| manifest::read(&run.layout, id, &shown.stamp).ok());
+        let shown = shown.filter(|shown| shown.rules == trust.rules);
         let files = shown.iter().flat_map(|shown| &shown.files);
         let judged: BTreeSet<(bool, String)> = files.map(kind_and_digest).collect();
         for file in &goal.whole.files {
@@ -197,8 +197,15 @@ fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<()> {
                 return Err(bundle.refuse(format!("{id}: {name} is really {told}")));
             }
         }
+        if let Some(line) = trust.weak_line(id) {
+            run.printer.err(&line);
+        }
+        sets.push(Manifest {
+            rules: trust.rules,
+            ..goal.whole.clone()
+        });
     }
-    Ok(())
+    Ok(sets)
 }
 
 fn kind_and_digest(file: &SnapshotFile) -> (bool, String) {
@@ -214,8 +221,8 @@ fn is_package(path: &Path) -> Result<bool> {
     Ok(head == LEAD_MAGIC)
 }
 
-fn publish(run: &SyncRun<'_>, goal: &RepoGoal) -> Result<()> {
-    let (publisher, whole) = (run.publisher(), &goal.whole);
+fn publish(run: &SyncRun<'_>, whole: &Manifest) -> Result<()> {
+    let publisher = run.publisher();
     let (mut state, damage) = publisher.remembered(&whole.repo)?;
     if let Some(damage) = damage {
         run.printer.err(&format!("warning: {damage}: done"));

@@ -207,6 +207,7 @@ mod tests {
             revision: None,
             timestamp: 0,
             selection: String::new(),
+            rules: String::new(),
             made_here: true,
             first_part: false,
             packages: 0,

@@ -481,6 +481,8 @@ impl Builder<'_> {
             stamp: manifest::stamp(at),
             made: self.run.now,
             selection: "bundle".to_owned(),
+            // The site judges by its own.
+            rules: String::new(),
             made_here: source.made_here || !work.is_whole(),
             first_part: false,
             packages: count,

@@ -12,7 +12,7 @@ use crate::upstream::Listed;
 
 /// A package; those with priority 0 come first.
 pub(super) fn package(repo: &Repo, set: &MetadataSet, package: &Listed, priority: u32) -> FetchJob {
-    // What was judged for this repository when it was published last is not judged again.
+    // What was judged for this repository, by the same rules, when it was published last is not judged again.
     let known = is_judged(repo, &digest_text(&package.digest));
     FetchJob {
         size: Some(package.size),
@@ -31,7 +31,7 @@ pub(super) fn package(repo: &Repo, set: &MetadataSet, package: &Listed, priority
 fn is_judged(repo: &Repo, digest: &str) -> bool {
     repo.current.as_ref().is_some_and(|current| {
         let mut packages = current.files.iter().filter(|file| file.package.is_some());
-        current.selection == repo.selection && packages.any(|file| file.digest == digest)
+        current.rules == repo.trust.rules && packages.any(|file| file.digest == digest)
     })
 }
 

@@ -58,6 +58,7 @@ pub(super) fn manifest(
         revision: set.repomd.revision.clone(),
         timestamp: upstream::age(set).0,
         selection: repo.selection.clone(),
+        rules: repo.trust.rules.clone(),
         made_here,
         first_part: part == SnapshotPart::First,
         packages: packages.len(),

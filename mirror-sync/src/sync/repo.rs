@@ -105,13 +105,7 @@ impl Repo {
     /// What decides whether a snapshot is still the one wanted.
     fn select_digest(&self, run: &SyncRun<'_>) -> Result<String> {
         let mut text = serde_json::to_string(&self.section.select).unwrap_or_default();
-        for key in self.trust.keys.key_ids() {
-            text.push_str(&key);
-        }
-        text.push_str(&format!(" check={}", self.trust.check));
-        if !self.trust.admits.is_empty() {
-            text.push_str(&format!(" weak={}", self.trust.admits));
-        }
+        text.push_str(&self.trust.rules);
         if let Some(path) = &self.section.select.installed {
             text.push_str(&closure::read_installed(path)?.join("\n"));
         }

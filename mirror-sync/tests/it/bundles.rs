@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use testkit::gpg::Gpg;
 use testkit::rpm::Rpm;
 use testkit::spec::Spec;
 
@@ -584,4 +585,45 @@ fn a_bundle_that_is_cut_short_is_said_to_be() {
             run.err
         );
     }
+}
+
+/// Row 113: rules that have become stricter count for what is shown already, too.
+#[test]
+fn row_113_what_is_shown_is_judged_again_when_the_rules_have_changed() {
+    let gap = Gap::new();
+    gap.outside.put("base", "unsigned", "1", "");
+    let relaxed = |name: &str| {
+        let text = fs::read_to_string(gap.path(name)).unwrap();
+        fs::write(gap.path(name), text + "gpgcheck = false\n").unwrap();
+    };
+    relaxed("mirror.toml");
+    relaxed("inside.toml");
+    gap.publish();
+    gap.apply(&gap.make(&["--site", "ship"])).ends(0);
+    let shown = ["alpha-1", "beta-1", "gamma-1", "unsigned-1"];
+    assert_eq!(gap.inside_list(), shown);
+
+    gap.inside_config("");
+    gap.put("beta", "2", "");
+    gap.publish();
+    let second = gap.make(&["--site", "ship"]);
+    gap.refused(&second, "base: unsigned-1-1.noarch: not signed");
+    relaxed("inside.toml");
+    gap.apply(&second).ends(0);
+
+    // Without the unsigned one all is well, under the strict rules as well.
+    gap.inside_config("");
+    gap.outside.take("base", "unsigned");
+    gap.publish();
+    gap.apply(&gap.make(&["--site", "ship"])).ends(0);
+    let shown = ["alpha-1", "beta-1", "beta-2", "gamma-1"];
+    assert_eq!(gap.inside_list(), shown);
+
+    // Another key in the same file.
+    let other = Gpg::with_key(&gap.path("other"), "other@example.com");
+    gap.put("beta", "3", "");
+    gap.publish();
+    let last = gap.make(&["--site", "ship"]);
+    gap.outside.write("vendor.asc", other.public());
+    gap.refused(&last, "signed by unknown key");
 }

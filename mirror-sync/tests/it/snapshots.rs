@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::scene::Scene;
+use testkit::gpg::Gpg;
+
+use crate::scene::{Scene, VENDOR};
 
 /// Three versions of the repository, each published.
 fn three() -> (Scene, Vec<String>) {
@@ -164,4 +166,78 @@ fn old_metadata_and_packages_stay_for_the_grace_time() {
         .any(|name| fs::read(scene.path("mirror/store").join(name)).unwrap() == gone);
     assert!(!held);
     scene.run(&["verify", "--no-repair"]).ends(0);
+}
+
+/// Row 130: an older snapshot is shown again only if its packages are what the rules of today admit.
+#[test]
+fn row_130_a_snapshot_of_other_rules_is_judged_before_it_is_shown() {
+    let scene = Scene::new();
+    let vendor = Gpg::with_key(&scene.path("vendor"), VENDOR);
+    scene.write("vendor.asc", vendor.public());
+    vendor.sign_package(VENDOR, &scene.put("base", "alpha", "1", ""));
+    scene.put("base", "unsigned", "1", "");
+    scene.publish("base");
+    scene.config("gpgcheck = false");
+    scene.sync();
+    scene.take("base", "unsigned");
+    vendor.sign_package(VENDOR, &scene.put("base", "beta", "1", ""));
+    scene.publish("base");
+    scene.config(&format!("gpgkey = {:?}", scene.path("vendor.asc")));
+    scene.run(&["sync", "--allow-delete"]).ends(0);
+    let current = format!("file://{}", scene.public("base").display());
+    assert_eq!(scene.dnf_list(&current), ["alpha-1", "beta-1"]);
+
+    let list = scene.run(&["snapshot", "list", "base", "--json"]).ends(0);
+    let old = list.json()[0]["stamp"].as_str().unwrap().to_owned();
+    let rollback = ["snapshot", "rollback", "base"];
+    let promote = [
+        "snapshot",
+        "promote",
+        "base",
+        "--to",
+        "prod",
+        "--snapshot",
+        &old,
+    ];
+    for words in [&rollback[..], &promote] {
+        let run = scene.run(words).ends(1);
+        assert!(
+            run.err.contains("unsigned-1-1.noarch: not signed"),
+            "{}",
+            run.err
+        );
+        assert!(
+            run.err.contains("`--set repo.base.gpgcheck=false`"),
+            "{}",
+            run.err
+        );
+    }
+    assert_eq!(scene.dnf_list(&current), ["alpha-1", "beta-1"]);
+    assert!(!scene.public("prod").exists());
+
+    // A snapshot of which nobody knows the rules is judged, too; once it was, it is known.
+    let file = scene
+        .path("mirror/state/base/snapshots")
+        .join(format!("{old}.json"));
+    let read = || serde_json::from_slice::<serde_json::Value>(&fs::read(&file).unwrap()).unwrap();
+    let mut unknown = read();
+    unknown.as_object_mut().unwrap().remove("rules").unwrap();
+    fs::write(&file, unknown.to_string()).unwrap();
+    scene.run(&rollback).ends(1);
+    let mut allowed = vec!["--set", "repo.base.gpgcheck=false"];
+    allowed.extend(rollback);
+    scene.run(&allowed).ends(0);
+    assert_eq!(scene.dnf_list(&current), ["alpha-1", "unsigned-1"]);
+    assert!(read()["rules"].is_string());
+
+    // What every rule admits is judged and shown.
+    scene
+        .run(&[
+            "snapshot",
+            "rollback",
+            "base",
+            list.json()[1]["stamp"].as_str().unwrap(),
+        ])
+        .ends(0);
+    assert_eq!(scene.dnf_list(&current), ["alpha-1", "beta-1"]);
 }
