@@ -29,7 +29,7 @@ pub(crate) struct FetchJob {
     pub(crate) urls: FileUrls,
     /// Bytes that it must have. None of a part of the metadata: an index that is wrong about one has its digest.
     pub(crate) size: Option<u64>,
-    /// Bytes that it is said to have, for sums.
+    /// Bytes that it is said to have: for sums, and for the limit of what has no `size`.
     pub(crate) announced: Option<u64>,
     /// Digest: its name in the store.
     pub(crate) digest: Digest,
@@ -285,6 +285,7 @@ fn wanted_file(
 ) -> FileRequest {
     FileRequest {
         size: job.size,
+        max_size: repo_client::part_limit(job.announced),
         digest: Some(job.digest),
         priority: job.priority,
         access: Arc::clone(&job.access),

@@ -37,7 +37,7 @@ pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
 pub use redact::redact;
 pub use refresh::{
     DetachedCheck, MetadataSet, OlderMetadata, PartFile, RepoRefresh, join_url, keyring_check,
-    refresh,
+    part_limit, refresh,
 };
 pub use request::{FetchedFile, FileRequest};
 pub use transfer::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};

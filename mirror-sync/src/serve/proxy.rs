@@ -51,6 +51,8 @@ const WAITING_EACH: usize = 32;
 struct Known {
     urls: FileUrls,
     size: Option<u64>,
+    /// Bytes of a part of the metadata as the index says.
+    announced: Option<u64>,
     digest: Digest,
     package: bool,
 }
@@ -265,6 +267,7 @@ impl Proxy {
             let known = Known {
                 urls: urls(&set, &package.location, package.base.as_deref()),
                 size: Some(package.size),
+                announced: None,
                 digest: package.digest,
                 package: true,
             };
@@ -276,6 +279,7 @@ impl Proxy {
                 let known = Known {
                     urls: urls(&set, &path, record.base.as_deref()),
                     size: None,
+                    announced: record.size,
                     digest,
                     package: false,
                 };
@@ -288,6 +292,7 @@ impl Proxy {
                 let known = Known {
                     urls: Ok(Vec::new()),
                     size: Some(data.len() as u64),
+                    announced: None,
                     digest: self.shared.store.put(&data)?,
                     package: false,
                 };
@@ -400,7 +405,7 @@ impl Proxy {
             path: path.to_owned(),
             urls: known.urls.clone(),
             size: known.size,
-            announced: None,
+            announced: known.announced,
             digest: known.digest,
             priority: 0,
             access: Arc::clone(&set.access),

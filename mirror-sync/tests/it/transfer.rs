@@ -387,6 +387,47 @@ fn bytes_behind_the_end_of_a_file_count_for_nothing() {
     same(&shelf.partial("beside"), &data);
 }
 
+/// An index does not always tell the size of what has a digest.
+#[test]
+fn what_a_body_without_end_brought_is_in_nobodys_way() {
+    let shelf = Shelf::new();
+    let data = noise(100_000, 4);
+    shelf.put("f", &data);
+    let server = Server::start(&shelf.www());
+    let endless = Answer {
+        endless: true,
+        ..Answer::default()
+    };
+    server.next("/f", vec![endless; 20]);
+    let wanted = FileRequest {
+        size: None,
+        max_size: 1 << 20,
+        ..shelf.wanted("f", &[&server])
+    };
+    let got = get(vec![wanted.clone()]);
+    let (_, error) = &got.summary.failed[0];
+    assert!(error.to_string().contains("1048576"), "{error}");
+    server.behave();
+    let got = get(vec![wanted.clone()]);
+    assert!(got.summary.failed.is_empty(), "{:?}", got.summary.failed);
+    same(&shelf.partial("f"), &data);
+    tidy(&shelf, "f");
+
+    // Nor is that of a run that was killed before it knew.
+    std::fs::remove_file(shelf.partial("f")).unwrap();
+    let cut = Answer {
+        body: Some(noise(300_000, 5)),
+        cut_at: Some(200_000),
+        ..Answer::default()
+    };
+    server.next("/f", vec![cut; 20]);
+    assert_eq!(get(vec![wanted.clone()]).summary.failed.len(), 1);
+    server.behave();
+    let got = get(vec![wanted]);
+    assert!(got.summary.failed.is_empty(), "{:?}", got.summary.failed);
+    same(&shelf.partial("f"), &data);
+}
+
 #[test]
 fn a_server_without_ranges_is_asked_for_all_in_one_stream() {
     let shelf = Shelf::new();

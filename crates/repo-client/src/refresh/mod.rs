@@ -39,6 +39,7 @@ use crate::event::{Logged, Observer};
 use crate::options::{Access, Route, decode_percent};
 use crate::redact::redact;
 use cache::Cache;
+pub use parts::part_limit;
 use run::refresh_one;
 pub use sources::join_url;
 

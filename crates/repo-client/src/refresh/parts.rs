@@ -21,6 +21,15 @@ use crate::transfer::fetch_in_turn;
 pub(crate) const UNFINISHED: [&str; 2] = [".part", ".journal"];
 /// Most bytes of a part whose size repomd.xml does not name (4 GiB).
 pub(crate) const MAX_PART: u64 = 4 << 30;
+/// What an index may be wrong about a part that has the right digest: twice the size that it tells, and so many bytes.
+const SIZE_SLACK: u64 = 1 << 20;
+
+/// Most bytes of a part of the metadata (4 GiB) whose size the index says to be `said`: whoever sends more, or has no
+/// end, is stopped there, while a wrong number in an index costs a word.
+pub fn part_limit(said: Option<u64>) -> u64 {
+    let most = said.map(|said| said.saturating_mul(2).saturating_add(SIZE_SLACK));
+    most.map_or(MAX_PART, |most| most.min(MAX_PART))
+}
 
 /// Fills the staging folder with the parts of a new index.
 pub(crate) async fn stage(
@@ -117,7 +126,7 @@ async fn fetch_parts(
             access: Arc::clone(&context.access),
             size,
             digest: record.checksum,
-            max_size: MAX_PART,
+            max_size: part_limit(record.size),
             sync,
             ..FileRequest::new(format!("{}: {kind}", context.id()), Vec::new(), dest)
         })
@@ -135,7 +144,8 @@ async fn fetch_parts(
             Ok(done) => files.push(PartFile::new(kind, done.path, record)),
             Err(error) => {
                 // The checksum tells whether the file is right or its size in repomd.xml.
-                let again = match found_size(&error) {
+                let limit = part_limit(record.size);
+                let again = match found_size(&error, limit) {
                     Some(size) => vec![request(kind, record, Some(size))?],
                     None => Vec::new(),
                 };
@@ -153,10 +163,10 @@ async fn fetch_parts(
     first_error.map_or(Ok(files), Err)
 }
 
-/// The size that a server or the disk tells of a part, where nothing but that was wrong.
-fn found_size(error: &Error) -> Option<u64> {
+/// The size, `limit` at most, that a server or the disk tells of a part, where nothing but that was wrong.
+fn found_size(error: &Error, limit: u64) -> Option<u64> {
     match &error.failures().last()?.cause {
-        Cause::Size { got, .. } => Some(*got).filter(|got| *got <= MAX_PART),
+        Cause::Size { got, .. } => Some(*got).filter(|got| *got <= limit),
         _ => None,
     }
 }

@@ -213,6 +213,18 @@ pub(crate) fn failed(
         return Ok(acts);
     }
     let limit = picture.files[at].retries();
+    let file = &mut picture.files[at];
+    let dropped = match &cause {
+        // None of it can be part of the file.
+        Cause::TooLarge { .. } => file.forget(source),
+        // Nobody knows how long the file is, and what is there may be too much: from the beginning.
+        Cause::Range(_) if file.map.size() == u64::MAX => {
+            file.drop_all();
+            Some(0)
+        }
+        _ => None,
+    };
+    acts.extend(dropped.map(|from| Act::Dropped(at, from)));
     let (host_state, one) = (
         &mut picture.hosts[host],
         &mut picture.files[at].sources[source],

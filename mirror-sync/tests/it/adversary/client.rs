@@ -6,14 +6,12 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::upstream::{Before, Hunt, Upstream, strange};
+use super::upstream::{Before, Hunt, INDEX, Upstream, strange};
 use super::{Hunted, MOST_MEMORY, MOST_TIME, Outcome};
 use crate::serving::Serving;
 
 /// How long an honest upstream may take to be believed: what failed is remembered for two seconds.
 const SOON: Duration = Duration::from_secs(30);
-
-const INDEX: &str = "repodata/repomd.xml";
 
 /// The body of an answer that is whole, and its status. None: the connection ended too early.
 fn get(serving: &Serving, name: &str) -> Option<(u16, Vec<u8>)> {
@@ -38,7 +36,12 @@ fn get(serving: &Serving, name: &str) -> Option<(u16, Vec<u8>)> {
 }
 
 /// Asks for every file; says whether each of the new state was had.
-fn ask(serving: &Serving, upstream: &Upstream, names: &[&str]) -> Result<bool, String> {
+fn ask(
+    serving: &Serving,
+    hunt: &Hunt<'_>,
+    upstream: &Upstream,
+    names: &[&str],
+) -> Result<bool, String> {
     let mut all = true;
     for name in names {
         let began = Instant::now();
@@ -47,7 +50,7 @@ fn ask(serving: &Serving, upstream: &Upstream, names: &[&str]) -> Result<bool, S
             return Err(format!("{name} took {:?}", began.elapsed()));
         }
         match answer {
-            Some((200, body)) if upstream.honest(name, &body) => {}
+            Some((200, body)) if hunt.honest(name, &body) => {}
             Some((200, body)) => {
                 return Err(format!("{name} came with {} other bytes", body.len()));
             }
@@ -118,20 +121,24 @@ fn attacked(hunt: &mut Hunt<'_>, upstream: &Upstream, serving: &Serving) -> Hunt
     hunt.attack();
     let mut backwards = names.clone();
     backwards.reverse();
+    let lied: &Hunt<'_> = hunt;
     let (one, other) = thread::scope(|scope| {
-        let other = scope.spawn(|| ask(serving, upstream, &backwards));
+        let other = scope.spawn(|| ask(serving, lied, upstream, &backwards));
         let index_first = [&[INDEX], names.as_slice()].concat();
-        (ask(serving, upstream, &index_first), other.join().unwrap())
+        (
+            ask(serving, lied, upstream, &index_first),
+            other.join().unwrap(),
+        )
     });
     let had = one? && other?;
     let index = get(serving, INDEX).filter(|(status, _)| *status == 200);
     if let Some((_, index)) = index
         && hunt.before == Before::New
-        && upstream.now(INDEX) != Some(&index)
+        && upstream.before(INDEX) == Some(&index)
     {
         return Err("it went back to the old state".to_owned());
     }
-    let strange = strange(&hunt.scene.path("mirror/proxied"), upstream);
+    let strange = strange(&hunt.scene.path("mirror/proxied"), hunt);
     if !strange.is_empty() {
         return Err(format!("the store has {strange:?}"));
     }

@@ -16,6 +16,9 @@ use testkit::tree;
 use super::{Hunted, Outcome, Shown, behaved, shown};
 use crate::scene::{Scene, VENDOR, package};
 
+/// The index of a repository.
+pub(super) const INDEX: &str = "repodata/repomd.xml";
+
 /// Two states of a repository, signed. The new one keeps the files of the old one, as a mirror does: an older index
 /// alone brings the older state back.
 pub(super) struct Upstream {
@@ -45,6 +48,7 @@ pub(super) struct Hunt<'a> {
     good: Server,
     pub(super) before: Before,
     upstream: &'a Upstream,
+    signed: bool,
     attacks: Vec<(String, Attack, bool)>,
     random: Rng,
     told: String,
@@ -87,13 +91,6 @@ impl Upstream {
         Self { dir, old, new }
     }
 
-    /// Whether `bytes` may be shown under this name: the new state's, or the old one's.
-    pub(super) fn honest(&self, name: &str, bytes: &[u8]) -> bool {
-        let states = [&self.new, &self.old];
-        let mut has = states.iter().map(|state| state.shown.get(name));
-        has.any(|found| found.is_some_and(|found| found == bytes))
-    }
-
     /// Names of the new state, and then those of the old one alone.
     pub(super) fn names(&self) -> Vec<&str> {
         let (new, old) = (self.new.shown.keys(), self.old.shown.keys());
@@ -104,6 +101,11 @@ impl Upstream {
     /// The file of the new state.
     pub(super) fn now(&self, name: &str) -> Option<&[u8]> {
         self.new.shown.get(name).map(Vec::as_slice)
+    }
+
+    /// The file of the old state.
+    pub(super) fn before(&self, name: &str) -> Option<&[u8]> {
+        self.old.shown.get(name).map(Vec::as_slice)
     }
 
     /// What is attacked: the index, its signature, the parts and the packages.
@@ -154,6 +156,7 @@ impl Upstream {
             good,
             before,
             upstream: self,
+            signed,
             attacks,
             random,
             told,
@@ -247,6 +250,28 @@ impl Hunt<'_> {
         format!("{what}: {}", self.told)
     }
 
+    /// Whether `bytes` may be shown under this name: the new state's, or the old one's.
+    pub(super) fn honest(&self, name: &str, bytes: &[u8]) -> bool {
+        let states = [&self.upstream.new, &self.upstream.old];
+        let mut has = states.iter().map(|state| state.shown.get(name));
+        has.any(|found| {
+            found.is_some_and(|found| found == bytes || self.nobody_can_tell(name, found, bytes))
+        })
+    }
+
+    /// One bit of an index that is not signed was changed on the way, and what it says is still possible.
+    fn nobody_can_tell(&self, name: &str, honest: &[u8], bytes: &[u8]) -> bool {
+        let flipped = |(target, attack, _): &(String, Attack, bool)| {
+            target == INDEX && *attack == Attack::Flip
+        };
+        let bits = |(one, other): (&u8, &u8)| (one ^ other).count_ones();
+        name.ends_with(INDEX)
+            && !self.signed
+            && self.attacks.iter().any(flipped)
+            && honest.len() == bytes.len()
+            && honest.iter().zip(bytes).map(bits).sum::<u32>() == 1
+    }
+
     /// Whether upstream may have looked as if it had the old state.
     pub(super) fn replayed(&self) -> bool {
         self.attacks.iter().any(|(_, attack, _)| attack.replays())
@@ -259,12 +284,17 @@ impl Hunt<'_> {
     }
 }
 
-/// Whether a published tree is a state, but for the signature of the index where nobody asks for it.
-fn is(tree: &Shown, state: &State) -> bool {
-    let missing = |name: &&String| !tree.contains_key(*name);
-    let missing: Vec<&String> = state.shown.keys().filter(missing).collect();
-    let same = |(name, bytes): (&String, &Vec<u8>)| state.shown.get(name) == Some(bytes);
-    tree.iter().all(same) && missing.iter().all(|name| name.ends_with(".asc"))
+impl Hunt<'_> {
+    /// Whether a published tree is a state, but for the signature of the index where nobody asks for it.
+    fn is(&self, tree: &Shown, state: &State) -> bool {
+        let missing = |name: &&String| !tree.contains_key(*name);
+        let missing: Vec<&String> = state.shown.keys().filter(missing).collect();
+        let same = |(name, bytes): (&String, &Vec<u8>)| {
+            let found = state.shown.get(name);
+            found.is_some_and(|found| found == bytes || self.nobody_can_tell(name, found, bytes))
+        };
+        tree.iter().all(same) && missing.iter().all(|name| name.ends_with(".asc"))
+    }
 }
 
 impl Upstream {
@@ -276,9 +306,9 @@ impl Upstream {
             hunt.scene.sync();
         }
         let dir = hunt.scene.public("main");
-        let is_new = |tree: &Shown| is(tree, &self.new);
         let before = shown(&dir);
         hunt.attack();
+        let is_new = |tree: &Shown| hunt.is(tree, &self.new);
         let run = program::measured(&hunt.scene.command(&["sync"]));
         let fault = |what: &str| Err(hunt.fault(&format!("{what}: {}", run.text())));
         if let Err(what) = behaved(&run) {
@@ -288,7 +318,10 @@ impl Upstream {
         let outcome = match run.code {
             0 if is_new(&after) => Outcome::Right,
             // Nobody can tell whoever is asked for the first time from an old mirror.
-            0 if hunt.before == Before::Nothing && hunt.replayed() && is(&after, &self.old) => {
+            0 if hunt.before == Before::Nothing
+                && hunt.replayed()
+                && hunt.is(&after, &self.old) =>
+            {
                 Outcome::Right
             }
             0 => return fault(&format!("published {:?}", after.keys())),
@@ -311,11 +344,11 @@ impl Upstream {
 }
 
 /// Names and contents of the files in a store that are no file of any state.
-pub(super) fn strange(store: &Path, upstream: &Upstream) -> Vec<String> {
-    let states = [&upstream.old, &upstream.new];
+pub(super) fn strange(store: &Path, hunt: &Hunt<'_>) -> Vec<String> {
+    let states = [&hunt.upstream.old, &hunt.upstream.new];
     let known = |bytes: &Vec<u8>| {
-        let mut all = states.iter().flat_map(|state| state.shown.values());
-        all.any(|found| found == bytes)
+        let mut all = states.iter().flat_map(|state| &state.shown);
+        all.any(|(name, found)| found == bytes || hunt.nobody_can_tell(name, found, bytes))
     };
     let files = shown(store).into_iter();
     let strange = files.filter(|(name, bytes)| {

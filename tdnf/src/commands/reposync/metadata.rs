@@ -12,8 +12,6 @@ use crate::error::{At, Outcome};
 use crate::progress::NetworkView;
 use crate::session::{LoadedRepo, Session};
 
-/// Largest metadata file whose size repomd.xml does not name.
-const MAX_PART: u64 = 4 << 30;
 /// The index, and its signature where there is one.
 const INDEX: [&str; 2] = ["repomd.xml.asc", "repomd.xml"];
 
@@ -55,7 +53,7 @@ fn request(source: &LoadedRepo, record: &RepomdRecord, folder: &Path) -> Outcome
         access: source.set.access.clone(),
         size: record.size,
         digest: record.checksum,
-        max_size: MAX_PART,
+        max_size: repo_client::part_limit(record.size),
         ..FileRequest::new(label, urls, dest)
     })
 }
