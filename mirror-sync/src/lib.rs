@@ -96,8 +96,10 @@ pub fn run(words: Vec<String>) -> u8 {
 }
 
 fn failed(error: &Error, printer: &Printer) -> u8 {
-    printer.json(&serde_json::json!({ "error": error.to_string() }));
-    printer.err(&format!("Error: {error}"));
+    // What stands in a configuration, and is quoted when it is wrong, may have logins in it.
+    let shown = repo_client::redact_in(&error.to_string());
+    printer.json(&serde_json::json!({ "error": shown }));
+    printer.err(&format!("Error: {shown}"));
     error.exit_code()
 }
 

@@ -8,7 +8,7 @@ use cli_kit::{OutputMode, Printer};
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
-use crate::typed::with_options;
+use crate::typed::{told, with_options};
 
 /// The version of the document.
 const DOCUMENT_VERSION: u32 = 2;
@@ -93,9 +93,14 @@ impl Screen {
         Self { options, ..self }
     }
 
-    /// A line on stderr. A command in it can be pasted: it has the options of the run that say which system it is about.
+    /// A line on stderr, without secrets. A command in it can be pasted: it has the options of the run that say which
+    /// system it is about.
     pub fn err(&self, line: &str) {
-        self.printer.err(&with_options(line, &self.options));
+        self.printer.err(&self.talk(line));
+    }
+
+    fn talk(&self, line: &str) -> String {
+        with_options(&told(line), &self.options)
     }
 
     /// Shows a view as the run wants it.
@@ -124,7 +129,7 @@ impl Screen {
     pub fn show_failure(&self, failure: &Failure) {
         for line in &failure.remarks {
             match self.shape {
-                JsonShape::None => self.crit(line),
+                JsonShape::None => self.crit(&told(line)),
                 _ if failure.details.is_empty() => self.err(line),
                 _ => {}
             }
@@ -140,18 +145,15 @@ impl Screen {
                 message: &text,
             }),
             JsonShape::Document => {
-                let hints = failure.hints.iter();
-                let hints: Vec<String> = hints
-                    .map(|line| with_options(line, &self.options))
-                    .collect();
+                let details = match failure.details.is_empty() {
+                    true => &failure.remarks,
+                    false => &failure.details,
+                };
                 let error = DetailedError {
                     number: failure.code.0,
                     message: &text,
-                    details: match failure.details.is_empty() {
-                        true => &failure.remarks,
-                        false => &failure.details,
-                    },
-                    hints: &hints,
+                    details: details.iter().map(|line| told(line)).collect(),
+                    hints: failure.hints.iter().map(|line| self.talk(line)).collect(),
                 };
                 self.field("Error", &error);
             }
@@ -228,6 +230,6 @@ struct BareError<'a> {
 struct DetailedError<'a> {
     number: u32,
     message: &'a str,
-    details: &'a [String],
-    hints: &'a [String],
+    details: Vec<String>,
+    hints: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! The command line as others may read it: in the history, in the lock's file, and in hints, which are made to be
 //! pasted: a command in one is about the system and the repositories that the run is about.
 
-use repo_client::redact;
+use repo_client::{redact, redact_in};
 
 /// Keys whose values are nobody else's business, as `--setopt` names them, with or without a repository.
 const SECRETS: [&str; 5] = [
@@ -37,8 +37,8 @@ impl Typed {
     pub(crate) fn new(words: &[String], given: &[(OptionKind, String)], kind: OptionKind) -> Self {
         let of_kind = given.iter().filter(|(own, _)| *own == kind);
         Self {
-            words: words.iter().map(|word| told(word)).collect(),
-            options: of_kind.map(|(_, option)| told(option)).collect(),
+            words: words.iter().map(|word| told_word(word)).collect(),
+            options: of_kind.map(|(_, option)| told_word(option)).collect(),
         }
     }
 
@@ -86,34 +86,31 @@ pub(crate) fn with_options(line: &str, options: &str) -> String {
     pieces.collect::<Vec<_>>().join("`")
 }
 
-/// A command line with `***` in the place of logins, passwords and what stands behind a `?` of a URL.
+/// A line with `***` in the place of logins, passwords and what stands behind a `?` of a URL.
 pub(crate) fn told(line: &str) -> String {
-    let words: Vec<String> = line.split(' ').map(word).collect();
-    words.join(" ")
+    line.split_inclusive(' ').map(told_word).collect()
 }
 
-fn word(word: &str) -> String {
+/// A word of a command line in the same way; it may have blanks in it.
+pub(crate) fn told_word(word: &str) -> String {
     for (at, _) in word.match_indices('=') {
         let (head, value) = word.split_at(at + 1);
-        let key = head.trim_end_matches('=').rsplit(['.', '=']).next();
-        if !value.is_empty() && key.is_some_and(|key| SECRETS.contains(&key)) {
-            return format!("{head}***");
+        let key = word.get(..at).unwrap_or_default().trim_end();
+        let mut names = key.rsplit(|c: char| c.is_whitespace() || ".=".contains(c));
+        let key = names.next().unwrap_or_default().to_ascii_lowercase();
+        let end = word.get(word.trim_end().len()..).unwrap_or_default();
+        match value.trim() {
+            "" => {}
+            _ if SECRETS.contains(&key.as_str()) => return format!("{head}***{end}"),
+            proxy if key == "proxy" => {
+                let blank = value.len() - value.trim_start().len();
+                let blank = value.get(..blank).unwrap_or_default();
+                return format!("{head}{blank}{}{end}", redact(proxy));
+            }
+            _ => {}
         }
     }
-    let pieces: Vec<String> = word.split(',').map(piece).collect();
-    pieces.join(",")
-}
-
-fn piece(piece: &str) -> String {
-    let Some(mark) = piece.find("://") else {
-        return piece.to_owned();
-    };
-    let before = piece.get(..mark).unwrap_or_default();
-    let scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-    let start = before.trim_end_matches(scheme).len();
-    let (head, url) = piece.split_at(start);
-    let plain = !url.contains(['@', '?']);
-    format!("{head}{}", if plain { url.to_owned() } else { redact(url) })
+    redact_in(word)
 }
 
 #[cfg(test)]
@@ -177,8 +174,22 @@ mod tests {
             ),
             ("install file:///r/a.rpm", "install file:///r/a.rpm"),
             ("install ftp://a:b@", "install ftp://***@"),
+            (
+                "--setopt=proxy=u:P@h:1 --setopt=r.proxy=token@h:1 --setopt=R.PASSWORD=P list",
+                "--setopt=proxy=***@h:1 --setopt=r.proxy=***@h:1 --setopt=R.PASSWORD=*** list",
+            ),
         ] {
             assert_eq!(told(line), wanted);
+        }
+        for (word, wanted) in [
+            ("--setopt=r. password = a b", "--setopt=r. password =***"),
+            ("proxy = u:P@h", "proxy = ***@h"),
+            (
+                "r.baseurl = http://u:P@h/?t",
+                "r.baseurl = http://***@h/?***",
+            ),
+        ] {
+            assert_eq!(told_word(word), wanted);
         }
     }
 }

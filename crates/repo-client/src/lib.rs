@@ -34,7 +34,7 @@ pub use options::{
     ProxyEnvironment, Route, Tls,
 };
 pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
-pub use redact::redact;
+pub use redact::{redact, redact_in};
 pub use refresh::{
     DetachedCheck, MetadataSet, OlderMetadata, PartFile, RepoRefresh, join_url, keyring_check,
     part_limit, refresh,

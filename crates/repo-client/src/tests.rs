@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue};
 use crate::html::looks_like_html;
 use crate::limit::Limiter;
 use crate::transport::http::content_range;
-use crate::{Access, join_below, join_url, redact};
+use crate::{Access, join_below, join_url, redact, redact_in};
 
 #[test]
 fn row_55_redaction() {
@@ -18,9 +18,48 @@ fn row_55_redaction() {
         ("https://token@h/a", "https://***@h/a"),
         ("http://h/a/b", "http://h/a/b"),
         ("not a url //u:p@h/x?y", "not a url //***@h/x"),
+        ("u:p@h:3128", "***@h:3128"),
+        ("token@h:3128", "***@h:3128"),
+        ("h:3128", "h:3128"),
+        ("http://u:p?q@h/x", "http://***@h/x"),
+        ("x,http://u:p@h/x?y", "x,http://***@h/x"),
     ];
     for (url, shown) in cases {
         assert_eq!(redact(url), shown);
+    }
+}
+
+#[test]
+fn row_55_redaction_of_a_text() {
+    for (text, shown) in [
+        (
+            "nothing of a kind: a@b, a? /x:y/a@b:c",
+            "nothing of a kind: a@b, a? /x:y/a@b:c",
+        ),
+        (
+            "x,http://u:p@h/r: no repository",
+            "x,http://***@h/r: no repository",
+        ),
+        ("(`http://u:p@h/r?t=1`)", "(`http://***@h/r?***`)"),
+        (
+            "a=http://u:p@a/,http://v:q@b/?t c",
+            "a=http://***@a/,http://***@b/?*** c",
+        ),
+        ("http://u:p,q@h/", "http://***@h/"),
+        (
+            "http://***@h/x?***'` http://h/@s/x",
+            "http://***@h/x?***'` http://h/@s/x",
+        ),
+        (
+            "proxy=u:p@h:1 'u:p@h' @System x:@cmdline",
+            "proxy=***@h:1 '***@h' @System x:@cmdline",
+        ),
+        ("h/a.rpm?token=1\tb?c=d", "h/a.rpm?***\tb?c=d"),
+        ("ftp://a:b@", "ftp://***@"),
+        ("file:///a/u:p@h/x: none", "file:///a/***@h/x: none"),
+        ("u:p/q@h/x", "***@h/x"),
+    ] {
+        assert_eq!(redact_in(text), shown);
     }
 }
 

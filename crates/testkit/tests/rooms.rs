@@ -20,7 +20,7 @@ const TDNF: &str = "
     progress: error
     screen: error typed
     session: args error interrupt near progress screen settings typed
-    settings: args error near typed
+    settings: args error near
     source_files: change error settings
     view: audit history note plan screen typed
 ";

@@ -4,7 +4,7 @@
 
 use super::lookup::{FoundOption, OptionLookup};
 use super::options::{GENERAL, GROUPS, OUTPUT, Setopt};
-use crate::typed::OptionKind;
+use crate::typed::{OptionKind, told_word};
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
 /// resolve.
@@ -209,6 +209,13 @@ impl<'l> Getopt<'l> {
         self.line.options.push(canonical(found, value));
     }
 
+    /// Notes a pair for `-v`, without secrets.
+    fn show(&mut self, key: &str, value: &str) {
+        let pair = told_word(&format!("{key}={value}"));
+        let value = pair.get(key.len() + 1..).unwrap_or_default();
+        self.line.shown.push((key.to_owned(), value.to_owned()));
+    }
+
     /// An option by its long name. `--setopt` also sets the option that its key names.
     fn push(&mut self, found: FoundOption<'_>, value: Option<String>) {
         self.mark(found, value.as_deref());
@@ -216,13 +223,13 @@ impl<'l> Getopt<'l> {
         match pair.map(Setopt::parse) {
             None => {
                 let shown = value.clone().unwrap_or_else(|| "1".to_owned());
-                self.line.shown.push((found.long().to_owned(), shown));
+                self.show(found.long(), &shown);
             }
             Some(Ok(pair)) => {
                 if let Some(named) = self.lookup.by_name(&pair.key) {
                     self.set(named, &pair.value);
                 }
-                self.line.shown.push((pair.key, pair.value));
+                self.show(&pair.key, &pair.value);
             }
             // clap says so.
             Some(Err(_)) => {}

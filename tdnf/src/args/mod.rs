@@ -17,7 +17,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 
 use crate::error::{Code, Failure, Outcome};
-use crate::typed::{OptionKind, Typed, shell_words, told};
+use crate::typed::{OptionKind, Typed, shell_words, told_word};
 use getopt::{Getopt, RewrittenLine};
 use options::{JsonVersion, Options};
 
@@ -163,22 +163,20 @@ impl Args {
         self.options.output.json_version == Some(JsonVersion::Two)
     }
 
-    /// The command line for the history: words of argv behind argv\[0\], options first, as
+    /// The command line for the history, without secrets: words of argv behind argv\[0\], options first, as
     /// getopt leaves them.
     pub fn line(&self) -> String {
-        let words: Vec<&str> = self
-            .typed
-            .iter()
-            .chain(&self.words)
-            .map(String::as_str)
-            .collect();
-        words.join(" ")
+        self.told().join(" ")
     }
 
-    /// The same to be pasted, without secrets.
+    /// The same to be pasted.
     pub(crate) fn pasted(&self) -> String {
+        shell_words(&self.told())
+    }
+
+    fn told(&self) -> Vec<String> {
         let words = self.typed.iter().chain(&self.words);
-        shell_words(&words.map(|word| told(word)).collect::<Vec<_>>())
+        words.map(|word| told_word(word)).collect()
     }
 
     /// The command and the options that say how it does its work, as hints repeat them.

@@ -23,7 +23,6 @@ use crate::args::options::{ChangeOptions, Incoming, Options};
 pub use crate::args::options::SkipOptions;
 use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
-use crate::typed::told;
 
 pub use environment::Environment;
 pub use overrides::{RepoOrigin, RepoOverride, TemporaryRepo};
@@ -206,7 +205,7 @@ impl Settings {
             switches: options.repos.0.clone(),
             repo_overrides,
             temporary_repos: temporary.collect::<Outcome<_>>()?,
-            command_line: told(&args.line()),
+            command_line: args.line(),
             main,
             root,
             config_file,

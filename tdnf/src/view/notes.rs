@@ -2,11 +2,12 @@
 
 use crate::note::Note;
 use crate::screen::Screen;
+use crate::typed::told;
 
 /// Says the notes in order: how a word was understood at level info, the rest on stderr.
 pub fn show(printer: &Screen, notes: &[Note]) {
     for note in notes {
-        let line = note.to_string();
+        let line = told(&note.to_string());
         match is_info(note) {
             true => printer.info(&line),
             false => printer.err(&line),

@@ -96,3 +96,102 @@ fn row_57_arguments_and_locale_steer_no_terminal() {
         "{run:?}"
     );
 }
+
+/// Row 55. However a secret is given, it is shown nowhere: not by `-v`, not in errors, JSON, hints and the history.
+#[test]
+fn row_55_secrets_of_the_command_line_are_shown_nowhere() {
+    if unprivileged() {
+        return;
+    }
+    let secret = "S3KRIT";
+    let app = Spec::new("app", "1").file("/opt/app", "1").build();
+    let site = shell_site(&[app]);
+    let url = "http://u:S3KRIT@127.0.0.1:1";
+    let pairs = [
+        "password=S3KRIT",
+        "test.password=S3KRIT",
+        "test. password = S3KRIT",
+        "TEST.PASSWORD=S3KRIT",
+        "proxy_password=S3KRIT",
+        "test.username=S3KRIT",
+        "proxy=u:S3KRIT@127.0.0.1:1",
+        "test.proxy=S3KRIT@127.0.0.1:1",
+        "test.baseurl=http://127.0.0.1:1/?token=S3KRIT",
+        "test.baseurl=u:S3KRIT@127.0.0.1:1/",
+        "test.mirrorlist=http://u:S3KRIT@127.0.0.1:1/",
+        "test.gpgkey=http://u:S3KRIT@127.0.0.1:1/ http://127.0.0.1:1/?auth=S3KRIT",
+    ];
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    let mut add = |words: &[&str]| lines.push(words.iter().map(|&word| word.into()).collect());
+    for pair in pairs {
+        add(&["--setopt", pair, "--refresh", "makecache"]);
+        add(&[&format!("--setopt={pair}"), "-y", "install", "app"]);
+        add(&["-j", &format!("--setopt={pair}"), "--refresh", "makecache"]);
+        add(&[
+            "--json-version=2",
+            &format!("--setopt={pair}"),
+            "install",
+            "none",
+        ]);
+        add(&["-y", &format!("--setopt={pair}"), "remove", "app"]);
+    }
+    for given in [
+        format!("x,{url}/"),
+        format!("{url}/"),
+        "x,u:S3KRIT@127.0.0.1:1/".to_owned(),
+        "x,http://127.0.0.1:1/?key=S3KRIT".to_owned(),
+    ] {
+        add(&[&format!("--repofrompath={given}"), "--refresh", "list"]);
+        add(&["--json-version=2", "--repofrompath", &given, "repolist"]);
+    }
+    for word in [
+        format!("{url}/a.rpm"),
+        "http://127.0.0.1:1/a.rpm?token=S3KRIT".to_owned(),
+        "127.0.0.1:1/a.rpm?token=S3KRIT".to_owned(),
+        "u:S3KRIT@127.0.0.1:1/a.rpm".to_owned(),
+    ] {
+        for command in [
+            "install",
+            "remove",
+            "list",
+            "repoquery",
+            "update",
+            "provides",
+        ] {
+            add(&["-y", command, &word]);
+            add(&["-y", "--json-version=2", command, &word]);
+        }
+    }
+    add(&["history", "list"]);
+    add(&["-j", "history", "list"]);
+    add(&["repolist", "-v"]);
+    let variables = ["http_proxy", "https_proxy", "all_proxy"];
+    let proxies = ["u:S3KRIT@127.0.0.1:1", "S3KRIT@127.0.0.1:1", url];
+    for words in lines {
+        for verbose in [None, Some("-v")] {
+            let words: Vec<&str> = verbose
+                .into_iter()
+                .chain(words.iter().map(|w| &**w))
+                .collect();
+            let run = site.run(&words);
+            assert!(!run.text().contains(secret), "{words:?}: {}", run.text());
+            assert!(!run.text().contains("panicked"), "{words:?}");
+        }
+    }
+    for (variable, proxy) in variables
+        .iter()
+        .flat_map(|name| proxies.map(|url| (name, url)))
+    {
+        for scheme in ["http", "https"] {
+            let base = format!("--setopt=test.baseurl={scheme}://127.0.0.1:2/");
+            let mut tdnf =
+                site.command(&[&base, "--setopt=test.retries=0", "--refresh", "makecache"]);
+            let run = program::run(tdnf.env(variable, proxy)).failed();
+            assert!(
+                !run.text().contains(secret),
+                "{variable}={proxy}: {}",
+                run.text()
+            );
+        }
+    }
+}
