@@ -2,7 +2,7 @@
 
 use super::error::CatalogError;
 use super::header::{Outside, with_header};
-use super::store::open_or_make;
+use super::store::{Place, open_or_make};
 use rpm_db::{Damaged, Db, DbError};
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::header::tag;
@@ -26,8 +26,9 @@ pub(crate) fn installed_cache(
         digests: db.header_digests()?,
     };
     let key = format!("installed {}", records.state());
+    let place = path.and_then(|path| Some(Place::new(path.parent()?, path.file_name()?)));
     let cache = open_or_make(
-        path,
+        place.as_ref(),
         "installed packages",
         key.as_bytes(),
         &mut |writer, earlier| records.fill(db, writer, earlier),

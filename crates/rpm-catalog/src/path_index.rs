@@ -5,19 +5,17 @@
 //! for one that is with a chance of 1 in 28 million. A lookup reads one bucket.
 
 use super::error::CatalogError;
-use super::repo::{cache_key, cache_path, primary_cache, read_part};
-use super::store::create;
+use super::repo::{cache_key, cache_place, primary_cache, read_part};
+use super::store::Place;
 use repo_client::MetadataSet;
 use rpm_repo::xml::XmlLimits;
 use rpm_solv::path_hash;
-use rustix::fs::OFlags;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
-use whole_file::{Durability, WholeFile, open_plain};
+use whole_file::{Durability, WholeFile};
 
 /// Format version.
 const MAGIC: &[u8; 8] = b"tdnfpix1";
@@ -47,16 +45,16 @@ enum PathPlace {
 /// Filelists cannot be read, or no cache can be written.
 pub fn path_index(set: &MetadataSet) -> Result<PathIndex, CatalogError> {
     let key = cache_key(set, "filelists ");
-    let path = cache_path(set, "filelists");
-    if let Some(index) = path.as_deref().and_then(|path| open(set, path, &key)) {
+    let place = cache_place(set, "filelists");
+    if let Some(index) = place.as_ref().and_then(|place| open(set, place, &key)) {
         return Ok(index);
     }
     let (head, data) = build(set, &key)?;
-    let written = path.as_deref().and_then(|path| {
-        let new = create(path)?;
+    let written = place.as_ref().and_then(|place| {
+        let new = place.create()?;
         // What is not there whole is made in memory.
         let _ = write(new, &head, &data);
-        open(set, path, &key)
+        open(set, place, &key)
     });
     match written {
         Some(index) => Ok(index),
@@ -74,8 +72,8 @@ pub fn path_index(set: &MetadataSet) -> Result<PathIndex, CatalogError> {
     }
 }
 
-fn open(set: &MetadataSet, path: &Path, key: &[u8]) -> Option<PathIndex> {
-    let file = open_plain(path, OFlags::RDONLY).ok()?;
+fn open(set: &MetadataSet, place: &Place, key: &[u8]) -> Option<PathIndex> {
+    let file = place.open().ok()?;
     let mut head = vec![0; HEAD];
     file.read_exact_at(&mut head, 0).ok()?;
     let buckets = parse_head(&head, key)?;

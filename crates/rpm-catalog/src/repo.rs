@@ -2,7 +2,7 @@
 
 use super::convert::with_primary;
 use super::error::CatalogError;
-use super::store::open_or_make;
+use super::store::{Place, open_or_make};
 use repo_client::MetadataSet;
 use rpm_pkg::digest::{Digest, Hasher};
 use rpm_repo::compress::{Ahead, VerifiedReader};
@@ -12,15 +12,18 @@ use rustix::fs::OFlags;
 use std::fs::File;
 use std::io::{self, Seek};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::Path;
 use whole_file::open_plain;
 
 /// The folder of our caches, beside `repodata` in a repository's cache folder.
 pub const CATALOG_DIR: &str = "catalog";
 
 /// Where a file of our cache stands for a repository.
-pub(crate) fn cache_path(set: &MetadataSet, name: &str) -> Option<PathBuf> {
-    Some(set.dir.parent()?.join(CATALOG_DIR).join(name))
+pub(crate) fn cache_place(set: &MetadataSet, name: &str) -> Option<Place> {
+    Some(Place::new(
+        set.dir.parent()?,
+        Path::new(CATALOG_DIR).join(name),
+    ))
 }
 
 /// The cache key: the state of the repository, as repomd.xml's digest names it.
@@ -36,7 +39,7 @@ pub(crate) fn cache_key(set: &MetadataSet, part: &str) -> Vec<u8> {
 /// The metadata cannot be read, or no cache can be written.
 pub fn primary_cache(set: &MetadataSet) -> Result<CacheFile, CatalogError> {
     open_or_make(
-        cache_path(set, "primary").as_deref(),
+        cache_place(set, "primary").as_ref(),
         &set.repo,
         &cache_key(set, "primary "),
         &mut |writer, _| fill(set, writer),

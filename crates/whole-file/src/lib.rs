@@ -8,6 +8,7 @@
 //! [`open_plain`] is how a file that anybody may have put there is opened, [`open_inside`] one of an image.
 
 mod inside;
+mod own;
 mod plain;
 mod stamp;
 
@@ -20,7 +21,8 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
 pub use inside::{inside, make_folders, open_inside, open_of_root};
-pub use plain::{open_plain, remove_odd};
+pub use own::{is_of_others, open_own, own_folder};
+pub use plain::{check_database, open_plain, remove_odd};
 pub use stamp::Stamp;
 
 /// Attempts at a name that nothing has; each has 64 random bits.
@@ -37,13 +39,17 @@ const MAX_LABEL: usize = 256;
 /// Takes from whatever this process makes what nobody can want, whichever umask its caller has: that everybody may
 /// write it and, where it is root's, that a group may.
 pub fn narrow_umask() {
-    let narrow = match rustix::process::geteuid().is_root() {
-        true => 0o022,
-        false => 0o002,
-    };
-    let narrow = Mode::from_raw_mode(narrow);
+    let narrow = forbidden(rustix::process::geteuid());
     let asked = rustix::process::umask(narrow);
     rustix::process::umask(asked | narrow);
+}
+
+/// Permissions that nothing of `user` gives to others: that everybody may write it and, where it is root's, a group.
+fn forbidden(user: Uid) -> Mode {
+    match user.is_root() {
+        true => Mode::WGRP | Mode::WOTH,
+        false => Mode::WOTH,
+    }
 }
 
 /// What is left of a new file after the machine crashes.

@@ -2,9 +2,13 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+
+/// The ends of the names of a database and of what SQLite keeps beside it.
+const DATABASE: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 
 /// Opens a regular file: neither a link at the end of `path` nor anything that could make the caller wait. A file that
 /// `flags` create gets 0644 without the bits of the umask.
@@ -31,4 +35,40 @@ pub fn remove_odd(path: &Path) -> io::Result<()> {
         Ok(about) if !about.is_file() && !about.is_symlink() => fs::remove_file(path),
         _ => Ok(()),
     }
+}
+
+/// Looks whether the SQLite database `path` and what is kept beside it can be opened without waiting for ever: SQLite
+/// opens a FIFO or a device as any file. What is not there is none of these, and links are refused by SQLite where it
+/// is told so. `of_others` says that strangers may have made the folder: a file with a second name is refused, too, as
+/// SQLite writes into it in place, and with it into another file of this machine.
+///
+/// Whoever can exchange the files afterwards can still make one caller wait; he then holds up who opens his own tree.
+///
+/// # Errors
+/// The file that is in the way, and what to do; or it cannot be looked at.
+pub fn check_database(path: &Path, of_others: bool) -> Result<(), (PathBuf, io::Error)> {
+    for end in DATABASE {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        let place = PathBuf::from(name);
+        match fs::symlink_metadata(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err((place, error)),
+            Ok(about) => {
+                let refused = |why: &str| Err((place, io::Error::other(why.to_owned())));
+                let kind = about.file_type();
+                if kind.is_fifo() || kind.is_char_device() || kind.is_block_device() {
+                    return refused(
+                        "a pipe or device stands in the place of a file of a database: remove it",
+                    );
+                }
+                if of_others && kind.is_file() && about.nlink() > 1 {
+                    return refused(
+                        "has a second name, under which it would be changed, too: put a copy in its place (`cp -p`, `mv`)",
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
 }

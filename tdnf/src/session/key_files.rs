@@ -105,16 +105,28 @@ fn read_local(session: &Session<'_>, url: &str, path: &Path) -> Outcome<(KeyFile
     Ok((file(Some((inside, "of the installroot"))), data))
 }
 
+/// A key by https, fetched or, with `--cacheonly`, as it was fetched before. Nothing but the connection vouches for it:
+/// a copy counts only where nobody else can have written it.
 fn fetch_key(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
-    let dest = session
-        .repo_cache(repo)
-        .join("keys")
-        .join(small_files::cache_name(url, "key"));
-    if session.settings.cache_only {
-        return read_file(&dest);
+    let cache = session.repo_cache(repo);
+    let name = Path::new("keys").join(small_files::cache_name(url, "key"));
+    if !session.settings.cache_only {
+        let (what, dest) = (("key", url), cache.join(&name));
+        small_files::fetch(session, repo, what, &dest, MAX_KEY_FILE)?;
     }
-    small_files::fetch(session, repo, ("key", url), &dest, MAX_KEY_FILE)?;
-    read_file(&dest)
+    let path = cache.join(&name);
+    let file = whole_file::open_own(&cache, &name).map_err(|error| {
+        let line = format!("{}: {error}", path.display());
+        match whole_file::is_of_others(&error) {
+            true => Failure::because(Code::INVALID_PUBKEY_FILE, line).hint(format!(
+                "a key that is kept there could be anybody's: take the place from others (`chmod go-w`, `chown`) and \
+                 remove {}, or set another cachedir=",
+                path.display()
+            )),
+            false => Failure::because(Code::errno(&error), line),
+        }
+    })?;
+    small_files::read_opened(file, &path, MAX_KEY_FILE, Code::INVALID_PUBKEY_FILE)
 }
 
 fn read_file(path: &Path) -> Outcome<Vec<u8>> {

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
+use std::path::Path;
 
 use rpm_repo::config::RepoConfig;
 use rpm_repo::updateinfo::Advisory;
@@ -10,7 +11,9 @@ use rpm_solv::{RepoId, SolvableId};
 
 use super::{Freshness, LeftOut, LoadedRepo, Session, modules, usr_merge};
 use crate::error::{Failure, Outcome};
-use rpm_catalog::{Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource};
+use rpm_catalog::{
+    CATALOG_DIR, Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource,
+};
 
 /// File below the cache directory that keeps the installed packages in the pool's form.
 const INSTALLED_CACHE: &str = "installed.catalog";
@@ -99,6 +102,7 @@ impl Session<'_> {
             true => None,
             false => self.db()?,
         };
+        self.tell_shared(self.cache_dir(), "");
         let cache = self.cache_dir().join(INSTALLED_CACHE);
         let installed = db.as_ref().map(|db| InstalledSource {
             db,
@@ -141,6 +145,8 @@ impl Session<'_> {
         self.leave_existing(&mut catalog, &sources)?;
         sources.iter().for_each(|source| source.set.accept());
         self.tell_doubts(&sources);
+        let folders = sources.iter().filter_map(|source| source.set.dir.parent());
+        folders.for_each(|folder| self.tell_shared(folder, CATALOG_DIR));
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
         let hotfixes = sources.iter().map(|source| source.config.module_hotfixes);
@@ -153,6 +159,19 @@ impl Session<'_> {
         packages.modular = modules::hidden(&mut packages, &modules, &labels, &hotfixes)?;
         packages.sources = sources;
         Ok(packages)
+    }
+
+    /// Says once that the solver's cache in the folder `below` of `top` is not used: others may write it.
+    fn tell_shared(&self, top: &Path, below: &str) {
+        let folder = whole_file::own_folder(top, Path::new(below));
+        if let Err(error) = folder
+            && whole_file::is_of_others(&error)
+        {
+            self.warn_once(&format!(
+                "warning: {error}: the solver's cache in it could be anybody's and is not used; take the folder from \
+                 others (`chmod go-w`, `chown`), or set another cachedir="
+            ));
+        }
     }
 
     /// Takes out of each repository what its snapshot does not list, and what is later than its `snapshottime`.

@@ -14,17 +14,24 @@ use crate::error::{At, Code, Failure, Outcome};
 
 /// Reads a regular file (a FIFO would hang) of `most` bytes; `code` says what is wrong with another one.
 pub(super) fn read(path: &Path, most: u64, code: Code) -> Outcome<Vec<u8>> {
-    let refused = |why: &str| Failure::because(code, format!("{}: {why}", path.display()));
     if !fs::metadata(path).at(path)?.is_file() {
-        return Err(refused("not a regular file"));
+        return Err(refused(path, code, "not a regular file"));
     }
+    read_opened(File::open(path).at(path)?, path, most, code)
+}
+
+/// As [`read`], of a regular file that is open.
+pub(super) fn read_opened(file: File, path: &Path, most: u64, code: Code) -> Outcome<Vec<u8>> {
     let mut data = Vec::new();
-    let file = File::open(path).at(path)?;
     file.take(most + 1).read_to_end(&mut data).at(path)?;
     match data.len() as u64 > most {
-        true => Err(refused(&format!("larger than {most} bytes"))),
+        true => Err(refused(path, code, &format!("larger than {most} bytes"))),
         false => Ok(data),
     }
+}
+
+fn refused(path: &Path, code: Code, why: &str) -> Failure {
+    Failure::because(code, format!("{}: {why}", path.display()))
 }
 
 /// Fetches what a URL of a repository's section names, `what` for messages.

@@ -20,6 +20,7 @@ mod exchanged;
 mod keys_and_damage;
 mod older;
 mod packages;
+mod shared;
 
 const DAY: u64 = 24 * 3600;
 
