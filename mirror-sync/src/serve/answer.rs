@@ -1,10 +1,13 @@
 //! Files as answers: validators, conditions, ranges (RFC 9110), and a body that is read as it goes.
 
-use std::io::SeekFrom;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use chrono::DateTime;
@@ -12,13 +15,12 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
-use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncSeekExt, ReadBuf};
+use tokio::task::JoinHandle;
 
 /// Bytes read and sent at a time.
 const CHUNK: usize = 64 << 10;
 /// Largest file held in memory for its answer: the index, so that it is one moment's.
-const SMALL: u64 = 64 << 10;
+const SMALL: u64 = CHUNK as u64;
 
 /// What is sent.
 pub(crate) enum Content {
@@ -26,10 +28,12 @@ pub(crate) enum Content {
     Text(Option<Bytes>),
     /// A part of a file.
     File {
-        /// The open file, where the part begins.
-        file: File,
-        /// Bytes still to be sent.
-        left: u64,
+        /// The open file.
+        file: Arc<File>,
+        /// Where the bytes that are still to be sent begin, and where they end.
+        rest: Range<u64>,
+        /// The next ones, while they are read.
+        next: Option<JoinHandle<io::Result<Vec<u8>>>>,
     },
 }
 
@@ -38,29 +42,27 @@ pub(crate) type HttpAnswer = Response<Content>;
 
 impl Body for Content {
     type Data = Bytes;
-    type Error = std::io::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match &mut *self {
             Content::Text(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Content::File { left: 0, .. } => Poll::Ready(None),
-            Content::File { file, left } => {
-                let room = usize::try_from(*left).unwrap_or(CHUNK).min(CHUNK);
-                let mut buffer = vec![0; room];
-                let mut read = ReadBuf::new(&mut buffer);
-                ready!(Pin::new(file).poll_read(cx, &mut read))?;
-                let count = read.filled().len();
-                if count == 0 {
+            Content::File { rest, .. } if rest.is_empty() => Poll::Ready(None),
+            Content::File { file, rest, next } => {
+                // One buffer for each client that does not take its bytes: no more is read ahead.
+                let read = next.get_or_insert_with(|| read_at(Arc::clone(file), rest.clone()));
+                let buffer = ready!(Pin::new(read).poll(cx)).map_err(io::Error::other)??;
+                *next = None;
+                if buffer.is_empty() {
                     // Stored files are never rewritten, so this is a damaged disk: break off, so
                     // that the client does not take a short file for a whole one.
-                    let error = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+                    let error = io::Error::from(io::ErrorKind::UnexpectedEof);
                     return Poll::Ready(Some(Err(error)));
                 }
-                *left -= count as u64;
-                buffer.truncate(count);
+                rest.start = rest.start.saturating_add(buffer.len() as u64);
                 Poll::Ready(Some(Ok(Frame::data(Bytes::from(buffer)))))
             }
         }
@@ -71,9 +73,20 @@ impl Body for Content {
             Content::Text(text) => {
                 SizeHint::with_exact(text.as_ref().map_or(0, |t| t.len() as u64))
             }
-            Content::File { left, .. } => SizeHint::with_exact(*left),
+            Content::File { rest, .. } => SizeHint::with_exact(rest.end.saturating_sub(rest.start)),
         }
     }
+}
+
+/// Reads the next bytes of a file on a thread that may wait for the disk.
+fn read_at(file: Arc<File>, rest: Range<u64>) -> JoinHandle<io::Result<Vec<u8>>> {
+    tokio::task::spawn_blocking(move || {
+        let left = rest.end.saturating_sub(rest.start);
+        let mut buffer = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
+        let count = file.read_at(&mut buffer, rest.start)?;
+        buffer.truncate(count);
+        Ok(buffer)
+    })
 }
 
 pub(crate) fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> HttpAnswer {
@@ -93,7 +106,7 @@ pub(crate) fn refusal(status: StatusCode, why: &str) -> HttpAnswer {
 }
 
 /// Opens a file below `root`: links may lead anywhere below it and nowhere else.
-pub(crate) fn open(root: &Path, path: &str) -> std::io::Result<std::fs::File> {
+pub(crate) fn open(root: &Path, path: &str) -> io::Result<File> {
     let how = OFlags::CLOEXEC | OFlags::NONBLOCK;
     let dir: OwnedFd = openat2(
         CWD,
@@ -104,11 +117,11 @@ pub(crate) fn open(root: &Path, path: &str) -> std::io::Result<std::fs::File> {
     )?;
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     let fd = openat2(&dir, path, how, Mode::empty(), inside)?;
-    let file = std::fs::File::from(fd);
+    let file = File::from(fd);
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
-        Err(std::io::Error::from(std::io::ErrorKind::NotFound))
+        Err(io::Error::from(io::ErrorKind::NotFound))
     }
 }
 
@@ -116,8 +129,8 @@ pub(crate) fn open(root: &Path, path: &str) -> std::io::Result<std::fs::File> {
 pub(crate) async fn file<B>(
     request: &Request<B>,
     path: &str,
-    file: std::fs::File,
-) -> std::io::Result<HttpAnswer> {
+    file: File,
+) -> io::Result<HttpAnswer> {
     let about = file.metadata()?;
     let size = about.len();
     // Inode and time of writing to the nanosecond: a stored file is never rewritten.
@@ -166,14 +179,19 @@ pub(crate) async fn file<B>(
     if request.method() == Method::HEAD || left == 0 {
         return Ok(answer);
     }
-    let mut file = File::from_std(file);
-    file.seek(SeekFrom::Start(start)).await?;
     *answer.body_mut() = if left <= SMALL {
-        let mut data = vec![0; usize::try_from(left).unwrap_or(0)];
-        tokio::io::AsyncReadExt::read_exact(&mut file, &mut data).await?;
+        let data = read_at(Arc::new(file), start..end);
+        let data = data.await.map_err(io::Error::other)??;
+        if data.len() as u64 != left {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         Content::Text(Some(Bytes::from(data)))
     } else {
-        Content::File { file, left }
+        Content::File {
+            file: Arc::new(file),
+            rest: start..end,
+            next: None,
+        }
     };
     Ok(answer)
 }

@@ -2,12 +2,13 @@
 //!
 //! Async stands here and in repo-client alone: ten thousand slow clients cost a task each, not a
 //! thread. Only `GET` and `HEAD` are answered, only what lies below `public/` is shown, a client
-//! that takes nothing for a minute is dropped. Work that blocks (filling the proxy's store) runs on
+//! that takes nothing for a minute is dropped, and earlier where others have no room. Work that blocks (filling the proxy's store) runs on
 //! threads of its own.
 
 pub(crate) mod answer;
 mod evict;
 mod proxy;
+mod room;
 pub(crate) mod route;
 mod stream;
 
@@ -27,7 +28,6 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use repo_client::Client;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 use crate::config::{Config, RepoMode, RepoSection};
 use crate::error::{Error, Result};
@@ -35,6 +35,7 @@ use crate::layout::Layout;
 use crate::{manifest, publish, snapshot, status};
 use answer::{HttpAnswer, refusal, text};
 use proxy::{Proxy, Shared};
+use room::Room;
 use route::{Route, route};
 use stream::Patient;
 
@@ -151,14 +152,11 @@ fn connections(wished: usize) -> usize {
 }
 
 async fn accept(server: Arc<Server>, listener: TcpListener, limit: usize, stop: &AtomicBool) {
-    let room = Arc::new(Semaphore::new(limit));
+    let room = Arc::new(Room::new(limit));
     while !stop.load(Ordering::Relaxed) {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         let next = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
-        let stream = match next {
-            Ok(Ok((stream, _))) => stream,
+        let (stream, from) = match next {
+            Ok(Ok((stream, from))) => (stream, from.ip()),
             // Out of descriptors, or a client that was gone already: the next one may do.
             Ok(Err(_)) => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -166,23 +164,33 @@ async fn accept(server: Arc<Server>, listener: TcpListener, limit: usize, stop: 
             }
             Err(_) => continue,
         };
+        let place = loop {
+            match room.place(from).await {
+                Some(place) => break place,
+                None if stop.load(Ordering::Relaxed) => return,
+                None => {}
+            }
+        };
         let server = Arc::clone(&server);
         tokio::spawn(async move {
-            let _permit = permit;
+            let leaves = place.leaves();
             let local = stream.local_addr().ok();
             let service = service_fn(|request| {
                 let server = Arc::clone(&server);
                 async move { Ok::<_, Infallible>(server.answer(request, local).await) }
             });
-            let io = TokioIo::new(Patient::new(stream));
-            // Whatever ends a connection concerns only that client.
-            let _ = http1::Builder::new()
+            let io = TokioIo::new(Patient::new(stream, place));
+            let served = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_WITHIN)
                 .max_buf_size(MAX_HEAD)
                 .max_headers(MAX_HEADERS)
-                .serve_connection(io, service)
-                .await;
+                .serve_connection(io, service);
+            // Whatever ends a connection concerns only that client.
+            tokio::select! {
+                _ = served => {}
+                () = leaves => {}
+            }
         });
     }
 }

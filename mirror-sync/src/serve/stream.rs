@@ -1,4 +1,5 @@
-//! A connection that does not wait forever: a client that takes no byte for too long is dropped.
+//! A connection that does not wait forever: a client that takes no byte for too long is dropped, and what was to be
+//! sent to it with it.
 
 use std::io;
 use std::pin::Pin;
@@ -9,20 +10,27 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::room::Place;
+
 /// How long a client may take no byte, or an idle connection may stay open.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The connection.
 pub(super) struct Patient {
     inner: TcpStream,
+    place: Place,
     clock: Pin<Box<Sleep>>,
+    /// The client does not take what is sent.
+    stuck: bool,
 }
 
 impl Patient {
-    pub(super) fn new(inner: TcpStream) -> Self {
+    pub(super) fn new(inner: TcpStream, place: Place) -> Self {
         Self {
             inner,
+            place,
             clock: Box::pin(sleep(PATIENCE)),
+            stuck: false,
         }
     }
 
@@ -35,6 +43,15 @@ impl Patient {
         match self.clock.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        if self.stuck {
+            // Otherwise the kernel keeps what was not taken, for minutes.
+            let _ = self.inner.set_zero_linger();
         }
     }
 }
@@ -57,6 +74,10 @@ impl AsyncWrite for Patient {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.inner).poll_write(cx, data);
+        self.stuck = poll.is_pending();
+        if poll.is_ready() {
+            self.place.took();
+        }
         self.timed(cx, poll)
     }
 

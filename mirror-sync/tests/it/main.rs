@@ -19,5 +19,6 @@ mod requests;
 mod scene;
 mod selection;
 mod serving;
+mod slow;
 mod snapshots;
 mod transfer;

@@ -1,11 +1,6 @@
-//! Repositories in proxy mode whose upstream goes back or is slow.
-
-use std::io::Write;
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+//! Repositories in proxy mode whose upstream goes back, or shares its packages with another one.
 
 use testkit::gpg::Gpg;
-use testkit::server::Answer;
 
 use crate::guards::dated;
 use crate::scene::{Scene, VENDOR};
@@ -32,37 +27,6 @@ fn row_117_a_proxied_upstream_that_goes_back_is_not_followed() {
     dated(&scene, 1_700_090_000);
     let url = serving.url("/base");
     assert_eq!(scene.dnf_list(&url), ["alpha-1", "beta-1", "gamma-1"]);
-}
-
-/// More clients than `serve` has threads wait for one file: what is there is sent meanwhile.
-#[test]
-fn row_116_a_slow_upstream_keeps_nobody_else_waiting() {
-    let scene = Scene::usual();
-    scene.config("mode = \"proxy\"\n");
-    let serving = Serving::start(&scene);
-    let package = |name: &str| format!("/base/Packages/{name}-1-1.noarch.rpm");
-    let get = |path: &str| curl(&["-f", "-m", "5", "-o", "/dev/null", &serving.url(path)]);
-    get(&package("alpha")).ends(0);
-    let slow = Answer {
-        delay: Some(Duration::from_secs(20)),
-        ..Answer::default()
-    };
-    scene.server.always(&package("gamma"), slow);
-    let address = serving.url("").replace("http://", "");
-    let ask = |_| {
-        let mut stream = TcpStream::connect(&address).unwrap();
-        let path = package("gamma");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: m\r\n\r\n").unwrap();
-        stream
-    };
-    let waiting: Vec<TcpStream> = (0..560).map(ask).collect();
-    std::thread::sleep(Duration::from_secs(1));
-    let began = Instant::now();
-    for path in [package("alpha").as_str(), "/status.json", "/"] {
-        get(path).ends(0);
-    }
-    assert!(began.elapsed() < Duration::from_secs(5));
-    drop(waiting);
 }
 
 /// What one repository may give, or lists as metadata, another one with a key does not give unjudged.

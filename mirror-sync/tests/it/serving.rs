@@ -5,10 +5,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpm_pkg::digest::{DigestAlgo, Hasher};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use testkit::server::Answer;
 
 use crate::scene::{Scene, files_in};
@@ -202,53 +201,6 @@ fn row_116_ranges_and_conditions_as_curl_uses_them() {
         ask(&format!("If-Range: {tag}\r\nRange: bytes=0-1\r\n")),
         206
     );
-}
-
-/// Thousands of clients that send half a request, or take no byte: others are served meanwhile.
-#[test]
-fn row_116_slow_clients_do_not_keep_others_out() {
-    let scene = Scene::usual();
-    scene.sync();
-    let serving = Serving::start(&scene);
-    let most = getrlimit(Resource::Nofile).maximum;
-    let all = Rlimit {
-        current: most,
-        maximum: most,
-    };
-    setrlimit(Resource::Nofile, all).unwrap();
-    let asked = std::env::var("TDNF_SLOW_CLIENTS").ok();
-    let asked = asked.map_or(2000, |asked| asked.parse().unwrap());
-    let address = serving.address.parse().unwrap();
-    let mut slow = Vec::new();
-    for number in 0..asked {
-        // Whom the kernel's queue has no room for is turned away.
-        let patience = Duration::from_millis(200);
-        let Ok(mut stream) = TcpStream::connect_timeout(&address, patience) else {
-            continue;
-        };
-        let half: &[u8] = if number % 2 == 0 {
-            b"GET / HTTP/1.1\r\nHost:"
-        } else {
-            b"GET /base/Packages/alpha-1-1.noarch.rpm HTTP/1.1\r\nHost: m\r\n\r\n"
-        };
-        let _ = stream.write_all(half);
-        slow.push(stream);
-    }
-    let began = Instant::now();
-    let list = scene.dnf_list(&serving.url("/base"));
-    let (waited, peak) = (began.elapsed(), serving.peak());
-    println!(
-        "{} of {asked} slow clients; dnf took {waited:?}, the server {peak} KiB",
-        slow.len()
-    );
-    assert_eq!(list, ["alpha-1", "beta-1", "gamma-1"]);
-    assert!(
-        slow.len() > 1024,
-        "not more than it takes at once: {}",
-        slow.len()
-    );
-    assert!(waited < Duration::from_secs(60), "{waited:?}");
-    assert!(peak < 128 * 1024, "{peak} KiB");
 }
 
 #[test]
