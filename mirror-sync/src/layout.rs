@@ -15,11 +15,12 @@
 //! ```
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -31,6 +32,12 @@ use crate::error::{Error, Result};
 pub(crate) const CURRENT: &str = "current";
 /// Largest state or manifest file (a manifest of 400,000 packages has 100 MB).
 const MAX_STATE: u64 = 512 << 20;
+/// Largest repomd.xml, bytes.
+pub(crate) const MAX_INDEX: u64 = rpm_repo::repomd::MAX_SIZE as u64;
+/// Most bytes that are read of who holds the lock.
+const MAX_HOLDER: u64 = 64;
+/// What to do about a thing in the place of a file.
+const REMOVE: &str = "remove it";
 
 /// The directories of a mirror.
 #[derive(Debug, Clone)]
@@ -108,8 +115,10 @@ impl Layout {
     pub(crate) fn lock(&self, wait: Duration) -> Result<MirrorLock> {
         self.make(&self.root)?;
         let path = self.root.join("lock");
-        let mut file = whole_file::open_plain(&path, OFlags::RDWR | OFlags::CREATE)
-            .map_err(Error::file(&path, "open"))?;
+        let mut file = match whole_file::open_plain(&path, OFlags::RDWR | OFlags::CREATE) {
+            Err(error) if is_odd(&error) => return Err(odd(&path).way_out(REMOVE.to_owned())),
+            other => other.map_err(Error::file(&path, "open"))?,
+        };
         let mut left = wait;
         loop {
             match file.try_lock() {
@@ -123,7 +132,9 @@ impl Layout {
                     left -= pause;
                 }
                 Err(TryLockError::WouldBlock) => {
-                    let holder = fs::read_to_string(&path).unwrap_or_default();
+                    let mut holder = String::new();
+                    // Only for the message.
+                    let _ = (&file).take(MAX_HOLDER).read_to_string(&mut holder);
                     return Err(Error::Busy {
                         path: self.root.clone(),
                         holder: holder.trim().to_owned(),
@@ -154,9 +165,28 @@ pub(crate) fn new_file(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Opens a file of the mirror: a regular one and no link, so that nobody waits.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    whole_file::open_plain(path, OFlags::RDONLY)
+}
+
+/// Whether [`open`] met something that is no regular file.
+fn is_odd(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    code.is_none_or(|code| [Errno::LOOP, Errno::NXIO, Errno::ISDIR].contains(&code))
+}
+
+fn odd(path: &Path) -> Error {
+    Error::Damaged {
+        path: path.to_owned(),
+        why: "it is no regular file".to_owned(),
+        way: String::new(),
+    }
+}
+
 /// Copies a file's content into a [`new_file`].
 pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    io::copy(&mut File::open(from)?, &mut new_file(to)?).map(drop)
+    io::copy(&mut open(from)?, &mut new_file(to)?).map(drop)
 }
 
 /// Writes a file as one: a reader sees the old text or the new one.
@@ -172,28 +202,47 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write_whole(path, &text)
 }
 
-/// Reads a value; none if there is no such file.
+/// Reads a value of the mirror; none if there is no such file.
+///
+/// # Errors
+/// [`Error::Damaged`] if something else is there.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let data = match read_limited(path, MAX_STATE) {
-        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            return Ok(None);
-        }
-        other => other?,
+    json_of(path, open(path))
+}
+
+/// Reads a value that was carried here; none if there is no such file.
+pub(crate) fn read_carried_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    json_of(path, File::open(path))
+}
+
+fn json_of<T: DeserializeOwned>(path: &Path, opened: io::Result<File>) -> Result<Option<T>> {
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_odd(&error) => return Err(odd(path)),
+        other => other.map_err(Error::file(path, "read"))?,
     };
-    let value = serde_json::from_slice(&data);
-    value
-        .map_err(|error| Error::Damaged {
-            path: path.to_owned(),
-            why: not_json(&data, &error),
-            way: String::new(),
-        })
-        .map(Some)
+    let damaged = |why: String| Error::Damaged {
+        path: path.to_owned(),
+        why,
+        way: String::new(),
+    };
+    let size = file.metadata().map_err(Error::file(path, "read"))?.len();
+    if size > MAX_STATE {
+        return Err(damaged(format!("it has more than {MAX_STATE} bytes")));
+    }
+    // Read as it comes: what is no JSON costs no memory.
+    let text = BufReader::with_capacity(256 << 10, file.take(MAX_STATE));
+    match serde_json::from_reader(text) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_io() => Err(Error::file(path, "read")(error.into())),
+        Err(error) => Err(damaged(not_json(&error))),
+    }
 }
 
 /// Why a text is not the JSON that it should be, in plain words.
-pub(crate) fn not_json(data: &[u8], error: &serde_json::Error) -> String {
+pub(crate) fn not_json(error: &serde_json::Error) -> String {
     match error.classify() {
-        _ if data.is_empty() => "it is empty".to_owned(),
+        Category::Eof if (error.line(), error.column()) == (1, 0) => "it is empty".to_owned(),
         Category::Eof => "it is cut short".to_owned(),
         Category::Data => {
             let text = error.to_string();
@@ -204,13 +253,28 @@ pub(crate) fn not_json(data: &[u8], error: &serde_json::Error) -> String {
     }
 }
 
-/// Reads a file of at most `limit` bytes.
-pub(crate) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let about = fs::metadata(path).map_err(Error::file(path, "read"))?;
-    if about.len() > limit {
-        return Err(Error::unfit(path, "read", "too large"));
+/// Reads a file of the mirror of at most `limit` bytes.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    match open(path) {
+        Err(error) if is_odd(&error) => Err(odd(path).way_out(REMOVE.to_owned())),
+        opened => read_limited(path, opened, limit),
     }
-    fs::read(path).map_err(Error::file(path, "read"))
+}
+
+/// Reads a file that somebody named, of at most `limit` bytes.
+pub(crate) fn read_named(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    read_limited(path, File::open(path), limit)
+}
+
+fn read_limited(path: &Path, opened: io::Result<File>, limit: u64) -> Result<Vec<u8>> {
+    let mut data = Vec::new();
+    opened
+        .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut data))
+        .map_err(Error::file(path, "read"))?;
+    match data.len() as u64 > limit {
+        true => Err(Error::unfit(path, "read", "too large")),
+        false => Ok(data),
+    }
 }
 
 /// Removes a directory tree, if it is there.

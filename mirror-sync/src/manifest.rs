@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use rpm_pkg::digest::Digest;
+use rpm_repo::layout::Place;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::layout::{self, Layout};
-use crate::store;
+use crate::store::{self, Store};
 
 /// The form of manifests and states; raised when readers of the old form would misunderstand.
 pub(crate) const FORMAT: u32 = 1;
@@ -37,6 +38,23 @@ impl SnapshotFile {
             digest: store::digest_text(digest),
             package: None,
         }
+    }
+
+    /// Whether it lies where its kind belongs: packages beside `repodata`, metadata in it.
+    pub(crate) fn is_in_place(&self) -> bool {
+        let place = match self.package {
+            Some(_) => Place::Package,
+            None => Place::Metadata,
+        };
+        Place::of(&self.path) == place
+    }
+
+    /// Whether it is a package that was kept as metadata, which nobody judged; versions before this one did that. Such
+    /// a file is not shown to clients.
+    pub(crate) fn is_unjudged(&self, store: &Store) -> bool {
+        let is_package = |digest| store::is_package(&store.path(&digest)).unwrap_or(false);
+        let in_disguise = self.package.is_none() && self.digest().is_ok_and(is_package);
+        in_disguise || !self.is_in_place()
     }
 
     pub(crate) fn digest(&self) -> Result<Digest> {

@@ -52,6 +52,14 @@ impl Observer for TerminalObserver {
             Event::UnverifiedTls { repo } => self.printer.err(&format!(
                 "{repo}: the server's certificate is not checked (sslverify = false)"
             )),
+            Event::PartMisplaced { repo, kind, href } => {
+                let line = format!(
+                    "{repo}: warning: {kind} of repomd.xml is left out: {href} is no place of metadata"
+                );
+                if self.said.is_first(&line) {
+                    self.printer.err(&line);
+                }
+            }
             Event::Waiting { repo } => self
                 .printer
                 .err(&format!("{repo}: waiting for another process")),

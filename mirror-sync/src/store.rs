@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use repo_client::FetchedFile;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rpm_pkg::package::begins_as_package;
 use rpm_repo::compress::Written;
 use whole_file::{Access, Durability, WholeFile};
 
@@ -24,6 +25,8 @@ use crate::layout;
 const READ_ONLY: u32 = 0o444;
 /// Name of the mark.
 const MARK: &str = ".unsynced";
+/// Most bytes of it.
+const MAX_MARK: u64 = 64;
 /// What the kernel calls this boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -93,10 +96,16 @@ pub(crate) fn digest_text(digest: &Digest) -> String {
 
 /// The digest of a file, and its size.
 pub(crate) fn hash_file(path: &Path, algo: DigestAlgo) -> io::Result<(Digest, u64)> {
-    let file = File::open(path)?;
+    let file = layout::open(path)?;
     let size = file.metadata()?.len();
     let reader = BufReader::with_capacity(256 << 10, file);
     Ok((Hasher::digest_reader(algo, reader)?, size))
+}
+
+/// Whether a file begins as a package does (the magic of rpm's lead): such a file is never metadata.
+pub(crate) fn is_package(path: &Path) -> Result<bool> {
+    let file = layout::open(path).map_err(Error::file(path, "open"))?;
+    begins_as_package(file).map_err(Error::file(path, "read"))
 }
 
 impl Store {
@@ -180,7 +189,7 @@ impl Store {
             // As many links as the file system has room for: the next copy begins a new count.
             Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {
                 let copy = WholeFile::new(&from, Access::Mode(READ_ONLY))?;
-                io::copy(&mut File::open(&from)?, &mut copy.file())?;
+                io::copy(&mut layout::open(&from)?, &mut copy.file())?;
                 copy.place(Durability::Cache)?;
                 fs::hard_link(&from, to)
             }
@@ -217,13 +226,18 @@ impl Store {
 
     fn recover(&self) -> Result<()> {
         let path = self.root.join(MARK);
-        let (Ok(then), Ok(now)) = (fs::read(&path), fs::read(BOOT_ID)) else {
+        let Ok(about) = fs::symlink_metadata(&path) else {
             return Ok(());
         };
+        let Ok(now) = fs::read(BOOT_ID) else {
+            return Ok(());
+        };
+        // What is no mark of ours is one of another boot.
+        let then = layout::read(&path, MAX_MARK).unwrap_or_default();
         if then == now {
             return Ok(());
         }
-        let since = fs::metadata(&path).map_or(0, |about| about.mtime());
+        let since = about.mtime();
         for (digest, file) in self.files()? {
             let young = fs::metadata(&file).is_ok_and(|about| about.ctime() >= since);
             if young && hash_file(&file, digest.algo()).map_or(true, |(found, _)| found != digest) {

@@ -13,6 +13,7 @@ use rpm_trust::{Keyring, MAX_KEY_FILE, Weakness, Weaknesses};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::layout;
 
 /// Bytes read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -140,7 +141,7 @@ pub(crate) fn judge_package(
     trust: &PackageTrust,
     now: u64,
 ) -> std::result::Result<String, String> {
-    let file = File::open(path).map_err(|error| format!("cannot read: {error}"))?;
+    let file = layout::open(path).map_err(|error| format!("cannot read: {error}"))?;
     let reader = BufReader::with_capacity(CHUNK, file);
     let mut package = Package::open(reader).map_err(|error| error.to_string())?;
     let evidence =

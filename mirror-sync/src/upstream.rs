@@ -16,14 +16,14 @@ use rpm_pkg::nevra::Nevra;
 
 use rpm_repo::compress::{Doubt, VerifiedReader};
 use rpm_repo::config::RepoConfig;
-use rpm_repo::layout::Href;
+use rpm_repo::layout::{Href, Place};
 use rpm_repo::primary::{self, ParseSummary, PrimaryPackage};
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_trust::Keyring;
 
 use crate::error::{Error, Result};
-use crate::layout::Layout;
+use crate::layout::{self, Layout};
 use crate::manifest::SnapshotFile;
 
 /// One package as upstream lists it.
@@ -170,7 +170,7 @@ pub(crate) fn download_beside(
     let mut results = repo_client::fetch(client, vec![request], 1, &repo_client::Silent);
     let absent = || repo_client::Error::Setup(format!("{name}: no answer"));
     let found = results.pop().ok_or_else(absent)??;
-    let data = std::fs::read(&found.path);
+    let data = layout::read(&found.path, most);
     let _ = std::fs::remove_file(dest);
     data.map_err(|error| repo_client::Error::Setup(format!("{name}: {error}")))
 }
@@ -189,7 +189,7 @@ pub(crate) fn open(
     record: &RepomdRecord,
     doubt: &Doubt,
 ) -> Result<VerifiedReader<File>> {
-    let file = File::open(path).map_err(Error::file(path, "read"))?;
+    let file = layout::open(path).map_err(Error::file(path, "read"))?;
     let mut expected = record.expected();
     let name = record.href.file_name();
     if expected.checksum.is_none() {
@@ -278,7 +278,7 @@ fn listed(package: &PrimaryPackage) -> std::result::Result<Listed, String> {
     }
     let location = package.location();
     Href::parse(location).map_err(|error| error.to_string())?;
-    if location == "repodata" || location.starts_with("repodata/") {
+    if Place::of(location) != Place::Package {
         return Err(format!(
             "refused location {location:?}: it is a place of metadata"
         ));

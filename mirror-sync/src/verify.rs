@@ -5,6 +5,8 @@
 //! rename, so that no reader ever sees half a file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use cli_kit::{Printer, counted};
@@ -83,12 +85,38 @@ fn needed(
                 other => other?,
             };
             for entry in manifest.files {
+                if entry.is_unjudged(&run.store) {
+                    let why =
+                        format!("snapshot {stamp} has a package as metadata, which nobody judged");
+                    let way = format!(
+                        "{why}; `mirror-sync sync --force {id}` publishes the repository without it"
+                    );
+                    found.damaged.push((id.clone(), entry.path.clone(), why));
+                    found.failed.push((id.clone(), entry.path, way));
+                    continue;
+                }
                 all.entry(entry.digest.clone())
                     .or_insert((id.clone(), entry));
             }
         }
     }
     Ok(all)
+}
+
+/// What is wrong with a stored file.
+fn damage(path: &Path, digest: &Digest, size: u64) -> Option<String> {
+    let about = match fs::symlink_metadata(path) {
+        Ok(about) => about,
+        Err(error) => return Some(error.to_string()),
+    };
+    if about.is_file() && about.len() != size {
+        return Some(format!("{} bytes instead of {size}", about.len()));
+    }
+    match hash_file(path, digest.algo()) {
+        Ok((got, _)) if got == *digest => None,
+        Ok(_) => Some("its checksum is wrong".to_owned()),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// Verifies, and repairs if asked to. The caller holds the lock.
@@ -100,13 +128,8 @@ pub(crate) fn verify(run: &SyncRun<'_>, ids: &[String], repair: bool) -> Result<
         let digest = entry.digest()?;
         found.files += 1;
         found.bytes += entry.size;
-        let why = match hash_file(&run.store.path(&digest), digest.algo()) {
-            Ok((got, size)) if got == digest && size == entry.size => continue,
-            Ok((_, size)) if size != entry.size => {
-                format!("{size} bytes instead of {}", entry.size)
-            }
-            Ok(_) => "its checksum is wrong".to_owned(),
-            Err(error) => error.to_string(),
+        let Some(why) = damage(&run.store.path(&digest), &digest, entry.size) else {
+            continue;
         };
         found.damaged.push((id.clone(), entry.path.clone(), why));
         bad.push((digest, id, entry));

@@ -109,6 +109,13 @@ impl Observer for NetworkView<'_> {
             Event::OlderMetadata { repo, .. } => {
                 self.warn(repo, " offers older metadata than before");
             }
+            Event::PartMisplaced { repo, kind, href } => {
+                let what =
+                    format!(": {kind} of repomd.xml is left out: {href} is no place of metadata");
+                if self.said.is_first(&format!("{repo}{what}")) {
+                    self.warn(repo, &what);
+                }
+            }
             Event::UnverifiedTls { repo } => self.warn(repo, ": certificates are not checked"),
             Event::Waiting { repo } => {
                 let name = self.name(repo);

@@ -64,6 +64,9 @@ fn log(event: &Event<'_>) {
             offered,
         } => warn!(repo, seen, offered, "older metadata are offered"),
         Event::UnverifiedTls { repo } => warn!(repo, "certificates are not checked"),
+        Event::PartMisplaced { repo, kind, href } => {
+            warn!(repo, kind, href, "a part outside repodata/ is left out");
+        }
         Event::Waiting { repo } => info!(repo, "waiting for the lock of the cache"),
     }
 }
@@ -151,6 +154,15 @@ pub enum Event<'a> {
         repo: &'a str,
         /// Why, one line.
         why: &'a str,
+    },
+    /// A part is left out: its location in repomd.xml is none of metadata.
+    PartMisplaced {
+        /// Repository id.
+        repo: &'a str,
+        /// What repomd.xml calls it.
+        kind: &'a str,
+        /// Its location.
+        href: &'a str,
     },
     /// A repository offers unsigned metadata older than what was seen before.
     OlderMetadata {

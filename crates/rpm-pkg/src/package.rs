@@ -23,6 +23,16 @@ pub const LEAD_SIZE: usize = 96;
 /// The lead's first bytes.
 pub const LEAD_MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
 
+/// Whether a file begins as a package does, with the lead's [magic](LEAD_MAGIC).
+///
+/// # Errors
+/// It cannot be read.
+pub fn begins_as_package(file: impl Read) -> io::Result<bool> {
+    let mut head = Vec::new();
+    file.take(LEAD_MAGIC.len() as u64).read_to_end(&mut head)?;
+    Ok(head == LEAD_MAGIC)
+}
+
 /// Why a file is not a package that can be read.
 #[derive(Debug, Error)]
 pub enum PackageError {

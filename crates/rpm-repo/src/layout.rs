@@ -59,6 +59,44 @@ impl fmt::Display for Href {
     }
 }
 
+/// What may lie at a location of a repository. No location is both: what is judged as a package never comes as metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A part of the metadata: below `repodata/`, where every tool writes them, and not named like a package.
+    Metadata,
+    /// A package: outside `repodata`.
+    Package,
+    /// Neither.
+    Nothing,
+}
+
+impl Place {
+    /// Judges a location, both as written and after percent-decoding once.
+    pub fn of(location: &str) -> Place {
+        let decoded = percent_decode_str(location).decode_utf8_lossy();
+        let readings = [tidied(location), tidied(&decoded)];
+        let below = |text: &str| {
+            text.strip_prefix("repodata/")
+                .is_some_and(|rest| !rest.is_empty())
+        };
+        let outside = |text: &str| text.split('/').next() != Some("repodata");
+        let like_a_package = |text: &str| {
+            let end = text.rsplit('.').next().unwrap_or_default();
+            end.eq_ignore_ascii_case("rpm") || end.eq_ignore_ascii_case("drpm")
+        };
+        if readings.iter().all(|text| outside(text)) {
+            Place::Package
+        } else if readings
+            .iter()
+            .all(|text| below(text) && !like_a_package(text))
+        {
+            Place::Metadata
+        } else {
+            Place::Nothing
+        }
+    }
+}
+
 /// A location without `.` and empty components (`./a`, `a//b`, `a/./b`), which mean nothing: `find .` puts them
 /// into lists of packages. A leading `/` stays: such a location is not relative.
 pub fn tidied(text: &str) -> Cow<'_, str> {

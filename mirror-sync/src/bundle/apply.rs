@@ -3,20 +3,17 @@
 //! missing. A run that was killed is simply run again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rpm_pkg::package::LEAD_MAGIC;
 use serde::Serialize;
 
 use super::contents::RepoGoal;
 use super::opened::{Opened, canonical, open};
 use super::record::{self, Applied, Receipt};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layout::{self, CURRENT};
 use crate::manifest::{self, Manifest, SnapshotFile};
-use crate::store::{HashedFile, digest_text};
+use crate::store::{self, HashedFile, digest_text};
 use crate::sync::SyncRun;
 use crate::trust::{self, PackageTrust};
 
@@ -186,7 +183,7 @@ fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<Vec<Manifes
                 None => run.store.path(&file.digest()?),
             };
             let Some(name) = &file.package else {
-                if is_package(&path)? {
+                if store::is_package(&path)? {
                     return Err(bundle.refuse(format!("{id}: {} is a package", file.path)));
                 }
                 continue;
@@ -210,15 +207,6 @@ fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<Vec<Manifes
 
 fn kind_and_digest(file: &SnapshotFile) -> (bool, String) {
     (file.package.is_some(), canonical(&file.digest))
-}
-
-/// Whether a file begins as a package does (the magic of rpm's lead).
-fn is_package(path: &Path) -> Result<bool> {
-    let mut head = Vec::new();
-    let file = File::open(path).map_err(Error::file(path, "open"))?;
-    let read = file.take(4).read_to_end(&mut head);
-    read.map_err(Error::file(path, "read"))?;
-    Ok(head == LEAD_MAGIC)
 }
 
 fn publish(run: &SyncRun<'_>, whole: &Manifest) -> Result<()> {

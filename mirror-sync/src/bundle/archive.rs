@@ -16,6 +16,7 @@ use whole_file::{Access, Durability, WholeFile};
 
 use super::contents::Packed;
 use crate::error::{Error, Result};
+use crate::layout;
 
 /// The description.
 pub(crate) const JSON: &str = "bundle.json";
@@ -91,7 +92,7 @@ fn write_to(
     let signature = head.signature.as_slice();
     append(&mut tar, SIGNATURE, signature.len() as u64, made, signature)?;
     for (file, source) in files {
-        let data = File::open(source)?;
+        let data = layout::open(source)?;
         if data.metadata()?.len() != file.size {
             let what = format!("{}: not {} bytes", source.display(), file.size);
             return Err(io::Error::other(what));

@@ -161,7 +161,7 @@ fn check_goal(whole: &Manifest) -> std::result::Result<(), String> {
             return Err(format!("repository {id}: {} is in it twice", entry.path));
         }
         // What is called neither would be taken over without a vendor's signature.
-        if entry.package.is_none() != entry.path.starts_with("repodata/") {
+        if !entry.is_in_place() {
             return Err(format!(
                 "repository {id}: {} is not what it is called: packages stand beside repodata, metadata in it",
                 entry.path

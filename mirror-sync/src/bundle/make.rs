@@ -16,7 +16,7 @@ use super::record::{self, Receipt};
 use super::request::SiteRequest;
 use crate::config::{self, Bytes, OptionValue};
 use crate::error::{Error, Result};
-use crate::layout::CURRENT;
+use crate::layout::{self, CURRENT, MAX_INDEX};
 use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::plan::closure::{self, ClosureRequest, SolverSource};
 use crate::plan::{differences, package_names};
@@ -221,8 +221,13 @@ impl BundleRepo {
         let entry = |path: &str| source.files.iter().find(|file| file.path == path);
         let index = entry("repodata/repomd.xml").ok_or_else(|| damaged(id, "no repomd.xml"))?;
         let path = run.store.path(&index.digest()?);
-        let bytes = std::fs::read(&path).map_err(Error::file(&path, "read"))?;
-        let repomd = rpm_repo::repomd::parse(&path.display().to_string(), &bytes)?;
+        let bytes = layout::read(&path, MAX_INDEX)?;
+        let mut repomd = rpm_repo::repomd::parse(&path.display().to_string(), &bytes)?;
+        // What upstream lists and the mirror refused is not in the snapshot either.
+        let is_here = |path: &str| entry(path).is_some_and(SnapshotFile::is_in_place);
+        repomd
+            .records
+            .retain(|record| is_here(record.href.as_str()));
         let mut parts = Vec::new();
         for record in &repomd.records {
             let file = entry(record.href.as_str());
@@ -468,7 +473,7 @@ impl Builder<'_> {
         let mut files = packages;
         if work.is_whole() {
             let others = source.files.iter().filter(|file| file.package.is_none());
-            files.extend(others.cloned());
+            files.extend(others.filter(|file| file.is_in_place()).cloned());
         } else {
             files.extend(self.metadata(work, &files)?);
         }

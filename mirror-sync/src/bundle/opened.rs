@@ -80,7 +80,7 @@ fn described(
     parts: &[PathBuf],
 ) -> std::result::Result<Opened, String> {
     let contents: Contents = serde_json::from_slice(json)
-        .map_err(|error| format!("its description cannot be read: {}", not_json(json, &error)))?;
+        .map_err(|error| format!("its description cannot be read: {}", not_json(&error)))?;
     contents.check()?;
     let (site, number) = (&contents.site, contents.number);
     Ok(Opened {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contents::{BundleReference, Contents};
 use crate::error::{Error, Result};
-use crate::layout::{Layout, read_json};
+use crate::layout::{Layout, read_carried_json, read_json};
 
 /// The form of these files.
 const FORMAT: u32 = 1;
@@ -61,7 +61,7 @@ impl Receipt {
 
     /// Reads a receipt that was carried here.
     pub(crate) fn read(path: &Path) -> Result<Receipt> {
-        let receipt: Option<Receipt> = read_json(path).map_err(|error| {
+        let receipt: Option<Receipt> = read_carried_json(path).map_err(|error| {
             error.way_out("`mirror-sync bundle receipt` writes it at the site".to_owned())
         })?;
         let receipt =

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contents::BundleReference;
 use crate::error::{Error, Result};
-use crate::layout::read_json;
+use crate::layout::read_carried_json;
 
 /// The form of a request.
 pub(crate) const FORMAT: u32 = 1;
@@ -41,12 +41,13 @@ impl SiteRequest {
     /// Reads a request that was carried here.
     pub(crate) fn read(path: &Path) -> Result<SiteRequest> {
         let wrong = |what: String| Error::Usage(format!("{}: {what}", path.display()));
-        let request: Option<SiteRequest> = read_json(path).map_err(|error| match error {
-            Error::Damaged { why, .. } => wrong(format!(
-                "this is no request of a site: {why}; `mirror-sync bundle request` writes one"
-            )),
-            other => other,
-        })?;
+        let request: Option<SiteRequest> =
+            read_carried_json(path).map_err(|error| match error {
+                Error::Damaged { why, .. } => wrong(format!(
+                    "this is no request of a site: {why}; `mirror-sync bundle request` writes one"
+                )),
+                other => other,
+            })?;
         let request = request.ok_or_else(|| wrong("no such file".into()))?;
         if request.format != FORMAT {
             return Err(wrong("a request of an unknown format".into()));

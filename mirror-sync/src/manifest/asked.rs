@@ -24,7 +24,7 @@ fn path(layout: &Layout, id: &str) -> PathBuf {
 
 /// Reads the list; a line that was cut off by a crash is left out.
 pub(crate) fn read(layout: &Layout, id: &str) -> Result<Asked> {
-    let text = match layout::read_limited(&path(layout, id), MAX_LIST) {
+    let text = match layout::read(&path(layout, id), MAX_LIST) {
         Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             return Ok(Asked::new());
         }

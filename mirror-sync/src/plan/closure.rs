@@ -65,7 +65,7 @@ pub(crate) struct Closure {
 
 /// The list of what is installed: one full name a line; `#` begins a comment.
 pub(crate) fn read_installed(path: &Path) -> Result<Vec<String>> {
-    let text = String::from_utf8(layout::read_limited(path, MAX_LIST)?)
+    let text = String::from_utf8(layout::read_named(path, MAX_LIST)?)
         .map_err(|_| Error::unfit(path, "read", "stream did not contain valid UTF-8"))?;
     let mut names = Vec::new();
     for (at, line) in text.lines().enumerate() {

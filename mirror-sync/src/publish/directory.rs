@@ -57,6 +57,9 @@ impl<'a> Directory<'a> {
         let mut made = BTreeSet::new();
         self.make(tree)?;
         for entry in &manifest.files {
+            if entry.is_unjudged(self.store) {
+                continue;
+            }
             let to = repo_client::join_below(tree, &entry.path)?;
             let parent = to.parent().unwrap_or(tree).to_owned();
             if !made.contains(&parent) {
@@ -74,7 +77,7 @@ impl<'a> Directory<'a> {
     /// Links a file if its path is free.
     fn link_free(&self, entry: &SnapshotFile, tree: &Path) -> Result<()> {
         let to = repo_client::join_below(tree, &entry.path)?;
-        if fs::symlink_metadata(&to).is_ok() {
+        if fs::symlink_metadata(&to).is_ok() || entry.is_unjudged(self.store) {
             return Ok(());
         }
         self.make(to.parent().unwrap_or(tree))?;
@@ -90,7 +93,8 @@ impl<'a> Directory<'a> {
         let Ok(stored) = fs::metadata(self.store.path(&digest)) else {
             return Ok(false);
         };
-        if fs::symlink_metadata(&path).is_ok_and(|named| named.ino() == stored.ino()) {
+        let is_right = fs::symlink_metadata(&path).is_ok_and(|named| named.ino() == stored.ino());
+        if is_right || entry.is_unjudged(self.store) {
             return Ok(false);
         }
         self.make(path.parent().unwrap_or(tree))?;
@@ -204,7 +208,7 @@ impl PublishTarget for Directory<'_> {
 /// Writes a page below `public`, if it has changed.
 pub(crate) fn put(public: &Path, path: &str, data: &[u8]) -> Result<()> {
     let path = public.join(path);
-    if fs::read(&path).is_ok_and(|there| there == data) {
+    if layout::read(&path, data.len() as u64).is_ok_and(|there| there == data) {
         return Ok(());
     }
     make(public, path.parent().unwrap_or(public))?;

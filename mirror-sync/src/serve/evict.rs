@@ -4,7 +4,7 @@
 //! for it. A file that is just being sent may go, too: a process that has it open reads it to the end.
 
 use std::collections::HashSet;
-use std::fs::{self, File, FileTimes};
+use std::fs::{self, FileTimes};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -12,6 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use rpm_pkg::digest::Digest;
 
 use crate::error::{Error, Result};
+use crate::layout;
 use crate::store::Store;
 
 /// A use is written down once in so many seconds.
@@ -41,7 +42,7 @@ pub(super) fn used(path: &Path, now: u64) {
     };
     let times = FileTimes::new().set_accessed(time).set_modified(time);
     // Without it the file only goes earlier.
-    let _ = File::open(path).and_then(|file| file.set_times(times));
+    let _ = layout::open(path).and_then(|file| file.set_times(times));
 }
 
 /// Removes what was not used for too long, and then what was used longest ago until the rest fits;

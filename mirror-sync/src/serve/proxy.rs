@@ -24,11 +24,11 @@ use super::evict::{self, Keep};
 use crate::config::{Config, LimitSection, RepoMode};
 use crate::error::{Error, Result};
 use crate::fetch::{FetchJob, Fetcher, FileUrls, urls};
-use crate::layout::Layout;
+use crate::layout::{self, Layout, MAX_INDEX};
 use crate::manifest::{self, asked};
 use crate::observer::TerminalObserver;
 use crate::report::RepoOutcome;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::trust::PackageTrust;
 use crate::upstream::{self, UpstreamQuery};
 
@@ -288,7 +288,7 @@ impl Proxy {
         }
         for name in ["repomd.xml", "repomd.xml.asc"] {
             let path = set.dir.join(name);
-            if let Ok(data) = std::fs::read(&path) {
+            if let Ok(data) = layout::read(&path, MAX_INDEX) {
                 let known = Known {
                     urls: Ok(Vec::new()),
                     size: Some(data.len() as u64),
@@ -299,17 +299,28 @@ impl Proxy {
                 files.insert(format!("repodata/{name}"), known);
             }
         }
-        let made = Arc::new(Set {
+        let mut made = Set {
             index: set.repomd_digest,
             files,
             access: Arc::clone(&set.access),
-        });
+        };
         // All parts at once: a client that has the index finds what it names, whatever upstream
         // does next.
+        let mut packages = Vec::new();
         for (path, known) in made.files.iter().filter(|(_, known)| !known.package) {
-            self.have(&made, path, known)?;
+            if store::is_package(&self.have(&made, path, known)?)? {
+                tracing::warn!(
+                    repo = self.id(),
+                    path,
+                    "a part that is a package is left out"
+                );
+                packages.push(path.clone());
+            }
         }
-        Ok(made)
+        for path in packages {
+            made.files.remove(&path);
+        }
+        Ok(Arc::new(made))
     }
 
     /// The stored file of a path, fetched if need be. None if no set names it.

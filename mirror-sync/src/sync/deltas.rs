@@ -130,8 +130,8 @@ fn rebuild(
         .partial()
         .join(format!("rebuilt-{}", offer.to.hex()));
     let made = (|| -> delta::Result<()> {
-        let old = fs::File::open(run.store.path(&offer.from))?;
-        let steps = fs::File::open(run.store.path(&offer.digest))?;
+        let old = layout::open(&run.store.path(&offer.from))?;
+        let steps = layout::open(&run.store.path(&offer.digest))?;
         let out = BufWriter::new(layout::new_file(&path)?);
         delta::apply(old, steps, &record.expected(), out)
     })();

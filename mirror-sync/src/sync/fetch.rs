@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use cli_kit::{counted, human_size};
+use repo_client::MetadataSet;
 
 use super::SyncRun;
 use super::look::{self, Looked};
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::fetch::{FetchJob, Transferred};
 use crate::report::RunReport;
 use crate::seed::Seeds;
+use crate::store;
 use crate::upstream::Refused;
 
 /// How often upstream may be published anew while its files are fetched.
@@ -173,7 +175,8 @@ fn judge(
     mut failed: BTreeMap<String, Refused>,
 ) -> Vec<RepoStep<FetchedRepo>> {
     for planned in line.iter_mut().flatten() {
-        let (repo, _) = planned.parts_mut();
+        let (repo, wanted) = planned.parts_mut();
+        leave_packages_out(run, &mut wanted.set);
         if let Some(line) = repo.trust.weak_line(&repo.id) {
             run.printer.err(&line);
         }
@@ -185,6 +188,22 @@ fn judge(
         })
     };
     line.into_iter().map(judge).collect()
+}
+
+/// Takes the parts out of a set that are packages: nobody judged them, and nobody needs them.
+pub(super) fn leave_packages_out(run: &SyncRun<'_>, set: &mut MetadataSet) {
+    let repo = set.repo.clone();
+    set.repomd.records.retain(|record| {
+        let path = record.checksum.map(|digest| run.store.path(&digest));
+        let is_package = path.is_some_and(|path| store::is_package(&path).unwrap_or(false));
+        if is_package {
+            let (kind, href) = (&record.kind, &record.href);
+            run.printer.err(&format!(
+                "{repo}: warning: {kind} of repomd.xml is left out: {href} is a package"
+            ));
+        }
+        !is_package
+    });
 }
 
 /// Fetches, and keeps what was measured. Gives what could not be had, by repository.

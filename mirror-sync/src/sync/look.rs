@@ -6,7 +6,7 @@ use super::repo::{Repo, RepoStep};
 use super::{SyncRun, deltas};
 use crate::error::{Error, Result};
 use crate::layout;
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::report::RepoOutcome;
 use crate::store::digest_text;
 use crate::upstream::{self, Upstream, UpstreamQuery};
@@ -141,6 +141,8 @@ fn is_known(run: &SyncRun<'_>, repo: &Repo, upstream: &str) -> bool {
         manifest.upstream == upstream
             && manifest.selection == repo.selection
             && !manifest.first_part
+            // One of a version that kept parts anywhere is made again without them.
+            && manifest.files.iter().all(SnapshotFile::is_in_place)
     };
     let newest = &repo.state.newest_shown;
     repo.current.as_ref().is_some_and(|current| {

@@ -8,7 +8,8 @@ use rpm_trust::verify_detached;
 use super::SyncRun;
 use super::repo::Repo;
 use super::select::WantedSet;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::layout::{self, MAX_INDEX};
 use crate::manifest::{self, FORMAT, Manifest, SnapshotFile};
 use crate::regenerate::{self, MetadataOrder, stored_size};
 use crate::store::digest_text;
@@ -98,7 +99,7 @@ fn copy(run: &SyncRun<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<Snapsho
         entries.push(SnapshotFile::new(path, size, &digest));
     }
     let index = set.dir.join("repomd.xml");
-    let bytes = std::fs::read(&index).map_err(Error::file(&index, "read"))?;
+    let bytes = layout::read(&index, MAX_INDEX)?;
     let put = |path: &str, data: &[u8]| regenerate::put(&run.store, path, data);
     entries.push(put("repodata/repomd.xml", &bytes)?);
     if let Some(signature) = signature(run, repo, set, &bytes)? {
@@ -120,7 +121,7 @@ fn signature(
 ) -> Result<Option<Vec<u8>>> {
     let checked = set.dir.join("repomd.xml.asc");
     if repo.section.repo_gpgcheck {
-        let data = std::fs::read(&checked).map_err(Error::file(&checked, "read"))?;
+        let data = layout::read(&checked, MAX_BESIDE)?;
         return Ok(Some(data));
     }
     let Some(data) = beside(run, set, "repomd.xml.asc") else {

@@ -37,8 +37,8 @@ impl Planned {
     }
 
     /// The repository, of which a part may be published already, and what is wanted of it.
-    pub(super) fn parts_mut(&mut self) -> (&mut Repo, &WantedSet) {
-        (&mut self.repo, &self.wanted)
+    pub(super) fn parts_mut(&mut self) -> (&mut Repo, &mut WantedSet) {
+        (&mut self.repo, &mut self.wanted)
     }
 
     /// Leaves the run because of an error.

@@ -7,7 +7,7 @@ use repo_client::MetadataSet;
 use super::look::Looked;
 use super::repo::{Repo, RepoStep};
 use super::solve::{self, SolverCandidate};
-use super::{SyncRun, jobs};
+use super::{SyncRun, fetch, jobs};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::plan::select;
@@ -76,8 +76,8 @@ pub(super) fn select(
 
 /// All that filters can tell.
 fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep<Selected> {
-    let (repo, upstream) = looked.into_parts();
-    let kept = fetch_parts(run, &repo, &upstream.set, report)
+    let (repo, mut upstream) = looked.into_parts();
+    let kept = fetch_parts(run, &repo, &mut upstream.set, report)
         .and_then(|()| passing(run, &repo, &upstream));
     let Upstream {
         set,
@@ -104,7 +104,7 @@ fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep
 fn fetch_parts(
     run: &SyncRun<'_>,
     repo: &Repo,
-    set: &MetadataSet,
+    set: &mut MetadataSet,
     report: &mut RunReport,
 ) -> Result<()> {
     let select = &repo.section.select;
@@ -116,6 +116,7 @@ fn fetch_parts(
     let jobs = kept.filter_map(|record| jobs::record(set, record));
     let done = run.fetcher().run(jobs.collect())?;
     report.count(&done);
+    fetch::leave_packages_out(run, set);
     match done.failed.first() {
         None => Ok(()),
         Some((repo, path, why)) => Err(Error::Partial {

@@ -378,27 +378,6 @@ fn a_package_that_its_vendor_did_not_sign_is_refused() {
     gap.refused(&bundle, "delta-1-1.noarch");
 }
 
-/// What upstream lists as metadata nobody signs: a package does not come that way.
-#[test]
-fn row_113_a_package_that_is_listed_as_metadata_is_refused() {
-    let gap = Gap::new();
-    let repodata = gap.path("up/base/repodata");
-    let bytes = fs::read(package("delta", "1", "")).unwrap();
-    fs::write(repodata.join("delta.rpm"), &bytes).unwrap();
-    let index = fs::read_to_string(repodata.join("repomd.xml")).unwrap();
-    let record = format!(
-        "<data type=\"extra\"><checksum type=\"sha256\">{}</checksum><location href=\"repodata/delta.rpm\"/>\
-         <timestamp>1700000000</timestamp><size>{}</size></data></repomd>",
-        sha256sum(&bytes),
-        bytes.len()
-    );
-    let index = index.replace("</repomd>", &record);
-    fs::write(repodata.join("repomd.xml"), index).unwrap();
-    gap.outside.sync();
-    let bundle = gap.make(&["--site", "ship"]);
-    gap.refused(&bundle, "repodata/delta.rpm is a package");
-}
-
 /// Nothing that a bundle names leads out of where it is unpacked, whoever signed it.
 #[test]
 fn extract_needs_a_new_directory_and_gives_a_repository() {

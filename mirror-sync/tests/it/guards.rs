@@ -11,7 +11,7 @@ use testkit::gpg::Gpg;
 use testkit::program::Run;
 
 /// Changes the index of upstream so that it names a changed primary.
-fn rewrite_primary(scene: &Scene, repo: &str, change: impl Fn(&str) -> String) {
+pub(crate) fn rewrite_primary(scene: &Scene, repo: &str, change: impl Fn(&str) -> String) {
     let dir = scene.path("up").join(repo);
     let repodata = dir.join("repodata");
     let primary = fs::read_dir(&repodata)

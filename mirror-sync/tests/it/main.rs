@@ -14,6 +14,8 @@ mod lab;
 mod links;
 mod log;
 mod made;
+mod odd;
+mod parts;
 mod proxied;
 mod requests;
 mod scene;

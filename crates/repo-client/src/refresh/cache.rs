@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
-use rpm_repo::repomd::{self, Repomd};
+use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, Timespec, Timestamps};
 use whole_file::{Access, Durability, Stamp, open_plain, remove_odd};
 
@@ -33,6 +33,8 @@ pub(crate) struct Cache {
 /// A set read back, each byte known to be what was checked.
 pub(crate) struct LoadedSet {
     pub(crate) repomd: Repomd,
+    /// Records that are left out of it: their location is none of metadata.
+    pub(crate) misplaced: Vec<RepomdRecord>,
     /// `repomd.xml` itself and its SHA-256.
     pub(crate) index: Vec<u8>,
     pub(crate) digest: Digest,
@@ -201,7 +203,8 @@ impl Cache {
             let signature = read_plain(&dir.join("repomd.xml.asc"), super::index::MAX_SIGNATURE)?;
             repo.check_signature?(&signature, &bytes).ok()?;
         }
-        let repomd = repomd::parse(&path.display().to_string(), &bytes).ok()?;
+        let mut repomd = repomd::parse(&path.display().to_string(), &bytes).ok()?;
+        let misplaced = repomd.take_misplaced();
         let (mut parts, mut missing) = (Vec::new(), Vec::new());
         for kind in repo.wanted() {
             match (repomd.record(kind), kind) {
@@ -220,6 +223,7 @@ impl Cache {
         }
         Some(LoadedSet {
             repomd,
+            misplaced,
             index: bytes,
             digest,
             parts,

@@ -145,8 +145,16 @@ async fn index_from(
     if same.is_some() {
         return Ok(IndexAnswer::Unchanged);
     }
-    let repomd =
+    let mut repomd =
         repomd::parse("repomd.xml", &small.bytes).map_err(|e| Cause::Malformed(e.to_string()))?;
+    if let Some(primary) = repomd
+        .take_misplaced()
+        .iter()
+        .find(|one| one.kind == "primary")
+    {
+        let why = format!("its primary is outside repodata/ ({})", primary.href);
+        return Err(Cause::Malformed(why));
+    }
     judge_age(context, seen, &repomd)?;
     let state = SetFacts {
         repomd: digest.to_string(),

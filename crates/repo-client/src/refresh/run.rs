@@ -288,6 +288,13 @@ impl RefreshRun<'_> {
         from_cache: bool,
         stale: bool,
     ) -> MetadataSet {
+        for record in &loaded.misplaced {
+            self.context.observer.event(Event::PartMisplaced {
+                repo: self.context.id(),
+                kind: &record.kind,
+                href: record.href.as_str(),
+            });
+        }
         MetadataSet {
             repo: self.context.id().to_owned(),
             dir: self.cache.live(),

@@ -6,7 +6,7 @@ mod write;
 use rpm_pkg::digest::Digest;
 
 use crate::compress::Expected;
-use crate::layout::Href;
+use crate::layout::{Href, Place};
 
 pub use read::parse;
 pub use write::write;
@@ -66,6 +66,13 @@ impl Repomd {
             .iter()
             .filter_map(|record| record.timestamp)
             .max()
+    }
+
+    /// Takes out the records whose location is none of metadata ([`Place`]): the same bytes could be an unjudged package.
+    pub fn take_misplaced(&mut self) -> Vec<RepomdRecord> {
+        let is_misplaced =
+            |record: &mut RepomdRecord| Place::of(record.href.as_str()) != Place::Metadata;
+        self.records.extract_if(.., is_misplaced).collect()
     }
 
     /// The revision as a number, if it is one.

@@ -7,7 +7,7 @@ use std::path::Path;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::{Ahead, Decoder, Expected, StreamError, StreamPart, VerifiedReader};
 use rpm_repo::config::{MainConfig, read_repo_file};
-use rpm_repo::layout::{Href, cache_dir_name, check_base, is_relative_base};
+use rpm_repo::layout::{Href, Place, cache_dir_name, check_base, is_relative_base};
 use rpm_repo::primary::{self, PrimaryPackage};
 use rpm_repo::vars::Vars;
 use rpm_repo::xml::XmlLimits;
@@ -93,6 +93,30 @@ fn row_31_href_dotdot_and_row_32_href_encoded() {
     ] {
         assert_eq!(Href::parse(good).unwrap().as_str(), good);
         assert!(primary_with(&attribute(good), "").is_ok(), "{good}");
+    }
+}
+
+/// No location is both a package's and one of metadata.
+#[test]
+fn row_133_a_place_is_of_packages_or_of_metadata() {
+    for (location, place) in [
+        ("repodata/a-primary.xml.gz", Place::Metadata),
+        ("repodata/deltas/x", Place::Metadata),
+        ("./repodata//x.yaml", Place::Metadata),
+        ("Packages/a.rpm", Place::Package),
+        ("a.rpm", Place::Package),
+        ("repodata-1.rpm", Place::Package),
+        ("a/repodata/b.rpm", Place::Package),
+        ("extra.xml", Place::Package),
+        ("repodata", Place::Nothing),
+        ("repodata/a.rpm", Place::Nothing),
+        ("repodata/a.DRPM", Place::Nothing),
+        ("repodata/a%2erpm", Place::Nothing),
+        ("repodata%2fa.xml", Place::Nothing),
+        ("%72epodata/a.xml", Place::Nothing),
+        (".%2frepodata/a.xml", Place::Nothing),
+    ] {
+        assert_eq!(Place::of(location), place, "{location}");
     }
 }
 

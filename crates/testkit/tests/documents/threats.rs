@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a row says where nothing holds it.
 const NONE: &str = "no test";
-const LAST: u32 = 131;
+const LAST: u32 = 134;
+/// Numbers below it that no row has yet.
+const FREE: &[u32] = &[132];
 /// Rows that have no test. One more is a step back; one fewer belongs in the same commit.
 const WITHOUT: &[&str] = &["85"];
 
@@ -93,7 +95,7 @@ fn every_row_says_what_holds_it() {
     let rows = rows(&super::text_of("docs/threats.md"));
     let tests = tests();
     let mut wrong = Vec::new();
-    for number in 1..=LAST {
+    for number in (1..=LAST).filter(|number| !FREE.contains(number)) {
         let number = number.to_string();
         let Some(cell) = rows.get(&number) else {
             wrong.push(format!("there is no row {number}"));
@@ -127,7 +129,7 @@ fn every_row_says_what_holds_it() {
             }
         }
     }
-    assert_eq!(rows.len(), LAST as usize);
+    assert_eq!(rows.len(), LAST as usize - FREE.len());
     assert!(wrong.is_empty(), "docs/threats.md: {wrong:#?}");
 }
 

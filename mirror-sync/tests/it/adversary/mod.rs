@@ -52,7 +52,7 @@ fn shown(dir: &Path) -> Shown {
 }
 
 /// What no run may do, however it ends.
-fn behaved(run: &Run) -> Result<(), String> {
+pub(crate) fn behaved(run: &Run) -> Result<(), String> {
     let text = run.text();
     if run.code == -1 || text.contains("panicked") {
         return Err(format!("killed, or a panic: {text}"));

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use repo_client::{FileRequest, fetch, join_below};
+use rpm_pkg::package::begins_as_package;
 use rpm_repo::repomd::RepomdRecord;
 use whole_file::{Access, Durability, WholeFile};
 
@@ -24,7 +25,14 @@ pub(super) fn copy(session: &Session<'_>, source: &LoadedRepo, folder: &Path) ->
     }
     let view = NetworkView::new(session.printer);
     for result in session.transfer(|| fetch(session.client(), requests, 0, &view))? {
-        result?;
+        let part = result?;
+        let file = File::open(&part.path).at(&part.path)?;
+        if begins_as_package(file).at(&part.path)? {
+            // It was judged by no signature.
+            fs::remove_file(&part.path).at(&part.path)?;
+            let line = format!("warning: {}: left out: it is a package", part.label);
+            session.printer.err(&line);
+        }
     }
     for name in INDEX {
         let from = source.set.dir.join(name);

@@ -170,6 +170,32 @@ fn reposync_metadata_is_the_published_one() {
     assert!(scene.path("out/signed/repodata/repomd.xml.asc").is_file());
 }
 
+/// Row 133: nobody judges a part of the metadata; what is a package, or lies where packages do, is left out.
+#[test]
+fn row_133_reposync_copies_no_package_as_metadata() {
+    let evil = package("evil", "1", "");
+    for (href, why) in [
+        ("Packages/evil-1.rpm", "is no place of metadata"),
+        ("repodata/extra.bin", "it is a package"),
+    ] {
+        let (scene, _) = scene();
+        let dir = scene.www().join("main");
+        scene.configure("main", "repo_gpgcheck=0");
+        fs::write(dir.join(href), evil.bytes()).unwrap();
+        let index = dir.join("repodata/repomd.xml");
+        let record = format!(
+            "<data type=\"extra\"><checksum type=\"sha256\">{}</checksum><location href=\"{href}\"/></data></repomd>",
+            digest(&dir.join(href))
+        );
+        let text = fs::read_to_string(&index).unwrap();
+        fs::write(&index, text.replace("</repomd>", &record)).unwrap();
+        let ran = sync(&scene, "out", &["--download-metadata"]).ok();
+        assert_eq!(ran.err.matches(why).count(), 1, "{}", ran.err);
+        assert!(!scene.path("out/main").join(href).exists());
+        assert_eq!(files(&scene.path("out/main/Packages")).len(), 3);
+    }
+}
+
 #[test]
 fn reposync_arch_source_and_urls() {
     let (scene, _) = Scene::with(&[&package("app", "1", "")]);
