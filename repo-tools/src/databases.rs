@@ -115,6 +115,9 @@ fn fill(
     };
     // SQLite would follow a link that stands there.
     File::create_new(path).map_err(Error::file(path, "create"))?;
+    // Nor does it look what its journal is.
+    whole_file::check_database(path, true)
+        .map_err(|(place, error)| Error::file(&place, "use")(error))?;
     // Locks trouble network file systems, and nobody else knows of the file.
     let db = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), "unix-none")
         .map_err(failed)?;

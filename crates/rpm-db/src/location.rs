@@ -81,6 +81,11 @@ impl DbLocation {
         })
     }
 
+    /// Whether others may have made its files: they belong to an installroot.
+    pub(crate) fn is_of_others(&self) -> bool {
+        self.root != Path::new("/")
+    }
+
     /// A directory where no database is yet.
     fn none(root: &Path, dir: PathBuf) -> Self {
         Self {

@@ -50,7 +50,7 @@ impl Db {
             Backend::Bdb => DatabaseStore::Records(Box::new(BdbFile::open(&path)?)),
             Backend::Ndb => DatabaseStore::Records(Box::new(NdbFile::open(&path)?)),
             Backend::Sqlite => {
-                let conn = open_for_reading(&path, location.busy_timeout)?;
+                let conn = open_for_reading(&path, location)?;
                 let writable = false;
                 match is_half_made(&conn, &path).map_err(DbError::sqlite(&path))? {
                     true => DatabaseStore::Empty,
@@ -75,6 +75,7 @@ impl Db {
         }
         create_directory(location)?;
         finish_conversion(location)?;
+        whole_file::check_database(&path, location.is_of_others()).map_err(in_the_way)?;
         let fresh = fs::metadata(&path).map_or(true, |meta| meta.len() == 0);
         let conn = open_for_writing(&path, fresh, location.busy_timeout)?;
         let writable = true;
@@ -205,23 +206,33 @@ const COMMON: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX
     .union(OpenFlags::SQLITE_OPEN_NOFOLLOW)
     .union(OpenFlags::SQLITE_OPEN_URI);
 
-fn open_for_reading(path: &Path, busy: Duration) -> Result<Connection, DbError> {
-    let prepare_reading = |conn| prepare_reading(conn, busy);
+fn in_the_way((path, source): (PathBuf, io::Error)) -> DbError {
+    DbError::Io { path, source }
+}
+
+fn open_for_reading(path: &Path, location: &DbLocation) -> Result<Connection, DbError> {
+    whole_file::check_database(path, false).map_err(in_the_way)?;
+    let prepare_reading = |conn| prepare_reading(conn, location.busy_timeout);
     let flags = COMMON | OpenFlags::SQLITE_OPEN_READ_ONLY;
     let sqlite = DbError::sqlite(path);
-    let error = match Connection::open_with_flags(uri(path, ""), flags).and_then(prepare_reading) {
-        Ok(conn) => return Ok(conn),
-        Err(error) => error,
-    };
-    use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
-    if !matches!(
-        error.sqlite_error_code(),
-        Some(CannotOpen | ReadOnly | PermissionDenied)
-    ) {
-        return Err(sqlite(error));
+    // Readers write as well, into the side files.
+    let writes = whole_file::check_database(path, location.is_of_others()).is_ok();
+    if writes {
+        let error =
+            match Connection::open_with_flags(uri(path, ""), flags).and_then(prepare_reading) {
+                Ok(conn) => return Ok(conn),
+                Err(error) => error,
+            };
+        use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+        if !matches!(
+            error.sqlite_error_code(),
+            Some(CannotOpen | ReadOnly | PermissionDenied)
+        ) {
+            return Err(sqlite(error));
+        }
     }
     // The side files could not be made or opened. If the file itself cannot be read this fails as well.
-    fs::File::open(path).map_err(DbError::io(path))?;
+    open_plain(path, OFlags::RDONLY).map_err(DbError::io(path))?;
     if has_pending_log(path) {
         return Err(DbError::PendingLog {
             path: path.to_path_buf(),

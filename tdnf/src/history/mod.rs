@@ -137,6 +137,11 @@ impl History {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = fs::canonicalize(dir.unwrap_or(Path::new("."))).map_err(io)?;
         let file = dir.join(path.file_name().unwrap_or_default());
+        let writes = flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
+        whole_file::check_database(&file, writes).map_err(|(place, source)| HistoryError::Io {
+            path: place.display().to_string(),
+            source,
+        })?;
         match Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NOFOLLOW) {
             Ok(connection) => Ok(Self {
                 connection,

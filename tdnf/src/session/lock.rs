@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -65,6 +66,11 @@ impl InstanceLock {
             fs::create_dir_all(dir).at(dir)?;
         }
         let mut file = open_plain(path, OFlags::RDWR | OFlags::CREATE).at(path)?;
+        // It is written in place: in the tree of others its second name may be that of a file of this machine.
+        if settings.root != Path::new("/") && file.metadata().at(path)?.nlink() > 1 {
+            let line = format!("{}: the lock has a second name: remove it", path.display());
+            return Err(Failure::because(Code::FILESYS_IO, line));
+        }
         let start = Instant::now();
         let mut told = false;
         loop {

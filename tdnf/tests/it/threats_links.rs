@@ -1,4 +1,4 @@
-//! docs/threats.md, rows 119 to 123: links in an image in the place of what tdnf makes and reads, what a scriptlet
+//! docs/threats.md, rows 119 to 123, 132 and 135: links in an image in the place of what tdnf makes and reads, what a scriptlet
 //! gets of the caller, and journals that an image brings.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,4 +222,116 @@ fn modes_under(umask: &str, packages: &[PathBuf]) -> BTreeMap<PathBuf, u32> {
         (plain.collect(), mode)
     });
     modes.collect()
+}
+
+/// What an image's files of configuration may be, beside what tdnf makes.
+const CONFIGURATION: [&str; 12] = [
+    "etc/os-release",
+    "etc/tdnf/tdnf.conf",
+    "etc/tdnf/vars/v",
+    "etc/tdnf/protected.d/p.conf",
+    "etc/tdnf/minversions.d/m.conf",
+    "etc/tdnf/locks.d/l.conf",
+    "etc/yum.repos.d/pipe.repo",
+    "etc/yum/vars/v",
+    "etc/rpm/macros",
+    "etc/dnf/modules.d/m.module",
+    "usr/lib/rpm/macros.d/macros.m",
+    "var/lib/rpm/Packages",
+];
+
+/// Row 132. A pipe in the place of a file makes no command wait for ever.
+#[test]
+fn row_132_pipes_in_the_place_of_files() {
+    if unprivileged() {
+        return;
+    }
+    let (_, mut files) = made();
+    files.retain(|path| is_ours(path));
+    let database = ["var/lib/rpm/rpmdb.sqlite", "var/lib/tdnf/history.db"];
+    let beside = ["", "-journal", "-wal", "-shm"];
+    let beside = database.map(|file| beside.map(|end| PathBuf::from(format!("{file}{end}"))));
+    let beside: BTreeSet<PathBuf> = beside.into_iter().flatten().collect();
+    files.extend(beside.iter().cloned());
+    files.extend(CONFIGURATION.map(PathBuf::from));
+    for path in files {
+        let site = Site::small();
+        for words in &WORK[..4] {
+            site.run(words);
+        }
+        let place = site.root.path().join(&path);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&place);
+        program::ok(Command::new("mkfifo").arg(&place));
+        let mut said = String::new();
+        for words in WORK.iter().rev().chain([&["list", "installed"][..]].iter()) {
+            let tdnf = site.command(words);
+            let mut limited = Command::new("timeout");
+            limited.arg("60").arg(tdnf.get_program());
+            let run = program::run(limited.args(tdnf.get_args()));
+            let what = format!("{words:?} with a pipe as {}", path.display());
+            assert_ne!(run.code, 124, "{what} waits for ever");
+            assert!(
+                run.code >= 0 && !run.err.contains("panicked"),
+                "{what}: {run:?}"
+            );
+            said += &run.err;
+        }
+        let named = said
+            .lines()
+            .any(|line| line.contains(&*place.to_string_lossy()) && line.contains("remove it"));
+        assert!(
+            named || !beside.contains(&path),
+            "{}: {said}",
+            path.display()
+        );
+    }
+}
+
+/// Row 135. A second name of a file of the host in the place of one that is written in place: the host's file stays as it
+/// is, and what is installed can be asked for.
+#[test]
+fn row_135_second_names_of_files_of_the_host() {
+    if unprivileged() {
+        return;
+    }
+    let outside = tempfile::tempdir_in(std::env::temp_dir()).unwrap();
+    let precious = outside.path().join("precious");
+    for path in [
+        "var/lib/tdnf/.tdnf-instance-lockfile",
+        "var/lib/tdnf/history.db",
+        "var/lib/tdnf/history.db-journal",
+        "var/lib/tdnf/history.db-wal",
+        "var/lib/tdnf/transaction/journal",
+        "var/lib/rpm/rpmdb.sqlite",
+        "var/lib/rpm/rpmdb.sqlite-journal",
+        "var/lib/rpm/rpmdb.sqlite-shm",
+        "var/lib/rpm/rpmdb.sqlite-wal",
+    ] {
+        let site = Site::small();
+        for words in &WORK[..3] {
+            site.ok(words);
+        }
+        let place = site.root.path().join(path);
+        let _ = fs::remove_file(&precious);
+        // A database or a log of our own would be taken for one.
+        match place.is_file() && !path.ends_with("lockfile") {
+            true => drop(fs::copy(&place, &precious).unwrap()),
+            false => fs::write(&precious, "host's\n".repeat(40)).unwrap(),
+        }
+        let before = fs::read(&precious).unwrap();
+        let _ = fs::remove_file(&place);
+        fs::hard_link(&precious, &place).unwrap();
+        let run = site.run(&["list", "installed"]);
+        assert!(!run.err.contains("panicked"), "{path}: {}", run.text());
+        let run = site.run(&["-y", "upgrade", "chain"]).failed();
+        // A transaction names its files as its root does.
+        run.says(&[path, "a second name"]);
+        assert_eq!(
+            fs::read(&precious).unwrap(),
+            before,
+            "{path}: {}",
+            run.text()
+        );
+    }
 }

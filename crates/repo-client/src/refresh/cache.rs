@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
-use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags};
 use whole_file::{Access, Durability, Stamp, open_plain, remove_odd};
 
 use super::index::NewIndex;
@@ -171,21 +171,9 @@ impl Cache {
         now.saturating_sub(then) < expire.as_secs()
     }
 
-    /// Marks the cache as refreshed now.
+    /// Marks the cache as refreshed now, by a new file: an old one may have a second name elsewhere.
     pub(crate) fn touch(&self) -> Result<()> {
-        let path = self.root.join("lastrefresh");
-        let file = remove_odd(&path)
-            .and_then(|()| open_plain(&path, OFlags::WRONLY | OFlags::CREATE))
-            .map_err(|e| Error::io(&path, "write", e))?;
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: rustix::fs::UTIME_NOW,
-        };
-        let both = Timestamps {
-            last_access: now,
-            last_modification: now,
-        };
-        rustix::fs::futimens(&file, &both).map_err(|e| Error::io(&path, "write", e.into()))
+        write(&self.root.join("lastrefresh"), b"")
     }
 
     /// The current set, if its index is whole and, where asked for, signed.

@@ -308,6 +308,11 @@ fn lock(path: &Path) -> Result<Option<File>> {
         }
         // The holder before us may have given the file its name between our open and our lock.
         let held = file.metadata().map_err(|e| Error::io(path, "look at", e))?;
+        // It is written in place; whose the second name is nobody knows.
+        if held.nlink() > 1 {
+            fs::remove_file(path).map_err(|e| Error::io(path, "remove", e))?;
+            continue;
+        }
         let named = fs::symlink_metadata(path);
         if named.is_ok_and(|named| named.ino() == held.ino() && named.dev() == held.dev()) {
             return Ok(Some(file));

@@ -91,12 +91,19 @@ impl Journal {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             Err(e) => return Err(failed(&path)(e)),
         };
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = match fs::openat(&dir, FILE_NAME, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
             Err(e) => return Err(failed(&path)(e)),
         };
+        let about = fs::fstat(&fd).map_err(failed(&path))?;
+        // Ours has one name. It is cut and written in place: in an image, a second name may be that of any other file.
+        if !fs::FileType::from_raw_mode(about.st_mode).is_file() || about.st_nlink > 1 {
+            let why =
+                "no journal of this program: it is no regular file or has a second name; remove it";
+            return Err(failed(&path)(why));
+        }
         let mut journal = Journal::new(fd, dir, path);
         let records = journal.read_back()?;
         Ok(Some((journal, records)))

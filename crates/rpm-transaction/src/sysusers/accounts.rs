@@ -65,6 +65,8 @@ pub(crate) fn create(root: &RootDir, lines: &[Line], day: u64) -> Result<(), Tra
 /// over: the renames keep the files whole.
 fn lock(etc: BorrowedFd<'_>) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // A pipe would have us wait for its reader.
+    let flags = flags | OFlags::NONBLOCK;
     let file = fs::openat(etc, ".pwd.lock", flags, Mode::from_raw_mode(0o600))?;
     let start = Instant::now();
     loop {
