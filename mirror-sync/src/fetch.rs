@@ -90,6 +90,8 @@ enum JudgedFile {
 pub(crate) struct Fetcher<'a> {
     pub(crate) client: &'a Client,
     pub(crate) layout: &'a Layout,
+    /// Where files are on their way, below the layout's root.
+    pub(crate) partial: PathBuf,
     pub(crate) store: &'a Store,
     /// How hard upstream may be used.
     pub(crate) limits: &'a LimitSection,
@@ -112,8 +114,7 @@ impl Fetcher<'_> {
             return Ok(done);
         }
         self.store.mark()?;
-        let partial = self.layout.partial();
-        self.layout.make(&partial)?;
+        self.layout.make(&self.partial)?;
         let mut by_id: HashMap<String, Vec<FetchJob>> = HashMap::new();
         let mut ids: HashMap<String, String> = HashMap::new();
         let (mut wanted, mut there) = (Vec::new(), Vec::new());
@@ -136,7 +137,7 @@ impl Fetcher<'_> {
                 .or_insert_with(|| format!("{}/{}", job.repo, job.path));
             let known = by_id.entry(id.clone()).or_default();
             if known.is_empty() {
-                wanted.push(wanted_file(id, &key, &job, urls, &partial));
+                wanted.push(wanted_file(id, &key, &job, urls, &self.partial));
             }
             known.push(job);
         }

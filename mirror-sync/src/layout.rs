@@ -83,6 +83,11 @@ impl Layout {
         self.root.join("partial")
     }
 
+    /// Files on their way to [`Layout::proxied`]: `sync`, another process, may be fetching the same ones for the store.
+    pub(crate) fn proxied_partial(&self) -> PathBuf {
+        self.partial().join("proxied")
+    }
+
     pub(crate) fn state(&self, id: &str) -> PathBuf {
         self.root.join("state").join(id)
     }

@@ -397,6 +397,19 @@ impl Proxy {
         result.map(|()| place)
     }
 
+    /// What clients are told of an error: nothing that names a path of this host.
+    fn for_clients(&self, error: &Error) -> String {
+        let (text, root) = (error.to_string(), self.shared.layout.root().join(""));
+        tracing::warn!(repo = self.id(), error = text, "a client gets no file");
+        let mut words = text.split([' ', '"', '\'', '(']);
+        match text.contains(&*root.to_string_lossy())
+            || words.any(|word| word.starts_with('/') || word.starts_with("file:"))
+        {
+            true => "the mirror cannot give this file; its log (`--verbose`) says why".to_owned(),
+            false => text,
+        }
+    }
+
     fn fetch(&self, set: &Set, path: &str, known: &Known) -> Result<()> {
         let silent = Printer::standard(OutputMode {
             quiet: true,
@@ -405,6 +418,7 @@ impl Proxy {
         let fetcher = Fetcher {
             client: &self.shared.client,
             layout: &self.shared.layout,
+            partial: self.shared.layout.proxied_partial(),
             store: &self.shared.store,
             limits: &self.limits,
             observer: &TerminalObserver::new(&silent),
@@ -476,7 +490,7 @@ pub(super) async fn fetch(
         Ok(Ok(None)) => Err(missing()),
         Ok(Err(error)) => Err(Box::new(refusal(
             StatusCode::BAD_GATEWAY,
-            &error.to_string(),
+            &proxy.for_clients(&error),
         ))),
         Err(_) => Err(Box::new(refusal(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -498,7 +512,11 @@ pub(super) fn evict(proxies: &[Arc<Proxy>], now: u64) -> Result<(usize, u64)> {
         needed.extend(files.filter(|one| !one.package).map(|one| one.digest));
     }
     match proxies.first() {
-        Some(one) => evict::evict(&one.shared.store, one.keep, &needed, now),
+        Some(one) => {
+            let partial = one.shared.layout.proxied_partial();
+            one.shared.layout.make(&partial)?;
+            evict::evict(&one.shared.store, &partial, one.keep, &needed, now)
+        }
         None => Ok((0, 0)),
     }
 }

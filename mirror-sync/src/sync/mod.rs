@@ -93,6 +93,7 @@ impl SyncRun<'_> {
         Fetcher {
             client: &self.client,
             layout: &self.layout,
+            partial: self.layout.partial(),
             store: &self.store,
             limits: &self.config.limits,
             observer: &self.observer,

@@ -24,3 +24,4 @@ mod serving;
 mod slow;
 mod snapshots;
 mod transfer;
+mod unfinished;
