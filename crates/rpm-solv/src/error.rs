@@ -15,6 +15,16 @@ pub enum SolvError {
     /// The search for an answer took longer than it may ([`SolverOptions::limit`](crate::SolverOptions)).
     #[error("no answer within {} seconds: the dependencies are too tangled", .0.as_secs())]
     TooLong(std::time::Duration),
+    /// So many packages conflict with the same, obsolete it or share a name that the rules of the search pass every measure.
+    #[error(
+        "more conflicts than can be looked at: too many packages of repository {repo} conflict with {capability}, obsolete it or are called so"
+    )]
+    TooManyRules {
+        /// What most of them are about.
+        capability: String,
+        /// The repository of the first of these packages.
+        repo: String,
+    },
     /// A name or argument holds a NUL byte.
     #[error("{0:?} holds a NUL byte")]
     Nul(String),
@@ -50,6 +60,12 @@ pub enum SolvError {
 }
 
 impl SolvError {
+    /// Whether a search was given up at one of its limits: the pool can be asked further.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        matches!(self, Self::TooLong(_) | Self::TooManyRules { .. })
+    }
+
     /// libsolv gave null where it promises an object.
     pub(crate) fn memory() -> Self {
         Self::TooLarge {

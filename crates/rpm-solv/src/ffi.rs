@@ -14,6 +14,24 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
+/// The head of a `Solver`, as solver.h of libsolv 0.7.39 has it inside the library: the bindings see the public part.
+#[repr(C)]
+struct SolverHead {
+    public: Solver,
+    installed: *mut Repo,
+    rules: *mut c_void,
+    nrules: Id,
+}
+
+/// Where a solver counts its rules.
+///
+/// # Safety
+/// `solver` must be a live solver, made by `solver_create`.
+pub(crate) unsafe fn rule_count(solver: *mut Solver) -> *mut Id {
+    // SAFETY: each solver of solver_create begins with such a head (caller).
+    unsafe { &raw mut (*solver.cast::<SolverHead>()).nrules }
+}
+
 /// A callback of `pool_setdebugcallback`.
 pub(crate) type DebugCallback = unsafe extern "C" fn(*mut Pool, *mut c_void, c_int, *const c_char);
 

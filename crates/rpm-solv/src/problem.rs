@@ -198,9 +198,9 @@ pub(crate) fn read_ways_out(
         if found >= limit {
             break;
         }
-        let count = within(pool, time, || {
+        let count = within(pool, solver, time, |solver| {
             // SAFETY: the problem number is within the solver's count.
-            unsafe { ffi::unwinding::solver_solution_count(solver.as_ptr(), problem) }
+            unsafe { ffi::unwinding::solver_solution_count(solver, problem) }
         })?;
         let fixes = read_fixes(pool, solver, problem, count as Id);
         found += fixes.len();

@@ -216,7 +216,7 @@ impl Pool {
     }
 
     /// The dependencies of one kind: those before the list's marker and those behind it.
-    fn dep_ids(&self, id: SolvableId, kind: DepGroup) -> (&[Id], &[Id]) {
+    pub(crate) fn dep_ids(&self, id: SolvableId, kind: DepGroup) -> (&[Id], &[Id]) {
         let Some(solvable) = self.solvable(id) else {
             return (&[], &[]);
         };
@@ -451,7 +451,7 @@ impl Pool {
 ///
 /// # Safety
 /// The pool must be live and prepared, `dep` an id of it, and the pool must not change while the list is in use.
-unsafe fn providers<'a>(pool: *mut ffi::Pool, dep: Id) -> &'a [Id] {
+pub(crate) unsafe fn providers<'a>(pool: *mut ffi::Pool, dep: Id) -> &'a [Id] {
     // SAFETY: whatprovides and whatprovides_rel have an entry for each id of a prepared pool (caller); 0 means not yet
     // computed; a list of providers ends with 0.
     unsafe {

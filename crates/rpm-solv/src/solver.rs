@@ -151,9 +151,9 @@ impl Pool {
                 ffi::solver_set_flag(solver.as_ptr(), flag, value);
             }
         }
-        let searched = within(self, options.limit, || {
+        let searched = within(self, &mut solver, options.limit, |solver| {
             // SAFETY: as above; the search changes nothing of the pool but its lists of providers, which grow.
-            unsafe { ffi::unwinding::solver_solve(solver.as_ptr(), queue.as_mut_ptr()) }
+            unsafe { ffi::unwinding::solver_solve(solver, queue.as_mut_ptr()) }
         });
         let problems = match searched {
             Ok(problems) => problems,
@@ -163,7 +163,9 @@ impl Pool {
                 return Err(error);
             }
         };
-        tracing::debug!(problems, "solved");
+        // SAFETY: the solver is live.
+        let rules = unsafe { *ffi::rule_count(solver.as_ptr()) };
+        tracing::debug!(problems, rules, "solved");
         Ok((solver, problems == 0))
     }
 

@@ -122,7 +122,7 @@ impl From<rpm_solv::SolvError> for Failure {
                 restart: Some(Restart::WithoutCache(path)),
                 ..failure
             },
-            rpm_solv::SolvError::TooLong(_) => failure.hint(
+            error if error.is_given_up() => failure.hint(
                 "name fewer packages, or leave the repository out that they come from: --disablerepo=ID",
             ),
             _ => failure,

@@ -4,8 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use rpm_solv::{
-    JobAction, JobTarget, SolvError, SolvableId, SolveResult, SolverJob, SolverOptions,
-    SolverProblem,
+    JobAction, JobTarget, SolvableId, SolveResult, SolverJob, SolverOptions, SolverProblem,
 };
 
 use super::install::by_name;
@@ -52,7 +51,8 @@ pub(super) fn held_back(
         false => match packages.pool.solve(&jobs, &options) {
             Ok(SolveResult::Problems(problems)) => problems,
             // The names are enough where the reasons are hard to find.
-            Ok(SolveResult::Solved(_)) | Err(SolvError::TooLong(_)) => Vec::new(),
+            Ok(SolveResult::Solved(_)) => Vec::new(),
+            Err(error) if error.is_given_up() => Vec::new(),
             Err(error) => return Err(error.into()),
         },
     };

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rpm_pkg::dep::DepGroup;
 use rpm_solv::{
-    FixKind, JobAction as Wish, JobTarget, Solution, SolvError, SolvableId, SolveResult as Answer,
-    SolverJob, SolverOptions, SolverProblem, StepKind, TransactionStep,
+    FixKind, JobAction as Wish, JobTarget, Solution, SolvableId, SolveResult as Answer, SolverJob,
+    SolverOptions, SolverProblem, StepKind, TransactionStep,
 };
 
 use super::held_back::held_back;
@@ -178,7 +178,9 @@ fn dropped(
     };
     let ways_out = match packages.pool.ways_out(jobs, options, limit) {
         // The problems alone are told where ways out are hard to find.
-        Err(SolvError::TooLong(_)) if is_left.contains(&true) => vec![Vec::new(); problems.len()],
+        Err(error) if error.is_given_up() && is_left.contains(&true) => {
+            vec![Vec::new(); problems.len()]
+        }
         found => found?,
     };
     if is_left.contains(&true) {

@@ -83,3 +83,44 @@ fn what_takes_little_time_is_answered() {
             .is_empty()
     );
 }
+
+/// Row 143: packages that conflict with what all of them provide are as many rules as their number squared.
+#[test]
+fn row_143_more_rules_than_memory_are_given_up() {
+    let mut pool = Pool::new("x86_64").unwrap();
+    let repo = pool.add_repo("r", 50).unwrap();
+    let evr = EvrInput::new(None, "1", "1");
+    let cap = [dep("cap")];
+    let names: Vec<String> = (0..6000).map(|number| format!("p{number}")).collect();
+    for name in &names {
+        let input = PackageInput {
+            name,
+            arch: "noarch",
+            evr,
+            provides: &cap,
+            conflicts: &cap,
+            ..PackageInput::default()
+        };
+        pool.add_package(repo, &input).unwrap();
+    }
+    let wants = |name, requires| PackageInput {
+        name,
+        arch: "noarch",
+        evr,
+        requires,
+        ..PackageInput::default()
+    };
+    let innocent = pool.add_package(repo, &wants("good", &cap)).unwrap();
+    let other = pool.add_package(repo, &wants("other", &[])).unwrap();
+    let install = |id| [SolverJob::solvable(JobAction::Install, id)];
+    let begun = Instant::now();
+    let answer = pool.solve(&install(innocent), &SolverOptions::default());
+    let Err(SolvError::TooManyRules { capability, repo }) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!((capability.as_str(), repo.as_str()), ("cap", "r"));
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    // What does not lead to them is solved as ever.
+    let answer = pool.solve(&install(other), &SolverOptions::default());
+    assert!(matches!(answer, Ok(SolveResult::Solved(_))), "{answer:?}");
+}
