@@ -84,24 +84,24 @@ impl Catalog {
         Ok(found)
     }
 
-    /// The advisories of all repositories that have any.
+    /// Shows the advisories of all repositories that have any to `each`, which keeps what it wants and may stop.
     ///
     /// # Errors
     /// The metadata is damaged or cannot be read.
-    pub fn advisories_of(&self, sources: &[RepoSource<'_>]) -> Result<Vec<Advisory>, CatalogError> {
-        let mut found = Vec::new();
+    pub fn advisories_of(
+        &self,
+        sources: &[RepoSource<'_>],
+        each: &mut dyn FnMut(Advisory) -> ControlFlow<()>,
+    ) -> Result<(), CatalogError> {
         for source in sources {
             if source.set.part("updateinfo").is_none() {
                 continue;
             }
             read_part(source.set, "updateinfo", |name, stream, limits| {
-                rpm_repo::updateinfo::read(name, stream, limits, &mut |advisory| {
-                    found.push(advisory);
-                    ControlFlow::Continue(())
-                })
+                rpm_repo::updateinfo::read(name, stream, limits, each)
             })?;
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The file times of the packages of a repository by their checksums, as its primary metadata tells them: 0 where

@@ -84,14 +84,13 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         installed = extras(&packages, installed);
     }
     let filter = AdvisoryFilter::of(session)?;
-    let mut found = packages.advisories()?;
     let affected = Affected::new(&packages, &installed);
     let since = session.settings.environment.now.saturating_sub(RECENT);
-    found.retain(|advisory| {
+    let found = packages.advisories(&mut |advisory| {
         filter.takes(advisory)
             && (scope != Scope::Recent || changed_at(advisory).is_some_and(|time| time >= since))
             && affected.by(advisory, scope).next().is_some()
-    });
+    })?;
     match mode {
         AdvisoryForm::Summary => session.printer.show(&AdvisoryCounts(&found)),
         AdvisoryForm::List => session.printer.show(&AdvisoryList(&found)),
@@ -149,11 +148,7 @@ impl<'a> Affected<'a> {
 
     /// The installed packages that an advisory is about: those of its names, and those that its
     /// packages take the place of.
-    pub(super) fn by(
-        &self,
-        advisory: &'a Advisory,
-        scope: Scope,
-    ) -> impl Iterator<Item = SolvableId> {
+    pub(super) fn by(&self, advisory: &Advisory, scope: Scope) -> impl Iterator<Item = SolvableId> {
         let pool = &self.packages.pool;
         advisory.packages.iter().flat_map(move |advised| {
             let text = format!("{}:{}-{}", advised.epoch, advised.version, advised.release);
@@ -244,12 +239,15 @@ pub(super) fn advised_names(
 ) -> Outcome<BTreeSet<String>> {
     let filter = AdvisoryFilter::of(session)?;
     let mut names = BTreeSet::new();
-    let advisories = packages.advisories()?;
     let affected = Affected::new(packages, installed);
-    for advisory in advisories.iter().filter(|advisory| filter.takes(advisory)) {
-        let found = affected.by(advisory, Scope::Available);
-        names.extend(found.map(|id| packages.pool.name(id).to_owned()));
-    }
+    packages.advisories(&mut |advisory| {
+        if filter.takes(advisory) {
+            let found = affected.by(advisory, Scope::Available);
+            let found = found.map(|id| packages.pool.name(id).to_owned());
+            names.extend(found);
+        }
+        false
+    })?;
     Ok(names)
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::{Deref, DerefMut};
+use std::ops::{ControlFlow, Deref, DerefMut};
 use std::path::Path;
 
 use rpm_repo::config::RepoConfig;
@@ -10,13 +10,16 @@ use rpm_repo::updateinfo::Advisory;
 use rpm_solv::{RepoId, SolvableId};
 
 use super::{Freshness, LeftOut, LoadedRepo, Session, modules, usr_merge};
-use crate::error::{Failure, Outcome};
+use crate::error::{Code, Failure, Outcome};
 use rpm_catalog::{
     CATALOG_DIR, Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource,
 };
 
 /// File below the cache directory that keeps the installed packages in the pool's form.
 const INSTALLED_CACHE: &str = "installed.catalog";
+
+/// Most bytes of advisories that one command shows; those of a whole distribution take some 20 MiB.
+const MAX_ADVISORIES: usize = 48 << 20;
 
 /// The catalog of a run and what its repositories are.
 pub struct Packages {
@@ -339,9 +342,34 @@ impl Packages {
         Ok(self.catalog.changelogs_of(&wishes(&self.sources), ids)?)
     }
 
-    /// The advisories of repositories whose sources were opened with `updateinfo`.
-    pub fn advisories(&self) -> Outcome<Vec<Advisory>> {
-        Ok(self.catalog.advisories_of(&wishes(&self.sources))?)
+    /// The advisories that `keep` wants of repositories whose sources were opened with `updateinfo`: of their packages
+    /// the files alone. What is kept has at most [`MAX_ADVISORIES`] bytes.
+    pub fn advisories(&self, keep: &mut dyn FnMut(&Advisory) -> bool) -> Outcome<Vec<Advisory>> {
+        let (mut found, mut left) = (Vec::new(), Some(MAX_ADVISORIES));
+        self.catalog
+            .advisories_of(&wishes(&self.sources), &mut |mut advisory| {
+                if !keep(&advisory) {
+                    return ControlFlow::Continue(());
+                }
+                advisory.forget_versions();
+                left = left.and_then(|left| left.checked_sub(advisory.weight()));
+                found.push(advisory);
+                left.map_or(ControlFlow::Break(()), |_| ControlFlow::Continue(()))
+            })?;
+        match (left, found.last()) {
+            (None, Some(last)) => Err(Failure::because(
+                Code::INVALID_REPO_FILE,
+                format!(
+                    "Error: the advisories are more than {} MiB, {} among them",
+                    MAX_ADVISORIES >> 20,
+                    last.id
+                ),
+            )
+            .hint(
+                "name packages, or leave the repository out that they come from: --disablerepo=ID",
+            )),
+            _ => Ok(found),
+        }
     }
 
     /// Priority of a package's repository: lower is preferred; files of the command line are

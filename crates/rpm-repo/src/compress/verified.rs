@@ -13,6 +13,11 @@ use super::{Decoder, HashingReader, StreamError};
 pub const MAX_OPEN_SIZE: u64 = 4 << 30;
 /// Most bytes a compressed stream may have when its size is not announced: 1 GiB.
 pub const MAX_PACKED_SIZE: u64 = 1 << 30;
+/// How many bytes a packed one may stand for where a stream has more than [`UNJUDGED`]: gzip and xz of metadata in the
+/// field give 8 to 17.
+const MAX_RATIO: u64 = 100;
+/// Up to here streams may be packed as well as they like: equal changelogs pack better than anything else.
+const UNJUDGED: u64 = 256 << 20;
 
 /// What is known of a stream beforehand, usually from a record of `repomd.xml`. What is `None` is
 /// not checked (sizes: only against [`MAX_OPEN_SIZE`] and [`MAX_PACKED_SIZE`]).
@@ -138,8 +143,16 @@ impl<R: Read> VerifiedReader<R> {
 
     fn read_open(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.open.read(out)?;
-        if self.open.count() > self.open_limit {
+        let read = self.open.count();
+        if read > self.open_limit {
             return Err(too_large(StreamPart::Open, self.open_limit));
+        }
+        if read > UNJUDGED {
+            let packed = self.open.stream_mut().get_mut().packed.count();
+            if read / MAX_RATIO > packed {
+                let limit = UNJUDGED.max(packed.saturating_mul(MAX_RATIO));
+                return Err(too_large(StreamPart::Open, limit));
+            }
         }
         if count == 0 && !out.is_empty() {
             self.verify()?;

@@ -14,6 +14,10 @@ pub use write::write;
 
 /// Longest text of one element in bytes.
 const MAX_TEXT: usize = 64 << 10;
+/// Most bytes of a document's texts, with what each costs besides; the comps of a distribution take 5 MB.
+const MAX_KEPT: usize = 32 << 20;
+/// Bytes that a text costs besides its own, in the structure that it stands in.
+const ITEM_COST: usize = 128;
 
 /// A parsed comps document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -120,6 +124,7 @@ pub fn read(document: &str, stream: impl Read, limits: &XmlLimits) -> Result<Com
     let mut parser = CompsParser {
         xml,
         limits: *limits,
+        kept: 0,
     };
     parser.xml.root("comps")?;
     let mut comps = Comps::default();
@@ -143,12 +148,14 @@ pub fn read(document: &str, stream: impl Read, limits: &XmlLimits) -> Result<Com
 struct CompsParser<'d, R> {
     xml: XmlReader<'d, R>,
     limits: XmlLimits,
+    /// Bytes of all texts so far, and what each costs besides.
+    kept: usize,
 }
 
 impl<R: Read> CompsParser<'_, R> {
     /// The next child of the open element; `None` at its end.
     fn child(&mut self) -> Result<Option<CompsChild>> {
-        self.xml.child(|tag| {
+        let child = self.xml.child(|tag| {
             Ok(CompsChild {
                 name: tag.name().to_vec(),
                 lang: tag.attribute(b"lang")?,
@@ -156,11 +163,21 @@ impl<R: Read> CompsParser<'_, R> {
                 requires: tag.attribute(b"requires")?,
                 default: tag.attribute(b"default")?,
             })
-        })
+        })?;
+        if let Some(child) = &child {
+            let kept = [&child.lang, &child.requires].into_iter().flatten();
+            self.kept += ITEM_COST + kept.map(String::len).sum::<usize>();
+        }
+        if self.kept > MAX_KEPT {
+            return Err(self.xml.error("too many items"));
+        }
+        Ok(child)
     }
 
     fn text(&mut self) -> Result<String> {
-        Ok(self.xml.text(MAX_TEXT)?.trim().to_owned())
+        let text = self.xml.text(MAX_TEXT)?.trim().to_owned();
+        self.kept += text.len();
+        Ok(text)
     }
 
     fn localized(&mut self, lang: Option<String>, into: &mut Localized) -> Result<()> {

@@ -8,7 +8,7 @@ use saphyr_parser::{Event, Parser};
 use crate::error::{Error, Result};
 
 /// Longest document stream that is read, in bytes; that of a whole distribution has 8 MiB.
-const MAX_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 32 << 20;
 /// How deep mappings and lists may be nested.
 const MAX_DEPTH: usize = 64;
 
@@ -59,7 +59,7 @@ impl ModuleIndex {
     /// Reads a modules stream; `document` is its name in errors. Documents of other kinds are passed over.
     ///
     /// # Errors
-    /// The stream fails, is longer than 64 MiB, is not UTF-8 or not YAML, or is nested deeper than 64.
+    /// The stream fails, is longer than 32 MiB, is not UTF-8 or not YAML, or is nested deeper than 64.
     pub fn read(document: &str, stream: impl Read) -> Result<Self> {
         let bad = |at: usize, why: &str| Error::document(document, at as u64, why);
         let mut bytes = Vec::new();
@@ -69,7 +69,7 @@ impl ModuleIndex {
             source,
         })?;
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(bad(bytes.len(), "it is longer than 64 MiB"));
+            return Err(bad(bytes.len(), "it is longer than 32 MiB"));
         }
         let text = std::str::from_utf8(&bytes).map_err(|e| bad(e.valid_up_to(), "not UTF-8"))?;
         let mut index = Self::default();

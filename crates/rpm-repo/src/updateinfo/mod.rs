@@ -9,6 +9,9 @@ pub use crate::record::ParseSummary;
 use crate::record::{RecordParser, read_records};
 use crate::xml::{Parsed, Tag, XmlLimits, XmlReader, unescape_into};
 
+/// Most bytes of memory for one advisory; one of 20,000 packages takes 7 MB.
+const MAX_ADVISORY: usize = 24 << 20;
+
 #[cfg(test)]
 mod tests;
 mod write;
@@ -52,6 +55,53 @@ pub struct Advisory {
     pub packages: Vec<AdvisoryPackage>,
     /// A reboot is suggested, by the advisory or by one of its packages.
     pub reboot_suggested: bool,
+}
+
+impl Advisory {
+    /// Forgets of its packages all but the names of their files.
+    pub fn forget_versions(&mut self) {
+        for package in &mut self.packages {
+            *package = AdvisoryPackage {
+                filename: std::mem::take(&mut package.filename),
+                reboot_suggested: package.reboot_suggested,
+                ..AdvisoryPackage::default()
+            };
+        }
+    }
+
+    /// Bytes of memory, roughly.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let references = self.references.iter().map(AdvisoryReference::weight);
+        let packages = self.packages.iter().map(AdvisoryPackage::weight);
+        let texts = [
+            &self.title,
+            &self.summary,
+            &self.description,
+            &self.solution,
+        ];
+        size_of_val(self) + weight(&texts) + references.chain(packages).sum::<usize>()
+    }
+}
+
+impl AdvisoryReference {
+    fn weight(&self) -> usize {
+        size_of_val(self) + weight(&[&self.kind, &self.id, &self.title, &self.href])
+    }
+}
+
+impl AdvisoryPackage {
+    fn weight(&self) -> usize {
+        let versions = [&self.version, &self.release, &self.arch];
+        let names = [&self.name, &self.src, &self.filename, &self.collection];
+        size_of_val(self) + weight(&versions) + weight(&names)
+    }
+}
+
+/// Bytes of texts, and what an allocation costs.
+fn weight(texts: &[&String]) -> usize {
+    let filled = texts.iter().filter(|text| !text.is_empty());
+    filled.map(|text| text.len() + 16).sum()
 }
 
 /// One reference of an advisory.
@@ -109,6 +159,7 @@ pub fn read(
 ) -> Result<ParseSummary> {
     let mut parser = AdvisoryParser {
         advisory: Advisory::default(),
+        weight: 0,
         limits: *limits,
         each,
     };
@@ -117,6 +168,8 @@ pub fn read(
 
 struct AdvisoryParser<'e> {
     advisory: Advisory,
+    /// Bytes of its references and packages.
+    weight: usize,
     limits: XmlLimits,
     each: &'e mut dyn FnMut(Advisory) -> ControlFlow<()>,
 }
@@ -143,6 +196,7 @@ impl RecordParser for AdvisoryParser<'_> {
 
     fn begin(&mut self, tag: &Tag<'_>) -> Parsed<()> {
         self.advisory = Advisory::default();
+        self.weight = 0;
         let advisory = &mut self.advisory;
         put(
             tag,
@@ -185,9 +239,10 @@ impl AdvisoryParser<'_> {
         })? {
             xml.skip()?;
             if reference != AdvisoryReference::default() {
+                self.weight += reference.weight();
                 self.advisory.references.push(reference);
             }
-            self.check_count(xml, self.advisory.references.len())?;
+            self.check_size(xml, self.advisory.references.len())?;
         }
         Ok(())
     }
@@ -220,9 +275,10 @@ impl AdvisoryParser<'_> {
                     package.collection.clone_from(&name);
                     self.package(xml, &mut package)?;
                     if !package.name.is_empty() {
+                        self.weight += package.weight();
                         self.advisory.packages.push(package);
                     }
-                    self.check_count(xml, self.advisory.packages.len())?;
+                    self.check_size(xml, self.advisory.packages.len())?;
                 }
             }
         }
@@ -252,8 +308,8 @@ impl AdvisoryParser<'_> {
         Ok(!matches!(text.as_str(), "0" | "false" | "no"))
     }
 
-    fn check_count(&self, xml: &XmlReader<'_, impl Read>, count: usize) -> Result<()> {
-        if count > self.limits.max_items {
+    fn check_size(&self, xml: &XmlReader<'_, impl Read>, count: usize) -> Result<()> {
+        if count > self.limits.max_items || self.weight > MAX_ADVISORY {
             return Err(xml.error("an advisory with too many items"));
         }
         Ok(())

@@ -549,6 +549,50 @@ fn row_46_bombs_stop_at_the_announced_size() {
     }
 }
 
+/// Row 46: an index that promises what the bomb holds does not make it less of one.
+#[test]
+fn row_46_a_bomb_whose_size_is_promised() {
+    const PROMISED: u64 = 300 << 20;
+    let zeros = repeat(b"\0", PROMISED);
+    let mut encoder = zstd::stream::read::Encoder::new(zeros, 1).unwrap();
+    let mut packed = Vec::new();
+    encoder.read_to_end(&mut packed).unwrap();
+    for open_size in [Some(PROMISED), None] {
+        let expected = Expected {
+            open_size,
+            ..Expected::default()
+        };
+        let mut reader = VerifiedReader::new(&packed[..], "a.zst", expected).unwrap();
+        let error = io::copy(&mut reader, &mut io::sink()).unwrap_err();
+        let Some(StreamError::TooLarge { part, limit }) = StreamError::of(&error) else {
+            panic!("{error}");
+        };
+        assert_eq!((*part, *limit), (StreamPart::Open, 256 << 20));
+    }
+}
+
+/// Row 45: one advisory, and one comps document, are bounded as a whole, however small their parts.
+#[test]
+fn row_45_advisories_and_comps_are_bounded_as_a_whole() {
+    let reference = "<reference id=\"CVE-1\" type=\"cve\" href=\"h\"/>".repeat(200_000);
+    let advisory = format!(
+        "<updates><update><id>a</id><references>{reference}</references></update></updates>"
+    );
+    let limits = XmlLimits::default();
+    let read = |text: &str| {
+        updateinfo::read("u", text.as_bytes(), &limits, &mut |_| {
+            std::ops::ControlFlow::Continue(())
+        })
+    };
+    let error = read(&advisory).unwrap_err().to_string();
+    assert!(error.contains("an advisory with too many items"), "{error}");
+    let package = "<packagereq>x</packagereq>".repeat(1000);
+    let groups = format!("<group><id>g</id><packagelist>{package}</packagelist></group>");
+    let comps = format!("<comps>{}</comps>", groups.repeat(300));
+    let error = rpm_repo::comps::read("c", comps.as_bytes(), &limits).unwrap_err();
+    assert!(error.to_string().contains("too many items"), "{error}");
+}
+
 #[test]
 fn row_46_a_zstd_window_of_2_gib_is_refused() {
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();

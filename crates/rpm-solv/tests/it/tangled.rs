@@ -84,9 +84,9 @@ fn what_takes_little_time_is_answered() {
     );
 }
 
-/// Row 143: packages that conflict with what all of them provide are as many rules as their number squared.
+/// Row 107: packages that conflict with what all of them provide are as many rules as their number squared.
 #[test]
-fn row_143_more_rules_than_memory_are_given_up() {
+fn row_107_more_rules_than_memory_are_given_up() {
     let mut pool = Pool::new("x86_64").unwrap();
     let repo = pool.add_repo("r", 50).unwrap();
     let evr = EvrInput::new(None, "1", "1");
