@@ -11,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry;
 
 use crate::Printer;
+use crate::printer::steers;
 
 /// The variable that says what is logged: a level, `CRATE=LEVEL`, or several of both with commas.
 pub const LOG_VARIABLE: &str = "TDNF_LOG";
@@ -94,7 +95,7 @@ impl io::Write for LogWriter {
         // Words of a server must neither begin a line of their own nor steer a terminal.
         let mut line = String::with_capacity(text.len());
         for c in text.trim_end_matches('\n').chars() {
-            match c.is_control() {
+            match c.is_control() || steers(c) {
                 true => line.extend(c.escape_default()),
                 false => line.push(c),
             }

@@ -276,11 +276,15 @@ pub(crate) fn painted(line: &str) -> String {
     }
 }
 
-/// What would steer a terminal: escapes, C1 controls, a carriage return, which writes over what stands in the line, and
-/// marks that turn the direction of text or end a line.
-fn steers(c: char) -> bool {
-    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() && !matches!(c, '\n' | '\t') || turns
+/// What would steer a terminal or stand in a line unseen: escapes, C1 controls, a carriage return, which writes over what
+/// stands in the line, and the characters of Unicode's classes Cf, Zl and Zp that have no shape of their own (those that
+/// turn the direction of text or end a line, tags, marks of width zero).
+pub(crate) fn steers(c: char) -> bool {
+    let unseen = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}');
+    c.is_control() && !matches!(c, '\n' | '\t') || unseen
 }
 
 /// A document of JSON with what would steer a terminal as JSON escapes it.
@@ -291,8 +295,10 @@ fn json_shown(document: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(document.len());
     for c in document.chars() {
         match steers(c) {
-            // None of them is above U+FFFF.
-            true => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            true => {
+                let units = c.encode_utf16(&mut [0; 2]).to_vec();
+                out.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+            }
             false => out.push(c),
         }
     }

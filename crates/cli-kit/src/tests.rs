@@ -178,3 +178,22 @@ fn row_57_nothing_steers_a_terminal() {
     let read: Vec<String> = serde_json::from_str(&out).unwrap();
     assert_eq!(read, [evil, "\u{fc}"]);
 }
+
+/// Row 128: what has no shape hides nothing, in text or in JSON, and comes back from JSON as it was.
+#[test]
+fn row_128_characters_without_a_shape_are_written_out() {
+    let unseen = "a\u{ad}\u{200b}\u{2060}\u{2029}\u{feff}\u{e0001}\u{e0041}b";
+    let printer = Printer::recording(OutputMode::default());
+    printer.row(unseen);
+    let shown = r"a\u{ad}\u{200b}\u{2060}\u{2029}\u{feff}\u{e0001}\u{e0041}b";
+    assert_eq!(printer.recorded().out.trim_end(), shown);
+    let json = Printer::recording(OutputMode {
+        json: true,
+        ..OutputMode::default()
+    });
+    json.json(&[unseen]);
+    let out = json.recorded().out;
+    assert!(out.contains(r"\ufeff\udb40\udc01\udb40\udc41b"), "{out:?}");
+    let read: Vec<String> = serde_json::from_str(&out).unwrap();
+    assert_eq!(read, [unseen]);
+}
