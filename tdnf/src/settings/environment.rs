@@ -66,6 +66,12 @@ impl Environment {
             user_cache: absolute("XDG_CACHE_HOME").or_else(home_cache),
             script_variables: std::env::vars_os()
                 .filter(|(name, _)| allowed_variable(name))
+                .map(|(name, value)| {
+                    match name.as_bytes().to_ascii_lowercase().ends_with(b"_proxy") {
+                        true => (name, without_user(value)),
+                        false => (name, value),
+                    }
+                })
                 .collect(),
             ssl_cert_file: variable("SSL_CERT_FILE"),
             // Upper case http_proxy can be set by a web request's header; curl ignores it, too.
@@ -97,4 +103,32 @@ fn clock() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs())
+}
+
+/// A proxy's address without user and password: scriptlets are code of packages. What is not UTF-8 is no address.
+fn without_user(value: OsString) -> OsString {
+    let Ok(text) = value.into_string() else {
+        return OsString::new();
+    };
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", &text));
+    match rest.rsplit_once('@') {
+        Some((_, host)) if scheme.is_empty() => host.into(),
+        Some((_, host)) => format!("{scheme}://{host}").into(),
+        None => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row 122: what a scriptlet gets of the caller holds no password of a proxy.
+    #[test]
+    fn row_122_proxies_without_passwords() {
+        let told = |value: &str| without_user(value.into()).into_string().unwrap();
+        assert_eq!(told("http://u:p@proxy:3128/"), "http://proxy:3128/");
+        assert_eq!(told("u:p/q@proxy:3128"), "proxy:3128");
+        assert_eq!(told("http://proxy:3128"), "http://proxy:3128");
+        assert_eq!(told("localhost,.example.com"), "localhost,.example.com");
+    }
 }
