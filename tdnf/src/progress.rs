@@ -116,6 +116,10 @@ impl Observer for NetworkView<'_> {
                     self.warn(repo, &what);
                 }
             }
+            Event::ChangedMetadata { repo } => self.warn(
+                repo,
+                " offers other signed metadata of the same date and revision as before",
+            ),
             Event::UnverifiedTls { repo } => self.warn(repo, ": certificates are not checked"),
             Event::Waiting { repo } => {
                 let name = self.name(repo);

@@ -63,6 +63,7 @@ fn log(event: &Event<'_>) {
             seen,
             offered,
         } => warn!(repo, seen, offered, "older metadata are offered"),
+        Event::ChangedMetadata { repo } => warn!(repo, "another index of the same age is offered"),
         Event::UnverifiedTls { repo } => warn!(repo, "certificates are not checked"),
         Event::PartMisplaced { repo, kind, href } => {
             warn!(repo, kind, href, "a part outside repodata/ is left out");
@@ -172,6 +173,11 @@ pub enum Event<'a> {
         seen: u64,
         /// Timestamp offered, seconds since 1970.
         offered: u64,
+    },
+    /// A repository offers another signed index of the same timestamp and revision as the one in the cache.
+    ChangedMetadata {
+        /// Repository id.
+        repo: &'a str,
     },
     /// Server certificates of a repository are not checked (`sslverify=0`).
     UnverifiedTls {

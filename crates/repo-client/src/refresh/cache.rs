@@ -1,5 +1,6 @@
 //! The cache folder of one repository: reading, locking, swapping.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
@@ -279,12 +280,39 @@ impl Cache {
         fs::rename(&staging, &live).map_err(|e| Error::io(&live, "put in place", e))
     }
 
-    /// Highest (timestamp, revision) seen.
+    /// Highest (timestamp, revision) seen: of this folder, or, where nothing was seen at its address yet, of the folders
+    /// that the repository had at other addresses.
     pub(crate) fn seen(&self) -> Option<(u64, u64)> {
-        let bytes = read_plain(&self.root.join("seen"), 4096)?;
-        let text = String::from_utf8(bytes).ok()?;
-        let (time, revision) = text.trim().split_once(' ')?;
-        Some((time.parse().ok()?, revision.parse().ok()?))
+        let elsewhere = || {
+            self.former_roots()
+                .iter()
+                .filter_map(|root| seen_in(root))
+                .max()
+        };
+        seen_in(&self.root).or_else(elsewhere)
+    }
+
+    /// The folders of the same repository for other addresses: `<id>-<8 hexadecimal digits>` beside this one.
+    fn former_roots(&self) -> Vec<PathBuf> {
+        let own = self.root.file_name().and_then(OsStr::to_str);
+        let Some((id, _)) = own.and_then(id_and_hash) else {
+            return Vec::new();
+        };
+        let beside = self
+            .root
+            .parent()
+            .and_then(|parent| fs::read_dir(parent).ok());
+        let folders = beside.into_iter().flatten().flatten();
+        let same = folders.filter(|entry| {
+            let name = entry.file_name();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            is_folder
+                && name
+                    .to_str()
+                    .and_then(id_and_hash)
+                    .is_some_and(|(other, _)| other == id)
+        });
+        same.map(|entry| entry.path()).collect()
     }
 
     /// Notes the age of an accepted index, or a greater one that was seen before unless older ones are allowed. A
@@ -304,6 +332,20 @@ impl Cache {
             format!("{} {}\n", age.0, age.1).as_bytes(),
         );
     }
+}
+
+fn seen_in(root: &Path) -> Option<(u64, u64)> {
+    let bytes = read_plain(&root.join("seen"), 4096)?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (time, revision) = text.trim().split_once(' ')?;
+    Some((time.parse().ok()?, revision.parse().ok()?))
+}
+
+/// The parts of a cache folder's name ([`rpm_repo::layout::cache_dir_name`]).
+fn id_and_hash(name: &str) -> Option<(&str, &str)> {
+    let (id, hash) = name.rsplit_once('-')?;
+    let is_hash = hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then_some((id, hash))
 }
 
 fn is_whole(path: &Path, record: &repomd::RepomdRecord) -> bool {

@@ -1,9 +1,12 @@
 //! What all steps of a refresh need to know, and small files in memory.
 
 use std::io::Read;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use reqwest::Url;
 use reqwest::header::{ETAG, LAST_MODIFIED};
 
@@ -65,8 +68,21 @@ impl<'a> RepoContext<'a> {
         }
     }
 
-    /// A small file; none for "not modified".
+    /// A small file; none for "not modified". Ends at once when asked to stop.
     pub(crate) async fn small(
+        &self,
+        url: &Url,
+        ask: &Ask,
+        limit: u64,
+    ) -> std::result::Result<Option<Small>, Cause> {
+        let stop = pin!(self.client.pause(Duration::MAX));
+        match select(pin!(self.answer(url, ask, limit)), stop).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(Cause::Stopped),
+        }
+    }
+
+    async fn answer(
         &self,
         url: &Url,
         ask: &Ask,

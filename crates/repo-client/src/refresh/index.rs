@@ -1,5 +1,10 @@
 //! repomd.xml: asked for, checked before it is parsed, judged by its age.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use reqwest::Url;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd};
@@ -27,6 +32,10 @@ const MAX_AHEAD: u64 = 24 * 3600;
 const MAX_REVISION: u64 = 99_991_231_235_959;
 /// Rounds over all mirrors for the index, at most (it is small; failing fast matters more).
 const MAX_ROUNDS: u32 = 3;
+/// How long a mirror is waited for before the next one is asked beside it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// No round begins later than this: mirrors that are slow in each would make minutes of it.
+const LAST_ROUND: Duration = Duration::from_secs(40);
 
 /// A server's answer.
 pub(crate) enum IndexAnswer {
@@ -72,10 +81,18 @@ pub(crate) async fn ask(
     let mut turns = Turns::new(urls.ids(), rounds);
     let label = context.index_label();
     let id = context.client.next_id();
+    let (urls, begun) = (&urls, Instant::now());
+    let mut running = FuturesUnordered::new();
+    let mut since: BTreeMap<SourceId, Instant> = BTreeMap::new();
     loop {
-        let source = match turns.next() {
-            NextTurn::Ask(source) => source,
-            NextTurn::Rest(pause) => {
+        match turns.next() {
+            NextTurn::Ask(source) => {
+                turns.asked(source);
+                since.insert(source, Instant::now());
+                let answer = index_from(context, seen, &urls[source], old, sources);
+                running.push(answer.map(move |answer| (source, answer)));
+            }
+            NextTurn::Rest(pause) if running.is_empty() && begun.elapsed() < LAST_ROUND => {
                 context.observer.event(pause.event(id, &label));
                 if context.client.pause(pause.lasts).await.is_err() {
                     break;
@@ -83,13 +100,24 @@ pub(crate) async fn ask(
                 turns.begin_round(pause.attempt);
                 continue;
             }
-            NextTurn::Again | NextTurn::Over => break,
+            _ if running.is_empty() => break,
+            _ => {}
+        }
+        let answer = tokio::time::timeout(PATIENCE, running.next()).await;
+        let Ok(Some((source, answer))) = answer else {
+            continue;
         };
-        let url = &urls[source];
-        match index_from(context, seen, url, old, sources).await {
-            Ok(index) => return Ok((index, source.place())),
+        since.remove(&source);
+        match answer {
+            Ok(index) => {
+                for (slow, _) in since.iter().filter(|(_, at)| at.elapsed() >= PATIENCE) {
+                    let cause = Cause::Timeout(PATIENCE.as_secs());
+                    context.tell_failure(id, &label, &urls[*slow], &cause);
+                }
+                return Ok((index, source.place()));
+            }
             Err(cause) => {
-                context.tell_failure(id, &label, url, &cause);
+                context.tell_failure(id, &label, &urls[source], &cause);
                 turns.failed(source, cause, None);
             }
         }
@@ -156,6 +184,10 @@ async fn index_from(
         return Err(Cause::Malformed(why));
     }
     judge_age(context, seen, &repomd)?;
+    if signature.is_some() && old.is_some_and(|old| age(&old.repomd) == age(&repomd)) {
+        let repo = context.id();
+        context.observer.event(Event::ChangedMetadata { repo });
+    }
     let state = SetFacts {
         repomd: digest.to_string(),
         url: url_key(url.as_str()),

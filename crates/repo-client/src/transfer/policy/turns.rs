@@ -144,6 +144,13 @@ impl Turns {
         }
     }
 
+    /// A source is being asked; what it answers is not known yet.
+    pub(crate) fn asked(&mut self, source: SourceId) {
+        for turn in self.turns.iter_mut().filter(|turn| turn.source == source) {
+            turn.asked = true;
+        }
+    }
+
     pub(crate) fn gave(&mut self, bytes: u64) {
         self.moved += bytes;
     }

@@ -1,6 +1,10 @@
 //! Metadata of several servers, and of servers that fail, lag behind or answer as real ones do: rows 75 and 76.
 
 use super::*;
+use repo_client::{Client, ClientOptions};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 #[test]
 fn row_75_mirrors_of_metadata() {
@@ -233,4 +237,52 @@ fn real_nginx_serves_ranges_and_304() {
     assert_eq!(file.unwrap().transferred, 300_000);
     let log = std::fs::read_to_string(dir.join("access")).unwrap();
     assert!(log.contains(" 304 ") && log.contains(" 206 "), "{log}");
+}
+
+/// Row 49: a mirror that keeps the index back is not waited for while another has it, and it is named.
+#[test]
+fn row_49_the_next_mirror_is_asked_beside_a_slow_one() {
+    let (slow, good) = (Repo::new(), Repo::new());
+    let hang = Answer {
+        delay: Some(Duration::from_secs(25)),
+        ..Answer::default()
+    };
+    slow.site.server.always(REPOMD, hang);
+    let urls = [&slow, &good].map(|repo| repo.site.server.url("/"));
+    let config = config(&format!("baseurl={}\ntimeout=30", urls.join(" ")));
+    let (log, begun) = (Log::default(), Instant::now());
+    refresh_one(job(&config, &good.cache()), &log).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(log.text().contains("MirrorFailed"), "{}", log.text());
+    assert!(log.text().contains("Timeout(5)"), "{}", log.text());
+}
+
+/// Row 49: a run that is asked to stop waits for no server.
+#[test]
+fn row_49_a_stop_is_heard_while_a_server_is_silent() {
+    let repo = Repo::new();
+    let hang = Answer {
+        delay: Some(Duration::from_secs(25)),
+        ..Answer::default()
+    };
+    repo.site.server.always(REPOMD, hang);
+    let config = config(&format!(
+        "baseurl={}\ntimeout=30",
+        repo.site.server.url("/")
+    ));
+    let stop = Arc::new(AtomicBool::new(false));
+    let client = Client::new(ClientOptions {
+        stop: Some(Arc::clone(&stop)),
+        ..ClientOptions::default()
+    });
+    let begun = Instant::now();
+    let setter = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        stop.store(true, Ordering::Relaxed);
+    });
+    let jobs = [job(&config, &repo.cache())];
+    let outcome = refresh(&client, &jobs, &Log::default());
+    assert!(outcome.iter().all(Result::is_err));
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    setter.join().unwrap();
 }

@@ -1,6 +1,7 @@
 //! Signed metadata: rows 1 to 8.
 
 use super::*;
+use repo_client::OlderMetadata;
 
 fn key(who: &str) -> SigningKey {
     let new = NewKey {
@@ -143,4 +144,45 @@ fn row_08_repomd_asc_other_key() {
         refresh_one(only, &Log::default()),
         Err(Error::NotCached { .. })
     ));
+}
+
+/// Row 1: what was seen counts for the repository, whatever address it has now.
+#[test]
+fn row_01_replay_at_another_address() {
+    let repo = Repo::with("repo_gpgcheck=1");
+    let (key, log) = (key("a"), Log::default());
+    let ring = ring(&key);
+    let check = keyring_check(&ring, testkit::now());
+    let go = |cache: &str, older| {
+        let job = RepoRefresh {
+            check_signature: Some(&check),
+            cache: repo.site.path(cache),
+            force: true,
+            older,
+            ..repo.job()
+        };
+        refresh_one(job, &log)
+    };
+    let (usual, allowed) = (OlderMetadata::RefuseSigned, OlderMetadata::Take);
+    sign(&repo, &key);
+    let old = snapshot(repo.site.www());
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    repo.publish("21");
+    sign(&repo, &key);
+    go("r-00000001", usual).unwrap();
+    for (path, bytes) in &old {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let error = go("r-00000002", usual).unwrap_err().to_string();
+    assert!(error.contains("older than seen before"), "{error}");
+    // Another repository has seen nothing; and once an older one was asked for, it is that of this address.
+    go("r-s-00000002", usual).unwrap();
+    go("r-00000002", allowed).unwrap();
+    go("r-00000002", usual).unwrap();
+    assert!(!log.text().contains("ChangedMetadata"), "{}", log.text());
+    // Another signed index of the same age is told of.
+    repo.edit(|text| text.replace("</repomd>", "<!-- other --></repomd>"));
+    sign(&repo, &key);
+    go("r-00000002", usual).unwrap();
+    assert_eq!(log.text().matches("ChangedMetadata").count(), 1);
 }
