@@ -17,10 +17,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use tokio::task::JoinHandle;
 
-/// Bytes read and sent at a time.
-const CHUNK: usize = 64 << 10;
+/// Bytes read and sent at a time: as much as each client that does not take its bytes costs.
+const CHUNK: u64 = 32 << 10;
 /// Largest file held in memory for its answer: the index, so that it is one moment's.
-const SMALL: u64 = CHUNK as u64;
+const SMALL: u64 = 64 << 10;
 
 /// What is sent.
 pub(crate) enum Content {
@@ -53,7 +53,7 @@ impl Body for Content {
             Content::File { rest, .. } if rest.is_empty() => Poll::Ready(None),
             Content::File { file, rest, next } => {
                 // One buffer for each client that does not take its bytes: no more is read ahead.
-                let read = next.get_or_insert_with(|| read_at(Arc::clone(file), rest.clone()));
+                let read = next.get_or_insert_with(|| read_at(Arc::clone(file), rest, CHUNK));
                 let buffer = ready!(Pin::new(read).poll(cx)).map_err(io::Error::other)??;
                 *next = None;
                 if buffer.is_empty() {
@@ -78,12 +78,12 @@ impl Body for Content {
     }
 }
 
-/// Reads the next bytes of a file on a thread that may wait for the disk.
-fn read_at(file: Arc<File>, rest: Range<u64>) -> JoinHandle<io::Result<Vec<u8>>> {
+/// Reads the next bytes of a file, as many as `most`, on a thread that may wait for the disk.
+fn read_at(file: Arc<File>, rest: &Range<u64>, most: u64) -> JoinHandle<io::Result<Vec<u8>>> {
+    let (start, left) = (rest.start, rest.end.saturating_sub(rest.start));
     tokio::task::spawn_blocking(move || {
-        let left = rest.end.saturating_sub(rest.start);
-        let mut buffer = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
-        let count = file.read_at(&mut buffer, rest.start)?;
+        let mut buffer = vec![0; usize::try_from(left.min(most)).unwrap_or(0)];
+        let count = file.read_at(&mut buffer, start)?;
         buffer.truncate(count);
         Ok(buffer)
     })
@@ -180,7 +180,7 @@ pub(crate) async fn file<B>(
         return Ok(answer);
     }
     *answer.body_mut() = if left <= SMALL {
-        let data = read_at(Arc::new(file), start..end);
+        let data = read_at(Arc::new(file), &(start..end), SMALL);
         let data = data.await.map_err(io::Error::other)??;
         if data.len() as u64 != left {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -34,6 +34,15 @@ impl Patient {
         }
     }
 
+    /// Lets the outcome of a write through.
+    fn taken<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.stuck = poll.is_pending();
+        if poll.is_ready() {
+            self.place.took();
+        }
+        self.timed(cx, poll)
+    }
+
     /// Lets an outcome through and winds the clock; while there is none the clock runs.
     fn timed<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
@@ -74,11 +83,21 @@ impl AsyncWrite for Patient {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.inner).poll_write(cx, data);
-        self.stuck = poll.is_pending();
-        if poll.is_ready() {
-            self.place.took();
-        }
-        self.timed(cx, poll)
+        self.taken(cx, poll)
+    }
+
+    /// Without it every buffer would be copied behind the head.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.inner).poll_write_vectored(cx, data);
+        self.taken(cx, poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
