@@ -76,19 +76,11 @@ fn round_trip(data: &[u8]) {
     };
     let (old_file, new_file) = (stored(old), stored(new));
     let file = |stored: &tempfile::NamedTempFile, text: &[u8]| {
-        let digest = sum(text);
-        let path = stored.path().to_owned();
-        (path, digest)
+        let open = std::fs::File::open(stored.path()).unwrap();
+        delta::File::new(open, sum(text))
     };
-    let ((old_path, from), (new_path, to)) = (file(&old_file, old), file(&new_file, new));
-    let old_side = delta::File {
-        path: &old_path,
-        digest: from,
-    };
-    let new_side = delta::File {
-        path: &new_path,
-        digest: to,
-    };
+    let (old_side, new_side) = (file(&old_file, old), file(&new_file, new));
+    let to = sum(new);
     let mut made = Vec::new();
     // What begins like something packed may be damaged.
     if delta::make(&old_side, &new_side, &mut made).is_err() {

@@ -1,7 +1,7 @@
 //! Databases for yum: primary, filelists and other once again as sqlite files, in the schema that the yum of CentOS 5
 //! to 7 reads. They are made of the documents, a package at a time, in one transaction each.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -12,6 +12,7 @@ use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other, primary};
 use rusqlite::{Connection, OpenFlags, params};
+use whole_file::Folder;
 
 use crate::document::{FileStyle, MetadataDocument, NewFile, open_file};
 use crate::error::{Error, Result};
@@ -61,7 +62,7 @@ const OTHER_END: &str = "CREATE TRIGGER remove_changelogs AFTER DELETE ON packag
 /// # Errors
 /// A document is missing or not what its record says; a database cannot be written.
 pub(crate) fn write(
-    repodata: &Path,
+    repodata: &Folder,
     records: &[RepomdRecord],
     style: &FileStyle,
 ) -> Result<Vec<RepomdRecord>> {
@@ -81,50 +82,52 @@ pub(crate) fn is_kind(kind: &str) -> bool {
 
 fn one(
     document: MetadataDocument,
-    repodata: &Path,
+    repodata: &Folder,
     records: &[RepomdRecord],
     style: &FileStyle,
 ) -> Result<RepomdRecord> {
     let kind = document.kind();
     let record = records.iter().find(|record| record.kind == kind);
     let record = record.ok_or_else(|| Error::NoRecord {
-        path: repodata.to_owned(),
+        path: repodata.path().to_owned(),
         kind: kind.to_owned(),
     })?;
-    let path = style.dir.join(format!("{kind}.sqlite.new"));
-    fill(document, repodata, record, &path)?;
-    let mut file = File::open(&path).map_err(Error::file(&path, "read"))?;
-    let mut packed = NewFile::create(&format!("{kind}_db"), &format!("{kind}.sqlite"), style)?;
+    let name = format!("{kind}.sqlite");
+    let path = style.dir.path().join(&name);
+    let mut file = fill(document, repodata, record, &path)?;
+    let mut packed = NewFile::create(&format!("{kind}_db"), &name, style)?;
     packed.copy(&mut file, &path)?;
-    fs::remove_file(&path).map_err(Error::file(&path, "remove"))?;
     let mut record = packed.finish()?;
     record.database_version = Some(VERSION);
     Ok(record)
 }
 
-/// Makes the database of a document.
+/// Makes the database of a document, a file without a name; `path` is where it will be. SQLite opens paths only, and
+/// those below a repository may lead elsewhere by then: it gets one in a directory of our own for temporary files,
+/// which is removed as soon as it is open.
 fn fill(
     document: MetadataDocument,
-    repodata: &Path,
+    repodata: &Folder,
     record: &RepomdRecord,
     path: &Path,
-) -> Result<()> {
+) -> Result<File> {
     let failed = |source| Error::Database {
         path: path.to_owned(),
         source,
     };
-    // SQLite would follow a link that stands there.
-    File::create_new(path).map_err(Error::file(path, "create"))?;
-    // Nor does it look what its journal is.
-    whole_file::check_database(path, true)
-        .map_err(|(place, error)| Error::file(&place, "use")(error))?;
+    let private = tempfile::tempdir().map_err(Error::file(path, "create"))?;
+    let own = private.path().join("database");
+    let file = File::create_new(&own);
+    drop(file.map_err(Error::file(&own, "create"))?);
     // Locks trouble network file systems, and nobody else knows of the file.
-    let db = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), "unix-none")
+    let db = Connection::open_with_flags_and_vfs(&own, OpenFlags::default(), "unix-none")
         .map_err(failed)?;
     begin(&db, document).map_err(failed)?;
+    let file = File::open(&own).map_err(Error::file(&own, "read"))?;
+    private.close().map_err(Error::file(&own, "remove"))?;
     let name = record.href.file_name();
-    let from = repodata.join(name);
-    let stream = open_file(&from, name, record)?;
+    let from = repodata.path().join(name);
+    let stream = open_file(repodata, Path::new(name), record)?;
     let from = from.display().to_string();
     let limits = XmlLimits::default();
     let (mut key, mut fault) = (0, None);
@@ -154,7 +157,8 @@ fn fill(
     }
     let checksum = record.checksum.map(|digest| digest.hex());
     end(&db, document, checksum.as_deref()).map_err(failed)?;
-    db.close().map_err(|(_, error)| failed(error))
+    db.close().map_err(|(_, error)| failed(error))?;
+    Ok(file)
 }
 
 fn begin(db: &Connection, document: MetadataDocument) -> rusqlite::Result<()> {

@@ -13,6 +13,8 @@ use rpm_repo::layout::{Href, is_relative_base};
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other, primary};
+use rustix::fs::OFlags;
+use whole_file::Folder;
 
 use crate::error::{Error, Result};
 use crate::own::OwnDocuments;
@@ -123,7 +125,7 @@ fn moved_base<'b>(own: Option<&str>, base: &'b str) -> Option<Cow<'b, str>> {
 #[derive(Debug, Clone)]
 pub struct FileStyle {
     /// The new repodata.
-    pub dir: PathBuf,
+    pub dir: Folder,
     /// Compression.
     pub format: Format,
     /// Checksum in repomd.xml.
@@ -153,6 +155,9 @@ pub fn format(name: &str) -> Result<Format> {
 /// One file of repodata in the making.
 pub struct NewFile {
     encoder: Encoder<BufWriter<File>>,
+    /// Its name until it is finished.
+    name: String,
+    /// Where that is, for messages.
     path: PathBuf,
     kind: String,
     style: FileStyle,
@@ -161,12 +166,15 @@ pub struct NewFile {
 impl NewFile {
     /// Starts the file of a record called `kind`; `stem` is its name without checksum and suffix.
     pub fn create(kind: &str, stem: &str, style: &FileStyle) -> Result<NewFile> {
-        let path = style.dir.join(format!("{stem}{}", style.format.suffix()));
-        let file = File::create_new(&path).map_err(Error::file(&path, "create"))?;
+        let name = format!("{stem}{}", style.format.suffix());
+        let path = style.dir.path().join(&name);
+        let file = style.dir.create_new(Path::new(&name));
+        let file = file.map_err(Error::file(&path, "create"))?;
         let encoder = Encoder::new(BufWriter::new(file), style.format, style.checksum)
             .map_err(Error::file(&path, "write"))?;
         Ok(NewFile {
             encoder,
+            name,
             path,
             kind: kind.to_owned(),
             style: style.clone(),
@@ -220,17 +228,17 @@ impl NewFile {
 
     /// [`NewFile::finish`] of a document that the next run takes over.
     fn finish_document(self) -> Result<FinishedDocument> {
-        let path = self.path;
+        let (path, plain) = (self.path, self.name);
         let (mut out, written) = self.encoder.finish().map_err(Error::file(&path, "write"))?;
         out.flush().map_err(Error::file(&path, "write"))?;
-        let plain = path.file_name().unwrap_or_default().to_string_lossy();
         let name = if self.style.unique_names {
             format!("{}-{plain}", written.checksum.hex())
         } else {
-            plain.into_owned()
+            plain.clone()
         };
-        let named = self.style.dir.join(&name);
-        std::fs::rename(&path, &named).map_err(Error::file(&named, "create"))?;
+        let dir = &self.style.dir;
+        dir.rename(Path::new(&plain), dir, Path::new(&name))
+            .map_err(Error::file(dir.path().join(&name), "create"))?;
         let record = record(self.kind, &name, &written, &self.style)?;
         let (blocks, taken) = (written.blocks.sizes, written.blocks.taken);
         tracing::debug!(kind = record.kind, blocks = blocks.len(), taken, "written");
@@ -355,15 +363,17 @@ pub fn recount(
     packages: u64,
     style: &FileStyle,
 ) -> Result<FinishedDocument> {
-    let path = style.dir.join(record.href.file_name());
-    let aside = style.dir.join(format!("{}.aside", document.kind()));
-    std::fs::rename(&path, &aside).map_err(Error::file(&aside, "create"))?;
-    let name = record.href.file_name();
-    let mut stream = open_file(&aside, name, record)?;
+    let name = Path::new(record.href.file_name());
+    let aside = PathBuf::from(format!("{}.aside", document.kind()));
+    let path = style.dir.path().join(&aside);
+    let moved = style.dir.rename(name, &style.dir, &aside);
+    moved.map_err(Error::file(&path, "create"))?;
+    let mut stream = open_file(&style.dir, &aside, record)?;
     let mut file = NewFile::of_packages(document, packages, style)?;
-    skip_head(&mut stream, &aside)?;
-    file.copy(&mut stream, &aside)?;
-    std::fs::remove_file(&aside).map_err(Error::file(&aside, "remove"))?;
+    skip_head(&mut stream, &path)?;
+    file.copy(&mut stream, &path)?;
+    let gone = style.dir.remove(&aside);
+    gone.map_err(Error::file(&path, "remove"))?;
     file.finish_document()
 }
 
@@ -382,8 +392,13 @@ fn skip_head(stream: &mut impl Read, path: &Path) -> Result<()> {
 }
 
 /// Opens a file of repodata, checked against its record while it is read.
-pub fn open_file(path: &Path, name: &str, record: &RepomdRecord) -> Result<Ahead> {
-    let (file, name, expected) = (path.to_owned(), name.to_owned(), record.expected());
-    Ahead::spawn(move || VerifiedReader::new(File::open(file)?, &name, expected))
-        .map_err(Error::file(path, "read"))
+pub fn open_file(folder: &Folder, below: &Path, record: &RepomdRecord) -> Result<Ahead> {
+    let path = folder.path().join(below);
+    let (folder, below, expected) = (folder.clone(), below.to_owned(), record.expected());
+    let name = record.href.file_name().to_owned();
+    let open = move || {
+        let file = folder.file(&below, OFlags::RDONLY)?;
+        VerifiedReader::new(file, &name, expected)
+    };
+    Ahead::spawn(open).map_err(Error::file(path, "read"))
 }

@@ -32,6 +32,9 @@ pub enum Error {
     /// `repodata` is a symbolic link, which cannot be exchanged as one.
     #[error("{path} is a symbolic link: give the directory it points to with --outputdir", path = .0.display())]
     LinkedRepodata(PathBuf),
+    /// Somebody exchanged the directory in the making, or what took the place of `repodata`.
+    #[error("{path} was exchanged by somebody while this ran: run this again", path = .0.display())]
+    Exchanged(PathBuf),
     /// No repository where one is needed.
     #[error("{path} holds no repodata/repomd.xml", path = .0.display())]
     NoRepository(PathBuf),

@@ -99,7 +99,8 @@ impl OldText {
                 MetadataDocument::Filelists => filelists,
                 MetadataDocument::Other => other,
             };
-            let reader = File::open(&path)
+            let reader = repository
+                .open_packed(record)
                 .and_then(|file| BlockReader::new(file, record.expected(), blocks.clone()));
             OldSource::Blocks(Box::new(reader.map_err(damaged(&path))?))
         } else {

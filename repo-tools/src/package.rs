@@ -11,6 +11,7 @@ use rpm_repo::compress::HashingReader;
 use rpm_repo::filelists::{self, FilelistsPackage};
 use rpm_repo::other::{self, OtherPackage};
 use rpm_repo::primary::{self, FileFacts, PrimaryPackage};
+use rustix::fs::OFlags;
 use whole_file::Stamp;
 
 use crate::cache;
@@ -77,7 +78,7 @@ impl PackageReader {
         time: Option<u64>,
         texts: &mut [String; 3],
     ) -> Result<(Noted, Digest), PackageFault> {
-        let file = File::open(path)?;
+        let file = whole_file::open_named(path, OFlags::RDONLY)?;
         let before = Stamp::of(&file.metadata()?);
         let buffered = BufReader::with_capacity(BLOCK, file);
         let stream = HashingReader::new(buffered, Some(style.checksum));

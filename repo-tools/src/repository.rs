@@ -1,7 +1,8 @@
 //! A repository in a directory.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -12,10 +13,15 @@ use rpm_repo::compress::Ahead;
 use rpm_repo::primary::{self, PrimaryPackage};
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use rpm_repo::xml::XmlLimits;
+use rustix::fs::{FileType, OFlags};
+use whole_file::Folder;
 
 use crate::document::open_file;
 use crate::error::{Error, Result};
-use crate::stage::REPODATA;
+use crate::stage::{INDEX, REPODATA};
+
+/// Largest repomd.xml that is read, in bytes; those of distributions have some 10 KB.
+pub(crate) const MAX_INDEX: u64 = 16 << 20;
 
 /// An opened repository: its repomd.xml was read, nothing else.
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub struct Repository {
     pub repomd: Repomd,
     /// SHA-256 of repomd.xml in hexadecimal.
     pub digest: String,
+    folder: Folder,
+    repodata: Folder,
 }
 
 impl Repository {
@@ -36,20 +44,63 @@ impl Repository {
     /// No repomd.xml, or one that cannot be read; a URL of a server.
     pub fn open(dir: &Path) -> Result<Repository> {
         let dir = &root(&local(dir)?);
-        let path = dir.join(REPODATA).join("repomd.xml");
-        let bytes = match fs::read(&path) {
+        let open = |path: &Path| match Folder::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Error::NoRepository(dir.to_owned()))
+            }
+            opened => opened.map_err(Error::file(path, "read")),
+        };
+        Repository::read(open(dir)?, open(&dir.join(REPODATA))?)
+    }
+
+    /// Opens the repository in an open directory. A `repodata` that is a link is none: this is for changing it.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    pub fn of(folder: &Folder) -> Result<Repository> {
+        match folder.folder(Path::new(REPODATA)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Error::NoRepository(folder.path().to_owned()))
+            }
+            opened => {
+                let path = folder.path().join(REPODATA);
+                let repodata = opened.map_err(Error::file(path, "read"))?;
+                Repository::read(folder.clone(), repodata)
+            }
+        }
+    }
+
+    fn read(folder: Folder, repodata: Folder) -> Result<Repository> {
+        let path = repodata.path().join(INDEX);
+        let bytes = match repodata.read(Path::new(INDEX), MAX_INDEX) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::NoRepository(dir.to_owned()));
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::NoRepository(folder.path().to_owned()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let what = format!("{error} (createrepo replaces it)");
+                return Err(Error::Damaged { path, what });
             }
             Err(error) => return Err(Error::file(path, "read")(error)),
         };
         let repomd = repomd::parse(&path.display().to_string(), &bytes)?;
         Ok(Repository {
-            dir: dir.to_owned(),
+            dir: folder.path().to_owned(),
             repomd,
             digest: Hasher::digest(DigestAlgo::Sha256, &bytes).hex(),
+            folder,
+            repodata,
         })
+    }
+
+    /// The directory that holds `repodata`.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// `repodata`.
+    pub fn repodata(&self) -> &Folder {
+        &self.repodata
     }
 
     /// The record of a kind.
@@ -63,16 +114,42 @@ impl Repository {
         })
     }
 
-    /// The file of a record.
+    /// The file of a record, for messages.
     pub fn file(&self, record: &RepomdRecord) -> PathBuf {
         self.dir.join(record.href.path())
     }
 
+    /// Where the file of a record lies: a folder, and its path there.
+    fn place<'r>(&self, record: &'r RepomdRecord) -> (&Folder, &'r Path) {
+        let path = Path::new(record.href.path());
+        match path.strip_prefix(REPODATA) {
+            Ok(below) => (&self.repodata, below),
+            Err(_) => (&self.folder, path),
+        }
+    }
+
+    /// Opens the file of a record.
+    ///
+    /// # Errors
+    /// As [`Folder::file`].
+    pub fn open_packed(&self, record: &RepomdRecord) -> io::Result<File> {
+        let (folder, below) = self.place(record);
+        folder.file(below, OFlags::RDONLY)
+    }
+
+    /// The size of the file of a record; none if it is not there, or no regular file.
+    pub fn size(&self, record: &RepomdRecord) -> Option<u64> {
+        let (folder, below) = self.place(record);
+        let about = folder.stat(below).ok()?;
+        let is_file = FileType::from_raw_mode(about.st_mode) == FileType::RegularFile;
+        is_file.then(|| u64::try_from(about.st_size).ok()).flatten()
+    }
+
     /// The name for errors and the decompressed, verifying stream of a record.
     pub fn open_record(&self, record: &RepomdRecord) -> Result<(String, Ahead)> {
-        let path = self.file(record);
-        let stream = open_file(&path, record.href.file_name(), record)?;
-        Ok((path.display().to_string(), stream))
+        let (folder, below) = self.place(record);
+        let stream = open_file(folder, below, record)?;
+        Ok((self.file(record).display().to_string(), stream))
     }
 
     /// [`Repository::open_record`] of a kind.

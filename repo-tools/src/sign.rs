@@ -4,6 +4,7 @@
 //! as `rpmsign` of rpm 4.18 makes it. Older signatures go; digests, sizes and file signatures stay.
 //! The payload is not touched: the header names its digest.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -13,11 +14,11 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rpm_pkg::header::{Header, HeaderBuilder, HeaderKind, MAGIC, TagValue, WriteError, tag};
 use rpm_pkg::package::{LEAD_SIZE, Package};
 use rpm_trust::sign::{SignatureHash, SigningKey};
-use whole_file::{Access, Durability, WholeFile};
+use whole_file::{Access, Durability, Folder, WholeFile};
 
 use crate::error::{Error, PackageFault, Result};
-use crate::repository::Repository;
-use crate::stage::REPODATA;
+use crate::repository::{MAX_INDEX, Repository};
+use crate::stage::{INDEX, RepoChange};
 
 /// Tags of signatures, all of which a new one replaces: header only (267, 268, 278), header and
 /// payload (1002, 1005), and the space that was reserved for them (999 stays: format 6 is known by
@@ -42,26 +43,28 @@ pub fn read_key(path: &Path) -> Result<SigningKey> {
 /// Signs `repomd.xml` of the repository in `dir`; `with_key` also writes the public key beside it.
 pub fn repository(dir: &Path, key: &SigningKey, with_key: bool, now: u64) -> Result<()> {
     let repository = Repository::open(dir)?;
-    let _stage = crate::stage::RepoChange::open(&repository.dir)?;
-    let path = repository.dir.join(REPODATA).join("repomd.xml");
-    let data = fs::read(&path).map_err(Error::file(&path, "read"))?;
-    let signature = key.sign_detached(data.as_slice(), now)?;
-    replace(&path.with_extension("xml.asc"), signature.as_bytes())?;
+    let _stage = RepoChange::of(repository.folder().clone())?;
+    let repodata = Repository::of(repository.folder())?;
+    let repodata = repodata.repodata();
+    let path = |name: &str| repodata.path().join(name);
+    let data = repodata.read(Path::new(INDEX), MAX_INDEX);
+    let data = data.map_err(Error::file(path(INDEX), "read"))?;
+    let write = |name: &str, data: &[u8]| {
+        let written = repodata.replace(name, data, Durability::Synced);
+        written.map_err(Error::file(path(name), "write"))
+    };
+    write(
+        "repomd.xml.asc",
+        key.sign_detached(data.as_slice(), now)?.as_bytes(),
+    )?;
     if with_key {
-        replace(
-            &path.with_extension("xml.key"),
-            key.public_armored()?.as_bytes(),
-        )?;
+        write("repomd.xml.key", key.public_armored()?.as_bytes())?;
     }
     Ok(())
 }
 
-fn replace(path: &Path, data: &[u8]) -> Result<()> {
-    whole_file::replace(path, data, Access::Umask, Durability::Synced)
-        .map_err(Error::file(path, "write"))
-}
-
-/// Signs the package at `path`, which is replaced as one.
+/// Signs the package at `path`, which is replaced as one. The new file is the caller's, with the permission bits of the
+/// old one: what else a mode can say (set-user-id) was somebody else's wish. Of a link the new file takes the place.
 ///
 /// # Errors
 /// The package cannot be read or its header digests differ; the key cannot sign.
@@ -70,7 +73,15 @@ pub fn package(path: &Path, key: &SigningKey, now: u64) -> Result<()> {
         path: path.to_owned(),
         fault,
     };
-    let file = File::open(path).map_err(Error::file(path, "read"))?;
+    let (Some(name), above) = (path.file_name().and_then(OsStr::to_str), path.parent()) else {
+        return Err(Error::Usage(format!(
+            "{}: not a name of a package",
+            path.display()
+        )));
+    };
+    let folder = Folder::open(above.unwrap_or(Path::new("")));
+    let folder = folder.map_err(Error::file(path, "read"))?;
+    let file = folder.named(name).map_err(Error::file(path, "read"))?;
     let meta = file.metadata().map_err(Error::file(path, "read"))?;
     let package = Package::open(BufReader::new(file)).map_err(|e| told(e.into()))?;
     package
@@ -82,8 +93,9 @@ pub fn package(path: &Path, key: &SigningKey, now: u64) -> Result<()> {
     let signature = signature.map_err(|e| told(e.into()))?;
     let start = package.header_range().start;
     let mut source = package.into_reader().into_inner();
-    let mode = meta.permissions().mode() & 0o7777;
-    WholeFile::new(path, Access::Mode(mode))
+    let mode = meta.permissions().mode() & 0o777;
+    folder
+        .whole(name, Access::Mode(mode))
         .and_then(|new| write_package(&mut source, new, &signature, start))
         .map_err(Error::file(path, "write"))
 }

@@ -7,13 +7,14 @@
 //! finishes what a kill between them left.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
-use whole_file::{Access, Durability};
+use rustix::fs::{FileType, OFlags};
+use whole_file::{Durability, Folder};
 
 use crate::error::{Error, Result};
 
@@ -24,255 +25,288 @@ pub const NEW_DIR: &str = ".repodata";
 /// The repository's own directory.
 pub const REPODATA: &str = "repodata";
 /// The file in it that lists the others.
-const INDEX: &str = "repomd.xml";
+pub(crate) const INDEX: &str = "repomd.xml";
+/// Largest state that is read, in bytes: some 300,000 packages.
+const MAX_STATE: u64 = 48 << 20;
 
-/// The right to change a repository, and the place to do it.
+/// The lock of a repository, in its working directory.
+const LOCK: &str = "lock";
+/// Says that the directory in the making is ours.
+const MARK: &str = "making";
+/// The repodata before, where directories cannot be exchanged.
+const OLD: &str = "old";
+/// The state of the last run.
+const STATE: &str = "state";
+
+/// The right to change a repository, and the place to do it. Somebody else may own the directory: everything in it is
+/// reached through descriptors, and what was opened at the beginning is what is worked on.
 #[derive(Debug)]
 pub struct RepoChange {
-    root: PathBuf,
+    root: Folder,
+    work: Folder,
+    repodata: Option<Folder>,
+    new: Option<Folder>,
     /// Held locked until the end.
     _lock: File,
 }
 
 impl RepoChange {
-    /// Takes the lock of the repository in `root` and clears what an earlier run left.
+    /// Takes the lock of the repository in `root`, which is made where it is not there, and clears what an earlier run
+    /// left.
     ///
     /// # Errors
-    /// Another run holds the lock; the directory cannot be written.
+    /// As [`RepoChange::of`].
     pub fn open(root: &Path) -> Result<RepoChange> {
-        let work = root.join(WORK_DIR);
-        fs::create_dir_all(&work).map_err(Error::file(&work, "create"))?;
-        let path = work.join("lock");
-        // Others may write here: a link that one of them made would send us elsewhere.
-        let dir = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let dir = rustix::fs::open(&work, dir, Mode::empty());
-        let dir = dir.map_err(|error| Error::file(&work, "open")(error.into()))?;
-        let lock = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let lock = rustix::fs::openat(&dir, "lock", lock, Mode::from_raw_mode(0o666));
-        let lock = File::from(lock.map_err(|error| Error::file(&path, "open")(error.into()))?);
+        fs::create_dir_all(root).map_err(Error::file(root, "create"))?;
+        RepoChange::of(Folder::open(root).map_err(Error::file(root, "open"))?)
+    }
+
+    /// Takes the lock of the repository in an open directory.
+    ///
+    /// # Errors
+    /// Another run holds the lock; the directory cannot be written, or links stand in it in the place of ours.
+    pub fn of(root: Folder) -> Result<RepoChange> {
+        let work = root.make_all(Path::new(WORK_DIR));
+        let work = work.map_err(Error::file(root.path().join(WORK_DIR), "create"))?;
+        let lock = work.file(Path::new(LOCK), OFlags::RDWR | OFlags::CREATE);
+        let lock = lock.map_err(|error| odd(work.path().join(LOCK), "open", error))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy(root.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(Error::file(path, "lock")(error)),
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy(root.path().to_owned())),
+            Err(TryLockError::Error(error)) => {
+                return Err(Error::file(work.path().join(LOCK), "lock")(error));
+            }
         }
-        let stage = RepoChange {
-            root: root.to_owned(),
+        let mut stage = RepoChange {
+            root,
+            work,
+            repodata: None,
+            new: None,
             _lock: lock,
         };
         stage.clear()?;
-        let repodata = stage.repodata();
-        if fs::symlink_metadata(&repodata).is_ok_and(|meta| meta.is_symlink()) {
-            return Err(Error::LinkedRepodata(repodata));
-        }
+        let path = stage.root.path().join(REPODATA);
+        stage.repodata = match stage.root.kind(Path::new(REPODATA)) {
+            None => None,
+            Some(FileType::Symlink) => return Err(Error::LinkedRepodata(path)),
+            Some(_) => {
+                let repodata = stage.root.folder(Path::new(REPODATA));
+                Some(repodata.map_err(Error::file(path, "open"))?)
+            }
+        };
         Ok(stage)
     }
 
-    /// `repodata`.
-    pub fn repodata(&self) -> PathBuf {
-        self.root.join(REPODATA)
+    /// The directory that holds `repodata`.
+    pub fn root(&self) -> &Folder {
+        &self.root
+    }
+
+    /// `repodata` as it was at the beginning.
+    pub fn repodata(&self) -> Option<&Folder> {
+        self.repodata.as_ref()
     }
 
     /// The directory in the making.
-    pub fn new_dir(&self) -> PathBuf {
-        self.root.join(NEW_DIR)
-    }
-
-    /// Says that the directory in the making is ours.
-    fn mark(&self) -> PathBuf {
-        self.root.join(WORK_DIR).join("making")
-    }
-
-    fn old_dir(&self) -> PathBuf {
-        self.root.join(WORK_DIR).join("old")
-    }
-
-    /// The file with the state of the last run.
-    pub fn state_file(&self) -> PathBuf {
-        self.root.join(WORK_DIR).join("state")
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn new_dir(&self) -> Result<&Folder> {
+        let none = || Error::file(self.root.path().join(NEW_DIR), "open");
+        let new = self.new.as_ref();
+        new.ok_or_else(|| none()(io::ErrorKind::NotFound.into()))
     }
 
     fn clear(&self) -> Result<()> {
-        let (old, repodata) = (self.old_dir(), self.repodata());
-        if old.exists() && !repodata.exists() {
-            fs::rename(&old, &repodata).map_err(Error::file(&repodata, "restore"))?;
+        let is_moved = self.work.kind(Path::new(OLD)) == Some(FileType::Directory);
+        if is_moved && self.root.kind(Path::new(REPODATA)).is_none() {
+            let restored = (self.work).rename(Path::new(OLD), &self.root, Path::new(REPODATA));
+            restored.map_err(Error::file(self.root.path().join(REPODATA), "restore"))?;
         }
-        remove_dir(&old)?;
-        let work = self.root.join(WORK_DIR);
-        whole_file::clear_waiting(&work).map_err(Error::file(&work, "clear"))?;
-        match self.mark().exists() {
+        remove(&self.work, OLD)?;
+        self.work
+            .clear_waiting()
+            .map_err(Error::file(self.work.path(), "clear"))?;
+        match self.is_marked() {
             true => self.give_up(),
             false => Ok(()),
         }
     }
 
+    fn is_marked(&self) -> bool {
+        self.work.kind(Path::new(MARK)).is_some()
+    }
+
     /// Makes the empty new directory.
-    pub fn begin(&self) -> Result<PathBuf> {
-        let (dir, mark) = (self.new_dir(), self.mark());
-        if fs::symlink_metadata(&dir).is_ok() {
-            return Err(Error::BusyElsewhere(dir));
+    pub fn begin(&mut self) -> Result<Folder> {
+        let path = self.root.path().join(NEW_DIR);
+        if self.root.kind(Path::new(NEW_DIR)).is_some() {
+            return Err(Error::BusyElsewhere(path));
         }
-        self.unmark()?;
-        File::create_new(&mark).map_err(Error::file(&mark, "create"))?;
-        fs::create_dir(&dir).map_err(Error::file(&dir, "create"))?;
-        Ok(dir)
+        remove(&self.work, MARK)?;
+        let mark = self.work.create_new(Path::new(MARK));
+        mark.map_err(Error::file(self.work.path().join(MARK), "create"))?;
+        let new = self
+            .root
+            .make(NEW_DIR)
+            .map_err(Error::file(path, "create"))?;
+        self.new = Some(new.clone());
+        Ok(new)
     }
 
     /// Removes the new directory: the present repodata stays.
     pub fn give_up(&self) -> Result<()> {
-        remove_dir(&self.new_dir())?;
-        self.unmark()
-    }
-
-    fn unmark(&self) -> Result<()> {
-        let mark = self.mark();
-        match fs::remove_file(&mark) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::file(mark, "remove")(error))
-            }
-            _ => Ok(()),
-        }
+        remove(&self.root, NEW_DIR)?;
+        remove(&self.work, MARK)
     }
 
     /// Throws away what another program's run left, or what it is still making.
     pub fn ignore_lock(&self) -> Result<()> {
-        remove_dir(&self.new_dir())
+        remove(&self.root, NEW_DIR)
     }
 
     /// Takes files of the present repodata over into the new one, as links where possible. Files
     /// that the new one has already, or that are gone, are skipped.
     pub fn keep(&self, names: &BTreeSet<String>) -> Result<()> {
+        let Some(present) = &self.repodata else {
+            return Ok(());
+        };
+        let new = self.new_dir()?;
         for name in names {
-            let (from, to) = (self.repodata().join(name), self.new_dir().join(name));
-            if to.exists() || !from.is_file() {
+            let below = Path::new(name);
+            if present.kind(below) != Some(FileType::RegularFile) {
                 continue;
             }
-            if name.contains('/') {
-                let parent = to.parent().unwrap_or(&to);
-                fs::create_dir_all(parent).map_err(Error::file(parent, "create"))?;
+            if let Some(parent) = below.parent().filter(|above| !above.as_os_str().is_empty()) {
+                new.make_all(parent)
+                    .map_err(Error::file(new.path().join(parent), "create"))?;
             }
-            if fs::hard_link(&from, &to).is_err() {
-                copy(&from, &to).map_err(Error::file(&to, "copy"))?;
-            }
+            present
+                .link(below, new)
+                .map_err(Error::file(new.path().join(name), "copy"))?;
         }
         Ok(())
     }
 
     /// Writes everything to disk and lets the new directory take the place of the old one.
     pub fn publish(&self) -> Result<()> {
-        let (new, repodata) = (self.new_dir(), self.repodata());
-        for entry in fs::read_dir(&new).map_err(Error::file(&new, "read"))? {
-            let path = entry.map_err(Error::file(&new, "read"))?.path();
-            sync(&path)?;
-        }
-        sync(&new)?;
-        if is_here(&repodata) {
-            fill(&new, &repodata)?;
-        } else if repodata.exists() {
-            self.exchange(&new, &repodata)?;
-        } else {
-            fs::rename(&new, &repodata).map_err(Error::file(&repodata, "create"))?;
+        let new = self.new_dir()?;
+        new.sync_entries()
+            .map_err(Error::file(new.path(), "sync"))?;
+        match &self.repodata {
+            Some(repodata) if is_here(repodata) => fill(new, repodata)?,
+            _ => self.exchange(new)?,
         }
         sync(&self.root)?;
         self.give_up()?;
-        remove_dir(&self.old_dir())
+        remove(&self.work, OLD)
     }
 
-    fn exchange(&self, new: &Path, repodata: &Path) -> Result<()> {
-        match renameat_with(CWD, new, CWD, repodata, RenameFlags::EXCHANGE) {
-            Ok(()) => Ok(()),
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                let old = self.old_dir();
-                fs::rename(repodata, &old).map_err(Error::file(repodata, "move"))?;
-                fs::rename(new, repodata).map_err(Error::file(repodata, "replace"))
+    fn exchange(&self, new: &Folder) -> Result<()> {
+        let path = self.root.path().join(REPODATA);
+        self.expect(new, NEW_DIR)?;
+        let (from, to) = (Path::new(NEW_DIR), Path::new(REPODATA));
+        let is_done = match self.repodata {
+            Some(_) => self.root.exchange(NEW_DIR, REPODATA),
+            None => Ok(false),
+        };
+        if !is_done.map_err(Error::file(&path, "replace"))? {
+            if self.repodata.is_some() {
+                let moved = self.root.rename(to, &self.work, Path::new(OLD));
+                moved.map_err(Error::file(&path, "move"))?;
             }
-            Err(error) => Err(Error::file(repodata, "replace")(error.into())),
+            let moved = self.root.rename(from, &self.root, to);
+            moved.map_err(Error::file(&path, "replace"))?;
         }
+        self.expect(new, REPODATA)
+    }
+
+    /// That the directory that was made still has this name: its owner's neighbour may have put another there.
+    fn expect(&self, new: &Folder, name: &str) -> Result<()> {
+        let path = || self.root.path().join(name);
+        let id = new.id().map_err(Error::file(path(), "read"))?;
+        match self.root.stat(Path::new(name)) {
+            Ok(about) if (about.st_dev, about.st_ino) == id => Ok(()),
+            _ => Err(Error::Exchanged(path())),
+        }
+    }
+
+    /// The bytes of the state of the last run; none if there is none that could be one.
+    pub fn state(&self) -> Option<Vec<u8>> {
+        self.work.read(Path::new(STATE), MAX_STATE).ok()
     }
 
     /// Writes the state as one.
     pub fn save_state(&self, state: &[u8]) -> Result<()> {
-        let path = self.state_file();
-        whole_file::replace(&path, state, Access::Umask, Durability::Cache)
-            .map_err(Error::file(&path, "replace"))
+        if self.work.kind(Path::new(STATE)) == Some(FileType::Directory) {
+            remove(&self.work, STATE)?;
+        }
+        let saved = self.work.replace(STATE, state, Durability::Cache);
+        saved.map_err(Error::file(self.work.path().join(STATE), "replace"))
     }
 }
 
 impl Drop for RepoChange {
     /// A run that fails leaves nothing that would keep createrepo_c out; what cannot be removed the next run removes.
     fn drop(&mut self) {
-        if self.mark().exists() {
+        if self.is_marked() {
             let _ = self.give_up();
         }
     }
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut from = whole_file::open_plain(from, OFlags::RDONLY)?;
-    io::copy(&mut from, &mut File::create_new(to)?).map(drop)
+/// The error of a file of ours: where something else stands in its place, what to do.
+fn odd(path: PathBuf, what: &'static str, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Error::Damaged {
+            path,
+            what: format!("{error}: remove it, then run this again"),
+        },
+        _ => Error::file(path, what)(error),
+    }
 }
 
 /// Whether a directory is the one that this program was started in.
-fn is_here(dir: &Path) -> bool {
-    let id = |dir: &Path| fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()));
-    id(dir).is_some_and(|dir| id(Path::new(".")) == Some(dir))
+fn is_here(dir: &Folder) -> bool {
+    let here = fs::metadata(".").map(|meta| (meta.dev(), meta.ino()));
+    here.ok().is_some_and(|here| dir.id().ok() == Some(here))
 }
 
 /// Gives a directory the files of another: who stands in it stays in it. `repomd.xml` comes last, then what it
 /// replaces goes. Names with checksums leave readers under way what they read.
-fn fill(new: &Path, repodata: &Path) -> Result<()> {
-    let mut names = files_below(new)?;
+fn fill(new: &Folder, repodata: &Folder) -> Result<()> {
+    let listed = |dir: &Folder| dir.files().map_err(Error::file(dir.path(), "read"));
+    let moved = |name: &Path| {
+        let moved = new.rename(name, repodata, name);
+        moved.map_err(Error::file(repodata.path().join(name), "replace"))
+    };
+    let mut names = listed(new)?;
     for name in &names {
-        let (from, to) = (new.join(name), repodata.join(name));
-        let dir = to.parent().unwrap_or(repodata);
-        whole_file::make_folders(repodata, dir)
-            .map_err(|(place, error)| Error::file(place, "create")(error))?;
+        let dir = name.parent().unwrap_or(Path::new(""));
+        repodata
+            .make_all(dir)
+            .map_err(Error::file(repodata.path().join(dir), "create"))?;
         if name != Path::new(INDEX) {
-            fs::rename(&from, &to).map_err(Error::file(&to, "replace"))?;
+            moved(name)?;
         }
     }
-    let index = repodata.join(INDEX);
-    fs::rename(new.join(INDEX), &index).map_err(Error::file(&index, "replace"))?;
+    moved(Path::new(INDEX))?;
     sync(repodata)?;
     names.sort_unstable();
-    for name in files_below(repodata)? {
+    for name in listed(repodata)? {
         if names.binary_search(&name).is_err() {
-            let path = repodata.join(name);
-            fs::remove_file(&path).map_err(Error::file(&path, "remove"))?;
+            let gone = repodata.remove(&name);
+            gone.map_err(Error::file(repodata.path().join(&name), "remove"))?;
         }
     }
     Ok(())
 }
 
-/// The files of a directory and of those in it.
-fn files_below(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut open = vec![PathBuf::new()];
-    while let Some(below) = open.pop() {
-        let here = dir.join(&below);
-        for entry in fs::read_dir(&here).map_err(Error::file(&here, "read"))? {
-            let entry = entry.map_err(Error::file(&here, "read"))?;
-            let kind = entry.file_type().map_err(Error::file(&here, "read"))?;
-            let name = below.join(entry.file_name());
-            match kind.is_dir() {
-                true => open.push(name),
-                false => files.push(name),
-            }
-        }
-    }
-    Ok(files)
+fn sync(dir: &Folder) -> Result<()> {
+    dir.sync().map_err(Error::file(dir.path(), "sync"))
 }
 
-fn sync(path: &Path) -> Result<()> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(Error::file(path, "sync"))
-}
-
-fn remove_dir(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::file(dir, "remove")(error))
-        }
-        _ => Ok(()),
-    }
+fn remove(dir: &Folder, name: &str) -> Result<()> {
+    dir.remove_all(OsStr::new(name))
+        .map_err(Error::file(dir.path().join(name), "remove"))
 }

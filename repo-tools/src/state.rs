@@ -99,9 +99,9 @@ pub fn place(dir: &Path) -> (u64, u64) {
 }
 
 impl FinishedRun {
-    /// Reads the state; none if there is none that can be used.
-    pub fn read(path: &Path) -> Option<FinishedRun> {
-        let text = fs::read_to_string(path).ok()?;
+    /// Reads the bytes of a state; none if it cannot be used.
+    pub fn read(bytes: Vec<u8>) -> Option<FinishedRun> {
+        let mut text = String::from_utf8(bytes).ok()?;
         let mut state = FinishedRun::default();
         let mut rest = text.strip_prefix(HEAD)?.strip_prefix('\n')?;
         loop {
@@ -125,7 +125,10 @@ impl FinishedRun {
                 _ => return None,
             }
         }
-        state.packages = rest.to_owned();
+        // In place: it is large.
+        let start = text.len() - rest.len();
+        text.drain(..start);
+        state.packages = text;
         state.is_in_order().then_some(state)
     }
 

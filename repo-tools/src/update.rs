@@ -1,9 +1,9 @@
 //! Changing the records of an existing repository: what modifyrepo and prune publish.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use rpm_repo::repomd::Repomd;
+use whole_file::Folder;
 
 use crate::create::{deltas, foreign_names, write_repomd};
 use crate::error::Result;
@@ -15,6 +15,8 @@ use crate::state::FinishedRun;
 #[derive(Debug)]
 pub struct Update {
     stage: RepoChange,
+    /// Where new files of repodata go.
+    pub dir: Folder,
     /// The repository as it is.
     pub old: Repository,
     /// The last run's state, if it belongs to this repodata.
@@ -22,23 +24,22 @@ pub struct Update {
 }
 
 impl Update {
-    /// Locks the repository in `dir` and begins a new repodata.
+    /// Locks the repository in an open directory and begins a new repodata.
     ///
     /// # Errors
     /// None there, or another run works on it.
-    pub fn begin(dir: &Path) -> Result<Update> {
-        let dir = Repository::open(dir)?.dir;
-        let stage = RepoChange::open(&dir)?;
-        let old = Repository::open(&dir)?;
-        let state =
-            FinishedRun::read(&stage.state_file()).filter(|state| state.repomd == old.digest);
-        stage.begin()?;
-        Ok(Update { stage, old, state })
-    }
-
-    /// Where new files of repodata go.
-    pub fn dir(&self) -> std::path::PathBuf {
-        self.stage.new_dir()
+    pub fn begin(dir: Folder) -> Result<Update> {
+        let mut stage = RepoChange::of(dir)?;
+        let old = Repository::of(stage.root())?;
+        let state = stage.state().and_then(FinishedRun::read);
+        let state = state.filter(|state| state.repomd == old.digest);
+        let dir = stage.begin()?;
+        Ok(Update {
+            stage,
+            dir,
+            old,
+            state,
+        })
     }
 
     /// Publishes `repomd`, whose files stand in the new directory or in the present repodata. The
@@ -49,15 +50,15 @@ impl Update {
             self.stage.give_up()?;
             return Ok(false);
         }
-        let digest = write_repomd(repomd, &self.dir())?;
-        let mut names: BTreeSet<String> = foreign_names(&self.stage.repodata(), Some(&self.old));
+        let digest = write_repomd(repomd, &self.dir)?;
+        let mut names: BTreeSet<String> = foreign_names(self.stage.repodata(), Some(&self.old))?;
         let old = self.old.repomd.records.iter();
         let old = old.map(|r| r.href.file_name().to_owned());
         let old: Vec<String> = old.filter(|name| !dropped.contains(name)).collect();
         names.extend(old.iter().cloned());
         names.extend(repomd.records.iter().map(|r| r.href.file_name().to_owned()));
         // What has not changed is still the end of the same deltas.
-        names.extend(deltas::names(&self.stage.repodata()));
+        names.extend(deltas::names(self.old.repodata()));
         self.stage.keep(&names)?;
         self.stage.publish()?;
         let mut state = self.state.take().unwrap_or_default();

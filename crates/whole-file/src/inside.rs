@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::open_plain;
+use crate::folder::open_below;
 
 /// Links that one path may lead through; the kernel's own limit.
 const MAX_LINKS: usize = 40;
@@ -96,29 +97,17 @@ pub fn open_of_root(root: &Path, path: &Path) -> io::Result<File> {
 /// the umask.
 ///
 /// # Errors
-/// As [`inside`] and [`open_plain`].
+/// As [`inside`] and [`open_plain`](crate::open_plain).
 pub fn open_inside(root: &Path, path: &Path, flags: OFlags) -> io::Result<File> {
     let place = inside(root, path)?;
     let below = place.strip_prefix(root).unwrap_or(&place);
     let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::open(root, folder, Mode::empty())?;
-    let all = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    // The kernel refuses a mode where nothing is made.
-    let mode = match flags.contains(OFlags::CREATE) {
-        true => Mode::from_raw_mode(0o644),
-        false => Mode::empty(),
-    };
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    match rustix::fs::openat2(folder, below, all, mode, resolve) {
-        // Older kernels, and what filters their calls, do not know it.
-        Err(Errno::NOSYS | Errno::PERM) => open_plain(&place, flags),
-        opened => {
-            let file = File::from(opened?);
-            match file.metadata()?.is_file() {
-                true => Ok(file),
-                false => Err(io::Error::other("not a regular file")),
-            }
-        }
+    let mode = Mode::from_raw_mode(0o644);
+    let file = File::from(open_below(folder.as_fd(), below, flags, mode)?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("not a regular file")),
     }
 }
 

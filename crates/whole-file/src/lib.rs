@@ -4,9 +4,11 @@
 //! It gets a random name beside the target, and that name is moved over the target. Where a file system knows no
 //! files without a name, it has the random one from the start (`O_EXCL`: nothing that stands there is ever opened).
 //! A symbolic link at the target is replaced itself, never written through. Links in the folders above are the
-//! caller's affair: below a root, [`WholeFile::below`] takes the descriptor of a folder that was opened safely.
-//! [`open_plain`] is how a file that anybody may have put there is opened, [`open_inside`] one of an image.
+//! caller's affair: below a root, [`WholeFile::below`] takes the descriptor of a folder that was opened safely, and a
+//! [`Folder`] is one whose owner is somebody else. [`open_plain`] is how a file that anybody may have put there is opened,
+//! [`open_inside`] one of an image.
 
+mod folder;
 mod inside;
 mod own;
 mod plain;
@@ -20,9 +22,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
+pub use folder::Folder;
 pub use inside::{inside, make_folders, open_inside, open_of_root};
 pub use own::{is_of_others, open_own, own_folder};
-pub use plain::{check_database, open_plain, remove_odd};
+pub use plain::{check_database, open_named, open_plain, remove_odd};
 pub use stamp::Stamp;
 
 /// Attempts at a name that nothing has; each has 64 random bits.
@@ -316,25 +319,6 @@ pub fn replace(path: &Path, data: &[u8], access: Access, durability: Durability)
     let mut new = WholeFile::new(path, access)?;
     new.write_all(data)?;
     new.place(durability)
-}
-
-/// Removes from a folder the files that killed programs had ready and did not put in their place. The caller keeps all
-/// others out who may be replacing a file there.
-///
-/// # Errors
-/// The folder cannot be read or written.
-pub fn clear_waiting(dir: &Path) -> io::Result<()> {
-    let is_ours = |name: &str| {
-        let bits = name.strip_prefix(NEW).unwrap_or_default();
-        bits.len() == 16 && bits.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_name().to_str().is_some_and(is_ours) && entry.file_type()?.is_file() {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// Replaces what has the name `path` by what `make` makes under another name beside it: a hard or symbolic link.

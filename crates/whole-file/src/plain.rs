@@ -16,7 +16,15 @@ const DATABASE: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 /// # Errors
 /// As `open(2)`; what stands there is no regular file.
 pub fn open_plain(path: &Path, flags: OFlags) -> io::Result<File> {
-    let all = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    open_named(path, flags | OFlags::NOFOLLOW)
+}
+
+/// [`open_plain`] through links, for files that somebody named or that may be links.
+///
+/// # Errors
+/// As [`open_plain`].
+pub fn open_named(path: &Path, flags: OFlags) -> io::Result<File> {
+    let all = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(path, all, Mode::from_raw_mode(0o644))?);
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));

@@ -209,7 +209,7 @@ fn what_a_killed_program_had_ready_is_cleared() {
     fs::create_dir(at(".new-0000000000000000")).unwrap();
     symlink("state", at(".new-1111111111111111")).unwrap();
     let before = names(dir.path());
-    clear_waiting(dir.path()).unwrap();
+    Folder::open(dir.path()).unwrap().clear_waiting().unwrap();
     let mut wanted = before.clone();
     wanted.retain(|name| {
         !["0123456789abcdef", "ffffffffffffffff"]

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use rpm_repo::delta::{self, Offer};
+use rustix::fs::OFlags;
+use whole_file::{Access, WholeFile, open_plain};
 
 use super::SyncRun;
 use crate::error::{Error, Result};
@@ -106,16 +108,15 @@ impl Former {
             }
             let target = match &mut target {
                 Some(target) => target,
-                none => none.insert(delta::DeltaTarget::new(delta::File {
-                    path: &path,
-                    digest: to,
-                })?),
+                none => {
+                    let file = open_plain(&path, OFlags::RDONLY)?;
+                    none.insert(delta::DeltaTarget::new(delta::File::new(file, to))?)
+                }
             };
-            let old = delta::File {
-                path: &store.path(&from),
-                digest: from,
-            };
-            if let Some((offer, file)) = target.delta_in(dir, &old)? {
+            let old = open_plain(&store.path(&from), OFlags::RDONLY)?;
+            let (old, file) = (delta::File::new(old, from), dir.join(&name));
+            let new = WholeFile::new(&file, Access::Umask)?;
+            if let Some(offer) = target.delta_in(new, &old)? {
                 store
                     .adopt_as(&file, &offer.digest)
                     .map_err(std::io::Error::other)?;

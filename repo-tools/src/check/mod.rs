@@ -7,7 +7,7 @@ mod packages;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rpm_repo::compress::{Format, HashingReader};
 use rpm_repo::layout::{check_base, is_relative_base};
@@ -156,10 +156,9 @@ fn check_record(repository: &Repository, record: &RepomdRecord) -> std::result::
             "{name}: repomd.xml has no checksum that this program knows"
         ));
     }
-    let path = repository.file(record);
     let told = |error: io::Error| format!("{name}: {error}");
     if Format::of_name(&name) == Format::Zchunk {
-        return check_packed(&path, record)
+        return check_packed(repository, record)
             .map_err(told)?
             .map_or(Ok(()), |what| Err(format!("{name}: {what}")));
     }
@@ -172,9 +171,12 @@ fn check_record(repository: &Repository, record: &RepomdRecord) -> std::result::
 }
 
 /// A compression that is not read: the file alone is checked.
-fn check_packed(path: &Path, record: &RepomdRecord) -> io::Result<Option<&'static str>> {
+fn check_packed(
+    repository: &Repository,
+    record: &RepomdRecord,
+) -> io::Result<Option<&'static str>> {
     let algo = record.checksum.map(|digest| digest.algo());
-    let mut stream = HashingReader::new(std::fs::File::open(path)?, algo);
+    let mut stream = HashingReader::new(repository.open_packed(record)?, algo);
     io::copy(&mut stream.by_ref(), &mut io::sink())?;
     Ok(match (record.size, stream.take_digest()) {
         (Some(size), _) if size != stream.count() => Some("its size is not that of repomd.xml"),

@@ -113,8 +113,7 @@ impl Merge {
             method => method.unwrap_or(Method::First),
         };
         let sources = merge::choose(&repositories, method, &self.arches())?;
-        std::fs::create_dir_all(out).map_err(Error::file(out, "create"))?;
-        let stage = RepoChange::open(out)?;
+        let mut stage = RepoChange::open(out)?;
         let style = FileStyle {
             dir: stage.begin()?,
             format: self
@@ -143,7 +142,7 @@ impl Merge {
             ..Repomd::default()
         };
         write_repomd(&repomd, &style.dir)?;
-        if let Ok(old) = Repository::open(out) {
+        if let Ok(old) = Repository::of(stage.root()) {
             let names = old
                 .repomd
                 .records

@@ -12,6 +12,7 @@ use super::{RunContext, checksum, example, namesake};
 use crate::create::{Extra, add_one, is_kind, load};
 use crate::document::{FileStyle, format};
 use crate::error::{Error, Result};
+use crate::repository::Repository;
 use crate::update::Update;
 
 /// Adds, replaces or removes records of a repository
@@ -91,7 +92,8 @@ impl Modify {
                 "expected FILE (or --remove TYPE, or --batchfile) and REPODATA".into(),
             ));
         };
-        let update = Update::begin(Path::new(repodata))?;
+        let old = Repository::open(Path::new(repodata))?;
+        let update = Update::begin(old.folder().clone())?;
         let mut repomd = update.old.repomd.clone();
         for change in &changes {
             apply(change, &mut repomd, &update, session)?;
@@ -205,7 +207,7 @@ fn apply(
         format: Some(change.format),
     }])?;
     let style = FileStyle {
-        dir: update.dir(),
+        dir: update.dir.clone(),
         format: change.format,
         checksum: change.checksum,
         unique_names: change.unique,

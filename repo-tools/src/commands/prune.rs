@@ -1,7 +1,8 @@
 //! `prune DIR --keep N`: older versions leave the metadata, then the disk.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -76,12 +77,17 @@ impl Prune {
             .filter_map(|package| package.location.as_ref())
             .collect();
         for location in gone.iter().filter_map(|package| package.location.as_ref()) {
-            let path = repository.dir.join(location);
             if still.contains(&location) {
                 continue;
             }
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            match repository.folder().remove(Path::new(location)) {
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
+                    session.printer.err(&format!(
+                        "warning: {location} is not removed: {error}: remove what it leads to by hand"
+                    ));
+                }
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    let path = repository.dir.join(location);
                     return Err(Error::file(path, "remove")(error));
                 }
                 _ => {}
@@ -135,7 +141,7 @@ fn publish(
     gone: &[PruneCandidate],
     session: &RunContext,
 ) -> Result<()> {
-    let mut update = Update::begin(&repository.dir)?;
+    let mut update = Update::begin(repository.folder().clone())?;
     if update.old.digest != repository.digest {
         return Err(Error::Busy(repository.dir.clone()));
     }
@@ -143,7 +149,7 @@ fn publish(
     let name = primary.href.file_name();
     let checksum = primary.checksum.map(|digest| digest.algo());
     let style = FileStyle {
-        dir: update.dir(),
+        dir: update.dir.clone(),
         format: match Format::of_name(name) {
             Format::Zchunk => Format::Gzip,
             format => format,

@@ -12,6 +12,7 @@ use super::{RunContext, checksum, example};
 use crate::databases;
 use crate::document::{FileStyle, format};
 use crate::error::{Error, Result};
+use crate::repository::Repository;
 use crate::update::Update;
 
 /// Adds databases for the yum of CentOS 5 to 7 to a repository
@@ -42,7 +43,8 @@ pub(super) struct Sqliterepo {
 
 impl Sqliterepo {
     pub(super) fn run(&self, session: &RunContext) -> Result<()> {
-        let update = Update::begin(&self.dir)?;
+        let before = Repository::open(&self.dir)?;
+        let update = Update::begin(before.folder().clone())?;
         let old = &update.old;
         let is_database = |kind: &str| databases::is_kind(kind);
         let (before, others): (Vec<_>, Vec<_>) = old
@@ -64,7 +66,7 @@ impl Sqliterepo {
         let primary = old.record("primary")?;
         let name = primary.href.file_name();
         let style = FileStyle {
-            dir: update.dir(),
+            dir: update.dir.clone(),
             format: match self.xz {
                 true => Format::Xz,
                 false => self.compress_type.unwrap_or(Format::Bzip2),
@@ -76,7 +78,7 @@ impl Sqliterepo {
             unique_names: !name.starts_with("primary."),
             timestamp: session.now,
         };
-        let made = databases::write(&old.dir.join(crate::stage::REPODATA), &others, &style)?;
+        let made = databases::write(old.repodata(), &others, &style)?;
         let mut dropped = BTreeSet::new();
         if !self.keep_old {
             dropped.extend(

@@ -1,13 +1,13 @@
 //! `--deltas N`: what has changed since the last revisions, for clients that have one of them.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_repo::delta::{self, Offer};
 use rpm_repo::repomd::{Repomd, RepomdRecord};
-use whole_file::{Access, Durability};
+use rustix::fs::OFlags;
+use whole_file::{Access, Durability, Folder};
 
 use crate::error::{Error, Result};
 
@@ -24,11 +24,10 @@ pub(super) struct FormerRevision {
 }
 
 /// What the present repodata offers; an index that cannot be read offers nothing.
-fn offers(repodata: &Path) -> Vec<Offer> {
-    let path = repodata.join(INDEX_NAME);
-    let is_small = fs::metadata(&path).is_ok_and(|about| about.len() <= delta::MAX_INDEX);
-    let bytes = is_small.then(|| fs::read(&path).ok()).flatten();
+fn offers(repodata: &Folder) -> Vec<Offer> {
+    let bytes = repodata.read(Path::new(INDEX_NAME), delta::MAX_INDEX);
     bytes
+        .ok()
         .and_then(|bytes| delta::parse(&bytes).ok())
         .unwrap_or_default()
 }
@@ -38,12 +37,12 @@ fn name_of(offer: &Offer) -> String {
 }
 
 /// The deltas that the present repodata offers, below it.
-pub(super) fn files(repodata: &Path) -> Vec<String> {
+pub(super) fn files(repodata: &Folder) -> Vec<String> {
     offers(repodata).iter().map(name_of).collect()
 }
 
 /// [`files`] and their index.
-pub(crate) fn names(repodata: &Path) -> BTreeSet<String> {
+pub(crate) fn names(repodata: &Folder) -> BTreeSet<String> {
     let files = files(repodata).into_iter();
     files.chain([INDEX_NAME.to_owned()]).collect()
 }
@@ -75,9 +74,9 @@ pub(super) fn of_names(names: &[String], algo: DigestAlgo) -> Vec<FormerRevision
 /// What is to be made.
 pub(super) struct DeltaOrder<'a> {
     /// The present repodata, with the files of earlier revisions.
-    pub(super) present: &'a Path,
+    pub(super) present: &'a Folder,
     /// The new one.
-    pub(super) new: &'a Path,
+    pub(super) new: &'a Folder,
     /// The files of earlier revisions.
     pub(super) former: &'a [FormerRevision],
 }
@@ -108,18 +107,19 @@ impl DeltaOrder<'_> {
         let Some(to) = record.checksum.filter(|_| record.base.is_none()) else {
             return Ok(());
         };
-        let (name, dir) = (record.href.file_name(), self.new.join(DIR));
-        let path = self.new.join(name);
+        let name = record.href.file_name();
         let mut target = None;
         for former in self.former {
-            let old = self.present.join(&former.name);
             let is_other = delta::stem(&former.name) != delta::stem(name);
             let is_made = |offer: &Offer| offer.from == former.digest && offer.to == to;
-            // What went by hand is skipped, too.
-            if former.digest == to || is_other || found.iter().any(is_made) || !old.is_file() {
+            if former.digest == to || is_other || found.iter().any(is_made) {
                 continue;
             }
-            fs::create_dir_all(&dir)?;
+            // What went by hand is skipped, too.
+            let Ok(old) = self.present.file(Path::new(&former.name), OFlags::RDONLY) else {
+                continue;
+            };
+            let dir = self.new.make_all(Path::new(DIR))?;
             if let Some(offer) = known.iter().find(|offer| is_made(offer))
                 && self.take_over(offer)
             {
@@ -128,38 +128,36 @@ impl DeltaOrder<'_> {
             }
             let target = match &mut target {
                 Some(target) => target,
-                none => none.insert(delta::DeltaTarget::new(delta::File {
-                    path: &path,
-                    digest: to,
-                })?),
+                none => {
+                    let file = self.new.file(Path::new(name), OFlags::RDONLY)?;
+                    none.insert(delta::DeltaTarget::new(delta::File::new(file, to))?)
+                }
             };
-            let old = delta::File {
-                path: &old,
-                digest: former.digest,
-            };
-            found.extend(target.delta_in(&dir, &old)?.map(|(offer, _)| offer));
+            let old = delta::File::new(old, former.digest);
+            let made = dir.whole(&delta::file_name(&former.digest, &to), Access::Umask)?;
+            found.extend(target.delta_in(made, &old)?);
         }
         Ok(())
     }
 
     /// A delta that is there already gets a second name in the new repodata.
     fn take_over(&self, offer: &Offer) -> bool {
-        let (from, to) = (
-            self.present.join(name_of(offer)),
-            self.new.join(name_of(offer)),
-        );
-        let is_whole = fs::metadata(&from).is_ok_and(|about| about.len() == offer.size);
-        is_whole && (to.exists() || fs::hard_link(&from, &to).is_ok())
+        let name = name_of(offer);
+        let below = Path::new(&name);
+        let size = self.present.stat(below).map(|about| about.st_size);
+        let is_whole = size.is_ok_and(|size| u64::try_from(size) == Ok(offer.size));
+        is_whole && self.present.link(below, self.new).is_ok()
     }
 
     fn write_index(&self, found: &[Offer]) -> Result<()> {
         if found.is_empty() {
             return Ok(());
         }
-        let path = self.new.join(INDEX_NAME);
+        let path = self.new.path().join(INDEX_NAME);
         let bytes = delta::to_bytes(found)
             .map_err(|error| Error::file(&path, "write")(std::io::Error::other(error)))?;
-        whole_file::replace(&path, &bytes, Access::Umask, Durability::Cache)
+        self.new
+            .replace(INDEX_NAME, &bytes, Durability::Cache)
             .map_err(Error::file(&path, "write"))
     }
 }

@@ -1,6 +1,5 @@
 //! Records that other people's files bring: comps, updateinfo, modules, anything.
 
-use std::fs;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use rpm_repo::modules::ModuleIndex;
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{comps, updateinfo};
+use rustix::fs::OFlags;
 
 use crate::document::{FileStyle, NewFile};
 use crate::error::{Error, Result};
@@ -63,7 +63,8 @@ pub(crate) fn load(extras: &[Extra]) -> Result<Vec<LoadedExtras>> {
 }
 
 fn open(path: &Path) -> Result<impl Read + use<>> {
-    let file = fs::File::open(path).map_err(Error::file(path, "read"))?;
+    let file = whole_file::open_named(path, OFlags::RDONLY);
+    let file = file.map_err(Error::file(path, "read"))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     VerifiedReader::new(file, &name, Expected::default()).map_err(Error::file(path, "read"))
 }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
 use cli_kit::Printer;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
+use rustix::fs::FileType;
+use whole_file::Folder;
 
 use super::extras::{LoadedExtras, is_kind};
 use super::{Built, CreateOptions, CreatePlan};
@@ -17,7 +19,7 @@ use crate::error::{Error, PackageFault, Result};
 use crate::package::Noted;
 use crate::repository::Repository;
 use crate::scan::PackageFile;
-use crate::stage::REPODATA;
+use crate::stage::{INDEX, REPODATA};
 use crate::state;
 
 /// Whether a record, or a database for yum made of it, describes the packages: such records never
@@ -181,11 +183,11 @@ pub(super) fn is_same(old: &Repomd, new: &Repomd, options: &CreateOptions) -> bo
 }
 
 /// Writes repomd.xml into a directory; returns its SHA-256 in hexadecimal.
-pub(crate) fn write_repomd(repomd: &Repomd, dir: &Path) -> Result<String> {
-    let path = dir.join("repomd.xml");
+pub(crate) fn write_repomd(repomd: &Repomd, dir: &Folder) -> Result<String> {
+    let path = dir.path().join(INDEX);
     let mut bytes = Vec::new();
     repomd::write(repomd, &mut bytes).map_err(Error::file(&path, "write"))?;
-    File::create_new(&path)
+    dir.create_new(Path::new(INDEX))
         .and_then(|mut file| file.write_all(&bytes))
         .map_err(Error::file(&path, "write"))?;
     Ok(Hasher::digest(DigestAlgo::Sha256, &bytes).hex())
@@ -218,11 +220,20 @@ pub(super) fn identities(built: &Built) -> String {
 /// Names in repodata that have a meaning of their own; signatures die with what they signed, and the
 /// index of deltas is rebuilt.
 fn fixed_names(name: &str) -> bool {
-    name.starts_with("repomd.xml") || name == super::deltas::INDEX_NAME
+    name.starts_with(INDEX) || name == super::deltas::INDEX_NAME
 }
 
 /// Files in repodata that no index lists and that were not made by a tool of this kind: they stay.
-pub(crate) fn foreign_names(repodata: &Path, old: Option<&Repository>) -> BTreeSet<String> {
+///
+/// # Errors
+/// The directory cannot be read.
+pub(crate) fn foreign_names(
+    repodata: Option<&Folder>,
+    old: Option<&Repository>,
+) -> Result<BTreeSet<String>> {
+    let Some(repodata) = repodata else {
+        return Ok(BTreeSet::new());
+    };
     let listed: BTreeSet<&str> = old
         .iter()
         .flat_map(|old| old.repomd.records.iter().map(|r| r.href.file_name()))
@@ -235,10 +246,12 @@ pub(crate) fn foreign_names(repodata: &Path, old: Option<&Repository>) -> BTreeS
                 rest.is_some_and(|rest| rest.starts_with(".xml") || rest.starts_with(".sqlite"))
             })
     };
-    let entries = fs::read_dir(repodata).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !listed.contains(name.as_str()) && !is_made(name) && !fixed_names(name))
-        .collect()
+    let entries = repodata.entries();
+    let entries = entries.map_err(Error::file(repodata.path(), "read"))?;
+    let names = entries
+        .into_iter()
+        .filter(|(_, kind)| *kind == FileType::RegularFile)
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| !listed.contains(name.as_str()) && !is_made(name) && !fixed_names(name));
+    Ok(names.collect())
 }

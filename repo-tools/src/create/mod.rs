@@ -21,6 +21,7 @@ use cli_kit::Printer;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::Format;
 use rpm_repo::repomd::{Repomd, RepomdRecord};
+use whole_file::Folder;
 
 use crate::databases;
 use crate::document::{FileStyle, FinishedDocument, MetadataDocument};
@@ -155,8 +156,8 @@ pub fn run(options: &CreateOptions, printer: &Printer) -> Result<CreateSummary> 
     if options.ignore_lock {
         stage.ignore_lock()?;
     }
-    let old = open_old(&options.out, printer)?;
-    let state = FinishedRun::read(&stage.state_file());
+    let old = open_old(stage.root(), printer)?;
+    let state = stage.state().and_then(FinishedRun::read);
     let state = state.filter(|s| old.as_ref().is_some_and(|old| old.digest == s.repomd));
     let others = open_others(options, printer);
     let scan = look_through(options, old.iter().map(Arc::as_ref).chain(&others), printer)?;
@@ -247,11 +248,11 @@ fn taken_in(options: &CreateOptions, scan: &Scan, printer: &Printer) -> Result<V
 }
 
 /// The old repository; one that cannot be read is replaced, and that is said.
-fn open_old(out: &Path, printer: &Printer) -> Result<Option<Arc<Repository>>> {
-    match Repository::open(out) {
+fn open_old(out: &Folder, printer: &Printer) -> Result<Option<Arc<Repository>>> {
+    match Repository::of(out) {
         Ok(old) => Ok(Some(Arc::new(old))),
         Err(Error::NoRepository(_)) => Ok(None),
-        Err(error @ Error::Metadata(_)) => {
+        Err(error @ (Error::Metadata(_) | Error::Damaged { .. })) => {
             warn_of_old(printer, &error);
             Ok(None)
         }
@@ -313,8 +314,8 @@ impl CreateRun<'_> {
             .iter()
             .for_each(|found| state::line(found, &mut lines));
         let is_there = |record: &RepomdRecord| {
-            std::fs::metadata(old.file(record))
-                .is_ok_and(|m| record.size.is_none_or(|s| s == m.len()))
+            let size = old.size(record);
+            size.is_some_and(|size| record.size.is_none_or(|said| said == size))
         };
         self.scan_bad.is_empty()
             && state.options == self.fingerprint
@@ -333,7 +334,7 @@ impl CreateRun<'_> {
             let seen = state.seen();
             let packages = seen.values().map(|package| package.noted.identity);
             let primary = old.record(MetadataDocument::Primary.kind())?;
-            progress::duplicates(packages, &self.stage.repodata(), primary, self.printer)?;
+            progress::duplicates(packages, old.repodata(), primary, self.printer)?;
             progress::same(self.printer);
         }
         Ok(())
@@ -361,7 +362,8 @@ impl CreateRun<'_> {
         let steps = &plan.reuse.steps;
         let read = steps.iter().filter(|step| **step == PackageStep::Read);
         let (packages, read) = (steps.len(), read.count());
-        let style = self.file_style(self.stage.begin()?);
+        let dir = self.stage.begin()?;
+        let style = self.file_style(dir);
         let built =
             tracing::info_span!("build", packages, read).in_scope(|| build::run(&plan, &style));
         let built = match built {
@@ -370,14 +372,15 @@ impl CreateRun<'_> {
                 self.old_is_damaged = true;
                 plan.reuse = Reuse::none(plan.found.len());
                 self.stage.give_up()?;
-                build::run(&plan, &self.file_style(self.stage.begin()?))?
+                let dir = self.stage.begin()?;
+                build::run(&plan, &self.file_style(dir))?
             }
             built => built?,
         };
         self.finish(&plan, built)
     }
 
-    fn file_style(&self, dir: PathBuf) -> FileStyle {
+    fn file_style(&self, dir: Folder) -> FileStyle {
         FileStyle {
             dir,
             format: self.options.format,
@@ -402,7 +405,7 @@ impl CreateRun<'_> {
             progress::read(self.options, self.printer);
             let packages = built.noted.iter().flatten().map(|noted| noted.identity);
             if let Some((primary, _)) = built.documents.first() {
-                progress::duplicates(packages, &self.stage.new_dir(), primary, self.printer)?;
+                progress::duplicates(packages, self.stage.new_dir()?, primary, self.printer)?;
             }
         } else {
             for warning in &built.warnings {
@@ -444,7 +447,7 @@ impl CreateRun<'_> {
         let _span = tracing::info_span!("publish").entered();
         let style = FileStyle {
             format: self.options.general,
-            ..self.file_style(self.stage.new_dir())
+            ..self.file_style(self.stage.new_dir()?.clone())
         };
         let (mut records, documents): (Vec<_>, Vec<_>) = built.documents.iter().cloned().unzip();
         let is_modules = |loaded: &&LoadedExtras| loaded.extra.kind == crate::modules::KIND;
@@ -471,7 +474,7 @@ impl CreateRun<'_> {
         if let Some(old) = self.old.as_ref().filter(|_| self.options.keep_records) {
             let mut kept = finish::kept_records(&old.repomd, &records);
             kept.retain(|record| {
-                let is_there = old.file(record).is_file();
+                let is_there = old.size(record).is_some();
                 if !is_there {
                     let what =
                         format!("record {} is dropped: {} is gone", record.kind, record.href);
@@ -511,13 +514,13 @@ impl CreateRun<'_> {
             self.stage.save_state(&state.to_bytes())?;
             return Ok(false);
         }
-        state.repomd = finish::write_repomd(&repomd, &self.stage.new_dir())?;
+        state.repomd = finish::write_repomd(&repomd, self.stage.new_dir()?)?;
         state.generations = self.generations();
         names.extend(state.generations.iter().flatten().cloned());
         names.extend(finish::foreign_names(
-            &self.stage.repodata(),
+            self.stage.repodata(),
             self.old.as_deref(),
-        ));
+        )?);
         self.stage.keep(&names)?;
         self.deltas(&repomd, &state.generations)?;
         self.stage.publish()?;
@@ -532,7 +535,7 @@ impl CreateRun<'_> {
         };
         let records = old.repomd.records.iter();
         let now = records.map(|r| r.href.file_name().to_owned());
-        let deltas = deltas::files(&self.stage.repodata());
+        let deltas = deltas::files(old.repodata());
         let now = now
             .chain(deltas)
             .filter(|name| !name.contains(' '))
@@ -555,9 +558,9 @@ impl CreateRun<'_> {
         let (Some(age), Some(name)) = (self.options.retain_age, names.first()) else {
             return false;
         };
-        let meta = std::fs::metadata(self.stage.repodata().join(name));
-        let made = meta.map_or(0, |meta| whole_file::Stamp::of(&meta).time());
-        self.options.time.saturating_sub(made) < age
+        let about = self.stage.repodata().map(|dir| dir.stat(Path::new(name)));
+        let made = about.and_then(|about| u64::try_from(about.ok()?.st_mtime).ok());
+        self.options.time.saturating_sub(made.unwrap_or(0)) < age
     }
 
     /// Makes the deltas that were asked for; a file for which none can be made is skipped, and
@@ -571,8 +574,8 @@ impl CreateRun<'_> {
         former
             .extend(older.flat_map(|names| deltas::of_names(names, self.options.repomd_checksum)));
         let order = deltas::DeltaOrder {
-            present: &self.stage.repodata(),
-            new: &self.stage.new_dir(),
+            present: old.repodata(),
+            new: self.stage.new_dir()?,
             former: &former,
         };
         for missed in order.carry_out(new)? {

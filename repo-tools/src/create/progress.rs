@@ -8,6 +8,7 @@ use cli_kit::Printer;
 use rpm_repo::primary;
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
+use whole_file::Folder;
 
 use super::CreateOptions;
 use crate::document::open_file;
@@ -105,7 +106,7 @@ pub(super) fn same(printer: &Printer) {
 /// are any.
 pub(super) fn duplicates(
     packages: impl Iterator<Item = PackageIdentity>,
-    repodata: &Path,
+    repodata: &Folder,
     primary: &RepomdRecord,
     printer: &Printer,
 ) -> Result<()> {
@@ -118,8 +119,8 @@ pub(super) fn duplicates(
         return Ok(());
     }
     let name = primary.href.file_name();
-    let path = repodata.join(name);
-    let stream = open_file(&path, name, primary)?;
+    let path = repodata.path().join(name);
+    let stream = open_file(repodata, Path::new(name), primary)?;
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
     let mut places: HashMap<u64, usize> = HashMap::new();
     let limits = XmlLimits::default();

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use imara_diff::{Algorithm, Diff, InternedInput};
 use rpm_pkg::digest::{Digest, DigestAlgo};
-use whole_file::{Access, Durability, WholeFile};
+use whole_file::{Durability, WholeFile};
 
 use super::chunks::{Chunks, Stretch, stretches};
-use super::{DeltaHeader, Error, MAX_DELTA, Offer, Packing, Result, file_name, ops, tokens};
+use super::{DeltaHeader, Error, MAX_DELTA, Offer, Packing, Result, ops, tokens};
 use crate::compress::{Decoder, HashingReader, HashingWriter};
 
 /// Level of a body of up to [`SMALL`] bytes. It is made once and sent often.
@@ -25,12 +26,44 @@ const MAX_STRETCH: u64 = 32 << 20;
 const PIECE: u64 = 64 << 10;
 
 /// A file as it is stored.
-#[derive(Debug, Clone, Copy)]
-pub struct File<'a> {
-    /// Where it is; its content says how it is packed.
-    pub path: &'a Path,
-    /// Its checksum. It is believed.
-    pub digest: Digest,
+#[derive(Debug, Clone)]
+pub struct File {
+    file: Arc<fs::File>,
+    digest: Digest,
+}
+
+impl File {
+    /// An open file, whose content says how it is packed, and its checksum, which is believed. Its offset does not
+    /// matter.
+    #[must_use]
+    pub fn new(file: fs::File, digest: Digest) -> File {
+        let file = Arc::new(file);
+        File { file, digest }
+    }
+
+    /// Its bytes from the beginning.
+    pub(super) fn bytes(&self) -> FileBytes {
+        let file = Arc::clone(&self.file);
+        FileBytes { file, at: 0 }
+    }
+
+    fn text(&self) -> io::Result<Decoder<FileBytes>> {
+        Decoder::new(self.bytes(), "")
+    }
+}
+
+/// Reads a file that others read, too.
+pub(super) struct FileBytes {
+    file: Arc<fs::File>,
+    at: u64,
+}
+
+impl Read for FileBytes {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(bytes, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
 }
 
 /// A finished delta.
@@ -43,23 +76,23 @@ pub struct FinishedDelta {
 }
 
 /// The new file of deltas from several old ones: what must be known of it is found once.
-pub struct DeltaTarget<'a> {
-    file: File<'a>,
+pub struct DeltaTarget {
+    file: File,
     chunks: Chunks,
     text: Digest,
     packing: Packing,
 }
 
-impl<'a> DeltaTarget<'a> {
+impl DeltaTarget {
     /// Reads the file, and finds how it was packed.
     ///
     /// # Errors
     /// [`Error::NotExact`]: nothing known here packs its text so. Others: it cannot be read, is damaged or
     /// larger than may be.
-    pub fn new(file: File<'a>) -> Result<DeltaTarget<'a>> {
-        let mut text = HashingReader::new(open(file.path)?, Some(DigestAlgo::Sha256));
+    pub fn new(file: File) -> Result<DeltaTarget> {
+        let mut text = HashingReader::new(file.text()?, Some(DigestAlgo::Sha256));
         let chunks = Chunks::read(&mut text)?;
-        let packing = Packing::of_file(file.path, chunks.size)?.ok_or(Error::NotExact)?;
+        let packing = Packing::of_file(&file, chunks.size)?.ok_or(Error::NotExact)?;
         Ok(DeltaTarget {
             file,
             text: text.take_digest().ok_or(Error::Differs)?,
@@ -76,8 +109,8 @@ impl<'a> DeltaTarget<'a> {
     ///
     /// # Errors
     /// A file cannot be read, or is larger than may be.
-    pub fn delta_from(&self, old: &File<'_>, out: impl Write) -> Result<FinishedDelta> {
-        let chunks = Chunks::read(open(old.path)?)?;
+    pub fn delta_from(&self, old: &File, out: impl Write) -> Result<FinishedDelta> {
+        let chunks = Chunks::read(old.text()?)?;
         let header = DeltaHeader {
             from: old.digest,
             to: self.file.digest,
@@ -86,8 +119,8 @@ impl<'a> DeltaTarget<'a> {
         };
         let plan = stretches(&chunks, &self.chunks);
         drop(chunks);
-        let body = body(&plan, open(old.path)?, open(self.file.path)?)?;
-        try_body(&body, open(old.path)?, self.chunks.size, self.text)?;
+        let body = body(&plan, old.text()?, self.file.text()?)?;
+        try_body(&body, old.text()?, self.chunks.size, self.text)?;
         let mut out = HashingWriter::new(out, DigestAlgo::Sha256);
         out.write_all(header.text().as_bytes())?;
         out.write_all(&body)?;
@@ -98,24 +131,22 @@ impl<'a> DeltaTarget<'a> {
         })
     }
 
-    /// [`Target::delta_from`] into a directory, under the usual name. None, and no file, where the delta is
-    /// not smaller than half of the new file or than it may be. A file that is there already is replaced.
+    /// [`Target::delta_from`] into a file that is placed then, [`file_name`](super::file_name) is its usual name. None, and no file, where
+    /// the delta is not smaller than half of the new file or than it may be.
     ///
     /// # Errors
     /// The files cannot be read, or the delta cannot be written.
-    pub fn delta_in(&self, dir: &Path, old: &File<'_>) -> Result<Option<(Offer, PathBuf)>> {
-        let path = dir.join(file_name(&old.digest, &self.file.digest));
-        let half = fs::metadata(self.file.path)?.len() / 2;
-        let mut file = WholeFile::new(&path, Access::Umask)?;
+    pub fn delta_in(&self, mut file: WholeFile<'_>, old: &File) -> Result<Option<Offer>> {
+        let half = self.file.file.metadata()?.len() / 2;
         let made = match self.delta_from(old, &mut file) {
             Ok(made) if made.size < half => made,
             Ok(_) | Err(Error::TooLarge { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         file.place(Durability::Synced)?;
-        let offer = Offer::new(old.digest, self.file.digest, made.size, made.digest)
-            .map_err(|_| Error::Form("its name"))?;
-        Ok(Some((offer, path)))
+        Offer::new(old.digest, self.file.digest, made.size, made.digest)
+            .map(Some)
+            .map_err(|_| Error::Form("its name"))
     }
 }
 
@@ -123,12 +154,8 @@ impl<'a> DeltaTarget<'a> {
 ///
 /// # Errors
 /// As [`Target::new`] and [`Target::delta_from`].
-pub fn make(old: &File<'_>, new: &File<'_>, out: impl Write) -> Result<FinishedDelta> {
-    DeltaTarget::new(*new)?.delta_from(old, out)
-}
-
-fn open(path: &Path) -> io::Result<Decoder<fs::File>> {
-    Decoder::new(fs::File::open(path)?, "")
+pub fn make(old: &File, new: &File, out: impl Write) -> Result<FinishedDelta> {
+    DeltaTarget::new(new.clone())?.delta_from(old, out)
 }
 
 /// The packed body.

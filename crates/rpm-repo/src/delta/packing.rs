@@ -2,10 +2,9 @@
 //! gives the same bytes. A wrong way differs within the first blocks, so that trying costs little.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-use std::path::Path;
 
+use super::make::{File, FileBytes};
 use crate::compress::{Decoder, Format, PACKED_BLOCK, Packer, Packing};
 
 /// Longest gzip header in bytes.
@@ -84,12 +83,12 @@ impl Packing {
     ///
     /// # Errors
     /// The file cannot be read or is damaged.
-    pub fn of_file(path: &Path, open_size: u64) -> io::Result<Option<Packing>> {
+    pub fn of_file(file: &File, open_size: u64) -> io::Result<Option<Packing>> {
         let mut head = Vec::new();
         let most = MAX_GZIP_HEADER as u64;
-        File::open(path)?.take(most).read_to_end(&mut head)?;
+        file.bytes().take(most).read_to_end(&mut head)?;
         for packing in candidates(&head) {
-            if gives(&packing, path, open_size)? {
+            if gives(&packing, file, open_size)? {
                 return Ok(Some(packing));
             }
         }
@@ -172,11 +171,10 @@ fn gzip_header(head: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether a way gives exactly the bytes of a file.
-fn gives(packing: &Packing, path: &Path, open_size: u64) -> io::Result<bool> {
-    let open = || File::open(path);
-    let mut text = Decoder::new(open()?, "")?;
+fn gives(packing: &Packing, file: &File, open_size: u64) -> io::Result<bool> {
+    let mut text = Decoder::new(file.bytes(), "")?;
     let compare = Compare {
-        file: BufReader::with_capacity(PACKED_BLOCK, open()?),
+        file: BufReader::with_capacity(PACKED_BLOCK, file.bytes()),
         piece: Vec::new(),
     };
     let tried = Packer::new(compare, packing, Some(open_size)).and_then(|mut packer| {
@@ -212,7 +210,7 @@ struct PackedOtherwise;
 
 /// Takes only what a file has.
 struct Compare {
-    file: BufReader<File>,
+    file: BufReader<FileBytes>,
     piece: Vec<u8>,
 }
 

@@ -16,11 +16,9 @@ struct Stored {
 }
 
 impl Stored {
-    fn file(&self) -> File<'_> {
-        File {
-            path: &self.path,
-            digest: self.expected.checksum.unwrap(),
-        }
+    fn file(&self) -> File {
+        let open = std::fs::File::open(&self.path).unwrap();
+        File::new(open, self.expected.checksum.unwrap())
     }
 }
 

@@ -55,9 +55,9 @@ fn files_of_other_programs() {
         };
         let new = pack(dir.path(), program, &to, "new").unwrap();
         let path = [dir.path().join("old"), dir.path().join("new")];
-        let file = |at: usize, bytes: &[u8]| delta::File {
-            path: &path[at],
-            digest: Hasher::digest(DigestAlgo::Sha256, bytes),
+        let file = |at: usize, bytes: &[u8]| {
+            let open = std::fs::File::open(&path[at]).unwrap();
+            delta::File::new(open, Hasher::digest(DigestAlgo::Sha256, bytes))
         };
         let mut made = Vec::new();
         match delta::make(&file(0, &old), &file(1, &new), &mut made) {
@@ -72,7 +72,7 @@ fn files_of_other_programs() {
             }
             Err(error) => panic!("{program}: {error}"),
             Ok(_) => {
-                let packing = Packing::of_file(&path[1], to.len() as u64).unwrap();
+                let packing = Packing::of_file(&file(1, &new), to.len() as u64).unwrap();
                 println!("{program}: {} bytes, {packing:?}", made.len());
                 let expected = Expected {
                     size: Some(new.len() as u64),

@@ -15,6 +15,7 @@ use rpm_repo::compress::{Decoder, Encoder, Format};
 use rpm_repo::delta;
 use rpm_repo::layout::Href;
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
+use whole_file::{Access, WholeFile};
 
 use super::job::Outcome;
 use super::net::Nginx;
@@ -273,15 +274,11 @@ fn offer(old: &Path, new: &Path) {
     let mut offers = Vec::new();
     for ((kind, from), (_, to)) in documents(old).into_iter().zip(documents(new)) {
         let began = std::time::Instant::now();
-        let target = delta::DeltaTarget::new(delta::File {
-            path: &to,
-            digest: sum(&to),
-        });
-        let file = delta::File {
-            path: &from,
-            digest: sum(&from),
-        };
-        let (offer, _) = target.unwrap().delta_in(&dir, &file).unwrap().unwrap();
+        let file = |path: &Path| delta::File::new(fs::File::open(path).unwrap(), sum(path));
+        let target = delta::DeltaTarget::new(file(&to)).unwrap();
+        let path = dir.join(delta::file_name(&sum(&from), &sum(&to)));
+        let new = WholeFile::new(&path, Access::Umask).unwrap();
+        let offer = target.delta_in(new, &file(&from)).unwrap().unwrap();
         println!(
             "{kind}: {} bytes, made in {:.1} s",
             offer.size,
