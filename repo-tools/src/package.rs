@@ -78,8 +78,8 @@ impl PackageReader {
         time: Option<u64>,
         texts: &mut [String; 3],
     ) -> Result<(Noted, Digest), PackageFault> {
-        let file = whole_file::open_named(path, OFlags::RDONLY)?;
-        let before = Stamp::of(&file.metadata()?);
+        let (file, about) = whole_file::open_named(path, OFlags::RDONLY)?;
+        let before = Stamp::of(&about);
         let buffered = BufReader::with_capacity(BLOCK, file);
         let stream = HashingReader::new(buffered, Some(style.checksum));
         let mut package = Package::open(stream)?;

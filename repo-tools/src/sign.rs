@@ -24,6 +24,9 @@ use crate::stage::{INDEX, RepoChange};
 /// payload (1002, 1005), and the space that was reserved for them (999 stays: format 6 is known by
 /// it).
 const SIGNATURES: [u32; 6] = [267, 268, 278, 1002, 1005, 1008];
+/// Permission bits of a package that its signed successor has. The successor is the caller's: that everybody may write
+/// it, or runs it as its owner, was the wish of whoever had the old one.
+const KEPT: u32 = 0o775;
 /// Largest private key file.
 const MAX_KEY: u64 = 1 << 20;
 
@@ -63,8 +66,8 @@ pub fn repository(dir: &Path, key: &SigningKey, with_key: bool, now: u64) -> Res
     Ok(())
 }
 
-/// Signs the package at `path`, which is replaced as one. The new file is the caller's, with the permission bits of the
-/// old one: what else a mode can say (set-user-id) was somebody else's wish. Of a link the new file takes the place.
+/// Signs the package at `path`, which is replaced as one. The new file is the caller's, with those permission
+/// bits of the old one that are [`KEPT`]. Of a link the new file takes the place.
 ///
 /// # Errors
 /// The package cannot be read or its header digests differ; the key cannot sign.
@@ -93,7 +96,7 @@ pub fn package(path: &Path, key: &SigningKey, now: u64) -> Result<()> {
     let signature = signature.map_err(|e| told(e.into()))?;
     let start = package.header_range().start;
     let mut source = package.into_reader().into_inner();
-    let mode = meta.permissions().mode() & 0o777;
+    let mode = meta.permissions().mode() & KEPT;
     folder
         .whole(name, Access::Mode(mode))
         .and_then(|new| write_package(&mut source, new, &signature, start))

@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn row_130_nothing_below_a_folder_leads_out_of_it() {
+    fn row_136_nothing_below_a_folder_leads_out_of_it() {
         let (dir, folder) = stage();
         assert_eq!(folder.read(text("sub/file"), 4).unwrap(), b"file");
         let refused = [
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn row_130_without_openat2_the_same_is_refused() {
+    fn row_136_without_openat2_the_same_is_refused() {
         let (_dir, folder) = stage();
         let walk = |path| {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;

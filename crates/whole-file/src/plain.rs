@@ -1,6 +1,6 @@
 //! How a file of which nothing is known is opened.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -16,20 +16,21 @@ const DATABASE: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 /// # Errors
 /// As `open(2)`; what stands there is no regular file.
 pub fn open_plain(path: &Path, flags: OFlags) -> io::Result<File> {
-    open_named(path, flags | OFlags::NOFOLLOW)
+    Ok(open_named(path, flags | OFlags::NOFOLLOW)?.0)
 }
 
-/// [`open_plain`] through links, for files that somebody named or that may be links.
+/// [`open_plain`] through links, for files that somebody named or that may be links, and what is known of the file.
 ///
 /// # Errors
 /// As [`open_plain`].
-pub fn open_named(path: &Path, flags: OFlags) -> io::Result<File> {
+pub fn open_named(path: &Path, flags: OFlags) -> io::Result<(File, Metadata)> {
     let all = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(path, all, Mode::from_raw_mode(0o644))?);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
+    let about = file.metadata()?;
+    match about.is_file() {
+        true => Ok((file, about)),
+        false => Err(io::Error::other("not a regular file")),
     }
-    Ok(file)
 }
 
 /// Removes what stands at `path`, with all that is in it, if it is neither a regular file nor a link: only for places

@@ -64,7 +64,7 @@ pub(crate) fn load(extras: &[Extra]) -> Result<Vec<LoadedExtras>> {
 
 fn open(path: &Path) -> Result<impl Read + use<>> {
     let file = whole_file::open_named(path, OFlags::RDONLY);
-    let file = file.map_err(Error::file(path, "read"))?;
+    let (file, _) = file.map_err(Error::file(path, "read"))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     VerifiedReader::new(file, &name, Expected::default()).map_err(Error::file(path, "read"))
 }

@@ -7,6 +7,7 @@ mod create;
 mod databases;
 mod deltas;
 mod guide;
+mod hostile;
 mod killed;
 mod lab;
 mod links;

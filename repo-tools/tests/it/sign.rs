@@ -216,3 +216,17 @@ fn a_signed_package_keeps_its_permissions() {
     let mode = fs::metadata(&package).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o640);
 }
+
+/// Row 138: whoever uploads a package chooses its mode, and the signed one is root's.
+#[test]
+fn row_138_a_signed_package_runs_as_nobody_and_not_everybody_writes_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (private, _) = key(dir.path(), "ed", KeyAlgorithm::Ed25519);
+    let package = dir.path().join("a.rpm");
+    fs::copy(&packages("1")[1], &package).unwrap();
+    fs::set_permissions(&package, fs::Permissions::from_mode(0o7777)).unwrap();
+    ok(&["sign", "--key", text(&private), text(&package)]);
+    let mode = fs::metadata(&package).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o775);
+}
