@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use rpm_pkg::digest::Digest;
 
 use super::{Repomd, RepomdRecord};
+use crate::xml::{push_attribute, push_text};
 
 /// Writes a `repomd.xml` in the form and order of createrepo_c. Errors: those of `out`.
 pub fn write(repomd: &Repomd, out: &mut impl Write) -> io::Result<()> {
@@ -41,26 +42,30 @@ fn tags(repomd: &Repomd, out: &mut impl Write) -> io::Result<()> {
     for (cpe, text) in &repomd.distro_tags {
         let cpe = cpe
             .as_ref()
-            .map(|cpe| format!(" cpeid=\"{}\"", escaped(cpe)));
+            .map(|cpe| format!(" cpeid=\"{}\"", escaped(cpe, push_attribute)));
         writeln!(
             out,
             "    <distro{}>{}</distro>",
             cpe.unwrap_or_default(),
-            escaped(text)
+            escaped(text, push_text)
         )?;
     }
     writeln!(out, "  </tags>")
 }
 
 fn data(record: &RepomdRecord, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "  <data type=\"{}\">", escaped(&record.kind))?;
+    writeln!(
+        out,
+        "  <data type=\"{}\">",
+        escaped(&record.kind, push_attribute)
+    )?;
     checksum(out, "checksum", record.checksum)?;
     checksum(out, "open-checksum", record.open_checksum)?;
     let base = record
         .base
         .as_ref()
-        .map(|base| format!(" xml:base=\"{}\"", escaped(base)));
-    let href = escaped(record.href.as_str());
+        .map(|base| format!(" xml:base=\"{}\"", escaped(base, push_attribute)));
+    let href = escaped(record.href.as_str(), push_attribute);
     writeln!(
         out,
         "    <location{} href=\"{href}\"/>",
@@ -95,23 +100,39 @@ fn checksum(out: &mut impl Write, name: &str, digest: Option<Digest>) -> io::Res
 }
 
 fn element(out: &mut impl Write, indent: usize, name: &str, text: &str) -> io::Result<()> {
-    writeln!(out, "{:indent$}<{name}>{}</{name}>", "", escaped(text))
+    writeln!(
+        out,
+        "{:indent$}<{name}>{}</{name}>",
+        "",
+        escaped(text, push_text)
+    )
 }
 
-/// The text with `& < > " '` escaped and characters that XML cannot hold left out.
-fn escaped(text: &str) -> String {
+/// The text as `push` ([`push_text`], [`push_attribute`]) writes it.
+fn escaped(text: &str, push: fn(&str, &mut String)) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            '\t' | '\n' => out.push(c),
-            c if c.is_control() => {}
-            c => out.push(c),
+    push(text, &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    #[test]
+    fn what_xml_can_hold_is_read_back_as_it_was() {
+        for text in ["a\u{7f}", "a\r\u{7f}", "\"a' & <b>", "a\u{85}b"] {
+            let repomd = Repomd {
+                revision: Some(text.to_owned()),
+                content_tags: vec![text.to_owned()],
+                ..Repomd::default()
+            };
+            let mut written = Vec::new();
+            write(&repomd, &mut written).unwrap();
+            let read = parse("repomd.xml", written.as_slice()).unwrap();
+            assert_eq!(read.revision, repomd.revision);
+            assert_eq!(read.content_tags, repomd.content_tags);
         }
     }
-    out
 }
