@@ -1,7 +1,7 @@
 //! Files beside metadata and packages: keys, lists, policies.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +34,11 @@ fn refused(path: &Path, code: Code, why: &str) -> Failure {
     Failure::because(code, format!("{}: {why}", path.display()))
 }
 
-/// Fetches what a URL of a repository's section names, `what` for messages.
+/// What an interrupted transfer leaves beside its file.
+const BEGUN: [&str; 2] = [".part", ".journal"];
+
+/// Fetches what a URL of a repository's section names, `what` for messages. Nothing tells afterwards whether it is what
+/// the server has, so it is never continued: the beginning on disk could be anybody's.
 pub(super) fn fetch(
     session: &Session<'_>,
     repo: &RepoConfig,
@@ -42,6 +46,16 @@ pub(super) fn fetch(
     dest: &Path,
     most: u64,
 ) -> Outcome<()> {
+    for end in BEGUN {
+        let mut begun = dest.as_os_str().to_owned();
+        begun.push(end);
+        match fs::remove_file(&begun) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Failure::io(Path::new(&begun), &error));
+            }
+            _ => {}
+        }
+    }
     let label = format!("{} ({what})", repo.id);
     let request = FileRequest {
         access: Arc::new(Access::from_config(repo)),

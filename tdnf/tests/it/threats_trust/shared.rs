@@ -130,3 +130,27 @@ fn row_131_a_key_in_a_cache_of_others_is_not_believed() {
     scene.tdnf(&["-C", "-y", "install", "app"]).ok();
     assert_eq!(scene.installed(), ["app-1", "first-1"]);
 }
+
+/// Row 131. What has no digest, a key or a list, is never continued: the beginning that lies in the cache could be
+/// anybody's.
+#[test]
+fn row_131_what_has_no_digest_is_fetched_from_its_beginning() {
+    let (scene, _) = Scene::with(&[&package("app", "1", "")]);
+    let list = "# of today\n".repeat(10_000) + "app=1-1\n";
+    fs::write(scene.www().join("main.list"), &list).unwrap();
+    let url = scene.server.url("/main.list");
+    scene.configure("main", &format!("snapshot={url}"));
+    scene.server.next("/main.list", [Answer::cut_at(60_000)]);
+    scene.server.always("/main.list", Answer::status(503));
+    scene.tdnf(&["list", "available"]).failed();
+    let parts = scene.cached(".list.part");
+    for part in &parts {
+        let text = fs::read_to_string(part).unwrap();
+        fs::write(part, text.replace("# of today", "evil==1-1#")).unwrap();
+    }
+    assert_eq!(parts.len(), 1);
+    scene.server.always("/main.list", Answer::default());
+    scene.tdnf(&["list", "available"]).ok();
+    let kept = scene.cached(".list").remove(0);
+    assert_eq!(fs::read_to_string(kept).unwrap(), list);
+}
