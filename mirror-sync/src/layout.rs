@@ -36,6 +36,17 @@ const MAX_STATE: u64 = 512 << 20;
 pub(crate) const MAX_INDEX: u64 = rpm_repo::repomd::MAX_SIZE as u64;
 /// Most bytes that are read of who holds the lock.
 const MAX_HOLDER: u64 = 64;
+/// Folders that nobody but root may write where root works in a mirror.
+const OF_ROOT: &[&str] = &[
+    "",
+    "partial",
+    "proxied",
+    "public",
+    "public/.live",
+    "public/snapshots",
+    "state",
+    "store",
+];
 /// What to do about a thing in the place of a file.
 const REMOVE: &str = "remove it";
 
@@ -116,9 +127,30 @@ impl Layout {
         write_json(path, value)
     }
 
+    /// Refuses root's rights where others may exchange folders for links at any moment: what is made there would go
+    /// where they want it.
+    pub(crate) fn refuse_root_among_others(&self) -> Result<()> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(());
+        }
+        for name in OF_ROOT {
+            if let Err(error) = whole_file::own_folder(&self.root, Path::new(name))
+                && whole_file::is_of_others(&error)
+            {
+                let root = self.root.display();
+                return Err(Error::Usage(format!(
+                    "{error}: they could lead what root makes there elsewhere; run mirror-sync as the mirror's user \
+                     (`runuser -u USER -- mirror-sync ...`), or give the mirror to root (`chown -R root: {root}; chmod -R go-w {root}`)"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the lock, waiting up to `wait`.
     pub(crate) fn lock(&self, wait: Duration) -> Result<MirrorLock> {
         self.make(&self.root)?;
+        self.refuse_root_among_others()?;
         let path = self.root.join("lock");
         let mut file = match whole_file::open_plain(&path, OFlags::RDWR | OFlags::CREATE) {
             Err(error) if is_odd(&error) => return Err(odd(&path).way_out(REMOVE.to_owned())),

@@ -68,6 +68,7 @@ pub(crate) fn serve(
     let layout = Layout::new(&config.mirror.path);
     let public = layout.public();
     layout.make(&public)?;
+    layout.refuse_root_among_others()?;
     let (keys, faults) = status::public_keys(config);
     for fault in faults {
         printer.err(&format!("warning: {fault}"));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -244,4 +245,37 @@ fn row_121_serve_writes_nothing_through_a_link() {
         }
     });
     assert!(bad.is_empty(), "{bad:#?}");
+}
+
+/// Root's `sync` would follow whatever the owner of a folder puts in the place of one that was just made.
+#[test]
+fn row_126_root_works_in_no_mirror_of_another_user() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can give folders away");
+        return;
+    }
+    let scene = Scene::usual();
+    scene.sync();
+    scene.put("base", "delta", "1", "");
+    scene.publish("base");
+    let give = |name: &str, user: u32| {
+        std::os::unix::fs::chown(scene.path(name), Some(user), None).unwrap();
+    };
+    let refused = |words: &[&str]| {
+        let run = scene.run(words).ends(2);
+        assert!(run.err.contains("`runuser -u USER"), "{}", run.err);
+    };
+    for name in ["mirror", "mirror/public", "mirror/public/snapshots"] {
+        give(name, 65534);
+        refused(&["sync"]);
+        refused(&["clean"]);
+        refused(&["serve", "--listen", "127.0.0.1:0"]);
+        scene.run(&["status"]).ends(0);
+        give(name, 0);
+    }
+    let mode = |bits| fs::set_permissions(scene.path("mirror"), PermissionsExt::from_mode(bits));
+    mode(0o777).unwrap();
+    refused(&["sync"]);
+    mode(0o755).unwrap();
+    scene.sync();
 }
