@@ -13,6 +13,7 @@ fuzz_target!(|data: &[u8]| {
         filelists::begin(1, &mut out);
         let limits = XmlLimits::default();
         let read = filelists::read("filelists.xml", document, &limits, &mut |package| {
+            assert_eq!(package.fault(), None);
             filelists::write_package(package, &mut out);
             ControlFlow::Continue(())
         });
@@ -25,6 +26,7 @@ fuzz_target!(|data: &[u8]| {
         other::begin(1, &mut out);
         let limits = XmlLimits::default();
         let read = other::read("other.xml", document, &limits, &mut |package| {
+            assert_eq!(package.fault(), None);
             other::write_package(package, &mut out);
             ControlFlow::Continue(())
         });

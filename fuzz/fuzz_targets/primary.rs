@@ -11,6 +11,7 @@ fuzz_target!(|data: &[u8]| fuzz::settles(data, |document| {
     let mut out = String::new();
     primary::begin(1, &mut out);
     let mut each = |package: &PrimaryPackage| {
+        assert_eq!(package.fault(), None);
         // Where it would be fetched from, and kept.
         if package.location_fault().is_none() {
             assert!(!package.location().split('/').any(|part| part == ".."));

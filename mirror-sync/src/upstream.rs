@@ -222,8 +222,12 @@ pub(crate) fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
             ControlFlow::Continue(())
         },
     )?;
-    if summary.declared.is_some_and(|told| told != summary.records) {
-        let (declared, records) = (summary.declared.unwrap_or(0), summary.records);
+    let unread = summary.left_out.as_ref().map_or(0, |left| left.records);
+    let records = summary.records + unread;
+    if let Some(left_out) = summary.left_out {
+        refused.push((left_out.first.clone(), format!("primary: {left_out}")));
+    }
+    if let Some(declared) = summary.declared.filter(|told| *told != records) {
         return Err(Error::repository(
             &set.repo,
             format!("primary announces {declared} packages and lists {records}"),
@@ -263,6 +267,14 @@ pub(crate) fn checksum(repo: &str, record: &RepomdRecord) -> Result<Digest> {
 pub(crate) fn primary_of(set: &MetadataSet) -> Result<&PartFile> {
     let part = set.part("primary");
     part.ok_or_else(|| Error::repository(&set.repo, "repomd.xml lists no primary"))
+}
+
+/// What was read of a document of a repository, if all of it can be used.
+pub(crate) fn whole(repo: &str, kind: &str, summary: &ParseSummary) -> Result<()> {
+    match &summary.left_out {
+        None => Ok(()),
+        Some(left_out) => Err(Error::repository(repo, format!("{kind}: {left_out}"))),
+    }
 }
 
 /// The full name of a package without its epoch.

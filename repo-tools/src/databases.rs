@@ -14,7 +14,7 @@ use rpm_repo::{filelists, other, primary};
 use rusqlite::{Connection, OpenFlags, params};
 use whole_file::Folder;
 
-use crate::document::{FileStyle, MetadataDocument, NewFile, open_file};
+use crate::document::{FileStyle, MetadataDocument, NewFile, open_file, whole};
 use crate::error::{Error, Result};
 
 /// The version of the schema: `database_version` in repomd.xml, `dbversion` in the database.
@@ -141,7 +141,7 @@ fn fill(
             }
         }
     };
-    match document {
+    let summary = match document {
         MetadataDocument::Primary => primary::read(&from, stream, &limits, &mut |package| {
             each(&|key| add_primary(&db, key, package))
         }),
@@ -152,6 +152,7 @@ fn fill(
             each(&|key| add_other(&db, key, package))
         }),
     }?;
+    whole(&from, summary)?;
     if let Some(error) = fault {
         return Err(failed(error));
     }

@@ -10,6 +10,7 @@ use std::sync::mpsc::Receiver;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::compress::{Ahead, Encoder, Format, PackedBlock, VerifiedReader, Written};
 use rpm_repo::layout::{Href, is_relative_base};
+use rpm_repo::primary::ParseSummary;
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_repo::{filelists, other, primary};
@@ -78,7 +79,7 @@ impl MetadataDocument {
         stream: impl Read,
         base: Option<&str>,
         each: &mut EachRecord<'_>,
-    ) -> rpm_repo::Result<rpm_repo::primary::ParseSummary> {
+    ) -> rpm_repo::Result<ParseSummary> {
         let limits = XmlLimits::default();
         match self {
             MetadataDocument::Primary => primary::read(name, stream, &limits, &mut |package| {
@@ -96,6 +97,20 @@ impl MetadataDocument {
                 each(package.pkgid(), &write)
             }),
         }
+    }
+}
+
+/// What was read of the document at `path`, if all of it can be used.
+///
+/// # Errors
+/// [`Error::Damaged`]: something was left out.
+pub(crate) fn whole(path: &str, summary: ParseSummary) -> Result<ParseSummary> {
+    match &summary.left_out {
+        None => Ok(summary),
+        Some(left_out) => Err(Error::Damaged {
+            path: path.into(),
+            what: left_out.to_string(),
+        }),
     }
 }
 

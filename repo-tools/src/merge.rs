@@ -15,7 +15,7 @@ use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 
 use crate::create::{is_kind, packed_kind};
-use crate::document::{FileStyle, NewFile};
+use crate::document::{FileStyle, NewFile, whole};
 use crate::error::{Error, Result};
 use crate::modules::{self, ModulesFile};
 use crate::repository::Repository;
@@ -128,10 +128,11 @@ pub fn updateinfo(
     for repository in having {
         let mut ids = Vec::new();
         let (name, stream) = repository.open_kind(KIND)?;
-        rpm_repo::updateinfo::read(&name, stream, &XmlLimits::default(), &mut |a| {
+        let summary = rpm_repo::updateinfo::read(&name, stream, &XmlLimits::default(), &mut |a| {
             ids.push(a.id.clone());
             ControlFlow::Continue(())
         })?;
+        whole(&name, summary)?;
         let (name, stream) = repository.open_kind(KIND)?;
         let mut ids = ids.into_iter();
         elements(

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use percent_encoding::percent_decode_str;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::compress::Ahead;
-use rpm_repo::primary::{self, PrimaryPackage};
+use rpm_repo::primary::{self, ParseSummary, PrimaryPackage};
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use rpm_repo::xml::XmlLimits;
 use rustix::fs::{FileType, OFlags};
 use whole_file::Folder;
 
-use crate::document::open_file;
+use crate::document::{open_file, whole};
 use crate::error::{Error, Result};
 use crate::stage::{INDEX, REPODATA};
 
@@ -158,16 +158,32 @@ impl Repository {
     }
 
     /// Calls `each` with every package of primary and its place, from 0.
+    ///
+    /// # Errors
+    /// Primary cannot be read, or not all of its packages can be used.
     pub fn packages(&self, each: &mut dyn FnMut(u64, &PrimaryPackage)) -> Result<()> {
+        let summary = self.usable_packages(each)?;
+        let primary = self.file(self.record("primary")?);
+        whole(&primary.display().to_string(), summary).map(drop)
+    }
+
+    /// [`Repository::packages`] that can be used; what is left out stands in the summary.
+    ///
+    /// # Errors
+    /// Primary cannot be read.
+    pub fn usable_packages(
+        &self,
+        each: &mut dyn FnMut(u64, &PrimaryPackage),
+    ) -> Result<ParseSummary> {
         let (name, stream) = self.open_kind("primary")?;
         let limits = XmlLimits::default();
         let mut place = 0;
-        primary::read(&name, stream, &limits, &mut |package| {
+        let summary = primary::read(&name, stream, &limits, &mut |package| {
             each(place, package);
             place += 1;
             ControlFlow::Continue(())
         })?;
-        Ok(())
+        Ok(summary)
     }
 }
 

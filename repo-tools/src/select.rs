@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rpm_repo::repomd::RepomdRecord;
 
-use crate::document::{FileStyle, MetadataDocument, NewFile};
+use crate::document::{FileStyle, MetadataDocument, NewFile, whole};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 
@@ -72,7 +72,7 @@ impl SelectedPackages {
         let mut place = 0_u64;
         let mut goes_on = Ok(true);
         let base = self.base.as_deref();
-        document.each(&name, stream, base, &mut |checksum, write| {
+        let summary = document.each(&name, stream, base, &mut |checksum, write| {
             let here = place;
             place += 1;
             let Some((_, expected)) = kept.next_if(|(kept, _)| *kept == here) else {
@@ -89,6 +89,7 @@ impl SelectedPackages {
                 _ => ControlFlow::Break(()),
             }
         })?;
+        whole(&name, summary)?;
         if kept.peek().is_some() && matches!(goes_on, Ok(true)) {
             return Err(damaged(format!("{name} has fewer packages than primary")));
         }

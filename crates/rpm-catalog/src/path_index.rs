@@ -8,6 +8,7 @@ use super::error::CatalogError;
 use super::repo::{cache_key, cache_place, primary_cache, read_part};
 use super::store::Place;
 use repo_client::MetadataSet;
+use rpm_repo::primary::ParseSummary;
 use rpm_repo::xml::XmlLimits;
 use rpm_solv::path_hash;
 use std::collections::HashMap;
@@ -130,21 +131,21 @@ fn write(new: WholeFile<'_>, head: &[u8], data: &[Vec<u64>]) -> io::Result<()> {
 
 fn build(set: &MetadataSet, key: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u64>>), CatalogError> {
     let packages = primary_cache(set)?.checksum_hashes()?;
-    let data = read_part(set, "filelists", |name, stream, limits| {
-        collect(name, stream, limits, &packages)
+    let mut data = vec![Vec::new(); BUCKETS];
+    read_part(set, "filelists", |name, stream, limits| {
+        collect((name, stream), limits, &packages, &mut data)
     })?;
     Ok(encode(key, data))
 }
 
 /// Reads filelists into buckets; `packages` are the hashes of primary's checksums in its order.
 fn collect(
-    name: &str,
-    stream: impl io::Read,
+    (name, stream): (&str, impl io::Read),
     limits: &XmlLimits,
     packages: &[u64],
-) -> rpm_repo::Result<Vec<Vec<u64>>> {
+    data: &mut [Vec<u64>],
+) -> rpm_repo::Result<ParseSummary> {
     let mut by_hash: HashMap<u64, usize> = HashMap::new();
-    let mut data = vec![Vec::new(); BUCKETS];
     let mut next = 0;
     rpm_repo::filelists::read(name, stream, limits, &mut |package| {
         let hash = path_hash(package.pkgid().as_bytes());
@@ -166,8 +167,7 @@ fn collect(
             data[bucket].push(bits | number as u64);
         }
         ControlFlow::Continue(())
-    })?;
-    Ok(data)
+    })
 }
 
 /// Sorts the buckets and makes the head that goes before them.
@@ -256,7 +256,9 @@ mod tests {
 
     fn index(damage: Option<usize>) -> Option<PathIndex> {
         let packages = [path_hash(b"aa"), path_hash(b"bb")];
-        let data = collect("r", XML.as_bytes(), &XmlLimits::default(), &packages).unwrap();
+        let mut data = vec![Vec::new(); BUCKETS];
+        let document = ("r", XML.as_bytes());
+        collect(document, &XmlLimits::default(), &packages, &mut data).unwrap();
         let (mut all, data) = encode(b"key", data);
         all.extend(data.iter().flatten().flat_map(|entry| entry.to_le_bytes()));
         if let Some(at) = damage {

@@ -6,6 +6,7 @@ use super::store::{Place, open_or_make};
 use repo_client::MetadataSet;
 use rpm_pkg::digest::{Digest, Hasher};
 use rpm_repo::compress::{Ahead, VerifiedReader};
+use rpm_repo::primary::ParseSummary;
 use rpm_repo::xml::XmlLimits;
 use rpm_solv::{CacheFile, CacheWriter};
 use rustix::fs::OFlags;
@@ -62,22 +63,27 @@ fn fill(set: &MetadataSet, writer: &mut CacheWriter) -> Result<(), CatalogError>
     });
     match refused {
         Some(error) => Err(error.into()),
-        None => summary.map(drop),
+        None => summary,
     }
 }
 
-/// Reads a part: `read` gets its name for messages, its bytes and the limits.
-pub(crate) fn read_part<T>(
+/// Reads a part: `read` gets its name for messages, its bytes and the limits. What it leaves out is noted.
+pub(crate) fn read_part(
     set: &MetadataSet,
     kind: &str,
-    read: impl FnOnce(&str, Ahead, &XmlLimits) -> rpm_repo::Result<T>,
-) -> Result<T, CatalogError> {
+    read: impl FnOnce(&str, Ahead, &XmlLimits) -> rpm_repo::Result<ParseSummary>,
+) -> Result<(), CatalogError> {
     let stream = open_part(set, kind)?;
     let name = format!("{} {kind}", set.repo);
-    read(&name, stream, &XmlLimits::default()).map_err(|source| CatalogError::Metadata {
+    let summary = read(&name, stream, &XmlLimits::default());
+    let summary = summary.map_err(|source| CatalogError::Metadata {
         repo: set.repo.clone(),
         source,
-    })
+    })?;
+    if let Some(part) = set.part(kind) {
+        part.left_out.put(summary.left_out);
+    }
+    Ok(())
 }
 
 /// A part as a stream that is decompressed and checked against repomd.xml in a thread of its own.

@@ -137,6 +137,16 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// A record of a document cannot be used; the document goes on behind it.
+    #[error("{document}: byte {position}: {what}")]
+    Record {
+        /// Name of the document: a path or URL given by the caller.
+        document: String,
+        /// Offset in the decompressed stream.
+        position: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// The stream below a document failed: I/O, decompression or verification.
     #[error("{document}: {source}")]
     Stream {

@@ -1,19 +1,73 @@
 //! What the record parsers share: text kept in one reused buffer, and the summary they return.
 
+use std::fmt;
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::Result;
+use crate::error::{Error, Result, quoted};
 use crate::rule;
 use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, push_clean, push_number, push_pair};
 
+/// The records of a document that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many there are.
+    pub records: u64,
+    /// What the first is called, as far as it says.
+    pub first: String,
+    /// What is wrong with the first.
+    pub why: &'static str,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LeftOut {
+            records,
+            first,
+            why,
+        } = self;
+        match records {
+            1 => write!(f, "1 record is left out: {first}: {why}"),
+            _ => write!(
+                f,
+                "{records} records are left out, the first: {first}: {why}"
+            ),
+        }
+    }
+}
+
+/// What readers left out of a document, until it is said. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct LeftOutNote(Arc<Mutex<Option<LeftOut>>>);
+
+impl LeftOutNote {
+    /// Notes what a reader left out, if anything.
+    pub fn put(&self, left_out: Option<LeftOut>) {
+        if left_out.is_some() {
+            *self.lock() = left_out;
+        }
+    }
+
+    /// What is to be said, for the first who asks.
+    pub fn take(&self) -> Option<LeftOut> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<LeftOut>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What a parser saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ParseSummary {
     /// The number of records the document announces (`packages="N"`), if it does.
     pub declared: Option<u64>,
-    /// The records that were read.
+    /// The records that were read and handed out.
     pub records: u64,
+    /// Those that cannot be used.
+    pub left_out: Option<LeftOut>,
     /// False if the callback stopped the reading; then the stream was not read to its end, and a
     /// verifying stream has verified nothing.
     pub complete: bool,
@@ -74,7 +128,7 @@ impl TextSpan {
 #[inline]
 pub(crate) fn keep(raw: &str, text: &mut String, max: usize) -> Parsed<TextSpan> {
     if text.len() + raw.len() > max {
-        return Err(XmlFault("a record with too much text"));
+        return Err(XmlFault::of("a record with too much text"));
     }
     let start = text.len();
     crate::xml::unescape_into(raw, text)?;
@@ -143,7 +197,7 @@ impl PackageKey {
             Ok(())
         })?;
         if key.pkgid.is_empty() || key.name.is_empty() {
-            return Err(XmlFault("a package without pkgid or name"));
+            return Err(XmlFault::of("a package without pkgid or name"));
         }
         Ok(key)
     }
@@ -224,6 +278,9 @@ pub(crate) trait RecordParser {
     /// Begins a record with what its tag says.
     fn begin(&mut self, tag: &Tag<'_>) -> Parsed<()>;
 
+    /// What the record is called, as far as it was read.
+    fn called(&self) -> &str;
+
     /// Reads the rest of the record, and hands it out.
     fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>>;
 }
@@ -240,29 +297,80 @@ pub(crate) fn read_records<P: RecordParser>(
         declared: xml.root(P::ROOT)?,
         ..ParseSummary::default()
     };
-    while let Some(is_record) = xml.child(|tag| {
-        let is_record = tag.name() == P::RECORD;
-        if is_record {
-            parser.begin(tag)?;
+    let outer = xml.depth();
+    loop {
+        let mut has_begun = false;
+        let error = match next_record(&mut xml, parser, &mut has_begun) {
+            Ok(Some(ControlFlow::Break(()))) => {
+                summary.records += 1;
+                return Ok(summary);
+            }
+            Ok(Some(ControlFlow::Continue(()))) => {
+                summary.records += 1;
+                None
+            }
+            Ok(None) => break,
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error {
+            let Error::Record { what, .. } = error else {
+                return Err(error);
+            };
+            if !xml.leave_record(P::RECORD, outer)? {
+                return Err(error);
+            }
+            let called = if has_begun { parser.called() } else { "" };
+            summary.leave_out(called, what);
         }
-        Ok(is_record)
-    })? {
-        if !is_record {
-            xml.skip()?;
-            continue;
-        }
-        if summary.records == limits.max_records {
+        let left_out = summary.left_out.as_ref().map_or(0, |left| left.records);
+        if summary.records + left_out > limits.max_records {
             return Err(xml.error(P::TOO_MANY));
-        }
-        let flow = parser.record(&mut xml)?;
-        summary.records += 1;
-        if flow.is_break() {
-            return Ok(summary);
         }
     }
     xml.finish()?;
     summary.complete = true;
     Ok(summary)
+}
+
+/// Reads the next record and hands it out; `None` at the end of the list.
+fn next_record<P: RecordParser>(
+    xml: &mut XmlReader<'_, impl Read>,
+    parser: &mut P,
+    has_begun: &mut bool,
+) -> Result<Option<ControlFlow<()>>> {
+    while let Some(is_record) = xml.child(|tag| {
+        let is_record = tag.name() == P::RECORD;
+        if is_record {
+            *has_begun = true;
+            parser.begin(tag)?;
+        }
+        Ok(is_record)
+    })? {
+        if is_record {
+            return parser.record(xml).map(Some);
+        }
+        xml.skip()?;
+    }
+    Ok(None)
+}
+
+impl ParseSummary {
+    fn leave_out(&mut self, called: &str, why: &'static str) {
+        match &mut self.left_out {
+            Some(left_out) => left_out.records += 1,
+            None => {
+                let first = match called {
+                    "" => "a record without a name".to_owned(),
+                    called => quoted(called),
+                };
+                self.left_out = Some(LeftOut {
+                    records: 1,
+                    first,
+                    why,
+                });
+            }
+        }
+    }
 }
 
 struct ListingParser<'e, L> {
@@ -295,8 +403,14 @@ impl<L: Listing> RecordParser for ListingParser<'_, L> {
         self.package.clear_items();
         let (key, text) = self.package.key();
         text.clear();
+        *key = PackageKey::default();
         *key = PackageKey::from_tag(tag, text, &self.limits)?;
         Ok(())
+    }
+
+    fn called(&self) -> &str {
+        let (key, text) = self.package.parts();
+        key.name.of(text)
     }
 
     fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
@@ -310,7 +424,7 @@ impl<L: Listing> RecordParser for ListingParser<'_, L> {
             })?;
             let Some(item) = item else {
                 if let Some(what) = listing_fault(&self.package) {
-                    return Err(xml.fault(XmlFault(what)));
+                    return Err(xml.fault(XmlFault::of(what)));
                 }
                 return Ok((self.each)(&self.package));
             };
@@ -322,7 +436,7 @@ impl<L: Listing> RecordParser for ListingParser<'_, L> {
             xml.text_into(text, limits.max_record_text)?;
             let span = TextSpan::since(start, text);
             if self.package.push(item, span) > limits.max_items {
-                return Err(xml.error(L::TOO_MANY));
+                return Err(xml.fault(XmlFault::of(L::TOO_MANY)));
             }
         }
     }

@@ -229,14 +229,16 @@ impl ClosureSolver {
             };
             let stream: VerifiedReader<File> = upstream::open(path, record, &Doubt::default())?;
             let mut found: Vec<(SolvableId, String)> = Vec::new();
-            filelists::read(source.id, stream, &XmlLimits::default(), &mut |package| {
-                let key = (source.id.to_owned(), package.pkgid().to_owned());
-                if let Some(id) = self.by_checksum.get(&key) {
-                    let hits = package.files().filter(|file| missing.contains(file.path));
-                    found.extend(hits.map(|file| (*id, file.path.to_owned())));
-                }
-                ControlFlow::Continue(())
-            })?;
+            let summary =
+                filelists::read(source.id, stream, &XmlLimits::default(), &mut |package| {
+                    let key = (source.id.to_owned(), package.pkgid().to_owned());
+                    if let Some(id) = self.by_checksum.get(&key) {
+                        let hits = package.files().filter(|file| missing.contains(file.path));
+                        found.extend(hits.map(|file| (*id, file.path.to_owned())));
+                    }
+                    ControlFlow::Continue(())
+                })?;
+            upstream::whole(source.id, "filelists", &summary)?;
             for (id, path) in found {
                 self.pool.add_file_provide(id, path.as_bytes())?;
             }

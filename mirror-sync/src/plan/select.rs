@@ -11,7 +11,7 @@ use rpm_repo::xml::XmlLimits;
 
 use crate::config::{SelectSection, day_start};
 use crate::error::Result;
-use crate::upstream::Listed;
+use crate::upstream::{self, Listed};
 
 /// Name, epoch, version, release and architecture: what advisories name.
 pub(crate) type AdvisoryKey = (String, u32, String, String, String);
@@ -114,12 +114,13 @@ pub(crate) fn advised(
     asked: &[String],
 ) -> Result<BTreeSet<AdvisoryKey>> {
     let mut keys = BTreeSet::new();
-    updateinfo::read(name, stream, &XmlLimits::default(), &mut |advisory| {
+    let summary = updateinfo::read(name, stream, &XmlLimits::default(), &mut |advisory| {
         if is_asked_for(&advisory, asked) {
             keys.extend(advisory.packages.iter().map(advisory_key));
         }
         ControlFlow::Continue(())
     })?;
+    upstream::whole(name, "updateinfo", &summary)?;
     Ok(keys)
 }
 

@@ -229,7 +229,7 @@ fn updateinfo(
     let mut any = false;
     let limits = XmlLimits::default();
     let stream = stream(order, record)?;
-    updateinfo::read("updateinfo", stream, &limits, &mut |mut advisory| {
+    let summary = updateinfo::read("updateinfo", stream, &limits, &mut |mut advisory| {
         let is_kept = |one: &AdvisoryPackage| kept.keys.contains(&advisory_key(one));
         advisory.packages.retain(is_kept);
         if !advisory.packages.is_empty() {
@@ -239,6 +239,7 @@ fn updateinfo(
         out.go_on()
     })?;
     out.check()?;
+    upstream::whole(&order.set.repo, "updateinfo", &summary)?;
     any.then(|| out.finish(order, updateinfo::END)).transpose()
 }
 

@@ -8,6 +8,7 @@ use rpm_pkg::dep::{Dep, DepFlags, DepGroup};
 use rpm_repo::filelists;
 use rpm_repo::xml::XmlLimits;
 
+use crate::document::whole;
 use crate::error::Result;
 use crate::repository::Repository;
 
@@ -84,7 +85,7 @@ impl ProvidesIndex {
             return Ok(());
         }
         let (name, stream) = repository.open_kind("filelists")?;
-        filelists::read(&name, stream, &XmlLimits::default(), &mut |package| {
+        let summary = filelists::read(&name, stream, &XmlLimits::default(), &mut |package| {
             for file in package.files() {
                 if let Some(path) = wanted.take(file.path) {
                     self.files.insert(path);
@@ -95,7 +96,7 @@ impl ProvidesIndex {
             }
             ControlFlow::Continue(())
         })?;
-        Ok(())
+        whole(&name, summary).map(drop)
     }
 
     fn is_provided(&self, dep: &Dep) -> bool {

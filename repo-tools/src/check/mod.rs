@@ -187,7 +187,7 @@ fn check_packed(
 
 fn read_documents(repository: &Repository, report: &mut CheckReport) -> Result<Vec<CheckEntry>> {
     let mut entries: Vec<CheckEntry> = Vec::new();
-    repository.packages(&mut |_, package| {
+    let summary = repository.usable_packages(&mut |_, package| {
         if let Some(why) = package.location_fault() {
             let location = package.refused_location();
             report
@@ -206,6 +206,11 @@ fn read_documents(repository: &Repository, report: &mut CheckReport) -> Result<V
             hashes: [0; 3],
         });
     })?;
+    if let Some(left_out) = summary.left_out {
+        // The other documents have these packages, and cannot be compared place by place.
+        report.problems.push(format!("primary: {left_out}"));
+        return Ok(entries);
+    }
     for (number, document) in MetadataDocument::ALL.into_iter().enumerate() {
         read_document(repository, document, number, &mut entries, report)?;
     }
@@ -222,6 +227,7 @@ fn read_document(
     let (name, stream) = repository.open_kind(document.kind())?;
     let mut place = 0;
     let mut text = String::new();
+    let mut misplaced = Vec::new();
     let count = entries.len();
     let summary = document.each(&name, stream, None, &mut |checksum, write| {
         text.clear();
@@ -235,7 +241,7 @@ fn read_document(
                     entry.changelogs = text.matches("\n  <changelog ").count();
                 }
             }
-            Some(entry) => report.problems.push(format!(
+            Some(entry) => misplaced.push(format!(
                 "{}: {} has another package in its place",
                 entry.nevra,
                 document.kind()
@@ -245,6 +251,12 @@ fn read_document(
         place += 1;
         ControlFlow::Continue(())
     })?;
+    if let Some(left_out) = summary.left_out {
+        let kind = document.kind();
+        report.problems.push(format!("{kind}: {left_out}"));
+        return Ok(());
+    }
+    report.problems.extend(misplaced);
     if place != count {
         report.problems.push(format!(
             "{} has {place} packages, primary {count}",

@@ -13,6 +13,7 @@ use rpm_repo::{filelists, other};
 use serde::Serialize;
 
 use super::{RunContext, example};
+use crate::document::whole;
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 use crate::scan::matches;
@@ -247,9 +248,9 @@ fn more(repository: &Repository, rows: &mut [PackageJson], files: bool) -> Resul
     let mut found: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     let mut place = 0;
     let limits = XmlLimits::default();
-    if files {
+    let (name, summary) = if files {
         let (name, stream) = repository.open_kind("filelists")?;
-        filelists::read(&name, stream, &limits, &mut |package| {
+        let summary = filelists::read(&name, stream, &limits, &mut |package| {
             if wanted.contains(&place) {
                 found.insert(
                     place,
@@ -259,9 +260,10 @@ fn more(repository: &Repository, rows: &mut [PackageJson], files: bool) -> Resul
             place += 1;
             ControlFlow::Continue(())
         })?;
+        (name, summary)
     } else {
         let (name, stream) = repository.open_kind("other")?;
-        other::read(&name, stream, &limits, &mut |package| {
+        let summary = other::read(&name, stream, &limits, &mut |package| {
             if wanted.contains(&place) {
                 let lines = package
                     .changelogs()
@@ -271,7 +273,9 @@ fn more(repository: &Repository, rows: &mut [PackageJson], files: bool) -> Resul
             place += 1;
             ControlFlow::Continue(())
         })?;
-    }
+        (name, summary)
+    };
+    whole(&name, summary)?;
     for row in rows {
         row.lines
             .extend(found.remove(&row.place).unwrap_or_default());

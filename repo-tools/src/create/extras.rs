@@ -12,7 +12,7 @@ use rpm_repo::xml::XmlLimits;
 use rpm_repo::{comps, updateinfo};
 use rustix::fs::OFlags;
 
-use crate::document::{FileStyle, NewFile};
+use crate::document::{FileStyle, NewFile, whole};
 use crate::error::{Error, Result};
 use crate::modules::{self, ModulesFile};
 use crate::repository::Repository;
@@ -75,10 +75,11 @@ fn check(extra: &Extra) -> Result<()> {
     let limits = XmlLimits::default();
     match extra.kind.as_str() {
         "group" => comps::read(&name, open(&extra.path)?, &limits).map(drop)?,
-        "updateinfo" => updateinfo::read(&name, open(&extra.path)?, &limits, &mut |_| {
-            ControlFlow::Continue(())
-        })
-        .map(drop)?,
+        "updateinfo" => {
+            let each = &mut |_| ControlFlow::Continue(());
+            let summary = updateinfo::read(&name, open(&extra.path)?, &limits, each)?;
+            whole(&name, summary)?;
+        }
         modules::KIND => {
             ModuleIndex::read(&name, open(&extra.path)?)?;
             if rpm_repo::modules::read(&name, open(&extra.path)?)? == Default::default() {

@@ -11,7 +11,7 @@ use rpm_repo::xml::XmlLimits;
 use whole_file::Folder;
 
 use super::CreateOptions;
-use crate::document::open_file;
+use crate::document::{open_file, whole};
 use crate::error::{Error, Result};
 use crate::package::PackageIdentity;
 use crate::repository::Repository;
@@ -124,32 +124,29 @@ pub(super) fn duplicates(
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
     let mut places: HashMap<u64, usize> = HashMap::new();
     let limits = XmlLimits::default();
-    primary::read(
-        &path.display().to_string(),
-        stream,
-        &limits,
-        &mut |package| {
-            let name = crate::hash(&crate::nevra(package));
-            if names.contains(&name) {
-                let place = *places.entry(name).or_insert(found.len());
-                if place == found.len() {
-                    let evr = format!(
-                        "{}:{}-{}",
-                        package.epoch(),
-                        package.version(),
-                        package.release()
-                    );
-                    let nevra = format!("{}-{evr}.{}", package.name(), package.arch());
-                    found.push((nevra, Vec::new()));
-                }
-                if let Some((_, lines)) = found.get_mut(place) {
-                    let (location, time) = (package.refused_location(), package.build_time());
-                    lines.push(format!("'{location}', build timestamp: {time}"));
-                }
+    let name = path.display().to_string();
+    let summary = primary::read(&name, stream, &limits, &mut |package| {
+        let name = crate::hash(&crate::nevra(package));
+        if names.contains(&name) {
+            let place = *places.entry(name).or_insert(found.len());
+            if place == found.len() {
+                let evr = format!(
+                    "{}:{}-{}",
+                    package.epoch(),
+                    package.version(),
+                    package.release()
+                );
+                let nevra = format!("{}-{evr}.{}", package.name(), package.arch());
+                found.push((nevra, Vec::new()));
             }
-            ControlFlow::Continue(())
-        },
-    )?;
+            if let Some((_, lines)) = found.get_mut(place) {
+                let (location, time) = (package.refused_location(), package.build_time());
+                lines.push(format!("'{location}', build timestamp: {time}"));
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    whole(&name, summary)?;
     for (nevra, lines) in found {
         printer.err(&format!(
             "Warning: Package '{nevra}' has duplicate metadata entries, only one should exist"

@@ -86,7 +86,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let filter = AdvisoryFilter::of(session)?;
     let affected = Affected::new(&packages, &installed);
     let since = session.settings.environment.now.saturating_sub(RECENT);
-    let found = packages.advisories(&mut |advisory| {
+    let found = packages.advisories(session, &mut |advisory| {
         filter.takes(advisory)
             && (scope != Scope::Recent || changed_at(advisory).is_some_and(|time| time >= since))
             && affected.by(advisory, scope).next().is_some()
@@ -240,7 +240,7 @@ pub(super) fn advised_names(
     let filter = AdvisoryFilter::of(session)?;
     let mut names = BTreeSet::new();
     let affected = Affected::new(packages, installed);
-    packages.advisories(&mut |advisory| {
+    packages.advisories(session, &mut |advisory| {
         if filter.takes(advisory) {
             let found = affected.by(advisory, Scope::Available);
             let found = found.map(|id| packages.pool.name(id).to_owned());

@@ -291,10 +291,16 @@ impl Session<'_> {
         }
     }
 
-    /// Says once what repomd.xml has wrong about the parts that were read, and what is old.
+    /// Says once what repomd.xml has wrong about the parts that were read, what of these cannot be used, and what is old.
     pub fn tell_doubts(&self, sources: &[LoadedRepo]) {
         self.tell_age(sources);
         for set in sources.iter().map(|source| &source.set) {
+            for part in &set.parts {
+                if let Some(left_out) = part.left_out.take() {
+                    let (repo, kind) = (&set.repo, &part.kind);
+                    self.warn_once(&format!("warning: repository {repo}: {kind}: {left_out}"));
+                }
+            }
             for part in set.parts.iter().filter(|part| part.doubt.take()) {
                 let (repo, kind) = (&set.repo, &part.kind);
                 self.warn_once(&format!(

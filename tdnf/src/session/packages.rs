@@ -313,6 +313,7 @@ impl Packages {
         self.load_file_lists(session)?;
         let sources = wishes(&self.sources);
         let found = self.catalog.find_paths(&sources, std::iter::once(path))?;
+        session.tell_doubts(&self.sources);
         Ok(found.into_iter().map(|file| file.solvable).collect())
     }
 
@@ -324,27 +325,41 @@ impl Packages {
     ) -> Outcome<Vec<SolvableId>> {
         self.load_file_lists(session)?;
         let found = self.catalog.find_files(&wishes(&self.sources), wanted)?;
+        session.tell_doubts(&self.sources);
         let mut owners: Vec<SolvableId> = found.into_iter().map(|file| file.solvable).collect();
         owners.dedup();
         Ok(owners)
     }
 
     /// All paths of packages of repositories whose sources were opened with their file lists.
-    pub fn file_lists(&self, ids: &[SolvableId]) -> Outcome<HashMap<SolvableId, Vec<String>>> {
-        Ok(self.catalog.files_of(&wishes(&self.sources), ids)?)
+    pub fn file_lists(
+        &self,
+        session: &Session<'_>,
+        ids: &[SolvableId],
+    ) -> Outcome<HashMap<SolvableId, Vec<String>>> {
+        let found = self.catalog.files_of(&wishes(&self.sources), ids)?;
+        session.tell_doubts(&self.sources);
+        Ok(found)
     }
 
     /// The changelogs of packages of repositories whose sources were opened with `other`.
     pub fn changelogs(
         &self,
+        session: &Session<'_>,
         ids: &[SolvableId],
     ) -> Outcome<HashMap<SolvableId, Vec<ChangelogEntry>>> {
-        Ok(self.catalog.changelogs_of(&wishes(&self.sources), ids)?)
+        let found = self.catalog.changelogs_of(&wishes(&self.sources), ids)?;
+        session.tell_doubts(&self.sources);
+        Ok(found)
     }
 
     /// The advisories that `keep` wants of repositories whose sources were opened with `updateinfo`: of their packages
     /// the files alone. What is kept has at most [`MAX_ADVISORIES`] bytes.
-    pub fn advisories(&self, keep: &mut dyn FnMut(&Advisory) -> bool) -> Outcome<Vec<Advisory>> {
+    pub fn advisories(
+        &self,
+        session: &Session<'_>,
+        keep: &mut dyn FnMut(&Advisory) -> bool,
+    ) -> Outcome<Vec<Advisory>> {
         let (mut found, mut left) = (Vec::new(), Some(MAX_ADVISORIES));
         self.catalog
             .advisories_of(&wishes(&self.sources), &mut |mut advisory| {
@@ -356,6 +371,7 @@ impl Packages {
                 found.push(advisory);
                 left.map_or(ControlFlow::Break(()), |_| ControlFlow::Continue(()))
             })?;
+        session.tell_doubts(&self.sources);
         match (left, found.last()) {
             (None, Some(last)) => Err(Failure::because(
                 Code::INVALID_REPO_FILE,

@@ -30,6 +30,7 @@ use rpm_pkg::digest::Digest;
 use rpm_repo::compress::Doubt;
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::{Href, check_base, is_relative_base};
+use rpm_repo::primary::LeftOutNote;
 use rpm_repo::repomd::{Repomd, RepomdRecord};
 use rpm_trust::{Keyring, verify_detached};
 
@@ -150,6 +151,8 @@ pub struct PartFile {
     pub record: RepomdRecord,
     /// Whether a reader found repomd.xml wrong about what it decompresses to.
     pub doubt: Doubt,
+    /// What a reader left out of it.
+    pub left_out: LeftOutNote,
 }
 
 impl PartFile {
@@ -160,6 +163,7 @@ impl PartFile {
             path,
             record: record.clone(),
             doubt: Doubt::default(),
+            left_out: LeftOutNote::default(),
         }
     }
 }

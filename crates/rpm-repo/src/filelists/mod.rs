@@ -41,7 +41,8 @@ impl FilelistsPackage {
 /// order of the document and may stop the reading. As with [`crate::primary::read`], what was
 /// made of the packages must be thrown away when this returns an error.
 ///
-/// Errors: what [`XmlReader`] refuses; a package without pkgid or name; a limit.
+/// A package that metadata cannot have ([`FilelistsPackage::fault`]) is left out, and the summary tells of it. Errors:
+/// what [`XmlReader`] refuses; too many packages.
 pub fn read(
     document: &str,
     stream: impl Read,

@@ -180,7 +180,7 @@ impl MetalinkDraft {
         };
         let hashes = of_strongest(&self.hashes);
         if strongest.is_some() && hashes.is_empty() {
-            return Err(XmlFault(
+            return Err(XmlFault::of(
                 "the strongest checksum of the metalink is malformed",
             ));
         }

@@ -8,7 +8,7 @@ mod package;
 mod parse;
 mod write;
 
-pub use crate::record::ParseSummary;
+pub use crate::record::{LeftOut, LeftOutNote, ParseSummary};
 pub use header::{FileFacts, is_primary};
 pub use package::{DEP_LISTS, DepRecord, FileKind, FileRecord, PrimaryPackage};
 pub use parse::read;

@@ -17,8 +17,8 @@ use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, number, number32};
 /// Packages are handed out before the end of the stream, hence before a verifying stream has
 /// verified it: whatever was made of them must be thrown away when this returns an error.
 ///
-/// Errors: what [`XmlReader`] refuses; a package without name, arch, version, checksum or
-/// location; numbers that are none or too large; a location that may not be followed; a limit.
+/// A package that metadata cannot have ([`PrimaryPackage::fault`], numbers that are none or too large) is left out, and
+/// the summary tells of it. Errors: what [`XmlReader`] refuses; too many packages.
 pub fn read(
     document: &str,
     stream: impl Read,
@@ -58,10 +58,14 @@ impl RecordParser for PrimaryParser<'_> {
         Ok(())
     }
 
+    fn called(&self) -> &str {
+        self.package.name()
+    }
+
     fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
         self.children(xml, 0)?;
         if let Some(what) = self.package.fault() {
-            return Err(xml.fault(XmlFault(what)));
+            return Err(xml.fault(XmlFault::of(what)));
         }
         self.package.tidy_location();
         Ok((self.each)(&self.package))
@@ -83,7 +87,7 @@ impl PrimaryParser<'_> {
                     let path = self.text(xml)?;
                     self.package.files.push((path, kind));
                     if self.package.files.len() > self.limits.max_items {
-                        return Err(xml.error("a package with too many files"));
+                        return Err(xml.fault(XmlFault::of("a package with too many files")));
                     }
                 }
                 Field::Done | Field::Format => xml.skip()?,
@@ -109,7 +113,7 @@ impl PrimaryParser<'_> {
             if let (Some(dep), Some(deps)) = (dep, deps.get_mut(list)) {
                 deps.push(dep);
                 if deps.len() > self.limits.max_items.min(MAX_DEPS) {
-                    return Err(xml.error("a package with too many dependencies"));
+                    return Err(xml.fault(XmlFault::of("a package with too many dependencies")));
                 }
             }
         }
@@ -189,7 +193,7 @@ fn attributes_only(
 pub(crate) fn size(value: &str) -> Parsed<u64> {
     let size = number(value)?;
     if i64::try_from(size).is_err() {
-        return Err(XmlFault("a size that is too large"));
+        return Err(XmlFault::of("a size that is too large"));
     }
     Ok(size)
 }
@@ -233,7 +237,7 @@ fn dep(tag: &Tag<'_>, text: &mut String, max: usize) -> Parsed<DepSpans> {
         Ok(())
     })?;
     if dep.name.is_empty() {
-        return Err(XmlFault("a dependency without a name"));
+        return Err(XmlFault::of("a dependency without a name"));
     }
     Ok(dep)
 }
@@ -243,6 +247,6 @@ fn flags(value: &str) -> Parsed<u8> {
     match FLAGS.iter().find(|(_, word)| *word == value) {
         Some((bits, _)) => Ok(*bits),
         None if value.is_empty() => Ok(0),
-        None => Err(XmlFault("a dependency with an unknown comparison")),
+        None => Err(XmlFault::of("a dependency with an unknown comparison")),
     }
 }

@@ -155,7 +155,7 @@ fn repomd_child(tag: &Tag<'_>) -> Parsed<RepomdChild> {
     Ok(match tag.name() {
         b"data" => match tag.attribute(b"type")? {
             Some(kind) if !kind.is_empty() => RepomdChild::Data(kind),
-            _ => return Err(XmlFault("a record without a type")),
+            _ => return Err(XmlFault::of("a record without a type")),
         },
         b"tags" => RepomdChild::Tags,
         b"revision" => RepomdChild::Revision,
@@ -184,12 +184,12 @@ fn data_child(tag: &Tag<'_>, draft: &mut RecordDraft) -> Parsed<Option<String>> 
 
 /// A checksum; one of an unknown algorithm is none.
 fn digest(kind: Option<&str>, text: &str) -> Parsed<Option<Digest>> {
-    let kind = kind.ok_or(XmlFault("a checksum without a type"))?;
+    let kind = kind.ok_or(XmlFault::of("a checksum without a type"))?;
     match DigestAlgo::from_name(kind) {
         None => Ok(None),
         Some(algo) => match Digest::from_hex(algo, text) {
             Ok(digest) => Ok(Some(digest)),
-            Err(_) => Err(XmlFault("a checksum that does not fit its type")),
+            Err(_) => Err(XmlFault::of("a checksum that does not fit its type")),
         },
     }
 }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::primary::epoch;
 pub use crate::record::ParseSummary;
 use crate::record::{RecordParser, read_records};
-use crate::xml::{Parsed, Tag, XmlLimits, XmlReader, unescape_into};
+use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, unescape_into};
 
 /// Most bytes of memory for one advisory; one of 20,000 packages takes 7 MB.
 const MAX_ADVISORY: usize = 24 << 20;
@@ -150,7 +150,8 @@ pub struct AdvisoryPackage {
 ///
 /// A package without a name can match nothing and is left out.
 ///
-/// Errors: what [`XmlReader`] refuses; an advisory without id; a limit.
+/// An advisory that cannot be used (without an id, with numbers that are none) is left out, and the summary tells of it.
+/// Errors: what [`XmlReader`] refuses; too many advisories, or one over a limit.
 pub fn read(
     document: &str,
     stream: impl Read,
@@ -209,6 +210,10 @@ impl RecordParser for AdvisoryParser<'_> {
         )
     }
 
+    fn called(&self) -> &str {
+        &self.advisory.id
+    }
+
     fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
         while let Some(child) = xml.child(|tag| update_child(tag, &mut self.advisory))? {
             match child {
@@ -220,7 +225,7 @@ impl RecordParser for AdvisoryParser<'_> {
         }
         let mut advisory = std::mem::take(&mut self.advisory);
         if advisory.id.is_empty() {
-            return Err(xml.error("an advisory without an id"));
+            return Err(xml.fault(XmlFault::of("an advisory without an id")));
         }
         advisory.reboot_suggested |= advisory.packages.iter().any(|p| p.reboot_suggested);
         Ok((self.each)(advisory))

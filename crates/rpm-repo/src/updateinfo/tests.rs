@@ -1,8 +1,9 @@
 use super::*;
+use crate::error::Error;
 
 fn all(text: &str) -> Result<Vec<Advisory>> {
     let mut out = Vec::new();
-    read(
+    let summary = read(
         "u",
         text.as_bytes(),
         &XmlLimits::default(),
@@ -11,7 +12,10 @@ fn all(text: &str) -> Result<Vec<Advisory>> {
             ControlFlow::Continue(())
         },
     )?;
-    Ok(out)
+    match summary.left_out {
+        None => Ok(out),
+        Some(left_out) => Err(Error::document("u", 0, left_out.to_string())),
+    }
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Tag<'_> {
         attributes.with_checks(false);
         for attribute in attributes {
             let Ok(attribute) = attribute else {
-                return Err(XmlFault("malformed attributes"));
+                return Err(XmlFault::syntax("malformed attributes"));
             };
             let key = attribute.key.0;
             if key.starts_with("xmlns") {
@@ -130,7 +130,29 @@ fn local(name: &str) -> &str {
 /// What is wrong with a piece of a document, before the document's name and position are added
 /// with [`XmlReader::fault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct XmlFault(pub &'static str);
+pub struct XmlFault {
+    what: &'static str,
+    /// The document is no XML here, and cannot be read on.
+    is_syntax: bool,
+}
+
+impl XmlFault {
+    /// A value that cannot be used.
+    pub(crate) fn of(what: &'static str) -> XmlFault {
+        XmlFault {
+            what,
+            is_syntax: false,
+        }
+    }
+
+    /// What is no XML.
+    fn syntax(what: &'static str) -> XmlFault {
+        XmlFault {
+            what,
+            is_syntax: true,
+        }
+    }
+}
 
 /// What is read from a piece of a document.
 pub(crate) type Parsed<T> = std::result::Result<T, XmlFault>;
@@ -265,14 +287,14 @@ impl<'d, R: Read> XmlReader<'d, R> {
                     push_lines(&text, out);
                     continue;
                 }
-                RawEvent::Text(_) | RawEvent::CData(_) => "the text is too long",
-                RawEvent::GeneralRef(_) if out.len() >= max => "the text is too long",
+                RawEvent::Text(_) | RawEvent::CData(_) => XmlFault::of("the text is too long"),
+                RawEvent::GeneralRef(_) if out.len() >= max => XmlFault::of("the text is too long"),
                 RawEvent::GeneralRef(name) => match reference(&name) {
                     Ok(c) => {
                         out.push(c);
                         continue;
                     }
-                    Err(XmlFault(what)) => what,
+                    Err(fault) => fault,
                 },
                 RawEvent::End(_) => {
                     self.depth -= 1;
@@ -284,11 +306,13 @@ impl<'d, R: Read> XmlReader<'d, R> {
                     continue;
                 }
                 RawEvent::Empty(_) | RawEvent::Comment(_) | RawEvent::PI(_) => continue,
-                RawEvent::Start(_) => "nested too deep",
-                RawEvent::Eof => "it ends inside an element",
-                RawEvent::DocType(_) | RawEvent::Decl(_) => "a declaration inside an element",
+                RawEvent::Start(_) => XmlFault::syntax("nested too deep"),
+                RawEvent::Eof => XmlFault::syntax("it ends inside an element"),
+                RawEvent::DocType(_) | RawEvent::Decl(_) => {
+                    XmlFault::syntax("a declaration inside an element")
+                }
             };
-            return Err(self.error(fault));
+            return Err(self.fault(fault));
         }
     }
 
@@ -327,17 +351,79 @@ impl<'d, R: Read> XmlReader<'d, R> {
 
     /// The error for a fault at the current position.
     pub fn fault(&self, fault: XmlFault) -> Error {
-        self.error(fault.0)
+        match fault.is_syntax {
+            true => self.error(fault.what),
+            false => record_error(self.document, &self.reader, fault.what),
+        }
     }
 
-    /// An error at the current position.
+    /// An error at the current position that ends the reading of the document.
     pub fn error(&self, what: impl Into<String>) -> Error {
         document_error(self.document, &self.reader, what.into())
+    }
+
+    /// How many elements are open.
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// After [`Error::Record`] in a `record` that lies in `outer` open elements, or whose own tag is too long: goes on
+    /// behind its end, which is looked for without parsing, so that nothing of it costs memory. False where the
+    /// document cannot be read on.
+    ///
+    /// Errors: the stream fails.
+    #[cold]
+    pub(crate) fn leave_record(&mut self, record: &[u8], outer: u32) -> Result<bool> {
+        let is_cut = self.reader.get_ref().exceeded;
+        if is_cut && !self.is_cut_in(record, outer) {
+            return Ok(false);
+        }
+        if self.pending_end && self.depth == outer + 1 {
+            self.pending_end = false;
+            self.depth = outer;
+        }
+        if self.depth == outer && !is_cut {
+            return Ok(true);
+        }
+        let stopped = Reader::from_reader(Guard::empty());
+        let mut guard = std::mem::replace(&mut self.reader, stopped).into_inner();
+        let found = guard.skip_past(record);
+        self.reader = Reader::from_reader(guard);
+        // It has not seen the elements open that are closed from here on.
+        self.reader.config_mut().allow_unmatched_ends = true;
+        (self.pending_end, self.depth) = (false, outer);
+        found.map_err(|source| Error::Stream {
+            document: self.document.to_owned(),
+            source,
+        })
+    }
+
+    /// Whether what was too long is a text or a tag of a record: behind a comment, or a reference without end, there is
+    /// no telling where the record ends.
+    fn is_cut_in(&self, record: &[u8], outer: u32) -> bool {
+        let is_plain = !matches!(self.buffer.as_slice(), [b'<', b'!' | b'?', ..] | [b'&', ..]);
+        let own_tag = self.buffer.strip_prefix(b"<");
+        let own_tag = own_tag.and_then(|tag| tag.strip_prefix(record));
+        let is_own = own_tag.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_whitespace));
+        is_plain && (self.depth > outer || is_own)
     }
 }
 
 fn document_error<R: Read>(document: &str, reader: &Reader<Guard<R>>, what: String) -> Error {
-    Error::document(document, reader.buffer_position(), what)
+    Error::document(document, position(reader), what)
+}
+
+fn record_error<R: Read>(document: &str, reader: &Reader<Guard<R>>, what: &'static str) -> Error {
+    Error::Record {
+        document: document.to_owned(),
+        position: position(reader),
+        what,
+    }
+}
+
+/// Bytes of the stream before the reader, and those that it has read.
+fn position<R: Read>(reader: &Reader<Guard<R>>) -> u64 {
+    reader.get_ref().passed + reader.buffer_position()
 }
 
 /// The next event of the parser below, with a fresh allowance of bytes.
@@ -358,7 +444,7 @@ fn raw_event<'b, R: Read>(
 fn syntax<R: Read>(document: &str, reader: &Reader<Guard<R>>, error: quick_xml::Error) -> Error {
     match error {
         quick_xml::Error::Io(_) if reader.get_ref().exceeded => {
-            document_error(document, reader, "a tag or text is too long".to_owned())
+            record_error(document, reader, "a tag or text is too long")
         }
         quick_xml::Error::Io(source) => {
             let source = std::sync::Arc::try_unwrap(source)

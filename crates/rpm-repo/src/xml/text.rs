@@ -26,9 +26,9 @@ pub(super) fn reference(name: &str) -> Parsed<char> {
         "gt" => return Ok('>'),
         "quot" => return Ok('"'),
         "apos" => return Ok('\''),
-        _ => name
-            .strip_prefix('#')
-            .ok_or(XmlFault("an entity that XML does not define itself"))?,
+        _ => name.strip_prefix('#').ok_or(XmlFault::syntax(
+            "an entity that XML does not define itself",
+        ))?,
     };
     let code = match number.strip_prefix('x') {
         Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -40,7 +40,9 @@ pub(super) fn reference(name: &str) -> Parsed<char> {
     // XML 1.0 2.2: no control characters but tab, line feed and carriage return.
     code.and_then(char::from_u32)
         .filter(|&c| is_xml(c))
-        .ok_or(XmlFault("a character reference that is no character"))
+        .ok_or(XmlFault::syntax(
+            "a character reference that is no character",
+        ))
 }
 
 /// Appends a raw attribute value: references replaced, white space made spaces (XML 1.0 3.3.3).
@@ -68,7 +70,9 @@ fn unescape_slowly(raw: &str, out: &mut String) -> Parsed<()> {
     let mut rest = raw;
     while let Some((before, after)) = rest.split_once('&') {
         spaced(before, out);
-        let (name, tail) = after.split_once(';').ok_or(XmlFault("an & without a ;"))?;
+        let (name, tail) = after
+            .split_once(';')
+            .ok_or(XmlFault::syntax("an & without a ;"))?;
         out.push(reference(name)?);
         rest = tail;
     }
@@ -81,18 +85,18 @@ fn unescape_slowly(raw: &str, out: &mut String) -> Parsed<()> {
 pub fn number(text: &str) -> Parsed<u64> {
     let text = text.trim_ascii();
     if text.is_empty() {
-        return Err(XmlFault("an empty number"));
+        return Err(XmlFault::of("an empty number"));
     }
     let mut value = 0_u64;
     for byte in text.bytes() {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
-            return Err(XmlFault("a number that is not made of digits"));
+            return Err(XmlFault::of("a number that is not made of digits"));
         }
         value = value
             .checked_mul(10)
             .and_then(|v| v.checked_add(u64::from(digit)))
-            .ok_or(XmlFault("a number that is too large"))?;
+            .ok_or(XmlFault::of("a number that is too large"))?;
     }
     Ok(value)
 }
@@ -100,5 +104,5 @@ pub fn number(text: &str) -> Parsed<u64> {
 /// A [`number`] that fits into 32 bits.
 #[inline]
 pub fn number32(text: &str) -> Parsed<u32> {
-    u32::try_from(number(text)?).map_err(|_| XmlFault("a number that is too large"))
+    u32::try_from(number(text)?).map_err(|_| XmlFault::of("a number that is too large"))
 }

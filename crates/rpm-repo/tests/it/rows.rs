@@ -38,8 +38,15 @@ fn names(stream: impl Read) -> Result<Vec<String>> {
         out.push(p.name().to_owned());
         ControlFlow::Continue(())
     };
-    primary::read("primary.xml", stream, &XmlLimits::default(), &mut each)?;
-    Ok(out)
+    let summary = primary::read("primary.xml", stream, &XmlLimits::default(), &mut each)?;
+    match summary.left_out {
+        None => Ok(out),
+        Some(left_out) => Err(rpm_repo::Error::Document {
+            document: "primary.xml".to_owned(),
+            position: 0,
+            what: left_out.to_string(),
+        }),
+    }
 }
 
 fn attribute(href: &str) -> String {
@@ -417,7 +424,7 @@ fn row_44_number_overflow() {
 
 /// Repeats a text for as many bytes as wanted, without holding them.
 struct Repeat {
-    text: &'static [u8],
+    text: Vec<u8>,
     left: u64,
     at: usize,
 }
@@ -426,10 +433,12 @@ impl Read for Repeat {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let mut count = 0;
         while count < out.len() && self.left > 0 {
-            out[count] = self.text[self.at];
-            self.at = (self.at + 1) % self.text.len();
-            self.left -= 1;
-            count += 1;
+            let part = &self.text[self.at..];
+            let fits = part.len().min(out.len() - count).min(self.left as usize);
+            out[count..count + fits].copy_from_slice(&part[..fits]);
+            self.at = (self.at + fits) % self.text.len();
+            self.left -= fits as u64;
+            count += fits;
         }
         Ok(count)
     }
@@ -437,7 +446,7 @@ impl Read for Repeat {
 
 fn repeat(text: &'static [u8], bytes: u64) -> Repeat {
     Repeat {
-        text,
+        text: text.repeat(4096),
         left: bytes,
         at: 0,
     }
@@ -486,6 +495,98 @@ fn row_45_deep_xml_huge_attribute_and_many_provides() {
             .to_string()
             .contains("too many dependencies")
     );
+}
+
+/// A primary of good packages, with one of these in the middle, and an `other` alike.
+fn among_others(bad: &[u8]) -> [Result<(Vec<String>, primary::ParseSummary)>; 2] {
+    let good = |name: &str| {
+        format!(
+            "<package pkgid=\"00\" name=\"{name}\" arch=\"x\"><name>{name}</name><arch>x</arch><version ver=\"1\"/>\
+             <checksum type=\"sha256\">00</checksum><location href=\"{name}.rpm\"/></package>"
+        )
+    };
+    let document = |root: &str| {
+        let (before, after) = (good("before"), good("after"));
+        let start = format!("<{root}>{before}").into_bytes();
+        let end = format!("{after}</{root}>\n");
+        [&start, bad, end.as_bytes()].concat()
+    };
+    let limits = XmlLimits::default();
+    let (mut packages, mut others) = (Vec::new(), Vec::new());
+    let text = document("metadata");
+    let read = primary::read("p", &text[..], &limits, &mut |package| {
+        packages.push(package.name().to_owned());
+        ControlFlow::Continue(())
+    });
+    let text = document("otherdata");
+    let read_other = other::read("o", &text[..], &limits, &mut |package| {
+        others.push(package.name().to_owned());
+        ControlFlow::Continue(())
+    });
+    [
+        read.map(|summary| (packages, summary)),
+        read_other.map(|summary| (others, summary)),
+    ]
+}
+
+/// Row 127: what cannot be used costs its own package, is counted, and the first is named; what is no XML costs all.
+#[test]
+fn a_bad_record_costs_its_own_package() {
+    let long = "x".repeat(9 << 20);
+    let name = |name: &str| {
+        format!(
+            "<package pkgid=\"00\" name=\"{name}\" arch=\"x\"><name>{name}</name><arch>x</arch><version ver=\"1\"/>\
+             <checksum type=\"sha256\">00</checksum><location href=\"a\"/></package>"
+        )
+    };
+    for bad in ["a/b", "..", "", "a&#10;b", &"n".repeat(256), &long] {
+        for read in among_others(name(bad).repeat(2).as_bytes()) {
+            let (names, summary) = read.unwrap();
+            assert_eq!(names, ["before", "after"]);
+            assert_eq!(summary.records, 2);
+            assert!(summary.complete);
+            let left_out = summary.left_out.unwrap();
+            assert_eq!(left_out.records, 2, "{left_out}");
+            assert!(left_out.to_string().len() < 400, "{left_out}");
+        }
+    }
+    let inside = |inside: &str| {
+        let start = "<package pkgid=\"0\" name=\"bad\"><name>bad</name>";
+        format!("{start}{inside}</package>")
+    };
+    for bad in [
+        format!("<summary>{long}</summary>"),
+        format!("<changelog author=\"{long}\">{long}</changelog><checksum>x</checksum>"),
+        format!(
+            "<changelog date=\"x\"/><format><requires><entry name=\"{long}\"/></requires></format>"
+        ),
+        "<changelog date=\"-1\"/><size package=\"-1\"/><format><file>/a</file></format>".to_owned(),
+    ] {
+        let [read, _] = among_others(inside(&bad).as_bytes());
+        let (names, summary) = read.unwrap();
+        assert_eq!(names, ["before", "after"]);
+        let left_out = summary.left_out.unwrap();
+        assert_eq!(
+            (left_out.records, &*left_out.first),
+            (1, "bad"),
+            "{left_out}"
+        );
+    }
+    let comment = format!("<!-- {long} -->");
+    for broken in [
+        "<a>",
+        "<summary>&x;</summary><changelog>&x;</changelog>",
+        "&",
+        "<a b=c>",
+        &comment,
+    ] {
+        assert!(
+            among_others(inside(broken).as_bytes())
+                .iter()
+                .all(Result::is_err),
+            "{broken:.20}"
+        );
+    }
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

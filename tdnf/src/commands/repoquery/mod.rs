@@ -202,8 +202,10 @@ impl Details {
     ) -> Outcome<Self> {
         let mut details = Self::default();
         match query {
-            DetailQuestion::Files => details.files = packages.file_lists(chosen)?,
-            DetailQuestion::Changelogs => details.changelogs = packages.changelogs(chosen)?,
+            DetailQuestion::Files => details.files = packages.file_lists(session, chosen)?,
+            DetailQuestion::Changelogs => {
+                details.changelogs = packages.changelogs(session, chosen)?
+            }
             _ => return Ok(details),
         }
         let mut installed = HashMap::new();

@@ -78,7 +78,7 @@ pub(super) fn read(
     let mut left_out = LeftOut::of(&source.config);
     let stream = rpm_catalog::open_part(set, "primary")?;
     let name = format!("{} primary", set.repo);
-    rpm_repo::primary::read(&name, stream, &limits, &mut |package| {
+    let summary = rpm_repo::primary::read(&name, stream, &limits, &mut |package| {
         if !fits(wish, package.arch()) || !is_listed(source, package) {
             return ControlFlow::Continue(());
         }
@@ -99,6 +99,10 @@ pub(super) fn read(
         }
         ControlFlow::Continue(())
     })?;
+    if let Some(part) = set.part("primary") {
+        part.left_out.put(summary.left_out);
+        session.tell_doubts(std::slice::from_ref(source));
+    }
     if let Some(left_out) = left_out {
         session.say_left_out(left_out);
     }

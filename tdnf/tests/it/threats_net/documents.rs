@@ -76,7 +76,8 @@ fn row_44_number_overflow() {
         ] {
             let lying = next(&published).replace("primary", &from, &to);
             lying.write(Some(&scene.key));
-            scene.refuses(&["-y", "--refresh", "install", "app"], &["main"]);
+            let run = scene.tdnf(&["-y", "--refresh", "install", "app"]);
+            run.refused(&["main: primary: 1 record is left out: app: a"]);
         }
         for field in ["size", "open_size"] {
             let mut lying = next(&published);
@@ -141,13 +142,55 @@ fn row_45_deep_xml_huge_attr() {
     let entry = "<rpm:entry name=\"a\"/>";
     let end = "</rpm:provides>";
     let provides = text.replace(end, &format!("{}{end}", entry.repeat(3_000_000)));
-    for text in [deep, unclosed, attribute, long_text, long_name, provides] {
+    let install = ["-y", "--refresh", "install", "app"];
+    for text in [deep, unclosed] {
         let mut lying = next(&published);
         lying.primary().text = text.into_bytes();
         lying.write(Some(&scene.key));
-        scene.refuses(&["-y", "--refresh", "install", "app"], &["main", "primary"]);
+        scene.refuses(&install, &["main", "primary"]);
+    }
+    for text in [attribute, long_text, long_name, provides] {
+        let mut lying = next(&published);
+        lying.primary().text = text.into_bytes();
+        lying.write(Some(&scene.key));
+        let run = scene.tdnf(&install);
+        run.refused(&["main: primary: 1 record is left out: "]);
     }
     assert_eq!(scene.installed(), ["first-1"]);
+}
+
+/// Row 127: what one package of a repository says costs that package; it is counted and named.
+#[test]
+fn a_bad_record_costs_its_own_package() {
+    let (scene, published) = cached_scene();
+    let text = String::from_utf8(published.parts[0].text.clone()).unwrap();
+    let app = between(&text, "<package type=\"rpm\">", "</package>");
+    let long = "x".repeat(20 << 20);
+    let bad = [
+        app.replace("<name>app<", "<name>a/b<"),
+        app.replace("<name>app<", "<name/><summary>x<")
+            .replace("</name>", "</summary>"),
+        app.replace("Scene package app", &long),
+        app.replace("epoch=\"0\"", &format!("epoch=\"{long}\"")),
+    ];
+    for bad in bad {
+        assert_ne!(bad, app);
+        let record = format!("<package type=\"rpm\">{bad}</package>").repeat(2);
+        let mut lying = next(&published);
+        lying.primary().text = text
+            .replacen("<package ", &format!("{record}<package "), 1)
+            .into();
+        lying.write(Some(&scene.key));
+        let run = scene.tdnf(&["--refresh", "info", "app"]).ok();
+        let said = run.text();
+        let lines: Vec<&str> = said
+            .lines()
+            .filter(|line| line.contains("warning: "))
+            .collect();
+        let is_said =
+            |line: &&str| line.contains("main: primary: 2 records are left out, the first: ");
+        assert!(lines.len() == 1 && lines.iter().all(is_said), "{said}");
+    }
 }
 
 /// A compressed part that becomes 300 MB, whatever repomd.xml says of it.
@@ -234,9 +277,9 @@ fn a_repository_whose_metadata_cannot_be_read_is_left_out_where_it_may_be() {
     scene.publish("main", &[&lib]);
     scene.configure("main", "");
     let bad = scene.publish("bad", &[&app]);
-    let bad = bad.replace("primary", "<name>app</name>", "<name>../../x</name>");
+    let bad = bad.replace("primary", "<name>app</name>", "<name>app</nam>");
     bad.write(Some(&scene.key));
-    let why = ["bad", "a package name that could be a path"];
+    let why = ["bad", "expected `</name>`"];
     scene.configure("bad", "");
     let run = scene.refuses_install(&["lib"], &why);
     run.says(&["--disablerepo=bad"]);
