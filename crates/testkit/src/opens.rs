@@ -7,6 +7,8 @@ use crate::program;
 
 /// Calls that are listed.
 const CALLS: &str = "trace=open,openat,openat2,creat,truncate";
+/// Those, and calls that change which names a folder has.
+const NAMES: &str = "trace=open,openat,openat2,creat,truncate,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,rmdir,link,linkat,symlink,symlinkat";
 /// What keeps a call from writing through a link in the last part of its path: it is not followed, something new is
 /// made, or the file has no name.
 const SAFE: [&str; 5] = ["O_NOFOLLOW", "O_EXCL", "O_TMPFILE", "RESOLVE_", "O_PATH"];
@@ -25,7 +27,7 @@ pub fn through_links(command: &Command) -> Vec<String> {
 /// # Panics
 /// As [`through_links`].
 pub fn through_links_while(command: &Command, run: impl FnOnce(&mut Command)) -> Vec<String> {
-    unsafe_of(&calls(command, run), writes)
+    unsafe_of(&calls(command, CALLS, run), writes)
 }
 
 /// Runs `command`, which must succeed, and gives its calls that would look into a folder below `place` through a
@@ -34,7 +36,7 @@ pub fn through_links_while(command: &Command, run: impl FnOnce(&mut Command)) ->
 /// # Panics
 /// There is no strace, the command fails, opens something for writing, or looks into no folder there.
 pub fn folders_through_links(command: &Command, place: &Path) -> Vec<String> {
-    let calls = calls(command, succeed);
+    let calls = calls(command, CALLS, succeed);
     let written: Vec<&str> = calls.lines().filter(|call| writes(call)).collect();
     assert!(written.is_empty(), "{written:#?}");
     let below = format!("\"{}/", place.display());
@@ -45,17 +47,38 @@ pub fn folders_through_links(command: &Command, place: &Path) -> Vec<String> {
     })
 }
 
+/// Runs `command`, which must succeed, and gives its calls that write, make, move or remove something below `folder`
+/// with a folder in the path that the kernel would follow if it were a symbolic link by then.
+///
+/// # Panics
+/// There is no strace, the command fails, or changes nothing at all.
+pub fn through_folders(command: &Command, folder: &Path) -> Vec<String> {
+    let calls = calls(command, NAMES, succeed);
+    let changes = |call: &&str| writes(call) || !call.contains(" open");
+    let changed: Vec<&str> = calls.lines().filter(changes).collect();
+    assert!(!changed.is_empty(), "nothing is changed: {calls}");
+    let below = format!("{}/", folder.display());
+    let leads = |call: &&str| {
+        let mut paths = call.split('"').skip(1).step_by(2);
+        let is_relative = |path: &str| !path.starts_with('/') && path.contains('/');
+        paths.any(|path| path.starts_with(&below) || is_relative(path))
+    };
+    let bad = changed.into_iter().filter(leads);
+    let bad = bad.filter(|call| !call.contains("RESOLVE_"));
+    bad.map(str::to_owned).collect()
+}
+
 fn succeed(command: &mut Command) {
     program::run(command).ok();
 }
 
 /// The calls of a command, one a line.
-fn calls(command: &Command, run: impl FnOnce(&mut Command)) -> String {
+fn calls(command: &Command, which: &str, run: impl FnOnce(&mut Command)) -> String {
     let dir = tempfile::tempdir().expect("a folder");
     let log = dir.path().join("calls");
     let mut traced = Command::new("strace");
     traced
-        .args(["-f", "-qq", "-s", "4096", "-e", CALLS, "-o"])
+        .args(["-f", "-qq", "-s", "4096", "-e", which, "-o"])
         .arg(&log);
     traced.arg(command.get_program()).args(command.get_args());
     for (key, value) in command.get_envs() {

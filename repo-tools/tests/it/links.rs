@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use testkit::links::planted;
-use testkit::opens::through_links;
+use testkit::opens::{through_folders, through_links};
 use testkit::program::Run;
 
 use crate::lab::{run, text, tool, tree};
@@ -75,6 +75,12 @@ fn row_121_repo_tools_write_nothing_through_a_link() {
     fresh(&root);
     for words in commands(&root) {
         let bad = through_links(tool().args(&words));
+        assert!(bad.is_empty(), "{words:?}: {bad:#?}");
+    }
+    let root = dir.path().join("other");
+    fresh(&root);
+    for words in commands(&root) {
+        let bad = through_folders(tool().args(&words), &root.join("tree"));
         assert!(bad.is_empty(), "{words:?}: {bad:#?}");
     }
 }
