@@ -191,7 +191,7 @@ fn a_delta_that_is_gone_is_left_out() {
     let stage = Stage::new("[mirror]");
     let mut manifest = stage.snapshot(1, &[("a.rpm", "a")]);
     manifest.deltas = stage
-        .snapshot(1, &[("d/1", "there"), ("d/2", "gone")])
+        .snapshot(1, &[("repodata/d1", "there"), ("repodata/d2", "gone")])
         .files;
     stage.store.forget(&manifest.deltas[1].digest().unwrap());
     stage
@@ -200,7 +200,7 @@ fn a_delta_that_is_gone_is_left_out() {
         .unwrap();
     assert_eq!(
         seen(&stage, CURRENT),
-        files(&[("a.rpm", "a"), ("d/1", "there")])
+        files(&[("a.rpm", "a"), ("repodata/d1", "there")])
     );
 }
 
