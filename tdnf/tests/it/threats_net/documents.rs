@@ -185,7 +185,7 @@ fn a_bad_record_costs_its_own_package() {
         let said = run.text();
         let lines: Vec<&str> = said
             .lines()
-            .filter(|line| line.contains("warning: "))
+            .filter(|line| line.contains("left out"))
             .collect();
         let is_said =
             |line: &&str| line.contains("main: primary: 2 records are left out, the first: ");
