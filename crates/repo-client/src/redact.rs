@@ -70,7 +70,8 @@ fn redact_found(text: &str) -> String {
     }
     let (url, rest) = text.split_at(text.trim_end_matches(CLOSING).len());
     let is_shown = url.ends_with("?***") || !url.contains('?');
-    if Url::parse(url).is_ok_and(|url| is_shown && ["", "***"].contains(&url.username())) {
+    let is_open = |url: Url| url.password().is_none() && ["", "***"].contains(&url.username());
+    if is_shown && Url::parse(url).is_ok_and(is_open) {
         return text.to_owned();
     }
     format!("{}{rest}", redact(url))

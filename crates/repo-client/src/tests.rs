@@ -56,6 +56,7 @@ fn row_55_redaction_of_a_text() {
         ),
         ("h/a.rpm?token=1\tb?c=d", "h/a.rpm?***\tb?c=d"),
         ("ftp://a:b@", "ftp://***@"),
+        ("'http://:p@h/x'", "'http://***@h/x'"),
         ("file:///a/u:p@h/x: none", "file:///a/***@h/x: none"),
         ("u:p/q@h/x", "***@h/x"),
     ] {

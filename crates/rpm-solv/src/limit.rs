@@ -20,9 +20,14 @@ use std::time::{Duration, Instant};
 const STACK: usize = 64 << 10;
 /// How often that thread looks at the number of rules.
 const LOOK: Duration = Duration::from_millis(10);
-/// Most rules of one search: some 100 MB. N packages that conflict with what N packages provide are N * N rules. All that
-/// an office suite leads to in a distribution of 65,580 packages makes 69,000.
-const MAX_RULES: c_int = 4_000_000;
+/// Rules that every search may have: some 100 MB. N packages that conflict with what N packages provide are N * N rules.
+/// All that an office suite leads to in a distribution of 65,580 packages makes 69,000.
+const FEW_RULES: c_int = 4_000_000;
+/// Rules that a search may have for each package of its pool: N versions of one name are N / 2 for each, and a repository of
+/// nightly builds has hundreds.
+const RULES_EACH: c_int = 400;
+/// Most rules of any search: some 400 MB.
+const MAX_RULES: c_int = 16_000_000;
 /// What libsolv tells often enough to end a search there: each rule that it makes, each conflict, each choice.
 const OFTEN: c_int = (ffi::SOLV_DEBUG_RULE_CREATION
     | ffi::SOLV_DEBUG_PROPAGATE
@@ -44,14 +49,15 @@ pub(crate) fn within<T>(
 ) -> Result<T, SolvError> {
     let (raw, solver) = (pool.raw.as_ptr(), solver.as_ptr());
     // SAFETY: pool and solver are live; the callback needs no data and stays until it is taken away below.
-    let (mask, rules) = unsafe {
+    let (mask, rules, most) = unsafe {
         ffi::pool_setdebugcallback(
             raw,
             Some(ffi::as_debug_callback(told)),
             std::ptr::null_mut(),
         );
         let rules = AtomicPtr::new(ffi::rule_count(solver));
-        (AtomicPtr::new(&raw mut (*raw).debugmask), rules)
+        let mask = AtomicPtr::new(&raw mut (*raw).debugmask);
+        (mask, rules, most_rules((*raw).nsolvables))
     };
     let (is_over, ended) = (Mutex::new(false), Condvar::new());
     let outcome = thread::scope(|scope| {
@@ -66,7 +72,7 @@ pub(crate) fn within<T>(
                     let mask = AtomicI32::from_ptr(mask.load(Ordering::Relaxed));
                     (mask, AtomicI32::from_ptr(rules.load(Ordering::Relaxed)))
                 };
-                if begun.elapsed() >= limit || rules.load(Ordering::Relaxed) > MAX_RULES {
+                if begun.elapsed() >= limit || rules.load(Ordering::Relaxed) > most {
                     mask.store(OFTEN, Ordering::Relaxed);
                 }
             }
@@ -89,11 +95,18 @@ pub(crate) fn within<T>(
         Ok(value) => Ok(value),
         // SAFETY: the solver is live.
         Err(payload) if payload.is::<Over>() => Err(match unsafe { *ffi::rule_count(solver) } {
-            ..=MAX_RULES => SolvError::TooLong(limit),
+            few if few <= most => SolvError::TooLong(limit),
             _ => pool.too_many_rules(),
         }),
         Err(payload) => resume_unwind(payload),
     }
+}
+
+/// Most rules of a search among so many packages.
+fn most_rules(packages: c_int) -> c_int {
+    packages
+        .saturating_mul(RULES_EACH)
+        .clamp(FEW_RULES, MAX_RULES)
 }
 
 /// Called by libsolv where it tells something.

@@ -281,15 +281,17 @@ impl Cache {
     }
 
     /// Highest (timestamp, revision) seen: of this folder, or, where nothing was seen at its address yet, of the folders
-    /// that the repository had at other addresses.
-    pub(crate) fn seen(&self) -> Option<(u64, u64)> {
+    /// that the repository had while its address was written otherwise. Where it was written alike its variables had
+    /// other values: that is another release or architecture, which may be older.
+    pub(crate) fn seen(&self, address: &str) -> Option<(u64, u64)> {
         let elsewhere = || {
-            self.former_roots()
-                .iter()
-                .filter_map(|root| seen_in(root))
-                .max()
+            let seen = self.former_roots().into_iter();
+            let seen = seen.filter_map(|root| seen_in(&root));
+            let moved =
+                seen.filter(|(_, of)| address.is_empty() || !of.is_empty() && *of != mark(address));
+            moved.map(|(age, _)| age).max()
         };
-        seen_in(&self.root).or_else(elsewhere)
+        seen_in(&self.root).map(|(age, _)| age).or_else(elsewhere)
     }
 
     /// The folders of the same repository for other addresses: `<id>-<8 hexadecimal digits>` beside this one.
@@ -315,30 +317,40 @@ impl Cache {
         same.map(|entry| entry.path()).collect()
     }
 
-    /// Notes the age of an accepted index, or a greater one that was seen before unless older ones are allowed. A
+    /// Notes the age of an accepted index at an address as it is written, or a greater one that was seen before unless older ones are allowed. A
     /// clock that is plainly wrong notes nothing.
-    pub(crate) fn remember(&self, repomd: &Repomd, now: u64, allow_older: bool) {
+    pub(crate) fn remember(&self, repomd: &Repomd, address: &str, now: u64, allow_older: bool) {
         if now < super::index::PLAUSIBLE_NOW {
             return;
         }
-        let before = self.seen().filter(|_| !allow_older);
+        let before = self.seen(address).filter(|_| !allow_older);
         let age = super::index::age(repomd).max(before.unwrap_or_default());
-        if before == Some(age) {
+        let noted = (age, mark(address));
+        if seen_in(&self.root).as_ref() == Some(&noted) {
             return;
         }
         // Not fatal: only the next comparison suffers.
         let _ = write(
             &self.root.join("seen"),
-            format!("{} {}\n", age.0, age.1).as_bytes(),
+            format!("{} {} {}\n", age.0, age.1, noted.1).as_bytes(),
         );
     }
 }
 
-fn seen_in(root: &Path) -> Option<(u64, u64)> {
+/// What was seen in a cache folder, and the [`mark`] of the address then.
+fn seen_in(root: &Path) -> Option<((u64, u64), String)> {
     let bytes = read_plain(&root.join("seen"), 4096)?;
     let text = String::from_utf8(bytes).ok()?;
-    let (time, revision) = text.trim().split_once(' ')?;
-    Some((time.parse().ok()?, revision.parse().ok()?))
+    let mut words = text.split_whitespace();
+    let age = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some((age, words.next().unwrap_or_default().to_owned()))
+}
+
+/// A short name of an address as it is written; none of an empty one.
+fn mark(address: &str) -> String {
+    let mut mark = Hasher::digest(DigestAlgo::Sha256, address.as_bytes()).hex();
+    mark.truncate(if address.is_empty() { 0 } else { 8 });
+    mark
 }
 
 /// The parts of a cache folder's name ([`rpm_repo::layout::cache_dir_name`]).

@@ -159,16 +159,18 @@ impl RefreshRun<'_> {
         let mut republished = 0;
         let mut lacking = None;
         // Each failure but a few removes a base, so this ends.
+        let seen = self
+            .cache
+            .seen(self.context.repo.config.address_as_written());
         while !bases.is_empty() {
-            let (index, used) =
-                match index::ask(&self.context, self.cache.seen(), &bases, old, &found).await {
-                    Ok(found) => found,
-                    Err(Error::Transfer { failures: more, .. }) => {
-                        failures.extend(more);
-                        break;
-                    }
-                    Err(other) => return Err(other),
-                };
+            let (index, used) = match index::ask(&self.context, seen, &bases, old, &found).await {
+                Ok(found) => found,
+                Err(Error::Transfer { failures: more, .. }) => {
+                    failures.extend(more);
+                    break;
+                }
+                Err(other) => return Err(other),
+            };
             let first = bases.remove(used);
             let asked = match &index {
                 IndexAnswer::Unchanged => old.map(|old| old.digest.to_string()),
@@ -251,7 +253,8 @@ impl RefreshRun<'_> {
     fn remember(&self, repomd: &Repomd) {
         let repo = self.context.repo;
         let allow_older = repo.older == OlderMetadata::Take;
-        self.cache.remember(repomd, repo.now, allow_older);
+        let address = repo.config.address_as_written();
+        self.cache.remember(repomd, address, repo.now, allow_older);
     }
 
     /// Fetches what the current set lacks, into it.

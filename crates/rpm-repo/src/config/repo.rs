@@ -36,6 +36,8 @@ section! {
         /// Variables that were used and are not defined; they stayed as written. A `releasever` in here makes
         /// the repository useless: say so before it is used.
         unknown_variables: Vec<UnknownVariable> = Vec::new();
+        /// Addresses as they were written, variables not expanded, by key.
+        written: BTreeMap<String, String> = BTreeMap::new();
         /// The first line of the section that cannot be used, where [`read_repo_dirs`] read it: nobody may use the
         /// repository.
         fault: Option<Arc<Error>> = None;
@@ -134,6 +136,9 @@ const EXPANDED_KEYS: [&str; 11] = [
     "password",
     "snapshot",
 ];
+
+/// The keys that say where the metadata are; the first of them counts.
+const METADATA_ADDRESSES: [&str; 3] = ["metalink", "mirrorlist", "baseurl"];
 
 /// Keys whose values are addresses: nothing in the place of a variable is another address.
 const ADDRESSES: [&str; 5] = ["baseurl", "mirrorlist", "metalink", "gpgkey", "snapshot"];
@@ -247,6 +252,9 @@ impl RepoConfig {
             (_, value) => value,
         };
         if EXPANDED_KEYS.contains(&key) {
+            if METADATA_ADDRESSES.contains(&key) {
+                self.written.insert(key.to_owned(), value.to_owned());
+            }
             let value = &self.expand(key, value, place, vars);
             let known = self.set_key(&KeyLine { key, value, place })?;
             // As dnf takes it: a path is a directory of this machine.
@@ -267,6 +275,14 @@ impl RepoConfig {
             .or(self.mirrorlist.as_ref())
             .or(first);
         layout::cache_dir_name(&self.id, url.map(String::as_str))
+    }
+
+    /// Where the metadata are, as it was written: the same for all releases and architectures of a repository whose
+    /// address names them by variables. Empty where no file said it.
+    pub fn address_as_written(&self) -> &str {
+        let mut keys = METADATA_ADDRESSES.iter();
+        let first = keys.find_map(|key| self.written.get(*key).filter(|text| !text.is_empty()));
+        first.map_or("", String::as_str)
     }
 
     fn expand(&mut self, key: &str, value: &str, place: &Place, vars: &Vars) -> String {

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use rpm_solv::{
-    DepInput, EvrInput, JobAction, PackageInput, Pool, SolvError, SolveResult, SolverJob,
-    SolverOptions,
+    DepInput, EvrInput, JobAction, JobTarget, PackageInput, Pool, SolvError, SolveResult,
+    SolverJob, SolverOptions,
 };
 
 fn dep(name: &str) -> DepInput<'_> {
@@ -122,5 +122,29 @@ fn row_107_more_rules_than_memory_are_given_up() {
     assert!(begun.elapsed() < Duration::from_secs(20));
     // What does not lead to them is solved as ever.
     let answer = pool.solve(&install(other), &SolverOptions::default());
+    assert!(matches!(answer, Ok(SolveResult::Solved(_))), "{answer:?}");
+}
+
+/// N versions of a name, as a year of nightly builds brings them, are N * N / 2 rules.
+#[test]
+fn row_107_very_many_versions_are_no_attack() {
+    let mut pool = Pool::new("x86_64").unwrap();
+    let repo = pool.add_repo("r", 50).unwrap();
+    let versions: Vec<String> = (0..400).map(|number| number.to_string()).collect();
+    let mut jobs = Vec::new();
+    for name in (0..60).map(|number| format!("p{number}")) {
+        let add = |version: &String| {
+            let input = PackageInput {
+                name: &name,
+                arch: "noarch",
+                evr: EvrInput::new(None, version, "1"),
+                ..PackageInput::default()
+            };
+            pool.add_package(repo, &input).unwrap()
+        };
+        let all = versions.iter().map(add).collect();
+        jobs.push(SolverJob::new(JobAction::Install, JobTarget::OneOf(all)));
+    }
+    let answer = pool.solve(&jobs, &SolverOptions::default());
     assert!(matches!(answer, Ok(SolveResult::Solved(_))), "{answer:?}");
 }

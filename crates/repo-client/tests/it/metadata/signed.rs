@@ -153,8 +153,15 @@ fn row_01_replay_at_another_address() {
     let (key, log) = (key("a"), Log::default());
     let ring = ring(&key);
     let check = keyring_check(&ring, testkit::now());
-    let go = |cache: &str, older| {
+    let mut moved = repo.config.clone();
+    let url = format!("{}/", repo.config.baseurl[0]);
+    let place = moved.source.clone();
+    moved
+        .set("baseurl", &url, &place, &rpm_repo::vars::Vars::default())
+        .unwrap();
+    let go_as = |config, cache: &str, older| {
         let job = RepoRefresh {
+            config,
             check_signature: Some(&check),
             cache: repo.site.path(cache),
             force: true,
@@ -163,18 +170,21 @@ fn row_01_replay_at_another_address() {
         };
         refresh_one(job, &log)
     };
+    let go = |cache: &str, older| go_as(&moved, cache, older);
     let (usual, allowed) = (OlderMetadata::RefuseSigned, OlderMetadata::Take);
     sign(&repo, &key);
     let old = snapshot(repo.site.www());
     std::thread::sleep(std::time::Duration::from_millis(1100));
     repo.publish("21");
     sign(&repo, &key);
-    go("r-00000001", usual).unwrap();
+    go_as(&repo.config, "r-00000001", usual).unwrap();
     for (path, bytes) in &old {
         std::fs::write(path, bytes).unwrap();
     }
     let error = go("r-00000002", usual).unwrap_err().to_string();
     assert!(error.contains("older than seen before"), "{error}");
+    // What is written alike, with other values of its variables, is another release.
+    go_as(&repo.config, "r-00000003", usual).unwrap();
     // Another repository has seen nothing; and once an older one was asked for, it is that of this address.
     go("r-s-00000002", usual).unwrap();
     go("r-00000002", allowed).unwrap();
