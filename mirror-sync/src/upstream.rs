@@ -17,7 +17,7 @@ use rpm_pkg::nevra::Nevra;
 use rpm_repo::compress::{Doubt, VerifiedReader};
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::{Href, Place};
-use rpm_repo::primary::{self, ParseSummary, PrimaryPackage};
+use rpm_repo::primary::{self, LeftOut, ParseSummary, PrimaryPackage};
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::xml::XmlLimits;
 use rpm_trust::Keyring;
@@ -62,7 +62,7 @@ pub(crate) struct Upstream {
     /// The packages in the order of primary.
     pub(crate) packages: Vec<Listed>,
     /// Packages that cannot be taken, and why.
-    pub(crate) refused: Refused,
+    pub(crate) refused: Vec<(Nevra, String)>,
 }
 
 /// Notes that metadata older than what was seen are offered, and hands every event on.
@@ -201,14 +201,24 @@ pub(crate) fn open(
     Ok(reader.doubting(doubt.clone(), Box::new(|| Ok(true))))
 }
 
+/// What a primary lists.
+#[derive(Default)]
+pub(crate) struct PrimaryList {
+    /// In the order of primary.
+    pub(crate) packages: Vec<Listed>,
+    /// Packages that cannot be taken, and why.
+    pub(crate) refused: Vec<(Nevra, String)>,
+    /// Records that no reader takes.
+    pub(crate) left_out: Option<LeftOut>,
+}
+
 /// Reads primary.
 ///
 /// # Errors
 /// It is not what the index says, or two packages claim one path.
-pub(crate) fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
+pub(crate) fn list(set: &MetadataSet) -> Result<PrimaryList> {
     let part = primary_of(set)?;
-    let mut packages = Vec::new();
-    let mut refused = Vec::new();
+    let mut list = PrimaryList::default();
     let name = part.path.display().to_string();
     let summary = read_primary(
         &name,
@@ -216,26 +226,24 @@ pub(crate) fn list(set: &MetadataSet) -> Result<(Vec<Listed>, Refused)> {
         &part.doubt,
         &mut |package| {
             match listed(package) {
-                Ok(one) => packages.push(one),
-                Err(why) => refused.push((name_of(package), why)),
+                Ok(one) => list.packages.push(one),
+                Err(why) => list.refused.push((nevra(package), why)),
             }
             ControlFlow::Continue(())
         },
     )?;
     let unread = summary.left_out.as_ref().map_or(0, |left| left.records);
     let records = summary.records + unread;
-    if let Some(left_out) = summary.left_out {
-        refused.push((left_out.first.clone(), format!("primary: {left_out}")));
-    }
+    list.left_out = summary.left_out;
     if let Some(declared) = summary.declared.filter(|told| *told != records) {
         return Err(Error::repository(
             &set.repo,
             format!("primary announces {declared} packages and lists {records}"),
         ));
     }
-    claim_paths_once(&set.repo, &mut packages)?;
+    claim_paths_once(&set.repo, &mut list.packages)?;
     set.accept();
-    Ok((packages, refused))
+    Ok(list)
 }
 
 /// Reads a primary. One package with a path that leads astray must not keep the others out: it is
@@ -283,6 +291,18 @@ pub(crate) fn name_of(package: &PrimaryPackage) -> String {
     format!("{name}-{version}-{}.{}", package.release(), package.arch())
 }
 
+fn nevra(package: &PrimaryPackage) -> Nevra {
+    Nevra::new(
+        package.name(),
+        Evr {
+            epoch: Some(package.epoch()),
+            version: package.version().to_owned(),
+            release: package.release().to_owned(),
+        },
+        package.arch(),
+    )
+}
+
 fn listed(package: &PrimaryPackage) -> std::result::Result<Listed, String> {
     if let Some(fault) = package.location_fault() {
         let shown: String = package.refused_location().chars().take(120).collect();
@@ -299,15 +319,7 @@ fn listed(package: &PrimaryPackage) -> std::result::Result<Listed, String> {
         .digest()
         .ok_or_else(|| format!("no checksum of a known kind ({})", package.checksum_type()))?;
     Ok(Listed {
-        nevra: Nevra::new(
-            package.name(),
-            Evr {
-                epoch: Some(package.epoch()),
-                version: package.version().to_owned(),
-                release: package.release().to_owned(),
-            },
-            package.arch(),
-        ),
+        nevra: nevra(package),
         location: location.to_owned(),
         base: package.location_base().map(str::to_owned),
         size: package.package_size(),

@@ -246,7 +246,7 @@ impl BundleRepo {
             from_cache: true,
             stale: false,
         };
-        let (packages, _) = upstream::list(&set)?;
+        let packages = upstream::list(&set)?.packages;
         Ok(BundleRepo {
             source,
             set,

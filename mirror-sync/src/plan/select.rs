@@ -40,7 +40,7 @@ pub(crate) fn wanted(
     let mut keep: Vec<bool> = packages
         .iter()
         .map(|package| {
-            passes(package, select)
+            passes(&package.nevra, select)
                 && after.is_none_or(|day| package.built >= day)
                 && before.is_none_or(|day| package.built < day)
                 && advised.is_none_or(|keys| keys.contains(&key(package.nevra.clone())))
@@ -52,8 +52,9 @@ pub(crate) fn wanted(
     keep
 }
 
-fn passes(package: &Listed, select: &SelectSection) -> bool {
-    let Nevra { name, arch, .. } = &package.nevra;
+/// Whether a package passes the filters of names and architectures.
+pub(crate) fn passes(nevra: &Nevra, select: &SelectSection) -> bool {
+    let Nevra { name, arch, .. } = nevra;
     let source = arch == "src" || arch == "nosrc";
     if (select.no_source && source) || (select.no_debug && is_debug(name)) {
         return false;
@@ -61,7 +62,7 @@ fn passes(package: &Listed, select: &SelectSection) -> bool {
     if !select.arch.is_empty() && !select.arch.contains(arch) {
         return false;
     }
-    let full = package.nevra.to_string();
+    let full = nevra.to_string();
     let one_of = |patterns: &[String]| {
         patterns
             .iter()

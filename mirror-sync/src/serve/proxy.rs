@@ -261,9 +261,8 @@ impl Proxy {
         {
             return Ok(Arc::clone(last));
         }
-        let (packages, _) = upstream::list(&set)?;
         let mut files = HashMap::new();
-        for package in packages {
+        for package in upstream::list(&set)?.packages {
             let known = Known {
                 urls: urls(&set, &package.location, package.base.as_deref()),
                 size: Some(package.size),

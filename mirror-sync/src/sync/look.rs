@@ -9,7 +9,7 @@ use crate::layout;
 use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::report::RepoOutcome;
 use crate::store::digest_text;
-use crate::upstream::{self, Upstream, UpstreamQuery};
+use crate::upstream::{self, PrimaryList, Upstream, UpstreamQuery};
 
 /// A repository whose upstream has something new.
 pub(super) struct Looked {
@@ -54,8 +54,7 @@ pub(super) fn look_again(
 }
 
 impl Looked {
-    pub(super) fn new(mut repo: Repo, upstream: Upstream) -> Self {
-        repo.report.failed.clone_from(&upstream.refused);
+    pub(super) fn new(repo: Repo, upstream: Upstream) -> Self {
         Self { repo, upstream }
     }
 
@@ -92,7 +91,16 @@ fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
         set = with_primary(run, repo, &set, question)?;
     }
     keep_primary(run, &set)?;
-    let (packages, refused) = upstream::list(&set)?;
+    let PrimaryList {
+        packages,
+        refused,
+        left_out,
+    } = upstream::list(&set)?;
+    if let Some(left_out) = left_out {
+        let id = &repo.id;
+        run.printer
+            .err(&format!("{id}: warning: primary: {left_out}"));
+    }
     if upstream::primary_of(&set)?.doubt.take() {
         let id = &repo.id;
         run.printer.err(&format!(

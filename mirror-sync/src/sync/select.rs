@@ -15,6 +15,7 @@ use crate::regenerate;
 use crate::report::{RepoOutcome, RunReport};
 use crate::store::digest_text;
 use crate::upstream::{self, Listed, Refused, Upstream};
+use rpm_pkg::nevra::Nevra;
 use rpm_repo::compress::Doubt;
 
 /// A repository of which it is known what is wanted.
@@ -76,7 +77,7 @@ pub(super) fn select(
 
 /// All that filters can tell.
 fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep<Selected> {
-    let (repo, mut upstream) = looked.into_parts();
+    let (mut repo, mut upstream) = looked.into_parts();
     let kept = fetch_parts(run, &repo, &mut upstream.set, report)
         .and_then(|()| passing(run, &repo, &upstream));
     let Upstream {
@@ -88,6 +89,8 @@ fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep
         Ok(kept) => {
             let mut kept = kept.into_iter();
             packages.retain(|_| kept.next().unwrap_or(false));
+            let refused = still_refused(&repo, refused);
+            repo.report.failed.clone_from(&refused);
             let wanted = WantedSet {
                 set,
                 packages,
@@ -98,6 +101,19 @@ fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep
         }
         Err(error) => Err(repo.fail(run, &error, Some(set))),
     }
+}
+
+/// The packages that cannot be taken, but for those that are not wanted anyway, with the way out.
+fn still_refused(repo: &Repo, refused: Vec<(Nevra, String)>) -> Refused {
+    let wanted = refused
+        .into_iter()
+        .filter(|(nevra, _)| select::passes(nevra, &repo.section.select));
+    let told = |(nevra, why): (Nevra, String)| {
+        let (id, name) = (&repo.id, &nevra.name);
+        let way = format!("add {name:?} to select.exclude of [repo.{id}] to go on without it");
+        (nevra.to_string(), format!("{why}; {way}"))
+    };
+    wanted.map(told).collect()
 }
 
 /// Gets the parts that selecting needs: all that are kept where something is left out.

@@ -423,7 +423,7 @@ fn a_whole_set_is_published_and_one_that_lacks_a_file_is_not() {
         (&[], Some("astray-1-1.noarch"), "astray-1-1.noarch: refused"),
     ] {
         let report = carried_out(&stage, packages, |upstream| {
-            let fault = |what: &str| (what.to_owned(), "refused".to_owned());
+            let fault = |what: &str| (listed(what).nevra, "refused".to_owned());
             upstream.refused.extend(refused.map(fault));
         });
         let error = report.error.unwrap_or_default();

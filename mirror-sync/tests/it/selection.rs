@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::scene::Scene;
+use crate::guards::rewrite_primary;
+use crate::scene::{Scene, files_in};
 use testkit::gpg::Gpg;
 use testkit::program::Run;
 
@@ -228,4 +229,43 @@ fn metadata_made_here_are_signed_by_the_local_key_and_gpg_agrees() {
         repodata.join("repomd.xml.asc").to_str().unwrap(),
         repodata.join("repomd.xml").to_str().unwrap(),
     ]);
+}
+
+/// What cannot be taken and is not wanted holds nothing up, and the words that hold it up name that way.
+#[test]
+fn a_package_at_a_bad_location_can_be_excluded() {
+    let scene = Scene::usual();
+    rewrite_primary(&scene, "base", |text| {
+        text.replace("Packages/gamma-1-1.noarch.rpm", "../gamma.rpm")
+    });
+    let told = "add \"gamma\" to select.exclude of [repo.base] to go on without it";
+    let run = scene.run(&["sync"]).ends(4);
+    assert!(run.err.contains(told), "{}", run.err);
+    scene.config("select.exclude = ['gamma']");
+    let run = scene.sync();
+    assert_eq!(run.err, "", "nothing is left to say");
+    let url = format!("file://{}", scene.public("base").display());
+    assert_eq!(scene.dnf_list(&url), ["alpha-1", "beta-1"]);
+}
+
+/// Row 127: upstream's metadata stay as they are, and the file of the record is not there.
+#[test]
+fn row_127_a_bad_record_costs_its_own_package() {
+    let told = "base: warning: primary: 1 record is left out: ../gamma: a package name that could be a path\n";
+    for select in ["", "select.packages = ['alpha']"] {
+        let scene = Scene::usual();
+        rewrite_primary(&scene, "base", |text| {
+            text.replace("<name>gamma</name>", "<name>../gamma</name>")
+        });
+        scene.config(select);
+        let run = scene.sync();
+        assert_eq!(run.err, told, "{select}");
+        let packages = files_in(&scene.public("base/Packages"));
+        assert_eq!(packages, ["alpha-1-1.noarch.rpm", "beta-1-1.noarch.rpm"]);
+        let index = |of: &str| fs::read(scene.path(of).join("repodata/repomd.xml")).unwrap();
+        let same = index("up/base") == index("mirror/public/base");
+        assert_eq!(same, select.is_empty(), "{select}");
+        scene.run(&["verify"]).ends(0);
+        scene.run(&["sync"]).ends(3);
+    }
 }
