@@ -29,7 +29,8 @@ struct ProvidesIndex {
 /// One line per package and unresolved requirement, in the order of the packages.
 pub(super) fn run(repository: &Repository) -> Result<Vec<String>> {
     let mut index = ProvidesIndex::default();
-    repository.packages(&mut |_, package| {
+    // Records that are left out are a problem that is told of already.
+    repository.usable_packages(&mut |_, package| {
         if package.arch() == "src" {
             return;
         }

@@ -62,14 +62,11 @@ fn planted_faults_are_named() {
     }
 }
 
-/// A record whose checksum is right and whose content is another package's.
-#[test]
-fn metadata_of_other_packages() {
-    let dir = tempfile::tempdir().unwrap();
-    let tree = tree(dir.path());
+/// Makes metadata whose primary says something else; the index fits.
+fn metadata_with(tree: &Path, from: &str, to: &str) {
     ok(&[
         "createrepo",
-        text(&tree),
+        text(tree),
         "--compress",
         "none",
         "--simple-md-filenames",
@@ -77,9 +74,8 @@ fn metadata_of_other_packages() {
     let file = tree.join("repodata/primary.xml");
     let text = fs::read_to_string(&file)
         .unwrap()
-        .replace("name=\"thing\"", "name=\"thong\"");
+        .replace(from, to);
     fs::write(&file, text).unwrap();
-    // Signed off by a repomd.xml that fits.
     must(
         "modifyrepo_c",
         &[
@@ -91,6 +87,30 @@ fn metadata_of_other_packages() {
             tree.join("repodata").to_str().unwrap(),
         ],
     );
+}
+
+/// A record that no reader takes is a problem among others, and ends no check.
+#[test]
+fn a_bad_record_is_one_problem_of_several() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    metadata_with(&tree, "<name>plain</name>", "<name>../plain</name>");
+    let bare = "one/bare-1.0~rc1-1.noarch.rpm";
+    fs::remove_file(tree.join(bare)).unwrap();
+    let (code, found) = problems(&tree, &[]);
+    assert_eq!(code, 1, "{found:?}");
+    for what in ["primary: 2 records are left out, the first: ../plain", bare] {
+        let lines = found.iter().filter(|line| line.contains(what));
+        assert_eq!(lines.count(), 1, "{what}: {found:?}");
+    }
+}
+
+/// A record whose checksum is right and whose content is another package's.
+#[test]
+fn metadata_of_other_packages() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = tree(dir.path());
+    metadata_with(&tree, "name=\"thing\"", "name=\"thong\"");
     let (code, found) = problems(&tree, &["--no-closure"]);
     assert_eq!(code, 1);
     assert!(
