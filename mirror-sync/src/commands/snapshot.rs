@@ -3,13 +3,13 @@
 use clap::Subcommand;
 
 use super::session::Session;
-use crate::error::{EXIT_DONE, EXIT_FAILED, Error, Result};
+use crate::error::{EXIT_DONE, EXIT_FAILED, Result};
 use crate::layout::CURRENT;
 use crate::manifest::Manifest;
 use crate::publish::Publisher;
 use crate::snapshot;
-use crate::sync::{SyncOptions, SyncRun};
-use crate::trust::{self, PackageTrust};
+use crate::sync::SyncOptions;
+use crate::trust::PackageTrust;
 
 /// Lists, compares and publishes snapshots
 #[derive(Subcommand)]
@@ -110,31 +110,6 @@ impl Snapshot {
     }
 }
 
-/// A snapshot whose packages the configuration admits: those that were judged by other rules than today's are judged again.
-fn judged(run: &SyncRun<'_>, mut manifest: Manifest) -> Result<Manifest> {
-    let id = &manifest.repo;
-    let trust = PackageTrust::of(run.config, id)?;
-    if manifest.rules == trust.rules {
-        return Ok(manifest);
-    }
-    for file in &manifest.files {
-        let Some(name) = &file.package else { continue };
-        let path = run.store.path(&file.digest()?);
-        trust::judge_package(&path, &trust, run.now).map_err(|why| {
-            let stamp = &manifest.stamp;
-            Error::repository(id, format!(
-                "snapshot {stamp}: {name}: {why}; it was published by other rules (gpgkey, gpgcheck, weak_signatures) than \
-                 there are now; nothing was changed; `--set repo.{id}.gpgcheck=false` shows it all the same"
-            ))
-        })?;
-    }
-    if let Some(line) = trust.weak_line(id) {
-        run.printer.err(&line);
-    }
-    manifest.rules = trust.rules;
-    Ok(manifest)
-}
-
 /// Lets a channel show a snapshot that is chosen under the mirror's lock.
 fn show(
     session: &Session<'_>,
@@ -144,7 +119,8 @@ fn show(
 ) -> Result<()> {
     session.change(&SyncOptions::default(), |run| {
         let publisher = run.publisher();
-        let manifest = judged(run, choose(&publisher)?)?;
+        let manifest = choose(&publisher)?;
+        let manifest = run.judged(&PackageTrust::of(run.config, repo)?, manifest)?;
         publisher.show(channel, &manifest)?;
         run.printer.json(&serde_json::json!({
             "repo": repo, "channel": channel, "snapshot": manifest.stamp,

@@ -5,7 +5,7 @@ use repo_client::{MetadataSet, OlderMetadata};
 use super::repo::{Repo, RepoStep};
 use super::{SyncRun, deltas};
 use crate::error::{Error, Result};
-use crate::layout;
+use crate::layout::{self, CURRENT};
 use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::report::RepoOutcome;
 use crate::store::digest_text;
@@ -83,9 +83,12 @@ fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
     };
     let (mut set, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
     refuse_older(run, repo, &set, older)?;
-    let same = is_known(run, repo, &digest_text(&set.repomd_digest));
-    if same && !run.options.force && !repo.section.select.wants_closure() {
-        return Ok(UpstreamNews::Known(set));
+    if !run.options.force {
+        let upstream = digest_text(&set.repomd_digest);
+        let is_held = hold(run, repo, &upstream)?;
+        if is_held || (is_shown(repo, &upstream) && !repo.section.select.wants_closure()) {
+            return Ok(UpstreamNews::Known(set));
+        }
     }
     if first.is_empty() {
         set = with_primary(run, repo, &set, question)?;
@@ -142,22 +145,46 @@ fn with_primary(
     Ok(whole)
 }
 
-/// Whether the newest set that was ever published is of this index and selection. What was
-/// rolled back from stays so until upstream has something newer.
-fn is_known(run: &SyncRun<'_>, repo: &Repo, upstream: &str) -> bool {
-    let fits = |manifest: &Manifest| {
-        manifest.upstream == upstream
-            && manifest.selection == repo.selection
-            && !manifest.first_part
-            // One of a version that kept parts anywhere is made again without them.
-            && manifest.files.iter().all(SnapshotFile::is_in_place)
+/// Whether a set is of this index, and whole.
+fn is_of(manifest: &Manifest, upstream: &str) -> bool {
+    manifest.upstream == upstream
+        && !manifest.first_part
+        // One of a version that kept parts anywhere is made again without them.
+        && manifest.files.iter().all(SnapshotFile::is_in_place)
+}
+
+/// Whether what is published is of this index and selection.
+fn is_shown(repo: &Repo, upstream: &str) -> bool {
+    let current = repo.current.as_ref();
+    current.is_some_and(|one| is_of(one, upstream) && one.selection == repo.selection)
+}
+
+/// Whether a rollback holds: until upstream has something newer than what was rolled back from, whatever the
+/// configuration says by now. Where whose signatures count has changed, what is held is judged again.
+fn hold(run: &SyncRun<'_>, repo: &mut Repo, upstream: &str) -> Result<bool> {
+    let Some(newest) = repo.state.rolled_back_from(CURRENT) else {
+        return Ok(false);
     };
-    let newest = &repo.state.newest_shown;
-    repo.current.as_ref().is_some_and(|current| {
-        fits(current)
-            || (*newest > current.stamp
-                && manifest::read(&run.layout, &repo.id, newest).is_ok_and(|m| fits(&m)))
-    })
+    let from = manifest::read(&run.layout, &repo.id, newest).ok();
+    let Some(from) = from.filter(|from| is_of(from, upstream)) else {
+        return Ok(false);
+    };
+    let id = &repo.id;
+    if from.selection != repo.selection {
+        run.printer.err(&format!(
+            "{id}: warning: what was rolled back from {newest} is held until upstream has something newer: what has changed \
+             in the configuration counts from then on, or with `--force`"
+        ));
+    }
+    if let Some(current) = repo.current.take_if(|one| one.rules != repo.trust.rules) {
+        let current = run.judged(&repo.trust, current)?;
+        if !run.options.dry_run {
+            let path = run.layout.manifest(id, &current.stamp);
+            run.layout.write_json(&path, &current)?;
+        }
+        repo.current = Some(current);
+    }
+    Ok(true)
 }
 
 /// The rollback guard: nothing older than what was accepted once.

@@ -33,10 +33,12 @@ use crate::config::{Config, RepoMode};
 use crate::error::{Error, Result};
 use crate::fetch::Fetcher;
 use crate::layout::Layout;
+use crate::manifest::Manifest;
 use crate::observer::TerminalObserver;
 use crate::publish::Publisher;
 use crate::report::RunReport;
 use crate::store::Store;
+use crate::trust::{self, PackageTrust};
 use fetch::FetchedRepo;
 use look::Looked;
 use plan::Planned;
@@ -100,6 +102,30 @@ impl SyncRun<'_> {
             stop: &self.stop,
             now: self.now,
         }
+    }
+
+    /// A snapshot whose packages the configuration admits: those that were judged by other rules than today's are judged
+    /// again.
+    pub(crate) fn judged(&self, trust: &PackageTrust, mut manifest: Manifest) -> Result<Manifest> {
+        if manifest.rules == trust.rules {
+            return Ok(manifest);
+        }
+        let (id, stamp) = (&manifest.repo, &manifest.stamp);
+        for file in &manifest.files {
+            let Some(name) = &file.package else { continue };
+            let path = self.store.path(&file.digest()?);
+            trust::judge_package(&path, trust, self.now).map_err(|why| {
+                Error::repository(id, format!(
+                    "snapshot {stamp}: {name}: {why}; it was published by other rules (gpgkey, gpgcheck, weak_signatures) than \
+                     there are now; nothing was changed; `--set repo.{id}.gpgcheck=false` shows it all the same"
+                ))
+            })?;
+        }
+        if let Some(line) = trust.weak_line(id) {
+            self.printer.err(&line);
+        }
+        manifest.rules.clone_from(&trust.rules);
+        Ok(manifest)
     }
 }
 

@@ -241,3 +241,53 @@ fn row_130_a_snapshot_of_other_rules_is_judged_before_it_is_shown() {
         .ends(0);
     assert_eq!(scene.dnf_list(&current), ["alpha-1", "beta-1"]);
 }
+
+/// Row 130: what a rollback holds stays whatever changes in the configuration, and is judged by the rules of today.
+#[test]
+fn row_130_a_rollback_outlives_a_change_of_the_configuration() {
+    let scene = Scene::new();
+    let stranger = "stranger@example.com";
+    for (name, who) in [("vendor", VENDOR), ("stranger", stranger)] {
+        let gpg = Gpg::with_key(&scene.path(name), who);
+        scene.write(&format!("{name}.asc"), gpg.public());
+    }
+    let vendor = Gpg::at(&scene.path("vendor"));
+    let (one, two) = (scene.path("vendor.asc"), scene.path("stranger.asc"));
+    let of = |keys: &[&std::path::Path], more: &str| {
+        scene.config(&format!("gpgkey = {keys:?}\n{more}"));
+    };
+    of(&[&one], "");
+    for version in ["1", "2"] {
+        vendor.sign_package(VENDOR, &scene.put("base", "alpha", version, ""));
+        let former = format!("alpha-{}", if version == "1" { "none" } else { "1" });
+        scene.take("base", &former);
+        scene.publish("base");
+        scene.run(&["sync", "--allow-delete"]).ends(0);
+    }
+    scene.run(&["snapshot", "rollback", "base"]).ends(0);
+    let current = format!("file://{}", scene.public("base").display());
+    scene.run(&["sync"]).ends(3);
+    let told = "is held until upstream has something newer";
+    for (keys, more) in [
+        (&[&*one, &*two][..], ""),
+        (&[&*one], "select.packages = ['alpha']"),
+        (&[&*one], "select.exclude = ['beta']"),
+    ] {
+        of(keys, more);
+        let run = scene.run(&["sync"]).ends(3);
+        assert_eq!(run.err.matches(told).count(), 1, "{more}: {}", run.err);
+        assert_eq!(scene.dnf_list(&current), ["alpha-1"], "{more}");
+        assert!(!status(&scene)["rolled_back_from"].is_null(), "{more}");
+    }
+    of(&[&two], "");
+    let run = scene.run(&["sync"]).ends(1);
+    assert!(
+        run.err.contains("alpha-1-1.noarch: signed by unknown key"),
+        "{}",
+        run.err
+    );
+    assert_eq!(scene.dnf_list(&current), ["alpha-1"]);
+    of(&[&one, &two], "");
+    scene.run(&["sync", "--force", "--allow-delete"]).ends(0);
+    assert_eq!(scene.dnf_list(&current), ["alpha-2"]);
+}

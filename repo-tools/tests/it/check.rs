@@ -72,9 +72,7 @@ fn metadata_with(tree: &Path, from: &str, to: &str) {
         "--simple-md-filenames",
     ]);
     let file = tree.join("repodata/primary.xml");
-    let text = fs::read_to_string(&file)
-        .unwrap()
-        .replace(from, to);
+    let text = fs::read_to_string(&file).unwrap().replace(from, to);
     fs::write(&file, text).unwrap();
     must(
         "modifyrepo_c",
