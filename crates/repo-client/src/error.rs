@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use rpm_trust::DetachedOutcome;
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -214,8 +216,13 @@ pub enum Cause {
     #[error("cannot read: {0}")]
     Read(String),
     /// `repo_gpgcheck` is on and repomd.xml.asc is missing, bad, or by a key that is not trusted.
-    #[error("metadata signature: {0}")]
-    Signature(String),
+    #[error("metadata signature: {text}")]
+    Signature {
+        /// What kind of fault.
+        fault: SignatureFault,
+        /// What is wrong; it names key ids.
+        text: String,
+    },
     /// repomd.xml.asc could not be had.
     #[error("repomd.xml.asc: {0}")]
     SignatureFile(Box<Cause>),
@@ -246,6 +253,27 @@ pub enum Cause {
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,
+}
+
+/// What is wrong with the signature of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureFault {
+    /// There is none.
+    Missing,
+    /// Of a key that we have, but from the future, or expired: the clock may be wrong.
+    Date,
+    /// Bad, or of a key that is not there or not trusted.
+    NotAccepted,
+}
+
+impl SignatureFault {
+    /// Why a signature was refused.
+    pub fn of(refused: &DetachedOutcome) -> Self {
+        match refused.is_of_another_time() {
+            true => Self::Date,
+            false => Self::NotAccepted,
+        }
+    }
 }
 
 /// Which TLS rule failed.
@@ -374,7 +402,7 @@ impl Cause {
             Self::SignatureFile(cause) => cause.tdnf_code(),
             Self::Digest { .. } => Some(CODE_CHECKSUM),
             Self::Size { .. } => Some(CODE_SIZE),
-            Self::Signature(_) => Some(2004),
+            Self::Signature { .. } => Some(2004),
             Self::NoChecksum => Some(CODE_INVALID_REPO),
             other => other.curl_code().map(|code| CODE_CURL_BASE + code),
         }

@@ -26,7 +26,9 @@ mod transport;
 
 pub use client::Client;
 
-pub use error::{CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, TlsFault};
+pub use error::{
+    CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, SignatureFault, TlsFault,
+};
 pub use event::{Event, LimitKind, Observer, Silent};
 pub use evidence::evidence;
 pub use options::{
@@ -36,8 +38,8 @@ pub use options::{
 pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
 pub use redact::{redact, redact_in};
 pub use refresh::{
-    DetachedCheck, MetadataSet, OlderMetadata, PartFile, RepoRefresh, join_url, keyring_check,
-    part_limit, refresh,
+    DetachedCheck, MetadataSet, OlderMetadata, PartFile, RepoRefresh, SmallFile, fetch_small,
+    join_url, keyring_check, part_limit, refresh,
 };
 pub use request::{FetchedFile, FileRequest};
 pub use transfer::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};

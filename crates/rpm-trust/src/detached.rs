@@ -50,6 +50,17 @@ impl DetachedOutcome {
             .or_else(|| all().find(unknown))
     }
 
+    /// Whether the data is refused because the signature is from the future or has expired: the clock may be wrong.
+    pub fn is_of_another_time(&self) -> bool {
+        matches!(
+            self.refusal(),
+            Some(SignatureState::NotTrusted {
+                why: Distrust::FromFuture { .. } | Distrust::SignatureExpired,
+                ..
+            })
+        )
+    }
+
     /// One line that says why the data is refused, naming the keys that signed and the keys that
     /// would be accepted. None when it is accepted.
     pub fn explain(&self, keyring: &Keyring) -> Option<String> {

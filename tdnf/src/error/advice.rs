@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use cli_kit::human_size;
-use repo_client::{Cause, TlsFault, free_space};
+use repo_client::{Cause, SignatureFault, TlsFault, free_space};
 
 /// What to do where there is not enough memory.
 pub(super) const MORE_MEMORY: &str = "raise the limit (`ulimit -v`, or that of the control group)";
@@ -66,12 +66,27 @@ pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
             "the mirror is damaged or is being changed: run `tdnf makecache` and try again, or \
              use another mirror"
         }
-        Cause::Signature(_) | Cause::SignatureFile(_) => {
+        Cause::Signature {
+            fault: SignatureFault::Missing,
+            ..
+        } => {
+            "the publisher has to sign it: tell him; repo_gpgcheck=0 in the .repo file does without the \
+             signature of the metadata"
+        }
+        Cause::Signature {
+            fault: SignatureFault::NotAccepted,
+            ..
+        }
+        | Cause::SignatureFile(_) => {
             "nothing of it is used; compare gpgkey= of the .repo file with the key that the \
              publisher names, and ask the publisher if they differ"
         }
         Cause::Tls {
             fault: TlsFault::Expired | TlsFault::NotYetValid,
+            ..
+        }
+        | Cause::Signature {
+            fault: SignatureFault::Date,
             ..
         }
         | Cause::Future { .. } => "check the date of this machine first (`date`)",

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use repo_client::{DetachedCheck, MetadataSet, OlderMetadata, RepoRefresh, refresh};
+use repo_client::{
+    Cause, DetachedCheck, MetadataSet, OlderMetadata, RepoRefresh, SignatureFault, refresh,
+};
 use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::Href;
@@ -263,11 +265,15 @@ impl Session<'_> {
         let now = self.settings.environment.now;
         let keyring = keys::repository_keyring(self, repo)?;
         Ok(Some(Box::new(move |signature: &[u8], data: &[u8]| {
+            let refused = |fault, text| Cause::Signature { fault, text };
             let outcome = rpm_trust::verify_detached(&keyring, signature, data, now)
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| refused(SignatureFault::NotAccepted, error.to_string()))?;
             match outcome.accepted() {
                 Some(_) => Ok(()),
-                None => Err(plugins::signature_words(&outcome, &keyring)),
+                None => {
+                    let text = plugins::signature_words(&outcome, &keyring);
+                    Err(refused(SignatureFault::of(&outcome), text))
+                }
             }
         })))
     }

@@ -109,8 +109,8 @@ pub(super) fn lines_about(repo: &RepoConfig, error: &repo_client::Error) -> Vec<
         repo.metalink.is_some() && (of_list || label.ends_with(": repomd.xml"))
     };
     match cause {
-        Cause::Signature(why) => vec![
-            format!("repo md signature check: {why}"),
+        Cause::Signature { text, .. } => vec![
+            format!("repo md signature check: {text}"),
             "Plugin error: repogpgcheck plugin error: failed to verify signature".to_owned(),
         ],
         Cause::Digest { .. } if of_metalink() => vec![

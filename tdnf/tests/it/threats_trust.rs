@@ -183,6 +183,9 @@ fn row_07_repomd_asc_missing() {
     fs::remove_file(&signature).unwrap();
     for args in [&["makecache"][..], &["-y", "install", "app"]] {
         scene.refuses(args, &["main", "repomd.xml.asc"]);
+        let run = scene.tdnf(args).failed();
+        run.says(&["Hint: the publisher has to sign it", "repo_gpgcheck=0"]);
+        assert!(!run.err.contains("compare gpgkey="), "{}", run.err);
     }
     // Nor after the repository was seen signed.
     fs::write(&signature, kept).unwrap();

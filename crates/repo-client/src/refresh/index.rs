@@ -15,7 +15,7 @@ use super::sources::Sources;
 use super::state::SetFacts;
 use super::{OlderMetadata, join_url};
 use crate::client::parse_url;
-use crate::error::{Cause, Error, Failure, Result};
+use crate::error::{Cause, Error, Failure, Result, SignatureFault};
 use crate::event::Event;
 use crate::html::looks_like_html;
 use crate::redact::redact_url;
@@ -53,6 +53,18 @@ pub(crate) struct NewIndex {
     pub(crate) state: SetFacts,
 }
 
+/// What an answer is compared with.
+pub(crate) struct Known<'a> {
+    /// The highest age seen.
+    pub(crate) seen: Option<(u64, u64)>,
+    /// The set of the cache.
+    pub(crate) old: Option<&'a LoadedSet>,
+    /// What a metalink says.
+    pub(crate) sources: &'a Sources,
+    /// Whether a server may say that it has nothing newer. One that compares dates says so, too, where it has gone back.
+    pub(crate) if_newer: bool,
+}
+
 /// (latest timestamp, revision as a number): what "older" is judged by.
 pub(crate) fn age(repomd: &Repomd) -> (u64, u64) {
     (
@@ -61,14 +73,11 @@ pub(crate) fn age(repomd: &Repomd) -> (u64, u64) {
     )
 }
 
-/// The index from the first of `bases` that has a good one, and which that was; `seen` is the highest
-/// age seen.
+/// The index from the first of `bases` that has a good one, and which that was.
 pub(crate) async fn ask(
     context: &RepoContext<'_>,
-    seen: Option<(u64, u64)>,
     bases: &[String],
-    old: Option<&LoadedSet>,
-    sources: &Sources,
+    known: &Known<'_>,
 ) -> Result<(IndexAnswer, usize)> {
     let url = |base: &String| parse_url(&join_url(base, "repodata/repomd.xml")?);
     let urls: Result<Vec<Url>> = bases.iter().map(url).collect();
@@ -89,7 +98,7 @@ pub(crate) async fn ask(
             NextTurn::Ask(source) => {
                 turns.asked(source);
                 since.insert(source, Instant::now());
-                let answer = index_from(context, seen, &urls[source], old, sources);
+                let answer = index_from(context, &urls[source], known);
                 running.push(answer.map(move |answer| (source, answer)));
             }
             NextTurn::Rest(pause) if running.is_empty() && begun.elapsed() < LAST_ROUND => {
@@ -134,15 +143,14 @@ pub(crate) async fn ask(
 
 async fn index_from(
     context: &RepoContext<'_>,
-    seen: Option<(u64, u64)>,
     url: &Url,
-    old: Option<&LoadedSet>,
-    sources: &Sources,
+    known: &Known<'_>,
 ) -> std::result::Result<IndexAnswer, Cause> {
+    let Known { old, sources, .. } = *known;
     let mut ask = Ask::default();
     if let Some(state) = old
         .map(|old| &old.state)
-        .filter(|state| state.url == url_key(url.as_str()))
+        .filter(|state| known.if_newer && state.url == url_key(url.as_str()))
     {
         ask.etag.clone_from(&state.etag);
         ask.modified.clone_from(&state.modified);
@@ -183,7 +191,7 @@ async fn index_from(
         let why = format!("its primary is outside repodata/ ({})", primary.href);
         return Err(Cause::Malformed(why));
     }
-    judge_age(context, seen, &repomd)?;
+    judge_age(context, known.seen, &repomd)?;
     if signature.is_some() && old.is_some_and(|old| age(&old.repomd) == age(&repomd)) {
         let repo = context.id();
         context.observer.event(Event::ChangedMetadata { repo });
@@ -211,18 +219,24 @@ async fn signature(
     let check = context
         .repo
         .check_signature
-        .ok_or_else(|| Cause::Signature("repo_gpgcheck=1, but no key: set gpgkey".into()))?;
+        .ok_or_else(|| Cause::Signature {
+            fault: SignatureFault::NotAccepted,
+            text: "repo_gpgcheck=1, but no key: set gpgkey".into(),
+        })?;
     let mut at = url.clone();
     at.set_path(&format!("{}.asc", url.path()));
     let small = match context.small(&at, &Ask::default(), MAX_SIGNATURE).await {
         Ok(Some(small)) => small,
         Ok(None) | Err(Cause::Status(404 | 410) | Cause::NotFound) => {
-            return Err(Cause::Signature("repomd.xml.asc is missing".into()));
+            return Err(Cause::Signature {
+                fault: SignatureFault::Missing,
+                text: "repomd.xml.asc is missing".into(),
+            });
         }
         Err(Cause::Stopped) => return Err(Cause::Stopped),
         Err(other) => return Err(Cause::SignatureFile(Box::new(other))),
     };
-    check(&small.bytes, data).map_err(Cause::Signature)?;
+    check(&small.bytes, data)?;
     Ok(small.bytes)
 }
 

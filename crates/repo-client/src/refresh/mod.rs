@@ -18,6 +18,7 @@ mod context;
 mod index;
 mod parts;
 mod run;
+mod small;
 mod sources;
 mod state;
 
@@ -35,33 +36,39 @@ use rpm_repo::repomd::{Repomd, RepomdRecord};
 use rpm_trust::{Keyring, verify_detached};
 
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result, SignatureFault};
 use crate::event::{Logged, Observer};
 use crate::options::{Access, Route, decode_percent};
 use crate::redact::redact;
 use cache::Cache;
 pub use parts::part_limit;
 use run::refresh_one;
+pub use small::{SmallFile, fetch_small};
 pub use sources::join_url;
 
-/// Checks a detached signature: `(signature, data)`; the error is one line that names key ids.
-pub type DetachedCheck<'a> = dyn Fn(&[u8], &[u8]) -> std::result::Result<(), String> + Sync + 'a;
+/// Checks a detached signature: `(signature, data)`; the error is a [`Cause::Signature`] of one line that names key ids.
+pub type DetachedCheck<'a> = dyn Fn(&[u8], &[u8]) -> std::result::Result<(), Cause> + Sync + 'a;
 
 /// A [`SignatureCheck`] against the keys of a repository (`gpgkey=`) at the time `now`, seconds
 /// since 1970. Some signature must be good and none bad.
 pub fn keyring_check(
     keyring: &Keyring,
     now: u64,
-) -> impl Fn(&[u8], &[u8]) -> std::result::Result<(), String> + Sync + '_ {
+) -> impl Fn(&[u8], &[u8]) -> std::result::Result<(), Cause> + Sync + '_ {
+    let refused = |fault, text| Err(Cause::Signature { fault, text });
     move |signature, data| {
-        let outcome =
-            verify_detached(keyring, signature, data, now).map_err(|error| error.to_string())?;
-        match outcome.accepted() {
-            Some(_) => Ok(()),
-            None => Err(outcome
-                .explain(keyring)
-                .unwrap_or_else(|| "not accepted".to_owned())),
+        let outcome = match verify_detached(keyring, signature, data, now) {
+            Ok(outcome) => outcome,
+            Err(error) => return refused(SignatureFault::NotAccepted, error.to_string()),
+        };
+        if outcome.accepted().is_some() {
+            return Ok(());
         }
+        let why = outcome.explain(keyring);
+        refused(
+            SignatureFault::of(&outcome),
+            why.unwrap_or_else(|| "not accepted".to_owned()),
+        )
     }
 }
 

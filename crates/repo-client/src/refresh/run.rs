@@ -158,12 +158,18 @@ impl RefreshRun<'_> {
         let mut fatal = None;
         let mut republished = 0;
         let mut lacking = None;
-        // Each failure but a few removes a base, so this ends.
         let seen = self
             .cache
             .seen(self.context.repo.config.address_as_written());
+        // Each failure but a few removes a base, so this ends.
         while !bases.is_empty() {
-            let (index, used) = match index::ask(&self.context, seen, &bases, old, &found).await {
+            let known = index::Known {
+                seen,
+                old,
+                sources: &found,
+                if_newer: lacking.is_none() && self.context.repo.older != OlderMetadata::Take,
+            };
+            let (index, used) = match index::ask(&self.context, &bases, &known).await {
                 Ok(found) => found,
                 Err(Error::Transfer { failures: more, .. }) => {
                     failures.extend(more);

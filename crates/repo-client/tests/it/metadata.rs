@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use repo_client::{Cause, Error, MetadataSet, RepoRefresh, keyring_check, refresh};
+use repo_client::{Cause, Error, MetadataSet, OlderMetadata, RepoRefresh, keyring_check, refresh};
 use rpm_repo::config::RepoConfig;
 use rpm_trust::Keyring;
 use rpm_trust::sign::{KeyAlgorithm, NewKey, SigningKey};
-use testkit::server::Answer;
+use testkit::server::{Answer, Seen};
 
 use crate::fixture::{Log, Site, client, config, createrepo, job, noise, refresh_one, snapshot};
 
@@ -283,6 +283,46 @@ fn row_06_304_lie() {
     assert!(causes.to_string().contains("304"), "{causes}");
     repo.site.server.behave();
     assert_eq!(repo.go().unwrap().repomd.revision.as_deref(), Some("20"));
+}
+
+/// Row 6: a server that compares dates says "not modified" for ever where its operator has gone back.
+#[test]
+fn row_06_304_after_the_publisher_went_back() {
+    let repo = Repo::new();
+    repo.edit(|text| text.replace("-filelists.xml.gz", "-gone.xml.gz"));
+    let asked = || {
+        let all = repo.site.server.seen_at(REPOMD);
+        let is_conditional = |seen: &Seen| seen.header("if-none-match").is_some();
+        all.iter().map(is_conditional).collect::<Vec<bool>>()
+    };
+    let etag = Some("\"for-ever\"".to_owned());
+    let answer = Answer {
+        etag,
+        ..Answer::default()
+    };
+    repo.site.server.always(REPOMD, answer);
+    let primary = RepoRefresh {
+        parts: &["primary"],
+        ..repo.job()
+    };
+    refresh_one(primary, &Log::default()).unwrap();
+    repo.publish("19");
+    // The filelists that the cached index lists are gone.
+    let set = repo.go().unwrap();
+    assert_eq!(set.repomd.revision.as_deref(), Some("19"));
+    assert_eq!(asked(), [false, true, false]);
+    // Nothing is lacking: the server is believed, unless older metadata is allowed.
+    repo.publish("18");
+    let set = repo.go().unwrap();
+    assert_eq!(set.repomd.revision.as_deref(), Some("19"));
+    let allowed = RepoRefresh {
+        force: true,
+        older: OlderMetadata::Take,
+        ..repo.job()
+    };
+    let set = refresh_one(allowed, &Log::default()).unwrap();
+    assert_eq!(set.repomd.revision.as_deref(), Some("18"));
+    assert_eq!(asked(), [false, true, false, true, false]);
 }
 
 /// Puts `href` in place of primary's location; whatever happens, nothing is written elsewhere.

@@ -1,7 +1,7 @@
 //! Signed metadata: rows 1 to 8.
 
 use super::*;
-use repo_client::OlderMetadata;
+use repo_client::SignatureFault;
 
 fn key(who: &str) -> SigningKey {
     let new = NewKey {
@@ -98,6 +98,25 @@ fn row_03_fast_forward() {
     );
 }
 
+fn fault(error: &Error) -> Option<SignatureFault> {
+    match error.failures().first().map(|failure| &failure.cause) {
+        Some(Cause::Signature { fault, .. }) => Some(*fault),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_signature_from_the_future_is_a_matter_of_the_clock() {
+    let repo = Repo::with("repo_gpgcheck=1");
+    let key = key("a");
+    let index = std::fs::read(repo.repomd()).unwrap();
+    let text = key.sign_detached(index.as_slice(), testkit::now() + 172_800);
+    let file = repo.site.www().join("repodata/repomd.xml.asc");
+    std::fs::write(file, text.unwrap()).unwrap();
+    let error = signed_go(&repo, &ring(&key), false).unwrap_err();
+    assert_eq!(fault(&error), Some(SignatureFault::Date), "{error}");
+}
+
 #[test]
 fn row_07_repomd_asc_missing() {
     let repo = Repo::with("repo_gpgcheck=1");
@@ -108,6 +127,7 @@ fn row_07_repomd_asc_missing() {
         "{error}"
     );
     assert_eq!(error.tdnf_code(), Some(2004));
+    assert_eq!(fault(&error), Some(SignatureFault::Missing));
     assert!(!repo.cache().join("repodata").exists());
     let no_key = refresh_one(repo.job(), &Log::default()).unwrap_err();
     assert!(no_key.to_string().contains("set gpgkey"), "{no_key}");
