@@ -12,7 +12,6 @@ use crate::args::RepoSwitch;
 use crate::error::{At, Code, Failure, Outcome};
 use crate::session::from_dir;
 use crate::settings::{RepoOrigin, Settings};
-use crate::typed::shell_word;
 
 /// The repositories of a run.
 pub(super) struct FoundRepos {
@@ -109,11 +108,11 @@ fn leave_out(
         }
         warnings.push(format!("{fault}; the repository is not used"));
         let failure = Failure::from(Error::Section(fault));
+        let failure = failure.hint("correct the line: the repository cannot be used before");
         if is_named(&settings.switches, repo) {
-            return Err(failure.hint("correct the line: the repository cannot be used before"));
+            return Err(failure);
         }
-        let id = shell_word(&repo.id);
-        reasons.push(failure.hint(format!("--disablerepo={id} goes on without it")));
+        reasons.push(failure);
         repo.enabled = false;
     }
     Ok(FoundRepos {

@@ -55,6 +55,11 @@ impl Session<'_> {
         self.note_unread(config, failure.code, why);
         let failure = failure.detail(not_synchronized(config));
         if !config.skip_if_unavailable || failure.code == Code::ACCESS_DENIED {
+            let is_on = |other: &RepoConfig| other.enabled && other.id != config.id;
+            if !self.repos()?.iter().any(is_on) {
+                // Without it no repository would be on.
+                return Err(failure);
+            }
             let id = &config.id;
             let command = self.args.repeated().again(&format!("--disablerepo={id}"));
             return Err(failure.hint(format!(

@@ -192,7 +192,17 @@ fn a_dead_mirror() {
     let keys = format!(
         "[dead]\nname=Dead mirror\nenabled=1\nretries=0\nbaseurl=http://127.0.0.1:{port}/repo\n"
     );
-    site.write("repos.d/test.repo", &keys);
+    let other = "[other]\nenabled=1\nskip_if_unavailable=1\nbaseurl=file:///nonexistent\n";
+    site.write("repos.d/test.repo", format!("{keys}{other}"));
+    // Without the only one that is on there is nothing to go on with.
+    for words in [
+        &["--repo=dead", "makecache"][..],
+        &["--disablerepo=other", "makecache"],
+    ] {
+        let text = shown(&site, &site.run(words));
+        assert!(text.contains("Hint: check that the server is up"), "{text}");
+        assert!(!text.contains("goes on without it"), "{text}");
+    }
     let text = shown(&site, &site.run(&["makecache"]));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "Refreshing metadata for: 'Dead mirror'");
