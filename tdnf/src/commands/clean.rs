@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Command;
 use super::operands::{Operand, Operands, unknown_keyword};
 use crate::error::{At, Code, Failure, Outcome};
-use crate::session::Session;
+use crate::session::{INSTALLED_CACHE, Session};
 
 pub(super) const COMMAND: Command = Command {
     name: "clean",
@@ -64,6 +64,9 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         }
         // Fails while something is left in it, which is right.
         let _ = fs::remove_dir(&dir);
+    }
+    if names.contains(&"dbcache") {
+        remove(&session.cache_dir().join(INSTALLED_CACHE))?;
     }
     session.printer.info("Done.");
     Ok(0)

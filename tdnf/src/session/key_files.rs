@@ -3,13 +3,19 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use repo_client::{Access, Silent, SmallFile, fetch_small};
 use rpm_repo::config::RepoConfig;
+use whole_file::Durability;
 
 use super::{Session, small_files};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
+use crate::typed::shell_word;
 
 /// Largest key file.
 const MAX_KEY_FILE: u64 = 1 << 20;
+
+/// Where the keys of a repository are kept, below its folder of the cache.
+const KEYS: &str = "keys";
 
 /// Where a key was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,28 +111,56 @@ fn read_local(session: &Session<'_>, url: &str, path: &Path) -> Outcome<(KeyFile
     Ok((file(Some((inside, "of the installroot"))), data))
 }
 
-/// A key by https, fetched or, with `--cacheonly`, as it was fetched before. Nothing but the connection vouches for it:
-/// a copy counts only where nobody else can have written it.
+/// A key by https. Nothing but the connection vouches for it: what has just come is used as it came, not as it lies in
+/// the cache.
 fn fetch_key(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
     let cache = session.repo_cache(repo);
-    let name = Path::new("keys").join(small_files::cache_name(url, "key"));
-    if !session.settings.cache_only {
-        let (what, dest) = (("key", url), cache.join(&name));
-        small_files::fetch(session, repo, what, &dest, MAX_KEY_FILE)?;
+    let name = small_files::cache_name(url, "key");
+    if session.settings.cache_only {
+        return kept_key(session, &cache, &Path::new(KEYS).join(name));
     }
-    let path = cache.join(&name);
-    let file = whole_file::open_own(&cache, &name).map_err(|error| {
+    let small = SmallFile {
+        label: &format!("{} (key)", repo.id),
+        url,
+        access: &Access::from_config(repo),
+        limit: MAX_KEY_FILE,
+    };
+    let data = session.transfer(|| fetch_small(session.client(), &small, &Silent))??;
+    keep(&cache, &name, &data)?;
+    Ok(data)
+}
+
+/// The key as it was fetched before, where nobody else can have written it.
+fn kept_key(session: &Session<'_>, cache: &Path, name: &Path) -> Outcome<Vec<u8>> {
+    let path = cache.join(name);
+    let file = whole_file::open_own(cache, name).map_err(|error| {
         let line = format!("{}: {error}", path.display());
         match whole_file::is_of_others(&error) {
             true => Failure::because(Code::INVALID_PUBKEY_FILE, line).hint(format!(
-                "a key that is kept there could be anybody's: take the place from others (`chmod go-w`, `chown`) and \
-                 remove {}, or set another cachedir=",
-                path.display()
+                "a key that is kept there could be anybody's: without --cacheonly it is fetched anew; or remove it, and \
+                 take the place from others (`rm {}`, {}), or set another cachedir=",
+                shell_word(&path.to_string_lossy()),
+                session.taking_back(cache)
             )),
             false => Failure::because(Code::errno(&error), line),
         }
     })?;
     small_files::read_opened(file, &path, MAX_KEY_FILE, Code::INVALID_PUBKEY_FILE)
+}
+
+/// Keeps a key for `--cacheonly`. Where others can write it would not be believed, which is said when it is asked for.
+fn keep(cache: &Path, name: &Path, data: &[u8]) -> Outcome<()> {
+    let of_others = |below| {
+        let folder = whole_file::own_folder(cache, Path::new(below));
+        folder.is_err_and(|error| whole_file::is_of_others(&error))
+    };
+    if of_others("") || of_others(KEYS) {
+        return Ok(());
+    }
+    let folder = cache.join(KEYS);
+    whole_file::make_folders(cache, &folder).map_err(|(path, error)| Failure::io(&path, &error))?;
+    let path = folder.join(name);
+    whole_file::replace(&path, data, whole_file::Access::Umask, Durability::Cache).at(&path)
 }
 
 fn read_file(path: &Path) -> Outcome<Vec<u8>> {

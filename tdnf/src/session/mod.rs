@@ -42,6 +42,7 @@ pub use keys::{
 };
 pub use lock::InstanceLock;
 pub use metadata::{Freshness, LoadedRepo, PRIMARY};
+pub(crate) use packages::INSTALLED_CACHE;
 pub use packages::{OnDemand, Packages};
 pub use plugins::Plugins;
 pub use snapshot::{LeftOut, SnapshotList};

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::{ControlFlow, Deref, DerefMut};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rpm_repo::config::RepoConfig;
@@ -11,12 +12,15 @@ use rpm_solv::{RepoId, SolvableId};
 
 use super::{Freshness, LeftOut, LoadedRepo, Session, modules, usr_merge};
 use crate::error::{Code, Failure, Outcome};
+use crate::typed::shell_word;
 use rpm_catalog::{
     CATALOG_DIR, Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource,
 };
 
+/// The bit of a folder in which everybody makes files and removes his own.
+const STICKY: u32 = 0o1000;
 /// File below the cache directory that keeps the installed packages in the pool's form.
-const INSTALLED_CACHE: &str = "installed.catalog";
+pub(crate) const INSTALLED_CACHE: &str = "installed.catalog";
 
 /// Most bytes of advisories that one command shows; those of a whole distribution take some 20 MiB.
 const MAX_ADVISORIES: usize = 48 << 20;
@@ -105,7 +109,6 @@ impl Session<'_> {
             true => None,
             false => self.db()?,
         };
-        self.tell_shared(self.cache_dir(), "");
         let cache = self.cache_dir().join(INSTALLED_CACHE);
         let installed = db.as_ref().map(|db| InstalledSource {
             db,
@@ -148,8 +151,10 @@ impl Session<'_> {
         self.leave_existing(&mut catalog, &sources)?;
         sources.iter().for_each(|source| source.set.accept());
         self.tell_doubts(&sources);
+        let of_installed = db.map(|_| (self.cache_dir(), ""));
         let folders = sources.iter().filter_map(|source| source.set.dir.parent());
-        folders.for_each(|folder| self.tell_shared(folder, CATALOG_DIR));
+        let folders = folders.map(|folder| (folder, CATALOG_DIR));
+        self.tell_shared(of_installed.into_iter().chain(folders));
         let priorities = sources.iter().map(|source| source.config.priority);
         let priorities = catalog.repos.iter().copied().zip(priorities).collect();
         let hotfixes = sources.iter().map(|source| source.config.module_hotfixes);
@@ -164,17 +169,46 @@ impl Session<'_> {
         Ok(packages)
     }
 
-    /// Says once that the solver's cache in the folder `below` of `top` is not used: others may write it.
-    fn tell_shared(&self, top: &Path, below: &str) {
-        let folder = whole_file::own_folder(top, Path::new(below));
-        if let Err(error) = folder
-            && whole_file::is_of_others(&error)
-        {
-            self.warn_once(&format!(
-                "warning: {error}: the solver's cache in it could be anybody's and is not used; take the folder from \
-                 others (`chmod go-w`, `chown`), or set another cachedir="
-            ));
-        }
+    /// Says in one line where the solver's cache is not used because others may write it: `(top, folder below it)`.
+    fn tell_shared<'a>(&self, folders: impl Iterator<Item = (&'a Path, &'a str)>) {
+        let refused = folders.filter_map(|(top, below)| {
+            let error = whole_file::own_folder(top, Path::new(below)).err()?;
+            whole_file::is_of_others(&error).then_some((top, error))
+        });
+        let refused: Vec<_> = refused.collect();
+        let Some((top, first)) = refused.first() else {
+            return;
+        };
+        let more = match refused.len() {
+            1 => String::new(),
+            count => format!(" (and {} more like it)", count - 1),
+        };
+        let cache = self.cache_dir();
+        let place = if top.starts_with(cache) { cache } else { top };
+        // What anybody may have left there must go before the place counts as ours. A place such as /tmp stays everybody's.
+        let way_out = match place.metadata() {
+            Ok(about) if about.mode() & STICKY != 0 => String::new(),
+            _ => format!(
+                "empty it and take it from others (`tdnf clean all`, {}), or ",
+                self.taking_back(place)
+            ),
+        };
+        self.warn_once(&format!(
+            "warning: {first}{more}: the solver's cache in it could be anybody's and is not used; {way_out}set another \
+             cachedir="
+        ));
+    }
+
+    /// The commands that take a place of the cache from others.
+    pub(super) fn taking_back(&self, place: &Path) -> String {
+        // They stop at a link.
+        let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
+        let place = shell_word(&place.to_string_lossy());
+        let user = match self.settings.environment.euid {
+            0 => "root:".to_owned(),
+            other => other.to_string(),
+        };
+        format!("`chown -R {user} {place}`, `chmod -R go-w {place}`")
     }
 
     /// Takes out of each repository what its snapshot does not list, and what is later than its `snapshottime`.

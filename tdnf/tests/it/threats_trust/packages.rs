@@ -67,6 +67,19 @@ fn row_10_a_key_comes_over_a_channel_that_is_checked() {
         cert.display()
     );
     scene.configure("main", &lines);
+    // In a cache of others the key is used as it came, and not kept.
+    if !testkit::fixtures::unprivileged() {
+        let repo = scene.cached("repodata/repomd.xml").remove(0);
+        let cache = repo.ancestors().nth(2).unwrap();
+        std::os::unix::fs::chown(cache, Some(12345), None).unwrap();
+        let run = scene.tdnf(&["--assumeno", "install", "app"]);
+        run.failed().says(&["chown -R root: "]);
+        assert!(scene.cached(".key").is_empty());
+        let run = scene.install(&["app"]).ok();
+        assert!(scene.cached(".key").is_empty(), "{}", run.text());
+        scene.tdnf(&["-y", "erase", "app"]).ok();
+        std::os::unix::fs::chown(cache, Some(0), None).unwrap();
+    }
     let run = scene.install(&["app"]);
     server.kill().unwrap();
     server.wait().unwrap();

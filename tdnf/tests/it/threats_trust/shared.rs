@@ -97,6 +97,51 @@ fn row_131_the_solver_s_cache_of_others_is_not_believed() {
     scene.refuses(&["-C", "list", "available"], &["main", "repomd.xml"]);
 }
 
+/// Row 131. However many repositories lie in a cache of others, that is one line, and what it names takes the cache back.
+#[test]
+fn row_131_a_cache_of_others_is_told_of_in_one_line() {
+    if testkit::fixtures::unprivileged() {
+        return;
+    }
+    let scene = Scene::new();
+    for name in ["one", "two", "three"] {
+        scene.publish(name, &[&package("app", "1", "").signed(&scene.key)]);
+        scene.configure(name, "");
+    }
+    let list = || scene.tdnf(&["-q", "list", "available"]).ok();
+    assert_eq!(list().err, "");
+    let cache = scene.root().join("var/cache/tdnf");
+    let shell = |line: &str| ok(Command::new("sh").args(["-c", line]));
+    shell(&format!("chown -R {STRANGER} {}", cache.display()));
+    let told = list().err;
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let first = format!(
+        "warning: {} belongs to user {STRANGER} (and 3 more like it)",
+        cache.display()
+    );
+    assert!(told.starts_with(&first), "{told}");
+    let commands: Vec<&str> = told.split('`').skip(1).step_by(2).collect();
+    assert_eq!(commands.len(), 3, "{told}");
+    assert!(
+        commands[0].starts_with("tdnf ") && commands[0].ends_with("clean all"),
+        "{told}"
+    );
+    scene.tdnf(&["clean", "all"]).ok();
+    assert!(!cache.join("installed.catalog").exists());
+    for line in &commands[1..] {
+        shell(line);
+    }
+    assert_eq!(list().err, "");
+    // A folder of everybody's stays that.
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o1777)).unwrap();
+    let told = list().err;
+    assert!(
+        told.contains("is not used; set another cachedir="),
+        "{told}"
+    );
+    assert!(!told.contains("chown"), "{told}");
+}
+
 /// Row 131. A key that came by https is vouched for by the connection alone: its copy counts only where nobody else can
 /// have put it there.
 #[test]
@@ -121,8 +166,12 @@ fn row_131_a_key_in_a_cache_of_others_is_not_believed() {
     for place in [&file, &repo.join("keys"), &repo] {
         opened(place, |what| {
             let run = scene.tdnf(&["-C", "-y", "install", "app"]);
+            let own = [
+                format!("chown -R root: {}", repo.display()),
+                format!("chmod -R go-w {}", repo.display()),
+            ];
             run.failed()
-                .says(&[&place.to_string_lossy(), "key", "chmod go-w"]);
+                .says(&[&place.to_string_lossy(), "key", &own[0], &own[1]]);
             assert!(scene.trusted_keys().is_empty(), "{what}");
             assert_eq!(scene.installed(), ["first-1"], "{what}");
         });
