@@ -207,6 +207,14 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     whole_file::open_plain(path, OFlags::RDONLY)
 }
 
+/// Opens a regular file that somebody named; links are followed.
+///
+/// # Errors
+/// As `open(2)`; what stands there is no regular file.
+pub(crate) fn open_named(path: &Path) -> io::Result<File> {
+    whole_file::open_named(path, OFlags::RDONLY).map(|(file, _)| file)
+}
+
 /// Whether [`open`] met something that is no regular file.
 fn is_odd(error: &io::Error) -> bool {
     let code = error.raw_os_error().map(Errno::from_raw_os_error);
@@ -249,7 +257,7 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 
 /// Reads a value that was carried here; none if there is no such file.
 pub(crate) fn read_carried_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    json_of(path, File::open(path))
+    json_of(path, open_named(path))
 }
 
 fn json_of<T: DeserializeOwned>(path: &Path, opened: io::Result<File>) -> Result<Option<T>> {

@@ -39,8 +39,16 @@ pub(crate) fn repo_keyring(config: &Config, id: &str) -> Result<Keyring> {
     })
 }
 
+/// The bytes of a file with public keys.
+///
+/// # Errors
+/// It cannot be read, or is no regular file.
 pub(crate) fn key_bytes(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::file(path, "read"))?;
+    let file = layout::open_named(path).map_err(Error::file(path, "read"))?;
+    read_key(file, path)
+}
+
+fn read_key(file: File, path: &Path) -> Result<Vec<u8>> {
     let mut data = Vec::new();
     file.take(MAX_KEY_FILE as u64 + 1)
         .read_to_end(&mut data)
@@ -49,7 +57,9 @@ pub(crate) fn key_bytes(path: &Path) -> Result<Vec<u8>> {
 }
 
 pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
-    let data = key_bytes(path)?;
+    // It may come through a pipe.
+    let file = File::open(path).map_err(Error::file(path, "read"))?;
+    let data = read_key(file, path)?;
     SigningKey::from_armored(&data).map_err(Error::trust(path.display()))
 }
 

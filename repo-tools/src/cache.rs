@@ -3,13 +3,18 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_pkg::package::DigestItem;
+use rustix::fs::OFlags;
 use whole_file::{Access, Durability, Stamp};
 
 use crate::error::{Error, Result};
+
+/// Most bytes of an entry: the longest checksum has 128 digits.
+const MAX_ENTRY: u64 = 256;
 
 /// Makes the directory if there is none.
 pub(crate) fn prepare(dir: &Path) -> Result<()> {
@@ -40,7 +45,9 @@ pub(crate) fn place(
 
 /// The checksum that is kept there.
 pub(crate) fn get(place: &Path, algo: DigestAlgo) -> Option<Digest> {
-    let text = fs::read_to_string(place).ok()?;
+    let mut text = String::new();
+    let file = whole_file::open_plain(place, OFlags::RDONLY).ok()?;
+    file.take(MAX_ENTRY).read_to_string(&mut text).ok()?;
     Digest::from_hex(algo, text.trim()).ok()
 }
 

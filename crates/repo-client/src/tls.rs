@@ -1,10 +1,12 @@
 //! Certificates: which CAs are trusted, who we are, and what a failed handshake meant.
 
 use std::error::Error as StdError;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use reqwest::{Certificate, Identity};
+use rustix::fs::OFlags;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -12,6 +14,9 @@ use rustls::{AlertDescription, CertificateError, InconsistentKeys, InvalidMessag
 
 use crate::error::{Cause, TlsFault};
 use crate::options::{CA_BUNDLES, ClientOptions, Tls};
+
+/// Most bytes of a file of certificates or keys: 16 MiB, where the bundles of systems have 300 KiB.
+const MAX_PEM: u64 = 16 << 20;
 
 /// Chooses the cryptography of TLS, once a process: reqwest takes the process's default and has none of its own here.
 pub(crate) fn install_provider() {
@@ -44,9 +49,20 @@ pub(crate) fn trusted(options: &ClientOptions, tls: &Tls) -> Result<Vec<Certific
     Ok(found)
 }
 
+/// A file of certificates or keys: a regular one, not longer than [`MAX_PEM`].
+fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
+    let (file, about) = whole_file::open_named(path, OFlags::RDONLY)?;
+    if about.len() > MAX_PEM {
+        return Err(io::Error::other("larger than 16 MiB"));
+    }
+    let mut text = Vec::new();
+    file.take(MAX_PEM).read_to_end(&mut text)?;
+    Ok(text)
+}
+
 fn load(path: &Path, found: &mut Vec<Certificate>) -> Result<(), String> {
     let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let text = std::fs::read(path).map_err(|e| named(&e))?;
+    let text = read_pem(path).map_err(|e| named(&e))?;
     let before = found.len();
     let mut store = RootCertStore::empty();
     let mut why = pem::Error::NoItemsFound;
@@ -75,8 +91,7 @@ pub(crate) fn identity(tls: &Tls) -> Result<Option<Identity>, Cause> {
         return Ok(None);
     };
     let read = |path: &Path| {
-        std::fs::read(path)
-            .map_err(|e| fault(TlsFault::LocalFile, format!("{}: {e}", path.display())))
+        read_pem(path).map_err(|e| fault(TlsFault::LocalFile, format!("{}: {e}", path.display())))
     };
     let mut pem = read(cert)?;
     let key = match &tls.client_key {

@@ -4,7 +4,6 @@
 //! Reading trusts nothing: only plain files, names of bounded length, and nothing is written by
 //! name: the caller decides where a file goes.
 
-use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
@@ -53,7 +52,7 @@ pub(crate) struct FoundHead {
 impl FoundHead {
     /// The description in the part that the head was found in.
     pub(crate) fn description(&self, part: &Path) -> Result<impl Read + use<>> {
-        let mut file = File::open(part).map_err(Error::file(part, "read"))?;
+        let mut file = layout::open_named(part).map_err(Error::file(part, "read"))?;
         file.seek(SeekFrom::Start(self.at))
             .map_err(Error::file(part, "read"))?;
         Ok(file.take(self.size))
@@ -148,7 +147,7 @@ pub(crate) fn read(
     head: &mut dyn FnMut(FoundHead) -> Result<ControlFlow<()>>,
     each: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>,
 ) -> Result<()> {
-    let file = File::open(path).map_err(Error::file(path, "read"))?;
+    let file = layout::open_named(path).map_err(Error::file(path, "read"))?;
     let size = file.metadata().map_err(Error::file(path, "read"))?.len();
     // Blocks of 512 bytes make a tar file, and two of zeros end it.
     let mut end = [1; 2 * BLOCK as usize];

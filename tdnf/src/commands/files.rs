@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use repo_client::{FileRequest, fetch};
 use rpm_pkg::package::Package;
 use rpm_solv::SolvableId;
+use rustix::fs::OFlags;
 
 use crate::change::CMDLINE;
 use crate::error::{At, Code, Failure, Outcome};
@@ -112,8 +113,8 @@ fn is_copy(known: &Path, path: &Path) -> std::io::Result<bool> {
 
 /// A package of the wanted kind, and the bytes of its file.
 fn opened(path: &Path, kind: PackageScope) -> Outcome<(Package<BufReader<File>>, u64)> {
-    let file = File::open(path).at(path)?;
-    let size = file.metadata().at(path)?.len();
+    let (file, about) = whole_file::open_named(path, OFlags::RDONLY).at(path)?;
+    let size = about.len();
     let package = Package::open(BufReader::new(file))
         .map_err(|error| Failure::package(Code::RPMRC_FAIL, path, &error))?;
     let wrong = match (kind, package.is_source()) {

@@ -14,8 +14,8 @@ pub const MAX_OPEN_SIZE: u64 = 4 << 30;
 /// Most bytes a compressed stream may have when its size is not announced: 1 GiB.
 pub const MAX_PACKED_SIZE: u64 = 1 << 30;
 /// How many bytes a packed one may stand for where a stream has more than [`UNJUDGED`]: gzip and xz of metadata in the
-/// field give 8 to 17, gzip of the file lists of 400 builds of one product 140.
-const MAX_RATIO: u64 = 1000;
+/// field give 8 to 17, and the file lists of 400 builds of one product 140 (gzip) to 1,280 (zstd).
+const MAX_RATIO: u64 = 4000;
 /// Up to here streams may be packed as well as they like: equal changelogs pack better than anything else.
 const UNJUDGED: u64 = 256 << 20;
 
