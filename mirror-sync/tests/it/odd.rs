@@ -95,3 +95,38 @@ fn row_134_whatever_stands_in_the_place_of_a_mirrors_files() {
     }
     println!("{} files, {told} times to be removed by hand", names.len());
 }
+
+/// The same of what somebody names: a part on a medium, what a site sent, keys, certificates.
+#[test]
+fn row_134_a_pipe_that_somebody_named() {
+    let scene = Scene::usual();
+    let pipe = scene.path("pipe");
+    Odd::Pipe.stand_at(&pipe);
+    let pipe = pipe.to_str().unwrap();
+    let key = scene.path("key");
+    let key = key.to_str().unwrap();
+    scene.run(&["key", "generate", key]).ends(0);
+    let [sign, vendor, ca] = [
+        ("mirror.sign_key", key),
+        ("repo.base.gpgkey", pipe),
+        ("repo.base.sslcacert", pipe),
+    ]
+    .map(|(name, value)| format!("{name}={value}"));
+    let make = ["--set", &sign, "bundle", "make", "--site", "s", "--output"];
+    let out = scene.path("out");
+    let make = [&make[..], &[out.to_str().unwrap()]].concat();
+    let commands: [&[&str]; 5] = [
+        &["bundle", "verify", pipe],
+        &[&make[..], &["--receipt", pipe]].concat(),
+        &[&make[..], &["--request", pipe]].concat(),
+        &["--set", &vendor, "sync"],
+        &["--set", &ca, "sync"],
+    ];
+    for words in commands {
+        let run = program::measured(&scene.command(words));
+        if let Err(why) = behaved(&run) {
+            panic!("{words:?}: {why}\n{}", run.text());
+        }
+        assert!(run.err.contains(pipe), "{words:?}: {}", run.text());
+    }
+}

@@ -199,7 +199,24 @@ fn row_130_a_snapshot_of_other_rules_is_judged_before_it_is_shown() {
         "--snapshot",
         &old,
     ];
-    for words in [&rollback[..], &promote] {
+    let (key, medium) = (scene.path("maker.key"), scene.path("medium"));
+    let [key, medium] = [&key, &medium].map(|path| path.to_str().unwrap());
+    fs::create_dir(medium).unwrap();
+    scene.run(&["key", "generate", key]).ends(0);
+    let signed = format!("mirror.sign_key={key}");
+    let make = [
+        "--set",
+        &signed,
+        "bundle",
+        "make",
+        "--site",
+        "ship",
+        "--output",
+        medium,
+        "--snapshot",
+        &old,
+    ];
+    for words in [&rollback[..], &promote, &make] {
         let run = scene.run(words).ends(1);
         assert!(
             run.err.contains("unsigned-1-1.noarch: not signed"),
@@ -214,6 +231,7 @@ fn row_130_a_snapshot_of_other_rules_is_judged_before_it_is_shown() {
     }
     assert_eq!(scene.dnf_list(&current), ["alpha-1", "beta-1"]);
     assert!(!scene.public("prod").exists());
+    assert_eq!(fs::read_dir(medium).unwrap().count(), 0);
 
     // A snapshot of which nobody knows the rules is judged, too; once it was, it is known.
     let file = scene
