@@ -120,7 +120,15 @@ fn row_134_a_pipe_that_somebody_named() {
         &[&make[..], &["--receipt", pipe]].concat(),
         &[&make[..], &["--request", pipe]].concat(),
         &["--set", &vendor, "sync"],
-        &["--set", &ca, "sync"],
+        &[
+            "--set",
+            &ca,
+            "--set",
+            "repo.base.baseurl=https://127.0.0.1:1/",
+            "--set",
+            "repo.base.retries=0",
+            "sync",
+        ],
     ];
     for words in commands {
         let run = program::measured(&scene.command(words));
