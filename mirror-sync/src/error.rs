@@ -75,17 +75,19 @@ pub(crate) enum Error {
     },
     /// Metadata older than what was seen before.
     #[error(
-        "repository {repo}: upstream offers metadata of {offered}, older than {seen} seen before: a replay or a mirror that lags; if this is meant, run `mirror-sync sync {repo} --allow-older`"
+        "repository {repo}: upstream offers metadata of {offered}, older than {seen} seen before: a replay or a mirror that lags; if this is meant, run `mirror-sync sync {repo} --allow-older{also}`"
     )]
     Older {
         repo: String,
         /// What is offered, in words.
         offered: String,
         seen: String,
+        /// The switches of the run, each behind a blank.
+        also: String,
     },
     /// The delete guard.
     #[error(
-        "repository {repo}: {gone} of {had} packages would go ({why}); nothing was changed; if this is meant, run `mirror-sync sync {repo} --allow-delete`"
+        "repository {repo}: {gone} of {had} packages would go ({why}); nothing was changed; if this is meant, run `mirror-sync sync {repo} --allow-delete{also}`"
     )]
     DeleteGuard {
         repo: String,
@@ -93,6 +95,8 @@ pub(crate) enum Error {
         /// Packages that are published now.
         had: usize,
         why: String,
+        /// The switches of the run, each behind a blank.
+        also: String,
     },
     /// Some files could not be had: the set is not whole and was not published.
     #[error("repository {repo}: {missing} of {} {are} missing: {first}{more}; what was fetched is kept, nothing was published", counted(*wanted as u64, "file"), are = if *missing == 1 { "is" } else { "are" }, more = if *missing > 1 { " (and others)" } else { "" })]

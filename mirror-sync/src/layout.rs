@@ -16,9 +16,11 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cli_kit::shell_word;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use serde::Serialize;
@@ -32,6 +34,10 @@ use crate::error::{Error, Result};
 pub(crate) const CURRENT: &str = "current";
 /// Largest state or manifest file (a manifest of 400,000 packages has 100 MB).
 const MAX_STATE: u64 = 512 << 20;
+/// Stands in an error for the command line that was typed.
+pub(crate) const AGAIN: &str = "mirror-sync ...";
+/// Largest list of users, bytes.
+const MAX_USERS: u64 = 16 << 20;
 /// Largest repomd.xml, bytes.
 pub(crate) const MAX_INDEX: u64 = rpm_repo::repomd::MAX_SIZE as u64;
 /// Most bytes that are read of who holds the lock.
@@ -137,14 +143,32 @@ impl Layout {
             if let Err(error) = whole_file::own_folder(&self.root, Path::new(name))
                 && whole_file::is_of_others(&error)
             {
-                let root = self.root.display();
+                let way = self.way_from_others(Path::new(name));
                 return Err(Error::Usage(format!(
-                    "{error}: they could lead what root makes there elsewhere; run mirror-sync as the mirror's user \
-                     (`runuser -u USER -- mirror-sync ...`), or give the mirror to root (`chown -R root: {root}; chmod -R go-w {root}`)"
+                    "{error}: they could lead what root makes there elsewhere; {way}"
                 )));
             }
         }
         Ok(())
+    }
+
+    /// What to do about a folder that root shares with others.
+    fn way_from_others(&self, name: &Path) -> String {
+        let root = fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone());
+        let path = shell_word(&root.display().to_string());
+        let owner = |below: &Path| fs::metadata(root.join(below)).map_or(0, |about| about.uid());
+        let take = format!("chmod -R go-w {path}");
+        if name.ancestors().all(|below| owner(below) == 0) {
+            return format!("take their right away: `{take}`");
+        }
+        let give = format!("give the mirror to root (`chown -R root: {path}; {take}`)");
+        let user = Some(owner(Path::new(""))).filter(|user| *user != 0);
+        match user.and_then(user_name) {
+            Some(user) => format!(
+                "run mirror-sync as the mirror's user (`runuser -u {user} -- {AGAIN}`), or {give}"
+            ),
+            None => give,
+        }
     }
 
     /// Takes the lock, waiting up to `wait`.
@@ -320,6 +344,18 @@ fn read_limited(path: &Path, opened: io::Result<File>, limit: u64) -> Result<Vec
         true => Err(Error::unfit(path, "read", "too large")),
         false => Ok(data),
     }
+}
+
+/// What the machine calls a user, to be pasted; none if its list has no such user.
+fn user_name(id: u32) -> Option<String> {
+    let list = read(Path::new("/etc/passwd"), MAX_USERS).ok()?;
+    let list = String::from_utf8_lossy(&list);
+    let mut lines = list.lines().map(|line| line.split(':'));
+    lines.find_map(|mut fields| {
+        let name = fields.next()?;
+        let is_it = fields.nth(1)?.parse() == Ok(id);
+        is_it.then(|| shell_word(name))
+    })
 }
 
 /// Removes a directory tree, if it is there.

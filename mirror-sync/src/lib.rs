@@ -49,9 +49,9 @@ mod upstream;
 mod verify;
 
 use clap::{CommandFactory, Parser};
-use cli_kit::{OutputMode, Printer};
+use cli_kit::{OutputMode, Printer, shell_words, with_options};
 
-use commands::CommandLine;
+use commands::{CommandLine, told};
 use error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Error};
 
 /// The version that `--version` and the user agent name.
@@ -91,13 +91,19 @@ pub fn run(words: Vec<String>) -> u8 {
             }
             _ => code,
         },
-        Err(error) => failed(&error, &printer),
+        Err(error) => {
+            let again: Vec<String> = words.iter().skip(1).map(|word| told(word)).collect();
+            failed(&error, &printer, &line.repeated(), &shell_words(&again))
+        }
     }
 }
 
-fn failed(error: &Error, printer: &Printer) -> u8 {
+/// Ends with an error. Commands in it get the options of the run, and where it stands for them, the whole command line.
+fn failed(error: &Error, printer: &Printer, options: &str, again: &str) -> u8 {
     // What stands in a configuration, and is quoted when it is wrong, may have logins in it.
     let shown = repo_client::redact_in(&error.to_string());
+    let shown = with_options("mirror-sync", &shown, options);
+    let shown = shown.replace(layout::AGAIN, &format!("mirror-sync {again}"));
     printer.json(&serde_json::json!({ "error": shown }));
     printer.err(&format!("Error: {shown}"));
     error.exit_code()
@@ -111,7 +117,7 @@ fn refused(error: &clap::Error, words: &[String]) -> u8 {
             json,
             ..OutputMode::default()
         });
-        return failed(&Error::Usage(what), &printer);
+        return failed(&Error::Usage(what), &printer, "", "");
     }
     match Printer::standard(OutputMode::default()).no_command(error) {
         true => EXIT_DONE,

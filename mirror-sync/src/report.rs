@@ -1,6 +1,6 @@
 //! What a run did, for people and for `--json`.
 
-use cli_kit::{Printer, counted, human_size};
+use cli_kit::{Printer, counted, human_size, with_options};
 use serde::Serialize;
 
 use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error};
@@ -126,10 +126,15 @@ impl RunReport {
         self.exit_code
     }
 
-    pub(crate) fn print(&self, printer: &Printer) {
+    /// Prints it; `options` are repeated in hints.
+    pub(crate) fn print(&self, printer: &Printer, options: &str) {
         printer.json(self);
         for repo in &self.repos {
             print_repo(repo, printer);
+            if let Some(error) = &repo.error {
+                let error = with_options("mirror-sync", error, options);
+                printer.err(&format!("Error: {error}"));
+            }
         }
         if self.repos.is_empty() {
             printer.info(
@@ -198,9 +203,6 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
     }
     for (what, why) in &repo.failed {
         printer.err(&format!("{}: {what}: {why}", repo.id));
-    }
-    if let Some(error) = &repo.error {
-        printer.err(&format!("Error: {error}"));
     }
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use repo_client::{
-    Access, Client, Event, FileRequest, MetadataSet, Observer, OlderMetadata, PartFile,
-    RepoRefresh, join_url, keyring_check,
+    Access, Cause, Client, Event, Failure, FileRequest, MetadataSet, Observer, OlderMetadata,
+    PartFile, RepoRefresh, join_url, keyring_check,
 };
 use rpm_pkg::digest::Digest;
 use rpm_pkg::evr::Evr;
@@ -65,10 +65,12 @@ pub(crate) struct Upstream {
     pub(crate) refused: Vec<(Nevra, String)>,
 }
 
-/// Notes that metadata older than what was seen are offered, and hands every event on.
+/// Notes that metadata older than what was seen are offered, and hands every event on. That a server was refused for
+/// that waits: where all were, the error says so.
 struct AgeObserver<'a> {
     next: &'a dyn Observer,
     older: Mutex<Option<(u64, u64)>>,
+    refused: Mutex<Vec<(u64, String, Failure)>>,
 }
 
 impl Observer for AgeObserver<'_> {
@@ -78,7 +80,20 @@ impl Observer for AgeObserver<'_> {
         {
             *older = Some((offered, seen));
         }
-        self.next.event(event);
+        match event {
+            Event::MirrorFailed {
+                id,
+                label,
+                url,
+                cause: cause @ Cause::Older { .. },
+            } => {
+                let (url, cause) = (url.to_owned(), cause.clone());
+                let refused = self.refused.lock();
+                let mut refused = refused.unwrap_or_else(PoisonError::into_inner);
+                refused.push((id, label.to_owned(), Failure { url, cause }));
+            }
+            other => self.next.event(other),
+        }
     }
 }
 
@@ -138,11 +153,33 @@ pub(crate) fn refresh(
     let observer = AgeObserver {
         next: observer,
         older: Mutex::new(None),
+        refused: Mutex::default(),
     };
     let mut results = repo_client::refresh(client, &[request], &observer);
-    let set = results.pop().ok_or(Error::Stopped)??;
+    let result = results.pop().ok_or(Error::Stopped)?;
+    let told = result.as_ref().err().and_then(refused_age);
+    let refused = observer.refused.into_inner();
+    let refused = refused.unwrap_or_else(PoisonError::into_inner).into_iter();
+    for (id, label, Failure { url, cause }) in refused.filter(|_| told.is_none()) {
+        observer.next.event(Event::MirrorFailed {
+            id,
+            label: &label,
+            url: &url,
+            cause: &cause,
+        });
+    }
+    let set = result?;
     let older = observer.older.into_inner().unwrap_or_default();
     Ok((set, older))
+}
+
+/// What was offered and what was seen, where a server was refused for the age of its index.
+pub(crate) fn refused_age(error: &repo_client::Error) -> Option<(u64, u64)> {
+    let mut failures = error.failures().iter();
+    failures.find_map(|failure| match failure.cause {
+        Cause::Older { offered, seen } => Some((offered, seen)),
+        _ => None,
+    })
 }
 
 /// Gets a small file beside the index. It is asked for once.

@@ -8,7 +8,8 @@ use cli_kit::{OutputMode, Printer};
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
-use crate::typed::{told, with_options};
+use crate::typed::told;
+use cli_kit::with_options;
 
 /// The version of the document.
 const DOCUMENT_VERSION: u32 = 2;
@@ -100,7 +101,7 @@ impl Screen {
     }
 
     fn talk(&self, line: &str) -> String {
-        with_options(&told(line), &self.options)
+        with_options("tdnf", &told(line), &self.options)
     }
 
     /// Shows a view as the run wants it.

@@ -1,6 +1,7 @@
 //! The command line as others may read it: in the history, in the lock's file, and in hints, which are made to be
 //! pasted: a command in one is about the system and the repositories that the run is about.
 
+use cli_kit::shell_words;
 use repo_client::{redact, redact_in};
 
 /// Keys whose values are nobody else's business, as `--setopt` names them, with or without a repository.
@@ -51,41 +52,6 @@ impl Typed {
     }
 }
 
-/// A word as a shell reads it as one.
-pub(crate) fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,:@%".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
-/// Words of a command line, to be pasted.
-pub(crate) fn shell_words(words: &[String]) -> String {
-    let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
-    words.join(" ")
-}
-
-/// A line with `options` in each command of ours that stands in backquotes; a help text is the same for every system.
-pub(crate) fn with_options(line: &str, options: &str) -> String {
-    if options.is_empty() || !line.contains("`tdnf ") {
-        return line.to_owned();
-    }
-    let pieces = line.split('`').enumerate().map(|(at, piece)| {
-        let is_command = at % 2 == 1 && piece.starts_with("tdnf ") && !piece.ends_with(" --help");
-        match is_command {
-            true => {
-                let commands = piece.split(" && ");
-                let commands =
-                    commands.map(|one| one.replacen("tdnf ", &format!("tdnf {options} "), 1));
-                commands.collect::<Vec<_>>().join(" && ")
-            }
-            false => piece.to_owned(),
-        }
-    });
-    pieces.collect::<Vec<_>>().join("`")
-}
-
 /// A line with `***` in the place of logins, passwords and what stands behind a `?` of a URL.
 pub(crate) fn told(line: &str) -> String {
     line.split_inclusive(' ').map(told_word).collect()
@@ -118,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_of_a_hint_is_about_the_system_of_the_run() {
+    fn what_is_typed_again_has_options_and_no_secrets() {
         let given = [
             (OptionKind::System, "--installroot=/a b".to_owned()),
             (OptionKind::System, "--setopt=r.password=P".to_owned()),
@@ -135,21 +101,6 @@ mod tests {
         let system = Typed::new(&[], &given, OptionKind::System);
         let options = shell_words(&system.options);
         assert_eq!(options, "'--installroot=/a b' '--setopt=r.password=***'");
-        for (line, wanted) in [
-            (
-                "or `tdnf erase a && tdnf install b`",
-                "or `tdnf -c x erase a && tdnf -c x install b`",
-            ),
-            (
-                "`tdnf list`, `tdnf count`",
-                "`tdnf -c x list`, `tdnf -c x count`",
-            ),
-            ("see `tdnf list --help`", "see `tdnf list --help`"),
-            ("it`s `ls` and tdnf list", "it`s `ls` and tdnf list"),
-        ] {
-            assert_eq!(with_options(line, "-c x"), wanted);
-            assert_eq!(with_options(line, ""), line);
-        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! - [`Reply`] is what a person said to a yes/no question.
 //! - [`unfit_value`] and [`Printer::no_command`] say what is wrong with a command line.
 //! - [`Printer::start_log`] begins the log, which [`LOG_VARIABLE`] switches on.
+//! - [`with_options`] and [`shell_word`] make commands in hints such as can be pasted.
 //! - [`human_size`] is the one way sizes are written.
 //!
 //! Invariant: nothing here decides anything; callers pass values and get values back.
@@ -18,6 +19,7 @@ mod once;
 mod printer;
 mod progress;
 mod prompt;
+mod shell;
 mod size;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ pub use once::SaidOnce;
 pub use printer::{OutputMode, Printer, Recorded};
 pub use progress::{Progress, TransferId};
 pub use prompt::Reply;
+pub use shell::{shell_word, shell_words, with_options};
 pub use size::{counted, human_size};
 pub use words::{plain, unfit_value};
 

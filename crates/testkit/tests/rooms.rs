@@ -19,7 +19,7 @@ const TDNF: &str = "
     programs: args change commands error history interrupt near screen session settings
     progress: error
     screen: error typed
-    session: args error interrupt near progress screen settings typed
+    session: args error interrupt near progress screen settings
     settings: args error near
     source_files: change error settings
     view: audit history note plan screen typed

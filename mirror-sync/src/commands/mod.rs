@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use cli_kit::{OutputMode, Printer};
+use cli_kit::{OutputMode, Printer, shell_words};
 
 use crate::config::{Bytes, size, time};
 use crate::error::Result;
@@ -69,6 +69,29 @@ pub(crate) struct Common {
     verbose: bool,
 }
 
+impl Common {
+    /// The options that say which mirror a command is about, to be pasted.
+    pub(crate) fn repeated(&self) -> String {
+        let named = |option: &str, value: String| [option.to_owned(), told(&value)];
+        let config = self.config.iter().map(|path| path.display().to_string());
+        let config = config.map(|path| named("-c", path));
+        let set = self.set.iter().map(|word| named("--set", word.clone()));
+        let root = self.root.iter().map(|dir| named("--root", dir.clone()));
+        let words: Vec<String> = config.chain(set).chain(root).flatten().collect();
+        shell_words(&words)
+    }
+}
+
+/// A word of the command line with `***` in the place of logins.
+pub(crate) fn told(word: &str) -> String {
+    match word.rsplit_once('=').map(|(key, _)| key) {
+        Some(key) if key.ends_with(".password") || key.ends_with(".username") => {
+            format!("{key}=***")
+        }
+        _ => repo_client::redact_in(word),
+    }
+}
+
 #[derive(Subcommand)]
 enum Command {
     Sync(sync::SyncCommand),
@@ -94,6 +117,11 @@ impl CommandLine {
             ..OutputMode::default()
         }
         .on_terminal(|name| std::env::var(name).ok())
+    }
+
+    /// The options that hints repeat, to be pasted.
+    pub(crate) fn repeated(&self) -> String {
+        self.common.repeated()
     }
 
     /// Runs the command; the exit code.

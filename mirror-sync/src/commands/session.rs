@@ -25,6 +25,8 @@ pub(crate) struct Session<'p> {
     pub(crate) printer: &'p Printer,
     /// Seconds since 1970.
     pub(crate) now: u64,
+    /// The options that hints repeat, to be pasted.
+    pub(crate) repeated: String,
     wait: Duration,
 }
 
@@ -59,6 +61,7 @@ impl<'p> Session<'p> {
             config,
             printer,
             now: now(),
+            repeated: common.repeated(),
             wait: common.wait.unwrap_or_default(),
         })
     }

@@ -21,7 +21,7 @@ impl SyncCommand {
         let dry_run = self.options.dry_run;
         let report = session.change(&self.options, |run| {
             let mut report = sync::run(run)?;
-            report.print(run.printer);
+            report.print(run.printer, &session.repeated);
             if !dry_run {
                 tell_world(run, &mut report);
             }

@@ -66,6 +66,7 @@ pub(crate) fn guard(
             gone: lost,
             had,
             why,
+            also: String::new(),
         })
     };
     let (percent, most) = (limits.max_delete_percent, limits.max_delete);

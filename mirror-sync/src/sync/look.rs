@@ -81,7 +81,8 @@ fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
         },
         ..UpstreamQuery::new(&config, &trust.keys, run.now)
     };
-    let (mut set, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
+    let (mut set, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)
+        .map_err(|error| said_older(run, repo, error))?;
     refuse_older(run, repo, &set, older)?;
     if !run.options.force {
         let upstream = digest_text(&set.repomd_digest);
@@ -139,7 +140,8 @@ fn with_primary(
         parts: &["primary"],
         ..question
     };
-    let (whole, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
+    let (whole, older) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)
+        .map_err(|error| said_older(run, repo, error))?;
     // Upstream may have been published anew meanwhile.
     refuse_older(run, repo, &whole, older)?;
     Ok(whole)
@@ -200,6 +202,7 @@ fn refuse_older(
             repo: repo.id.clone(),
             offered: manifest::date(offered),
             seen: manifest::date(seen),
+            also: run.options.switches(),
         })
     };
     if run.options.allow_older {
@@ -212,6 +215,23 @@ fn refuse_older(
     match older {
         Some((offered, before)) if seen.0 > 0 => told(before, offered),
         _ => Ok(()),
+    }
+}
+
+/// An error with the way out, where a server was refused for the age of its index.
+fn said_older(run: &SyncRun<'_>, repo: &Repo, error: Error) -> Error {
+    let age = match &error {
+        Error::Client(client) => upstream::refused_age(client),
+        _ => None,
+    };
+    match age {
+        Some((offered, seen)) => Error::Older {
+            repo: repo.id.clone(),
+            offered: format!("revision {offered}"),
+            seen: format!("revision {seen}"),
+            also: run.options.switches(),
+        },
+        None => error,
     }
 }
 

@@ -64,6 +64,20 @@ pub(crate) struct SyncOptions {
     pub(crate) force: bool,
 }
 
+impl SyncOptions {
+    /// The switches that were given, each behind a blank.
+    fn switches(&self) -> String {
+        [
+            (self.allow_delete, " --allow-delete"),
+            (self.allow_older, " --allow-older"),
+            (self.force, " --force"),
+        ]
+        .into_iter()
+        .filter_map(|(is_given, word)| is_given.then_some(word))
+        .collect()
+    }
+}
+
 /// What a run works with.
 pub(crate) struct SyncRun<'a> {
     pub(crate) config: &'a Config,

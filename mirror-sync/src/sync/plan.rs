@@ -104,7 +104,13 @@ impl Planned {
         change.packages = names.len();
         (change.added, change.removed) = (added, removed);
         if !run.options.allow_delete {
-            plan::guard(&repo.id, &run.config.mirror, current, gone, names.len())?;
+            let guarded = plan::guard(&repo.id, &run.config.mirror, current, gone, names.len());
+            guarded.map_err(|mut error| {
+                if let Error::DeleteGuard { also, .. } = &mut error {
+                    *also = run.options.switches();
+                }
+                error
+            })?;
         }
         let jobs = self.jobs();
         let lacks = |job: &&FetchJob| !run.store.has(&job.digest, job.size);

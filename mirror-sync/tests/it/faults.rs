@@ -3,9 +3,11 @@
 use std::fs;
 use std::process::Command;
 
+use testkit::gpg::Gpg;
 use testkit::mounts;
 
-use crate::scene::{Scene, package_of};
+use crate::guards::dated;
+use crate::scene::{Scene, VENDOR, package_of};
 
 /// Two repositories, `a` and `b`, each with a package, and a configuration with more lines for `b`.
 fn two(of_b: &str) -> Scene {
@@ -303,4 +305,26 @@ fn regress(index: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Of a signed index the servers are judged one by one: where all are refused, that is one line, with the way out.
+#[test]
+fn older_signed_metadata_are_refused_in_one_line() {
+    let scene = Scene::usual();
+    let gpg = Gpg::with_key(&scene.path("vendor"), VENDOR);
+    scene.write("vendor.asc", gpg.public());
+    let key = scene.path("vendor.asc");
+    scene.config(&format!(
+        "gpgkey = {key:?}\nrepo_gpgcheck = true\ngpgcheck = false"
+    ));
+    for seconds in [1_700_086_400, 1_700_000_000] {
+        dated(&scene, seconds);
+        let index = scene.path("up/base/repodata/repomd.xml");
+        gpg.ok(&["--armor", "--detach-sign", index.to_str().unwrap()]);
+        scene.run(&["sync"]);
+    }
+    let run = scene.run(&["sync"]).ends(1);
+    assert_eq!(run.err.lines().count(), 1, "{}", run.err);
+    assert!(run.err.contains("sync base --allow-older`"), "{}", run.err);
+    scene.run(&["sync", "--allow-older"]).ends(0);
 }

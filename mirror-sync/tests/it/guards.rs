@@ -415,8 +415,15 @@ fn older_metadata_than_seen_before_are_refused() {
     let run = scene.run(&["sync"]).ends(1);
     assert!(run.err.contains("older"), "{}", run.err);
     assert_eq!(scene.published("base"), before);
-    // It stays refused, and can be wanted.
-    scene.run(&["sync"]).ends(1);
+    // It stays refused, and can be wanted: each refusal names what is to be typed.
+    let config = scene.path("mirror.toml");
+    let told = |run: &Run, switches: &str| {
+        let command = format!("`mirror-sync -c {} sync base {switches}`", config.display());
+        assert!(run.err.contains(&command), "{command}: {}", run.err);
+    };
+    told(&scene.run(&["sync"]).ends(1), "--allow-older");
+    let run = scene.run(&["sync", "--allow-older"]).ends(1);
+    told(&run, "--allow-delete --allow-older");
     scene
         .run(&["sync", "--allow-older", "--allow-delete"])
         .ends(0);

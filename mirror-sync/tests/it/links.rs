@@ -261,21 +261,46 @@ fn row_126_root_works_in_no_mirror_of_another_user() {
     let give = |name: &str, user: u32| {
         std::os::unix::fs::chown(scene.path(name), Some(user), None).unwrap();
     };
-    let refused = |words: &[&str]| {
+    let path = scene.path("mirror");
+    let path = path.display();
+    let owned = format!("give the mirror to root (`chown -R root: {path}; chmod -R go-w {path}`)");
+    let refused = |words: &[&str], way: &str| {
         let run = scene.run(words).ends(2);
-        assert!(run.err.contains("`runuser -u USER"), "{}", run.err);
+        assert!(run.err.contains(way), "{way}: {}", run.err);
+        assert_eq!(run.err.contains("runuser"), way.contains("runuser"));
     };
     for name in ["mirror", "mirror/public", "mirror/public/snapshots"] {
         give(name, 65534);
-        refused(&["sync"]);
-        refused(&["clean"]);
-        refused(&["serve", "--listen", "127.0.0.1:0"]);
+        for words in [
+            &["sync"][..],
+            &["clean"],
+            &["serve", "--listen", "127.0.0.1:0"],
+        ] {
+            let (config, typed) = (scene.path("mirror.toml"), words.join(" "));
+            let user = format!(
+                "(`runuser -u nobody -- mirror-sync --config {} {typed}`), or {owned}",
+                config.display()
+            );
+            refused(words, if name == "mirror" { &user } else { &owned });
+        }
         scene.run(&["status"]).ends(0);
         give(name, 0);
     }
     let mode = |bits| fs::set_permissions(scene.path("mirror"), PermissionsExt::from_mode(bits));
     mode(0o777).unwrap();
-    refused(&["sync"]);
+    let taken = format!("elsewhere; take their right away: `chmod -R go-w {path}`");
+    refused(&["sync"], &taken);
     mode(0o755).unwrap();
     scene.sync();
+    // Commands lead to what a link means, and a blank stands in one word.
+    fs::rename(scene.path("mirror"), scene.path("big disk")).unwrap();
+    std::os::unix::fs::symlink("big disk", scene.path("mirror")).unwrap();
+    give("big disk", 65534);
+    let real = scene.path("big disk");
+    let way = format!(
+        "`chown -R root: '{0}'; chmod -R go-w '{0}'`",
+        real.display()
+    );
+    let run = scene.run(&["sync"]).ends(2);
+    assert!(run.err.contains(&way), "{}", run.err);
 }

@@ -17,7 +17,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 
 use crate::error::{Code, Failure, Outcome};
-use crate::typed::{OptionKind, Typed, shell_words, told_word};
+use crate::typed::{OptionKind, Typed, told_word};
+use cli_kit::shell_words;
 use getopt::{Getopt, RewrittenLine};
 use options::{JsonVersion, Options};
 

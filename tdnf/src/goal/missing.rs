@@ -9,7 +9,8 @@ use crate::error::{Code, Failure};
 use crate::near::nearest;
 use crate::note::Note;
 use crate::session::{OnDemand, Packages};
-use crate::typed::{Typed, shell_word};
+use crate::typed::Typed;
+use cli_kit::shell_word;
 
 /// Versions of a package that are named where none of them is the one that was asked for.
 const MAX_VERSIONS: usize = 5;

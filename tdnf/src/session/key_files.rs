@@ -9,7 +9,7 @@ use whole_file::Durability;
 
 use super::{Session, small_files};
 use crate::error::{At, Code, Failure, Outcome};
-use crate::typed::shell_word;
+use cli_kit::shell_word;
 
 /// Largest key file.
 const MAX_KEY_FILE: u64 = 1 << 20;

@@ -12,7 +12,7 @@ use rpm_solv::{RepoId, SolvableId};
 
 use super::{Freshness, LeftOut, LoadedRepo, Session, modules, usr_merge};
 use crate::error::{Code, Failure, Outcome};
-use crate::typed::shell_word;
+use cli_kit::shell_word;
 use rpm_catalog::{
     CATALOG_DIR, Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource,
 };

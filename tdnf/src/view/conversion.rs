@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::screen::View;
-use crate::typed::shell_word;
+use cli_kit::shell_word;
 
 /// A database that is to be converted to SQLite.
 #[derive(Debug, Serialize)]
