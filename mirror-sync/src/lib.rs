@@ -102,7 +102,9 @@ pub fn run(words: Vec<String>) -> u8 {
 fn failed(error: &Error, printer: &Printer, options: &str, again: &str) -> u8 {
     // What stands in a configuration, and is quoted when it is wrong, may have logins in it.
     let shown = repo_client::redact_in(&error.to_string());
-    let shown = with_options("mirror-sync", &shown, options);
+    // Requests and receipts are written at the other side, which has a configuration of its own.
+    let is_here = !shown.contains("`mirror-sync bundle re");
+    let shown = with_options("mirror-sync", &shown, if is_here { options } else { "" });
     let shown = shown.replace(layout::AGAIN, &format!("mirror-sync {again}"));
     printer.json(&serde_json::json!({ "error": shown }));
     printer.err(&format!("Error: {shown}"));
