@@ -90,7 +90,7 @@ fn a_repository_that_the_disk_does_not_hold_fails_alone() {
         command.args(options).arg(&mirror);
         assert!(command.status().unwrap().success());
     };
-    mount(&["-t", "tmpfs", "-o", "size=400k", "tmpfs"]);
+    mount(&["-t", "tmpfs", "-o", "size=400k,mode=755", "tmpfs"]);
     scene.sync();
     grow(&scene);
     let words = ["not enough space", "repository b: "];
