@@ -66,7 +66,7 @@ fn opens(files: &[PathBuf]) -> usize {
     site.add_repo("none", &[]);
     let log = site.path("opens");
     let mut strace = std::process::Command::new("strace");
-    strace.args(["-f", "-qq", "-e", "trace=openat,openat2", "-o"]);
+    strace.args(["-f", "-qq", "-e", "trace=?open,openat,openat2", "-o"]);
     strace.arg(&log).arg(interop_lab::program());
     strace.arg("--installroot").arg(site.root.path());
     strace.args(["--releasever=1", "--dryrun", "install"]);
