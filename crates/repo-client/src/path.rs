@@ -1,10 +1,9 @@
 //! Files below a folder: names from outside never leave it.
 
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::OFlags;
-use whole_file::open_plain;
+use whole_file::{open_plain, read_up_to};
 
 use crate::error::{Error, Result};
 
@@ -76,10 +75,7 @@ pub(crate) fn make_folders(root: &Path, dir: &Path) -> Result<()> {
 /// What [`open_plain`] opens, if it has no more than `limit` bytes.
 pub(crate) fn read_plain(path: &Path, limit: u64) -> Option<Vec<u8>> {
     let file = open_plain(path, OFlags::RDONLY).ok()?;
-    let mut bytes = Vec::new();
-    let most = limit.saturating_add(1);
-    file.take(most).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 <= limit).then_some(bytes)
+    read_up_to(file, limit).ok()
 }
 
 /// `path` with `suffix` added to its last part.

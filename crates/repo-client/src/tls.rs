@@ -1,7 +1,7 @@
 //! Certificates: which CAs are trusted, who we are, and what a failed handshake meant.
 
 use std::error::Error as StdError;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -51,13 +51,8 @@ pub(crate) fn trusted(options: &ClientOptions, tls: &Tls) -> Result<Vec<Certific
 
 /// A file of certificates or keys: a regular one, not longer than [`MAX_PEM`].
 fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
-    let (file, about) = whole_file::open_named(path, OFlags::RDONLY)?;
-    if about.len() > MAX_PEM {
-        return Err(io::Error::other("larger than 16 MiB"));
-    }
-    let mut text = Vec::new();
-    file.take(MAX_PEM).read_to_end(&mut text)?;
-    Ok(text)
+    let (file, _) = whole_file::open_named(path, OFlags::RDONLY)?;
+    whole_file::read_up_to(file, MAX_PEM)
 }
 
 fn load(path: &Path, found: &mut Vec<Certificate>) -> Result<(), String> {

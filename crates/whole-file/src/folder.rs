@@ -6,7 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -17,7 +17,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::{Access, Durability, NEW, WholeFile};
+use crate::plain::{odd, regular};
+use crate::{Access, Durability, NEW, WholeFile, read_up_to};
 
 /// How a folder is opened that only leads to others.
 const PASSED: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
@@ -103,7 +104,7 @@ impl Folder {
     /// As `open(2)`; `InvalidData`: what stands there is no regular file, or a link is in the way.
     pub fn file(&self, below: &Path, flags: OFlags) -> io::Result<File> {
         let opened = open_below(self.fd.as_fd(), below, flags, Mode::from_raw_mode(0o666));
-        regular(opened.map_err(told)?)
+        Ok(regular(opened.map_err(told)?)?.0)
     }
 
     /// Opens a regular file in it for reading; a link in its place is followed.
@@ -113,7 +114,7 @@ impl Folder {
     pub fn named(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(&self.fd, name, flags, Mode::empty());
-        regular(opened.map_err(told)?)
+        Ok(regular(opened.map_err(told)?)?.0)
     }
 
     /// Makes a file that is not there yet, open for writing and reading.
@@ -129,15 +130,7 @@ impl Folder {
     /// # Errors
     /// As [`Folder::file`]; `InvalidData`: it is larger.
     pub fn read(&self, below: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        let file = self.file(below, OFlags::RDONLY)?;
-        let mut bytes = Vec::new();
-        if file.metadata()?.len() <= limit {
-            file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-            if bytes.len() as u64 <= limit {
-                return Ok(bytes);
-            }
-        }
-        Err(odd(format!("larger than {limit} bytes")))
+        read_up_to(self.file(below, OFlags::RDONLY)?, limit)
     }
 
     /// Begins a file that takes the place of what has its name.
@@ -339,19 +332,6 @@ impl Folder {
         };
         Ok((folder, name))
     }
-}
-
-fn regular(opened: OwnedFd) -> io::Result<File> {
-    let file = File::from(opened);
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(odd("not a regular file")),
-    }
-}
-
-/// An error of what stands in a place, not of the system.
-fn odd(what: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what.into())
 }
 
 /// What the kernel means where it was told to follow no link, and not to wait.

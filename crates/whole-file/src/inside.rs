@@ -14,6 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::folder::open_below;
+use crate::plain::regular;
 
 /// Links that one path may lead through; the kernel's own limit.
 const MAX_LINKS: usize = 40;
@@ -104,11 +105,7 @@ pub fn open_inside(root: &Path, path: &Path, flags: OFlags) -> io::Result<File> 
     let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::open(root, folder, Mode::empty())?;
     let mode = Mode::from_raw_mode(0o644);
-    let file = File::from(open_below(folder.as_fd(), below, flags, mode)?);
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("not a regular file")),
-    }
+    Ok(regular(open_below(folder.as_fd(), below, flags, mode)?)?.0)
 }
 
 /// Makes the folders that lead from `base`, which is trusted and made as any other, to `dir` below it: mode 0755

@@ -25,7 +25,7 @@ use rustix::io::Errno;
 pub use folder::Folder;
 pub use inside::{inside, make_folders, open_inside, open_of_root};
 pub use own::{is_of_others, open_own, own_folder};
-pub use plain::{check_database, open_named, open_plain, remove_odd};
+pub use plain::{check_database, open_named, open_plain, read_up_to, remove_odd};
 pub use stamp::Stamp;
 
 /// Attempts at a name that nothing has; each has 64 random bits.

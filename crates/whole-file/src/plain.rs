@@ -1,7 +1,8 @@
 //! How a file of which nothing is known is opened.
 
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -25,12 +26,38 @@ pub fn open_plain(path: &Path, flags: OFlags) -> io::Result<File> {
 /// As [`open_plain`].
 pub fn open_named(path: &Path, flags: OFlags) -> io::Result<(File, Metadata)> {
     let all = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = File::from(rustix::fs::open(path, all, Mode::from_raw_mode(0o644))?);
+    regular(rustix::fs::open(path, all, Mode::from_raw_mode(0o644))?)
+}
+
+/// What was opened, if it is a regular file, and what is known of it.
+pub(crate) fn regular(opened: OwnedFd) -> io::Result<(File, Metadata)> {
+    let file = File::from(opened);
     let about = file.metadata()?;
     match about.is_file() {
         true => Ok((file, about)),
-        false => Err(io::Error::other("not a regular file")),
+        false => Err(odd("not a regular file")),
     }
+}
+
+/// An error of what stands in a place, not of the system.
+pub(crate) fn odd(what: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.into())
+}
+
+/// The content of a file that was just opened, if it has no more than `limit` bytes; of a larger one nothing is read.
+///
+/// # Errors
+/// As `read(2)`; `InvalidData`: it is larger.
+pub fn read_up_to(file: File, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if file.metadata()?.len() <= limit {
+        // It may grow meanwhile.
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 <= limit {
+            return Ok(bytes);
+        }
+    }
+    Err(odd(format!("larger than {limit} bytes")))
 }
 
 /// Removes what stands at `path`, with all that is in it, if it is neither a regular file nor a link: only for places
