@@ -9,11 +9,14 @@ use crate::spec;
 const FILES: usize = 25;
 
 /// `count` packages `many000`, `many001`, ... `-1-RELEASE.noarch`, each with a description, dependencies,
-/// files and two changelog entries. One release differs from another as a rebuilt package does: in its versions,
-/// and a file or two.
+/// files and two changelog entries. Every build of a release has the same bytes, whenever it is made: where blocks
+/// and chunks of its metadata end depends on them. One release differs from another as a rebuilt package does: in
+/// its versions, and a file or two.
 pub fn packages(release: u32, count: usize) -> Vec<PathBuf> {
     let mut text = format!(
-        "Name: many\nVersion: 1\nRelease: {release}\nSummary: Many packages\nLicense: MIT\nBuildArch: noarch\n\
+        "%global source_date_epoch_from_changelog 1\n%global use_source_date_epoch_as_buildtime 1\n\
+         %global clamp_mtime_to_source_date_epoch 1\n\
+         Name: many\nVersion: 1\nRelease: {release}\nSummary: Many packages\nLicense: MIT\nBuildArch: noarch\n\
          %description\nMany.\n"
     );
     let mut random = fastrand::Rng::with_seed(1);
