@@ -70,7 +70,15 @@ pub(crate) struct Upstream {
 struct AgeObserver<'a> {
     next: &'a dyn Observer,
     older: Mutex<Option<(u64, u64)>>,
-    refused: Mutex<Vec<(u64, String, Failure)>>,
+    refused: Mutex<Vec<RefusedForAge>>,
+}
+
+/// A server whose index is older than what was seen before.
+struct RefusedForAge {
+    id: u64,
+    label: String,
+    failure: Failure,
+    next: Option<String>,
 }
 
 impl Observer for AgeObserver<'_> {
@@ -86,11 +94,17 @@ impl Observer for AgeObserver<'_> {
                 label,
                 url,
                 cause: cause @ Cause::Older { .. },
+                next,
             } => {
                 let (url, cause) = (url.to_owned(), cause.clone());
                 let refused = self.refused.lock();
                 let mut refused = refused.unwrap_or_else(PoisonError::into_inner);
-                refused.push((id, label.to_owned(), Failure { url, cause }));
+                refused.push(RefusedForAge {
+                    id,
+                    label: label.to_owned(),
+                    failure: Failure { url, cause },
+                    next: next.map(ToOwned::to_owned),
+                });
             }
             other => self.next.event(other),
         }
@@ -160,12 +174,13 @@ pub(crate) fn refresh(
     let told = result.as_ref().err().and_then(refused_age);
     let refused = observer.refused.into_inner();
     let refused = refused.unwrap_or_else(PoisonError::into_inner).into_iter();
-    for (id, label, Failure { url, cause }) in refused.filter(|_| told.is_none()) {
+    for one in refused.filter(|_| told.is_none()) {
         observer.next.event(Event::MirrorFailed {
-            id,
-            label: &label,
-            url: &url,
-            cause: &cause,
+            id: one.id,
+            label: &one.label,
+            url: &one.failure.url,
+            cause: &one.failure.cause,
+            next: one.next.as_deref(),
         });
     }
     let set = result?;

@@ -94,6 +94,7 @@ impl Observer for NetworkView<'_> {
                 url,
                 cause,
                 label,
+                ..
             } => {
                 let repo = label.split_once(": ").map_or("", |(repo, _)| repo);
                 let what = match self.names.contains_key(repo) {

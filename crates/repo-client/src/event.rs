@@ -42,6 +42,12 @@ fn log(event: &Event<'_>) {
             resumed,
         } => debug!(id, label, total, resumed, "transfer begins"),
         Event::Failed { id } => debug!(id, "transfer given up"),
+        Event::RunBegun {
+            files,
+            bytes,
+            unsized_files,
+        } => debug!(files, bytes, unsized_files, "files to fetch"),
+        Event::RunEnded { servers } => debug!(?servers, "bytes received"),
         Event::Retry {
             id,
             label,
@@ -54,7 +60,8 @@ fn log(event: &Event<'_>) {
             label,
             url,
             cause,
-        } => info!(id, label, url, %cause, "mirror failed"),
+            next,
+        } => info!(id, label, url, %cause, next, "mirror failed"),
         Event::Limit { host, limit } => info!(host, %limit, "limit"),
         Event::RepoFailed { repo, why } => warn!(repo, why, "no metadata"),
         Event::OldCacheUsed { repo, why } => warn!(repo, why, "old metadata are used"),
@@ -80,6 +87,22 @@ pub enum Event<'a> {
     RepoAsked {
         /// Repository id.
         repo: &'a str,
+    },
+    /// A run of the engine begins: so much is to be there when it has ended, what an earlier run left on disk included.
+    /// Runs of one observer add up: those of several repositories go on at the same time.
+    RunBegun {
+        /// Files.
+        files: usize,
+        /// Their sizes together, as far as they are known.
+        bytes: u64,
+        /// Files whose size is not known.
+        unsized_files: usize,
+    },
+    /// A run of the engine has ended, well or badly.
+    RunEnded {
+        /// Bytes received from each server (`scheme://host:port`) that gave some, those that were thrown away included;
+        /// local files (`file:`) are none.
+        servers: &'a [(&'a str, u64)],
     },
     /// A transfer begins. `total` in bytes if known; `resumed` bytes are already on disk.
     Started {
@@ -124,7 +147,7 @@ pub enum Event<'a> {
         /// Pause before it, in milliseconds.
         delay_ms: u64,
     },
-    /// One mirror failed for this file; another one is asked (if there is one).
+    /// One mirror failed for this file.
     MirrorFailed {
         /// Transfer.
         id: u64,
@@ -134,6 +157,8 @@ pub enum Event<'a> {
         url: &'a str,
         /// Why.
         cause: &'a crate::Cause,
+        /// Another server (`scheme://host:port`) that goes on with it, if one is left in this round.
+        next: Option<&'a str>,
     },
     /// What limits a server was found, or has changed.
     Limit {

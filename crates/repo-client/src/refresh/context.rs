@@ -40,13 +40,21 @@ impl<'a> RepoContext<'a> {
         }
     }
 
-    /// Says that a server failed; one whose failure may pass is asked after others from now on.
-    pub(crate) fn tell_failure(&self, transfer: u64, label: &str, url: &Url, cause: &Cause) {
+    /// Says that a server failed, and which URL is asked next; one whose failure may pass is asked after others from now on.
+    pub(crate) fn tell_failure(
+        &self,
+        (transfer, label): (u64, &str),
+        url: &Url,
+        cause: &Cause,
+        next: Option<&Url>,
+    ) {
+        let next = next.map(origin).filter(|next| *next != origin(url));
         self.observer.event(Event::MirrorFailed {
             id: transfer,
             label,
             url: &redact_url(url),
             cause,
+            next: next.as_deref(),
         });
         if cause.is_passing() {
             self.client.blame(&origin(url));

@@ -121,13 +121,18 @@ pub(crate) async fn ask(
             Ok(index) => {
                 for (slow, _) in since.iter().filter(|(_, at)| at.elapsed() >= PATIENCE) {
                     let cause = Cause::Timeout(PATIENCE.as_secs());
-                    context.tell_failure(id, &label, &urls[*slow], &cause);
+                    context.tell_failure((id, &label), &urls[*slow], &cause, Some(&urls[source]));
                 }
                 return Ok((index, source.place()));
             }
             Err(cause) => {
-                context.tell_failure(id, &label, &urls[source], &cause);
-                turns.failed(source, cause, None);
+                turns.failed(source, cause.clone(), None);
+                let next = match turns.next() {
+                    NextTurn::Ask(next) => Some(next),
+                    _ => since.keys().next().copied(),
+                };
+                let next = next.map(|next| &urls[next]);
+                context.tell_failure((id, &label), &urls[source], &cause, next);
             }
         }
     }

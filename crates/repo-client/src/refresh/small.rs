@@ -77,6 +77,7 @@ async fn fetch_in_rounds(
                     label: small.label,
                     url: &shown,
                     cause: &cause,
+                    next: None,
                 });
                 if cause.is_passing() {
                     client.blame(&origin(&url));

@@ -188,6 +188,7 @@ async fn asked_list(context: &RepoContext<'_>, cache: &Cache, list: &List<'_>) -
                 label: &label,
                 url: &shown,
                 cause: &cause,
+                next: None,
             });
             let kept = match list {
                 List::Mirrors(_) => cached_list(cache, list),

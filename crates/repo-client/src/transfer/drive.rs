@@ -6,10 +6,10 @@ use whole_file::Stamp;
 
 use super::answers::{self, Act};
 use super::disk::PartsOnDisk;
-use super::file::FileStage;
+use super::file::{FileStage, WantedFile};
 use super::finish::DiskDone;
 use super::host::Host;
-use super::ids::{FileId, Id, SourceId};
+use super::ids::{FileId, HostId, Id, SourceId};
 use super::limits::{TransferLimits, TransferSummary};
 use super::picture::Picture;
 use super::policy::segments::{self, NextSegment};
@@ -82,11 +82,13 @@ pub(crate) async fn transfer<'a>(
         watch: Watch::begin(now),
         summary: TransferSummary::default(),
     };
+    drive.tell_begin();
     for (id, error) in refused {
         drive.give_up(id, error)?;
     }
     let outcome = drive.go(stop).await;
     let kept = drive.keep();
+    drive.tell_end();
     outcome.and(kept)?;
     let Drive {
         mut picture,
@@ -102,6 +104,23 @@ pub(crate) async fn transfer<'a>(
 }
 
 impl Drive<'_> {
+    fn tell_begin(&self) {
+        let files = self.picture.files.rows();
+        let sizes = files.iter().filter_map(|file| file.request.size);
+        self.observer.event(Event::RunBegun {
+            files: files.len(),
+            bytes: sizes.clone().fold(0, u64::saturating_add),
+            unsized_files: files.len() - sizes.count(),
+        });
+    }
+
+    fn tell_end(&self) {
+        let hosts = self.picture.hosts.rows().iter();
+        let gave = hosts.filter(|host| host.bytes > 0 && !host.name.starts_with("file:"));
+        let servers: Vec<_> = gave.map(|host| (host.name.as_str(), host.bytes)).collect();
+        self.observer.event(Event::RunEnded { servers: &servers });
+    }
+
     async fn go(&mut self, stop: &dyn Fn() -> bool) -> Result<()> {
         self.plan()?;
         while self.picture.left > 0 {
@@ -330,6 +349,7 @@ impl Drive<'_> {
             label: &file.request.label,
             url: &url,
             cause,
+            next: self.next_server(file, source),
         });
         // A 404 is said of the file, not of the mirror.
         let of_file = matches!(
@@ -340,6 +360,24 @@ impl Drive<'_> {
         if let Some(host) = file.sources[source].host.filter(|_| blamed) {
             self.client.blame(&self.picture.hosts[host].name);
         }
+    }
+
+    /// The other server that goes on with a file.
+    fn next_server(&self, file: &WantedFile, failed: SourceId) -> Option<&str> {
+        let hosts = &self.picture.hosts;
+        let is_other = |host: &HostId| file.sources[failed].host != Some(*host);
+        let next = match &file.turns {
+            Some(turns) => match turns.next() {
+                turns::NextTurn::Ask(source) => file.sources[source].host,
+                _ => None,
+            },
+            None => {
+                let open = file.sources.rows().iter().filter(|one| one.is_open());
+                let mut others = open.filter_map(|one| one.host).filter(is_other);
+                others.find(|host| hosts[*host].is_usable())
+            }
+        };
+        Some(hosts[next.filter(is_other)?].name.as_str())
     }
 
     fn tick(&mut self, now: Instant) -> Result<()> {

@@ -551,3 +551,34 @@ fn no_request_nothing_started() {
     assert!(matches!(none[0], Err(Error::Transfer { .. })));
     assert!(!std::path::Path::new("/nonexistent").exists());
 }
+
+/// What a run has to do, what came from whom, and who goes on after one that failed.
+#[test]
+fn events_tell_of_the_whole_run_and_of_each_server() {
+    let (site, other) = (Site::new(), Site::new());
+    let body = noise(5000);
+    other.put("f", &body);
+    other.put("g", &body);
+    let f = FileRequest {
+        urls: vec![site.server.url("/f"), other.server.url("/f")],
+        ..other.request("f", &body)
+    };
+    let g = FileRequest {
+        size: None,
+        ..other.request("g", &body)
+    };
+    let log = Log::default();
+    assert!(
+        fetch(&client(), vec![f, g], 1, &log)
+            .iter()
+            .all(Result::is_ok)
+    );
+    let (text, base) = (log.text(), other.server.url(""));
+    let lines: Vec<&str> = text.lines().collect();
+    let begun = "RunBegun { files: 2, bytes: 5000, unsized_files: 1 }";
+    assert_eq!(lines.first(), Some(&begun));
+    let ended = format!("RunEnded {{ servers: [({base:?}, 10000)] }}");
+    assert_eq!(lines.last(), Some(&&*ended));
+    let goes_on = format!("cause: Status(404), next: Some({base:?})");
+    assert!(lines.iter().any(|line| line.contains(&goes_on)), "{text}");
+}
