@@ -32,8 +32,8 @@ pub use error::{
 pub use event::{Event, LimitKind, Observer, Silent};
 pub use evidence::evidence;
 pub use options::{
-    Access, CA_BUNDLES, ClientOptions, DEFAULT_MIN_RATE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, Proxy,
-    ProxyEnvironment, Route, Tls,
+    Access, CA_BUNDLES, CaEnvironment, ClientOptions, DEFAULT_MIN_RATE, DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT, Proxy, ProxyEnvironment, Route, Tls,
 };
 pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
 pub use redact::{redact, redact_in};

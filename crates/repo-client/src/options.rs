@@ -1,5 +1,7 @@
 //! How servers are spoken to: for all repositories ([`ClientOptions`]) and for one ([`Access`]).
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +37,8 @@ pub struct ClientOptions {
     pub proxy_environment: ProxyEnvironment,
     /// CA bundle files tried in order; empty means [`CA_BUNDLES`].
     pub ca_bundles: Vec<PathBuf>,
+    /// Certificates that the environment names, read by the caller: they take the place of the bundles.
+    pub ca_environment: CaEnvironment,
     /// Set to true to stop all transfers soon (they end with [`crate::Cause::Stopped`] and can
     /// be resumed).
     pub stop: Option<Arc<AtomicBool>>,
@@ -90,6 +94,34 @@ pub struct ProxyEnvironment {
     pub all: Option<String>,
     /// `no_proxy` or `NO_PROXY`.
     pub no_proxy: Option<String>,
+}
+
+/// The environment's variables for certificates. Relative paths are relative to the working directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaEnvironment {
+    /// `SSL_CERT_FILE`: a bundle.
+    pub file: Option<PathBuf>,
+    /// `SSL_CERT_DIR`: directories of files with certificates, whatever their names.
+    pub dirs: Vec<PathBuf>,
+}
+
+impl CaEnvironment {
+    /// From the values of the two variables; an empty value, or one between colons, names nothing.
+    pub fn of(file: Option<OsString>, dirs: Option<OsString>) -> Self {
+        let is_there = |path: &PathBuf| !path.as_os_str().is_empty();
+        let dirs = dirs.unwrap_or_default();
+        let dirs = dirs.as_bytes().split(|byte| *byte == b':');
+        let dirs = dirs.map(|dir| PathBuf::from(OsStr::from_bytes(dir)));
+        Self {
+            file: file.map(PathBuf::from).filter(is_there),
+            dirs: dirs.filter(is_there).collect(),
+        }
+    }
+
+    /// Whether it names no certificates.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.file.is_none() && self.dirs.is_empty()
+    }
 }
 
 /// How the servers of one repository are spoken to.

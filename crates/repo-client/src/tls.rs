@@ -1,5 +1,6 @@
 //! Certificates: which CAs are trusted, who we are, and what a failed handshake meant.
 
+use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,9 @@ use crate::options::{CA_BUNDLES, ClientOptions, Tls};
 /// Most bytes of a file of certificates or keys: 16 MiB, where the bundles of systems have 300 KiB.
 const MAX_PEM: u64 = 16 << 20;
 
+/// Most files of a directory of certificates; Debian's has 300.
+const MAX_CA_FILES: usize = 10_000;
+
 /// Chooses the cryptography of TLS, once a process: reqwest takes the process's default and has none of its own here.
 pub(crate) fn install_provider() {
     // An error means that it was chosen before.
@@ -31,22 +35,35 @@ fn fault(fault: TlsFault, text: impl Into<String>) -> Cause {
     }
 }
 
-/// The certificates that may sign a server's: the first system bundle that can be read, and
-/// `sslcacert`. Certificates the library cannot use are left out; none at all is an error.
+/// The certificates that may sign a server's: those of `sslcacert`, and of the environment or else the first system
+/// bundle that can be read. Certificates the library cannot use are left out; none at all is an error.
 pub(crate) fn trusted(options: &ClientOptions, tls: &Tls) -> Result<Vec<Certificate>, Cause> {
-    let mut found = Vec::new();
-    let bundles: Vec<&Path> = match options.ca_bundles.as_slice() {
-        [] => CA_BUNDLES.iter().map(Path::new).collect(),
-        named => named.iter().map(PathBuf::as_path).collect(),
-    };
-    bundles.iter().any(|path| load(path, &mut found).is_ok());
+    let local = |why| fault(TlsFault::LocalFile, why);
+    let mut found = Roots::default();
     if let Some(path) = &tls.ca {
-        load(path, &mut found).map_err(|why| fault(TlsFault::LocalFile, why))?;
+        found.add_file(path).map_err(local)?;
     }
-    if found.is_empty() {
+    let named = &options.ca_environment;
+    if let Some(path) = &named.file {
+        let added = found.add_file(path);
+        added.map_err(|why| local(format!("SSL_CERT_FILE: {why}")))?;
+    }
+    for dir in &named.dirs {
+        let added = found.add_dir(dir);
+        added.map_err(|why| local(format!("SSL_CERT_DIR: {why}")))?;
+    }
+    if named.is_empty() {
+        let mut bundles: Vec<&Path> = match options.ca_bundles.as_slice() {
+            [] => CA_BUNDLES.iter().map(Path::new).collect(),
+            named => named.iter().map(PathBuf::as_path).collect(),
+        };
+        bundles.retain(|path| path.exists());
+        bundles.iter().any(|path| found.add_file(path).is_ok());
+    }
+    if found.usable.is_empty() {
         return Err(fault(TlsFault::NoCa, ""));
     }
-    Ok(found)
+    Ok(found.usable)
 }
 
 /// A file of certificates or keys: a regular one, not longer than [`MAX_PEM`].
@@ -55,28 +72,59 @@ fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
     whole_file::read_up_to(file, MAX_PEM)
 }
 
-fn load(path: &Path, found: &mut Vec<Certificate>) -> Result<(), String> {
-    let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let text = read_pem(path).map_err(|e| named(&e))?;
-    let before = found.len();
-    let mut store = RootCertStore::empty();
-    let mut why = pem::Error::NoItemsFound;
-    for read in CertificateDer::pem_slice_iter(&text) {
-        match read {
-            Ok(der) => {
-                if let Ok(usable) = Certificate::from_der(&der)
-                    && store.add(der).is_ok()
-                {
-                    found.push(usable);
+/// Certificates that are trusted, each once.
+#[derive(Default)]
+struct Roots {
+    seen: HashSet<CertificateDer<'static>>,
+    usable: Vec<Certificate>,
+}
+
+impl Roots {
+    /// Adds the certificates of a file.
+    ///
+    /// Errors: it cannot be read, or none can.
+    fn add_file(&mut self, path: &Path) -> Result<(), String> {
+        let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        let text = read_pem(path).map_err(|e| named(&e))?;
+        let mut store = RootCertStore::empty();
+        let mut why = pem::Error::NoItemsFound;
+        for read in CertificateDer::pem_slice_iter(&text) {
+            match read {
+                Ok(der) => {
+                    if let Ok(usable) = Certificate::from_der(&der)
+                        && store.add(der.clone()).is_ok()
+                        && self.seen.insert(der)
+                    {
+                        self.usable.push(usable);
+                    }
                 }
+                Err(error) => why = error,
             }
-            Err(error) => why = error,
+        }
+        match store.is_empty() {
+            true => Err(named(&unread(&why, "certificate", &text))),
+            false => Ok(()),
         }
     }
-    if found.len() == before {
-        Err(named(&unread(&why, "certificate", &text)))
-    } else {
-        Ok(())
+
+    /// Adds what the files of a directory have; those without certificates (lists of revoked ones, notes) add nothing.
+    fn add_dir(&mut self, dir: &Path) -> Result<(), String> {
+        let named = |why: &dyn std::fmt::Display| format!("{}: {why}", dir.display());
+        let mut has_any = false;
+        for (count, entry) in dir.read_dir().map_err(|e| named(&e))?.enumerate() {
+            if count >= MAX_CA_FILES {
+                return Err(named(&format!("more than {MAX_CA_FILES} files")));
+            }
+            let path = entry.map_err(|e| named(&e))?.path();
+            match self.add_file(&path) {
+                Ok(()) => has_any = true,
+                Err(why) => tracing::debug!("no certificate of a CA: {why}"),
+            }
+        }
+        match has_any {
+            true => Ok(()),
+            false => Err(named(&"no file with a certificate in it")),
+        }
     }
 }
 
@@ -338,7 +386,7 @@ mod tests {
     fn a_ca_file_in_der_is_said_to_be_one() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), [0x30, 0x82, 1, 1]).unwrap();
-        let why = load(file.path(), &mut Vec::new()).unwrap_err();
+        let why = Roots::default().add_file(file.path()).unwrap_err();
         assert!(why.contains("it seems to be DER"), "{why}");
     }
 }

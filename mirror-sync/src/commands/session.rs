@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cli_kit::Printer;
-use repo_client::{Client, ClientOptions, ProxyEnvironment};
+use repo_client::{CaEnvironment, Client, ClientOptions, ProxyEnvironment};
 
 use super::Common;
 use crate::config::{self, Config, DEFAULT_FILE, set};
@@ -126,6 +126,10 @@ pub(crate) fn client(stop: &Arc<AtomicBool>) -> Client {
             all: variable(&["all_proxy", "ALL_PROXY"]),
             no_proxy: variable(&["no_proxy", "NO_PROXY"]),
         },
+        ca_environment: CaEnvironment::of(
+            std::env::var_os("SSL_CERT_FILE"),
+            std::env::var_os("SSL_CERT_DIR"),
+        ),
         stop: Some(Arc::clone(stop)),
         ..ClientOptions::default()
     })

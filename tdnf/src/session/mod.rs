@@ -577,6 +577,7 @@ fn client_options(settings: &Settings, interrupt: &Interrupt) -> ClientOptions {
             all: environment.all_proxy.clone(),
             no_proxy: environment.no_proxy.clone(),
         },
+        ca_environment: environment.certificates.clone(),
         stop: Some(interrupt.stop_flag()),
         ..ClientOptions::default()
     }

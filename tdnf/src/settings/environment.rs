@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use repo_client::CaEnvironment;
 use rpm_transaction::scripts::allowed_variable;
 
 /// The environment of a run.
@@ -30,8 +31,8 @@ pub struct Environment {
     pub user_cache: Option<PathBuf>,
     /// Variables of the user that scriptlets may see.
     pub script_variables: Vec<(OsString, OsString)>,
-    /// `SSL_CERT_FILE`: certificates that are trusted where the configuration names none.
-    pub ssl_cert_file: Option<String>,
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`: certificates that take the place of the system's.
+    pub certificates: CaEnvironment,
     /// `http_proxy`.
     pub http_proxy: Option<String>,
     /// `https_proxy` or `HTTPS_PROXY`.
@@ -73,7 +74,10 @@ impl Environment {
                     }
                 })
                 .collect(),
-            ssl_cert_file: variable("SSL_CERT_FILE"),
+            certificates: CaEnvironment::of(
+                std::env::var_os("SSL_CERT_FILE"),
+                std::env::var_os("SSL_CERT_DIR"),
+            ),
             // Upper case http_proxy can be set by a web request's header; curl ignores it, too.
             http_proxy: variable("http_proxy"),
             https_proxy: variable("https_proxy").or_else(|| variable("HTTPS_PROXY")),

@@ -149,7 +149,6 @@ impl Settings {
         let mut main = read_main_config(&root, &config_file)?;
         let mut warnings = Vec::new();
         let setopts = overrides::apply_setopts(&general.setopt, &mut main, &mut warnings)?;
-        overrides::certificates(&environment, &mut main)?;
         let mut repo_overrides = overrides::snapshot_time(general, &mut main)?;
         repo_overrides.extend(setopts);
         if incoming.nocligpgcheck {

@@ -6,7 +6,7 @@ use rpm_repo::Place;
 use rpm_repo::config::{MAIN_KEYS, MainConfig, parse_list};
 use rpm_repo::layout::file_url;
 
-use super::{Environment, bad_value};
+use super::bad_value;
 use crate::args::options::{General, Setopt};
 use crate::args::{OptionLookup, RepoFrom};
 use crate::error::Outcome;
@@ -88,15 +88,6 @@ pub(super) fn snapshot_time(
     }
     main.set(key, value, &place).map_err(|_| wrong())?;
     Ok(vec![RepoOverride::of_all(key, value, place)])
-}
-
-/// `SSL_CERT_FILE`, as curl reads it: where neither the configuration nor `--setopt` names certificates.
-pub(super) fn certificates(environment: &Environment, main: &mut MainConfig) -> Outcome<()> {
-    let file = environment.ssl_cert_file.as_ref();
-    if let Some(file) = file.filter(|_| main.sslcacert.is_none()) {
-        main.set("sslcacert", file, &Place::named("SSL_CERT_FILE"))?;
-    }
-    Ok(())
 }
 
 /// Applies `--setopt KEY=VALUE` to the configuration; returns those that name a repository.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use repo_client::{
-    Access, Cause, Client, ClientOptions, FileRequest, Proxy, Route, Silent, Tls, TlsFault, fetch,
+    Access, CaEnvironment, Cause, Client, ClientOptions, FileRequest, Proxy, Route, Silent, Tls,
+    TlsFault, fetch,
 };
 use testkit::server::Answer;
 
@@ -222,6 +223,7 @@ fn row_79_certificates() {
     );
 
     own_files_that_cannot_be_used(&servers, &ca);
+    certificates_of_the_environment(&servers, &ca);
 
     // Through a proxy's tunnel, with and without its login.
     let login = Some(("px".to_owned(), "pw".to_owned()));
@@ -256,6 +258,100 @@ fn row_79_certificates() {
     // A redirect from https down to http is refused.
     let error = row_51_downgrade(&servers, &ca);
     assert!(matches!(error, Err(Cause::Redirect(_))), "{error:?}");
+}
+
+/// They take the place of the system's, and are trusted beside `sslcacert`.
+fn certificates_of_the_environment(servers: &Servers, ca: &Path) {
+    let foreign = servers.path("foreign.crt");
+    let dir = |name: &str, files: &[&str]| {
+        let dir = servers.path(name);
+        std::fs::create_dir(&dir).unwrap();
+        for (number, file) in files.iter().enumerate() {
+            std::os::unix::fs::symlink(servers.path(file), dir.join(format!("0a1b2c3d.{number}")))
+                .unwrap();
+        }
+        dir
+    };
+    let both = dir(
+        "both",
+        &["text", "ca.crt", "foreign.crt", "ca.crt", "absent"],
+    );
+    let useless = dir("useless", &["text"]);
+    let empty = dir("empty", &[]);
+    let pipe = both.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let huge = servers.path("huge");
+    std::fs::File::create(&huge)
+        .unwrap()
+        .set_len(1 << 30)
+        .unwrap();
+    let ask = |kind: &str, own: Option<&Path>, file: &Path, dirs: &str| {
+        let tls = Tls {
+            ca: own.map(Path::to_owned),
+            ..Tls::default()
+        };
+        let options = ClientOptions {
+            ca_bundles: vec![ca.to_owned()],
+            ca_environment: CaEnvironment::of(Some(file.into()), Some(dirs.into())),
+            ..ClientOptions::default()
+        };
+        let request = servers.request(kind, tls);
+        let got = fetch(&Client::new(options), vec![request.clone()], 1, &Silent).remove(0);
+        let _ = std::fs::remove_file(&request.dest);
+        got.map(drop).map_err(|error| error.to_string())
+    };
+    let none = Path::new("");
+    let unknown = "unknown CA";
+    let colons = format!(":{}:{}:", empty.display(), both.display());
+    for (kind, own, file, dirs, fault) in [
+        ("good", None, none, "", ""),
+        ("good", None, none, "::", ""),
+        ("good", None, foreign.as_path(), "", unknown),
+        ("stranger", None, &foreign, "", ""),
+        ("good", Some(ca), &foreign, "", ""),
+        ("stranger", Some(ca), none, "", unknown),
+        ("good", None, none, both.to_str().unwrap(), ""),
+        ("stranger", None, ca, both.to_str().unwrap(), ""),
+        (
+            "good",
+            None,
+            none,
+            useless.to_str().unwrap(),
+            "useless: no file with a certificate in it",
+        ),
+        ("good", None, none, &colons, "SSL_CERT_DIR: "),
+        (
+            "good",
+            None,
+            none,
+            "/absent/dir",
+            "SSL_CERT_DIR: /absent/dir: No such file",
+        ),
+        (
+            "good",
+            Some(ca),
+            Path::new("absent"),
+            "",
+            "SSL_CERT_FILE: absent: No such file",
+        ),
+        ("good", None, &pipe, "", "pipe: not a regular file"),
+        ("good", None, &both, "", "both: not a regular file"),
+        ("good", None, &huge, "", "huge: larger than"),
+        (
+            "good",
+            None,
+            Path::new("/dev/zero"),
+            "",
+            "/dev/zero: not a regular file",
+        ),
+    ] {
+        match (ask(kind, own, file, dirs), fault) {
+            (Ok(()), "") => {}
+            (Err(why), fault) if !fault.is_empty() && why.contains(fault) => {}
+            (got, _) => panic!("{kind} {own:?} {file:?} {dirs}: {got:?}, not {fault:?}"),
+        }
+    }
 }
 
 /// Each fault names the file and what is wrong with it, in plain words.

@@ -347,7 +347,7 @@ fn certificates_and_the_time_to_connect_are_those_of_main() {
     site.write("repos.d/test.repo", text);
     with_variable(&["makecache"]).says(&["/absent/ca.pem"]);
     site.write("tdnf.conf", plain_conf);
-    with_variable(&["makecache"]).says(&["/absent/variable.pem"]);
+    with_variable(&["makecache"]).says(&["SSL_CERT_FILE: /absent/variable.pem"]);
     let set = "--setopt=sslcacert=/absent/set.pem";
     with_variable(&[set, "makecache"]).says(&["/absent/set.pem"]);
     let of_one = "--setopt=test.sslcacert=/absent/one.pem";
