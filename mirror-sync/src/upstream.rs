@@ -169,7 +169,12 @@ pub(crate) fn refresh(
         older: Mutex::new(None),
         refused: Mutex::default(),
     };
-    let mut results = repo_client::refresh(client, &[request], &observer);
+    let mut results = repo_client::refresh(
+        client,
+        &[request],
+        &repo_client::TransferLimits::hasty(),
+        &observer,
+    );
     let result = results.pop().ok_or(Error::Stopped)?;
     let told = result.as_ref().err().and_then(refused_age);
     let refused = observer.refused.into_inner();
@@ -219,7 +224,12 @@ pub(crate) fn download_beside(
             dest.to_owned(),
         )
     };
-    let mut results = repo_client::fetch(client, vec![request], 1, &repo_client::Silent);
+    let mut results = repo_client::fetch(
+        client,
+        vec![request],
+        &repo_client::TransferLimits::hasty(),
+        &repo_client::Silent,
+    );
     let absent = || repo_client::Error::Setup(format!("{name}: no answer"));
     let found = results.pop().ok_or_else(absent)??;
     let data = layout::read(&found.path, most);

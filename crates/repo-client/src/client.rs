@@ -25,8 +25,18 @@ pub struct Client {
     lookup: NameResolver,
     by_settings: Mutex<HashMap<ConnectionSettings, reqwest::Client>>,
     limiters: Mutex<HashMap<String, Arc<Limiter>>>,
-    failures: Mutex<HashMap<String, u32>>,
+    servers: Mutex<HashMap<String, ServerMemory>>,
     next_id: AtomicU64,
+}
+
+/// What is remembered of a server for the life of a [`Client`].
+#[derive(Debug, Default)]
+struct ServerMemory {
+    failures: u32,
+    /// It could not be reached when it was asked last.
+    unreachable: bool,
+    /// Bytes per second, when last measured.
+    rate: Option<u64>,
 }
 
 /// Requests with equal settings share connections. Plain HTTP never loads certificates.
@@ -54,7 +64,7 @@ impl Client {
             lookup: NameResolver::default(),
             by_settings: Mutex::default(),
             limiters: Mutex::default(),
-            failures: Mutex::default(),
+            servers: Mutex::default(),
             next_id: AtomicU64::new(1),
         }
     }
@@ -127,22 +137,48 @@ impl Client {
         Some(Arc::clone(one))
     }
 
+    fn remembered<T>(&self, server: &str, what: impl FnOnce(&mut ServerMemory) -> T) -> T {
+        let mut all = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        what(all.entry(server.to_owned()).or_default())
+    }
+
     /// Remembers that a server ([`origin`]) failed.
-    pub(crate) fn blame(&self, server: &str) {
-        let mut all = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = all.entry(server.to_owned()).or_insert(0);
-        *count = count.saturating_add(1);
-        tracing::debug!(
-            server,
-            failures = *count,
-            "blamed: asked after others from now on"
-        );
+    pub(crate) fn blame(&self, server: &str, cause: &Cause) {
+        let failures = self.remembered(server, |one| {
+            one.failures = one.failures.saturating_add(1);
+            one.unreachable = cause.is_unreachable();
+            one.failures
+        });
+        tracing::debug!(server, failures, "blamed: asked after others from now on");
     }
 
     /// How often a server has failed in this run: those that did are asked after the others.
     pub(crate) fn failures_of(&self, server: &str) -> u32 {
-        let all = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(server).copied().unwrap_or(0)
+        self.remembered(server, |one| one.failures)
+    }
+
+    /// Whether a server could not be reached in this run.
+    pub(crate) fn is_unreachable(&self, server: &str) -> bool {
+        self.remembered(server, |one| one.unreachable)
+    }
+
+    /// What a server gave when it was measured last, bytes per second.
+    pub(crate) fn rate_of(&self, server: &str) -> Option<u64> {
+        self.remembered(server, |one| one.rate)
+    }
+
+    /// Remembers what a server (`scheme://host:port`) gives, in bytes per second: the fastest is asked first.
+    pub fn rate(&self, server: &str, bps: u64) {
+        self.remembered(server, |one| one.rate = Some(bps));
+    }
+
+    /// What servers give, as far as it is known, in bytes per second.
+    pub fn rates(&self) -> Vec<(String, u64)> {
+        let all = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let rated = all
+            .iter()
+            .filter_map(|(name, one)| Some((name.clone(), one.rate?)));
+        rated.collect()
     }
 
     /// The reqwest client for `url` under the repository's settings; one whose requests share no

@@ -356,6 +356,14 @@ impl Cause {
         }
     }
 
+    /// Whether the server was not reached at all, or never answered.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Dns(_) | Self::Connect(_) | Self::Proxy(_) | Self::Timeout(_)
+        )
+    }
+
     /// Whether a file that the metadata name is gone or another: the repository may have been published anew.
     pub fn is_moved_on(&self) -> bool {
         matches!(

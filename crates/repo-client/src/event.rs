@@ -88,8 +88,8 @@ pub enum Event<'a> {
         /// Repository id.
         repo: &'a str,
     },
-    /// A run of the engine begins: so much is to be there when it has ended, what an earlier run left on disk included.
-    /// Runs of one observer add up: those of several repositories go on at the same time.
+    /// A run of the engine begins, or has got more to do: so much is to be there when it has ended besides what was told
+    /// of before, what an earlier run left on disk included. Runs of one observer add up.
     RunBegun {
         /// Files.
         files: usize,

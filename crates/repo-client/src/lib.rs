@@ -42,5 +42,5 @@ pub use refresh::{
     join_url, keyring_check, part_limit, refresh,
 };
 pub use request::{FetchedFile, FileRequest};
-pub use transfer::{DEFAULT_PARALLEL, MAX_PARALLEL, fetch};
+pub use transfer::{TransferLimits, fetch};
 pub use transport::file::file_url_path;

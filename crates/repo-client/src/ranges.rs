@@ -125,8 +125,13 @@ pub(crate) struct Ranges<'c> {
 
 impl<'c> Ranges<'c> {
     /// No request yet. `global` and `per_host` are bytes per second over all requests, and over
-    /// those to one server.
-    pub(crate) fn new(client: &'c Client, global: Option<u64>, per_host: Option<u64>) -> Self {
+    /// those to one server; `bell` ends a [`Ranges::wait`].
+    pub(crate) fn new(
+        client: &'c Client,
+        global: Option<u64>,
+        per_host: Option<u64>,
+        bell: Bell,
+    ) -> Self {
         Self {
             client,
             running: SelectAll::new(),
@@ -134,14 +139,9 @@ impl<'c> Ranges<'c> {
             global: global.map(|rate| Arc::new(Limiter::new(rate))),
             per_host,
             hosts: HashMap::new(),
-            bell: Bell::default(),
+            bell,
             next: 0,
         }
-    }
-
-    /// A bell for [`Ranges::wait`].
-    pub(crate) fn bell(&self) -> Bell {
-        self.bell.clone()
     }
 
     /// Begins a request.

@@ -79,7 +79,8 @@ pub(super) fn fetch(
         waiting.push((index, origin));
     }
     let view = NetworkView::new(session.printer);
-    let results = session.transfer(|| fetch_files(session.client(), requests, 0, &view))?;
+    let results =
+        session.transfer(|| fetch_files(session.client(), requests, &session.limits(), &view))?;
     for ((index, origin), result) in waiting.into_iter().zip(results) {
         let file = result.map_err(|error| refused(origin, error))?;
         if file.url.is_none() && file.transferred == 0 && is_asked_for(&file.path, session) {

@@ -144,7 +144,9 @@ fn fetched(session: &Session<'_>, url: &str) -> Outcome<PathBuf> {
     let view = NetworkView::new(session.printer);
     // A file of an earlier run may be another one of the same name.
     let _ = std::fs::remove_file(&dest);
-    for result in session.transfer(|| fetch(session.client(), vec![request], 1, &view))? {
+    for result in
+        session.transfer(|| fetch(session.client(), vec![request], &session.limits(), &view))?
+    {
         result?;
     }
     Ok(dest)

@@ -183,7 +183,7 @@ impl Session<'_> {
                 stale_ok: true,
                 ..self.wish(&unsigned, PRIMARY)
             };
-            let sets = refresh(self.client(), &[wish], &view);
+            let sets = refresh(self.client(), &[wish], &self.limits(), &view);
             found.extend(sets.into_iter().flatten().map(|set| LoadedRepo {
                 config: config.clone(),
                 set,
@@ -228,7 +228,7 @@ impl Session<'_> {
                 ..self.wish(config, parts)
             })
             .collect();
-        let results = self.transfer(|| refresh(self.client(), &wishes, &view))?;
+        let results = self.transfer(|| refresh(self.client(), &wishes, &self.limits(), &view))?;
         for (repo, result) in repos.iter().zip(&results) {
             view.settle(&repo.id, result.is_ok());
         }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cli_kit::{Printer, SaidOnce};
-use repo_client::{Client, ClientOptions, ProxyEnvironment, Route};
+use repo_client::{Client, ClientOptions, ProxyEnvironment, Route, TransferLimits};
 use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
 use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, UnreadableValue, is_harmless};
@@ -471,6 +471,22 @@ impl<'a> Session<'a> {
     pub fn client(&self) -> &Client {
         self.client
             .get_or_init(|| Client::new(client_options(&self.settings, &self.interrupt)))
+    }
+
+    /// How hard servers are asked.
+    pub fn limits(&self) -> TransferLimits {
+        let main = &self.settings.main;
+        let hasty = TransferLimits::hasty();
+        let at_once = main.max_parallel_downloads;
+        TransferLimits {
+            connections: if at_once == 0 {
+                hasty.connections
+            } else {
+                at_once as usize
+            },
+            connections_per_host: (main.connections_per_host as usize).max(1),
+            ..hasty
+        }
     }
 
     /// Transfers files: a signal ends that, keeps what has come, and ends the run.

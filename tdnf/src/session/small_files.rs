@@ -62,7 +62,9 @@ pub(super) fn fetch(
         max_size: most,
         ..FileRequest::new(label, vec![url.to_owned()], dest)
     };
-    for result in session.transfer(|| fetch_files(session.client(), vec![request], 1, &Silent))? {
+    for result in session
+        .transfer(|| fetch_files(session.client(), vec![request], &session.limits(), &Silent))?
+    {
         result?;
     }
     Ok(())

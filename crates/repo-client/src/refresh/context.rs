@@ -11,6 +11,7 @@ use crate::error::{Cause, Error};
 use crate::event::{Event, Observer};
 use crate::options::Access;
 use crate::redact::redact_url;
+use crate::transfer::Orders;
 use crate::transport::http::Ask;
 
 /// One repository, how its servers are spoken to, and who is told.
@@ -19,6 +20,8 @@ pub(crate) struct RepoContext<'a> {
     pub(crate) repo: &'a RepoRefresh<'a>,
     pub(crate) observer: &'a dyn Observer,
     pub(crate) access: Arc<Access>,
+    /// Where files are ordered.
+    pub(crate) orders: &'a Orders,
 }
 
 impl<'a> RepoContext<'a> {
@@ -57,7 +60,7 @@ impl<'a> RepoContext<'a> {
             next: next.as_deref(),
         });
         if cause.is_passing() {
-            self.client.blame(&origin(url));
+            self.client.blame(&origin(url), cause);
         }
     }
 

@@ -26,7 +26,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::FutureExt;
+use futures_util::future::{join, join_all};
 use rpm_pkg::digest::Digest;
 use rpm_repo::compress::Doubt;
 use rpm_repo::config::RepoConfig;
@@ -40,6 +41,7 @@ use crate::error::{Cause, Error, Result, SignatureFault};
 use crate::event::{Logged, Observer};
 use crate::options::{Access, Route, decode_percent};
 use crate::redact::redact;
+use crate::transfer::{Orders, TransferLimits, serve};
 use cache::Cache;
 pub use parts::part_limit;
 use run::refresh_one;
@@ -296,15 +298,27 @@ impl Access {
 pub fn refresh(
     client: &Client,
     repos: &[RepoRefresh<'_>],
+    limits: &TransferLimits,
     observer: &dyn Observer,
 ) -> Vec<Result<MetadataSet>> {
     let observer = Logged(observer);
-    let work = join_all(
-        repos
-            .iter()
-            .map(|repo| refresh_one(client, repo, &observer)),
-    );
-    client.block_on(work).unwrap_or_else(|error| {
+    let orders = Orders::default();
+    let each = repos.iter();
+    let each = each.map(|repo| refresh_one(client, repo, &orders, &observer));
+    let all = join_all(each).map(|sets| {
+        orders.close();
+        sets
+    });
+    // The parts of all repositories are one run.
+    let parts = serve(client, limits.clone(), &orders, &observer);
+    let work = join(all, parts);
+    let done = client.block_on(work).map(|(sets, parts)| {
+        if let Err(error) = parts {
+            tracing::error!(%error, "the parts of metadata");
+        }
+        sets
+    });
+    done.unwrap_or_else(|error| {
         let failed = |_| Err(Error::Setup(error.to_string()));
         repos.iter().map(failed).collect()
     })

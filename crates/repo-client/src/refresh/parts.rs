@@ -15,7 +15,6 @@ use crate::error::{Cause, Error, Result};
 use crate::path::{create_parents, join_below, make_folders, with_suffix};
 use crate::redact::redact;
 use crate::request::FileRequest;
-use crate::transfer::fetch_in_turn;
 
 /// How the unfinished file of a part and its journal are named.
 pub(crate) const UNFINISHED: [&str; 2] = [".part", ".journal"];
@@ -134,12 +133,10 @@ async fn fetch_parts(
     let all = records.iter();
     let requests = all.map(|(kind, record)| request(kind, record, record.size));
     let requests: Vec<FileRequest> = requests.collect::<Result<_>>()?;
-    let at_once = requests.len();
-    let fetched = fetch_in_turn(context.client, requests, at_once, context.observer).await;
+    let fetched = context.orders.fetch(requests).await;
     let mut files = Vec::new();
     let mut first_error = None;
     for ((kind, record), result) in records.iter().zip(fetched) {
-        let (client, observer) = (context.client, context.observer);
         match result {
             Ok(done) => files.push(PartFile::new(kind, done.path, record)),
             Err(error) => {
@@ -149,7 +146,7 @@ async fn fetch_parts(
                     Some(size) => vec![request(kind, record, Some(size))?],
                     None => Vec::new(),
                 };
-                let again = fetch_in_turn(client, again, 1, observer).await;
+                let again = context.orders.fetch(again).await;
                 if let Some(Ok(done)) = again.into_iter().next() {
                     let part = PartFile::new(kind, done.path, record);
                     part.doubt.raise();

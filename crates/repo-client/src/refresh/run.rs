@@ -14,6 +14,7 @@ use crate::error::{Cause, Error, Failure, Result};
 use crate::event::{Event, Observer};
 use crate::options::Access;
 use crate::redact::redact;
+use crate::transfer::Orders;
 
 /// How often in one run a repository may be published anew between its index and its parts.
 const MAX_REPUBLISHED: u32 = 3;
@@ -36,6 +37,7 @@ struct RefreshRun<'a> {
 pub(crate) async fn refresh_one(
     client: &Client,
     repo: &RepoRefresh<'_>,
+    orders: &Orders,
     observer: &dyn Observer,
 ) -> Result<MetadataSet> {
     let access = Arc::new(Access::from_config(repo.config));
@@ -45,6 +47,7 @@ pub(crate) async fn refresh_one(
         repo,
         observer,
         access,
+        orders,
     };
     let mut run = RefreshRun { context, cache };
     if let Some(shared) = &repo.shared {

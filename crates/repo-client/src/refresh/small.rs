@@ -80,7 +80,7 @@ async fn fetch_in_rounds(
                     next: None,
                 });
                 if cause.is_passing() {
-                    client.blame(&origin(&url));
+                    client.blame(&origin(&url), &cause);
                 }
                 last = cause.clone();
                 turns.failed(source, cause, None);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::disk::PartsOnDisk;
 use super::file::{FileStage, WantedFile};
 use super::host::Host;
-use super::ids::{FileId, SourceId};
+use super::ids::{FileId, HostId, SourceId};
 use super::picture::Picture;
 use super::policy::blame::{self, Blame, Sampled};
 use super::policy::turns::NextTurn;
@@ -31,6 +31,8 @@ pub(crate) enum Act {
     Check(FileId),
     /// What was there before the run is wrong.
     Anew(FileId),
+    /// A server rests, and no other one has the file; after so many failures in a row it is given up.
+    Rest(FileId, HostId, u32),
     GiveUp(FileId, Error),
 }
 
@@ -73,7 +75,7 @@ fn wrong_size(file: &WantedFile, answer: &Answer) -> Option<Cause> {
     let got = answer.total?;
     match file.request.size {
         // A page in place of the file: let the body tell.
-        Some(_) if answer.page && file.turns.is_some() => None,
+        Some(_) if answer.page && answer.from == 0 => None,
         Some(expected) => (got != expected).then_some(Cause::Size { got, expected }),
         None => {
             let limit = file.request.max_size;
@@ -253,11 +255,20 @@ pub(crate) fn failed(
             one.failed(cause.clone(), now, limit);
         }
         passing if passing.is_passing() => {
+            let most = match picture.limits.unreachable {
+                Some(most) if cause.is_unreachable() && host_state.bytes == 0 => limit.min(most),
+                _ => limit,
+            };
             // One failure of a server is one, however many connections tell it.
             if host_state.is_ready(now) {
-                host_state.failed(now, &cause, limit);
+                host_state.failed(now, &cause, most);
             }
             one.failed(cause.clone(), now, limit);
+            let others = picture.limits.unreachable.is_some() && picture.has_other(at, source);
+            picture.hosts[host].left_out |= others && cause.is_unreachable();
+            if !others && !picture.hosts[host].dead {
+                acts.push(Act::Rest(at, host, most));
+            }
         }
         Cause::Tls { .. } => {
             host_state.failed(now, &cause, 0);
@@ -383,9 +394,12 @@ pub(crate) fn mismatch(
         return vec![Act::Anew(at)];
     }
     let wanted = file.request.digest.map(|digest| digest.to_string());
-    let cause = Cause::Digest {
-        got: found.to_string(),
-        expected: wanted.unwrap_or_default(),
+    let cause = match looks_like_html(&disk.head(at)) {
+        true => Cause::Html,
+        false => Cause::Digest {
+            got: found.to_string(),
+            expected: wanted.unwrap_or_default(),
+        },
     };
     if let Some(turns) = &file.turns {
         let kept = file.kept;
@@ -453,15 +467,24 @@ fn lied(picture: &mut Picture, at: FileId, source: SourceId, cause: Cause) -> Ve
     vec![Act::Tell(at, source, cause)]
 }
 
-/// A file for which no source is left: suspects are asked once more, each alone; none if there are none.
-pub(crate) fn second_chance(picture: &mut Picture, at: FileId) -> Option<Act> {
-    let hosts = &picture.hosts;
+/// A file for which no source is left: servers that were left out are asked again, else suspects, each alone; none
+/// if there are none.
+pub(crate) fn second_chance(picture: &mut Picture, at: FileId) -> Option<Vec<Act>> {
+    let hosts = &mut picture.hosts;
     let file = &mut picture.files[at];
+    let open = file.sources.rows().iter().filter(|one| one.is_open());
+    let mut back = false;
+    for host in open.filter_map(|one| one.host) {
+        back |= hosts[host].come_back();
+    }
+    if back {
+        return Some(Vec::new());
+    }
     let mut any = false;
     for one in file.sources.rows_mut().iter_mut().filter(|one| one.suspect) {
         one.suspect = false;
         any |= !one.out && one.host.is_some_and(|host| hosts[host].is_usable());
     }
     file.solo |= any;
-    any.then(|| drop_wrong(picture, at))
+    any.then(|| vec![drop_wrong(picture, at)])
 }

@@ -11,31 +11,46 @@ use super::finish::DiskDone;
 use super::host::Host;
 use super::ids::{FileId, HostId, Id, SourceId};
 use super::limits::{TransferLimits, TransferSummary};
+use super::orders::Orders;
 use super::picture::Picture;
 use super::policy::segments::{self, NextSegment};
 use super::policy::turns::{self, Pause, Rounds, TurnStep, Turns};
 use super::policy::{SegmentRequest, idle};
 use super::segments::Segments;
-use super::tuning::drive::TICK;
+use super::tuning::drive::{RATED, TICK};
 use super::tuning::turns::{HELD, UNREACHABLE_ROUNDS};
 use super::watch::{self, Watch};
 use crate::client::Client;
 use crate::error::{Cause, Error, Result};
 use crate::event::{Event, Observer};
 use crate::html::looks_like_html;
-use crate::ranges::{RangeEvent, RangeId, RangeRequest, Ranges};
+use crate::ranges::{Bell, RangeEvent, RangeId, RangeRequest, Ranges};
 use crate::request::{FetchedFile, FileRequest};
 
 /// How the work is shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sharing {
     /// Pieces of files from all servers at once, with as many connections as help.
-    Spread,
+    Spread {
+        /// A file that another process fetches is waited for, and one that our disk refuses leaves the others alone.
+        each: bool,
+    },
     /// So many files at once, each from one source at a time, in their order.
     Turns {
         /// Files at once.
         width: usize,
     },
+}
+
+impl Sharing {
+    fn is_spread(self) -> bool {
+        matches!(self, Self::Spread { .. })
+    }
+
+    /// Whether each file has a result of its own, whatever becomes of the others.
+    fn is_each(self) -> bool {
+        self != Self::Spread { each: false }
+    }
 }
 
 /// Takes each file, or why it could not be had, as soon as that is known.
@@ -62,58 +77,106 @@ pub(crate) struct Drive<'a> {
 pub(crate) async fn transfer<'a>(
     client: &'a Client,
     requests: Vec<FileRequest>,
-    (mode, limits): (Sharing, TransferLimits),
+    how: (Sharing, TransferLimits),
     observer: &'a dyn Observer,
     sink: &'a mut FetchSink<'a>,
     stop: &dyn Fn() -> bool,
 ) -> Result<TransferSummary> {
-    let ranges = Ranges::new(client, limits.global_bps, limits.per_host_bps);
-    let now = Instant::now();
-    let (picture, refused) = Picture::of(client, requests, limits);
-    let mut drive = Drive {
-        client,
-        mode,
-        picture,
-        disk: PartsOnDisk::new(&ranges.bell()),
-        ranges,
-        observer,
-        sink,
-        ticked: now,
-        watch: Watch::begin(now),
-        summary: TransferSummary::default(),
-    };
-    drive.tell_begin();
-    for (id, error) in refused {
-        drive.give_up(id, error)?;
-    }
+    let mut drive = Drive::new(client, how, Bell::default(), observer, sink);
+    drive.add(requests)?;
     let outcome = drive.go(stop).await;
-    let kept = drive.keep();
-    drive.tell_end();
-    outcome.and(kept)?;
-    let Drive {
-        mut picture,
-        watch,
-        mut summary,
-        ..
-    } = drive;
-    if mode == Sharing::Spread {
-        watch.name_limits(&mut picture, observer);
+    drive.end(outcome)
+}
+
+/// Runs a transfer whose files are ordered while it goes on, until nobody orders more.
+///
+/// # Errors
+/// As those of [`transfer`]; what is ordered then is not answered.
+pub(crate) async fn serve(
+    client: &Client,
+    limits: TransferLimits,
+    orders: &Orders,
+    observer: &dyn Observer,
+) -> Result<()> {
+    if !orders.any().await {
+        return Ok(());
     }
-    watch::report(&picture, &mut summary);
-    Ok(summary)
+    let how = (Sharing::Spread { each: true }, limits);
+    let mut sink = |id, outcome| {
+        orders.answer(id, outcome);
+        Ok(())
+    };
+    let mut drive = Drive::new(client, how, orders.bell(), observer, &mut sink);
+    let mut outcome = Ok(());
+    while outcome.is_ok() && orders.any().await {
+        outcome = drive.add(orders.take());
+        let wanted = || client.stopped() || orders.is_waiting();
+        if outcome.is_ok() {
+            outcome = match drive.go(&wanted).await {
+                Err(Error::Stopped) if !client.stopped() => Ok(()),
+                other => other,
+            };
+        }
+    }
+    let ended = drive.end(outcome).map(drop);
+    orders.end();
+    ended
+}
+
+impl<'a> Drive<'a> {
+    fn new(
+        client: &'a Client,
+        (mode, limits): (Sharing, TransferLimits),
+        bell: Bell,
+        observer: &'a dyn Observer,
+        sink: &'a mut FetchSink<'a>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            client,
+            mode,
+            disk: PartsOnDisk::new(&bell),
+            ranges: Ranges::new(client, limits.global_bps, limits.per_host_bps, bell),
+            picture: Picture::new(limits),
+            observer,
+            sink,
+            ticked: now,
+            watch: Watch::begin(now),
+            summary: TransferSummary::default(),
+        }
+    }
+
+    fn add(&mut self, requests: Vec<FileRequest>) -> Result<()> {
+        let sizes = requests.iter().filter_map(|request| request.size);
+        self.observer.event(Event::RunBegun {
+            files: requests.len(),
+            bytes: sizes.clone().fold(0, u64::saturating_add),
+            unsized_files: requests.len() - sizes.count(),
+        });
+        let refused = self.picture.add(self.client, requests);
+        let mut refused = refused.into_iter();
+        refused.try_for_each(|(id, error)| self.give_up(id, error))
+    }
+
+    /// What has come is kept, and what was learned is remembered.
+    fn end(mut self, outcome: Result<()>) -> Result<TransferSummary> {
+        let kept = self.keep();
+        self.tell_end();
+        outcome.and(kept)?;
+        if self.mode.is_spread() {
+            self.watch.name_limits(&mut self.picture, self.observer);
+        }
+        watch::report(&self.picture, &mut self.summary);
+        for (name, host) in &self.summary.hosts {
+            if host.bytes >= RATED {
+                self.client.rate(name, host.bps);
+            }
+        }
+        Ok(self.summary)
+    }
 }
 
 impl Drive<'_> {
-    fn tell_begin(&self) {
-        let files = self.picture.files.rows();
-        let sizes = files.iter().filter_map(|file| file.request.size);
-        self.observer.event(Event::RunBegun {
-            files: files.len(),
-            bytes: sizes.clone().fold(0, u64::saturating_add),
-            unsized_files: files.len() - sizes.count(),
-        });
-    }
-
     fn tell_end(&self) {
         let hosts = self.picture.hosts.rows().iter();
         let gave = hosts.filter(|host| host.bytes > 0 && !host.name.starts_with("file:"));
@@ -169,8 +232,8 @@ impl Drive<'_> {
             }
             return Ok(());
         }
-        for host in self.picture.enabled(now) {
-            loop {
+        for host in self.picture.askable(now) {
+            while self.picture.is_enabled(host) {
                 let ask = match segments::next(&self.picture, host, now) {
                     NextSegment::Nothing => break,
                     NextSegment::Ask(ask) => Some(ask),
@@ -286,9 +349,7 @@ impl Drive<'_> {
         };
         match self.answer(id, event) {
             // Our own disk: the other files may lie on another one.
-            Err(error @ Error::Io { .. }) if self.mode != Sharing::Spread => {
-                self.give_up(file, error)
-            }
+            Err(error @ Error::Io { .. }) if self.mode.is_each() => self.give_up(file, error),
             other => other,
         }
     }
@@ -335,6 +396,7 @@ impl Drive<'_> {
                 }
                 Act::Check(id) => self.check(id, now)?,
                 Act::Anew(id) => self.begin_anew(id, now)?,
+                Act::Rest(id, host, limit) => self.tell_rest(id, host, limit, now),
                 Act::GiveUp(id, error) => self.give_up(id, error)?,
             }
         }
@@ -356,9 +418,9 @@ impl Drive<'_> {
             cause,
             Cause::Status(404 | 410) | Cause::NotFound | Cause::Stopped
         );
-        let blamed = file.turns.is_some() && !of_file;
+        let blamed = self.mode.is_each() && !of_file;
         if let Some(host) = file.sources[source].host.filter(|_| blamed) {
-            self.client.blame(&self.picture.hosts[host].name);
+            self.client.blame(&self.picture.hosts[host].name, cause);
         }
     }
 
@@ -380,6 +442,18 @@ impl Drive<'_> {
         Some(hosts[next.filter(is_other)?].name.as_str())
     }
 
+    fn tell_rest(&self, id: FileId, host: HostId, limit: u32, now: Instant) {
+        let file = &self.picture.files[id];
+        let host = &self.picture.hosts[host];
+        let pause = Pause {
+            attempt: host.failures,
+            limit,
+            lasts: host.rests(now),
+        };
+        self.observer
+            .event(pause.event(file.id, &file.request.label));
+    }
+
     fn tick(&mut self, now: Instant) -> Result<()> {
         let mut overtaken = Vec::new();
         for id in self.picture.open.clone() {
@@ -389,7 +463,7 @@ impl Drive<'_> {
                 overtaken.extend(file.map.overtaken());
             }
         }
-        if self.mode != Sharing::Spread {
+        if !self.mode.is_spread() {
             return Ok(());
         }
         self.stop(overtaken, now);
@@ -444,9 +518,9 @@ impl Drive<'_> {
                 let order: Vec<SourceId> = order.into_iter().map(|(source, _)| source).collect();
                 file.turns = Some(Turns::new(order, rounds));
             }
-            if file.request.is_used_in_place() {
-                return self.use_in_place(id);
-            }
+        }
+        if file.request.is_used_in_place() {
+            return self.use_in_place(id);
         }
         match self.disk.is_there(id, file) {
             Ok(true) => {
@@ -459,7 +533,7 @@ impl Drive<'_> {
         }
         match self.disk.begin(id, file, now) {
             Ok(true) => {}
-            Ok(false) if self.mode != Sharing::Spread => {
+            Ok(false) if self.mode.is_each() => {
                 file.stage = FileStage::Held;
                 file.rest_until = Some(now + HELD);
                 return Ok(());
@@ -557,7 +631,7 @@ impl Drive<'_> {
         self.disk.finished(id);
         let file = &self.picture.files[id];
         let size = file.map.size();
-        if !fresh && self.mode != Sharing::Spread {
+        if !fresh && self.mode.is_each() {
             self.started(id, size);
         }
         let file = &self.picture.files[id];
@@ -585,13 +659,13 @@ impl Drive<'_> {
 
     /// A file for which no source is left: those left out are asked once more, or it is given up.
     fn last_chance(&mut self, id: FileId, now: Instant) -> Result<()> {
-        let Some(act) = answers::second_chance(&mut self.picture, id) else {
+        let Some(acts) = answers::second_chance(&mut self.picture, id) else {
             let error = self.picture.files[id].hopeless();
             return self.give_up(id, error);
         };
         match self.picture.files[id].stage {
-            FileStage::Waiting => self.begin(id, now),
-            _ => self.act(vec![act]),
+            FileStage::Waiting if !acts.is_empty() => self.begin(id, now),
+            _ => self.act(acts),
         }
     }
 

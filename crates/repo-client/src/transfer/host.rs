@@ -5,10 +5,19 @@ use std::time::{Duration, Instant};
 use crate::error::Cause;
 
 use super::tuning::host::{
-    AHEAD, AHEAD_LASTS, CAPPED, FADES, FIRST_REST, LATELY, MAX_REST, REFUSAL_REST, STREAMS,
+    AHEAD, AHEAD_LASTS, CAPPED, FADES, FAIR, FIRST_REST, LATELY, MAX_REST, REFUSAL_REST, STREAMS,
     TRICKLED,
 };
 use crate::event::LimitKind;
+
+/// The lower, the sooner a server is asked: how often it failed in this run of the program, then how slow it was, in
+/// halvings, when it was asked last: those about as fast as each other keep the order of the configuration.
+pub(crate) type Rank = (u32, u32);
+
+/// The rank of a server: its failures, and its rate in bytes per second if one is known.
+pub(crate) fn rank(failures: u32, rate: Option<u64>) -> Rank {
+    (failures, rate.unwrap_or(FAIR).max(1).leading_zeros())
+}
 
 /// What a server has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +62,11 @@ pub(crate) struct Host {
     pub(crate) failures: u32,
     /// Failed as often as it may: nothing more is asked of it.
     pub(crate) dead: bool,
+    /// It could not be reached: nothing more is asked of it while others have what it has.
+    pub(crate) left_out: bool,
+    /// Some file is to be asked of it first.
+    pub(crate) leads: bool,
+    pub(crate) rank: Rank,
     rest_until: Option<Instant>,
     /// Until when it is assumed to take no more requests than `cap`.
     capped_until: Option<Instant>,
@@ -81,7 +95,18 @@ impl Host {
 
     /// Whether it will be asked again in this run.
     pub(crate) fn is_usable(&self) -> bool {
-        !self.dead && !self.liar
+        !self.dead && !self.liar && !self.left_out
+    }
+
+    /// One that was left out may be asked again; false if it was not, or has failed too often.
+    pub(crate) fn come_back(&mut self) -> bool {
+        std::mem::take(&mut self.left_out) && self.is_usable()
+    }
+
+    /// How long it is still left alone.
+    pub(crate) fn rests(&self, now: Instant) -> Duration {
+        let until = self.rest_until.unwrap_or(now);
+        until.saturating_duration_since(now)
     }
 
     /// Whether it may be asked now.

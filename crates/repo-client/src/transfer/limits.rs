@@ -7,6 +7,11 @@ use crate::event::LimitKind;
 
 use crate::error::Error;
 
+/// How long the best server is asked alone in a run that somebody waits for.
+const ALONE: Duration = Duration::from_secs(1);
+/// Extra tries of a server that cannot be reached in a run that somebody waits for.
+const UNREACHABLE: u32 = 2;
+
 /// Most connections to one server when nobody says otherwise: public mirrors call more than ten
 /// unreasonable.
 pub const POLITE: usize = 6;
@@ -22,8 +27,15 @@ pub struct TransferLimits {
     pub connections_per_host: usize,
     /// Connections that may work on one file at once.
     pub connections_per_file: usize,
+    /// Connections at once, over all servers.
+    pub connections: usize,
     /// Servers that may be in use at once.
     pub hosts: usize,
+    /// How long the best server of each file is asked alone before others are asked beside it.
+    pub alone: Duration,
+    /// Extra tries of a server that cannot be reached, where there is no other one: where there is it is asked once a
+    /// run. None: it is tried as often as one that fails otherwise.
+    pub unreachable: Option<u32>,
     /// How long a server may stay silent or useless while another one could be asked.
     pub patience: Duration,
 }
@@ -35,8 +47,23 @@ impl Default for TransferLimits {
             per_host_bps: None,
             connections_per_host: POLITE,
             connections_per_file: 32,
+            connections: usize::MAX,
             hosts: 5,
+            alone: Duration::ZERO,
+            unreachable: None,
             patience: Duration::from_secs(8),
+        }
+    }
+}
+
+impl TransferLimits {
+    /// For a run that somebody waits for, most often a short one: the best server is enough where it is fast, and one
+    /// that cannot be reached is not waited for.
+    pub fn hasty() -> Self {
+        Self {
+            alone: ALONE,
+            unreachable: Some(UNREACHABLE),
+            ..Self::default()
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Files from their servers: the one engine of every transfer.
 //!
 //! [`Picture`](picture::Picture) is all that is known of a run; policies look at it and say what is to
-//! be asked; one driver has the sockets and the disk. [`fetch_all`] spreads each file over all servers
-//! that have it; [`fetch`] asks its servers one after the other.
+//! be asked; one driver has the sockets and the disk. Each file is spread over all servers that have it, but for
+//! files without a digest in [`fetch`]: those come from one server at a time.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | [`picture`] [`file`] [`host`] [`segments`] | the picture; one file, one server, the map of a file's bytes |
 //! | [`policy`] | what is done next: segments, steal, hedge, blame, probe, turns |
 //! | [`answers`] | what an answer does to the picture: its bytes, its end, its failure |
-//! | [`drive`] | the loop with the sockets and the disk |
+//! | [`drive`] [`orders`] | the loop with the sockets and the disk; files ordered of it while it goes on |
 //! | [`disk`] [`part`] [`journal`] [`finish`] | the unfinished file on disk, and what takes the disk's time |
 //! | [`limits`] [`watch`] [`loss`] | what is asked and told; what is measured meanwhile; whether packets are lost |
 
@@ -24,6 +24,7 @@ mod ids;
 mod journal;
 mod limits;
 mod loss;
+mod orders;
 mod part;
 mod picture;
 mod policy;
@@ -40,15 +41,15 @@ use crate::request::{FetchedFile, FileRequest};
 use drive::Sharing;
 use ids::FileId;
 
+pub(crate) use drive::serve;
 pub(crate) use ids::{Id, IdTable, SourceId};
 pub(crate) use journal::url_key;
 pub use limits::{HostReport, POLITE, TransferLimits, TransferSummary};
+pub(crate) use orders::Orders;
 pub(crate) use policy::turns::{NextTurn, Rounds, Turns};
 
-/// Files fetched at the same time when the caller has no opinion.
-pub const DEFAULT_PARALLEL: usize = 4;
-/// Most files fetched at the same time.
-pub const MAX_PARALLEL: usize = 32;
+/// Files without a digest that are fetched at the same time.
+const DEFAULT_PARALLEL: usize = 4;
 
 /// Gets all files, each from all of its servers at once where that helps; each goes to `sink` as soon
 /// as it is whole, checked and under its name ([`FileRequest::dest`]). A file that cannot be had does
@@ -76,7 +77,7 @@ pub fn fetch_all(
         }
     };
     let stop = || interrupt.load(Ordering::Relaxed);
-    let how = (Sharing::Spread, limits.clone());
+    let how = (Sharing::Spread { each: false }, limits.clone());
     let observer = Logged(observer);
     let work = drive::transfer(client, requests, how, &observer, &mut take, &stop);
     let mut summary = client.block_on(work)??;
@@ -84,39 +85,19 @@ pub fn fetch_all(
     Ok(summary)
 }
 
-/// Fetches all files, at most `parallel` at a time (0 means [`DEFAULT_PARALLEL`]; never more than
-/// [`MAX_PARALLEL`]), and returns one result for each, in the order of the requests. The servers of a
-/// file are asked one after the other, those that failed before last. One failure does not stop the
-/// others. Two requests must not share a `dest`.
+/// Fetches all files and returns one result for each, in the order of the requests. One failure does not stop the
+/// others. Two requests must not share a `dest`. Files without a digest, whose pieces could not be told to fit, come
+/// whole, [`DEFAULT_PARALLEL`] at a time, from one server after the other, those that failed before last.
 pub fn fetch(
     client: &Client,
     requests: Vec<FileRequest>,
-    parallel: usize,
+    limits: &TransferLimits,
     observer: &dyn Observer,
 ) -> Vec<Result<FetchedFile>> {
     let count = requests.len();
     if count == 0 {
         return Vec::new();
     }
-    let observer = Logged(observer);
-    let work = fetch_in_turn(client, requests, parallel, &observer);
-    client.block_on(work).unwrap_or_else(|error| {
-        let failed = || Err(Error::Setup(error.to_string()));
-        std::iter::repeat_with(failed).take(count).collect()
-    })
-}
-
-/// [`fetch`], to be waited for with others.
-pub(crate) async fn fetch_in_turn(
-    client: &Client,
-    requests: Vec<FileRequest>,
-    parallel: usize,
-    observer: &dyn Observer,
-) -> Vec<Result<FetchedFile>> {
-    let width = match parallel {
-        0 => DEFAULT_PARALLEL,
-        some => some.min(MAX_PARALLEL),
-    };
     let mut results: Vec<Option<Result<FetchedFile>>> = requests.iter().map(|_| None).collect();
     let mut take = |id: FileId, outcome: Result<FetchedFile>| {
         if let Some(slot) = results.get_mut(id.place()) {
@@ -124,8 +105,18 @@ pub(crate) async fn fetch_in_turn(
         }
         Ok(())
     };
-    let how = (Sharing::Turns { width }, TransferLimits::default());
-    let ended = drive::transfer(client, requests, how, observer, &mut take, &|| false).await;
+    let spread = requests.iter().all(|request| request.digest.is_some());
+    let width = DEFAULT_PARALLEL.min(limits.connections.max(1));
+    let sharing = match spread {
+        true => Sharing::Spread { each: true },
+        false => Sharing::Turns { width },
+    };
+    let how = (sharing, limits.clone());
+    let observer = Logged(observer);
+    // Where sources have their turns a request under way ends by itself.
+    let stop = || spread && client.stopped();
+    let work = drive::transfer(client, requests, how, &observer, &mut take, &stop);
+    let ended = client.block_on(work).and_then(|ended| ended);
     // A run that ended early has its error told once; the others have only been stopped by it.
     let mut why = ended.err();
     let mut missing = || Err(why.take().unwrap_or(Error::Stopped));

@@ -1,12 +1,12 @@
 //! All that is known of a run: files, servers, and who is to bring what. No socket and no disk.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::Url;
 
 use super::file::{FileStage, Sample, Stream, WantedFile};
-use super::host::{Host, Room};
+use super::host::{Host, Room, rank};
 use super::ids::{FileId, HostId, IdTable, SourceId};
 use super::limits::TransferLimits;
 use super::policy::probe::Probe;
@@ -29,60 +29,91 @@ pub(crate) struct Picture {
     pub(crate) probe: Probe,
     /// Files not settled.
     pub(crate) left: usize,
+    /// By name.
+    known: HashMap<String, HostId>,
+    /// When the first request was sent.
+    began: Option<Instant>,
 }
 
 impl Picture {
-    /// Files at servers, nothing begun.
-    pub(crate) fn new(
-        files: IdTable<FileId, WantedFile>,
-        hosts: IdTable<HostId, Host>,
-        limits: TransferLimits,
-    ) -> Self {
-        let mut queue: Vec<FileId> = files.ids().collect();
-        queue.sort_by_key(|id| files[*id].request.priority);
+    /// Nothing to be done.
+    pub(crate) fn new(limits: TransferLimits) -> Self {
         Self {
-            left: files.len(),
-            probe: Probe::new(hosts.len()),
-            files,
-            queue: queue.into(),
+            files: IdTable::new(),
+            queue: VecDeque::new(),
             open: Vec::new(),
-            hosts,
+            hosts: IdTable::new(),
             streams: HashMap::new(),
             limits,
+            probe: Probe::default(),
+            left: 0,
+            known: HashMap::new(),
+            began: None,
         }
     }
 
-    /// The picture at the beginning, and the files that cannot even be asked for.
-    pub(crate) fn of(
+    /// Adds files; those that cannot even be asked for, with the reason.
+    pub(crate) fn add(
+        &mut self,
         client: &Client,
         requests: Vec<FileRequest>,
-        limits: TransferLimits,
-    ) -> (Self, Vec<(FileId, Error)>) {
-        let mut hosts: IdTable<HostId, Host> = IdTable::new();
-        let mut known: HashMap<String, HostId> = HashMap::new();
-        let (mut files, mut refused) = (IdTable::new(), Vec::new());
+    ) -> Vec<(FileId, Error)> {
+        let mut refused = Vec::new();
         for request in requests {
             let urls = request.urls.iter().map(|url| parse_url(url));
             let urls: Result<Vec<Url>> = urls.collect();
-            let at: Vec<HostId> = urls
-                .iter()
-                .flatten()
-                .map(|url| {
-                    let new = |name: &String| {
-                        hosts.push(Host::new(name.clone(), limits.connections_per_host))
-                    };
-                    *known.entry(origin(url)).or_insert_with_key(new)
-                })
-                .collect();
-            let none = Error::Transfer {
-                label: request.label.clone(),
-                failures: Vec::new(),
+            let urls = urls.and_then(|urls| match urls.is_empty() {
+                true => Err(Error::Transfer {
+                    label: request.label.clone(),
+                    failures: Vec::new(),
+                }),
+                false => Ok(urls),
+            });
+            let (urls, error) = match urls {
+                Ok(urls) => (urls, None),
+                Err(error) => (Vec::new(), Some(error)),
             };
-            let none = at.is_empty().then_some(none);
-            let id = files.push(WantedFile::new(request, client.next_id(), &at));
-            refused.extend(urls.err().or(none).map(|error| (id, error)));
+            let at: Vec<HostId> = urls.iter().map(|url| self.host(client, url)).collect();
+            let leads = at.iter().min_by_key(|host| self.hosts[**host].rank);
+            if let Some(leads) = leads {
+                self.hosts[*leads].leads = true;
+            }
+            let id = self.add_file(WantedFile::new(request, client.next_id(), &at));
+            refused.extend(error.map(|error| (id, error)));
         }
-        (Self::new(files, hosts, limits), refused)
+        refused
+    }
+
+    /// Adds a file; what is alike stays in order.
+    pub(crate) fn add_file(&mut self, file: WantedFile) -> FileId {
+        let priority = file.request.priority;
+        let id = self.files.push(file);
+        let files = &self.files;
+        let place = self
+            .queue
+            .partition_point(|other| files[*other].request.priority <= priority);
+        self.queue.insert(place, id);
+        self.left += 1;
+        id
+    }
+
+    /// Adds a server.
+    pub(crate) fn add_host(&mut self, host: Host) -> HostId {
+        self.probe.add();
+        self.hosts.push(host)
+    }
+
+    fn host(&mut self, client: &Client, url: &Url) -> HostId {
+        let name = origin(url);
+        if let Some(known) = self.known.get(&name) {
+            return *known;
+        }
+        let mut host = Host::new(name.clone(), self.limits.connections_per_host);
+        host.rank = rank(client.failures_of(&name), client.rate_of(&name));
+        host.left_out = self.limits.unreachable.is_some() && client.is_unreachable(&name);
+        let id = self.add_host(host);
+        self.known.insert(name, id);
+        id
     }
 
     /// A request under way.
@@ -94,18 +125,34 @@ impl Picture {
         stream.ok_or(Error::Fault("a request that is over is asked about"))
     }
 
-    /// Servers that are in use now: the first ones that can be asked, in order.
-    pub(crate) fn enabled(&self, now: Instant) -> Vec<HostId> {
-        let in_use = |host: &Host| host.is_usable() && (host.in_use() > 0 || host.is_ready(now));
-        let usable = self.hosts.iter().filter(|(_, host)| in_use(host));
-        let most = self.limits.hosts.max(1);
-        usable.map(|(id, _)| id).take(most).collect()
+    /// Servers that may be asked now, the best first.
+    pub(crate) fn askable(&self, now: Instant) -> Vec<HostId> {
+        let is_able = |host: &Host| host.is_usable() && (host.in_use() > 0 || host.is_ready(now));
+        let spent = self.began.map_or(Duration::ZERO, |began| now - began);
+        // A server that fails is not waited for.
+        let troubled = |host: &Host| host.leads && !is_able(host);
+        let all = spent >= self.limits.alone || self.hosts.rows().iter().any(troubled);
+        let able = self.hosts.iter();
+        let able = able.filter(|(_, host)| is_able(host) && (all || host.leads));
+        let mut able: Vec<HostId> = able.map(|(id, _)| id).collect();
+        able.sort_by_key(|id| self.hosts[*id].rank);
+        able
+    }
+
+    /// Whether a server is one of those that are in use, or may become one.
+    pub(crate) fn is_enabled(&self, host: HostId) -> bool {
+        let busy = |host: &&Host| host.in_use() > 0;
+        let others = self.hosts.rows().iter();
+        self.hosts[host].in_use() > 0 || others.filter(busy).count() < self.limits.hosts.max(1)
     }
 
     /// What a server has room for now.
     pub(crate) fn room(&self, host: HostId, now: Instant) -> Option<Room> {
         let one = Some(&self.hosts[host]).filter(|one| one.is_ready(now))?;
-        one.room(self.probe.target(host))
+        let room = one.room(self.probe.target(host));
+        let all: usize = self.hosts.rows().iter().map(Host::in_use).sum();
+        // One over a connection that is there already is none more.
+        room.filter(|room| *room == Room::Stream || all < self.limits.connections.max(1))
     }
 
     /// Rate of one connection to a server, if one has been measured.
@@ -120,6 +167,17 @@ impl Picture {
         one.sampled || one.host.is_some_and(|host| self.hosts[host].verified > 0)
     }
 
+    /// Whether another server than that of a source may still bring a file.
+    pub(crate) fn has_other(&self, file: FileId, source: SourceId) -> bool {
+        let file = &self.files[file];
+        let ours = file.sources[source].host;
+        let mut others = file.sources.rows().iter();
+        others.any(|one| {
+            let other = one.host.filter(|host| Some(*host) != ours);
+            one.is_open() && other.is_some_and(|host| self.hosts[host].is_usable())
+        })
+    }
+
     /// Files being fetched that may be split, and how a server could bring them.
     pub(crate) fn shared_files(
         &self,
@@ -132,6 +190,7 @@ impl Picture {
     }
 
     pub(crate) fn asked(&mut self, id: RangeId, ask: &SegmentRequest, now: Instant) -> Result<()> {
+        self.began.get_or_insert(now);
         let file = &mut self.files[ask.file];
         let whole = ask.from == 0 && ask.to >= file.map.size();
         let mut stream = Stream::new(ask.file, ask.source, ask.host, !whole, now);

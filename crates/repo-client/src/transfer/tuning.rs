@@ -17,6 +17,8 @@ pub(crate) mod file {
 pub(crate) mod host {
     use std::time::Duration;
 
+    /// What a server is taken to give before it has been asked, bytes per second.
+    pub(crate) const FAIR: u64 = 256 * 1024;
     /// First rest after a failure; doubled each time.
     pub(crate) const FIRST_REST: Duration = Duration::from_millis(250);
     /// Longest rest.
@@ -174,6 +176,8 @@ pub(crate) mod drive {
 
     /// Longest wait between two looks at the clocks.
     pub(crate) const TICK: Duration = Duration::from_millis(100);
+    /// A server that brought so many bytes in a run has a rate.
+    pub(crate) const RATED: u64 = 256 * 1024;
 }
 
 /// Sources of a file asked in turn.

@@ -51,7 +51,13 @@ pub(crate) fn labelled(name: &str, body: Vec<u8>) -> Answer {
 }
 
 fn bring(request: &FileRequest) -> repo_client::Result<repo_client::FetchedFile> {
-    fetch(&client(), vec![request.clone()], 1, &Silent).remove(0)
+    fetch(
+        &client(),
+        vec![request.clone()],
+        &repo_client::TransferLimits::hasty(),
+        &Silent,
+    )
+    .remove(0)
 }
 
 #[test]

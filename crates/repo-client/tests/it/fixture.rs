@@ -150,5 +150,11 @@ pub(crate) fn job<'a>(config: &'a RepoConfig, cache: &Path) -> RepoRefresh<'a> {
 }
 
 pub(crate) fn refresh_one(job: RepoRefresh<'_>, log: &Log) -> repo_client::Result<MetadataSet> {
-    repo_client::refresh(&client(), &[job], log).remove(0)
+    repo_client::refresh(
+        &client(),
+        &[job],
+        &repo_client::TransferLimits::hasty(),
+        log,
+    )
+    .remove(0)
 }

@@ -10,7 +10,13 @@ use testkit::server::Answer;
 use crate::fixture::{Site, access, client, noise};
 
 fn once(request: &FileRequest) -> repo_client::Result<repo_client::FetchedFile> {
-    fetch(&client(), vec![request.clone()], 1, &Silent).remove(0)
+    fetch(
+        &client(),
+        vec![request.clone()],
+        &repo_client::TransferLimits::hasty(),
+        &Silent,
+    )
+    .remove(0)
 }
 
 /// A site whose file is half on disk already.

@@ -152,7 +152,13 @@ fn go(bundle: &Path, request: &FileRequest) -> Result<(), Cause> {
         ca_bundles: vec![bundle.to_owned()],
         ..ClientOptions::default()
     };
-    let result = fetch(&Client::new(options), vec![request.clone()], 1, &Silent).remove(0);
+    let result = fetch(
+        &Client::new(options),
+        vec![request.clone()],
+        &repo_client::TransferLimits::hasty(),
+        &Silent,
+    )
+    .remove(0);
     let _ = std::fs::remove_file(&request.dest);
     result
         .map(|_| ())
@@ -246,7 +252,13 @@ fn row_79_certificates() {
             ..ClientOptions::default()
         };
         let request = with("good", &plain);
-        fetch(&Client::new(options), vec![request], 1, &Silent).remove(0)
+        fetch(
+            &Client::new(options),
+            vec![request],
+            &repo_client::TransferLimits::hasty(),
+            &Silent,
+        )
+        .remove(0)
     };
     let refused = through(None).unwrap_err();
     assert!(

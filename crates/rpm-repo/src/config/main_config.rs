@@ -72,6 +72,10 @@ section! {
             sslverify: bool = true, boolean;
         ("sslcacert", "the system's", "File of certificates that are trusted where a repository does not say.")
             sslcacert: Option<PathBuf> = None, optional;
+        ("max_parallel_downloads", "0", "Most connections at once, over all servers; 0: as many as help.")
+            max_parallel_downloads: u32 = 0, whole;
+        ("connections_per_host", "6", "Most connections to one server.")
+            connections_per_host: u32 = 6, whole;
         ("plugins", "0", "Name the plugins that have a conf file. What they do (signed metadata, metalinks) needs no switch.")
             plugins: bool = false, boolean;
         ("pluginpath", "/usr/lib/tdnf-plugins", "Where a missing plugin is said to be; nothing is loaded.")

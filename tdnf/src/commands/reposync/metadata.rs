@@ -24,7 +24,9 @@ pub(super) fn copy(session: &Session<'_>, source: &LoadedRepo, folder: &Path) ->
         requests.push(request(source, record, folder)?);
     }
     let view = NetworkView::new(session.printer);
-    for result in session.transfer(|| fetch(session.client(), requests, 0, &view))? {
+    for result in
+        session.transfer(|| fetch(session.client(), requests, &session.limits(), &view))?
+    {
         let part = result?;
         let file = File::open(&part.path).at(&part.path)?;
         if begins_as_package(file).at(&part.path)? {

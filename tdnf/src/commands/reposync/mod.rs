@@ -229,7 +229,8 @@ fn packages<'a>(
         return Ok((got, failures));
     }
     let view = NetworkView::new(session.printer);
-    let results = session.transfer(|| fetch(session.client(), requests, 0, &view))?;
+    let results =
+        session.transfer(|| fetch(session.client(), requests, &session.limits(), &view))?;
     for (package, result) in asked.into_iter().zip(results) {
         match result {
             Ok(file) => {

@@ -137,8 +137,8 @@ pub(crate) struct Probe {
     active: Vec<bool>,
 }
 
-impl Probe {
-    pub(crate) fn new(servers: usize) -> Self {
+impl Default for Probe {
+    fn default() -> Self {
         Self {
             phase: ProbePhase::Waiting,
             since: 0.0,
@@ -150,9 +150,17 @@ impl Probe {
             trial: false,
             rest: REST,
             total: 0.0,
-            servers: vec![Standing::default(); servers].into(),
-            active: vec![false; servers],
+            servers: IdTable::new(),
+            active: Vec::new(),
         }
+    }
+}
+
+impl Probe {
+    /// One more server.
+    pub(crate) fn add(&mut self) {
+        self.servers.push(Standing::default());
+        self.active.push(false);
     }
 
     /// Connections that a server is to have.

@@ -9,7 +9,7 @@ use crate::ranges::RangeId;
 use crate::request::FileRequest;
 use crate::transfer::file::{FileStage, WantedFile};
 use crate::transfer::host::Host;
-use crate::transfer::ids::{FileId, HostId, Id, IdTable, SourceId};
+use crate::transfer::ids::{FileId, HostId, Id, SourceId};
 use crate::transfer::limits::TransferLimits;
 use crate::transfer::picture::Picture;
 use crate::transfer::segments::SourcedSpan;
@@ -43,14 +43,15 @@ pub(crate) struct PolicyStage {
 impl PolicyStage {
     /// Files of these sizes at so many servers, which all have been right before; all files are begun.
     pub(crate) fn new(servers: usize, sizes: &[u64]) -> Self {
-        let files: Vec<WantedFile> = sizes.iter().map(|size| wanted(*size, servers)).collect();
-        let mut hosts = IdTable::new();
+        let mut picture = Picture::new(TransferLimits::default());
         for at in 0..servers {
             let mut host = Host::new(format!("http://s{at}:80"), 6);
             host.verified = 1;
-            hosts.push(host);
+            picture.add_host(host);
         }
-        let mut picture = Picture::new(files.into(), hosts, TransferLimits::default());
+        for size in sizes {
+            picture.add_file(wanted(*size, servers));
+        }
         picture.open = picture.queue.drain(..).collect();
         for id in picture.files.ids() {
             picture.files[id].stage = FileStage::Open;

@@ -62,7 +62,12 @@ fn a_dead_repository_does_not_hold_up_the_others() {
     let dead = config("baseurl=http://127.0.0.1:1/");
     let cache = good.site.path("dead");
     let jobs = [good.job(), job(&dead, &cache), other.job()];
-    let results = refresh(&client(), &jobs, &Log::default());
+    let results = refresh(
+        &client(),
+        &jobs,
+        &repo_client::TransferLimits::hasty(),
+        &Log::default(),
+    );
     assert!(results[0].is_ok() && results[1].is_err() && results[2].is_ok());
 }
 
@@ -229,7 +234,13 @@ fn real_nginx_serves_ranges_and_304() {
     );
     std::fs::write(site.path("f.journal"), journal).unwrap();
     request.urls = vec![format!("http://127.0.0.1:{port}/f")];
-    let file = repo_client::fetch(&client(), vec![request], 1, &Log::default()).remove(0);
+    let file = repo_client::fetch(
+        &client(),
+        vec![request],
+        &repo_client::TransferLimits::hasty(),
+        &Log::default(),
+    )
+    .remove(0);
     nginx.kill().unwrap();
     nginx.wait().unwrap();
     assert!(!first.unwrap().from_cache);
@@ -281,7 +292,12 @@ fn row_49_a_stop_is_heard_while_a_server_is_silent() {
         stop.store(true, Ordering::Relaxed);
     });
     let jobs = [job(&config, &repo.cache())];
-    let outcome = refresh(&client, &jobs, &Log::default());
+    let outcome = refresh(
+        &client,
+        &jobs,
+        &repo_client::TransferLimits::hasty(),
+        &Log::default(),
+    );
     assert!(outcome.iter().all(Result::is_err));
     assert!(begun.elapsed() < Duration::from_secs(2));
     setter.join().unwrap();

@@ -13,7 +13,8 @@ fn settle_at(
     caps: &[usize],
     rate: impl Fn(&[usize], f64) -> Vec<f64>,
 ) -> (Vec<usize>, f64) {
-    let mut probe = Probe::new(caps.len());
+    let mut probe = Probe::default();
+    caps.iter().for_each(|_| probe.add());
     let mut bytes = vec![0.0; caps.len()];
     let mut now = 0.0;
     loop {
@@ -105,7 +106,8 @@ fn they_stay_though_half_of_them_were_never_measured() {
 
 #[test]
 fn far_away_all_that_are_allowed_are_tried_soon() {
-    let mut probe = Probe::new(1);
+    let mut probe = Probe::default();
+    probe.add();
     let (mut bytes, mut now) = (0, 0.0);
     while probe.target(HostId::new(0)) < 32 {
         now += 0.1;

@@ -129,7 +129,8 @@ fn a_file_is_begun_when_those_begun_have_no_gap() {
 /// A probe that has seen one connection help and wants more.
 fn two_connections() -> crate::transfer::policy::probe::Probe {
     use crate::transfer::policy::probe::{Probe, Reading};
-    let mut probe = Probe::new(1);
+    let mut probe = Probe::default();
+    probe.add();
     let (mut now, mut bytes) = (0.0, 0);
     while probe.target(host(0)) < 2 {
         now += 0.1;
