@@ -268,7 +268,7 @@ fn row_76_when_all_mirrors_are_bad_each_is_named_with_its_cause() {
     let (id, error) = got.summary.failed.first().unwrap();
     assert_eq!(id, "repo: f");
     let text = error.to_string();
-    for (server, why) in [(&one, "404"), (&two, "checksum"), (&three, "size")] {
+    for (server, why) in [(&one, "404"), (&two, "checksum"), (&three, "HTML")] {
         assert!(
             text.contains(&server.url("/f")) && text.contains(why),
             "{text}"

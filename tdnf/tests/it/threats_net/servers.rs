@@ -13,23 +13,22 @@ fn row_47_endless_body() {
         endless: true,
         ..Answer::default()
     };
-    for path in [REPOMD, "/main/repodata/repomd.xml.asc", PRIMARY] {
+    for path in [REPOMD, "/main/repodata/repomd.xml.asc"] {
         scene.server.always(path, endless());
         let run = scene.refuses(&["makecache"], &["main", "larger"]);
         assert!(run.time < Duration::from_secs(60), "{path}: {:?}", run.time);
         scene.server.behave();
     }
-    scene.tdnf(&["makecache"]).ok();
+    // What has a size and a digest is right as far as that, and no more of it is taken.
+    scene.server.always(PRIMARY, endless());
+    let run = scene.tdnf(&["makecache"]);
+    assert!(run.time < Duration::from_secs(60), "{:?}", run.time);
+    run.ok();
     scene.server.always(APP, endless());
-    scene.refuses_install(&["app"], &["app-1", "larger"]);
-    let parts = scene.cached(".part");
-    for part in parts {
-        assert!(
-            fs::metadata(&part).unwrap().len() <= 100_000,
-            "{}",
-            part.display()
-        );
-    }
+    let run = scene.install(&["app"]);
+    assert!(run.time < Duration::from_secs(60), "{:?}", run.time);
+    run.ok();
+    assert!(scene.cached(".part").is_empty());
 }
 
 #[test]
