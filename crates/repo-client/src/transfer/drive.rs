@@ -503,21 +503,16 @@ impl Drive<'_> {
             self.picture.queue.retain(|one| *one != id);
             self.picture.open.push(id);
         }
-        if let Sharing::Turns { .. } = self.mode {
-            if file.turns.is_none() {
-                let (mut order, extra) = (file.sources.iter().collect::<Vec<_>>(), file.retries());
-                let hosts = &self.picture.hosts;
-                order.sort_by_key(|(_, one)| {
-                    one.host
-                        .map_or(0, |host| self.client.failures_of(&hosts[host].name))
-                });
-                let rounds = Rounds {
-                    extra,
-                    unreachable: UNREACHABLE_ROUNDS,
-                };
-                let order: Vec<SourceId> = order.into_iter().map(|(source, _)| source).collect();
-                file.turns = Some(Turns::new(order, rounds));
-            }
+        if !self.mode.is_spread() && file.turns.is_none() {
+            let (mut order, extra) = (file.sources.iter().collect::<Vec<_>>(), file.retries());
+            let hosts = &self.picture.hosts;
+            order.sort_by_key(|(_, one)| one.host.map_or((0, 0), |host| hosts[host].rank));
+            let rounds = Rounds {
+                extra,
+                unreachable: UNREACHABLE_ROUNDS,
+            };
+            let order: Vec<SourceId> = order.into_iter().map(|(source, _)| source).collect();
+            file.turns = Some(Turns::new(order, rounds));
         }
         if file.request.is_used_in_place() {
             return self.use_in_place(id);

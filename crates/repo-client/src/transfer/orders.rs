@@ -45,14 +45,18 @@ impl Orders {
         }
         let stopped = || Err(Error::Stopped);
         let (send, receive) = oneshot::channel();
-        let mut book = self.book.borrow_mut();
-        // A run that is over drops it.
-        let order = Some((requests, send)).filter(|_| !book.over);
-        book.waiting.extend(order);
-        drop(book);
-        self.bell.notify_one();
+        self.put(requests, send);
         let results = receive.await;
         results.unwrap_or_else(|_| std::iter::repeat_with(stopped).take(count).collect())
+    }
+
+    /// A run that is over drops it.
+    fn put(&self, requests: Vec<FileRequest>, answer: oneshot::Sender<Results>) {
+        let mut book = self.book.borrow_mut();
+        if !book.over {
+            book.waiting.push((requests, answer));
+        }
+        self.bell.notify_one();
     }
 
     /// Nobody orders more.

@@ -618,9 +618,14 @@ fn events_tell_of_the_whole_run_and_of_each_server() {
     };
     let log = Log::default();
     assert!(
-        fetch(&client(), vec![f, g], 1, &log)
-            .iter()
-            .all(Result::is_ok)
+        fetch(
+            &client(),
+            vec![f, g],
+            &repo_client::TransferLimits::hasty(),
+            &log
+        )
+        .iter()
+        .all(Result::is_ok)
     );
     let (text, base) = (log.text(), other.server.url(""));
     let lines: Vec<&str> = text.lines().collect();

@@ -309,7 +309,13 @@ fn certificates_of_the_environment(servers: &Servers, ca: &Path) {
             ..ClientOptions::default()
         };
         let request = servers.request(kind, tls);
-        let got = fetch(&Client::new(options), vec![request.clone()], 1, &Silent).remove(0);
+        let got = fetch(
+            &Client::new(options),
+            vec![request.clone()],
+            &repo_client::TransferLimits::hasty(),
+            &Silent,
+        )
+        .remove(0);
         let _ = std::fs::remove_file(&request.dest);
         got.map(drop).map_err(|error| error.to_string())
     };
