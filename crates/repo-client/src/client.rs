@@ -1,7 +1,7 @@
 //! The client: one runtime, connections kept between requests, nothing started before it is used.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Client {
     limiters: Mutex<HashMap<String, Arc<Limiter>>>,
     servers: Mutex<HashMap<String, ServerMemory>>,
     next_id: AtomicU64,
+    /// That Mozilla's certificate authorities are trusted was said.
+    roots_told: AtomicBool,
 }
 
 /// What is remembered of a server for the life of a [`Client`].
@@ -66,7 +68,14 @@ impl Client {
             limiters: Mutex::default(),
             servers: Mutex::default(),
             next_id: AtomicU64::new(1),
+            roots_told: AtomicBool::new(false),
         }
+    }
+
+    /// Whether some server was asked of whom nothing but the certificate authorities inside this program could vouch
+    /// ([`crate::BUILTIN_ROOTS_USED`]).
+    pub fn trusts_builtin_roots(&self) -> bool {
+        self.roots_told.load(Ordering::Relaxed)
     }
 
     /// Runs `work` to its end on the calling thread.
@@ -230,7 +239,10 @@ impl Client {
             builder = builder.http1_only();
         }
         builder = match &settings.tls {
-            Some(tls) if tls.verify => builder.tls_certs_only(tls::trusted(&self.options, tls)?),
+            Some(tls) if tls.verify => {
+                let trusted = tls::trusted(&self.options, tls, &self.roots_told)?;
+                builder.tls_certs_only(trusted)
+            }
             Some(_) => builder
                 .tls_certs_only([])
                 .tls_danger_accept_invalid_certs(true),

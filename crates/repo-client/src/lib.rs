@@ -42,5 +42,6 @@ pub use refresh::{
     join_url, keyring_check, part_limit, refresh,
 };
 pub use request::{FetchedFile, FileRequest};
+pub use tls::BUILTIN_ROOTS_USED;
 pub use transfer::{TransferLimits, fetch};
 pub use transport::file::file_url_path;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
-use rpm_repo::config::{NO_PROXY, Secret};
+use rpm_repo::config::{NO_PROXY, RepoConfig, Secret};
 
 /// Time limit for a connection, and for silence, when the configuration names none.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -158,6 +158,8 @@ pub struct Tls {
     pub verify: bool,
     /// Extra CA file (`sslcacert`); trusted beside the system's bundle.
     pub ca: Option<PathBuf>,
+    /// Trust Mozilla's certificate authorities where neither the system nor anybody names any (`ssl_builtin_roots`).
+    pub builtin_roots: bool,
     /// Client certificate, PEM (`sslclientcert`).
     pub client_cert: Option<PathBuf>,
     /// Client key, PEM (`sslclientkey`); none means that it is in the certificate's file.
@@ -169,6 +171,7 @@ impl Default for Tls {
         Self {
             verify: true,
             ca: None,
+            builtin_roots: true,
             client_cert: None,
             client_key: None,
         }
@@ -194,6 +197,40 @@ impl Default for Access {
 }
 
 impl Access {
+    /// The settings of a repository's configuration. `timeout` is the limit for a connection and
+    /// for silence, not for a whole file as in C tdnf: a large file on a slow line must not fail.
+    pub fn from_config(config: &RepoConfig) -> Self {
+        let secret = |s: &Option<Secret>| s.as_ref().map(|s| s.expose().to_owned());
+        let named = config.mirrorlist.iter().chain(&config.metalink);
+        let default = Self::default();
+        Self {
+            repo: config.id.clone(),
+            username: secret(&config.username),
+            password: secret(&config.password),
+            origins: config.baseurl.iter().chain(named).cloned().collect(),
+            route: Route::of(
+                config.proxy.as_deref(),
+                config.proxy_username.as_ref(),
+                config.proxy_password.as_ref(),
+            ),
+            connect_timeout: config.connect_timeout,
+            timeout: config.timeout.unwrap_or(default.timeout),
+            min_rate: if config.minrate == 0 {
+                default.min_rate
+            } else {
+                config.minrate
+            },
+            throttle: config.throttle,
+            retries: config.retries,
+            tls: Tls {
+                verify: config.sslverify,
+                ca: config.sslcacert.clone(),
+                builtin_roots: config.ssl_builtin_roots,
+                client_cert: config.sslclientcert.clone(),
+                client_key: config.sslclientkey.clone(),
+            },
+        }
+    }
     /// User and password for `url`: its own, else the repository's if the host is one the
     /// configuration names.
     pub(crate) fn login_for(&self, url: &Url) -> Option<(String, Option<String>)> {

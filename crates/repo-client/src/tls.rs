@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use reqwest::{Certificate, Identity};
@@ -22,6 +23,13 @@ const MAX_PEM: u64 = 16 << 20;
 /// Most files of a directory of certificates; Debian's has 300.
 const MAX_CA_FILES: usize = 10_000;
 
+/// What there is to say once where nobody but this program has certificates.
+pub const BUILTIN_ROOTS_USED: &str = "the system has no CA certificates: Mozilla's, which this program brings, are trusted \
+     (ssl_builtin_roots=0 turns that off)";
+
+/// Why those that this program brings are not trusted.
+const BUILT_IN_OFF: &str = "and those that this program brings are off: ssl_builtin_roots=0";
+
 /// Chooses the cryptography of TLS, once a process: reqwest takes the process's default and has none of its own here.
 pub(crate) fn install_provider() {
     // An error means that it was chosen before.
@@ -36,8 +44,13 @@ fn fault(fault: TlsFault, text: impl Into<String>) -> Cause {
 }
 
 /// The certificates that may sign a server's: those of `sslcacert`, and of the environment or else the first system
-/// bundle that can be read. Certificates the library cannot use are left out; none at all is an error.
-pub(crate) fn trusted(options: &ClientOptions, tls: &Tls) -> Result<Vec<Certificate>, Cause> {
+/// bundle that can be read; where none of all these is, Mozilla's (`told`: whether that was said). Certificates the
+/// library cannot use are left out; none at all is an error.
+pub(crate) fn trusted(
+    options: &ClientOptions,
+    tls: &Tls,
+    told: &AtomicBool,
+) -> Result<Vec<Certificate>, Cause> {
     let local = |why| fault(TlsFault::LocalFile, why);
     let mut found = Roots::default();
     if let Some(path) = &tls.ca {
@@ -57,13 +70,35 @@ pub(crate) fn trusted(options: &ClientOptions, tls: &Tls) -> Result<Vec<Certific
             [] => CA_BUNDLES.iter().map(Path::new).collect(),
             named => named.iter().map(PathBuf::as_path).collect(),
         };
-        bundles.retain(|path| path.exists());
-        bundles.iter().any(|path| found.add_file(path).is_ok());
+        bundles.retain(|path| path.try_exists().unwrap_or(true));
+        let mut unusable = None;
+        for path in bundles {
+            match found.add_file(path) {
+                Ok(()) => break,
+                Err(why) => unusable = unusable.or(Some(why)),
+            }
+        }
+        // Whoever emptied the system's bundle wants nobody trusted, and whoever broke it wants to know.
+        if let Some(why) = unusable.filter(|_| found.usable.is_empty()) {
+            return Err(fault(TlsFault::NoCa, why));
+        }
     }
-    if found.usable.is_empty() {
-        return Err(fault(TlsFault::NoCa, ""));
+    match found.usable.is_empty() {
+        true if tls.builtin_roots => Ok(built_in(told)),
+        true => Err(fault(TlsFault::NoCa, BUILT_IN_OFF)),
+        false => Ok(found.usable),
     }
-    Ok(found.usable)
+}
+
+/// Mozilla's certificate authorities; `told` is whether that was said.
+fn built_in(told: &AtomicBool) -> Vec<Certificate> {
+    if !told.swap(true, Ordering::Relaxed) {
+        tracing::info!("{BUILTIN_ROOTS_USED}");
+    }
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    roots
+        .filter_map(|der| Certificate::from_der(der).ok())
+        .collect()
 }
 
 /// A file of certificates or keys: a regular one, not longer than [`MAX_PEM`].
@@ -380,6 +415,16 @@ mod tests {
         ] {
             assert_eq!(classify(&error).to_string(), expected);
         }
+    }
+
+    #[test]
+    fn the_roots_of_this_program_can_all_be_used() {
+        let roots = built_in(&AtomicBool::new(true));
+        let mut store = RootCertStore::empty();
+        let known = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+        let (added, ignored) = store.add_parsable_certificates(known.iter().cloned());
+        assert!(added > 100 && ignored == 0, "{added} {ignored}");
+        assert_eq!(roots.len(), added);
     }
 
     #[test]

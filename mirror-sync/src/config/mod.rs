@@ -212,6 +212,8 @@ pub(crate) struct RepoSection {
     pub(crate) sslverify: Option<bool>,
     /// Further CA file.
     pub(crate) sslcacert: Option<PathBuf>,
+    /// Trust the certificate authorities inside the program where the system has none.
+    pub(crate) ssl_builtin_roots: Option<bool>,
     pub(crate) sslclientcert: Option<PathBuf>,
     pub(crate) sslclientkey: Option<PathBuf>,
     /// Seconds without a byte after which a transfer counts as dead.
@@ -316,6 +318,7 @@ impl Config {
         config.timeout = section.timeout.map(|span| span.0);
         config.retries = section.retries.unwrap_or(config.retries);
         config.sslcacert.clone_from(&section.sslcacert);
+        config.ssl_builtin_roots = section.ssl_builtin_roots.unwrap_or(true);
         config.sslclientcert.clone_from(&section.sslclientcert);
         config.sslclientkey.clone_from(&section.sslclientkey);
         Ok(config)

@@ -492,6 +492,10 @@ impl<'a> Session<'a> {
     /// Transfers files: a signal ends that, keeps what has come, and ends the run.
     pub fn transfer<T>(&self, work: impl FnOnce() -> T) -> Outcome<T> {
         let value = self.interrupt.during(Phase::Transfer, work);
+        let is_told = self.printer.mode().verbose;
+        if is_told && self.client.get().is_some_and(Client::trusts_builtin_roots) {
+            self.warn_once(repo_client::BUILTIN_ROOTS_USED);
+        }
         self.go_on().map(|()| value)
     }
 

@@ -39,7 +39,7 @@ use rpm_trust::{Keyring, verify_detached};
 use crate::client::Client;
 use crate::error::{Cause, Error, Result, SignatureFault};
 use crate::event::{Logged, Observer};
-use crate::options::{Access, Route, decode_percent};
+use crate::options::{Access, decode_percent};
 use crate::redact::redact;
 use crate::transfer::{Orders, TransferLimits, serve};
 use cache::Cache;
@@ -253,43 +253,6 @@ fn urls_below(bases: &[String], href: &Href, base: Option<&str>) -> Result<Vec<S
     names
         .flat_map(|name| bases.iter().map(move |base| join_url(base, name)))
         .collect()
-}
-
-impl Access {
-    /// The settings of a repository's configuration. `timeout` is the limit for a connection and
-    /// for silence, not for a whole file as in C tdnf: a large file on a slow line must not fail.
-    pub fn from_config(config: &RepoConfig) -> Self {
-        let secret =
-            |s: &Option<rpm_repo::config::Secret>| s.as_ref().map(|s| s.expose().to_owned());
-        let named = config.mirrorlist.iter().chain(&config.metalink);
-        let default = Self::default();
-        Self {
-            repo: config.id.clone(),
-            username: secret(&config.username),
-            password: secret(&config.password),
-            origins: config.baseurl.iter().chain(named).cloned().collect(),
-            route: Route::of(
-                config.proxy.as_deref(),
-                config.proxy_username.as_ref(),
-                config.proxy_password.as_ref(),
-            ),
-            connect_timeout: config.connect_timeout,
-            timeout: config.timeout.unwrap_or(default.timeout),
-            min_rate: if config.minrate == 0 {
-                default.min_rate
-            } else {
-                config.minrate
-            },
-            throttle: config.throttle,
-            retries: config.retries,
-            tls: crate::options::Tls {
-                verify: config.sslverify,
-                ca: config.sslcacert.clone(),
-                client_cert: config.sslclientcert.clone(),
-                client_key: config.sslclientkey.clone(),
-            },
-        }
-    }
 }
 
 /// Brings all repositories up to date at the same time; one result for each, in their order. A

@@ -188,8 +188,23 @@ fn row_79_certificates() {
         TlsFault::UnknownCa
     );
 
-    // No system bundle: said plainly; sslcacert alone is enough (an empty chroot).
-    assert_eq!(fault(go(&none, &with("good", &plain))), TlsFault::NoCa);
+    // No system bundle: Mozilla's certificates count, of which this server has none; without them, said plainly.
+    let empty = servers.path("empty-bundle");
+    std::fs::write(&empty, "").unwrap();
+    let without = Tls {
+        builtin_roots: false,
+        ..plain.clone()
+    };
+    assert_eq!(fault(go(&none, &with("good", &plain))), TlsFault::UnknownCa);
+    for (bundle, tls, words) in [
+        (&none, &without, "ssl_builtin_roots=0"),
+        (&empty, &plain, "empty-bundle: no certificate in it"),
+    ] {
+        let cause = go(bundle, &with("good", tls)).unwrap_err();
+        assert!(cause.to_string().contains(words), "{cause}");
+        assert_eq!(fault(Err(cause)), TlsFault::NoCa);
+    }
+    // sslcacert alone is enough (an empty chroot).
     let own = Tls {
         ca: Some(ca.clone()),
         ..plain.clone()

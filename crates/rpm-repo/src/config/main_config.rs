@@ -76,6 +76,9 @@ section! {
             max_parallel_downloads: u32 = 0, whole;
         ("connections_per_host", "6", "Most connections to one server.")
             connections_per_host: u32 = 6, whole;
+        ("ssl_builtin_roots", "1", "Whether Mozilla's certificate authorities inside the program are trusted where the system has none and nothing names any.")
+            /// C tdnf has no such key.
+            ssl_builtin_roots: bool = true, boolean;
         ("plugins", "0", "Name the plugins that have a conf file. What they do (signed metadata, metalinks) needs no switch.")
             plugins: bool = false, boolean;
         ("pluginpath", "/usr/lib/tdnf-plugins", "Where a missing plugin is said to be; nothing is loaded.")

@@ -98,6 +98,8 @@ section! {
             sslverify: bool = true, boolean;
         ("sslcacert", "that of tdnf.conf", "File of certificates that are trusted.")
             sslcacert: Option<PathBuf> = None, optional;
+        ("ssl_builtin_roots", "that of tdnf.conf", "Whether Mozilla's certificate authorities inside the program are trusted where the system has none and nothing names any.")
+            ssl_builtin_roots: bool = true, boolean;
         ("sslclientcert", "none", "Own certificate.")
             sslclientcert: Option<PathBuf> = None, optional;
         ("sslclientkey", "none", "Its key.")
@@ -211,7 +213,7 @@ impl RepoConfig {
         self.metadata_max_age.unwrap_or(of_signed)
     }
 
-    /// A repository with nothing but an id and the defaults; `sslverify` is that of tdnf.conf.
+    /// A repository with nothing but an id and the defaults; what tdnf.conf says of servers counts.
     ///
     /// Errors: an id that could not be used as a name of anything.
     pub fn new(id: &str, source: Place, main: &MainConfig) -> Result<RepoConfig> {
@@ -224,6 +226,7 @@ impl RepoConfig {
             name: id.to_owned(),
             sslverify: main.sslverify,
             sslcacert: main.sslcacert.clone(),
+            ssl_builtin_roots: main.ssl_builtin_roots,
             connect_timeout: main.connect_timeout,
             snapshottime: main.snapshottime,
             source,

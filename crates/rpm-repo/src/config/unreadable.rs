@@ -12,6 +12,7 @@ const CHECKS: &[&str] = &[
     "repo_gpgcheck",
     "weak_signatures",
     "sslverify",
+    "ssl_builtin_roots",
     "minversions",
     "snapshottime",
 ];

@@ -1,12 +1,13 @@
 //! Keys of tdnf.conf and of `.repo` files that the other tests do not set: each is seen to take effect.
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use testkit::fixtures::unprivileged;
 use testkit::server::{Answer, Server};
 
-use super::{Site, plain};
+use super::{Site, answer, plain};
 
 #[test]
 fn packages_are_excluded_and_requirements_kept_as_tdnf_conf_says() {
@@ -113,6 +114,48 @@ fn slow_servers_are_given_up_and_others_are_spared() {
     site.run(&["--refresh", "makecache"]).ok();
     let spent = began.elapsed();
     assert!(spent > Duration::from_millis(700), "{spent:?}");
+}
+
+/// As in an empty root: the folders of the system's certificates are empty in a namespace of this run.
+#[test]
+fn without_certificates_of_the_system_those_of_the_program_count() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[]);
+    let section = |key: &str| {
+        let urls = "baseurl=https://127.0.0.1:9/";
+        format!("[test]\nname=t\n{urls}\nenabled=1\ngpgcheck=0\nretries=0\n{key}\n")
+    };
+    let conf = fs::read_to_string(site.path("tdnf.conf")).expect("written");
+    let run = |words: &[&str]| {
+        let empty = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done; exec \"$@\"";
+        let plain = site.command(words);
+        let mut inside = Command::new("unshare");
+        inside.args(["-m", "sh", "-ec", empty, "sh"]);
+        inside.arg(plain.get_program()).args(plain.get_args());
+        for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            inside.env_remove(name);
+        }
+        answer(&mut inside).failed()
+    };
+    let said = "Mozilla's, which this program brings, are trusted";
+    let off = "no CA certificates found";
+    site.write("repos.d/test.repo", section(""));
+    let ran = run(&["-v", "makecache"]);
+    assert_eq!(ran.err.matches(said).count(), 1, "{ran:?}");
+    assert!(!ran.err.contains(off), "{ran:?}");
+    assert!(!run(&["makecache"]).err.contains(said));
+    let by_main = || site.write("tdnf.conf", format!("{conf}ssl_builtin_roots=0\n"));
+    by_main();
+    run(&["-v", "makecache"]).says(&[off, "ssl_builtin_roots=0"]);
+    site.write("repos.d/test.repo", section("ssl_builtin_roots=1"));
+    run(&["-v", "makecache"]).says(&[said]);
+    site.write("tdnf.conf", &conf);
+    site.write("repos.d/test.repo", section("ssl_builtin_roots=0"));
+    run(&["-v", "makecache"]).says(&[off, "ssl_builtin_roots=0"]);
+    site.write("repos.d/test.repo", section("ssl_builtin_roots=flase"));
+    run(&["makecache"]).says(&["ssl_builtin_roots = flase: expected a boolean"]);
 }
 
 /// The repository on a server, asked once for each file.
