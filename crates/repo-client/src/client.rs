@@ -1,5 +1,6 @@
 //! The client: one runtime, connections kept between requests, nothing started before it is used.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,9 +8,10 @@ use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{NoProxy, Url, redirect};
+use rpm_repo::config::{IpFamily, ProxyAuth};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::dns::NameResolver;
+use crate::dns::{NameResolver, family_words, is_of};
 use crate::error::{Cause, Error, Result};
 use crate::limit::Limiter;
 use crate::options::{Access, ClientOptions, Route, Tls};
@@ -46,6 +48,8 @@ struct ServerMemory {
 struct ConnectionSettings {
     tls: Option<Tls>,
     route: Route,
+    proxy_auth: ProxyAuth,
+    family: Option<IpFamily>,
     connect: Duration,
     /// HTTP/1.1 only: requests at the same time have a connection each.
     apart: bool,
@@ -198,11 +202,14 @@ impl Client {
         url: &Url,
         apart: bool,
     ) -> std::result::Result<reqwest::Client, Cause> {
+        self.check_way(access, url)?;
         let secure = url.scheme() == "https";
         let tls = secure.then(|| access.tls.clone());
         let settings = ConnectionSettings {
             tls,
             route: access.route.clone(),
+            proxy_auth: access.proxy_auth,
+            family: access.family,
             connect: access.connect_timeout.unwrap_or(access.timeout),
             // Without TLS there is no HTTP/2 here.
             apart: apart && secure,
@@ -226,13 +233,13 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .referer(false)
-            .dns_resolver(self.lookup.clone())
+            .dns_resolver(self.lookup.of_family(settings.family))
             .connect_timeout(settings.connect)
             .no_proxy();
         if !self.options.user_agent.is_empty() {
             builder = builder.user_agent(&self.options.user_agent);
         }
-        for proxy in self.proxies(&settings.route)? {
+        for proxy in self.proxies(&settings.route, settings.proxy_auth)? {
             builder = builder.proxy(proxy);
         }
         if settings.apart {
@@ -269,19 +276,54 @@ impl Client {
         let Cause::Connect(why) = cause else {
             return cause;
         };
-        let proxy = match self.route(route) {
-            Route::Direct => None,
-            Route::Through(proxy) => Some(redact(&proxy.url)),
-            Route::Common => self.of_environment(url),
-        };
-        Cause::Connect(match proxy {
-            Some(proxy) => format!("proxy {proxy}: {why}"),
+        Cause::Connect(match self.proxy_of(route, url) {
+            Some((proxy, of)) => format!("proxy {}{of}: {why}", redact(proxy)),
             None => why,
         })
     }
 
-    /// The proxy that the environment names for `url`, with its variable.
-    fn of_environment(&self, url: &Url) -> Option<String> {
+    /// Fails where the settings leave no way to `url`: a proxy is to be told its login in a way that is not ours, or
+    /// the host in it (that of the proxy, where there is one) is an address of the wrong family.
+    fn check_way(&self, access: &Access, url: &Url) -> std::result::Result<(), Cause> {
+        if access.family.is_none() && !matches!(access.proxy_auth, ProxyAuth::Unspoken(_)) {
+            return Ok(());
+        }
+        let proxy = self.proxy_of(&access.route, url);
+        if let (ProxyAuth::Unspoken(method), Some((proxy, of))) = (access.proxy_auth, &proxy)
+            && !is_socks(proxy)
+        {
+            let proxy = redact(proxy);
+            return Err(Cause::Settings(format!(
+                "proxy {proxy}{of}: proxy_auth_method={method} cannot be spoken, only basic"
+            )));
+        }
+        let first = match &proxy {
+            Some((proxy, _)) if proxy.contains("://") => Url::parse(proxy).ok(),
+            Some((proxy, _)) => Url::parse(&format!("http://{proxy}")).ok(),
+            None => Some(url.clone()),
+        };
+        let Some((family, first)) = access.family.zip(first) else {
+            return Ok(());
+        };
+        let host = first.host_str().unwrap_or_default();
+        let bare = host.trim_matches(['[', ']']);
+        match bare.parse().is_ok_and(|ip| !is_of(Some(family), ip)) {
+            true => Err(Cause::Settings(family_words(host, family))),
+            false => Ok(()),
+        }
+    }
+
+    /// The proxy by which `url` is reached, as it is configured, and where that was.
+    fn proxy_of<'s>(&'s self, route: &'s Route, url: &Url) -> Option<(&'s str, String)> {
+        match self.route(route) {
+            Route::Direct => None,
+            Route::Through(proxy) => Some((&proxy.url, String::new())),
+            Route::Common => self.of_environment(url),
+        }
+    }
+
+    /// The proxy that the environment names for `url`, and its variable.
+    fn of_environment(&self, url: &Url) -> Option<(&str, String)> {
         let env = &self.options.proxy_environment;
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let rules = Matcher::builder()
@@ -298,17 +340,24 @@ impl Client {
         let (name, value) = [own, ("all_proxy", &env.all)]
             .into_iter()
             .find_map(|(name, value)| Some((name, value.as_ref()?)))?;
-        Some(format!("{} of {name}", redact(value)))
+        Some((value, format!(" of {name}")))
     }
 
-    fn proxies(&self, route: &Route) -> std::result::Result<Vec<reqwest::Proxy>, Cause> {
+    fn proxies(
+        &self,
+        route: &Route,
+        auth: ProxyAuth,
+    ) -> std::result::Result<Vec<reqwest::Proxy>, Cause> {
         let bad = |e: reqwest::Error| Cause::Proxy(e.without_url().to_string());
         match self.route(route) {
             Route::Direct => return Ok(Vec::new()),
             Route::Through(named) => {
                 speakable(&named.url)?;
-                let mut proxy = reqwest::Proxy::all(named.url.as_str()).map_err(bad)?;
-                if let (Some(user), Some(password)) = (&named.username, &named.password) {
+                let mut proxy =
+                    reqwest::Proxy::all(told(&named.url, auth).as_ref()).map_err(bad)?;
+                if let (Some(user), Some(password)) = (&named.username, &named.password)
+                    && (auth == ProxyAuth::Basic || is_socks(&named.url))
+                {
                     proxy = proxy.basic_auth(user, password);
                 }
                 return Ok(vec![proxy]);
@@ -332,7 +381,11 @@ impl Client {
             if let Err(cause) = speakable(&url) {
                 return Some(Err(cause));
             }
-            Some(new(url).map_err(bad).map(|proxy| proxy.no_proxy(skip())))
+            Some(
+                new(told(&url, auth).into_owned())
+                    .map_err(bad)
+                    .map(|proxy| proxy.no_proxy(skip())),
+            )
         });
         filled.collect()
     }
@@ -340,11 +393,34 @@ impl Client {
 
 /// Fails for a proxy that is spoken to in another way than ours; without scheme it is http.
 fn speakable(proxy: &str) -> std::result::Result<(), Cause> {
-    match proxy.split_once("://") {
-        None | Some(("http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h", _)) => Ok(()),
-        Some((other, _)) => Err(Cause::Proxy(format!(
-            "cannot speak {other} to a proxy: only http, https and socks5"
+    let Some((scheme, _)) = proxy.split_once("://") else {
+        return Ok(());
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h" => Ok(()),
+        other => Err(Cause::Settings(format!(
+            "cannot speak {other} to a proxy: only http, https, socks5 and socks5h"
         ))),
+    }
+}
+
+/// Whether a proxy is no proxy of HTTP: its login is no header.
+fn is_socks(proxy: &str) -> bool {
+    proxy
+        .get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("socks"))
+        && proxy.contains("://")
+}
+
+/// The address of a proxy with the login in it that it is told: none for a proxy of HTTP where there is to be none.
+fn told(proxy: &str, auth: ProxyAuth) -> Cow<'_, str> {
+    let start = proxy.find("://").map_or(0, |mark| mark + 3);
+    let (scheme, rest) = proxy.split_at(start);
+    match rest.rsplit_once('@') {
+        Some((_, host)) if auth == ProxyAuth::None && !is_socks(proxy) => {
+            Cow::Owned(format!("{scheme}{host}"))
+        }
+        _ => Cow::Borrowed(proxy),
     }
 }
 

@@ -153,6 +153,9 @@ pub enum Cause {
         /// Names, dates, files; empty if there is nothing more to say.
         text: String,
     },
+    /// The configuration rules out what would have to be done, or cannot be followed.
+    #[error("{0}")]
+    Settings(String),
     /// An HTTP status that is no success.
     #[error("HTTP status {}{}", .0, status_words(*.0))]
     Status(u16),
@@ -389,6 +392,8 @@ impl Cause {
                 TlsFault::Handshake => 35,
                 _ => 60,
             },
+            // "Failed initialization".
+            Self::Settings(_) => 2,
             Self::Timeout(_) | Self::TooSlow { .. } => 28,
             Self::Broken(_) => 56,
             Self::Truncated { .. } => 18,

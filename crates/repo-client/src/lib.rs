@@ -5,6 +5,7 @@
 //! date; [`fetch`] gets files, resumed and checked while they stream; [`transfer`] gets many files from
 //! many mirrors. Nothing here reads the environment or the clock.
 
+mod auth_header;
 mod client;
 mod dns;
 mod error;
@@ -24,6 +25,7 @@ mod tls;
 pub mod transfer;
 mod transport;
 
+pub use auth_header::is_open_to_all;
 pub use client::Client;
 
 pub use error::{

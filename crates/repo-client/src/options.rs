@@ -2,14 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
-use rpm_repo::config::{NO_PROXY, RepoConfig, Secret};
+use rpm_repo::config::{IpFamily, NO_PROXY, ProxyAuth, RepoConfig, Secret};
 
 /// Time limit for a connection, and for silence, when the configuration names none.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,7 +47,7 @@ pub struct ClientOptions {
 /// A proxy server.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Proxy {
-    /// URL, `http://`, `https://` or `socks5://`; without scheme it is http.
+    /// URL, `http://`, `https://`, `socks5://` or `socks5h://` (the proxy looks names up); without scheme it is http.
     pub url: String,
     /// Login; used only if both are set.
     pub username: Option<String>,
@@ -133,10 +133,16 @@ pub struct Access {
     pub username: Option<String>,
     /// Basic auth password.
     pub password: Option<String>,
+    /// File with a header for the hosts in `origins`; its `Authorization` takes the place of a login.
+    pub auth_header_file: Option<PathBuf>,
     /// URLs whose scheme, host and port may see the login: the ones the configuration names.
     pub origins: Vec<String>,
     /// The way to the servers.
     pub route: Route,
+    /// How a proxy of HTTP is told its login.
+    pub proxy_auth: ProxyAuth,
+    /// The only addresses that are used.
+    pub family: Option<IpFamily>,
     /// Limit for a connection; none is `timeout`.
     pub connect_timeout: Option<Duration>,
     /// Limit for silence, and the window for `min_rate`.
@@ -184,8 +190,11 @@ impl Default for Access {
             repo: String::new(),
             username: None,
             password: None,
+            auth_header_file: None,
             origins: Vec::new(),
             route: Route::Common,
+            proxy_auth: ProxyAuth::Basic,
+            family: None,
             connect_timeout: None,
             timeout: DEFAULT_TIMEOUT,
             min_rate: DEFAULT_MIN_RATE,
@@ -207,12 +216,15 @@ impl Access {
             repo: config.id.clone(),
             username: secret(&config.username),
             password: secret(&config.password),
+            auth_header_file: config.auth_header_file.clone(),
             origins: config.baseurl.iter().chain(named).cloned().collect(),
             route: Route::of(
                 config.proxy.as_deref(),
                 config.proxy_username.as_ref(),
                 config.proxy_password.as_ref(),
             ),
+            proxy_auth: config.proxy_auth_method,
+            family: config.ip_resolve,
             connect_timeout: config.connect_timeout,
             timeout: config.timeout.unwrap_or(default.timeout),
             min_rate: if config.minrate == 0 {
@@ -220,7 +232,7 @@ impl Access {
             } else {
                 config.minrate
             },
-            throttle: config.throttle,
+            throttle: config.speed_limit(),
             retries: config.retries,
             tls: Tls {
                 verify: config.sslverify,
@@ -239,12 +251,21 @@ impl Access {
             return Some((user, url.password().map(decode_percent)));
         }
         let (user, password) = (self.username.as_ref()?, self.password.as_ref()?);
-        let known = self
-            .origins
-            .iter()
-            .filter_map(|text| Url::parse(text).ok())
-            .any(|origin| origin.origin() == url.origin());
-        known.then(|| (user.clone(), Some(password.clone())))
+        let login = || (user.clone(), Some(password.clone()));
+        self.names(url).then(login)
+    }
+
+    /// The file with a header for `url`.
+    pub(crate) fn auth_header_for(&self, url: &Url) -> Option<&Path> {
+        let file = self.auth_header_file.as_deref()?;
+        self.names(url).then_some(file)
+    }
+
+    /// Whether the configuration names the host of `url`, with its scheme and port.
+    fn names(&self, url: &Url) -> bool {
+        let named = self.origins.iter();
+        let mut named = named.filter_map(|text| Url::parse(text).ok());
+        named.any(|named| named.origin() == url.origin())
     }
 }
 

@@ -49,6 +49,7 @@ const MIRROR_SYNC: &str = "
 ";
 
 const REPO_CLIENT: &str = "
+    auth_header: error
     client: dns error limit options redact tls
     event: error
     html: transport
@@ -59,7 +60,7 @@ const REPO_CLIENT: &str = "
     request: client error options redact transport
     tls: error options
     transfer: client error event html path ranges redact request
-    transport: client dns error options redact tls
+    transport: auth_header client dns error options redact tls
 ";
 
 /// Found arrows: from room to rooms.

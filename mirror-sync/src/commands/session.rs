@@ -10,7 +10,7 @@ use cli_kit::Printer;
 use repo_client::{CaEnvironment, Client, ClientOptions, ProxyEnvironment};
 
 use super::Common;
-use crate::config::{self, Config, DEFAULT_FILE, set};
+use crate::config::{self, Config, DEFAULT_FILE, Word, set};
 use crate::error::{Error, Result};
 use crate::layout::{self, Layout};
 use crate::observer::TerminalObserver;
@@ -53,6 +53,16 @@ impl<'p> Session<'p> {
             config.mirror.path = root.into();
         }
         config.check(&place)?;
+        for (id, repo) in &config.repo {
+            if let Some(Word(file)) = &repo.auth_header_file
+                && repo_client::is_open_to_all(Path::new(file))
+            {
+                let word = cli_kit::shell_word(file);
+                printer.err(&format!(
+                    "warning: repo.{id}: everybody may read the auth_header_file: `chmod o-r {word}`"
+                ));
+            }
+        }
         if let Some(rate) = common.limit_rate {
             config.limits.rate = rate;
         }

@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rpm_repo::config::{MainConfig, RepoConfig, Secret, WEAK_SIGNATURES};
+use rpm_repo::config::{MainConfig, NO_PROXY, RepoConfig, Secret, Throttle, WEAK_SIGNATURES};
+use rpm_repo::vars::Vars;
 use rpm_repo::{Place, layout};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-pub(crate) use units::{Bytes, OptionValue, TimeSpan, address, day_start, size, time};
+pub(crate) use units::{Bytes, OptionValue, TimeSpan, Word, address, day_start, size, time};
 
 /// Largest configuration file in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
@@ -208,6 +209,18 @@ pub(crate) struct RepoSection {
     /// Login, sent only to the hosts named here.
     pub(crate) username: Option<String>,
     pub(crate) password: Option<String>,
+    /// File with a header of one line, sent only to the hosts named here.
+    pub(crate) auth_header_file: Option<Word>,
+    /// URL of a proxy; none if it is empty.
+    pub(crate) proxy: Option<String>,
+    pub(crate) proxy_username: Option<String>,
+    pub(crate) proxy_password: Option<String>,
+    pub(crate) proxy_auth_method: Option<Word>,
+    /// The only family of addresses that is used.
+    pub(crate) ip_resolve: Option<Word>,
+    /// Bytes per second of the line, and how much of it is used.
+    pub(crate) bandwidth: Option<Word>,
+    pub(crate) throttle: Option<Word>,
     /// Check server certificates.
     pub(crate) sslverify: Option<bool>,
     /// Further CA file.
@@ -318,6 +331,22 @@ impl Config {
         config.timeout = section.timeout.map(|span| span.0);
         config.retries = section.retries.unwrap_or(config.retries);
         config.sslcacert.clone_from(&section.sslcacert);
+        let proxy = section.proxy.as_deref();
+        config.proxy = proxy.map(|url| if url.is_empty() { NO_PROXY } else { url }.to_owned());
+        config.proxy_username = section.proxy_username.as_deref().map(Secret::new);
+        config.proxy_password = section.proxy_password.as_deref().map(Secret::new);
+        let place = config.source.clone();
+        for (key, word) in [
+            ("auth_header_file", &section.auth_header_file),
+            ("proxy_auth_method", &section.proxy_auth_method),
+            ("ip_resolve", &section.ip_resolve),
+            ("bandwidth", &section.bandwidth),
+            ("throttle", &section.throttle),
+        ] {
+            if let Some(Word(value)) = word {
+                config.set(key, value, &place, &Vars::new())?;
+            }
+        }
         config.ssl_builtin_roots = section.ssl_builtin_roots.unwrap_or(true);
         config.sslclientcert.clone_from(&section.sslclientcert);
         config.sslclientkey.clone_from(&section.sslclientkey);
@@ -358,6 +387,16 @@ impl Config {
         for (id, repo) in &self.repo {
             if let Some(why) = unfit(id) {
                 return at(id, why.into());
+            }
+            let client = match self.client_config(id, repo) {
+                Ok(client) => client,
+                Err(error) => return wrong(error.to_string()),
+            };
+            if let (Throttle::Percent(_), 0) = (client.throttle, client.bandwidth) {
+                return at(id, "throttle is a percentage: set bandwidth".into());
+            }
+            if repo.proxy_username.is_some() && repo.proxy.is_none() {
+                return at(id, "proxy_username needs proxy".into());
             }
             let places = usize::from(!repo.baseurl.0.is_empty())
                 + usize::from(repo.mirrorlist.is_some())

@@ -20,6 +20,20 @@ enum Raw {
     Text(String),
 }
 
+/// A value of a repository as tdnf's key of the same name takes it: text, or a number.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Raw")]
+pub(crate) struct Word(pub(crate) String);
+
+impl From<Raw> for Word {
+    fn from(raw: Raw) -> Self {
+        match raw {
+            Raw::Number(number) => Self(number.to_string()),
+            Raw::Text(text) => Self(text),
+        }
+    }
+}
+
 impl Bytes {
     /// Reads `10M` and the like.
     pub(crate) fn parse(text: &str) -> Option<Self> {

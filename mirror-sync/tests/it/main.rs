@@ -25,3 +25,4 @@ mod slow;
 mod snapshots;
 mod transfer;
 mod unfinished;
+mod ways;

@@ -114,6 +114,12 @@ pub struct General {
     /// Read FILE instead of /etc/tdnf/tdnf.conf.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<String>,
+    /// Reach servers by IPv4 only.
+    #[arg(short = '4')]
+    pub ipv4: bool,
+    /// Reach servers by IPv6 only.
+    #[arg(short = '6')]
+    pub ipv6: bool,
     /// Act as a machine of this architecture.
     #[arg(long, value_name = "ARCH")]
     pub forcearch: Option<String>,
@@ -503,12 +509,6 @@ pub struct Repair {
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 pub struct Ignored {
-    /// Was: IPv4 alone.
-    #[arg(short = '4', hide = true)]
-    pub ipv4: bool,
-    /// Was: IPv6 alone.
-    #[arg(short = '6', hide = true)]
-    pub ipv6: bool,
     /// Was: how much is told.
     #[arg(short, long, hide = true)]
     pub debuglevel: Option<String>,

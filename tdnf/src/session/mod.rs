@@ -20,11 +20,11 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cli_kit::{Printer, SaidOnce};
+use cli_kit::{Printer, SaidOnce, shell_word};
 use repo_client::{Client, ClientOptions, ProxyEnvironment, Route, TransferLimits};
 use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
-use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, UnreadableValue, is_harmless};
+use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Throttle, UnreadableValue, is_harmless};
 use rpm_repo::vars::Vars;
 
 use crate::args::{Args, RepoSwitch};
@@ -213,6 +213,7 @@ impl<'a> Session<'a> {
             self.tell_typos(&repos);
             self.tell_unknown_variables(&repos);
             self.tell_keys_alone(&repos);
+            self.tell_ways(&repos);
             let signed = repos.iter().filter(|repo| repo.repo_gpgcheck);
             let signed: Vec<String> = signed.map(|repo| repo.id.clone()).collect();
             self.plugins.warn(self.printer, &signed);
@@ -361,6 +362,37 @@ impl<'a> Session<'a> {
                 "warning: {place}: repository {}: sslclientkey has no effect without sslclientcert",
                 repo.id
             ));
+        }
+    }
+
+    /// What sections say of the way to their servers and cannot mean, or should not.
+    fn tell_ways(&self, repos: &[RepoConfig]) {
+        let tell = |repo: &RepoConfig, key: &str, what: &str| {
+            let (place, id) = (repo.place_of(key).unwrap_or(&repo.source), &repo.id);
+            self.warn_once(&format!("warning: {place}: repository {id}: {what}"));
+        };
+        for repo in repos {
+            if let (Throttle::Percent(percent), 0) = (repo.throttle, repo.bandwidth) {
+                let what = format!("throttle={percent}% has no effect without bandwidth");
+                tell(repo, "throttle", &what);
+            }
+            if repo.proxy_username.is_some() && repo.proxy.is_none() {
+                let what = "proxy_username has no effect without proxy in the same section";
+                tell(repo, "proxy_username", what);
+            }
+            let Some(file) = &repo.auth_header_file else {
+                continue;
+            };
+            if repo_client::is_open_to_all(file) {
+                let file = file.to_string_lossy();
+                let (shown, word) = (file.escape_debug(), shell_word(&file));
+                let what = format!("everybody may read {shown}: `chmod o-r {word}`");
+                tell(repo, "auth_header_file", &what);
+            }
+            if repo.username.is_some() {
+                let what = "an Authorization header of auth_header_file takes the place of username and password";
+                tell(repo, "auth_header_file", what);
+            }
         }
     }
 

@@ -150,6 +150,7 @@ impl Settings {
         let mut warnings = Vec::new();
         let setopts = overrides::apply_setopts(&general.setopt, &mut main, &mut warnings)?;
         let mut repo_overrides = overrides::snapshot_time(general, &mut main)?;
+        repo_overrides.extend(overrides::ip_family(general, &mut main)?);
         repo_overrides.extend(setopts);
         if incoming.nocligpgcheck {
             main.cligpgcheck = Some(false);

@@ -90,6 +90,19 @@ pub(super) fn snapshot_time(
     Ok(vec![RepoOverride::of_all(key, value, place)])
 }
 
+/// `-4` and `-6`: as `ip_resolve`, and for every section of a `.repo` file; both together allow both.
+pub(super) fn ip_family(general: &General, main: &mut MainConfig) -> Outcome<Vec<RepoOverride>> {
+    let (option, value) = match (general.ipv4, general.ipv6) {
+        (false, false) => return Ok(Vec::new()),
+        (true, false) => ("-4", "4"),
+        (false, true) => ("-6", "6"),
+        (true, true) => ("-4 -6", "whatever"),
+    };
+    let (key, place) = ("ip_resolve", Place::named(option));
+    main.set(key, value, &place)?;
+    Ok(vec![RepoOverride::of_all(key, value, place)])
+}
+
 /// Applies `--setopt KEY=VALUE` to the configuration; returns those that name a repository.
 /// An unknown key has no effect, as in tdnf, but is mentioned.
 pub(super) fn apply_setopts(

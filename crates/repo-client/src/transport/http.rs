@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_RANGE, ETAG, HeaderMap, HeaderName,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER,
 };
 use reqwest::{Response, StatusCode, Url};
 
+use crate::auth_header;
 use crate::client::Client;
-use crate::dns::LookupError;
+use crate::dns::{FamilyError, LookupError};
 use crate::error::Cause;
 use crate::options::Access;
 use crate::redact::redact_url;
@@ -84,7 +85,16 @@ pub(crate) async fn get(
         for (name, value) in ask.headers() {
             request = request.header(name, value);
         }
-        if let Some((user, password)) = login {
+        // Read for each request: tokens are renewed while a mirror serves.
+        let header = access.auth_header_for(&at).map(auth_header::read);
+        let header = header.transpose()?;
+        let is_ours = header
+            .as_ref()
+            .is_some_and(|(name, _)| *name == AUTHORIZATION);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        if let Some((user, password)) = login.filter(|_| !is_ours) {
             request = request.basic_auth(user, password);
         }
         let response = tokio::time::timeout(access.timeout, request.send())
@@ -219,6 +229,9 @@ pub(crate) fn classify(error: &reqwest::Error, limit: Duration) -> Cause {
 fn known_cause(level: &(dyn StdError + 'static)) -> Option<Cause> {
     if let Some(tls_error) = level.downcast_ref::<rustls::Error>() {
         return Some(tls::classify(tls_error));
+    }
+    if let Some(none) = level.downcast_ref::<FamilyError>() {
+        return Some(Cause::Settings(none.0.clone()));
     }
     level
         .downcast_ref::<LookupError>()

@@ -9,3 +9,4 @@ mod metadata;
 mod packages;
 mod resume;
 mod tls;
+mod ways;

@@ -8,8 +8,9 @@ use super::Secret;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, list, more, optional, parse_list, path, paths, posix_time, seconds,
-    some_boolean, some_whole, whole,
+    IpFamily, KeyLine, ProxyAuth, Throttle, boolean, bytes, ip_family, list, more, optional,
+    parse_list, path, paths, posix_time, proxy_auth, seconds, some_boolean, some_whole, throttle,
+    whole,
 };
 use crate::error::{Place, Result};
 use crate::ini;
@@ -66,6 +67,14 @@ section! {
             proxy_username: Option<Secret> = None, optional;
         ("proxy_password", "none", "Its password.")
             proxy_password: Option<Secret> = None, optional;
+        ("proxy_auth_method", "any", "How the proxy is told its login: any or basic, or none for not at all; other ways of dnf's end with an error.")
+            proxy_auth_method: ProxyAuth = ProxyAuth::Basic, proxy_auth;
+        ("ip_resolve", "whatever", "4 or 6: only addresses of this family are used, as by -4 and -6.")
+            ip_resolve: Option<IpFamily> = None, ip_family;
+        ("bandwidth", "0", "Bytes per second of the line, for a throttle in percent; of repositories that do not say.")
+            bandwidth: u64 = 0, bytes;
+        ("throttle", "0", "Most bytes per second of each repository that does not say, or a percentage of bandwidth.")
+            throttle: Throttle = Throttle::Rate(0), throttle;
         ("connect_timeout", "none", "Seconds to connect to a server; else the repository's timeout.")
             connect_timeout: Option<Duration> = None, seconds;
         ("sslverify", "1", "Whether certificates of servers are checked where a repository does not say.")

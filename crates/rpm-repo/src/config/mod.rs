@@ -19,7 +19,10 @@ pub use repo::{
 };
 pub use secret::Secret;
 pub use unreadable::UnreadableValue;
-pub use value::{WEAK_SIGNATURES, parse_bool, parse_bytes, parse_expire, parse_list};
+pub use value::{
+    IpFamily, ProxyAuth, Throttle, WEAK_SIGNATURES, parse_bool, parse_bytes, parse_expire,
+    parse_list,
+};
 
 #[cfg(test)]
 mod tests;

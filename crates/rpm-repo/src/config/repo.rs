@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    KeyLine, boolean, bytes, expire, integer, list, max_age, optional, parse_bool, posix_time,
-    seconds, text, throttle, weak_signatures, whole,
+    IpFamily, KeyLine, ProxyAuth, Throttle, absolute, boolean, bytes, expire, integer, ip_family,
+    list, max_age, optional, parse_bool, posix_time, proxy_auth, seconds, text, throttle,
+    weak_signatures, whole,
 };
 use super::{MainConfig, Secret};
 use crate::error::{Error, Place, Result, quoted};
@@ -77,21 +78,30 @@ section! {
             username: Option<Secret> = None, optional;
         ("password", "none", "Password for the server.")
             password: Option<Secret> = None, optional;
+        ("auth_header_file", "none", "File of one line, such as Authorization: Bearer TOKEN: this header is sent to the servers that the section names, and to no others.")
+            auth_header_file: Option<PathBuf> = None, absolute;
         ("proxy", "that of tdnf.conf", "URL of a proxy; empty or _none_ for none.")
             proxy: Option<String> = None, optional;
         ("proxy_username", "none", "Its user.")
             proxy_username: Option<Secret> = None, optional;
         ("proxy_password", "none", "Its password.")
             proxy_password: Option<Secret> = None, optional;
+        ("proxy_auth_method", "that of tdnf.conf", "How the proxy is told its login: any or basic, or none for not at all; other ways of dnf's end with an error.")
+            proxy_auth_method: ProxyAuth = ProxyAuth::Basic, proxy_auth;
+        ("ip_resolve", "that of tdnf.conf", "4 or 6: only addresses of this family are used.")
+            ip_resolve: Option<IpFamily> = None, ip_family;
         ("timeout", "30", "Seconds without a connection or a byte.")
             /// `None` (0 or absent) is no limit of its own.
             timeout: Option<Duration> = None, seconds;
         ("minrate", "0", "Bytes per second below which a mirror is given up.")
             /// 0 is no limit.
             minrate: u64 = 0, bytes;
-        ("throttle", "0", "Most bytes per second.")
-            /// 0 (also a percentage) is no limit.
-            throttle: u64 = 0, throttle;
+        ("bandwidth", "that of tdnf.conf", "Bytes per second of the line, for a throttle in percent.")
+            /// 0 is unknown.
+            bandwidth: u64 = 0, bytes;
+        ("throttle", "that of tdnf.conf", "Most bytes per second, or a percentage of bandwidth.")
+            /// See [`RepoConfig::speed_limit`].
+            throttle: Throttle = Throttle::Rate(0), throttle;
         ("retries", "10", "How often a file is tried again.")
             retries: u32 = 10, whole;
         ("sslverify", "that of tdnf.conf", "Whether the server's certificate is checked.")
@@ -161,7 +171,6 @@ pub struct UnknownVariable {
 /// Keys of yum, dnf and zypper that change nothing about what is installed: nothing is said of them.
 const FOREIGN_KEYS: &[&str] = &[
     "autorefresh",
-    "bandwidth",
     "countme",
     "deltarepobaseurl",
     "deltarpm",
@@ -171,7 +180,6 @@ const FOREIGN_KEYS: &[&str] = &[
     "fastestmirror",
     "gpgcakey",
     "http_caching",
-    "ip_resolve",
     "keeppackages",
     "max_parallel_downloads",
     "mdpolicy",
@@ -207,6 +215,18 @@ impl RepoConfig {
         excluded.iter().any(&named) || !included.is_empty() && !included.iter().any(named)
     }
 
+    /// Most bytes per second; 0 is no limit. A percentage of nothing is none.
+    pub fn speed_limit(&self) -> u64 {
+        match self.throttle {
+            Throttle::Rate(rate) => rate,
+            Throttle::Percent(percent) if self.bandwidth > 0 && percent > 0 => {
+                let (whole, rest) = (self.bandwidth / 100, self.bandwidth % 100);
+                (whole * percent + rest * percent / 100).max(1)
+            }
+            Throttle::Percent(_) => 0,
+        }
+    }
+
     /// The age of metadata that gets a warning; `None` is never.
     pub fn max_age(&self) -> Option<Duration> {
         let of_signed = self.repo_gpgcheck.then_some(SIGNED_MAX_AGE);
@@ -227,6 +247,10 @@ impl RepoConfig {
             sslverify: main.sslverify,
             sslcacert: main.sslcacert.clone(),
             ssl_builtin_roots: main.ssl_builtin_roots,
+            proxy_auth_method: main.proxy_auth_method,
+            ip_resolve: main.ip_resolve,
+            bandwidth: main.bandwidth,
+            throttle: main.throttle,
             connect_timeout: main.connect_timeout,
             snapshottime: main.snapshottime,
             source,

@@ -117,14 +117,72 @@ pub(super) fn bytes(field: &mut u64, line: &KeyLine<'_>) -> Result<()> {
     line.put(field, parse_bytes(line.value), expected)
 }
 
-/// `throttle`: bytes, or dnf's percentage of `bandwidth`, a key that tdnf lacks: no limit then, as
-/// in dnf without `bandwidth`.
-pub(super) fn throttle(field: &mut u64, line: &KeyLine<'_>) -> Result<()> {
-    match line.value.strip_suffix('%').and_then(parse_u64) {
-        Some(percent) if percent <= 100 => *field = 0,
-        _ => bytes(field, line)?,
-    }
-    Ok(())
+/// `throttle`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttle {
+    /// Bytes per second; 0 is no limit.
+    Rate(u64),
+    /// Percent of `bandwidth`, at most 100.
+    Percent(u64),
+}
+
+/// `throttle`: bytes, or dnf's percentage of `bandwidth`.
+pub(super) fn throttle(field: &mut Throttle, line: &KeyLine<'_>) -> Result<()> {
+    let percent = line.value.strip_suffix('%').map(parse_u64);
+    let read = match percent {
+        Some(percent) => percent.filter(|n| *n <= 100).map(Throttle::Percent),
+        None => parse_bytes(line.value).map(Throttle::Rate),
+    };
+    let expected = "bytes per second, with k, M or G if you like, or a percentage of bandwidth";
+    line.put(field, read, expected)
+}
+
+/// A family of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IpFamily {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// `ip_resolve`, as dnf spells it.
+pub(super) fn ip_family(field: &mut Option<IpFamily>, line: &KeyLine<'_>) -> Result<()> {
+    let family = match line.value.to_ascii_lowercase().as_str() {
+        "" | "whatever" => Some(None),
+        "4" | "ipv4" => Some(Some(IpFamily::V4)),
+        "6" | "ipv6" => Some(Some(IpFamily::V6)),
+        _ => None,
+    };
+    line.put(field, family, "4, IPv4, 6, IPv6 or whatever")
+}
+
+/// How the login of a proxy is told to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum ProxyAuth {
+    /// Any way that can be spoken: Basic (`any`, `basic`).
+    #[default]
+    Basic,
+    /// Not at all (`none`).
+    None,
+    /// A way of dnf's that cannot be spoken here, by its name.
+    Unspoken(&'static str),
+}
+
+/// Ways of dnf's that cannot be spoken here.
+const UNSPOKEN: [&str; 5] = ["digest", "negotiate", "ntlm", "digest_ie", "ntlm_wb"];
+
+/// `proxy_auth_method`, as dnf spells it.
+pub(super) fn proxy_auth(field: &mut ProxyAuth, line: &KeyLine<'_>) -> Result<()> {
+    let method = match line.value.to_ascii_lowercase().as_str() {
+        "any" | "basic" => Some(ProxyAuth::Basic),
+        "none" => Some(ProxyAuth::None),
+        other => {
+            let name = UNSPOKEN.into_iter().find(|name| *name == other);
+            name.map(ProxyAuth::Unspoken)
+        }
+    };
+    line.put(field, method, "any, basic or none")
 }
 
 /// A point in time: digits and nothing else, as what follows them would be dropped by others without a word.
@@ -201,6 +259,15 @@ where
 {
     *field = (!line.value.is_empty()).then(|| T::from(line.value));
     Ok(())
+}
+
+/// A path that means the same wherever the program is started; an empty value is none.
+pub(super) fn absolute(field: &mut Option<PathBuf>, line: &KeyLine<'_>) -> Result<()> {
+    let path = match line.value {
+        "" => Some(None),
+        path => path.starts_with('/').then(|| Some(PathBuf::from(path))),
+    };
+    line.put(field, path, "an absolute path")
 }
 
 /// An empty value leaves the path as it is.

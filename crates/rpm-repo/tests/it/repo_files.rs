@@ -128,7 +128,7 @@ fn errors_name_file_line_and_key() {
     assert!(error("[a]\nname=x\0y\n").contains("control character"));
     assert!(error("[a]\n[b]\n[a]\n").starts_with("duplicate repo id: a ("));
     let repos = read("[a]\nname=N\nthrottle=2M\nminrate=1k\ntimeout=7\nmetadata_expire=6h\n[b]\nmetadata_expire=never").unwrap();
-    assert_eq!((repos[0].throttle, repos[0].minrate), (2 << 20, 1024));
+    assert_eq!((repos[0].speed_limit(), repos[0].minrate), (2 << 20, 1024));
     assert_eq!(repos[0].timeout, Some(Duration::from_secs(7)));
     assert_eq!(
         repos[0].metadata_expire,
@@ -173,7 +173,7 @@ fn unreadable_values_have_no_effect_where_nothing_is_checked() {
     let repo = &repos[0];
     assert!(!repo.enabled && !repo.skip_if_unavailable);
     assert_eq!((repo.priority, repo.retries, repo.minrate), (50, 3, 0));
-    assert_eq!((repo.timeout, repo.throttle), (None, 0));
+    assert_eq!((repo.timeout, repo.speed_limit()), (None, 0));
     let said: Vec<String> = repo
         .unreadable_values
         .iter()

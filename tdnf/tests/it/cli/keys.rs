@@ -1,6 +1,7 @@
 //! Keys of tdnf.conf and of `.repo` files that the other tests do not set: each is seen to take effect.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -114,6 +115,120 @@ fn slow_servers_are_given_up_and_others_are_spared() {
     site.run(&["--refresh", "makecache"]).ok();
     let spent = began.elapsed();
     assert!(spent > Duration::from_millis(700), "{spent:?}");
+}
+
+/// The keys of dnf.conf(5), in tdnf.conf, in a section and by option.
+#[test]
+fn ways_to_servers_are_those_of_dnf() {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let server = Server::start(&site.path("repo"));
+    let url = format!("http://localhost:{}/", server.port());
+    let text = |keys: &str| {
+        format!("[test]\nname=t\nbaseurl={url}\nenabled=1\ngpgcheck=0\nretries=0\n{keys}\n")
+    };
+    let conf = fs::read_to_string(site.path("tdnf.conf")).expect("written");
+    let go = |main: &str, keys: &str, words: &[&str]| {
+        site.write("tdnf.conf", format!("{conf}{main}\n"));
+        site.write("repos.d/test.repo", text(keys));
+        site.run(&[words, &["--refresh", "makecache"]].concat())
+    };
+    // The server has no address of the other family.
+    for (main, keys, words, ok) in [
+        ("", "", &[][..], true),
+        ("ip_resolve=6", "", &[], false),
+        ("ip_resolve=6", "ip_resolve=IPv4", &[], true),
+        ("", "ip_resolve=ipv6", &[], false),
+        ("", "ip_resolve=6", &["-4"], true),
+        ("ip_resolve=4", "ip_resolve=4", &["-6"], false),
+        ("", "", &["-4", "-6"], true),
+    ] {
+        let ran = go(main, keys, words);
+        assert_eq!(ran.code == 0, ok, "{main} {keys} {words:?}: {ran:?}");
+    }
+    go("", "ip_resolve=5", &[])
+        .ok()
+        .says(&["ip_resolve = 5: expected 4, IPv4, 6, IPv6 or whatever; the default"]);
+    let proxy = format!(
+        "proxy={}\nproxy_username=u\nproxy_password=s3cret",
+        server.url("")
+    );
+    let digest = "proxy_auth_method=digest";
+    for (main, keys) in [(digest, &proxy), (&proxy, &digest.to_owned())] {
+        let ran = go(main, keys, &[]).failed();
+        ran.says(&["proxy_auth_method=digest cannot be spoken, only basic"]);
+        assert!(!ran.text().contains("s3cret"), "{ran:?}");
+    }
+    go("", &format!("{proxy}\nproxy_auth_method=basic"), &[]).ok();
+    go("", "proxy_username=u", &[])
+        .ok()
+        .says(&["proxy_username has no effect without proxy"]);
+    for (main, keys, said) in [
+        ("", "throttle=50%", true),
+        ("throttle=50%", "", true),
+        ("throttle=50%\nbandwidth=10M", "", false),
+        ("", "throttle=50%\nbandwidth=10M", false),
+    ] {
+        let ran = go(main, keys, &[]).ok();
+        let words = "repository test: throttle=50% has no effect without bandwidth";
+        assert_eq!(ran.err.matches(words).count(), usize::from(said), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_header_comes_from_a_file() {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let server = Server::start(&site.path("repo"));
+    let token = site.path("token");
+    let keys = format!("auth_header_file={}", token.display());
+    site.write("repos.d/test.repo", repository(&server, &keys));
+    let go = || site.run(&["-v", "--refresh", "makecache"]);
+    let ran = go().failed();
+    ran.says(&["auth_header_file", "token: No such file"]);
+    assert!(server.seen().is_empty(), "{ran:?}");
+    let skip = format!("{keys}\nskip_if_unavailable=1");
+    site.write("repos.d/test.repo", repository(&server, &skip));
+    go().ok();
+    site.write("repos.d/test.repo", repository(&server, &keys));
+    fs::write(&token, "X-Auth-Token: s3cret\n").expect("ours");
+    let mode = |mode| fs::set_permissions(&token, fs::Permissions::from_mode(mode)).expect("ours");
+    for (bits, told) in [(0o644, 1), (0o640, 0)] {
+        mode(bits);
+        server.forget();
+        let ran = go().ok();
+        let said = ran.err.matches("everybody may read").count();
+        assert_eq!(said, told, "{ran:?}");
+        assert!(!ran.text().contains("s3cret"), "{ran:?}");
+        let seen = server.seen();
+        let all = seen
+            .iter()
+            .all(|seen| seen.header("x-auth-token") == Some("s3cret"));
+        assert!(all && !seen.is_empty(), "{seen:?}");
+    }
+    site.write(
+        "repos.d/test.repo",
+        repository(&server, "auth_header_file=token"),
+    );
+    go().ok()
+        .says(&["auth_header_file = token: expected an absolute path"]);
+}
+
+/// Nobody reads logins from a file that is not ours: neither of the home directory nor named by the environment.
+#[test]
+fn a_netrc_changes_nothing() {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let server = Server::start(&site.path("repo"));
+    site.write("repos.d/test.repo", repository(&server, ""));
+    let netrc = site.write("home/.netrc", "machine 127.0.0.1 login u password s3cret\n");
+    fs::set_permissions(&netrc, fs::Permissions::from_mode(0o600)).expect("ours");
+    let mut command = site.command(&["--refresh", "makecache"]);
+    command.env("HOME", site.path("home")).env("NETRC", &netrc);
+    answer(&mut command).ok();
+    let seen = server.seen();
+    assert!(
+        seen.iter()
+            .all(|seen| seen.header("authorization").is_none())
+            && !seen.is_empty()
+    );
 }
 
 /// As in an empty root: the folders of the system's certificates are empty in a namespace of this run.
