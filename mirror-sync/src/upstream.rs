@@ -160,6 +160,7 @@ pub(crate) fn refresh(
         force: question.ask && !question.complete,
         cache_only: !question.ask,
         stale_ok: false,
+        spared: None,
         older: question.older,
         now: question.now,
         check_signature: Some(&check),

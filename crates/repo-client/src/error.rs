@@ -75,6 +75,9 @@ pub enum Error {
         /// Bytes free for this user.
         free: u64,
     },
+    /// The servers of a repository were not asked.
+    #[error("{}", .0.why)]
+    Spared(crate::Spared),
     /// The network side could not be started.
     #[error("cannot start the network client: {0}")]
     Setup(String),
@@ -450,6 +453,7 @@ impl Error {
         match self {
             Self::BadUrl { .. } => Some(CODE_CURL_BASE + 3),
             Self::NoSpace { .. } => Some(1036),
+            Self::Spared(spared) => Some(spared.code),
             Self::Transfer { label, failures } => {
                 let mut codes = failures.iter().map(|failure| failure.cause.tdnf_code());
                 // The digest of an index stands in a metalink, that of anything else in the index.

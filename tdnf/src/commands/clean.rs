@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Command;
 use super::operands::{Operand, Operands, unknown_keyword};
 use crate::error::{At, Code, Failure, Outcome};
-use crate::session::{INSTALLED_CACHE, Session};
+use crate::session::{GONE, INSTALLED_CACHE, RATES, Session};
 
 pub(super) const COMMAND: Command = Command {
     name: "clean",
@@ -22,11 +22,11 @@ pub(super) const COMMAND: Command = Command {
 
 /// What can be cleaned, and what that is below the directory of a repository.
 const PARTS: [(&str, &[&str]); 5] = [
-    ("metadata", &["repodata"]),
+    ("metadata", &["repodata", GONE]),
     ("dbcache", &["solvcache", "catalog"]),
     ("packages", &["rpms", super::reposync::CHECKED]),
     ("keys", &["keys"]),
-    ("expire-cache", &["lastrefresh", "mirrorlist"]),
+    ("expire-cache", &["lastrefresh", "mirrorlist", GONE]),
 ];
 
 fn keywords() -> Vec<String> {
@@ -67,6 +67,9 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     }
     if names.contains(&"dbcache") {
         remove(&session.cache_dir().join(INSTALLED_CACHE))?;
+    }
+    if word == "all" {
+        remove(&session.cache_dir().join(RATES))?;
     }
     session.printer.info("Done.");
     Ok(0)

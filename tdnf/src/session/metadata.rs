@@ -92,6 +92,9 @@ impl Session<'_> {
         let names = names.collect();
         let results = self.refresh((&repos, &checks), parts, freshness, names)?;
         for (config, result) in repos.iter().zip(&results) {
+            if freshness != Freshness::Never && !self.settings.cache_only {
+                self.note_gone(config, result.as_ref().err());
+            }
             if let Err(error) = result {
                 let code = Code::of_transfer(error);
                 self.note_unread(config, code, &error.to_string());
@@ -224,6 +227,7 @@ impl Session<'_> {
             .map(|(config, check)| RepoRefresh {
                 force: force && !never,
                 cache_only: never,
+                spared: self.gone_lately(config).filter(|_| !force),
                 check_signature: check.as_deref(),
                 ..self.wish(config, parts)
             })
@@ -252,6 +256,7 @@ impl Session<'_> {
                 true => OlderMetadata::Take,
                 false => OlderMetadata::RefuseSigned,
             },
+            spared: None,
             now: self.settings.environment.now,
             check_signature: None,
         }

@@ -11,6 +11,7 @@ mod packages;
 mod plugins;
 mod releasever;
 mod repos;
+mod servers;
 mod small_files;
 mod snapshot;
 mod unread;
@@ -45,6 +46,7 @@ pub use metadata::{Freshness, LoadedRepo, PRIMARY};
 pub(crate) use packages::INSTALLED_CACHE;
 pub use packages::{OnDemand, Packages};
 pub use plugins::Plugins;
+pub(crate) use servers::{GONE, RATES};
 pub use snapshot::{LeftOut, SnapshotList};
 
 /// Numbers of damaged records that one warning names.
@@ -501,8 +503,11 @@ impl<'a> Session<'a> {
 
     /// The network client; nothing is started before the first request.
     pub fn client(&self) -> &Client {
-        self.client
-            .get_or_init(|| Client::new(client_options(&self.settings, &self.interrupt)))
+        self.client.get_or_init(|| {
+            let client = Client::new(client_options(&self.settings, &self.interrupt));
+            self.recall_rates(&client);
+            client
+        })
     }
 
     /// How hard servers are asked.
@@ -528,6 +533,7 @@ impl<'a> Session<'a> {
         if is_told && self.client.get().is_some_and(Client::trusts_builtin_roots) {
             self.warn_once(repo_client::BUILTIN_ROOTS_USED);
         }
+        self.remember_rates();
         self.go_on().map(|()| value)
     }
 

@@ -86,6 +86,15 @@ pub enum OlderMetadata {
     Take,
 }
 
+/// Why servers are not asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spared {
+    /// tdnf's number of the error that an earlier run met.
+    pub code: u32,
+    /// One line.
+    pub why: String,
+}
+
 /// One repository to be brought up to date.
 #[derive(Clone)]
 pub struct RepoRefresh<'a> {
@@ -107,6 +116,8 @@ pub struct RepoRefresh<'a> {
     pub stale_ok: bool,
     /// What becomes of metadata older than what was seen before.
     pub older: OlderMetadata,
+    /// Its servers could not be had a moment ago: they are not asked, this is the error.
+    pub spared: Option<Spared>,
     /// Seconds since 1970.
     pub now: u64,
     /// Used if the configuration says `repo_gpgcheck=1`; then `None` is an error.

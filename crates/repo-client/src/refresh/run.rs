@@ -98,7 +98,11 @@ impl RefreshRun<'_> {
         {
             return Ok(self.kept(loaded, false));
         }
-        match self.ask_servers(old.as_ref(), fresh).await {
+        let asked = match &self.context.repo.spared {
+            Some(spared) => Err(Error::Spared(spared.clone())),
+            None => self.ask_servers(old.as_ref(), fresh).await,
+        };
+        match asked {
             Ok(set) => Ok(set),
             Err(error) => {
                 match old.filter(|old| self.context.repo.stale_ok && old.missing.is_empty()) {

@@ -9,6 +9,10 @@ use crate::error::Error;
 
 /// How long the best server is asked alone in a run that somebody waits for.
 const ALONE: Duration = Duration::from_secs(1);
+/// First segment of a large file before any rate is known, in bytes; in a run that somebody waits for most files come
+/// whole, and where they last the rest of one is still taken over by others.
+pub(crate) const FIRST: u64 = 1 << 20;
+const FIRST_HASTY: u64 = 16 << 20;
 /// Extra tries of a server that cannot be reached in a run that somebody waits for.
 const UNREACHABLE: u32 = 2;
 
@@ -36,6 +40,8 @@ pub struct TransferLimits {
     /// Extra tries of a server that cannot be reached, where there is no other one: where there is it is asked once a
     /// run. None: it is tried as often as one that fails otherwise.
     pub unreachable: Option<u32>,
+    /// Bytes that are asked for at once before any rate is known.
+    pub first: u64,
     /// How long a server may stay silent or useless while another one could be asked.
     pub patience: Duration,
 }
@@ -51,6 +57,7 @@ impl Default for TransferLimits {
             hosts: 5,
             alone: Duration::ZERO,
             unreachable: None,
+            first: FIRST,
             patience: Duration::from_secs(8),
         }
     }
@@ -63,6 +70,7 @@ impl TransferLimits {
         Self {
             alone: ALONE,
             unreachable: Some(UNREACHABLE),
+            first: FIRST_HASTY,
             ..Self::default()
         }
     }

@@ -47,8 +47,6 @@ pub(crate) mod host {
 pub(crate) mod segments {
     /// Smallest segment that is planned.
     pub(crate) const SEGMENT: u64 = 256 * 1024;
-    /// First segment of a large file, before any rate is known.
-    pub(crate) const FIRST: u64 = 1 << 20;
     /// A file that one connection brings in so many seconds is one request: more of them cost the server and us more
     /// than they bring, and a file that turns out to last longer is still split by stealing.
     pub(crate) const SOON: f64 = 2.0;

@@ -143,6 +143,7 @@ pub(crate) fn job<'a>(config: &'a RepoConfig, cache: &Path) -> RepoRefresh<'a> {
         force: false,
         cache_only: false,
         stale_ok: false,
+        spared: None,
         older: repo_client::OlderMetadata::RefuseSigned,
         now: testkit::now(),
         check_signature: None,

@@ -9,7 +9,7 @@ use crate::transfer::ids::{FileId, HostId, SourceId};
 use crate::transfer::picture::Picture;
 use crate::transfer::segments::Claim;
 use crate::transfer::tuning::segments::{
-    FIRST, LASTS, LOOKAHEAD, OPEN, REST_LASTS, SAMPLE, SEGMENT, SOON,
+    LASTS, LOOKAHEAD, OPEN, REST_LASTS, SAMPLE, SEGMENT, SOON,
 };
 
 /// What a server with room is given.
@@ -145,7 +145,7 @@ pub(crate) fn gap_in(
         Look::Trusted => {}
     }
     let mut to = end;
-    if file.may_mix() && !(whole && is_soon_there(picture, host, end)) {
+    if file.may_mix() && !is_soon_there(picture, host, end - from) {
         to = end.min(from.saturating_add(length(picture, file, host)));
     }
     // No crumbs: what would be left is taken along.
@@ -197,18 +197,24 @@ fn look_at(picture: &Picture, id: FileId, source: SourceId, now: Instant) -> Loo
     }
 }
 
-/// Whether one connection brings a file of this size so soon that a second request is not worth its while.
+/// Whether one connection brings so many bytes so soon that a second request is not worth its while.
 fn is_soon_there(picture: &Picture, host: HostId, size: u64) -> bool {
+    let each = each_so_far(picture, host);
+    each.map_or(size <= picture.limits.first, |each| {
+        size as f64 <= each * SOON
+    })
+}
+
+/// What a connection brings, as far as it is known.
+fn each_so_far(picture: &Picture, host: HostId) -> Option<f64> {
     let so_far = || picture.hosts[host].rate_so_far();
-    let each = picture.each(host).or_else(so_far);
-    each.map_or(size <= FIRST, |each| size as f64 <= each * SOON)
+    picture.each(host).or_else(so_far)
 }
 
 /// Length of a new segment: some seconds' worth, shorter towards the end.
 fn length(picture: &Picture, file: &WantedFile, host: HostId) -> u64 {
-    let rate = picture
-        .each(host)
-        .map_or(FIRST, |rate| (rate * LASTS) as u64);
+    let each = each_so_far(picture, host);
+    let rate = each.map_or(picture.limits.first, |rate| (rate * LASTS) as u64);
     let asking = picture.streams.len().max(1) as u64;
     let fair = file.map.unclaimed() / (asking + 1);
     rate.min(fair.max(SEGMENT)).max(SEGMENT)

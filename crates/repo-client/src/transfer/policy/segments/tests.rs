@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::transfer::file::FileStage;
 use crate::transfer::ids::Id;
+use crate::transfer::limits::FIRST;
 use crate::transfer::policy::tests::{PolicyStage, host, source};
 
 const MB: u64 = 1 << 20;
