@@ -8,5 +8,6 @@ mod fixture;
 mod metadata;
 mod packages;
 mod resume;
+mod spread;
 mod tls;
 mod ways;
