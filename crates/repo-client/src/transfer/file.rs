@@ -64,9 +64,12 @@ impl FileSource {
 
     /// It failed; `limit` failures, or one that will not pass, and it is out.
     pub(crate) fn failed(&mut self, cause: Cause, now: Instant, limit: u32) {
-        self.failures = self.failures.saturating_add(1);
+        // What several connections meet at once is one failure.
+        if self.not_before.is_none_or(|until| now >= until) {
+            self.failures = self.failures.saturating_add(1);
+            self.not_before = Some(now + rest_after(self.failures));
+        }
         self.out |= !cause.is_passing() || self.failures > limit;
-        self.not_before = Some(now + rest_after(self.failures));
         self.last = Some(cause);
     }
 

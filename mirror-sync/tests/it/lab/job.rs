@@ -27,10 +27,16 @@ pub(crate) struct Outcome {
     pub(crate) failed: String,
 }
 
+/// As mirror-sync asks servers; `MIRROR_LAB_CLIENT=tdnf`: as tdnf does.
 pub(crate) fn limits(connections: usize) -> TransferLimits {
+    let tdnf = std::env::var_os("MIRROR_LAB_CLIENT").is_some_and(|client| client == "tdnf");
+    let limits = match tdnf {
+        true => TransferLimits::hasty(),
+        false => TransferLimits::default(),
+    };
     TransferLimits {
         connections_per_host: connections,
-        ..TransferLimits::default()
+        ..limits
     }
 }
 

@@ -215,8 +215,12 @@ fn each_so_far(picture: &Picture, host: HostId) -> Option<f64> {
 fn length(picture: &Picture, file: &WantedFile, host: HostId) -> u64 {
     let each = each_so_far(picture, host);
     let rate = each.map_or(picture.limits.first, |rate| (rate * LASTS) as u64);
-    let asking = picture.streams.len().max(1) as u64;
-    let fair = file.map.unclaimed() / (asking + 1);
+    let asking = picture.streams.len().max(1);
+    // Where there is a file for each connection nobody needs a share of this one.
+    if picture.queue.len() > asking {
+        return rate.max(SEGMENT);
+    }
+    let fair = file.map.unclaimed() / (asking as u64 + 1);
     rate.min(fair.max(SEGMENT)).max(SEGMENT)
 }
 
