@@ -77,7 +77,7 @@ pub enum Error {
     },
     /// The servers of a repository were not asked.
     #[error("{}", .0.why)]
-    Spared(crate::Spared),
+    Spared(Spared),
     /// The network side could not be started.
     #[error("cannot start the network client: {0}")]
     Setup(String),
@@ -96,6 +96,15 @@ pub enum Error {
     /// The transfer came to a state that cannot be: a fault of this program.
     #[error("fault in the transfer: {0}")]
     Fault(&'static str),
+}
+
+/// Why servers are not asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spared {
+    /// tdnf's number of the error that an earlier run met.
+    pub code: u32,
+    /// One line.
+    pub why: String,
 }
 
 /// One URL and why it could not give the file.

@@ -29,7 +29,8 @@ pub use auth_header::is_open_to_all;
 pub use client::Client;
 
 pub use error::{
-    CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, SignatureFault, TlsFault,
+    CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, SignatureFault, Spared,
+    TlsFault,
 };
 pub use event::{Event, LimitKind, Observer, Silent};
 pub use evidence::evidence;
@@ -40,8 +41,8 @@ pub use options::{
 pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
 pub use redact::{redact, redact_in};
 pub use refresh::{
-    DetachedCheck, MetadataSet, OlderMetadata, PartFile, RepoRefresh, SmallFile, Spared,
-    fetch_small, join_url, keyring_check, part_limit, refresh,
+    DetachedCheck, MetadataSet, OlderMetadata, PartFile, RepoRefresh, SmallFile, fetch_small,
+    join_url, keyring_check, part_limit, refresh,
 };
 pub use request::{FetchedFile, FileRequest};
 pub use tls::BUILTIN_ROOTS_USED;

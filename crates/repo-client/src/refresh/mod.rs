@@ -37,7 +37,7 @@ use rpm_repo::repomd::{Repomd, RepomdRecord};
 use rpm_trust::{Keyring, verify_detached};
 
 use crate::client::Client;
-use crate::error::{Cause, Error, Result, SignatureFault};
+use crate::error::{Cause, Error, Result, SignatureFault, Spared};
 use crate::event::{Logged, Observer};
 use crate::options::{Access, decode_percent};
 use crate::redact::redact;
@@ -84,15 +84,6 @@ pub enum OlderMetadata {
     Refuse,
     /// All are taken, and are from then on what was seen.
     Take,
-}
-
-/// Why servers are not asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spared {
-    /// tdnf's number of the error that an earlier run met.
-    pub code: u32,
-    /// One line.
-    pub why: String,
 }
 
 /// One repository to be brought up to date.

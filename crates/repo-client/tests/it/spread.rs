@@ -61,7 +61,7 @@ fn another_server_helps_where_the_first_is_slow_and_is_left_alone_where_it_is_fa
     let body = noise(1_200_000);
     let site = Site::new();
     site.put("f", &body);
-    let other = Server::start(&site.www());
+    let other = Server::start(site.www());
     let request = site.request("f", &body);
     let request = at(&request, &[&site.server.url(""), &other.url("")]);
     let limits = TransferLimits {
@@ -122,7 +122,7 @@ fn the_fastest_server_of_earlier_runs_is_asked_first() {
     let site = Site::new();
     let body = noise(5000);
     site.put("f", &body);
-    let other = Server::start(&site.www());
+    let other = Server::start(site.www());
     let request = site.request("f", &body);
     let request = at(&request, &[&site.server.url(""), &other.url("")]);
     let client = client();
