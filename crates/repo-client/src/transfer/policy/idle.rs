@@ -44,7 +44,12 @@ pub(crate) fn silent(picture: &Picture, now: Instant) -> Vec<(RangeId, Cause)> {
         return Vec::new();
     }
     give_up(picture, |stream| {
-        stream.bytes > 0 && now.duration_since(stream.last.max(stream.began)) >= patience
+        // The next one could not go on where this one stopped, or it is we who do not read.
+        let file = &picture.files[stream.file];
+        let lost = picture.hosts[stream.host].no_ranges || !file.may_mix();
+        let ours = file.request.access.throttle > 0;
+        let silent = now.duration_since(stream.last.max(stream.began)) >= patience;
+        stream.bytes > 0 && silent && !lost && !ours
     })
 }
 
@@ -79,3 +84,6 @@ pub(crate) fn hopeless(picture: &Picture) -> Vec<FileId> {
     };
     all.filter(hopeless).collect()
 }
+
+#[cfg(test)]
+mod tests;
