@@ -148,8 +148,8 @@ impl Fetcher<'_> {
             .extend(failed.unwrap_or_else(PoisonError::into_inner));
         done.bytes = summary.bytes;
         done.requests = summary.requests;
-        done.limit =
-            (summary.limit != repo_client::LimitKind::Unknown).then(|| summary.limit.to_string());
+        done.limit = (summary.limit != repo_client::LimitKind::Unknown)
+            .then(|| summary.limit.words(cli_kit::iec_rate));
         for (id, error) in summary.failed {
             for job in by_id.get(&id).into_iter().flatten() {
                 let why = plain(&id, &error.to_string());

@@ -1,13 +1,21 @@
 //! What happens on the network, shown as it happens.
 
-use cli_kit::{Printer, Progress, SaidOnce};
-use repo_client::{Event, Observer};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cli_kit::{Printer, Progress, SaidOnce, Traffic, iec_rate};
+use repo_client::{Event, Observer, server_name};
 
 /// Shows transfers as bars or lines and tells of what goes wrong.
 pub(crate) struct TerminalObserver {
     printer: Printer,
     bars: Progress,
-    /// Lines about failed tries: each further try would say the same.
+    /// What the run fetches.
+    pub(crate) traffic: Traffic,
+    /// Servers that failed with no other one to go on, by transfer (what is the same for all files, the line): a warning
+    /// once the file has come all the same; where it has not, the error says it.
+    failed: Mutex<BTreeMap<u64, Vec<(String, String)>>>,
+    /// Each further try, and each further file, would say the same.
     said: SaidOnce,
 }
 
@@ -17,7 +25,20 @@ impl TerminalObserver {
         Self {
             printer: printer.clone(),
             bars: Progress::new(printer),
+            traffic: Traffic::default(),
+            failed: Mutex::default(),
             said: SaidOnce::default(),
+        }
+    }
+
+    fn failed(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<(String, String)>>> {
+        // A panic elsewhere leaves at worst a line out.
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, (kind, line): &(String, String)) {
+        if self.said.is_first(kind) {
+            self.printer.err(line);
         }
     }
 }
@@ -30,23 +51,49 @@ impl Observer for TerminalObserver {
                 label,
                 total,
                 resumed,
+            } => self.bars.start(id, label, total, resumed),
+            Event::RunBegun {
+                files,
+                bytes,
+                unsized_files,
             } => {
-                self.bars.start(id, label, total);
-                self.bars.advance(id, resumed);
+                self.traffic.begin();
+                self.bars.begin_run(files, bytes, unsized_files);
             }
-            Event::Limit { host, limit } => self.printer.info(&format!("{host}: {limit}")),
+            Event::RunEnded { servers } => {
+                let named = servers.iter().map(|(at, bytes)| (server_name(at), *bytes));
+                self.traffic.end(named);
+                self.bars.end_run();
+            }
+            Event::Limit { host, limit } => {
+                let host = server_name(host);
+                if self.said.is_first(&format!("{host} {}", limit.kind())) {
+                    let line = format!("{host}: {}", limit.words(iec_rate));
+                    self.printer.info(&line);
+                }
+            }
             Event::Progress { id, bytes } => self.bars.advance(id, bytes),
             Event::Finished { id, bytes } => {
-                self.bars.advance(id, bytes);
-                self.bars.finish(id, true);
+                self.bars.finish(id, Some(bytes));
+                let failed = self.failed().remove(&id).unwrap_or_default();
+                failed.iter().for_each(|one| self.tell(one));
             }
-            Event::Failed { id } => self.bars.finish(id, false),
+            Event::Failed { id } => {
+                self.bars.finish(id, None);
+                self.failed().remove(&id);
+            }
             Event::MirrorFailed {
-                label, url, cause, ..
+                id,
+                url,
+                cause,
+                next,
+                ..
             } => {
-                let line = format!("{label}: {url}: {cause}");
-                if self.said.is_first(&line) {
-                    self.printer.err(&line);
+                let line = format!("warning: {}", cause.line(url, next));
+                let failed = (cause.kind_at(url), line);
+                match next {
+                    Some(_) => self.tell(&failed),
+                    None => self.failed().entry(id).or_default().push(failed),
                 }
             }
             Event::UnverifiedTls { repo } => self.printer.err(&format!(

@@ -1,6 +1,8 @@
 //! What a run did, for people and for `--json`.
 
-use cli_kit::{Printer, counted, human_size, with_options};
+use std::collections::BTreeMap;
+
+use cli_kit::{Printer, TrafficSum, counted, iec_size, span, with_options};
 use serde::Serialize;
 
 use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error};
@@ -79,6 +81,28 @@ impl RepoReport {
     }
 }
 
+/// What came over the network.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct FetchedBytes {
+    bytes: u64,
+    /// In which something was transferred.
+    seconds: f64,
+    bytes_per_second: u64,
+    /// Bytes by server.
+    servers: BTreeMap<String, u64>,
+}
+
+impl From<TrafficSum> for FetchedBytes {
+    fn from(sum: TrafficSum) -> Self {
+        Self {
+            bytes: sum.bytes,
+            seconds: sum.seconds,
+            bytes_per_second: sum.rate,
+            servers: sum.servers,
+        }
+    }
+}
+
 /// A run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct RunReport {
@@ -88,6 +112,10 @@ pub(crate) struct RunReport {
     pub(crate) seconds: f64,
     pub(crate) exit_code: u8,
     pub(crate) bytes_received: u64,
+    /// What came over the network, and from whom.
+    pub(crate) fetched: Option<FetchedBytes>,
+    #[serde(skip)]
+    pub(crate) sum: Option<TrafficSum>,
     /// Requests sent for packages and metadata parts (the index not counted).
     pub(crate) requests: u64,
     /// What kept the transfer from being faster, in words.
@@ -141,17 +169,10 @@ impl RunReport {
                 "nothing to fetch: the repositories of this mirror are filled by `mirror-sync bundle apply` and `mirror-sync serve`",
             );
         }
-        if self.bytes_received > 0 {
-            let size = human_size(self.bytes_received);
-            let limit = self
-                .limit
-                .as_deref()
-                .map_or(String::new(), |l| format!("; {l}"));
-            printer.info(&format!(
-                "{} received in {:.1} s{limit}",
-                size.trim(),
-                self.seconds
-            ));
+        if let Some(sum) = &self.sum {
+            let limit = self.limit.as_deref();
+            let limit = limit.map_or(String::new(), |limit| format!("; {limit}"));
+            printer.info(&format!("{}{limit}", sum.line()));
         }
     }
 }
@@ -162,7 +183,7 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
     let counts = format!(
         "{}, {}; {} new, {} gone",
         counted(change.packages as u64, "package"),
-        human_size(change.bytes).trim(),
+        iec_size(change.bytes),
         change.added.len(),
         change.removed.len()
     );
@@ -173,8 +194,8 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
                 printer.info(&format!(
                     "{}: {} of metadata came as deltas of {}",
                     repo.id,
-                    human_size(repo.saved_bytes + repo.delta_bytes).trim(),
-                    human_size(repo.delta_bytes).trim()
+                    iec_size(repo.saved_bytes + repo.delta_bytes),
+                    iec_size(repo.delta_bytes)
                 ));
             }
         }
@@ -184,13 +205,13 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
         RepoOutcome::Planned => {
             let time = repo.expected_seconds.map_or_else(
                 || "time unknown: nothing was measured yet".to_owned(),
-                |seconds| format!("about {} at the last measured rate", time(seconds)),
+                |seconds| format!("about {} at the last measured rate", span(seconds)),
             );
             printer.crit(&format!(
                 "{}: {counts}; {}, {} to fetch, {time}",
                 repo.id,
                 counted(change.to_fetch as u64, "file"),
-                human_size(change.to_fetch_bytes).trim(),
+                iec_size(change.to_fetch_bytes),
             ));
             for name in &change.added {
                 printer.info(&format!("  + {name}"));
@@ -203,14 +224,5 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
     }
     for (what, why) in &repo.failed {
         printer.err(&format!("{}: {what}: {why}", repo.id));
-    }
-}
-
-/// A span of time for people.
-pub(crate) fn time(seconds: u64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7199 => format!("{} min", seconds / 60),
-        _ => format!("{:.1} h", seconds as f64 / 3600.0),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cli_kit::{Printer, human_size};
+use cli_kit::{Printer, iec_size};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -70,9 +70,9 @@ fn channels_of(state: &RepoState, stamp: &str) -> Vec<String> {
 pub(crate) fn print_list(lines: &[SnapshotLine], printer: &Printer) {
     printer.json(&lines);
     for line in lines {
-        let size = human_size(line.bytes);
+        let size = iec_size(line.bytes);
         printer.row(&format!(
-            "{:<24} {:<18} {:>7} packages {size:>9}  upstream {}  {}",
+            "{:<24} {:<18} {:>7} packages {size:>10}  upstream {}  {}",
             line.repo,
             line.stamp,
             line.packages,

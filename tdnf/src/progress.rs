@@ -3,32 +3,40 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use cli_kit::{Printer, Progress, SaidOnce};
-use repo_client::{Event, Observer};
+use cli_kit::{Progress, SaidOnce, iec_rate};
+use repo_client::{Cause, Event, Observer, server_name};
 
-use crate::error::failure_words;
+use crate::error::warning_words;
+use crate::screen::Screen;
 
 /// Shows transfers, retries and failing mirrors.
 pub struct NetworkView<'a> {
-    printer: &'a Printer,
+    printer: &'a Screen,
     progress: Progress,
     /// Repository id to name, for the line that tdnf prints before it refreshes one.
     names: BTreeMap<String, String>,
-    /// What failed on the way to a repository or file: a warning once another server has given it; where none has,
-    /// the error that ends the run says it.
-    failed: Mutex<BTreeMap<String, Vec<String>>>,
+    /// What failed on the way to a repository or file with no other server to go on: a warning once it has come all the
+    /// same; where it has not, the error that ends the run says it.
+    failed: Mutex<BTreeMap<String, Vec<FailedServer>>>,
     /// Each retry would say the same again.
     said: SaidOnce,
 }
 
+/// What is said of a server that failed.
+struct FailedServer {
+    /// What is the same for all files.
+    kind: String,
+    line: String,
+}
+
 impl<'a> NetworkView<'a> {
     /// A view for transfers of files.
-    pub fn new(printer: &'a Printer) -> Self {
+    pub fn new(printer: &'a Screen) -> Self {
         Self::for_repos(printer, BTreeMap::new())
     }
 
     /// A view for a refresh of the repositories `names` (id to name).
-    pub fn for_repos(printer: &'a Printer, names: BTreeMap<String, String>) -> Self {
+    pub fn for_repos(printer: &'a Screen, names: BTreeMap<String, String>) -> Self {
         Self {
             printer,
             progress: Progress::new(printer),
@@ -40,14 +48,31 @@ impl<'a> NetworkView<'a> {
 
     /// A repository (by its id) is refreshed, or cannot be had.
     pub fn settle(&self, what: &str, is_had: bool) {
-        let lines = self.failed().remove(what).unwrap_or_default();
-        let told = lines
+        let failed = self.failed().remove(what).unwrap_or_default();
+        failed
             .iter()
-            .filter(|line| is_had && self.said.is_first(line));
-        told.for_each(|line| self.printer.err(line));
+            .filter(|_| is_had)
+            .for_each(|one| self.tell(one));
     }
 
-    fn failed(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+    fn tell(&self, failed: &FailedServer) {
+        if self.said.is_first(&failed.kind) {
+            self.printer.err(&failed.line);
+        }
+    }
+
+    fn server_failed(&self, what: String, (url, cause): (&str, &Cause), next: Option<&str>) {
+        let failed = FailedServer {
+            kind: cause.kind_at(url),
+            line: format!("warning: {}", warning_words(url, cause, next)),
+        };
+        match next {
+            Some(_) => self.tell(&failed),
+            None => self.failed().entry(what).or_default().push(failed),
+        }
+    }
+
+    fn failed(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<FailedServer>>> {
         // A panic elsewhere leaves at worst a line out.
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,17 +98,39 @@ impl Observer for NetworkView<'_> {
                     self.printer.info(&line);
                 }
             }
+            Event::RunBegun {
+                files,
+                bytes,
+                unsized_files,
+            } => {
+                self.printer.traffic.begin();
+                self.progress.begin_run(files, bytes, unsized_files);
+            }
+            Event::RunEnded { servers } => {
+                let named = servers.iter().map(|(at, bytes)| (server_name(at), *bytes));
+                self.printer.traffic.end(named);
+                self.progress.end_run();
+            }
+            Event::Limit { host, limit } => {
+                let host = server_name(host);
+                if self.said.is_first(&format!("{host} {}", limit.kind())) {
+                    let line = format!("{host}: {}", limit.words(iec_rate));
+                    self.printer.info(&line);
+                }
+            }
             Event::Started {
-                id, label, total, ..
-            } => self.progress.start(id, label, total),
+                id,
+                label,
+                total,
+                resumed,
+            } => self.progress.start(id, label, total, resumed),
             Event::Progress { id, bytes } => self.progress.advance(id, bytes),
             Event::Finished { id, bytes } => {
-                self.progress.advance(id, bytes);
-                self.progress.finish(id, true);
+                self.progress.finish(id, Some(bytes));
                 self.settle(&id.to_string(), true);
             }
             Event::Failed { id } => {
-                self.progress.finish(id, false);
+                self.progress.finish(id, None);
                 self.settle(&id.to_string(), false);
             }
             Event::Retry { attempt, limit, .. } => {
@@ -94,15 +141,14 @@ impl Observer for NetworkView<'_> {
                 url,
                 cause,
                 label,
-                ..
+                next,
             } => {
                 let repo = label.split_once(": ").map_or("", |(repo, _)| repo);
                 let what = match self.names.contains_key(repo) {
                     true => repo.to_owned(),
                     false => id.to_string(),
                 };
-                let line = format!("warning: {}", failure_words(url, cause));
-                self.failed().entry(what).or_default().push(line);
+                self.server_failed(what, (url, cause), next);
             }
             Event::OldCacheUsed { repo, why } => {
                 self.warn(repo, &format!(": {why}; using old metadata"));

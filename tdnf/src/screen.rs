@@ -1,10 +1,11 @@
 //! What a command shows, rendered for the mode of the run: the one place that knows the versions
 //! of JSON (docs/json.md).
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
-use cli_kit::{OutputMode, Printer};
+use cli_kit::{OutputMode, Printer, Traffic, TrafficSum};
 use serde::Serialize;
 
 use crate::error::{Failure, Outcome};
@@ -51,6 +52,8 @@ pub struct Screen {
     shape: JsonShape,
     /// The options with which commands are written that readers may paste.
     options: String,
+    /// What the run fetches.
+    pub traffic: Traffic,
     /// What the document will hold, by name.
     fields: Mutex<serde_json::Map<String, serde_json::Value>>,
 }
@@ -84,6 +87,7 @@ impl Screen {
             printer,
             shape,
             options: String::new(),
+            traffic: Traffic::default(),
             fields: Mutex::default(),
         }
     }
@@ -184,8 +188,15 @@ impl Screen {
         })
     }
 
-    /// Ends the output of a run: prints the document where one was asked for, as one line.
+    /// Ends the output of a run: says what was fetched, and prints the document where one was asked for, as one line.
     pub fn close(&self, command: Option<&str>, code: u8) {
+        if let Some(sum) = self.traffic.sum() {
+            match self.shape {
+                JsonShape::None => self.info(&sum.line()),
+                JsonShape::Bare => {}
+                JsonShape::Document => self.field("Fetched", &Fetched::from(sum)),
+            }
+        }
         if self.shape != JsonShape::Document {
             return;
         }
@@ -213,6 +224,27 @@ fn with(mode: OutputMode, shape: JsonShape) -> OutputMode {
     OutputMode {
         json: shape != JsonShape::None,
         ..mode
+    }
+}
+
+/// What was fetched.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Fetched {
+    bytes: u64,
+    seconds: f64,
+    bytes_per_second: u64,
+    servers: BTreeMap<String, u64>,
+}
+
+impl From<TrafficSum> for Fetched {
+    fn from(sum: TrafficSum) -> Self {
+        Self {
+            bytes: sum.bytes,
+            seconds: sum.seconds,
+            bytes_per_second: sum.rate,
+            servers: sum.servers,
+        }
     }
 }
 

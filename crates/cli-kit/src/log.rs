@@ -85,7 +85,7 @@ fn refusal(wanted: &str) -> String {
     )
 }
 
-/// Writes each event as one line, out of the way of progress bars.
+/// Writes each event as one line, out of the way of the lines that show transfers.
 struct LogWriter(Printer);
 
 impl io::Write for LogWriter {

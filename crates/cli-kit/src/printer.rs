@@ -19,18 +19,22 @@ pub struct OutputMode {
     pub columns: Option<usize>,
     /// Colour where a stream is a terminal.
     pub color: bool,
+    /// A terminal moves its cursor where it is told to.
+    pub cursor: bool,
 }
 
 impl OutputMode {
     /// The same with what these variables say of the terminal: `COLUMNS`; colour unless `NO_COLOR` is
-    /// set to something (no-color.org) or `TERM` is `dumb` or missing.
+    /// set to something (no-color.org); neither colour nor movements of the cursor where `TERM` is `dumb` or missing.
     #[must_use]
     pub fn on_terminal(self, variable: impl Fn(&str) -> Option<String>) -> Self {
         let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
         let columns = variable("COLUMNS").and_then(|text| text.parse().ok());
+        let cursor = variable("TERM").is_some_and(|term| term != "dumb");
         Self {
             columns: columns.filter(|columns| (1..=MAX_WIDTH).contains(columns)),
-            color: !is_set("NO_COLOR") && variable("TERM").is_some_and(|term| term != "dumb"),
+            color: cursor && !is_set("NO_COLOR"),
+            cursor,
             ..self
         }
     }
@@ -38,6 +42,9 @@ impl OutputMode {
 
 /// Columns if standard output is no terminal, or does not say.
 const DEFAULT_WIDTH: usize = 80;
+
+/// Rows if standard output does not say.
+const DEFAULT_ROWS: usize = 24;
 
 /// More columns than any terminal has.
 const MAX_WIDTH: usize = 10_000;
@@ -74,8 +81,8 @@ pub struct Printer {
 
 struct PrinterStreams {
     sink: Sink,
-    /// A drawing to clear before text is written, set by progress bars.
-    bars: Option<indicatif::MultiProgress>,
+    /// The lines at the end of the screen that change: text goes above them.
+    drawing: Vec<String>,
     failed: Option<io::ErrorKind>,
 }
 
@@ -93,7 +100,7 @@ impl Printer {
     fn with(mode: OutputMode, sink: Sink) -> Self {
         let inner = PrinterStreams {
             sink,
-            bars: None,
+            drawing: Vec::new(),
             failed: None,
         };
         Self {
@@ -165,7 +172,7 @@ impl Printer {
 
     fn write_err(&self, text: &str) {
         let mut inner = self.lock();
-        inner.with_bars_hidden(|inner| {
+        inner.above_drawing(|inner| {
             if let Sink::Recording(recorded) = &mut inner.sink {
                 recorded.err.push_str(text);
                 return;
@@ -206,8 +213,7 @@ impl Printer {
         if self.mode.columns.is_some() || matches!(self.lock().sink, Sink::Recording(_)) {
             return self.mode.columns;
         }
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+        screen_columns()
     }
 
     /// Whether standard output is a terminal.
@@ -222,13 +228,34 @@ impl Printer {
         }
     }
 
-    pub(crate) fn set_bars(&self, bars: Option<indicatif::MultiProgress>) {
-        self.lock().bars = bars;
+    /// Whether lines of standard output can be drawn over.
+    pub(crate) fn may_draw(&self) -> bool {
+        self.mode.cursor && self.is_terminal()
+    }
+
+    /// Columns and rows of the terminal.
+    pub(crate) fn screen(&self) -> (usize, usize) {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let rows = size.map_or(0, |size| usize::from(size.ws_row));
+        let columns = screen_columns().unwrap_or(DEFAULT_WIDTH);
+        let rows = if rows > 0 { rows } else { DEFAULT_ROWS };
+        (columns, rows)
+    }
+
+    /// Draws lines at the end of the screen, in place of those that were drawn before.
+    pub(crate) fn draw(&self, lines: Vec<String>) {
+        let mut inner = self.lock();
+        if inner.drawing.is_empty() && lines.is_empty() {
+            return;
+        }
+        let text = format!("{}{}", inner.erasure(), joined(&lines));
+        inner.drawing = lines;
+        inner.write_raw(&text);
     }
 
     fn write_out(&self, text: &str, end_line: bool) {
         let mut inner = self.lock();
-        inner.with_bars_hidden(|inner| inner.write_out(text, end_line));
+        inner.above_drawing(|inner| inner.write_out(text, end_line));
     }
 
     fn lock(&self) -> MutexGuard<'_, PrinterStreams> {
@@ -238,10 +265,33 @@ impl Printer {
 }
 
 impl PrinterStreams {
-    fn with_bars_hidden(&mut self, write: impl FnOnce(&mut Self)) {
-        match self.bars.clone() {
-            Some(bars) => bars.suspend(|| write(self)),
-            None => write(self),
+    fn above_drawing(&mut self, write: impl FnOnce(&mut Self)) {
+        if self.drawing.is_empty() {
+            return write(self);
+        }
+        let erasure = self.erasure();
+        self.write_raw(&erasure);
+        write(self);
+        let again = joined(&self.drawing);
+        self.write_raw(&again);
+    }
+
+    /// What takes the drawing off the screen. Where the terminal has become narrower its lines have become more rows.
+    fn erasure(&self) -> String {
+        let columns = screen_columns().unwrap_or(usize::MAX);
+        let rows = self.drawing.iter().map(|line| line.len().div_ceil(columns));
+        match rows.map(|rows| rows.max(1)).sum() {
+            0_usize => String::new(),
+            rows => format!("\r\x1b[{rows}A\x1b[J"),
+        }
+    }
+
+    /// What steers the terminal, and is ours.
+    fn write_raw(&mut self, text: &str) {
+        let mut out = io::stdout().lock();
+        let result = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if let Err(error) = result {
+            self.failed.get_or_insert(error.kind());
         }
     }
 
@@ -265,6 +315,16 @@ impl PrinterStreams {
             self.failed.get_or_insert(error.kind());
         }
     }
+}
+
+/// Columns of the terminal on standard output, whatever a user says of them.
+fn screen_columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+fn joined(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// A line with its first word in colour where it is one of [`TALK`].

@@ -1,53 +1,64 @@
-//! Transfers as people see them: bars on a terminal, plain lines otherwise.
+//! Transfers as people see them: lines that change on a terminal, lines in a log otherwise.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-
-use crate::printer::one_line;
-use crate::{Printer, human_size};
+use crate::Printer;
+use crate::tally::Tally;
 
 /// Names one transfer among those that are under way.
 pub type TransferId = u64;
 
-struct TransferBar {
-    label: String,
-    total: Option<u64>,
-    done: u64,
-    bar: Option<ProgressBar>,
-}
+/// Pause between two lines of a long run in a log.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Pause between two drawings on a terminal.
+const REDRAW: Duration = Duration::from_millis(200);
+/// What the thread that draws needs, and little more.
+const STACK: usize = 256 << 10;
 
-/// How this run shows transfers.
+/// How a run shows transfers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
-    Bars(MultiProgress),
+    /// Lines that are drawn over and over again.
+    Drawn,
+    /// A line now and then.
     Lines,
     Silent,
 }
 
 /// Shows transfers through a [`Printer`]; can be shared between threads.
 ///
-/// A terminal gets bars. Otherwise one line `LABEL PCT% BYTES` is printed per finished transfer
-/// in verbose mode only, as tdnf does, and in long runs a line from time to time, so that a log
-/// shows that something goes on; quiet and JSON modes show nothing.
+/// A terminal has a line about everything (`4 of 17 files, 19.1 of 34.0 MiB, 640.0 KiB/s, 24 s left`) above a line for each
+/// file under way. Elsewhere, and on a terminal that cannot move its cursor, the line about everything is printed from
+/// time to time in a long run, also while nothing comes. In verbose mode a line `LABEL PCT% BYTES` is printed for each
+/// transfer that has ended, as tdnf does; quiet and JSON modes show nothing.
 pub struct Progress {
-    printer: Printer,
-    style: Style,
-    beat: Mutex<Beat>,
-    transfers: Mutex<HashMap<TransferId, TransferBar>>,
+    shown: Arc<Shown>,
+    clock: Mutex<Option<Clock>>,
 }
 
-/// Pause between two lines of a long run.
-const HEARTBEAT: Duration = Duration::from_secs(30);
-
-/// When the last line was printed, and what has been done until then.
-struct Beat {
+struct Shown {
+    printer: Printer,
+    style: Style,
     every: Duration,
-    last: Instant,
-    finished: usize,
-    bytes: u64,
+    tally: Mutex<Tally>,
+}
+
+/// The thread that shows how far it is, whether something comes or not. It ends when it is dropped.
+struct Clock {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Progress {
@@ -57,140 +68,120 @@ impl Progress {
     }
 
     /// As [`Progress::new`], with another pause between the lines of a long run.
-    pub fn with_heartbeat(printer: &Printer, every: Duration) -> Self {
+    pub fn with_heartbeat(printer: &Printer, heartbeat: Duration) -> Self {
         let mode = printer.mode();
-        let style = if mode.quiet || mode.json {
-            Style::Silent
-        } else if printer.is_terminal() {
-            let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-            printer.set_bars(Some(bars.clone()));
-            Style::Bars(bars)
-        } else if mode.verbose {
-            Style::Lines
+        let (style, every) = if mode.quiet || mode.json {
+            (Style::Silent, heartbeat)
+        } else if printer.may_draw() {
+            (Style::Drawn, REDRAW)
         } else {
-            Style::Silent
+            (Style::Lines, heartbeat)
         };
         Self {
-            printer: printer.clone(),
-            style,
-            beat: Mutex::new(Beat {
+            shown: Arc::new(Shown {
+                printer: printer.clone(),
+                style,
                 every,
-                last: Instant::now(),
-                finished: 0,
-                bytes: 0,
+                tally: Mutex::default(),
             }),
-            transfers: Mutex::default(),
+            clock: Mutex::default(),
         }
     }
 
-    /// In a long run, a line on how far it is.
-    fn beat(&self) {
-        if matches!(self.style, Style::Bars(_)) {
-            return;
+    /// A run begins: so many files, so many bytes as far as their sizes are known, and files whose sizes are not. Runs
+    /// that go on at the same time add up; the next one after them begins anew.
+    pub fn begin_run(&self, files: usize, bytes: u64, unsized_files: usize) {
+        let mut tally = self.shown.tally();
+        tally.begin_run(files, bytes, unsized_files);
+        tally.mark(Instant::now());
+        drop(tally);
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        if files > 0 && clock.is_none() && self.shown.style != Style::Silent {
+            *clock = Some(self.shown.tick());
         }
-        let mut beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner);
-        if beat.last.elapsed() < beat.every {
-            return;
-        }
-        beat.last = Instant::now();
-        let under_way: u64 = self.lock().values().map(|transfer| transfer.done).sum();
-        let bytes = beat.bytes.saturating_add(under_way);
-        self.printer.info(&format!(
-            "still transferring: {} finished, {} so far",
-            beat.finished,
-            human_size(bytes).trim_start()
-        ));
     }
 
-    /// A transfer begins; `total` is its size in bytes where it is known.
-    pub fn start(&self, id: TransferId, label: &str, total: Option<u64>) {
-        let bar = match &self.style {
-            Style::Bars(bars) => Some(bars.add(new_bar(label, total))),
-            Style::Lines | Style::Silent => None,
-        };
-        let transfer = TransferBar {
-            label: label.to_owned(),
-            total,
-            done: 0,
-            bar,
-        };
-        self.lock().insert(id, transfer);
+    /// A run has ended. Nothing is shown when it was the last one.
+    pub fn end_run(&self) {
+        if self.shown.tally().end_run() {
+            drop(self.stop());
+            self.shown.printer.draw(Vec::new());
+        }
+    }
+
+    /// A transfer begins; `total` is its size in bytes where it is known, `resumed` what an earlier run left of it.
+    pub fn start(&self, id: TransferId, label: &str, total: Option<u64>, resumed: u64) {
+        self.shown.tally().start(id, label, total, resumed);
     }
 
     /// `done` bytes of the transfer are there.
     pub fn advance(&self, id: TransferId, done: u64) {
-        if let Some(transfer) = self.lock().get_mut(&id) {
-            transfer.done = done;
-            if let Some(bar) = &transfer.bar {
-                bar.set_position(done);
-            }
-        }
-        self.beat();
+        self.shown.tally().advance(id, done);
     }
 
-    /// The transfer has ended, well or badly.
-    pub fn finish(&self, id: TransferId, well: bool) {
-        let Some(transfer) = self.lock().remove(&id) else {
-            return;
-        };
-        if let Some(bar) = &transfer.bar {
-            bar.finish_and_clear();
+    /// The transfer has ended, well with so many bytes, or badly.
+    pub fn finish(&self, id: TransferId, whole: Option<u64>) {
+        let ended = self.shown.tally().finish(id, whole);
+        let printer = &self.shown.printer;
+        if let Some((label, percent, bytes)) = ended
+            && printer.mode().verbose
+        {
+            printer.info(&format!("{label} {percent}% {bytes}"));
         }
-        let mut beat = self.beat.lock().unwrap_or_else(PoisonError::into_inner);
-        beat.finished += usize::from(well);
-        beat.bytes = beat.bytes.saturating_add(transfer.done);
-        drop(beat);
-        let bytes = if well {
-            transfer.total.unwrap_or(transfer.done)
-        } else {
-            transfer.done
-        };
-        let percent = match transfer.total {
-            _ if well => 100,
-            Some(total) if total > 0 => bytes.saturating_mul(100) / total,
-            _ => 0,
-        };
-        match self.style {
-            Style::Bars(_) => {
-                let size = human_size(bytes);
-                self.printer
-                    .info(&format!("{:<35} {size:>10} {percent}%", transfer.label));
+    }
+
+    fn stop(&self) -> Option<Clock> {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.take()
+    }
+}
+
+impl Shown {
+    fn tick(self: &Arc<Self>) -> Clock {
+        let (stop, stopped) = mpsc::channel();
+        let shown = Arc::clone(self);
+        let run = move || {
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(shown.every) {
+                shown.show();
             }
-            Style::Lines => self
-                .printer
-                .info(&format!("{} {percent}% {bytes}", transfer.label)),
+        };
+        // Without a thread nothing is shown; the transfer goes on.
+        let thread = Builder::new().stack_size(STACK).spawn(run);
+        Clock {
+            stop: Some(stop),
+            thread: thread.ok(),
+        }
+    }
+
+    fn show(&self) {
+        let now = Instant::now();
+        let mut tally = self.tally();
+        tally.mark(now);
+        match self.style {
+            Style::Drawn => {
+                let (columns, rows) = self.printer.screen();
+                let lines = tally.lines(now, columns, rows);
+                drop(tally);
+                self.printer.draw(lines);
+            }
+            Style::Lines => {
+                let line = tally.head(now, usize::MAX);
+                drop(tally);
+                self.printer.info(&line);
+            }
             Style::Silent => {}
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, TransferBar>> {
-        self.transfers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        // A panic elsewhere leaves at worst a number that is wrong.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.printer.set_bars(None);
+        drop(self.stop());
+        self.shown.printer.draw(Vec::new());
     }
-}
-
-fn new_bar(label: &str, total: Option<u64>) -> ProgressBar {
-    let bar = match total {
-        Some(total) => ProgressBar::new(total),
-        None => ProgressBar::new_spinner(),
-    };
-    let template = "{prefix:35!} {size:>8} {rate:>10} {percent:>3}% [{wide_bar}]";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        let size = |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = write!(out, "{}", human_size(state.pos()));
-        };
-        let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = write!(out, "{}/s", human_size(state.per_sec() as u64));
-        };
-        let style = style.with_key("size", size).with_key("rate", rate);
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar.with_prefix(one_line(label).into_owned())
 }

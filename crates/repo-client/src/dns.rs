@@ -87,10 +87,13 @@ impl Resolve for NameResolver {
 }
 
 fn words(name: &str, error: &NetError) -> String {
-    match error.is_no_records_found() {
-        true => format!("{name}: there is no such name"),
-        false => format!("{name}: {error}"),
-    }
+    let why = match error {
+        _ if error.is_no_records_found() => "no such host name",
+        NetError::Timeout => "no answer from the name servers",
+        NetError::NoConnections | NetError::Io(_) => "no name server can be reached",
+        _ => "no usable answer from the name servers",
+    };
+    format!("{why} ({name})")
 }
 
 fn addresses(
@@ -107,7 +110,9 @@ fn addresses(
 
 fn start() -> Result<TokioResolver, String> {
     let mut builder =
-        TokioResolver::builder_tokio().map_err(|e| format!("/etc/resolv.conf: {e}"))?;
+        TokioResolver::builder_tokio().map_err(|_| "no usable /etc/resolv.conf".to_owned())?;
     builder.options_mut().ip_strategy = LookupIpStrategy::Ipv6AndIpv4;
-    builder.build().map_err(|e| e.to_string())
+    builder
+        .build()
+        .map_err(|_| "no name server can be asked".to_owned())
 }

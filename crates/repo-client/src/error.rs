@@ -123,6 +123,33 @@ impl fmt::Display for Failure {
 }
 
 impl Cause {
+    /// Whether it is the server that fails, and not this file of it alone.
+    fn is_of_server(&self) -> bool {
+        match self {
+            Self::Dns(_) | Self::Connect(_) | Self::Proxy(_) | Self::Tls { .. } => true,
+            Self::Timeout(_) | Self::TooSlow { .. } | Self::Broken(_) => true,
+            Self::Status(code) => matches!(code, 401 | 407 | 408 | 425 | 429 | 500..=599),
+            _ => false,
+        }
+    }
+
+    /// A line for people on a URL that failed, which names the server alone where that fails, and `next`, the server that
+    /// goes on.
+    #[must_use]
+    pub fn line(&self, url: &str, next: Option<&str>) -> String {
+        match self.is_of_server() {
+            true => going_on(&format!("{}: {self}", server_name(url)), next),
+            false => going_on(&format!("{url}: {self}"), next),
+        }
+    }
+
+    /// What is the same for all files for which a server fails in the same way: that is said once.
+    #[must_use]
+    pub fn kind_at(&self, url: &str) -> String {
+        let code = self.status().unwrap_or_default();
+        format!("{} {} {code}", server_name(url), variant(self))
+    }
+
     /// The HTTP status that was answered instead of the file.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -131,6 +158,39 @@ impl Cause {
             _ => None,
         }
     }
+}
+
+/// A line on a server that failed, with the one that goes on.
+#[must_use]
+pub fn going_on(line: &str, next: Option<&str>) -> String {
+    match next {
+        Some(next) => format!("{line}; going on with {}", server_name(next)),
+        None => line.to_owned(),
+    }
+}
+
+/// The server of a URL as people name it: host, and port where it is not that of the scheme; of `file:` and of what is no
+/// URL the text as it is.
+#[must_use]
+pub fn server_name(url: &str) -> String {
+    let parsed = reqwest::Url::parse(url).ok();
+    let named = parsed
+        .as_ref()
+        .and_then(|url| Some((url.host_str()?, url.port())));
+    match named {
+        Some((host, Some(port))) => format!("{host}:{port}"),
+        Some((host, None)) => host.to_owned(),
+        None => url.to_owned(),
+    }
+}
+
+/// The name of an enum's variant.
+pub(crate) fn variant(of: &impl fmt::Debug) -> String {
+    let text = format!("{of:?}");
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric());
+    text.get(..end.unwrap_or(text.len()))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn list_failures(failures: &[Failure]) -> String {
@@ -148,11 +208,11 @@ fn list_failures(failures: &[Failure]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The host name has no address.
-    #[error("cannot resolve the host name: {0}")]
+    /// The host name has no address: why, and the name.
+    #[error("{0}")]
     Dns(String),
     /// No connection.
-    #[error("cannot connect: {0}")]
+    #[error("{0}")]
     Connect(String),
     /// The proxy refused or could not be reached.
     #[error("proxy: {0}")]
@@ -183,7 +243,7 @@ pub enum Cause {
         seconds: u64,
     },
     /// The connection broke, or the server does not speak HTTP.
-    #[error("transfer interrupted: {0}")]
+    #[error("{0}")]
     Broken(String),
     /// The file ended early.
     #[error("file is cut short: {got} bytes of {expected}")]

@@ -1,6 +1,5 @@
 //! What happens during a refresh or a fetch, told as it happens.
 
-use std::fmt;
 use std::time::Duration;
 
 use tracing::{debug, info, trace, warn};
@@ -62,7 +61,7 @@ fn log(event: &Event<'_>) {
             cause,
             next,
         } => info!(id, label, url, %cause, next, "mirror failed"),
-        Event::Limit { host, limit } => info!(host, %limit, "limit"),
+        Event::Limit { host, limit } => info!(host, ?limit, "limit"),
         Event::RepoFailed { repo, why } => warn!(repo, why, "no metadata"),
         Event::OldCacheUsed { repo, why } => warn!(repo, why, "old metadata are used"),
         Event::OlderMetadata {
@@ -164,7 +163,7 @@ pub enum Event<'a> {
     Limit {
         /// Server (`scheme://host:port`).
         host: &'a str,
-        /// In words by its `Display`.
+        /// In words: [`LimitKind::words`].
         limit: LimitKind,
     },
     /// A repository could not be refreshed; the error comes with the result.
@@ -262,34 +261,25 @@ pub enum LimitKind {
     },
 }
 
-fn rate(bps: u64) -> String {
-    // The units of the tools (STYLE.md): 1024 of one are the next.
-    match bps as f64 / 1024.0 {
-        few if few <= 1024.0 => format!("{few:.2}k/s"),
-        many => format!("{:.2}M/s", many / 1024.0),
-    }
-}
-
-impl fmt::Display for LimitKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl LimitKind {
+    /// What limits, in words; `rate` writes bytes per second.
+    #[must_use]
+    pub fn words(&self, rate: impl Fn(u64) -> String) -> String {
         let many = |n: usize| if n == 1 { "connection" } else { "connections" };
         match *self {
-            Self::Unknown => f.write_str("no limit found"),
-            Self::PerConnection { bps, connections } => write!(
-                f,
+            Self::Unknown => "no limit found".to_owned(),
+            Self::PerConnection { bps, connections } => format!(
                 "upstream gives {} per connection; {connections} {} in use",
                 rate(bps),
                 many(connections)
             ),
-            Self::PerClient { bps } => write!(
-                f,
+            Self::PerClient { bps } => format!(
                 "no more than {} comes, however many connections there are: upstream's limit for \
                  one client, or a full line",
                 rate(bps)
             ),
-            Self::FullLink { bps } => write!(f, "the line is full at {}", rate(bps)),
-            Self::Loss { bps, connections } => write!(
-                f,
+            Self::FullLink { bps } => format!("the line is full at {}", rate(bps)),
+            Self::Loss { bps, connections } => format!(
                 "packets are lost on the way: {} per connection on average; {connections} {} in use",
                 rate(bps),
                 many(connections)
@@ -297,13 +287,18 @@ impl fmt::Display for LimitKind {
             Self::Latency {
                 answer,
                 connections,
-            } => write!(
-                f,
+            } => format!(
                 "each small file waits {} ms for its answer; {connections} {} in use",
                 answer.as_millis(),
                 many(connections)
             ),
-            Self::Own { bps } => write!(f, "the configured limit of {} is reached", rate(bps)),
+            Self::Own { bps } => format!("the configured limit of {} is reached", rate(bps)),
         }
+    }
+
+    /// What is the same while only the numbers change: that is said once.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        crate::error::variant(self)
     }
 }

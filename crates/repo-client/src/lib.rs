@@ -30,7 +30,7 @@ pub use client::Client;
 
 pub use error::{
     CODE_CURL_BASE, CODE_HTTP_STATUS, Cause, Error, Failure, Result, SignatureFault, Spared,
-    TlsFault,
+    TlsFault, going_on, server_name,
 };
 pub use event::{Event, LimitKind, Observer, Silent};
 pub use evidence::evidence;

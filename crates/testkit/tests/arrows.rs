@@ -93,7 +93,6 @@ const ONLY_USER: &[(&str, &[&str])] = &[
     ("rusqlite", &["rpm-db", "repo-tools", "tdnf"]),
     ("mlua", &["rpm-transaction"]),
     ("rpm", &["testkit"]),
-    ("indicatif", &["cli-kit"]),
 ];
 
 fn root() -> PathBuf {

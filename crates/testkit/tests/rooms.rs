@@ -17,7 +17,7 @@ const TDNF: &str = "
     hooks: error plan session view
     plan: note
     programs: args change commands error history interrupt near screen session settings
-    progress: error
+    progress: error screen
     screen: error typed
     session: args error interrupt near progress screen settings
     settings: args error near

@@ -37,8 +37,8 @@ impl Clean {
             let (files, bytes) = (stored.0 + parts.0, stored.1 + parts.1);
             let printer = run.printer;
             printer.json(&serde_json::json!({ "files": files, "bytes": bytes }));
-            let size = cli_kit::human_size(bytes);
-            printer.info(&format!("{files} files removed, {} freed", size.trim()));
+            let size = cli_kit::iec_size(bytes);
+            printer.info(&format!("{files} files removed, {size} freed"));
             Ok(EXIT_DONE)
         })
     }

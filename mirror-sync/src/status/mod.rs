@@ -4,7 +4,7 @@ mod metrics;
 mod page;
 mod ready;
 
-use cli_kit::{Printer, human_size};
+use cli_kit::{Printer, iec_size};
 use rustix::fs::StatVfsMountFlags;
 use serde::Serialize;
 
@@ -192,14 +192,14 @@ pub(crate) fn print(status: &Status, printer: &Printer) {
     for repo in &status.repos {
         let age = repo.lag_seconds.map_or("never".to_owned(), ago);
         printer.row(&format!(
-            "{:<24} {:<12} {:>7} packages {:>9}  same as upstream: {age}  {}",
+            "{:<24} {:<12} {:>7} packages {:>10}  same as upstream: {age}  {}",
             repo.id,
             match repo.mode {
                 RepoMode::Proxy => "proxy",
                 _ => &repo.outcome,
             },
             repo.packages,
-            human_size(repo.bytes),
+            iec_size(repo.bytes),
             repo.snapshot.as_deref().unwrap_or("-"),
         ));
         if let Some(newer) = &repo.rolled_back_from {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use cli_kit::human_size;
+use cli_kit::{iec_rate, iec_size};
 
 use super::{RepoStatus, Status, ago, repo_file};
 use crate::config::{Config, RepoMode};
@@ -73,8 +73,8 @@ fn summary(status: &Status) -> String {
     };
     format!(
         "{count} {word}, {state} · {} published, {} free",
-        size(status.published_bytes),
-        size(status.disk_free)
+        iec_size(status.published_bytes),
+        iec_size(status.disk_free)
     )
 }
 
@@ -127,10 +127,10 @@ fn card(repo: &RepoStatus, now: u64, out: &mut String) {
     if repo.snapshot.is_some() || repo.mode == RepoMode::Proxy {
         let part = if repo.part { " (a part)" } else { "" };
         fact("Packages", format!("{}{part}", repo.packages));
-        fact("Size", size(repo.bytes));
+        fact("Size", iec_size(repo.bytes));
     }
     if repo.rate > 0 {
-        fact("Last transfer", format!("{}/s", size(repo.rate)));
+        fact("Last transfer", iec_rate(repo.rate));
     }
     out.push_str("</dl>\n");
     if let Some(error) = &repo.error {
@@ -166,20 +166,6 @@ fn links(repo: &RepoStatus, id: &str, out: &mut String) {
         );
     }
     out.push_str("</ul></details>\n");
-}
-
-fn size(bytes: u64) -> String {
-    let text = human_size(bytes);
-    let (number, unit) = text.trim().split_at(text.trim().len().saturating_sub(1));
-    let unit = match unit {
-        "b" => "bytes",
-        "k" => "kB",
-        "M" => "MB",
-        "G" => "GB",
-        _ => "TB",
-    };
-    let number = number.trim_end_matches('0').trim_end_matches('.');
-    format!("{} {unit}", if number.is_empty() { "0" } else { number })
 }
 
 /// Text for HTML.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use cli_kit::{counted, human_size};
+use cli_kit::{counted, iec_size};
 use repo_client::MetadataSet;
 
 use super::SyncRun;
@@ -71,18 +71,17 @@ fn room(run: &SyncRun<'_>, planned: &Planned, taken: u64) -> Result<u64> {
         return Ok(0);
     }
     let short = |what: String, needed: u64| {
-        let needed = human_size(needed);
+        let needed = iec_size(needed);
         let needed = needed.trim();
         let what = format!("{what}, {needed} would come; select less, or run `mirror-sync clean`");
         Err(Error::repository(planned.id(), what))
     };
-    let size = |bytes: u64| human_size(bytes).trim().to_owned();
     let needed = to_fetch + planned.packages() * STATE_OF_PACKAGE;
     let free = repo_client::free_space(run.layout.root())?.saturating_sub(taken);
     if needed + STATE > free {
         let root = run.layout.root().display();
         return short(
-            format!("{root}: not enough space: {} are free", size(free)),
+            format!("{root}: not enough space: {} are free", iec_size(free)),
             needed,
         );
     }
@@ -90,7 +89,11 @@ fn room(run: &SyncRun<'_>, planned: &Planned, taken: u64) -> Result<u64> {
     if quota > 0 {
         let used = run.store.size()?.saturating_add(taken);
         if used.saturating_add(to_fetch) > quota {
-            let what = format!("mirror.quota of {}: {} are used", size(quota), size(used));
+            let what = format!(
+                "mirror.quota of {}: {} are used",
+                iec_size(quota),
+                iec_size(used)
+            );
             return short(what, to_fetch);
         }
     }

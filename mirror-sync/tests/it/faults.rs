@@ -68,11 +68,11 @@ fn a_repository_that_the_quota_does_not_hold_fails_alone() {
     configure(&scene, "quota = \"400k\"", "");
     scene.sync();
     grow(&scene);
-    b_failed(&scene, &["repository b: mirror.quota of 400.00k"]);
+    b_failed(&scene, &["repository b: mirror.quota of 400.0 KiB"]);
     assert!(scene.published("a").iter().any(|f| f.contains("app-2")));
     // On a first run.
     fs::remove_dir_all(scene.path("mirror")).unwrap();
-    b_failed(&scene, &["repository b: mirror.quota of 400.00k"]);
+    b_failed(&scene, &["repository b: mirror.quota of 400.0 KiB"]);
     configure(&scene, "", "");
     assert!(scene.sync().out.contains("b: published"));
 }

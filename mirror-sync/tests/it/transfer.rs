@@ -192,7 +192,7 @@ impl Observer for Heard {
     fn event(&self, event: Event<'_>) {
         let line = match event {
             Event::MirrorFailed { url, cause, .. } => format!("{url}: {cause}"),
-            Event::Limit { host, limit } => format!("{host}: {limit}"),
+            Event::Limit { host, limit } => format!("{host}: {limit:?}"),
             _ => return,
         };
         self.0.lock().unwrap().push(line);

@@ -135,6 +135,14 @@ pub(crate) fn failure_words(url: &str, cause: &repo_client::Cause) -> String {
     }
 }
 
+/// The same as a warning, with the server that goes on.
+pub(crate) fn warning_words(url: &str, cause: &repo_client::Cause, next: Option<&str>) -> String {
+    match cause.status() {
+        Some(status) => repo_client::going_on(&format!("{status} when downloading {url}"), next),
+        None => cause.line(url, next),
+    }
+}
+
 /// The result of everything in this program that can stop a run.
 pub type Outcome<T> = Result<T, Failure>;
 

@@ -17,6 +17,7 @@ use crate::error::Cause;
 use crate::options::Access;
 use crate::redact::redact_url;
 use crate::tls;
+use crate::transport::words;
 
 /// Redirects followed for one request.
 pub(crate) const MAX_REDIRECTS: usize = 10;
@@ -190,10 +191,9 @@ pub(crate) fn validator(headers: &HeaderMap) -> Option<String> {
     strong.or_else(|| text_header(headers, LAST_MODIFIED))
 }
 
-/// What an error of the HTTP library means. The text never holds the URL.
+/// What an error of the HTTP library means, in words of ours.
 pub(crate) fn classify(error: &reqwest::Error, limit: Duration) -> Cause {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    let mut last = error.to_string();
     while let Some(level) = next {
         if let Some(known) = known_cause(level) {
             return known;
@@ -207,7 +207,6 @@ pub(crate) fn classify(error: &reqwest::Error, limit: Duration) -> Cause {
             }
             carrier = inside.downcast_ref::<std::io::Error>();
         }
-        last = level.to_string();
         next = level.source();
     }
     if error.is_timeout() {
@@ -217,13 +216,14 @@ pub(crate) fn classify(error: &reqwest::Error, limit: Duration) -> Cause {
     if error.is_connect() {
         let proxied =
             whole.contains("tunnel") || whole.contains("proxy") || whole.contains("socks");
+        let why = words::of(error, "no connection");
         return if proxied {
-            Cause::Proxy(last)
+            Cause::Proxy(why)
         } else {
-            Cause::Connect(last)
+            Cause::Connect(why)
         };
     }
-    Cause::Broken(last)
+    Cause::Broken(words::of(error, "the connection broke"))
 }
 
 fn known_cause(level: &(dyn StdError + 'static)) -> Option<Cause> {

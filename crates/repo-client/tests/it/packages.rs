@@ -401,7 +401,7 @@ fn row_76_all_mirrors_bad() {
         "HTTP status 404",
         "HTTP status 503",
         "login page?",
-        "127.0.0.1:1/f: cannot connect",
+        "127.0.0.1:1/f: connection refused",
     ] {
         assert!(text.contains(part), "{part} not in {text}");
     }

@@ -6,7 +6,7 @@ mod request;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use cli_kit::{Printer, human_size};
+use cli_kit::{Printer, iec_size};
 
 use crate::bundle::contents::Contents;
 use crate::bundle::opened::{Opened, open};
@@ -117,7 +117,7 @@ fn apply(session: &Session<'_>, parts: &[PathBuf], dry_run: bool) -> Result<()> 
 
 /// One line on what a bundle is.
 fn describe(contents: &Contents, printer: &Printer) {
-    let size = human_size(contents.bytes());
+    let size = iec_size(contents.bytes());
     printer.info(&format!(
         "bundle {} for {}, {}: {} files, {}",
         contents.number,
@@ -127,7 +127,7 @@ fn describe(contents: &Contents, printer: &Printer) {
             |old| format!("after bundle {}", old.number)
         ),
         contents.files.len(),
-        size.trim()
+        size
     ));
 }
 

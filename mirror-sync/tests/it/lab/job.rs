@@ -48,7 +48,7 @@ pub(crate) fn run(wanted: Vec<FileRequest>, connections: usize) -> Outcome {
     let mut sink = |_| Ok(());
     let all = limits(connections);
     let done = fetch_all(&client, wanted, &all, &Silent, &mut sink, &never).unwrap();
-    let words = |limit: LimitKind| limit.to_string();
+    let words = |limit: LimitKind| limit.words(cli_kit::iec_rate);
     Outcome {
         seconds: began.elapsed().as_secs_f64(),
         files: done.files,

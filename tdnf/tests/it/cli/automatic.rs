@@ -215,12 +215,12 @@ fn tdnf_automatic_names_the_cause_of_each_fault() {
     ends(
         &automatic(&site, &patient, &[]),
         64,
-        &["cannot connect", "System is off-line..."],
+        &["connection refused", "System is off-line..."],
     );
     gone("skip_if_unavailable=1");
     let ran = automatic(&site, &emitter, &[]);
     let none = "none of the repositories could be read (gone)";
-    ends(&ran, 121, &["cannot connect", none]);
+    ends(&ran, 121, &["connection refused", none]);
     assert!(!ran.text().contains("upto date"), "nobody knows: {ran:#?}");
     let told = fs::read_to_string(&report).expect("the report");
     assert!(told.contains(none), "{told}");
@@ -280,7 +280,7 @@ fn tdnf_automatic_is_off_line_only_where_no_server_is_reached() {
     let nowhere = "http://127.0.0.1:9/x";
     for (url, cause) in [
         ("file:///nonexistent/repo", "no such file"),
-        (nowhere, "cannot connect"),
+        (nowhere, "connection refused"),
     ] {
         other(url, "");
         let ran = automatic(&site, patient, &[]);

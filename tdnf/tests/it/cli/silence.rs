@@ -326,7 +326,7 @@ fn variables_that_are_empty_or_cannot_be_read_are_named() {
     );
     site.write("vars/nobody", b"127.0.0.1\n");
     let ran = read("baseurl=http://h/x\nproxy=http://$nobody:9\nretries=1");
-    says(&ran, &["cannot connect"]);
+    says(&ran, &["connection refused"]);
 }
 
 #[test]
@@ -524,7 +524,7 @@ fn where_no_repository_can_be_read_nothing_is_said_of_what_they_offer() {
         assert_eq!(unread["Repo"], "gone", "{words:?}: {json:?}");
         assert_eq!(unread["Number"], 1208, "{words:?}: {json:?}");
         let why = unread["Why"].as_str().expect("a line");
-        assert!(why.contains("cannot connect"), "{words:?}: {json:?}");
+        assert!(why.contains("connection refused"), "{words:?}: {json:?}");
     }
     let ran = site.run(&["-y", "install", "beta"]);
     says(&ran, &["beta: not installed, and ", none]);
@@ -571,7 +571,7 @@ fn what_another_server_gives_is_no_error() {
     let server = Server::start(&site.path(""));
     let (good, gone) = (server.url("/repo"), server.url("/gone"));
     for (url, cause) in [
-        ("http://127.0.0.1:9/x", "cannot connect"),
+        ("http://127.0.0.1:9/x", "connection refused"),
         (gone.as_str(), "404 when downloading"),
     ] {
         let text = format!("[test]\nbaseurl={url} {good}\nenabled=1\ngpgcheck=0\nretries=0\n");
@@ -610,7 +610,7 @@ fn one_cause_is_one_line() {
     let ran = makecache(&format!("baseurl={gone}"));
     once(&ran, 1622, "/gone/repodata/repomd.xml");
     let ran = makecache("baseurl=http://127.0.0.1:9/x");
-    once(&ran, 1208, "cannot connect");
+    once(&ran, 1208, "connection refused");
     site.write("empty", "");
     let ran = makecache(&format!("metalink={}", server.url("/empty")));
     once(&ran, 1006, "Error: test: metalink: ");

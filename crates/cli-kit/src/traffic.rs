@@ -1,0 +1,91 @@
+//! What a command has received over the network.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::size::{iec_rate, iec_size};
+
+/// Sums up the transfers of one command; clones share the sum.
+#[derive(Debug, Clone, Default)]
+pub struct Traffic(Arc<Mutex<Sum>>);
+
+#[derive(Debug, Default)]
+struct Sum {
+    /// Bytes by server (`host` or `host:port`).
+    servers: BTreeMap<String, u64>,
+    /// Transfers that go on now, and since when.
+    running: u32,
+    since: Option<Instant>,
+    /// How long some transfer went on, without the pauses between them.
+    spent: Duration,
+}
+
+/// The sum of a command's transfers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrafficSum {
+    /// Bytes received, those that were thrown away included.
+    pub bytes: u64,
+    /// Seconds in which something was transferred.
+    pub seconds: f64,
+    /// Bytes per second.
+    pub rate: u64,
+    /// Bytes by server (`host` or `host:port`).
+    pub servers: BTreeMap<String, u64>,
+}
+
+impl Traffic {
+    /// A transfer begins.
+    pub fn begin(&self) {
+        let mut sum = self.lock();
+        sum.running += 1;
+        sum.since.get_or_insert_with(Instant::now);
+    }
+
+    /// A transfer has ended, and these servers gave so many bytes.
+    pub fn end(&self, servers: impl IntoIterator<Item = (String, u64)>) {
+        let mut sum = self.lock();
+        for (server, bytes) in servers {
+            let all = sum.servers.entry(server).or_default();
+            *all = all.saturating_add(bytes);
+        }
+        sum.running = sum.running.saturating_sub(1);
+        if sum.running == 0
+            && let Some(since) = sum.since.take()
+        {
+            sum.spent += since.elapsed();
+        }
+    }
+
+    /// The sum so far; none if nothing came.
+    pub fn sum(&self) -> Option<TrafficSum> {
+        let sum = self.lock();
+        let bytes = sum.servers.values().copied().fold(0, u64::saturating_add);
+        let seconds = sum.spent.as_secs_f64();
+        (bytes > 0).then(|| TrafficSum {
+            bytes,
+            seconds,
+            rate: (bytes as f64 / seconds.max(0.001)) as u64,
+            servers: sum.servers.clone(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sum> {
+        // A panic elsewhere leaves at worst a number that is too small.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TrafficSum {
+    /// The line that tells it: `Fetched 34.0 MiB in 53.2 s (654.4 KiB/s) from a.example, b.example`.
+    pub fn line(&self) -> String {
+        let names: Vec<&str> = self.servers.keys().map(String::as_str).collect();
+        format!(
+            "Fetched {} in {:.1} s ({}) from {}",
+            iec_size(self.bytes),
+            self.seconds,
+            iec_rate(self.rate),
+            names.join(", ")
+        )
+    }
+}
