@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use cli_kit::{OutputMode, Printer, Traffic, TrafficSum};
@@ -54,6 +55,8 @@ pub struct Screen {
     options: String,
     /// What the run fetches.
     pub traffic: Traffic,
+    /// The line on it was printed.
+    traffic_told: AtomicBool,
     /// What the document will hold, by name.
     fields: Mutex<serde_json::Map<String, serde_json::Value>>,
 }
@@ -88,6 +91,7 @@ impl Screen {
             shape,
             options: String::new(),
             traffic: Traffic::default(),
+            traffic_told: AtomicBool::new(false),
             fields: Mutex::default(),
         }
     }
@@ -108,8 +112,11 @@ impl Screen {
         with_options("tdnf", &told(line), &self.options)
     }
 
-    /// Shows a view as the run wants it.
+    /// Shows a view as the run wants it. What was fetched for it is said before it: scripts read data to their end.
     pub fn show<V: View>(&self, view: &V) {
+        if !V::QUIETED {
+            self.tell_traffic();
+        }
         match self.shape {
             JsonShape::None if V::QUIETED => {
                 self.info(view.text(self.width()).trim_end_matches('\n'));
@@ -188,17 +195,23 @@ impl Screen {
         })
     }
 
+    /// Says once what the run has fetched.
+    fn tell_traffic(&self) {
+        if let Some(sum) = self.traffic.sum()
+            && !self.traffic_told.swap(true, Ordering::Relaxed)
+        {
+            self.info(&sum.line());
+        }
+    }
+
     /// Ends the output of a run: says what was fetched, and prints the document where one was asked for, as one line.
     pub fn close(&self, command: Option<&str>, code: u8) {
-        if let Some(sum) = self.traffic.sum() {
-            match self.shape {
-                JsonShape::None => self.info(&sum.line()),
-                JsonShape::Bare => {}
-                JsonShape::Document => self.field("Fetched", &Fetched::from(sum)),
-            }
-        }
+        self.tell_traffic();
         if self.shape != JsonShape::Document {
             return;
+        }
+        if let Some(sum) = self.traffic.sum() {
+            self.field("Fetched", &Fetched::from(sum));
         }
         self.field("Version", &DOCUMENT_VERSION);
         self.field("Command", &command);

@@ -24,6 +24,7 @@ mod refusals;
 mod repoquery;
 mod reposync;
 mod rotated;
+mod screens;
 mod sections;
 mod signed;
 mod silence;

@@ -571,13 +571,16 @@ fn what_another_server_gives_is_no_error() {
     let server = Server::start(&site.path(""));
     let (good, gone) = (server.url("/repo"), server.url("/gone"));
     for (url, cause) in [
-        ("http://127.0.0.1:9/x", "connection refused"),
-        (gone.as_str(), "404 when downloading"),
+        (
+            "http://127.0.0.1:9/x",
+            "127.0.0.1:9: connection refused; going on with ",
+        ),
+        (gone.as_str(), "404 when downloading http://"),
     ] {
         let text = format!("[test]\nbaseurl={url} {good}\nenabled=1\ngpgcheck=0\nretries=0\n");
         site.write("repos.d/test.repo", text);
         let ran = site.run(&["--refresh", "makecache"]).ok();
-        says(&ran, &["warning: ", cause, url]);
+        says(&ran, &[&format!("warning: {cause}")]);
         assert!(!ran.err.contains("Error"), "{ran:#?}");
     }
     // Published anew between its metadata and its package.
