@@ -88,8 +88,8 @@ impl Progress {
         }
     }
 
-    /// A run begins: so many files, so many bytes as far as their sizes are known, and files whose sizes are not. Runs
-    /// that go on at the same time add up; the next one after them begins anew.
+    /// A run begins, or has got more to do: so many files, so many bytes as far as their sizes are known, and files whose
+    /// sizes are not. What comes after its end is another one, whose numbers begin anew.
     pub fn begin_run(&self, files: usize, bytes: u64, unsized_files: usize) {
         let mut tally = self.shown.tally();
         tally.begin_run(files, bytes, unsized_files);
@@ -101,12 +101,11 @@ impl Progress {
         }
     }
 
-    /// A run has ended. Nothing is shown when it was the last one.
+    /// The run has ended: nothing is shown until the next one.
     pub fn end_run(&self) {
-        if self.shown.tally().end_run() {
-            drop(self.stop());
-            self.shown.printer.draw(Vec::new());
-        }
+        self.shown.tally().end_run();
+        drop(self.stop());
+        self.shown.printer.draw(Vec::new());
     }
 
     /// A transfer begins; `total` is its size in bytes where it is known, `resumed` what an earlier run left of it.

@@ -33,9 +33,9 @@ struct Running {
 /// What has been told of transfers.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Runs that go on.
-    runs: usize,
-    /// Files that they have announced.
+    /// A run goes on.
+    is_running: bool,
+    /// Files that it has announced.
     files: usize,
     finished: usize,
     failed: usize,
@@ -53,19 +53,17 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn begin_run(&mut self, files: usize, bytes: u64, unsized_files: usize) {
-        if self.runs == 0 {
+        if !self.is_running {
             *self = Self::default();
         }
-        self.runs += 1;
+        self.is_running = true;
         self.files += files;
         self.bytes = self.bytes.saturating_add(bytes);
         self.unsized_files += unsized_files;
     }
 
-    /// Whether that was the last one.
-    pub(crate) fn end_run(&mut self) -> bool {
-        self.runs = self.runs.saturating_sub(1);
-        self.runs == 0
+    pub(crate) fn end_run(&mut self) {
+        self.is_running = false;
     }
 
     pub(crate) fn start(&mut self, id: TransferId, label: &str, total: Option<u64>, resumed: u64) {

@@ -14,8 +14,7 @@ pub struct Traffic(Arc<Mutex<Sum>>);
 struct Sum {
     /// Bytes by server (`host` or `host:port`).
     servers: BTreeMap<String, u64>,
-    /// Transfers that go on now, and since when.
-    running: u32,
+    /// Since when something is transferred.
     since: Option<Instant>,
     /// How long some transfer went on, without the pauses between them.
     spent: Duration,
@@ -35,24 +34,19 @@ pub struct TrafficSum {
 }
 
 impl Traffic {
-    /// A transfer begins.
+    /// A run of transfers begins, or has got more to do.
     pub fn begin(&self) {
-        let mut sum = self.lock();
-        sum.running += 1;
-        sum.since.get_or_insert_with(Instant::now);
+        self.lock().since.get_or_insert_with(Instant::now);
     }
 
-    /// A transfer has ended, and these servers gave so many bytes.
+    /// The run has ended, and these servers gave so many bytes.
     pub fn end(&self, servers: impl IntoIterator<Item = (String, u64)>) {
         let mut sum = self.lock();
         for (server, bytes) in servers {
             let all = sum.servers.entry(server).or_default();
             *all = all.saturating_add(bytes);
         }
-        sum.running = sum.running.saturating_sub(1);
-        if sum.running == 0
-            && let Some(since) = sum.since.take()
-        {
+        if let Some(since) = sum.since.take() {
             sum.spent += since.elapsed();
         }
     }

@@ -88,7 +88,7 @@ pub enum Event<'a> {
         repo: &'a str,
     },
     /// A run of the engine begins, or has got more to do: so much is to be there when it has ended besides what was told
-    /// of before, what an earlier run left on disk included. Runs of one observer add up.
+    /// of before, what an earlier run left on disk included. Runs of one observer follow each other.
     RunBegun {
         /// Files.
         files: usize,
