@@ -162,7 +162,7 @@ fn a_proxy_of_socks_gets_the_name_or_the_address() {
         assert_eq!(socks.take(), ["u:p@name repo.invalid"]);
     }
     let why = go("socks5://", login, "repo.invalid", |_| ()).unwrap_err();
-    assert!(why.contains("resolve"), "{why}");
+    assert!(why.contains("(repo.invalid)"), "{why}");
     let why = go("socks5h://", None, "repo.invalid", |access| {
         access.family = Some(IpFamily::V6);
     });
@@ -258,7 +258,7 @@ fn only_addresses_of_the_wanted_family_are_used() {
     }
     // The server listens at the other address of this name alone.
     let why = go("localhost", six).unwrap_err();
-    assert!(why.contains("cannot connect"), "{why}");
+    assert!(why.contains("connection refused"), "{why}");
     let why = go("127.0.0.1", six).unwrap_err();
     assert!(
         why.contains("127.0.0.1 has no IPv6 address, and ip_resolve=6 allows no other"),
