@@ -1,9 +1,14 @@
 //! Transfers as people see them: lines that change on a terminal, lines in a log otherwise.
 
+use std::fmt::{self, Write as _};
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
 use crate::Printer;
 use crate::tally::Tally;
@@ -15,7 +20,7 @@ pub type TransferId = u64;
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Pause between two drawings on a terminal.
 const REDRAW: Duration = Duration::from_millis(200);
-/// What the thread that draws needs, and little more.
+/// What the thread that prints needs, and little more.
 const STACK: usize = 256 << 10;
 
 /// How a run shows transfers.
@@ -46,14 +51,19 @@ struct Shown {
     tally: Mutex<Tally>,
 }
 
-/// The thread that shows how far it is, whether something comes or not. It ends when it is dropped.
+/// What shows how far it is, whether something comes or not, until it is dropped: a drawing or a thread that prints.
 struct Clock {
+    bar: Option<ProgressBar>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Drop for Clock {
     fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.disable_steady_tick();
+            bar.finish_and_clear();
+        }
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -137,11 +147,43 @@ impl Progress {
 
 impl Shown {
     fn tick(self: &Arc<Self>) -> Clock {
+        match self.style {
+            Style::Drawn => Clock {
+                bar: Some(self.bar()),
+                stop: None,
+                thread: None,
+            },
+            _ => self.line_clock(),
+        }
+    }
+
+    fn bar(self: &Arc<Self>) -> ProgressBar {
+        let screen = Box::new(PrinterScreen::new(&self.printer));
+        let target = ProgressDrawTarget::term_like(screen);
+        let bar = ProgressBar::with_draw_target(None, target);
+        let shown = Arc::clone(self);
+        let lines = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+            // Writing into a string cannot fail.
+            let _ = out.write_str(&shown.drawing());
+        };
+        if let Ok(style) = ProgressStyle::with_template("{lines}") {
+            bar.set_style(style.with_key("lines", lines));
+        }
+        bar.enable_steady_tick(self.every);
+        bar
+    }
+
+    fn line_clock(self: &Arc<Self>) -> Clock {
         let (stop, stopped) = mpsc::channel();
         let shown = Arc::clone(self);
         let run = move || {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(shown.every) {
-                shown.show();
+                let now = Instant::now();
+                let mut tally = shown.tally();
+                tally.mark(now);
+                let line = tally.head(now, usize::MAX);
+                drop(tally);
+                shown.printer.info(&line);
             }
         };
         // Without a thread nothing is shown; the transfer goes on.
@@ -149,27 +191,17 @@ impl Shown {
         Clock {
             stop: Some(stop),
             thread: thread.ok(),
+            bar: None,
         }
     }
 
-    fn show(&self) {
+    /// All lines for the terminal as it is now.
+    fn drawing(&self) -> String {
         let now = Instant::now();
+        let (columns, rows) = self.printer.screen();
         let mut tally = self.tally();
         tally.mark(now);
-        match self.style {
-            Style::Drawn => {
-                let (columns, rows) = self.printer.screen();
-                let lines = tally.lines(now, columns, rows);
-                drop(tally);
-                self.printer.draw(lines);
-            }
-            Style::Lines => {
-                let line = tally.head(now, usize::MAX);
-                drop(tally);
-                self.printer.info(&line);
-            }
-            Style::Silent => {}
-        }
+        tally.lines(now, columns, rows).join("\n")
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -182,5 +214,87 @@ impl Drop for Progress {
     fn drop(&mut self) {
         drop(self.stop());
         self.shown.printer.draw(Vec::new());
+    }
+}
+
+/// The terminal as indicatif draws on it. Where the drawing stands is the printer's to know: text is printed above it, and
+/// a terminal that becomes narrower makes more rows of it.
+struct PrinterScreen {
+    printer: Printer,
+    columns: AtomicUsize,
+    /// The drawing: rows that are filled up with blanks, one behind the other.
+    drawn: Mutex<String>,
+}
+
+impl PrinterScreen {
+    fn new(printer: &Printer) -> Self {
+        Self {
+            printer: printer.clone(),
+            columns: AtomicUsize::new(1),
+            drawn: Mutex::default(),
+        }
+    }
+
+    fn drawn(&self) -> MutexGuard<'_, String> {
+        self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for PrinterScreen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrinterScreen").finish_non_exhaustive()
+    }
+}
+
+impl TermLike for PrinterScreen {
+    fn width(&self) -> u16 {
+        let columns = self.printer.screen().0.clamp(1, usize::from(u16::MAX));
+        self.columns.store(columns, Ordering::Relaxed);
+        u16::try_from(columns).unwrap_or(u16::MAX)
+    }
+
+    fn height(&self) -> u16 {
+        u16::try_from(self.printer.screen().1).unwrap_or(u16::MAX)
+    }
+
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        let columns = self.columns.load(Ordering::Relaxed);
+        // Writing into a string cannot fail.
+        let _ = write!(self.drawn(), "{text:<columns$}");
+        Ok(())
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.drawn().push_str(text.trim_start_matches('\r'));
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let columns = self.columns.load(Ordering::Relaxed);
+        let drawn: Vec<char> = std::mem::take(&mut *self.drawn()).chars().collect();
+        let rows = drawn.chunks(columns);
+        let rows = rows.map(|row| row.iter().collect::<String>().trim_end().to_owned());
+        self.printer.draw(rows.collect());
+        Ok(())
     }
 }

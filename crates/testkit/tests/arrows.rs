@@ -93,6 +93,7 @@ const ONLY_USER: &[(&str, &[&str])] = &[
     ("rusqlite", &["rpm-db", "repo-tools", "tdnf"]),
     ("mlua", &["rpm-transaction"]),
     ("rpm", &["testkit"]),
+    ("indicatif", &["cli-kit"]),
 ];
 
 fn root() -> PathBuf {
