@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use repo_client::{Client, Error, Spared};
 use rpm_repo::config::RepoConfig;
-use whole_file::{Durability, Folder};
+use rustix::fs::OFlags;
+use whole_file::Folder;
 
 use super::Session;
 
@@ -28,9 +30,11 @@ fn read(dir: &Path, name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Written where it stands: a line that is cut off is passed over, and a run that is killed leaves nothing beside it.
 fn write(dir: &Path, name: &str, text: &str) {
-    let done =
-        Folder::open(dir).and_then(|dir| dir.replace(name, text.as_bytes(), Durability::Cache));
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+    let file = Folder::open(dir).and_then(|dir| dir.file(Path::new(name), flags));
+    let done = file.and_then(|mut file| file.write_all(text.as_bytes()));
     if let Err(error) = done {
         tracing::debug!(dir = %dir.display(), name, %error, "not remembered");
     }

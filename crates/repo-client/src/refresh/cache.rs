@@ -10,7 +10,7 @@ use std::time::Duration;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags};
-use whole_file::{Access, Durability, Stamp, open_plain, remove_odd};
+use whole_file::{Access, Durability, Folder, Stamp, open_plain, remove_odd};
 
 use super::index::NewIndex;
 use super::parts::UNFINISHED;
@@ -123,6 +123,8 @@ impl Cache {
 
     /// Undoes the half of a swap that had no exchange to use.
     pub(crate) fn recover(&self) {
+        // What a killed run had ready, or could not remove from a disk that failed. Nothing else depends on it.
+        let _ = Folder::open(self.root()).and_then(|root| root.clear_waiting());
         if !self.live().exists() {
             let _ = fs::rename(self.former(), self.live());
         }

@@ -147,6 +147,16 @@ fn first_refresh_then_cache_then_nothing_new() {
 }
 
 #[test]
+fn what_a_killed_run_left_in_the_cache_goes() {
+    let repo = Repo::new();
+    repo.go().unwrap();
+    let left = repo.cache().join(".new-0123456789abcdef");
+    std::fs::write(&left, "x").unwrap();
+    repo.go().unwrap();
+    assert!(!left.exists());
+}
+
+#[test]
 fn a_part_wanted_later_is_fetched_alone() {
     let repo = Repo::new();
     refresh_one(repo.job(), &Log::default()).unwrap();
