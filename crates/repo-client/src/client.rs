@@ -273,13 +273,15 @@ impl Client {
 
     /// A failure to connect names the proxy, if `url` is reached by one: it was not the server that failed.
     pub(crate) fn blaming_proxy(&self, route: &Route, url: &Url, cause: Cause) -> Cause {
-        let Cause::Connect(why) = cause else {
+        let Some((proxy, of)) = self.proxy_of(route, url) else {
             return cause;
         };
-        Cause::Connect(match self.proxy_of(route, url) {
-            Some((proxy, of)) => format!("proxy {}{of}: {why}", redact(proxy)),
-            None => why,
-        })
+        let named = |why: String| format!("{}{of}: {why}", redact(proxy));
+        match cause {
+            Cause::Connect(why) => Cause::Connect(format!("proxy {}", named(why))),
+            Cause::Proxy(why) => Cause::Proxy(named(why)),
+            other => other,
+        }
     }
 
     /// Fails where the settings leave no way to `url`: a proxy is to be told its login in a way that is not ours, or
@@ -391,11 +393,16 @@ impl Client {
     }
 }
 
-/// Fails for a proxy that is spoken to in another way than ours; without scheme it is http.
+/// Fails for a proxy that is no URL, or is spoken to in another way than ours; without scheme it is http.
 fn speakable(proxy: &str) -> std::result::Result<(), Cause> {
-    let Some((scheme, _)) = proxy.split_once("://") else {
-        return Ok(());
+    let (scheme, whole) = match proxy.split_once("://") {
+        Some((scheme, _)) => (scheme, proxy.to_owned()),
+        None => ("http", format!("http://{proxy}")),
     };
+    if let Err(why) = Url::parse(&whole) {
+        let proxy = redact(proxy);
+        return Err(Cause::Settings(format!("proxy {proxy}: not a URL: {why}")));
+    }
     match scheme.to_ascii_lowercase().as_str() {
         "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h" => Ok(()),
         other => Err(Cause::Settings(format!(

@@ -231,6 +231,12 @@ fn kill_and_resume() {
     let kept = length();
     assert!((500_000..2_000_000).contains(&kept), "{kept}");
     let done = once(&site.request("f", &body)).unwrap();
-    assert_eq!(done.transferred, 2_000_000 - kept);
+    // The piece that was being written when it was killed may come again.
+    let missing = 2_000_000 - kept;
+    let came = done.transferred;
+    assert!(
+        (missing..=missing + 50_000).contains(&came),
+        "{came} of {missing}"
+    );
     assert_eq!(std::fs::read(site.path("f")).unwrap(), body);
 }
