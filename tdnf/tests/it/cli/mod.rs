@@ -28,6 +28,7 @@ mod screens;
 mod sections;
 mod signed;
 mod silence;
+mod slow;
 mod snapshottime;
 mod solved;
 mod sources;
