@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use testkit::fixtures::unprivileged;
-use testkit::server::Server;
+use testkit::server::{Answer, Server};
 
 use super::{Site, plain};
 
@@ -324,6 +325,11 @@ fn a_terminal_gets_bars_and_few_colours() {
     }
     let site = Site::with(&[plain("alpha", "1.0")]);
     let server = Server::start(&site.path("repo"));
+    let slow = Answer {
+        pieces: Some((1 << 10, Duration::from_millis(150))),
+        ..Answer::default()
+    };
+    server.always("/alpha-1.0-1.noarch.rpm", slow);
     let url = server.url("/");
     let text = format!("[test]\nname=Far away\nenabled=1\ngpgcheck=0\nbaseurl={url}\n");
     site.write("repos.d/test.repo", &text);
@@ -346,7 +352,9 @@ fn a_terminal_gets_bars_and_few_colours() {
             .expect("script runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}");
-        assert!(text.contains("100% ["), "a bar: {text:?}");
+        for drawn in ["0 of 1 file, ", "  alpha-1.0-1.noarch ", "%  ", "[="] {
+            assert!(text.contains(drawn), "{drawn}: {text:?}");
+        }
         assert!(text.contains("\nInstalling:\r\nalpha "), "{text:?}");
         let colours = match no_color {
             Some(_) => 0,
