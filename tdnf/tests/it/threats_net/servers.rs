@@ -116,7 +116,7 @@ fn a_server_that_breaks_off_is_refused_and_resumed() {
             ..Answer::cut_at(0)
         },
     );
-    scene.refuses_install(&["app"], &["app-1", "interrupted"]);
+    scene.refuses_install(&["app"], &["app-1", "reset"]);
     // What comes in pieces is put together, as long as each brings something.
     scene.server.always(
         APP,
